@@ -1,0 +1,31 @@
+"""Errors of the core: they carry data; their text is for people."""
+
+from __future__ import annotations
+
+
+class DetectorError(Exception):
+    """Base of the errors that ``detectors`` raises."""
+
+
+class LayoutInvalid(DetectorError):
+    """A layout that cannot be counted with: which feature (``name``) and why (``reason``)."""
+
+    def __init__(self, reason: str, *, name: str = "") -> None:
+        self.reason, self.name = reason, name
+        super().__init__(f"layout of feature {name!r}: {reason}" if name else f"layout: {reason}")
+
+
+class LayoutMismatch(DetectorError):
+    """Two profiles of different layouts were to be merged: ``ours`` and ``theirs`` are the fingerprints."""
+
+    def __init__(self, ours: str, theirs: str) -> None:
+        self.ours, self.theirs = ours, theirs
+        super().__init__(f"profiles of different layouts cannot be merged: {ours} and {theirs}")
+
+
+class BaselineInvalid(DetectorError):
+    """A baseline that cannot be used: ``field`` names the part, ``reason`` says why."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field, self.reason = field, reason
+        super().__init__(f"baseline: {field}: {reason}")

@@ -1,0 +1,198 @@
+"""Which bins each feature has: fixed by the baseline, shared by every profile that is compared with it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from hashlib import blake2b
+from typing import Final, Literal
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.errors import LayoutInvalid
+
+MISSING: Final = 0
+BOOLEAN: Final = 1
+STRING: Final = 2
+INTEGRAL: Final = 3
+FRACTIONAL: Final = 4
+NEG_INF: Final = 5
+HEAD: Final = 6
+"""Slots before the bins of every feature: missing, boolean, string, integral, fractional, -inf."""
+TAIL: Final = 2
+"""Slots behind the bins of every feature: +inf, NaN."""
+HASHED_BINS: Final = 64
+"""Bins that values outside a string feature's vocabulary are hashed into."""
+MAX_EDGES: Final = 255
+"""Most edges a numeric feature may have (a search of eight steps finds the bin)."""
+
+Role = Literal["feature", "prediction"]
+InferredType = Literal["Integral", "Fractional", "String", "Unknown"]
+Kind = Literal["grid", "codes", "text"]
+
+
+class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The bins of one feature.
+
+    A numeric feature (``grid``, ``codes``) has ``len(edges) + 1`` bins: bin ``b`` holds
+    ``edges[b-1] <= x < edges[b]``, the first and the last are open. A value with a bin of its own (an atom, a
+    code) is the interval from the value to the next representable number. ``cells[b]`` names the coarse cell
+    that bin ``b`` belongs to; cells are numbered from 0 without holes.
+
+    A ``text`` feature has a bin for each entry of ``vocabulary`` and then 64 hashed bins for all other values;
+    there every bin is a cell.
+
+    ``center`` and ``scale`` are the baseline's mean and population standard deviation: moments are kept as sums
+    around ``center``, Wasserstein is told in units of ``scale``. ``low`` and ``high`` are the baseline's
+    smallest and largest value; ``ladder`` is the number of bins beyond each of them, whose counts together are
+    the outlier share.
+    """
+
+    name: str
+    type: InferredType
+    kind: Kind
+    role: Role = "feature"
+    edges: tuple[float, ...] = ()
+    cells: tuple[int, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    center: float = 0.0
+    scale: float = 0.0
+    low: float = 0.0
+    high: float = 0.0
+    ladder: int = 0
+
+    @property
+    def numeric(self) -> bool:
+        """True for ``grid`` and ``codes``."""
+        return self.kind != "text"
+
+    @property
+    def bins(self) -> int:
+        """Number of bins, without the head and the tail."""
+        return len(self.edges) + 1 if self.numeric else len(self.vocabulary) + HASHED_BINS
+
+    @property
+    def bin_cells(self) -> int:
+        """Number of coarse cells that the bins make, without those for missing and unreadable values."""
+        return max(self.cells) + 1 if self.numeric else self.bins
+
+
+class Layout:
+    """The order of all counts of a model in one ``int64`` vector.
+
+    Feature ``i`` owns the slots ``starts[i]:starts[i + 1]``: ``HEAD`` slots, its bins, ``TAIL`` slots. Every cell of
+    the input is counted in exactly one of the eight slots missing, boolean, string, integral, fractional, -inf, +inf,
+    NaN, so that these add up to the rows; a finite number (or, in a text feature, any value) is counted in one bin
+    as well.
+
+    ``cell_of[slot]`` gives the coarse cell of a slot, or -1 for slots that belong to none (the written types, which
+    the bins count again). Feature ``i`` owns the cells ``cell_starts[i]:cell_starts[i + 1]``: the cells of its
+    bins, then one for missing values, then one for unreadable ones (NaN, infinities, text in a numeric feature).
+
+    Two layouts are the same if their fingerprints are: a hash over every field of every feature, in order.
+    """
+
+    def __init__(self, features: tuple[Feature, ...]) -> None:
+        names = [feature.name for feature in features]
+        if len(set(names)) != len(names):
+            raise LayoutInvalid("feature names are not unique", name=next(n for n in names if names.count(n) > 1))
+        for feature in features:
+            _check(feature)
+        self.features = features
+        widths = [HEAD + feature.bins + TAIL for feature in features]
+        self.starts: NDArray[np.int64] = np.concatenate(([0], np.cumsum(widths, dtype=np.int64))).astype(np.int64)
+        cells = [feature.bin_cells + 2 for feature in features]
+        self.cell_starts: NDArray[np.int64] = np.concatenate(([0], np.cumsum(cells, dtype=np.int64))).astype(np.int64)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and other.fingerprint == self.fingerprint
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
+
+    @property
+    def size(self) -> int:
+        """Length of the vector of counts."""
+        return int(self.starts[-1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Sixteen hex digits over the features."""
+        return blake2b(msgspec.msgpack.encode(self.features), digest_size=8).hexdigest()
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Position of each feature by name."""
+        return {feature.name: i for i, feature in enumerate(self.features)}
+
+    @cached_property
+    def cell_of(self) -> NDArray[np.int64]:
+        """The coarse cell of each slot, -1 where a slot has none."""
+        out = np.full(self.size, -1, dtype=np.int64)
+        for i, feature in enumerate(self.features):
+            start, stop, first = int(self.starts[i]), int(self.starts[i + 1]), int(self.cell_starts[i])
+            inside = np.array(feature.cells) if feature.numeric else np.arange(feature.bins)
+            out[start + HEAD : stop - TAIL] = first + inside
+            out[start + MISSING] = first + feature.bin_cells
+            if feature.numeric:
+                out[[start + BOOLEAN, start + STRING, start + NEG_INF, stop - 2, stop - 1]] = first + feature.bin_cells + 1
+        return out
+
+    def bins(self, i: int) -> slice:
+        """The slots of the bins of feature ``i``."""
+        return slice(int(self.starts[i]) + HEAD, int(self.starts[i + 1]) - TAIL)
+
+    def coarse(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Counts of all coarse cells (length ``cell_starts[-1]``) from the vector of counts."""
+        used = self.cell_of >= 0
+        sums = np.bincount(self.cell_of[used], weights=counts[used], minlength=int(self.cell_starts[-1]))
+        return sums.astype(np.int64)
+
+    def cell_labels(self, i: int) -> list[str]:
+        """A name for each coarse cell of feature ``i``: an interval, a value, ``missing`` or ``unreadable``."""
+        feature = self.features[i]
+        inner = _interval_labels(feature) if feature.numeric else _text_labels(feature)
+        return [*inner, "missing", "unreadable"]
+
+    def encode(self) -> bytes:
+        """The features as MessagePack."""
+        return msgspec.msgpack.encode(self.features)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Layout:
+        """The layout that :meth:`encode` wrote."""
+        return cls(msgspec.msgpack.decode(data, type=tuple[Feature, ...]))
+
+
+def _check(feature: Feature) -> None:
+    if not feature.numeric:
+        if len(set(feature.vocabulary)) != len(feature.vocabulary):
+            raise LayoutInvalid("vocabulary has a value twice", name=feature.name)
+        return
+    edges = np.asarray(feature.edges)
+    if not 0 < len(edges) <= MAX_EDGES or not np.all(np.isfinite(edges)) or not np.all(np.diff(edges) > 0):
+        raise LayoutInvalid(f"edges must be 1 to {MAX_EDGES} rising finite numbers", name=feature.name)
+    if len(feature.cells) != feature.bins or set(feature.cells) != set(range(max(feature.cells) + 1)):
+        raise LayoutInvalid("cells must name a cell for each bin, numbered without holes", name=feature.name)
+
+
+def _text_labels(feature: Feature) -> list[str]:
+    return [*feature.vocabulary, *(f"unseen #{k}" for k in range(HASHED_BINS))]
+
+
+def _interval_labels(feature: Feature) -> list[str]:
+    """One label a cell: a single value, an interval of neighbouring bins, or ``other`` for scattered bins."""
+    bounds = np.array([-np.inf, *feature.edges, np.inf])
+    cells = np.asarray(feature.cells)
+    labels = []
+    for cell in range(feature.bin_cells):
+        bins = np.flatnonzero(cells == cell)
+        low, high = bounds[bins[0]], bounds[bins[-1] + 1]
+        if len(bins) < bins[-1] - bins[0] + 1:
+            labels.append("other")
+        elif np.nextafter(low, np.inf) == high:
+            labels.append(f"{low:.6g}")
+        else:
+            labels.append(f"[{low:.6g}, {high:.6g})")
+    return labels

@@ -1,0 +1,133 @@
+"""What driftline says: metrics and violations of a window, and the signal that an episode sends.
+
+These structs are the published schemas. ``version`` is raised when a field changes its meaning or goes; readers
+must ignore fields that they do not know.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+REPORT_VERSION = 1
+SIGNAL_VERSION = 1
+
+State = Literal["ok", "violations", "insufficient", "no data", "incomplete", "learning"]
+Verdict = Literal["ok", "violation", "insufficient", "learning", "disabled"]
+SignalKind = Literal["opened", "worsened", "reminder", "recovered"]
+
+
+class Moved(msgspec.Struct, frozen=True):
+    """One bin or value whose share moved: counts and shares in baseline and window, and what it adds to the distance."""
+
+    label: str
+    before: float
+    after: float
+    before_count: int
+    after_count: int
+    contribution: float
+
+
+class Violation(msgspec.Struct, frozen=True):
+    """One constraint that a window breaks.
+
+    ``check`` is a check type of the SageMaker contract (section 4) or one of driftline's own (``vanished_value_check``,
+    ``non_negative_check``, ``change_check``). ``value`` is compared with ``limit``; ``n`` is the number of rows behind it.
+    ``overwhelming`` says that this one window is enough for a signal.
+    """
+
+    feature: str
+    check: str
+    statistic: str
+    value: float
+    limit: float
+    n: int
+    description: str
+    overwhelming: bool = False
+    diagnosis: str = ""
+    moved: tuple[Moved, ...] = ()
+
+
+class FeatureReport(msgspec.Struct, frozen=True):
+    """The numbers of one feature in one window.
+
+    ``n`` counts rows, ``completeness`` is the share of rows with a value. ``types`` holds the shares of the written
+    types among present values. Moments are over finite numbers; ``None`` where there is none. ``distances`` maps
+    the name of each statistic to its value (``None`` where it is undefined). ``limit`` is what the deciding
+    statistic was compared with, never below ``noise``.
+    """
+
+    name: str
+    role: str
+    type: str
+    n: int
+    missing: int
+    completeness: float | None
+    nan: int
+    inf: int
+    types: dict[str, float]
+    mean: float | None
+    std: float | None
+    sum: float | None
+    min: float | None
+    max: float | None
+    outlier_share: float | None
+    distances: dict[str, float | None]
+    deciding: str
+    value: float | None
+    limit: float | None
+    noise: float | None
+    verdict: Verdict
+
+
+class WindowReport(msgspec.Struct, frozen=True):
+    """Everything driftline has to say about one model in one window.
+
+    ``id`` is ``job/model/variant/start_ms/end_ms/baseline/revision``: one id never has two contents. ``state`` of
+    "no data" covers a span: ``end_ms`` is ``None`` when it begins, a second report tells when it ended.
+    ``rules`` names the limits in force. ``profile`` is the window's encoded counts, from which ``driftline explain``
+    rebuilds each number.
+    """
+
+    version: int
+    id: str
+    job: str
+    model: str
+    variant: str
+    start_ms: int
+    end_ms: int | None
+    revision: int
+    state: State
+    rows: int
+    baseline: str
+    layout: str
+    features: tuple[FeatureReport, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    rules: dict[str, float | int | str] = {}
+    notes: tuple[str, ...] = ()
+    profile: bytes = b""
+
+
+class Signal(msgspec.Struct, frozen=True):
+    """The retrain signal: which model drifted, why, and where the evidence lies.
+
+    ``kind``: ``opened`` (a new episode), ``worsened`` (another feature joined), ``reminder`` (still going on after
+    the cool-down), ``recovered``. ``dedupe_id`` is the same for every repeat of one delivery. ``report`` is the
+    id of the window's report; ``first_violation_ms`` is the start of the first window of the episode that violated.
+    """
+
+    version: int
+    id: str
+    dedupe_id: str
+    kind: SignalKind
+    episode: str
+    job: str
+    model: str
+    variant: str
+    start_ms: int
+    end_ms: int
+    first_violation_ms: int
+    baseline: str
+    report: str
+    reasons: tuple[Violation, ...]

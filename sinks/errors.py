@@ -1,0 +1,19 @@
+"""What a sink may raise: the error says what the caller should do."""
+
+from __future__ import annotations
+
+
+class SinkRetry(Exception):
+    """Nothing is wrong with the items: try the same ones again, not before ``after_s`` seconds (0: the caller decides)."""
+
+    def __init__(self, reason: str, after_s: float = 0.0) -> None:
+        self.reason, self.after_s = reason, after_s
+        super().__init__(reason)
+
+
+class SinkRejected(Exception):
+    """The item at ``index`` can never be delivered; those before it were. It is counted and left out."""
+
+    def __init__(self, index: int, reason: str) -> None:
+        self.index, self.reason = index, reason
+        super().__init__(f"item {index}: {reason}")

@@ -1,0 +1,75 @@
+"""Errors of the runtime: they carry data; their text is for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class DriftlineError(Exception):
+    """Base of the errors that end the program with a message; ``exit_code`` is what it exits with."""
+
+    exit_code = 1
+
+
+class ConfigError(DriftlineError):
+    """A configuration that cannot be used: the ``path`` in the file, what was expected, what was found, the valid names."""
+
+    exit_code = 2
+
+    def __init__(self, path: str, expected: str, found: str = "", valid: Sequence[str] = ()) -> None:
+        self.path, self.expected, self.found, self.valid = path, expected, found, tuple(valid)
+        text = f"{path}: expected {expected}"
+        text += f", found {found}" if found else ""
+        super().__init__(text + (f"; valid: {', '.join(self.valid)}" if valid else ""))
+
+
+class SourceUnavailable(DriftlineError):
+    """A source that cannot be read: which (``source``), why (``causes``), what to do (``advice``)."""
+
+    exit_code = 3
+
+    def __init__(self, source: str, causes: Sequence[str], advice: str = "") -> None:
+        self.source, self.causes, self.advice = source, tuple(causes), advice
+        super().__init__(f"{source}: {'; '.join(self.causes)}" + (f". {advice}" if advice else ""))
+
+
+class BaselineMismatch(DriftlineError):
+    """A baseline that does not fit what it is used for: ``field`` names the difference."""
+
+    exit_code = 2
+
+    def __init__(self, model: str, field: str, expected: str, found: str) -> None:
+        self.model, self.field, self.expected, self.found = model, field, expected, found
+        super().__init__(f"baseline of model {model!r}: {field}: expected {expected}, found {found}")
+
+
+class StateIncompatible(DriftlineError):
+    """State on disk that belongs to another configuration or version: ``field`` names the difference."""
+
+    exit_code = 4
+
+    def __init__(self, field: str, stored: str, configured: str, advice: str = "") -> None:
+        self.field, self.stored, self.configured, self.advice = field, stored, configured, advice
+        text = f"state: {field} was {stored}, the configuration says {configured}"
+        super().__init__(text + (f". {advice}" if advice else ""))
+
+
+class StateLocked(DriftlineError):
+    """Another service owns the state at ``path``."""
+
+    exit_code = 5
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(f"state {path} is in use by another service; one job has one owner")
+
+
+class GapFound(DriftlineError):
+    """``on_gap: stop`` and the log no longer has a position: ``partition``, ``expected``, ``resume``, ``lost``."""
+
+    exit_code = 6
+
+    def __init__(self, partition: str, expected: str, resume: str, lost: int | None) -> None:
+        self.partition, self.expected, self.resume, self.lost = partition, expected, resume, lost
+        count = "an unknown number of" if lost is None else str(lost)
+        super().__init__(f"gap in {partition}: {count} records from {expected} to {resume} are gone (on_gap: stop)")

@@ -1,0 +1,198 @@
+"""What flows through the runtime: raw records, event batches, partials, and the items and outputs of the aggregator."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.baseline import Baseline
+from detectors.columns import Column
+from detectors.profile import Profile
+from detectors.report import Signal, WindowReport
+
+Position = int | tuple[str, int]
+"""Where reading goes on in a partition: an offset, or (file name, byte offset)."""
+
+
+class ModelKey(NamedTuple):
+    """One deployed model and its variant."""
+
+    model: str
+    variant: str
+
+
+class RawBatch(NamedTuple):
+    """Undecoded records of one partition, ``[first, next)`` in positions of the source.
+
+    ``values[i]`` is ``None`` for a tombstone. ``keys`` and ``headers`` are empty where the source has none or nobody
+    asked. ``arrival_ms[i]`` is when the log took the record (append time, file time), -1 if unknown.
+    ``positions[i]`` names record ``i`` for a dead letter. ``origin`` is the topic or the file name.
+    """
+
+    partition: str
+    origin: str
+    first: Position
+    next: Position
+    positions: list[Position]
+    values: list[bytes | None]
+    arrival_ms: NDArray[np.int64]
+    keys: list[bytes | None] = []
+    headers: list[list[tuple[str, bytes | None]]] = []
+    at_end: bool = False
+
+
+class EventBatch(NamedTuple):
+    """Decoded rows that share one schema: columns, not objects.
+
+    ``record[r]`` is the index of row ``r`` in the decoded records (the rows of one event share it, and rise).
+    ``schema`` is the position of the schema in the plan. ``columns`` holds one column for each name of that schema,
+    each as long as ``record``.
+    """
+
+    schema: int
+    record: NDArray[np.int64]
+    columns: dict[str, Column]
+
+
+class Reject(NamedTuple):
+    """One record that could not be taken: its index, and why in a word (the dead letter's ``reason``)."""
+
+    record: int
+    reason: str
+
+
+class Decoded(NamedTuple):
+    """What a format made of some raw batches of one origin.
+
+    Arrays have an entry a record: ``time_ms`` (event time, ``-1`` where the record is rejected), ``model`` (index into
+    ``keys``, ``-1`` where it is rejected). ``event_ids`` and ``inference_ids`` are kept for the join with labels.
+    """
+
+    time_ms: NDArray[np.int64]
+    model: NDArray[np.int32]
+    keys: list[ModelKey]
+    batches: list[EventBatch]
+    rejects: list[Reject]
+    event_ids: list[str | None]
+    inference_ids: list[str | None]
+
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A record that was not counted: where it stands, why, how long it is, and a hash to recognise it by.
+
+    ``sha256`` is over the raw bytes (empty for a tombstone). ``payload`` (base64) is there only with ``keep_payload: true``.
+    """
+
+    partition: str
+    position: Position
+    reason: str
+    length: int
+    sha256: str
+    payload: bytes | None = None
+
+
+class Cover(NamedTuple):
+    """The range of one partition that a partial covers.
+
+    ``[first, next)`` are positions of the source. ``mark_ms`` is the highest event time read there up to ``next``,
+    ``None`` before the first event. ``at_end``: the reader saw the end of the log at ``next``. ``read`` is the number of
+    records; ``outcomes`` splits it into ``accepted``, ``too_late`` and the reasons of rejection, and adds up to it.
+    """
+
+    partition: str
+    claim: int
+    first: Position
+    next: Position
+    mark_ms: int | None
+    at_end: bool
+    read: int
+    outcomes: dict[str, int]
+
+
+class Sample(NamedTuple):
+    """Raw rows of a model whose layout is still being learned: an Arrow IPC stream with a text column a feature."""
+
+    key: ModelKey
+    rows: int
+    data: bytes
+
+
+class Partial(NamedTuple):
+    """What a reader made of some ranges: counts a model and pane, and exactly which offsets they cover.
+
+    ``layouts`` names the fingerprint of the layout that each model was counted with. ``profiles`` has at most one entry
+    a model and pane (``pane_ms`` is the pane's start). ``accepted_rows`` is the number of rows in ``profiles``;
+    ``future`` counts the records taken at arrival, since their own time lay too far ahead.
+    """
+
+    covers: tuple[Cover, ...]
+    layouts: dict[str, str]
+    profiles: list[tuple[ModelKey, int, Profile]]
+    dead: list[DeadLetter]
+    samples: list[Sample] = []
+    future: int = 0
+
+
+class Tick(NamedTuple):
+    """The clock: it reaches the aggregator only in this way."""
+
+    now_ms: int
+
+
+class Discovered(NamedTuple):
+    """A partition that the source has and the aggregator may not know yet; ``start`` is where reading begins."""
+
+    partition: str
+    start: Position
+
+
+class Gap(NamedTuple):
+    """Records that the log no longer has: reading goes on at ``resume``. ``lost`` is their number if it is known."""
+
+    partition: str
+    expected: Position
+    resume: Position
+    lost: int | None
+    reason: str
+
+
+class Rebase(NamedTuple):
+    """A new baseline for a model; windows that are open close as ``incomplete``."""
+
+    model: str
+    baseline: Baseline
+
+
+class End(NamedTuple):
+    """A bounded source is read to its end: everything closes."""
+
+
+Item = Partial | Tick | Discovered | Gap | Rebase | End
+
+
+class Assign(NamedTuple):
+    """Read ``partition`` from ``next`` under this claim; ``mark_ms`` is the mark at that position."""
+
+    claim: int
+    partition: str
+    next: Position
+    mark_ms: int | None
+
+
+class DeadLetters(NamedTuple):
+    """Dead letters of one accepted partial."""
+
+    letters: tuple[DeadLetter, ...]
+
+
+class Relayout(NamedTuple):
+    """A model counts with another baseline from now on (learned, or replaced)."""
+
+    model: str
+    baseline: Baseline
+
+
+Output = Assign | WindowReport | Signal | DeadLetters | Relayout

@@ -1,0 +1,52 @@
+"""The contract of a source: partitions, positions, raw records. One file a source; file name = ``type``."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from stream.events import Assign, Discovered, Gap, RawBatch
+
+
+class Reading(Protocol):
+    """An open source. Used by one thread; no method but :meth:`poll` blocks for longer than its time-out."""
+
+    def discover(self) -> list[Discovered]:
+        """All partitions that exist now, with the position where a job without state would start."""
+
+    def assign(self, assigns: list[Assign]) -> list[Gap]:
+        """Read these partitions from ``next`` on; others that were assigned before stay as they are.
+
+        Returns a gap for each partition whose position the log does not have (any more); such a partition is not
+        read until it is assigned again.
+        """
+
+    def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
+        """What has come since: at most ``max_records`` records, at most one batch a partition and call.
+
+        Waits at most ``timeout_s`` for the first record. A batch without values may move ``next`` (control records,
+        compaction) or say ``at_end``; a partition that is at its end says so in each call.
+        """
+
+    @property
+    def finished(self) -> bool:
+        """True when a bounded source has been read to its end. Always false for a log that may grow."""
+
+    def publish_positions(self, positions: dict[str, int]) -> None:
+        """Tell the outside world how far the job has committed (Kafka: the group's offsets, for lag tools); else nothing."""
+
+    def close(self) -> None:
+        """Let go of everything; safe to call twice."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+    """Base of the configuration of a source: its fields are the keys in the file, ``open`` builds the reading half."""
+
+    def check(self) -> list[str]:
+        """Faults that can be seen without network, as sentences; an empty list means none."""
+        return []
+
+    def open(self, job: str) -> Reading:
+        """Connect. Raises :class:`stream.errors.SourceUnavailable` with the cause when it cannot."""
+        raise NotImplementedError
