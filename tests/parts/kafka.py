@@ -7,7 +7,6 @@
 [0]
 """
 
-import os
 import shutil
 import subprocess
 import tempfile

@@ -1,0 +1,157 @@
+"""Fixtures for the real components, and the promise that none is left out in silence.
+
+A test that asks for a component which this machine does not have is skipped by name with the reason
+and counted in the last lines; with ``DRIFTLINE_REQUIRE=all`` it fails instead.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.parts import linters
+from tests.parts.base import PartMissing
+from tests.parts.kafka import KafkaBroker
+from tests.parts.moto import MotoServer
+from tests.parts.prometheus import PrometheusServer
+
+MARKERS = {
+    "kafka": "needs a real Apache Kafka broker",
+    "moto": "needs moto's server (CloudWatch, SNS, SQS)",
+    "prometheus": "needs a real Prometheus",
+    "linters": "needs docker-compose and hadolint",
+}
+FIXTURES = {
+    "kafka": "kafka",
+    "own_kafka": "kafka",
+    "moto": "moto",
+    "prometheus": "prometheus",
+    "linter": "linters",
+}
+SKIP = re.compile(r"component (\w+) cannot be had: (.*)", re.DOTALL)
+
+MakeTopic = Callable[..., str]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, meaning in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}: {meaning} (set by itself from the fixtures)")
+    config.addinivalue_line("markers", "slow: takes more than about ten seconds")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        for fixture in getattr(item, "fixturenames", ()):
+            if fixture in FIXTURES:
+                item.add_marker(FIXTURES[fixture])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    counts: Counter[tuple[str, str]] = Counter()
+    for report in terminalreporter.stats.get("skipped", []):
+        text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if found := SKIP.search(text):
+            counts[found[1], found[2].strip()] += 1
+    for (name, reason), tests in sorted(counts.items()):
+        terminalreporter.write_line(f"components skipped: {name} ({reason}) {tests} tests", yellow=True)
+
+
+def left_out(missing: PartMissing) -> None:
+    """Skip the test, or fail it under DRIFTLINE_REQUIRE=all."""
+    text = f"component {missing.part} cannot be had: {missing.reason}"
+    if os.environ.get("DRIFTLINE_REQUIRE") == "all":
+        pytest.fail(f"{text} (DRIFTLINE_REQUIRE=all)", pytrace=False)
+    pytest.skip(text)
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[KafkaBroker]:
+    """One broker for the whole run; isolate by topic name, and never stop this one."""
+    with ExitStack() as stack:
+        try:
+            broker = stack.enter_context(KafkaBroker())
+        except PartMissing as missing:
+            left_out(missing)
+        yield broker
+
+
+@pytest.fixture
+def own_kafka() -> Iterator[KafkaBroker]:
+    """A broker of the test's own, for tests that stop or kill it."""
+    with ExitStack() as stack:
+        try:
+            broker = stack.enter_context(KafkaBroker())
+        except PartMissing as missing:
+            left_out(missing)
+        yield broker
+
+
+@pytest.fixture
+def make_topic(kafka: KafkaBroker, request: pytest.FixtureRequest) -> Iterator[MakeTopic]:
+    """``make_topic(partitions=1, configs=None)`` creates a topic named after the test, returns its name."""
+    made: list[str] = []
+
+    def make(partitions: int = 1, configs: dict[str, str] | None = None) -> str:
+        stem = re.sub(r"[^\w.-]", "_", request.node.name)[:180]
+        made.append(f"{stem}-{os.urandom(3).hex()}")
+        kafka.create_topic(made[-1], partitions, configs)
+        return made[-1]
+
+    yield make
+    present = set(kafka.admin.list_topics())
+    for name in made:
+        if name in present:
+            kafka.delete_topic(name)
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[MotoServer]:
+    """moto's server for the whole run; tests should take ``moto``, which is empty at the start."""
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(MotoServer())
+        except PartMissing as missing:
+            left_out(missing)
+        yield server
+
+
+@pytest.fixture
+def moto(moto_server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> MotoServer:
+    """moto's server, emptied, with its fake credentials in the environment of this process."""
+    for name, value in moto_server.env.items():
+        monkeypatch.setenv(name, value)
+    moto_server.reset()
+    return moto_server
+
+
+@pytest.fixture
+def prometheus() -> Iterator[Callable[..., PrometheusServer]]:
+    """``prometheus(port, ...)`` starts a server that scrapes these ports; they must answer already."""
+    with ExitStack() as stack:
+
+        def start(*ports: int) -> PrometheusServer:
+            try:
+                return stack.enter_context(PrometheusServer(*ports))
+            except PartMissing as missing:
+                left_out(missing)
+                raise
+
+        yield start
+
+
+@pytest.fixture
+def linter() -> Callable[[str], Path]:
+    """``linter("hadolint")`` or ``linter("docker-compose")`` is the path of that program."""
+
+    def find(name: str) -> Path:
+        try:
+            return linters.program(name)
+        except PartMissing as missing:
+            left_out(missing)
+            raise
+
+    return find
