@@ -93,7 +93,7 @@ class Profile:
     def encode(self) -> bytes:
         """Versioned MessagePack with the vectors compressed by zstd; equal profiles of one history give equal bytes."""
         raw = b"".join(part.tobytes() for part in (self.counts, self.sums, self.low, self.high))
-        body = pa.compress(raw, codec=_ZSTD, asbytes=True)
+        body = _ZSTD.compress(raw, asbytes=True)
         return msgspec.msgpack.encode(_Wire(1, self.layout.fingerprint, self.rows, len(raw), body, self.novel))
 
     @classmethod
@@ -102,7 +102,7 @@ class Profile:
         wire = msgspec.msgpack.decode(data, type=_Wire)
         if wire.fingerprint != layout.fingerprint:
             raise LayoutMismatch(layout.fingerprint, wire.fingerprint)
-        raw = pa.decompress(wire.body, decompressed_size=wire.size, codec="zstd", asbytes=True)
+        raw = _ZSTD.decompress(wire.body, decompressed_size=wire.size, asbytes=True)
         out, features, end = cls(layout), len(layout.features), layout.size * 8
         out.rows = wire.rows
         out.counts = np.frombuffer(raw, np.int64, layout.size).copy()
