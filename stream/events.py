@@ -14,7 +14,10 @@ from detectors.profile import Profile
 from detectors.report import Signal, WindowReport
 
 Position = int | tuple[str, int]
-"""Where reading goes on in a partition: an offset, or (file name, byte offset)."""
+"""Where reading goes on in a partition: an offset, or (name, offset): the file's name, or the id of a Kafka topic.
+
+Only the source knows the order of positions; everybody else compares them for equality.
+"""
 
 
 class ModelKey(NamedTuple):

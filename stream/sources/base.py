@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol
 
 import msgspec
 
-from stream.events import Assign, Discovered, Gap, RawBatch
+from stream.events import Assign, Discovered, Gap, Position, RawBatch
 
 
 class Reading(Protocol):
@@ -33,7 +34,7 @@ class Reading(Protocol):
     def finished(self) -> bool:
         """True when a bounded source has been read to its end. Always false for a log that may grow."""
 
-    def publish_positions(self, positions: dict[str, int]) -> None:
+    def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Tell the outside world how far the job has committed (Kafka: the group's offsets, for lag tools); else nothing."""
 
     def close(self) -> None:
