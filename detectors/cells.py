@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -64,8 +65,11 @@ class _Groups:
         self.of_row = np.repeat(layout_of, np.diff(bounds))
         self.whole = bool(len(rows)) and rows[0] == 0 and rows[-1] == len(rows) - 1
 
-    def take(self, values: NDArray[np.generic]) -> NDArray[np.generic]:
-        return values[: len(self.rows)] if self.whole else values[self.rows]
+    def lay(self, columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """The rows of some columns, one column behind the other."""
+        if self.whole and len(columns[0]) == len(self.rows):
+            return np.concatenate(columns)
+        return np.concatenate([column[self.rows] for column in columns])
 
 
 class _NumberTables:
@@ -112,22 +116,17 @@ class _NumberTables:
             bins, kind = np.where(there, bins, nowhere), np.where(there, kind, nowhere)
         return [bins, kind]
 
-    def _stack(self, columns: Mapping[str, Column], groups: _Groups) -> tuple[Floats, Ints]:
-        values = np.empty((len(self.names), len(groups.rows)))
-        types = np.full(values.shape, FRACTIONAL, np.int64)
-        plain = np.zeros(len(self.names), bool)
-        for j, name in enumerate(self.names):
-            column = columns[name]
-            assert isinstance(column, Numbers)
-            values[j] = groups.take(column.values)
+    def _stack(self, columns: Mapping[str, Column], groups: _Groups) -> tuple[Floats, NDArray[np.uint8]]:
+        """Values and type slots of all cells, ``[columns, rows]``."""
+        mine = [column for column in map(columns.__getitem__, self.names) if isinstance(column, Numbers)]
+        values = groups.lay([column.values for column in mine]).reshape(len(mine), -1)
+        types = np.full(values.shape, FRACTIONAL, np.uint8)
+        types[[j for j, column in enumerate(mine) if column.slots is None and column.integral]] = INTEGRAL
+        plain = [j for j, column in enumerate(mine) if column.slots is None and not column.integral]
+        types[plain] -= values[plain] == np.floor(values[plain])
+        for j, column in enumerate(mine):
             if column.slots is not None:
-                types[j] = groups.take(column.slots)
-            elif column.integral:
-                types[j] = INTEGRAL
-            else:
-                plain[j] = True
-        if plain.any():
-            types[plain] -= values[plain] == np.floor(values[plain])
+                types[j] = groups.lay([column.slots])
         return values, types
 
     def _search(self, of_row: Ints) -> Ints:
@@ -235,10 +234,10 @@ class _TextTables:
         if not len(fresh):
             return
         group = np.searchsorted(groups.bounds, fresh % rows, side="right") - 1
-        some = fresh[np.unique(group * len(self.names) + fresh // rows, return_index=True)[1]]
-        for k, name in zip(some.tolist(), self.text.take(pa.array(some)).to_pylist(), strict=True):
-            g = int(np.searchsorted(groups.bounds, k % rows, side="right")) - 1
-            profiles[g].note_novel(self.names[k // rows], {name: 1})
+        some = np.unique(group * len(self.names) + fresh // rows, return_index=True)[1]
+        names = self.text.take(pa.array(fresh[some])).to_pylist()
+        for g, column, name in zip(group[some].tolist(), (fresh[some] // rows).tolist(), names, strict=True):
+            profiles[g].note_novel(self.names[column], {name: 1})
 
 
 def _concat(columns: Sequence[Column], groups: _Groups) -> pa.StringArray:

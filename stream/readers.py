@@ -1,0 +1,227 @@
+"""The reader: polls a source, decodes, folds, and says exactly which offsets the counts cover. It keeps no counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from detectors.columns import Column, Numbers, Texts
+from detectors.profile import Profile
+from stream.events import Assign, Cover, DeadLetter, Decoded, EventBatch, Gap, ModelKey, Partial, Position, RawBatch, Sample
+from stream.formats.base import Format, Origin
+from stream.plan import ReadingPlan
+from stream.sources.base import Reading
+
+CELLS_A_BATCH: Final = 100_000
+"""Rows times columns of one batch: more falls out of the processor's cache."""
+MOST_RECORDS: Final = 5_000
+
+Ints = NDArray[np.int64]
+
+
+class Times(NamedTuple):
+    """What the reader must know of time, in milliseconds: pane length, grace, lateness, tolerance for the future."""
+
+    pane_ms: int
+    grace_ms: int
+    lateness_ms: int
+    tolerance_ms: int
+
+
+class _Place(NamedTuple):
+    claim: int
+    mark_ms: int | None
+
+
+class Reader:
+    """Reads the partitions that it was assigned; one partial a poll.
+
+    A partial is a pure function of the ranges it covers, the layouts, and the marks at their start. What is late is
+    decided here, a record at a time, against the running mark of the record's own partition: too late if
+    ``pane end + grace + lateness <= mark``. A time more than the tolerance after arrival is replaced by the arrival.
+    """
+
+    def __init__(self, reading: Reading, form: Format, origin: Origin, times: Times, keep_payload: bool = False) -> None:
+        self._reading, self._form, self._origin, self._times = reading, form, origin, times
+        self._keep_payload = keep_payload
+        self._places: dict[str, _Place] = {}
+        self._plan: ReadingPlan | None = None
+
+    def use(self, plan: ReadingPlan) -> None:
+        """Count with these models from the next poll on."""
+        self._plan = plan
+        self._decoder = self._form.open(self._origin, plan.plan)
+        self.max_records = max(20, min(MOST_RECORDS, CELLS_A_BATCH // max(plan.width, 1)))
+
+    def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
+        """Read these partitions from where the aggregator says; gaps for positions that the log does not have."""
+        for order in assigns:
+            self._places[order.partition] = _Place(order.claim, order.mark_ms)
+        return self._reading.assign(list(assigns))
+
+    def read(self, timeout_s: float) -> list[Partial | Gap]:
+        """One poll: its gaps, then one partial over all batches; nothing if nothing came."""
+        came = self._reading.poll(timeout_s, self.max_records)
+        raws = [one for one in came if isinstance(one, RawBatch) and one.partition in self._places]
+        out: list[Partial | Gap] = [one for one in came if isinstance(one, Gap)]
+        return [*out, self.fold(raws)] if raws else out
+
+    def fold(self, raws: Sequence[RawBatch]) -> Partial:
+        """The partial of some raw batches that follow each other in their partitions."""
+        if self._plan is None:
+            raise RuntimeError("the reader has no plan yet: call use() first")
+        decoded = self._decoder.decode(raws)
+        bounds = np.concatenate(([0], np.cumsum([len(raw.values) for raw in raws]))).astype(np.int64)
+        times, future = _arrived(decoded.time_ms, raws, self._times.tolerance_ms)
+        pane = times // self._times.pane_ms * self._times.pane_ms
+        late, marks = self._late(times, pane, bounds, raws)
+        profiles, samples = self._count(self._plan, decoded, pane, late)
+        covers, dead = self._cover(raws, decoded, bounds, late, marks)
+        return Partial(covers, self._plan.fingerprints, profiles, dead, samples, future)
+
+    def _late(
+        self, times: Ints, pane: Ints, bounds: Ints, raws: Sequence[RawBatch]
+    ) -> tuple[NDArray[np.bool_], list[int | None]]:
+        """Which records are too late for their pane, and the mark of each partition behind its batch."""
+        late, marks = np.zeros(len(times), bool), list[int | None]()
+        wait = self._times.pane_ms + self._times.grace_ms + self._times.lateness_ms
+        running: dict[str, int | None] = {}
+        for raw, start, stop in zip(raws, bounds[:-1], bounds[1:], strict=True):
+            mark = running.get(raw.partition, self._places[raw.partition].mark_ms)
+            part = times[start:stop]
+            if len(part) and (part >= 0).any():
+                seen = np.maximum.accumulate(part if mark is None else np.maximum(part, mark))
+                late[start:stop] = (pane[start:stop] + wait <= seen) & (part >= 0)
+                mark = int(seen[-1])
+            running[raw.partition] = mark
+            marks.append(mark)
+        return late, marks
+
+    def _count(
+        self, plan: ReadingPlan, decoded: Decoded, pane: Ints, late: NDArray[np.bool_]
+    ) -> tuple[list[tuple[ModelKey, int, Profile]], list[Sample]]:
+        profiles: list[tuple[ModelKey, int, Profile]] = []
+        samples: list[Sample] = []
+        for batch in decoded.batches:
+            groups = _group(batch, decoded.model, pane, late)
+            if not len(groups.rows):
+                continue
+            columns = batch.columns if groups.in_place else {n: _take(c, groups.rows) for n, c in batch.columns.items()}
+            keys = [decoded.keys[m] for m in groups.model]
+            places = [plan.position[key.model] for key in keys]
+            folded = plan.folds[batch.schema].fold(columns, places, groups.bounds)
+            profiles += zip(keys, groups.pane.tolist(), folded, strict=True)
+            samples += _samples(plan, keys, groups.bounds, columns)
+        return _merged(profiles), samples
+
+    def _cover(
+        self, raws: Sequence[RawBatch], decoded: Decoded, bounds: Ints, late: NDArray[np.bool_], marks: Sequence[int | None]
+    ) -> tuple[tuple[Cover, ...], list[DeadLetter]]:
+        rejected = np.array([reject.record for reject in decoded.rejects], np.int64)
+        batch_of = np.searchsorted(bounds, rejected, side="right") - 1
+        reasons: list[Counter[str]] = [Counter() for _ in raws]
+        dead = []
+        for b, reject in zip(batch_of.tolist(), decoded.rejects, strict=True):
+            reasons[b][reject.reason] += 1
+            dead.append(self._letter(raws[b], reject.record - int(bounds[b]), reject.reason))
+        lates = np.add.reduceat(np.append(late, False).astype(np.int64), bounds[:-1]) if len(late) else np.zeros(len(raws), np.int64)
+        covers: dict[str, Cover] = {}
+        for b, (raw, mark) in enumerate(zip(raws, marks, strict=True)):
+            read = len(raw.values)
+            too_late = int(lates[b]) if read else 0
+            accepted = read - too_late - reasons[b].total()
+            outcomes = {"accepted": accepted, "too_late": too_late, **reasons[b]}
+            claim = self._places[raw.partition].claim
+            cover = Cover(raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes)
+            covers[raw.partition] = _joined(covers.get(raw.partition), cover)
+            self._places[raw.partition] = _Place(claim, mark)
+        return tuple(covers.values()), dead
+
+    def _letter(self, raw: RawBatch, k: int, reason: str) -> DeadLetter:
+        value = raw.values[k] or b""
+        kept = value if self._keep_payload else None
+        return DeadLetter(raw.partition, raw.positions[k], reason, len(value), sha256(value).hexdigest(), kept)
+
+
+class _Grouping(NamedTuple):
+    rows: Ints
+    bounds: Ints
+    model: Ints
+    pane: Ints
+    in_place: bool
+
+
+def _group(batch: EventBatch, model: NDArray[np.int32], pane: Ints, late: NDArray[np.bool_]) -> _Grouping:
+    """Rows ordered by (model, pane), without those that are too late; rows of one group keep their order."""
+    of_row, panes = model[batch.record].astype(np.int64), pane[batch.record]
+    keep = ~late[batch.record]
+    first = panes.min(initial=0) if not len(panes) else panes.min()
+    if keep.all() and len(panes) and panes.max() == first and (of_row == of_row[0]).all():
+        rows = np.arange(len(of_row))
+        return _Grouping(rows, np.array([0, len(rows)]), of_row[:1], panes[:1], in_place=True)
+    rows = np.flatnonzero(keep)
+    rows = rows[np.lexsort((panes[rows], of_row[rows]))]
+    model_of, pane_of = of_row[rows], panes[rows]
+    new = np.ones(len(rows), bool)
+    new[1:] = (np.diff(model_of) != 0) | (np.diff(pane_of) != 0)
+    begins = np.flatnonzero(new)
+    return _Grouping(rows, np.append(begins, len(rows)), model_of[begins], pane_of[begins], in_place=False)
+
+
+def _take(column: Column, rows: Ints) -> Column:
+    if isinstance(column, Texts):
+        return Texts(column.values.take(pa.array(rows)))
+    return Numbers(column.values[rows], None if column.slots is None else column.slots[rows], column.integral)
+
+
+def _arrived(time_ms: Ints, raws: Sequence[RawBatch], tolerance_ms: int) -> tuple[Ints, int]:
+    """Event times with those too far ahead of arrival set to it, and how many these were."""
+    arrival = np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
+    ahead = (time_ms >= 0) & (arrival >= 0) & (time_ms > arrival + tolerance_ms)
+    return np.where(ahead, arrival, time_ms), int(np.count_nonzero(ahead))
+
+
+def _merged(profiles: list[tuple[ModelKey, int, Profile]]) -> list[tuple[ModelKey, int, Profile]]:
+    """One profile a model and pane: batches of different shape may have met in one partial."""
+    out: dict[tuple[ModelKey, int], Profile] = {}
+    for key, pane_ms, profile in profiles:
+        if (key, pane_ms) in out:
+            out[key, pane_ms].merge(profile)
+        else:
+            out[key, pane_ms] = profile
+    return [(key, pane_ms, profile) for (key, pane_ms), profile in out.items()]
+
+
+def _joined(before: Cover | None, cover: Cover) -> Cover:
+    if before is None:
+        return cover
+    outcomes = dict(Counter(before.outcomes) + Counter(cover.outcomes))
+    return cover._replace(first=before.first, read=before.read + cover.read, outcomes=outcomes)
+
+
+def _samples(plan: ReadingPlan, keys: Sequence[ModelKey], bounds: Ints, columns: dict[str, Column]) -> list[Sample]:
+    """The raw text of columns that have no bins yet, for each model that is still learning them."""
+    parts: dict[ModelKey, list[pa.Table]] = {}
+    for g, key in enumerate(keys):
+        names = [name for name in plan.models[key.model].unlearned if name in columns]
+        if names:
+            start, rows = int(bounds[g]), int(bounds[g + 1] - bounds[g])
+            table = pa.table({name: columns[name].values for name in names}).slice(start, rows)
+            parts.setdefault(key, []).append(table)
+    return [_sample(key, pa.concat_tables(tables).combine_chunks()) for key, tables in parts.items()]
+
+
+def _sample(key: ModelKey, table: pa.Table) -> Sample:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        writer.write_table(table)
+    return Sample(key, table.num_rows, sink.getvalue().to_pybytes())
+
+
+__all__ = ["MOST_RECORDS", "Position", "Reader", "Times"]
