@@ -1,12 +1,43 @@
-"""Columns as the profile takes them."""
+r"""Columns as the profile takes them, and what the text of a cell means.
+
+Text in a **numeric** feature, in this order:
+
+* nothing at all is *missing*;
+* exactly ``true`` or ``false`` is *boolean*;
+* a number, with blanks and tabs around it or not, is a number: an optional sign, then digits with or without one decimal
+  point (``7``, ``007``, ``7.``, ``.5``), with or without an exponent (``1e3``); or ``inf``, ``infinity``, ``nan``,
+  ``nan(...)`` in upper or lower case (letters, digits and underscores between the brackets). Too large a number is
+  infinite, too small a one is 0. Only ASCII digits count; ``1_000``, ``1,000``, ``0x1F`` and ``- 7`` are no numbers;
+* anything else, a single blank too, is a *string*.
+
+A finite number is *integral* or *fractional*. In a feature of integers the written form decides: a sign and digits alone
+are integral, ``7.0`` and ``1e3`` are fractional. In a feature of fractions the value decides: whole numbers are integral.
+
+Text in a **text** feature is a value as it stands, never trimmed; nothing at all is missing. Its written type follows the
+patterns of the SageMaker contract, section 2: :func:`written_types`.
+
+JSON cells: ``null`` and an absent key are missing; a string is read like text; ``true`` and ``false`` are boolean; ``7`` is
+written as an integer, ``7.0`` and ``7e0`` are not. In a text feature a number stands for its shortest text (``7``, ``7.0``).
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
+
+NUMBER: Final = r"^[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|(?i:inf|infinity|nan(\([0-9a-z_]*\))?))$"
+"""A number in a numeric feature, without the blanks around it."""
+WHOLE: Final = r"^[-+]?[0-9]+$"
+"""The written form of an integer in a numeric feature."""
+CONTRACT_INTEGRAL: Final = r"^(-|\+)? ?[0-9]+$"
+CONTRACT_FRACTIONAL: Final = r"^(-|\+)? ?[0-9]+((\.[0-9]+)|((?:\.[0-9]+)?[Ee][-+]?[0-9]+))$"
+CONTRACT_BOOLEAN: Final = r"^(true|false)$"
 
 
 class Numbers(NamedTuple):
@@ -35,3 +66,66 @@ class Texts(NamedTuple):
 
 
 Column = Numbers | Texts
+
+
+def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
+    """The numbers that some text stands for, by the grammar above; null is missing, like empty text.
+
+    ``integral``: the feature holds integers, so the written form tells integral from fractional.
+
+    >>> numbers_from_text(pa.array(["7", " 7.0", "", "x", "true", "1e999"]), integral=True).slots.tolist()
+    [3, 4, 0, 2, 1, 4]
+    """
+    text, number = _split_numbers(array)
+    values = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
+    finite = np.isfinite(values)
+    whole = _mask(pc.match_substring_regex(text, WHOLE)) if integral else values == np.floor(values)
+    slots = np.where(finite & whole, np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
+    if not number.all():
+        rest = np.flatnonzero(~number)
+        slots[rest] = _slots_without_number(array.take(pa.array(rest)))
+    return Numbers(values, slots, integral)
+
+
+def written_types(array: pa.StringArray) -> NDArray[np.uint8]:
+    """The written type of each value by the contract's patterns: ``BOOLEAN``, ``INTEGRAL``, ``FRACTIONAL`` or ``STRING``.
+
+    Null is ``MISSING``.
+
+    >>> written_types(pa.array(["true", "- 7", "7.0", ".5", None])).tolist()
+    [1, 3, 4, 2, 0]
+    """
+    slots = np.full(len(array), STRING, dtype=np.uint8)
+    slots[_mask(pc.match_substring_regex(array, CONTRACT_INTEGRAL))] = INTEGRAL
+    slots[_mask(pc.match_substring_regex(array, CONTRACT_FRACTIONAL))] = FRACTIONAL
+    slots[_mask(pc.match_substring_regex(array, CONTRACT_BOOLEAN))] = BOOLEAN
+    if array.null_count:
+        slots[_mask(array.is_null())] = MISSING
+    return slots
+
+
+def _split_numbers(array: pa.StringArray) -> tuple[pa.StringArray, NDArray[np.bool_]]:
+    """Text that can be cast, null where it is no number; and where it is one."""
+    found = pc.match_substring_regex(array, NUMBER)
+    number = _mask(found)
+    if number.all():
+        return array, number
+    rest = pa.array(~number)
+    trimmed = pc.utf8_trim(array.filter(rest), characters=" \t")
+    late = pc.match_substring_regex(trimmed, NUMBER)
+    text = pc.replace_with_mask(array, rest, pc.if_else(late, trimmed, pa.scalar(None, pa.string())))
+    number[~number] = _mask(late)
+    return text, number
+
+
+def _slots_without_number(array: pa.StringArray) -> NDArray[np.uint8]:
+    slots = np.full(len(array), STRING, dtype=np.uint8)
+    slots[_mask(pc.match_substring_regex(array, CONTRACT_BOOLEAN))] = BOOLEAN
+    slots[_mask(pc.equal(array, "")) | _mask(array.is_null())] = MISSING
+    return slots
+
+
+def _mask(array: pa.BooleanArray) -> NDArray[np.bool_]:
+    """A writable mask; null is false."""
+    mask: NDArray[np.bool_] = np.array(pc.fill_null(array, False))
+    return mask
