@@ -49,8 +49,8 @@ class Fold:
         small = np.flatnonzero(np.diff(bounds) < SORT_FROM)
         out: list[Profile | None] = [None] * len(layout_of)
         if len(small):
-            for g, profile in zip(small, self._fold_small(columns, layout_of, bounds, small), strict=True):
-                out[g] = profile
+            for at, counted in zip(small.tolist(), self._fold_small(columns, layout_of, bounds, small), strict=True):
+                out[at] = counted
         encoded: dict[str, pa.DictionaryArray] = {}
         for g, profile in enumerate(out):
             if profile is None:

@@ -1,0 +1,1 @@
+"""Change detectors over per-window series: one file a detector."""

@@ -1,0 +1,1 @@
+"""How far a window is from its baseline: one statistic a file."""

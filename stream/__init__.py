@@ -1,0 +1,1 @@
+"""The runtime: everything that knows brokers, files, processes and time."""

@@ -1,0 +1,1 @@
+"""How bytes become columns: one file a format."""
