@@ -17,7 +17,28 @@ INTEGERS = ("age", "visits", "hour", "flag", "stock")
 STRINGS = ("country", "device", "plan")
 INPUTS = (*FLOATS, *INTEGERS, *STRINGS)
 TYPES = {**dict.fromkeys((*OUTPUTS, *FLOATS), "float"), **dict.fromkeys(INTEGERS, "int"), **dict.fromkeys(STRINGS, "text")}
-COUNTRIES = ("DE", "FR", "US", "GB", "PL", "IT", "ES", "NL", "SE", "BR", "IN", "JP", "CA", "MX", "AU", "CH", "AT", "DK", "NO", "FI")
+COUNTRIES = (
+    "DE",
+    "FR",
+    "US",
+    "GB",
+    "PL",
+    "IT",
+    "ES",
+    "NL",
+    "SE",
+    "BR",
+    "IN",
+    "JP",
+    "CA",
+    "MX",
+    "AU",
+    "CH",
+    "AT",
+    "DK",
+    "NO",
+    "FI",
+)
 DEVICES = ("android", "ios", "web", "tablet", "kiosk")
 PLANS = ("free", "basic", "plus", "premium", "enterprise")
 LINE = (
@@ -116,14 +137,10 @@ def capture_lines(
     return lines
 
 
-def json_lines(
-    columns: dict[str, list[str]], *, start_ms: int = 1_750_000_000_000, events_a_second: int = 1000
-) -> list[bytes]:
+def json_lines(columns: dict[str, list[str]], *, start_ms: int = 1_750_000_000_000, events_a_second: int = 1000) -> list[bytes]:
     """One flat object a row, numbers as numbers, for the format ``json``; the event time is ``time`` in milliseconds."""
     bodies = _payloads(columns, list(columns), True)
-    return [
-        f'{body[:-1]},"time":{start_ms + i * 1000 // events_a_second}}}'.encode() for i, body in enumerate(bodies)
-    ]
+    return [f'{body[:-1]},"time":{start_ms + i * 1000 // events_a_second}}}'.encode() for i, body in enumerate(bodies)]
 
 
 def _payloads(columns: dict[str, list[str]], names: Sequence[str], as_json: bool) -> list[str]:

@@ -1,0 +1,169 @@
+"""The core against the floor and its peers, in one run: ``python -m benchmarks.core``.
+
+Five alternating rounds; every leg in a process of its own on one core, peers in virtual environments of their own. Ratios
+are medians of the ratios of each round; the figures depend on the machine, the ratios less so. Writes ``results/core.json``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import events
+from benchmarks.leg import Batch
+from stream.baselining import learn
+
+HERE = Path(__file__).parent
+EVENTS, PEER_ROWS = 100_000, 5_000
+PEERS = {"w": "whylogs", "e": "evidently", "r": "river"}
+OURS = ("f", "d", "json", "bad", "models10", "models100", "models1000", "wide200", "wide5000")
+RATIOS = {
+    "d/f": 0.7,
+    "d/w": 4.0,
+    "d/e": 25.0,
+    "d/r": None,
+    "json/d": None,
+    "bad/d": 0.5,
+    "models10/d": 0.5,
+    "models100/d": 0.25,
+    "models1000/d": 0.08,
+    "wide200/d": 0.7,
+    "wide5000/d": 0.7,
+}
+"""Ratios and what is asked of them; those of wide events compare cells, all others events."""
+
+Rates = dict[str, dict[str, float]]
+
+
+def prepare(folder: Path) -> None:
+    """Write the events of all legs and the baselines."""
+    standard = events.values(EVENTS)
+    sets = {
+        "d": (events.capture_lines(standard), 0, 20),
+        "json": (events.capture_lines(standard, as_json=True), 0, 20),
+        "bad": (events.capture_lines(events.spoil(standard, 0.01)), 0, 20),
+        **{f"models{m}": (events.capture_lines(standard), m, 20) for m in (10, 100, 1_000)},
+        **{f"wide{w}": (events.capture_lines(events.wide(2_000_000 // w, w)), 0, w) for w in (200, 5_000)},
+    }
+    for name, (lines, models, width) in sets.items():
+        keys = [f"m{k * 7919 % models}".encode() for k in range(len(lines))] if models else []
+        (folder / f"{name}.msgpack").write_bytes(msgspec.msgpack.encode(Batch(lines, keys, width)))
+    for seed in range(4):
+        _write_baseline(folder / f"baseline-20-{seed}.msgpack", events.values(20_000, seed + 100))
+    for width in (200, 5_000):
+        _write_baseline(folder / f"baseline-{width}-0.msgpack", events.wide(4_000, width, 100))
+    rows = events.values(2 * PEER_ROWS, 7)
+    typed = {name: pa.array(cells).cast(_arrow(name)) for name, cells in rows.items()}
+    pq.write_table(pa.table(typed), folder / "rows.parquet")
+
+
+def _arrow(name: str) -> pa.DataType:
+    return pa.string() if events.TYPES[name] == "text" else pa.float64()
+
+
+def _write_baseline(path: Path, columns: dict[str, list[str]]) -> None:
+    inputs = [name for name in columns if name not in events.OUTPUTS]
+    path.write_bytes(learn(None, [pa.table(columns)], events.OUTPUTS, inputs).encode())
+
+
+def environment(peer: str) -> Path:
+    """The Python of a peer's own virtual environment, made on first use beside the user's other caches."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "driftline" / "peers" / peer
+    python, wanted = cache / "bin" / "python", HERE / "peers" / f"{peer}.txt"
+    stamp = cache / "installed.txt"
+    if not stamp.exists() or stamp.read_text() != wanted.read_text():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", cache], check=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", "-r", wanted], check=True)
+        stamp.write_text(wanted.read_text())
+    return python
+
+
+def run_leg(name: str, folder: Path) -> dict[str, float]:
+    """Events and cells a second of one leg, in a process of its own on the last core."""
+    if name in PEERS:
+        command = [environment(PEERS[name]), HERE / "peers" / "leg.py", PEERS[name], folder / "rows.parquet"]
+    else:
+        command = [sys.executable, "-m", "benchmarks.leg", name, folder]
+    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=_pin, cwd=HERE.parent)  # noqa: PLW1509
+    if done.returncode:
+        raise click.ClickException(f"leg {name} failed:\n{done.stderr[-2000:]}")
+    figures = json.loads(done.stdout.splitlines()[-1])
+    per_s = figures["events"] / figures["seconds"]
+    return {"events_per_s": per_s, "cells_per_s": figures.get("cells", 0) / figures["seconds"]}
+
+
+def _pin() -> None:
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+def ratio(name: str, rounds: list[Rates]) -> list[float]:
+    """The ratio ``a/b`` in each round; of cells where ``a`` has wide events."""
+    a, b = name.split("/")
+    unit = "cells_per_s" if a.startswith("wide") else "events_per_s"
+    return [round_[a][unit] / round_[b][unit] for round_ in rounds]
+
+
+def processor() -> dict[str, str]:
+    """Name of the processor and its widest vector extension."""
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    named = {key.strip(): value.strip() for key, value in fields.items()}
+    flags = named.get("flags", "").split()
+    vectors = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "unknown")
+    return {"processor": named.get("model name", platform.processor()), "vectors": vectors}
+
+
+def show(console: Console, rounds: list[Rates], legs: tuple[str, ...]) -> None:
+    """Rates and ratios as tables: median, and the smallest and largest of the rounds."""
+    rates = Table("leg", "events/s", "min", "max", title="rates")
+    for leg in legs:
+        seen = [round_[leg]["events_per_s"] for round_ in rounds]
+        rates.add_row(leg, *(f"{x:,.0f}" for x in (statistics.median(seen), min(seen), max(seen))))
+    ratios = Table("ratio", "median", "min", "max", "asked", title="ratios")
+    for name, asked in RATIOS.items():
+        seen = ratio(name, rounds)
+        ratios.add_row(name, *(f"{x:.3g}" for x in (statistics.median(seen), min(seen), max(seen))), str(asked or "-"))
+    console.print(rates, ratios)
+
+
+@click.command(help=__doc__)
+@click.option("--rounds", default=5, show_default=True, help="Alternating rounds.")
+@click.option("--out", default=str(HERE / "results" / "core.json"), show_default=False, help="Where the results are written.")
+def main(rounds: int, out: str) -> None:
+    """Run all legs in turn and write what came out."""
+    console, legs = Console(), (*OURS, *PEERS)
+    for peer in PEERS.values():
+        environment(peer)
+    done: list[Rates] = []
+    with tempfile.TemporaryDirectory() as name, console.status("preparing the events") as status:
+        prepare(Path(name))
+        for k in range(rounds):
+            done.append({})
+            for leg in legs:
+                status.update(f"round {k + 1} of {rounds}: {leg}")
+                done[-1][leg] = run_leg(leg, Path(name))
+    machine = {**processor(), "python": platform.python_version(), "at": time.strftime("%Y-%m-%d")}
+    console.print(f"{machine['processor']}, {machine['vectors']}, Python {machine['python']}")
+    show(console, done, legs)
+    medians = {name: statistics.median(ratio(name, done)) for name in RATIOS}
+    result = {"ratios": medians, "asked": RATIOS, "machine": machine, "rounds": done}
+    Path(out).write_text(json.dumps(result, indent=1) + "\n")
+    console.print(f"written to {out}")
+
+
+if __name__ == "__main__":
+    main()
