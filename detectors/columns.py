@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
 
-NUMBER: Final = r"^[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|(?i:inf|infinity|nan(\([0-9a-z_]*\))?))$"
+NUMBER: Final = r"^[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN](\([0-9A-Za-z_]*\))?)$"
 """A number in a numeric feature, without the blanks around it."""
 WHOLE: Final = r"^[-+]?[0-9]+$"
 """The written form of an integer in a numeric feature."""

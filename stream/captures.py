@@ -1,0 +1,280 @@
+"""Capture lines of one schema: from envelopes to columns, many at once where that is safe."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Final, NamedTuple
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from detectors.columns import Column, Numbers, Texts
+from stream.events import EventBatch
+from stream.formats.base import Schema
+from stream.origins import dig
+from stream.payloads import Malformed, Row, Shape, columns_of_rows, load_json, plain, readable, rows_of
+from stream.tables import CsvTable, Joined, join, simple
+
+SIDES: Final = ("endpointOutput", "endpointInput")
+
+
+class Payload(msgspec.Struct, frozen=True, gc=False):
+    """One side of an invocation."""
+
+    data: str
+    encoding: str = ""
+
+
+class Capture(msgspec.Struct, frozen=True, gc=False):
+    """Both sides; ``None`` where a side was not captured."""
+
+    endpointOutput: Payload | None = None
+    endpointInput: Payload | None = None
+
+
+class Metadata(msgspec.Struct, frozen=True, gc=False):
+    """Who and when."""
+
+    eventId: str | None = None
+    inferenceId: str | None = None
+    inferenceTime: object = None
+
+
+class Event(msgspec.Struct, frozen=True, gc=False):
+    """A capture line."""
+
+    captureData: Capture = Capture()
+    eventMetadata: Metadata = Metadata()
+
+
+NOTHING: Final = Event()
+"""Stands where a record could not be read."""
+
+
+def read_event(value: bytes | None) -> Event:
+    """The envelope of one capture line, field by field.
+
+    Raises :class:`~stream.payloads.Malformed`: ``tombstone``, ``undecodable``, ``not_an_object``, ``wrong_type``.
+    """
+    if value is None:
+        raise Malformed("tombstone")
+    document = load_json(value)
+    if not isinstance(document, dict):
+        raise Malformed("not_an_object")
+    capture, metadata = _object(document, "captureData"), _object(document, "eventMetadata")
+    sides = [_payload(_object(capture, side)) if capture.get(side) is not None else None for side in SIDES]
+    event_id, inference_id = _string(metadata, "eventId"), _string(metadata, "inferenceId")
+    return Event(Capture(*sides), Metadata(event_id, inference_id, metadata.get("inferenceTime")))
+
+
+def _object(document: dict[str, object], name: str) -> dict[str, object]:
+    found = document.get(name)
+    if found is None:
+        return {}
+    if not isinstance(found, dict):
+        raise Malformed("wrong_type")
+    return found
+
+
+def _payload(side: dict[str, object]) -> Payload:
+    data = _string(side, "data")
+    if data is None:
+        raise Malformed("wrong_type")
+    return Payload(data, _string(side, "encoding") or "")
+
+
+def _string(document: dict[str, object], name: str) -> str | None:
+    found = document.get(name)
+    if found is None:
+        return None
+    if not isinstance(found, str):
+        raise Malformed("wrong_type")
+    return readable(found)
+
+
+class Group(NamedTuple):
+    """Records that have the same sides: for each side the payload of every record, and its kind.
+
+    ``kinds`` is ``None`` where every payload is CSV.
+    """
+
+    sides: tuple[int, ...]
+    members: NDArray[np.int64]
+    payloads: list[list[str]]
+    kinds: list[list[str]] | None
+
+
+class CaptureTable:
+    """Makes batches of the records of one schema."""
+
+    def __init__(self, number: int, schema: Schema, shapes: tuple[Shape, Shape]) -> None:
+        self._number, self._schema, self._shapes = number, schema, shapes
+        self._sides = tuple(side for side, shape in enumerate(shapes) if shape.names)
+        self._joinable = not any(shape.header for shape in shapes)
+        self._tables = [CsvTable(shape.names, schema.types) for shape in shapes]
+
+    def read(
+        self,
+        members: NDArray[np.int64],
+        events: Sequence[Event],
+        values: Sequence[bytes | None],
+        rejects: dict[int, str],
+    ) -> list[EventBatch]:
+        """Batches of these records; what cannot be taken is told in ``rejects``."""
+        chosen = events if len(members) == len(events) else [events[i] for i in members.tolist()]
+        group = self._all_csv(members, chosen)
+        groups = [group] if group else self._grouped(members, chosen, values, rejects)
+        batches: list[EventBatch] = []
+        for group in groups:
+            alone = (
+                self._together(group, batches, rejects) if self._joinable and group.kinds is None else range(len(group.members))
+            )
+            self._one_by_one(group, alone, batches, rejects)
+        return batches
+
+    def _all_csv(self, members: NDArray[np.int64], events: Sequence[Event]) -> Group | None:
+        """The usual case: every record has every side, all of them CSV."""
+        captures = [event.captureData for event in events]
+        found = [list(map(attrgetter(SIDES[side]), captures)) for side in self._sides]
+        try:
+            encodings = {side.encoding for sides in found for side in sides}
+            if not members.size or encodings != {"CSV"}:
+                return None
+            return Group(self._sides, members, [[side.data for side in sides] for sides in found], None)
+        except AttributeError:
+            return None
+
+    def _grouped(
+        self,
+        members: NDArray[np.int64],
+        events: Sequence[Event],
+        values: Sequence[bytes | None],
+        rejects: dict[int, str],
+    ) -> list[Group]:
+        found: dict[tuple[bool, tuple[int, ...]], list[tuple[int, list[tuple[str, str]]]]] = {}
+        for i, event in zip(members.tolist(), events, strict=True):
+            try:
+                parts = {side: part for side in self._sides if (part := _part(event, side, values[i]))}
+            except Malformed as problem:
+                rejects[i] = problem.reason
+                continue
+            if not parts:
+                rejects[i] = "payload_missing"
+                continue
+            csv = all(kind == "CSV" for _, kind in parts.values())
+            found.setdefault((csv, tuple(parts)), []).append((i, list(parts.values())))
+        return [_group(csv, sides, entries) for (csv, sides), entries in found.items()]
+
+    def _together(self, group: Group, batches: list[EventBatch], rejects: dict[int, str]) -> Sequence[int]:
+        """Read a group at once; what is left must be read one by one."""
+        widths = [len(self._shapes[side].names) for side in group.sides]
+        joined = [join(payloads, width) for payloads, width in zip(group.payloads, widths, strict=True)]
+        alone = _not_joinable(group, joined, widths)
+        if alone:
+            group = _without(group, alone)
+            joined = [join(payloads, width) for payloads, width in zip(group.payloads, widths, strict=True)]
+        if len(group.members) and not self._tables_of(group, joined, batches, rejects):
+            return range(len(group.members) + len(alone))
+        return alone
+
+    def _tables_of(
+        self, group: Group, joined: Sequence[Joined | None], batches: list[EventBatch], rejects: dict[int, str]
+    ) -> bool:
+        rows = joined[0].rows if joined[0] else None
+        record = group.members if rows is None else np.repeat(group.members, rows)
+        columns: dict[str, Column] = {}
+        lost: list[NDArray[np.int64]] = []
+        read = [self._tables[side].read(text.data, len(record)) for side, text in zip(group.sides, joined, strict=True) if text]
+        if any(table is None for table in read):
+            return False
+        tables = [table for table in read if table is not None]
+        lost = [refused for _, refused in tables if len(refused)]
+        if lost:
+            bad = np.unique(record[np.concatenate(lost)])
+            rejects.update(dict.fromkeys(bad.tolist(), "column_count"))
+            keep = ~np.isin(record, bad)
+            record = record[keep]
+            tables = [({n: pick(c, np.delete(keep, refused)) for n, c in part.items()}, refused) for part, refused in tables]
+        for part, _ in tables:
+            columns.update(part)
+        if len(record):
+            batches.append(EventBatch(self._number, record, columns))
+        return True
+
+    def _one_by_one(self, group: Group, alone: Sequence[int], batches: list[EventBatch], rejects: dict[int, str]) -> None:
+        rows: list[Row] = []
+        record: list[int] = []
+        for k in alone:
+            i = int(group.members[k])
+            try:
+                made = self._rows(group, k)
+            except Malformed as problem:
+                rejects[i] = problem.reason
+                continue
+            rows.extend(made)
+            record.extend([i] * len(made))
+        if rows:
+            names = [name for side in group.sides for name in self._shapes[side].names]
+            columns = columns_of_rows(rows, names, self._schema.types)
+            batches.append(EventBatch(self._number, np.array(record, np.int64), columns))
+
+    def _rows(self, group: Group, k: int) -> list[Row]:
+        parts = [
+            rows_of(group.payloads[p][k], group.kinds[p][k] if group.kinds else "CSV", self._shapes[side])
+            for p, side in enumerate(group.sides)
+        ]
+        if len(set(map(len, parts))) != 1:
+            raise Malformed("row_count")
+        return [[cell for row in rows for cell in row] for rows in zip(*parts, strict=True)]
+
+
+def pick(column: Column, keep: NDArray[np.bool_]) -> Column:
+    """The rows of a column where ``keep`` is true."""
+    if isinstance(column, Texts):
+        return Texts(column.values.filter(pa.array(keep)))
+    return Numbers(column.values[keep], None if column.slots is None else column.slots[keep], column.integral)
+
+
+def _part(event: Event, side: int, value: bytes | None) -> tuple[str, str] | None:
+    payload = event.captureData.endpointInput if side else event.captureData.endpointOutput
+    if payload is None:
+        return None
+    content_type = None
+    if payload.encoding == "BASE64":
+        content_type = dig(load_json(value or b""), ("captureData", SIDES[side], "observedContentType"))
+    return plain(payload.data, payload.encoding, content_type if isinstance(content_type, str) else None)
+
+
+def _group(csv: bool, sides: tuple[int, ...], entries: list[tuple[int, list[tuple[str, str]]]]) -> Group:
+    members = np.array([i for i, _ in entries], np.int64)
+    payloads = [[parts[p][0] for _, parts in entries] for p in range(len(sides))]
+    kinds = None if csv else [[parts[p][1] for _, parts in entries] for p in range(len(sides))]
+    return Group(sides, members, payloads, kinds)
+
+
+def _not_joinable(group: Group, joined: Sequence[Joined | None], widths: Sequence[int]) -> list[int]:
+    """Places in the group whose payloads could touch a neighbour, or whose sides seem to have different numbers of rows."""
+    if None not in joined and all(_same(joined[0], other) for other in joined[1:]):
+        return []
+    alone = []
+    for k, payloads in enumerate(zip(*group.payloads, strict=True)):
+        lines = {payload.count("\n") + (not payload.endswith("\n")) for payload in payloads}
+        if len(lines) > 1 or not all(map(simple, payloads, widths)):
+            alone.append(k)
+    return alone
+
+
+def _same(one: Joined | None, other: Joined | None) -> bool:
+    if one is None or other is None or one.rows is None or other.rows is None:
+        return one is not None and other is not None and one.rows is other.rows
+    return bool((one.rows == other.rows).all())
+
+
+def _without(group: Group, places: Sequence[int]) -> Group:
+    keep = np.ones(len(group.members), bool)
+    keep[list(places)] = False
+    kept = np.flatnonzero(keep).tolist()
+    return Group(group.sides, group.members[keep], [[payloads[k] for k in kept] for payloads in group.payloads], None)

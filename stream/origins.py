@@ -1,0 +1,199 @@
+"""Which model a record belongs to, and when it happened: the same answers for every format."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from detectors.columns import NUMBER
+from stream.events import ModelKey, RawBatch
+from stream.formats.base import ModelOf, Origin, Plan, TimeOf
+
+FIRST_MS: Final = 86_400_000
+"""Event times before 1970-01-02 are absurd."""
+END_MS: Final = 4_102_444_800_000
+"""Event times from 2100-01-01 on are absurd."""
+MISSING_MS: Final = -1
+ABSURD_MS: Final = -2
+
+Document = Callable[[int], object]
+"""The decoded event of a record, for whoever must look into it."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_STAMP: Final = np.frombuffer(b"dddd-dd-ddTdd:dd:ddZ\n", np.uint8)
+_TICKS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+class Records:
+    """The records of some raw batches, numbered through; ``raw_of[i]`` is the position of record ``i``'s raw batch."""
+
+    def __init__(self, raws: Sequence[RawBatch]) -> None:
+        self.raws = raws
+        self.values = raws[0].values if len(raws) == 1 else list(chain.from_iterable(raw.values for raw in raws))
+        self.sizes = [len(raw.values) for raw in raws]
+        self.arrival_ms = np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
+
+    def record_keys(self) -> list[bytes | None]:
+        """The key of each record, ``None`` where it has none."""
+        return [key for raw in self.raws for key in (raw.keys or [None] * len(raw.values))]
+
+    def headers(self, name: str) -> list[bytes | None]:
+        """The last header called ``name`` of each record."""
+        found = ((raw.headers or [[]] * len(raw.values)) for raw in self.raws)
+        return [dict(headers).get(name) for headers in chain.from_iterable(found)]
+
+
+class ModelsOf:
+    """Finds the model of each record; a model is told by its position in ``keys``, -1 where it is unknown.
+
+    A record whose model or variant cannot be found, is not text, or is not in the plan has an unknown model.
+    """
+
+    def __init__(self, origin: Origin, plan: Plan) -> None:
+        self._origin = origin
+        self._models = plan.models
+
+    def of(self, records: Records, document: Document, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.int32], list[ModelKey]]:
+        """The model of each wanted record and the keys; ``document`` is asked for wanted records only."""
+        models = self._names(self._origin.model, records, document, wanted)
+        variants = self._names(self._origin.variant, records, document, wanted)
+        numbers: dict[tuple[str | None, str | None], int] = {}
+        keys: list[ModelKey] = []
+        for model, variant in dict.fromkeys(zip(models, variants, strict=True)):
+            known = model in self._models and model is not None and variant is not None
+            numbers[model, variant] = len(keys) if known else -1
+            if model is not None and variant is not None and known:
+                keys.append(ModelKey(model, variant))
+        if len(numbers) == 1:
+            return np.full(len(models), next(iter(numbers.values())), np.int32), keys
+        return np.array([numbers[pair] for pair in zip(models, variants, strict=True)], np.int32), keys
+
+    def _names(self, where: ModelOf, records: Records, document: Document, wanted: NDArray[np.bool_]) -> Sequence[str | None]:
+        match where.source:
+            case "const":
+                return [where.name] * len(records.values)
+            case "topic":
+                return self._spread(records, [raw.origin for raw in records.raws])
+            case "file":
+                return self._spread(records, [_first_group(where.name, raw.origin) for raw in records.raws])
+            case "key":
+                return [_text(key) for key in records.record_keys()]
+            case "header":
+                return [_text(value) for value in records.headers(where.name)]
+            case "path":
+                parts = where.name.split(".")
+                return [_name(dig(document(i), parts)) if yes else None for i, yes in enumerate(wanted.tolist())]
+
+    @staticmethod
+    def _spread(records: Records, names: Sequence[str | None]) -> list[str | None]:
+        return [name for name, size in zip(names, records.sizes, strict=True) for _ in range(size)]
+
+
+def dig(document: object, parts: Sequence[str]) -> object:
+    """What lies at a dotted path in nested objects; ``None`` where there is nothing.
+
+    >>> dig({"a": {"b": 7}}, ["a", "b"])
+    7
+    """
+    for part in parts:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(part)
+    return document
+
+
+def event_times(found: Sequence[object], time: TimeOf, arrival_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Event times in ms; ``MISSING_MS`` where there is none, ``ABSURD_MS`` where it cannot be read or lies out of range.
+
+    ISO 8601 text is UTC unless it names an offset; a fraction of a millisecond is cut off. The other units take a JSON
+    number or text that is a number. With ``missing: arrival`` a record without time has the time at which the log took
+    it, if that is known.
+    """
+    times = _stamps(found) if time.unit == "iso" else None
+    if times is None:
+        read = _from_iso if time.unit == "iso" else _from_number(time.unit)
+        times = np.array([MISSING_MS if cell is None else read(cell) for cell in found], np.int64)
+    times[(times != MISSING_MS) & ((times < FIRST_MS) | (times >= END_MS))] = ABSURD_MS
+    if time.missing == "arrival":
+        lost = times == MISSING_MS
+        times[lost] = np.where(arrival_ms[lost] < 0, MISSING_MS, arrival_ms[lost])
+    return times
+
+
+def _stamps(found: Sequence[object]) -> NDArray[np.int64] | None:
+    """All times at once if each is ``YYYY-MM-DDTHH:MM:SSZ``, else nothing."""
+    try:
+        joined = ("\n".join(found) + "\n").encode()  # type: ignore[arg-type]
+    except (TypeError, UnicodeEncodeError):
+        return None
+    if len(joined) != len(found) * len(_STAMP):
+        return None
+    grid = np.frombuffer(joined, np.uint8).reshape(-1, len(_STAMP))
+    digit = _STAMP == ord("d")
+    if (grid[:, digit] - np.uint8(48) > 9).any() or (grid[:, ~digit] != _STAMP[~digit]).any():
+        return None
+    try:
+        parsed = pc.cast(pa.array(found, pa.string()), pa.timestamp("ms", "UTC"))
+    except pa.ArrowInvalid:
+        return None
+    times: NDArray[np.int64] = np.array(parsed.cast(pa.int64()))
+    return times
+
+
+def _from_iso(cell: object) -> int:
+    if not isinstance(cell, str):
+        return ABSURD_MS
+    try:
+        moment = datetime.fromisoformat(cell)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        return ABSURD_MS
+
+
+def _from_number(unit: str) -> Callable[[object], int]:
+    ticks = _TICKS_A_SECOND[unit]
+
+    def read(cell: object) -> int:
+        if isinstance(cell, str) and re.fullmatch(NUMBER, cell):
+            cell = int(cell) if cell.lstrip("+-").isdigit() and len(cell) < 30 else _float(cell)
+        if isinstance(cell, int) and not isinstance(cell, bool):
+            return _sane(cell * 1000 // ticks)
+        if isinstance(cell, float) and math.isfinite(cell):
+            return _sane(math.floor(cell * 1000 / ticks))
+        return ABSURD_MS
+
+    return read
+
+
+def _sane(ms: int) -> int:
+    return ms if FIRST_MS <= ms < END_MS else ABSURD_MS
+
+
+def _float(text: str) -> float:
+    return math.nan if "(" in text else float(text)
+
+
+def _first_group(pattern: str, path: str) -> str | None:
+    found = re.search(pattern, path)
+    return found.group(1) if found else None
+
+
+def _text(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _name(found: object) -> str | None:
+    return found if isinstance(found, str) else None

@@ -1,0 +1,164 @@
+"""Many CSV payloads at once: joined, parsed by Arrow, and typed column by column.
+
+Joining is safe only for payloads that cannot touch a neighbour, :func:`simple`; all others go through
+:mod:`stream.payloads`, one by one. Both roads give the same columns.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pv
+from numpy.typing import NDArray
+
+from detectors.columns import Column, Numbers, Texts, numbers_from_text
+from detectors.layout import FRACTIONAL, INTEGRAL, MISSING, STRING
+from stream.formats.base import ColumnType
+
+PATIENCE: Final = 16
+"""Batches that a column is read as text after the last one that did not fit its type."""
+
+_ARROW: Final = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "raw": pa.string()}
+_SPECIAL: Final = re.compile('["\r]|^\ufeff')
+_EMPTY_LINE: Final = re.compile(r"^\n?$|^\n|\n\n")
+
+
+def simple(payload: str, width: int) -> bool:
+    """True if a payload may be joined with others: no quote, no carriage return, no byte order mark in front.
+
+    An empty line is simple only in a table of one column: in wider ones Arrow would take it for a row of missing values.
+    """
+    return _SPECIAL.search(payload) is None and (width == 1 or _EMPTY_LINE.search(payload) is None)
+
+
+class Joined(NamedTuple):
+    """Payloads in one text, each with a newline behind it; ``rows`` is how many rows each has, ``None`` if all have one."""
+
+    data: bytes
+    rows: NDArray[np.int64] | None
+
+
+def join(payloads: Sequence[str], width: int) -> Joined | None:
+    """The payloads joined, or ``None`` if one of them is not simple in a table of ``width`` columns."""
+    data, rows = ("\n".join(payloads) + "\n").encode(), None
+    if data.count(b"\n") != len(payloads):
+        bare = [payload.removesuffix("\n") for payload in payloads]
+        counts = np.array([payload.count("\n") + 1 for payload in bare], np.int64)
+        data, rows = ("\n".join(bare) + "\n").encode(), None if (counts == 1).all() else counts
+    if b'"' in data or b"\r" in data or data.startswith(b"\xef\xbb\xbf"):
+        return None
+    if width > 1 and (data.startswith(b"\n") or b"\n\n" in data):
+        return None
+    return Joined(data, rows)
+
+
+class CsvTable:
+    """Reads joined payloads into columns; remembers which columns did not fit their type lately, for speed alone."""
+
+    def __init__(self, names: Sequence[str], types: dict[str, ColumnType]) -> None:
+        self._types = {name: types[name] for name in names}
+        self._numeric = frozenset(name for name in names if types[name] in ("int", "float"))
+        self._integers = frozenset(name for name in names if types[name] == "int")
+        self._patience: dict[str, int] = {}
+        self._options: dict[frozenset[str], pv.ConvertOptions] = {}
+
+    def read(self, data: bytes, rows: int) -> tuple[dict[str, Column], NDArray[np.int64]] | None:
+        """Columns of all rows that have the right number of cells, and the numbers of the rows that have not.
+
+        ``None`` if the rows do not add up to ``rows``, which no simple payload can bring about.
+        """
+        as_text = frozenset(self._patience)
+        if self._integers and _has_hex(data):
+            as_text |= self._integers
+        try:
+            table, refused = self._parse(data, as_text)
+        except pa.ArrowInvalid:
+            as_text = self._numeric
+            table, refused = self._parse(data, as_text)
+        if table.num_rows + len(refused) != rows:
+            return None
+        columns = {name: self._column(name, table.column(j), as_text) for j, name in enumerate(self._types)}
+        return columns, np.array(refused, np.int64) - 1
+
+    def _parse(self, data: bytes, as_text: frozenset[str]) -> tuple[pa.Table, list[int]]:
+        refused: list[int] = []
+
+        def refuse(row: pv.InvalidRow) -> str:
+            refused.append(row.number)
+            return "skip"
+
+        table = pv.read_csv(
+            pa.BufferReader(data),
+            pv.ReadOptions(use_threads=False, column_names=list(self._types), block_size=len(data) + 1),
+            pv.ParseOptions(quote_char=False, ignore_empty_lines=False, invalid_row_handler=refuse),
+            self._convert(as_text),
+        )
+        return table, refused
+
+    def _convert(self, as_text: frozenset[str]) -> pv.ConvertOptions:
+        if as_text not in self._options:
+            kinds = {name: "text" if name in as_text else kind for name, kind in self._types.items()}
+            self._options[as_text] = pv.ConvertOptions(
+                check_utf8=False,
+                column_types={name: _ARROW[kind] for name, kind in kinds.items()},
+                null_values=[""],
+                strings_can_be_null=True,
+            )
+        return self._options[as_text]
+
+    def _column(self, name: str, chunked: pa.ChunkedArray, as_text: frozenset[str]) -> Column:
+        array = chunked.chunk(0) if chunked.num_chunks == 1 else chunked.combine_chunks()
+        kind = self._types[name]
+        if kind in ("text", "raw"):
+            return Texts(array)
+        if name not in as_text:
+            return _typed(array, integral=kind == "int")
+        numbers = numbers_from_text(array, integral=kind == "int")
+        self._remember(name, numbers)
+        return numbers
+
+    def _remember(self, name: str, numbers: Numbers) -> None:
+        if _fits(numbers):
+            left = self._patience.pop(name, 0) - 1
+            if left > 0:
+                self._patience[name] = left
+        else:
+            self._patience[name] = PATIENCE
+
+
+def _typed(array: pa.Array, integral: bool) -> Numbers:
+    values = array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    if not array.null_count:
+        return Numbers(values, None, integral)
+    filled = array.is_valid().to_numpy(zero_copy_only=False)
+    if integral:
+        return Numbers(values, np.where(filled, np.uint8(INTEGRAL), np.uint8(MISSING)), True)
+    whole = (values == np.floor(values)) & np.isfinite(values)
+    slots = np.where(whole, np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
+    slots[~filled] = MISSING
+    return Numbers(values, slots, False)
+
+
+def _fits(numbers: Numbers) -> bool:
+    """True if a typed read would take this column."""
+    slots = numbers.slots
+    if slots is None:
+        return True
+    unfit = (slots > MISSING) & (slots <= STRING)
+    return not (unfit.any() or (numbers.integral and (slots == FRACTIONAL).any()))
+
+
+def _has_hex(data: bytes) -> bool:
+    """True if ``0x`` or ``0X`` occurs: Arrow would take it for an integer."""
+    if b"x" not in data and b"X" not in data:
+        return False
+    letters = np.frombuffer(data, np.uint8)
+    places = np.flatnonzero((letters | np.uint8(32)) == ord("x"))
+    return bool((letters[np.maximum(places, 1) - 1] == ord("0")).any())
+
+
+__all__ = ["CsvTable", "Joined", "join", "simple"]
