@@ -77,7 +77,9 @@ def connect(name: str, build: Callable[..., Any], give_up_after_s: float, client
             causes = [*client_log.causes, error]
         if (lasting := [one for one in causes if no_waiting_heals(one)]) or time.monotonic() >= deadline:
             raise SourceUnavailable(name, distinct(lasting or causes), advice_for(lasting, give_up_after_s))
-        log.warning("%s does not answer (%s); trying on for %.0f s", name, "; ".join(distinct(causes)), deadline - time.monotonic())
+        log.warning(
+            "%s does not answer (%s); trying on for %.0f s", name, "; ".join(distinct(causes)), deadline - time.monotonic()
+        )
 
 
 def no_waiting_heals(cause: BaseException) -> bool:
@@ -89,7 +91,9 @@ def no_waiting_heals(cause: BaseException) -> bool:
 
 def distinct(causes: list[BaseException]) -> list[str]:
     """The causes as text, each once, without the ones that only say that nothing came of it (unless there is no other)."""
-    texts = list(dict.fromkeys(str(one) if isinstance(one, kafka_errors.KafkaError) else f"{type(one).__name__}: {one}" for one in causes))
+    texts = list(
+        dict.fromkeys(str(one) if isinstance(one, kafka_errors.KafkaError) else f"{type(one).__name__}: {one}" for one in causes)
+    )
     for empty in ("Unable to bootstrap", "timed out", "socket disconnected"):
         texts = [text for text in texts if empty not in text] or texts
     return texts

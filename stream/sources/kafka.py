@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any, Literal, NamedTuple
 
 import kafka
+import msgspec
 import numpy as np
 from kafka import errors as kafka_errors
 
@@ -36,7 +37,7 @@ ANSWER_S = 2.0
 """How long an assignment waits for an answer about the log."""
 
 
-class Kafka(Source, tag="kafka"):
+class Kafka(Source, frozen=True, tag="kafka"):
     """Reads ``topic`` from ``bootstrap_servers``; ``options`` go to the client as they are (``security_protocol``, ``sasl_...``, ``ssl_...``).
 
     ``start`` says where a job without state begins (``earliest`` or ``latest``). A partition that appears later starts at its
@@ -45,13 +46,13 @@ class Kafka(Source, tag="kafka"):
     timestamp: the broker's where the topic says ``LogAppendTime``, else the producer's. Aborted transactions are skipped.
 
     >>> Kafka(bootstrap_servers=["127.0.0.1:9092"], topic="events", options={"sasl_mechansim": "PLAIN"}).check()
-    ["options.sasl_mechansim: the Kafka client has no such option"]
+    ['options.sasl_mechansim: the Kafka client has no such option']
     """
 
     bootstrap_servers: list[str]
     topic: str
     start: Literal["earliest", "latest"] = "earliest"
-    options: dict[str, str | int | float | bool | list[str]] = {}
+    options: dict[str, str | int | float | bool | list[str]] = msgspec.field(default_factory=dict)
     give_up_after_s: float = 30.0
 
     def check(self) -> list[str]:
@@ -87,7 +88,12 @@ class Kafka(Source, tag="kafka"):
     def _looker(self) -> Callable[..., Any]:
         known = kafka.KafkaAdminClient.DEFAULT_CONFIG
         options = {name: value for name, value in self.options.items() if name in known}
-        settings = {**options, "bootstrap_servers": self.bootstrap_servers, "reconnect_backoff_max_ms": 1000, "request_timeout_ms": 2000}
+        settings = {
+            **options,
+            "bootstrap_servers": self.bootstrap_servers,
+            "reconnect_backoff_max_ms": 1000,
+            "request_timeout_ms": 2000,
+        }
         return lambda **more: kafka.KafkaAdminClient(**settings, **more)
 
 
@@ -213,7 +219,8 @@ class KafkaReading:
 
     def _gaps(self) -> list[RawBatch | Gap]:
         """Gaps of partitions that were refused, or whose topic was made anew; they are read no longer."""
-        look, found = self._watch.latest, []
+        look = self._watch.latest
+        found: list[RawBatch | Gap] = []
         for number, place in list(self._at.items()):
             lost = self._lost.get(number)
             if (lost is None and place.topic_id == look.topic_id) or (lost is not None and look.topic_s < lost.since_s):
@@ -242,7 +249,7 @@ class KafkaReading:
             resume, lost, reason = end if safe is None else max(safe, begin), None, "the log was cut off"
         else:
             return None
-        return Gap(f"{self._topic}-{number}", tuple(place), (look.topic_id, resume), lost, reason)
+        return Gap(f"{self._topic}-{number}", (place.topic_id, place.offset), (look.topic_id, resume), lost, reason)
 
     def _batch(self, number: int, records: list[Any], look: Look) -> RawBatch | None:
         """The records of a partition, or an empty batch that moves on over control records or says that it is at the end."""
@@ -269,4 +276,3 @@ class KafkaReading:
             headers=[record.headers for record in records],
             at_end=at_end,
         )
-

@@ -81,9 +81,7 @@ def listening_addresses(pid: int) -> set[tuple[str, int]]:
 def _address(text: str, family: socket.AddressFamily) -> tuple[str, int]:
     """Decode ``0100007F:1F90`` (32-bit words in the machine's order); mapped IPv4 becomes IPv4."""
     words, port = text.split(":")
-    raw = b"".join(
-        bytes.fromhex(words[i : i + 8])[::-1] for i in range(0, len(words), 8)
-    )
+    raw = b"".join(bytes.fromhex(words[i : i + 8])[::-1] for i in range(0, len(words), 8))
     if raw[:12] == b"\0" * 10 + b"\xff\xff":
         raw, family = raw[12:], socket.AF_INET
     return socket.inet_ntop(family, raw), int(port, 16)

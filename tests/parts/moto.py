@@ -55,9 +55,7 @@ class MotoServer:
         self.process.start(command, lambda: port_answers(self.port), env={**os.environ, **self.env})
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.process.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -107,9 +105,7 @@ class MotoServer:
     def messages(self, queue: str) -> list[dict[str, Any]]:
         """Take every message that waits in ``queue``, body and attributes as SQS gives them."""
         sqs, taken = self.sqs, []
-        while batch := sqs.receive_message(
-            QueueUrl=queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]
-        ).get("Messages"):
+        while batch := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages"):
             for message in batch:
                 taken.append(message)
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])

@@ -58,9 +58,7 @@ class PrometheusServer:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
     def close(self) -> None:
@@ -90,9 +88,7 @@ class PrometheusServer:
         deadline = time.monotonic() + timeout_s
         while len(result := self._query_when_up(expression)) < series:
             if time.monotonic() > deadline:
-                raise PartFailed(
-                    f"prometheus: {expression} gave {len(result)} series, {series} expected\n{self.process.tail()}"
-                )
+                raise PartFailed(f"prometheus: {expression} gave {len(result)} series, {series} expected\n{self.process.tail()}")
             time.sleep(0.1)
         return result
 

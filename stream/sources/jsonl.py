@@ -1,0 +1,279 @@
+"""Lines of a file, or of the files of a folder in the order of their names: one partition, read to its end or followed.
+
+A position is ``(file name, byte offset)``, the name relative to the folder. Lines that hold only white space are no records.
+
+While a file is *followed*, only lines that end with a newline are taken. What a file has after its last newline is taken as a
+line when reading is bounded, or when it moves on to the next file. A file that vanished or became shorter than what was read
+of it is a gap; so is a file that appears (or grows) under a name which reading has already passed: it is never read. That can
+only be seen while the service runs: after a restart every file with a smaller name than the position counts as read.
+"""
+
+from __future__ import annotations
+
+import bisect
+import logging
+import os
+import time
+from collections.abc import Mapping
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from stream.errors import SourceUnavailable
+from stream.events import Assign, Discovered, Gap, Position, RawBatch
+from stream.sources.base import Reading, Source
+
+log = logging.getLogger(__name__)
+
+CHUNK_BYTES = 4 << 20
+LONGEST_LINE_BYTES = 64 << 20
+"""A line without an end is cut here and becomes a record that its format will reject."""
+LOOK_S, LIST_S = 0.05, 0.5
+"""While waiting: how often the file is looked at, and how often the folder is listed."""
+
+Place = tuple[str, int]
+
+
+class Jsonl(Source, frozen=True, tag="jsonl"):
+    """Reads ``path``: a file of any name, or a folder of ``*.jsonl`` files, also in folders below it.
+
+    With ``follow: true`` it never ends: lines and files that are added later are read too. ``arrival_ms`` is the time at which
+    the file was last changed. Raises SourceUnavailable when ``path`` does not exist.
+    """
+
+    path: str
+    follow: bool = False
+
+    def check(self) -> list[str]:
+        """Whether a path is given; it need not exist on the machine that checks."""
+        return [] if self.path else ["path: the name of a file or folder is needed"]
+
+    def open(self, job: str) -> Reading:
+        """Look at the path; nothing is opened before the first poll."""
+        try:
+            os.stat(self.path)
+        except OSError as error:
+            raise SourceUnavailable(f"jsonl {self.path}", [error.strerror or str(error)], "Correct source.path") from error
+        return JsonlReading(self)
+
+
+class Lines(NamedTuple):
+    """Lines of a file: where each starts, its bytes, and where the next one would start."""
+
+    starts: list[int]
+    values: list[bytes]
+    next: int
+
+
+def split_lines(data: bytes, offset: int, max_records: int, final: bool) -> Lines:
+    """At most ``max_records`` lines of ``data``, which begins at ``offset``; with ``final`` the end of data ends a line too.
+
+    >>> split_lines(b'{"a":1}\\n \\n{"a"', 10, 100, final=False)
+    Lines(starts=[10], values=[b'{"a":1}'], next=20)
+    >>> split_lines(b'{"a"', 20, 100, final=True)
+    Lines(starts=[20], values=[b'{"a"'], next=24)
+    """
+    *whole, rest = data.split(b"\n", max_records)
+    ends = list(accumulate((len(line) + 1 for line in whole), initial=offset))
+    if final and rest and len(whole) < max_records:
+        whole.append(rest)
+        ends.append(ends[-1] + len(rest))
+    kept = [(start, line) for start, line in zip(ends, whole, strict=False) if not line.isspace() and line]
+    return Lines([start for start, _ in kept], [line for _, line in kept], ends[-1])
+
+
+def read_lines(path: Path, offset: int, max_records: int, final: bool) -> Lines:
+    """Lines of a file from ``offset`` on: about 4 MB of them, or one that is longer."""
+    size = CHUNK_BYTES
+    with path.open("rb") as file:
+        while True:
+            file.seek(offset)
+            data = file.read(size)
+            at_end = len(data) < size
+            lines = split_lines(data, offset, max_records, final and at_end)
+            if lines.next > offset or at_end:
+                return lines
+            if size >= LONGEST_LINE_BYTES:
+                return Lines([offset], [data], offset + len(data))
+            size *= 2
+
+
+class Names:
+    """The file names of a source, in order; it remembers how long the last files were when reading left them."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.root = path if path.is_dir() else path.parent
+        self.listed: list[str] = []
+        self._left: dict[str, int] = {}
+        self._listed_s = -LIST_S
+
+    def refresh(self, pause_s: float) -> bool:
+        """List again, unless that was done in the last ``pause_s``; return whether it was listed now."""
+        if time.monotonic() - self._listed_s < pause_s:
+            return False
+        self.listed, self._listed_s = self._list(), time.monotonic()
+        return True
+
+    def after(self, name: str) -> str | None:
+        """The next name, or None."""
+        at = bisect.bisect_right(self.listed, name)
+        return self.listed[at] if at < len(self.listed) else None
+
+    def before(self, name: str) -> set[str]:
+        """All smaller names."""
+        return set(self.listed[: bisect.bisect_left(self.listed, name)])
+
+    def leave(self, name: str, size: int) -> None:
+        """Remember how long a file was; only the last eight are kept."""
+        self._left = {**dict(list(self._left.items())[-7:]), name: size}
+
+    def grown(self) -> list[str]:
+        """Files that are longer than when reading left them; each is told once."""
+        found = [name for name, size in self._left.items() if (size_of(self.root / name) or 0) > size]
+        for name in found:
+            del self._left[name]
+        return found
+
+    def _list(self) -> list[str]:
+        if self._path != self.root:
+            return [self._path.name] if self._path.exists() else []
+        found = (Path(folder, file) for folder, _, files in os.walk(self.root) for file in files if file.endswith(".jsonl"))
+        return sorted(one.relative_to(self.root).as_posix() for one in found)
+
+
+def size_of(path: Path) -> int | None:
+    """The size of a file in bytes; None when it is not there."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return None
+
+
+class JsonlReading:
+    """The reading half; see :class:`stream.sources.base.Reading` for what each method promises."""
+
+    def __init__(self, source: Jsonl) -> None:
+        self._partition, self._follow = source.path, source.follow
+        self._names = Names(Path(source.path))
+        self._names.refresh(0.0)
+        self._at: Place | None = None
+        self._passed: set[str] | None = None
+        self._inode: tuple[int, int] | None = None
+        self.finished = False
+
+    def discover(self) -> list[Discovered]:
+        """The one partition, from its first file on."""
+        return [Discovered(self._partition, (self._names.listed[0] if self._names.listed else "", 0))]
+
+    def assign(self, assigns: list[Assign]) -> list[Gap]:
+        """Read from there on; a file that is gone or shorter than the position is a gap."""
+        for assign in assigns:
+            if isinstance(assign.next, int):
+                raise TypeError(f"a position of {self._partition} is a file name and an offset, not {assign.next}")
+            self._names.refresh(0.0)
+            self._at, self._inode, self.finished = assign.next, None, False
+            self._passed = self._names.before(assign.next[0]) if self._passed is None else self._passed
+        fault = self._fault()
+        return [] if fault is None else [fault]
+
+    def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
+        """One batch of lines of one file; while following it waits for the first of them."""
+        deadline = time.monotonic() + timeout_s
+        while self._at is not None:
+            step = self._step(self._at, max_records)
+            left_s = deadline - time.monotonic()
+            if isinstance(step, Gap) or step.values or self.finished or left_s <= 0:
+                return [step]
+            time.sleep(min(LOOK_S, left_s))
+        time.sleep(max(0.0, deadline - time.monotonic()))
+        return []
+
+    def publish_positions(self, positions: Mapping[str, Position]) -> None:
+        """Nobody asks a file how far it was read."""
+
+    def close(self) -> None:
+        """Nothing stays open between two polls."""
+        self._at = None
+
+    def _step(self, first: Place, max_records: int) -> RawBatch | Gap:
+        """Read on from ``first``, into the next file if this one has nothing more; or tell what is wrong."""
+        while True:
+            if (gap := self._fault() or self._late()) is not None:
+                return gap
+            at = self._at or first
+            name = at[0]
+            following = self._names.after(name)
+            lines = self._lines(at, max_records, final=False)
+            if not lines.values and (following is not None or not self._follow):
+                lines = self._lines((name, lines.next), max_records, final=True)
+            self._at = (name, lines.next)
+            if lines.values:
+                return self._batch(first, self._at, lines, at_end=False)
+            if self._at != at:
+                continue
+            if following is None:
+                self.finished = not self._follow
+                return self._batch(first, self._at, lines, at_end=True)
+            self._leave(name, lines.next)
+            self._at, self._inode = (following, 0), None
+
+    def _leave(self, name: str, size: int) -> None:
+        self._names.leave(name, size)
+        self._passed = {*(self._passed or ()), name}
+
+    def _lines(self, at: Place, max_records: int, final: bool) -> Lines:
+        """Lines of a file; none when it is not there (which is no fault while nothing of it was read)."""
+        path = self._names.root / at[0]
+        try:
+            stat = path.stat()
+            self._inode = (stat.st_dev, stat.st_ino)
+            return read_lines(path, at[1], max_records, final) if at[0] else Lines([], [], 0)
+        except FileNotFoundError:
+            return Lines([], [], at[1])
+
+    def _batch(self, first: Place, following: Place, lines: Lines, at_end: bool) -> RawBatch:
+        name, _ = following
+        path = self._names.root / name
+        changed_ms = path.stat().st_mtime_ns // 1_000_000 if lines.values and path.exists() else -1
+        return RawBatch(
+            partition=self._partition,
+            origin=str(path),
+            first=first,
+            next=following,
+            positions=[(name, start) for start in lines.starts],
+            values=list(lines.values),
+            arrival_ms=np.full(len(lines.values), changed_ms, np.int64),
+            at_end=at_end,
+        )
+
+    def _fault(self) -> Gap | None:
+        """A gap if the file of the position has vanished, was replaced, or is shorter than what was read of it."""
+        if self._at is None or self._at[1] == 0:
+            return None
+        name, offset = self._at
+        try:
+            stat = (self._names.root / name).stat()
+        except FileNotFoundError:
+            self._names.refresh(0.0)
+            return self._stop((self._names.after(name) or name, 0), f"{name} has vanished")
+        if self._inode not in (None, (stat.st_dev, stat.st_ino)):
+            return self._stop((name, 0), f"{name} was replaced by another file")
+        return self._stop((name, 0), f"{name} is shorter than what was read of it") if stat.st_size < offset else None
+
+    def _late(self) -> Gap | None:
+        """A gap if files appeared, or grew, under names that reading has passed; each is told once."""
+        if self._at is None or self._passed is None or not self._names.refresh(LIST_S):
+            return None
+        late = sorted({*(self._names.before(self._at[0]) - self._passed), *self._names.grown()})
+        self._passed |= set(late)
+        more = f" and {len(late) - 1} more" if len(late) > 1 else ""
+        return self._stop(self._at, f"{late[0]}{more} came after reading had passed that name") if late else None
+
+    def _stop(self, resume: Place, reason: str) -> Gap:
+        """The gap to tell; the partition waits to be assigned again."""
+        expected, self._at = self._at or resume, None
+        log.warning("%s: gap: %s; it is not read, reading goes on at %s", self._partition, reason, resume)
+        return Gap(self._partition, expected, resume, None, reason)
