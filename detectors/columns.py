@@ -87,6 +87,21 @@ def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
     return Numbers(values, slots, integral)
 
 
+def numbers_from_array(array: pa.Array, integral: bool) -> Numbers:
+    """The numbers of an Arrow array of integers or floats that was read as its type; null is missing.
+
+    >>> numbers_from_array(pa.array([7.0, None, 0.5]), integral=False).slots.tolist()
+    [3, 0, 4]
+    """
+    values = array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    if not array.null_count:
+        return Numbers(values, None, integral)
+    whole = np.isfinite(values) & (integral | (values == np.floor(values)))
+    slots = np.where(whole, np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
+    slots[_mask(array.is_null())] = MISSING
+    return Numbers(values, slots, integral)
+
+
 def written_types(array: pa.StringArray) -> NDArray[np.uint8]:
     """The written type of each value by the contract's patterns: ``BOOLEAN``, ``INTEGRAL``, ``FRACTIONAL`` or ``STRING``.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from detectors.columns import Column, Numbers, Texts
 from stream.events import EventBatch
 from stream.formats.base import Schema
-from stream.origins import dig
+from stream.paths import dig
 from stream.payloads import Malformed, Row, Shape, columns_of_rows, load_json, plain, readable, rows_of
 from stream.tables import CsvTable, Joined, join, simple
 

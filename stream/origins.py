@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.columns import NUMBER
-from stream.events import ModelKey, RawBatch
+from stream.events import Decoded, EventBatch, ModelKey, RawBatch, Reject
 from stream.formats.base import ModelOf, Origin, Plan, TimeOf
+from stream.paths import dig
+from stream.payloads import load_json
 
 FIRST_MS: Final = 86_400_000
 """Event times before 1970-01-02 are absurd."""
@@ -52,7 +54,7 @@ class Records:
         return [dict(headers).get(name) for headers in chain.from_iterable(found)]
 
 
-class ModelsOf:
+class _ModelsOf:
     """Finds the model of each record; a model is told by its position in ``keys``, -1 where it is unknown.
 
     A record whose model or variant cannot be found, is not text, or is not in the plan has an unknown model.
@@ -98,17 +100,58 @@ class ModelsOf:
         return [name for name, size in zip(names, records.sizes, strict=True) for _ in range(size)]
 
 
-def dig(document: object, parts: Sequence[str]) -> object:
-    """What lies at a dotted path in nested objects; ``None`` where there is nothing.
+class Origins:
+    """Tells when each record happened and whose it is. ``time`` is where the time lies, the format's default filled in."""
 
-    >>> dig({"a": {"b": 7}}, ["a", "b"])
-    7
-    """
-    for part in parts:
-        if not isinstance(document, dict):
-            return None
-        document = document.get(part)
-    return document
+    def __init__(self, origin: Origin, plan: Plan, time_path: str) -> None:
+        self.time = TimeOf(origin.time.path or time_path, origin.time.unit, origin.time.missing)
+        self._models = _ModelsOf(origin, plan)
+        self._plan = plan
+
+    def of(self, records: Records, found: Sequence[object], rejects: dict[int, str]) -> Told:
+        """Times (from what was ``found`` where the time lies) and models of the records that are not rejected yet.
+
+        Adds ``time_missing``, ``time_absurd`` and ``unknown_model`` to ``rejects``.
+        """
+        times = event_times(found, self.time, records.arrival_ms)
+        for i in np.flatnonzero(times < 0).tolist():
+            rejects.setdefault(i, "time_missing" if times[i] == MISSING_MS else "time_absurd")
+        wanted = np.ones(len(records.values), bool)
+        wanted[list(rejects)] = False
+        model, keys = self._models.of(records, lambda i: load_json(records.values[i] or b""), wanted)
+        rejects.update(dict.fromkeys(np.flatnonzero(wanted & (model < 0)).tolist(), "unknown_model"))
+        schemas = np.array([self._plan.models[key.model] for key in keys], np.int64)
+        return Told(times, model, keys, schemas)
+
+
+class Told(NamedTuple):
+    """Times, models, and the schema of each key."""
+
+    time_ms: NDArray[np.int64]
+    model: NDArray[np.int32]
+    keys: list[ModelKey]
+    schemas: NDArray[np.int64]
+
+    def by_schema(self, rejects: dict[int, str]) -> list[tuple[int, NDArray[np.int64]]]:
+        """The records of each schema that are not rejected."""
+        if not self.keys:
+            return []
+        schema = np.where(self.model < 0, -1, self.schemas[self.model])
+        schema[list(rejects)] = -1
+        return [(s, np.flatnonzero(schema == s)) for s in np.unique(self.schemas).tolist()]
+
+    def decoded(
+        self,
+        batches: list[EventBatch],
+        rejects: dict[int, str],
+        event_ids: list[str | None],
+        inference_ids: list[str | None],
+    ) -> Decoded:
+        """Everything put together, without times and models of rejected records."""
+        lost = list(rejects)
+        self.time_ms[lost], self.model[lost] = -1, -1
+        told = [Reject(i, rejects[i]) for i in sorted(rejects)]
+        return Decoded(self.time_ms, self.model, self.keys, batches, told, event_ids, inference_ids)
 
 
 def event_times(found: Sequence[object], time: TimeOf, arrival_ms: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -165,7 +208,7 @@ def _from_number(unit: str) -> Callable[[object], int]:
 
     def read(cell: object) -> int:
         if isinstance(cell, str) and re.fullmatch(NUMBER, cell):
-            cell = int(cell) if cell.lstrip("+-").isdigit() and len(cell) < 30 else _float(cell)
+            cell = int(cell) if cell.lstrip("+-").isdigit() and len(cell) < 26 else _float(cell)
         if isinstance(cell, int) and not isinstance(cell, bool):
             return _sane(cell * 1000 // ticks)
         if isinstance(cell, float) and math.isfinite(cell):

@@ -16,10 +16,10 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from detectors.columns import Column, Numbers, Texts, numbers_from_text
+from detectors.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_text
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING
 from stream.formats.base import ColumnType
-from stream.origins import dig
+from stream.paths import dig, find
 
 Cell = str | int | float | None
 Row = list[Cell]
@@ -37,14 +37,15 @@ class Malformed(Exception):
 
 
 class Shape(NamedTuple):
-    """What one side of an event holds: its columns, where rows lie in a JSON document, and where each column lies in a row.
+    """What one side of an event holds: its columns, where rows lie in a JSON document, and the paths in a row of columns that do not
+    go by their own name.
 
     ``header``: the first row of a CSV payload names the columns.
     """
 
     names: tuple[str, ...]
     rows: tuple[str, ...]
-    paths: dict[str, tuple[str, ...]]
+    paths: dict[str, str]
     header: bool
 
 
@@ -79,26 +80,25 @@ def columns_of_rows(rows: Sequence[Row], names: Sequence[str], types: dict[str, 
 
 def column_of(cells: Sequence[Cell], kind: ColumnType) -> Column:
     """A column from cells of text, numbers, booleans and ``None``, by the grammar of :mod:`detectors.columns`."""
-    seen = set(map(type, cells))
+    seen = set(map(type, cells)) - {type(None)}
     if kind in ("text", "raw"):
-        words = cells if seen <= {str, type(None)} and "" not in cells else [_word(cell) for cell in cells]
+        words = cells if seen <= {str} and "" not in cells else [_word(cell) for cell in cells]
         return Texts(pa.array(words, pa.string()))
     integral = kind == "int"
-    if seen <= {str, type(None)}:
+    if seen <= {str}:
         return numbers_from_text(pa.array(cells, pa.string()), integral)
-    if seen == {float} and not integral:
-        return Numbers(np.array(cells, np.float64), None, False)
-    return _mixed_numbers(cells, seen, integral)
+    if seen <= ({int} if integral else {int, float}):
+        try:
+            return numbers_from_array(pa.array(cells, pa.int64() if integral else pa.float64()), integral)
+        except (pa.ArrowInvalid, OverflowError):
+            pass
+    return _mixed_numbers(cells, integral)
 
 
-def _mixed_numbers(cells: Sequence[Cell], seen: set[type], integral: bool) -> Numbers:
-    if seen == {int} or seen == {int, float} and not integral:
-        values = np.array([_value(cell) for cell in cells], np.float64)
-        if not integral or np.isfinite(values).all():
-            return Numbers(values, None, integral)
-    texts = [k for k, cell in enumerate(cells) if isinstance(cell, str)]
+def _mixed_numbers(cells: Sequence[Cell], integral: bool) -> Numbers:
     values = np.array([_value(cell) for cell in cells], np.float64)
     slots = np.array([_slot(cell, integral) for cell in cells], np.uint8)
+    texts = [k for k, cell in enumerate(cells) if isinstance(cell, str)]
     if texts:
         read = numbers_from_text(pa.array([cells[k] for k in texts], pa.string()), integral)
         values[texts] = read.values
@@ -177,21 +177,22 @@ def _rows_at(found: object, shape: Shape) -> list[Row]:
     if any(nested):
         raise Malformed("wrong_type")
     if len(shape.names) == 1:
-        return [[cell] for cell in found]
+        return [[cell_of(cell)] for cell in found]
     return [_row(found, shape)]
 
 
 def _row(entry: list[object] | dict[str, object], shape: Shape) -> Row:
     if isinstance(entry, dict):
-        cells = [entry[name] if name in entry else dig(entry, shape.paths[name]) for name in shape.names]
+        cells = [find(entry, name, shape.paths) for name in shape.names]
     else:
         cells = entry
         if len(cells) != len(shape.names):
             raise Malformed("column_count")
-    return [_cell(cell) for cell in cells]
+    return [cell_of(cell) for cell in cells]
 
 
-def _cell(cell: object) -> Cell:
+def cell_of(cell: object) -> Cell:
+    """A cell that was found in a JSON document; lists and objects are ``wrong_type``."""
     if cell is None or isinstance(cell, (int, float)):
         return cell
     if isinstance(cell, str):

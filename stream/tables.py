@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.csv as pv
 from numpy.typing import NDArray
 
-from detectors.columns import Column, Numbers, Texts, numbers_from_text
-from detectors.layout import FRACTIONAL, INTEGRAL, MISSING, STRING
+from detectors.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_text
+from detectors.layout import FRACTIONAL, MISSING, STRING
 from stream.formats.base import ColumnType
 
 PATIENCE: Final = 16
@@ -116,7 +116,7 @@ class CsvTable:
         if kind in ("text", "raw"):
             return Texts(array)
         if name not in as_text:
-            return _typed(array, integral=kind == "int")
+            return numbers_from_array(array, integral=kind == "int")
         numbers = numbers_from_text(array, integral=kind == "int")
         self._remember(name, numbers)
         return numbers
@@ -128,19 +128,6 @@ class CsvTable:
                 self._patience[name] = left
         else:
             self._patience[name] = PATIENCE
-
-
-def _typed(array: pa.Array, integral: bool) -> Numbers:
-    values = array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-    if not array.null_count:
-        return Numbers(values, None, integral)
-    filled = array.is_valid().to_numpy(zero_copy_only=False)
-    if integral:
-        return Numbers(values, np.where(filled, np.uint8(INTEGRAL), np.uint8(MISSING)), True)
-    whole = (values == np.floor(values)) & np.isfinite(values)
-    slots = np.where(whole, np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
-    slots[~filled] = MISSING
-    return Numbers(values, slots, False)
 
 
 def _fits(numbers: Numbers) -> bool:

@@ -11,23 +11,22 @@ schema has no columns for is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from stream.captures import NOTHING, CaptureTable, Event, read_event
-from stream.events import Decoded, ModelKey, RawBatch, Reject
-from stream.formats.base import Decoder, Format, Origin, Plan, TimeOf
-from stream.origins import MISSING_MS, ModelsOf, Records, dig, event_times
+from stream.events import Decoded, RawBatch
+from stream.formats.base import Decoder, Format, Origin, Plan
+from stream.origins import Origins, Records
+from stream.paths import dig
 from stream.payloads import Malformed, Shape, load_json
 
 TIME_PATH: Final = "eventMetadata.inferenceTime"
 
 
-class SageMaker(Format, frozen=True, tag="sagemaker"):
+class Sagemaker(Format, frozen=True, tag="sagemaker"):
     """Capture lines as SageMaker writes them.
 
     CSV payloads are read by position: the columns of a side in the schema's order. With ``header: true`` the first row of
@@ -49,18 +48,15 @@ class SageMaker(Format, frozen=True, tag="sagemaker"):
 
     def shape(self, names: tuple[str, ...], rows: str) -> Shape:
         """What a side with these columns holds."""
-        paths = {name: tuple(self.columns.get(name, name).split(".")) for name in names}
-        return Shape(names, tuple(rows.split(".")) if rows else (), paths, self.header)
+        return Shape(names, tuple(rows.split(".")) if rows else (), self.columns, self.header)
 
 
 class CaptureDecoder:
     """Decodes capture lines: most of them many at once, the rest one by one, with the same result."""
 
-    def __init__(self, form: SageMaker, origin: Origin, plan: Plan) -> None:
+    def __init__(self, form: Sagemaker, origin: Origin, plan: Plan) -> None:
         self._line = msgspec.json.Decoder(Event)
-        self._time = TimeOf(origin.time.path or TIME_PATH, origin.time.unit, origin.time.missing)
-        self._models = ModelsOf(origin, plan)
-        self._plan = plan
+        self._origins = Origins(origin, plan, TIME_PATH)
         self._tables = [
             CaptureTable(s, schema, (form.shape(schema.outputs, form.output_rows), form.shape(schema.inputs, form.input_rows)))
             for s, schema in enumerate(plan.schemas)
@@ -76,21 +72,16 @@ class CaptureDecoder:
         records = Records(raws)
         rejects: dict[int, str] = {}
         events = self._events(records.values, rejects)
-        times = self._times(events, records, rejects)
-        model, keys = self._models_of(records, rejects)
+        told = self._origins.of(records, self._found_times(events, records, rejects), rejects)
         batches = [
             batch
-            for table, members in self._by_schema(model, keys)
-            for batch in table.read(members, events, records.values, rejects)
+            for s, members in told.by_schema(rejects)
+            for batch in self._tables[s].read(members, events, records.values, rejects)
         ]
-        lost = np.fromiter(rejects, np.int64, len(rejects))
-        times[lost], model[lost] = -1, -1
-        told = [Reject(i, rejects[i]) for i in sorted(rejects)]
         metadata = [event.eventMetadata for event in events]
-        event_ids, inference_ids = [m.eventId for m in metadata], [m.inferenceId for m in metadata]
-        return Decoded(times, model, keys, batches, told, event_ids, inference_ids)
+        return told.decoded(batches, rejects, [m.eventId for m in metadata], [m.inferenceId for m in metadata])
 
-    def _events(self, values: Iterable[bytes | None], rejects: dict[int, str]) -> list[Event]:
+    def _events(self, values: Sequence[bytes | None], rejects: dict[int, str]) -> list[Event]:
         decode = self._line.decode
         events: list[Event] = []
         add = events.append
@@ -105,30 +96,8 @@ class CaptureDecoder:
                     add(NOTHING)
         return events
 
-    def _times(self, events: list[Event], records: Records, rejects: dict[int, str]) -> NDArray[np.int64]:
-        if self._time.path == TIME_PATH:
-            found: list[object] = [event.eventMetadata.inferenceTime for event in events]
-        else:
-            parts = self._time.path.split(".")
-            found = [None if i in rejects else dig(load_json(v or b""), parts) for i, v in enumerate(records.values)]
-        times = event_times(found, self._time, records.arrival_ms)
-        for i in np.flatnonzero(times < 0).tolist():
-            rejects.setdefault(i, "time_missing" if times[i] == MISSING_MS else "time_absurd")
-        return times
-
-    def _models_of(self, records: Records, rejects: dict[int, str]) -> tuple[NDArray[np.int32], list[ModelKey]]:
-        wanted = np.ones(len(records.values), bool)
-        wanted[list(rejects)] = False
-        model, keys = self._models.of(records, lambda i: load_json(records.values[i] or b""), wanted)
-        for i in np.flatnonzero(wanted & (model < 0)).tolist():
-            rejects[i] = "unknown_model"
-        model[~wanted] = -1
-        return model, keys
-
-    def _by_schema(self, model: NDArray[np.int32], keys: list[ModelKey]) -> Iterator[tuple[CaptureTable, NDArray[np.int64]]]:
-        if not keys:
-            return
-        schema_of = np.array([self._plan.models[key.model] for key in keys])
-        schema = np.where(model < 0, -1, schema_of[model])
-        for s in np.unique(schema_of).tolist():
-            yield self._tables[s], np.flatnonzero(schema == s)
+    def _found_times(self, events: list[Event], records: Records, rejects: dict[int, str]) -> list[object]:
+        if self._origins.time.path == TIME_PATH:
+            return [event.eventMetadata.inferenceTime for event in events]
+        parts = self._origins.time.path.split(".")
+        return [None if i in rejects else dig(load_json(value or b""), parts) for i, value in enumerate(records.values)]

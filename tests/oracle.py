@@ -1,0 +1,493 @@
+"""The slow, obvious counter: the definition of what driftline counts.
+
+``json``, ``csv`` and plain loops, one record, one row, one cell at a time; nothing of the fast road is used. It takes raw
+records and says which are rejected and why, and the integers of every pane.
+"""
+
+from __future__ import annotations
+
+import base64
+import csv
+import io
+import json
+import math
+import re
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from detectors.layout import BOOLEAN, FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, STRING, TAIL, Feature, Layout
+from stream.formats.base import ModelOf, Origin, TimeOf
+from stream.formats.json import Json
+from stream.formats.sagemaker import Sagemaker
+
+csv.field_size_limit(sys.maxsize)
+
+
+class Record(NamedTuple):
+    """One record of a log, before anything is known of it. ``arrival_ms`` is -1 if the log does not tell."""
+
+    partition: str
+    value: bytes | None
+    arrival_ms: int = -1
+    origin: str = ""
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes | None], ...] = ()
+
+
+class Model(NamedTuple):
+    """A model that is watched: columns of the answer, columns of the request, and how they are counted."""
+
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    layout: Layout
+
+
+class Clocking(NamedTuple):
+    """Pane length, grace, lateness, and how far ahead of its arrival an event may be."""
+
+    pane_ms: int
+    grace_ms: int
+    lateness_ms: int
+    tolerance_ms: int
+
+
+@dataclass
+class Pane:
+    """Counts of one model in one pane, in the order of its layout; ``numbers[i]`` holds the finite numbers of feature ``i``."""
+
+    layout: Layout
+    rows: int = 0
+    counts: list[int] = field(default_factory=list)
+    numbers: list[list[float]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.counts = [0] * self.layout.size
+        self.numbers = [[] for _ in self.layout.features]
+
+    def add(self, row: Mapping[str, object]) -> None:
+        """Count one row; a feature that the row does not have is missing."""
+        self.rows += 1
+        for i, feature in enumerate(self.layout.features):
+            for slot in slots_of(row.get(feature.name), feature):
+                self.counts[int(self.layout.starts[i]) + slot] += 1
+            number = number_of(row.get(feature.name)) if feature.numeric else None
+            if number is not None and math.isfinite(number):
+                self.numbers[i].append(number)
+
+    def sums(self, i: int) -> tuple[float, float]:
+        """Sum of the distances of feature ``i`` from its center, and of their squares."""
+        away = [x - self.layout.features[i].center for x in self.numbers[i]]
+        return math.fsum(away), math.fsum(d * d for d in away)
+
+
+@dataclass
+class Counted:
+    """What some records come to."""
+
+    panes: dict[tuple[str, str, int], Pane] = field(default_factory=dict)
+    outcomes: dict[str, Counter[str]] = field(default_factory=dict)
+    rejected: dict[int, str] = field(default_factory=dict)
+    ids: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
+    marks: dict[str, int] = field(default_factory=dict)
+    future: int = 0
+
+
+class Rejected(Exception):
+    """A record that is not counted at all."""
+
+
+class Event(NamedTuple):
+    """A record that can be counted."""
+
+    model: str
+    variant: str
+    time_ms: int
+    rows: list[dict[str, object]]
+    ids: tuple[str | None, str | None]
+
+
+def count(
+    records: Sequence[Record], models: Mapping[str, Model], form: Sagemaker | Json, origin: Origin, clocking: Clocking
+) -> Counted:
+    """Count records in the order of their logs.
+
+    A record is too late if its pane's end plus grace and lateness is not above the highest event time that its partition
+    has shown so far.
+    """
+    out = Counted()
+    read = read_capture if isinstance(form, Sagemaker) else read_json
+    for i, record in enumerate(records):
+        outcomes = out.outcomes.setdefault(record.partition, Counter())
+        try:
+            event = read(record, models, form, origin)  # type: ignore[arg-type]
+        except Rejected as problem:
+            out.rejected[i] = str(problem)
+            outcomes[str(problem)] += 1
+            continue
+        out.ids[i] = event.ids
+        time_ms = event.time_ms
+        if 0 <= record.arrival_ms < time_ms - clocking.tolerance_ms:
+            time_ms, out.future = record.arrival_ms, out.future + 1
+        out.marks[record.partition] = mark = max(time_ms, out.marks.get(record.partition, time_ms))
+        pane_ms = time_ms // clocking.pane_ms * clocking.pane_ms
+        if pane_ms + clocking.pane_ms + clocking.grace_ms + clocking.lateness_ms <= mark:
+            outcomes["too_late"] += 1
+            continue
+        outcomes["accepted"] += 1
+        pane = out.panes.setdefault((event.model, event.variant, pane_ms), Pane(models[event.model].layout))
+        for row in event.rows:
+            pane.add(row)
+    return out
+
+
+# --- what a cell is -----------------------------------------------------------------------------------------------
+
+
+def number_of(cell: object) -> float | None:
+    """The number that a cell of a numeric feature stands for, or ``None``."""
+    if isinstance(cell, bool):
+        return None
+    if isinstance(cell, (int, float)):
+        try:
+            return float(cell)
+        except OverflowError:
+            return math.inf if cell > 0 else -math.inf
+    if not isinstance(cell, str):
+        return None
+    text = cell.strip(" \t")
+    if matches(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", text) or matches(r"[-+]?inf(inity)?", text):
+        return float(text)
+    return math.nan if matches(r"[-+]?nan(\([a-z0-9_]*\))?", text) else None
+
+
+def slots_of(cell: object, feature: Feature) -> list[int]:
+    """The slots of a feature that a cell adds one to: always one of the eight types, and a bin if it is a value."""
+    if cell is None or cell == "":
+        return [MISSING]
+    return number_slots(cell, feature) if feature.numeric else text_slots(cell, feature)
+
+
+def number_slots(cell: object, feature: Feature) -> list[int]:
+    number = number_of(cell)
+    if number is None:
+        return [BOOLEAN if cell in (True, False, "true", "false") else STRING]
+    if math.isnan(number):
+        return [HEAD + feature.bins + TAIL - 1]
+    if math.isinf(number):
+        return [HEAD + feature.bins if number > 0 else NEG_INF]
+    if feature.type == "Integral":
+        whole = isinstance(cell, int) or (isinstance(cell, str) and matches(r"[-+]?\d+", cell.strip(" \t")))
+    else:
+        whole = number == math.floor(number)
+    bin_of = sum(edge <= number for edge in feature.edges)
+    return [INTEGRAL if whole else FRACTIONAL, HEAD + bin_of]
+
+
+def text_slots(cell: object, feature: Feature) -> list[int]:
+    text = word_of(cell)
+    if text in feature.vocabulary:
+        bin_of = feature.vocabulary.index(text)
+    else:
+        bin_of = len(feature.vocabulary) + hash_of(text)
+    return [written_type(text), HEAD + bin_of]
+
+
+def word_of(cell: object) -> str:
+    """The text that a cell of a text feature stands for."""
+    if isinstance(cell, bool):
+        return "true" if cell else "false"
+    return str(cell)
+
+
+def written_type(text: str) -> int:
+    """The type patterns of the SageMaker contract."""
+    if matches("true|false", text, 0):
+        return BOOLEAN
+    if matches(r"[-+]? ?\d+", text):
+        return INTEGRAL
+    if matches(r"[-+]? ?\d+(\.\d+|(\.\d+)?e[-+]?\d+)", text):
+        return FRACTIONAL
+    return STRING
+
+
+def hash_of(text: str) -> int:
+    """The bin of an unseen value: a polynomial over its UTF-8 bytes, mixed, the top six of 64 bits."""
+    base, mix, most = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 2**64
+    total = sum((byte + 1) * pow(base, j + 1, most) for j, byte in enumerate(text.encode())) % most
+    return ((total ^ (total >> 32)) * mix % most) >> 58
+
+
+def matches(pattern: str, text: str, flags: int = re.IGNORECASE) -> bool:
+    return re.fullmatch(pattern, text, flags | re.ASCII) is not None
+
+
+# --- what a record is ---------------------------------------------------------------------------------------------
+
+
+def document_of(value: bytes | None) -> dict[str, object]:
+    if value is None:
+        raise Rejected("tombstone")
+    document = parsed(value.decode("utf-8", "surrogateescape"))
+    if not isinstance(document, dict):
+        raise Rejected("not_an_object")
+    return document
+
+
+def parsed(text: str) -> object:
+    """RFC 8259: ``NaN`` and ``Infinity`` are no numbers. Integers of more than 4,300 digits are infinite."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    def whole(digits: str) -> int | float:
+        return int(digits) if len(digits.lstrip("-")) <= 4300 else float(digits)
+
+    try:
+        return json.loads(text, parse_constant=refuse, parse_int=whole)
+    except (ValueError, RecursionError):
+        raise Rejected("undecodable") from None
+
+
+def at(document: object, path: str) -> object:
+    """What lies at a dotted path; an empty path is the document itself."""
+    for part in path.split(".") if path else []:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(part)
+    return document
+
+
+def named(row: dict[str, object], name: str, paths: Mapping[str, str]) -> object:
+    """A column in an object: at its path if it has one, else under its own name, else at its name as a path."""
+    if name in paths:
+        return at(row, paths[name])
+    return row[name] if name in row else at(row, name)
+
+
+def text_at(document: object, path: str) -> str | None:
+    """Text that somebody reads: it must be text, and UTF-8."""
+    found = at(document, path)
+    if found is None:
+        return None
+    if not isinstance(found, str):
+        raise Rejected("wrong_type")
+    return utf8(found)
+
+
+def utf8(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise Rejected("undecodable") from None
+    return text
+
+
+def time_of(document: object, record: Record, time: TimeOf, default: str) -> int:
+    found = at(document, time.path or default)
+    if found is None:
+        if time.missing == "arrival" and record.arrival_ms >= 0:
+            return record.arrival_ms
+        raise Rejected("time_missing")
+    ms = iso_ms(found) if time.unit == "iso" else unit_ms(found, time.unit)
+    if ms is None or not 86_400_000 <= ms < 4_102_444_800_000:
+        raise Rejected("time_absurd")
+    return ms
+
+
+def iso_ms(found: object) -> int | None:
+    try:
+        moment = datetime.fromisoformat(found)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
+
+
+def unit_ms(found: object, unit: str) -> int | None:
+    ticks = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[unit]
+    if isinstance(found, str) and matches(r"[-+]?\d{1,25}", found):
+        found = int(found)
+    elif isinstance(found, str) and found == found.strip(" \t"):
+        found = number_of(found)
+    if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
+        return None
+    return found * 1000 // ticks if isinstance(found, int) else math.floor(found * 1000 / ticks)
+
+
+def name_of(where: ModelOf, document: object, record: Record) -> str | None:
+    if where.source == "const":
+        return where.name
+    if where.source == "topic":
+        return record.origin
+    if where.source == "file":
+        found = re.search(where.name, record.origin)
+        return found.group(1) if found else None
+    if where.source == "path":
+        name = at(document, where.name)
+        return name if isinstance(name, str) else None
+    value = record.key if where.source == "key" else dict(record.headers).get(where.name)
+    try:
+        return value.decode() if value is not None else None
+    except UnicodeDecodeError:
+        return None
+
+
+def model_of(document: object, record: Record, origin: Origin, models: Mapping[str, Model]) -> tuple[str, str]:
+    model, variant = name_of(origin.model, document, record), name_of(origin.variant, document, record)
+    if model is None or variant is None or model not in models:
+        raise Rejected("unknown_model")
+    return model, variant
+
+
+# --- format json --------------------------------------------------------------------------------------------------
+
+
+def read_json(record: Record, models: Mapping[str, Model], form: Json, origin: Origin) -> Event:
+    """One event a record, a cell at a path."""
+    document = document_of(record.value)
+    time_ms = time_of(document, record, origin.time, "time")
+    model, variant = model_of(document, record, origin, models)
+    ids = (json_id(document, form.id), json_id(document, form.inference_id))
+    row = json_cells(document, models[model].outputs, form.prediction, alone=True)
+    row |= json_cells(document, models[model].inputs, form.features, alone=False)
+    return Event(model, variant, time_ms, [row], ids)
+
+
+def json_id(document: object, path: str) -> str | None:
+    found = at(document, path) if path else None
+    if found is None:
+        return None
+    if isinstance(found, bool) or not isinstance(found, (str, int)):
+        raise Rejected("wrong_type")
+    return utf8(str(found))
+
+
+def json_cells(document: object, names: Sequence[str], where: str | dict[str, str], alone: bool) -> dict[str, object]:
+    """``where`` is a path to the object that holds the columns (to the cell itself, if it is the answer's only one), or a
+    path for each column that does not go by its own name."""
+    if isinstance(where, str) and where and alone and len(names) == 1:
+        return {names[0]: cell_of(at(document, where))}
+    row = at(document, where) if isinstance(where, str) else document
+    if row is not None and not isinstance(row, dict):
+        raise Rejected("wrong_type")
+    paths = where if isinstance(where, dict) else {}
+    return {name: cell_of(named(row or {}, name, paths)) for name in names}
+
+
+def cell_of(found: object) -> object:
+    if isinstance(found, (list, dict)):
+        raise Rejected("wrong_type")
+    return utf8(found) if isinstance(found, str) else found
+
+
+# --- format sagemaker ---------------------------------------------------------------------------------------------
+
+
+def read_capture(record: Record, models: Mapping[str, Model], form: Sagemaker, origin: Origin) -> Event:
+    """A capture line: two sides, each with an encoding of its own, and as many rows on either side."""
+    document = document_of(record.value)
+    ids = check_envelope(document)
+    time_ms = time_of(document, record, origin.time, "eventMetadata.inferenceTime")
+    model, variant = model_of(document, record, origin, models)
+    answer, request = models[model].outputs, models[model].inputs
+    sides = [("endpointOutput", answer, form.output_rows), ("endpointInput", request, form.input_rows)]
+    there = [(at(document, f"captureData.{side}"), names, rows) for side, names, rows in sides if names]
+    there = [side for side in there if side[0] is not None]
+    if not there:
+        raise Rejected("payload_missing")
+    texts = [(plain_text(payload), names, rows) for payload, names, rows in there]
+    tables = [rows_in(*text, names, rows, form) for text, names, rows in texts]
+    if len({len(table) for table in tables}) != 1:
+        raise Rejected("row_count")
+    rows = [{name: cell for part in parts for name, cell in part.items()} for parts in zip(*tables, strict=True)]
+    return Event(model, variant, time_ms, rows, ids)
+
+
+def check_envelope(document: dict[str, object]) -> tuple[str | None, str | None]:
+    """Both ids; rejects an envelope in which something that is read is not what it should be."""
+    for part in ("captureData", "eventMetadata"):
+        if not isinstance(document.get(part), (dict, type(None))):
+            raise Rejected("wrong_type")
+    for side in ("endpointOutput", "endpointInput"):
+        payload = at(document, f"captureData.{side}")
+        if payload is not None:
+            if not isinstance(payload, dict) or text_at(payload, "data") is None:
+                raise Rejected("wrong_type")
+            text_at(payload, "encoding")
+    return text_at(document, "eventMetadata.eventId"), text_at(document, "eventMetadata.inferenceId")
+
+
+def plain_text(payload: object) -> tuple[str, str]:
+    """The text of a payload and its kind."""
+    text, encoding, content_type = (at(payload, key) for key in ("data", "encoding", "observedContentType"))
+    assert isinstance(text, str)
+    if encoding in ("CSV", "JSON"):
+        return text, str(encoding)
+    kind = content_type.lower() if isinstance(content_type, str) else ""
+    if encoding != "BASE64" or not ("json" in kind or "csv" in kind):
+        raise Rejected("unknown_encoding")
+    try:
+        return base64.b64decode(text, validate=True).decode(), "JSON" if "json" in kind else "CSV"
+    except ValueError:
+        raise Rejected("undecodable") from None
+
+
+def rows_in(text: str, kind: str, names: Sequence[str], path: str, form: Sagemaker) -> list[dict[str, object]]:
+    """The rows of one side, each with its columns by name."""
+    if kind == "CSV":
+        rows = csv_rows(text, names, form.header)
+    else:
+        rows = [row for document in documents(text) for row in json_rows(at(document, path), names, form.columns)]
+    if not rows:
+        raise Rejected("row_count")
+    return rows
+
+
+def csv_rows(text: str, names: Sequence[str], header: bool) -> list[dict[str, object]]:
+    """Rows as Python's csv module reads them; a line with nothing in it is a row with one empty cell."""
+    try:
+        lines = [line or [""] for line in csv.reader(io.StringIO(text, newline=""))] or [[""]]
+    except csv.Error:
+        raise Rejected("undecodable") from None
+    titles = lines.pop(0) if header else list(names)
+    if any(len(line) != len(titles) for line in lines):
+        raise Rejected("column_count")
+    rows = [dict(zip(titles, line, strict=True)) for line in lines]
+    return [{name: row.get(name) for name in names} for row in rows]
+
+
+def documents(text: str) -> list[object]:
+    """One JSON document, or one a line."""
+    try:
+        return [parsed(text)]
+    except Rejected:
+        lines = [line for line in text.split("\n") if line.strip(" \t\r")]
+        if len(lines) < 2:
+            raise
+        return [parsed(line) for line in lines]
+
+
+def json_rows(found: object, names: Sequence[str], paths: dict[str, str]) -> list[dict[str, object]]:
+    """A list of lists or objects has a row each, any other list is one row, or a row each for a side of one column."""
+    entries = found if isinstance(found, list) else [found]
+    nested = [isinstance(entry, (list, dict)) for entry in entries]
+    if any(nested) and not all(nested):
+        raise Rejected("wrong_type")
+    if not any(nested):
+        entries = [[entry] for entry in entries] if len(names) == 1 else [entries]
+    if found == []:
+        entries = []
+    return [json_row(entry, names, paths) for entry in entries]
+
+
+def json_row(entry: object, names: Sequence[str], paths: dict[str, str]) -> dict[str, object]:
+    if isinstance(entry, dict):
+        return {name: cell_of(named(entry, name, paths)) for name in names}
+    assert isinstance(entry, list)
+    if len(entry) != len(names):
+        raise Rejected("column_count")
+    return {name: cell_of(cell) for name, cell in zip(names, entry, strict=True)}
