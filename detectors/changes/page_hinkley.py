@@ -1,0 +1,37 @@
+"""Page-Hinkley test over a per-window series."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from river.drift import PageHinkley as RiverPageHinkley
+
+from detectors.changes.base import Change
+
+
+class PageHinkley(Change, frozen=True, kw_only=True, tag="page_hinkley"):
+    """Sums how far values lie from their running mean beyond ``delta``; alarms when the sum has moved by ``threshold``.
+
+    Both are in units of the series (baseline standard deviations for a mean). ``direction`` ``both`` reports rises and falls.
+    ``min_instances`` values must be there first. Source: Page 1954; Hinkley 1971; computed by river.
+    """
+
+    min_instances: int = 5
+    delta: float = 0.005
+    threshold: float = 1.0
+    alpha: float = 0.9999
+    direction: Literal["up", "down", "both"] = "both"
+
+    def alarms(self, series: Sequence[float]) -> bool:
+        """True if the test's sum passes the threshold at the last value of the series."""
+        detector = RiverPageHinkley(
+            min_instances=self.min_instances,
+            delta=self.delta,
+            threshold=self.threshold,
+            alpha=self.alpha,
+            mode=self.direction,
+        )
+        for value in series:
+            detector.update(value)
+        return bool(series) and bool(detector.drift_detected)

@@ -1,0 +1,54 @@
+"""Wasserstein-1 distance."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from detectors.distances.base import Floats, Pair
+from detectors.fine import FineBins, cumulative_shares, fine_bins
+
+NAME = "wasserstein"
+
+
+def distances(pair: Pair) -> Floats:
+    """``integral |F - G| dx`` of each numeric feature in units of the baseline's standard deviation; NaN for text.
+
+    F and G are over finite numbers and taken as linear within a fine bin; the two open bins end at the smallest and
+    largest number that either side has seen. The error is at most the width of a bin times the share in it, summed. Missing
+    values have no place on the axis and do not count here: PSI sees them. NaN if a side has no finite number, or if the
+    baseline has no spread (a standard deviation of 0).
+
+    Trap: one far outlier moves it; a very wide ladder bin blurs it. Source: Vaserstein 1969; the quantile form of Vallender 1974.
+    """
+    layout, out = pair.layout, np.full(len(pair.layout.features), np.nan)
+    fine = fine_bins(layout)
+    if not len(fine.features):
+        return out
+    f, g = (cumulative_shares(side.counts, fine) for side in (pair.baseline, pair.window))
+    gap = f - g
+    left = np.concatenate(([0.0], gap[:-1]))
+    left[fine.starts] = 0.0
+    area = np.add.reduceat(_trapezoid(left, gap) * _bin_widths(pair, fine), fine.starts)
+    scale = np.array([layout.features[i].scale for i in fine.features])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        out[fine.features] = np.where(scale > 0, area / scale, np.nan)
+    return pair.where_both(out)
+
+
+def _trapezoid(left: Floats, right: Floats) -> Floats:
+    """Mean of ``|linear|`` between the two ends: a triangle on each side of zero where the sign changes."""
+    size = np.abs(left) + np.abs(right)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        crossed = (left * left + right * right) / (2.0 * size)
+    return np.where(left * right < 0, crossed, size / 2.0)
+
+
+def _bin_widths(pair: Pair, fine: FineBins) -> Floats:
+    low = np.minimum(pair.baseline.low, pair.window.low)[fine.features]
+    high = np.maximum(pair.baseline.high, pair.window.high)[fine.features]
+    widths = []
+    for i, bottom, top in zip(fine.features.tolist(), low.tolist(), high.tolist(), strict=True):
+        edges = np.array(pair.layout.features[i].edges)
+        bounds = np.concatenate(([min(bottom, edges[0])], edges, [max(top, edges[-1])]))
+        widths.append(np.diff(bounds))
+    return np.concatenate(widths)

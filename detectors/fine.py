@@ -1,0 +1,42 @@
+"""The fine bins of all numeric features side by side, for distances between distribution functions."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.layout import Layout
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+class FineBins(NamedTuple):
+    """``slots`` of all fine bins, feature after feature; ``starts`` of each numeric feature among them; which ``features``."""
+
+    slots: Ints
+    starts: Ints
+    features: Ints
+    widths: Ints
+
+
+def fine_bins(layout: Layout) -> FineBins:
+    """Where the fine bins of the numeric features lie in the vector of counts."""
+    numeric = [i for i, feature in enumerate(layout.features) if feature.numeric]
+    slots = [np.arange(layout.bins(i).start, layout.bins(i).stop) for i in numeric]
+    widths = np.array([len(part) for part in slots], dtype=np.int64)
+    starts = np.concatenate(([0], np.cumsum(widths)[:-1])).astype(np.int64) if len(widths) else widths
+    return FineBins(np.concatenate(slots) if slots else np.empty(0, np.int64), starts, np.array(numeric, np.int64), widths)
+
+
+def cumulative_shares(counts: Ints, fine: FineBins) -> Floats:
+    """The distribution function at the upper end of each fine bin, over finite numbers; NaN for a feature without any."""
+    inside = counts[fine.slots].astype(np.float64)
+    running = np.cumsum(inside)
+    before = np.repeat(running[fine.starts] - inside[fine.starts], fine.widths)
+    totals = np.repeat(np.add.reduceat(inside, fine.starts), fine.widths)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        shares: Floats = (running - before) / totals
+    return shares

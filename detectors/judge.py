@@ -1,0 +1,199 @@
+"""A window's counts become a report, and a report moves the episodes of its model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from math import isfinite
+
+import msgspec
+
+from detectors.baseline import Baseline
+from detectors.changes.base import MOST_VALUES, Change
+from detectors.checks import Checks, columns_violations
+from detectors.episodes import EpisodeState, advance
+from detectors.layout import Layout
+from detectors.measure import Measures, measure
+from detectors.profile import Profile
+from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Violation, WindowReport
+from detectors.rules import FeatureRules, Rules, Ruling, rule, rule_values
+
+
+class Span(msgspec.Struct, frozen=True):
+    """Which window of which model: ``[start_ms, end_ms)``, its revision, and what is known about it beside its counts.
+
+    ``incomplete``: a gap or a change of layout lies in it; ``learning``: the model has no full baseline yet; ``fewer`` and ``more``:
+    records with too few or too many columns. ``notes`` are passed on to the report.
+    """
+
+    model: str
+    variant: str
+    start_ms: int
+    end_ms: int
+    revision: int = 0
+    incomplete: bool = False
+    learning: bool = False
+    fewer: int = 0
+    more: int = 0
+    notes: tuple[str, ...] = ()
+
+
+class Judge:
+    """Rules, per-feature rules and change detectors of a job, applied to windows. Holds no state of its own.
+
+    ``features`` and ``changes`` are by model. ``expose_values``: whether signals may name feature values; otherwise the names of
+    bins that stand for one value are replaced by ``value #k``.
+    """
+
+    def __init__(
+        self,
+        job: str,
+        rules: Rules,
+        features: Mapping[str, Mapping[str, FeatureRules]] | None = None,
+        changes: Mapping[str, Sequence[Change]] | None = None,
+        expose_values: bool = False,
+    ) -> None:
+        self.job, self.rules, self.expose_values = job, rules, expose_values
+        self._features, self._changes = features or {}, changes or {}
+
+    def report(self, span: Span, baseline: Baseline, profile: Profile, state: EpisodeState) -> WindowReport:
+        """The report on one window. ``profile`` must have the baseline's layout; an empty one gives ``insufficient``."""
+        measures = measure(baseline, profile)
+        own = self._features.get(span.model, {})
+        rulings = rule(self.rules, own, baseline.constraints, measures, profile.rows)
+        violations = Checks(baseline, measures, rulings, self.rules, own).run()
+        violations += columns_violations(len(baseline.columns), span.fewer, span.more, profile.rows, self.rules)
+        features = _feature_reports(measures, rulings, {violation.feature for violation in violations})
+        if span.revision == 0:
+            violations += self._change_violations(span, baseline, features, state)
+        return WindowReport(
+            version=REPORT_VERSION,
+            id=self.report_id(span, baseline.fingerprint),
+            job=self.job,
+            model=span.model,
+            variant=span.variant,
+            start_ms=span.start_ms,
+            end_ms=span.end_ms,
+            revision=span.revision,
+            state=self._state(span, profile.rows, bool(violations)),
+            rows=profile.rows,
+            baseline=baseline.fingerprint,
+            layout=profile.layout.fingerprint,
+            features=features,
+            violations=tuple(violations),
+            rules=rule_values(self.rules),
+            notes=span.notes,
+            profile=profile.encode(),
+        )
+
+    def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:
+        """The report that a model's silence began (``end_ms`` is ``None``) or that it ended there."""
+        name = f"{self.job}/{model}/{variant}/{start_ms}/silence/-/{0 if end_ms is None else 1}"
+        return WindowReport(
+            REPORT_VERSION, name, self.job, model, variant, start_ms, end_ms, int(end_ms is not None), "no data", 0, "-", "-"
+        )
+
+    def report_id(self, span: Span, fingerprint: str) -> str:
+        """``job/model/variant/start/end/baseline/revision``."""
+        return f"{self.job}/{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{fingerprint}/{span.revision}"
+
+    def advance(
+        self, state: EpisodeState, report: WindowReport, baseline: Baseline
+    ) -> tuple[EpisodeState, list[Signal]]:
+        """The state behind a report and the signals it gives rise to; see :func:`detectors.episodes.advance`."""
+        state = self._extend_series(state, report, baseline)
+        state, signals = advance(state, report, self.rules)
+        return state, [signal if self.expose_values else _masked(signal, baseline.layout) for signal in signals]
+
+    def _state(self, span: Span, rows: int, violations: bool) -> State:
+        if span.incomplete:
+            return "incomplete"
+        if span.learning:
+            return "learning"
+        if rows + span.fewer + span.more < self.rules.min_n:
+            return "insufficient"
+        return "violations" if violations else "ok"
+
+    def _values(
+        self, model: str, features: Sequence[FeatureReport], baseline: Baseline
+    ) -> list[tuple[Change, FeatureReport, float]]:
+        by_name = {feature.name: feature for feature in features if feature.verdict != "insufficient"}
+        out = []
+        for change in self._changes.get(model, ()):
+            if change.feature in by_name:
+                value = change.value(by_name[change.feature], baseline)
+                if value is not None and isfinite(value):
+                    out.append((change, by_name[change.feature], value))
+        return out
+
+    def _change_violations(
+        self, span: Span, baseline: Baseline, features: Sequence[FeatureReport], state: EpisodeState
+    ) -> list[Violation]:
+        out = []
+        for change, feature, value in self._values(span.model, features, baseline):
+            series = (*state.series.get(change.key, ()), value)
+            if change.alarms(series):
+                text = f"The series {change.series} of the feature has changed ({type(change).__name__}, {len(series)} windows)."
+                before = sum(series[:-1]) / max(len(series) - 1, 1)
+                out.append(Violation(feature.name, "change_check", change.series, value, before, feature.n, text, overwhelming=True))
+        return out
+
+    def _extend_series(self, state: EpisodeState, report: WindowReport, baseline: Baseline) -> EpisodeState:
+        if report.state not in ("ok", "violations") or report.revision:
+            return state
+        alarmed = {(v.feature, v.statistic) for v in report.violations if v.check == "change_check"}
+        series = dict(state.series)
+        for change, feature, value in self._values(report.model, report.features, baseline):
+            over = (feature.name, change.series) in alarmed
+            series[change.key] = () if over else (*series.get(change.key, ()), value)[-MOST_VALUES:]
+        return msgspec.structs.replace(state, series=series)
+
+
+def _feature_reports(measures: Measures, rulings: Sequence[Ruling], violating: set[str]) -> tuple[FeatureReport, ...]:
+    out = []
+    for i, (feature, ruling) in enumerate(zip(measures.layout.features, rulings, strict=True)):
+        present = float(measures.present[i])
+        verdict = "violation" if feature.name in violating else "ok" if ruling.verdict == "violation" else ruling.verdict
+        out.append(
+            FeatureReport(
+                name=feature.name,
+                role=feature.role,
+                type=feature.type,
+                n=int(measures.n[i]) if isfinite(measures.n[i]) else 0,
+                missing=int(measures.missing[i]),
+                completeness=_number(measures.completeness[i]),
+                nan=int(measures.nan[i]),
+                inf=int(measures.inf[i]),
+                types={name: int(counts[i]) / present for name, counts in measures.types.items()} if present else {},
+                mean=_number(measures.mean[i]) if feature.numeric else None,
+                std=_number(measures.std[i]) if feature.numeric else None,
+                sum=_number(measures.sum[i]),
+                min=_number(measures.low[i]),
+                max=_number(measures.high[i]),
+                outlier_share=_number(measures.outliers[i]) if feature.ladder else None,
+                distances={name: _number(values[i]) for name, values in measures.distances.items()},
+                deciding=ruling.statistic,
+                value=_number(ruling.value),
+                limit=_number(ruling.limit),
+                noise=_number(ruling.noise),
+                verdict=verdict,
+            )
+        )
+    return tuple(out)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if isfinite(value) else None
+
+
+def _masked(signal: Signal, layout: Layout) -> Signal:
+    """The signal without feature values: names of single values become ``value #k``."""
+    reasons = tuple(_mask(reason, layout) for reason in signal.reasons)
+    return msgspec.structs.replace(signal, reasons=reasons)
+
+
+def _mask(reason: Violation, layout: Layout) -> Violation:
+    place = layout.index.get(reason.feature, -1)
+    labels = layout.cell_labels(place)[:-2] if place >= 0 else []
+    number = {label: f"value #{k}" for k, label in enumerate(labels) if not label.startswith(("[", "unseen #", "other"))}
+    kept = tuple(msgspec.structs.replace(one, label=number.get(one.label, one.label)) for one in reason.moved)
+    return msgspec.structs.replace(reason, moved=kept)

@@ -1,0 +1,142 @@
+"""Numbers become verdicts: the only place that knows thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from detectors.baseline import Constraints
+from detectors.distances.base import Floats
+from detectors.measure import Measures
+from detectors.noise import noise
+from detectors.report import Verdict
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The limits and the policy of a job.
+
+    * ``k``, ``of``: a feature must violate in ``k`` of the last ``of`` windows that do not overlap.
+    * ``alpha``: chance of a false verdict in one window, shared out among the features.
+    * ``limit``: the smallest distance worth telling; without it the baseline's ``comparison_threshold`` serves.
+    * ``statistic``: the deciding statistic of features that name none.
+    * ``min_n``: fewer rows than this give no verdict (``insufficient``).
+    * ``cooldown_ms``: how long an episode that goes on stays silent.
+    * ``overwhelming_alpha``, ``overwhelming_n``: one window is enough if its distance is above the noise at this level and
+      twice the limit, with at least so many rows.
+    * ``type_match``, ``domain_match``: upper bounds for the shares of values that must fit type and domain. The 1.0 that
+      SageMaker writes would make one malformed value a violation; set 1.0 to have that.
+    * ``completeness_gap``: a loss of completeness below this is not told.
+    * ``negative_share``: more negative values than this in a feature that had none.
+    * ``vanished_n``: a value with at least this expected count that does not occur at all has vanished.
+    """
+
+    k: int = 2
+    of: int = 3
+    alpha: float = 0.001
+    limit: float | None = None
+    statistic: str = "psi"
+    min_n: int = 100
+    cooldown_ms: int = 1_800_000
+    overwhelming_alpha: float = 1e-9
+    overwhelming_n: int = 500
+    type_match: float = 0.99
+    domain_match: float = 0.99
+    completeness_gap: float = 0.01
+    negative_share: float = 0.001
+    vanished_n: float = 30.0
+
+
+class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one feature does differently: its own limit or statistic, or no judgement at all."""
+
+    limit: float | None = None
+    statistic: str | None = None
+    enabled: bool = True
+
+
+class Ruling(NamedTuple):
+    """The verdict on one feature's deciding distance: ``value`` against ``limit``, which is never below ``noise``."""
+
+    statistic: str
+    value: float
+    limit: float
+    noise: float
+    verdict: Verdict
+    overwhelming: bool
+
+
+def rule(
+    rules: Rules, own: Mapping[str, FeatureRules], constraints: Constraints, measures: Measures, rows: int
+) -> list[Ruling]:
+    """The ruling on each feature of the layout, in its order.
+
+    ``insufficient`` below ``min_n`` rows or where the statistic is undefined; ``disabled`` where the feature or the
+    comparison is switched off. ``alpha`` is divided by the number of features that are judged.
+    """
+    features = measures.layout.features
+    chosen = [_chosen(rules, own.get(feature.name), feature.numeric) for feature in features]
+    judged = [_judged(own.get(feature.name), constraints, feature.name) for feature in features]
+    share = max(sum(judged), 1)
+    noises = {name: noise(name, measures, rules.alpha / share) for name in set(chosen)}
+    far = {name: noise(name, measures, rules.overwhelming_alpha / share) for name in set(chosen)}
+    out = []
+    for i, (feature, name) in enumerate(zip(features, chosen, strict=True)):
+        value, floor = float(measures.distances[name][i]), float(noises[name][i])
+        limit = float(np.fmax(_limit(rules, own.get(feature.name), constraints, feature.numeric), floor))
+        verdict = _verdict(rules, judged[i], value, limit, float(measures.n[i]), rows)
+        big = value > max(2.0 * limit, float(far[name][i])) and measures.n[i] >= rules.overwhelming_n
+        out.append(Ruling(name, value, limit, floor, verdict, bool(verdict == "violation" and big)))
+    return out
+
+
+def _chosen(rules: Rules, own: FeatureRules | None, numeric: bool) -> str:
+    name = own.statistic if own and own.statistic else rules.statistic
+    fits = numeric if name in ("ks", "wasserstein") else not numeric if name == "l_infinity" else True
+    return name if fits or (own and own.statistic) else "psi"
+
+
+def _judged(own: FeatureRules | None, constraints: Constraints, name: str) -> bool:
+    thresholds, constraint = constraints.thresholds, constraints.features.get(name)
+    on = thresholds.evaluate_constraints and thresholds.perform_comparison
+    return on and (constraint is None or constraint.evaluate) and (own is None or own.enabled)
+
+
+def _limit(rules: Rules, own: FeatureRules | None, constraints: Constraints, numeric: bool) -> float:
+    thresholds = constraints.thresholds
+    if own and own.limit is not None:
+        return own.limit
+    if rules.limit is not None:
+        return rules.limit
+    if not numeric and thresholds.categorical_comparison_threshold is not None:
+        return thresholds.categorical_comparison_threshold
+    return thresholds.comparison_threshold
+
+
+def _verdict(rules: Rules, judged: bool, value: float, limit: float, n: float, rows: int) -> Verdict:
+    if not judged:
+        return "disabled"
+    if min(n, rows) < rules.min_n or not np.isfinite(value):
+        return "insufficient"
+    return "violation" if value > limit else "ok"
+
+
+def binomial_excess(bad: float, n: float, share: float, m: float, alpha: float) -> bool:
+    """True if ``bad`` of ``n`` is more than a share estimated from ``m`` baseline rows explains at level ``alpha``.
+
+    Normal bound with half a count added to the variance on both sides: ``bad/n > share + z * sqrt(v/n + v/m)`` with
+    ``v = share * (1 - share) + 0.5 / n``, ``z = sqrt(2 ln(1/alpha))`` (an upper bound of the quantile).
+    """
+    variance = share * (1.0 - share) + 0.5 / n
+    z = float(np.sqrt(2.0 * np.log(1.0 / alpha)))
+    return bad / n > share + z * float(np.sqrt(variance / n + variance / max(m, 1.0)))
+
+
+def rule_values(rules: Rules) -> dict[str, float | int | str]:
+    """The rules as a report names them; limits that come from the baseline are left out."""
+    return {name: value for name, value in msgspec.structs.asdict(rules).items() if value is not None}
+
+
+__all__ = ["FeatureRules", "Floats", "Rules", "Ruling", "binomial_excess", "rule", "rule_values"]
