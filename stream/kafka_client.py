@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import kafka
 from kafka import errors as kafka_errors
@@ -31,16 +31,25 @@ SAME_LINE_S = 30.0
 
 
 class ClientLog(logging.Handler):
-    """Takes over the client's log: keeps the exceptions (the client tells causes nowhere else), lets each line through twice a minute."""
+    """Takes over the client's log: keeps the exceptions (the client tells causes nowhere else), lets each line through twice a minute.
+
+    Only warnings and errors: at level DEBUG the client writes passwords.
+    """
+
+    _open: ClassVar[list[ClientLog]] = []
+    _before: ClassVar[tuple[bool, int]] = (True, logging.NOTSET)
 
     def __init__(self) -> None:
         super().__init__(logging.WARNING)
         self.causes: list[BaseException] = []
         self._told_s: dict[tuple[str, int], float] = {}
-        self._logger = logging.getLogger("kafka")
-        self._propagated = self._logger.propagate
-        self._logger.addHandler(self)
-        self._logger.propagate = False
+        logger = logging.getLogger("kafka")
+        if not ClientLog._open:
+            ClientLog._before = (logger.propagate, logger.level)
+            logger.propagate = False
+            logger.setLevel(logging.WARNING)
+        ClientLog._open.append(self)
+        logger.addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep what was raised; pass the line on unless the same place spoke less than 30 s ago."""
@@ -52,9 +61,15 @@ class ClientLog(logging.Handler):
             log.info("%s: %s", record.name, record.getMessage())
 
     def give_back(self) -> None:
-        """Give the client's log back."""
-        self._logger.removeHandler(self)
-        self._logger.propagate = self._propagated
+        """Give the client's log back when nobody else holds it; safe to call twice."""
+        if self not in ClientLog._open:
+            return
+        logger = logging.getLogger("kafka")
+        logger.removeHandler(self)
+        ClientLog._open.remove(self)
+        if not ClientLog._open:
+            logger.propagate = ClientLog._before[0]
+            logger.setLevel(ClientLog._before[1])
 
 
 def connect(name: str, build: Callable[..., Any], give_up_after_s: float, client_log: ClientLog) -> Any:

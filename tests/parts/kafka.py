@@ -205,6 +205,7 @@ class KafkaBroker:
         """Grow ``topic`` to ``total`` partitions."""
         self.admin.create_partitions({topic: total})
         self.admin.wait_for_topics([topic])
+        self._drop_clients()  # the producer would learn of them only minutes later
 
     def delete_records(self, topic: str, partition: int, before: int) -> None:
         """Remove the records of a partition below offset ``before``, as retention would."""

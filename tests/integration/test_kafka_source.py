@@ -1,0 +1,349 @@
+"""The Kafka source against a real broker: gaps, outages, refusals; nothing lost, nothing read twice, nothing silent."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import kafka as kafka_client
+import pytest
+
+from stream.errors import SourceUnavailable
+from stream.events import Assign, Gap, RawBatch
+from stream.sources.base import Reading
+from stream.sources.kafka import Kafka
+from tests.parts.base import LOOPBACK, free_port
+from tests.parts.kafka import PASSWORD, USER, KafkaBroker, Record
+
+MakeTopic = Callable[..., str]
+Open = Callable[..., Reading]
+
+
+def records(values: list[bytes | None], partition: int = 0) -> list[Record]:
+    return [(partition, b"key", value, [], 1_700_000_000_000) for value in values]
+
+
+def numbered(start: int, stop: int) -> list[bytes | None]:
+    return [b"%d" % n for n in range(start, stop)]
+
+
+@pytest.fixture
+def open_source() -> Iterator[Open]:
+    opened: list[Reading] = []
+
+    def open_one(broker: KafkaBroker, topic: str, **fields: Any) -> Reading:
+        bootstrap = fields.pop("bootstrap", broker.bootstrap)
+        opened.append(Kafka(bootstrap_servers=[bootstrap], topic=topic, **fields).open("job-" + topic))
+        return opened[-1]
+
+    yield open_one
+    for reading in opened:
+        reading.close()
+
+
+def begin(reading: Reading) -> dict[str, Any]:
+    found = reading.discover()
+    assert reading.assign([Assign(1, one.partition, one.start, None) for one in found]) == []
+    return {one.partition: one.start for one in found}
+
+
+def poll_until(
+    reading: Reading, done: Callable[[list[RawBatch], list[Gap]], bool], timeout_s: float = 30.0
+) -> tuple[list[RawBatch], list[Gap]]:
+    batches: list[RawBatch] = []
+    gaps: list[Gap] = []
+    deadline = time.monotonic() + timeout_s
+    while not done(batches, gaps):
+        assert time.monotonic() < deadline, (taken(batches), gaps)
+        for one in reading.poll(0.2, 1000):
+            if isinstance(one, Gap):
+                gaps.append(one)
+            else:
+                batches.append(one)
+    return batches, gaps
+
+
+def taken(batches: list[RawBatch]) -> list[bytes | None]:
+    return [value for batch in batches for value in batch.values]
+
+
+def read(reading: Reading, count: int, timeout_s: float = 30.0) -> list[bytes | None]:
+    batches, gaps = poll_until(reading, lambda batches, gaps: len(taken(batches)) >= count or bool(gaps), timeout_s)
+    assert gaps == []
+    return taken(batches)
+
+
+def the_gap(reading: Reading) -> Gap:
+    _, gaps = poll_until(reading, lambda batches, gaps: bool(gaps))
+    (gap,) = gaps
+    return gap
+
+
+def go_on(reading: Reading, gap: Gap) -> None:
+    assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
+
+
+def test_keys_headers_tombstones_and_times_come_as_they_were_sent(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
+    topic = make_topic()
+    kafka.produce(topic, [(0, b"k", None, [("a", b"1"), ("b", b"")], 1_000), (0, None, b"", [], 2_000)])
+    reading = open_source(kafka, topic)
+    begin(reading)
+    batches, _ = poll_until(reading, lambda batches, gaps: len(taken(batches)) >= 2)
+    batch = batches[0]
+    assert batch.values == [None, b""]
+    assert batch.keys == [b"k", None]
+    assert batch.headers == [[("a", b"1"), ("b", b"")], []]
+    assert batch.arrival_ms.tolist() == [1_000, 2_000]
+    assert [position[1] for position in batch.positions if isinstance(position, tuple)] == [0, 1]
+    assert batch.origin == topic
+
+
+def test_records_deleted_before_the_position_are_a_gap_of_known_size(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
+    topic = make_topic()
+    kafka.produce(topic, records(numbered(0, 20)))
+    reading = open_source(kafka, topic)
+    start = reading.discover()[0].start
+    assert isinstance(start, tuple)
+    kafka.delete_records(topic, 0, 15)
+    (gap,) = reading.assign([Assign(1, f"{topic}-0", start, None)])
+    assert gap[:4] == (f"{topic}-0", (start[0], 0), (start[0], 15), 15)
+    assert reading.poll(0.3, 100) == []
+    go_on(reading, gap)
+    assert read(reading, 5) == numbered(15, 20)
+
+
+def test_retention_that_overtakes_a_running_reader_is_one_gap_and_other_partitions_go_on(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
+    topic = make_topic(2)
+    kafka.produce(topic, records(numbered(0, 5)) + records(numbered(100, 103), 1))
+    reading = open_source(kafka, topic)
+    topic_id, _ = begin(reading)[f"{topic}-0"]
+    read(reading, 8)
+    assert reading.assign([Assign(2, f"{topic}-0", (topic_id, 2), None)]) == []
+    kafka.delete_records(topic, 0, 4)
+    gap = the_gap(reading)
+    assert gap[:4] == (f"{topic}-0", (topic_id, 2), (topic_id, 4), 2)
+    kafka.produce(topic, records(numbered(103, 105), 1))
+    assert read(reading, 2) == numbered(103, 105)
+    go_on(reading, gap)
+    assert read(reading, 1) == numbered(4, 5)
+
+
+@pytest.mark.parametrize("after", [3, 30], ids=["shorter", "longer"])
+def test_topic_made_anew_while_it_is_read_is_a_gap_from_its_first_record(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open, after: int
+) -> None:
+    topic = make_topic()
+    kafka.produce(topic, records(numbered(0, 10)))
+    reading = open_source(kafka, topic)
+    start = begin(reading)[f"{topic}-0"]
+    assert read(reading, 10) == numbered(0, 10)
+    kafka.delete_topic(topic)
+    kafka.create_topic(topic)
+    kafka.produce(topic, records(numbered(1000, 1000 + after)))
+    gap = the_gap(reading)
+    assert isinstance(gap.resume, tuple)
+    assert isinstance(gap.expected, tuple)
+    assert gap.expected[0] == start[0] != gap.resume[0]
+    assert gap.resume[1] == 0
+    assert gap.lost is None
+    assert reading.poll(0.3, 100) == []
+    go_on(reading, gap)
+    assert read(reading, after) == numbered(1000, 1000 + after)
+
+
+@pytest.mark.parametrize("after", [3, 30], ids=["shorter", "longer"])
+def test_topic_made_anew_while_nobody_read_is_a_gap_at_assignment(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open, after: int
+) -> None:
+    topic = make_topic()
+    kafka.produce(topic, records(numbered(0, 10)))
+    reading = open_source(kafka, topic)
+    begin(reading)
+    batches, _ = poll_until(reading, lambda batches, gaps: len(taken(batches)) >= 10)
+    stored = batches[-1].next
+    reading.close()
+    kafka.delete_topic(topic)
+    kafka.create_topic(topic)
+    kafka.produce(topic, records(numbered(1000, 1000 + after)))
+    reading = open_source(kafka, topic)
+    (gap,) = reading.assign([Assign(1, f"{topic}-0", stored, None)])
+    assert gap.expected == stored
+    assert gap.reason == "the topic was made anew"
+    go_on(reading, gap)
+    assert read(reading, after) == numbered(1000, 1000 + after)
+
+
+def test_position_past_the_end_of_the_log_is_a_gap_to_its_end(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
+    topic = make_topic()
+    kafka.produce(topic, records(numbered(0, 10)))
+    reading = open_source(kafka, topic)
+    topic_id = reading.discover()[0].start[0]  # type: ignore[index]
+    (gap,) = reading.assign([Assign(1, f"{topic}-0", (topic_id, 500), None)])
+    assert (gap.resume, gap.lost) == ((topic_id, 10), None)
+    go_on(reading, gap)
+    kafka.produce(topic, records(numbered(10, 12)))
+    assert read(reading, 2) == numbered(10, 12)
+
+
+def test_partition_added_while_running_starts_at_its_first_record(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
+    topic = make_topic()
+    kafka.produce(topic, records(numbered(0, 5)))
+    reading = open_source(kafka, topic, start="latest")
+    begin(reading)
+    kafka.add_partitions(topic, 2)
+    kafka.produce(topic, records(numbered(100, 105), 1) + records(numbered(5, 8)))
+    deadline = time.monotonic() + 15.0
+    while len(found := reading.discover()) < 2:
+        assert time.monotonic() < deadline, "the new partition was not seen"
+        reading.poll(0.2, 100)
+    (new,) = [one for one in found if one.partition == f"{topic}-1"]
+    assert reading.assign([Assign(1, new.partition, new.start, None)]) == []
+    assert set(read(reading, 5)) >= set(numbered(100, 105))
+
+
+def test_start_latest_skips_what_was_there_and_earliest_does_not(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
+    topic = make_topic()
+    kafka.produce(topic, records(numbered(0, 5)))
+    late, early = open_source(kafka, topic, start="latest"), open_source(kafka, topic)
+    begin(late)
+    begin(early)
+    kafka.produce(topic, records(numbered(5, 8)))
+    assert read(late, 3) == numbered(5, 8)
+    assert read(early, 8) == numbered(0, 8)
+
+
+@pytest.mark.parametrize("how", ["stop", "kill9"])
+def test_broker_down_and_up_loses_and_repeats_nothing(own_kafka: KafkaBroker, open_source: Open, how: str) -> None:
+    own_kafka.create_topic("outage")
+    own_kafka.produce("outage", records(numbered(0, 50)))
+    reading = open_source(own_kafka, "outage")
+    partition, (topic_id, _) = next(iter(begin(reading).items()))
+    assert read(reading, 50) == numbered(0, 50)
+    getattr(own_kafka, how)()
+    until = time.monotonic() + 3.0
+    slowest_s = 0.0
+    last: list[RawBatch | Gap] = []
+    while time.monotonic() < until:
+        began = time.monotonic()
+        last = reading.poll(0.2, 1000)
+        slowest_s = max(slowest_s, time.monotonic() - began)
+    assert slowest_s < 1.0
+    assert last == []  # an unreachable broker is not the end of the log
+    began = time.monotonic()
+    reading.publish_positions({partition: (topic_id, 50)})
+    assert time.monotonic() - began < 1.0
+    own_kafka.start()
+    own_kafka.produce("outage", records(numbered(50, 100)))
+    assert read(reading, 50) == numbered(50, 100)
+    batches, gaps = poll_until(reading, lambda batches, gaps: any(batch.at_end for batch in batches))
+    assert (taken(batches), gaps) == ([], [])
+
+
+def test_aborted_and_open_transactions_are_not_read_and_the_end_is_reached(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
+    topic = make_topic()
+    producer = kafka_client.KafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=topic)
+    producer.init_transactions()
+    for value, end in ((b"committed", producer.commit_transaction), (b"aborted", producer.abort_transaction)):
+        producer.begin_transaction()
+        producer.send(topic, value=value, partition=0)
+        producer.flush()
+        end()
+    reading = open_source(kafka, topic)
+    begin(reading)
+    batches, gaps = poll_until(reading, lambda batches, gaps: any(batch.at_end for batch in batches))
+    producer.close()
+    assert (taken(batches), gaps) == ([b"committed"], [])
+    assert batches[-1].next == (batches[-1].first[0], 4)  # type: ignore[index]
+
+
+def test_published_positions_are_the_offsets_of_the_group(kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open) -> None:
+    topic = make_topic()
+    kafka.produce(topic, records(numbered(0, 5)))
+    reading = open_source(kafka, topic)
+    partition, (topic_id, _) = next(iter(begin(reading).items()))
+    reading.publish_positions({partition: (topic_id, 3), "other-0": ("an older topic", 9)})
+    wanted = kafka_client.TopicPartition(topic, 0)
+    deadline = time.monotonic() + 10.0
+    while not (offsets := kafka.admin.list_group_offsets("job-" + topic)["job-" + topic]):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert {tp: at.offset for tp, at in offsets.items()} == {wanted: 3}
+
+
+def test_missing_topic_is_named_at_once(kafka: KafkaBroker, open_source: Open) -> None:
+    began = time.monotonic()
+    with pytest.raises(SourceUnavailable, match=r"UnknownTopicOrPartition.*source\.topic") as raised:
+        open_source(kafka, "no-such-topic")
+    assert "no-such-topic" in raised.value.source
+    assert raised.value.exit_code == 3
+    assert time.monotonic() - began < 3.0
+
+
+def test_wrong_port_is_tried_for_the_stated_time_and_then_told_with_its_cause(kafka: KafkaBroker, open_source: Open) -> None:
+    began, threads = time.monotonic(), threading.active_count()
+    with pytest.raises(SourceUnavailable, match=r"ECONNREFUSED.*give_up_after_s"):
+        open_source(kafka, "any", bootstrap=f"{LOOPBACK}:{free_port()}", give_up_after_s=1.5)
+    assert 1.2 < time.monotonic() - began < 4.0
+    assert threading.active_count() <= threads
+
+
+def test_broker_that_comes_up_within_the_stated_time_is_used(own_kafka: KafkaBroker, open_source: Open) -> None:
+    own_kafka.create_topic("patience")
+    own_kafka.produce("patience", records(numbered(0, 3)))
+    own_kafka.stop()
+    opened: list[Reading] = []
+    waiting = threading.Thread(target=lambda: opened.append(open_source(own_kafka, "patience", give_up_after_s=40)))
+    waiting.start()
+    time.sleep(1.0)
+    own_kafka.start()
+    waiting.join(40)
+    begin(opened[0])
+    assert read(opened[0], 3) == numbered(0, 3)
+
+
+def sasl(mechanism: str, password: str) -> dict[str, str]:
+    return {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": mechanism,
+        "sasl_plain_username": USER,
+        "sasl_plain_password": password,
+    }
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+def test_right_password_reads(kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open, mechanism: str) -> None:
+    topic = make_topic()
+    kafka.produce(topic, records(numbered(0, 5)))
+    reading = open_source(kafka, topic, bootstrap=kafka.sasl_bootstrap, options=sasl(mechanism, PASSWORD))
+    begin(reading)
+    assert read(reading, 5) == numbered(0, 5)
+
+
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
+def test_wrong_password_is_told_without_waiting_and_without_the_password(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open, mechanism: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    began = time.monotonic()
+    with pytest.raises(SourceUnavailable, match=r"SaslAuthenticationFailed.*source\.options") as raised:
+        options = sasl(mechanism, "not-the-password")
+        open_source(kafka, make_topic(), bootstrap=kafka.sasl_bootstrap, options=options, give_up_after_s=30)
+    assert time.monotonic() - began < 10.0
+    assert "not-the-password" not in str(raised.value) + caplog.text
