@@ -1,0 +1,150 @@
+"""What goes wrong on the way, as data: five incidents, and what each does to the requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from demo.flights import Flights
+
+HOUR_MS = 3_600_000
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something breaks at ``start_ms`` and is repaired at ``end_ms`` (never, if ``None``), in ms since the replay began.
+
+    ``cause`` is the feature that a signal must name for the incident to count as found. ``touched`` are the others that
+    really change with it: a signal that names one of them is no false one. ``change`` turns healthy flights into what
+    the endpoint is asked meanwhile.
+    """
+
+    name: str
+    story: str
+    cause: str
+    touched: tuple[str, ...]
+    start_ms: int
+    end_ms: int | None
+    change: Callable[[Flights], Flights]
+
+    @property
+    def for_good(self) -> bool:
+        """True if nobody repairs it: the world is like that from now on."""
+        return self.end_ms is None
+
+    def meets(self, start_ms: int, end_ms: int) -> bool:
+        """True if it goes on at some time in ``[start_ms, end_ms)``."""
+        return self.start_ms < end_ms and (self.end_ms is None or start_ms < self.end_ms)
+
+    def active(self, time_ms: int) -> bool:
+        """True if it goes on at this time."""
+        return self.meets(time_ms, time_ms + 1)
+
+
+def _with_column(flights: Flights, name: str, column: pa.ChunkedArray) -> Flights:
+    table = flights.features
+    return replace(flights, features=table.set_column(table.column_names.index(name), name, column))
+
+
+def _humidity_lost(flights: Flights) -> Flights:
+    return _with_column(flights, "humid", pa.chunked_array([pa.nulls(len(flights), pa.float64())]))
+
+
+def _hour_as_fraction(flights: Flights) -> Flights:
+    text = pc.cast(flights.features["dep_hour"], pa.string())
+    return _with_column(flights, "dep_hour", pc.binary_join_element_wise(text, ".0", ""))
+
+
+def _united_gone(flights: Flights) -> Flights:
+    return flights.where(pc.not_equal(flights.features["carrier"], "UA").to_numpy())
+
+
+def _celsius(flights: Flights) -> Flights:
+    celsius = pc.multiply(pc.subtract(flights.features["temp"], 32.0), 5.0 / 9.0)
+    return _with_column(flights, "temp", pc.round(celsius, 1))
+
+
+def _delay_in_seconds(flights: Flights) -> Flights:
+    return _with_column(flights, "dep_delay", pc.multiply(flights.features["dep_delay"], 60))
+
+
+def _hours(hours: int, minutes: int) -> int:
+    return hours * HOUR_MS + minutes * HOUR_MS // 60
+
+
+FIVE: tuple[Incident, ...] = (
+    Incident(
+        "humidity is null",
+        "the weather client loses a field",
+        "humid",
+        ("prediction",),
+        _hours(6, 20),
+        _hours(9, 20),
+        _humidity_lost,
+    ),
+    Incident(
+        'dep_hour says "7.0"',
+        "a release writes the hour as a fraction",
+        "dep_hour",
+        (),
+        _hours(13, 5),
+        _hours(16, 5),
+        _hour_as_fraction,
+    ),
+    Incident(
+        "United is gone",
+        "a partner's feed breaks off",
+        "carrier",
+        ("origin", "distance", "dep_hour", "prediction"),
+        _hours(20, 15),
+        _hours(23, 15),
+        _united_gone,
+    ),
+    Incident(
+        "Celsius",
+        "the weather client changes its unit",
+        "temp",
+        ("prediction",),
+        _hours(27, 10),
+        _hours(30, 10),
+        _celsius,
+    ),
+    Incident(
+        "delay in seconds",
+        "a new departure system, for good",
+        "dep_delay",
+        ("prediction",),
+        _hours(34, 25),
+        None,
+        _delay_in_seconds,
+    ),
+)
+"""Minutes past the hour: no incident begins where a window does."""
+
+
+def pieces(incidents: Sequence[Incident], flights: Flights) -> list[Flights]:
+    """The flights as the endpoint is asked about them, cut where an incident begins or ends.
+
+    Within a piece each column has one type; a piece is changed by all incidents that go on there. Nothing is left out
+    but what an incident drops.
+    """
+    out = []
+    for start_ms, end_ms in _spans(incidents, flights):
+        piece = flights.between(start_ms, end_ms)
+        for incident in incidents:
+            if incident.active(start_ms):
+                piece = incident.change(piece)
+        out.append(piece)
+    return out
+
+
+def _spans(incidents: Sequence[Incident], flights: Flights) -> list[tuple[int, int]]:
+    if not len(flights):
+        return []
+    first, last = int(flights.time_ms[0]), int(flights.time_ms[-1]) + 1
+    edges = {edge for one in incidents for edge in (one.start_ms, one.end_ms) if edge is not None and first < edge < last}
+    return list(pairwise([first, *sorted(edges), last]))
