@@ -73,3 +73,23 @@ class GapFound(DriftlineError):
         self.partition, self.expected, self.resume, self.lost = partition, expected, resume, lost
         count = "an unknown number of" if lost is None else str(lost)
         super().__init__(f"gap in {partition}: {count} records from {expected} to {resume} are gone (on_gap: stop)")
+
+
+class StateUnwritable(DriftlineError):
+    """A commit that failed (full disk, no rights): nothing of it was kept, the state on disk is the last commit."""
+
+    exit_code = 7
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path, self.reason = path, reason
+        super().__init__(f"state {path} cannot be written: {reason}. What was committed before is intact")
+
+
+class LedgerImbalance(DriftlineError):
+    """The books do not add up: a fault of driftline itself; ``differences`` names what and by how much."""
+
+    exit_code = 8
+
+    def __init__(self, differences: dict[str, int]) -> None:
+        self.differences = differences
+        super().__init__(f"the ledger does not balance: {differences}. This is a fault of driftline: please report it")

@@ -1,0 +1,212 @@
+"""The owner of a job's counts: takes items, moves the watermark, closes windows, judges. No thread, no clock, no socket."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from detectors.baseline import Baseline
+from detectors.judge import Judge
+from detectors.profile import Profile
+from stream.closing import Closing
+from stream.errors import GapFound
+from stream.events import (
+    Assign,
+    Cover,
+    DeadLetters,
+    Discovered,
+    End,
+    Gap,
+    Item,
+    ModelKey,
+    Output,
+    Partial,
+    Rebase,
+    Relayout,
+    Sample,
+    Tick,
+)
+from stream.job_state import JobState, ModelState, Span
+from stream.panes import PaneId, PaneStore
+from stream.windows import Place, Settings, is_idle, retained_from, watermark, window_ends
+
+Learn = Callable[[str, Baseline, Sequence[bytes]], Baseline]
+"""Makes a model's baseline from what is known of it and raw samples (Arrow IPC streams)."""
+
+
+class Aggregator:
+    """``step(item) -> outputs``: what it does depends on its state and the item alone.
+
+    A partial is **accepted** whole if for each partition in it ``first`` is the expected offset and its layouts are the ones in force.
+    Otherwise it is dropped whole, and its partitions are assigned again from the expected offsets under a new claim (unless
+    the partial's claim is stale: somebody was asked already). Exactness rests on ``first`` alone.
+
+    ``state`` and the panes are all that is remembered; a commit writes both together with the outputs. ``baselines`` are the
+    ones in force, by model; a model in ``learning`` gets its baseline from ``learn`` once enough samples are in.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        baselines: Mapping[str, Baseline],
+        judge: Judge,
+        state: JobState,
+        panes: PaneStore,
+        learn: Learn | None = None,
+        learning: Sequence[str] = (),
+    ) -> None:
+        self.settings, self.state, self.panes = settings, state, panes
+        self.baselines = dict(baselines)
+        self._learn = learn
+        self._closing = Closing(settings, judge, state, panes, self.baselines)
+        for model, baseline in self.baselines.items():
+            state.models.setdefault(model, ModelState(baseline.fingerprint, learning=model in learning))
+
+    def step(self, item: Item) -> list[Output]:
+        """Take one item; returns what must go out once the state is committed. Raises only ``GapFound``."""
+        match item:
+            case Partial():
+                return self._partial(item)
+            case Tick():
+                return self._tick(item)
+            case Discovered():
+                return self._discovered(item)
+            case Gap():
+                return self._gap(item)
+            case Rebase():
+                return self._relayout(item.model, item.baseline)
+            case End():
+                return [*self._closing.everything(), *self._closing.revisions()]
+
+    def resume(self) -> list[Assign]:
+        """Assignments of all partitions from the committed offsets, under new claims: for a reader that has nothing."""
+        return [self._assign(partition) for partition in self.state.places]
+
+    def _partial(self, partial: Partial) -> list[Output]:
+        if not self._acceptable(partial):
+            return self._refuse(partial)
+        ledger = self.state.ledger
+        ledger.partials_accepted += 1
+        ledger.future += partial.future
+        for cover in partial.covers:
+            ledger.enter(cover)
+            self._move(cover)
+        for key, pane_ms, profile in partial.profiles:
+            self._keep(key, pane_ms, profile)
+        out: list[Output] = [DeadLetters(tuple(partial.dead))] if partial.dead else []
+        out += self._advance()
+        for sample in partial.samples:
+            out += self._sampled(sample)
+        return out
+
+    def _acceptable(self, partial: Partial) -> bool:
+        places = self.state.places
+        ours = {model: baseline.layout.fingerprint for model, baseline in self.baselines.items()}
+        return partial.layouts == ours and all(
+            cover.partition in places and cover.first == places[cover.partition].next for cover in partial.covers
+        )
+
+    def _refuse(self, partial: Partial) -> list[Output]:
+        self.state.ledger.partials_dropped += 1
+        places = self.state.places
+        fresh = [c.partition for c in partial.covers if c.partition in places and c.claim == places[c.partition].claim]
+        return [self._assign(partition) for partition in fresh]
+
+    def _assign(self, partition: str) -> Assign:
+        place = self.state.places[partition]
+        place = msgspec.structs.replace(place, claim=place.claim + 1, at_end_ms=None)
+        self.state.places[partition] = place
+        return Assign(place.claim, partition, place.next, place.mark_ms)
+
+    def _move(self, cover: Cover) -> None:
+        place = self.state.places[cover.partition]
+        since = (place.at_end_ms if cover.read == 0 else None) or self.state.now_ms
+        self.state.places[cover.partition] = msgspec.structs.replace(
+            place,
+            next=cover.next,
+            mark_ms=cover.mark_ms,
+            at_end_ms=since if cover.at_end else None,
+            idle=place.idle and cover.at_end and cover.read == 0,
+        )
+        if cover.mark_ms is not None and cover.read and cover.partition in self.state.open_gaps:
+            since_ms = self.state.open_gaps.pop(cover.partition)
+            self.state.spans.append(Span(since_ms, cover.mark_ms, f"gap in {cover.partition}"))
+
+    def _keep(self, key: ModelKey, pane_ms: int, profile: Profile) -> None:
+        state, every = self.state, self.settings.every_ms
+        state.ledger.rows_folded += profile.rows
+        if state.purged_ms is not None and pane_ms + every <= state.purged_ms:
+            state.ledger.rows_late_after_idle += profile.rows
+            return
+        pane = PaneId(key.model, key.variant, profile.layout.fingerprint, pane_ms)
+        kept = self.panes.get(pane)
+        if kept is None:
+            kept = profile.copy()
+        else:
+            kept.merge(profile)
+        self.panes.put(pane, kept)
+        state.ledger.rows_in_panes += profile.rows
+        self._closing.note(pane)
+        if state.closed_ms is not None:
+            late = [end for end in window_ends(pane_ms, self.settings) if end <= state.closed_ms]
+            state.key_state(key).touched.update(late)
+
+    def _advance(self) -> list[Output]:
+        state = self.state
+        mark = watermark(state.places.values(), state.now_ms, self.settings)
+        if mark is None or (state.watermark_ms is not None and mark <= state.watermark_ms):
+            return []
+        state.watermark_ms = mark
+        out = self._closing.up_to(mark)
+        keep_from = retained_from(state.places.values(), mark, self.settings)
+        if keep_from is not None:
+            self._closing.purge(min(keep_from, mark - self.settings.window_ms))
+        return out
+
+    def _tick(self, tick: Tick) -> list[Output]:
+        state = self.state
+        state.now_ms = max(tick.now_ms, state.now_ms or tick.now_ms)
+        for partition, place in state.places.items():
+            since = place.at_end_ms
+            idle = place.idle or is_idle(place, state.now_ms, self.settings.idle_ms)
+            state.places[partition] = msgspec.structs.replace(place, at_end_ms=since, idle=idle)
+        return [*self._advance(), *self._closing.revisions()]
+
+    def _discovered(self, found: Discovered) -> list[Output]:
+        if found.partition in self.state.places:
+            return []
+        self.state.places[found.partition] = Place(0, found.start)
+        return [self._assign(found.partition)]
+
+    def _gap(self, gap: Gap) -> list[Output]:
+        place = self.state.places.get(gap.partition)
+        if place is None or gap.expected != place.next:
+            return []
+        if self.settings.stop_on_gap:
+            raise GapFound(gap.partition, str(gap.expected), str(gap.resume), gap.lost)
+        self.state.ledger.gaps += 1
+        self.state.ledger.lost += gap.lost or 0
+        self.state.open_gaps.setdefault(gap.partition, self.state.closed_ms)
+        self.state.places[gap.partition] = msgspec.structs.replace(place, next=gap.resume)
+        return [self._assign(gap.partition)]
+
+    def _sampled(self, sample: Sample) -> list[Output]:
+        model = self.state.models[sample.key.model]
+        if not model.learning or self._learn is None:
+            return []
+        model.samples.append(sample.data)
+        model.sampled_rows += sample.rows
+        if model.sampled_rows < self.settings.learn_rows:
+            return []
+        baseline = self._learn(sample.key.model, self.baselines[sample.key.model], model.samples)
+        return self._relayout(sample.key.model, baseline)
+
+    def _relayout(self, name: str, baseline: Baseline) -> list[Output]:
+        """Go on with another baseline: windows that are open close as they are, their panes go."""
+        out = self._closing.cut(name)
+        self.baselines[name] = baseline
+        self._closing.baselines[name] = baseline
+        model = self.state.models[name]
+        self.state.models[name] = ModelState(baseline.fingerprint, cut_ms=model.cut_ms)
+        return [*out, Relayout(name, baseline)]

@@ -1,0 +1,80 @@
+"""Everything the aggregator remembers beside the panes: one struct, written whole at each commit."""
+
+from __future__ import annotations
+
+import msgspec
+
+from detectors.episodes import EpisodeState
+from stream.events import ModelKey
+from stream.ledger import Ledger
+from stream.windows import Place
+
+STATE_VERSION = 1
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True):
+    """A stretch of event time in which something is known to be missing, and why."""
+
+    from_ms: int | None
+    to_ms: int | None
+    reason: str
+
+
+class KeyState(msgspec.Struct):
+    """One model and variant: what was reported, what was heard, and its episodes.
+
+    ``reported`` maps window ends to their last revision; ``touched`` are ends of closed windows that late events have changed;
+    up to ``heard_ms`` it is settled where data was and where silence; ``silent_ms`` is the start of a silence that goes on.
+    """
+
+    reported: dict[int, int] = {}
+    touched: set[int] = set()
+    heard_ms: int | None = None
+    silent_ms: int | None = None
+    episodes: EpisodeState = EpisodeState()
+
+
+class ModelState(msgspec.Struct):
+    """One model: the fingerprint of the baseline in force, the raw samples it is being learned from, the last change.
+
+    Windows that begin before ``cut_ms`` are ``incomplete``: the layout changed in them.
+    """
+
+    baseline: str
+    learning: bool = False
+    sampled_rows: int = 0
+    samples: list[bytes] = []
+    cut_ms: int | None = None
+
+
+class JobState(msgspec.Struct):
+    """The state of a job: positions and marks, watermark, books, models, and what waits.
+
+    ``closed_ms``: all windows that end at or before it are closed. ``purged_ms``: all panes that end at or before it are gone.
+    ``open_gaps``: partitions in which a gap was met and nothing was read since, with the watermark of that moment.
+    """
+
+    version: int = STATE_VERSION
+    places: dict[str, Place] = {}
+    now_ms: int | None = None
+    watermark_ms: int | None = None
+    closed_ms: int | None = None
+    purged_ms: int | None = None
+    ledger: Ledger = msgspec.field(default_factory=Ledger)
+    models: dict[str, ModelState] = {}
+    keys: dict[str, KeyState] = {}
+    open_gaps: dict[str, int | None] = {}
+    spans: list[Span] = []
+
+    def key_state(self, key: ModelKey) -> KeyState:
+        """The state of a model and variant; made when it is first asked for."""
+        return self.keys.setdefault(f"{key.model}\x1f{key.variant}", KeyState())
+
+    def encode(self) -> bytes:
+        """MessagePack; equal states of one history give equal bytes."""
+        return msgspec.msgpack.encode(self, order="sorted")
+
+    @classmethod
+    def decode(cls, data: bytes) -> JobState:
+        """The state that :meth:`encode` wrote; raises ``msgspec.ValidationError`` if it is none."""
+        return msgspec.msgpack.decode(data, type=cls)

@@ -1,0 +1,55 @@
+"""The books: every record that was read has exactly one outcome, every accepted row lies in a window or is told."""
+
+from __future__ import annotations
+
+import msgspec
+
+from stream.events import Cover
+
+
+class Account(msgspec.Struct):
+    """One partition: records read, and how they came out (``accepted``, ``too_late``, reasons of rejection)."""
+
+    read: int = 0
+    outcomes: dict[str, int] = {}
+
+
+class Ledger(msgspec.Struct):
+    """The counts of a job since its state began.
+
+    Laws: for each partition, ``read`` is the sum of its outcomes; ``rows_folded`` = ``rows_in_panes`` + ``rows_closed`` +
+    ``rows_late_after_idle``, where rows in panes and rows in panes that were let go are counted from the panes themselves.
+    ``partials_dropped`` (with their records) count what had to be read again; ``future`` events were taken at arrival.
+    """
+
+    partitions: dict[str, Account] = {}
+    rows_folded: int = 0
+    rows_in_panes: int = 0
+    rows_closed: int = 0
+    rows_late_after_idle: int = 0
+    partials_accepted: int = 0
+    partials_dropped: int = 0
+    gaps: int = 0
+    lost: int = 0
+    future: int = 0
+
+    def enter(self, cover: Cover) -> None:
+        """Book the records of one accepted range."""
+        account = self.partitions.setdefault(cover.partition, Account(0, {}))
+        account.read += cover.read
+        for name, count in cover.outcomes.items():
+            account.outcomes[name] = account.outcomes.get(name, 0) + count
+
+    def total(self, outcome: str) -> int:
+        """Records with one outcome over all partitions."""
+        return sum(account.outcomes.get(outcome, 0) for account in self.partitions.values())
+
+    def imbalance(self) -> dict[str, int]:
+        """What does not add up, by name: empty if all laws hold."""
+        out = {
+            f"partition {name}": account.read - sum(account.outcomes.values())
+            for name, account in self.partitions.items()
+            if account.read != sum(account.outcomes.values())
+        }
+        rows = self.rows_folded - self.rows_in_panes - self.rows_closed - self.rows_late_after_idle
+        return {**out, "rows": rows} if rows else out

@@ -1,0 +1,249 @@
+"""The store: one SQLite file, one owner, one transaction for everything that belongs together."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from detectors.baseline import Baseline
+from detectors.layout import Layout
+from detectors.profile import Profile
+from detectors.report import Signal, WindowReport
+from stream.errors import StateIncompatible, StateLocked, StateUnwritable
+from stream.events import DeadLetters, Output
+from stream.job_state import STATE_VERSION, JobState
+from stream.panes import PaneId
+
+Outgoing = WindowReport | Signal | DeadLetters
+CACHE_BYTES = 128 << 20
+"""Panes that are kept in memory beside those that a commit must write."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS panes (model TEXT, variant TEXT, layout TEXT, start_ms INTEGER, body BLOB NOT NULL,
+    PRIMARY KEY (model, variant, layout, start_ms)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS baselines (fingerprint TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS newest (model TEXT, variant TEXT, body BLOB NOT NULL, PRIMARY KEY (model, variant)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
+"""
+_KINDS: dict[str, type[Outgoing]] = {"report": WindowReport, "signal": Signal, "dead": DeadLetters}
+_KIND_OF = {kind: name for name, kind in _KINDS.items()}
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """What a state belongs to. ``configured``: fingerprint of the configured baseline of each model (empty: learned)."""
+
+    job: str
+    window_ms: int
+    every_ms: int
+    version: int = STATE_VERSION
+    configured: dict[str, str] = {}
+
+
+class Numbered(NamedTuple):
+    """An item of the outbox with its number: numbers rise, and a sink's cursor is the last one it delivered."""
+
+    seq: int
+    item: Outgoing
+
+
+class Store:
+    """Owns the state file for as long as it is open: a lock beside it refuses a second owner.
+
+    WAL, ``synchronous=FULL``: what :meth:`commit` returned from survives a crash of the process and of the machine; what it
+    did not return from never happened. Raises ``StateLocked``, ``StateIncompatible`` (not ours, damaged, another version)
+    and ``StateUnwritable`` (full disk: the transaction is rolled back and the file stays as it was).
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            os.close(self._lock)
+            raise StateLocked(str(path)) from error
+        with self._told():
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=FULL")
+            self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the file and give up ownership; safe to call twice."""
+        if self._lock >= 0:
+            self._db.close()
+            os.close(self._lock)
+            self._lock = -1
+
+    def load(self, identity: Identity) -> JobState:
+        """The committed state, or a new one. Raises ``StateIncompatible`` naming the field that differs."""
+        stored = self._meta("identity")
+        if stored is None:
+            return JobState()
+        try:
+            _compare(msgspec.msgpack.decode(stored, type=Identity), identity)
+            return JobState.decode(self._meta("state") or b"")
+        except msgspec.MsgspecError as error:
+            raise StateIncompatible("content", "unreadable", f"version {STATE_VERSION}", str(error)) from error
+
+    def commit(
+        self, identity: Identity, state: JobState, panes: SqlitePanes, outputs: Sequence[Output], cursors: Mapping[str, int]
+    ) -> list[Numbered]:
+        """Write everything in one transaction; returns the outgoing items with their numbers."""
+        numbered: list[Numbered] = []
+        with self._told(), self._transaction() as db:
+            db.execute("REPLACE INTO meta VALUES ('identity', ?)", (msgspec.msgpack.encode(identity),))
+            db.execute("REPLACE INTO meta VALUES ('state', ?)", (state.encode(),))
+            panes.write(db)
+            for item in outputs:
+                if isinstance(item, Outgoing):
+                    body = msgspec.msgpack.encode(item)
+                    seq = db.execute("INSERT INTO outbox (kind, body) VALUES (?, ?)", (_KIND_OF[type(item)], body)).lastrowid
+                    numbered.append(Numbered(int(seq or 0), item))
+                    if isinstance(item, WindowReport):
+                        db.execute("REPLACE INTO newest VALUES (?, ?, ?)", (item.model, item.variant, body))
+            db.executemany("REPLACE INTO cursors VALUES (?, ?)", cursors.items())
+            done = min(cursors.values(), default=numbered[-1].seq if numbered else 0)
+            db.execute("DELETE FROM outbox WHERE seq <= ?", (done,))
+        panes.written()
+        return numbered
+
+    def outbox(self) -> list[Numbered]:
+        """What some sink may not have delivered yet, oldest first."""
+        rows = self._db.execute("SELECT seq, kind, body FROM outbox ORDER BY seq").fetchall()
+        return [Numbered(seq, msgspec.msgpack.decode(body, type=_KINDS[kind])) for seq, kind, body in rows]
+
+    def cursors(self) -> dict[str, int]:
+        """The last number that each sink delivered."""
+        return dict(self._db.execute("SELECT sink, seq FROM cursors").fetchall())
+
+    def last_seq(self) -> int:
+        """The highest number ever given; a sink that is new begins behind it."""
+        row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
+        return int(row[0]) if row else 0
+
+    def newest(self) -> list[WindowReport]:
+        """The newest report of each model and variant."""
+        rows = self._db.execute("SELECT body FROM newest ORDER BY model, variant").fetchall()
+        return [msgspec.msgpack.decode(body, type=WindowReport) for (body,) in rows]
+
+    def keep_baseline(self, baseline: Baseline) -> None:
+        """Keep a baseline for ever: reports name it by its fingerprint."""
+        with self._told(), self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO baselines VALUES (?, ?)", (baseline.fingerprint, baseline.encode()))
+
+    def baseline(self, fingerprint: str) -> Baseline | None:
+        """A kept baseline."""
+        row = self._db.execute("SELECT body FROM baselines WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        return Baseline.decode(row[0]) if row else None
+
+    def panes(self, layouts: Iterable[Layout]) -> SqlitePanes:
+        """The panes of this store that have one of these layouts."""
+        return SqlitePanes(self._db, layouts)
+
+    def _meta(self, name: str) -> bytes | None:
+        with self._told():
+            row = self._db.execute("SELECT body FROM meta WHERE name = ?", (name,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield self._db
+            self._db.execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.OperationalError as error:
+            raise StateUnwritable(str(self.path), str(error)) from error
+        except sqlite3.DatabaseError as error:
+            advice = "Restore it from a backup or start with another path"
+            raise StateIncompatible("file", f"{self.path}: {error}", "a state file of driftline", advice) from error
+
+
+class SqlitePanes:
+    """Panes in the store's file, with the recently used ones in memory. What changed is written by the next commit."""
+
+    def __init__(self, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
+        self._db = db
+        self._layouts = {layout.fingerprint: layout for layout in layouts}
+        self._cache: OrderedDict[PaneId, Profile] = OrderedDict()
+        self._changed: dict[PaneId, Profile | None] = {}
+
+    def know(self, layout: Layout) -> None:
+        """Panes with this layout may come from now on."""
+        self._layouts[layout.fingerprint] = layout
+
+    def get(self, pane: PaneId) -> Profile | None:
+        if pane in self._changed:
+            return self._changed[pane]
+        if pane in self._cache:
+            self._cache.move_to_end(pane)
+            return self._cache[pane]
+        row = self._db.execute(
+            "SELECT body FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?", pane
+        ).fetchone()
+        if row is None or pane.layout not in self._layouts:
+            return None
+        self._cache[pane] = Profile.decode(row[0], self._layouts[pane.layout])
+        return self._cache[pane]
+
+    def put(self, pane: PaneId, profile: Profile) -> None:
+        self._changed[pane] = profile
+        self._cache.pop(pane, None)
+
+    def drop(self, pane: PaneId) -> None:
+        self._changed[pane] = None
+        self._cache.pop(pane, None)
+
+    def ids(self) -> Iterable[PaneId]:
+        rows = self._db.execute("SELECT model, variant, layout, start_ms FROM panes").fetchall()
+        return [pane for pane in (PaneId(*row) for row in rows) if pane.layout in self._layouts]
+
+    def write(self, db: sqlite3.Connection) -> None:
+        """Write what changed, inside the store's transaction."""
+        gone = [pane for pane, profile in self._changed.items() if profile is None]
+        kept = [(*pane, profile.encode()) for pane, profile in self._changed.items() if profile is not None]
+        db.executemany("DELETE FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?", gone)
+        db.executemany("REPLACE INTO panes VALUES (?, ?, ?, ?, ?)", kept)
+
+    def written(self) -> None:
+        """The transaction is through: what was written may leave memory."""
+        for pane, profile in self._changed.items():
+            if profile is not None:
+                self._cache[pane] = profile
+        self._changed.clear()
+        total = sum(profile.counts.nbytes for profile in self._cache.values())
+        while total > CACHE_BYTES and self._cache:
+            total -= self._cache.popitem(last=False)[1].counts.nbytes
+
+
+def _compare(stored: Identity, configured: Identity) -> None:
+    advice = "Use another `job` name or state path for the new configuration, or go back to the old one"
+    for field in ("version", "job", "window_ms", "every_ms"):
+        if getattr(stored, field) != getattr(configured, field):
+            raise StateIncompatible(field, str(getattr(stored, field)), str(getattr(configured, field)), advice)
+    for model, fingerprint in configured.configured.items():
+        before = stored.configured.get(model, fingerprint)
+        if before != fingerprint:
+            what = f"baseline of model {model!r}"
+            reload = "Start with the old baseline and send SIGHUP to go over to the new one, or use another state path"
+            raise StateIncompatible(what, before or "learned", fingerprint or "learned", reload)
