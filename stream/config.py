@@ -1,0 +1,272 @@
+"""The configuration file: typed, complete, and checked without network. Every key is read by something."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+import msgspec
+import yaml
+from msgspec import inspect
+
+from detectors.changes.base import Change
+from detectors.noise import statistics
+from detectors.rules import FeatureRules, Rules
+from sinks.base import Sink
+from stream.errors import ConfigError
+from stream.formats.base import Format, ModelOf, Origin, TimeOf
+from stream.parts import find
+from stream.sources.base import Source
+
+if TYPE_CHECKING:
+    AnySource = Source
+    AnyFormat = Format
+    AnySink = Sink
+    AnyChange = Change
+else:
+    AnySource = Union[tuple(find("stream.sources", Source).values())]
+    AnyFormat = Union[tuple(find("stream.formats", Format).values())]
+    AnySink = Union[tuple(find("sinks", Sink).values())]
+    AnyChange = Union[tuple(find("detectors.changes", Change).values())]
+
+Duration = Annotated[
+    str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", description="a number and a unit: 500ms, 60s, 10m, 2h, 1d")
+]
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+def duration_ms(text: str) -> int:
+    """Milliseconds of a duration.
+
+    >>> duration_ms("1.5s"), duration_ms("10m")
+    (1500, 600000)
+    """
+    number, unit = re.fullmatch(r"([0-9.]+)([a-z]+)", text).groups()  # type: ignore[union-attr]  # the type has the pattern
+    return round(float(number) * _UNIT_MS[unit])
+
+
+class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the state lies: one SQLite file. ``commit_at_least``: how often it is written when no window closes."""
+
+    path: str = "driftline.sqlite"
+    commit_at_least: Duration = "1s"
+
+
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model: the folder of its baseline (or ``learn``), and what differs for it.
+
+    ``outputs`` and ``inputs`` name the columns of the answer and of the request in their order; without them the baseline's
+    columns serve, those with the role prediction as the answer. A named column that the baseline lacks is learned.
+    """
+
+    baseline: str
+    outputs: list[str] | None = None
+    inputs: list[str] | None = None
+    features: dict[str, FeatureRules] = {}
+    changes: list[AnyChange] = []
+
+    @property
+    def learned(self) -> bool:
+        """True if there is no baseline yet."""
+        return self.baseline == "learn"
+
+
+class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``events``: how many rows a baseline is learned from."""
+
+    events: Annotated[int, msgspec.Meta(ge=100)] = 5_000
+
+
+class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where ``/metrics`` and ``/healthz`` are served; port 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9108
+
+
+class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where records that could not be counted are kept; their payload only with ``keep_payload``."""
+
+    path: str = "dead-letters.jsonl"
+    keep_payload: bool = False
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole configuration file. Durations are text with a unit; relative paths start at the file's folder."""
+
+    job: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+    source: AnySource
+    format: AnyFormat
+    models: Annotated[dict[str, ModelConfig], msgspec.Meta(min_length=1)]
+    model: ModelOf
+    variant: ModelOf = ModelOf(name="AllTraffic")
+    time: TimeOf = TimeOf()
+    window: Duration = "60s"
+    every: Duration | None = None
+    grace: Duration | None = None
+    lateness: Duration = "10m"
+    idle: Duration = "10s"
+    tolerance: Duration = "60s"
+    on_gap: Literal["continue", "stop"] = "continue"
+    learn: LearnConfig = LearnConfig()
+    rules: Rules = Rules()
+    sinks: list[AnySink] = []
+    state: StateConfig = StateConfig()
+    http: HttpConfig = HttpConfig()
+    dead_letters: DeadLetterConfig = DeadLetterConfig()
+    expose_values: bool = False
+
+    @property
+    def every_ms(self) -> int:
+        """Length of a pane."""
+        return duration_ms(self.every or self.window)
+
+    @property
+    def grace_ms(self) -> int:
+        """Expected disorder: 2 s, or 5 minutes between the files of a folder."""
+        return duration_ms(self.grace or ("5m" if type(self.source).__name__ == "Jsonl" else "2s"))
+
+    @property
+    def origin(self) -> Origin:
+        """Where model, variant and time of a record come from."""
+        return Origin(self.model, self.variant, self.time)
+
+
+def load(path: Path) -> Config:
+    """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path in the file."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ConfigError(str(path), "a readable file", error.strerror or str(error)) from error
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(str(path), "YAML", str(error).replace("\n", " ")) from error
+    return parse(data, path.resolve().parent)
+
+
+def parse(data: object, folder: Path) -> Config:
+    """The configuration in ``data`` (what YAML gives); relative paths start at ``folder``."""
+    data = _substituted(data, "$")
+    _names(inspect.type_info(Config), data, "$")
+    try:
+        config = msgspec.convert(data, Config)
+    except msgspec.ValidationError as error:
+        text, _, where = str(error).partition(" - at ")
+        raise ConfigError(where.strip("`").removeprefix("$.") or "the file", *_expected(text)) from error
+    _consistent(config)
+    return _absolute(config, folder)
+
+
+def _expected(text: str) -> tuple[str, str]:
+    expected, _, found = text.partition(", got ")
+    expected = expected.removeprefix("Expected ").replace("`", "")
+    if "matching regex" in expected:
+        expected = f"{expected} (a duration like 500ms, 60s, 10m, or a plain name)"
+    return expected, found.replace("`", "")
+
+
+def _substituted(value: object, where: str) -> object:
+    """``${NAME}`` in text is replaced by the environment's value, so that secrets stay out of files."""
+    if isinstance(value, dict):
+        return {key: _substituted(item, f"{where}.{key}") for key, item in value.items()}
+    if isinstance(value, list):
+        return [_substituted(item, f"{where}[{k}]") for k, item in enumerate(value)]
+    if not isinstance(value, str):
+        return value
+
+    def found(match: re.Match[str]) -> str:
+        name = match.group(1)
+        if name not in os.environ:
+            raise ConfigError(where.removeprefix("$."), f"the environment variable {name} to be set", "none")
+        return os.environ[name]
+
+    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", found, value)
+
+
+def _names(kind: inspect.Type, value: object, where: str) -> None:
+    """Refuse unknown fields and part types with the valid names, which the conversion itself does not tell."""
+    kind = kind.type if isinstance(kind, inspect.Metadata) else kind
+    if isinstance(kind, inspect.UnionType):
+        structs = [one for one in kind.types if isinstance(one, inspect.StructType)]
+        tagged = {str(one.tag): one for one in structs if one.tag}
+        if tagged and isinstance(value, dict):
+            _names(_tagged(tagged, value, where), value, where)
+        elif structs and isinstance(value, dict):
+            _names(structs[0], value, where)
+    elif isinstance(kind, inspect.StructType) and isinstance(value, dict):
+        fields = {field.encode_name: field.type for field in kind.fields}
+        valid = [*([kind.tag_field] if kind.tag_field else []), *fields]
+        for key, item in value.items():
+            if key not in valid:
+                raise ConfigError(_at(where, key), "a known key", repr(key), valid)
+            if key in fields:
+                _names(fields[key], item, f"{where}.{key}")
+    elif isinstance(kind, inspect.DictType) and isinstance(value, dict):
+        for key, item in value.items():
+            _names(kind.value_type, item, f"{where}.{key}")
+    elif isinstance(kind, inspect.ListType) and isinstance(value, list):
+        for k, item in enumerate(value):
+            _names(kind.item_type, item, f"{where}[{k}]")
+
+
+def _tagged(tagged: dict[str, inspect.StructType], value: dict[Any, Any], where: str) -> inspect.StructType:
+    kind = value.get("type")
+    if kind not in tagged:
+        raise ConfigError(_at(where, "type"), "a known type", repr(kind) if "type" in value else "none", sorted(tagged))
+    return tagged[str(kind)]
+
+
+def _at(where: str, key: object) -> str:
+    return f"{where}.{key}".removeprefix("$.")
+
+
+def _consistent(config: Config) -> None:
+    """Faults between keys: windows that cannot be, names that nothing has."""
+    window, every = duration_ms(config.window), config.every_ms
+    if window <= 0:
+        raise ConfigError("window", "a duration above 0", config.window)
+    if every <= 0 or window % every:
+        raise ConfigError("every", f"a part of window ({config.window}) without rest", str(config.every))
+    if config.model.source == "const" and config.model.name not in config.models:
+        raise ConfigError("model.name", "the name of a model", repr(config.model.name), sorted(config.models))
+    if not 1 <= config.rules.k <= config.rules.of:
+        raise ConfigError("rules.k", f"1 to rules.of ({config.rules.of})", str(config.rules.k))
+    for where, name in _statistics(config):
+        if name not in statistics():
+            raise ConfigError(where, "a statistic that can decide", repr(name), statistics())
+    for model, one in config.models.items():
+        if one.learned and (one.outputs is None or one.inputs is None):
+            raise ConfigError(f"models.{model}", "outputs and inputs, since `baseline: learn` has no file to take names from", "none")
+
+
+def _statistics(config: Config) -> Iterator[tuple[str, str]]:
+    yield "rules.statistic", config.rules.statistic
+    for model, one in config.models.items():
+        for name, rules in one.features.items():
+            if rules.statistic is not None:
+                yield f"models.{model}.features.{name}.statistic", rules.statistic
+
+
+def _absolute(config: Config, folder: Path) -> Config:
+    """All paths made absolute: ``path`` of source and sinks, state, dead letters, and the baselines' folders."""
+
+    def placed(part: Any) -> Any:
+        path = getattr(part, "path", None)
+        return msgspec.structs.replace(part, path=str(folder / path)) if isinstance(path, str) and path else part
+
+    models = {
+        name: one if one.learned else msgspec.structs.replace(one, baseline=str(folder / one.baseline))
+        for name, one in config.models.items()
+    }
+    return msgspec.structs.replace(
+        config,
+        source=placed(config.source),
+        sinks=[placed(sink) for sink in config.sinks],
+        state=placed(config.state),
+        dead_letters=placed(config.dead_letters),
+        models=models,
+    )

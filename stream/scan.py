@@ -1,0 +1,107 @@
+"""The first look at training data: types, quantiles, extremes, frequent values; one pass, bounded memory."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import datasketches
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from detectors.binning import ATOM_SHARE, MOST_CODES, codes_feature, grid_feature, text_feature
+from detectors.columns import numbers_from_text
+from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING, Feature, InferredType, Role
+
+KLL_K = 2_048
+MOST_TRACKED = 200_000
+GRID_RANKS = 2_049
+
+
+class ColumnScan:
+    """What is known of one column so far. Numbers go into a KLL sketch (k = 2,048, as ``statistics.json`` has it).
+
+    Up to ``KLL_K`` numbers are also kept as they came: then the sketch is the data. Frequent values are counted exactly
+    while there are at most 200,000 different ones; beyond that the rare half is forgotten now and then.
+    """
+
+    def __init__(self) -> None:
+        self.rows = self.missing = self.finite = 0
+        self.types: Counter[int] = Counter()
+        self.sketch = datasketches.kll_doubles_sketch(KLL_K)
+        self.first: list[float] = []
+        self.values: Counter[str] = Counter()
+        self.low, self.high, self.sum = np.inf, -np.inf, 0.0
+        self.shift: float | None = None
+        self.total = self.squares = 0.0
+        self.forgot = False
+
+    def add(self, column: pa.StringArray) -> None:
+        """Take a chunk of text."""
+        read = numbers_from_text(column, integral=True)
+        slots = read.slots if read.slots is not None else np.full(len(column), INTEGRAL, np.uint8)
+        self.rows += len(column)
+        self.missing += int((slots == MISSING).sum())
+        self.types.update({int(slot): int(count) for slot, count in enumerate(np.bincount(slots)) if slot != MISSING and count})
+        self._numbers(read.values[(slots >= INTEGRAL) & np.isfinite(read.values)])
+        for one in pc.value_counts(column.filter(pa.array(slots != MISSING))).to_pylist():
+            self.values[one["values"]] += one["counts"]
+        if len(self.values) > MOST_TRACKED:
+            self.values, self.forgot = Counter(dict(self.values.most_common(MOST_TRACKED // 2))), True
+
+    def _numbers(self, values: np.ndarray) -> None:
+        if not len(values):
+            return
+        self.shift = float(values.mean()) if self.shift is None else self.shift
+        self.sketch.update(np.ascontiguousarray(values))
+        self.first += values[: KLL_K - len(self.first)].tolist()
+        self.finite += len(values)
+        self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
+        self.sum += float(values.sum())
+        self.total += float((values - self.shift).sum())
+        self.squares += float(((values - self.shift) ** 2).sum())
+
+    @property
+    def type(self) -> InferredType:
+        """The inferred type: any text that is no number makes it String, else any fraction Fractional, else Integral."""
+        if not self.types:
+            return "Unknown"
+        if self.types[STRING] or self.types[BOOLEAN] or not self.finite:
+            return "String"
+        return "Fractional" if self.types[FRACTIONAL] else "Integral"
+
+    @property
+    def mean(self) -> float:
+        """Mean of the finite numbers."""
+        return self.sum / self.finite if self.finite else float("nan")
+
+    @property
+    def std(self) -> float:
+        """Population standard deviation of the finite numbers."""
+        away = self.total / self.finite if self.finite else 0.0
+        return float(np.sqrt(max(self.squares / self.finite - away * away, 0.0))) if self.finite else float("nan")
+
+    def feature(self, name: str, role: Role) -> Feature | None:
+        """The bins of this column; ``None`` if it has no value at all."""
+        kind = self.type
+        if kind == "Unknown":
+            return None
+        if kind == "String":
+            return text_feature(name, role, self.values)
+        counts = self._by_number()
+        if not self.forgot and len(counts) <= MOST_CODES:
+            return codes_feature(name, role, kind, counts)
+        atoms = {value: count / self.finite for value, count in counts.items() if count >= ATOM_SHARE * self.finite}
+        ranks = np.linspace(0.0, 1.0, GRID_RANKS)
+        quantiles = np.sort(self.first) if len(self.first) == self.finite else self.sketch.get_quantiles(ranks)
+        return grid_feature(name, role, kind, list(quantiles), atoms, self.low, self.high, self.mean, self.std)
+
+    def _by_number(self) -> Counter[float]:
+        """Counts by value: ``1``, ``1.0`` and ``01`` are one number. Only the frequent ones if there are many."""
+        few = self.values.items() if len(self.values) <= 10_000 else self.values.most_common(1_000)
+        out: Counter[float] = Counter()
+        for text, count in few:
+            value = float(text.strip(" \t")) if "(" not in text else float("nan")
+            if np.isfinite(value):
+                out[value + 0.0] += count
+        return out
