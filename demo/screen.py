@@ -1,0 +1,105 @@
+"""What the terminal shows: a live table of windows on a terminal, plain lines everywhere else."""
+
+from __future__ import annotations
+
+from collections import deque
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from detectors.report import FeatureReport, Violation, WindowReport
+
+ROWS = 12
+PLAIN_EVERY = 36
+"""Without a terminal, a line for every so many windows (six hours)."""
+
+
+class Row(NamedTuple):
+    """One closed window: its report, the model's error in it, events a second through the service, and signals sent."""
+
+    report: WindowReport
+    rmse: float
+    rate: float
+    signals: str
+
+
+def clock(time_ms: int) -> str:
+    """Day and time in UTC, ``Mon 06:20``."""
+    return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%a %H:%M}"
+
+
+def worst(report: WindowReport, most: int = 2) -> str:
+    """The violations, or else the features that are nearest to their limits.
+
+    >>> worst(WindowReport(1, "", "", "", "", 0, 1, 0, "ok", 0, "", ""))
+    ''
+    """
+    if report.violations:
+        named = [_violated(violation) for violation in report.violations[:most]]
+        more = len(report.violations) - most
+        return ", ".join(named) + (f" and {more} more" if more > 0 else "")
+    known = [feature for feature in report.features if feature.value is not None and feature.limit]
+    nearest = sorted(known, key=lambda feature: -(feature.value or 0.0) / (feature.limit or 1.0))
+    return ", ".join(_near(feature) for feature in nearest[:most])
+
+
+def _violated(violation: Violation) -> str:
+    sign = ">" if violation.value > violation.limit else "<"
+    return f"{violation.feature} {violation.statistic} {violation.value:.2f} {sign} {violation.limit:.2f}"
+
+
+def _near(feature: FeatureReport) -> str:
+    return f"{feature.name} {feature.value or 0.0:.3f} of {feature.limit or 0.0:.2f}"
+
+
+class Screen:
+    """Progress, a table of the newest windows, and lines that stay. ``windows`` is the number that the replay will have."""
+
+    def __init__(self, windows: int, console: Console | None = None) -> None:
+        self.console = console or Console(highlight=False, soft_wrap=True)
+        self._rows: deque[Row] = deque(maxlen=ROWS)
+        self._bar = Progress(
+            TextColumn("replayed"), BarColumn(40), MofNCompleteColumn(), TextColumn("windows"), TimeElapsedColumn()
+        )
+        self._task = self._bar.add_task("replay", total=windows)
+        self._live = Live(get_renderable=self._picture, console=self.console, refresh_per_second=8, transient=True)
+        self._windows = 0
+
+    def __enter__(self) -> Self:
+        if self.console.is_terminal:
+            self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._live.stop()
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line that stays."""
+        self.console.print(Text(text, style=style))
+
+    def show(self, row: Row) -> None:
+        """A window has been closed."""
+        self._windows += 1
+        self._rows.append(row)
+        self._bar.update(self._task, completed=self._windows)
+        if not self.console.is_terminal and self._windows % PLAIN_EVERY == 0:
+            self.say("  ".join(_cells(row)))
+
+    def _picture(self) -> Group:
+        table = Table(
+            "window", "events", "events/s", "state", "worst features", "model error", "signal", box=None, pad_edge=False
+        )
+        for row in self._rows:
+            table.add_row(*_cells(row), style="red" if row.report.violations else "")
+        return Group("", table, "", self._bar)
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    report, error = row.report, f"{row.rmse:.1f} min"
+    return clock(report.start_ms), f"{report.rows:,}", f"{row.rate:,.0f}", report.state, worst(report), error, row.signals
