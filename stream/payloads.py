@@ -112,7 +112,7 @@ def _value(cell: Cell) -> float:
     try:
         return float(cell)
     except OverflowError:
-        return math.copysign(math.inf, cell)
+        return math.inf if cell > 0 else -math.inf
 
 
 def _slot(cell: Cell, integral: bool) -> int:

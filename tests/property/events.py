@@ -1,0 +1,284 @@
+"""Strategies: capture lines, JSON events and the bytes that come instead of them."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+from hypothesis import strategies as st
+
+from detectors.layout import Feature, Layout
+
+NASTY = ['"', "\r", "\n", ",", "\x00", "\ufeff", " ", "\t", "'", "\\", "é", "٣", "０", "\u2028", "\x0b", "0", "x", "a"]
+NUMBERS = [
+    "7",
+    "7.0",
+    "-7",
+    "+7",
+    "-",
+    "007",
+    "0",
+    "-0",
+    "-0.0",
+    ".5",
+    "5.",
+    ".",
+    "1e3",
+    "1E-3",
+    "1e",
+    "1e999",
+    "-1e999",
+    "1e-999",
+    "nan",
+    "NaN",
+    "-nan",
+    "nan(1)",
+    "nan(",
+    "inf",
+    "-inf",
+    "+Infinity",
+    "INF",
+    "infinit",
+    "0x1F",
+    "0X1f",
+    "x0x",
+    "1_000",
+    "9223372036854775807",
+    "9223372036854775808",
+    "123456789012345678901234567890",
+    "true",
+    "false",
+    "True",
+    "2.5",
+    "3",
+    "4",
+    "12.75",
+    "100",
+    "-1.5",
+    "1e5",
+    "abc",
+    "null",
+    "NULL",
+    "N/A",
+]
+SPACED = [" 7", "7 ", "\t7.5", " ", "  ", "- 7", "+ 7", " true", "\u00a07", "7\x00", "1" * 400, "0" * 30 + "7"]
+numbers = st.one_of(
+    st.sampled_from(["7", "3", "2.5", "-1.5", "0.25", "12", "100", "4"]),
+    st.integers(-20, 20).map(str),
+    st.floats().map(repr),
+    st.sampled_from([*NUMBERS, *SPACED, ""]),
+)
+words = st.one_of(st.sampled_from(["a", "b", "DE", "7", "7.0", "true", "- 7", "1e5", "", " a", "a "]), st.text(NASTY, max_size=4))
+cells = st.one_of(numbers, numbers, numbers, words)
+names = ("p", "x", "n", "t")
+layout = Layout(
+    (
+        Feature(
+            "p", "Fractional", "grid", role="prediction", edges=(-1.0, 0.0, 0.5, 1.0, 7.0), cells=(0, 1, 1, 2, 3, 3), center=0.5
+        ),
+        Feature("x", "Fractional", "grid", edges=(-2.0, 0.0, 2.5, 3.0), cells=(0, 0, 1, 1, 2), center=1.0),
+        Feature("n", "Integral", "codes", edges=(3.0, 4.0, 7.0, 8.0), cells=(0, 1, 0, 2, 0), center=5.0),
+        Feature("t", "String", "text", vocabulary=("a", "DE", "7", "true")),
+    )
+)
+
+
+def lines(width: int) -> st.SearchStrategy[str]:
+    """CSV rows, mostly of the right width."""
+    right = st.lists(cells, min_size=width, max_size=width)
+    usual = st.tuples(*[words if k == width - 1 and width > 1 else numbers for k in range(width)]).map(list)
+    quoted = right.map(lambda row: ['"' + cell.replace('"', '""') + '"' for cell in row])
+    row = st.one_of(usual, usual, right, quoted, st.lists(cells, max_size=width + 1)).map(",".join)
+    return st.one_of(row, row, row, st.lists(row, min_size=1, max_size=3).map("\n".join))
+
+
+def csv_payloads(width: int) -> st.SearchStrategy[str]:
+    """CSV text with endings and accidents."""
+    ended = st.tuples(lines(width), st.sampled_from(["", "", "", "\n", "\n\n", "\r\n", "\r", '"', "\x00"])).map("".join)
+    return st.one_of(ended, ended, ended, st.text(NASTY, max_size=6), st.text(max_size=6))
+
+
+scalars: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 9),
+    st.integers(),
+    st.floats(allow_nan=False, allow_infinity=False),
+    cells,
+    st.sampled_from([10**400, -(10**400), 2**53 + 1, 2**63, 7.0, -0.0, 1e308]),
+)
+values = st.one_of(scalars, scalars, scalars, scalars, st.lists(scalars, max_size=2), st.dictionaries(words, scalars, max_size=1))
+
+
+def json_rows(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
+    """Rows of a JSON payload in every shape that somebody may send."""
+    by_name = st.fixed_dictionaries({}, optional=dict.fromkeys([*columns, "other"], values))
+    clean = st.fixed_dictionaries(dict.fromkeys(columns, scalars))
+    by_place = st.lists(scalars, min_size=len(columns), max_size=len(columns))
+    row = st.one_of(clean, by_name, by_place, st.lists(values, max_size=len(columns) + 1))
+    rows = st.one_of(row, row, st.lists(row, max_size=3), scalars)
+    return st.one_of(rows, rows, rows.map(lambda found: {"rows": found}))
+
+
+def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
+    """JSON documents, one or one a line, now and then broken."""
+    document = st.one_of(json_rows(columns).map(json.dumps), json_rows(columns).map(lambda d: json.dumps(d, indent=1)))
+    broken = st.tuples(document, st.sampled_from(["}", "\n", "\n\n ", "NaN", "\x00", "]", "\ud800"])).map("".join)
+    odd = st.sampled_from(["", "[NaN]", "[1e999, 2, 3]", '{"p": Infinity}', "[" * 5000, "nul", '{"p":1,"p":2}', '["\\ud800"]'])
+    return st.one_of(document, document, st.lists(document, max_size=3).map("\n".join), broken, odd)
+
+
+def sides(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
+    """One side of an invocation: data, encoding and content type, in any mix."""
+    csv, documents = csv_payloads(len(columns)), json_payloads(columns)
+
+    def side(data: Any, encoding: Any, kind: Any) -> dict[str, Any]:
+        return {"observedContentType": kind, "mode": "INPUT", "data": data, "encoding": encoding}
+
+    def wrapped(text: str) -> str:
+        return base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()
+
+    kinds = st.sampled_from(
+        ["text/csv", "text/csv; charset=utf-8", "application/json", "application/jsonlines", "text/html", None, 7]
+    )
+    plain_csv = csv.map(lambda text: side(text, "CSV", "text/csv"))
+    return st.one_of(
+        plain_csv,
+        plain_csv,
+        documents.map(lambda text: side(text, "JSON", "application/json")),
+        st.tuples(csv.map(wrapped), st.just("BASE64"), kinds).map(lambda p: side(*p)),
+        st.tuples(documents.map(wrapped), st.just("BASE64"), kinds).map(lambda p: side(*p)),
+        st.tuples(st.one_of(csv, scalars), st.sampled_from(["CSV", "BASE64", "csv", None, 5, ""]), kinds).map(lambda p: side(*p)),
+        st.sampled_from([None, 5, {}, [], {"data": None, "encoding": "CSV"}, {"data": "1"}]),
+    )
+
+
+times: st.SearchStrategy[Any] = st.one_of(
+    st.integers(0, 59).map(lambda s: f"2025-06-15T15:06:{s:02d}Z"),
+    st.integers(0, 59).map(lambda s: f"2025-06-15T15:06:{s:02d}Z"),
+    st.sampled_from(
+        [
+            "2025-06-15T15:06:40.1239Z",
+            "2025-06-15T15:06:40+02:00",
+            "2025-06-15 15:06:40",
+            "2025-02-30T00:00:00Z",
+            "2025-06-15T25:06:40Z",
+            "0000-01-01T00:00:00Z",
+            "1969-12-31T23:59:59Z",
+            "1970-01-01T23:59:59Z",
+            "2100-01-01T00:00:00Z",
+            "9999-12-31T23:59:59Z",
+            "{%s}",
+            "",
+            "2025-06-15",
+            "\ud800",
+            None,
+            5,
+            1750000000000,
+            [],
+        ]
+    ),
+)
+ids = st.one_of(st.uuids().map(str), st.none(), st.sampled_from([5, "\ud800", "é"]))
+
+
+def without(part: str) -> st.SearchStrategy[Any]:
+    """A drop of the dict's key now and then."""
+    return st.sampled_from([None] * 9 + [part])
+
+
+@st.composite
+def captures(draw: st.DrawFn) -> bytes:
+    """A capture line, sometimes with parts missing, sometimes not a capture line at all."""
+    metadata = {"eventId": draw(ids), "inferenceTime": draw(times)}
+    if draw(st.booleans()):
+        metadata["inferenceId"] = draw(ids)
+    line: Any = {
+        "captureData": {"endpointInput": draw(sides(names[1:])), "endpointOutput": draw(sides(names[:1]))},
+        "eventMetadata": metadata,
+        "eventVersion": draw(st.sampled_from(["0", 0, None, "\ud800"])),
+    }
+    for part in (draw(without("endpointInput")), draw(without("endpointOutput"))):
+        line["captureData"].pop(part, None)
+    for part in (draw(without("captureData")), draw(without("eventMetadata"))):
+        line.pop(part, None)
+    return encoded(draw, line)
+
+
+USUAL = {
+    "p": ["0.25", "0.5", "1.0", "-3"],
+    "x": ["2.5", "0.0", "-1.5", "3"],
+    "n": ["3", "4", "7", "12"],
+    "t": ["a", "DE", "7", "q"],
+}
+ODD_CELLS = [*NUMBERS, *SPACED, "", '"7"', '"a,b"', '"', "\r", "\ufeff7", "7\n8", "a\x00", "é", "0x1F", "0X1", "7.0", "+7", "q,7"]
+ENDINGS = ["\n", "\n\n", "\r\n", "\r", '"', ",", "\n1,2,3"]
+
+
+@st.composite
+def near_misses(draw: st.DrawFn) -> list[bytes | None]:
+    """A batch of clean CSV captures with one or two accidents: the place where the fast road could go wrong unseen."""
+    count = draw(st.integers(1, 6))
+    heights = [draw(st.sampled_from([1, 1, 1, 1, 2])) for _ in range(count)]
+    rows = [[{name: draw(st.sampled_from(USUAL[name])) for name in names} for _ in range(height)] for height in heights]
+    for _ in range(draw(st.integers(0, 2))):
+        row = draw(st.sampled_from(draw(st.sampled_from(rows))))
+        row[draw(st.sampled_from(names))] = draw(st.sampled_from(ODD_CELLS))
+    payloads = [
+        ["\n".join(",".join(row[name] for name in side) for row in part) for part in rows] for side in (names[:1], names[1:])
+    ]
+    end = draw(st.sampled_from(["", "\n"]))
+    payloads = [[text + end for text in texts] for texts in payloads]
+    for _ in range(draw(st.integers(0, 2))):
+        texts, k = draw(st.sampled_from(payloads)), draw(st.integers(0, count - 1))
+        texts[k] = draw(
+            st.sampled_from(
+                ["", "\n", texts[k] + draw(st.sampled_from(ENDINGS)), "\ufeff" + texts[k], "1,2", texts[k] + "\n" + texts[k]]
+            )
+        )
+    return [_near_miss(draw, answer, request) for answer, request in zip(*payloads, strict=True)]
+
+
+def _near_miss(draw: st.DrawFn, answer: str, request: str) -> bytes:
+    metadata = {"eventId": "e", "inferenceTime": draw(st.sampled_from(["2025-06-15T15:06:40Z"] * 9 + ["2025-06-15T15:06:4:Z"]))}
+    captured = {"endpointInput": {"data": request, "encoding": "CSV"}, "endpointOutput": {"data": answer, "encoding": "CSV"}}
+    return json.dumps({"captureData": captured, "eventMetadata": metadata}).encode()
+
+
+@st.composite
+def json_events(draw: st.DrawFn) -> bytes:
+    """An event of the format json: flat, nested, or something else."""
+    clean = st.fixed_dictionaries(dict.fromkeys(names[1:], scalars))
+    messy = st.fixed_dictionaries({}, optional=dict.fromkeys([*names[1:], "other"], values))
+    features = draw(st.one_of(clean, messy, clean, messy, st.sampled_from([None, 5, [], "x"])))
+    event: Any = {
+        "time": draw(times),
+        "id": draw(ids),
+        "prediction": {"score": draw(values)},
+        "features": features,
+        "p": draw(values),
+    }
+    if isinstance(features, dict):
+        event |= features
+    event["user"] = draw(st.one_of(st.none(), st.just(5), st.fixed_dictionaries({"age": scalars})))
+    for part in (draw(without("features")), draw(without("prediction")), draw(without("time"))):
+        event.pop(part, None)
+    return encoded(draw, event)
+
+
+def encoded(draw: st.DrawFn, document: Any) -> bytes:
+    """The document as bytes, now and then damaged."""
+    text = json.dumps(document, ensure_ascii=draw(st.booleans()))
+    value = text.encode("utf-8", "surrogatepass")
+    if draw(st.integers(0, 9)) < 9:
+        return value
+    junk = draw(st.sampled_from([b"", b"\xff", b"\x00", b'"', b"}", b"{", b"\xef\xbb\xbf", b"NaN", b"\n"]))
+    at = draw(st.integers(0, len(value)))
+    return value[:at] + junk + value[at + draw(st.integers(0, 2)) :]
+
+
+def records(events: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[bytes | None]]:
+    """A few records, some of them no events."""
+    other = st.one_of(st.none(), st.binary(max_size=5), st.sampled_from([b"", b"[]", b"5", b"null", b"{}", b'"x"']))
+    return st.lists(st.one_of(events, events, events, events, events, other), max_size=12)
