@@ -84,7 +84,10 @@ class Closing:
             for end in sorted(end for end in ends if closed is None or end > closed or end in state.touched):
                 out += self._close(key, end, cut=True)
             state.touched.clear()
-            latest = max(latest or -FOREVER_MS, max(starts, default=-FOREVER_MS) + self._settings.every_ms)
+            if starts:
+                heard = max(starts) + self._settings.every_ms
+                out += self._silence(key, heard)
+                latest = max(latest or -FOREVER_MS, heard)
             for start in sorted(starts):
                 self._drop(key, start)
         self._state.models[model].cut_ms = latest

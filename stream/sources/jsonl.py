@@ -221,7 +221,8 @@ class JsonlReading:
             self._at, self._inode = (following, 0), None
 
     def _leave(self, name: str, size: int) -> None:
-        self._names.leave(name, size)
+        if name:  # there is none before the first file of a folder that was empty
+            self._names.leave(name, size)
         self._passed = {*(self._passed or ()), name}
 
     def _lines(self, at: Place, max_records: int, final: bool) -> Lines:

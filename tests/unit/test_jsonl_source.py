@@ -179,3 +179,13 @@ def test_missing_path_is_refused_with_its_name(tmp_path: Path) -> None:
 
 def test_empty_path_is_a_fault_of_the_configuration() -> None:
     assert Jsonl(path="").check() == ["path: the name of a file or folder is needed"]
+
+
+def test_files_that_come_into_an_empty_folder_are_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.sources.jsonl.LIST_S", 0.0)
+    reading, gaps = begin(tmp_path, follow=True)
+    assert drain(reading)[1] == gaps == []
+    for name in ("1.jsonl", "2.jsonl"):
+        (tmp_path / name).write_bytes(b"one\n")
+        values, found, _ = drain(reading)
+        assert (values, found) == ([b"one"], [])
