@@ -18,7 +18,7 @@ from demo.tally import Tally
 from demo.traffic import START_MS, WINDOW_MS, WINDOWS, Traffic
 from detectors.report import Signal, WindowReport
 
-LAG_WINDOWS = 3
+LAG_WINDOWS = 8
 """The traffic waits for the service when it is more than so many windows ahead."""
 STUCK_S = 60.0
 POLL_S = 0.02
