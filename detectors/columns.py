@@ -76,6 +76,26 @@ def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
     >>> numbers_from_text(pa.array(["7", " 7.0", "", "x", "true", "1e999"]), integral=True).slots.tolist()
     [3, 4, 0, 2, 1, 4]
     """
+    if len(array) == 0:
+        return Numbers(np.empty(0), np.empty(0, np.uint8), integral)
+    text = _Bytes(array)
+    odd = text.odd_rows()
+    plain = text.array_without(odd)
+    try:
+        values = pc.cast(plain, pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return _numbers_by_pattern(array, integral)
+    whole = ~text.rows_with(ord(".")) if integral else values == np.floor(values)
+    slots = np.where(whole & np.isfinite(values), np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
+    if len(odd):
+        rest = _numbers_by_pattern(array.take(pa.array(odd)), integral)
+        values, slots[odd] = values.copy(), rest.slots
+        values[odd] = rest.values
+    return Numbers(values, slots, integral)
+
+
+def _numbers_by_pattern(array: pa.StringArray, integral: bool) -> Numbers:
+    """The numbers by the patterns above, a value at a time."""
     text, number = _split_numbers(array)
     values = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
     finite = np.isfinite(values)
@@ -85,6 +105,49 @@ def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
         rest = np.flatnonzero(~number)
         slots[rest] = _slots_without_number(array.take(pa.array(rest)))
     return Numbers(values, slots, integral)
+
+
+class _Bytes:
+    """The bytes of a string array, looked at all together."""
+
+    def __init__(self, array: pa.StringArray) -> None:
+        self._array = array
+        _, offsets, data = array.buffers()
+        self._buffers = offsets, data
+        ends = np.frombuffer(offsets, np.int32)[array.offset : array.offset + len(array) + 1]
+        self._data = np.frombuffer(data, np.uint8)[ends[0] : ends[-1]] if data else np.empty(0, np.uint8)
+        self._ends = ends - ends[0]
+
+    def odd_rows(self) -> NDArray[np.int64]:
+        """Rows that are null, empty, a lone sign or point, or hold a byte that is no digit, point or minus."""
+        # One subtraction tests a range: bytes below the minus sign wrap around to large ones.
+        strange = ((self._data - np.uint8(45)) > 12) | (self._data == ord("/"))
+        odd = self._rows(strange)
+        length = np.diff(self._ends)
+        odd |= length == 0
+        short = np.flatnonzero(length == 1)
+        odd[short] |= self._data[self._ends[short]] < ord("0")
+        if self._array.null_count:
+            odd |= _mask(self._array.is_null())
+        return np.flatnonzero(odd)
+
+    def rows_with(self, byte: int) -> NDArray[np.bool_]:
+        """Where this byte occurs."""
+        return self._rows(self._data == byte)
+
+    def array_without(self, rows: NDArray[np.int64]) -> pa.StringArray:
+        """The array with these rows set to null, without a copy."""
+        valid = np.ones(len(self._array) + self._array.offset, bool)
+        valid[rows + self._array.offset] = False
+        bitmap = pa.py_buffer(np.packbits(valid, bitorder="little"))
+        buffers = [bitmap, *self._buffers]
+        return pa.StringArray.from_buffers(len(self._array), buffers[1], buffers[2], bitmap, -1, self._array.offset)
+
+    def _rows(self, bytes_of: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        found = np.zeros(len(self._array), bool)
+        places = np.flatnonzero(bytes_of)
+        found[np.searchsorted(self._ends, places, side="right") - 1] = True
+        return found
 
 
 def numbers_from_array(array: pa.Array, integral: bool) -> Numbers:

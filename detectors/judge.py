@@ -80,7 +80,7 @@ class Judge:
             layout=profile.layout.fingerprint,
             features=features,
             violations=tuple(violations),
-            rules=rule_values(self.rules),
+            rules={**rule_values(self.rules), "judged_features": sum(ruling.verdict != "disabled" for ruling in rulings)},
             notes=span.notes,
             profile=profile.encode(),
         )

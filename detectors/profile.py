@@ -113,9 +113,9 @@ class Profile:
         return out
 
     @staticmethod
-    def fingerprint_of(data: bytes) -> str:
-        """Fingerprint of the layout that an encoded profile belongs to."""
-        return msgspec.msgpack.decode(data, type=_Wire).fingerprint
+    def rows_of(data: bytes) -> int:
+        """Rows of an encoded profile, whatever its layout."""
+        return msgspec.msgpack.decode(data, type=_Wire).rows
 
 
 _ZSTD = pa.Codec("zstd", compression_level=1)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from sinks.jsonl import torn
 from stream.events import DeadLetter, DeadLetters
 
 
@@ -29,7 +29,7 @@ class DeadLetterFile:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("ab+") as file:
-            if _torn(file):
+            if torn(file):
                 file.write(b"\n")
             file.write(b"".join(lines))
 
@@ -38,13 +38,6 @@ class DeadLetterFile:
 
     def close(self) -> None:
         """Nothing is held open."""
-
-
-def _torn(file: Any) -> bool:
-    if file.seek(0, 2) == 0:
-        return False
-    file.seek(-1, 2)
-    return bool(file.read(1) != b"\n")
 
 
 def _line(letter: DeadLetter) -> bytes:

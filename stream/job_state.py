@@ -71,8 +71,8 @@ class JobState(msgspec.Struct):
         return self.keys.setdefault(f"{key.model}\x1f{key.variant}", KeyState())
 
     def encode(self) -> bytes:
-        """MessagePack; equal states of one history give equal bytes."""
-        return msgspec.msgpack.encode(self, order="sorted")
+        """MessagePack."""
+        return msgspec.msgpack.encode(self)
 
     @classmethod
     def decode(cls, data: bytes) -> JobState:

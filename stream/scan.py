@@ -15,13 +15,14 @@ from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING, Fea
 
 KLL_K = 2_048
 MOST_TRACKED = 200_000
-GRID_RANKS = 2_049
+MOST_SAMPLED = 65_536
 
 
 class ColumnScan:
     """What is known of one column so far. Numbers go into a KLL sketch (k = 2,048, as ``statistics.json`` has it).
 
-    Up to ``KLL_K`` numbers are also kept as they came: then the sketch is the data. Frequent values are counted exactly
+    The bins come from a sample instead, since the sketch flips coins: every number up to 65,536 of them, then every second,
+    every fourth, ... in the order they came, so that the same file always gives the same baseline. Up to ``KLL_K`` numbers are also kept as they came: then the sketch is the data. Frequent values are counted exactly
     while there are at most 200,000 different ones; beyond that the rare half is forgotten now and then.
     """
 
@@ -30,6 +31,8 @@ class ColumnScan:
         self.types: Counter[int] = Counter()
         self.sketch = datasketches.kll_doubles_sketch(KLL_K)
         self.first: list[float] = []
+        self.sample = np.empty(0)
+        self.stride = 1
         self.values: Counter[str] = Counter()
         self.low, self.high, self.sum = np.inf, -np.inf, 0.0
         self.shift: float | None = None
@@ -55,11 +58,17 @@ class ColumnScan:
         self.shift = float(values.mean()) if self.shift is None else self.shift
         self.sketch.update(np.ascontiguousarray(values))
         self.first += values[: KLL_K - len(self.first)].tolist()
+        self._sample(values)
         self.finite += len(values)
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
         self.sum += float(values.sum())
         self.total += float((values - self.shift).sum())
         self.squares += float(((values - self.shift) ** 2).sum())
+
+    def _sample(self, values: np.ndarray) -> None:
+        self.sample = np.append(self.sample, values[-self.finite % self.stride :: self.stride])
+        while len(self.sample) > MOST_SAMPLED:
+            self.sample, self.stride = self.sample[::2], self.stride * 2
 
     @property
     def type(self) -> InferredType:
@@ -92,9 +101,7 @@ class ColumnScan:
         if not self.forgot and len(counts) <= MOST_CODES:
             return codes_feature(name, role, kind, counts)
         atoms = {value: count / self.finite for value, count in counts.items() if count >= ATOM_SHARE * self.finite}
-        ranks = np.linspace(0.0, 1.0, GRID_RANKS)
-        quantiles = np.sort(self.first) if len(self.first) == self.finite else self.sketch.get_quantiles(ranks)
-        return grid_feature(name, role, kind, list(quantiles), atoms, self.low, self.high, self.mean, self.std)
+        return grid_feature(name, role, kind, np.sort(self.sample).tolist(), atoms, self.low, self.high, self.mean, self.std)
 
     def _by_number(self) -> Counter[float]:
         """Counts by value: ``1``, ``1.0`` and ``01`` are one number. Only the frequent ones if there are many."""

@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -86,13 +86,16 @@ class Store:
             os.close(self._lock)
             self._lock = -1
 
-    def load(self, identity: Identity) -> JobState:
-        """The committed state, or a new one. Raises ``StateIncompatible`` naming the field that differs."""
+    def load(self, identity: Identity, accept_change: bool = False) -> JobState:
+        """The committed state, or a new one. Raises ``StateIncompatible`` naming the field that differs.
+
+        ``accept_change``: another baseline is no difference.
+        """
         stored = self._meta("identity")
         if stored is None:
             return JobState()
         try:
-            _compare(msgspec.msgpack.decode(stored, type=Identity), identity)
+            _compare(msgspec.msgpack.decode(stored, type=Identity), identity, accept_change)
             return JobState.decode(self._meta("state") or b"")
         except msgspec.MsgspecError as error:
             raise StateIncompatible("content", "unreadable", f"version {STATE_VERSION}", str(error)) from error
@@ -118,6 +121,11 @@ class Store:
             db.execute("DELETE FROM outbox WHERE seq <= ?", (done,))
         panes.written()
         return numbered
+
+    def identity(self) -> Identity | None:
+        """What the stored state belongs to; ``None`` if nothing was committed yet."""
+        stored = self._meta("identity")
+        return msgspec.msgpack.decode(stored, type=Identity) if stored else None
 
     def outbox(self) -> list[Numbered]:
         """What some sink may not have delivered yet, oldest first."""
@@ -179,6 +187,13 @@ class Store:
             raise StateIncompatible("file", f"{self.path}: {error}", "a state file of driftline", advice) from error
 
 
+class Stray(NamedTuple):
+    """A pane of a model that is no longer configured, and its rows."""
+
+    pane: PaneId
+    rows: int
+
+
 class SqlitePanes:
     """Panes in the store's file, with the recently used ones in memory. What changed is written by the next commit."""
 
@@ -218,6 +233,14 @@ class SqlitePanes:
         rows = self._db.execute("SELECT model, variant, layout, start_ms FROM panes").fetchall()
         return [pane for pane in (PaneId(*row) for row in rows) if pane.layout in self._layouts]
 
+    def stray(self, models: Container[str]) -> list[Stray]:
+        """Drop the panes of models that are not among ``models`` and tell how many rows were in them."""
+        rows = self._db.execute("SELECT model, variant, layout, start_ms, body FROM panes").fetchall()
+        lost = [Stray(PaneId(*row[:4]), Profile.rows_of(row[4])) for row in rows if row[0] not in models]
+        for stray in lost:
+            self.drop(stray.pane)
+        return lost
+
     def write(self, db: sqlite3.Connection) -> None:
         """Write what changed, inside the store's transaction."""
         gone = [pane for pane, profile in self._changed.items() if profile is None]
@@ -236,14 +259,26 @@ class SqlitePanes:
             total -= self._cache.popitem(last=False)[1].counts.nbytes
 
 
-def _compare(stored: Identity, configured: Identity) -> None:
+def _compare(stored: Identity, configured: Identity, accept_change: bool) -> None:
     advice = "Use another `job` name or state path for the new configuration, or go back to the old one"
     for field in ("version", "job", "window_ms", "every_ms"):
         if getattr(stored, field) != getattr(configured, field):
             raise StateIncompatible(field, str(getattr(stored, field)), str(getattr(configured, field)), advice)
     for model, fingerprint in configured.configured.items():
         before = stored.configured.get(model, fingerprint)
-        if before != fingerprint:
+        if before != fingerprint and not accept_change:
             what = f"baseline of model {model!r}"
-            reload = "Start with the old baseline and send SIGHUP to go over to the new one, or use another state path"
-            raise StateIncompatible(what, before or "learned", fingerprint or "learned", reload)
+            advice = "`--accept-change` closes the open windows as incomplete and goes on with the new one"
+            raise StateIncompatible(what, before or "learned", fingerprint or "learned", advice)
+
+
+def read_baseline(path: Path, fingerprint: str) -> Baseline | None:
+    """A baseline that the state at ``path`` keeps; reads beside a running owner. ``None`` if there is no such state or baseline."""
+    if not path.exists():
+        return None
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    try:
+        row = db.execute("SELECT body FROM baselines WHERE fingerprint = ?", (fingerprint,)).fetchone()
+    finally:
+        db.close()
+    return Baseline.decode(row[0]) if row else None

@@ -1,0 +1,70 @@
+"""Sink ``jsonl``: window reports and signals as lines of files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import msgspec
+
+from detectors.report import WindowReport
+from sinks.base import Delivery, Published, Sink
+from sinks.errors import SinkRetry
+
+
+class Jsonl(Sink, frozen=True, tag="jsonl"):
+    """Appends to files in the folder ``path``: ``reports-YYYY-MM-DD.jsonl`` by the day (UTC) of a window's end, ``signals.jsonl``.
+
+    One JSON object a line; the report's counts are base64 in ``profile``. Lines are whole: they are flushed before the cursor
+    moves, and a torn last line of a crash is ended first. A repeat after a crash appends the same item again: readers keep
+    one line for each ``id``. A full disk is retried.
+    """
+
+    path: str
+
+    def open(self, job: str) -> Delivery:
+        """The folder is made at the first item."""
+        return JsonlDelivery(Path(self.path))
+
+
+class JsonlDelivery:
+    """The running half: opens a file for each call, so that it can be rotated from outside at any time."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def deliver(self, items: Sequence[Published]) -> None:
+        """Append all items; see :class:`Jsonl`."""
+        lines: dict[str, list[bytes]] = {}
+        for item in items:
+            lines.setdefault(_file_of(item), []).append(msgspec.json.encode(item) + b"\n")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            for name, some in lines.items():
+                with (self._folder / name).open("ab+") as file:
+                    file.write((b"\n" if torn(file) else b"") + b"".join(some))
+        except OSError as error:
+            raise SinkRetry(f"{self._folder}: {error.strerror}", after_s=5.0) from error
+
+    def rebuild(self, newest: Sequence[WindowReport]) -> None:
+        """Nothing to rebuild: the files are the state."""
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def torn(file: BinaryIO) -> bool:
+    """True if the last line of a file opened with ``ab+`` has no end."""
+    if file.seek(0, 2) == 0:
+        return False
+    file.seek(-1, 2)
+    return file.read(1) != b"\n"
+
+
+def _file_of(item: Published) -> str:
+    if not isinstance(item, WindowReport):
+        return "signals.jsonl"
+    moment = datetime.fromtimestamp((item.start_ms if item.end_ms is None else item.end_ms) / 1000, UTC)
+    return f"reports-{moment:%Y-%m-%d}.jsonl"

@@ -1,0 +1,159 @@
+"""The courier: carries items to one sink, in a thread of its own, at that sink's own pace."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Generic, NamedTuple, Protocol, TypeVar
+
+import structlog
+
+from sinks.errors import SinkRejected, SinkRetry
+
+Item = TypeVar("Item")
+Given = TypeVar("Given", contravariant=True)
+BATCH = 200
+MOST_QUEUED = 2_000
+BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+
+log = structlog.get_logger("driftline.sink")
+
+
+class Delivers(Protocol[Given]):
+    """What a courier needs of the running half of a sink."""
+
+    def deliver(self, items: Sequence[Given]) -> None: ...
+    def close(self) -> None: ...
+
+
+class Counts(NamedTuple):
+    """What a courier has done: items delivered, attempts repeated, items rejected, items dropped, items waiting."""
+
+    delivered: int
+    retried: int
+    rejected: int
+    dropped: int
+    waiting: int
+    busy_s: float
+
+
+class Courier(Generic[Item]):
+    """Delivers items in order, again and again until they are taken.
+
+    ``offer`` never blocks. The queue holds 2,000 items: beyond that a ``lossless`` courier says ``full`` (the service stops
+    reading, nothing is lost), another one drops its oldest and counts them. ``SinkRetry`` waits for as long as the sink says, or
+    0.1 s rising to 30 s; ``SinkRejected`` leaves one item out. ``cursor`` is the number of the last item that is done with:
+    delivered, rejected or dropped; the service commits it, so after a crash delivery goes on behind it.
+    """
+
+    def __init__(self, name: str, delivery: Delivers[Item], cursor: int, lossless: bool) -> None:
+        self.name, self._delivery, self._lossless = name, delivery, lossless
+        self._queue: deque[tuple[int, Item | None]] = deque()
+        self._changed = threading.Condition()
+        self._cursor = cursor
+        self._delivered = self._retried = self._rejected = self._dropped = 0
+        self._busy_s = 0.0
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name=f"sink-{name}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread.start()
+
+    def offer(self, items: Sequence[tuple[int, Item | None]]) -> None:
+        """Queue numbered items; ``None`` stands for one that this sink does not take and only moves the cursor."""
+        with self._changed:
+            self._queue.extend(items)
+            while not self._lossless and len(self._queue) > MOST_QUEUED:
+                number, item = self._queue.popleft()
+                self._cursor = max(self._cursor, number)
+                self._dropped += item is not None
+            self._changed.notify_all()
+
+    @property
+    def full(self) -> bool:
+        """True if a lossless courier has no room: reading must pause."""
+        return self._lossless and len(self._queue) >= MOST_QUEUED
+
+    @property
+    def cursor(self) -> int:
+        """The number of the last item that is done with."""
+        return self._cursor
+
+    @property
+    def counts(self) -> Counts:
+        """Figures for telemetry."""
+        with self._changed:
+            waiting = sum(item is not None for _, item in self._queue)
+            return Counts(self._delivered, self._retried, self._rejected, self._dropped, waiting, self._busy_s)
+
+    def drain(self, timeout_s: float) -> bool:
+        """Wait until the queue is empty; false if it is not after ``timeout_s``."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._queue, timeout_s)
+
+    def stop(self, timeout_s: float) -> None:
+        """Stop after the attempt that is under way and close the sink. What was not delivered stays in the outbox."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        self._delivery.close()
+
+    def _run(self) -> None:
+        failures = 0
+        while batch := self._next():
+            wait_s = self._attempt(batch)
+            failures = failures + 1 if wait_s is not None else 0
+            if wait_s is not None:
+                self._pause(wait_s or BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
+
+    def _next(self) -> list[tuple[int, Item | None]]:
+        with self._changed:
+            self._changed.wait_for(lambda: self._queue or self._stopping)
+            return [] if self._stopping else [self._queue[k] for k in range(min(BATCH, len(self._queue)))]
+
+    def _attempt(self, batch: list[tuple[int, Item | None]]) -> float | None:
+        """Deliver a batch; returns how long to wait before the next attempt (0: as usual), ``None`` if all went well."""
+        items = [item for _, item in batch if item is not None]
+        began = time.monotonic()
+        try:
+            if items:
+                self._delivery.deliver(items)
+            self._done(batch, len(items))
+            return None
+        except SinkRejected as error:
+            log.error("item rejected", sink=self.name, reason=error.reason)
+            self._leave_out(batch, error.index)
+            return None
+        except SinkRetry as error:
+            self._retried += 1
+            log.warning("delivery failed, will be repeated", sink=self.name, reason=error.reason)
+            return error.after_s
+        except Exception as error:  # a sink's fault must neither stop the service nor lose what waits
+            self._retried += 1
+            log.error("sink failed, will be repeated", sink=self.name, error=type(error).__name__, text=str(error))
+            return 0.0
+        finally:
+            self._busy_s += time.monotonic() - began
+
+    def _leave_out(self, batch: list[tuple[int, Item | None]], index: int) -> None:
+        places = [k for k, (_, item) in enumerate(batch) if item is not None]
+        self._rejected += 1
+        self._done(batch[: places[index] + 1], index)
+
+    def _done(self, batch: list[tuple[int, Item | None]], delivered: int) -> None:
+        with self._changed:
+            last = batch[-1][0]
+            while self._queue and self._queue[0][0] <= last:
+                self._queue.popleft()
+            self._cursor = max(self._cursor, last)
+            self._delivered += delivered
+            self._changed.notify_all()
+
+    def _pause(self, wait_s: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping, wait_s)

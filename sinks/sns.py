@@ -1,0 +1,96 @@
+"""Sink ``sns``: the retrain signal as a message."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+import botocore.exceptions
+import msgspec
+
+from detectors.report import Signal, WindowReport
+from sinks.aws import call, client
+from sinks.base import Delivery, Published, Sink
+from sinks.errors import SinkRejected
+
+MOST_BYTES = 250_000
+"""SNS takes 256 KB with all attributes."""
+ARN = re.compile(r"^arn:[a-z-]+:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$")
+
+
+class Sns(Sink, frozen=True, tag="sns"):
+    """Publishes each signal to ``topic_arn`` as JSON (``driftline schema signal``), with attributes for filter policies.
+
+    Attributes: ``model``, ``variant``, ``kind``, ``episode``, ``dedupe_id``, and of the first reason ``feature`` and ``check``. A FIFO topic
+    gets the model as group and ``dedupe_id`` for deduplication. Reasons beyond 250 KB are left out; ``omitted`` says how many.
+
+    A repeat after a crash publishes the same message with the same ``dedupe_id`` again: a FIFO topic drops it within five
+    minutes, subscribers of other topics must. Needs ``sns:Publish`` on the topic and nothing more.
+    """
+
+    takes: ClassVar = (Signal,)
+
+    topic_arn: str
+    region: str = ""
+    endpoint_url: str = ""
+
+    def check(self) -> list[str]:
+        """The form of the ARN."""
+        return [] if ARN.match(self.topic_arn) else [f"topic_arn: {self.topic_arn!r} is not the ARN of an SNS topic"]
+
+    def open(self, job: str) -> Delivery:
+        """The client is made here; nothing is sent. Without ``region`` the topic's own serves."""
+        region = self.region or ARN.sub(r"\1", self.topic_arn)
+        return SnsDelivery(self.topic_arn, client("sns", region, self.endpoint_url))
+
+
+class SnsDelivery:
+    """The running half; ``aws`` is an SNS client."""
+
+    def __init__(self, topic_arn: str, aws: Any) -> None:
+        self._topic, self._aws = topic_arn, aws
+
+    def deliver(self, items: Sequence[Published]) -> None:
+        """Publish signals one by one, in order."""
+        for k, item in enumerate(items):
+            if isinstance(item, Signal):
+                try:
+                    call(self._aws.publish, "MessageId", self.message(item))
+                except botocore.exceptions.ClientError as error:
+                    raise SinkRejected(k, str(error)) from error
+
+    def message(self, signal: Signal) -> dict[str, Any]:
+        """The arguments of ``Publish``."""
+        texts = {"model": signal.model, "variant": signal.variant, "kind": signal.kind, "episode": signal.episode}
+        texts["dedupe_id"] = signal.dedupe_id
+        if signal.reasons:
+            texts |= {"feature": signal.reasons[0].feature, "check": signal.reasons[0].check}
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in texts.items() if value}
+        out = {
+            "TopicArn": self._topic,
+            "Subject": f"driftline: {signal.model} {signal.kind}"[:100],
+            "Message": body(signal),
+            "MessageAttributes": attributes,
+        }
+        if self._topic.endswith(".fifo"):
+            out |= {"MessageGroupId": signal.model[:128], "MessageDeduplicationId": signal.dedupe_id}
+        return out
+
+    def rebuild(self, newest: Sequence[WindowReport]) -> None:
+        """Nothing to rebuild."""
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        self._aws.close()
+
+
+def body(signal: Signal) -> str:
+    """The signal as JSON with ``omitted``, the number of reasons that did not fit."""
+    reasons = list(signal.reasons)
+    while True:
+        fields = {**msgspec.to_builtins(signal), "reasons": msgspec.to_builtins(reasons), "omitted": len(signal.reasons) - len(reasons)}
+        text = msgspec.json.encode(fields)
+        if len(text) <= MOST_BYTES or not reasons:
+            return text.decode()
+        reasons = reasons[: len(reasons) * MOST_BYTES // (len(text) + 1)]

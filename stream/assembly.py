@@ -1,0 +1,191 @@
+"""Puts a job together from its configuration: store, aggregator, reader, sinks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from detectors.baseline import Baseline
+from detectors.errors import BaselineInvalid
+from detectors.judge import Judge
+from sinks.outbox import Courier
+from stream.aggregator import Aggregator
+from stream.baselining import empty_baseline, learn_from_samples, load_baseline
+from stream.config import Config, duration_ms
+from stream.dead_letters import DeadLetterFile
+from stream.errors import ConfigError
+from stream.events import DeadLetters, Rebase
+from stream.job_state import JobState
+from stream.plan import Columns, ReadingPlan, columns_of
+from stream.readers import Reader, Times
+from stream.sources.base import Reading
+from stream.state import Identity, SqlitePanes, Store
+from stream.windows import Settings
+
+
+class Job(NamedTuple):
+    """The parts of a running job. ``rebases`` must be taken as items before anything is read."""
+
+    config: Config
+    identity: Identity
+    store: Store
+    aggregator: Aggregator
+    panes: SqlitePanes
+    rebases: list[Rebase]
+
+
+def settings_of(config: Config) -> Settings:
+    """What the protocol must know of a configuration."""
+    return Settings(
+        job=config.job,
+        window_ms=duration_ms(config.window),
+        every_ms=config.every_ms,
+        grace_ms=config.grace_ms,
+        lateness_ms=duration_ms(config.lateness),
+        idle_ms=duration_ms(config.idle),
+        learn_rows=config.learn.events,
+        stop_on_gap=config.on_gap == "stop",
+    )
+
+
+def configured_baselines(config: Config) -> dict[str, Baseline]:
+    """The baseline of each model from its folder; an empty one where it is to be learned.
+
+    Raises :class:`~stream.errors.ConfigError` naming the key if a folder holds none, :class:`~stream.errors.BaselineMismatch`
+    if it does not fit the columns or the names in the configuration.
+    """
+    out = {}
+    for name, model in config.models.items():
+        try:
+            out[name] = empty_baseline() if model.learned else load_baseline(Path(model.baseline))
+        except BaselineInvalid as error:
+            raise ConfigError(f"models.{name}.baseline", "a folder with a baseline, or `learn`", str(error)) from error
+        columns = columns_of(name, out[name], model.outputs, model.inputs)
+        _known(name, model.features, [change.feature for change in model.changes], (*columns.outputs, *columns.inputs))
+    return out
+
+
+def _known(model: str, features: Mapping[str, object], changes: Sequence[str], columns: Sequence[str]) -> None:
+    for where, names in (("features", list(features)), ("changes", list(changes))):
+        for name in names:
+            if name not in columns:
+                raise ConfigError(f"models.{model}.{where}", "the name of a column", repr(name), columns)
+
+
+def columns_now(config: Config, baselines: Mapping[str, Baseline]) -> dict[str, Columns]:
+    """The columns of all models with the baselines in force."""
+    return {
+        name: columns_of(name, baselines[name] if baselines[name].columns else None, model.outputs, model.inputs)
+        for name, model in config.models.items()
+    }
+
+
+def open_job(config: Config, accept_change: bool = False) -> Job:
+    """Open the store and build the aggregator on what it holds; closes the store again if that fails."""
+    wanted = configured_baselines(config)
+    fingerprints = {name: "" if config.models[name].learned else baseline.fingerprint for name, baseline in wanted.items()}
+    settings = settings_of(config)
+    identity = Identity(config.job, settings.window_ms, settings.every_ms, configured=fingerprints)
+    store = Store(Path(config.state.path))
+    try:
+        state = store.load(identity, accept_change)
+        in_force, rebases = _in_force(config, store, state, wanted)
+        for baseline in (*wanted.values(), *in_force.values()):
+            store.keep_baseline(baseline)
+        panes = store.panes(baseline.layout for baseline in in_force.values())
+        _forget(state, panes, in_force)
+        learning = [name for name, columns in columns_now(config, in_force).items() if columns.unlearned]
+        learn = partial(_learn, config)
+        aggregator = Aggregator(settings, in_force, judge_of(config), state, panes, learn, learning)
+    except BaseException:
+        store.close()
+        raise
+    return Job(config, identity, store, aggregator, panes, rebases)
+
+
+def _in_force(
+    config: Config, store: Store, state: JobState, wanted: Mapping[str, Baseline]
+) -> tuple[dict[str, Baseline], list[Rebase]]:
+    """The baselines that the state was counted with, and the changes to those that are wanted now."""
+    stored = store.identity()
+    out, rebases = {}, []
+    for name, baseline in wanted.items():
+        model = state.models.get(name)
+        before = store.baseline(model.baseline) if model else None
+        out[name] = before or baseline
+        new = "" if config.models[name].learned else baseline.fingerprint
+        if before is not None and stored is not None and stored.configured.get(name, new) != new:
+            rebases.append(Rebase(name, baseline))
+    return out, rebases
+
+
+def _forget(state: JobState, panes: SqlitePanes, models: Mapping[str, Baseline]) -> None:
+    """Let go of models that are no longer configured."""
+    for pane in panes.stray(models):
+        state.ledger.rows_in_panes -= pane.rows
+        state.ledger.rows_closed += pane.rows
+    for name in [name for name in state.models if name not in models]:
+        del state.models[name]
+    for key in [key for key in state.keys if key.partition("\x1f")[0] not in models]:
+        del state.keys[key]
+
+
+def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes]) -> Baseline:
+    columns = columns_of(name, known if known.columns else None, config.models[name].outputs, config.models[name].inputs)
+    return learn_from_samples(known, samples, columns.outputs, columns.inputs)
+
+
+def judge_of(config: Config) -> Judge:
+    """The judge with the rules, per-feature rules and change detectors of a configuration."""
+    features = {name: model.features for name, model in config.models.items()}
+    changes = {name: model.changes for name, model in config.models.items()}
+    return Judge(config.job, config.rules, features, changes, config.expose_values)
+
+
+def reader_of(config: Config, reading: Reading, baselines: Mapping[str, Baseline]) -> Reader:
+    """A reader in this process that counts with these baselines."""
+    settings = settings_of(config)
+    times = Times(settings.every_ms, settings.grace_ms, settings.lateness_ms, duration_ms(config.tolerance))
+    reader = Reader(reading, config.format, config.origin, times, config.dead_letters.keep_payload)
+    reader.use(plan_of(config, baselines))
+    return reader
+
+
+def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:
+    """What a reader must know of the models."""
+    return ReadingPlan(columns_now(config, baselines), config.format)
+
+
+class Route(NamedTuple):
+    """A courier, what it takes, and the running half of its sink."""
+
+    courier: Courier[Any]
+    takes: tuple[type[Any], ...]
+    delivery: Any
+
+
+def routes_of(config: Config, store: Store) -> list[Route]:
+    """A courier for each sink and one for the dead letters; a sink that is new begins behind what there is."""
+    cursors, last = store.cursors(), store.last_seq()
+    letters = DeadLetterFile(Path(config.dead_letters.path))
+    routes = [Route(Courier("dead_letters", letters, cursors.get("dead_letters", last), True), (DeadLetters,), letters)]
+    for name, sink in _named(config):
+        delivery = sink.open(config.job)
+        routes.append(Route(Courier(name, delivery, cursors.get(name, last), sink.lossless), sink.takes, delivery))
+    return routes
+
+
+def _named(config: Config) -> list[tuple[str, Any]]:
+    """Sinks by type; a second one of a type gets a number."""
+    seen: dict[str, int] = {}
+    out = []
+    for sink in config.sinks:
+        kind = str(msgspec.inspect.type_info(type(sink)).tag)  # type: ignore[attr-defined]  # a sink is a tagged struct
+        seen[kind] = seen.get(kind, 0) + 1
+        out.append((kind if seen[kind] == 1 else f"{kind}-{seen[kind]}", sink))
+    return out
+

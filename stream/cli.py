@@ -1,0 +1,158 @@
+"""The command line: thin; each command says what it does, with an example."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from detectors.errors import DetectorError
+from detectors.report import Signal, WindowReport
+from stream.errors import DriftlineError
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+PLACE = click.Path(exists=True, path_type=Path)
+
+
+class Told(click.Group):
+    """A group whose commands end with a message and an exit code instead of a traceback when the fault is known."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except DriftlineError as error:
+            click.echo(f"driftline: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except DetectorError as error:
+            click.echo(f"driftline: {error}", err=True)
+            ctx.exit(2)
+
+
+@click.group(cls=Told)
+@click.version_option(package_name="driftline")
+def main() -> None:
+    """Tells within seconds that the world has moved away from what a model was trained on.
+
+    \b
+    driftline baseline train.csv --out baseline/    what the model was trained on
+    driftline check config.yaml                     is the configuration right?
+    driftline run config.yaml                       watch
+    driftline explain REPORT-ID FEATURE             why is this number what it is?
+    """
+
+
+@main.command()
+@click.argument("train", type=PLACE)
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to.")
+@click.option("--predictions", default="", metavar="NAMES", help="Columns of the endpoint's answer, separated by commas.")
+@click.option("--exclude", default="", metavar="NAMES", help="Columns to leave out.")
+@click.option("--columns", default="", metavar="NAMES", help="Names of the columns of a CSV, in order.")
+@click.option("--no-header", is_flag=True, help="The CSV has no header row.")
+def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: str, no_header: bool) -> None:
+    """Make a baseline from training data: CSV, Parquet or JSON lines; a file or a folder.
+
+    Writes statistics.json and constraints.json as SageMaker Model Monitor does, and baseline.msgpack with the exact counts. Edit
+    constraints.json to change what is asked of a feature.
+
+    \b
+    driftline baseline train.csv --out baseline/ --predictions prediction
+    """
+    from stream.baselining import make_from_files, write
+    from stream.training import Training
+
+    size = 2 * Training(train).size
+    bar = Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True))
+    with bar:
+        task = bar.add_task(f"reading {train.name} twice", total=size)
+        made = make_from_files(
+            train,
+            _split(predictions),
+            header=not no_header,
+            columns=_split(columns),
+            exclude=_split(exclude),
+            progress=lambda count: bar.advance(task, count),
+        )
+        write(made, out)
+    features = made.baseline.layout.features
+    click.echo(f"{made.baseline.profile.rows} rows, {len(features)} features, fingerprint {made.baseline.fingerprint}: {out}")
+
+
+@main.command()
+@click.argument("config", type=FILE)
+@click.option("--accept-change", is_flag=True, help="Go on with another baseline than before; open windows close as incomplete.")
+@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+def run(config: Path, accept_change: bool, log_level: str) -> None:
+    """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
+
+    Logs are JSON lines on stderr. Exit codes: 0 ended, 2 configuration or baseline, 3 source, 4 state of another
+    configuration, 5 state in use, 6 gap (on_gap: stop), 7 state not writable.
+    """
+    from stream import config as configuration
+    from stream.service import run as run_service
+
+    sys.exit(run_service(configuration.load(config), accept_change, log_level))
+
+
+@main.command()
+@click.argument("config", type=FILE)
+def check(config: Path) -> None:
+    """Check a configuration without network: keys, windows, baselines, and what each source and sink can tell."""
+    from stream import config as configuration
+    from stream.assembly import configured_baselines
+    from stream.errors import ConfigError
+
+    loaded = configuration.load(config)
+    baselines = configured_baselines(loaded)
+    parts: list[tuple[str, Any]] = [("source", loaded.source)]
+    parts += [(f"sinks[{k}]", sink) for k, sink in enumerate(loaded.sinks)]
+    faults = [f"{where}.{fault}" for where, part in parts for fault in part.check()]
+    if faults:
+        where, _, found = faults[0].partition(": ")
+        raise ConfigError(where, "a value that can work", "; ".join([found, *faults[1:]]))
+    for name, one in baselines.items():
+        what = f"baseline {one.fingerprint}, {len(one.layout.features)} features" if one.columns else "baseline will be learned"
+        click.echo(f"model {name}: {what}")
+    click.echo(f"{config}: ok")
+
+
+@main.command()
+@click.argument("what", type=click.Choice(["config", "report", "signal"]), default="config")
+def schema(what: str) -> None:
+    """Print the JSON schema of the configuration, of a window report, or of a signal."""
+    from stream.config import Config
+
+    kinds: dict[str, Any] = {"config": Config, "report": WindowReport, "signal": Signal}
+    click.echo(json.dumps(msgspec.json.schema(kinds[what]), indent=2))
+
+
+@main.command()
+@click.argument("report-id")
+@click.argument("feature")
+@click.option("--config", type=FILE, help="Finds reports and baseline by this configuration.")
+@click.option("--reports", type=PLACE, help="Folder or file with reports of the jsonl sink.")
+@click.option("--baseline", "folder", type=PLACE, help="Folder of the baseline that the report names.")
+def explain(report_id: str, feature: str, config: Path | None, reports: Path | None, folder: Path | None) -> None:
+    """Rebuild the published number of one feature from the counts kept in its report.
+
+    \b
+    driftline explain flights/delay/AllTraffic/0/60000/1f..e/0 dep_delay --config config.yaml
+
+    Exit code 1 if the number that comes out differs from the published one.
+    """
+    from stream.explain import explain as rebuild
+
+    sys.exit(0 if rebuild(report_id, feature, config, reports, folder, Console()) else 1)
+
+
+def _split(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""The loop: read, step, commit, deliver; signals and shutdown."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from detectors.report import Signal, WindowReport
+from stream.assembly import Job, Route, open_job, plan_of, reader_of, routes_of
+from stream.config import Config, duration_ms
+from stream.errors import LedgerImbalance
+from stream.events import Assign, End, Gap, Item, Output, Partial, Relayout, Tick
+from stream.http import Http
+from stream.readers import Reader
+from stream.sources.base import Reading
+from stream.telemetry import Telemetry, set_up_logs
+
+POLL_S = 0.2
+TICK_S = 0.5
+DISCOVER_S = 2.0
+DRAIN_S = 10.0
+COMMIT_FACTOR = 40.0
+"""Commits take at most one part in this many of the time."""
+
+
+class Service:
+    """A job that runs: owns its state, reads in its own process, delivers in the sinks' threads.
+
+    Nothing goes out before the commit that holds it. A commit comes at once when a window closed or a signal waits, else after
+    the longer of ``commit_at_least`` and 40 times the last commit. ``stop`` may be called from another thread or a signal
+    handler: the loop then commits what it has and ends.
+    """
+
+    def __init__(self, config: Config, accept_change: bool = False, clock: Callable[[], float] = time.time) -> None:
+        self._config, self._clock = config, clock
+        self.telemetry = Telemetry(config.job)
+        self._stop = threading.Event()
+        self._job: Job = open_job(config, accept_change)
+        self._undo: list[Callable[[], object]] = [self._job.store.close]
+        self._waiting: list[Output] = []
+        self._urgent = False
+        self._last_commit = self._last_tick = self._last_discover = 0.0
+        self._commit_took_s = 0.0
+        self._paused = False
+
+    @property
+    def state(self) -> str:
+        """One line about where the job stands."""
+        ledger = self._job.aggregator.state.ledger
+        return f"{ledger.total('accepted')} events accepted, {ledger.rows_in_panes} rows in open panes"
+
+    def stop(self) -> None:
+        """End after the batch that is under way."""
+        self._stop.set()
+
+    def run(self) -> int:
+        """Run until the source ends or :meth:`stop` is called; returns the exit code."""
+        try:
+            self._open()
+            self._loop()
+            return 0
+        finally:
+            for undo in reversed(self._undo):
+                undo()
+
+    def _open(self) -> None:
+        config, job = self._config, self._job
+        self._http = Http(self.telemetry.registry, config.http.host, config.http.port)
+        self._undo.append(self._http.stop)
+        self._reading: Reading = config.source.open(config.job)
+        self._undo.append(self._reading.close)
+        self._routes: list[Route] = routes_of(config, job.store)
+        self._undo.append(self._stop_couriers)
+        self._reader: Reader = reader_of(config, self._reading, job.aggregator.baselines)
+        self._start_couriers()
+        self._http.start()
+        self.telemetry.log.info("started", http=f"http://{self._http.host}:{self._http.port}/metrics", state=self.state)
+        for change in job.rebases:
+            self._step(change)
+        self._assign(job.aggregator.resume())
+        self._discover()
+
+    def _loop(self) -> None:
+        while not self._stop.is_set():
+            self._paused = any(route.courier.full for route in self._routes)
+            if self._paused:
+                self._stop.wait(POLL_S)
+            else:
+                self._read()
+            self._look_at_clock()
+            self._commit_if_due()
+            if self._reading.finished and not self._paused:
+                break
+        if not self._stop.is_set():
+            self._step(End())
+        self._commit()
+        self._drain()
+
+    def _read(self) -> None:
+        began = time.monotonic()
+        for item in self._reader.read(POLL_S):
+            if isinstance(item, Partial):
+                self.telemetry.batch(time.monotonic() - began, sum(cover.read for cover in item.covers))
+            self._step(item)
+
+    def _look_at_clock(self) -> None:
+        now = time.monotonic()
+        if now - self._last_tick >= TICK_S:
+            self._last_tick = now
+            self._step(Tick(int(self._clock() * 1000)))
+            self.telemetry.sinks({route.courier.name: route.courier.counts for route in self._routes}, self._paused)
+        if now - self._last_discover >= DISCOVER_S:
+            self._discover()
+
+    def _discover(self) -> None:
+        self._last_discover = time.monotonic()
+        for found in self._reading.discover():
+            self._step(found)
+
+    def _step(self, item: Item) -> None:
+        """One item, and what the reader must know of its outputs at once."""
+        outputs = self._job.aggregator.step(item)
+        self._assign([one for one in outputs if isinstance(one, Assign)])
+        for one in outputs:
+            if isinstance(one, Relayout):
+                self._relayout(one)
+        kept = [one for one in outputs if not isinstance(one, Assign | Relayout)]
+        self._waiting += kept
+        self._urgent |= any(isinstance(one, WindowReport | Signal) for one in kept)
+        if isinstance(item, Gap):
+            lost = "unknown" if item.lost is None else item.lost
+            self.telemetry.log.error("gap", partition=item.partition, lost=lost, reason=item.reason)
+
+    def _relayout(self, change: Relayout) -> None:
+        self._job.store.keep_baseline(change.baseline)
+        self._job.panes.know(change.baseline.layout)
+        self._reader.use(plan_of(self._config, self._job.aggregator.baselines))
+        self.telemetry.log.warning("baseline", model=change.model, fingerprint=change.baseline.fingerprint)
+        self._urgent = True
+
+    def _assign(self, assigns: Sequence[Assign]) -> None:
+        for gap in self._reader.assign(assigns) if assigns else []:
+            self._step(gap)
+
+    def _commit_if_due(self) -> None:
+        wait = max(duration_ms(self._config.state.commit_at_least) / 1000, COMMIT_FACTOR * self._commit_took_s)
+        if self._urgent or time.monotonic() - self._last_commit >= wait:
+            self._commit()
+
+    def _commit(self) -> None:
+        job, began = self._job, time.monotonic()
+        off = job.aggregator.state.ledger.imbalance()
+        cursors = {route.courier.name: route.courier.cursor for route in self._routes}
+        numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors)
+        self._last_commit = time.monotonic()
+        self._commit_took_s = self._last_commit - began
+        self._waiting, self._urgent = [], False
+        self.telemetry.commit(self._commit_took_s, job.aggregator.state)
+        self.telemetry.told(item for _, item in numbered)
+        for route in self._routes:
+            route.courier.offer([(seq, item if isinstance(item, route.takes) else None) for seq, item in numbered])
+        self._reading.publish_positions({name: place.next for name, place in job.aggregator.state.places.items()})
+        if off:
+            self.telemetry.log.error("ledger", error=str(LedgerImbalance(off)))
+
+    def _start_couriers(self) -> None:
+        waiting, newest = self._job.store.outbox(), self._job.store.newest()
+        for route in self._routes:
+            rebuild = getattr(route.delivery, "rebuild", None)
+            if rebuild is not None:
+                rebuild(newest)
+            if hasattr(route.delivery, "collect"):
+                self.telemetry.register(route.delivery)
+            behind = [(seq, item if isinstance(item, route.takes) else None) for seq, item in waiting if seq > route.courier.cursor]
+            route.courier.offer(behind)
+            route.courier.start()
+
+    def _drain(self) -> None:
+        """Give the sinks some time, then keep how far they came; the rest waits in the outbox."""
+        deadline = time.monotonic() + DRAIN_S
+        late = [route.courier.name for route in self._routes if not route.courier.drain(max(deadline - time.monotonic(), 0.0))]
+        if late:
+            self.telemetry.log.warning("items wait in the outbox", sinks=late)
+        self._commit()
+        self.telemetry.log.info("stopped", state=self.state)
+
+    def _stop_couriers(self) -> None:
+        for route in self._routes:
+            route.courier.stop(timeout_s=1.0)
+
+
+def run(config: Config, accept_change: bool = False, log_level: str = "info") -> int:
+    """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the last commit is safe)."""
+    set_up_logs(log_level)
+    service = Service(config, accept_change)
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        service.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
+    return service.run()

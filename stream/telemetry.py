@@ -1,0 +1,118 @@
+"""The service's own metrics and logs; owns the one Prometheus registry."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Mapping
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.registry import Collector
+
+from detectors.report import Signal, WindowReport
+from sinks.outbox import Counts
+from stream.job_state import JobState
+
+
+class Telemetry:
+    """Figures about driftline itself, in a registry of its own.
+
+    Counts that belong to the state (the ledger) are gauges over the state, so a restart does not reset them; counts of
+    this process are counters.
+    """
+
+    def __init__(self, job: str) -> None:
+        self.registry = CollectorRegistry()
+        self._job = job
+        self.log = structlog.get_logger("driftline", job=job)
+        self._records = self._gauge("ledger_records", "Records by partition and outcome since the state began.", "partition", "outcome")
+        self._rows = self._gauge("ledger_rows", "Rows by where they are: folded, in_panes, closed, late_after_idle.", "place")
+        self._imbalance = self._gauge("ledger_imbalance", "Sum of what the ledger's laws are off by; anything but 0 is our fault.")
+        self._partials = self._gauge("partials", "Partials by outcome since the state began.", "outcome")
+        self._gaps = self._gauge("gaps", "Gaps met in the log since the state began.")
+        self._lost = self._gauge("gap_records_lost", "Records that the log no longer had.")
+        self._future = self._gauge("future_events", "Events dated ahead of their arrival.")
+        self._watermark = self._gauge("watermark_timestamp_seconds", "Event time up to which everything is in.")
+        self._delay = self._gauge("watermark_delay_seconds", "Clock minus watermark.")
+        self._mark = self._gauge("partition_mark_timestamp_seconds", "Highest event time read in a partition.", "partition")
+        self._at_end = self._gauge("partition_at_end", "1 if the reader is at the end of the log.", "partition")
+        self._commit_s = Histogram("driftline_commit_seconds", "Duration of a commit.", ["job"], registry=self.registry).labels(job)
+        self._poll_s = Histogram("driftline_batch_seconds", "Decoding and counting of one poll.", ["job"], registry=self.registry).labels(job)
+        self._read = Counter("driftline_records_read", "Records read by this process.", ["job"], registry=self.registry).labels(job)
+        self._windows = Counter("driftline_windows_closed", "Windows reported by state.", ["job", "state"], registry=self.registry)
+        self._sink = {
+            name: self._gauge(f"sink_{name}", f"Items of a sink: {name}.", "sink")
+            for name in ("delivered", "retried", "rejected", "dropped", "waiting", "busy_s")
+        }
+        self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(f"driftline_{name}", text, ["job", *labels], registry=self.registry)
+
+    def register(self, collector: Collector) -> None:
+        """Show a sink's own gauges beside ours."""
+        self.registry.register(collector)
+
+    def batch(self, seconds: float, records: int) -> None:
+        """One poll was decoded and counted."""
+        self._poll_s.observe(seconds)
+        self._read.inc(records)
+
+    def commit(self, seconds: float, state: JobState) -> None:
+        """One commit is through: show the state's counts."""
+        self._commit_s.observe(seconds)
+        ledger, job = state.ledger, self._job
+        for name, account in ledger.partitions.items():
+            for outcome, count in account.outcomes.items():
+                self._records.labels(job, name, outcome).set(count)
+        for where in ("folded", "in_panes", "closed", "late_after_idle"):
+            self._rows.labels(job, where).set(getattr(ledger, f"rows_{where}"))
+        self._imbalance.labels(job).set(sum(map(abs, ledger.imbalance().values())))
+        self._partials.labels(job, "accepted").set(ledger.partials_accepted)
+        self._partials.labels(job, "dropped").set(ledger.partials_dropped)
+        self._gaps.labels(job).set(ledger.gaps)
+        self._lost.labels(job).set(ledger.lost)
+        self._future.labels(job).set(ledger.future)
+        for name, place in state.places.items():
+            if place.mark_ms is not None:
+                self._mark.labels(job, name).set(place.mark_ms / 1000)
+            self._at_end.labels(job, name).set(place.at_end_ms is not None)
+        if state.watermark_ms is not None:
+            self._watermark.labels(job).set(state.watermark_ms / 1000)
+            self._delay.labels(job).set(time.time() - state.watermark_ms / 1000)
+
+    def sinks(self, counts: Mapping[str, Counts], paused: bool) -> None:
+        """Figures of all couriers."""
+        for name, figures in counts.items():
+            for field, value in figures._asdict().items():
+                self._sink[field].labels(self._job, name).set(value)
+        self._paused.labels(self._job).set(paused)
+
+    def told(self, items: Iterable[object]) -> None:
+        """One log line a window that says more than ``ok``, one a signal; no feature values."""
+        for item in items:
+            if isinstance(item, WindowReport):
+                self._windows.labels(self._job, item.state).inc()
+                say = self.log.warning if item.violations else self.log.info
+                names = sorted({violation.feature for violation in item.violations})
+                say("window", id=item.id, state=item.state, rows=item.rows, violations=len(item.violations), features=names[:10])
+            elif isinstance(item, Signal):
+                features = sorted({reason.feature for reason in item.reasons})
+                self.log.warning("signal", kind=item.kind, id=item.id, features=features[:10], report=item.report)
+
+
+def set_up_logs(level: str = "info") -> None:
+    """JSON lines on stderr, for our own log and for that of libraries (warnings and worse)."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format='{"logger":"%(name)s","level":"%(levelname)s","event":"%(message)s"}')
