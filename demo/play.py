@@ -147,5 +147,5 @@ class Play:
 def deploy(folder: Folder, number: int, port: int, flights: Flights, model: Model) -> None:
     """Write the training file with the model's own answers, make its baseline, and point the configuration at it."""
     write_training_file(folder.training(number), flights, model.predict(flights.features))
-    driftline("baseline", str(folder.training(number)), "--out", str(folder.baseline(number)))
+    driftline("baseline", str(folder.training(number)), "--out", str(folder.baseline(number)), "--predictions", "prediction")
     folder.write_config(number, port)

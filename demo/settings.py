@@ -87,7 +87,7 @@ class Folder:
             "window": "10m",
             "grace": "2s",
             "idle": "1h",
-            "models": {ENDPOINT: {"baseline": self.baseline(number).name, "outputs": ["prediction"]}},
+            "models": {ENDPOINT: {"baseline": self.baseline(number).name}},
             "rules": {"cooldown_ms": COOLDOWN_MS},
             "sinks": [{"type": "prometheus"}, {"type": "jsonl", "path": self.reports.name}],
             "http": {"host": "127.0.0.1", "port": port},
