@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pv
 from numpy.typing import NDArray
 
-from detectors.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_text
+from detectors.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_texts
 from detectors.layout import FRACTIONAL, MISSING, STRING
 from stream.formats.base import ColumnType
 
@@ -81,8 +81,24 @@ class CsvTable:
             table, refused = self._parse(data, as_text)
         if table.num_rows + len(refused) != rows:
             return None
-        columns = {name: self._column(name, table.column(j), as_text) for j, name in enumerate(self._types)}
-        return columns, np.array(refused, np.int64) - 1
+        return self._columns(table, as_text), np.array(refused, np.int64) - 1
+
+    def _columns(self, table: pa.Table, as_text: frozenset[str]) -> dict[str, Column]:
+        arrays = {name: _flat(table.column(j)) for j, name in enumerate(self._types)}
+        columns: dict[str, Column] = {}
+        for name, kind in self._types.items():
+            if kind in ("text", "raw"):
+                columns[name] = Texts(arrays[name])
+            elif name not in as_text:
+                columns[name] = numbers_from_array(arrays[name], kind == "int")
+        slow = [name for name in self._types if name in as_text]
+        for name, numbers in zip(slow, self._from_text(slow, arrays), strict=True):
+            columns[name] = numbers
+            self._remember(name, numbers)
+        return columns
+
+    def _from_text(self, names: Sequence[str], arrays: dict[str, pa.StringArray]) -> list[Numbers]:
+        return numbers_from_texts([arrays[name] for name in names], [self._types[name] == "int" for name in names])
 
     def _parse(self, data: bytes, as_text: frozenset[str]) -> tuple[pa.Table, list[int]]:
         refused: list[int] = []
@@ -110,17 +126,6 @@ class CsvTable:
             )
         return self._options[as_text]
 
-    def _column(self, name: str, chunked: pa.ChunkedArray, as_text: frozenset[str]) -> Column:
-        array = chunked.chunk(0) if chunked.num_chunks == 1 else chunked.combine_chunks()
-        kind = self._types[name]
-        if kind in ("text", "raw"):
-            return Texts(array)
-        if name not in as_text:
-            return numbers_from_array(array, integral=kind == "int")
-        numbers = numbers_from_text(array, integral=kind == "int")
-        self._remember(name, numbers)
-        return numbers
-
     def _remember(self, name: str, numbers: Numbers) -> None:
         if _fits(numbers):
             left = self._patience.pop(name, 0) - 1
@@ -128,6 +133,10 @@ class CsvTable:
                 self._patience[name] = left
         else:
             self._patience[name] = PATIENCE
+
+
+def _flat(chunked: pa.ChunkedArray) -> pa.Array:
+    return chunked.chunk(0) if chunked.num_chunks == 1 else chunked.combine_chunks()
 
 
 def _fits(numbers: Numbers) -> bool:
