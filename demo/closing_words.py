@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
+
 from demo.incidents import HOUR_MS
 from demo.play import Play
 from demo.screen import Screen
@@ -14,7 +18,7 @@ BEFORE_MS = 4 * HOUR_MS
 def conclude(play: Play, screen: Screen, folder: Folder) -> int:
     """Say how it went; returns the exit code: 0 if all incidents were found and recovered from, and nothing false was told."""
     screen.say("")
-    for line in [*findings(play), *errors(play), *verdict(play), *reading(folder)]:
+    for line in [*findings(play), *errors(play), *verdict(play), *reading(play, folder)]:
         screen.say(line)
     return 0 if play.tally.passed and (play.handovers or not lasting(play)) else 1
 
@@ -63,13 +67,24 @@ def verdict(play: Play) -> list[str]:
     return ["", text, quiet]
 
 
-def reading(folder: Folder) -> list[str]:
+def reading(play: Play, folder: Folder) -> list[str]:
     """Where the reports lie, and what to do next."""
-    return [
+    lines = [
         "",
         f"Reports and signals: {folder.reports}",
         f"Configuration:       {folder.config}    service log: {folder.log}",
-        "Next: read a signal, take its `report` and one of its features, and have the number rebuilt from its counts:",
-        f"      driftline explain REPORT-ID FEATURE --config {folder.config}",
-        "      Then do the same with your own training file and capture files: README.md shows the two commands.",
     ]
+    if play.tally.found:
+        last = list(play.tally.found.values())[-1]
+        lines += [
+            "Next: have a published number rebuilt from its counts,",
+            f"      {program()} explain {last.signal.report} {last.incident.cause} --config {folder.config}",
+            "      then do the same with your own training file and capture files: README.md shows the two commands.",
+        ]
+    return lines
+
+
+def program() -> str:
+    """How to call driftline from here: it lies beside this Python, which need not be on the path."""
+    path = Path(sys.executable).parent / "driftline"
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -60,12 +60,15 @@ class Play:
         self._reminder: Signal | None = None
         self._signals: dict[int, str] = {}
         self._recent: deque[tuple[float, int]] = deque()
+        self._announced_ms = 0
+        begun = [(one.start_ms, f"incident: {one.name}: {one.story}") for one in traffic.incidents]
+        ended = [(one.end_ms, f"repaired: {one.name}") for one in traffic.incidents if one.end_ms is not None]
+        self._news_of_incidents = sorted(begun + ended)
 
     def run(self, seconds: float) -> None:
         """Play all windows in about so many seconds (0: as fast as the service reads), until the last one is closed."""
         began = time.monotonic()
         for window in range(WINDOWS + 1):
-            self._announce(window * WINDOW_MS)
             self.traffic.write(window)
             self._follow(window - LAG_WINDOWS, until_s=began + seconds * window / WINDOWS)
             if self._reminder:
@@ -84,43 +87,44 @@ class Play:
                 raise Stuck(STUCK_S, self.folder.log)
 
     def _look(self) -> None:
-        news = self._subscription.news()
-        for signal in news:
-            if isinstance(signal, Signal):
-                self._take(signal)
-        for report in news:
-            if isinstance(report, WindowReport):
-                self._close(report)
+        """Take what is new in the order of time; of one window, its signals first, so that its row can name them."""
+        for item in sorted(self._subscription.news(), key=lambda one: (one.end_ms or 0, isinstance(one, WindowReport))):
+            if item.end_ms is None:
+                continue
+            self._announce(item.end_ms - START_MS)
+            if isinstance(item, Signal):
+                self._take(item)
+            else:
+                self._close(item, item.end_ms)
 
-    def _close(self, report: WindowReport) -> None:
-        if report.end_ms is None:
-            return
-        self._closed = max(self._closed, (report.end_ms - START_MS) // WINDOW_MS)
+    def _close(self, report: WindowReport, end_ms: int) -> None:
+        self._closed = max(self._closed, (end_ms - START_MS) // WINDOW_MS)
         self._moved_s = time.monotonic()
-        start_ms, end_ms = report.start_ms - START_MS, report.end_ms - START_MS
-        if report.state == "violations" and not any(one.meets(start_ms, end_ms) for one in self.traffic.incidents):
+        span = report.start_ms - START_MS, end_ms - START_MS
+        if report.state == "violations" and not any(one.meets(*span) for one in self.traffic.incidents):
             self.alarmed_for_nothing += 1
         self._recent.append((self._moved_s, report.rows))
         while self._moved_s - self._recent[0][0] > RATE_S:
             self._recent.popleft()
         rate = sum(rows for _, rows in self._recent) / RATE_S
-        self._screen.show(Row(report, self.traffic.rmse(start_ms, end_ms), rate, self._signals.get(report.end_ms, "")))
+        self._screen.show(Row(report, self.traffic.rmse(*span), rate, self._signals.get(end_ms, "")))
 
     def _take(self, signal: Signal) -> None:
         said = self.tally.take(signal)
         self._signals[signal.end_ms] = signal.kind
-        style = "green" if signal.kind == "recovered" else "bold red"
+        over = signal.kind == "recovered"
+        why = "" if over else "".join(f"\n{'':11}{reason}" for reason in reasons(signal))
         named = ", ".join(sorted({reason.feature for reason in signal.reasons}))
-        self._screen.say(f"{clock(signal.end_ms)}  signal {signal.kind}: {named}  ({said})", style)
+        self._screen.say(f"{clock(signal.end_ms)}  signal {signal.kind}: {named}  ({said}){why}", "green" if over else "bold red")
         if retraining.wanted(signal) and not self.handovers:
             self._reminder = signal
 
-    def _announce(self, start_ms: int) -> None:
-        for incident in self.traffic.incidents:
-            if start_ms <= incident.start_ms < start_ms + WINDOW_MS:
-                self._screen.say(f"{clock(START_MS + incident.start_ms)}  incident: {incident.name}: {incident.story}", "yellow")
-            if incident.end_ms is not None and start_ms <= incident.end_ms < start_ms + WINDOW_MS:
-                self._screen.say(f"{clock(START_MS + incident.end_ms)}  repaired: {incident.name}", "yellow")
+    def _announce(self, until_ms: int) -> None:
+        """Say which incidents have begun or ended before this time of the replay, each once."""
+        for at_ms, text in self._news_of_incidents:
+            if self._announced_ms <= at_ms < until_ms:
+                self._screen.say(f"{clock(START_MS + at_ms)}  {text}", "yellow")
+        self._announced_ms = max(self._announced_ms, until_ms)
 
     def _retrain(self, signal: Signal, window: int) -> None:
         """Train again, make a new baseline, and let the service go on with it; the next window is answered by the new model."""
@@ -142,6 +146,18 @@ class Play:
         self.handovers.append(Handover(signal, at_ms, len(done.flights)))
         self._moved_s = time.monotonic()
         self._screen.say(f"{clock(START_MS + at_ms)}  new model deployed; the service goes on with its baseline", "bold cyan")
+
+
+def reasons(signal: Signal) -> list[str]:
+    """What moved most, a line a reason: shares before and after, and the diagnosis if there is one."""
+    out = []
+    for reason in signal.reasons:
+        moved = next(iter(reason.moved), None)
+        text = f"{reason.feature}: {reason.statistic} {reason.value:.2f}, limit {reason.limit:.2f}"
+        if moved and reason.check != "data_type_check":
+            text += f"; {moved.label}: {moved.before:.1%} -> {moved.after:.1%}"
+        out.append(text + (f"; {reason.diagnosis}" if reason.diagnosis else ""))
+    return out
 
 
 def deploy(folder: Folder, number: int, port: int, flights: Flights, model: Model) -> None:

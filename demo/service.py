@@ -72,11 +72,14 @@ class Subscription:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._read: dict[Path, int] = {}
+        self._known: set[str] = set()
 
     def news(self) -> list[WindowReport | Signal]:
-        """Everything new; an item that is not yet written whole comes with the next look."""
-        lines = [line for path in sorted(self._folder.glob("*.jsonl")) for line in self._lines(path)]
-        return [published(line) for line in lines]
+        """Everything new, each id once; an item that is not yet written whole comes with the next look."""
+        lines = [line for path in sorted(self._folder.glob("*.jsonl")) for line in self._lines(path) if line]
+        fresh = [one for one in map(published, lines) if one.id not in self._known]
+        self._known.update(one.id for one in fresh)
+        return fresh
 
     def _lines(self, path: Path) -> list[bytes]:
         with path.open("rb") as file:

@@ -75,7 +75,7 @@ class Folder:
         """The configuration as it stands in the file; paths start at its folder.
 
         ``grace`` is short, since the events come in order. ``idle`` is long, since the replayed time is not the clock's:
-        a pause while the model is trained again is not silence.
+        a pause while the model is trained again is not silence. ``expose_values``: the names of carriers are no secret.
         """
         return {
             "job": JOB,
@@ -92,4 +92,5 @@ class Folder:
             "sinks": [{"type": "prometheus"}, {"type": "jsonl", "path": self.reports.name}],
             "http": {"host": "127.0.0.1", "port": port},
             "dead_letters": {"path": "dead-letters.jsonl"},
+            "expose_values": True,
         }

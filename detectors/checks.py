@@ -101,8 +101,9 @@ class Checks:
             f"Data type match requirement is not met. Expected data type: {feature.type}, "
             f"Expected match: {required * 100}%. Observed: Only {share * 100}% of data is {feature.type}."
         )
-        most = max(measures.types, key=lambda name: int(measures.types[name][i]))
-        return self._violation(i, "data_type_check", "type_match", share, required, text, f"type change: most values are {most}")
+        others = [name for name in measures.types if name not in FITS[feature.type]]
+        most = max(others, key=lambda name: int(measures.types[name][i]))
+        return self._violation(i, "data_type_check", "type_match", share, required, text, f"type change: values written as {most}")
 
     def _usual_fit(self, i: int, names: Sequence[str]) -> float:
         """Share of the baseline's own values that fit the type: a text column may hold numbers."""
