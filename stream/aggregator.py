@@ -136,7 +136,7 @@ class Aggregator:
     def _keep(self, key: ModelKey, pane_ms: int, profile: Profile) -> None:
         state, every = self.state, self.settings.every_ms
         state.ledger.rows_folded += profile.rows
-        if state.purged_ms is not None and pane_ms + every <= state.purged_ms:
+        if state.settled_ms is not None and pane_ms + every <= state.settled_ms:
             state.ledger.rows_late_after_idle += profile.rows
             return
         pane = PaneId(key.model, key.variant, profile.layout.fingerprint, pane_ms)
@@ -161,7 +161,7 @@ class Aggregator:
         out = self._closing.up_to(mark)
         keep_from = retained_from(state.places.values(), mark, self.settings)
         if keep_from is not None:
-            self._closing.purge(min(keep_from, mark - self.settings.window_ms))
+            out += self._closing.settle(min(keep_from, mark))
         return out
 
     def _tick(self, tick: Tick) -> list[Output]:

@@ -93,19 +93,26 @@ class Closing:
         self._state.models[model].cut_ms = latest
         return out
 
-    def purge(self, before_ms: int) -> None:
-        """Let panes go that can get no more events and lie in no open window."""
-        every = self._settings.every_ms
-        bound = before_ms // every * every
-        if self._state.purged_ms is not None and bound <= self._state.purged_ms:
-            return
-        self._state.purged_ms = bound
-        for key in list(self._starts):
-            for start in sorted(start for start in self._starts[key] if start + every <= bound):
-                self._drop(key, start)
+    def settle(self, before_ms: int) -> list[Output]:
+        """Panes that end at or before this time get no more events: report what is open of their windows and let them go.
+
+        A pane stays for as long as another pane of one of its windows may still change.
+        """
+        bound = before_ms // self._settings.every_ms * self._settings.every_ms
+        if self._state.settled_ms is not None and bound <= self._state.settled_ms:
+            return []
+        out: list[Output] = []
+        for key in sorted(self._starts):
             state = self._state.key_state(key)
+            for end in sorted(end for end in state.touched if end <= bound):
+                out += self._close(key, end)
+            state.touched = {end for end in state.touched if end > bound}
+            for start in sorted(start for start in self._starts[key] if start + self._settings.window_ms <= bound):
+                self._drop(key, start)
             state.reported = {end: revision for end, revision in state.reported.items() if end > bound}
-        self._state.spans = [span for span in self._state.spans if span.to_ms is None or span.to_ms > bound]
+        self._state.settled_ms = bound
+        self._state.spans = [span for span in self._state.spans if span.to_ms is None or span.to_ms > bound - self._settings.window_ms]
+        return out
 
     def _drop(self, key: ModelKey, start_ms: int) -> None:
         self._starts[key].discard(start_ms)

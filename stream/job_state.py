@@ -50,7 +50,8 @@ class ModelState(msgspec.Struct):
 class JobState(msgspec.Struct):
     """The state of a job: positions and marks, watermark, books, models, and what waits.
 
-    ``closed_ms``: all windows that end at or before it are closed. ``purged_ms``: all panes that end at or before it are gone.
+    ``closed_ms``: all windows that end at or before it are closed. ``settled_ms``: panes that end at or before it get no more
+    events.
     ``open_gaps``: partitions in which a gap was met and nothing was read since, with the watermark of that moment.
     """
 
@@ -59,7 +60,7 @@ class JobState(msgspec.Struct):
     now_ms: int | None = None
     watermark_ms: int | None = None
     closed_ms: int | None = None
-    purged_ms: int | None = None
+    settled_ms: int | None = None
     ledger: Ledger = msgspec.field(default_factory=Ledger)
     models: dict[str, ModelState] = {}
     keys: dict[str, KeyState] = {}
