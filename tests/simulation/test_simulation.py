@@ -46,7 +46,7 @@ def finish(world: World, unknown: list[str]) -> None:
     for name in world.logs:
         world.step(Discovered(name, 0))
     for _ in range(2_000):
-        if all(world.aggregator.state.places[name].next == len(log) for name, log in world.logs.items()) and not world.flying:
+        if all(world.aggregator.state.places[name].next == len(log) for name, log in world.logs.items()):
             break
         world.read()
         world.land()
