@@ -156,7 +156,8 @@ class _Bytes:
         """Among rows of at most two bytes, those that are signs and points alone."""
         short = np.flatnonzero((np.diff(self._ends) - 1).view(np.uint32) < 2)
         first, last = self._data[self._ends[short]], self._data[self._ends[short + 1] - 1]
-        return short[(first < ord("0")) & (last < ord("0"))]
+        lone: NDArray[np.int64] = short[(first < ord("0")) & (last < ord("0"))]
+        return lone
 
     def array_without(self, rows: NDArray[np.int64]) -> pa.StringArray:
         """The array with these rows set to null; the text is not copied."""
@@ -167,7 +168,8 @@ class _Bytes:
 
     def _rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each byte, by its place."""
-        return np.searchsorted(self._ends, places.astype(np.int32), side="right") - 1
+        rows: NDArray[np.int64] = np.searchsorted(self._ends, places.astype(np.int32), side="right") - 1
+        return rows
 
 
 def numbers_from_array(array: pa.Array, integral: bool) -> Numbers:

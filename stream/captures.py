@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple, cast
 
 import msgspec
 import numpy as np
@@ -21,11 +21,14 @@ from stream.tables import CsvTable, Joined, join, simple
 SIDES: Final = ("endpointOutput", "endpointInput")
 
 
+Encoding = Literal["CSV", "JSON", "BASE64", ""]
+
+
 class Payload(msgspec.Struct, frozen=True, gc=False):
-    """One side of an invocation."""
+    """One side of an invocation. (With the usual encodings as literals, all payloads share one text for each.)"""
 
     data: str
-    encoding: str = ""
+    encoding: Encoding = ""
 
 
 class Capture(msgspec.Struct, frozen=True, gc=False):
@@ -83,7 +86,7 @@ def _payload(side: dict[str, object]) -> Payload:
     data = _string(side, "data")
     if data is None:
         raise Malformed("wrong_type")
-    return Payload(data, _string(side, "encoding") or "")
+    return Payload(data, cast(Encoding, _string(side, "encoding") or ""))
 
 
 def _string(document: dict[str, object], name: str) -> str | None:
@@ -124,6 +127,8 @@ class CaptureTable:
         rejects: dict[int, str],
     ) -> list[EventBatch]:
         """Batches of these records; what cannot be taken is told in ``rejects``."""
+        if not len(members):
+            return []
         chosen = events if len(members) == len(events) else [events[i] for i in members.tolist()]
         group = self._all_csv(members, chosen)
         groups = [group] if group else self._grouped(members, chosen, values, rejects)
@@ -140,8 +145,7 @@ class CaptureTable:
         captures = [event.captureData for event in events]
         found = [list(map(attrgetter(SIDES[side]), captures)) for side in self._sides]
         try:
-            encodings = {side.encoding for sides in found for side in sides}
-            if not members.size or encodings != {"CSV"}:
+            if any([side.encoding for side in sides].count("CSV") != len(members) for sides in found):
                 return None
             return Group(self._sides, members, [[side.data for side in sides] for sides in found], None)
         except AttributeError:

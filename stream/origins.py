@@ -66,18 +66,21 @@ class _ModelsOf:
 
     def of(self, records: Records, document: Document, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.int32], list[ModelKey]]:
         """The model of each wanted record and the keys; ``document`` is asked for wanted records only."""
-        models = self._names(self._origin.model, records, document, wanted)
-        variants = self._names(self._origin.variant, records, document, wanted)
+        if self._origin.model.source == self._origin.variant.source == "const":
+            pairs: Sequence[tuple[str | None, str | None]] = [(self._origin.model.name, self._origin.variant.name)]
+        else:
+            models = self._names(self._origin.model, records, document, wanted)
+            pairs = list(zip(models, self._names(self._origin.variant, records, document, wanted), strict=True))
         numbers: dict[tuple[str | None, str | None], int] = {}
         keys: list[ModelKey] = []
-        for model, variant in dict.fromkeys(zip(models, variants, strict=True)):
-            known = model in self._models and model is not None and variant is not None
+        for model, variant in dict.fromkeys(pairs):
+            known = model is not None and variant is not None and model in self._models
             numbers[model, variant] = len(keys) if known else -1
             if model is not None and variant is not None and known:
                 keys.append(ModelKey(model, variant))
         if len(numbers) == 1:
-            return np.full(len(models), next(iter(numbers.values())), np.int32), keys
-        return np.array([numbers[pair] for pair in zip(models, variants, strict=True)], np.int32), keys
+            return np.full(len(wanted), next(iter(numbers.values())), np.int32), keys
+        return np.fromiter(map(numbers.__getitem__, pairs), np.int32, len(pairs)), keys
 
     def _names(self, where: ModelOf, records: Records, document: Document, wanted: NDArray[np.bool_]) -> Sequence[str | None]:
         match where.source:

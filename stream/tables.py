@@ -44,16 +44,21 @@ class Joined(NamedTuple):
 
 def join(payloads: Sequence[str], width: int) -> Joined | None:
     """The payloads joined, or ``None`` if one of them is not simple in a table of ``width`` columns."""
-    data, rows = ("\n".join(payloads) + "\n").encode(), None
-    if data.count(b"\n") != len(payloads):
+    data, rows = "\n".join([*payloads, ""]).encode(), None
+    ends = _newlines(data)
+    if len(ends) != len(payloads):
         bare = [payload.removesuffix("\n") for payload in payloads]
-        counts = np.array([payload.count("\n") + 1 for payload in bare], np.int64)
-        data, rows = ("\n".join(bare) + "\n").encode(), None if (counts == 1).all() else counts
+        data, counts = "\n".join([*bare, ""]).encode(), np.array([payload.count("\n") + 1 for payload in bare], np.int64)
+        ends, rows = _newlines(data), None if (counts == 1).all() else counts
     if b'"' in data or b"\r" in data or data.startswith(b"\xef\xbb\xbf"):
         return None
-    if width > 1 and (data.startswith(b"\n") or b"\n\n" in data):
+    if width > 1 and (np.diff(ends, prepend=-1) == 1).any():
         return None
     return Joined(data, rows)
+
+
+def _newlines(data: bytes) -> NDArray[np.int64]:
+    return np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
 
 
 class CsvTable:
@@ -150,11 +155,13 @@ def _fits(numbers: Numbers) -> bool:
 
 def _has_hex(data: bytes) -> bool:
     """True if ``0x`` or ``0X`` occurs: Arrow would take it for an integer."""
-    if b"x" not in data and b"X" not in data:
-        return False
     letters = np.frombuffer(data, np.uint8)
-    places = np.flatnonzero((letters | np.uint8(32)) == ord("x"))
-    return bool((letters[np.maximum(places, 1) - 1] == ord("0")).any())
+    for letter in b"xX":
+        if letter in data:
+            places = np.flatnonzero(letters == letter)
+            if (letters[np.maximum(places, 1) - 1] == ord("0")).any():
+                return True
+    return False
 
 
 __all__ = ["CsvTable", "Joined", "join", "simple"]
