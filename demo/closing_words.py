@@ -63,7 +63,8 @@ def verdict(play: Play) -> list[str]:
     if tally.found:
         slowest = max(tally.found.values(), key=lambda one: one.after_ms)
         text += f", first signal after at most {slowest.after_ms // 1000:,} s of event time / {slowest.after_events:,} events"
-    quiet = f"{WINDOWS} windows, {play.traffic.events:,} events, {play.alarmed_for_nothing} windows with a violation outside incidents"
+    alarmed = f"{play.alarmed_for_nothing} windows with a violation outside incidents"
+    quiet = f"{WINDOWS} windows, {play.traffic.events:,} events, {alarmed}"
     return ["", text, quiet]
 
 

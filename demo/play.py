@@ -131,8 +131,9 @@ class Play:
         at_ms = (window + 1) * WINDOW_MS
         self._follow(window, until_s=0.0)
         done = retraining.retrain(signal, self.traffic, at_ms)
+        hours = (signal.end_ms - signal.first_violation_ms) / HOUR_MS
         self._screen.say(
-            f"{clock(START_MS + at_ms)}  retrain job: still so after {(signal.end_ms - signal.first_violation_ms) / HOUR_MS:.1f} h; "
+            f"{clock(START_MS + at_ms)}  retrain job: still so after {hours:.1f} h; "
             f"fitted on the {len(done.flights):,} events since; held-out error {done.error_old:,.1f} -> {done.error_new:.1f} min",
             "bold cyan",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Literal, NamedTuple, Self
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -16,6 +16,15 @@ from rich.text import Text
 from detectors.report import FeatureReport, Violation, WindowReport
 
 ROWS = 12
+COLUMNS: tuple[tuple[str, int, Literal["left", "right"]], ...] = (
+    ("window", 9, "left"),
+    ("events", 6, "right"),
+    ("events/s", 8, "right"),
+    ("state", 10, "left"),
+    ("worst features", 24, "left"),
+    ("model error", 11, "right"),
+    ("signal", 9, "left"),
+)
 PLAIN_EVERY = 36
 """Without a terminal, a line for every so many windows (six hours)."""
 
@@ -55,7 +64,7 @@ def _violated(violation: Violation) -> str:
 
 
 def _near(feature: FeatureReport) -> str:
-    return f"{feature.name} {feature.value or 0.0:.3f} of {feature.limit or 0.0:.2f}"
+    return f"{feature.name} {feature.value or 0.0:.3f}"
 
 
 class Screen:
@@ -64,11 +73,9 @@ class Screen:
     def __init__(self, windows: int, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
         self._rows: deque[Row] = deque(maxlen=ROWS)
-        self._bar = Progress(
-            TextColumn("replayed"), BarColumn(40), MofNCompleteColumn(), TextColumn("windows"), TimeElapsedColumn()
-        )
+        self._bar = Progress(TextColumn("replayed"), BarColumn(40), MofNCompleteColumn(), TextColumn("windows"), TimeElapsedColumn())
         self._task = self._bar.add_task("replay", total=windows)
-        self._live = Live(get_renderable=self._picture, console=self.console, refresh_per_second=8, transient=True)
+        self._live = Live(get_renderable=self._picture, console=self.console, refresh_per_second=8)
         self._windows = 0
 
     def __enter__(self) -> Self:
@@ -92,9 +99,9 @@ class Screen:
             self.say("  ".join(_cells(row)))
 
     def _picture(self) -> Group:
-        table = Table(
-            "window", "events", "events/s", "state", "worst features", "model error", "signal", box=None, pad_edge=False
-        )
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+        for name, width, side in COLUMNS:
+            table.add_column(name, min_width=width, justify=side, no_wrap=True)
         for row in self._rows:
             table.add_row(*_cells(row), style="red" if row.report.violations else "")
         return Group("", table, "", self._bar)

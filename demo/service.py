@@ -54,14 +54,14 @@ class Service:
             raise ServiceFailed("driftline run", code, self._log.read_text(errors="replace"))
 
     def stop(self) -> None:
-        """Ask it to end, and wait until it has; safe to call twice."""
+        """Ask it to end, and wait until it has; killed if that takes long or patience ends (Ctrl-C). Safe to call twice."""
         process, self._process = self._process, None
         if process is None:
             return
         process.terminate()
         try:
             process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
+        except (subprocess.TimeoutExpired, KeyboardInterrupt):
             process.kill()
             process.wait()
 

@@ -32,9 +32,7 @@ def flights() -> None:
 @contextmanager
 def demo(*words: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "demo", *words]
-    process = subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         yield process
     finally:
@@ -61,9 +59,7 @@ def test_all_five_incidents_are_found_and_nothing_else_is_told(tmp_path: Path) -
     with demo("--seconds", "0", "--out", str(out)) as process:
         said, _ = process.communicate(timeout=240)
     assert process.returncode == 0, said
-    found = re.search(
-        r"^5 of 5 incidents found, 0 false signals, first signal after at most ([\d,]+) s of event time", said, re.MULTILINE
-    )
+    found = re.search(r"^5 of 5 incidents found, 0 false signals, first signal after at most ([\d,]+) s of event time", said, re.MULTILINE)
     assert found, said
     assert int(found[1].replace(",", "")) <= 1200
     error = re.search(r"([\d.]+) min before, ([\d,.]+) min during, ([\d.]+) min after retraining", said)

@@ -43,7 +43,7 @@ def test_a_file_lies_where_the_contract_says_and_holds_a_line_an_event(tmp_path:
     name = path.relative_to(tmp_path).as_posix()
     assert re.fullmatch(r"flights/AllTraffic/2026/01/01/01/01-01-005-[0-9a-f-]{36}\.jsonl", name)
     assert path.read_text() == "".join(lines)
-    assert [each for each in path.parent.iterdir()] == [path]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_later_files_have_greater_names(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_water_boils_at_100_degrees() -> None:
 
 def test_a_minute_has_60_seconds() -> None:
     before, after = column("delay in seconds", "dep_delay")
-    assert [value for value in after] == [60 * int(str(value)) for value in before]
+    assert list(after) == [60 * int(str(value)) for value in before]
 
 
 @pytest.mark.parametrize("incident", FIVE, ids=lambda one: one.name)

@@ -85,7 +85,8 @@ def test_nothing_told_when_nothing_happened_has_passed() -> None:
 def test_an_incident_for_good_never_ends() -> None:
     judged = tally(incident("seconds", "delay", 2, None))
     judged.take(signal("opened", ["delay"], 900, 901))
-    assert judged.missed == [] and judged.false == []
+    assert judged.missed == []
+    assert judged.false == []
 
 
 def test_only_what_outlives_the_cool_down_is_a_reason_to_train_again() -> None:
