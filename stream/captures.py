@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from operator import attrgetter
 from typing import Final, Literal, NamedTuple, cast
 
@@ -18,6 +19,7 @@ from stream.paths import dig
 from stream.payloads import Malformed, Row, Shape, columns_of_rows, load_json, plain, readable, rows_of
 from stream.tables import CsvTable, Joined, join, simple
 
+KINDS: Final = ("CSV", "JSON")
 SIDES: Final = ("endpointOutput", "endpointInput")
 
 
@@ -86,7 +88,7 @@ def _payload(side: dict[str, object]) -> Payload:
     data = _string(side, "data")
     if data is None:
         raise Malformed("wrong_type")
-    return Payload(data, cast(Encoding, _string(side, "encoding") or ""))
+    return Payload(data, cast("Encoding", _string(side, "encoding") or ""))
 
 
 def _string(document: dict[str, object], name: str) -> str | None:
@@ -118,6 +120,7 @@ class CaptureTable:
         self._sides = tuple(side for side, shape in enumerate(shapes) if shape.names)
         self._joinable = not any(shape.header for shape in shapes)
         self._tables = [CsvTable(shape.names, schema.types) for shape in shapes]
+        self._leaves = [shape.leaves(schema.types) for shape in shapes]
 
     def read(
         self,
@@ -130,26 +133,26 @@ class CaptureTable:
         if not len(members):
             return []
         chosen = events if len(members) == len(events) else [events[i] for i in members.tolist()]
-        group = self._all_csv(members, chosen)
+        group = self._alike(members, chosen)
         groups = [group] if group else self._grouped(members, chosen, values, rejects)
         batches: list[EventBatch] = []
         for group in groups:
-            alone = (
-                self._together(group, batches, rejects) if self._joinable and group.kinds is None else range(len(group.members))
-            )
+            alone = self._together(group, batches, rejects) if self._joinable and group.kinds is None else range(len(group.members))
             self._one_by_one(group, alone, batches, rejects)
         return batches
 
-    def _all_csv(self, members: NDArray[np.int64], events: Sequence[Event]) -> Group | None:
-        """The usual case: every record has every side, all of them CSV."""
+    def _alike(self, members: NDArray[np.int64], events: Sequence[Event]) -> Group | None:
+        """The usual case: every record has every side, and each side has one encoding, CSV or JSON."""
         captures = [event.captureData for event in events]
         found = [list(map(attrgetter(SIDES[side]), captures)) for side in self._sides]
         try:
-            if any([side.encoding for side in sides].count("CSV") != len(members) for sides in found):
+            kinds: list[list[str]] = [[side.encoding for side in sides] for sides in found]
+            if not all(kind[0] in KINDS and kind.count(kind[0]) == len(members) for kind in kinds):
                 return None
-            return Group(self._sides, members, [[side.data for side in sides] for sides in found], None)
+            payloads = [[side.data for side in sides] for sides in found]
         except AttributeError:
             return None
+        return Group(self._sides, members, payloads, kinds if any(kind[0] != "CSV" for kind in kinds) else None)
 
     def _grouped(
         self,
@@ -184,9 +187,7 @@ class CaptureTable:
             return range(len(group.members) + len(alone))
         return alone
 
-    def _tables_of(
-        self, group: Group, joined: Sequence[Joined | None], batches: list[EventBatch], rejects: dict[int, str]
-    ) -> bool:
+    def _tables_of(self, group: Group, joined: Sequence[Joined | None], batches: list[EventBatch], rejects: dict[int, str]) -> bool:
         rows = joined[0].rows if joined[0] else None
         record = group.members if rows is None else np.repeat(group.members, rows)
         columns: dict[str, Column] = {}
@@ -226,13 +227,18 @@ class CaptureTable:
             batches.append(EventBatch(self._number, np.array(record, np.int64), columns))
 
     def _rows(self, group: Group, k: int) -> list[Row]:
-        parts = [
-            rows_of(group.payloads[p][k], group.kinds[p][k] if group.kinds else "CSV", self._shapes[side])
-            for p, side in enumerate(group.sides)
-        ]
+        parts = [self._side(side, group.payloads[p][k], group.kinds[p][k] if group.kinds else "CSV") for p, side in enumerate(group.sides)]
         if len(set(map(len, parts))) != 1:
             raise Malformed("row_count")
-        return [[cell for row in rows for cell in row] for rows in zip(*parts, strict=True)]
+        return parts[0] if len(parts) == 1 else [[*chain(*rows)] for rows in zip(*parts, strict=True)]
+
+    def _side(self, side: int, text: str, kind: str) -> list[Row]:
+        if kind == "JSON" and not self._shapes[side].rows:
+            try:
+                return [self._leaves[side].read(text)]
+            except (ValueError, RecursionError):
+                pass
+        return rows_of(text, kind, self._shapes[side])
 
 
 def pick(column: Column, keep: NDArray[np.bool_]) -> Column:

@@ -40,6 +40,13 @@ def find(row: Mapping[str, object], name: str, paths: Mapping[str, str]) -> obje
     return dig(row, paths.get(name, name).split("."))
 
 
+def own_path(name: str, paths: Mapping[str, str]) -> Parts:
+    """The only path that :func:`find` would try; none if there are two."""
+    if name not in paths and "." in name:
+        return ()
+    return tuple(paths.get(name, name).split("."))
+
+
 class Leaves:
     """Reads one value for each place from a document, in the order of the places.
 
@@ -55,7 +62,7 @@ class Leaves:
             self._decoder = msgspec.json.Decoder(struct)
             self._values = attrgetter(*(names[parts] for parts in places))
 
-    def read(self, value: bytes | None) -> Sequence[Any]:
+    def read(self, value: bytes | str | None) -> Sequence[Any]:
         """The values, ``None`` where there is nothing.
 
         Raises ``ValueError`` or ``RecursionError`` if the document is no object or a value is not of its type; then nothing

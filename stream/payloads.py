@@ -10,7 +10,7 @@ import sys
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
-from typing import Final, NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn, cast
 
 import msgspec
 import numpy as np
@@ -19,10 +19,10 @@ import pyarrow as pa
 from detectors.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_text
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING
 from stream.formats.base import ColumnType
-from stream.paths import dig, find
+from stream.paths import LEAF_TYPES, Leaves, dig, find, own_path
 
 Cell = str | int | float | None
-Row = list[Cell]
+Row = Sequence[Cell]
 
 csv.field_size_limit(sys.maxsize)
 _WHOLE_DIGITS: Final = 4300
@@ -47,6 +47,11 @@ class Shape(NamedTuple):
     rows: tuple[str, ...]
     paths: dict[str, str]
     header: bool
+
+    def leaves(self, types: dict[str, ColumnType]) -> Leaves:
+        """Reads the columns of one row that is an object, without looking for rows."""
+        parts = [own_path(name, self.paths) for name in self.names]
+        return Leaves(parts, [LEAF_TYPES[types[name]] for name in self.names])
 
 
 def plain(text: str, encoding: str, content_type: str | None) -> tuple[str, str]:
@@ -141,7 +146,7 @@ def _csv_rows(text: str, shape: Shape) -> list[Row]:
         read = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
         raise Malformed("undecodable") from error
-    rows: list[Row] = [list(row) or [""] for row in read or [[]]]
+    rows: list[Row] = [row or [""] for row in read or [[]]]
     width = len(rows[0]) if shape.header else len(shape.names)
     if any(len(row) != width for row in rows):
         raise Malformed("column_count")
@@ -188,6 +193,8 @@ def _row(entry: list[object] | dict[str, object], shape: Shape) -> Row:
         cells = entry
         if len(cells) != len(shape.names):
             raise Malformed("column_count")
+    if _NUMERIC.issuperset(map(type, cells)):
+        return cast("Row", cells)
     return [cell_of(cell) for cell in cells]
 
 
@@ -233,4 +240,5 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+_NUMERIC: Final = frozenset((int, float, bool, type(None)))
 _FAST_JSON: Final = msgspec.json.Decoder()

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from stream.events import Decoded, EventBatch, RawBatch
 from stream.formats.base import Decoder, Format, Origin, Plan, Schema
 from stream.origins import Origins, Records
-from stream.paths import LEAF_TYPES, Leaves, Parts, dig, find
+from stream.paths import LEAF_TYPES, Leaves, Parts, dig, find, own_path
 from stream.payloads import Cell, Malformed, cell_of, column_of, load_json, readable
 
 TIME_PATH: Final = "time"
@@ -52,9 +52,8 @@ class Place(NamedTuple):
 
     def parts(self, name: str) -> Parts:
         """The path of a column; none if its name may be a key or a path."""
-        if name not in self.paths and "." in name:
-            return ()
-        return (*self.holder, *self.paths.get(name, name).split("."))
+        own = own_path(name, self.paths)
+        return (*self.holder, *own) if own else ()
 
     def cell(self, document: object, name: str) -> Cell:
         """The cell of a column, looked for step by step; raises :class:`~stream.payloads.Malformed`."""
@@ -89,9 +88,7 @@ class JsonDecoder:
             found[k] = column
         told = self._origins.of(records, found[0], rejects)
         ids = [_ids(column, rejects) for column in found[1:]]
-        batches = [
-            batch for s, members in told.by_schema(rejects) for batch in self._tables[s].read(members, records.values, rejects)
-        ]
+        batches = [batch for s, members in told.by_schema(rejects) for batch in self._tables[s].read(members, records.values, rejects)]
         return told.decoded(batches, rejects, ids[0], ids[1])
 
     def _slow_head(self, value: bytes) -> Sequence[Any]:
