@@ -32,7 +32,10 @@ from numpy.typing import NDArray
 
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
 
-NUMBER: Final = r"^[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN](\([0-9A-Za-z_]*\))?)$"
+NUMBER: Final = (
+    r"^[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"
+    r"|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN](\([0-9A-Za-z_]*\))?)$"
+)
 """A number in a numeric feature, without the blanks around it."""
 WHOLE: Final = r"^[-+]?[0-9]+$"
 """The written form of an integer in a numeric feature."""
@@ -89,9 +92,15 @@ def numbers_from_texts(arrays: Sequence[pa.StringArray], integral: Sequence[bool
     values, slots = _read(together, np.repeat(np.asarray(integral, bool), lengths))
     bounds = np.concatenate(([0], np.cumsum(lengths))).tolist()
     return [
-        Numbers(values[start:stop], slots[start:stop], whole)
-        for start, stop, whole in zip(bounds[:-1], bounds[1:], integral, strict=True)
+        Numbers(values[start:stop], slots[start:stop], whole) for start, stop, whole in zip(bounds[:-1], bounds[1:], integral, strict=True)
     ]
+
+
+def cut_numbers(array: pa.StringArray, rows: int, integral: Sequence[bool]) -> list[Numbers]:
+    """:func:`numbers_from_text` of several columns of ``rows`` rows that lie one behind the other in ``array``."""
+    values, slots = _read(array, np.repeat(np.asarray(integral, bool), rows))
+    shape = len(integral), rows
+    return [Numbers(*column) for column in zip(values.reshape(shape), slots.reshape(shape), integral, strict=True)]
 
 
 def _read(array: pa.StringArray, integral: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:

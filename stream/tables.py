@@ -12,13 +12,17 @@ from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pv
 from numpy.typing import NDArray
 
-from detectors.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_texts
+from detectors.columns import Column, Numbers, Texts, cut_numbers, numbers_from_array, numbers_from_texts
 from detectors.layout import FRACTIONAL, MISSING, STRING
 from stream.formats.base import ColumnType
 
+FEW_ROWS: Final = 200
+MANY_COLUMNS: Final = 50
+"""A batch of fewer rows and at least so many columns is cut into cells, not parsed column by column."""
 PATIENCE: Final = 16
 """Batches that a column is read as text after the last one that did not fit its type."""
 
@@ -76,6 +80,8 @@ class CsvTable:
 
         ``None`` if the rows do not add up to ``rows``, which no simple payload can bring about.
         """
+        if rows < FEW_ROWS and len(self._types) >= MANY_COLUMNS:
+            return self._read_cells(data)
         as_text = frozenset(self._patience)
         if self._integers and _has_hex(data):
             as_text |= self._integers
@@ -87,6 +93,20 @@ class CsvTable:
         if table.num_rows + len(refused) != rows:
             return None
         return self._columns(table, as_text), np.array(refused, np.int64) - 1
+
+    def _read_cells(self, data: bytes) -> tuple[dict[str, Column], NDArray[np.int64]]:
+        """Few rows of many columns: all cells are cut out and read together, since a call a column would cost most."""
+        names, width = list(self._types), len(self._types)
+        data, refused = _of_width(data, width)
+        cells, rows = _cut(data), data.count(b"\n")
+        numeric = np.array([name in self._numeric for name in names])
+        by_column = np.arange(rows * width).reshape(rows, width).T
+        texts = cells.take(pa.array(by_column[~numeric].ravel()))
+        texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
+        integral = [name in self._integers for name in names if name in self._numeric]
+        numbers = iter(cut_numbers(cells.take(pa.array(by_column[numeric].ravel())), rows, integral))
+        words = (Texts(texts.slice(k * rows, rows)) for k in range(width - len(integral)))
+        return {name: next(numbers) if name in self._numeric else next(words) for name in names}, refused
 
     def _columns(self, table: pa.Table, as_text: frozenset[str]) -> dict[str, Column]:
         arrays = {name: _flat(table.column(j)) for j, name in enumerate(self._types)}
@@ -138,6 +158,27 @@ class CsvTable:
                 self._patience[name] = left
         else:
             self._patience[name] = PATIENCE
+
+
+def _of_width(data: bytes, width: int) -> tuple[bytes, NDArray[np.int64]]:
+    """The lines that have ``width`` cells, and the numbers of those that have not."""
+    letters = np.frombuffer(data, np.uint8)
+    ends = np.flatnonzero(letters == ord("\n"))
+    commas = np.searchsorted(np.flatnonzero(letters == ord(",")), ends)
+    refused = np.flatnonzero(np.diff(commas, prepend=0) != width - 1)
+    if len(refused):
+        lines = np.array(data.split(b"\n")[:-1], object)
+        data = b"".join(line + b"\n" for line in np.delete(lines, refused))
+    return data, refused
+
+
+def _cut(data: bytes) -> pa.StringArray:
+    """All cells of some lines, one after the other."""
+    letters = np.frombuffer(data, np.uint8)
+    between = (letters == ord(",")) | (letters == ord("\n"))
+    ends = np.flatnonzero(between)
+    offsets = np.concatenate(([0], ends - np.arange(len(ends)))).astype(np.int32)
+    return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(letters[~between]))
 
 
 def _flat(chunked: pa.ChunkedArray) -> pa.Array:

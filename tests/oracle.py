@@ -110,9 +110,7 @@ class Event(NamedTuple):
     ids: tuple[str | None, str | None]
 
 
-def count(
-    records: Sequence[Record], models: Mapping[str, Model], form: Sagemaker | Json, origin: Origin, clocking: Clocking
-) -> Counted:
+def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemaker | Json, origin: Origin, clocking: Clocking) -> Counted:
     """Count records in the order of their logs.
 
     A record is too late if its pane's end plus grace and lateness is not above the highest event time that its partition

@@ -74,9 +74,7 @@ class CaptureDecoder:
         events = self._events(records.values, rejects)
         told = self._origins.of(records, self._found_times(events, records, rejects), rejects)
         batches = [
-            batch
-            for s, members in told.by_schema(rejects)
-            for batch in self._tables[s].read(members, events, records.values, rejects)
+            batch for s, members in told.by_schema(rejects) for batch in self._tables[s].read(members, events, records.values, rejects)
         ]
         metadata = [event.eventMetadata for event in events]
         return told.decoded(batches, rejects, [m.eventId for m in metadata], [m.inferenceId for m in metadata])

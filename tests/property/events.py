@@ -74,9 +74,7 @@ cells = st.one_of(numbers, numbers, numbers, words)
 names = ("p", "x", "n", "t")
 layout = Layout(
     (
-        Feature(
-            "p", "Fractional", "grid", role="prediction", edges=(-1.0, 0.0, 0.5, 1.0, 7.0), cells=(0, 1, 1, 2, 3, 3), center=0.5
-        ),
+        Feature("p", "Fractional", "grid", role="prediction", edges=(-1.0, 0.0, 0.5, 1.0, 7.0), cells=(0, 1, 1, 2, 3, 3), center=0.5),
         Feature("x", "Fractional", "grid", edges=(-2.0, 0.0, 2.5, 3.0), cells=(0, 0, 1, 1, 2), center=1.0),
         Feature("n", "Integral", "codes", edges=(3.0, 4.0, 7.0, 8.0), cells=(0, 1, 0, 2, 0), center=5.0),
         Feature("t", "String", "text", vocabulary=("a", "DE", "7", "true")),
@@ -139,9 +137,7 @@ def sides(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
     def wrapped(text: str) -> str:
         return base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()
 
-    kinds = st.sampled_from(
-        ["text/csv", "text/csv; charset=utf-8", "application/json", "application/jsonlines", "text/html", None, 7]
-    )
+    kinds = st.sampled_from(["text/csv", "text/csv; charset=utf-8", "application/json", "application/jsonlines", "text/html", None, 7])
     plain_csv = csv.map(lambda text: side(text, "CSV", "text/csv"))
     return st.one_of(
         plain_csv,
@@ -225,17 +221,13 @@ def near_misses(draw: st.DrawFn) -> list[bytes | None]:
     for _ in range(draw(st.integers(0, 2))):
         row = draw(st.sampled_from(draw(st.sampled_from(rows))))
         row[draw(st.sampled_from(names))] = draw(st.sampled_from(ODD_CELLS))
-    payloads = [
-        ["\n".join(",".join(row[name] for name in side) for row in part) for part in rows] for side in (names[:1], names[1:])
-    ]
+    payloads = [["\n".join(",".join(row[name] for name in side) for row in part) for part in rows] for side in (names[:1], names[1:])]
     end = draw(st.sampled_from(["", "\n"]))
     payloads = [[text + end for text in texts] for texts in payloads]
     for _ in range(draw(st.integers(0, 2))):
         texts, k = draw(st.sampled_from(payloads)), draw(st.integers(0, count - 1))
         texts[k] = draw(
-            st.sampled_from(
-                ["", "\n", texts[k] + draw(st.sampled_from(ENDINGS)), "\ufeff" + texts[k], "1,2", texts[k] + "\n" + texts[k]]
-            )
+            st.sampled_from(["", "\n", texts[k] + draw(st.sampled_from(ENDINGS)), "\ufeff" + texts[k], "1,2", texts[k] + "\n" + texts[k]])
         )
     return [_near_miss(draw, answer, request) for answer, request in zip(*payloads, strict=True)]
 

@@ -116,12 +116,15 @@ def test_capture_lines_of_every_kind_are_counted_as_the_oracle_counts(form: Sage
     check(form, values, reader(form))
 
 
+@pytest.mark.parametrize("many_columns", [1, 1000], ids=["cut into cells", "typed by Arrow"])
 @BROAD
 @given(values=st.lists(events.near_misses(), min_size=1, max_size=4))
-def test_one_decoder_gives_the_same_whatever_it_has_seen_before(values: list[list[bytes | None]]) -> None:
-    one = reader(Sagemaker())
-    for batch in values:
-        check(Sagemaker(), batch, one)
+def test_an_accident_touches_no_neighbour_and_leaves_no_trace(many_columns: int, values: list[list[bytes | None]]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("stream.tables.MANY_COLUMNS", many_columns)
+        one = reader(Sagemaker())
+        for batch in values:
+            check(Sagemaker(), batch, one)
 
 
 @pytest.mark.parametrize("form", JSONS)

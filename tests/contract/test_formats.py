@@ -1,0 +1,270 @@
+"""What every format promises; a new format adds one example of itself to ``EXAMPLES``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from detectors.columns import Numbers, Texts
+from detectors.fold import fold
+from detectors.layout import Feature, Layout
+from stream.events import Decoded, RawBatch
+from stream.formats.base import Format, ModelOf, Origin, Plan, Schema, TimeOf
+from stream.formats.json import Json
+from stream.formats.sagemaker import Sagemaker
+from stream.parts import find
+
+TIME = "2025-06-15T15:06:40Z"
+TIME_MS = 1_750_000_000_000
+SCHEMA = Schema(("p",), ("x", "n", "t"), {"p": "float", "x": "float", "n": "int", "t": "text"})
+PLAN = Plan((SCHEMA,), {"m": 0})
+LAYOUT = Layout(
+    (
+        Feature("p", "Fractional", "grid", edges=(0.0, 1.0), cells=(0, 1, 2)),
+        Feature("x", "Fractional", "grid", edges=(0.0, 1.0), cells=(0, 1, 2)),
+        Feature("n", "Integral", "grid", edges=(0.0, 5.0), cells=(0, 1, 2)),
+        Feature("t", "String", "text", vocabulary=("a", "b")),
+    )
+)
+
+
+def capture(answer: object = "0.5", request: object = "1.5,7,a", encoding: object = "CSV", time: object = TIME) -> dict[str, object]:
+    data = {"endpointOutput": {"data": answer, "encoding": encoding}, "endpointInput": {"data": request, "encoding": encoding}}
+    return {"captureData": data, "eventMetadata": {"eventId": "e1", "inferenceId": "i1", "inferenceTime": time}}
+
+
+def event(time: object = TIME, **cells: object) -> dict[str, object]:
+    return {"time": time, "id": "e1", "inference": "i1", "p": 0.5, "x": 1.5, "n": 7, "t": "a", "model": "m"} | cells
+
+
+def without(document: dict[str, object], *path: str) -> dict[str, object]:
+    copy: dict[str, object] = json.loads(json.dumps(document))
+    inner: object = copy
+    for part in path[:-1]:
+        assert isinstance(inner, dict)
+        inner = inner[part]
+    assert isinstance(inner, dict)
+    del inner[path[-1]]
+    return copy
+
+
+class Example(NamedTuple):
+    """A format, one good record of one row, and records that must be rejected for a reason."""
+
+    form: Format
+    good: dict[str, object]
+    bad: list[tuple[str, dict[str, object]]]
+
+
+EXAMPLES = {
+    "sagemaker": Example(
+        Sagemaker(),
+        capture(),
+        [
+            ("time_missing", capture(time=None)),
+            ("time_missing", without(capture(), "eventMetadata")),
+            ("time_absurd", capture(time="1969-07-20T20:17:40Z")),
+            ("time_absurd", capture(time="2100-01-01T00:00:00Z")),
+            ("time_absurd", capture(time="{%s}")),
+            ("wrong_type", capture(answer=5)),
+            ("wrong_type", {**capture(), "captureData": "x"}),
+            ("wrong_type", without(capture(), "captureData", "endpointInput", "data")),
+            ("payload_missing", without(capture(), "captureData")),
+            ("unknown_encoding", capture(encoding="PARQUET")),
+            ("unknown_encoding", without(capture(), "captureData", "endpointInput", "encoding")),
+            ("undecodable", capture(answer="[0.5", request="[1.5,7]", encoding="JSON")),
+            ("undecodable", capture(answer="\ud800")),
+            ("column_count", capture(request="1.5,7")),
+            ("column_count", capture(request="1.5,7,a,b")),
+            ("column_count", capture(request="1.5,7,a\n1.5,7")),
+            ("column_count", capture(request="")),
+            ("column_count", capture(request='"1.5,7,a')),
+            ("column_count", capture(answer="0.5", request="[1.5]", encoding="JSON")),
+            ("row_count", capture(request="1.5,7,a\n2.5,8,b")),
+            ("row_count", capture(answer="[]", request='[1.5,7,"a"]', encoding="JSON")),
+            ("wrong_type", capture(answer='{"p": [1]}', request='[1.5,7,"a"]', encoding="JSON")),
+            ("wrong_type", capture(answer="[1, [2]]", request='[1.5,7,"a"]', encoding="JSON")),
+        ],
+    ),
+    "json": Example(
+        Json(id="id", inference_id="inference"),
+        event(),
+        [
+            ("time_missing", event(time=None)),
+            ("time_absurd", event(time="1969-07-20T20:17:40Z")),
+            ("time_absurd", event(time=5)),
+            ("wrong_type", event(id=5.5)),
+            ("wrong_type", event(x=[1])),
+            ("wrong_type", event(t={"a": 1})),
+            ("undecodable", event(t="\ud800")),
+        ],
+    ),
+}
+EVERYWHERE = [
+    ("tombstone", None),
+    ("undecodable", b""),
+    ("undecodable", b"\xff"),
+    ("undecodable", b'{"time": NaN}'),
+    ("undecodable", b"{} {}"),
+    ("not_an_object", b"[]"),
+    ("not_an_object", b'"text"'),
+    ("not_an_object", b"null"),
+]
+BAD = [(name, reason, bad) for name, example in EXAMPLES.items() for reason, bad in [*EVERYWHERE, *example.bad]]
+
+
+def raw(values: Sequence[bytes | None], origin: str = "topic", arrival_ms: int = -1) -> RawBatch:
+    arrival = np.full(len(values), arrival_ms, np.int64)
+    return RawBatch("p", origin, 0, len(values), [*range(len(values))], list(values), arrival)
+
+
+def origin(model: ModelOf | None = None, time: TimeOf | None = None) -> Origin:
+    return Origin(model or ModelOf(name="m"), ModelOf(name="v"), time or TimeOf())
+
+
+def decode(form: Format, values: Sequence[bytes | None], where: Origin | None = None) -> Decoded:
+    return form.open(where or origin(), PLAN).decode([raw(values)])
+
+
+def line(document: object) -> bytes | None:
+    return document if isinstance(document, (bytes, type(None))) else json.dumps(document).encode()
+
+
+def counts(decoded: Decoded) -> list[int]:
+    total = np.zeros(LAYOUT.size, np.int64)
+    for batch in decoded.batches:
+        total += fold(LAYOUT, batch.columns).counts
+    return [int(count) for count in total]
+
+
+def test_every_format_has_an_example() -> None:
+    assert set(find("stream.formats", Format)) == set(EXAMPLES)
+
+
+@pytest.mark.parametrize(("name", "reason", "bad"), BAD)
+def test_a_bad_record_is_told_once_with_its_reason_and_touches_no_count(name: str, reason: str, bad: object) -> None:
+    form, good, _ = EXAMPLES[name]
+    values = [line(good), line(bad), line(good)]
+    decoded = decode(form, values)
+    assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(1, reason)]
+    assert decoded.time_ms.tolist() == [TIME_MS, -1, TIME_MS]
+    assert decoded.model.tolist() == [0, -1, 0]
+    assert [record for batch in decoded.batches for record in batch.record.tolist()] == [0, 2]
+    assert counts(decoded) == counts(decode(form, [line(good), line(good)]))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_good_record_gives_its_cells_its_time_its_model_and_its_ids(name: str) -> None:
+    form, good, _ = EXAMPLES[name]
+    decoded = decode(form, [line(good)])
+    [batch] = decoded.batches
+    x, n, t = batch.columns["x"], batch.columns["n"], batch.columns["t"]
+    assert isinstance(x, Numbers)
+    assert isinstance(n, Numbers)
+    assert isinstance(t, Texts)
+    assert (x.values.tolist(), n.values.tolist(), t.values.to_pylist()) == ([1.5], [7.0], ["a"])
+    assert decoded.keys[decoded.model[0]] == ("m", "v")
+    assert (decoded.event_ids, decoded.inference_ids) == (["e1"], ["i1"])
+    assert not decoded.rejects
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_records_keep_their_order_over_several_raw_batches(name: str) -> None:
+    form, good, _ = EXAMPLES[name]
+    stamps = ["2025-06-15T15:06:41Z", "2025-06-15T15:06:39Z", "2025-06-15T15:06:45Z"]
+    values = [line(json.loads(json.dumps(good).replace(TIME, stamp))) for stamp in stamps]
+    decoded = form.open(origin(), PLAN).decode([raw(values[:1]), raw([]), raw([None, *values[1:]])])
+    assert decoded.time_ms.tolist() == [TIME_MS + 1000, -1, TIME_MS - 1000, TIME_MS + 5000]
+    assert decoded.batches[0].record.tolist() == [0, 2, 3]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_nothing_decodes_to_nothing(name: str) -> None:
+    for raws in ([], [raw([])], [raw([None])]):
+        decoded = EXAMPLES[name].form.open(origin(), PLAN).decode(raws)
+        assert decoded.batches == []
+        assert len(decoded.rejects) == len(decoded.time_ms) == sum(len(one.values) for one in raws)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_event_of_an_unknown_model_is_told_and_its_neighbours_are_counted(name: str) -> None:
+    form, good, _ = EXAMPLES[name]
+    keys: list[bytes | None] = [b"m", b"other", None, b"\xff"]
+    batch = raw([line(good)] * 4)._replace(keys=keys)
+    decoded = form.open(origin(ModelOf(source="key")), PLAN).decode([batch])
+    assert [(r.record, r.reason) for r in decoded.rejects] == [(i, "unknown_model") for i in (1, 2, 3)]
+    assert decoded.batches[0].record.tolist() == [0]
+
+
+HEADERS: list[tuple[str, bytes | None]] = [("model", b"other"), ("model", b"m")]
+WHERE: list[tuple[ModelOf, Callable[[RawBatch], RawBatch]]] = [
+    (ModelOf(source="topic"), lambda batch: batch._replace(origin="m")),
+    (ModelOf(source="file", name=r"captures/(\w+)/"), lambda batch: batch._replace(origin="captures/m/2025/x.jsonl")),
+    (ModelOf(source="header", name="model"), lambda batch: batch._replace(headers=[HEADERS])),
+    (ModelOf(source="key"), lambda batch: batch._replace(keys=[b"m"])),
+    (ModelOf(source="path", name="about.model"), lambda batch: batch),
+]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(("where", "place"), WHERE, ids=[where.source for where, _ in WHERE])
+def test_the_model_comes_from_where_the_configuration_says(name: str, where: ModelOf, place: Callable[[RawBatch], RawBatch]) -> None:
+    form, good, _ = EXAMPLES[name]
+    decoded = form.open(origin(where), PLAN).decode([place(raw([line(good | {"about": {"model": "m"}})]))])
+    assert decoded.keys[decoded.model[0]] == ("m", "v")
+    unnamed = form.open(origin(where), PLAN).decode([raw([line(good)])])
+    assert [reject.reason for reject in unnamed.rejects] == ["unknown_model"]
+
+
+TIMES = [
+    ("iso", "2025-06-15T17:06:40+02:00", TIME_MS),
+    ("iso", "2025-06-15 15:06:40", TIME_MS),
+    ("iso", "2025-06-15T15:06:40.0019Z", TIME_MS + 1),
+    ("iso", 1_750_000_000, None),
+    ("s", 1_750_000_000, TIME_MS),
+    ("s", 1_750_000_000.5, TIME_MS + 500),
+    ("s", "1750000000", TIME_MS),
+    ("ms", TIME_MS, TIME_MS),
+    ("us", TIME_MS * 1000 + 999, TIME_MS),
+    ("ns", TIME_MS * 1_000_000, TIME_MS),
+    ("ms", TIME, None),
+    ("ms", True, None),
+    ("s", TIME_MS, None),
+    ("s", -1, None),
+]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize(("unit", "found", "expected"), TIMES)
+def test_event_time_is_read_by_path_and_unit(name: str, unit: str, found: object, expected: int | None) -> None:
+    form, good, _ = EXAMPLES[name]
+    time = TimeOf("when.at", unit)  # type: ignore[arg-type]
+    decoded = decode(form, [line(good | {"when": {"at": found}})], origin(time=time))
+    assert decoded.time_ms.tolist() == [-1 if expected is None else expected]
+    assert [reject.reason for reject in decoded.rejects] == ([] if expected else ["time_absurd"])
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_missing_time_can_be_the_arrival_if_that_is_known(name: str) -> None:
+    form, good, _ = EXAMPLES[name]
+    decoder = form.open(origin(time=TimeOf("nowhere", "iso", "arrival")), PLAN)
+    decoded = decoder.decode([raw([line(good)], arrival_ms=TIME_MS + 7), raw([line(good)])])
+    assert decoded.time_ms.tolist() == [TIME_MS + 7, -1]
+    assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(1, "time_missing")]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_models_of_different_columns_share_a_stream(name: str) -> None:
+    form, good, _ = EXAMPLES[name]
+    schemas = (SCHEMA, Schema((), ("x", "n", "t"), {"x": "raw", "n": "float", "t": "text"}))
+    batch = raw([line(good)] * 4)._replace(keys=[b"m", b"w", b"u", b"w"])
+    decoded = form.open(origin(ModelOf(source="key")), Plan(schemas, {"m": 0, "w": 1})).decode([batch])
+    assert {one.schema: one.record.tolist() for one in decoded.batches} == {0: [0], 1: [1, 3]}
+    [raw_text] = [one.columns["x"] for one in decoded.batches if one.schema == 1]
+    assert isinstance(raw_text, Texts)
+    assert raw_text.values.to_pylist() == ["1.5", "1.5"]
+    assert [reject.record for reject in decoded.rejects] == [2]
