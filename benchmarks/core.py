@@ -65,7 +65,7 @@ def prepare(folder: Path) -> None:
     for seed in range(4):
         _write_baseline(folder / f"baseline-20-{seed}.msgpack", events.values(20_000, seed + 100))
     for width in (200, 5_000):
-        _write_baseline(folder / f"baseline-{width}-0.msgpack", events.wide(4_000, width, 100))
+        _write_baseline(folder / f"baseline-{width}-0.msgpack", events.wide(1_000, width, 100))
     rows = events.values(2 * PEER_ROWS, 7)
     typed = {name: pa.array(cells).cast(_arrow(name)) for name, cells in rows.items()}
     pq.write_table(pa.table(typed), folder / "rows.parquet")

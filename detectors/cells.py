@@ -124,21 +124,21 @@ class _NumberTables:
         types[[j for j, column in enumerate(mine) if column.slots is None and column.integral]] = INTEGRAL
         plain = [j for j, column in enumerate(mine) if column.slots is None and not column.integral]
         types[plain] -= values[plain] == np.floor(values[plain])
-        for j, column in enumerate(mine):
-            if column.slots is not None:
-                types[j] = groups.lay([column.slots])
+        written = [(j, column.slots) for j, column in enumerate(mine) if column.slots is not None]
+        if written:
+            types[[j for j, _ in written]] = groups.lay([slots for _, slots in written]).reshape(len(written), -1)
         return values, types
 
     def _search(self, of_row: Ints) -> Ints:
         """Number of edges at or below each value, by halving: log2(width) steps for all cells together."""
         flat = self.edges.ravel()
         base = (of_row * len(self.names) + np.arange(len(self.names))[:, None]) * self.width - 1
-        below = np.zeros(self.values.shape, np.int64)
+        at = base.copy()
         step = self.width >> 1
         while step:
-            below += step * (flat[base + below + step] <= self.values)
+            at += step * (flat.take(at + step) <= self.values)
             step >>= 1
-        return below
+        return at - base
 
     def add_moments(self, profiles: Sequence[Profile], groups: _Groups) -> None:
         if not self.names:

@@ -115,7 +115,9 @@ def _count_numbers(
         values = values[slots >= INTEGRAL]
     ordered = np.sort(values)
     places = np.searchsorted(ordered, bounds)
-    counts[first + NEG_INF : last] = np.diff(places, prepend=0, append=len(ordered))
+    found = counts[first + NEG_INF : last]
+    found[0], found[-1] = places[0], len(ordered) - places[-1]
+    np.subtract(places[1:], places[:-1], out=found[1:-1])
     finite = ordered[places[0] : places[-2]]
     if column.slots is not None:
         counts[first + FRACTIONAL] -= len(ordered) - len(finite)
