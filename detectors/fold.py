@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.cells import Cells
-from detectors.columns import Column, Numbers, Texts, written_types
+from detectors.columns import Column, Numbers, written_types
 from detectors.hashing import hashed_bin
 from detectors.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profile import MAX_NOVEL, Profile
@@ -38,6 +38,7 @@ class Fold:
         self.layouts = tuple(layouts)
         self._cells: dict[tuple[str, ...], Cells] = {}
         self._bounds = [[_search_bounds(layout, i) for i in range(len(layout.features))] for layout in self.layouts]
+        self._words = [[Words(feature.vocabulary) for feature in layout.features] for layout in self.layouts]
 
     def fold(
         self, columns: Mapping[str, Column], layout_of: Sequence[int], bounds: NDArray[np.int64]
@@ -85,7 +86,7 @@ class Fold:
             else:
                 if feature.name not in encoded:
                     encoded[feature.name] = pc.dictionary_encode(column.values)
-                _count_texts(profile, i, encoded[feature.name].slice(start, stop - start))
+                _count_texts(profile, i, encoded[feature.name].slice(start, stop - start), self._words[which][i])
         return profile
 
 
@@ -135,29 +136,38 @@ def _add_moments(profile: Profile, i: int, ordered: NDArray[np.float64]) -> None
     profile.low[i], profile.high[i] = ordered[0], ordered[-1]
 
 
-def _count_texts(profile: Profile, i: int, column: pa.DictionaryArray) -> None:
+class Words:
+    """A vocabulary, ready to be looked up in."""
+
+    def __init__(self, vocabulary: Sequence[str]) -> None:
+        self._array = pa.array(vocabulary, pa.string())
+        self._types = written_types(self._array)
+
+    def look_up(self, values: pa.StringArray) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.bool_]]:
+        """Bin and written type of each value, and whether the vocabulary holds it; others go to hashed bins."""
+        found = pc.index_in(values, value_set=self._array)
+        if not found.null_count:
+            bins = found.to_numpy().astype(np.int64)
+            return bins, self._types[bins], np.ones(len(values), bool)
+        known = found.is_valid().to_numpy(zero_copy_only=False)
+        bins = found.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+        types = self._types[bins] if len(self._types) else np.zeros(len(bins), np.uint8)
+        rest = values.filter(pa.array(~known))
+        bins[~known], types[~known] = len(self._array) + hashed_bin(rest), written_types(rest)
+        return bins, types, known
+
+
+def _count_texts(profile: Profile, i: int, column: pa.DictionaryArray, words: Words) -> None:
     layout, counts = profile.layout, profile.counts
     first, feature = int(layout.starts[i]), layout.features[i]
     counts[first + MISSING] = column.null_count
     codes = column.indices.drop_null().to_numpy(zero_copy_only=False)
     seen = np.bincount(codes, minlength=len(column.dictionary))
-    bins, known = text_bins(column.dictionary, feature.vocabulary)
+    bins, types, known = words.look_up(column.dictionary)
     counts[layout.bins(i)] = np.bincount(bins, weights=seen, minlength=feature.bins)
-    counts[first : first + HEAD] += np.bincount(written_types(column.dictionary), weights=seen, minlength=HEAD).astype(np.int64)
+    counts[first : first + HEAD] += np.bincount(types, weights=seen, minlength=HEAD).astype(np.int64)
     fresh = np.flatnonzero(~known & (seen > 0))[:MAX_NOVEL]
     if len(fresh):
         names = column.dictionary.take(pa.array(fresh)).to_pylist()
         profile.note_novel(feature.name, dict(zip(names, seen[fresh].tolist(), strict=True)))
 
-
-def text_bins(values: pa.StringArray, vocabulary: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """The bin of each string under a vocabulary, and whether the vocabulary holds it; unseen ones go to hashed bins."""
-    found = pc.index_in(values, value_set=pa.array(vocabulary, pa.string()))
-    known = found.is_valid().to_numpy(zero_copy_only=False)
-    bins = found.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-    if not known.all():
-        bins[~known] = len(vocabulary) + hashed_bin(values.filter(pa.array(~known)))
-    return bins, known
-
-
-__all__ = ["SORT_FROM", "Fold", "Texts", "fold", "text_bins"]

@@ -12,6 +12,7 @@ schema has no columns for is not looked at.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -81,6 +82,8 @@ class CaptureDecoder:
 
     def _events(self, values: Sequence[bytes | None], rejects: dict[int, str]) -> list[Event]:
         decode = self._line.decode
+        with suppress(ValueError, TypeError, RecursionError):
+            return [decode(value) for value in values]  # type: ignore[arg-type]  # a tombstone raises
         events: list[Event] = []
         add = events.append
         for value in values:
