@@ -5,99 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 from operator import attrgetter
-from typing import Final, Literal, NamedTuple, cast
+from typing import Final, NamedTuple
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from detectors.columns import Column, Numbers, Texts
+from stream.envelopes import SIDES, ContentTypes, Event
 from stream.events import EventBatch
 from stream.formats.base import Schema
-from stream.paths import dig
-from stream.payloads import Malformed, Row, Shape, columns_of_rows, load_json, plain, readable, rows_of
-from stream.tables import CsvTable, Joined, join, simple
+from stream.payloads import Malformed, Row, Shape, columns_of_rows, plain, rows_of
+from stream.tables import CsvTable, Joined, join
 
+_CONTENT_TYPES: Final = ContentTypes()
 KINDS: Final = ("CSV", "JSON")
-SIDES: Final = ("endpointOutput", "endpointInput")
-
-
-Encoding = Literal["CSV", "JSON", "BASE64", ""]
-
-
-class Payload(msgspec.Struct, frozen=True, gc=False):
-    """One side of an invocation. (With the usual encodings as literals, all payloads share one text for each.)"""
-
-    data: str
-    encoding: Encoding = ""
-
-
-class Capture(msgspec.Struct, frozen=True, gc=False):
-    """Both sides; ``None`` where a side was not captured."""
-
-    endpointOutput: Payload | None = None
-    endpointInput: Payload | None = None
-
-
-class Metadata(msgspec.Struct, frozen=True, gc=False):
-    """Who and when."""
-
-    eventId: str | None = None
-    inferenceId: str | None = None
-    inferenceTime: object = None
-
-
-class Event(msgspec.Struct, frozen=True, gc=False):
-    """A capture line."""
-
-    captureData: Capture = Capture()
-    eventMetadata: Metadata = Metadata()
-
-
-NOTHING: Final = Event()
-"""Stands where a record could not be read."""
-
-
-def read_event(value: bytes | None) -> Event:
-    """The envelope of one capture line, field by field.
-
-    Raises :class:`~stream.payloads.Malformed`: ``tombstone``, ``undecodable``, ``not_an_object``, ``wrong_type``.
-    """
-    if value is None:
-        raise Malformed("tombstone")
-    document = load_json(value)
-    if not isinstance(document, dict):
-        raise Malformed("not_an_object")
-    capture, metadata = _object(document, "captureData"), _object(document, "eventMetadata")
-    sides = [_payload(_object(capture, side)) if capture.get(side) is not None else None for side in SIDES]
-    event_id, inference_id = _string(metadata, "eventId"), _string(metadata, "inferenceId")
-    return Event(Capture(*sides), Metadata(event_id, inference_id, metadata.get("inferenceTime")))
-
-
-def _object(document: dict[str, object], name: str) -> dict[str, object]:
-    found = document.get(name)
-    if found is None:
-        return {}
-    if not isinstance(found, dict):
-        raise Malformed("wrong_type")
-    return found
-
-
-def _payload(side: dict[str, object]) -> Payload:
-    data = _string(side, "data")
-    if data is None:
-        raise Malformed("wrong_type")
-    return Payload(data, cast("Encoding", _string(side, "encoding") or ""))
-
-
-def _string(document: dict[str, object], name: str) -> str | None:
-    found = document.get(name)
-    if found is None:
-        return None
-    if not isinstance(found, str):
-        raise Malformed("wrong_type")
-    return readable(found)
 
 
 class Group(NamedTuple):
@@ -133,16 +55,29 @@ class CaptureTable:
         if not len(members):
             return []
         chosen = events if len(members) == len(events) else [events[i] for i in members.tolist()]
-        group = self._alike(members, chosen)
-        groups = [group] if group else self._grouped(members, chosen, values, rejects)
+        groups = self._groups(members, chosen, values, rejects)
         batches: list[EventBatch] = []
         for group in groups:
             alone = self._together(group, batches, rejects) if self._joinable and group.kinds is None else range(len(group.members))
             self._one_by_one(group, alone, batches, rejects)
         return batches
 
+    def _groups(
+        self, members: NDArray[np.int64], events: Sequence[Event], values: Sequence[bytes | None], rejects: dict[int, str]
+    ) -> list[Group]:
+        group = self._alike(members, events)
+        if group:
+            return [group]
+        usual = [all(_encoding(event, side) == "CSV" for side in self._sides) for event in events]
+        rest = [k for k, yes in enumerate(usual) if not yes]
+        groups = self._grouped(members[rest], [events[k] for k in rest], values, rejects)
+        group = self._alike(np.delete(members, rest), [event for event, yes in zip(events, usual, strict=True) if yes])
+        return [*groups, group] if group else groups
+
     def _alike(self, members: NDArray[np.int64], events: Sequence[Event]) -> Group | None:
         """The usual case: every record has every side, and each side has one encoding, CSV or JSON."""
+        if not events:
+            return None
         captures = [event.captureData for event in events]
         found = [list(map(attrgetter(SIDES[side]), captures)) for side in self._sides]
         try:
@@ -177,25 +112,28 @@ class CaptureTable:
 
     def _together(self, group: Group, batches: list[EventBatch], rejects: dict[int, str]) -> Sequence[int]:
         """Read a group at once; what is left must be read one by one."""
-        widths = [len(self._shapes[side].names) for side in group.sides]
-        joined = [join(payloads, width) for payloads, width in zip(group.payloads, widths, strict=True)]
-        alone = _not_joinable(group, joined, widths)
-        if alone:
+        joined = self._joined(group)
+        alone = _alone(group, joined)
+        if len(alone):
             group = _without(group, alone)
-            joined = [join(payloads, width) for payloads, width in zip(group.payloads, widths, strict=True)]
+            joined = self._joined(group)
         if len(group.members) and not self._tables_of(group, joined, batches, rejects):
             return range(len(group.members) + len(alone))
         return alone
 
-    def _tables_of(self, group: Group, joined: Sequence[Joined | None], batches: list[EventBatch], rejects: dict[int, str]) -> bool:
-        rows = joined[0].rows if joined[0] else None
+    def _joined(self, group: Group) -> list[Joined]:
+        widths = [len(self._shapes[side].names) for side in group.sides]
+        return [join(payloads, width) for payloads, width in zip(group.payloads, widths, strict=True)]
+
+    def _tables_of(self, group: Group, joined: Sequence[Joined], batches: list[EventBatch], rejects: dict[int, str]) -> bool:
+        rows = joined[0].rows
         record = group.members if rows is None else np.repeat(group.members, rows)
-        columns: dict[str, Column] = {}
-        lost: list[NDArray[np.int64]] = []
-        read = [self._tables[side].read(text.data, len(record)) for side, text in zip(group.sides, joined, strict=True) if text]
-        if any(table is None for table in read):
-            return False
-        tables = [table for table in read if table is not None]
+        tables = []
+        for side, text in zip(group.sides, joined, strict=True):
+            table = self._tables[side].read(text.data, len(record), text.quoted)
+            if table is None:
+                return False
+            tables.append(table)
         lost = [refused for _, refused in tables if len(refused)]
         if lost:
             bad = np.unique(record[np.concatenate(lost)])
@@ -203,9 +141,8 @@ class CaptureTable:
             keep = ~np.isin(record, bad)
             record = record[keep]
             tables = [({n: pick(c, np.delete(keep, refused)) for n, c in part.items()}, refused) for part, refused in tables]
-        for part, _ in tables:
-            columns.update(part)
         if len(record):
+            columns = {name: column for part, _ in tables for name, column in part.items()}
             batches.append(EventBatch(self._number, record, columns))
         return True
 
@@ -248,14 +185,17 @@ def pick(column: Column, keep: NDArray[np.bool_]) -> Column:
     return Numbers(column.values[keep], None if column.slots is None else column.slots[keep], column.integral)
 
 
+def _encoding(event: Event, side: int) -> str | None:
+    payload = event.captureData.endpointInput if side else event.captureData.endpointOutput
+    return payload.encoding if payload else None
+
+
 def _part(event: Event, side: int, value: bytes | None) -> tuple[str, str] | None:
     payload = event.captureData.endpointInput if side else event.captureData.endpointOutput
     if payload is None:
         return None
-    content_type = None
-    if payload.encoding == "BASE64":
-        content_type = dig(load_json(value or b""), ("captureData", SIDES[side], "observedContentType"))
-    return plain(payload.data, payload.encoding, content_type if isinstance(content_type, str) else None)
+    content_type = _CONTENT_TYPES.of(value, side) if payload.encoding == "BASE64" else None
+    return plain(payload.data, payload.encoding, content_type)
 
 
 def _group(csv: bool, sides: tuple[int, ...], entries: list[tuple[int, list[tuple[str, str]]]]) -> Group:
@@ -265,22 +205,16 @@ def _group(csv: bool, sides: tuple[int, ...], entries: list[tuple[int, list[tupl
     return Group(sides, members, payloads, kinds)
 
 
-def _not_joinable(group: Group, joined: Sequence[Joined | None], widths: Sequence[int]) -> list[int]:
-    """Places in the group whose payloads could touch a neighbour, or whose sides seem to have different numbers of rows."""
-    if None not in joined and all(_same(joined[0], other) for other in joined[1:]):
-        return []
-    alone = []
-    for k, payloads in enumerate(zip(*group.payloads, strict=True)):
-        lines = {payload.count("\n") + (not payload.endswith("\n")) for payload in payloads}
-        if len(lines) > 1 or not all(map(simple, payloads, widths)):
-            alone.append(k)
+def _alone(group: Group, joined: Sequence[Joined]) -> list[int]:
+    """Places in the group of payloads that must leave it, or whose sides seem to have different numbers of rows."""
+    leaves = np.zeros(len(group.members), bool)
+    first = joined[0].rows
+    for text in joined:
+        leaves[text.alone] = True
+        if text.rows is not None or first is not None:
+            leaves |= (1 if text.rows is None else text.rows) != (1 if first is None else first)
+    alone: list[int] = np.flatnonzero(leaves).tolist()
     return alone
-
-
-def _same(one: Joined | None, other: Joined | None) -> bool:
-    if one is None or other is None or one.rows is None or other.rows is None:
-        return one is not None and other is not None and one.rows is other.rows
-    return bool((one.rows == other.rows).all())
 
 
 def _without(group: Group, places: Sequence[int]) -> Group:

@@ -31,7 +31,9 @@ Document = Callable[[int], object]
 """The decoded event of a record, for whoever must look into it."""
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_STAMP: Final = np.frombuffer(b"dddd-dd-ddTdd:dd:ddZ\n", np.uint8)
+_STAMP: Final = b"dddd-dd-ddTdd:dd:ddZ\n"
+_DIGITS: Final = [k for k, byte in enumerate(_STAMP) if byte == ord("d")]
+_SIGNS: Final = [k for k, byte in enumerate(_STAMP) if byte != ord("d")]
 _TICKS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -164,14 +166,29 @@ def event_times(found: Sequence[object], time: TimeOf, arrival_ms: NDArray[np.in
     number or text that is a number. With ``missing: arrival`` a record without time has the time at which the log took
     it, if that is known.
     """
-    times = _stamps(found) if time.unit == "iso" else None
-    if times is None:
-        read = _from_iso if time.unit == "iso" else _from_number(time.unit)
-        times = np.array([MISSING_MS if cell is None else read(cell) for cell in found], np.int64)
+    times = _iso_times(found) if time.unit == "iso" else _each(found, _from_number(time.unit))
     times[(times != MISSING_MS) & ((times < FIRST_MS) | (times >= END_MS))] = ABSURD_MS
     if time.missing == "arrival":
         lost = times == MISSING_MS
         times[lost] = np.where(arrival_ms[lost] < 0, MISSING_MS, arrival_ms[lost])
+    return times
+
+
+def _each(found: Sequence[object], read: Callable[[object], int]) -> NDArray[np.int64]:
+    return np.array([MISSING_MS if cell is None else read(cell) for cell in found], np.int64)
+
+
+def _iso_times(found: Sequence[object]) -> NDArray[np.int64]:
+    times = _stamps(found)
+    if times is not None:
+        return times
+    usual = [k for k, cell in enumerate(found) if isinstance(cell, str) and len(cell) == len(_STAMP) - 1]
+    read = _stamps([found[k] for k in usual])
+    if read is None:
+        return _each(found, _from_iso)
+    rest = np.delete(np.arange(len(found)), usual)
+    times = np.empty(len(found), np.int64)
+    times[usual], times[rest] = read, _each([found[k] for k in rest.tolist()], _from_iso)
     return times
 
 
@@ -184,8 +201,8 @@ def _stamps(found: Sequence[object]) -> NDArray[np.int64] | None:
     if len(joined) != len(found) * len(_STAMP):
         return None
     grid = np.frombuffer(joined, np.uint8).reshape(-1, len(_STAMP))
-    digit = _STAMP == ord("d")
-    if (grid[:, digit] - np.uint8(48) > 9).any() or (grid[:, ~digit] != _STAMP[~digit]).any():
+    signs = np.frombuffer(_STAMP, np.uint8)[_SIGNS]
+    if (grid[:, _DIGITS] - np.uint8(48) > 9).any() or (grid[:, _SIGNS] != signs).any():
         return None
     try:
         parsed = pc.cast(pa.array(found, pa.string()), pa.timestamp("ms", "UTC"))

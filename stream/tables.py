@@ -1,12 +1,11 @@
 """Many CSV payloads at once: joined, parsed by Arrow, and typed column by column.
 
-Joining is safe only for payloads that cannot touch a neighbour, :func:`simple`; all others go through
+Joining is safe only for payloads that cannot touch a neighbour; :func:`join` names the others, which go through
 :mod:`stream.payloads`, one by one. Both roads give the same columns.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -27,42 +26,62 @@ PATIENCE: Final = 16
 """Batches that a column is read as text after the last one that did not fit its type."""
 
 _ARROW: Final = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "raw": pa.string()}
-_SPECIAL: Final = re.compile('["\r]|^\ufeff')
-_EMPTY_LINE: Final = re.compile(r"^\n?$|^\n|\n\n")
-
-
-def simple(payload: str, width: int) -> bool:
-    """True if a payload may be joined with others: no quote, no carriage return, no byte order mark in front.
-
-    An empty line is simple only in a table of one column: in wider ones Arrow would take it for a row of missing values.
-    """
-    return _SPECIAL.search(payload) is None and (width == 1 or _EMPTY_LINE.search(payload) is None)
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class Joined(NamedTuple):
-    """Payloads in one text, each with a newline behind it; ``rows`` is how many rows each has, ``None`` if all have one."""
+    """Payloads in one text, each with a newline behind it.
+
+    ``rows`` is how many lines each payload has, ``None`` if all have one. ``quoted``: some cells are quoted. ``alone``
+    names the payloads that could touch a neighbour, or be read otherwise here than alone: they must leave first.
+    """
 
     data: bytes
     rows: NDArray[np.int64] | None
+    quoted: bool
+    alone: NDArray[np.int64]
 
 
-def join(payloads: Sequence[str], width: int) -> Joined | None:
-    """The payloads joined, or ``None`` if one of them is not simple in a table of ``width`` columns."""
-    data, rows = "\n".join([*payloads, ""]).encode(), None
-    ends = _newlines(data)
+def join(payloads: Sequence[str], width: int) -> Joined:
+    """The payloads of a table of ``width`` columns joined; a newline at the end of a payload is no further row.
+
+    Unsafe are a quote that is not a whole cell's or a cell's own half, a carriage return that is not part of a line's end, a
+    byte order mark at the front, and an empty line in a table of more than one column (Arrow takes it for missing values).
+    """
+    data = "\n".join([*payloads, ""]).encode()
+    if b"\r" in data:
+        payloads = [payload.replace("\r\n", "\n") for payload in payloads]
+        data = "\n".join([*payloads, ""]).encode()
+    letters, rows = np.frombuffer(data, np.uint8), None
+    ends = np.flatnonzero(letters == ord("\n"))
     if len(ends) != len(payloads):
         bare = [payload.removesuffix("\n") for payload in payloads]
-        data, counts = "\n".join([*bare, ""]).encode(), np.array([payload.count("\n") + 1 for payload in bare], np.int64)
-        ends, rows = _newlines(data), None if (counts == 1).all() else counts
-    if b'"' in data or b"\r" in data or data.startswith(b"\xef\xbb\xbf"):
-        return None
-    if width > 1 and (np.diff(ends, prepend=-1) == 1).any():
-        return None
-    return Joined(data, rows)
+        data, rows = "\n".join([*bare, ""]).encode(), np.array([payload.count("\n") + 1 for payload in bare], np.int64)
+        letters = np.frombuffer(data, np.uint8)
+        ends = np.flatnonzero(letters == ord("\n"))
+    quoted = b'"' in data
+    lines = _unsafe_quotes(letters, ends) if quoted else np.zeros(len(ends), bool)
+    if b"\r" in data:
+        lines[np.searchsorted(ends, np.flatnonzero(letters == ord("\r")))] = True
+    if width > 1:
+        lines |= np.diff(ends, prepend=-1) == 1
+    if data.startswith(_BYTE_ORDER_MARK):
+        lines[0] = True
+    unsafe = np.flatnonzero(lines)
+    alone = unsafe if rows is None else np.unique(np.repeat(np.arange(len(payloads)), rows)[unsafe])
+    return Joined(data, None if rows is None or (rows == 1).all() else rows, quoted, alone)
 
 
-def _newlines(data: bytes) -> NDArray[np.int64]:
-    return np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+def _unsafe_quotes(letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Lines in which quotes do more than enclose whole cells: cells opened and not closed, quotes inside bare cells."""
+    quotes = np.flatnonzero(letters == ord('"'))
+    line = np.searchsorted(ends, quotes)
+    before = np.searchsorted(quotes, ends)
+    opens = (np.arange(len(quotes)) - np.concatenate(([0], before[:-1]))[line]) % 2 == 0
+    unsafe: NDArray[np.bool_] = np.diff(before, prepend=0) % 2 == 1
+    neighbour = letters[np.where(opens, quotes - 1, quotes + 1)]
+    unsafe[line[~np.isin(neighbour, np.frombuffer(b',\n"', np.uint8))]] = True
+    return unsafe
 
 
 class CsvTable:
@@ -75,21 +94,21 @@ class CsvTable:
         self._patience: dict[str, int] = {}
         self._options: dict[frozenset[str], pv.ConvertOptions] = {}
 
-    def read(self, data: bytes, rows: int) -> tuple[dict[str, Column], NDArray[np.int64]] | None:
+    def read(self, data: bytes, rows: int, quoted: bool = False) -> tuple[dict[str, Column], NDArray[np.int64]] | None:
         """Columns of all rows that have the right number of cells, and the numbers of the rows that have not.
 
-        ``None`` if the rows do not add up to ``rows``, which no simple payload can bring about.
+        ``None`` if the rows do not add up to ``rows``, which no safe payload can bring about.
         """
-        if rows < FEW_ROWS and len(self._types) >= MANY_COLUMNS:
+        if not quoted and rows < FEW_ROWS and len(self._types) >= MANY_COLUMNS:
             return self._read_cells(data)
         as_text = frozenset(self._patience)
         if self._integers and _has_hex(data):
             as_text |= self._integers
         try:
-            table, refused = self._parse(data, as_text)
+            table, refused = self._parse(data, as_text, quoted)
         except pa.ArrowInvalid:
             as_text = self._numeric
-            table, refused = self._parse(data, as_text)
+            table, refused = self._parse(data, as_text, quoted)
         if table.num_rows + len(refused) != rows:
             return None
         return self._columns(table, as_text), np.array(refused, np.int64) - 1
@@ -125,7 +144,7 @@ class CsvTable:
     def _from_text(self, names: Sequence[str], arrays: dict[str, pa.StringArray]) -> list[Numbers]:
         return numbers_from_texts([arrays[name] for name in names], [self._types[name] == "int" for name in names])
 
-    def _parse(self, data: bytes, as_text: frozenset[str]) -> tuple[pa.Table, list[int]]:
+    def _parse(self, data: bytes, as_text: frozenset[str], quoted: bool) -> tuple[pa.Table, list[int]]:
         refused: list[int] = []
 
         def refuse(row: pv.InvalidRow) -> str:
@@ -135,7 +154,7 @@ class CsvTable:
         table = pv.read_csv(
             pa.BufferReader(data),
             pv.ReadOptions(use_threads=False, column_names=list(self._types), block_size=len(data) + 1),
-            pv.ParseOptions(quote_char=False, ignore_empty_lines=False, invalid_row_handler=refuse),
+            pv.ParseOptions(quote_char='"' if quoted else False, ignore_empty_lines=False, invalid_row_handler=refuse),
             self._convert(as_text),
         )
         return table, refused
@@ -205,4 +224,4 @@ def _has_hex(data: bytes) -> bool:
     return False
 
 
-__all__ = ["CsvTable", "Joined", "join", "simple"]
+__all__ = ["CsvTable", "Joined", "join"]

@@ -17,7 +17,8 @@ from typing import Final
 
 import msgspec
 
-from stream.captures import NOTHING, CaptureTable, Event, read_event
+from stream.captures import CaptureTable
+from stream.envelopes import NOTHING, Event, read_event
 from stream.events import Decoded, RawBatch
 from stream.formats.base import Decoder, Format, Origin, Plan
 from stream.origins import Origins, Records

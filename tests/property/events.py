@@ -208,7 +208,10 @@ USUAL = {
     "n": ["3", "4", "7", "12"],
     "t": ["a", "DE", "7", "q"],
 }
-ODD_CELLS = [*NUMBERS, *SPACED, "", '"7"', '"a,b"', '"', "\r", "\ufeff7", "7\n8", "a\x00", "é", "0x1F", "0X1", "7.0", "+7", "q,7"]
+QUOTED_CELLS = ['""', '"7"', '" 7"', '"a""b"', '"a"b', 'a"b"', '"a,b"', '"a\nb"', '"a\r\nb"', '"a\rb"']
+QUOTED_CELLS += ['""""', '"""', '"",""', '"a" ', ' "a"', '"']
+LONE_CELLS = ["", "\r", "\ufeff7", "7\n8", "a\x00", "é", "0x1F", "0X1", "7.0", "+7", "q,7"]
+ODD_CELLS = [*QUOTED_CELLS, *QUOTED_CELLS, *LONE_CELLS, *NUMBERS, *SPACED]
 ENDINGS = ["\n", "\n\n", "\r\n", "\r", '"', ",", "\n1,2,3"]
 
 

@@ -12,7 +12,7 @@ from detectors.columns import Numbers, numbers_from_array, numbers_from_text, nu
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
 from stream.formats.base import ColumnType
 from stream.payloads import column_of
-from stream.tables import CsvTable, simple
+from stream.tables import CsvTable, join
 
 NUMBERS = {
     "7": 7, " 7": 7, "7 ": 7, "\t7": 7, "-7": -7, "+7": 7, "007": 7, "-0": 0, "9223372036854775807": 2.0**63,
@@ -61,7 +61,7 @@ def test_a_cell_means_the_same_alone_and_among_others(cell: str, integral: bool)
 
 
 @pytest.mark.parametrize("kind", ["int", "float"])
-@pytest.mark.parametrize("cell", [cell for cell in CELLS if simple(cell + ",", 1) and not set(cell) & set(",\n")])
+@pytest.mark.parametrize("cell", [cell for cell in CELLS if not len(join([cell + ","], 2).alone) and not set(cell) & set(",\n")])
 def test_the_typed_read_of_csv_agrees_with_the_grammar(cell: str, kind: ColumnType) -> None:
     for others in ([], ["1", "2"]):
         lines = [*others, cell]
