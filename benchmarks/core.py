@@ -94,6 +94,7 @@ def environment(peer: str) -> Path:
 
 def run_leg(name: str, folder: Path) -> dict[str, float]:
     """Events and cells a second of one leg, in a process of its own on the last core."""
+    command: list[str | Path]
     if name in PEERS:
         command = [environment(PEERS[name]), HERE / "peers" / "leg.py", PEERS[name], folder / "rows.parquet"]
     else:
