@@ -1,0 +1,89 @@
+"""The real service on a real Kafka is killed twenty times while events flow; nothing is lost, nothing counted twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import pyarrow as pa
+import pytest
+
+from benchmarks import events
+from detectors.baseline import Baseline
+from detectors.profile import Profile
+from stream import baselining
+from tests.parts.kafka import KafkaBroker
+from tests.parts.service import RunningService, newest
+
+EVENTS, PER_S, PARTITIONS, KILLS = 40_000, 400, 4, 20
+WINDOW_MS = 5_000
+START_MS = 1_750_000_000_000
+CHUNK = 400
+
+
+def produce(kafka: KafkaBroker, topic: str, lines: list[bytes], done: threading.Event) -> None:
+    for start in range(0, EVENTS, CHUNK):
+        kafka.produce(topic, [(k % PARTITIONS, None, lines[k], (), int(time.time() * 1000)) for k in range(start, start + CHUNK)])
+        time.sleep(0.42)
+    done.set()
+
+
+def counted(baseline: Baseline, blob: bytes) -> tuple[int, Counter[str], Counter[int]]:
+    """Rows, countries and hours of a published profile."""
+    layout = baseline.layout
+    profile = Profile.decode(blob, layout)
+    countries, hours = (layout.index[name] for name in ("country", "hour"))
+    by_country = dict(zip(layout.features[countries].vocabulary, profile.counts[layout.bins(countries)].tolist(), strict=False))
+    cells = layout.coarse(profile.counts)[layout.cell_starts[hours] :]
+    by_hour = {int(float(label)): int(count) for label, count in zip(layout.cell_labels(hours), cells, strict=False) if label.isdigit()}
+    return profile.rows, +Counter(by_country), +Counter(by_hour)
+
+
+@pytest.mark.slow
+def test_twenty_kills_lose_nothing_and_count_nothing_twice(
+    kafka: KafkaBroker, make_topic: Callable[..., str], tmp_path: Path
+) -> None:
+    columns = events.values(EVENTS, 3)
+    lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=PER_S)
+    made = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
+    baselining.write(made, tmp_path / "baseline")
+    topic = make_topic(PARTITIONS)
+    config = {
+        "job": "killed",
+        "source": {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic},
+        "format": {"type": "sagemaker"},
+        "model": {"from": "const", "name": "m"},
+        "models": {"m": {"baseline": str(tmp_path / "baseline")}},
+        "window": "5s",
+        "idle": "8s",
+        "sinks": [{"type": "jsonl", "path": "reports"}],
+    }
+    service, done, random = RunningService(tmp_path / "run", config), threading.Event(), Random(9)
+    producer = threading.Thread(target=produce, args=(kafka, topic, lines, done))
+    with service:
+        producer.start()
+        kills = 0
+        while kills < KILLS:
+            time.sleep(random.uniform(0.6, 2.6))
+            service.kill9()
+            kills += 1
+            service.start()
+        producer.join()
+        service.until(lambda: service.accepted() == EVENTS)
+        last_end = START_MS + EVENTS * 1000 // PER_S
+        service.until(lambda: max((end for _, end in newest(service.reports())), default=0) >= last_end, 90)
+        assert service.metric("driftline_ledger_imbalance") == 0
+        assert service.stop() == 0
+    assert kills == KILLS
+    windows = newest(service.reports())
+    expected: dict[int, tuple[int, Counter[str], Counter[int]]] = {}
+    for start in range(0, EVENTS, PER_S * WINDOW_MS // 1000):
+        rows = slice(start, start + PER_S * WINDOW_MS // 1000)
+        hours = Counter(map(int, columns["hour"][rows]))
+        expected[START_MS + start * 1000 // PER_S + WINDOW_MS] = (len(columns["hour"][rows]), Counter(columns["country"][rows]), hours)
+    got = {end: counted(made.baseline, report.profile) for (_, end), report in windows.items()}
+    assert got == expected
