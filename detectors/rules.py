@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import msgspec
 import numpy as np
@@ -13,6 +13,11 @@ from detectors.distances.base import Floats
 from detectors.measure import Measures
 from detectors.noise import noise
 from detectors.report import Verdict
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+Amount = Annotated[float, msgspec.Meta(ge=0)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Level = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,26 +38,26 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     * ``vanished_n``: a value with at least this expected count that does not occur at all has vanished.
     """
 
-    k: int = 2
-    of: int = 3
-    alpha: float = 0.001
-    limit: float | None = None
+    k: Count = 2
+    of: Count = 3
+    alpha: Level = 0.001
+    limit: Amount | None = None
     statistic: str = "psi"
-    min_n: int = 100
-    cooldown_ms: int = 1_800_000
-    overwhelming_alpha: float = 1e-9
-    overwhelming_n: int = 500
-    type_match: float = 0.99
-    domain_match: float = 0.99
-    completeness_gap: float = 0.01
-    negative_share: float = 0.001
-    vanished_n: float = 30.0
+    min_n: Count = 100
+    cooldown_ms: Annotated[int, msgspec.Meta(ge=0)] = 1_800_000
+    overwhelming_alpha: Level = 1e-9
+    overwhelming_n: Count = 500
+    type_match: Share = 0.99
+    domain_match: Share = 0.99
+    completeness_gap: Share = 0.01
+    negative_share: Share = 0.001
+    vanished_n: Amount = 30.0
 
 
 class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What one feature does differently: its own limit or statistic, or no judgement at all."""
 
-    limit: float | None = None
+    limit: Amount | None = None
     statistic: str | None = None
     enabled: bool = True
 

@@ -20,6 +20,7 @@ from stream.errors import ConfigError
 from stream.formats.base import Format, ModelOf, Origin, TimeOf
 from stream.parts import find
 from stream.sources.base import Source
+from stream.validation import check
 
 if TYPE_CHECKING:
     AnySource = Source
@@ -27,10 +28,10 @@ if TYPE_CHECKING:
     AnySink = Sink
     AnyChange = Change
 else:
-    AnySource = Union[tuple(find("stream.sources", Source).values())]
-    AnyFormat = Union[tuple(find("stream.formats", Format).values())]
-    AnySink = Union[tuple(find("sinks", Sink).values())]
-    AnyChange = Union[tuple(find("detectors.changes", Change).values())]
+    AnySource = Union[tuple(find("stream.sources", Source).values())]  # noqa: UP007  # the members are found when this runs
+    AnyFormat = Union[tuple(find("stream.formats", Format).values())]  # noqa: UP007  # the members are found when this runs
+    AnySink = Union[tuple(find("sinks", Sink).values())]  # noqa: UP007  # the members are found when this runs
+    AnyChange = Union[tuple(find("detectors.changes", Change).values())]  # noqa: UP007  # the members are found when this runs
 
 Duration = Annotated[
     str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", description="a number and a unit: 500ms, 60s, 10m, 2h, 1d")
@@ -97,7 +98,12 @@ class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole configuration file. Durations are text with a unit; relative paths start at the file's folder."""
 
-    job: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+    job: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100, description="a plain word of letters, digits, dots, dashes, _"
+        ),
+    ]
     source: AnySource
     format: AnyFormat
     models: Annotated[dict[str, ModelConfig], msgspec.Meta(min_length=1)]
@@ -135,44 +141,44 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return Origin(self.model, self.variant, self.time)
 
 
+class _UniqueKeys(yaml.SafeLoader):
+    """Plain YAML in which a key given twice is a fault and not the last one's victory."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} is given twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
 def load(path: Path) -> Config:
     """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path in the file."""
     try:
-        text = path.read_text()
-    except OSError as error:
-        raise ConfigError(str(path), "a readable file", error.strerror or str(error)) from error
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(str(path), "a readable file", str(error)) from error
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, _UniqueKeys)  # noqa: S506  # a safe loader
     except yaml.YAMLError as error:
-        raise ConfigError(str(path), "YAML", str(error).replace("\n", " ")) from error
+        raise ConfigError(str(path), "YAML", " ".join(str(error).split())) from error
     return parse(data, path.resolve().parent)
 
 
 def parse(data: object, folder: Path) -> Config:
     """The configuration in ``data`` (what YAML gives); relative paths start at ``folder``."""
-    data = _substituted(data, "$")
-    _names(inspect.type_info(Config), data, "$")
-    try:
-        config = msgspec.convert(data, Config)
-    except msgspec.ValidationError as error:
-        text, _, where = str(error).partition(" - at ")
-        raise ConfigError(where.strip("`").removeprefix("$.") or "the file", *_expected(text)) from error
+    data = _substituted(data, "")
+    check(inspect.type_info(Config), data)
+    config = msgspec.convert(data, Config)
     _consistent(config)
     return _absolute(config, folder)
-
-
-def _expected(text: str) -> tuple[str, str]:
-    expected, _, found = text.partition(", got ")
-    expected = expected.removeprefix("Expected ").replace("`", "")
-    if "matching regex" in expected:
-        expected = f"{expected} (a duration like 500ms, 60s, 10m, or a plain name)"
-    return expected, found.replace("`", "")
 
 
 def _substituted(value: object, where: str) -> object:
     """``${NAME}`` in text is replaced by the environment's value, so that secrets stay out of files."""
     if isinstance(value, dict):
-        return {key: _substituted(item, f"{where}.{key}") for key, item in value.items()}
+        return {key: _substituted(item, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
     if isinstance(value, list):
         return [_substituted(item, f"{where}[{k}]") for k, item in enumerate(value)]
     if not isinstance(value, str):
@@ -181,47 +187,10 @@ def _substituted(value: object, where: str) -> object:
     def found(match: re.Match[str]) -> str:
         name = match.group(1)
         if name not in os.environ:
-            raise ConfigError(where.removeprefix("$."), f"the environment variable {name} to be set", "none")
+            raise ConfigError(where, f"the environment variable {name} to be set", "none")
         return os.environ[name]
 
     return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", found, value)
-
-
-def _names(kind: inspect.Type, value: object, where: str) -> None:
-    """Refuse unknown fields and part types with the valid names, which the conversion itself does not tell."""
-    kind = kind.type if isinstance(kind, inspect.Metadata) else kind
-    if isinstance(kind, inspect.UnionType):
-        structs = [one for one in kind.types if isinstance(one, inspect.StructType)]
-        tagged = {str(one.tag): one for one in structs if one.tag}
-        if tagged and isinstance(value, dict):
-            _names(_tagged(tagged, value, where), value, where)
-        elif structs and isinstance(value, dict):
-            _names(structs[0], value, where)
-    elif isinstance(kind, inspect.StructType) and isinstance(value, dict):
-        fields = {field.encode_name: field.type for field in kind.fields}
-        valid = [*([kind.tag_field] if kind.tag_field else []), *fields]
-        for key, item in value.items():
-            if key not in valid:
-                raise ConfigError(_at(where, key), "a known key", repr(key), valid)
-            if key in fields:
-                _names(fields[key], item, f"{where}.{key}")
-    elif isinstance(kind, inspect.DictType) and isinstance(value, dict):
-        for key, item in value.items():
-            _names(kind.value_type, item, f"{where}.{key}")
-    elif isinstance(kind, inspect.ListType) and isinstance(value, list):
-        for k, item in enumerate(value):
-            _names(kind.item_type, item, f"{where}[{k}]")
-
-
-def _tagged(tagged: dict[str, inspect.StructType], value: dict[Any, Any], where: str) -> inspect.StructType:
-    kind = value.get("type")
-    if kind not in tagged:
-        raise ConfigError(_at(where, "type"), "a known type", repr(kind) if "type" in value else "none", sorted(tagged))
-    return tagged[str(kind)]
-
-
-def _at(where: str, key: object) -> str:
-    return f"{where}.{key}".removeprefix("$.")
 
 
 def _consistent(config: Config) -> None:
@@ -231,6 +200,8 @@ def _consistent(config: Config) -> None:
         raise ConfigError("window", "a duration above 0", config.window)
     if every <= 0 or window % every:
         raise ConfigError("every", f"a part of window ({config.window}) without rest", str(config.every))
+    for where, origin in (("model", config.model), ("variant", config.variant)):
+        _nameable(where, origin)
     if config.model.source == "const" and config.model.name not in config.models:
         raise ConfigError("model.name", "the name of a model", repr(config.model.name), sorted(config.models))
     if not 1 <= config.rules.k <= config.rules.of:
@@ -241,6 +212,19 @@ def _consistent(config: Config) -> None:
     for model, one in config.models.items():
         if one.learned and (one.outputs is None or one.inputs is None):
             raise ConfigError(f"models.{model}", "outputs and inputs, since `baseline: learn` has no file to take names from", "none")
+
+
+def _nameable(where: str, origin: ModelOf) -> None:
+    """Refuse an origin that could never give a name."""
+    if origin.source in ("const", "header", "path", "file") and not origin.name:
+        raise ConfigError(f"{where}.name", f"what `from: {origin.source}` needs", "nothing")
+    if origin.source == "file":
+        try:
+            groups = re.compile(origin.name).groups
+        except re.error as error:
+            raise ConfigError(f"{where}.name", "a regular expression", str(error)) from error
+        if not groups:
+            raise ConfigError(f"{where}.name", "a regular expression with a group", repr(origin.name))
 
 
 def _statistics(config: Config) -> Iterator[tuple[str, str]]:
