@@ -32,8 +32,8 @@ Document = Callable[[int], object]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STAMP: Final = b"dddd-dd-ddTdd:dd:ddZ\n"
-_DIGITS: Final = [k for k, byte in enumerate(_STAMP) if byte == ord("d")]
-_SIGNS: Final = [k for k, byte in enumerate(_STAMP) if byte != ord("d")]
+_LOWEST: Final = np.array([ord("0") if byte == ord("d") else byte for byte in _STAMP], np.uint8)
+_ABOVE: Final = np.array([9 if byte == ord("d") else 0 for byte in _STAMP], np.uint8)
 _TICKS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -201,8 +201,7 @@ def _stamps(found: Sequence[object]) -> NDArray[np.int64] | None:
     if len(joined) != len(found) * len(_STAMP):
         return None
     grid = np.frombuffer(joined, np.uint8).reshape(-1, len(_STAMP))
-    signs = np.frombuffer(_STAMP, np.uint8)[_SIGNS]
-    if (grid[:, _DIGITS] - np.uint8(48) > 9).any() or (grid[:, _SIGNS] != signs).any():
+    if (grid - _LOWEST > _ABOVE).any():
         return None
     try:
         parsed = pc.cast(pa.array(found, pa.string()), pa.timestamp("ms", "UTC"))

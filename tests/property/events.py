@@ -242,6 +242,23 @@ def _near_miss(draw: st.DrawFn, answer: str, request: str) -> bytes:
 
 
 @st.composite
+def json_near_misses(draw: st.DrawFn) -> list[bytes | None]:
+    """A batch of captures whose sides are clean JSON rows, by name or by place, with one or two accidents in the cells."""
+    usual: dict[str, list[Any]] = {"p": [0.5, 1, "2.5"], "x": [2.5, 0, -1.5], "n": [3, 7, 7.0, "12"], "t": ["a", "q", 7, None]}
+    rows = [{name: draw(st.sampled_from(usual[name])) for name in names} for _ in range(draw(st.integers(1, 5)))]
+    for _ in range(draw(st.integers(0, 2))):
+        draw(st.sampled_from(rows))[draw(st.sampled_from(names))] = draw(values)
+    by_name = draw(st.booleans())
+    lines: list[bytes | None] = []
+    for row in rows:
+        sides = [{name: row[name] for name in side} if by_name else [row[name] for name in side] for side in (names[:1], names[1:])]
+        data = [{"data": json.dumps(side), "encoding": "JSON"} for side in sides]
+        captured = {"endpointOutput": data[0], "endpointInput": data[1]}
+        lines.append(json.dumps({"captureData": captured, "eventMetadata": {"inferenceTime": "2025-06-15T15:06:40Z"}}).encode())
+    return lines
+
+
+@st.composite
 def json_events(draw: st.DrawFn) -> bytes:
     """An event of the format json: flat, nested, or something else."""
     clean = st.fixed_dictionaries(dict.fromkeys(names[1:], scalars))

@@ -127,6 +127,12 @@ def test_an_accident_touches_no_neighbour_and_leaves_no_trace(many_columns: int,
             check(Sagemaker(), batch, one)
 
 
+@BROAD
+@given(values=events.json_near_misses())
+def test_json_sides_are_counted_as_the_oracle_counts(values: list[bytes | None]) -> None:
+    check(Sagemaker(), values, reader(Sagemaker()))
+
+
 @pytest.mark.parametrize("form", JSONS)
 @BROAD
 @given(values=events.records(events.json_events()))
