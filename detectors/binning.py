@@ -70,10 +70,11 @@ def grid_feature(
     """
     atoms = dict(sorted(atoms.items(), key=lambda item: -item[1])[: (MAX_EDGES - 2 * LADDER - 40) // 3])
     inner = _inner_edges(quantiles, atoms, low, high)
-    step = (high - low) / 64.0
-    rungs = step * (2.0 ** np.arange(LADDER) - 1.0)
+    step = high / 64.0 - low / 64.0
     top = float(np.nextafter(high, np.inf))
-    edges = np.unique(np.concatenate((low - rungs, inner, top + rungs)))
+    with np.errstate(over="ignore"):
+        rungs = step * (2.0 ** np.arange(LADDER) - 1.0)
+        edges = np.unique(np.concatenate((low - rungs, inner, top + rungs)))
     edges = edges[np.isfinite(edges)]
     cells = _coarse(edges, np.asarray(quantiles, dtype=float), atoms)
     below, above = int((edges <= low).sum()), int((edges >= top).sum())

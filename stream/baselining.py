@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -39,10 +40,7 @@ def make(chunks: Callable[[], Iterable[pa.Table]], predictions: Sequence[str] = 
     A column without any value gets no bins; it stays in ``columns``, so that positions keep their meaning. Raises
     ``BaselineInvalid`` if there are no rows or a named prediction is not among the columns.
     """
-    scans: dict[str, ColumnScan] = {}
-    for chunk in chunks():
-        for name in chunk.column_names:
-            scans.setdefault(name, ColumnScan()).add(_one(chunk[name]))
+    scans = _scan(chunks())
     if not any(scan.rows for scan in scans.values()):
         raise BaselineInvalid("rows", "there are none")
     lost = [name for name in predictions if name not in scans]
@@ -59,15 +57,53 @@ def make(chunks: Callable[[], Iterable[pa.Table]], predictions: Sequence[str] = 
     return Made(baseline, sagemaker_files.statistics(scans), written)
 
 
+def _scan(chunks: Iterable[pa.Table]) -> dict[str, ColumnScan]:
+    """One look at all rows; a column that some chunks lack is missing there."""
+    scans: dict[str, ColumnScan] = {}
+    rows = 0
+    for chunk in chunks:
+        for name in chunk.column_names:
+            if name not in scans:
+                scans[name] = ColumnScan()
+                scans[name].pad(rows)
+            scans[name].add(_one(chunk[name]))
+        rows += chunk.num_rows
+        for scan in scans.values():
+            scan.pad(rows)
+    return scans
+
+
 def write(made: Made, folder: Path) -> None:
-    """Write ``statistics.json``, ``constraints.json`` and ``baseline.msgpack``; each appears whole or not at all."""
+    """Write ``statistics.json``, ``constraints.json`` and ``baseline.msgpack``.
+
+    All three lie complete beside their places before the first takes it: a full disk leaves the folder as it was.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     contents = (_json(made.statistics), _json(made.constraints), made.baseline.encode())
-    for name, content in zip(FILES, contents, strict=True):
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{name}.", delete=False) as file:
+    written: dict[str, Path] = {}
+    try:
+        for name, content in zip(FILES, contents, strict=True):
+            written[name] = _aside(folder, name, content)
+        for name, path in written.items():
+            path.replace(folder / name)
+    finally:
+        for path in written.values():
+            path.unlink(missing_ok=True)
+
+
+def _aside(folder: Path, name: str, content: bytes) -> Path:
+    """A new file with this content in the folder, under a name of its own."""
+    number, path = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
+    try:
+        with os.fdopen(number, "wb") as file:
             file.write(content)
-            os.fchmod(file.fileno(), 0o644)
-        os.replace(file.name, folder / name)
+            file.flush()
+            os.fchmod(number, 0o644)
+            os.fsync(number)
+    except BaseException:
+        Path(path).unlink()
+        raise
+    return Path(path)
 
 
 def make_from_files(
@@ -113,12 +149,13 @@ def learn(known: Baseline | None, tables: Sequence[pa.Table], outputs: Sequence[
 
     ``tables`` hold text columns. Columns in ``outputs`` get the role prediction. What is known stays as it is.
     """
-    order = (*outputs, *inputs)
-    made = make(lambda: [table.select([n for n in order if n in table.column_names]) for table in tables], _named(outputs, tables))
-    fresh = made.baseline
-    if known is None or not known.columns:
+    before = known.columns if known else ()
+    order = tuple(name for name in (*outputs, *inputs) if name not in before)
+    new = [table.select([name for name in order if name in table.column_names]) for table in tables]
+    fresh = make(lambda: new, _named(outputs, new)).baseline
+    if known is None or not before:
         return Baseline(fresh.layout, fresh.profile, fresh.constraints, order)
-    return _joined(known, fresh, (*known.columns, *(name for name in order if name not in known.columns)))
+    return _joined(known, fresh, (*before, *order))
 
 
 def learn_from_samples(known: Baseline, samples: Sequence[bytes], outputs: Sequence[str], inputs: Sequence[str]) -> Baseline:
@@ -172,7 +209,7 @@ def _one(column: pa.ChunkedArray) -> pa.StringArray:
 
 
 def _json(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, indent=2) + "\n").encode()
+    return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
 __all__ = ["Made", "empty_baseline", "learn", "learn_from_samples", "load_baseline", "make", "make_from_files", "write"]

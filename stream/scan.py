@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from math import sqrt
 
 import datasketches
 import numpy as np
@@ -11,6 +13,7 @@ import pyarrow.compute as pc
 
 from detectors.binning import ATOM_SHARE, MOST_CODES, codes_feature, grid_feature, text_feature
 from detectors.columns import numbers_from_text
+from detectors.distances.base import Floats
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING, Feature, InferredType, Role
 
 KLL_K = 2_048
@@ -22,8 +25,12 @@ class ColumnScan:
     """What is known of one column so far. Numbers go into a KLL sketch (k = 2,048, as ``statistics.json`` has it).
 
     The bins come from a sample instead, since the sketch flips coins: every number up to 65,536 of them, then every second,
-    every fourth, ... in the order they came, so that the same file always gives the same baseline. Up to ``KLL_K`` numbers are also kept as they came: then the sketch is the data. Frequent values are counted exactly
-    while there are at most 200,000 different ones; beyond that the rare half is forgotten now and then.
+    every fourth, ... in the order they came, so that the same file always gives the same baseline. Up to ``KLL_K`` numbers are
+    also kept as they came: then the sketch is the data. Frequent values are counted exactly while there are at most 200,000
+    different ones; beyond that the rare half is forgotten now and then.
+
+    A number is what :mod:`detectors.columns` reads as one, so that a column is typed here as its events will be counted:
+    ``NaN``, ``.5`` and `` 7`` do not make a column of numbers String, as SageMaker's patterns would.
     """
 
     def __init__(self) -> None:
@@ -52,7 +59,12 @@ class ColumnScan:
         if len(self.values) > MOST_TRACKED:
             self.values, self.forgot = Counter(dict(self.values.most_common(MOST_TRACKED // 2))), True
 
-    def _numbers(self, values: np.ndarray) -> None:
+    def pad(self, rows: int) -> None:
+        """``rows`` have gone by; those that this column was absent from are missing values."""
+        self.missing += rows - self.rows
+        self.rows = rows
+
+    def _numbers(self, values: Floats) -> None:
         if not len(values):
             return
         self.shift = float(values.mean()) if self.shift is None else self.shift
@@ -63,9 +75,10 @@ class ColumnScan:
         self.low, self.high = min(self.low, float(values.min())), max(self.high, float(values.max()))
         self.sum += float(values.sum())
         self.total += float((values - self.shift).sum())
-        self.squares += float(((values - self.shift) ** 2).sum())
+        with np.errstate(over="ignore"):
+            self.squares += float(((values - self.shift) ** 2).sum())
 
-    def _sample(self, values: np.ndarray) -> None:
+    def _sample(self, values: Floats) -> None:
         self.sample = np.append(self.sample, values[-self.finite % self.stride :: self.stride])
         while len(self.sample) > MOST_SAMPLED:
             self.sample, self.stride = self.sample[::2], self.stride * 2
@@ -87,8 +100,12 @@ class ColumnScan:
     @property
     def std(self) -> float:
         """Population standard deviation of the finite numbers."""
-        away = self.total / self.finite if self.finite else 0.0
-        return float(np.sqrt(max(self.squares / self.finite - away * away, 0.0))) if self.finite else float("nan")
+        if not self.finite:
+            return float("nan")
+        if len(self.first) == self.finite:
+            return _running_std(self.first)
+        away = self.total / self.finite
+        return float(np.sqrt(max(self.squares / self.finite - away * away, 0.0)))
 
     def feature(self, name: str, role: Role) -> Feature | None:
         """The bins of this column; ``None`` if it has no value at all."""
@@ -112,3 +129,14 @@ class ColumnScan:
             if np.isfinite(value):
                 out[value + 0.0] += count
         return out
+
+
+def _running_std(values: Sequence[float]) -> float:
+    """Population standard deviation by Welford's recurrence, value by value: the last digit too is as Spark computes it."""
+    mean = squares = 0.0
+    for n, value in enumerate(values, 1):
+        away = value - mean
+        step = away / n
+        mean += step
+        squares += away * (away - step)
+    return sqrt(squares / len(values))
