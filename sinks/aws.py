@@ -9,11 +9,24 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 
-from sinks.errors import SinkRetry
+from sinks.errors import SinkRejected, SinkRetry
 
 CONNECT_S, READ_S = 5, 20
+THROTTLED_S = 5.0
 THROTTLED = frozenset({"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException"})
-NEVER = frozenset({"InvalidParameterValue", "InvalidParameter", "InvalidParameterCombination", "ValidationError", "InvalidParameterValueException"})
+NEVER = frozenset(
+    {
+        "InvalidParameter",
+        "InvalidParameterCombination",
+        "InvalidParameterValue",
+        "InvalidParameterValueException",
+        "MissingParameter",
+        "RequestEntityTooLarge",
+        "ValidationError",
+        "ValidationException",
+        "413",
+    }
+)
 
 
 def client(service: str, region: str, endpoint_url: str) -> Any:
@@ -22,26 +35,35 @@ def client(service: str, region: str, endpoint_url: str) -> Any:
     return boto3.client(service, region_name=region or None, endpoint_url=endpoint_url or None, config=config)
 
 
-def never(code: str) -> bool:
-    """True if an error with this code means that the items themselves can never be taken."""
-    return code in NEVER
+def meaning(code: str, text: str, index: int) -> SinkRetry | SinkRejected:
+    """What the error ``code`` of a service means for the item at ``index``, when those before it are through.
+
+    Only what is wrong with the item itself is a reason to give it up. Refused or expired credentials and a missing topic are
+    repaired while the items wait, throttling and faults of the service pass.
+
+    >>> meaning("InvalidParameterValue", "too long", 3)
+    SinkRejected('item 3: too long')
+    >>> meaning("ThrottlingException", "slow down", 3).after_s
+    5.0
+    """
+    if code in NEVER:
+        return SinkRejected(index, text)
+    return SinkRetry(code or text, THROTTLED_S if code in THROTTLED else 0.0, delivered=index)
 
 
-def call(operation: Any, expected: str, arguments: Mapping[str, Any]) -> Any:
-    """Call an operation; everything that may pass becomes ``SinkRetry``, ``ClientError`` of the other kind goes through.
+def call(operation: Any, expected: str, index: int, arguments: Mapping[str, Any]) -> Any:
+    """Call an operation for the item at ``index``; raises ``SinkRejected`` or ``SinkRetry`` by :func:`meaning`.
 
     ``expected`` is a key that a whole answer has: an answer that was cut off on its way looks like a success without it.
-    Refused credentials are retried too: they are renewed or repaired while the items wait.
     """
     try:
         answer = operation(**arguments)
     except botocore.exceptions.ClientError as error:
-        code = str(error.response.get("Error", {}).get("Code", ""))
-        if never(code):
-            raise
-        raise SinkRetry(code or str(error), after_s=5.0 if code in THROTTLED else 0.0) from error
+        raise meaning(str(error.response.get("Error", {}).get("Code", "")), str(error), index) from error
+    except botocore.exceptions.ParamValidationError as error:
+        raise SinkRejected(index, str(error)) from error
     except botocore.exceptions.BotoCoreError as error:
-        raise SinkRetry(type(error).__name__) from error
+        raise SinkRetry(type(error).__name__, delivered=index) from error
     if expected not in answer:
-        raise SinkRetry(f"the answer has no {expected}: it was cut off")
+        raise SinkRetry(f"the answer has no {expected}: it was cut off", delivered=index)
     return answer

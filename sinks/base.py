@@ -18,8 +18,8 @@ class Delivery(Protocol):
     def deliver(self, items: Sequence[Published]) -> None:
         """Carry out items in order. Returns when all of them are delivered.
 
-        Raises :class:`sinks.errors.SinkRetry` (the same items come again) or :class:`sinks.errors.SinkRejected`
-        (that item is left out, the ones behind it come again).
+        Raises :class:`sinks.errors.SinkRetry` (the items come again, but for those it says are through) or
+        :class:`sinks.errors.SinkRejected` (that item is left out, the ones behind it come again).
         """
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
@@ -36,7 +36,7 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     delivered for long; otherwise the oldest are dropped and counted.
     """
 
-    takes: ClassVar[tuple[type[WindowReport] | type[Signal], ...]] = (WindowReport, Signal)
+    takes: ClassVar[tuple[type[WindowReport | Signal], ...]] = (WindowReport, Signal)
     lossless: ClassVar[bool] = True
 
     def check(self) -> list[str]:

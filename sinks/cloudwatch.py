@@ -7,18 +7,19 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, ClassVar
 
-import botocore.exceptions
 import msgspec
+import structlog
 
-from detectors.report import FeatureReport, Signal, WindowReport
+from detectors.report import FeatureReport, WindowReport
 from sinks.aws import call, client
 from sinks.base import Delivery, Published, Sink
-from sinks.errors import SinkRejected
 
+log = structlog.get_logger("driftline.sink")
 MOST_DATA = 1_000
 MOST_BYTES = 900_000
 """CloudWatch takes 1 MB a call; the request's own words need some of it."""
 LARGEST = 2.0**360
+LONGEST_NAME = 255
 
 
 class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
@@ -30,7 +31,9 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
     datum a window with the window's end as time, revision 0 only; windows without a verdict (no data, learning) put none.
 
     A repeat after a crash puts a window's data once more: averages, minima and maxima stay right, ``SampleCount`` and ``Sum``
-    of that minute count double. At most 1,000 data and 1 MB a call.
+    of that minute count double. A retry goes on behind the last call that was answered. At most 1,000 data and 1 MB a call.
+    CloudWatch itself rejects windows that ended more than two weeks ago or lie more than two hours ahead. Needs
+    ``cloudwatch:PutMetricData`` for the namespace and nothing more.
     """
 
     takes: ClassVar = (WindowReport,)
@@ -58,27 +61,33 @@ class CloudwatchDelivery:
 
     def __init__(self, sink: Cloudwatch, job: str, aws: Any) -> None:
         self._sink, self._job, self._aws = sink, job, aws
+        self._answered = ("", 0)
+        """The window put last, and how many of its calls were answered."""
 
     def deliver(self, items: Sequence[Published]) -> None:
-        """Put the data of all items, in as few calls as the limits allow."""
+        """Put the data of all items: a window at a time, each in as few calls as the limits allow."""
         for k, item in enumerate(items):
-            if isinstance(item, Signal) or item.revision or item.state in ("no data", "learning") or item.end_ms is None:
-                continue
-            for batch in batches([datum for feature in item.features for datum in self.data(item, feature)]):
-                self._put(k, batch)
+            if isinstance(item, WindowReport) and _has_metrics(item):
+                self._put(k, item)
 
-    def data(self, report: WindowReport, feature: FeatureReport) -> Iterator[dict[str, Any]]:
-        """The data of one feature; what is not a finite number CloudWatch can hold is left out."""
+    def _put(self, index: int, report: WindowReport) -> None:
+        calls = list(batches(self.data(report)))
+        window, answered = self._answered
+        for number in range(answered if window == report.id else 0, len(calls)):
+            arguments = {"Namespace": self._sink.namespace, "MetricData": calls[number]}
+            call(self._aws.put_metric_data, "ResponseMetadata", index, arguments)
+            self._answered = (report.id, number + 1)
+
+    def data(self, report: WindowReport) -> list[dict[str, Any]]:
+        """The data of a window. What CloudWatch cannot hold is left out with a line in the log: a number that is not finite
+        or beyond 2**360, a name of more than 255 characters.
+        """
         common = self._common(report)
-        if feature.sum is not None and feature.min is not None and feature.max is not None:
-            finite = feature.n - feature.missing - feature.nan - feature.inf
-            values = {"SampleCount": float(finite), "Sum": feature.sum, "Minimum": feature.min, "Maximum": feature.max}
-            if finite > 0 and all(map(_fits, values.values())):
-                yield {**common, "MetricName": f"feature_data_{feature.name}", "StatisticValues": values}
-        singles = {"feature_non_null": feature.completeness, "feature_baseline_drift": feature.value}
-        for name, value in singles.items():
-            if value is not None and _fits(value):
-                yield {**common, "MetricName": f"{name}_{feature.name}", "Value": value}
+        every = [{**common, **metric} for feature in report.features for metric in metrics_of(feature)]
+        kept = [datum for datum in every if _can_be_held(datum)]
+        if len(kept) < len(every):
+            log.warning("metrics left out", sink="cloudwatch", report=report.id, count=len(every) - len(kept))
+        return kept
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
         """Nothing to rebuild: CloudWatch keeps its own history."""
@@ -97,11 +106,17 @@ class CloudwatchDelivery:
             "StorageResolution": self._sink.resolution_s,
         }
 
-    def _put(self, index: int, batch: list[dict[str, Any]]) -> None:
-        try:
-            call(self._aws.put_metric_data, "ResponseMetadata", {"Namespace": self._sink.namespace, "MetricData": batch})
-        except botocore.exceptions.ClientError as error:
-            raise SinkRejected(index, str(error)) from error
+
+def metrics_of(feature: FeatureReport) -> Iterator[dict[str, Any]]:
+    """Names and values of one feature. The samples of a statistic set are the cells that held a finite number."""
+    written = feature.types.get("integral", 0.0) + feature.types.get("fractional", 0.0)
+    numbers = round((feature.n - feature.missing) * written)
+    if numbers and feature.sum is not None and feature.min is not None and feature.max is not None:
+        values = {"SampleCount": float(numbers), "Sum": feature.sum, "Minimum": feature.min, "Maximum": feature.max}
+        yield {"MetricName": f"feature_data_{feature.name}", "StatisticValues": values}
+    for name, value in (("feature_non_null", feature.completeness), ("feature_baseline_drift", feature.value)):
+        if value is not None:
+            yield {"MetricName": f"{name}_{feature.name}", "Value": value}
 
 
 def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -117,6 +132,15 @@ def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
         size += length
     if batch:
         yield batch
+
+
+def _has_metrics(report: WindowReport) -> bool:
+    return not report.revision and report.end_ms is not None and report.state not in ("no data", "learning")
+
+
+def _can_be_held(datum: dict[str, Any]) -> bool:
+    values = datum["StatisticValues"].values() if "StatisticValues" in datum else [datum["Value"]]
+    return len(datum["MetricName"]) <= LONGEST_NAME and all(map(_fits, values))
 
 
 def _fits(value: float) -> bool:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 
 class SinkRetry(Exception):
-    """Nothing is wrong with the items: try the same ones again, not before ``after_s`` seconds (0: the caller decides)."""
+    """Nothing is wrong with the items: try again, not before ``after_s`` seconds (0: the caller decides).
 
-    def __init__(self, reason: str, after_s: float = 0.0) -> None:
-        self.reason, self.after_s = reason, after_s
+    The first ``delivered`` items of the call are through and must not come again; the others do.
+    """
+
+    def __init__(self, reason: str, after_s: float = 0.0, delivered: int = 0) -> None:
+        self.reason, self.after_s, self.delivered = reason, after_s, delivered
         super().__init__(reason)
 
 

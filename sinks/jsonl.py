@@ -17,12 +17,17 @@ from sinks.errors import SinkRetry
 class Jsonl(Sink, frozen=True, tag="jsonl"):
     """Appends to files in the folder ``path``: ``reports-YYYY-MM-DD.jsonl`` by the day (UTC) of a window's end, ``signals.jsonl``.
 
-    One JSON object a line; the report's counts are base64 in ``profile``. Lines are whole: they are flushed before the cursor
-    moves, and a torn last line of a crash is ended first. A repeat after a crash appends the same item again: readers keep
-    one line for each ``id``. A full disk is retried.
+    One JSON object a line; the report's counts are base64 in ``profile``. Lines are handed to the operating system before the
+    cursor moves (no fsync: they outlive the process, not a power cut). A line that a crash or a full disk has torn is ended
+    before the next one, and is the only kind of line that is not JSON. A repeat after a crash appends the same item again:
+    readers keep one line for each ``id``. A full disk is retried.
     """
 
     path: str
+
+    def check(self) -> list[str]:
+        """That the folder is no file."""
+        return ["path: empty, or a file; a folder is expected"] if not self.path or Path(self.path).is_file() else []
 
     def open(self, job: str) -> Delivery:
         """The folder is made at the first item."""

@@ -13,7 +13,7 @@ import structlog
 from sinks.errors import SinkRejected, SinkRetry
 
 Item = TypeVar("Item")
-Given = TypeVar("Given", contravariant=True)
+Given_contra = TypeVar("Given_contra", contravariant=True)
 BATCH = 200
 MOST_QUEUED = 2_000
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -21,10 +21,10 @@ BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 log = structlog.get_logger("driftline.sink")
 
 
-class Delivers(Protocol[Given]):
+class Delivers(Protocol[Given_contra]):
     """What a courier needs of the running half of a sink."""
 
-    def deliver(self, items: Sequence[Given]) -> None: ...
+    def deliver(self, items: Sequence[Given_contra]) -> None: ...
     def close(self) -> None: ...
 
 
@@ -48,8 +48,11 @@ class Courier(Generic[Item]):
     delivered, rejected or dropped; the service commits it, so after a crash delivery goes on behind it.
     """
 
-    def __init__(self, name: str, delivery: Delivers[Item], cursor: int, lossless: bool) -> None:
+    def __init__(
+        self, name: str, delivery: Delivers[Item], cursor: int, lossless: bool, backoff_s: Sequence[float] = BACKOFF_S
+    ) -> None:
         self.name, self._delivery, self._lossless = name, delivery, lossless
+        self._backoff_s = backoff_s
         self._queue: deque[tuple[int, Item | None]] = deque()
         self._changed = threading.Condition()
         self._cursor = cursor
@@ -109,7 +112,7 @@ class Courier(Generic[Item]):
             wait_s = self._attempt(batch)
             failures = failures + 1 if wait_s is not None else 0
             if wait_s is not None:
-                self._pause(wait_s or BACKOFF_S[min(failures, len(BACKOFF_S)) - 1])
+                self._pause(wait_s or self._backoff_s[min(failures, len(self._backoff_s)) - 1])
 
     def _next(self) -> list[tuple[int, Item | None]]:
         with self._changed:
@@ -118,21 +121,9 @@ class Courier(Generic[Item]):
 
     def _attempt(self, batch: list[tuple[int, Item | None]]) -> float | None:
         """Deliver a batch; returns how long to wait before the next attempt (0: as usual), ``None`` if all went well."""
-        items = [item for _, item in batch if item is not None]
         began = time.monotonic()
         try:
-            if items:
-                self._delivery.deliver(items)
-            self._done(batch, len(items))
-            return None
-        except SinkRejected as error:
-            log.error("item rejected", sink=self.name, reason=error.reason)
-            self._leave_out(batch, error.index)
-            return None
-        except SinkRetry as error:
-            self._retried += 1
-            log.warning("delivery failed, will be repeated", sink=self.name, reason=error.reason)
-            return error.after_s
+            return self._try(batch)
         except Exception as error:  # a sink's fault must neither stop the service nor lose what waits
             self._retried += 1
             log.error("sink failed, will be repeated", sink=self.name, error=type(error).__name__, text=str(error))
@@ -140,18 +131,34 @@ class Courier(Generic[Item]):
         finally:
             self._busy_s += time.monotonic() - began
 
-    def _leave_out(self, batch: list[tuple[int, Item | None]], index: int) -> None:
-        places = [k for k, (_, item) in enumerate(batch) if item is not None]
-        self._rejected += 1
-        self._done(batch[: places[index] + 1], index)
+    def _try(self, batch: list[tuple[int, Item | None]]) -> float | None:
+        numbers = [number for number, item in batch if item is not None]
+        try:
+            if numbers:
+                self._delivery.deliver([item for _, item in batch if item is not None])
+            self._done(batch[-1][0])
+            return None
+        except SinkRejected as error:
+            log.error("item rejected", sink=self.name, reason=error.reason)
+            self._done(numbers[error.index], rejected=True)
+            return None
+        except SinkRetry as error:
+            self._retried += 1
+            log.warning("delivery failed, will be repeated", sink=self.name, reason=error.reason)
+            if error.delivered:
+                self._done(numbers[error.delivered - 1])
+            return error.after_s
 
-    def _done(self, batch: list[tuple[int, Item | None]], delivered: int) -> None:
+    def _done(self, last: int, rejected: bool = False) -> None:
+        """Everything up to number ``last`` is through, ``last`` itself perhaps ``rejected``; what was dropped meanwhile stays dropped."""
         with self._changed:
-            last = batch[-1][0]
             while self._queue and self._queue[0][0] <= last:
-                self._queue.popleft()
+                number, item = self._queue.popleft()
+                if item is not None and rejected and number == last:
+                    self._rejected += 1
+                elif item is not None:
+                    self._delivered += 1
             self._cursor = max(self._cursor, last)
-            self._delivered += delivered
             self._changed.notify_all()
 
     def _pause(self, wait_s: float) -> None:

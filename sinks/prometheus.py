@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from itertools import chain
 from threading import Lock
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, NamedTuple, get_args
 
 import msgspec
 from prometheus_client import Metric
@@ -14,10 +16,9 @@ from prometheus_client.registry import Collector
 from detectors.report import FeatureReport, Signal, WindowReport
 from sinks.base import Published, Sink
 
-PerFeature = Literal[
-    "n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share",
-    "psi", "ks", "jensen_shannon", "hellinger", "wasserstein", "l_infinity", "chi_squared",
-]  # fmt: skip
+Plain = Literal["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share"]
+Distance = Literal["psi", "ks", "jensen_shannon", "hellinger", "wasserstein", "l_infinity", "chi_squared"]
+DISTANCES = get_args(Distance)
 WORST = 3
 STATES = ("ok", "violations", "insufficient", "no data", "incomplete", "learning")
 
@@ -27,8 +28,8 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
 
     Per model and variant: rows, completeness, end of the window, state, violations by check, the worst three features. Per
     feature: completeness, the deciding distance and its limit; what ``per_feature`` names is added. ``max_series`` caps the
-    number of series, features in the order of their distance over limit; ``driftline_series_left_out`` tells how many did
-    not fit. Labels are names of models, features and checks, never values.
+    number of these series: models first, then features, in the order of their distance over limit;
+    ``driftline_series_left_out`` tells how many did not fit. Labels are names of models, features and checks, never values.
 
     A repeat shows the same numbers again: nothing changes. After a restart the gauges are rebuilt from the state.
     """
@@ -37,7 +38,7 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
     lossless: ClassVar = False
 
     max_series: int = 20_000
-    per_feature: list[PerFeature] = []
+    per_feature: list[Plain | Distance] = []
 
     def check(self) -> list[str]:
         """The cap must leave room for one model."""
@@ -89,85 +90,77 @@ class PrometheusDelivery(Collector):
         for (model, variant, kind), count in sorted(signals.items()):
             signal.add_metric([self._job, model, variant, kind], count)
         yield signal
-        families = _Families(self._job, self._sink.per_feature)
-        room = self._sink.max_series
-        for report in reports:
-            room -= families.model(report)
-        ranked = sorted(((_badness(f), r, f) for r in reports for f in r.features), key=lambda one: -one[0])
-        width = families.width
-        fitting = max(room, 0) // width
-        for _, report, feature in ranked[:fitting]:
-            families.feature(report, feature)
-        yield from families.all()
+        left_out = yield from self._gauges(sorted(reports, key=lambda report: -_worst(report)))
         left = GaugeMetricFamily("driftline_series_left_out", "Series beyond max_series that are not shown.", labels=["job"])
-        left.add_metric([self._job], max(len(ranked) - fitting, 0) * width)
+        left.add_metric([self._job], left_out)
         yield left
+
+    def _gauges(self, reports: Sequence[WindowReport]) -> Generator[Metric, None, int]:
+        """The gauges of models, then of features, worst first, until one does not fit; returns how many series did not."""
+        extra = self._sink.per_feature
+        ranked = sorted(((_badness(f), r, f) for r in reports for f in r.features), key=lambda one: -one[0])
+        groups = chain((list(_of_model(r)) for r in reports), (list(_of_feature(r, f, extra)) for _, r, f in ranked))
+        families: dict[str, GaugeMetricFamily] = {}
+        room, left_out = self._sink.max_series, 0
+        for group in groups:
+            if left_out or len(group) > room:
+                left_out += len(group)
+                continue
+            room -= len(group)
+            for one in group:
+                if one.name not in families:
+                    families[one.name] = GaugeMetricFamily(f"driftline_{one.name}", one.text, labels=["job", *one.labels])
+                families[one.name].add_metric([self._job, *one.labels.values()], float(one.value))
+        yield from families.values()
+        return left_out
 
 
 KEY = ("model", "variant")
 
 
-class _Families:
-    """The gauge families of one scrape, filled report by report."""
+class _Series(NamedTuple):
+    """One time series: its family's name and text, its labels, its value."""
 
-    def __init__(self, job: str, extra: Sequence[str]) -> None:
-        self._job, self._extra = job, list(extra)
-        self._made: dict[str, GaugeMetricFamily] = {}
+    name: str
+    text: str
+    labels: dict[str, str]
+    value: float
 
-    @property
-    def width(self) -> int:
-        """Series a feature at the most."""
-        return 3 + len(self._extra)
 
-    def model(self, report: WindowReport) -> int:
-        """Add the gauges of one model; returns how many series these were."""
-        key = [self._job, report.model, report.variant]
-        completeness = [f.completeness for f in report.features if f.completeness is not None]
-        before = self._count()
-        self._add("window_rows", "Rows in the newest closed window.", key, report.rows)
-        if completeness:
-            mean = sum(completeness) / len(completeness)
-            self._add("window_completeness_ratio", "Mean completeness over the features of the newest closed window.", key, mean)
-        end_s = (report.start_ms if report.end_ms is None else report.end_ms) / 1000
-        self._add("window_end_timestamp_seconds", "End of the newest closed window (start of a silence).", key, end_s)
-        for state in STATES:
-            self._add("window_state", "1 for the state of the newest closed window.", [*key, state], report.state == state, ["state"])
-        counts: dict[str, int] = {}
-        for violation in report.violations:
-            counts[violation.check] = counts.get(violation.check, 0) + 1
-        for check, count in sorted({"baseline_drift_check": 0, **counts}.items()):
-            self._add("window_violations", "Violations in the newest closed window by check.", [*key, check], count, ["check"])
-        worst = sorted(report.features, key=lambda feature: -_badness(feature))[:WORST]
-        for rank, feature in enumerate(worst, 1):
-            text = "Deciding distance over its limit of the worst features."
-            self._add("worst_feature_ratio", text, [*key, str(rank), feature.name], _badness(feature), ["rank", "feature"])
-        return self._count() - before
+def _of_model(report: WindowReport) -> Iterator[_Series]:
+    key = {"model": report.model, "variant": report.variant}
+    completeness = [f.completeness for f in report.features if f.completeness is not None]
+    yield _Series("window_rows", "Rows in the newest closed window.", key, report.rows)
+    if completeness:
+        text = "Mean completeness over the features of the newest closed window."
+        yield _Series("window_completeness_ratio", text, key, sum(completeness) / len(completeness))
+    end_s = (report.start_ms if report.end_ms is None else report.end_ms) / 1000
+    yield _Series("window_end_timestamp_seconds", "End of the newest closed window (start of a silence).", key, end_s)
+    for state in STATES:
+        yield _Series("window_state", "1 for the state of the newest closed window.", {**key, "state": state}, report.state == state)
+    for check, count in sorted(Counter({"baseline_drift_check": 0, **Counter(v.check for v in report.violations)}).items()):
+        yield _Series("window_violations", "Violations in the newest closed window by check.", {**key, "check": check}, count)
+    for rank, feature in enumerate(sorted(report.features, key=lambda feature: -_badness(feature))[:WORST], 1):
+        labels = {**key, "rank": str(rank), "feature": feature.name}
+        yield _Series("worst_feature_ratio", "Deciding distance over its limit of the worst features.", labels, _badness(feature))
 
-    def feature(self, report: WindowReport, feature: FeatureReport) -> None:
-        """Add the gauges of one feature."""
-        key, names = [self._job, report.model, report.variant, feature.name], ["feature"]
-        if feature.completeness is not None:
-            self._add("feature_completeness_ratio", "Share of rows with a value.", key, feature.completeness, names)
-        if feature.value is not None and feature.limit is not None:
-            both = [*key, feature.deciding]
-            self._add("feature_drift_distance", "The deciding distance from the baseline.", both, feature.value, [*names, "statistic"])
-            self._add("feature_drift_limit", "What the deciding distance is compared with.", both, feature.limit, [*names, "statistic"])
-        for name in self._extra:
-            value = feature.distances[name] if name in feature.distances else getattr(feature, name)
-            if value is not None:
-                self._add("feature_statistic", "Further statistics of a feature.", [*key, name], value, [*names, "statistic"])
 
-    def all(self) -> list[GaugeMetricFamily]:
-        """The filled families."""
-        return list(self._made.values())
+def _of_feature(report: WindowReport, feature: FeatureReport, extra: Sequence[str]) -> Iterator[_Series]:
+    key = {"model": report.model, "variant": report.variant, "feature": feature.name}
+    if feature.completeness is not None:
+        yield _Series("feature_completeness_ratio", "Share of rows with a value.", key, feature.completeness)
+    if feature.value is not None and feature.limit is not None:
+        both = {**key, "statistic": feature.deciding}
+        yield _Series("feature_drift_distance", "The deciding distance from the baseline.", both, feature.value)
+        yield _Series("feature_drift_limit", "What the deciding distance is compared with.", both, feature.limit)
+    for name in extra:
+        value = feature.distances.get(name) if name in DISTANCES else getattr(feature, name)
+        if value is not None:
+            yield _Series("feature_statistic", "Further statistics of a feature.", {**key, "statistic": name}, value)
 
-    def _count(self) -> int:
-        return sum(len(family.samples) for family in self._made.values())
 
-    def _add(self, name: str, text: str, values: list[str], number: float, labels: Sequence[str] = ()) -> None:
-        if name not in self._made:
-            self._made[name] = GaugeMetricFamily(f"driftline_{name}", text, labels=["job", *KEY, *labels])
-        self._made[name].add_metric(values, float(number))
+def _worst(report: WindowReport) -> float:
+    return max(map(_badness, report.features), default=0.0)
 
 
 def _badness(feature: FeatureReport) -> float:

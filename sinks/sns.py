@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from math import inf
 from typing import Any, ClassVar
 
-import botocore.exceptions
 import msgspec
 
-from detectors.report import Signal, WindowReport
+from detectors.report import Signal, Violation, WindowReport
 from sinks.aws import call, client
 from sinks.base import Delivery, Published, Sink
-from sinks.errors import SinkRejected
 
 MOST_BYTES = 250_000
 """SNS takes 256 KB with all attributes."""
+MOST_SUBJECT = 99
+NO_WORD = re.compile(r"[^!-~]")
+"""What SNS refuses in subjects (but for blanks) and in the names of groups."""
 ARN = re.compile(r"^arn:[a-z-]+:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$")
 
 
 class Sns(Sink, frozen=True, tag="sns"):
     """Publishes each signal to ``topic_arn`` as JSON (``driftline schema signal``), with attributes for filter policies.
 
-    Attributes: ``model``, ``variant``, ``kind``, ``episode``, ``dedupe_id``, and of the first reason ``feature`` and ``check``. A FIFO topic
-    gets the model as group and ``dedupe_id`` for deduplication. Reasons beyond 250 KB are left out; ``omitted`` says how many.
+    Attributes: ``model``, ``variant``, ``kind``, ``episode``, ``dedupe_id``, and of the worst reason (overwhelming first, then the
+    largest ratio between value and limit) ``feature`` and ``check``. A FIFO topic gets the model as group and ``dedupe_id``
+    for deduplication. Of more than 250 KB of reasons the worst stay; ``omitted`` says how many do not.
 
     A repeat after a crash publishes the same message with the same ``dedupe_id`` again: a FIFO topic drops it within five
     minutes, subscribers of other topics must. Needs ``sns:Publish`` on the topic and nothing more.
@@ -36,8 +39,11 @@ class Sns(Sink, frozen=True, tag="sns"):
     endpoint_url: str = ""
 
     def check(self) -> list[str]:
-        """The form of the ARN."""
-        return [] if ARN.match(self.topic_arn) else [f"topic_arn: {self.topic_arn!r} is not the ARN of an SNS topic"]
+        """The form of the ARN, and that the region is its own."""
+        found = ARN.match(self.topic_arn)
+        if not found:
+            return [f"topic_arn: {self.topic_arn!r} is not the ARN of an SNS topic"]
+        return [] if self.region in ("", found[1]) else [f"region: the topic is in {found[1]}, not in {self.region}"]
 
     def open(self, job: str) -> Delivery:
         """The client is made here; nothing is sent. Without ``region`` the topic's own serves."""
@@ -55,26 +61,24 @@ class SnsDelivery:
         """Publish signals one by one, in order."""
         for k, item in enumerate(items):
             if isinstance(item, Signal):
-                try:
-                    call(self._aws.publish, "MessageId", self.message(item))
-                except botocore.exceptions.ClientError as error:
-                    raise SinkRejected(k, str(error)) from error
+                call(self._aws.publish, "MessageId", k, self.message(item))
 
     def message(self, signal: Signal) -> dict[str, Any]:
         """The arguments of ``Publish``."""
         texts = {"model": signal.model, "variant": signal.variant, "kind": signal.kind, "episode": signal.episode}
         texts["dedupe_id"] = signal.dedupe_id
         if signal.reasons:
-            texts |= {"feature": signal.reasons[0].feature, "check": signal.reasons[0].check}
+            worst = worst_first(signal.reasons)[0]
+            texts |= {"feature": worst.feature, "check": worst.check}
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in texts.items() if value}
         out = {
             "TopicArn": self._topic,
-            "Subject": f"driftline: {signal.model} {signal.kind}"[:100],
+            "Subject": f"driftline: {NO_WORD.sub('_', signal.model)} {signal.kind}"[:MOST_SUBJECT],
             "Message": body(signal),
             "MessageAttributes": attributes,
         }
         if self._topic.endswith(".fifo"):
-            out |= {"MessageGroupId": signal.model[:128], "MessageDeduplicationId": signal.dedupe_id}
+            out |= {"MessageGroupId": NO_WORD.sub("_", signal.model)[:128], "MessageDeduplicationId": signal.dedupe_id}
         return out
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
@@ -85,6 +89,16 @@ class SnsDelivery:
         self._aws.close()
 
 
+def worst_first(reasons: Sequence[Violation]) -> list[Violation]:
+    """Reasons by weight: overwhelming ones first, then by how many times the value lies above or below its limit."""
+    return sorted(reasons, key=lambda reason: (reason.overwhelming, _times(reason)), reverse=True)
+
+
+def _times(reason: Violation) -> float:
+    high, low = max(reason.value, reason.limit), min(reason.value, reason.limit)
+    return high / low if low > 0 else inf
+
+
 def body(signal: Signal) -> str:
     """The signal as JSON with ``omitted``, the number of reasons that did not fit."""
     reasons = list(signal.reasons)
@@ -93,4 +107,4 @@ def body(signal: Signal) -> str:
         text = msgspec.json.encode(fields)
         if len(text) <= MOST_BYTES or not reasons:
             return text.decode()
-        reasons = reasons[: len(reasons) * MOST_BYTES // (len(text) + 1)]
+        reasons = worst_first(signal.reasons)[: len(reasons) * MOST_BYTES // (len(text) + 1)]

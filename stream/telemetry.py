@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -39,7 +41,8 @@ class Telemetry:
         self._mark = self._gauge("partition_mark_timestamp_seconds", "Highest event time read in a partition.", "partition")
         self._at_end = self._gauge("partition_at_end", "1 if the reader is at the end of the log.", "partition")
         self._commit_s = Histogram("driftline_commit_seconds", "Duration of a commit.", ["job"], registry=self.registry).labels(job)
-        self._poll_s = Histogram("driftline_batch_seconds", "Decoding and counting of one poll.", ["job"], registry=self.registry).labels(job)
+        polls = Histogram("driftline_batch_seconds", "Decoding and counting of one poll.", ["job"], registry=self.registry)
+        self._poll_s = polls.labels(job)
         self._read = Counter("driftline_records_read", "Records read by this process.", ["job"], registry=self.registry).labels(job)
         self._windows = Counter("driftline_windows_closed", "Windows reported by state.", ["job", "state"], registry=self.registry)
         self._sink = {
@@ -91,7 +94,7 @@ class Telemetry:
         self._paused.labels(self._job).set(paused)
 
     def told(self, items: Iterable[object]) -> None:
-        """One log line a window that says more than ``ok``, one a signal; no feature values."""
+        """One log line a window (a warning if it has violations), one a signal; no feature values."""
         for item in items:
             if isinstance(item, WindowReport):
                 self._windows.labels(self._job, item.state).inc()
@@ -115,4 +118,17 @@ def set_up_logs(level: str = "info") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format='{"logger":"%(name)s","level":"%(levelname)s","event":"%(message)s"}')
+    lines = logging.StreamHandler(sys.stderr)
+    lines.setFormatter(_JsonLine())
+    logging.basicConfig(handlers=[lines], level=logging.WARNING, force=True)
+
+
+class _JsonLine(logging.Formatter):
+    """What libraries log, in the form of our own lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"event": record.getMessage(), "logger": record.name, "level": record.levelname.lower()}
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        return json.dumps({**line, "timestamp": moment})
