@@ -8,6 +8,7 @@ import numpy as np
 
 from detectors.baseline import Baseline, Constraint
 from detectors.distances import psi
+from detectors.distances.base import Floats
 from detectors.measure import Measures
 from detectors.moved import diagnosis, moved
 from detectors.report import Moved, Violation
@@ -37,18 +38,22 @@ class Checks:
         self._rules, self._own = rules, own
         self._pair = measures.pair
         self._parts = psi.contributions(measures.pair)
-        self._usual = Measures(measures.pair.baseline, measures.pair.baseline)
         self._alpha = rules.alpha / max(len(measures.layout.features), 1)
+        usual = _fitting(Measures(measures.pair.baseline, measures.pair.baseline))
+        required = min(baseline.constraints.thresholds.datatype_check_threshold, rules.type_match)
+        self._fit: list[float] = _fitting(measures).tolist()
+        self._fit_required: list[float] = np.fmin(usual, required).tolist()
 
     def run(self) -> list[Violation]:
         """Violations of all features, in the order of the layout."""
         if not self._baseline.constraints.thresholds.evaluate_constraints:
             return []
         out: list[Violation] = []
+        enough, plain = (self._measures.n >= self._rules.min_n).tolist(), Constraint()
         for i, feature in enumerate(self._measures.layout.features):
-            constraint = self._baseline.constraints.features.get(feature.name, Constraint())
+            constraint = self._baseline.constraints.features.get(feature.name, plain)
             own = self._own.get(feature.name)
-            if constraint.evaluate and (own is None or own.enabled) and self._measures.n[i] >= self._rules.min_n:
+            if constraint.evaluate and (own is None or own.enabled) and enough[i]:
                 out += self._feature(i, constraint)
         return out
 
@@ -66,8 +71,9 @@ class Checks:
         """True if the largest part of the distance is what another check already tells."""
         start, stop = self._pair.layout.cell_starts[i : i + 2].tolist()
         largest = int(np.argmax(self._parts[start:stop]))
-        gone = {"completeness_check", "missing_column_check"} & checks
-        return bool(gone) and largest == stop - start - 2 or "data_type_check" in checks and largest == stop - start - 1
+        if largest == stop - start - 2:
+            return bool({"completeness_check", "missing_column_check"} & checks)
+        return largest == stop - start - 1 and "data_type_check" in checks
 
     def completeness(self, i: int, constraint: Constraint) -> Violation | None:
         """``completeness_check``: the share of rows with a value is below the baseline's.
@@ -81,34 +87,28 @@ class Checks:
         if not binomial_excess(missing, n, 1.0 - required, float(self._pair.m[i]), self._alpha):
             return None
         if share == 0.0:
-            return self._violation(i, "missing_column_check", "completeness", share, required, _no_column(measures, i), "column lost")
+            text = _no_column(measures, len(self._baseline.columns))
+            return self._violation(i, "missing_column_check", "completeness", share, required, text, "column lost")
         text = f"Value: {share!r} does not meet the constraint requirement! "
         return self._violation(i, "completeness_check", "completeness", share, required, text, "null burst")
 
     def data_type(self, i: int) -> Violation | None:
         """``data_type_check``: too few of the values are written as the baseline's type."""
-        measures, feature = self._measures, self._measures.layout.features[i]
-        present = float(measures.present[i])
-        if feature.type not in FITS or present == 0:
+        share, required = self._fit[i], self._fit_required[i]
+        if not share < required:
             return None
-        fits = sum(int(measures.types[name][i]) for name in FITS[feature.type])
-        usual = self._usual_fit(i, FITS[feature.type])
-        required = min(self._baseline.constraints.thresholds.datatype_check_threshold, self._rules.type_match, usual)
-        share, m = fits / present, float(self._pair.m[i])
-        if share >= required or not binomial_excess(present - fits, present, 1.0 - required, m, self._alpha):
+        measures, feature = self._measures, self._measures.layout.features[i]
+        present, m = float(measures.present[i]), float(self._pair.m[i])
+        if not binomial_excess((1.0 - share) * present, present, 1.0 - required, m, self._alpha):
             return None
         text = (
             f"Data type match requirement is not met. Expected data type: {feature.type}, "
             f"Expected match: {required * 100}%. Observed: Only {share * 100}% of data is {feature.type}."
         )
-        others = [name for name in measures.types if name not in FITS[feature.type]]
-        most = max(others, key=lambda name: int(measures.types[name][i]))
-        return self._violation(i, "data_type_check", "type_match", share, required, text, f"type change: values written as {most}")
-
-    def _usual_fit(self, i: int, names: Sequence[str]) -> float:
-        """Share of the baseline's own values that fit the type: a text column may hold numbers."""
-        present = float(self._usual.present[i])
-        return sum(int(self._usual.types[name][i]) for name in names) / present if present else 1.0
+        others = {name: int(counts[i]) for name, counts in measures.types.items() if name not in FITS[feature.type]}
+        others |= {"NaN": int(measures.nan[i]), "infinity": int(measures.inf[i])}
+        cause = f"type change: values written as {max(others, key=lambda name: others[name])}"
+        return self._violation(i, "data_type_check", "type_match", share, required, text, cause)
 
     def categorical_values(self, i: int, constraint: Constraint) -> Violation | None:
         """``categorical_values_check``: too few of the values are in the feature's domain."""
@@ -136,22 +136,28 @@ class Checks:
         )
 
     def vanished_value(self, i: int) -> Violation | None:
-        """``vanished_value_check``: a value that should have come often does not come at all, however small its share."""
+        """``vanished_value_check``: a value that should have come often does not come at all, however small its share.
+
+        Its expected count must be above ``vanished_n``, and chance must not explain it: with k occurrences in the baseline's m rows
+        and none in the window's n, that is ``(m / (n + m))**k``, compared with alpha over all cells of the layout.
+        """
         feature = self._measures.layout.features[i]
         if feature.kind == "grid" or self._rulings[i].verdict != "ok":
             return None
         start, stop = int(self._pair.layout.cell_starts[i]), int(self._pair.layout.cell_starts[i + 1]) - 2
         expected = self._pair.p[start:stop] * self._measures.n[i]
-        gone = (expected > self._rules.vanished_n) & (self._pair.after[start:stop] == 0)
+        m, n = float(self._pair.m[i]), float(self._measures.n[i])
+        chance = self._pair.before[start:stop] * np.log(m / (n + m))
+        sure = chance < np.log(self._rules.alpha / len(self._pair.after))
+        gone = (expected > self._rules.vanished_n) & (self._pair.after[start:stop] == 0) & sure
         if not gone.any():
             return None
         k = int(np.argmax(np.where(gone, expected, 0.0)))
         share, seen = float(self._pair.p[start + k]), int(self._pair.before[start + k])
         lost = Moved(self._pair.layout.cell_labels(i)[k], share, 0.0, seen, 0, float(self._parts[start + k]))
-        text = f"A value with an expected count of {expected[k]:.1f} does not occur."
-        limit, name, n = self._rules.vanished_n, feature.name, int(self._measures.n[i])
-        cause = "a value has vanished"
-        return Violation(name, "vanished_value_check", "expected_count", float(expected[k]), limit, n, text, False, cause, (lost,))
+        value, text = float(expected[k]), f"A value with an expected count of {expected[k]:.1f} does not occur."
+        limit, cause = self._rules.vanished_n, "a value has vanished"
+        return Violation(feature.name, "vanished_value_check", "expected_count", value, limit, int(n), text, False, cause, (lost,))
 
     def non_negative(self, i: int, constraint: Constraint) -> Violation | None:
         """``non_negative_check``: negative values in a feature that the baseline says has none."""
@@ -163,7 +169,7 @@ class Checks:
         share, limit = max(float(counts[:below].sum()), 1.0) / finite, self._rules.negative_share
         if share <= limit or not binomial_excess(share * finite, finite, limit, float(self._pair.m[i]), self._alpha):
             return None
-        text = f"{share:.4%} of the values are negative, the smallest is {self._measures.low[i]:g}."
+        text = f"{share:.4%} of the values are negative."
         return self._violation(i, "non_negative_check", "negative_share", share, limit, text, "negative values")
 
     def _violation(
@@ -175,13 +181,25 @@ class Checks:
         return Violation(name, check, statistic, value, limit, n, text, overwhelming, cause, moved(self._pair, i, self._parts))
 
     def _far(self, check: str, value: float, limit: float, n: float, i: int) -> bool:
-        """Overwhelming for shares: twice as many misses as allowed and half of the rows or more, with enough rows."""
+        """Overwhelming for shares: more than twice the misses that are allowed, 5 % of the rows or more beyond them, enough rows,
+        and more than chance explains at ``overwhelming_alpha``.
+        """
         if check not in ("completeness_check", "missing_column_check", "data_type_check", "categorical_values_check"):
             return False
         lost = limit - value
         return n >= self._rules.overwhelming_n and lost > max(0.05, 1.0 - limit) and binomial_excess(
             (1.0 - value) * n, n, 1.0 - limit, float(self._pair.m[i]), self._rules.overwhelming_alpha / max(len(self._rulings), 1)
         )
+
+
+def _fitting(measures: Measures) -> Floats:
+    """Share of the present values that are written as the feature's type; NaN where there is none, or no type to fit."""
+    kinds = [feature.type for feature in measures.layout.features]
+    fits = np.zeros(len(kinds))
+    for kind, names in FITS.items():
+        fits += np.array([one == kind for one in kinds], dtype=bool) * sum(measures.types[name] for name in names)
+    known = np.array([one in FITS for one in kinds], dtype=bool) & (measures.present > 0)
+    return np.where(known, fits / np.where(known, measures.present, 1.0), np.nan)
 
 
 def columns_violations(expected: int, fewer: int, more: int, rows: int, rules: Rules) -> list[Violation]:
@@ -193,13 +211,13 @@ def columns_violations(expected: int, fewer: int, more: int, rows: int, rules: R
     total, out = rows + fewer + more, []
     for check, bad, word in (("missing_column_check", fewer, "fewer"), ("extra_column_check", more, "more")):
         if total >= rules.min_n and bad / total > 1.0 - rules.type_match:
+            far = bad / total > 0.5 and total >= rules.overwhelming_n
             text = f"{bad} of {total} records have {word} columns than the {expected} of the baseline constraints."
-            out.append(Violation("", check, "record_share", bad / total, 1.0 - rules.type_match, total, text, bad / total > 0.5))
+            out.append(Violation("", check, "record_share", bad / total, 1.0 - rules.type_match, total, text, far))
     return out
 
 
-def _no_column(measures: Measures, i: int) -> str:
-    total = len(measures.layout.features)
+def _no_column(measures: Measures, total: int) -> str:
     empty = int((measures.completeness == 0).sum())
     return (
         f"There are missing columns in current dataset. Number of columns in current dataset: {total - empty}, "

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 
 import msgspec
+import numpy as np
 
 from detectors.baseline import Baseline
 from detectors.changes.base import MOST_VALUES, Change
 from detectors.checks import Checks, columns_violations
+from detectors.distances.base import Floats
 from detectors.episodes import EpisodeState, advance
-from detectors.layout import Layout
+from detectors.layout import Feature, Layout
 from detectors.measure import Measures, measure
 from detectors.profile import Profile
 from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Violation, WindowReport
@@ -63,7 +65,7 @@ class Judge:
         violations = Checks(baseline, measures, rulings, self.rules, own).run()
         violations += columns_violations(len(baseline.columns), span.fewer, span.more, profile.rows, self.rules)
         features = _feature_reports(measures, rulings, {violation.feature for violation in violations})
-        if span.revision == 0:
+        if span.revision == 0 and self._state(span, profile.rows, False) == "ok":
             violations += self._change_violations(span, baseline, features, state)
         return WindowReport(
             version=REPORT_VERSION,
@@ -144,41 +146,77 @@ class Judge:
         series = dict(state.series)
         for change, feature, value in self._values(report.model, report.features, baseline):
             over = (feature.name, change.series) in alarmed
-            series[change.key] = () if over else (*series.get(change.key, ()), value)[-MOST_VALUES:]
+            series[change.key] = () if over else (*state.series.get(change.key, ()), value)[-MOST_VALUES:]
         return msgspec.structs.replace(state, series=series)
 
 
 def _feature_reports(measures: Measures, rulings: Sequence[Ruling], violating: set[str]) -> tuple[FeatureReport, ...]:
-    out = []
-    for i, (feature, ruling) in enumerate(zip(measures.layout.features, rulings, strict=True)):
-        present = float(measures.present[i])
-        verdict = "violation" if feature.name in violating else "ok" if ruling.verdict == "violation" else ruling.verdict
-        out.append(
-            FeatureReport(
-                name=feature.name,
-                role=feature.role,
-                type=feature.type,
-                n=int(measures.n[i]) if isfinite(measures.n[i]) else 0,
-                missing=int(measures.missing[i]),
-                completeness=_number(measures.completeness[i]),
-                nan=int(measures.nan[i]),
-                inf=int(measures.inf[i]),
-                types={name: int(counts[i]) / present for name, counts in measures.types.items()} if present else {},
-                mean=_number(measures.mean[i]) if feature.numeric else None,
-                std=_number(measures.std[i]) if feature.numeric else None,
-                sum=_number(measures.sum[i]),
-                min=_number(measures.low[i]),
-                max=_number(measures.high[i]),
-                outlier_share=_number(measures.outliers[i]) if feature.ladder else None,
-                distances={name: _number(values[i]) for name, values in measures.distances.items()},
-                deciding=ruling.statistic,
-                value=_number(ruling.value),
-                limit=_number(ruling.limit),
-                noise=_number(ruling.noise),
-                verdict=verdict,
-            )
-        )
-    return tuple(out)
+    moments = [_numbers(values) for values in (measures.mean, measures.std, measures.sum, measures.low, measures.high)]
+    counts = [values.tolist() for values in (measures.missing, measures.nan, measures.inf)]
+    columns = zip(
+        measures.layout.features,
+        rulings,
+        np.nan_to_num(measures.n).astype(np.int64).tolist(),
+        _numbers(measures.completeness),
+        zip(*counts, strict=True),
+        _rows(measures.types, [_numbers(measures.type_share(name)) for name in measures.types]),
+        zip(*moments, strict=True),
+        _numbers(measures.outliers),
+        _rows(measures.distances, [_numbers(values) for values in measures.distances.values()]),
+        strict=True,
+    )
+    return tuple(_feature_report(feature.name in violating, feature, *numbers) for feature, *numbers in columns)
+
+
+def _feature_report(
+    violates: bool,
+    feature: Feature,
+    ruling: Ruling,
+    n: int,
+    completeness: float | None,
+    counts: tuple[int, int, int],
+    types: dict[str, float | None],
+    moments: tuple[float | None, ...],
+    outliers: float | None,
+    distances: dict[str, float | None],
+) -> FeatureReport:
+    missing, nan, inf = counts
+    mean, std, total, low, high = moments
+    verdict = "violation" if violates else "ok" if ruling.verdict == "violation" else ruling.verdict
+    return FeatureReport(
+        name=feature.name,
+        role=feature.role,
+        type=feature.type,
+        n=n,
+        missing=missing,
+        completeness=completeness,
+        nan=nan,
+        inf=inf,
+        types={name: share for name, share in types.items() if share is not None},
+        mean=mean,
+        std=std,
+        sum=total,
+        min=low,
+        max=high,
+        outlier_share=outliers if feature.ladder else None,
+        distances=distances,
+        deciding=ruling.statistic,
+        value=_number(ruling.value),
+        limit=_number(ruling.limit),
+        noise=_number(ruling.noise),
+        verdict=verdict,
+    )
+
+
+def _rows(names: Iterable[str], columns: Sequence[Sequence[float | None]]) -> Iterator[dict[str, float | None]]:
+    """One mapping a feature, from one column a name."""
+    known = list(names)
+    return (dict(zip(known, row, strict=True)) for row in zip(*columns, strict=True))
+
+
+def _numbers(values: Floats) -> list[float | None]:
+    """Plain numbers, ``None`` for those that are not finite."""
+    return [value if finite else None for value, finite in zip(values.tolist(), np.isfinite(values).tolist(), strict=True)]
 
 
 def _number(value: float) -> float | None:
@@ -193,7 +231,16 @@ def _masked(signal: Signal, layout: Layout) -> Signal:
 
 def _mask(reason: Violation, layout: Layout) -> Violation:
     place = layout.index.get(reason.feature, -1)
-    labels = layout.cell_labels(place)[:-2] if place >= 0 else []
-    number = {label: f"value #{k}" for k, label in enumerate(labels) if not label.startswith(("[", "unseen #", "other"))}
-    kept = tuple(msgspec.structs.replace(one, label=number.get(one.label, one.label)) for one in reason.moved)
+    if place < 0 or not reason.moved:
+        return reason
+    feature, labels = layout.features[place], layout.cell_labels(place)
+    public = {label: _public(feature, label, k) for k, label in enumerate(labels[: -2 if feature.numeric else len(feature.vocabulary)])}
+    kept = tuple(msgspec.structs.replace(one, label=public.get(one.label, one.label)) for one in reason.moved)
     return msgspec.structs.replace(reason, moved=kept)
+
+
+def _public(feature: Feature, label: str, k: int) -> str:
+    """The label of cell ``k`` without the values that have a cell of their own."""
+    if feature.numeric and label.startswith("["):
+        return label.partition(" without ")[0]
+    return label if feature.numeric and label == "other" else f"value #{k}"

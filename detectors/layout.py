@@ -145,12 +145,21 @@ class Layout:
 
     def coarse(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Counts of all coarse cells (length ``cell_starts[-1]``) from the vector of counts."""
-        used = self.cell_of >= 0
-        sums = np.bincount(self.cell_of[used], weights=counts[used], minlength=int(self.cell_starts[-1]))
+        slots, cells = self._used
+        sums = np.bincount(cells, weights=counts[slots], minlength=int(self.cell_starts[-1]))
         return sums.astype(np.int64)
 
+    @cached_property
+    def _used(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Slots that belong to a cell, and their cells."""
+        slots = np.flatnonzero(self.cell_of >= 0)
+        return slots, self.cell_of[slots]
+
     def cell_labels(self, i: int) -> list[str]:
-        """A name for each coarse cell of feature ``i``: an interval, a value, ``missing`` or ``unreadable``."""
+        """A name for each coarse cell of feature ``i``: an interval, a value, ``missing`` or ``unreadable``.
+
+        A value of a text feature that reads like a name of driftline's own stands in quotes, so that no two cells share one.
+        """
         feature = self.features[i]
         inner = _interval_labels(feature) if feature.numeric else _text_labels(feature)
         return [*inner, "missing", "unreadable"]
@@ -178,21 +187,27 @@ def _check(feature: Feature) -> None:
 
 
 def _text_labels(feature: Feature) -> list[str]:
-    return [*feature.vocabulary, *(f"unseen #{k}" for k in range(HASHED_BINS))]
+    return [*map(_quoted, feature.vocabulary), *(f"unseen #{k}" for k in range(HASHED_BINS))]
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if value in ("missing", "unreadable", "") or value.startswith(("unseen #", '"')) else value
 
 
 def _interval_labels(feature: Feature) -> list[str]:
-    """One label a cell: a single value, an interval of neighbouring bins, or ``other`` for scattered bins."""
+    """One label a cell: a single value, an interval (``without`` the values in it that have cells of their own), ``other`` codes."""
     bounds = np.array([-np.inf, *feature.edges, np.inf])
     cells = np.asarray(feature.cells)
     labels = []
     for cell in range(feature.bin_cells):
         bins = np.flatnonzero(cells == cell)
         low, high = bounds[bins[0]], bounds[bins[-1] + 1]
-        if len(bins) < bins[-1] - bins[0] + 1:
+        holes = np.setdiff1d(np.arange(bins[0], bins[-1]), bins)
+        if len(holes) and feature.kind == "codes":
             labels.append("other")
         elif np.nextafter(low, np.inf) == high:
             labels.append(f"{low:.6g}")
         else:
-            labels.append(f"[{low:.6g}, {high:.6g})")
+            without = ", ".join(f"{bounds[hole]:.6g}" for hole in holes)
+            labels.append(f"[{low:.6g}, {high:.6g})" + (f" without {without}" if without else ""))
     return labels

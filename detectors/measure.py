@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from detectors.baseline import Baseline
 from detectors.distances import base, psi
 from detectors.distances.base import Floats, Ints, Pair
-from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, NEG_INF, STRING
+from detectors.layout import BOOLEAN, FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, STRING, TAIL
 from detectors.profile import Profile
 
 TYPES = {"integral": INTEGRAL, "fractional": FRACTIONAL, "boolean": BOOLEAN, "string": STRING}
@@ -63,6 +63,10 @@ class Measures:
     def types(self) -> dict[str, Ints]:
         return {name: self._slot(offset) for name, offset in TYPES.items()}
 
+    def type_share(self, name: str) -> Floats:
+        """Share of a written type among the present values; NaN without any."""
+        return _ratio(self.types[name], self.present)
+
     @cached_property
     def finite(self) -> Ints:
         return np.where(self.pair.numeric, self._window.finite, 0)
@@ -92,12 +96,15 @@ class Measures:
 
     @cached_property
     def outliers(self) -> Floats:
-        out = np.zeros(len(self.layout.features))
-        for i, feature in enumerate(self.layout.features):
-            if feature.ladder:
-                inside = self._window.counts[self.layout.bins(i)]
-                out[i] = inside[: feature.ladder].sum() + inside[-feature.ladder :].sum()
-        return _ratio(out, self.finite)
+        ladders = np.array([feature.ladder for feature in self.layout.features], dtype=np.int64)
+        below = self._running[self._starts + HEAD + ladders] - self._running[self._starts + HEAD]
+        above = self._running[self._ends - TAIL] - self._running[self._ends - TAIL - ladders]
+        return _ratio(below + above, self.finite)
+
+    @cached_property
+    def _running(self) -> Ints:
+        """Counts of all slots before each slot."""
+        return np.concatenate(([0], np.cumsum(self._window.counts)))
 
     @cached_property
     def distances(self) -> dict[str, Floats]:

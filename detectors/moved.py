@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.distances import psi
 from detectors.distances.base import Pair
 from detectors.layout import Feature
 from detectors.report import Moved
@@ -45,7 +44,7 @@ def moved(pair: Pair, i: int, contributions: np.ndarray) -> tuple[Moved, ...]:
 def diagnosis(pair: Pair, i: int) -> str:
     """A likely cause of a drift of feature ``i`` in a few words; empty if none of the known ones fits."""
     feature = pair.layout.features[i]
-    return _numeric(pair, i, feature) if feature.numeric else _text(pair, i, feature)
+    return _numeric(pair, i) if feature.numeric else _text(pair, i, feature)
 
 
 def _text(pair: Pair, i: int, feature: Feature) -> str:
@@ -58,7 +57,7 @@ def _text(pair: Pair, i: int, feature: Feature) -> str:
     return "a value has vanished" if gone.any() else ""
 
 
-def _numeric(pair: Pair, i: int, feature: Feature) -> str:
+def _numeric(pair: Pair, i: int) -> str:
     window, baseline = pair.window, pair.baseline
     if window.low[i] == window.high[i] and baseline.low[i] < baseline.high[i]:
         return "frozen: one value only"

@@ -27,8 +27,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def key(self) -> str:
-        """The name of the series in the state: detectors with the same key share it."""
-        return f"{type(self).__name__.lower()}/{self.feature}/{self.series}"
+        """The name of the series in the state: all detectors of one series share it, and an alarm of one starts it anew."""
+        return f"{self.feature}/{self.series}"
 
     def value(self, report: FeatureReport, baseline: Baseline) -> float | None:
         """The series' value in a window; ``None`` where it has none."""

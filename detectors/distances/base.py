@@ -111,5 +111,5 @@ def find() -> dict[str, Distance]:
     found: dict[str, Distance] = {}
     for name in modules:
         module = import_module(f"detectors.distances.{name}")
-        found[module.NAME] = cast(Distance, module)
+        found[module.NAME] = cast("Distance", module)
     return found

@@ -44,11 +44,12 @@ def _trapezoid(left: Floats, right: Floats) -> Floats:
 
 
 def _bin_widths(pair: Pair, fine: FineBins) -> Floats:
+    """The width of each fine bin; the open ones end at the smallest and largest number of either side, if it lies outside."""
     low = np.minimum(pair.baseline.low, pair.window.low)[fine.features]
     high = np.maximum(pair.baseline.high, pair.window.high)[fine.features]
-    widths = []
-    for i, bottom, top in zip(fine.features.tolist(), low.tolist(), high.tolist(), strict=True):
-        edges = np.array(pair.layout.features[i].edges)
-        bounds = np.concatenate(([min(bottom, edges[0])], edges, [max(top, edges[-1])]))
-        widths.append(np.diff(bounds))
-    return np.concatenate(widths)
+    ends = fine.starts + fine.widths - 1
+    upper, lower = fine.edges.copy(), np.roll(fine.edges, 1)
+    lower[fine.starts] = np.minimum(low, fine.edges[fine.starts])
+    upper[ends] = np.maximum(high, fine.edges[ends - 1])
+    widths: Floats = upper - lower
+    return widths
