@@ -6,6 +6,7 @@ import numpy as np
 
 from detectors.distances.base import Floats, Pair
 from detectors.fine import FineBins, cumulative_shares, fine_bins
+from detectors.profile import Profile
 
 NAME = "wasserstein"
 
@@ -14,8 +15,8 @@ def distances(pair: Pair) -> Floats:
     """``integral |F - G| dx`` of each numeric feature in units of the baseline's standard deviation; NaN for text.
 
     F and G are over finite numbers and taken as linear within a fine bin; the two open bins end at the smallest and
-    largest number that either side has seen. The error is at most the width of a bin times the share in it, summed. Missing
-    values have no place on the axis and do not count here: PSI sees them. NaN if a side has no finite number, or if the
+    largest number that either side has seen. The result is never below the gap between the two means, which are exact, and equals
+    it where one side lies above the other. The error is at most the width of a bin times the share in it, summed. Missing values have no place on the axis and do not count here: PSI sees them. NaN if a side has no finite number, or if the
     baseline has no spread (a standard deviation of 0).
 
     Trap: one far outlier moves it; a very wide ladder bin blurs it. Source: Vaserstein 1969; the quantile form of Vallender 1974.
@@ -31,8 +32,15 @@ def distances(pair: Pair) -> Floats:
     area = np.add.reduceat(_trapezoid(left, gap) * _bin_widths(pair, fine), fine.starts)
     scale = np.array([layout.features[i].scale for i in fine.features])
     with np.errstate(invalid="ignore", divide="ignore"):
-        out[fine.features] = np.where(scale > 0, area / scale, np.nan)
+        shift = np.abs(_means(pair.baseline, fine) - _means(pair.window, fine))
+        out[fine.features] = np.where(scale > 0, np.maximum(area, shift) / scale, np.nan)
     return pair.where_both(out)
+
+
+def _means(side: Profile, fine: FineBins) -> Floats:
+    """Means of the finite numbers, as distances from the layout's centers."""
+    means: Floats = side.sums[fine.features, 0] / side.finite[fine.features]
+    return means
 
 
 def _trapezoid(left: Floats, right: Floats) -> Floats:
