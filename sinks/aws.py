@@ -18,9 +18,11 @@ NEVER = frozenset(
     {
         "InvalidParameter",
         "InvalidParameterCombination",
+        "InvalidParameterCombinationException",
         "InvalidParameterValue",
         "InvalidParameterValueException",
         "MissingParameter",
+        "MissingRequiredParameterException",
         "RequestEntityTooLarge",
         "ValidationError",
         "ValidationException",

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, ClassVar
 
-import msgspec
 import structlog
 
 from detectors.report import FeatureReport, WindowReport
@@ -120,11 +120,11 @@ def metrics_of(feature: FeatureReport) -> Iterator[dict[str, Any]]:
 
 
 def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Data in calls of at most 1,000 and about 1 MB."""
+    """Data in calls of at most 1,000 and less than 1 MB, in whichever protocol the client writes them."""
     batch: list[dict[str, Any]] = []
     size = 0
     for datum in data:
-        length = 2 * len(msgspec.json.encode(datum)) + 200
+        length = 2 * len(json.dumps(datum, default=str)) + 200
         if batch and (len(batch) == MOST_DATA or size + length > MOST_BYTES):
             yield batch
             batch, size = [], 0
