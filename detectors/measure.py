@@ -113,7 +113,16 @@ class Measures:
     @cached_property
     def psi_cells(self) -> Floats:
         """How many cells PSI was summed over."""
-        return psi.smoothed(self.pair).cells
+        return self._smoothed.cells
+
+    @cached_property
+    def small_cells(self) -> Floats:
+        """How many cells with counts PSI merged into one, because so few values were expected in them."""
+        return self._smoothed.merged
+
+    @cached_property
+    def _smoothed(self) -> psi.Smoothed:
+        return psi.smoothed(self.pair)
 
     @cached_property
     def _centers(self) -> Floats:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from math import log, nan, sqrt
+
 import numpy as np
 
-from detectors.distances.base import Pair
+from detectors.distances.base import Floats, Ints, Pair
 from detectors.layout import Feature
+from detectors.profile import Profile
 from detectors.report import Moved
 
 MOST = 5
@@ -26,7 +29,7 @@ UNITS = {
 _QUANTILES = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
 
 
-def moved(pair: Pair, i: int, contributions: np.ndarray) -> tuple[Moved, ...]:
+def moved(pair: Pair, i: int, contributions: Floats) -> tuple[Moved, ...]:
     """The coarse cells of feature ``i`` with the largest contribution to PSI, largest first, at most five."""
     start, stop = int(pair.layout.cell_starts[i]), int(pair.layout.cell_starts[i + 1])
     labels = pair.layout.cell_labels(i)
@@ -61,20 +64,54 @@ def _numeric(pair: Pair, i: int) -> str:
     window, baseline = pair.window, pair.baseline
     if window.low[i] == window.high[i] and baseline.low[i] < baseline.high[i]:
         return "frozen: one value only"
-    before, after = _quantiles(pair, i, baseline.counts), _quantiles(pair, i, window.counts)
+    unit = _by_moments(pair, i) or _by_quantiles(pair, i)
+    return f"unit change: {unit}" if unit else ""
+
+
+def _by_moments(pair: Pair, i: int) -> str:
+    """The change of unit that the exact means and deviations fit within a quarter of a deviation; one outlier spoils it."""
+    (mean, std), (seen_mean, seen_std) = _moments(pair.baseline, i), _moments(pair.window, i)
+    if not (std > 0 and seen_std > 0):
+        return ""
+
+    def misfit(factor: float, offset: float) -> float:
+        scaled = abs(factor) * std
+        return max(abs(factor * mean + offset - seen_mean) / scaled, abs(log(seen_std / scaled)))
+
+    return _best({text: misfit(*unit) for text, unit in UNITS.items()}, misfit(1.0, 0.0), 0.25)
+
+
+def _moments(side: Profile, i: int) -> tuple[float, float]:
+    """Mean and standard deviation of the finite numbers of feature ``i``, NaN without any."""
+    n = int(side.finite[i])
+    if not n:
+        return nan, nan
+    away = float(side.sums[i, 0]) / n
+    variance = float(side.sums[i, 1]) / n - away * away
+    return side.layout.features[i].center + away, sqrt(max(variance, 0.0))
+
+
+def _by_quantiles(pair: Pair, i: int) -> str:
+    """The change of unit that five quantiles fit, read off the bins: no outlier spoils it, but far bins are wide."""
+    before, after = _quantiles(pair, i, pair.baseline.counts), _quantiles(pair, i, pair.window.counts)
     if before is None or after is None:
         return ""
-    best, gap = "", 0.15
     spread = max(float(after[-1] - after[0]), 1e-12)
-    for text, (factor, offset) in UNITS.items():
+
+    def misfit(factor: float, offset: float) -> float:
         expected = np.sort(before * factor + offset)
-        misfit = float(np.abs(expected - after).max()) / max(spread, float(expected[-1] - expected[0]))
-        if misfit < gap and float(np.abs(before - after).max()) / spread > 2 * misfit:
-            best, gap = text, misfit
-    return f"unit change: {best}" if best else ""
+        return float(np.abs(expected - after).max()) / max(spread, float(expected[-1] - expected[0]))
+
+    return _best({text: misfit(*unit) for text, unit in UNITS.items()}, misfit(1.0, 0.0), 0.15)
 
 
-def _quantiles(pair: Pair, i: int, counts: np.ndarray) -> np.ndarray | None:
+def _best(misfits: dict[str, float], unchanged: float, most: float) -> str:
+    """The unit that fits best, if it fits at all and at least twice as well as no change of unit."""
+    text = min(misfits, key=lambda text: misfits[text])
+    return text if misfits[text] < most and unchanged > 2.0 * misfits[text] else ""
+
+
+def _quantiles(pair: Pair, i: int, counts: Ints) -> Floats | None:
     feature = pair.layout.features[i]
     inside = counts[pair.layout.bins(i)].astype(float)
     if inside.sum() == 0:
@@ -82,5 +119,5 @@ def _quantiles(pair: Pair, i: int, counts: np.ndarray) -> np.ndarray | None:
     low = min(pair.window.low[i], pair.baseline.low[i], feature.edges[0])
     high = max(pair.window.high[i], pair.baseline.high[i], feature.edges[-1])
     bounds = np.array([low, *feature.edges, high])
-    at: np.ndarray = np.interp(_QUANTILES * inside.sum(), np.concatenate(([0.0], np.cumsum(inside))), bounds)
+    at: Floats = np.interp(_QUANTILES * inside.sum(), np.concatenate(([0.0], np.cumsum(inside))), bounds)
     return at

@@ -19,8 +19,9 @@ def noise(statistic: str, measures: Measures, alpha: float) -> Floats:
     With ``s = 1/n + 1/m``:
 
     * ``psi``: ``s`` times the chi-squared quantile with B - 1 degrees of freedom (B cells after merging).
-    * ``jensen_shannon``: ``sqrt(psi noise / (8 ln 2))``; ``hellinger``: ``sqrt(psi noise / 8)``: all three are one quantity to
-      second order.
+    * ``hellinger``: ``sqrt(s * quantile / 8)``; ``jensen_shannon``: ``sqrt(s * quantile / (8 ln 2))``: to second order all three are
+      one quantity. But these two are summed over small cells too, each of which varies up to 1.9 times as much as the law
+      says (``4 * E(sqrt(x) - sqrt(l))**2`` for a Poisson count x with mean l): it counts as two degrees of freedom.
     * ``ks``: ``sqrt(s * ln(2 / alpha) / 2)``; ``l_infinity``: the same with ``alpha`` divided by the number of cells.
     * ``wasserstein``: ``J * sqrt(s) * (sqrt(2 / pi) + sqrt(2 * ln(1 / alpha)))`` with ``J = integral sqrt(F (1 - F)) dx`` in
       baseline standard deviations (Gaussian concentration around the mean of an integrated Brownian bridge).
@@ -41,17 +42,26 @@ def _scale(measures: Measures) -> Floats:
 
 
 def _psi(measures: Measures, alpha: float) -> Floats:
-    limits = [quantile(alpha, cells - 1) for cells in measures.psi_cells.tolist()]
-    limit: Floats = _scale(measures) * np.array(limits)
-    return limit
+    return _law(measures, alpha, measures.psi_cells - 1.0)
 
 
 def _jensen_shannon(measures: Measures, alpha: float) -> Floats:
-    return np.sqrt(_psi(measures, alpha) / (8.0 * log(2.0)))
+    return np.sqrt(_law(measures, alpha, _unmerged(measures)) / (8.0 * log(2.0)))
 
 
 def _hellinger(measures: Measures, alpha: float) -> Floats:
-    return np.sqrt(_psi(measures, alpha) / 8.0)
+    return np.sqrt(_law(measures, alpha, _unmerged(measures)) / 8.0)
+
+
+def _law(measures: Measures, alpha: float, dof: Floats) -> Floats:
+    limit: Floats = _scale(measures) * np.array([quantile(alpha, one) for one in dof.tolist()])
+    return limit
+
+
+def _unmerged(measures: Measures) -> Floats:
+    """Degrees of freedom where small cells stay apart: the cell that they would make is replaced by two for each."""
+    small = measures.small_cells
+    return measures.psi_cells - 1.0 + np.where(small > 0, 2.0 * small - 1.0, 0.0)
 
 
 def _ks(measures: Measures, alpha: float) -> Floats:

@@ -16,10 +16,11 @@ SMALL_CELL = 5.0
 
 
 class Smoothed(NamedTuple):
-    """PSI of each feature and the number of cells it was summed over, after small ones were merged."""
+    """PSI of each feature, the number of cells it was summed over, and how many cells with counts were merged into one of them."""
 
     value: Floats
     cells: Floats
+    merged: Floats
 
 
 def distances(pair: Pair) -> Floats:
@@ -49,7 +50,7 @@ def smoothed(pair: Pair) -> Smoothed:
     m, n = m + cells / 2.0, n + cells / 2.0
     value = pair.total(np.where(used, _term(pair.before, pair.after, pair.spread(m), pair.spread(n)), 0.0))
     value = value + np.where(rest, _term(rest_before, rest_after, m, n), 0.0)
-    return Smoothed(pair.where_both(value), cells)
+    return Smoothed(pair.where_both(value), cells, pair.total(small & (pair.before + pair.after > 0)))
 
 
 def contributions(pair: Pair) -> Floats:

@@ -15,9 +15,10 @@ def distances(pair: Pair) -> Floats:
     """``integral |F - G| dx`` of each numeric feature in units of the baseline's standard deviation; NaN for text.
 
     F and G are over finite numbers and taken as linear within a fine bin; the two open bins end at the smallest and
-    largest number that either side has seen. The result is never below the gap between the two means, which are exact, and equals
-    it where one side lies above the other. The error is at most the width of a bin times the share in it, summed. Missing values have no place on the axis and do not count here: PSI sees them. NaN if a side has no finite number, or if the
-    baseline has no spread (a standard deviation of 0).
+    largest number that either side has seen. The error is at most the width of a bin times the share in it, summed; the
+    result is never below the gap between the two means, which are exact. Missing values have no place on the axis and do
+    not count here: PSI sees them. NaN if a side has no finite number, or if the baseline has no spread (a standard
+    deviation of 0).
 
     Trap: one far outlier moves it; a very wide ladder bin blurs it. Source: Vaserstein 1969; the quantile form of Vallender 1974.
     """
