@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import botocore.exceptions
 from botocore.config import Config
+from botocore.parsers import ResponseParserError
 
 from sinks.errors import SinkRejected, SinkRetry
 
@@ -64,7 +65,7 @@ def call(operation: Any, expected: str, index: int, arguments: Mapping[str, Any]
         raise meaning(str(error.response.get("Error", {}).get("Code", "")), str(error), index) from error
     except botocore.exceptions.ParamValidationError as error:
         raise SinkRejected(index, str(error)) from error
-    except botocore.exceptions.BotoCoreError as error:
+    except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
         raise SinkRetry(type(error).__name__, delivered=index) from error
     if expected not in answer:
         raise SinkRetry(f"the answer has no {expected}: it was cut off", delivered=index)

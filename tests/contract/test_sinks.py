@@ -29,6 +29,8 @@ from tests.parts.moto import REGION, MotoServer
 from tests.samples import START_MS, report, signal, silence
 
 ITEMS: list[Published] = [report(0), signal(0), report(1), report(1, 1), silence(2), silence(2, ended=True), signal(0, "recovered")]
+STATISTICS = ["Average", "Minimum", "Maximum"]
+"""What a repeat leaves as it was; see the docstring of the sink."""
 
 
 class Rig(Protocol):
@@ -86,8 +88,10 @@ class CloudwatchRig:
                 "StartTime": datetime.fromtimestamp(START_MS / 1000, UTC),
                 "EndTime": datetime.fromtimestamp(START_MS / 1000 + 600, UTC),
             }
-            answer = aws.get_metric_statistics(**metric, **span, Period=60, Statistics=["Average", "Minimum", "Maximum"])
-            points += [f"{metric['MetricName']} {sorted(point.items())}" for point in answer["Datapoints"]]
+            answer = aws.get_metric_statistics(**metric, **span, Period=60, Statistics=STATISTICS)
+            for point in answer["Datapoints"]:
+                numbers = [round(point[name], 9) for name in STATISTICS]
+                points.append(f"{metric['MetricName']} {point['Timestamp']} {numbers}")
         return sorted(set(points))  # moto lists a metric once for each datum
 
     def unreachable(self) -> Cloudwatch:

@@ -1,0 +1,262 @@
+"""The AWS sinks against moto's server (an emulator): what is stored, routed and refused."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+
+from detectors.report import Signal, Violation, WindowReport
+from sinks.cloudwatch import Cloudwatch
+from sinks.errors import SinkRejected, SinkRetry
+from sinks.outbox import Courier
+from sinks.sns import Sns
+from tests.parts.moto import REGION, MotoServer
+from tests.samples import MINUTE_MS, START_MS, calm, feature, report, signal
+
+ROOM_S = 3_600
+
+
+def statistics(moto: MotoServer, metric: str, period_s: int = 60) -> list[dict[str, Any]]:
+    """The points of a metric of model flights, oldest first."""
+    answer = moto.cloudwatch.get_metric_statistics(
+        Namespace="aws/sagemaker/Endpoints/data-metrics",
+        MetricName=metric,
+        Dimensions=[{"Name": "Endpoint", "Value": "flights"}, {"Name": "MonitoringSchedule", "Value": "job"}],
+        StartTime=datetime.fromtimestamp(START_MS / 1000, UTC),
+        EndTime=datetime.fromtimestamp(START_MS / 1000 + ROOM_S, UTC),
+        Period=period_s,
+        Statistics=["SampleCount", "Sum", "Minimum", "Maximum", "Average"],
+    )
+    return sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
+
+
+def cloudwatch(moto: MotoServer) -> Any:
+    return closing(Cloudwatch(region=REGION, endpoint_url=moto.url).open("job"))
+
+
+def test_cloudwatch_gives_back_one_point_a_window_with_its_numbers(moto: MotoServer) -> None:
+    windows = [report(k, features=(feature(sum=80.0 * k, min=-k - 1.0, max=k + 0.5, value=k / 8), calm())) for k in range(5)]
+    with cloudwatch(moto) as delivery:
+        delivery.deliver([*windows, report(0, 1, features=(feature(value=99.0),))])
+    points = statistics(moto, "feature_data_amount")
+    assert [(point["SampleCount"], point["Sum"], point["Minimum"], point["Maximum"]) for point in points] == [
+        (80.0, 80.0 * k, -k - 1.0, k + 0.5) for k in range(5)
+    ]
+    assert [point["Timestamp"].timestamp() * 1000 for point in points] == [START_MS + (k + 1) * MINUTE_MS for k in range(5)]
+    assert [point["Sum"] for point in statistics(moto, "feature_baseline_drift_amount")] == [k / 8 for k in range(5)]
+    assert [point["Sum"] for point in statistics(moto, "feature_non_null_amount")] == [0.9] * 5
+    assert [point["Sum"] for point in statistics(moto, "feature_non_null_carrier")] == [1.0] * 5
+    assert statistics(moto, "feature_data_carrier") == []
+
+
+def test_a_wide_window_arrives_whole(moto: MotoServer) -> None:
+    with cloudwatch(moto) as delivery:
+        delivery.deliver([report(features=tuple(feature(f"f{k}") for k in range(1_200)))])
+    pages = moto.cloudwatch.get_paginator("list_metrics").paginate(Namespace="aws/sagemaker/Endpoints/data-metrics")
+    names = {metric["MetricName"] for page in pages for metric in page["Metrics"]}
+    assert len(names) == 3 * 1_200
+    assert [point["Sum"] for point in statistics(moto, "feature_baseline_drift_f1199")] == [0.3]
+
+
+@pytest.fixture
+def sns(moto: MotoServer) -> Iterator[Callable[[str], Any]]:
+    made: list[Any] = []
+
+    def open_sns(topic: str) -> Any:
+        made.append(Sns(topic_arn=topic, endpoint_url=moto.url).open("job"))
+        return made[-1]
+
+    yield open_sns
+    for one in made:
+        one.close()
+
+
+OpenSns = Callable[[str], Any]
+
+
+def queue(moto: MotoServer, topic: str, name: str, policy: dict[str, Any]) -> str:
+    """A queue that asks the topic for what its filter policy names."""
+    url = str(moto.sqs.create_queue(QueueName=name)["QueueUrl"])
+    arn = moto.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    moto.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": json.dumps(policy)})
+    return url
+
+
+def received(moto: MotoServer, url: str) -> list[Signal]:
+    envelopes = [json.loads(message["Body"]) for message in moto.messages(url)]
+    return [msgspec.json.decode(envelope["Message"], type=Signal) for envelope in envelopes]
+
+
+def test_a_subscriber_receives_the_signals_as_they_were(moto: MotoServer, sns: OpenSns) -> None:
+    topic, everything = moto.topic_with_queue("everything")
+    sent = [signal(0), signal(0, "worsened"), signal(1), signal(1, "recovered", reasons=())]
+    sns(topic).deliver(sent)
+    assert received(moto, everything) == sent
+
+
+@pytest.mark.parametrize(
+    ("policy", "kinds"),
+    [
+        ({"kind": ["opened"]}, ["opened"]),
+        ({"model": ["flights"], "kind": [{"anything-but": ["recovered"]}]}, ["opened", "worsened"]),
+        ({"feature": ["carrier"]}, ["worsened"]),
+        ({"check": ["baseline_drift_check"], "episode": ["e0"]}, ["opened"]),
+        ({"feature": [{"exists": False}]}, ["recovered"]),
+        ({"model": ["another"]}, []),
+    ],
+)
+def test_a_filter_policy_chooses_by_attributes(moto: MotoServer, sns: OpenSns, policy: dict[str, Any], kinds: list[str]) -> None:
+    topic = moto.sns.create_topic(Name="chosen")["TopicArn"]
+    url = queue(moto, topic, "chosen", policy)
+    carrier = Violation("carrier", "vanished_value_check", "share", 0.0, 0.1, 100, "gone")
+    sns(topic).deliver([signal(0), signal(1, "worsened", reasons=(*signal().reasons, carrier)), signal(2, "recovered", reasons=())])
+    assert [one.kind for one in received(moto, url)] == kinds
+
+
+def test_a_signal_of_many_reasons_passes_the_limit_of_256_kb(moto: MotoServer, sns: OpenSns) -> None:
+    topic, url = moto.topic_with_queue("large")
+    many = signal(reasons=signal().reasons * 2_000)
+    with pytest.raises(moto.sns.exceptions.InvalidParameterException):
+        moto.sns.publish(TopicArn=topic, Message=msgspec.json.encode(many).decode())
+    sns(topic).deliver([many])
+    (arrived,) = received(moto, url)
+    assert 0 < len(arrived.reasons) < 2_000
+
+
+def test_a_fifo_topic_drops_a_repeat(moto: MotoServer) -> None:
+    fifo = {"FifoTopic": "true", "ContentBasedDeduplication": "false"}
+    topic = moto.sns.create_topic(Name="retrain.fifo", Attributes=fifo)["TopicArn"]
+    url = moto.sqs.create_queue(QueueName="retrain.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    arn = moto.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    moto.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    for _ in range(2):
+        with closing(Sns(topic_arn=topic, endpoint_url=moto.url).open("job")) as delivery:
+            delivery.deliver([signal(0), signal(1)])
+    assert [one.dedupe_id for one in received(moto, url)] == ["d0-opened", "d1-opened"]
+
+
+def test_a_topic_that_is_not_there_is_waited_for(moto: MotoServer, sns: OpenSns) -> None:
+    topic, url = moto.topic_with_queue("gone")
+    moto.sns.delete_topic(TopicArn=topic)
+    delivery = sns(topic)
+    with pytest.raises(SinkRetry, match="NotFound"):
+        delivery.deliver([signal()])
+    topic, url = moto.topic_with_queue("gone")
+    delivery.deliver([signal()])
+    assert received(moto, url) == [signal()]
+
+
+@pytest.fixture
+def guarded(moto: MotoServer) -> Iterator[MotoServer]:
+    """moto with rights enforced, until the test ends."""
+    switch(moto, "0")
+    yield moto
+    switch(moto, "inf")
+
+
+def switch(moto: MotoServer, free_calls: str) -> None:
+    """After ``free_calls`` more calls moto checks signatures and policies."""
+    post = urllib.request.Request(f"{moto.url}/moto-api/reset-auth", free_calls.encode(), {"Content-Type": "text/plain"}, method="POST")
+    with urllib.request.urlopen(post, timeout=10) as answer:
+        answer.read()
+
+
+def test_refused_credentials_are_waited_for_and_never_logged(
+    guarded: MotoServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASECRETSECRET")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRETSECRETSECRET")
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+    opened = [
+        Sns(topic_arn=f"arn:aws:sns:{REGION}:123456789012:t", endpoint_url=guarded.url).open("job"),
+        Cloudwatch(region=REGION, endpoint_url=guarded.url).open("job"),
+    ]
+    items: list[Any] = [signal(), report()]
+    for delivery, item in zip(opened, items, strict=True):
+        courier: Courier[Any] = Courier("refused", delivery, 0, True, (3_600.0,))
+        courier.offer([(1, item)])
+        courier.start()
+        while not courier.counts.retried:
+            assert not courier.drain(0.05)
+        assert courier.counts[:5] == (0, 1, 0, 0, 1)
+        courier.stop(5)
+    written = "".join(capsys.readouterr())
+    assert "InvalidClientTokenId" in written
+    assert "SECRET" not in written
+
+
+class Answers:
+    """Takes HTTP requests on a loopback port and gives each the same raw bytes, then closes."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._raw, self.requests = raw, 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self.requests += 1
+            with client:
+                client.settimeout(5)
+                self._read_all(client)
+                client.sendall(self._raw)
+
+    @staticmethod
+    def _read_all(client: socket.socket) -> None:
+        got = b""
+        while b"\r\n\r\n" not in got:
+            got += client.recv(65_536)
+        head, _, body = got.partition(b"\r\n\r\n")
+        length = next(int(line.split(b":")[1]) for line in head.lower().splitlines() if line.startswith(b"content-length"))
+        while len(body) < length:
+            body += client.recv(65_536)
+
+    def close(self) -> None:
+        self._listener.close()
+
+
+CUT = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 400\r\n\r\n<PublishResponse><PublishResult>"
+CUT_AT_ONCE = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 400\r\n\r\n"
+RESET = b""
+ERROR = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>"
+
+
+@pytest.mark.parametrize(
+    "raw", [CUT, CUT_AT_ONCE, RESET, ERROR], ids=["cut off", "cut off at once", "reset", "a page instead of an answer"]
+)
+def test_an_answer_that_is_none_is_no_success(moto: MotoServer, raw: bytes) -> None:
+    items: list[tuple[Any, Signal | WindowReport]] = []
+    with closing(Answers(raw)) as broken:
+        topic = f"arn:aws:sns:{REGION}:123456789012:t"
+        items.append((Sns(topic_arn=topic, endpoint_url=broken.url), signal()))
+        if raw in (RESET, ERROR):  # PutMetricData has an empty answer: nothing in it can be missing
+            items.append((Cloudwatch(region=REGION, endpoint_url=broken.url), report()))
+        for sink, item in items:
+            with closing(sink.open("job")) as delivery, pytest.raises(SinkRetry):
+                delivery.deliver([item])
+        assert broken.requests == len(items)
+
+
+def test_what_sns_calls_invalid_is_rejected_and_the_rest_arrives(moto: MotoServer, sns: OpenSns) -> None:
+    topic, url = moto.topic_with_queue("mixed")
+    delivery = sns(topic)
+    huge = signal(1, model="m" * 270_000)
+    with pytest.raises(SinkRejected) as rejected:
+        delivery.deliver([signal(0), huge, signal(2)])
+    assert rejected.value.index == 1
+    delivery.deliver([signal(2)])
+    assert [one.dedupe_id for one in received(moto, url)] == ["d0-opened", "d2-opened"]
