@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
+import msgspec
 from river.drift import PageHinkley as RiverPageHinkley
 
 from detectors.changes.base import Change
@@ -17,10 +18,10 @@ class PageHinkley(Change, frozen=True, kw_only=True, tag="page_hinkley"):
     ``min_instances`` values must be there first. Source: Page 1954; Hinkley 1971; computed by river.
     """
 
-    min_instances: int = 5
-    delta: float = 0.005
-    threshold: float = 1.0
-    alpha: float = 0.9999
+    min_instances: Annotated[int, msgspec.Meta(ge=1)] = 5
+    delta: Annotated[float, msgspec.Meta(ge=0)] = 0.005
+    threshold: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    alpha: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.9999
     direction: Literal["up", "down", "both"] = "both"
 
     def alarms(self, series: Sequence[float]) -> bool:
