@@ -10,8 +10,8 @@ import msgspec
 from detectors.report import SIGNAL_VERSION, Signal, SignalKind, Violation, WindowReport
 from detectors.rules import Rules
 
-MOST_WINDOWS = 1_000
-"""Judged windows that are remembered at the most (sliding windows overlap, so more of them are needed)."""
+MOST_WINDOWS = 5_000
+"""Judged windows that are remembered at the most: three of an hour that slides by five seconds span 1,441."""
 
 
 class Judged(msgspec.Struct, frozen=True, array_like=True):
@@ -55,7 +55,9 @@ def advance(state: EpisodeState, report: WindowReport, rules: Rules) -> tuple[Ep
     bad = tuple(sorted({violation.feature for violation in report.violations}))
     windows = (*state.windows, Judged(report.start_ms, report.end_ms, bad))[-MOST_WINDOWS:]
     apart = _apart(windows, max(rules.of, rules.k))
-    state = msgspec.structs.replace(state, windows=tuple(w for w in windows if w.start_ms >= apart[-1].start_ms))
+    if len(apart) == max(rules.of, rules.k):
+        windows = tuple(window for window in windows if window.start_ms >= apart[-1].start_ms)
+    state = msgspec.structs.replace(state, windows=windows)
     confirmed = _confirmed(apart[: rules.of], report.violations, rules.k)
     if state.open is None:
         return _open(state, report, confirmed, apart) if confirmed else (state, [])
