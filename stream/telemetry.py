@@ -46,9 +46,12 @@ class Telemetry:
         self._read = Counter("driftline_records_read", "Records read by this process.", ["job"], registry=self.registry).labels(job)
         self._windows = Counter("driftline_windows_closed", "Windows reported by state.", ["job", "state"], registry=self.registry)
         self._sink = {
-            name: self._gauge(f"sink_{name}", f"Items of a sink: {name}.", "sink")
-            for name in ("delivered", "retried", "rejected", "dropped", "waiting", "busy_s")
+            name: self._gauge(f"sink_{name}", f"Items of a sink since this process began: {name}.", "sink")
+            for name in ("delivered", "rejected", "dropped")
         }
+        self._sink["retried"] = self._gauge("sink_retried", "Attempts of a sink that had to be repeated.", "sink")
+        self._sink["waiting"] = self._gauge("sink_waiting", "Items that wait for a sink.", "sink")
+        self._sink["busy_s"] = self._gauge("sink_busy_seconds", "Time that a sink has spent delivering.", "sink")
         self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
@@ -120,7 +123,7 @@ def set_up_logs(level: str = "info") -> None:
     )
     lines = logging.StreamHandler(sys.stderr)
     lines.setFormatter(_JsonLine())
-    logging.basicConfig(handlers=[lines], level=logging.WARNING, force=True)
+    logging.basicConfig(handlers=[lines], level=logging.WARNING)
 
 
 class _JsonLine(logging.Formatter):

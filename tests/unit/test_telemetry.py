@@ -1,0 +1,136 @@
+"""The service's own figures and log lines: right, and without values of features."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+import structlog
+
+from sinks.outbox import Counts
+from stream.job_state import JobState
+from stream.ledger import Account, Ledger
+from stream.telemetry import Telemetry, set_up_logs
+from stream.windows import Place
+from tests.samples import START_MS, report, signal, violation
+
+
+def state(**ledger: int) -> JobState:
+    accounts = {"t-0": Account(12, {"accepted": 9, "json": 2, "too_late": 1}), "t-1": Account(5, {"accepted": 5})}
+    places = {"t-0": Place(1, 12, START_MS), "t-1": Place(1, 5, None, at_end_ms=START_MS)}
+    return JobState(watermark_ms=START_MS, places=places, ledger=Ledger(accounts, **ledger))
+
+
+def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
+    return telemetry.registry.get_sample_value(f"driftline_{name}", {"job": "sample", **labels})
+
+
+def test_a_commit_shows_the_ledger_of_the_state() -> None:
+    telemetry = Telemetry("sample")
+    books = {"rows_folded": 20, "rows_in_panes": 5, "rows_closed": 14, "rows_late_after_idle": 1}
+    telemetry.commit(0.25, state(**books, partials_accepted=7, partials_dropped=2, gaps=1, lost=40, future=3))
+    records = {
+        (p, o): value(telemetry, "ledger_records", partition=p, outcome=o) for p in ("t-0", "t-1") for o in ("accepted", "json", "too_late")
+    }
+    assert records == {
+        ("t-0", "accepted"): 9,
+        ("t-0", "json"): 2,
+        ("t-0", "too_late"): 1,
+        ("t-1", "accepted"): 5,
+        ("t-1", "json"): None,
+        ("t-1", "too_late"): None,
+    }
+    rows = {place: value(telemetry, "ledger_rows", place=place) for place in ("folded", "in_panes", "closed", "late_after_idle")}
+    assert rows == {"folded": 20, "in_panes": 5, "closed": 14, "late_after_idle": 1}
+    assert value(telemetry, "ledger_imbalance") == 0
+    assert value(telemetry, "partials", outcome="accepted") == 7
+    assert value(telemetry, "partials", outcome="dropped") == 2
+    assert (value(telemetry, "gaps"), value(telemetry, "gap_records_lost"), value(telemetry, "future_events")) == (1, 40, 3)
+    assert value(telemetry, "commit_seconds_sum") == 0.25
+
+
+def test_marks_and_watermark_are_seconds_and_a_partition_without_a_mark_has_none() -> None:
+    telemetry = Telemetry("sample")
+    telemetry.commit(0.1, state())
+    assert value(telemetry, "watermark_timestamp_seconds") == START_MS / 1000
+    assert value(telemetry, "partition_mark_timestamp_seconds", partition="t-0") == START_MS / 1000
+    assert value(telemetry, "partition_mark_timestamp_seconds", partition="t-1") is None
+    assert value(telemetry, "partition_at_end", partition="t-0") == 0
+    assert value(telemetry, "partition_at_end", partition="t-1") == 1
+    assert (value(telemetry, "watermark_delay_seconds") or 0) > 0
+
+
+def test_an_imbalance_is_the_sum_of_what_is_off() -> None:
+    telemetry = Telemetry("sample")
+    broken = state(rows_folded=10, rows_closed=13)
+    broken.ledger.partitions["t-0"].read += 4
+    telemetry.commit(0.1, broken)
+    assert value(telemetry, "ledger_imbalance") == 4 + 3
+
+
+def test_batches_and_sinks_are_counted() -> None:
+    telemetry = Telemetry("sample")
+    for _ in range(3):
+        telemetry.batch(0.5, 100)
+    telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.75)}, paused=True)
+    assert value(telemetry, "records_read_total") == 300
+    assert value(telemetry, "batch_seconds_sum") == 1.5
+    figures = {name: value(telemetry, f"sink_{name}", sink="sns") for name in ("delivered", "retried", "rejected", "dropped", "waiting")}
+    assert figures == {"delivered": 1, "retried": 2, "rejected": 3, "dropped": 4, "waiting": 5}
+    assert value(telemetry, "sink_busy_seconds", sink="sns") == 0.75
+    assert value(telemetry, "reading_paused") == 1
+
+
+def test_two_services_do_not_share_their_figures() -> None:
+    first, second = Telemetry("sample"), Telemetry("sample")
+    first.batch(0.5, 100)
+    assert value(second, "records_read_total") == 0
+
+
+@pytest.fixture
+def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
+    """What is written to stderr once logs are set up."""
+    root, stderr = logging.getLogger(), StringIO()
+    level = root.level
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(sys, "stderr", stderr)
+    set_up_logs()
+    yield stderr
+    structlog.reset_defaults()
+    root.setLevel(level)
+
+
+def lines(written: StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in written.getvalue().splitlines()]
+
+
+def test_a_window_and_a_signal_are_one_line_each_without_values(logs: StringIO) -> None:
+    telemetry = Telemetry("sample")
+    secret = violation(description="SECRET", diagnosis="SECRET")
+    telemetry.told([report(violations=(secret,)), report(1, violations=(), state="ok"), signal(reasons=(secret,)), object()])
+    window, calm, opened = written = lines(logs)
+    assert (window["event"], window["level"], window["state"], window["violations"]) == ("window", "warning", "violations", 1)
+    assert (calm["event"], calm["level"], calm["state"], calm["features"]) == ("window", "info", "ok", [])
+    assert (opened["event"], opened["kind"], opened["features"], opened["report"]) == ("signal", "opened", ["amount"], report().id)
+    assert "SECRET" not in json.dumps(written)
+    assert all(line["job"] == "sample" for line in written)
+    assert value(telemetry, "windows_closed_total", state="violations") == 1
+    assert value(telemetry, "windows_closed_total", state="ok") == 1
+
+
+def test_what_libraries_log_is_json_too_whatever_it_holds(logs: StringIO) -> None:
+    logging.getLogger("some.library").warning('a "quoted" \\ text\nof two lines: %s', "\u00e9")
+    logging.getLogger("some.library").info("not worth a line")
+    try:
+        raise ValueError("why")
+    except ValueError:
+        logging.getLogger("some.library").exception("failed")
+    first, second = lines(logs)
+    assert first["event"] == 'a "quoted" \\ text\nof two lines: \u00e9'
+    assert (first["logger"], first["level"]) == ("some.library", "warning")
+    assert second["level"] == "error"
+    assert "ValueError: why" in str(second["exception"])
