@@ -19,10 +19,10 @@ from detectors.profile import Profile
 Values = Floats | Sequence[float | None] | Sequence[str | None]
 
 
-def column(values: Values) -> Column:
-    """A column of numbers (missing ones are ``None``) or of text, by its first present value."""
+def column(values: Values, numeric: bool) -> Column:
+    """A column of numbers or of text; missing values are ``None``."""
     present = [value for value in values if value is not None]
-    if present and isinstance(present[0], str):
+    if not numeric:
         return Texts(pa.array(list(values), pa.string()))
     if len(present) == len(values):
         return Numbers(np.asarray(values, dtype=np.float64))
@@ -62,7 +62,10 @@ def baseline(
 
 def window(layout: Layout, data: Mapping[str, Values | Column]) -> Profile:
     """The counts of some rows under a layout."""
-    columns = {name: values if isinstance(values, Numbers | Texts) else column(values) for name, values in data.items()}
+    kinds = {one.name: one.numeric for one in layout.features}
+    columns = {
+        name: values if isinstance(values, Numbers | Texts) else column(values, kinds[name]) for name, values in data.items()
+    }
     return fold(layout, columns)
 
 
