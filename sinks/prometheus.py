@@ -18,6 +18,7 @@ from sinks.base import Published, Sink
 
 Plain = Literal["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share"]
 Distance = Literal["psi", "ks", "jensen_shannon", "hellinger", "wasserstein", "l_infinity", "chi_squared"]
+PerFeature = Literal[Plain, Distance]
 DISTANCES = get_args(Distance)
 WORST = 3
 STATES = ("ok", "violations", "insufficient", "no data", "incomplete", "learning")
@@ -38,7 +39,7 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
     lossless: ClassVar = False
 
     max_series: int = 20_000
-    per_feature: list[Plain | Distance] = []
+    per_feature: list[PerFeature] = []
 
     def check(self) -> list[str]:
         """The cap must leave room for one model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
@@ -147,6 +148,10 @@ def test_a_statistic_that_a_feature_does_not_have_is_not_shown() -> None:
 
 def test_every_distance_can_be_asked_for_by_its_name() -> None:
     assert set(DISTANCES) == set(find())
+    names = ["mean", "outlier_share", *DISTANCES]
+    assert msgspec.convert({"type": "prometheus", "per_feature": names}, type=Prometheus).per_feature == names
+    with pytest.raises(msgspec.ValidationError, match="no_such_statistic"):
+        msgspec.convert({"type": "prometheus", "per_feature": ["no_such_statistic"]}, type=Prometheus)
 
 
 def features(count: int) -> tuple[FeatureReport, ...]:
