@@ -231,13 +231,12 @@ class Answers:
 
 CUT = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 400\r\n\r\n<PublishResponse><PublishResult>"
 CUT_AT_ONCE = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 400\r\n\r\n"
+NO_ID = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 35\r\n\r\n<PublishResponse></PublishResponse>"
 RESET = b""
 ERROR = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>"
 
 
-@pytest.mark.parametrize(
-    "raw", [CUT, CUT_AT_ONCE, RESET, ERROR], ids=["cut off", "cut off at once", "reset", "a page instead of an answer"]
-)
+@pytest.mark.parametrize("raw", [CUT, CUT_AT_ONCE, NO_ID, RESET, ERROR], ids=["cut off", "cut at once", "no id", "reset", "a page"])
 def test_an_answer_that_is_none_is_no_success(moto: MotoServer, raw: bytes) -> None:
     items: list[tuple[Any, Signal | WindowReport]] = []
     with closing(Answers(raw)) as broken:
