@@ -9,8 +9,9 @@ import numpy as np
 from detectors.baseline import Baseline, Constraint
 from detectors.distances import psi
 from detectors.distances.base import Floats
-from detectors.measure import Measures
+from detectors.measure import TYPES, Measures
 from detectors.moved import diagnosis, moved
+from detectors.profile import Profile
 from detectors.report import Moved, Violation
 from detectors.rules import FeatureRules, Rules, Ruling, binomial_excess
 
@@ -39,9 +40,9 @@ class Checks:
         self._pair = measures.pair
         self._parts = psi.contributions(measures.pair)
         self._alpha = rules.alpha / max(len(measures.layout.features), 1)
-        usual = _fitting(Measures(measures.pair.baseline, measures.pair.baseline))
+        usual = _fitting(measures.pair.baseline, measures.pair.m)
         required = min(baseline.constraints.thresholds.datatype_check_threshold, rules.type_match)
-        self._fit: list[float] = _fitting(measures).tolist()
+        self._fit: list[float] = _fitting(measures.pair.window, measures.n).tolist()
         self._fit_required: list[float] = np.fmin(usual, required).tolist()
 
     def run(self) -> list[Violation]:
@@ -192,14 +193,15 @@ class Checks:
         )
 
 
-def _fitting(measures: Measures) -> Floats:
+def _fitting(side: Profile, rows: Floats) -> Floats:
     """Share of the present values that are written as the feature's type; NaN where there is none, or no type to fit."""
-    kinds = [feature.type for feature in measures.layout.features]
+    kinds, starts = [feature.type for feature in side.layout.features], side.layout.starts[:-1]
     fits = np.zeros(len(kinds))
     for kind, names in FITS.items():
-        fits += np.array([one == kind for one in kinds], dtype=bool) * sum(measures.types[name] for name in names)
-    known = np.array([one in FITS for one in kinds], dtype=bool) & (measures.present > 0)
-    return np.where(known, fits / np.where(known, measures.present, 1.0), np.nan)
+        fits += np.array([one == kind for one in kinds], dtype=bool) * sum(side.counts[starts + TYPES[name]] for name in names)
+    present = rows - side.missing
+    known = np.array([one in FITS for one in kinds], dtype=bool) & (present > 0)
+    return np.where(known, fits / np.where(known, present, 1.0), np.nan)
 
 
 def columns_violations(expected: int, fewer: int, more: int, rows: int, rules: Rules) -> list[Violation]:

@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.chi2 import quantile
 from detectors.distances.base import Floats
-from detectors.fine import cumulative_shares, fine_bins
+from detectors.fine import fine_bins
 from detectors.measure import Measures
 
 
@@ -77,7 +77,7 @@ def _wasserstein(measures: Measures, alpha: float) -> Floats:
     layout, out = measures.layout, np.full(len(measures.layout.features), np.nan)
     fine = fine_bins(layout)
     if len(fine.features):
-        shares = np.nan_to_num(cumulative_shares(measures.pair.baseline.counts, fine))
+        shares = np.nan_to_num(measures.pair.f)
         bridge = np.sqrt(np.maximum(shares * (1.0 - shares), 0.0))
         for k, i in enumerate(fine.features.tolist()):
             inside = bridge[fine.starts[k] : fine.starts[k] + fine.widths[k] - 1]

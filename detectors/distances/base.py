@@ -10,6 +10,7 @@ from typing import Any, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.fine import cumulative_shares, fine_bins
 from detectors.layout import Layout
 from detectors.profile import Profile
 
@@ -68,6 +69,16 @@ class Pair:
     def q(self) -> Floats:
         """Window shares of the coarse cells."""
         return self._shares(self.after, self.n)
+
+    @cached_property
+    def f(self) -> Floats:
+        """The baseline's distribution function at the upper end of each fine bin, see :func:`detectors.fine.cumulative_shares`."""
+        return cumulative_shares(self.baseline.counts, fine_bins(self.layout))
+
+    @cached_property
+    def g(self) -> Floats:
+        """The window's distribution function at the upper end of each fine bin."""
+        return cumulative_shares(self.window.counts, fine_bins(self.layout))
 
     def total(self, cells: NDArray[Any]) -> Floats:
         """The sum over the coarse cells of each feature."""

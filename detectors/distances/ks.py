@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.distances.base import Floats, Pair
-from detectors.fine import cumulative_shares, fine_bins
+from detectors.fine import fine_bins
 
 NAME = "ks"
 
@@ -22,8 +22,7 @@ def distances(pair: Pair) -> Floats:
     layout, out = pair.layout, np.full(len(pair.layout.features), np.nan)
     fine = fine_bins(layout)
     if len(fine.features):
-        gap = np.abs(cumulative_shares(pair.baseline.counts, fine) - cumulative_shares(pair.window.counts, fine))
-        inside = np.maximum.reduceat(np.nan_to_num(gap), fine.starts)
+        inside = np.maximum.reduceat(np.nan_to_num(np.abs(pair.f - pair.g)), fine.starts)
         ends = layout.cell_starts[1:][fine.features]
         lost = np.maximum(np.abs(pair.p - pair.q)[ends - 2], np.abs(pair.p - pair.q)[ends - 1])
         out[fine.features] = np.maximum(inside, lost)

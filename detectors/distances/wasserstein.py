@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.distances.base import Floats, Pair
-from detectors.fine import FineBins, cumulative_shares, fine_bins
+from detectors.fine import FineBins, fine_bins
 from detectors.profile import Profile
 
 NAME = "wasserstein"
@@ -26,8 +26,7 @@ def distances(pair: Pair) -> Floats:
     fine = fine_bins(layout)
     if not len(fine.features):
         return out
-    f, g = (cumulative_shares(side.counts, fine) for side in (pair.baseline, pair.window))
-    gap = f - g
+    gap = pair.f - pair.g
     left = np.concatenate(([0.0], gap[:-1]))
     left[fine.starts] = 0.0
     area = np.add.reduceat(_trapezoid(left, gap) * _bin_widths(pair, fine), fine.starts)
