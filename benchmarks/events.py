@@ -147,7 +147,7 @@ def _payloads(columns: dict[str, list[str]], names: Sequence[str], as_json: bool
     rows = zip(*(columns[name] for name in names), strict=True)
     if not as_json:
         return list(map(",".join, rows))
-    quoted = [name in STRINGS or TYPES.get(name) is None and not _number(columns[name][0]) for name in names]
+    quoted = [name in STRINGS or (TYPES.get(name) is None and not _number(columns[name][0])) for name in names]
     form = "{{" + ",".join(f'"{name}":' + ('"{}"' if text else "{}") for name, text in zip(names, quoted, strict=True)) + "}}"
     return [form.format(*row) for row in rows]
 

@@ -2,8 +2,9 @@
 
 Prints c (the bare client draining the topic), k (the core on the same bytes in memory) and s (the service with state, sinks and
 metrics on), in alternating rounds, and s against ``1 / (1/c + 1/k)``, the bound of a client and a core that take turns. Then
-events come at half of s (at most 10,000 a second: the producer's share of two cores) with a drift in them, and the time from event to SNS message is split: the wait for the window's
-end, grace, and the rest. SNS and SQS are moto's server here (an emulator). Writes ``results/pipeline.json``.
+events come at half of s (at most 10,000 a second: the producer's share of two cores) with a drift in them, and the time from event
+to SNS message is split: the wait for the window's end, grace, and the rest. SNS and SQS are moto's server here (an emulator).
+Writes ``results/pipeline.json``.
 """
 
 from __future__ import annotations
@@ -204,7 +205,8 @@ def live(broker: KafkaBroker, moto: MotoServer, baseline: Path, folder: Path, ra
     running.stop()
     total = found[0] - turn_s if found else float("nan")
     rest = total - WINDOW_S - GRACE_S
-    return {"rate": rate, "sent_per_s": sent / (time.time() - began), "total_s": total, "window_s": WINDOW_S, "grace_s": GRACE_S, "rest_s": rest}
+    waits = {"total_s": total, "window_s": WINDOW_S, "grace_s": GRACE_S, "rest_s": rest}
+    return {"rate": rate, "sent_per_s": sent / (time.time() - began), **waits}
 
 
 @click.command(help=__doc__)

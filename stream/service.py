@@ -197,7 +197,7 @@ def run(config: Config, accept_change: bool = False, log_level: str = "info") ->
     set_up_logs(log_level)
     service = Service(config, accept_change)
 
-    def leave(number: int, frame: FrameType | None) -> None:
+    def leave(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
         service.stop()
 

@@ -38,12 +38,13 @@ ANSWER_S = 2.0
 
 
 class Kafka(Source, frozen=True, tag="kafka"):
-    """Reads ``topic`` from ``bootstrap_servers``; ``options`` go to the client as they are (``security_protocol``, ``sasl_...``, ``ssl_...``).
+    """Reads ``topic`` from ``bootstrap_servers``.
 
-    ``start`` says where a job without state begins (``earliest`` or ``latest``). A partition that appears later starts at its
-    first offset, whatever ``start`` says. At start a broker that does not answer is tried for ``give_up_after_s``; refused
-    credentials and a missing topic end the attempt at once. Later outages are waited out. ``arrival_ms`` is the record's
-    timestamp: the broker's where the topic says ``LogAppendTime``, else the producer's. Aborted transactions are skipped.
+    ``options`` go to the client as they are (``security_protocol``, ``sasl_...``, ``ssl_...``). ``start`` says where a job without
+    state begins (``earliest`` or ``latest``). A partition that appears later starts at its first offset, whatever ``start`` says.
+    At start a broker that does not answer is tried for ``give_up_after_s``; refused credentials and a missing topic end the
+    attempt at once. Later outages are waited out. ``arrival_ms`` is the record's timestamp: the broker's where the topic says
+    ``LogAppendTime``, else the producer's. Aborted transactions are skipped.
 
     >>> Kafka(bootstrap_servers=["127.0.0.1:9092"], topic="events", options={"sasl_mechansim": "PLAIN"}).check()
     ['options.sasl_mechansim: the Kafka client has no such option']

@@ -342,8 +342,8 @@ def test_wrong_password_is_told_without_waiting_and_without_the_password(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     began = time.monotonic()
+    topic, options = make_topic(), sasl(mechanism, "not-the-password")
     with pytest.raises(SourceUnavailable, match=r"SaslAuthenticationFailed.*source\.options") as raised:
-        options = sasl(mechanism, "not-the-password")
-        open_source(kafka, make_topic(), bootstrap=kafka.sasl_bootstrap, options=options, give_up_after_s=30)
+        open_source(kafka, topic, bootstrap=kafka.sasl_bootstrap, options=options, give_up_after_s=30)
     assert time.monotonic() - began < 10.0
     assert "not-the-password" not in str(raised.value) + caplog.text

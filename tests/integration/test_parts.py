@@ -90,7 +90,7 @@ def exporter() -> Iterator[int]:
             self.end_headers()
             self.wfile.write(EXPOSITION)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
             pass
 
     server = ThreadingHTTPServer((LOOPBACK, 0), Answer)

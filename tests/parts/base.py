@@ -64,7 +64,7 @@ def listening_addresses(pid: int) -> set[tuple[str, int]]:
     inodes = set()
     for fd in Path(f"/proc/{pid}/fd").iterdir():
         try:
-            target = os.readlink(fd)
+            target = str(fd.readlink())
         except FileNotFoundError:
             continue
         if target.startswith("socket:["):

@@ -10,7 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 import yaml
@@ -30,7 +30,7 @@ class RunningService:
         self.config.write_text(yaml.safe_dump({"http": {"port": self.port}, **config}))
         self.process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> RunningService:
+    def __enter__(self) -> Self:
         self.start()
         return self
 

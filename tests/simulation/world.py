@@ -229,7 +229,8 @@ class World:
         assert not off, f"seed {self.seed}: the ledger is off by {off}"
         before = JobState.decode(self.committed.state).watermark_ms
         if before is not None:
-            assert state.watermark_ms is not None and state.watermark_ms >= before, f"seed {self.seed}: the watermark fell"
+            assert state.watermark_ms is not None, f"seed {self.seed}: the watermark is gone"
+            assert state.watermark_ms >= before, f"seed {self.seed}: the watermark fell"
         self.outbox += self.waiting
         self.waiting = []
         panes = {pane: profile.copy() for pane in self.panes.ids() if (profile := self.panes.get(pane)) is not None}
