@@ -231,7 +231,7 @@ class Answers:
 
 CUT = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 400\r\n\r\n<PublishResponse><PublishResult>"
 CUT_AT_ONCE = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 400\r\n\r\n"
-NO_ID = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 66\r\n\r\n<PublishResponse><PublishResult></PublishResult></PublishResponse>"
+NO_ID = b"HTTP/1.1 200 OK\r\nContent-Length: 66\r\n\r\n<PublishResponse><PublishResult></PublishResult></PublishResponse>"
 RESET = b""
 ERROR = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>"
 
