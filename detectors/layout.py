@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from hashlib import blake2b
 from typing import Final, Literal
@@ -103,6 +104,7 @@ class Layout:
         widths = [HEAD + feature.bins + TAIL for feature in features]
         self.starts: NDArray[np.int64] = np.concatenate(([0], np.cumsum(widths, dtype=np.int64))).astype(np.int64)
         cells = [feature.bin_cells + 2 for feature in features]
+        self._labels: dict[int, list[str]] = {}
         self.cell_starts: NDArray[np.int64] = np.concatenate(([0], np.cumsum(cells, dtype=np.int64))).astype(np.int64)
 
     def __eq__(self, other: object) -> bool:
@@ -155,14 +157,16 @@ class Layout:
         slots = np.flatnonzero(self.cell_of >= 0)
         return slots, self.cell_of[slots]
 
-    def cell_labels(self, i: int) -> list[str]:
+    def cell_labels(self, i: int) -> Sequence[str]:
         """A name for each coarse cell of feature ``i``: an interval, a value, ``missing`` or ``unreadable``.
 
         A value of a text feature that reads like a name of driftline's own stands in quotes, so that no two cells share one.
         """
-        feature = self.features[i]
-        inner = _interval_labels(feature) if feature.numeric else _text_labels(feature)
-        return [*inner, "missing", "unreadable"]
+        if i not in self._labels:
+            feature = self.features[i]
+            inner = _interval_labels(feature) if feature.numeric else _text_labels(feature)
+            self._labels[i] = [*inner, "missing", "unreadable"]
+        return self._labels[i]
 
     def encode(self) -> bytes:
         """The features as MessagePack."""
@@ -202,8 +206,8 @@ def _interval_labels(feature: Feature) -> list[str]:
     for cell in range(feature.bin_cells):
         bins = np.flatnonzero(cells == cell)
         low, high = bounds[bins[0]], bounds[bins[-1] + 1]
-        holes = np.setdiff1d(np.arange(bins[0], bins[-1]), bins)
-        if len(holes) and feature.kind == "codes":
+        holes = sorted(set(range(bins[0], bins[-1])) - set(bins.tolist()))
+        if holes and feature.kind == "codes":
             labels.append("other")
         elif np.nextafter(low, np.inf) == high:
             labels.append(f"{low:.6g}")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from math import log, nan, sqrt
+from math import nan, sqrt
 
 import numpy as np
 
 from detectors.distances.base import Floats, Ints, Pair
-from detectors.layout import Feature
+from detectors.layout import FRACTIONAL, INTEGRAL, Feature
 from detectors.profile import Profile
 from detectors.report import Moved
 
@@ -26,6 +26,7 @@ UNITS = {
     "as from kilometres to miles": (1 / 1.609344, 0.0),
     "the sign has changed": (-1.0, 0.0),
 }
+_FACTORS, _OFFSETS = np.array([*UNITS.values(), (1.0, 0.0)]).T
 _QUANTILES = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
 
 
@@ -73,17 +74,15 @@ def _by_moments(pair: Pair, i: int) -> str:
     (mean, std), (seen_mean, seen_std) = _moments(pair.baseline, i), _moments(pair.window, i)
     if not (std > 0 and seen_std > 0):
         return ""
-
-    def misfit(factor: float, offset: float) -> float:
-        scaled = abs(factor) * std
-        return max(abs(factor * mean + offset - seen_mean) / scaled, abs(log(seen_std / scaled)))
-
-    return _best({text: misfit(*unit) for text, unit in UNITS.items()}, misfit(1.0, 0.0), 0.25)
+    scaled = np.abs(_FACTORS) * std
+    misfits = np.maximum(np.abs(_FACTORS * mean + _OFFSETS - seen_mean) / scaled, np.abs(np.log(seen_std / scaled)))
+    return _best(misfits, 0.25)
 
 
 def _moments(side: Profile, i: int) -> tuple[float, float]:
     """Mean and standard deviation of the finite numbers of feature ``i``, NaN without any."""
-    n = int(side.finite[i])
+    start = int(side.layout.starts[i])
+    n = int(side.counts[start + INTEGRAL] + side.counts[start + FRACTIONAL])
     if not n:
         return nan, nan
     away = float(side.sums[i, 0]) / n
@@ -96,19 +95,15 @@ def _by_quantiles(pair: Pair, i: int) -> str:
     before, after = _quantiles(pair, i, pair.baseline.counts), _quantiles(pair, i, pair.window.counts)
     if before is None or after is None:
         return ""
-    spread = max(float(after[-1] - after[0]), 1e-12)
-
-    def misfit(factor: float, offset: float) -> float:
-        expected = np.sort(before * factor + offset)
-        return float(np.abs(expected - after).max()) / max(spread, float(expected[-1] - expected[0]))
-
-    return _best({text: misfit(*unit) for text, unit in UNITS.items()}, misfit(1.0, 0.0), 0.15)
+    expected = np.sort(_FACTORS[:, None] * before + _OFFSETS[:, None], axis=1)
+    spread = np.maximum(max(float(after[-1] - after[0]), 1e-12), expected[:, -1] - expected[:, 0])
+    return _best(np.abs(expected - after).max(axis=1) / spread, 0.15)
 
 
-def _best(misfits: dict[str, float], unchanged: float, most: float) -> str:
-    """The unit that fits best, if it fits at all and at least twice as well as no change of unit."""
-    text = min(misfits, key=lambda text: misfits[text])
-    return text if misfits[text] < most and unchanged > 2.0 * misfits[text] else ""
+def _best(misfits: Floats, most: float) -> str:
+    """The unit that fits best, if it fits at all and at least twice as well as no change of unit (the last entry)."""
+    k = int(np.argmin(misfits[:-1]))
+    return list(UNITS)[k] if misfits[k] < most and misfits[-1] > 2.0 * misfits[k] else ""
 
 
 def _quantiles(pair: Pair, i: int, counts: Ints) -> Floats | None:
