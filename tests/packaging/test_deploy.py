@@ -5,15 +5,29 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from stream.cli import main
+from tests.conftest import left_out
+from tests.parts import prometheus
+from tests.parts.base import PartMissing
 
 ROOT = Path(__file__).parents[2]
-EXAMPLES = sorted((ROOT / "deploy").glob("config.*.yaml"))
+DEPLOY = ROOT / "deploy"
+EXAMPLES = sorted(DEPLOY.glob("config.*.yaml"))
+
+
+def read(path: Path) -> dict[str, Any]:
+    return dict(yaml.safe_load(path.read_text()))
+
+
+@pytest.fixture
+def services() -> dict[str, Any]:
+    return dict(read(ROOT / "docker-compose.yml")["services"])
 
 
 def test_the_compose_file_is_valid(linter: Callable[[str], Path]) -> None:
@@ -22,8 +36,7 @@ def test_the_compose_file_is_valid(linter: Callable[[str], Path]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_every_published_port_is_bound_to_the_loopback() -> None:
-    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
+def test_every_published_port_is_bound_to_the_loopback(services: dict[str, Any]) -> None:
     ports = [port for service in services.values() for port in service.get("ports", [])]
     assert ports
     assert all(port.startswith("127.0.0.1:") for port in ports)
@@ -47,3 +60,56 @@ def test_an_example_configuration_passes_the_check(example: Path, monkeypatch: p
         monkeypatch.setenv(name, "a-value")
     done = CliRunner().invoke(main, ["check", str(example)])
     assert done.exit_code == 0, done.output
+
+
+def test_there_is_an_example_for_each_source_and_for_aws() -> None:
+    assert {path.name for path in EXAMPLES} >= {"config.kafka.yaml", "config.jsonl.yaml", "config.aws.yaml"}
+
+
+def test_prometheus_accepts_its_configuration() -> None:
+    if reason := prometheus.why_missing():
+        left_out(PartMissing("prometheus", reason))
+    command = ["promtool", "check", "config", str(DEPLOY / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_driftline_reads_from_the_broker_of_the_compose_file_and_waits_for_its_topic(services: dict[str, Any]) -> None:
+    source = read(DEPLOY / "config.kafka.yaml")["source"]
+    advertised = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    assert [f"INSIDE://{server}" for server in source["bootstrap_servers"]] == advertised[:1]
+    assert f"--topic={source['topic']}" in services["topic"]["command"]
+    assert services["topic"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
+    assert services["driftline"]["depends_on"] == {"topic": {"condition": "service_completed_successfully"}}
+
+
+def test_the_broker_writes_into_its_volume(services: dict[str, Any]) -> None:
+    kafka = services["kafka"]
+    assert f"kafka:{kafka['environment']['KAFKA_LOG_DIRS']}" in kafka["volumes"]
+
+
+def test_what_driftline_writes_in_its_container_lies_in_its_volume(services: dict[str, Any]) -> None:
+    config = read(DEPLOY / "config.kafka.yaml")
+    written = [config["state"]["path"], config["dead_letters"]["path"], *(sink["path"] for sink in config["sinks"] if "path" in sink)]
+    assert len(written) == 3
+    assert all(path.startswith("/var/lib/driftline/") for path in written)
+    assert "driftline:/var/lib/driftline" in services["driftline"]["volumes"]
+
+
+def test_scrapes_health_checks_and_the_published_port_meet_the_port_that_is_served(services: dict[str, Any]) -> None:
+    port = read(DEPLOY / "config.kafka.yaml")["http"]["port"]
+    [job] = read(DEPLOY / "prometheus.yml")["scrape_configs"]
+    assert job["static_configs"] == [{"targets": [f"driftline:{port}"]}]
+    assert f"http://127.0.0.1:{port}/healthz" in (DEPLOY / "Dockerfile").read_text()
+    assert services["driftline"]["ports"] == [f"127.0.0.1:{port}:{port}"]
+
+
+def test_grafana_finds_its_board_and_its_prometheus(services: dict[str, Any]) -> None:
+    provisioning = DEPLOY / "grafana" / "provisioning"
+    [provider] = read(provisioning / "dashboards" / "driftline.yaml")["providers"]
+    [source] = read(provisioning / "datasources" / "prometheus.yaml")["datasources"]
+    mounts = dict(mount.split(":")[:2] for mount in services["grafana"]["volumes"])
+    assert mounts["./deploy/grafana/dashboards"] == provider["options"]["path"]
+    assert mounts["./deploy/grafana/provisioning"] == "/etc/grafana/provisioning"
+    assert source["url"] == "http://prometheus:9090"
+    assert "prometheus" in services

@@ -1,0 +1,68 @@
+"""What the README, the Makefile and the continuous integration say of each other is so."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from stream.cli import main
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+CONFIGURATIONS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+TRAINING = "prediction,carrier,distance\n" + "".join(f"{k % 7},{'UA' if k % 3 else 'DL'},{100 + k}\n" for k in range(300))
+
+
+def helped() -> set[str]:
+    """The targets that ``make`` without an argument explains."""
+    told = subprocess.run(["make", "-C", str(ROOT), "--no-print-directory"], capture_output=True, text=True, check=True).stdout
+    return set(re.findall(r"^make ([a-z-]+)", told, re.MULTILINE))
+
+
+def test_there_are_configurations_to_be_checked() -> None:
+    assert CONFIGURATIONS
+
+
+@pytest.mark.parametrize("text", CONFIGURATIONS, ids=lambda text: text.splitlines()[0])
+def test_a_configuration_of_the_readme_passes_the_check(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in re.findall(r"\$\{(\w+)\}", text):
+        monkeypatch.setenv(name, "a-value")
+    (tmp_path / "train.csv").write_text(TRAINING)
+    (tmp_path / "config.yaml").write_text(text)
+    out = str(tmp_path / "baseline")
+    made = CliRunner().invoke(main, ["baseline", str(tmp_path / "train.csv"), "--out", out, "--predictions", "prediction"])
+    assert made.exit_code == 0, made.output
+    done = CliRunner().invoke(main, ["check", str(tmp_path / "config.yaml")])
+    assert done.exit_code == 0, done.output
+
+
+def test_every_driftline_command_of_the_readme_exists() -> None:
+    shown = "".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+    named = set(re.findall(r"^driftline ([a-z]+)", shown, re.MULTILINE)) | set(re.findall(r"`driftline ([a-z]+)", README))
+    assert named
+    assert named <= set(main.commands)
+
+
+def test_every_make_target_of_the_readme_exists() -> None:
+    named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))
+    assert {"demo", "test"} <= named
+    assert named <= helped()
+
+
+def test_make_explains_every_target_that_a_person_calls() -> None:
+    phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert phony
+    assert helped() == set(phony[1].split())
+
+
+def test_continuous_integration_runs_the_test_command_of_the_readme_last() -> None:
+    assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "make test"
+    assert re.search(r"^make test\b", README, re.MULTILINE)
+
+
+def test_every_link_into_the_project_leads_somewhere() -> None:
+    links = [link for link in re.findall(r"\]\(([^)#]+)", README) if "://" not in link]
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
