@@ -124,7 +124,7 @@ class Courier(Generic[Item]):
         began = time.monotonic()
         try:
             return self._try(batch)
-        except Exception as error:  # a sink's fault must neither stop the service nor lose what waits
+        except Exception as error:  # noqa: BLE001  # a sink's fault must neither stop the service nor lose what waits
             self._retried += 1
             log.error("sink failed, will be repeated", sink=self.name, error=type(error).__name__, text=str(error))
             return 0.0
