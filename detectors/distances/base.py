@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any, Protocol, cast
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from detectors.fine import cumulative_shares, fine_bins
@@ -103,6 +105,26 @@ class Pair:
     def where_both(self, values: Floats) -> Floats:
         """The values, NaN for features that have no rows on one side."""
         return np.where((self.m > 0) & (self.n > 0), values, np.nan)
+
+
+def of_counts(before: Mapping[Any, int], after: Mapping[Any, int]) -> Pair:
+    """One feature from counts by value, on the bins that ``before`` gives it: text or, for numbers, a bin a number.
+
+    At most 32 different numbers before. For examples and for trying a distance out.
+
+    >>> of_counts({"a": 3, "b": 1}, {"a": 2}).q[:2]
+    array([1., 0.])
+    """
+    from detectors.binning import codes_feature, text_feature
+    from detectors.columns import Numbers, Texts
+    from detectors.fold import fold
+
+    text = all(isinstance(value, str) for value in (*before, *after))
+    feature = text_feature("x", "feature", before) if text else codes_feature("x", "feature", "Fractional", before)
+    layout = Layout((feature,))
+    rows = [[value for value, count in side.items() for _ in range(count)] for side in (before, after)]
+    columns = [Texts(pa.array(one, pa.string())) if text else Numbers(np.array(one, dtype=np.float64)) for one in rows]
+    return Pair(*(fold(layout, {"x": column}) for column in columns))
 
 
 class Distance(Protocol):

@@ -20,6 +20,10 @@ def distances(pair: Pair) -> Floats:
     Small values speak for drift: unlike every other distance, 1 means equal.
 
     Trap: with many rows it is tiny for differences that do not matter. Source: Pearson 1900; Cochran 1954 (small cells).
+
+    >>> from detectors.distances.base import of_counts
+    >>> distances(of_counts({"a": 10, "b": 10, "c": 20}, {"a": 20, "b": 20, "c": 20}))
+    array([0.2494])
     """
     out = np.full(len(pair.layout.features), np.nan)
     for i in np.flatnonzero(~pair.numeric & (pair.m > 0) & (pair.n > 0)).tolist():

@@ -14,6 +14,10 @@ def distances(pair: Pair) -> Floats:
 
     Computed as ``sqrt(sum((sqrt(p) - sqrt(q))**2) / 2)``, which keeps small distances exact. Empty cells need no floor. NaN
     without rows. Trap: close to 1 for anything extreme, so large drifts look alike. Source: Hellinger 1909.
+
+    >>> from detectors.distances.base import of_counts
+    >>> distances(of_counts({"a": 600, "b": 400}, {"a": 300, "b": 700}))
+    array([0.2158])
     """
     gap = np.sqrt(pair.p) - np.sqrt(pair.q)
     return pair.where_both(np.sqrt(pair.total(gap * gap) / 2.0))

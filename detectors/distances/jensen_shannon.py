@@ -17,6 +17,10 @@ def distances(pair: Pair) -> Floats:
 
     Trap: biased up in small windows, by about ``sqrt((B - 1) * (1/n + 1/m) / (8 ln 2))`` while nothing drifts.
     Source: Lin 1991; Endres and Schindelin 2003 (the root is a metric).
+
+    >>> from detectors.distances.base import of_counts
+    >>> distances(of_counts({"a": 5}, {"b": 5}))
+    array([1.])
     """
     middle = (pair.p + pair.q) / 2.0
     divergence = pair.total(_kl(pair.p, middle) + _kl(pair.q, middle)) / 2.0

@@ -18,6 +18,10 @@ def distances(pair: Pair) -> Floats:
 
     Trap: on bins it is low by at most the largest share of a single bin (under 1 % where the grid has 128 bins). Its
     p-value is not used: with many rows it rejects differences that do not matter. Source: Kolmogorov 1933; Smirnov 1948.
+
+    >>> from detectors.distances.base import of_counts
+    >>> distances(of_counts({1.0: 1, 2.0: 1, 3.0: 1, 4.0: 1}, {2.0: 1, 3.0: 1, 4.0: 1, 5.0: 1}))
+    array([0.25])
     """
     layout, out = pair.layout, np.full(len(pair.layout.features), np.nan)
     fine = fine_bins(layout)

@@ -16,6 +16,10 @@ def distances(pair: Pair) -> Floats:
 
     The *simple* form of the SageMaker contract, section 5.2, on real counts. :func:`robust` is the other one. NaN without rows.
     Trap: many small moves stay unseen. Source: Breck et al. 2019; deequ's categorical distance.
+
+    >>> from detectors.distances.base import of_counts
+    >>> distances(of_counts({"a": 600, "b": 400}, {"a": 300, "b": 700}))
+    array([0.3])
     """
     if not len(pair.starts):
         return np.empty(0)

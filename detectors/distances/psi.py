@@ -33,6 +33,10 @@ def distances(pair: Pair) -> Floats:
 
     Trap: without drift PSI is about ``(B - 1) * (1/n + 1/m)``, so fixed limits alarm in small windows. NaN without rows.
     Source: Siddiqi 2006 (convention 0.1, 0.25); Yurdakul 2018 (the law). To second order 8 times the Jensen-Shannon divergence.
+
+    >>> from detectors.distances.base import of_counts
+    >>> distances(of_counts({"a": 600, "b": 400}, {"a": 300, "b": 700}))
+    array([0.376])
     """
     return smoothed(pair).value
 

@@ -15,12 +15,16 @@ def distances(pair: Pair) -> Floats:
     """``integral |F - G| dx`` of each numeric feature in units of the baseline's standard deviation; NaN for text.
 
     F and G are over finite numbers and taken as linear within a fine bin; the two open bins end at the smallest and
-    largest number that either side has seen. The error is at most the width of a bin times the share in it, summed (a normal
-    feature that is stretched by half is told 8 % too high, since the outermost bins are wide); the result is never below the gap between the two means, which are exact. Missing values have no place on the axis and do
-    not count here: PSI sees them. NaN if a side has no finite number, or if the baseline has no spread (a standard
-    deviation of 0).
+    largest number that either side has seen. The error is at most the width of a bin times the share in it, summed: a
+    normal feature that is stretched by half is told 8 % too high, since the outermost bins are wide. The result is never
+    below the gap between the two means, which are exact. Missing values have no place on the axis and do not count here:
+    PSI sees them. NaN if a side has no finite number, or if the baseline has no spread (a standard deviation of 0).
 
     Trap: one far outlier moves it; a very wide ladder bin blurs it. Source: Vaserstein 1969; the quantile form of Vallender 1974.
+
+    >>> from detectors.distances.base import of_counts
+    >>> distances(of_counts({0.0: 1, 2.0: 1}, {1.0: 1, 3.0: 1}))
+    array([1.])
     """
     layout, out = pair.layout, np.full(len(pair.layout.features), np.nan)
     fine = fine_bins(layout)

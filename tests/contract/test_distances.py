@@ -173,9 +173,9 @@ def test_a_layout_without_features_gives_no_values(name: str) -> None:
 
 
 @every_distance
-def test_it_says_its_formula_its_trap_and_its_source(name: str) -> None:
+def test_it_says_its_trap_its_source_and_gives_an_example(name: str) -> None:
     text = import_module(f"detectors.distances.{name}").distances.__doc__ or ""
-    for word in ("Trap:", "Source:", "NaN"):
+    for word in ("Trap:", "Source:", "NaN", ">>>"):
         assert word in text, f"{name}: the docstring does not say {word}"
 
 
