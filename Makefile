@@ -49,7 +49,9 @@ bench-pipeline: $(VENV)/installed-dev  ## The service on 500,000 events in a rea
 	@$(BIN)/python -m benchmarks.pipeline
 
 audit: $(VENV)/installed-dev  ## Known vulnerabilities of what is installed (asks an advisory database)
-	@$(BIN)/pip-audit --skip-editable
+	@# strict: a package that the database does not know fails, instead of passing unseen
+	@$(PIP) freeze --exclude-editable > $(VENV)/frozen.txt
+	@$(BIN)/pip-audit --strict --no-deps --disable-pip -r $(VENV)/frozen.txt
 
 clean:  ## Remove what was installed and made here
 	rm -rf $(VENV) demo-output build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
