@@ -174,6 +174,16 @@ def test_negative_values_are_told_where_the_baseline_had_none() -> None:
     assert violations(baseline({"x": amounts}), {"x": some}) == []
 
 
+def test_a_drift_below_zero_is_told_once() -> None:
+    asked = baseline({"x": np.random.default_rng(1).uniform(0.0, 100.0, 10_000)}, {"x": Constraint(1.0, non_negative=True)})
+    assert only(violations(asked, {"x": np.full(1_000, -40.0)})).check == "baseline_drift_check"
+
+
+def test_a_small_loss_is_not_overwhelming_however_certain() -> None:
+    one = only(violations(NUMBERS, {"x": with_missing(normal(2, 9_700).tolist(), 300)}))
+    assert (one.check, one.overwhelming) == ("completeness_check", False)
+
+
 def test_too_few_rows_break_nothing() -> None:
     assert violations(NUMBERS, {"x": [None] * 99}) == []
     assert only(violations(NUMBERS, {"x": [None] * 100})).check == "missing_column_check"

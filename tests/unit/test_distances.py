@@ -122,6 +122,11 @@ def test_a_constant_baseline_has_no_unit_for_wasserstein_but_the_others_see_a_mo
     assert psi.distances(moved)[0] > 5
 
 
+def test_a_value_below_all_of_the_baselines_counts_from_below() -> None:
+    assert ks.distances(pair([1.0, 2.0, 3.0, 4.0], [0.0, 1.0, 2.0, 3.0]))[0] == pytest.approx(0.25)
+    assert wasserstein.distances(pair([1.0, 3.0], [0.0, 2.0]))[0] == pytest.approx(1.0)
+
+
 def test_numbers_that_are_all_missing_leave_the_gap_of_missing_values() -> None:
     values: list[float | None] = [None] * 300
     gone = pair(normal(1, 300), values)

@@ -23,7 +23,7 @@ BASE = baseline(
         "x": normal(1, 10_000),
         "code": [40.0] * 5_000 + [41.0] * 3_000 + [42.0] * 2_000,
         "name": texts(SECRETS),
-        "zero": [*[0.0] * 3_000, *np.random.default_rng(1).lognormal(3, 1, 7_000).tolist()],
+        "atom": [*[17.5] * 600, *np.random.default_rng(1).lognormal(3, 1, 9_400).tolist()],
     }
 )
 JUDGE = Judge("flights", Rules())
@@ -36,7 +36,7 @@ def rows(count: int, seed: int = 5, mean: float = 0.0) -> dict[str, Values]:
         "x": rng.normal(mean, 1, count),
         "code": rng.choice([40.0, 41.0, 42.0], count, p=[0.5, 0.3, 0.2]),
         "name": rng.choice(list(SECRETS), count, p=[0.4, 0.3, 0.2, 0.1]).tolist(),
-        "zero": np.where(rng.random(count) < 0.3, 0.0, rng.lognormal(3, 1, count)),
+        "atom": np.where(rng.random(count) < 0.06, 17.5, rng.lognormal(3, 1, count)),
     }
 
 
@@ -54,7 +54,7 @@ def test_a_clean_window_is_ok_and_gives_every_number_of_every_feature() -> None:
     data = rows(1_000)
     report = judged(data)
     assert (report.state, report.rows, report.violations) == ("ok", 1_000, ())
-    assert [feature.name for feature in report.features] == ["x", "code", "name", "zero"]
+    assert [feature.name for feature in report.features] == ["x", "code", "name", "atom"]
     x, _, name, _ = report.features
     values = np.asarray(data["x"], dtype=float)
     assert (x.n, x.missing, x.completeness, x.nan, x.inf, x.types["fractional"]) == (1_000, 0, 1.0, 0, 0, 1.0)
@@ -144,9 +144,9 @@ def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
     data = rows(2_000)
     data["code"] = [42.0] * 2_000
     data["name"] = texts({"[private]": 900, "other diagnosis": 600, "unseen disease": 300, "a secret that is new": 200})
-    data["zero"] = [0.0] * 2_000
+    data["atom"] = np.random.default_rng(6).uniform(16.5, 18.5, 2_000)
     closed, told = signal_of(data), signal_of(data, Judge("flights", Rules(), expose_values=True))
-    assert {reason.feature for reason in closed.reasons} == {"code", "name", "zero"}
+    assert {reason.feature for reason in closed.reasons} == {"code", "name", "atom"}
     said = msgspec.json.encode(closed).decode()
     for value in (*SECRETS, "a secret that is new"):
         assert value not in said
@@ -155,8 +155,10 @@ def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
     assert "value #2" in moved_labels(closed, "code")
     assert set(moved_labels(told, "code")) == {"40", "41", "42"}
     assert "[private]" in moved_labels(told, "name")
-    assert not any("without" in label for label in moved_labels(closed, "zero"))
-    assert any(label.startswith("[") for label in moved_labels(closed, "zero"))
+    assert any(label.endswith(" without 17.5") for label in moved_labels(told, "atom"))
+    assert "17.5" in moved_labels(told, "atom")
+    assert not any("without" in label or label == "17.5" for label in moved_labels(closed, "atom"))
+    assert any(label.startswith("[") for label in moved_labels(closed, "atom"))
 
 
 def test_missing_values_keep_their_name_in_a_signal() -> None:

@@ -57,7 +57,7 @@ def test_a_change_of_unit_is_named(before: Floats, after: Floats, cause: str) ->
     assert cause in diagnosis(pair(before, after), 0)
 
 
-OTHER = [normal(4, 2_000, mean=2.0), normal(4, 2_000, std=0.2), normal(4, 2_000) ** 2, normal(4, 2_000, mean=-1.0)]
+OTHER = [*(normal(4, 2_000, mean=mean) for mean in (2.0, -1.0, 0.1)), normal(4, 2_000, std=0.2), normal(4, 2_000) ** 2]
 
 
 @pytest.mark.parametrize("after", OTHER)
