@@ -94,6 +94,10 @@ class Aggregator:
             self._move(cover)
         for key, pane_ms, profile in partial.profiles:
             self._keep(key, pane_ms, profile)
+        for key, pane_ms, misfits in partial.misfits:
+            if not self._settled(pane_ms):
+                self._closing.misfit(key, pane_ms, misfits)
+                self._touch(key, pane_ms)
         out: list[Output] = [DeadLetters(tuple(partial.dead))] if partial.dead else []
         out += self._advance()
         for sample in partial.samples:
@@ -134,9 +138,9 @@ class Aggregator:
             self.state.spans.append(Span(since_ms, cover.mark_ms, f"gap in {cover.partition}"))
 
     def _keep(self, key: ModelKey, pane_ms: int, profile: Profile) -> None:
-        state, every = self.state, self.settings.every_ms
+        state = self.state
         state.ledger.rows_folded += profile.rows
-        if state.settled_ms is not None and pane_ms + every <= state.settled_ms:
+        if self._settled(pane_ms):
             state.ledger.rows_late_after_idle += profile.rows
             return
         pane = PaneId(key.model, key.variant, profile.layout.fingerprint, pane_ms)
@@ -147,10 +151,20 @@ class Aggregator:
             kept.merge(profile)
         self.panes.put(pane, kept)
         state.ledger.rows_in_panes += profile.rows
-        self._closing.note(pane)
-        if state.closed_ms is not None:
-            late = [end for end in window_ends(pane_ms, self.settings) if end <= state.closed_ms]
-            state.key_state(key).touched.update(late)
+        self._closing.note(key, pane_ms)
+        self._touch(key, pane_ms)
+
+    def _settled(self, pane_ms: int) -> bool:
+        """True if the pane gets no more events: it was let go, or may be at any time."""
+        settled = self.state.settled_ms
+        return settled is not None and pane_ms + self.settings.every_ms <= settled
+
+    def _touch(self, key: ModelKey, pane_ms: int) -> None:
+        """Windows over this pane that are closed must be reported again."""
+        closed = self.state.closed_ms
+        if closed is not None and pane_ms + self.settings.every_ms <= closed:
+            late = [end for end in window_ends(pane_ms, self.settings) if end <= closed]
+            self.state.key_state(key).touched.update(late)
 
     def _advance(self) -> list[Output]:
         state = self.state

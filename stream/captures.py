@@ -15,7 +15,7 @@ from detectors.columns import Column, Numbers, Texts
 from stream.envelopes import SIDES, ContentTypes, Event
 from stream.events import EventBatch
 from stream.formats.base import Schema
-from stream.payloads import Malformed, Row, Shape, columns_of_rows, plain, rows_of
+from stream.payloads import Malformed, Row, Shape, columns_of_rows, misfit, plain, rows_of
 from stream.tables import CsvTable, Joined, join
 
 _CONTENT_TYPES: Final = ContentTypes()
@@ -137,7 +137,7 @@ class CaptureTable:
         lost = [refused for _, refused in tables if len(refused)]
         if lost:
             bad = np.unique(record[np.concatenate(lost)])
-            rejects.update(dict.fromkeys(bad.tolist(), "column_count"))
+            rejects.update((int(group.members[k]), self._misfit(group, k)) for k in np.searchsorted(group.members, bad).tolist())
             keep = ~np.isin(record, bad)
             record = record[keep]
             tables = [({n: pick(c, np.delete(keep, refused)) for n, c in part.items()}, refused) for part, refused in tables]
@@ -145,6 +145,25 @@ class CaptureTable:
             columns = {name: column for part, _ in tables for name, column in part.items()}
             batches.append(EventBatch(self._number, record, columns))
         return True
+
+    def _misfit(self, group: Group, k: int) -> str:
+        """Whether the first row of a record that does not fit has too few or too many cells: the exact road's answer, by counting."""
+        for p, side in enumerate(group.sides):
+            text, width = group.payloads[p][k], len(self._shapes[side].names)
+            if '"' in text:
+                return self._refusal(group, k)
+            counts = (line.count(",") + 1 for line in text.removesuffix("\n").split("\n"))
+            wrong = next((cells for cells in counts if cells != width), None)
+            if wrong is not None:
+                return misfit(wrong, width)
+        return self._refusal(group, k)
+
+    def _refusal(self, group: Group, k: int) -> str:
+        try:
+            self._rows(group, k)
+        except Malformed as problem:
+            return problem.reason
+        return "row_count"
 
     def _one_by_one(self, group: Group, alone: Sequence[int], batches: list[EventBatch], rejects: dict[int, str]) -> None:
         rows: list[Row] = []

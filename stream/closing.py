@@ -8,7 +8,7 @@ from detectors.baseline import Baseline
 from detectors.judge import Judge, Span
 from detectors.profile import Profile
 from detectors.report import WindowReport
-from stream.events import ModelKey, Output
+from stream.events import Misfits, ModelKey, Output
 from stream.job_state import JobState, KeyState
 from stream.panes import PaneId, PaneStore
 from stream.windows import Settings, window_ends, window_panes
@@ -30,14 +30,23 @@ class Closing:
         self._settings, self._judge, self._state, self._panes = settings, judge, state, panes
         self._starts: dict[ModelKey, set[int]] = {}
         for pane in panes.ids():
-            self.note(pane)
+            self.note(pane.key, pane.start_ms)
+        for name, one in state.keys.items():
+            for start_ms in one.misfits:
+                self.note(ModelKey(*name.split("\x1f")), start_ms)
 
-    def note(self, pane: PaneId) -> None:
+    def note(self, key: ModelKey, start_ms: int) -> None:
         """A pane has events now."""
-        self._starts.setdefault(pane.key, set()).add(pane.start_ms)
-        heard = self._state.key_state(pane.key)
+        self._starts.setdefault(key, set()).add(start_ms)
+        heard = self._state.key_state(key)
         if heard.heard_ms is None:
-            heard.heard_ms = pane.start_ms
+            heard.heard_ms = start_ms
+
+    def misfit(self, key: ModelKey, start_ms: int, misfits: Misfits) -> None:
+        """Records of a pane had too few or too many columns: its windows say so, even if nothing else is in them."""
+        counted = self._state.key_state(key).misfits
+        counted[start_ms] = counted.get(start_ms, Misfits()).plus(misfits)
+        self.note(key, start_ms)
 
     def up_to(self, mark_ms: int) -> list[Output]:
         """Close what ends at or before ``mark_ms`` and tell silences up to there."""
@@ -59,7 +68,7 @@ class Closing:
         if not ends:
             return []
         out: list[Output] = [piece for end, key in self._due(self._state.closed_ms, max(ends)) for piece in self._close(key, end)]
-        self._state.closed_ms = max(max(ends), self._state.closed_ms or max(ends))
+        self._state.closed_ms = max(*ends, self._state.closed_ms or max(ends))
         self._state.watermark_ms = max(self._state.closed_ms, self._state.watermark_ms or self._state.closed_ms)
         return out
 
@@ -116,6 +125,7 @@ class Closing:
 
     def _drop(self, key: ModelKey, start_ms: int) -> None:
         self._starts[key].discard(start_ms)
+        self._state.key_state(key).misfits.pop(start_ms, None)
         for pane in self._of(key, start_ms):
             profile = self._panes.get(pane)
             if profile is not None:
@@ -170,7 +180,11 @@ class Closing:
         if cut or (model.cut_ms is not None and start_ms < model.cut_ms):
             notes.append("the baseline was replaced in this window")
         learning = model.learning
-        return Span(key.model, key.variant, start_ms, end_ms, revision, bool(notes) and not learning, learning, notes=tuple(notes))
+        counted, odd = self._state.key_state(key).misfits, Misfits()
+        for start in window_panes(end_ms, self._settings):
+            odd = odd.plus(counted.get(start, Misfits()))
+        incomplete = bool(notes) and not learning
+        return Span(key.model, key.variant, start_ms, end_ms, revision, incomplete, learning, odd.fewer, odd.more, tuple(notes))
 
     def _missing(self, start_ms: int, end_ms: int) -> list[str]:
         notes = [

@@ -70,8 +70,9 @@ class Reject(NamedTuple):
 class Decoded(NamedTuple):
     """What a format made of some raw batches of one origin.
 
-    Arrays have an entry a record: ``time_ms`` (event time, ``-1`` where the record is rejected), ``model`` (index into
-    ``keys``, ``-1`` where it is rejected). ``event_ids`` and ``inference_ids`` are kept for the join with labels.
+    Arrays have an entry a record: ``time_ms`` (event time) and ``model`` (index into ``keys``), both ``-1`` where the record
+    does not say when it happened or whose it is. A record whose payload is rejected has both: its time has come all the
+    same, so it moves the mark of its partition. ``event_ids`` and ``inference_ids`` are kept for the join with labels.
     """
 
     time_ms: NDArray[np.int64]
@@ -123,12 +124,25 @@ class Sample(NamedTuple):
     data: bytes
 
 
+class Misfits(NamedTuple):
+    """Records that were rejected for their number of columns."""
+
+    fewer: int = 0
+    more: int = 0
+
+    def plus(self, other: Misfits) -> Misfits:
+        """Both together."""
+        return Misfits(self.fewer + other.fewer, self.more + other.more)
+
+
 class Partial(NamedTuple):
     """What a reader made of some ranges: counts a model and pane, and exactly which offsets they cover.
 
     ``layouts`` names the fingerprint of the layout that each model was counted with. ``profiles`` has at most one entry
     a model and pane (``pane_ms`` is the pane's start). ``accepted_rows`` is the number of rows in ``profiles``;
-    ``future`` counts the records taken at arrival, since their own time lay too far ahead.
+    ``future`` counts the records taken at arrival, since their own time lay too far ahead. ``misfits`` has at most one entry
+    a model and pane: how many of its records had too few and too many columns (they are rejected, and told as checks of
+    the window).
     """
 
     covers: tuple[Cover, ...]
@@ -137,6 +151,7 @@ class Partial(NamedTuple):
     dead: list[DeadLetter]
     samples: list[Sample] = []
     future: int = 0
+    misfits: list[tuple[ModelKey, int, Misfits]] = []
 
 
 class Tick(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from detectors.episodes import EpisodeState
-from stream.events import ModelKey
+from stream.events import Misfits, ModelKey
 from stream.ledger import Ledger
 from stream.windows import Place
 
@@ -24,10 +24,12 @@ class KeyState(msgspec.Struct):
     """One model and variant: what was reported, what was heard, and its episodes.
 
     ``reported`` maps window ends to their last revision; ``touched`` are ends of closed windows that late events have changed;
-    up to ``heard_ms`` it is settled where data was and where silence; ``silent_ms`` is the start of a silence that goes on.
+    ``misfits`` counts the records of a pane with too few and too many columns; up to ``heard_ms`` it is settled where data was
+    and where silence; ``silent_ms`` is the start of a silence that goes on.
     """
 
     reported: dict[int, int] = {}
+    misfits: dict[int, Misfits] = {}
     touched: set[int] = set()
     heard_ms: int | None = None
     silent_ms: int | None = None

@@ -125,12 +125,14 @@ class Origins:
         wanted[list(rejects)] = False
         model, keys = self._models.of(records, lambda i: load_json(records.values[i] or b""), wanted)
         rejects.update(dict.fromkeys(np.flatnonzero(wanted & (model < 0)).tolist(), "unknown_model"))
+        known = wanted & (model >= 0)
+        times, model = np.where(known, times, -1), np.where(known, model, -1)
         schemas = np.array([self._plan.models[key.model] for key in keys], np.int64)
         return Told(times, model, keys, schemas)
 
 
 class Told(NamedTuple):
-    """Times, models, and the schema of each key."""
+    """Times and models, -1 where they are not known, and the schema of each key."""
 
     time_ms: NDArray[np.int64]
     model: NDArray[np.int32]
@@ -152,9 +154,7 @@ class Told(NamedTuple):
         event_ids: list[str | None],
         inference_ids: list[str | None],
     ) -> Decoded:
-        """Everything put together, without times and models of rejected records."""
-        lost = list(rejects)
-        self.time_ms[lost], self.model[lost] = -1, -1
+        """Everything put together."""
         told = [Reject(i, rejects[i]) for i in sorted(rejects)]
         return Decoded(self.time_ms, self.model, self.keys, batches, told, event_ids, inference_ids)
 

@@ -54,6 +54,15 @@ class Shape(NamedTuple):
         return Leaves(parts, [LEAF_TYPES[types[name]] for name in self.names])
 
 
+FEWER: Final = "too_few_columns"
+MORE: Final = "too_many_columns"
+
+
+def misfit(cells: int, width: int) -> str:
+    """The reason for rejecting a row of ``cells`` where ``width`` are asked for."""
+    return FEWER if cells < width else MORE
+
+
 def plain(text: str, encoding: str, content_type: str | None) -> tuple[str, str]:
     """The payload as text and its kind, ``CSV`` or ``JSON``; base64 is undone, its kind follows the content type."""
     if encoding in ("CSV", "JSON"):
@@ -70,7 +79,8 @@ def plain(text: str, encoding: str, content_type: str | None) -> tuple[str, str]
 def rows_of(text: str, kind: str, shape: Shape) -> list[Row]:
     """The rows of a payload, each with a cell for every column of the shape.
 
-    Raises :class:`Malformed`: ``undecodable``, ``column_count``, ``wrong_type``, or ``row_count`` if there is no row.
+    Raises :class:`Malformed`: ``undecodable``, ``too_few_columns``, ``too_many_columns``, ``wrong_type``, or ``row_count`` if
+    there is no row.
     """
     rows = _csv_rows(text, shape) if kind == "CSV" else _json_rows(text, shape)
     if not rows:
@@ -149,7 +159,7 @@ def _csv_rows(text: str, shape: Shape) -> list[Row]:
     rows: list[Row] = [row or [""] for row in read or [[]]]
     width = len(rows[0]) if shape.header else len(shape.names)
     if any(len(row) != width for row in rows):
-        raise Malformed("column_count")
+        raise Malformed(misfit(next(len(row) for row in rows if len(row) != width), width))
     return _by_header(rows, shape.names) if shape.header else rows
 
 
@@ -192,7 +202,7 @@ def _row(entry: list[object] | dict[str, object], shape: Shape) -> Row:
     else:
         cells = entry
         if len(cells) != len(shape.names):
-            raise Malformed("column_count")
+            raise Malformed(misfit(len(cells), len(shape.names)))
     if _NUMERIC.issuperset(map(type, cells)):
         return cast("Row", cells)
     return [cell_of(cell) for cell in cells]

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from detectors.columns import Column, Numbers, Texts
 from detectors.profile import Profile
-from stream.events import Assign, Cover, DeadLetter, Decoded, EventBatch, Gap, ModelKey, Partial, Position, RawBatch, Sample
+from stream.events import Assign, Cover, DeadLetter, Decoded, EventBatch, Gap, Misfits, ModelKey, Partial, Position, RawBatch, Sample
 from stream.formats.base import Format, Origin
+from stream.payloads import FEWER, MORE
 from stream.plan import ReadingPlan
 from stream.sources.base import Reading
 
@@ -83,7 +84,7 @@ class Reader:
         late, marks = self._late(times, pane, bounds, raws)
         profiles, samples = self._count(self._plan, decoded, pane, late)
         covers, dead = self._cover(raws, decoded, bounds, late, marks)
-        return Partial(covers, self._plan.fingerprints, profiles, dead, samples, future)
+        return Partial(covers, self._plan.fingerprints, profiles, dead, samples, future, _misfits(decoded, pane, late))
 
     def _late(
         self, times: Ints, pane: Ints, bounds: Ints, raws: Sequence[RawBatch]
@@ -130,7 +131,9 @@ class Reader:
         for b, reject in zip(batch_of.tolist(), decoded.rejects, strict=True):
             reasons[b][reject.reason] += 1
             dead.append(self._letter(raws[b], reject.record - int(bounds[b]), reject.reason))
-        lates = np.add.reduceat(np.append(late, False).astype(np.int64), bounds[:-1]) if len(late) else np.zeros(len(raws), np.int64)
+        taken = late.copy()
+        taken[rejected] = False
+        lates = np.add.reduceat(np.append(taken, False).astype(np.int64), bounds[:-1]) if len(late) else np.zeros(len(raws), np.int64)
         covers: dict[str, Cover] = {}
         for b, (raw, mark) in enumerate(zip(raws, marks, strict=True)):
             read = len(raw.values)
@@ -203,6 +206,16 @@ def _joined(before: Cover | None, cover: Cover) -> Cover:
         return cover
     outcomes = dict(Counter(before.outcomes) + Counter(cover.outcomes))
     return cover._replace(first=before.first, read=before.read + cover.read, outcomes=outcomes)
+
+
+def _misfits(decoded: Decoded, pane: Ints, late: NDArray[np.bool_]) -> list[tuple[ModelKey, int, Misfits]]:
+    """Records with a wrong number of columns that are not too late, by model and pane."""
+    out: dict[tuple[ModelKey, int], Misfits] = {}
+    for record, reason in decoded.rejects:
+        if reason in (FEWER, MORE) and not late[record]:
+            place = decoded.keys[decoded.model[record]], int(pane[record])
+            out[place] = out.get(place, Misfits()).plus(Misfits(int(reason == FEWER), int(reason == MORE)))
+    return [(key, pane_ms, misfits) for (key, pane_ms), misfits in out.items()]
 
 
 def _samples(plan: ReadingPlan, keys: Sequence[ModelKey], bounds: Ints, columns: dict[str, Column]) -> list[Sample]:

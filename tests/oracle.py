@@ -14,7 +14,7 @@ import math
 import re
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -93,6 +93,7 @@ class Counted:
     rejected: dict[int, str] = field(default_factory=dict)
     ids: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
+    misfits: dict[tuple[str, str, int], Counter[str]] = field(default_factory=dict)
     future: int = 0
 
 
@@ -101,20 +102,19 @@ class Rejected(Exception):
 
 
 class Event(NamedTuple):
-    """A record that can be counted."""
+    """A record of which it is known whose it is and when it happened. ``content()`` is its ids and rows, or rejects it."""
 
     model: str
     variant: str
     time_ms: int
-    rows: list[dict[str, object]]
-    ids: tuple[str | None, str | None]
+    content: Callable[[], tuple[tuple[str | None, str | None], list[dict[str, object]]]]
 
 
 def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemaker | Json, origin: Origin, clocking: Clocking) -> Counted:
     """Count records in the order of their logs.
 
     A record is too late if its pane's end plus grace and lateness is not above the highest event time that its partition
-    has shown so far.
+    has shown so far. A record whose time and model are known shows its time, even if its content is rejected.
     """
     out = Counted()
     read = read_capture if isinstance(form, Sagemaker) else read_json
@@ -126,19 +126,26 @@ def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemake
             out.rejected[i] = str(problem)
             outcomes[str(problem)] += 1
             continue
-        out.ids[i] = event.ids
         time_ms = event.time_ms
         if 0 <= record.arrival_ms < time_ms - clocking.tolerance_ms:
             time_ms, out.future = record.arrival_ms, out.future + 1
         out.marks[record.partition] = mark = max(time_ms, out.marks.get(record.partition, time_ms))
         pane_ms = time_ms // clocking.pane_ms * clocking.pane_ms
-        if pane_ms + clocking.pane_ms + clocking.grace_ms + clocking.lateness_ms <= mark:
-            outcomes["too_late"] += 1
+        late = pane_ms + clocking.pane_ms + clocking.grace_ms + clocking.lateness_ms <= mark
+        place = event.model, event.variant, pane_ms
+        try:
+            out.ids[i], rows = event.content()
+        except Rejected as problem:
+            out.rejected[i] = str(problem)
+            outcomes[str(problem)] += 1
+            if "columns" in str(problem) and not late:
+                out.misfits.setdefault(place, Counter())[str(problem)] += 1
             continue
-        outcomes["accepted"] += 1
-        pane = out.panes.setdefault((event.model, event.variant, pane_ms), Pane(models[event.model].layout))
-        for row in event.rows:
-            pane.add(row)
+        outcomes["too_late" if late else "accepted"] += 1
+        if not late:
+            pane = out.panes.setdefault(place, Pane(models[event.model].layout))
+            for row in rows:
+                pane.add(row)
     return out
 
 
@@ -349,10 +356,13 @@ def read_json(record: Record, models: Mapping[str, Model], form: Json, origin: O
     document = document_of(record.value)
     time_ms = time_of(document, record, origin.time, "time")
     model, variant = model_of(document, record, origin, models)
-    ids = (json_id(document, form.id), json_id(document, form.inference_id))
-    row = json_cells(document, models[model].outputs, form.prediction, alone=True)
-    row |= json_cells(document, models[model].inputs, form.features, alone=False)
-    return Event(model, variant, time_ms, [row], ids)
+
+    def content() -> tuple[tuple[str | None, str | None], list[dict[str, object]]]:
+        ids = (json_id(document, form.id), json_id(document, form.inference_id))
+        row = json_cells(document, models[model].outputs, form.prediction, alone=True)
+        return ids, [row | json_cells(document, models[model].inputs, form.features, alone=False)]
+
+    return Event(model, variant, time_ms, content)
 
 
 def json_id(document: object, path: str) -> str | None:
@@ -391,7 +401,11 @@ def read_capture(record: Record, models: Mapping[str, Model], form: Sagemaker, o
     ids = check_envelope(document)
     time_ms = time_of(document, record, origin.time, "eventMetadata.inferenceTime")
     model, variant = model_of(document, record, origin, models)
-    answer, request = models[model].outputs, models[model].inputs
+    return Event(model, variant, time_ms, lambda: (ids, capture_rows(document, models[model], form)))
+
+
+def capture_rows(document: object, model: Model, form: Sagemaker) -> list[dict[str, object]]:
+    answer, request = model.outputs, model.inputs
     sides = [("endpointOutput", answer, form.output_rows), ("endpointInput", request, form.input_rows)]
     there = [(at(document, f"captureData.{side}"), names, rows) for side, names, rows in sides if names]
     there = [side for side in there if side[0] is not None]
@@ -401,8 +415,7 @@ def read_capture(record: Record, models: Mapping[str, Model], form: Sagemaker, o
     tables = [rows_in(*text, names, rows, form) for text, names, rows in texts]
     if len({len(table) for table in tables}) != 1:
         raise Rejected("row_count")
-    rows = [{name: cell for part in parts for name, cell in part.items()} for parts in zip(*tables, strict=True)]
-    return Event(model, variant, time_ms, rows, ids)
+    return [{name: cell for part in parts for name, cell in part.items()} for parts in zip(*tables, strict=True)]
 
 
 def check_envelope(document: dict[str, object]) -> tuple[str | None, str | None]:
@@ -452,8 +465,9 @@ def csv_rows(text: str, names: Sequence[str], header: bool) -> list[dict[str, ob
     except csv.Error:
         raise Rejected("undecodable") from None
     titles = lines.pop(0) if header else list(names)
-    if any(len(line) != len(titles) for line in lines):
-        raise Rejected("column_count")
+    for line in lines:
+        if len(line) != len(titles):
+            raise Rejected("too_few_columns" if len(line) < len(titles) else "too_many_columns")
     rows = [dict(zip(titles, line, strict=True)) for line in lines]
     return [{name: row.get(name) for name in names} for row in rows]
 
@@ -487,5 +501,5 @@ def json_row(entry: object, names: Sequence[str], paths: dict[str, str]) -> dict
         return {name: cell_of(named(entry, name, paths)) for name in names}
     assert isinstance(entry, list)
     if len(entry) != len(names):
-        raise Rejected("column_count")
+        raise Rejected("too_few_columns" if len(entry) < len(names) else "too_many_columns")
     return {name: cell_of(cell) for name, cell in zip(names, entry, strict=True)}

@@ -68,8 +68,8 @@ class CaptureDecoder:
         """Reasons of rejection, the first that holds: ``tombstone``, ``undecodable``, ``not_an_object``, ``wrong_type`` (in the
         envelope), ``time_missing``, ``time_absurd``, ``unknown_model``, ``payload_missing`` (no side that is needed), then
         for the answer and after it for the request ``unknown_encoding`` or ``undecodable`` (base64), then likewise
-        ``undecodable`` (JSON), ``wrong_type``, ``column_count``, ``row_count`` (no row), and last ``row_count`` if the
-        sides differ.
+        ``undecodable`` (JSON), ``wrong_type``, ``too_few_columns`` or ``too_many_columns`` (of the first row that does not
+        fit), ``row_count`` (no row), and last ``row_count`` if the sides differ.
         """
         records = Records(raws)
         rejects: dict[int, str] = {}

@@ -78,12 +78,12 @@ EXAMPLES = {
             ("unknown_encoding", without(capture(), "captureData", "endpointInput", "encoding")),
             ("undecodable", capture(answer="[0.5", request="[1.5,7]", encoding="JSON")),
             ("undecodable", capture(answer="\ud800")),
-            ("column_count", capture(request="1.5,7")),
-            ("column_count", capture(request="1.5,7,a,b")),
-            ("column_count", capture(request="1.5,7,a\n1.5,7")),
-            ("column_count", capture(request="")),
-            ("column_count", capture(request='"1.5,7,a')),
-            ("column_count", capture(answer="0.5", request="[1.5]", encoding="JSON")),
+            ("too_few_columns", capture(request="1.5,7")),
+            ("too_many_columns", capture(request="1.5,7,a,b")),
+            ("too_few_columns", capture(request="1.5,7,a\n1.5,7")),
+            ("too_few_columns", capture(request="")),
+            ("too_few_columns", capture(request='"1.5,7,a')),
+            ("too_few_columns", capture(answer="0.5", request="[1.5]", encoding="JSON")),
             ("row_count", capture(request="1.5,7,a\n2.5,8,b")),
             ("row_count", capture(answer="[]", request='[1.5,7,"a"]', encoding="JSON")),
             ("wrong_type", capture(answer='{"p": [1]}', request='[1.5,7,"a"]', encoding="JSON")),
@@ -151,10 +151,25 @@ def test_a_bad_record_is_told_once_with_its_reason_and_touches_no_count(name: st
     values = [line(good), line(bad), line(good)]
     decoded = decode(form, values)
     assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(1, reason)]
-    assert decoded.time_ms.tolist() == [TIME_MS, -1, TIME_MS]
-    assert decoded.model.tolist() == [0, -1, 0]
+    assert decoded.time_ms[[0, 2]].tolist() == [TIME_MS, TIME_MS]
+    assert decoded.model[[0, 2]].tolist() == [0, 0]
     assert [record for batch in decoded.batches for record in batch.record.tolist()] == [0, 2]
     assert counts(decoded) == counts(decode(form, [line(good), line(good)]))
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_record_is_dated_even_if_its_content_is_rejected_and_by_nothing_less(name: str) -> None:
+    """Time has come so far, whatever the payload: otherwise a stream of bad payloads would never close a window."""
+    form, good, _ = EXAMPLES[name]
+    spoilt = {"sagemaker": capture(request="1.5,7"), "json": event(x=[1])}[name]
+    foreign = origin(ModelOf(source="key"))
+    where = TimeOf(missing="arrival")
+    for value, expected in ((line(spoilt), (TIME_MS, 0)), (b"{", (-1, -1)), (None, (-1, -1)), (b"[]", (-1, -1))):
+        decoded = form.open(origin(time=where), PLAN).decode([raw([value, line(good)], arrival_ms=TIME_MS + 9)])
+        assert (int(decoded.time_ms[0]), int(decoded.model[0])) == expected
+        assert len(decoded.rejects) == 1
+    unknown = form.open(foreign, PLAN).decode([raw([line(good)])])
+    assert (unknown.time_ms.tolist(), unknown.model.tolist()) == ([-1], [-1])
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -93,6 +93,8 @@ def check(form: Sagemaker | Json, values: Sequence[bytes | None], one: Reader) -
     assert +Counter(cover.outcomes) == said.outcomes.get("p", Counter())
     assert cover.read == len(values) == sum(cover.outcomes.values())
     assert (cover.mark_ms, partial.future) == (said.marks.get("p"), said.future)
+    misfits = {(*key, pane_ms): (counted.fewer, counted.more) for key, pane_ms, counted in partial.misfits}
+    assert misfits == {place: (one["too_few_columns"], one["too_many_columns"]) for place, one in said.misfits.items()}
     panes = {(*key, pane_ms): profile for key, pane_ms, profile in partial.profiles}
     assert {key: profile.counts.tolist() for key, profile in panes.items()} == {key: p.counts for key, p in said.panes.items()}
     for key, profile in panes.items():

@@ -72,7 +72,7 @@ def test_an_unbalanced_quote_stays_in_its_own_event() -> None:
 
 def test_one_row_of_a_wrong_width_rejects_the_whole_event() -> None:
     decoded = decode([line("0.1\n0.2\n0.3", "1,2,a\n3,4\n5,6,c"), line("0.4", "7,8,d")])
-    assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(0, "column_count")]
+    assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(0, "too_few_columns")]
     assert rows(decoded) == [(1, row(0.4, 7, 8, "d"))]
 
 
