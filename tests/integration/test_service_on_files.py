@@ -1,0 +1,242 @@
+"""The real command on capture files, as a newcomer runs it: no broker, no cloud. The producer's own counts are the truth."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+
+from benchmarks import events
+from detectors.profile import Profile
+from detectors.report import WindowReport
+from stream.baselining import load_baseline
+from tests.parts.service import RunningService, newest
+
+START_MS, MINUTE_MS, PER_S = 1_750_000_020_000, 60_000, 20
+PER_WINDOW = PER_S * 60
+TRAIN = events.training_csv(5_000)
+
+
+def driftline(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "stream.cli", *words], cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("training")
+    (folder / "train.csv").write_text(TRAIN)
+    done = driftline("baseline", "train.csv", "--out", "baseline", "--predictions", "score", folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("5000 rows, 20 features")
+    return folder / "baseline"
+
+
+def config(baseline: Path, **changes: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {
+        "job": "files",
+        "source": {"type": "jsonl", "path": "captures"},
+        "format": {"type": "sagemaker"},
+        "model": {"from": "const", "name": "m"},
+        "models": {"m": {"baseline": str(baseline)}},
+        "grace": "2s",
+        "sinks": [{"type": "jsonl", "path": "reports"}],
+        "http": {"port": 0},
+    }
+    return {**plain, **changes}
+
+
+def write(folder: Path, name: str, lines: list[bytes]) -> None:
+    (folder / "captures").mkdir(parents=True, exist_ok=True)
+    with (folder / "captures" / name).open("ab") as file:
+        file.write(b"".join(line + b"\n" for line in lines))
+
+
+def ran(folder: Path, settings: Mapping[str, Any]) -> RunningService:
+    """The service, after it has read everything."""
+    with RunningService(folder, settings) as service:
+        assert service.wait() == 0, service.log
+    return service
+
+
+def lines_of(windows: int, seed: int = 3) -> list[bytes]:
+    return events.capture_lines(events.values(windows * PER_WINDOW, seed), start_ms=START_MS, events_a_second=PER_S)
+
+
+def by_end(service: RunningService) -> dict[int, WindowReport]:
+    return {(end - START_MS) // MINUTE_MS: report for (_, end), report in newest(service.reports()).items()}
+
+
+def letters(folder: Path) -> list[dict[str, Any]]:
+    path = folder / "dead-letters.jsonl"
+    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+
+
+def test_calm_traffic_is_counted_whole_and_nothing_is_told(baseline: Path, tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", lines_of(4))
+    reports = by_end(ran(tmp_path, config(baseline)))
+    assert {end: (report.rows, report.state) for end, report in reports.items()} == {k: (PER_WINDOW, "ok") for k in range(1, 5)}
+    assert letters(tmp_path) == []
+
+
+def test_a_schema_that_grew_is_told_though_no_row_can_be_counted(baseline: Path, tmp_path: Path) -> None:
+    """From the third minute on every request has one column more: time goes on, and the windows say what is wrong."""
+    columns = events.values(6 * PER_WINDOW, 3)
+    late = range(2 * PER_WINDOW, 6 * PER_WINDOW)
+    plans = [f"{cell},surplus" if k in late else cell for k, cell in enumerate(columns["plan"])]
+    write(tmp_path, "a.jsonl", events.capture_lines({**columns, "plan": plans}, start_ms=START_MS, events_a_second=PER_S))
+    service = ran(tmp_path, config(baseline))
+    reports = by_end(service)
+    assert [reports[k].rows for k in sorted(reports)] == [PER_WINDOW, PER_WINDOW, 0, 0, 0, 0]
+    assert [[v.check for v in reports[k].violations] for k in sorted(reports)] == [[], [], *[["extra_column_check"]] * 4]
+    [violation] = reports[3].violations
+    assert (violation.value, violation.n, violation.overwhelming) == (1.0, PER_WINDOW, True)
+    [signal] = service.signals()
+    assert (signal.kind, signal.end_ms) == ("opened", START_MS + 3 * MINUTE_MS)
+    assert Counter(one["reason"] for one in letters(tmp_path)) == {"too_many_columns": 4 * PER_WINDOW}
+
+
+BAD: dict[str, bytes] = {
+    "undecodable": b"\xff\xfe{",
+    "not_an_object": b"[1, 2]",
+    "too_few_columns": b'{"captureData":{"endpointInput":{"data":"1,2","encoding":"CSV"},"endpointOutput":{"data":"0.5","encoding":"CSV"}},'
+    b'"eventMetadata":{"eventId":"x","inferenceTime":"2025-06-15T15:07:00Z"}}',
+    "unknown_encoding": b'{"captureData":{"endpointInput":{"data":"1","encoding":"PARQUET"},'
+    b'"endpointOutput":{"data":"0.5","encoding":"CSV"}},"eventMetadata":{"inferenceTime":"2025-06-15T15:07:00Z"}}',
+    "time_missing": b'{"captureData":{}, "eventMetadata":{}}',
+    "time_absurd": b'{"captureData":{}, "eventMetadata":{"inferenceTime":"1812-09-07T00:00:00Z"}}',
+}
+
+
+def test_bad_records_among_good_ones_change_no_count(baseline: Path, tmp_path: Path) -> None:
+    lines, random = lines_of(2), Random(5)
+    write(tmp_path / "clean", "a.jsonl", lines)
+    dirty = list(lines)
+    for bad in [*BAD.values()] * 10:
+        dirty.insert(random.randrange(len(dirty)), bad)
+    write(tmp_path / "dirty", "a.jsonl", dirty)
+    clean, spoilt = (by_end(ran(tmp_path / name, config(baseline))) for name in ("clean", "dirty"))
+    assert {k: report.profile for k, report in spoilt.items()} == {k: report.profile for k, report in clean.items()}
+    told = letters(tmp_path / "dirty")
+    assert Counter(one["reason"] for one in told) == dict.fromkeys(BAD, 10)
+    assert not any("payload" in one for one in told)
+    assert {one["length"] for one in told} == {len(bad) for bad in BAD.values()}
+
+
+def test_dead_letters_keep_the_payload_if_asked(baseline: Path, tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", [BAD["not_an_object"]])
+    ran(tmp_path, config(baseline, dead_letters={"path": "dead-letters.jsonl", "keep_payload": True}))
+    assert [one["payload"] for one in letters(tmp_path)] == ["WzEsIDJd"]
+
+
+def test_late_events_make_a_revision_and_too_late_ones_are_booked(baseline: Path, tmp_path: Path) -> None:
+    """100 events a second: a batch of 5,000 is less than a window, so the first window is closed when the late ones come."""
+    total, a_window = 24_000, 6_000
+    lines = events.capture_lines(events.values(total, 3), start_ms=START_MS, events_a_second=100)
+    within, beyond, rest = lines[:25], lines[25:40], lines[40:]
+    write(tmp_path, "a.jsonl", rest[:15_000] + within + rest[15_000:] + beyond)
+    service = ran(tmp_path, config(baseline, lateness="2m"))
+    reports = service.reports()
+    first = [report for report in reports if report.end_ms == START_MS + MINUTE_MS]
+    assert [(one.revision, one.rows) for one in first] == [(0, a_window - 40), (1, a_window - 40 + 25)]
+    assert len({one.id for one in reports}) == len(reports)
+    assert sum(report.rows for report in by_end(service).values()) == total - len(beyond)
+
+
+def test_windows_slide_as_sums_of_panes(baseline: Path, tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", lines_of(2))
+    reports = newest(ran(tmp_path, config(baseline, window="60s", every="20s")).reports())
+    expected = {START_MS + k * 20_000: PER_S * 20 * min(k, 3, 9 - k) for k in range(1, 9)}
+    assert {end: report.rows for (_, end), report in reports.items()} == expected
+
+
+def test_a_growing_folder_is_followed_through_kills_and_restarts(baseline: Path, tmp_path: Path) -> None:
+    """Twelve files appear, each in two writes that cut a line in half, while the service is killed four times."""
+    lines, random = lines_of(6), Random(11)
+    settings = config(baseline, source={"type": "jsonl", "path": "captures", "follow": True})
+    settings.pop("http")
+    (tmp_path / "captures").mkdir()
+    with RunningService(tmp_path, settings) as service:
+        for k in range(12):
+            text = b"".join(line + b"\n" for line in lines[k * PER_WINDOW // 2 : (k + 1) * PER_WINDOW // 2])
+            cut = random.randrange(len(text))
+            for piece in (text[:cut], text[cut:]):
+                with (tmp_path / "captures" / f"{k:02}.jsonl").open("ab") as file:
+                    file.write(piece)
+                time.sleep(0.15)
+            if k % 3 == 1:
+                service.kill9()
+                service.start()
+        service.until(lambda: service.accepted() == len(lines))
+        assert service.metric("driftline_ledger_imbalance") == 0
+        assert service.stop() == 0
+        service.start()
+        service.until(lambda: service.accepted() == len(lines))
+        assert service.stop() == 0
+    closed = by_end(service)
+    assert {k: closed[k].rows for k in sorted(closed)} == dict.fromkeys(range(1, 6), PER_WINDOW)
+    layout = load_baseline(baseline).layout
+    truth = events.values(6 * PER_WINDOW, 3)["country"]
+    place = layout.index["country"]
+    for k, report in closed.items():
+        counts = Profile.decode(report.profile, layout).counts[layout.bins(place)].tolist()
+        seen = dict(zip(layout.features[place].vocabulary, counts, strict=False))
+        assert +Counter(seen) == Counter(truth[(k - 1) * PER_WINDOW : k * PER_WINDOW])
+
+
+def test_one_job_has_one_owner(baseline: Path, tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", lines_of(1))
+    settings = config(baseline, source={"type": "jsonl", "path": "captures", "follow": True})
+    settings.pop("http")
+    with RunningService(tmp_path, settings) as service:
+        service.until(lambda: service.accepted() == PER_WINDOW)
+        second = driftline("run", str(service.config))
+        assert second.returncode == 5
+        assert "in use by another service" in second.stderr
+        assert service.stop() == 0
+
+
+def test_another_window_is_refused_for_the_same_state(baseline: Path, tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", lines_of(1))
+    ran(tmp_path, config(baseline))
+    with RunningService(tmp_path, config(baseline, window="30s")) as service:
+        assert service.wait() == 4
+    assert "window_ms was 60000, the configuration says 30000" in service.log
+
+
+def test_more_of_a_file_after_its_end_is_read_by_the_next_run(baseline: Path, tmp_path: Path) -> None:
+    lines = lines_of(3)
+    write(tmp_path, "a.jsonl", lines[:PER_WINDOW])
+    ran(tmp_path, config(baseline))
+    write(tmp_path, "a.jsonl", lines[PER_WINDOW:])
+    reports = by_end(ran(tmp_path, config(baseline)))
+    assert {k: report.rows for k, report in reports.items()} == dict.fromkeys(range(1, 4), PER_WINDOW)
+
+
+def test_explain_rebuilds_what_was_published_and_sees_what_was_changed(baseline: Path, tmp_path: Path) -> None:
+    columns = events.values(PER_WINDOW, 3)
+    cents = {**columns, "amount": [str(float(x) * 100) for x in columns["amount"]]}
+    write(tmp_path, "a.jsonl", events.capture_lines(cents, start_ms=START_MS, events_a_second=PER_S))
+    service = ran(tmp_path, config(baseline))
+    [report] = service.reports()
+    for feature in ("amount", "country", "flag", "score"):
+        done = driftline("explain", report.id, feature, "--config", str(service.config))
+        assert done.returncode == 0, done.stdout
+        assert "equal to what was published" in done.stdout
+    [file] = (tmp_path / "reports").glob("reports-*.jsonl")
+    value = next(one.value for one in report.features if one.name == "amount")
+    file.write_text(file.read_text().replace(repr(value), repr((value or 0.0) + 0.5)))
+    done = driftline("explain", report.id, "amount", "--config", str(service.config))
+    assert done.returncode == 1
+    assert "differs from what was published" in done.stdout
+    for words, names in ((("amounts",), "amount"), (("amount", "--baseline", "/nowhere"), "/nowhere")):
+        done = driftline("explain", report.id, *words, "--config", str(service.config))
+        assert done.returncode == 2
+        assert names in done.stderr
