@@ -19,6 +19,7 @@ from stream.events import (
     End,
     Gap,
     Item,
+    Misfits,
     ModelKey,
     Output,
     Partial,
@@ -95,9 +96,7 @@ class Aggregator:
         for key, pane_ms, profile in partial.profiles:
             self._keep(key, pane_ms, profile)
         for key, pane_ms, misfits in partial.misfits:
-            if not self._settled(pane_ms):
-                self._closing.misfit(key, pane_ms, misfits)
-                self._touch(key, pane_ms)
+            self._keep_misfits(key, pane_ms, misfits)
         out: list[Output] = [DeadLetters(tuple(partial.dead))] if partial.dead else []
         out += self._advance()
         for sample in partial.samples:
@@ -152,6 +151,13 @@ class Aggregator:
         self.panes.put(pane, kept)
         state.ledger.rows_in_panes += profile.rows
         self._closing.note(key, pane_ms)
+        self._touch(key, pane_ms)
+
+    def _keep_misfits(self, key: ModelKey, pane_ms: int, misfits: Misfits) -> None:
+        if self._settled(pane_ms):
+            self.state.ledger.misfits_late_after_idle += sum(misfits)
+            return
+        self._closing.misfit(key, pane_ms, misfits)
         self._touch(key, pane_ms)
 
     def _settled(self, pane_ms: int) -> bool:

@@ -19,6 +19,7 @@ class Ledger(msgspec.Struct):
 
     Laws: for each partition, ``read`` is the sum of its outcomes; ``rows_folded`` = ``rows_in_panes`` + ``rows_closed`` +
     ``rows_late_after_idle``, where rows in panes and rows in panes that were let go are counted from the panes themselves.
+    ``misfits_late_after_idle`` are records with a wrong number of columns that no window could tell any more.
     ``partials_dropped`` (with their records) count what had to be read again; ``future`` events were taken at arrival.
     """
 
@@ -27,6 +28,7 @@ class Ledger(msgspec.Struct):
     rows_in_panes: int = 0
     rows_closed: int = 0
     rows_late_after_idle: int = 0
+    misfits_late_after_idle: int = 0
     partials_accepted: int = 0
     partials_dropped: int = 0
     gaps: int = 0

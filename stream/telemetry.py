@@ -31,6 +31,7 @@ class Telemetry:
         self.log = structlog.get_logger("driftline", job=job)
         self._records = self._gauge("ledger_records", "Records by partition and outcome since the state began.", "partition", "outcome")
         self._rows = self._gauge("ledger_rows", "Rows by where they are: folded, in_panes, closed, late_after_idle.", "place")
+        self._misfits = self._gauge("ledger_misfits_late_after_idle", "Records of a wrong number of columns that no window told any more.")
         self._imbalance = self._gauge("ledger_imbalance", "Sum of what the ledger's laws are off by; anything but 0 is our fault.")
         self._partials = self._gauge("partials", "Partials by outcome since the state began.", "outcome")
         self._gaps = self._gauge("gaps", "Gaps met in the log since the state began.")
@@ -75,6 +76,7 @@ class Telemetry:
                 self._records.labels(job, name, outcome).set(count)
         for where in ("folded", "in_panes", "closed", "late_after_idle"):
             self._rows.labels(job, where).set(getattr(ledger, f"rows_{where}"))
+        self._misfits.labels(job).set(ledger.misfits_late_after_idle)
         self._imbalance.labels(job).set(sum(map(abs, ledger.imbalance().values())))
         self._partials.labels(job, "accepted").set(ledger.partials_accepted)
         self._partials.labels(job, "dropped").set(ledger.partials_dropped)

@@ -60,7 +60,8 @@ def verdict(world: World) -> str:
     """What is wrong with the outcome of a schedule; empty if nothing is."""
     if world.changed:
         return f"ids with two contents: {world.changed[:3]}"
-    lost = world.aggregator.state.ledger.rows_late_after_idle
+    ledger = world.aggregator.state.ledger
+    lost = ledger.rows_late_after_idle + ledger.misfits_late_after_idle
     got, want = world.totals(), world.expected()
     if lost:
         panes = world.settings.window_ms // world.settings.every_ms
@@ -68,7 +69,7 @@ def verdict(world: World) -> str:
         return "" if missing == lost * panes else f"{missing} counts missing, {lost} rows told"
     if got != want:
         return f"windows differ: {sorted(set(got) ^ set(want))[:3]} {[k for k in got if k in want and got[k] != want[k]][:3]}"
-    books = world.aggregator.state.ledger.partitions
+    books = ledger.partitions
     read = {name: account.read for name, account in books.items()}
     return "" if read == {name: len(log) for name, log in world.logs.items() if log} else f"records read: {read}"
 
@@ -81,11 +82,12 @@ def test_every_window_is_exact_under_two_thousand_schedules() -> None:
 
 def test_schedules_meet_everything_they_should() -> None:
     """The chaos is real: late events, revisions, silences, refused partials, signals, rows of idle partitions."""
-    met: dict[str, int] = dict.fromkeys(("too_late", "revisions", "dropped", "signals", "silences", "after idle"), 0)
+    met: dict[str, int] = dict.fromkeys(("too_late", "misfits", "revisions", "dropped", "signals", "silences", "after idle"), 0)
     for seed in range(300):
         world = run(seed)
         ledger = world.aggregator.state.ledger
         met["too_late"] += ledger.total("too_late")
+        met["misfits"] += ledger.total("too_few_columns")
         met["dropped"] += ledger.partials_dropped
         met["after idle"] += ledger.rows_late_after_idle
         for item in world.delivered.values():

@@ -18,7 +18,7 @@ from detectors.profile import Profile
 from detectors.report import Signal, Violation, WindowReport
 from detectors.rules import Rules
 from stream.aggregator import Aggregator
-from stream.events import Assign, Cover, Item, ModelKey, Output, Partial
+from stream.events import Assign, Cover, Item, Misfits, ModelKey, Output, Partial
 from stream.job_state import JobState
 from stream.panes import MemoryPanes, PaneId
 from stream.windows import Settings
@@ -26,11 +26,14 @@ from stream.windows import Settings
 LAYOUT = Layout((Feature("x", "Integral", "grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),))
 BASELINE = Baseline(LAYOUT, Profile(LAYOUT), Constraints(), ("x",))
 MODELS = ("a", "b")
+MISFIT = 4
 RULES = Rules(k=2, of=3, min_n=1, cooldown_ms=100)
 
 
 class Record(NamedTuple):
-    """One event: which model, when, and a value from 0 to 3; a ``None`` model is a record that no format can read."""
+    """One event: which model, when, and a value from 0 to 3, or ``MISFIT`` for one with too few columns; a ``None`` model is a
+    record that no format can read.
+    """
 
     model: str | None
     time_ms: int
@@ -50,7 +53,7 @@ class PlainJudge:
         found = "incomplete" if span.incomplete else "violations" if bad else "ok"
         return WindowReport(
             1, name, "sim", span.model, span.variant, span.start_ms, span.end_ms, span.revision, found, profile.rows,  # type: ignore[arg-type]
-            baseline.fingerprint, "l", (), violations, {}, span.notes, counts.tobytes(),
+            baseline.fingerprint, "l", (), violations, {}, span.notes, np.append(counts, span.fewer).tobytes(),
         )  # fmt: skip
 
     def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:
@@ -70,24 +73,28 @@ def too_late(record: Record, mark: int, settings: Settings) -> bool:
 
 
 def count(log: list[Record], first: int, stop: int, mark: int | None, settings: Settings, claim: int, name: str,
-          wall: int | None = None) -> tuple[Cover, dict[tuple[str, int], Profile]]:  # fmt: skip
+          wall: int | None = None) -> tuple[Cover, dict[tuple[str, int], Profile], Counter[tuple[str, int]]]:  # fmt: skip
     """What a reader makes of a range: a pure function of the range and the mark (``wall``: a bug that asks the watermark)."""
     outcomes: Counter[str] = Counter()
     profiles: dict[tuple[str, int], Profile] = {}
+    misfits: Counter[tuple[str, int]] = Counter()
     for record in log[first:stop]:
         if record.model is None:
             outcomes["undecodable"] += 1
             continue
         mark = record.time_ms if mark is None else max(mark, record.time_ms)
-        if too_late(record, mark if wall is None else wall + settings.grace_ms, settings):
-            outcomes["too_late"] += 1
-            continue
-        outcomes["accepted"] += 1
+        late = too_late(record, mark if wall is None else wall + settings.grace_ms, settings)
         pane = record.time_ms // settings.every_ms * settings.every_ms
+        outcomes["too_few_columns" if record.value == MISFIT else "too_late" if late else "accepted"] += 1
+        if late:
+            continue
+        if record.value == MISFIT:
+            misfits[record.model, pane] += 1
+            continue
         profile = profiles.setdefault((record.model, pane), Profile(LAYOUT))
         profile.rows += 1
         profile.counts[[INTEGRAL, HEAD + record.value]] += 1
-    return Cover(name, claim, first, stop, mark, stop == len(log), stop - first, dict(outcomes)), profiles
+    return Cover(name, claim, first, stop, mark, stop == len(log), stop - first, dict(outcomes)), profiles, misfits
 
 
 @dataclass
@@ -141,7 +148,8 @@ class World:
             now += r.choice((0, 1, 3, 8, 8, 40 if r.random() < 0.1 else 2))
             back = r.choice((0, 0, 0, 4, 12, r.randint(0, 80)))
             model = None if r.random() < 0.03 else r.choice(MODELS)
-            out.append(Record(model, max(now - back, 0), 3 if 60 < now < 120 else r.randint(0, 3)))
+            value = MISFIT if r.random() < 0.05 else 3 if 60 < now < 120 else r.randint(0, 3)
+            out.append(Record(model, max(now - back, 0), value))
         return out
 
     def start(self) -> None:
@@ -196,14 +204,15 @@ class World:
     def read(self) -> None:
         """The reader makes a partial of one or two partitions and sends it off."""
         names = [name for name in self.places if name in self.logs]
-        covers, profiles = [], []
+        covers, profiles, misfits = [], [], Counter[tuple[str, int]]()
         for name in self.random.sample(names, min(len(names), self.random.choice((1, 1, 2)))):
             claim, first, mark = self.places[name]
             stop = min(first + self.random.randint(0, 12), len(self.logs[name]))
             wall = (self.aggregator.state.watermark_ms or 0) if self.bugs.late_by_watermark else None
-            cover, counted = count(self.logs[name], first, stop, mark, self.settings, claim, name, wall)
+            cover, counted, misfit = count(self.logs[name], first, stop, mark, self.settings, claim, name, wall)
             covers.append(cover)
             profiles.append(counted)
+            misfits += misfit
             self.places[name] = (claim, stop, cover.mark_ms)
         if covers:
             together: dict[tuple[str, int], Profile] = {}
@@ -211,7 +220,8 @@ class World:
                 for place, profile in counted.items():
                     together.setdefault(place, Profile(LAYOUT)).merge(profile)
             listed = [(ModelKey(model, "v"), pane, profile) for (model, pane), profile in together.items()]
-            self.flying.append(Partial(tuple(covers), dict.fromkeys(MODELS, LAYOUT.fingerprint), listed, []))
+            odd = [(ModelKey(model, "v"), pane, Misfits(fewer=number)) for (model, pane), number in misfits.items()]
+            self.flying.append(Partial(tuple(covers), dict.fromkeys(MODELS, LAYOUT.fingerprint), listed, [], misfits=odd))
 
     def land(self) -> None:
         """A partial arrives: the oldest, or any; and may arrive again."""
@@ -256,7 +266,7 @@ class World:
             self.delivered.setdefault(name, item)
 
     def totals(self) -> dict[tuple[str, int], list[int]]:
-        """The counts of each window in its last delivered revision."""
+        """The counts of each window in its last delivered revision, misfits last."""
         newest: dict[tuple[str, int], WindowReport] = {}
         for item in self.delivered.values():
             if isinstance(item, WindowReport) and item.end_ms is not None and item.state != "no data":
@@ -277,6 +287,6 @@ class World:
                 if not too_late(record, mark, self.settings):
                     pane = record.time_ms // self.settings.every_ms * self.settings.every_ms
                     for k in range(1, self.settings.window_ms // self.settings.every_ms + 1):
-                        counts = out.setdefault((record.model, pane + k * self.settings.every_ms), [0, 0, 0, 0])
+                        counts = out.setdefault((record.model, pane + k * self.settings.every_ms), [0] * 5)
                         counts[record.value] += 1
         return out
