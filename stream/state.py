@@ -74,6 +74,7 @@ class Store:
             os.close(self._lock)
             raise StateLocked(str(path)) from error
         with self._told():
+            path.touch(0o600)  # it holds vocabularies, which are feature values; SQLite gives its other files the same rights
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
