@@ -1,0 +1,318 @@
+"""The aggregator, an item at a time: what it accepts, when it closes, what it tells. Schedules of faults are in simulation/."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from detectors.baseline import Baseline, Constraints
+from detectors.judge import Judge
+from detectors.layout import HEAD, INTEGRAL, Feature, Layout
+from detectors.profile import Profile
+from detectors.report import WindowReport
+from detectors.rules import Rules
+from stream.aggregator import Aggregator
+from stream.errors import GapFound
+from stream.events import (
+    Assign,
+    Cover,
+    DeadLetter,
+    DeadLetters,
+    Discovered,
+    End,
+    Gap,
+    Item,
+    Misfits,
+    ModelKey,
+    Output,
+    Partial,
+    Rebase,
+    Relayout,
+    Sample,
+    Tick,
+)
+from stream.job_state import JobState
+from stream.panes import MemoryPanes
+from stream.windows import Settings
+
+EDGES = (0.5, 1.5)
+LAYOUT = Layout((Feature("x", "Integral", "grid", edges=EDGES, cells=(0, 1, 2)),))
+OTHER = Layout((Feature("x", "Integral", "grid", edges=(0.5,), cells=(0, 1)),))
+M = ModelKey("m", "v")
+
+
+def baseline(layout: Layout) -> Baseline:
+    return Baseline(layout, Profile(layout), Constraints(), ("x",))
+
+
+@dataclass
+class Job:
+    """An aggregator, and a reader's half of the protocol: claims and offsets as they were assigned."""
+
+    settings: Settings
+    learning: tuple[str, ...] = ()
+    state: JobState = field(default_factory=JobState)
+    panes: MemoryPanes = field(default_factory=MemoryPanes)
+    assigned: dict[str, Assign] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        judge = Judge("j", Rules(min_n=1))
+        self.aggregator = Aggregator(
+            self.settings, {"m": baseline(LAYOUT)}, judge, self.state, self.panes, lambda *_: baseline(OTHER), self.learning
+        )
+
+    def do(self, *items: Item) -> list[Output]:
+        out = [output for item in items for output in self.aggregator.step(item)]
+        self.assigned |= {one.partition: one for one in out if isinstance(one, Assign)}
+        return out
+
+    def partial(
+        self, times: Sequence[int], name: str = "p", *, at_end: bool = False, layout: Layout = LAYOUT, first: int | None = None
+    ) -> Partial:
+        """What a reader makes of records with these times, from the assigned offset on."""
+        assign = self.assigned[name]
+        begin = assign.next if first is None else first
+        assert isinstance(begin, int)
+        mark = max([*times, *([assign.mark_ms] if assign.mark_ms is not None else [])], default=None)
+        profiles: dict[int, Profile] = {}
+        for time_ms in times:
+            profile = profiles.setdefault(time_ms // self.settings.every_ms * self.settings.every_ms, Profile(layout))
+            profile.rows += 1
+            profile.counts[[INTEGRAL, HEAD]] += 1
+        cover = Cover(name, assign.claim, begin, begin + len(times), mark, at_end, len(times), {"accepted": len(times)})
+        self.assigned[name] = Assign(assign.claim, name, begin + len(times), mark)
+        return Partial((cover,), {"m": layout.fingerprint}, [(M, pane, profile) for pane, profile in profiles.items()], [])
+
+    def send(self, times: Sequence[int], name: str = "p", *, at_end: bool = False) -> list[Output]:
+        return self.do(self.partial(times, name, at_end=at_end))
+
+
+def job(**changes: int | bool) -> Job:
+    plain = {"window_ms": 10, "every_ms": 10, "grace_ms": 0, "lateness_ms": 100, "idle_ms": 50}
+    made = Job(Settings(job="j", **{**plain, **changes}))  # type: ignore[arg-type]
+    made.do(Discovered("p", 0))
+    return made
+
+
+def told(outputs: Sequence[Output]) -> list[tuple[int, int | None, int, int, str]]:
+    return [(one.start_ms, one.end_ms, one.revision, one.rows, one.state) for one in outputs if isinstance(one, WindowReport)]
+
+
+def windows(outputs: Sequence[Output]) -> list[tuple[int, int | None, int, int]]:
+    return [one[:4] for one in told(outputs) if one[4] != "no data"]
+
+
+def test_a_partition_is_assigned_once_from_where_it_starts() -> None:
+    made = job()
+    assert made.assigned["p"] == Assign(1, "p", 0, None)
+    assert made.do(Discovered("p", 7)) == []
+
+
+def test_a_window_closes_when_the_watermark_reaches_its_end_and_not_before() -> None:
+    made = job(grace_ms=3)
+    assert windows(made.send([1, 5, 12])) == []
+    assert windows(made.send([13])) == [(0, 10, 0, 2)]
+    assert windows(made.send([22, 22])) == []
+    assert windows(made.send([23])) == [(10, 20, 0, 2)]
+
+
+def test_the_slowest_partition_holds_the_windows_open() -> None:
+    made = job()
+    made.do(Discovered("q", 0))
+    assert windows(made.send([5, 95])) == []
+    assert windows(made.send([7, 12], "q")) == [(0, 10, 0, 2)]
+
+
+@pytest.mark.parametrize("first", [1, 3, -1], ids=["a hole", "a larger hole", "from before"])
+def test_a_partial_from_elsewhere_is_dropped_whole_and_asked_for_again(first: int) -> None:
+    made = job()
+    wrong = made.partial([4, 30], first=first)
+    assert made.do(wrong) == [Assign(2, "p", 0, None)]
+    assert (made.state.ledger.partials_dropped, made.state.ledger.total("accepted"), list(made.panes.ids())) == (1, 0, [])
+    assert windows(made.send([4, 30])) == [(0, 10, 0, 1)]
+
+
+def test_a_repeat_is_dropped_and_a_stale_one_asks_for_nothing() -> None:
+    made = job()
+    partial = made.partial([4])
+    made.do(partial)
+    assert made.do(partial) == [Assign(2, "p", 1, 4)]
+    assert made.do(partial) == []
+    assert made.state.ledger.total("accepted") == 1
+
+
+def test_a_partial_is_accepted_for_all_of_its_partitions_or_for_none() -> None:
+    made = job()
+    made.do(Discovered("q", 0))
+    good, bad = made.partial([4]), made.partial([5], "q", first=9)
+    both = Partial((*good.covers, *bad.covers), good.layouts, [*good.profiles, *bad.profiles], [])
+    assert {one.partition for one in made.do(both) if isinstance(one, Assign)} == {"p", "q"}
+    assert made.state.ledger.partitions == {}
+
+
+def test_a_partial_of_another_layout_is_dropped() -> None:
+    made = job()
+    made.do(made.partial([4], layout=OTHER))
+    assert made.state.ledger.partials_dropped == 1
+
+
+def test_an_unknown_partition_is_not_taken() -> None:
+    made = job()
+    made.assigned["ghost"] = Assign(1, "ghost", 0, None)
+    assert made.do(made.partial([4], "ghost")) == []
+
+
+def test_late_events_make_a_revision_at_the_next_tick() -> None:
+    made = job()
+    made.send([5, 25])
+    assert windows(made.send([6, 7])) == []
+    assert windows(made.do(Tick(1))) == [(0, 10, 1, 3)]
+    assert windows(made.do(Tick(2))) == []
+
+
+def test_windows_slide_as_sums_of_panes_and_a_late_event_revises_each() -> None:
+    made = job(window_ms=30)
+    assert windows(made.send([5, 15, 25, 35])) == [(-20, 10, 0, 1), (-10, 20, 0, 2), (0, 30, 0, 3)]
+    made.send([16])
+    assert windows(made.do(Tick(1))) == [(-10, 20, 1, 3), (0, 30, 1, 4)]
+
+
+def test_a_pane_goes_when_nothing_can_change_it_and_its_last_revision_is_told_first() -> None:
+    made = job(lateness_ms=20)
+    made.send([5, 25])
+    assert windows(made.send([6, 33])) == [(20, 30, 0, 1), (0, 10, 1, 2)]
+    assert sorted(pane.start_ms for pane in made.panes.ids()) == [20, 30]
+    assert made.state.ledger.rows_closed == 2
+    assert made.state.ledger.imbalance() == {}
+
+
+def test_silence_is_told_when_it_begins_and_when_it_ends() -> None:
+    made = job()
+    assert told(made.send([5, 85]))[1:] == [(10, None, 0, 0, "no data")]
+    assert [one for one in told(made.send([91])) if one[4] == "no data"] == [(10, 80, 1, 0, "no data")]
+    assert [one for one in told(made.send([101, 112])) if one[4] == "no data"] == []
+
+
+def test_idle_partitions_leave_the_watermark_to_the_clock() -> None:
+    made = job()
+    made.do(Tick(1_000))
+    made.send([5], at_end=True)
+    assert told(made.do(Tick(1_049))) == []
+    outputs = told(made.do(Tick(1_050)))
+    assert [(one[:4]) for one in outputs if one[4] != "no data"] == [(0, 10, 0, 1)]
+    assert outputs[-1] == (10, None, 0, 0, "no data")
+
+
+def test_a_partition_that_is_not_at_its_end_is_never_idle() -> None:
+    made = job()
+    made.do(Tick(1_000))
+    made.send([5])
+    assert told(made.do(Tick(999_999))) == []
+
+
+def test_the_watermark_never_falls() -> None:
+    made = job()
+    made.do(Tick(1_000))
+    made.send([5], at_end=True)
+    made.do(Tick(5_000))
+    before = made.state.watermark_ms
+    made.do(Tick(10), Discovered("q", 0))
+    made.send([7], "q")
+    assert made.state.watermark_ms == before
+
+
+def test_events_of_a_partition_that_was_idle_too_long_are_booked_as_such() -> None:
+    made = job(lateness_ms=0)
+    made.do(Tick(1_000))
+    made.send([5], at_end=True)
+    made.do(Tick(5_000))
+    made.send([6, 7])
+    ledger = made.state.ledger
+    assert (ledger.rows_late_after_idle, ledger.imbalance()) == (2, {})
+
+
+def test_a_gap_is_counted_and_the_windows_over_it_are_incomplete() -> None:
+    made = job()
+    made.send([5])
+    assert Assign(2, "p", 9, 5) in made.do(Gap("p", 1, 9, 8, "retention"))
+    outputs = made.send([35, 61])
+    assert [one[4] for one in told(outputs) if one[4] != "no data"] == ["incomplete", "incomplete"]
+    assert windows(made.send([72])) == [(60, 70, 0, 1)]
+    assert told(made.send([82]))[0][4] == "ok"
+    assert (made.state.ledger.gaps, made.state.ledger.lost) == (1, 8)
+
+
+def test_a_gap_that_was_told_before_is_not_counted_again() -> None:
+    made = job()
+    made.do(Gap("p", 0, 9, 9, "retention"))
+    assert made.do(Gap("p", 0, 9, 9, "retention")) == []
+    assert made.state.ledger.gaps == 1
+
+
+def test_a_gap_ends_the_service_if_it_should() -> None:
+    with pytest.raises(GapFound, match="9 records"):
+        job(stop_on_gap=True).do(Gap("p", 0, 9, 9, "retention"))
+
+
+def test_the_end_closes_everything_and_more_may_come_after_it() -> None:
+    made = job()
+    assert windows([*made.send([5, 17]), *made.do(End())]) == [(0, 10, 0, 1), (10, 20, 0, 1)]
+    assert sorted(windows([*made.send([18, 25, 31]), *made.do(End())])) == [(10, 20, 1, 2), (20, 30, 0, 1), (30, 40, 0, 1)]
+
+
+def test_another_baseline_closes_what_is_open_as_incomplete() -> None:
+    made = job()
+    made.send([5, 25])
+    outputs = made.do(Rebase("m", baseline(OTHER)))
+    assert told(outputs) == [(20, 30, 0, 1, "incomplete"), (10, 20, 1, 0, "no data")]
+    assert [one.baseline.layout for one in outputs if isinstance(one, Relayout)] == [OTHER]
+    assert list(made.panes.ids()) == []
+    made.do(made.partial([26], layout=LAYOUT))
+    assert made.state.ledger.partials_dropped == 1
+    made.assigned["p"] = Assign(2, "p", 2, 25)
+    assert told(made.do(made.partial([27, 35, 47], layout=OTHER)))[0][3:] == (1, "incomplete")
+
+
+def test_a_learning_model_gets_its_baseline_once_enough_rows_are_in() -> None:
+    made = Job(Settings(job="j", window_ms=10, every_ms=10, grace_ms=0, lateness_ms=0, idle_ms=50, learn_rows=5), ("m",))
+    made.do(Discovered("p", 0))
+    partial = made.partial([1, 2, 3])
+    assert not [one for one in made.do(partial._replace(samples=[Sample(M, 3, b"")])) if isinstance(one, Relayout)]
+    assert told(made.send([12]))[0][4] == "learning"
+    outputs = made.do(made.partial([13, 14])._replace(samples=[Sample(M, 2, b"")]))
+    assert [one.model for one in outputs if isinstance(one, Relayout)] == ["m"]
+
+
+def test_records_of_a_wrong_width_are_told_by_their_window() -> None:
+    made = job()
+    partial = made.partial([5])._replace(misfits=[(M, 0, Misfits(2, 5)), (M, 10, Misfits(1, 0))])
+    made.do(partial)
+    outputs = [one for one in made.send([25]) if isinstance(one, WindowReport)]
+    assert [(one.start_ms, one.rows, sorted(v.check for v in one.violations)) for one in outputs] == [
+        (0, 1, ["extra_column_check", "missing_column_check"]),
+        (10, 0, ["missing_column_check"]),
+    ]
+
+
+def test_late_records_of_a_wrong_width_make_a_revision_too() -> None:
+    made = job()
+    made.send([5, 25])
+    made.do(made.partial([])._replace(misfits=[(M, 0, Misfits(fewer=3))]))
+    assert windows(made.do(Tick(1))) == [(0, 10, 1, 1)]
+
+
+def test_dead_letters_go_out_with_the_partial_that_has_them() -> None:
+    made, letter = job(), DeadLetter("p", 0, "undecodable", 3, "aa")
+    assert DeadLetters((letter,)) in made.do(made.partial([4])._replace(dead=[letter]))
+    assert not [one for one in made.do(made.partial([4], first=9)._replace(dead=[letter])) if isinstance(one, DeadLetters)]
+
+
+def test_a_restart_goes_on_from_what_was_written_down() -> None:
+    made = job()
+    made.send([5, 17])
+    again = Job(made.settings, state=JobState.decode(made.state.encode()), panes=made.panes)
+    again.assigned = {one.partition: one for one in again.aggregator.resume()}
+    assert again.assigned["p"] == Assign(2, "p", 2, 17)
+    assert windows(again.send([21])) == [(10, 20, 0, 1)]
