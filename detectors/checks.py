@@ -137,28 +137,27 @@ class Checks:
         )
 
     def vanished_value(self, i: int) -> Violation | None:
-        """``vanished_value_check``: a value that should have come often does not come at all, however small its share.
+        """``vanished_value_check``: a word, a code or an atom that should have come often does not come at all, however small its share.
 
         Its expected count must be above ``vanished_n``, and chance must not explain it: with k occurrences in the baseline's m rows
         and none in the window's n, that is ``(m / (n + m))**k``, compared with alpha over all cells of the layout.
         """
-        feature = self._measures.layout.features[i]
-        if feature.kind == "grid" or self._rulings[i].verdict != "ok":
+        if self._rulings[i].verdict != "ok":
             return None
-        start, stop = int(self._pair.layout.cell_starts[i]), int(self._pair.layout.cell_starts[i + 1]) - 2
-        expected = self._pair.p[start:stop] * self._measures.n[i]
-        m, n = float(self._pair.m[i]), float(self._measures.n[i])
-        chance = self._pair.before[start:stop] * np.log(m / (n + m))
-        sure = chance < np.log(self._rules.alpha / len(self._pair.after))
-        gone = (expected > self._rules.vanished_n) & (self._pair.after[start:stop] == 0) & sure
+        layout, m, n = self._pair.layout, float(self._pair.m[i]), float(self._measures.n[i])
+        bins = layout.lone_bins(i)
+        before, after = self._pair.baseline.counts[bins], self._pair.window.counts[bins]
+        expected = before / m * n
+        sure = before * np.log(m / (n + m)) < np.log(self._rules.alpha / len(self._pair.after))
+        gone = (expected > self._rules.vanished_n) & (after == 0) & sure
         if not gone.any():
             return None
         k = int(np.argmax(np.where(gone, expected, 0.0)))
-        share, seen = float(self._pair.p[start + k]), int(self._pair.before[start + k])
-        lost = Moved(self._pair.layout.cell_labels(i)[k], share, 0.0, seen, 0, float(self._parts[start + k]))
+        part, seen = float(self._parts[layout.cell_of[bins[k]]]), int(before[k])
+        lost = Moved(layout.bin_label(i, int(bins[k])), seen / m, 0.0, seen, 0, part)
         value, text = float(expected[k]), f"A value with an expected count of {expected[k]:.1f} does not occur."
-        limit, cause = self._rules.vanished_n, "a value has vanished"
-        return Violation(feature.name, "vanished_value_check", "expected_count", value, limit, int(n), text, False, cause, (lost,))
+        name, limit, cause = layout.features[i].name, self._rules.vanished_n, "a value has vanished"
+        return Violation(name, "vanished_value_check", "expected_count", value, limit, int(n), text, False, cause, (lost,))
 
     def non_negative(self, i: int, constraint: Constraint) -> Violation | None:
         """``non_negative_check``: negative values in a feature that the baseline says has none."""

@@ -33,19 +33,25 @@ class Episode(msgspec.Struct, frozen=True):
 
 
 class EpisodeState(msgspec.Struct, frozen=True):
-    """What is remembered of one model and variant: recent windows, the open episode, and the series of change detectors."""
+    """What is remembered of one model and variant: recent windows, the open episode, and the series of change detectors.
+
+    ``told`` maps features to the end of the window in which they were last signalled, for as long as their cool-down lasts.
+    """
 
     windows: tuple[Judged, ...] = ()
     open: Episode | None = None
     series: dict[str, tuple[float, ...]] = {}
+    told: dict[str, int] = {}
 
 
 def advance(state: EpisodeState, report: WindowReport, rules: Rules) -> tuple[EpisodeState, list[Signal]]:
     """The state behind a newly closed window, and the signal it gives rise to, if any.
 
     A feature is *confirmed* if it violates in this window and in at least ``k`` of the last ``of`` windows that do not
-    overlap, this one included; or if this window's evidence is overwhelming. The first confirmed feature **opens** an episode; one
-    more that joins **worsens** it; after ``cooldown_ms`` without a signal it is **reminded** of; it is **recovered** when none of its
+    overlap, this one included; or if this window's evidence is overwhelming. The first confirmed feature **opens** an episode
+    (one that was signalled within ``cooldown_ms`` must be overwhelming to open another: what comes and goes is not told each
+    time). The episode **worsens** when a feature joins it, or when a reason becomes overwhelming that was not, or more than twice
+    as large as it was told; after ``cooldown_ms`` without a signal it is **reminded** of; it is **recovered** when none of its
     features has violated in the last ``k`` windows that do not overlap. Each gives one signal, at most one a window.
 
     Only windows with the state ``ok`` or ``violations`` and revision 0 count; all others change nothing.
@@ -57,11 +63,14 @@ def advance(state: EpisodeState, report: WindowReport, rules: Rules) -> tuple[Ep
     apart = _apart(windows, max(rules.of, rules.k))
     if len(apart) == max(rules.of, rules.k):
         windows = tuple(window for window in windows if window.start_ms >= apart[-1].start_ms)
-    state = msgspec.structs.replace(state, windows=windows)
+    told = {name: end_ms for name, end_ms in state.told.items() if report.end_ms - end_ms < rules.cooldown_ms}
+    state = msgspec.structs.replace(state, windows=windows, told=told)
     confirmed = _confirmed(apart[: rules.of], report.violations, rules.k)
-    if state.open is None:
-        return _open(state, report, confirmed, apart) if confirmed else (state, [])
-    return _go_on(state, state.open, report, confirmed, apart, rules)
+    if state.open is not None:
+        return _go_on(state, state.open, report, confirmed, apart, rules)
+    if any(violation.overwhelming for violation in report.violations) or set(confirmed) - told.keys():
+        return _open(state, report, confirmed, apart)
+    return state, []
 
 
 def _apart(windows: Sequence[Judged], most: int) -> list[Judged]:
@@ -89,7 +98,7 @@ def _open(
     reasons = _reasons(report, confirmed)
     name = _hash(report.job, report.model, report.variant, "episode", report.start_ms, report.baseline)
     episode = Episode(name, first, report.end_ms or 0, confirmed, reasons)
-    return msgspec.structs.replace(state, open=episode), [_signal("opened", episode, report)]
+    return _told(state, episode), [_signal("opened", episode, report)]
 
 
 def _go_on(
@@ -104,15 +113,32 @@ def _go_on(
     recent = apart[: rules.k]
     if len(recent) == rules.k and not any(set(window.features) & set(episode.features) for window in recent):
         return msgspec.structs.replace(state, open=None), [_signal("recovered", episode, report)]
-    joined = set(confirmed) - set(episode.features)
+    worse = bool(set(confirmed) - set(episode.features)) or _grown(episode, report, confirmed)
     late = end_ms - episode.last_signal_ms >= rules.cooldown_ms and bool(set(episode.features) & set(confirmed))
-    if not joined and not late:
+    if not worse and not late:
         return state, []
     features = tuple(sorted({*episode.features, *confirmed}))
     grown = msgspec.structs.replace(
         episode, features=features, last_signal_ms=end_ms, reasons=_reasons(report, features) or episode.reasons
     )
-    return msgspec.structs.replace(state, open=grown), [_signal("worsened" if joined else "reminder", grown, report)]
+    return _told(state, grown), [_signal("worsened" if worse else "reminder", grown, report)]
+
+
+def _told(state: EpisodeState, episode: Episode) -> EpisodeState:
+    told = {**state.told, **dict.fromkeys(episode.features, episode.last_signal_ms)}
+    return msgspec.structs.replace(state, open=episode, told=told)
+
+
+def _grown(episode: Episode, report: WindowReport, confirmed: Iterable[str]) -> bool:
+    """True if a confirmed violation is overwhelming where it was not, or a drift more than twice as large, as when it was told."""
+    before = {(reason.feature, reason.check): reason for reason in episode.reasons}
+    for violation in _reasons(report, confirmed):
+        old = before.get((violation.feature, violation.check))
+        if old is not None and violation.overwhelming and not old.overwhelming:
+            return True
+        if old is not None and violation.check == "baseline_drift_check" and violation.value > 2.0 * old.value:
+            return True
+    return False
 
 
 def _reasons(report: WindowReport, features: Iterable[str]) -> tuple[Violation, ...]:

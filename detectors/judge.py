@@ -66,7 +66,8 @@ class Judge:
         violations += columns_violations(len(baseline.columns), span.fewer, span.more, profile.rows, self.rules)
         features = _feature_reports(measures, rulings, {violation.feature for violation in violations})
         if span.revision == 0 and self._state(span, profile.rows, False) == "ok":
-            violations += self._change_violations(span, baseline, features, state)
+            changed = self._change_violations(span, baseline, features, state)
+            violations, features = violations + changed, _violating(features, {violation.feature for violation in changed})
         return WindowReport(
             version=REPORT_VERSION,
             id=self.report_id(span, baseline.fingerprint),
@@ -150,6 +151,10 @@ class Judge:
         return msgspec.structs.replace(state, series=series)
 
 
+def _violating(features: tuple[FeatureReport, ...], names: set[str]) -> tuple[FeatureReport, ...]:
+    return tuple(msgspec.structs.replace(one, verdict="violation") if one.name in names else one for one in features) if names else features
+
+
 def _feature_reports(measures: Measures, rulings: Sequence[Ruling], violating: set[str]) -> tuple[FeatureReport, ...]:
     moments = [_numbers(values) for values in (measures.mean, measures.std, measures.sum, measures.low, measures.high)]
     counts = [values.tolist() for values in (measures.missing, measures.nan, measures.inf)]
@@ -198,7 +203,7 @@ def _feature_report(
         sum=total,
         min=low,
         max=high,
-        outlier_share=outliers if feature.ladder else None,
+        outlier_share=outliers if feature.ladder or feature.kind == "codes" else None,
         distances=distances,
         deciding=ruling.statistic,
         value=_number(ruling.value),
@@ -235,7 +240,8 @@ def _mask(reason: Violation, layout: Layout) -> Violation:
         return reason
     feature, labels = layout.features[place], layout.cell_labels(place)
     public = {label: _public(feature, label, k) for k, label in enumerate(labels[: -2 if feature.numeric else len(feature.vocabulary)])}
-    kept = tuple(msgspec.structs.replace(one, label=public.get(one.label, one.label)) for one in reason.moved)
+    said = {**dict.fromkeys((one.label for one in reason.moved), "one value"), **dict.fromkeys(labels), **public}
+    kept = tuple(msgspec.structs.replace(one, label=said[one.label] or one.label) for one in reason.moved)
     return msgspec.structs.replace(reason, moved=kept)
 
 

@@ -145,6 +145,19 @@ class Layout:
         """The slots of the bins of feature ``i``."""
         return slice(int(self.starts[i]) + HEAD, int(self.starts[i + 1]) - TAIL)
 
+    def lone_bins(self, i: int) -> NDArray[np.int64]:
+        """The slots of those bins of feature ``i`` that stand for one value: words, codes, atoms."""
+        feature, first = self.features[i], int(self.starts[i]) + HEAD
+        if not feature.numeric:
+            return first + np.arange(len(feature.vocabulary))
+        edges = np.asarray(feature.edges)
+        return first + 1 + np.flatnonzero(np.nextafter(edges[:-1], np.inf) == edges[1:])
+
+    def bin_label(self, i: int, slot: int) -> str:
+        """The name of a bin of :meth:`lone_bins`: its value."""
+        feature, place = self.features[i], slot - int(self.starts[i]) - HEAD
+        return f"{feature.edges[place - 1]:.6g}" if feature.numeric else _quoted(feature.vocabulary[place])
+
     def coarse(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Counts of all coarse cells (length ``cell_starts[-1]``) from the vector of counts."""
         slots, cells = self._used

@@ -99,7 +99,16 @@ class Measures:
         ladders = np.array([feature.ladder for feature in self.layout.features], dtype=np.int64)
         below = self._running[self._starts + HEAD + ladders] - self._running[self._starts + HEAD]
         above = self._running[self._ends - TAIL] - self._running[self._ends - TAIL - ladders]
-        return _ratio(below + above, self.finite)
+        return _ratio(below + above + self._unknown_codes, self.finite)
+
+    @cached_property
+    def _unknown_codes(self) -> Ints:
+        """Values of codes that the baseline does not have."""
+        out = np.zeros(len(self.layout.features), np.int64)
+        for i, feature in enumerate(self.layout.features):
+            if feature.kind == "codes":
+                out[i] = self.pair.after[self.layout.cell_starts[i] + feature.bin_cells - 1]
+        return out
 
     @cached_property
     def _running(self) -> Ints:

@@ -163,6 +163,15 @@ def test_a_code_that_vanishes_is_found_too() -> None:
     assert only(violations(codes, {"x": [1.0] * 1_830 + [2.0] * 1_170})).check == "vanished_value_check"
 
 
+def test_an_atom_of_a_grid_that_vanishes_is_found_too() -> None:
+    """4 % exact zeros in amounts that spread widely: PSI sees a cell of many values and sleeps."""
+    spread = np.random.default_rng(3).lognormal(3, 1, 10_000)
+    amounts = baseline({"x": np.where(np.arange(10_000) < 400, 0.0, spread)})
+    assert violations(amounts, {"x": np.where(np.arange(10_000) < 400, 0.0, spread[::-1])}) == []
+    one = only(violations(amounts, {"x": spread}))
+    assert (one.check, one.value, one.moved[0].label, one.moved[0].before_count) == ("vanished_value_check", 400.0, "0", 400)
+
+
 def test_negative_values_are_told_where_the_baseline_had_none() -> None:
     amounts = np.random.default_rng(1).uniform(0.0, 100.0, 10_000)
     asked = baseline({"x": amounts}, {"x": Constraint(1.0, non_negative=True)})

@@ -77,6 +77,33 @@ def test_the_policy_is_k_of_the_last_m(k: int, of: int, expected: int | None) ->
     assert (opened[0] if opened else None) == expected
 
 
+def test_what_comes_and_goes_is_not_told_each_time() -> None:
+    """Two bad windows, two clean ones, for an hour: a signal when it opens and one when it is over, then silence for the cool-down."""
+    found = told(["a", "a", "", ""] * 15)
+    assert found == [(k, kind) for k in (1, 13, 25, 37, 49) for k, kind in ((k, "opened"), (k + 2, "recovered"))]
+
+
+def test_overwhelming_evidence_and_other_features_open_another_episode_at_once() -> None:
+    assert told(["a", "a", "", "", "A"]) == [(1, "opened"), (3, "recovered"), (4, "opened")]
+    assert told(["a", "a", "", "", "b", "b"]) == [(1, "opened"), (3, "recovered"), (5, "opened")]
+
+
+def grown(value: float, far: bool = False, check: str = "baseline_drift_check") -> list[str]:
+    """Kinds of the signals of two windows in which the same feature violates, the second time with this value."""
+    first = report(1, bad="a")
+    second = msgspec.structs.replace(
+        report(2, bad="a"), violations=(Violation("a", check, "psi", value, 0.1, 1_000, "", overwhelming=far),)
+    )
+    return [signal.kind for signal in run([report(0, bad="a"), first, second])[1]]
+
+
+def test_a_drift_that_has_more_than_doubled_is_told_again() -> None:
+    assert grown(1.0) == ["opened"]
+    assert grown(1.01) == ["opened", "worsened"]
+    assert grown(0.5, far=True) == ["opened", "worsened"]
+    assert grown(9.0, check="completeness_check") == ["opened"]
+
+
 def test_an_episode_that_goes_on_is_silent_until_the_cool_down_ends() -> None:
     assert told(["A"] + ["a"] * 25) == [(0, "opened"), (10, "reminder"), (20, "reminder")]
 

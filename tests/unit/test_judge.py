@@ -7,8 +7,10 @@ import time
 import msgspec
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from detectors.baseline import Constraint
+from detectors.changes.page_hinkley import PageHinkley
 from detectors.episodes import EpisodeState
 from detectors.judge import Judge, Span
 from detectors.measure import DISTANCES
@@ -158,6 +160,29 @@ def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
     assert any(label.endswith(" without 17.5") for label in moved_labels(told, "atom"))
     assert not any("without" in label or label == "17.5" for label in moved_labels(closed, "atom"))
     assert any(label.startswith("[") for label in moved_labels(closed, "atom"))
+
+
+def test_a_vanished_atom_keeps_its_value_to_itself() -> None:
+    spread = np.random.default_rng(6).lognormal(3, 1, 10_000)
+    amounts = baseline({"x": np.where(np.arange(10_000) < 400, 17.5, spread)})
+    report = JUDGE.report(Span("delay", "A", 0, 1), amounts, window(amounts.layout, {"x": spread}), EpisodeState())
+    assert [violation.moved[0].label for violation in report.violations] == ["17.5"]
+    opened = tuple(replace(violation, overwhelming=True) for violation in report.violations)
+    _, (signal,) = JUDGE.advance(EpisodeState(), replace(report, violations=opened), amounts)
+    assert moved_labels(signal, "x") == ["one value"]
+
+
+def test_a_feature_whose_series_has_changed_is_a_violating_one() -> None:
+    judge = Judge("flights", Rules(), changes={"delay": [PageHinkley(feature="x", series="mean", min_instances=2, threshold=1.0)]})
+    state = EpisodeState()
+    for k in range(9):
+        report = judge.report(Span("delay", "A", k, k + 1), BASE, window(BASE.layout, rows(1_000, k, 0.001 * k if k < 5 else 0.9)), state)
+        state, _ = judge.advance(state, report, BASE)
+        changed = [violation for violation in report.violations if violation.check == "change_check"]
+        if changed:
+            break
+    assert changed
+    assert next(feature.verdict for feature in report.features if feature.name == "x") == "violation"
 
 
 def test_missing_values_keep_their_name_in_a_signal() -> None:

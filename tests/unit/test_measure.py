@@ -52,6 +52,12 @@ def test_text_has_no_moments() -> None:
         assert np.isnan(numbers[2])
 
 
+def test_outliers_of_codes_are_those_that_the_baseline_does_not_have() -> None:
+    codes = baseline({"x": [1.0] * 600 + [2.0] * 400})
+    seen = measure(codes, window(codes.layout, {"x": [1.0] * 90 + [7.0] * 6 + [1.5] * 4}))
+    assert seen.outliers[0] == 0.1
+
+
 def test_outliers_lie_beyond_the_smallest_and_largest_value_of_the_baseline() -> None:
     feature = BASE.layout.features[0]
     outside = int((np.clip(FINITE, feature.low, feature.high) != FINITE).sum())
