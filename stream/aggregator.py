@@ -25,12 +25,16 @@ from stream.events import (
     Partial,
     Rebase,
     Relayout,
+    Retire,
     Sample,
     Tick,
 )
 from stream.job_state import JobState, ModelState, Span
 from stream.panes import PaneId, PaneStore
 from stream.windows import Place, Settings, is_idle, retained_from, watermark, window_ends
+
+MOST_STEP_MS = 60_000
+"""How far the clock goes at one tick; after a longer pause it takes some ticks to catch up."""
 
 Learn = Callable[[str, Baseline, Sequence[bytes]], Baseline]
 """Makes a model's baseline from what is known of it and raw samples (Arrow IPC streams)."""
@@ -64,7 +68,7 @@ class Aggregator:
         for model, baseline in self.baselines.items():
             state.models.setdefault(model, ModelState(baseline.fingerprint, learning=model in learning))
 
-    def step(self, item: Item) -> list[Output]:
+    def step(self, item: Item) -> list[Output]:  # noqa: PLR0911  # one return a kind of item
         """Take one item; returns what must go out once the state is committed. Raises only ``GapFound``."""
         match item:
             case Partial():
@@ -76,12 +80,18 @@ class Aggregator:
             case Gap():
                 return self._gap(item)
             case Rebase():
-                return self._relayout(item.model, item.baseline)
+                return self._relayout(item.model, item.baseline, item.learning)
+            case Retire():
+                return self._retire(item.model)
             case End():
                 return [*self._closing.everything(), *self._closing.revisions()]
 
     def resume(self) -> list[Assign]:
-        """Assignments of all partitions from the committed offsets, under new claims: for a reader that has nothing."""
+        """Assignments of all partitions from the committed offsets, under new claims: for a reader that has nothing.
+
+        Nobody knows what happened meanwhile: no partition is idle, and the clock starts anew.
+        """
+        self.state.now_ms = None
         return [self._assign(partition) for partition in self.state.places]
 
     def _partial(self, partial: Partial) -> list[Output]:
@@ -118,23 +128,29 @@ class Aggregator:
 
     def _assign(self, partition: str) -> Assign:
         place = self.state.places[partition]
-        place = msgspec.structs.replace(place, claim=place.claim + 1, at_end_ms=None)
+        place = msgspec.structs.replace(place, claim=place.claim + 1, quiet_ms=None, said_ms=None, idle=False)
         self.state.places[partition] = place
         return Assign(place.claim, partition, place.next, place.mark_ms)
 
     def _move(self, cover: Cover) -> None:
-        place = self.state.places[cover.partition]
-        since = (place.at_end_ms if cover.read == 0 else None) or self.state.now_ms
-        self.state.places[cover.partition] = msgspec.structs.replace(
-            place,
-            next=cover.next,
-            mark_ms=cover.mark_ms,
-            at_end_ms=since if cover.at_end else None,
-            idle=place.idle and cover.at_end and cover.read == 0,
+        place, now = self.state.places[cover.partition], self.state.now_ms
+        quiet = not cover.dated and (cover.at_end or cover.read > 0)
+        since = place.quiet_ms if quiet and place.quiet_ms is not None else now
+        moved = msgspec.structs.replace(
+            place, next=cover.next, mark_ms=cover.mark_ms, quiet_ms=since if quiet or cover.at_end else None, said_ms=now
         )
-        if cover.mark_ms is not None and cover.read and cover.partition in self.state.open_gaps:
+        idle = now is not None and is_idle(moved, now, self.settings.idle_ms)
+        self.state.places[cover.partition] = msgspec.structs.replace(moved, idle=idle)
+        if cover.partition in self.state.open_gaps and (cover.dated or quiet):
+            self._end_gap(cover)
+
+    def _end_gap(self, cover: Cover) -> None:
+        """What was lost lies before the first time that comes after it, or, if nothing came, before what the others have shown."""
+        marks = [place.mark_ms for place in self.state.places.values() if place.mark_ms is not None]
+        until_ms = cover.mark_ms if cover.dated else max(marks, default=None)
+        if until_ms is not None:
             since_ms = self.state.open_gaps.pop(cover.partition)
-            self.state.spans.append(Span(since_ms, cover.mark_ms, f"gap in {cover.partition}"))
+            self.state.spans.append(Span(since_ms, until_ms, f"gap in {cover.partition}"))
 
     def _keep(self, key: ModelKey, pane_ms: int, profile: Profile) -> None:
         state = self.state
@@ -185,12 +201,13 @@ class Aggregator:
         return out
 
     def _tick(self, tick: Tick) -> list[Output]:
+        """The clock may be set back, and goes forward by at most ``MOST_STEP_MS`` a tick: one wrong reading must not end all windows."""
         state = self.state
-        state.now_ms = max(tick.now_ms, state.now_ms or tick.now_ms)
+        now = state.now_ms = tick.now_ms if state.now_ms is None else min(tick.now_ms, state.now_ms + MOST_STEP_MS)
         for partition, place in state.places.items():
-            since = place.at_end_ms
-            idle = place.idle or is_idle(place, state.now_ms, self.settings.idle_ms)
-            state.places[partition] = msgspec.structs.replace(place, at_end_ms=since, idle=idle)
+            quiet, said = (None if when is None else min(when, now) for when in (place.quiet_ms, place.said_ms))
+            seen = msgspec.structs.replace(place, quiet_ms=quiet, said_ms=said)
+            state.places[partition] = msgspec.structs.replace(seen, idle=is_idle(seen, now, self.settings.idle_ms))
         return [*self._advance(), *self._closing.revisions()]
 
     def _discovered(self, found: Discovered) -> list[Output]:
@@ -222,11 +239,18 @@ class Aggregator:
         baseline = self._learn(sample.key.model, self.baselines[sample.key.model], model.samples)
         return self._relayout(sample.key.model, baseline)
 
-    def _relayout(self, name: str, baseline: Baseline) -> list[Output]:
+    def _retire(self, name: str) -> list[Output]:
+        """Watch a model no longer; what was reported of it stays known, so that no id is given twice if it comes back."""
+        out = self._closing.cut(name)
+        del self.baselines[name]
+        self._closing.forget(name)
+        return out
+
+    def _relayout(self, name: str, baseline: Baseline, learning: bool = False) -> list[Output]:
         """Go on with another baseline: windows that are open close as they are, their panes go."""
         out = self._closing.cut(name)
         self.baselines[name] = baseline
         self._closing.baselines[name] = baseline
         model = self.state.models[name]
-        self.state.models[name] = ModelState(baseline.fingerprint, cut_ms=model.cut_ms)
+        self.state.models[name] = ModelState(baseline.fingerprint, learning, cut_ms=model.cut_ms)
         return [*out, Relayout(name, baseline)]

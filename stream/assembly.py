@@ -18,7 +18,7 @@ from stream.baselining import empty_baseline, learn_from_samples, load_baseline
 from stream.config import Config, duration_ms
 from stream.dead_letters import DeadLetterFile
 from stream.errors import ConfigError
-from stream.events import DeadLetters, Rebase
+from stream.events import DeadLetters, Rebase, Retire
 from stream.job_state import JobState
 from stream.plan import Columns, ReadingPlan, columns_of
 from stream.readers import Reader, Times
@@ -28,14 +28,14 @@ from stream.windows import Settings
 
 
 class Job(NamedTuple):
-    """The parts of a running job. ``rebases`` must be taken as items before anything is read."""
+    """The parts of a running job. ``changes`` must be taken as items before anything is read."""
 
     config: Config
     identity: Identity
     store: Store
     aggregator: Aggregator
     panes: SqlitePanes
-    rebases: list[Rebase]
+    changes: list[Rebase | Retire]
 
 
 def settings_of(config: Config) -> Settings:
@@ -78,10 +78,12 @@ def _known(model: str, features: Mapping[str, object], changes: Sequence[str], c
 
 def columns_now(config: Config, baselines: Mapping[str, Baseline]) -> dict[str, Columns]:
     """The columns of all models with the baselines in force."""
-    return {
-        name: columns_of(name, baselines[name] if baselines[name].columns else None, model.outputs, model.inputs)
-        for name, model in config.models.items()
-    }
+    return {name: _columns(config, name, baselines[name]) for name in config.models}
+
+
+def _columns(config: Config, name: str, baseline: Baseline) -> Columns:
+    model = config.models[name]
+    return columns_of(name, baseline if baseline.columns else None, model.outputs, model.inputs)
 
 
 def open_job(config: Config, accept_change: bool = False) -> Job:
@@ -89,53 +91,48 @@ def open_job(config: Config, accept_change: bool = False) -> Job:
     wanted = configured_baselines(config)
     fingerprints = {name: "" if config.models[name].learned else baseline.fingerprint for name, baseline in wanted.items()}
     settings = settings_of(config)
-    identity = Identity(config.job, settings.window_ms, settings.every_ms, configured=fingerprints)
+    identity = Identity(config.job, config.source.identity, settings.window_ms, settings.every_ms, configured=fingerprints)
     store = Store(Path(config.state.path))
     try:
-        state = store.load(identity, accept_change)
-        in_force, rebases = _in_force(config, store, state, wanted)
+        state, stored = store.load(identity, accept_change), store.identity()
+        in_force, changes = _in_force(config, store, state, wanted)
+        identity = msgspec.structs.replace(identity, configured={**(stored.configured if stored else {}), **fingerprints})
         for baseline in (*wanted.values(), *in_force.values()):
             store.keep_baseline(baseline)
         panes = store.panes(baseline.layout for baseline in in_force.values())
-        _forget(state, panes, in_force)
+        state.ledger.rows_in_panes = panes.rows()
         learning = [name for name, columns in columns_now(config, in_force).items() if columns.unlearned]
         learn = partial(_learn, config)
         aggregator = Aggregator(settings, in_force, judge_of(config), state, panes, learn, learning)
     except BaseException:
         store.close()
         raise
-    return Job(config, identity, store, aggregator, panes, rebases)
+    return Job(config, identity, store, aggregator, panes, changes)
 
 
 def _in_force(
     config: Config, store: Store, state: JobState, wanted: Mapping[str, Baseline]
-) -> tuple[dict[str, Baseline], list[Rebase]]:
-    """The baselines that the state was counted with, and the changes to those that are wanted now."""
+) -> tuple[dict[str, Baseline], list[Rebase | Retire]]:
+    """The baselines that the state was counted with, and the changes to what is wanted now."""
     stored = store.identity()
-    out, rebases = {}, []
+    out: dict[str, Baseline] = {}
+    changes: list[Rebase | Retire] = []
+    for name, model in state.models.items():
+        before = store.baseline(model.baseline)
+        if before is not None:
+            out[name] = before
+            if name not in wanted:
+                changes.append(Retire(name))
     for name, baseline in wanted.items():
-        model = state.models.get(name)
-        before = store.baseline(model.baseline) if model else None
-        out[name] = before or baseline
         new = "" if config.models[name].learned else baseline.fingerprint
-        if before is not None and stored is not None and stored.configured.get(name, new) != new:
-            rebases.append(Rebase(name, baseline))
-    return out, rebases
-
-
-def _forget(state: JobState, panes: SqlitePanes, models: Mapping[str, Baseline]) -> None:
-    """Let go of models that are no longer configured."""
-    for pane in panes.stray(models):
-        state.ledger.rows_in_panes -= pane.rows
-        state.ledger.rows_closed += pane.rows
-    for name in [name for name in state.models if name not in models]:
-        del state.models[name]
-    for key in [key for key in state.keys if key.partition("\x1f")[0] not in models]:
-        del state.keys[key]
+        if name in out and stored is not None and stored.configured.get(name, new) != new:
+            changes.append(Rebase(name, baseline, bool(_columns(config, name, baseline).unlearned)))
+        out.setdefault(name, baseline)
+    return out, changes
 
 
 def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes]) -> Baseline:
-    columns = columns_of(name, known if known.columns else None, config.models[name].outputs, config.models[name].inputs)
+    columns = _columns(config, name, known)
     return learn_from_samples(known, samples, columns.outputs, columns.inputs)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
+
 from detectors.baseline import Baseline
 from detectors.judge import Judge, Span
 from detectors.profile import Profile
@@ -28,12 +30,10 @@ class Closing:
     ) -> None:
         self.baselines = dict(baselines)
         self._settings, self._judge, self._state, self._panes = settings, judge, state, panes
-        self._starts: dict[ModelKey, set[int]] = {}
+        self._starts = {key: set(one.misfits) for key, one in state.known() if key.model in baselines}
         for pane in panes.ids():
-            self.note(pane.key, pane.start_ms)
-        for name, one in state.keys.items():
-            for start_ms in one.misfits:
-                self.note(ModelKey(*name.split("\x1f")), start_ms)
+            if pane.model in baselines:
+                self.note(pane.key, pane.start_ms)
 
     def note(self, key: ModelKey, start_ms: int) -> None:
         """A pane has events now."""
@@ -64,7 +64,7 @@ class Closing:
 
     def everything(self) -> list[Output]:
         """Close all windows that have events: the input is at its end."""
-        ends = [max(starts) + self._settings.window_ms + self._settings.every_ms for starts in self._starts.values() if starts]
+        ends = [max(starts) + self._settings.window_ms for starts in self._starts.values() if starts]
         if not ends:
             return []
         out: list[Output] = [piece for end, key in self._due(self._state.closed_ms, max(ends)) for piece in self._close(key, end)]
@@ -83,7 +83,10 @@ class Closing:
         return out
 
     def cut(self, model: str) -> list[Output]:
-        """Close a model's open windows as they are and let all its panes go; windows that began before now are incomplete."""
+        """Close a model's open windows as they are and let all its panes go; windows that began before now are incomplete.
+
+        What was seen against the old baseline says nothing against the new one: only an open episode is remembered.
+        """
         out: list[Output] = []
         latest = self._state.models[model].cut_ms
         for key in [key for key in sorted(self._starts) if key.model == model]:
@@ -99,8 +102,14 @@ class Closing:
                 latest = max(latest or -FOREVER_MS, heard)
             for start in sorted(starts):
                 self._drop(key, start)
+            state.episodes = msgspec.structs.replace(state.episodes, windows=(), series={})
         self._state.models[model].cut_ms = latest
         return out
+
+    def forget(self, model: str) -> None:
+        """A model is watched no longer: no window of it closes, no silence of it is told."""
+        self.baselines.pop(model)
+        self._starts = {key: starts for key, starts in self._starts.items() if key.model != model}
 
     def settle(self, before_ms: int) -> list[Output]:
         """Panes that end at or before this time get no more events: report what is open of their windows and let them go.

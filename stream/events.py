@@ -70,9 +70,9 @@ class Reject(NamedTuple):
 class Decoded(NamedTuple):
     """What a format made of some raw batches of one origin.
 
-    Arrays have an entry a record: ``time_ms`` (event time) and ``model`` (index into ``keys``), both ``-1`` where the record
-    does not say when it happened or whose it is. A record whose payload is rejected has both: its time has come all the
-    same, so it moves the mark of its partition. ``event_ids`` and ``inference_ids`` are kept for the join with labels.
+    Arrays have an entry a record: ``time_ms`` (event time) and ``model`` (index into ``keys``), ``-1`` where the record does
+    not tell or nobody can read it. A record that is rejected for what it holds, or for whose it is, has its time: it has come
+    all the same, so it moves the mark of its partition. ``event_ids`` and ``inference_ids`` are kept for the join with labels.
     """
 
     time_ms: NDArray[np.int64]
@@ -103,7 +103,8 @@ class Cover(NamedTuple):
 
     ``[first, next)`` are positions of the source. ``mark_ms`` is the highest event time read there up to ``next``,
     ``None`` before the first event. ``at_end``: the reader saw the end of the log at ``next``. ``read`` is the number of
-    records; ``outcomes`` splits it into ``accepted``, ``too_late`` and the reasons of rejection, and adds up to it.
+    records; ``outcomes`` splits it into ``accepted``, ``too_late`` and the reasons of rejection, each counted by itself, and must add
+    up to it. ``dated`` records say when they happened; ``rows`` are those of accepted records.
     """
 
     partition: str
@@ -114,6 +115,8 @@ class Cover(NamedTuple):
     at_end: bool
     read: int
     outcomes: dict[str, int]
+    dated: int
+    rows: int
 
 
 class Sample(NamedTuple):
@@ -139,7 +142,7 @@ class Partial(NamedTuple):
     """What a reader made of some ranges: counts a model and pane, and exactly which offsets they cover.
 
     ``layouts`` names the fingerprint of the layout that each model was counted with. ``profiles`` has at most one entry
-    a model and pane (``pane_ms`` is the pane's start). ``accepted_rows`` is the number of rows in ``profiles``;
+    a model and pane (``pane_ms`` is the pane's start).
     ``future`` counts the records taken at arrival, since their own time lay too far ahead. ``misfits`` has at most one entry
     a model and pane: how many of its records had too few and too many columns (they are rejected, and told as checks of
     the window).
@@ -178,17 +181,24 @@ class Gap(NamedTuple):
 
 
 class Rebase(NamedTuple):
-    """A new baseline for a model; windows that are open close as ``incomplete``."""
+    """A new baseline for a model; windows that are open close as ``incomplete``. ``learning``: it lacks columns yet."""
 
     model: str
     baseline: Baseline
+    learning: bool = False
+
+
+class Retire(NamedTuple):
+    """A model that is watched no longer; windows that are open close as ``incomplete``."""
+
+    model: str
 
 
 class End(NamedTuple):
     """A bounded source is read to its end: everything closes."""
 
 
-Item = Partial | Tick | Discovered | Gap | Rebase | End
+Item = Partial | Tick | Discovered | Gap | Rebase | Retire | End
 
 
 class Assign(NamedTuple):

@@ -73,6 +73,10 @@ class JobState(msgspec.Struct):
         """The state of a model and variant; made when it is first asked for."""
         return self.keys.setdefault(f"{key.model}\x1f{key.variant}", KeyState())
 
+    def known(self) -> list[tuple[ModelKey, KeyState]]:
+        """All models and variants that were ever heard of, and their states."""
+        return [(ModelKey(*name.split("\x1f")), one) for name, one in self.keys.items()]
+
     def encode(self) -> bytes:
         """MessagePack."""
         return msgspec.msgpack.encode(self)

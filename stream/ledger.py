@@ -17,13 +17,15 @@ class Account(msgspec.Struct):
 class Ledger(msgspec.Struct):
     """The counts of a job since its state began.
 
-    Laws: for each partition, ``read`` is the sum of its outcomes; ``rows_folded`` = ``rows_in_panes`` + ``rows_closed`` +
-    ``rows_late_after_idle``, where rows in panes and rows in panes that were let go are counted from the panes themselves.
+    Laws: for each partition, ``read`` is the sum of its outcomes; ``rows_accepted`` (counted by the reader from what was decoded) =
+    ``rows_folded`` (counted from the profiles) = ``rows_in_panes`` + ``rows_closed`` + ``rows_late_after_idle``. Rows that were in
+    panes when they were let go are counted from the panes, and so are those in panes when the state is opened.
     ``misfits_late_after_idle`` are records with a wrong number of columns that no window could tell any more.
     ``partials_dropped`` (with their records) count what had to be read again; ``future`` events were taken at arrival.
     """
 
     partitions: dict[str, Account] = {}
+    rows_accepted: int = 0
     rows_folded: int = 0
     rows_in_panes: int = 0
     rows_closed: int = 0
@@ -39,6 +41,7 @@ class Ledger(msgspec.Struct):
         """Book the records of one accepted range."""
         account = self.partitions.setdefault(cover.partition, Account(0, {}))
         account.read += cover.read
+        self.rows_accepted += cover.rows
         for name, count in cover.outcomes.items():
             account.outcomes[name] = account.outcomes.get(name, 0) + count
 
@@ -53,5 +56,6 @@ class Ledger(msgspec.Struct):
             for name, account in self.partitions.items()
             if account.read != sum(account.outcomes.values())
         }
-        rows = self.rows_folded - self.rows_in_panes - self.rows_closed - self.rows_late_after_idle
-        return {**out, "rows": rows} if rows else out
+        out["rows accepted"] = self.rows_accepted - self.rows_folded
+        out["rows in panes"] = self.rows_folded - self.rows_in_panes - self.rows_closed - self.rows_late_after_idle
+        return {name: off for name, off in out.items() if off}

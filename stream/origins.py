@@ -125,8 +125,7 @@ class Origins:
         wanted[list(rejects)] = False
         model, keys = self._models.of(records, lambda i: load_json(records.values[i] or b""), wanted)
         rejects.update(dict.fromkeys(np.flatnonzero(wanted & (model < 0)).tolist(), "unknown_model"))
-        known = wanted & (model >= 0)
-        times, model = np.where(known, times, -1), np.where(known, model, -1)
+        times, model = np.where(wanted, times, -1), np.where(wanted, model, -1)
         schemas = np.array([self._plan.models[key.model] for key in keys], np.int64)
         return Told(times, model, keys, schemas)
 

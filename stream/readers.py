@@ -124,6 +124,7 @@ class Reader:
     def _cover(
         self, raws: Sequence[RawBatch], decoded: Decoded, bounds: Ints, late: NDArray[np.bool_], marks: Sequence[int | None]
     ) -> tuple[tuple[Cover, ...], list[DeadLetter]]:
+        accepted, rows = _accepted(decoded, late, bounds)
         rejected = np.array([reject.record for reject in decoded.rejects], np.int64)
         batch_of = np.searchsorted(bounds, rejected, side="right") - 1
         reasons: list[Counter[str]] = [Counter() for _ in raws]
@@ -131,17 +132,14 @@ class Reader:
         for b, reject in zip(batch_of.tolist(), decoded.rejects, strict=True):
             reasons[b][reject.reason] += 1
             dead.append(self._letter(raws[b], reject.record - int(bounds[b]), reject.reason))
-        taken = late.copy()
-        taken[rejected] = False
-        lates = np.add.reduceat(np.append(taken, False).astype(np.int64), bounds[:-1]) if len(late) else np.zeros(len(raws), np.int64)
+        lost = late.copy()
+        lost[rejected] = False
+        lates, dated = _between(lost, bounds), _between(decoded.time_ms >= 0, bounds)
         covers: dict[str, Cover] = {}
         for b, (raw, mark) in enumerate(zip(raws, marks, strict=True)):
-            read = len(raw.values)
-            too_late = int(lates[b]) if read else 0
-            accepted = read - too_late - reasons[b].total()
-            outcomes = {"accepted": accepted, "too_late": too_late, **reasons[b]}
-            claim = self._places[raw.partition].claim
-            cover = Cover(raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes)
+            outcomes = {"accepted": accepted[b], "too_late": lates[b], **reasons[b]}
+            claim, read = self._places[raw.partition].claim, len(raw.values)
+            cover = Cover(raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes, dated[b], rows[b])
             covers[raw.partition] = _joined(covers.get(raw.partition), cover)
             self._places[raw.partition] = _Place(claim, mark)
         return tuple(covers.values()), dead
@@ -205,7 +203,24 @@ def _joined(before: Cover | None, cover: Cover) -> Cover:
     if before is None:
         return cover
     outcomes = dict(Counter(before.outcomes) + Counter(cover.outcomes))
-    return cover._replace(first=before.first, read=before.read + cover.read, outcomes=outcomes)
+    sums = {name: getattr(before, name) + getattr(cover, name) for name in ("read", "dated", "rows")}
+    return cover._replace(first=before.first, outcomes=outcomes, **sums)
+
+
+def _accepted(decoded: Decoded, late: NDArray[np.bool_], bounds: Ints) -> tuple[list[int], list[int]]:
+    """Accepted records and their rows, a raw batch each, counted from what was decoded: the ledger compares them with the rest."""
+    taken, rows = np.zeros(len(late), bool), np.zeros(len(bounds) - 1, np.int64)
+    for batch in decoded.batches:
+        kept = batch.record[~late[batch.record]]
+        taken[kept] = True
+        rows += np.diff(np.searchsorted(kept, bounds))
+    return _between(taken, bounds), rows.tolist()
+
+
+def _between(flags: NDArray[np.bool_], bounds: Ints) -> list[int]:
+    """How many flags are set between neighbouring bounds."""
+    counts: list[int] = np.diff(np.concatenate(([0], np.cumsum(flags)))[bounds]).tolist()
+    return counts
 
 
 def _misfits(decoded: Decoded, pane: Ints, late: NDArray[np.bool_]) -> list[tuple[ModelKey, int, Misfits]]:

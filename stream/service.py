@@ -78,7 +78,7 @@ class Service:
         self._start_couriers()
         self._http.start()
         self.telemetry.log.info("started", http=f"http://{self._http.host}:{self._http.port}/metrics", state=self.state)
-        for change in job.rebases:
+        for change in job.changes:
             self._step(change)
         self._assign(job.aggregator.resume())
         self._discover()

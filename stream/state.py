@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -31,18 +31,28 @@ CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITH
 CREATE TABLE IF NOT EXISTS panes (model TEXT, variant TEXT, layout TEXT, start_ms INTEGER, body BLOB NOT NULL,
     PRIMARY KEY (model, variant, layout, start_ms)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS baselines (fingerprint TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS newest (model TEXT, variant TEXT, body BLOB NOT NULL, PRIMARY KEY (model, variant)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS newest (model TEXT, variant TEXT, start_ms INTEGER, revision INTEGER, body BLOB NOT NULL,
+    PRIMARY KEY (model, variant)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
+_NEWEST = """
+INSERT INTO newest VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, variant) DO UPDATE
+    SET start_ms = excluded.start_ms, revision = excluded.revision, body = excluded.body
+    WHERE (excluded.start_ms, excluded.revision) >= (newest.start_ms, newest.revision)
+"""
+_PANE = "SELECT body FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?"
 _KINDS: dict[str, type[Outgoing]] = {"report": WindowReport, "signal": Signal, "dead": DeadLetters}
 _KIND_OF = {kind: name for name, kind in _KINDS.items()}
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """What a state belongs to. ``configured``: fingerprint of the configured baseline of each model (empty: learned)."""
+    """What a state belongs to. ``source``: what its positions are positions in. ``configured``: fingerprint of the configured
+    baseline of each model (empty: learned), also of models that were watched once.
+    """
 
     job: str
+    source: str
     window_ms: int
     every_ms: int
     version: int = STATE_VERSION
@@ -73,7 +83,7 @@ class Store:
         except OSError as error:
             os.close(self._lock)
             raise StateLocked(str(path)) from error
-        with self._told():
+        with _told(self.path):
             path.touch(0o600)  # it holds vocabularies, which are feature values; SQLite gives its other files the same rights
             self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -106,7 +116,7 @@ class Store:
     ) -> list[Numbered]:
         """Write everything in one transaction; returns the outgoing items with their numbers."""
         numbered: list[Numbered] = []
-        with self._told(), self._transaction() as db:
+        with _told(self.path), self._transaction() as db:
             db.execute("REPLACE INTO meta VALUES ('identity', ?)", (msgspec.msgpack.encode(identity),))
             db.execute("REPLACE INTO meta VALUES ('state', ?)", (state.encode(),))
             panes.write(db)
@@ -116,7 +126,7 @@ class Store:
                     seq = db.execute("INSERT INTO outbox (kind, body) VALUES (?, ?)", (_KIND_OF[type(item)], body)).lastrowid
                     numbered.append(Numbered(int(seq or 0), item))
                     if isinstance(item, WindowReport):
-                        db.execute("REPLACE INTO newest VALUES (?, ?, ?)", (item.model, item.variant, body))
+                        db.execute(_NEWEST, (item.model, item.variant, item.start_ms, item.revision, body))
             db.executemany("REPLACE INTO cursors VALUES (?, ?)", cursors.items())
             done = min(cursors.values(), default=numbered[-1].seq if numbered else 0)
             db.execute("DELETE FROM outbox WHERE seq <= ?", (done,))
@@ -149,7 +159,7 @@ class Store:
 
     def keep_baseline(self, baseline: Baseline) -> None:
         """Keep a baseline for ever: reports name it by its fingerprint."""
-        with self._told(), self._transaction() as db:
+        with _told(self.path), self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO baselines VALUES (?, ?)", (baseline.fingerprint, baseline.encode()))
 
     def baseline(self, fingerprint: str) -> Baseline | None:
@@ -159,10 +169,10 @@ class Store:
 
     def panes(self, layouts: Iterable[Layout]) -> SqlitePanes:
         """The panes of this store that have one of these layouts."""
-        return SqlitePanes(self._db, layouts)
+        return SqlitePanes(self.path, self._db, layouts)
 
     def _meta(self, name: str) -> bytes | None:
-        with self._told():
+        with _told(self.path):
             row = self._db.execute("SELECT body FROM meta WHERE name = ?", (name,)).fetchone()
         return bytes(row[0]) if row else None
 
@@ -177,29 +187,12 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise
 
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.OperationalError as error:
-            raise StateUnwritable(str(self.path), str(error)) from error
-        except sqlite3.DatabaseError as error:
-            advice = "Restore it from a backup or start with another path"
-            raise StateIncompatible("file", f"{self.path}: {error}", "a state file of driftline", advice) from error
-
-
-class Stray(NamedTuple):
-    """A pane of a model that is no longer configured, and its rows."""
-
-    pane: PaneId
-    rows: int
-
 
 class SqlitePanes:
     """Panes in the store's file, with the recently used ones in memory. What changed is written by the next commit."""
 
-    def __init__(self, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
-        self._db = db
+    def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
+        self._path, self._db = path, db
         self._layouts = {layout.fingerprint: layout for layout in layouts}
         self._cache: OrderedDict[PaneId, Profile] = OrderedDict()
         self._changed: dict[PaneId, Profile | None] = {}
@@ -214,9 +207,8 @@ class SqlitePanes:
         if pane in self._cache:
             self._cache.move_to_end(pane)
             return self._cache[pane]
-        row = self._db.execute(
-            "SELECT body FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?", pane
-        ).fetchone()
+        with _told(self._path):
+            row = self._db.execute(_PANE, pane).fetchone()
         if row is None or pane.layout not in self._layouts:
             return None
         self._cache[pane] = Profile.decode(row[0], self._layouts[pane.layout])
@@ -231,16 +223,15 @@ class SqlitePanes:
         self._cache.pop(pane, None)
 
     def ids(self) -> Iterable[PaneId]:
-        rows = self._db.execute("SELECT model, variant, layout, start_ms FROM panes").fetchall()
-        return [pane for pane in (PaneId(*row) for row in rows) if pane.layout in self._layouts]
+        with _told(self._path):
+            rows = self._db.execute("SELECT model, variant, layout, start_ms FROM panes").fetchall()
+        stored = {PaneId(*row): None for row in rows} | dict.fromkeys(self._changed)
+        return [pane for pane in stored if pane.layout in self._layouts and self._changed.get(pane, True) is not None]
 
-    def stray(self, models: Container[str]) -> list[Stray]:
-        """Drop the panes of models that are not among ``models`` and tell how many rows were in them."""
-        rows = self._db.execute("SELECT model, variant, layout, start_ms, body FROM panes").fetchall()
-        lost = [Stray(PaneId(*row[:4]), Profile.rows_of(row[4])) for row in rows if row[0] not in models]
-        for stray in lost:
-            self.drop(stray.pane)
-        return lost
+    def rows(self) -> int:
+        """Rows in all panes of the file, counted from the panes."""
+        with _told(self._path):
+            return sum(Profile.rows_of(body) for (body,) in self._db.execute("SELECT body FROM panes"))
 
     def write(self, db: sqlite3.Connection) -> None:
         """Write what changed, inside the store's transaction."""
@@ -260,9 +251,21 @@ class SqlitePanes:
             total -= self._cache.popitem(last=False)[1].counts.nbytes
 
 
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What SQLite has to complain about, in our words."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise StateUnwritable(str(path), str(error)) from error
+    except sqlite3.DatabaseError as error:
+        advice = "Restore it from a backup or start with another path"
+        raise StateIncompatible("file", f"{path}: {error}", "a state file of driftline", advice) from error
+
+
 def _compare(stored: Identity, configured: Identity, accept_change: bool) -> None:
     advice = "Use another `job` name or state path for the new configuration, or go back to the old one"
-    for field in ("version", "job", "window_ms", "every_ms"):
+    for field in ("version", "job", "source", "window_ms", "every_ms"):
         if getattr(stored, field) != getattr(configured, field):
             raise StateIncompatible(field, str(getattr(stored, field)), str(getattr(configured, field)), advice)
     for model, fingerprint in configured.configured.items():

@@ -30,7 +30,7 @@ class Telemetry:
         self._job = job
         self.log = structlog.get_logger("driftline", job=job)
         self._records = self._gauge("ledger_records", "Records by partition and outcome since the state began.", "partition", "outcome")
-        self._rows = self._gauge("ledger_rows", "Rows by where they are: folded, in_panes, closed, late_after_idle.", "place")
+        self._rows = self._gauge("ledger_rows", "Rows: accepted, folded, in_panes, closed, late_after_idle.", "place")
         self._misfits = self._gauge("ledger_misfits_late_after_idle", "Records of a wrong number of columns that no window told any more.")
         self._imbalance = self._gauge("ledger_imbalance", "Sum of what the ledger's laws are off by; anything but 0 is our fault.")
         self._partials = self._gauge("partials", "Partials by outcome since the state began.", "outcome")
@@ -40,7 +40,7 @@ class Telemetry:
         self._watermark = self._gauge("watermark_timestamp_seconds", "Event time up to which everything is in.")
         self._delay = self._gauge("watermark_delay_seconds", "Clock minus watermark.")
         self._mark = self._gauge("partition_mark_timestamp_seconds", "Highest event time read in a partition.", "partition")
-        self._at_end = self._gauge("partition_at_end", "1 if the reader is at the end of the log.", "partition")
+        self._idle = self._gauge("partition_idle", "1 while a partition has nothing to read and does not hold the watermark.", "partition")
         self._commit_s = Histogram("driftline_commit_seconds", "Duration of a commit.", ["job"], registry=self.registry).labels(job)
         polls = Histogram("driftline_batch_seconds", "Decoding and counting of one poll.", ["job"], registry=self.registry)
         self._poll_s = polls.labels(job)
@@ -74,7 +74,7 @@ class Telemetry:
         for name, account in ledger.partitions.items():
             for outcome, count in account.outcomes.items():
                 self._records.labels(job, name, outcome).set(count)
-        for where in ("folded", "in_panes", "closed", "late_after_idle"):
+        for where in ("accepted", "folded", "in_panes", "closed", "late_after_idle"):
             self._rows.labels(job, where).set(getattr(ledger, f"rows_{where}"))
         self._misfits.labels(job).set(ledger.misfits_late_after_idle)
         self._imbalance.labels(job).set(sum(map(abs, ledger.imbalance().values())))
@@ -86,7 +86,7 @@ class Telemetry:
         for name, place in state.places.items():
             if place.mark_ms is not None:
                 self._mark.labels(job, name).set(place.mark_ms / 1000)
-            self._at_end.labels(job, name).set(place.at_end_ms is not None)
+            self._idle.labels(job, name).set(place.idle)
         if state.watermark_ms is not None:
             self._watermark.labels(job).set(state.watermark_ms / 1000)
             self._delay.labels(job).set(time.time() - state.watermark_ms / 1000)

@@ -29,14 +29,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Place(msgspec.Struct, frozen=True):
     """Where one partition stands: the claim under which it is read, the expected offset, the mark.
 
-    ``at_end_ms`` is the clock when the reader first said that it is at the end of the log, ``None`` while it is not.
-    ``idle`` partitions do not hold the watermark.
+    ``quiet_ms`` is the clock when the reader first said that there is nothing to date here: it is at the end of the log, or
+    reads only records whose time nobody can tell; ``None`` while that is not so. ``said_ms`` is when it said so last. ``idle``
+    partitions do not hold the watermark.
     """
 
     claim: int
     next: int | tuple[str, int]
     mark_ms: int | None = None
-    at_end_ms: int | None = None
+    quiet_ms: int | None = None
+    said_ms: int | None = None
     idle: bool = False
 
 
@@ -57,8 +59,14 @@ def window_panes(end_ms: int, settings: Settings) -> range:
 
 
 def is_idle(place: Place, now_ms: int, idle_ms: int) -> bool:
-    """True if the partition has been at the end of its log for ``idle_ms``: only its reader can say so."""
-    return place.at_end_ms is not None and now_ms - place.at_end_ms >= idle_ms
+    """True if the partition's reader has said for ``idle_ms`` that nothing is there, the last time within half of that.
+
+    Only the reader can say so: a partition that is not read (a dead reader, a pause, a broker that does not answer) is not idle,
+    however long that lasts.
+    """
+    if place.quiet_ms is None or place.said_ms is None:
+        return False
+    return place.said_ms - place.quiet_ms >= idle_ms and now_ms - place.said_ms <= idle_ms // 2
 
 
 def watermark(places: Iterable[Place], now_ms: int | None, settings: Settings) -> int | None:

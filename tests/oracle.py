@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from detectors.layout import BOOLEAN, FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, STRING, TAIL, Feature, Layout
 from stream.formats.base import ModelOf, Origin, TimeOf
@@ -102,7 +102,7 @@ class Rejected(Exception):
 
 
 class Event(NamedTuple):
-    """A record of which it is known whose it is and when it happened. ``content()`` is its ids and rows, or rejects it."""
+    """A record of which it is known when it happened. ``content()`` is its ids and rows, or rejects it."""
 
     model: str
     variant: str
@@ -114,7 +114,7 @@ def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemake
     """Count records in the order of their logs.
 
     A record is too late if its pane's end plus grace and lateness is not above the highest event time that its partition
-    has shown so far. A record whose time and model are known shows its time, even if its content is rejected.
+    has shown so far. A record whose time is known shows it, even if it is rejected for what it holds or whose it is.
     """
     out = Counted()
     read = read_capture if isinstance(form, Sagemaker) else read_json
@@ -341,11 +341,18 @@ def name_of(where: ModelOf, document: object, record: Record) -> str | None:
         return None
 
 
-def model_of(document: object, record: Record, origin: Origin, models: Mapping[str, Model]) -> tuple[str, str]:
+def model_of(document: object, record: Record, origin: Origin, models: Mapping[str, Model]) -> tuple[str, str] | None:
     model, variant = name_of(origin.model, document, record), name_of(origin.variant, document, record)
-    if model is None or variant is None or model not in models:
+    return None if model is None or variant is None or model not in models else (model, variant)
+
+
+def unknown(time_ms: int) -> Event:
+    """An event of a model that nobody watches: it is rejected, and its time has come."""
+
+    def content() -> NoReturn:
         raise Rejected("unknown_model")
-    return model, variant
+
+    return Event("", "", time_ms, content)
 
 
 # --- format json --------------------------------------------------------------------------------------------------
@@ -355,7 +362,10 @@ def read_json(record: Record, models: Mapping[str, Model], form: Json, origin: O
     """One event a record, a cell at a path."""
     document = document_of(record.value)
     time_ms = time_of(document, record, origin.time, "time")
-    model, variant = model_of(document, record, origin, models)
+    key = model_of(document, record, origin, models)
+    if key is None:
+        return unknown(time_ms)
+    model, variant = key
 
     def content() -> tuple[tuple[str | None, str | None], list[dict[str, object]]]:
         ids = (json_id(document, form.id), json_id(document, form.inference_id))
@@ -400,7 +410,10 @@ def read_capture(record: Record, models: Mapping[str, Model], form: Sagemaker, o
     document = document_of(record.value)
     ids = check_envelope(document)
     time_ms = time_of(document, record, origin.time, "eventMetadata.inferenceTime")
-    model, variant = model_of(document, record, origin, models)
+    key = model_of(document, record, origin, models)
+    if key is None:
+        return unknown(time_ms)
+    model, variant = key
     return Event(model, variant, time_ms, lambda: (ids, capture_rows(document, models[model], form)))
 
 

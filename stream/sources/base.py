@@ -44,6 +44,11 @@ class Reading(Protocol):
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
     """Base of the configuration of a source: its fields are the keys in the file, ``open`` builds the reading half."""
 
+    @property
+    def identity(self) -> str:
+        """What the positions of this source are positions in: a state of another one cannot go on with them."""
+        raise NotImplementedError
+
     def check(self) -> list[str]:
         """Faults that can be seen without network, as sentences; an empty list means none."""
         return []

@@ -1,11 +1,14 @@
 """Lines of a file, or of the files of a folder in the order of their names: one partition, read to its end or followed.
 
+Where a path has a date in it (``.../2025/06/15/09/20-48-871-0b7b.jsonl``, as captures have), the order is that of the part from
+the date on, so that the files of several endpoints in one folder take turns.
+
 A position is ``(file name, byte offset)``, the name relative to the folder. Lines that hold only white space are no records.
 
 While a file is *followed*, only lines that end with a newline are taken. What a file has after its last newline is taken as a
 line when reading is bounded, or when it moves on to the next file. A file that vanished or became shorter than what was read
 of it is a gap; so is a file that appears (or grows) under a name which reading has already passed: it is never read. That can
-only be seen while the service runs: after a restart every file with a smaller name than the position counts as read.
+only be seen while the service runs: after a restart every file that comes before the position counts as read.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import bisect
 import logging
 import os
+import re
 import time
 from collections.abc import Mapping
 from itertools import accumulate
@@ -45,6 +49,11 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
 
     path: str
     follow: bool = False
+
+    @property
+    def identity(self) -> str:
+        """The path; files that moved elsewhere are another source."""
+        return f"jsonl {self.path}"
 
     def check(self) -> list[str]:
         """Whether a path is given; it need not exist on the machine that checks."""
@@ -100,8 +109,21 @@ def read_lines(path: Path, offset: int, max_records: int, final: bool) -> Lines:
             size *= 2
 
 
+_DATED = re.compile(r"\d{4}/\d{2}/\d{2}/\d{2}/.*")
+
+
+def turn(name: str) -> tuple[str, str]:
+    """What file names are ordered by: the part from the date on, if there is one, then the whole name.
+
+    >>> sorted(["b/x/2025/06/15/09/05-1.jsonl", "a/x/2025/06/15/09/07-1.jsonl"], key=turn)[0]
+    'b/x/2025/06/15/09/05-1.jsonl'
+    """
+    found = _DATED.search(name)
+    return (found.group() if found else name), name
+
+
 class Names:
-    """The file names of a source, in order; it remembers how long the last files were when reading left them."""
+    """The file names of a source, in their order (:func:`turn`); it remembers how long the last files were when reading left them."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -119,12 +141,12 @@ class Names:
 
     def after(self, name: str) -> str | None:
         """The next name, or None."""
-        at = bisect.bisect_right(self.listed, name)
+        at = bisect.bisect_right(self.listed, turn(name), key=turn)
         return self.listed[at] if at < len(self.listed) else None
 
     def before(self, name: str) -> set[str]:
-        """All smaller names."""
-        return set(self.listed[: bisect.bisect_left(self.listed, name)])
+        """All names that come before it."""
+        return set(self.listed[: bisect.bisect_left(self.listed, turn(name), key=turn)])
 
     def leave(self, name: str, size: int) -> None:
         """Remember how long a file was; only the last eight are kept."""
@@ -141,7 +163,7 @@ class Names:
         if self._path != self.root:
             return [self._path.name] if self._path.exists() else []
         found = (Path(folder, file) for folder, _, files in os.walk(self.root) for file in files if file.endswith(".jsonl"))
-        return sorted(one.relative_to(self.root).as_posix() for one in found)
+        return sorted((one.relative_to(self.root).as_posix() for one in found), key=turn)
 
 
 def size_of(path: Path) -> int | None:

@@ -44,7 +44,8 @@ class Kafka(Source, frozen=True, tag="kafka"):
     state begins (``earliest`` or ``latest``). A partition that appears later starts at its first offset, whatever ``start`` says.
     At start a broker that does not answer is tried for ``give_up_after_s``; refused credentials and a missing topic end the
     attempt at once. Later outages are waited out. ``arrival_ms`` is the record's timestamp: the broker's where the topic says
-    ``LogAppendTime``, else the producer's. Aborted transactions are skipped.
+    ``LogAppendTime``, else the producer's; but no later than our own clock, so that one wrong clock cannot end all windows.
+    Aborted transactions are skipped.
 
     >>> Kafka(bootstrap_servers=["127.0.0.1:9092"], topic="events", options={"sasl_mechansim": "PLAIN"}).check()
     ['options.sasl_mechansim: the Kafka client has no such option']
@@ -55,6 +56,11 @@ class Kafka(Source, frozen=True, tag="kafka"):
     start: Literal["earliest", "latest"] = "earliest"
     options: dict[str, str | int | float | bool | list[str]] = msgspec.field(default_factory=dict)
     give_up_after_s: float = 30.0
+
+    @property
+    def identity(self) -> str:
+        """The topic; its brokers may move. (Positions name the topic's id: one that was made anew is a gap.)"""
+        return f"kafka {self.topic}"
 
     def check(self) -> list[str]:
         """Faults of the options that can be seen without network."""
@@ -272,7 +278,7 @@ class KafkaReading:
             next=(topic_id, following),
             positions=[(topic_id, record.offset) for record in records],
             values=[record.value for record in records],
-            arrival_ms=np.array([record.timestamp for record in records], np.int64),
+            arrival_ms=np.minimum(np.array([record.timestamp for record in records], np.int64), int(time.time() * 1000)),
             keys=[record.key for record in records],
             headers=[record.headers for record in records],
             at_end=at_end,

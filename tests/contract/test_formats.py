@@ -169,7 +169,7 @@ def test_a_record_is_dated_even_if_its_content_is_rejected_and_by_nothing_less(n
         assert (int(decoded.time_ms[0]), int(decoded.model[0])) == expected
         assert len(decoded.rejects) == 1
     unknown = form.open(foreign, PLAN).decode([raw([line(good)])])
-    assert (unknown.time_ms.tolist(), unknown.model.tolist()) == ([-1], [-1])
+    assert (unknown.time_ms.tolist(), unknown.model.tolist()) == ([TIME_MS], [-1])
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -94,7 +94,9 @@ def count(log: list[Record], first: int, stop: int, mark: int | None, settings: 
         profile = profiles.setdefault((record.model, pane), Profile(LAYOUT))
         profile.rows += 1
         profile.counts[[INTEGRAL, HEAD + record.value]] += 1
-    return Cover(name, claim, first, stop, mark, stop == len(log), stop - first, dict(outcomes)), profiles, misfits
+    dated = sum(record.model is not None for record in log[first:stop])
+    cover = Cover(name, claim, first, stop, mark, stop == len(log), stop - first, dict(outcomes), dated, outcomes["accepted"])
+    return cover, profiles, misfits
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from detectors.baseline import Baseline, Constraints
+from detectors.episodes import EpisodeState, Judged
 from detectors.judge import Judge
 from detectors.layout import HEAD, INTEGRAL, Feature, Layout
 from detectors.profile import Profile
@@ -30,6 +31,7 @@ from stream.events import (
     Partial,
     Rebase,
     Relayout,
+    Retire,
     Sample,
     Tick,
 )
@@ -81,9 +83,26 @@ class Job:
             profile = profiles.setdefault(time_ms // self.settings.every_ms * self.settings.every_ms, Profile(layout))
             profile.rows += 1
             profile.counts[[INTEGRAL, HEAD]] += 1
-        cover = Cover(name, assign.claim, begin, begin + len(times), mark, at_end, len(times), {"accepted": len(times)})
+        count = len(times)
+        cover = Cover(name, assign.claim, begin, begin + count, mark, at_end, count, {"accepted": count}, count, count)
         self.assigned[name] = Assign(assign.claim, name, begin + len(times), mark)
         return Partial((cover,), {"m": layout.fingerprint}, [(M, pane, profile) for pane, profile in profiles.items()], [])
+
+    def quiet(self, now_ms: int, name: str = "p") -> list[Output]:
+        """The clock is here, and the reader says once more that it is at the end."""
+        return self.do(Tick(now_ms), self.partial([], name, at_end=True))
+
+    def garbage(self, name: str) -> list[Output]:
+        """A record came that nobody can date."""
+        partial = self.partial([], name)
+        cover = partial.covers[0]._replace(read=1, outcomes={"undecodable": 1})
+        return self.do(partial._replace(covers=(cover,)))
+
+    def restarted(self) -> Job:
+        """The service again, from what was written down."""
+        again = Job(self.settings, state=JobState.decode(self.state.encode()), panes=self.panes)
+        again.assigned = {one.partition: one for one in again.aggregator.resume()}
+        return again
 
     def send(self, times: Sequence[int], name: str = "p", *, at_end: bool = False) -> list[Output]:
         return self.do(self.partial(times, name, at_end=at_end))
@@ -199,8 +218,8 @@ def test_idle_partitions_leave_the_watermark_to_the_clock() -> None:
     made = job()
     made.do(Tick(1_000))
     made.send([5], at_end=True)
-    assert told(made.do(Tick(1_049))) == []
-    outputs = told(made.do(Tick(1_050)))
+    assert told(made.quiet(1_049)) == []
+    outputs = told(made.quiet(1_050))
     assert [(one[:4]) for one in outputs if one[4] != "no data"] == [(0, 10, 0, 1)]
     assert outputs[-1] == (10, None, 0, 0, "no data")
 
@@ -209,14 +228,70 @@ def test_a_partition_that_is_not_at_its_end_is_never_idle() -> None:
     made = job()
     made.do(Tick(1_000))
     made.send([5])
-    assert told(made.do(Tick(999_999))) == []
+    assert told(made.do(Tick(50_000))) == []
+
+
+def test_a_partition_that_nobody_reads_is_not_idle_however_long_that_lasts() -> None:
+    """A paused service, a broker that does not answer: the reader says nothing, and what was said before grows old."""
+    made = job()
+    made.do(Tick(1_000))
+    made.send([5], at_end=True)
+    made.quiet(1_060)
+    watermark_ms = made.state.watermark_ms
+    assert watermark_ms == 1_060 - 50
+    for now_ms in range(1_070, 90_000, 500):
+        made.do(Tick(now_ms))
+    assert made.state.watermark_ms == watermark_ms + 10
+    made.send([2_000, 3_000, 80_000])
+    assert made.state.ledger.rows_late_after_idle == 0
+
+
+def test_a_restart_forgets_that_a_partition_was_idle() -> None:
+    """What came while nobody was there is read before the clock may close anything."""
+    made = job()
+    made.do(Tick(1_000))
+    made.send([5], at_end=True)
+    made.quiet(1_100)
+    again = made.restarted()
+    assert told(again.do(Tick(3_600_000))) == []
+    again.send([1_200, 5_000, 9_000, 3_599_000])
+    again.do(Tick(3_600_500))
+    ledger = again.state.ledger
+    assert (ledger.rows_late_after_idle, ledger.rows_folded, ledger.imbalance()) == (0, 5, {})
+
+
+@pytest.mark.parametrize("jump_ms", [86_400_000, -86_400_000])
+def test_one_wrong_reading_of_the_clock_loses_nothing(jump_ms: int) -> None:
+    made = job(lateness_ms=120_000)
+    made.do(Tick(100_000_000))
+    made.send([99_999_990], at_end=True)
+    made.quiet(100_000_100)
+    made.quiet(100_000_100 + jump_ms)
+    made.quiet(100_000_600)
+    made.send([100_000_601, 100_001_000])
+    assert made.state.ledger.rows_late_after_idle == 0
+    assert (made.state.now_ms or 0) <= 100_000_600
+
+
+def test_a_partition_with_only_records_that_nobody_can_date_does_not_stop_the_others() -> None:
+    made = job()
+    made.do(Discovered("q", 0), Tick(1_000))
+    made.send([5, 45])
+    assert made.state.watermark_ms is None
+    for now_ms in (1_000, 1_030, 1_060):
+        made.do(Tick(now_ms))
+        outputs = made.garbage("q")
+    assert windows(outputs) == [(0, 10, 0, 1)]
+    made.send([47, 48], "q")
+    assert made.state.watermark_ms == 45
+    assert made.state.ledger.rows_late_after_idle == 0
 
 
 def test_the_watermark_never_falls() -> None:
     made = job()
     made.do(Tick(1_000))
     made.send([5], at_end=True)
-    made.do(Tick(5_000))
+    made.quiet(5_000)
     before = made.state.watermark_ms
     made.do(Tick(10), Discovered("q", 0))
     made.send([7], "q")
@@ -227,7 +302,7 @@ def test_events_of_a_partition_that_was_idle_too_long_are_booked_as_such() -> No
     made = job(lateness_ms=0)
     made.do(Tick(1_000))
     made.send([5], at_end=True)
-    made.do(Tick(5_000))
+    made.quiet(5_000)
     made.send([6, 7])
     ledger = made.state.ledger
     assert (ledger.rows_late_after_idle, ledger.imbalance()) == (2, {})
@@ -242,6 +317,21 @@ def test_a_gap_is_counted_and_the_windows_over_it_are_incomplete() -> None:
     assert windows(made.send([72])) == [(60, 70, 0, 1)]
     assert told(made.send([82]))[0][4] == "ok"
     assert (made.state.ledger.gaps, made.state.ledger.lost) == (1, 8)
+
+
+def test_a_gap_in_a_partition_that_has_nothing_more_ends_where_the_others_are() -> None:
+    made = job()
+    made.do(Discovered("q", 0), Tick(1_000))
+    made.send([5])
+    made.send([5], "q")
+    made.do(Gap("q", 1, 9, 8, "retention"))
+    made.send([25])
+    made.do(made.partial([], "q", at_end=True))
+    made.send([65])
+    made.quiet(1_050, "q")
+    states = {one[0]: one[4] for one in told(made.send([95]))}
+    assert states[60] == "ok"
+    assert made.state.open_gaps == {}
 
 
 def test_a_gap_that_was_told_before_is_not_counted_again() -> None:
@@ -273,6 +363,30 @@ def test_another_baseline_closes_what_is_open_as_incomplete() -> None:
     assert made.state.ledger.partials_dropped == 1
     made.assigned["p"] = Assign(2, "p", 2, 25)
     assert told(made.do(made.partial([27, 35, 47], layout=OTHER)))[0][3:] == (1, "incomplete")
+
+
+def test_what_was_seen_against_the_old_baseline_does_not_count_against_the_new_one() -> None:
+    made = job()
+    made.send([5])
+    key = made.state.key_state(M)
+    key.episodes = EpisodeState(windows=(Judged(0, 10, ("x",)),), series={"s": (1.0, 2.0)}, open=None)
+    made.do(Rebase("m", baseline(OTHER)))
+    assert made.state.key_state(M).episodes == EpisodeState()
+
+
+def test_a_new_baseline_that_lacks_columns_is_learning() -> None:
+    made = job()
+    made.do(Rebase("m", baseline(OTHER), learning=True))
+    assert made.state.models["m"].learning
+
+
+def test_a_model_that_is_watched_no_longer_closes_as_incomplete_and_keeps_its_ids() -> None:
+    made = job()
+    made.send([5, 15])
+    assert told(made.do(Retire("m"))) == [(10, 20, 0, 1, "incomplete")]
+    assert (list(made.panes.ids()), made.state.ledger.imbalance()) == ([], {})
+    outputs = made.restarted().send([16, 27, 35])
+    assert told(outputs) == [(10, 20, 1, 1, "incomplete"), (20, 30, 0, 1, "ok")]
 
 
 def test_a_learning_model_gets_its_baseline_once_enough_rows_are_in() -> None:
@@ -312,7 +426,6 @@ def test_dead_letters_go_out_with_the_partial_that_has_them() -> None:
 def test_a_restart_goes_on_from_what_was_written_down() -> None:
     made = job()
     made.send([5, 17])
-    again = Job(made.settings, state=JobState.decode(made.state.encode()), panes=made.panes)
-    again.assigned = {one.partition: one for one in again.aggregator.resume()}
+    again = made.restarted()
     assert again.assigned["p"] == Assign(2, "p", 2, 17)
     assert windows(again.send([21])) == [(10, 20, 0, 1)]

@@ -55,6 +55,18 @@ def test_followed_file_gives_only_whole_lines(tmp_path: Path) -> None:
     assert not reading.finished
 
 
+def test_files_of_several_endpoints_take_turns_by_the_date_in_their_path(tmp_path: Path) -> None:
+    """The layout of captures: endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl."""
+    for name in ("b/v/2025/06/15/09/05-1", "a/v/2025/06/15/09/07-2", "b/v/2025/06/15/10/01-3", "a/v/2025/06/15/11/00-4"):
+        path = tmp_path / f"{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name[-1:].encode() + b"\n")
+    reading, _ = begin(tmp_path, follow=False)
+    assert drain(reading)[0] == [b"1", b"2", b"3", b"4"]
+    again, _ = begin(tmp_path, follow=False, position=("b/v/2025/06/15/10/01-3.jsonl", 0))
+    assert drain(again)[0] == [b"3", b"4"]
+
+
 def test_folder_is_read_in_the_order_of_names_and_a_line_without_end_is_taken_before_the_next_file(tmp_path: Path) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "1.jsonl").write_bytes(b"second\nunended")

@@ -24,7 +24,7 @@ from tests.samples import report, signal
 
 BASE = baseline({"x": normal(1, 2_000)})
 LAYOUT = BASE.layout
-WHO = Identity("job", 60_000, 60_000, configured={"m": BASE.fingerprint})
+WHO = Identity("job", "jsonl /captures", 60_000, 60_000, configured={"m": BASE.fingerprint})
 LETTERS = DeadLetters((DeadLetter("p", 7, "undecodable", 3, "aa"),))
 
 
@@ -180,7 +180,13 @@ def test_a_state_has_one_owner_at_a_time(store: Store, path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "field"),
-    [({"job": "other"}, "job"), ({"window_ms": 1}, "window_ms"), ({"every_ms": 1}, "every_ms"), ({"version": 0}, "version")],
+    [
+        ({"job": "other"}, "job"),
+        ({"source": "kafka events"}, "source"),
+        ({"window_ms": 1}, "window_ms"),
+        ({"every_ms": 1}, "every_ms"),
+        ({"version": 0}, "version"),
+    ],
 )
 def test_a_state_of_another_configuration_is_refused_by_name(store: Store, change: dict[str, object], field: str) -> None:
     store.commit(WHO, state(), store.panes([LAYOUT]), [], {})
@@ -229,14 +235,20 @@ def test_baselines_are_kept_and_read_beside_the_owner(store: Store, path: Path, 
     assert read_baseline(tmp_path / "none", BASE.fingerprint) is None
 
 
-def test_panes_of_models_that_are_gone_are_let_go_and_told(store: Store) -> None:
+def test_panes_are_told_with_what_is_not_committed_yet(store: Store) -> None:
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts(100))
-    panes.put(PaneId("old", "v", LAYOUT.fingerprint, 0), counts(40))
     store.commit(WHO, state(), panes, [], {})
-    assert [(one.pane.model, one.rows) for one in panes.stray({"m"})] == [("old", 40)]
-    store.commit(WHO, state(), panes, [], {})
-    assert list(panes.ids()) == [pane()]
+    panes.put(pane(60_000), counts(40))
+    assert (sorted(panes.ids()), panes.rows()) == ([pane(), pane(60_000)], 100)
+    panes.drop(pane())
+    assert list(panes.ids()) == [pane(60_000)]
+
+
+def test_the_newest_report_is_the_latest_window_and_no_revision_of_an_earlier_one(store: Store) -> None:
+    panes = store.panes([LAYOUT])
+    store.commit(WHO, state(), panes, [report(2), report(1, revision=1), report(2, revision=1)], {"a": 0})
+    assert store.newest() == [report(2, revision=1)]
 
 
 def test_the_state_is_readable_by_its_user_alone(store: Store, path: Path) -> None:

@@ -21,7 +21,7 @@ from tests.samples import START_MS, report, signal, violation
 
 def state(**ledger: int) -> JobState:
     accounts = {"t-0": Account(12, {"accepted": 9, "json": 2, "too_late": 1}), "t-1": Account(5, {"accepted": 5})}
-    places = {"t-0": Place(1, 12, START_MS), "t-1": Place(1, 5, None, at_end_ms=START_MS)}
+    places = {"t-0": Place(1, 12, START_MS), "t-1": Place(1, 5, None, idle=True)}
     return JobState(watermark_ms=START_MS, places=places, ledger=Ledger(accounts, **ledger))
 
 
@@ -31,7 +31,7 @@ def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
 
 def test_a_commit_shows_the_ledger_of_the_state() -> None:
     telemetry = Telemetry("sample")
-    books = {"rows_folded": 20, "rows_in_panes": 5, "rows_closed": 14, "rows_late_after_idle": 1}
+    books = {"rows_accepted": 20, "rows_folded": 20, "rows_in_panes": 5, "rows_closed": 14, "rows_late_after_idle": 1}
     telemetry.commit(0.25, state(**books, partials_accepted=7, partials_dropped=2, gaps=1, lost=40, future=3))
     records = {
         (p, o): value(telemetry, "ledger_records", partition=p, outcome=o) for p in ("t-0", "t-1") for o in ("accepted", "json", "too_late")
@@ -59,14 +59,14 @@ def test_marks_and_watermark_are_seconds_and_a_partition_without_a_mark_has_none
     assert value(telemetry, "watermark_timestamp_seconds") == START_MS / 1000
     assert value(telemetry, "partition_mark_timestamp_seconds", partition="t-0") == START_MS / 1000
     assert value(telemetry, "partition_mark_timestamp_seconds", partition="t-1") is None
-    assert value(telemetry, "partition_at_end", partition="t-0") == 0
-    assert value(telemetry, "partition_at_end", partition="t-1") == 1
+    assert value(telemetry, "partition_idle", partition="t-0") == 0
+    assert value(telemetry, "partition_idle", partition="t-1") == 1
     assert (value(telemetry, "watermark_delay_seconds") or 0) > 0
 
 
 def test_an_imbalance_is_the_sum_of_what_is_off() -> None:
     telemetry = Telemetry("sample")
-    broken = state(rows_folded=10, rows_closed=13)
+    broken = state(rows_accepted=10, rows_folded=10, rows_closed=13)
     broken.ledger.partitions["t-0"].read += 4
     telemetry.commit(0.1, broken)
     assert value(telemetry, "ledger_imbalance") == 4 + 3

@@ -9,8 +9,8 @@ from stream.windows import Place, Settings, is_idle, retained_from, watermark, w
 MINUTE = Settings(job="j", window_ms=60, every_ms=20, grace_ms=5, lateness_ms=30, idle_ms=100)
 
 
-def place(mark_ms: int | None = None, at_end_ms: int | None = None, idle: bool = False) -> Place:
-    return Place(1, 0, mark_ms, at_end_ms, idle)
+def place(mark_ms: int | None = None, idle: bool = False) -> Place:
+    return Place(1, 0, mark_ms, idle=idle)
 
 
 @pytest.mark.parametrize("pane_ms", [0, 20, 100, -40])
@@ -40,9 +40,22 @@ def test_only_live_partitions_hold_the_watermark(places: list[Place], now_ms: in
     assert watermark(places, now_ms, MINUTE) == expected
 
 
-@pytest.mark.parametrize(("at_end_ms", "now_ms", "idle"), [(None, 9_999, False), (500, 599, False), (500, 600, True), (500, 400, False)])
-def test_a_partition_is_idle_only_after_its_reader_saw_the_end(at_end_ms: int | None, now_ms: int, idle: bool) -> None:
-    assert is_idle(place(at_end_ms=at_end_ms), now_ms, 100) is idle
+@pytest.mark.parametrize(
+    ("quiet_ms", "said_ms", "now_ms", "idle"),
+    [
+        (None, None, 9_999, False),
+        (500, 599, 9_999, False),
+        (500, 600, 600, True),
+        (500, 600, 650, True),
+        (500, 600, 651, False),
+        (500, 9_000, 9_000, True),
+        (None, 9_000, 9_000, False),
+    ],
+)
+def test_a_partition_is_idle_while_its_reader_goes_on_saying_so(
+    quiet_ms: int | None, said_ms: int | None, now_ms: int, idle: bool
+) -> None:
+    assert is_idle(Place(1, 0, None, quiet_ms, said_ms), now_ms, 100) is idle
 
 
 def test_a_pane_may_go_when_no_live_partition_can_bring_an_event_in_time() -> None:
