@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import cached_property
 from hashlib import blake2b
-from typing import Literal
 
 import msgspec
 
@@ -32,14 +31,11 @@ class Thresholds(msgspec.Struct, frozen=True):
     """The ``monitoring_config`` of ``constraints.json``: which checks run, and with which limits."""
 
     evaluate_constraints: bool = True
-    emit_metrics: bool = True
     datatype_check_threshold: float = 1.0
     domain_content_threshold: float = 1.0
     perform_comparison: bool = True
     comparison_threshold: float = 0.1
-    comparison_method: Literal["Simple", "Robust"] = "Robust"
     categorical_comparison_threshold: float | None = None
-    categorical_drift_method: Literal["LInfinity", "ChiSquared"] = "LInfinity"
 
 
 class Constraints(msgspec.Struct, frozen=True):

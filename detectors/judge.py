@@ -209,6 +209,7 @@ def _feature_report(
         value=_number(ruling.value),
         limit=_number(ruling.limit),
         noise=_number(ruling.noise),
+        asked_limit=_number(ruling.asked),
         verdict=verdict,
     )
 

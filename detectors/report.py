@@ -55,7 +55,7 @@ class FeatureReport(msgspec.Struct, frozen=True):
     ``n`` counts rows, ``completeness`` is the share of rows with a value. ``types`` holds the shares of the written
     types among present values. Moments are over finite numbers; ``None`` where there is none. ``distances`` maps
     the name of each statistic to its value (``None`` where it is undefined). ``limit`` is what the deciding
-    statistic was compared with, never below ``noise``.
+    statistic was compared with: the larger of ``asked_limit`` (the configuration's or the baseline's) and ``noise``.
     """
 
     name: str
@@ -78,6 +78,7 @@ class FeatureReport(msgspec.Struct, frozen=True):
     value: float | None
     limit: float | None
     noise: float | None
+    asked_limit: float | None
     verdict: Verdict
 
 

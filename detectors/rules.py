@@ -63,12 +63,13 @@ class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Ruling(NamedTuple):
-    """The verdict on one feature's deciding distance: ``value`` against ``limit``, which is never below ``noise``."""
+    """The verdict on one feature's deciding distance: ``value`` against ``limit``, the larger of ``asked`` and ``noise``."""
 
     statistic: str
     value: float
     limit: float
     noise: float
+    asked: float
     verdict: Verdict
     overwhelming: bool
 
@@ -90,10 +91,11 @@ def rule(
     out = []
     for i, (feature, name) in enumerate(zip(features, chosen, strict=True)):
         value, floor = float(measures.distances[name][i]), float(noises[name][i])
-        limit = float(np.fmax(_limit(rules, own.get(feature.name), constraints, feature.numeric), floor))
+        asked = _limit(rules, own.get(feature.name), constraints, feature.numeric)
+        limit = float(np.fmax(asked, floor))
         verdict = _verdict(rules, judged[i], value, limit, float(measures.n[i]), rows)
         big = value > max(2.0 * limit, float(far[name][i])) and measures.n[i] >= rules.overwhelming_n
-        out.append(Ruling(name, value, limit, floor, verdict, bool(verdict == "violation" and big)))
+        out.append(Ruling(name, value, limit, floor, asked, verdict, bool(verdict == "violation" and big)))
     return out
 
 

@@ -43,6 +43,10 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Faults that can be seen without network, as sentences; an empty list means none."""
         return []
 
+    def places(self) -> list[str]:
+        """Names of what this sink writes to, where two sinks would get into each other's way."""
+        return []
+
     def open(self, job: str) -> Delivery:
         """Connect lazily: must not fail because the other side is down."""
         raise NotImplementedError

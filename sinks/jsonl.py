@@ -29,6 +29,10 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
         """That the folder is no file."""
         return ["path: empty, or a file; a folder is expected"] if not self.path or Path(self.path).is_file() else []
 
+    def places(self) -> list[str]:
+        """The folder."""
+        return [f"folder {self.path}"]
+
     def open(self, job: str) -> Delivery:
         """The folder is made at the first item."""
         return JsonlDelivery(Path(self.path))

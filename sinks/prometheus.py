@@ -45,6 +45,10 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
         """The cap must leave room for one model."""
         return [] if self.max_series >= 20 else ["max_series: at least 20"]
 
+    def places(self) -> list[str]:
+        """The service's one page of metrics."""
+        return ["/metrics"]
+
     def open(self, job: str) -> PrometheusDelivery:
         """A collector; the service registers it."""
         return PrometheusDelivery(self, job)

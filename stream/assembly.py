@@ -15,8 +15,10 @@ from detectors.judge import Judge
 from sinks.outbox import Courier
 from stream.aggregator import Aggregator
 from stream.baselining import empty_baseline, learn_from_samples, load_baseline
-from stream.config import Config, duration_ms
+from stream.config import Config
+from stream.consistency import check_baselines
 from stream.dead_letters import DeadLetterFile
+from stream.durations import duration_ms
 from stream.errors import ConfigError
 from stream.events import DeadLetters, Rebase, Retire
 from stream.job_state import JobState
@@ -64,16 +66,9 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
             out[name] = empty_baseline() if model.learned else load_baseline(Path(model.baseline))
         except BaselineInvalid as error:
             raise ConfigError(f"models.{name}.baseline", "a folder with a baseline, or `learn`", str(error)) from error
-        columns = columns_of(name, out[name], model.outputs, model.inputs)
-        _known(name, model.features, [change.feature for change in model.changes], (*columns.outputs, *columns.inputs))
+    columns = {name: columns_of(name, out[name], model.outputs, model.inputs) for name, model in config.models.items()}
+    check_baselines(config, {name: (*one.outputs, *one.inputs) for name, one in columns.items()}, out)
     return out
-
-
-def _known(model: str, features: Mapping[str, object], changes: Sequence[str], columns: Sequence[str]) -> None:
-    for where, names in (("features", list(features)), ("changes", list(changes))):
-        for name in names:
-            if name not in columns:
-                raise ConfigError(f"models.{model}.{where}", "the name of a column", repr(name), columns)
 
 
 def columns_now(config: Config, baselines: Mapping[str, Baseline]) -> dict[str, Columns]:
@@ -133,7 +128,7 @@ def _in_force(
 
 def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes]) -> Baseline:
     columns = _columns(config, name, known)
-    return learn_from_samples(known, samples, columns.outputs, columns.inputs)
+    return learn_from_samples(known, samples, config.learn.events, columns.outputs, columns.inputs)
 
 
 def judge_of(config: Config) -> Judge:

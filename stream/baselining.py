@@ -20,6 +20,7 @@ from detectors.fold import Fold
 from detectors.layout import Layout, Role
 from detectors.profile import Profile
 from stream import sagemaker_files
+from stream.errors import ConfigError
 from stream.scan import ColumnScan
 from stream.training import Progress, Training
 
@@ -76,8 +77,16 @@ def _scan(chunks: Iterable[pa.Table]) -> dict[str, ColumnScan]:
 def write(made: Made, folder: Path) -> None:
     """Write ``statistics.json``, ``constraints.json`` and ``baseline.msgpack``.
 
-    All three lie complete beside their places before the first takes it: a full disk leaves the folder as it was.
+    All three lie complete beside their places before the first takes it: a full disk leaves the folder as it was. Raises
+    ``ConfigError`` if that cannot be.
     """
+    try:
+        _replace(made, folder)
+    except OSError as error:
+        raise ConfigError("--out", "a folder that can be written to", f"{folder}: {error.strerror}") from error
+
+
+def _replace(made: Made, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     contents = (_json(made.statistics), _json(made.constraints), made.baseline.encode())
     written: dict[str, Path] = {}
@@ -134,10 +143,13 @@ def load_baseline(folder: Path) -> Baseline:
     if not path.exists():
         return baseline
     try:
-        data = json.loads(path.read_text())
+        constraints = sagemaker_files.read_constraints(json.loads(path.read_text()))
+    except OSError as error:
+        raise BaselineInvalid(str(path), error.strerror or str(error)) from error
     except ValueError as error:
         raise BaselineInvalid(str(path), f"not JSON ({error})") from error
-    constraints = sagemaker_files.read_constraints(data)
+    except BaselineInvalid as error:
+        raise BaselineInvalid(str(path), error.reason) from error
     unknown = sorted(set(constraints.features) - set(baseline.columns))
     if unknown:
         raise BaselineInvalid(str(path), f"constraints for {', '.join(unknown)}, which the baseline does not have")
@@ -158,9 +170,14 @@ def learn(known: Baseline | None, tables: Sequence[pa.Table], outputs: Sequence[
     return _joined(known, fresh, (*before, *order))
 
 
-def learn_from_samples(known: Baseline, samples: Sequence[bytes], outputs: Sequence[str], inputs: Sequence[str]) -> Baseline:
-    """:func:`learn` from Arrow IPC streams, as partials carry them."""
-    tables = [pa.ipc.open_stream(data).read_all() for data in samples]
+def learn_from_samples(
+    known: Baseline, samples: Sequence[bytes], rows: int, outputs: Sequence[str], inputs: Sequence[str]
+) -> Baseline:
+    """:func:`learn` from the first ``rows`` rows of Arrow IPC streams, as partials carry them."""
+    tables, left = list[pa.Table](), rows
+    for table in (pa.ipc.open_stream(data).read_all() for data in samples):
+        tables.append(table.slice(0, left))
+        left -= tables[-1].num_rows
     return learn(known if known.columns else None, tables, outputs, inputs)
 
 

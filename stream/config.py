@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -13,9 +12,10 @@ import yaml
 from msgspec import inspect
 
 from detectors.changes.base import Change
-from detectors.noise import statistics
 from detectors.rules import FeatureRules, Rules
 from sinks.base import Sink
+from stream.consistency import check_keys
+from stream.durations import Duration, duration_ms
 from stream.errors import ConfigError
 from stream.formats.base import Format, ModelOf, Origin, TimeOf
 from stream.parts import find
@@ -32,22 +32,6 @@ else:
     AnyFormat = Union[tuple(find("stream.formats", Format).values())]  # noqa: UP007  # the members are found when this runs
     AnySink = Union[tuple(find("sinks", Sink).values())]  # noqa: UP007  # the members are found when this runs
     AnyChange = Union[tuple(find("detectors.changes", Change).values())]  # noqa: UP007  # the members are found when this runs
-
-Duration = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", description="a number and a unit: 500ms, 60s, 10m, 2h, 1d")
-]
-_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-
-
-def duration_ms(text: str) -> int:
-    """Milliseconds of a duration.
-
-    >>> duration_ms("1.5s"), duration_ms("10m")
-    (1500, 600000)
-    """
-    number, unit = re.fullmatch(r"([0-9.]+)([a-z]+)", text).groups()  # type: ignore[union-attr]  # the type has the pattern
-    return round(float(number) * _UNIT_MS[unit])
-
 
 class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the state lies: one SQLite file. ``commit_at_least``: how often it is written when no window closes."""
@@ -171,8 +155,9 @@ def parse(data: object, folder: Path) -> Config:
     data = _substituted(data, "")
     check(inspect.type_info(Config), data)
     config = msgspec.convert(data, Config)
-    _consistent(config)
-    return _absolute(config, folder)
+    config = _absolute(config, folder)
+    check_keys(config)
+    return config
 
 
 def _substituted(value: object, where: str) -> object:
@@ -191,48 +176,6 @@ def _substituted(value: object, where: str) -> object:
         return os.environ[name]
 
     return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", found, value)
-
-
-def _consistent(config: Config) -> None:
-    """Faults between keys: windows that cannot be, names that nothing has."""
-    window, every = duration_ms(config.window), config.every_ms
-    if window <= 0:
-        raise ConfigError("window", "a duration above 0", config.window)
-    if every <= 0 or window % every:
-        raise ConfigError("every", f"a part of window ({config.window}) without rest", str(config.every))
-    for where, origin in (("model", config.model), ("variant", config.variant)):
-        _nameable(where, origin)
-    if config.model.source == "const" and config.model.name not in config.models:
-        raise ConfigError("model.name", "the name of a model", repr(config.model.name), sorted(config.models))
-    if not 1 <= config.rules.k <= config.rules.of:
-        raise ConfigError("rules.k", f"1 to rules.of ({config.rules.of})", str(config.rules.k))
-    for where, name in _statistics(config):
-        if name not in statistics():
-            raise ConfigError(where, "a statistic that can decide", repr(name), statistics())
-    for model, one in config.models.items():
-        if one.learned and (one.outputs is None or one.inputs is None):
-            raise ConfigError(f"models.{model}", "outputs and inputs, since `baseline: learn` has no file to take names from", "none")
-
-
-def _nameable(where: str, origin: ModelOf) -> None:
-    """Refuse an origin that could never give a name."""
-    if origin.source in ("const", "header", "path", "file") and not origin.name:
-        raise ConfigError(f"{where}.name", f"what `from: {origin.source}` needs", "nothing")
-    if origin.source == "file":
-        try:
-            groups = re.compile(origin.name).groups
-        except re.error as error:
-            raise ConfigError(f"{where}.name", "a regular expression", str(error)) from error
-        if not groups:
-            raise ConfigError(f"{where}.name", "a regular expression with a group", repr(origin.name))
-
-
-def _statistics(config: Config) -> Iterator[tuple[str, str]]:
-    yield "rules.statistic", config.rules.statistic
-    for model, one in config.models.items():
-        for name, rules in one.features.items():
-            if rules.statistic is not None:
-                yield f"models.{model}.features.{name}.statistic", rules.statistic
 
 
 def _absolute(config: Config, folder: Path) -> Config:

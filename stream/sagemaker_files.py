@@ -5,15 +5,60 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from detectors.baseline import Constraint, Constraints, Thresholds
 from detectors.errors import BaselineInvalid
+from detectors.rules import Amount, Share
 from stream.scan import KLL_K, ColumnScan
 
 BUCKETS = 10
 MOST_CATEGORIES = 120
 MOST_DOMAIN_SHARE = 0.1
+
+
+class _Override(msgspec.Struct, frozen=True):
+    evaluate_constraints: str | bool | None = None
+    evaluateConstraints: str | bool | None = None
+
+
+class _Numbers(msgspec.Struct, frozen=True):
+    is_non_negative: bool | None = None
+    monitoring_config_overrides: _Override = _Override()
+
+
+class _Text(msgspec.Struct, frozen=True):
+    domains: list[str | float | bool] | None = None
+    monitoring_config_overrides: _Override = _Override()
+
+
+class _Feature(msgspec.Struct, frozen=True):
+    name: str
+    completeness: Share | None = None
+    num_constraints: _Numbers = _Numbers()
+    string_constraints: _Text = _Text()
+    monitoringConfigOverrides: _Override = _Override()
+
+
+class _Drift(msgspec.Struct, frozen=True):
+    perform_comparison: str | bool | None = None
+    comparison_threshold: Amount = 0.1
+    categorical_comparison_threshold: Amount | None = None
+
+
+class _Monitoring(msgspec.Struct, frozen=True):
+    evaluate_constraints: str | bool | None = None
+    datatype_check_threshold: Share = 1.0
+    domain_content_threshold: Share = 1.0
+    distribution_constraints: _Drift = _Drift()
+
+
+class _File(msgspec.Struct, frozen=True):
+    """What is read of a ``constraints.json``."""
+
+    features: list[_Feature]
+    monitoring_config: _Monitoring = _Monitoring()
 
 
 def statistics(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
@@ -48,16 +93,17 @@ def constraints(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
     }
 
 
-def read_constraints(data: Mapping[str, Any]) -> Constraints:
+def read_constraints(data: object) -> Constraints:
     """The constraints in the content of a ``constraints.json``, also an old one without categorical keys.
 
-    Both spellings of a feature's override are understood. Raises ``BaselineInvalid`` naming the field.
+    Both spellings of a feature's override are understood; keys that nothing here uses are passed over. Raises
+    ``BaselineInvalid`` with the path in the file, what was expected and what was found.
     """
     try:
-        features = {str(one["name"]): _read_constraint(one) for one in data["features"]}
-        return Constraints(features, _thresholds(data.get("monitoring_config", {})))
-    except (KeyError, TypeError, ValueError) as error:
-        raise BaselineInvalid("constraints.json", f"{type(error).__name__}: {error}") from error
+        file = msgspec.convert(data, _File)
+    except msgspec.ValidationError as error:
+        raise BaselineInvalid("constraints.json", str(error)) from error
+    return Constraints({one.name: _constraint_of(one) for one in file.features}, _thresholds(file.monitoring_config))
 
 
 def _common(scan: ColumnScan) -> dict[str, int]:
@@ -120,34 +166,23 @@ def _few(scan: ColumnScan) -> bool:
     return len(scan.values) <= MOST_CATEGORIES and len(scan.values) <= MOST_DOMAIN_SHARE * (scan.rows - scan.missing)
 
 
-def _read_constraint(one: Mapping[str, Any]) -> Constraint:
-    text, numbers = one.get("string_constraints") or {}, one.get("num_constraints") or {}
-    own = one.get("monitoringConfigOverrides") or {}
-    nested = text.get("monitoring_config_overrides") or numbers.get("monitoring_config_overrides") or {}
-    evaluate = own.get("evaluate_constraints") or own.get("evaluateConstraints") or nested.get("evaluate_constraints")
-    domains = text.get("domains")
-    completeness = one.get("completeness")
-    return Constraint(
-        completeness=None if completeness is None else float(completeness),
-        non_negative=numbers.get("is_non_negative"),
-        domains=None if domains is None else tuple(map(str, domains)),
-        evaluate=_enabled(evaluate),
-    )
+def _constraint_of(one: _Feature) -> Constraint:
+    own, text, numbers = one.monitoringConfigOverrides, one.string_constraints, one.num_constraints
+    nested = text.monitoring_config_overrides.evaluate_constraints, numbers.monitoring_config_overrides.evaluate_constraints
+    said = [value for value in (own.evaluate_constraints, own.evaluateConstraints, *nested) if value is not None]
+    domains = None if text.domains is None else tuple(map(str, text.domains))
+    return Constraint(one.completeness, numbers.is_non_negative, domains, _enabled(said[0] if said else None))
 
 
-def _thresholds(config: Mapping[str, Any]) -> Thresholds:
-    drift, usual = config.get("distribution_constraints") or {}, Thresholds()
-    categorical = drift.get("categorical_comparison_threshold")
+def _thresholds(config: _Monitoring) -> Thresholds:
+    drift = config.distribution_constraints
     return Thresholds(
-        evaluate_constraints=_enabled(config.get("evaluate_constraints")),
-        emit_metrics=_enabled(config.get("emit_metrics")),
-        datatype_check_threshold=float(config.get("datatype_check_threshold", usual.datatype_check_threshold)),
-        domain_content_threshold=float(config.get("domain_content_threshold", usual.domain_content_threshold)),
-        perform_comparison=_enabled(drift.get("perform_comparison")),
-        comparison_threshold=float(drift.get("comparison_threshold", usual.comparison_threshold)),
-        comparison_method="Simple" if "simple" in str(drift.get("comparison_method", "")).lower() else "Robust",
-        categorical_comparison_threshold=None if categorical is None else float(categorical),
-        categorical_drift_method="ChiSquared" if drift.get("categorical_drift_method") == "ChiSquared" else "LInfinity",
+        evaluate_constraints=_enabled(config.evaluate_constraints),
+        datatype_check_threshold=config.datatype_check_threshold,
+        domain_content_threshold=config.domain_content_threshold,
+        perform_comparison=_enabled(drift.perform_comparison),
+        comparison_threshold=drift.comparison_threshold,
+        categorical_comparison_threshold=drift.categorical_comparison_threshold,
     )
 
 

@@ -10,7 +10,8 @@ from types import FrameType
 
 from detectors.report import Signal, WindowReport
 from stream.assembly import Job, Route, open_job, plan_of, reader_of, routes_of
-from stream.config import Config, duration_ms
+from stream.config import Config
+from stream.durations import duration_ms
 from stream.errors import LedgerImbalance
 from stream.events import Assign, End, Gap, Item, Output, Partial, Relayout, Tick
 from stream.http import Http

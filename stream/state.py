@@ -23,6 +23,8 @@ from stream.job_state import STATE_VERSION, JobState
 from stream.panes import PaneId
 
 Outgoing = WindowReport | Signal | DeadLetters
+APPLICATION_ID = 0x64726674
+"""Marks a database as a state of driftline: "drft"."""
 CACHE_BYTES = 128 << 20
 """Panes that are kept in memory beside those that a commit must write."""
 
@@ -36,6 +38,7 @@ CREATE TABLE IF NOT EXISTS newest (model TEXT, variant TEXT, start_ms INTEGER, r
 CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
+_RESTORE = "Restore it from a backup or start with another path"
 _NEWEST = """
 INSERT INTO newest VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, variant) DO UPDATE
     SET start_ms = excluded.start_ms, revision = excluded.revision, body = excluded.body
@@ -76,19 +79,37 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            path.touch(0o600)  # it holds vocabularies, which are feature values; SQLite gives its other files the same rights
+        except OSError as error:
+            raise StateUnwritable(str(path), error.strerror or str(error)) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             os.close(self._lock)
             raise StateLocked(str(path)) from error
+        try:
+            self._open()
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    def _open(self) -> None:
         with _told(self.path):
-            path.touch(0o600)  # it holds vocabularies, which are feature values; SQLite gives its other files the same rights
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+            self._ours()
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
+
+    def _ours(self) -> None:
+        """Mark a new file as ours; refuse one with tables that is not."""
+        (found,) = self._db.execute("PRAGMA application_id").fetchone()
+        if found != APPLICATION_ID and self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise StateIncompatible("file", f"{self.path}: another program's database", "a state file of driftline", "Choose another path")
+        self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
 
     def close(self) -> None:
         """Close the file and give up ownership; safe to call twice."""
@@ -211,7 +232,10 @@ class SqlitePanes:
             row = self._db.execute(_PANE, pane).fetchone()
         if row is None or pane.layout not in self._layouts:
             return None
-        self._cache[pane] = Profile.decode(row[0], self._layouts[pane.layout])
+        try:
+            self._cache[pane] = Profile.decode(row[0], self._layouts[pane.layout])
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise StateIncompatible("pane", f"{self._path}: unreadable", "counts", _RESTORE) from error
         return self._cache[pane]
 
     def put(self, pane: PaneId, profile: Profile) -> None:
@@ -259,8 +283,7 @@ def _told(path: Path) -> Iterator[None]:
     except sqlite3.OperationalError as error:
         raise StateUnwritable(str(path), str(error)) from error
     except sqlite3.DatabaseError as error:
-        advice = "Restore it from a backup or start with another path"
-        raise StateIncompatible("file", f"{path}: {error}", "a state file of driftline", advice) from error
+        raise StateIncompatible("file", f"{path}: {error}", "a state file of driftline", _RESTORE) from error
 
 
 def _compare(stored: Identity, configured: Identity, accept_change: bool) -> None:

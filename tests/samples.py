@@ -33,6 +33,7 @@ def feature(name: str = "amount", **changes: Any) -> FeatureReport:
         "value": 0.3,
         "limit": 0.1,
         "noise": 0.02,
+        "asked_limit": 0.1,
         "verdict": "violation",
     }
     return FeatureReport(**{**plain, **changes})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import msgspec
@@ -77,6 +77,10 @@ class Origin(NamedTuple):
 
 class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
     """Base of the configuration of a format; ``open`` builds the decoder for the models of a plan."""
+
+    def mapped(self) -> dict[str, Collection[str]]:
+        """The columns that keys of this format name, by key: each must be a column of some model."""
+        return {}
 
     def schema(self, outputs: Sequence[str], inputs: Sequence[str], types: dict[str, ColumnType]) -> Schema:
         """The schema of a model whose baseline has these columns, as this format will find them."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -30,6 +30,10 @@ class Json(Format, frozen=True, tag="json"):
     prediction: str | dict[str, str] = ""
     id: str = ""
     inference_id: str = ""
+
+    def mapped(self) -> dict[str, Collection[str]]:
+        """The columns that have a path of their own."""
+        return {key: one for key, one in (("features", self.features), ("prediction", self.prediction)) if isinstance(one, dict)}
 
     def open(self, origin: Origin, plan: Plan) -> Decoder:
         """A decoder for the schemas of this plan."""

@@ -11,7 +11,7 @@ schema has no columns for is not looked at.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -43,6 +43,10 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
     input_rows: str = ""
     columns: dict[str, str] = msgspec.field(default_factory=dict)
     header: bool = False
+
+    def mapped(self) -> dict[str, Collection[str]]:
+        """The columns that have a path of their own."""
+        return {"columns": self.columns}
 
     def open(self, origin: Origin, plan: Plan) -> Decoder:
         """A decoder for the schemas of this plan."""

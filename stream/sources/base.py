@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 
@@ -42,7 +42,12 @@ class Reading(Protocol):
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
-    """Base of the configuration of a source: its fields are the keys in the file, ``open`` builds the reading half."""
+    """Base of the configuration of a source: its fields are the keys in the file, ``open`` builds the reading half.
+
+    ``tells`` names what its records have beside their bytes, as a place to take model and variant from.
+    """
+
+    tells: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def identity(self) -> str:

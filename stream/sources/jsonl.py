@@ -21,7 +21,7 @@ import time
 from collections.abc import Mapping
 from itertools import accumulate
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
@@ -46,6 +46,8 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
     With ``follow: true`` it never ends: lines and files that are added later are read too. ``arrival_ms`` is the time at which
     the file was last changed. Raises SourceUnavailable when ``path`` does not exist.
     """
+
+    tells: ClassVar = frozenset({"file"})
 
     path: str
     follow: bool = False

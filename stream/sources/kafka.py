@@ -12,7 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import kafka
 import msgspec
@@ -50,6 +50,8 @@ class Kafka(Source, frozen=True, tag="kafka"):
     >>> Kafka(bootstrap_servers=["127.0.0.1:9092"], topic="events", options={"sasl_mechansim": "PLAIN"}).check()
     ['options.sasl_mechansim: the Kafka client has no such option']
     """
+
+    tells: ClassVar = frozenset({"topic", "key", "header"})
 
     bootstrap_servers: list[str]
     topic: str

@@ -11,7 +11,7 @@ import pytest
 
 from detectors.errors import BaselineInvalid
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
-from stream.baselining import Made, learn, load_baseline, make, make_from_files, write
+from stream.baselining import Made, empty_baseline, learn, learn_from_samples, load_baseline, make, make_from_files, write
 from stream.errors import ConfigError
 from stream.training import Training
 
@@ -278,7 +278,7 @@ def test_a_disk_that_fills_up_leaves_the_folder_as_it_was(tmp_path: Path, monkey
         sync(number)
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(ConfigError, match="No space"):
         write(make(lambda: [table(z=["1", "2"])]), folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
@@ -312,14 +312,38 @@ def test_both_spellings_of_an_override_switch_a_feature_off(tmp_path: Path, chan
     assert {name: one.evaluate for name, one in features.items()} == {"a": True, "b": True, "c": False}
 
 
-def test_constraints_that_cannot_be_meant_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(BaselineInvalid, match="constraints for typo, which"):
-        load_baseline(edited(tmp_path, {"name": "typo"}))
-    with pytest.raises(BaselineInvalid, match="could not convert"):
-        load_baseline(edited(tmp_path, {"completeness": "most"}))
-    (tmp_path / "baseline" / "constraints.json").write_text("{")
-    with pytest.raises(BaselineInvalid, match="not JSON"):
-        load_baseline(tmp_path / "baseline")
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"name": "typo"}, "constraints for typo, which"),
+        ({"completeness": "most"}, "Expected `float | null`, got `str` - at `$.features[2].completeness`"),
+        ({"completeness": 7.5}, "<= 1.0 - at `$.features[2].completeness`"),
+        ({"string_constraints": {"domains": "ann"}}, "at `$.features[2].string_constraints.domains`"),
+    ],
+)
+def test_constraints_that_cannot_be_meant_are_refused_with_file_and_path(tmp_path: Path, change: dict[str, object], says: str) -> None:
+    with pytest.raises(BaselineInvalid, match="constraints.json") as caught:
+        load_baseline(edited(tmp_path, change))
+    assert says in str(caught.value)
+
+
+def test_a_file_of_constraints_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = edited(tmp_path, {}) / "constraints.json"
+    for content, says in (("{", "not JSON"), ("[]", "Expected `object`, got `array`")):
+        path.write_text(content)
+        with pytest.raises(BaselineInvalid, match="constraints.json") as caught:
+            load_baseline(path.parent)
+        assert says in str(caught.value)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(BaselineInvalid, match="Is a directory"):
+        load_baseline(path.parent)
+
+
+def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="--out: expected a folder that can be written to"):
+        write(make_from_files(train(tmp_path)), tmp_path / "file" / "baseline")
 
 
 def test_a_folder_without_constraints_uses_those_of_the_baseline(tmp_path: Path) -> None:
@@ -346,6 +370,24 @@ def test_learning_from_nothing_equals_making_from_the_same_rows() -> None:
     made = make(lambda: [events(300), events(200)], ["p"]).baseline
     assert learned.fingerprint == made.fingerprint
     assert learned.columns == ("p", "a", "w")
+
+
+def test_learning_takes_the_first_rows_wherever_the_samples_are_cut() -> None:
+    def samples(*sizes: int) -> list[bytes]:
+        out, at = [], 0
+        for size in sizes:
+            sink = pa.BufferOutputStream()
+            with pa.ipc.new_stream(sink, events(1_000).schema) as writer:
+                writer.write_table(events(1_000).slice(at, size))
+            at += size
+            out.append(sink.getvalue().to_pybytes())
+        return out
+
+    prints = {
+        learn_from_samples(empty_baseline(), samples(*sizes), 600, ["p"], ["a", "w"]).fingerprint
+        for sizes in ((1_000,), (600,), (100, 900), (599, 1, 400))
+    }
+    assert prints == {make(lambda: [events(600)], ["p"]).baseline.fingerprint}
 
 
 def test_learning_the_answer_leaves_what_is_known_as_it_is() -> None:

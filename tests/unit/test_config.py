@@ -5,7 +5,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream.config import Config, duration_ms, load
+from stream.assembly import configured_baselines
+from stream.baselining import make_from_files, write
+from stream.config import Config, load
+from stream.durations import duration_ms
 from stream.errors import ConfigError
 
 BASE = """\
@@ -109,7 +112,15 @@ def test_a_wrong_name_is_told_with_the_valid_ones(file: Path, instead: str, by: 
         ("learn: {events: true}", "learn.events", "a whole number", "true"),
         ("variant: {from: file, name: '('}", "variant.name", "a regular expression", "unterminated"),
         ("variant: {from: file, name: 'abc'}", "variant.name", "with a group", "'abc'"),
-        ("variant: {from: header}", "variant.name", "from: header", "nothing"),
+        ("variant: {from: header, name: x}", "variant.from", "records of this source have", "'header'"),
+        ("variant: {from: path}", "variant.name", "from: path", "nothing"),
+        ("window: 1d\nevery: 1ms", "every", "at most 10000 steps", "1ms"),
+        ("window: 99999999999999999d", "window", "at most 366d", "99999999999999999d"),
+        ("lateness: 400d", "lateness", "at most 366d", "400d"),
+        ("sinks: [{type: prometheus}, {type: prometheus}]", "sinks[1]", "a place of its own", "sinks[0]"),
+        ("sinks: [{type: jsonl, path: r}, {type: prometheus}, {type: jsonl, path: r/}]", "sinks[2]", "a place of its own", "sinks[0]"),
+        ("state: {path: .}", "state.path", "the path of a file", "a folder"),
+        ("dead_letters: {path: ''}", "dead_letters.path", "the path of a file", "nothing"),
     ],
 )
 def test_a_wrong_value_is_told_with_what_was_expected(file: Path, line: str, path: str, expected: str, found: str) -> None:
@@ -127,8 +138,40 @@ def test_faults_inside_a_model_name_the_model_and_the_feature(file: Path) -> Non
     assert (error.path, error.valid) == ("models.delay.changes[0].type", ("adwin", "page_hinkley"))
 
 
-def test_a_model_that_is_learned_must_name_its_columns(file: Path) -> None:
-    assert fault(file, BASE.replace("baseline: baseline", "baseline: learn")).path == "models.delay"
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("baseline: learn", "outputs and inputs"),
+        ("baseline: learn, outputs: [], inputs: []", "at least one column"),
+        ("baseline: learn, outputs: [p], inputs: [a, p]", "each column once"),
+        ("baseline: learn, outputs: [p], inputs: [a, a]", "each column once"),
+    ],
+)
+def test_a_model_that_is_learned_must_name_its_columns_once(file: Path, model: str, expected: str) -> None:
+    error = fault(file, BASE.replace("baseline: baseline", model))
+    assert (error.path, error.expected[: len(expected)]) == ("models.delay", expected)
+
+
+@pytest.mark.parametrize(
+    ("model", "form", "path", "found"),
+    [
+        ("features: {colour: {limit: 1}}", "", "models.delay.features.colour", "'colour'"),
+        ("features: {color: {statistic: wasserstein}}", "", "models.delay.features.color.statistic", "'wasserstein'"),
+        ("features: {x: {statistic: l_infinity}}", "", "models.delay.features.x.statistic", "'l_infinity'"),
+        ("changes: [{type: adwin, feature: y}]", "", "models.delay.changes[0].feature", "'y'"),
+        ("changes: [{type: adwin, feature: x}, {type: adwin, feature: color}]", "", "models.delay.changes[1].series", "'mean'"),
+        ("", "columns: {X: a.b}", "format.columns.X", "'X'"),
+    ],
+)
+def test_names_that_do_not_fit_the_baseline_are_told_by_their_path(file: Path, model: str, form: str, path: str, found: str) -> None:
+    (file.parent / "train.csv").write_text("x,color\n" + "".join(f"{k}.5,{'rg'[k % 2]}\n" for k in range(50)))
+    write(make_from_files(file.parent / "train.csv"), file.parent / "baseline")
+    text = BASE.replace("baseline: baseline", f"baseline: baseline, {model}").replace("{type: sagemaker}", f"{{type: sagemaker, {form}}}")
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        configured_baselines(load(file))
+    assert (caught.value.path, caught.value.found) == (path, found)
+    assert caught.value.valid
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "two words", "-x", "x" * 101])

@@ -212,6 +212,39 @@ def test_a_file_that_is_not_ours_is_refused_and_left_alone(tmp_path: Path, conte
     assert path.read_bytes() == content
 
 
+def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "other.sqlite"
+    db = sqlite3.connect(path)
+    db.execute("CREATE TABLE meta (a TEXT)")
+    db.commit()
+    db.close()
+    before = path.read_bytes()
+    with pytest.raises(StateIncompatible, match="another program's database"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StateUnwritable, match="File exists"):
+        Store(tmp_path / "file" / "state.sqlite")
+
+
+def test_a_damaged_pane_is_told(store: Store) -> None:
+    panes = store.panes([LAYOUT])
+    panes.put(pane(), counts())
+    store.commit(WHO, state(), panes, [], {})
+    store.close()
+    db = sqlite3.connect(store.path)
+    db.execute("UPDATE panes SET body = x'c1'")
+    db.commit()
+    db.close()
+    again = Store(store.path)
+    with pytest.raises(StateIncompatible, match="unreadable"):
+        again.panes([LAYOUT]).get(pane())
+    again.close()
+
+
 def test_damaged_content_is_refused(store: Store) -> None:
     store.commit(WHO, state(), store.panes([LAYOUT]), [], {})
     store.close()
