@@ -223,7 +223,7 @@ class Aggregator:
         if self.settings.stop_on_gap:
             raise GapFound(gap.partition, str(gap.expected), str(gap.resume), gap.lost)
         self.state.ledger.gaps += 1
-        self.state.ledger.lost += gap.lost or 0
+        self.state.ledger.gap_records += gap.lost or 0
         self.state.open_gaps.setdefault(gap.partition, self.state.closed_ms)
         self.state.places[gap.partition] = msgspec.structs.replace(place, next=gap.resume)
         return [self._assign(gap.partition)]

@@ -20,7 +20,7 @@ from stream.consistency import check_baselines
 from stream.dead_letters import DeadLetterFile
 from stream.durations import duration_ms
 from stream.errors import ConfigError
-from stream.events import DeadLetters, Rebase, Retire
+from stream.events import DeadLetters, Output, Rebase, Relayout, Retire
 from stream.job_state import JobState
 from stream.plan import Columns, ReadingPlan, columns_of
 from stream.readers import Reader, Times
@@ -30,13 +30,16 @@ from stream.windows import Settings
 
 
 class Job(NamedTuple):
-    """The parts of a running job. ``changes`` must be taken as items before anything is read."""
+    """The parts of a running job. ``closed`` are windows that a change of their length has ended, and must go out with the first
+    commit; ``changes`` must be taken as items before anything is read.
+    """
 
     config: Config
     identity: Identity
     store: Store
     aggregator: Aggregator
     panes: SqlitePanes
+    closed: list[Output]
     changes: list[Rebase | Retire]
 
 
@@ -97,12 +100,13 @@ def open_job(config: Config, accept_change: bool = False) -> Job:
         panes = store.panes(baseline.layout for baseline in in_force.values())
         state.ledger.rows_in_panes = panes.rows()
         learning = [name for name, columns in columns_now(config, in_force).items() if columns.unlearned]
+        closed = _closed(settings, stored, in_force, judge_of(config), state, panes)
         learn = partial(_learn, config)
         aggregator = Aggregator(settings, in_force, judge_of(config), state, panes, learn, learning)
     except BaseException:
         store.close()
         raise
-    return Job(config, identity, store, aggregator, panes, changes)
+    return Job(config, identity, store, aggregator, panes, closed, changes)
 
 
 def _in_force(
@@ -124,6 +128,18 @@ def _in_force(
             changes.append(Rebase(name, baseline, bool(_columns(config, name, baseline).unlearned)))
         out.setdefault(name, baseline)
     return out, changes
+
+
+def _closed(
+    settings: Settings, stored: Identity | None, in_force: Mapping[str, Baseline], judge: Judge, state: JobState, panes: SqlitePanes
+) -> list[Output]:
+    """If windows were of another length before, the reports on those that are open, as ``incomplete``."""
+    if stored is None or (stored.window_ms, stored.every_ms) == (settings.window_ms, settings.every_ms):
+        return []
+    before = msgspec.structs.replace(settings, window_ms=stored.window_ms, every_ms=stored.every_ms)
+    aggregator = Aggregator(before, in_force, judge, state, panes)
+    changes = [Rebase(name, baseline, state.models[name].learning) for name, baseline in in_force.items()]
+    return [output for change in changes for output in aggregator.step(change) if not isinstance(output, Relayout)]
 
 
 def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes]) -> Baseline:

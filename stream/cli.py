@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from detectors.errors import DetectorError
-from detectors.report import Signal, WindowReport
 from stream.errors import DriftlineError
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -85,13 +83,14 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
 
 @main.command()
 @click.argument("config", type=FILE)
-@click.option("--accept-change", is_flag=True, help="Go on with another baseline than before; open windows close as incomplete.")
+@click.option("--accept-change", is_flag=True, help="Go on with another baseline or window than before; open windows close as incomplete.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
 def run(config: Path, accept_change: bool, log_level: str) -> None:
     """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
 
     Logs are JSON lines on stderr. Exit codes: 0 ended, 2 configuration or baseline, 3 source, 4 state of another
-    configuration, 5 state in use, 6 gap (on_gap: stop), 7 state not writable.
+    configuration, 5 state in use, 6 gap (on_gap: stop), 7 state not writable, 9 ended, but a sink still lacks items (the next
+    run delivers them).
     """
     from stream import config as configuration
     from stream.service import run as run_service
@@ -125,10 +124,9 @@ def check(config: Path) -> None:
 @click.argument("what", type=click.Choice(["config", "report", "signal"]), default="config")
 def schema(what: str) -> None:
     """Print the JSON schema of the configuration, of a window report, or of a signal."""
-    from stream.config import Config
+    from stream.schemas import schema_of
 
-    kinds: dict[str, Any] = {"config": Config, "report": WindowReport, "signal": Signal}
-    click.echo(json.dumps(msgspec.json.schema(kinds[what]), indent=2))
+    click.echo(json.dumps(schema_of(what), indent=2))
 
 
 @main.command()

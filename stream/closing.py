@@ -68,6 +68,9 @@ class Closing:
         if not ends:
             return []
         out: list[Output] = [piece for end, key in self._due(self._state.closed_ms, max(ends)) for piece in self._close(key, end)]
+        for key in sorted(self._starts):
+            if self._starts[key]:
+                out += self._silence(key, max(self._starts[key]) + self._settings.every_ms)
         self._state.closed_ms = max(*ends, self._state.closed_ms or max(ends))
         self._state.watermark_ms = max(self._state.closed_ms, self._state.watermark_ms or self._state.closed_ms)
         return out

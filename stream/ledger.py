@@ -34,7 +34,7 @@ class Ledger(msgspec.Struct):
     partials_accepted: int = 0
     partials_dropped: int = 0
     gaps: int = 0
-    lost: int = 0
+    gap_records: int = 0
     future: int = 0
 
     def enter(self, cover: Cover) -> None:
@@ -44,6 +44,16 @@ class Ledger(msgspec.Struct):
         self.rows_accepted += cover.rows
         for name, count in cover.outcomes.items():
             account.outcomes[name] = account.outcomes.get(name, 0) + count
+
+    def lost(self) -> dict[str, int]:
+        """What was read and lies in no window, by reason: rejected and late records, rows and misfits late after idle."""
+        out: dict[str, int] = {}
+        for account in self.partitions.values():
+            for name, count in account.outcomes.items():
+                out[name] = out.get(name, 0) + count
+        out.pop("accepted", None)
+        out["late_after_idle"] = self.rows_late_after_idle + self.misfits_late_after_idle
+        return {name: count for name, count in sorted(out.items()) if count}
 
     def total(self, outcome: str) -> int:
         """Records with one outcome over all partitions."""

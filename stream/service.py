@@ -23,6 +23,8 @@ POLL_S = 0.2
 TICK_S = 0.5
 DISCOVER_S = 2.0
 DRAIN_S = 10.0
+UNDELIVERED = 9
+"""Exit code when items wait in the outbox: the next run delivers them."""
 COMMIT_FACTOR = 40.0
 """Commits take at most one part in this many of the time."""
 
@@ -41,6 +43,7 @@ class Service:
         self._stop = threading.Event()
         self._job: Job = open_job(config, accept_change)
         self._undo: list[Callable[[], object]] = [self._job.store.close]
+        self.telemetry.begin(self._job.aggregator.state)
         self._waiting: list[Output] = []
         self._urgent = False
         self._last_commit = self._last_tick = self._last_discover = 0.0
@@ -51,18 +54,18 @@ class Service:
     def state(self) -> str:
         """One line about where the job stands."""
         ledger = self._job.aggregator.state.ledger
-        return f"{ledger.total('accepted')} events accepted, {ledger.rows_in_panes} rows in open panes"
+        lost = "".join(f", {count} {name}" for name, count in ledger.lost().items())
+        return f"{ledger.total('accepted')} events accepted{lost}, {ledger.rows_in_panes} rows in open panes"
 
     def stop(self) -> None:
         """End after the batch that is under way."""
         self._stop.set()
 
     def run(self) -> int:
-        """Run until the source ends or :meth:`stop` is called; returns the exit code."""
+        """Run until the source ends or :meth:`stop` is called; returns the exit code: 9 if a sink still lacks something."""
         try:
             self._open()
-            self._loop()
-            return 0
+            return 0 if self._loop() else UNDELIVERED
         finally:
             for undo in reversed(self._undo):
                 undo()
@@ -79,12 +82,13 @@ class Service:
         self._start_couriers()
         self._http.start()
         self.telemetry.log.info("started", http=f"http://{self._http.host}:{self._http.port}/metrics", state=self.state)
+        self._take(job.closed)
         for change in job.changes:
             self._step(change)
         self._assign(job.aggregator.resume())
         self._discover()
 
-    def _loop(self) -> None:
+    def _loop(self) -> bool:
         while not self._stop.is_set():
             self._paused = any(route.courier.full for route in self._routes)
             if self._paused:
@@ -98,7 +102,7 @@ class Service:
         if not self._stop.is_set():
             self._step(End())
         self._commit()
-        self._drain()
+        return self._drain()
 
     def _read(self) -> None:
         began = time.monotonic()
@@ -123,7 +127,12 @@ class Service:
 
     def _step(self, item: Item) -> None:
         """One item, and what the reader must know of its outputs at once."""
-        outputs = self._job.aggregator.step(item)
+        self._take(self._job.aggregator.step(item))
+        if isinstance(item, Gap):
+            lost = "unknown" if item.lost is None else item.lost
+            self.telemetry.log.error("gap", partition=item.partition, lost=lost, reason=item.reason)
+
+    def _take(self, outputs: Sequence[Output]) -> None:
         self._assign([one for one in outputs if isinstance(one, Assign)])
         for one in outputs:
             if isinstance(one, Relayout):
@@ -131,9 +140,6 @@ class Service:
         kept = [one for one in outputs if not isinstance(one, Assign | Relayout)]
         self._waiting += kept
         self._urgent |= any(isinstance(one, WindowReport | Signal) for one in kept)
-        if isinstance(item, Gap):
-            lost = "unknown" if item.lost is None else item.lost
-            self.telemetry.log.error("gap", partition=item.partition, lost=lost, reason=item.reason)
 
     def _relayout(self, change: Relayout) -> None:
         self._job.store.keep_baseline(change.baseline)
@@ -161,6 +167,7 @@ class Service:
         self._waiting, self._urgent = [], False
         self.telemetry.commit(self._commit_took_s, job.aggregator.state)
         self.telemetry.told(item for _, item in numbered)
+        self.telemetry.lost(job.aggregator.state, self._config.dead_letters.path)
         for route in self._routes:
             route.courier.offer([(seq, item if isinstance(item, route.takes) else None) for seq, item in numbered])
         self._reading.publish_positions({name: place.next for name, place in job.aggregator.state.places.items()})
@@ -179,14 +186,15 @@ class Service:
             route.courier.offer(behind)
             route.courier.start()
 
-    def _drain(self) -> None:
-        """Give the sinks some time, then keep how far they came; the rest waits in the outbox."""
+    def _drain(self) -> bool:
+        """Give the sinks some time, then keep how far they came; the rest waits in the outbox. True if nothing is left."""
         deadline = time.monotonic() + DRAIN_S
         late = [route.courier.name for route in self._routes if not route.courier.drain(max(deadline - time.monotonic(), 0.0))]
         if late:
             self.telemetry.log.warning("items wait in the outbox", sinks=late)
         self._commit()
         self.telemetry.log.info("stopped", state=self.state)
+        return not late
 
     def _stop_couriers(self) -> None:
         for route in self._routes:

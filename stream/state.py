@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind T
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
 _RESTORE = "Restore it from a backup or start with another path"
+_ACCEPT = "`--accept-change` closes the open windows as incomplete and goes on with the new one"
 _NEWEST = """
 INSERT INTO newest VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, variant) DO UPDATE
     SET start_ms = excluded.start_ms, revision = excluded.revision, body = excluded.body
@@ -121,7 +122,7 @@ class Store:
     def load(self, identity: Identity, accept_change: bool = False) -> JobState:
         """The committed state, or a new one. Raises ``StateIncompatible`` naming the field that differs.
 
-        ``accept_change``: another baseline is no difference.
+        ``accept_change``: another baseline or window is no difference.
         """
         stored = self._meta("identity")
         if stored is None:
@@ -289,14 +290,15 @@ def _told(path: Path) -> Iterator[None]:
 def _compare(stored: Identity, configured: Identity, accept_change: bool) -> None:
     advice = "Use another `job` name or state path for the new configuration, or go back to the old one"
     for field in ("version", "job", "source", "window_ms", "every_ms"):
-        if getattr(stored, field) != getattr(configured, field):
-            raise StateIncompatible(field, str(getattr(stored, field)), str(getattr(configured, field)), advice)
+        before, now = getattr(stored, field), getattr(configured, field)
+        may_change = field in ("window_ms", "every_ms")
+        if before != now and not (accept_change and may_change):
+            raise StateIncompatible(field, str(before), str(now), _ACCEPT if may_change else advice)
     for model, fingerprint in configured.configured.items():
         before = stored.configured.get(model, fingerprint)
         if before != fingerprint and not accept_change:
             what = f"baseline of model {model!r}"
-            advice = "`--accept-change` closes the open windows as incomplete and goes on with the new one"
-            raise StateIncompatible(what, before or "learned", fingerprint or "learned", advice)
+            raise StateIncompatible(what, before or "learned", fingerprint or "learned", _ACCEPT)
 
 
 def read_baseline(path: Path, fingerprint: str) -> Baseline | None:

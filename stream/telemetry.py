@@ -17,6 +17,9 @@ from detectors.report import Signal, WindowReport
 from sinks.outbox import Counts
 from stream.job_state import JobState
 
+LOST_S = 60.0
+"""How often a reason is told again for which records are lost."""
+
 
 class Telemetry:
     """Figures about driftline itself, in a registry of its own.
@@ -29,6 +32,8 @@ class Telemetry:
         self.registry = CollectorRegistry()
         self._job = job
         self.log = structlog.get_logger("driftline", job=job)
+        self._lost_before: dict[str, int] = {}
+        self._lost_told = 0.0
         self._records = self._gauge("ledger_records", "Records by partition and outcome since the state began.", "partition", "outcome")
         self._rows = self._gauge("ledger_rows", "Rows: accepted, folded, in_panes, closed, late_after_idle.", "place")
         self._misfits = self._gauge("ledger_misfits_late_after_idle", "Records of a wrong number of columns that no window told any more.")
@@ -81,7 +86,7 @@ class Telemetry:
         self._partials.labels(job, "accepted").set(ledger.partials_accepted)
         self._partials.labels(job, "dropped").set(ledger.partials_dropped)
         self._gaps.labels(job).set(ledger.gaps)
-        self._lost.labels(job).set(ledger.lost)
+        self._lost.labels(job).set(ledger.gap_records)
         self._future.labels(job).set(ledger.future)
         for name, place in state.places.items():
             if place.mark_ms is not None:
@@ -90,6 +95,18 @@ class Telemetry:
         if state.watermark_ms is not None:
             self._watermark.labels(job).set(state.watermark_ms / 1000)
             self._delay.labels(job).set(time.time() - state.watermark_ms / 1000)
+
+    def begin(self, state: JobState) -> None:
+        """What is lost already was told by an earlier process."""
+        self._lost_before = state.ledger.lost()
+
+    def lost(self, state: JobState, kept: str) -> None:
+        """Warn of records that lie in no window: at once of a new reason, otherwise at most once a minute. ``kept``: the dead letters."""
+        now, total = time.monotonic(), state.ledger.lost()
+        new = {name: count - self._lost_before.get(name, 0) for name, count in total.items() if count > self._lost_before.get(name, 0)}
+        if new and (now - self._lost_told >= LOST_S or not new.keys() <= self._lost_before.keys()):
+            self.log.warning("records that no window counts", by_reason=new, dead_letters=kept)
+            self._lost_before, self._lost_told = total, now
 
     def sinks(self, counts: Mapping[str, Counts], paused: bool) -> None:
         """Figures of all couriers."""

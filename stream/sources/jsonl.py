@@ -67,7 +67,10 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
             os.stat(self.path)
         except OSError as error:
             raise SourceUnavailable(f"jsonl {self.path}", [error.strerror or str(error)], "Correct source.path") from error
-        return JsonlReading(self)
+        reading = JsonlReading(self)
+        if not reading.names.listed:
+            log.warning("%s: no file whose name ends with .jsonl%s", self.path, " yet" if self.follow else "")
+        return reading
 
 
 class Lines(NamedTuple):
@@ -181,8 +184,8 @@ class JsonlReading:
 
     def __init__(self, source: Jsonl) -> None:
         self._partition, self._follow = source.path, source.follow
-        self._names = Names(Path(source.path))
-        self._names.refresh(0.0)
+        self.names = Names(Path(source.path))
+        self.names.refresh(0.0)
         self._at: Place | None = None
         self._passed: set[str] | None = None
         self._inode: tuple[int, int] | None = None
@@ -190,16 +193,16 @@ class JsonlReading:
 
     def discover(self) -> list[Discovered]:
         """The one partition, from its first file on."""
-        return [Discovered(self._partition, (self._names.listed[0] if self._names.listed else "", 0))]
+        return [Discovered(self._partition, (self.names.listed[0] if self.names.listed else "", 0))]
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
         """Read from there on; a file that is gone or shorter than the position is a gap."""
         for assign in assigns:
             if isinstance(assign.next, int):
                 raise TypeError(f"a position of {self._partition} is a file name and an offset, not {assign.next}")
-            self._names.refresh(0.0)
+            self.names.refresh(0.0)
             self._at, self._inode, self.finished = assign.next, None, False
-            self._passed = self._names.before(assign.next[0]) if self._passed is None else self._passed
+            self._passed = self.names.before(assign.next[0]) if self._passed is None else self._passed
         fault = self._fault()
         return [] if fault is None else [fault]
 
@@ -229,7 +232,7 @@ class JsonlReading:
                 return gap
             at = self._at or first
             name = at[0]
-            following = self._names.after(name)
+            following = self.names.after(name)
             lines = self._lines(at, max_records, final=False)
             if not lines.values and (following is not None or not self._follow):
                 lines = self._lines((name, lines.next), max_records, final=True)
@@ -246,12 +249,12 @@ class JsonlReading:
 
     def _leave(self, name: str, size: int) -> None:
         if name:  # there is none before the first file of a folder that was empty
-            self._names.leave(name, size)
+            self.names.leave(name, size)
         self._passed = {*(self._passed or ()), name}
 
     def _lines(self, at: Place, max_records: int, final: bool) -> Lines:
         """Lines of a file; none when it is not there (which is no fault while nothing of it was read)."""
-        path = self._names.root / at[0]
+        path = self.names.root / at[0]
         try:
             stat = path.stat()
             self._inode = (stat.st_dev, stat.st_ino)
@@ -261,7 +264,7 @@ class JsonlReading:
 
     def _batch(self, first: Place, following: Place, lines: Lines, at_end: bool) -> RawBatch:
         name, _ = following
-        path = self._names.root / name
+        path = self.names.root / name
         changed_ms = path.stat().st_mtime_ns // 1_000_000 if lines.values and path.exists() else -1
         return RawBatch(
             partition=self._partition,
@@ -280,19 +283,19 @@ class JsonlReading:
             return None
         name, offset = self._at
         try:
-            stat = (self._names.root / name).stat()
+            stat = (self.names.root / name).stat()
         except FileNotFoundError:
-            self._names.refresh(0.0)
-            return self._stop((self._names.after(name) or name, 0), f"{name} has vanished")
+            self.names.refresh(0.0)
+            return self._stop((self.names.after(name) or name, 0), f"{name} has vanished")
         if self._inode not in (None, (stat.st_dev, stat.st_ino)):
             return self._stop((name, 0), f"{name} was replaced by another file")
         return self._stop((name, 0), f"{name} is shorter than what was read of it") if stat.st_size < offset else None
 
     def _late(self) -> Gap | None:
         """A gap if files appeared, or grew, under names that reading has passed; each is told once."""
-        if self._at is None or self._passed is None or not self._names.refresh(LIST_S):
+        if self._at is None or self._passed is None or not self.names.refresh(LIST_S):
             return None
-        late = sorted({*(self._names.before(self._at[0]) - self._passed), *self._names.grown()})
+        late = sorted({*(self.names.before(self._at[0]) - self._passed), *self.names.grown()})
         self._passed |= set(late)
         more = f" and {len(late) - 1} more" if len(late) > 1 else ""
         return self._stop(self._at, f"{late[0]}{more} came after reading had passed that name") if late else None

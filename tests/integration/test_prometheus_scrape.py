@@ -38,7 +38,8 @@ class Page:
         self.server = Http(self.telemetry.registry, "127.0.0.1", 0)
 
     def fill(self) -> None:
-        ledger = Ledger({"t-0": Account(12, {"accepted": 10, "json": 2})}, rows_folded=10, rows_closed=10, gaps=1, lost=40)
+        books = {"t-0": Account(12, {"accepted": 10, "json": 2})}
+        ledger = Ledger(books, rows_accepted=10, rows_folded=10, rows_closed=10, gaps=1, gap_records=40)
         state = JobState(watermark_ms=START_MS, places={"t-0": Place(1, 12, START_MS, START_MS)}, ledger=ledger)
         self.telemetry.batch(0.01, 12)
         self.telemetry.commit(0.02, state)

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from benchmarks import events
 from detectors.profile import Profile
@@ -68,6 +69,10 @@ def ran(folder: Path, settings: Mapping[str, Any]) -> RunningService:
 
 def lines_of(windows: int, seed: int = 3) -> list[bytes]:
     return events.capture_lines(events.values(windows * PER_WINDOW, seed), start_ms=START_MS, events_a_second=PER_S)
+
+
+def wait_for_a_window(service: RunningService) -> None:
+    service.until(lambda: '"window"' in service.log)
 
 
 def by_end(service: RunningService) -> dict[int, WindowReport]:
@@ -240,3 +245,113 @@ def test_explain_rebuilds_what_was_published_and_sees_what_was_changed(baseline:
         done = driftline("explain", report.id, *words, "--config", str(service.config))
         assert done.returncode == 2
         assert names in done.stderr
+
+
+def test_a_model_that_is_put_back_never_gives_one_id_two_contents(baseline: Path, tmp_path: Path) -> None:
+    """Two models with one baseline; one is taken out while its window is open, and put back later."""
+    lines = [line[:-1] + b',"who":"%b"}' % (b"ab"[k % 2 : k % 2 + 1]) for k, line in enumerate(lines_of(4))]
+    one = {"baseline": str(baseline)}
+    both = config(baseline, model={"from": "path", "name": "who"}, models={"a": one, "b": one})
+    settings = [{**both, "source": {"type": "jsonl", "path": "captures", "follow": True}}, {**both, "models": {"a": one}}, both]
+    cuts = [0, PER_WINDOW * 3 // 2, PER_WINDOW * 2, PER_WINDOW * 4]
+    for k, one_config in enumerate(settings):
+        write(tmp_path, "a.jsonl", lines[cuts[k] : cuts[k + 1]])
+        with RunningService(tmp_path, one_config) as service:
+            if k == 0:  # it must not come to the end of its source, which would close the window that is to stay open
+                wait_for_a_window(service)
+                assert service.stop() == 0
+            else:
+                assert service.wait() == 0, service.log
+    reports = service.reports()
+    assert len({report.id for report in reports}) == len(reports)
+    last = newest(reports)
+    assert {end: (report.rows, report.state) for (model, end), report in last.items() if model == "a"} == {
+        START_MS + k * MINUTE_MS: (PER_WINDOW // 2, "ok") for k in range(1, 5)
+    }
+    states = [last["b", START_MS + k * MINUTE_MS].state for k in range(1, 5) if ("b", START_MS + k * MINUTE_MS) in last]
+    assert states == ["ok", "incomplete", "ok", "ok"]
+
+
+def test_windows_of_another_length_are_taken_on_request_and_what_was_open_is_told(baseline: Path, tmp_path: Path) -> None:
+    lines = lines_of(4)
+    follow = {"type": "jsonl", "path": "captures", "follow": True}
+    write(tmp_path, "a.jsonl", lines[: PER_WINDOW * 3 // 2])
+    with RunningService(tmp_path, config(baseline, source=follow)) as service:
+        wait_for_a_window(service)
+        assert service.stop() == 0
+    write(tmp_path, "a.jsonl", lines[PER_WINDOW * 3 // 2 :])
+    changed = RunningService(tmp_path, config(baseline, window="30s"))
+    changed.start("--accept-change")
+    assert changed.wait() == 0, changed.log
+    reports = changed.reports()
+    assert len({report.id for report in reports}) == len(reports)
+    by_span = {((r.start_ms - START_MS) // 1000, ((r.end_ms or 0) - START_MS) // 1000): (r.rows, r.state) for r in reports}
+    assert by_span[0, 60] == (PER_WINDOW, "ok")
+    assert by_span[60, 120] == (PER_WINDOW // 2, "incomplete")
+    assert by_span[90, 120] == (PER_WINDOW // 2, "incomplete")
+    assert [by_span[k, k + 30] for k in (120, 150, 180, 210)] == [(PER_WINDOW // 2, "ok")] * 4
+
+
+def test_a_new_baseline_that_lacks_the_answer_learns_it(tmp_path: Path, baseline: Path) -> None:
+    for name, seed in (("one", 1), ("two", 2)):
+        columns = events.values(3_000, seed)
+        text = [",".join(columns)] + [",".join(row) for row in zip(*columns.values(), strict=True)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(text) + "\n")
+        assert driftline("baseline", f"{name}.csv", "--out", name, "--exclude", "score", folder=tmp_path).returncode == 0
+    lines = events.capture_lines(events.values(24_000, 3), start_ms=START_MS, events_a_second=100)
+    names = {"outputs": ["score"], "inputs": list(events.INPUTS)}
+    for k, name in enumerate(("one", "two")):
+        write(tmp_path, "a.jsonl", lines[k * 12_000 : (k + 1) * 12_000])
+        settings = config(baseline, models={"m": {"baseline": str(tmp_path / name), **names}}, learn={"events": 500})
+        service = RunningService(tmp_path, settings)
+        service.start("--accept-change")
+        assert service.wait() == 0, service.log
+    reports = service.reports()
+    last = [report for report in reports if report.end_ms == START_MS + 4 * MINUTE_MS][-1]
+    assert "score" in {feature.name for feature in last.features}
+    assert len({report.baseline for report in reports}) == 4
+
+
+def test_a_sink_that_cannot_write_is_told_by_the_exit_code_and_made_good_by_the_next_run(baseline: Path, tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", lines_of(1))
+    (tmp_path / "reports").write_text("in the way")
+    (tmp_path / "elsewhere").mkdir()
+    settings = config(baseline, sinks=[{"type": "jsonl", "path": "elsewhere/reports"}])
+    (tmp_path / "elsewhere" / "reports").symlink_to("/proc/nowhere")
+    with RunningService(tmp_path, settings) as service:
+        assert service.wait() == 9
+    assert "items wait in the outbox" in service.log
+    (tmp_path / "elsewhere" / "reports").unlink()
+    ran(tmp_path, settings)
+    assert [report.rows for report in service.reports("elsewhere/reports")] == [PER_WINDOW]
+
+
+def test_what_no_window_counts_is_told_in_the_log(baseline: Path, tmp_path: Path) -> None:
+    write(tmp_path, "a.jsonl", [*lines_of(1), BAD["not_an_object"], BAD["time_absurd"], BAD["time_absurd"]])
+    service = ran(tmp_path, config(baseline))
+    told = [json.loads(line) for line in service.log.splitlines() if "records that no window counts" in line]
+    assert [one["by_reason"] for one in told] == [{"not_an_object": 1, "time_absurd": 2}]
+    assert told[0]["dead_letters"].endswith("dead-letters.jsonl")
+    assert "1 not_an_object, 2 time_absurd" in service.log.splitlines()[-1]
+
+
+def test_a_folder_without_capture_files_is_told(baseline: Path, tmp_path: Path) -> None:
+    (tmp_path / "captures").mkdir()
+    (tmp_path / "captures" / "a.json").write_text("{}")
+    assert "no file whose name ends with .jsonl" in ran(tmp_path, config(baseline)).log
+
+
+def test_reports_and_signals_are_what_their_schemas_say(baseline: Path, tmp_path: Path) -> None:
+    columns = events.values(3 * PER_WINDOW, 3)
+    cents = {**columns, "amount": [str(float(x) * 100) for x in columns["amount"]]}
+    write(tmp_path, "a.jsonl", events.capture_lines(cents, start_ms=START_MS, events_a_second=PER_S))
+    ran(tmp_path, config(baseline))
+    for what, file in (("report", next((tmp_path / "reports").glob("reports-*"))), ("signal", tmp_path / "reports" / "signals.jsonl")):
+        done = driftline("schema", what)
+        schema = json.loads(done.stdout)
+        Draft202012Validator.check_schema(schema)
+        lines = file.read_text().splitlines()
+        assert lines
+        for line in lines:
+            Draft202012Validator(schema).validate(json.loads(line))
+        assert not Draft202012Validator(schema).is_valid({**json.loads(lines[0]), "version": 2})

@@ -316,7 +316,7 @@ def test_a_gap_is_counted_and_the_windows_over_it_are_incomplete() -> None:
     assert [one[4] for one in told(outputs) if one[4] != "no data"] == ["incomplete", "incomplete"]
     assert windows(made.send([72])) == [(60, 70, 0, 1)]
     assert told(made.send([82]))[0][4] == "ok"
-    assert (made.state.ledger.gaps, made.state.ledger.lost) == (1, 8)
+    assert (made.state.ledger.gaps, made.state.ledger.gap_records) == (1, 8)
 
 
 def test_a_gap_in_a_partition_that_has_nothing_more_ends_where_the_others_are() -> None:

@@ -32,7 +32,7 @@ def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
 def test_a_commit_shows_the_ledger_of_the_state() -> None:
     telemetry = Telemetry("sample")
     books = {"rows_accepted": 20, "rows_folded": 20, "rows_in_panes": 5, "rows_closed": 14, "rows_late_after_idle": 1}
-    telemetry.commit(0.25, state(**books, partials_accepted=7, partials_dropped=2, gaps=1, lost=40, future=3))
+    telemetry.commit(0.25, state(**books, partials_accepted=7, partials_dropped=2, gaps=1, gap_records=40, future=3))
     records = {
         (p, o): value(telemetry, "ledger_records", partition=p, outcome=o) for p in ("t-0", "t-1") for o in ("accepted", "json", "too_late")
     }
