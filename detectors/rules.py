@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import exp, log, sqrt
+from statistics import NormalDist
 from typing import Annotated, NamedTuple
 
 import msgspec
@@ -13,6 +15,9 @@ from detectors.distances.base import Floats
 from detectors.measure import Measures
 from detectors.noise import noise
 from detectors.report import Verdict
+
+MOST_GAP = 0.999999
+"""Distribution functions that are further apart have nothing in common: no shift of finite size makes that."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
@@ -25,7 +30,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     * ``k``, ``of``: a feature must violate in ``k`` of the last ``of`` windows that do not overlap.
     * ``alpha``: chance of a false verdict in one window, shared out among the features.
-    * ``limit``: the smallest distance worth telling; without it the baseline's ``comparison_threshold`` serves.
+    * ``limit``: the smallest distance worth telling, in the unit of the deciding statistic; without it the baseline's
+      ``comparison_threshold`` serves, a gap between distribution functions (:func:`equivalent`).
     * ``statistic``: the deciding statistic of features that name none.
     * ``min_n``: fewer rows than this give no verdict (``insufficient``).
     * ``cooldown_ms``: how long an episode that goes on stays silent.
@@ -91,7 +97,7 @@ def rule(
     out = []
     for i, (feature, name) in enumerate(zip(features, chosen, strict=True)):
         value, floor = float(measures.distances[name][i]), float(noises[name][i])
-        asked = _limit(rules, own.get(feature.name), constraints, feature.numeric)
+        asked = _limit(rules, own.get(feature.name), constraints, feature.numeric, name)
         limit = float(np.fmax(asked, floor))
         verdict = _verdict(rules, judged[i], value, limit, float(measures.n[i]), rows)
         big = value > max(2.0 * limit, float(far[name][i])) and measures.n[i] >= rules.overwhelming_n
@@ -111,15 +117,29 @@ def _judged(own: FeatureRules | None, constraints: Constraints, name: str) -> bo
     return on and (constraint is None or constraint.evaluate) and (own is None or own.enabled)
 
 
-def _limit(rules: Rules, own: FeatureRules | None, constraints: Constraints, numeric: bool) -> float:
+def _limit(rules: Rules, own: FeatureRules | None, constraints: Constraints, numeric: bool, statistic: str) -> float:
     thresholds = constraints.thresholds
     if own and own.limit is not None:
         return own.limit
     if rules.limit is not None:
         return rules.limit
-    if not numeric and thresholds.categorical_comparison_threshold is not None:
-        return thresholds.categorical_comparison_threshold
-    return thresholds.comparison_threshold
+    categorical = thresholds.categorical_comparison_threshold
+    return equivalent(statistic, thresholds.comparison_threshold if numeric or categorical is None else categorical)
+
+
+def equivalent(statistic: str, gap: float) -> float:
+    """The value that ``statistic`` has for the drift whose distribution functions are ``gap`` apart at most.
+
+    ``comparison_threshold`` is such a gap, so that one threshold means one drift whichever statistic decides. The drift taken is that of
+    a normal distribution which moves by d deviations: ``gap = 2 Phi(d / 2) - 1``, Wasserstein ``d``, PSI ``d**2``, Hellinger
+    ``sqrt(1 - exp(-d**2 / 8))``, Jensen-Shannon ``sqrt(d**2 / (8 ln 2))`` (to second order), KS and L-infinity the gap itself.
+
+    >>> [round(equivalent(name, 0.1), 3) for name in ("ks", "psi", "hellinger", "jensen_shannon", "wasserstein")]
+    [0.1, 0.063, 0.089, 0.107, 0.251]
+    """
+    d = 2.0 * NormalDist().inv_cdf((1.0 + min(gap, MOST_GAP)) / 2.0)
+    others = {"psi": d * d, "hellinger": sqrt(1.0 - exp(-d * d / 8.0)), "jensen_shannon": sqrt(d * d / (8.0 * log(2.0))), "wasserstein": d}
+    return others.get(statistic, gap)
 
 
 def _verdict(rules: Rules, judged: bool, value: float, limit: float, n: float, rows: int) -> Verdict:
@@ -146,4 +166,4 @@ def rule_values(rules: Rules) -> dict[str, float | int | str]:
     return {name: value for name, value in msgspec.structs.asdict(rules).items() if value is not None}
 
 
-__all__ = ["FeatureRules", "Floats", "Rules", "Ruling", "binomial_excess", "rule", "rule_values"]
+__all__ = ["FeatureRules", "Floats", "Rules", "Ruling", "binomial_excess", "equivalent", "rule", "rule_values"]

@@ -11,8 +11,8 @@ import pytest
 from detectors.baseline import Constraint, Constraints, Thresholds
 from detectors.measure import Measures
 from detectors.noise import noise
-from detectors.rules import FeatureRules, Rules, Ruling, binomial_excess, rule, rule_values
-from tests.made import baseline, normal, texts, window
+from detectors.rules import FeatureRules, Rules, Ruling, binomial_excess, equivalent, rule, rule_values
+from tests.made import Values, baseline, normal, texts, window
 
 BASE = baseline({"x": normal(1, 10_000), "t": texts({"a": 6_000, "b": 4_000})})
 
@@ -32,7 +32,29 @@ def rulings(
 def test_in_a_small_window_the_limit_is_the_noise_and_in_a_large_one_the_configured_limit() -> None:
     small, large = rulings(120)[0], rulings(50_000)[0]
     assert small.limit == small.noise > 0.1
-    assert large.limit == 0.1 > large.noise
+    assert large.limit == pytest.approx(0.063163, rel=1e-4)
+    assert large.limit > large.noise
+
+
+@pytest.mark.parametrize("statistic", ["psi", "ks", "hellinger", "jensen_shannon", "wasserstein"])
+def test_one_threshold_means_one_drift_whichever_statistic_decides(statistic: str) -> None:
+    """A shift by 0.2513 deviations is where normal distribution functions are 0.1 apart: every statistic is close to its limit there."""
+    before, after = normal(5, 200_000), normal(6, 200_000, mean=0.2513)
+    base = baseline({"x": before})
+    measures = Measures(base.profile, window(base.layout, {"x": after}))
+    assert float(measures.distances[statistic][0]) == pytest.approx(equivalent(statistic, 0.1), rel=0.1)
+
+
+@pytest.mark.parametrize(("shift", "least", "most"), [(0.0, 0.0, 0.02), (0.3, 0.9, 1.0)])
+def test_a_shift_by_a_third_of_a_deviation_is_found_and_none_is_not(shift: float, least: float, most: float) -> None:
+    """Twenty features, one of which moves; a hundred windows of a thousand rows."""
+    base = baseline({f"x{k}": normal(k, 10_000) for k in range(20)})
+    alarms = 0
+    for seed in range(100):
+        data: dict[str, Values] = {f"x{k}": normal(1_000 + 20 * seed + k, 1_000, shift if k == 0 else 0.0) for k in range(20)}
+        measures = Measures(base.profile, window(base.layout, data))
+        alarms += any(one.verdict == "violation" for one in rule(Rules(), {}, base.constraints, measures, 1_000))
+    assert least <= alarms / 100 <= most
 
 
 def test_noise_is_shared_out_among_the_judged_features() -> None:
@@ -54,15 +76,15 @@ def test_overwhelming_needs_a_far_distance_and_five_hundred_rows() -> None:
     assert rulings(500, mean=3.0)[0].overwhelming
     assert not rulings(499, mean=3.0)[0].overwhelming
     assert rulings(499, mean=3.0)[0].verdict == "violation"
-    modest = rulings(20_000, mean=0.35)[0]
+    modest = rulings(20_000, mean=0.3)[0]
     assert modest.verdict == "violation"
-    assert 0.1 < modest.value < 0.2  # far beyond all noise, but under twice the limit
+    assert 0.063 < modest.value < 0.126  # far beyond all noise, but under twice the limit
     assert not modest.overwhelming
 
 
 def test_the_nearest_limit_wins() -> None:
     thresholds = Constraints({}, Thresholds(comparison_threshold=0.3, categorical_comparison_threshold=0.4))
-    assert [one.limit for one in rulings(50_000, constraints=thresholds)] == [0.3, 0.4]
+    assert [one.limit for one in rulings(50_000, constraints=thresholds)] == [equivalent("psi", 0.3), equivalent("psi", 0.4)]
     assert [one.limit for one in rulings(50_000, rules=Rules(limit=0.2), constraints=thresholds)] == [0.2, 0.2]
     own = {"x": FeatureRules(limit=0.5)}
     assert [one.limit for one in rulings(50_000, rules=Rules(limit=0.2), own=own, constraints=thresholds)] == [0.5, 0.2]
