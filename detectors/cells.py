@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from detectors.columns import Column, Numbers, Texts, written_types
+from detectors.columns import Column, Cut, Numbers, Texts, written_types
 from detectors.hashing import hashed_bin
 from detectors.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profile import Profile
@@ -62,8 +62,13 @@ class _Groups:
 
     def __init__(self, layout_of: Ints, bounds: Ints, rows: Ints) -> None:
         self.layout_of, self.bounds, self.rows = layout_of, bounds, rows
+        self.one = int(layout_of[0]) if (layout_of == layout_of[0]).all() else -1
         self.of_row = np.repeat(layout_of, np.diff(bounds))
         self.whole = bool(len(rows)) and rows[0] == 0 and rows[-1] == len(rows) - 1
+
+    def each_row(self, table: NDArray[Any]) -> NDArray[Any]:
+        """What a table with an entry a (layout, column) says of every row, ``[columns, rows]``; one column where all have one layout."""
+        return table[self.one][:, None] if self.one >= 0 else table.T[:, self.of_row]
 
     def lay(self, columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """The rows of some columns, one column behind the other."""
@@ -75,6 +80,7 @@ class _Groups:
 class _NumberTables:
     def __init__(self, layouts: Sequence[Layout], names: Sequence[str]) -> None:
         self.names, shape = list(names), (len(layouts), len(names))
+        self._splits: dict[tuple[str, ...], tuple[slice | Ints, list[int]]] = {}
         self.starts = np.zeros(shape, np.int64)
         self.there = np.zeros(shape, bool)
         self.place = np.zeros(shape, np.int64)
@@ -99,52 +105,80 @@ class _NumberTables:
         if not self.names:
             return []
         self.values, types = self._stack(columns, groups)
-        of_row = groups.of_row
         self.finite = np.isfinite(self.values) & (types >= INTEGRAL)
-        start = self.starts.T[:, of_row]
-        bins = start + HEAD + self._search(of_row)
-        odd = ~self.finite & (types >= INTEGRAL)
+        start: Ints = groups.each_row(self.starts)
+        bins = self._search(groups)
+        bins += start + HEAD
         kind = start + types
+        odd = ~self.finite & (types >= INTEGRAL)
         if odd.any():
-            end = start + HEAD + self.bins.T[:, of_row]
+            end = start + HEAD + groups.each_row(self.bins)
             special = np.where(np.isnan(self.values), end + 1, np.where(self.values > 0, end, start + NEG_INF))
             kind = np.where(odd, special, kind)
-        nowhere = self.sizes[of_row]
-        bins = np.where(self.finite, bins, nowhere)
+        nowhere = self.sizes[groups.of_row]
+        if not self.finite.all():
+            bins = np.where(self.finite, bins, nowhere)
         if not self.there.all():
-            there = self.there.T[:, of_row]
+            there = groups.each_row(self.there)
             bins, kind = np.where(there, bins, nowhere), np.where(there, kind, nowhere)
         return [bins, kind]
 
     def _stack(self, columns: Mapping[str, Column], groups: _Groups) -> tuple[Floats, NDArray[np.uint8]]:
         """Values and type slots of all cells, ``[columns, rows]``."""
-        mine = [column for column in map(columns.__getitem__, self.names) if isinstance(column, Numbers)]
+        if not isinstance(columns, Cut) or not groups.whole or columns.matrix.shape[1] != len(groups.rows):
+            return self._stack_each([columns[name] for name in self.names], groups)
+        cut, others = self._split(columns.numbers)
+        values = np.empty((len(self.names), len(groups.rows)))
+        types = np.empty(values.shape, np.uint8)
+        values[cut] = columns.matrix
+        types[cut] = columns.slots if columns.slots is not None else _types(columns.matrix, columns.integral)
+        if len(others):
+            values[others], types[others] = self._stack_each([columns[self.names[j]] for j in others], groups)
+        return values, types
+
+    def _split(self, numbers: tuple[str, ...]) -> tuple[slice | Ints, list[int]]:
+        """The places of these columns among ours, and all other places."""
+        if numbers not in self._splits:
+            known = {name: j for j, name in enumerate(self.names)}
+            places = np.array([known[name] for name in numbers], np.int64)
+            others = sorted(set(range(len(self.names))) - set(places.tolist()))
+            risen = bool((np.diff(places) == 1).all())
+            self._splits[numbers] = slice(int(places[0]), int(places[-1]) + 1) if risen and len(places) else places, others
+        return self._splits[numbers]
+
+    def _stack_each(self, columns: Sequence[Column], groups: _Groups) -> tuple[Floats, NDArray[np.uint8]]:
+        mine = [column for column in columns if isinstance(column, Numbers)]
         values = groups.lay([column.values for column in mine]).reshape(len(mine), -1)
-        types = np.full(values.shape, FRACTIONAL, np.uint8)
-        types[[j for j, column in enumerate(mine) if column.slots is None and column.integral]] = INTEGRAL
-        plain = [j for j, column in enumerate(mine) if column.slots is None and not column.integral]
-        types[plain] -= values[plain] == np.floor(values[plain])
+        types = _types(values, np.array([column.integral for column in mine]))
         written = [(j, column.slots) for j, column in enumerate(mine) if column.slots is not None]
         if written:
             types[[j for j, _ in written]] = groups.lay([slots for _, slots in written]).reshape(len(written), -1)
         return values, types
 
-    def _search(self, of_row: Ints) -> Ints:
+    def _search(self, groups: _Groups) -> Ints:
         """Number of edges at or below each value, by halving: log2(width) steps for all cells together."""
         flat = self.edges.ravel()
-        base = (of_row * len(self.names) + np.arange(len(self.names))[:, None]) * self.width - 1
-        at = base.copy()
+        rows = groups.of_row if groups.one < 0 else np.array([groups.one])
+        base = ((rows * len(self.names) + np.arange(len(self.names))[:, None]) * self.width - 1).astype(np.int32)
+        at = np.empty(self.values.shape, np.int32)
+        at[:] = base
+        probe, edge, below = np.empty_like(at), np.empty_like(self.values), np.empty(at.shape, bool)
         step = self.width >> 1
         while step:
-            at += step * (flat.take(at + step) <= self.values)
+            np.add(at, np.int32(step), out=probe)
+            flat.take(probe, out=edge, mode="clip")
+            np.less_equal(edge, self.values, out=below)
+            np.multiply(below, np.int32(step), out=probe)
+            at += probe
             step >>= 1
-        return at - base
+        at -= base
+        return at.astype(np.int64)
 
     def add_moments(self, profiles: Sequence[Profile], groups: _Groups) -> None:
         if not self.names:
             return
         begins = groups.bounds[:-1]
-        away = np.where(self.finite, self.values - self.centers.T[:, groups.of_row], 0.0)
+        away = np.where(self.finite, self.values - groups.each_row(self.centers), 0.0)
         sums = np.add.reduceat(away, begins, axis=1)
         with np.errstate(over="ignore"):  # squares beyond the largest float are infinite, as in the sums of a sorted column
             squares = np.add.reduceat(away * away, begins, axis=1)
@@ -191,7 +225,7 @@ class _TextTables:
         """Slots to count, each ``[columns, rows]``: the type of every cell, and the bin of every value."""
         if not self.names:
             return []
-        text = _concat([columns[name] for name in self.names], groups)
+        text = _concat(columns, self.names, groups)
         shape, of_row = (len(self.names), len(groups.rows)), groups.of_row
         word, hashed, types = self._look_up(text)
         table = of_row * len(self.names) + np.arange(len(self.names))[:, None]
@@ -241,14 +275,24 @@ class _TextTables:
             profiles[g].note_novel(self.names[column], {name: 1})
 
 
-def _concat(columns: Sequence[Column], groups: _Groups) -> pa.StringArray:
-    arrays = [column.values for column in columns if isinstance(column, Texts)]
+def _concat(columns: Mapping[str, Column], names: Sequence[str], groups: _Groups) -> pa.StringArray:
+    """The texts of these columns, one column behind the other, in the order of the groups."""
+    if isinstance(columns, Cut) and groups.whole and columns.texts == tuple(names) and len(columns.words) == len(names) * len(groups.rows):
+        return columns.words
+    arrays = [column.values for column in map(columns.__getitem__, names) if isinstance(column, Texts)]
     if not groups.whole:
         rows = pa.array(groups.rows)
         arrays = [array.take(rows) for array in arrays]
     else:
         arrays = [array.slice(0, len(groups.rows)) for array in arrays]
     return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
+
+
+def _types(values: Floats, integral: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The type slots of columns of numbers alone, ``[columns, rows]``."""
+    whole = integral[:, None] | (values == np.floor(values))
+    types: NDArray[np.uint8] = np.uint8(FRACTIONAL) - whole.view(np.uint8)
+    return types
 
 
 def _is(layout: Layout, name: str, *, numeric: bool) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from detectors.columns import Column, Numbers, Texts
+from detectors.columns import Column, Numbers, Texts, side_by_side
 from stream.envelopes import SIDES, ContentTypes, Event
 from stream.events import EventBatch
 from stream.formats.base import Schema
@@ -128,7 +128,7 @@ class CaptureTable:
     def _tables_of(self, group: Group, joined: Sequence[Joined], batches: list[EventBatch], rejects: dict[int, str]) -> bool:
         rows = joined[0].rows
         record = group.members if rows is None else np.repeat(group.members, rows)
-        tables = []
+        tables: list[tuple[Mapping[str, Column], NDArray[np.int64]]] = []
         for side, text in zip(group.sides, joined, strict=True):
             table = self._tables[side].read(text.data, len(record), text.quoted)
             if table is None:
@@ -142,8 +142,7 @@ class CaptureTable:
             record = record[keep]
             tables = [({n: pick(c, np.delete(keep, refused)) for n, c in part.items()}, refused) for part, refused in tables]
         if len(record):
-            columns = {name: column for part, _ in tables for name, column in part.items()}
-            batches.append(EventBatch(self._number, record, columns))
+            batches.append(EventBatch(self._number, record, side_by_side([part for part, _ in tables])))
         return True
 
     def _misfit(self, group: Group, k: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -57,7 +58,7 @@ class EventBatch(NamedTuple):
 
     schema: int
     record: NDArray[np.int64]
-    columns: dict[str, Column]
+    columns: Mapping[str, Column]
 
 
 class Reject(NamedTuple):

@@ -6,7 +6,7 @@ Joining is safe only for payloads that cannot touch a neighbour; :func:`join` na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 from numpy.typing import NDArray
 
-from detectors.columns import Column, Numbers, Texts, cut_numbers, numbers_from_array, numbers_from_texts
+from detectors.columns import Column, Cut, Numbers, Texts, cut_numbers, numbers_from_array, numbers_from_texts
 from detectors.layout import FRACTIONAL, MISSING, STRING
 from stream.formats.base import ColumnType
 
@@ -92,9 +92,10 @@ class CsvTable:
         self._numeric = frozenset(name for name in names if types[name] in ("int", "float"))
         self._integers = frozenset(name for name in names if types[name] == "int")
         self._patience: dict[str, int] = {}
+        self._hasty = 0
         self._options: dict[frozenset[str], pv.ConvertOptions] = {}
 
-    def read(self, data: bytes, rows: int, quoted: bool = False) -> tuple[dict[str, Column], NDArray[np.int64]] | None:
+    def read(self, data: bytes, rows: int, quoted: bool = False) -> tuple[Mapping[str, Column], NDArray[np.int64]] | None:
         """Columns of all rows that have the right number of cells, and the numbers of the rows that have not.
 
         ``None`` if the rows do not add up to ``rows``, which no safe payload can bring about.
@@ -113,19 +114,22 @@ class CsvTable:
             return None
         return self._columns(table, as_text), np.array(refused, np.int64) - 1
 
-    def _read_cells(self, data: bytes) -> tuple[dict[str, Column], NDArray[np.int64]]:
+    def _read_cells(self, data: bytes) -> tuple[Mapping[str, Column], NDArray[np.int64]]:
         """Few rows of many columns: all cells are cut out and read together, since a call a column would cost most."""
-        names, width = list(self._types), len(self._types)
-        data, refused = _of_width(data, width)
-        cells, rows = _cut(data), data.count(b"\n")
+        names = list(self._types)
+        cells, refused = _cut(data, len(names))
         numeric = np.array([name in self._numeric for name in names])
-        by_column = np.arange(rows * width).reshape(rows, width).T
-        texts = cells.take(pa.array(by_column[~numeric].ravel()))
-        texts = pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
-        integral = [name in self._integers for name in names if name in self._numeric]
-        numbers = iter(cut_numbers(cells.take(pa.array(by_column[numeric].ravel())), rows, integral))
-        words = (Texts(texts.slice(k * rows, rows)) for k in range(width - len(integral)))
-        return {name: next(numbers) if name in self._numeric else next(words) for name in names}, refused
+        integral = np.array([name in self._integers for name in names])
+        self._hasty = max(self._hasty - 1, 0)
+        typed = not self._hasty and not (self._integers and _has_hex(data))
+        values, slots, fitted = cut_numbers(cells, numeric, integral, typed)
+        if typed and not fitted:
+            self._hasty = PATIENCE
+        numbers, texts = (np.array(names)[which].tolist() for which in (numeric, ~numeric))
+        by_column = np.arange(len(cells)).reshape(-1, len(names)).T[~numeric]
+        words = cells.take(pa.array(by_column.ravel()))
+        words = pc.if_else(pc.equal(words, ""), pa.scalar(None, pa.string()), words)
+        return Cut(names, numbers, values, slots, integral[numeric], texts, words), refused
 
     def _columns(self, table: pa.Table, as_text: frozenset[str]) -> dict[str, Column]:
         arrays = {name: _flat(table.column(j)) for j, name in enumerate(self._types)}
@@ -179,25 +183,18 @@ class CsvTable:
             self._patience[name] = PATIENCE
 
 
-def _of_width(data: bytes, width: int) -> tuple[bytes, NDArray[np.int64]]:
-    """The lines that have ``width`` cells, and the numbers of those that have not."""
-    letters = np.frombuffer(data, np.uint8)
-    ends = np.flatnonzero(letters == ord("\n"))
-    commas = np.searchsorted(np.flatnonzero(letters == ord(",")), ends)
-    refused = np.flatnonzero(np.diff(commas, prepend=0) != width - 1)
-    if len(refused):
-        lines = np.array(data.split(b"\n")[:-1], object)
-        data = b"".join(line + b"\n" for line in np.delete(lines, refused))
-    return data, refused
-
-
-def _cut(data: bytes) -> pa.StringArray:
-    """All cells of some lines, one after the other."""
+def _cut(data: bytes, width: int) -> tuple[pa.StringArray, NDArray[np.int64]]:
+    """The cells of all lines that have ``width`` of them, one after the other, and the numbers of the lines that have not."""
     letters = np.frombuffer(data, np.uint8)
     between = (letters == ord(",")) | (letters == ord("\n"))
     ends = np.flatnonzero(between)
+    refused = np.flatnonzero(np.diff(np.flatnonzero(letters[ends] == ord("\n")), prepend=-1) != width)
+    if len(refused):
+        lines = np.array(data.split(b"\n")[:-1], object)
+        return _cut(b"".join(line + b"\n" for line in np.delete(lines, refused)), width)[0], refused
     offsets = np.concatenate(([0], ends - np.arange(len(ends)))).astype(np.int32)
-    return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(letters[~between]))
+    text = data.translate(None, b",\n")
+    return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text)), refused
 
 
 def _flat(chunked: pa.ChunkedArray) -> pa.Array:

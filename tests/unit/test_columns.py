@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from detectors.columns import Numbers, numbers_from_array, numbers_from_text, numbers_from_texts, written_types
+from detectors.columns import Numbers, cut_numbers, numbers_from_array, numbers_from_text, numbers_from_texts, written_types
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
 from stream.formats.base import ColumnType
 from stream.payloads import column_of
@@ -139,3 +139,26 @@ def test_written_types_follow_the_contract_of_the_capture_files() -> None:
         " 7": INTEGRAL, "  7": STRING, "7\n": STRING, "٣": STRING,
     }  # fmt: skip
     assert dict(zip(told, written_types(pa.array(list(told))).tolist(), strict=True)) == told
+
+
+@pytest.mark.parametrize("odd", CELLS)
+@pytest.mark.parametrize("column", [0, 1])
+def test_reading_typed_gives_what_reading_by_pattern_gives(odd: str, column: int) -> None:
+    """A table of a column of fractions, one of integers and one of text; one cell is odd."""
+    rows = [["1.5", "7", "a"], ["2", "-8", "7"], ["0.25", "0", ""]]
+    rows[1][column] = odd
+    cells = pa.array([cell for row in rows for cell in row], pa.string())
+    numeric, integral = np.array([True, True, False]), np.array([False, True, False])
+    values, slots, _ = cut_numbers(cells, numeric, integral, typed="0x" not in odd.lower())  # hex is kept away
+    for j in range(2):
+        expected = numbers_from_text(pa.array([row[j] for row in rows], pa.string()), bool(integral[j]))
+        got = Numbers(values[j], None if slots is None else slots[j], bool(integral[j]))
+        assert np.array_equal(got.values, expected.values, equal_nan=True)
+        assert written(got) == written(expected)
+
+
+def written(numbers: Numbers) -> list[int]:
+    """The slot of each row, also where the values tell."""
+    whole = np.isfinite(numbers.values) & (numbers.integral | (numbers.values == np.floor(numbers.values)))
+    slots = np.where(whole, INTEGRAL, FRACTIONAL) if numbers.slots is None else numbers.slots
+    return [int(slot) for slot in slots]
