@@ -10,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from detectors.columns import Column, Cut, Numbers, Texts, written_types
+from detectors.columns import Column, Numbers, Texts, written_types
+from detectors.cut import Cut
 from detectors.hashing import hashed_bin
 from detectors.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profile import Profile
@@ -290,9 +291,7 @@ def _concat(columns: Mapping[str, Column], names: Sequence[str], groups: _Groups
 
 def _types(values: Floats, integral: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The type slots of columns of numbers alone, ``[columns, rows]``."""
-    whole = integral[:, None] | (values == np.floor(values))
-    types: NDArray[np.uint8] = np.uint8(FRACTIONAL) - whole.view(np.uint8)
-    return types
+    return np.where(integral[:, None] | (values == np.floor(values)), np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
 
 
 def _is(layout: Layout, name: str, *, numeric: bool) -> bool:

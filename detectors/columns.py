@@ -22,11 +22,8 @@ written as an integer, ``7.0`` and ``7e0`` are not. In a text feature a number s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from copy import copy
-from functools import cached_property
-from itertools import chain
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -75,60 +72,6 @@ class Texts(NamedTuple):
 Column = Numbers | Texts
 
 
-class Cut(Mapping[str, Column]):
-    """Many columns of few rows that were cut out of one text together; each is made when it is asked for.
-
-    ``numbers`` names the rows of ``matrix`` and ``slots``, both ``[columns, rows]`` as in :class:`Numbers`, ``integral`` is an entry a
-    column. ``words`` holds the text columns of ``texts``, one behind the other.
-    """
-
-    def __init__(
-        self,
-        order: Sequence[str],
-        numbers: Sequence[str],
-        matrix: NDArray[np.float64],
-        slots: NDArray[np.uint8] | None,
-        integral: NDArray[np.bool_],
-        texts: Sequence[str],
-        words: pa.StringArray,
-    ) -> None:
-        self.numbers, self.matrix, self.slots, self.integral = tuple(numbers), matrix, slots, integral
-        self.texts, self.words = tuple(texts), words
-        self.others: Mapping[str, Column] = {}
-        self._order, self._rows = order, matrix.shape[1] if len(numbers) else len(words) // max(len(texts), 1)
-
-    def beside(self, others: Mapping[str, Column]) -> Cut:
-        """These columns and ``others`` of the same rows."""
-        out = copy(self)
-        out.others = others
-        return out
-
-    @cached_property
-    def _places(self) -> dict[str, tuple[bool, int]]:
-        return {name: (kind, j) for kind, names in ((True, self.numbers), (False, self.texts)) for j, name in enumerate(names)}
-
-    def __getitem__(self, name: str) -> Column:
-        if name in self.others:
-            return self.others[name]
-        numeric, j = self._places[name]
-        if not numeric:
-            return Texts(self.words.slice(j * self._rows, self._rows))
-        return Numbers(self.matrix[j], None if self.slots is None else self.slots[j], bool(self.integral[j]))
-
-    def __iter__(self) -> Iterator[str]:
-        return chain(self._order, self.others)
-
-    def __len__(self) -> int:
-        return len(self._order) + len(self.others)
-
-
-def side_by_side(parts: Sequence[Mapping[str, Column]]) -> Mapping[str, Column]:
-    """The columns of several parts of the same rows."""
-    cut = next((part for part in parts if isinstance(part, Cut)), None)
-    others = {name: column for part in parts if part is not cut for name, column in part.items()}
-    return others if cut is None else cut.beside(others)
-
-
 def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
     """The numbers that some text stands for, by the grammar above; null is missing, like empty text.
 
@@ -146,72 +89,22 @@ def numbers_from_texts(arrays: Sequence[pa.StringArray], integral: Sequence[bool
         return []
     lengths = [len(array) for array in arrays]
     together = arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
-    values, slots = _read(together, np.repeat(np.asarray(integral, bool), lengths))
+    values, slots = read_texts(together, np.repeat(np.asarray(integral, bool), lengths))
     bounds = np.concatenate(([0], np.cumsum(lengths))).tolist()
     return [
         Numbers(values[start:stop], slots[start:stop], whole) for start, stop, whole in zip(bounds[:-1], bounds[1:], integral, strict=True)
     ]
 
 
-def cut_numbers(
-    cells: pa.StringArray, numeric: NDArray[np.bool_], integral: NDArray[np.bool_], typed: bool
-) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
-    """:func:`numbers_from_text` of the numeric columns of a table whose ``cells`` lie row after row.
-
-    ``numeric`` and ``integral`` have an entry a column. Returns values and slots, ``[numeric columns, rows]``, and whether every cell
-    fitted its column's type. With ``typed`` that is tried first: then Arrow reads all of them in two calls.
-    """
-    shape = len(cells) // len(numeric), len(numeric)
-    filled = _lengths(cells).reshape(shape) > 0
-    if typed:
-        try:
-            floats = _cast(cells, filled & (numeric & ~integral), pa.float64())
-            values = np.where(integral, _cast(cells, filled & integral, pa.int64()), floats)
-        except pa.ArrowInvalid:
-            pass
-        else:
-            return _typed(values[:, numeric].T, filled[:, numeric].T, integral[numeric])
-    by_column = np.arange(len(cells)).reshape(shape).T[numeric]
-    read, slots = _read(cells.take(pa.array(by_column.ravel())), np.repeat(integral[numeric], shape[0]))
-    return read.reshape(by_column.shape), slots.reshape(by_column.shape), False
-
-
-def _typed(
-    values: NDArray[np.float64], filled: NDArray[np.bool_], integral: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
-    """Values with NaN where a cell is empty, and slots if there are such cells."""
-    values = np.ascontiguousarray(values)
-    if filled.all():
-        return values, None, True
-    values[~filled] = np.nan
-    slots = _finite_slots(values, integral[:, None] | (values == np.floor(values)))
-    slots[~filled] = MISSING
-    return values, slots, True
-
-
-def _lengths(array: pa.StringArray) -> NDArray[np.int32]:
-    lengths: NDArray[np.int32] = np.diff(np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1])
-    return lengths
-
-
-def _cast(array: pa.StringArray, chosen: NDArray[np.bool_], kind: pa.DataType) -> NDArray[Any]:
-    """The chosen cells read as this type, by rows; anything where none is chosen. Raises ``pa.ArrowInvalid`` if one does not fit."""
-    _, offsets, data = array.buffers()
-    bitmap = pa.py_buffer(np.packbits(chosen.ravel(), bitorder="little"))
-    read = pc.cast(pa.StringArray.from_buffers(len(array), offsets, data, bitmap), kind)
-    raw = np.frombuffer(read.buffers()[1], np.float64 if pa.types.is_floating(kind) else np.int64)[: len(array)]
-    return raw.reshape(chosen.shape)
-
-
-def _read(array: pa.StringArray, integral: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """Values and slots: plain numbers (an optional minus, digits, perhaps a point) at once, all others by pattern."""
+def read_texts(array: pa.StringArray, integral: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Values and slots of what texts stand for: plain numbers (digits, perhaps a minus and a point) at once, others by pattern."""
     if len(array) == 0:
         return np.empty(0), np.empty(0, np.uint8)
     text = _Bytes(array)
     odd = text.odd_rows()
     plain = text.array_without(odd)
     values = np.array(pc.cast(plain, pa.float64()).to_numpy(zero_copy_only=False))
-    slots = _finite_slots(values, np.where(integral, ~text.pointed, values == np.floor(values)))
+    slots = finite_slots(values, np.where(integral, ~text.pointed, values == np.floor(values)))
     if len(odd):
         values[odd], slots[odd] = _read_by_pattern(array.take(pa.array(odd)), integral[odd])
     return values, slots
@@ -221,14 +114,15 @@ def _read_by_pattern(array: pa.StringArray, integral: NDArray[np.bool_]) -> tupl
     text, number = _split_numbers(array)
     values = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
     written = _mask(pc.match_substring_regex(text, WHOLE)) if integral.any() else integral
-    slots = _finite_slots(values, np.where(integral, written, values == np.floor(values)))
+    slots = finite_slots(values, np.where(integral, written, values == np.floor(values)))
     rest = np.flatnonzero(~number)
     if len(rest):
         slots[rest] = _slots_without_number(array.take(pa.array(rest)))
     return values, slots
 
 
-def _finite_slots(values: NDArray[np.float64], whole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+def finite_slots(values: NDArray[np.float64], whole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """``INTEGRAL`` for finite values that are whole, ``FRACTIONAL`` for all others."""
     return np.where(whole & np.isfinite(values), np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
 
 

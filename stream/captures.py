@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from detectors.columns import Column, Numbers, Texts, side_by_side
+from detectors.columns import Column, Numbers, Texts
+from detectors.cut import side_by_side
 from stream.envelopes import SIDES, ContentTypes, Event
 from stream.events import EventBatch
 from stream.formats.base import Schema

@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 from numpy.typing import NDArray
 
-from detectors.columns import Column, Cut, Numbers, Texts, cut_numbers, numbers_from_array, numbers_from_texts
+from detectors.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_texts
+from detectors.cut import Cut, cut_numbers
 from detectors.layout import FRACTIONAL, MISSING, STRING
 from stream.formats.base import ColumnType
 

@@ -8,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from detectors.columns import Numbers, cut_numbers, numbers_from_array, numbers_from_text, numbers_from_texts, written_types
+from detectors.columns import Numbers, numbers_from_array, numbers_from_text, numbers_from_texts, written_types
+from detectors.cut import cut_numbers
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
 from stream.formats.base import ColumnType
 from stream.payloads import column_of
