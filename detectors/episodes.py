@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
+from math import inf
 
 import msgspec
 
-from detectors.report import SIGNAL_VERSION, Signal, SignalKind, Violation, WindowReport
+from detectors.report import SHARES, SIGNAL_VERSION, Signal, SignalKind, Violation, WindowReport
 from detectors.rules import Rules
 
 MOST_WINDOWS = 5_000
@@ -50,8 +51,8 @@ def advance(state: EpisodeState, report: WindowReport, rules: Rules) -> tuple[Ep
     A feature is *confirmed* if it violates in this window and in at least ``k`` of the last ``of`` windows that do not
     overlap, this one included; or if this window's evidence is overwhelming. The first confirmed feature **opens** an episode
     (one that was signalled within ``cooldown_ms`` must be overwhelming to open another: what comes and goes is not told each
-    time). The episode **worsens** when a feature joins it, or when a reason becomes overwhelming that was not, or more than twice
-    as large as it was told; after ``cooldown_ms`` without a signal it is **reminded** of; it is **recovered** when none of its
+    time). The episode **worsens** when a feature joins it, or when a distance or a loss gets more than twice as large as it
+    was told; after ``cooldown_ms`` without a signal it is **reminded** of; it is **recovered** when none of its
     features has violated in the last ``k`` windows that do not overlap. Each gives one signal, at most one a window.
 
     Only windows with the state ``ok`` or ``violations`` and revision 0 count; all others change nothing.
@@ -130,15 +131,16 @@ def _told(state: EpisodeState, episode: Episode) -> EpisodeState:
 
 
 def _grown(episode: Episode, report: WindowReport, confirmed: Iterable[str]) -> bool:
-    """True if a confirmed violation is overwhelming where it was not, or a drift more than twice as large, as when it was told."""
-    before = {(reason.feature, reason.check): reason for reason in episode.reasons}
-    for violation in _reasons(report, confirmed):
-        old = before.get((violation.feature, violation.check))
-        if old is not None and violation.overwhelming and not old.overwhelming:
-            return True
-        if old is not None and violation.check == "baseline_drift_check" and violation.value > 2.0 * old.value:
-            return True
-    return False
+    """True if a confirmed violation is more than twice as large as it was told."""
+    before = {(reason.feature, reason.check): _size(reason) for reason in episode.reasons}
+    return any(_size(one) > 2.0 * before.get((one.feature, one.check), inf) for one in _reasons(report, confirmed))
+
+
+def _size(violation: Violation) -> float:
+    """How large a violation is: a distance itself, of a share what it lacks; 0 where there is no more and less."""
+    if violation.check == "baseline_drift_check":
+        return violation.value
+    return violation.limit - violation.value if violation.check in SHARES else 0.0
 
 
 def _reasons(report: WindowReport, features: Iterable[str]) -> tuple[Violation, ...]:

@@ -13,6 +13,9 @@ import msgspec
 REPORT_VERSION = 1
 SIGNAL_VERSION = 1
 
+SHARES = frozenset({"completeness_check", "missing_column_check", "data_type_check", "categorical_values_check"})
+"""Checks whose value is a share that must not fall below its limit."""
+
 State = Literal["ok", "violations", "insufficient", "no data", "incomplete", "learning"]
 Verdict = Literal["ok", "violation", "insufficient", "learning", "disabled"]
 SignalKind = Literal["opened", "worsened", "reminder", "recovered"]

@@ -88,20 +88,25 @@ def test_overwhelming_evidence_and_other_features_open_another_episode_at_once()
     assert told(["a", "a", "", "", "b", "b"]) == [(1, "opened"), (3, "recovered"), (5, "opened")]
 
 
-def grown(value: float, far: bool = False, check: str = "baseline_drift_check") -> list[str]:
-    """Kinds of the signals of two windows in which the same feature violates, the second time with this value."""
-    first = report(1, bad="a")
-    second = msgspec.structs.replace(
-        report(2, bad="a"), violations=(Violation("a", check, "psi", value, 0.1, 1_000, "", overwhelming=far),)
-    )
-    return [signal.kind for signal in run([report(0, bad="a"), first, second])[1]]
+@pytest.mark.parametrize(
+    ("check", "first", "second", "limit", "worse"),
+    [
+        ("baseline_drift_check", 0.5, 1.0, 0.1, False),
+        ("baseline_drift_check", 0.5, 1.01, 0.1, True),
+        ("completeness_check", 0.9, 0.8, 1.0, False),
+        ("completeness_check", 0.9, 0.7, 1.0, True),
+        ("data_type_check", 0.5, 0.1, 0.9, False),
+        ("vanished_value_check", 40.0, 400.0, 30.0, False),
+    ],
+)
+def test_a_drift_or_a_loss_that_has_more_than_doubled_is_told_again(
+    check: str, first: float, second: float, limit: float, worse: bool
+) -> None:
+    def broken(k: int, value: float) -> WindowReport:
+        return msgspec.structs.replace(report(k, bad="a"), violations=(Violation("a", check, "s", value, limit, 1_000, "", True),))
 
-
-def test_a_drift_that_has_more_than_doubled_is_told_again() -> None:
-    assert grown(1.0) == ["opened"]
-    assert grown(1.01) == ["opened", "worsened"]
-    assert grown(0.5, far=True) == ["opened", "worsened"]
-    assert grown(9.0, check="completeness_check") == ["opened"]
+    kinds = [signal.kind for signal in run([broken(0, first), broken(1, second), broken(2, second)])[1]]
+    assert kinds == (["opened", "worsened"] if worse else ["opened"])
 
 
 def test_an_episode_that_goes_on_is_silent_until_the_cool_down_ends() -> None:
