@@ -159,17 +159,18 @@ class _NumberTables:
     def _search(self, groups: _Groups) -> Ints:
         """Number of edges at or below each value, by halving: log2(width) steps for all cells together."""
         flat = self.edges.ravel()
+        kind = np.int32 if flat.size < 2**31 else np.int64
         rows = groups.of_row if groups.one < 0 else np.array([groups.one])
-        base = ((rows * len(self.names) + np.arange(len(self.names))[:, None]) * self.width - 1).astype(np.int32)
-        at = np.empty(self.values.shape, np.int32)
+        base = ((rows * len(self.names) + np.arange(len(self.names))[:, None]) * self.width - 1).astype(kind)
+        at = np.empty(self.values.shape, kind)
         at[:] = base
         probe, edge, below = np.empty_like(at), np.empty_like(self.values), np.empty(at.shape, bool)
         step = self.width >> 1
         while step:
-            np.add(at, np.int32(step), out=probe)
+            np.add(at, kind(step), out=probe)
             flat.take(probe, out=edge, mode="clip")
             np.less_equal(edge, self.values, out=below)
-            np.multiply(below, np.int32(step), out=probe)
+            np.multiply(below, kind(step), out=probe)
             at += probe
             step >>= 1
         at -= base

@@ -100,10 +100,17 @@ def read_constraints(data: object) -> Constraints:
     ``BaselineInvalid`` with the path in the file, what was expected and what was found.
     """
     try:
-        file = msgspec.convert(data, _File)
+        file = msgspec.convert(_without_nulls(data), _File)
     except msgspec.ValidationError as error:
         raise BaselineInvalid("constraints.json", str(error)) from error
     return Constraints({one.name: _constraint_of(one) for one in file.features}, _thresholds(file.monitoring_config))
+
+
+def _without_nulls(data: object) -> object:
+    """The same without keys that are null: they say nothing."""
+    if isinstance(data, dict):
+        return {key: _without_nulls(value) for key, value in data.items() if value is not None}
+    return [_without_nulls(one) for one in data] if isinstance(data, list) else data
 
 
 def _common(scan: ColumnScan) -> dict[str, int]:

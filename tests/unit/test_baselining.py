@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
+from detectors.baseline import Constraint
 from detectors.errors import BaselineInvalid
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
 from stream.baselining import Made, empty_baseline, learn, learn_from_samples, load_baseline, make, make_from_files, write
@@ -298,6 +299,11 @@ def test_edits_of_the_constraints_take_effect_and_show_in_the_fingerprint(tmp_pa
     loaded = load_baseline(folder)
     assert (loaded.constraints.features["c"].completeness, loaded.constraints.features["c"].domains) == (0.25, ("ann",))
     assert loaded.fingerprint != make_from_files(train(tmp_path)).baseline.fingerprint
+
+
+def test_null_says_nothing(tmp_path: Path) -> None:
+    nothing = dict.fromkeys(("num_constraints", "string_constraints", "monitoringConfigOverrides", "completeness"))
+    assert load_baseline(edited(tmp_path, nothing)).constraints.features["c"] == Constraint()
 
 
 @pytest.mark.parametrize(
