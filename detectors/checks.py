@@ -12,7 +12,7 @@ from detectors.distances.base import Floats
 from detectors.measure import TYPES, Measures
 from detectors.moved import diagnosis, moved
 from detectors.profile import Profile
-from detectors.report import SHARES, Moved, Violation
+from detectors.report import Moved, Violation
 from detectors.rules import FeatureRules, Rules, Ruling, binomial_excess
 
 FITS = {"Integral": ("integral",), "Fractional": ("integral", "fractional"), "String": ("string",)}
@@ -184,7 +184,7 @@ class Checks:
         """Overwhelming for shares: more than twice the misses that are allowed, 5 % of the rows or more beyond them, enough rows,
         and more than chance explains at ``overwhelming_alpha``.
         """
-        if check not in SHARES:
+        if check not in ("completeness_check", "missing_column_check", "data_type_check", "categorical_values_check"):
             return False
         lost = limit - value
         return n >= self._rules.overwhelming_n and lost > max(0.05, 1.0 - limit) and binomial_excess(

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from hashlib import blake2b
-from math import inf
 
 import msgspec
 
-from detectors.report import SHARES, SIGNAL_VERSION, Signal, SignalKind, Violation, WindowReport
+from detectors.report import SIGNAL_VERSION, Signal, SignalKind, Violation, WindowReport
 from detectors.rules import Rules
 
 MOST_WINDOWS = 5_000
@@ -24,13 +23,19 @@ class Judged(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Episode(msgspec.Struct, frozen=True):
-    """A drift that goes on: since when, which features, when the last signal went out, and the last reasons."""
+    """A drift that goes on: since when, which features, when the last signal went out, and the last reasons.
+
+    ``features`` are those that still violate, ``ever`` those that did. ``sizes`` is how large each violation was told, by feature and
+    check.
+    """
 
     id: str
     first_violation_ms: int
     last_signal_ms: int
     features: tuple[str, ...]
+    ever: tuple[str, ...]
     reasons: tuple[Violation, ...]
+    sizes: dict[str, float]
 
 
 class EpisodeState(msgspec.Struct, frozen=True):
@@ -51,9 +56,10 @@ def advance(state: EpisodeState, report: WindowReport, rules: Rules) -> tuple[Ep
     A feature is *confirmed* if it violates in this window and in at least ``k`` of the last ``of`` windows that do not
     overlap, this one included; or if this window's evidence is overwhelming. The first confirmed feature **opens** an episode
     (one that was signalled within ``cooldown_ms`` must be overwhelming to open another: what comes and goes is not told each
-    time). The episode **worsens** when a feature joins it, or when a distance or a loss gets more than twice as large as it
-    was told; after ``cooldown_ms`` without a signal it is **reminded** of; it is **recovered** when none of its
-    features has violated in the last ``k`` windows that do not overlap. Each gives one signal, at most one a window.
+    time). The episode **worsens** when a feature joins it (by the same rule), when one of its features breaks another check, or when a
+    violation gets more than twice as large as it was told, but not in a window that overlaps the one told last; after
+    ``cooldown_ms`` without a signal it is **reminded** of. A feature that has not violated in the last ``k`` windows that do not
+    overlap has left it; when all have, it is **recovered**. Each gives one signal, at most one a window.
 
     Only windows with the state ``ok`` or ``violations`` and revision 0 count; all others change nothing.
     """
@@ -69,9 +75,7 @@ def advance(state: EpisodeState, report: WindowReport, rules: Rules) -> tuple[Ep
     confirmed = _confirmed(apart[: rules.of], report.violations, rules.k)
     if state.open is not None:
         return _go_on(state, state.open, report, confirmed, apart, rules)
-    if any(violation.overwhelming for violation in report.violations) or set(confirmed) - told.keys():
-        return _open(state, report, confirmed, apart)
-    return state, []
+    return _open(state, report, confirmed, apart) if _news(state, report, confirmed) else (state, [])
 
 
 def _apart(windows: Sequence[Judged], most: int) -> list[Judged]:
@@ -92,14 +96,18 @@ def _confirmed(apart: Sequence[Judged], violations: Sequence[Violation], k: int)
     return tuple(sorted(out))
 
 
+def _news(state: EpisodeState, report: WindowReport, features: Iterable[str]) -> set[str]:
+    """The features that may be told: not signalled within the cool-down, or overwhelming now."""
+    far = {violation.feature for violation in report.violations if violation.overwhelming}
+    return {name for name in features if name in far or name not in state.told}
+
+
 def _open(
     state: EpisodeState, report: WindowReport, confirmed: tuple[str, ...], apart: Sequence[Judged]
 ) -> tuple[EpisodeState, list[Signal]]:
     first = min(window.start_ms for window in apart if set(window.features) & set(confirmed))
-    reasons = _reasons(report, confirmed)
     name = _hash(report.job, report.model, report.variant, "episode", report.start_ms, report.baseline)
-    episode = Episode(name, first, report.end_ms or 0, confirmed, reasons)
-    return _told(state, episode), [_signal("opened", episode, report)]
+    return _tell(state, Episode(name, first, 0, (), (), (), {}), "opened", report, confirmed)
 
 
 def _go_on(
@@ -110,37 +118,55 @@ def _go_on(
     apart: Sequence[Judged],
     rules: Rules,
 ) -> tuple[EpisodeState, list[Signal]]:
-    end_ms = report.end_ms or 0
-    recent = apart[: rules.k]
-    if len(recent) == rules.k and not any(set(window.features) & set(episode.features) for window in recent):
-        return msgspec.structs.replace(state, open=None), [_signal("recovered", episode, report)]
-    worse = bool(set(confirmed) - set(episode.features)) or _grown(episode, report, confirmed)
-    late = end_ms - episode.last_signal_ms >= rules.cooldown_ms and bool(set(episode.features) & set(confirmed))
-    if not worse and not late:
-        return state, []
-    features = tuple(sorted({*episode.features, *confirmed}))
+    recent, going_on = apart[: rules.k], set(episode.features)
+    if len(recent) == rules.k:
+        going_on &= {name for window in recent for name in window.features}
+    if not going_on:
+        return msgspec.structs.replace(state, open=None), [_signal("recovered", episode, report, episode.ever)]
+    joined = _news(state, report, set(confirmed) - going_on)
+    features, apart_from_last = tuple(sorted(going_on | joined)), report.start_ms >= episode.last_signal_ms
+    episode = msgspec.structs.replace(episode, features=tuple(sorted(going_on)), sizes=_of(episode.sizes, going_on))
+    if apart_from_last and (joined or _grown(episode, report, set(confirmed) & going_on)):
+        return _tell(state, episode, "worsened", report, features)
+    if (report.end_ms or 0) - episode.last_signal_ms >= rules.cooldown_ms and going_on & set(confirmed):
+        return _tell(state, episode, "reminder", report, features)
+    return msgspec.structs.replace(state, open=episode), []
+
+
+def _tell(
+    state: EpisodeState, episode: Episode, kind: SignalKind, report: WindowReport, features: tuple[str, ...]
+) -> tuple[EpisodeState, list[Signal]]:
+    end_ms, reasons = report.end_ms or 0, _reasons(report, features)
     grown = msgspec.structs.replace(
-        episode, features=features, last_signal_ms=end_ms, reasons=_reasons(report, features) or episode.reasons
+        episode,
+        last_signal_ms=end_ms,
+        features=features,
+        ever=tuple(sorted({*episode.ever, *features})),
+        reasons=reasons or episode.reasons,
+        sizes={**episode.sizes, **{_key(one): _size(one) for one in reasons}},
     )
-    return _told(state, grown), [_signal("worsened" if worse else "reminder", grown, report)]
+    state = msgspec.structs.replace(state, open=grown, told={**state.told, **dict.fromkeys(features, end_ms)})
+    return state, [_signal(kind, grown, report, features)]
 
 
-def _told(state: EpisodeState, episode: Episode) -> EpisodeState:
-    told = {**state.told, **dict.fromkeys(episode.features, episode.last_signal_ms)}
-    return msgspec.structs.replace(state, open=episode, told=told)
+def _grown(episode: Episode, report: WindowReport, features: Iterable[str]) -> bool:
+    """True if a violation of these features was not told yet, or is more than twice as large as it was told."""
+    return any(_size(one) > 2.0 * episode.sizes.get(_key(one), 0.0) for one in _reasons(report, features))
 
 
-def _grown(episode: Episode, report: WindowReport, confirmed: Iterable[str]) -> bool:
-    """True if a confirmed violation is more than twice as large as it was told."""
-    before = {(reason.feature, reason.check): _size(reason) for reason in episode.reasons}
-    return any(_size(one) > 2.0 * before.get((one.feature, one.check), inf) for one in _reasons(report, confirmed))
+def _key(violation: Violation) -> str:
+    return f"{violation.feature}\x1f{violation.check}"
+
+
+def _of(sizes: Mapping[str, float], features: Container[str]) -> dict[str, float]:
+    return {key: size for key, size in sizes.items() if key.partition("\x1f")[0] in features}
 
 
 def _size(violation: Violation) -> float:
-    """How large a violation is: a distance itself, of a share what it lacks; 0 where there is no more and less."""
-    if violation.check == "baseline_drift_check":
-        return violation.value
-    return violation.limit - violation.value if violation.check in SHARES else 0.0
+    """How large a violation is: a distance or a share of bad records itself, of a share of good ones what it lacks."""
+    if violation.check in ("vanished_value_check", "change_check"):
+        return 1.0  # there is no more and less
+    return violation.value if violation.value > violation.limit else violation.limit - violation.value
 
 
 def _reasons(report: WindowReport, features: Iterable[str]) -> tuple[Violation, ...]:
@@ -148,7 +174,7 @@ def _reasons(report: WindowReport, features: Iterable[str]) -> tuple[Violation, 
     return tuple(violation for violation in report.violations if violation.feature in wanted)
 
 
-def _signal(kind: SignalKind, episode: Episode, report: WindowReport) -> Signal:
+def _signal(kind: SignalKind, episode: Episode, report: WindowReport, features: tuple[str, ...]) -> Signal:
     end_ms = report.end_ms or 0
     name = _hash(report.job, report.model, report.variant, episode.id, kind, end_ms)
     return Signal(
@@ -165,6 +191,7 @@ def _signal(kind: SignalKind, episode: Episode, report: WindowReport) -> Signal:
         first_violation_ms=episode.first_violation_ms,
         baseline=report.baseline,
         report=report.id,
+        features=features,
         reasons=episode.reasons,
     )
 

@@ -13,9 +13,6 @@ import msgspec
 REPORT_VERSION = 1
 SIGNAL_VERSION = 1
 
-SHARES = frozenset({"completeness_check", "missing_column_check", "data_type_check", "categorical_values_check"})
-"""Checks whose value is a share that must not fall below its limit."""
-
 State = Literal["ok", "violations", "insufficient", "no data", "incomplete", "learning"]
 Verdict = Literal["ok", "violation", "insufficient", "learning", "disabled"]
 SignalKind = Literal["opened", "worsened", "reminder", "recovered"]
@@ -35,7 +32,7 @@ class Moved(msgspec.Struct, frozen=True):
 class Violation(msgspec.Struct, frozen=True):
     """One constraint that a window breaks.
 
-    ``check`` is a check type of the SageMaker contract (section 4) or one of driftline's own (``vanished_value_check``,
+    ``check`` is a check of SageMaker Model Monitor or one of driftline's own (``vanished_value_check``,
     ``non_negative_check``, ``change_check``). ``value`` is compared with ``limit``; ``n`` is the number of rows behind it.
     ``overwhelming`` says that this one window is enough for a signal.
     """
@@ -116,8 +113,9 @@ class WindowReport(msgspec.Struct, frozen=True):
 class Signal(msgspec.Struct, frozen=True):
     """The retrain signal: which model drifted, why, and where the evidence lies.
 
-    ``kind``: ``opened`` (a new episode), ``worsened`` (another feature joined), ``reminder`` (still going on after
-    the cool-down), ``recovered``. ``dedupe_id`` is the same for every repeat of one delivery. ``report`` is the
+    ``kind``: ``opened`` (a new episode), ``worsened`` (another feature or check, or twice as large), ``reminder`` (still going on
+    after the cool-down), ``recovered``. ``features`` are those that violate now; of ``recovered`` all that the episode had, and its
+    ``reasons`` are the ones told last. ``dedupe_id`` is the same for every repeat of one delivery. ``report`` is the
     id of the window's report; ``first_violation_ms`` is the start of the first window of the episode that violated.
     """
 
@@ -134,4 +132,5 @@ class Signal(msgspec.Struct, frozen=True):
     first_violation_ms: int
     baseline: str
     report: str
+    features: tuple[str, ...]
     reasons: tuple[Violation, ...]

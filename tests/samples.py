@@ -109,6 +109,7 @@ def signal(number: int = 0, kind: str = "opened", **changes: Any) -> Signal:
         "first_violation_ms": START_MS,
         "baseline": "b0",
         "report": report().id,
+        "features": ("amount",),
         "reasons": (violation(),),
     }
     return Signal(**{**plain, **changes})

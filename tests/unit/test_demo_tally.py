@@ -18,7 +18,7 @@ def incident(name: str, cause: str, start_h: float, end_h: float | None, touched
 def signal(kind: SignalKind, features: Sequence[str], start_h: float, end_h: float, episode: str = "e1") -> Signal:
     start_ms, end_ms = START_MS + int(start_h * HOUR_MS), START_MS + int(end_h * HOUR_MS)
     reasons = tuple(Violation(name, "baseline_drift_check", "psi", 1.0, 0.1, 100, "") for name in features)
-    return Signal(1, "id", "dedupe", kind, episode, "demo", "m", "v", start_ms, end_ms, start_ms, "b", "report", reasons)
+    return Signal(1, "id", "dedupe", kind, episode, "demo", "m", "v", start_ms, end_ms, start_ms, "b", "report", tuple(features), reasons)
 
 
 def tally(*incidents: Incident) -> Tally:

@@ -109,6 +109,56 @@ def test_a_drift_or_a_loss_that_has_more_than_doubled_is_told_again(
     assert kinds == (["opened", "worsened"] if worse else ["opened"])
 
 
+def checked(k: int, *found: tuple[str, str, float, float], length: int = 1) -> WindowReport:
+    """A window with violations: feature, check, value and limit, each overwhelming."""
+    violations = tuple(Violation(name, check, "s", value, limit, 1_000, "", True) for name, check, value, limit in found)
+    return msgspec.structs.replace(report(k, bad="a" if found else "", length=length), violations=violations)
+
+
+DRIFT = ("a", "baseline_drift_check", 0.5, 0.1)
+LOSS = ("a", "completeness_check", 0.4, 1.0)
+WIDTH = ("", "missing_column_check", 1.0, 0.01)
+OTHER = ("b", "baseline_drift_check", 0.5, 0.1)
+
+
+def test_another_check_of_a_feature_in_the_episode_is_told_once() -> None:
+    kinds = [(s.start_ms // MINUTE, s.kind) for s in run([checked(0, DRIFT), checked(1, LOSS), checked(2, DRIFT), checked(3, LOSS)])[1]]
+    assert kinds == [(0, "opened"), (1, "worsened")]
+
+
+def test_a_feature_that_has_left_an_episode_joins_it_again() -> None:
+    """Another feature holds it open meanwhile; overwhelming evidence is told at once, the rest after the cool-down."""
+    held = [checked(0, DRIFT, OTHER), checked(1, OTHER), checked(2, OTHER), checked(3, OTHER, LOSS), checked(4, OTHER)]
+    assert [(s.start_ms // MINUTE, s.kind, s.features) for s in run(held)[1]] == [(0, "opened", ("a", "b")), (3, "worsened", ("a", "b"))]
+    assert told(["AB", "b", "b", "ab", "ab", "b"]) == [(0, "opened")]
+
+
+def test_what_stays_the_same_is_told_once_whatever_its_unit() -> None:
+    for found in (DRIFT, LOSS, WIDTH, ("a", "vanished_value_check", 40.0, 30.0)):
+        assert [signal.kind for signal in run([checked(k, found) for k in range(8)])[1]] == ["opened"]
+
+
+def test_a_window_that_overlaps_the_one_told_last_tells_nothing_more() -> None:
+    """A minute that slides by ten seconds: the drift fills the window step by step, and another feature follows."""
+    every = MINUTE // 6
+
+    def sliding(k: int) -> WindowReport:
+        size = 0.2 * 2.2 ** min(k, 6)
+        found = (("a", "baseline_drift_check", size, 0.1), *([OTHER] if k > 1 else []))
+        return msgspec.structs.replace(checked(0, *found), start_ms=k * every, end_ms=k * every + MINUTE, id=f"w{k}")
+
+    assert [(s.start_ms // every, s.kind) for s in run([sliding(k) for k in range(20)])[1]] == [(0, "opened"), (6, "worsened")]
+
+
+def test_recovered_names_everything_that_the_episode_had() -> None:
+    _, signals = run([checked(0, DRIFT), checked(1, DRIFT, OTHER), checked(2, OTHER), checked(3), checked(4)])
+    assert [(signal.kind, signal.features) for signal in signals] == [
+        ("opened", ("a",)),
+        ("worsened", ("a", "b")),
+        ("recovered", ("a", "b")),
+    ]
+
+
 def test_an_episode_that_goes_on_is_silent_until_the_cool_down_ends() -> None:
     assert told(["A"] + ["a"] * 25) == [(0, "opened"), (10, "reminder"), (20, "reminder")]
 
