@@ -80,7 +80,7 @@ def reading(play: Play, folder: Folder) -> list[str]:
         lines += [
             "Next: have a published number rebuilt from its counts,",
             f"      {program()} explain {last.signal.report} {last.incident.cause} --config {folder.config}",
-            "      then do the same with your own training file and capture files: README.md shows the two commands.",
+            "      then do the same with your own training file and capture files: README.md shows how.",
         ]
     return lines
 

@@ -19,6 +19,10 @@ FITS = {"Integral": ("integral",), "Fractional": ("integral", "fractional"), "St
 """Written types that satisfy a feature's type: whole numbers fit Fractional, numbers do not fit String."""
 
 
+COLUMNS = "(columns)"
+"""Stands for the feature where all columns together are meant."""
+
+
 class Checks:
     """All checks of one window. Each feature breaks a check at most once; one cause is told once.
 
@@ -88,7 +92,7 @@ class Checks:
         if not binomial_excess(missing, n, 1.0 - required, float(self._pair.m[i]), self._alpha):
             return None
         if share == 0.0:
-            text = _no_column(measures, len(self._baseline.columns))
+            text = "The column has no value in any row. " + _no_column(measures, len(self._baseline.columns))
             return self._violation(i, "missing_column_check", "completeness", share, required, text, "column lost")
         text = f"Value: {share!r} does not meet the constraint requirement! "
         return self._violation(i, "completeness_check", "completeness", share, required, text, "null burst")
@@ -209,12 +213,12 @@ def columns_violations(expected: int, fewer: int, more: int, rows: int, rules: R
     ``fewer``, ``more``: records of the window that had too few or too many columns and were kept as dead letters, while
     ``rows`` fitted. Told when they are a share above ``1 - type_match`` and at least ``min_n`` records were there in all.
     """
-    total, out = rows + fewer + more, []
+    total, limit, out = rows + fewer + more, round(1.0 - rules.type_match, 9), []
     for check, bad, word in (("missing_column_check", fewer, "fewer"), ("extra_column_check", more, "more")):
-        if total >= rules.min_n and bad / total > 1.0 - rules.type_match:
+        if total >= rules.min_n and bad / total > limit:
             far = bad / total > 0.5 and total >= rules.overwhelming_n
             text = f"{bad} of {total} records have {word} columns than the {expected} of the baseline constraints."
-            out.append(Violation("", check, "record_share", bad / total, 1.0 - rules.type_match, total, text, far))
+            out.append(Violation(COLUMNS, check, "record_share", bad / total, limit, total, text, far))
     return out
 
 

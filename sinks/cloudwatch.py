@@ -23,7 +23,7 @@ LONGEST_NAME = 255
 
 
 class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
-    """Puts the data-quality metrics of the SageMaker contract (section 6) into ``namespace``.
+    """Puts the data-quality metrics of SageMaker Model Monitor, by their names there, into ``namespace``.
 
     For each feature ``feature_data_{f}`` (numbers: a statistic set), ``feature_non_null_{f}`` (completeness),
     ``feature_baseline_drift_{f}`` (the deciding distance). Dimensions ``Endpoint`` (``endpoint``, else the model's name) and

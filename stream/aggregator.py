@@ -69,7 +69,7 @@ class Aggregator:
             state.models.setdefault(model, ModelState(baseline.fingerprint, learning=model in learning))
 
     def step(self, item: Item) -> list[Output]:  # noqa: PLR0911  # one return a kind of item
-        """Take one item; returns what must go out once the state is committed. Raises only ``GapFound``."""
+        """Take one item; returns what must go out once the state is committed. Raises ``GapFound``, and what ``learn`` raises."""
         match item:
             case Partial():
                 return self._partial(item)

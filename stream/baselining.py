@@ -100,6 +100,17 @@ def _replace(made: Made, folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def refuse_edited(folder: Path) -> None:
+    """Raise ``ConfigError`` if the folder's ``constraints.json`` says anything else than its baseline: somebody has edited it."""
+    try:
+        said, made = load_baseline(folder).constraints, Baseline.decode((folder / FILES[2]).read_bytes()).constraints
+    except (BaselineInvalid, OSError):
+        return
+    if said != made:
+        edited = f"{folder / FILES[1]} with edits"
+        raise ConfigError("--out", "a folder whose constraints.json may be replaced (--force, or another folder)", edited)
+
+
 def _aside(folder: Path, name: str, content: bytes) -> Path:
     """A new file with this content in the folder, under a name of its own."""
     number, path = tempfile.mkstemp(dir=folder, prefix=f".{name}.")

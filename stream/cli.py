@@ -52,7 +52,8 @@ def main() -> None:
 @click.option("--exclude", default="", metavar="NAMES", help="Columns to leave out.")
 @click.option("--columns", default="", metavar="NAMES", help="Names of the columns of a CSV, in order.")
 @click.option("--no-header", is_flag=True, help="The CSV has no header row.")
-def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: str, no_header: bool) -> None:
+@click.option("--force", is_flag=True, help="Replace a constraints.json that was edited.")
+def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: str, no_header: bool, force: bool) -> None:
     """Make a baseline from training data: CSV, Parquet or JSON lines; a file or a folder.
 
     Writes statistics.json and constraints.json as SageMaker Model Monitor does, and baseline.msgpack with the exact counts. Edit
@@ -61,9 +62,11 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
     \b
     driftline baseline train.csv --out baseline/ --predictions prediction
     """
-    from stream.baselining import make_from_files, write
+    from stream.baselining import make_from_files, refuse_edited, write
     from stream.training import Training
 
+    if not force:
+        refuse_edited(out)
     size = 2 * Training(train).size
     bar = Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True))
     with bar:
@@ -117,6 +120,7 @@ def check(config: Path) -> None:
     for name, one in baselines.items():
         what = f"baseline {one.fingerprint}, {len(one.layout.features)} features" if one.columns else "baseline will be learned"
         click.echo(f"model {name}: {what}")
+    click.echo(f"windows of {loaded.window}, reported {loaded.grace_ms / 1000:g} s after their end (grace)")
     click.echo(f"{config}: ok")
 
 

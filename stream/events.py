@@ -105,7 +105,7 @@ class Cover(NamedTuple):
     ``[first, next)`` are positions of the source. ``mark_ms`` is the highest event time read there up to ``next``,
     ``None`` before the first event. ``at_end``: the reader saw the end of the log at ``next``. ``read`` is the number of
     records; ``outcomes`` splits it into ``accepted``, ``too_late`` and the reasons of rejection, each counted by itself, and must add
-    up to it. ``dated`` records say when they happened; ``rows`` are those of accepted records.
+    up to it. ``dated`` records say when they happened, and not ahead of their arrival; ``rows`` are those of accepted records.
     """
 
     partition: str

@@ -45,7 +45,8 @@ class Reader:
 
     A partial is a pure function of the ranges it covers, the layouts, and the marks at their start. What is late is
     decided here, a record at a time, against the running mark of the record's own partition: too late if
-    ``pane end + grace + lateness <= mark``. A time more than the tolerance after arrival is replaced by the arrival.
+    ``pane end + grace + lateness <= mark``. A time more than the tolerance after arrival is replaced by the arrival, and does
+    not move the mark: nobody knows when that was, and one wrong date must not make all others late.
     """
 
     def __init__(self, reading: Reading, form: Format, origin: Origin, times: Times, keep_payload: bool = False) -> None:
@@ -80,25 +81,27 @@ class Reader:
         decoded = self._decoder.decode(raws)
         bounds = np.concatenate(([0], np.cumsum([len(raw.values) for raw in raws]))).astype(np.int64)
         times, future = _arrived(decoded.time_ms, raws, self._times.tolerance_ms)
+        dated = (decoded.time_ms >= 0) & ~future
         pane = times // self._times.pane_ms * self._times.pane_ms
-        late, marks = self._late(times, pane, bounds, raws)
+        late, marks = self._late(times, dated, pane, bounds, raws)
         profiles, samples = self._count(self._plan, decoded, pane, late)
-        covers, dead = self._cover(raws, decoded, bounds, late, marks)
-        return Partial(covers, self._plan.fingerprints, profiles, dead, samples, future, _misfits(decoded, pane, late))
+        covers, dead = self._cover(raws, decoded, dated, bounds, late, marks)
+        return Partial(covers, self._plan.fingerprints, profiles, dead, samples, int(future.sum()), _misfits(decoded, pane, late))
 
     def _late(
-        self, times: Ints, pane: Ints, bounds: Ints, raws: Sequence[RawBatch]
+        self, times: Ints, dated: NDArray[np.bool_], pane: Ints, bounds: Ints, raws: Sequence[RawBatch]
     ) -> tuple[NDArray[np.bool_], list[int | None]]:
         """Which records are too late for their pane, and the mark of each partition behind its batch."""
         late, marks = np.zeros(len(times), bool), list[int | None]()
         wait = self._times.pane_ms + self._times.grace_ms + self._times.lateness_ms
         running: dict[str, int | None] = {}
+        told = np.where(dated, times, -1)
         for raw, start, stop in zip(raws, bounds[:-1], bounds[1:], strict=True):
             mark = running.get(raw.partition, self._places[raw.partition].mark_ms)
-            part = times[start:stop]
-            if len(part) and (part >= 0).any():
+            if dated[start:stop].any() or (mark is not None and stop > start):
+                part = told[start:stop]
                 seen = np.maximum.accumulate(part if mark is None else np.maximum(part, mark))
-                late[start:stop] = (pane[start:stop] + wait <= seen) & (part >= 0)
+                late[start:stop] = (pane[start:stop] + wait <= seen) & (times[start:stop] >= 0)
                 mark = int(seen[-1])
             running[raw.partition] = mark
             marks.append(mark)
@@ -122,7 +125,13 @@ class Reader:
         return _merged(profiles), samples
 
     def _cover(
-        self, raws: Sequence[RawBatch], decoded: Decoded, bounds: Ints, late: NDArray[np.bool_], marks: Sequence[int | None]
+        self,
+        raws: Sequence[RawBatch],
+        decoded: Decoded,
+        dated: NDArray[np.bool_],
+        bounds: Ints,
+        late: NDArray[np.bool_],
+        marks: Sequence[int | None],
     ) -> tuple[tuple[Cover, ...], list[DeadLetter]]:
         accepted, rows = _accepted(decoded, late, bounds)
         rejected = np.array([reject.record for reject in decoded.rejects], np.int64)
@@ -134,12 +143,12 @@ class Reader:
             dead.append(self._letter(raws[b], reject.record - int(bounds[b]), reject.reason))
         lost = late.copy()
         lost[rejected] = False
-        lates, dated = _between(lost, bounds), _between(decoded.time_ms >= 0, bounds)
+        lates, sure = _between(lost, bounds), _between(dated, bounds)
         covers: dict[str, Cover] = {}
         for b, (raw, mark) in enumerate(zip(raws, marks, strict=True)):
             outcomes = {"accepted": accepted[b], "too_late": lates[b], **reasons[b]}
             claim, read = self._places[raw.partition].claim, len(raw.values)
-            cover = Cover(raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes, dated[b], rows[b])
+            cover = Cover(raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes, sure[b], rows[b])
             covers[raw.partition] = _joined(covers.get(raw.partition), cover)
             self._places[raw.partition] = _Place(claim, mark)
         return tuple(covers.values()), dead
@@ -181,11 +190,11 @@ def _take(column: Column, rows: Ints) -> Column:
     return Numbers(column.values[rows], None if column.slots is None else column.slots[rows], column.integral)
 
 
-def _arrived(time_ms: Ints, raws: Sequence[RawBatch], tolerance_ms: int) -> tuple[Ints, int]:
-    """Event times with those too far ahead of arrival set to it, and how many these were."""
+def _arrived(time_ms: Ints, raws: Sequence[RawBatch], tolerance_ms: int) -> tuple[Ints, NDArray[np.bool_]]:
+    """Event times with those too far ahead of arrival set to it, and which these were."""
     arrival = np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
-    ahead = (time_ms >= 0) & (arrival >= 0) & (time_ms > arrival + tolerance_ms)
-    return np.where(ahead, arrival, time_ms), int(np.count_nonzero(ahead))
+    ahead: NDArray[np.bool_] = (time_ms >= 0) & (arrival >= 0) & (time_ms > arrival + tolerance_ms)
+    return np.where(ahead, arrival, time_ms), ahead
 
 
 def _merged(profiles: list[tuple[ModelKey, int, Profile]]) -> list[tuple[ModelKey, int, Profile]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from detectors.report import Signal, WindowReport
-from stream.assembly import Job, Route, open_job, plan_of, reader_of, routes_of
+from stream.assembly import Job, Route, open_job, plan_of, reader_of, routes_of, settings_of
 from stream.config import Config
 from stream.durations import duration_ms
 from stream.errors import LedgerImbalance
@@ -55,7 +55,7 @@ class Service:
         """One line about where the job stands."""
         ledger = self._job.aggregator.state.ledger
         lost = "".join(f", {count} {name}" for name, count in ledger.lost().items())
-        return f"{ledger.total('accepted')} events accepted{lost}, {ledger.rows_in_panes} rows in open panes"
+        return f"{ledger.total('accepted')} events accepted{lost}, {ledger.rows_in_panes} rows kept for late events"
 
     def stop(self) -> None:
         """End after the batch that is under way."""
@@ -81,7 +81,9 @@ class Service:
         self._reader: Reader = reader_of(config, self._reading, job.aggregator.baselines)
         self._start_couriers()
         self._http.start()
-        self.telemetry.log.info("started", http=f"http://{self._http.host}:{self._http.port}/metrics", state=self.state)
+        at, times = f"http://{self._http.host}:{self._http.port}/metrics", settings_of(config)
+        waits = {"window_ms": times.window_ms, "grace_ms": times.grace_ms, "idle_ms": times.idle_ms, "lateness_ms": times.lateness_ms}
+        self.telemetry.log.info("started", http=at, state=self.state, **waits)
         self._take(job.closed)
         for change in job.changes:
             self._step(change)
@@ -145,7 +147,11 @@ class Service:
         self._job.store.keep_baseline(change.baseline)
         self._job.panes.know(change.baseline.layout)
         self._reader.use(plan_of(self._config, self._job.aggregator.baselines))
-        self.telemetry.log.warning("baseline", model=change.model, fingerprint=change.baseline.fingerprint)
+        baseline, say = change.baseline, self.telemetry.log
+        say.warning("baseline", model=change.model, fingerprint=baseline.fingerprint, features=len(baseline.layout.features))
+        empty = [name for name in baseline.columns if name not in baseline.layout.index]
+        if empty:
+            say.error("columns without any value are not watched: is their place in `format` right?", model=change.model, columns=empty)
         self._urgent = True
 
     def _assign(self, assigns: Sequence[Assign]) -> None:

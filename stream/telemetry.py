@@ -6,17 +6,20 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
-from detectors.report import Signal, WindowReport
+from detectors.report import Signal, Violation, WindowReport
 from sinks.outbox import Counts
 from stream.job_state import JobState
 
+LATE = frozenset({"too_late", "late_after_idle"})
+"""Reasons that make no dead letter: `too_late` (grace and lateness), `late_after_idle` (the partition was idle for too long)."""
+MOST_NAMED = 10
 LOST_S = 60.0
 """How often a reason is told again for which records are lost."""
 
@@ -105,7 +108,8 @@ class Telemetry:
         now, total = time.monotonic(), state.ledger.lost()
         new = {name: count - self._lost_before.get(name, 0) for name, count in total.items() if count > self._lost_before.get(name, 0)}
         if new and (now - self._lost_told >= LOST_S or not new.keys() <= self._lost_before.keys()):
-            self.log.warning("records that no window counts", by_reason=new, dead_letters=kept)
+            more = {} if new.keys() <= LATE else {"dead_letters": kept}
+            self.log.warning("records that no window counts", by_reason=new, **more)
             self._lost_before, self._lost_told = total, now
 
     def sinks(self, counts: Mapping[str, Counts], paused: bool) -> None:
@@ -121,11 +125,16 @@ class Telemetry:
             if isinstance(item, WindowReport):
                 self._windows.labels(self._job, item.state).inc()
                 say = self.log.warning if item.violations else self.log.info
-                names = sorted({violation.feature for violation in item.violations})
-                say("window", id=item.id, state=item.state, rows=item.rows, violations=len(item.violations), features=names[:10])
+                found = _in_words(item.violations)
+                say("window", id=item.id, state=item.state, rows=item.rows, violations=len(item.violations), found=found)
             elif isinstance(item, Signal):
-                features = sorted({reason.feature for reason in item.reasons})
-                self.log.warning("signal", kind=item.kind, id=item.id, features=features[:10], report=item.report)
+                names, reasons = item.features[:MOST_NAMED], _in_words(item.reasons)
+                self.log.warning("signal", kind=item.kind, id=item.id, features=names, reasons=reasons, report=item.report)
+
+
+def _in_words(violations: Sequence[Violation]) -> list[str]:
+    """Some violations as feature and check: nothing else of them may stand in a log."""
+    return [f"{one.feature}: {one.check}" for one in violations[:MOST_NAMED]]
 
 
 def set_up_logs(level: str = "info") -> None:

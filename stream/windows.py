@@ -29,8 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Place(msgspec.Struct, frozen=True):
     """Where one partition stands: the claim under which it is read, the expected offset, the mark.
 
-    ``quiet_ms`` is the clock when the reader first said that there is nothing to date here: it is at the end of the log, or
-    reads only records whose time nobody can tell; ``None`` while that is not so. ``said_ms`` is when it said so last. ``idle``
+    ``quiet_ms`` is the clock when the reader first said that nothing more is here to date: it is at the end of the log, or
+    reads only records whose time nobody can tell; ``None`` while that is not so. ``said_ms`` is when it said anything last. ``idle``
     partitions do not hold the watermark.
     """
 
@@ -83,7 +83,7 @@ def watermark(places: Iterable[Place], now_ms: int | None, settings: Settings) -
     return min(marks) - settings.grace_ms if len(marks) == len(live) else None
 
 
-def retained_from(places: Iterable[Place], mark_ms: int | None, settings: Settings) -> int | None:
+def retained_from(places: Iterable[Place], watermark_ms: int | None, settings: Settings) -> int | None:
     """Panes that end at or before this time can get no more events; ``None`` if all must be kept.
 
     A reader takes an event while its pane's end + grace + lateness is ahead of the mark of its partition, so a pane may go
@@ -95,4 +95,4 @@ def retained_from(places: Iterable[Place], mark_ms: int | None, settings: Settin
     if live:
         marks = [mark for mark in live if mark is not None]
         return min(marks) - wait if len(marks) == len(live) else None
-    return None if mark_ms is None else mark_ms - settings.lateness_ms
+    return None if watermark_ms is None else watermark_ms - settings.lateness_ms

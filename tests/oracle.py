@@ -114,7 +114,8 @@ def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemake
     """Count records in the order of their logs.
 
     A record is too late if its pane's end plus grace and lateness is not above the highest event time that its partition
-    has shown so far. A record whose time is known shows it, even if it is rejected for what it holds or whose it is.
+    has shown so far. A record whose time is known shows it, even if it is rejected for what it holds or whose it is; one that is
+    dated ahead of its arrival counts there and shows nothing.
     """
     out = Counted()
     read = read_capture if isinstance(form, Sagemaker) else read_json
@@ -129,9 +130,11 @@ def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemake
         time_ms = event.time_ms
         if 0 <= record.arrival_ms < time_ms - clocking.tolerance_ms:
             time_ms, out.future = record.arrival_ms, out.future + 1
-        out.marks[record.partition] = mark = max(time_ms, out.marks.get(record.partition, time_ms))
+        else:
+            out.marks[record.partition] = max(time_ms, out.marks.get(record.partition, time_ms))
+        mark = out.marks.get(record.partition)
         pane_ms = time_ms // clocking.pane_ms * clocking.pane_ms
-        late = pane_ms + clocking.pane_ms + clocking.grace_ms + clocking.lateness_ms <= mark
+        late = mark is not None and pane_ms + clocking.pane_ms + clocking.grace_ms + clocking.lateness_ms <= mark
         place = event.model, event.variant, pane_ms
         try:
             out.ids[i], rows = event.content()

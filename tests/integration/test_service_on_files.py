@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -153,6 +154,26 @@ def test_late_events_make_a_revision_and_too_late_ones_are_booked(baseline: Path
     assert [(one.revision, one.rows) for one in first] == [(0, a_window - 40), (1, a_window - 40 + 25)]
     assert len({one.id for one in reports}) == len(reports)
     assert sum(report.rows for report in by_end(service).values()) == total - len(beyond)
+
+
+def test_one_wrong_date_makes_no_other_event_late(baseline: Path, tmp_path: Path) -> None:
+    """History is replayed from files of today; an event dated 2050 counts when its file was written, and moves nothing."""
+    lines = lines_of(3)
+    lines[700] = re.sub(rb'"inferenceTime":"2025', b'"inferenceTime":"2050', lines[700])
+    write(tmp_path, "a.jsonl", lines)
+    reports = by_end(ran(tmp_path, config(baseline)))
+    assert [reports[k].rows for k in (1, 2, 3)] == [PER_WINDOW - 1, PER_WINDOW, PER_WINDOW]
+    assert sum(report.rows for report in reports.values()) == 3 * PER_WINDOW
+
+
+def test_columns_that_were_learned_without_any_value_are_told(baseline: Path, tmp_path: Path) -> None:
+    lines = events.json_lines(events.values(2_000, 3), start_ms=START_MS, events_a_second=PER_S)
+    write(tmp_path, "a.jsonl", lines)
+    models = {"m": {"baseline": "learn", "outputs": ["score"], "inputs": ["amount", "country"]}}
+    form = {"type": "json", "features": "reqest"}
+    service = ran(tmp_path, config(baseline, format=form, models=models, time={"unit": "ms"}, learn={"events": 500}))
+    [told] = [json.loads(line) for line in service.log.splitlines() if "without any value" in line]
+    assert (told["level"], told["columns"]) == ("error", ["amount", "country"])
 
 
 def test_windows_slide_as_sums_of_panes(baseline: Path, tmp_path: Path) -> None:

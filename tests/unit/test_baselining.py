@@ -12,7 +12,7 @@ import pytest
 from detectors.baseline import Constraint
 from detectors.errors import BaselineInvalid
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
-from stream.baselining import Made, empty_baseline, learn, learn_from_samples, load_baseline, make, make_from_files, write
+from stream.baselining import Made, empty_baseline, learn, learn_from_samples, load_baseline, make, make_from_files, refuse_edited, write
 from stream.errors import ConfigError
 from stream.training import Training
 
@@ -299,6 +299,14 @@ def test_edits_of_the_constraints_take_effect_and_show_in_the_fingerprint(tmp_pa
     loaded = load_baseline(folder)
     assert (loaded.constraints.features["c"].completeness, loaded.constraints.features["c"].domains) == (0.25, ("ann",))
     assert loaded.fingerprint != make_from_files(train(tmp_path)).baseline.fingerprint
+
+
+def test_edited_constraints_are_not_replaced_by_accident(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {})
+    refuse_edited(folder)
+    refuse_edited(tmp_path / "nowhere")
+    with pytest.raises(ConfigError, match="constraints.json with edits"):
+        refuse_edited(edited(tmp_path, {"completeness": 0.25}))
 
 
 def test_null_says_nothing(tmp_path: Path) -> None:

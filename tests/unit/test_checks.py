@@ -150,6 +150,13 @@ def test_a_rare_value_that_vanishes_is_found_though_psi_sleeps() -> None:
     assert "d" not in one.description.split()
 
 
+def test_a_column_without_a_value_is_told_by_its_name() -> None:
+    gaps: list[str | None] = [None] * 500
+    one = only(violations(WORDS, {"t": gaps}))
+    assert (one.check, one.feature) == ("missing_column_check", "t")
+    assert one.description.startswith("The column has no value in any row.")
+
+
 def test_a_value_of_few_expected_occurrences_may_be_absent() -> None:
     assert violations(WORDS, {"t": texts({"a": 960, "b": 580, "c": 370})}) == []  # 28.7 expected
 
