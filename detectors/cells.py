@@ -81,7 +81,7 @@ class _Groups:
 class _NumberTables:
     def __init__(self, layouts: Sequence[Layout], names: Sequence[str]) -> None:
         self.names, shape = list(names), (len(layouts), len(names))
-        self._splits: dict[tuple[str, ...], tuple[slice | Ints, list[int]]] = {}
+        self._splits: dict[tuple[str, ...], tuple[slice | Ints | None, list[int]]] = {}
         self.starts = np.zeros(shape, np.int64)
         self.there = np.zeros(shape, bool)
         self.place = np.zeros(shape, np.int64)
@@ -126,25 +126,27 @@ class _NumberTables:
 
     def _stack(self, columns: Mapping[str, Column], groups: _Groups) -> tuple[Floats, NDArray[np.uint8]]:
         """Values and type slots of all cells, ``[columns, rows]``."""
-        if not isinstance(columns, Cut) or not groups.whole or columns.matrix.shape[1] != len(groups.rows):
+        block = columns if isinstance(columns, Cut) and groups.whole and columns.matrix.shape[1] == len(groups.rows) else None
+        cut, others = self._split(block.numbers if block else ())
+        if block is None or cut is None:
             return self._stack_each([columns[name] for name in self.names], groups)
-        cut, others = self._split(columns.numbers)
         values = np.empty((len(self.names), len(groups.rows)))
         types = np.empty(values.shape, np.uint8)
-        values[cut] = columns.matrix
-        types[cut] = columns.slots if columns.slots is not None else _types(columns.matrix, columns.integral)
+        values[cut] = block.matrix
+        types[cut] = _types(block.matrix, block.integral) if block.slots is None else block.slots
         if len(others):
             values[others], types[others] = self._stack_each([columns[self.names[j]] for j in others], groups)
         return values, types
 
-    def _split(self, numbers: tuple[str, ...]) -> tuple[slice | Ints, list[int]]:
-        """The places of these columns among ours, and all other places."""
+    def _split(self, numbers: tuple[str, ...]) -> tuple[slice | Ints | None, list[int]]:
+        """The places of these columns among ours (``None`` if one is none of ours), and all other places."""
         if numbers not in self._splits:
             known = {name: j for j, name in enumerate(self.names)}
-            places = np.array([known[name] for name in numbers], np.int64)
+            places = np.array([known.get(name, -1) for name in numbers], np.int64)
+            risen = len(places) > 0 and bool((np.diff(places) == 1).all())
+            cut = slice(int(places[0]), int(places[-1]) + 1) if risen else places
             others = sorted(set(range(len(self.names))) - set(places.tolist()))
-            risen = bool((np.diff(places) == 1).all())
-            self._splits[numbers] = slice(int(places[0]), int(places[-1]) + 1) if risen and len(places) else places, others
+            self._splits[numbers] = None if (places < 0).any() else cut, others
         return self._splits[numbers]
 
     def _stack_each(self, columns: Sequence[Column], groups: _Groups) -> tuple[Floats, NDArray[np.uint8]]:
@@ -282,11 +284,8 @@ def _concat(columns: Mapping[str, Column], names: Sequence[str], groups: _Groups
     if isinstance(columns, Cut) and groups.whole and columns.texts == tuple(names) and len(columns.words) == len(names) * len(groups.rows):
         return columns.words
     arrays = [column.values for column in map(columns.__getitem__, names) if isinstance(column, Texts)]
-    if not groups.whole:
-        rows = pa.array(groups.rows)
-        arrays = [array.take(rows) for array in arrays]
-    else:
-        arrays = [array.slice(0, len(groups.rows)) for array in arrays]
+    rows = pa.array(groups.rows)
+    arrays = [array.slice(0, len(rows)) if groups.whole else array.take(rows) for array in arrays]
     return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
 
 

@@ -104,8 +104,7 @@ class Judge:
     ) -> tuple[EpisodeState, list[Signal]]:
         """The state behind a report and the signals it gives rise to; see :func:`detectors.episodes.advance`."""
         state = self._extend_series(state, report, baseline)
-        state, signals = advance(state, report, self.rules)
-        return state, [signal if self.expose_values else _masked(signal, baseline.layout) for signal in signals]
+        return advance(state, report if self.expose_values else _masked(report, baseline.layout), self.rules)
 
     def _state(self, span: Span, rows: int, violations: bool) -> State:
         if span.incomplete:
@@ -210,6 +209,7 @@ def _feature_report(
         limit=_number(ruling.limit),
         noise=_number(ruling.noise),
         asked_limit=_number(ruling.asked),
+        enabled=ruling.enabled,
         verdict=verdict,
     )
 
@@ -229,10 +229,9 @@ def _number(value: float) -> float | None:
     return float(value) if isfinite(value) else None
 
 
-def _masked(signal: Signal, layout: Layout) -> Signal:
-    """The signal without feature values: names of single values become ``value #k``."""
-    reasons = tuple(_mask(reason, layout) for reason in signal.reasons)
-    return msgspec.structs.replace(signal, reasons=reasons)
+def _masked(report: WindowReport, layout: Layout) -> WindowReport:
+    """The report without feature values: names of single values become ``value #k``."""
+    return msgspec.structs.replace(report, violations=tuple(_mask(violation, layout) for violation in report.violations))
 
 
 def _mask(reason: Violation, layout: Layout) -> Violation:

@@ -56,6 +56,7 @@ class FeatureReport(msgspec.Struct, frozen=True):
     types among present values. Moments are over finite numbers; ``None`` where there is none. ``distances`` maps
     the name of each statistic to its value (``None`` where it is undefined). ``limit`` is what the deciding
     statistic was compared with: the larger of ``asked_limit`` (the configuration's or the baseline's) and ``noise``.
+    ``enabled`` is false where the feature's checks are off.
     """
 
     name: str
@@ -79,6 +80,7 @@ class FeatureReport(msgspec.Struct, frozen=True):
     limit: float | None
     noise: float | None
     asked_limit: float | None
+    enabled: bool
     verdict: Verdict
 
 

@@ -76,6 +76,7 @@ class Ruling(NamedTuple):
     limit: float
     noise: float
     asked: float
+    enabled: bool
     verdict: Verdict
     overwhelming: bool
 
@@ -90,7 +91,9 @@ def rule(
     """
     features = measures.layout.features
     chosen = [_chosen(rules, own.get(feature.name), feature.numeric) for feature in features]
-    judged = [_judged(own.get(feature.name), constraints, feature.name) for feature in features]
+    on = [_enabled(own.get(feature.name), constraints, feature.name) for feature in features]
+    compared = constraints.thresholds.evaluate_constraints and constraints.thresholds.perform_comparison
+    judged = [one and compared for one in on]
     share = max(sum(judged), 1)
     noises = {name: noise(name, measures, rules.alpha / share) for name in set(chosen)}
     far = {name: noise(name, measures, rules.overwhelming_alpha / share) for name in set(chosen)}
@@ -101,7 +104,7 @@ def rule(
         limit = float(np.fmax(asked, floor))
         verdict = _verdict(rules, judged[i], value, limit, float(measures.n[i]), rows)
         big = value > max(2.0 * limit, float(far[name][i])) and measures.n[i] >= rules.overwhelming_n
-        out.append(Ruling(name, value, limit, floor, asked, verdict, bool(verdict == "violation" and big)))
+        out.append(Ruling(name, value, limit, floor, asked, on[i], verdict, bool(verdict == "violation" and big)))
     return out
 
 
@@ -111,10 +114,9 @@ def _chosen(rules: Rules, own: FeatureRules | None, numeric: bool) -> str:
     return name if fits or (own and own.statistic) else "psi"
 
 
-def _judged(own: FeatureRules | None, constraints: Constraints, name: str) -> bool:
-    thresholds, constraint = constraints.thresholds, constraints.features.get(name)
-    on = thresholds.evaluate_constraints and thresholds.perform_comparison
-    return on and (constraint is None or constraint.evaluate) and (own is None or own.enabled)
+def _enabled(own: FeatureRules | None, constraints: Constraints, name: str) -> bool:
+    constraint = constraints.features.get(name)
+    return (constraint is None or constraint.evaluate) and (own is None or own.enabled)
 
 
 def _limit(rules: Rules, own: FeatureRules | None, constraints: Constraints, numeric: bool, statistic: str) -> float:

@@ -34,7 +34,7 @@ from stream.panes import PaneId, PaneStore
 from stream.windows import Place, Settings, is_idle, retained_from, watermark, window_ends
 
 MOST_STEP_MS = 60_000
-"""How far the clock goes at one tick; after a longer pause it takes some ticks to catch up."""
+"""How far the clock goes at one tick; after a longer pause it takes a few ticks to catch up."""
 
 Learn = Callable[[str, Baseline, Sequence[bytes]], Baseline]
 """Makes a model's baseline from what is known of it and raw samples (Arrow IPC streams)."""
@@ -66,7 +66,7 @@ class Aggregator:
         self._learn = learn
         self._closing = Closing(settings, judge, state, panes, self.baselines)
         for model, baseline in self.baselines.items():
-            state.models.setdefault(model, ModelState(baseline.fingerprint, learning=model in learning))
+            state.models.setdefault(model, ModelState(baseline.fingerprint)).learning |= model in learning
 
     def step(self, item: Item) -> list[Output]:  # noqa: PLR0911  # one return a kind of item
         """Take one item; returns what must go out once the state is committed. Raises ``GapFound``, and what ``learn`` raises."""
@@ -93,6 +93,10 @@ class Aggregator:
         """
         self.state.now_ms = None
         return [self._assign(partition) for partition in self.state.places]
+
+    def cut(self) -> list[Output]:
+        """Close all open windows as they are, since windows will be of another length from now on."""
+        return [output for model in self.baselines for output in self._closing.cut(model)]
 
     def _partial(self, partial: Partial) -> list[Output]:
         if not self._acceptable(partial):
@@ -141,13 +145,14 @@ class Aggregator:
         )
         idle = now is not None and is_idle(moved, now, self.settings.idle_ms)
         self.state.places[cover.partition] = msgspec.structs.replace(moved, idle=idle)
-        if cover.partition in self.state.open_gaps and (cover.dated or quiet):
+        if cover.partition in self.state.open_gaps and (cover.dated or idle):
             self._end_gap(cover)
 
     def _end_gap(self, cover: Cover) -> None:
-        """What was lost lies before the first time that comes after it, or, if nothing came, before what the others have shown."""
-        marks = [place.mark_ms for place in self.state.places.values() if place.mark_ms is not None]
-        until_ms = cover.mark_ms if cover.dated else max(marks, default=None)
+        """What was lost lies before the first time that comes after it; or, in an idle partition, before what the others have shown."""
+        own = self.state.places[cover.partition].mark_ms
+        marks = [place.mark_ms for name, place in self.state.places.items() if place.mark_ms is not None and name != cover.partition]
+        until_ms = cover.mark_ms if cover.dated else max((mark for mark in marks if own is None or mark > own), default=None)
         if until_ms is not None:
             since_ms = self.state.open_gaps.pop(cover.partition)
             self.state.spans.append(Span(since_ms, until_ms, f"gap in {cover.partition}"))
@@ -201,9 +206,13 @@ class Aggregator:
         return out
 
     def _tick(self, tick: Tick) -> list[Output]:
-        """The clock may be set back, and goes forward by at most ``MOST_STEP_MS`` a tick: one wrong reading must not end all windows."""
+        """The clock may be set back, and goes forward by at most ``MOST_STEP_MS``: one wrong reading must not end all windows. A step that
+        lasts is taken in time: the most doubles with each tick in a row that asks for more.
+        """
         state = self.state
-        now = state.now_ms = tick.now_ms if state.now_ms is None else min(tick.now_ms, state.now_ms + MOST_STEP_MS)
+        most = tick.now_ms if state.now_ms is None else state.now_ms + (MOST_STEP_MS << state.hurried)
+        state.hurried = min(state.hurried + 1, 40) if tick.now_ms > most else 0
+        now = state.now_ms = min(tick.now_ms, most)
         for partition, place in state.places.items():
             quiet, said = (None if when is None else min(when, now) for when in (place.quiet_ms, place.said_ms))
             seen = msgspec.structs.replace(place, quiet_ms=quiet, said_ms=said)

@@ -30,17 +30,14 @@ from stream.windows import Settings
 
 
 class Job(NamedTuple):
-    """The parts of a running job. ``closed`` are windows that a change of their length has ended, and must go out with the first
-    commit; ``changes`` must be taken as items before anything is read.
-    """
+    """The parts of a running job. ``told`` is what the changes since the last run have to say: it goes out with the first commit."""
 
     config: Config
     identity: Identity
     store: Store
     aggregator: Aggregator
     panes: SqlitePanes
-    closed: list[Output]
-    changes: list[Rebase | Retire]
+    told: list[Output]
 
 
 def settings_of(config: Config) -> Settings:
@@ -99,14 +96,17 @@ def open_job(config: Config, accept_change: bool = False) -> Job:
             store.keep_baseline(baseline)
         panes = store.panes(baseline.layout for baseline in in_force.values())
         state.ledger.rows_in_panes = panes.rows()
-        learning = [name for name, columns in columns_now(config, in_force).items() if columns.unlearned]
-        closed = _closed(settings, stored, in_force, judge_of(config), state, panes)
-        learn = partial(_learn, config)
-        aggregator = Aggregator(settings, in_force, judge_of(config), state, panes, learn, learning)
+        told = _cut(settings, stored, in_force, judge_of(config), state, panes)
+        next_ones = {change.model: change.baseline for change in changes if isinstance(change, Rebase)}
+        learning = [name for name, columns in columns_now(config, {**in_force, **next_ones}).items() if columns.unlearned]
+        aggregator = Aggregator(settings, in_force, judge_of(config), state, panes, partial(_learn, config), learning)
+        told += [output for change in changes for output in aggregator.step(change) if not isinstance(output, Relayout)]
+        for baseline in next_ones.values():
+            panes.know(baseline.layout)
     except BaseException:
         store.close()
         raise
-    return Job(config, identity, store, aggregator, panes, closed, changes)
+    return Job(config, identity, store, aggregator, panes, told)
 
 
 def _in_force(
@@ -130,16 +130,15 @@ def _in_force(
     return out, changes
 
 
-def _closed(
+def _cut(
     settings: Settings, stored: Identity | None, in_force: Mapping[str, Baseline], judge: Judge, state: JobState, panes: SqlitePanes
 ) -> list[Output]:
     """If windows were of another length before, the reports on those that are open, as ``incomplete``."""
     if stored is None or (stored.window_ms, stored.every_ms) == (settings.window_ms, settings.every_ms):
         return []
     before = msgspec.structs.replace(settings, window_ms=stored.window_ms, every_ms=stored.every_ms)
-    aggregator = Aggregator(before, in_force, judge, state, panes)
-    changes = [Rebase(name, baseline, state.models[name].learning) for name, baseline in in_force.items()]
-    return [output for change in changes for output in aggregator.step(change) if not isinstance(output, Relayout)]
+    watched = {name: baseline for name, baseline in in_force.items() if name in state.models}
+    return Aggregator(before, watched, judge, state, panes).cut()
 
 
 def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes]) -> Baseline:

@@ -102,7 +102,8 @@ class Closing:
             if starts:
                 heard = max(starts) + self._settings.every_ms
                 out += self._silence(key, heard)
-                latest = max(latest or -FOREVER_MS, heard)
+            if state.heard_ms is not None:
+                latest = max(latest or -FOREVER_MS, state.heard_ms)
             for start in sorted(starts):
                 self._drop(key, start)
             state.episodes = msgspec.structs.replace(state.episodes, windows=(), series={})
@@ -112,6 +113,9 @@ class Closing:
     def forget(self, model: str) -> None:
         """A model is watched no longer: no window of it closes, no silence of it is told."""
         self.baselines.pop(model)
+        for key in [key for key in self._starts if key.model == model]:
+            state = self._state.key_state(key)
+            state.heard_ms = state.silent_ms = None
         self._starts = {key: starts for key, starts in self._starts.items() if key.model != model}
 
     def settle(self, before_ms: int) -> list[Output]:
@@ -130,7 +134,7 @@ class Closing:
             state.touched = {end for end in state.touched if end > bound}
             for start in sorted(start for start in self._starts[key] if start + self._settings.window_ms <= bound):
                 self._drop(key, start)
-            state.reported = {end: revision for end, revision in state.reported.items() if end > bound}
+            state.reported = {window: revision for window, revision in state.reported.items() if window[1] > bound}
         self._state.settled_ms = bound
         self._state.spans = [span for span in self._state.spans if span.to_ms is None or span.to_ms > bound - self._settings.window_ms]
         return out
@@ -160,11 +164,12 @@ class Closing:
 
     def _close(self, key: ModelKey, end_ms: int, cut: bool = False) -> list[Output]:
         state, baseline = self._state.key_state(key), self.baselines[key.model]
-        revision = state.reported.get(end_ms, -1) + 1
+        window = self._settings.window_ms, end_ms
+        revision = state.reported.get(window, -1) + 1
         profile = self._sum(key, end_ms, baseline)
         span = self._span(key, end_ms, revision, cut)
         report = self._judge.report(span, baseline, profile, state.episodes)
-        state.reported[end_ms] = revision
+        state.reported[window] = revision
         if revision or not self._newest(state, report):
             return [report]
         state.episodes, signals = self._judge.advance(state.episodes, report, baseline)
@@ -190,7 +195,7 @@ class Closing:
         model = self._state.models[key.model]
         notes = self._missing(start_ms, end_ms)
         if cut or (model.cut_ms is not None and start_ms < model.cut_ms):
-            notes.append("the baseline was replaced in this window")
+            notes.append("baseline or window length changed in this window")
         learning = model.learning
         counted, odd = self._state.key_state(key).misfits, Misfits()
         for start in window_panes(end_ms, self._settings):

@@ -57,7 +57,8 @@ def explain(
     except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
         raise ConfigError("REPORT-ID", "a report whose counts can be read", f"a damaged record ({type(error).__name__})") from error
     console.print(f"[bold]{escape(report.id)}[/]: {escape(feature)}, {report.state}, {report.rows} rows")
-    equal = _numbers(console, _feature(rebuilt, feature), _comparable(published, report))
+    again = _feature(rebuilt, feature)
+    equal = _numbers(console, again, _comparable(published, again, report))
     equal &= _violations(console, rebuilt, report, feature)
     equal &= rebuilt.rows == report.rows
     _cells(console, measures, baseline.layout.index[feature])
@@ -69,11 +70,7 @@ def judged_again(report: WindowReport, baseline: Baseline) -> WindowReport:
     """The report that the counts in ``report`` give with the rules that it names."""
     known = {field.name for field in msgspec.structs.fields(Rules)}
     rules = msgspec.convert({name: value for name, value in report.rules.items() if name in known}, Rules)
-    compared = baseline.constraints.thresholds.perform_comparison
-    own = {
-        one.name: FeatureRules(limit=one.asked_limit, statistic=one.deciding, enabled=one.verdict != "disabled" or not compared)
-        for one in report.features
-    }
+    own = {one.name: FeatureRules(limit=one.asked_limit, statistic=one.deciding, enabled=one.enabled) for one in report.features}
     judge = Judge(report.job, rules, {report.model: own}, expose_values=True)
     span = Span(report.model, report.variant, report.start_ms, report.end_ms or 0, report.revision, notes=report.notes)
     return judge.report(span, baseline, Profile.decode(report.profile, baseline.layout), EpisodeState())
@@ -129,11 +126,11 @@ def _feature(report: WindowReport, name: str) -> FeatureReport:
     raise ConfigError("FEATURE", "a feature of the report", repr(name), [feature.name for feature in report.features])
 
 
-def _comparable(published: FeatureReport, report: WindowReport) -> FeatureReport:
+def _comparable(published: FeatureReport, rebuilt: FeatureReport, report: WindowReport) -> FeatureReport:
     """What was published, with the verdict that it would have without detectors on series."""
     mine = [violation.check for violation in report.violations if violation.feature == published.name]
     only_changed = bool(mine) and set(mine) == {"change_check"} and published.verdict == "violation"
-    return msgspec.structs.replace(published, verdict="ok") if only_changed else published
+    return msgspec.structs.replace(published, verdict=rebuilt.verdict) if only_changed else published
 
 
 def _numbers(console: Console, rebuilt: FeatureReport, published: FeatureReport) -> bool:

@@ -23,12 +23,12 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
 class KeyState(msgspec.Struct):
     """One model and variant: what was reported, what was heard, and its episodes.
 
-    ``reported`` maps window ends to their last revision; ``touched`` are ends of closed windows that late events have changed;
-    ``misfits`` counts the records of a pane with too few and too many columns; up to ``heard_ms`` it is settled where data was
-    and where silence; ``silent_ms`` is the start of a silence that goes on.
+    ``reported`` maps length and end of windows to their last revision; ``touched`` are ends of closed windows that late events have
+    changed; ``misfits`` counts the records of a pane with too few and too many columns; up to ``heard_ms`` it is settled where
+    data was and where silence; ``silent_ms`` is the start of a silence that goes on.
     """
 
-    reported: dict[int, int] = {}
+    reported: dict[tuple[int, int], int] = {}
     misfits: dict[int, Misfits] = {}
     touched: set[int] = set()
     heard_ms: int | None = None
@@ -52,14 +52,15 @@ class ModelState(msgspec.Struct):
 class JobState(msgspec.Struct):
     """The state of a job: positions and marks, watermark, books, models, and what waits.
 
-    ``closed_ms``: all windows that end at or before it are closed. ``settled_ms``: panes that end at or before it get no more
-    events.
+    ``hurried`` counts ticks in a row at which the clock was ahead of what it may go. ``closed_ms``: all windows that end at or before
+    it are closed. ``settled_ms``: panes that end at or before it get no more events.
     ``open_gaps``: partitions in which a gap was met and nothing was read since, with the watermark of that moment.
     """
 
     version: int = STATE_VERSION
     places: dict[str, Place] = {}
     now_ms: int | None = None
+    hurried: int = 0
     watermark_ms: int | None = None
     closed_ms: int | None = None
     settled_ms: int | None = None

@@ -29,7 +29,7 @@ class _Numbers(msgspec.Struct, frozen=True):
 
 
 class _Text(msgspec.Struct, frozen=True):
-    domains: list[str | float | bool] | None = None
+    domains: list[str | int | float | bool] | None = None
     monitoring_config_overrides: _Override = _Override()
 
 

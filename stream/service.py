@@ -84,9 +84,7 @@ class Service:
         at, times = f"http://{self._http.host}:{self._http.port}/metrics", settings_of(config)
         waits = {"window_ms": times.window_ms, "grace_ms": times.grace_ms, "idle_ms": times.idle_ms, "lateness_ms": times.lateness_ms}
         self.telemetry.log.info("started", http=at, state=self.state, **waits)
-        self._take(job.closed)
-        for change in job.changes:
-            self._step(change)
+        self._take(job.told)
         self._assign(job.aggregator.resume())
         self._discover()
 
@@ -181,7 +179,8 @@ class Service:
             self.telemetry.log.error("ledger", error=str(LedgerImbalance(off)))
 
     def _start_couriers(self) -> None:
-        waiting, newest = self._job.store.outbox(), self._job.store.newest()
+        waiting, watched = self._job.store.outbox(), self._job.aggregator.baselines
+        newest = [report for report in self._job.store.newest() if report.model in watched]
         for route in self._routes:
             rebuild = getattr(route.delivery, "rebuild", None)
             if rebuild is not None:

@@ -46,8 +46,9 @@ class Joined(NamedTuple):
 def join(payloads: Sequence[str], width: int) -> Joined:
     """The payloads of a table of ``width`` columns joined; a newline at the end of a payload is no further row.
 
-    Unsafe are a quote that is not a whole cell's or a cell's own half, a carriage return that is not part of a line's end, a
-    byte order mark at the front, and an empty line in a table of more than one column (Arrow takes it for missing values).
+    Unsafe are a quote that is not a whole cell's or a cell's own half, a carriage return that is not part of a line's end, a byte
+    order mark at the front of a line (it may come to stand at the front of all), and an empty line in a table of more than one
+    column (Arrow takes it for missing values).
     """
     data = "\n".join([*payloads, ""]).encode()
     if b"\r" in data:
@@ -66,8 +67,9 @@ def join(payloads: Sequence[str], width: int) -> Joined:
         lines[np.searchsorted(ends, np.flatnonzero(letters == ord("\r")))] = True
     if width > 1:
         lines |= np.diff(ends, prepend=-1) == 1
-    if data.startswith(_BYTE_ORDER_MARK):
-        lines[0] = True
+    if _BYTE_ORDER_MARK in data:
+        begins = np.concatenate(([0], ends[:-1] + 1)).tolist()
+        lines |= np.array([data.startswith(_BYTE_ORDER_MARK, begin) for begin in begins])
     unsafe = np.flatnonzero(lines)
     alone = unsafe if rows is None else np.unique(np.repeat(np.arange(len(payloads)), rows)[unsafe])
     return Joined(data, None if rows is None or (rows == 1).all() else rows, quoted, alone)

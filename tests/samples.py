@@ -34,6 +34,7 @@ def feature(name: str = "amount", **changes: Any) -> FeatureReport:
         "limit": 0.1,
         "noise": 0.02,
         "asked_limit": 0.1,
+        "enabled": True,
         "verdict": "violation",
     }
     return FeatureReport(**{**plain, **changes})

@@ -229,7 +229,7 @@ class JsonlReading:
         """Read on from ``first``, into the next file if this one has nothing more; or tell what is wrong."""
         while True:
             if (gap := self._fault() or self._late()) is not None:
-                return gap
+                return gap._replace(expected=first)  # nothing was handed over since
             at = self._at or first
             name = at[0]
             following = self.names.after(name)

@@ -182,8 +182,9 @@ class World:
 
             def again(key: ModelKey, end_ms: int, cut: bool = False) -> list[Output]:
                 reported = self.aggregator.state.key_state(key).reported
-                if end_ms in reported:
-                    reported[end_ms] -= 1
+                window = self.settings.window_ms, end_ms
+                if window in reported:
+                    reported[window] -= 1
                 return close(key, end_ms, cut)
 
             closing._close = again  # type: ignore[method-assign]

@@ -329,9 +329,46 @@ def test_a_gap_in_a_partition_that_has_nothing_more_ends_where_the_others_are() 
     made.do(made.partial([], "q", at_end=True))
     made.send([65])
     made.quiet(1_050, "q")
-    states = {one[0]: one[4] for one in told(made.send([95]))}
-    assert states[60] == "ok"
+    states = {one[0]: one[4] for one in told(made.send([95, 112]))}
+    assert (states[60], states[90]) == ("incomplete", "ok")
     assert made.state.open_gaps == {}
+
+
+def test_a_gap_stays_open_while_nobody_has_shown_a_later_time() -> None:
+    """Retention has emptied the only partition: whatever comes next may lie long after what was lost."""
+    made = job()
+    made.do(Tick(1_000))
+    made.send([1, 5, 12])
+    made.do(Gap("p", 3, 100, 97, "retention"))
+    made.quiet(1_000)
+    made.quiet(1_060)
+    assert list(made.state.open_gaps) == ["p"]
+    outputs = told(made.send([1_038, 1_051]))
+    assert [one[4] for one in outputs if one[4] != "no data"] == ["incomplete"]
+    assert made.state.open_gaps == {}
+
+
+def test_a_clock_that_was_wrong_at_first_is_followed_within_seconds() -> None:
+    made = job()
+    made.do(Tick(0))
+    for k in range(30):
+        made.do(Tick(1_750_000_000_000 + k))
+    assert made.state.now_ms == 1_750_000_000_029
+
+
+def test_columns_that_are_new_to_a_known_model_are_learned() -> None:
+    made = job()
+    again = Job(made.settings, ("m",), state=JobState.decode(made.state.encode()))
+    assert again.state.models["m"].learning
+
+
+def test_windows_that_began_before_a_cut_are_incomplete_though_their_panes_are_gone() -> None:
+    made = job(lateness_ms=0)
+    made.send([5, 95])
+    made.send([105, 115])
+    assert min(pane.start_ms for pane in made.panes.ids()) > 5
+    made.aggregator.cut()
+    assert made.state.models["m"].cut_ms == 120
 
 
 def test_a_gap_that_was_told_before_is_not_counted_again() -> None:

@@ -309,6 +309,11 @@ def test_edited_constraints_are_not_replaced_by_accident(tmp_path: Path) -> None
         refuse_edited(edited(tmp_path, {"completeness": 0.25}))
 
 
+def test_numbers_in_a_domain_are_the_text_they_were_written_as(tmp_path: Path) -> None:
+    folder = edited(tmp_path, {"string_constraints": {"domains": [1, 2, "ann"]}})
+    assert load_baseline(folder).constraints.features["c"].domains == ("1", "2", "ann")
+
+
 def test_null_says_nothing(tmp_path: Path) -> None:
     nothing = dict.fromkeys(("num_constraints", "string_constraints", "monitoringConfigOverrides", "completeness"))
     assert load_baseline(edited(tmp_path, nothing)).constraints.features["c"] == Constraint()

@@ -210,3 +210,9 @@ def test_the_sdks_template_has_no_time_that_could_be_read() -> None:
     decoded = decode(lines_of("sdk_test_capture_csv_template.jsonl"), schema=Schema(("p",), inputs, dict.fromkeys(("p", *inputs), "float")))
     assert {reject.reason for reject in decoded.rejects} == {"time_absurd"}
     assert len(decoded.rejects) == 44
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3])
+def test_byte_order_marks_are_read_alike_wherever_the_stream_is_cut(cut: int) -> None:
+    values = [line("0.1", "\ufeff1,2,a"), line("0.2", "\ufeff3,4,b"), line("0.3", "5,6,\"c"), line("\ufeff0.4", "7,8,d")]
+    assert rows(decode(values)) == [*rows(decode(values[:cut])), *((k + cut, row) for k, row in rows(decode(values[cut:])))]

@@ -88,7 +88,15 @@ def violated(**fields: Any) -> Callable[[WindowReport], WindowReport]:
     return lambda one: replace(one, violations=(replace(one.violations[0], **fields), *one.violations[1:]))
 
 
-OTHER: dict[str, Any] = {"role": "prediction", "type": "String", "deciding": "psi", "verdict": "ok", "types": {}, "distances": {"psi": 9.0}}
+OTHER: dict[str, Any] = {
+    "role": "prediction",
+    "type": "String",
+    "deciding": "psi",
+    "verdict": "ok",
+    "enabled": False,
+    "types": {},
+    "distances": {"psi": 9.0},
+}
 
 
 @pytest.mark.parametrize("field", [field.name for field in msgspec.structs.fields(FeatureReport) if field.name != "name"])

@@ -162,6 +162,19 @@ def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
     assert any(label.startswith("[") for label in moved_labels(closed, "atom"))
 
 
+def test_a_signal_about_a_feature_that_is_gone_by_now_names_no_value_either() -> None:
+    state, _ = JUDGE.advance(EpisodeState(), judged({**rows(2_000), "name": texts({"a secret": 2_000})}), BASE)
+    other = baseline({"x": normal(1, 10_000)})
+    signals = []
+    for k in (1, 2):
+        report = JUDGE.report(Span("delay", "A", k * 60_000, (k + 1) * 60_000), other, window(other.layout, {"x": normal(k, 900)}), state)
+        state, new = JUDGE.advance(state, report, other)
+        signals += new
+    assert [signal.kind for signal in signals] == ["recovered"]
+    assert signals[0].features == ("name",)
+    assert not any(secret in msgspec.json.encode(signals).decode() for secret in (*SECRETS, "a secret"))
+
+
 def test_a_vanished_atom_keeps_its_value_to_itself() -> None:
     spread = np.random.default_rng(6).lognormal(3, 1, 10_000)
     amounts = baseline({"x": np.where(np.arange(10_000) < 400, 17.5, spread)})
