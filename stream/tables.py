@@ -67,7 +67,7 @@ def join(payloads: Sequence[str], width: int) -> Joined:
         lines[np.searchsorted(ends, np.flatnonzero(letters == ord("\r")))] = True
     if width > 1:
         lines |= np.diff(ends, prepend=-1) == 1
-    if _BYTE_ORDER_MARK in data:
+    if not data.isascii() and _BYTE_ORDER_MARK in data:
         begins = np.concatenate(([0], ends[:-1] + 1)).tolist()
         lines |= np.array([data.startswith(_BYTE_ORDER_MARK, begin) for begin in begins])
     unsafe = np.flatnonzero(lines)
