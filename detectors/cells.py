@@ -15,6 +15,7 @@ from detectors.cut import Cut
 from detectors.hashing import hashed_bin
 from detectors.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profile import Profile
+from detectors.search import CACHED, edges_below
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -159,24 +160,14 @@ class _NumberTables:
         return values, types
 
     def _search(self, groups: _Groups) -> Ints:
-        """Number of edges at or below each value, by halving: log2(width) steps for all cells together."""
-        flat = self.edges.ravel()
-        kind = np.int32 if flat.size < 2**31 else np.int64
+        """Number of edges at or below each value, by halving: log2(width) steps for as many cells as the cache holds."""
         rows = groups.of_row if groups.one < 0 else np.array([groups.one])
-        base = ((rows * len(self.names) + np.arange(len(self.names))[:, None]) * self.width - 1).astype(kind)
-        at = np.empty(self.values.shape, kind)
-        at[:] = base
-        probe, edge, below = np.empty_like(at), np.empty_like(self.values), np.empty(at.shape, bool)
-        step = self.width >> 1
-        while step:
-            np.add(at, kind(step), out=probe)
-            flat.take(probe, out=edge, mode="clip")
-            np.less_equal(edge, self.values, out=below)
-            np.multiply(below, kind(step), out=probe)
-            at += probe
-            step >>= 1
-        at -= base
-        return at.astype(np.int64)
+        out, most = np.empty(self.values.shape, np.int64), max(CACHED // max(self.values.shape[1], 1), 1)
+        for start in range(0, len(self.names), most):
+            some = np.arange(start, min(start + most, len(self.names)))
+            base = (rows * len(self.names) + some[:, None]) * self.width - 1
+            out[some[0] : some[-1] + 1] = edges_below(self.edges.ravel(), base, self.width, self.values[some[0] : some[-1] + 1])
+        return out
 
     def add_moments(self, profiles: Sequence[Profile], groups: _Groups) -> None:
         if not self.names:
