@@ -33,6 +33,7 @@ FORMULAS = {
     "limit": "the larger of asked_limit and noise",
     "value": "the deciding statistic",
     "outlier_share": "numbers beyond the baseline's smallest and largest / numbers",
+    "asked_limit": "from the configuration, or of comparison_threshold",
     "std": "of the population",
 }
 CAPTION = (
@@ -138,10 +139,16 @@ def _numbers(console: Console, rebuilt: FeatureReport, published: FeatureReport)
     for name, value, told in _pairs(rebuilt, published):
         same = _same(value, told)
         equal &= same
-        formula = (DISTANCES[name].distances.__doc__ or "").splitlines()[0] if name in DISTANCES else FORMULAS.get(name, "")
+        formula = _formula(name) if name in DISTANCES else FORMULAS.get(name, "")
         table.add_row(*(escape(text) for text in (name, _text(value), _text(told), formula)), style=None if same else "red")
     console.print(table)
     return equal
+
+
+def _formula(distance: str) -> str:
+    """The first sentence that a distance says of itself."""
+    sentence = (DISTANCES[distance].distances.__doc__ or "").split("\n\n")[0].split(". ")[0].split(".\n")[0]
+    return " ".join(sentence.replace("``", "").replace("**", "").split())
 
 
 def _pairs(rebuilt: FeatureReport, published: FeatureReport) -> Iterator[tuple[str, object, object]]:
@@ -150,8 +157,8 @@ def _pairs(rebuilt: FeatureReport, published: FeatureReport) -> Iterator[tuple[s
         value, told = getattr(rebuilt, field.name), getattr(published, field.name)
         if isinstance(value, dict):
             for name in sorted(value.keys() | told.keys()):
-                yield name, value.get(name), told.get(name)
-        else:
+                yield name if field.name == "distances" else f"share written as {name}", value.get(name), told.get(name)
+        elif field.name != "name":
             yield field.name, value, told
 
 
