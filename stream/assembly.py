@@ -25,7 +25,8 @@ from stream.job_state import JobState
 from stream.plan import Columns, ReadingPlan, columns_of
 from stream.readers import Reader, Times
 from stream.sources.base import Reading
-from stream.state import Identity, SqlitePanes, Store
+from stream.sqlite_panes import SqlitePanes
+from stream.state import Identity, Store
 from stream.windows import Settings
 
 

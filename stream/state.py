@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import sqlite3
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,18 +14,16 @@ import msgspec
 
 from detectors.baseline import Baseline
 from detectors.layout import Layout
-from detectors.profile import Profile
 from detectors.report import Signal, WindowReport
 from stream.errors import StateIncompatible, StateLocked, StateUnwritable
 from stream.events import DeadLetters, Output
 from stream.job_state import STATE_VERSION, JobState
-from stream.panes import PaneId
+from stream.sqlite_errors import told
+from stream.sqlite_panes import SqlitePanes
 
 Outgoing = WindowReport | Signal | DeadLetters
 APPLICATION_ID = 0x64726674
 """Marks a database as a state of driftline: "drft"."""
-CACHE_BYTES = 128 << 20
-"""Panes that are kept in memory beside those that a commit must write."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
@@ -38,14 +35,12 @@ CREATE TABLE IF NOT EXISTS newest (model TEXT, variant TEXT, start_ms INTEGER, r
 CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
-_RESTORE = "Restore it from a backup or start with another path"
 _ACCEPT = "`--accept-change` closes the open windows as incomplete and goes on with the new one"
 _NEWEST = """
 INSERT INTO newest VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, variant) DO UPDATE
     SET start_ms = excluded.start_ms, revision = excluded.revision, body = excluded.body
     WHERE (excluded.start_ms, excluded.revision) >= (newest.start_ms, newest.revision)
 """
-_PANE = "SELECT body FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?"
 _KINDS: dict[str, type[Outgoing]] = {"report": WindowReport, "signal": Signal, "dead": DeadLetters}
 _KIND_OF = {kind: name for name, kind in _KINDS.items()}
 
@@ -98,7 +93,7 @@ class Store:
             raise
 
     def _open(self) -> None:
-        with _told(self.path):
+        with told(self.path):
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
             self._ours()
             self._db.execute("PRAGMA journal_mode=WAL")
@@ -138,7 +133,7 @@ class Store:
     ) -> list[Numbered]:
         """Write everything in one transaction; returns the outgoing items with their numbers."""
         numbered: list[Numbered] = []
-        with _told(self.path), self._transaction() as db:
+        with told(self.path), self._transaction() as db:
             db.execute("REPLACE INTO meta VALUES ('identity', ?)", (msgspec.msgpack.encode(identity),))
             db.execute("REPLACE INTO meta VALUES ('state', ?)", (state.encode(),))
             panes.write(db)
@@ -181,7 +176,7 @@ class Store:
 
     def keep_baseline(self, baseline: Baseline) -> None:
         """Keep a baseline for ever: reports name it by its fingerprint."""
-        with _told(self.path), self._transaction() as db:
+        with told(self.path), self._transaction() as db:
             db.execute("INSERT OR IGNORE INTO baselines VALUES (?, ?)", (baseline.fingerprint, baseline.encode()))
 
     def baseline(self, fingerprint: str) -> Baseline | None:
@@ -194,7 +189,7 @@ class Store:
         return SqlitePanes(self.path, self._db, layouts)
 
     def _meta(self, name: str) -> bytes | None:
-        with _told(self.path):
+        with told(self.path):
             row = self._db.execute("SELECT body FROM meta WHERE name = ?", (name,)).fetchone()
         return bytes(row[0]) if row else None
 
@@ -208,83 +203,6 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
-
-
-class SqlitePanes:
-    """Panes in the store's file, with the recently used ones in memory. What changed is written by the next commit."""
-
-    def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
-        self._path, self._db = path, db
-        self._layouts = {layout.fingerprint: layout for layout in layouts}
-        self._cache: OrderedDict[PaneId, Profile] = OrderedDict()
-        self._changed: dict[PaneId, Profile | None] = {}
-
-    def know(self, layout: Layout) -> None:
-        """Panes with this layout may come from now on."""
-        self._layouts[layout.fingerprint] = layout
-
-    def get(self, pane: PaneId) -> Profile | None:
-        if pane in self._changed:
-            return self._changed[pane]
-        if pane in self._cache:
-            self._cache.move_to_end(pane)
-            return self._cache[pane]
-        with _told(self._path):
-            row = self._db.execute(_PANE, pane).fetchone()
-        if row is None or pane.layout not in self._layouts:
-            return None
-        try:
-            self._cache[pane] = Profile.decode(row[0], self._layouts[pane.layout])
-        except (msgspec.MsgspecError, ValueError) as error:
-            raise StateIncompatible("pane", f"{self._path}: unreadable", "counts", _RESTORE) from error
-        return self._cache[pane]
-
-    def put(self, pane: PaneId, profile: Profile) -> None:
-        self._changed[pane] = profile
-        self._cache.pop(pane, None)
-
-    def drop(self, pane: PaneId) -> None:
-        self._changed[pane] = None
-        self._cache.pop(pane, None)
-
-    def ids(self) -> Iterable[PaneId]:
-        with _told(self._path):
-            rows = self._db.execute("SELECT model, variant, layout, start_ms FROM panes").fetchall()
-        stored = {PaneId(*row): None for row in rows} | dict.fromkeys(self._changed)
-        return [pane for pane in stored if pane.layout in self._layouts and self._changed.get(pane, True) is not None]
-
-    def rows(self) -> int:
-        """Rows in all panes of the file, counted from the panes."""
-        with _told(self._path):
-            return sum(Profile.rows_of(body) for (body,) in self._db.execute("SELECT body FROM panes"))
-
-    def write(self, db: sqlite3.Connection) -> None:
-        """Write what changed, inside the store's transaction."""
-        gone = [pane for pane, profile in self._changed.items() if profile is None]
-        kept = [(*pane, profile.encode()) for pane, profile in self._changed.items() if profile is not None]
-        db.executemany("DELETE FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?", gone)
-        db.executemany("REPLACE INTO panes VALUES (?, ?, ?, ?, ?)", kept)
-
-    def written(self) -> None:
-        """The transaction is through: what was written may leave memory."""
-        for pane, profile in self._changed.items():
-            if profile is not None:
-                self._cache[pane] = profile
-        self._changed.clear()
-        total = sum(profile.counts.nbytes for profile in self._cache.values())
-        while total > CACHE_BYTES and self._cache:
-            total -= self._cache.popitem(last=False)[1].counts.nbytes
-
-
-@contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """What SQLite has to complain about, in our words."""
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        raise StateUnwritable(str(path), str(error)) from error
-    except sqlite3.DatabaseError as error:
-        raise StateIncompatible("file", f"{path}: {error}", "a state file of driftline", _RESTORE) from error
 
 
 def _compare(stored: Identity, configured: Identity, accept_change: bool) -> None:

@@ -9,8 +9,9 @@ import pytest
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Position, RawBatch
+from stream.file_names import LIST_S
 from stream.sources.base import Reading
-from stream.sources.jsonl import CHUNK_BYTES, LIST_S, Jsonl
+from stream.sources.jsonl import CHUNK_BYTES, Jsonl
 
 
 def begin(path: Path, follow: bool, position: Position | None = None) -> tuple[Reading, list[Gap]]:
