@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import exp, log, sqrt
 from statistics import NormalDist
-from typing import Annotated, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,6 +18,9 @@ from detectors.report import Verdict
 
 MOST_GAP = 0.999999
 """Distribution functions that are further apart have nothing in common: no shift of finite size makes that."""
+
+NUMBERS_ONLY: Final = frozenset({"ks", "wasserstein", "mean"})
+TEXT_ONLY: Final = frozenset({"l_infinity"})
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
@@ -108,10 +111,19 @@ def rule(
     return out
 
 
+def fits(statistic: str, numeric: bool) -> bool:
+    """Whether a statistic or series is defined on numbers, or on text.
+
+    >>> fits("ks", numeric=True), fits("ks", numeric=False), fits("psi", numeric=False)
+    (True, False, True)
+    """
+    return statistic not in (TEXT_ONLY if numeric else NUMBERS_ONLY)
+
+
 def _chosen(rules: Rules, own: FeatureRules | None, numeric: bool) -> str:
-    name = own.statistic if own and own.statistic else rules.statistic
-    fits = numeric if name in ("ks", "wasserstein") else not numeric if name == "l_infinity" else True
-    return name if fits or (own and own.statistic) else "psi"
+    if own and own.statistic:
+        return own.statistic
+    return rules.statistic if fits(rules.statistic, numeric) else "psi"
 
 
 def _enabled(own: FeatureRules | None, constraints: Constraints, name: str) -> bool:

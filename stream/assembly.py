@@ -91,7 +91,7 @@ def open_job(config: Config, accept_change: bool = False) -> Job:
     store = Store(Path(config.state.path))
     try:
         state, stored = store.load(identity, accept_change), store.identity()
-        in_force, changes = _in_force(config, store, state, wanted)
+        in_force, changes = _in_force(config, store, stored, state, wanted)
         identity = msgspec.structs.replace(identity, configured={**(stored.configured if stored else {}), **fingerprints})
         for baseline in (*wanted.values(), *in_force.values()):
             store.keep_baseline(baseline)
@@ -111,10 +111,9 @@ def open_job(config: Config, accept_change: bool = False) -> Job:
 
 
 def _in_force(
-    config: Config, store: Store, state: JobState, wanted: Mapping[str, Baseline]
+    config: Config, store: Store, stored: Identity | None, state: JobState, wanted: Mapping[str, Baseline]
 ) -> tuple[dict[str, Baseline], list[Rebase | Retire]]:
     """The baselines that the state was counted with, and the changes to what is wanted now."""
-    stored = store.identity()
     out: dict[str, Baseline] = {}
     changes: list[Rebase | Retire] = []
     for name, model in state.models.items():

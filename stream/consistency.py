@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from detectors.baseline import Baseline
 from detectors.layout import Feature
 from detectors.noise import statistics
+from detectors.rules import fits
 from stream.durations import LONGEST, duration_ms
 from stream.errors import ConfigError
 from stream.formats.base import ModelOf
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
 
 MOST_PANES: Final = 10_000
 """Panes of a window at the most: each is a row of the state, and all are added up for each window."""
-NUMBERS_ONLY: Final = frozenset({"ks", "wasserstein", "mean"})
-TEXT_ONLY: Final = frozenset({"l_infinity"})
 
 
 def check_keys(config: Config) -> None:
@@ -130,7 +129,7 @@ def _feature(baseline: Baseline, name: str) -> Feature | None:
 
 
 def _fits(where: str, statistic: str | None, feature: Feature | None) -> None:
-    if feature is not None and statistic in (TEXT_ONLY if feature.numeric else NUMBERS_ONLY):
+    if feature is not None and statistic is not None and not fits(statistic, feature.numeric):
         kind = "numbers" if feature.numeric else "text"
-        valid = [name for name in statistics() if name not in (TEXT_ONLY if feature.numeric else NUMBERS_ONLY)]
+        valid = [name for name in statistics() if fits(name, feature.numeric)]
         raise ConfigError(where, f"a statistic of {kind}", repr(statistic), valid)

@@ -230,16 +230,21 @@ def test_a_place_that_cannot_be_made_is_told(tmp_path: Path) -> None:
         Store(tmp_path / "file" / "state.sqlite")
 
 
+def damaged(store: Store, statement: str) -> Store:
+    """The same store opened again after somebody else has run a statement on it."""
+    store.close()
+    db = sqlite3.connect(store.path)
+    db.execute(statement)
+    db.commit()
+    db.close()
+    return Store(store.path)
+
+
 def test_a_damaged_pane_is_told(store: Store) -> None:
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts())
     store.commit(WHO, state(), panes, [], {})
-    store.close()
-    db = sqlite3.connect(store.path)
-    db.execute("UPDATE panes SET body = x'c1'")
-    db.commit()
-    db.close()
-    again = Store(store.path)
+    again = damaged(store, "UPDATE panes SET body = x'c1'")
     with pytest.raises(StateIncompatible, match="unreadable"):
         again.panes([LAYOUT]).get(pane())
     again.close()
@@ -247,12 +252,7 @@ def test_a_damaged_pane_is_told(store: Store) -> None:
 
 def test_damaged_content_is_refused(store: Store) -> None:
     store.commit(WHO, state(), store.panes([LAYOUT]), [], {})
-    store.close()
-    db = sqlite3.connect(store.path)
-    db.execute("UPDATE meta SET body = x'c1' WHERE name = 'state'")
-    db.commit()
-    db.close()
-    again = Store(store.path)
+    again = damaged(store, "UPDATE meta SET body = x'c1' WHERE name = 'state'")
     with pytest.raises(StateIncompatible, match="unreadable"):
         again.load(WHO)
     again.close()
