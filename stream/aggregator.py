@@ -21,6 +21,7 @@ from stream.events import (
     Item,
     Misfits,
     ModelKey,
+    Orphaned,
     Output,
     Partial,
     Rebase,
@@ -30,8 +31,9 @@ from stream.events import (
     Tick,
 )
 from stream.job_state import JobState, ModelState, Span
+from stream.lineage import await_parents, end
 from stream.panes import PaneId, PaneStore
-from stream.windows import Place, Settings, is_idle, retained_from, watermark, window_ends
+from stream.windows import Settings, is_idle, retained_from, watermark, window_ends
 
 MOST_STEP_MS = 60_000
 """How far the clock goes at one tick; after a longer pause it takes a few ticks to catch up."""
@@ -77,6 +79,8 @@ class Aggregator:
                 return self._tick(item)
             case Discovered():
                 return self._discovered(item)
+            case Orphaned():
+                return [self._assign(name) for name in item.partitions if name in self.state.places and self.state.places[name].read]
             case Gap():
                 return self._gap(item)
             case Rebase():
@@ -92,7 +96,7 @@ class Aggregator:
         Nobody knows what happened meanwhile: no partition is idle, and the clock starts anew.
         """
         self.state.now_ms = None
-        return [self._assign(partition) for partition in self.state.places]
+        return [self._assign(partition) for partition, place in self.state.places.items() if place.read]
 
     def cut(self) -> list[Output]:
         """Close all open windows as they are, since windows will be of another length from now on."""
@@ -104,14 +108,18 @@ class Aggregator:
         ledger = self.state.ledger
         ledger.partials_accepted += 1
         ledger.future += partial.future
+        freed: list[str] = []
         for cover in partial.covers:
             ledger.enter(cover)
             self._move(cover)
+            if cover.ended:
+                freed += end(self.state.places, cover)
         for key, pane_ms, profile in partial.profiles:
             self._keep(key, pane_ms, profile)
         for key, pane_ms, misfits in partial.misfits:
             self._keep_misfits(key, pane_ms, misfits)
         out: list[Output] = [DeadLetters(tuple(partial.dead))] if partial.dead else []
+        out += [self._assign(name) for name in freed]
         out += self._advance()
         for sample in partial.samples:
             out += self._sampled(sample)
@@ -141,7 +149,12 @@ class Aggregator:
         quiet = not cover.dated and (cover.at_end or cover.read > 0)
         since = place.quiet_ms if quiet and place.quiet_ms is not None else now
         moved = msgspec.structs.replace(
-            place, next=cover.next, mark_ms=cover.mark_ms, quiet_ms=since if quiet or cover.at_end else None, said_ms=now
+            place,
+            next=cover.next,
+            mark_ms=cover.mark_ms,
+            quiet_ms=since if quiet or cover.at_end else None,
+            said_ms=now,
+            arrival_ms=None if cover.at_end else cover.arrival_ms or place.arrival_ms,
         )
         idle = now is not None and is_idle(moved, now, self.settings.idle_ms)
         self.state.places[cover.partition] = msgspec.structs.replace(moved, idle=idle)
@@ -222,8 +235,8 @@ class Aggregator:
     def _discovered(self, found: Discovered) -> list[Output]:
         if found.partition in self.state.places:
             return []
-        self.state.places[found.partition] = Place(0, found.start)
-        return [self._assign(found.partition)]
+        place = self.state.places[found.partition] = await_parents(self.state.places, found)
+        return [self._assign(found.partition)] if place.read else []
 
     def _gap(self, gap: Gap) -> list[Output]:
         place = self.state.places.get(gap.partition)

@@ -28,12 +28,25 @@ class ModelKey(NamedTuple):
     variant: str
 
 
+class Discovered(NamedTuple):
+    """A partition that the source has and the aggregator may not know yet; ``start`` is where reading begins.
+
+    A partition with ``parents`` goes on where they end: it is read when all of them are read to their end. Each parent is
+    itself discovered, before or after.
+    """
+
+    partition: str
+    start: Position
+    parents: tuple[str, ...] = ()
+
+
 class RawBatch(NamedTuple):
     """Undecoded records of one partition, ``[first, next)`` in positions of the source.
 
     ``values[i]`` is ``None`` for a tombstone. ``keys`` and ``headers`` are empty where the source has none or nobody
     asked. ``arrival_ms[i]`` is when the log took the record (append time, file time), -1 if unknown.
-    ``positions[i]`` names record ``i`` for a dead letter. ``origin`` is the topic or the file name.
+    ``positions[i]`` names record ``i`` for a dead letter. ``origin`` is the topic or the file name. ``ended``: the partition is
+    closed and read to its end (a Kinesis shard that was split or merged); ``children`` are those that go on where it ends.
     """
 
     partition: str
@@ -46,6 +59,8 @@ class RawBatch(NamedTuple):
     keys: list[bytes | None] = []
     headers: list[list[tuple[str, bytes | None]]] = []
     at_end: bool = False
+    ended: bool = False
+    children: tuple[Discovered, ...] = ()
 
 
 class EventBatch(NamedTuple):
@@ -106,6 +121,8 @@ class Cover(NamedTuple):
     ``None`` before the first event. ``at_end``: the reader saw the end of the log at ``next``. ``read`` is the number of
     records; ``outcomes`` splits it into ``accepted``, ``too_late`` and the reasons of rejection, each counted by itself, and must add
     up to it. ``dated`` records say when they happened, and not ahead of their arrival; ``rows`` are those of accepted records.
+    ``arrival_ms`` is when the log took the last of them, ``None`` if there was none or nobody knows. ``ended``: nothing follows
+    ``next``, ever; ``children`` go on from there.
     """
 
     partition: str
@@ -118,6 +135,9 @@ class Cover(NamedTuple):
     outcomes: dict[str, int]
     dated: int
     rows: int
+    arrival_ms: int | None = None
+    ended: bool = False
+    children: tuple[Discovered, ...] = ()
 
 
 class Sample(NamedTuple):
@@ -164,11 +184,10 @@ class Tick(NamedTuple):
     now_ms: int
 
 
-class Discovered(NamedTuple):
-    """A partition that the source has and the aggregator may not know yet; ``start`` is where reading begins."""
+class Orphaned(NamedTuple):
+    """Partitions whose reader is gone: what it has not handed over must be read again."""
 
-    partition: str
-    start: Position
+    partitions: tuple[str, ...]
 
 
 class Gap(NamedTuple):
@@ -199,7 +218,7 @@ class End(NamedTuple):
     """A bounded source is read to its end: everything closes."""
 
 
-Item = Partial | Tick | Discovered | Gap | Rebase | Retire | End
+Item = Partial | Tick | Discovered | Orphaned | Gap | Rebase | Retire | End
 
 
 class Assign(NamedTuple):

@@ -149,7 +149,11 @@ class Reader:
         for b, (raw, mark) in enumerate(zip(raws, marks, strict=True)):
             outcomes = {"accepted": accepted[b], "too_late": lates[b], **reasons[b]}
             claim, read = self._places[raw.partition].claim, len(raw.values)
-            cover = Cover(raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes, sure[b], rows[b])
+            arrival_ms = int(raw.arrival_ms[-1]) if read and raw.arrival_ms[-1] >= 0 else None
+            cover = Cover(
+                raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes, sure[b], rows[b],
+                arrival_ms, raw.ended, raw.children,
+            )  # fmt: skip
             covers[raw.partition] = _joined(covers.get(raw.partition), cover)
             self._places[raw.partition] = _Place(claim, mark)
         return tuple(covers.values()), dead
@@ -214,7 +218,8 @@ def _joined(before: Cover | None, cover: Cover) -> Cover:
         return cover
     outcomes = dict(Counter(before.outcomes) + Counter(cover.outcomes))
     sums = {name: getattr(before, name) + getattr(cover, name) for name in ("read", "dated", "rows")}
-    return cover._replace(first=before.first, outcomes=outcomes, **sums)
+    arrival_ms = before.arrival_ms if cover.arrival_ms is None else cover.arrival_ms
+    return cover._replace(first=before.first, outcomes=outcomes, arrival_ms=arrival_ms, **sums)
 
 
 def _accepted(decoded: Decoded, late: NDArray[np.bool_], bounds: Ints) -> tuple[list[int], list[int]]:

@@ -31,7 +31,9 @@ class Place(msgspec.Struct, frozen=True):
 
     ``quiet_ms`` is the clock when the reader first said that nothing more is here to date: it is at the end of the log, or
     reads only records whose time nobody can tell; ``None`` while that is not so. ``said_ms`` is when it said anything last. ``idle``
-    partitions do not hold the watermark.
+    partitions do not hold the watermark. ``arrival_ms`` is when the log took the last record that was read; ``None`` while the reader
+    is at the end. An ``ended`` partition is closed and read: it holds nothing any more. One with ``parents`` waits until they
+    are ended; it holds the watermark with the smallest mark of those that are.
     """
 
     claim: int
@@ -40,6 +42,19 @@ class Place(msgspec.Struct, frozen=True):
     quiet_ms: int | None = None
     said_ms: int | None = None
     idle: bool = False
+    arrival_ms: int | None = None
+    ended: bool = False
+    parents: tuple[str, ...] = ()
+
+    @property
+    def read(self) -> bool:
+        """True if some reader should read it now."""
+        return not self.ended and not self.parents
+
+    @property
+    def holds(self) -> bool:
+        """True if it holds the watermark. One that waits and knows no mark leaves that to its parents."""
+        return not self.ended and not self.idle and not (self.parents and self.mark_ms is None)
 
 
 def window_ends(pane_ms: int, settings: Settings) -> range:
@@ -76,7 +91,7 @@ def watermark(places: Iterable[Place], now_ms: int | None, settings: Settings) -
     clock's ``now - grace - idle``. The caller keeps it from falling.
     """
     all_places = list(places)
-    live = [place for place in all_places if not place.idle]
+    live = [place for place in all_places if place.holds]
     if not live:
         return None if now_ms is None or not all_places else now_ms - settings.grace_ms - settings.idle_ms
     marks = [place.mark_ms for place in live if place.mark_ms is not None]
@@ -90,7 +105,7 @@ def retained_from(places: Iterable[Place], watermark_ms: int | None, settings: S
     when that has passed for every partition that is not idle. An idle partition that comes back older than that finds its
     pane gone; such rows are counted as ``late_after_idle``.
     """
-    live = [place.mark_ms for place in places if not place.idle]
+    live = [place.mark_ms for place in places if place.holds]
     wait = settings.grace_ms + settings.lateness_ms
     if live:
         marks = [mark for mark in live if mark is not None]

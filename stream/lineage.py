@@ -1,0 +1,40 @@
+"""Partitions that go on where others end: shards that were split or merged. Pure functions over the places."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping
+
+import msgspec
+
+from stream.events import Cover, Discovered
+from stream.windows import Place
+
+
+def await_parents(places: Mapping[str, Place], found: Discovered) -> Place:
+    """The place of a partition that was just found: it waits for those of its parents that are not ended.
+
+    Its mark is the smallest of its ended parents: what came last in them is not older than what comes first in it.
+
+    >>> await_parents({"a": Place(1, 9, 70, ended=True), "b": Place(1, 4, 50)}, Discovered("c", 0, ("a", "b")))
+    Place(claim=0, next=0, mark_ms=70, quiet_ms=None, said_ms=None, idle=False, arrival_ms=None, ended=False, parents=('a', 'b'))
+    """
+    waits = any(name not in places or not places[name].ended for name in found.parents)
+    marks = [places[name].mark_ms for name in found.parents if name in places and places[name].ended]
+    known = [mark for mark in marks if mark is not None]
+    return Place(0, found.start, min(known, default=None), parents=found.parents if waits else ())
+
+
+def end(places: MutableMapping[str, Place], cover: Cover) -> list[str]:
+    """A partition is read to its end: returns the partitions that may be read now.
+
+    Its children enter in the same step, so that there is no moment at which neither it nor they hold the watermark.
+    """
+    places[cover.partition] = msgspec.structs.replace(places[cover.partition], ended=True, arrival_ms=None)
+    for child in cover.children:
+        places.setdefault(child.partition, Place(0, child.start, parents=child.parents or (cover.partition,)))
+    waiting = [name for name, place in places.items() if cover.partition in place.parents]
+    for name in waiting:
+        place = places[name]
+        anew = await_parents(places, Discovered(name, place.next, place.parents))
+        places[name] = msgspec.structs.replace(place, mark_ms=anew.mark_ms, parents=anew.parents)
+    return [name for name in waiting if places[name].read]
