@@ -153,13 +153,11 @@ def judge_of(config: Config) -> Judge:
     return Judge(config.job, config.rules, features, changes, config.expose_values)
 
 
-def reader_of(config: Config, reading: Reading, baselines: Mapping[str, Baseline]) -> Reader:
-    """A reader in this process that counts with these baselines."""
+def reader_of(config: Config, reading: Reading) -> Reader:
+    """A reader of an open source; it must be told what to ``use`` before it reads."""
     settings = settings_of(config)
     times = Times(settings.every_ms, settings.grace_ms, settings.lateness_ms, duration_ms(config.tolerance))
-    reader = Reader(reading, config.format, config.origin, times, config.dead_letters.keep_payload)
-    reader.use(plan_of(config, baselines))
-    return reader
+    return Reader(reading, config.format, config.origin, times, config.dead_letters.keep_payload)
 
 
 def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:

@@ -80,7 +80,10 @@ class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole configuration file. Durations are text with a unit; relative paths start at the file's folder."""
+    """A whole configuration file. Durations are text with a unit; relative paths start at the file's folder.
+
+    ``readers``: 1 reads in the service's own process, more are processes that share the partitions.
+    """
 
     job: Annotated[
         str,
@@ -100,6 +103,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     lateness: Duration = "10m"
     idle: Duration = "10s"
     tolerance: Duration = "60s"
+    readers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     on_gap: Literal["continue", "stop"] = "continue"
     learn: LearnConfig = LearnConfig()
     rules: Rules = Rules()
@@ -183,6 +187,8 @@ def _absolute(config: Config, folder: Path) -> Config:
 
     def placed(part: Any) -> Any:
         path = getattr(part, "path", None)
+        if isinstance(path, list):
+            return msgspec.structs.replace(part, path=[str(folder / one) if one else one for one in path])
         return msgspec.structs.replace(part, path=str(folder / path)) if isinstance(path, str) and path else part
 
     models = {

@@ -23,6 +23,8 @@ from stream.sources.base import Reading
 CELLS_A_BATCH: Final = 400_000
 """Rows times columns of one batch: of fewer, calls cost more than cells; more falls out of the processor's cache."""
 MOST_RECORDS: Final = 5_000
+KILLS: Final = "kills_reader"
+"""Why a record was not counted at which reader processes die, again and again."""
 
 Ints = NDArray[np.int64]
 
@@ -55,6 +57,7 @@ class Reader:
         self._keep_payload = keep_payload
         self._places: dict[str, _Place] = {}
         self._plan: ReadingPlan | None = None
+        self._careful, self._skip = 0, set[str]()
 
     def use(self, plan: ReadingPlan) -> None:
         """Count with these models from the next poll on."""
@@ -68,12 +71,27 @@ class Reader:
             self._places[order.partition] = _Place(order.claim, order.mark_ms)
         return self._reading.assign(list(assigns))
 
+    def care(self, most: int, skip: Sequence[str] = ()) -> None:
+        """Count at most ``most`` records at a time (0: as usual), and pass over the next record of the partitions in ``skip``."""
+        self._careful, self._skip = most, set(skip)
+
+    def poll(self, timeout_s: float) -> tuple[list[Gap], list[RawBatch]]:
+        """What came: gaps, and the raw batches of one partial."""
+        came = self._reading.poll(timeout_s, self._careful or self.max_records)
+        raws = [one for one in came if isinstance(one, RawBatch) and one.partition in self._places]
+        return [one for one in came if isinstance(one, Gap)], raws
+
+    def count(self, raws: Sequence[RawBatch]) -> list[Partial]:
+        """The partial of what a poll brought; and one for each batch that is passed over."""
+        over = [raw for raw in raws if raw.values and raw.partition in self._skip]
+        self._skip -= {raw.partition for raw in over}
+        rest = [raw for raw in raws if not any(raw is one for one in over)]
+        return [*map(self._pass_over, over), *([self.fold(rest)] if rest else [])]
+
     def read(self, timeout_s: float) -> list[Partial | Gap]:
         """One poll: its gaps, then one partial over all batches; nothing if nothing came."""
-        came = self._reading.poll(timeout_s, self.max_records)
-        raws = [one for one in came if isinstance(one, RawBatch) and one.partition in self._places]
-        out: list[Partial | Gap] = [one for one in came if isinstance(one, Gap)]
-        return [*out, self.fold(raws)] if raws else out
+        gaps, raws = self.poll(timeout_s)
+        return [*gaps, *self.count(raws)]
 
     def fold(self, raws: Sequence[RawBatch]) -> Partial:
         """The partial of some raw batches that follow each other in their partitions."""
@@ -157,6 +175,13 @@ class Reader:
             covers[raw.partition] = _joined(covers.get(raw.partition), cover)
             self._places[raw.partition] = _Place(claim, mark)
         return tuple(covers.values()), dead
+
+    def _pass_over(self, raw: RawBatch) -> Partial:
+        """Dead letters of records that kill whoever looks into them: nobody knows when they were, or whose."""
+        place, read = self._places[raw.partition], len(raw.values)
+        cover = Cover(raw.partition, place.claim, raw.first, raw.next, place.mark_ms, False, read, {KILLS: read}, 0, 0)
+        dead = [self._letter(raw, k, KILLS) for k in range(read)]
+        return Partial((cover,), self._plan.fingerprints if self._plan else {}, [], dead)
 
     def _letter(self, raw: RawBatch, k: int, reason: str) -> DeadLetter:
         value = raw.values[k] or b""

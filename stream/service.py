@@ -9,13 +9,14 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 
 from detectors.report import Signal, WindowReport
-from stream.assembly import Job, Route, open_job, plan_of, reader_of, routes_of, settings_of
+from stream.alone import Alone, Readers
+from stream.assembly import Job, Route, open_job, routes_of, settings_of
 from stream.config import Config
 from stream.durations import duration_ms
 from stream.errors import LedgerImbalance
-from stream.events import Assign, End, Gap, Item, Output, Partial, Relayout, Tick
+from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick
+from stream.fleet import Fleet
 from stream.http import Http
-from stream.readers import Reader
 from stream.sources.base import Reading
 from stream.telemetry import Telemetry, set_up_logs
 
@@ -30,15 +31,17 @@ COMMIT_FACTOR = 40.0
 
 
 class Service:
-    """A job that runs: owns its state, reads in its own process, delivers in the sinks' threads.
+    """A job that runs: owns its state, reads in its own process or in others (``readers``), delivers in the sinks' threads.
 
     Nothing goes out before the commit that holds it. A commit comes at once when a window closed or a signal waits, else after
     the longer of ``commit_at_least`` and 40 times the last commit. ``stop`` may be called from another thread or a signal
     handler: the loop then commits what it has and ends.
     """
 
-    def __init__(self, config: Config, accept_change: bool = False, clock: Callable[[], float] = time.time) -> None:
-        self._config, self._clock = config, clock
+    def __init__(
+        self, config: Config, accept_change: bool = False, clock: Callable[[], float] = time.time, log_level: str = "info"
+    ) -> None:
+        self._config, self._clock, self._log_level = config, clock, log_level
         self.telemetry = Telemetry(config.job)
         self._stop = threading.Event()
         self._job: Job = open_job(config, accept_change)
@@ -78,7 +81,9 @@ class Service:
         self._undo.append(self._reading.close)
         self._routes: list[Route] = routes_of(config, job.store)
         self._undo.append(self._stop_couriers)
-        self._reader: Reader = reader_of(config, self._reading, job.aggregator.baselines)
+        self._readers: Readers = self._open_readers()
+        self._undo.append(self._readers.close)
+        self._readers.use(job.aggregator.baselines)
         self._start_couriers()
         self._http.start()
         at, times = f"http://{self._http.host}:{self._http.port}/metrics", settings_of(config)
@@ -87,6 +92,12 @@ class Service:
         self._take(job.told)
         self._assign(job.aggregator.resume())
         self._discover()
+
+    def _open_readers(self) -> Readers:
+        counted = self.telemetry.batch
+        if self._config.readers == 1:
+            return Alone(self._config, self._reading, counted)
+        return Fleet(self._config, self._reading, self._log_level, counted, self.telemetry.reader_replaced)
 
     def _loop(self) -> bool:
         while not self._stop.is_set():
@@ -97,7 +108,7 @@ class Service:
                 self._read()
             self._look_at_clock()
             self._commit_if_due()
-            if self._reading.finished and not self._paused:
+            if self._readers.finished and not self._paused:
                 break
         if not self._stop.is_set():
             self._step(End())
@@ -105,10 +116,7 @@ class Service:
         return self._drain()
 
     def _read(self) -> None:
-        began = time.monotonic()
-        for item in self._reader.read(POLL_S):
-            if isinstance(item, Partial):
-                self.telemetry.batch(time.monotonic() - began, sum(cover.read for cover in item.covers))
+        for item in self._readers.read(POLL_S):
             self._step(item)
 
     def _look_at_clock(self) -> None:
@@ -144,7 +152,7 @@ class Service:
     def _relayout(self, change: Relayout) -> None:
         self._job.store.keep_baseline(change.baseline)
         self._job.panes.know(change.baseline.layout)
-        self._reader.use(plan_of(self._config, self._job.aggregator.baselines))
+        self._readers.use(self._job.aggregator.baselines)
         baseline, say = change.baseline, self.telemetry.log
         say.warning("baseline", model=change.model, fingerprint=baseline.fingerprint, features=len(baseline.layout.features))
         empty = [name for name in baseline.columns if name not in baseline.layout.index]
@@ -153,7 +161,7 @@ class Service:
         self._urgent = True
 
     def _assign(self, assigns: Sequence[Assign]) -> None:
-        for gap in self._reader.assign(assigns) if assigns else []:
+        for gap in self._readers.assign(assigns) if assigns else []:
             self._step(gap)
 
     def _commit_if_due(self) -> None:
@@ -209,7 +217,7 @@ class Service:
 def run(config: Config, accept_change: bool = False, log_level: str = "info") -> int:
     """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the last commit is safe)."""
     set_up_logs(log_level)
-    service = Service(config, accept_change)
+    service = Service(config, accept_change, log_level=log_level)
 
     def leave(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)

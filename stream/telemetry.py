@@ -53,6 +53,8 @@ class Telemetry:
         polls = Histogram("driftline_batch_seconds", "Decoding and counting of one poll.", ["job"], registry=self.registry)
         self._poll_s = polls.labels(job)
         self._read = Counter("driftline_records_read", "Records read by this process.", ["job"], registry=self.registry).labels(job)
+        why = "Reader processes that died or were killed."
+        self._replaced = Counter("driftline_readers_replaced", why, ["job", "reason"], registry=self.registry)
         self._windows = Counter("driftline_windows_closed", "Windows reported by state.", ["job", "state"], registry=self.registry)
         self._sink = {
             name: self._gauge(f"sink_{name}", f"Items of a sink since this process began: {name}.", "sink")
@@ -74,6 +76,10 @@ class Telemetry:
         """One poll was decoded and counted."""
         self._poll_s.observe(seconds)
         self._read.inc(records)
+
+    def reader_replaced(self, reason: str) -> None:
+        """A reader process is gone: it was ``killed`` (by a signal, also by us since it was silent) or has ``ended``."""
+        self._replaced.labels(self._job, reason).inc()
 
     def commit(self, seconds: float, state: JobState) -> None:
         """One commit is through: show the state's counts."""

@@ -26,6 +26,7 @@ import numpy as np
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.file_names import LIST_S, Names
+from stream.several import SeveralReadings
 from stream.sources.base import Reading, Source
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,8 @@ Place = tuple[str, int]
 
 
 class Jsonl(Source, frozen=True, tag="jsonl"):
-    """Reads ``path``: a file of any name, or a folder of ``*.jsonl`` files, also in folders below it.
+    """Reads ``path``: a file of any name, or a folder of ``*.jsonl`` files, also in folders below it; or a list of these,
+    each of which is a partition.
 
     With ``follow: true`` it never ends: lines and files that are added later are read too. ``arrival_ms`` is the time at which
     the file was last changed. Raises SourceUnavailable when ``path`` does not exist.
@@ -48,27 +50,38 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
 
     tells: ClassVar = frozenset({"file"})
 
-    path: str
+    path: str | list[str]
     follow: bool = False
 
     @property
+    def paths(self) -> list[str]:
+        """All paths."""
+        return [self.path] if isinstance(self.path, str) else self.path
+
+    @property
     def identity(self) -> str:
-        """The path; files that moved elsewhere are another source."""
-        return f"jsonl {self.path}"
+        """The paths; files that moved elsewhere are another source."""
+        return f"jsonl {', '.join(self.paths)}"
 
     def check(self) -> list[str]:
-        """Whether a path is given; it need not exist on the machine that checks."""
-        return [] if self.path else ["path: the name of a file or folder is needed"]
+        """Whether paths are given, each once; they need not exist on the machine that checks."""
+        if not self.paths or not all(self.paths):
+            return ["path: the name of a file or folder is needed"]
+        return [] if len(set(self.paths)) == len(self.paths) else ["path: the same name is given twice"]
 
     def open(self, job: str) -> Reading:
-        """Look at the path; nothing is opened before the first poll."""
+        """Look at the paths; nothing is opened before the first poll."""
+        readings = {path: self._open(path) for path in self.paths}
+        return next(iter(readings.values())) if len(readings) == 1 else SeveralReadings(readings)
+
+    def _open(self, path: str) -> JsonlReading:
         try:
-            os.stat(self.path)
+            os.stat(path)
         except OSError as error:
-            raise SourceUnavailable(f"jsonl {self.path}", [error.strerror or str(error)], "Correct source.path") from error
-        reading = JsonlReading(self)
+            raise SourceUnavailable(f"jsonl {path}", [error.strerror or str(error)], "Correct source.path") from error
+        reading = JsonlReading(path, self.follow)
         if not reading.names.listed:
-            log.warning("%s: no file whose name ends with .jsonl%s", self.path, " yet" if self.follow else "")
+            log.warning("%s: no file whose name ends with .jsonl%s", path, " yet" if self.follow else "")
         return reading
 
 
@@ -116,9 +129,9 @@ def read_lines(path: Path, offset: int, max_records: int, final: bool) -> Lines:
 class JsonlReading:
     """The reading half; see :class:`stream.sources.base.Reading` for what each method promises."""
 
-    def __init__(self, source: Jsonl) -> None:
-        self._partition, self._follow = source.path, source.follow
-        self.names = Names(Path(source.path))
+    def __init__(self, path: str, follow: bool) -> None:
+        self._partition, self._follow = path, follow
+        self.names = Names(Path(path))
         self.names.refresh(0.0)
         self._at: Place | None = None
         self._passed: set[str] | None = None

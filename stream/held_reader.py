@@ -1,0 +1,116 @@
+"""The owner's end of the pipe to one reader process."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from typing import Final, NamedTuple
+
+from stream.events import Assign, Position
+from stream.wire import Answered, Leave, Read, ToOwner, ToReader, Use, encode, word_of
+
+_SPAWN: Final = get_context("spawn")
+"""Never fork: threads of clients do not live through it."""
+
+Serve = Callable[[Connection, bytes], None]
+
+
+class Heard(NamedTuple):
+    """What a reader said; ``None`` when its pipe has ended: it is dead."""
+
+    reader: HeldReader
+    word: ToOwner | None
+
+
+class HeldReader:
+    """One reader process, what it was given, and what it said last.
+
+    Neither a reader that hangs in the middle of a message nor one that does not listen holds up the owner: each direction of
+    the pipe has a thread. ``partitions`` are those it reads; ``began`` is where the records lie that it is counting;
+    ``heard_s`` is when it spoke last (the caller's clock).
+    """
+
+    def __init__(self, name: str, serve: Serve, setup: bytes, inbox: SimpleQueue[Heard], now_s: float) -> None:
+        self.name, self.heard_s = name, now_s
+        self.partitions: set[str] = set()
+        self.began: list[tuple[str, Position]] = []
+        self.opened = self.finished = False
+        self._asked = self._obeyed = 0
+        self._inbox = inbox
+        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
+        self._pipe, theirs = _SPAWN.Pipe()
+        self._process = _SPAWN.Process(target=serve, args=(theirs, setup), name=name, daemon=True)
+        self._process.start()
+        theirs.close()  # else the end of the process would not be the end of the pipe
+        for work in (self._listen, self._speak):
+            threading.Thread(target=work, name=f"{name}-{work.__name__.strip('_')}", daemon=True).start()
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid or 0
+
+    @property
+    def exit_code(self) -> int | None:
+        """What a dead process left; negative: the signal that killed it."""
+        return self._process.exitcode
+
+    @property
+    def done(self) -> bool:
+        """True if all that it was given is read to its end."""
+        return not self.partitions or (self.finished and self._asked == self._obeyed)
+
+    def use(self, baselines: dict[str, bytes]) -> None:
+        """Count with these from now on."""
+        self._say(Use(baselines))
+
+    def read(self, assigns: Sequence[Assign], most: int, skip: Sequence[str]) -> None:
+        """Read these partitions too."""
+        self.partitions |= {one.partition for one in assigns}
+        self._asked += 1
+        self._say(Read(list(assigns), most, list(skip)))
+
+    def answer(self, partials: int) -> None:
+        """So many of its partials were dealt with."""
+        self._say(Answered(partials))
+
+    def told(self, obeyed: int, finished: bool) -> None:
+        """It gave a sign of life."""
+        self.opened = True
+        self._obeyed, self.finished = obeyed, finished
+
+    def kill(self) -> None:
+        """SIGKILL, which ends a stopped process too; its last words may still come."""
+        self._process.kill()
+
+    def leave(self, timeout_s: float) -> None:
+        """Ask it to end, and see to it."""
+        self._say(Leave())
+        self._process.join(timeout_s)
+        self.bury()
+
+    def bury(self) -> None:
+        """End the process and both threads."""
+        self._process.kill()
+        self._process.join()
+        self._outbox.put(None)
+
+    def _say(self, word: ToReader) -> None:
+        self._outbox.put(encode(word))
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                self._inbox.put(Heard(self, word_of(self._pipe.recv_bytes())))
+        except (EOFError, OSError):
+            self._inbox.put(Heard(self, None))
+
+    def _speak(self) -> None:
+        try:
+            while (data := self._outbox.get()) is not None:
+                self._pipe.send_bytes(data)
+        except OSError:
+            return  # the other thread tells it
