@@ -15,18 +15,15 @@ MIX: Final = 0xBF58476D1CE4E5B9
 _SHIFT: Final = np.uint64(64 - (HASHED_BINS - 1).bit_length())
 
 
-def hashed_bin(values: pa.StringArray) -> NDArray[np.int64]:
-    """The hashed bin (0 to 63) of each string, by its UTF-8 bytes ``b[0] ... b[k-1]`` alone.
+def hashed(values: pa.StringArray) -> NDArray[np.uint64]:
+    """A 64-bit hash of each string, by its UTF-8 bytes ``b[0] ... b[k-1]`` alone.
 
-    ``h = sum((b[j] + 1) * BASE ** (j + 1))``, then ``h ^= h >> 32``, ``h *= MIX``, all modulo 2**64; the bin is the top six
-    bits. An empty string has h = 0. The same on every machine and in every version: the bins of stored profiles
-    depend on it. ``values`` must have no nulls.
-
-    >>> hashed_bin(pa.array(["", "a", "b"])).tolist()
-    [0, 55, 17]
+    ``h = sum((b[j] + 1) * BASE ** (j + 1))``, then ``h ^= h >> 32``, ``h *= MIX``, all modulo 2**64. An empty string has
+    h = 0. The same on every machine and in every version: stored profiles and remembered ids depend on it. ``values`` must
+    have no nulls.
     """
     if len(values) == 0:
-        return np.empty(0, dtype=np.int64)
+        return np.empty(0, dtype=np.uint64)
     offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
     lengths = np.diff(offsets)
     sums = np.zeros(len(values), dtype=np.uint64)
@@ -37,5 +34,14 @@ def hashed_bin(values: pa.StringArray) -> NDArray[np.int64]:
         powers = np.multiply.accumulate(np.full(int(lengths.max()), BASE, dtype=np.uint64))
         within = np.arange(len(data)) - np.repeat(begins, lengths[filled])
         sums[filled] = np.add.reduceat((data.astype(np.uint64) + np.uint64(1)) * powers[within], begins)
-    mixed = (sums ^ (sums >> np.uint64(32))) * np.uint64(MIX)
-    return (mixed >> _SHIFT).astype(np.int64)
+    mixed: NDArray[np.uint64] = (sums ^ (sums >> np.uint64(32))) * np.uint64(MIX)
+    return mixed
+
+
+def hashed_bin(values: pa.StringArray) -> NDArray[np.int64]:
+    """The hashed bin (0 to 63) of each string: the top six bits of its hash.
+
+    >>> hashed_bin(pa.array(["", "a", "b"])).tolist()
+    [0, 55, 17]
+    """
+    return (hashed(values) >> _SHIFT).astype(np.int64)

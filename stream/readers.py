@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
-from detectors.columns import Column, Numbers, Texts
 from detectors.profile import Profile
-from stream.events import Assign, Cover, DeadLetter, Decoded, EventBatch, Gap, Misfits, ModelKey, Partial, Position, RawBatch, Sample
+from stream.events import Assign, Cover, DeadLetter, Decoded, Gap, Misfits, ModelKey, Partial, RawBatch, Sample
 from stream.formats.base import Format, Origin
+from stream.grouping import grouped, merged, samples_of, taken
 from stream.payloads import FEWER, MORE
 from stream.plan import ReadingPlan
 from stream.sources.base import Reading
@@ -132,16 +131,16 @@ class Reader:
         profiles: list[tuple[ModelKey, int, Profile]] = []
         samples: list[Sample] = []
         for batch in decoded.batches:
-            groups = _group(batch, decoded.model, pane, late)
+            groups = grouped(batch, decoded.model, pane, late)
             if not len(groups.rows):
                 continue
-            columns = batch.columns if groups.in_place else {n: _take(c, groups.rows) for n, c in batch.columns.items()}
+            columns = batch.columns if groups.in_place else {n: taken(c, groups.rows) for n, c in batch.columns.items()}
             keys = [decoded.keys[m] for m in groups.model]
             places = [plan.position[key.model] for key in keys]
             folded = plan.folds[batch.schema].fold(columns, places, groups.bounds)
             profiles += zip(keys, groups.pane.tolist(), folded, strict=True)
-            samples += _samples(plan, keys, groups.bounds, columns)
-        return _merged(profiles), samples
+            samples += samples_of(plan, keys, groups.bounds, columns)
+        return merged(profiles), samples
 
     def _cover(
         self,
@@ -189,53 +188,11 @@ class Reader:
         return DeadLetter(raw.partition, raw.positions[k], reason, len(value), sha256(value).hexdigest(), kept)
 
 
-class _Grouping(NamedTuple):
-    rows: Ints
-    bounds: Ints
-    model: Ints
-    pane: Ints
-    in_place: bool
-
-
-def _group(batch: EventBatch, model: NDArray[np.int32], pane: Ints, late: NDArray[np.bool_]) -> _Grouping:
-    """Rows ordered by (model, pane), without those that are too late; rows of one group keep their order."""
-    of_row, panes = model[batch.record].astype(np.int64), pane[batch.record]
-    keep = ~late[batch.record]
-    first = panes.min(initial=0) if not len(panes) else panes.min()
-    if keep.all() and len(panes) and panes.max() == first and (of_row == of_row[0]).all():
-        rows = np.arange(len(of_row))
-        return _Grouping(rows, np.array([0, len(rows)]), of_row[:1], panes[:1], in_place=True)
-    rows = np.flatnonzero(keep)
-    rows = rows[np.lexsort((panes[rows], of_row[rows]))]
-    model_of, pane_of = of_row[rows], panes[rows]
-    new = np.ones(len(rows), bool)
-    new[1:] = (np.diff(model_of) != 0) | (np.diff(pane_of) != 0)
-    begins = np.flatnonzero(new)
-    return _Grouping(rows, np.append(begins, len(rows)), model_of[begins], pane_of[begins], in_place=False)
-
-
-def _take(column: Column, rows: Ints) -> Column:
-    if isinstance(column, Texts):
-        return Texts(column.values.take(pa.array(rows)))
-    return Numbers(column.values[rows], None if column.slots is None else column.slots[rows], column.integral)
-
-
 def _arrived(time_ms: Ints, raws: Sequence[RawBatch], tolerance_ms: int) -> tuple[Ints, NDArray[np.bool_]]:
     """Event times with those too far ahead of arrival set to it, and which these were."""
     arrival = np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
     ahead: NDArray[np.bool_] = (time_ms >= 0) & (arrival >= 0) & (time_ms > arrival + tolerance_ms)
     return np.where(ahead, arrival, time_ms), ahead
-
-
-def _merged(profiles: list[tuple[ModelKey, int, Profile]]) -> list[tuple[ModelKey, int, Profile]]:
-    """One profile a model and pane: batches of different shape may have met in one partial."""
-    out: dict[tuple[ModelKey, int], Profile] = {}
-    for key, pane_ms, profile in profiles:
-        if (key, pane_ms) in out:
-            out[key, pane_ms].merge(profile)
-        else:
-            out[key, pane_ms] = profile
-    return [(key, pane_ms, profile) for (key, pane_ms), profile in out.items()]
 
 
 def _joined(before: Cover | None, cover: Cover) -> Cover:
@@ -272,23 +229,4 @@ def _misfits(decoded: Decoded, pane: Ints, late: NDArray[np.bool_]) -> list[tupl
     return [(key, pane_ms, misfits) for (key, pane_ms), misfits in out.items()]
 
 
-def _samples(plan: ReadingPlan, keys: Sequence[ModelKey], bounds: Ints, columns: Mapping[str, Column]) -> list[Sample]:
-    """The raw text of columns that have no bins yet, for each model that is still learning them."""
-    parts: dict[ModelKey, list[pa.Table]] = {}
-    for g, key in enumerate(keys):
-        names = [name for name in plan.models[key.model].unlearned if name in columns]
-        if names:
-            start, rows = int(bounds[g]), int(bounds[g + 1] - bounds[g])
-            table = pa.table({name: columns[name].values for name in names}).slice(start, rows)
-            parts.setdefault(key, []).append(table)
-    return [_sample(key, pa.concat_tables(tables).combine_chunks()) for key, tables in parts.items()]
-
-
-def _sample(key: ModelKey, table: pa.Table) -> Sample:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        writer.write_table(table)
-    return Sample(key, table.num_rows, sink.getvalue().to_pybytes())
-
-
-__all__ = ["MOST_RECORDS", "Position", "Reader", "Times"]
+__all__ = ["MOST_RECORDS", "Reader", "Times"]
