@@ -157,7 +157,7 @@ def reader_of(config: Config, reading: Reading) -> Reader:
     """A reader of an open source; it must be told what to ``use`` before it reads."""
     settings = settings_of(config)
     times = Times(settings.every_ms, settings.grace_ms, settings.lateness_ms, duration_ms(config.tolerance))
-    return Reader(reading, config.format, config.origin, times, config.dead_letters.keep_payload)
+    return Reader(reading, config.format, config.origin, times, config.dead_letters.keep_payload, config.dedupe)
 
 
 def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:

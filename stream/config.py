@@ -19,6 +19,7 @@ from stream.durations import Duration, duration_ms
 from stream.errors import ConfigError
 from stream.formats.base import Format, ModelOf, Origin, TimeOf
 from stream.parts import find
+from stream.seen import Dedupe
 from stream.sources.base import Source
 from stream.validation import check
 
@@ -105,6 +106,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     tolerance: Duration = "60s"
     readers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     on_gap: Literal["continue", "stop"] = "continue"
+    dedupe: Dedupe | None = None
     learn: LearnConfig = LearnConfig()
     rules: Rules = Rules()
     sinks: list[AnySink] = []

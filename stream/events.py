@@ -159,6 +159,14 @@ class Misfits(NamedTuple):
         return Misfits(self.fewer + other.fewer, self.more + other.more)
 
 
+class SeenIds(NamedTuple):
+    """Ids that were accepted in a partition while its mark lay in the slice that starts at ``slice_ms``: 64-bit hashes, as bytes."""
+
+    partition: str
+    slice_ms: int
+    ids: bytes
+
+
 class Partial(NamedTuple):
     """What a reader made of some ranges: counts a model and pane, and exactly which offsets they cover.
 
@@ -166,7 +174,7 @@ class Partial(NamedTuple):
     a model and pane (``pane_ms`` is the pane's start).
     ``future`` counts the records taken at arrival, since their own time lay too far ahead. ``misfits`` has at most one entry
     a model and pane: how many of its records had too few and too many columns (they are rejected, and told as checks of
-    the window).
+    the window). ``seen`` are ids to remember, so that the same events are not counted again; for ``unremembered`` ones there was no room.
     """
 
     covers: tuple[Cover, ...]
@@ -176,6 +184,8 @@ class Partial(NamedTuple):
     samples: list[Sample] = []
     future: int = 0
     misfits: list[tuple[ModelKey, int, Misfits]] = []
+    seen: list[SeenIds] = []
+    unremembered: int = 0
 
 
 class Tick(NamedTuple):
@@ -222,12 +232,13 @@ Item = Partial | Tick | Discovered | Orphaned | Gap | Rebase | Retire | End
 
 
 class Assign(NamedTuple):
-    """Read ``partition`` from ``next`` under this claim; ``mark_ms`` is the mark at that position."""
+    """Read ``partition`` from ``next`` under this claim; ``mark_ms`` is the mark at that position, ``seen`` the ids remembered there."""
 
     claim: int
     partition: str
     next: Position
     mark_ms: int | None
+    seen: tuple[SeenIds, ...] = ()
 
 
 class DeadLetters(NamedTuple):

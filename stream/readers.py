@@ -17,6 +17,7 @@ from stream.formats.base import Format, Origin
 from stream.grouping import grouped, merged, samples_of, taken
 from stream.payloads import FEWER, MORE
 from stream.plan import ReadingPlan
+from stream.seen import Dedupe, Found, Seen, hashes_of
 from stream.sources.base import Reading
 
 CELLS_A_BATCH: Final = 400_000
@@ -40,6 +41,14 @@ class Times(NamedTuple):
 class _Place(NamedTuple):
     claim: int
     mark_ms: int | None
+    seen: Seen | None
+
+
+class _Gone(NamedTuple):
+    """Which records no window counts though they can be read."""
+
+    late: NDArray[np.bool_]
+    duplicate: NDArray[np.bool_]
 
 
 class Reader:
@@ -51,9 +60,11 @@ class Reader:
     not move the mark: nobody knows when that was, and one wrong date must not make all others late.
     """
 
-    def __init__(self, reading: Reading, form: Format, origin: Origin, times: Times, keep_payload: bool = False) -> None:
+    def __init__(
+        self, reading: Reading, form: Format, origin: Origin, times: Times, keep_payload: bool = False, dedupe: Dedupe | None = None
+    ) -> None:
         self._reading, self._form, self._origin, self._times = reading, form, origin, times
-        self._keep_payload = keep_payload
+        self._keep_payload, self._dedupe = keep_payload, dedupe
         self._places: dict[str, _Place] = {}
         self._plan: ReadingPlan | None = None
         self._careful, self._skip = 0, set[str]()
@@ -67,7 +78,8 @@ class Reader:
     def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
         """Read these partitions from where the aggregator says; gaps for positions that the log does not have."""
         for order in assigns:
-            self._places[order.partition] = _Place(order.claim, order.mark_ms)
+            seen = Seen(self._dedupe, order.partition, order.seen) if self._dedupe else None
+            self._places[order.partition] = _Place(order.claim, order.mark_ms, seen)
         return self._reading.assign(list(assigns))
 
     def care(self, most: int, skip: Sequence[str] = ()) -> None:
@@ -101,37 +113,56 @@ class Reader:
         times, future = _arrived(decoded.time_ms, raws, self._times.tolerance_ms)
         dated = (decoded.time_ms >= 0) & ~future
         pane = times // self._times.pane_ms * self._times.pane_ms
-        late, marks = self._late(times, dated, pane, bounds, raws)
-        profiles, samples = self._count(self._plan, decoded, pane, late)
-        covers, dead = self._cover(raws, decoded, dated, bounds, late, marks)
-        return Partial(covers, self._plan.fingerprints, profiles, dead, samples, int(future.sum()), _misfits(decoded, pane, late))
+        late, running = self._late(times, dated, pane, bounds, raws)
+        found = self._again(decoded, late, running, bounds, raws)
+        profiles, samples = self._count(self._plan, decoded, pane, late | found.duplicate)
+        covers, dead = self._cover(raws, decoded, dated, bounds, _Gone(late, found.duplicate), running)
+        misfits = _misfits(decoded, pane, late)
+        rest = int(future.sum()), misfits, found.fresh, found.unremembered
+        return Partial(covers, self._plan.fingerprints, profiles, dead, samples, *rest)
 
     def _late(
         self, times: Ints, dated: NDArray[np.bool_], pane: Ints, bounds: Ints, raws: Sequence[RawBatch]
-    ) -> tuple[NDArray[np.bool_], list[int | None]]:
-        """Which records are too late for their pane, and the mark of each partition behind its batch."""
-        late, marks = np.zeros(len(times), bool), list[int | None]()
+    ) -> tuple[NDArray[np.bool_], Ints]:
+        """Which records are too late for their pane, and the running mark of the partition at each (-1: none yet)."""
+        late, running = np.zeros(len(times), bool), np.full(len(times), -1, np.int64)
         wait = self._times.pane_ms + self._times.grace_ms + self._times.lateness_ms
-        running: dict[str, int | None] = {}
+        marks: dict[str, int] = {}
         told = np.where(dated, times, -1)
         for raw, start, stop in zip(raws, bounds[:-1], bounds[1:], strict=True):
-            mark = running.get(raw.partition, self._places[raw.partition].mark_ms)
-            if dated[start:stop].any() or (mark is not None and stop > start):
-                part = told[start:stop]
-                seen = np.maximum.accumulate(part if mark is None else np.maximum(part, mark))
+            before = self._places[raw.partition].mark_ms
+            mark = marks.get(raw.partition, -1 if before is None else before)
+            if stop > start:
+                seen = running[start:stop] = np.maximum.accumulate(np.maximum(told[start:stop], mark))
                 late[start:stop] = (pane[start:stop] + wait <= seen) & (times[start:stop] >= 0)
-                mark = int(seen[-1])
-            running[raw.partition] = mark
-            marks.append(mark)
-        return late, marks
+                marks[raw.partition] = int(seen[-1])
+        return late, running
+
+    def _again(self, decoded: Decoded, late: NDArray[np.bool_], running: Ints, bounds: Ints, raws: Sequence[RawBatch]) -> Found:
+        """Which of the records that would be accepted were accepted before."""
+        found = Found(np.zeros(len(late), bool), [], 0)
+        if self._dedupe is None:
+            return found
+        ids, has = hashes_of(decoded.event_ids if self._dedupe.by == "event_id" else decoded.inference_ids)
+        asked = np.zeros(len(late), bool)
+        for batch in decoded.batches:
+            asked[batch.record] = True
+        asked &= has & ~late
+        for raw, start, stop in zip(raws, bounds[:-1], bounds[1:], strict=True):
+            seen = self._places[raw.partition].seen
+            if seen is not None and stop > start:
+                one = seen.look(ids[start:stop], asked[start:stop], running[start:stop])
+                found.duplicate[start:stop] = one.duplicate
+                found = Found(found.duplicate, [*found.fresh, *one.fresh], found.unremembered + one.unremembered)
+        return found
 
     def _count(
-        self, plan: ReadingPlan, decoded: Decoded, pane: Ints, late: NDArray[np.bool_]
+        self, plan: ReadingPlan, decoded: Decoded, pane: Ints, gone: NDArray[np.bool_]
     ) -> tuple[list[tuple[ModelKey, int, Profile]], list[Sample]]:
         profiles: list[tuple[ModelKey, int, Profile]] = []
         samples: list[Sample] = []
         for batch in decoded.batches:
-            groups = grouped(batch, decoded.model, pane, late)
+            groups = grouped(batch, decoded.model, pane, gone)
             if not len(groups.rows):
                 continue
             columns = batch.columns if groups.in_place else {n: taken(c, groups.rows) for n, c in batch.columns.items()}
@@ -148,10 +179,10 @@ class Reader:
         decoded: Decoded,
         dated: NDArray[np.bool_],
         bounds: Ints,
-        late: NDArray[np.bool_],
-        marks: Sequence[int | None],
+        gone: _Gone,
+        running: Ints,
     ) -> tuple[tuple[Cover, ...], list[DeadLetter]]:
-        accepted, rows = _accepted(decoded, late, bounds)
+        accepted, rows = _accepted(decoded, gone.late | gone.duplicate, bounds)
         rejected = np.array([reject.record for reject in decoded.rejects], np.int64)
         batch_of = np.searchsorted(bounds, rejected, side="right") - 1
         reasons: list[Counter[str]] = [Counter() for _ in raws]
@@ -159,12 +190,15 @@ class Reader:
         for b, reject in zip(batch_of.tolist(), decoded.rejects, strict=True):
             reasons[b][reject.reason] += 1
             dead.append(self._letter(raws[b], reject.record - int(bounds[b]), reject.reason))
-        lost = late.copy()
+        lost = gone.late.copy()
         lost[rejected] = False
-        lates, sure = _between(lost, bounds), _between(dated, bounds)
+        lates, again, sure = (_between(flags, bounds) for flags in (lost, gone.duplicate, dated))
         covers: dict[str, Cover] = {}
-        for b, (raw, mark) in enumerate(zip(raws, marks, strict=True)):
-            outcomes = {"accepted": accepted[b], "too_late": lates[b], **reasons[b]}
+        for b, raw in enumerate(raws):
+            outcomes = {"accepted": accepted[b], "too_late": lates[b], **({"duplicate": again[b]} if again[b] else {}), **reasons[b]}
+            mark = self._places[raw.partition].mark_ms
+            if bounds[b + 1] > bounds[b] and running[bounds[b + 1] - 1] >= 0:
+                mark = int(running[bounds[b + 1] - 1])
             claim, read = self._places[raw.partition].claim, len(raw.values)
             arrival_ms = int(raw.arrival_ms[-1]) if read and raw.arrival_ms[-1] >= 0 else None
             cover = Cover(
@@ -172,7 +206,7 @@ class Reader:
                 arrival_ms, raw.ended, raw.children,
             )  # fmt: skip
             covers[raw.partition] = _joined(covers.get(raw.partition), cover)
-            self._places[raw.partition] = _Place(claim, mark)
+            self._places[raw.partition] = self._places[raw.partition]._replace(mark_ms=mark)
         return tuple(covers.values()), dead
 
     def _pass_over(self, raw: RawBatch) -> Partial:

@@ -9,7 +9,7 @@ import msgspec
 
 from detectors.layout import Layout
 from detectors.profile import Profile
-from stream.events import Assign, Cover, DeadLetter, Gap, Misfits, ModelKey, Partial, Position, Sample
+from stream.events import Assign, Cover, DeadLetter, Gap, Misfits, ModelKey, Partial, Position, Sample, SeenIds
 
 
 class Use(msgspec.Struct, tag=True, array_like=True):
@@ -56,6 +56,8 @@ class Made(msgspec.Struct, tag=True, array_like=True):
     samples: list[Sample]
     future: int
     misfits: list[tuple[ModelKey, int, Misfits]]
+    seen: list[SeenIds]
+    unremembered: int
     took_s: float
 
 
@@ -91,7 +93,7 @@ word_of: Final = msgspec.msgpack.Decoder(ToOwner).decode
 def packed(partial: Partial, took_s: float) -> Made:
     """A partial as it goes through the pipe."""
     profiles = [(key, pane_ms, profile.encode()) for key, pane_ms, profile in partial.profiles]
-    rest = partial.dead, partial.samples, partial.future, partial.misfits
+    rest = partial[3:]
     return Made(partial.covers, partial.layouts, profiles, *rest, took_s)
 
 
@@ -99,4 +101,5 @@ def unpacked(made: Made, layouts: Mapping[str, Layout]) -> Partial:
     """The partial again. Counted with other layouts than those in force it comes without profiles: it will be refused anyway."""
     ours = {model: layout.fingerprint for model, layout in layouts.items()} == made.layouts
     profiles = [(key, pane_ms, Profile.decode(body, layouts[key.model])) for key, pane_ms, body in made.profiles] if ours else []
-    return Partial(made.covers, made.layouts, profiles, made.dead, made.samples, made.future, made.misfits)
+    rest = made.dead, made.samples, made.future, made.misfits, made.seen, made.unremembered
+    return Partial(made.covers, made.layouts, profiles, *rest)
