@@ -32,6 +32,7 @@ from stream.events import (
 )
 from stream.job_state import JobState, ModelState, Span
 from stream.lineage import await_parents, end
+from stream.memory import Memory
 from stream.panes import PaneId, PaneStore
 from stream.windows import Settings, is_idle, retained_from, watermark, window_ends
 
@@ -50,7 +51,8 @@ class Aggregator:
     the partial's claim is stale: somebody was asked already). Exactness rests on ``first`` alone.
 
     ``state`` and the panes are all that is remembered; a commit writes both together with the outputs. ``baselines`` are the
-    ones in force, by model; a model in ``learning`` gets its baseline from ``learn`` once enough samples are in.
+    ones in force, by model; a model in ``learning`` gets its baseline from ``learn`` once enough samples are in. ``memory``: the ids
+    of accepted events, if duplicates are to be found.
     """
 
     def __init__(
@@ -62,8 +64,10 @@ class Aggregator:
         panes: PaneStore,
         learn: Learn | None = None,
         learning: Sequence[str] = (),
+        memory: Memory | None = None,
     ) -> None:
         self.settings, self.state, self.panes = settings, state, panes
+        self.memory = memory
         self.baselines = dict(baselines)
         self._learn = learn
         self._closing = Closing(settings, judge, state, panes, self.baselines)
@@ -108,12 +112,17 @@ class Aggregator:
         ledger = self.state.ledger
         ledger.partials_accepted += 1
         ledger.future += partial.future
+        ledger.unremembered += partial.unremembered
+        if self.memory is not None:
+            self.memory.take(partial.seen)
         freed: list[str] = []
         for cover in partial.covers:
             ledger.enter(cover)
             self._move(cover)
             if cover.ended:
-                freed += end(self.state.places, cover)
+                freed += self._end(cover)
+            elif self.memory is not None:
+                self.memory.forget(cover.partition, cover.mark_ms)
         for key, pane_ms, profile in partial.profiles:
             self._keep(key, pane_ms, profile)
         for key, pane_ms, misfits in partial.misfits:
@@ -142,7 +151,18 @@ class Aggregator:
         place = self.state.places[partition]
         place = msgspec.structs.replace(place, claim=place.claim + 1, quiet_ms=None, said_ms=None, idle=False)
         self.state.places[partition] = place
-        return Assign(place.claim, partition, place.next, place.mark_ms)
+        seen = () if self.memory is None else tuple(self.memory.ids.of(partition))
+        return Assign(place.claim, partition, place.next, place.mark_ms, seen)
+
+    def _end(self, cover: Cover) -> list[str]:
+        """A partition is read to its end; returns those that may be read now, which take over its ids."""
+        parents = {name: place.parents for name, place in self.state.places.items() if cover.partition in place.parents}
+        parents |= {child.partition: child.parents for child in cover.children}
+        freed = end(self.state.places, cover)
+        if self.memory is not None:
+            for name in freed:
+                self.memory.hand_down(parents[name], name)
+        return freed
 
     def _move(self, cover: Cover) -> None:
         place, now = self.state.places[cover.partition], self.state.now_ms

@@ -22,9 +22,11 @@ from stream.durations import duration_ms
 from stream.errors import ConfigError
 from stream.events import DeadLetters, Output, Rebase, Relayout, Retire
 from stream.job_state import JobState
+from stream.memory import Memory
 from stream.plan import Columns, ReadingPlan, columns_of
 from stream.readers import Reader, Times
 from stream.sources.base import Reading
+from stream.sqlite_ids import SqliteIds
 from stream.sqlite_panes import SqlitePanes
 from stream.state import Identity, Store
 from stream.windows import Settings
@@ -38,6 +40,7 @@ class Job(NamedTuple):
     store: Store
     aggregator: Aggregator
     panes: SqlitePanes
+    ids: SqliteIds
     told: list[Output]
 
 
@@ -99,15 +102,17 @@ def open_job(config: Config, accept_change: bool = False) -> Job:
         state.ledger.rows_in_panes = panes.rows()
         told = _cut(settings, stored, in_force, judge_of(config), state, panes)
         next_ones = {change.model: change.baseline for change in changes if isinstance(change, Rebase)}
+        ids = store.ids()
+        memory = Memory(config.dedupe, ids) if config.dedupe else None
         learning = [name for name, columns in columns_now(config, {**in_force, **next_ones}).items() if columns.unlearned]
-        aggregator = Aggregator(settings, in_force, judge_of(config), state, panes, partial(_learn, config), learning)
+        aggregator = Aggregator(settings, in_force, judge_of(config), state, panes, partial(_learn, config), learning, memory)
         told += [output for change in changes for output in aggregator.step(change) if not isinstance(output, Relayout)]
         for baseline in next_ones.values():
             panes.know(baseline.layout)
     except BaseException:
         store.close()
         raise
-    return Job(config, identity, store, aggregator, panes, told)
+    return Job(config, identity, store, aggregator, panes, ids, told)
 
 
 def _in_force(

@@ -36,6 +36,7 @@ def check_keys(config: Config) -> None:
             raise ConfigError(where, "a statistic that can decide", repr(name), statistics())
     for name, model in config.models.items():
         _columns(f"models.{name}", model)
+    _dedupe(config)
     _places(config)
 
 
@@ -68,6 +69,16 @@ def _windows(config: Config) -> None:
         raise ConfigError("every", f"a part of window ({config.window}) without rest", str(config.every))
     if window > MOST_PANES * every:
         raise ConfigError("every", f"at most {MOST_PANES} steps in window ({config.window})", str(config.every))
+
+
+def _dedupe(config: Config) -> None:
+    """The id must be one that the format is told to read."""
+    if config.dedupe is None:
+        return
+    if not 0 < duration_ms(config.dedupe.horizon) <= duration_ms(LONGEST):
+        raise ConfigError("dedupe.horizon", f"a duration above 0, at most {LONGEST}", config.dedupe.horizon)
+    if not config.format.knows(config.dedupe.by):
+        raise ConfigError("dedupe.by", "an id that the format reads (`format.id`, `format.inference_id`)", config.dedupe.by)
 
 
 def _origin(where: str, origin: ModelOf, tells: frozenset[str]) -> None:

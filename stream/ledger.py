@@ -21,6 +21,7 @@ class Ledger(msgspec.Struct):
     ``rows_folded`` (counted from the profiles) = ``rows_in_panes`` + ``rows_closed`` + ``rows_late_after_idle``. Rows that were in
     panes when they were let go are counted from the panes, and so are those in panes when the state is opened.
     ``misfits_late_after_idle`` are records with a wrong number of columns that no window could tell any more.
+    ``unremembered`` are ids for which there was no room (``dedupe.most``): if those events come again they are counted again.
     ``partials_dropped`` (with their records) count what had to be read again; ``future`` events were taken at arrival.
     """
 
@@ -36,6 +37,7 @@ class Ledger(msgspec.Struct):
     gaps: int = 0
     gap_records: int = 0
     future: int = 0
+    unremembered: int = 0
 
     def enter(self, cover: Cover) -> None:
         """Book the records of one accepted range."""

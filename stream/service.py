@@ -173,7 +173,7 @@ class Service:
         job, began = self._job, time.monotonic()
         off = job.aggregator.state.ledger.imbalance()
         cursors = {route.courier.name: route.courier.cursor for route in self._routes}
-        numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors)
+        numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors, job.ids)
         self._last_commit = time.monotonic()
         self._commit_took_s = self._last_commit - began
         self._waiting, self._urgent = [], False

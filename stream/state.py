@@ -15,10 +15,12 @@ import msgspec
 from detectors.baseline import Baseline
 from detectors.layout import Layout
 from detectors.report import Signal, WindowReport
+from stream import sqlite_ids
 from stream.errors import StateIncompatible, StateLocked, StateUnwritable
 from stream.events import DeadLetters, Output
 from stream.job_state import STATE_VERSION, JobState
 from stream.sqlite_errors import told
+from stream.sqlite_ids import SqliteIds
 from stream.sqlite_panes import SqlitePanes
 
 Outgoing = WindowReport | Signal | DeadLetters
@@ -34,7 +36,7 @@ CREATE TABLE IF NOT EXISTS newest (model TEXT, variant TEXT, start_ms INTEGER, r
     PRIMARY KEY (model, variant)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
-"""
+""" + sqlite_ids.SCHEMA
 _ACCEPT = "`--accept-change` closes the open windows as incomplete and goes on with the new one"
 _NEWEST = """
 INSERT INTO newest VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, variant) DO UPDATE
@@ -129,14 +131,22 @@ class Store:
             raise StateIncompatible("content", "unreadable", f"version {STATE_VERSION}", str(error)) from error
 
     def commit(
-        self, identity: Identity, state: JobState, panes: SqlitePanes, outputs: Sequence[Output], cursors: Mapping[str, int]
+        self,
+        identity: Identity,
+        state: JobState,
+        panes: SqlitePanes,
+        outputs: Sequence[Output],
+        cursors: Mapping[str, int],
+        ids: SqliteIds | None = None,
     ) -> list[Numbered]:
         """Write everything in one transaction; returns the outgoing items with their numbers."""
         numbered: list[Numbered] = []
+        parts: list[SqlitePanes | SqliteIds] = [panes] if ids is None else [panes, ids]
         with told(self.path), self._transaction() as db:
             db.execute("REPLACE INTO meta VALUES ('identity', ?)", (msgspec.msgpack.encode(identity),))
             db.execute("REPLACE INTO meta VALUES ('state', ?)", (state.encode(),))
-            panes.write(db)
+            for part in parts:
+                part.write(db)
             for item in outputs:
                 if isinstance(item, Outgoing):
                     body = msgspec.msgpack.encode(item)
@@ -147,7 +157,8 @@ class Store:
             db.executemany("REPLACE INTO cursors VALUES (?, ?)", cursors.items())
             done = min(cursors.values(), default=numbered[-1].seq if numbered else 0)
             db.execute("DELETE FROM outbox WHERE seq <= ?", (done,))
-        panes.written()
+        for part in parts:
+            part.written()
         return numbered
 
     def identity(self) -> Identity | None:
@@ -187,6 +198,10 @@ class Store:
     def panes(self, layouts: Iterable[Layout]) -> SqlitePanes:
         """The panes of this store that have one of these layouts."""
         return SqlitePanes(self.path, self._db, layouts)
+
+    def ids(self) -> SqliteIds:
+        """The ids that are remembered in this store."""
+        return SqliteIds(self.path, self._db)
 
     def _meta(self, name: str) -> bytes | None:
         with told(self.path):

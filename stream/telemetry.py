@@ -17,8 +17,8 @@ from detectors.report import Signal, Violation, WindowReport
 from sinks.outbox import Counts
 from stream.job_state import JobState
 
-LATE = frozenset({"too_late", "late_after_idle"})
-"""Reasons that make no dead letter: `too_late` (grace and lateness), `late_after_idle` (the partition was idle for too long)."""
+LATE = frozenset({"too_late", "late_after_idle", "duplicate"})
+"""Reasons that make no dead letter: too late by grace and lateness, too late after the partition was idle, seen before."""
 MOST_NAMED = 10
 LOST_S = 60.0
 """How often a reason is told again for which records are lost."""
@@ -45,6 +45,7 @@ class Telemetry:
         self._gaps = self._gauge("gaps", "Gaps met in the log since the state began.")
         self._lost = self._gauge("gap_records_lost", "Records that the log no longer had.")
         self._future = self._gauge("future_events", "Events dated ahead of their arrival.")
+        self._unremembered = self._gauge("ids_unremembered", "Ids of events for which dedupe had no room.")
         self._watermark = self._gauge("watermark_timestamp_seconds", "Event time up to which everything is in.")
         self._delay = self._gauge("watermark_delay_seconds", "Clock minus watermark.")
         self._mark = self._gauge("partition_mark_timestamp_seconds", "Highest event time read in a partition.", "partition")
@@ -97,6 +98,7 @@ class Telemetry:
         self._gaps.labels(job).set(ledger.gaps)
         self._lost.labels(job).set(ledger.gap_records)
         self._future.labels(job).set(ledger.future)
+        self._unremembered.labels(job).set(ledger.unremembered)
         for name, place in state.places.items():
             if place.mark_ms is not None:
                 self._mark.labels(job, name).set(place.mark_ms / 1000)

@@ -82,6 +82,10 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """The columns that keys of this format name, by key: each must be a column of some model."""
         return {}
 
+    def knows(self, which: str) -> bool:
+        """Whether events of this format have the id ``event_id`` or ``inference_id``."""
+        return True
+
     def schema(self, outputs: Sequence[str], inputs: Sequence[str], types: dict[str, ColumnType]) -> Schema:
         """The schema of a model whose baseline has these columns, as this format will find them."""
         return Schema(tuple(outputs), tuple(inputs), types)

@@ -35,6 +35,10 @@ class Json(Format, frozen=True, tag="json"):
         """The columns that have a path of their own."""
         return {key: one for key, one in (("features", self.features), ("prediction", self.prediction)) if isinstance(one, dict)}
 
+    def knows(self, which: str) -> bool:
+        """Whether a path to that id is given."""
+        return bool(self.id if which == "event_id" else self.inference_id)
+
     def open(self, origin: Origin, plan: Plan) -> Decoder:
         """A decoder for the schemas of this plan."""
         return JsonDecoder(self, origin, plan)

@@ -1,0 +1,73 @@
+"""The record that kills its readers is found in a few deaths; one death, or an innocent neighbour, costs nothing for long."""
+
+from __future__ import annotations
+
+import pytest
+
+from stream.suspects import PASSED, Suspects
+
+
+def deaths_until_skipped(deadly: int, size: int) -> tuple[int, int]:
+    """How many readers die until the deadly record is skipped, and which position is skipped: a reader in a few lines."""
+    suspects, at, deaths = Suspects(), 0, 0
+    while deaths < 50:
+        if suspects.skipped(["p"]):
+            return deaths, at
+        step = suspects.step(["p"]) or size
+        stop = min(at + step, size)
+        if at <= deadly < stop:
+            deaths += 1
+            suspects.died([("p", at)])
+        else:
+            suspects.passed("p", stop - at)
+            at = stop
+    pytest.fail("never found")
+
+
+@pytest.mark.parametrize("deadly", [0, 1, 63, 64, 65, 2_500, 4_999])
+def test_the_deadly_record_and_no_other_is_skipped_after_six_deaths(deadly: int) -> None:
+    assert deaths_until_skipped(deadly, 5_000) == (6, deadly)
+
+
+def test_one_death_is_followed_by_a_usual_try_and_then_forgotten() -> None:
+    suspects = Suspects()
+    suspects.died([("p", 7), ("q", 9)])
+    assert suspects.step(["p", "q"]) == 0
+    suspects.passed("p", 100)
+    suspects.died([("p", 107)])
+    assert suspects.step(["p"]) == 0
+
+
+def test_a_death_while_nothing_is_counted_blames_nobody() -> None:
+    suspects = Suspects()
+    for _ in range(9):
+        suspects.died([])
+    assert (suspects.step(["p"]), suspects.skipped(["p"])) == (0, [])
+
+
+def test_deaths_at_changing_records_never_skip_one() -> None:
+    suspects = Suspects()
+    for position in range(40):
+        suspects.died([("p", position)])
+        assert suspects.skipped(["p"]) == []
+
+
+def test_a_partition_is_trusted_again_after_enough_records() -> None:
+    suspects = Suspects()
+    for _ in range(3):
+        suspects.died([("p", 0)])
+    suspects.passed("p", PASSED - 1)
+    assert suspects.step(["p"]) == 1
+    suspects.passed("p", 1)
+    assert suspects.step(["p"]) == 0
+
+
+def test_when_the_culprit_is_skipped_all_others_are_trusted_again() -> None:
+    suspects = Suspects()
+    for _ in range(3):
+        suspects.died([("p", 0), ("q", 0)])
+    for _ in range(3):
+        suspects.died([("p", 4)])
+    assert suspects.skipped(["p", "q"]) == ["p"]
+    suspects.passed("p", 1)
+    assert (suspects.step(["p", "q"]), suspects.skipped(["p"])) == (0, [])
