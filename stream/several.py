@@ -56,6 +56,10 @@ class SeveralReadings:
         for reading in self._readings.values():
             reading.publish_positions(positions)
 
+    def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
+        """Not known for files."""
+        return {}
+
     def close(self) -> None:
         """Close all."""
         for reading in self._readings.values():

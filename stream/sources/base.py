@@ -37,6 +37,11 @@ class Reading(Protocol):
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Tell the outside world how far the job has committed (Kafka: the group's offsets, for lag tools); else nothing."""
 
+    def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
+        """How much lies between each position and the end of its partition, in units of the source (Kafka: records, Kinesis:
+        milliseconds), as known without asking anybody now; empty where it does not know.
+        """
+
     def close(self) -> None:
         """Let go of everything; safe to call twice."""
 

@@ -168,6 +168,10 @@ class JsonlReading:
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Nobody asks a file how far it was read."""
 
+    def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
+        """Not known for files."""
+        return {}
+
     def close(self) -> None:
         """Nothing stays open between two polls."""
         self._at = None

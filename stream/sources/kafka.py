@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from typing import Any, ClassVar, Literal, NamedTuple
 
 import kafka
 import msgspec
 import numpy as np
-from kafka import errors as kafka_errors
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.kafka_client import ClientLog, Look, TopicWatch, connect
+from stream.kafka_columns import ColumnsClient, fits
+from stream.kafka_fast import NAMES, FastClient, settings_of
+from stream.kafka_fetch import Chunk, Client
+from stream.kafka_plain import PlainClient
 from stream.sources.base import Reading, Source
 
 log = logging.getLogger(__name__)
@@ -47,6 +50,11 @@ class Kafka(Source, frozen=True, tag="kafka"):
     ``LogAppendTime``, else the producer's; but no later than our own clock, so that one wrong clock cannot end all windows.
     Aborted transactions are skipped.
 
+    ``client`` says who fetches: ``columns`` (kafka-python with its record batches taken as columns; ``plain`` serves where that was not
+    tried with the installed version), ``plain`` (kafka-python as it is), or ``fast`` (confluent-kafka, the extra ``driftline[fast]``;
+    options keep their names). With ``sasl_mechanism: AWS_MSK_IAM`` and ``security_protocol: SASL_SSL`` the credentials of the AWS
+    environment are used; ``region`` is that of the cluster.
+
     >>> Kafka(bootstrap_servers=["127.0.0.1:9092"], topic="events", options={"sasl_mechansim": "PLAIN"}).check()
     ['options.sasl_mechansim: the Kafka client has no such option']
     """
@@ -58,6 +66,8 @@ class Kafka(Source, frozen=True, tag="kafka"):
     start: Literal["earliest", "latest"] = "earliest"
     options: dict[str, str | int | float | bool | list[str]] = msgspec.field(default_factory=dict)
     give_up_after_s: float = 30.0
+    client: Literal["columns", "plain", "fast"] = "columns"
+    region: str = ""
 
     @property
     def identity(self) -> str:
@@ -69,6 +79,10 @@ class Kafka(Source, frozen=True, tag="kafka"):
         faults = [f"options.{name}: the service sets this option itself" for name in self.options if name in OURS]
         unknown = [name for name in self.options if name not in kafka.KafkaConsumer.DEFAULT_CONFIG]
         faults += [f"options.{name}: the Kafka client has no such option" for name in unknown]
+        if self.client == "fast":
+            faults += [f"options.{name}: client `fast` has no such option" for name in self.options if name not in NAMES]
+        if self.options.get("sasl_mechanism") == "AWS_MSK_IAM" and not self.region and self.client == "fast":
+            faults.append("region: client `fast` needs the region of the cluster to sign for it")
         faults += [] if self.bootstrap_servers else ["bootstrap_servers: at least one host:port is needed"]
         return faults + ([] if self.topic else ["topic: a name is needed"])
 
@@ -78,12 +92,23 @@ class Kafka(Source, frozen=True, tag="kafka"):
         name = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}"
         with ExitStack() as undo:
             undo.callback(client_log.give_back)
-            consumer = connect(name, self._reader(job), self.give_up_after_s, client_log)
-            undo.callback(consumer.close, autocommit=False, timeout_ms=2000)
             watch = TopicWatch(name, self.topic, connect(name, self._looker(), self.give_up_after_s, client_log))
             undo.callback(watch.close)
             watch.start()
-            return KafkaReading(self, name, consumer, watch, undo.pop_all())
+            client = self._client(name, job, client_log)
+            undo.callback(client.close)
+            return KafkaReading(self, name, client, watch, undo.pop_all())
+
+    def _client(self, name: str, job: str, client_log: ClientLog) -> Client:
+        if self.client == "fast":
+            try:
+                return FastClient(name, self.topic, settings_of(self.bootstrap_servers, job, self.options, self.region))
+            except ImportError as error:
+                raise SourceUnavailable(name, [str(error)], "Install it: pip install 'driftline[fast]'") from error
+        consumer = connect(name, self._reader(job), self.give_up_after_s, client_log)
+        if self.client == "columns" and not fits():
+            log.warning("%s: kafka-python %s was not tried with `client: columns`; `plain` serves", name, kafka.__version__)
+        return (ColumnsClient if self.client == "columns" and fits() else PlainClient)(name, self.topic, consumer)
 
     def _reader(self, job: str) -> Callable[..., Any]:
         settings = {
@@ -133,9 +158,9 @@ class KafkaReading:
 
     finished = False
 
-    def __init__(self, source: Kafka, name: str, consumer: Any, watch: TopicWatch, undo: ExitStack) -> None:
+    def __init__(self, source: Kafka, name: str, client: Client, watch: TopicWatch, undo: ExitStack) -> None:
         self._source, self._name, self._topic = source, name, source.topic
-        self._consumer, self._watch, self._undo = consumer, watch, undo
+        self._client, self._watch, self._undo = client, watch, undo
         self._at: dict[int, Place] = {}
         self._lost: dict[int, Lost] = {}
         self._began = source.start == "earliest"
@@ -150,7 +175,8 @@ class KafkaReading:
         """Read from there on; without an answer within two seconds the positions are taken unchecked and the broker judges them."""
         self._began = True
         look = self._watch.after(time.monotonic(), ANSWER_S)
-        gaps, seeks = [], {}
+        gaps: list[Gap] = []
+        seeks: dict[int, int] = {}
         for assign in assigns:
             number = int(assign.partition.rpartition("-")[2])
             place = self._place(assign.next)
@@ -159,72 +185,59 @@ class KafkaReading:
             if look is not None and (gap := self._gap(number, place, look, None)) is not None:
                 gaps.append(gap)
             else:
-                self._at[number] = seeks[number] = place
-        self._consumer.assign([self._tp(number) for number in self._at])
-        for number, place in seeks.items():
-            self._consumer.seek(self._tp(number), place.offset)
-            self._consumer.resume(self._tp(number))
+                self._at[number] = place
+                seeks[number] = place.offset
+        self._client.assign(self._at, seeks)
         return gaps
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         """What has come since; a gap is told once, and its partition then waits to be assigned again."""
         gaps = self._gaps()
-        records: dict[Any, list[Any]] = {}
+        chunks: dict[int, Chunk] = {}
         if len(self._at) > len(self._lost):
-            with self._refusals():
-                records = self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)
+            chunks, refused = self._client.poll(timeout_s, max_records)
+            self._lose(refused)
         else:
             time.sleep(timeout_s)
-        if len(records) < len(self._at):
+        if len(chunks) < len(self._at):
             self._watch.want()
         look = self._watch.latest
-        batches = [self._batch(number, records.get(self._tp(number), []), look) for number in sorted(self._at)]
+        batches = [self._batch(number, chunks.get(number), look) for number in sorted(self._at)]
         return [*gaps, *(batch for batch in batches if batch is not None)]
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Commit the group's offsets without waiting; a failure is logged and the next call makes it good."""
-        offsets = {}
+        offsets: dict[int, int] = {}
         for partition, position in positions.items():
             place = self._place(position)
             if place.topic_id == self._watch.latest.topic_id:
-                tp = self._tp(int(partition.rpartition("-")[2]))
-                offsets[tp] = kafka.OffsetAndMetadata(place.offset, "", -1)
+                offsets[int(partition.rpartition("-")[2])] = place.offset
         if offsets:
-            self._consumer.commit_async(offsets, callback=self._published)
+            self._client.commit(offsets)
+
+    def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
+        """Records between a position and the end of the log, as it was a moment ago."""
+        look, out = self._watch.latest, {}
+        for partition, position in positions.items():
+            number, place = int(partition.rpartition("-")[2]), self._place(position)
+            if place.topic_id == look.topic_id and number in look.ends:
+                out[partition] = max(look.ends[number] - place.offset, 0)
+        return out
 
     def close(self) -> None:
         """Let go of both clients and give the client's log back; safe to call twice."""
         self._undo.close()
 
-    def _tp(self, number: int) -> Any:
-        return kafka.TopicPartition(self._topic, number)
-
     def _place(self, position: Position) -> Place:
         return Place(self._watch.latest.topic_id, position) if isinstance(position, int) else Place(*position)
 
-    def _published(self, offsets: Any, answer: Any) -> None:
-        if isinstance(answer, Exception):
-            log.info("%s: offsets of group were not published: %s", self._name, answer)
-
-    @contextmanager
-    def _refusals(self) -> Iterator[None]:
-        """Around a call of the client: a refused position stops its partition, what no waiting heals ends the reading."""
-        try:
-            yield
-        except kafka_errors.OffsetOutOfRangeError as error:
-            self._lose(dict.fromkeys(error.args[0]))
-        except kafka_errors.LogTruncationError as error:
-            known = error.divergent_offsets
-            self._lose({tp: self._at[tp.partition].offset if at is None else at.offset for tp, at in known.items()})
-        except (kafka_errors.AuthorizationError, kafka_errors.CorruptRecordError) as error:
-            raise SourceUnavailable(self._name, [str(error)]) from error
-
-    def _lose(self, safe: Mapping[Any, int | None]) -> None:
+    def _lose(self, refused: Mapping[int, int | None]) -> None:
         """Stop reading partitions that the broker refused, until a look at the log tells what became of it."""
-        for tp, offset in safe.items():
-            self._consumer.pause(tp)
-            self._lost[tp.partition] = Lost(time.monotonic(), offset)
-        self._watch.want(topic=True)
+        for number, safe in refused.items():
+            self._client.pause(number)
+            self._lost[number] = Lost(time.monotonic(), safe)
+        if refused:
+            self._watch.want(topic=True)
 
     def _gaps(self) -> list[RawBatch | Gap]:
         """Gaps of partitions that were refused, or whose topic was made anew; they are read no longer."""
@@ -238,11 +251,10 @@ class KafkaReading:
                 found.append(gap)
                 del self._at[number]
             elif lost is not None:  # the log has the position after all
-                self._consumer.seek(self._tp(number), place.offset)
-                self._consumer.resume(self._tp(number))
+                self._client.resume(number, place.offset)
             self._lost.pop(number, None)
         if found:
-            self._consumer.assign([self._tp(number) for number in self._at])
+            self._client.assign(self._at, {})
         return found
 
     def _gap(self, number: int, place: Place, look: Look, safe: int | None) -> Gap | None:
@@ -260,28 +272,28 @@ class KafkaReading:
             return None
         return Gap(f"{self._topic}-{number}", (place.topic_id, place.offset), (look.topic_id, resume), lost, reason)
 
-    def _batch(self, number: int, records: list[Any], look: Look) -> RawBatch | None:
+    def _batch(self, number: int, chunk: Chunk | None, look: Look) -> RawBatch | None:
         """The records of a partition, or an empty batch that moves on over control records or says that it is at the end."""
         topic_id, first = self._at[number]
         following = first
         if number not in self._lost:
-            with self._refusals():
-                following = self._consumer.position(self._tp(number), timeout_ms=0)
-        if records:
-            following = max(following, records[-1].offset + 1)
+            following = max(first, self._client.position(number) or 0)
+        if chunk is not None:
+            following = max(following, chunk.offsets[-1] + 1)
         self._at[number] = Place(topic_id, following)
         at_end = number not in self._lost and at_the_end(look, number, Place(topic_id, following))
-        if not records and following == first and not at_end:
+        if chunk is None and following == first and not at_end:
             return None
+        chunk = chunk or Chunk([], [], [], [], [])
         return RawBatch(
             partition=f"{self._topic}-{number}",
             origin=self._topic,
             first=(topic_id, first),
             next=(topic_id, following),
-            positions=[(topic_id, record.offset) for record in records],
-            values=[record.value for record in records],
-            arrival_ms=np.minimum(np.array([record.timestamp for record in records], np.int64), int(time.time() * 1000)),
-            keys=[record.key for record in records],
-            headers=[record.headers for record in records],
+            positions=[(topic_id, offset) for offset in chunk.offsets],
+            values=chunk.values,
+            arrival_ms=np.minimum(np.array(chunk.timestamps, np.int64), int(time.time() * 1000)),
+            keys=chunk.keys,
+            headers=chunk.headers,
             at_end=at_end,
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import pytest
 
@@ -31,11 +31,11 @@ class Rig(Protocol):
 
 
 class KafkaRig:
-    def __init__(self, broker: KafkaBroker, topic: str) -> None:
-        self._broker, self._topic, self._written = broker, topic, [0, 0]
+    def __init__(self, broker: KafkaBroker, topic: str, client: Literal["columns", "plain", "fast"]) -> None:
+        self._broker, self._topic, self._written, self._client = broker, topic, [0, 0], client
 
     def source(self) -> Kafka:
-        return Kafka(bootstrap_servers=[self._broker.bootstrap], topic=self._topic)
+        return Kafka(bootstrap_servers=[self._broker.bootstrap], topic=self._topic, client=self._client)
 
     def write(self, values: list[bytes]) -> None:
         self._broker.produce(self._topic, [(n % 2, None, value, [], 1_700_000_000_000 + n) for n, value in enumerate(values)])
@@ -81,15 +81,15 @@ class FolderRig:
             file.unlink()
 
 
-RIGS = {"kafka": "kafka", "jsonl": "jsonl", "jsonl-folder": "jsonl"}
+RIGS = {"kafka-columns": "kafka", "kafka-plain": "kafka", "kafka-fast": "kafka", "jsonl": "jsonl", "jsonl-folder": "jsonl"}
 """Rig -> the module it tests."""
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.kafka] if name == "kafka" else []) for name in RIGS])
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.kafka] if name.startswith("kafka") else []) for name in RIGS])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
-    if request.param == "kafka":
+    if request.param.startswith("kafka"):
         make_topic: Callable[[int], str] = request.getfixturevalue("make_topic")
-        return KafkaRig(request.getfixturevalue("kafka"), make_topic(2))
+        return KafkaRig(request.getfixturevalue("kafka"), make_topic(2), request.param.removeprefix("kafka-"))
     return FileRig(tmp_path) if request.param == "jsonl" else FolderRig(tmp_path)
 
 

@@ -30,11 +30,18 @@ def numbered(start: int, stop: int) -> list[bytes | None]:
     return [b"%d" % n for n in range(start, stop)]
 
 
+@pytest.fixture(params=["columns", "plain", "fast"])
+def client(request: pytest.FixtureRequest) -> str:
+    """Each of the three clients, which must not differ."""
+    return str(request.param)
+
+
 @pytest.fixture
-def open_source() -> Iterator[Open]:
+def open_source(client: str) -> Iterator[Open]:
     opened: list[Reading] = []
 
     def open_one(broker: KafkaBroker, topic: str, **fields: Any) -> Reading:
+        fields.setdefault("client", client)
         bootstrap = fields.pop("bootstrap", broker.bootstrap)
         opened.append(Kafka(bootstrap_servers=[bootstrap], topic=topic, **fields).open("job-" + topic))
         return opened[-1]

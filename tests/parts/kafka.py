@@ -61,6 +61,7 @@ group.initial.rebalance.delay.ms=0
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=200
 log.retention.ms=-1
+log.cleaner.backoff.ms=500
 auto.create.topics.enable=false
 """
 

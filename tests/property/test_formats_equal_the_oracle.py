@@ -59,6 +59,9 @@ class NoSource:
     def assign(self, assigns: list[Assign]) -> list[Gap]:
         return []
 
+    def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
+        return {}
+
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         return []
 

@@ -1,0 +1,210 @@
+"""kafka-python at column speed: a record batch is walked once, and no object is made for a record.
+
+The client has no supported way to its raw batches. One class of its inside is replaced, for versions that were tried; the
+contract suite holds this path and the plain one equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import kafka
+from kafka import errors as kafka_errors
+from kafka.consumer.fetcher import Fetcher
+from kafka.protocol.consumer import IsolationLevel
+
+from stream.kafka_fetch import Chunk, Headers, joined
+from stream.kafka_plain import PlainClient
+
+TRIED: Final = frozenset({"3.0.12"})
+"""Versions of kafka-python whose inside is known to fit."""
+_LOG_APPEND_TIME: Final = 1
+
+
+def fits() -> bool:
+    """True if the installed kafka-python is a version that was tried."""
+    return kafka.__version__ in TRIED
+
+
+class ColumnsClient(PlainClient):
+    """Fetches with a ``KafkaConsumer`` whose record batches come as columns."""
+
+    def __init__(self, name: str, topic: str, consumer: Any) -> None:
+        super().__init__(name, topic, consumer)
+        consumer._fetcher.PartitionRecords = Columns  # noqa: SLF001  # there is no other way in
+
+    def _chunk(self, records: Sequence[Any]) -> Chunk:
+        if len(records) == 1:
+            chunk: Chunk = records[0]
+            return chunk
+        return joined(records)
+
+
+class Taken(list[Chunk]):
+    """Chunks whose length is that of their records: the client counts what it hands out by it."""
+
+    def __len__(self) -> int:
+        return sum(len(chunk.offsets) for chunk in self)
+
+    def __bool__(self) -> bool:
+        return any(True for _ in self)
+
+
+class Columns(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client ships no types
+    """The fetched data of one partition; hands out chunks instead of records."""
+
+    fetch_offset: int
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        self._rest: Chunk | None = None
+        super().__init__(*args, **settings)
+
+    def _maybe_skip_record(self, chunk: Chunk) -> bool:
+        """Skip whole chunks that lie before the position; the one that holds it is cut."""
+        if chunk.offsets and chunk.offsets[-1] >= self.fetch_offset:
+            first = next(k for k, offset in enumerate(chunk.offsets) if offset >= self.fetch_offset)
+            self._rest = chunk.cut(first)
+            self.fetch_offset = -1
+            chunk.offsets.clear()  # it stands in the rest now
+            return False
+        return True
+
+    def take(self, n: int | None = None) -> Taken:
+        """At most ``n`` records; what a chunk has beyond that comes next."""
+        self._maybe_raise_next_inline_exception()
+        taken, room = Taken(), n if n is not None else 1 << 62
+        try:
+            while room and (chunk := self._next()) is not None:
+                if len(chunk.offsets) > room:
+                    self._rest, chunk = chunk.cut(room), chunk.cut(0, room)
+                    self.next_fetch_offset = chunk.offsets[-1] + 1
+                taken.append(chunk)
+                room -= len(chunk.offsets)
+        except Exception as error:  # as the client does it: what came before the fault is handed out first
+            if not taken:
+                raise
+            self._next_inline_exception = error
+        return taken
+
+    def _next(self) -> Chunk | None:
+        while True:
+            if self._rest is not None:
+                chunk, self._rest = self._rest, None
+                self.next_fetch_offset = chunk.offsets[-1] + 1
+                return chunk
+            if self.record_iterator is None:
+                return None
+            found: Chunk | None = next(self.record_iterator, None)
+            if found is None:
+                return None
+            if found.offsets:
+                return found
+
+    def _unpack_records(self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any) -> Iterator[Chunk]:
+        batch = records.next_batch()
+        while batch is not None:
+            if self.check_crcs and not batch.validate_crc():
+                raise kafka_errors.CorruptRecordError(f"Record batch for partition {tp} at offset {batch.base_offset} failed crc check")
+            if batch.magic != 2:
+                raise kafka_errors.UnsupportedVersionError(f"{tp} holds records of an old format: set `client: plain` in the source")
+            self.leader_epoch = batch.leader_epoch
+            if self._counts(batch):
+                chunk = walk(batch)
+                self.records_read += len(chunk.offsets)
+                self.bytes_read += batch.size_in_bytes
+                self.next_fetch_offset = batch.next_offset
+                yield chunk
+            else:
+                self.next_fetch_offset = batch.next_offset
+            batch = records.next_batch()
+        self.drain()
+
+    def _counts(self, batch: Any) -> bool:
+        """False for control records and for what a transaction took back."""
+        if self.isolation_level == IsolationLevel.READ_COMMITTED and batch.has_producer_id():
+            self._consume_aborted_transactions_up_to(batch.last_offset)
+            if self._contains_abort_marker(batch):
+                self.aborted_producer_ids.discard(batch.producer_id)
+            elif self._is_batch_aborted(batch):
+                return False
+        return not batch.is_control_batch
+
+
+def walk(batch: Any) -> Chunk:
+    """The records of a batch of format 2 as columns, in one walk over its bytes.
+
+    Raises ``CorruptRecordError`` when lengths do not add up. Source: the record batch of the Kafka protocol, "Record".
+    """
+    batch._maybe_uncompress()  # noqa: SLF001
+    buffer, count = bytes(batch._buffer), batch.records_count  # noqa: SLF001
+    try:
+        found, end = _records(buffer, batch._pos, count)  # noqa: SLF001
+    except (IndexError, ValueError) as error:
+        raise kafka_errors.CorruptRecordError(f"Found invalid record structure: {error!r}") from error
+    if end != len(buffer):
+        raise kafka_errors.CorruptRecordError(f"{len(buffer) - end} unconsumed bytes after all records consumed")
+    base, first = batch.base_offset, batch.first_timestamp
+    offsets = [base + delta for delta in found.offsets]
+    if batch.timestamp_type == _LOG_APPEND_TIME:
+        times = [batch.max_timestamp] * count
+    else:
+        times = [first + delta for delta in found.timestamps]
+    return found._replace(offsets=offsets, timestamps=times)
+
+
+def _varint(buffer: bytes, at: int) -> tuple[int, int]:
+    """A zigzag number of any length and where it ends."""
+    value = shift = 0
+    while True:
+        byte = buffer[at]
+        at += 1
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return (value >> 1) ^ -(value & 1), at
+        shift += 7
+
+
+def _records(buffer: bytes, at: int, count: int) -> tuple[Chunk, int]:
+    """Deltas and contents of all records. Numbers of one byte, which most are, are read in place."""
+    out = Chunk([], [], [], [], [])
+    add_offset, add_time, add_value = out.offsets.append, out.timestamps.append, out.values.append
+    add_key, add_headers = out.keys.append, out.headers.append
+    for _ in range(count):
+        length, at = _varint(buffer, at)
+        end = at + length
+        at += 1  # attributes: unused
+        byte = buffer[at]
+        delta, at = ((byte >> 1) ^ -(byte & 1), at + 1) if byte < 128 else _varint(buffer, at)
+        add_time(delta)
+        byte = buffer[at]
+        delta, at = ((byte >> 1) ^ -(byte & 1), at + 1) if byte < 128 else _varint(buffer, at)
+        add_offset(delta)
+        byte = buffer[at]
+        size, at = ((byte >> 1) ^ -(byte & 1), at + 1) if byte < 128 else _varint(buffer, at)
+        add_key(buffer[at : at + size] if size >= 0 else None)
+        at += max(size, 0)
+        size, at = _varint(buffer, at)
+        add_value(buffer[at : at + size] if size >= 0 else None)
+        at += max(size, 0)
+        headers, at = ([], at + 1) if buffer[at] == 0 else _headers(buffer, at)
+        add_headers(headers)
+        if at != end:
+            raise ValueError(f"a record of {length} bytes ends {at - end} bytes off")
+    return out, at
+
+
+def _headers(buffer: bytes, at: int) -> tuple[Headers, int]:
+    count, at = _varint(buffer, at)
+    if count < 0:
+        raise ValueError(f"{count} headers")
+    out: Headers = []
+    for _ in range(count):
+        size, at = _varint(buffer, at)
+        if size < 0:
+            raise ValueError("a header without a name")
+        name = buffer[at : at + size].decode()
+        size, at = _varint(buffer, at + size)
+        out.append((name, buffer[at : at + size] if size >= 0 else None))
+        at += max(size, 0)
+    return out, at

@@ -1,0 +1,193 @@
+"""confluent-kafka: librdkafka fetches in threads of its own while Python counts. The optional extra ``fast``."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from stream.errors import SourceUnavailable
+from stream.kafka_fetch import Chunk, Fetched
+
+log = logging.getLogger(__name__)
+
+NAMES: Final = {
+    "security_protocol": "security.protocol",
+    "sasl_mechanism": "sasl.mechanism",
+    "sasl_plain_username": "sasl.username",
+    "sasl_plain_password": "sasl.password",
+    "ssl_cafile": "ssl.ca.location",
+    "ssl_certfile": "ssl.certificate.location",
+    "ssl_keyfile": "ssl.key.location",
+    "ssl_password": "ssl.key.password",
+    "ssl_check_hostname": "ssl.endpoint.identification.algorithm",
+    "client_id": "client.id",
+    "fetch_max_bytes": "fetch.max.bytes",
+    "fetch_max_wait_ms": "fetch.wait.max.ms",
+    "fetch_min_bytes": "fetch.min.bytes",
+    "max_partition_fetch_bytes": "max.partition.fetch.bytes",
+    "metadata_max_age_ms": "topic.metadata.refresh.interval.ms",
+    "reconnect_backoff_max_ms": "reconnect.backoff.max.ms",
+}
+"""Options of the source and their names in librdkafka."""
+MSK_IAM: Final = "AWS_MSK_IAM"
+MOST: Final = 2_000
+WAIT_S: Final = 0.05
+"""A call waits until it has enough records or this is over: longer would delay the few."""
+SAME_LINE_S: Final = 30.0
+
+
+def settings_of(servers: Sequence[str], job: str, options: Mapping[str, Any], region: str) -> dict[str, Any]:
+    """The configuration of librdkafka for a source: what we set, and the options in its words.
+
+    A full queue must not sleep for a second (``fetch.queue.backoff.ms``), and its size is bounded whatever the number of
+    partitions. ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are signed here.
+
+    >>> settings_of(["h:1"], "job", {"ssl_check_hostname": False}, "")["ssl.endpoint.identification.algorithm"]
+    'none'
+    """
+    told = {NAMES[name]: value for name, value in options.items()}
+    if "ssl_check_hostname" in options:
+        told[NAMES["ssl_check_hostname"]] = "https" if options["ssl_check_hostname"] else "none"
+    if options.get("sasl_mechanism") == MSK_IAM:
+        told |= {"sasl.mechanism": "OAUTHBEARER", "oauth_cb": msk_token(region)}
+    ours = {
+        "bootstrap.servers": ",".join(servers), "group.id": job, "enable.auto.commit": False, "auto.offset.reset": "error",
+        "isolation.level": "read_committed", "check.crcs": True, "fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": 16384,
+        "queued.min.messages": 20_000, "reconnect.backoff.max.ms": 1000, "allow.auto.create.topics": False,
+    }  # fmt: skip
+    return {**ours, **told}
+
+
+def msk_token(region: str) -> Callable[[str], tuple[str, float]]:
+    """Gives tokens for Amazon MSK with IAM: a signed request that the broker checks, and when it runs out (seconds since the epoch)."""
+    from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
+
+    def token(_config: str) -> tuple[str, float]:
+        signed, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
+        return signed, expires_ms / 1000
+
+    return token
+
+
+class FastClient:
+    """Fetches with librdkafka; see :class:`stream.kafka_fetch.Client` for what each method promises."""
+
+    def __init__(self, name: str, topic: str, settings: Mapping[str, Any]) -> None:
+        import confluent_kafka
+
+        self._kafka, self._name, self._topic = confluent_kafka, name, topic
+        self._told_s: dict[str, float] = {}
+        quiet = logging.getLogger(f"{__name__}.client")
+        quiet.addFilter(self._seldom)
+        self._consumer = confluent_kafka.Consumer({**settings, "error_cb": self._error}, logger=quiet)
+        self._expected: dict[int, int] = {}
+        self._closed = False
+
+    def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
+        """A refused partition never moves again by seeking: it is taken away and given anew."""
+        wanted = set(partitions)
+        self._take_away([number for number in self._expected if number not in wanted or number in seeks])
+        self._give(seeks)
+
+    def pause(self, partition: int) -> None:
+        self._take_away([partition])
+
+    def resume(self, partition: int, offset: int) -> None:
+        self.assign([*self._expected, partition], {partition: offset})
+
+    def poll(self, timeout_s: float, max_records: int) -> Fetched:
+        deadline = time.monotonic() + timeout_s
+        while True:
+            messages = self._consumer.consume(min(max_records, MOST), min(WAIT_S, max(deadline - time.monotonic(), 0.001)))
+            faults = [message for message in messages if message.error() is not None]
+            refused = self._refused(faults)
+            chunks = self._chunks([message for message in messages if message.error() is None] if faults else messages)
+            if chunks or refused or time.monotonic() >= deadline:
+                return Fetched(chunks, refused)
+
+    def position(self, partition: int) -> int | None:
+        if partition not in self._expected:
+            return None
+        (place,) = self._consumer.position([self._kafka.TopicPartition(self._topic, partition)])
+        return int(place.offset) if place.offset >= 0 else None
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        told = [self._kafka.TopicPartition(self._topic, number, offset) for number, offset in offsets.items()]
+        try:
+            self._consumer.commit(offsets=told, asynchronous=True)
+        except self._kafka.KafkaException as error:
+            log.info("%s: offsets of group were not published: %s", self._name, error)
+
+    def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._consumer.close()
+
+    def _give(self, places: Mapping[int, int]) -> None:
+        if places:
+            self._consumer.incremental_assign([self._kafka.TopicPartition(self._topic, n, offset) for n, offset in places.items()])
+            self._expected |= places
+
+    def _take_away(self, numbers: Sequence[int]) -> None:
+        known = [number for number in numbers if self._expected.pop(number, None) is not None]
+        if known:
+            self._consumer.incremental_unassign([self._kafka.TopicPartition(self._topic, number) for number in known])
+
+    def _chunks(self, messages: Sequence[Any]) -> dict[int, Chunk]:
+        """Messages by partition, as columns; what was under way before a partition was given anew is left out."""
+        numbers = [message.partition() for message in messages]
+        chunks: dict[int, Chunk] = {}
+        for number in dict.fromkeys(numbers):
+            mine = [message for message, of in zip(messages, numbers, strict=True) if of == number]
+            expected = self._expected.get(number)
+            if expected is None:
+                continue
+            if mine[0].offset() < expected:
+                mine = [message for message in mine if message.offset() >= expected]
+            if mine:
+                self._expected[number] = mine[-1].offset() + 1
+                chunks[number] = _columns(mine)
+        return chunks
+
+    def _refused(self, faults: Sequence[Any]) -> dict[int, int | None]:
+        refused: dict[int, int | None] = {}
+        for message in faults:
+            code, text = message.error().code(), message.error().str()
+            if code in (self._kafka.KafkaError._AUTO_OFFSET_RESET, self._kafka.KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
+                if message.partition() in self._expected:
+                    refused[message.partition()] = None
+            elif code in (self._kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED, self._kafka.KafkaError.GROUP_AUTHORIZATION_FAILED):
+                raise SourceUnavailable(self._name, [text])
+            elif code == self._kafka.KafkaError._BAD_MSG:  # noqa: SLF001  # a damaged record batch
+                raise SourceUnavailable(self._name, [f"CorruptRecordError: {text}"])
+            else:
+                self._error(message.error())
+        return refused
+
+    def _error(self, error: Any) -> None:
+        if self._due(str(error.name())):
+            log.info("%s: %s", self._name, error.str())
+
+    def _seldom(self, record: logging.LogRecord) -> bool:
+        """Each kind of line of the client twice a minute: it says the same twenty times a second when a broker is gone."""
+        record.levelno, record.levelname = min(record.levelno, logging.INFO), "INFO"
+        return self._due(record.getMessage().split("|")[0] + str(record.levelno))
+
+    def _due(self, line: str) -> bool:
+        now = time.monotonic()
+        due = now - self._told_s.get(line, -SAME_LINE_S) >= SAME_LINE_S
+        if due:
+            self._told_s[line] = now
+        return due
+
+
+def _columns(messages: Sequence[Any]) -> Chunk:
+    return Chunk(
+        [message.offset() for message in messages],
+        [message.timestamp()[1] for message in messages],
+        [message.value() for message in messages],
+        [message.key() for message in messages],
+        [message.headers() or [] for message in messages],
+    )

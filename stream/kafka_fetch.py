@@ -1,0 +1,72 @@
+"""What the Kafka source needs of a client that fetches: columns of records, positions, refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+Headers = list[tuple[str, bytes | None]]
+
+
+class Chunk(NamedTuple):
+    """Records of one partition as columns; timestamps in ms. A tombstone's value is ``None``."""
+
+    offsets: list[int]
+    timestamps: list[int]
+    values: list[bytes | None]
+    keys: list[bytes | None]
+    headers: list[Headers]
+
+    def cut(self, start: int, stop: int | None = None) -> Chunk:
+        """Some of the records."""
+        some = slice(start, stop)
+        return Chunk(self.offsets[some], self.timestamps[some], self.values[some], self.keys[some], self.headers[some])
+
+
+def joined(chunks: Sequence[Chunk]) -> Chunk:
+    """Chunks that follow each other as one."""
+    together = Chunk([], [], [], [], [])
+    for chunk in chunks:
+        together.offsets.extend(chunk.offsets)
+        together.timestamps.extend(chunk.timestamps)
+        together.values.extend(chunk.values)
+        together.keys.extend(chunk.keys)
+        together.headers.extend(chunk.headers)
+    return together
+
+
+class Fetched(NamedTuple):
+    """What one poll brought, by partition; and the partitions whose position the broker refused, with the offset up to which their
+    log is known to be right (``None`` if nobody knows).
+    """
+
+    chunks: dict[int, Chunk]
+    refused: dict[int, int | None]
+
+
+class Client(Protocol):
+    """One topic's partitions, read from given offsets. Used by one thread.
+
+    Raises :class:`~stream.errors.SourceUnavailable` for what no waiting heals (rights, damaged records); outages are waited out.
+    """
+
+    def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
+        """Read exactly these partitions; those in ``seeks`` from that offset on, the others go on where they are."""
+
+    def pause(self, partition: int) -> None:
+        """Read a refused partition no longer."""
+
+    def resume(self, partition: int, offset: int) -> None:
+        """Read a paused partition again, from this offset on."""
+
+    def poll(self, timeout_s: float, max_records: int) -> Fetched:
+        """What has come since, at most ``max_records`` records in all; waits at most ``timeout_s`` for the first."""
+
+    def position(self, partition: int) -> int | None:
+        """The next offset that will be fetched, past control records and aborted transactions; ``None`` if nobody knows yet."""
+
+    def commit(self, offsets: Mapping[int, int]) -> None:
+        """Publish offsets of the group without waiting; a failure is logged."""
+
+    def close(self) -> None:
+        """Let go of everything; safe to call twice."""
