@@ -26,7 +26,8 @@ def test_librdkafka_knows_every_name() -> None:
 
     example = {
         "ssl_check_hostname": True, "security_protocol": "PLAINTEXT", "sasl_mechanism": "PLAIN", "client_id": "me",
-        "fetch_max_bytes": 1 << 20, "fetch_max_wait_ms": 100, "fetch_min_bytes": 1, "max_partition_fetch_bytes": 1 << 20, "metadata_max_age_ms": 5_000,
+        "fetch_max_bytes": 1 << 20,
+        "fetch_max_wait_ms": 100, "fetch_min_bytes": 1, "max_partition_fetch_bytes": 1 << 20, "metadata_max_age_ms": 5_000,
         "reconnect_backoff_max_ms": 500, "sasl_plain_username": "u", "sasl_plain_password": "p",
     }  # fmt: skip
     assert set(NAMES) - set(example) == {"ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password"}
