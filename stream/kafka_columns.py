@@ -20,6 +20,8 @@ from stream.kafka_plain import PlainClient
 TRIED: Final = frozenset({"3.0.12"})
 """Versions of kafka-python whose inside is known to fit."""
 _LOG_APPEND_TIME: Final = 1
+_NOTHING: Final = 1
+"""The byte for length -1."""
 
 
 def fits() -> bool:
@@ -154,7 +156,14 @@ def walk(batch: Any) -> Chunk:
 
 
 def _varint(buffer: bytes, at: int) -> tuple[int, int]:
-    """A zigzag number of any length and where it ends."""
+    """A zigzag number of any length and where it ends; most have two bytes."""
+    low = buffer[at]
+    if low < 128:
+        return (low >> 1) ^ -(low & 1), at + 1
+    high = buffer[at + 1]
+    if high < 128:
+        value = (low & 127) | high << 7
+        return (value >> 1) ^ -(value & 1), at + 2
     value = shift = 0
     while True:
         byte = buffer[at]
@@ -173,25 +182,47 @@ def _records(buffer: bytes, at: int, count: int) -> tuple[Chunk, int]:
     for _ in range(count):
         length, at = _varint(buffer, at)
         end = at + length
-        at += 1  # attributes: unused
-        byte = buffer[at]
-        delta, at = ((byte >> 1) ^ -(byte & 1), at + 1) if byte < 128 else _varint(buffer, at)
-        add_time(delta)
-        byte = buffer[at]
-        delta, at = ((byte >> 1) ^ -(byte & 1), at + 1) if byte < 128 else _varint(buffer, at)
-        add_offset(delta)
-        byte = buffer[at]
-        size, at = ((byte >> 1) ^ -(byte & 1), at + 1) if byte < 128 else _varint(buffer, at)
-        add_key(buffer[at : at + size] if size >= 0 else None)
-        at += max(size, 0)
+        delta = buffer[at + 1]  # the byte before it, attributes, is unused
+        at += 2
+        if delta > 127:
+            delta, at = _varint(buffer, at - 1)
+            add_time(delta)
+        else:
+            add_time((delta >> 1) ^ -(delta & 1))
+        delta = buffer[at]
+        at += 1
+        if delta > 127:
+            delta, at = _varint(buffer, at - 1)
+            add_offset(delta)
+        else:
+            add_offset((delta >> 1) ^ -(delta & 1))
+        if buffer[at] == _NOTHING:
+            add_key(None)
+            at += 1
+        else:
+            key, at = _bytes(buffer, at)
+            add_key(key)
         size, at = _varint(buffer, at)
-        add_value(buffer[at : at + size] if size >= 0 else None)
-        at += max(size, 0)
-        headers, at = ([], at + 1) if buffer[at] == 0 else _headers(buffer, at)
-        add_headers(headers)
+        if size < 0:
+            add_value(None)
+        else:
+            add_value(buffer[at : at + size])
+            at += size
+        if buffer[at] == 0:
+            add_headers([])
+            at += 1
+        else:
+            headers, at = _headers(buffer, at)
+            add_headers(headers)
         if at != end:
             raise ValueError(f"a record of {length} bytes ends {at - end} bytes off")
     return out, at
+
+
+def _bytes(buffer: bytes, at: int) -> tuple[bytes | None, int]:
+    """Bytes with their length before them (negative: nothing), and where they end."""
+    size, at = _varint(buffer, at)
+    return (None, at) if size < 0 else (buffer[at : at + size], at + size)
 
 
 def _headers(buffer: bytes, at: int) -> tuple[Headers, int]:
@@ -204,7 +235,6 @@ def _headers(buffer: bytes, at: int) -> tuple[Headers, int]:
         if size < 0:
             raise ValueError("a header without a name")
         name = buffer[at : at + size].decode()
-        size, at = _varint(buffer, at + size)
-        out.append((name, buffer[at : at + size] if size >= 0 else None))
-        at += max(size, 0)
+        value, at = _bytes(buffer, at + size)
+        out.append((name, value))
     return out, at
