@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import signal
 import time
 from collections import Counter
@@ -68,12 +67,6 @@ def expected(count: int) -> dict[int, int]:
     return dict(Counter((START_MS + k * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS for k in range(count)))
 
 
-def pids(running: RunningService) -> list[int]:
-    """The reader processes that live."""
-    started = re.findall(r'"pid": (\d+), "event": "reader started"', running.log)
-    return [pid for pid in map(int, started) if Path(f"/proc/{pid}").exists()]
-
-
 def test_two_readers_count_what_one_counts(tmp_path: Path, baseline: Path) -> None:
     ids = []
     for readers in (1, 2):
@@ -98,7 +91,7 @@ def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(tmp_pa
             if k % 5 == 4:
                 running.kill9()
                 running.start()
-            elif alive := pids(running):
+            elif alive := running.readers():
                 os.kill(random.choice(alive), signal.SIGKILL)
         last = max(expected(30_000)) - WINDOW_MS - 5_000
         running.until(lambda: max(rows(running), default=0) >= last, 90)
@@ -107,7 +100,7 @@ def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(tmp_pa
     with RunningService(tmp_path, config(baseline)) as running:  # now to the end
         assert running.wait() == 0, running.log
     assert rows(running) == expected(30_000)
-    assert pids(running) == []
+    assert running.readers() == []
 
 
 @pytest.mark.slow
@@ -117,8 +110,8 @@ def test_a_reader_that_hangs_is_replaced_and_nothing_is_lost(tmp_path: Path, bas
     source = {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)], "follow": True}
     running = RunningService(tmp_path, {**config(baseline, source=source, idle="300s")})
     with running:
-        running.until(lambda: len(pids(running)) == 2 and bool(rows(running)))
-        stopped = pids(running)[0]
+        running.until(lambda: len(running.readers()) == 2 and bool(rows(running)))
+        stopped = running.readers()[0]
         os.kill(stopped, signal.SIGSTOP)
         deal(tmp_path, lines[3_000:], "ab")
         last = max(expected(9_000)) - WINDOW_MS - 5_000

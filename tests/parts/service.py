@@ -89,6 +89,11 @@ class RunningService:
             assert time.monotonic() < deadline, f"not within {timeout_s} s:\n{self.log[-3000:]}"
             time.sleep(0.1)
 
+    def readers(self) -> list[int]:
+        """The reader processes that live."""
+        started = re.findall(r'"pid": (\d+), "event": "reader started"', self.log)
+        return [pid for pid in map(int, started) if Path(f"/proc/{pid}").exists()]
+
     def accepted(self) -> int:
         """Records accepted by what is committed."""
         return int(self.metric("driftline_ledger_records", outcome="accepted"))
