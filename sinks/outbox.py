@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
@@ -29,7 +29,9 @@ class Delivers(Protocol[Given_contra]):
 
 
 class Counts(NamedTuple):
-    """What a courier has done: items delivered, attempts repeated, items rejected, items dropped, items waiting."""
+    """What a courier has done: items delivered, attempts repeated, items rejected, items dropped, items waiting; seconds it was busy, and
+    seconds since it got anything through although something waits.
+    """
 
     delivered: int
     retried: int
@@ -37,6 +39,11 @@ class Counts(NamedTuple):
     dropped: int
     waiting: int
     busy_s: float
+    stuck_s: float = 0.0
+
+
+Told = Callable[[str, Sequence[object]], None]
+"""Called with a sink's name and the items that it has just delivered, in the sink's thread."""
 
 
 class Courier(Generic[Item]):
@@ -49,9 +56,16 @@ class Courier(Generic[Item]):
     """
 
     def __init__(
-        self, name: str, delivery: Delivers[Item], cursor: int, lossless: bool, backoff_s: Sequence[float] = BACKOFF_S
+        self,
+        name: str,
+        delivery: Delivers[Item],
+        cursor: int,
+        lossless: bool,
+        backoff_s: Sequence[float] = BACKOFF_S,
+        told: Told | None = None,
     ) -> None:
         self.name, self._delivery, self._lossless = name, delivery, lossless
+        self._told, self._moved_s = told, time.monotonic()
         self._backoff_s = backoff_s
         self._queue: deque[tuple[int, Item | None]] = deque()
         self._changed = threading.Condition()
@@ -68,6 +82,8 @@ class Courier(Generic[Item]):
     def offer(self, items: Sequence[tuple[int, Item | None]]) -> None:
         """Queue numbered items; ``None`` stands for one that this sink does not take and only moves the cursor."""
         with self._changed:
+            if not self._queue:
+                self._moved_s = time.monotonic()
             self._queue.extend(items)
             while not self._lossless and len(self._queue) > MOST_QUEUED:
                 number, item = self._queue.popleft()
@@ -90,7 +106,8 @@ class Courier(Generic[Item]):
         """Figures for telemetry."""
         with self._changed:
             waiting = sum(item is not None for _, item in self._queue)
-            return Counts(self._delivered, self._retried, self._rejected, self._dropped, waiting, self._busy_s)
+            stuck_s = time.monotonic() - self._moved_s if waiting else 0.0
+            return Counts(self._delivered, self._retried, self._rejected, self._dropped, waiting, self._busy_s, stuck_s)
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until the queue is empty; false if it is not after ``timeout_s``."""
@@ -134,9 +151,12 @@ class Courier(Generic[Item]):
     def _try(self, batch: list[tuple[int, Item | None]]) -> float | None:
         numbers = [number for number, item in batch if item is not None]
         try:
-            if numbers:
-                self._delivery.deliver([item for _, item in batch if item is not None])
+            items = [item for _, item in batch if item is not None]
+            if items:
+                self._delivery.deliver(items)
             self._done(batch[-1][0])
+            if self._told is not None:
+                self._told(self.name, items)
             return None
         except SinkRejected as error:
             log.error("item rejected", sink=self.name, reason=error.reason)
@@ -159,6 +179,7 @@ class Courier(Generic[Item]):
                 elif item is not None:
                     self._delivered += 1
             self._cursor = max(self._cursor, last)
+            self._moved_s = time.monotonic()
             self._changed.notify_all()
 
     def _pause(self, wait_s: float) -> None:

@@ -34,9 +34,9 @@ class Readers(Protocol):
 
 
 class Alone:
-    """One reader, no process of its own. ``counted`` is told of each partial: its seconds and records."""
+    """One reader, no process of its own. ``counted`` is told of each partial: its seconds, records and bytes."""
 
-    def __init__(self, config: Config, reading: Reading, counted: Callable[[float, int], None]) -> None:
+    def __init__(self, config: Config, reading: Reading, counted: Callable[[float, int, int], None]) -> None:
         self._config, self._reading, self._counted = config, reading, counted
         self._reader = reader_of(config, reading)
 
@@ -51,7 +51,8 @@ class Alone:
         began = time.monotonic()
         partials = self._reader.count(raws)
         if partials:
-            self._counted(time.monotonic() - began, sum(cover.read for partial in partials for cover in partial.covers))
+            covers = [cover for partial in partials for cover in partial.covers]
+            self._counted(time.monotonic() - began, sum(cover.read for cover in covers), sum(cover.bytes for cover in covers))
         return [*gaps, *partials]
 
     @property

@@ -12,7 +12,7 @@ import msgspec
 from detectors.baseline import Baseline
 from detectors.errors import BaselineInvalid
 from detectors.judge import Judge
-from sinks.outbox import Courier
+from sinks.outbox import Courier, Told
 from stream.aggregator import Aggregator
 from stream.baselining import empty_baseline, learn_from_samples, load_baseline
 from stream.config import Config
@@ -178,14 +178,17 @@ class Route(NamedTuple):
     delivery: Any
 
 
-def routes_of(config: Config, store: Store) -> list[Route]:
-    """A courier for each sink and one for the dead letters; a sink that is new begins behind what there is."""
+def routes_of(config: Config, store: Store, told: Told | None = None) -> list[Route]:
+    """A courier for each sink and one for the dead letters; a sink that is new begins behind what there is.
+
+    ``told`` hears of what each of them has delivered.
+    """
     cursors, last = store.cursors(), store.last_seq()
     letters = DeadLetterFile(Path(config.dead_letters.path))
     routes = [Route(Courier("dead_letters", letters, cursors.get("dead_letters", last), True), (DeadLetters,), letters)]
     for name, sink in _named(config):
         delivery = sink.open(config.job)
-        routes.append(Route(Courier(name, delivery, cursors.get(name, last), sink.lossless), sink.takes, delivery))
+        routes.append(Route(Courier(name, delivery, cursors.get(name, last), sink.lossless, told=told), sink.takes, delivery))
     return routes
 
 

@@ -67,10 +67,13 @@ class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where ``/metrics`` and ``/healthz`` are served; port 0 takes a free one."""
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served; port 0 takes a free one. With a partition that is behind by more
+    than ``ready_behind`` the service is not ready.
+    """
 
     host: str = "127.0.0.1"
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9108
+    ready_behind: Duration = "60s"
 
 
 class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -31,8 +31,8 @@ MOST_WORDS: Final = 32
 
 log = structlog.get_logger("driftline.readers")
 
-Counted = Callable[[float, int], None]
-"""Told of each partial: how long it took, how many records it covers."""
+Counted = Callable[[float, int, int], None]
+"""Told of each partial: how long it took, how many records and bytes it covers."""
 
 
 class _Due(NamedTuple):
@@ -173,7 +173,7 @@ class Fleet:
         reader.began = []
         self._deaths_in_a_row = 0
         self._answers[reader] = self._answers.get(reader, 0) + 1
-        self._counted(made.took_s, sum(cover.read for cover in made.covers))
+        self._counted(made.took_s, sum(cover.read for cover in made.covers), sum(cover.bytes for cover in made.covers))
         careful = self._suspects.step(reader.partitions)
         for cover in made.covers:
             self._suspects.passed(cover.partition, cover.read)

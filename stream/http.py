@@ -1,9 +1,10 @@
-"""``/metrics`` and ``/healthz`` over HTTP."""
+"""``/metrics``, ``/healthz`` and ``/readyz`` over HTTP."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from socketserver import ThreadingMixIn
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 from wsgiref.types import StartResponse, WSGIEnvironment
@@ -11,6 +12,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from prometheus_client import CollectorRegistry, make_wsgi_app
 
 from stream.errors import SourceUnavailable
+from stream.readiness import Readiness
 
 
 class _Server(ThreadingMixIn, WSGIServer):
@@ -24,13 +26,13 @@ class _Quiet(WSGIRequestHandler):
 
 
 class Http:
-    """Serves a registry in the text format of Prometheus at ``/metrics``, and ``ok`` at ``/healthz`` while the process lives.
+    """Serves a registry in the text format of Prometheus at ``/metrics``, and what is asked for at ``/healthz`` and ``/readyz``.
 
     Binds when it is made; port 0 takes a free one, ``port`` tells which. Raises ``SourceUnavailable`` if the port is taken.
     """
 
-    def __init__(self, registry: CollectorRegistry, host: str, port: int) -> None:
-        self._metrics = make_wsgi_app(registry)
+    def __init__(self, registry: CollectorRegistry, host: str, port: int, pages: Mapping[str, Callable[[], Readiness]]) -> None:
+        self._metrics, self._pages = make_wsgi_app(registry), pages
         try:
             self._server = make_server(host, port, self._answer, _Server, _Quiet)
         except OSError as error:
@@ -55,6 +57,8 @@ class Http:
         if path == "/metrics":
             page: Iterable[bytes] = self._metrics(environ, start_response)
             return page
-        known = path == "/healthz"
-        start_response("200 OK" if known else "404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
-        return [b"ok\n" if known else b"there is /metrics and /healthz\n"]
+        page_of = self._pages.get(path)
+        status, text = page_of() if page_of else (404, f"there is /metrics, {', '.join(self._pages)}")
+        kind = [("Content-Type", "text/plain; charset=utf-8")]
+        start_response(f"{status} {HTTPStatus(status).phrase}", kind)
+        return [f"{text}\n".encode()]

@@ -203,7 +203,7 @@ class Reader:
             arrival_ms = int(raw.arrival_ms[-1]) if read and raw.arrival_ms[-1] >= 0 else None
             cover = Cover(
                 raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes, sure[b], rows[b],
-                arrival_ms, raw.ended, raw.children,
+                arrival_ms, raw.ended, raw.children, sum(map(len, filter(None, raw.values))),
             )  # fmt: skip
             covers[raw.partition] = _joined(covers.get(raw.partition), cover)
             self._places[raw.partition] = self._places[raw.partition]._replace(mark_ms=mark)
@@ -233,7 +233,7 @@ def _joined(before: Cover | None, cover: Cover) -> Cover:
     if before is None:
         return cover
     outcomes = dict(Counter(before.outcomes) + Counter(cover.outcomes))
-    sums = {name: getattr(before, name) + getattr(cover, name) for name in ("read", "dated", "rows")}
+    sums = {name: getattr(before, name) + getattr(cover, name) for name in ("read", "dated", "rows", "bytes")}
     arrival_ms = before.arrival_ms if cover.arrival_ms is None else cover.arrival_ms
     return cover._replace(first=before.first, outcomes=outcomes, arrival_ms=arrival_ms, **sums)
 

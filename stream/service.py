@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from types import FrameType
 
 from detectors.report import Signal, WindowReport
@@ -17,6 +18,7 @@ from stream.errors import LedgerImbalance
 from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick
 from stream.fleet import Fleet
 from stream.http import Http
+from stream.readiness import Readiness, health, readiness
 from stream.sources.base import Reading
 from stream.telemetry import Telemetry, set_up_logs
 
@@ -52,6 +54,8 @@ class Service:
         self._last_commit = self._last_tick = self._last_discover = 0.0
         self._commit_took_s = 0.0
         self._paused = False
+        self._turned_s = time.monotonic()
+        self._ready = readiness("starting", {}, 0, [], 0.0)
 
     @property
     def state(self) -> str:
@@ -75,11 +79,13 @@ class Service:
 
     def _open(self) -> None:
         config, job = self._config, self._job
-        self._http = Http(self.telemetry.registry, config.http.host, config.http.port)
+        pages = {"/healthz": self._health, "/readyz": lambda: self._ready}
+        self._http = Http(self.telemetry.registry, config.http.host, config.http.port, pages)
         self._undo.append(self._http.stop)
         self._reading: Reading = config.source.open(config.job)
         self._undo.append(self._reading.close)
-        self._routes: list[Route] = routes_of(config, job.store)
+        self.telemetry.latency.begin(config.grace_ms / 1000)
+        self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency.delivered)
         self._undo.append(self._stop_couriers)
         self._readers: Readers = self._open_readers()
         self._undo.append(self._readers.close)
@@ -101,6 +107,7 @@ class Service:
 
     def _loop(self) -> bool:
         while not self._stop.is_set():
+            self._turned_s = time.monotonic()
             self._paused = any(route.courier.full for route in self._routes)
             if self._paused:
                 self._stop.wait(POLL_S)
@@ -124,9 +131,21 @@ class Service:
         if now - self._last_tick >= TICK_S:
             self._last_tick = now
             self._step(Tick(int(self._clock() * 1000)))
+            self._look_at_readiness()
             self.telemetry.sinks({route.courier.name: route.courier.counts for route in self._routes}, self._paused)
         if now - self._last_discover >= DISCOVER_S:
             self._discover()
+
+    def _look_at_readiness(self) -> None:
+        full = [route.courier.name for route in self._routes if route.courier.full]
+        limit_s = duration_ms(self._config.http.ready_behind) / 1000
+        ready = readiness("owner", self._job.aggregator.state.places, int(self._clock() * 1000), full, limit_s)
+        if ready.status != self._ready.status:
+            self.telemetry.log.info("ready" if ready.status == HTTPStatus.OK else "not ready", state=ready.text)
+        self._ready = ready
+
+    def _health(self) -> Readiness:
+        return health(time.monotonic() - self._turned_s)
 
     def _discover(self) -> None:
         self._last_discover = time.monotonic()
@@ -177,12 +196,14 @@ class Service:
         self._last_commit = time.monotonic()
         self._commit_took_s = self._last_commit - began
         self._waiting, self._urgent = [], False
-        self.telemetry.commit(self._commit_took_s, job.aggregator.state)
+        positions = {name: place.next for name, place in job.aggregator.state.places.items() if place.read}
+        self.telemetry.commit(self._commit_took_s, job.store.written_bytes, job.aggregator.state, self._reading.lag(positions))
         self.telemetry.told(item for _, item in numbered)
+        self.telemetry.latency.committed(item for _, item in numbered)
         self.telemetry.lost(job.aggregator.state, self._config.dead_letters.path)
         for route in self._routes:
             route.courier.offer([(seq, item if isinstance(item, route.takes) else None) for seq, item in numbered])
-        self._reading.publish_positions({name: place.next for name, place in job.aggregator.state.places.items()})
+        self._reading.publish_positions(positions)
         if off:
             self.telemetry.log.error("ledger", error=str(LedgerImbalance(off)))
 

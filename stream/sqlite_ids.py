@@ -52,10 +52,12 @@ class SqliteIds:
     def slices(self, partition: str) -> Iterable[int]:
         return list(self._slices.get(partition, ()))
 
-    def write(self, db: sqlite3.Connection) -> None:
-        """Write what changed, inside the store's transaction; first what is gone: a slice may have come back."""
+    def write(self, db: sqlite3.Connection) -> int:
+        """Write what changed, inside the store's transaction; first what is gone: a slice may have come back. Returns how many bytes."""
         db.executemany("DELETE FROM ids WHERE partition = ? AND slice_ms = ?", sorted(self._gone))
-        db.executemany("INSERT INTO ids VALUES (?, ?, ?)", [(*place, b"".join(parts)) for place, parts in self._new.items()])
+        rows = [(*place, b"".join(parts)) for place, parts in self._new.items()]
+        db.executemany("INSERT INTO ids VALUES (?, ?, ?)", rows)
+        return sum(len(row[-1]) for row in rows)
 
     def written(self) -> None:
         """The transaction is through."""

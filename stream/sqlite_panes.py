@@ -68,12 +68,13 @@ class SqlitePanes:
         with told(self._path):
             return sum(Profile.rows_of(body) for (body,) in self._db.execute("SELECT body FROM panes"))
 
-    def write(self, db: sqlite3.Connection) -> None:
-        """Write what changed, inside the store's transaction."""
+    def write(self, db: sqlite3.Connection) -> int:
+        """Write what changed, inside the store's transaction; returns how many bytes."""
         gone = [pane for pane, profile in self._changed.items() if profile is None]
         kept = [(*pane, profile.encode()) for pane, profile in self._changed.items() if profile is not None]
         db.executemany("DELETE FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?", gone)
         db.executemany("REPLACE INTO panes VALUES (?, ?, ?, ?, ?)", kept)
+        return sum(len(row[-1]) for row in kept)
 
     def written(self) -> None:
         """The transaction is through: what was written may leave memory."""

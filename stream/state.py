@@ -76,7 +76,7 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.written_bytes = path, 0
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
@@ -144,9 +144,9 @@ class Store:
         parts: list[SqlitePanes | SqliteIds] = [panes] if ids is None else [panes, ids]
         with told(self.path), self._transaction() as db:
             db.execute("REPLACE INTO meta VALUES ('identity', ?)", (msgspec.msgpack.encode(identity),))
-            db.execute("REPLACE INTO meta VALUES ('state', ?)", (state.encode(),))
-            for part in parts:
-                part.write(db)
+            encoded = state.encode()
+            db.execute("REPLACE INTO meta VALUES ('state', ?)", (encoded,))
+            written = len(encoded) + sum(part.write(db) for part in parts)
             for item in outputs:
                 if isinstance(item, Outgoing):
                     body = msgspec.msgpack.encode(item)
@@ -159,6 +159,7 @@ class Store:
             db.execute("DELETE FROM outbox WHERE seq <= ?", (done,))
         for part in parts:
             part.written()
+        self.written_bytes = written
         return numbered
 
     def identity(self) -> Identity | None:

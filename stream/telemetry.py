@@ -16,6 +16,8 @@ from prometheus_client.registry import Collector
 from detectors.report import Signal, Violation, WindowReport
 from sinks.outbox import Counts
 from stream.job_state import JobState
+from stream.latency import Latency
+from stream.state_gauges import StateGauges
 
 LATE = frozenset({"too_late", "late_after_idle", "duplicate"})
 """Reasons that make no dead letter: too late by grace and lateness, too late after the partition was idle, seen before."""
@@ -37,22 +39,13 @@ class Telemetry:
         self.log = structlog.get_logger("driftline", job=job)
         self._lost_before: dict[str, int] = {}
         self._lost_told = 0.0
-        self._records = self._gauge("ledger_records", "Records by partition and outcome since the state began.", "partition", "outcome")
-        self._rows = self._gauge("ledger_rows", "Rows: accepted, folded, in_panes, closed, late_after_idle.", "place")
-        self._misfits = self._gauge("ledger_misfits_late_after_idle", "Records of a wrong number of columns that no window told any more.")
-        self._imbalance = self._gauge("ledger_imbalance", "Sum of what the ledger's laws are off by; anything but 0 is our fault.")
-        self._partials = self._gauge("partials", "Partials by outcome since the state began.", "outcome")
-        self._gaps = self._gauge("gaps", "Gaps met in the log since the state began.")
-        self._lost = self._gauge("gap_records_lost", "Records that the log no longer had.")
-        self._future = self._gauge("future_events", "Events dated ahead of their arrival.")
-        self._unremembered = self._gauge("ids_unremembered", "Ids of events for which dedupe had no room.")
-        self._watermark = self._gauge("watermark_timestamp_seconds", "Event time up to which everything is in.")
-        self._delay = self._gauge("watermark_delay_seconds", "Clock minus watermark.")
-        self._mark = self._gauge("partition_mark_timestamp_seconds", "Highest event time read in a partition.", "partition")
-        self._idle = self._gauge("partition_idle", "1 while a partition has nothing to read and does not hold the watermark.", "partition")
+        self._state = StateGauges(job, self.registry)
+        self.latency = Latency(job, self.registry)
         self._commit_s = Histogram("driftline_commit_seconds", "Duration of a commit.", ["job"], registry=self.registry).labels(job)
         polls = Histogram("driftline_batch_seconds", "Decoding and counting of one poll.", ["job"], registry=self.registry)
         self._poll_s = polls.labels(job)
+        self._commit_bytes = self._gauge("commit_bytes", "Bytes of state and counts that the last commit wrote.")
+        self._bytes = Counter("driftline_bytes_read", "Bytes read by this process.", ["job"], registry=self.registry).labels(job)
         self._read = Counter("driftline_records_read", "Records read by this process.", ["job"], registry=self.registry).labels(job)
         why = "Reader processes that died or were killed."
         self._replaced = Counter("driftline_readers_replaced", why, ["job", "reason"], registry=self.registry)
@@ -63,6 +56,7 @@ class Telemetry:
         }
         self._sink["retried"] = self._gauge("sink_retried", "Attempts of a sink that had to be repeated.", "sink")
         self._sink["waiting"] = self._gauge("sink_waiting", "Items that wait for a sink.", "sink")
+        self._sink["stuck_s"] = self._gauge("sink_stuck_seconds", "Since a sink got anything through while something waits.", "sink")
         self._sink["busy_s"] = self._gauge("sink_busy_seconds", "Time that a sink has spent delivering.", "sink")
         self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
 
@@ -73,39 +67,21 @@ class Telemetry:
         """Show a sink's own gauges beside ours."""
         self.registry.register(collector)
 
-    def batch(self, seconds: float, records: int) -> None:
-        """One poll was decoded and counted."""
+    def batch(self, seconds: float, records: int, size: int) -> None:
+        """One poll was decoded and counted: its records, and their bytes."""
         self._poll_s.observe(seconds)
         self._read.inc(records)
+        self._bytes.inc(size)
 
     def reader_replaced(self, reason: str) -> None:
         """A reader process is gone: it was ``killed`` (by a signal, also by us since it was silent) or has ``ended``."""
         self._replaced.labels(self._job, reason).inc()
 
-    def commit(self, seconds: float, state: JobState) -> None:
+    def commit(self, seconds: float, size: int, state: JobState, lag: Mapping[str, int]) -> None:
         """One commit is through: show the state's counts."""
         self._commit_s.observe(seconds)
-        ledger, job = state.ledger, self._job
-        for name, account in ledger.partitions.items():
-            for outcome, count in account.outcomes.items():
-                self._records.labels(job, name, outcome).set(count)
-        for where in ("accepted", "folded", "in_panes", "closed", "late_after_idle"):
-            self._rows.labels(job, where).set(getattr(ledger, f"rows_{where}"))
-        self._misfits.labels(job).set(ledger.misfits_late_after_idle)
-        self._imbalance.labels(job).set(sum(map(abs, ledger.imbalance().values())))
-        self._partials.labels(job, "accepted").set(ledger.partials_accepted)
-        self._partials.labels(job, "dropped").set(ledger.partials_dropped)
-        self._gaps.labels(job).set(ledger.gaps)
-        self._lost.labels(job).set(ledger.gap_records)
-        self._future.labels(job).set(ledger.future)
-        self._unremembered.labels(job).set(ledger.unremembered)
-        for name, place in state.places.items():
-            if place.mark_ms is not None:
-                self._mark.labels(job, name).set(place.mark_ms / 1000)
-            self._idle.labels(job, name).set(place.idle)
-        if state.watermark_ms is not None:
-            self._watermark.labels(job).set(state.watermark_ms / 1000)
-            self._delay.labels(job).set(time.time() - state.watermark_ms / 1000)
+        self._commit_bytes.labels(self._job).set(size)
+        self._state.show(state, lag)
 
     def begin(self, state: JobState) -> None:
         """What is lost already was told by an earlier process."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def test_each_query_of_the_board_finds_a_series(prometheus: Callable[..., Promet
     baselining.write(made, tmp_path / "baseline")
     captures = tmp_path / "captures"
     captures.mkdir()
-    lines = events.capture_lines(events.values(20_000), events_a_second=50)
+    lines = events.capture_lines(events.values(20_000), start_ms=int(time.time() * 1000) - 420_000, events_a_second=50)
     (captures / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     config = {
         "job": "board",

@@ -113,3 +113,20 @@ def test_grafana_finds_its_board_and_its_prometheus(services: dict[str, Any]) ->
     assert mounts["./deploy/grafana/provisioning"] == "/etc/grafana/provisioning"
     assert source["url"] == "http://prometheus:9090"
     assert "prometheus" in services
+
+
+def test_the_alert_rules_fire_when_they_should_and_only_then() -> None:
+    """The rules' own unit tests, by promtool: one in which all is well, one in which each alert fires."""
+    if reason := prometheus.why_missing():
+        left_out(PartMissing("prometheus", reason))
+    for words in (["check", "rules", "prometheus-rules.yml"], ["test", "rules", "prometheus-rules.test.yml"]):
+        done = subprocess.run(["promtool", *words], cwd=DEPLOY, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_each_alert_says_what_it_is_and_what_to_do() -> None:
+    (group,) = read(DEPLOY / "prometheus-rules.yml")["groups"]
+    for rule in group["rules"]:
+        assert rule["labels"]["severity"] in ("info", "warning", "critical"), rule["alert"]
+        assert len(rule["annotations"]["summary"]) > 10
+        assert len(rule["annotations"]["description"]) > 30

@@ -13,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from stream.errors import SourceUnavailable
 from stream.http import Http
+from stream.readiness import Readiness
 from tests.parts.base import free_port
 
 PROMETHEUS_3 = (
@@ -23,12 +24,14 @@ PROMETHEUS_2 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 )
 
+PAGES = {"/healthz": lambda: Readiness(200, "ok"), "/readyz": lambda: Readiness(503, "behind: p by 100 s")}
+
 
 @pytest.fixture
 def server() -> Iterator[Http]:
     registry = CollectorRegistry()
     Gauge("of_seven", "Always seven.", ["name"], registry=registry).labels('a "name"').set(7)
-    made = Http(registry, "127.0.0.1", 0)
+    made = Http(registry, "127.0.0.1", 0, PAGES)
     made.start()
     yield made
     made.stop()
@@ -45,6 +48,7 @@ def get(server: Http, path: str, accept: str = "*/*") -> tuple[int, str, str]:
 
 def test_health_says_ok_and_other_paths_say_what_there_is(server: Http) -> None:
     assert get(server, "/healthz")[::2] == (200, "ok\n")
+    assert get(server, "/readyz")[::2] == (503, "behind: p by 100 s\n")
     status, _, text = get(server, "/nothing")
     assert status == 404
     assert "/metrics" in text
@@ -73,17 +77,17 @@ def test_the_content_type_is_one_that_prometheus_takes_and_true(server: Http, ac
 def test_the_port_is_free_again_after_stop_and_stop_may_come_first() -> None:
     port = free_port()
     for _ in range(2):
-        server = Http(CollectorRegistry(), "127.0.0.1", port)
+        server = Http(CollectorRegistry(), "127.0.0.1", port, PAGES)
         server.start()
         assert get(server, "/healthz")[0] == 200
         server.stop()
-    never_started = Http(CollectorRegistry(), "127.0.0.1", port)
+    never_started = Http(CollectorRegistry(), "127.0.0.1", port, PAGES)
     never_started.stop()
 
 
 def test_a_port_that_is_taken_is_a_clear_error(server: Http) -> None:
     with pytest.raises(SourceUnavailable, match=r"http\.port"):
-        Http(CollectorRegistry(), "127.0.0.1", server.port)
+        Http(CollectorRegistry(), "127.0.0.1", server.port, PAGES)
 
 
 def test_a_client_that_says_nothing_does_not_hold_up_others(server: Http) -> None:

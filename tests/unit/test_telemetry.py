@@ -32,7 +32,7 @@ def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
 def test_a_commit_shows_the_ledger_of_the_state() -> None:
     telemetry = Telemetry("sample")
     books = {"rows_accepted": 20, "rows_folded": 20, "rows_in_panes": 5, "rows_closed": 14, "rows_late_after_idle": 1}
-    telemetry.commit(0.25, state(**books, partials_accepted=7, partials_dropped=2, gaps=1, gap_records=40, future=3))
+    telemetry.commit(0.25, 1_000, state(**books, partials_accepted=7, partials_dropped=2, gaps=1, gap_records=40, future=3), {})
     records = {
         (p, o): value(telemetry, "ledger_records", partition=p, outcome=o) for p in ("t-0", "t-1") for o in ("accepted", "json", "too_late")
     }
@@ -55,7 +55,7 @@ def test_a_commit_shows_the_ledger_of_the_state() -> None:
 
 def test_marks_and_watermark_are_seconds_and_a_partition_without_a_mark_has_none() -> None:
     telemetry = Telemetry("sample")
-    telemetry.commit(0.1, state())
+    telemetry.commit(0.1, 1_000, state(), {})
     assert value(telemetry, "watermark_timestamp_seconds") == START_MS / 1000
     assert value(telemetry, "partition_mark_timestamp_seconds", partition="t-0") == START_MS / 1000
     assert value(telemetry, "partition_mark_timestamp_seconds", partition="t-1") is None
@@ -68,14 +68,14 @@ def test_an_imbalance_is_the_sum_of_what_is_off() -> None:
     telemetry = Telemetry("sample")
     broken = state(rows_accepted=10, rows_folded=10, rows_closed=13)
     broken.ledger.partitions["t-0"].read += 4
-    telemetry.commit(0.1, broken)
+    telemetry.commit(0.1, 1_000, broken, {})
     assert value(telemetry, "ledger_imbalance") == 4 + 3
 
 
 def test_batches_and_sinks_are_counted() -> None:
     telemetry = Telemetry("sample")
     for _ in range(3):
-        telemetry.batch(0.5, 100)
+        telemetry.batch(0.5, 100, 400)
     telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.75)}, paused=True)
     assert value(telemetry, "records_read_total") == 300
     assert value(telemetry, "batch_seconds_sum") == 1.5
@@ -87,7 +87,7 @@ def test_batches_and_sinks_are_counted() -> None:
 
 def test_two_services_do_not_share_their_figures() -> None:
     first, second = Telemetry("sample"), Telemetry("sample")
-    first.batch(0.5, 100)
+    first.batch(0.5, 100, 400)
     assert value(second, "records_read_total") == 0
 
 

@@ -1,0 +1,58 @@
+"""From an event to its verdict to its delivery, split by cause."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Histogram
+
+from detectors.report import WindowReport
+
+BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+LIVE_S: Final = 3600.0
+"""A window that was over for longer when it was judged is history that is replayed: it says nothing about latency."""
+
+
+class Latency:
+    """Histograms over the first reports of live windows, in seconds.
+
+    ``window_wait`` is the length of the window, which is the longest that an event waits for its end; ``grace`` is the time for
+    events that come late; ``verdict`` is the rest until the verdict is committed; and for each sink, from the end of grace until it was
+    ``delivered``.
+    """
+
+    def __init__(self, job: str, registry: CollectorRegistry, clock: Callable[[], float] = time.time) -> None:
+        what = "From an event to its verdict: window_wait (at most), grace, verdict (the rest)."
+        self._stages = Histogram("driftline_latency_seconds", what, ["job", "stage"], registry=registry, buckets=BUCKETS)
+        what = "From the end of a window and grace until a sink has delivered its report."
+        self._sinks = Histogram("driftline_delivery_latency_seconds", what, ["job", "sink"], registry=registry, buckets=BUCKETS)
+        self._job, self._clock = job, clock
+        self._grace_s = 0.0
+
+    def begin(self, grace_s: float) -> None:
+        """How long windows wait for late events."""
+        self._grace_s = grace_s
+
+    def committed(self, items: Iterable[object]) -> None:
+        """These items are committed now."""
+        for report, rest_s in self._live(items):
+            self._stages.labels(self._job, "window_wait").observe(((report.end_ms or 0) - report.start_ms) / 1000)
+            self._stages.labels(self._job, "grace").observe(self._grace_s)
+            self._stages.labels(self._job, "verdict").observe(rest_s)
+
+    def delivered(self, sink: str, items: Sequence[object]) -> None:
+        """A sink has taken these items now; called in its thread."""
+        for _, rest_s in self._live(items):
+            self._sinks.labels(self._job, sink).observe(rest_s)
+
+    def _live(self, items: Iterable[object]) -> list[tuple[WindowReport, float]]:
+        now_s = self._clock()
+        out = []
+        for item in items:
+            if isinstance(item, WindowReport) and item.end_ms is not None and not item.revision and item.state != "no data":
+                rest_s = max(now_s - item.end_ms / 1000 - self._grace_s, 0.0)
+                if rest_s <= LIVE_S:
+                    out.append((item, rest_s))
+        return out
