@@ -46,9 +46,9 @@ Learn = Callable[[str, Baseline, Sequence[bytes]], Baseline]
 class Aggregator:
     """``step(item) -> outputs``: what it does depends on its state and the item alone.
 
-    A partial is **accepted** whole if for each partition in it ``first`` is the expected offset and its layouts are the ones in force.
-    Otherwise it is dropped whole, and its partitions are assigned again from the expected offsets under a new claim (unless
-    the partial's claim is stale: somebody was asked already). Exactness rests on ``first`` alone.
+    A partial is **accepted** whole if each partition in it is read now (not ended, not waiting for parents), ``first`` is the offset
+    expected there, and its layouts are the ones in force. Otherwise it is dropped whole, and its partitions are assigned again from the
+    expected offsets under a new claim (unless its own is stale: somebody was asked already). Exactness rests on ``first`` alone.
 
     ``state`` and the panes are all that is remembered; a commit writes both together with the outputs. ``baselines`` are the
     ones in force, by model; a model in ``learning`` gets its baseline from ``learn`` once enough samples are in. ``memory``: the ids
@@ -138,13 +138,13 @@ class Aggregator:
         places = self.state.places
         ours = {model: baseline.layout.fingerprint for model, baseline in self.baselines.items()}
         return partial.layouts == ours and all(
-            cover.partition in places and cover.first == places[cover.partition].next for cover in partial.covers
+            (place := places.get(cover.partition)) is not None and place.read and cover.first == place.next for cover in partial.covers
         )
 
     def _refuse(self, partial: Partial) -> list[Output]:
         self.state.ledger.partials_dropped += 1
         places = self.state.places
-        fresh = [c.partition for c in partial.covers if c.partition in places and c.claim == places[c.partition].claim]
+        fresh = [c.partition for c in partial.covers if (place := places.get(c.partition)) and place.read and c.claim == place.claim]
         return [self._assign(partition) for partition in fresh]
 
     def _assign(self, partition: str) -> Assign:
@@ -167,7 +167,8 @@ class Aggregator:
     def _move(self, cover: Cover) -> None:
         place, now = self.state.places[cover.partition], self.state.now_ms
         quiet = not cover.dated and (cover.at_end or cover.read > 0)
-        since = place.quiet_ms if quiet and place.quiet_ms is not None else now
+        heard = now is not None and place.said_ms is not None and now - place.said_ms <= self.settings.idle_ms
+        since = place.quiet_ms if quiet and heard and place.quiet_ms is not None else now
         moved = msgspec.structs.replace(
             place,
             next=cover.next,

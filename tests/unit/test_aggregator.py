@@ -236,6 +236,7 @@ def test_a_partition_that_nobody_reads_is_not_idle_however_long_that_lasts() -> 
     made = job()
     made.do(Tick(1_000))
     made.send([5], at_end=True)
+    made.quiet(1_030)
     made.quiet(1_060)
     watermark_ms = made.state.watermark_ms
     assert watermark_ms == 1_060 - 50
@@ -302,7 +303,8 @@ def test_events_of_a_partition_that_was_idle_too_long_are_booked_as_such() -> No
     made = job(lateness_ms=0)
     made.do(Tick(1_000))
     made.send([5], at_end=True)
-    made.quiet(5_000)
+    for now_ms in range(1_040, 5_001, 40):
+        made.quiet(now_ms)
     made.send([6, 7])
     ledger = made.state.ledger
     assert (ledger.rows_late_after_idle, ledger.imbalance()) == (2, {})
@@ -340,8 +342,8 @@ def test_a_gap_stays_open_while_nobody_has_shown_a_later_time() -> None:
     made.do(Tick(1_000))
     made.send([1, 5, 12])
     made.do(Gap("p", 3, 100, 97, "retention"))
-    made.quiet(1_000)
-    made.quiet(1_060)
+    for now_ms in (1_000, 1_030, 1_060):
+        made.quiet(now_ms)
     assert list(made.state.open_gaps) == ["p"]
     outputs = told(made.send([1_038, 1_051]))
     assert [one[4] for one in outputs if one[4] != "no data"] == ["incomplete"]

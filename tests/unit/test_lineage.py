@@ -1,0 +1,73 @@
+"""Partitions that are split and merged: children wait for their parents, and start with their mark."""
+
+from __future__ import annotations
+
+from detectors.judge import Judge
+from detectors.rules import Rules
+from stream.aggregator import Aggregator
+from stream.events import Assign, Cover, Discovered, Item, Output, Partial, Tick
+from stream.job_state import JobState
+from stream.panes import MemoryPanes
+from stream.windows import Settings
+
+SETTINGS = Settings(job="j", window_ms=10, every_ms=10, grace_ms=0, lateness_ms=100, idle_ms=50)
+C = Discovered("c", 0, ("a", "b"))
+
+
+def job() -> Aggregator:
+    return Aggregator(SETTINGS, {}, Judge("j", Rules()), JobState(), MemoryPanes())
+
+
+def do(made: Aggregator, *items: Item) -> list[Output]:
+    return [output for item in items for output in made.step(item)]
+
+
+def read(name: str, first: int, stop: int, mark_ms: int, *, claim: int = 1, ended: bool = False, at_end: bool = False) -> Partial:
+    count, children = stop - first, (C,) if ended and name != "c" else ()
+    cover = Cover(name, claim, first, stop, mark_ms, at_end, count, {"undecodable": count}, count, 0, None, ended, children)
+    return Partial((cover,), {}, [], [])
+
+
+def test_a_child_of_a_merge_is_read_when_both_parents_are_at_their_end_with_the_smaller_mark() -> None:
+    made = job()
+    do(made, Discovered("a", 0), Discovered("b", 0))
+    assert do(made, read("a", 0, 3, 70, ended=True)) == []
+    assert do(made, read("b", 0, 2, 40)) == []
+    assert do(made, read("b", 2, 5, 90, ended=True)) == [Assign(1, "c", 0, 70)]
+
+
+def test_the_watermark_waits_for_a_child_from_the_moment_its_first_parent_ends() -> None:
+    made = job()
+    do(made, Discovered("a", 0), Discovered("b", 0), read("b", 0, 1, 500), read("a", 0, 3, 70, ended=True))
+    assert made.state.watermark_ms == 70
+    do(made, read("b", 1, 2, 900))
+    assert made.state.watermark_ms == 70
+
+
+def test_a_partial_of_a_child_that_waits_is_refused_and_asks_for_nothing() -> None:
+    """A reader of an owner that died before its last commit: the parents are not at their ends any more, as far as we know."""
+    made = job()
+    do(made, Discovered("a", 0), Discovered("b", 0), C)
+    assert do(made, read("c", 0, 2, 95, claim=0)) == []
+    assert (made.state.places["c"].next, made.state.ledger.partials_dropped) == (0, 1)
+    assert do(made, read("a", 0, 3, 70, ended=True), read("b", 0, 5, 90, ended=True)) == [Assign(1, "c", 0, 70)]
+
+
+def test_the_end_of_a_partition_that_is_told_twice_is_no_reason_to_read_it_again() -> None:
+    made = job()
+    do(made, Discovered("a", 0))
+    last = read("a", 0, 3, 70, ended=True)
+    do(made, last)
+    assert do(made, last) == []
+    assert do(made, read("a", 3, 3, 70, ended=True)) == []
+    assert made.state.ledger.partials_dropped == 2
+
+
+def test_a_word_from_before_a_pause_does_not_make_a_partition_idle_after_it() -> None:
+    """What a reader process has said waits in its pipe while the service is paused, and is taken at another time than it was said."""
+    made = job()
+    do(made, Discovered("a", 0), Tick(1_000), read("a", 0, 1, 990, at_end=True))
+    before_the_pause = read("a", 1, 1, 990, at_end=True)
+    do(made, Tick(5_000), before_the_pause, Tick(5_010))
+    assert not made.state.places["a"].idle
+    assert made.state.watermark_ms == 990
