@@ -12,9 +12,10 @@ from detectors.report import Signal, WindowReport
 from stream.assembly import Job, Route, open_job, plan_of, reader_of, routes_of, settings_of
 from stream.config import Config
 from stream.durations import duration_ms
-from stream.errors import LedgerImbalance
+from stream.errors import LedgerImbalance, SourceUnavailable
 from stream.events import Assign, End, Gap, Item, Output, Partial, Relayout, Tick
 from stream.http import Http
+from stream.ownership import Ownership, Role
 from stream.readers import Reader
 from stream.sources.base import Reading
 from stream.telemetry import Telemetry, set_up_logs
@@ -37,13 +38,14 @@ class Service:
     handler: the loop then commits what it has and ends.
     """
 
-    def __init__(self, config: Config, accept_change: bool = False, clock: Callable[[], float] = time.time) -> None:
-        self._config, self._clock = config, clock
+    def __init__(
+        self, config: Config, accept_change: bool = False, clock: Callable[[], float] = time.time, standby: bool = False
+    ) -> None:
+        self._config, self._accept_change, self._standby, self._clock = config, accept_change, standby, clock
         self.telemetry = Telemetry(config.job)
         self._stop = threading.Event()
-        self._job: Job = open_job(config, accept_change)
-        self._undo: list[Callable[[], object]] = [self._job.store.close]
-        self.telemetry.begin(self._job.aggregator.state)
+        self._ownership = Ownership(config, standby, self._stop, self.telemetry.log)
+        self._undo: list[Callable[[], object]] = []
         self._waiting: list[Output] = []
         self._urgent = False
         self._last_commit = self._last_tick = self._last_discover = 0.0
@@ -61,26 +63,59 @@ class Service:
         """End after the batch that is under way."""
         self._stop.set()
 
+    @property
+    def role(self) -> Role:
+        """``starting``, ``standby`` (another service owns the job) or ``owner``."""
+        return self._ownership.role
+
     def run(self) -> int:
         """Run until the source ends or :meth:`stop` is called; returns the exit code: 9 if a sink still lacks something."""
         try:
+            if not self._own():
+                return 0
             self._open()
             return 0 if self._loop() else UNDELIVERED
         finally:
             for undo in reversed(self._undo):
                 undo()
 
+    def _own(self) -> bool:
+        """Answer over HTTP, become the owner, open the job; false if stopped while waiting."""
+        self._undo.append(self._ownership.release)
+        if not self._standby:
+            self._ownership.lock()
+        answers = self._answer()
+        lock = self._ownership.take()
+        if lock is None:
+            return False
+        if not answers:
+            self._answer()
+        self._job: Job = open_job(self._config, self._accept_change, lock)
+        self._undo.append(self._job.store.close)
+        self.telemetry.begin(self._job.aggregator.state)
+        return True
+
+    def _answer(self) -> bool:
+        """Serve HTTP; false for a standby whose port is taken, as on the owner's machine: it serves once it is the owner."""
+        try:
+            self._http = Http(self.telemetry.registry, self._config.http.host, self._config.http.port)
+        except SourceUnavailable as error:
+            if not self._standby or self.role == "owner":
+                raise
+            self.telemetry.log.warning("no HTTP before the takeover", error=str(error))
+            return False
+        self._undo.append(self._http.stop)
+        self._http.start()
+        return True
+
     def _open(self) -> None:
         config, job = self._config, self._job
-        self._http = Http(self.telemetry.registry, config.http.host, config.http.port)
-        self._undo.append(self._http.stop)
         self._reading: Reading = config.source.open(config.job)
         self._undo.append(self._reading.close)
-        self._routes: list[Route] = routes_of(config, job.store)
+        self._routes: list[Route] = routes_of(config, job.store, self._ownership.may_deliver)
         self._undo.append(self._stop_couriers)
         self._reader: Reader = reader_of(config, self._reading, job.aggregator.baselines)
         self._start_couriers()
-        self._http.start()
         at, times = f"http://{self._http.host}:{self._http.port}/metrics", settings_of(config)
         waits = {"window_ms": times.window_ms, "grace_ms": times.grace_ms, "idle_ms": times.idle_ms, "lateness_ms": times.lateness_ms}
         self.telemetry.log.info("started", http=at, state=self.state, **waits)
@@ -158,6 +193,7 @@ class Service:
 
     def _commit_if_due(self) -> None:
         wait = max(duration_ms(self._config.state.commit_at_least) / 1000, COMMIT_FACTOR * self._commit_took_s)
+        wait = min(wait, self._ownership.heartbeat_s)
         if self._urgent or time.monotonic() - self._last_commit >= wait:
             self._commit()
 
@@ -166,6 +202,7 @@ class Service:
         off = job.aggregator.state.ledger.imbalance()
         cursors = {route.courier.name: route.courier.cursor for route in self._routes}
         numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors)
+        self._ownership.keep(job.store)
         self._last_commit = time.monotonic()
         self._commit_took_s = self._last_commit - began
         self._waiting, self._urgent = [], False
@@ -206,10 +243,10 @@ class Service:
             route.courier.stop(timeout_s=1.0)
 
 
-def run(config: Config, accept_change: bool = False, log_level: str = "info") -> int:
+def run(config: Config, accept_change: bool = False, log_level: str = "info", standby: bool = False) -> int:
     """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the last commit is safe)."""
     set_up_logs(log_level)
-    service = Service(config, accept_change)
+    service = Service(config, accept_change, standby=standby)
 
     def leave(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
