@@ -1,4 +1,4 @@
-"""What the AWS sinks share: a client with time-outs of its own, and what an error means for the items."""
+"""What the parts that speak to AWS share: a client with time-outs of its own, and what an error means for the items."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ NEVER = frozenset(
 )
 
 
-def client(service: str, region: str, endpoint_url: str) -> Any:
+def client(service: str, region: str, endpoint_url: str, read_s: int = READ_S) -> Any:
     """A client that tries once: retries, back-off and their counting belong to the courier. Empty text means the default."""
-    config = Config(connect_timeout=CONNECT_S, read_timeout=READ_S, retries={"total_max_attempts": 1})
+    config = Config(connect_timeout=CONNECT_S, read_timeout=read_s, retries={"total_max_attempts": 1})
     return boto3.client(service, region_name=region or None, endpoint_url=endpoint_url or None, config=config)
 
 

@@ -16,6 +16,8 @@ Item = TypeVar("Item")
 Given_contra = TypeVar("Given_contra", contravariant=True)
 BATCH = 200
 MOST_QUEUED = 2_000
+HELD_S = 0.1
+"""How often a courier asks again whether it may deliver."""
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 log = structlog.get_logger("driftline.sink")
@@ -52,7 +54,8 @@ class Courier(Generic[Item]):
     ``offer`` never blocks. The queue holds 2,000 items: beyond that a ``lossless`` courier says ``full`` (the service stops
     reading, nothing is lost), another one drops its oldest and counts them. ``SinkRetry`` waits for as long as the sink says, or
     0.1 s rising to 30 s; ``SinkRejected`` leaves one item out. ``cursor`` is the number of the last item that is done with:
-    delivered, rejected or dropped; the service commits it, so after a crash delivery goes on behind it.
+    delivered, rejected or dropped; the service commits it, so after a crash delivery goes on behind it. ``may_deliver`` is asked
+    before each attempt; while it says no, everything waits.
     """
 
     def __init__(
@@ -63,10 +66,12 @@ class Courier(Generic[Item]):
         lossless: bool,
         backoff_s: Sequence[float] = BACKOFF_S,
         told: Told | None = None,
+        may_deliver: Callable[[], bool] | None = None,
     ) -> None:
         self.name, self._delivery, self._lossless = name, delivery, lossless
         self._told, self._moved_s = told, time.monotonic()
         self._backoff_s = backoff_s
+        self._may_deliver = may_deliver
         self._queue: deque[tuple[int, Item | None]] = deque()
         self._changed = threading.Condition()
         self._cursor = cursor
@@ -126,6 +131,9 @@ class Courier(Generic[Item]):
     def _run(self) -> None:
         failures = 0
         while batch := self._next():
+            if self._may_deliver is not None and not self._may_deliver():
+                self._pause(HELD_S)
+                continue
             wait_s = self._attempt(batch)
             failures = failures + 1 if wait_s is not None else 0
             if wait_s is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,6 +21,7 @@ from stream.dead_letters import DeadLetterFile
 from stream.durations import duration_ms
 from stream.errors import ConfigError
 from stream.events import DeadLetters, Output, Rebase, Relayout, Retire
+from stream.file_lock import FileLock
 from stream.job_state import JobState
 from stream.memory import Memory
 from stream.plan import Columns, ReadingPlan, columns_of
@@ -85,13 +86,13 @@ def _columns(config: Config, name: str, baseline: Baseline) -> Columns:
     return columns_of(name, baseline if baseline.columns else None, model.outputs, model.inputs)
 
 
-def open_job(config: Config, accept_change: bool = False) -> Job:
-    """Open the store and build the aggregator on what it holds; closes the store again if that fails."""
+def open_job(config: Config, accept_change: bool = False, lock: FileLock | None = None) -> Job:
+    """Open the store (under ``lock``, if it is held already) and build the aggregator on what it holds; closes it again if that fails."""
     wanted = configured_baselines(config)
     fingerprints = {name: "" if config.models[name].learned else baseline.fingerprint for name, baseline in wanted.items()}
     settings = settings_of(config)
     identity = Identity(config.job, config.source.identity, settings.window_ms, settings.every_ms, configured=fingerprints)
-    store = Store(Path(config.state.path))
+    store = Store(Path(config.state.path), lock)
     try:
         state, stored = store.load(identity, accept_change), store.identity()
         in_force, changes = _in_force(config, store, stored, state, wanted)
@@ -178,17 +179,22 @@ class Route(NamedTuple):
     delivery: Any
 
 
-def routes_of(config: Config, store: Store, told: Told | None = None) -> list[Route]:
+def routes_of(
+    config: Config, store: Store, told: Told | None = None, may_deliver: Callable[[], bool] | None = None
+) -> list[Route]:
     """A courier for each sink and one for the dead letters; a sink that is new begins behind what there is.
 
-    ``told`` hears of what each of them has delivered.
+    ``told`` hears of what each of them has delivered; ``may_deliver`` is asked before.
     """
     cursors, last = store.cursors(), store.last_seq()
     letters = DeadLetterFile(Path(config.dead_letters.path))
-    routes = [Route(Courier("dead_letters", letters, cursors.get("dead_letters", last), True), (DeadLetters,), letters)]
+    carries: Courier[Any] = Courier("dead_letters", letters, cursors.get("dead_letters", last), True, may_deliver=may_deliver)
+    routes = [Route(carries, (DeadLetters,), letters)]
     for name, sink in _named(config):
         delivery = sink.open(config.job)
-        routes.append(Route(Courier(name, delivery, cursors.get(name, last), sink.lossless, told=told), sink.takes, delivery))
+        cursor = cursors.get(name, last)
+        carries = Courier(name, delivery, cursor, sink.lossless, told=told, may_deliver=may_deliver)
+        routes.append(Route(carries, sink.takes, delivery))
     return routes
 
 

@@ -87,18 +87,19 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
 @main.command()
 @click.argument("config", type=FILE)
 @click.option("--accept-change", is_flag=True, help="Go on with another baseline or window than before; open windows close as incomplete.")
+@click.option("--standby", is_flag=True, help="If another service owns the job, wait and take over when it ends.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
-def run(config: Path, accept_change: bool, log_level: str) -> None:
+def run(config: Path, accept_change: bool, standby: bool, log_level: str) -> None:
     """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
 
     Logs are JSON lines on stderr. Exit codes: 0 ended, 2 configuration or baseline, 3 source, 4 state of another
-    configuration, 5 state in use, 6 gap (on_gap: stop), 7 state not writable, 9 ended, but a sink still lacks items (the next
+    configuration, 5 state in use or taken over, 6 gap (on_gap: stop), 7 state not writable, 9 ended, but a sink still lacks items (the next
     run delivers them).
     """
     from stream import config as configuration
     from stream.service import run as run_service
 
-    sys.exit(run_service(configuration.load(config), accept_change, log_level))
+    sys.exit(run_service(configuration.load(config), accept_change, log_level, standby))
 
 
 @main.command()

@@ -34,11 +34,26 @@ else:
     AnySink = Union[tuple(find("sinks", Sink).values())]  # noqa: UP007  # the members are found when this runs
     AnyChange = Union[tuple(find("detectors.changes", Change).values())]  # noqa: UP007  # the members are found when this runs
 
+class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object that holds the state (``key``: ``driftline/JOB.state`` unless given). Another service may take over once it has not
+    changed for ``take_over_after``.
+    """
+
+    bucket: Annotated[str, msgspec.Meta(min_length=3)]
+    key: str = ""
+    region: str = ""
+    endpoint_url: str = ""
+    take_over_after: Duration = "10s"
+
+
 class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the state lies: one SQLite file. ``commit_at_least``: how often it is written when no window closes."""
+    """Where the state lies: one SQLite file; with ``s3`` it is the local copy of an object there. ``commit_at_least``: how often it
+    is written when no window closes.
+    """
 
     path: str = "driftline.sqlite"
     commit_at_least: Duration = "1s"
+    s3: S3Config | None = None
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

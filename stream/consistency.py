@@ -38,6 +38,7 @@ def check_keys(config: Config) -> None:
         _columns(f"models.{name}", model)
     _dedupe(config)
     _places(config)
+    _takeover(config)
 
 
 def check_baselines(config: Config, columns: Mapping[str, Sequence[str]], baselines: Mapping[str, Baseline]) -> None:
@@ -114,6 +115,12 @@ def _columns(where: str, model: ModelConfig) -> None:
     for name in named:
         if named.count(name) > 1:
             raise ConfigError(where, "each column once in outputs and inputs", f"{name!r} twice")
+
+
+def _takeover(config: Config) -> None:
+    """An owner must be able to show several times that it is alive before another one takes over."""
+    if config.state.s3 is not None and not 3_000 <= duration_ms(config.state.s3.take_over_after) <= 600_000:
+        raise ConfigError("state.s3.take_over_after", "3s to 10m", config.state.s3.take_over_after)
 
 
 def _places(config: Config) -> None:

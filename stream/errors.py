@@ -64,6 +64,17 @@ class StateLocked(DriftlineError):
         super().__init__(f"state {path} is in use by another service; one job has one owner")
 
 
+class OwnershipLost(DriftlineError):
+    """Another service (``owner``; empty: the object was deleted) has taken over the state at ``path``."""
+
+    exit_code = 5
+
+    def __init__(self, path: str, owner: str) -> None:
+        self.path, self.owner = path, owner
+        what = f"another service ({owner}) owns the job now" if owner else "somebody has deleted it"
+        super().__init__(f"state {path}: {what}. This one has stopped before it delivered anything that is not in there")
+
+
 class GapFound(DriftlineError):
     """``on_gap: stop`` and the log no longer has a position: ``partition``, ``expected``, ``resume``, ``lost``."""
 

@@ -14,11 +14,12 @@ from stream.alone import Alone, Readers
 from stream.assembly import Job, Route, open_job, routes_of, settings_of
 from stream.config import Config
 from stream.durations import duration_ms
-from stream.errors import LedgerImbalance
+from stream.errors import LedgerImbalance, SourceUnavailable
 from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick
 from stream.fleet import Fleet
 from stream.http import Http
-from stream.readiness import Readiness, health, readiness
+from stream.ownership import Ownership
+from stream.readiness import Readiness, Role, health, readiness
 from stream.sources.base import Reading
 from stream.telemetry import Telemetry, set_up_logs
 
@@ -41,14 +42,19 @@ class Service:
     """
 
     def __init__(
-        self, config: Config, accept_change: bool = False, clock: Callable[[], float] = time.time, log_level: str = "info"
+        self,
+        config: Config,
+        accept_change: bool = False,
+        clock: Callable[[], float] = time.time,
+        log_level: str = "info",
+        standby: bool = False,
     ) -> None:
-        self._config, self._clock, self._log_level = config, clock, log_level
+        self._config, self._accept_change, self._standby, self._clock = config, accept_change, standby, clock
+        self._log_level = log_level
         self.telemetry = Telemetry(config.job)
         self._stop = threading.Event()
-        self._job: Job = open_job(config, accept_change)
-        self._undo: list[Callable[[], object]] = [self._job.store.close]
-        self.telemetry.begin(self._job.aggregator.state)
+        self._ownership = Ownership(config, standby, self._stop, self.telemetry.log)
+        self._undo: list[Callable[[], object]] = []
         self._waiting: list[Output] = []
         self._urgent = False
         self._last_commit = self._last_tick = self._last_discover = 0.0
@@ -68,30 +74,63 @@ class Service:
         """End after the batch that is under way."""
         self._stop.set()
 
+    @property
+    def role(self) -> Role:
+        """``starting``, ``standby`` (another service owns the job) or ``owner``."""
+        return self._ownership.role
+
     def run(self) -> int:
         """Run until the source ends or :meth:`stop` is called; returns the exit code: 9 if a sink still lacks something."""
         try:
+            if not self._own():
+                return 0
             self._open()
             return 0 if self._loop() else UNDELIVERED
         finally:
             for undo in reversed(self._undo):
                 undo()
 
+    def _own(self) -> bool:
+        """Answer over HTTP, become the owner, open the job; false if stopped while waiting."""
+        self._undo.append(self._ownership.release)
+        if not self._standby:
+            self._ownership.lock()
+        answers = self._answer()
+        lock = self._ownership.take()
+        if lock is None:
+            return False
+        if not answers:
+            self._answer()
+        self._job: Job = open_job(self._config, self._accept_change, lock)
+        self._undo.append(self._job.store.close)
+        self.telemetry.begin(self._job.aggregator.state)
+        return True
+
+    def _answer(self) -> bool:
+        """Serve HTTP; false for a standby whose port is taken, as on the owner's machine: it serves once it is the owner."""
+        try:
+            pages = {"/healthz": self._health, "/readyz": self._readiness}
+            self._http = Http(self.telemetry.registry, self._config.http.host, self._config.http.port, pages)
+        except SourceUnavailable as error:
+            if not self._standby or self.role == "owner":
+                raise
+            self.telemetry.log.warning("no HTTP before the takeover", error=str(error))
+            return False
+        self._undo.append(self._http.stop)
+        self._http.start()
+        return True
+
     def _open(self) -> None:
         config, job = self._config, self._job
-        pages = {"/healthz": self._health, "/readyz": lambda: self._ready}
-        self._http = Http(self.telemetry.registry, config.http.host, config.http.port, pages)
-        self._undo.append(self._http.stop)
         self._reading: Reading = config.source.open(config.job)
         self._undo.append(self._reading.close)
         self.telemetry.latency.begin(config.grace_ms / 1000)
-        self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency.delivered)
+        self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency.delivered, self._ownership.may_deliver)
         self._undo.append(self._stop_couriers)
         self._readers: Readers = self._open_readers()
         self._undo.append(self._readers.close)
         self._readers.use(job.aggregator.baselines)
         self._start_couriers()
-        self._http.start()
         at, times = f"http://{self._http.host}:{self._http.port}/metrics", settings_of(config)
         waits = {"window_ms": times.window_ms, "grace_ms": times.grace_ms, "idle_ms": times.idle_ms, "lateness_ms": times.lateness_ms}
         self.telemetry.log.info("started", http=at, state=self.state, **waits)
@@ -144,8 +183,12 @@ class Service:
             self.telemetry.log.info("ready" if ready.status == HTTPStatus.OK else "not ready", state=ready.text)
         self._ready = ready
 
+    def _readiness(self) -> Readiness:
+        """The last look of the loop; before there is one, what the role says."""
+        return self._ready if self.role == "owner" else readiness(self.role, {}, 0, [], 0.0)
+
     def _health(self) -> Readiness:
-        return health(time.monotonic() - self._turned_s)
+        return health(time.monotonic() - self._turned_s if self.role == "owner" else 0.0)
 
     def _discover(self) -> None:
         self._last_discover = time.monotonic()
@@ -185,6 +228,7 @@ class Service:
 
     def _commit_if_due(self) -> None:
         wait = max(duration_ms(self._config.state.commit_at_least) / 1000, COMMIT_FACTOR * self._commit_took_s)
+        wait = min(wait, self._ownership.heartbeat_s)
         if self._urgent or time.monotonic() - self._last_commit >= wait:
             self._commit()
 
@@ -193,6 +237,9 @@ class Service:
         off = job.aggregator.state.ledger.imbalance()
         cursors = {route.courier.name: route.courier.cursor for route in self._routes}
         numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors, job.ids)
+        self._turned_s = float("inf")  # waiting for S3 is no reason to be killed
+        self._ownership.keep(job.store)
+        self._turned_s = time.monotonic()
         self._last_commit = time.monotonic()
         self._commit_took_s = self._last_commit - began
         self._waiting, self._urgent = [], False
@@ -235,10 +282,10 @@ class Service:
             route.courier.stop(timeout_s=1.0)
 
 
-def run(config: Config, accept_change: bool = False, log_level: str = "info") -> int:
+def run(config: Config, accept_change: bool = False, log_level: str = "info", standby: bool = False) -> int:
     """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the last commit is safe)."""
     set_up_logs(log_level)
-    service = Service(config, accept_change, log_level=log_level)
+    service = Service(config, accept_change, log_level=log_level, standby=standby)
 
     def leave(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,8 +14,9 @@ from detectors.baseline import Baseline
 from detectors.layout import Layout
 from detectors.report import Signal, WindowReport
 from stream import sqlite_ids
-from stream.errors import StateIncompatible, StateLocked, StateUnwritable
+from stream.errors import StateIncompatible, StateUnwritable
 from stream.events import DeadLetters, Output
+from stream.file_lock import FileLock
 from stream.job_state import STATE_VERSION, JobState
 from stream.sqlite_errors import told
 from stream.sqlite_ids import SqliteIds
@@ -68,30 +67,24 @@ class Numbered(NamedTuple):
 
 
 class Store:
-    """Owns the state file for as long as it is open: a lock beside it refuses a second owner.
+    """Owns the state file for as long as it is open: a lock beside it refuses a second owner (``lock``: who opens the store holds it).
 
     WAL, ``synchronous=FULL``: what :meth:`commit` returned from survives a crash of the process and of the machine; what it
     did not return from never happened. Raises ``StateLocked``, ``StateIncompatible`` (not ours, damaged, another version)
     and ``StateUnwritable`` (full disk: the transaction is rolled back and the file stays as it was).
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, lock: FileLock | None = None) -> None:
         self.path, self.written_bytes = path, 0
+        self._lock = FileLock(path) if lock is None else None
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
             path.touch(0o600)  # it holds vocabularies, which are feature values; SQLite gives its other files the same rights
-        except OSError as error:
-            raise StateUnwritable(str(path), error.strerror or str(error)) from error
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            raise StateLocked(str(path)) from error
-        try:
             self._open()
+        except OSError as error:
+            self._unlock()
+            raise StateUnwritable(str(path), error.strerror or str(error)) from error
         except BaseException:
-            os.close(self._lock)
+            self._unlock()
             raise
 
     def _open(self) -> None:
@@ -110,11 +103,18 @@ class Store:
         self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
 
     def close(self) -> None:
-        """Close the file and give up ownership; safe to call twice."""
-        if self._lock >= 0:
-            self._db.close()
-            os.close(self._lock)
-            self._lock = -1
+        """Close the file and give up its own lock; safe to call twice."""
+        self._db.close()
+        self._unlock()
+
+    def _unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+
+    def snapshot(self) -> bytes:
+        """The file as the last commit left it."""
+        with told(self.path):
+            return self._db.serialize()
 
     def load(self, identity: Identity, accept_change: bool = False) -> JobState:
         """The committed state, or a new one. Raises ``StateIncompatible`` naming the field that differs.
@@ -219,6 +219,11 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+
+def is_ours(content: bytes) -> bool:
+    """Whether this is the content of a state file of driftline."""
+    return content.startswith(b"SQLite format 3\0") and int.from_bytes(content[68:72], "big") == APPLICATION_ID
 
 
 def _compare(stored: Identity, configured: Identity, accept_change: bool) -> None:
