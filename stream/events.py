@@ -33,7 +33,8 @@ class RawBatch(NamedTuple):
 
     ``values[i]`` is ``None`` for a tombstone. ``keys`` and ``headers`` are empty where the source has none or nobody
     asked. ``arrival_ms[i]`` is when the log took the record (append time, file time), -1 if unknown.
-    ``positions[i]`` names record ``i`` for a dead letter. ``origin`` is the topic or the file name.
+    ``positions[i]`` names record ``i`` for a dead letter. ``origin`` is the topic or the file name. ``ended``: the partition is
+    closed and read to its end with this batch, and ``children`` are the partitions that go on with its keys.
     """
 
     partition: str
@@ -46,6 +47,8 @@ class RawBatch(NamedTuple):
     keys: list[bytes | None] = []
     headers: list[list[tuple[str, bytes | None]]] = []
     at_end: bool = False
+    children: tuple[Discovered, ...] = ()
+    ended: bool = False
 
 
 class EventBatch(NamedTuple):
@@ -165,10 +168,14 @@ class Tick(NamedTuple):
 
 
 class Discovered(NamedTuple):
-    """A partition that the source has and the aggregator may not know yet; ``start`` is where reading begins."""
+    """A partition that the source has and the aggregator may not know yet; ``start`` is where reading begins.
+
+    ``parents`` are read to their end before it: those that the source still has.
+    """
 
     partition: str
     start: Position
+    parents: tuple[str, ...] = ()
 
 
 class Gap(NamedTuple):
