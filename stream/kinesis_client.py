@@ -101,7 +101,7 @@ class KinesisClient:
             tcp_keepalive=True,
         )
         try:
-            self.boto = boto3.client("kinesis", region_name=region or None, endpoint_url=endpoint_url or None, config=config)
+            self.boto = boto3.Session().client("kinesis", region_name=region or None, endpoint_url=endpoint_url or None, config=config)
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise SourceUnavailable(target.text, [str(error)], "Check source.region, source.endpoint_url and the AWS profile") from error
         self.boto.meta.events.register("before-parse.kinesis", refuse_a_cut_body)
@@ -188,7 +188,9 @@ def trouble(operation: str, error: Exception) -> Trouble:
 
 def unavailable(target: Target, failure: Trouble, tried_s: float | None = None) -> SourceUnavailable:
     """The error that ends the program: what failed, and what a person can do."""
-    if failure.kind == "missing":
+    if failure.kind in ("missing", "invalid") and failure.operation == "DescribeStreamConsumer":
+        advice = "Correct source.fan_out.consumer_arn, or give a consumer_name to be registered"
+    elif failure.kind == "missing":
         advice = "Create the stream, or correct source.stream, source.stream_arn and source.region"
     elif failure.kind == "denied":
         advice = f"Give valid credentials the permission kinesis:{failure.operation} on the stream; docs/kinesis.md has the whole policy"

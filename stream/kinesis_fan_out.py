@@ -10,18 +10,22 @@ from stream.kinesis_client import KinesisClient, Trouble
 from stream.kinesis_lanes import SHORTEST_S, Answer, Common, Lane
 
 
-def register(client: KinesisClient, stream_arn: str, name: str) -> str:
-    """The ARN of the consumer ``name``, registered if there is none. Raises :class:`Trouble` until it is active."""
+def consumer(client: KinesisClient, stream_arn: str, name: str, arn: str) -> str:
+    """The ARN of an active consumer: that of ``arn``, or of ``name``, registered if there is none.
+
+    Raises :class:`Trouble`, also while the consumer is not active yet.
+    """
     key = "ConsumerDescription"
     try:
-        found = client.call("describe_stream_consumer", (key,), StreamARN=stream_arn, ConsumerName=name)[key]
+        asked = {"ConsumerARN": arn} if arn else {"StreamARN": stream_arn, "ConsumerName": name}
+        found = client.call("describe_stream_consumer", (key,), **asked)[key]
     except Trouble as failure:
-        if failure.kind != "missing":
+        if failure.kind != "missing" or arn:
             raise
         found = client.call("register_stream_consumer", ("Consumer",), StreamARN=stream_arn, ConsumerName=name)["Consumer"]
     if found["ConsumerStatus"] != "ACTIVE":
         status = str(found["ConsumerStatus"])
-        raise Trouble("DescribeStreamConsumer", status, "passing", f"the consumer {name!r} is {status}")
+        raise Trouble("DescribeStreamConsumer", status, "passing", f"the consumer {name or arn} is {status}")
     return str(found["ConsumerARN"])
 
 
@@ -73,11 +77,19 @@ class SubscribedLane(Lane):
             text = f"an event lacks {', '.join(lacking)}"
             raise Trouble("SubscribeToShard", "Incomplete", "passing", text)
         came, following = self.records("SubscribeToShard", told), told.get("ContinuationSequenceNumber")
-        children = self.children(told) if following is None else ()
-        self.accept(Answer(came, int(told["MillisBehindLatest"]), following is None, children))
-        self._following = following
+        ended = not following and self._has_ended(told)
+        children = self.children(told) if ended else ()
+        self.accept(Answer(came, int(told["MillisBehindLatest"]), ended, children))
+        self._following = following or self._following
         with self.common.wake:
             self.common.wake.wait_for(lambda: self.over or not self.full)
+
+    def _has_ended(self, told: dict[str, Any]) -> bool:
+        """An event that names no next number is the last one, if it names children, or if the stream lists the shard as closed."""
+        if "ChildShards" in told:
+            return True
+        shard = self.common.shards.refresh().get(self.partition)
+        return shard is None or not shard.open
 
     def _pause(self, seconds: float) -> None:
         with self.common.wake:

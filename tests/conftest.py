@@ -42,7 +42,7 @@ FIXTURES = {
     "kinesis": "kinesis",
     "microburst": "microburst",
     "ministack": "ministack",
-    "toxiproxy": "toxiproxy",
+    "toxiproxy_before": "toxiproxy",
 }
 SKIP = re.compile(r"component (\w+) cannot be had: (.*)", re.DOTALL)
 
@@ -177,14 +177,24 @@ def make_stream(kinesis: KinesisEmulator) -> Iterator[Callable[..., str]]:
 
 
 @pytest.fixture
-def toxiproxy(kinesis: KinesisEmulator) -> Iterator[Toxiproxy]:
-    """A proxy with network faults in front of kinesis-local."""
+def toxiproxy_before() -> Iterator[Callable[[int], Toxiproxy]]:
+    """``toxiproxy_before(port)`` is a proxy with network faults in front of a port."""
     with ExitStack() as stack:
-        try:
-            proxy = stack.enter_context(Toxiproxy(kinesis.port))
-        except PartMissing as missing:
-            left_out(missing)
-        yield proxy
+
+        def start(port: int) -> Toxiproxy:
+            try:
+                return stack.enter_context(Toxiproxy(port))
+            except PartMissing as missing:
+                left_out(missing)
+                raise
+
+        yield start
+
+
+@pytest.fixture
+def toxiproxy(kinesis: KinesisEmulator, toxiproxy_before: Callable[[int], Toxiproxy]) -> Toxiproxy:
+    """A proxy with network faults in front of kinesis-local."""
+    return toxiproxy_before(kinesis.port)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import msgspec
 
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.kinesis_client import KinesisClient, Target, Trouble, patiently
-from stream.kinesis_fan_out import SubscribedLane, register
+from stream.kinesis_fan_out import SubscribedLane, consumer
 from stream.kinesis_lanes import Common, Lane, PolledLane
 from stream.kinesis_shards import ENDED, ShardList
 from stream.sources.base import Reading, Source
@@ -105,10 +105,10 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
 
     def _consumer(self, client: KinesisClient, stream_arn: str) -> str:
         """The ARN of the consumer that is pushed to; empty without fan-out."""
-        if self.fan_out is None or self.fan_out.consumer_arn:
-            return self.fan_out.consumer_arn if self.fan_out else ""
-        name = self.fan_out.consumer_name
-        return self._patiently(client, lambda: register(client, stream_arn, name))
+        chosen = self.fan_out
+        if chosen is None:
+            return ""
+        return self._patiently(client, lambda: consumer(client, stream_arn, chosen.consumer_name, chosen.consumer_arn))
 
 
 class KinesisReading:
@@ -118,6 +118,7 @@ class KinesisReading:
 
     def __init__(self, common: Common, consumer_arn: str) -> None:
         self._common, self._consumer_arn = common, consumer_arn
+        self.client = common.client
         self._lanes: dict[str, Lane] = {}
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kinesis")
         self._listing: Future[object] | None = None
@@ -168,13 +169,13 @@ class KinesisReading:
             lane.close()
         self._lanes = {}
         self._pool.shutdown(wait=False, cancel_futures=True)
-        self._common.client.close()
+        self.client.close()
 
     def _list(self) -> None:
         try:
             self._common.shards.refresh()
         except Trouble as failure:
-            self._common.client.fails(failure)
+            self.client.fails(failure)
 
     def _open(self, partition: str, place: Position) -> Lane:
         """A new lane in place of an old one; it keeps to the pause of the old one."""

@@ -40,12 +40,11 @@ def why_missing() -> str | None:
     return None
 
 
-def boto(url: str, access_key: str, service: str = "kinesis") -> Any:
-    """Return a client of an emulator; it tries three times."""
-    config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 3})
-    return boto3.client(
-        service, endpoint_url=url, region_name=REGION, aws_access_key_id=access_key, aws_secret_access_key="testing", config=config
-    )
+def boto(url: str, access_key: str, attempts: int = 3) -> Any:
+    """Return a Kinesis client of an emulator."""
+    config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": attempts})
+    account = {"aws_access_key_id": access_key, "aws_secret_access_key": "testing"}
+    return boto3.Session().client("kinesis", endpoint_url=url, region_name=REGION, config=config, **account)
 
 
 class KinesisEmulator:
