@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
+import msgspec
 from msgspec import inspect
 
 from stream.errors import ConfigError
@@ -108,7 +110,18 @@ def _check_list(kind: inspect.ListType, value: object, where: str) -> None:
         check(kind.item_type, item, f"{where}[{k}]")
 
 
+def _check_time(value: object, where: str, wanted: str) -> None:
+    try:
+        zone = msgspec.convert(value, datetime).tzinfo
+    except msgspec.ValidationError:
+        zone = None
+    if zone is None:
+        raise ConfigError(where, wanted or "a time with its zone, like 2026-11-25T10:00:00Z", told(value))
+
+
 def _check_plain(kind: inspect.Type, value: object, where: str, wanted: str) -> None:
+    if isinstance(kind, inspect.DateTimeType):
+        _check_time(value, where, wanted)
     if type(kind) not in _PLAIN:
         return
     classes, name = _PLAIN[type(kind)]

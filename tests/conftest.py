@@ -16,14 +16,22 @@ import pytest
 from tests.parts import linters
 from tests.parts.base import PartMissing
 from tests.parts.kafka import KafkaBroker
+from tests.parts.kinesis import KinesisEmulator
+from tests.parts.microburst import Microburst
+from tests.parts.ministack import Ministack
 from tests.parts.moto import MotoServer
 from tests.parts.prometheus import PrometheusServer
+from tests.parts.toxiproxy import Toxiproxy
 
 MARKERS = {
     "kafka": "needs a real Apache Kafka broker",
     "moto": "needs moto's server (CloudWatch, SNS, SQS)",
     "prometheus": "needs a real Prometheus",
     "linters": "needs docker-compose and hadolint",
+    "kinesis": "needs kinesis-local (an emulator)",
+    "microburst": "needs microburst (AWS errors by name)",
+    "ministack": "needs ministack (an emulator)",
+    "toxiproxy": "needs Toxiproxy (network faults)",
 }
 FIXTURES = {
     "kafka": "kafka",
@@ -31,6 +39,10 @@ FIXTURES = {
     "moto": "moto",
     "prometheus": "prometheus",
     "linter": "linters",
+    "kinesis": "kinesis",
+    "microburst": "microburst",
+    "ministack": "ministack",
+    "toxiproxy_before": "toxiproxy",
 }
 SKIP = re.compile(r"component (\w+) cannot be had: (.*)", re.DOTALL)
 
@@ -126,6 +138,85 @@ def moto(moto_server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> MotoServer
         monkeypatch.setenv(name, value)
     moto_server.reset()
     return moto_server
+
+
+@pytest.fixture(scope="session")
+def kinesis_emulator() -> Iterator[KinesisEmulator]:
+    """kinesis-local for the whole run; tests should take ``kinesis``."""
+    with ExitStack() as stack:
+        try:
+            emulator = stack.enter_context(KinesisEmulator())
+        except PartMissing as missing:
+            left_out(missing)
+        yield emulator
+
+
+@pytest.fixture
+def kinesis(kinesis_emulator: KinesisEmulator, monkeypatch: pytest.MonkeyPatch) -> KinesisEmulator:
+    """kinesis-local, with its credentials in the environment of this process; isolate by stream name."""
+    for name, value in kinesis_emulator.env.items():
+        monkeypatch.setenv(name, value)
+    return kinesis_emulator
+
+
+@pytest.fixture
+def make_stream(kinesis: KinesisEmulator) -> Iterator[Callable[..., str]]:
+    """``make_stream(shards=1)`` creates a stream of the test's own, returns its name."""
+    made: list[str] = []
+
+    def make(shards: int = 1) -> str:
+        made.append(f"stream-{os.urandom(6).hex()}")
+        kinesis.create(made[-1], shards)
+        return made[-1]
+
+    yield make
+    present = set(kinesis.client.list_streams()["StreamNames"])
+    for name in made:
+        if name in present:
+            kinesis.delete(name)
+
+
+@pytest.fixture
+def toxiproxy_before() -> Iterator[Callable[[int], Toxiproxy]]:
+    """``toxiproxy_before(port)`` is a proxy with network faults in front of a port."""
+    with ExitStack() as stack:
+
+        def start(port: int) -> Toxiproxy:
+            try:
+                return stack.enter_context(Toxiproxy(port))
+            except PartMissing as missing:
+                left_out(missing)
+                raise
+
+        yield start
+
+
+@pytest.fixture
+def toxiproxy(kinesis: KinesisEmulator, toxiproxy_before: Callable[[int], Toxiproxy]) -> Toxiproxy:
+    """A proxy with network faults in front of kinesis-local."""
+    return toxiproxy_before(kinesis.port)
+
+
+@pytest.fixture
+def microburst(kinesis: KinesisEmulator) -> Iterator[Microburst]:
+    """A proxy with errors by name in front of kinesis-local."""
+    with ExitStack() as stack:
+        try:
+            proxy = stack.enter_context(Microburst(kinesis.url))
+        except PartMissing as missing:
+            left_out(missing)
+        yield proxy
+
+
+@pytest.fixture(scope="session")
+def ministack() -> Iterator[Ministack]:
+    """ministack for the whole run; isolate by stream name."""
+    with ExitStack() as stack:
+        try:
+            emulator = stack.enter_context(Ministack())
+        except PartMissing as missing:
+            left_out(missing)
+        yield emulator
 
 
 @pytest.fixture

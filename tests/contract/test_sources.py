@@ -14,7 +14,9 @@ from stream.events import Assign, Gap, Position, RawBatch
 from stream.sources.base import Reading, Source
 from stream.sources.jsonl import Jsonl
 from stream.sources.kafka import Kafka
+from stream.sources.kinesis import Kinesis
 from tests.parts.kafka import KafkaBroker
+from tests.parts.kinesis import KinesisEmulator
 
 RECORDS = [b'{"n": %d, "text": "\xc3\xa9 \\"quoted\\""}' % n for n in range(40)]
 
@@ -29,6 +31,9 @@ class Rig(Protocol):
     def lose_the_beginning(self) -> None:
         """Make the log forget what its partitions have held so far; what is written later stays."""
 
+    def before(self, batch: RawBatch, at: int) -> Position:
+        """Where reading begins with record ``at`` of a batch: its own position, unless positions name the record read last."""
+
 
 class KafkaRig:
     def __init__(self, broker: KafkaBroker, topic: str, client: Literal["columns", "plain", "fast"]) -> None:
@@ -41,9 +46,32 @@ class KafkaRig:
         self._broker.produce(self._topic, [(n % 2, None, value, [], 1_700_000_000_000 + n) for n, value in enumerate(values)])
         self._written = [self._written[0] + (len(values) + 1) // 2, self._written[1] + len(values) // 2]
 
+    def before(self, batch: RawBatch, at: int) -> Position:
+        return batch.positions[at]
+
     def lose_the_beginning(self) -> None:
         for partition, written in enumerate(self._written):
             self._broker.delete_records(self._topic, partition, written)
+
+
+class KinesisRig:
+    """An emulator: it has no retention, so the beginning is lost by making the stream anew."""
+
+    def __init__(self, emulator: KinesisEmulator, stream: str) -> None:
+        self._emulator, self._stream = emulator, stream
+
+    def source(self) -> Kinesis:
+        return Kinesis(stream=self._stream, region="us-east-1", endpoint_url=self._emulator.url)
+
+    def write(self, values: list[bytes]) -> None:
+        self._emulator.put(self._stream, values)
+
+    def lose_the_beginning(self) -> None:
+        self._emulator.delete(self._stream)
+        self._emulator.create(self._stream, 2)
+
+    def before(self, batch: RawBatch, at: int) -> Position:
+        return batch.positions[at - 1]
 
 
 class FileRig:
@@ -60,6 +88,9 @@ class FileRig:
 
     def lose_the_beginning(self) -> None:
         self._path.write_bytes(b"")
+
+    def before(self, batch: RawBatch, at: int) -> Position:
+        return batch.positions[at]
 
 
 class FolderRig:
@@ -80,16 +111,33 @@ class FolderRig:
         for file in self._folder.rglob("*.jsonl"):
             file.unlink()
 
+    def before(self, batch: RawBatch, at: int) -> Position:
+        return batch.positions[at]
 
-RIGS = {"kafka-columns": "kafka", "kafka-plain": "kafka", "kafka-fast": "kafka", "jsonl": "jsonl", "jsonl-folder": "jsonl"}
+
+RIGS = {
+    "kafka-columns": "kafka",
+    "kafka-plain": "kafka",
+    "kafka-fast": "kafka",
+    "kinesis": "kinesis",
+    "jsonl": "jsonl",
+    "jsonl-folder": "jsonl",
+}
 """Rig -> the module it tests."""
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.kafka] if name.startswith("kafka") else []) for name in RIGS])
+def marks_of(name: str) -> list[pytest.MarkDecorator]:
+    part = RIGS[name]
+    return [] if part == "jsonl" else [getattr(pytest.mark, part)]
+
+
+@pytest.fixture(params=[pytest.param(name, marks=marks_of(name)) for name in RIGS])
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
     if request.param.startswith("kafka"):
         make_topic: Callable[[int], str] = request.getfixturevalue("make_topic")
         return KafkaRig(request.getfixturevalue("kafka"), make_topic(2), request.param.removeprefix("kafka-"))
+    if request.param == "kinesis":
+        return KinesisRig(request.getfixturevalue("kinesis"), request.getfixturevalue("make_stream")(2))
     return FileRig(tmp_path) if request.param == "jsonl" else FolderRig(tmp_path)
 
 
@@ -187,10 +235,10 @@ def test_reading_begins_with_the_record_that_a_position_names(rig: Rig, opened: 
     second = opened()
     for batch in [batch for batch in batches if len(batch.values) > 3]:
         at = 3
-        assert second.assign([Assign(2, batch.partition, batch.positions[at], None)]) == []
+        assert second.assign([Assign(2, batch.partition, rig.before(batch, at), None)]) == []
         again = read(second, len(batch.values) - at)
         same = [one for one in again if one.partition == batch.partition and one.values]
-        assert same[0].first == batch.positions[at]
+        assert same[0].first == rig.before(batch, at)
         assert [value for one in same for value in one.values][: len(batch.values) - at] == batch.values[at:]
         second.assign([Assign(3, batch.partition, batch.next, None)])
 

@@ -8,10 +8,14 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from kafka import KafkaConsumer, TopicPartition
 
-from tests.parts.base import LOOPBACK, listening_addresses
+from tests.parts.base import LOOPBACK, listening_addresses, port_answers
 from tests.parts.kafka import KafkaBroker
+from tests.parts.kinesis import KinesisEmulator, boto, create
+from tests.parts.microburst import Microburst
+from tests.parts.ministack import Ministack
 from tests.parts.moto import MotoServer
 from tests.parts.prometheus import PrometheusServer
+from tests.parts.toxiproxy import Toxiproxy
 
 EXPOSITION = b"# TYPE gauge_of_seven gauge\ngauge_of_seven 7\n"
 
@@ -79,6 +83,54 @@ def test_sns_message_arrives_in_the_queue_that_subscribes(moto: MotoServer) -> N
 def test_moto_listens_on_loopback_only_and_starts_each_test_empty(moto: MotoServer) -> None:
     assert loopback_ports(moto.process.pid) == {moto.port}
     assert moto.sns.list_topics()["Topics"] == []
+
+
+def test_kinesis_emulator_listens_on_loopback_only_and_ends_a_shard_that_is_split(
+    kinesis: KinesisEmulator, make_stream: Callable[..., str]
+) -> None:
+    assert loopback_ports(kinesis.process.pid) == {kinesis.port, kinesis.tls_port}
+    stream = make_stream()
+    (placed,) = kinesis.put(stream, [b"value"])
+    kinesis.split(stream, placed["ShardId"])
+    asked = {"StreamName": stream, "ShardId": placed["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
+    answer = kinesis.client.get_records(ShardIterator=kinesis.client.get_shard_iterator(**asked)["ShardIterator"])
+    assert [one["Data"] for one in answer["Records"]] == [b"value"]
+    assert "NextShardIterator" not in answer
+    assert len(answer["ChildShards"]) == 2
+
+
+def test_microburst_listens_on_loopback_only_and_refuses_as_often_as_it_was_told(
+    kinesis: KinesisEmulator, microburst: Microburst, make_stream: Callable[..., str]
+) -> None:
+    assert loopback_ports(microburst.process.pid) == {microburst.port}
+    stream = make_stream()
+    client = boto(microburst.url, kinesis.env["AWS_ACCESS_KEY_ID"], attempts=1)
+    microburst.refuse("ListShards", "LimitExceededException", 2)
+    codes = []
+    for _ in range(3):
+        try:
+            client.list_shards(StreamName=stream)
+        except client.exceptions.LimitExceededException as refused:
+            codes.append(refused.response["Error"]["Code"])
+    assert codes == ["LimitExceededException"] * 2
+
+
+def test_ministack_listens_on_loopback_only_and_pushes_records(ministack: Ministack) -> None:
+    assert loopback_ports(ministack.process.pid) == {ministack.port}
+    create(ministack.kinesis, "parts", 1)
+    placed = ministack.kinesis.put_record(StreamName="parts", Data=b"value", PartitionKey="k")
+    arn = ministack.kinesis.describe_stream_summary(StreamName="parts")["StreamDescriptionSummary"]["StreamARN"]
+    consumer = ministack.kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="parts")["Consumer"]["ConsumerARN"]
+    asked = {"ConsumerARN": consumer, "ShardId": placed["ShardId"], "StartingPosition": {"Type": "TRIM_HORIZON"}}
+    event = next(iter(ministack.kinesis.subscribe_to_shard(**asked)["EventStream"]))["SubscribeToShardEvent"]
+    assert [one["Data"] for one in event["Records"]] == [b"value"]
+
+
+def test_toxiproxy_listens_on_loopback_only_and_can_be_taken_down(kinesis: KinesisEmulator, toxiproxy: Toxiproxy) -> None:
+    assert toxiproxy.port in loopback_ports(toxiproxy.process.pid)
+    with toxiproxy.down():
+        assert not port_answers(toxiproxy.port)
+    assert port_answers(toxiproxy.port)
 
 
 @pytest.fixture

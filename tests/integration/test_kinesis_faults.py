@@ -1,0 +1,314 @@
+"""The Kinesis source when the way or the service is at fault: Toxiproxy and microburst in front of kinesis-local (an emulator).
+
+Answers that no emulator gives (retention, keys that are missing) are made by changing what the client library has parsed.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from stream.errors import SourceUnavailable
+from stream.events import Assign, Gap, RawBatch
+from stream.kinesis_client import refuse_a_cut_body
+from stream.sources.kinesis import Kinesis, KinesisReading
+from tests.integration.shards import Follower
+from tests.integration.test_kinesis_source import numbered, until_batch
+from tests.parts.kinesis import REGION, KinesisEmulator
+from tests.parts.microburst import Microburst
+from tests.parts.toxiproxy import Toxiproxy
+
+MakeStream = Callable[..., str]
+Open = Callable[..., KinesisReading]
+SHARD = "shardId-000000000000"
+
+
+@pytest.fixture
+def open_at() -> Iterator[Open]:
+    """``open_at(url, stream)``."""
+    opened: list[KinesisReading] = []
+
+    def open_one(url: str, stream: str, **fields: Any) -> KinesisReading:
+        reading = Kinesis(stream=stream, region=REGION, endpoint_url=url, **fields).open("job")
+        assert isinstance(reading, KinesisReading)
+        opened.append(reading)
+        return reading
+
+    yield open_one
+    for reading in opened:
+        reading.close()
+
+
+def padded(start: int, stop: int) -> list[bytes]:
+    return [b"%05d" % n + b"." * 1000 for n in range(start, stop)]
+
+
+def poll_for(reading: KinesisReading, seconds: float) -> list[RawBatch | Gap]:
+    """All that polls give for some time; none takes longer than its time-out, but for a busy machine."""
+    polled: list[RawBatch | Gap] = []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        began = time.monotonic()
+        polled += reading.poll(0.2, 1000)
+        assert time.monotonic() - began < 1.2
+    return polled
+
+
+@pytest.mark.parametrize("kept_bytes", [50_000, 120], ids=["in the body", "in the headers"])
+def test_an_answer_that_is_cut_off_is_not_the_end_of_a_shard_and_nothing_is_lost(
+    kinesis: KinesisEmulator,
+    toxiproxy: Toxiproxy,
+    make_stream: MakeStream,
+    open_at: Open,
+    kept_bytes: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, padded(0, 300))
+    reading = open_at(toxiproxy.url, stream)
+    follower = Follower(reading)
+    with toxiproxy.toxic("limit_data", bytes=kept_bytes):
+        until = time.monotonic() + 3.0
+        follower.until(lambda: time.monotonic() > until)
+    assert [batch for batch in follower.batches if batch.ended or batch.at_end] == []
+    assert "GetRecords" in caplog.text or "GetShardIterator" in caplog.text
+    follower.read(300)
+    assert (follower.all, follower.gaps, follower.ended) == (padded(0, 300), [], set())
+    assert "answers again" in caplog.text
+
+
+def test_the_client_library_itself_takes_a_cut_answer_for_a_success(
+    kinesis: KinesisEmulator, toxiproxy: Toxiproxy, make_stream: MakeStream, open_at: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, padded(0, 300))
+    reading = open_at(toxiproxy.url, stream)
+    client = reading.client
+    asked = {"StreamName": stream, "ShardId": SHARD, "ShardIteratorType": "TRIM_HORIZON"}
+    iterator = client.boto.get_shard_iterator(**asked)["ShardIterator"]
+    client.boto.meta.events.unregister("before-parse.kinesis", refuse_a_cut_body)
+    with toxiproxy.toxic("limit_data", bytes=50_000):
+        answer = client.boto.get_records(ShardIterator=iterator)
+    assert set(answer) == {"ResponseMetadata"}
+
+
+def test_slow_answers_delay_no_poll_and_lose_nothing(
+    kinesis: KinesisEmulator, toxiproxy: Toxiproxy, make_stream: MakeStream, open_at: Open
+) -> None:
+    stream = make_stream(2)
+    kinesis.put(stream, numbered(0, 100))
+    reading = open_at(toxiproxy.url, stream)
+    with toxiproxy.toxic("latency", latency=700):
+        follower = Follower(reading)
+        assert [one for one in poll_for(reading, 0.5) if isinstance(one, Gap)] == []
+        follower.read(100)
+    assert follower.all == numbered(0, 100)
+
+
+@pytest.mark.parametrize("fault", ["reset_peer", "down", "timeout"])
+def test_an_outage_is_waited_out_and_is_not_the_end_of_the_log(
+    kinesis: KinesisEmulator, toxiproxy: Toxiproxy, make_stream: MakeStream, open_at: Open, fault: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING)
+    stream = make_stream(2)
+    kinesis.put(stream, numbered(0, 100))
+    reading = open_at(toxiproxy.url, stream)
+    follower = Follower(reading)
+    follower.read(100)
+    broken = toxiproxy.down() if fault == "down" else toxiproxy.toxic(fault, timeout=0)
+    with broken:
+        kinesis.put(stream, numbered(100, 200))
+        poll_for(reading, 4.0)
+        assert poll_for(reading, 1.0) == []
+    follower.read(200)
+    assert (follower.all, follower.gaps) == (numbered(0, 200), [])
+    if fault != "timeout":  # of that nothing is told before the time is out
+        assert "trying on" in caplog.text
+        assert "answers again" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("operation", "code"),
+    [
+        ("GetRecords", "ProvisionedThroughputExceededException"),
+        ("GetRecords", "ExpiredIteratorException"),
+        ("GetRecords", "InternalFailure"),
+        ("GetRecords", "ExpiredTokenException"),
+        ("GetShardIterator", "ProvisionedThroughputExceededException"),
+    ],
+)
+def test_errors_that_pass_lose_and_repeat_nothing(
+    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open, operation: str, code: str
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 100))
+    reading = open_at(microburst.url, stream)
+    codes: list[str] = []
+    reading.client.boto.meta.events.register(
+        f"after-call.kinesis.{operation}", lambda parsed, **_: codes.append(parsed.get("Error", {}).get("Code", "fine"))
+    )
+    microburst.refuse(operation, code, 2)
+    follower = Follower(reading)
+    follower.read(100)
+    assert codes[:2] == [code, code]
+    microburst.refuse("GetRecords", code, 3)
+    kinesis.put(stream, numbered(100, 150))
+    follower.read(150)
+    assert codes.count(code) == (5 if operation == "GetRecords" else 2)
+    assert (follower.all, follower.gaps, follower.ended) == (numbered(0, 150), [], set())
+
+
+def test_throttled_reads_become_rarer(kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    reading = open_at(microburst.url, stream)
+    microburst.refuse("GetRecords", "ProvisionedThroughputExceededException", 4)
+    calls: list[float] = []
+    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    Follower(reading).read(10)
+    pauses = [later - earlier for earlier, later in pairwise(calls[:5])]
+    assert pauses[0] >= 0.4
+    assert pauses[3] >= 2 * pauses[1] >= 4 * 0.8 * pauses[0]
+
+
+@pytest.mark.parametrize("operation", ["DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords"])
+def test_a_refused_permission_is_named(
+    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open, operation: str
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    microburst.refuse(operation, "AccessDeniedException", 1)
+    with pytest.raises(SourceUnavailable, match=rf"AccessDenied.*kinesis:{operation} on the stream"):
+        Follower(open_at(microburst.url, stream)).read(10)
+
+
+def change(reading: KinesisReading, operation: str, alter: Callable[[dict[str, Any]], None], times: int) -> list[str]:
+    """Let ``alter`` change the next answers of an operation; the list grows with each that was changed."""
+    changed: list[str] = []
+
+    def answered(parsed: dict[str, Any], **_: Any) -> None:
+        if len(changed) < times:
+            alter(parsed)
+            changed.append(operation)
+
+    reading.client.boto.meta.events.register(f"after-call.kinesis.{operation}", answered)
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("operation", "key"), [("GetRecords", "Records"), ("GetRecords", "MillisBehindLatest"), ("GetShardIterator", "ShardIterator")]
+)
+def test_an_answer_without_a_key_that_a_whole_one_has_is_asked_for_again(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, operation: str, key: str
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 50))
+    reading = open_at(kinesis.url, stream)
+
+    def cut(parsed: dict[str, Any]) -> None:
+        del parsed[key]
+        parsed.pop("NextShardIterator", None)
+
+    changed = change(reading, operation, cut, 3)
+    follower = Follower(reading)
+    follower.read(50)
+    assert len(changed) == 3
+    assert (follower.all, follower.gaps, follower.ended) == (numbered(0, 50), [], set())
+
+
+def test_a_record_without_its_number_is_asked_for_again(kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 50))
+    reading = open_at(kinesis.url, stream)
+    changed = change(reading, "GetRecords", lambda parsed: parsed["Records"][7].pop("SequenceNumber"), 2)
+    follower = Follower(reading)
+    follower.read(50)
+    assert len(changed) == 2
+    assert follower.all == numbered(0, 50)
+
+
+def test_children_that_the_last_answer_does_not_name_are_asked_for(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 20))
+    kinesis.split(stream, SHARD)
+    kinesis.put(stream, numbered(20, 40))
+    reading = open_at(kinesis.url, stream)
+    change(reading, "GetRecords", lambda parsed: parsed.pop("ChildShards", None) and None, 1000)
+    follower = Follower(reading)
+    follower.read(40)
+    (last,) = [batch for batch in follower.batches if batch.ended]
+    assert {(one.partition, one.parents) for one in last.children} == {
+        ("shardId-000000000001", (SHARD,)),
+        ("shardId-000000000002", (SHARD,)),
+    }
+    assert follower.all == numbered(0, 40)
+
+
+def test_listing_without_its_key_is_tried_again_at_the_start(
+    kinesis: KinesisEmulator, toxiproxy: Toxiproxy, make_stream: MakeStream, open_at: Open
+) -> None:
+    stream = make_stream()
+    with toxiproxy.toxic("limit_data", bytes=300), pytest.raises(SourceUnavailable, match=r"cut off on its way.*give_up_after_s"):
+        open_at(toxiproxy.url, stream, give_up_after_s=1.0)
+
+
+@pytest.mark.parametrize("left", [5, 0], ids=["some records", "no record"])
+def test_a_position_that_retention_has_passed_is_a_gap(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, left: int
+) -> None:
+    """No emulator trims: the answers are changed to what they are when only the last records are left."""
+    stream = make_stream()
+    numbers = [one["SequenceNumber"] for one in kinesis.put(stream, numbered(0, 20))]
+    reading = open_at(kinesis.url, stream)
+    change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-left:] if left else []), 2)
+    (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
+    assert gap[:4] == (SHARD, (numbers[4], 0), ("TRIM_HORIZON", 0), None)
+    assert "retention" in gap.reason
+    assert poll_for(reading, 0.6) == []
+    change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-5:]), 1)
+    assert reading.assign([Assign(2, SHARD, gap.resume, None)]) == []
+    assert until_batch(reading, SHARD).values == numbered(15, 20)
+
+
+def test_retention_that_passes_a_reader_whose_iterator_has_expired_is_a_gap(
+    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    reading = open_at(microburst.url, stream)
+    follower = Follower(reading)
+    follower.read(10)
+    microburst.refuse("GetRecords", "ExpiredIteratorException", 1)
+    kinesis.put(stream, numbered(10, 20))
+
+    def trimmed(parsed: dict[str, Any]) -> None:
+        if "Records" in parsed:
+            parsed["Records"] = [one for one in parsed["Records"] if one["Data"] >= b"00015"]
+
+    change(reading, "GetRecords", trimmed, 1000)
+    follower.until(lambda: bool(follower.gaps))
+    (gap,) = follower.gaps
+    assert gap[:4] == (SHARD, follower.positions[SHARD], ("TRIM_HORIZON", 0), None)
+
+
+def test_numbers_of_records_are_compared_as_numbers(kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open) -> None:
+    """AWS' numbers grow by a digit now and then; as text the longer one would be the smaller one."""
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 12))
+    reading = open_at(kinesis.url, stream)
+
+    def small(parsed: dict[str, Any]) -> None:
+        for one in parsed.get("Records", ()):
+            one["SequenceNumber"] = str(95 + int(one["Data"]))
+
+    change(reading, "GetRecords", small, 1000)
+    follower = Follower(reading)
+    follower.read(12)
+    assert follower.sequences[SHARD] == [(str(n), 0) for n in range(95, 107)]

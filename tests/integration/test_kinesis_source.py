@@ -1,0 +1,344 @@
+"""The Kinesis source against kinesis-local (an emulator): starts, splits, merges, gaps; nothing lost, nothing read twice."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from stream.errors import SourceUnavailable
+from stream.events import Assign, Gap, RawBatch
+from stream.sources.kinesis import Kinesis, KinesisReading
+from tests.integration.shards import Follower
+from tests.parts.base import LOOPBACK, free_port
+from tests.parts.kinesis import REGION, KinesisEmulator
+
+MakeStream = Callable[..., str]
+Open = Callable[..., KinesisReading]
+
+
+@pytest.fixture
+def open_source(kinesis: KinesisEmulator) -> Iterator[Open]:
+    opened: list[KinesisReading] = []
+
+    def open_one(stream: str, **fields: Any) -> KinesisReading:
+        reading = Kinesis(**{"stream": stream, "region": REGION, "endpoint_url": kinesis.url, **fields}).open("job")
+        assert isinstance(reading, KinesisReading)
+        opened.append(reading)
+        return reading
+
+    yield open_one
+    for reading in opened:
+        reading.close()
+
+
+def numbered(start: int, stop: int) -> list[bytes]:
+    return [b"%05d" % n for n in range(start, stop)]
+
+
+def next_second() -> int:
+    """Wait until a second begins; the second, since the epoch."""
+    time.sleep(1.02 - time.time() % 1)
+    return int(time.time())
+
+
+class Producer(threading.Thread):
+    """Puts numbered records until it is told to stop, and remembers in which shard each of them was stored under which number."""
+
+    def __init__(self, emulator: KinesisEmulator, stream: str) -> None:
+        super().__init__(daemon=True)
+        self._emulator, self._stream, self._end = emulator, stream, threading.Event()
+        self.sent: list[bytes] = []
+        self.placed: dict[str, list[int]] = defaultdict(list)
+
+    def run(self) -> None:
+        while not self._end.is_set() and len(self.sent) < 4000:
+            values = numbered(len(self.sent), len(self.sent) + 20)
+            for one in self._emulator.put(self._stream, values):
+                self.placed[one["ShardId"]].append(int(one["SequenceNumber"]))
+            self.sent += values
+            time.sleep(0.05)
+
+    def finish(self) -> None:
+        self._end.set()
+        self.join(30)
+
+
+def assert_all_read_once(follower: Follower, producer: Producer) -> None:
+    assert follower.gaps == []
+    assert follower.all == sorted(producer.sent)
+    for shard, numbers in producer.placed.items():
+        assert [int(place[0]) for place in follower.sequences[shard] if isinstance(place, tuple)] == sorted(numbers)
+
+
+def test_earliest_reads_what_was_there_and_what_comes(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
+    stream = make_stream(3)
+    kinesis.put(stream, numbered(0, 200))
+    follower = Follower(open_source(stream))
+    follower.read(200)
+    kinesis.put(stream, numbered(200, 250))
+    follower.read(250)
+    assert follower.all == numbered(0, 250)
+
+
+def test_latest_skips_what_was_there_and_a_restart_before_the_first_record_skips_nothing(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
+    stream = make_stream(2)
+    kinesis.put(stream, numbered(0, 50))
+    next_second()
+    first = open_source(stream, start="latest")
+    follower = Follower(first)
+    first.close()
+    kinesis.put(stream, numbered(50, 100))
+    again = Follower(open_source(stream, start="latest"), follower.positions)
+    again.read(50)
+    assert again.all == numbered(50, 100)
+
+
+def test_start_at_reads_from_that_time_on(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
+    stream = make_stream(2)
+    kinesis.put(stream, numbered(0, 50))
+    at = next_second()
+    kinesis.put(stream, numbered(50, 90))
+    follower = Follower(open_source(stream, start_at=datetime.fromtimestamp(at, UTC)))
+    follower.read(40)
+    assert follower.all == numbered(50, 90)
+    everything = Follower(open_source(stream, start_at=datetime(2020, 1, 1, tzinfo=UTC)))
+    everything.read(90)
+    assert everything.all == numbered(0, 90)
+
+
+def test_start_at_a_time_to_come_waits_for_it(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
+    stream = make_stream()
+    at = next_second() + 3
+    kinesis.put(stream, numbered(0, 10))
+    follower = Follower(open_source(stream, start_at=datetime.fromtimestamp(at, UTC)))
+    time.sleep(max(at + 0.05 - time.time(), 0.0))
+    kinesis.put(stream, numbered(10, 20))
+    follower.read(10)
+    assert (follower.all, follower.gaps) == (numbered(10, 20), [])
+
+
+def test_latest_after_a_split_reads_neither_the_closed_parent_nor_the_past(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 50))
+    kinesis.split(stream, "shardId-000000000000")
+    next_second()
+    follower = Follower(open_source(stream, start="latest"))
+    assert {name: one.parents for name, one in follower.known.items()} == {
+        "shardId-000000000001": (),
+        "shardId-000000000002": (),
+    }
+    follower.discover()
+    kinesis.put(stream, numbered(50, 80))
+    follower.read(30)
+    assert follower.all == numbered(50, 80)
+
+
+def test_shards_that_came_while_nobody_read_start_at_their_first_record_after_latest(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 20))
+    next_second()
+    first = open_source(stream, start="latest")
+    before = Follower(first)
+    kinesis.put(stream, numbered(20, 50))
+    before.read(30)
+    first.close()
+    kinesis.split(stream, "shardId-000000000000")
+    kinesis.put(stream, numbered(50, 90))
+    after = Follower(open_source(stream, start="latest"), before.positions)
+    after.read(40)
+    assert (before.all, after.all) == (numbered(20, 50), numbered(50, 90))
+    assert after.ended == {"shardId-000000000000"}
+
+
+@pytest.mark.parametrize("change", ["split", "merge", "resize"])
+def test_shards_that_change_while_they_are_read_lose_and_repeat_nothing_and_children_come_after_their_parents(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, change: str
+) -> None:
+    stream = make_stream(2)
+    producer = Producer(kinesis, stream)
+    producer.start()
+    follower = Follower(open_source(stream))
+    follower.until(lambda: follower.count >= 60)
+    parents = ["shardId-000000000000", "shardId-000000000001"]
+    if change == "split":
+        kinesis.split(stream, parents[0])
+    elif change == "merge":
+        kinesis.merge(stream, *parents)
+    else:
+        kinesis.resize(stream, 4)
+    sent = len(producer.sent)
+    follower.until(lambda: follower.count >= sent + 100)
+    producer.finish()
+    follower.read(len(producer.sent))
+    assert_all_read_once(follower, producer)
+    closed = {name for name, one in kinesis.shards(stream).items() if "EndingSequenceNumber" in one["SequenceNumberRange"]}
+    assert follower.ended == closed != set()
+    assert set(follower.positions) == set(kinesis.shards(stream))
+    seen: list[str] = [batch.partition for batch in follower.batches if batch.values]
+    for name, one in follower.known.items():
+        for parent in one.parents:
+            assert len(seen) - 1 - seen[::-1].index(parent) < seen.index(name)
+
+
+def test_a_merged_shard_names_both_its_parents(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
+    stream = make_stream(2)
+    kinesis.put(stream, numbered(0, 30))
+    kinesis.merge(stream, "shardId-000000000000", "shardId-000000000001")
+    reading = open_source(stream)
+    found = {one.partition: one for one in reading.discover()}
+    assert set(found["shardId-000000000002"].parents) == {"shardId-000000000000", "shardId-000000000001"}
+    follower = Follower(reading)
+    follower.read(30)
+    told = {child for batch in follower.batches if batch.ended for child in batch.children}
+    assert {(one.partition, one.start, frozenset(one.parents)) for one in told} == {
+        ("shardId-000000000002", ("TRIM_HORIZON", 0), frozenset({"shardId-000000000000", "shardId-000000000001"}))
+    }
+
+
+def test_a_restart_in_the_middle_of_a_split_goes_on_where_it_stopped(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 100))
+    kinesis.split(stream, "shardId-000000000000")
+    kinesis.put(stream, numbered(100, 200))
+    first = open_source(stream)
+    before = Follower(first)
+    before.until(lambda: before.count >= 40, max_records=20)
+    first.close()
+    after = Follower(open_source(stream), before.positions, before.ended)
+    after.read(200 - before.count)
+    assert sorted([*before.all, *after.all], key=repr) == numbered(0, 200)
+
+
+def test_an_ended_shard_says_so_again_when_it_is_assigned_again(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    kinesis.split(stream, "shardId-000000000000")
+    reading = open_source(stream)
+    follower = Follower(reading)
+    follower.until(lambda: bool(follower.ended))
+    last = follower.positions["shardId-000000000000"]
+    assert reading.assign([Assign(2, "shardId-000000000000", last, None)]) == []
+    told = until_batch(reading, "shardId-000000000000")
+    assert (told.first, told.next, told.values, told.ended) == (last, last, [], True)
+    assert {one.partition for one in told.children} == {"shardId-000000000001", "shardId-000000000002"}
+
+
+def until_batch(reading: KinesisReading, partition: str) -> RawBatch:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        for one in reading.poll(0.2, 1000):
+            if isinstance(one, RawBatch) and one.partition == partition:
+                return one
+    raise AssertionError(f"nothing came of {partition}")
+
+
+def test_a_shard_that_is_gone_is_a_gap_to_its_end_and_ends_there(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
+    reading = open_source(make_stream())
+    place = ("49680550325546427746157202053922463497963374015059853314", 0)
+    (gap,) = reading.assign([Assign(1, "shardId-000000000077", place, None)])
+    assert gap[:4] == ("shardId-000000000077", place, ("ENDED", 0), None)
+    assert reading.poll(0.3, 100) == []
+    assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
+    (told,) = reading.poll(0.3, 100)
+    assert isinstance(told, RawBatch)
+    assert (told.first, told.next, told.values, told.ended, told.children) == (("ENDED", 0), ("ENDED", 0), [], True, ())
+    assert reading.poll(0.3, 100) == []
+
+
+def test_a_position_in_a_stream_that_was_made_anew_is_a_gap_and_then_read_from_its_first_record(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    reading = open_source(stream)
+    follower = Follower(reading)
+    follower.read(10)
+    kinesis.delete(stream)
+    kinesis.create(stream)
+    kinesis.put(stream, numbered(50, 55))
+    place = follower.positions["shardId-000000000000"]
+    gaps = reading.assign([Assign(2, "shardId-000000000000", place, None)])
+    deadline = time.monotonic() + 10
+    while not gaps and time.monotonic() < deadline:
+        gaps = [one for one in reading.poll(0.2, 100) if isinstance(one, Gap)]
+    (gap,) = gaps
+    assert (gap.expected, gap.resume, gap.lost) == (place, ("TRIM_HORIZON", 0), None)
+    assert reading.assign([Assign(3, gap.partition, gap.resume, None)]) == []
+    assert until_batch(reading, gap.partition).values == numbered(50, 55)
+
+
+def test_lag_is_what_the_last_answers_said(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
+    stream = make_stream(2)
+    kinesis.put(stream, numbered(0, 20))
+    reading = open_source(stream)
+    follower = Follower(reading)
+    follower.read(20)
+    assert reading.lag(follower.positions) == {"shardId-000000000000": 0, "shardId-000000000001": 0}
+    assert reading.lag({"shardId-000000000009": ("1", 0)}) == {}
+
+
+def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.kinesis_lanes.MOST_PACKS", 5)
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 60))
+    reading = open_source(stream)
+    calls: list[float] = []
+    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    follower = Follower(reading)
+    follower.read(60)
+    assert len(calls) >= 12
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))
+    follower.until(lambda: len(calls) > 16)
+    calls.clear()
+    until = time.monotonic() + 4.0
+    follower.until(lambda: time.monotonic() > until)
+    assert 2 <= len(calls) <= 5
+
+
+def test_a_missing_stream_is_named_at_once(kinesis: KinesisEmulator, open_source: Open) -> None:
+    began = time.monotonic()
+    with pytest.raises(SourceUnavailable, match=r"ResourceNotFound.*source\.stream") as raised:
+        open_source("no-such-stream")
+    assert "no-such-stream" in raised.value.source
+    assert raised.value.exit_code == 3
+    assert time.monotonic() - began < 3.0
+
+
+def test_missing_credentials_are_told_at_once_with_the_permission(
+    open_source: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    with pytest.raises(SourceUnavailable, match=r"NoCredentialsError.*kinesis:DescribeStreamSummary"):
+        open_source("any")
+
+
+def test_a_service_that_does_not_answer_is_tried_for_the_stated_time(open_source: Open) -> None:
+    began, threads = time.monotonic(), threading.active_count()
+    with pytest.raises(SourceUnavailable, match=r"EndpointConnectionError.*give_up_after_s"):
+        open_source("any", endpoint_url=f"http://{LOOPBACK}:{free_port()}", give_up_after_s=1.5)
+    assert 1.2 < time.monotonic() - began < 6.0
+    assert threading.active_count() <= threads
