@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
-.PHONY: help demo test lint bench bench-pipeline audit clean
+.PHONY: help demo test torture lint bench bench-pipeline audit clean
 
 help:  ## What can be made here
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ demo: $(VENV)/installed-demo  ## Real flights, five incidents, one retrained mod
 test: $(VENV)/installed-dev $(VENV)/installed-demo lint  ## All tests, on real components where the machine has them
 	@$(BIN)/python -m tests.parts.setup
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
+
+torture: $(VENV)/installed-dev  ## The long versions of the tests: 100,000 schedules, jobs crashed and resumed; writes docs/torture.md
+	@$(BIN)/python -m tests.torture
 
 lint: $(VENV)/installed-dev  ## Style, types, and who may import whom
 	@$(BIN)/ruff check .
