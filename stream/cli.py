@@ -91,6 +91,9 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
 def run(config: Path, accept_change: bool, log_level: str) -> None:
     """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
 
+    At SIGTERM or Ctrl-C it commits what it has read, gives its sinks 10 seconds to deliver what waits, commits how far they
+    came, and ends; a second one ends it at once, and the next run goes on from the last commit.
+
     Logs are JSON lines on stderr. Exit codes: 0 ended, 2 configuration or baseline, 3 source, 4 state of another
     configuration, 5 state in use, 6 gap (on_gap: stop), 7 state not writable, 9 ended, but a sink still lacks items (the next
     run delivers them).

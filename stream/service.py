@@ -101,8 +101,7 @@ class Service:
 
     def _loop(self) -> bool:
         while not self._stop.is_set():
-            self._paused = any(route.courier.full for route in self._routes)
-            if self._paused:
+            if self._must_pause():
                 self._stop.wait(POLL_S)
             else:
                 self._read()
@@ -114,6 +113,16 @@ class Service:
             self._step(End())
         self._commit()
         return self._drain()
+
+    def _must_pause(self) -> bool:
+        """True while a sink that may lose nothing has no room for more."""
+        full = [route.courier.name for route in self._routes if route.courier.full]
+        if full and not self._paused:
+            self.telemetry.log.warning("reading is paused until a sink has room again", sinks=full)
+        elif self._paused and not full:
+            self.telemetry.log.info("reading goes on")
+        self._paused = bool(full)
+        return self._paused
 
     def _read(self) -> None:
         for item in self._readers.read(POLL_S):
@@ -173,15 +182,16 @@ class Service:
         job, began = self._job, time.monotonic()
         off = job.aggregator.state.ledger.imbalance()
         cursors = {route.courier.name: route.courier.cursor for route in self._routes}
-        numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors)
+        takes = {route.courier.name: route.takes for route in self._routes}
+        numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors, takes)
         self._last_commit = time.monotonic()
         self._commit_took_s = self._last_commit - began
         self._waiting, self._urgent = [], False
         self.telemetry.commit(self._commit_took_s, job.aggregator.state)
-        self.telemetry.told(item for _, item in numbered)
+        self.telemetry.told(one.item for one in numbered)
         self.telemetry.lost(job.aggregator.state, self._config.dead_letters.path)
         for route in self._routes:
-            route.courier.offer([(seq, item if isinstance(item, route.takes) else None) for seq, item in numbered])
+            route.offer(numbered)
         self._reading.publish_positions({name: place.next for name, place in job.aggregator.state.places.items()})
         if off:
             self.telemetry.log.error("ledger", error=str(LedgerImbalance(off)))
@@ -195,8 +205,7 @@ class Service:
                 rebuild(newest)
             if hasattr(route.delivery, "collect"):
                 self.telemetry.register(route.delivery)
-            behind = [(seq, item if isinstance(item, route.takes) else None) for seq, item in waiting if seq > route.courier.cursor]
-            route.courier.offer(behind)
+            route.offer([one for one in waiting if one.seq > route.courier.cursor])
             route.courier.start()
 
     def _drain(self) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +37,13 @@ def pane(step: int) -> list[bytes]:
     return lines
 
 
-def learn(folder: Path) -> None:
+def learn(folder: Path) -> dict[str, object]:
     """Make the baseline; in a process of its own, since its memory is not what is measured."""
     rng = np.random.default_rng(1)
     table = pa.table({name: [repr(x) for x in rng.normal(0, 1, 5_000).tolist()] for name in names()})
-    baselining.write(baselining.make(lambda: [table], ()), folder / "baseline")
+    made = baselining.make(lambda: [table], ())
+    baselining.write(made, folder / "baseline")
+    return {"features": len(made.baseline.layout.features)}
 
 
 def config() -> dict[str, Any]:
@@ -88,15 +89,11 @@ def lived(windows: int, folder: Path) -> dict[str, object]:
 def run(windows: int = WINDOWS) -> dict[str, object]:
     """The figures, measured in a process of their own."""
     with tempfile.TemporaryDirectory(prefix="driftline-memory-") as place:
-        learned(Path(place))
+        told_by("tests.soak.memory", "baseline", place)
         return told_by("tests.soak.memory", str(windows), place)
-
-
-def learned(folder: Path) -> None:
-    with get_context("spawn").Pool(1) as pool:
-        pool.apply(learn, (folder,))
 
 
 if __name__ == "__main__":
     set_up_logs("error")
-    sys.stdout.write(json.dumps(lived(int(sys.argv[1]), Path(sys.argv[2]))) + "\n")
+    what, where = sys.argv[1], Path(sys.argv[2])
+    sys.stdout.write(json.dumps(learn(where) if what == "baseline" else lived(int(what), where)) + "\n")
