@@ -16,8 +16,12 @@ Item = TypeVar("Item")
 Given_contra = TypeVar("Given_contra", contravariant=True)
 BATCH = 200
 MOST_QUEUED = 2_000
+SAME_LINE_S = 60.0
+"""How often it is told that a sink still fails."""
 HELD_S = 0.1
 """How often a courier asks again whether it may deliver."""
+MOST_BYTES = 32 << 20
+"""As encoded; the objects take about twice that. A report on 200 features is 108 kB, on 20 features 11 kB."""
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 log = structlog.get_logger("driftline.sink")
@@ -51,7 +55,7 @@ Told = Callable[[str, Sequence[object]], None]
 class Courier(Generic[Item]):
     """Delivers items in order, again and again until they are taken.
 
-    ``offer`` never blocks. The queue holds 2,000 items: beyond that a ``lossless`` courier says ``full`` (the service stops
+    ``offer`` never blocks. The queue holds 2,000 items or 32 MB: beyond that a ``lossless`` courier says ``full`` (the service stops
     reading, nothing is lost), another one drops its oldest and counts them. ``SinkRetry`` waits for as long as the sink says, or
     0.1 s rising to 30 s; ``SinkRejected`` leaves one item out. ``cursor`` is the number of the last item that is done with:
     delivered, rejected or dropped; the service commits it, so after a crash delivery goes on behind it. ``may_deliver`` is asked
@@ -72,7 +76,10 @@ class Courier(Generic[Item]):
         self._told, self._moved_s = told, time.monotonic()
         self._backoff_s = backoff_s
         self._may_deliver = may_deliver
-        self._queue: deque[tuple[int, Item | None]] = deque()
+        self._failing_s: float | None = None
+        self._complained_s = 0.0
+        self._queue: deque[tuple[int, Item | None, int]] = deque()
+        self._waiting = self._bytes = 0
         self._changed = threading.Condition()
         self._cursor = cursor
         self._delivered = self._retried = self._rejected = self._dropped = 0
@@ -84,14 +91,17 @@ class Courier(Generic[Item]):
         """Begin to deliver."""
         self._thread.start()
 
-    def offer(self, items: Sequence[tuple[int, Item | None]]) -> None:
-        """Queue numbered items; ``None`` stands for one that this sink does not take and only moves the cursor."""
+    def offer(self, items: Sequence[tuple[int, Item | None]], sizes: Sequence[int] = ()) -> None:
+        """Queue numbered items, and how many bytes each is; ``None`` stands for one that this sink does not take and only moves
+        the cursor.
+        """
         with self._changed:
             if not self._queue:
                 self._moved_s = time.monotonic()
-            self._queue.extend(items)
-            while not self._lossless and len(self._queue) > MOST_QUEUED:
-                number, item = self._queue.popleft()
+            for k, (number, item) in enumerate(items):
+                self._append(number, item, sizes[k] if sizes else 0)
+            while not self._lossless and self._over(MOST_QUEUED + 1):
+                number, item = self._pop()
                 self._cursor = max(self._cursor, number)
                 self._dropped += item is not None
             self._changed.notify_all()
@@ -99,7 +109,7 @@ class Courier(Generic[Item]):
     @property
     def full(self) -> bool:
         """True if a lossless courier has no room: reading must pause."""
-        return self._lossless and len(self._queue) >= MOST_QUEUED
+        return self._lossless and self._over(MOST_QUEUED)
 
     @property
     def cursor(self) -> int:
@@ -110,9 +120,8 @@ class Courier(Generic[Item]):
     def counts(self) -> Counts:
         """Figures for telemetry."""
         with self._changed:
-            waiting = sum(item is not None for _, item in self._queue)
-            stuck_s = time.monotonic() - self._moved_s if waiting else 0.0
-            return Counts(self._delivered, self._retried, self._rejected, self._dropped, waiting, self._busy_s, stuck_s)
+            stuck_s = time.monotonic() - self._moved_s if self._waiting else 0.0
+            return Counts(self._delivered, self._retried, self._rejected, self._dropped, self._waiting, self._busy_s, stuck_s)
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until the queue is empty; false if it is not after ``timeout_s``."""
@@ -128,6 +137,22 @@ class Courier(Generic[Item]):
             self._thread.join(timeout_s)
         self._delivery.close()
 
+    def _append(self, number: int, item: Item | None, size: int) -> None:
+        if item is None and self._queue and self._queue[-1][1] is None:
+            self._queue.pop()  # what only moves the cursor needs one place
+        self._queue.append((number, item, 0 if item is None else size))
+        self._waiting += item is not None
+        self._bytes += 0 if item is None else size
+
+    def _pop(self) -> tuple[int, Item | None]:
+        number, item, size = self._queue.popleft()
+        self._waiting -= item is not None
+        self._bytes -= size
+        return number, item
+
+    def _over(self, most: int) -> bool:
+        return self._waiting >= most or self._bytes >= MOST_BYTES
+
     def _run(self) -> None:
         failures = 0
         while batch := self._next():
@@ -142,7 +167,7 @@ class Courier(Generic[Item]):
     def _next(self) -> list[tuple[int, Item | None]]:
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._stopping)
-            return [] if self._stopping else [self._queue[k] for k in range(min(BATCH, len(self._queue)))]
+            return [] if self._stopping else [self._queue[k][:2] for k in range(min(BATCH, len(self._queue)))]
 
     def _attempt(self, batch: list[tuple[int, Item | None]]) -> float | None:
         """Deliver a batch; returns how long to wait before the next attempt (0: as usual), ``None`` if all went well."""
@@ -151,7 +176,7 @@ class Courier(Generic[Item]):
             return self._try(batch)
         except Exception as error:  # noqa: BLE001  # a sink's fault must neither stop the service nor lose what waits
             self._retried += 1
-            log.error("sink failed, will be repeated", sink=self.name, error=type(error).__name__, text=str(error))
+            self._complain(f"{type(error).__name__}: {error}")
             return 0.0
         finally:
             self._busy_s += time.monotonic() - began
@@ -163,8 +188,9 @@ class Courier(Generic[Item]):
             if items:
                 self._delivery.deliver(items)
             self._done(batch[-1][0])
-            if self._told is not None:
-                self._told(self.name, items)
+            if self._failing_s is not None:
+                log.info("sink delivers again", sink=self.name, failed_for_s=round(time.monotonic() - self._failing_s, 1))
+                self._failing_s = None
             return None
         except SinkRejected as error:
             log.error("item rejected", sink=self.name, reason=error.reason)
@@ -172,23 +198,35 @@ class Courier(Generic[Item]):
             return None
         except SinkRetry as error:
             self._retried += 1
-            log.warning("delivery failed, will be repeated", sink=self.name, reason=error.reason)
+            self._complain(error.reason)
             if error.delivered:
                 self._done(numbers[error.delivered - 1])
             return error.after_s
 
     def _done(self, last: int, rejected: bool = False) -> None:
         """Everything up to number ``last`` is through, ``last`` itself perhaps ``rejected``; what was dropped meanwhile stays dropped."""
+        through: list[Item] = []
         with self._changed:
             while self._queue and self._queue[0][0] <= last:
-                number, item = self._queue.popleft()
+                number, item = self._pop()
                 if item is not None and rejected and number == last:
                     self._rejected += 1
                 elif item is not None:
-                    self._delivered += 1
+                    through.append(item)
+            self._delivered += len(through)
             self._cursor = max(self._cursor, last)
             self._moved_s = time.monotonic()
             self._changed.notify_all()
+        if through and self._told is not None:
+            self._told(self.name, through)
+
+    def _complain(self, reason: str) -> None:
+        """The first failure is told, and that it goes on, once a minute."""
+        now = time.monotonic()
+        if self._failing_s is None or now - self._complained_s >= SAME_LINE_S:
+            self._failing_s = now if self._failing_s is None else self._failing_s
+            self._complained_s = now
+            log.warning("delivery fails and is repeated", sink=self.name, reason=reason, failing_s=round(now - self._failing_s, 1))
 
     def _pause(self, wait_s: float) -> None:
         with self._changed:

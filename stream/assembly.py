@@ -29,7 +29,7 @@ from stream.readers import Reader, Times
 from stream.sources.base import Reading
 from stream.sqlite_ids import SqliteIds
 from stream.sqlite_panes import SqlitePanes
-from stream.state import Identity, Store
+from stream.state import Identity, Numbered, Store
 from stream.windows import Settings
 
 
@@ -177,6 +177,11 @@ class Route(NamedTuple):
     courier: Courier[Any]
     takes: tuple[type[Any], ...]
     delivery: Any
+
+    def offer(self, numbered: Sequence[Numbered]) -> None:
+        """Give the courier what its sink takes; the rest only moves its cursor."""
+        items = [(one.seq, one.item if isinstance(one.item, self.takes) else None) for one in numbered]
+        self.courier.offer(items, [one.size for one in numbered])
 
 
 def routes_of(

@@ -92,12 +92,15 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
 def run(config: Path, accept_change: bool, standby: bool, log_level: str) -> None:
     """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
 
+    At SIGTERM or Ctrl-C it commits what it has read, gives its sinks 10 seconds to deliver what waits, commits how far they
+    came, and ends; a second one ends it at once, and the next run goes on from the last commit.
+
     Logs are JSON lines on stderr. Exit codes: 0 ended, 2 configuration or baseline, 3 source, 4 state of another
     configuration, 5 state in use or taken over, 6 gap (on_gap: stop), 7 state not writable, 9 ended, but a sink still lacks items (the next
     run delivers them).
     """
     from stream import config as configuration
-    from stream.service import run as run_service
+    from stream.launch import run as run_service
 
     sys.exit(run_service(configuration.load(config), accept_change, log_level, standby))
 

@@ -28,6 +28,8 @@ OPENING_S: Final = 90.0
 AGAIN_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
 """How long to wait before a reader is replaced, by how many have died in a row without a result."""
 MOST_WORDS: Final = 32
+LEAVE_S: Final = 2.0
+"""At the end all readers together have so long to leave by themselves."""
 
 log = structlog.get_logger("driftline.readers")
 
@@ -115,8 +117,11 @@ class Fleet:
 
     def close(self) -> None:
         """End all readers; safe to call twice."""
+        deadline = time.monotonic() + LEAVE_S
         for reader in self.readers:
-            reader.leave(timeout_s=2.0)
+            reader.leave()
+        for reader in self.readers:
+            reader.left(max(deadline - time.monotonic(), 0.0))
         self.readers = []
 
     def _start(self) -> HeldReader:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable, Sequence
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Final, NamedTuple
@@ -14,6 +15,8 @@ from stream.wire import Answered, Leave, Read, ToOwner, ToReader, Use, encode, w
 
 _SPAWN: Final = get_context("spawn")
 """Never fork: threads of clients do not live through it."""
+OWNERS_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+"""A terminal and systemd send them to all processes: the owner alone decides what they mean."""
 
 Serve = Callable[[Connection, bytes], None]
 
@@ -43,7 +46,7 @@ class HeldReader:
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._pipe, theirs = _SPAWN.Pipe()
         self._process = _SPAWN.Process(target=serve, args=(theirs, setup), name=name, daemon=True)
-        self._process.start()
+        self._begin()
         theirs.close()  # else the end of the process would not be the end of the pipe
         for work in (self._listen, self._speak):
             threading.Thread(target=work, name=f"{name}-{work.__name__.strip('_')}", daemon=True).start()
@@ -86,9 +89,12 @@ class HeldReader:
         """SIGKILL, which ends a stopped process too; its last words may still come."""
         self._process.kill()
 
-    def leave(self, timeout_s: float) -> None:
-        """Ask it to end, and see to it."""
+    def leave(self) -> None:
+        """Ask it to end."""
         self._say(Leave())
+
+    def left(self, timeout_s: float) -> None:
+        """See to it that it has ended."""
         self._process.join(timeout_s)
         self.bury()
 
@@ -97,6 +103,15 @@ class HeldReader:
         self._process.kill()
         self._process.join()
         self._outbox.put(None)
+
+    def _begin(self) -> None:
+        """Start the process. Signals for all of a terminal or a service must not meet it before it has said that it ignores them."""
+        resource_tracker.ensure_running()  # else the start would do it, and let the signals through
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, OWNERS_SIGNALS)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def _say(self, word: ToReader) -> None:
         self._outbox.put(encode(word))

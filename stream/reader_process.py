@@ -13,6 +13,7 @@ from detectors.baseline import Baseline
 from stream.assembly import plan_of, reader_of
 from stream.config import Config
 from stream.errors import SourceUnavailable
+from stream.held_reader import OWNERS_SIGNALS
 from stream.sources.base import Reading
 from stream.telemetry import set_up_logs
 from stream.wire import Answered, Began, Failed, Leave, Lost, Read, Told, ToOwner, Use, encode, order_of, packed
@@ -33,9 +34,11 @@ class Setup(msgspec.Struct, frozen=True):
 def serve(pipe: Connection, setup: bytes) -> None:
     """Open the source and read what the owner says, until it says ``Leave`` or is gone.
 
-    Ctrl-C in a terminal reaches all processes: the owner decides what it means.
+    Ctrl-C in a terminal reaches all processes, SIGTERM of systemd too: the owner decides what they mean.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in OWNERS_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OWNERS_SIGNALS)
     told = msgspec.msgpack.decode(setup, type=Setup)
     set_up_logs(told.log_level)
     try:

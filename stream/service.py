@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from types import FrameType
 
 from detectors.report import Signal, WindowReport
 from stream.alone import Alone, Readers
@@ -21,7 +19,7 @@ from stream.http import Http
 from stream.ownership import Ownership
 from stream.readiness import Readiness, Role, health, readiness
 from stream.sources.base import Reading
-from stream.telemetry import Telemetry, set_up_logs
+from stream.telemetry import Telemetry
 
 POLL_S = 0.2
 TICK_S = 0.5
@@ -147,8 +145,7 @@ class Service:
     def _loop(self) -> bool:
         while not self._stop.is_set():
             self._turned_s = time.monotonic()
-            self._paused = any(route.courier.full for route in self._routes)
-            if self._paused:
+            if self._must_pause():
                 self._stop.wait(POLL_S)
             else:
                 self._read()
@@ -160,6 +157,16 @@ class Service:
             self._step(End())
         self._commit()
         return self._drain()
+
+    def _must_pause(self) -> bool:
+        """True while a sink that may lose nothing has no room for more."""
+        full = [route.courier.name for route in self._routes if route.courier.full]
+        if full and not self._paused:
+            self.telemetry.log.warning("reading is paused until a sink has room again", sinks=full)
+        elif self._paused and not full:
+            self.telemetry.log.info("reading goes on")
+        self._paused = bool(full)
+        return self._paused
 
     def _read(self) -> None:
         for item in self._readers.read(POLL_S):
@@ -236,7 +243,8 @@ class Service:
         job, began = self._job, time.monotonic()
         off = job.aggregator.state.ledger.imbalance()
         cursors = {route.courier.name: route.courier.cursor for route in self._routes}
-        numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors, job.ids)
+        takes = {route.courier.name: route.takes for route in self._routes}
+        numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors, takes, job.ids)
         self._turned_s = float("inf")  # waiting for S3 is no reason to be killed
         self._ownership.keep(job.store)
         self._turned_s = time.monotonic()
@@ -245,11 +253,11 @@ class Service:
         self._waiting, self._urgent = [], False
         positions = {name: place.next for name, place in job.aggregator.state.places.items() if place.read}
         self.telemetry.commit(self._commit_took_s, job.store.written_bytes, job.aggregator.state, self._reading.lag(positions))
-        self.telemetry.told(item for _, item in numbered)
-        self.telemetry.latency.committed(item for _, item in numbered)
+        self.telemetry.told(one.item for one in numbered)
+        self.telemetry.latency.committed(one.item for one in numbered)
         self.telemetry.lost(job.aggregator.state, self._config.dead_letters.path)
         for route in self._routes:
-            route.courier.offer([(seq, item if isinstance(item, route.takes) else None) for seq, item in numbered])
+            route.offer(numbered)
         self._reading.publish_positions(positions)
         if off:
             self.telemetry.log.error("ledger", error=str(LedgerImbalance(off)))
@@ -263,8 +271,7 @@ class Service:
                 rebuild(newest)
             if hasattr(route.delivery, "collect"):
                 self.telemetry.register(route.delivery)
-            behind = [(seq, item if isinstance(item, route.takes) else None) for seq, item in waiting if seq > route.courier.cursor]
-            route.courier.offer(behind)
+            route.offer([one for one in waiting if one.seq > route.courier.cursor])
             route.courier.start()
 
     def _drain(self) -> bool:
@@ -280,17 +287,3 @@ class Service:
     def _stop_couriers(self) -> None:
         for route in self._routes:
             route.courier.stop(timeout_s=1.0)
-
-
-def run(config: Config, accept_change: bool = False, log_level: str = "info", standby: bool = False) -> int:
-    """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the last commit is safe)."""
-    set_up_logs(log_level)
-    service = Service(config, accept_change, log_level=log_level, standby=standby)
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        service.stop()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, leave)
-    return service.run()

@@ -43,6 +43,7 @@ INSERT INTO newest VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, variant) DO UPDATE
     WHERE (excluded.start_ms, excluded.revision) >= (newest.start_ms, newest.revision)
 """
 _KINDS: dict[str, type[Outgoing]] = {"report": WindowReport, "signal": Signal, "dead": DeadLetters}
+_LAST = (1 << 63) - 1
 _KIND_OF = {kind: name for name, kind in _KINDS.items()}
 
 
@@ -60,10 +61,11 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Numbered(NamedTuple):
-    """An item of the outbox with its number: numbers rise, and a sink's cursor is the last one it delivered."""
+    """An item of the outbox with its number and its bytes: numbers rise, and a sink's cursor is the last one it delivered."""
 
     seq: int
     item: Outgoing
+    size: int
 
 
 class Store:
@@ -137,9 +139,13 @@ class Store:
         panes: SqlitePanes,
         outputs: Sequence[Output],
         cursors: Mapping[str, int],
+        takes: Mapping[str, tuple[type[Outgoing], ...]] | None = None,
         ids: SqliteIds | None = None,
     ) -> list[Numbered]:
-        """Write everything in one transaction; returns the outgoing items with their numbers."""
+        """Write everything in one transaction; returns the outgoing items with their numbers.
+
+        An item leaves the outbox when the cursors of all sinks that take it are past it (``takes``, by sink; without it each takes all).
+        """
         numbered: list[Numbered] = []
         parts: list[SqlitePanes | SqliteIds] = [panes] if ids is None else [panes, ids]
         with told(self.path), self._transaction() as db:
@@ -151,12 +157,13 @@ class Store:
                 if isinstance(item, Outgoing):
                     body = msgspec.msgpack.encode(item)
                     seq = db.execute("INSERT INTO outbox (kind, body) VALUES (?, ?)", (_KIND_OF[type(item)], body)).lastrowid
-                    numbered.append(Numbered(int(seq or 0), item))
+                    numbered.append(Numbered(int(seq or 0), item, len(body)))
                     if isinstance(item, WindowReport):
                         db.execute(_NEWEST, (item.model, item.variant, item.start_ms, item.revision, body))
             db.executemany("REPLACE INTO cursors VALUES (?, ?)", cursors.items())
-            done = min(cursors.values(), default=numbered[-1].seq if numbered else 0)
-            db.execute("DELETE FROM outbox WHERE seq <= ?", (done,))
+            for name, kind in _KINDS.items():
+                taking = [seq for sink, seq in cursors.items() if takes is None or kind in takes[sink]]
+                db.execute("DELETE FROM outbox WHERE kind = ? AND seq <= ?", (name, min(taking, default=_LAST)))
         for part in parts:
             part.written()
         self.written_bytes = written
@@ -170,7 +177,7 @@ class Store:
     def outbox(self) -> list[Numbered]:
         """What some sink may not have delivered yet, oldest first."""
         rows = self._db.execute("SELECT seq, kind, body FROM outbox ORDER BY seq").fetchall()
-        return [Numbered(seq, msgspec.msgpack.decode(body, type=_KINDS[kind])) for seq, kind, body in rows]
+        return [Numbered(seq, msgspec.msgpack.decode(body, type=_KINDS[kind]), len(body)) for seq, kind, body in rows]
 
     def cursors(self) -> dict[str, int]:
         """The last number that each sink delivered."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import msgspec
-from river.drift import ADWIN
 
 from detectors.changes.base import Change
 
@@ -31,6 +30,8 @@ class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
 
     def alarms(self, series: Sequence[float]) -> bool:
         """True if ADWIN drops a part of the series at its last value."""
+        from river.drift import ADWIN  # here, since it takes 74 MB that few jobs need
+
         detector = ADWIN(
             delta=self.delta, clock=self.clock, grace_period=self.grace_period, min_window_length=self.min_window_length
         )

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import msgspec
-from river.drift import PageHinkley as RiverPageHinkley
 
 from detectors.changes.base import Change
 
@@ -26,6 +25,8 @@ class PageHinkley(Change, frozen=True, kw_only=True, tag="page_hinkley"):
 
     def alarms(self, series: Sequence[float]) -> bool:
         """True if the test's sum passes the threshold at the last value of the series."""
+        from river.drift import PageHinkley as RiverPageHinkley  # here, since it takes 74 MB that few jobs need
+
         detector = RiverPageHinkley(
             min_instances=self.min_instances,
             delta=self.delta,

@@ -52,7 +52,7 @@ class Life:
     def __init__(self, config: Config) -> None:
         self._job = open_job(config)
         self._reading: Reading = config.source.open(config.job)
-        self._readers = Alone(config, self._reading, lambda took_s, records: None)
+        self._readers = Alone(config, self._reading, lambda took_s, records, size: None)
         self._readers.use(self._job.aggregator.baselines)
         self._waiting: list[Output] = list(self._job.told)
         self._assign(self._job.aggregator.resume())
@@ -95,7 +95,7 @@ class Life:
 
     def crash(self) -> list[WindowReport | Signal]:
         """Forget what was not committed; returns the whole outbox."""
-        said = [item for _, item in self._job.store.outbox() if isinstance(item, WindowReport | Signal)]
+        said = [one.item for one in self._job.store.outbox() if isinstance(one.item, WindowReport | Signal)]
         self._reading.close()
         self._job.store.close()
         return said

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,11 +20,22 @@ from tests.parts.base import free_port
 
 
 class RunningService:
-    """``driftline run config.yaml`` in ``folder``; its files lie there. Stops with the ``with`` block."""
+    """``driftline run config.yaml`` in ``folder``; its files lie there. Stops with the ``with`` block.
 
-    def __init__(self, folder: Path, config: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> None:
+    ``before`` are words in front of the command; ``new_session``: it is the first of a process group of its own.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: Mapping[str, Any],
+        environment: Mapping[str, str] | None = None,
+        before: Sequence[str] = (),
+        new_session: bool = False,
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.port = folder, free_port()
+        self._before, self._new_session = list(before), new_session
         self._environment = {**os.environ, **(environment or {})}
         self.config = folder / "config.yaml"
         self.config.write_text(yaml.safe_dump({"http": {"port": self.port}, **config}))
@@ -41,9 +52,11 @@ class RunningService:
 
     def start(self, *options: str) -> None:
         """Begin to run; returns at once."""
-        command = [sys.executable, "-m", "stream.cli", "run", str(self.config), *options]
+        command = [*self._before, sys.executable, "-m", "stream.cli", "run", str(self.config), *options]
         with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log, env=self._environment)
+            self.process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stderr=log, env=self._environment, start_new_session=self._new_session
+            )
 
     def kill9(self) -> None:
         """SIGKILL, in the middle of whatever it does."""

@@ -15,7 +15,7 @@ import venv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.parts import kafka, kinesis, linters, microburst, ministack, moto, prometheus, toxiproxy
+from tests.parts import fuzzer, kafka, kinesis, linters, microburst, ministack, moto, prometheus, toxiproxy
 from tests.parts.base import PartMissing, cache_dir
 
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -121,10 +121,16 @@ def set_up_ministack() -> None:
     into_environment("ministack", ministack.folder(), ministack.WHEEL)
 
 
+def set_up_atheris() -> None:
+    """atheris into the environment that runs this."""
+    run("atheris", sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", fuzzer.WHEEL)
+
+
 PARTS: dict[str, tuple[Callable[[], str | None], Callable[[], None]]] = {
     "kafka": (kafka.why_missing, set_up_kafka),
     "moto": (moto.why_missing, set_up_moto),
     "prometheus": (prometheus.why_missing, set_up_prometheus),
+    "atheris": (fuzzer.why_missing, set_up_atheris),
     "linters": (linters.why_missing, set_up_linters),
     "kinesis": (kinesis.why_missing, set_up_kinesis),
     "microburst": (microburst.why_missing, set_up_microburst),

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from sinks.errors import SinkRejected, SinkRetry
-from sinks.outbox import MOST_QUEUED, Courier
+from sinks.outbox import MOST_BYTES, MOST_QUEUED, Courier
 
 QUICK_S = (0.001,)
 
@@ -274,3 +274,40 @@ def test_whatever_a_sink_does_each_item_is_taken_or_rejected_exactly_once_and_in
     assert sink.taken == [text for text in texts(1, 700) if text not in sink.rejected]
     assert courier.cursor == 700
     assert courier.counts[:5] == (len(sink.taken), courier.counts.retried, len(sink.rejected), 0, 0)
+
+
+def test_a_lossless_queue_is_full_of_a_few_items_that_are_large(make: Make) -> None:
+    courier = make(Recorder())
+    courier.offer(numbered(1, 3), [MOST_BYTES // 4] * 3)
+    assert not courier.full
+    courier.offer(numbered(4, 4), [MOST_BYTES // 4])
+    assert courier.full
+    courier.start()
+    assert courier.drain(10)
+    assert not courier.full
+
+
+def test_another_queue_drops_its_oldest_until_the_large_items_fit(make: Make) -> None:
+    sink = Recorder()
+    courier = make(sink, lossless=False)
+    courier.offer(numbered(1, 5), [MOST_BYTES // 3 + 1] * 5)
+    assert courier.counts.dropped == 3
+    courier.start()
+    assert courier.drain(10)
+    assert sink.taken == texts(4, 5)
+
+
+def test_what_a_sink_does_not_take_never_fills_its_queue(make: Make) -> None:
+    """A queue that holds one signal is not full because of the reports behind it, which its sink does not want."""
+    sink = Recorder()
+    sink.gate.clear()
+    courier = make(sink)
+    courier.start()
+    courier.offer([(1, "a signal")])
+    for number in range(2, 3 * MOST_QUEUED):
+        courier.offer([(number, None)], [MOST_BYTES])
+    assert not courier.full
+    assert courier.cursor == 0
+    sink.gate.set()
+    assert courier.drain(10)
+    assert (courier.cursor, sink.taken) == (3 * MOST_QUEUED - 1, ["a signal"])

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from detectors.profile import Profile
-from detectors.report import WindowReport
+from detectors.report import Signal, WindowReport
 from stream.errors import StateIncompatible, StateLocked, StateUnwritable
 from stream.events import DeadLetter, DeadLetters, Output
 from stream.job_state import JobState, ModelState
@@ -289,3 +289,13 @@ def test_the_state_is_readable_by_its_user_alone(store: Store, path: Path) -> No
     store.commit(WHO, state(), store.panes([LAYOUT]), [], {})
     assert {one.name for one in path.parent.iterdir()} >= {path.name, f"{path.name}-wal", f"{path.name}.lock"}
     assert [one.name for one in path.parent.iterdir() if one.stat().st_mode & 0o077] == []
+
+
+def test_an_item_leaves_when_all_sinks_that_take_it_have_it(store: Store) -> None:
+    """A sink that waits with a signal keeps no reports in the file: it would grow for as long as that sink is down."""
+    panes, takes = store.panes([LAYOUT]), {"files": (WindowReport, Signal), "topic": (Signal,)}
+    last = store.commit(WHO, state(), panes, [signal(0), report(0), report(1)], {"files": 0, "topic": 0}, takes)[-1].seq
+    store.commit(WHO, state(), panes, [LETTERS], {"files": last, "topic": 0}, takes)
+    assert [one.item for one in store.outbox()] == [signal(0)]
+    store.commit(WHO, state(), panes, [], {"files": last, "topic": last}, takes)
+    assert store.outbox() == []

@@ -1,0 +1,24 @@
+"""A service as a process: its log, and the signals that end it."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+
+from stream.config import Config
+from stream.service import Service
+from stream.telemetry import set_up_logs
+
+
+def run(config: Config, accept_change: bool = False, log_level: str = "info", standby: bool = False) -> int:
+    """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the last commit is safe)."""
+    set_up_logs(log_level)
+    service = Service(config, accept_change, log_level=log_level, standby=standby)
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        service.stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
+    return service.run()

@@ -1,0 +1,118 @@
+"""SIGTERM, a second one, and Ctrl-C: the service ends in the time it states, and the next run goes on from what was committed."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from stream.service import DRAIN_S
+from tests.integration.captures import PER_WINDOW, append, config, learn, lines_of, rows
+from tests.parts.base import free_port
+from tests.parts.moto import CREDENTIALS
+from tests.parts.service import RunningService
+
+WINDOWS = 4
+
+
+@pytest.fixture(scope="module")
+def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return learn(tmp_path_factory.mktemp("training"))
+
+
+def nobody() -> dict[str, object]:
+    """CloudWatch at an address where nobody listens."""
+    return {"type": "cloudwatch", "region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{free_port()}"}
+
+
+def children(pid: int) -> list[int]:
+    """Processes that a process has started and that still run; zombies are none."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                fields = (entry / "stat").read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[1]) == pid and fields[0] != "Z":
+                found.append(int(entry.name))
+    return found
+
+
+def gone(pids: list[int], timeout_s: float = 15.0) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.1)
+    return True
+
+
+def pid_of(service: RunningService) -> int:
+    assert service.process is not None
+    return service.process.pid
+
+
+@pytest.mark.parametrize("readers", [1, 2])
+def test_sigterm_ends_within_the_stated_time_though_a_sink_is_down(baseline: Path, tmp_path: Path, readers: int) -> None:
+    append(tmp_path, lines_of(WINDOWS))
+    settings = config(baseline, readers=readers, sinks=[{"type": "jsonl", "path": "reports"}, nobody()])
+    with RunningService(tmp_path, settings, CREDENTIALS) as service:
+        service.until(lambda: len(rows(service)) == WINDOWS - 1)
+        service.until(lambda: service.metric("driftline_sink_retried", sink="cloudwatch") >= 1)
+        pids, began = children(pid_of(service)), time.monotonic()
+        assert len(pids) >= (readers if readers > 1 else 0)
+        assert service.stop() == 9
+        assert time.monotonic() - began < DRAIN_S + 8, "ten seconds for the sinks, and some for a busy machine"
+        assert gone(pids)
+    assert '"items wait in the outbox"' in service.log
+    assert "Traceback" not in service.log
+
+
+@pytest.mark.parametrize("readers", [1, 2])
+def test_a_second_sigterm_ends_it_at_once_and_costs_nothing(baseline: Path, tmp_path: Path, readers: int) -> None:
+    lines = lines_of(WINDOWS)
+    append(tmp_path, lines)
+    down = config(baseline, readers=readers, sinks=[{"type": "jsonl", "path": "reports"}, nobody()])
+    with RunningService(tmp_path, down, CREDENTIALS) as service:
+        service.until(lambda: len(rows(service)) == WINDOWS - 1)
+        assert service.process is not None
+        pids = children(service.process.pid)
+        service.process.terminate()
+        time.sleep(1.0)
+        assert service.process.poll() is None, "it waits for the sink that is down"
+        began = time.monotonic()
+        service.process.terminate()
+        assert service.process.wait(10) == -signal.SIGTERM
+        assert time.monotonic() - began < 3
+        assert gone(pids)
+    append(tmp_path, lines_of(WINDOWS + 1)[len(lines) :], len(lines))
+    with RunningService(tmp_path, config(baseline, readers=readers)) as service:
+        service.until(lambda: service.accepted() == (WINDOWS + 1) * PER_WINDOW)
+        service.until(lambda: len(rows(service)) == WINDOWS)
+        assert service.metric("driftline_ledger_imbalance") == 0
+        assert service.stop() == 0
+    assert rows(service) == dict.fromkeys(range(1, WINDOWS + 1), PER_WINDOW)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("soon", [True, False], ids=["while readers start", "while they read"])
+def test_a_signal_to_all_processes_of_the_service_is_clean(
+    baseline: Path, tmp_path: Path, number: signal.Signals, soon: bool
+) -> None:
+    """Ctrl-C in a terminal reaches the readers too, and so does the SIGTERM of systemd."""
+    append(tmp_path, lines_of(2))
+    with RunningService(tmp_path, config(baseline, readers=2), new_session=True) as service:
+        service.until(lambda: service.log.count("reader started") == 2 if soon else service.accepted() == 2 * PER_WINDOW)
+        pids = children(pid_of(service))
+        os.killpg(pid_of(service), number)
+        assert service.wait(30) == 0, service.log
+        assert gone(pids)
+    events = [json.loads(line)["event"] for line in service.log.splitlines()]
+    assert "Traceback" not in service.log
+    assert "reader died and is replaced" not in events
+    assert events[-1] == "stopped"

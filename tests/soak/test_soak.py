@@ -1,0 +1,34 @@
+"""Time passes and nothing grows: a compressed stretch of a month, and ten wide models, through the real service."""
+
+from __future__ import annotations
+
+import os
+
+from tests.soak import memory, month
+
+LONG = os.environ.get("DRIFTLINE_LONG") == "all"
+WINDOWS = month.WINDOWS if LONG else 2_000
+WIDE_WINDOWS = memory.WINDOWS if LONG else 150
+
+
+def test_windows_pass_and_neither_memory_nor_the_state_grows() -> None:
+    told = month.run(WINDOWS)
+    assert told["exit_code"] == 0
+    assert (told["windows_reported"], told["rows_reported"]) == (told["windows_sent"], told["rows_sent"]), told
+    assert float(str(told["rss_growth_mb"])) < 15, told
+    assert float(str(told["file_growth_mb"])) < 1, told
+    rows = told["most_rows"]
+    assert isinstance(rows, dict)
+    # a pane a minute for ten minutes of lateness, the open one, and the one that came with the last poll
+    assert rows["panes"] <= 13, told
+    assert (rows["newest"], rows["baselines"], rows["cursors"]) == (1, 1, 3)
+    assert rows["outbox"] <= 2_500, told
+
+
+def test_ten_models_of_200_features_stay_under_400_mb() -> None:
+    told = memory.run(WIDE_WINDOWS)
+    assert told["exit_code"] == 0
+    assert float(str(told["rss_mb_most"])) < memory.LIMIT_MB, told
+    assert float(str(told["rss_growth_mb"])) < 40, told
+    # twelve open panes, two minutes more than ten of lateness by grace and rounding, for each model
+    assert int(str(told["panes_most"])) <= memory.MODELS * (12 + 120 + 13), told
