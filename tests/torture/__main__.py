@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.core import processor
-from tests.torture import replays, schedules
+from tests.torture import replays, schedules, service
 from tests.torture.rows import Section, Told
 
 REPORT = Path(__file__).parents[2] / "docs" / "torture.md"
@@ -21,6 +21,9 @@ SECTIONS: list[tuple[str, Section]] = [
     ("Planted faults", schedules.planted_bugs),
     ("Whole jobs, crashed and resumed", replays.replayed),
     ("The wire to reader processes", replays.wired),
+    ("The service, killed", service.killed),
+    ("Mangled lines", service.mangled),
+    ("Long lives", service.lived),
 ]
 
 
