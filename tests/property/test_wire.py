@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from detectors.layout import Feature, Layout
 from detectors.profile import Profile
-from stream.events import Cover, DeadLetter, Discovered, Misfits, ModelKey, Partial, Sample
+from stream.events import Cover, DeadLetter, Discovered, Misfits, ModelKey, Partial, Sample, SeenIds
 from stream.wire import Made, encode, packed, unpacked, word_of
 
 LAYOUTS = {
@@ -34,7 +34,7 @@ covers = st.builds(
     Cover,
     words, natural, positions, positions, st.none() | whole, st.booleans(), natural,
     st.dictionaries(words, natural, max_size=4), natural, natural, st.none() | whole, st.booleans(),
-    st.lists(children, max_size=2).map(tuple),
+    st.lists(children, max_size=2).map(tuple), natural,
 )  # fmt: skip
 letters = st.builds(DeadLetter, words, positions, words, natural, words, st.none() | st.binary(max_size=20))
 keys = st.builds(ModelKey, st.sampled_from(sorted(LAYOUTS)), words)
@@ -65,6 +65,8 @@ partials = st.builds(
     st.lists(samples, max_size=2),
     natural,
     st.lists(misfits, max_size=3),
+    st.lists(st.builds(SeenIds, words, whole, st.binary(max_size=24)), max_size=2),
+    natural,
 )
 
 
