@@ -145,8 +145,8 @@ class StateChain:
         return None
 
     def _hopeless(self, code: str) -> None:
-        if not self._owned and code in _NEVER:
-            raise StateUnwritable(self.where, f"{code}: {_NEVER[code].format(self.where)}")
+        if not self._owned:
+            refuse_hopeless(self.where, code)
 
     def _lost(self, seen: Seen | None) -> NoReturn:
         self._owned = False
@@ -156,6 +156,12 @@ class StateChain:
         """Wait; also when the service was told to stop, since its last commit must still get there."""
         if self._stop.is_set() or self._stop.wait(wait_s):
             time.sleep(min(wait_s, 0.3))
+
+
+def refuse_hopeless(where: str, code: str) -> None:
+    """Raise ``StateUnwritable`` for what waiting does not repair."""
+    if code in _NEVER:
+        raise StateUnwritable(where, f"{code}: {_NEVER[code].format(where)}")
 
 
 def pack(snapshot: bytes) -> bytes:

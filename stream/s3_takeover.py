@@ -11,7 +11,7 @@ from typing import Any, Final
 from stream.errors import StateIncompatible, StateUnwritable
 from stream.file_lock import FileLock
 from stream.s3_object import NoSuccess, Seen, StateObject
-from stream.s3_state import BACKOFF_S, StateChain, now_s, pack, unpack
+from stream.s3_state import BACKOFF_S, StateChain, now_s, pack, refuse_hopeless, unpack
 from stream.state import Store, is_ours
 
 POLL_S: Final = 1.0
@@ -31,7 +31,7 @@ class Takeover:
         self._object, self._chain, self._path = stored, chain, path
         self._after_s, self._stop, self._log = take_over_after_s, stop, log
         self._free: Seen | None = None
-        self._unanswered = 0
+        self._answered, self._unanswered = False, 0
 
     def take(self, lock: FileLock, busy: Callable[[str], None]) -> bool:
         """Become the owner; false if the service was stopped meanwhile.
@@ -75,10 +75,14 @@ class Takeover:
         """The object, as soon as S3 tells; ``None`` if it is absent, or may be: the put finds out."""
         while not self._stop.is_set():
             try:
-                return self._object.look()
+                seen = self._object.look()
+                self._answered = True
+                return seen
             except NoSuccess as error:
                 if error.code == "403":
                     return None
+                if not self._answered:
+                    refuse_hopeless(self._chain.where, error.code)
                 self._unanswered += 1
                 self._log.warning("S3 does not answer", state=self._chain.where, reason=error.code)
                 self._stop.wait(BACKOFF_S[-1])

@@ -11,7 +11,8 @@ from stream.cli import main
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
-CONFIGURATIONS = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+SHOWN = README + (ROOT / "docs" / "state-in-s3.md").read_text()
+CONFIGURATIONS = re.findall(r"```yaml\n(.*?)```", SHOWN, re.DOTALL)
 TRAINING = "prediction,carrier,distance\n" + "".join(f"{k % 7},{'UA' if k % 3 else 'DL'},{100 + k}\n" for k in range(300))
 
 

@@ -1,7 +1,7 @@
-"""CloudWatch, SNS and SQS as moto's server plays them: an emulator in a process of its own.
+"""CloudWatch, SNS, SQS and S3 as moto's server plays them: an emulator in a process of its own.
 
-Trust it for what it stores and routes (data put, statistics read back, SNS to SQS, filter policies);
-it accepts more than 1,000 data a call, never evaluates an alarm, and enforces no rights.
+Trust it for what it stores and routes (data put, statistics read back, SNS to SQS, filter policies, conditional puts);
+it accepts more than 1,000 data a call, never evaluates an alarm, and enforces rights only after ``/moto-api/reset-auth``.
 """
 
 import importlib.util

@@ -93,6 +93,14 @@ class RunningService:
                 total += float(found.group(2))
         return total
 
+    def healthy(self) -> bool:
+        """Whether ``/healthz`` answers with 200."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as page:
+                return bool(page.status == 200)
+        except OSError:
+            return False
+
     def until(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Wait for a condition; fails with the end of the log if the service dies or time runs out."""
         deadline = time.monotonic() + timeout_s

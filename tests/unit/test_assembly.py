@@ -11,11 +11,12 @@ import pytest
 from detectors.layout import HEAD, INTEGRAL
 from detectors.profile import Profile
 from detectors.report import WindowReport
-from stream.assembly import Job, open_job
+from stream.assembly import Job, open_job, routes_of
 from stream.baselining import make_from_files, write
 from stream.config import parse
 from stream.errors import BaselineMismatch, StateIncompatible
-from stream.events import Assign, Cover, Discovered, ModelKey, Partial
+from stream.events import Assign, Cover, DeadLetter, DeadLetters, Discovered, ModelKey, Partial
+from tests.samples import report
 
 A = ModelKey("a", "AllTraffic")
 
@@ -146,3 +147,26 @@ def test_panes_that_are_gone_show_in_the_books(folder: Path) -> None:
     job = opened(folder, {"a": model("xy")})
     assert job.aggregator.state.ledger.imbalance() == {"rows in panes": 2}
     job.store.close()
+
+
+def test_every_sink_and_the_dead_letters_ask_whether_they_may_deliver(folder: Path) -> None:
+    models, reports = {"a": model("xy")}, folder / "reports"
+    job = opened(folder, models, sinks=[{"type": "jsonl", "path": "reports"}], dead_letters={"path": "reports/dead.jsonl"})
+    asked: list[bool] = []
+
+    def may() -> bool:
+        asked.append(False)
+        return False
+
+    routes = routes_of(job.config, job.store, may)
+    letters = DeadLetters((DeadLetter("p", 7, "undecodable", 3, "aa"),))
+    for route, item in zip(routes, [letters, report()], strict=True):
+        assert isinstance(item, route.takes)
+        route.courier.offer([(1, item)])
+        route.courier.start()
+        assert not route.courier.drain(0.3)
+        assert asked
+        asked.clear()
+        route.courier.stop(5)
+    job.store.close()
+    assert [one for one in reports.rglob("*") if one.is_file()] == []

@@ -174,6 +174,19 @@ def test_names_that_do_not_fit_the_baseline_are_told_by_their_path(file: Path, m
     assert caught.value.valid
 
 
+@pytest.mark.parametrize(
+    ("state", "path"),
+    [
+        ("{s3: {}}", "state.s3.bucket"),
+        ("{s3: {bucket: my-bucket, take_over_after: 2s}}", "state.s3.take_over_after"),
+        ("{s3: {bucket: my-bucket, take_over_after: 11m}}", "state.s3.take_over_after"),
+        ("{s3: {bucket: my-bucket, prefix: a}}", "state.s3.prefix"),
+    ],
+)
+def test_a_state_in_s3_that_cannot_be_is_a_fault(file: Path, state: str, path: str) -> None:
+    assert fault(file, f"{BASE}state: {state}\n").path == path
+
+
 @pytest.mark.parametrize("name", ["a/b", "", "two words", "-x", "x" * 101])
 def test_a_job_is_a_plain_word(file: Path, name: str) -> None:
     assert fault(file, BASE.replace("job: flights", f"job: {name!r}")).path == "job"

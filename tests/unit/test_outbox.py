@@ -49,8 +49,15 @@ Make = Callable[..., Courier[str]]
 def make() -> Iterator[Make]:
     made: list[tuple[Courier[str], Recorder]] = []
 
-    def courier(sink: Recorder, *, cursor: int = 0, lossless: bool = True, backoff_s: Sequence[float] = QUICK_S) -> Courier[str]:
-        made.append((Courier("test", sink, cursor, lossless, backoff_s), sink))
+    def courier(
+        sink: Recorder,
+        *,
+        cursor: int = 0,
+        lossless: bool = True,
+        backoff_s: Sequence[float] = QUICK_S,
+        may_deliver: Callable[[], bool] | None = None,
+    ) -> Courier[str]:
+        made.append((Courier("test", sink, cursor, lossless, backoff_s, may_deliver), sink))
         return made[-1][0]
 
     yield courier
@@ -311,3 +318,25 @@ def test_what_a_sink_does_not_take_never_fills_its_queue(make: Make) -> None:
     sink.gate.set()
     assert courier.drain(10)
     assert (courier.cursor, sink.taken) == (3 * MOST_QUEUED - 1, ["a signal"])
+
+
+def test_nothing_is_delivered_while_it_may_not_be(make: Make) -> None:
+    """As after a freeze, when another service may own the job: what waits stays, and goes out once it may."""
+    sink, allowed = Recorder(), threading.Event()
+    courier = make(sink, may_deliver=allowed.is_set)
+    courier.offer(numbered(1, 3))
+    courier.start()
+    assert not courier.drain(0.5)
+    assert (sink.calls, courier.cursor, courier.counts.retried) == ([], 0, 0)
+    allowed.set()
+    assert courier.drain(10)
+    assert sink.calls == [texts(1, 3)]
+
+
+def test_a_courier_that_may_not_deliver_can_be_stopped(make: Make) -> None:
+    sink = Recorder()
+    courier = make(sink, may_deliver=lambda: False)
+    courier.offer(numbered(1, 3))
+    courier.start()
+    courier.stop(5)
+    assert (sink.calls, sink.closed) == ([], 1)

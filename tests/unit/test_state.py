@@ -15,9 +15,10 @@ from detectors.profile import Profile
 from detectors.report import Signal, WindowReport
 from stream.errors import StateIncompatible, StateLocked, StateUnwritable
 from stream.events import DeadLetter, DeadLetters, Output
+from stream.file_lock import FileLock
 from stream.job_state import JobState, ModelState
 from stream.panes import PaneId
-from stream.state import Identity, Store, read_baseline
+from stream.state import Identity, Store, is_ours, read_baseline
 from stream.windows import Place
 from tests.made import baseline, normal, window
 from tests.samples import report, signal
@@ -299,3 +300,32 @@ def test_an_item_leaves_when_all_sinks_that_take_it_have_it(store: Store) -> Non
     assert [one.item for one in store.outbox()] == [signal(0)]
     store.commit(WHO, state(), panes, [], {"files": last, "topic": last}, takes)
     assert store.outbox() == []
+
+
+def test_a_snapshot_is_the_last_commit_and_nothing_after_it(store: Store, tmp_path: Path) -> None:
+    """It is taken while the log of SQLite holds commits that the file does not, and panes in memory that nobody committed."""
+    panes = store.panes([LAYOUT])
+    store.commit(WHO, state(5), panes, [report()], {"a": 0})
+    panes.put(pane(), counts())
+    content = store.snapshot()
+    assert is_ours(content)
+    assert not is_ours(b"SQLite format 3\0" + bytes(100))
+    (tmp_path / "copy.sqlite").write_bytes(content)
+    copy = Store(tmp_path / "copy.sqlite")
+    assert copy.load(WHO) == state(5)
+    assert ([one.item for one in copy.outbox()], list(copy.panes([LAYOUT]).ids())) == ([report()], [])
+    copy.close()
+
+
+def test_a_lock_keeps_a_note_for_its_next_holder_and_is_passed_on_by_a_store(path: Path) -> None:
+    lock = FileLock(path)
+    lock.note = "a longer note"
+    lock.note = "a note"
+    Store(path, lock).close()
+    with pytest.raises(StateLocked):
+        FileLock(path)
+    lock.close()
+    lock.close()
+    again = FileLock(path)
+    assert again.note == "a note"
+    again.close()
