@@ -158,7 +158,7 @@ def test_every_sink_and_the_dead_letters_ask_whether_they_may_deliver(folder: Pa
         asked.append(False)
         return False
 
-    routes = routes_of(job.config, job.store, may)
+    routes = routes_of(job.config, job.store, may_deliver=may)
     letters = DeadLetters((DeadLetter("p", 7, "undecodable", 3, "aa"),))
     for route, item in zip(routes, [letters, report()], strict=True):
         assert isinstance(item, route.takes)

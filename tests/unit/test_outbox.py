@@ -57,7 +57,7 @@ def make() -> Iterator[Make]:
         backoff_s: Sequence[float] = QUICK_S,
         may_deliver: Callable[[], bool] | None = None,
     ) -> Courier[str]:
-        made.append((Courier("test", sink, cursor, lossless, backoff_s, may_deliver), sink))
+        made.append((Courier("test", sink, cursor, lossless, backoff_s, may_deliver=may_deliver), sink))
         return made[-1][0]
 
     yield courier
