@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from types import FrameType
 
+import pyarrow as pa
+
 from stream.config import Config
 from stream.service import Service
 from stream.telemetry import set_up_logs
@@ -13,6 +15,7 @@ from stream.telemetry import set_up_logs
 def run(config: Config, accept_change: bool = False, log_level: str = "info", standby: bool = False) -> int:
     """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the last commit is safe)."""
     set_up_logs(log_level)
+    pa.enable_signal_handlers(False)  # else a signal that comes while Arrow parses ends the parsing with an error
     service = Service(config, accept_change, log_level=log_level, standby=standby)
 
     def leave(number: int, _frame: FrameType | None) -> None:
