@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from typing import Final
 
 import msgspec
+import pyarrow as pa
 
 from detectors.baseline import Baseline
 from stream.assembly import plan_of, reader_of
@@ -39,6 +40,7 @@ def serve(pipe: Connection, setup: bytes) -> None:
     for number in OWNERS_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OWNERS_SIGNALS)
+    pa.enable_signal_handlers(False)  # else a signal that comes while Arrow parses ends the parsing with an error
     told = msgspec.msgpack.decode(setup, type=Setup)
     set_up_logs(told.log_level)
     try:
