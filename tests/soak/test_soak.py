@@ -29,6 +29,5 @@ def test_ten_models_of_200_features_stay_under_400_mb() -> None:
     told = memory.run(WIDE_WINDOWS)
     assert told["exit_code"] == 0
     assert float(str(told["rss_mb_most"])) < memory.LIMIT_MB, told
-    assert float(str(told["rss_growth_mb"])) < 40, told
     # twelve open panes, two minutes more than ten of lateness by grace and rounding, for each model
     assert int(str(told["panes_most"])) <= memory.MODELS * (12 + 120 + 13), told
