@@ -208,8 +208,12 @@ def _named(config: Config) -> list[tuple[str, Any]]:
     seen: dict[str, int] = {}
     out = []
     for sink in config.sinks:
-        kind = str(msgspec.inspect.type_info(type(sink)).tag)  # type: ignore[attr-defined]  # a sink is a tagged struct
+        kind = kind_of(sink)
         seen[kind] = seen.get(kind, 0) + 1
         out.append((kind if seen[kind] == 1 else f"{kind}-{seen[kind]}", sink))
     return out
 
+
+def kind_of(part: Any) -> str:
+    """The ``type`` of a source, format or sink."""
+    return str(msgspec.inspect.type_info(type(part)).tag)  # type: ignore[attr-defined]  # parts are tagged structs

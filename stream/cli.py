@@ -107,8 +107,13 @@ def run(config: Path, accept_change: bool, standby: bool, log_level: str) -> Non
 
 @main.command()
 @click.argument("config", type=FILE)
-def check(config: Path) -> None:
-    """Check a configuration without network: keys, windows, baselines, and what each source and sink can tell."""
+@click.option("--live", is_flag=True, help="Ask the real source and sinks too; nothing is changed anywhere.")
+def check(config: Path, live: bool) -> None:
+    """Check a configuration without network: keys, windows, baselines, and what each source and sink can tell.
+
+    With --live it also looks at the topic (kind of time, retention, newest records: disorder, skew, what cannot be read), at
+    disks and accounts, counts the series, and works out the CloudWatch bill. Exit code 2 if something is a fault.
+    """
     from stream import config as configuration
     from stream.assembly import configured_baselines
     from stream.errors import ConfigError
@@ -126,6 +131,13 @@ def check(config: Path) -> None:
         click.echo(f"model {name}: {what}")
     click.echo(f"windows of {loaded.window}, reported {loaded.grace_ms / 1000:g} s after their end (grace)")
     click.echo(f"{config}: ok")
+    if live:
+        from stream.doctor.live import examine, tell
+
+        findings = examine(loaded)
+        tell(findings, Console(soft_wrap=True))
+        if any(one.level == "fault" for one in findings):
+            sys.exit(2)
 
 
 @main.command()

@@ -92,7 +92,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
         name = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}"
         with ExitStack() as undo:
             undo.callback(client_log.give_back)
-            watch = TopicWatch(name, self.topic, connect(name, self._looker(), self.give_up_after_s, client_log))
+            watch = TopicWatch(name, self.topic, connect(name, self.looker(), self.give_up_after_s, client_log))
             undo.callback(watch.close)
             watch.start()
             client = self._client(name, job, client_log)
@@ -119,7 +119,8 @@ class Kafka(Source, frozen=True, tag="kafka"):
         }  # fmt: skip
         return lambda **more: kafka.KafkaConsumer(**settings, **more)
 
-    def _looker(self) -> Callable[..., Any]:
+    def looker(self) -> Callable[..., Any]:
+        """Builds an admin client with the options of this source, for :func:`stream.kafka_client.connect`."""
         known = kafka.KafkaAdminClient.DEFAULT_CONFIG
         options = {name: value for name, value in self.options.items() if name in known}
         settings = {

@@ -1,0 +1,47 @@
+"""All looks together: each part of a configuration by its own file, told as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from stream.assembly import kind_of
+from stream.config import Config
+from stream.doctor.findings import Finding
+from stream.doctor.setup import Setup, setup_of
+from stream.doctor.sinks.jsonl import room
+
+COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
+
+
+def examine(config: Config) -> list[Finding]:
+    """What source, sinks and state have to say; raises as ``driftline run`` would for a source that is not there."""
+    setup = setup_of(config)
+    out = _look("sources", config.source, setup)
+    for sink in config.sinks:
+        out += _look("sinks", sink, setup)
+    return [*out, room(f"state {config.state.path}", Path(config.state.path).parent)]
+
+
+def tell(findings: Iterable[Finding], console: Console) -> None:
+    """A line a finding, and below it what to do; lines are never broken."""
+    for one in findings:
+        line = Text(f"{one.level:<8}", style=COLOURS[one.level]).append(f" {one.where}: {one.what}", style="default")
+        console.print(line, soft_wrap=True, highlight=False)
+        if one.advice:
+            console.print(Text(f"{'':<8} -> {one.advice}"), soft_wrap=True, highlight=False)
+
+
+def _look(folder: str, part: Any, setup: Setup) -> list[Finding]:
+    kind = kind_of(part)
+    name = f"stream.doctor.{folder}.{kind}"
+    if find_spec(name) is None:
+        return [Finding(kind, "no live check")]
+    found: list[Finding] = import_module(name).look(part, setup)
+    return found

@@ -1,0 +1,31 @@
+"""What every live look needs to know of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+from detectors.baseline import Baseline
+from stream.assembly import configured_baselines, settings_of
+from stream.config import Config
+from stream.doctor.stored import Stored, read_stored
+from stream.durations import duration_ms
+from stream.readers import Times
+
+
+class Setup(NamedTuple):
+    """A configuration, the baselines it names, its times, and what its state holds (``None``: nothing yet)."""
+
+    config: Config
+    baselines: Mapping[str, Baseline]
+    times: Times
+    idle_ms: int
+    stored: Stored | None
+
+
+def setup_of(config: Config) -> Setup:
+    """Read baselines and state; raises as ``driftline run`` would."""
+    settings = settings_of(config)
+    times = Times(settings.every_ms, settings.grace_ms, settings.lateness_ms, duration_ms(config.tolerance))
+    return Setup(config, configured_baselines(config), times, settings.idle_ms, read_stored(Path(config.state.path)))

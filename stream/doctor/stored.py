@@ -1,0 +1,42 @@
+"""The state of a job, read beside a running owner: nothing is locked, nothing is written."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from stream.job_state import JobState
+from stream.sqlite_errors import told
+from stream.state import Identity
+
+
+class Stored(NamedTuple):
+    """What was committed last: whose it is, and the state of the job."""
+
+    identity: Identity
+    state: JobState
+
+
+def read_stored(path: Path) -> Stored | None:
+    """The last commit in the file at ``path``; ``None`` if there is no file, or nothing was committed yet.
+
+    Raises ``StateIncompatible`` or ``StateUnwritable`` as the service would, and ``msgspec.MsgspecError`` for another version's
+    content.
+    """
+    if not path.exists() or not path.stat().st_size:
+        return None
+    with told(path), closing(sqlite3.connect(_address(path), uri=True)) as db:
+        rows: dict[str, bytes] = dict(db.execute("SELECT name, body FROM meta WHERE name IN ('identity', 'state')").fetchall())
+    if len(rows) < 2:
+        return None
+    return Stored(msgspec.msgpack.decode(rows["identity"], type=Identity), JobState.decode(rows["state"]))
+
+
+def _address(path: Path) -> str:
+    """Read-only; a file without a log beside it has no writer, and SQLite would make the log's files only to look at it."""
+    alone = not Path(f"{path}-wal").exists()
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
