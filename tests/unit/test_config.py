@@ -80,7 +80,7 @@ def test_an_unknown_key_is_told_with_the_valid_ones(file: Path) -> None:
 @pytest.mark.parametrize(
     ("instead", "by", "path", "valid"),
     [
-        ("type: jsonl", "type: jsnol", "source.type", ("jsonl", "kafka")),
+        ("type: jsonl", "type: jsnol", "source.type", ("jsonl", "kafka", "kinesis")),
         ("type: sagemaker", "typ: sagemaker", "format.type", ("json", "sagemaker")),
         ("path: captures", "path: captures, pth: 3", "source.pth", ("type", "path", "follow")),
         ("from: const, name: delay", "from: cosnt, name: delay", "model.from", ("const", "file", "header", "key", "path", "topic")),
