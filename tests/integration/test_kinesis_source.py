@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from aws_kinesis_agg.aggregator import RecordAggregator
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
@@ -284,6 +285,29 @@ def test_a_position_in_a_stream_that_was_made_anew_is_a_gap_and_then_read_from_i
     assert (gap.expected, gap.resume, gap.lost) == (place, ("TRIM_HORIZON", 0), None)
     assert reading.assign([Assign(3, gap.partition, gap.resume, None)]) == []
     assert until_batch(reading, gap.partition).values == numbered(50, 55)
+
+
+def test_packed_records_come_with_their_own_keys_and_never_in_two_batches(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
+    stream = make_stream()
+    packer = RecordAggregator()
+    for n, value in enumerate(numbered(10, 20)):
+        assert packer.add_user_record(f"key-{n % 2}", value) is None
+    kinesis.put(stream, numbered(0, 10))
+    kinesis.put(stream, [packer.clear_and_get().get_contents()[2]], key="outside")
+    kinesis.put(stream, numbered(20, 30))
+    first = open_source(stream)
+    before = Follower(first)
+    before.until(lambda: before.count >= 11, max_records=4)
+    assert [len(batch.values) for batch in before.batches if batch.values] == [4, 4, 2, 10]
+    packed = before.batches[-1]
+    assert packed.keys == [b"key-0", b"key-1"] * 5
+    assert packed.positions == [(packed.next[0], n) for n in range(10)]  # type: ignore[index]
+    first.close()
+    after = Follower(open_source(stream), before.positions)
+    after.read(10, max_records=4)
+    assert (before.all, after.all) == (numbered(0, 20), numbered(20, 30))
 
 
 def test_lag_is_what_the_last_answers_said(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
