@@ -62,7 +62,7 @@ class Fleet:
         replaced: Callable[[str], None],
         serve: Serve = serve,
     ) -> None:
-        self._reading, self._began = reading, False
+        self._reading = reading
         self._setup = msgspec.msgpack.encode(Setup(config, log_level))
         self._counted, self._replaced, self._serve = counted, replaced, serve
         self._inbox: SimpleQueue[Heard] = SimpleQueue()
@@ -85,9 +85,8 @@ class Fleet:
     def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
         """Hand partitions to the readers that have them, new ones to the reader with the fewest; gaps come with :meth:`read`."""
         given: dict[HeldReader, list[Assign]] = {}
-        if assigns and not self._began:
-            self._began = True
-            self._reading.assign([])  # it only looks for partitions: those that it finds from now on begin at their first record
+        if assigns:
+            self._reading.elsewhere([one.partition for one in assigns])
         for one in assigns:
             if self._waits(one.partition):
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.sources.base import Reading
@@ -28,6 +28,11 @@ class SeveralReadings:
             if one.partition not in self._assigned:
                 self._assigned.append(one.partition)
         return [gap for one in assigns for gap in self._readings[one.partition].assign([one])]
+
+    def elsewhere(self, partitions: Collection[str]) -> None:
+        """Tell all."""
+        for reading in self._readings.values():
+            reading.elsewhere(partitions)
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         """One batch of the next partition that has records; if none has, what all of them say."""

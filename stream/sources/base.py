@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import ClassVar, Protocol
 
 import msgspec
@@ -22,6 +22,9 @@ class Reading(Protocol):
         Returns a gap for each partition whose position the log does not have (any more); such a partition is not
         read until it is assigned again.
         """
+
+    def elsewhere(self, partitions: Collection[str]) -> None:
+        """These partitions are read by others: what :meth:`discover` finds beside them from now on is new, whatever ``start`` says."""
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         """What has come since: at most ``max_records`` records, at most one batch a partition and call.

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import accumulate
 from pathlib import Path
 from typing import ClassVar, NamedTuple
@@ -152,6 +152,9 @@ class JsonlReading:
             self._passed = self.names.before(assign.next[0]) if self._passed is None else self._passed
         fault = self._fault()
         return [] if fault is None else [fault]
+
+    def elsewhere(self, partitions: Collection[str]) -> None:
+        """A file begins at its first line in any case."""
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         """One batch of lines of one file; while following it waits for the first of them."""

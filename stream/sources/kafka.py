@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -29,10 +29,8 @@ from stream.sources.base import Reading, Source
 
 log = logging.getLogger(__name__)
 
-OURS = (
-    "bootstrap_servers", "group_id", "enable_auto_commit", "auto_offset_reset", "key_deserializer",
-    "value_deserializer", "isolation_level", "kafka_client", "bootstrap_timeout_ms",
-)  # fmt: skip
+OURS = ("bootstrap_servers", "group_id", "enable_auto_commit", "auto_offset_reset", "key_deserializer", "value_deserializer",
+        "isolation_level", "kafka_client", "bootstrap_timeout_ms")  # fmt: skip
 """Options of the client that the service sets itself."""
 FRESH_S = 1.0
 """How long an answer about the log's end is trusted."""
@@ -105,10 +103,10 @@ class Kafka(Source, frozen=True, tag="kafka"):
                 return FastClient(name, self.topic, settings_of(self.bootstrap_servers, job, self.options, self.region))
             except ImportError as error:
                 raise SourceUnavailable(name, [str(error)], "Install it: pip install 'driftline[fast]'") from error
-        consumer = connect(name, self._reader(job), self.give_up_after_s, client_log)
-        if self.client == "columns" and not fits():
+        consumer, columns = connect(name, self._reader(job), self.give_up_after_s, client_log), self.client == "columns"
+        if columns and not fits():
             log.warning("%s: kafka-python %s was not tried with `client: columns`; `plain` serves", name, kafka.__version__)
-        return (ColumnsClient if self.client == "columns" and fits() else PlainClient)(name, self.topic, consumer)
+        return (ColumnsClient if columns and fits() else PlainClient)(name, self.topic, consumer)
 
     def _reader(self, job: str) -> Callable[..., Any]:
         settings = {
@@ -191,15 +189,19 @@ class KafkaReading:
         self._client.assign(self._at, seeks)
         return gaps
 
+    def elsewhere(self, partitions: Collection[str]) -> None:
+        """Partitions that are found from now on begin at their first record."""
+        self._began = True
+
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         """What has come since; a gap is told once, and its partition then waits to be assigned again."""
         gaps = self._gaps()
         chunks: dict[int, Chunk] = {}
-        if len(self._at) > len(self._lost):
+        if len(self._at) == len(self._lost):
+            time.sleep(timeout_s)
+        else:
             chunks, refused = self._client.poll(timeout_s, max_records)
             self._lose(refused)
-        else:
-            time.sleep(timeout_s)
         if len(chunks) < len(self._at):
             self._watch.want()
         look = self._watch.latest
@@ -208,11 +210,8 @@ class KafkaReading:
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Commit the group's offsets without waiting; a failure is logged and the next call makes it good."""
-        offsets: dict[int, int] = {}
-        for partition, position in positions.items():
-            place = self._place(position)
-            if place.topic_id == self._watch.latest.topic_id:
-                offsets[int(partition.rpartition("-")[2])] = place.offset
+        places = {int(partition.rpartition("-")[2]): self._place(position) for partition, position in positions.items()}
+        offsets = {number: place.offset for number, place in places.items() if place.topic_id == self._watch.latest.topic_id}
         if offsets:
             self._client.commit(offsets)
 

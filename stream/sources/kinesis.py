@@ -9,7 +9,7 @@ in one batch, and their dead letters name ``(sequence number, place inside)``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime
 from typing import Annotated, ClassVar, Final, Literal, TypeVar
@@ -136,6 +136,10 @@ class KinesisReading:
         new = [self._open(one.partition, one.next) for one in assigns]
         self._work(ANSWER_S, lambda: all(lane.settled for lane in new))
         return [gap for lane in new if (gap := self._gap_of(lane)) is not None]
+
+    def elsewhere(self, partitions: Collection[str]) -> None:
+        """Shards that are found from now on are children of these, or unknown: they begin at their first record."""
+        self._common.shards.assigned(partitions)
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         """What has come since; a gap and the end of a shard are told once, and the shard then waits to be assigned again."""

@@ -141,3 +141,14 @@ def test_lag_is_what_lies_between_a_position_and_the_end(kafka: KafkaBroker, mak
     assert reading.lag({f"{topic}-0": (end[0], 20), "other-9": (end[0], 0)}) == {f"{topic}-0": 30}
     assert reading.lag({f"{topic}-0": ("another topic", 20)}) == {}
     reading.close()
+
+
+def test_what_appears_beside_partitions_that_others_read_begins_at_its_first_record(kafka: KafkaBroker, make_topic: MakeTopic) -> None:
+    """As for an owner whose reader processes read: it only looks for partitions."""
+    topic = make_topic(2)
+    kafka.produce(topic, [(number, None, b"x", [], OLD_MS) for number in (0, 1)])
+    reading = Kafka(bootstrap_servers=[kafka.bootstrap], topic=topic, start="latest").open("owner")
+    assert [found.start[1] for found in reading.discover() if isinstance(found.start, tuple)] == [1, 1]
+    reading.elsewhere([f"{topic}-0"])
+    assert [found.start[1] for found in reading.discover() if isinstance(found.start, tuple)] == [0, 0]
+    reading.close()

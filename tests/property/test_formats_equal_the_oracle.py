@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -61,6 +61,9 @@ class NoSource:
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
         return {}
+
+    def elsewhere(self, partitions: Collection[str]) -> None:
+        pass
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         return []

@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -70,6 +70,9 @@ class Ticking:
             assert isinstance(one.next, int)
             self._next = one.next
         return []
+
+    def elsewhere(self, partitions: Collection[str]) -> None:
+        pass
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         step, self._next = self._next, self._next + 1
