@@ -241,7 +241,7 @@ class Aggregator:
 
     def _gap(self, gap: Gap) -> list[Output]:
         place = self.state.places.get(gap.partition)
-        if place is None or gap.expected != place.next:
+        if place is None or not place.read or gap.expected != place.next:
             return []
         if self.settings.stop_on_gap:
             raise GapFound(gap.partition, str(gap.expected), str(gap.resume), gap.lost)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from detectors.judge import Judge
 from detectors.rules import Rules
 from stream.aggregator import Aggregator
-from stream.events import Assign, Cover, Discovered, Item, Output, Partial, Tick
+from stream.events import Assign, Cover, Discovered, Gap, Item, Output, Partial, Tick
 from stream.job_state import JobState
 from stream.panes import MemoryPanes
 from stream.windows import Settings
@@ -51,6 +51,13 @@ def test_a_partial_of_a_child_that_waits_is_refused_and_asks_for_nothing() -> No
     assert do(made, read("c", 0, 2, 95, claim=0)) == []
     assert (made.state.places["c"].next, made.state.ledger.partials_dropped) == (0, 1)
     assert do(made, read("a", 0, 3, 70, ended=True), read("b", 0, 5, 90, ended=True)) == [Assign(1, "c", 0, 70)]
+
+
+def test_a_gap_in_a_child_that_waits_moves_nothing() -> None:
+    made = job()
+    do(made, Discovered("a", 0), Discovered("b", 0), C)
+    assert do(made, Gap("c", 0, 7, 7, "retention")) == []
+    assert (made.state.places["c"].next, made.state.ledger.gaps) == (0, 0)
 
 
 def test_the_end_of_a_partition_that_is_told_twice_is_no_reason_to_read_it_again() -> None:
