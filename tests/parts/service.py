@@ -58,6 +58,12 @@ class RunningService:
                 command, stdin=subprocess.DEVNULL, stderr=log, env=self._environment, start_new_session=self._new_session
             )
 
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self.process is not None
+        return self.process.pid
+
     def kill9(self) -> None:
         """SIGKILL, in the middle of whatever it does."""
         assert self.process is not None
