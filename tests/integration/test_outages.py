@@ -20,17 +20,17 @@ from tests.parts.service import RunningService, newest
 from tests.soak.clockwork import rss_mb
 from tests.soak.month import columns
 
-START_MS, WINDOWS, ROWS, DRIFTS_EVERY = 1_750_000_020_000, 3_600, 4, 40
+START_MS, WINDOWS, ROWS, DRIFTS_EVERY = 1_750_000_020_000, 3_600, 30, 40
 
 
 def lines() -> list[bytes]:
-    """Windows of one second; every fortieth has a value far off, which is a signal of its own."""
+    """Windows of one second; every fortieth has amounts in words, which is an episode of its own."""
     out = []
     for step in range(WINDOWS):
         rng = np.random.default_rng(step)
-        cells = zip(*columns(ROWS, rng, 1e6 if step % DRIFTS_EVERY == 9 else 0.0).values(), strict=True)
+        cells = zip(*columns(ROWS, rng, step % DRIFTS_EVERY == 9).values(), strict=True)
         for k, (score, amount, age, plan) in enumerate(cells):
-            at_ms = START_MS + step * 1_000 + k * 200
+            at_ms = START_MS + step * 1_000 + k * 30
             out.append(f'{{"time":{at_ms},"score":{score},"amount":{amount},"age":{age},"plan":"{plan}"}}'.encode())
     return out
 
@@ -51,6 +51,10 @@ def config(folder: Path, sinks: list[dict[str, Any]]) -> dict[str, Any]:
         "rules": {"min_n": ROWS, "overwhelming_n": ROWS, "k": 1, "of": 1, "cooldown_ms": 0},
         "sinks": sinks,
     }
+
+
+SIGNALS = 2 * WINDOWS // DRIFTS_EVERY
+"""Each fault opens an episode, and the window behind it ends it."""
 
 
 @pytest.mark.slow
@@ -81,21 +85,21 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_hold_up_nobody(moto: Moto
             assert service.metric("driftline_reading_paused") == 0
             assert '"reading goes on"' in service.log
             assert service.metric("driftline_sink_delivered", sink="sns") == 0
-            assert service.metric("driftline_sink_waiting", sink="sns") == len(service.signals()) > WINDOWS // DRIFTS_EVERY
+            service.until(lambda: service.metric("driftline_sink_waiting", sink="sns") == len(service.signals()) == SIGNALS)
+            service.until(lambda: len(service.reports()) == WINDOWS + 1)  # the silence behind the last window too
             door.open()
             service.until(lambda: service.metric("driftline_sink_waiting") == 0, 120)
             assert max(high, rss_mb(service.pid)) < 400
-            counts = {name: int(service.metric(f"driftline_sink_{name}", sink="cloudwatch")) for name in ("delivered", "dropped", "rejected")}
-            total = len(service.reports())
+            names = ("delivered", "dropped", "rejected")
+            counts = {name: int(service.metric(f"driftline_sink_{name}", sink="cloudwatch")) for name in names}
             assert service.stop() == 0
     finally:
         door.close()
     windows, signals = newest(service.reports()), service.signals()
-    assert len(windows) >= WINDOWS - 3
-    assert len({report.id for report in service.reports()}) == len(service.reports())
+    assert {end for _, end in windows} == {START_MS + (k + 1) * 1_000 for k in range(WINDOWS)}
+    assert len({report.id for report in service.reports()}) == WINDOWS + 1
     assert service.reports("full") == service.reports()
     assert service.signals("full") == signals
     received = [msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal) for message in moto.messages(queue)]
     assert sorted(one.id for one in received) == sorted(one.id for one in signals)
-    assert counts["dropped"] == total - MOST_QUEUED
-    assert (counts["delivered"], counts["rejected"]) == (MOST_QUEUED, 0)
+    assert counts == {"delivered": MOST_QUEUED, "dropped": WINDOWS + 1 - MOST_QUEUED, "rejected": 0}
