@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from io import RawIOBase
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
@@ -20,7 +21,7 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
     One JSON object a line; the report's counts are base64 in ``profile``. Lines are handed to the operating system before the
     cursor moves (no fsync: they outlive the process, not a power cut). A line that a crash or a full disk has torn is ended
     before the next one, and is the only kind of line that is not JSON. A repeat after a crash appends the same item again:
-    readers keep one line for each ``id``. A full disk is retried.
+    readers keep one line for each ``id``. A full disk is retried, and what was written in part is taken back.
     """
 
     path: str
@@ -52,8 +53,7 @@ class JsonlDelivery:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             for name, some in lines.items():
-                with (self._folder / name).open("ab+") as file:
-                    file.write((b"\n" if torn(file) else b"") + b"".join(some))
+                append(self._folder / name, b"".join(some))
         except OSError as error:
             raise SinkRetry(f"{self._folder}: {error.strerror}", after_s=5.0) from error
 
@@ -64,7 +64,22 @@ class JsonlDelivery:
         """Nothing is held open."""
 
 
-def torn(file: BinaryIO) -> bool:
+def append(path: Path, data: bytes) -> None:
+    """Append lines to a file, all or none: what a full disk took in part is cut off again, since it comes again. Raises ``OSError``."""
+    with path.open("ab+", buffering=0) as file:
+        size, left = file.seek(0, 2), memoryview(data)
+        try:
+            if torn(file):
+                file.write(b"\n")
+            while left:
+                left = left[file.write(left) :]
+        except OSError:
+            with suppress(OSError):
+                file.truncate(size)
+            raise
+
+
+def torn(file: RawIOBase) -> bool:
     """True if the last line of a file opened with ``ab+`` has no end."""
     if file.seek(0, 2) == 0:
         return False

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from sinks.jsonl import torn
+from sinks.jsonl import append
 from stream.events import DeadLetter, DeadLetters
 
 
@@ -23,15 +23,12 @@ class DeadLetterFile:
         self.path = path
 
     def deliver(self, items: Sequence[DeadLetters]) -> None:
-        """Append the letters of some partials and flush them."""
+        """Append the letters of some partials, all or none."""
         lines = [_line(letter) for item in items for letter in item.letters]
         if not lines:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("ab+") as file:
-            if torn(file):
-                file.write(b"\n")
-            file.write(b"".join(lines))
+        append(self.path, b"".join(lines))
 
     def rebuild(self, newest: Sequence[object]) -> None:
         """Nothing to rebuild: the file is the state."""

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import json
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from benchmarks import events
-from detectors.report import WindowReport
 from stream import baselining
 from tests.parts.service import RunningService, newest
 
@@ -55,6 +54,7 @@ def rows(service: RunningService) -> dict[int, int]:
     return {(end - START_MS) // MINUTE_MS: one.rows for (_, end), one in sorted(newest(service.reports()).items())}
 
 
-def repeats(reports: list[WindowReport]) -> int:
-    """How many lines are there twice or more."""
-    return sum(count - 1 for count in Counter(report.id for report in reports).values())
+def letters(folder: Path) -> list[dict[str, object]]:
+    """The dead letters."""
+    path = folder / "dead-letters.jsonl"
+    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []

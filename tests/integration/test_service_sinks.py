@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +15,7 @@ import pytest
 from benchmarks import events
 from detectors.report import Signal, WindowReport
 from stream import baselining
-from tests.parts.base import free_port
+from tests.parts.door import Closed
 from tests.parts.moto import MotoServer
 from tests.parts.prometheus import PrometheusServer
 from tests.parts.service import RunningService, newest
@@ -132,46 +130,6 @@ def test_a_scrape_shows_the_newest_window(
         assert server.value('driftline_window_state{state="violations"}') == 1
         assert server.value("driftline_ledger_imbalance") == 0
         assert service.stop() == 0
-
-
-class Closed:
-    """A port that takes connections and drops them until :meth:`open` lets them through to another one."""
-
-    def __init__(self, target: int) -> None:
-        self.port, self._target = free_port(), target
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        self._through = threading.Event()
-        self.refused = 0
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def open(self) -> None:
-        self._through.set()
-
-    def close(self) -> None:
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
-                return
-            if not self._through.is_set():
-                self.refused += 1
-                client.close()
-                continue
-            server = socket.create_connection(("127.0.0.1", self._target))
-            for one, two in ((client, server), (server, client)):
-                threading.Thread(target=self._copy, args=(one, two), daemon=True).start()
-
-    @staticmethod
-    def _copy(one: socket.socket, two: socket.socket) -> None:
-        try:
-            while data := one.recv(65_536):
-                two.sendall(data)
-            two.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
 
 
 def test_a_sink_that_is_down_delays_only_itself_and_loses_no_signal(inputs: Path, moto: MotoServer, tmp_path: Path) -> None:

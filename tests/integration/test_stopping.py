@@ -14,6 +14,7 @@ from stream.service import DRAIN_S
 from tests.integration.captures import PER_WINDOW, append, config, learn, lines_of, rows
 from tests.parts.base import free_port
 from tests.parts.moto import CREDENTIALS
+from tests.parts.processes import children, gone
 from tests.parts.service import RunningService
 
 WINDOWS = 4
@@ -29,34 +30,6 @@ def nobody() -> dict[str, object]:
     return {"type": "cloudwatch", "region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{free_port()}"}
 
 
-def children(pid: int) -> list[int]:
-    """Processes that a process has started and that still run; zombies are none."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-            except OSError:
-                continue
-            if int(fields[1]) == pid and fields[0] != "Z":
-                found.append(int(entry.name))
-    return found
-
-
-def gone(pids: list[int], timeout_s: float = 15.0) -> bool:
-    deadline = time.monotonic() + timeout_s
-    while any(Path(f"/proc/{pid}").exists() for pid in pids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.1)
-    return True
-
-
-def pid_of(service: RunningService) -> int:
-    assert service.process is not None
-    return service.process.pid
-
-
 @pytest.mark.parametrize("readers", [1, 2])
 def test_sigterm_ends_within_the_stated_time_though_a_sink_is_down(baseline: Path, tmp_path: Path, readers: int) -> None:
     append(tmp_path, lines_of(WINDOWS))
@@ -64,7 +37,7 @@ def test_sigterm_ends_within_the_stated_time_though_a_sink_is_down(baseline: Pat
     with RunningService(tmp_path, settings, CREDENTIALS) as service:
         service.until(lambda: len(rows(service)) == WINDOWS - 1)
         service.until(lambda: service.metric("driftline_sink_retried", sink="cloudwatch") >= 1)
-        pids, began = children(pid_of(service)), time.monotonic()
+        pids, began = children(service.pid), time.monotonic()
         assert len(pids) >= (readers if readers > 1 else 0)
         assert service.stop() == 9
         assert time.monotonic() - began < DRAIN_S + 8, "ten seconds for the sinks, and some for a busy machine"
@@ -80,8 +53,8 @@ def test_a_second_sigterm_ends_it_at_once_and_costs_nothing(baseline: Path, tmp_
     down = config(baseline, readers=readers, sinks=[{"type": "jsonl", "path": "reports"}, nobody()])
     with RunningService(tmp_path, down, CREDENTIALS) as service:
         service.until(lambda: len(rows(service)) == WINDOWS - 1)
+        pids = children(service.pid)
         assert service.process is not None
-        pids = children(service.process.pid)
         service.process.terminate()
         time.sleep(1.0)
         assert service.process.poll() is None, "it waits for the sink that is down"
@@ -108,8 +81,8 @@ def test_a_signal_to_all_processes_of_the_service_is_clean(
     append(tmp_path, lines_of(2))
     with RunningService(tmp_path, config(baseline, readers=2), new_session=True) as service:
         service.until(lambda: service.log.count("reader started") == 2 if soon else service.accepted() == 2 * PER_WINDOW)
-        pids = children(pid_of(service))
-        os.killpg(pid_of(service), number)
+        pids = children(service.pid)
+        os.killpg(service.pid, number)
         assert service.wait(30) == 0, service.log
         assert gone(pids)
     events = [json.loads(line)["event"] for line in service.log.splitlines()]

@@ -35,7 +35,7 @@ class RunningService:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.port = folder, free_port()
-        self._before, self._new_session = list(before), new_session
+        self.before, self._new_session = list(before), new_session
         self._environment = {**os.environ, **(environment or {})}
         self.config = folder / "config.yaml"
         self.config.write_text(yaml.safe_dump({"http": {"port": self.port}, **config}))
@@ -52,11 +52,17 @@ class RunningService:
 
     def start(self, *options: str) -> None:
         """Begin to run; returns at once."""
-        command = [*self._before, sys.executable, "-m", "stream.cli", "run", str(self.config), *options]
+        command = [*self.before, sys.executable, "-m", "stream.cli", "run", str(self.config), *options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stderr=log, env=self._environment, start_new_session=self._new_session
             )
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        assert self.process is not None
+        return self.process.pid
 
     def kill9(self) -> None:
         """SIGKILL, in the middle of whatever it does."""

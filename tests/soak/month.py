@@ -1,7 +1,7 @@
 """A month of one-minute windows through the service: ``python -m tests.soak.month 43200`` prints what it was made of on the way.
 
-Traffic has what a month has: quiet nights, records that are late, records that are no records, a drift each day that opens an
-episode and goes away, an hour of silence each week.
+Traffic has what a month has: quiet nights, records that are late, records that are no records, a sender that breaks each day for
+twenty minutes, which opens an episode that ends, an hour of silence each week.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from detectors.report import WindowReport
+from detectors.report import Signal, WindowReport
 from stream import baselining
 from stream.telemetry import set_up_logs
 from tests.soak.clockwork import START_MS, Figures, live, slope, told_by
@@ -28,10 +29,11 @@ QUIET = 60
 ROWS = 24
 
 
-def columns(rows: int, rng: np.random.Generator, shift: float = 0.0) -> dict[str, list[str]]:
-    """Three features of different kinds and the answer."""
-    numbers = {"score": rng.beta(2, 5, rows), "amount": rng.lognormal(3, 1, rows) + shift}
+def columns(rows: int, rng: np.random.Generator, broken: bool = False) -> dict[str, list[str]]:
+    """Three features of different kinds and the answer; the amount is in words if the sender is broken."""
+    numbers = {"score": rng.beta(2, 5, rows), "amount": rng.lognormal(3, 1, rows)}
     out = {name: [f"{x:.4f}" for x in values] for name, values in numbers.items()}
+    out["amount"] = [f'"{x} EUR"' for x in out["amount"]] if broken else out["amount"]
     out["age"] = [str(x) for x in rng.integers(18, 90, rows)]
     out["plan"] = [("free", "basic", "plus")[k] for k in rng.integers(0, 3, rows)]
     return out
@@ -42,9 +44,9 @@ def minute(step: int) -> list[bytes]:
     if step % WEEK >= WEEK - QUIET:
         return []
     rng = np.random.default_rng(step)
-    drifts = DAY // 2 <= step % DAY < DAY // 2 + 20
+    broken = DAY // 2 <= step % DAY < DAY // 2 + 20
     rows = ROWS if step % DAY > DAY // 4 else ROWS // 4
-    cells = zip(*columns(rows, rng, 1e4 if drifts else 0.0).values(), strict=True)
+    cells = zip(*columns(rows, rng, broken).values(), strict=True)
     lines = []
     for k, (score, amount, age, plan) in enumerate(cells):
         late_ms = 2 * MINUTE_MS if k == 0 and step > 2 else 0
@@ -113,6 +115,8 @@ def lived(windows: int, folder: Path) -> dict[str, object]:
         "windows": windows,
         "windows_sent": minutes,
         "exit_code": code,
+        "days_with_a_fault": sum(day * DAY + DAY // 2 + 20 < windows for day in range(windows // DAY + 1)),
+        "signals": _signals(folder / "reports" / "signals.jsonl"),
         "windows_reported": files.windows,
         "rows_reported": files.rows,
         "rows_sent": rows,
@@ -125,6 +129,11 @@ def lived(windows: int, folder: Path) -> dict[str, object]:
         "state_kb_at_100": round(at[100].state_kb, 2),
         "most_rows": _most(seen),
     }
+
+
+def _signals(path: Path) -> dict[str, int]:
+    found = [msgspec.json.decode(line, type=Signal).kind for line in path.read_bytes().splitlines()] if path.exists() else []
+    return dict(Counter(found))
 
 
 def _most(seen: list[Figures]) -> dict[str, int]:

@@ -15,6 +15,9 @@ def test_windows_pass_and_neither_memory_nor_the_state_grows() -> None:
     told = month.run(WINDOWS)
     assert told["exit_code"] == 0
     assert (told["windows_reported"], told["rows_reported"]) == (told["windows_sent"], told["rows_sent"]), told
+    signals = told["signals"]
+    assert isinstance(signals, dict)
+    assert signals["opened"] == signals["recovered"] == told["days_with_a_fault"], told
     assert float(str(told["rss_growth_mb"])) < 15, told
     assert float(str(told["file_growth_mb"])) < 1, told
     rows = told["most_rows"]
