@@ -210,8 +210,8 @@ class KafkaReading:
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Commit the group's offsets without waiting; a failure is logged and the next call makes it good."""
-        places = {int(partition.rpartition("-")[2]): self._place(position) for partition, position in positions.items()}
-        offsets = {number: place.offset for number, place in places.items() if place.topic_id == self._watch.latest.topic_id}
+        places = [(int(partition.rpartition("-")[2]), self._place(position)) for partition, position in positions.items()]
+        offsets = {number: place.offset for number, place in places if place.topic_id == self._watch.latest.topic_id}
         if offsets:
             self._client.commit(offsets)
 
