@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pyarrow as pa
 import pytest
 import yaml
@@ -98,6 +99,7 @@ def test_a_stream_tells_its_retention_and_its_shards(
     """kinesis-local is an emulator."""
     for name, value in kinesis.env.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of the tests before
     stream = make_stream(2)
     kinesis.put(stream, events.capture_lines(events.values(40, 3), start_ms=int(time.time() * 1000) - 5_000, events_a_second=10))
     source = {"type": "kinesis", "stream": stream, "region": "us-east-1", "endpoint_url": kinesis.url}
