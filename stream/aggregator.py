@@ -156,13 +156,11 @@ class Aggregator:
 
     def _end(self, cover: Cover) -> list[str]:
         """A partition is read to its end; returns those that may be read now, which take over its ids."""
-        parents = {name: place.parents for name, place in self.state.places.items() if cover.partition in place.parents}
-        parents |= {child.partition: child.parents for child in cover.children}
         freed = end(self.state.places, cover)
         if self.memory is not None:
-            for name in freed:
-                self.memory.hand_down(parents[name], name)
-        return freed
+            for name, parents in freed.items():
+                self.memory.hand_down(parents, name)
+        return list(freed)
 
     def _move(self, cover: Cover) -> None:
         place, now = self.state.places[cover.partition], self.state.now_ms

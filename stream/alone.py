@@ -9,8 +9,11 @@ from typing import Protocol
 from detectors.baseline import Baseline
 from stream.assembly import plan_of, reader_of
 from stream.config import Config
-from stream.events import Assign, Gap, Orphaned, Partial
+from stream.events import Assign, Cover, Gap, Orphaned, Partial
 from stream.sources.base import Reading
+
+Counted = Callable[[float, Sequence[Cover]], None]
+"""Told of what was counted: how long it took, and the ranges that it covers."""
 
 
 class Readers(Protocol):
@@ -34,9 +37,9 @@ class Readers(Protocol):
 
 
 class Alone:
-    """One reader, no process of its own. ``counted`` is told of each partial: its seconds, records and bytes."""
+    """One reader, no process of its own."""
 
-    def __init__(self, config: Config, reading: Reading, counted: Callable[[float, int, int], None]) -> None:
+    def __init__(self, config: Config, reading: Reading, counted: Counted) -> None:
         self._config, self._reading, self._counted = config, reading, counted
         self._reader = reader_of(config, reading)
 
@@ -51,8 +54,7 @@ class Alone:
         began = time.monotonic()
         partials = self._reader.count(raws)
         if partials:
-            covers = [cover for partial in partials for cover in partial.covers]
-            self._counted(time.monotonic() - began, sum(cover.read for cover in covers), sum(cover.bytes for cover in covers))
+            self._counted(time.monotonic() - began, [cover for partial in partials for cover in partial.covers])
         return [*gaps, *partials]
 
     @property

@@ -161,9 +161,13 @@ def judge_of(config: Config) -> Judge:
 
 def reader_of(config: Config, reading: Reading) -> Reader:
     """A reader of an open source; it must be told what to ``use`` before it reads."""
+    return Reader(reading, config.format, config.origin, times_of(config), config.dead_letters.keep_payload, config.dedupe)
+
+
+def times_of(config: Config) -> Times:
+    """What a reader must know of time."""
     settings = settings_of(config)
-    times = Times(settings.every_ms, settings.grace_ms, settings.lateness_ms, duration_ms(config.tolerance))
-    return Reader(reading, config.format, config.origin, times, config.dead_letters.keep_payload, config.dedupe)
+    return Times(settings.every_ms, settings.grace_ms, settings.lateness_ms, duration_ms(config.tolerance))
 
 
 def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:

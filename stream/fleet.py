@@ -12,6 +12,7 @@ import structlog
 
 from detectors.baseline import Baseline
 from detectors.layout import Layout
+from stream.alone import Counted
 from stream.config import Config
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Orphaned, Partial
@@ -32,9 +33,6 @@ LEAVE_S: Final = 2.0
 """At the end all readers together have so long to leave by themselves."""
 
 log = structlog.get_logger("driftline.readers")
-
-Counted = Callable[[float, int, int], None]
-"""Told of each partial: how long it took, how many records and bytes it covers."""
 
 
 class _Due(NamedTuple):
@@ -177,7 +175,7 @@ class Fleet:
         reader.began = []
         self._deaths_in_a_row = 0
         self._answers[reader] = self._answers.get(reader, 0) + 1
-        self._counted(made.took_s, sum(cover.read for cover in made.covers), sum(cover.bytes for cover in made.covers))
+        self._counted(made.took_s, made.covers)
         careful = self._suspects.step(reader.partitions)
         for cover in made.covers:
             self._suspects.passed(cover.partition, cover.read)

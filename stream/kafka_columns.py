@@ -189,8 +189,7 @@ def _records(buffer: bytes, at: int, count: int) -> tuple[Chunk, int]:
             add_time(delta)
         else:
             add_time((delta >> 1) ^ -(delta & 1))
-        delta = buffer[at]
-        at += 1
+        delta, at = buffer[at], at + 1
         if delta > 127:
             delta, at = _varint(buffer, at - 1)
             add_offset(delta)

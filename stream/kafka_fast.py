@@ -79,9 +79,9 @@ class FastClient:
 
         self._kafka, self._name, self._topic = confluent_kafka, name, topic
         self._told_s: dict[str, float] = {}
-        quiet = logging.getLogger(f"{__name__}.client")
-        quiet.addFilter(self._seldom)
-        self._consumer = confluent_kafka.Consumer({**settings, "error_cb": self._error}, logger=quiet)
+        self._log = logging.getLogger(f"{__name__}.client")
+        self._consumer = confluent_kafka.Consumer({**settings, "error_cb": self._error}, logger=self._log)
+        self._log.addFilter(self._seldom)
         self._expected: dict[int, int] = {}
         self._closed = False
 
@@ -124,6 +124,7 @@ class FastClient:
         if not self._closed:
             self._closed = True
             self._consumer.close()
+            self._log.removeFilter(self._seldom)
 
     def _give(self, places: Mapping[int, int]) -> None:
         if places:

@@ -24,17 +24,17 @@ def await_parents(places: Mapping[str, Place], found: Discovered) -> Place:
     return Place(0, found.start, min(known, default=None), parents=found.parents if waits else ())
 
 
-def end(places: MutableMapping[str, Place], cover: Cover) -> list[str]:
-    """A partition is read to its end: returns the partitions that may be read now.
+def end(places: MutableMapping[str, Place], cover: Cover) -> dict[str, tuple[str, ...]]:
+    """A partition is read to its end: returns the partitions that may be read now, and the parents of each.
 
     Its children enter in the same step, so that there is no moment at which neither it nor they hold the watermark.
     """
     places[cover.partition] = msgspec.structs.replace(places[cover.partition], ended=True, arrival_ms=None)
     for child in cover.children:
         places.setdefault(child.partition, Place(0, child.start, parents=child.parents or (cover.partition,)))
-    waiting = [name for name, place in places.items() if cover.partition in place.parents]
+    waiting = {name: place.parents for name, place in places.items() if cover.partition in place.parents}
     for name in waiting:
         place = places[name]
         anew = await_parents(places, Discovered(name, place.next, place.parents))
         places[name] = msgspec.structs.replace(place, mark_ms=anew.mark_ms, parents=anew.parents)
-    return [name for name in waiting if places[name].read]
+    return {name: parents for name, parents in waiting.items() if places[name].read}

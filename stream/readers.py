@@ -99,11 +99,6 @@ class Reader:
         rest = [raw for raw in raws if not any(raw is one for one in over)]
         return [*map(self._pass_over, over), *([self.fold(rest)] if rest else [])]
 
-    def read(self, timeout_s: float) -> list[Partial | Gap]:
-        """One poll: its gaps, then one partial over all batches; nothing if nothing came."""
-        gaps, raws = self.poll(timeout_s)
-        return [*gaps, *self.count(raws)]
-
     def fold(self, raws: Sequence[RawBatch]) -> Partial:
         """The partial of some raw batches that follow each other in their partitions."""
         if self._plan is None:

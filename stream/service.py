@@ -57,7 +57,7 @@ class Service:
         self._urgent = False
         self._last_commit = self._last_tick = self._last_discover = 0.0
         self._commit_took_s = 0.0
-        self._paused = False
+        self._full: list[str] = []
         self._turned_s = time.monotonic()
         self._ready = readiness("starting", {}, 0, [], 0.0)
 
@@ -151,7 +151,7 @@ class Service:
                 self._read()
             self._look_at_clock()
             self._commit_if_due()
-            if self._readers.finished and not self._paused:
+            if self._readers.finished and not self._full:
                 break
         if not self._stop.is_set():
             self._step(End())
@@ -160,13 +160,12 @@ class Service:
 
     def _must_pause(self) -> bool:
         """True while a sink that may lose nothing has no room for more."""
-        full = [route.courier.name for route in self._routes if route.courier.full]
-        if full and not self._paused:
-            self.telemetry.log.warning("reading is paused until a sink has room again", sinks=full)
-        elif self._paused and not full:
+        before, self._full = self._full, [route.courier.name for route in self._routes if route.courier.full]
+        if self._full and not before:
+            self.telemetry.log.warning("reading is paused until a sink has room again", sinks=self._full)
+        elif before and not self._full:
             self.telemetry.log.info("reading goes on")
-        self._paused = bool(full)
-        return self._paused
+        return bool(self._full)
 
     def _read(self) -> None:
         for item in self._readers.read(POLL_S):
@@ -178,14 +177,13 @@ class Service:
             self._last_tick = now
             self._step(Tick(int(self._clock() * 1000)))
             self._look_at_readiness()
-            self.telemetry.sinks({route.courier.name: route.courier.counts for route in self._routes}, self._paused)
+            self.telemetry.sinks({route.courier.name: route.courier.counts for route in self._routes}, bool(self._full))
         if now - self._last_discover >= DISCOVER_S:
             self._discover()
 
     def _look_at_readiness(self) -> None:
-        full = [route.courier.name for route in self._routes if route.courier.full]
         limit_s = duration_ms(self._config.http.ready_behind) / 1000
-        ready = readiness("owner", self._job.aggregator.state.places, int(self._clock() * 1000), full, limit_s)
+        ready = readiness("owner", self._job.aggregator.state.places, int(self._clock() * 1000), self._full, limit_s)
         if ready.status != self._ready.status:
             self.telemetry.log.info("ready" if ready.status == HTTPStatus.OK else "not ready", state=ready.text)
         self._ready = ready

@@ -15,6 +15,7 @@ from prometheus_client.registry import Collector
 
 from detectors.report import Signal, Violation, WindowReport
 from sinks.outbox import Counts
+from stream.events import Cover
 from stream.job_state import JobState
 from stream.latency import Latency
 from stream.state_gauges import StateGauges
@@ -67,11 +68,11 @@ class Telemetry:
         """Show a sink's own gauges beside ours."""
         self.registry.register(collector)
 
-    def batch(self, seconds: float, records: int, size: int) -> None:
-        """One poll was decoded and counted: its records, and their bytes."""
+    def batch(self, seconds: float, covers: Sequence[Cover]) -> None:
+        """One poll was decoded and counted; these are the ranges that it covers."""
         self._poll_s.observe(seconds)
-        self._read.inc(records)
-        self._bytes.inc(size)
+        self._read.inc(sum(cover.read for cover in covers))
+        self._bytes.inc(sum(cover.bytes for cover in covers))
 
     def reader_replaced(self, reason: str) -> None:
         """A reader process is gone: it was ``killed`` (by a signal, also by us since it was silent) or has ``ended``."""

@@ -8,8 +8,9 @@ import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -47,6 +48,7 @@ FIXTURES = {
 SKIP = re.compile(r"component (\w+) cannot be had: (.*)", re.DOTALL)
 
 MakeTopic = Callable[..., str]
+Part = TypeVar("Part")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -80,26 +82,26 @@ def left_out(missing: PartMissing) -> None:
     pytest.skip(text)
 
 
+def running(make: Callable[[], AbstractContextManager[Part]]) -> Iterator[Part]:
+    """A component for as long as a fixture lives; without it the test is left out."""
+    with ExitStack() as stack:
+        try:
+            part = stack.enter_context(make())
+        except PartMissing as missing:
+            left_out(missing)
+        yield part
+
+
 @pytest.fixture(scope="session")
 def kafka() -> Iterator[KafkaBroker]:
     """One broker for the whole run; isolate by topic name, and never stop this one."""
-    with ExitStack() as stack:
-        try:
-            broker = stack.enter_context(KafkaBroker())
-        except PartMissing as missing:
-            left_out(missing)
-        yield broker
+    yield from running(KafkaBroker)
 
 
 @pytest.fixture
 def own_kafka() -> Iterator[KafkaBroker]:
     """A broker of the test's own, for tests that stop or kill it."""
-    with ExitStack() as stack:
-        try:
-            broker = stack.enter_context(KafkaBroker())
-        except PartMissing as missing:
-            left_out(missing)
-        yield broker
+    yield from running(KafkaBroker)
 
 
 @pytest.fixture
@@ -123,12 +125,7 @@ def make_topic(kafka: KafkaBroker, request: pytest.FixtureRequest) -> Iterator[M
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[MotoServer]:
     """moto's server for the whole run; tests should take ``moto``, which is empty at the start."""
-    with ExitStack() as stack:
-        try:
-            server = stack.enter_context(MotoServer())
-        except PartMissing as missing:
-            left_out(missing)
-        yield server
+    yield from running(MotoServer)
 
 
 @pytest.fixture
@@ -143,12 +140,7 @@ def moto(moto_server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> MotoServer
 @pytest.fixture(scope="session")
 def kinesis_emulator() -> Iterator[KinesisEmulator]:
     """kinesis-local for the whole run; tests should take ``kinesis``."""
-    with ExitStack() as stack:
-        try:
-            emulator = stack.enter_context(KinesisEmulator())
-        except PartMissing as missing:
-            left_out(missing)
-        yield emulator
+    yield from running(KinesisEmulator)
 
 
 @pytest.fixture
@@ -200,23 +192,13 @@ def toxiproxy(kinesis: KinesisEmulator, toxiproxy_before: Callable[[int], Toxipr
 @pytest.fixture
 def microburst(kinesis: KinesisEmulator) -> Iterator[Microburst]:
     """A proxy with errors by name in front of kinesis-local."""
-    with ExitStack() as stack:
-        try:
-            proxy = stack.enter_context(Microburst(kinesis.url))
-        except PartMissing as missing:
-            left_out(missing)
-        yield proxy
+    yield from running(lambda: Microburst(kinesis.url))
 
 
 @pytest.fixture(scope="session")
 def ministack() -> Iterator[Ministack]:
     """ministack for the whole run; isolate by stream name."""
-    with ExitStack() as stack:
-        try:
-            emulator = stack.enter_context(Ministack())
-        except PartMissing as missing:
-            left_out(missing)
-        yield emulator
+    yield from running(Ministack)
 
 
 @pytest.fixture

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from detectors.baseline import Baseline
-from stream.assembly import configured_baselines, settings_of
+from stream.assembly import configured_baselines, settings_of, times_of
 from stream.config import Config
 from stream.doctor.stored import Stored, read_stored
-from stream.durations import duration_ms
 from stream.readers import Times
 
 
@@ -26,6 +25,5 @@ class Setup(NamedTuple):
 
 def setup_of(config: Config) -> Setup:
     """Read baselines and state; raises as ``driftline run`` would."""
-    settings = settings_of(config)
-    times = Times(settings.every_ms, settings.grace_ms, settings.lateness_ms, duration_ms(config.tolerance))
-    return Setup(config, configured_baselines(config), times, settings.idle_ms, read_stored(Path(config.state.path)))
+    stored = read_stored(Path(config.state.path))
+    return Setup(config, configured_baselines(config), times_of(config), settings_of(config).idle_ms, stored)

@@ -52,7 +52,7 @@ class Life:
     def __init__(self, config: Config) -> None:
         self._job = open_job(config)
         self._reading: Reading = config.source.open(config.job)
-        self._readers = Alone(config, self._reading, lambda took_s, records, size: None)
+        self._readers = Alone(config, self._reading, lambda took_s, covers: None)
         self._readers.use(self._job.aggregator.baselines)
         self._waiting: list[Output] = list(self._job.told)
         self._assign(self._job.aggregator.resume())

@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.sources.base import Reading
+from stream.sources.kinesis import Kinesis, KinesisReading
+from tests.parts.kinesis import REGION
+
+
+@contextmanager
+def opening(**usual: Any) -> Iterator[Callable[..., KinesisReading]]:
+    """Opens streams with these fields and others; all readings are closed at the end."""
+    opened: list[KinesisReading] = []
+
+    def open_one(stream: str, **fields: Any) -> KinesisReading:
+        reading = Kinesis(**{"stream": stream, "region": REGION, **usual, **fields}).open("job")
+        assert isinstance(reading, KinesisReading)
+        opened.append(reading)
+        return reading
+
+    yield open_one
+    for reading in opened:
+        reading.close()
 
 
 class Follower:

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-import pyarrow as pa
 import pytest
 
 from benchmarks import events
-from stream import baselining
+from tests.integration.captures import learn
 from tests.integration.test_kill9 import kill_one
 from tests.parts.kinesis import KinesisEmulator
 from tests.parts.service import RunningService, newest
@@ -44,14 +43,13 @@ def test_kills_and_resharding_lose_nothing_and_count_nothing_twice(
     kinesis: KinesisEmulator, make_stream: Callable[[int], str], tmp_path: Path
 ) -> None:
     lines = events.capture_lines(events.values(EVENTS, 3), start_ms=START_MS, events_a_second=PER_S)
-    baselining.write(baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS), tmp_path / "baseline")
     stream = make_stream(2)
     config = {
         "job": "killed",
         "source": {"type": "kinesis", "stream": stream, "region": "us-east-1", "endpoint_url": kinesis.url},
         "format": {"type": "sagemaker"},
         "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(tmp_path / "baseline")}},
+        "models": {"m": {"baseline": str(learn(tmp_path))}},
         "readers": 2,
         "window": "5s",
         "idle": "8s",

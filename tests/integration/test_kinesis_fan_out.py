@@ -12,10 +12,10 @@ import pytest
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Discovered, Gap, RawBatch
 from stream.kinesis_fan_out import SubscribedLane
-from stream.sources.kinesis import FanOut, Kinesis, KinesisReading
-from tests.integration.shards import Follower
+from stream.sources.kinesis import FanOut, KinesisReading
+from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_source import numbered
-from tests.parts.kinesis import REGION, create
+from tests.parts.kinesis import create
 from tests.parts.ministack import Ministack
 from tests.parts.toxiproxy import Toxiproxy
 
@@ -27,18 +27,8 @@ SHARD = "shardId-000000000000"
 def open_pushed(ministack: Ministack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    opened: list[KinesisReading] = []
-
-    def open_one(stream: str, **fields: Any) -> KinesisReading:
-        given = {"endpoint_url": ministack.url, "fan_out": FanOut(consumer_name="driftline"), **fields}
-        reading = Kinesis(stream=stream, region=REGION, **given).open("job")
-        assert isinstance(reading, KinesisReading)
-        opened.append(reading)
-        return reading
-
-    yield open_one
-    for reading in opened:
-        reading.close()
+    with opening(endpoint_url=ministack.url, fan_out=FanOut(consumer_name="driftline")) as open_one:
+        yield open_one
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ import pytest
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
 from stream.kinesis_client import refuse_a_cut_body
-from stream.sources.kinesis import Kinesis, KinesisReading
-from tests.integration.shards import Follower
+from stream.sources.kinesis import KinesisReading
+from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_source import numbered, until_batch
-from tests.parts.kinesis import REGION, KinesisEmulator
+from tests.parts.kinesis import KinesisEmulator
 from tests.parts.microburst import Microburst
 from tests.parts.toxiproxy import Toxiproxy
 
@@ -31,17 +31,8 @@ SHARD = "shardId-000000000000"
 @pytest.fixture
 def open_at() -> Iterator[Open]:
     """``open_at(url, stream)``."""
-    opened: list[KinesisReading] = []
-
-    def open_one(url: str, stream: str, **fields: Any) -> KinesisReading:
-        reading = Kinesis(stream=stream, region=REGION, endpoint_url=url, **fields).open("job")
-        assert isinstance(reading, KinesisReading)
-        opened.append(reading)
-        return reading
-
-    yield open_one
-    for reading in opened:
-        reading.close()
+    with opening() as open_one:
+        yield lambda url, stream, **fields: open_one(stream, endpoint_url=url, **fields)
 
 
 def padded(start: int, stop: int) -> list[bytes]:

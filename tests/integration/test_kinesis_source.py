@@ -15,10 +15,10 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
-from stream.sources.kinesis import Kinesis, KinesisReading
-from tests.integration.shards import Follower
+from stream.sources.kinesis import KinesisReading
+from tests.integration.shards import Follower, opening
 from tests.parts.base import LOOPBACK, free_port
-from tests.parts.kinesis import REGION, KinesisEmulator
+from tests.parts.kinesis import KinesisEmulator
 
 MakeStream = Callable[..., str]
 Open = Callable[..., KinesisReading]
@@ -26,17 +26,8 @@ Open = Callable[..., KinesisReading]
 
 @pytest.fixture
 def open_source(kinesis: KinesisEmulator) -> Iterator[Open]:
-    opened: list[KinesisReading] = []
-
-    def open_one(stream: str, **fields: Any) -> KinesisReading:
-        reading = Kinesis(**{"stream": stream, "region": REGION, "endpoint_url": kinesis.url, **fields}).open("job")
-        assert isinstance(reading, KinesisReading)
-        opened.append(reading)
-        return reading
-
-    yield open_one
-    for reading in opened:
-        reading.close()
+    with opening(endpoint_url=kinesis.url) as open_one:
+        yield open_one
 
 
 def numbered(start: int, stop: int) -> list[bytes]:

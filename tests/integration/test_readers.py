@@ -10,13 +10,13 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from benchmarks import events
-from stream import baselining, service
+from stream import service
 from stream.config import parse
 from stream.fleet import Fleet
+from tests.integration.captures import learn
 from tests.parts import deadly
 from tests.parts.service import RunningService, newest
 
@@ -26,9 +26,7 @@ PER_S = 20
 
 @pytest.fixture(scope="module")
 def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("training") / "baseline"
-    baselining.write(baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS), folder)
-    return folder
+    return learn(tmp_path_factory.mktemp("training"))
 
 
 def config(baseline: Path, **changes: Any) -> dict[str, Any]:

@@ -15,14 +15,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from benchmarks import events
 from detectors.baseline import Baseline
 from detectors.profile import Profile
-from stream import baselining
 from stream.baselining import load_baseline
+from tests.integration.captures import learn
 from tests.parts.faulty import FaultyRoad
 from tests.parts.moto import REGION, MotoServer
 from tests.parts.service import RunningService, newest
@@ -35,9 +34,7 @@ TAKEOVER_S = 15.0
 
 @pytest.fixture(scope="module")
 def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("training") / "baseline"
-    baselining.write(baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS), folder)
-    return folder
+    return learn(tmp_path_factory.mktemp("training"))
 
 
 @pytest.fixture

@@ -93,7 +93,7 @@ def of_children(**changes: object) -> Callable[[Patch], None]:
 def children_enter_later(patch: Patch) -> None:
     right = lineage.end
 
-    def alone(places: MutableMapping[str, Place], cover: Cover) -> list[str]:
+    def alone(places: MutableMapping[str, Place], cover: Cover) -> dict[str, tuple[str, ...]]:
         return right(places, cover._replace(children=()))
 
     patch.setattr(aggregator, "end", alone)

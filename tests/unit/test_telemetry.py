@@ -12,11 +12,14 @@ import pytest
 import structlog
 
 from sinks.outbox import Counts
+from stream.events import Cover
 from stream.job_state import JobState
 from stream.ledger import Account, Ledger
 from stream.telemetry import Telemetry, set_up_logs
 from stream.windows import Place
 from tests.samples import START_MS, report, signal, violation
+
+COVER = Cover("t-0", 1, 0, 100, START_MS, False, 100, {"accepted": 100}, 100, 100, bytes=400)
 
 
 def state(**ledger: int) -> JobState:
@@ -75,7 +78,7 @@ def test_an_imbalance_is_the_sum_of_what_is_off() -> None:
 def test_batches_and_sinks_are_counted() -> None:
     telemetry = Telemetry("sample")
     for _ in range(3):
-        telemetry.batch(0.5, 100, 400)
+        telemetry.batch(0.5, [COVER])
     telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.75)}, paused=True)
     assert value(telemetry, "records_read_total") == 300
     assert value(telemetry, "batch_seconds_sum") == 1.5
@@ -87,7 +90,7 @@ def test_batches_and_sinks_are_counted() -> None:
 
 def test_two_services_do_not_share_their_figures() -> None:
     first, second = Telemetry("sample"), Telemetry("sample")
-    first.batch(0.5, 100, 400)
+    first.batch(0.5, [COVER])
     assert value(second, "records_read_total") == 0
 
 
