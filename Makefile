@@ -47,7 +47,7 @@ lint: $(VENV)/installed-dev  ## Style, types, and who may import whom
 bench: $(VENV)/installed  ## The core against the floor and its peers, five rounds
 	@$(BIN)/python -m benchmarks.core
 
-bench-pipeline: $(VENV)/installed-dev  ## The service on 500,000 events in a real Kafka
+bench-pipeline: $(VENV)/installed-dev  ## The service on 2,000,000 events in a real Kafka: three rounds, ten minutes
 	@$(BIN)/python -m tests.parts.setup
 	@$(BIN)/python -m benchmarks.pipeline
 

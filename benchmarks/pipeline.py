@@ -1,7 +1,8 @@
 """The service behind a real Kafka: ``python -m benchmarks.pipeline``.
 
-In alternating rounds, for each client: c (the bare client draining the topic, values touched), k (the core on the same bytes in memory)
-and s (the service with state, sinks and metrics on), and s against ``1 / (1/c + 1/k)``, the bound of a client and a core that take turns.
+In alternating rounds, for each client: c (the bare client draining the topic, values touched: confluent-kafka itself, and for kafka-python
+our column path, which is faster than the library), k (the core on the same bytes in memory) and s (the service with state, sinks and
+metrics on), and s against ``1 / (1/c + 1/k)``, the bound of a client and a core that take turns.
 Then the service that commits each second against one that commits only when a window closes, and two readers against one, from
 files and from Kafka (with the broker's share of the processors). Last, events come at half of s (from librdkafka, in an environment of
 its own) with a drift in them: the time from event to SNS message is split into the wait for the window's end, grace, and the rest; and
@@ -10,6 +11,7 @@ the rest of all windows to the reports' file. SNS and SQS are moto's server here
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -21,10 +23,9 @@ import time
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
-import kafka
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,7 @@ from rich.console import Console
 
 from benchmarks import events
 from benchmarks.core import environment, processor
+from benchmarks.drains import PARTITIONS, ClientName, bare, drain, fill
 from benchmarks.leg import TIMES
 from detectors.report import WindowReport
 from stream import baselining
@@ -41,17 +43,14 @@ from stream.formats.base import ModelOf, Origin, TimeOf
 from stream.formats.sagemaker import Sagemaker
 from stream.plan import ReadingPlan, columns_of
 from stream.readers import Reader
-from stream.sources.kafka import Kafka
 from tests.parts.base import free_port
 from tests.parts.kafka import BENCH_JVM, KafkaBroker
 from tests.parts.moto import MotoServer
 
 HERE = Path(__file__).parent
-PARTITIONS = 4
 WINDOW_S, GRACE_S = 5, 1
 CALM_S = 25
 """How long events come before they drift."""
-ClientName = Literal["columns", "plain", "fast"]
 CLIENTS: dict[ClientName, str] = {"columns": "kafka-python", "fast": "confluent"}
 RATIOS = ("kafka-python s/bound", "confluent s/bound", "state on/off", "readers2/1 files", "readers2/1 kafka")
 
@@ -61,32 +60,6 @@ class _NoSource:
 
     def assign(self, assigns: list[Assign]) -> list[Any]:
         return []
-
-
-def fill(broker: KafkaBroker, topic: str, lines: list[bytes], total: int) -> None:
-    """Produce ``total`` events, the given lines again and again, evenly over the partitions."""
-    broker.create_topic(topic, PARTITIONS, {"retention.ms": "-1", "message.timestamp.after.max.ms": str(10**13)})
-    producer = kafka.KafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=50, batch_size=256 << 10)
-    for k in range(total):
-        producer.send(topic, lines[k % len(lines)], partition=k % PARTITIONS)
-    producer.flush()
-    producer.close()
-
-
-def drain(broker: KafkaBroker, topic: str, total: int, client: ClientName) -> float:
-    """Events a second of a bare client; each value is touched."""
-    reading = Kafka(bootstrap_servers=[broker.bootstrap], topic=topic, client=client).open(f"drain-{client}")
-    reading.assign([Assign(1, found.partition, found.start, None) for found in reading.discover()])
-    seen = size = 0
-    began = time.perf_counter()
-    while seen < total:
-        for raw in reading.poll(0.2, 5_000):
-            if isinstance(raw, RawBatch):
-                seen += len(raw.values)
-                size += sum(len(value or b"") for value in raw.values)
-    rate = seen / (time.perf_counter() - began)
-    reading.close()
-    return rate
 
 
 def core(lines: list[bytes], baseline: Any, total: int) -> float:
@@ -162,9 +135,11 @@ def service(folder: Path, settings: dict[str, Any], total: int) -> float:
     try:
         while (first := running.read()) == 0:
             time.sleep(0.02)
-        began = time.perf_counter()
-        while (last := running.read()) < total:
-            time.sleep(0.05)
+        began, last = time.perf_counter(), first
+        while last < total:
+            took = time.perf_counter() - began
+            time.sleep(min(max(took * (total - last) / (last - first + 1) / 2, 0.02), 1.0))  # a scrape costs: few, and dense near the end
+            last = running.read()
         return (last - first) / (time.perf_counter() - began)
     finally:
         running.stop()
@@ -257,6 +232,7 @@ def main(total: int, rounds: int) -> None:
         baselining.write(made, folder / "baseline")
         console.print(f"producing {total:,} events ...")
         fill(broker, "bench", lines, total)
+        gc.freeze()  # as the service does
         figures = [_round(console, broker, folder / f"round-{k}", lines, made, total) for k in range(rounds)]
         median = {key: statistics.median(one[key] for one in figures) for key in figures[0]}
         latency = live(broker, moto, folder / "baseline", folder / "live", median["columns s"] / 2)
@@ -273,7 +249,7 @@ def _round(console: Console, broker: KafkaBroker, folder: Path, lines: list[byte
     folder.mkdir()
     out = {"k": core(lines, made.baseline, total)}
     for client, word in CLIENTS.items():
-        c = drain(broker, "bench", total, client)
+        c = bare(broker, "bench", total) if client == "fast" else drain(broker, "bench", total, client)
         s = service(folder / client, configuration(broker, "bench", baseline, client), total)
         out |= {f"{client} c": c, f"{client} s": s, f"{word} s/bound": s / (1 / (1 / c + 1 / out["k"]))}
     seldom = configuration(broker, "bench", baseline, "columns", state={"commit_at_least": "1h"})

@@ -128,8 +128,7 @@ class Aggregator:
         for key, pane_ms, misfits in partial.misfits:
             self._keep_misfits(key, pane_ms, misfits)
         out: list[Output] = [DeadLetters(tuple(partial.dead))] if partial.dead else []
-        out += [self._assign(name) for name in freed]
-        out += self._advance()
+        out += [*map(self._assign, freed), *self._advance()]
         for sample in partial.samples:
             out += self._sampled(sample)
         return out
@@ -231,6 +230,8 @@ class Aggregator:
         if mark is None or (state.watermark_ms is not None and mark <= state.watermark_ms):
             return []
         state.watermark_ms = mark
+        if self.memory is not None:
+            self.memory.settle((name for name, place in state.places.items() if place.ended), mark)
         out = self._closing.up_to(mark)
         keep_from = retained_from(state.places.values(), mark, self.settings)
         if keep_from is not None:
@@ -255,6 +256,8 @@ class Aggregator:
         if found.partition in self.state.places:
             return []
         place = self.state.places[found.partition] = await_parents(self.state.places, found)
+        if self.memory is not None and place.read:
+            self.memory.hand_down(found.parents, found.partition)
         return [self._assign(found.partition)] if place.read else []
 
     def _gap(self, gap: Gap) -> list[Output]:

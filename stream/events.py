@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -53,7 +53,7 @@ class RawBatch(NamedTuple):
     origin: str
     first: Position
     next: Position
-    positions: list[Position]
+    positions: Sequence[Position]
     values: list[bytes | None]
     arrival_ms: NDArray[np.int64]
     keys: list[bytes | None] = []

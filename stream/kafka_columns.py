@@ -22,6 +22,8 @@ TRIED: Final = frozenset({"3.0.12"})
 _LOG_APPEND_TIME: Final = 1
 _NOTHING: Final = 1
 """The byte for length -1."""
+_NO_HEADERS: Final[Headers] = []
+"""The same for all records without headers: a list for each would cost more than the rest of the record."""
 
 
 def fits() -> bool:
@@ -208,7 +210,7 @@ def _records(buffer: bytes, at: int, count: int) -> tuple[Chunk, int]:
             add_value(buffer[at : at + size])
             at += size
         if buffer[at] == 0:
-            add_headers([])
+            add_headers(_NO_HEADERS)
             at += 1
         else:
             headers, at = _headers(buffer, at)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
+
+import numpy as np
 
 from stream.errors import SourceUnavailable
 from stream.kafka_fetch import Chunk, Fetched
@@ -32,7 +35,6 @@ NAMES: Final = {
 }
 """Options of the source and their names in librdkafka."""
 MSK_IAM: Final = "AWS_MSK_IAM"
-MOST: Final = 2_000
 WAIT_S: Final = 0.05
 """A call waits until it has enough records or this is over: longer would delay the few."""
 SAME_LINE_S: Final = 30.0
@@ -100,7 +102,7 @@ class FastClient:
     def poll(self, timeout_s: float, max_records: int) -> Fetched:
         deadline = time.monotonic() + timeout_s
         while True:
-            messages = self._consumer.consume(min(max_records, MOST), min(WAIT_S, max(deadline - time.monotonic(), 0.001)))
+            messages = self._consumer.consume(max_records, min(WAIT_S, max(deadline - time.monotonic(), 0.001)))
             faults = [message for message in messages if message.error() is not None]
             refused = self._refused(faults)
             chunks = self._chunks([message for message in messages if message.error() is None] if faults else messages)
@@ -138,18 +140,15 @@ class FastClient:
 
     def _chunks(self, messages: Sequence[Any]) -> dict[int, Chunk]:
         """Messages by partition, as columns; what was under way before a partition was given anew is left out."""
-        numbers = [message.partition() for message in messages]
         chunks: dict[int, Chunk] = {}
-        for number in dict.fromkeys(numbers):
-            mine = [message for message, of in zip(messages, numbers, strict=True) if of == number]
+        for number, mine in _by_partition(messages, self._kafka.Message.partition).items():
             expected = self._expected.get(number)
             if expected is None:
                 continue
-            if mine[0].offset() < expected:
-                mine = [message for message in mine if message.offset() >= expected]
-            if mine:
-                self._expected[number] = mine[-1].offset() + 1
-                chunks[number] = _columns(mine)
+            kept = mine if mine[0].offset() >= expected else [message for message in mine if message.offset() >= expected]
+            if kept:
+                self._expected[number] = kept[-1].offset() + 1
+                chunks[number] = _columns(kept, self._kafka.Message)
         return chunks
 
     def _refused(self, faults: Sequence[Any]) -> dict[int, int | None]:
@@ -184,11 +183,28 @@ class FastClient:
         return due
 
 
-def _columns(messages: Sequence[Any]) -> Chunk:
+def _by_partition(messages: Sequence[Any], partition: Callable[[Any], int | None]) -> dict[int, list[Any]]:
+    """Messages come in runs of one partition, which are cut out whole."""
+    numbers = np.fromiter(map(partition, messages), np.int64, len(messages))
+    bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(messages)]
+    found: dict[int, list[Any]] = {}
+    for start, stop in pairwise(bounds if messages else []):
+        found.setdefault(int(numbers[start]), []).extend(messages[start:stop])
+    return found
+
+
+def _columns(messages: Sequence[Any], of: Any) -> Chunk:
+    """Messages of one partition as columns; ``of`` is their class, whose methods are mapped over them: there is no faster way.
+
+    An empty list a message would cost more than all else, so there are no headers at all if no message has one.
+    """
+    first, last = messages[0].offset(), messages[-1].offset()
+    whole = last - first + 1 == len(messages)
+    headers = list(map(of.headers, messages))
     return Chunk(
-        [message.offset() for message in messages],
-        [message.timestamp()[1] for message in messages],
-        [message.value() for message in messages],
-        [message.key() for message in messages],
-        [message.headers() or [] for message in messages],
+        list(range(first, last + 1) if whole else map(of.offset, messages)),
+        [ms for _, ms in map(of.timestamp, messages)],
+        list(map(of.value, messages)),
+        list(map(of.key, messages)),
+        [one or [] for one in headers] if any(headers) else [],
     )

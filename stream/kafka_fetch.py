@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, overload
+
+from stream.events import Position
 
 Headers = list[tuple[str, bytes | None]]
 
 
 class Chunk(NamedTuple):
-    """Records of one partition as columns; timestamps in ms. A tombstone's value is ``None``."""
+    """Records of one partition as columns; timestamps in ms. A tombstone's value is ``None``. No ``headers`` at all: no record has any."""
 
     offsets: list[int]
     timestamps: list[int]
@@ -23,8 +25,26 @@ class Chunk(NamedTuple):
         return Chunk(self.offsets[some], self.timestamps[some], self.values[some], self.keys[some], self.headers[some])
 
 
+class Positions(Sequence[Position]):
+    """The positions of a batch's records, each made when it is asked for: of thousands a dead letter needs one."""
+
+    def __init__(self, topic_id: str, offsets: Sequence[int]) -> None:
+        self._topic_id, self._offsets = topic_id, offsets
+
+    def __len__(self) -> int:
+        return len(self._offsets)
+
+    @overload
+    def __getitem__(self, at: int) -> Position: ...
+    @overload
+    def __getitem__(self, at: slice) -> Positions: ...
+    def __getitem__(self, at: int | slice) -> Position | Positions:
+        offsets = self._offsets
+        return Positions(self._topic_id, offsets[at]) if isinstance(at, slice) else (self._topic_id, offsets[at])
+
+
 def joined(chunks: Sequence[Chunk]) -> Chunk:
-    """Chunks that follow each other as one."""
+    """Chunks that follow each other as one; either all of them tell headers, or none."""
     together = Chunk([], [], [], [], [])
     for chunk in chunks:
         together.offsets.extend(chunk.offsets)

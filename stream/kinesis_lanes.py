@@ -16,7 +16,7 @@ from stream.kinesis_shards import ENDED, OLDEST, ShardList
 MOST_PACKS: Final = 2_000
 """Records that one read asks for, and that may wait before no more are fetched."""
 SHORTEST_S: Final = 0.21
-"""Pause between two reads of a shard: five a second is all that Kinesis allows, for all who read it together."""
+"""Pause from the end of a read of a shard to the next one: five a second is all that Kinesis allows, for all who read it together."""
 LONGEST_S: Final = 1.0
 """Pause between two reads of a shard in which nothing comes."""
 WORST_S: Final = 5.0
@@ -236,7 +236,6 @@ class PolledLane(Lane):
         self._busy = True
 
     def step(self) -> None:
-        began_s = time.monotonic()
         pause_s = WORST_S
         try:
             pause_s = self._fetch()
@@ -246,7 +245,7 @@ class PolledLane(Lane):
             self.fail(error)
         finally:
             with self.common.wake:
-                self._busy, self._due_s = False, began_s + pause_s
+                self._busy, self._due_s = False, time.monotonic() + pause_s
                 self.common.wake.notify_all()
 
     def renew(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from stream.events import SeenIds
 from stream.ids import IdStore
@@ -30,8 +30,13 @@ class Memory:
     def hand_down(self, parents: Sequence[str], child: str) -> None:
         """A child knows what its parents knew: an event may be sent again after a shard was split.
 
-        What the parents knew stays: their other children are to have it too. It is small, and stays for as long as they are known.
+        What the parents knew stays for their other children, which may be found later, until :meth:`settle` lets go of it.
         """
         for parent in parents:
             for one in self.ids.of(parent):
                 self.ids.add(one._replace(partition=child))
+
+    def settle(self, ended: Iterable[str], watermark_ms: int) -> None:
+        """Let go of what ended partitions knew: their own marks stand still, so the watermark tells when nobody asks any more."""
+        for partition in ended:
+            self.forget(partition, watermark_ms)

@@ -23,7 +23,7 @@ from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.kafka_client import ClientLog, Look, TopicWatch, connect
 from stream.kafka_columns import ColumnsClient, fits
 from stream.kafka_fast import NAMES, FastClient, settings_of
-from stream.kafka_fetch import Chunk, Client
+from stream.kafka_fetch import Chunk, Client, Positions
 from stream.kafka_plain import PlainClient
 from stream.sources.base import Reading, Source
 
@@ -290,7 +290,7 @@ class KafkaReading:
             origin=self._topic,
             first=(topic_id, first),
             next=(topic_id, following),
-            positions=[(topic_id, offset) for offset in chunk.offsets],
+            positions=Positions(topic_id, chunk.offsets),
             values=chunk.values,
             arrival_ms=np.minimum(np.array(chunk.timestamps, np.int64), int(time.time() * 1000)),
             keys=chunk.keys,

@@ -5,17 +5,20 @@ from __future__ import annotations
 from detectors.judge import Judge
 from detectors.rules import Rules
 from stream.aggregator import Aggregator
-from stream.events import Assign, Cover, Discovered, Gap, Item, Output, Partial, Tick
+from stream.events import Assign, Cover, Discovered, Gap, Item, Output, Partial, SeenIds, Tick
+from stream.ids import MemoryIds
 from stream.job_state import JobState
+from stream.memory import Memory
 from stream.panes import MemoryPanes
+from stream.seen import Dedupe
 from stream.windows import Settings
 
 SETTINGS = Settings(job="j", window_ms=10, every_ms=10, grace_ms=0, lateness_ms=100, idle_ms=50)
 C = Discovered("c", 0, ("a", "b"))
 
 
-def job() -> Aggregator:
-    return Aggregator(SETTINGS, {}, Judge("j", Rules()), JobState(), MemoryPanes())
+def job(memory: Memory | None = None) -> Aggregator:
+    return Aggregator(SETTINGS, {}, Judge("j", Rules()), JobState(), MemoryPanes(), memory=memory)
 
 
 def do(made: Aggregator, *items: Item) -> list[Output]:
@@ -78,3 +81,28 @@ def test_a_word_from_before_a_pause_does_not_make_a_partition_idle_after_it() ->
     do(made, Tick(5_000), before_the_pause, Tick(5_010))
     assert not made.state.places["a"].idle
     assert made.state.watermark_ms == 990
+
+
+def knowing(*seen: SeenIds) -> Memory:
+    """A memory with a horizon of a second that has these ids."""
+    memory = Memory(Dedupe(horizon="1s"), MemoryIds())
+    memory.take(seen)
+    return memory
+
+
+def test_a_child_that_is_found_after_its_parents_ended_knows_what_they_knew() -> None:
+    made = job(knowing(SeenIds("a", 0, b"of a....")))
+    do(made, Discovered("a", 0), read("a", 0, 3, 70, ended=True))
+    (assigned,) = do(made, Discovered("d", 0, ("a",)))
+    assert assigned == Assign(1, "d", 0, 70, (SeenIds("d", 0, b"of a...."),))
+
+
+def test_what_an_ended_partition_knew_is_let_go_once_the_watermark_is_past_the_horizon() -> None:
+    memory = knowing(SeenIds("a", 0, b"of a...."))
+    made = job(memory)
+    do(made, Discovered("a", 0), read("a", 0, 3, 70, ended=True), Discovered("d", 0, ("a",)))
+    do(made, Discovered("b", 0), read("b", 0, 3, 5_000, ended=True), read("c", 0, 1, 5_000))
+    do(made, read("d", 0, 1, 1_199))
+    assert memory.ids.of("a") == [SeenIds("a", 0, b"of a....")]
+    do(made, read("d", 1, 2, 1_200))
+    assert [memory.ids.of(name) for name in ("a", "c", "d")] == [[], [], []]
