@@ -32,10 +32,33 @@ NEVER = frozenset(
 )
 
 
-def client(service: str, region: str, endpoint_url: str, read_s: int = READ_S) -> Any:
-    """A client that tries once: retries, back-off and their counting belong to the courier. Empty text means the default."""
-    config = Config(connect_timeout=CONNECT_S, read_timeout=read_s, retries={"total_max_attempts": 1})
-    return boto3.client(service, region_name=region or None, endpoint_url=endpoint_url or None, config=config)
+def client(service: str, region: str, endpoint_url: str, read_s: int = READ_S, connections: int = 10) -> Any:
+    """A client that tries once: retries, back-off and their counting belong to who asks. Empty text means the default.
+
+    A body that was cut off on its way raises ``IncompleteReadError``: the library takes it as it is, and as success.
+    """
+    config = Config(
+        connect_timeout=CONNECT_S,
+        read_timeout=read_s,
+        retries={"total_max_attempts": 1},
+        max_pool_connections=connections,
+        tcp_keepalive=True,
+    )
+    made = boto3.Session().client(service, region_name=region or None, endpoint_url=endpoint_url or None, config=config)
+    made.meta.events.register(f"before-parse.{service}", refuse_a_cut_body)
+    return made
+
+
+def refuse_a_cut_body(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Raise when the body is shorter than the answer announced; a hook of the client. (Bodies that stream it checks itself.)"""
+    headers = response_dict["headers"]
+    told = headers.get("content-length")
+    streams = operation_model.has_event_stream_output or operation_model.has_streaming_output
+    if streams or operation_model.http.get("method") == "HEAD" or told is None or headers.get("content-encoding"):
+        return
+    came = len(response_dict["body"])
+    if came != int(told):
+        raise botocore.exceptions.IncompleteReadError(actual_bytes=came, expected_bytes=int(told))
 
 
 def meaning(code: str, text: str, index: int) -> SinkRetry | SinkRejected:

@@ -12,17 +12,16 @@ from collections.abc import Callable, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
-import boto3
 import botocore.exceptions
 import urllib3.exceptions
-from botocore.config import Config
 from botocore.parsers import ResponseParserError
 
+from sinks.aws import client
 from stream.errors import SourceUnavailable
 
 log = logging.getLogger(__name__)
 
-CONNECT_S, READ_S = 5, 10
+READ_S: Final = 10
 SAME_LINE_S = 30.0
 """How often it is told again that Kinesis does not answer."""
 
@@ -86,25 +85,19 @@ class Facts(NamedTuple):
 class KinesisClient:
     """Calls that either give a whole answer or raise :class:`Trouble`. Threads may share it.
 
-    An answer that was cut off on its way looks like a success to the client library: each body is compared with its announced length,
-    and each answer with the keys that a whole one has. Empty ``region`` and ``endpoint_url`` mean the library's defaults.
+    An answer that was cut off on its way looks like a success to the client library: each body is compared with its announced length
+    (:func:`sinks.aws.refuse_a_cut_body`), and each answer with the keys that a whole one has.
+
+    Empty ``region`` and ``endpoint_url`` mean the library's defaults.
     """
 
     def __init__(self, target: Target, region: str, endpoint_url: str, threads: int) -> None:
         self.target = target
         self._lock, self._failing_since, self._told_s = threading.Lock(), 0.0, -SAME_LINE_S
-        config = Config(
-            connect_timeout=CONNECT_S,
-            read_timeout=READ_S,
-            retries={"total_max_attempts": 1},
-            max_pool_connections=threads + 2,
-            tcp_keepalive=True,
-        )
         try:
-            self.boto = boto3.Session().client("kinesis", region_name=region or None, endpoint_url=endpoint_url or None, config=config)
+            self.boto = client("kinesis", region, endpoint_url, READ_S, threads + 2)
         except (botocore.exceptions.BotoCoreError, ValueError) as error:
             raise SourceUnavailable(target.text, [str(error)], "Check source.region, source.endpoint_url and the AWS profile") from error
-        self.boto.meta.events.register("before-parse.kinesis", refuse_a_cut_body)
 
     def call(self, operation: str, expected: tuple[str, ...], **arguments: Any) -> dict[str, Any]:
         """Call ``operation`` (``get_records``); ``expected`` are the keys that a whole answer has. Raises :class:`Trouble`."""
@@ -164,17 +157,6 @@ class KinesisClient:
 
 
 FAILURES: Final = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, ResponseParserError, urllib3.exceptions.HTTPError)
-
-
-def refuse_a_cut_body(operation_model: Any, response_dict: dict[str, Any], **_: Any) -> None:
-    """Raise when the body is shorter than the answer announced; a hook of the client library, which takes such a body as it is."""
-    headers = response_dict["headers"]
-    told = headers.get("content-length")
-    if operation_model.has_event_stream_output or told is None or headers.get("content-encoding"):
-        return
-    came = len(response_dict["body"])
-    if came != int(told):
-        raise botocore.exceptions.IncompleteReadError(actual_bytes=came, expected_bytes=int(told))
 
 
 def trouble(operation: str, error: Exception) -> Trouble:

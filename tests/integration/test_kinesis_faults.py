@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from sinks.aws import refuse_a_cut_body
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
-from stream.kinesis_client import refuse_a_cut_body
 from stream.sources.kinesis import KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_source import numbered, until_batch
