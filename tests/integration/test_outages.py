@@ -1,8 +1,13 @@
-"""Sinks that are down for an hour of windows: each delays only itself, nothing that must not be lost is, memory has a bound."""
+"""Sinks that are down, for an hour of windows and by the clock: each delays only itself, nothing that must not be lost is, memory has a
+bound.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +26,21 @@ from tests.soak.clockwork import rss_mb
 from tests.soak.month import columns
 
 START_MS, WINDOWS, ROWS, DRIFTS_EVERY = 1_750_000_020_000, 3_600, 30, 40
+OUTAGE_S = int(os.environ.get("DRIFTLINE_OUTAGE_S", "20"))
+
+
+def second(step: int, start_ms: int) -> list[bytes]:
+    """The events of one window; every fortieth has amounts in words, which is an episode of its own."""
+    out = []
+    cells = zip(*columns(ROWS, np.random.default_rng(step), step % DRIFTS_EVERY == 9).values(), strict=True)
+    for k, (score, amount, age, plan) in enumerate(cells):
+        out.append(f'{{"time":{start_ms + k * 30},"score":{score},"amount":{amount},"age":{age},"plan":"{plan}"}}\n'.encode())
+    return out
 
 
 def lines() -> list[bytes]:
-    """Windows of one second; every fortieth has amounts in words, which is an episode of its own."""
-    out = []
-    for step in range(WINDOWS):
-        rng = np.random.default_rng(step)
-        cells = zip(*columns(ROWS, rng, step % DRIFTS_EVERY == 9).values(), strict=True)
-        for k, (score, amount, age, plan) in enumerate(cells):
-            at_ms = START_MS + step * 1_000 + k * 30
-            out.append(f'{{"time":{at_ms},"score":{score},"amount":{amount},"age":{age},"plan":"{plan}"}}'.encode())
-    return out
+    """Windows of one second."""
+    return [line for step in range(WINDOWS) for line in second(step, START_MS + step * 1_000)]
 
 
 def config(folder: Path, sinks: list[dict[str, Any]]) -> dict[str, Any]:
@@ -69,7 +77,7 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_hold_up_nobody(moto: Moto
         {"type": "cloudwatch", **aws},
     ]
     (tmp_path / "full").symlink_to("/proc/nowhere")  # nothing can be written there until it is a folder
-    (tmp_path / "log.jsonl").write_bytes(b"\n".join(lines()) + b"\n")
+    (tmp_path / "log.jsonl").write_bytes(b"".join(lines()))
     try:
         with RunningService(tmp_path, config(tmp_path, sinks), moto.env) as service:
             service.until(lambda: service.metric("driftline_reading_paused") == 1, 120)
@@ -103,3 +111,45 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_hold_up_nobody(moto: Moto
     received = [msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal) for message in moto.messages(queue)]
     assert sorted(one.id for one in received) == sorted(one.id for one in signals)
     assert counts == {"delivered": MOST_QUEUED, "dropped": WINDOWS + 1 - MOST_QUEUED, "rejected": 0}
+
+
+def write(log: Path, done: threading.Event, seconds: list[int]) -> None:
+    """A second's events each second, until it is enough."""
+    with log.open("ab", buffering=0) as file:
+        while not done.wait(1 - time.time() % 1):
+            second_ms = int(time.time()) * 1000
+            file.write(b"".join(second(len(seconds), second_ms)))
+            seconds.append(second_ms)
+
+
+@pytest.mark.slow
+def test_what_happens_while_aws_does_not_answer_is_delivered_afterwards(moto: MotoServer, tmp_path: Path) -> None:
+    """By the clock: ``DRIFTLINE_OUTAGE_S`` seconds."""
+    topic, queue = moto.topic_with_queue("by-the-clock")
+    door = Closed(int(moto.url.rpartition(":")[2]))
+    aws = {"region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{door.port}"}
+    sinks = [{"type": "jsonl", "path": "reports"}, {"type": "sns", "topic_arn": topic, **aws}, {"type": "cloudwatch", **aws}]
+    done, seconds = threading.Event(), list[int]()
+    writer = threading.Thread(target=write, args=(tmp_path / "log.jsonl", done, seconds))
+    settings = config(tmp_path, sinks)
+    writer.start()
+    try:
+        with RunningService(tmp_path, settings, moto.env) as service:
+            service.until(lambda: len(seconds) >= OUTAGE_S and len(service.signals()) > 0, OUTAGE_S + 60)
+            assert door.refused > 0
+            assert service.metric("driftline_sink_delivered", sink="sns") == 0
+            assert max(end for _, end in newest(service.reports())) > (time.time() - 10) * 1000, "the file is not held up"
+            door.open()
+            done.set()
+            writer.join()
+            service.until(lambda: max(end for _, end in newest(service.reports())) >= seconds[-1] + 1_000, 60)
+            service.until(lambda: service.metric("driftline_sink_delivered", sink="cloudwatch") == len(service.reports()), 120)
+            assert service.metric("driftline_sink_dropped", sink="cloudwatch") == 0
+            assert service.stop() == 0
+    finally:
+        done.set()
+        door.close()
+    assert {end for _, end in newest(service.reports())} >= {second_ms + 1_000 for second_ms in seconds}
+    received = [msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal) for message in moto.messages(queue)]
+    assert sorted(one.id for one in received) == sorted(one.id for one in service.signals())
+    assert len(received) >= len(seconds) // DRIFTS_EVERY
