@@ -1,4 +1,4 @@
-"""kafka-python at column speed: a record batch is walked once, and no object is made for a record.
+"""kafka-python at column speed: a record batch becomes columns at once, and no object is made for a record.
 
 The client has no supported way to its raw batches. One class of its inside is replaced, for versions that were tried; the
 contract suite holds this path and the plain one equal.
@@ -14,16 +14,12 @@ from kafka import errors as kafka_errors
 from kafka.consumer.fetcher import Fetcher
 from kafka.protocol.consumer import IsolationLevel
 
-from stream.kafka_fetch import Chunk, Headers, joined
+from stream.kafka_fetch import Chunk, joined
 from stream.kafka_plain import PlainClient
+from stream.kafka_walk import walk
 
 TRIED: Final = frozenset({"3.0.12"})
 """Versions of kafka-python whose inside is known to fit."""
-_LOG_APPEND_TIME: Final = 1
-_NOTHING: Final = 1
-"""The byte for length -1."""
-_NO_HEADERS: Final[Headers] = []
-"""The same for all records without headers: a list for each would cost more than the rest of the record."""
 
 
 def fits() -> bool:
@@ -133,109 +129,3 @@ class Columns(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client shi
             elif self._is_batch_aborted(batch):
                 return False
         return not batch.is_control_batch
-
-
-def walk(batch: Any) -> Chunk:
-    """The records of a batch of format 2 as columns, in one walk over its bytes.
-
-    Raises ``CorruptRecordError`` when lengths do not add up. Source: the record batch of the Kafka protocol, "Record".
-    """
-    batch._maybe_uncompress()  # noqa: SLF001
-    buffer, count = bytes(batch._buffer), batch.records_count  # noqa: SLF001
-    try:
-        found, end = _records(buffer, batch._pos, count)  # noqa: SLF001
-    except (IndexError, ValueError) as error:
-        raise kafka_errors.CorruptRecordError(f"Found invalid record structure: {error!r}") from error
-    if end != len(buffer):
-        raise kafka_errors.CorruptRecordError(f"{len(buffer) - end} unconsumed bytes after all records consumed")
-    base, first = batch.base_offset, batch.first_timestamp
-    offsets = [base + delta for delta in found.offsets]
-    if batch.timestamp_type == _LOG_APPEND_TIME:
-        times = [batch.max_timestamp] * count
-    else:
-        times = [first + delta for delta in found.timestamps]
-    return found._replace(offsets=offsets, timestamps=times)
-
-
-def _varint(buffer: bytes, at: int) -> tuple[int, int]:
-    """A zigzag number of any length and where it ends; most have two bytes."""
-    low = buffer[at]
-    if low < 128:
-        return (low >> 1) ^ -(low & 1), at + 1
-    high = buffer[at + 1]
-    if high < 128:
-        value = (low & 127) | high << 7
-        return (value >> 1) ^ -(value & 1), at + 2
-    value = shift = 0
-    while True:
-        byte = buffer[at]
-        at += 1
-        value |= (byte & 127) << shift
-        if byte < 128:
-            return (value >> 1) ^ -(value & 1), at
-        shift += 7
-
-
-def _records(buffer: bytes, at: int, count: int) -> tuple[Chunk, int]:
-    """Deltas and contents of all records. Numbers of one byte, which most are, are read in place."""
-    out = Chunk([], [], [], [], [])
-    add_offset, add_time, add_value = out.offsets.append, out.timestamps.append, out.values.append
-    add_key, add_headers = out.keys.append, out.headers.append
-    for _ in range(count):
-        length, at = _varint(buffer, at)
-        end = at + length
-        delta = buffer[at + 1]  # the byte before it, attributes, is unused
-        at += 2
-        if delta > 127:
-            delta, at = _varint(buffer, at - 1)
-            add_time(delta)
-        else:
-            add_time((delta >> 1) ^ -(delta & 1))
-        delta, at = buffer[at], at + 1
-        if delta > 127:
-            delta, at = _varint(buffer, at - 1)
-            add_offset(delta)
-        else:
-            add_offset((delta >> 1) ^ -(delta & 1))
-        if buffer[at] == _NOTHING:
-            add_key(None)
-            at += 1
-        else:
-            key, at = _bytes(buffer, at)
-            add_key(key)
-        size, at = _varint(buffer, at)
-        if size < 0:
-            add_value(None)
-        else:
-            add_value(buffer[at : at + size])
-            at += size
-        if buffer[at] == 0:
-            add_headers(_NO_HEADERS)
-            at += 1
-        else:
-            headers, at = _headers(buffer, at)
-            add_headers(headers)
-        if at != end:
-            raise ValueError(f"a record of {length} bytes ends {at - end} bytes off")
-    return out, at
-
-
-def _bytes(buffer: bytes, at: int) -> tuple[bytes | None, int]:
-    """Bytes with their length before them (negative: nothing), and where they end."""
-    size, at = _varint(buffer, at)
-    return (None, at) if size < 0 else (buffer[at : at + size], at + size)
-
-
-def _headers(buffer: bytes, at: int) -> tuple[Headers, int]:
-    count, at = _varint(buffer, at)
-    if count < 0:
-        raise ValueError(f"{count} headers")
-    out: Headers = []
-    for _ in range(count):
-        size, at = _varint(buffer, at)
-        if size < 0:
-            raise ValueError("a header without a name")
-        name = buffer[at : at + size].decode()
-        value, at = _bytes(buffer, at + size)
-        out.append((name, value))
-    return out, at

@@ -22,6 +22,7 @@ SECTIONS: list[tuple[str, Section]] = [
     ("Whole jobs, crashed and resumed", replays.replayed),
     ("The wire to reader processes", replays.wired),
     ("The service, killed", service.killed),
+    ("Sinks that do not answer", service.shut_out),
     ("Mangled lines", service.mangled),
     ("Long lives", service.lived),
 ]

@@ -1,4 +1,4 @@
-"""The long versions of what is tried with the real service: kills, mangled lines, a month of windows, wide models."""
+"""The long versions of what is tried with the real service: kills, outages, mangled lines, a month of windows, wide models."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.fuzz import long
 from tests.soak import memory, month
 from tests.torture.rows import Row, Told
 
-KILLS, KILLS_KINESIS = 100, 20
+KILLS, KILLS_KINESIS, OUTAGE_S = 100, 20, 600
 MOST_MB, MOST_GROWTH_MB = 400.0, 20.0
 
 
@@ -30,6 +30,13 @@ def killed() -> Told:
             ),
         ]
     )
+
+
+def shut_out() -> Told:
+    """SNS and CloudWatch do not answer for ten minutes by the clock; afterwards nothing is missing."""
+    settings = {"DRIFTLINE_OUTAGE_S": str(OUTAGE_S)}
+    what = f"outage of SNS and CloudWatch (moto, an emulator), {OUTAGE_S} s"
+    return Told([_tests("tests/integration/test_outages.py", 1, settings, what)])
 
 
 def _tests(path: str, times: int, settings: Mapping[str, str], what: str) -> Row:
