@@ -50,12 +50,12 @@ def write(kafka: KafkaBroker, topic: str, values: list[bytes | None], **settings
 
 
 def columns(batches: list[RawBatch]) -> list[tuple[object, ...]]:
-    """Everything that is known of each record."""
+    """Everything that is known of each record. (No headers at all: no record has any.)"""
     return [
         (position, value, key, headers, int(at))
         for batch in batches
         for position, value, key, headers, at in zip(
-            batch.positions, batch.values, batch.keys, batch.headers, batch.arrival_ms, strict=True
+            batch.positions, batch.values, batch.keys, batch.headers or [[]] * len(batch.values), batch.arrival_ms, strict=True
         )
     ]
 
