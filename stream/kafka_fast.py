@@ -12,6 +12,7 @@ import numpy as np
 
 from stream.errors import SourceUnavailable
 from stream.kafka_fetch import Chunk, Fetched
+from stream.kafka_msk import MSK_IAM, token
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,6 @@ NAMES: Final = {
     "reconnect_backoff_max_ms": "reconnect.backoff.max.ms",
 }
 """Options of the source and their names in librdkafka."""
-MSK_IAM: Final = "AWS_MSK_IAM"
 WAIT_S: Final = 0.05
 """A call waits until it has enough records or this is over: longer would delay the few."""
 SAME_LINE_S: Final = 30.0
@@ -53,24 +53,13 @@ def settings_of(servers: Sequence[str], job: str, options: Mapping[str, Any], re
     if "ssl_check_hostname" in options:
         told[NAMES["ssl_check_hostname"]] = "https" if options["ssl_check_hostname"] else "none"
     if options.get("sasl_mechanism") == MSK_IAM:
-        told |= {"sasl.mechanism": "OAUTHBEARER", "oauth_cb": msk_token(region)}
+        told |= {"sasl.mechanism": "OAUTHBEARER", "oauth_cb": lambda _config: token(region)}
     ours = {
         "bootstrap.servers": ",".join(servers), "group.id": job, "enable.auto.commit": False, "auto.offset.reset": "error",
         "isolation.level": "read_committed", "check.crcs": True, "fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": 16384,
         "queued.min.messages": 20_000, "reconnect.backoff.max.ms": 1000, "allow.auto.create.topics": False,
     }  # fmt: skip
     return {**ours, **told}
-
-
-def msk_token(region: str) -> Callable[[str], tuple[str, float]]:
-    """Gives tokens for Amazon MSK with IAM: a signed request that the broker checks, and when it runs out (seconds since the epoch)."""
-    from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
-
-    def token(_config: str) -> tuple[str, float]:
-        signed, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
-        return signed, expires_ms / 1000
-
-    return token
 
 
 class FastClient:
@@ -82,7 +71,11 @@ class FastClient:
         self._kafka, self._name, self._topic = confluent_kafka, name, topic
         self._told_s: dict[str, float] = {}
         self._log = logging.getLogger(f"{__name__}.client")
-        self._consumer = confluent_kafka.Consumer({**settings, "error_cb": self._error}, logger=self._log)
+        called = {"error_cb": self._error, "on_commit": self._committed}
+        try:
+            self._consumer = confluent_kafka.Consumer({**settings, **called}, logger=self._log)
+        except confluent_kafka.KafkaException as error:
+            raise SourceUnavailable(name, [_in_our_words(error.args[0].str())], "Check source.options") from error
         self._log.addFilter(self._seldom)
         self._expected: dict[int, int] = {}
         self._closed = False
@@ -167,8 +160,15 @@ class FastClient:
         return refused
 
     def _error(self, error: Any) -> None:
+        """Tell it twice a minute; what no waiting heals, such as credentials that are refused from now on, as a warning."""
+        codes = self._kafka.KafkaError
+        lasting = error.code() in (codes._AUTHENTICATION, codes.SASL_AUTHENTICATION_FAILED, codes._SSL)  # noqa: SLF001
         if self._due(str(error.name())):
-            log.info("%s: %s", self._name, error.str())
+            log.log(logging.WARNING if lasting else logging.INFO, "%s: %s", self._name, error.str())
+
+    def _committed(self, error: Any, _offsets: Any) -> None:
+        if error is not None and self._due("commit"):
+            log.info("%s: offsets of group were not published: %s", self._name, error.str())
 
     def _seldom(self, record: logging.LogRecord) -> bool:
         """Each kind of line of the client twice a minute: it says the same twenty times a second when a broker is gone."""
@@ -181,6 +181,13 @@ class FastClient:
         if due:
             self._told_s[line] = now
         return due
+
+
+def _in_our_words(text: str) -> str:
+    """A message of librdkafka with the names that the options have in the source."""
+    for ours, theirs in NAMES.items():
+        text = text.replace(theirs, ours)
+    return text
 
 
 def _by_partition(messages: Sequence[Any], partition: Callable[[Any], int | None]) -> dict[int, list[Any]]:

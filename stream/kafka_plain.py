@@ -76,6 +76,6 @@ class PlainClient:
             self._refused |= dict.fromkeys(tp.partition for tp in error.args[0])
         except kafka_errors.LogTruncationError as error:
             self._refused |= {tp.partition: None if at is None else at.offset for tp, at in error.divergent_offsets.items()}
-        except (kafka_errors.AuthorizationError, kafka_errors.CorruptRecordError) as error:
+        except (kafka_errors.AuthorizationError, kafka_errors.CorruptRecordError, kafka_errors.UnsupportedVersionError) as error:
             raise SourceUnavailable(self._name, [str(error)]) from error
         return None

@@ -18,6 +18,7 @@ import kafka
 import msgspec
 import numpy as np
 
+from stream import kafka_msk
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.kafka_client import ClientLog, Look, TopicWatch, connect
@@ -51,7 +52,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
     ``client`` says who fetches: ``columns`` (kafka-python with its record batches taken as columns; ``plain`` serves where that was not
     tried with the installed version), ``plain`` (kafka-python as it is), or ``fast`` (confluent-kafka, the extra ``driftline[fast]``;
     options keep their names). With ``sasl_mechanism: AWS_MSK_IAM`` and ``security_protocol: SASL_SSL`` the credentials of the AWS
-    environment are used; ``region`` is that of the cluster.
+    environment are used (the extra ``driftline[msk]``); ``region`` is that of the cluster.
 
     >>> Kafka(bootstrap_servers=["127.0.0.1:9092"], topic="events", options={"sasl_mechansim": "PLAIN"}).check()
     ['options.sasl_mechansim: the Kafka client has no such option']
@@ -79,15 +80,14 @@ class Kafka(Source, frozen=True, tag="kafka"):
         faults += [f"options.{name}: the Kafka client has no such option" for name in unknown]
         if self.client == "fast":
             faults += [f"options.{name}: client `fast` has no such option" for name in self.options if name not in NAMES]
-        if self.options.get("sasl_mechanism") == "AWS_MSK_IAM" and not self.region and self.client == "fast":
-            faults.append("region: client `fast` needs the region of the cluster to sign for it")
+        faults += kafka_msk.faults(self.options, self.region)
         faults += [] if self.bootstrap_servers else ["bootstrap_servers: at least one host:port is needed"]
         return faults + ([] if self.topic else ["topic: a name is needed"])
 
     def open(self, job: str) -> Reading:
         """Connect a reading client and one that looks at the topic; SourceUnavailable names the distinct causes."""
-        client_log = ClientLog()
-        name = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}"
+        name, client_log = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}", ClientLog()
+        kafka_msk.prove(name, self.options, self.region)
         with ExitStack() as undo:
             undo.callback(client_log.give_back)
             watch = TopicWatch(name, self.topic, connect(name, self.looker(), self.give_up_after_s, client_log))
@@ -113,14 +113,14 @@ class Kafka(Source, frozen=True, tag="kafka"):
             "group_id": job, "enable_auto_commit": False, "auto_offset_reset": "none", "allow_auto_create_topics": False,
             "isolation_level": "read_committed", "max_partition_fetch_bytes": 4 << 20, "fetch_max_bytes": 16 << 20,
             "receive_buffer_bytes": 4 << 20, "max_poll_records": 5000, "reconnect_backoff_max_ms": 1000,
-            "metadata_max_age_ms": 10_000, "bootstrap_servers": self.bootstrap_servers, **self.options,
+            "metadata_max_age_ms": 10_000, "bootstrap_servers": self.bootstrap_servers, **kafka_msk.signed(self.options, self.region),
         }  # fmt: skip
         return lambda **more: kafka.KafkaConsumer(**settings, **more)
 
     def looker(self) -> Callable[..., Any]:
         """Builds an admin client with the options of this source, for :func:`stream.kafka_client.connect`."""
         known = kafka.KafkaAdminClient.DEFAULT_CONFIG
-        options = {name: value for name, value in self.options.items() if name in known}
+        options = {name: value for name, value in kafka_msk.signed(self.options, self.region).items() if name in known}
         settings = {
             **options,
             "bootstrap_servers": self.bootstrap_servers,
@@ -216,7 +216,7 @@ class KafkaReading:
             self._client.commit(offsets)
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        """Records between a position and the end of the log, as it was a moment ago."""
+        """Offsets from a position to the end of the log, as it was a moment ago: records, and markers of transactions."""
         look, out = self._watch.latest, {}
         for partition, position in positions.items():
             number, place = int(partition.rpartition("-")[2]), self._place(position)

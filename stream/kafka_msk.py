@@ -1,0 +1,63 @@
+"""Tokens for Amazon MSK with IAM, the same for every client: a signed request to connect. The optional extra ``msk``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from kafka.net.sasl.oauth import AbstractTokenProvider
+
+from stream.errors import SourceUnavailable
+
+MSK_IAM: Final = "AWS_MSK_IAM"
+
+
+def faults(options: Mapping[str, Any], region: str) -> list[str]:
+    """What is wrong with the options of a source as far as MSK goes."""
+    if options.get("sasl_mechanism") != MSK_IAM:
+        return ["region: only sasl_mechanism AWS_MSK_IAM needs it"] if region else []
+    safe = options.get("security_protocol") == "SASL_SSL"
+    out = [] if safe else ["options.security_protocol: AWS_MSK_IAM needs SASL_SSL"]
+    return out if region else [*out, "region: AWS_MSK_IAM signs for the region of the cluster"]
+
+
+def prove(name: str, options: Mapping[str, Any], region: str) -> None:
+    """Make one token if the options ask for them: ``SourceUnavailable`` now is better than a client that tries without end."""
+    if options.get("sasl_mechanism") != MSK_IAM:
+        return
+    try:
+        token(region)
+    except ImportError as error:
+        raise SourceUnavailable(name, [str(error)], "Install it: pip install 'driftline[msk]'") from error
+    except Exception as error:  # the library documents none of its errors
+        raise SourceUnavailable(name, [f"{type(error).__name__}: {error}"], "Give credentials to the AWS environment") from error
+
+
+def token(region: str) -> tuple[str, float]:
+    """A token, and when it runs out (seconds since the epoch); the credentials are those of the AWS environment.
+
+    Raises ``ImportError`` without the extra ``msk``, and what the library of AWS raises where there are no credentials.
+    """
+    from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
+
+    signed, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
+    return signed, expires_ms / 1000
+
+
+class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # the client ships no types
+    """Gives kafka-python a token for each connection. (Its own AWS_MSK_IAM signs for the region of the environment.)"""
+
+    def __init__(self, region: str) -> None:
+        super().__init__()
+        self._region = region
+
+    def token(self) -> str:
+        """A new token."""
+        return token(self._region)[0]
+
+
+def signed(options: Mapping[str, Any], region: str) -> dict[str, Any]:
+    """Options for kafka-python: ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are signed here."""
+    if options.get("sasl_mechanism") != MSK_IAM:
+        return dict(options)
+    return {**options, "sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": Tokens(region)}
