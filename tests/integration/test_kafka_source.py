@@ -250,7 +250,7 @@ def test_broker_down_and_up_loses_and_repeats_nothing(own_kafka: KafkaBroker, op
         began = time.monotonic()
         last = reading.poll(0.2, 1000)
         slowest_s = max(slowest_s, time.monotonic() - began)
-    assert slowest_s < 1.0
+    assert slowest_s < 2.0
     assert last == []  # an unreachable broker is not the end of the log
     began = time.monotonic()
     reading.publish_positions({partition: (topic_id, 50)})
@@ -273,12 +273,18 @@ def test_aborted_and_open_transactions_are_not_read_and_the_end_is_reached(
         producer.send(topic, value=value, partition=0)
         producer.flush()
         end()
+    producer.begin_transaction()
+    producer.send(topic, value=b"open", partition=0)
+    producer.flush()
+    kafka.produce(topic, records([b"behind it"]))
     reading = open_source(kafka, topic)
     begin(reading)
     batches, gaps = poll_until(reading, lambda batches, gaps: any(batch.at_end for batch in batches))
-    producer.close()
     assert (taken(batches), gaps) == ([b"committed"], [])
     assert batches[-1].next == (batches[-1].first[0], 4)  # type: ignore[index]
+    producer.commit_transaction()
+    producer.close()
+    assert read(reading, 2) == [b"open", b"behind it"]
 
 
 def test_published_positions_are_the_offsets_of_the_group(kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open) -> None:
@@ -356,5 +362,5 @@ def test_wrong_password_is_told_without_waiting_and_without_the_password(
     topic, options = make_topic(), sasl(mechanism, "not-the-password")
     with pytest.raises(SourceUnavailable, match=r"SaslAuthenticationFailed.*source\.options") as raised:
         open_source(kafka, topic, bootstrap=kafka.sasl_bootstrap, options=options, give_up_after_s=30)
-    assert time.monotonic() - began < 10.0
+    assert time.monotonic() - began < 20.0  # and not the thirty seconds that it would be tried for
     assert "not-the-password" not in str(raised.value) + caplog.text

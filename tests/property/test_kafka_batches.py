@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import struct
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import kafka
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kafka.consumer.fetcher import Fetcher
 from kafka.errors import CorruptRecordError
 from kafka.protocol.consumer import IsolationLevel
 from kafka.record.default_records import DefaultRecordBatchBuilder
+from kafka.record.legacy_records import LegacyRecordBatchBuilder
 from kafka.record.memory_records import MemoryRecords
 from kafka.record.util import calc_crc32c
 
+from stream.errors import SourceUnavailable
 from stream.kafka_columns import Columns
+from stream.kafka_plain import PlainClient
 
 PARTITION = kafka.TopicPartition("t", 0)
 CRC_AT, ATTRIBUTES_AT, CONTROL = 17, 21, 0x20
@@ -125,3 +130,13 @@ def test_what_comes_before_a_damaged_batch_is_handed_out_and_then_it_is_told(log
     theirs, _ = handed_out(Fetcher.PartitionRecords, body, aborted, 0, [7, 50])
     assert ours == theirs
     assert ours[-1] == "damaged"
+
+
+def test_records_of_an_old_format_are_told_with_what_to_do() -> None:
+    """Brokers before version 0.11 wrote them, and newer ones give them out as they lie there."""
+    builder = LegacyRecordBatchBuilder(magic=1, compression_type=0, batch_size=1 << 10)
+    builder.append(0, 1_000, None, b"old")
+    fetched = Columns(0, PARTITION, MemoryRecords(bytes(builder.build())))
+    consumer = SimpleNamespace(poll=lambda **_: fetched.take(1))
+    with pytest.raises(SourceUnavailable, match="client: plain"):
+        PlainClient("kafka", "t", consumer).poll(0.1, 1)
