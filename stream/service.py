@@ -276,11 +276,13 @@ class Service:
 
     def _drain(self) -> bool:
         """Give the sinks some time, then keep how far they came; the rest waits in the outbox. True if nothing is left."""
-        deadline = time.monotonic() + DRAIN_S
-        late = [route.courier.name for route in self._routes if not route.courier.drain(max(deadline - time.monotonic(), 0.0))]
+        deadline, late = time.monotonic() + DRAIN_S, self._routes
+        while late and (left_s := deadline - time.monotonic()) > 0:
+            until = time.monotonic() + min(left_s, self._ownership.heartbeat_s)
+            late = [route for route in late if not route.courier.drain(max(until - time.monotonic(), 0.0))]
+            self._commit()
         if late:
-            self.telemetry.log.warning("items wait in the outbox", sinks=late)
-        self._commit()
+            self.telemetry.log.warning("items wait in the outbox", sinks=[route.courier.name for route in late])
         self.telemetry.log.info("stopped", state=self.state)
         return not late
 
