@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
 import msgspec
@@ -16,7 +15,7 @@ from stream.alone import Counted
 from stream.config import Config
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Orphaned, Partial
-from stream.held_reader import Heard, HeldReader, Serve
+from stream.held_reader import Heard, HeldReader, Inbox, Serve
 from stream.reader_process import Setup, serve
 from stream.sources.base import Reading
 from stream.suspects import Suspects
@@ -63,7 +62,7 @@ class Fleet:
         self._reading = reading
         self._setup = msgspec.msgpack.encode(Setup(config, log_level))
         self._counted, self._replaced, self._serve = counted, replaced, serve
-        self._inbox: SimpleQueue[Heard] = SimpleQueue()
+        self._inbox = Inbox()
         self._layouts: dict[str, Layout] = {}
         self._encoded: dict[str, bytes] = {}
         self._suspects = Suspects()
@@ -101,7 +100,7 @@ class Fleet:
             reader.answer(partials)
         self._answers.clear()
         out: list[Partial | Gap | Orphaned] = []
-        for heard in self._words(timeout_s):
+        for heard in self._inbox.take(timeout_s, MOST_WORDS):
             out += self._hear(heard)
         self._look()
         return [*out, *self._replace()]
@@ -123,7 +122,7 @@ class Fleet:
 
     def _start(self) -> HeldReader:
         self._started += 1
-        reader = HeldReader(f"reader-{self._started}", self._serve, self._setup, self._inbox, time.monotonic())
+        reader = HeldReader(f"reader-{self._started}", self._serve, self._setup, self._inbox)
         log.info("reader started", reader=reader.name, pid=reader.pid)
         if self._encoded:
             reader.use(self._encoded)
@@ -139,21 +138,10 @@ class Fleet:
         holding = [reader for reader in self.readers if partition in reader.partitions]
         return holding[0] if holding else min(self.readers, key=lambda reader: len(reader.partitions))
 
-    def _words(self, timeout_s: float) -> list[Heard]:
-        words: list[Heard] = []
-        try:
-            words.append(self._inbox.get(timeout=timeout_s))
-            while len(words) < MOST_WORDS:
-                words.append(self._inbox.get_nowait())
-        except Empty:
-            pass
-        return words
-
     def _hear(self, heard: Heard) -> list[Partial | Gap | Orphaned]:
         reader, word = heard
         if reader not in self.readers:
             return []
-        reader.heard_s = time.monotonic()
         match word:
             case Made():
                 return [self._made(reader, word)]
