@@ -65,15 +65,17 @@ class HeldReader:
     """One reader process, what it was given, and what it said last.
 
     Neither a reader that hangs in the middle of a message nor one that does not listen holds up the owner: each direction of
-    the pipe has a thread. ``partitions`` are those it reads; ``began`` is where the records lie that it is counting;
+    the pipe has a thread. ``partitions`` are those it reads; ``asked`` is from where on it waits for the first records, ``began``
+    where the records lie that it is counting; ``hangs`` if it was killed for its silence;
     ``heard_s`` is when it spoke last, whether or not the owner has listened since.
     """
 
     def __init__(self, name: str, serve: Serve, setup: bytes, inbox: Inbox) -> None:
         self.name, self.heard_s = name, time.monotonic()
         self.partitions: set[str] = set()
+        self.asked: dict[str, Position] = {}
         self.began: list[tuple[str, Position]] = []
-        self.opened = self.finished = False
+        self.opened = self.finished = self.hangs = False
         self._asked = self._obeyed = 0
         self._inbox = inbox
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()

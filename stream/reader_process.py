@@ -17,7 +17,7 @@ from stream.errors import SourceUnavailable
 from stream.held_reader import OWNERS_SIGNALS
 from stream.sources.base import Reading
 from stream.telemetry import set_up_logs
-from stream.wire import Answered, Began, Failed, Leave, Lost, Read, Told, ToOwner, Use, encode, order_of, packed
+from stream.wire import Answered, Asked, Began, Failed, Leave, Lost, Read, Told, ToOwner, Use, encode, order_of, packed
 
 UNANSWERED: Final = 4
 """Partials that may wait for an answer: more would only fill memory."""
@@ -85,6 +85,7 @@ class _Loop:
                     gaps = self._reader.assign(assigns)
                     self._reader.care(most, skip)
                     self._obeyed += 1
+                    self._say(Asked([(one.partition, one.next) for one in assigns]))
                     for gap in gaps:
                         self._say(Lost(gap))
                 case Answered(partials):
@@ -112,5 +113,3 @@ class _Loop:
 
     def _say(self, word: ToOwner) -> None:
         self._pipe.send_bytes(encode(word))
-
-

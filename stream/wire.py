@@ -40,6 +40,12 @@ class Leave(msgspec.Struct, tag=True, array_like=True):
     """End now."""
 
 
+class Asked(msgspec.Struct, tag=True, array_like=True):
+    """The reader begins to ask the source for what follows these positions. If it dies before anything comes, they may be the reason."""
+
+    ranges: list[tuple[str, Position]]
+
+
 class Began(msgspec.Struct, tag=True, array_like=True):
     """The reader begins to decode records from these positions on. If it dies, they may be the reason."""
 
@@ -83,7 +89,7 @@ class Failed(msgspec.Struct, tag=True, array_like=True):
 
 
 ToReader = Use | Read | Answered | Leave
-ToOwner = Began | Made | Lost | Told | Failed
+ToOwner = Asked | Began | Made | Lost | Told | Failed
 
 encode: Final = msgspec.msgpack.Encoder().encode
 order_of: Final = msgspec.msgpack.Decoder(ToReader).decode

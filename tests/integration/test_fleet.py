@@ -1,4 +1,4 @@
-"""The owner's end of real reader processes, without the service: pauses, and who is replaced after them."""
+"""The owner's end of real reader processes, without the service: who is replaced, after pauses too, and when it gives up."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from stream import fleet
 from stream.baselining import load_baseline
 from stream.config import parse
+from stream.errors import SourceUnavailable
 from stream.events import Assign
 from stream.fleet import Fleet
 from tests.integration.captures import learn
@@ -96,3 +100,14 @@ def test_an_owner_that_was_stopped_itself_blames_nobody(running: Fleet, replaced
     for _ in range(10):
         running.read(0.1)
     assert replaced == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hangs", [False, True])
+def test_readers_that_die_before_their_source_gives_anything_end_the_job_unless_they_hung(running: Fleet, hangs: bool) -> None:
+    """A client that hangs while its broker is away is no record that kills; the broker comes back."""
+    dead: Any = SimpleNamespace(began=[], asked={"a.jsonl": ("a.jsonl", 7)}, hangs=hangs)
+    ends = nullcontext() if hangs else pytest.raises(SourceUnavailable, match=r"the next record of a.jsonl, at \('a.jsonl', 7\)")
+    with ends:
+        for _ in range(20):
+            running._suspect(dead)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from stream.events import Position
 from stream.suspects import PASSED, Suspects
 
 
@@ -71,3 +72,60 @@ def test_when_the_culprit_is_skipped_all_others_are_trusted_again() -> None:
     assert suspects.skipped(["p", "q"]) == ["p"]
     suspects.passed("p", 1)
     assert (suspects.step(["p", "q"]), suspects.skipped(["p"])) == (0, [])
+
+
+def deaths_until_given_up(deadly: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
+    """How many readers die until nobody asks any more, and where: a source in a few lines that dies with a batch that holds the record."""
+    suspects, at, deaths = Suspects(), 0, 0
+    while deaths < 50:
+        asked: dict[str, Position] = {"p": at}
+        while not at <= deadly < at + (step := suspects.step(["p"]) or size):
+            asked, at = {}, at + step
+            suspects.passed("p", step)
+        deaths += 1
+        if stuck := suspects.died_unread(asked):
+            return deaths, stuck
+    pytest.fail("never given up")
+
+
+@pytest.mark.parametrize("deadly", [0, 1, 63, 64, 65, 2_500, 4_999])
+def test_the_record_that_its_source_dies_of_is_named_after_ten_deaths(deadly: int) -> None:
+    deaths, stuck = deaths_until_given_up(deadly, 5_000)
+    assert stuck == [("p", deadly)]
+    assert deaths <= 10
+
+
+def test_deaths_where_records_come_meanwhile_give_nothing_up() -> None:
+    """Somebody kills readers while all is well: most die with nothing unread, the others each at another place."""
+    suspects = Suspects()
+    for position in range(100):
+        assert suspects.died_unread({"p": position, "q": position}) == []
+        suspects.passed("p", 1)
+        suspects.passed("q", 1)
+
+
+def test_a_neighbour_that_gives_something_in_between_is_not_named() -> None:
+    suspects, told = Suspects(), []
+    for k in range(12):
+        told += suspects.died_unread({"culprit": 7, "neighbour": 9} if k % 2 else {"culprit": 7})
+        suspects.passed("neighbour", int(k % 3 == 2))
+    assert {name for name, _ in told} == {"culprit"}
+
+
+def test_partitions_that_were_asked_in_vain_by_chance_are_trusted_again_together() -> None:
+    names = [f"p{k}" for k in range(1_000)]
+    suspects = Suspects()
+    for _ in range(3):
+        suspects.died_unread(dict.fromkeys(names, 0))
+    assert suspects.step(names) == 1
+    for k in range(6_000):
+        suspects.passed(names[k % 1_000], 1)
+    assert suspects.step(names) == 0
+
+
+def test_a_partition_that_is_read_to_its_end_is_trusted_again() -> None:
+    suspects = Suspects()
+    for _ in range(3):
+        suspects.died_unread({"p": 0})
+    suspects.passed("p", 0, at_end=True)
+    assert suspects.step(["p"]) == 0
