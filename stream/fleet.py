@@ -204,9 +204,7 @@ class Fleet:
         wait_s = AGAIN_S[min(self._deaths_in_a_row, len(AGAIN_S) - 1)]
         self._deaths_in_a_row += 1
         self.readers.remove(reader)
-        # the first that gave nothing comes last now: those behind it have not had their turn
-        partitions = (*reversed(reader.asked), *sorted(reader.partitions - reader.asked.keys()))
-        self._due.append(_Due(time.monotonic() + wait_s, partitions))
+        self._due.append(_Due(time.monotonic() + wait_s, tuple(sorted(reader.partitions))))
         log.error("reader died and is replaced", reader=reader.name, exit_code=reader.exit_code, partitions=len(reader.partitions))
         self._replaced("killed" if (reader.exit_code or 0) < 0 else "ended")
 

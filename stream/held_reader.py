@@ -105,11 +105,12 @@ class HeldReader:
         """Count with these from now on."""
         self._say(Use(baselines))
 
-    def read(self, assigns: Sequence[Assign], most: int, skip: Sequence[str]) -> None:
-        """Read these partitions too."""
+    def read(self, assigns: Sequence[Assign], most: int, skip: Sequence[tuple[str, Position]]) -> None:
+        """Read these partitions too; if records are read one by one, each partition is asked alone at first, so that it tells on itself."""
         self.partitions |= {one.partition for one in assigns}
-        self._asked += 1
-        self._say(Read(list(assigns), most, list(skip)))
+        for some in [[one] for one in assigns] if most == 1 and assigns else [list(assigns)]:
+            self._asked += 1
+            self._say(Read(some, most, list(skip)))
 
     def answer(self, partials: int) -> None:
         """So many of its partials were dealt with."""

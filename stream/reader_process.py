@@ -75,6 +75,7 @@ class _Loop:
             self._tell()
 
     def _obey(self) -> bool:
+        """Do what the owner has said; false if it said ``Leave``."""
         while self._pipe.poll(0):
             match order_of(self._pipe.recv_bytes()):
                 case Use(baselines):
@@ -88,6 +89,8 @@ class _Loop:
                     self._say(Asked([(one.partition, one.next) for one in assigns]))
                     for gap in gaps:
                         self._say(Lost(gap))
+                    if most == 1:
+                        return True  # asked alone, before the next is assigned
                 case Answered(partials):
                     self._unanswered -= partials
                 case Leave():

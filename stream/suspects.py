@@ -46,7 +46,7 @@ class Suspects:
     >>> for _ in range(3):
     ...     suspects.died([("p", 57)])
     >>> suspects.skipped(["p"])
-    ['p']
+    [('p', 57)]
     """
 
     def __init__(self) -> None:
@@ -91,9 +91,10 @@ class Suspects:
         """How many records a reader of these partitions may count at a time; 0 if as many as usual."""
         return min((step for name in partitions if name in self._known and (step := STEPS[self._known[name].level])), default=0)
 
-    def skipped(self, partitions: Iterable[str]) -> list[str]:
-        """Those whose next record must be skipped."""
-        return [name for name in partitions if name in self._known and self._known[name].skip]
+    def skipped(self, partitions: Iterable[str]) -> list[tuple[str, Position]]:
+        """The records among these partitions that must be skipped."""
+        suspects = [(name, self._known[name]) for name in partitions if name in self._known]
+        return [(name, one.at) for name, one in suspects if one.skip and one.at is not None]
 
     def _worse(self, suspect: _Suspect) -> None:
         suspect.level = min(suspect.level + 1, len(STEPS) - 1)

@@ -21,13 +21,13 @@ class Use(msgspec.Struct, tag=True, array_like=True):
 class Read(msgspec.Struct, tag=True, array_like=True):
     """Read these partitions; others that were assigned before stay as they are.
 
-    ``most``: at most so many records are counted at a time (0: as usual). The next record of the partitions in ``skip``
-    becomes a dead letter without being looked at.
+    ``most``: at most so many records are counted at a time (0: as usual). The records in ``skip`` become dead letters without
+    being looked at.
     """
 
     assigns: list[Assign]
     most: int = 0
-    skip: list[str] = []
+    skip: list[tuple[str, Position]] = []
 
 
 class Answered(msgspec.Struct, tag=True, array_like=True):

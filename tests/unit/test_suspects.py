@@ -8,12 +8,12 @@ from stream.events import Position
 from stream.suspects import PASSED, Suspects
 
 
-def deaths_until_skipped(deadly: int, size: int) -> tuple[int, int]:
+def deaths_until_skipped(deadly: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
     """How many readers die until the deadly record is skipped, and which position is skipped: a reader in a few lines."""
     suspects, at, deaths = Suspects(), 0, 0
     while deaths < 50:
-        if suspects.skipped(["p"]):
-            return deaths, at
+        if skipped := suspects.skipped(["p"]):
+            return deaths, skipped
         step = suspects.step(["p"]) or size
         stop = min(at + step, size)
         if at <= deadly < stop:
@@ -27,7 +27,7 @@ def deaths_until_skipped(deadly: int, size: int) -> tuple[int, int]:
 
 @pytest.mark.parametrize("deadly", [0, 1, 63, 64, 65, 2_500, 4_999])
 def test_the_deadly_record_and_no_other_is_skipped_after_six_deaths(deadly: int) -> None:
-    assert deaths_until_skipped(deadly, 5_000) == (6, deadly)
+    assert deaths_until_skipped(deadly, 5_000) == (6, [("p", deadly)])
 
 
 def test_one_death_is_followed_by_a_usual_try_and_then_forgotten() -> None:
@@ -69,7 +69,7 @@ def test_when_the_culprit_is_skipped_all_others_are_trusted_again() -> None:
         suspects.died([("p", 0), ("q", 0)])
     for _ in range(3):
         suspects.died([("p", 4)])
-    assert suspects.skipped(["p", "q"]) == ["p"]
+    assert suspects.skipped(["p", "q"]) == [("p", 4)]
     suspects.passed("p", 1)
     assert (suspects.step(["p", "q"]), suspects.skipped(["p"])) == (0, [])
 
