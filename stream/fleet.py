@@ -32,6 +32,8 @@ STUCK: Final = (
     "Their last words are in the log above. Give them more memory, or take the record out of the log: "
     "reading goes on behind it, and what the log does not have any more is told as a gap"
 )
+ENDING_S: Final = 0.5
+"""A reader whose pipe has ended has so long to end by itself: else the exit code would be ours."""
 LEAVE_S: Final = 2.0
 """At the end all readers together have so long to leave by themselves."""
 
@@ -198,7 +200,7 @@ class Fleet:
 
     def _lose(self, reader: HeldReader) -> None:
         """A reader is dead: what it did not hand over must be read again, by another one."""
-        reader.bury()
+        reader.left(ENDING_S)
         self._answers.pop(reader, None)
         self._suspect(reader)
         wait_s = AGAIN_S[min(self._deaths_in_a_row, len(AGAIN_S) - 1)]
