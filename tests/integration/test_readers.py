@@ -17,18 +17,12 @@ from stream import service
 from stream.config import parse
 from stream.errors import SourceUnavailable
 from stream.fleet import Fleet
-from tests.integration.captures import learn
 from tests.parts import deadly
 from tests.parts.service import RunningService, newest
 
 START_MS, WINDOW_MS, FILES = 1_750_000_020_000, 60_000, 3
 PER_S = 20
 DEADLY = 4_500
-
-
-@pytest.fixture(scope="module")
-def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return learn(tmp_path_factory.mktemp("training"))
 
 
 def config(baseline: Path, **changes: Any) -> dict[str, Any]:
