@@ -65,9 +65,9 @@ class HeldReader:
     """One reader process, what it was given, and what it said last.
 
     Neither a reader that hangs in the middle of a message nor one that does not listen holds up the owner: each direction of
-    the pipe has a thread. ``partitions`` are those it reads; ``asked`` is from where on it waits for the first records, ``began``
-    where the records lie that it is counting; ``hangs`` if it was killed for its silence;
-    ``heard_s`` is when it spoke last, whether or not the owner has listened since.
+    the pipe has a thread. ``partitions`` are those it reads; ``asked`` tells from where on it waits for their first records,
+    ``began`` where the records lie that it is counting; ``heard_s`` is when it spoke last, whether or not the owner has listened
+    since; ``hangs`` if it was killed for its silence.
     """
 
     def __init__(self, name: str, serve: Serve, setup: bytes, inbox: Inbox) -> None:
