@@ -17,6 +17,7 @@ class StateGauges:
     def __init__(self, job: str, registry: CollectorRegistry) -> None:
         self._job, self._registry = job, registry
         self._records = self._gauge("ledger_records", "Records by partition and outcome since the state began.", "partition", "outcome")
+        self._bytes = self._gauge("ledger_bytes", "Bytes of the records by outcome since the state began.", "outcome")
         self._rows = self._gauge("ledger_rows", "Rows: accepted, folded, in_panes, closed, late_after_idle.", "place")
         self._misfits = self._gauge("ledger_misfits_late_after_idle", "Records of a wrong number of columns that no window told any more.")
         self._imbalance = self._gauge("ledger_imbalance", "Sum of what the ledger's laws are off by; anything but 0 is our fault.")
@@ -48,6 +49,8 @@ class StateGauges:
         for name, account in ledger.partitions.items():
             for outcome, count in account.outcomes.items():
                 self._records.labels(job, name, outcome).set(count)
+        for outcome, length in ledger.bytes.items():
+            self._bytes.labels(job, outcome).set(length)
         for where in ("accepted", "folded", "in_panes", "closed", "late_after_idle"):
             self._rows.labels(job, where).set(getattr(ledger, f"rows_{where}"))
         self._misfits.labels(job).set(ledger.misfits_late_after_idle)

@@ -72,7 +72,7 @@ class Telemetry:
         """One poll was decoded and counted; these are the ranges that it covers."""
         self._poll_s.observe(seconds)
         self._read.inc(sum(cover.read for cover in covers))
-        self._bytes.inc(sum(cover.bytes for cover in covers))
+        self._bytes.inc(sum(sum(cover.bytes.values()) for cover in covers))
 
     def reader_replaced(self, reason: str) -> None:
         """A reader process is gone: it was ``killed`` (by a signal, also by us since it was silent) or has ``ended``."""

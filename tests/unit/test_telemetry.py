@@ -19,13 +19,13 @@ from stream.telemetry import Telemetry, set_up_logs
 from stream.windows import Place
 from tests.samples import START_MS, report, signal, violation
 
-COVER = Cover("t-0", 1, 0, 100, START_MS, False, 100, {"accepted": 100}, 100, 100, bytes=400)
+COVER = Cover("t-0", 1, 0, 100, START_MS, False, 100, {"accepted": 100}, 100, 100, bytes={"accepted": 400})
 
 
 def state(**ledger: int) -> JobState:
     accounts = {"t-0": Account(12, {"accepted": 9, "json": 2, "too_late": 1}), "t-1": Account(5, {"accepted": 5})}
     places = {"t-0": Place(1, 12, START_MS), "t-1": Place(1, 5, None, idle=True)}
-    return JobState(watermark_ms=START_MS, places=places, ledger=Ledger(accounts, **ledger))
+    return JobState(watermark_ms=START_MS, places=places, ledger=Ledger(accounts, {"accepted": 140, "json": 21}, **ledger))
 
 
 def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
@@ -49,6 +49,7 @@ def test_a_commit_shows_the_ledger_of_the_state() -> None:
     }
     rows = {place: value(telemetry, "ledger_rows", place=place) for place in ("folded", "in_panes", "closed", "late_after_idle")}
     assert rows == {"folded": 20, "in_panes": 5, "closed": 14, "late_after_idle": 1}
+    assert {outcome: value(telemetry, "ledger_bytes", outcome=outcome) for outcome in ("accepted", "json")} == {"accepted": 140, "json": 21}
     assert value(telemetry, "ledger_imbalance") == 0
     assert value(telemetry, "partials", outcome="accepted") == 7
     assert value(telemetry, "partials", outcome="dropped") == 2
@@ -80,7 +81,7 @@ def test_batches_and_sinks_are_counted() -> None:
     for _ in range(3):
         telemetry.batch(0.5, [COVER])
     telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.75)}, paused=True)
-    assert value(telemetry, "records_read_total") == 300
+    assert (value(telemetry, "records_read_total"), value(telemetry, "bytes_read_total")) == (300, 1_200)
     assert value(telemetry, "batch_seconds_sum") == 1.5
     figures = {name: value(telemetry, f"sink_{name}", sink="sns") for name in ("delivered", "retried", "rejected", "dropped", "waiting")}
     assert figures == {"delivered": 1, "retried": 2, "rejected": 3, "dropped": 4, "waiting": 5}
