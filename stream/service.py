@@ -124,7 +124,7 @@ class Service:
         self._reading: Reading = config.source.open(config.job)
         self._undo.append(self._reading.close)
         self.telemetry.latency.begin(config.grace_ms / 1000)
-        self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency.delivered, self._ownership.may_deliver)
+        self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency, self._ownership.may_deliver)
         self._undo.append(self._stop_couriers)
         self._readers: Readers = self._open_readers()
         self._undo.append(self._readers.close)

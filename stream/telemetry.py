@@ -58,6 +58,7 @@ class Telemetry:
         self._sink["retried"] = self._gauge("sink_retried", "Attempts of a sink that had to be repeated.", "sink")
         self._sink["waiting"] = self._gauge("sink_waiting", "Items that wait for a sink.", "sink")
         self._sink["stuck_s"] = self._gauge("sink_stuck_seconds", "Since a sink got anything through while something waits.", "sink")
+        self._sink["oldest_s"] = self._gauge("sink_oldest_seconds", "Age of the oldest item that waits for a sink.", "sink")
         self._sink["busy_s"] = self._gauge("sink_busy_seconds", "Time that a sink has spent delivering.", "sink")
         self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
 
