@@ -18,6 +18,7 @@ from sinks.outbox import Counts
 from stream.events import Cover
 from stream.job_state import JobState
 from stream.latency import Latency
+from stream.partition_log import PartitionLog
 from stream.state_gauges import StateGauges
 
 LATE = frozenset({"too_late", "late_after_idle", "duplicate"})
@@ -38,6 +39,7 @@ class Telemetry:
         self.registry = CollectorRegistry()
         self._job = job
         self.log = structlog.get_logger("driftline", job=job)
+        self._partitions = PartitionLog(self.log)
         self._lost_before: dict[str, int] = {}
         self._lost_told = 0.0
         self._state = StateGauges(job, self.registry)
@@ -80,14 +82,16 @@ class Telemetry:
         self._replaced.labels(self._job, reason).inc()
 
     def commit(self, seconds: float, size: int, state: JobState, lag: Mapping[str, int]) -> None:
-        """One commit is through: show the state's counts."""
+        """One commit is through: show the state's counts, and say what has become of partitions."""
         self._commit_s.observe(seconds)
         self._commit_bytes.labels(self._job).set(size)
         self._state.show(state, lag)
+        self._partitions.look(state.places)
 
     def begin(self, state: JobState) -> None:
-        """What is lost already was told by an earlier process."""
+        """What is lost already was told by an earlier process; so were the partitions that are known."""
         self._lost_before = state.ledger.lost()
+        self._partitions.begin(state.places)
 
     def lost(self, state: JobState, kept: str) -> None:
         """Warn of records that lie in no window: at once of a new reason, otherwise at most once a minute. ``kept``: the dead letters."""

@@ -10,7 +10,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from stream.telemetry import Telemetry
 
-PAGE = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "telemetry.md").read_text()
 
 
 def test_the_page_and_the_registry_have_the_same_metrics() -> None:
@@ -19,3 +20,11 @@ def test_the_page_and_the_registry_have_the_same_metrics() -> None:
     metrics = {one for one in registry._collector_to_names if isinstance(one, MetricWrapperBase)}
     there = {one._name + ("_total" if isinstance(one, Counter) else ""): set(one._labelnames) - {"job"} for one in metrics}
     assert told == there
+
+
+def test_each_log_line_on_the_page_is_one_that_is_written() -> None:
+    rows = re.findall(r"^\| (`[a-z].*?) \|", PAGE.split("## Log lines")[1].split("## Metrics")[0], re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    written = "".join(path.read_text() for folder in ("stream", "sinks") for path in (ROOT / folder).rglob("*.py"))
+    assert len(told) > 20
+    assert [name for name in told if f'"{name}"' not in written] == []
