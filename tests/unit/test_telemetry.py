@@ -11,9 +11,10 @@ from io import StringIO
 import pytest
 import structlog
 
+from detectors.episodes import Episode, EpisodeState
 from sinks.outbox import Counts
 from stream.events import Cover
-from stream.job_state import JobState
+from stream.job_state import JobState, KeyState
 from stream.ledger import Account, Ledger
 from stream.telemetry import Telemetry, set_up_logs
 from stream.windows import Place
@@ -66,6 +67,21 @@ def test_marks_and_watermark_are_seconds_and_a_partition_without_a_mark_has_none
     assert value(telemetry, "partition_idle", partition="t-0") == 0
     assert value(telemetry, "partition_idle", partition="t-1") == 1
     assert (value(telemetry, "watermark_delay_seconds") or 0) > 0
+
+
+def test_an_episode_shows_while_it_is_open_and_a_model_that_is_not_watched_shows_nothing() -> None:
+    telemetry, drifted = Telemetry("sample"), state()
+    opened = EpisodeState(open=Episode("e", START_MS, START_MS, ("amount",), ("amount",), (), {}))
+    for model, heard_ms, episodes in (("new", START_MS, EpisodeState()), ("drifted", START_MS, opened), ("retired", None, opened)):
+        drifted.keys[f"{model}\x1fv"] = KeyState(heard_ms=heard_ms, episodes=episodes)
+
+    def shown() -> dict[str, float | None]:
+        telemetry.commit(0.1, 1_000, drifted, {})
+        return {model: value(telemetry, "episode_open", model=model, variant="v") for model in ("new", "drifted", "retired")}
+
+    assert shown() == {"new": 0, "drifted": 1, "retired": None}
+    drifted.keys["drifted\x1fv"].episodes = EpisodeState()
+    assert shown() == {"new": 0, "drifted": 0, "retired": None}
 
 
 def test_an_imbalance_is_the_sum_of_what_is_off() -> None:
