@@ -28,7 +28,7 @@ log = structlog.get_logger("driftline.sink")
 
 
 class Delivers(Protocol[Given_contra]):
-    """What a courier needs of the running half of a sink."""
+    """What a courier needs of the running half of a sink. One that leaves parts of its items out counts them as ``left_out``."""
 
     def deliver(self, items: Sequence[Given_contra]) -> None: ...
     def close(self) -> None: ...
@@ -36,7 +36,8 @@ class Delivers(Protocol[Given_contra]):
 
 class Counts(NamedTuple):
     """What a courier has done: items delivered, attempts repeated, items rejected, items dropped, items waiting; seconds it was busy,
-    seconds since it got anything through although something waits, and how old the oldest item is that waits (0 without one).
+    seconds since it got anything through although something waits, how old the oldest item is that waits (0 without one), and parts of
+    delivered items that the other side cannot hold.
     """
 
     delivered: int
@@ -47,6 +48,7 @@ class Counts(NamedTuple):
     busy_s: float
     stuck_s: float = 0.0
     oldest_s: float = 0.0
+    left_out: int = 0
 
 
 Result = Literal["delivered", "retried", "rejected"]
@@ -147,7 +149,8 @@ class Courier(Generic[Item]):
             oldest_s = 0.0 if since_s is None else max(time.time() - since_s, 0.0)
             stuck_s = time.monotonic() - self._moved_s if self._waiting else 0.0
             done = self._delivered, self._retried, self._rejected, self._dropped
-            return Counts(*done, self._waiting, self._busy_s, stuck_s, oldest_s)
+            left_out = getattr(self._delivery, "left_out", 0)
+            return Counts(*done, self._waiting, self._busy_s, stuck_s, oldest_s, left_out)
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until the queue is empty; false if it is not after ``timeout_s``."""

@@ -61,7 +61,9 @@ class Telemetry:
         self._sink["waiting"] = self._gauge("sink_waiting", "Items that wait for a sink.", "sink")
         self._sink["stuck_s"] = self._gauge("sink_stuck_seconds", "Since a sink got anything through while something waits.", "sink")
         self._sink["oldest_s"] = self._gauge("sink_oldest_seconds", "Age of the oldest item that waits for a sink.", "sink")
+        self._sink["left_out"] = self._gauge("sink_left_out", "Figures of delivered windows that the other side cannot hold.", "sink")
         self._sink["busy_s"] = self._gauge("sink_busy_seconds", "Time that a sink has spent delivering.", "sink")
+        self._gauge("start_timestamp_seconds", "When this process began.").labels(job).set_to_current_time()
         self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:

@@ -298,6 +298,14 @@ def test_the_oldest_item_that_waits_has_the_age_of_its_commit_and_not_of_its_que
     assert courier.counts.stuck_s < 60
 
 
+def test_what_a_sink_leaves_out_of_its_items_is_counted_as_it_says(make: Make) -> None:
+    sink = Recorder()
+    courier = make(sink)
+    assert courier.counts.left_out == 0
+    sink.left_out = 7  # type: ignore[attr-defined]  # only some sinks have it
+    assert courier.counts.left_out == 7
+
+
 def test_an_item_dated_ahead_of_the_clock_is_new(make: Make) -> None:
     courier = make(Recorder())
     courier.offer(numbered(1, 1), [1], [time.time() + 3_600])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from io import StringIO
 
@@ -96,14 +97,21 @@ def test_batches_and_sinks_are_counted() -> None:
     telemetry = Telemetry("sample")
     for _ in range(3):
         telemetry.batch(0.5, [COVER])
-    telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.75, 30.0, 3_600.0)}, paused=True)
+    telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.75, 30.0, 3_600.0, 6)}, paused=True)
     assert (value(telemetry, "records_read_total"), value(telemetry, "bytes_read_total")) == (300, 1_200)
     assert value(telemetry, "batch_seconds_sum") == 1.5
-    figures = {name: value(telemetry, f"sink_{name}", sink="sns") for name in ("delivered", "retried", "rejected", "dropped", "waiting")}
-    assert figures == {"delivered": 1, "retried": 2, "rejected": 3, "dropped": 4, "waiting": 5}
+    names = ("delivered", "retried", "rejected", "dropped", "waiting", "left_out")
+    assert [value(telemetry, f"sink_{name}", sink="sns") for name in names] == [1, 2, 3, 4, 5, 6]
     assert value(telemetry, "sink_busy_seconds", sink="sns") == 0.75
     assert (value(telemetry, "sink_stuck_seconds", sink="sns"), value(telemetry, "sink_oldest_seconds", sink="sns")) == (30, 3_600)
     assert value(telemetry, "reading_paused") == 1
+
+
+def test_a_process_tells_when_it_began() -> None:
+    before = time.time()
+    began = value(Telemetry("sample"), "start_timestamp_seconds")
+    assert began is not None
+    assert before <= began <= time.time()
 
 
 def test_two_services_do_not_share_their_figures() -> None:
