@@ -1,4 +1,4 @@
-"""From an event to its verdict to its delivery, split by cause."""
+"""From an event to its verdict to its delivery, split by cause; and how long sinks take."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Histogram
 
 from detectors.report import Signal, WindowReport
+from sinks.outbox import Result
 
 BUCKETS: Final = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+ATTEMPTS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+"""A line in a file takes a millisecond, a call of AWS a hundred; what takes longer than that waits for its time-out."""
 LIVE_S: Final = 3600.0
 """A window that was over for longer when it was judged is history that is replayed: it says nothing about latency."""
 
@@ -20,7 +23,7 @@ class Latency:
 
     ``window_wait`` is the longest that an event waits for the end of its first window (``every``: the length of windows that tumble);
     ``grace`` is the time for events that come late; ``verdict`` is the rest until the verdict is committed; and for each sink, from the
-    end of grace until it was ``delivered``.
+    end of grace until it was ``delivered``. Each attempt of a sink is counted by how it ended, whatever it carried.
     """
 
     def __init__(self, job: str, registry: CollectorRegistry, clock: Callable[[], float] = time.time) -> None:
@@ -28,6 +31,8 @@ class Latency:
         self._stages = Histogram("driftline_latency_seconds", what, ["job", "stage"], registry=registry, buckets=BUCKETS)
         what = "From the end of a window and grace until a sink has delivered its report or signal."
         self._sinks = Histogram("driftline_delivery_latency_seconds", what, ["job", "sink"], registry=registry, buckets=BUCKETS)
+        what = "One attempt of a sink to deliver something, by how it ended."
+        self._attempts = Histogram("driftline_sink_attempt_seconds", what, ["job", "sink", "result"], registry=registry, buckets=ATTEMPTS)
         self._job, self._clock = job, clock
         self._grace_s = self._every_s = 0.0
 
@@ -46,6 +51,10 @@ class Latency:
         """A sink has taken these items now; called in its thread."""
         for rest_s in self._live(items):
             self._sinks.labels(self._job, sink).observe(rest_s)
+
+    def tried(self, sink: str, result: Result, seconds: float) -> None:
+        """An attempt of a sink is over; called in its thread."""
+        self._attempts.labels(self._job, sink, result).observe(seconds)
 
     def _live(self, items: Iterable[object]) -> list[float]:
         """Seconds since the end of window and grace, of what tells the verdict on a window first."""

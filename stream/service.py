@@ -126,7 +126,7 @@ class Service:
         self._undo.append(self._reading.close)
         times = settings_of(config)
         self.telemetry.latency.begin(times.grace_ms / 1000, times.every_ms / 1000)
-        self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency.delivered, self._ownership.may_deliver)
+        self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency, self._ownership.may_deliver)
         self._undo.append(self._stop_couriers)
         self._readers: Readers = self._open_readers()
         self._undo.append(self._readers.close)

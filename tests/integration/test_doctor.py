@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ import yaml
 from click.testing import CliRunner
 
 from benchmarks import events
+from sinks.prometheus import Prometheus
 from stream import baselining
 from stream.cli import main
 from stream.doctor.bill import metrics_cost, puts_cost
@@ -21,6 +24,7 @@ from stream.doctor.sinks.prometheus import series_finding
 from tests.parts.kafka import KafkaBroker
 from tests.parts.kinesis import KinesisEmulator
 from tests.parts.moto import MotoServer
+from tests.parts.service import RunningService
 
 
 @pytest.fixture
@@ -131,5 +135,25 @@ def test_prices_and_series_are_those_of_the_lists() -> None:
     assert metrics_cost(0) == 0
     assert metrics_cost(260_000) == pytest.approx(10_000 * 0.30 + 240_000 * 0.10 + 10_000 * 0.05)
     assert puts_cost(2_500, 60_000) == pytest.approx(3 * 43_200 / 1000 * 0.01)
-    assert series_finding([20], 0, 20_000).what.startswith("at most 73 series")
-    assert series_finding([20] * 400, 2, 20_000).level == "warning"
+    assert series_finding(Prometheus(), [20]).what.startswith("at most 81 series a variant of 1 model (max_series 20,000)")
+    assert series_finding(Prometheus(), [20] * 246).level == "ok"
+    assert series_finding(Prometheus(), [20] * 247).level == "warning"
+
+
+def test_the_series_that_are_told_before_are_those_of_the_running_service(tmp_path: Path, job: Callable[..., tuple[int, str]]) -> None:
+    """Calm traffic: eight of the nine checks find nothing and are not shown, and three of the features are texts without mean and KS."""
+    lines = events.capture_lines(events.values(3_000, 3), start_ms=int(time.time() * 1000) - 420_000, events_a_second=10)
+    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    source = {"type": "jsonl", "path": str(tmp_path / "captures.jsonl")}
+    code, text = job(source, [{"type": "prometheus", "per_feature": ["mean", "ks"]}])
+    assert code == 0, text
+    told = re.search(r"at most (\d+) series a variant", text)
+    assert told is not None
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    config["source"]["follow"], config["models"]["m"]["baseline"] = True, str(tmp_path / "baseline")
+    with RunningService(tmp_path / "run", config) as service:
+        service.until(lambda: service.metric("driftline_window_rows") > 0)
+        with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/metrics", timeout=5) as page:
+            text = page.read().decode()
+    there = re.findall(r"^driftline_(?:window|worst_feature|feature)_.*$", text, re.MULTILINE)
+    assert len(there) == int(told[1]) - 8 - 3 * 2

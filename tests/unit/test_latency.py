@@ -32,3 +32,19 @@ def test_each_stage_has_its_seconds_and_nothing_else_is_counted() -> None:
     assert value("driftline_latency_seconds_count", stage="verdict") == 1
     assert value("driftline_delivery_latency_seconds_sum", sink="jsonl") == 0.25 + 1.25
     assert value("driftline_delivery_latency_seconds_sum", sink="sns") == 1.25
+
+
+def test_attempts_are_counted_by_sink_and_by_how_they_ended() -> None:
+    registry = CollectorRegistry()
+    latency = Latency("j", registry)
+    latency.tried("sns", "retried", 2.0)
+    latency.tried("sns", "retried", 0.5)
+    latency.tried("jsonl", "delivered", 0.002)
+
+    def value(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"driftline_sink_attempt_seconds_{name}", {"job": "j", **labels})
+
+    assert (value("count", sink="sns", result="retried"), value("sum", sink="sns", result="retried")) == (2, 2.5)
+    assert value("bucket", sink="sns", result="retried", le="1.0") == 1
+    assert value("bucket", sink="jsonl", result="delivered", le="0.0025") == 1
+    assert value("count", sink="sns", result="delivered") is None
