@@ -161,8 +161,8 @@ class Fleet:
                 return [gap]
             case Told(obeyed, finished):
                 reader.told(obeyed, finished)
-            case Failed(source, causes, advice):
-                if reader.opened or self._started <= len(self.readers):
+            case Failed(source, causes, advice, passing):
+                if reader.opened or self._started <= len(self.readers) or not passing:
                     raise SourceUnavailable(source, causes, advice)
                 log.warning("reader cannot read", reader=reader.name, source=source, causes=causes)
             case None:

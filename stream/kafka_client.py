@@ -91,7 +91,7 @@ def connect(name: str, build: Callable[..., Any], give_up_after_s: float, client
                 half_made.close()  # else each failed constructor leaves a thread behind
             causes = [*client_log.causes, error]
         if (lasting := [one for one in causes if no_waiting_heals(one)]) or time.monotonic() >= deadline:
-            raise SourceUnavailable(name, distinct(lasting or causes), advice_for(lasting, give_up_after_s))
+            raise SourceUnavailable(name, distinct(lasting or causes), advice_for(lasting, give_up_after_s), not lasting)
         log.warning(
             "%s does not answer (%s); trying on for %.0f s", name, "; ".join(distinct(causes)), deadline - time.monotonic()
         )

@@ -52,7 +52,7 @@ def serve(pipe: Connection, setup: bytes) -> None:
         finally:
             reading.close()
     except SourceUnavailable as error:
-        pipe.send_bytes(encode(Failed(error.source, list(error.causes), error.advice)))
+        pipe.send_bytes(encode(Failed(error.source, list(error.causes), error.advice, error.passing)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the owner is gone; nothing here is worth keeping
 

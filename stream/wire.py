@@ -86,6 +86,7 @@ class Failed(msgspec.Struct, tag=True, array_like=True):
     source: str
     causes: list[str]
     advice: str
+    passing: bool
 
 
 ToReader = Use | Read | Answered | Leave

@@ -111,3 +111,13 @@ def test_readers_that_die_before_their_source_gives_anything_end_the_job_unless_
     with ends:
         for _ in range(20):
             running._suspect(dead)
+
+
+@pytest.mark.slow
+def test_a_new_reader_that_is_refused_ends_the_job(running: Fleet, tmp_path: Path) -> None:
+    """Waiting heals no missing right and no missing file: the service says so and ends, instead of starting readers for ever."""
+    for name in "ab":
+        (tmp_path / f"{name}.jsonl").unlink()
+    os.kill(running.readers[0].pid, signal.SIGKILL)
+    with pytest.raises(SourceUnavailable, match=r"Correct source\.path"):
+        read_until(running, lambda: False, 30)
