@@ -18,7 +18,8 @@ from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick
 from stream.fleet import Fleet
 from stream.http import Http
 from stream.ownership import Ownership
-from stream.readiness import Heard, Readiness, Role, health, readiness, standing
+from stream.pulse import Pulse
+from stream.readiness import Readiness, Role
 from stream.sources.base import Reading
 from stream.telemetry import Telemetry
 
@@ -59,9 +60,7 @@ class Service:
         self._last_commit = self._last_tick = self._last_discover = 0.0
         self._commit_took_s = 0.0
         self._full: list[str] = []
-        self._turned_s = self._looked_s = time.monotonic()
-        self._heard = Heard()
-        self._ready = readiness("starting", {}, 0, [], 0.0)
+        self._pulse = Pulse(duration_ms(config.http.ready_behind) / 1000)
 
     @property
     def state(self) -> str:
@@ -148,7 +147,7 @@ class Service:
 
     def _loop(self) -> bool:
         while not self._stop.is_set():
-            self._turned_s = time.monotonic()
+            self._pulse.turns()
             if self._must_pause():
                 self._stop.wait(POLL_S)
             else:
@@ -180,31 +179,22 @@ class Service:
         if now - self._last_tick >= TICK_S:
             self._last_tick = now
             self._step(Tick(int(self._clock() * 1000)))
-            self._look_at_readiness()
+            self._look_at_itself()
             self.telemetry.sinks({route.courier.name: route.courier.counts for route in self._routes}, bool(self._full))
         if now - self._last_discover >= DISCOVER_S:
             self._discover()
 
-    def _look_at_readiness(self) -> None:
-        places, self._looked_s = self._job.aggregator.state.places, time.monotonic()
-        silent_s = self._heard.silent_s(places, self._looked_s)
-        ready = readiness("owner", places, int(self._clock() * 1000), self._full, self._limit_s, silent_s)
-        if ready.status != self._ready.status:
-            self.telemetry.log.info("ready" if ready.status == HTTPStatus.OK else "not ready", state=ready.text)
-        self._ready = ready
-
-    @property
-    def _limit_s(self) -> float:
-        return duration_ms(self._config.http.ready_behind) / 1000
+    def _look_at_itself(self) -> None:
+        changed = self._pulse.look(self._job.aggregator.state.places, int(self._clock() * 1000), self._full)
+        if changed is not None:
+            self.telemetry.log.info("ready" if changed.status == HTTPStatus.OK else "not ready", state=changed.text)
+        self.telemetry.looked(self._pulse.silent_s)
 
     def _readiness(self) -> Readiness:
-        """The last look of the loop, if it still turns; before there is one, what the role says."""
-        if self.role != "owner":
-            return readiness(self.role, {}, 0, [], 0.0)
-        return standing(self._ready, time.monotonic() - self._looked_s, self._ownership.may_deliver(), self._limit_s)
+        return self._pulse.readiness(self.role, self._ownership.may_deliver())
 
     def _health(self) -> Readiness:
-        return health(time.monotonic() - self._turned_s if self.role == "owner" else 0.0)
+        return self._pulse.health(self.role)
 
     def _discover(self) -> None:
         self._last_discover = time.monotonic()
@@ -254,9 +244,9 @@ class Service:
         cursors = {route.courier.name: route.courier.cursor for route in self._routes}
         takes = {route.courier.name: route.takes for route in self._routes}
         numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors, takes, job.ids)
-        self._turned_s = float("inf")  # waiting for S3 is no reason to be killed
+        self._pulse.waits()
         self._ownership.keep(job.store)
-        self._turned_s = time.monotonic()
+        self._pulse.turns()
         self._last_commit = time.monotonic()
         self._commit_took_s = self._last_commit - began
         self._waiting, self._urgent = [], False

@@ -35,7 +35,7 @@ class StateGauges:
         self._behind = self._gauge(
             "partition_behind_seconds", "Since the log took the last record that was read; 0 at the end of the log.", "partition"
         )
-        self._lag = self._gauge("partition_lag", "From the position to the log's end: records (Kafka) or ms (Kinesis).", "partition")
+        self._lag = self._gauge("partition_lag", "From the position to the log's end: offsets (Kafka) or ms (Kinesis).", "partition")
         self._ended = self._gauge("partitions_ended", "Partitions that are closed and read to their end.")
         self._open = self._gauge("episode_open", "1 while an episode of drift is open, from its first signal until it recovered.", *KEY)
 

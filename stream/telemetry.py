@@ -64,6 +64,8 @@ class Telemetry:
         self._sink["left_out"] = self._gauge("sink_left_out", "Figures of delivered windows that the other side cannot hold.", "sink")
         self._sink["busy_s"] = self._gauge("sink_busy_seconds", "Time that a sink has spent delivering.", "sink")
         self._gauge("start_timestamp_seconds", "When this process began.").labels(job).set_to_current_time()
+        self._turned = self._gauge("turn_timestamp_seconds", "When the loop of the service looked at itself last.")
+        self._silent = self._gauge("source_silent_seconds", "Since anything was heard of the partition that is silent longest.")
         self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
@@ -78,6 +80,11 @@ class Telemetry:
         self._poll_s.observe(seconds)
         self._read.inc(sum(cover.read for cover in covers))
         self._bytes.inc(sum(sum(cover.bytes.values()) for cover in covers))
+
+    def looked(self, silent_s: float) -> None:
+        """The loop turns; for so long nothing was heard of some partition."""
+        self._turned.labels(self._job).set_to_current_time()
+        self._silent.labels(self._job).set(silent_s)
 
     def reader_replaced(self, reason: str) -> None:
         """A reader process is gone: it was ``killed`` (by a signal, also by us since it was silent) or has ``ended``."""
