@@ -13,15 +13,19 @@ from rich.text import Text
 
 from stream.assembly import kind_of
 from stream.config import Config
-from stream.doctor.findings import Finding
+from stream.doctor.findings import Finding, fault_of
 from stream.doctor.setup import Setup, setup_of
 from stream.doctor.sinks.jsonl import room
+from stream.errors import DriftlineError
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
 
 def examine(config: Config) -> list[Finding]:
-    """What source, sinks and state have to say; raises as ``driftline run`` would for a source that is not there."""
+    """What source, sinks and state have to say; a part that cannot be had is a fault among the others.
+
+    Raises as ``driftline run`` would for baselines, and for a state that cannot be read.
+    """
     setup = setup_of(config)
     out = _look("sources", config.source, setup)
     for sink in config.sinks:
@@ -43,5 +47,8 @@ def _look(folder: str, part: Any, setup: Setup) -> list[Finding]:
     name = f"stream.doctor.{folder}.{kind}"
     if find_spec(name) is None:
         return [Finding(kind, "no live check")]
-    found: list[Finding] = import_module(name).look(part, setup)
+    try:
+        found: list[Finding] = import_module(name).look(part, setup)
+    except DriftlineError as error:
+        return [fault_of(kind, error)]
     return found

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from typing import Any, Final, NamedTuple
 
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType
+from msgspec.structs import replace
 
+from stream import kafka_msk
 from stream.doctor.disorder import disorder, disorder_finding, skew_finding
-from stream.doctor.findings import Finding, counted, told_ms
+from stream.doctor.findings import Finding, counted, fault_of, told_ms
 from stream.doctor.sample import decode, sample_findings
 from stream.doctor.setup import Setup
+from stream.doctor.topics import Rights, acl, config_findings, rights_findings
+from stream.errors import SourceUnavailable
 from stream.events import Assign, Position, RawBatch
 from stream.kafka_client import ClientLog, connect
+from stream.kafka_fast import FastClient, settings_of
 from stream.sources.base import Reading
 from stream.sources.kafka import Kafka
 
 SAMPLED: Final = 200
 """Records that are looked at in each partition."""
 READ_S: Final = 10.0
-SHORT_MS: Final = 6 * 3_600_000
-"""A log that keeps records for less than this leaves little time to repair a service at night."""
 
 
 class Span(NamedTuple):
@@ -34,11 +38,36 @@ class Span(NamedTuple):
     last_ms: int | None
 
 
+class Asked(NamedTuple):
+    """What a broker says of the topic before anything is read: the rights of this user, and the settings (none: not allowed)."""
+
+    rights: Rights
+    configs: Mapping[str, str]
+
+
 def look(source: Kafka, setup: Setup) -> list[Finding]:
-    """Findings about the topic; raises ``SourceUnavailable`` as ``driftline run`` would."""
-    where = f"topic {source.topic}"
-    out = config_findings(where, _configs(source), bool(setup.config.time.missing == "arrival"))
-    reading = source.open(setup.config.job)
+    """Findings about the topic; raises ``SourceUnavailable`` if the broker cannot be reached, or has no such topic.
+
+    Names no group: the first one that is named makes Kafka create its topic of offsets.
+    """
+    where, group = f"topic {source.topic}", setup.config.job
+    user = str(source.options.get("sasl_plain_username", ""))
+    asked = _asked(source, group)
+    allow = acl("DescribeConfigs", "topic", source.topic, user)
+    out = rights_findings(where, source.topic, group, asked.rights, user)
+    out += config_findings(where, asked.configs, bool(setup.config.time.missing == "arrival"), allow)
+    if not asked.rights.readable:
+        return out
+    try:
+        _try_fast(where, source)
+        return [*out, *_record_findings(where, source, setup)]
+    except SourceUnavailable as error:
+        return [*out, fault_of(where, error)]
+
+
+def _record_findings(where: str, source: Kafka, setup: Setup) -> list[Finding]:
+    """What the records say, and where the job stands among them."""
+    reading = replace(source, client="columns").open("")
     try:
         starts = {found.partition: found.start for found in reading.discover()}
         behind = reading.lag(starts)
@@ -51,32 +80,12 @@ def look(source: Kafka, setup: Setup) -> list[Finding]:
     spans = {name: _span(start, behind.get(name, 0), oldest.get(name), newest) for name, start in starts.items()}
     sample = decode(setup, newest)
     return [
-        *out,
         *span_findings(where, spans, setup.config.readers),
         *stored_findings(where, spans, stored, waiting),
         *sample_findings(where, sample, list(setup.config.models), setup.times.tolerance_ms),
         disorder_finding(where, disorder(list(sample.times_ms.values()), setup.times), setup.times),
         skew_finding(where, sample.newest_ms, setup.times, setup.idle_ms),
     ]
-
-
-def config_findings(where: str, configs: Mapping[str, str] | str, uses_arrival: bool) -> list[Finding]:
-    """What the topic's settings mean; text instead of settings says why they could not be read."""
-    if isinstance(configs, str):
-        advice = "Allow DescribeConfigs on the topic to see time type and retention; reading works without it"
-        return [Finding(where, f"settings not known: {configs}", "warning", advice)]
-    broker = configs.get("message.timestamp.type") == "LogAppendTime"
-    what = "time: LogAppendTime, arrival is the broker's clock" if broker else "time: CreateTime, arrival is the producer's clock"
-    advice = "" if broker else "One wrong clock of a producer hides what `tolerance` should find; LogAppendTime does not depend on them"
-    out = [Finding(where, what, "ok" if broker or not uses_arrival else "warning", advice)]
-    if "compact" in configs.get("cleanup.policy", ""):
-        out.append(Finding(where, "compacted: older records of a key vanish", "warning", "Events are lost to a service that is behind"))
-    kept_ms = int(configs.get("retention.ms", "-1"))
-    if kept_ms < 0:
-        return [*out, Finding(where, "retention: no limit of time")]
-    short = kept_ms < SHORT_MS
-    what, advice = f"retention: {told_ms(kept_ms)}, so long the service may be down", "Raise retention.ms" if short else ""
-    return [*out, Finding(where, what, "warning" if short else "ok", advice)]
 
 
 def span_findings(where: str, spans: Mapping[str, Span], readers: int) -> list[Finding]:
@@ -101,20 +110,55 @@ def stored_findings(where: str, spans: Mapping[str, Span], stored: Mapping[str, 
     return out
 
 
-def _configs(source: Kafka) -> Mapping[str, str] | str:
-    client_log = ClientLog()
-    try:
-        admin = connect(f"kafka topic {source.topic!r}", source.looker(), source.give_up_after_s, client_log)
+def _try_fast(where: str, source: Kafka) -> None:
+    """See whether librdkafka takes the options. It is told no broker: it would name the group there."""
+    if source.client == "fast":
         try:
-            told = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, source.topic)], config_filter="all")
-        finally:
-            admin.close()
-    except kafka_errors.KafkaError as error:
-        return type(error).__name__
-    finally:
-        client_log.give_back()
-    (topics,) = told.values()
-    return {name: _value(one) for name, one in topics[source.topic].items()}
+            FastClient(where, source.topic, settings_of([], "look", source.options, source.region)).close()
+        except ImportError as error:
+            raise SourceUnavailable(where, [str(error)], "Install it: pip install 'driftline[fast]'") from error
+
+
+def _asked(source: Kafka, group: str) -> Asked:
+    name, client_log = f"kafka topic {source.topic!r}", ClientLog()
+    kafka_msk.prove(name, source.options, source.region)
+    with ExitStack() as undo:
+        undo.callback(client_log.give_back)
+        admin = connect(name, source.looker(), source.give_up_after_s, client_log)
+        undo.callback(admin.close)
+        try:
+            return Asked(Rights(_topic_rights(admin, source.topic), _group_rights(admin, group)), _configs(admin, source.topic))
+        except kafka_errors.UnknownTopicOrPartitionError as error:
+            raise SourceUnavailable(name, [str(error)], "Create the topic, or correct source.topic") from error
+        except kafka_errors.KafkaError as error:
+            raise SourceUnavailable(name, [str(error)], "It answered a moment ago: try again") from error
+
+
+def _topic_rights(admin: Any, topic: str) -> Collection[str] | None:
+    (told,) = admin.describe_topics([topic])
+    if told["error_code"] == kafka_errors.TopicAuthorizationFailedError.errno:
+        return ()
+    if told["error_code"]:
+        raise kafka_errors.for_code(told["error_code"])(f"topic {topic!r}")
+    allowed: Collection[str] | None = told.get("authorized_operations")
+    return allowed
+
+
+def _group_rights(admin: Any, group: str) -> Collection[str] | None:
+    """Every broker is asked for the group itself: looking for its coordinator would make Kafka create its topic of offsets."""
+    allowed: Collection[str] | None = None
+    for broker in admin.describe_cluster()["brokers"]:
+        with suppress(kafka_errors.KafkaError):  # one that is down has nothing to say
+            told = admin.describe_groups([group], group_coordinator_id=broker["broker_id"])[group]
+            if "GroupAuthorizationFailed" in (told["error"] or ""):
+                return ()
+            allowed = allowed if told["error"] else told["authorized_operations"]
+    return allowed
+
+
+def _configs(admin: Any, topic: str) -> Mapping[str, str]:
+    told = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    return {name: _value(one) for topics in told.values() for name, one in topics[topic].items()}
 
 
 def _value(one: Any) -> str:
