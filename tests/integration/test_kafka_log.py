@@ -139,7 +139,7 @@ def test_lag_is_what_lies_between_a_position_and_the_end(kafka: KafkaBroker, mak
     end = until_end(reading)[-1].next
     assert isinstance(end, tuple)
     assert reading.lag({f"{topic}-0": (end[0], 20), "other-9": (end[0], 0)}) == {f"{topic}-0": 30}
-    assert reading.lag({f"{topic}-0": ("another topic", 20)}) == {}
+    assert reading.lag({f"{topic}-0": ("another-topic", 20)}) == {}
     reading.close()
 
 
