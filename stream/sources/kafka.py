@@ -93,9 +93,11 @@ class Kafka(Source, frozen=True, tag="kafka"):
     def _client(self, name: str, job: str, client_log: ClientLog) -> Client:
         if self.client == "fast":
             try:
-                return FastClient(name, self.topic, settings_of(self.bootstrap_servers, job, self.options, self.region))
+                fast = FastClient(name, self.topic, settings_of(self.bootstrap_servers, job, self.options, self.region))
             except ImportError as error:
                 raise SourceUnavailable(name, [str(error)], "Install it: pip install 'driftline[fast]'") from error
+            fast.reach(self.give_up_after_s)
+            return fast
         consumer, columns = connect(name, self._reader(job), self.give_up_after_s, client_log), self.client == "columns"
         if columns and not fits():
             log.warning("%s: kafka-python %s was not tried with `client: columns`; `plain` serves", name, kafka.__version__)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,12 @@ import pyarrow as pa
 import pytest
 import yaml
 from click.testing import CliRunner
-from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 
 from benchmarks import events
 from stream import baselining
 from stream.cli import main
 from stream.doctor.bill import metrics_cost, puts_cost
 from stream.doctor.sinks.prometheus import series_finding
-from tests.conftest import running
 from tests.parts.kafka import PASSWORD, USER, KafkaBroker
 from tests.parts.kinesis import KinesisEmulator
 from tests.parts.moto import MotoServer
@@ -125,18 +123,6 @@ def test_what_is_not_there_is_a_fault_among_the_other_findings(
     assert "state" in text
 
 
-@pytest.fixture(scope="module")
-def guarded_kafka() -> Iterator[KafkaBroker]:
-    """A broker with ACLs: its user may do nothing that was not allowed, and nobody has ever named a group to it."""
-    settings = {"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:ANONYMOUS"}
-    yield from running(lambda: KafkaBroker(settings=settings))
-
-
-def allow(kafka: KafkaBroker, operation: str, kind: str, name: str) -> None:
-    pattern = ResourcePattern(ResourceType[kind], name)
-    kafka.admin.create_acls([ACL(f"User:{USER}", "*", ACLOperation[operation], ACLPermissionType.ALLOW, pattern)])
-
-
 def guarded(kafka: KafkaBroker, topic: str, **more: str) -> dict[str, Any]:
     produce(kafka, topic, 0, 50, int(time.time() * 1000) - 5_000)
     options = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}
@@ -144,7 +130,6 @@ def guarded(kafka: KafkaBroker, topic: str, **more: str) -> dict[str, Any]:
     return {"type": "kafka", "bootstrap_servers": [kafka.sasl_bootstrap], "topic": topic, "options": options, **more}
 
 
-@pytest.mark.kafka
 def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
     guarded_kafka: KafkaBroker, job: Callable[..., tuple[int, str]]
 ) -> None:
@@ -157,14 +142,14 @@ def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
     assert f"{acl} Read --group doctor" in text
     assert "series" in text
 
-    allow(guarded_kafka, "DESCRIBE", "TOPIC", "rights")
-    allow(guarded_kafka, "READ", "GROUP", "doctor")
+    guarded_kafka.allow("DESCRIBE", "TOPIC", "rights")
+    guarded_kafka.allow("READ", "GROUP", "doctor")
     code, text = wait_for(lambda: job(source, []), "Read on the topic is missing")
     assert code == 2
     assert f"{acl} Read --topic rights" in text
     assert "group doctor is missing" not in text
 
-    allow(guarded_kafka, "READ", "TOPIC", "rights")
+    guarded_kafka.allow("READ", "TOPIC", "rights")
     code, text = wait_for(lambda: job(source, []), "the topic may be read")
     assert code == 0, text
     assert "warning  topic rights: settings not known" in text
@@ -173,7 +158,7 @@ def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
     assert "retention" not in text.replace("kind of time and retention may not", "")
     assert "0 % of 50 sampled records rejected" in text
 
-    allow(guarded_kafka, "DESCRIBE_CONFIGS", "TOPIC", "rights")
+    guarded_kafka.allow("DESCRIBE_CONFIGS", "TOPIC", "rights")
     code, text = wait_for(lambda: job(source, []), "CreateTime")
     assert code == 0, text
     assert "settings not known" not in text
@@ -187,20 +172,18 @@ def wait_for(look: Callable[[], tuple[int, str]], words: str) -> tuple[int, str]
     return seen
 
 
-@pytest.mark.kafka
 @pytest.mark.parametrize("client", ["columns", "plain", "fast"])
 def test_a_look_makes_no_group_and_no_topic_of_offsets(
     guarded_kafka: KafkaBroker, job: Callable[..., tuple[int, str]], client: str
 ) -> None:
     guarded_kafka.create_topic(f"look-{client}")
     for kind, name in (("TOPIC", f"look-{client}"), ("GROUP", "doctor")):
-        allow(guarded_kafka, "ALL", kind, name)
+        guarded_kafka.allow("ALL", kind, name)
     code, text = wait_for(lambda: job(guarded(guarded_kafka, f"look-{client}", client=client), []), "records rejected")
     assert code == 0, text
     assert "__consumer_offsets" not in guarded_kafka.admin.list_topics()
 
 
-@pytest.mark.kafka
 def test_options_that_only_librdkafka_refuses_are_a_fault(guarded_kafka: KafkaBroker, job: Callable[..., tuple[int, str]]) -> None:
     guarded_kafka.create_topic("options")
     source = {"type": "kafka", "bootstrap_servers": [guarded_kafka.bootstrap], "topic": "options", "client": "fast"}
