@@ -32,7 +32,10 @@ class StateGauges:
         self._behind = self._gauge(
             "partition_behind_seconds", "Since the log took the last record that was read; 0 at the end of the log.", "partition"
         )
-        self._lag = self._gauge("partition_lag", "From the position to the log's end: records (Kafka) or ms (Kinesis).", "partition")
+        self._lag = self._gauge(
+            "partition_lag", "From the position to the log's end: offsets (Kafka, at least as many as records) or ms (Kinesis).",
+            "partition",
+        )
         self._ended = self._gauge("partitions_ended", "Partitions that are closed and read to their end.")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:

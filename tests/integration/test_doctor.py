@@ -64,7 +64,7 @@ def test_a_topic_tells_its_time_its_retention_its_skew_and_what_cannot_be_read(
     assert "retention: 1 h" in text
     assert "Raise retention.ms" in text
     assert "2 partitions for 4 readers" in text
-    assert "holds 350 records" in text
+    assert "holds 350 offsets" in text
     assert "14.3 % of 350 sampled records rejected: undecodable 14.3 %" in text
     assert "4 min 40 s apart" in text
     assert "no json" not in text

@@ -30,10 +30,12 @@ READ_S: Final = 10.0
 
 
 class Span(NamedTuple):
-    """One partition: its first position, how many records lie behind it, and when the log took the first and the last of them."""
+    """One partition: its first position, how many offsets lie behind it (at least as many as records), and when the log took the first
+    and the last record.
+    """
 
     start: Position
-    records: int
+    offsets: int
     first_ms: int | None
     last_ms: int | None
 
@@ -95,18 +97,18 @@ def span_findings(where: str, spans: Mapping[str, Span], readers: int) -> list[F
     out = [Finding(where, what, "warning" if idle else "ok", "More readers than partitions: some have nothing to do" if idle else "")]
     held = [one.last_ms - one.first_ms for one in spans.values() if one.first_ms is not None and one.last_ms is not None]
     if held:
-        total = sum(one.records for one in spans.values())
-        out.append(Finding(where, f"holds {counted(total, 'record')}, from {told_ms(max(min(held), 0))} in the shortest partition on"))
+        total = sum(one.offsets for one in spans.values())
+        out.append(Finding(where, f"holds {counted(total, 'offset')}, from {told_ms(max(min(held), 0))} in the shortest partition on"))
     return out
 
 
 def stored_findings(where: str, spans: Mapping[str, Span], stored: Mapping[str, Position], waiting: Mapping[str, int]) -> list[Finding]:
     """Where this job stands: what waits for it, and what is gone already."""
-    gone = sorted(name for name, place in stored.items() if name not in waiting or waiting[name] > spans[name].records)
+    gone = sorted(name for name, place in stored.items() if name not in waiting or waiting[name] > spans[name].offsets)
     advice = "A gap: see on_gap, and raise retention"
     out = [Finding(where, f"position of {name} is no longer in the log", "fault", advice) for name in gone]
     if stored and not gone:
-        out.append(Finding(where, f"position of this job: {counted(sum(waiting.values()), 'record')} wait"))
+        out.append(Finding(where, f"position of this job: {counted(sum(waiting.values()), 'offset')} to read"))
     return out
 
 
@@ -165,8 +167,8 @@ def _value(one: Any) -> str:
     return str(one["value"] if isinstance(one, Mapping) else one)
 
 
-def _newest(start: Position, records: int) -> Position:
-    return (start[0], start[1] + max(records - SAMPLED, 0)) if isinstance(start, tuple) else start
+def _newest(start: Position, offsets: int) -> Position:
+    return (start[0], start[1] + max(offsets - SAMPLED, 0)) if isinstance(start, tuple) else start
 
 
 def _read(reading: Reading, places: Mapping[str, Position], most: int) -> list[RawBatch]:
@@ -185,6 +187,6 @@ def _enough(some: Sequence[RawBatch], most: int) -> bool:
     return sum(len(raw.values) for raw in some) >= most or bool(some and some[-1].at_end)
 
 
-def _span(start: Position, records: int, first: RawBatch | None, newest: Sequence[RawBatch]) -> Span:
+def _span(start: Position, offsets: int, first: RawBatch | None, newest: Sequence[RawBatch]) -> Span:
     last = [int(raw.arrival_ms[-1]) for raw in newest if first is not None and raw.partition == first.partition]
-    return Span(start, records, None if first is None else int(first.arrival_ms[0]), last[-1] if last else None)
+    return Span(start, offsets, None if first is None else int(first.arrival_ms[0]), last[-1] if last else None)
