@@ -47,7 +47,8 @@ def rights_findings(where: str, topic: str, group: str, rights: Rights, user: st
         what += ": its offsets are not published, lag tools see nothing" if rights.group else ": the service would end"
         out.append(Finding(where, what, "warning" if rights.group else "fault", acl("Read", "group", group, user)))
     if not out and rights.topic is not None:
-        return [Finding(where, f"rights: the topic may be read, the group {group} may be looked at")]
+        known = f"the group {group} too" if rights.group else f"whether the group {group} may is not known"
+        return [Finding(where, f"rights: the topic may be read, {known}")]
     return out
 
 

@@ -93,6 +93,18 @@ def test_a_topic_of_another_format_is_a_fault(
     assert "100 % of 20 sampled records rejected" in text
 
 
+def test_a_state_that_cannot_be_read_is_a_fault_among_the_other_findings(
+    tmp_path: Path, kafka: KafkaBroker, make_topic: Callable[..., str], job: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "state.db").write_bytes(b"no database" * 100)
+    source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": make_topic(1)}
+    code, text = job(source, [{"type": "prometheus"}], state={"path": str(tmp_path / "state.db")})
+    assert code == 2
+    assert f"fault    state {tmp_path / 'state.db'}: " in text
+    assert "CreateTime" in text
+    assert "series" in text
+
+
 def test_a_log_that_is_bounded_in_size_is_not_bounded_in_time(
     kafka: KafkaBroker, make_topic: Callable[..., str], job: Callable[..., tuple[int, str]]
 ) -> None:
@@ -142,6 +154,11 @@ def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
     assert f"{acl} Read --group doctor" in text
     assert "series" in text
 
+    guarded_kafka.allow("DESCRIBE", "GROUP", "doctor")
+    text = wait_for(lambda: job(source, []), "warning  topic rights: rights: Read on the group doctor is missing")[1]
+    assert "its offsets are not published" in text
+    assert f"{acl} Read --group doctor" in text
+
     guarded_kafka.allow("DESCRIBE", "TOPIC", "rights")
     guarded_kafka.allow("READ", "GROUP", "doctor")
     code, text = wait_for(lambda: job(source, []), "Read on the topic is missing")
@@ -150,7 +167,7 @@ def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
     assert "group doctor is missing" not in text
 
     guarded_kafka.allow("READ", "TOPIC", "rights")
-    code, text = wait_for(lambda: job(source, []), "the topic may be read")
+    code, text = wait_for(lambda: job(source, []), "the topic may be read, the group doctor too")
     assert code == 0, text
     assert "warning  topic rights: settings not known" in text
     assert f"{acl} DescribeConfigs --topic rights" in text

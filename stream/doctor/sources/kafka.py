@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.protocol.consumer import HeartbeatRequest
 from msgspec.structs import replace
 
 from stream import kafka_msk
@@ -147,15 +148,19 @@ def _topic_rights(admin: Any, topic: str) -> Collection[str] | None:
 
 
 def _group_rights(admin: Any, group: str) -> Collection[str] | None:
-    """Every broker is asked for the group itself: looking for its coordinator would make Kafka create its topic of offsets."""
-    allowed: Collection[str] | None = None
+    """What may be done with the group, asked of any broker: to look for its coordinator would make Kafka create its topic of offsets.
+
+    A group without members lists no rights. A heartbeat of nobody needs Read, and is refused in any case.
+    """
     for broker in admin.describe_cluster()["brokers"]:
-        with suppress(kafka_errors.KafkaError):  # one that is down has nothing to say
-            told = admin.describe_groups([group], group_coordinator_id=broker["broker_id"])[group]
-            if "GroupAuthorizationFailed" in (told["error"] or ""):
+        with suppress(kafka_errors.KafkaError, AttributeError):  # a broker that is down, or another inside of the client
+            asked = admin.describe_groups([group], group_coordinator_id=broker["broker_id"])[group]
+            if "GroupAuthorizationFailed" in (asked["error"] or ""):
                 return ()
-            allowed = allowed if told["error"] else told["authorized_operations"]
-    return allowed
+            beat = HeartbeatRequest(group_id=group, generation_id=-1, member_id="")
+            told = admin._manager.run(admin._manager.send, beat, broker["broker_id"])  # noqa: SLF001  # there is no other way in
+            return ("DESCRIBE",) if told.error_code == kafka_errors.GroupAuthorizationFailedError.errno else ("READ",)
+    return None
 
 
 def _configs(admin: Any, topic: str) -> Mapping[str, str]:
