@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.profile import Profile
-from stream.events import Assign, Cover, DeadLetter, Decoded, Gap, Misfits, ModelKey, Partial, RawBatch, Sample
+from stream.events import Assign, Cover, DeadLetter, Decoded, Gap, Misfits, ModelKey, Partial, Position, RawBatch, Sample
 from stream.formats.base import Format, Origin
 from stream.grouping import grouped, merged, samples_of, taken
 from stream.payloads import FEWER, MORE
@@ -67,7 +67,7 @@ class Reader:
         self._keep_payload, self._dedupe = keep_payload, dedupe
         self._places: dict[str, _Place] = {}
         self._plan: ReadingPlan | None = None
-        self._careful, self._skip = 0, set[str]()
+        self._careful, self._skip = 0, dict[str, Position]()
 
     def use(self, plan: ReadingPlan) -> None:
         """Count with these models from the next poll on."""
@@ -82,9 +82,9 @@ class Reader:
             self._places[order.partition] = _Place(order.claim, order.mark_ms, seen)
         return self._reading.assign(list(assigns))
 
-    def care(self, most: int, skip: Sequence[str] = ()) -> None:
-        """Count at most ``most`` records at a time (0: as usual), and pass over the next record of the partitions in ``skip``."""
-        self._careful, self._skip = most, set(skip)
+    def care(self, most: int, skip: Sequence[tuple[str, Position]] = ()) -> None:
+        """Count at most ``most`` records at a time (0: as usual), and pass over those in ``skip``: partitions and positions."""
+        self._careful, self._skip = most, dict(skip)
 
     def poll(self, timeout_s: float) -> tuple[list[Gap], list[RawBatch]]:
         """What came: gaps, and the raw batches of one partial."""
@@ -94,8 +94,7 @@ class Reader:
 
     def count(self, raws: Sequence[RawBatch]) -> list[Partial]:
         """The partial of what a poll brought; and one for each batch that is passed over."""
-        over = [raw for raw in raws if raw.values and raw.partition in self._skip]
-        self._skip -= {raw.partition for raw in over}
+        over = [raw for raw in raws if raw.values and self._skip.get(raw.partition) == raw.first]
         rest = [raw for raw in raws if not any(raw is one for one in over)]
         return [*map(self._pass_over, over), *([self.fold(rest)] if rest else [])]
 

@@ -18,7 +18,7 @@ from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick
 from stream.fleet import Fleet
 from stream.http import Http
 from stream.ownership import Ownership
-from stream.readiness import Readiness, Role, health, readiness
+from stream.readiness import Heard, Readiness, Role, health, readiness, standing
 from stream.sources.base import Reading
 from stream.telemetry import Telemetry
 
@@ -59,7 +59,8 @@ class Service:
         self._last_commit = self._last_tick = self._last_discover = 0.0
         self._commit_took_s = 0.0
         self._full: list[str] = []
-        self._turned_s = time.monotonic()
+        self._turned_s = self._looked_s = time.monotonic()
+        self._heard = Heard()
         self._ready = readiness("starting", {}, 0, [], 0.0)
 
     @property
@@ -123,7 +124,8 @@ class Service:
         config, job = self._config, self._job
         self._reading: Reading = config.source.open(config.job)
         self._undo.append(self._reading.close)
-        self.telemetry.latency.begin(config.grace_ms / 1000)
+        times = settings_of(config)
+        self.telemetry.latency.begin(times.grace_ms / 1000, times.every_ms / 1000)
         self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency.delivered, self._ownership.may_deliver)
         self._undo.append(self._stop_couriers)
         self._readers: Readers = self._open_readers()
@@ -131,7 +133,7 @@ class Service:
         self._readers.use(job.aggregator.baselines)
         self._start_couriers()
         gc.freeze()  # what is there now stays: passes of the garbage collector over all modules cost a third of a fast client's time
-        at, times = f"http://{self._http.host}:{self._http.port}/metrics", settings_of(config)
+        at = f"http://{self._http.host}:{self._http.port}/metrics"
         waits = {"window_ms": times.window_ms, "grace_ms": times.grace_ms, "idle_ms": times.idle_ms, "lateness_ms": times.lateness_ms}
         self.telemetry.log.info("started", http=at, state=self.state, **waits)
         self._take(job.told)
@@ -184,15 +186,22 @@ class Service:
             self._discover()
 
     def _look_at_readiness(self) -> None:
-        limit_s = duration_ms(self._config.http.ready_behind) / 1000
-        ready = readiness("owner", self._job.aggregator.state.places, int(self._clock() * 1000), self._full, limit_s)
+        places, self._looked_s = self._job.aggregator.state.places, time.monotonic()
+        silent_s = self._heard.silent_s(places, self._looked_s)
+        ready = readiness("owner", places, int(self._clock() * 1000), self._full, self._limit_s, silent_s)
         if ready.status != self._ready.status:
             self.telemetry.log.info("ready" if ready.status == HTTPStatus.OK else "not ready", state=ready.text)
         self._ready = ready
 
+    @property
+    def _limit_s(self) -> float:
+        return duration_ms(self._config.http.ready_behind) / 1000
+
     def _readiness(self) -> Readiness:
-        """The last look of the loop; before there is one, what the role says."""
-        return self._ready if self.role == "owner" else readiness(self.role, {}, 0, [], 0.0)
+        """The last look of the loop, if it still turns; before there is one, what the role says."""
+        if self.role != "owner":
+            return readiness(self.role, {}, 0, [], 0.0)
+        return standing(self._ready, time.monotonic() - self._looked_s, self._ownership.may_deliver(), self._limit_s)
 
     def _health(self) -> Readiness:
         return health(time.monotonic() - self._turned_s if self.role == "owner" else 0.0)
@@ -276,11 +285,13 @@ class Service:
 
     def _drain(self) -> bool:
         """Give the sinks some time, then keep how far they came; the rest waits in the outbox. True if nothing is left."""
-        deadline = time.monotonic() + DRAIN_S
-        late = [route.courier.name for route in self._routes if not route.courier.drain(max(deadline - time.monotonic(), 0.0))]
+        deadline, late = time.monotonic() + DRAIN_S, self._routes
+        while late and (left_s := deadline - time.monotonic()) > 0:
+            until = time.monotonic() + min(left_s, self._ownership.heartbeat_s)
+            late = [route for route in late if not route.courier.drain(max(until - time.monotonic(), 0.0))]
+            self._commit()
         if late:
-            self.telemetry.log.warning("items wait in the outbox", sinks=late)
-        self._commit()
+            self.telemetry.log.warning("items wait in the outbox", sinks=[route.courier.name for route in late])
         self.telemetry.log.info("stopped", state=self.state)
         return not late
 
