@@ -19,6 +19,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.protocol.consumer import IsolationLevel, OffsetSpec
 
 from stream.errors import SourceUnavailable
+from stream.kafka_fetch import RIGHTS
 
 log = logging.getLogger(__name__)
 
@@ -147,7 +148,8 @@ class TopicWatch:
             self.latest = self._look(None)
         except kafka_errors.KafkaError as error:
             missing = isinstance(error, kafka_errors.UnknownTopicOrPartitionError)
-            advice = "Create the topic, or correct source.topic" if missing else ""
+            denied = RIGHTS if isinstance(error, kafka_errors.AuthorizationError) else ""
+            advice = "Create the topic, or correct source.topic" if missing else denied
             raise SourceUnavailable(self._name, [str(error)], advice) from error
         self._thread.start()
 

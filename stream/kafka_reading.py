@@ -103,7 +103,9 @@ class KafkaReading:
             self._client.commit(offsets)
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        """Offsets from a position to the end of the log, as it was a moment ago: records, and markers of transactions."""
+        """Offsets from a position to the end of the log, as it was a moment ago: at least as many as records, since markers of
+        transactions, what was taken back, and holes count too.
+        """
         look, out = self._watch.latest, {}
         for partition, position in positions.items():
             number, place = int(partition.rpartition("-")[2]), self._place(position)

@@ -78,7 +78,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
         return faults + ([] if self.topic else ["topic: a name is needed"])
 
     def open(self, job: str) -> Reading:
-        """Connect a reading client and one that looks at the topic; SourceUnavailable names the distinct causes."""
+        """Connect a reading client and one that looks at the topic; SourceUnavailable names the distinct causes. No job: no group."""
         name, client_log = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}", ClientLog()
         kafka_msk.prove(name, self.options, self.region)
         with ExitStack() as undo:
@@ -93,9 +93,11 @@ class Kafka(Source, frozen=True, tag="kafka"):
     def _client(self, name: str, job: str, client_log: ClientLog) -> Client:
         if self.client == "fast":
             try:
-                return FastClient(name, self.topic, settings_of(self.bootstrap_servers, job, self.options, self.region))
+                fast = FastClient(name, self.topic, settings_of(self.bootstrap_servers, job, self.options, self.region))
             except ImportError as error:
                 raise SourceUnavailable(name, [str(error)], "Install it: pip install 'driftline[fast]'") from error
+            fast.reach(self.give_up_after_s)
+            return fast
         consumer, columns = connect(name, self._reader(job), self.give_up_after_s, client_log), self.client == "columns"
         if columns and not fits():
             log.warning("%s: kafka-python %s was not tried with `client: columns`; `plain` serves", name, kafka.__version__)
@@ -103,7 +105,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
 
     def _reader(self, job: str) -> Callable[..., Any]:
         settings = {
-            "group_id": job, "enable_auto_commit": False, "auto_offset_reset": "none", "allow_auto_create_topics": False,
+            "group_id": job or None, "enable_auto_commit": False, "auto_offset_reset": "none", "allow_auto_create_topics": False,
             "isolation_level": "read_committed", "max_partition_fetch_bytes": 4 << 20, "fetch_max_bytes": 16 << 20,
             "receive_buffer_bytes": 4 << 20, "max_poll_records": 5000, "reconnect_backoff_max_ms": 1000,
             "metadata_max_age_ms": 10_000, "bootstrap_servers": self.bootstrap_servers, **kafka_msk.signed(self.options, self.region),
