@@ -16,6 +16,7 @@ import pytest
 from stream.baselining import load_baseline
 from tests.integration.machines import BUCKET
 from tests.integration.traffic import KEY, PER_WINDOW, Traffic, config, delivered, lines_of, told, until_taken
+from tests.parts.base import free_port
 from tests.parts.moto import MotoServer
 from tests.parts.service import RunningService
 
@@ -122,3 +123,21 @@ def test_who_waits_answers_that_it_is_well_and_ends_at_once_when_it_is_told_to(
     assert second.wait() == 0
     assert time.monotonic() - began < 5
     assert first.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_service_that_waits_for_a_sink_before_it_ends_is_not_taken_for_dead(
+    services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
+) -> None:
+    traffic = Traffic(tmp_path, 2)
+    down = {"type": "cloudwatch", "region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{free_port()}"}
+    sinks = [{"type": "jsonl", "path": "reports"}, down]
+    first = services("a", config(traffic, baseline, moto.url, after="4s", sinks=sinks))
+    traffic.write_windows(0, 2)
+    traffic.write_end()
+    first.until(lambda: len(first.reports()) >= 2)
+    second = services("b", config(traffic, baseline, moto.url, after="4s", sinks=sinks), "--standby")
+    second.until(lambda: bool(lines_of(second, "standby")))
+    assert first.stop() == 9, "items wait, which is told; nobody has taken the job away"
+    second.until(lambda: bool(lines_of(second, "took over")), 10)
+    assert lines_of(second, "took over")[0]["timestamp"] >= lines_of(first, "stopped")[0]["timestamp"]
