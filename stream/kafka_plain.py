@@ -46,7 +46,10 @@ class PlainClient:
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         told = {self._tp(number): kafka.OffsetAndMetadata(offset, "", -1) for number, offset in offsets.items()}
-        self._consumer.commit_async(told, callback=self._committed)
+        try:
+            self._consumer.commit_async(told, callback=self._committed)
+        except kafka_errors.KafkaError as error:  # no coordinator can be found
+            self._committed(told, error)
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=2000)
@@ -80,4 +83,6 @@ class PlainClient:
             raise SourceUnavailable(self._name, [str(error)], RIGHTS) from error
         except (kafka_errors.CorruptRecordError, kafka_errors.UnsupportedVersionError) as error:
             raise SourceUnavailable(self._name, [str(error)]) from error
+        except kafka_errors.RetriableError as error:  # the watch tells that the broker does not answer
+            log.debug("%s: %s", self._name, error)
         return None

@@ -101,11 +101,14 @@ class KafkaBroker:
 
     ``stop()``, ``kill9()`` and ``start()`` may follow each other: ports and records stay. ``bootstrap``
     is the plain listener, ``sasl_bootstrap`` wants user ``alice`` (PLAIN or SCRAM-SHA-512). Tests
-    isolate themselves by topic name; a test that stops the broker makes one of its own.
+    isolate themselves by topic name; a test that stops the broker makes one of its own. ``via`` is a port on which it listens too, and the
+    port of a proxy before that: who begins at the proxy goes on through it.
     Raises PartMissing when the machine has no java or no jars, PartFailed when it does not start.
     """
 
-    def __init__(self, jvm: Sequence[str] = QUICK_JVM, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, jvm: Sequence[str] = QUICK_JVM, settings: Mapping[str, str] | None = None, via: tuple[int, int] | None = None
+    ) -> None:
         if reason := why_missing():
             raise PartMissing("kafka", reason)
         self._jvm = jvm
@@ -120,7 +123,7 @@ class KafkaBroker:
             plain=self.port, sasl=self.sasl_port, controller=controller,
             data=self.dir / "data", user=USER, password=PASSWORD,
         )  # fmt: skip
-        text += "".join(f"{key}={value}\n" for key, value in (settings or {}).items())
+        text += "".join(f"{key}={value}\n" for key, value in {**self._through(text, via), **(settings or {})}.items())
         (self.dir / "server.properties").write_text(text)
         (self.dir / "log4j2.properties").write_text(LOG4J)
         self._format()
@@ -131,6 +134,16 @@ class KafkaBroker:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _through(self, text: str, via: tuple[int, int] | None) -> dict[str, str]:
+        """Settings of one more listener; a later line takes the place of an earlier one."""
+        if via is None:
+            return {}
+        first = dict(line.split("=", 1) for line in text.splitlines() if line.startswith("listener"))
+        told = f"PLAINTEXT://{self.bootstrap},SASL://{self.sasl_bootstrap},VIA://{LOOPBACK}:{via[1]}"
+        name = "listener.security.protocol.map"
+        listeners = f"{first['listeners']},VIA://{LOOPBACK}:{via[0]}"
+        return {"listeners": listeners, "advertised.listeners": told, name: f"{first[name]},VIA:PLAINTEXT"}
 
     def _java(self, *arguments: str) -> list[str]:
         jars = ":".join(str(jar) for jar in sorted(jar_dir().glob("*.jar")))

@@ -1,0 +1,86 @@
+"""Whatever happens between the service and its broker, and to the broker itself: windows hold what was produced."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from benchmarks import events
+from stream import baselining
+from tests.integration.test_kill9 import PARTITIONS, PER_S, START_MS, WINDOW_MS, config, counted, windows_of
+from tests.parts.base import free_port
+from tests.parts.kafka import KafkaBroker
+from tests.parts.service import RunningService, newest
+from tests.parts.toxiproxy import Toxiproxy
+
+Fault = Callable[[], AbstractContextManager[None]]
+PER_FAULT = PER_S * WINDOW_MS // 1000
+
+
+@pytest.fixture
+def proxied(toxiproxy_before: Callable[[int], Toxiproxy]) -> Iterator[tuple[KafkaBroker, Toxiproxy]]:
+    """A broker, and a proxy through which the service reads it."""
+    listens = free_port()
+    proxy = toxiproxy_before(listens)
+    with KafkaBroker(via=(listens, proxy.port)) as broker:
+        yield broker, proxy
+
+
+def faults(broker: KafkaBroker, proxy: Toxiproxy) -> list[Fault]:
+    """From nothing at all to a broker that dies; while one is on, events come (once the broker can take them)."""
+
+    @contextmanager
+    def anew(end: Callable[[], None]) -> Iterator[None]:
+        end()
+        time.sleep(3)
+        broker.start()
+        yield
+
+    return [
+        nullcontext,
+        proxy.down,
+        lambda: proxy.toxic("latency", latency=900),
+        lambda: proxy.toxic("reset_peer", timeout=50),
+        lambda: anew(broker.stop),
+        lambda: proxy.toxic("limit_data", bytes=30_000),
+        lambda: proxy.toxic("slicer", average_size=700, size_variation=300, delay=2_000),
+        lambda: anew(broker.kill9),
+        nullcontext,
+    ]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("client", ["columns", "fast"])
+def test_cuts_delays_and_deaths_of_the_broker_lose_nothing_and_count_nothing_twice(
+    proxied: tuple[KafkaBroker, Toxiproxy], tmp_path: Path, client: str
+) -> None:
+    broker, proxy = proxied
+    what = faults(broker, proxy)
+    columns = events.values(PER_FAULT * len(what), 3)
+    lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=PER_S)
+    made = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
+    baselining.write(made, tmp_path / "baseline")
+    broker.create_topic("events", PARTITIONS)
+    settings = config(broker, "events", tmp_path / "baseline", readers=1)
+    settings["source"] |= {"bootstrap_servers": [f"127.0.0.1:{proxy.port}"], "client": client}
+    settings["lateness"] = "10m"
+    with RunningService(tmp_path / "run", settings) as service:
+        service.until(lambda: '"started"' in service.log)
+        for k, fault in enumerate(what):
+            with fault():
+                for start in range(k * PER_FAULT, (k + 1) * PER_FAULT, 200):
+                    broker.produce("events", [(n % PARTITIONS, None, lines[n], (), None) for n in range(start, start + 200)])
+                    time.sleep(0.4)
+        service.until(lambda: service.accepted() == len(lines), 120)
+        last_end = START_MS + len(lines) * 1000 // PER_S
+        service.until(lambda: max((end for _, end in newest(service.reports())), default=0) >= last_end, 90)
+        assert service.metric("driftline_ledger_imbalance") == 0
+        assert service.metric("driftline_gaps") == 0
+        assert service.stop() == 0
+    got = {end: counted(made.baseline, report.profile) for (_, end), report in newest(service.reports()).items()}
+    assert got == windows_of(columns)
