@@ -17,8 +17,6 @@ MOST_PACKS: Final = 2_000
 """Records that one read asks for, and that may wait before no more are fetched."""
 SHORTEST_S: Final = 0.21
 """Pause from the end of a read of a shard to the next one: five a second is all that Kinesis allows, for all who read it together."""
-LONGEST_S: Final = 1.0
-"""Pause between two reads of a shard in which nothing comes."""
 WORST_S: Final = 5.0
 """Pause after failures without end."""
 
@@ -219,49 +217,3 @@ class Lane:
             elif self.partition in listed and self._last is not None:
                 self._lost = (OLDEST, "the stream does not know this position (retention, or the stream was made anew)")
             self.common.wake.notify_all()
-
-
-class PolledLane(Lane):
-    """Reads its shard with GetRecords: at most five times a second, more seldom while nothing comes."""
-
-    def __init__(self, common: Common, partition: str, place: Position) -> None:
-        super().__init__(common, partition, place)
-        self._iterator: str | None = None
-        self._busy, self._due_s, self._pause_s = False, 0.0, SHORTEST_S
-
-    def due_s(self) -> float | None:
-        return None if self._busy or self.over or self.full else self._due_s
-
-    def begin(self) -> None:
-        self._busy = True
-
-    def step(self) -> None:
-        pause_s = WORST_S
-        try:
-            pause_s = self._fetch()
-        except Trouble as failure:
-            pause_s = self.after(failure)
-        except Exception as error:  # noqa: BLE001  # raised again where the batches are taken
-            self.fail(error)
-        finally:
-            with self.common.wake:
-                self._busy, self._due_s = False, time.monotonic() + pause_s
-                self.common.wake.notify_all()
-
-    def renew(self) -> None:
-        self._iterator = None
-
-    def _fetch(self) -> float:
-        client = self.common.client
-        if self._iterator is None:
-            where = self.position("ShardIteratorType", "StartingSequenceNumber", "Timestamp")
-            asked = {**client.target.names, "ShardId": self.partition, **where}
-            self._iterator = str(client.call("get_shard_iterator", ("ShardIterator",), **asked)["ShardIterator"])
-        told = client.call("get_records", ("Records", "MillisBehindLatest"), ShardIterator=self._iterator, Limit=MOST_PACKS)
-        came, following = self.records("GetRecords", told), told.get("NextShardIterator")
-        children = self.children(told) if following is None else ()
-        self._iterator = following
-        self.accept(Answer(came, int(told["MillisBehindLatest"]), following is None, children))
-        idle = not came and not told["MillisBehindLatest"]
-        self._pause_s = min(self._pause_s * 1.5, LONGEST_S) if idle else SHORTEST_S
-        return self._pause_s

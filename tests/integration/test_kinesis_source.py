@@ -314,7 +314,7 @@ def test_lag_is_what_the_last_answers_said(kinesis: KinesisEmulator, make_stream
 def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.kinesis_lanes.MOST_PACKS", 5)
+    monkeypatch.setattr("stream.kinesis_polled.MOST_PACKS", 5)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 60))
     reading = open_source(stream)
