@@ -171,7 +171,7 @@ def trouble(operation: str, error: Exception) -> Trouble:
 def unavailable(target: Target, failure: Trouble, tried_s: float | None = None) -> SourceUnavailable:
     """The error that ends the program: what failed, and what a person can do."""
     if failure.kind in ("missing", "invalid") and failure.operation == "DescribeStreamConsumer":
-        advice = "Correct source.fan_out.consumer_arn, or give a consumer_name to be registered"
+        advice = "Correct source.fan_out.consumer_arn, or give a consumer_name: it is registered at the start if it is not there"
     elif failure.kind == "missing":
         advice = "Create the stream, or correct source.stream, source.stream_arn and source.region"
     elif failure.kind == "denied":

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from stream.events import Position
-from stream.kinesis_client import KinesisClient, Trouble
+from stream.kinesis_client import KinesisClient, Trouble, unavailable
 from stream.kinesis_lanes import SHORTEST_S, Answer, Common, Lane
 
 
@@ -48,6 +48,19 @@ class SubscribedLane(Lane):
 
     def renew(self) -> None:
         self._following = None
+
+    def refused(self, failure: Trouble) -> None:
+        """Only a consumer that is there can tell of the position, and only of the last record: a number to go on from may be too old."""
+        client = self.common.client
+        try:
+            consumer(client, "", "", self._consumer_arn)
+        except Trouble as absent:
+            if absent.kind in ("missing", "invalid", "denied"):
+                self.fail(unavailable(client.target, absent))
+            client.fails(absent)
+            return
+        if self._following is None:
+            super().refused(failure)
 
     def _run(self) -> None:
         try:

@@ -155,12 +155,26 @@ class Lane:
             return 0.0
         self.common.client.fails(failure)
         if failure.kind in ("missing", "invalid") and failure.operation != "GetRecords":
-            self._look_for_it()
+            self.refused(failure)
         if failure.kind != "throttled" and (failure.kind != "passing" or self._failures > 1):
             self.renew()
         if failure.kind == "expired":
             return SHORTEST_S
         return float(min(SHORTEST_S * 2 ** min(self._failures, 10), WORST_S))
+
+    def refused(self, failure: Trouble) -> None:
+        """The position was refused: a gap if the shard is gone or does not know it; nothing if the whole stream does not answer."""
+        try:
+            listed = self.common.shards.refresh()
+        except Trouble as unlisted:
+            self.common.client.fails(unlisted)
+            return
+        with self.common.wake:
+            if listed and self.partition not in listed:
+                self._lost = (ENDED, "the stream does not have this shard any more (retention)")
+            elif self.partition in listed and self._last is not None and failure.kind == "invalid":
+                self._lost = (OLDEST, "the stream does not know this position (retention, or the stream was made anew)")
+            self.common.wake.notify_all()
 
     def fail(self, error: Exception) -> None:
         """Let the next :meth:`take` raise it."""
@@ -203,17 +217,3 @@ class Lane:
         if self._nothing >= 2:
             self._lost = (OLDEST, "the log does not have the record that was read last (retention, or the stream was made anew)")
         return self._proven
-
-    def _look_for_it(self) -> None:
-        """The position was refused: a gap if the shard is gone or does not know it; nothing if the whole stream does not answer."""
-        try:
-            listed = self.common.shards.refresh()
-        except Trouble as failure:
-            self.common.client.fails(failure)
-            return
-        with self.common.wake:
-            if listed and self.partition not in listed:
-                self._lost = (ENDED, "the stream does not have this shard any more (retention)")
-            elif self.partition in listed and self._last is not None:
-                self._lost = (OLDEST, "the stream does not know this position (retention, or the stream was made anew)")
-            self.common.wake.notify_all()
