@@ -15,6 +15,8 @@ from stream.kinesis_shards import ENDED, OLDEST, ShardList
 
 MOST_PACKS: Final = 2_000
 """Records that one read asks for, and that may wait before no more are fetched."""
+MOST_BYTES: Final = 8_000_000
+"""Size of what may wait before no more is fetched; the read that goes beyond it brings 10 MB at most."""
 SHORTEST_S: Final = 0.21
 """Pause from the end of a read of a shard to the next one: five a second is all that Kinesis allows, for all who read it together."""
 WORST_S: Final = 5.0
@@ -56,6 +58,7 @@ class Lane:
         self._last: str | None = str(place[0]) if isinstance(place, tuple) and str(place[0]).isdigit() else None
         self._proven, self._nothing = self._last is None, 0
         self._waiting: deque[Pack] = deque()
+        self._waiting_bytes = 0
         self._quiet_s = -self.fresh_s
         self._ended = place == ENDED
         self._children: tuple[Discovered, ...] = ()
@@ -76,7 +79,7 @@ class Lane:
     @property
     def full(self) -> bool:
         """So much waits that no more should be fetched."""
-        return len(self._waiting) >= MOST_PACKS
+        return len(self._waiting) >= MOST_PACKS or self._waiting_bytes >= MOST_BYTES
 
     @property
     def ready(self) -> bool:
@@ -111,6 +114,7 @@ class Lane:
             while self._waiting and (len(self._waiting[0].values) <= most or (alone and not taken)):
                 taken.append(self._waiting.popleft())
                 most -= len(taken[-1].values)
+            self._waiting_bytes -= sum(one.size for one in taken)
             self.common.wake.notify_all()
             return (None if taken else self.gap()) or self._batch(taken)
 
@@ -128,6 +132,7 @@ class Lane:
             if self._prove(came):
                 new = [one for one in came.packs if self._last is None or int(one.sequence) > int(self._last)]
                 self._waiting.extend(new)
+                self._waiting_bytes += sum(one.size for one in new)
                 self._last = new[-1].sequence if new else self._last
                 self._ended, self._children = came.ended, came.children
                 self._quiet_s = time.monotonic() if came.behind_ms == 0 and not new else -self.fresh_s

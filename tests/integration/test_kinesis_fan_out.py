@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -113,6 +115,31 @@ def test_a_consumer_that_is_not_there_is_named(ministack: Ministack, stream: str
     arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream}/consumer/nobody:1"
     with pytest.raises(SourceUnavailable, match=r"ResourceNotFound.*source\.fan_out\.consumer_arn"):
         open_pushed(stream, fan_out=FanOut(consumer_arn=arn))
+
+
+def test_records_that_are_not_taken_are_no_longer_pushed_when_they_are_eight_megabytes(
+    ministack: Ministack, stream: str, open_pushed: Open
+) -> None:
+    """The emulator pushes all that is there at once: events of 3 MB are made here."""
+    lane = SubscribedLane(open_pushed(stream)._common, SHARD, ("TRIM_HORIZON", 0), "arn")
+
+    def event(n: int) -> dict[str, Any]:
+        record = {"Data": bytes(3_000_000), "PartitionKey": "k", "ApproximateArrivalTimestamp": datetime.now(UTC)}
+        return {"Records": [{**record, "SequenceNumber": str(n)}], "MillisBehindLatest": 0, "ContinuationSequenceNumber": str(n)}
+
+    def push() -> None:
+        for n in range(1, 6):
+            lane._take_in(event(n))
+
+    pushing = threading.Thread(target=push, daemon=True)
+    pushing.start()
+    pushing.join(0.5)
+    assert [one.sequence for one in lane._waiting] == ["1", "2", "3"]
+    taken = lane.take(1, alone=True)
+    assert isinstance(taken, RawBatch)
+    pushing.join(0.5)
+    assert [one.sequence for one in lane._waiting] == ["2", "3", "4"]
+    lane.close()
 
 
 def test_a_consumer_that_is_deregistered_ends_the_reading_and_is_no_gap(ministack: Ministack, stream: str, open_pushed: Open) -> None:

@@ -331,6 +331,25 @@ def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle
     assert 2 <= len(calls) <= 5
 
 
+def test_records_that_are_not_taken_are_no_longer_fetched_when_they_are_large(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.kinesis_polled.MOST_PACKS", 3)
+    monkeypatch.setattr("stream.kinesis_lanes.MOST_BYTES", 800_000)
+    stream = make_stream()
+    big = [b"%02d" % n + b"." * 99_998 for n in range(15)]
+    for n in range(0, 15, 3):
+        kinesis.put(stream, big[n : n + 3], key="k")
+    reading = open_source(stream)
+    fetched: list[int] = []
+    reading.client.boto.meta.events.register("after-call.kinesis.GetRecords", lambda parsed, **_: fetched.append(len(parsed["Records"])))
+    follower = Follower(reading)
+    reading._work(3.0, lambda: False)  # the time of ten reads, in which nobody takes anything
+    assert fetched == [3, 3, 3]
+    follower.read(15, max_records=2)
+    assert follower.all == big
+
+
 def test_a_missing_stream_is_named_at_once(kinesis: KinesisEmulator, open_source: Open) -> None:
     began = time.monotonic()
     with pytest.raises(SourceUnavailable, match=r"ResourceNotFound.*source\.stream") as raised:
