@@ -90,19 +90,12 @@ class SubscribedLane(Lane):
             text = f"an event lacks {', '.join(lacking)}"
             raise Trouble("SubscribeToShard", "Incomplete", "passing", text)
         came, following = self.records("SubscribeToShard", told), told.get("ContinuationSequenceNumber")
-        ended = not following and self._has_ended(told)
+        ended = not following and self.has_ended(told)
         children = self.children(told) if ended else ()
         self.accept(Answer(came, int(told["MillisBehindLatest"]), ended, children))
         self._following = following or self._following
         with self.common.wake:
             self.common.wake.wait_for(lambda: self.over or not self.full)
-
-    def _has_ended(self, told: dict[str, Any]) -> bool:
-        """An event that names no next number is the last one, if it names children, or if the stream lists the shard as closed."""
-        if "ChildShards" in told:
-            return True
-        shard = self.common.shards.refresh().get(self.partition)
-        return shard is None or not shard.open
 
     def _pause(self, seconds: float) -> None:
         with self.common.wake:

@@ -194,11 +194,15 @@ class Lane:
         except KeyError as lacking:
             raise Trouble(operation, "Incomplete", "passing", f"a record in the answer to {operation} lacks {lacking}") from lacking
 
+    def has_ended(self, told: dict[str, Any]) -> bool:
+        """An answer that names nothing to go on from is the last one if it names children, or if the stream lists the shard as closed."""
+        return bool(told.get("ChildShards")) or self.common.shards.closed(self.partition)
+
     def children(self, told: dict[str, Any]) -> tuple[Discovered, ...]:
         """The shards that this one became, as its last answer tells them, else as the stream lists them."""
-        if "ChildShards" not in told:
-            return self.common.shards.children(self.partition)
-        return tuple(Discovered(str(one["ShardId"]), OLDEST, tuple(one["ParentShards"])) for one in told["ChildShards"])
+        if named := told.get("ChildShards"):
+            return tuple(Discovered(str(one["ShardId"]), OLDEST, tuple(one["ParentShards"])) for one in named)
+        return self.common.shards.children(self.partition)
 
     def _batch(self, taken: list[Pack]) -> RawBatch | None:
         ended = self._ended and not self._waiting

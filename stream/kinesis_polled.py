@@ -51,6 +51,9 @@ class PolledLane(Lane):
             self._iterator = str(client.call("get_shard_iterator", ("ShardIterator",), **asked)["ShardIterator"])
         told = client.call("get_records", ("Records", "MillisBehindLatest"), ShardIterator=self._iterator, Limit=MOST_PACKS)
         came, following = self.records("GetRecords", told), told.get("NextShardIterator")
+        if following is None and not self.has_ended(told):
+            text = "the answer to GetRecords names nothing to go on from, and the shard is open"
+            raise Trouble("GetRecords", "Incomplete", "passing", text)
         children = self.children(told) if following is None else ()
         self._iterator = following
         self.accept(Answer(came, int(told["MillisBehindLatest"]), following is None, children))

@@ -72,6 +72,13 @@ class ShardList:
         """The shards that a closed shard became. Raises :class:`Trouble`."""
         return tuple(Discovered(one.name, OLDEST, one.parents) for one in self.refresh().values() if partition in one.parents)
 
+    def closed(self, partition: str) -> bool:
+        """Whether a shard takes no more records: it has an ending number, or children, or is gone. Raises :class:`Trouble`."""
+        listed = self.refresh()
+        if partition not in listed:
+            return bool(listed)
+        return not listed[partition].open or any(partition in one.parents for one in listed.values())
+
     def _covering(self) -> dict[str, Shard]:
         """The shards that were open at the start or came later; all of them where the service cannot tell (harmless, but slower)."""
         at = datetime.fromtimestamp(self._start_ms / 1000, UTC)

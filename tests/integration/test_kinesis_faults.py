@@ -226,6 +226,28 @@ def test_a_record_without_its_number_is_asked_for_again(kinesis: KinesisEmulator
     assert follower.all == numbered(0, 50)
 
 
+@pytest.mark.parametrize("children", [None, []], ids=["no children", "an empty list of children"])
+def test_an_answer_that_names_nothing_to_go_on_from_does_not_end_a_shard_that_is_open(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, children: list[Any] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 50))
+    reading = open_at(kinesis.url, stream)
+
+    def cut(parsed: dict[str, Any]) -> None:
+        del parsed["NextShardIterator"]
+        parsed.update({} if children is None else {"ChildShards": children})
+
+    changed = change(reading, "GetRecords", cut, 3)
+    follower = Follower(reading)
+    follower.read(50)
+    kinesis.put(stream, numbered(50, 60))
+    follower.read(60)
+    assert len(changed) == 3
+    assert "GetRecords (Incomplete)" in caplog.text
+    assert (follower.all, follower.gaps, follower.ended) == (numbered(0, 60), [], set())
+
+
 def test_children_that_the_last_answer_does_not_name_are_asked_for(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open
 ) -> None:
