@@ -49,7 +49,7 @@ class SubscribedLane(Lane):
     def renew(self) -> None:
         self._following = None
 
-    def refused(self, failure: Trouble) -> None:
+    def refused(self) -> None:
         """Only a consumer that is there can tell of the position, and only of the last record: a number to go on from may be too old."""
         client = self.common.client
         try:
@@ -60,7 +60,7 @@ class SubscribedLane(Lane):
             client.fails(absent)
             return
         if self._following is None:
-            super().refused(failure)
+            super().refused()
 
     def _run(self) -> None:
         try:

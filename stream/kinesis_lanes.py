@@ -93,6 +93,10 @@ class Lane:
         """When :meth:`step` should be called next; None if that is not known now."""
         return None
 
+    def rests_until_s(self) -> float:
+        """Before this moment nobody should read the shard again."""
+        return 0.0
+
     def begin(self) -> None:
         """Take note that a thread will call :meth:`step`."""
 
@@ -160,14 +164,14 @@ class Lane:
             return 0.0
         self.common.client.fails(failure)
         if failure.kind in ("missing", "invalid") and failure.operation != "GetRecords":
-            self.refused(failure)
+            self.refused()
         if failure.kind != "throttled" and (failure.kind != "passing" or self._failures > 1):
             self.renew()
         if failure.kind == "expired":
             return SHORTEST_S
         return float(min(SHORTEST_S * 2 ** min(self._failures, 10), WORST_S))
 
-    def refused(self, failure: Trouble) -> None:
+    def refused(self) -> None:
         """The position was refused: a gap if the shard is gone or does not know it; nothing if the whole stream does not answer."""
         try:
             listed = self.common.shards.refresh()
@@ -177,7 +181,7 @@ class Lane:
         with self.common.wake:
             if listed and self.partition not in listed:
                 self._lost = (ENDED, "the stream does not have this shard any more (retention)")
-            elif self.partition in listed and self._last is not None and failure.kind == "invalid":
+            elif self.partition in listed and self._last is not None:
                 self._lost = (OLDEST, "the stream does not know this position (retention, or the stream was made anew)")
             self.common.wake.notify_all()
 

@@ -14,15 +14,19 @@ LONGEST_S: Final = 1.0
 
 
 class PolledLane(Lane):
-    """Reads its shard with GetRecords: at most five times a second, more seldom while nothing comes."""
+    """Reads its shard with GetRecords: at most five times a second, more seldom while nothing comes; not before ``due_s``."""
 
-    def __init__(self, common: Common, partition: str, place: Position) -> None:
+    def __init__(self, common: Common, partition: str, place: Position, due_s: float = 0.0) -> None:
         super().__init__(common, partition, place)
         self._iterator: str | None = None
-        self._busy, self._due_s, self._pause_s = False, 0.0, SHORTEST_S
+        self._busy, self._due_s, self._pause_s = False, due_s, SHORTEST_S
 
     def due_s(self) -> float | None:
         return None if self._busy or self.over or self.full else self._due_s
+
+    def rests_until_s(self) -> float:
+        with self.common.wake:
+            return time.monotonic() + SHORTEST_S if self._busy else self._due_s
 
     def begin(self) -> None:
         self._busy = True

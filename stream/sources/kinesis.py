@@ -121,6 +121,7 @@ class KinesisReading:
         self._common, self._consumer_arn = common, consumer_arn
         self.client = common.client
         self._lanes: dict[str, Lane] = {}
+        self._resting: dict[str, float] = {}  # when a shard whose lane was closed may be read again
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kinesis")
         self._listing: Future[object] | None = None
         self._turn = 0
@@ -157,7 +158,7 @@ class KinesisReading:
             out.append(said)
             taken += len(said.values) if isinstance(said, RawBatch) else 0
             if isinstance(said, Gap) or said.ended:
-                self._lanes.pop(name).close()
+                self._close(name)
         return out
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
@@ -184,23 +185,29 @@ class KinesisReading:
 
     def _open(self, partition: str, place: Position) -> Lane:
         """A new lane in place of an old one; it keeps to the pause of the old one."""
-        old = self._lanes.pop(partition, None)
-        if old is not None:
-            old.close()
+        if partition in self._lanes:
+            self._close(partition)
         lane: Lane
         if self._consumer_arn and place != ENDED:
             lane = SubscribedLane(self._common, partition, place, self._consumer_arn)
         else:
-            lane = PolledLane(self._common, partition, place)
+            lane = PolledLane(self._common, partition, place, self._resting.pop(partition, 0.0))
         lane.start()
         self._lanes[partition] = lane
         return lane
+
+    def _close(self, partition: str) -> None:
+        """Let go of a lane; whoever reads the shard next keeps to its pause."""
+        lane, now_s = self._lanes.pop(partition), time.monotonic()
+        lane.close()
+        self._resting = {name: until_s for name, until_s in self._resting.items() if until_s > now_s}
+        self._resting[partition] = lane.rests_until_s()
 
     def _gap_of(self, lane: Lane) -> Gap | None:
         """The gap of a lane that was just assigned; such a lane is not read."""
         gap = lane.gap()
         if gap is not None:
-            self._lanes.pop(lane.partition).close()
+            self._close(lane.partition)
         return gap
 
     def _work(self, timeout_s: float, done: Callable[[], bool]) -> None:

@@ -293,6 +293,20 @@ def test_a_position_that_retention_has_passed_is_a_gap(
     assert until_batch(reading, SHARD).values == numbered(15, 20)
 
 
+def test_a_shard_is_not_read_at_once_again_after_a_gap(kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open) -> None:
+    stream = make_stream()
+    numbers = [one["SequenceNumber"] for one in kinesis.put(stream, numbered(0, 10))]
+    reading = open_at(kinesis.url, stream)
+    change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-3:]), 2)
+    calls: list[float] = []
+    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
+    assert reading.assign([Assign(2, SHARD, gap.resume, None)]) == []
+    assert until_batch(reading, SHARD).values == numbered(7, 10)
+    assert len(calls) == 2
+    assert calls[1] - calls[0] >= 0.2
+
+
 def test_retention_that_passes_a_reader_whose_iterator_has_expired_is_a_gap(
     kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open
 ) -> None:

@@ -331,6 +331,23 @@ def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle
     assert 2 <= len(calls) <= 5
 
 
+def test_a_shard_that_is_assigned_again_keeps_to_the_pause_of_its_last_read(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    reading = open_source(stream)
+    calls: list[float] = []
+    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    follower = Follower(reading)
+    follower.read(10)
+    for claim in range(2, 8):
+        assert reading.assign([Assign(claim, "shardId-000000000000", follower.positions["shardId-000000000000"], None)]) == []
+    until_batch(reading, "shardId-000000000000")
+    assert len(calls) >= 8
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))
+
+
 def test_records_that_are_not_taken_are_no_longer_fetched_when_they_are_large(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
