@@ -77,22 +77,22 @@ class SubscribedLane(Lane):
             start = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._following}
         asked = {"ConsumerARN": self._consumer_arn, "ShardId": self.partition, "StartingPosition": start}
         try:
-            for event in self.common.client.events("subscribe_to_shard", "EventStream", **asked):
-                self._take_in(event.get("SubscribeToShardEvent", {}))
+            for event, began_ms in self.common.client.events("subscribe_to_shard", "EventStream", **asked):
+                self._take_in(event.get("SubscribeToShardEvent", {}), began_ms)
                 if self.over:
                     return 0.0
         except Trouble as failure:
             return self.after(failure)
         return SHORTEST_S
 
-    def _take_in(self, told: dict[str, Any]) -> None:
+    def _take_in(self, told: dict[str, Any], began_ms: int | None = None) -> None:
         if lacking := [key for key in ("Records", "MillisBehindLatest") if key not in told]:
             text = f"an event lacks {', '.join(lacking)}"
             raise Trouble("SubscribeToShard", "Incomplete", "passing", text)
         came, following = self.records("SubscribeToShard", told), told.get("ContinuationSequenceNumber")
         ended = not following and self.has_ended(told)
         children = self.children(told) if ended else ()
-        self.accept(Answer(came, int(told["MillisBehindLatest"]), ended, children))
+        self.accept(Answer(came, int(told["MillisBehindLatest"]), ended, children, began_ms))
         self._following = following or self._following
         with self.common.wake:
             self.common.wake.wait_for(lambda: self.over or not self.full)

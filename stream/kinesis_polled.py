@@ -6,7 +6,7 @@ import time
 from typing import Final
 
 from stream.events import Position
-from stream.kinesis_client import Trouble
+from stream.kinesis_client import Trouble, answered_ms
 from stream.kinesis_lanes import MOST_PACKS, SHORTEST_S, WORST_S, Answer, Common, Lane
 
 LONGEST_S: Final = 1.0
@@ -60,7 +60,7 @@ class PolledLane(Lane):
             raise Trouble("GetRecords", "Incomplete", "passing", text)
         children = self.children(told) if following is None else ()
         self._iterator = following
-        self.accept(Answer(came, int(told["MillisBehindLatest"]), following is None, children))
+        self.accept(Answer(came, int(told["MillisBehindLatest"]), following is None, children, answered_ms(told)))
         idle = not came and not told["MillisBehindLatest"]
         self._pause_s = min(self._pause_s * 1.5, LONGEST_S) if idle else SHORTEST_S
         return self._pause_s

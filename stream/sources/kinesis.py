@@ -91,7 +91,7 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
             facts = self._patiently(client, client.facts)
             shards = ShardList(client, "at" if self.start_at else self.start, self._start_ms(client))
             self._patiently(client, shards.refresh)
-            return KinesisReading(Common(client, shards, facts.name), self._consumer(client, facts.arn))
+            return KinesisReading(Common(client, shards, facts.name, facts.kept_ms), self._consumer(client, facts.arn))
         except BaseException:
             client.close()
             raise

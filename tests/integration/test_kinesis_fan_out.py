@@ -156,16 +156,8 @@ def test_a_consumer_that_is_deregistered_ends_the_reading_and_is_no_gap(ministac
     assert (sorted([*follower.all, *after.all], key=repr), after.gaps) == (numbered(0, 120), [])
 
 
-@pytest.mark.parametrize("code", ["InvalidArgumentException", "ResourceNotFoundException"])
-def test_a_number_to_go_on_from_that_is_refused_is_no_gap_while_the_last_record_is_there(
-    ministack: Ministack, stream: str, open_pushed: Open, toxiproxy_before: Callable[[int], Toxiproxy], code: str
-) -> None:
-    """The emulator refuses no number: calls that would go on behind one are answered with an error made here."""
-    proxy = toxiproxy_before(ministack.port)
-    put(ministack, stream, numbered(0, 100))
-    reading = open_pushed(stream, endpoint_url=proxy.url)
-    follower = Follower(reading)
-    follower.read(100)
+def refuse_numbers_to_go_on_from(reading: KinesisReading, code: str) -> list[str]:
+    """Answer subscriptions behind a number with an error made here; the list grows with the kind of each that is asked for."""
     kinds: list[str] = []
 
     def refuse(context: dict[str, Any], **_: Any) -> Any:
@@ -179,11 +171,46 @@ def test_a_number_to_go_on_from_that_is_refused_is_no_gap_while_the_last_record_
         lambda params, context, **_: context.update(asked=params["StartingPosition"]["Type"]),
     )
     events.register("before-call.kinesis.SubscribeToShard", refuse)
+    return kinds
+
+
+@pytest.mark.parametrize("code", ["InvalidArgumentException", "ResourceNotFoundException"])
+def test_a_number_to_go_on_from_that_is_refused_is_no_gap_while_the_last_record_is_there(
+    ministack: Ministack, stream: str, open_pushed: Open, toxiproxy_before: Callable[[int], Toxiproxy], code: str
+) -> None:
+    """The emulator refuses no number: calls that would go on behind one are answered with an error made here."""
+    proxy = toxiproxy_before(ministack.port)
+    put(ministack, stream, numbered(0, 100))
+    reading = open_pushed(stream, endpoint_url=proxy.url)
+    follower = Follower(reading)
+    follower.read(100)
+    kinds = refuse_numbers_to_go_on_from(reading, code)
     with proxy.down():
         put(ministack, stream, numbered(100, 150))
     follower.read(150)
     assert {"AFTER_SEQUENCE_NUMBER", "AT_SEQUENCE_NUMBER"} <= set(kinds)
     assert (follower.all, follower.gaps) == (numbered(0, 150), [])
+
+
+def test_a_shard_whose_last_record_may_be_too_old_goes_on_from_a_time_after_its_end_was_seen(
+    ministack: Ministack, stream: str, open_pushed: Open, toxiproxy_before: Callable[[int], Toxiproxy]
+) -> None:
+    """After a restart nobody knows how old the record is that was read last."""
+    proxy = toxiproxy_before(ministack.port)
+    put(ministack, stream, numbered(0, 100))
+    first = open_pushed(stream)
+    before = Follower(first)
+    before.read(100)
+    first.close()
+    reading = open_pushed(stream, endpoint_url=proxy.url)
+    after = Follower(reading, before.positions)
+    after.read(0)
+    kinds = refuse_numbers_to_go_on_from(reading, "InvalidArgumentException")
+    with proxy.down():
+        put(ministack, stream, numbered(100, 150))
+    after.read(50)
+    assert set(kinds) == {"AFTER_SEQUENCE_NUMBER", "AT_TIMESTAMP"}
+    assert (after.all, after.gaps) == (numbered(100, 150), [])
 
 
 def pushed_end(reading: KinesisReading, **event: Any) -> list[RawBatch | Gap | None]:

@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -309,62 +308,6 @@ def test_lag_is_what_the_last_answers_said(kinesis: KinesisEmulator, make_stream
     follower.read(20)
     assert reading.lag(follower.positions) == {"shardId-000000000000": 0, "shardId-000000000001": 0}
     assert reading.lag({"shardId-000000000009": ("1", 0)}) == {}
-
-
-def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stream.kinesis_polled.MOST_PACKS", 5)
-    stream = make_stream()
-    kinesis.put(stream, numbered(0, 60))
-    reading = open_source(stream)
-    calls: list[float] = []
-    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
-    follower = Follower(reading)
-    follower.read(60)
-    assert len(calls) >= 12
-    assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))
-    follower.until(lambda: len(calls) > 16)
-    calls.clear()
-    until = time.monotonic() + 4.0
-    follower.until(lambda: time.monotonic() > until)
-    assert 2 <= len(calls) <= 5
-
-
-def test_a_shard_that_is_assigned_again_keeps_to_the_pause_of_its_last_read(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
-) -> None:
-    stream = make_stream()
-    kinesis.put(stream, numbered(0, 10))
-    reading = open_source(stream)
-    calls: list[float] = []
-    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
-    follower = Follower(reading)
-    follower.read(10)
-    for claim in range(2, 8):
-        assert reading.assign([Assign(claim, "shardId-000000000000", follower.positions["shardId-000000000000"], None)]) == []
-    until_batch(reading, "shardId-000000000000")
-    assert len(calls) >= 8
-    assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))
-
-
-def test_records_that_are_not_taken_are_no_longer_fetched_when_they_are_large(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stream.kinesis_polled.MOST_PACKS", 3)
-    monkeypatch.setattr("stream.kinesis_lanes.MOST_BYTES", 800_000)
-    stream = make_stream()
-    big = [b"%02d" % n + b"." * 99_998 for n in range(15)]
-    for n in range(0, 15, 3):
-        kinesis.put(stream, big[n : n + 3], key="k")
-    reading = open_source(stream)
-    fetched: list[int] = []
-    reading.client.boto.meta.events.register("after-call.kinesis.GetRecords", lambda parsed, **_: fetched.append(len(parsed["Records"])))
-    follower = Follower(reading)
-    reading._work(3.0, lambda: False)  # the time of ten reads, in which nobody takes anything
-    assert fetched == [3, 3, 3]
-    follower.read(15, max_records=2)
-    assert follower.all == big
 
 
 def test_a_missing_stream_is_named_at_once(kinesis: KinesisEmulator, open_source: Open) -> None:
