@@ -143,6 +143,10 @@ class KinesisReading:
         """Shards that are found from now on are children of these, or unknown: they begin at their first record."""
         self._common.shards.assigned(partitions)
 
+    def unlisted(self, ended: Collection[str]) -> list[str]:
+        """Closed shards whose records are all past retention: Kinesis lists them no more."""
+        return self._common.shards.unlisted(ended)
+
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         """What has come since; a gap and the end of a shard are told once, and the shard then waits to be assigned again."""
         self._work(timeout_s, lambda: any(lane.ready for lane in self._lanes.values()))

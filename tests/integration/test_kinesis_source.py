@@ -14,6 +14,7 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
+from stream.sources.base import Passing
 from stream.sources.kinesis import KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.parts.base import LOOPBACK, free_port
@@ -229,6 +230,20 @@ def test_an_ended_shard_says_so_again_when_it_is_assigned_again(
     told = until_batch(reading, "shardId-000000000000")
     assert (told.first, told.next, told.values, told.ended) == (last, last, [], True)
     assert {one.partition for one in told.children} == {"shardId-000000000001", "shardId-000000000002"}
+
+
+def test_a_closed_shard_is_gone_when_it_is_listed_no_more(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.kinesis_shards.GONE_S", 0.0)
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    kinesis.split(stream, "shardId-000000000000")
+    reading = open_source(stream)
+    follower = Follower(reading)
+    follower.until(lambda: bool(follower.ended))
+    assert isinstance(reading, Passing)
+    assert reading.unlisted(["shardId-000000000000", "shardId-000000000077"]) == ["shardId-000000000077"]
 
 
 def until_batch(reading: KinesisReading, partition: str) -> RawBatch:
