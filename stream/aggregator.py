@@ -179,7 +179,7 @@ class Aggregator:
         )
         idle = now is not None and is_idle(moved, now, self.settings.idle_ms)
         self.state.places[cover.partition] = msgspec.structs.replace(moved, idle=idle)
-        if cover.partition in self.state.open_gaps and (cover.dated or idle):
+        if cover.partition in self.state.open_gaps and (cover.dated or idle or cover.ended):
             self.state.end_gap(cover)
 
     def _keep(self, key: ModelKey, pane_ms: int, profile: Profile) -> None:

@@ -7,7 +7,7 @@ from detectors.rules import Rules
 from stream.aggregator import Aggregator
 from stream.events import Assign, Cover, Discovered, Gap, Item, Output, Partial, SeenIds, Tick, Unlisted
 from stream.ids import MemoryIds
-from stream.job_state import JobState
+from stream.job_state import JobState, Span
 from stream.ledger import Account
 from stream.memory import Memory
 from stream.panes import MemoryPanes
@@ -128,6 +128,16 @@ def test_an_ended_partition_stays_while_a_child_waits_for_its_other_parent() -> 
     assert do(made, read("b", 0, 2, 40, ended=True)) == [Assign(1, "c", 0, 40)]
     do(made, Unlisted(("a",)))
     assert set(made.state.places) == {"b", "c"}
+
+
+def test_a_gap_to_the_end_of_a_partition_ends_with_it() -> None:
+    made = job()
+    do(made, Discovered("a", 0), Discovered("b", 0), Tick(1_000), read("a", 0, 3, 70), read("b", 0, 3, 70))
+    do(made, Gap("a", 3, 99, None, "retention"))
+    assert set(made.state.open_gaps) == {"a"}
+    do(made, Partial((Cover("a", 2, 99, 99, 70, False, 0, {}, 0, 0, None, True),), {}, [], []))
+    assert made.state.open_gaps == {}
+    assert made.state.spans == [Span(70, 1_000, "gap in a")]
 
 
 def test_an_ended_partition_stays_while_its_ids_are_remembered() -> None:
