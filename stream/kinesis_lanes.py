@@ -215,7 +215,7 @@ class Lane:
         with self.common.wake:
             if listed and self.partition not in listed:
                 self._lost = (ENDED, "the stream does not have this shard any more (retention)")
-            elif self.partition in listed and self._last is not None:
+            elif self.partition in listed and not self._proven:
                 self._lost = (OLDEST, "the stream does not know this position (retention, or the stream was made anew)")
             self.common.wake.notify_all()
 
