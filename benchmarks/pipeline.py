@@ -5,8 +5,8 @@ our column path, which is faster than the library), k (the core on the same byte
 metrics on), and s against ``1 / (1/c + 1/k)``, the bound of a client and a core that take turns.
 Then the service that commits each second against one that commits only when a window closes, and two readers against one, from
 files and from Kafka (with the broker's share of the processors). Last, events come at half of s (from librdkafka, in an environment of
-its own) with a drift in them: the time from event to SNS message is split into the wait for the window's end, grace, and the rest; and
-the rest of all windows to the reports' file. SNS and SQS are moto's server here (an emulator). Writes ``results/pipeline.json``.
+its own), each window with a signal: of the time from event to SNS message, what remains beside the wait for the window's end and grace; and
+the same to the reports' file. SNS and SQS are moto's server here (an emulator). Writes ``results/pipeline.json``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from benchmarks import events
 from benchmarks.core import environment, processor
 from benchmarks.drains import PARTITIONS, ClientName, bare, drain, fill
 from benchmarks.leg import TIMES
-from detectors.report import WindowReport
+from detectors.report import Signal, WindowReport
 from stream import baselining
 from stream.events import Assign, RawBatch
 from stream.formats.base import ModelOf, Origin, TimeOf
@@ -48,9 +48,9 @@ from tests.parts.kafka import BENCH_JVM, KafkaBroker
 from tests.parts.moto import MotoServer
 
 HERE = Path(__file__).parent
-WINDOW_S, GRACE_S = 5, 1
-CALM_S = 25
-"""How long events come before they drift."""
+WINDOW_S, GRACE_S = 1, 1
+LIVE_S, WARM_S = 75, 10
+"""How long events come live, and how much of it is warming up."""
 CLIENTS: dict[ClientName, str] = {"columns": "kafka-python", "fast": "confluent"}
 RATIOS = ("kafka-python s/bound", "confluent s/bound", "state on/off", "readers2/1 files", "readers2/1 kafka")
 
@@ -72,9 +72,7 @@ def core(lines: list[bytes], baseline: Any, total: int) -> float:
     for start in range(0, min(total, len(lines)), size * PARTITIONS):
         parts = [lines[start + k * size : start + (k + 1) * size] for k in range(PARTITIONS)]
         arrival = np.full(size, 4_000_000_000_000, np.int64)
-        batches.append(
-            [RawBatch(f"p{k}", "t", 0, 1, [*range(len(p))], [*p], arrival[: len(p)]) for k, p in enumerate(parts) if p]
-        )
+        batches.append([RawBatch(f"p{k}", "t", 0, 1, [*range(len(p))], [*p], arrival[: len(p)]) for k, p in enumerate(parts) if p])
     for batch in batches[:2]:
         reader.fold(batch)
     began, done = time.perf_counter(), 0
@@ -100,7 +98,7 @@ class Running:
         """Records read so far; 0 while it does not answer yet."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as page:
-                found = re.search(rb'driftline_records_read_total\{[^}]*\} (\S+)', page.read())
+                found = re.search(rb"driftline_records_read_total\{[^}]*\} (\S+)", page.read())
             return float(found.group(1)) if found else 0.0
         except OSError:
             return 0.0
@@ -165,36 +163,48 @@ def busy_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def live(broker: KafkaBroker, moto: MotoServer, baseline: Path, folder: Path, rate: float) -> dict[str, Any]:
-    """Seconds from the first drifted event to the SNS message at this rate, split by cause; and the rest of each window to its report."""
-    topic = "live"
+def live(broker: KafkaBroker, moto: MotoServer, baseline: Path, folder: Path, rate: float, client: ClientName) -> dict[str, Any]:
+    """Every other window of a second is drifted, and each window sends a signal: from the end of window and grace until SNS had it, and
+    until the report stood in the file. Seconds, at this rate.
+    """
+    topic = folder.name
     broker.create_topic(topic, PARTITIONS)
     arn, queue = moto.topic_with_queue(topic)
     sinks = [*plain(baseline)["sinks"], {"type": "sns", "topic_arn": arn, "endpoint_url": moto.url, "region": "us-east-1"}]
-    more = {"window": f"{WINDOW_S}s", "every": "1s", "grace": f"{GRACE_S}s", "sinks": sinks}
-    running = Running(folder, configuration(broker, topic, baseline, "columns", **more), {**os.environ, **moto.env})
-    turn_s = int(time.time() + CALM_S) + 1
-    stop_s = turn_s + WINDOW_S + GRACE_S + 20
+    rules = {"k": 1, "of": 1, "cooldown_ms": 0}
+    more = {"window": f"{WINDOW_S}s", "grace": f"{GRACE_S}s", "rules": rules, "sinks": sinks}
+    running = Running(folder, configuration(broker, topic, baseline, client, **more), {**os.environ, **moto.env})
+    began_s = time.time()
+    stop_s = int(began_s) + LIVE_S
     forms = folder / "forms.json"
     forms.write_text(json.dumps(_forms()))
-    words = [broker.bootstrap, topic, str(PARTITIONS), str(rate), str(turn_s), str(stop_s), str(forms)]
+    words = [broker.bootstrap, topic, str(PARTITIONS), str(rate), str(stop_s), str(forms)]
     command: list[str | Path] = [environment("kafka_producer"), HERE / "peers" / "producer.py", *words]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as producer:
-        found, arrived = _watch(moto, queue, folder / "reports", stop_s)
+        reported = _watch(folder / "reports", stop_s)
         sent = json.loads((producer.communicate()[0] or "{}").strip() or "{}")
     running.stop()
-    first_end_s = turn_s + 1  # the first window that holds drifted events: a fifth of it, which is overwhelming
-    rest = sorted(at - end_s - GRACE_S for end_s, at in arrived.items() if end_s > turn_s - CALM_S + 6)
-    return {
-        "rate": rate, **sent, "event_to_sns_s": found - turn_s, "window_wait_s": 1.0, "grace_s": GRACE_S,
-        "sns_rest_s": found - first_end_s - GRACE_S,
-        "windows": len(rest), "rest_p50_s": statistics.median(rest), "rest_p99_s": rest[int(len(rest) * 0.99)], "rest_most_s": rest[-1],
-    }  # fmt: skip
+    signalled = {end_s: sent_s for end_s, sent_s in map(_signal, moto.messages(queue)) if end_s < stop_s}
+    out: dict[str, Any] = {"rate": rate, **sent, "window_wait_s": WINDOW_S, "grace_s": GRACE_S}
+    for name, arrived in (("sns", signalled), ("report", reported)):
+        rest = sorted(at_s - end_s - GRACE_S for end_s, at_s in arrived.items() if end_s > began_s + WARM_S)
+        out |= {
+            f"{name} windows": len(rest),
+            f"{name} rest_p50_s": statistics.median(rest),
+            f"{name} rest_p99_s": rest[int(len(rest) * 0.99)],
+        }
+    return out
 
 
-def _watch(moto: MotoServer, queue: str, folder: Path, until_s: float) -> tuple[float, dict[float, float]]:
-    """When the first message of the queue came, and when the report of each window stood in the file, by the window's end."""
-    found, arrived, sqs, seen = float("nan"), dict[float, float](), 0.0, dict[Path, int]()
+def _signal(message: dict[str, Any]) -> tuple[float, float]:
+    """The end of a signal's window, and when SNS put the message into the queue."""
+    signal = msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal)
+    return signal.end_ms / 1000, int(message["Attributes"]["SentTimestamp"]) / 1000
+
+
+def _watch(folder: Path, until_s: float) -> dict[float, float]:
+    """When the report of each window stood in the file, by the window's end."""
+    arrived, seen = dict[float, float](), dict[Path, int]()
     while time.time() < until_s:
         for file in folder.glob("reports-*.jsonl"):
             data = file.read_bytes()[seen.get(file, 0) :]
@@ -204,11 +214,8 @@ def _watch(moto: MotoServer, queue: str, folder: Path, until_s: float) -> tuple[
                 report = msgspec.json.decode(line, type=WindowReport)
                 if report.end_ms is not None and report.revision == 0:
                     arrived.setdefault(report.end_ms / 1000, time.time())
-        if found != found and time.time() - sqs > 0.05:
-            sqs = time.time()
-            found = time.time() if moto.messages(queue) else found
         time.sleep(0.01)
-    return found, arrived
+    return arrived
 
 
 def _forms() -> list[list[list[str]]]:
@@ -235,10 +242,14 @@ def main(total: int, rounds: int) -> None:
         gc.freeze()  # as the service does
         figures = [_round(console, broker, folder / f"round-{k}", lines, made, total) for k in range(rounds)]
         median = {key: statistics.median(one[key] for one in figures) for key in figures[0]}
-        latency = live(broker, moto, folder / "baseline", folder / "live", median["columns s"] / 2)
+        latency = {
+            word: live(broker, moto, folder / "baseline", folder / f"live-{client}", median[f"{client} s"] / 2, client)
+            for client, word in CLIENTS.items()
+        }
     ratios = {key: median[key] for key in RATIOS}
     console.print({key: round(value, 3) for key, value in ratios.items()})
-    console.print({key: round(value, 3) if isinstance(value, float) else value for key, value in latency.items()})
+    for word, one in latency.items():
+        console.print(word, {key: round(value, 3) if isinstance(value, float) else value for key, value in one.items()})
     result = {"ratios": ratios, "latency": latency, "machine": processor(), "events": total, "median": median, "rounds": figures}
     (HERE / "results" / "pipeline.json").write_text(json.dumps(result, indent=1) + "\n")
 

@@ -12,6 +12,8 @@ from detectors.layout import FRACTIONAL, INTEGRAL, MISSING, Layout
 
 MAX_NOVEL = 20
 """How many names of unseen values a profile remembers a feature."""
+MAX_NAME = 200
+"""How many characters of such a name: a value may be megabytes, and the names go into every report."""
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):
@@ -66,9 +68,10 @@ class Profile:
             self.note_novel(name, seen)
 
     def note_novel(self, name: str, seen: dict[str, int]) -> None:
-        """Remember names of unseen values of a feature, at most ``MAX_NOVEL`` of them."""
+        """Remember names of unseen values of a feature, at most ``MAX_NOVEL`` of them and ``MAX_NAME`` characters of each."""
         mine = self.novel.setdefault(name, {})
-        for value, count in seen.items():
+        for whole, count in seen.items():
+            value = whole if len(whole) <= MAX_NAME else whole[: MAX_NAME - 1] + "…"
             if value in mine or len(mine) < MAX_NOVEL:
                 mine[value] = mine.get(value, 0) + count
 

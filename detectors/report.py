@@ -6,12 +6,24 @@ must ignore fields that they do not know.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 
 REPORT_VERSION = 1
 SIGNAL_VERSION = 1
+CHECKS: Final = (
+    "data_type_check",
+    "completeness_check",
+    "baseline_drift_check",
+    "missing_column_check",
+    "extra_column_check",
+    "categorical_values_check",
+    "vanished_value_check",
+    "non_negative_check",
+    "change_check",
+)
+"""All that a violation may be called: the six checks of SageMaker Model Monitor, and three of driftline's own."""
 
 State = Literal["ok", "violations", "insufficient", "no data", "incomplete", "learning"]
 Verdict = Literal["ok", "violation", "insufficient", "learning", "disabled"]
@@ -32,8 +44,7 @@ class Moved(msgspec.Struct, frozen=True):
 class Violation(msgspec.Struct, frozen=True):
     """One constraint that a window breaks.
 
-    ``check`` is a check of SageMaker Model Monitor or one of driftline's own (``vanished_value_check``,
-    ``non_negative_check``, ``change_check``). ``value`` is compared with ``limit``; ``n`` is the number of rows behind it.
+    ``check`` is one of ``CHECKS``. ``value`` is compared with ``limit``; ``n`` is the number of rows behind it.
     ``overwhelming`` says that this one window is enough for a signal.
     """
 

@@ -63,6 +63,8 @@ class CloudwatchDelivery:
         self._sink, self._job, self._aws = sink, job, aws
         self._answered = ("", 0)
         """The window put last, and how many of its calls were answered."""
+        self.left_out = 0
+        """Metrics of windows that were put which CloudWatch cannot hold."""
 
     def deliver(self, items: Sequence[Published]) -> None:
         """Put the data of all items: a window at a time, each in as few calls as the limits allow."""
@@ -71,23 +73,25 @@ class CloudwatchDelivery:
                 self._put(k, item)
 
     def _put(self, index: int, report: WindowReport) -> None:
-        calls = list(batches(self.data(report)))
+        data, left_out = self.data(report)
+        calls = list(batches(data))
         window, answered = self._answered
         for number in range(answered if window == report.id else 0, len(calls)):
             arguments = {"Namespace": self._sink.namespace, "MetricData": calls[number]}
             call(self._aws.put_metric_data, "ResponseMetadata", index, arguments)
             self._answered = (report.id, number + 1)
+        self.left_out += left_out
 
-    def data(self, report: WindowReport) -> list[dict[str, Any]]:
-        """The data of a window. What CloudWatch cannot hold is left out with a line in the log: a number that is not finite
-        or beyond 2**360, a name of more than 255 characters.
+    def data(self, report: WindowReport) -> tuple[list[dict[str, Any]], int]:
+        """The data of a window, and how many were left out with a line in the log because CloudWatch cannot hold them: a number that is
+        not finite or beyond 2**360, a name of more than 255 characters.
         """
         common = self._common(report)
         every = [{**common, **metric} for feature in report.features for metric in metrics_of(feature)]
         kept = [datum for datum in every if _can_be_held(datum)]
         if len(kept) < len(every):
             log.warning("metrics left out", sink="cloudwatch", report=report.id, count=len(every) - len(kept))
-        return kept
+        return kept, len(every) - len(kept)
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
         """Nothing to rebuild: CloudWatch keeps its own history."""

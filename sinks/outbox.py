@@ -6,7 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 import structlog
 
@@ -28,15 +28,16 @@ log = structlog.get_logger("driftline.sink")
 
 
 class Delivers(Protocol[Given_contra]):
-    """What a courier needs of the running half of a sink."""
+    """What a courier needs of the running half of a sink. One that leaves parts of its items out counts them as ``left_out``."""
 
     def deliver(self, items: Sequence[Given_contra]) -> None: ...
     def close(self) -> None: ...
 
 
 class Counts(NamedTuple):
-    """What a courier has done: items delivered, attempts repeated, items rejected, items dropped, items waiting; seconds it was busy, and
-    seconds since it got anything through although something waits.
+    """What a courier has done: items delivered, attempts repeated, items rejected, items dropped, items waiting; seconds it was busy,
+    seconds since it got anything through although something waits, how old the oldest item is that waits (0 without one), and parts of
+    delivered items that the other side cannot hold.
     """
 
     delivered: int
@@ -46,10 +47,31 @@ class Counts(NamedTuple):
     waiting: int
     busy_s: float
     stuck_s: float = 0.0
+    oldest_s: float = 0.0
+    left_out: int = 0
 
 
-Told = Callable[[str, Sequence[object]], None]
-"""Called with a sink's name and the items that it has just delivered, in the sink's thread."""
+Result = Literal["delivered", "retried", "rejected"]
+"""How an attempt ended: all was taken, it comes again, or one item was refused for good."""
+
+
+class Listens(Protocol):
+    """Who hears of what a courier does, by the sink's name and in the sink's thread. Must not raise."""
+
+    def delivered(self, sink: str, items: Sequence[object]) -> None:
+        """The sink has just taken these items."""
+
+    def tried(self, sink: str, result: Result, seconds: float) -> None:
+        """An attempt to deliver something is over; it took so long."""
+
+
+class _Queued(NamedTuple, Generic[Item]):
+    """An item that waits, its size in bytes, and when it was committed (seconds since the epoch). Without an item: moves the cursor."""
+
+    number: int
+    item: Item | None
+    size: int
+    since_s: float
 
 
 class Courier(Generic[Item]):
@@ -59,7 +81,7 @@ class Courier(Generic[Item]):
     reading, nothing is lost), another one drops its oldest and counts them. ``SinkRetry`` waits for as long as the sink says, or
     0.1 s rising to 30 s; ``SinkRejected`` leaves one item out. ``cursor`` is the number of the last item that is done with:
     delivered, rejected or dropped; the service commits it, so after a crash delivery goes on behind it. ``may_deliver`` is asked
-    before each attempt; while it says no, everything waits.
+    before each attempt; while it says no, everything waits. ``told`` hears of attempts and deliveries.
     """
 
     def __init__(
@@ -69,7 +91,7 @@ class Courier(Generic[Item]):
         cursor: int,
         lossless: bool,
         backoff_s: Sequence[float] = BACKOFF_S,
-        told: Told | None = None,
+        told: Listens | None = None,
         may_deliver: Callable[[], bool] | None = None,
     ) -> None:
         self.name, self._delivery, self._lossless = name, delivery, lossless
@@ -78,7 +100,7 @@ class Courier(Generic[Item]):
         self._may_deliver = may_deliver
         self._failing_s: float | None = None
         self._complained_s = 0.0
-        self._queue: deque[tuple[int, Item | None, int]] = deque()
+        self._queue: deque[_Queued[Item]] = deque()
         self._waiting = self._bytes = 0
         self._changed = threading.Condition()
         self._cursor = cursor
@@ -91,15 +113,18 @@ class Courier(Generic[Item]):
         """Begin to deliver."""
         self._thread.start()
 
-    def offer(self, items: Sequence[tuple[int, Item | None]], sizes: Sequence[int] = ()) -> None:
-        """Queue numbered items, and how many bytes each is; ``None`` stands for one that this sink does not take and only moves
-        the cursor.
+    def offer(self, items: Sequence[tuple[int, Item | None]], sizes: Sequence[int] = (), since_s: Sequence[float] = ()) -> None:
+        """Queue numbered items, how many bytes each is, and when it was committed (seconds since the epoch; without it: now).
+
+        ``None`` stands for one that this sink does not take and only moves the cursor.
         """
+        now_s = time.time()
         with self._changed:
             if not self._queue:
                 self._moved_s = time.monotonic()
             for k, (number, item) in enumerate(items):
-                self._append(number, item, sizes[k] if sizes else 0)
+                size = sizes[k] if sizes and item is not None else 0
+                self._append(_Queued(number, item, size, since_s[k] if since_s else now_s))
             while not self._lossless and self._over(MOST_QUEUED + 1):
                 number, item = self._pop()
                 self._cursor = max(self._cursor, number)
@@ -120,8 +145,12 @@ class Courier(Generic[Item]):
     def counts(self) -> Counts:
         """Figures for telemetry."""
         with self._changed:
+            since_s = next((one.since_s for one in self._queue if one.item is not None), None)
+            oldest_s = 0.0 if since_s is None else max(time.time() - since_s, 0.0)
             stuck_s = time.monotonic() - self._moved_s if self._waiting else 0.0
-            return Counts(self._delivered, self._retried, self._rejected, self._dropped, self._waiting, self._busy_s, stuck_s)
+            done = self._delivered, self._retried, self._rejected, self._dropped
+            left_out = getattr(self._delivery, "left_out", 0)
+            return Counts(*done, self._waiting, self._busy_s, stuck_s, oldest_s, left_out)
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until the queue is empty; false if it is not after ``timeout_s``."""
@@ -137,18 +166,18 @@ class Courier(Generic[Item]):
             self._thread.join(timeout_s)
         self._delivery.close()
 
-    def _append(self, number: int, item: Item | None, size: int) -> None:
-        if item is None and self._queue and self._queue[-1][1] is None:
+    def _append(self, one: _Queued[Item]) -> None:
+        if one.item is None and self._queue and self._queue[-1].item is None:
             self._queue.pop()  # what only moves the cursor needs one place
-        self._queue.append((number, item, 0 if item is None else size))
-        self._waiting += item is not None
-        self._bytes += 0 if item is None else size
+        self._queue.append(one)
+        self._waiting += one.item is not None
+        self._bytes += one.size
 
     def _pop(self) -> tuple[int, Item | None]:
-        number, item, size = self._queue.popleft()
-        self._waiting -= item is not None
-        self._bytes -= size
-        return number, item
+        one = self._queue.popleft()
+        self._waiting -= one.item is not None
+        self._bytes -= one.size
+        return one.number, one.item
 
     def _over(self, most: int) -> bool:
         return self._waiting >= most or self._bytes >= MOST_BYTES
@@ -172,16 +201,21 @@ class Courier(Generic[Item]):
     def _attempt(self, batch: list[tuple[int, Item | None]]) -> float | None:
         """Deliver a batch; returns how long to wait before the next attempt (0: as usual), ``None`` if all went well."""
         began = time.monotonic()
+        result: Result = "retried"
         try:
-            return self._try(batch)
+            result, wait_s = self._try(batch)
+            return wait_s
         except Exception as error:  # noqa: BLE001  # a sink's fault must neither stop the service nor lose what waits
             self._retried += 1
             self._complain(f"{type(error).__name__}: {error}")
             return 0.0
         finally:
-            self._busy_s += time.monotonic() - began
+            took_s = time.monotonic() - began
+            self._busy_s += took_s
+            if self._told is not None and any(item is not None for _, item in batch):
+                self._told.tried(self.name, result, took_s)
 
-    def _try(self, batch: list[tuple[int, Item | None]]) -> float | None:
+    def _try(self, batch: list[tuple[int, Item | None]]) -> tuple[Result, float | None]:
         numbers = [number for number, item in batch if item is not None]
         try:
             items = [item for _, item in batch if item is not None]
@@ -191,23 +225,23 @@ class Courier(Generic[Item]):
             if self._failing_s is not None:
                 log.info("sink delivers again", sink=self.name, failed_for_s=round(time.monotonic() - self._failing_s, 1))
                 self._failing_s = None
-            return None
+            return "delivered", None
         except SinkRejected as error:
             log.error("item rejected", sink=self.name, reason=error.reason)
             self._done(numbers[error.index], rejected=True)
-            return None
+            return "rejected", None
         except SinkRetry as error:
             self._retried += 1
             self._complain(error.reason)
             if error.delivered:
                 self._done(numbers[error.delivered - 1])
-            return error.after_s
+            return "retried", error.after_s
 
     def _done(self, last: int, rejected: bool = False) -> None:
         """Everything up to number ``last`` is through, ``last`` itself perhaps ``rejected``; what was dropped meanwhile stays dropped."""
         through: list[Item] = []
         with self._changed:
-            while self._queue and self._queue[0][0] <= last:
+            while self._queue and self._queue[0].number <= last:
                 number, item = self._pop()
                 if item is not None and rejected and number == last:
                     self._rejected += 1
@@ -218,7 +252,7 @@ class Courier(Generic[Item]):
             self._moved_s = time.monotonic()
             self._changed.notify_all()
         if through and self._told is not None:
-            self._told(self.name, through)
+            self._told.delivered(self.name, through)
 
     def _complain(self, reason: str) -> None:
         """The first failure is told, and that it goes on, once a minute."""

@@ -13,7 +13,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from detectors.report import FeatureReport, Signal, WindowReport
+from detectors.report import CHECKS, FeatureReport, Signal, WindowReport
 from sinks.base import Published, Sink
 
 Plain = Literal["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share"]
@@ -21,6 +21,10 @@ Distance = Literal["psi", "ks", "jensen_shannon", "hellinger", "wasserstein", "l
 PerFeature = Literal[Plain, Distance]
 DISTANCES = get_args(Distance)
 WORST = 3
+OF_MODEL = 3
+"""Rows, completeness, end of the window."""
+OF_FEATURE = 3
+"""Completeness, distance, limit."""
 STATES = ("ok", "violations", "insufficient", "no data", "incomplete", "learning")
 
 
@@ -43,11 +47,20 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
 
     def check(self) -> list[str]:
         """The cap must leave room for one model."""
-        return [] if self.max_series >= 20 else ["max_series: at least 20"]
+        least = self.series(1)
+        return [] if self.max_series >= least else [f"max_series: at least {least}"]
 
     def places(self) -> list[str]:
         """The service's one page of metrics."""
         return ["/metrics"]
+
+    def series(self, features: int) -> int:
+        """The most time series of one variant of a model with so many features, as ``max_series`` counts them.
+
+        There are fewer while a check finds nothing (only drift is always shown) or a statistic of a feature is not defined.
+        """
+        of_model = OF_MODEL + len(STATES) + len(CHECKS) + min(WORST, features)
+        return of_model + features * (OF_FEATURE + len(self.per_feature))
 
     def open(self, job: str) -> PrometheusDelivery:
         """A collector; the service registers it."""

@@ -12,7 +12,7 @@ import msgspec
 from detectors.baseline import Baseline
 from detectors.errors import BaselineInvalid
 from detectors.judge import Judge
-from sinks.outbox import Courier, Told
+from sinks.outbox import Courier, Listens
 from stream.aggregator import Aggregator
 from stream.baselining import empty_baseline, learn_from_samples, load_baseline
 from stream.config import Config
@@ -185,19 +185,20 @@ class Route(NamedTuple):
     def offer(self, numbered: Sequence[Numbered]) -> None:
         """Give the courier what its sink takes; the rest only moves its cursor."""
         items = [(one.seq, one.item if isinstance(one.item, self.takes) else None) for one in numbered]
-        self.courier.offer(items, [one.size for one in numbered])
+        self.courier.offer(items, [one.size for one in numbered], [one.at_ms / 1000 for one in numbered])
 
 
 def routes_of(
-    config: Config, store: Store, told: Told | None = None, may_deliver: Callable[[], bool] | None = None
+    config: Config, store: Store, told: Listens | None = None, may_deliver: Callable[[], bool] | None = None
 ) -> list[Route]:
     """A courier for each sink and one for the dead letters; a sink that is new begins behind what there is.
 
-    ``told`` hears of what each of them has delivered; ``may_deliver`` is asked before.
+    ``told`` hears of each attempt and of what was delivered; ``may_deliver`` is asked before.
     """
     cursors, last = store.cursors(), store.last_seq()
     letters = DeadLetterFile(Path(config.dead_letters.path))
-    carries: Courier[Any] = Courier("dead_letters", letters, cursors.get("dead_letters", last), True, may_deliver=may_deliver)
+    cursor = cursors.get("dead_letters", last)
+    carries: Courier[Any] = Courier("dead_letters", letters, cursor, True, told=told, may_deliver=may_deliver)
     routes = [Route(carries, (DeadLetters,), letters)]
     for name, sink in _named(config):
         delivery = sink.open(config.job)

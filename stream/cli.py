@@ -111,8 +111,9 @@ def run(config: Path, accept_change: bool, standby: bool, log_level: str) -> Non
 def check(config: Path, live: bool) -> None:
     """Check a configuration without network: keys, windows, baselines, and what each source and sink can tell.
 
-    With --live it also looks at the topic (kind of time, retention, newest records: disorder, skew, what cannot be read), at
-    disks and accounts, counts the series, and works out the CloudWatch bill. Exit code 2 if something is a fault.
+    With --live it also looks at the topic (rights, kind of time, retention, newest records: disorder, skew, what cannot be read),
+    at disks and accounts, counts the series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a source that
+    does not answer is one.
     """
     from stream import config as configuration
     from stream.assembly import configured_baselines

@@ -122,7 +122,7 @@ class Cover(NamedTuple):
     records; ``outcomes`` splits it into ``accepted``, ``too_late`` and the reasons of rejection, each counted by itself, and must add
     up to it. ``dated`` records say when they happened, and not ahead of their arrival; ``rows`` are those of accepted records.
     ``arrival_ms`` is when the log took the last of them, ``None`` if there was none or nobody knows. ``ended``: nothing follows
-    ``next``, ever; ``children`` go on from there. ``bytes`` is the length of all records.
+    ``next``, ever; ``children`` go on from there. ``bytes`` is the length of the records by the same outcomes: together that of all.
     """
 
     partition: str
@@ -138,7 +138,7 @@ class Cover(NamedTuple):
     arrival_ms: int | None = None
     ended: bool = False
     children: tuple[Discovered, ...] = ()
-    bytes: int = 0
+    bytes: dict[str, int] = {}
 
 
 class Sample(NamedTuple):

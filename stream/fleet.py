@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from queue import Empty, SimpleQueue
 from typing import Final, NamedTuple
 
 import msgspec
@@ -16,11 +15,11 @@ from stream.alone import Counted
 from stream.config import Config
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Orphaned, Partial
-from stream.held_reader import Heard, HeldReader, Serve
+from stream.held_reader import Heard, HeldReader, Inbox, Serve
 from stream.reader_process import Setup, serve
 from stream.sources.base import Reading
 from stream.suspects import Suspects
-from stream.wire import Began, Failed, Lost, Made, Told, unpacked
+from stream.wire import Asked, Began, Failed, Lost, Made, Told, unpacked
 
 SILENT_S: Final = 15.0
 """A reader that says nothing for so long is killed; it gives a sign of life each second."""
@@ -29,6 +28,12 @@ OPENING_S: Final = 90.0
 AGAIN_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
 """How long to wait before a reader is replaced, by how many have died in a row without a result."""
 MOST_WORDS: Final = 32
+STUCK: Final = (
+    "Their last words are in the log above. Give them more memory, or take the record out of the log: "
+    "reading goes on behind it, and what the log does not have any more is told as a gap"
+)
+ENDING_S: Final = 0.5
+"""A reader whose pipe has ended has so long to end by itself: else the exit code would be ours."""
 LEAVE_S: Final = 2.0
 """At the end all readers together have so long to leave by themselves."""
 
@@ -48,7 +53,8 @@ class Fleet:
     Partitions stay with their reader; those of a dead one come back as ``Orphaned``, and the aggregator assigns them again from
     what it has accepted. A place at which readers die again and again is read ever more carefully (:class:`~stream.suspects.Suspects`)
     until the record that does it is found; it ends as a dead letter. Raises ``SourceUnavailable`` if the source cannot be opened at
-    the start, or if a reader meets what no waiting heals. ``reading`` is the owner's own, which looks for partitions and reads none.
+    the start, if a reader meets what no waiting heals, or if readers die before the source has handed over a single record.
+    ``reading`` is the owner's own, which looks for partitions and reads none.
     """
 
     def __init__(
@@ -60,10 +66,10 @@ class Fleet:
         replaced: Callable[[str], None],
         serve: Serve = serve,
     ) -> None:
-        self._reading = reading
+        self._reading, self._source = reading, config.source.identity
         self._setup = msgspec.msgpack.encode(Setup(config, log_level))
         self._counted, self._replaced, self._serve = counted, replaced, serve
-        self._inbox: SimpleQueue[Heard] = SimpleQueue()
+        self._inbox = Inbox()
         self._layouts: dict[str, Layout] = {}
         self._encoded: dict[str, bytes] = {}
         self._suspects = Suspects()
@@ -101,7 +107,7 @@ class Fleet:
             reader.answer(partials)
         self._answers.clear()
         out: list[Partial | Gap | Orphaned] = []
-        for heard in self._words(timeout_s):
+        for heard in self._inbox.take(timeout_s, MOST_WORDS):
             out += self._hear(heard)
         self._look()
         return [*out, *self._replace()]
@@ -123,7 +129,7 @@ class Fleet:
 
     def _start(self) -> HeldReader:
         self._started += 1
-        reader = HeldReader(f"reader-{self._started}", self._serve, self._setup, self._inbox, time.monotonic())
+        reader = HeldReader(f"reader-{self._started}", self._serve, self._setup, self._inbox)
         log.info("reader started", reader=reader.name, pid=reader.pid)
         if self._encoded:
             reader.use(self._encoded)
@@ -139,32 +145,24 @@ class Fleet:
         holding = [reader for reader in self.readers if partition in reader.partitions]
         return holding[0] if holding else min(self.readers, key=lambda reader: len(reader.partitions))
 
-    def _words(self, timeout_s: float) -> list[Heard]:
-        words: list[Heard] = []
-        try:
-            words.append(self._inbox.get(timeout=timeout_s))
-            while len(words) < MOST_WORDS:
-                words.append(self._inbox.get_nowait())
-        except Empty:
-            pass
-        return words
-
     def _hear(self, heard: Heard) -> list[Partial | Gap | Orphaned]:
         reader, word = heard
         if reader not in self.readers:
             return []
-        reader.heard_s = time.monotonic()
         match word:
             case Made():
                 return [self._made(reader, word)]
+            case Asked(ranges):
+                reader.asked |= ranges
             case Began(ranges):
                 reader.began = ranges
             case Lost(gap):
+                reader.asked.pop(gap.partition, None)
                 return [gap]
             case Told(obeyed, finished):
                 reader.told(obeyed, finished)
-            case Failed(source, causes, advice):
-                if reader.opened or self._started <= len(self.readers):
+            case Failed(source, causes, advice, passing):
+                if reader.opened or self._started <= len(self.readers) or not passing:
                     raise SourceUnavailable(source, causes, advice)
                 log.warning("reader cannot read", reader=reader.name, source=source, causes=causes)
             case None:
@@ -178,7 +176,8 @@ class Fleet:
         self._counted(made.took_s, made.covers)
         careful = self._suspects.step(reader.partitions)
         for cover in made.covers:
-            self._suspects.passed(cover.partition, cover.read)
+            reader.asked.pop(cover.partition, None)
+            self._suspects.passed(cover.partition, cover.read, cover.at_end)
             if cover.ended:
                 reader.partitions.discard(cover.partition)
         step, skip = self._suspects.step(reader.partitions), self._suspects.skipped(reader.partitions)
@@ -196,20 +195,28 @@ class Fleet:
         for reader in self.readers:
             if now - reader.heard_s > (SILENT_S if reader.opened else OPENING_S):
                 log.error("reader is silent and is killed", reader=reader.name, pid=reader.pid, silent_s=round(now - reader.heard_s, 1))
-                reader.heard_s = now
+                reader.heard_s, reader.hangs = now, True
                 reader.kill()
 
     def _lose(self, reader: HeldReader) -> None:
         """A reader is dead: what it did not hand over must be read again, by another one."""
-        reader.bury()
+        reader.left(ENDING_S)
         self._answers.pop(reader, None)
-        self._suspects.died(reader.began)
+        self._suspect(reader)
         wait_s = AGAIN_S[min(self._deaths_in_a_row, len(AGAIN_S) - 1)]
         self._deaths_in_a_row += 1
         self.readers.remove(reader)
         self._due.append(_Due(time.monotonic() + wait_s, tuple(sorted(reader.partitions))))
         log.error("reader died and is replaced", reader=reader.name, exit_code=reader.exit_code, partitions=len(reader.partitions))
         self._replaced("killed" if (reader.exit_code or 0) < 0 else "ended")
+
+    def _suspect(self, reader: HeldReader) -> None:
+        """Remember where it died. One that hung while it waited for its source says nothing about the records there."""
+        if reader.began:
+            self._suspects.died(reader.began)
+        elif not reader.hangs and (stuck := self._suspects.died_unread(reader.asked)):
+            causes = [f"readers die whenever they ask for the next record of {name}, at {position}" for name, position in stuck]
+            raise SourceUnavailable(self._source, causes, STUCK)
 
     def _replace(self) -> list[Orphaned]:
         now = time.monotonic()

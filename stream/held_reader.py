@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
@@ -11,7 +13,7 @@ from queue import SimpleQueue
 from typing import Final, NamedTuple
 
 from stream.events import Assign, Position
-from stream.wire import Answered, Leave, Read, ToOwner, ToReader, Use, encode, word_of
+from stream.wire import Answered, Leave, Read, Told, ToOwner, ToReader, Use, encode, word_of
 
 _SPAWN: Final = get_context("spawn")
 """Never fork: threads of clients do not live through it."""
@@ -28,19 +30,52 @@ class Heard(NamedTuple):
     word: ToOwner | None
 
 
+class Inbox:
+    """What the readers said, in the order in which it came, until the owner has time for it.
+
+    Partials that nobody answers are few; signs of life are not, so of those that follow each other only the last one waits:
+    a pause may take as long as it likes.
+    """
+
+    def __init__(self) -> None:
+        self._words: deque[Heard] = deque()
+        self._came = threading.Condition()
+
+    def __len__(self) -> int:
+        return len(self._words)
+
+    def put(self, heard: Heard) -> None:
+        """Add a word; a sign of life takes the place of the one before if its reader said nothing since."""
+        with self._came:
+            last = next((k for k in range(len(self._words) - 1, -1, -1) if self._words[k].reader is heard.reader), None)
+            if last is not None and isinstance(heard.word, Told) and isinstance(self._words[last].word, Told):
+                self._words[last] = heard
+            else:
+                self._words.append(heard)
+            self._came.notify()
+
+    def take(self, timeout_s: float, most: int) -> list[Heard]:
+        """At most so many words; waits for the first one."""
+        with self._came:
+            self._came.wait_for(lambda: bool(self._words), timeout_s)
+            return [self._words.popleft() for _ in range(min(most, len(self._words)))]
+
+
 class HeldReader:
     """One reader process, what it was given, and what it said last.
 
     Neither a reader that hangs in the middle of a message nor one that does not listen holds up the owner: each direction of
-    the pipe has a thread. ``partitions`` are those it reads; ``began`` is where the records lie that it is counting;
-    ``heard_s`` is when it spoke last (the caller's clock).
+    the pipe has a thread. ``partitions`` are those it reads; ``asked`` tells from where on it waits for their first records,
+    ``began`` where the records lie that it is counting; ``heard_s`` is when it spoke last, whether or not the owner has listened
+    since; ``hangs`` if it was killed for its silence.
     """
 
-    def __init__(self, name: str, serve: Serve, setup: bytes, inbox: SimpleQueue[Heard], now_s: float) -> None:
-        self.name, self.heard_s = name, now_s
+    def __init__(self, name: str, serve: Serve, setup: bytes, inbox: Inbox) -> None:
+        self.name, self.heard_s = name, time.monotonic()
         self.partitions: set[str] = set()
+        self.asked: dict[str, Position] = {}
         self.began: list[tuple[str, Position]] = []
-        self.opened = self.finished = False
+        self.opened = self.finished = self.hangs = False
         self._asked = self._obeyed = 0
         self._inbox = inbox
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
@@ -70,11 +105,12 @@ class HeldReader:
         """Count with these from now on."""
         self._say(Use(baselines))
 
-    def read(self, assigns: Sequence[Assign], most: int, skip: Sequence[str]) -> None:
-        """Read these partitions too."""
+    def read(self, assigns: Sequence[Assign], most: int, skip: Sequence[tuple[str, Position]]) -> None:
+        """Read these partitions too; if records are read one by one, each partition is asked alone at first, so that it tells on itself."""
         self.partitions |= {one.partition for one in assigns}
-        self._asked += 1
-        self._say(Read(list(assigns), most, list(skip)))
+        for some in [[one] for one in assigns] if most == 1 and assigns else [list(assigns)]:
+            self._asked += 1
+            self._say(Read(some, most, list(skip)))
 
     def answer(self, partials: int) -> None:
         """So many of its partials were dealt with."""
@@ -119,7 +155,9 @@ class HeldReader:
     def _listen(self) -> None:
         try:
             while True:
-                self._inbox.put(Heard(self, word_of(self._pipe.recv_bytes())))
+                word = word_of(self._pipe.recv_bytes())
+                self.heard_s = time.monotonic()
+                self._inbox.put(Heard(self, word))
         except (EOFError, OSError):
             self._inbox.put(Heard(self, None))
 

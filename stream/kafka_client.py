@@ -19,6 +19,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.protocol.consumer import IsolationLevel, OffsetSpec
 
 from stream.errors import SourceUnavailable
+from stream.kafka_fetch import RIGHTS
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +92,7 @@ def connect(name: str, build: Callable[..., Any], give_up_after_s: float, client
                 half_made.close()  # else each failed constructor leaves a thread behind
             causes = [*client_log.causes, error]
         if (lasting := [one for one in causes if no_waiting_heals(one)]) or time.monotonic() >= deadline:
-            raise SourceUnavailable(name, distinct(lasting or causes), advice_for(lasting, give_up_after_s))
+            raise SourceUnavailable(name, distinct(lasting or causes), advice_for(lasting, give_up_after_s), not lasting)
         log.warning(
             "%s does not answer (%s); trying on for %.0f s", name, "; ".join(distinct(causes)), deadline - time.monotonic()
         )
@@ -147,7 +148,8 @@ class TopicWatch:
             self.latest = self._look(None)
         except kafka_errors.KafkaError as error:
             missing = isinstance(error, kafka_errors.UnknownTopicOrPartitionError)
-            advice = "Create the topic, or correct source.topic" if missing else ""
+            denied = RIGHTS if isinstance(error, kafka_errors.AuthorizationError) else ""
+            advice = "Create the topic, or correct source.topic" if missing else denied
             raise SourceUnavailable(self._name, [str(error)], advice) from error
         self._thread.start()
 

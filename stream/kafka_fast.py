@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from stream.errors import SourceUnavailable
-from stream.kafka_fetch import Chunk, Fetched
+from stream.kafka_fetch import RIGHTS, Chunk, Fetched
 from stream.kafka_msk import MSK_IAM, token
 
 log = logging.getLogger(__name__)
@@ -38,6 +38,9 @@ NAMES: Final = {
 WAIT_S: Final = 0.05
 """A call waits until it has enough records or this is over: longer would delay the few."""
 SAME_LINE_S: Final = 30.0
+ANSWER_S: Final = 0.5
+"""How long one question to a broker may take while nothing is known of it."""
+ADVICE: Final = "Check source.bootstrap_servers, and security_protocol, sasl_... and ssl_... under source.options"
 
 
 def settings_of(servers: Sequence[str], job: str, options: Mapping[str, Any], region: str) -> dict[str, Any]:
@@ -71,14 +74,33 @@ class FastClient:
         self._kafka, self._name, self._topic = confluent_kafka, name, topic
         self._told_s: dict[str, float] = {}
         self._log = logging.getLogger(f"{__name__}.client")
-        called = {"error_cb": self._error, "on_commit": self._committed}
+        self._causes: dict[str, str] = {}
+        self._lasting: set[str] = set()
+        called: dict[str, Any] = {"error_cb": self._error, "on_commit": self._committed}
+        if "oauth_cb" in settings:
+            called["oauth_cb"] = self._telling(settings["oauth_cb"])
         try:
             self._consumer = confluent_kafka.Consumer({**settings, **called}, logger=self._log)
-        except confluent_kafka.KafkaException as error:
-            raise SourceUnavailable(name, [_in_our_words(error.args[0].str())], "Check source.options") from error
+        except (confluent_kafka.KafkaException, TypeError, ValueError, SystemError) as error:
+            raise SourceUnavailable(name, [self._causes.get("token") or _in_our_words(error)], "Check source.options") from error
         self._log.addFilter(self._seldom)
         self._expected: dict[int, int] = {}
         self._closed = False
+
+    def reach(self, give_up_after_s: float) -> None:
+        """Wait until a broker answers. SourceUnavailable when none does in that time, or at once for what no waiting heals."""
+        deadline = time.monotonic() + give_up_after_s
+        while True:
+            try:
+                self._consumer.list_topics(self._topic, timeout=ANSWER_S)
+            except self._kafka.KafkaException as error:
+                self._consumer.consume(1, 0.01)  # errors are told inside of it
+                if self._lasting or time.monotonic() >= deadline:
+                    self.close()
+                    causes = [self._causes[one] for one in sorted(self._lasting)] or list(self._causes.values())
+                    raise SourceUnavailable(self._name, causes or [str(error)], ADVICE, not self._lasting) from error
+            else:
+                return
 
     def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
         """A refused partition never moves again by seeking: it is taken away and given anew."""
@@ -152,7 +174,7 @@ class FastClient:
                 if message.partition() in self._expected:
                     refused[message.partition()] = None
             elif code in (self._kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED, self._kafka.KafkaError.GROUP_AUTHORIZATION_FAILED):
-                raise SourceUnavailable(self._name, [text])
+                raise SourceUnavailable(self._name, [text], RIGHTS)
             elif code == self._kafka.KafkaError._BAD_MSG:  # noqa: SLF001  # a damaged record batch
                 raise SourceUnavailable(self._name, [f"CorruptRecordError: {text}"])
             else:
@@ -161,14 +183,31 @@ class FastClient:
 
     def _error(self, error: Any) -> None:
         """Tell it twice a minute; what no waiting heals, such as credentials that are refused from now on, as a warning."""
-        codes = self._kafka.KafkaError
-        lasting = error.code() in (codes._AUTHENTICATION, codes.SASL_AUTHENTICATION_FAILED, codes._SSL)  # noqa: SLF001
-        if self._due(str(error.name())):
-            log.log(logging.WARNING if lasting else logging.INFO, "%s: %s", self._name, error.str())
+        codes, name, text = self._kafka.KafkaError, str(error.name()), str(error.str())
+        if error.code() in (codes._AUTHENTICATION, codes.SASL_AUTHENTICATION_FAILED, codes._SSL):  # noqa: SLF001
+            self._lasting.add(name)
+        self._causes[name] = text
+        if self._due(name):
+            log.log(logging.WARNING if name in self._lasting or "SSL" in text else logging.INFO, "%s: %s", self._name, text)
 
-    def _committed(self, error: Any, _offsets: Any) -> None:
-        if error is not None and self._due("commit"):
-            log.info("%s: offsets of group were not published: %s", self._name, error.str())
+    def _telling(self, give: Callable[[str], tuple[str, float]]) -> Callable[[str], tuple[str, float]]:
+        """Gives tokens, and tells why there is none: librdkafka only says that there was an error."""
+
+        def token_or_reason(config: str) -> tuple[str, float]:
+            try:
+                return give(config)
+            except Exception as error:
+                self._causes["token"] = f"no token: {type(error).__name__}: {error}"
+                self._lasting.add("token")
+                log.warning("%s: %s", self._name, self._causes["token"])
+                raise
+
+        return token_or_reason
+
+    def _committed(self, error: Any, offsets: Sequence[Any]) -> None:
+        refused = error or next((one.error for one in offsets if one.error is not None), None)
+        if refused is not None and self._due("commit"):
+            log.info("%s: offsets of group were not published: %s", self._name, refused.str())
 
     def _seldom(self, record: logging.LogRecord) -> bool:
         """Each kind of line of the client twice a minute: it says the same twenty times a second when a broker is gone."""
@@ -183,8 +222,9 @@ class FastClient:
         return due
 
 
-def _in_our_words(text: str) -> str:
-    """A message of librdkafka with the names that the options have in the source."""
+def _in_our_words(error: Exception) -> str:
+    """What librdkafka says, with the names that the options have in the source."""
+    text = str(error.args[0].str() if hasattr(error.args[0], "str") else error)
     for ours, theirs in NAMES.items():
         text = text.replace(theirs, ours)
     return text

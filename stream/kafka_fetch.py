@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple, Protocol, overload
+from typing import Final, NamedTuple, Protocol, overload
 
 from stream.events import Position
 
+RIGHTS: Final = "Allow Read on the topic, and on the group that is named like the job; `driftline check --live` tells the ACL"
+"""What to do about rights that are missing."""
 Headers = list[tuple[str, bytes | None]]
 
 

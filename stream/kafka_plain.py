@@ -10,7 +10,7 @@ import kafka
 from kafka import errors as kafka_errors
 
 from stream.errors import SourceUnavailable
-from stream.kafka_fetch import Chunk, Fetched
+from stream.kafka_fetch import RIGHTS, Chunk, Fetched
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,8 @@ class PlainClient:
             self._refused |= dict.fromkeys(tp.partition for tp in error.args[0])
         except kafka_errors.LogTruncationError as error:
             self._refused |= {tp.partition: None if at is None else at.offset for tp, at in error.divergent_offsets.items()}
-        except (kafka_errors.AuthorizationError, kafka_errors.CorruptRecordError, kafka_errors.UnsupportedVersionError) as error:
+        except kafka_errors.AuthorizationError as error:
+            raise SourceUnavailable(self._name, [str(error)], RIGHTS) from error
+        except (kafka_errors.CorruptRecordError, kafka_errors.UnsupportedVersionError) as error:
             raise SourceUnavailable(self._name, [str(error)]) from error
         return None

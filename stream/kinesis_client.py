@@ -192,7 +192,8 @@ def unavailable(target: Target, failure: Trouble, tried_s: float | None = None) 
         advice = f"Tried for {tried_s:g} s (source.give_up_after_s); check source.region and source.endpoint_url"
     else:
         advice = "Check the keys under source"
-    return SourceUnavailable(target.text, [str(failure)], advice)
+    passing = tried_s is not None and failure.kind in ("passing", "throttled", "expired")
+    return SourceUnavailable(target.text, [str(failure)], advice, passing)
 
 
 def patiently(target: Target, give_up_after_s: float, ask: Callable[[], Answered]) -> Answered:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
+from typing import Final
 
 import pyarrow as pa
 
 from stream.config import Config
 from stream.service import Service
 from stream.telemetry import set_up_logs
+
+ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(config: Config, accept_change: bool = False, log_level: str = "info", standby: bool = False) -> int:
@@ -18,10 +21,11 @@ def run(config: Config, accept_change: bool = False, log_level: str = "info", st
     pa.enable_signal_handlers(False)  # else a signal that comes while Arrow parses ends the parsing with an error
     service = Service(config, accept_change, log_level=log_level, standby=standby)
 
-    def leave(number: int, _frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        for number in ENDING:
+            signal.signal(number, signal.SIG_DFL)
         service.stop()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in ENDING:
         signal.signal(number, leave)
     return service.run()

@@ -28,9 +28,11 @@ class Ledger(msgspec.Struct):
     ``misfits_late_after_idle`` are records with a wrong number of columns that no window could tell any more.
     ``unremembered`` are ids for which there was no room (``dedupe.most``): if those events come again they are counted again.
     ``partials_dropped`` (with their records) count what had to be read again; ``future`` events were taken at arrival.
+    ``bytes`` is how long the records of all partitions are, by outcome.
     """
 
     partitions: dict[str, Account] = {}
+    bytes: dict[str, int] = {}
     rows_accepted: int = 0
     rows_folded: int = 0
     rows_in_panes: int = 0
@@ -51,6 +53,8 @@ class Ledger(msgspec.Struct):
         self.rows_accepted += cover.rows
         for name, count in cover.outcomes.items():
             account.outcomes[name] = account.outcomes.get(name, 0) + count
+        for name, length in cover.bytes.items():
+            self.bytes[name] = self.bytes.get(name, 0) + length
 
     def fold(self, partition: str) -> None:
         """Add what a partition that is gone for ever has had to the one account of all such partitions."""

@@ -18,7 +18,7 @@ from stream.errors import SourceUnavailable
 from stream.held_reader import OWNERS_SIGNALS
 from stream.sources.base import Reading
 from stream.telemetry import set_up_logs
-from stream.wire import Answered, Began, Failed, Leave, Lost, Read, Told, ToOwner, Use, encode, order_of, packed
+from stream.wire import Answered, Asked, Began, Failed, Leave, Lost, Read, Told, ToOwner, Use, encode, order_of, packed
 
 UNANSWERED: Final = 4
 """Partials that may wait for an answer: more would only fill memory."""
@@ -52,7 +52,7 @@ def serve(pipe: Connection, setup: bytes) -> None:
         finally:
             reading.close()
     except SourceUnavailable as error:
-        pipe.send_bytes(encode(Failed(error.source, list(error.causes), error.advice)))
+        pipe.send_bytes(encode(Failed(error.source, list(error.causes), error.advice, error.passing)))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the owner is gone; nothing here is worth keeping
 
@@ -77,6 +77,7 @@ class _Loop:
             self._tell()
 
     def _obey(self) -> bool:
+        """Do what the owner has said; false if it said ``Leave``."""
         while self._pipe.poll(0):
             match order_of(self._pipe.recv_bytes()):
                 case Use(baselines):
@@ -87,8 +88,11 @@ class _Loop:
                     gaps = self._reader.assign(assigns)
                     self._reader.care(most, skip)
                     self._obeyed += 1
+                    self._say(Asked([(one.partition, one.next) for one in assigns]))
                     for gap in gaps:
                         self._say(Lost(gap))
+                    if most == 1:
+                        return True  # asked alone, before the next is assigned
                 case Answered(partials):
                     self._unanswered -= partials
                 case Leave():
@@ -114,5 +118,3 @@ class _Loop:
 
     def _say(self, word: ToOwner) -> None:
         self._pipe.send_bytes(encode(word))
-
-

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.profile import Profile
-from stream.events import Assign, Cover, DeadLetter, Decoded, Gap, Misfits, ModelKey, Partial, RawBatch, Sample
+from stream.events import Assign, Cover, DeadLetter, Decoded, Gap, Misfits, ModelKey, Partial, Position, RawBatch, Sample
 from stream.formats.base import Format, Origin
 from stream.grouping import grouped, merged, samples_of, taken
 from stream.payloads import FEWER, MORE
@@ -67,7 +67,7 @@ class Reader:
         self._keep_payload, self._dedupe = keep_payload, dedupe
         self._places: dict[str, _Place] = {}
         self._plan: ReadingPlan | None = None
-        self._careful, self._skip = 0, set[str]()
+        self._careful, self._skip = 0, dict[str, Position]()
 
     def use(self, plan: ReadingPlan) -> None:
         """Count with these models from the next poll on."""
@@ -82,9 +82,9 @@ class Reader:
             self._places[order.partition] = _Place(order.claim, order.mark_ms, seen)
         return self._reading.assign(list(assigns))
 
-    def care(self, most: int, skip: Sequence[str] = ()) -> None:
-        """Count at most ``most`` records at a time (0: as usual), and pass over the next record of the partitions in ``skip``."""
-        self._careful, self._skip = most, set(skip)
+    def care(self, most: int, skip: Sequence[tuple[str, Position]] = ()) -> None:
+        """Count at most ``most`` records at a time (0: as usual), and pass over those in ``skip``: partitions and positions."""
+        self._careful, self._skip = most, dict(skip)
 
     def poll(self, timeout_s: float) -> tuple[list[Gap], list[RawBatch]]:
         """What came: gaps, and the raw batches of one partial."""
@@ -94,8 +94,7 @@ class Reader:
 
     def count(self, raws: Sequence[RawBatch]) -> list[Partial]:
         """The partial of what a poll brought; and one for each batch that is passed over."""
-        over = [raw for raw in raws if raw.values and raw.partition in self._skip]
-        self._skip -= {raw.partition for raw in over}
+        over = [raw for raw in raws if raw.values and self._skip.get(raw.partition) == raw.first]
         rest = [raw for raw in raws if not any(raw is one for one in over)]
         return [*map(self._pass_over, over), *([self.fold(rest)] if rest else [])]
 
@@ -179,15 +178,13 @@ class Reader:
     ) -> tuple[tuple[Cover, ...], list[DeadLetter]]:
         accepted, rows = _accepted(decoded, gone.late | gone.duplicate, bounds)
         rejected = np.array([reject.record for reject in decoded.rejects], np.int64)
-        batch_of = np.searchsorted(bounds, rejected, side="right") - 1
-        reasons: list[Counter[str]] = [Counter() for _ in raws]
-        dead = []
-        for b, reject in zip(batch_of.tolist(), decoded.rejects, strict=True):
-            reasons[b][reject.reason] += 1
-            dead.append(self._letter(raws[b], reject.record - int(bounds[b]), reject.reason))
+        reasons, lengths, dead = self._rejects(raws, decoded, rejected, bounds)
         lost = gone.late.copy()
         lost[rejected] = False
         lates, again, sure = (_between(flags, bounds) for flags in (lost, gone.duplicate, dated))
+        for name, flags in (("too_late", lost), ("duplicate", gone.duplicate)):
+            for b, k in _whereabouts(np.flatnonzero(flags), bounds):
+                lengths[b][name] += len(raws[b].values[k] or b"")
         covers: dict[str, Cover] = {}
         for b, raw in enumerate(raws):
             outcomes = {"accepted": accepted[b], "too_late": lates[b], **({"duplicate": again[b]} if again[b] else {}), **reasons[b]}
@@ -198,17 +195,31 @@ class Reader:
             arrival_ms = int(raw.arrival_ms[-1]) if read and raw.arrival_ms[-1] >= 0 else None
             cover = Cover(
                 raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes, sure[b], rows[b],
-                arrival_ms, raw.ended, raw.children, sum(map(len, filter(None, raw.values))),
+                arrival_ms, raw.ended, raw.children, _by_outcome(raw, lengths[b]),
             )  # fmt: skip
             covers[raw.partition] = _joined(covers.get(raw.partition), cover)
             self._places[raw.partition] = self._places[raw.partition]._replace(mark_ms=mark)
         return tuple(covers.values()), dead
 
+    def _rejects(
+        self, raws: Sequence[RawBatch], decoded: Decoded, rejected: Ints, bounds: Ints
+    ) -> tuple[list[Counter[str]], list[Counter[str]], list[DeadLetter]]:
+        """How many records of each raw batch were rejected, by reason, how long they are together, and their dead letters."""
+        reasons: list[Counter[str]] = [Counter() for _ in raws]
+        lengths: list[Counter[str]] = [Counter() for _ in raws]
+        dead = []
+        for (b, k), reject in zip(_whereabouts(rejected, bounds), decoded.rejects, strict=True):
+            dead.append(self._letter(raws[b], k, reject.reason))
+            reasons[b][reject.reason] += 1
+            lengths[b][reject.reason] += dead[-1].length
+        return reasons, lengths, dead
+
     def _pass_over(self, raw: RawBatch) -> Partial:
         """Dead letters of records that kill whoever looks into them: nobody knows when they were, or whose."""
         place, read = self._places[raw.partition], len(raw.values)
-        cover = Cover(raw.partition, place.claim, raw.first, raw.next, place.mark_ms, False, read, {KILLS: read}, 0, 0)
         dead = [self._letter(raw, k, KILLS) for k in range(read)]
+        lengths = {KILLS: sum(letter.length for letter in dead)}
+        cover = Cover(raw.partition, place.claim, raw.first, raw.next, place.mark_ms, False, read, {KILLS: read}, 0, 0, bytes=lengths)
         return Partial((cover,), self._plan.fingerprints if self._plan else {}, [], dead)
 
     def _letter(self, raw: RawBatch, k: int, reason: str) -> DeadLetter:
@@ -227,10 +238,22 @@ def _arrived(time_ms: Ints, raws: Sequence[RawBatch], tolerance_ms: int) -> tupl
 def _joined(before: Cover | None, cover: Cover) -> Cover:
     if before is None:
         return cover
-    outcomes = dict(Counter(before.outcomes) + Counter(cover.outcomes))
-    sums = {name: getattr(before, name) + getattr(cover, name) for name in ("read", "dated", "rows", "bytes")}
+    outcomes, lengths = (dict(Counter(a) + Counter(b)) for a, b in ((before.outcomes, cover.outcomes), (before.bytes, cover.bytes)))
+    sums = {name: getattr(before, name) + getattr(cover, name) for name in ("read", "dated", "rows")}
     arrival_ms = before.arrival_ms if cover.arrival_ms is None else cover.arrival_ms
-    return cover._replace(first=before.first, outcomes=outcomes, arrival_ms=arrival_ms, **sums)
+    return cover._replace(first=before.first, outcomes=outcomes, bytes=lengths, arrival_ms=arrival_ms, **sums)
+
+
+def _by_outcome(raw: RawBatch, uncounted: Counter[str]) -> dict[str, int]:
+    """The length of a batch's records by outcome: accepted is what is left of the whole, so no accepted record is looked at alone."""
+    accepted = sum(map(len, filter(None, raw.values))) - uncounted.total()
+    return {name: length for name, length in {"accepted": accepted, **uncounted}.items() if length}
+
+
+def _whereabouts(records: Ints, bounds: Ints) -> list[tuple[int, int]]:
+    """The raw batch of each record, and its place in there."""
+    batches = np.searchsorted(bounds, records, side="right") - 1
+    return list(zip(batches.tolist(), (records - bounds[batches]).tolist(), strict=True))
 
 
 def _accepted(decoded: Decoded, late: NDArray[np.bool_], bounds: Ints) -> tuple[list[int], list[int]]:

@@ -18,7 +18,8 @@ from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick, Unlist
 from stream.fleet import Fleet
 from stream.http import Http
 from stream.ownership import Ownership
-from stream.readiness import Readiness, Role, health, readiness
+from stream.pulse import Pulse
+from stream.readiness import Readiness, Role
 from stream.sources.base import Passing, Reading
 from stream.telemetry import Telemetry
 
@@ -59,8 +60,7 @@ class Service:
         self._last_commit = self._last_tick = self._last_discover = 0.0
         self._commit_took_s = 0.0
         self._full: list[str] = []
-        self._turned_s = time.monotonic()
-        self._ready = readiness("starting", {}, 0, [], 0.0)
+        self._pulse = Pulse(duration_ms(config.http.ready_behind) / 1000)
 
     @property
     def state(self) -> str:
@@ -123,15 +123,16 @@ class Service:
         config, job = self._config, self._job
         self._reading: Reading = config.source.open(config.job)
         self._undo.append(self._reading.close)
-        self.telemetry.latency.begin(config.grace_ms / 1000)
-        self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency.delivered, self._ownership.may_deliver)
+        times = settings_of(config)
+        self.telemetry.latency.begin(times.grace_ms / 1000, times.every_ms / 1000)
+        self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency, self._ownership.may_deliver)
         self._undo.append(self._stop_couriers)
         self._readers: Readers = self._open_readers()
         self._undo.append(self._readers.close)
         self._readers.use(job.aggregator.baselines)
         self._start_couriers()
         gc.freeze()  # what is there now stays: passes of the garbage collector over all modules cost a third of a fast client's time
-        at, times = f"http://{self._http.host}:{self._http.port}/metrics", settings_of(config)
+        at = f"http://{self._http.host}:{self._http.port}/metrics"
         waits = {"window_ms": times.window_ms, "grace_ms": times.grace_ms, "idle_ms": times.idle_ms, "lateness_ms": times.lateness_ms}
         self.telemetry.log.info("started", http=at, state=self.state, **waits)
         self._take(job.told)
@@ -146,7 +147,7 @@ class Service:
 
     def _loop(self) -> bool:
         while not self._stop.is_set():
-            self._turned_s = time.monotonic()
+            self._pulse.turns()
             if self._must_pause():
                 self._stop.wait(POLL_S)
             else:
@@ -178,24 +179,22 @@ class Service:
         if now - self._last_tick >= TICK_S:
             self._last_tick = now
             self._step(Tick(int(self._clock() * 1000)))
-            self._look_at_readiness()
+            self._look_at_itself()
             self.telemetry.sinks({route.courier.name: route.courier.counts for route in self._routes}, bool(self._full))
         if now - self._last_discover >= DISCOVER_S:
             self._discover()
 
-    def _look_at_readiness(self) -> None:
-        limit_s = duration_ms(self._config.http.ready_behind) / 1000
-        ready = readiness("owner", self._job.aggregator.state.places, int(self._clock() * 1000), self._full, limit_s)
-        if ready.status != self._ready.status:
-            self.telemetry.log.info("ready" if ready.status == HTTPStatus.OK else "not ready", state=ready.text)
-        self._ready = ready
+    def _look_at_itself(self) -> None:
+        changed = self._pulse.look(self._job.aggregator.state.places, int(self._clock() * 1000), self._full)
+        if changed is not None:
+            self.telemetry.log.info("ready" if changed.status == HTTPStatus.OK else "not ready", state=changed.text)
+        self.telemetry.looked(self._pulse.silent_s)
 
     def _readiness(self) -> Readiness:
-        """The last look of the loop; before there is one, what the role says."""
-        return self._ready if self.role == "owner" else readiness(self.role, {}, 0, [], 0.0)
+        return self._pulse.readiness(self.role, self._ownership.may_deliver())
 
     def _health(self) -> Readiness:
-        return health(time.monotonic() - self._turned_s if self.role == "owner" else 0.0)
+        return self._pulse.health(self.role)
 
     def _discover(self) -> None:
         self._last_discover = time.monotonic()
@@ -249,9 +248,9 @@ class Service:
         cursors = {route.courier.name: route.courier.cursor for route in self._routes}
         takes = {route.courier.name: route.takes for route in self._routes}
         numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors, takes, job.ids)
-        self._turned_s = float("inf")  # waiting for S3 is no reason to be killed
+        self._pulse.waits()
         self._ownership.keep(job.store)
-        self._turned_s = time.monotonic()
+        self._pulse.turns()
         self._last_commit = time.monotonic()
         self._commit_took_s = self._last_commit - began
         self._waiting, self._urgent = [], False
@@ -280,11 +279,13 @@ class Service:
 
     def _drain(self) -> bool:
         """Give the sinks some time, then keep how far they came; the rest waits in the outbox. True if nothing is left."""
-        deadline = time.monotonic() + DRAIN_S
-        late = [route.courier.name for route in self._routes if not route.courier.drain(max(deadline - time.monotonic(), 0.0))]
+        deadline, late = time.monotonic() + DRAIN_S, self._routes
+        while late and (left_s := deadline - time.monotonic()) > 0:
+            until = time.monotonic() + min(left_s, self._ownership.heartbeat_s)
+            late = [route for route in late if not route.courier.drain(max(until - time.monotonic(), 0.0))]
+            self._commit()
         if late:
-            self.telemetry.log.warning("items wait in the outbox", sinks=late)
-        self._commit()
+            self.telemetry.log.warning("items wait in the outbox", sinks=[route.courier.name for route in late])
         self.telemetry.log.info("stopped", state=self.state)
         return not late
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,7 +34,7 @@ CREATE TABLE IF NOT EXISTS panes (model TEXT, variant TEXT, layout TEXT, start_m
 CREATE TABLE IF NOT EXISTS baselines (fingerprint TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS newest (model TEXT, variant TEXT, start_ms INTEGER, revision INTEGER, body BLOB NOT NULL,
     PRIMARY KEY (model, variant)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL, at_ms INTEGER);
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """ + sqlite_ids.SCHEMA
 _ACCEPT = "`--accept-change` closes the open windows as incomplete and goes on with the new one"
@@ -61,11 +62,12 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Numbered(NamedTuple):
-    """An item of the outbox with its number and its bytes: numbers rise, and a sink's cursor is the last one it delivered."""
+    """An item of the outbox, its bytes, and when it was committed. Numbers rise, and a sink's cursor is the last one it delivered."""
 
     seq: int
     item: Outgoing
     size: int
+    at_ms: int
 
 
 class Store:
@@ -96,6 +98,8 @@ class Store:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
+            if "at_ms" not in {column for _, column, *_ in self._db.execute("PRAGMA table_info(outbox)")}:
+                self._db.execute("ALTER TABLE outbox ADD COLUMN at_ms INTEGER")  # a file of an older driftline
 
     def _ours(self) -> None:
         """Mark a new file as ours; refuse one with tables that is not."""
@@ -146,20 +150,14 @@ class Store:
 
         An item leaves the outbox when the cursors of all sinks that take it are past it (``takes``, by sink; without it each takes all).
         """
-        numbered: list[Numbered] = []
         parts: list[SqlitePanes | SqliteIds] = [panes] if ids is None else [panes, ids]
         with told(self.path), self._transaction() as db:
             db.execute("REPLACE INTO meta VALUES ('identity', ?)", (msgspec.msgpack.encode(identity),))
             encoded = state.encode()
             db.execute("REPLACE INTO meta VALUES ('state', ?)", (encoded,))
             written = len(encoded) + sum(part.write(db) for part in parts)
-            for item in outputs:
-                if isinstance(item, Outgoing):
-                    body = msgspec.msgpack.encode(item)
-                    seq = db.execute("INSERT INTO outbox (kind, body) VALUES (?, ?)", (_KIND_OF[type(item)], body)).lastrowid
-                    numbered.append(Numbered(int(seq or 0), item, len(body)))
-                    if isinstance(item, WindowReport):
-                        db.execute(_NEWEST, (item.model, item.variant, item.start_ms, item.revision, body))
+            now_ms = int(time.time() * 1000)
+            numbered = [_put(db, item, now_ms) for item in outputs if isinstance(item, Outgoing)]
             db.executemany("REPLACE INTO cursors VALUES (?, ?)", cursors.items())
             for name, kind in _KINDS.items():
                 taking = [seq for sink, seq in cursors.items() if takes is None or kind in takes[sink]]
@@ -176,8 +174,9 @@ class Store:
 
     def outbox(self) -> list[Numbered]:
         """What some sink may not have delivered yet, oldest first."""
-        rows = self._db.execute("SELECT seq, kind, body FROM outbox ORDER BY seq").fetchall()
-        return [Numbered(seq, msgspec.msgpack.decode(body, type=_KINDS[kind]), len(body)) for seq, kind, body in rows]
+        now_ms = int(time.time() * 1000)
+        rows = self._db.execute("SELECT seq, kind, body, coalesce(at_ms, ?) FROM outbox ORDER BY seq", (now_ms,)).fetchall()
+        return [Numbered(seq, msgspec.msgpack.decode(body, type=_KINDS[kind]), len(body), at) for seq, kind, body, at in rows]
 
     def cursors(self) -> dict[str, int]:
         """The last number that each sink delivered."""
@@ -226,6 +225,14 @@ class Store:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
             raise
+
+
+def _put(db: sqlite3.Connection, item: Outgoing, now_ms: int) -> Numbered:
+    body = msgspec.msgpack.encode(item)
+    seq = db.execute("INSERT INTO outbox (kind, body, at_ms) VALUES (?, ?, ?)", (_KIND_OF[type(item)], body, now_ms)).lastrowid
+    if isinstance(item, WindowReport):
+        db.execute(_NEWEST, (item.model, item.variant, item.start_ms, item.revision, body))
+    return Numbered(int(seq or 0), item, len(body), now_ms)
 
 
 def is_ours(content: bytes) -> bool:

@@ -10,14 +10,17 @@ from prometheus_client import CollectorRegistry, Gauge
 from stream.job_state import JobState
 from stream.readiness import behind_s
 
+KEY = "model", "variant"
+
 
 class StateGauges:
-    """The ledger, the watermark, and how far each partition is."""
+    """The ledger, the watermark, how far each partition is, and whether an episode of drift is open."""
 
     def __init__(self, job: str, registry: CollectorRegistry) -> None:
         self._job, self._registry = job, registry
         self._records = self._gauge("ledger_records", "Records by partition and outcome since the state began.", "partition", "outcome")
         self._booked: set[str] = set()
+        self._bytes = self._gauge("ledger_bytes", "Bytes of the records by outcome since the state began.", "outcome")
         self._rows = self._gauge("ledger_rows", "Rows: accepted, folded, in_panes, closed, late_after_idle.", "place")
         self._misfits = self._gauge("ledger_misfits_late_after_idle", "Records of a wrong number of columns that no window told any more.")
         self._imbalance = self._gauge("ledger_imbalance", "Sum of what the ledger's laws are off by; anything but 0 is our fault.")
@@ -33,8 +36,9 @@ class StateGauges:
         self._behind = self._gauge(
             "partition_behind_seconds", "Since the log took the last record that was read; 0 at the end of the log.", "partition"
         )
-        self._lag = self._gauge("partition_lag", "From the position to the log's end: records (Kafka) or ms (Kinesis).", "partition")
+        self._lag = self._gauge("partition_lag", "From the position to the log's end: offsets (Kafka) or ms (Kinesis).", "partition")
         self._ended = self._gauge("partitions_ended", "Partitions that are closed and read to their end.")
+        self._open = self._gauge("episode_open", "1 while an episode of drift is open, from its first signal until it recovered.", *KEY)
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"driftline_{name}", text, ["job", *labels], registry=self._registry)
@@ -43,6 +47,9 @@ class StateGauges:
         """After a commit."""
         self._show_ledger(state)
         self._show_places(state, lag)
+        for (model, variant), one in state.known():
+            if one.heard_ms is not None:  # a model that is watched no longer is not heard of
+                self._open.labels(self._job, model, variant).set(one.episodes.open is not None)
 
     def _show_ledger(self, state: JobState) -> None:
         ledger, job = state.ledger, self._job
@@ -52,6 +59,8 @@ class StateGauges:
         for name, account in ledger.partitions.items():
             for outcome, count in account.outcomes.items():
                 self._records.labels(job, name, outcome).set(count)
+        for outcome, length in ledger.bytes.items():
+            self._bytes.labels(job, outcome).set(length)
         for where in ("accepted", "folded", "in_panes", "closed", "late_after_idle"):
             self._rows.labels(job, where).set(getattr(ledger, f"rows_{where}"))
         self._misfits.labels(job).set(ledger.misfits_late_after_idle)

@@ -18,6 +18,7 @@ from sinks.outbox import Counts
 from stream.events import Cover
 from stream.job_state import JobState
 from stream.latency import Latency
+from stream.partition_log import PartitionLog
 from stream.state_gauges import StateGauges
 
 LATE = frozenset({"too_late", "late_after_idle", "duplicate"})
@@ -38,6 +39,7 @@ class Telemetry:
         self.registry = CollectorRegistry()
         self._job = job
         self.log = structlog.get_logger("driftline", job=job)
+        self._partitions = PartitionLog(self.log)
         self._lost_before: dict[str, int] = {}
         self._lost_told = 0.0
         self._state = StateGauges(job, self.registry)
@@ -58,7 +60,12 @@ class Telemetry:
         self._sink["retried"] = self._gauge("sink_retried", "Attempts of a sink that had to be repeated.", "sink")
         self._sink["waiting"] = self._gauge("sink_waiting", "Items that wait for a sink.", "sink")
         self._sink["stuck_s"] = self._gauge("sink_stuck_seconds", "Since a sink got anything through while something waits.", "sink")
+        self._sink["oldest_s"] = self._gauge("sink_oldest_seconds", "Age of the oldest item that waits for a sink.", "sink")
+        self._sink["left_out"] = self._gauge("sink_left_out", "Figures of delivered windows that the other side cannot hold.", "sink")
         self._sink["busy_s"] = self._gauge("sink_busy_seconds", "Time that a sink has spent delivering.", "sink")
+        self._gauge("start_timestamp_seconds", "When this process began.").labels(job).set_to_current_time()
+        self._turned = self._gauge("turn_timestamp_seconds", "When the loop of the service looked at itself last.")
+        self._silent = self._gauge("source_silent_seconds", "Since anything was heard of the partition that is silent longest.")
         self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
@@ -72,21 +79,28 @@ class Telemetry:
         """One poll was decoded and counted; these are the ranges that it covers."""
         self._poll_s.observe(seconds)
         self._read.inc(sum(cover.read for cover in covers))
-        self._bytes.inc(sum(cover.bytes for cover in covers))
+        self._bytes.inc(sum(sum(cover.bytes.values()) for cover in covers))
+
+    def looked(self, silent_s: float) -> None:
+        """The loop turns; for so long nothing was heard of some partition."""
+        self._turned.labels(self._job).set_to_current_time()
+        self._silent.labels(self._job).set(silent_s)
 
     def reader_replaced(self, reason: str) -> None:
         """A reader process is gone: it was ``killed`` (by a signal, also by us since it was silent) or has ``ended``."""
         self._replaced.labels(self._job, reason).inc()
 
     def commit(self, seconds: float, size: int, state: JobState, lag: Mapping[str, int]) -> None:
-        """One commit is through: show the state's counts."""
+        """One commit is through: show the state's counts, and say what has become of partitions."""
         self._commit_s.observe(seconds)
         self._commit_bytes.labels(self._job).set(size)
         self._state.show(state, lag)
+        self._partitions.look(state.places)
 
     def begin(self, state: JobState) -> None:
-        """What is lost already was told by an earlier process."""
+        """What is lost already was told by an earlier process; so were the partitions that are known."""
         self._lost_before = state.ledger.lost()
+        self._partitions.begin(state.places)
 
     def lost(self, state: JobState, kept: str) -> None:
         """Warn of records that lie in no window: at once of a new reason, otherwise at most once a minute. ``kept``: the dead letters."""

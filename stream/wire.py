@@ -21,13 +21,13 @@ class Use(msgspec.Struct, tag=True, array_like=True):
 class Read(msgspec.Struct, tag=True, array_like=True):
     """Read these partitions; others that were assigned before stay as they are.
 
-    ``most``: at most so many records are counted at a time (0: as usual). The next record of the partitions in ``skip``
-    becomes a dead letter without being looked at.
+    ``most``: at most so many records are counted at a time (0: as usual). The records in ``skip`` become dead letters without
+    being looked at.
     """
 
     assigns: list[Assign]
     most: int = 0
-    skip: list[str] = []
+    skip: list[tuple[str, Position]] = []
 
 
 class Answered(msgspec.Struct, tag=True, array_like=True):
@@ -38,6 +38,12 @@ class Answered(msgspec.Struct, tag=True, array_like=True):
 
 class Leave(msgspec.Struct, tag=True, array_like=True):
     """End now."""
+
+
+class Asked(msgspec.Struct, tag=True, array_like=True):
+    """The reader begins to ask the source for what follows these positions. If it dies before anything comes, they may be the reason."""
+
+    ranges: list[tuple[str, Position]]
 
 
 class Began(msgspec.Struct, tag=True, array_like=True):
@@ -80,10 +86,11 @@ class Failed(msgspec.Struct, tag=True, array_like=True):
     source: str
     causes: list[str]
     advice: str
+    passing: bool
 
 
 ToReader = Use | Read | Answered | Leave
-ToOwner = Began | Made | Lost | Told | Failed
+ToOwner = Asked | Began | Made | Lost | Told | Failed
 
 encode: Final = msgspec.msgpack.Encoder().encode
 order_of: Final = msgspec.msgpack.Decoder(ToReader).decode

@@ -16,7 +16,7 @@ import pytest
 
 from tests.parts import linters
 from tests.parts.base import PartMissing
-from tests.parts.kafka import KafkaBroker
+from tests.parts.kafka import GUARDED, KafkaBroker
 from tests.parts.kinesis import KinesisEmulator
 from tests.parts.microburst import Microburst
 from tests.parts.ministack import Ministack
@@ -37,6 +37,7 @@ MARKERS = {
 FIXTURES = {
     "kafka": "kafka",
     "own_kafka": "kafka",
+    "guarded_kafka": "kafka",
     "moto": "moto",
     "prometheus": "prometheus",
     "linter": "linters",
@@ -102,6 +103,12 @@ def kafka() -> Iterator[KafkaBroker]:
 def own_kafka() -> Iterator[KafkaBroker]:
     """A broker of the test's own, for tests that stop or kill it."""
     yield from running(KafkaBroker)
+
+
+@pytest.fixture(scope="module")
+def guarded_kafka() -> Iterator[KafkaBroker]:
+    """A new broker with ACLs; see :data:`tests.parts.kafka.GUARDED`."""
+    yield from running(lambda: KafkaBroker(settings=GUARDED))
 
 
 @pytest.fixture

@@ -90,11 +90,17 @@ class Counted:
 
     panes: dict[tuple[str, str, int], Pane] = field(default_factory=dict)
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
+    lengths: dict[str, Counter[str]] = field(default_factory=dict)
     rejected: dict[int, str] = field(default_factory=dict)
     ids: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
     misfits: dict[tuple[str, str, int], Counter[str]] = field(default_factory=dict)
     future: int = 0
+
+    def book(self, record: Record, outcome: str) -> None:
+        """One record has come to this, with all its bytes."""
+        self.outcomes.setdefault(record.partition, Counter())[outcome] += 1
+        self.lengths.setdefault(record.partition, Counter())[outcome] += len(record.value or b"")
 
 
 class Rejected(Exception):
@@ -120,12 +126,11 @@ def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemake
     out = Counted()
     read = read_capture if isinstance(form, Sagemaker) else read_json
     for i, record in enumerate(records):
-        outcomes = out.outcomes.setdefault(record.partition, Counter())
         try:
             event = read(record, models, form, origin)  # type: ignore[arg-type]
         except Rejected as problem:
             out.rejected[i] = str(problem)
-            outcomes[str(problem)] += 1
+            out.book(record, str(problem))
             continue
         time_ms = event.time_ms
         if 0 <= record.arrival_ms < time_ms - clocking.tolerance_ms:
@@ -140,11 +145,11 @@ def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemake
             out.ids[i], rows = event.content()
         except Rejected as problem:
             out.rejected[i] = str(problem)
-            outcomes[str(problem)] += 1
+            out.book(record, str(problem))
             if "columns" in str(problem) and not late:
                 out.misfits.setdefault(place, Counter())[str(problem)] += 1
             continue
-        outcomes["too_late" if late else "accepted"] += 1
+        out.book(record, "too_late" if late else "accepted")
         if not late:
             pane = out.panes.setdefault(place, Pane(models[event.model].layout))
             for row in rows:

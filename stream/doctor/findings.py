@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import ceil
 from typing import Final, Literal, NamedTuple
 
+from stream.errors import DriftlineError, SourceUnavailable
+
 Level = Literal["ok", "warning", "fault"]
 LEVELS: Final[tuple[Level, ...]] = ("ok", "warning", "fault")
 
@@ -22,6 +24,17 @@ class Finding(NamedTuple):
     what: str
     level: Level = "ok"
     advice: str = ""
+
+
+def fault_of(where: str, error: DriftlineError) -> Finding:
+    """What the service would end with, as a finding.
+
+    >>> fault_of("topic t", SourceUnavailable("kafka topic 't'", ["no answer"], "Start the broker"))
+    Finding(where='topic t', what='no answer', level='fault', advice='Start the broker')
+    """
+    if isinstance(error, SourceUnavailable):
+        return Finding(where, "; ".join(error.causes), "fault", error.advice)
+    return Finding(where, str(error), "fault")
 
 
 def told_ms(ms: float) -> str:

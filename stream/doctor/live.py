@@ -8,25 +8,33 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from msgspec import MsgspecError
 from rich.console import Console
 from rich.text import Text
 
 from stream.assembly import kind_of
 from stream.config import Config
-from stream.doctor.findings import Finding
+from stream.doctor.findings import Finding, fault_of
 from stream.doctor.setup import Setup, setup_of
 from stream.doctor.sinks.jsonl import room
+from stream.doctor.stored import Stored, read_stored
+from stream.errors import DriftlineError
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
 
 def examine(config: Config) -> list[Finding]:
-    """What source, sinks and state have to say; raises as ``driftline run`` would for a source that is not there."""
-    setup = setup_of(config)
+    """What source, sinks and state have to say; a part that cannot be had is a fault among the others.
+
+    Raises as ``driftline run`` would for baselines.
+    """
+    state = f"state {config.state.path}"
+    stored, faults = _stored(state, Path(config.state.path))
+    setup = setup_of(config, stored)
     out = _look("sources", config.source, setup)
     for sink in config.sinks:
         out += _look("sinks", sink, setup)
-    return [*out, room(f"state {config.state.path}", Path(config.state.path).parent)]
+    return [*out, *faults, room(state, Path(config.state.path).parent)]
 
 
 def tell(findings: Iterable[Finding], console: Console) -> None:
@@ -38,10 +46,23 @@ def tell(findings: Iterable[Finding], console: Console) -> None:
             console.print(Text(f"{'':<8} -> {one.advice}"), soft_wrap=True, highlight=False)
 
 
+def _stored(where: str, path: Path) -> tuple[Stored | None, list[Finding]]:
+    try:
+        return read_stored(path), []
+    except DriftlineError as error:
+        return None, [fault_of(where, error)]
+    except MsgspecError as error:
+        advice = "Run the version that wrote it, or move the file away to begin anew"
+        return None, [Finding(where, f"state of another version: {error}", "fault", advice)]
+
+
 def _look(folder: str, part: Any, setup: Setup) -> list[Finding]:
     kind = kind_of(part)
     name = f"stream.doctor.{folder}.{kind}"
     if find_spec(name) is None:
         return [Finding(kind, "no live check")]
-    found: list[Finding] = import_module(name).look(part, setup)
+    try:
+        found: list[Finding] = import_module(name).look(part, setup)
+    except DriftlineError as error:
+        return [fault_of(kind, error)]
     return found

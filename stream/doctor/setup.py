@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import NamedTuple
 
 from detectors.baseline import Baseline
 from stream.assembly import configured_baselines, settings_of, times_of
 from stream.config import Config
-from stream.doctor.stored import Stored, read_stored
+from stream.doctor.stored import Stored
 from stream.readers import Times
 
 
@@ -23,7 +22,6 @@ class Setup(NamedTuple):
     stored: Stored | None
 
 
-def setup_of(config: Config) -> Setup:
-    """Read baselines and state; raises as ``driftline run`` would."""
-    stored = read_stored(Path(config.state.path))
+def setup_of(config: Config, stored: Stored | None) -> Setup:
+    """Read the baselines; raises as ``driftline run`` would."""
     return Setup(config, configured_baselines(config), times_of(config), settings_of(config).idle_ms, stored)

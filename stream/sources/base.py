@@ -41,8 +41,8 @@ class Reading(Protocol):
         """Tell the outside world how far the job has committed (Kafka: the group's offsets, for lag tools); else nothing."""
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        """How much lies between each position and the end of its partition, in units of the source (Kafka: records, Kinesis:
-        milliseconds), as known without asking anybody now; empty where it does not know.
+        """How much lies between each position and the end of its partition, in units of the source (Kafka: offsets, which are
+        at least as many as records; Kinesis: milliseconds), as known without asking anybody now; empty where it does not know.
         """
 
     def close(self) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,15 @@ import yaml
 from click.testing import CliRunner
 
 from benchmarks import events
+from sinks.prometheus import Prometheus
 from stream import baselining
 from stream.cli import main
 from stream.doctor.bill import metrics_cost, puts_cost
 from stream.doctor.sinks.prometheus import series_finding
-from tests.parts.kafka import KafkaBroker
+from tests.parts.kafka import PASSWORD, USER, KafkaBroker
 from tests.parts.kinesis import KinesisEmulator
 from tests.parts.moto import MotoServer
+from tests.parts.service import RunningService
 
 
 @pytest.fixture
@@ -64,7 +68,7 @@ def test_a_topic_tells_its_time_its_retention_its_skew_and_what_cannot_be_read(
     assert "retention: 1 h" in text
     assert "Raise retention.ms" in text
     assert "2 partitions for 4 readers" in text
-    assert "holds 350 records" in text
+    assert "holds 350 offsets" in text
     assert "14.3 % of 350 sampled records rejected: undecodable 14.3 %" in text
     assert "4 min 40 s apart" in text
     assert "no json" not in text
@@ -91,6 +95,122 @@ def test_a_topic_of_another_format_is_a_fault(
     code, text = job({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
     assert code == 2
     assert "100 % of 20 sampled records rejected" in text
+
+
+def test_a_state_that_cannot_be_read_is_a_fault_among_the_other_findings(
+    tmp_path: Path, kafka: KafkaBroker, make_topic: Callable[..., str], job: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "state.db").write_bytes(b"no database" * 100)
+    source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": make_topic(1)}
+    code, text = job(source, [{"type": "prometheus"}], state={"path": str(tmp_path / "state.db")})
+    assert code == 2
+    assert f"fault    state {tmp_path / 'state.db'}: " in text
+    assert "CreateTime" in text
+    assert "series" in text
+
+
+def test_a_log_that_is_bounded_in_size_is_not_bounded_in_time(
+    kafka: KafkaBroker, make_topic: Callable[..., str], job: Callable[..., tuple[int, str]]
+) -> None:
+    topic = make_topic(1, {"retention.ms": "86400000", "retention.bytes": "1073741824"})
+    code, text = job({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    assert code == 0, text
+    assert f"warning  topic {topic}: retention: 1.0 GB a partition, and at most 1 d" in text
+    topic = make_topic(1, {"cleanup.policy": "compact"})
+    code, text = job({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    assert "compacted" in text
+    assert "retention" not in text, "retention.ms means nothing there"
+
+
+def test_what_is_not_there_is_a_fault_among_the_other_findings(
+    kafka: KafkaBroker, job: Callable[..., tuple[int, str]]
+) -> None:
+    sinks = [{"type": "prometheus"}, {"type": "jsonl", "path": "reports"}]
+    source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": "not-there"}
+    code, text = job(source, sinks)
+    assert code == 2
+    assert "fault    kafka: " in text
+    assert "Create the topic, or correct source.topic" in text
+    assert "series" in text
+    assert "state" in text
+    code, text = job({**source, "bootstrap_servers": ["127.0.0.1:1"], "give_up_after_s": 0.5}, sinks)
+    assert code == 2
+    assert "check source.bootstrap_servers" in text
+    assert "state" in text
+
+
+def guarded(kafka: KafkaBroker, topic: str, **more: str) -> dict[str, Any]:
+    produce(kafka, topic, 0, 50, int(time.time() * 1000) - 5_000)
+    options = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}
+    options |= {"sasl_plain_username": USER, "sasl_plain_password": PASSWORD}
+    return {"type": "kafka", "bootstrap_servers": [kafka.sasl_bootstrap], "topic": topic, "options": options, **more}
+
+
+def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
+    guarded_kafka: KafkaBroker, job: Callable[..., tuple[int, str]]
+) -> None:
+    guarded_kafka.create_topic("rights")
+    source, acl = guarded(guarded_kafka, "rights"), f"kafka-acls.sh --add --allow-principal User:{USER} --operation"
+    code, text = job(source, [{"type": "prometheus"}])
+    assert code == 2
+    assert "fault    topic rights: rights: Read and Describe on the topic are missing" in text
+    assert "fault    topic rights: rights: Read on the group doctor is missing" in text
+    assert f"{acl} Read --group doctor" in text
+    assert "series" in text
+
+    guarded_kafka.allow("DESCRIBE", "GROUP", "doctor")
+    text = wait_for(lambda: job(source, []), "warning  topic rights: rights: Read on the group doctor is missing")[1]
+    assert "its offsets are not published" in text
+    assert f"{acl} Read --group doctor" in text
+
+    guarded_kafka.allow("DESCRIBE", "TOPIC", "rights")
+    guarded_kafka.allow("READ", "GROUP", "doctor")
+    code, text = wait_for(lambda: job(source, []), "Read on the topic is missing")
+    assert code == 2
+    assert f"{acl} Read --topic rights" in text
+    assert "group doctor is missing" not in text
+
+    guarded_kafka.allow("READ", "TOPIC", "rights")
+    code, text = wait_for(lambda: job(source, []), "the topic may be read, the group doctor too")
+    assert code == 0, text
+    assert "warning  topic rights: settings not known" in text
+    assert f"{acl} DescribeConfigs --topic rights" in text
+    assert "CreateTime" not in text
+    assert "retention" not in text.replace("kind of time and retention may not", "")
+    assert "0 % of 50 sampled records rejected" in text
+
+    guarded_kafka.allow("DESCRIBE_CONFIGS", "TOPIC", "rights")
+    code, text = wait_for(lambda: job(source, []), "CreateTime")
+    assert code == 0, text
+    assert "settings not known" not in text
+
+
+def wait_for(look: Callable[[], tuple[int, str]], words: str) -> tuple[int, str]:
+    """A new ACL holds a moment after it was made."""
+    deadline = time.monotonic() + 30
+    while words not in (seen := look())[1]:
+        assert time.monotonic() < deadline, seen[1]
+    return seen
+
+
+@pytest.mark.parametrize("client", ["columns", "plain", "fast"])
+def test_a_look_makes_no_group_and_no_topic_of_offsets(
+    guarded_kafka: KafkaBroker, job: Callable[..., tuple[int, str]], client: str
+) -> None:
+    guarded_kafka.create_topic(f"look-{client}")
+    for kind, name in (("TOPIC", f"look-{client}"), ("GROUP", "doctor")):
+        guarded_kafka.allow("ALL", kind, name)
+    code, text = wait_for(lambda: job(guarded(guarded_kafka, f"look-{client}", client=client), []), "records rejected")
+    assert code == 0, text
+    assert "__consumer_offsets" not in guarded_kafka.admin.list_topics()
+
+
+def test_options_that_only_librdkafka_refuses_are_a_fault(guarded_kafka: KafkaBroker, job: Callable[..., tuple[int, str]]) -> None:
+    guarded_kafka.create_topic("options")
+    source = {"type": "kafka", "bootstrap_servers": [guarded_kafka.bootstrap], "topic": "options", "client": "fast"}
+    code, text = job({**source, "options": {"fetch_max_bytes": 1000}}, [])
+    assert code == 2
+    assert "`fetch_max_bytes` must be >=" in text
 
 
 def test_a_stream_tells_its_retention_and_its_shards(
@@ -131,5 +251,25 @@ def test_prices_and_series_are_those_of_the_lists() -> None:
     assert metrics_cost(0) == 0
     assert metrics_cost(260_000) == pytest.approx(10_000 * 0.30 + 240_000 * 0.10 + 10_000 * 0.05)
     assert puts_cost(2_500, 60_000) == pytest.approx(3 * 43_200 / 1000 * 0.01)
-    assert series_finding([20], 0, 20_000).what.startswith("at most 73 series")
-    assert series_finding([20] * 400, 2, 20_000).level == "warning"
+    assert series_finding(Prometheus(), [20]).what.startswith("at most 81 series a variant of 1 model (max_series 20,000)")
+    assert series_finding(Prometheus(), [20] * 246).level == "ok"
+    assert series_finding(Prometheus(), [20] * 247).level == "warning"
+
+
+def test_the_series_that_are_told_before_are_those_of_the_running_service(tmp_path: Path, job: Callable[..., tuple[int, str]]) -> None:
+    """Calm traffic: eight of the nine checks find nothing and are not shown, and three of the features are texts without mean and KS."""
+    lines = events.capture_lines(events.values(3_000, 3), start_ms=int(time.time() * 1000) - 420_000, events_a_second=10)
+    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    source = {"type": "jsonl", "path": str(tmp_path / "captures.jsonl")}
+    code, text = job(source, [{"type": "prometheus", "per_feature": ["mean", "ks"]}])
+    assert code == 0, text
+    told = re.search(r"at most (\d+) series a variant", text)
+    assert told is not None
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    config["source"]["follow"], config["models"]["m"]["baseline"] = True, str(tmp_path / "baseline")
+    with RunningService(tmp_path / "run", config) as service:
+        service.until(lambda: service.metric("driftline_window_rows") > 0)
+        with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/metrics", timeout=5) as page:
+            text = page.read().decode()
+    there = re.findall(r"^driftline_(?:window|worst_feature|feature)_.*$", text, re.MULTILINE)
+    assert len(there) == int(told[1]) - 8 - 3 * 2

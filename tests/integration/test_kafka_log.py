@@ -139,7 +139,38 @@ def test_lag_is_what_lies_between_a_position_and_the_end(kafka: KafkaBroker, mak
     end = until_end(reading)[-1].next
     assert isinstance(end, tuple)
     assert reading.lag({f"{topic}-0": (end[0], 20), "other-9": (end[0], 0)}) == {f"{topic}-0": 30}
-    assert reading.lag({f"{topic}-0": ("another topic", 20)}) == {}
+    assert reading.lag({f"{topic}-0": ("another-topic", 20)}) == {}
+    reading.close()
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+def test_an_open_transaction_holds_back_what_lies_behind_it_and_lag_counts_markers_too(
+    kafka: KafkaBroker, make_topic: MakeTopic, client: Name
+) -> None:
+    topic = make_topic()
+    producer = kafka_client.KafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=topic)
+    producer.init_transactions()
+    producer.begin_transaction()
+    producer.send(topic, value=b"done", partition=0)
+    producer.commit_transaction()
+    producer.begin_transaction()
+    producer.send(topic, value=b"open", partition=0)
+    producer.flush()
+    kafka.produce(topic, [(0, None, b"behind it", [], OLD_MS)])
+    reading = opened(kafka, topic, client)
+    seen, until = until_end(reading), time.monotonic() + 2.0
+    while time.monotonic() < until:
+        seen += [one for one in reading.poll(0.2, 100) if isinstance(one, RawBatch)]
+    assert [value for batch in seen for value in batch.values] == [b"done"]
+    first, stable = seen[0].first, seen[-1].next
+    assert isinstance(first, tuple)
+    assert stable == (first[0], 2)
+    assert reading.lag({f"{topic}-0": stable}) == {f"{topic}-0": 0}
+    producer.commit_transaction()
+    producer.close()
+    assert [value for batch in read(reading, 2) for value in batch.values] == [b"open", b"behind it"]
+    assert until_end(reading)[-1].next == (first[0], 5)
+    assert reading.lag({f"{topic}-0": first}) == {f"{topic}-0": 5}, "three records and two markers"
     reading.close()
 
 

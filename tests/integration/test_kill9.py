@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -33,6 +34,20 @@ def produce(kafka: KafkaBroker, topic: str, lines: list[bytes], done: threading.
         kafka.produce(topic, [(k % PARTITIONS, None, lines[k], (), int(time.time() * 1000)) for k in range(start, start + CHUNK)])
         time.sleep(0.42)
     done.set()
+
+
+def config(kafka: KafkaBroker, topic: str, baseline: Path, readers: int) -> dict[str, Any]:
+    return {
+        "job": "killed",
+        "source": {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic},
+        "format": {"type": "sagemaker"},
+        "model": {"from": "const", "name": "m"},
+        "models": {"m": {"baseline": str(baseline)}},
+        "readers": readers,
+        "window": "5s",
+        "idle": "8s",
+        "sinks": [{"type": "jsonl", "path": "reports"}],
+    }
 
 
 def counted(baseline: Baseline, blob: bytes) -> tuple[int, Counter[str], Counter[int]]:
@@ -66,18 +81,8 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
     made = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
     baselining.write(made, tmp_path / "baseline")
     topic = make_topic(PARTITIONS)
-    config = {
-        "job": "killed",
-        "source": {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic},
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(tmp_path / "baseline")}},
-        "readers": readers,
-        "window": "5s",
-        "idle": "8s",
-        "sinks": [{"type": "jsonl", "path": "reports"}],
-    }
-    service, done, random = RunningService(tmp_path / "run", config), threading.Event(), Random(9)
+    settings = config(kafka, topic, tmp_path / "baseline", readers)
+    service, done, random = RunningService(tmp_path / "run", settings), threading.Event(), Random(9)
     producer = threading.Thread(target=produce, args=(kafka, topic, lines, done))
     with service:
         producer.start()

@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -61,21 +61,36 @@ def config(folder: Path, sinks: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
+class Shut(NamedTuple):
+    """AWS behind a door that is shut: the queue that gets what SNS sends, and the sinks."""
+
+    door: Closed
+    queue: str
+    sinks: list[dict[str, Any]]
+
+
+def shut(moto: MotoServer, name: str) -> Shut:
+    topic, queue = moto.topic_with_queue(name)
+    door = Closed(int(moto.url.rpartition(":")[2]))
+    aws = {"region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{door.port}"}
+    return Shut(
+        door, queue, [{"type": "jsonl", "path": "reports"}, {"type": "sns", "topic_arn": topic, **aws}, {"type": "cloudwatch", **aws}]
+    )
+
+
+def received(moto: MotoServer, queue: str) -> list[str]:
+    """The ids of all signals in the queue."""
+    return sorted(msgspec.json.decode(json.loads(one["Body"])["Message"], type=Signal).id for one in moto.messages(queue))
+
+
 SIGNALS = 2 * WINDOWS // DRIFTS_EVERY
 """Each fault opens an episode, and the window behind it ends it."""
 
 
 @pytest.mark.slow
 def test_sinks_that_are_down_for_long_lose_nothing_and_hold_up_nobody(moto: MotoServer, tmp_path: Path) -> None:
-    topic, queue = moto.topic_with_queue("outage")
-    door = Closed(int(moto.url.rpartition(":")[2]))
-    aws = {"region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{door.port}"}
-    sinks = [
-        {"type": "jsonl", "path": "reports"},
-        {"type": "jsonl", "path": "full"},
-        {"type": "sns", "topic_arn": topic, **aws},
-        {"type": "cloudwatch", **aws},
-    ]
+    door, queue, sinks = shut(moto, "outage")
+    sinks.insert(1, {"type": "jsonl", "path": "full"})
     (tmp_path / "full").symlink_to("/proc/nowhere")  # nothing can be written there until it is a folder
     (tmp_path / "log.jsonl").write_bytes(b"".join(lines()))
     try:
@@ -108,8 +123,7 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_hold_up_nobody(moto: Moto
     assert len({report.id for report in service.reports()}) == WINDOWS + 1
     assert service.reports("full") == service.reports()
     assert service.signals("full") == signals
-    received = [msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal) for message in moto.messages(queue)]
-    assert sorted(one.id for one in received) == sorted(one.id for one in signals)
+    assert received(moto, queue) == sorted(one.id for one in signals)
     assert counts == {"delivered": MOST_QUEUED, "dropped": WINDOWS + 1 - MOST_QUEUED, "rejected": 0}
 
 
@@ -125,10 +139,7 @@ def write(log: Path, done: threading.Event, seconds: list[int]) -> None:
 @pytest.mark.slow
 def test_what_happens_while_aws_does_not_answer_is_delivered_afterwards(moto: MotoServer, tmp_path: Path) -> None:
     """By the clock: ``DRIFTLINE_OUTAGE_S`` seconds."""
-    topic, queue = moto.topic_with_queue("by-the-clock")
-    door = Closed(int(moto.url.rpartition(":")[2]))
-    aws = {"region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{door.port}"}
-    sinks = [{"type": "jsonl", "path": "reports"}, {"type": "sns", "topic_arn": topic, **aws}, {"type": "cloudwatch", **aws}]
+    door, queue, sinks = shut(moto, "by-the-clock")
     done, seconds = threading.Event(), list[int]()
     writer = threading.Thread(target=write, args=(tmp_path / "log.jsonl", done, seconds))
     settings = config(tmp_path, sinks)
@@ -150,6 +161,5 @@ def test_what_happens_while_aws_does_not_answer_is_delivered_afterwards(moto: Mo
         done.set()
         door.close()
     assert {end for _, end in newest(service.reports())} >= {second_ms + 1_000 for second_ms in seconds}
-    received = [msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal) for message in moto.messages(queue)]
-    assert sorted(one.id for one in received) == sorted(one.id for one in service.signals())
-    assert len(received) >= len(seconds) // DRIFTS_EVERY
+    assert received(moto, queue) == sorted(one.id for one in service.signals())
+    assert len(service.signals()) >= len(seconds) // DRIFTS_EVERY

@@ -40,9 +40,9 @@ class Page:
 
     def fill(self) -> None:
         books = {"t-0": Account(12, {"accepted": 10, "json": 2})}
-        ledger = Ledger(books, rows_accepted=10, rows_folded=10, rows_closed=10, gaps=1, gap_records=40)
+        ledger = Ledger(books, {"accepted": 380, "json": 20}, rows_accepted=10, rows_folded=10, rows_closed=10, gaps=1, gap_records=40)
         state = JobState(watermark_ms=START_MS, places={"t-0": Place(1, 12, START_MS, START_MS)}, ledger=ledger)
-        self.telemetry.batch(0.01, [Cover("p", 1, 0, 12, None, False, 12, {"accepted": 12}, 12, 12, bytes=400)])
+        self.telemetry.batch(0.01, [Cover("p", 1, 0, 12, None, False, 12, {"accepted": 12}, 12, 12, bytes={"accepted": 400})])
         self.telemetry.commit(0.02, 1_000, state, {})
         self.telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.5)}, paused=False)
         odd = report(model="odd", features=(feature(ODD, sum=1.2345678901234567e107, min=-1e-300),), violations=(violation(ODD),))

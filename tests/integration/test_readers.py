@@ -15,18 +15,14 @@ import pytest
 from benchmarks import events
 from stream import service
 from stream.config import parse
+from stream.errors import SourceUnavailable
 from stream.fleet import Fleet
-from tests.integration.captures import learn
 from tests.parts import deadly
 from tests.parts.service import RunningService, newest
 
 START_MS, WINDOW_MS, FILES = 1_750_000_020_000, 60_000, 3
 PER_S = 20
-
-
-@pytest.fixture(scope="module")
-def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return learn(tmp_path_factory.mktemp("training"))
+DEADLY = 4_500
 
 
 def config(baseline: Path, **changes: Any) -> dict[str, Any]:
@@ -63,6 +59,18 @@ def rows(running: RunningService) -> dict[int, int]:
 
 def expected(count: int) -> dict[int, int]:
     return dict(Counter((START_MS + k * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS for k in range(count)))
+
+
+def marked(lines: list[bytes]) -> list[bytes]:
+    """The middle line kills the readers in ``deadly``."""
+    middle = lines[DEADLY]
+    return [*lines[:DEADLY], middle[:-1] + b',"x":"' + deadly.MARK + b'"}', *lines[DEADLY + 1 :]]
+
+
+def all_but_the_deadly_one() -> dict[int, int]:
+    counts = expected(9_000)
+    counts[(START_MS + DEADLY * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS] -= 1
+    return counts
 
 
 def test_two_readers_count_what_one_counts(tmp_path: Path, baseline: Path) -> None:
@@ -128,9 +136,7 @@ def test_a_record_that_kills_its_reader_is_one_dead_letter_and_everything_else_c
     tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The fault is planted: the reader process kills itself when it decodes a marked record."""
-    lines = lines_of(9_000)
-    lines[4_500] = lines[4_500][:-1] + b"," + b'"x":"' + deadly.MARK + b'"}'
-    deal(tmp_path, lines)
+    deal(tmp_path, marked(lines_of(9_000)))
     monkeypatch.setattr(Fleet.__init__, "__defaults__", (deadly.serve,))
     began = time.monotonic()
     assert service.Service(parse(config(baseline), tmp_path)).run() == 0
@@ -138,11 +144,44 @@ def test_a_record_that_kills_its_reader_is_one_dead_letter_and_everything_else_c
     letters = (tmp_path / "dead-letters.jsonl").read_text().splitlines()
     assert len(letters) == 1
     assert '"reason":"kills_reader"' in letters[0]
-    counts = expected(9_000)
-    counts[(START_MS + 4_500 * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS] -= 1
-    reports = RunningService(tmp_path, {}).reports()
-    assert {end: report.rows for (_, end), report in newest(reports).items()} == counts
+    assert rows(RunningService(tmp_path, {})) == all_but_the_deadly_one()
     assert took_s < 60
+
+
+@pytest.mark.slow
+def test_a_record_that_its_source_dies_of_ends_the_service_which_names_it_and_goes_on_when_it_is_gone(
+    tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No reader ever holds it, so none can pass over it."""
+    deal(tmp_path, marked(lines_of(9_000)))
+    path = tmp_path / "0.jsonl"
+    line = next(line for line in path.read_bytes().splitlines() if deadly.MARK in line)
+    at = path.read_bytes().index(line)
+    settings = parse(config(baseline), tmp_path)
+    monkeypatch.setattr(Fleet.__init__, "__defaults__", (deadly.serve_unread,))
+    began = time.monotonic()
+    with pytest.raises(SourceUnavailable, match="take the record out of the log") as caught:
+        service.Service(settings).run()
+    assert time.monotonic() - began < 90
+    assert caught.value.exit_code == 3
+    assert caught.value.causes == (f"readers die whenever they ask for the next record of {path}, at ('0.jsonl', {at})",)
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(b" " * len(line))
+    assert service.Service(settings).run() == 0
+    assert rows(RunningService(tmp_path, {})) == all_but_the_deadly_one()
+    assert not (tmp_path / "dead-letters.jsonl").exists()
+
+
+@pytest.mark.slow
+def test_a_source_that_dies_of_many_records_at_once_is_asked_for_few(
+    tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal(tmp_path, lines_of(9_000))
+    monkeypatch.setattr(Fleet.__init__, "__defaults__", (deadly.serve_greedy,))
+    assert service.Service(parse(config(baseline), tmp_path)).run() == 0
+    assert rows(RunningService(tmp_path, {})) == expected(9_000)
+    assert not (tmp_path / "dead-letters.jsonl").exists()
 
 
 @pytest.mark.slow

@@ -205,6 +205,9 @@ def test_a_growing_folder_is_followed_through_kills_and_restarts(baseline: Path,
         assert service.stop() == 0
         service.start()
         service.until(lambda: service.accepted() == len(lines))
+        assert service.metric("driftline_ledger_bytes", outcome="accepted") == sum(map(len, lines))
+        assert service.log.count('"partitions found"') <= 1
+        assert '"count": 1, "ended": 0, "event": "partitions known"' in service.log
         assert service.stop() == 0
     closed = by_end(service)
     assert {k: closed[k].rows for k in sorted(closed)} == dict.fromkeys(range(1, 6), PER_WINDOW)

@@ -1,4 +1,4 @@
-"""SIGTERM, a second one, and Ctrl-C: the service ends in the time it states, and the next run goes on from what was committed."""
+"""SIGTERM, a second signal, and Ctrl-C: the service ends in the time it states, and the next run goes on from what was committed."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def test_sigterm_ends_within_the_stated_time_though_a_sink_is_down(baseline: Pat
     assert "Traceback" not in service.log
 
 
-@pytest.mark.parametrize("readers", [1, 2])
-def test_a_second_sigterm_ends_it_at_once_and_costs_nothing(baseline: Path, tmp_path: Path, readers: int) -> None:
+@pytest.mark.parametrize(("readers", "second"), [(1, signal.SIGTERM), (1, signal.SIGINT), (2, signal.SIGTERM)])
+def test_a_second_signal_ends_it_at_once_and_costs_nothing(baseline: Path, tmp_path: Path, readers: int, second: signal.Signals) -> None:
     lines = lines_of(WINDOWS)
     append(tmp_path, lines)
     down = config(baseline, readers=readers, sinks=[{"type": "jsonl", "path": "reports"}, nobody()])
@@ -59,8 +59,8 @@ def test_a_second_sigterm_ends_it_at_once_and_costs_nothing(baseline: Path, tmp_
         time.sleep(1.0)
         assert service.process.poll() is None, "it waits for the sink that is down"
         began = time.monotonic()
-        service.process.terminate()
-        assert service.process.wait(10) == -signal.SIGTERM
+        service.process.send_signal(second)
+        assert service.process.wait(10) == -second
         assert time.monotonic() - began < 3
         assert gone(pids)
     append(tmp_path, lines_of(WINDOWS + 1)[len(lines) :], len(lines))

@@ -1,16 +1,20 @@
-"""The page about metrics names what there is, with its labels, and nothing else."""
+"""The page about metrics names what there is, with its labels, and nothing else; board and alerts ask for nothing that is not there."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+import pytest
 from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
+from sinks.prometheus import Prometheus
 from stream.telemetry import Telemetry
+from tests.samples import report, signal
 
-PAGE = (Path(__file__).parents[2] / "docs" / "telemetry.md").read_text()
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "telemetry.md").read_text()
 
 
 def test_the_page_and_the_registry_have_the_same_metrics() -> None:
@@ -19,3 +23,22 @@ def test_the_page_and_the_registry_have_the_same_metrics() -> None:
     metrics = {one for one in registry._collector_to_names if isinstance(one, MetricWrapperBase)}
     there = {one._name + ("_total" if isinstance(one, Counter) else ""): set(one._labelnames) - {"job"} for one in metrics}
     assert told == there
+
+
+def test_each_log_line_on_the_page_is_one_that_is_written() -> None:
+    rows = re.findall(r"^\| (`[a-z].*?) \|", PAGE.split("## Log lines")[1].split("## Metrics")[0], re.MULTILINE)
+    told = {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+    written = "".join(path.read_text() for folder in ("stream", "sinks") for path in (ROOT / folder).rglob("*.py"))
+    assert len(told) > 20
+    assert [name for name in told if f'"{name}"' not in written] == []
+
+
+@pytest.mark.parametrize("asks", ["prometheus-rules.yml", "prometheus-rules.test.yml", "grafana/dashboards/driftline.json"])
+def test_board_and_alerts_ask_for_what_is_exported(asks: str) -> None:
+    telemetry, sink = Telemetry("j"), Prometheus(per_feature=["mean"]).open("j")
+    telemetry.register(sink)
+    sink.deliver([report(), signal()])
+    exported = {family.name for family in telemetry.registry.collect()}
+    asked = set(re.findall(r"\bdriftline_\w+", (ROOT / "deploy" / asks).read_text()))
+    assert len(asked) > 10
+    assert {re.sub("_(total|bucket|sum|count)$", "", name) for name in asked} <= exported

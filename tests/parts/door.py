@@ -1,5 +1,6 @@
 """A way to a server that is shut at first, as if nobody were there."""
 
+import contextlib
 import socket
 import threading
 
@@ -12,12 +13,19 @@ class Closed:
     def __init__(self, target: int) -> None:
         self.port, self._target = free_port(), target
         self._listener = socket.create_server(("127.0.0.1", self.port))
-        self._through = threading.Event()
+        self._through, self._ways = threading.Event(), list[socket.socket]()
         self.refused = 0
         threading.Thread(target=self._accept, daemon=True).start()
 
     def open(self) -> None:
         self._through.set()
+
+    def shut(self) -> None:
+        """Drop all connections, and those that come."""
+        self._through.clear()
+        while self._ways:
+            with contextlib.suppress(OSError):
+                self._ways.pop().shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         self._listener.close()
@@ -33,6 +41,7 @@ class Closed:
                 client.close()
                 continue
             server = socket.create_connection(("127.0.0.1", self._target))
+            self._ways += [client, server]
             for one, two in ((client, server), (server, client)):
                 threading.Thread(target=self._copy, args=(one, two), daemon=True).start()
 

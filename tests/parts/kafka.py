@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kafka import KafkaAdminClient, KafkaProducer, TopicPartition
+from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, ResourceType
 
 from tests.parts.base import (
     LOOPBACK,
@@ -32,6 +33,8 @@ VERSION = "4.3.1"
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 CLUSTER_ID = "Zm9vYmFyYmF6cXV4MTIzNA"
 USER, PASSWORD = "alice", "alice-secret"
+GUARDED = {"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:ANONYMOUS"}
+"""Settings of a broker whose user ``alice`` may do nothing that was not allowed; who comes without a password may do everything."""
 QUICK_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 BENCH_JVM = ("-Xmx1g",)
 
@@ -201,6 +204,11 @@ class KafkaBroker:
         self.admin.delete_topics([name])
         while name in self.admin.list_topics():
             time.sleep(0.02)
+
+    def allow(self, operation: str, kind: str, name: str) -> None:
+        """Give user ``alice`` a right, as ``allow("READ", "TOPIC", "events")``; it holds a moment later."""
+        pattern = ResourcePattern(ResourceType[kind], name)
+        self.admin.create_acls([ACL(f"User:{USER}", "*", ACLOperation[operation], ACLPermissionType.ALLOW, pattern)])
 
     def add_partitions(self, topic: str, total: int) -> None:
         """Grow ``topic`` to ``total`` partitions."""

@@ -105,7 +105,8 @@ class MotoServer:
     def messages(self, queue: str) -> list[dict[str, Any]]:
         """Take every message that waits in ``queue``, body and attributes as SQS gives them."""
         sqs, taken = self.sqs, []
-        while batch := sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, MessageAttributeNames=["All"]).get("Messages"):
+        asked = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "AttributeNames": ["SentTimestamp"]}
+        while batch := sqs.receive_message(QueueUrl=queue, **asked).get("Messages"):
             for message in batch:
                 taken.append(message)
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])

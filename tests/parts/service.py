@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -106,6 +107,16 @@ class RunningService:
                 return bool(page.status == 200)
         except OSError:
             return False
+
+    def ready(self) -> str:
+        """What ``/readyz`` says, behind its status."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as page:
+                return f"{page.status} {page.read().decode().strip()}"
+        except urllib.error.HTTPError as error:
+            return f"{error.code} {error.read().decode().strip()}"
+        except OSError as error:
+            return str(error)
 
     def until(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Wait for a condition; fails with the end of the log if the service dies or time runs out."""

@@ -98,6 +98,8 @@ def check(form: Sagemaker | Json, values: Sequence[bytes | None], one: Reader) -
     [cover] = partial.covers
     assert +Counter(cover.outcomes) == said.outcomes.get("p", Counter())
     assert cover.read == len(values) == sum(cover.outcomes.values())
+    assert Counter(cover.bytes) == +said.lengths.get("p", Counter())
+    assert sum(cover.bytes.values()) == sum(len(value or b"") for value in values)
     assert (cover.mark_ms, partial.future) == (said.marks.get("p"), said.future)
     misfits = {(*key, pane_ms): (counted.fewer, counted.more) for key, pane_ms, counted in partial.misfits}
     assert misfits == {place: (one["too_few_columns"], one["too_many_columns"]) for place, one in said.misfits.items()}
@@ -169,6 +171,7 @@ def test_cutting_the_stream_into_other_batches_changes_no_integer(values: list[b
     partials = [parts.fold([raw(values[start:stop], start)]) for start, stop in pairwise(bounds)]
     assert [letter for part in partials for letter in part.dead] == whole.dead
     assert sum((+Counter(part.covers[0].outcomes) for part in partials), Counter()) == +Counter(whole.covers[0].outcomes)
+    assert sum((Counter(part.covers[0].bytes) for part in partials), Counter()) == Counter(whole.covers[0].bytes)
     assert partials[-1].covers[0].mark_ms == whole.covers[0].mark_ms
     together = {(key, pane_ms): profile for key, pane_ms, profile in whole.profiles}
     apart: dict[tuple[ModelKey, int], Profile] = {}

@@ -34,7 +34,7 @@ covers = st.builds(
     Cover,
     words, natural, positions, positions, st.none() | whole, st.booleans(), natural,
     st.dictionaries(words, natural, max_size=4), natural, natural, st.none() | whole, st.booleans(),
-    st.lists(children, max_size=2).map(tuple), natural,
+    st.lists(children, max_size=2).map(tuple), st.dictionaries(words, natural, max_size=4),
 )  # fmt: skip
 letters = st.builds(DeadLetter, words, positions, words, natural, words, st.none() | st.binary(max_size=20))
 keys = st.builds(ModelKey, st.sampled_from(sorted(LAYOUTS)), words)

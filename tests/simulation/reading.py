@@ -23,20 +23,24 @@ Panes = dict[tuple[str, int], list[int]]
 
 def count(log: list[Record], first: int, stop: int, mark: int | None, settings: Settings, claim: int, name: str) -> tuple[Cover, Panes]:
     """What a reader makes of a range: a pure function of the range and the mark. A pane holds its four values and its misfits."""
-    outcomes: Counter[str] = Counter()
+    outcomes, lengths = Counter[str](), Counter[str]()
     panes: Panes = {}
     for record in log[first:stop]:
         if record.model is None:
             outcomes["undecodable"] += 1
+            lengths["undecodable"] += record.length
             continue
         mark = record.time_ms if mark is None else max(mark, record.time_ms)
         late = too_late(record, mark, settings)
-        outcomes["too_few_columns" if record.value == MISFIT else "too_late" if late else "accepted"] += 1
+        outcome = "too_few_columns" if record.value == MISFIT else "too_late" if late else "accepted"
+        outcomes[outcome] += 1
+        lengths[outcome] += record.length
         if not late:
             pane = record.time_ms // settings.every_ms * settings.every_ms
             panes.setdefault((record.model, pane), [0] * 5)[record.value] += 1
     dated = stop - first - outcomes["undecodable"]
-    cover = Cover(name, claim, first, stop, mark, stop == len(log), stop - first, dict(outcomes), dated, outcomes["accepted"])
+    at_end, rows = stop == len(log), outcomes["accepted"]
+    cover = Cover(name, claim, first, stop, mark, at_end, stop - first, dict(outcomes), dated, rows, bytes=dict(lengths))
     return cover, panes
 
 

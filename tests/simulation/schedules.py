@@ -76,10 +76,14 @@ def outbox(world: World) -> str:
 
 
 def books(world: World) -> str:
-    """Each record was read once."""
-    read = {name: account.read for name, account in world.owner.aggregator.state.ledger.partitions.items() if account.read}
+    """Each record was read once, and so was each of its bytes."""
+    ledger = world.owner.aggregator.state.ledger
+    read = {name: account.read for name, account in ledger.partitions.items() if account.read}
     want = {name: len(log) for name, log in world.logs.records.items() if log}
-    return "" if read == want else f"records read: {read}, there are {want}"
+    if read != want:
+        return f"records read: {read}, there are {want}"
+    lengths = sum(record.length for log in world.logs.records.values() for record in log)
+    return "" if sum(ledger.bytes.values()) == lengths else f"bytes read: {ledger.bytes}, there are {lengths}"
 
 
 def order(world: World) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -151,8 +152,11 @@ def slope(seen: list[Figures], what: str) -> float:
 
 
 def told_by(module: str, *words: str) -> dict[str, object]:
-    """The figures that a module prints as its last line, run in a process of its own."""
-    done = subprocess.run([sys.executable, "-m", module, *words], capture_output=True, text=True)
+    """The figures that a module prints as its last line, run in a process of its own; with its last log lines if its service failed."""
+    done = subprocess.run([sys.executable, "-X", "faulthandler", "-m", module, *words], capture_output=True, text=True)
+    said = "\n".join(done.stderr.splitlines()[-20:])[-4_000:]
     if done.returncode:
-        raise RuntimeError(done.stderr[-2_000:])
-    return dict(json.loads(done.stdout.splitlines()[-1]))
+        how = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit code {done.returncode}"
+        raise RuntimeError(f"{module} ended by {how}; its last words: {said or 'none'}")
+    told = dict(json.loads(done.stdout.splitlines()[-1]))
+    return {**told, "log": said} if told.get("exit_code") else told

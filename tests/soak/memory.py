@@ -17,6 +17,8 @@ from tests.soak.clockwork import START_MS, live, slope, told_by
 
 MODELS, FEATURES, PANE_MS = 10, 200, 5_000
 WINDOWS = 1_000
+WARM = 150
+"""From then on ten minutes of panes are kept, and each that comes lets one go."""
 LIMIT_MB = 400.0
 
 
@@ -70,7 +72,7 @@ def lived(windows: int, folder: Path) -> dict[str, object]:
         return pane(step)
 
     code, seen = live(folder, config(), made, windows, PANE_MS, max(windows // 50, 1))
-    warm = [one for one in seen if one.step >= windows * 3 // 10]
+    warm = [one for one in seen if one.step >= WARM][:-1]
     return {
         "windows": windows,
         "models": MODELS,
@@ -94,6 +96,6 @@ def run(windows: int = WINDOWS) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    set_up_logs("error")
+    set_up_logs("info")  # if it ends badly, the last lines are told
     what, where = sys.argv[1], Path(sys.argv[2])
     sys.stdout.write(json.dumps(learn(where) if what == "baseline" else lived(int(what), where)) + "\n")

@@ -146,6 +146,6 @@ def run(windows: int = WINDOWS) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    set_up_logs("error")
+    set_up_logs("warning")
     with tempfile.TemporaryDirectory(prefix="driftline-month-") as place:
         sys.stdout.write(json.dumps(lived(int(sys.argv[1]), Path(place))) + "\n")

@@ -84,7 +84,8 @@ class Job:
             profile.rows += 1
             profile.counts[[INTEGRAL, HEAD]] += 1
         count = len(times)
-        cover = Cover(name, assign.claim, begin, begin + count, mark, at_end, count, {"accepted": count}, count, count)
+        both = {"accepted": count}, {"accepted": 10 * count}
+        cover = Cover(name, assign.claim, begin, begin + count, mark, at_end, count, both[0], count, count, bytes=both[1])
         self.assigned[name] = Assign(assign.claim, name, begin + len(times), mark)
         return Partial((cover,), {"m": layout.fingerprint}, [(M, pane, profile) for pane, profile in profiles.items()], [])
 
@@ -175,6 +176,17 @@ def test_a_partial_of_another_layout_is_dropped() -> None:
     made = job()
     made.do(made.partial([4], layout=OTHER))
     assert made.state.ledger.partials_dropped == 1
+
+
+def test_bytes_are_booked_with_the_partial_that_is_accepted_and_stay_so_after_a_restart() -> None:
+    made = job()
+    made.do(made.partial([4, 30], first=1))
+    assert made.state.ledger.bytes == {}
+    made.send([4, 30])
+    again = made.restarted()
+    again.send([31])
+    again.do(again.partial([31], first=0))
+    assert again.state.ledger.bytes == {"accepted": 30}
 
 
 def test_an_unknown_partition_is_not_taken() -> None:

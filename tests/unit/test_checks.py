@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from detectors import checks
 from detectors.baseline import Baseline, Constraint, Thresholds
 from detectors.checks import Checks, columns_violations
 from detectors.columns import Column, Numbers, Texts
 from detectors.layout import FRACTIONAL, INTEGRAL, MISSING, STRING
 from detectors.measure import measure
-from detectors.report import Violation
+from detectors.report import CHECKS, Violation
 from detectors.rules import FeatureRules, Rules, rule
 from tests.made import Values, baseline, normal, texts, window
 
@@ -250,3 +253,10 @@ def test_records_with_another_number_of_columns_are_told_by_their_share() -> Non
     assert columns_violations(9, fewer=10, more=0, rows=990, rules=rules) == []
     assert columns_violations(9, fewer=50, more=0, rows=49, rules=rules) == []
     assert columns_violations(9, fewer=600, more=0, rows=0, rules=rules)[0].overwhelming
+
+
+def test_every_check_has_its_place_in_the_list() -> None:
+    detectors = Path(checks.__file__).parent
+    written = {name for path in detectors.rglob("*.py") for name in re.findall(r'"(\w+_check)"', path.read_text())}
+    assert written == set(CHECKS)
+    assert len(CHECKS) == len(set(CHECKS)) == 9

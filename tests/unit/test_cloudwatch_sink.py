@@ -123,6 +123,17 @@ def test_what_cloudwatch_cannot_hold_is_left_out_alone(bad: float) -> None:
     sent = wire()
     sent.delivery.deliver([report(features=(feature(value=bad, sum=bad), calm()))])
     assert sent.names == ["feature_non_null_amount", "feature_non_null_carrier", "feature_baseline_drift_carrier"]
+    assert sent.delivery.left_out == 2
+
+
+def test_what_is_left_out_of_a_window_counts_once_however_often_it_is_put() -> None:
+    sent, odd = wire(), (feature(value=float("inf")),)
+    sent.answers = [(503, b"{}")]
+    with pytest.raises(SinkRetry):
+        sent.delivery.deliver([report(features=odd)])
+    assert sent.delivery.left_out == 0
+    sent.delivery.deliver([report(features=odd), report(1, features=odd), report(2)])
+    assert sent.delivery.left_out == 2
 
 
 def test_a_name_that_is_too_long_is_left_out_alone() -> None:

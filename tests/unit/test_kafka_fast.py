@@ -40,6 +40,8 @@ def test_an_option_without_a_name_there_is_refused_by_the_check() -> None:
     ("options", "named"),
     [
         ({"fetch_max_bytes": 5}, "fetch_max_bytes"),
+        ({"fetch_max_bytes": ["many"]}, "fetch_max_bytes"),
+        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "GSSAPI"}, "GSSAPI"),
         ({"security_protocol": "SSL", "ssl_cafile": "/nowhere"}, "ssl_cafile"),
         ({"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "NONSENSE"}, "NONSENSE"),
         ({"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN"}, "sasl_plain_username"),
@@ -48,3 +50,17 @@ def test_an_option_without_a_name_there_is_refused_by_the_check() -> None:
 def test_what_only_librdkafka_refuses_is_told_in_the_words_of_the_source(options: dict[str, object], named: str) -> None:
     with pytest.raises(SourceUnavailable, match=rf"{named}.*Check source\.options"):
         FastClient("kafka", "t", settings_of(["127.0.0.1:1"], "job", options, ""))
+
+
+@pytest.mark.slow
+def test_a_token_that_cannot_be_had_is_told(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """librdkafka waits ten seconds for the first one."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    options = {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
+    with pytest.raises(SourceUnavailable, match="no token: AttributeError"):
+        FastClient("here", "t", settings_of(["127.0.0.1:1"], "job", options, "eu-central-1")).reach(20)
+    assert "no token" in caplog.text

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pytest
 
 from sinks.errors import SinkRejected, SinkRetry
-from sinks.outbox import MOST_BYTES, MOST_QUEUED, Courier
+from sinks.outbox import MOST_BYTES, MOST_QUEUED, Courier, Listens, Result
 
 QUICK_S = (0.001,)
 
@@ -56,8 +56,9 @@ def make() -> Iterator[Make]:
         lossless: bool = True,
         backoff_s: Sequence[float] = QUICK_S,
         may_deliver: Callable[[], bool] | None = None,
+        told: Listens | None = None,
     ) -> Courier[str]:
-        made.append((Courier("test", sink, cursor, lossless, backoff_s, may_deliver=may_deliver), sink))
+        made.append((Courier("test", sink, cursor, lossless, backoff_s, told, may_deliver), sink))
         return made[-1][0]
 
     yield courier
@@ -244,6 +245,71 @@ def test_the_wait_grows_with_each_failure_in_a_row_and_starts_anew_after_a_succe
     courier.offer(numbered(2, 2))
     assert courier.drain(10)
     assert waits == [0.1, 0.5, 1.0, 1.0, 0.1, 7.0]
+
+
+class Ear:
+    """Remembers how attempts ended, how long they took, and what was delivered."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self.seconds: list[float] = []
+        self.through: list[object] = []
+
+    def delivered(self, sink: str, items: Sequence[object]) -> None:
+        assert sink == "test"
+        self.through += items
+
+    def tried(self, sink: str, result: Result, seconds: float) -> None:
+        assert sink == "test"
+        self.results.append(result)
+        self.seconds.append(seconds)
+
+
+def test_each_attempt_is_told_with_how_it_ended_and_how_long_it_took(make: Make) -> None:
+    ear, sink = Ear(), Recorder(SinkRetry("down", delivered=1), RuntimeError("a bug"), SinkRejected(0, "malformed"))
+    courier = make(sink, told=ear)
+    courier.offer(numbered(1, 3))
+    courier.start()
+    assert courier.drain(10)
+    until(lambda: len(ear.results) == 4)
+    assert ear.results == ["retried", "retried", "rejected", "delivered"]
+    assert ear.through == texts(1, 1) + texts(3, 3)
+    assert sum(ear.seconds) == pytest.approx(courier.counts.busy_s)
+
+
+def test_what_only_moves_the_cursor_is_no_attempt(make: Make) -> None:
+    ear, sink = Ear(), Recorder()
+    courier = make(sink, told=ear)
+    courier.offer([(1, None), (2, None)])
+    courier.start()
+    assert courier.drain(10)
+    assert (ear.results, courier.cursor) == ([], 2)
+
+
+def test_the_oldest_item_that_waits_has_the_age_of_its_commit_and_not_of_its_queue(make: Make) -> None:
+    sink, now_s = Recorder(SinkRetry("slow", delivered=1)), time.time()
+    courier = make(sink, backoff_s=(60.0,))
+    assert courier.counts.oldest_s == 0
+    courier.offer([(1, None), (2, "a"), (3, "b"), (4, "c")], [0, 1, 1, 1], [now_s - 9_000, now_s - 3_000, now_s - 1_000, now_s])
+    assert courier.counts.oldest_s == pytest.approx(3_000, abs=60)
+    courier.start()
+    until(lambda: courier.counts.delivered == 1)
+    assert courier.counts.oldest_s == pytest.approx(1_000, abs=60)
+    assert courier.counts.stuck_s < 60
+
+
+def test_what_a_sink_leaves_out_of_its_items_is_counted_as_it_says(make: Make) -> None:
+    sink = Recorder()
+    courier = make(sink)
+    assert courier.counts.left_out == 0
+    sink.left_out = 7  # type: ignore[attr-defined]  # only some sinks have it
+    assert courier.counts.left_out == 7
+
+
+def test_an_item_dated_ahead_of_the_clock_is_new(make: Make) -> None:
+    courier = make(Recorder())
+    courier.offer(numbered(1, 1), [1], [time.time() + 3_600])
+    assert courier.counts.oldest_s == 0
 
 
 class Moody(Recorder):

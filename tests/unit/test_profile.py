@@ -9,7 +9,7 @@ import pytest
 
 from detectors.errors import LayoutMismatch
 from detectors.layout import Layout
-from detectors.profile import MAX_NOVEL, Profile
+from detectors.profile import MAX_NAME, MAX_NOVEL, Profile
 from tests.made import feature, normal, texts, window
 
 LAYOUT = Layout((feature("x", normal(1, 500)), feature("t", texts({"a": 5, "b": 3}))))
@@ -80,3 +80,12 @@ def test_names_of_unseen_values_are_bounded_and_never_needed_for_a_number() -> N
     many.merge(many.copy())
     assert len(many.novel["t"]) <= MAX_NOVEL
     assert int(many.counts[LAYOUT.bins(1)].sum()) == 200
+
+
+def test_of_a_very_long_value_only_the_beginning_is_remembered() -> None:
+    profile = Profile(LAYOUT)
+    profile.note_novel("t", {"x" * 1_000_000: 2, "y" * MAX_NAME: 1})
+    assert profile.novel["t"] == {"x" * (MAX_NAME - 1) + "…": 2, "y" * MAX_NAME: 1}
+    twice = profile.copy()
+    twice.merge(profile)
+    assert twice.novel["t"] == {"x" * (MAX_NAME - 1) + "…": 4, "y" * MAX_NAME: 2}

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from detectors.distances.base import find
-from detectors.report import FeatureReport, Moved, State
-from sinks.prometheus import DISTANCES, Prometheus, PrometheusDelivery
+from detectors.report import CHECKS, FeatureReport, Moved, State
+from sinks.prometheus import DISTANCES, PerFeature, Prometheus, PrometheusDelivery
 from tests.samples import MINUTE_MS, START_MS, calm, feature, report, signal, silence, violation
 
 OF_MODEL, OF_FEATURE = 13, 3
@@ -159,6 +159,18 @@ def features(count: int) -> tuple[FeatureReport, ...]:
     return tuple(feature(f"f{k:03d}", value=k / 1_000, verdict="ok") for k in range(count))
 
 
+@pytest.mark.parametrize(
+    ("count", "per_feature", "series"),
+    [(1, [], 18 + 1 + 3), (2, ["mean"], 18 + 2 + 8), (3, [], 18 + 3 + 9), (20, ["n", "ks", "outlier_share"], 18 + 3 + 120)],
+)
+def test_a_scrape_has_as_many_series_as_the_sink_says_when_all_nine_checks_find_something(
+    count: int, per_feature: list[PerFeature], series: int
+) -> None:
+    everything = tuple(violation(check=check) for check in CHECKS)
+    page = shown(report(features=features(count), violations=everything), per_feature=per_feature)
+    assert len(page.gauges()) == Prometheus(per_feature=per_feature).series(count) == series
+
+
 def test_the_cap_holds_keeps_the_worst_and_tells_what_was_left_out() -> None:
     everything = shown(report(features=features(100)))
     assert everything.left_out == 0
@@ -192,6 +204,6 @@ def test_names_with_quotes_and_line_ends_are_one_label() -> None:
     assert all(line.startswith("driftline_") for line in page.series)
 
 
-@pytest.mark.parametrize(("most", "faults"), [(20, 0), (19, 1), (20_000, 0)])
+@pytest.mark.parametrize(("most", "faults"), [(22, 0), (21, 1), (20_000, 0)])
 def test_check_wants_room_for_one_model(most: int, faults: int) -> None:
     assert len(Prometheus(max_series=most).check()) == faults

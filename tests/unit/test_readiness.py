@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from stream.readiness import Readiness, Role, readiness
+from stream.readiness import Heard, Readiness, Role, readiness
 from stream.windows import Place
 
 NOW_MS = 1_000_000
@@ -29,3 +29,16 @@ ENDED, WAITING = Place(1, 0, arrival_ms=1, ended=True), Place(0, 0, arrival_ms=1
 )
 def test_readiness_says_what_is_so(role: Role, places: dict[str, Place], full: list[str], expected: Readiness) -> None:
     assert readiness(role, places, NOW_MS, full, 60.0) == expected
+
+
+def test_a_partition_of_which_nothing_is_heard_is_silent_from_the_first_look_on() -> None:
+    heard = Heard()
+    read = {"p": Place(1, 0), "over": ENDED, "waits": WAITING}
+    assert heard.silent_s(read, 10.0) == {"p": 0.0}
+    assert heard.silent_s(read, 95.0) == {"p": 85.0}
+    said = {"p": Place(1, 0, said_ms=95_000)}
+    assert heard.silent_s(said, 96.0) == {"p": 0.0}
+    assert heard.silent_s(said, 99.0) == {"p": 3.0}
+    assigned_anew = {"p": Place(2, 0)}
+    assert heard.silent_s(assigned_anew, 100.0) == {"p": 4.0}
+    assert heard.silent_s({"p": Place(2, 7, said_ms=95_000)}, 101.0) == {"p": 0.0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -72,6 +73,26 @@ def test_a_commit_is_there_after_opening_anew(store: Store) -> None:
     kept = again.panes([LAYOUT]).get(pane())
     assert kept is not None
     assert kept.counts.tolist() == counts().counts.tolist()
+    again.close()
+
+
+def test_the_outbox_keeps_when_an_item_was_committed(store: Store) -> None:
+    before = int(time.time() * 1000)
+    [one] = store.commit(WHO, state(), store.panes([LAYOUT]), [report()], {"a": 0})
+    assert before <= one.at_ms <= int(time.time() * 1000)
+    again = reopened(store)
+    assert [kept.at_ms for kept in again.outbox()] == [one.at_ms]
+    again.close()
+
+
+def test_the_outbox_of_an_older_driftline_counts_as_committed_now(store: Store) -> None:
+    store.commit(WHO, state(), store.panes([LAYOUT]), [report()], {"a": 0})
+    store._db.execute("ALTER TABLE outbox DROP COLUMN at_ms")
+    before = int(time.time() * 1000)
+    again = reopened(store)
+    [one] = again.outbox()
+    assert (one.item, before <= one.at_ms) == (report(), True)
+    assert [kept.seq for kept in again.commit(WHO, state(), again.panes([LAYOUT]), [report(1)], {"a": 0})] == [one.seq + 1]
     again.close()
 
 

@@ -5,27 +5,29 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import time
 from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 import structlog
 
+from detectors.episodes import Episode, EpisodeState
 from sinks.outbox import Counts
 from stream.events import Cover
-from stream.job_state import JobState
+from stream.job_state import JobState, KeyState
 from stream.ledger import Account, Ledger
 from stream.telemetry import Telemetry, set_up_logs
 from stream.windows import Place
 from tests.samples import START_MS, report, signal, violation
 
-COVER = Cover("t-0", 1, 0, 100, START_MS, False, 100, {"accepted": 100}, 100, 100, bytes=400)
+COVER = Cover("t-0", 1, 0, 100, START_MS, False, 100, {"accepted": 100}, 100, 100, bytes={"accepted": 400})
 
 
 def state(**ledger: int) -> JobState:
     accounts = {"t-0": Account(12, {"accepted": 9, "json": 2, "too_late": 1}), "t-1": Account(5, {"accepted": 5})}
     places = {"t-0": Place(1, 12, START_MS), "t-1": Place(1, 5, None, idle=True)}
-    return JobState(watermark_ms=START_MS, places=places, ledger=Ledger(accounts, **ledger))
+    return JobState(watermark_ms=START_MS, places=places, ledger=Ledger(accounts, {"accepted": 140, "json": 21}, **ledger))
 
 
 def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:
@@ -49,6 +51,7 @@ def test_a_commit_shows_the_ledger_of_the_state() -> None:
     }
     rows = {place: value(telemetry, "ledger_rows", place=place) for place in ("folded", "in_panes", "closed", "late_after_idle")}
     assert rows == {"folded": 20, "in_panes": 5, "closed": 14, "late_after_idle": 1}
+    assert {outcome: value(telemetry, "ledger_bytes", outcome=outcome) for outcome in ("accepted", "json")} == {"accepted": 140, "json": 21}
     assert value(telemetry, "ledger_imbalance") == 0
     assert value(telemetry, "partials", outcome="accepted") == 7
     assert value(telemetry, "partials", outcome="dropped") == 2
@@ -75,6 +78,21 @@ def test_a_partition_that_is_gone_leaves_the_figures() -> None:
     assert [value(telemetry, "ledger_records", partition=name, outcome="accepted") for name in ("t-0", "t-1", "ended")] == [None, 5, 9]
 
 
+def test_an_episode_shows_while_it_is_open_and_a_model_that_is_not_watched_shows_nothing() -> None:
+    telemetry, drifted = Telemetry("sample"), state()
+    opened = EpisodeState(open=Episode("e", START_MS, START_MS, ("amount",), ("amount",), (), {}))
+    for model, heard_ms, episodes in (("new", START_MS, EpisodeState()), ("drifted", START_MS, opened), ("retired", None, opened)):
+        drifted.keys[f"{model}\x1fv"] = KeyState(heard_ms=heard_ms, episodes=episodes)
+
+    def shown() -> dict[str, float | None]:
+        telemetry.commit(0.1, 1_000, drifted, {})
+        return {model: value(telemetry, "episode_open", model=model, variant="v") for model in ("new", "drifted", "retired")}
+
+    assert shown() == {"new": 0, "drifted": 1, "retired": None}
+    drifted.keys["drifted\x1fv"].episodes = EpisodeState()
+    assert shown() == {"new": 0, "drifted": 0, "retired": None}
+
+
 def test_an_imbalance_is_the_sum_of_what_is_off() -> None:
     telemetry = Telemetry("sample")
     broken = state(rows_accepted=10, rows_folded=10, rows_closed=13)
@@ -87,13 +105,21 @@ def test_batches_and_sinks_are_counted() -> None:
     telemetry = Telemetry("sample")
     for _ in range(3):
         telemetry.batch(0.5, [COVER])
-    telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.75)}, paused=True)
-    assert value(telemetry, "records_read_total") == 300
+    telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.75, 30.0, 3_600.0, 6)}, paused=True)
+    assert (value(telemetry, "records_read_total"), value(telemetry, "bytes_read_total")) == (300, 1_200)
     assert value(telemetry, "batch_seconds_sum") == 1.5
-    figures = {name: value(telemetry, f"sink_{name}", sink="sns") for name in ("delivered", "retried", "rejected", "dropped", "waiting")}
-    assert figures == {"delivered": 1, "retried": 2, "rejected": 3, "dropped": 4, "waiting": 5}
+    names = ("delivered", "retried", "rejected", "dropped", "waiting", "left_out")
+    assert [value(telemetry, f"sink_{name}", sink="sns") for name in names] == [1, 2, 3, 4, 5, 6]
     assert value(telemetry, "sink_busy_seconds", sink="sns") == 0.75
+    assert (value(telemetry, "sink_stuck_seconds", sink="sns"), value(telemetry, "sink_oldest_seconds", sink="sns")) == (30, 3_600)
     assert value(telemetry, "reading_paused") == 1
+
+
+def test_a_process_tells_when_it_began() -> None:
+    before = time.time()
+    began = value(Telemetry("sample"), "start_timestamp_seconds")
+    assert began is not None
+    assert before <= began <= time.time()
 
 
 def test_two_services_do_not_share_their_figures() -> None:

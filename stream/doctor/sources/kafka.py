@@ -3,42 +3,74 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from typing import Any, Final, NamedTuple
 
 from kafka import errors as kafka_errors
 from kafka.admin import ConfigResource, ConfigResourceType
+from kafka.protocol.consumer import HeartbeatRequest
+from msgspec.structs import replace
 
+from stream import kafka_msk
 from stream.doctor.disorder import disorder, disorder_finding, skew_finding
-from stream.doctor.findings import Finding, counted, told_ms
+from stream.doctor.findings import Finding, counted, fault_of, told_ms
 from stream.doctor.sample import decode, sample_findings
 from stream.doctor.setup import Setup
+from stream.doctor.topics import Rights, acl, config_findings, rights_findings
+from stream.errors import SourceUnavailable
 from stream.events import Assign, Position, RawBatch
 from stream.kafka_client import ClientLog, connect
+from stream.kafka_fast import FastClient, settings_of
 from stream.sources.base import Reading
 from stream.sources.kafka import Kafka
 
 SAMPLED: Final = 200
 """Records that are looked at in each partition."""
 READ_S: Final = 10.0
-SHORT_MS: Final = 6 * 3_600_000
-"""A log that keeps records for less than this leaves little time to repair a service at night."""
 
 
 class Span(NamedTuple):
-    """One partition: its first position, how many records lie behind it, and when the log took the first and the last of them."""
+    """One partition: its first position, how many offsets lie behind it (at least as many as records), and when the log took the first
+    and the last record.
+    """
 
     start: Position
-    records: int
+    offsets: int
     first_ms: int | None
     last_ms: int | None
 
 
+class Asked(NamedTuple):
+    """What a broker says of the topic before anything is read: the rights of this user, and the settings (none: not allowed)."""
+
+    rights: Rights
+    configs: Mapping[str, str]
+
+
 def look(source: Kafka, setup: Setup) -> list[Finding]:
-    """Findings about the topic; raises ``SourceUnavailable`` as ``driftline run`` would."""
-    where = f"topic {source.topic}"
-    out = config_findings(where, _configs(source), bool(setup.config.time.missing == "arrival"))
-    reading = source.open(setup.config.job)
+    """Findings about the topic; raises ``SourceUnavailable`` if the broker cannot be reached, or has no such topic.
+
+    Names no group: the first one that is named makes Kafka create its topic of offsets.
+    """
+    where, group = f"topic {source.topic}", setup.config.job
+    user = str(source.options.get("sasl_plain_username", ""))
+    asked = _asked(source, group)
+    allow = acl("DescribeConfigs", "topic", source.topic, user)
+    out = rights_findings(where, source.topic, group, asked.rights, user)
+    out += config_findings(where, asked.configs, bool(setup.config.time.missing == "arrival"), allow)
+    if not asked.rights.readable:
+        return out
+    try:
+        _try_fast(where, source)
+        return [*out, *_record_findings(where, source, setup)]
+    except SourceUnavailable as error:
+        return [*out, fault_of(where, error)]
+
+
+def _record_findings(where: str, source: Kafka, setup: Setup) -> list[Finding]:
+    """What the records say, and where the job stands among them."""
+    reading = replace(source, client="columns").open("")
     try:
         starts = {found.partition: found.start for found in reading.discover()}
         behind = reading.lag(starts)
@@ -51,32 +83,12 @@ def look(source: Kafka, setup: Setup) -> list[Finding]:
     spans = {name: _span(start, behind.get(name, 0), oldest.get(name), newest) for name, start in starts.items()}
     sample = decode(setup, newest)
     return [
-        *out,
         *span_findings(where, spans, setup.config.readers),
         *stored_findings(where, spans, stored, waiting),
         *sample_findings(where, sample, list(setup.config.models), setup.times.tolerance_ms),
         disorder_finding(where, disorder(list(sample.times_ms.values()), setup.times), setup.times),
         skew_finding(where, sample.newest_ms, setup.times, setup.idle_ms),
     ]
-
-
-def config_findings(where: str, configs: Mapping[str, str] | str, uses_arrival: bool) -> list[Finding]:
-    """What the topic's settings mean; text instead of settings says why they could not be read."""
-    if isinstance(configs, str):
-        advice = "Allow DescribeConfigs on the topic to see time type and retention; reading works without it"
-        return [Finding(where, f"settings not known: {configs}", "warning", advice)]
-    broker = configs.get("message.timestamp.type") == "LogAppendTime"
-    what = "time: LogAppendTime, arrival is the broker's clock" if broker else "time: CreateTime, arrival is the producer's clock"
-    advice = "" if broker else "One wrong clock of a producer hides what `tolerance` should find; LogAppendTime does not depend on them"
-    out = [Finding(where, what, "ok" if broker or not uses_arrival else "warning", advice)]
-    if "compact" in configs.get("cleanup.policy", ""):
-        out.append(Finding(where, "compacted: older records of a key vanish", "warning", "Events are lost to a service that is behind"))
-    kept_ms = int(configs.get("retention.ms", "-1"))
-    if kept_ms < 0:
-        return [*out, Finding(where, "retention: no limit of time")]
-    short = kept_ms < SHORT_MS
-    what, advice = f"retention: {told_ms(kept_ms)}, so long the service may be down", "Raise retention.ms" if short else ""
-    return [*out, Finding(where, what, "warning" if short else "ok", advice)]
 
 
 def span_findings(where: str, spans: Mapping[str, Span], readers: int) -> list[Finding]:
@@ -86,43 +98,82 @@ def span_findings(where: str, spans: Mapping[str, Span], readers: int) -> list[F
     out = [Finding(where, what, "warning" if idle else "ok", "More readers than partitions: some have nothing to do" if idle else "")]
     held = [one.last_ms - one.first_ms for one in spans.values() if one.first_ms is not None and one.last_ms is not None]
     if held:
-        total = sum(one.records for one in spans.values())
-        out.append(Finding(where, f"holds {counted(total, 'record')}, from {told_ms(max(min(held), 0))} in the shortest partition on"))
+        total = sum(one.offsets for one in spans.values())
+        out.append(Finding(where, f"holds {counted(total, 'offset')}, from {told_ms(max(min(held), 0))} in the shortest partition on"))
     return out
 
 
 def stored_findings(where: str, spans: Mapping[str, Span], stored: Mapping[str, Position], waiting: Mapping[str, int]) -> list[Finding]:
     """Where this job stands: what waits for it, and what is gone already."""
-    gone = sorted(name for name, place in stored.items() if name not in waiting or waiting[name] > spans[name].records)
+    gone = sorted(name for name, place in stored.items() if name not in waiting or waiting[name] > spans[name].offsets)
     advice = "A gap: see on_gap, and raise retention"
     out = [Finding(where, f"position of {name} is no longer in the log", "fault", advice) for name in gone]
     if stored and not gone:
-        out.append(Finding(where, f"position of this job: {counted(sum(waiting.values()), 'record')} wait"))
+        out.append(Finding(where, f"position of this job: {counted(sum(waiting.values()), 'offset')} to read"))
     return out
 
 
-def _configs(source: Kafka) -> Mapping[str, str] | str:
-    client_log = ClientLog()
-    try:
-        admin = connect(f"kafka topic {source.topic!r}", source.looker(), source.give_up_after_s, client_log)
+def _try_fast(where: str, source: Kafka) -> None:
+    """See whether librdkafka takes the options. It is told no broker: it would name the group there."""
+    if source.client == "fast":
         try:
-            told = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, source.topic)], config_filter="all")
-        finally:
-            admin.close()
-    except kafka_errors.KafkaError as error:
-        return type(error).__name__
-    finally:
-        client_log.give_back()
-    (topics,) = told.values()
-    return {name: _value(one) for name, one in topics[source.topic].items()}
+            FastClient(where, source.topic, settings_of([], "look", source.options, source.region)).close()
+        except ImportError as error:
+            raise SourceUnavailable(where, [str(error)], "Install it: pip install 'driftline[fast]'") from error
+
+
+def _asked(source: Kafka, group: str) -> Asked:
+    name, client_log = f"kafka topic {source.topic!r}", ClientLog()
+    kafka_msk.prove(name, source.options, source.region)
+    with ExitStack() as undo:
+        undo.callback(client_log.give_back)
+        admin = connect(name, source.looker(), source.give_up_after_s, client_log)
+        undo.callback(admin.close)
+        try:
+            return Asked(Rights(_topic_rights(admin, source.topic), _group_rights(admin, group)), _configs(admin, source.topic))
+        except kafka_errors.UnknownTopicOrPartitionError as error:
+            raise SourceUnavailable(name, [str(error)], "Create the topic, or correct source.topic") from error
+        except kafka_errors.KafkaError as error:
+            raise SourceUnavailable(name, [str(error)], "It answered a moment ago: try again") from error
+
+
+def _topic_rights(admin: Any, topic: str) -> Collection[str] | None:
+    (told,) = admin.describe_topics([topic])
+    if told["error_code"] == kafka_errors.TopicAuthorizationFailedError.errno:
+        return ()
+    if told["error_code"]:
+        raise kafka_errors.for_code(told["error_code"])(f"topic {topic!r}")
+    allowed: Collection[str] | None = told.get("authorized_operations")
+    return allowed
+
+
+def _group_rights(admin: Any, group: str) -> Collection[str] | None:
+    """What may be done with the group, asked of any broker: to look for its coordinator would make Kafka create its topic of offsets.
+
+    A group without members lists no rights. A heartbeat of nobody needs Read, and is refused in any case.
+    """
+    for broker in admin.describe_cluster()["brokers"]:
+        with suppress(kafka_errors.KafkaError, AttributeError):  # a broker that is down, or another inside of the client
+            asked = admin.describe_groups([group], group_coordinator_id=broker["broker_id"])[group]
+            if "GroupAuthorizationFailed" in (asked["error"] or ""):
+                return ()
+            beat = HeartbeatRequest(group_id=group, generation_id=-1, member_id="")
+            told = admin._manager.run(admin._manager.send, beat, broker["broker_id"])  # noqa: SLF001  # there is no other way in
+            return ("DESCRIBE",) if told.error_code == kafka_errors.GroupAuthorizationFailedError.errno else ("READ",)
+    return None
+
+
+def _configs(admin: Any, topic: str) -> Mapping[str, str]:
+    told = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    return {name: _value(one) for topics in told.values() for name, one in topics[topic].items()}
 
 
 def _value(one: Any) -> str:
     return str(one["value"] if isinstance(one, Mapping) else one)
 
 
-def _newest(start: Position, records: int) -> Position:
-    return (start[0], start[1] + max(records - SAMPLED, 0)) if isinstance(start, tuple) else start
+def _newest(start: Position, offsets: int) -> Position:
+    return (start[0], start[1] + max(offsets - SAMPLED, 0)) if isinstance(start, tuple) else start
 
 
 def _read(reading: Reading, places: Mapping[str, Position], most: int) -> list[RawBatch]:
@@ -141,6 +192,6 @@ def _enough(some: Sequence[RawBatch], most: int) -> bool:
     return sum(len(raw.values) for raw in some) >= most or bool(some and some[-1].at_end)
 
 
-def _span(start: Position, records: int, first: RawBatch | None, newest: Sequence[RawBatch]) -> Span:
+def _span(start: Position, offsets: int, first: RawBatch | None, newest: Sequence[RawBatch]) -> Span:
     last = [int(raw.arrival_ms[-1]) for raw in newest if first is not None and raw.partition == first.partition]
-    return Span(start, records, None if first is None else int(first.arrival_ms[0]), last[-1] if last else None)
+    return Span(start, offsets, None if first is None else int(first.arrival_ms[0]), last[-1] if last else None)

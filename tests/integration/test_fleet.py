@@ -1,0 +1,123 @@
+"""The owner's end of real reader processes, without the service: who is replaced, after pauses too, and when it gives up."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from stream import fleet
+from stream.baselining import load_baseline
+from stream.config import parse
+from stream.errors import SourceUnavailable
+from stream.events import Assign
+from stream.fleet import Fleet
+from tests.integration.captures import learn
+
+SILENT_S = 3.0
+
+
+@pytest.fixture
+def replaced() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def running(tmp_path: Path, replaced: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+    """Two readers, which follow a file each."""
+    monkeypatch.setattr(fleet, "SILENT_S", SILENT_S)
+    baseline = learn(tmp_path)
+    for name in "ab":
+        (tmp_path / f"{name}.jsonl").touch()
+    settings = parse(
+        {
+            "job": "fleet",
+            "source": {"type": "jsonl", "path": ["a.jsonl", "b.jsonl"], "follow": True},
+            "format": {"type": "sagemaker"},
+            "model": {"from": "const", "name": "m"},
+            "models": {"m": {"baseline": str(baseline)}},
+            "readers": 2,
+            "sinks": [{"type": "jsonl", "path": "reports"}],
+        },
+        tmp_path,
+    )
+    reading = settings.source.open("fleet")
+    one = Fleet(settings, reading, "error", lambda took_s, covers: None, replaced.append)
+    one.use({"m": load_baseline(baseline)})
+    one.assign([Assign(1, found.partition, found.start, None) for found in reading.discover()])
+    read_until(one, lambda: all(reader.opened for reader in one.readers), 60)
+    yield one
+    one.close()
+
+
+def read_until(one: Fleet, condition: Callable[[], bool], timeout_s: float) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        one.read(0.1)
+
+
+@pytest.mark.slow
+def test_after_a_pause_nobody_is_replaced_but_who_hangs(running: Fleet, replaced: list[str]) -> None:
+    stays, hangs = running.readers
+    time.sleep(2 * SILENT_S)
+    for _ in range(30):
+        running.read(0.1)
+    assert (running.readers, replaced) == ([stays, hangs], [])
+    os.kill(hangs.pid, signal.SIGSTOP)
+    time.sleep(2 * SILENT_S)
+    read_until(running, lambda: bool(replaced), 2 * SILENT_S)
+    read_until(running, lambda: len(running.readers) == 2, 10)
+    assert replaced == ["killed"]
+    assert stays in running.readers
+    assert hangs not in running.readers
+
+
+@pytest.mark.slow
+def test_a_reader_that_died_in_a_pause_is_replaced_at_once_after_it(running: Fleet, replaced: list[str]) -> None:
+    dead, stays = running.readers
+    os.kill(dead.pid, signal.SIGKILL)
+    time.sleep(2 * SILENT_S)
+    running.read(0.0)
+    assert replaced == ["killed"]
+    assert dead not in running.readers
+    assert stays in running.readers
+
+
+@pytest.mark.slow
+def test_an_owner_that_was_stopped_itself_blames_nobody(running: Fleet, replaced: list[str]) -> None:
+    """A suspended machine, SIGSTOP: for a minute nobody listened, and nobody looked."""
+    running._looked_s -= 60
+    for reader in running.readers:
+        reader.heard_s -= 60
+    for _ in range(10):
+        running.read(0.1)
+    assert replaced == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hangs", [False, True])
+def test_readers_that_die_before_their_source_gives_anything_end_the_job_unless_they_hung(running: Fleet, hangs: bool) -> None:
+    """A client that hangs while its broker is away is no record that kills; the broker comes back."""
+    dead: Any = SimpleNamespace(began=[], asked={"a.jsonl": ("a.jsonl", 7)}, hangs=hangs)
+    ends = nullcontext() if hangs else pytest.raises(SourceUnavailable, match=r"the next record of a.jsonl, at \('a.jsonl', 7\)")
+    with ends:
+        for _ in range(20):
+            running._suspect(dead)
+
+
+@pytest.mark.slow
+def test_a_new_reader_that_is_refused_ends_the_job(running: Fleet, tmp_path: Path) -> None:
+    """Waiting heals no missing right and no missing file: the service says so and ends, instead of starting readers for ever."""
+    for name in "ab":
+        (tmp_path / f"{name}.jsonl").unlink()
+    os.kill(running.readers[0].pid, signal.SIGKILL)
+    with pytest.raises(SourceUnavailable, match=r"Correct source\.path"):
+        read_until(running, lambda: False, 30)

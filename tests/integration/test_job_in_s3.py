@@ -1,0 +1,81 @@
+"""A job whose state is in S3 goes from disk to disk, through outages and changes, at exact counts.
+
+S3 is moto's server (an emulator that honours conditional puts).
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from stream.baselining import load_baseline
+from tests.integration.machines import BUCKET
+from tests.integration.traffic import KEY, PER_WINDOW, Traffic, config, delivered, lines_of, told, until_taken
+from tests.parts.faulty import FaultyRoad
+from tests.parts.moto import MotoServer
+
+
+def test_a_service_on_an_empty_disk_goes_on_at_exact_counts(
+    services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
+) -> None:
+    """The second window is open in the counts of the first service; the second service closes it."""
+    traffic = Traffic(tmp_path, 4)
+    traffic.write_windows(0, 2)
+    first = services("a", config(traffic, baseline, moto.url, after="5m"))
+    first.until(lambda: first.accepted() == 2 * PER_WINDOW)
+    assert first.stop() == 0
+    traffic.write_windows(2, 4)
+    traffic.write_end()
+    second = services("b", config(traffic, baseline, moto.url, after="5m"))
+    until_taken(second, 60)  # not after five minutes: a service that was stopped is not waited for
+    second.until(lambda: 4 in told(load_baseline(baseline), second))
+    assert second.stop() == 0
+    assert told(load_baseline(baseline), first, second) == traffic.expected()
+    assert set(delivered(first)).isdisjoint(delivered(second))
+
+
+def test_nothing_goes_out_that_is_not_in_s3_and_nothing_is_lost_when_it_comes_back(
+    services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
+) -> None:
+    """S3 goes away right after a put, and is away when the commit comes that closes two windows."""
+
+    def put() -> str:
+        return str(s3.head_object(Bucket=BUCKET, Key=KEY)["ETag"])
+
+    traffic = Traffic(tmp_path, 4)
+    traffic.write_windows(0, 2)
+    with FaultyRoad(moto.port) as road:
+        service = services("a", config(traffic, baseline, road.url, after="1m"))
+        service.until(lambda: service.accepted() == 2 * PER_WINDOW and len(service.reports()) == 1)
+        before = put()
+        service.until(lambda: put() != before)
+        road.fault = "down"
+        traffic.write_windows(2, 4)
+        service.until(lambda: bool(lines_of(service, "state is not in S3 yet, will be repeated")))
+        time.sleep(4.0)
+        assert len(service.reports()) == 1
+        assert service.accepted() == 2 * PER_WINDOW
+        road.fault = ""
+        traffic.write_end()
+        service.until(lambda: 4 in told(load_baseline(baseline), service))
+        assert service.stop() == 0
+    assert told(load_baseline(baseline), service) == traffic.expected()
+    assert len(set(delivered(service))) == len(delivered(service))
+
+
+def test_a_state_from_s3_of_another_configuration_is_refused_by_name_and_left_for_the_next(
+    services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
+) -> None:
+    traffic = Traffic(tmp_path, 2)
+    traffic.write_windows(0, 2)
+    first = services("a", config(traffic, baseline, moto.url, after="5m"))
+    first.until(lambda: first.accepted() == 2 * PER_WINDOW)
+    assert first.stop() == 0
+    other = services("b", config(traffic, baseline, moto.url, after="5m", window="30s"))
+    assert other.wait() == 4
+    assert "window_ms was 60000" in other.log
+    assert "--accept-change" in other.log
+    third = services("c", config(traffic, baseline, moto.url, after="5m", window="30s"), "--accept-change")
+    until_taken(third, 60)  # not after five minutes: who was refused has let go
+    assert third.stop() == 0

@@ -1,0 +1,106 @@
+"""Who owns a state in S3, and who takes it over, against moto's server (an emulator that honours conditional puts)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from stream.errors import OwnershipLost, StateLocked
+from tests.integration.machines import WHERE, Machine, Make, noted, started
+from tests.parts.faulty import FaultyRoad
+
+
+def test_each_takeover_raises_the_epoch(machine: Make, s3: Any) -> None:
+    for k in range(1, 4):
+        one = started(machine(f"disk {k}"))
+        assert noted(s3).epoch == k
+        one.chain.release()
+
+
+def test_a_living_owner_is_met_and_refused(machine: Make) -> None:
+    first, done = started(machine("a")), threading.Event()
+
+    def beat() -> None:
+        while not done.wait(0.2):
+            first.chain.put(b"")
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        with pytest.raises(StateLocked, match=WHERE):
+            machine("b", after_s=5.0).start()
+    finally:
+        done.set()
+        thread.join()
+    first.chain.put(b"")
+
+
+def test_an_owner_that_is_silent_is_taken_over_and_loses_its_next_put(machine: Make, s3: Any) -> None:
+    first = started(machine("a"))
+    first.commit(5)
+    second = started(machine("b"))
+    assert second.position() == 5
+    assert not first.chain.may_deliver()
+    with pytest.raises(OwnershipLost, match=second.chain.owner) as caught:
+        first.chain.put(b"something else")
+    assert caught.value.exit_code == 5
+    assert not first.chain.may_deliver()
+    first.chain.release()
+    assert noted(s3).owner == second.chain.owner, "who lost the job releases nothing"
+    second.commit(6)
+
+
+def test_after_a_crash_a_service_on_the_same_disk_does_not_wait(machine: Make) -> None:
+    """It holds the lock that the dead one held."""
+    first = started(machine("a", after_s=30.0))
+    first.commit(5)
+    first.die()
+    began = time.monotonic()
+    assert started(machine("a", after_s=30.0)).position() == 5
+    assert time.monotonic() - began < 10
+
+
+def test_of_many_that_wait_one_becomes_owner(machine: Make) -> None:
+    started(machine("a")).commit(5)
+    waiting = [machine(f"b{k}", after_s=1.5, standby=True) for k in range(4)]
+    won: list[Machine] = []
+
+    def wait(one: Machine) -> None:
+        if one.start():
+            won.append(one)
+
+    threads = [threading.Thread(target=wait, args=(one,)) for one in waiting]
+    for thread in threads:
+        thread.start()
+    deadline = time.monotonic() + 30
+    while not won and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for _ in range(12):
+        won[0].chain.put(b"")
+        time.sleep(0.25)
+    assert len(won) == 1
+    assert all(one.met_owner.is_set() for one in waiting if one is not won[0])
+    for one in waiting:
+        one.stop.set()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+
+
+def test_an_owner_found_dead_by_an_outage_is_not_taken_for_dead(machine: Make, road: FaultyRoad) -> None:
+    """Nobody could put while S3 was away: its time begins anew when S3 answers."""
+    first = started(machine("a"))
+    second = machine("b", road.url, after_s=6.0, standby=True)
+    thread = threading.Thread(target=second.start)
+    thread.start()
+    time.sleep(1.0)
+    road.fault = "down"
+    time.sleep(7.0)
+    road.fault = ""
+    time.sleep(1.0)
+    first.commit(5)  # raises if it was taken over
+    second.stop.set()
+    thread.join(20)

@@ -1,0 +1,101 @@
+"""Events that flow for two services of one job, and what both together have delivered. The producer's own counts are the truth."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from benchmarks import events
+from detectors.baseline import Baseline
+from detectors.profile import Profile
+from tests.integration.machines import BUCKET
+from tests.parts.moto import REGION
+from tests.parts.service import RunningService, newest
+
+START_MS, MINUTE_MS, PER_S = 1_750_000_020_000, 60_000, 20
+PER_WINDOW, CHUNK = PER_S * 60, 100
+KEY = "driftline/taken.state"
+
+
+class Traffic:
+    """Appends whole windows of events to a followed file, 400 events a second, twenty times as fast as their own time."""
+
+    def __init__(self, folder: Path, windows: int) -> None:
+        self.columns, self.windows = events.values(windows * PER_WINDOW, 3), windows
+        self._lines = events.capture_lines(self.columns, start_ms=START_MS, events_a_second=PER_S)
+        far = START_MS + (windows + 1) * MINUTE_MS
+        self._ending = events.capture_lines(events.values(1, 5), start_ms=far, events_a_second=PER_S)
+        self.path = folder / "captures" / "a.jsonl"
+        self.path.parent.mkdir(parents=True)
+        self._thread = threading.Thread(target=self._flow, daemon=True)
+
+    def _append(self, lines: list[bytes]) -> None:
+        with self.path.open("ab") as file:
+            file.write(b"".join(line + b"\n" for line in lines))
+
+    def _flow(self) -> None:
+        for start in range(0, len(self._lines), CHUNK):
+            self._append(self._lines[start : start + CHUNK])
+            time.sleep(CHUNK / 400)
+        self._append(self._ending)  # an event of a later window: everything before it closes
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def write_windows(self, first: int, last: int) -> None:
+        self._append(self._lines[first * PER_WINDOW : last * PER_WINDOW])
+
+    def write_end(self) -> None:
+        self._append(self._ending)
+
+    def expected(self) -> dict[int, tuple[int, Counter[str]]]:
+        """Rows and countries of each window, by the minute of its end."""
+        country = self.columns["country"]
+        return {k: (PER_WINDOW, Counter(country[(k - 1) * PER_WINDOW : k * PER_WINDOW])) for k in range(1, self.windows + 1)}
+
+
+def config(traffic: Traffic, baseline: Path, url: str = "", after: str = "10s", **changes: Any) -> dict[str, Any]:
+    s3 = {"bucket": BUCKET, "region": REGION, "endpoint_url": url, "take_over_after": after}
+    return {
+        "job": "taken",
+        "source": {"type": "jsonl", "path": str(traffic.path.parent), "follow": True},
+        "format": {"type": "sagemaker"},
+        "model": {"from": "const", "name": "m"},
+        "models": {"m": {"baseline": str(baseline)}},
+        "grace": "2s",
+        "idle": "1h",
+        "sinks": [{"type": "jsonl", "path": "reports"}],
+        "state": {"path": "state.sqlite", "commit_at_least": "1s" if after == "10s" else "1m", **({"s3": s3} if url else {})},
+        **changes,
+    }
+
+
+def told(baseline: Baseline, *services: RunningService) -> dict[int, tuple[int, Counter[str]]]:
+    """What all services together delivered; fails if one id has two contents."""
+    layout = baseline.layout
+    place = layout.index["country"]
+    out = {}
+    for (_, end_ms), report in newest([report for one in services for report in one.reports()]).items():
+        counts = Profile.decode(report.profile, layout).counts[layout.bins(place)].tolist()
+        seen = dict(zip(layout.features[place].vocabulary, counts, strict=False))
+        out[(end_ms - START_MS) // MINUTE_MS] = (report.rows, +Counter(seen))
+    return out
+
+
+def delivered(service: RunningService) -> list[str]:
+    return [report.id for report in service.reports()]
+
+
+def lines_of(service: RunningService, event: str) -> list[dict[str, Any]]:
+    lines = [json.loads(line) for line in service.log.splitlines() if line.startswith("{")]
+    return [line for line in lines if line["event"] == event]
+
+
+def until_taken(service: RunningService, within_s: float) -> float:
+    began = time.monotonic()
+    service.until(lambda: bool(lines_of(service, "started")), within_s)
+    return time.monotonic() - began
