@@ -29,9 +29,10 @@ from stream.events import (
     Retire,
     Sample,
     Tick,
+    Unlisted,
 )
-from stream.job_state import JobState, ModelState, Span
-from stream.lineage import await_parents, end
+from stream.job_state import JobState, ModelState
+from stream.lineage import await_parents, end, let_go
 from stream.memory import Memory
 from stream.panes import PaneId, PaneStore
 from stream.windows import Settings, is_idle, retained_from, watermark, window_ends
@@ -91,6 +92,8 @@ class Aggregator:
                 return self._relayout(item.model, item.baseline, item.learning)
             case Retire():
                 return self._retire(item.model)
+            case Unlisted():
+                return self._unlisted(item)
             case End():
                 return [*self._closing.everything(), *self._closing.revisions()]
 
@@ -176,17 +179,8 @@ class Aggregator:
         )
         idle = now is not None and is_idle(moved, now, self.settings.idle_ms)
         self.state.places[cover.partition] = msgspec.structs.replace(moved, idle=idle)
-        if cover.partition in self.state.open_gaps and (cover.dated or idle):
-            self._end_gap(cover)
-
-    def _end_gap(self, cover: Cover) -> None:
-        """What was lost lies before the first time that comes after it; or, in an idle partition, before what the others have shown."""
-        own = self.state.places[cover.partition].mark_ms
-        marks = [place.mark_ms for name, place in self.state.places.items() if place.mark_ms is not None and name != cover.partition]
-        until_ms = cover.mark_ms if cover.dated else max((mark for mark in marks if own is None or mark > own), default=None)
-        if until_ms is not None:
-            since_ms = self.state.open_gaps.pop(cover.partition)
-            self.state.spans.append(Span(since_ms, until_ms, f"gap in {cover.partition}"))
+        if cover.partition in self.state.open_gaps and (cover.dated or idle or cover.ended):
+            self.state.end_gap(cover)
 
     def _keep(self, key: ModelKey, pane_ms: int, profile: Profile) -> None:
         state = self.state
@@ -259,6 +253,10 @@ class Aggregator:
         if self.memory is not None and place.read:
             self.memory.hand_down(found.parents, found.partition)
         return [self._assign(found.partition)] if place.read else []
+
+    def _unlisted(self, gone: Unlisted) -> list[Output]:
+        let_go(self.state, [name for name in gone.partitions if self.memory is None or not tuple(self.memory.ids.slices(name))])
+        return []
 
     def _gap(self, gap: Gap) -> list[Output]:
         place = self.state.places.get(gap.partition)

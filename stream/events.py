@@ -225,11 +225,17 @@ class Retire(NamedTuple):
     model: str
 
 
+class Unlisted(NamedTuple):
+    """Ended partitions that the source does not have any more, and will not discover again."""
+
+    partitions: tuple[str, ...]
+
+
 class End(NamedTuple):
     """A bounded source is read to its end: everything closes."""
 
 
-Item = Partial | Tick | Discovered | Orphaned | Gap | Rebase | Retire | End
+Item = Partial | Tick | Discovered | Orphaned | Gap | Rebase | Retire | Unlisted | End
 
 
 class Assign(NamedTuple):

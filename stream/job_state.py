@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from detectors.episodes import EpisodeState
-from stream.events import Misfits, ModelKey
+from stream.events import Cover, Misfits, ModelKey
 from stream.ledger import Ledger
 from stream.windows import Place
 
@@ -73,6 +73,20 @@ class JobState(msgspec.Struct):
     def key_state(self, key: ModelKey) -> KeyState:
         """The state of a model and variant; made when it is first asked for."""
         return self.keys.setdefault(f"{key.model}\x1f{key.variant}", KeyState())
+
+    def end_gap(self, cover: Cover) -> None:
+        """What was lost lies before the first time that comes after it; in an idle partition, before what the others have shown.
+
+        In one that ended nothing comes after it: what was lost is older than this moment.
+        """
+        own = self.places[cover.partition].mark_ms
+        marks = [place.mark_ms for name, place in self.places.items() if place.mark_ms is not None and name != cover.partition]
+        until_ms = cover.mark_ms if cover.dated else max((mark for mark in marks if own is None or mark > own), default=None)
+        if cover.ended and not cover.dated and self.now_ms is not None:
+            until_ms = self.now_ms
+        if until_ms is not None:
+            since_ms = self.open_gaps.pop(cover.partition)
+            self.spans.append(Span(since_ms, until_ms, f"gap in {cover.partition}"))
 
     def known(self) -> list[tuple[ModelKey, KeyState]]:
         """All models and variants that were ever heard of, and their states."""

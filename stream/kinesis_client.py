@@ -22,6 +22,7 @@ from stream.errors import SourceUnavailable
 log = logging.getLogger(__name__)
 
 READ_S: Final = 10
+HOUR_MS: Final = 3_600_000
 SAME_LINE_S = 30.0
 """How often it is told again that Kinesis does not answer."""
 
@@ -80,6 +81,7 @@ class Facts(NamedTuple):
 
     name: str
     arn: str
+    kept_ms: int
 
 
 class KinesisClient:
@@ -110,29 +112,33 @@ class KinesisClient:
             raise Trouble(name, "Incomplete", "passing", f"the answer to {name} lacks {', '.join(lacking)}: it was cut off on its way")
         return answer
 
-    def events(self, operation: str, key: str, **arguments: Any) -> Iterator[dict[str, Any]]:
-        """Call an operation that answers with a stream of events under ``key``; raises :class:`Trouble` at any event."""
+    def events(self, operation: str, key: str, **arguments: Any) -> Iterator[tuple[dict[str, Any], int | None]]:
+        """Call an operation that answers with a stream of events under ``key``; each comes with the time when the answer began.
+
+        Raises :class:`Trouble` at any event.
+        """
         name = str(self.boto.meta.method_to_api_mapping[operation])
-        stream = self.call(operation, (key,), **arguments)[key]
+        answer = self.call(operation, (key,), **arguments)
+        stream, began_ms = answer[key], answered_ms(answer)
         try:
-            yield from stream
+            for event in stream:
+                yield event, began_ms
         except FAILURES as error:
             raise trouble(name, error) from error
         finally:
             stream.close()
 
     def facts(self) -> Facts:
-        """Name and ARN of the stream."""
+        """Name and ARN of the stream, and how long it keeps records."""
         key = "StreamDescriptionSummary"
         summary = self.call("describe_stream_summary", (key,), **self.target.names)[key]
-        return Facts(str(summary["StreamName"]), str(summary["StreamARN"]))
+        return Facts(str(summary["StreamName"]), str(summary["StreamARN"]), int(summary["RetentionPeriodHours"]) * HOUR_MS)
 
     def now_ms(self) -> int:
         """The time by our clock or that of Kinesis, whichever is earlier, in whole seconds: it takes no finer ones and no later ones."""
-        answer = self.call("list_shards", ("Shards",), MaxResults=1, **self.target.names)
-        told = answer["ResponseMetadata"].get("HTTPHeaders", {}).get("date")
-        now_s = int(time.time())
-        return 1000 * (now_s if told is None else min(now_s, int(parsedate_to_datetime(told).timestamp())))
+        told_ms = answered_ms(self.call("list_shards", ("Shards",), MaxResults=1, **self.target.names))
+        now_ms = int(time.time()) * 1000
+        return now_ms if told_ms is None else min(now_ms, told_ms)
 
     def fails(self, failure: Trouble) -> None:
         """Tell in the log that Kinesis does not answer, at most twice a minute."""
@@ -159,6 +165,12 @@ class KinesisClient:
 FAILURES: Final = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, ResponseParserError, urllib3.exceptions.HTTPError)
 
 
+def answered_ms(answer: dict[str, Any]) -> int | None:
+    """When an answer was given, by the clock of Kinesis, which tells whole seconds; None if it does not say."""
+    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return None if told is None else 1000 * int(parsedate_to_datetime(told).timestamp())
+
+
 def trouble(operation: str, error: Exception) -> Trouble:
     """What an exception of the client library means."""
     if isinstance(error, botocore.exceptions.ClientError):
@@ -171,7 +183,7 @@ def trouble(operation: str, error: Exception) -> Trouble:
 def unavailable(target: Target, failure: Trouble, tried_s: float | None = None) -> SourceUnavailable:
     """The error that ends the program: what failed, and what a person can do."""
     if failure.kind in ("missing", "invalid") and failure.operation == "DescribeStreamConsumer":
-        advice = "Correct source.fan_out.consumer_arn, or give a consumer_name to be registered"
+        advice = "Correct source.fan_out.consumer_arn, or give a consumer_name: it is registered at the start if it is not there"
     elif failure.kind == "missing":
         advice = "Create the stream, or correct source.stream, source.stream_arn and source.region"
     elif failure.kind == "denied":

@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 from stream.events import Position
-from stream.kinesis_client import KinesisClient, Trouble
+from stream.kinesis_client import KinesisClient, Trouble, unavailable
 from stream.kinesis_lanes import SHORTEST_S, Answer, Common, Lane
 
 
@@ -49,6 +49,19 @@ class SubscribedLane(Lane):
     def renew(self) -> None:
         self._following = None
 
+    def refused(self) -> None:
+        """Only a consumer that is there can tell of the position, and only of the last record: a number to go on from may be too old."""
+        client = self.common.client
+        try:
+            consumer(client, "", "", self._consumer_arn)
+        except Trouble as absent:
+            if absent.kind in ("missing", "invalid", "denied"):
+                self.fail(unavailable(client.target, absent))
+            client.fails(absent)
+            return
+        if self._following is None:
+            super().refused()
+
     def _run(self) -> None:
         try:
             while not self.over:
@@ -64,32 +77,25 @@ class SubscribedLane(Lane):
             start = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._following}
         asked = {"ConsumerARN": self._consumer_arn, "ShardId": self.partition, "StartingPosition": start}
         try:
-            for event in self.common.client.events("subscribe_to_shard", "EventStream", **asked):
-                self._take_in(event.get("SubscribeToShardEvent", {}))
+            for event, began_ms in self.common.client.events("subscribe_to_shard", "EventStream", **asked):
+                self._take_in(event.get("SubscribeToShardEvent", {}), began_ms)
                 if self.over:
                     return 0.0
         except Trouble as failure:
             return self.after(failure)
         return SHORTEST_S
 
-    def _take_in(self, told: dict[str, Any]) -> None:
+    def _take_in(self, told: dict[str, Any], began_ms: int | None = None) -> None:
         if lacking := [key for key in ("Records", "MillisBehindLatest") if key not in told]:
             text = f"an event lacks {', '.join(lacking)}"
             raise Trouble("SubscribeToShard", "Incomplete", "passing", text)
         came, following = self.records("SubscribeToShard", told), told.get("ContinuationSequenceNumber")
-        ended = not following and self._has_ended(told)
+        ended = not following and self.has_ended(told)
         children = self.children(told) if ended else ()
-        self.accept(Answer(came, int(told["MillisBehindLatest"]), ended, children))
+        self.accept(Answer(came, int(told["MillisBehindLatest"]), ended, children, began_ms))
         self._following = following or self._following
         with self.common.wake:
             self.common.wake.wait_for(lambda: self.over or not self.full)
-
-    def _has_ended(self, told: dict[str, Any]) -> bool:
-        """An event that names no next number is the last one, if it names children, or if the stream lists the shard as closed."""
-        if "ChildShards" in told:
-            return True
-        shard = self.common.shards.refresh().get(self.partition)
-        return shard is None or not shard.open
 
     def _pause(self, seconds: float) -> None:
         with self.common.wake:

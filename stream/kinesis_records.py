@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping
 from hashlib import md5
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -21,6 +21,9 @@ from aws_kinesis_agg import deaggregator  # noqa: E402  # importing it puts fold
 
 sys.path[:] = _path
 
+BESIDE_BYTES: Final = 64
+"""Memory that a value takes beside its bytes."""
+
 
 class Pack(NamedTuple):
     """One record of Kinesis with the records inside it; a position never lies between them."""
@@ -29,6 +32,11 @@ class Pack(NamedTuple):
     arrival_ms: int
     keys: list[bytes | None]
     values: list[bytes | None]
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that the values take: without what is beside the bytes, a million empty records would be nothing."""
+        return sum(len(value or b"") for value in self.values) + BESIDE_BYTES * len(self.values)
 
 
 def packs(records: Iterable[Mapping[str, Any]]) -> list[Pack]:

@@ -13,6 +13,8 @@ from stream.kinesis_client import KinesisClient, Trouble
 
 OLDEST: Final[Position] = ("TRIM_HORIZON", 0)
 ENDED: Final[Position] = ("ENDED", 0)
+GONE_S: Final = 3600.0
+"""How long listings must lack a shard before it is gone."""
 
 
 class Shard(NamedTuple):
@@ -36,6 +38,7 @@ class ShardList:
         self._assigned: set[str] = set()
         self.latest: dict[str, Shard] = {}
         self.asked_s = 0.0
+        self._missing: dict[str, float] = {}
 
     def refresh(self) -> dict[str, Shard]:
         """Ask for all shards. Raises :class:`Trouble`."""
@@ -71,6 +74,20 @@ class ShardList:
     def children(self, partition: str) -> tuple[Discovered, ...]:
         """The shards that a closed shard became. Raises :class:`Trouble`."""
         return tuple(Discovered(one.name, OLDEST, one.parents) for one in self.refresh().values() if partition in one.parents)
+
+    def closed(self, partition: str) -> bool:
+        """Whether a shard takes no more records: it has an ending number, or children, or is gone. Raises :class:`Trouble`."""
+        listed = self.refresh()
+        if partition not in listed:
+            return bool(listed)
+        return not listed[partition].open or any(partition in one.parents for one in listed.values())
+
+    def unlisted(self, ended: Collection[str]) -> list[str]:
+        """Those of these shards that all listings of the last hour lack: one that was missed by a single listing may come again."""
+        with self._lock:
+            lacking = [name for name in ended if name not in self.latest and self._assigned]
+            self._missing = {name: self._missing.get(name, self.asked_s) for name in lacking}
+            return [name for name, since_s in self._missing.items() if self.asked_s - since_s >= GONE_S]
 
     def _covering(self) -> dict[str, Shard]:
         """The shards that were open at the start or came later; all of them where the service cannot tell (harmless, but slower)."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from stream.events import Cover
+
+GONE: Final = "ended"
+"""The account of partitions that are gone for ever."""
 
 
 class Account(msgspec.Struct):
@@ -50,6 +55,14 @@ class Ledger(msgspec.Struct):
             account.outcomes[name] = account.outcomes.get(name, 0) + count
         for name, length in cover.bytes.items():
             self.bytes[name] = self.bytes.get(name, 0) + length
+
+    def fold(self, partition: str) -> None:
+        """Add what a partition that is gone for ever has had to the one account of all such partitions."""
+        account = self.partitions.pop(partition, Account(0, {}))
+        gone = self.partitions.setdefault(GONE, Account(0, {}))
+        gone.read += account.read
+        for name, count in account.outcomes.items():
+            gone.outcomes[name] = gone.outcomes.get(name, 0) + count
 
     def lost(self) -> dict[str, int]:
         """What was read and lies in no window, by reason: rejected and late records, rows and misfits late after idle."""

@@ -1,12 +1,13 @@
-"""Partitions that go on where others end: shards that were split or merged. Pure functions over the places."""
+"""Partitions that go on where others end: shards that were split or merged. Functions over the places, without clock or I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Collection, Mapping, MutableMapping
 
 import msgspec
 
 from stream.events import Cover, Discovered
+from stream.job_state import JobState
 from stream.windows import Place
 
 
@@ -38,3 +39,15 @@ def end(places: MutableMapping[str, Place], cover: Cover) -> dict[str, tuple[str
         anew = await_parents(places, Discovered(name, place.next, place.parents))
         places[name] = msgspec.structs.replace(place, mark_ms=anew.mark_ms, parents=anew.parents)
     return {name: parents for name, parents in waiting.items() if places[name].read}
+
+
+def let_go(state: JobState, unlisted: Collection[str]) -> None:
+    """Forget ended partitions that the source does not have any more; one for whose children or gap it still matters stays.
+
+    Children are known when their parents end, or were discovered long before those are gone.
+    """
+    needed = {parent for place in state.places.values() for parent in place.parents} | set(state.open_gaps)
+    for name in set(unlisted) - needed:
+        if name in state.places and state.places[name].ended:
+            del state.places[name]
+            state.ledger.fold(name)

@@ -14,13 +14,13 @@ from stream.assembly import Job, Route, open_job, routes_of, settings_of
 from stream.config import Config
 from stream.durations import duration_ms
 from stream.errors import LedgerImbalance, SourceUnavailable
-from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick
+from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick, Unlisted
 from stream.fleet import Fleet
 from stream.http import Http
 from stream.ownership import Ownership
 from stream.pulse import Pulse
 from stream.readiness import Readiness, Role
-from stream.sources.base import Reading
+from stream.sources.base import Passing, Reading
 from stream.telemetry import Telemetry
 
 POLL_S = 0.2
@@ -200,6 +200,10 @@ class Service:
         self._last_discover = time.monotonic()
         for found in self._reading.discover():
             self._step(found)
+        if isinstance(self._reading, Passing):
+            ended = [name for name, place in self._job.aggregator.state.places.items() if place.ended]
+            if gone := self._reading.unlisted(ended):
+                self._step(Unlisted(tuple(gone)))
 
     def _step(self, item: Item) -> None:
         """One item, and what the reader must know of its outputs at once."""

@@ -19,6 +19,7 @@ class StateGauges:
     def __init__(self, job: str, registry: CollectorRegistry) -> None:
         self._job, self._registry = job, registry
         self._records = self._gauge("ledger_records", "Records by partition and outcome since the state began.", "partition", "outcome")
+        self._booked: set[str] = set()
         self._bytes = self._gauge("ledger_bytes", "Bytes of the records by outcome since the state began.", "outcome")
         self._rows = self._gauge("ledger_rows", "Rows: accepted, folded, in_panes, closed, late_after_idle.", "place")
         self._misfits = self._gauge("ledger_misfits_late_after_idle", "Records of a wrong number of columns that no window told any more.")
@@ -52,6 +53,9 @@ class StateGauges:
 
     def _show_ledger(self, state: JobState) -> None:
         ledger, job = state.ledger, self._job
+        for name in self._booked - set(ledger.partitions):
+            self._records.remove_by_labels({"partition": name})
+        self._booked = set(ledger.partitions)
         for name, account in ledger.partitions.items():
             for outcome, count in account.outcomes.items():
                 self._records.labels(job, name, outcome).set(count)

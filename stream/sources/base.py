@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import ClassVar, Protocol
+from typing import ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
@@ -47,6 +47,14 @@ class Reading(Protocol):
 
     def close(self) -> None:
         """Let go of everything; safe to call twice."""
+
+
+@runtime_checkable
+class Passing(Protocol):
+    """A reading whose partitions end and are gone some day."""
+
+    def unlisted(self, ended: Collection[str]) -> list[str]:
+        """Those of the ended partitions that the source does not have any more; it must never discover them again."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):

@@ -19,7 +19,8 @@ import msgspec
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.kinesis_client import KinesisClient, Target, Trouble, patiently
 from stream.kinesis_fan_out import SubscribedLane, consumer
-from stream.kinesis_lanes import Common, Lane, PolledLane
+from stream.kinesis_lanes import Common, Lane
+from stream.kinesis_polled import PolledLane
 from stream.kinesis_shards import ENDED, ShardList
 from stream.sources.base import Reading, Source
 
@@ -90,7 +91,7 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
             facts = self._patiently(client, client.facts)
             shards = ShardList(client, "at" if self.start_at else self.start, self._start_ms(client))
             self._patiently(client, shards.refresh)
-            return KinesisReading(Common(client, shards, facts.name), self._consumer(client, facts.arn))
+            return KinesisReading(Common(client, shards, facts.name, facts.kept_ms), self._consumer(client, facts.arn))
         except BaseException:
             client.close()
             raise
@@ -120,6 +121,7 @@ class KinesisReading:
         self._common, self._consumer_arn = common, consumer_arn
         self.client = common.client
         self._lanes: dict[str, Lane] = {}
+        self._resting: dict[str, float] = {}  # when a shard whose lane was closed may be read again
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kinesis")
         self._listing: Future[object] | None = None
         self._turn = 0
@@ -141,6 +143,10 @@ class KinesisReading:
         """Shards that are found from now on are children of these, or unknown: they begin at their first record."""
         self._common.shards.assigned(partitions)
 
+    def unlisted(self, ended: Collection[str]) -> list[str]:
+        """Closed shards whose records are all past retention: Kinesis lists them no more."""
+        return self._common.shards.unlisted(ended)
+
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         """What has come since; a gap and the end of a shard are told once, and the shard then waits to be assigned again."""
         self._work(timeout_s, lambda: any(lane.ready for lane in self._lanes.values()))
@@ -156,7 +162,7 @@ class KinesisReading:
             out.append(said)
             taken += len(said.values) if isinstance(said, RawBatch) else 0
             if isinstance(said, Gap) or said.ended:
-                self._lanes.pop(name).close()
+                self._close(name)
         return out
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
@@ -183,23 +189,29 @@ class KinesisReading:
 
     def _open(self, partition: str, place: Position) -> Lane:
         """A new lane in place of an old one; it keeps to the pause of the old one."""
-        old = self._lanes.pop(partition, None)
-        if old is not None:
-            old.close()
+        if partition in self._lanes:
+            self._close(partition)
         lane: Lane
         if self._consumer_arn and place != ENDED:
             lane = SubscribedLane(self._common, partition, place, self._consumer_arn)
         else:
-            lane = PolledLane(self._common, partition, place)
+            lane = PolledLane(self._common, partition, place, self._resting.pop(partition, 0.0))
         lane.start()
         self._lanes[partition] = lane
         return lane
+
+    def _close(self, partition: str) -> None:
+        """Let go of a lane; whoever reads the shard next keeps to its pause."""
+        lane, now_s = self._lanes.pop(partition), time.monotonic()
+        lane.close()
+        self._resting = {name: until_s for name, until_s in self._resting.items() if until_s > now_s}
+        self._resting[partition] = lane.rests_until_s()
 
     def _gap_of(self, lane: Lane) -> Gap | None:
         """The gap of a lane that was just assigned; such a lane is not read."""
         gap = lane.gap()
         if gap is not None:
-            self._lanes.pop(lane.partition).close()
+            self._close(lane.partition)
         return gap
 
     def _work(self, timeout_s: float, done: Callable[[], bool]) -> None:

@@ -1,6 +1,6 @@
 """The Kinesis source when the way or the service is at fault: Toxiproxy and microburst in front of kinesis-local (an emulator).
 
-Answers that no emulator gives (retention, keys that are missing) are made by changing what the client library has parsed.
+Answers that no emulator gives (keys that are missing) are made by changing what the client library has parsed.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import pytest
 
 from sinks.aws import refuse_a_cut_body
 from stream.errors import SourceUnavailable
-from stream.events import Assign, Gap, RawBatch
+from stream.events import Gap, RawBatch
 from stream.sources.kinesis import KinesisReading
 from tests.integration.shards import Follower, opening
-from tests.integration.test_kinesis_source import numbered, until_batch
+from tests.integration.test_kinesis_source import numbered
 from tests.parts.kinesis import KinesisEmulator
 from tests.parts.microburst import Microburst
 from tests.parts.toxiproxy import Toxiproxy
@@ -226,6 +226,28 @@ def test_a_record_without_its_number_is_asked_for_again(kinesis: KinesisEmulator
     assert follower.all == numbered(0, 50)
 
 
+@pytest.mark.parametrize("children", [None, []], ids=["no children", "an empty list of children"])
+def test_an_answer_that_names_nothing_to_go_on_from_does_not_end_a_shard_that_is_open(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, children: list[Any] | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 50))
+    reading = open_at(kinesis.url, stream)
+
+    def cut(parsed: dict[str, Any]) -> None:
+        del parsed["NextShardIterator"]
+        parsed.update({} if children is None else {"ChildShards": children})
+
+    changed = change(reading, "GetRecords", cut, 3)
+    follower = Follower(reading)
+    follower.read(50)
+    kinesis.put(stream, numbered(50, 60))
+    follower.read(60)
+    assert len(changed) == 3
+    assert "GetRecords (Incomplete)" in caplog.text
+    assert (follower.all, follower.gaps, follower.ended) == (numbered(0, 60), [], set())
+
+
 def test_children_that_the_last_answer_does_not_name_are_asked_for(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open
 ) -> None:
@@ -253,50 +275,11 @@ def test_listing_without_its_key_is_tried_again_at_the_start(
         open_at(toxiproxy.url, stream, give_up_after_s=1.0)
 
 
-@pytest.mark.parametrize("left", [5, 0], ids=["some records", "no record"])
-def test_a_position_that_retention_has_passed_is_a_gap(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, left: int
-) -> None:
-    """No emulator trims: the answers are changed to what they are when only the last records are left."""
-    stream = make_stream()
-    numbers = [one["SequenceNumber"] for one in kinesis.put(stream, numbered(0, 20))]
-    reading = open_at(kinesis.url, stream)
-    change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-left:] if left else []), 2)
-    (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
-    assert gap[:4] == (SHARD, (numbers[4], 0), ("TRIM_HORIZON", 0), None)
-    assert "retention" in gap.reason
-    assert poll_for(reading, 0.6) == []
-    change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-5:]), 1)
-    assert reading.assign([Assign(2, SHARD, gap.resume, None)]) == []
-    assert until_batch(reading, SHARD).values == numbered(15, 20)
-
-
-def test_retention_that_passes_a_reader_whose_iterator_has_expired_is_a_gap(
-    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open
-) -> None:
-    stream = make_stream()
-    kinesis.put(stream, numbered(0, 10))
-    reading = open_at(microburst.url, stream)
-    follower = Follower(reading)
-    follower.read(10)
-    microburst.refuse("GetRecords", "ExpiredIteratorException", 1)
-    kinesis.put(stream, numbered(10, 20))
-
-    def trimmed(parsed: dict[str, Any]) -> None:
-        if "Records" in parsed:
-            parsed["Records"] = [one for one in parsed["Records"] if one["Data"] >= b"00015"]
-
-    change(reading, "GetRecords", trimmed, 1000)
-    follower.until(lambda: bool(follower.gaps))
-    (gap,) = follower.gaps
-    assert gap[:4] == (SHARD, follower.positions[SHARD], ("TRIM_HORIZON", 0), None)
-
-
 def test_numbers_of_records_are_compared_as_numbers(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A number may have a digit more than the one before; as text it would be the smaller one."""
-    monkeypatch.setattr("stream.kinesis_lanes.MOST_PACKS", 5)
+    monkeypatch.setattr("stream.kinesis_polled.MOST_PACKS", 5)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 12))
     reading = open_at(kinesis.url, stream)

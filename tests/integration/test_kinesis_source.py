@@ -7,7 +7,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
+from stream.sources.base import Passing
 from stream.sources.kinesis import KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.parts.base import LOOPBACK, free_port
@@ -232,6 +232,20 @@ def test_an_ended_shard_says_so_again_when_it_is_assigned_again(
     assert {one.partition for one in told.children} == {"shardId-000000000001", "shardId-000000000002"}
 
 
+def test_a_closed_shard_is_gone_when_it_is_listed_no_more(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.kinesis_shards.GONE_S", 0.0)
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    kinesis.split(stream, "shardId-000000000000")
+    reading = open_source(stream)
+    follower = Follower(reading)
+    follower.until(lambda: bool(follower.ended))
+    assert isinstance(reading, Passing)
+    assert reading.unlisted(["shardId-000000000000", "shardId-000000000077"]) == ["shardId-000000000077"]
+
+
 def until_batch(reading: KinesisReading, partition: str) -> RawBatch:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
@@ -309,26 +323,6 @@ def test_lag_is_what_the_last_answers_said(kinesis: KinesisEmulator, make_stream
     follower.read(20)
     assert reading.lag(follower.positions) == {"shardId-000000000000": 0, "shardId-000000000001": 0}
     assert reading.lag({"shardId-000000000009": ("1", 0)}) == {}
-
-
-def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("stream.kinesis_lanes.MOST_PACKS", 5)
-    stream = make_stream()
-    kinesis.put(stream, numbered(0, 60))
-    reading = open_source(stream)
-    calls: list[float] = []
-    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
-    follower = Follower(reading)
-    follower.read(60)
-    assert len(calls) >= 12
-    assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))
-    follower.until(lambda: len(calls) > 16)
-    calls.clear()
-    until = time.monotonic() + 4.0
-    follower.until(lambda: time.monotonic() > until)
-    assert 2 <= len(calls) <= 5
 
 
 def test_a_missing_stream_is_named_at_once(kinesis: KinesisEmulator, open_source: Open) -> None:

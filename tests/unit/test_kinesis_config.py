@@ -78,3 +78,17 @@ def test_a_job_that_started_at_the_latest_discovers_what_nobody_knows_at_its_fir
         ("d", ("TRIM_HORIZON", 0), ("b",)),
         ("x", ("TRIM_HORIZON", 0), ()),
     ]
+
+
+def test_a_shard_is_gone_once_all_listings_of_an_hour_lacked_it() -> None:
+    shards = ShardList(None, "earliest", 0)  # type: ignore[arg-type]
+    shards.assigned(["a", "b"])
+
+    def listing(at_s: float, *names: str) -> list[str]:
+        shards.asked_s, shards.latest = at_s, {name: Shard(name, (), True) for name in names}
+        return shards.unlisted(["a", "b"])
+
+    assert [listing(5.0, "a", "b"), listing(10.0, "b"), listing(3_609.0, "b")] == [[], [], []]
+    assert listing(3_610.0, "b") == ["a"]
+    assert [listing(3_615.0, "a", "b"), listing(3_620.0, "b"), listing(7_219.0, "b")] == [[], [], []]
+    assert listing(7_220.0, "b") == ["a"]

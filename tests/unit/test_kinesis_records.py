@@ -70,6 +70,13 @@ def test_positions_name_the_place_inside_and_the_next_position_is_behind_the_who
     assert made.arrival_ms.tolist() == [1_795_600_800_123] * 3
 
 
+def test_the_size_of_a_packed_record_is_that_of_what_it_holds() -> None:
+    plain, full, empty = packs(
+        [stored(1, b"." * 1000), stored(2, packed([("a", b"." * 100)] * 10)), stored(3, packed([("a", b"")] * 1000))]
+    )
+    assert [plain.size, full.size, empty.size] == [1_064, 1_640, 64_000]
+
+
 def test_a_batch_of_nothing_stays_where_it_is_and_an_empty_packed_record_moves_on() -> None:
     assert batch("shard", "stream", ("97", 0), []).next == ("97", 0)
     made = batch("shard", "stream", ("97", 0), [Pack("98", 1, [], [])])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from detectors.judge import Judge
 from detectors.rules import Rules
 from stream.aggregator import Aggregator
-from stream.events import Assign, Cover, Discovered, Gap, Item, Output, Partial, SeenIds, Tick
+from stream.events import Assign, Cover, Discovered, Gap, Item, Output, Partial, SeenIds, Tick, Unlisted
 from stream.ids import MemoryIds
-from stream.job_state import JobState
+from stream.job_state import JobState, Span
+from stream.ledger import Account
 from stream.memory import Memory
 from stream.panes import MemoryPanes
 from stream.seen import Dedupe
@@ -106,3 +107,44 @@ def test_what_an_ended_partition_knew_is_let_go_once_the_watermark_is_past_the_h
     assert memory.ids.of("a") == [SeenIds("a", 0, b"of a....")]
     do(made, read("d", 1, 2, 1_200))
     assert [memory.ids.of(name) for name in ("a", "c", "d")] == [[], [], []]
+
+
+def test_an_ended_partition_that_the_source_does_not_have_any_more_is_one_account_with_all_others() -> None:
+    made = job()
+    do(made, Discovered("a", 0), Discovered("b", 0), read("a", 0, 3, 70, ended=True), read("b", 0, 5, 90, ended=True), read("c", 0, 1, 95))
+    marks = made.state.watermark_ms
+    assert do(made, Unlisted(("a",)), Unlisted(("b", "c", "never heard of"))) == []
+    assert set(made.state.places) == {"c"}
+    assert made.state.ledger.partitions == {"ended": Account(8, {"undecodable": 8}), "c": Account(1, {"undecodable": 1})}
+    assert (made.state.ledger.imbalance(), made.state.watermark_ms) == ({}, marks)
+    assert do(made, read("a", 3, 4, 99)) == []
+    assert made.state.ledger.partials_dropped == 1
+
+
+def test_an_ended_partition_stays_while_a_child_waits_for_its_other_parent() -> None:
+    made = job()
+    do(made, Discovered("a", 0), Discovered("b", 0), read("a", 0, 3, 70, ended=True), Unlisted(("a",)))
+    assert set(made.state.places) == {"a", "b", "c"}
+    assert do(made, read("b", 0, 2, 40, ended=True)) == [Assign(1, "c", 0, 40)]
+    do(made, Unlisted(("a",)))
+    assert set(made.state.places) == {"b", "c"}
+
+
+def test_a_gap_to_the_end_of_a_partition_ends_with_it() -> None:
+    made = job()
+    do(made, Discovered("a", 0), Discovered("b", 0), Tick(1_000), read("a", 0, 3, 70), read("b", 0, 3, 70))
+    do(made, Gap("a", 3, 99, None, "retention"))
+    assert set(made.state.open_gaps) == {"a"}
+    do(made, Partial((Cover("a", 2, 99, 99, 70, False, 0, {}, 0, 0, None, True),), {}, [], []))
+    assert made.state.open_gaps == {}
+    assert made.state.spans == [Span(70, 1_000, "gap in a")]
+
+
+def test_an_ended_partition_stays_while_its_ids_are_remembered() -> None:
+    memory = knowing(SeenIds("a", 0, b"of a...."))
+    made = job(memory)
+    do(made, Discovered("a", 0), read("a", 0, 3, 70, ended=True), Unlisted(("a",)))
+    assert "a" in made.state.places
+    do(made, Discovered("b", 0), read("b", 0, 3, 5_000, ended=True), read("c", 0, 1, 5_000), Unlisted(("a",)))
+    assert "a" not in made.state.places
+    assert memory.ids.of("a") == []

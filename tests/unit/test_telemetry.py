@@ -70,6 +70,14 @@ def test_marks_and_watermark_are_seconds_and_a_partition_without_a_mark_has_none
     assert (value(telemetry, "watermark_delay_seconds") or 0) > 0
 
 
+def test_a_partition_that_is_gone_leaves_the_figures() -> None:
+    telemetry, shown = Telemetry("sample"), state()
+    telemetry.commit(0.1, 1_000, shown, {})
+    shown.ledger.fold("t-0")
+    telemetry.commit(0.1, 1_000, shown, {})
+    assert [value(telemetry, "ledger_records", partition=name, outcome="accepted") for name in ("t-0", "t-1", "ended")] == [None, 5, 9]
+
+
 def test_an_episode_shows_while_it_is_open_and_a_model_that_is_not_watched_shows_nothing() -> None:
     telemetry, drifted = Telemetry("sample"), state()
     opened = EpisodeState(open=Episode("e", START_MS, START_MS, ("amount",), ("amount",), (), {}))

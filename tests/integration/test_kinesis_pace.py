@@ -1,0 +1,80 @@
+"""How often and how much the Kinesis source reads, against kinesis-local (an emulator, which would allow anything)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+
+import pytest
+
+from stream.events import Assign
+from stream.sources.kinesis import KinesisReading
+from tests.integration.shards import Follower, opening
+from tests.integration.test_kinesis_source import numbered, until_batch
+from tests.parts.kinesis import KinesisEmulator
+
+MakeStream = Callable[..., str]
+Open = Callable[..., KinesisReading]
+
+
+@pytest.fixture
+def open_source(kinesis: KinesisEmulator) -> Iterator[Open]:
+    with opening(endpoint_url=kinesis.url) as open_one:
+        yield open_one
+
+
+def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.kinesis_polled.MOST_PACKS", 5)
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 60))
+    reading = open_source(stream)
+    calls: list[float] = []
+    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    follower = Follower(reading)
+    follower.read(60)
+    assert len(calls) >= 12
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))
+    follower.until(lambda: len(calls) > 16)
+    calls.clear()
+    until = time.monotonic() + 4.0
+    follower.until(lambda: time.monotonic() > until)
+    assert 2 <= len(calls) <= 5
+
+
+def test_a_shard_that_is_assigned_again_keeps_to_the_pause_of_its_last_read(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    reading = open_source(stream)
+    calls: list[float] = []
+    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    follower = Follower(reading)
+    follower.read(10)
+    for claim in range(2, 8):
+        assert reading.assign([Assign(claim, "shardId-000000000000", follower.positions["shardId-000000000000"], None)]) == []
+    until_batch(reading, "shardId-000000000000")
+    assert len(calls) >= 8
+    assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))
+
+
+def test_records_that_are_not_taken_are_no_longer_fetched_when_they_are_large(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.kinesis_polled.MOST_PACKS", 3)
+    monkeypatch.setattr("stream.kinesis_lanes.MOST_BYTES", 800_000)
+    stream = make_stream()
+    big = [b"%02d" % n + b"." * 99_998 for n in range(15)]
+    for n in range(0, 15, 3):
+        kinesis.put(stream, big[n : n + 3], key="k")
+    reading = open_source(stream)
+    fetched: list[int] = []
+    reading.client.boto.meta.events.register("after-call.kinesis.GetRecords", lambda parsed, **_: fetched.append(len(parsed["Records"])))
+    follower = Follower(reading)
+    reading._work(3.0, lambda: False)  # the time of ten reads, in which nobody takes anything
+    assert fetched == [3, 3, 3]
+    follower.read(15, max_records=2)
+    assert follower.all == big

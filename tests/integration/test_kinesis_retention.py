@@ -1,0 +1,151 @@
+"""The Kinesis source when records are gone or may be: kinesis-local (an emulator), microburst in front of it for errors by name.
+
+No emulator trims: the answers are changed to what they are when older records are gone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from stream.events import Assign
+from stream.sources.kinesis import KinesisReading
+from tests.integration.shards import Follower, opening
+from tests.integration.test_kinesis_faults import SHARD, change, poll_for
+from tests.integration.test_kinesis_source import numbered, until_batch
+from tests.parts.kinesis import KinesisEmulator
+from tests.parts.microburst import Microburst
+
+MakeStream = Callable[..., str]
+Open = Callable[..., KinesisReading]
+
+
+@pytest.fixture
+def open_at() -> Iterator[Open]:
+    """``open_at(url, stream)``."""
+    with opening() as open_one:
+        yield lambda url, stream, **fields: open_one(stream, endpoint_url=url, **fields)
+
+
+def trim(parsed: dict[str, Any], first: bytes) -> None:
+    """Change an answer to what it is when ``first`` is the oldest record that is kept."""
+    if "Records" in parsed:
+        parsed["Records"] = [one for one in parsed["Records"] if one["Data"] >= first]
+
+
+@pytest.mark.parametrize("left", [5, 0], ids=["some records", "no record"])
+def test_a_position_that_retention_has_passed_is_a_gap(kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, left: int) -> None:
+    """No emulator trims: the answers are changed to what they are when only the last records are left."""
+    stream = make_stream()
+    numbers = [one["SequenceNumber"] for one in kinesis.put(stream, numbered(0, 20))]
+    reading = open_at(kinesis.url, stream)
+    change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-left:] if left else []), 2)
+    (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
+    assert gap[:4] == (SHARD, (numbers[4], 0), ("TRIM_HORIZON", 0), None)
+    assert "retention" in gap.reason
+    assert poll_for(reading, 0.6) == []
+    change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-5:]), 1)
+    assert reading.assign([Assign(2, SHARD, gap.resume, None)]) == []
+    assert until_batch(reading, SHARD).values == numbered(15, 20)
+
+
+def test_a_shard_is_not_read_at_once_again_after_a_gap(kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open) -> None:
+    stream = make_stream()
+    numbers = [one["SequenceNumber"] for one in kinesis.put(stream, numbered(0, 10))]
+    reading = open_at(kinesis.url, stream)
+    change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-3:]), 2)
+    calls: list[float] = []
+    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
+    assert reading.assign([Assign(2, SHARD, gap.resume, None)]) == []
+    assert until_batch(reading, SHARD).values == numbered(7, 10)
+    assert len(calls) == 2
+    assert calls[1] - calls[0] >= 0.2
+
+
+def test_retention_that_passes_a_reader_whose_iterator_has_expired_is_a_gap(
+    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open
+) -> None:
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    reading = open_at(microburst.url, stream)
+    follower = Follower(reading)
+    follower.read(10)
+    microburst.refuse("GetRecords", "ExpiredIteratorException", 1)
+    kinesis.put(stream, numbered(10, 20))
+
+    change(reading, "GetRecords", lambda parsed: trim(parsed, b"00015"), 1000)
+    follower.until(lambda: bool(follower.gaps))
+    (gap,) = follower.gaps
+    assert gap[:4] == (SHARD, follower.positions[SHARD], ("TRIM_HORIZON", 0), None)
+
+
+@pytest.mark.parametrize(("code", "times"), [("ExpiredIteratorException", 1), ("InternalFailure", 2)])
+def test_a_shard_that_was_quiet_for_longer_than_retention_and_read_all_the_time_is_no_gap(
+    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open, code: str, times: int
+) -> None:
+    """No emulator trims: the first records are made old in the answers, and later left out of them."""
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    reading = open_at(microburst.url, stream)
+    kept = [b"00000"]
+
+    def age(parsed: dict[str, Any]) -> None:
+        trim(parsed, kept[0])
+        for one in parsed.get("Records", ()):
+            if one["Data"] < b"00010":
+                one["ApproximateArrivalTimestamp"] -= timedelta(days=3)
+
+    change(reading, "GetRecords", age, 1000)
+    asked: list[str] = []
+    reading.client.boto.meta.events.register(
+        "before-parameter-build.kinesis.GetShardIterator", lambda params, **_: asked.append(params["ShardIteratorType"])
+    )
+    follower = Follower(reading)
+    follower.read(10)
+    kept[0] = b"00010"
+    microburst.refuse("GetRecords", code, times)
+    follower.until(lambda: len(asked) > 1)
+    assert poll_for(reading, 2.5) != []
+    kinesis.put(stream, numbered(10, 20))
+    follower.read(20)
+    assert asked == ["TRIM_HORIZON", "AT_TIMESTAMP"]
+    assert (follower.all, follower.gaps) == (numbered(0, 20), [])
+
+
+def test_a_shard_that_was_not_read_to_its_end_for_a_day_must_have_its_last_record(
+    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("stream.kinesis_lanes.SURELY_KEPT_MS", -1)
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    reading = open_at(microburst.url, stream)
+    kept = [b"00000"]
+    change(reading, "GetRecords", lambda parsed: trim(parsed, kept[0]), 1000)
+    follower = Follower(reading)
+    follower.read(10)
+    kept[0] = b"00010"
+    microburst.refuse("GetRecords", "ExpiredIteratorException", 1)
+    follower.until(lambda: bool(follower.gaps))
+    (gap,) = follower.gaps
+    assert gap[:4] == (SHARD, follower.positions[SHARD], ("TRIM_HORIZON", 0), None)
+
+
+@pytest.mark.parametrize(("hours", "told"), [(21, False), (22, True)])
+def test_a_shard_that_retention_is_about_to_overtake_is_told_once(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, hours: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The emulator says that it keeps records for 24 hours."""
+    stream = make_stream()
+    kinesis.put(stream, numbered(0, 10))
+    reading = open_at(kinesis.url, stream)
+    follower = Follower(reading)
+    follower.read(10)
+    changed = change(reading, "GetRecords", lambda parsed: parsed.update(MillisBehindLatest=hours * 3_600_000), 3)
+    follower.until(lambda: len(changed) == 3)
+    warnings = [one.message for one in caplog.records if "retention" in one.message]
+    assert warnings == ([f"kinesis stream {stream!r}: {SHARD} is 22 h behind and will lose records soon (retention)"] if told else [])

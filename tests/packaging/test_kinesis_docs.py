@@ -1,0 +1,70 @@
+"""What docs/kinesis.md shows can be used as it stands: its configuration, and its policies, which allow what is called and no more."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import botocore.session
+import pytest
+from click.testing import CliRunner
+
+from stream.cli import main
+from stream.sources.kinesis import FanOut, Kinesis
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "kinesis.md").read_text()
+POLLING, PUSHING = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
+FAN_OUT = ROOT / "stream" / "kinesis_fan_out.py"
+REST = """
+job: prices
+format: {type: json, features: request, prediction: answer.price}
+model: {from: const, name: prices}
+models: {prices: {baseline: learn, outputs: [price], inputs: [area]}}
+"""
+
+
+def allowed(policy: dict[str, object]) -> set[str]:
+    assert policy["Version"] == "2012-10-17"
+    statements = policy["Statement"]
+    assert isinstance(statements, list)
+    assert {one["Effect"] for one in statements} == {"Allow"}
+    return {action for one in statements for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])}
+
+
+def called(files: list[Path]) -> set[str]:
+    """The operations that are called by name in these files, as IAM names them."""
+    names = {name for file in files for name in re.findall(r"\b(?:call|events)\(\s*\"(\w+)\"", file.read_text())}
+    service = botocore.session.get_session().get_service_model("kinesis")
+    known = {operation.lower(): operation for operation in service.operation_names}
+    return {f"kinesis:{known[name.replace('_', '')]}" for name in names}
+
+
+def test_the_policies_allow_what_is_called_and_nothing_else() -> None:
+    others = [file for file in (ROOT / "stream").glob("kinesis_*.py") if file != FAN_OUT]
+    assert allowed(POLLING) == called(others)
+    assert allowed(PUSHING) == called([FAN_OUT])
+    assert called([ROOT / "stream" / "sources" / "kinesis.py"]) == set()
+
+
+def test_a_permission_for_a_consumer_names_consumers_of_the_same_stream() -> None:
+    (polling,) = POLLING["Statement"]
+    stream = polling["Resource"]
+    registering, pushing = PUSHING["Statement"]
+    assert registering["Resource"] == stream
+    assert pushing["Resource"] == [stream, f"{stream}/consumer/*"]
+
+
+@pytest.mark.parametrize("more", ["", "  fan_out: {consumer_name: driftline}\n", "  start_at: 2026-11-25T10:00:00Z\n"])
+def test_the_configuration_of_the_page_passes_the_check(more: str, tmp_path: Path) -> None:
+    (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    (tmp_path / "config.yaml").write_text(REST + shown + more)
+    done = CliRunner().invoke(main, ["check", str(tmp_path / "config.yaml")])
+    assert done.exit_code == 0, done.output
+
+
+def test_the_table_of_keys_names_every_key() -> None:
+    named = set(re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))))
+    assert named == set(Kinesis.__struct_fields__)
+    assert all(f"{{{key}: ...}}" in PAGE for key in FanOut.__struct_fields__)
