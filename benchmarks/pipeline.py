@@ -168,7 +168,7 @@ def live(broker: KafkaBroker, moto: MotoServer, baseline: Path, folder: Path, ra
     until the report stood in the file. Seconds, at this rate.
     """
     topic = folder.name
-    broker.create_topic(topic, PARTITIONS)
+    broker.create_topic(topic, PARTITIONS, {"segment.bytes": str(64 << 20)})  # the roll of a full gigabyte costs the broker half a second
     arn, queue = moto.topic_with_queue(topic)
     sinks = [*plain(baseline)["sinks"], {"type": "sns", "topic_arn": arn, "endpoint_url": moto.url, "region": "us-east-1"}]
     rules = {"k": 1, "of": 1, "cooldown_ms": 0}
