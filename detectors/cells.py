@@ -174,8 +174,8 @@ class _NumberTables:
             return
         begins = groups.bounds[:-1]
         away = np.where(self.finite, self.values - groups.each_row(self.centers), 0.0)
-        sums = np.add.reduceat(away, begins, axis=1)
-        with np.errstate(over="ignore"):  # squares beyond the largest float are infinite, as in the sums of a sorted column
+        with np.errstate(over="ignore"):  # sums beyond the largest float are infinite, as in the sums of a sorted column
+            sums = np.add.reduceat(away, begins, axis=1)
             squares = np.add.reduceat(away * away, begins, axis=1)
         low = np.minimum.reduceat(np.where(self.finite, self.values, np.inf), begins, axis=1)
         high = np.maximum.reduceat(np.where(self.finite, self.values, -np.inf), begins, axis=1)

@@ -61,7 +61,8 @@ class Profile:
             raise LayoutMismatch(self.layout.fingerprint, other.layout.fingerprint)
         self.rows += other.rows
         self.counts += other.counts
-        self.sums += other.sums
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond the largest float they are infinite, and their difference is nothing
+            self.sums += other.sums
         np.minimum(self.low, other.low, out=self.low)
         np.maximum(self.high, other.high, out=self.high)
         for name, seen in other.novel.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import permutations
 
 import numpy as np
@@ -89,3 +90,12 @@ def test_of_a_very_long_value_only_the_beginning_is_remembered() -> None:
     twice = profile.copy()
     twice.merge(profile)
     assert twice.novel["t"] == {"x" * (MAX_NAME - 1) + "…": 4, "y" * MAX_NAME: 2}
+
+
+def test_sums_beyond_the_largest_float_are_no_reason_to_write_to_stderr() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        huge = window(LAYOUT, {"x": [1.7e308, 1.7e308], "t": ["a", "b"]})
+        huge.merge(huge.copy())
+        huge.merge(window(LAYOUT, {"x": [-1.7e308, -1.7e308], "t": ["a", "b"]}))
+    assert (huge.rows, huge.low[0], huge.high[0]) == (6, -1.7e308, 1.7e308)
