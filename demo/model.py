@@ -7,11 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from demo.flights import FEATURES, Flights
-
-Floats = NDArray[np.float64]
+from detectors.arrays import Floats
 
 TEXTS = ("carrier", "origin")
 NUMBERS = tuple(name for name in FEATURES if name not in TEXTS)

@@ -11,7 +11,8 @@ import numpy as np
 from demo.captures import capture_lines, write_capture_file
 from demo.flights import Flights, retime
 from demo.incidents import HOUR_MS, Incident, pieces
-from demo.model import Floats, Model, rmse
+from demo.model import Model, rmse
+from detectors.arrays import Floats
 
 START_MS = 1_767_571_200_000
 """The replay begins on Monday, 2026-01-05, 00:00 UTC."""

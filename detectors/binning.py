@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.distances.base import Floats
+from detectors.arrays import Floats
 from detectors.layout import MAX_EDGES, Feature, InferredType, Role
 
 GRID_BINS: Final = 128

@@ -10,15 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from detectors.arrays import Floats, Ints
 from detectors.columns import Column, Numbers, Texts, written_types
 from detectors.cut import Cut
 from detectors.hashing import hashed_bin
 from detectors.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profile import Profile
 from detectors.search import CACHED, edges_below
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 class Cells:

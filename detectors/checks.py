@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from detectors.arrays import Floats
 from detectors.baseline import Baseline, Constraint
 from detectors.distances import psi
-from detectors.distances.base import Floats
 from detectors.measure import TYPES, Measures
 from detectors.moved import diagnosis, moved
 from detectors.profile import Profile

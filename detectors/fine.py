@@ -6,12 +6,9 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.arrays import Floats, Ints
 from detectors.layout import Layout
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 class FineBins(NamedTuple):

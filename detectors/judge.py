@@ -8,10 +8,10 @@ from math import isfinite
 import msgspec
 import numpy as np
 
+from detectors.arrays import Floats
 from detectors.baseline import Baseline
 from detectors.changes.base import MOST_VALUES, Change
 from detectors.checks import Checks, columns_violations
-from detectors.distances.base import Floats
 from detectors.episodes import EpisodeState, advance
 from detectors.layout import Feature, Layout
 from detectors.measure import Measures, measure

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Floats, Ints
 from detectors.baseline import Baseline
 from detectors.distances import base, psi
-from detectors.distances.base import Floats, Ints, Pair
+from detectors.distances.base import Pair
 from detectors.layout import BOOLEAN, FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, STRING, TAIL
 from detectors.profile import Profile
 

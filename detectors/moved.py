@@ -6,7 +6,8 @@ from math import nan, sqrt
 
 import numpy as np
 
-from detectors.distances.base import Floats, Ints, Pair
+from detectors.arrays import Floats, Ints
+from detectors.distances.base import Pair
 from detectors.layout import FRACTIONAL, INTEGRAL, Feature
 from detectors.profile import Profile
 from detectors.report import Moved

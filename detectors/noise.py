@@ -7,8 +7,8 @@ from math import log, pi, sqrt
 
 import numpy as np
 
+from detectors.arrays import Floats
 from detectors.chi2 import quantile
-from detectors.distances.base import Floats
 from detectors.fine import fine_bins
 from detectors.measure import Measures
 

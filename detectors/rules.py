@@ -10,8 +10,8 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 import numpy as np
 
+from detectors.arrays import Floats
 from detectors.baseline import Constraints
-from detectors.distances.base import Floats
 from detectors.measure import Measures
 from detectors.noise import noise
 from detectors.report import Verdict

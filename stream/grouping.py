@@ -9,12 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from detectors.arrays import Ints
 from detectors.columns import Column, Numbers, Texts
 from detectors.profile import Profile
 from stream.events import EventBatch, ModelKey, Sample
 from stream.plan import ReadingPlan
-
-Ints = NDArray[np.int64]
 
 
 class Grouping(NamedTuple):

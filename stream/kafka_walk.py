@@ -12,6 +12,7 @@ import numpy as np
 from kafka import errors as kafka_errors
 from numpy.typing import NDArray
 
+from detectors.arrays import Ints
 from stream.kafka_fetch import Chunk, Headers
 
 FEW: Final = 80
@@ -21,7 +22,6 @@ _MOST_BITS: Final = 64
 _NO_HEADERS: Final[Headers] = []
 """The same for all records without headers: a list for each would cost more than the rest of the record."""
 
-Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
 
 

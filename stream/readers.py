@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.arrays import Ints
 from detectors.profile import Profile
 from stream.events import Assign, Cover, DeadLetter, Decoded, Gap, Misfits, ModelKey, Partial, Position, RawBatch, Sample
 from stream.formats.base import Format, Origin
@@ -26,7 +27,6 @@ MOST_RECORDS: Final = 5_000
 KILLS: Final = "kills_reader"
 """Why a record was not counted at which reader processes die, again and again."""
 
-Ints = NDArray[np.int64]
 
 
 class Times(NamedTuple):

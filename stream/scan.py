@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from detectors.arrays import Floats
 from detectors.binning import ATOM_SHARE, MOST_CODES, codes_feature, grid_feature, text_feature
 from detectors.columns import numbers_from_text
-from detectors.distances.base import Floats
 from detectors.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING, Feature, InferredType, Role
 
 KLL_K = 2_048

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from detectors.arrays import Ints
 from detectors.hashing import hashed
 from stream.durations import Duration, duration_ms
 from stream.events import SeenIds
@@ -17,7 +18,6 @@ from stream.events import SeenIds
 SLICES: Final = 5
 """Ids are forgotten a slice of the horizon at a time."""
 
-Ints = NDArray[np.int64]
 
 
 class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

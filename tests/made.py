@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 
+from detectors.arrays import Floats
 from detectors.baseline import Baseline, Constraint, Constraints, Thresholds
 from detectors.binning import ATOM_SHARE, codes_feature, grid_feature, text_feature
 from detectors.columns import Column, Numbers, Texts
-from detectors.distances.base import Floats, Pair
+from detectors.distances.base import Pair
 from detectors.fold import fold
 from detectors.layout import Feature, Layout
 from detectors.profile import Profile

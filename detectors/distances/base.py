@@ -12,12 +12,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from detectors.arrays import Floats, Ints
 from detectors.fine import cumulative_shares, fine_bins
 from detectors.layout import Layout
 from detectors.profile import Profile
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 class Pair:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from detectors.arrays import Floats
 from detectors.chi2 import tail
-from detectors.distances.base import Floats, Pair
+from detectors.distances.base import Pair
 
 NAME = "chi_squared"
 SMALL_CELL = 5.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from detectors.distances.base import Floats, Pair
+from detectors.arrays import Floats
+from detectors.distances.base import Pair
 
 NAME = "l_infinity"
 CRITICAL = 1.8

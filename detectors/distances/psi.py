@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.distances.base import Floats, Ints, Pair
+from detectors.arrays import Floats, Ints
+from detectors.distances.base import Pair
 
 Counts = Floats | Ints
 

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.arrays import Ints
 from stream.doctor.findings import Finding, Level, counted, tidy, told_ms, told_share
 from stream.readers import Times
 
-Ints = NDArray[np.int64]
 MOST_LATE = 0.01
 """A larger share of events behind grace, or lost, is worth a warning, or is a fault."""
 

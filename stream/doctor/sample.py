@@ -7,14 +7,13 @@ from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from detectors.arrays import Ints
 from stream.assembly import plan_of
 from stream.doctor.findings import Finding, Level, counted, told_ms, told_share
 from stream.doctor.setup import Setup
 from stream.events import Decoded, RawBatch
 
-Ints = NDArray[np.int64]
 HALF = 0.5
 """When more than this share of a sample cannot be read, it is the configuration that is wrong."""
 

@@ -8,7 +8,8 @@ from importlib import import_module
 import numpy as np
 import pytest
 
-from detectors.distances.base import Floats, Pair, find
+from detectors.arrays import Floats
+from detectors.distances.base import Pair, find
 from detectors.layout import HASHED_BINS, Feature, Layout
 from detectors.profile import Profile
 from tests.made import Values, feature, normal, texts, window

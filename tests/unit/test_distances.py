@@ -7,8 +7,9 @@ from math import erfc, log, sqrt
 import numpy as np
 import pytest
 
+from detectors.arrays import Floats
 from detectors.distances import chi_squared, hellinger, jensen_shannon, ks, l_infinity, psi, wasserstein
-from detectors.distances.base import Floats, Pair
+from detectors.distances.base import Pair
 from detectors.layout import Layout
 from tests.made import feature, normal, pair, texts, window
 

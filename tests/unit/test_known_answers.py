@@ -9,8 +9,8 @@ from statistics import NormalDist
 import numpy as np
 import pytest
 
+from detectors.arrays import Floats
 from detectors.distances import chi_squared, hellinger, jensen_shannon, ks, l_infinity, psi, wasserstein
-from detectors.distances.base import Floats
 from detectors.episodes import EpisodeState
 from detectors.judge import Judge, Span
 from detectors.layout import Layout

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from detectors.arrays import Floats
 from detectors.distances import psi
-from detectors.distances.base import Floats, Pair
+from detectors.distances.base import Pair
 from detectors.moved import MOST, diagnosis, moved
 from detectors.report import Moved
 from tests.made import normal, pair, texts

@@ -7,8 +7,8 @@ from math import log, pi, sqrt
 import numpy as np
 import pytest
 
+from detectors.arrays import Floats
 from detectors.chi2 import quantile
-from detectors.distances.base import Floats
 from detectors.layout import Layout
 from detectors.measure import DISTANCES, Measures
 from detectors.noise import noise, statistics
