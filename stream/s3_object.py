@@ -79,9 +79,10 @@ class StateObject:
                 return None
             raise
 
-    def fetch(self, etag: str) -> bytes:
-        """The content, if it still has this ETag."""
-        answer = _asked(self._client.get_object, {**self._place, "IfMatch": etag})
+    def fetch(self, etag: str | None) -> bytes:
+        """The content, if it still has this ETag; ``None``: whatever it has. Unlike :meth:`look` it tells a missing bucket by name."""
+        condition = {} if etag is None else {"IfMatch": etag}
+        answer = _asked(self._client.get_object, {**self._place, **condition})
         try:
             return bytes(answer["Body"].read())
         except (botocore.exceptions.BotoCoreError, KeyError) as error:

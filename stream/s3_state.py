@@ -22,7 +22,7 @@ _SKIPPED: Final = 0x184D2A50
 """Marks a part of a zstd file that everything which unpacks it skips."""
 _RIGHTS: Final = "is s3:GetObject and s3:PutObject on {} allowed (and the key, if the bucket encrypts with KMS)?"
 _NEVER: Final = {
-    "NoSuchBucket": "there is no such bucket",
+    "NoSuchBucket": "there is no such bucket: create it, or correct `state.s3.bucket`",
     "AccessDenied": _RIGHTS,
     "403": _RIGHTS,
     "InvalidAccessKeyId": "the credentials are not known there",
@@ -30,7 +30,7 @@ _NEVER: Final = {
     "NoCredentialsError": "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role",
     "PermanentRedirect": "the bucket is in another region: set `state.s3.region`",
     "301": "the bucket is in another region: set `state.s3.region`",
-    "InvalidBucketName": "that is no bucket's name",
+    "InvalidBucketName": "that is no bucket's name: correct `state.s3.bucket`",
 }
 """What waiting does not repair, when a service starts."""
 
@@ -158,10 +158,19 @@ class StateChain:
             time.sleep(min(wait_s, 0.3))
 
 
+def hopeless(where: str, code: str) -> str:
+    """Why waiting does not repair this, and what does; empty if it may pass.
+
+    >>> hopeless("s3://a/b", "403")
+    '403: is s3:GetObject and s3:PutObject on s3://a/b allowed (and the key, if the bucket encrypts with KMS)?'
+    """
+    return f"{code}: {_NEVER[code].format(where)}" if code in _NEVER else ""
+
+
 def refuse_hopeless(where: str, code: str) -> None:
     """Raise ``StateUnwritable`` for what waiting does not repair."""
-    if code in _NEVER:
-        raise StateUnwritable(where, f"{code}: {_NEVER[code].format(where)}")
+    if reason := hopeless(where, code):
+        raise StateUnwritable(where, reason)
 
 
 def pack(snapshot: bytes) -> bytes:

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from stream.assembly import kind_of
 from stream.config import Config
+from stream.doctor import in_s3
 from stream.doctor.findings import Finding, fault_of
 from stream.doctor.setup import Setup, setup_of
 from stream.doctor.sinks.jsonl import room
@@ -28,13 +29,12 @@ def examine(config: Config) -> list[Finding]:
 
     Raises as ``driftline run`` would for baselines.
     """
-    state = f"state {config.state.path}"
-    stored, faults = _stored(state, Path(config.state.path))
+    stored, of_state = _stored(config)
     setup = setup_of(config, stored)
     out = _look("sources", config.source, setup)
     for sink in config.sinks:
         out += _look("sinks", sink, setup)
-    return [*out, *faults, room(state, Path(config.state.path).parent)]
+    return [*out, *of_state, room(f"state {config.state.path}", Path(config.state.path).parent)]
 
 
 def tell(findings: Iterable[Finding], console: Console) -> None:
@@ -46,9 +46,14 @@ def tell(findings: Iterable[Finding], console: Console) -> None:
             console.print(Text(f"{'':<8} -> {one.advice}"), soft_wrap=True, highlight=False)
 
 
-def _stored(where: str, path: Path) -> tuple[Stored | None, list[Finding]]:
+def _stored(config: Config) -> tuple[Stored | None, list[Finding]]:
+    """What was committed last: the object in S3 has it if there is one, since it wins at a start."""
+    where, stored = f"state {config.state.path}", None
+    findings: list[Finding] = []
     try:
-        return read_stored(path), []
+        if config.state.s3 is not None:
+            stored, findings = in_s3.look(config.state.s3, config.job)
+        return stored or read_stored(Path(config.state.path)), findings
     except DriftlineError as error:
         return None, [fault_of(where, error)]
     except MsgspecError as error:

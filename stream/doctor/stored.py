@@ -1,4 +1,4 @@
-"""The state of a job, read beside a running owner: nothing is locked, nothing is written."""
+"""The state of a job in a file, read beside a running owner: nothing is locked, nothing is written."""
 
 from __future__ import annotations
 

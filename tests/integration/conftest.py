@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.integration.captures import learn
@@ -25,6 +27,29 @@ def s3(moto: MotoServer) -> Any:
     client = moto.client("s3")
     client.create_bucket(Bucket=BUCKET)
     return client
+
+
+@pytest.fixture
+def allowed(moto: MotoServer, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """``allowed(policy)``: this process has these rights from now on, and no others."""
+
+    def enforce(free_requests: int) -> None:
+        post = urllib.request.Request(f"{moto.url}/moto-api/reset-auth", str(free_requests).encode(), {"Content-Type": "text/plain"})
+        urllib.request.urlopen(post, timeout=10).close()
+
+    def allow(policy: str) -> None:
+        iam = moto.client("iam")
+        iam.create_user(UserName="driftline")
+        iam.put_user_policy(UserName="driftline", PolicyName="state", PolicyDocument=policy)
+        key = iam.create_access_key(UserName="driftline")["AccessKey"]
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
+        monkeypatch.delenv("AWS_SESSION_TOKEN")
+        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+        enforce(0)
+
+    yield allow
+    enforce(1_000_000_000)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 
 from stream.config import S3Config
@@ -82,3 +83,8 @@ def started(one: Machine) -> Machine:
 
 def noted(s3: Any) -> Note:
     return Note.read(s3.head_object(Bucket=BUCKET, Key=KEY)["Metadata"])
+
+
+def policy(*actions: str) -> str:
+    statement = {"Effect": "Allow", "Action": list(actions), "Resource": f"arn:aws:s3:::{BUCKET}/{KEY}"}
+    return msgspec.json.encode({"Version": "2012-10-17", "Statement": [statement]}).decode()

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import boto3
-import msgspec
 import pytest
 
 from stream.errors import DriftlineError, StateIncompatible, StateUnwritable
@@ -20,38 +18,9 @@ from stream.s3_object import Note
 from stream.s3_state import pack
 from stream.state import Store
 from stream.windows import Place
-from tests.integration.machines import BUCKET, KEY, WHERE, WHO, Make, noted, started
-from tests.parts.moto import MotoServer
+from tests.integration.machines import BUCKET, KEY, WHERE, WHO, Make, noted, policy, started
 
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def allowed(moto: MotoServer, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
-    """``allowed(policy)``: this process has these rights from now on, and no others."""
-
-    def enforce(free_requests: int) -> None:
-        post = urllib.request.Request(f"{moto.url}/moto-api/reset-auth", str(free_requests).encode(), {"Content-Type": "text/plain"})
-        urllib.request.urlopen(post, timeout=10).close()
-
-    def allow(policy: str) -> None:
-        iam = moto.client("iam")
-        iam.create_user(UserName="driftline")
-        iam.put_user_policy(UserName="driftline", PolicyName="state", PolicyDocument=policy)
-        key = iam.create_access_key(UserName="driftline")["AccessKey"]
-        monkeypatch.setenv("AWS_ACCESS_KEY_ID", key["AccessKeyId"])
-        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", key["SecretAccessKey"])
-        monkeypatch.delenv("AWS_SESSION_TOKEN")
-        monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-        enforce(0)
-
-    yield allow
-    enforce(1_000_000_000)
-
-
-def policy(*actions: str) -> str:
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": f"arn:aws:s3:::{BUCKET}/{KEY}"}
-    return msgspec.json.encode({"Version": "2012-10-17", "Statement": [statement]}).decode()
 
 
 def test_a_state_that_never_was_in_s3_is_not_overwritten(machine: Make) -> None:
