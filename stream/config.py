@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -22,6 +20,7 @@ from stream.parts import find
 from stream.seen import Dedupe
 from stream.sources.base import Source
 from stream.validation import check
+from stream.variables import Variables
 
 if TYPE_CHECKING:
     AnySource = Source
@@ -161,45 +160,35 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path) -> Config:
-    """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path in the file."""
+def load(path: Path, variables: Variables | None = None) -> Config:
+    """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path in the file.
+
+    Without ``variables`` of the caller's own, an environment variable that is named and not set is such a fault.
+    """
+    return parse(read(path), path.resolve().parent, variables)
+
+
+def read(path: Path) -> object:
+    """What YAML gives for a file, unchecked. Raises :class:`~stream.errors.ConfigError` if it gives nothing."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise ConfigError(str(path), "a readable file", str(error)) from error
     try:
-        data = yaml.load(text, _UniqueKeys)  # noqa: S506  # a safe loader
+        return yaml.load(text, _UniqueKeys)  # noqa: S506  # a safe loader
     except yaml.YAMLError as error:
-        raise ConfigError(str(path), "YAML", " ".join(str(error).split())) from error
-    return parse(data, path.resolve().parent)
+        raise ConfigError(str(path), "YAML", " ".join(str(error).replace('in "<unicode string>", ', "at ").split())) from error
 
 
-def parse(data: object, folder: Path) -> Config:
+def parse(data: object, folder: Path, variables: Variables | None = None) -> Config:
     """The configuration in ``data`` (what YAML gives); relative paths start at ``folder``."""
-    data = _substituted(data, "")
-    check(inspect.type_info(Config), data)
-    config = msgspec.convert(data, Config)
-    config = _absolute(config, folder)
-    check_keys(config)
+    variables = variables or Variables()
+    data = variables.put_in(data)
+    with variables.blamed():
+        check(inspect.type_info(Config), data)
+        config = _absolute(msgspec.convert(data, Config), folder)
+        check_keys(config)
     return config
-
-
-def _substituted(value: object, where: str) -> object:
-    """``${NAME}`` in text is replaced by the environment's value, so that secrets stay out of files."""
-    if isinstance(value, dict):
-        return {key: _substituted(item, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_substituted(item, f"{where}[{k}]") for k, item in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-
-    def found(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in os.environ:
-            raise ConfigError(where, f"the environment variable {name} to be set", "none")
-        return os.environ[name]
-
-    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", found, value)
 
 
 def _absolute(config: Config, folder: Path) -> Config:
