@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -68,8 +68,7 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
     if not force:
         refuse_edited(out)
     size = 2 * Training(train).size
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True))
-    with bar:
+    with _progress() as bar:
         task = bar.add_task(f"reading {train.name} twice", total=size)
         made = make_from_files(
             train,
@@ -89,20 +88,44 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
 @click.option("--accept-change", is_flag=True, help="Go on with another baseline or window than before; open windows close as incomplete.")
 @click.option("--standby", is_flag=True, help="If another service owns the job, wait and take over when it ends.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
-def run(config: Path, accept_change: bool, standby: bool, log_level: str) -> None:
+@click.option(
+    "--log",
+    type=click.Choice(["auto", "json", "console"]),
+    default="auto",
+    show_default=True,
+    help="How lines on stderr look: json for programs, console for people. auto: console in a terminal, else json.",
+)
+def run(
+    config: Path,
+    accept_change: bool,
+    standby: bool,
+    log_level: Literal["debug", "info", "warning", "error"],
+    log: Literal["auto", "json", "console"],
+) -> None:
     """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
 
     At SIGTERM or Ctrl-C it commits what it has read, gives its sinks 10 seconds to deliver what waits, commits how far they
-    came, and ends; a second one ends it at once, and the next run goes on from the last commit.
+    came, and ends. A second one ends it at once; the next run then goes on from the last commit.
 
-    Logs are JSON lines on stderr. Exit codes: 0 ended, 2 configuration or baseline, 3 source, 4 state of another
-    configuration, 5 state in use or taken over, 6 gap (on_gap: stop), 7 state not writable, 9 ended, but a sink still lacks items (the next
-    run delivers them).
+    It logs to stderr; colours of a terminal can be switched off with NO_COLOR=1.
+
+    \b
+    Exit codes:
+      0  ended
+      2  configuration or baseline cannot be used
+      3  source cannot be read
+      4  state belongs to another configuration
+      5  state is in use, or another service has taken over
+      6  gap in the source (on_gap: stop)
+      7  state cannot be written
+      9  ended, but a sink still lacks items: the next run delivers them
     """
     from stream import config as configuration
     from stream.launch import run as run_service
+    from stream.logs import Logs, style_of
 
-    sys.exit(run_service(configuration.load(config), accept_change, log_level, standby))
+    loaded = configuration.load(config)
+    sys.exit(run_service(loaded, Logs(log_level, style_of(log), loaded.job), accept_change, standby))
 
 
 @main.command()
@@ -111,27 +134,24 @@ def run(config: Path, accept_change: bool, standby: bool, log_level: str) -> Non
 def check(config: Path, live: bool) -> None:
     """Check a configuration without network: keys, windows, baselines, and what each source and sink can tell.
 
-    With --live it also looks at the topic (rights, kind of time, retention, newest records: disorder, skew, what cannot be read),
-    at disks and accounts, counts the series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a source that
-    does not answer is one.
+    An environment variable that the configuration names and that is not set is a warning: whoever checks need not have the passwords.
+    With --live, and for driftline run, it is a fault.
+
+    With --live it also looks at the topic (rights, kind of time, retention; from the newest records: disorder, skew, what cannot be
+    read), at disks and accounts, counts the series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a source
+    that does not answer is one.
     """
     from stream import config as configuration
-    from stream.assembly import configured_baselines
-    from stream.errors import ConfigError
+    from stream.checking import check as check_without_network
+    from stream.variables import Variables
 
-    loaded = configuration.load(config)
-    baselines = configured_baselines(loaded)
-    parts: list[tuple[str, Any]] = [("source", loaded.source)]
-    parts += [(f"sinks[{k}]", sink) for k, sink in enumerate(loaded.sinks)]
-    faults = [f"{where}.{fault}" for where, part in parts for fault in part.check()]
-    if faults:
-        where, _, found = faults[0].partition(": ")
-        raise ConfigError(where, "a value that can work", "; ".join([found, *faults[1:]]))
-    for name, one in baselines.items():
-        what = f"baseline {one.fingerprint}, {len(one.layout.features)} features" if one.columns else "baseline will be learned"
-        click.echo(f"model {name}: {what}")
-    click.echo(f"windows of {loaded.window}, reported {loaded.grace_ms / 1000:g} s after their end (grace)")
-    click.echo(f"{config}: ok")
+    variables = Variables(needed=live)
+    loaded = configuration.load(config, variables)
+    for where, name in variables.unset.items():
+        click.echo(f"warning: {where}: the environment variable {name} is not set; driftline run needs it", err=True)
+    for line in check_without_network(loaded, variables):
+        click.echo(line)
+    click.echo(f"{config}: ok" + (f", as far as can be said without {', '.join(variables.names)}" if variables.names else ""))
     if live:
         from stream.doctor.live import examine, tell
 
@@ -167,6 +187,12 @@ def explain(report_id: str, feature: str, config: Path | None, reports: Path | N
     from stream.explain import explain as rebuild
 
     sys.exit(0 if rebuild(report_id, feature, config, reports, folder, Console()) else 1)
+
+
+def _progress() -> Progress:
+    """A bar on a terminal that is gone at the end, however that comes; nothing elsewhere."""
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
 def _split(names: str) -> list[str]:

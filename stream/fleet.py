@@ -16,6 +16,7 @@ from stream.config import Config
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Orphaned, Partial
 from stream.held_reader import Heard, HeldReader, Inbox, Serve
+from stream.logs import Logs
 from stream.reader_process import Setup, serve
 from stream.sources.base import Reading
 from stream.suspects import Suspects
@@ -61,13 +62,13 @@ class Fleet:
         self,
         config: Config,
         reading: Reading,
-        log_level: str,
+        logs: Logs,
         counted: Counted,
         replaced: Callable[[str], None],
         serve: Serve = serve,
     ) -> None:
         self._reading, self._source = reading, config.source.identity
-        self._setup = msgspec.msgpack.encode(Setup(config, log_level))
+        self._setup = msgspec.msgpack.encode(Setup(config, logs))
         self._counted, self._replaced, self._serve = counted, replaced, serve
         self._inbox = Inbox()
         self._layouts: dict[str, Layout] = {}

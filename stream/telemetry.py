@@ -1,13 +1,9 @@
-"""The service's own metrics and logs; owns the one Prometheus registry."""
+"""The service's own metrics and what it logs; owns the one Prometheus registry."""
 
 from __future__ import annotations
 
-import json
-import logging
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -134,31 +130,3 @@ class Telemetry:
 def _in_words(violations: Sequence[Violation]) -> list[str]:
     """Some violations as feature and check: nothing else of them may stand in a log."""
     return [f"{one.feature}: {one.check}" for one in violations[:MOST_NAMED]]
-
-
-def set_up_logs(level: str = "info") -> None:
-    """JSON lines on stderr, for our own log and for that of libraries (warnings and worse)."""
-    structlog.configure(
-        processors=[
-            structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(_JsonLine())
-    logging.basicConfig(handlers=[lines], level=logging.WARNING)
-
-
-class _JsonLine(logging.Formatter):
-    """What libraries log, in the form of our own lines."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {"event": record.getMessage(), "logger": record.name, "level": record.levelname.lower()}
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        return json.dumps({**line, "timestamp": moment})

@@ -232,6 +232,25 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path, name: str, text: str
     assert says in str(caught.value)
 
 
+CAPTURE = {
+    "captureData": {"endpointInput": {"data": "UA,7", "encoding": "CSV"}, "endpointOutput": {"data": "1.5", "encoding": "CSV"}},
+    "eventMetadata": {"eventId": "e", "inferenceTime": "2026-11-25T07:00:00Z", "customAttributes": ["a"]},
+    "eventVersion": "0",
+}
+
+
+def test_captures_are_not_taken_for_training_data(tmp_path: Path) -> None:
+    lines = csv_file(tmp_path / "t.jsonl", json.dumps(CAPTURE) + "\n")
+    parquet.write_table(pa.Table.from_pylist([CAPTURE]), tmp_path / "t.parquet")
+    for path in (lines, tmp_path / "t.parquet"):
+        with pytest.raises(ConfigError, match=f"{path}.*captures of SageMaker.*Give the training table itself.*baseline: learn"):
+            make_from_files(path)
+    made = make_from_files(lines, exclude=["captureData", "eventMetadata"])
+    assert made.baseline.columns == ("eventVersion",), "who leaves them out knows better"
+    named = make_from_files(csv_file(tmp_path / "n.jsonl", '{"captureData": "a word", "a": 1}\n'))
+    assert named.baseline.columns == ("captureData", "a")
+
+
 def test_lists_in_parquet_are_refused_by_column(tmp_path: Path) -> None:
     parquet.write_table(pa.table({"a": [1], "l": [[1, 2]]}), tmp_path / "t.parquet")
     with pytest.raises(ConfigError, match="column l"):
