@@ -123,7 +123,8 @@ class StateChain:
             self._pause(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
             failures += 1
         if now_s() - first_s > self._after_s / 2:
-            self._log.warning("state took long to get to S3: raise `state.s3.take_over_after`?", seconds=round(now_s() - first_s, 1))
+            took_s, ask = round(now_s() - first_s, 1), "raise `state.s3.take_over_after`?"
+            self._log.warning("state took long to get to S3", took_s=took_s, advice=ask)
 
     def _done(self, etag: str, alive_s: float) -> None:
         self._etag, self._alive_s = etag, alive_s
