@@ -34,8 +34,8 @@ else:
     AnyChange = Union[tuple(find("detectors.changes", Change).values())]  # noqa: UP007  # the members are found when this runs
 
 class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The object that holds the state (``key``: ``driftline/JOB.state`` unless given). Another service may take over once it has not
-    changed for ``take_over_after``.
+    """The object that holds the state (``key``: ``driftline/JOB.state`` unless given). Another service may take over once the object
+    has not changed for ``take_over_after``.
     """
 
     bucket: Annotated[str, msgspec.Meta(min_length=3)]
@@ -47,7 +47,7 @@ class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the state lies: one SQLite file; with ``s3`` it is the local copy of an object there. ``commit_at_least``: how often it
-    is written when no window closes.
+    is written at the least, also when no window closes.
     """
 
     path: str = "driftline.sqlite"
@@ -81,8 +81,8 @@ class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served; port 0 takes a free one. With a partition that is behind by more
-    than ``ready_behind`` the service is not ready.
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served; port 0 takes a free one. The service is not ready while a
+    partition is behind by more than ``ready_behind``.
     """
 
     host: str = "127.0.0.1"
@@ -106,7 +106,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     job: Annotated[
         str,
         msgspec.Meta(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100, description="a plain word of letters, digits, dots, dashes, _"
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+            max_length=100,
+            description="a word of letters, digits, dots, dashes and underscores, a letter or digit first",
         ),
     ]
     source: AnySource

@@ -55,13 +55,13 @@ class Telemetry:
         }
         self._sink["retried"] = self._gauge("sink_retried", "Attempts of a sink that had to be repeated.", "sink")
         self._sink["waiting"] = self._gauge("sink_waiting", "Items that wait for a sink.", "sink")
-        self._sink["stuck_s"] = self._gauge("sink_stuck_seconds", "Since a sink got anything through while something waits.", "sink")
-        self._sink["oldest_s"] = self._gauge("sink_oldest_seconds", "Age of the oldest item that waits for a sink.", "sink")
+        self._sink["stuck_s"] = self._gauge("sink_stuck_seconds", "Seconds since a sink delivered anything, if something waits.", "sink")
+        self._sink["oldest_s"] = self._gauge("sink_oldest_seconds", "Seconds since the oldest waiting item was committed.", "sink")
         self._sink["left_out"] = self._gauge("sink_left_out", "Figures of delivered windows that the other side cannot hold.", "sink")
         self._sink["busy_s"] = self._gauge("sink_busy_seconds", "Time that a sink has spent delivering.", "sink")
         self._gauge("start_timestamp_seconds", "When this process began.").labels(job).set_to_current_time()
-        self._turned = self._gauge("turn_timestamp_seconds", "When the loop of the service looked at itself last.")
-        self._silent = self._gauge("source_silent_seconds", "Since anything was heard of the partition that is silent longest.")
+        self._turned = self._gauge("turn_timestamp_seconds", "When the loop of the service last turned.")
+        self._silent = self._gauge("source_silent_seconds", "Seconds since the partition that is silent longest was heard of.")
         self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
