@@ -45,10 +45,10 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Make a baseline from training data.")
 @click.argument("train", type=PLACE)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to.")
-@click.option("--predictions", default="", metavar="NAMES", help="Columns of the endpoint's answer, separated by commas.")
+@click.option("--predictions", default="", metavar="NAMES", help="Columns that the endpoint answers, separated by commas.")
 @click.option("--exclude", default="", metavar="NAMES", help="Columns to leave out.")
 @click.option("--columns", default="", metavar="NAMES", help="Names of the columns of a CSV, in order.")
 @click.option("--no-header", is_flag=True, help="The CSV has no header row.")
@@ -57,7 +57,7 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
     """Make a baseline from training data: CSV, Parquet or JSON lines; a file or a folder.
 
     Writes statistics.json and constraints.json as SageMaker Model Monitor does, and baseline.msgpack with the exact counts. Edit
-    constraints.json to change what is asked of a feature.
+    constraints.json to change what is required of a feature.
 
     \b
     driftline baseline train.csv --out baseline/ --predictions prediction
@@ -83,9 +83,9 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
     click.echo(f"{made.baseline.profile.rows} rows, {len(features)} features, fingerprint {made.baseline.fingerprint}: {out}")
 
 
-@main.command()
+@main.command(short_help="Run the service.")
 @click.argument("config", type=FILE)
-@click.option("--accept-change", is_flag=True, help="Go on with another baseline or window than before; open windows close as incomplete.")
+@click.option("--accept-change", is_flag=True, help="Go on although baseline or window have changed; open windows close as incomplete.")
 @click.option("--standby", is_flag=True, help="If another service owns the job, wait and take over when it ends.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
 @click.option(
@@ -128,7 +128,7 @@ def run(
     sys.exit(run_service(loaded, Logs(log_level, style_of(log), loaded.job), accept_change, standby))
 
 
-@main.command()
+@main.command(short_help="Check a configuration; with --live its source and sinks too.")
 @click.argument("config", type=FILE)
 @click.option("--live", is_flag=True, help="Ask the real source and sinks too; nothing is changed anywhere.")
 def check(config: Path, live: bool) -> None:
@@ -138,8 +138,8 @@ def check(config: Path, live: bool) -> None:
     With --live, and for driftline run, it is a fault.
 
     With --live it also looks at the topic (rights, kind of time, retention; from the newest records: disorder, skew, what cannot be
-    read), at disks and accounts, counts the series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a source
-    that does not answer is one.
+    read), at disks and accounts, counts the Prometheus series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a
+    source that does not answer is one.
     """
     from stream import config as configuration
     from stream.checking import check as check_without_network
@@ -161,7 +161,7 @@ def check(config: Path, live: bool) -> None:
             sys.exit(2)
 
 
-@main.command()
+@main.command(short_help="Print a JSON schema.")
 @click.argument("what", type=click.Choice(["config", "report", "signal"]), default="config")
 def schema(what: str) -> None:
     """Print the JSON schema of the configuration, of a window report, or of a signal."""
@@ -170,19 +170,21 @@ def schema(what: str) -> None:
     click.echo(json.dumps(schema_of(what), indent=2))
 
 
-@main.command()
+@main.command(short_help="Rebuild the published numbers of a feature.")
 @click.argument("report-id")
 @click.argument("feature")
-@click.option("--config", type=FILE, help="Finds reports and baseline by this configuration.")
+@click.option("--config", type=FILE, help="Configuration of the job: it says where reports and baselines are.")
 @click.option("--reports", type=PLACE, help="Folder or file with reports of the jsonl sink.")
 @click.option("--baseline", "folder", type=PLACE, help="Folder of the baseline that the report names.")
 def explain(report_id: str, feature: str, config: Path | None, reports: Path | None, folder: Path | None) -> None:
-    """Rebuild the published number of one feature from the counts kept in its report.
+    """Rebuild the published numbers of one feature from the counts kept in its report.
+
+    REPORT-ID is the id of a report: in a log line "window", or "report" in a signal.
 
     \b
-    driftline explain flights/delay/AllTraffic/0/60000/1f..e/0 dep_delay --config config.yaml
+    driftline explain REPORT-ID dep_delay --config config.yaml
 
-    Exit code 1 if the number that comes out differs from the published one.
+    Exit code 1 if a number that comes out differs from the published one.
     """
     from stream.explain import explain as rebuild
 

@@ -129,7 +129,7 @@ class Takeover:
         finally:
             store.close()
         if alone:
-            advice = f"{self._chain.where} holds a state too. Move one of them away, and the other one is taken"
+            advice = f"{self._chain.where} holds a state of its own. Move one of the two away: the other one is used"
             raise StateIncompatible("file", f"{self._path}: a state that never was in S3", "a copy of the one in S3", advice)
 
     def _content(self, packed: bytes) -> bytes:

@@ -132,7 +132,8 @@ class Training:
             rows = rows.flatten()
         names = rows.column_names
         if len(set(names)) < len(names):
-            raise ConfigError(str(file), "column names that differ", ", ".join(sorted({n for n in names if names.count(n) > 1})))
+            twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
+            raise ConfigError(str(file), "each column name once", f"several columns {twice}")
         return pa.table({name: _as_text(file, name, rows[name]) for name in names if name not in self._exclude})
 
 
