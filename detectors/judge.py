@@ -246,7 +246,10 @@ def _mask(reason: Violation, layout: Layout) -> Violation:
 
 
 def _public(feature: Feature, label: str, k: int) -> str:
-    """The label of cell ``k`` without the values that have a cell of their own."""
-    if feature.numeric and label.startswith("["):
-        return label.partition(" without ")[0]
+    """The label of cell ``k`` without the values that have a cell of their own: an interval shows its ends in six digits, and not
+    whether one of them is such a value.
+    """
+    if feature.numeric and label.startswith(("[", "(")):
+        low, high = label.partition(" without ")[0][1:-1].split(", ")
+        return f"[{float(low):.6g}, {float(high):.6g})"
     return label if feature.numeric and label == "other" else f"value #{k}"

@@ -151,12 +151,12 @@ class Layout:
         if not feature.numeric:
             return first + np.arange(len(feature.vocabulary))
         edges = np.asarray(feature.edges)
-        return first + 1 + np.flatnonzero(np.nextafter(edges[:-1], np.inf) == edges[1:])
+        return first + 1 + np.flatnonzero(_adjacent(edges))
 
     def bin_label(self, i: int, slot: int) -> str:
         """The name of a bin of :meth:`lone_bins`: its value."""
         feature, place = self.features[i], slot - int(self.starts[i]) - HEAD
-        return f"{feature.edges[place - 1]:.6g}" if feature.numeric else _quoted(feature.vocabulary[place])
+        return _edge_texts(np.asarray(feature.edges))[place - 1] if feature.numeric else _quoted(feature.vocabulary[place])
 
     def coarse(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Counts of all coarse cells (length ``cell_starts[-1]``) from the vector of counts."""
@@ -212,19 +212,44 @@ def _quoted(value: str) -> str:
 
 
 def _interval_labels(feature: Feature) -> list[str]:
-    """One label a cell: a single value, an interval (``without`` the values in it that have cells of their own), ``other`` codes."""
-    bounds = np.array([-np.inf, *feature.edges, np.inf])
-    cells = np.asarray(feature.cells)
-    labels = []
-    for cell in range(feature.bin_cells):
-        bins = np.flatnonzero(cells == cell)
-        low, high = bounds[bins[0]], bounds[bins[-1] + 1]
-        holes = sorted(set(range(bins[0], bins[-1])) - set(bins.tolist()))
-        if holes and feature.kind == "codes":
-            labels.append("other")
-        elif np.nextafter(low, np.inf) == high:
-            labels.append(f"{low:.6g}")
-        else:
-            without = ", ".join(f"{bounds[hole]:.6g}" for hole in holes)
-            labels.append(f"[{low:.6g}, {high:.6g})" + (f" without {without}" if without else ""))
-    return labels
+    """One label a cell, as :func:`_interval_label` gives it."""
+    edges, cells = np.asarray(feature.edges), np.asarray(feature.cells)
+    texts, lone = _edge_texts(edges), [False, *_adjacent(edges).tolist(), False]
+    members = (np.flatnonzero(cells == cell).tolist() for cell in range(feature.bin_cells))
+    return [_interval_label(bins, texts, lone, feature.kind) for bins in members]
+
+
+def _interval_label(bins: Sequence[int], texts: Sequence[str], lone: Sequence[bool], kind: Kind) -> str:
+    """A single value, an interval (``without`` the values in it that have cells of their own), or ``other`` codes.
+
+    An interval that borders on a single value says whether it holds it: ``(10, 20)`` lies beside ``10``.
+    """
+    first, last = bins[0], bins[-1]
+    holes = sorted(set(range(first, last)) - set(bins))
+    if holes and kind == "codes":
+        return "other"
+    if first == last and lone[first]:
+        return texts[first - 1]
+    low = "[-inf" if first == 0 else f"({texts[first - 2]}" if lone[first - 1] else f"[{texts[first - 1]}"
+    high = "inf)" if last == len(texts) else f"{texts[last - 1]}]" if lone[last] else f"{texts[last]})"
+    without = ", ".join(texts[hole - 1] for hole in holes)
+    return f"{low}, {high}" + (f" without {without}" if without else "")
+
+
+def _adjacent(edges: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """For each edge but the last, whether the next one is the next representable number: the bin between holds one value."""
+    return np.asarray(np.nextafter(edges[:-1], np.inf) == edges[1:])
+
+
+def _edge_texts(edges: NDArray[np.float64]) -> list[str]:
+    """Each edge in six digits, or in as many more as tell all edges apart (and show the whole part of each up to 15 digits).
+
+    The upper end of a single value may read like that value.
+    """
+    lone = _adjacent(edges)
+    apart = edges[~np.concatenate(([False], lone)) | np.concatenate((lone, [False]))].tolist()
+    whole = len(f"{np.abs(edges).max():.0f}")
+    for digits in (6, *range(min(max(whole, 7), 15), 16)):
+        if len({f"{edge:.{digits}g}" for edge in apart}) == len(apart):
+            return [f"{edge:.{digits}g}" for edge in edges.tolist()]
+    return [repr(edge) for edge in edges.tolist()]

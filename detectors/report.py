@@ -44,7 +44,9 @@ class Moved(msgspec.Struct, frozen=True):
 class Violation(msgspec.Struct, frozen=True):
     """One constraint that a window breaks.
 
-    ``check`` is one of ``CHECKS``. ``value`` is compared with ``limit``; ``n`` is the number of rows behind it.
+    ``check`` is the name of a check of SageMaker Model Monitor (``data_type_check``, ``completeness_check``, ``baseline_drift_check``,
+    ``missing_column_check``, ``extra_column_check``, ``categorical_values_check``), or ``vanished_value_check``, ``non_negative_check``
+    or ``change_check``. ``value`` is compared with ``limit``; ``n`` is the number of rows behind it.
     ``overwhelming`` says that this one window is enough for a signal.
     """
 
@@ -64,8 +66,8 @@ class FeatureReport(msgspec.Struct, frozen=True):
     """The numbers of one feature in one window.
 
     ``n`` counts rows, ``completeness`` is the share of rows with a value. ``types`` holds the shares of the written
-    types among present values. Moments are over finite numbers; ``None`` where there is none. ``distances`` maps
-    the name of each statistic to its value (``None`` where it is undefined). ``limit`` is what the deciding
+    types among present values. Moments are over finite numbers, null if there is none. ``distances`` maps
+    the name of each statistic to its value (null where it has none). ``limit`` is what the deciding
     statistic was compared with: the larger of ``asked_limit`` (the configuration's or the baseline's) and ``noise``.
     ``enabled`` is false where the feature's checks are off.
     """
@@ -98,8 +100,8 @@ class FeatureReport(msgspec.Struct, frozen=True):
 class WindowReport(msgspec.Struct, frozen=True):
     """Everything driftline has to say about one model in one window.
 
-    ``id`` is ``job/model/variant/start_ms/end_ms/baseline/revision``: one id never has two contents. ``state`` of
-    "no data" covers a span: ``end_ms`` is ``None`` when it begins, a second report tells when it ended.
+    ``id`` is ``job/model/variant/start_ms/end_ms/baseline/revision``: one id never has two contents. A ``state`` of
+    "no data" covers a span: ``end_ms`` is null when it begins, and a second report tells when it ended.
     ``rules`` names the limits in force. ``profile`` is the window's encoded counts, from which ``driftline explain``
     rebuilds each number.
     """
@@ -127,8 +129,8 @@ class Signal(msgspec.Struct, frozen=True):
     """The retrain signal: which model drifted, why, and where the evidence lies.
 
     ``kind``: ``opened`` (a new episode), ``worsened`` (another feature or check, or twice as large), ``reminder`` (still going on
-    after the cool-down), ``recovered``. ``features`` are those that violate now; of ``recovered`` all that the episode had, and its
-    ``reasons`` are the ones told last. ``dedupe_id`` is the same for every repeat of one delivery. ``report`` is the
+    after the cool-down), ``recovered``. ``features`` are those that violate now. A ``recovered`` names all features that the episode
+    had, and its ``reasons`` are those of the signal before. ``dedupe_id`` is the same for every repeat of one delivery. ``report`` is the
     id of the window's report; ``first_violation_ms`` is the start of the first window of the episode that violated.
     """
 

@@ -33,18 +33,18 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     * ``k``, ``of``: a feature must violate in ``k`` of the last ``of`` windows that do not overlap.
     * ``alpha``: chance of a false verdict in one window, shared out among the features.
-    * ``limit``: the smallest distance worth telling, in the unit of the deciding statistic; without it the baseline's
-      ``comparison_threshold`` serves, a gap between distribution functions (:func:`equivalent`).
+    * ``limit``: the smallest distance that counts as drift, in the unit of the deciding statistic. Without it ``comparison_threshold``
+      of the baseline's ``constraints.json`` serves: a gap between distribution functions (:func:`equivalent`).
     * ``statistic``: the deciding statistic of features that name none.
-    * ``min_n``: fewer rows than this give no verdict (``insufficient``).
-    * ``cooldown_ms``: how long an episode that goes on stays silent.
-    * ``overwhelming_alpha``, ``overwhelming_n``: one window is enough if its distance is above the noise at this level and
-      twice the limit, with at least so many rows.
-    * ``type_match``, ``domain_match``: upper bounds for the shares of values that must fit type and domain. The 1.0 that
-      SageMaker writes would make one malformed value a violation; set 1.0 to have that.
-    * ``completeness_gap``: a loss of completeness below this is not told.
-    * ``negative_share``: more negative values than this in a feature that had none.
-    * ``vanished_n``: a value with at least this expected count that does not occur at all has vanished.
+    * ``min_n``: a window of fewer rows gets no verdict (``insufficient``).
+    * ``cooldown_ms``: how long an episode that goes on sends no further signal.
+    * ``overwhelming_alpha``, ``overwhelming_n``: a single window is enough for a signal if its distance is above twice the limit and
+      above the noise at this level, and it has at least this many rows.
+    * ``type_match``, ``domain_match``: the share of values that must fit type and domain, if ``constraints.json`` asks for more. The
+      1.0 that SageMaker writes there would make a single malformed value a violation; set 1.0 here to have that.
+    * ``completeness_gap``: a loss of completeness up to this is no violation.
+    * ``negative_share``: the share of negative values that a feature may have if it had none in the baseline.
+    * ``vanished_n``: a value has vanished if it does not occur although more than this many were expected.
     """
 
     k: Count = 2

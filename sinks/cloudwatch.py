@@ -49,7 +49,7 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
     def check(self) -> list[str]:
         """Namespace and resolution."""
         faults = [] if self.namespace and not self.namespace.startswith(("AWS/", ":")) else ["namespace: empty, or reserved for AWS"]
-        return faults + ([] if self.resolution_s in (1, 60) else ["resolution_s: CloudWatch knows 1 and 60"])
+        return faults + ([] if self.resolution_s in (1, 60) else ["resolution_s: CloudWatch takes 1 or 60"])
 
     def open(self, job: str) -> Delivery:
         """The client is made here; nothing is sent."""

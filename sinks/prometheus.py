@@ -48,7 +48,7 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
     def check(self) -> list[str]:
         """The cap must leave room for one model."""
         least = self.series(1)
-        return [] if self.max_series >= least else [f"max_series: at least {least}"]
+        return [] if self.max_series >= least else [f"max_series: at least {least} are needed"]
 
     def places(self) -> list[str]:
         """The service's one page of metrics."""

@@ -43,7 +43,7 @@ def make(chunks: Callable[[], Iterable[pa.Table]], predictions: Sequence[str] = 
     """
     scans = _scan(chunks())
     if not any(scan.rows for scan in scans.values()):
-        raise BaselineInvalid("rows", "there are none")
+        raise BaselineInvalid("rows", "the training data has none")
     lost = [name for name in predictions if name not in scans]
     if lost:
         raise BaselineInvalid("predictions", f"no column {', '.join(lost)}; there are {', '.join(scans)}")
@@ -107,8 +107,8 @@ def refuse_edited(folder: Path) -> None:
     except (BaselineInvalid, OSError):
         return
     if said != made:
-        edited = f"{folder / FILES[1]} with edits"
-        raise ConfigError("--out", "a folder whose constraints.json may be replaced (--force, or another folder)", edited)
+        edited = f"edits in {folder / FILES[1]}. Choose another folder, or give them up with --force"
+        raise ConfigError("--out", "a folder without edited constraints", edited)
 
 
 def _aside(folder: Path, name: str, content: bytes) -> Path:

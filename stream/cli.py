@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 from rich.console import Console
@@ -45,10 +45,10 @@ def main() -> None:
     """
 
 
-@main.command()
+@main.command(short_help="Make a baseline from training data.")
 @click.argument("train", type=PLACE)
 @click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to.")
-@click.option("--predictions", default="", metavar="NAMES", help="Columns of the endpoint's answer, separated by commas.")
+@click.option("--predictions", default="", metavar="NAMES", help="Columns that the endpoint answers, separated by commas.")
 @click.option("--exclude", default="", metavar="NAMES", help="Columns to leave out.")
 @click.option("--columns", default="", metavar="NAMES", help="Names of the columns of a CSV, in order.")
 @click.option("--no-header", is_flag=True, help="The CSV has no header row.")
@@ -57,7 +57,7 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
     """Make a baseline from training data: CSV, Parquet or JSON lines; a file or a folder.
 
     Writes statistics.json and constraints.json as SageMaker Model Monitor does, and baseline.msgpack with the exact counts. Edit
-    constraints.json to change what is asked of a feature.
+    constraints.json to change what is required of a feature.
 
     \b
     driftline baseline train.csv --out baseline/ --predictions prediction
@@ -68,8 +68,7 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
     if not force:
         refuse_edited(out)
     size = 2 * Training(train).size
-    bar = Progress(TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(), console=Console(stderr=True))
-    with bar:
+    with _progress() as bar:
         task = bar.add_task(f"reading {train.name} twice", total=size)
         made = make_from_files(
             train,
@@ -84,54 +83,75 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
     click.echo(f"{made.baseline.profile.rows} rows, {len(features)} features, fingerprint {made.baseline.fingerprint}: {out}")
 
 
-@main.command()
+@main.command(short_help="Run the service.")
 @click.argument("config", type=FILE)
-@click.option("--accept-change", is_flag=True, help="Go on with another baseline or window than before; open windows close as incomplete.")
+@click.option("--accept-change", is_flag=True, help="Go on although baseline or window have changed; open windows close as incomplete.")
 @click.option("--standby", is_flag=True, help="If another service owns the job, wait and take over when it ends.")
 @click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
-def run(config: Path, accept_change: bool, standby: bool, log_level: str) -> None:
+@click.option(
+    "--log",
+    type=click.Choice(["auto", "json", "console"]),
+    default="auto",
+    show_default=True,
+    help="How lines on stderr look: json for programs, console for people. auto: console in a terminal, else json.",
+)
+def run(
+    config: Path,
+    accept_change: bool,
+    standby: bool,
+    log_level: Literal["debug", "info", "warning", "error"],
+    log: Literal["auto", "json", "console"],
+) -> None:
     """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
 
     At SIGTERM or Ctrl-C it commits what it has read, gives its sinks 10 seconds to deliver what waits, commits how far they
-    came, and ends; a second one ends it at once, and the next run goes on from the last commit.
+    came, and ends. A second one ends it at once; the next run then goes on from the last commit.
 
-    Logs are JSON lines on stderr. Exit codes: 0 ended, 2 configuration or baseline, 3 source, 4 state of another
-    configuration, 5 state in use or taken over, 6 gap (on_gap: stop), 7 state not writable, 9 ended, but a sink still lacks items (the next
-    run delivers them).
+    It logs to stderr; colours of a terminal can be switched off with NO_COLOR=1.
+
+    \b
+    Exit codes:
+      0  ended
+      2  configuration or baseline cannot be used
+      3  source cannot be read
+      4  state belongs to another configuration
+      5  state is in use, or another service has taken over
+      6  gap in the source (on_gap: stop)
+      7  state cannot be written
+      9  ended, but a sink still lacks items: the next run delivers them
     """
     from stream import config as configuration
     from stream.launch import run as run_service
+    from stream.logs import Logs, style_of
 
-    sys.exit(run_service(configuration.load(config), accept_change, log_level, standby))
+    loaded = configuration.load(config)
+    sys.exit(run_service(loaded, Logs(log_level, style_of(log), loaded.job), accept_change, standby))
 
 
-@main.command()
+@main.command(short_help="Check a configuration; with --live its source and sinks too.")
 @click.argument("config", type=FILE)
 @click.option("--live", is_flag=True, help="Ask the real source and sinks too; nothing is changed anywhere.")
 def check(config: Path, live: bool) -> None:
     """Check a configuration without network: keys, windows, baselines, and what each source and sink can tell.
 
-    With --live it also looks at the topic (rights, kind of time, retention, newest records: disorder, skew, what cannot be read),
-    at disks and accounts, counts the series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a source that
-    does not answer is one.
+    An environment variable that the configuration names and that is not set is a warning: whoever checks need not have the passwords.
+    With --live, and for driftline run, it is a fault.
+
+    With --live it also looks at the topic (rights, kind of time, retention; from the newest records: disorder, skew, what cannot be
+    read), at disks and accounts, counts the Prometheus series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a
+    source that does not answer is one.
     """
     from stream import config as configuration
-    from stream.assembly import configured_baselines
-    from stream.errors import ConfigError
+    from stream.checking import check as check_without_network
+    from stream.variables import Variables
 
-    loaded = configuration.load(config)
-    baselines = configured_baselines(loaded)
-    parts: list[tuple[str, Any]] = [("source", loaded.source)]
-    parts += [(f"sinks[{k}]", sink) for k, sink in enumerate(loaded.sinks)]
-    faults = [f"{where}.{fault}" for where, part in parts for fault in part.check()]
-    if faults:
-        where, _, found = faults[0].partition(": ")
-        raise ConfigError(where, "a value that can work", "; ".join([found, *faults[1:]]))
-    for name, one in baselines.items():
-        what = f"baseline {one.fingerprint}, {len(one.layout.features)} features" if one.columns else "baseline will be learned"
-        click.echo(f"model {name}: {what}")
-    click.echo(f"windows of {loaded.window}, reported {loaded.grace_ms / 1000:g} s after their end (grace)")
-    click.echo(f"{config}: ok")
+    variables = Variables(needed=live)
+    loaded = configuration.load(config, variables)
+    for where, name in variables.unset.items():
+        click.echo(f"warning: {where}: the environment variable {name} is not set; driftline run needs it", err=True)
+    for line in check_without_network(loaded, variables):
+        click.echo(line)
+    click.echo(f"{config}: ok" + (f", as far as can be said without {', '.join(variables.names)}" if variables.names else ""))
     if live:
         from stream.doctor.live import examine, tell
 
@@ -141,7 +161,7 @@ def check(config: Path, live: bool) -> None:
             sys.exit(2)
 
 
-@main.command()
+@main.command(short_help="Print a JSON schema.")
 @click.argument("what", type=click.Choice(["config", "report", "signal"]), default="config")
 def schema(what: str) -> None:
     """Print the JSON schema of the configuration, of a window report, or of a signal."""
@@ -150,23 +170,31 @@ def schema(what: str) -> None:
     click.echo(json.dumps(schema_of(what), indent=2))
 
 
-@main.command()
+@main.command(short_help="Rebuild the published numbers of a feature.")
 @click.argument("report-id")
 @click.argument("feature")
-@click.option("--config", type=FILE, help="Finds reports and baseline by this configuration.")
+@click.option("--config", type=FILE, help="Configuration of the job: it says where reports and baselines are.")
 @click.option("--reports", type=PLACE, help="Folder or file with reports of the jsonl sink.")
 @click.option("--baseline", "folder", type=PLACE, help="Folder of the baseline that the report names.")
 def explain(report_id: str, feature: str, config: Path | None, reports: Path | None, folder: Path | None) -> None:
-    """Rebuild the published number of one feature from the counts kept in its report.
+    """Rebuild the published numbers of one feature from the counts kept in its report.
+
+    REPORT-ID is the id of a report: in a log line "window", or "report" in a signal.
 
     \b
-    driftline explain flights/delay/AllTraffic/0/60000/1f..e/0 dep_delay --config config.yaml
+    driftline explain REPORT-ID dep_delay --config config.yaml
 
-    Exit code 1 if the number that comes out differs from the published one.
+    Exit code 1 if a number that comes out differs from the published one.
     """
     from stream.explain import explain as rebuild
 
     sys.exit(0 if rebuild(report_id, feature, config, reports, folder, Console()) else 1)
+
+
+def _progress() -> Progress:
+    """A bar on a terminal that is gone at the end, however that comes; nothing elsewhere."""
+    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
+    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
 
 
 def _split(names: str) -> list[str]:

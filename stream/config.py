@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
@@ -22,6 +20,7 @@ from stream.parts import find
 from stream.seen import Dedupe
 from stream.sources.base import Source
 from stream.validation import check
+from stream.variables import Variables
 
 if TYPE_CHECKING:
     AnySource = Source
@@ -35,8 +34,8 @@ else:
     AnyChange = Union[tuple(find("detectors.changes", Change).values())]  # noqa: UP007  # the members are found when this runs
 
 class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The object that holds the state (``key``: ``driftline/JOB.state`` unless given). Another service may take over once it has not
-    changed for ``take_over_after``.
+    """The object that holds the state (``key``: ``driftline/JOB.state`` unless given). Another service may take over once the object
+    has not changed for ``take_over_after``.
     """
 
     bucket: Annotated[str, msgspec.Meta(min_length=3)]
@@ -48,7 +47,7 @@ class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the state lies: one SQLite file; with ``s3`` it is the local copy of an object there. ``commit_at_least``: how often it
-    is written when no window closes.
+    is written at the least, also when no window closes.
     """
 
     path: str = "driftline.sqlite"
@@ -82,8 +81,8 @@ class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served; port 0 takes a free one. With a partition that is behind by more
-    than ``ready_behind`` the service is not ready.
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served; port 0 takes a free one. The service is not ready while a
+    partition is behind by more than ``ready_behind``.
     """
 
     host: str = "127.0.0.1"
@@ -107,7 +106,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     job: Annotated[
         str,
         msgspec.Meta(
-            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100, description="a plain word of letters, digits, dots, dashes, _"
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+            max_length=100,
+            description="a word of letters, digits, dots, dashes and underscores, a letter or digit first",
         ),
     ]
     source: AnySource
@@ -161,45 +162,35 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path) -> Config:
-    """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path in the file."""
+def load(path: Path, variables: Variables | None = None) -> Config:
+    """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path in the file.
+
+    Without ``variables`` of the caller's own, an environment variable that is named and not set is such a fault.
+    """
+    return parse(read(path), path.resolve().parent, variables)
+
+
+def read(path: Path) -> object:
+    """What YAML gives for a file, unchecked. Raises :class:`~stream.errors.ConfigError` if it gives nothing."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
         raise ConfigError(str(path), "a readable file", str(error)) from error
     try:
-        data = yaml.load(text, _UniqueKeys)  # noqa: S506  # a safe loader
+        return yaml.load(text, _UniqueKeys)  # noqa: S506  # a safe loader
     except yaml.YAMLError as error:
-        raise ConfigError(str(path), "YAML", " ".join(str(error).split())) from error
-    return parse(data, path.resolve().parent)
+        raise ConfigError(str(path), "YAML", " ".join(str(error).replace('in "<unicode string>", ', "at ").split())) from error
 
 
-def parse(data: object, folder: Path) -> Config:
+def parse(data: object, folder: Path, variables: Variables | None = None) -> Config:
     """The configuration in ``data`` (what YAML gives); relative paths start at ``folder``."""
-    data = _substituted(data, "")
-    check(inspect.type_info(Config), data)
-    config = msgspec.convert(data, Config)
-    config = _absolute(config, folder)
-    check_keys(config)
+    variables = variables or Variables()
+    data = variables.put_in(data)
+    with variables.blamed():
+        check(inspect.type_info(Config), data)
+        config = _absolute(msgspec.convert(data, Config), folder)
+        check_keys(config)
     return config
-
-
-def _substituted(value: object, where: str) -> object:
-    """``${NAME}`` in text is replaced by the environment's value, so that secrets stay out of files."""
-    if isinstance(value, dict):
-        return {key: _substituted(item, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_substituted(item, f"{where}[{k}]") for k, item in enumerate(value)]
-    if not isinstance(value, str):
-        return value
-
-    def found(match: re.Match[str]) -> str:
-        name = match.group(1)
-        if name not in os.environ:
-            raise ConfigError(where, f"the environment variable {name} to be set", "none")
-        return os.environ[name]
-
-    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", found, value)
 
 
 def _absolute(config: Config, folder: Path) -> Config:

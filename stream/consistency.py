@@ -30,7 +30,7 @@ def check_keys(config: Config) -> None:
     if config.model.source == "const" and config.model.name not in config.models:
         raise ConfigError("model.name", "the name of a model", repr(config.model.name), sorted(config.models))
     if not 1 <= config.rules.k <= config.rules.of:
-        raise ConfigError("rules.k", f"1 to rules.of ({config.rules.of})", str(config.rules.k))
+        raise ConfigError("rules.k", f"a number from 1 to rules.of ({config.rules.of})", str(config.rules.k))
     for where, name in _statistics(config):
         if name not in statistics():
             raise ConfigError(where, "a statistic that can decide", repr(name), statistics())
@@ -67,9 +67,9 @@ def _windows(config: Config) -> None:
     if window <= 0:
         raise ConfigError("window", "a duration above 0", config.window)
     if every <= 0 or window % every:
-        raise ConfigError("every", f"a part of window ({config.window}) without rest", str(config.every))
+        raise ConfigError("every", f"a duration that divides window ({config.window}) evenly", str(config.every))
     if window > MOST_PANES * every:
-        raise ConfigError("every", f"at most {MOST_PANES} steps in window ({config.window})", str(config.every))
+        raise ConfigError("every", f"a step that window ({config.window}) holds at most {MOST_PANES} times", str(config.every))
 
 
 def _dedupe(config: Config) -> None:
@@ -86,9 +86,9 @@ def _origin(where: str, origin: ModelOf, tells: frozenset[str]) -> None:
     """Refuse an origin that could never give a name."""
     possible = ["const", "path", *sorted(tells)]
     if origin.source not in possible:
-        raise ConfigError(f"{where}.from", "what records of this source have", repr(origin.source), possible)
+        raise ConfigError(f"{where}.from", "an origin that records of this source have", repr(origin.source), possible)
     if origin.source in ("const", "header", "path", "file") and not origin.name:
-        raise ConfigError(f"{where}.name", f"what `from: {origin.source}` needs", "nothing")
+        raise ConfigError(f"{where}.name", f"a name, which `from: {origin.source}` needs", "nothing")
     if origin.source == "file":
         try:
             groups = re.compile(origin.name).groups

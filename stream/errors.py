@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
+
+NOT_CONFIGURED: Final = frozenset({"version", "content", "pane", "file", "object"})
+"""Fields of a state that no configuration names."""
 
 
 class DriftlineError(Exception):
@@ -50,8 +54,9 @@ class StateIncompatible(DriftlineError):
 
     def __init__(self, field: str, stored: str, configured: str, advice: str = "") -> None:
         self.field, self.stored, self.configured, self.advice = field, stored, configured, advice
-        text = f"state: {field} was {stored}, the configuration says {configured}"
-        super().__init__(text + (f". {advice}" if advice else ""))
+        known = field in NOT_CONFIGURED
+        text = f": expected {configured}, found {stored}" if known else f" was {stored}, the configuration says {configured}"
+        super().__init__(f"state: {field}{text}" + (f". {advice}" if advice else ""))
 
 
 class StateLocked(DriftlineError):
@@ -61,7 +66,8 @@ class StateLocked(DriftlineError):
 
     def __init__(self, path: str) -> None:
         self.path = path
-        super().__init__(f"state {path} is in use by another service; one job has one owner")
+        advice = "Stop that one, or start this one with --standby"
+        super().__init__(f"state {path} is in use by another service; one job has one owner. {advice}")
 
 
 class OwnershipLost(DriftlineError):
@@ -72,7 +78,7 @@ class OwnershipLost(DriftlineError):
     def __init__(self, path: str, owner: str) -> None:
         self.path, self.owner = path, owner
         what = f"another service ({owner}) owns the job now" if owner else "somebody has deleted it"
-        super().__init__(f"state {path}: {what}. This one has stopped before it delivered anything that is not in there")
+        super().__init__(f"state {path}: {what}. This service has stopped, and has delivered nothing that was not in the state")
 
 
 class GapFound(DriftlineError):
@@ -83,7 +89,7 @@ class GapFound(DriftlineError):
     def __init__(self, partition: str, expected: str, resume: str, lost: int | None) -> None:
         self.partition, self.expected, self.resume, self.lost = partition, expected, resume, lost
         count = "an unknown number of" if lost is None else str(lost)
-        super().__init__(f"gap in {partition}: {count} records from {expected} to {resume} are gone (on_gap: stop)")
+        super().__init__(f"gap in {partition}: {count} records from {expected} to {resume} are gone. on_gap: continue goes on without them")
 
 
 class StateUnwritable(DriftlineError):

@@ -16,6 +16,7 @@ from stream.config import Config
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Orphaned, Partial
 from stream.held_reader import Heard, HeldReader, Inbox, Serve
+from stream.logs import Logs
 from stream.reader_process import Setup, serve
 from stream.sources.base import Reading
 from stream.suspects import Suspects
@@ -29,8 +30,8 @@ AGAIN_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
 """How long to wait before a reader is replaced, by how many have died in a row without a result."""
 MOST_WORDS: Final = 32
 STUCK: Final = (
-    "Their last words are in the log above. Give them more memory, or take the record out of the log: "
-    "reading goes on behind it, and what the log does not have any more is told as a gap"
+    "The log lines above show why. Give the readers more memory, or delete that record from the source: reading then goes on behind it, "
+    "and the record is reported as a gap"
 )
 ENDING_S: Final = 0.5
 """A reader whose pipe has ended has so long to end by itself: else the exit code would be ours."""
@@ -61,13 +62,13 @@ class Fleet:
         self,
         config: Config,
         reading: Reading,
-        log_level: str,
+        logs: Logs,
         counted: Counted,
         replaced: Callable[[str], None],
         serve: Serve = serve,
     ) -> None:
         self._reading, self._source = reading, config.source.identity
-        self._setup = msgspec.msgpack.encode(Setup(config, log_level))
+        self._setup = msgspec.msgpack.encode(Setup(config, logs))
         self._counted, self._replaced, self._serve = counted, replaced, serve
         self._inbox = Inbox()
         self._layouts: dict[str, Layout] = {}

@@ -58,7 +58,7 @@ class Http:
             page: Iterable[bytes] = self._metrics(environ, start_response)
             return page
         page_of = self._pages.get(path)
-        status, text = page_of() if page_of else (404, f"there is /metrics, {', '.join(self._pages)}")
+        status, text = page_of() if page_of else (404, f"not found; there are /metrics, {', '.join(self._pages)}")
         kind = [("Content-Type", "text/plain; charset=utf-8")]
         start_response(f"{status} {HTTPStatus(status).phrase}", kind)
         return [f"{text}\n".encode()]

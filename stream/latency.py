@@ -27,11 +27,11 @@ class Latency:
     """
 
     def __init__(self, job: str, registry: CollectorRegistry, clock: Callable[[], float] = time.time) -> None:
-        what = "From an event to its verdict: window_wait (at most), grace, verdict (the rest)."
+        what = "Seconds from an event to its verdict: window_wait (at most), grace, verdict (the rest)."
         self._stages = Histogram("driftline_latency_seconds", what, ["job", "stage"], registry=registry, buckets=BUCKETS)
-        what = "From the end of a window and grace until a sink has delivered its report or signal."
+        what = "Seconds from the end of window and grace until a sink has delivered its report or signal."
         self._sinks = Histogram("driftline_delivery_latency_seconds", what, ["job", "sink"], registry=registry, buckets=BUCKETS)
-        what = "One attempt of a sink to deliver something, by how it ended."
+        what = "Seconds that one attempt of a sink to deliver something took, by how it ended."
         self._attempts = Histogram("driftline_sink_attempt_seconds", what, ["job", "sink", "result"], registry=registry, buckets=ATTEMPTS)
         self._job, self._clock = job, clock
         self._grace_s = self._every_s = 0.0

@@ -9,17 +9,17 @@ from typing import Final
 import pyarrow as pa
 
 from stream.config import Config
+from stream.logs import Logs
 from stream.service import Service
-from stream.telemetry import set_up_logs
 
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-def run(config: Config, accept_change: bool = False, log_level: str = "info", standby: bool = False) -> int:
+def run(config: Config, logs: Logs, accept_change: bool = False, standby: bool = False) -> int:
     """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the last commit is safe)."""
-    set_up_logs(log_level)
+    logs.set_up()
     pa.enable_signal_handlers(False)  # else a signal that comes while Arrow parses ends the parsing with an error
-    service = Service(config, accept_change, log_level=log_level, standby=standby)
+    service = Service(config, accept_change, logs=logs, standby=standby)
 
     def leave(_number: int, _frame: FrameType | None) -> None:
         for number in ENDING:

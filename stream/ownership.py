@@ -50,9 +50,7 @@ class Ownership:
         self._lock = self._lock or self._locked()
         if self._lock is None or not self._taken(self._lock):
             return None
-        if self.role == "standby" or self._chain is not None:
-            more = {"epoch": self._chain.note.epoch, "state": self._chain.where} if self._chain else {"state": str(self._path)}
-            self._log.info("took over", waited_s=round(now_s() - began_s, 1), **more)
+        self._tell(now_s() - began_s)
         self.role = "owner"
         return self._lock
 
@@ -86,6 +84,14 @@ class Ownership:
             lock.note = ""
             return True
         return self._takeover.take(lock, self._busy)
+
+    def _tell(self, waited_s: float) -> None:
+        """Say whose job it was; nothing of one on a disk that nobody else had."""
+        more = {"epoch": self._chain.note.epoch, "state": self._chain.where} if self._chain else {"state": str(self._path)}
+        if self.role == "standby" or (self._chain is not None and self._takeover.silent_owner):
+            self._log.info("took over", waited_s=round(waited_s, 1), **more)
+        elif self._chain is not None:
+            self._log.info("owns the state", **more)
 
     def _busy(self, state: str) -> None:
         """Somebody else owns the job: refuse, or say once that we wait."""

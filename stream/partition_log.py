@@ -13,6 +13,7 @@ PAUSE_S: Final = 10.0
 """How long a kind of change that was just told waits for more of its kind."""
 
 Shown = Literal["read", "idle", "ended"]
+FOUND: Final = "partitions found"
 WORDS: Final[dict[Shown, str]] = {"read": "partitions not idle any more", "idle": "partitions idle", "ended": "partitions ended"}
 
 
@@ -40,7 +41,7 @@ class PartitionLog:
         for name, place in places.items():
             before, now = self._told.get(name), _shown(place)
             if before != now:
-                changed.setdefault("partitions found" if before is None else WORDS[now], []).append(name)
+                changed.setdefault(FOUND if before is None else WORDS[now], []).append(name)
         for what, names in changed.items():
             self._tell(what, names, places)
 
@@ -51,7 +52,7 @@ class PartitionLog:
         self._last_s[what] = now_s
         self._log.info(what, count=len(names), partitions=names[:MOST_NAMED])
         for name in names:
-            self._told[name] = "read" if what == "partitions found" else _shown(places[name])
+            self._told[name] = "read" if what == FOUND else _shown(places[name])
 
 
 def _shown(place: Place) -> Shown:

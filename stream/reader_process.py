@@ -16,8 +16,8 @@ from stream.assembly import plan_of, reader_of
 from stream.config import Config
 from stream.errors import SourceUnavailable
 from stream.held_reader import OWNERS_SIGNALS
+from stream.logs import Logs
 from stream.sources.base import Reading
-from stream.telemetry import set_up_logs
 from stream.wire import Answered, Asked, Began, Failed, Leave, Lost, Read, Told, ToOwner, Use, encode, order_of, packed
 
 UNANSWERED: Final = 4
@@ -30,7 +30,7 @@ class Setup(msgspec.Struct, frozen=True):
     """What a reader process is started with."""
 
     config: Config
-    log_level: str
+    logs: Logs
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
@@ -43,7 +43,7 @@ def serve(pipe: Connection, setup: bytes) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OWNERS_SIGNALS)
     pa.enable_signal_handlers(False)  # else a signal that comes while Arrow parses ends the parsing with an error
     told = msgspec.msgpack.decode(setup, type=Setup)
-    set_up_logs(told.log_level)
+    told.logs.set_up()
     try:
         reading = told.config.source.open(told.config.job)
         gc.freeze()  # else each pass of the garbage collector looks at all modules again: a third of the time of a fast client

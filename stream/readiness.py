@@ -71,13 +71,13 @@ def standing(ready: Readiness, looked_s_ago: float, alone: bool, limit_s: float)
     """What an owner's last look at itself (``ready``) is worth now. ``alone``: no other service may have taken over.
 
     >>> standing(Readiness(200, "owner"), 90.0, True, 60)
-    Readiness(status=503, text='stands still for 90 s')
+    Readiness(status=503, text='stuck for 90 s')
     >>> standing(Readiness(200, "owner"), 1.0, False, 60)
     Readiness(status=503, text='another service may have taken over')
     """
     if not alone:
         return Readiness(503, "another service may have taken over")
-    return ready if looked_s_ago <= limit_s else Readiness(503, f"stands still for {looked_s_ago:.0f} s")
+    return ready if looked_s_ago <= limit_s else Readiness(503, f"stuck for {looked_s_ago:.0f} s")
 
 
 def health(turned_s_ago: float, limit_s: float = 60.0) -> Readiness:

@@ -20,17 +20,17 @@ BACKOFF_S: Final = (0.1, 0.3, 1.0, 2.0)
 _LEVEL: Final = 3
 _SKIPPED: Final = 0x184D2A50
 """Marks a part of a zstd file that everything which unpacks it skips."""
-_RIGHTS: Final = "is s3:GetObject and s3:PutObject on {} allowed (and the key, if the bucket encrypts with KMS)?"
+_RIGHTS: Final = "allow s3:GetObject and s3:PutObject on {} (and the use of the key, if the bucket encrypts with KMS)"
 _NEVER: Final = {
     "NoSuchBucket": "there is no such bucket: create it, or correct `state.s3.bucket`",
     "AccessDenied": _RIGHTS,
     "403": _RIGHTS,
-    "InvalidAccessKeyId": "the credentials are not known there",
-    "SignatureDoesNotMatch": "the credentials are wrong",
+    "InvalidAccessKeyId": "S3 does not know these credentials",
+    "SignatureDoesNotMatch": "the secret key does not belong to the access key",
     "NoCredentialsError": "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the machine a role",
     "PermanentRedirect": "the bucket is in another region: set `state.s3.region`",
     "301": "the bucket is in another region: set `state.s3.region`",
-    "InvalidBucketName": "that is no bucket's name: correct `state.s3.bucket`",
+    "InvalidBucketName": "a bucket cannot have this name: correct `state.s3.bucket`",
 }
 """What waiting does not repair, when a service starts."""
 
@@ -123,7 +123,8 @@ class StateChain:
             self._pause(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
             failures += 1
         if now_s() - first_s > self._after_s / 2:
-            self._log.warning("state took long to get to S3: raise `state.s3.take_over_after`?", seconds=round(now_s() - first_s, 1))
+            took_s, ask = round(now_s() - first_s, 1), "raise `state.s3.take_over_after`?"
+            self._log.warning("state took long to get to S3", took_s=took_s, advice=ask)
 
     def _done(self, etag: str, alive_s: float) -> None:
         self._etag, self._alive_s = etag, alive_s

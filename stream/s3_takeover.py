@@ -31,6 +31,8 @@ class Takeover:
         self._object, self._chain, self._path = stored, chain, path
         self._after_s, self._stop, self._log = take_over_after_s, stop, log
         self._free: Seen | None = None
+        self.silent_owner = ""
+        """The owner on another disk that was taken over since it changed nothing any more; empty if there was none."""
         self._answered, self._unanswered = False, 0
 
     def take(self, lock: FileLock, busy: Callable[[str], None]) -> bool:
@@ -102,6 +104,7 @@ class Takeover:
         content = self._content(packed)
         if not self._chain.take(seen, packed):
             return False
+        self.silent_owner = "" if seen.note.released or seen.note.owner == before else seen.note.owner
         lock.note = self._chain.owner
         restore(self._path, content)
         return True
@@ -126,7 +129,7 @@ class Takeover:
         finally:
             store.close()
         if alone:
-            advice = f"{self._chain.where} holds a state too. Move one of them away, and the other one is taken"
+            advice = f"{self._chain.where} holds a state of its own. Move one of the two away: the other one is used"
             raise StateIncompatible("file", f"{self._path}: a state that never was in S3", "a copy of the one in S3", advice)
 
     def _content(self, packed: bytes) -> bytes:

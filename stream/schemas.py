@@ -8,6 +8,7 @@ import msgspec
 
 from detectors.report import REPORT_VERSION, SIGNAL_VERSION, Signal, WindowReport
 from stream.config import Config
+from stream.docstrings import plain
 
 
 def schema_of(what: str) -> dict[str, Any]:
@@ -21,8 +22,17 @@ def schema_of(what: str) -> dict[str, Any]:
         "config": (Config, None), "report": (WindowReport, REPORT_VERSION), "signal": (Signal, SIGNAL_VERSION)
     }  # fmt: skip
     kind, version = kinds[what]
-    schema = msgspec.json.schema(kind)
+    schema: dict[str, Any] = _described(msgspec.json.schema(kind))
     if version is None:
         return schema
     schema["$defs"][kind.__name__]["properties"]["version"] = {"const": version}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:driftline:{what}:{version}", **schema}
+
+
+def _described(schema: Any) -> Any:
+    """The schema with its descriptions, which are docstrings, as plain text."""
+    if isinstance(schema, list):
+        return [_described(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {key: plain(one) if key == "description" and isinstance(one, str) else _described(one) for key, one in schema.items()}

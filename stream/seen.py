@@ -23,10 +23,10 @@ SLICES: Final = 5
 class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Count an event once if its id comes again: ``by`` which id, for how long (``horizon``), at ``most`` how many ids a partition.
 
-    The horizon runs with the mark of the event's partition: an id is remembered for at least so long, and up to a fifth longer. An
-    event without an id is never a duplicate; one that comes again in *another* partition is not seen. Of ids beyond ``most``
-    the newest are not remembered, which is counted (one costs about 80 bytes of memory). Ids are kept as 64-bit hashes: among 10**10
-    events with 10**6 ids remembered, the chance that any is taken for another is about 1 in 2,000.
+    The horizon is event time, as far as it was read in the event's partition: an id is remembered for at least that long, and up to a
+    fifth longer. An event without an id is never a duplicate, nor is one that comes again in *another* partition. Once ``most`` ids
+    are remembered, new ones are not; ``driftline_ids_unremembered`` counts them (an id costs about 80 bytes of memory). Ids are kept
+    as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the chance that any is taken for another is about 1 in 2,000.
     """
 
     by: Literal["event_id", "inference_id"] = "event_id"

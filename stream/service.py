@@ -17,6 +17,7 @@ from stream.errors import LedgerImbalance, SourceUnavailable
 from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick, Unlisted
 from stream.fleet import Fleet
 from stream.http import Http
+from stream.logs import Logs
 from stream.ownership import Ownership
 from stream.pulse import Pulse
 from stream.readiness import Readiness, Role
@@ -46,11 +47,11 @@ class Service:
         config: Config,
         accept_change: bool = False,
         clock: Callable[[], float] = time.time,
-        log_level: str = "info",
+        logs: Logs | None = None,
         standby: bool = False,
     ) -> None:
         self._config, self._accept_change, self._standby, self._clock = config, accept_change, standby, clock
-        self._log_level = log_level
+        self._logs = logs or Logs()
         self.telemetry = Telemetry(config.job)
         self._stop = threading.Event()
         self._ownership = Ownership(config, standby, self._stop, self.telemetry.log)
@@ -143,7 +144,7 @@ class Service:
         counted = self.telemetry.batch
         if self._config.readers == 1:
             return Alone(self._config, self._reading, counted)
-        return Fleet(self._config, self._reading, self._log_level, counted, self.telemetry.reader_replaced)
+        return Fleet(self._config, self._reading, self._logs, counted, self.telemetry.reader_replaced)
 
     def _loop(self) -> bool:
         while not self._stop.is_set():
@@ -229,7 +230,8 @@ class Service:
         say.warning("baseline", model=change.model, fingerprint=baseline.fingerprint, features=len(baseline.layout.features))
         empty = [name for name in baseline.columns if name not in baseline.layout.index]
         if empty:
-            say.error("columns without any value are not watched: is their place in `format` right?", model=change.model, columns=empty)
+            ask = "is their place in `format` right?"
+            say.error("columns without any value are not watched", model=change.model, columns=empty, advice=ask)
         self._urgent = True
 
     def _assign(self, assigns: Sequence[Assign]) -> None:

@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS newest (model TEXT, variant TEXT, start_ms INTEGER, r
 CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL, at_ms INTEGER);
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """ + sqlite_ids.SCHEMA
+_VERSION = "Use the version of driftline that wrote it, or another state path"
 _ACCEPT = "`--accept-change` closes the open windows as incomplete and goes on with the new one"
 _NEWEST = """
 INSERT INTO newest VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, variant) DO UPDATE
@@ -134,7 +135,7 @@ class Store:
             _compare(msgspec.msgpack.decode(stored, type=Identity), identity, accept_change)
             return JobState.decode(self._meta("state") or b"")
         except msgspec.MsgspecError as error:
-            raise StateIncompatible("content", "unreadable", f"version {STATE_VERSION}", str(error)) from error
+            raise StateIncompatible("content", "something unreadable", f"that of version {STATE_VERSION}", str(error)) from error
 
     def commit(
         self,
@@ -241,12 +242,13 @@ def is_ours(content: bytes) -> bool:
 
 
 def _compare(stored: Identity, configured: Identity, accept_change: bool) -> None:
-    advice = "Use another `job` name or state path for the new configuration, or go back to the old one"
+    other = "Use another `job` name or state path for the new configuration, or go back to the old one"
     for field in ("version", "job", "source", "window_ms", "every_ms"):
         before, now = getattr(stored, field), getattr(configured, field)
         may_change = field in ("window_ms", "every_ms")
         if before != now and not (accept_change and may_change):
-            raise StateIncompatible(field, str(before), str(now), _ACCEPT if may_change else advice)
+            advice = _ACCEPT if may_change else _VERSION if field == "version" else other
+            raise StateIncompatible(field, str(before), str(now), advice)
     for model, fingerprint in configured.configured.items():
         before = stored.configured.get(model, fingerprint)
         if before != fingerprint and not accept_change:

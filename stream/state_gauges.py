@@ -22,8 +22,9 @@ class StateGauges:
         self._booked: set[str] = set()
         self._bytes = self._gauge("ledger_bytes", "Bytes of the records by outcome since the state began.", "outcome")
         self._rows = self._gauge("ledger_rows", "Rows: accepted, folded, in_panes, closed, late_after_idle.", "place")
-        self._misfits = self._gauge("ledger_misfits_late_after_idle", "Records of a wrong number of columns that no window told any more.")
-        self._imbalance = self._gauge("ledger_imbalance", "Sum of what the ledger's laws are off by; anything but 0 is our fault.")
+        what = "Records with a wrong number of columns that came too late for any window to report."
+        self._misfits = self._gauge("ledger_misfits_late_after_idle", what)
+        self._imbalance = self._gauge("ledger_imbalance", "By how much the ledger's sums are off; anything but 0 is a fault of driftline.")
         self._partials = self._gauge("partials", "Partials by outcome since the state began.", "outcome")
         self._gaps = self._gauge("gaps", "Gaps met in the log since the state began.")
         self._lost = self._gauge("gap_records_lost", "Records that the log no longer had.")
@@ -34,7 +35,7 @@ class StateGauges:
         self._mark = self._gauge("partition_mark_timestamp_seconds", "Highest event time read in a partition.", "partition")
         self._idle = self._gauge("partition_idle", "1 while a partition has nothing to read and does not hold the watermark.", "partition")
         self._behind = self._gauge(
-            "partition_behind_seconds", "Since the log took the last record that was read; 0 at the end of the log.", "partition"
+            "partition_behind_seconds", "Seconds since the log took the last record that was read; 0 at the end of the log.", "partition"
         )
         self._lag = self._gauge("partition_lag", "From the position to the log's end: offsets (Kafka) or ms (Kinesis).", "partition")
         self._ended = self._gauge("partitions_ended", "Partitions that are closed and read to their end.")

@@ -1,13 +1,9 @@
-"""The service's own metrics and logs; owns the one Prometheus registry."""
+"""The service's own metrics and what it logs; owns the one Prometheus registry."""
 
 from __future__ import annotations
 
-import json
-import logging
-import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -59,13 +55,13 @@ class Telemetry:
         }
         self._sink["retried"] = self._gauge("sink_retried", "Attempts of a sink that had to be repeated.", "sink")
         self._sink["waiting"] = self._gauge("sink_waiting", "Items that wait for a sink.", "sink")
-        self._sink["stuck_s"] = self._gauge("sink_stuck_seconds", "Since a sink got anything through while something waits.", "sink")
-        self._sink["oldest_s"] = self._gauge("sink_oldest_seconds", "Age of the oldest item that waits for a sink.", "sink")
+        self._sink["stuck_s"] = self._gauge("sink_stuck_seconds", "Seconds since a sink delivered anything, if something waits.", "sink")
+        self._sink["oldest_s"] = self._gauge("sink_oldest_seconds", "Seconds since the oldest waiting item was committed.", "sink")
         self._sink["left_out"] = self._gauge("sink_left_out", "Figures of delivered windows that the other side cannot hold.", "sink")
         self._sink["busy_s"] = self._gauge("sink_busy_seconds", "Time that a sink has spent delivering.", "sink")
         self._gauge("start_timestamp_seconds", "When this process began.").labels(job).set_to_current_time()
-        self._turned = self._gauge("turn_timestamp_seconds", "When the loop of the service looked at itself last.")
-        self._silent = self._gauge("source_silent_seconds", "Since anything was heard of the partition that is silent longest.")
+        self._turned = self._gauge("turn_timestamp_seconds", "When the loop of the service last turned.")
+        self._silent = self._gauge("source_silent_seconds", "Seconds since the partition that is silent longest was heard of.")
         self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
@@ -134,31 +130,3 @@ class Telemetry:
 def _in_words(violations: Sequence[Violation]) -> list[str]:
     """Some violations as feature and check: nothing else of them may stand in a log."""
     return [f"{one.feature}: {one.check}" for one in violations[:MOST_NAMED]]
-
-
-def set_up_logs(level: str = "info") -> None:
-    """JSON lines on stderr, for our own log and for that of libraries (warnings and worse)."""
-    structlog.configure(
-        processors=[
-            structlog.stdlib.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.JSONRenderer(),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-    lines = logging.StreamHandler(sys.stderr)
-    lines.setFormatter(_JsonLine())
-    logging.basicConfig(handlers=[lines], level=logging.WARNING)
-
-
-class _JsonLine(logging.Formatter):
-    """What libraries log, in the form of our own lines."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        line = {"event": record.getMessage(), "logger": record.name, "level": record.levelname.lower()}
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        moment = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        return json.dumps({**line, "timestamp": moment})

@@ -20,6 +20,12 @@ CHUNK_LINES = 8_192
 BLOCK_BYTES = 8 << 20
 SUFFIXES = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl"}
 
+CAPTURED = "captureData"
+NO_TABLE = (
+    "They are what the model was asked later, not what it was trained on. Give the training table itself, or write "
+    "`baseline: learn` in the configuration: the first events then become the baseline"
+)
+
 Progress = Callable[[int], None]
 """Told how many bytes of input were read since the last call."""
 
@@ -31,7 +37,7 @@ class Training:
     (a floating-point 7 is ``7.0``); fields of nested objects become columns named by their dotted path. A CSV without a
     header gets the names ``_c0``, ``_c1``, ... unless ``columns`` are given.
     Raises :class:`~stream.errors.ConfigError` if there is no such file, no file in the folder, a file of no known kind, one
-    that cannot be read, a column name twice, a list in a cell, or a name in ``exclude`` that no file has.
+    that cannot be read, a column name twice, a list in a cell, capture lines of SageMaker, or a name in ``exclude`` that no file has.
     """
 
     def __init__(self, path: Path, header: bool = True, columns: Sequence[str] = (), exclude: Sequence[str] = ()) -> None:
@@ -99,6 +105,8 @@ class Training:
             document = load_json(line)
             if not isinstance(document, dict):
                 raise Malformed("not_an_object")
+            if isinstance(document.get(CAPTURED), dict):
+                self._refuse_captures(file)
             return dict(self._leaves(document, ""))
         except Malformed as fault:
             raise ConfigError(f"{file}:{number}", "a JSON object of plain values", fault.reason) from fault
@@ -113,12 +121,19 @@ class Training:
             else:
                 yield name, None if name in self._exclude else cell_of(value)
 
+    def _refuse_captures(self, file: Path) -> None:
+        if CAPTURED not in self._exclude:
+            raise ConfigError(str(file), "the table that the model was trained on", f"captures of SageMaker (`{CAPTURED}`). {NO_TABLE}")
+
     def _text(self, file: Path, rows: pa.Table) -> pa.Table:
+        if CAPTURED in rows.column_names and pa.types.is_struct(rows.schema.field(CAPTURED).type):
+            self._refuse_captures(file)
         while any(pa.types.is_struct(field.type) for field in rows.schema):
             rows = rows.flatten()
         names = rows.column_names
         if len(set(names)) < len(names):
-            raise ConfigError(str(file), "column names that differ", ", ".join(sorted({n for n in names if names.count(n) > 1})))
+            twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
+            raise ConfigError(str(file), "each column name once", f"several columns {twice}")
         return pa.table({name: _as_text(file, name, rows[name]) for name in names if name not in self._exclude})
 
 

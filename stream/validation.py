@@ -135,7 +135,7 @@ def _check_plain(kind: inspect.Type, value: object, where: str, wanted: str) -> 
         if kind.pattern and not re.search(kind.pattern, value):
             raise ConfigError(where, wanted or f"text like {kind.pattern}", told(value))
         if kind.max_length is not None and len(value) > kind.max_length:
-            raise ConfigError(where, f"at most {kind.max_length} letters", str(len(value)))
+            raise ConfigError(where, f"at most {kind.max_length} characters", str(len(value)))
 
 
 def _holds(value: Any, sign: str, limit: float) -> bool:

@@ -15,6 +15,7 @@ from stream.alone import Alone
 from stream.assembly import open_job
 from stream.config import Config
 from stream.events import Assign, End, Gap, Item, Output, Tick
+from stream.logs import Logs
 from stream.reader_process import serve
 from stream.service import Service
 from stream.sources.base import Reading
@@ -26,7 +27,7 @@ SINK = "golden"
 
 def served(config: Config) -> Told:
     """What the service delivers, run to the end of its source."""
-    assert Service(config, log_level="error").run() == 0
+    assert Service(config, logs=Logs("error")).run() == 0
     (folder,) = (sink.path for sink in config.sinks)  # type: ignore[attr-defined]  # the sink is the one that writes files
     return written(str(folder))
 

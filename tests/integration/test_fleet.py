@@ -19,6 +19,7 @@ from stream.config import parse
 from stream.errors import SourceUnavailable
 from stream.events import Assign
 from stream.fleet import Fleet
+from stream.logs import Logs
 from tests.integration.captures import learn
 
 SILENT_S = 3.0
@@ -49,7 +50,7 @@ def running(tmp_path: Path, replaced: list[str], monkeypatch: pytest.MonkeyPatch
         tmp_path,
     )
     reading = settings.source.open("fleet")
-    one = Fleet(settings, reading, "error", lambda took_s, covers: None, replaced.append)
+    one = Fleet(settings, reading, Logs("error"), lambda took_s, covers: None, replaced.append)
     one.use({"m": load_baseline(baseline)})
     one.assign([Assign(1, found.partition, found.start, None) for found in reading.discover()])
     read_until(one, lambda: all(reader.opened for reader in one.readers), 60)

@@ -33,6 +33,8 @@ def test_a_service_on_an_empty_disk_goes_on_at_exact_counts(
     assert second.stop() == 0
     assert told(load_baseline(baseline), first, second) == traffic.expected()
     assert set(delivered(first)).isdisjoint(delivered(second))
+    assert [lines_of(one, "owns the state")[0]["epoch"] for one in (first, second)] == [1, 2]
+    assert not any(lines_of(one, "took over") for one in (first, second)), "the state was new, and then released"
 
 
 def test_nothing_goes_out_that_is_not_in_s3_and_nothing_is_lost_when_it_comes_back(

@@ -83,7 +83,7 @@ def test_a_line_that_does_not_even_fit_into_memory_is_named_and_read_by_a_reader
     lines = lines_of(WINDOWS)
     lines[BIG] = b"x" * LONG
     at = sum(len(line) + 1 for line in lines[BIG % 3 : BIG : 3])
-    with pytest.raises(SourceUnavailable, match="Give them more memory") as caught:
+    with pytest.raises(SourceUnavailable, match="Give the readers more memory") as caught:
         run(tmp_path, lines, monkeypatch, limited=True)
     path = tmp_path / f"{'abc'[BIG % 3]}.jsonl"
     assert caught.value.causes == (f"readers die whenever they ask for the next record of {path}, at ('{path.name}', {at})",)

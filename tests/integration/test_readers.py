@@ -160,7 +160,7 @@ def test_a_record_that_its_source_dies_of_ends_the_service_which_names_it_and_go
     settings = parse(config(baseline), tmp_path)
     monkeypatch.setattr(Fleet.__init__, "__defaults__", (deadly.serve_unread,))
     began = time.monotonic()
-    with pytest.raises(SourceUnavailable, match="take the record out of the log") as caught:
+    with pytest.raises(SourceUnavailable, match="delete that record from the source") as caught:
         service.Service(settings).run()
     assert time.monotonic() - began < 90
     assert caught.value.exit_code == 3

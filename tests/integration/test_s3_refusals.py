@@ -48,7 +48,7 @@ def test_the_state_of_another_job_is_refused_before_anything_is_touched(machine:
 @pytest.mark.parametrize("content", [b"holiday photos", pack(b"some other file" * 100)], ids=["no zstd", "no state"])
 def test_an_object_that_is_no_state_is_refused_and_left_alone(machine: Make, s3: Any, content: bytes) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=content)
-    with pytest.raises(StateIncompatible, match="object was"):
+    with pytest.raises(StateIncompatible, match="object: expected a state of driftline"):
         machine("a").start()
     assert s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == content
 

@@ -17,6 +17,7 @@ def test_each_takeover_raises_the_epoch(machine: Make, s3: Any) -> None:
     for k in range(1, 4):
         one = started(machine(f"disk {k}"))
         assert noted(s3).epoch == k
+        assert one.takeover.silent_owner == "", "the object was new, or released"
         one.chain.release()
 
 
@@ -42,6 +43,7 @@ def test_an_owner_that_is_silent_is_taken_over_and_loses_its_next_put(machine: M
     first = started(machine("a"))
     first.commit(5)
     second = started(machine("b"))
+    assert second.takeover.silent_owner == first.chain.owner
     assert second.position() == 5
     assert not first.chain.may_deliver()
     with pytest.raises(OwnershipLost, match=second.chain.owner) as caught:
@@ -59,7 +61,9 @@ def test_after_a_crash_a_service_on_the_same_disk_does_not_wait(machine: Make) -
     first.commit(5)
     first.die()
     began = time.monotonic()
-    assert started(machine("a", after_s=30.0)).position() == 5
+    second = started(machine("a", after_s=30.0))
+    assert second.position() == 5
+    assert second.takeover.silent_owner == ""
     assert time.monotonic() - began < 10
 
 

@@ -85,7 +85,9 @@ def test_a_signal_to_all_processes_of_the_service_is_clean(
         os.killpg(service.pid, number)
         assert service.wait(30) == 0, service.log
         assert gone(pids)
-    events = [json.loads(line)["event"] for line in service.log.splitlines()]
+    lines = [json.loads(line) for line in service.log.splitlines()]
+    events = [line["event"] for line in lines]
+    assert {line["job"] for line in lines} == {config(baseline)["job"]}, "those of readers too"
     assert "Traceback" not in service.log
     assert "reader died and is replaced" not in events
     assert events[-1] == "stopped"

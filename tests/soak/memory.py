@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from stream import baselining
-from stream.telemetry import set_up_logs
+from stream.logs import Logs
 from tests.soak.clockwork import START_MS, live, slope, told_by
 
 MODELS, FEATURES, PANE_MS = 10, 200, 5_000
@@ -96,6 +96,6 @@ def run(windows: int = WINDOWS) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    set_up_logs("info")  # if it ends badly, the last lines are told
+    Logs("info").set_up()  # if it ends badly, the last lines are told
     what, where = sys.argv[1], Path(sys.argv[2])
     sys.stdout.write(json.dumps(learn(where) if what == "baseline" else lived(int(what), where)) + "\n")

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from detectors.report import Signal, WindowReport
 from stream import baselining
-from stream.telemetry import set_up_logs
+from stream.logs import Logs
 from tests.soak.clockwork import START_MS, Figures, live, slope, told_by
 
 MINUTE_MS, DAY, WEEK = 60_000, 1_440, 10_080
@@ -146,6 +146,6 @@ def run(windows: int = WINDOWS) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    set_up_logs("warning")
+    Logs("warning").set_up()
     with tempfile.TemporaryDirectory(prefix="driftline-month-") as place:
         sys.stdout.write(json.dumps(lived(int(sys.argv[1]), Path(place))) + "\n")

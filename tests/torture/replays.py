@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 
 from stream import readers
 from stream.baselining import load_baseline
-from stream.telemetry import set_up_logs
+from stream.logs import Logs
 from tests.golden.replay import Told as Said
 from tests.golden.replay import assert_equal_windows, config, deal, plain_rows, planted, write_baseline
 from tests.golden.runs import crashed, served
@@ -46,7 +46,7 @@ def replayed() -> Told:
 
 def replay(seed: int) -> Outcome:
     """One input: straight, and through crashes in each rhythm."""
-    set_up_logs("error")
+    Logs("error").set_up()
     out = Outcome(0, 0, [])
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder, files, came = Path(name), FILES[seed % 2], planted(seed)

@@ -218,7 +218,7 @@ def test_names_without_a_header_and_columns_left_out(tmp_path: Path) -> None:
     [
         ("t.csv", "", "Empty CSV"),
         ("t.csv", "a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
-        ("t.csv", "a,a\n1,2\n", "column names that differ, found a"),
+        ("t.csv", "a,a\n1,2\n", "each column name once, found several columns a"),
         ("t.jsonl", '{"a": 1}\nnope\n', "t.jsonl:2"),
         ("t.jsonl", "[1]\n", "not_an_object"),
         ("t.jsonl", '{"a": {"b": [1]}}\n', "a list in a.b"),
@@ -230,6 +230,25 @@ def test_files_that_cannot_be_read_are_told(tmp_path: Path, name: str, text: str
     with pytest.raises(ConfigError, match="t\\.") as caught:
         make_from_files(csv_file(tmp_path / name, text))
     assert says in str(caught.value)
+
+
+CAPTURE = {
+    "captureData": {"endpointInput": {"data": "UA,7", "encoding": "CSV"}, "endpointOutput": {"data": "1.5", "encoding": "CSV"}},
+    "eventMetadata": {"eventId": "e", "inferenceTime": "2026-11-25T07:00:00Z", "customAttributes": ["a"]},
+    "eventVersion": "0",
+}
+
+
+def test_captures_are_not_taken_for_training_data(tmp_path: Path) -> None:
+    lines = csv_file(tmp_path / "t.jsonl", json.dumps(CAPTURE) + "\n")
+    parquet.write_table(pa.Table.from_pylist([CAPTURE]), tmp_path / "t.parquet")
+    for path in (lines, tmp_path / "t.parquet"):
+        with pytest.raises(ConfigError, match=f"{path}.*captures of SageMaker.*Give the training table itself.*baseline: learn"):
+            make_from_files(path)
+    made = make_from_files(lines, exclude=["captureData", "eventMetadata"])
+    assert made.baseline.columns == ("eventVersion",), "who leaves them out knows better"
+    named = make_from_files(csv_file(tmp_path / "n.jsonl", '{"captureData": "a word", "a": 1}\n'))
+    assert named.baseline.columns == ("captureData", "a")
 
 
 def test_lists_in_parquet_are_refused_by_column(tmp_path: Path) -> None:
@@ -244,7 +263,7 @@ def test_nothing_to_read_and_unknown_names_are_told(tmp_path: Path) -> None:
         make_from_files(tmp_path / "none.csv")
     with pytest.raises(ConfigError, match="CSV, Parquet or JSON lines"):
         make_from_files(tmp_path)
-    with pytest.raises(BaselineInvalid, match="there are none"):
+    with pytest.raises(BaselineInvalid, match="the training data has none"):
         make_from_files(csv_file(tmp_path / "t.csv", "a,b\n"))
     with pytest.raises(BaselineInvalid, match="no column zz; there are a, b, c"):
         make_from_files(train(tmp_path), ["zz"])
@@ -305,7 +324,7 @@ def test_edited_constraints_are_not_replaced_by_accident(tmp_path: Path) -> None
     folder = edited(tmp_path, {})
     refuse_edited(folder)
     refuse_edited(tmp_path / "nowhere")
-    with pytest.raises(ConfigError, match="constraints.json with edits"):
+    with pytest.raises(ConfigError, match=r"found edits in .*constraints\.json\. Choose another folder, or give them up with --force"):
         refuse_edited(edited(tmp_path, {"completeness": 0.25}))
 
 

@@ -162,6 +162,14 @@ def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
     assert any(label.startswith("[") for label in moved_labels(closed, "atom"))
 
 
+def test_a_signal_shows_the_ends_of_intervals_in_six_digits_however_many_tell_them_apart() -> None:
+    numbers = baseline({"x": np.arange(491_700_000_000.0, 491_700_010_000.0)})
+    report = JUDGE.report(Span("delay", "A", 0, 1), numbers, window(numbers.layout, {"x": [491_700_000_003.0] * 2_000}), EpisodeState())
+    assert report.violations[0].moved[0].label == "[-inf, 491700001016)"
+    _, (signal,) = JUDGE.advance(EpisodeState(), report, numbers)
+    assert {end for label in moved_labels(signal, "x") for end in label[1:-1].split(", ")} <= {"-inf", "4.917e+11", "inf"}
+
+
 def test_a_signal_about_a_feature_that_is_gone_by_now_names_no_value_either() -> None:
     state, _ = JUDGE.advance(EpisodeState(), judged({**rows(2_000), "name": texts({"a secret": 2_000})}), BASE)
     other = baseline({"x": normal(1, 10_000)})

@@ -54,6 +54,22 @@ def test_an_interval_says_which_values_in_it_have_a_cell_of_their_own() -> None:
     assert Layout((ATOM,)).cell_labels(0) == ["[-inf, 0)", "[0, 9) without 5", "5", "[9, inf)", "missing", "unreadable"]
 
 
+def test_an_interval_says_whether_it_holds_the_single_value_that_it_borders_on() -> None:
+    beside = Feature("b", "Fractional", "grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 2, 3, 4))
+    assert Layout((beside,)).cell_labels(0)[:5] == ["[-inf, 0)", "[0, 5)", "5", "(5, 9)", "[9, inf)"]
+    within = Feature("w", "Fractional", "grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 1, 2, 3))
+    assert Layout((within,)).cell_labels(0)[:4] == ["[-inf, 0)", "[0, 5]", "(5, 9)", "[9, inf)"]
+
+
+def test_no_two_intervals_look_the_same_however_close_their_ends_are() -> None:
+    close = Feature("p", "Fractional", "grid", edges=(1234567.125, 1234567.25, 2345678.0), cells=(0, 1, 2, 3))
+    shown = ["[-inf, 1234567.1)", "[1234567.1, 1234567.2)", "[1234567.2, 2345678)", "[2345678, inf)"]
+    assert Layout((close,)).cell_labels(0)[:4] == shown
+    third = float(np.nextafter(0.1 + 0.2, np.inf))
+    neighbours = Feature("n", "Fractional", "codes", edges=(0.3, 0.1 + 0.2, third), cells=(2, 0, 1, 2))
+    assert Layout((neighbours,)).cell_labels(0)[:3] == ["0.3", "0.30000000000000004", "other"]
+
+
 def test_no_text_can_pass_for_a_cell_of_another_kind() -> None:
     labels = Layout((TEXT,)).cell_labels(0)
     assert labels[:4] == ["red", '"missing"', '"unseen #3"', "[1, 2)"]

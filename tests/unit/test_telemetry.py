@@ -17,7 +17,8 @@ from sinks.outbox import Counts
 from stream.events import Cover
 from stream.job_state import JobState, KeyState
 from stream.ledger import Account, Ledger
-from stream.telemetry import Telemetry, set_up_logs
+from stream.logs import Logs
+from stream.telemetry import Telemetry
 from stream.windows import Place
 from tests.samples import START_MS, report, signal, violation
 
@@ -135,7 +136,7 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     level = root.level
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(sys, "stderr", stderr)
-    set_up_logs()
+    Logs().set_up()
     yield stderr
     structlog.reset_defaults()
     root.setLevel(level)

@@ -1,0 +1,33 @@
+"""What can be said of a configuration without network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detectors.baseline import Baseline
+from stream.assembly import configured_baselines
+from stream.config import Config
+from stream.errors import ConfigError
+from stream.variables import Variables
+
+
+def check(config: Config, variables: Variables) -> list[str]:
+    """Lines about models and windows. Raises as ``driftline run`` would for baselines, and ``ConfigError`` for what a source or a sink
+    finds wrong; what they say of a text with an unset variable in it does not count.
+    """
+    with variables.blamed():
+        baselines = configured_baselines(config)
+    parts: list[tuple[str, Any]] = [("source", config.source)]
+    parts += [(f"sinks[{k}]", sink) for k, sink in enumerate(config.sinks)]
+    faults = [f"{where}.{fault}" for where, part in parts for fault in part.check()]
+    faults = [fault for fault in faults if fault.partition(": ")[0] not in variables.unset]
+    if faults:
+        where, _, found = faults[0].partition(": ")
+        raise ConfigError(where, "a value that can work", "; ".join([found, *faults[1:]]))
+    models = [f"model {name}: {_told(baseline)}" for name, baseline in baselines.items()]
+    return [*models, f"windows of {config.window}, reported {config.grace_ms / 1000:g} s after their end (grace)"]
+
+
+def _told(baseline: Baseline) -> str:
+    features = len(baseline.layout.features)
+    return f"baseline {baseline.fingerprint}, {features} features" if baseline.columns else "baseline will be learned"

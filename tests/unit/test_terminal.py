@@ -1,0 +1,81 @@
+"""What a person sees: commands on a terminal of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+CAPTURE = '{"captureData":{"endpointInput":{"data":"%d","encoding":"CSV"},"endpointOutput":{"data":"1","encoding":"CSV"}},'
+META = '"eventMetadata":{"eventId":"%d","inferenceTime":"2026-11-25T07:00:%02dZ"},"eventVersion":"0"}\n'
+
+
+def seen(folder: Path, *words: str, **environment: str) -> tuple[int, str]:
+    """The exit code of a command and everything that it sent to its terminal."""
+    ours, theirs = pty.openpty()
+    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI")}
+    command = [sys.executable, "-m", "stream.cli", *words]
+    with subprocess.Popen(
+        command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env={**env, "TERM": "xterm-256color", **environment}
+    ) as process:
+        os.close(theirs)
+        sent = b"".join(iter(lambda: _some(ours), b""))
+    os.close(ours)
+    return process.returncode, sent.decode()
+
+
+def _some(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # so ends a terminal that nobody has any more
+        return b""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "captures.jsonl").write_text("".join(CAPTURE % k + META % (k, k) for k in range(50)))
+    content = {
+        "job": "short",
+        "source": {"type": "jsonl", "path": "captures.jsonl"},
+        "format": {"type": "sagemaker"},
+        "model": {"from": "const", "name": "m"},
+        "models": {"m": {"baseline": "learn", "outputs": ["p"], "inputs": ["a"]}},
+        "http": {"port": 0},
+    }
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(content))
+    return path
+
+
+def test_a_progress_bar_is_gone_when_a_command_fails(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b\n1,2\n3\n")
+    code, sent = seen(tmp_path, "baseline", "t.csv", "--out", "b")
+    assert code == 2
+    bar, _, rest = sent.rpartition("\x1b[2K")
+    assert "reading t.csv twice" in bar
+    assert rest.startswith("driftline: t.csv: expected a csv file that can be read")
+    assert "━" not in rest
+
+
+def test_a_service_on_a_terminal_logs_for_people_and_in_json_when_it_is_told_to(config: Path) -> None:
+    code, sent = seen(config.parent, "run", "config.yaml")
+    assert code == 0, sent
+    plain = [re.sub(r"\x1b\[\d*m", "", line) for line in sent.splitlines()]
+    assert sent.count("\x1b[") > 10
+    assert any(re.search(r"^\S+Z \[info +\] started +job=short http=http://", line) for line in plain)
+    assert not any(line.startswith("{") for line in plain)
+    code, sent = seen(config.parent, "run", "config.yaml", "--log", "json")
+    assert {json.loads(line)["job"] for line in sent.splitlines()} == {"short"}
+
+
+def test_no_color_is_heeded(config: Path) -> None:
+    code, sent = seen(config.parent, "run", "config.yaml", NO_COLOR="1")
+    assert (code, sent.count("\x1b")) == (0, 0)
+    assert "started" in sent
