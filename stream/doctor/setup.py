@@ -6,10 +6,23 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from detectors.baseline import Baseline
-from stream.assembly import configured_baselines, settings_of, times_of
+from stream.assembly import columns_now, configured_baselines, settings_of, times_of
 from stream.config import Config
 from stream.doctor.stored import Stored
 from stream.readers import Times
+
+
+class Watched(NamedTuple):
+    """Features of a model: numbers, texts, and columns of which nobody knows before they are learned."""
+
+    numbers: int
+    texts: int
+    unlearned: int
+
+    @property
+    def features(self) -> int:
+        """All of them."""
+        return sum(self)
 
 
 class Setup(NamedTuple):
@@ -20,6 +33,12 @@ class Setup(NamedTuple):
     times: Times
     idle_ms: int
     stored: Stored | None
+
+    def watched(self) -> dict[str, Watched]:
+        """What is counted of each model."""
+        unlearned = {name: len(columns.unlearned) for name, columns in columns_now(self.config, self.baselines).items()}
+        kinds = {name: [feature.numeric for feature in one.layout.features] for name, one in self.baselines.items()}
+        return {name: Watched(sum(kinds[name]), len(kinds[name]) - sum(kinds[name]), unlearned[name]) for name in kinds}
 
 
 def setup_of(config: Config, stored: Stored | None) -> Setup:

@@ -240,11 +240,24 @@ def test_aws_sinks_tell_their_bill_and_a_topic_that_is_missing(
     code, text = job({"type": "jsonl", "path": "captures.jsonl"}, sinks)
     assert code == 0, text
     assert "57 metrics a variant: about $17.53 a month" in text  # 17 numbers and 3 texts: 57 x 0.30, and 43,200 calls
+    assert "list price of us-east-1; other regions differ" in text
     assert "the topic is there" in text
     assert "1 file, the newest changed" in text
     code, text = job({"type": "jsonl", "path": "captures.jsonl"}, [{**sinks[1], "topic_arn": arn + "-not"}])
     assert code == 2
     assert "the topic does not exist" in text
+
+
+def test_a_model_that_is_still_to_be_learned_counts_with_its_columns(
+    tmp_path: Path, moto: MotoServer, job: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
+    models = {"m": {"baseline": "learn", "outputs": ["p"], "inputs": [f"x{k}" for k in range(19)]}}
+    sinks = [{"type": "cloudwatch", "endpoint_url": moto.url, "region": "us-east-1"}, {"type": "prometheus"}]
+    code, text = job({"type": "jsonl", "path": "captures.jsonl"}, sinks, models=models)
+    assert code == 0, text
+    assert "at most 60 metrics a variant: at most $18.43 a month" in text  # 60 x 0.30, and 43,200 calls
+    assert "at most 81 series a variant" in text
 
 
 def test_prices_and_series_are_those_of_the_lists() -> None:

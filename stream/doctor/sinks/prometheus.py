@@ -11,7 +11,7 @@ from stream.doctor.setup import Setup
 
 def look(sink: Prometheus, setup: Setup) -> list[Finding]:
     """Series of one variant of each model, against the cap."""
-    return [series_finding(sink, [len(one.layout.features) for one in setup.baselines.values()])]
+    return [series_finding(sink, [one.features for one in setup.watched().values()])]
 
 
 def series_finding(sink: Prometheus, features: Sequence[int]) -> Finding:
