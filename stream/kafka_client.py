@@ -94,7 +94,7 @@ def connect(name: str, build: Callable[..., Any], give_up_after_s: float, client
         if (lasting := [one for one in causes if no_waiting_heals(one)]) or time.monotonic() >= deadline:
             raise SourceUnavailable(name, distinct(lasting or causes), advice_for(lasting, give_up_after_s), not lasting)
         log.warning(
-            "%s does not answer (%s); trying on for %.0f s", name, "; ".join(distinct(causes)), deadline - time.monotonic()
+            "%s does not answer (%s); trying again for %.0f s", name, "; ".join(distinct(causes)), deadline - time.monotonic()
         )
 
 

@@ -147,7 +147,7 @@ class KinesisClient:
             self._failing_since = self._failing_since or now
             if failure.kind != "expired" and now - self._told_s >= SAME_LINE_S:
                 self._told_s = now
-                log.warning("%s: %s (%s); trying on", self.target.text, failure.operation, failure.code)
+                log.warning("%s: %s (%s); trying again", self.target.text, failure.operation, failure.code)
 
     def works(self) -> None:
         """Tell that it answers again, if its failing was told."""
@@ -192,8 +192,10 @@ def unavailable(target: Target, failure: Trouble, tried_s: float | None = None) 
         advice = f"Tried for {tried_s:g} s (source.give_up_after_s); check source.region and source.endpoint_url"
     else:
         advice = "Check the keys under source"
+    absent = failure.kind == "missing" and failure.operation != "DescribeStreamConsumer"
+    cause = f"there is no such stream in this region and account ({failure.code})" if absent else str(failure)
     passing = tried_s is not None and failure.kind in ("passing", "throttled", "expired")
-    return SourceUnavailable(target.text, [str(failure)], advice, passing)
+    return SourceUnavailable(target.text, [cause], advice, passing)
 
 
 def patiently(target: Target, give_up_after_s: float, ask: Callable[[], Answered]) -> Answered:
@@ -208,7 +210,7 @@ def patiently(target: Target, give_up_after_s: float, ask: Callable[[], Answered
             if failure.kind in ("missing", "denied", "invalid") or left_s <= 0:
                 raise unavailable(target, failure, give_up_after_s if left_s <= 0 else None) from failure
             if not told:
-                log.warning("%s does not answer (%s); trying on for %.0f s", target.text, failure.code, left_s)
+                log.warning("%s does not answer (%s); trying again for %.0f s", target.text, failure.code, left_s)
                 told = True
         time.sleep(min(pause_s, max(left_s, 0.0)))
         pause_s = min(pause_s * 2, 3.0)

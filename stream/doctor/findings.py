@@ -37,6 +37,11 @@ def fault_of(where: str, error: DriftlineError) -> Finding:
     return Finding(where, str(error), "fault")
 
 
+def gone(where: str, partition: str) -> Finding:
+    """The log has lost what this job would read next."""
+    return Finding(where, f"position of {partition} is no longer in the log", "fault", "A gap: see on_gap, and raise retention")
+
+
 def told_ms(ms: float) -> str:
     """A length of time in its two largest units.
 

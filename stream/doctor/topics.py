@@ -75,5 +75,5 @@ def _retention(where: str, configs: Mapping[str, str]) -> Finding:
     if kept_ms < 0:
         return Finding(where, "retention: no limit of time or size")
     short = kept_ms < SHORT_MS
-    what, advice = f"retention: {told_ms(kept_ms)}, so long the service may be down", "Raise retention.ms" if short else ""
+    what, advice = f"retention: {told_ms(kept_ms)}; the service may be down for that long", "Raise retention.ms" if short else ""
     return Finding(where, what, "warning" if short else "ok", advice)

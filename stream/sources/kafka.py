@@ -100,7 +100,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
             return fast
         consumer, columns = connect(name, self._reader(job), self.give_up_after_s, client_log), self.client == "columns"
         if columns and not fits():
-            log.warning("%s: kafka-python %s was not tried with `client: columns`; `plain` serves", name, kafka.__version__)
+            log.warning("%s: kafka-python %s was not tested with `client: columns`; using `plain`", name, kafka.__version__)
         return (ColumnsClient if columns and fits() else PlainClient)(name, self.topic, consumer)
 
     def _reader(self, job: str) -> Callable[..., Any]:

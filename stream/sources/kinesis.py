@@ -52,7 +52,7 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
     asked for if they lie inside one.
 
     >>> Kinesis(start="latest", start_at=datetime.fromisoformat("2026-11-25T10:00:00Z")).check()
-    ['stream: the name of a stream is needed, or stream_arn', 'start_at: means another start than start: latest; leave one out']
+    ['stream: the name of a stream is needed, or stream_arn', 'start_at: contradicts start: latest; leave one out']
     """
 
     tells: ClassVar = frozenset({"topic", "key"})
@@ -77,16 +77,20 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
         if bool(self.stream) == bool(self.stream_arn):
             faults.append("stream: the name of a stream is needed, or stream_arn" + (", not both" if self.stream else ""))
         if self.start_at is not None and self.start == "latest":
-            faults.append("start_at: means another start than start: latest; leave one out")
+            faults.append("start_at: contradicts start: latest; leave one out")
         if self.fan_out is not None and bool(self.fan_out.consumer_name) == bool(self.fan_out.consumer_arn):
             faults.append("fan_out: either consumer_name or consumer_arn is needed")
         return faults
 
-    def open(self, job: str) -> Reading:
-        """Ask for the stream, its shards and the consumer; SourceUnavailable names the distinct causes."""
+    def client(self, threads: int) -> KinesisClient:
+        """A client for the stream that so many threads share."""
         names = {"StreamARN": self.stream_arn} if self.stream_arn else {"StreamName": self.stream}
         target = Target(names, f"kinesis stream {self.stream or self.stream_arn!r}")
-        client = KinesisClient(target, self.region, self.endpoint_url, THREADS)
+        return KinesisClient(target, self.region, self.endpoint_url, threads)
+
+    def open(self, job: str) -> Reading:
+        """Ask for the stream, its shards and the consumer; SourceUnavailable names the distinct causes."""
+        client = self.client(THREADS)
         try:
             facts = self._patiently(client, client.facts)
             shards = ShardList(client, "at" if self.start_at else self.start, self._start_ms(client))

@@ -1,4 +1,4 @@
-"""What tests of the state in S3 and of takeovers share."""
+"""What tests of the state in S3, of takeovers and of the live check share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import pyarrow as pa
 import pytest
+import yaml
+from click.testing import CliRunner
 
+from benchmarks import events
+from stream import baselining
+from stream.cli import main
 from tests.integration.captures import learn
 from tests.integration.machines import BUCKET, Machine, Make
 from tests.parts.faulty import FaultyRoad
@@ -79,3 +85,25 @@ def services(tmp_path: Path, moto: MotoServer) -> Iterator[Any]:
         if one.process is not None and one.process.poll() is None:
             one.process.kill()
             one.process.wait()
+
+
+@pytest.fixture
+def check_live(tmp_path: Path) -> Callable[..., tuple[int, str]]:
+    """Runs the live check on a configuration; returns exit code and output."""
+    baselining.write(baselining.make(lambda: [pa.table(events.values(2_000, 4))], events.OUTPUTS), tmp_path / "baseline")
+
+    def check(source: dict[str, Any], sinks: list[dict[str, Any]], **more: Any) -> tuple[int, str]:
+        config = {
+            "job": "doctor",
+            "source": source,
+            "format": {"type": "sagemaker"},
+            "model": {"from": "const", "name": "m"},
+            "models": {"m": {"baseline": "baseline"}},
+            "sinks": sinks,
+            **more,
+        }
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+        done = CliRunner().invoke(main, ["check", "--live", str(tmp_path / "config.yaml")])
+        return done.exit_code, done.output
+
+    return check

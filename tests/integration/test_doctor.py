@@ -9,44 +9,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
-import pyarrow as pa
 import pytest
 import yaml
-from click.testing import CliRunner
 
 from benchmarks import events
 from sinks.prometheus import Prometheus
-from stream import baselining
-from stream.cli import main
 from stream.doctor.bill import metrics_cost, puts_cost
 from stream.doctor.sinks.prometheus import series_finding
 from tests.parts.kafka import PASSWORD, USER, KafkaBroker
-from tests.parts.kinesis import KinesisEmulator
 from tests.parts.moto import MotoServer
 from tests.parts.service import RunningService
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> Callable[..., tuple[int, str]]:
-    """Runs the live check on a configuration; returns exit code and output."""
-    baselining.write(baselining.make(lambda: [pa.table(events.values(2_000, 4))], events.OUTPUTS), tmp_path / "baseline")
-
-    def check(source: dict[str, Any], sinks: list[dict[str, Any]], **more: Any) -> tuple[int, str]:
-        config = {
-            "job": "doctor",
-            "source": source,
-            "format": {"type": "sagemaker"},
-            "model": {"from": "const", "name": "m"},
-            "models": {"m": {"baseline": "baseline"}},
-            "sinks": sinks,
-            **more,
-        }
-        (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-        done = CliRunner().invoke(main, ["check", "--live", str(tmp_path / "config.yaml")])
-        return done.exit_code, done.output
-
-    return check
 
 
 def produce(kafka: KafkaBroker, topic: str, partition: int, count: int, start_ms: int) -> None:
@@ -55,14 +27,14 @@ def produce(kafka: KafkaBroker, topic: str, partition: int, count: int, start_ms
 
 
 def test_a_topic_tells_its_time_its_retention_its_skew_and_what_cannot_be_read(
-    kafka: KafkaBroker, make_topic: Callable[..., str], job: Callable[..., tuple[int, str]]
+    kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
 ) -> None:
     topic = make_topic(2, {"retention.ms": "3600000"})
     now_ms = int(time.time() * 1000)
     produce(kafka, topic, 0, 150, now_ms - 300_000)
     produce(kafka, topic, 1, 150, now_ms - 20_000)
     kafka.produce(topic, [(1, None, b"no json", (), now_ms)] * 50)
-    code, text = job({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [{"type": "prometheus"}], readers=4)
+    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [{"type": "prometheus"}], readers=4)
     assert code == 0, text
     assert "CreateTime" in text
     assert "retention: 1 h" in text
@@ -76,11 +48,11 @@ def test_a_topic_tells_its_time_its_retention_its_skew_and_what_cannot_be_read(
 
 
 def test_a_topic_with_the_brokers_time_is_well(
-    kafka: KafkaBroker, make_topic: Callable[..., str], job: Callable[..., tuple[int, str]]
+    kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
 ) -> None:
     topic = make_topic(1, {"message.timestamp.type": "LogAppendTime"})
     produce(kafka, topic, 0, 50, int(time.time() * 1000) - 5_000)
-    code, text = job({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
     assert code == 0, text
     assert "LogAppendTime" in text
     assert "retention: no limit of time" in text
@@ -88,21 +60,21 @@ def test_a_topic_with_the_brokers_time_is_well(
 
 
 def test_a_topic_of_another_format_is_a_fault(
-    kafka: KafkaBroker, make_topic: Callable[..., str], job: Callable[..., tuple[int, str]]
+    kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
 ) -> None:
     topic = make_topic(1)
     kafka.produce(topic, [(0, None, b"a,b,c", (), int(time.time() * 1000))] * 20)
-    code, text = job({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
     assert code == 2
     assert "100 % of 20 sampled records rejected" in text
 
 
 def test_a_state_that_cannot_be_read_is_a_fault_among_the_other_findings(
-    tmp_path: Path, kafka: KafkaBroker, make_topic: Callable[..., str], job: Callable[..., tuple[int, str]]
+    tmp_path: Path, kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
 ) -> None:
     (tmp_path / "state.db").write_bytes(b"no database" * 100)
     source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": make_topic(1)}
-    code, text = job(source, [{"type": "prometheus"}], state={"path": str(tmp_path / "state.db")})
+    code, text = check_live(source, [{"type": "prometheus"}], state={"path": str(tmp_path / "state.db")})
     assert code == 2
     assert f"fault    state {tmp_path / 'state.db'}: " in text
     assert "CreateTime" in text
@@ -110,30 +82,30 @@ def test_a_state_that_cannot_be_read_is_a_fault_among_the_other_findings(
 
 
 def test_a_log_that_is_bounded_in_size_is_not_bounded_in_time(
-    kafka: KafkaBroker, make_topic: Callable[..., str], job: Callable[..., tuple[int, str]]
+    kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
 ) -> None:
     topic = make_topic(1, {"retention.ms": "86400000", "retention.bytes": "1073741824"})
-    code, text = job({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
     assert code == 0, text
     assert f"warning  topic {topic}: retention: 1.0 GB a partition, and at most 1 d" in text
     topic = make_topic(1, {"cleanup.policy": "compact"})
-    code, text = job({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
     assert "compacted" in text
     assert "retention" not in text, "retention.ms means nothing there"
 
 
 def test_what_is_not_there_is_a_fault_among_the_other_findings(
-    kafka: KafkaBroker, job: Callable[..., tuple[int, str]]
+    kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     sinks = [{"type": "prometheus"}, {"type": "jsonl", "path": "reports"}]
     source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": "not-there"}
-    code, text = job(source, sinks)
+    code, text = check_live(source, sinks)
     assert code == 2
     assert "fault    kafka: " in text
     assert "Create the topic, or correct source.topic" in text
     assert "series" in text
     assert "state" in text
-    code, text = job({**source, "bootstrap_servers": ["127.0.0.1:1"], "give_up_after_s": 0.5}, sinks)
+    code, text = check_live({**source, "bootstrap_servers": ["127.0.0.1:1"], "give_up_after_s": 0.5}, sinks)
     assert code == 2
     assert "check source.bootstrap_servers" in text
     assert "state" in text
@@ -147,11 +119,11 @@ def guarded(kafka: KafkaBroker, topic: str, **more: str) -> dict[str, Any]:
 
 
 def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
-    guarded_kafka: KafkaBroker, job: Callable[..., tuple[int, str]]
+    guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     guarded_kafka.create_topic("rights")
     source, acl = guarded(guarded_kafka, "rights"), f"kafka-acls.sh --add --allow-principal User:{USER} --operation"
-    code, text = job(source, [{"type": "prometheus"}])
+    code, text = check_live(source, [{"type": "prometheus"}])
     assert code == 2
     assert "fault    topic rights: rights: Read and Describe on the topic are missing" in text
     assert "fault    topic rights: rights: Read on the group doctor is missing" in text
@@ -159,19 +131,19 @@ def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
     assert "series" in text
 
     guarded_kafka.allow("DESCRIBE", "GROUP", "doctor")
-    text = wait_for(lambda: job(source, []), "warning  topic rights: rights: Read on the group doctor is missing")[1]
+    text = wait_for(lambda: check_live(source, []), "warning  topic rights: rights: Read on the group doctor is missing")[1]
     assert "its offsets are not published" in text
     assert f"{acl} Read --group doctor" in text
 
     guarded_kafka.allow("DESCRIBE", "TOPIC", "rights")
     guarded_kafka.allow("READ", "GROUP", "doctor")
-    code, text = wait_for(lambda: job(source, []), "Read on the topic is missing")
+    code, text = wait_for(lambda: check_live(source, []), "Read on the topic is missing")
     assert code == 2
     assert f"{acl} Read --topic rights" in text
     assert "group doctor is missing" not in text
 
     guarded_kafka.allow("READ", "TOPIC", "rights")
-    code, text = wait_for(lambda: job(source, []), "the topic may be read, the group doctor too")
+    code, text = wait_for(lambda: check_live(source, []), "the topic may be read, the group doctor too")
     assert code == 0, text
     assert "warning  topic rights: settings not known" in text
     assert f"{acl} DescribeConfigs --topic rights" in text
@@ -180,7 +152,7 @@ def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
     assert "0 % of 50 sampled records rejected" in text
 
     guarded_kafka.allow("DESCRIBE_CONFIGS", "TOPIC", "rights")
-    code, text = wait_for(lambda: job(source, []), "CreateTime")
+    code, text = wait_for(lambda: check_live(source, []), "CreateTime")
     assert code == 0, text
     assert "settings not known" not in text
 
@@ -195,66 +167,49 @@ def wait_for(look: Callable[[], tuple[int, str]], words: str) -> tuple[int, str]
 
 @pytest.mark.parametrize("client", ["columns", "plain", "fast"])
 def test_a_look_makes_no_group_and_no_topic_of_offsets(
-    guarded_kafka: KafkaBroker, job: Callable[..., tuple[int, str]], client: str
+    guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]], client: str
 ) -> None:
     guarded_kafka.create_topic(f"look-{client}")
     for kind, name in (("TOPIC", f"look-{client}"), ("GROUP", "doctor")):
         guarded_kafka.allow("ALL", kind, name)
-    code, text = wait_for(lambda: job(guarded(guarded_kafka, f"look-{client}", client=client), []), "records rejected")
+    code, text = wait_for(lambda: check_live(guarded(guarded_kafka, f"look-{client}", client=client), []), "records rejected")
     assert code == 0, text
     assert "__consumer_offsets" not in guarded_kafka.admin.list_topics()
 
 
-def test_options_that_only_librdkafka_refuses_are_a_fault(guarded_kafka: KafkaBroker, job: Callable[..., tuple[int, str]]) -> None:
+def test_options_that_only_librdkafka_refuses_are_a_fault(guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]) -> None:
     guarded_kafka.create_topic("options")
     source = {"type": "kafka", "bootstrap_servers": [guarded_kafka.bootstrap], "topic": "options", "client": "fast"}
-    code, text = job({**source, "options": {"fetch_max_bytes": 1000}}, [])
+    code, text = check_live({**source, "options": {"fetch_max_bytes": 1000}}, [])
     assert code == 2
     assert "`fetch_max_bytes` must be >=" in text
 
 
-def test_a_stream_tells_its_retention_and_its_shards(
-    kinesis: KinesisEmulator, make_stream: Callable[[int], str], monkeypatch: pytest.MonkeyPatch, job: Callable[..., tuple[int, str]]
-) -> None:
-    """kinesis-local is an emulator."""
-    for name, value in kinesis.env.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of the tests before
-    stream = make_stream(2)
-    kinesis.put(stream, events.capture_lines(events.values(40, 3), start_ms=int(time.time() * 1000) - 5_000, events_a_second=10))
-    source = {"type": "kinesis", "stream": stream, "region": "us-east-1", "endpoint_url": kinesis.url}
-    code, text = job(source, [])
-    assert code == 0, text
-    assert "retention: 1 d, so long the service may be down" in text
-    assert "2 shards for 1 reader" in text
-    assert "0 % of 40 sampled records rejected" in text
-
-
 def test_aws_sinks_tell_their_bill_and_a_topic_that_is_missing(
-    tmp_path: Path, moto: MotoServer, job: Callable[..., tuple[int, str]]
+    tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
     arn = moto.topic_with_queue("there")[0]
     aws = {"endpoint_url": moto.url, "region": "us-east-1"}
     sinks = [{"type": "cloudwatch", **aws}, {"type": "sns", "topic_arn": arn, **aws}, {"type": "jsonl", "path": "reports"}]
-    code, text = job({"type": "jsonl", "path": "captures.jsonl"}, sinks)
+    code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, sinks)
     assert code == 0, text
     assert "57 metrics a variant: about $17.53 a month" in text  # 17 numbers and 3 texts: 57 x 0.30, and 43,200 calls
     assert "list price of us-east-1; other regions differ" in text
     assert "the topic is there" in text
     assert "1 file, the newest changed" in text
-    code, text = job({"type": "jsonl", "path": "captures.jsonl"}, [{**sinks[1], "topic_arn": arn + "-not"}])
+    code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, [{**sinks[1], "topic_arn": arn + "-not"}])
     assert code == 2
     assert "the topic does not exist" in text
 
 
 def test_a_model_that_is_still_to_be_learned_counts_with_its_columns(
-    tmp_path: Path, moto: MotoServer, job: Callable[..., tuple[int, str]]
+    tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
     models = {"m": {"baseline": "learn", "outputs": ["p"], "inputs": [f"x{k}" for k in range(19)]}}
     sinks = [{"type": "cloudwatch", "endpoint_url": moto.url, "region": "us-east-1"}, {"type": "prometheus"}]
-    code, text = job({"type": "jsonl", "path": "captures.jsonl"}, sinks, models=models)
+    code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, sinks, models=models)
     assert code == 0, text
     assert "at most 60 metrics a variant: at most $18.43 a month" in text  # 60 x 0.30, and 43,200 calls
     assert "at most 81 series a variant" in text
@@ -269,12 +224,14 @@ def test_prices_and_series_are_those_of_the_lists() -> None:
     assert series_finding(Prometheus(), [20] * 247).level == "warning"
 
 
-def test_the_series_that_are_told_before_are_those_of_the_running_service(tmp_path: Path, job: Callable[..., tuple[int, str]]) -> None:
+def test_the_series_that_are_told_before_are_those_of_the_running_service(
+    tmp_path: Path, check_live: Callable[..., tuple[int, str]]
+) -> None:
     """Calm traffic: eight of the nine checks find nothing and are not shown, and three of the features are texts without mean and KS."""
     lines = events.capture_lines(events.values(3_000, 3), start_ms=int(time.time() * 1000) - 420_000, events_a_second=10)
     (tmp_path / "captures.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     source = {"type": "jsonl", "path": str(tmp_path / "captures.jsonl")}
-    code, text = job(source, [{"type": "prometheus", "per_feature": ["mean", "ks"]}])
+    code, text = check_live(source, [{"type": "prometheus", "per_feature": ["mean", "ks"]}])
     assert code == 0, text
     told = re.search(r"at most (\d+) series a variant", text)
     assert told is not None

@@ -122,7 +122,7 @@ def test_an_outage_is_waited_out_and_is_not_the_end_of_the_log(
     follower.read(200)
     assert (follower.all, follower.gaps) == (numbered(0, 200), [])
     if fault != "timeout":  # of that nothing is told before the time is out
-        assert "trying on" in caplog.text
+        assert "trying again" in caplog.text
         assert "answers again" in caplog.text
 
 

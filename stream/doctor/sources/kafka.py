@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from stream import kafka_msk
 from stream.doctor.disorder import disorder, disorder_finding, skew_finding
-from stream.doctor.findings import Finding, counted, fault_of, told_ms
+from stream.doctor.findings import Finding, counted, fault_of, gone, told_ms
 from stream.doctor.sample import decode, sample_findings
 from stream.doctor.setup import Setup
 from stream.doctor.topics import Rights, acl, config_findings, rights_findings
@@ -99,16 +99,15 @@ def span_findings(where: str, spans: Mapping[str, Span], readers: int) -> list[F
     held = [one.last_ms - one.first_ms for one in spans.values() if one.first_ms is not None and one.last_ms is not None]
     if held:
         total = sum(one.offsets for one in spans.values())
-        out.append(Finding(where, f"holds {counted(total, 'offset')}, from {told_ms(max(min(held), 0))} in the shortest partition on"))
+        out.append(Finding(where, f"holds {counted(total, 'offset')}; the shortest partition goes back {told_ms(max(min(held), 0))}"))
     return out
 
 
 def stored_findings(where: str, spans: Mapping[str, Span], stored: Mapping[str, Position], waiting: Mapping[str, int]) -> list[Finding]:
     """Where this job stands: what waits for it, and what is gone already."""
-    gone = sorted(name for name, place in stored.items() if name not in waiting or waiting[name] > spans[name].offsets)
-    advice = "A gap: see on_gap, and raise retention"
-    out = [Finding(where, f"position of {name} is no longer in the log", "fault", advice) for name in gone]
-    if stored and not gone:
+    lost = sorted(name for name, place in stored.items() if name not in waiting or waiting[name] > spans[name].offsets)
+    out = [gone(where, name) for name in lost]
+    if stored and not lost:
         out.append(Finding(where, f"position of this job: {counted(sum(waiting.values()), 'offset')} to read"))
     return out
 
