@@ -107,12 +107,18 @@ def no_waiting_heals(cause: BaseException) -> bool:
 
 def distinct(causes: list[BaseException]) -> list[str]:
     """The causes as text, each once, without the ones that only say that nothing came of it (unless there is no other)."""
-    texts = list(
-        dict.fromkeys(str(one) if isinstance(one, kafka_errors.KafkaError) else f"{type(one).__name__}: {one}" for one in causes)
-    )
+    texts = list(dict.fromkeys(map(_text, causes)))
     for empty in ("Unable to bootstrap", "timed out", "socket disconnected"):
         texts = [text for text in texts if empty not in text] or texts
     return texts
+
+
+def _text(cause: BaseException) -> str:
+    """The client names its errors itself; what came from a broker it names twice."""
+    name = type(cause).__name__
+    if isinstance(cause, kafka_errors.KafkaError):
+        return str(cause).replace(f"{name}: {name}: ", f"{name}: ")
+    return f"{name}: {cause}"
 
 
 def advice_for(lasting: list[BaseException], given_s: float) -> str:

@@ -163,7 +163,7 @@ def hopeless(where: str, code: str) -> str:
     """Why waiting does not repair this, and what does; empty if it may pass.
 
     >>> hopeless("s3://a/b", "403")
-    '403: is s3:GetObject and s3:PutObject on s3://a/b allowed (and the key, if the bucket encrypts with KMS)?'
+    '403: allow s3:GetObject and s3:PutObject on s3://a/b (and the use of the key, if the bucket encrypts with KMS)'
     """
     return f"{code}: {_NEVER[code].format(where)}" if code in _NEVER else ""
 

@@ -15,6 +15,7 @@ from stream.events import Cover
 from stream.job_state import JobState
 from stream.latency import Latency
 from stream.partition_log import PartitionLog
+from stream.reasons import advice
 from stream.state_gauges import StateGauges
 
 LATE = frozenset({"too_late", "late_after_idle", "duplicate"})
@@ -104,7 +105,7 @@ class Telemetry:
         new = {name: count - self._lost_before.get(name, 0) for name, count in total.items() if count > self._lost_before.get(name, 0)}
         if new and (now - self._lost_told >= LOST_S or not new.keys() <= self._lost_before.keys()):
             more = {} if new.keys() <= LATE else {"dead_letters": kept}
-            self.log.warning("records that no window counts", by_reason=new, **more)
+            self.log.warning("records that no window counts", by_reason=new, advice=advice(new), **more)
             self._lost_before, self._lost_told = total, now
 
     def sinks(self, counts: Mapping[str, Counts], paused: bool) -> None:

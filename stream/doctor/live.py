@@ -19,7 +19,7 @@ from stream.doctor.findings import Finding, fault_of
 from stream.doctor.setup import Setup, setup_of
 from stream.doctor.sinks.jsonl import room
 from stream.doctor.stored import Stored, read_stored
-from stream.errors import DriftlineError
+from stream.errors import DriftlineError, SourceUnavailable
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
@@ -68,6 +68,8 @@ def _look(folder: str, part: Any, setup: Setup) -> list[Finding]:
         return [Finding(kind, "no live check")]
     try:
         found: list[Finding] = import_module(name).look(part, setup)
+    except SourceUnavailable as error:
+        return [fault_of(error.source, error)]
     except DriftlineError as error:
         return [fault_of(kind, error)]
     return found

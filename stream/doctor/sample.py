@@ -10,9 +10,11 @@ import numpy as np
 
 from detectors.arrays import Ints
 from stream.assembly import plan_of
+from stream.config import Config
 from stream.doctor.findings import Finding, Level, counted, told_ms, told_share
 from stream.doctor.setup import Setup
 from stream.events import Decoded, RawBatch
+from stream.reasons import advice
 
 HALF = 0.5
 """When more than this share of a sample cannot be read, it is the configuration that is wrong."""
@@ -58,24 +60,25 @@ def sample_of(decoded: Decoded, raws: Sequence[RawBatch], tolerance_ms: int) -> 
     return Sample(start, rejects, int(ahead.sum()), models, {name: np.concatenate(parts) for name, parts in times.items()})
 
 
-def sample_findings(where: str, sample: Sample, models: Collection[str], tolerance_ms: int) -> list[Finding]:
+def sample_findings(where: str, sample: Sample, setup: Setup) -> list[Finding]:
     """What the outcomes of a sample say about format, models and clocks. Tells reasons and counts, never a value."""
     if not sample.read:
         return [Finding(where, "no records to sample", "warning", "Look again when events have come: format and time are not known")]
+    models = list(setup.config.models)
     of_models = [*_unknown(where, sample, models), *_unseen(where, sample, models)]
-    return [_rejected(where, sample), *of_models, *_ahead(where, sample, tolerance_ms)]
+    return [_rejected(where, sample, setup.config), *of_models, *_ahead(where, sample, setup.times.tolerance_ms)]
 
 
-def _rejected(where: str, sample: Sample) -> Finding:
+def _rejected(where: str, sample: Sample, config: Config) -> Finding:
     reasons = Counter({reason: count for reason, count in sample.rejects.items() if reason != "unknown_model"})
     rejected = sum(reasons.values())
     what = f"format: {told_share(rejected, sample.read)} of {counted(sample.read, 'sampled record')} rejected"
     if not rejected:
         return Finding(where, what)
     what += ": " + ", ".join(f"{reason} {told_share(count, sample.read)}" for reason, count in reasons.most_common())
-    if rejected > HALF * sample.read:
-        return Finding(where, what, "fault", "Compare `format`, `time` and the models' columns with a record")
-    return Finding(where, what, "warning", "They become dead letters; the reason says where to look")
+    if reasons.keys() & {"time_missing", "time_absurd"}:
+        what += f" (time: {config.time.path or config.format.time_path}, {config.time.unit})"
+    return Finding(where, what, "fault" if rejected > HALF * sample.read else "warning", advice(reasons))
 
 
 def _unknown(where: str, sample: Sample, models: Collection[str]) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Literal, NamedTuple, Protocol
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
 
@@ -76,7 +76,12 @@ class Origin(NamedTuple):
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
-    """Base of the configuration of a format; ``open`` builds the decoder for the models of a plan."""
+    """Base of the configuration of a format; ``open`` builds the decoder for the models of a plan.
+
+    ``time_path``: where the time lies unless the configuration says.
+    """
+
+    time_path: ClassVar[str]
 
     def mapped(self) -> dict[str, Collection[str]]:
         """The columns that keys of this format name, by key: each must be a column of some model."""

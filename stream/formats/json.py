@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,6 @@ from stream.origins import Origins, Records
 from stream.paths import LEAF_TYPES, Leaves, Parts, dig, find, own_path
 from stream.payloads import Cell, Malformed, cell_of, column_of, load_json, readable
 
-TIME_PATH: Final = "time"
-
 
 class Json(Format, frozen=True, tag="json"):
     """Objects that hold features, predictions, an id and a time (at ``time`` unless the configuration says where).
@@ -25,6 +23,8 @@ class Json(Format, frozen=True, tag="json"):
     column a path leads to the value itself. ``id`` and ``inference_id`` are paths to text or an integer. A name with a
     dot that has no path is tried as a key, then as a path. An absent key, or an absent object, is a missing value.
     """
+
+    time_path: ClassVar = "time"
 
     features: str | dict[str, str] = ""
     prediction: str | dict[str, str] = ""
@@ -75,7 +75,7 @@ class JsonDecoder:
     """Decodes events in two looks: first when and who, then the columns of each schema's events."""
 
     def __init__(self, form: Json, origin: Origin, plan: Plan) -> None:
-        self._origins = Origins(origin, plan, TIME_PATH)
+        self._origins = Origins(origin, plan, form.time_path)
         paths = [self._origins.time.path, form.id, form.inference_id]
         self._head = [_parts(path) for path in paths]
         self._asked = [k for k, parts in enumerate(self._head) if parts]

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import ClassVar
 
 import msgspec
 
@@ -24,8 +24,6 @@ from stream.formats.base import Decoder, Format, Origin, Plan
 from stream.origins import Origins, Records
 from stream.paths import dig
 from stream.payloads import Malformed, Shape, load_json
-
-TIME_PATH: Final = "eventMetadata.inferenceTime"
 
 
 class Sagemaker(Format, frozen=True, tag="sagemaker"):
@@ -38,6 +36,8 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
     for a side of one column, a row each), an object is one row. Lists are read by position; in an object a column lies
     under its own name, or at a dotted path: ``columns`` maps names to paths where they differ.
     """
+
+    time_path: ClassVar = "eventMetadata.inferenceTime"
 
     output_rows: str = ""
     input_rows: str = ""
@@ -62,7 +62,7 @@ class CaptureDecoder:
 
     def __init__(self, form: Sagemaker, origin: Origin, plan: Plan) -> None:
         self._line = msgspec.json.Decoder(Event)
-        self._origins = Origins(origin, plan, TIME_PATH)
+        self._origins = Origins(origin, plan, form.time_path)
         self._tables = [
             CaptureTable(s, schema, (form.shape(schema.outputs, form.output_rows), form.shape(schema.inputs, form.input_rows)))
             for s, schema in enumerate(plan.schemas)
@@ -103,7 +103,7 @@ class CaptureDecoder:
         return events
 
     def _found_times(self, events: list[Event], records: Records, rejects: dict[int, str]) -> list[object]:
-        if self._origins.time.path == TIME_PATH:
+        if self._origins.time.path == Sagemaker.time_path:
             return [event.eventMetadata.inferenceTime for event in events]
         parts = self._origins.time.path.split(".")
         return [None if i in rejects else dig(load_json(value or b""), parts) for i, value in enumerate(records.values)]

@@ -78,7 +78,8 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
         try:
             os.stat(path)
         except OSError as error:
-            raise SourceUnavailable(f"jsonl {path}", [error.strerror or str(error)], "Correct source.path") from error
+            advice = "Make the folder (or the file), or correct source.path"
+            raise SourceUnavailable(f"jsonl {path}", [error.strerror or str(error)], advice) from error
         reading = JsonlReading(path, self.follow)
         if not reading.names.listed:
             log.warning("%s: no file whose name ends with .jsonl%s", path, " yet" if self.follow else "")

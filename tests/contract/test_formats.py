@@ -17,6 +17,7 @@ from stream.formats.base import Format, ModelOf, Origin, Plan, Schema, TimeOf
 from stream.formats.json import Json
 from stream.formats.sagemaker import Sagemaker
 from stream.parts import find
+from stream.reasons import ADVICE
 
 TIME = "2025-06-15T15:06:40Z"
 TIME_MS = 1_750_000_000_000
@@ -147,6 +148,7 @@ def test_every_format_has_an_example() -> None:
 
 @pytest.mark.parametrize(("name", "reason", "bad"), BAD)
 def test_a_bad_record_is_told_once_with_its_reason_and_touches_no_count(name: str, reason: str, bad: object) -> None:
+    assert ADVICE[reason]
     form, good, _ = EXAMPLES[name]
     values = [line(good), line(bad), line(good)]
     decoded = decode(form, values)

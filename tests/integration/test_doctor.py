@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import yaml
 
@@ -17,7 +18,7 @@ from sinks.prometheus import Prometheus
 from stream.doctor.bill import metrics_cost, puts_cost
 from stream.doctor.sinks.prometheus import series_finding
 from tests.parts.kafka import PASSWORD, USER, KafkaBroker
-from tests.parts.moto import MotoServer
+from tests.parts.moto import CREDENTIALS, MotoServer
 from tests.parts.service import RunningService
 
 
@@ -101,7 +102,7 @@ def test_what_is_not_there_is_a_fault_among_the_other_findings(
     source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": "not-there"}
     code, text = check_live(source, sinks)
     assert code == 2
-    assert "fault    kafka: " in text
+    assert "fault    kafka topic 'not-there' at " in text
     assert "Create the topic, or correct source.topic" in text
     assert "series" in text
     assert "state" in text
@@ -243,3 +244,36 @@ def test_the_series_that_are_told_before_are_those_of_the_running_service(
             text = page.read().decode()
     there = re.findall(r"^driftline_(?:window|worst_feature|feature)_.*$", text, re.MULTILINE)
     assert len(there) == int(told[1]) - 8 - 3 * 2
+
+
+def test_events_whose_time_cannot_be_read_are_told_where_it_was_looked_for(
+    tmp_path: Path, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "events.jsonl").write_text('{"time": 1795590000000, "p": 1}\n' * 3)
+    models = {"m": {"baseline": "learn", "outputs": ["p"], "inputs": []}}
+    code, text = check_live({"type": "jsonl", "path": "events.jsonl"}, [], format={"type": "json"}, models=models)
+    assert code == 2
+    assert "time_absurd 100 % (time: time, iso)" in text
+    assert "The time is not what `time.unit` says" in text
+    assert "no sinks: what is found stands in the log only" in text
+
+
+def test_a_folder_that_is_not_there_is_named_with_what_to_do(tmp_path: Path, check_live: Callable[..., tuple[int, str]]) -> None:
+    code, text = check_live({"type": "jsonl", "path": "captures", "follow": True}, [{"type": "jsonl", "path": "reports"}])
+    assert code == 2
+    assert f"jsonl {tmp_path / 'captures'}: No such file or directory" in text
+    assert "Make the folder (or the file), or correct source.path" in text
+    assert "no sinks" not in text
+
+
+def test_an_aws_that_is_not_reached_is_not_taken_for_wrong_credentials(
+    tmp_path: Path, check_live: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
+    code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, [{"type": "cloudwatch", "endpoint_url": "http://127.0.0.1:1"}])
+    assert code == 2
+    assert "AWS does not answer: EndpointConnectionError" in text
+    assert "credentials" not in text

@@ -10,7 +10,10 @@ from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
 from sinks.prometheus import Prometheus
-from stream.telemetry import Telemetry
+from stream.payloads import FEWER, MORE
+from stream.readers import KILLS
+from stream.reasons import ADVICE
+from stream.telemetry import LATE, Telemetry
 from tests.packaging import logged
 from tests.samples import report, signal
 
@@ -19,7 +22,8 @@ PAGE = (ROOT / "docs" / "telemetry.md").read_text()
 
 
 def test_the_page_and_the_registry_have_the_same_metrics() -> None:
-    told = {name: set(filter(None, labels.split(", "))) for name, labels in re.findall(r"^\| `(\w+)` \| ([\w, ]*) \|", PAGE, re.MULTILINE)}
+    page = PAGE.split("## Metrics")[1]
+    told = {name: set(filter(None, labels.split(", "))) for name, labels in re.findall(r"^\| `(\w+)` \| ([\w, ]*) \|", page, re.MULTILINE)}
     registry = Telemetry("j").registry
     metrics = {one for one in registry._collector_to_names if isinstance(one, MetricWrapperBase)}
     there = {one._name + ("_total" if isinstance(one, Counter) else ""): set(one._labelnames) - {"job"} for one in metrics}
@@ -42,6 +46,12 @@ def test_the_page_and_the_sources_have_the_same_warnings() -> None:
     written = logged.sentences()
     assert {"… does not answer (…); waiting for it", "…: no file whose name ends with .jsonl…"} <= written
     assert table("Lines with `logger`") == written
+
+
+def test_the_page_and_the_code_give_the_same_advice_for_each_reason() -> None:
+    told = PAGE.split("## Why a record is not counted")[1].split("## ")[0]
+    assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", told, re.MULTILINE)) == ADVICE
+    assert {KILLS, FEWER, MORE, *LATE} <= ADVICE.keys()
 
 
 @pytest.mark.parametrize("asks", ["prometheus-rules.yml", "prometheus-rules.test.yml", "grafana/dashboards/driftline.json"])

@@ -186,7 +186,7 @@ def test_longer_file_under_the_same_name_is_a_gap_while_running(tmp_path: Path) 
 
 
 def test_missing_path_is_refused_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnavailable, match=r"nowhere: No such file or directory\. Correct source\.path"):
+    with pytest.raises(SourceUnavailable, match=r"nowhere: No such file or directory\. Make the folder .*correct source\.path"):
         Jsonl(path=str(tmp_path / "nowhere")).open("unit")
 
 

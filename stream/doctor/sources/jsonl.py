@@ -28,7 +28,7 @@ def look(source: Jsonl, setup: Setup) -> list[Finding]:
     sample = decode(setup, raws)
     return [
         *(_files(path, source.follow) for path in source.paths),
-        *sample_findings("sample", sample, list(setup.config.models), setup.times.tolerance_ms),
+        *sample_findings("sample", sample, setup),
         disorder_finding("sample", disorder(list(sample.times_ms.values()), setup.times), setup.times),
     ]
 

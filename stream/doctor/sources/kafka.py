@@ -85,7 +85,7 @@ def _record_findings(where: str, source: Kafka, setup: Setup) -> list[Finding]:
     return [
         *span_findings(where, spans, setup.config.readers),
         *stored_findings(where, spans, stored, waiting),
-        *sample_findings(where, sample, list(setup.config.models), setup.times.tolerance_ms),
+        *sample_findings(where, sample, setup),
         disorder_finding(where, disorder(list(sample.times_ms.values()), setup.times), setup.times),
         skew_finding(where, sample.newest_ms, setup.times, setup.idle_ms),
     ]

@@ -48,7 +48,7 @@ def look(source: Kinesis, setup: Setup) -> list[Finding]:
         Finding(where, f"{counted(len(newest), 'shard')} for {counted(setup.config.readers, 'reader')}"),
         *stands,
         *_unread(where, unread),
-        *sample_findings(where, sample, list(setup.config.models), setup.times.tolerance_ms),
+        *sample_findings(where, sample, setup),
         disorder_finding(where, disorder(list(sample.times_ms.values()), setup.times), setup.times),
         skew_finding(where, sample.newest_ms, setup.times, setup.idle_ms),
     ]
