@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from detectors.baseline import Baseline
 from stream.assembly import configured_baselines
 from stream.config import Config
 from stream.errors import ConfigError
 from stream.variables import Variables
+
+NO_SINKS: Final = (
+    "there are none: windows and signals are told in the log only, and /metrics has no figures of features; "
+    "add {type: prometheus}, or {type: jsonl, path: reports/}, which driftline explain needs"
+)
 
 
 def check(config: Config, variables: Variables) -> list[str]:
@@ -27,6 +32,12 @@ def check(config: Config, variables: Variables) -> list[str]:
     models = [f"model {name}: {_told(baseline)}" for name, baseline in baselines.items()]
     sinks = [] if config.sinks else ["no sinks: what is found stands in the log only; add sinks:"]
     return [*models, *sinks, f"windows of {config.window}, reported {config.grace_ms / 1000:g} s after their end (grace)"]
+
+
+def warnings(config: Config, variables: Variables) -> list[str]:
+    """What is worth a second look though it is no fault: variables that are not set, and results that go nowhere."""
+    out = [f"{key}: the environment variable {name} is not set; driftline run needs it" for key, name in variables.unset.items()]
+    return out if config.sinks else [*out, f"sinks: {NO_SINKS}"]
 
 
 def _told(baseline: Baseline) -> str:

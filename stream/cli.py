@@ -135,7 +135,7 @@ def check(config: Path, live: bool) -> None:
     """Check a configuration without network: keys, windows, baselines, and what each source and sink can tell.
 
     An environment variable that the configuration names and that is not set is a warning: whoever checks need not have the passwords.
-    With --live, and for driftline run, it is a fault.
+    With --live, and for driftline run, it is a fault. A configuration without sinks is a warning.
 
     With --live it also looks at the topic (rights, kind of time, retention; from the newest records: disorder, skew, what cannot be
     read), at disks and accounts, counts the Prometheus series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a
@@ -143,12 +143,13 @@ def check(config: Path, live: bool) -> None:
     """
     from stream import config as configuration
     from stream.checking import check as check_without_network
+    from stream.checking import warnings
     from stream.variables import Variables
 
     variables = Variables(needed=live)
     loaded = configuration.load(config, variables)
-    for where, name in variables.unset.items():
-        click.echo(f"warning: {where}: the environment variable {name} is not set; driftline run needs it", err=True)
+    for warning in warnings(loaded, variables):
+        click.echo(f"warning: {warning}", err=True)
     for line in check_without_network(loaded, variables):
         click.echo(line)
     click.echo(f"{config}: ok" + (f", as far as can be said without {', '.join(variables.names)}" if variables.names else ""))

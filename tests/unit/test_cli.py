@@ -64,6 +64,16 @@ def test_a_check_does_not_look_into_what_it_has_not(folder: Path) -> None:
     assert "models.prices.baseline: expected the environment variable PASSWORD to be set\n" in done.stderr
 
 
+def test_a_check_warns_of_results_that_only_the_log_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PASSWORD", "secret")
+    config = folder / "config.yaml"
+    config.write_text(CONFIG.replace("BASELINE", "base").replace("sinks: [{type: jsonl, path: reports}]", ""))
+    done = driftline("check", config)
+    assert done.exit_code == 0
+    assert done.stderr.startswith("warning: sinks: there are none: windows and signals are told in the log only")
+    assert done.stderr.count("\n") == 1
+
+
 def test_explain_needs_no_password(folder: Path) -> None:
     done = driftline("explain", "some-id", "a", "--config", folder / "config.yaml")
     assert "PASSWORD" not in done.output
