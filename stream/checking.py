@@ -30,8 +30,7 @@ def check(config: Config, variables: Variables) -> list[str]:
         where, _, found = faults[0].partition(": ")
         raise ConfigError(where, "a value that can work", "; ".join([found, *faults[1:]]))
     models = [f"model {name}: {_told(baseline)}" for name, baseline in baselines.items()]
-    sinks = [] if config.sinks else ["no sinks: what is found stands in the log only; add sinks:"]
-    return [*models, *sinks, f"windows of {config.window}, reported {config.grace_ms / 1000:g} s after their end (grace)"]
+    return [*models, f"windows of {config.window}, reported {config.grace_ms / 1000:g} s after their end (grace)"]
 
 
 def warnings(config: Config, variables: Variables) -> list[str]:
