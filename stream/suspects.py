@@ -74,7 +74,10 @@ class Suspects:
         return [(partition, position) for partition, position in asked.items() if self._known[partition].unread >= HOPELESS]
 
     def passed(self, partition: str, records: int, at_end: bool = False) -> None:
-        """So many records of a partition were counted and accepted; ``at_end``: more there are not now."""
+        """So many records of a partition were counted; ``at_end``: more there are not now.
+
+        A partial that is dropped after that is counted again, and what was forgotten here is found out again.
+        """
         self._read += records
         suspect = self._known.get(partition)
         if suspect is None:
