@@ -9,7 +9,7 @@ import confluent_kafka
 import kafka
 
 from stream.events import Assign, RawBatch
-from stream.kafka_fast import settings_of
+from stream.kafka.fast import settings_of
 from stream.sources.kafka import Kafka
 from tests.parts.kafka import KafkaBroker
 

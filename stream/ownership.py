@@ -11,9 +11,9 @@ from stream.durations import duration_ms
 from stream.errors import StateLocked
 from stream.file_lock import FileLock
 from stream.readiness import Role
-from stream.s3_object import StateObject
-from stream.s3_state import StateChain, now_s
-from stream.s3_takeover import Takeover
+from stream.s3.object import StateObject
+from stream.s3.state import StateChain, now_s
+from stream.s3.takeover import Takeover
 from stream.state import Store
 
 POLL_S: Final = 1.0

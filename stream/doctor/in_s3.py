@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 from stream.config import S3Config
 from stream.doctor.findings import Finding, counted
 from stream.doctor.stored import Stored, read_stored
-from stream.s3_object import NoSuccess, Seen, StateObject
-from stream.s3_state import hopeless, unpack
+from stream.s3.object import NoSuccess, Seen, StateObject
+from stream.s3.state import hopeless, unpack
 
 UNTRIED = "whether s3:PutObject is allowed is not known before it is used"
 

@@ -2,7 +2,7 @@
 
 The group protocol is not used; the group (named like the job) only publishes how far we are, for lag tools. A position is
 ``(topic id, offset)``: a topic that was made anew has another id, so it can never go on at an old number. A gap is told when
-the log no longer has a position (retention, ``DeleteRecords``, truncation, a topic made anew). See :mod:`stream.kafka_reading`.
+the log no longer has a position (retention, ``DeleteRecords``, truncation, a topic made anew). See :mod:`stream.kafka.reading`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Any, ClassVar, Literal
 import kafka
 import msgspec
 
-from stream import kafka_msk
 from stream.errors import SourceUnavailable
-from stream.kafka_client import ClientLog, TopicWatch, connect
-from stream.kafka_columns import ColumnsClient, fits
-from stream.kafka_fast import NAMES, FastClient, settings_of
-from stream.kafka_fetch import Client
-from stream.kafka_plain import PlainClient
-from stream.kafka_reading import KafkaReading
+from stream.kafka import msk
+from stream.kafka.client import ClientLog, TopicWatch, connect
+from stream.kafka.columns import ColumnsClient, fits
+from stream.kafka.fast import NAMES, FastClient, settings_of
+from stream.kafka.fetch import Client
+from stream.kafka.plain import PlainClient
+from stream.kafka.reading import KafkaReading
 from stream.sources.base import Reading, Source
 
 log = logging.getLogger(__name__)
@@ -73,14 +73,14 @@ class Kafka(Source, frozen=True, tag="kafka"):
         faults += [f"options.{name}: the Kafka client has no such option" for name in unknown]
         if self.client == "fast":
             faults += [f"options.{name}: client `fast` has no such option" for name in self.options if name not in NAMES]
-        faults += kafka_msk.faults(self.options, self.region)
+        faults += msk.faults(self.options, self.region)
         faults += [] if self.bootstrap_servers else ["bootstrap_servers: at least one host:port is needed"]
         return faults + ([] if self.topic else ["topic: a name is needed"])
 
     def open(self, job: str) -> Reading:
         """Connect a reading client and one that looks at the topic; SourceUnavailable names the distinct causes. No job: no group."""
         name, client_log = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}", ClientLog()
-        kafka_msk.prove(name, self.options, self.region)
+        msk.prove(name, self.options, self.region)
         with ExitStack() as undo:
             undo.callback(client_log.give_back)
             watch = TopicWatch(name, self.topic, connect(name, self.looker(), self.give_up_after_s, client_log))
@@ -108,14 +108,14 @@ class Kafka(Source, frozen=True, tag="kafka"):
             "group_id": job or None, "enable_auto_commit": False, "auto_offset_reset": "none", "allow_auto_create_topics": False,
             "isolation_level": "read_committed", "max_partition_fetch_bytes": 4 << 20, "fetch_max_bytes": 16 << 20,
             "receive_buffer_bytes": 4 << 20, "max_poll_records": 5000, "reconnect_backoff_max_ms": 1000,
-            "metadata_max_age_ms": 10_000, "bootstrap_servers": self.bootstrap_servers, **kafka_msk.signed(self.options, self.region),
+            "metadata_max_age_ms": 10_000, "bootstrap_servers": self.bootstrap_servers, **msk.signed(self.options, self.region),
         }  # fmt: skip
         return lambda **more: kafka.KafkaConsumer(**settings, **more)
 
     def looker(self) -> Callable[..., Any]:
-        """Builds an admin client with the options of this source, for :func:`stream.kafka_client.connect`."""
+        """Builds an admin client with the options of this source, for :func:`stream.kafka.client.connect`."""
         known = kafka.KafkaAdminClient.DEFAULT_CONFIG
-        options = {name: value for name, value in kafka_msk.signed(self.options, self.region).items() if name in known}
+        options = {name: value for name, value in msk.signed(self.options, self.region).items() if name in known}
         settings = {
             **options,
             "bootstrap_servers": self.bootstrap_servers,

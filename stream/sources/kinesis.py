@@ -19,11 +19,11 @@ import msgspec
 
 from sinks.aws import url_faults
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
-from stream.kinesis_client import KinesisClient, Target, Trouble, patiently
-from stream.kinesis_fan_out import SubscribedLane, consumer
-from stream.kinesis_lanes import Common, Lane
-from stream.kinesis_polled import PolledLane
-from stream.kinesis_shards import ENDED, ShardList
+from stream.kinesis.client import KinesisClient, Target, Trouble, patiently
+from stream.kinesis.fan_out import SubscribedLane, consumer
+from stream.kinesis.lanes import Common, Lane
+from stream.kinesis.polled import PolledLane
+from stream.kinesis.shards import ENDED, ShardList
 from stream.sources.base import Reading, Source
 
 THREADS: Final = 8

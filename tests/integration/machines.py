@@ -14,9 +14,9 @@ from stream.config import S3Config
 from stream.errors import StateLocked
 from stream.file_lock import FileLock
 from stream.job_state import JobState
-from stream.s3_object import Note, StateObject
-from stream.s3_state import StateChain
-from stream.s3_takeover import Takeover
+from stream.s3.object import Note, StateObject
+from stream.s3.state import StateChain
+from stream.s3.takeover import Takeover
 from stream.state import Identity, Store
 from stream.windows import Place
 from tests.parts.moto import REGION

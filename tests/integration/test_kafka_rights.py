@@ -12,7 +12,7 @@ from kafka.admin import ScramMechanism, UserScramCredentialDeletion
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign
-from stream.kafka_fast import FastClient, settings_of
+from stream.kafka.fast import FastClient, settings_of
 from stream.sources.base import Reading
 from stream.sources.kafka import Kafka
 from tests.integration.test_kafka_log import CLIENTS, Name
@@ -111,4 +111,4 @@ def test_a_password_that_is_refused_later_is_a_warning(guarded_kafka: KafkaBroke
 
 
 def told(record: logging.LogRecord) -> str:
-    return record.getMessage() if record.levelno == logging.WARNING and record.name == "stream.kafka_fast" else ""
+    return record.getMessage() if record.levelno == logging.WARNING and record.name == "stream.kafka.fast" else ""

@@ -14,7 +14,7 @@ import pytest
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Discovered, Gap, RawBatch
-from stream.kinesis_fan_out import SubscribedLane
+from stream.kinesis.fan_out import SubscribedLane
 from stream.sources.kinesis import FanOut, KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_source import numbered

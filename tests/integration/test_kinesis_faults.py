@@ -279,7 +279,7 @@ def test_numbers_of_records_are_compared_as_numbers(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A number may have a digit more than the one before; as text it would be the smaller one."""
-    monkeypatch.setattr("stream.kinesis_polled.MOST_PACKS", 5)
+    monkeypatch.setattr("stream.kinesis.polled.MOST_PACKS", 5)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 12))
     reading = open_at(kinesis.url, stream)

@@ -235,7 +235,7 @@ def test_an_ended_shard_says_so_again_when_it_is_assigned_again(
 def test_a_closed_shard_is_gone_when_it_is_listed_no_more(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.kinesis_shards.GONE_S", 0.0)
+    monkeypatch.setattr("stream.kinesis.shards.GONE_S", 0.0)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     kinesis.split(stream, "shardId-000000000000")

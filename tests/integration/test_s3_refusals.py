@@ -14,8 +14,8 @@ import pytest
 from stream.errors import DriftlineError, StateIncompatible, StateUnwritable
 from stream.file_lock import FileLock
 from stream.job_state import JobState
-from stream.s3_object import Note
-from stream.s3_state import pack
+from stream.s3.object import Note
+from stream.s3.state import pack
 from stream.state import Store
 from stream.windows import Place
 from tests.integration.machines import BUCKET, KEY, WHERE, WHO, Make, noted, policy, started

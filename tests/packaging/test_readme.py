@@ -1,6 +1,5 @@
 """What the README, the Makefile and the continuous integration say of each other is so."""
 
-import json
 import re
 import subprocess
 from pathlib import Path
@@ -18,7 +17,6 @@ from stream.formats.base import Plan, Schema
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SHOWN = README + (ROOT / "docs" / "state-in-s3.md").read_text()
-KINESIS = (ROOT / "docs" / "kinesis.md").read_text()
 CONFIGURATIONS = re.findall(r"```yaml\n(.*?)```", SHOWN, re.DOTALL)
 TRAINING = "prediction,carrier,distance\n" + "".join(f"{k % 7},{'UA' if k % 3 else 'DL'},{100 + k}\n" for k in range(300))
 
@@ -66,19 +64,6 @@ def test_the_event_that_the_readme_shows_can_be_read_with_its_configuration(
     decoded = decoder.decode([RawBatch("p", "topic", 0, 1, [0], [lines[0].encode()], np.array([-1]))])
     assert (len(lines), decoded.rejects, len(decoded.batches)) == (1, [], 1)
     assert decoded.time_ms.tolist() == [1_795_590_000_000]
-
-
-def test_the_source_of_the_page_on_kinesis_fits_the_configuration_of_the_readme(tmp_path: Path) -> None:
-    (source,) = re.findall(r"```yaml\n(.*?)```", KINESIS, re.DOTALL)
-    config = parse(yaml.safe_load(shown("job: prices-kinesis")) | yaml.safe_load(source), tmp_path)
-    assert config.source.identity
-
-
-def test_every_policy_that_is_shown_is_one() -> None:
-    policies = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", SHOWN + KINESIS, re.DOTALL) if '"Version"' in text]
-    assert len(policies) == 3
-    for policy in policies:
-        assert all(one.keys() == {"Effect", "Action", "Resource"} for one in policy["Statement"])
 
 
 def test_every_driftline_command_of_the_readme_exists() -> None:

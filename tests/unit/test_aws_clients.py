@@ -18,8 +18,8 @@ from sinks.sns import Sns
 from stream.cli import main
 from stream.config import S3Config
 from stream.errors import SourceUnavailable, StateUnwritable
-from stream.kinesis_client import Trouble, unavailable
-from stream.s3_object import StateObject
+from stream.kinesis.client import Trouble, unavailable
+from stream.s3.object import StateObject
 from stream.sources.kinesis import Kinesis
 from tests.parts.service import RunningService
 

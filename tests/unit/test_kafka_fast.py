@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream.errors import SourceUnavailable
-from stream.kafka_fast import NAMES, FastClient, settings_of
+from stream.kafka.fast import NAMES, FastClient, settings_of
 from stream.sources.kafka import Kafka
 
 

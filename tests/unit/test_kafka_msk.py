@@ -11,9 +11,9 @@ from urllib.parse import parse_qs, urlparse
 import kafka
 import pytest
 
-from stream import kafka_msk
 from stream.errors import SourceUnavailable
-from stream.kafka_fast import settings_of
+from stream.kafka import msk
+from stream.kafka.fast import settings_of
 from stream.sources.kafka import Kafka
 
 OPTIONS: dict[str, str | int | float | bool | list[str]] = {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
@@ -55,7 +55,7 @@ def test_all_clients_sign_for_the_region_of_the_source(monkeypatch: pytest.Monke
 
 
 def test_a_token_runs_out_within_a_quarter_of_an_hour() -> None:
-    assert 0 < kafka_msk.token("eu-central-1")[1] - time.time() <= 900
+    assert 0 < msk.token("eu-central-1")[1] - time.time() <= 900
 
 
 def test_the_check_asks_for_encryption_and_for_the_region() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.kafka_fetch import Chunk
-from stream.kafka_places import Place, Sure
+from stream.kafka.fetch import Chunk
+from stream.kafka.places import Place, Sure
 
 
 def chunk(start: int, stop: int) -> Chunk:

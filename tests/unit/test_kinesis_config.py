@@ -10,7 +10,7 @@ import yaml
 
 from stream.config import parse
 from stream.errors import ConfigError
-from stream.kinesis_shards import Shard, ShardList, ancestors
+from stream.kinesis.shards import Shard, ShardList, ancestors
 from stream.sources.kinesis import FanOut, Kinesis
 
 BASE = """

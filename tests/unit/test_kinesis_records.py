@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aws_kinesis_agg import aggregator
 
-from stream.kinesis_records import Pack, batch, packs, unpacked
+from stream.kinesis.records import Pack, batch, packs, unpacked
 
 AT = datetime(2026, 11, 25, 10, 0, 0, 123_000, tzinfo=UTC)
 
@@ -84,5 +84,5 @@ def test_a_batch_of_nothing_stays_where_it_is_and_an_empty_packed_record_moves_o
 
 
 def test_reading_packed_records_puts_no_folders_in_front_of_the_path() -> None:
-    script = "import sys; before = sys.path.copy(); import stream.kinesis_records; assert sys.path == before, sys.path"
+    script = "import sys; before = sys.path.copy(); import stream.kinesis.records; assert sys.path == before, sys.path"
     assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).stderr == b""

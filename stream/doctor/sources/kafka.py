@@ -12,7 +12,6 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.protocol.consumer import HeartbeatRequest
 from msgspec.structs import replace
 
-from stream import kafka_msk
 from stream.doctor.disorder import disorder, disorder_finding, skew_finding
 from stream.doctor.findings import Finding, counted, fault_of, gone, told_ms
 from stream.doctor.sample import decode, sample_findings
@@ -20,8 +19,9 @@ from stream.doctor.setup import Setup
 from stream.doctor.topics import Rights, acl, config_findings, rights_findings
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Position, RawBatch
-from stream.kafka_client import ClientLog, connect
-from stream.kafka_fast import FastClient, settings_of
+from stream.kafka import msk
+from stream.kafka.client import ClientLog, connect
+from stream.kafka.fast import FastClient, settings_of
 from stream.sources.base import Reading
 from stream.sources.kafka import Kafka
 
@@ -123,7 +123,7 @@ def _try_fast(where: str, source: Kafka) -> None:
 
 def _asked(source: Kafka, group: str) -> Asked:
     name, client_log = f"kafka topic {source.topic!r}", ClientLog()
-    kafka_msk.prove(name, source.options, source.region)
+    msk.prove(name, source.options, source.region)
     with ExitStack() as undo:
         undo.callback(client_log.give_back)
         admin = connect(name, source.looker(), source.give_up_after_s, client_log)

@@ -14,7 +14,7 @@ from stream.doctor.findings import Finding, counted, fault_of, gone, told_ms
 from stream.doctor.sample import decode, sample_findings
 from stream.doctor.setup import Setup
 from stream.events import Assign, Gap, Position, RawBatch
-from stream.kinesis_client import KinesisClient, Trouble, unavailable
+from stream.kinesis.client import KinesisClient, Trouble, unavailable
 from stream.sources.base import Reading
 from stream.sources.kinesis import FanOut, Kinesis
 

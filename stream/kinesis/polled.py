@@ -6,8 +6,8 @@ import time
 from typing import Final
 
 from stream.events import Position
-from stream.kinesis_client import Trouble, answered_ms
-from stream.kinesis_lanes import MOST_PACKS, SHORTEST_S, WORST_S, Answer, Common, Lane
+from stream.kinesis.client import Trouble, answered_ms
+from stream.kinesis.lanes import MOST_PACKS, SHORTEST_S, WORST_S, Answer, Common, Lane
 
 LONGEST_S: Final = 1.0
 """Pause between two reads of a shard in which nothing comes."""

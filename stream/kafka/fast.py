@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 
 from stream.errors import SourceUnavailable
-from stream.kafka_fetch import RIGHTS, Chunk, Fetched
-from stream.kafka_msk import MSK_IAM, token
+from stream.kafka.fetch import RIGHTS, Chunk, Fetched
+from stream.kafka.msk import MSK_IAM, token
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def settings_of(servers: Sequence[str], job: str, options: Mapping[str, Any], re
 
 
 class FastClient:
-    """Fetches with librdkafka; see :class:`stream.kafka_fetch.Client` for what each method promises."""
+    """Fetches with librdkafka; see :class:`stream.kafka.fetch.Client` for what each method promises."""
 
     def __init__(self, name: str, topic: str, settings: Mapping[str, Any]) -> None:
         import confluent_kafka

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from stream.events import Position
-from stream.kafka_fetch import Chunk, joined
+from stream.kafka.fetch import Chunk, joined
 
 
 class Place(NamedTuple):

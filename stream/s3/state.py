@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 import pyarrow as pa
 
 from stream.errors import OwnershipLost, StateIncompatible, StateUnwritable
-from stream.s3_object import NoSuccess, Note, Seen, StateObject
+from stream.s3.object import NoSuccess, Note, Seen, StateObject
 from stream.sqlite_errors import RESTORE
 
 LEAVE_S: Final = 10.0

@@ -6,8 +6,8 @@ import threading
 from typing import Any
 
 from stream.events import Position
-from stream.kinesis_client import KinesisClient, Trouble, unavailable
-from stream.kinesis_lanes import SHORTEST_S, Answer, Common, Lane
+from stream.kinesis.client import KinesisClient, Trouble, unavailable
+from stream.kinesis.lanes import SHORTEST_S, Answer, Common, Lane
 
 
 def consumer(client: KinesisClient, stream_arn: str, name: str, arn: str) -> str:

@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 from stream.events import Discovered, Gap, Position, RawBatch
-from stream.kinesis_client import HOUR_MS, KinesisClient, Trouble, unavailable
-from stream.kinesis_records import Pack, batch, packs
-from stream.kinesis_shards import ENDED, OLDEST, ShardList
+from stream.kinesis.client import HOUR_MS, KinesisClient, Trouble, unavailable
+from stream.kinesis.records import Pack, batch, packs
+from stream.kinesis.shards import ENDED, OLDEST, ShardList
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from kafka import errors as kafka_errors
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints
-from stream.kafka_fetch import Chunk, Headers
+from stream.kafka.fetch import Chunk, Headers
 
 FEW: Final = 80
 """Of fewer records, calls of numpy cost more than a walk."""

@@ -1,7 +1,7 @@
 """Reading a topic of Apache Kafka from our own positions: gaps are told, and nothing is read twice.
 
 A topic that is made anew *while* it is read is noticed by its id, within about half a second. What was read of it in between, for the
-offsets of the topic before, is counted; the new positions name these offsets, and they are passed over (:class:`stream.kafka_places.Sure`).
+offsets of the topic before, is counted; the new positions name these offsets, and they are passed over (:class:`stream.kafka.places.Sure`).
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Final
 import numpy as np
 
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
-from stream.kafka_client import Look, TopicWatch
-from stream.kafka_fetch import Chunk, Client, Positions
-from stream.kafka_places import Lost, Place, Sure
+from stream.kafka.client import Look, TopicWatch
+from stream.kafka.fetch import Chunk, Client, Positions
+from stream.kafka.places import Lost, Place, Sure
 
 FRESH_S: Final = 1.0
 """How long an answer about the log's end is trusted."""

@@ -10,13 +10,13 @@ import kafka
 from kafka import errors as kafka_errors
 
 from stream.errors import SourceUnavailable
-from stream.kafka_fetch import RIGHTS, Chunk, Fetched
+from stream.kafka.fetch import RIGHTS, Chunk, Fetched
 
 log = logging.getLogger(__name__)
 
 
 class PlainClient:
-    """Fetches with a ``KafkaConsumer``; see :class:`stream.kafka_fetch.Client` for what each method promises."""
+    """Fetches with a ``KafkaConsumer``; see :class:`stream.kafka.fetch.Client` for what each method promises."""
 
     def __init__(self, name: str, topic: str, consumer: Any) -> None:
         self._name, self._topic, self._consumer = name, topic, consumer

@@ -19,7 +19,7 @@ from kafka.net.compat import KafkaNetClient
 from kafka.protocol.consumer import IsolationLevel, OffsetSpec
 
 from stream.errors import SourceUnavailable
-from stream.kafka_fetch import RIGHTS
+from stream.kafka.fetch import RIGHTS
 
 log = logging.getLogger(__name__)
 

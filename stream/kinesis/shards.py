@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
 from stream.events import Discovered, Position
-from stream.kinesis_client import KinesisClient, Trouble
+from stream.kinesis.client import KinesisClient, Trouble
 
 OLDEST: Final[Position] = ("TRIM_HORIZON", 0)
 ENDED: Final[Position] = ("ENDED", 0)

@@ -178,7 +178,8 @@ def trouble(operation: str, error: Exception) -> Trouble:
     if isinstance(error, botocore.exceptions.ClientError):
         told = error.response.get("Error", {})
         code = str(told.get("Code", "")) or "no code"
-        return Trouble(operation, code, KINDS.get(code, "passing"), f"{operation}: {code}: {' '.join(str(told.get('Message', '')).split())}")
+        words = " ".join(str(told.get("Message", "")).split())
+        return Trouble(operation, code, KINDS.get(code, "passing"), f"{operation}: {code}: {words}")
     kind: Kind = "denied" if isinstance(error, NEVER) else "passing"
     return Trouble(operation, type(error).__name__, kind, f"{type(error).__name__}: {error}")
 

@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from stream.errors import StateIncompatible, StateUnwritable
 from stream.file_lock import FileLock
-from stream.s3_object import NoSuccess, Seen, StateObject
-from stream.s3_state import BACKOFF_S, StateChain, now_s, pack, refuse_hopeless, unpack
+from stream.s3.object import NoSuccess, Seen, StateObject
+from stream.s3.state import BACKOFF_S, StateChain, now_s, pack, refuse_hopeless, unpack
 from stream.state import Store, is_ours
 
 POLL_S: Final = 1.0

@@ -14,9 +14,9 @@ from kafka import errors as kafka_errors
 from kafka.consumer.fetcher import Fetcher
 from kafka.protocol.consumer import IsolationLevel
 
-from stream.kafka_fetch import Chunk, joined
-from stream.kafka_plain import PlainClient
-from stream.kafka_walk import walk
+from stream.kafka.fetch import Chunk, joined
+from stream.kafka.plain import PlainClient
+from stream.kafka.walk import walk
 
 TRIED: Final = frozenset({"3.0.12"})
 """Versions of kafka-python whose inside is known to fit."""

@@ -1,0 +1,1 @@
+"""The state as an object in S3, and who owns it."""
