@@ -9,8 +9,10 @@ import boto3
 import botocore.exceptions
 from botocore.config import Config
 from botocore.parsers import ResponseParserError
+from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
-from sinks.errors import SinkRejected, SinkRetry
+from sinks.aws_faults import fault_named
+from sinks.errors import ClientUnusable, SinkRejected, SinkRetry
 
 CONNECT_S, READ_S = 5, 20
 THROTTLED_S = 5.0
@@ -35,7 +37,8 @@ NEVER = frozenset(
 def client(service: str, region: str, endpoint_url: str, read_s: int = READ_S, connections: int = 10) -> Any:
     """A client that tries once: retries, back-off and their counting belong to who asks. Empty text means the default.
 
-    A body that was cut off on its way raises ``IncompleteReadError``: the library takes it as it is, and as success.
+    A body that was cut off on its way raises ``IncompleteReadError``: the library takes it as it is, and as success. Raises
+    :class:`~sinks.errors.ClientUnusable` if these settings, or those of the environment, are of no use.
     """
     config = Config(
         connect_timeout=CONNECT_S,
@@ -44,9 +47,35 @@ def client(service: str, region: str, endpoint_url: str, read_s: int = READ_S, c
         max_pool_connections=connections,
         tcp_keepalive=True,
     )
-    made = boto3.Session().client(service, region_name=region or None, endpoint_url=endpoint_url or None, config=config)
+    try:
+        made = boto3.Session().client(service, region_name=region or None, endpoint_url=endpoint_url or None, config=config)
+    except (botocore.exceptions.BotoCoreError, ValueError) as error:
+        raise _unusable(error, endpoint_url) from error
     made.meta.events.register(f"before-parse.{service}", refuse_a_cut_body)
     return made
+
+
+def url_faults(endpoint_url: str) -> list[str]:
+    """Whether this can be the address of a service, as the client library sees it; empty text can.
+
+    >>> url_faults("127.0.0.1:5000")
+    ["endpoint_url: '127.0.0.1:5000' is no URL that the AWS client takes, such as http://127.0.0.1:5000"]
+    """
+    if not endpoint_url or is_valid_endpoint_url(endpoint_url) or is_valid_ipv6_endpoint_url(endpoint_url):
+        return []
+    return [f"endpoint_url: {endpoint_url!r} is no URL that the AWS client takes, such as http://127.0.0.1:5000"]
+
+
+def _unusable(error: Exception, endpoint_url: str) -> ClientUnusable:
+    if isinstance(error, botocore.exceptions.ProfileNotFound):
+        return ClientUnusable(f"there is no AWS profile {error.kwargs['profile']!r}", "Correct AWS_PROFILE, or make that profile")
+    if isinstance(error, botocore.exceptions.InvalidRegionError):
+        return ClientUnusable(f"{error.kwargs['region_name']!r} is no name of a region", "Correct region, as in eu-central-1")
+    if fault := fault_named(type(error).__name__):
+        return ClientUnusable(*fault)
+    if faults := url_faults(endpoint_url):
+        return ClientUnusable(faults[0], "Correct endpoint_url, or leave it out for AWS itself")
+    return ClientUnusable(f"{type(error).__name__}: {error}", "Check region, endpoint_url and the AWS profile")
 
 
 def refuse_a_cut_body(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import structlog
 
 from detectors.report import FeatureReport, WindowReport
-from sinks.aws import call, client
+from sinks.aws import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 
 log = structlog.get_logger("driftline.sink")
@@ -47,9 +47,10 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
     resolution_s: int = 60
 
     def check(self) -> list[str]:
-        """Namespace and resolution."""
+        """Namespace, resolution and address."""
         faults = [] if self.namespace and not self.namespace.startswith(("AWS/", ":")) else ["namespace: empty, or reserved for AWS"]
-        return faults + ([] if self.resolution_s in (1, 60) else ["resolution_s: CloudWatch takes 1 or 60"])
+        faults += [] if self.resolution_s in (1, 60) else ["resolution_s: CloudWatch takes 1 or 60"]
+        return faults + url_faults(self.endpoint_url)
 
     def open(self, job: str) -> Delivery:
         """The client is made here; nothing is sent."""

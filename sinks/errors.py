@@ -20,3 +20,11 @@ class SinkRejected(Exception):
     def __init__(self, index: int, reason: str) -> None:
         self.index, self.reason = index, reason
         super().__init__(f"item {index}: {reason}")
+
+
+class ClientUnusable(Exception):
+    """A client that cannot be made from the settings: ``what`` is wrong, and what to do (``advice``). The other side was not asked."""
+
+    def __init__(self, what: str, advice: str) -> None:
+        self.what, self.advice = what, advice
+        super().__init__(f"{what}. {advice}")

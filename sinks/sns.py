@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from detectors.report import Signal, Violation, WindowReport
-from sinks.aws import call, client
+from sinks.aws import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 
 MOST_BYTES = 250_000
@@ -39,11 +39,12 @@ class Sns(Sink, frozen=True, tag="sns"):
     endpoint_url: str = ""
 
     def check(self) -> list[str]:
-        """The form of the ARN, and that the region is its own."""
+        """The form of ARN and address, and that the region is that of the ARN."""
         found = ARN.match(self.topic_arn)
         if not found:
             return [f"topic_arn: {self.topic_arn!r} is not the ARN of an SNS topic"]
-        return [] if self.region in ("", found[1]) else [f"region: the topic is in {found[1]}, not in {self.region}"]
+        faults = [] if self.region in ("", found[1]) else [f"region: the topic is in {found[1]}, not in {self.region}"]
+        return faults + url_faults(self.endpoint_url)
 
     def open(self, job: str) -> Delivery:
         """The client is made here; nothing is sent. Without ``region`` the topic's own serves."""

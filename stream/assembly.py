@@ -12,6 +12,8 @@ import msgspec
 from detectors.baseline import Baseline
 from detectors.errors import BaselineInvalid
 from detectors.judge import Judge
+from sinks.base import Delivery, Sink
+from sinks.errors import ClientUnusable
 from sinks.outbox import Courier, Listens
 from stream.aggregator import Aggregator
 from stream.baselining import empty_baseline, learn_from_samples, load_baseline
@@ -19,7 +21,7 @@ from stream.config import Config
 from stream.consistency import check_baselines
 from stream.dead_letters import DeadLetterFile
 from stream.durations import duration_ms
-from stream.errors import ConfigError
+from stream.errors import ConfigError, SinkUnusable
 from stream.events import DeadLetters, Output, Rebase, Relayout, Retire
 from stream.file_lock import FileLock
 from stream.job_state import JobState
@@ -193,19 +195,27 @@ def routes_of(
 ) -> list[Route]:
     """A courier for each sink and one for the dead letters; a sink that is new begins behind what there is.
 
-    ``told`` hears of each attempt and of what was delivered; ``may_deliver`` is asked before.
+    ``told`` hears of each attempt and of what was delivered; ``may_deliver`` is asked before. Raises
+    :class:`~stream.errors.SinkUnusable` for a sink that finds its settings, or those of the environment, of no use.
     """
     cursors, last = store.cursors(), store.last_seq()
     letters = DeadLetterFile(Path(config.dead_letters.path))
     cursor = cursors.get("dead_letters", last)
     carries: Courier[Any] = Courier("dead_letters", letters, cursor, True, told=told, may_deliver=may_deliver)
     routes = [Route(carries, (DeadLetters,), letters)]
-    for name, sink in _named(config):
-        delivery = sink.open(config.job)
+    for k, (name, sink) in enumerate(_named(config)):
+        delivery = _opened(f"sinks[{k}]", sink, config.job)
         cursor = cursors.get(name, last)
         carries = Courier(name, delivery, cursor, sink.lossless, told=told, may_deliver=may_deliver)
         routes.append(Route(carries, sink.takes, delivery))
     return routes
+
+
+def _opened(where: str, sink: Sink, job: str) -> Delivery:
+    try:
+        return sink.open(job)
+    except ClientUnusable as error:
+        raise SinkUnusable(where, error.what, error.advice) from error
 
 
 def _named(config: Config) -> list[tuple[str, Any]]:

@@ -24,6 +24,7 @@ def check(config: Config, variables: Variables) -> list[str]:
         baselines = configured_baselines(config)
     parts: list[tuple[str, Any]] = [("source", config.source)]
     parts += [(f"sinks[{k}]", sink) for k, sink in enumerate(config.sinks)]
+    parts += [("state.s3", config.state.s3)] if config.state.s3 else []
     faults = [f"{where}.{fault}" for where, part in parts for fault in part.check()]
     faults = [fault for fault in faults if fault.partition(": ")[0] not in variables.unset]
     if faults:

@@ -11,6 +11,7 @@ from msgspec import inspect
 
 from detectors.changes.base import Change
 from detectors.rules import FeatureRules, Rules
+from sinks.aws import url_faults
 from sinks.base import Sink
 from stream.consistency import check_keys
 from stream.durations import Duration, duration_ms
@@ -43,6 +44,10 @@ class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     region: str = ""
     endpoint_url: str = ""
     take_over_after: Duration = "10s"
+
+    def check(self) -> list[str]:
+        """Faults that can be seen without network."""
+        return url_faults(self.endpoint_url)
 
 
 class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

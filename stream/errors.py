@@ -37,6 +37,16 @@ class SourceUnavailable(DriftlineError):
         super().__init__(f"{source}: {'; '.join(self.causes)}" + (f". {advice}" if advice else ""))
 
 
+class SinkUnusable(DriftlineError):
+    """A sink (``where`` in the configuration) that nothing can be delivered with: why (``what``), and what to do (``advice``)."""
+
+    exit_code = 2
+
+    def __init__(self, where: str, what: str, advice: str) -> None:
+        self.where, self.what, self.advice = where, what, advice
+        super().__init__(f"{where}: {what}. {advice}")
+
+
 class BaselineMismatch(DriftlineError):
     """A baseline that does not fit what it is used for: ``field`` names the difference."""
 

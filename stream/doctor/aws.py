@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from sinks.aws import call
+from sinks.aws_faults import fault_named
 from sinks.errors import SinkRejected, SinkRetry
 from stream.doctor.findings import Finding
-
-UNREACHED: Final = {"EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError", "SSLError"}
-"""What the client library calls a way that does not lead to AWS; it says nothing about credentials."""
 
 
 def who(where: str, sts: Any, needed: str) -> Finding:
@@ -17,7 +15,11 @@ def who(where: str, sts: Any, needed: str) -> Finding:
     try:
         account = call(sts.get_caller_identity, "Account", 0, {})["Account"]
     except (SinkRetry, SinkRejected) as error:
-        if error.reason in UNREACHED:
-            return Finding(where, f"AWS does not answer: {error.reason}", "fault", "Check region, endpoint_url and the network")
-        return Finding(where, f"credentials: {error.reason}", "fault", "Set AWS credentials, or give the machine a role")
+        return aws_finding(where, error.reason) or Finding(where, f"account not known: {error.reason}", "warning", "Look again")
     return Finding(where, f"credentials of account {account}; whether {needed} is allowed is not known before it is used")
+
+
+def aws_finding(where: str, code: str) -> Finding | None:
+    """The fault that this error is for every service of AWS; ``None`` if it is a matter of the service that was asked."""
+    known = fault_named(code)
+    return Finding(where, known.what, "fault", known.advice) if known else None

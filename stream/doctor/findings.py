@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Final, Literal, NamedTuple
 
-from stream.errors import DriftlineError, SourceUnavailable
+from stream.errors import DriftlineError, SourceUnavailable, StateUnwritable
 
 Level = Literal["ok", "warning", "fault"]
 LEVELS: Final[tuple[Level, ...]] = ("ok", "warning", "fault")
@@ -34,6 +34,8 @@ def fault_of(where: str, error: DriftlineError) -> Finding:
     """
     if isinstance(error, SourceUnavailable):
         return Finding(where, "; ".join(error.causes), "fault", error.advice)
+    if isinstance(error, StateUnwritable):
+        return Finding(f"state {error.path}", error.reason, "fault")
     return Finding(where, str(error), "fault")
 
 

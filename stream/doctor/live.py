@@ -12,6 +12,7 @@ from msgspec import MsgspecError
 from rich.console import Console
 from rich.text import Text
 
+from sinks.errors import ClientUnusable
 from stream.assembly import kind_of
 from stream.config import Config
 from stream.doctor import in_s3
@@ -70,6 +71,8 @@ def _look(folder: str, part: Any, setup: Setup) -> list[Finding]:
         found: list[Finding] = import_module(name).look(part, setup)
     except SourceUnavailable as error:
         return [fault_of(error.source, error)]
+    except ClientUnusable as error:
+        return [Finding(kind, error.what, "fault", error.advice)]
     except DriftlineError as error:
         return [fault_of(kind, error)]
     return found

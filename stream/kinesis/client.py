@@ -17,6 +17,8 @@ import urllib3.exceptions
 from botocore.parsers import ResponseParserError
 
 from sinks.aws import client
+from sinks.aws_faults import fault_named
+from sinks.errors import ClientUnusable
 from stream.errors import SourceUnavailable
 
 log = logging.getLogger(__name__)
@@ -90,16 +92,16 @@ class KinesisClient:
     An answer that was cut off on its way looks like a success to the client library: each body is compared with its announced length
     (:func:`sinks.aws.refuse_a_cut_body`), and each answer with the keys that a whole one has.
 
-    Empty ``region`` and ``endpoint_url`` mean the library's defaults.
+    Empty ``region`` and ``endpoint_url`` mean the library's defaults; the target's text names the region.
     """
 
     def __init__(self, target: Target, region: str, endpoint_url: str, threads: int) -> None:
-        self.target = target
         self._lock, self._failing_since, self._told_s = threading.Lock(), 0.0, -SAME_LINE_S
         try:
             self.boto = client("kinesis", region, endpoint_url, READ_S, threads + 2)
-        except (botocore.exceptions.BotoCoreError, ValueError) as error:
-            raise SourceUnavailable(target.text, [str(error)], "Check source.region, source.endpoint_url and the AWS profile") from error
+        except ClientUnusable as error:
+            raise SourceUnavailable(target.text, [error.what], error.advice) from error
+        self.target = target._replace(text=f"{target.text} in {self.boto.meta.region_name}")
 
     def call(self, operation: str, expected: tuple[str, ...], **arguments: Any) -> dict[str, Any]:
         """Call ``operation`` (``get_records``); ``expected`` are the keys that a whole answer has. Raises :class:`Trouble`."""
@@ -174,26 +176,30 @@ def answered_ms(answer: dict[str, Any]) -> int | None:
 def trouble(operation: str, error: Exception) -> Trouble:
     """What an exception of the client library means."""
     if isinstance(error, botocore.exceptions.ClientError):
-        code = str(error.response.get("Error", {}).get("Code", "")) or "no code"
-        return Trouble(operation, code, KINDS.get(code, "passing"), str(error))
+        told = error.response.get("Error", {})
+        code = str(told.get("Code", "")) or "no code"
+        words = " ".join(str(told.get("Message", "")).split())
+        return Trouble(operation, code, KINDS.get(code, "passing"), f"{operation}: {code}: {words}")
     kind: Kind = "denied" if isinstance(error, NEVER) else "passing"
     return Trouble(operation, type(error).__name__, kind, f"{type(error).__name__}: {error}")
 
 
 def unavailable(target: Target, failure: Trouble, tried_s: float | None = None) -> SourceUnavailable:
     """The error that ends the program: what failed, and what a person can do."""
+    cause, advice = str(failure), "It answered a moment ago: try again"
+    needed = f"the permission kinesis:{failure.operation} on the stream; docs/kinesis.md has the whole policy"
     if failure.kind in ("missing", "invalid") and failure.operation == "DescribeStreamConsumer":
         advice = "Correct source.fan_out.consumer_arn, or give a consumer_name: it is registered at the start if it is not there"
     elif failure.kind == "missing":
+        cause = f"there is no such stream in this region and account ({failure.code})"
         advice = "Create the stream, or correct source.stream, source.stream_arn and source.region"
     elif failure.kind == "denied":
-        advice = f"Give valid credentials the permission kinesis:{failure.operation} on the stream; docs/kinesis.md has the whole policy"
+        known = fault_named(failure.code)
+        cause, advice = (known.what, f"{known.advice}. Needed is {needed}") if known else (cause, f"Give these credentials {needed}")
+    elif failure.kind == "invalid":
+        advice = "Correct source.stream or source.stream_arn"
     elif tried_s is not None:
-        advice = f"Tried for {tried_s:g} s (source.give_up_after_s); check source.region and source.endpoint_url"
-    else:
-        advice = "Check the keys under source"
-    absent = failure.kind == "missing" and failure.operation != "DescribeStreamConsumer"
-    cause = f"there is no such stream in this region and account ({failure.code})" if absent else str(failure)
+        advice = f"Tried for {tried_s:g} s (source.give_up_after_s); check source.region, source.endpoint_url and the network"
     passing = tried_s is not None and failure.kind in ("passing", "throttled", "expired")
     return SourceUnavailable(target.text, [cause], advice, passing)
 

@@ -9,6 +9,8 @@ import botocore.exceptions
 from botocore.parsers import ResponseParserError
 
 from sinks.aws import client
+from sinks.errors import ClientUnusable
+from stream.errors import StateUnwritable
 
 if TYPE_CHECKING:
     from stream.config import S3Config
@@ -62,13 +64,19 @@ class NoSuccess(Exception):
 
 
 class StateObject:
-    """The object that holds a job's state. Each method is one request, tried once; all raise :class:`NoSuccess`."""
+    """The object that holds a job's state. Each method is one request, tried once; all raise :class:`NoSuccess`.
+
+    Raises ``StateUnwritable`` if no client can be made from the settings.
+    """
 
     def __init__(self, config: S3Config, job: str) -> None:
         key = config.key or f"driftline/{job}.state"
         self.where = f"s3://{config.bucket}/{key}"
         self._place = {"Bucket": config.bucket, "Key": key}
-        self._client = client("s3", config.region, config.endpoint_url, READ_S)
+        try:
+            self._client = client("s3", config.region, config.endpoint_url, READ_S)
+        except ClientUnusable as error:
+            raise StateUnwritable(self.where, str(error)) from error
 
     def look(self) -> Seen | None:
         """ETag and note; ``None`` if there is no object. Without the right to list the bucket S3 calls an absent object forbidden (403)."""

@@ -31,6 +31,7 @@ _NEVER: Final = {
     "PermanentRedirect": "the bucket is in another region: set `state.s3.region`",
     "301": "the bucket is in another region: set `state.s3.region`",
     "InvalidBucketName": "a bucket cannot have this name: correct `state.s3.bucket`",
+    "ParamValidationError": "that is no name of a bucket or of a key: correct `state.s3.bucket` and `state.s3.key`",
 }
 """What waiting does not repair, when a service starts."""
 

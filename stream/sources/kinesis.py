@@ -8,6 +8,7 @@ in one batch, and their dead letters name ``(sequence number, place inside)``.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
 import msgspec
 
+from sinks.aws import url_faults
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.kinesis.client import KinesisClient, Target, Trouble, patiently
 from stream.kinesis.fan_out import SubscribedLane, consumer
@@ -25,6 +27,8 @@ from stream.kinesis.shards import ENDED, ShardList
 from stream.sources.base import Reading, Source
 
 THREADS: Final = 8
+NAME: Final = r"[A-Za-z0-9_.-]{1,128}"
+ARN: Final = rf"arn:[\w-]+:kinesis:([\w-]+):\d+:stream/{NAME}"
 LIST_S: Final = 5.0
 """How often the shards are listed."""
 ANSWER_S: Final = 2.0
@@ -73,20 +77,31 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
 
     def check(self) -> list[str]:
         """Faults that can be seen without network."""
-        faults = []
-        if bool(self.stream) == bool(self.stream_arn):
-            faults.append("stream: the name of a stream is needed, or stream_arn" + (", not both" if self.stream else ""))
+        faults = self._naming_faults()
         if self.start_at is not None and self.start == "latest":
             faults.append("start_at: contradicts start: latest; leave one out")
         if self.fan_out is not None and bool(self.fan_out.consumer_name) == bool(self.fan_out.consumer_arn):
             faults.append("fan_out: either consumer_name or consumer_arn is needed")
+        return faults + url_faults(self.endpoint_url)
+
+    def _naming_faults(self) -> list[str]:
+        faults, found = [], re.fullmatch(ARN, self.stream_arn)
+        if bool(self.stream) == bool(self.stream_arn):
+            faults.append("stream: the name of a stream is needed, or stream_arn" + (", not both" if self.stream else ""))
+        if self.stream and not re.fullmatch(NAME, self.stream):
+            faults.append(f"stream: {self.stream!r} is no name of a stream, which has letters, digits, dots, dashes and _")
+        if self.stream_arn and not found:
+            faults.append(f"stream_arn: {self.stream_arn!r} is not the ARN of a Kinesis stream")
+        if found and self.region not in ("", found[1]):
+            faults.append(f"region: the stream is in {found[1]}, not in {self.region}")
         return faults
 
     def client(self, threads: int) -> KinesisClient:
-        """A client for the stream that so many threads share."""
+        """A client for the stream that so many threads share. Without ``region`` that of ``stream_arn`` serves."""
         names = {"StreamARN": self.stream_arn} if self.stream_arn else {"StreamName": self.stream}
         target = Target(names, f"kinesis stream {self.stream or self.stream_arn!r}")
-        return KinesisClient(target, self.region, self.endpoint_url, threads)
+        found = re.fullmatch(ARN, self.stream_arn)
+        return KinesisClient(target, self.region or (found[1] if found else ""), self.endpoint_url, threads)
 
     def open(self, job: str) -> Reading:
         """Ask for the stream, its shards and the consumer; SourceUnavailable names the distinct causes."""

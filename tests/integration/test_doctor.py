@@ -273,5 +273,5 @@ def test_an_aws_that_is_not_reached_is_not_taken_for_wrong_credentials(
     (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
     code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, [{"type": "cloudwatch", "endpoint_url": "http://127.0.0.1:1"}])
     assert code == 2
-    assert "AWS does not answer: EndpointConnectionError" in text
+    assert "AWS does not answer (EndpointConnectionError)" in text
     assert "credentials" not in text

@@ -58,6 +58,11 @@ def test_a_bucket_that_is_not_there_is_told_at_once(machine: Make) -> None:
         machine("a", bucket="nowhere").start()
 
 
+def test_what_no_bucket_can_be_called_is_told_at_once(machine: Make) -> None:
+    with pytest.raises(StateUnwritable, match=r"no name of a bucket or of a key: correct `state\.s3\.bucket`"):
+        machine("a", bucket="no where").start()
+
+
 def test_the_documented_rights_are_enough(machine: Make, allowed: Callable[[str], None]) -> None:
     """Without the right to list the bucket an absent object looks forbidden: the first put finds out."""
     [documented] = re.findall(r"```json\n(.*?)```", (ROOT / "docs" / "state-in-s3.md").read_text(), re.DOTALL)

@@ -20,6 +20,7 @@ model: {from: const, name: prices}
 models: {prices: {baseline: learn, outputs: [price], inputs: [area]}}
 source: {type: kinesis, stream: inference, %s}
 """
+ARN = "arn:aws:kinesis:eu-central-1:123456789012:stream/a"
 
 
 def source(keys: str) -> Kinesis:
@@ -44,7 +45,11 @@ def test_start_at_without_a_zone_or_no_time_at_all_is_refused_with_an_example(te
     ("faulty", "told"),
     [
         (Kinesis(), "stream: the name of a stream is needed, or stream_arn"),
-        (Kinesis(stream="a", stream_arn="arn:aws:kinesis:eu-central-1:123456789012:stream/a"), "not both"),
+        (Kinesis(stream="a", stream_arn=ARN), "not both"),
+        (Kinesis(stream="a stream"), "stream: 'a stream' is no name of a stream"),
+        (Kinesis(stream_arn="a"), "stream_arn: 'a' is not the ARN of a Kinesis stream"),
+        (Kinesis(stream_arn=ARN, region="us-east-1"), "region: the stream is in eu-central-1, not in us-east-1"),
+        (Kinesis(stream="a", endpoint_url="a:1"), "endpoint_url: 'a:1' is no URL"),
         (Kinesis(stream="a", start="latest", start_at=datetime(2026, 1, 1, tzinfo=UTC)), "start_at"),
         (Kinesis(stream="a", fan_out=FanOut()), "either consumer_name or consumer_arn"),
         (Kinesis(stream="a", fan_out=FanOut(consumer_name="a", consumer_arn="b")), "either consumer_name or consumer_arn"),
@@ -56,7 +61,7 @@ def test_faults_that_need_no_network_are_told(faulty: Kinesis, told: str) -> Non
 
 
 def test_a_stream_has_one_identity_by_name_and_by_arn() -> None:
-    assert Kinesis(stream="a").identity == Kinesis(stream_arn="arn:aws:kinesis:eu-central-1:123456789012:stream/a").identity
+    assert Kinesis(stream="a").identity == Kinesis(stream_arn=ARN).identity
 
 
 def test_a_shard_whose_parents_are_past_retention_has_none_and_nobody_is_its_own_ancestor() -> None:

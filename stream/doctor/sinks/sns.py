@@ -5,6 +5,7 @@ from __future__ import annotations
 from sinks.aws import call, client
 from sinks.errors import SinkRejected, SinkRetry
 from sinks.sns import ARN, Sns
+from stream.doctor.aws import aws_finding
 from stream.doctor.findings import Finding
 from stream.doctor.setup import Setup
 
@@ -18,5 +19,6 @@ def look(sink: Sns, setup: Setup) -> list[Finding]:  # noqa: ARG001  # all looks
         if "NotFound" in error.reason:
             return [Finding("sns", "the topic does not exist", "fault", "Create it, or correct topic_arn")]
         advice = "Needed is sns:Publish; asking needs sns:GetTopicAttributes"
-        return [Finding("sns", f"not known whether the topic is there: {error.reason}", "warning", advice)]
+        unknown = Finding("sns", f"not known whether the topic is there: {error.reason}", "warning", advice)
+        return [aws_finding("sns", error.reason) or unknown]
     return [Finding("sns", "the topic is there")]
