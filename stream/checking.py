@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 from detectors.baseline import Baseline
@@ -22,16 +23,21 @@ def check(config: Config, variables: Variables) -> list[str]:
     """
     with variables.blamed():
         baselines = configured_baselines(config)
+    check_parts(config, variables.unset)
+    models = [f"model {name}: {_told(baseline)}" for name, baseline in baselines.items()]
+    return [*models, f"windows of {config.window}, reported {config.grace_ms / 1000:g} s after their end (grace)"]
+
+
+def check_parts(config: Config, unset: Collection[str] = ()) -> None:
+    """Raise ``ConfigError`` for what source, sinks or state find wrong with their own keys; those in ``unset`` do not count."""
     parts: list[tuple[str, Any]] = [("source", config.source)]
     parts += [(f"sinks[{k}]", sink) for k, sink in enumerate(config.sinks)]
     parts += [("state.s3", config.state.s3)] if config.state.s3 else []
     faults = [f"{where}.{fault}" for where, part in parts for fault in part.check()]
-    faults = [fault for fault in faults if fault.partition(": ")[0] not in variables.unset]
+    faults = [fault for fault in faults if fault.partition(": ")[0] not in unset]
     if faults:
         where, _, found = faults[0].partition(": ")
         raise ConfigError(where, "a value that can work", "; ".join([found, *faults[1:]]))
-    models = [f"model {name}: {_told(baseline)}" for name, baseline in baselines.items()]
-    return [*models, f"windows of {config.window}, reported {config.grace_ms / 1000:g} s after their end (grace)"]
 
 
 def warnings(config: Config, variables: Variables) -> list[str]:

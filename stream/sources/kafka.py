@@ -16,7 +16,7 @@ import kafka
 import msgspec
 
 from stream.errors import SourceUnavailable
-from stream.kafka import msk
+from stream.kafka import msk, security
 from stream.kafka.client import ClientLog, TopicWatch, connect
 from stream.kafka.columns import ColumnsClient, fits
 from stream.kafka.fast import NAMES, FastClient, settings_of
@@ -73,13 +73,14 @@ class Kafka(Source, frozen=True, tag="kafka"):
         faults += [f"options.{name}: the Kafka client has no such option" for name in unknown]
         if self.client == "fast":
             faults += [f"options.{name}: client `fast` has no such option" for name in self.options if name not in NAMES]
-        faults += msk.faults(self.options, self.region)
+        faults += [*security.faults(self.options), *msk.faults(self.options, self.region)]
         faults += [] if self.bootstrap_servers else ["bootstrap_servers: at least one host:port is needed"]
         return faults + ([] if self.topic else ["topic: a name is needed"])
 
     def open(self, job: str) -> Reading:
         """Connect a reading client and one that looks at the topic; SourceUnavailable names the distinct causes. No job: no group."""
         name, client_log = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}", ClientLog()
+        security.prove(name, self.options)
         msk.prove(name, self.options, self.region)
         with ExitStack() as undo:
             undo.callback(client_log.give_back)

@@ -19,7 +19,7 @@ from stream.doctor.setup import Setup
 from stream.doctor.topics import Rights, acl, config_findings, rights_findings
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Position, RawBatch
-from stream.kafka import msk
+from stream.kafka import msk, security
 from stream.kafka.client import ClientLog, connect
 from stream.kafka.fast import FastClient, settings_of
 from stream.sources.base import Reading
@@ -123,6 +123,7 @@ def _try_fast(where: str, source: Kafka) -> None:
 
 def _asked(source: Kafka, group: str) -> Asked:
     name, client_log = f"kafka topic {source.topic!r}", ClientLog()
+    security.prove(name, source.options)
     msk.prove(name, source.options, source.region)
     with ExitStack() as undo:
         undo.callback(client_log.give_back)
