@@ -42,5 +42,8 @@ class Setup(NamedTuple):
 
 
 def setup_of(config: Config, stored: Stored | None) -> Setup:
-    """Read the baselines; raises as ``driftline run`` would."""
-    return Setup(config, configured_baselines(config), times_of(config), settings_of(config).idle_ms, stored)
+    """Read the baselines, those that are learned from the state; raises as ``driftline run`` would."""
+    baselines = configured_baselines(config)
+    if stored is not None:
+        baselines |= {name: one for name, one in stored.baselines.items() if name in baselines and config.models[name].learned}
+    return Setup(config, baselines, times_of(config), settings_of(config).idle_ms, stored)

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from detectors.baseline import Baseline
 from stream.job_state import JobState
 from stream.sqlite_errors import told
 from stream.state import Identity
 
 
 class Stored(NamedTuple):
-    """What was committed last: whose it is, and the state of the job."""
+    """What was committed last: whose it is, the state of the job, and the baseline that each model counts with."""
 
     identity: Identity
     state: JobState
+    baselines: Mapping[str, Baseline]
 
 
 def read_stored(path: Path) -> Stored | None:
@@ -31,9 +34,12 @@ def read_stored(path: Path) -> Stored | None:
         return None
     with told(path), closing(sqlite3.connect(_address(path), uri=True)) as db:
         rows: dict[str, bytes] = dict(db.execute("SELECT name, body FROM meta WHERE name IN ('identity', 'state')").fetchall())
+        kept: dict[str, bytes] = dict(db.execute("SELECT fingerprint, body FROM baselines").fetchall())
     if len(rows) < 2:
         return None
-    return Stored(msgspec.msgpack.decode(rows["identity"], type=Identity), JobState.decode(rows["state"]))
+    state = JobState.decode(rows["state"])
+    baselines = {name: Baseline.decode(kept[one.baseline]) for name, one in state.models.items() if one.baseline in kept}
+    return Stored(msgspec.msgpack.decode(rows["identity"], type=Identity), state, baselines)
 
 
 def _address(path: Path) -> str:

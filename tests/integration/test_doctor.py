@@ -216,6 +216,24 @@ def test_a_model_that_is_still_to_be_learned_counts_with_its_columns(
     assert "at most 81 series a variant" in text
 
 
+def test_a_model_that_was_learned_counts_with_what_was_learned(
+    tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    lines = [f'{{"time": "2026-11-25T07:{k // 60 % 60:02}:{k % 60:02}Z", "p": {k % 9}, "t": "{"ab"[k % 2]}"}}' for k in range(600)]
+    (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
+    more: dict[str, Any] = {
+        "format": {"type": "json"}, "learn": {"events": 200}, "state": {"path": str(tmp_path / "run" / "state.sqlite")},
+        "models": {"m": {"baseline": "learn", "outputs": ["p"], "inputs": ["t"]}},
+    }  # fmt: skip
+    source = {"type": "jsonl", "path": str(tmp_path / "events.jsonl")}
+    sinks = [{"type": "cloudwatch", "endpoint_url": moto.url, "region": "us-east-1"}]
+    assert "at most 6 metrics" in check_live(source, sinks, **more)[1]
+    settings = yaml.safe_load((tmp_path / "config.yaml").read_text()) | {"sinks": []}
+    with RunningService(tmp_path / "run", settings) as service:
+        assert service.wait() == 0
+    assert "cloudwatch: 5 metrics a variant: about " in check_live(source, sinks, **more)[1]
+
+
 def test_prices_and_series_are_those_of_the_lists() -> None:
     assert metrics_cost(0) == 0
     assert metrics_cost(260_000) == pytest.approx(10_000 * 0.30 + 240_000 * 0.10 + 10_000 * 0.05)
