@@ -120,5 +120,5 @@ def test_a_new_reader_that_is_refused_ends_the_job(running: Fleet, tmp_path: Pat
     for name in "ab":
         (tmp_path / f"{name}.jsonl").unlink()
     os.kill(running.readers[0].pid, signal.SIGKILL)
-    with pytest.raises(SourceUnavailable, match=r"Correct source\.path"):
+    with pytest.raises(SourceUnavailable, match=r"correct source\.path"):
         read_until(running, lambda: False, 30)

@@ -148,4 +148,5 @@ def test_a_shard_that_retention_is_about_to_overtake_is_told_once(
     changed = change(reading, "GetRecords", lambda parsed: parsed.update(MillisBehindLatest=hours * 3_600_000), 3)
     follower.until(lambda: len(changed) == 3)
     warnings = [one.message for one in caplog.records if "retention" in one.message]
-    assert warnings == ([f"kinesis stream {stream!r}: {SHARD} is 22 h behind and will lose records soon (retention)"] if told else [])
+    words = f"kinesis stream {stream!r} in us-east-1: {SHARD} is 22 h behind and will lose records soon (retention)"
+    assert warnings == ([words] if told else [])
