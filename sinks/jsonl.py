@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from io import RawIOBase
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -47,15 +48,15 @@ class JsonlDelivery:
 
     def deliver(self, items: Sequence[Published]) -> None:
         """Append all items; see :class:`Jsonl`."""
-        lines: dict[str, list[bytes]] = {}
-        for item in items:
-            lines.setdefault(_file_of(item), []).append(msgspec.json.encode(item) + b"\n")
+        written = 0
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            for name, some in lines.items():
-                append(self._folder / name, b"".join(some))
+            for name, run in groupby(items, _file_of):
+                lines = [msgspec.json.encode(item) + b"\n" for item in run]
+                append(self._folder / name, b"".join(lines))
+                written += len(lines)
         except OSError as error:
-            raise SinkRetry(f"{self._folder}: {error.strerror}", after_s=5.0) from error
+            raise SinkRetry(f"{self._folder}: {error.strerror}", after_s=5.0, delivered=written) from error
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
         """Nothing to rebuild: the files are the state."""

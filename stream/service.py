@@ -199,8 +199,8 @@ class Service:
 
     def _discover(self) -> None:
         self._last_discover = time.monotonic()
-        for found in self._reading.discover():
-            self._step(found)
+        step = self._job.aggregator.step
+        self._take([output for found in self._reading.discover() for output in step(found)])  # one question to the source for all
         if isinstance(self._reading, Passing):
             ended = [name for name, place in self._job.aggregator.state.places.items() if place.ended]
             if gone := self._reading.unlisted(ended):

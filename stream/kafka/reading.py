@@ -135,14 +135,16 @@ class KafkaReading:
         for number, place in list(self._at.items()):
             self._sure[number].looked(look.topic_id, look.topic_s)
             lost = self._lost.get(number)
-            if (lost is None and place.topic_id == look.topic_id) or (lost is not None and look.topic_s < lost.since_s):
+            if lost is None and place.topic_id != look.topic_id:
+                self._lose({number: None})  # how long the new log is counts from when nothing more is read of it
+            if lost is None or look.topic_s < lost.since_s:
                 continue
-            if gap := self._gap(number, place, look, None if lost is None else lost.safe):
+            if gap := self._gap(number, place, look, lost.safe):
                 found.append(gap)
                 del self._at[number]
-            elif lost is not None:  # the log has the position after all
+            else:  # the log has the position after all
                 self._client.resume(number, place.offset)
-            self._lost.pop(number, None)
+            del self._lost[number]
         if found:
             self._client.assign(self._at, {})
         return found
@@ -154,8 +156,8 @@ class KafkaReading:
             return None
         if place.topic_id != look.topic_id:
             resume, lost, reason = begin, None, "the topic was made anew"
-            sure = self._sure[number].offset
-            had = (sure, place.offset) if sure < place.offset else None
+            sure, stop = self._sure[number].offset, min(place.offset, end)
+            had = (sure, stop) if sure < stop else None
         elif place.offset < begin:
             resume, lost, reason = begin, begin - place.offset, "the log begins later (retention or deleted records)"
         elif place.offset > end or safe is not None:
