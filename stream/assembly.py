@@ -19,6 +19,7 @@ from stream.aggregator import Aggregator
 from stream.baselining import empty_baseline, learn_from_samples, load_baseline
 from stream.config import Config
 from stream.consistency import check_baselines
+from stream.cursors import cursors_of, keys_of
 from stream.dead_letters import DeadLetterFile
 from stream.durations import duration_ms
 from stream.errors import ConfigError, SinkUnusable
@@ -178,8 +179,9 @@ def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:
 
 
 class Route(NamedTuple):
-    """A courier, what it takes, and the running half of its sink."""
+    """A courier, what it takes, the running half of its sink, and what the state calls its cursor (``key``)."""
 
+    key: str
     courier: Courier[Any]
     takes: tuple[type[Any], ...]
     delivery: Any
@@ -193,21 +195,20 @@ class Route(NamedTuple):
 def routes_of(
     config: Config, store: Store, told: Listens | None = None, may_deliver: Callable[[], bool] | None = None
 ) -> list[Route]:
-    """A courier for each sink and one for the dead letters; a sink that is new begins behind what there is.
+    """A courier for each sink and one for the dead letters; where each begins says :func:`stream.cursors.cursors_of`.
 
     ``told`` hears of each attempt and of what was delivered; ``may_deliver`` is asked before. Raises
     :class:`~stream.errors.SinkUnusable` for a sink that finds its settings, or those of the environment, of no use.
     """
-    cursors, last = store.cursors(), store.last_seq()
-    letters = DeadLetterFile(Path(config.dead_letters.path))
-    cursor = cursors.get("dead_letters", last)
-    carries: Courier[Any] = Courier("dead_letters", letters, cursor, True, told=told, may_deliver=may_deliver)
-    routes = [Route(carries, (DeadLetters,), letters)]
+    letters, key = DeadLetterFile(Path(config.dead_letters.path)), "dead_letters"
+    keys = [key, *keys_of((kind_of(sink), sink) for sink in config.sinks)]
+    first, *cursors = cursors_of(keys, store.cursors(), store.last_seq())
+    carries: Courier[Any] = Courier(key, letters, first, True, told=told, may_deliver=may_deliver)
+    routes = [Route(key, carries, (DeadLetters,), letters)]
     for k, (name, sink) in enumerate(_named(config)):
         delivery = _opened(f"sinks[{k}]", sink, config.job)
-        cursor = cursors.get(name, last)
-        carries = Courier(name, delivery, cursor, sink.lossless, told=told, may_deliver=may_deliver)
-        routes.append(Route(carries, sink.takes, delivery))
+        carries = Courier(name, delivery, cursors[k], sink.lossless, told=told, may_deliver=may_deliver)
+        routes.append(Route(keys[k + 1], carries, sink.takes, delivery))
     return routes
 
 

@@ -175,15 +175,15 @@ class Fleet:
         self._deaths_in_a_row = 0
         self._answers[reader] = self._answers.get(reader, 0) + 1
         self._counted(made.took_s, made.covers)
-        careful = self._suspects.step(reader.partitions)
         for cover in made.covers:
             reader.asked.pop(cover.partition, None)
             self._suspects.passed(cover.partition, cover.read, cover.at_end)
             if cover.ended:
                 reader.partitions.discard(cover.partition)
-        step, skip = self._suspects.step(reader.partitions), self._suspects.skipped(reader.partitions)
-        if step != careful:
-            reader.read([], step, skip)
+        for one in self.readers:  # who was careful for another one's sake too
+            step = self._suspects.step(one.partitions)
+            if step != one.step:
+                one.read([], step, self._suspects.skipped(one.partitions))
         return unpacked(made, self._layouts)
 
     def _look(self) -> None:

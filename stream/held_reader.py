@@ -65,9 +65,9 @@ class HeldReader:
     """One reader process, what it was given, and what it said last.
 
     Neither a reader that hangs in the middle of a message nor one that does not listen holds up the owner: each direction of
-    the pipe has a thread. ``partitions`` are those it reads; ``asked`` tells from where on it waits for their first records,
-    ``began`` where the records lie that it is counting; ``heard_s`` is when it spoke last, whether or not the owner has listened
-    since; ``hangs`` if it was killed for its silence.
+    the pipe has a thread. ``partitions`` are those it reads, ``step`` records at a time (0: as many as usual); ``asked`` tells from
+    where on it waits for their first records, ``began`` where the records lie that it is counting; ``heard_s`` is when it spoke last,
+    whether or not the owner has listened since; ``hangs`` if it was killed for its silence.
     """
 
     def __init__(self, name: str, serve: Serve, setup: bytes, inbox: Inbox) -> None:
@@ -76,6 +76,7 @@ class HeldReader:
         self.asked: dict[str, Position] = {}
         self.began: list[tuple[str, Position]] = []
         self.opened = self.finished = self.hangs = False
+        self.step = 0
         self._asked = self._obeyed = 0
         self._inbox = inbox
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
@@ -108,6 +109,7 @@ class HeldReader:
     def read(self, assigns: Sequence[Assign], most: int, skip: Sequence[tuple[str, Position]]) -> None:
         """Read these partitions too; if records are read one by one, each partition is asked alone at first, so that it tells on itself."""
         self.partitions |= {one.partition for one in assigns}
+        self.step = most
         for some in [[one] for one in assigns] if most == 1 and assigns else [list(assigns)]:
             self._asked += 1
             self._say(Read(some, most, list(skip)))

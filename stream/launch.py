@@ -30,6 +30,8 @@ def run(config: Config, logs: Logs, accept_change: bool = False, standby: bool =
         for number in ENDING:
             signal.signal(number, signal.SIG_DFL)
         service.stop()
+        if service.opening:
+            raise SystemExit(0)
 
     for number in ENDING:
         signal.signal(number, leave)

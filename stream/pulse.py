@@ -19,8 +19,12 @@ class Pulse:
     def __init__(self, limit_s: float) -> None:
         self.silent_s = 0.0
         self._limit_s, self._heard = limit_s, Heard()
-        self._turned_s = self._looked_s = time.monotonic()
+        self.begins()
         self._ready = readiness("starting", {}, 0, [], 0.0)
+
+    def begins(self) -> None:
+        """The job is owned from now on, however long it was waited for."""
+        self._turned_s = self._looked_s = time.monotonic()
 
     def turns(self) -> None:
         """The loop goes on."""

@@ -96,7 +96,10 @@ class Reader:
         """The partial of what a poll brought; and one for each batch that is passed over."""
         over = [raw for raw in raws if raw.values and self._skip.get(raw.partition) == raw.first]
         rest = [raw for raw in raws if not any(raw is one for one in over)]
-        return [*map(self._pass_over, over), *([self.fold(rest)] if rest else [])]
+        partials = [*map(self._pass_over, over), *([self.fold(rest)] if rest else [])]
+        for cover in (cover for partial in partials for cover in partial.covers if cover.ended):
+            self._places.pop(cover.partition, None)  # and with it the ids that were seen there
+        return partials
 
     def fold(self, raws: Sequence[RawBatch]) -> Partial:
         """The partial of some raw batches that follow each other in their partitions."""

@@ -61,6 +61,7 @@ class Service:
         self._last_commit = self._last_tick = self._last_discover = 0.0
         self._commit_took_s = 0.0
         self._full: list[str] = []
+        self.opening = False  # a source that does not answer is waited for; nothing is lost by leaving then
         self._pulse = Pulse(duration_ms(config.http.ready_behind) / 1000)
 
     @property
@@ -99,6 +100,7 @@ class Service:
         lock = self._ownership.take()
         if lock is None:
             return False
+        self._pulse.begins()
         if not answers:
             self._answer()
         self._job: Job = open_job(self._config, self._accept_change, lock)
@@ -122,8 +124,10 @@ class Service:
 
     def _open(self) -> None:
         config, job = self._config, self._job
+        self.opening = True
         self._reading: Reading = config.source.open(config.job)
         self._undo.append(self._reading.close)
+        self.opening = False
         times = settings_of(config)
         self.telemetry.latency.begin(times.grace_ms / 1000, times.every_ms / 1000)
         self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency, self._ownership.may_deliver)
@@ -247,8 +251,8 @@ class Service:
     def _commit(self) -> None:
         job, began = self._job, time.monotonic()
         off = job.aggregator.state.ledger.imbalance()
-        cursors = {route.courier.name: route.courier.cursor for route in self._routes}
-        takes = {route.courier.name: route.takes for route in self._routes}
+        cursors = {route.key: route.courier.cursor for route in self._routes}
+        takes = {route.key: route.takes for route in self._routes}
         numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors, takes, job.ids)
         self._pulse.waits()
         self._ownership.keep(job.store)

@@ -159,7 +159,8 @@ class Store:
             written = len(encoded) + sum(part.write(db) for part in parts)
             now_ms = int(time.time() * 1000)
             numbered = [_put(db, item, now_ms) for item in outputs if isinstance(item, Outgoing)]
-            db.executemany("REPLACE INTO cursors VALUES (?, ?)", cursors.items())
+            db.execute("DELETE FROM cursors")
+            db.executemany("INSERT INTO cursors VALUES (?, ?)", cursors.items())
             for name, kind in _KINDS.items():
                 taking = [seq for sink, seq in cursors.items() if takes is None or kind in takes[sink]]
                 db.execute("DELETE FROM outbox WHERE kind = ? AND seq <= ?", (name, min(taking, default=_LAST)))
@@ -260,7 +261,7 @@ def read_baseline(path: Path, fingerprint: str) -> Baseline | None:
     """A baseline that the state at ``path`` keeps; reads beside a running owner. ``None`` if there is no such state or baseline."""
     if not path.exists():
         return None
-    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
         row = db.execute("SELECT body FROM baselines WHERE fingerprint = ?", (fingerprint,)).fetchone()
     finally:

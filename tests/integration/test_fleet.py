@@ -17,7 +17,7 @@ from stream import fleet
 from stream.baselining import load_baseline
 from stream.config import parse
 from stream.errors import SourceUnavailable
-from stream.events import Assign
+from stream.events import Assign, Partial
 from stream.fleet import Fleet
 from stream.logs import Logs
 from tests.integration.captures import learn
@@ -122,3 +122,26 @@ def test_a_new_reader_that_is_refused_ends_the_job(running: Fleet, tmp_path: Pat
     os.kill(running.readers[0].pid, signal.SIGKILL)
     with pytest.raises(SourceUnavailable, match=r"correct source\.path"):
         read_until(running, lambda: False, 30)
+
+
+def test_once_the_culprit_is_found_every_reader_counts_as_many_records_as_ever(running: Fleet, tmp_path: Path) -> None:
+    """Both partitions were suspected; the record at the head of one of them is passed over. The other reader must be told too."""
+    line, found, most = b'{"x":1}\n', running._reading.discover(), dict[str, int]()
+    (a, start), (b, _) = ((one.partition, one.start) for one in found)
+    for _ in range(3):
+        running._suspects.died([(a, start)])
+        running._suspects.died([(b, found[1].start)])
+    for _ in range(3):
+        running._suspects.died([(a, ("a.jsonl", 0))])
+    for name in "ab":
+        (tmp_path / f"{name}.jsonl").write_bytes(line * 300)
+    running.assign([Assign(1, one.partition, one.start, None) for one in found])
+    read_until(running, lambda: not running._suspects.step([a, b]), 30.0)
+    with (tmp_path / "b.jsonl").open("ab") as file:
+        file.write(line * 20_000)
+
+    deadline = time.monotonic() + 30.0
+    while most.get(b, 0) <= 1_000:
+        assert time.monotonic() < deadline, most
+        covers = [cover for item in running.read(0.1) if isinstance(item, Partial) for cover in item.covers]
+        most.update({one.partition: max(one.read, most.get(one.partition, 0)) for one in covers})

@@ -14,6 +14,7 @@ import pytest
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
+from stream.kafka.client import TopicWatch
 from stream.sources.base import Reading
 from stream.sources.kafka import Kafka
 from tests.parts.base import LOOPBACK, free_port
@@ -355,3 +356,31 @@ def test_wrong_password_is_told_without_waiting_and_without_the_password(
     assert time.monotonic() - began < 20.0  # and not the thirty seconds that it would be tried for
     assert str(raised.value).count("SaslAuthenticationFailed") == 1
     assert "not-the-password" not in str(raised.value) + caplog.text
+
+
+def test_a_topic_made_anew_loses_nothing_when_it_outgrows_the_one_before(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Records 5 to 9 of the old topic are in doubt; the new one has three when it is noticed: none of these can have been of it."""
+    topic, look, free = make_topic(), TopicWatch._look, threading.Event()
+    free.set()
+    monkeypatch.setattr(TopicWatch, "_look", lambda self, known: (free.wait(), look(self, known))[1])
+    reading = open_source(kafka, topic)
+    begin(reading)
+    kafka.produce(topic, records(numbered(0, 5)))
+    assert read(reading, 5) == numbered(0, 5)
+    until = time.monotonic() + 1.5  # what was read a moment ago is in doubt
+    while time.monotonic() < until:
+        reading.poll(0.1, 100)
+    free.clear()  # nobody looks at the topic from here on
+    kafka.produce(topic, records(numbered(5, 10)))
+    assert read(reading, 5) == numbered(5, 10)
+    kafka.delete_topic(topic)
+    kafka.create_topic(topic)
+    kafka.produce(topic, records(numbered(1000, 1003)))
+    free.set()
+    early, (gap,) = poll_until(reading, lambda batches, gaps: bool(gaps))
+    go_on(reading, gap)
+    kafka.produce(topic, records(numbered(1003, 1040)))
+    late, _ = poll_until(reading, lambda batches, gaps: sum(len(one.values) for one in [*early, *batches]) >= 40)
+    assert sorted(map(int, taken([*early, *late]))) == [*range(1000, 1040)]  # type: ignore[arg-type]

@@ -91,3 +91,14 @@ def test_a_signal_to_all_processes_of_the_service_is_clean(
     assert "Traceback" not in service.log
     assert "reader died and is replaced" not in events
     assert events[-1] == "stopped"
+
+
+@pytest.mark.parametrize("client", ["columns", "fast"])
+def test_sigterm_ends_a_service_that_waits_for_its_source(tmp_path: Path, client: str, baseline: Path) -> None:
+    source = {"type": "kafka", "bootstrap_servers": [f"127.0.0.1:{free_port()}"], "topic": "t", "client": client}
+    with RunningService(tmp_path, config(baseline, source=source)) as service:
+        service.until(lambda: "does not answer" in service.log or client == "fast")
+        time.sleep(1.0)
+        began = time.monotonic()
+        assert service.stop() == 0
+        assert time.monotonic() - began < 5.0

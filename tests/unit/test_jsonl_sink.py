@@ -84,3 +84,11 @@ def test_check_sees_a_file_where_a_folder_is_expected(tmp_path: Path) -> None:
     assert Jsonl(path=str(tmp_path / "not yet")).check() == []
     assert len(Jsonl(path=str(tmp_path / "file")).check()) == 1
     assert len(Jsonl(path="").check()) == 1
+
+
+def test_what_was_written_to_one_file_is_not_repeated_while_another_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "signals.jsonl").mkdir()
+    with pytest.raises(SinkRetry) as raised:
+        Jsonl(path=str(tmp_path)).open("job").deliver([report(0), report(1), signal(), report(2)])
+    assert raised.value.delivered == 2
+    assert reports(tmp_path, "2025-06-15") == [report(0), report(1)]

@@ -65,3 +65,9 @@ def test_records_that_are_passed_over_have_their_bytes_too() -> None:
     one.care(1, [("p", 0)])
     [partial] = one.count([raw("p", [line("a", 10), None, b"1234"])])
     assert (partial.covers[0].outcomes, partial.covers[0].bytes) == ({"kills_reader": 3}, {"kills_reader": LONG + 4})
+
+
+def test_a_partition_that_ended_takes_its_ids_with_it() -> None:
+    one = reader()
+    one.count([raw("p", [line("a", 10)])._replace(ended=True), raw("q", [line("b", 10)])])
+    assert set(one._places) == {"q"}
