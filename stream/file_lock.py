@@ -5,8 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 from pathlib import Path
+from typing import Final
 
 from stream.errors import StateLocked, StateUnwritable
+
+NOTE_BYTES: Final = 200
 
 
 class FileLock:
@@ -31,12 +34,11 @@ class FileLock:
     @property
     def note(self) -> str:
         """What the holder before wrote, or this one."""
-        return os.pread(self._file, 200, 0).decode(errors="replace")
+        return os.pread(self._file, NOTE_BYTES, 0).decode(errors="replace").rstrip()
 
     @note.setter
     def note(self, text: str) -> None:
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, text.encode(), 0)
+        os.pwrite(self._file, text.encode().ljust(NOTE_BYTES), 0)  # in one piece: a crash leaves the old note or this one
         os.fsync(self._file)
 
     def close(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import subprocess
 import sys
@@ -350,3 +351,20 @@ def test_a_lock_keeps_a_note_for_its_next_holder_and_is_passed_on_by_a_store(pat
     again = FileLock(path)
     assert again.note == "a note"
     again.close()
+
+
+def test_the_note_of_a_lock_is_replaced_and_never_empty_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = FileLock(tmp_path / "state.sqlite")
+    lock.note = "the owner before, with a long name"
+
+    def crash(*_: object) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "pwrite", crash)
+    with pytest.raises(KeyboardInterrupt):
+        lock.note = "me"
+    assert lock.note == "the owner before, with a long name"
+    monkeypatch.undo()
+    lock.note = "me"
+    assert lock.note == "me"
+    lock.close()
