@@ -89,17 +89,22 @@ def _columns(config: Config, name: str, baseline: Baseline) -> Columns:
     return columns_of(name, baseline if baseline.columns else None, model.outputs, model.inputs)
 
 
+def identity_of(config: Config, baselines: Mapping[str, Baseline]) -> Identity:
+    """What a state of this configuration belongs to; ``baselines`` are those that it names."""
+    fingerprints = {name: "" if config.models[name].learned else baseline.fingerprint for name, baseline in baselines.items()}
+    settings = settings_of(config)
+    return Identity(config.job, config.source.identity, settings.window_ms, settings.every_ms, configured=fingerprints)
+
+
 def open_job(config: Config, accept_change: bool = False, lock: FileLock | None = None) -> Job:
     """Open the store (under ``lock``, if it is held already) and build the aggregator on what it holds; closes it again if that fails."""
-    wanted = configured_baselines(config)
-    fingerprints = {name: "" if config.models[name].learned else baseline.fingerprint for name, baseline in wanted.items()}
-    settings = settings_of(config)
-    identity = Identity(config.job, config.source.identity, settings.window_ms, settings.every_ms, configured=fingerprints)
+    wanted, settings = configured_baselines(config), settings_of(config)
+    identity = identity_of(config, wanted)
     store = Store(Path(config.state.path), lock)
     try:
         state, stored = store.load(identity, accept_change), store.identity()
         in_force, changes = _in_force(config, store, stored, state, wanted)
-        identity = msgspec.structs.replace(identity, configured={**(stored.configured if stored else {}), **fingerprints})
+        identity = msgspec.structs.replace(identity, configured={**(stored.configured if stored else {}), **identity.configured})
         for baseline in (*wanted.values(), *in_force.values()):
             store.keep_baseline(baseline)
         panes = store.panes(baseline.layout for baseline in in_force.values())

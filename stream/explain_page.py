@@ -53,7 +53,7 @@ class ExplainPage:
     def head(self, report: WindowReport, feature: str, rows: int) -> None:
         """Which feature of which window; ``rows`` are those in its counts. The id stays in one piece, so that it can be copied."""
         self._console.print(Text(report.id, "bold"), soft_wrap=True)
-        self._say(f"{feature}: {report.state}, {report.rows} rows")
+        self._say(f"{feature}, in a window of {report.rows} rows (the whole window: {report.state})")
         if rows != report.rows:
             self._say(f"the counts hold {rows} rows", DIFFERS)
 

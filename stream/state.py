@@ -132,7 +132,7 @@ class Store:
         if stored is None:
             return JobState()
         try:
-            _compare(msgspec.msgpack.decode(stored, type=Identity), identity, accept_change)
+            compare(msgspec.msgpack.decode(stored, type=Identity), identity, accept_change)
             return JobState.decode(self._meta("state") or b"")
         except msgspec.MsgspecError as error:
             raise StateIncompatible("content", "something unreadable", f"that of version {STATE_VERSION}", str(error)) from error
@@ -242,7 +242,11 @@ def is_ours(content: bytes) -> bool:
     return content.startswith(b"SQLite format 3\0") and int.from_bytes(content[68:72], "big") == APPLICATION_ID
 
 
-def _compare(stored: Identity, configured: Identity, accept_change: bool) -> None:
+def compare(stored: Identity, configured: Identity, accept_change: bool) -> None:
+    """Raise ``StateIncompatible`` for the first thing in which a stored state belongs to another configuration.
+
+    With ``accept_change`` the length of windows and the baselines may differ.
+    """
     other = "Use another `job` name or state path for the new configuration, or go back to the old one"
     for field in ("version", "job", "source", "window_ms", "every_ms"):
         before, now = getattr(stored, field), getattr(configured, field)

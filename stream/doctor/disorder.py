@@ -63,7 +63,8 @@ def skew_finding(where: str, newest_ms: Mapping[str, int], times: Times, idle_ms
         return Finding(where, f"skew: {counted(len(newest_ms), 'partition')} with events, nothing to wait for")
     slow, fast = min(newest_ms, key=newest_ms.__getitem__), max(newest_ms, key=newest_ms.__getitem__)
     skew_ms = newest_ms[fast] - newest_ms[slow]
-    what = f"skew: the newest events of {len(newest_ms)} partitions are {told_ms(skew_ms)} apart ({slow} behind {fast})"
+    behind = f" ({slow} behind {fast})" if skew_ms else ""
+    what = f"skew: the newest events of {len(newest_ms)} partitions are {told_ms(skew_ms)} apart{behind}"
     if skew_ms <= times.grace_ms:
         return Finding(where, what)
     if skew_ms <= times.grace_ms + times.lateness_ms:

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.text import Text
 
 from sinks.errors import ClientUnusable
-from stream.assembly import kind_of
+from stream.assembly import identity_of, kind_of
 from stream.config import Config
 from stream.doctor import in_s3
 from stream.doctor.findings import Finding, fault_of
 from stream.doctor.setup import Setup, setup_of
 from stream.doctor.sinks.jsonl import room
-from stream.doctor.stored import Stored, read_stored
+from stream.doctor.stored import Stored, belonging, read_stored
 from stream.errors import DriftlineError, SourceUnavailable
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
@@ -35,7 +35,9 @@ def examine(config: Config) -> list[Finding]:
     out = _look("sources", config.source, setup)
     for sink in config.sinks:
         out += _look("sinks", sink, setup)
-    return [*out, *of_state, room(f"state {config.state.path}", Path(config.state.path).parent)]
+    where = f"state {config.state.path}"
+    belongs = [] if stored is None else [belonging(where, stored, identity_of(config, setup.baselines))]
+    return [*out, *of_state, *belongs, room(f"room for {where}", Path(config.state.path).parent)]
 
 
 def tell(findings: Iterable[Finding], console: Console) -> None:

@@ -11,9 +11,11 @@ from typing import NamedTuple
 import msgspec
 
 from detectors.baseline import Baseline
+from stream.doctor.findings import Finding, Level, counted
+from stream.errors import StateIncompatible
 from stream.job_state import JobState
 from stream.sqlite_errors import told
-from stream.state import Identity
+from stream.state import Identity, compare
 
 
 class Stored(NamedTuple):
@@ -40,6 +42,17 @@ def read_stored(path: Path) -> Stored | None:
     state = JobState.decode(rows["state"])
     baselines = {name: Baseline.decode(kept[one.baseline]) for name, one in state.models.items() if one.baseline in kept}
     return Stored(msgspec.msgpack.decode(rows["identity"], type=Identity), state, baselines)
+
+
+def belonging(where: str, stored: Stored, configured: Identity) -> Finding:
+    """Whether ``driftline run`` would go on from this state, and where it stands; a change that may be accepted is a warning."""
+    levels: list[tuple[Level, bool]] = [("fault", True), ("warning", False)]
+    for level, accepted in levels:
+        try:
+            compare(stored.identity, configured, accepted)
+        except StateIncompatible as error:
+            return Finding(where, f"{error.field} was {error.stored}, the configuration says {error.configured}", level, error.advice)
+    return Finding(where, f"{counted(stored.state.ledger.total('accepted'), 'event')} accepted so far")
 
 
 def _address(path: Path) -> str:

@@ -102,7 +102,7 @@ def test_what_is_not_there_is_a_fault_among_the_other_findings(
     source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": "not-there"}
     code, text = check_live(source, sinks)
     assert code == 2
-    assert "fault    kafka topic 'not-there': " in text
+    assert "fault    kafka topic 'not-there' at " in text
     assert "Create the topic, or correct source.topic" in text
     assert "series" in text
     assert "state" in text
@@ -231,7 +231,17 @@ def test_a_model_that_was_learned_counts_with_what_was_learned(
     settings = yaml.safe_load((tmp_path / "config.yaml").read_text()) | {"sinks": []}
     with RunningService(tmp_path / "run", settings) as service:
         assert service.wait() == 0
-    assert "cloudwatch: 5 metrics a variant: about " in check_live(source, sinks, **more)[1]
+    code, text = check_live(source, sinks, **more)
+    assert code == 0, text
+    assert "cloudwatch: 5 metrics a variant: about " in text
+    assert "state.sqlite: 600 events accepted so far" in text
+    code, text = check_live(source, sinks, window="30s", **more)
+    assert code == 0, text
+    assert re.search(r"warning  state .*: window_ms was 60000, the configuration says 30000\n +-> .*--accept-change", text)
+    (tmp_path / "other.jsonl").touch()
+    code, text = check_live({"type": "jsonl", "path": str(tmp_path / "other.jsonl")}, sinks, **more)
+    assert code == 2
+    assert re.search(r"fault    state .*: source was jsonl .*events\.jsonl, the configuration says jsonl .*other\.jsonl", text)
 
 
 def test_prices_and_series_are_those_of_the_lists() -> None:

@@ -122,7 +122,7 @@ def _try_fast(where: str, source: Kafka) -> None:
 
 
 def _asked(source: Kafka, group: str) -> Asked:
-    name, client_log = f"kafka topic {source.topic!r}", ClientLog()
+    name, client_log = f"kafka topic {source.topic!r} at {', '.join(source.bootstrap_servers)}", ClientLog()
     security.prove(name, source.options)
     msk.prove(name, source.options, source.region)
     with ExitStack() as undo:
