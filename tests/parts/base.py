@@ -36,18 +36,26 @@ def cache_dir() -> Path:
     return Path(root) / "driftline"
 
 
+WORKERS = 8
+_given: set[int] = set()
+
+
 def free_port() -> int:
-    """Return a port on 127.0.0.1 that nobody listens on now.
+    """Return a port on 127.0.0.1 that nobody listens on now, and that was not returned before.
 
     The port lies below the kernel's range for outgoing connections: a client that keeps trying a
-    closed port inside that range can end up connected to itself.
+    closed port inside that range can end up connected to itself. Processes of one test run have ports of their own: what is asked for
+    here is bound a second later.
     """
-    for port in random.sample(range(15_000, 32_000), 200):
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", f"gw{WORKERS - 1}").removeprefix("gw")) % WORKERS
+    for port in random.sample(range(15_000 + worker, 32_000, WORKERS), 200):
         with socket.socket() as probe:
             try:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
+        if port not in _given:
+            _given.add(port)
             return port
     raise PartFailed("no free port between 15000 and 32000")
 
