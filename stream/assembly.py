@@ -136,8 +136,9 @@ def _in_force(
             out[name] = before
             if name not in wanted:
                 changes.append(Retire(name))
+    configured = identity_of(config, wanted).configured
     for name, baseline in wanted.items():
-        new = "" if config.models[name].learned else baseline.fingerprint
+        new = configured[name]
         if name in out and stored is not None and stored.configured.get(name, new) != new:
             changes.append(Rebase(name, baseline, bool(_columns(config, name, baseline).unlearned)))
         out.setdefault(name, baseline)
@@ -205,15 +206,15 @@ def routes_of(
     ``told`` hears of each attempt and of what was delivered; ``may_deliver`` is asked before. Raises
     :class:`~stream.errors.SinkUnusable` for a sink that finds its settings, or those of the environment, of no use.
     """
+    cursors, last = store.cursors(), store.last_seq()
     letters, key = DeadLetterFile(Path(config.dead_letters.path)), "dead_letters"
-    keys = [key, *keys_of((kind_of(sink), sink) for sink in config.sinks)]
-    first, *cursors = cursors_of(keys, store.cursors(), store.last_seq())
-    carries: Courier[Any] = Courier(key, letters, first, True, told=told, may_deliver=may_deliver)
+    carries: Courier[Any] = Courier(key, letters, cursors.get(key, last), True, told=told, may_deliver=may_deliver)
     routes = [Route(key, carries, (DeadLetters,), letters)]
-    for k, (name, sink) in enumerate(_named(config)):
+    keys = keys_of((kind_of(sink), sink) for sink in config.sinks)
+    for k, ((name, sink), key, cursor) in enumerate(zip(_named(config), keys, cursors_of(keys, cursors, last), strict=True)):
         delivery = _opened(f"sinks[{k}]", sink, config.job)
-        carries = Courier(name, delivery, cursors[k], sink.lossless, told=told, may_deliver=may_deliver)
-        routes.append(Route(keys[k + 1], carries, sink.takes, delivery))
+        carries = Courier(name, delivery, cursor, sink.lossless, told=told, may_deliver=may_deliver)
+        routes.append(Route(key, carries, sink.takes, delivery))
     return routes
 
 

@@ -36,10 +36,10 @@ def cursors_of(keys: Sequence[str], stored: Mapping[str, int], last: int) -> lis
     free = sorted((seq, key) for key, seq in stored.items() if key not in keys)
     out = []
     for key in keys:
-        heir = next((one for one in free if _kind(one[1]) == _kind(key)), None) if key not in stored else None
-        if heir is not None:
-            free.remove(heir)
-        out.append(stored.get(key, last) if heir is None else heir[0])
+        heirs = [] if key in stored else [one for one in free if _kind(one[1]) == _kind(key)]
+        if heirs:
+            free.remove(heirs[0])
+        out.append(heirs[0][0] if heirs else stored.get(key, last))
     return out
 
 

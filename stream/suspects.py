@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -90,9 +90,9 @@ class Suspects:
         elif not suspect.skip and (at_end or far or (records and suspect.level == 1)):
             del self._known[partition]
 
-    def step(self, partitions: Iterable[str]) -> int:
+    def step(self, partitions: Collection[str]) -> int:
         """How many records a reader of these partitions may count at a time; 0 if as many as usual."""
-        return min((step for name in partitions if name in self._known and (step := STEPS[self._known[name].level])), default=0)
+        return min((step for name, one in self._known.items() if (step := STEPS[one.level]) and name in partitions), default=0)
 
     def skipped(self, partitions: Iterable[str]) -> list[tuple[str, Position]]:
         """The records among these partitions that must be skipped."""

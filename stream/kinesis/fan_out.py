@@ -10,15 +10,20 @@ from stream.kinesis.client import KinesisClient, Trouble, unavailable
 from stream.kinesis.lanes import SHORTEST_S, Answer, Common, Lane
 
 
+def described(client: KinesisClient, stream_arn: str, name: str, arn: str) -> dict[str, Any]:
+    """What Kinesis says of the consumer of ``arn``, or of ``name``. Raises :class:`Trouble`, ``missing`` if there is none."""
+    asked = {"ConsumerARN": arn} if arn else {"StreamARN": stream_arn, "ConsumerName": name}
+    found: dict[str, Any] = client.call("describe_stream_consumer", ("ConsumerDescription",), **asked)["ConsumerDescription"]
+    return found
+
+
 def consumer(client: KinesisClient, stream_arn: str, name: str, arn: str) -> str:
     """The ARN of an active consumer: that of ``arn``, or of ``name``, registered if there is none.
 
     Raises :class:`Trouble`, also while the consumer is not active yet.
     """
-    key = "ConsumerDescription"
     try:
-        asked = {"ConsumerARN": arn} if arn else {"StreamARN": stream_arn, "ConsumerName": name}
-        found = client.call("describe_stream_consumer", (key,), **asked)[key]
+        found = described(client, stream_arn, name, arn)
     except Trouble as failure:
         if failure.kind != "missing" or arn:
             raise

@@ -77,11 +77,16 @@ class Kafka(Source, frozen=True, tag="kafka"):
         faults += [] if self.bootstrap_servers else ["bootstrap_servers: at least one host:port is needed"]
         return faults + ([] if self.topic else ["topic: a name is needed"])
 
-    def open(self, job: str) -> Reading:
-        """Connect a reading client and one that looks at the topic; SourceUnavailable names the distinct causes. No job: no group."""
-        name, client_log = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}", ClientLog()
+    def prove(self) -> str:
+        """The topic as errors name it, once the files and the tokens that the options ask for are there; else ``SourceUnavailable``."""
+        name = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}"
         security.prove(name, self.options)
         msk.prove(name, self.options, self.region)
+        return name
+
+    def open(self, job: str) -> Reading:
+        """Connect a reading client and one that looks at the topic; SourceUnavailable names the distinct causes. No job: no group."""
+        name, client_log = self.prove(), ClientLog()
         with ExitStack() as undo:
             undo.callback(client_log.give_back)
             watch = TopicWatch(name, self.topic, connect(name, self.looker(), self.give_up_after_s, client_log))

@@ -21,9 +21,9 @@ def look(sink: Jsonl, setup: Setup) -> list[Finding]:  # noqa: ARG001  # all loo
 def room(where: str, path: Path) -> Finding:
     """Whether something can be written at ``path``, and how much."""
     there = next(one for one in (path, *path.absolute().parents) if one.exists())
-    if not os.access(there, os.W_OK) or os.statvfs(there).f_blocks == 0:
+    disk = shutil.disk_usage(there)
+    if not os.access(there, os.W_OK) or not disk.total:
         return Finding(where, f"{there} cannot be written", "fault", "Give the service the right to write there")
-    free = shutil.disk_usage(there).free
-    if free < LITTLE:
-        return Finding(where, f"{told_bytes(free)} free", "warning", "Make room: a full disk stops the service")
-    return Finding(where, f"{told_bytes(free)} free")
+    if disk.free < LITTLE:
+        return Finding(where, f"{told_bytes(disk.free)} free", "warning", "Make room: a full disk stops the service")
+    return Finding(where, f"{told_bytes(disk.free)} free")

@@ -19,7 +19,6 @@ from stream.doctor.setup import Setup
 from stream.doctor.topics import Rights, acl, config_findings, rights_findings
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Position, RawBatch
-from stream.kafka import msk, security
 from stream.kafka.client import ClientLog, connect
 from stream.kafka.fast import FastClient, settings_of
 from stream.sources.base import Reading
@@ -122,9 +121,7 @@ def _try_fast(where: str, source: Kafka) -> None:
 
 
 def _asked(source: Kafka, group: str) -> Asked:
-    name, client_log = f"kafka topic {source.topic!r} at {', '.join(source.bootstrap_servers)}", ClientLog()
-    security.prove(name, source.options)
-    msk.prove(name, source.options, source.region)
+    name, client_log = source.prove(), ClientLog()
     with ExitStack() as undo:
         undo.callback(client_log.give_back)
         admin = connect(name, source.looker(), source.give_up_after_s, client_log)

@@ -15,6 +15,7 @@ from stream.doctor.sample import decode, sample_findings
 from stream.doctor.setup import Setup
 from stream.events import Assign, Gap, Position, RawBatch
 from stream.kinesis.client import KinesisClient, Trouble, unavailable
+from stream.kinesis.fan_out import described
 from stream.sources.base import Reading
 from stream.sources.kinesis import FanOut, Kinesis
 
@@ -23,7 +24,6 @@ SAMPLED: Final = 200
 """Records that are looked at in each shard."""
 BACK_MS: Final = (10_000, 600_000)
 """How far back a look for the newest records begins; the second one only if the first finds nothing."""
-DESCRIBE: Final = "describe_stream_consumer"
 
 
 def look(source: Kinesis, setup: Setup) -> list[Finding]:
@@ -122,9 +122,8 @@ def _described(where: str, source: Kinesis) -> list[Finding]:
 
 
 def _consumer(where: str, client: KinesisClient, stream_arn: str, fan_out: FanOut) -> Finding:
-    named = {"StreamARN": stream_arn, "ConsumerName": fan_out.consumer_name}
     try:
-        client.call(DESCRIBE, ("ConsumerDescription",), **({"ConsumerARN": fan_out.consumer_arn} if fan_out.consumer_arn else named))
+        described(client, stream_arn, fan_out.consumer_name, fan_out.consumer_arn)
     except Trouble as failure:
         if failure.kind == "missing" and fan_out.consumer_name:
             return Finding(where, f"consumer {fan_out.consumer_name} is not registered yet: the first run does it")
