@@ -33,7 +33,7 @@ demo: $(VENV)/installed-demo  ## Real flights, five incidents, one retrained mod
 	@$(BIN)/python -m demo
 
 test: $(VENV)/installed-dev $(VENV)/installed-demo lint  ## All tests, on real components where the machine has them
-	@$(BIN)/python -m tests.parts.setup
+	@$(BIN)/python -m tests.servers.setup
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 torture: $(VENV)/installed-dev  ## The long versions of the tests: 100,000 schedules, jobs crashed and resumed; writes docs/torture.md
@@ -48,7 +48,7 @@ bench: $(VENV)/installed  ## The core against the floor and its peers, five roun
 	@$(BIN)/python -m benchmarks.core
 
 bench-pipeline: $(VENV)/installed-dev  ## The service on 2,000,000 events in a real Kafka: three rounds, ten minutes
-	@$(BIN)/python -m tests.parts.setup
+	@$(BIN)/python -m tests.servers.setup
 	@$(BIN)/python -m benchmarks.pipeline
 
 audit: $(VENV)/installed-dev  ## Known vulnerabilities of what is installed (asks an advisory database)

@@ -23,9 +23,9 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import events
-from benchmarks.leg import Batch
-from stream.baselining import learn
+from benchmarks.core_leg import Batch
+from stream.baselining.build import learn
+from tests.support import events
 
 HERE = Path(__file__).parent
 EVENTS, PEER_ROWS = 100_000, 5_000
@@ -98,7 +98,7 @@ def run_leg(name: str, folder: Path) -> dict[str, float]:
     if name in PEERS:
         command = [environment(PEERS[name]), HERE / "peers" / "leg.py", PEERS[name], folder / "rows.parquet"]
     else:
-        command = [sys.executable, "-m", "benchmarks.leg", name, folder]
+        command = [sys.executable, "-m", "benchmarks.core_leg", name, folder]
     done = subprocess.run(command, capture_output=True, text=True, preexec_fn=_pin, cwd=HERE.parent, check=False)
     if done.returncode:
         raise click.ClickException(f"leg {name} failed:\n{done.stderr[-2000:]}")

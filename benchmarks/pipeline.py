@@ -32,20 +32,20 @@ import pyarrow as pa
 import yaml
 from rich.console import Console
 
-from benchmarks import events
 from benchmarks.core import environment, processor
-from benchmarks.drains import PARTITIONS, ClientName, bare, drain, fill
-from benchmarks.leg import TIMES
+from benchmarks.core_leg import TIMES
+from benchmarks.kafka_clients import PARTITIONS, ClientName, bare, drain, fill
 from detectors.report import Signal, WindowReport
-from stream import baselining
+from stream.baselining import build as baselining
 from stream.events import Assign, RawBatch
 from stream.formats.base import ModelOf, Origin, TimeOf
-from stream.formats.sagemaker import Sagemaker
-from stream.plan import ReadingPlan, columns_of
-from stream.readers import Reader
-from tests.parts.base import free_port
-from tests.parts.kafka import BENCH_JVM, KafkaBroker
-from tests.parts.moto import MotoServer
+from stream.formats.sagemaker.format import Sagemaker
+from stream.readers.plan import ReadingPlan, columns_of
+from stream.readers.reader import Reader
+from tests.servers.base import free_port
+from tests.servers.kafka import BENCH_JVM, KafkaBroker
+from tests.servers.moto import MotoServer
+from tests.support import events
 
 HERE = Path(__file__).parent
 WINDOW_S, GRACE_S = 1, 1

@@ -8,7 +8,7 @@ import sys
 def main() -> int:
     """Run the demo; an interruption while the libraries are still loading ends it as quietly as a later one."""
     try:
-        from demo.command import main as command
+        from demo.cli import main as command
 
         return command()
     except KeyboardInterrupt:

@@ -1,1 +1,1 @@
-"""The core: counts, distances, rules and episodes; no I/O, no clock, no unseeded randomness."""
+"""Counts, statistics, rules and episodes: no I/O, no clock, no unseeded randomness; imports nothing of `sinks` or `stream`."""

@@ -1,1 +1,1 @@
-"""Where verdicts go: one file a sink."""
+"""Delivers window reports and signals, one file a sink; may import `detectors`, never `stream`."""

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 import structlog
 
 from detectors.report import FeatureReport, WindowReport
-from sinks.aws import call, client, url_faults
+from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 
 log = structlog.get_logger("driftline.sink")

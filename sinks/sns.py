@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from detectors.report import Signal, Violation, WindowReport
-from sinks.aws import call, client, url_faults
+from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 
 MOST_BYTES = 250_000

@@ -1,1 +1,1 @@
-"""The runtime: everything that knows brokers, files, processes and time."""
+"""The service: reads events, counts them per window, delivers the verdicts; may import `sinks` and `detectors`."""

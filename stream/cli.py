@@ -62,8 +62,8 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
     \b
     driftline baseline train.csv --out baseline/ --predictions prediction
     """
-    from stream.baselining import make_from_files, refuse_edited, write
-    from stream.training import Training
+    from stream.baselining.build import make_from_files, refuse_edited, write
+    from stream.baselining.training_data import Training
 
     if not force:
         refuse_edited(out)
@@ -120,9 +120,9 @@ def run(
       7  state cannot be written
       9  ended, but a sink still lacks items: the next run delivers them
     """
-    from stream import config as configuration
-    from stream.launch import run as run_service
-    from stream.logs import Logs, style_of
+    from stream.config import model as configuration
+    from stream.service.process import run as run_service
+    from stream.telemetry.log_setup import Logs, style_of
 
     loaded = configuration.load(config)
     sys.exit(run_service(loaded, Logs(log_level, style_of(log), loaded.job), accept_change, standby))
@@ -141,10 +141,10 @@ def check(config: Path, live: bool) -> None:
     read), at disks and accounts, counts the Prometheus series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a
     source that does not answer is one.
     """
-    from stream import config as configuration
-    from stream.checking import check as check_without_network
-    from stream.checking import warnings
-    from stream.variables import Variables
+    from stream.check.offline import check as check_without_network
+    from stream.check.offline import warnings
+    from stream.config import model as configuration
+    from stream.config.environment import Variables
 
     variables = Variables(needed=live)
     loaded = configuration.load(config, variables)
@@ -154,7 +154,7 @@ def check(config: Path, live: bool) -> None:
         click.echo(line)
     click.echo(f"{config}: ok" + (f", as far as can be said without {', '.join(variables.names)}" if variables.names else ""))
     if live:
-        from stream.doctor.live import examine, tell
+        from stream.check.live import examine, tell
 
         findings = examine(loaded)
         tell(findings, Console(soft_wrap=True))
@@ -166,7 +166,7 @@ def check(config: Path, live: bool) -> None:
 @click.argument("what", type=click.Choice(["config", "report", "signal"]), default="config")
 def schema(what: str) -> None:
     """Print the JSON schema of the configuration, of a window report, or of a signal."""
-    from stream.schemas import schema_of
+    from stream.commands.schema import schema_of
 
     click.echo(json.dumps(schema_of(what), indent=2))
 
@@ -187,7 +187,7 @@ def explain(report_id: str, feature: str, config: Path | None, reports: Path | N
 
     Exit code 1 if a number that comes out differs from the published one.
     """
-    from stream.explain import explain as rebuild
+    from stream.commands.explain import explain as rebuild
 
     sys.exit(0 if rebuild(report_id, feature, config, reports, folder, Console()) else 1)
 

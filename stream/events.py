@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.baseline import Baseline
-from detectors.columns import Column
-from detectors.profile import Profile
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.columns import Column
+from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
 
 Position = int | tuple[str, int]

@@ -14,15 +14,15 @@ from typing import TypeVar
 
 import pytest
 
-from tests.parts import linters
-from tests.parts.base import PartMissing
-from tests.parts.kafka import GUARDED, KafkaBroker
-from tests.parts.kinesis import KinesisEmulator
-from tests.parts.microburst import Microburst
-from tests.parts.ministack import Ministack
-from tests.parts.moto import MotoServer
-from tests.parts.prometheus import PrometheusServer
-from tests.parts.toxiproxy import Toxiproxy
+from tests.servers import linters
+from tests.servers.base import PartMissing
+from tests.servers.kafka import GUARDED, KafkaBroker
+from tests.servers.kinesis import KinesisEmulator
+from tests.servers.microburst import Microburst
+from tests.servers.ministack import Ministack
+from tests.servers.moto import MotoServer
+from tests.servers.prometheus import PrometheusServer
+from tests.servers.toxiproxy import Toxiproxy
 
 MARKERS = {
     "kafka": "needs a real Apache Kafka broker",
@@ -107,7 +107,7 @@ def own_kafka() -> Iterator[KafkaBroker]:
 
 @pytest.fixture(scope="module")
 def guarded_kafka() -> Iterator[KafkaBroker]:
-    """A new broker with ACLs; see :data:`tests.parts.kafka.GUARDED`."""
+    """A new broker with ACLs; see :data:`tests.servers.kafka.GUARDED`."""
     yield from running(lambda: KafkaBroker(settings=GUARDED))
 
 

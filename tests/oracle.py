@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, NoReturn
 
-from detectors.layout import BOOLEAN, FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, STRING, TAIL, Feature, Layout
+from detectors.profiles.layout import BOOLEAN, FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, STRING, TAIL, Feature, Layout
 from stream.formats.base import ModelOf, Origin, TimeOf
 from stream.formats.json import Json
-from stream.formats.sagemaker import Sagemaker
+from stream.formats.sagemaker.format import Sagemaker
 
 csv.field_size_limit(sys.maxsize)
 

@@ -1,1 +1,1 @@
-"""Change detectors over per-window series: one file a detector."""
+"""Change detectors on a series of one value a window, one file each; may import `profiles`."""

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from detectors.baseline import Baseline
+from detectors.profiles.baseline import Baseline
 from detectors.report import FeatureReport
 
 MOST_VALUES = 1_000

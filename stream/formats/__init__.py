@@ -1,1 +1,1 @@
-"""How bytes become columns: one file a format."""
+"""Decodes records into columns, one file or folder a format; may import `events` and below."""

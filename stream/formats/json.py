@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from stream.events import Decoded, EventBatch, RawBatch
 from stream.formats.base import Decoder, Format, Origin, Plan, Schema
-from stream.origins import Origins, Records
-from stream.paths import LEAF_TYPES, Leaves, Parts, dig, find, own_path
-from stream.payloads import Cell, Malformed, cell_of, column_of, load_json, readable
+from stream.formats.identity import Origins, Records
+from stream.formats.json_paths import LEAF_TYPES, Leaves, Parts, dig, find, own_path
+from stream.formats.rows import Cell, Malformed, cell_of, column_of, load_json, readable
 
 
 class Json(Format, frozen=True, tag="json"):
@@ -64,7 +64,7 @@ class Place(NamedTuple):
         return (*self.holder, *own) if own else ()
 
     def cell(self, document: object, name: str) -> Cell:
-        """The cell of a column, looked for step by step; raises :class:`~stream.payloads.Malformed`."""
+        """The cell of a column, looked for step by step; raises :class:`~stream.formats.rows.Malformed`."""
         row = dig(document, self.holder)
         if row is not None and not isinstance(row, dict):
             raise Malformed("wrong_type")

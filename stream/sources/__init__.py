@@ -1,1 +1,1 @@
-"""Where events come from: one file a source."""
+"""Reads records from a log, one folder a technology; may import `events` and below."""

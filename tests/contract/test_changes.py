@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from detectors.changes.base import MOST_VALUES, Change
-from stream.parts import find
-from tests.made import normal
+from stream.config.components import find
+from tests.support.made import normal
 
 KINDS: dict[str, type[Change]] = find("detectors.changes", Change)
 ANY = reduce(or_, KINDS.values())

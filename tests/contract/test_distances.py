@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from detectors.arrays import Floats
-from detectors.distances.base import Pair, find
-from detectors.layout import HASHED_BINS, Feature, Layout
-from detectors.profile import Profile
-from tests.made import Values, feature, normal, texts, window
+from detectors.profiles.layout import HASHED_BINS, Feature, Layout
+from detectors.profiles.profile import Profile
+from detectors.statistics.distances.base import Pair, find
+from tests.support.made import Values, feature, normal, texts, window
 
 DISTANCES = find()
 every_distance = pytest.mark.parametrize("name", sorted(DISTANCES))
@@ -175,7 +175,7 @@ def test_a_layout_without_features_gives_no_values(name: str) -> None:
 
 @every_distance
 def test_it_says_its_trap_its_source_and_gives_an_example(name: str) -> None:
-    text = import_module(f"detectors.distances.{name}").distances.__doc__ or ""
+    text = import_module(f"detectors.statistics.distances.{name}").distances.__doc__ or ""
     for word in ("Trap:", "Source:", "NaN", ">>>"):
         assert word in text, f"{name}: the docstring does not say {word}"
 

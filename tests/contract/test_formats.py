@@ -9,15 +9,15 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from detectors.columns import Numbers, Texts
-from detectors.fold import fold
-from detectors.layout import Feature, Layout
+from detectors.profiles.columns import Numbers, Texts
+from detectors.profiles.fold import fold
+from detectors.profiles.layout import Feature, Layout
+from stream.config.components import find
 from stream.events import Decoded, RawBatch
 from stream.formats.base import Format, ModelOf, Origin, Plan, Schema, TimeOf
 from stream.formats.json import Json
-from stream.formats.sagemaker import Sagemaker
-from stream.parts import find
-from stream.reasons import ADVICE
+from stream.formats.sagemaker.format import Sagemaker
+from stream.outcomes import ADVICE
 
 TIME = "2025-06-15T15:06:40Z"
 TIME_MS = 1_750_000_000_000

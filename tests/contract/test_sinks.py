@@ -18,15 +18,15 @@ import sinks
 from detectors.report import Signal, WindowReport
 from sinks.base import Delivery, Published, Sink
 from sinks.cloudwatch import Cloudwatch
+from sinks.courier import Courier
 from sinks.errors import SinkRetry
 from sinks.jsonl import Jsonl
-from sinks.outbox import Courier
 from sinks.prometheus import Prometheus, PrometheusDelivery
 from sinks.sns import Sns
-from stream.parts import find
-from tests.parts.base import free_port
-from tests.parts.moto import REGION, MotoServer
-from tests.samples import START_MS, report, signal, silence
+from stream.config.components import find
+from tests.servers.base import free_port
+from tests.servers.moto import REGION, MotoServer
+from tests.support.samples import START_MS, report, signal, silence
 
 ITEMS: list[Published] = [report(0), signal(0), report(1), report(1, 1), silence(2), silence(2, ended=True), signal(0, "recovered")]
 STATISTICS = ["Average", "Minimum", "Maximum"]

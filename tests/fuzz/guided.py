@@ -10,7 +10,7 @@ from random import Random
 
 import atheris
 
-with atheris.instrument_imports(include=["stream.formats", "stream.envelopes", "stream.payloads", "stream.captures", "stream.tables"]):
+with atheris.instrument_imports(include=["stream.formats", "stream.formats.sagemaker.envelope", "stream.formats.rows", "stream.formats.sagemaker.batches", "stream.formats.csv_batch"]):
     from tests.fuzz import lines
     from tests.fuzz.long import Form, booked, fold, patient
     from tests.property.test_formats_equal_the_oracle import CAPTURES, JSONS

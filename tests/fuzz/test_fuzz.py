@@ -8,8 +8,8 @@ import pytest
 
 from tests.conftest import left_out
 from tests.fuzz import long
-from tests.parts import fuzzer
-from tests.parts.base import PartMissing
+from tests.servers import fuzzer
+from tests.servers.base import PartMissing
 
 LONG = os.environ.get("DRIFTLINE_LONG") == "all"
 LINES = long.LINES if LONG else 20_000
@@ -36,6 +36,6 @@ def test_inputs_chosen_by_what_they_reach_are_booked_too() -> None:
 
 def test_the_proof_sees_a_line_that_spoils_its_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the guard against quotes that reach into the next line, the batches above do not pass."""
-    monkeypatch.setattr("stream.tables._unsafe_quotes", lambda letters, ends: ends < 0)
+    monkeypatch.setattr("stream.formats.csv_batch._unsafe_quotes", lambda letters, ends: ends < 0)
     with pytest.raises((AssertionError, ExceptionGroup)):
         long.run(20_000)

@@ -12,12 +12,12 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from benchmarks import events
-from detectors.baseline import Baseline
-from detectors.profile import Profile
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
-from stream import baselining
-from stream.config import Config, parse
+from stream.baselining import build as baselining
+from stream.config.model import Config, parse
+from tests.support import events
 
 EVENTS, PER_S, START_MS = 4_000, 20, 1_750_000_000_000
 WINDOW_MS, PANE_MS, GRACE_MS, LATENESS_MS = 20_000, 10_000, 3_000, 20_000

@@ -10,15 +10,15 @@ from pathlib import Path
 import msgspec
 
 from detectors.report import Signal, WindowReport
-from stream import readers
-from stream.alone import Alone
-from stream.assembly import open_job
-from stream.config import Config
+from stream.config.model import Config
 from stream.events import Assign, End, Gap, Item, Output, Tick
-from stream.logs import Logs
-from stream.reader_process import serve
-from stream.service import Service
+from stream.readers import reader as readers
+from stream.readers.in_process import Alone
+from stream.readers.worker import serve
+from stream.service.job import open_job
+from stream.service.service import Service
 from stream.sources.base import Reading
+from stream.telemetry.log_setup import Logs
 from tests.golden.replay import START_MS, Told
 
 NOW = Tick(START_MS + 3_600_000)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from detectors.baseline import Baseline
-from stream import readers, service
-from stream.baselining import load_baseline
-from stream.fleet import Fleet
+from detectors.profiles.baseline import Baseline
+from stream.baselining.build import load_baseline
+from stream.readers import reader as readers
+from stream.readers.pool import Fleet
+from stream.service import service
 from tests.golden.replay import Told, assert_equal_windows, config, deal, plain_rows, planted, write_baseline
 from tests.golden.runs import crashed, serve_few, served
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from stream.baselining import Made, load_baseline, make_from_files, write
-from stream.sagemaker_files import read_constraints
+from stream.baselining.build import Made, load_baseline, make_from_files, write
+from stream.baselining.sagemaker_files import read_constraints
+from tests.support.paths import SHARED
 
-SHARED = Path(__file__).parents[3] / "shared" / "fixtures"
 GOLDEN = SHARED / "golden_data_quality_100rows"
 CHURN = SHARED / "churn_demo" / "training-dataset-with-header.csv"
 OLD = SHARED / "data_quality" / "sdk2019_constraints_string_domains.json"

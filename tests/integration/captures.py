@@ -8,9 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks import events
-from stream import baselining
-from tests.parts.service import RunningService, newest
+from stream.baselining import build as baselining
+from tests.servers.service import RunningService, newest
+from tests.support import events
 
 START_MS, MINUTE_MS, PER_S = 1_750_000_020_000, 60_000, 20
 PER_WINDOW = PER_S * 60

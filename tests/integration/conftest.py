@@ -13,14 +13,14 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from benchmarks import events
-from stream import baselining
+from stream.baselining import build as baselining
 from stream.cli import main
 from tests.integration.captures import learn
 from tests.integration.machines import BUCKET, Machine, Make
-from tests.parts.faulty import FaultyRoad
-from tests.parts.moto import MotoServer
-from tests.parts.service import RunningService
+from tests.servers.faulty import FaultyRoad
+from tests.servers.moto import MotoServer
+from tests.servers.service import RunningService
+from tests.support import events
 
 
 @pytest.fixture(scope="module")

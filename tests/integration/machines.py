@@ -10,16 +10,16 @@ from typing import Any
 import msgspec
 import structlog
 
-from stream.config import S3Config
+from stream.aggregation.state import JobState
+from stream.config.model import S3Config
 from stream.errors import StateLocked
-from stream.file_lock import FileLock
-from stream.job_state import JobState
-from stream.s3.object import Note, StateObject
-from stream.s3.state import StateChain
-from stream.s3.takeover import Takeover
-from stream.state import Identity, Store
-from stream.windows import Place
-from tests.parts.moto import REGION
+from stream.event_time import Place
+from stream.state.file_lock import FileLock
+from stream.state.s3.chain import StateChain
+from stream.state.s3.object import Note, StateObject
+from stream.state.s3.takeover import Takeover
+from stream.state.store import Identity, Store
+from tests.servers.moto import REGION
 
 BUCKET, JOB = "states", "prices"
 KEY = f"driftline/{JOB}.state"

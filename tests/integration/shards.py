@@ -9,8 +9,8 @@ from typing import Any
 
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.sources.base import Reading
-from stream.sources.kinesis import Kinesis, KinesisReading
-from tests.parts.kinesis import REGION
+from stream.sources.kinesis.source import Kinesis, KinesisReading
+from tests.servers.kinesis import REGION
 
 
 @contextmanager

@@ -16,11 +16,11 @@ import pytest
 
 from detectors.report import Signal, Violation, WindowReport
 from sinks.cloudwatch import Cloudwatch
+from sinks.courier import Courier
 from sinks.errors import SinkRejected, SinkRetry
-from sinks.outbox import Courier
 from sinks.sns import Sns
-from tests.parts.moto import REGION, MotoServer
-from tests.samples import MINUTE_MS, START_MS, calm, feature, report, signal
+from tests.servers.moto import REGION, MotoServer
+from tests.support.samples import MINUTE_MS, START_MS, calm, feature, report, signal
 
 ROOM_S = 3_600
 

@@ -11,13 +11,14 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks import events
-from stream import baselining
-from tests.parts.kafka import KafkaBroker
-from tests.parts.prometheus import PrometheusServer
-from tests.parts.service import RunningService
+from stream.baselining import build as baselining
+from tests.servers.kafka import KafkaBroker
+from tests.servers.prometheus import PrometheusServer
+from tests.servers.service import RunningService
+from tests.support import events
+from tests.support.paths import ROOT
 
-BOARD = Path(__file__).parents[2] / "deploy" / "grafana" / "dashboards" / "driftline.json"
+BOARD = ROOT / "deploy" / "grafana" / "dashboards" / "driftline.json"
 LOGS_ONLY = {"Lag"}
 """Panels that files have nothing to show in."""
 

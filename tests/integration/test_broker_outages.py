@@ -10,13 +10,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from benchmarks import events
-from stream import baselining
+from stream.baselining import build as baselining
 from tests.integration.test_kill9 import PARTITIONS, PER_S, START_MS, WINDOW_MS, config, counted, windows_of
-from tests.parts.base import free_port
-from tests.parts.kafka import KafkaBroker
-from tests.parts.service import RunningService, newest
-from tests.parts.toxiproxy import Toxiproxy
+from tests.servers.base import free_port
+from tests.servers.kafka import KafkaBroker
+from tests.servers.service import RunningService, newest
+from tests.servers.toxiproxy import Toxiproxy
+from tests.support import events
 
 Fault = Callable[[], AbstractContextManager[None]]
 PER_FAULT = PER_S * WINDOW_MS // 1000

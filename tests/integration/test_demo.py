@@ -15,9 +15,9 @@ from urllib.request import urlopen
 import pytest
 
 from tests.conftest import left_out
-from tests.parts.base import PartMissing
+from tests.servers.base import PartMissing
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
 
 

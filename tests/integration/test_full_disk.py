@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.integration.captures import PER_WINDOW, append, config, learn, letters, lines_of, rows
-from tests.parts.base import PartMissing
-from tests.parts.service import RunningService
-from tests.parts.small_disk import SmallDisk
+from tests.servers.base import PartMissing
+from tests.servers.service import RunningService
+from tests.servers.small_disk import SmallDisk
 
 WINDOWS = 12
 ROOM = 400_000

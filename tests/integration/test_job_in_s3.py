@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-from stream.baselining import load_baseline
+from stream.baselining.build import load_baseline
 from tests.integration.machines import BUCKET
 from tests.integration.traffic import KEY, PER_WINDOW, Traffic, config, delivered, lines_of, told, until_taken
-from tests.parts.faulty import FaultyRoad
-from tests.parts.moto import MotoServer
+from tests.servers.faulty import FaultyRoad
+from tests.servers.moto import MotoServer
 
 
 def test_a_service_on_an_empty_disk_goes_on_at_exact_counts(

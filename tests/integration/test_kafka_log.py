@@ -11,8 +11,8 @@ import pytest
 
 from stream.events import Assign, Gap, RawBatch
 from stream.sources.base import Reading
-from stream.sources.kafka import Kafka
-from tests.parts.kafka import KafkaBroker
+from stream.sources.kafka.source import Kafka
+from tests.servers.kafka import KafkaBroker
 
 MakeTopic = Callable[..., str]
 Name = Literal["columns", "plain", "fast"]

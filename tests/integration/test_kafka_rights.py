@@ -12,11 +12,11 @@ from kafka.admin import ScramMechanism, UserScramCredentialDeletion
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign
-from stream.kafka.fast import FastClient, settings_of
 from stream.sources.base import Reading
-from stream.sources.kafka import Kafka
+from stream.sources.kafka.confluent_client import FastClient, settings_of
+from stream.sources.kafka.source import Kafka
 from tests.integration.test_kafka_log import CLIENTS, Name
-from tests.parts.kafka import PASSWORD, USER, KafkaBroker
+from tests.servers.kafka import PASSWORD, USER, KafkaBroker
 
 Options = dict[str, str | int | float | bool | list[str]]
 clients = pytest.mark.parametrize("client", CLIENTS)
@@ -111,4 +111,4 @@ def test_a_password_that_is_refused_later_is_a_warning(guarded_kafka: KafkaBroke
 
 
 def told(record: logging.LogRecord) -> str:
-    return record.getMessage() if record.levelno == logging.WARNING and record.name == "stream.kafka.fast" else ""
+    return record.getMessage() if record.levelno == logging.WARNING and record.name == "stream.sources.kafka.confluent_client" else ""

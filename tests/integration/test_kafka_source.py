@@ -14,11 +14,11 @@ import pytest
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
-from stream.kafka.client import TopicWatch
 from stream.sources.base import Reading
-from stream.sources.kafka import Kafka
-from tests.parts.base import LOOPBACK, free_port
-from tests.parts.kafka import PASSWORD, USER, KafkaBroker, Record
+from stream.sources.kafka.connection import TopicWatch
+from stream.sources.kafka.source import Kafka
+from tests.servers.base import LOOPBACK, free_port
+from tests.servers.kafka import PASSWORD, USER, KafkaBroker, Record
 
 MakeTopic = Callable[..., str]
 Open = Callable[..., Reading]

@@ -15,12 +15,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from benchmarks import events
-from detectors.baseline import Baseline
-from detectors.profile import Profile
-from stream import baselining
-from tests.parts.kafka import KafkaBroker
-from tests.parts.service import RunningService, newest
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.profile import Profile
+from stream.baselining import build as baselining
+from tests.servers.kafka import KafkaBroker
+from tests.servers.service import RunningService, newest
+from tests.support import events
 
 KILLS = int(os.environ.get("DRIFTLINE_KILLS", "20"))
 EVENTS, PER_S, PARTITIONS = 2_000 * KILLS, 400, 4

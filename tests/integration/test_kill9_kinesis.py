@@ -12,11 +12,11 @@ from random import Random
 
 import pytest
 
-from benchmarks import events
 from tests.integration.captures import learn
 from tests.integration.test_kill9 import kill_one
-from tests.parts.kinesis import KinesisEmulator
-from tests.parts.service import RunningService, newest
+from tests.servers.kinesis import KinesisEmulator
+from tests.servers.service import RunningService, newest
+from tests.support import events
 
 KILLS = int(os.environ.get("DRIFTLINE_KILLS_KINESIS", "8"))
 EVENTS = 400 * KILLS

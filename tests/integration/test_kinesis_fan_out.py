@@ -14,13 +14,13 @@ import pytest
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Discovered, Gap, RawBatch
-from stream.kinesis.fan_out import SubscribedLane
-from stream.sources.kinesis import FanOut, KinesisReading
+from stream.sources.kinesis.fan_out import SubscribedLane
+from stream.sources.kinesis.source import FanOut, KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_source import numbered
-from tests.parts.kinesis import create
-from tests.parts.ministack import Ministack
-from tests.parts.toxiproxy import Toxiproxy
+from tests.servers.kinesis import create
+from tests.servers.ministack import Ministack
+from tests.servers.toxiproxy import Toxiproxy
 
 Open = Callable[..., KinesisReading]
 SHARD = "shardId-000000000000"

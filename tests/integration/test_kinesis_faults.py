@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from sinks.aws import refuse_a_cut_body
+from sinks.aws.client import refuse_a_cut_body
 from stream.errors import SourceUnavailable
 from stream.events import Gap, RawBatch
-from stream.sources.kinesis import KinesisReading
+from stream.sources.kinesis.source import KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_source import numbered
-from tests.parts.kinesis import KinesisEmulator
-from tests.parts.microburst import Microburst
-from tests.parts.toxiproxy import Toxiproxy
+from tests.servers.kinesis import KinesisEmulator
+from tests.servers.microburst import Microburst
+from tests.servers.toxiproxy import Toxiproxy
 
 MakeStream = Callable[..., str]
 Open = Callable[..., KinesisReading]
@@ -279,7 +279,7 @@ def test_numbers_of_records_are_compared_as_numbers(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A number may have a digit more than the one before; as text it would be the smaller one."""
-    monkeypatch.setattr("stream.kinesis.polled.MOST_PACKS", 5)
+    monkeypatch.setattr("stream.sources.kinesis.polling.MOST_PACKS", 5)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 12))
     reading = open_at(kinesis.url, stream)

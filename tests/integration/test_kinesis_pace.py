@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 
 from stream.events import Assign
-from stream.sources.kinesis import KinesisReading
+from stream.sources.kinesis.source import KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_source import numbered, until_batch
-from tests.parts.kinesis import KinesisEmulator
+from tests.servers.kinesis import KinesisEmulator
 
 MakeStream = Callable[..., str]
 Open = Callable[..., KinesisReading]
@@ -27,7 +27,7 @@ def open_source(kinesis: KinesisEmulator) -> Iterator[Open]:
 def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.kinesis.polled.MOST_PACKS", 5)
+    monkeypatch.setattr("stream.sources.kinesis.polling.MOST_PACKS", 5)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 60))
     reading = open_source(stream)
@@ -64,8 +64,8 @@ def test_a_shard_that_is_assigned_again_keeps_to_the_pause_of_its_last_read(
 def test_records_that_are_not_taken_are_no_longer_fetched_when_they_are_large(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.kinesis.polled.MOST_PACKS", 3)
-    monkeypatch.setattr("stream.kinesis.lanes.MOST_BYTES", 800_000)
+    monkeypatch.setattr("stream.sources.kinesis.polling.MOST_PACKS", 3)
+    monkeypatch.setattr("stream.sources.kinesis.shard_reader.MOST_BYTES", 800_000)
     stream = make_stream()
     big = [b"%02d" % n + b"." * 99_998 for n in range(15)]
     for n in range(0, 15, 3):

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from stream.events import Assign
-from stream.sources.kinesis import KinesisReading
+from stream.sources.kinesis.source import KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_faults import SHARD, change, poll_for
 from tests.integration.test_kinesis_source import numbered, until_batch
-from tests.parts.kinesis import KinesisEmulator
-from tests.parts.microburst import Microburst
+from tests.servers.kinesis import KinesisEmulator
+from tests.servers.microburst import Microburst
 
 MakeStream = Callable[..., str]
 Open = Callable[..., KinesisReading]
@@ -120,7 +120,7 @@ def test_a_shard_that_was_quiet_for_longer_than_retention_and_read_all_the_time_
 def test_a_shard_that_was_not_read_to_its_end_for_a_day_must_have_its_last_record(
     kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.kinesis.lanes.SURELY_KEPT_MS", -1)
+    monkeypatch.setattr("stream.sources.kinesis.shard_reader.SURELY_KEPT_MS", -1)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     reading = open_at(microburst.url, stream)

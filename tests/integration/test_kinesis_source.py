@@ -15,10 +15,10 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
 from stream.sources.base import Passing
-from stream.sources.kinesis import KinesisReading
+from stream.sources.kinesis.source import KinesisReading
 from tests.integration.shards import Follower, opening
-from tests.parts.base import LOOPBACK, free_port
-from tests.parts.kinesis import KinesisEmulator
+from tests.servers.base import LOOPBACK, free_port
+from tests.servers.kinesis import KinesisEmulator
 
 MakeStream = Callable[..., str]
 Open = Callable[..., KinesisReading]
@@ -235,7 +235,7 @@ def test_an_ended_shard_says_so_again_when_it_is_assigned_again(
 def test_a_closed_shard_is_gone_when_it_is_listed_no_more(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.kinesis.shards.GONE_S", 0.0)
+    monkeypatch.setattr("stream.sources.kinesis.shards.GONE_S", 0.0)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     kinesis.split(stream, "shardId-000000000000")

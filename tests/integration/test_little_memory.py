@@ -7,16 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from benchmarks import events
-from stream.config import parse
+from stream.config.model import parse
 from stream.errors import SourceUnavailable
 from stream.events import DeadLetter
-from stream.fleet import Fleet
-from stream.reader_process import serve
-from stream.service import Service
+from stream.readers.pool import Fleet
+from stream.readers.worker import serve
+from stream.service.service import Service
 from tests.integration.captures import MINUTE_MS, PER_S, PER_WINDOW, START_MS, config, learn, lines_of
-from tests.parts import small_memory
-from tests.parts.service import RunningService, newest
+from tests.servers import small_memory
+from tests.servers.service import RunningService, newest
+from tests.support import events
 
 WINDOWS = 3
 BIG = WINDOWS * PER_WINDOW // 2

@@ -17,11 +17,11 @@ import pyarrow as pa
 import pytest
 
 from detectors.report import Signal
-from sinks.outbox import MOST_QUEUED
-from stream import baselining
-from tests.parts.door import Closed
-from tests.parts.moto import MotoServer
-from tests.parts.service import RunningService, newest
+from sinks.courier import MOST_QUEUED
+from stream.baselining import build as baselining
+from tests.servers.door import Closed
+from tests.servers.moto import MotoServer
+from tests.servers.service import RunningService, newest
 from tests.soak.clockwork import rss_mb
 from tests.soak.month import columns
 

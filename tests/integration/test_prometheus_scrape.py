@@ -12,18 +12,18 @@ import pytest
 from prometheus_client import generate_latest
 
 from sinks.base import Published
-from sinks.outbox import Counts
+from sinks.courier import Counts
 from sinks.prometheus import Prometheus
+from stream.aggregation.ledger import Account, Ledger
+from stream.aggregation.state import JobState
+from stream.event_time import Place
 from stream.events import Cover
-from stream.http import Http
-from stream.job_state import JobState
-from stream.ledger import Account, Ledger
-from stream.telemetry import Telemetry
-from stream.windows import Place
+from stream.telemetry.metrics import Telemetry
+from stream.web.server import Http
 from tests.conftest import left_out
-from tests.parts.base import PartMissing
-from tests.parts.prometheus import PrometheusServer
-from tests.samples import START_MS, calm, feature, report, signal, silence, violation
+from tests.servers.base import PartMissing
+from tests.servers.prometheus import PrometheusServer
+from tests.support.samples import START_MS, calm, feature, report, signal, silence, violation
 
 ODD = 'of "two"\\\nlines \u00e9'
 STATISTICS = ["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share", "psi", "ks", "l_infinity"]

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from benchmarks import events
-from stream import service
-from stream.config import parse
+from stream.config.model import parse
 from stream.errors import SourceUnavailable
-from stream.fleet import Fleet
-from tests.parts import deadly
-from tests.parts.service import RunningService, newest
+from stream.readers.pool import Fleet
+from stream.service import service
+from tests.servers import deadly
+from tests.servers.service import RunningService, newest
+from tests.support import events
 
 START_MS, WINDOW_MS, FILES = 1_750_000_020_000, 60_000, 3
 PER_S = 20

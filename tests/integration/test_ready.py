@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from tests.integration.captures import PER_WINDOW, append, config, learn, lines_of
-from tests.parts.door import Closed
-from tests.parts.kafka import KafkaBroker
-from tests.parts.moto import MotoServer
-from tests.parts.service import RunningService
+from tests.servers.door import Closed
+from tests.servers.kafka import KafkaBroker
+from tests.servers.moto import MotoServer
+from tests.servers.service import RunningService
 
 
 @pytest.fixture(scope="module")

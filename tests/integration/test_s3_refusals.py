@@ -11,16 +11,15 @@ from typing import Any
 import boto3
 import pytest
 
+from stream.aggregation.state import JobState
 from stream.errors import DriftlineError, StateIncompatible, StateUnwritable
-from stream.file_lock import FileLock
-from stream.job_state import JobState
-from stream.s3.object import Note
-from stream.s3.state import pack
-from stream.state import Store
-from stream.windows import Place
+from stream.event_time import Place
+from stream.state.file_lock import FileLock
+from stream.state.s3.chain import pack
+from stream.state.s3.object import Note
+from stream.state.store import Store
 from tests.integration.machines import BUCKET, KEY, WHERE, WHO, Make, noted, policy, started
-
-ROOT = Path(__file__).parents[2]
+from tests.support.paths import ROOT
 
 
 def test_a_state_that_never_was_in_s3_is_not_overwritten(machine: Make) -> None:

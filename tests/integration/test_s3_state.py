@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
+from stream.aggregation.state import JobState
 from stream.errors import OwnershipLost, StateUnwritable
-from stream.job_state import JobState
-from stream.s3.object import Note
-from stream.s3.state import unpack
-from stream.state import Store
-from stream.windows import Place
+from stream.event_time import Place
+from stream.state.s3.chain import unpack
+from stream.state.s3.object import Note
+from stream.state.store import Store
 from tests.integration.machines import BUCKET, JOB, KEY, WHERE, WHO, Make, noted, started
-from tests.parts.faulty import Fault, FaultyRoad
+from tests.servers.faulty import Fault, FaultyRoad
 
 
 def test_a_commit_is_restored_on_an_empty_disk(machine: Make) -> None:
@@ -117,7 +117,7 @@ def test_a_put_waits_for_as_long_as_s3_is_down_and_delivery_with_it(machine: Mak
 def test_a_service_that_is_stopped_while_s3_is_away_says_that_its_commit_is_not_there(
     machine: Make, road: FaultyRoad, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.s3.state.LEAVE_S", 0.5)
+    monkeypatch.setattr("stream.state.s3.chain.LEAVE_S", 0.5)
     one = started(machine("a", road.url))
     road.fault = "down"
     one.stop.set()

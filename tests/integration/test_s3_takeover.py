@@ -10,7 +10,7 @@ import pytest
 
 from stream.errors import OwnershipLost, StateLocked
 from tests.integration.machines import WHERE, Machine, Make, noted, started
-from tests.parts.faulty import FaultyRoad
+from tests.servers.faulty import FaultyRoad
 
 
 def test_each_takeover_raises_the_epoch(machine: Make, s3: Any) -> None:

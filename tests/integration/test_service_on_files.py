@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from benchmarks import events
-from detectors.profile import Profile
+from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
-from stream.baselining import load_baseline
-from tests.parts.service import RunningService, newest
+from stream.baselining.build import load_baseline
+from tests.servers.service import RunningService, newest
+from tests.support import events
 
 START_MS, MINUTE_MS, PER_S = 1_750_000_020_000, 60_000, 20
 PER_WINDOW = PER_S * 60

@@ -12,13 +12,13 @@ import msgspec
 import pyarrow as pa
 import pytest
 
-from benchmarks import events
 from detectors.report import Signal, WindowReport
-from stream import baselining
-from tests.parts.door import Closed
-from tests.parts.moto import MotoServer
-from tests.parts.prometheus import PrometheusServer
-from tests.parts.service import RunningService, newest
+from stream.baselining import build as baselining
+from tests.servers.door import Closed
+from tests.servers.moto import MotoServer
+from tests.servers.prometheus import PrometheusServer
+from tests.servers.service import RunningService, newest
+from tests.support import events
 
 START_MS, PER_S, EVENTS = 1_750_000_020_000, 50, 24_000
 NAMESPACE = "aws/sagemaker/Endpoints/data-metrics"

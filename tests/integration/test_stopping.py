@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from stream.service import DRAIN_S
+from stream.service.service import DRAIN_S
 from tests.integration.captures import PER_WINDOW, append, config, learn, lines_of, rows
-from tests.parts.base import free_port
-from tests.parts.moto import CREDENTIALS
-from tests.parts.processes import children, gone
-from tests.parts.service import RunningService
+from tests.servers.base import free_port
+from tests.servers.moto import CREDENTIALS
+from tests.servers.processes import children, gone
+from tests.servers.service import RunningService
 
 WINDOWS = 4
 

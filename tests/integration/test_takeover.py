@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
-from stream.baselining import load_baseline
+from stream.baselining.build import load_baseline
 from tests.integration.machines import BUCKET
 from tests.integration.traffic import KEY, PER_WINDOW, Traffic, config, delivered, lines_of, told, until_taken
-from tests.parts.base import free_port
-from tests.parts.moto import MotoServer
-from tests.parts.service import RunningService
+from tests.servers.base import free_port
+from tests.servers.moto import MotoServer
+from tests.servers.service import RunningService
 
 TAKEOVER_S = 15.0
 

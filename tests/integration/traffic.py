@@ -9,12 +9,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from benchmarks import events
-from detectors.baseline import Baseline
-from detectors.profile import Profile
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.profile import Profile
 from tests.integration.machines import BUCKET
-from tests.parts.moto import REGION
-from tests.parts.service import RunningService, newest
+from tests.servers.moto import REGION
+from tests.servers.service import RunningService, newest
+from tests.support import events
 
 START_MS, MINUTE_MS, PER_S = 1_750_000_020_000, 60_000, 20
 PER_WINDOW, CHUNK = PER_S * 60, 100

@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from stream.partition_log import FOUND, WORDS
+from stream.telemetry.partition_changes import FOUND, WORDS
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 LEVELS = frozenset({"info", "warning", "error"})
 
 

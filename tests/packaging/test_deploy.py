@@ -13,10 +13,10 @@ from click.testing import CliRunner
 
 from stream.cli import main
 from tests.conftest import left_out
-from tests.parts import prometheus
-from tests.parts.base import PartMissing
+from tests.servers import prometheus
+from tests.servers.base import PartMissing
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 EXAMPLES = sorted(DEPLOY.glob("config.*.yaml"))
 

@@ -11,12 +11,13 @@ import pytest
 from click.testing import CliRunner
 
 from stream.cli import main
-from stream.sources.kinesis import FanOut, Kinesis
+from stream.sources.kinesis.source import FanOut, Kinesis
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "kinesis.md").read_text()
 POLLING, PUSHING = (json.loads(text) for text in re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL))
-FAN_OUT = ROOT / "stream" / "kinesis" / "fan_out.py"
+FOLDER = ROOT / "stream" / "sources" / "kinesis"
+FAN_OUT = FOLDER / "fan_out.py"
 REST = """
 job: prices
 format: {type: json, features: request, prediction: answer.price}
@@ -42,10 +43,10 @@ def called(files: list[Path]) -> set[str]:
 
 
 def test_the_policies_allow_what_is_called_and_nothing_else() -> None:
-    others = [file for file in (ROOT / "stream" / "kinesis").glob("*.py") if file != FAN_OUT]
+    others = [file for file in FOLDER.glob("*.py") if file != FAN_OUT]
     assert allowed(POLLING) == called(others)
     assert allowed(PUSHING) == called([FAN_OUT])
-    assert called([ROOT / "stream" / "sources" / "kinesis.py"]) == set()
+    assert called([FOLDER / "source.py"]) == set()
 
 
 def test_a_permission_for_a_consumer_names_consumers_of_the_same_stream() -> None:

@@ -10,11 +10,11 @@ import yaml
 from click.testing import CliRunner
 
 from stream.cli import main
-from stream.config import parse
+from stream.config.model import parse
 from stream.events import RawBatch
 from stream.formats.base import Plan, Schema
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 SHOWN = README + (ROOT / "docs" / "state-in-s3.md").read_text()
 CONFIGURATIONS = re.findall(r"```yaml\n(.*?)```", SHOWN, re.DOTALL)

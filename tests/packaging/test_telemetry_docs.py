@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
 from sinks.prometheus import Prometheus
-from stream.payloads import FEWER, MORE
-from stream.readers import KILLS
-from stream.reasons import ADVICE
-from stream.telemetry import LATE, Telemetry
+from stream.formats.rows import FEWER, MORE
+from stream.outcomes import ADVICE
+from stream.readers.reader import KILLS
+from stream.telemetry.metrics import LATE, Telemetry
 from tests.packaging import logged
-from tests.samples import report, signal
+from tests.support.paths import ROOT
+from tests.support.samples import report, signal
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "telemetry.md").read_text()
 
 

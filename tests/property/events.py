@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from detectors.layout import Feature, Layout
+from detectors.profiles.layout import Feature, Layout
 
 NASTY = ['"', "\r", "\n", ",", "\x00", "\ufeff", " ", "\t", "'", "\\", "é", "٣", "０", "\u2028", "\x0b", "0", "x", "a"]
 NUMBERS = [

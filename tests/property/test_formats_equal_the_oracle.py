@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from detectors.profile import Profile
+from detectors.profiles.profile import Profile
 from stream.events import Assign, Discovered, Gap, ModelKey, Position, RawBatch
 from stream.formats.base import ModelOf, Origin, TimeOf
 from stream.formats.json import Json
-from stream.formats.sagemaker import Sagemaker
-from stream.plan import Columns, ReadingPlan
-from stream.readers import Reader, Times
+from stream.formats.sagemaker.format import Sagemaker
+from stream.readers.plan import Columns, ReadingPlan
+from stream.readers.reader import Reader, Times
 from tests import oracle
 from tests.property import events
 
@@ -131,7 +131,7 @@ def test_capture_lines_of_every_kind_are_counted_as_the_oracle_counts(form: Sage
 @given(values=st.lists(events.near_misses(), min_size=1, max_size=4))
 def test_an_accident_touches_no_neighbour_and_leaves_no_trace(many_columns: int, values: list[list[bytes | None]]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("stream.tables.MANY_COLUMNS", many_columns)
+        patch.setattr("stream.formats.csv_batch.MANY_COLUMNS", many_columns)
         one = reader(Sagemaker())
         for batch in values:
             check(Sagemaker(), batch, one)

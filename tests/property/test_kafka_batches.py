@@ -19,8 +19,8 @@ from kafka.record.memory_records import MemoryRecords
 from kafka.record.util import calc_crc32c
 
 from stream.errors import SourceUnavailable
-from stream.kafka.columns import Columns
-from stream.kafka.plain import PlainClient
+from stream.sources.kafka.columns_client import Columns
+from stream.sources.kafka.plain_client import PlainClient
 
 PARTITION = kafka.TopicPartition("t", 0)
 CRC_AT, ATTRIBUTES_AT, CONTROL = 17, 21, 0x20

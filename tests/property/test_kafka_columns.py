@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from stream.kafka.fetch import Chunk
-from stream.kafka.walk import all_at_once, one_by_one, walk
+from stream.sources.kafka.client import Chunk
+from stream.sources.kafka.record_batch import all_at_once, one_by_one, walk
 
 contents = st.none() | st.binary(max_size=300)
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

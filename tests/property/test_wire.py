@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detectors.layout import Feature, Layout
-from detectors.profile import Profile
+from detectors.profiles.layout import Feature, Layout
+from detectors.profiles.profile import Profile
 from stream.events import Cover, DeadLetter, Discovered, Misfits, ModelKey, Partial, Sample, SeenIds
-from stream.wire import Made, encode, packed, unpacked, word_of
+from stream.readers.messages import Made, encode, packed, unpacked, word_of
 
 LAYOUTS = {
     "a": Layout((Feature("x", "Fractional", "grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),)),

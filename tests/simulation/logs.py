@@ -5,7 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from stream.windows import Settings
+from stream.event_time import Settings
 
 MODELS = ("a", "b")
 MISFIT = 4

@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from detectors.baseline import Baseline
-from detectors.episodes import EpisodeState, advance
-from detectors.judge import Span
-from detectors.profile import Profile
+from detectors.decisions.episodes import EpisodeState, advance
+from detectors.decisions.judge import Span
+from detectors.decisions.rules import Rules
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.profile import Profile
 from detectors.report import Signal, Violation, WindowReport
-from detectors.rules import Rules
-from stream.aggregator import Aggregator
+from stream.aggregation.aggregator import Aggregator
+from stream.aggregation.panes import MemoryPanes, PaneId
+from stream.aggregation.state import JobState
+from stream.event_time import Settings
 from stream.events import Assign, Item, Output
-from stream.job_state import JobState
-from stream.panes import MemoryPanes, PaneId
-from stream.windows import Settings
 from tests.simulation.logs import MODELS, Counts
 from tests.simulation.reading import BASELINE, LAYOUT, Reader
 

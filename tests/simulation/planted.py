@@ -7,11 +7,11 @@ from collections.abc import Callable, MutableMapping
 import msgspec
 import pytest
 
-from stream import aggregator, lineage
-from stream.aggregator import Aggregator
-from stream.closing import Closing
+from stream.aggregation import aggregator, lineage
+from stream.aggregation.aggregator import Aggregator
+from stream.aggregation.closing import Closing
+from stream.event_time import Place, Settings
 from stream.events import Assign, Cover, Discovered, ModelKey, Output, Partial
-from stream.windows import Place, Settings
 from tests.simulation import reading
 from tests.simulation.logs import Record, too_late
 from tests.simulation.owner import Committed, Owner, SharedStore

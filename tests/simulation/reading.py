@@ -7,11 +7,11 @@ from random import Random
 
 import numpy as np
 
-from detectors.baseline import Baseline, Constraints
-from detectors.layout import HEAD, INTEGRAL, Feature, Layout
-from detectors.profile import Profile
+from detectors.profiles.baseline import Baseline, Constraints
+from detectors.profiles.layout import HEAD, INTEGRAL, Feature, Layout
+from detectors.profiles.profile import Profile
+from stream.event_time import Settings
 from stream.events import Assign, Cover, Discovered, Misfits, ModelKey, Partial
-from stream.windows import Settings
 from tests.simulation.logs import MISFIT, MODELS, Logs, Record, too_late
 
 LAYOUT = Layout((Feature("x", "Integral", "grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),))

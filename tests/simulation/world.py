@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
+from stream.event_time import Settings
 from stream.events import Discovered, Item, Orphaned, Tick
-from stream.windows import Settings
 from tests.simulation.logs import Logs, written
 from tests.simulation.owner import Owner, SharedStore, Sink
 from tests.simulation.reading import Reader

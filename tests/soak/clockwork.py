@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from stream import config as configuration
-from stream.config import Config
+from stream.config import model as configuration
+from stream.config.model import Config
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
-from stream.service import Service
+from stream.service.service import Service
 from stream.sources.base import Reading, Source
 
 START_MS = 1_750_000_020_000

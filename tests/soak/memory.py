@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from stream import baselining
-from stream.logs import Logs
+from stream.baselining import build as baselining
+from stream.telemetry.log_setup import Logs
 from tests.soak.clockwork import START_MS, live, slope, told_by
 
 MODELS, FEATURES, PANE_MS = 10, 200, 5_000

@@ -18,8 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from detectors.report import Signal, WindowReport
-from stream import baselining
-from stream.logs import Logs
+from stream.baselining import build as baselining
+from stream.telemetry.log_setup import Logs
 from tests.soak.clockwork import START_MS, Figures, live, slope, told_by
 
 MINUTE_MS, DAY, WEEK = 60_000, 1_440, 10_080

@@ -9,13 +9,13 @@ import os
 import platform
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 from benchmarks.core import processor
+from tests.support.paths import ROOT
 from tests.torture import replays, schedules, service
 from tests.torture.rows import Section, Told
 
-REPORT = Path(__file__).parents[2] / "docs" / "torture.md"
+REPORT = ROOT / "docs" / "torture.md"
 SECTIONS: list[tuple[str, Section]] = [
     ("The protocol, simulated", schedules.simulated),
     ("Planted faults", schedules.planted_bugs),

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from stream import readers
-from stream.baselining import load_baseline
-from stream.logs import Logs
+from stream.baselining.build import load_baseline
+from stream.readers import reader as readers
+from stream.telemetry.log_setup import Logs
 from tests.golden.replay import Told as Said
 from tests.golden.replay import assert_equal_windows, config, deal, plain_rows, planted, write_baseline
 from tests.golden.runs import crashed, served

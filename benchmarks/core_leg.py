@@ -1,0 +1,147 @@
+"""One leg of the core benchmark in a process and on a core of its own: ``python -m benchmarks.core_leg NAME FOLDER``.
+
+Prints ``{"events": ..., "cells": ..., "seconds": ...}`` for the better-warmed second pass over the same events.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from benchmarks import floor
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.layout import Layout
+from detectors.profiles.profile import Profile
+from stream.events import Assign, Gap, ModelKey, RawBatch
+from stream.formats.base import ModelOf, Origin, TimeOf
+from stream.formats.sagemaker.format import Sagemaker
+from stream.readers.plan import Columns, ReadingPlan
+from stream.readers.reader import Reader, Times
+from tests.support import events
+
+ARRIVAL_MS = 4_000_000_000_000
+ARROW = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
+TIMES = Times(pane_ms=60_000, grace_ms=2_000, lateness_ms=600_000, tolerance_ms=60_000)
+
+
+class Batch(msgspec.Struct):
+    """The events of one leg as they were written by the driver: lines, and the model of each (empty: one model)."""
+
+    lines: list[bytes]
+    models: list[bytes]
+    width: int
+
+
+class _NoSource:
+    """The records are in memory: there is nothing to assign or to poll."""
+
+    finished = True
+
+    def assign(self, assigns: list[Assign]) -> list[Gap]:
+        return []
+
+
+def floor_leg(folder: Path) -> Callable[[], int]:
+    """The floor over the standard events."""
+    data = _load(folder, "d")
+    baseline = _baselines(folder)[0]
+    names = [*events.OUTPUTS, *events.INPUTS]
+    types = {name: ARROW[events.TYPES[name]] for name in names}
+    edges = {feature.name: np.array(feature.edges) for feature in baseline.layout.features if feature.numeric}
+
+    def run() -> int:
+        for start in range(0, len(data.lines), 5_000):
+            floor.count(data.lines[start : start + 5_000], names, types, edges)
+        return len(data.lines)
+
+    return run
+
+
+def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
+    """From bytes to merged counts, everything on: envelope, guards, marks, lateness, panes, dead letters, moments."""
+    data = _load(folder, name)
+    models = sorted({key.decode() for key in data.models} or {"m"})
+    layouts = _layouts(_baselines(folder, data.width), len(models))
+    form = Sagemaker()
+    source = ModelOf(source="key") if data.models else ModelOf(name="m")
+    origin = Origin(source, ModelOf(name="v"), TimeOf("eventMetadata.inferenceTime"))
+    reader = Reader(_NoSource(), form, origin, TIMES)  # type: ignore[arg-type]  # fold() needs no open source
+    named = {name: Columns(*_columns(layout), layout) for name, layout in zip(models, layouts, strict=True)}
+    reader.use(ReadingPlan(named, form))
+    raws = _raw_batches(data, reader.max_records)
+
+    def run() -> int:
+        reader.assign([Assign(1, "p", 0, None)])
+        panes: dict[tuple[ModelKey, int], Profile] = {}
+        for raw in raws:
+            _merge(panes, reader.fold([raw]).profiles)
+        return sum(profile.rows for profile in panes.values())
+
+    return run
+
+
+def _merge(panes: dict[tuple[ModelKey, int], Profile], profiles: Sequence[tuple[ModelKey, int, Profile]]) -> None:
+    for key, pane_ms, profile in profiles:
+        if (key, pane_ms) in panes:
+            panes[key, pane_ms].merge(profile)
+        else:
+            panes[key, pane_ms] = profile
+
+
+def _columns(layout: Layout) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    names = [feature.name for feature in layout.features]
+    return events.OUTPUTS, tuple(name for name in names if name not in events.OUTPUTS)
+
+
+def _raw_batches(data: Batch, records: int) -> list[RawBatch]:
+    out = []
+    for start in range(0, len(data.lines), records):
+        lines: list[bytes | None] = [*data.lines[start : start + records]]
+        keys: list[bytes | None] = [*data.models[start : start + records]]
+        places = list(range(start, start + len(lines)))
+        arrival = np.full(len(lines), ARRIVAL_MS, np.int64)
+        out.append(RawBatch("p", "t", start, start + len(lines), [*places], lines, arrival, keys))
+    return out
+
+
+def _load(folder: Path, name: str) -> Batch:
+    return msgspec.msgpack.decode((folder / f"{name}.msgpack").read_bytes(), type=Batch)
+
+
+def _baselines(folder: Path, width: int = 20) -> list[Baseline]:
+    return [Baseline.decode(path.read_bytes()) for path in sorted(folder.glob(f"baseline-{width}-*.msgpack"))]
+
+
+def _layouts(baselines: Sequence[Baseline], models: int) -> list[Layout]:
+    """A layout a model; beyond the number of baselines they differ in the center of their first feature only."""
+    out = []
+    for k in range(models):
+        features = baselines[k % len(baselines)].layout.features
+        first = msgspec.structs.replace(features[0], center=features[0].center + k * 1e-9)
+        out.append(Layout((first, *features[1:])))
+    return out
+
+
+def main() -> None:
+    """Pin the process, run the leg twice, print the second."""
+    name, folder = sys.argv[1], Path(sys.argv[2])
+    pa.set_cpu_count(1)
+    run = floor_leg(folder) if name == "f" else driftline_leg(folder, name)
+    run()
+    gc.collect()
+    start = time.perf_counter()
+    count = run()
+    seconds = time.perf_counter() - start
+    print(json.dumps({"events": count, "cells": count * _load(folder, "d" if name == "f" else name).width, "seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()

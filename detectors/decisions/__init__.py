@@ -1,0 +1,1 @@
+"""Turns measured windows into violations and signals; may import every other folder of `detectors`."""

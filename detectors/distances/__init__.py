@@ -1,1 +1,0 @@
-"""How far a window is from its baseline: one statistic a file."""

@@ -1,0 +1,234 @@
+r"""Columns as the profile takes them, and what the text of a cell means.
+
+Text in a **numeric** feature, in this order:
+
+* nothing at all is *missing*;
+* exactly ``true`` or ``false`` is *boolean*;
+* a number, with blanks and tabs around it or not, is a number: an optional sign, then digits with or without one decimal
+  point (``7``, ``007``, ``7.``, ``.5``), with or without an exponent (``1e3``); or ``inf``, ``infinity``, ``nan``,
+  ``nan(...)`` in upper or lower case (letters, digits and underscores between the brackets). Too large a number is
+  infinite, too small a one is 0. Only ASCII digits count; ``1_000``, ``1,000``, ``0x1F`` and ``- 7`` are no numbers;
+* anything else, a single blank too, is a *string*.
+
+A finite number is *integral* or *fractional*. In a feature of integers the written form decides: a sign and digits alone
+are integral, ``7.0`` and ``1e3`` are fractional. In a feature of fractions the value decides: whole numbers are integral.
+
+Text in a **text** feature is a value as it stands, never trimmed; nothing at all is missing. Its written type follows the
+patterns of the SageMaker contract, section 2: :func:`written_types`.
+
+JSON cells: ``null`` and an absent key are missing; a string is read like text; ``true`` and ``false`` are boolean; ``7`` is
+written as an integer, ``7.0`` and ``7e0`` are not. In a text feature a number stands for its shortest text (``7``, ``7.0``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
+
+NUMBER: Final = (
+    r"^[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"
+    r"|[iI][nN][fF]([iI][nN][iI][tT][yY])?|[nN][aA][nN](\([0-9A-Za-z_]*\))?)$"
+)
+"""A number in a numeric feature, without the blanks around it."""
+WHOLE: Final = r"^[-+]?[0-9]+$"
+"""The written form of an integer in a numeric feature."""
+CONTRACT_INTEGRAL: Final = r"^(-|\+)? ?[0-9]+$"
+CONTRACT_FRACTIONAL: Final = r"^(-|\+)? ?[0-9]+((\.[0-9]+)|((?:\.[0-9]+)?[Ee][-+]?[0-9]+))$"
+CONTRACT_BOOLEAN: Final = r"^(true|false)$"
+
+
+class Numbers(NamedTuple):
+    """A column of a numeric feature, a value a row.
+
+    ``values`` holds the numbers, NaN where a row has none. ``slots`` is ``None`` if every row is a number (NaN and the
+    infinities included); otherwise it holds one of ``MISSING``, ``BOOLEAN``, ``STRING``, ``INTEGRAL``, ``FRACTIONAL`` of
+    :mod:`detectors.profiles.layout` for each row; a row that was read as NaN or infinite stands there as ``FRACTIONAL``, and the
+    value tells. Where ``slots`` is ``None``, ``integral`` decides: true, all finite values were written as integers;
+    false, a finite value counts as integral if it is a whole number.
+    """
+
+    values: NDArray[np.float64]
+    slots: NDArray[np.uint8] | None = None
+    integral: bool = False
+
+
+class Texts(NamedTuple):
+    """A column of a text feature, a value a row; null means missing.
+
+    The written type of each value (boolean, integral, fractional, string) is counted from its text by the rules of the
+    SageMaker contract, section 2.
+    """
+
+    values: pa.StringArray
+
+
+Column = Numbers | Texts
+
+
+def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
+    """The numbers that some text stands for, by the grammar above; null is missing, like empty text.
+
+    ``integral``: the feature holds integers, so the written form tells integral from fractional.
+
+    >>> numbers_from_text(pa.array(["7", " 7.0", "", "x", "true", "1e999"]), integral=True).slots.tolist()
+    [3, 4, 0, 2, 1, 4]
+    """
+    return numbers_from_texts([array], [integral])[0]
+
+
+def numbers_from_texts(arrays: Sequence[pa.StringArray], integral: Sequence[bool]) -> list[Numbers]:
+    """:func:`numbers_from_text` of several columns: read together, since most of the time goes into calls, not into values."""
+    if not arrays:
+        return []
+    lengths = [len(array) for array in arrays]
+    together = arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
+    values, slots = read_texts(together, np.repeat(np.asarray(integral, bool), lengths))
+    bounds = np.concatenate(([0], np.cumsum(lengths))).tolist()
+    return [
+        Numbers(values[start:stop], slots[start:stop], whole) for start, stop, whole in zip(bounds[:-1], bounds[1:], integral, strict=True)
+    ]
+
+
+def read_texts(array: pa.StringArray, integral: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Values and slots of what texts stand for: plain numbers (digits, perhaps a minus and a point) at once, others by pattern."""
+    if len(array) == 0:
+        return np.empty(0), np.empty(0, np.uint8)
+    text = _Bytes(array)
+    odd = text.odd_rows()
+    plain = text.array_without(odd)
+    values = np.array(pc.cast(plain, pa.float64()).to_numpy(zero_copy_only=False))
+    slots = finite_slots(values, np.where(integral, ~text.pointed, values == np.floor(values)))
+    if len(odd):
+        values[odd], slots[odd] = _read_by_pattern(array.take(pa.array(odd)), integral[odd])
+    return values, slots
+
+
+def _read_by_pattern(array: pa.StringArray, integral: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    text, number = _split_numbers(array)
+    values = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
+    written = _mask(pc.match_substring_regex(text, WHOLE)) if integral.any() else integral
+    slots = finite_slots(values, np.where(integral, written, values == np.floor(values)))
+    rest = np.flatnonzero(~number)
+    if len(rest):
+        slots[rest] = _slots_without_number(array.take(pa.array(rest)))
+    return values, slots
+
+
+def finite_slots(values: NDArray[np.float64], whole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """``INTEGRAL`` for finite values that are whole, ``FRACTIONAL`` for all others."""
+    return np.where(whole & np.isfinite(values), np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
+
+
+class _Bytes:
+    """The bytes of a string array, looked at all together. ``pointed``: the rows with a decimal point."""
+
+    def __init__(self, array: pa.StringArray) -> None:
+        self._array = array
+        _, self._offsets, self._bytes = array.buffers()
+        ends = np.frombuffer(self._offsets, np.int32)[array.offset : array.offset + len(array) + 1]
+        data = np.frombuffer(self._bytes, np.uint8) if self._bytes else np.empty(0, np.uint8)
+        self._data, self._ends = data[ends[0] : ends[-1]], ends - ends[0]
+        self._points = self._rows(np.flatnonzero(self._data == ord(".")))
+        self.pointed = np.zeros(len(array), bool)
+        self.pointed[self._points] = True
+
+    def odd_rows(self) -> NDArray[np.int64]:
+        """Rows that are anything but a plain number, null and empty ones too."""
+        data, starts = self._data, self._ends[:-1]
+        # The subtraction tests a range: bytes below the minus sign wrap around to large ones.
+        strange = np.flatnonzero(((data - np.uint8(ord("-"))) > 12) | (data == ord("/")))
+        minus = np.flatnonzero(data == ord("-"))
+        odd = np.diff(self._ends) == 0
+        odd[self._rows(strange)] = True
+        minus_of = self._rows(minus)
+        odd[minus_of[minus != starts[minus_of]]] = True
+        odd[self._points[1:][np.diff(self._points) == 0]] = True
+        odd[self._without_digit()] = True
+        if self._array.null_count:
+            odd |= _mask(self._array.is_null())
+        return np.flatnonzero(odd)
+
+    def _without_digit(self) -> NDArray[np.int64]:
+        """Among rows of at most two bytes, those that are signs and points alone."""
+        short = np.flatnonzero((np.diff(self._ends) - 1).view(np.uint32) < 2)
+        first, last = self._data[self._ends[short]], self._data[self._ends[short + 1] - 1]
+        lone: NDArray[np.int64] = short[(first < ord("0")) & (last < ord("0"))]
+        return lone
+
+    def array_without(self, rows: NDArray[np.int64]) -> pa.StringArray:
+        """The array with these rows set to null; the text is not copied."""
+        valid = np.ones(len(self._array) + self._array.offset, bool)
+        valid[rows + self._array.offset] = False
+        bitmap = pa.py_buffer(np.packbits(valid, bitorder="little"))
+        return pa.StringArray.from_buffers(len(self._array), self._offsets, self._bytes, bitmap, -1, self._array.offset)
+
+    def _rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row of each byte, by its place."""
+        rows: NDArray[np.int64] = np.searchsorted(self._ends, places.astype(np.int32), side="right") - 1
+        return rows
+
+
+def numbers_from_array(array: pa.Array, integral: bool) -> Numbers:
+    """The numbers of an Arrow array of integers or floats that was read as its type; null is missing.
+
+    >>> numbers_from_array(pa.array([7.0, None, 0.5]), integral=False).slots.tolist()
+    [3, 0, 4]
+    """
+    values = array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+    if not array.null_count:
+        return Numbers(values, None, integral)
+    whole = np.isfinite(values) & (integral | (values == np.floor(values)))
+    slots = np.where(whole, np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
+    slots[_mask(array.is_null())] = MISSING
+    return Numbers(values, slots, integral)
+
+
+def written_types(array: pa.StringArray) -> NDArray[np.uint8]:
+    """The written type of each value by the contract's patterns: ``BOOLEAN``, ``INTEGRAL``, ``FRACTIONAL`` or ``STRING``.
+
+    Null is ``MISSING``.
+
+    >>> written_types(pa.array(["true", "- 7", "7.0", ".5", None])).tolist()
+    [1, 3, 4, 2, 0]
+    """
+    slots = np.full(len(array), STRING, dtype=np.uint8)
+    slots[_mask(pc.match_substring_regex(array, CONTRACT_INTEGRAL))] = INTEGRAL
+    slots[_mask(pc.match_substring_regex(array, CONTRACT_FRACTIONAL))] = FRACTIONAL
+    slots[_mask(pc.match_substring_regex(array, CONTRACT_BOOLEAN))] = BOOLEAN
+    if array.null_count:
+        slots[_mask(array.is_null())] = MISSING
+    return slots
+
+
+def _split_numbers(array: pa.StringArray) -> tuple[pa.StringArray, NDArray[np.bool_]]:
+    """Text that can be cast, null where it is no number; and where it is one."""
+    found = pc.match_substring_regex(array, NUMBER)
+    number = _mask(found)
+    if number.all():
+        return array, number
+    rest = pa.array(~number)
+    trimmed = pc.utf8_trim(array.filter(rest), characters=" \t")
+    late = pc.match_substring_regex(trimmed, NUMBER)
+    text = pc.replace_with_mask(array, rest, pc.if_else(late, trimmed, pa.scalar(None, pa.string())))
+    number[~number] = _mask(late)
+    return text, number
+
+
+def _slots_without_number(array: pa.StringArray) -> NDArray[np.uint8]:
+    slots = np.full(len(array), STRING, dtype=np.uint8)
+    slots[_mask(pc.match_substring_regex(array, CONTRACT_BOOLEAN))] = BOOLEAN
+    slots[_mask(pc.equal(array, "")) | _mask(array.is_null())] = MISSING
+    return slots
+
+
+def _mask(array: pa.BooleanArray) -> NDArray[np.bool_]:
+    """A writable mask; null is false."""
+    mask: NDArray[np.bool_] = np.array(pc.fill_null(array, False))
+    return mask

@@ -1,0 +1,173 @@
+"""Columns in, profiles out: counts of many rows at once.
+
+Large groups of rows: each numeric column is sorted once and the edges are searched in it. Small groups (many models in
+one batch, or few rows of many columns): the bin of each cell is searched in the stacked edges of all layouts,
+:mod:`detectors.profiles.small_groups`. Both roads give the same integers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from detectors.profiles.columns import Column, Numbers, written_types
+from detectors.profiles.hashing import hashed_bin
+from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
+from detectors.profiles.profile import MAX_NOVEL, Profile
+from detectors.profiles.small_groups import Cells
+
+SORT_FROM: Final = 256
+"""Groups of at least this many rows are counted by sorting."""
+
+_LOWEST: Final = -np.finfo(np.float64).max
+
+
+class Fold:
+    """Counts rows of one schema for the layouts of several models.
+
+    ``layouts`` are the layouts that groups may refer to by position. A feature of a layout that has no column in a
+    batch counts as missing in every row; a column that no feature names is passed over.
+    """
+
+    def __init__(self, layouts: Sequence[Layout]) -> None:
+        self.layouts = tuple(layouts)
+        self._cells: dict[tuple[str, ...], Cells] = {}
+        self._bounds = [[_search_bounds(layout, i) for i in range(len(layout.features))] for layout in self.layouts]
+        self._words = [[Words(feature.vocabulary) for feature in layout.features] for layout in self.layouts]
+
+    def fold(
+        self, columns: Mapping[str, Column], layout_of: Sequence[int], bounds: NDArray[np.int64]
+    ) -> list[Profile]:
+        """One profile a group: group ``g`` holds the rows ``[bounds[g], bounds[g + 1])`` and has layout ``layout_of[g]``.
+
+        Groups must not be empty; their rows must lie together (order the columns first).
+        """
+        small = np.flatnonzero(np.diff(bounds) < SORT_FROM)
+        out: list[Profile | None] = [None] * len(layout_of)
+        if len(small):
+            for at, counted in zip(small.tolist(), self._fold_small(columns, layout_of, bounds, small), strict=True):
+                out[at] = counted
+        encoded: dict[str, pa.DictionaryArray] = {}
+        for g, profile in enumerate(out):
+            if profile is None:
+                out[g] = self._fold_large(columns, layout_of[g], int(bounds[g]), int(bounds[g + 1]), encoded)
+        return [profile for profile in out if profile is not None]
+
+    def _fold_small(
+        self, columns: Mapping[str, Column], layout_of: Sequence[int], bounds: NDArray[np.int64], small: NDArray[np.int64]
+    ) -> list[Profile]:
+        names = tuple(columns)
+        if names not in self._cells:
+            self._cells[names] = Cells(self.layouts, names)
+        return self._cells[names].fold(columns, np.asarray(layout_of)[small], bounds[small], bounds[small + 1])
+
+    def _fold_large(
+        self,
+        columns: Mapping[str, Column],
+        which: int,
+        start: int,
+        stop: int,
+        encoded: dict[str, pa.DictionaryArray],
+    ) -> Profile:
+        layout = self.layouts[which]
+        profile = Profile(layout)
+        profile.rows = stop - start
+        for i, feature in enumerate(layout.features):
+            column = columns.get(feature.name)
+            if column is None:
+                profile.counts[layout.starts[i] + MISSING] = stop - start
+            elif isinstance(column, Numbers):
+                _count_numbers(profile, i, column, start, stop, self._bounds[which][i])
+            else:
+                if feature.name not in encoded:
+                    encoded[feature.name] = pc.dictionary_encode(column.values)
+                _count_texts(profile, i, encoded[feature.name].slice(start, stop - start), self._words[which][i])
+        return profile
+
+
+def fold(layout: Layout, columns: Mapping[str, Column], start: int = 0, stop: int | None = None) -> Profile:
+    """The profile of the rows ``[start, stop)`` of some columns; no rows give an empty profile."""
+    rows = len(next(iter(columns.values())).values) if columns else 0
+    stop = rows if stop is None else stop
+    if stop <= start:
+        return Profile(layout)
+    return Fold([layout]).fold(columns, [0], np.array([start, stop]))[0]
+
+
+def _search_bounds(layout: Layout, i: int) -> NDArray[np.float64]:
+    """What is searched in a sorted column: the places between -inf, the bins, +inf and NaN."""
+    return np.array([_LOWEST, *layout.features[i].edges, np.inf, np.nan])
+
+
+def _count_numbers(
+    profile: Profile, i: int, column: Numbers, start: int, stop: int, bounds: NDArray[np.float64]
+) -> None:
+    layout, counts = profile.layout, profile.counts
+    first, last = int(layout.starts[i]), int(layout.starts[i + 1])
+    values = column.values[start:stop]
+    if column.slots is not None:
+        slots = column.slots[start:stop]
+        counts[first : first + NEG_INF] = np.bincount(slots, minlength=NEG_INF)
+        values = values[slots >= INTEGRAL]
+    ordered = np.sort(values)
+    places = np.searchsorted(ordered, bounds)
+    found = counts[first + NEG_INF : last]
+    found[0], found[-1] = places[0], len(ordered) - places[-1]
+    np.subtract(places[1:], places[:-1], out=found[1:-1])
+    finite = ordered[places[0] : places[-2]]
+    if column.slots is not None:
+        counts[first + FRACTIONAL] -= len(ordered) - len(finite)
+    else:
+        whole = len(finite) if column.integral else np.count_nonzero(finite == np.floor(finite))
+        counts[first + INTEGRAL] = whole
+        counts[first + FRACTIONAL] = len(finite) - whole
+    if len(finite):
+        _add_moments(profile, i, finite)
+
+
+def _add_moments(profile: Profile, i: int, ordered: NDArray[np.float64]) -> None:
+    away = ordered - profile.layout.features[i].center
+    profile.sums[i] = away.sum(), away @ away
+    profile.low[i], profile.high[i] = ordered[0], ordered[-1]
+
+
+class Words:
+    """A vocabulary, ready to be looked up in."""
+
+    def __init__(self, vocabulary: Sequence[str]) -> None:
+        self._array = pa.array(vocabulary, pa.string())
+        self._types = written_types(self._array)
+
+    def look_up(self, values: pa.StringArray) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.bool_]]:
+        """Bin and written type of each value, and whether the vocabulary holds it; others go to hashed bins."""
+        found = pc.index_in(values, value_set=self._array)
+        if not found.null_count:
+            bins = found.to_numpy().astype(np.int64)
+            return bins, self._types[bins], np.ones(len(values), bool)
+        known = found.is_valid().to_numpy(zero_copy_only=False)
+        bins = found.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+        types = self._types[bins] if len(self._types) else np.zeros(len(bins), np.uint8)
+        rest = values.filter(pa.array(~known))
+        bins[~known], types[~known] = len(self._array) + hashed_bin(rest), written_types(rest)
+        return bins, types, known
+
+
+def _count_texts(profile: Profile, i: int, column: pa.DictionaryArray, words: Words) -> None:
+    layout, counts = profile.layout, profile.counts
+    first, feature = int(layout.starts[i]), layout.features[i]
+    counts[first + MISSING] = column.null_count
+    codes = column.indices.drop_null().to_numpy(zero_copy_only=False)
+    seen = np.bincount(codes, minlength=len(column.dictionary))
+    bins, types, known = words.look_up(column.dictionary)
+    counts[layout.bins(i)] = np.bincount(bins, weights=seen, minlength=feature.bins)
+    counts[first : first + HEAD] += np.bincount(types, weights=seen, minlength=HEAD).astype(np.int64)
+    fresh = np.flatnonzero(~known & (seen > 0))[:MAX_NOVEL]
+    if len(fresh):
+        names = column.dictionary.take(pa.array(fresh)).to_pylist()
+        profile.note_novel(feature.name, dict(zip(names, seen[fresh].tolist(), strict=True)))
+

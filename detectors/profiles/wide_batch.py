@@ -1,0 +1,121 @@
+"""Many columns of few rows: cut out of one text, read together, and kept together until they are counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from detectors.profiles.columns import Column, Numbers, Texts, finite_slots, read_texts
+from detectors.profiles.layout import MISSING
+
+
+class Cut(Mapping[str, Column]):
+    """Many columns of few rows that were cut out of one text together; each is made when it is asked for.
+
+    ``numbers`` names the rows of ``matrix`` and ``slots``, both ``[columns, rows]`` as in :class:`Numbers`, ``integral`` is an entry a
+    column. ``words`` holds the text columns of ``texts``, one behind the other.
+    """
+
+    def __init__(
+        self,
+        order: Sequence[str],
+        numbers: Sequence[str],
+        matrix: NDArray[np.float64],
+        slots: NDArray[np.uint8] | None,
+        integral: NDArray[np.bool_],
+        texts: Sequence[str],
+        words: pa.StringArray,
+    ) -> None:
+        self.numbers, self.matrix, self.slots, self.integral = tuple(numbers), matrix, slots, integral
+        self.texts, self.words = tuple(texts), words
+        self.others: Mapping[str, Column] = {}
+        self._order, self._rows = order, matrix.shape[1] if len(numbers) else len(words) // max(len(texts), 1)
+
+    def beside(self, others: Mapping[str, Column]) -> Cut:
+        """These columns and ``others`` of the same rows."""
+        out = copy(self)
+        out.others = others
+        return out
+
+    @cached_property
+    def _places(self) -> dict[str, tuple[bool, int]]:
+        return {name: (kind, j) for kind, names in ((True, self.numbers), (False, self.texts)) for j, name in enumerate(names)}
+
+    def __getitem__(self, name: str) -> Column:
+        if name in self.others:
+            return self.others[name]
+        numeric, j = self._places[name]
+        if not numeric:
+            return Texts(self.words.slice(j * self._rows, self._rows))
+        return Numbers(self.matrix[j], None if self.slots is None else self.slots[j], bool(self.integral[j]))
+
+    def __iter__(self) -> Iterator[str]:
+        return chain(self._order, self.others)
+
+    def __len__(self) -> int:
+        return len(self._order) + len(self.others)
+
+
+def side_by_side(parts: Sequence[Mapping[str, Column]]) -> Mapping[str, Column]:
+    """The columns of several parts of the same rows."""
+    cut = next((part for part in parts if isinstance(part, Cut)), None)
+    others = {name: column for part in parts if part is not cut for name, column in part.items()}
+    return others if cut is None else cut.beside(others)
+
+
+def cut_numbers(
+    cells: pa.StringArray, numeric: NDArray[np.bool_], integral: NDArray[np.bool_], typed: bool
+) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
+    """:func:`detectors.profiles.columns.numbers_from_text` of the numeric columns of a table whose ``cells`` lie row after row.
+
+    ``numeric`` and ``integral`` have an entry a column. Returns values and slots, ``[numeric columns, rows]``, and whether every cell
+    fitted its column's type. With ``typed`` that is tried first: then Arrow reads all of them in two calls.
+    """
+    shape = len(cells) // len(numeric), len(numeric)
+    filled = _lengths(cells).reshape(shape) > 0
+    if typed:
+        try:
+            floats = _cast(cells, filled & (numeric & ~integral), pa.float64())
+            values = np.where(integral, _cast(cells, filled & integral, pa.int64()), floats)
+        except pa.ArrowInvalid:
+            pass
+        else:
+            return _typed(values[:, numeric].T, filled[:, numeric].T, integral[numeric])
+    by_column = np.arange(len(cells)).reshape(shape).T[numeric]
+    read, slots = read_texts(cells.take(pa.array(by_column.ravel())), np.repeat(integral[numeric], shape[0]))
+    return read.reshape(by_column.shape), slots.reshape(by_column.shape), False
+
+
+def _typed(
+    values: NDArray[np.float64], filled: NDArray[np.bool_], integral: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
+    """Values with NaN where a cell is empty, and slots if there are such cells."""
+    values = np.ascontiguousarray(values)
+    if filled.all():
+        return values, None, True
+    values[~filled] = np.nan
+    slots = finite_slots(values, integral[:, None] | (values == np.floor(values)))
+    slots[~filled] = MISSING
+    return values, slots, True
+
+
+def _lengths(array: pa.StringArray) -> NDArray[np.int32]:
+    lengths: NDArray[np.int32] = np.diff(np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1])
+    return lengths
+
+
+def _cast(array: pa.StringArray, chosen: NDArray[np.bool_], kind: pa.DataType) -> NDArray[Any]:
+    """The chosen cells read as this type, by rows; anything where none is chosen. Raises ``pa.ArrowInvalid`` if one does not fit."""
+    _, offsets, data = array.buffers()
+    bitmap = pa.py_buffer(np.packbits(chosen.ravel(), bitorder="little"))
+    read = pc.cast(pa.StringArray.from_buffers(len(array), offsets, data, bitmap), kind)
+    raw = np.frombuffer(read.buffers()[1], np.float64 if pa.types.is_floating(kind) else np.int64)[: len(array)]
+    return raw.reshape(chosen.shape)

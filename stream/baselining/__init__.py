@@ -1,0 +1,1 @@
+"""Makes baselines from training data or first events and reads and writes SageMaker's files; may import `config`, `formats` and below."""

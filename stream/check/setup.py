@@ -1,0 +1,49 @@
+"""What every live look needs to know of a job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from detectors.profiles.baseline import Baseline
+from stream.check.stored_state import Stored
+from stream.config.model import Config
+from stream.readers.reader import Times
+from stream.service.job import columns_now, configured_baselines, settings_of, times_of
+
+
+class Watched(NamedTuple):
+    """Features of a model: numbers, texts, and columns of which nobody knows before they are learned."""
+
+    numbers: int
+    texts: int
+    unlearned: int
+
+    @property
+    def features(self) -> int:
+        """All of them."""
+        return sum(self)
+
+
+class Setup(NamedTuple):
+    """A configuration, the baselines it names, its times, and what its state holds (``None``: nothing yet)."""
+
+    config: Config
+    baselines: Mapping[str, Baseline]
+    times: Times
+    idle_ms: int
+    stored: Stored | None
+
+    def watched(self) -> dict[str, Watched]:
+        """What is counted of each model."""
+        unlearned = {name: len(columns.unlearned) for name, columns in columns_now(self.config, self.baselines).items()}
+        kinds = {name: [feature.numeric for feature in one.layout.features] for name, one in self.baselines.items()}
+        return {name: Watched(sum(kinds[name]), len(kinds[name]) - sum(kinds[name]), unlearned[name]) for name in kinds}
+
+
+def setup_of(config: Config, stored: Stored | None) -> Setup:
+    """Read the baselines, those that are learned from the state; raises as ``driftline run`` would."""
+    baselines = configured_baselines(config)
+    if stored is not None:
+        baselines |= {name: one for name, one in stored.baselines.items() if name in baselines and config.models[name].learned}
+    return Setup(config, baselines, times_of(config), settings_of(config).idle_ms, stored)

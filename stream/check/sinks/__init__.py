@@ -1,0 +1,1 @@
+"""Live checks of sinks, one file a type, found by its name."""

@@ -1,0 +1,1 @@
+"""Live checks of sources, one file a type, found by its name."""

@@ -1,0 +1,221 @@
+"""The configuration file: typed, complete, and checked without network. Every key is read by something."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+import msgspec
+import yaml
+from msgspec import inspect
+
+from detectors.changes.base import Change
+from detectors.decisions.rules import FeatureRules, Rules
+from sinks.aws.client import url_faults
+from sinks.base import Sink
+from stream.config.components import find
+from stream.config.consistency import check_keys
+from stream.config.environment import Variables
+from stream.config.validation import check
+from stream.dedupe.filter import Dedupe
+from stream.durations import Duration, duration_ms
+from stream.errors import ConfigError
+from stream.formats.base import Format, ModelOf, Origin, TimeOf
+from stream.sources.base import Source
+
+if TYPE_CHECKING:
+    AnySource = Source
+    AnyFormat = Format
+    AnySink = Sink
+    AnyChange = Change
+else:
+    AnySource = Union[tuple(find("stream.sources", Source).values())]  # noqa: UP007  # the members are found when this runs
+    AnyFormat = Union[tuple(find("stream.formats", Format).values())]  # noqa: UP007  # the members are found when this runs
+    AnySink = Union[tuple(find("sinks", Sink).values())]  # noqa: UP007  # the members are found when this runs
+    AnyChange = Union[tuple(find("detectors.changes", Change).values())]  # noqa: UP007  # the members are found when this runs
+
+class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The object that holds the state (``key``: ``driftline/JOB.state`` unless given). Another service may take over once the object
+    has not changed for ``take_over_after``.
+    """
+
+    bucket: Annotated[str, msgspec.Meta(min_length=3)]
+    key: str = ""
+    region: str = ""
+    endpoint_url: str = ""
+    take_over_after: Duration = "10s"
+
+    def check(self) -> list[str]:
+        """Faults that can be seen without network."""
+        return url_faults(self.endpoint_url)
+
+
+class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the state lies: one SQLite file; with ``s3`` it is the local copy of an object there. ``commit_at_least``: how often it
+    is written at the least, also when no window closes.
+    """
+
+    path: str = "driftline.sqlite"
+    commit_at_least: Duration = "1s"
+    s3: S3Config | None = None
+
+
+class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One model: the folder of its baseline (or ``learn``), and what differs for it.
+
+    ``outputs`` and ``inputs`` name the columns of the answer and of the request in their order; without them the baseline's
+    columns serve, those with the role prediction as the answer. A named column that the baseline lacks is learned.
+    """
+
+    baseline: str
+    outputs: list[str] | None = None
+    inputs: list[str] | None = None
+    features: dict[str, FeatureRules] = {}
+    changes: list[AnyChange] = []
+
+    @property
+    def learned(self) -> bool:
+        """True if there is no baseline yet."""
+        return self.baseline == "learn"
+
+
+class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """``events``: how many rows a baseline is learned from."""
+
+    events: Annotated[int, msgspec.Meta(ge=100)] = 5_000
+
+
+class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served; port 0 takes a free one. The service is not ready while a
+    partition is behind by more than ``ready_behind``.
+    """
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9108
+    ready_behind: Duration = "60s"
+
+
+class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where records that could not be counted are kept; their payload only with ``keep_payload``."""
+
+    path: str = "dead-letters.jsonl"
+    keep_payload: bool = False
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A whole configuration file. Durations are text with a unit; relative paths start at the file's folder.
+
+    ``readers``: 1 reads in the service's own process, more are processes that share the partitions.
+    """
+
+    job: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
+            max_length=100,
+            description="a word of letters, digits, dots, dashes and underscores, a letter or digit first",
+        ),
+    ]
+    source: AnySource
+    format: AnyFormat
+    models: Annotated[dict[str, ModelConfig], msgspec.Meta(min_length=1)]
+    model: ModelOf
+    variant: ModelOf = ModelOf(name="AllTraffic")
+    time: TimeOf = TimeOf()
+    window: Duration = "60s"
+    every: Duration | None = None
+    grace: Duration | None = None
+    lateness: Duration = "10m"
+    idle: Duration = "10s"
+    tolerance: Duration = "60s"
+    readers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    on_gap: Literal["continue", "stop"] = "continue"
+    dedupe: Dedupe | None = None
+    learn: LearnConfig = LearnConfig()
+    rules: Rules = Rules()
+    sinks: list[AnySink] = []
+    state: StateConfig = StateConfig()
+    http: HttpConfig = HttpConfig()
+    dead_letters: DeadLetterConfig = DeadLetterConfig()
+    expose_values: bool = False
+
+    @property
+    def every_ms(self) -> int:
+        """Length of a pane."""
+        return duration_ms(self.every or self.window)
+
+    @property
+    def grace_ms(self) -> int:
+        """Expected disorder: 2 s, or 5 minutes between the files of a folder."""
+        return duration_ms(self.grace or ("5m" if type(self.source).__name__ == "Jsonl" else "2s"))
+
+    @property
+    def origin(self) -> Origin:
+        """Where model, variant and time of a record come from."""
+        return Origin(self.model, self.variant, self.time)
+
+
+class _UniqueKeys(yaml.SafeLoader):
+    """Plain YAML in which a key given twice is a fault and not the last one's victory."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} is given twice", key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
+
+
+def load(path: Path, variables: Variables | None = None) -> Config:
+    """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path in the file.
+
+    Without ``variables`` of the caller's own, an environment variable that is named and not set is such a fault.
+    """
+    return parse(read(path), path.resolve().parent, variables)
+
+
+def read(path: Path) -> object:
+    """What YAML gives for a file, unchecked. Raises :class:`~stream.errors.ConfigError` if it gives nothing."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeError) as error:
+        raise ConfigError(str(path), "a readable file", str(error)) from error
+    try:
+        return yaml.load(text, _UniqueKeys)  # noqa: S506  # a safe loader
+    except yaml.YAMLError as error:
+        raise ConfigError(str(path), "YAML", " ".join(str(error).replace('in "<unicode string>", ', "at ").split())) from error
+
+
+def parse(data: object, folder: Path, variables: Variables | None = None) -> Config:
+    """The configuration in ``data`` (what YAML gives); relative paths start at ``folder``."""
+    variables = variables or Variables()
+    data = variables.put_in(data)
+    with variables.blamed():
+        check(inspect.type_info(Config), data)
+        config = _absolute(msgspec.convert(data, Config), folder)
+        check_keys(config)
+    return config
+
+
+def _absolute(config: Config, folder: Path) -> Config:
+    """All paths made absolute: ``path`` of source and sinks, state, dead letters, and the baselines' folders."""
+
+    def placed(part: Any) -> Any:
+        path = getattr(part, "path", None)
+        if isinstance(path, list):
+            return msgspec.structs.replace(part, path=[str(folder / one) if one else one for one in path])
+        return msgspec.structs.replace(part, path=str(folder / path)) if isinstance(path, str) and path else part
+
+    models = {
+        name: one if one.learned else msgspec.structs.replace(one, baseline=str(folder / one.baseline))
+        for name, one in config.models.items()
+    }
+    return msgspec.structs.replace(
+        config,
+        source=placed(config.source),
+        sinks=[placed(sink) for sink in config.sinks],
+        state=placed(config.state),
+        dead_letters=placed(config.dead_letters),
+        models=models,
+    )

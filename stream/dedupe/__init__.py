@@ -1,0 +1,1 @@
+"""Recognises events that were counted before; may import `events` and below."""

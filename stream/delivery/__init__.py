@@ -1,0 +1,1 @@
+"""Routes committed items to sinks and to the dead-letter file; may import `state`, `telemetry`, `config` and below."""

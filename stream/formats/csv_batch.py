@@ -1,0 +1,227 @@
+"""Many CSV payloads at once: joined, parsed by Arrow, and typed column by column.
+
+Joining is safe only for payloads that cannot touch a neighbour; :func:`join` names the others, which go through
+:mod:`stream.formats.rows`, one by one. Both roads give the same columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pv
+from numpy.typing import NDArray
+
+from detectors.profiles.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_texts
+from detectors.profiles.layout import FRACTIONAL, MISSING, STRING
+from detectors.profiles.wide_batch import Cut, cut_numbers
+from stream.formats.base import ColumnType
+
+FEW_ROWS: Final = 200
+MANY_COLUMNS: Final = 50
+"""A batch of fewer rows and at least so many columns is cut into cells, not parsed column by column."""
+PATIENCE: Final = 16
+"""Batches that a column is read as text after the last one that did not fit its type."""
+
+_ARROW: Final = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "raw": pa.string()}
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+
+
+class Joined(NamedTuple):
+    """Payloads in one text, each with a newline behind it.
+
+    ``rows`` is how many lines each payload has, ``None`` if all have one. ``quoted``: some cells are quoted. ``alone``
+    names the payloads that could touch a neighbour, or be read otherwise here than alone: they must leave first.
+    """
+
+    data: bytes
+    rows: NDArray[np.int64] | None
+    quoted: bool
+    alone: NDArray[np.int64]
+
+
+def join(payloads: Sequence[str], width: int) -> Joined:
+    """The payloads of a table of ``width`` columns joined; a newline at the end of a payload is no further row.
+
+    Unsafe are a quote that is not a whole cell's or a cell's own half, a carriage return that is not part of a line's end, a byte
+    order mark at the front of a line (it may come to stand at the front of all), and an empty line in a table of more than one
+    column (Arrow takes it for missing values).
+    """
+    data = "\n".join([*payloads, ""]).encode()
+    if b"\r" in data:
+        payloads = [payload.replace("\r\n", "\n") for payload in payloads]
+        data = "\n".join([*payloads, ""]).encode()
+    letters, rows = np.frombuffer(data, np.uint8), None
+    ends = np.flatnonzero(letters == ord("\n"))
+    if len(ends) != len(payloads):
+        bare = [payload.removesuffix("\n") for payload in payloads]
+        data, rows = "\n".join([*bare, ""]).encode(), np.array([payload.count("\n") + 1 for payload in bare], np.int64)
+        letters = np.frombuffer(data, np.uint8)
+        ends = np.flatnonzero(letters == ord("\n"))
+    quoted = b'"' in data
+    lines = _unsafe_quotes(letters, ends) if quoted else np.zeros(len(ends), bool)
+    if b"\r" in data:
+        lines[np.searchsorted(ends, np.flatnonzero(letters == ord("\r")))] = True
+    if width > 1:
+        lines |= np.diff(ends, prepend=-1) == 1
+    if not data.isascii() and _BYTE_ORDER_MARK in data:
+        begins = np.concatenate(([0], ends[:-1] + 1)).tolist()
+        lines |= np.array([data.startswith(_BYTE_ORDER_MARK, begin) for begin in begins])
+    unsafe = np.flatnonzero(lines)
+    alone = unsafe if rows is None else np.unique(np.repeat(np.arange(len(payloads)), rows)[unsafe])
+    return Joined(data, None if rows is None or (rows == 1).all() else rows, quoted, alone)
+
+
+def _unsafe_quotes(letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Lines in which quotes do more than enclose whole cells: cells opened and not closed, quotes inside bare cells."""
+    quotes = np.flatnonzero(letters == ord('"'))
+    line = np.searchsorted(ends, quotes)
+    before = np.searchsorted(quotes, ends)
+    opens = (np.arange(len(quotes)) - np.concatenate(([0], before[:-1]))[line]) % 2 == 0
+    unsafe: NDArray[np.bool_] = np.diff(before, prepend=0) % 2 == 1
+    neighbour = letters[np.where(opens, quotes - 1, quotes + 1)]
+    unsafe[line[~np.isin(neighbour, np.frombuffer(b',\n"', np.uint8))]] = True
+    return unsafe
+
+
+class CsvTable:
+    """Reads joined payloads into columns; remembers which columns did not fit their type lately, for speed alone."""
+
+    def __init__(self, names: Sequence[str], types: dict[str, ColumnType]) -> None:
+        self._types = {name: types[name] for name in names}
+        self._numeric = frozenset(name for name in names if types[name] in ("int", "float"))
+        self._integers = frozenset(name for name in names if types[name] == "int")
+        self._patience: dict[str, int] = {}
+        self._hasty = 0
+        self._options: dict[frozenset[str], pv.ConvertOptions] = {}
+
+    def read(self, data: bytes, rows: int, quoted: bool = False) -> tuple[Mapping[str, Column], NDArray[np.int64]] | None:
+        """Columns of all rows that have the right number of cells, and the numbers of the rows that have not.
+
+        ``None`` if the rows do not add up to ``rows``, which no safe payload can bring about.
+        """
+        if not quoted and rows < FEW_ROWS and len(self._types) >= MANY_COLUMNS:
+            return self._read_cells(data)
+        as_text = frozenset(self._patience)
+        if self._integers and _has_hex(data):
+            as_text |= self._integers
+        try:
+            table, refused = self._parse(data, as_text, quoted)
+        except pa.ArrowInvalid:
+            as_text = self._numeric
+            table, refused = self._parse(data, as_text, quoted)
+        if table.num_rows + len(refused) != rows:
+            return None
+        return self._columns(table, as_text), np.array(refused, np.int64) - 1
+
+    def _read_cells(self, data: bytes) -> tuple[Mapping[str, Column], NDArray[np.int64]]:
+        """Few rows of many columns: all cells are cut out and read together, since a call a column would cost most."""
+        names = list(self._types)
+        cells, refused = _cut(data, len(names))
+        numeric = np.array([name in self._numeric for name in names])
+        integral = np.array([name in self._integers for name in names])
+        self._hasty = max(self._hasty - 1, 0)
+        typed = not self._hasty and not (self._integers and _has_hex(data))
+        values, slots, fitted = cut_numbers(cells, numeric, integral, typed)
+        if typed and not fitted:
+            self._hasty = PATIENCE
+        numbers, texts = (np.array(names)[which].tolist() for which in (numeric, ~numeric))
+        by_column = np.arange(len(cells)).reshape(-1, len(names)).T[~numeric]
+        words = cells.take(pa.array(by_column.ravel()))
+        words = pc.if_else(pc.equal(words, ""), pa.scalar(None, pa.string()), words)
+        return Cut(names, numbers, values, slots, integral[numeric], texts, words), refused
+
+    def _columns(self, table: pa.Table, as_text: frozenset[str]) -> dict[str, Column]:
+        arrays = {name: _flat(table.column(j)) for j, name in enumerate(self._types)}
+        columns: dict[str, Column] = {}
+        for name, kind in self._types.items():
+            if kind in ("text", "raw"):
+                columns[name] = Texts(arrays[name])
+            elif name not in as_text:
+                columns[name] = numbers_from_array(arrays[name], kind == "int")
+        slow = [name for name in self._types if name in as_text]
+        for name, numbers in zip(slow, self._from_text(slow, arrays), strict=True):
+            columns[name] = numbers
+            self._remember(name, numbers)
+        return columns
+
+    def _from_text(self, names: Sequence[str], arrays: dict[str, pa.StringArray]) -> list[Numbers]:
+        return numbers_from_texts([arrays[name] for name in names], [self._types[name] == "int" for name in names])
+
+    def _parse(self, data: bytes, as_text: frozenset[str], quoted: bool) -> tuple[pa.Table, list[int]]:
+        refused: list[int] = []
+
+        def refuse(row: pv.InvalidRow) -> str:
+            refused.append(row.number)
+            return "skip"
+
+        table = pv.read_csv(
+            pa.BufferReader(data),
+            pv.ReadOptions(use_threads=False, column_names=list(self._types), block_size=len(data) + 1),
+            pv.ParseOptions(quote_char='"' if quoted else False, ignore_empty_lines=False, invalid_row_handler=refuse),
+            self._convert(as_text),
+        )
+        return table, refused
+
+    def _convert(self, as_text: frozenset[str]) -> pv.ConvertOptions:
+        if as_text not in self._options:
+            kinds = {name: "text" if name in as_text else kind for name, kind in self._types.items()}
+            self._options[as_text] = pv.ConvertOptions(
+                check_utf8=False,
+                column_types={name: _ARROW[kind] for name, kind in kinds.items()},
+                null_values=[""],
+                strings_can_be_null=True,
+            )
+        return self._options[as_text]
+
+    def _remember(self, name: str, numbers: Numbers) -> None:
+        if _fits(numbers):
+            left = self._patience.pop(name, 0) - 1
+            if left > 0:
+                self._patience[name] = left
+        else:
+            self._patience[name] = PATIENCE
+
+
+def _cut(data: bytes, width: int) -> tuple[pa.StringArray, NDArray[np.int64]]:
+    """The cells of all lines that have ``width`` of them, one after the other, and the numbers of the lines that have not."""
+    letters = np.frombuffer(data, np.uint8)
+    between = (letters == ord(",")) | (letters == ord("\n"))
+    ends = np.flatnonzero(between)
+    refused = np.flatnonzero(np.diff(np.flatnonzero(letters[ends] == ord("\n")), prepend=-1) != width)
+    if len(refused):
+        lines = np.array(data.split(b"\n")[:-1], object)
+        return _cut(b"".join(line + b"\n" for line in np.delete(lines, refused)), width)[0], refused
+    offsets = np.concatenate(([0], ends - np.arange(len(ends)))).astype(np.int32)
+    text = data.translate(None, b",\n")
+    return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text)), refused
+
+
+def _flat(chunked: pa.ChunkedArray) -> pa.Array:
+    return chunked.chunk(0) if chunked.num_chunks == 1 else chunked.combine_chunks()
+
+
+def _fits(numbers: Numbers) -> bool:
+    """True if a typed read would take this column."""
+    slots = numbers.slots
+    if slots is None:
+        return True
+    unfit = (slots > MISSING) & (slots <= STRING)
+    return not (unfit.any() or (numbers.integral and (slots == FRACTIONAL).any()))
+
+
+def _has_hex(data: bytes) -> bool:
+    """True if ``0x`` or ``0X`` occurs: Arrow would take it for an integer."""
+    letters = np.frombuffer(data, np.uint8)
+    for letter in b"xX":
+        if letter in data:
+            places = np.flatnonzero(letters == letter)
+            if (letters[np.maximum(places, 1) - 1] == ord("0")).any():
+                return True
+    return False
+
+
+__all__ = ["CsvTable", "Joined", "join"]

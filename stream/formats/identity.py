@@ -1,0 +1,280 @@
+"""Which model a record belongs to, and when it happened: the same answers for every format."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import chain
+from typing import Final, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from detectors.profiles.columns import NUMBER
+from stream.events import Decoded, EventBatch, ModelKey, RawBatch, Reject
+from stream.formats.base import ModelOf, Origin, Plan, TimeOf
+from stream.formats.json_paths import dig
+from stream.formats.rows import load_json
+
+FIRST_MS: Final = 86_400_000
+"""Event times before 1970-01-02 are absurd."""
+END_MS: Final = 4_102_444_800_000
+"""Event times from 2100-01-01 on are absurd."""
+MISSING_MS: Final = -1
+ABSURD_MS: Final = -2
+
+Document = Callable[[int], object]
+"""The decoded event of a record, for whoever must look into it."""
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_STAMP: Final = b"dddd-dd-ddTdd:dd:ddZ\n"
+_LOWEST: Final = np.array([ord("0") if byte == ord("d") else byte for byte in _STAMP], np.uint8)
+_ABOVE: Final = np.array([9 if byte == ord("d") else 0 for byte in _STAMP], np.uint8)
+_SAMPLE: Final = 64
+"""Stamps that are looked at to see whether they repeat."""
+_TICKS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+
+
+class Records:
+    """The records of some raw batches, numbered through; ``raw_of[i]`` is the position of record ``i``'s raw batch."""
+
+    def __init__(self, raws: Sequence[RawBatch]) -> None:
+        self.raws = raws
+        self.values = raws[0].values if len(raws) == 1 else list(chain.from_iterable(raw.values for raw in raws))
+        self.sizes = [len(raw.values) for raw in raws]
+        self.arrival_ms = np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
+
+    def record_keys(self) -> list[bytes | None]:
+        """The key of each record, ``None`` where it has none."""
+        return [key for raw in self.raws for key in (raw.keys or [None] * len(raw.values))]
+
+    def headers(self, name: str) -> list[bytes | None]:
+        """The last header called ``name`` of each record."""
+        found = ((raw.headers or [[]] * len(raw.values)) for raw in self.raws)
+        return [dict(headers).get(name) for headers in chain.from_iterable(found)]
+
+
+class _ModelsOf:
+    """Finds the model of each record; a model is told by its position in ``keys``, -1 where it is unknown.
+
+    A record whose model or variant cannot be found, is not text, or is not in the plan has an unknown model.
+    """
+
+    def __init__(self, origin: Origin, plan: Plan) -> None:
+        self._origin = origin
+        self._models = plan.models
+
+    def of(self, records: Records, document: Document, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.int32], list[ModelKey]]:
+        """The model of each wanted record and the keys; ``document`` is asked for wanted records only."""
+        if self._origin.model.source == self._origin.variant.source == "const":
+            pairs: Sequence[tuple[str | None, str | None]] = [(self._origin.model.name, self._origin.variant.name)]
+        else:
+            models = self._names(self._origin.model, records, document, wanted)
+            pairs = list(zip(models, self._names(self._origin.variant, records, document, wanted), strict=True))
+        numbers: dict[tuple[str | None, str | None], int] = {}
+        keys: list[ModelKey] = []
+        for model, variant in dict.fromkeys(pairs):
+            known = model is not None and variant is not None and model in self._models
+            numbers[model, variant] = len(keys) if known else -1
+            if model is not None and variant is not None and known:
+                keys.append(ModelKey(model, variant))
+        if len(numbers) == 1:
+            return np.full(len(wanted), next(iter(numbers.values())), np.int32), keys
+        return np.fromiter(map(numbers.__getitem__, pairs), np.int32, len(pairs)), keys
+
+    def _names(self, where: ModelOf, records: Records, document: Document, wanted: NDArray[np.bool_]) -> Sequence[str | None]:
+        match where.source:
+            case "const":
+                return [where.name] * len(records.values)
+            case "topic":
+                return self._spread(records, [raw.origin for raw in records.raws])
+            case "file":
+                return self._spread(records, [_first_group(where.name, raw.origin) for raw in records.raws])
+            case "key":
+                return [_text(key) for key in records.record_keys()]
+            case "header":
+                return [_text(value) for value in records.headers(where.name)]
+            case "path":
+                parts = where.name.split(".")
+                return [_name(dig(document(i), parts)) if yes else None for i, yes in enumerate(wanted.tolist())]
+
+    @staticmethod
+    def _spread(records: Records, names: Sequence[str | None]) -> list[str | None]:
+        return [name for name, size in zip(names, records.sizes, strict=True) for _ in range(size)]
+
+
+class Origins:
+    """Tells when each record happened and whose it is. ``time`` is where the time lies, the format's default filled in."""
+
+    def __init__(self, origin: Origin, plan: Plan, time_path: str) -> None:
+        self.time = TimeOf(origin.time.path or time_path, origin.time.unit, origin.time.missing)
+        self._models = _ModelsOf(origin, plan)
+        self._plan = plan
+
+    def of(self, records: Records, found: Sequence[object], rejects: dict[int, str]) -> Told:
+        """Times (from what was ``found`` where the time lies) and models of the records that are not rejected yet.
+
+        Adds ``time_missing``, ``time_absurd`` and ``unknown_model`` to ``rejects``.
+        """
+        times = event_times(found, self.time, records.arrival_ms)
+        for i in np.flatnonzero(times < 0).tolist():
+            rejects.setdefault(i, "time_missing" if times[i] == MISSING_MS else "time_absurd")
+        wanted = np.ones(len(records.values), bool)
+        wanted[list(rejects)] = False
+        model, keys = self._models.of(records, lambda i: load_json(records.values[i] or b""), wanted)
+        rejects.update(dict.fromkeys(np.flatnonzero(wanted & (model < 0)).tolist(), "unknown_model"))
+        times, model = np.where(wanted, times, -1), np.where(wanted, model, -1)
+        schemas = np.array([self._plan.models[key.model] for key in keys], np.int64)
+        return Told(times, model, keys, schemas)
+
+
+class Told(NamedTuple):
+    """Times and models, -1 where they are not known, and the schema of each key."""
+
+    time_ms: NDArray[np.int64]
+    model: NDArray[np.int32]
+    keys: list[ModelKey]
+    schemas: NDArray[np.int64]
+
+    def by_schema(self, rejects: dict[int, str]) -> list[tuple[int, NDArray[np.int64]]]:
+        """The records of each schema that are not rejected."""
+        if not self.keys:
+            return []
+        schema = np.where(self.model < 0, -1, self.schemas[self.model])
+        schema[list(rejects)] = -1
+        return [(s, np.flatnonzero(schema == s)) for s in np.unique(self.schemas).tolist()]
+
+    def decoded(
+        self,
+        batches: list[EventBatch],
+        rejects: dict[int, str],
+        event_ids: list[str | None],
+        inference_ids: list[str | None],
+    ) -> Decoded:
+        """Everything put together."""
+        told = [Reject(i, rejects[i]) for i in sorted(rejects)]
+        return Decoded(self.time_ms, self.model, self.keys, batches, told, event_ids, inference_ids)
+
+
+def event_times(found: Sequence[object], time: TimeOf, arrival_ms: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Event times in ms; ``MISSING_MS`` where there is none, ``ABSURD_MS`` where it cannot be read or lies out of range.
+
+    ISO 8601 text is UTC unless it names an offset; a fraction of a millisecond is cut off. The other units take a JSON
+    number or text that is a number. With ``missing: arrival`` a record without time has the time at which the log took
+    it, if that is known.
+    """
+    times = _each_once(found) if time.unit == "iso" else _each(found, _from_number(time.unit))
+    times[(times != MISSING_MS) & ((times < FIRST_MS) | (times >= END_MS))] = ABSURD_MS
+    if time.missing == "arrival":
+        lost = times == MISSING_MS
+        times[lost] = np.where(arrival_ms[lost] < 0, MISSING_MS, arrival_ms[lost])
+    return times
+
+
+def _each(found: Sequence[object], read: Callable[[object], int]) -> NDArray[np.int64]:
+    return np.array([MISSING_MS if cell is None else read(cell) for cell in found], np.int64)
+
+
+class _Read(dict[object, int]):
+    """ISO stamps that were read, and their times."""
+
+    def __missing__(self, cell: object) -> int:
+        self[cell] = ms = MISSING_MS if cell is None else _from_iso(cell)
+        return ms
+
+
+def _each_once(found: Sequence[object]) -> NDArray[np.int64]:
+    """ISO times; where stamps repeat, as those of one second do, each is read once."""
+    try:
+        if len(set(found[:_SAMPLE])) * 4 <= _SAMPLE:
+            return np.fromiter(map(_Read().__getitem__, found), np.int64, len(found))
+    except TypeError:  # a list or an object stands where a time should
+        pass
+    return _iso_times(found)
+
+
+def _iso_times(found: Sequence[object]) -> NDArray[np.int64]:
+    times = _stamps(found)
+    if times is not None:
+        return times
+    usual = [k for k, cell in enumerate(found) if isinstance(cell, str) and len(cell) == len(_STAMP) - 1]
+    read = _stamps([found[k] for k in usual])
+    if read is None:
+        return _each(found, _from_iso)
+    rest = np.delete(np.arange(len(found)), usual)
+    times = np.empty(len(found), np.int64)
+    times[usual], times[rest] = read, _each([found[k] for k in rest.tolist()], _from_iso)
+    return times
+
+
+def _stamps(found: Sequence[object]) -> NDArray[np.int64] | None:
+    """All times at once if each is ``YYYY-MM-DDTHH:MM:SSZ``, else nothing."""
+    try:
+        joined = ("\n".join(found) + "\n").encode()  # type: ignore[arg-type]
+    except (TypeError, UnicodeEncodeError):
+        return None
+    if len(joined) != len(found) * len(_STAMP):
+        return None
+    grid = np.frombuffer(joined, np.uint8).reshape(-1, len(_STAMP))
+    if (grid - _LOWEST > _ABOVE).any():
+        return None
+    try:
+        parsed = pc.cast(pa.array(found, pa.string()), pa.timestamp("ms", "UTC"))
+    except pa.ArrowInvalid:
+        return None
+    times: NDArray[np.int64] = np.array(parsed.cast(pa.int64()))
+    return times
+
+
+def _from_iso(cell: object) -> int:
+    if not isinstance(cell, str):
+        return ABSURD_MS
+    try:
+        moment = datetime.fromisoformat(cell)
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        return (moment - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        return ABSURD_MS
+
+
+def _from_number(unit: str) -> Callable[[object], int]:
+    ticks = _TICKS_A_SECOND[unit]
+
+    def read(cell: object) -> int:
+        if isinstance(cell, str) and re.fullmatch(NUMBER, cell):
+            cell = int(cell) if cell.lstrip("+-").isdigit() and len(cell) < 26 else _float(cell)
+        if isinstance(cell, int) and not isinstance(cell, bool):
+            return _sane(cell * 1000 // ticks)
+        if isinstance(cell, float) and math.isfinite(cell):
+            return _sane(math.floor(cell * 1000 / ticks))
+        return ABSURD_MS
+
+    return read
+
+
+def _sane(ms: int) -> int:
+    return ms if FIRST_MS <= ms < END_MS else ABSURD_MS
+
+
+def _float(text: str) -> float:
+    return math.nan if "(" in text else float(text)
+
+
+def _first_group(pattern: str, path: str) -> str | None:
+    found = re.search(pattern, path)
+    return found.group(1) if found else None
+
+
+def _text(value: bytes | None) -> str | None:
+    try:
+        return None if value is None else value.decode()
+    except UnicodeDecodeError:
+        return None
+
+
+def _name(found: object) -> str | None:
+    return found if isinstance(found, str) else None

@@ -1,0 +1,1 @@
+"""Decodes the capture records of SageMaker endpoints; may import `formats` and `events`."""

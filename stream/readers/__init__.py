@@ -1,0 +1,1 @@
+"""Turns records into partial counts, in this process or in worker processes; may import `baselining`, `state`, `config` and below."""

@@ -1,0 +1,65 @@
+"""The reader in the service's own process: the same protocol with no pipe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
+
+from detectors.profiles.baseline import Baseline
+from stream.config.model import Config
+from stream.events import Assign, Cover, Gap, Orphaned, Partial
+from stream.service.job import plan_of, reader_of
+from stream.sources.base import Reading
+
+Counted = Callable[[float, Sequence[Cover]], None]
+"""Told of what was counted: how long it took, and the ranges that it covers."""
+
+
+class Readers(Protocol):
+    """What the service asks of its readers, be they one in its own process or some in others."""
+
+    def use(self, baselines: Mapping[str, Baseline]) -> None:
+        """Count with these baselines from now on."""
+
+    def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
+        """Read these partitions; gaps that are seen at once."""
+
+    def read(self, timeout_s: float) -> Sequence[Partial | Gap | Orphaned]:
+        """What has come; waits at most ``timeout_s``. What the call before returned counts as dealt with."""
+
+    @property
+    def finished(self) -> bool:
+        """True when a bounded source is read to its end."""
+
+    def close(self) -> None:
+        """End; safe to call twice."""
+
+
+class Alone:
+    """One reader, no process of its own."""
+
+    def __init__(self, config: Config, reading: Reading, counted: Counted) -> None:
+        self._config, self._reading, self._counted = config, reading, counted
+        self._reader = reader_of(config, reading)
+
+    def use(self, baselines: Mapping[str, Baseline]) -> None:
+        self._reader.use(plan_of(self._config, baselines))
+
+    def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
+        return self._reader.assign(assigns)
+
+    def read(self, timeout_s: float) -> Sequence[Partial | Gap]:
+        gaps, raws = self._reader.poll(timeout_s)
+        began = time.monotonic()
+        partials = self._reader.count(raws)
+        if partials:
+            self._counted(time.monotonic() - began, [cover for partial in partials for cover in partial.covers])
+        return [*gaps, *partials]
+
+    @property
+    def finished(self) -> bool:
+        return self._reading.finished
+
+    def close(self) -> None:
+        """The source is closed by whoever opened it."""

@@ -1,0 +1,91 @@
+"""What the readers must know of the models: columns, types, layouts, and what is still being learned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from detectors.profiles.baseline import Baseline
+from detectors.profiles.fold import Fold
+from detectors.profiles.layout import Feature, Layout
+from stream.errors import BaselineMismatch
+from stream.formats.base import ColumnType, Format, Plan, Schema
+
+_READ_AS: Mapping[str, ColumnType] = {"Integral": "int", "Fractional": "float", "String": "text", "Unknown": "text"}
+
+
+class Columns(NamedTuple):
+    """One model as its reader sees it: the names of its columns, its layout, and the columns that have no bins yet."""
+
+    outputs: tuple[str, ...]
+    inputs: tuple[str, ...]
+    layout: Layout
+    unlearned: tuple[str, ...] = ()
+
+
+def columns_of(
+    model: str,
+    baseline: Baseline | None,
+    outputs: Sequence[str] | None = None,
+    inputs: Sequence[str] | None = None,
+) -> Columns:
+    """The columns of a model, from its baseline unless they are given.
+
+    Without names, the baseline's columns serve in their order: those with the role ``prediction`` are the answer's, all
+    others the request's. A named column that the baseline does not have is learned. Raises
+    :class:`~stream.errors.BaselineMismatch` if a feature of the baseline is in neither list.
+    """
+    layout = baseline.layout if baseline else Layout(())
+    predictions = {feature.name for feature in layout.features if feature.role == "prediction"}
+    known = baseline.columns if baseline else ()
+    if outputs is None:
+        outputs = [name for name in known if name in predictions]
+    if inputs is None:
+        inputs = [name for name in known if name not in predictions and name not in outputs]
+    named = (*outputs, *inputs)
+    lost = [feature.name for feature in layout.features if feature.name not in named]
+    if lost:
+        raise BaselineMismatch(model, f"features {', '.join(lost)}", "a column in outputs or inputs", "none")
+    unlearned = tuple(name for name in named if name not in layout.index and name not in known)
+    return Columns(tuple(outputs), tuple(inputs), layout, unlearned)
+
+
+class ReadingPlan:
+    """The schemas of all models, a decoder's plan, and one :class:`~detectors.profiles.fold.Fold` a schema.
+
+    ``position[model]`` is the position of the model's layout in the fold of its schema.
+    """
+
+    def __init__(self, models: Mapping[str, Columns], form: Format) -> None:
+        self.models = dict(models)
+        self.fingerprints = {name: columns.layout.fingerprint for name, columns in models.items()}
+        schemas: list[Schema] = []
+        members: list[list[str]] = []
+        for name, columns in models.items():
+            schema = form.schema(columns.outputs, columns.inputs, _types(columns))
+            if schema not in schemas:
+                schemas.append(schema)
+                members.append([])
+            members[schemas.index(schema)].append(name)
+        of_model = {name: s for s, names in enumerate(members) for name in names}
+        self.plan = Plan(tuple(schemas), of_model)
+        self.position = {name: m for names in members for m, name in enumerate(names)}
+        self.folds = [Fold([models[name].layout for name in names]) for names in members]
+
+    @property
+    def width(self) -> int:
+        """Most columns that a record of any model has."""
+        return max((len(schema.outputs) + len(schema.inputs) for schema in self.plan.schemas), default=1)
+
+
+def _types(columns: Columns) -> dict[str, ColumnType]:
+    return {name: _type(columns.layout, name) for name in (*columns.outputs, *columns.inputs)}
+
+
+def _type(layout: Layout, name: str) -> ColumnType:
+    place = layout.index.get(name, -1)
+    return "raw" if place < 0 else _read_as(layout.features[place])
+
+
+def _read_as(feature: Feature) -> ColumnType:
+    return _READ_AS[feature.type] if feature.numeric else "text"

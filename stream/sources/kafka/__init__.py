@@ -1,0 +1,1 @@
+"""Reads Kafka topics with one of three clients; may import `sources.base` and `events`."""

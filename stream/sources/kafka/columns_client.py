@@ -1,0 +1,131 @@
+"""kafka-python at column speed: a record batch becomes columns at once, and no object is made for a record.
+
+The client has no supported way to its raw batches. One class of its inside is replaced, for versions that were tried; the
+contract suite holds this path and the plain one equal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+import kafka
+from kafka import errors as kafka_errors
+from kafka.consumer.fetcher import Fetcher
+from kafka.protocol.consumer import IsolationLevel
+
+from stream.sources.kafka.client import Chunk, joined
+from stream.sources.kafka.plain_client import PlainClient
+from stream.sources.kafka.record_batch import walk
+
+TRIED: Final = frozenset({"3.0.12"})
+"""Versions of kafka-python whose inside is known to fit."""
+
+
+def fits() -> bool:
+    """True if the installed kafka-python is a version that was tried."""
+    return kafka.__version__ in TRIED
+
+
+class ColumnsClient(PlainClient):
+    """Fetches with a ``KafkaConsumer`` whose record batches come as columns."""
+
+    def __init__(self, name: str, topic: str, consumer: Any) -> None:
+        super().__init__(name, topic, consumer)
+        consumer._fetcher.PartitionRecords = Columns  # noqa: SLF001  # there is no other way in
+
+    def _chunk(self, records: Sequence[Any]) -> Chunk:
+        if len(records) == 1:
+            chunk: Chunk = records[0]
+            return chunk
+        return joined(records)
+
+
+class Taken(list[Chunk]):
+    """Chunks whose length is that of their records: the client counts what it hands out by it."""
+
+    def __len__(self) -> int:
+        return sum(len(chunk.offsets) for chunk in self)
+
+    def __bool__(self) -> bool:
+        return any(True for _ in self)
+
+
+class Columns(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client ships no types
+    """The fetched data of one partition; hands out chunks instead of records."""
+
+    fetch_offset: int
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        self._rest: Chunk | None = None
+        super().__init__(*args, **settings)
+
+    def _maybe_skip_record(self, chunk: Chunk) -> bool:
+        """Skip whole chunks that lie before the position; the one that holds it is cut."""
+        if chunk.offsets and chunk.offsets[-1] >= self.fetch_offset:
+            first = next(k for k, offset in enumerate(chunk.offsets) if offset >= self.fetch_offset)
+            self._rest = chunk.cut(first)
+            self.fetch_offset = -1
+            chunk.offsets.clear()  # it stands in the rest now
+            return False
+        return True
+
+    def take(self, n: int | None = None) -> Taken:
+        """At most ``n`` records; what a chunk has beyond that comes next."""
+        self._maybe_raise_next_inline_exception()
+        taken, room = Taken(), n if n is not None else 1 << 62
+        try:
+            while room and (chunk := self._next()) is not None:
+                if len(chunk.offsets) > room:
+                    self._rest, chunk = chunk.cut(room), chunk.cut(0, room)
+                    self.next_fetch_offset = chunk.offsets[-1] + 1
+                taken.append(chunk)
+                room -= len(chunk.offsets)
+        except Exception as error:  # as the client does it: what came before the fault is handed out first
+            if not taken:
+                raise
+            self._next_inline_exception = error
+        return taken
+
+    def _next(self) -> Chunk | None:
+        while True:
+            if self._rest is not None:
+                chunk, self._rest = self._rest, None
+                self.next_fetch_offset = chunk.offsets[-1] + 1
+                return chunk
+            if self.record_iterator is None:
+                return None
+            found: Chunk | None = next(self.record_iterator, None)
+            if found is None:
+                return None
+            if found.offsets:
+                return found
+
+    def _unpack_records(self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any) -> Iterator[Chunk]:
+        batch = records.next_batch()
+        while batch is not None:
+            if self.check_crcs and not batch.validate_crc():
+                raise kafka_errors.CorruptRecordError(f"Record batch for partition {tp} at offset {batch.base_offset} failed crc check")
+            if batch.magic != 2:
+                raise kafka_errors.UnsupportedVersionError(f"{tp} holds records of an old format: set `client: plain` in the source")
+            self.leader_epoch = batch.leader_epoch
+            if self._counts(batch):
+                chunk = walk(batch)
+                self.records_read += len(chunk.offsets)
+                self.bytes_read += batch.size_in_bytes
+                self.next_fetch_offset = batch.next_offset
+                yield chunk
+            else:
+                self.next_fetch_offset = batch.next_offset
+            batch = records.next_batch()
+        self.drain()
+
+    def _counts(self, batch: Any) -> bool:
+        """False for control records and for what a transaction took back."""
+        if self.isolation_level == IsolationLevel.READ_COMMITTED and batch.has_producer_id():
+            self._consume_aborted_transactions_up_to(batch.last_offset)
+            if self._contains_abort_marker(batch):
+                self.aborted_producer_ids.discard(batch.producer_id)
+            elif self._is_batch_aborted(batch):
+                return False
+        return not batch.is_control_batch

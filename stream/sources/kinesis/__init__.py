@@ -1,0 +1,1 @@
+"""Reads Kinesis streams by polling or enhanced fan-out; may import `sources.base` and `events`."""

@@ -1,0 +1,1 @@
+"""Serves `/metrics`, `/healthz` and `/readyz`; may import `events` and below."""

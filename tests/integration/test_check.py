@@ -1,0 +1,305 @@
+"""``driftline check --live`` against a real topic, real files, and moto's server (an emulator) for AWS."""
+
+from __future__ import annotations
+
+import re
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+
+from sinks.prometheus import Prometheus
+from stream.check.cloudwatch_cost import metrics_cost, puts_cost
+from stream.check.sinks.prometheus import series_finding
+from tests.servers.kafka import PASSWORD, USER, KafkaBroker
+from tests.servers.moto import CREDENTIALS, MotoServer
+from tests.servers.service import RunningService
+from tests.support import events
+
+
+def produce(kafka: KafkaBroker, topic: str, partition: int, count: int, start_ms: int) -> None:
+    lines = events.capture_lines(events.values(count, 3), start_ms=start_ms, events_a_second=10)
+    kafka.produce(topic, [(partition, None, line, (), int(time.time() * 1000)) for line in lines])
+
+
+def test_a_topic_tells_its_time_its_retention_its_skew_and_what_cannot_be_read(
+    kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
+) -> None:
+    topic = make_topic(2, {"retention.ms": "3600000"})
+    now_ms = int(time.time() * 1000)
+    produce(kafka, topic, 0, 150, now_ms - 300_000)
+    produce(kafka, topic, 1, 150, now_ms - 20_000)
+    kafka.produce(topic, [(1, None, b"no json", (), now_ms)] * 50)
+    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [{"type": "prometheus"}], readers=4)
+    assert code == 0, text
+    assert "CreateTime" in text
+    assert "retention: 1 h" in text
+    assert "Raise retention.ms" in text
+    assert "2 partitions for 4 readers" in text
+    assert "holds 350 offsets" in text
+    assert "14.3 % of 350 sampled records rejected: undecodable 14.3 %" in text
+    assert "4 min 40 s apart" in text
+    assert "no json" not in text
+    assert kafka.admin.list_groups() == [] or "doctor" not in str(kafka.admin.list_groups())
+
+
+def test_a_topic_with_the_brokers_time_is_well(
+    kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
+) -> None:
+    topic = make_topic(1, {"message.timestamp.type": "LogAppendTime"})
+    produce(kafka, topic, 0, 50, int(time.time() * 1000) - 5_000)
+    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    assert code == 0, text
+    assert "LogAppendTime" in text
+    assert "retention: no limit of time" in text
+    assert "0 % of 50 sampled records rejected" in text
+
+
+def test_a_topic_of_another_format_is_a_fault(
+    kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
+) -> None:
+    topic = make_topic(1)
+    kafka.produce(topic, [(0, None, b"a,b,c", (), int(time.time() * 1000))] * 20)
+    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    assert code == 2
+    assert "100 % of 20 sampled records rejected" in text
+
+
+def test_a_state_that_cannot_be_read_is_a_fault_among_the_other_findings(
+    tmp_path: Path, kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "state.db").write_bytes(b"no database" * 100)
+    source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": make_topic(1)}
+    code, text = check_live(source, [{"type": "prometheus"}], state={"path": str(tmp_path / "state.db")})
+    assert code == 2
+    assert f"fault    state {tmp_path / 'state.db'}: " in text
+    assert "CreateTime" in text
+    assert "series" in text
+
+
+def test_a_log_that_is_bounded_in_size_is_not_bounded_in_time(
+    kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
+) -> None:
+    topic = make_topic(1, {"retention.ms": "86400000", "retention.bytes": "1073741824"})
+    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    assert code == 0, text
+    assert f"warning  topic {topic}: retention: 1.0 GB a partition, and at most 1 d" in text
+    topic = make_topic(1, {"cleanup.policy": "compact"})
+    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    assert "compacted" in text
+    assert "retention" not in text, "retention.ms means nothing there"
+
+
+def test_what_is_not_there_is_a_fault_among_the_other_findings(
+    kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    sinks = [{"type": "prometheus"}, {"type": "jsonl", "path": "reports"}]
+    source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": "not-there"}
+    code, text = check_live(source, sinks)
+    assert code == 2
+    assert "fault    kafka topic 'not-there' at " in text
+    assert "Create the topic, or correct source.topic" in text
+    assert "series" in text
+    assert "state" in text
+    code, text = check_live({**source, "bootstrap_servers": ["127.0.0.1:1"], "give_up_after_s": 0.5}, sinks)
+    assert code == 2
+    assert "check source.bootstrap_servers" in text
+    assert "state" in text
+
+
+def guarded(kafka: KafkaBroker, topic: str, **more: str) -> dict[str, Any]:
+    produce(kafka, topic, 0, 50, int(time.time() * 1000) - 5_000)
+    options = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}
+    options |= {"sasl_plain_username": USER, "sasl_plain_password": PASSWORD}
+    return {"type": "kafka", "bootstrap_servers": [kafka.sasl_bootstrap], "topic": topic, "options": options, **more}
+
+
+def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
+    guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    guarded_kafka.create_topic("rights")
+    source, acl = guarded(guarded_kafka, "rights"), f"kafka-acls.sh --add --allow-principal User:{USER} --operation"
+    code, text = check_live(source, [{"type": "prometheus"}])
+    assert code == 2
+    assert "fault    topic rights: rights: Read and Describe on the topic are missing" in text
+    assert "fault    topic rights: rights: Read on the group doctor is missing" in text
+    assert f"{acl} Read --group doctor" in text
+    assert "series" in text
+
+    guarded_kafka.allow("DESCRIBE", "GROUP", "doctor")
+    text = wait_for(lambda: check_live(source, []), "warning  topic rights: rights: Read on the group doctor is missing")[1]
+    assert "its offsets are not published" in text
+    assert f"{acl} Read --group doctor" in text
+
+    guarded_kafka.allow("DESCRIBE", "TOPIC", "rights")
+    guarded_kafka.allow("READ", "GROUP", "doctor")
+    code, text = wait_for(lambda: check_live(source, []), "Read on the topic is missing")
+    assert code == 2
+    assert f"{acl} Read --topic rights" in text
+    assert "group doctor is missing" not in text
+
+    guarded_kafka.allow("READ", "TOPIC", "rights")
+    code, text = wait_for(lambda: check_live(source, []), "the topic may be read, the group doctor too")
+    assert code == 0, text
+    assert "warning  topic rights: settings not known" in text
+    assert f"{acl} DescribeConfigs --topic rights" in text
+    assert "CreateTime" not in text
+    assert "retention" not in text.replace("kind of time and retention may not", "")
+    assert "0 % of 50 sampled records rejected" in text
+
+    guarded_kafka.allow("DESCRIBE_CONFIGS", "TOPIC", "rights")
+    code, text = wait_for(lambda: check_live(source, []), "CreateTime")
+    assert code == 0, text
+    assert "settings not known" not in text
+
+
+def wait_for(look: Callable[[], tuple[int, str]], words: str) -> tuple[int, str]:
+    """A new ACL holds a moment after it was made."""
+    deadline = time.monotonic() + 30
+    while words not in (seen := look())[1]:
+        assert time.monotonic() < deadline, seen[1]
+    return seen
+
+
+@pytest.mark.parametrize("client", ["columns", "plain", "fast"])
+def test_a_look_makes_no_group_and_no_topic_of_offsets(
+    guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]], client: str
+) -> None:
+    guarded_kafka.create_topic(f"look-{client}")
+    for kind, name in (("TOPIC", f"look-{client}"), ("GROUP", "doctor")):
+        guarded_kafka.allow("ALL", kind, name)
+    code, text = wait_for(lambda: check_live(guarded(guarded_kafka, f"look-{client}", client=client), []), "records rejected")
+    assert code == 0, text
+    assert "__consumer_offsets" not in guarded_kafka.admin.list_topics()
+
+
+def test_options_that_only_librdkafka_refuses_are_a_fault(guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]) -> None:
+    guarded_kafka.create_topic("options")
+    source = {"type": "kafka", "bootstrap_servers": [guarded_kafka.bootstrap], "topic": "options", "client": "fast"}
+    code, text = check_live({**source, "options": {"fetch_max_bytes": 1000}}, [])
+    assert code == 2
+    assert "`fetch_max_bytes` must be >=" in text
+
+
+def test_aws_sinks_tell_their_bill_and_a_topic_that_is_missing(
+    tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
+    arn = moto.topic_with_queue("there")[0]
+    aws = {"endpoint_url": moto.url, "region": "us-east-1"}
+    sinks = [{"type": "cloudwatch", **aws}, {"type": "sns", "topic_arn": arn, **aws}, {"type": "jsonl", "path": "reports"}]
+    code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, sinks)
+    assert code == 0, text
+    assert "57 metrics a variant: about $17.53 a month" in text  # 17 numbers and 3 texts: 57 x 0.30, and 43,200 calls
+    assert "list price of us-east-1; other regions differ" in text
+    assert "the topic is there" in text
+    assert "1 file, the newest changed" in text
+    code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, [{**sinks[1], "topic_arn": arn + "-not"}])
+    assert code == 2
+    assert "the topic does not exist" in text
+
+
+def test_a_model_that_is_still_to_be_learned_counts_with_its_columns(
+    tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
+    models = {"m": {"baseline": "learn", "outputs": ["p"], "inputs": [f"x{k}" for k in range(19)]}}
+    sinks = [{"type": "cloudwatch", "endpoint_url": moto.url, "region": "us-east-1"}, {"type": "prometheus"}]
+    code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, sinks, models=models)
+    assert code == 0, text
+    assert "at most 60 metrics a variant: at most $18.43 a month" in text  # 60 x 0.30, and 43,200 calls
+    assert "at most 81 series a variant" in text
+
+
+def test_a_model_that_was_learned_counts_with_what_was_learned(
+    tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    lines = [f'{{"time": "2026-11-25T07:{k // 60 % 60:02}:{k % 60:02}Z", "p": {k % 9}, "t": "{"ab"[k % 2]}"}}' for k in range(600)]
+    (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
+    more: dict[str, Any] = {
+        "format": {"type": "json"}, "learn": {"events": 200}, "state": {"path": str(tmp_path / "run" / "state.sqlite")},
+        "models": {"m": {"baseline": "learn", "outputs": ["p"], "inputs": ["t"]}},
+    }  # fmt: skip
+    source = {"type": "jsonl", "path": str(tmp_path / "events.jsonl")}
+    sinks = [{"type": "cloudwatch", "endpoint_url": moto.url, "region": "us-east-1"}]
+    assert "at most 6 metrics" in check_live(source, sinks, **more)[1]
+    settings = yaml.safe_load((tmp_path / "config.yaml").read_text()) | {"sinks": []}
+    with RunningService(tmp_path / "run", settings) as service:
+        assert service.wait() == 0
+    code, text = check_live(source, sinks, **more)
+    assert code == 0, text
+    assert "cloudwatch: 5 metrics a variant: about " in text
+    assert "state.sqlite: 600 events accepted so far" in text
+    code, text = check_live(source, sinks, window="30s", **more)
+    assert code == 0, text
+    assert re.search(r"warning  state .*: window_ms was 60000, the configuration says 30000\n +-> .*--accept-change", text)
+    (tmp_path / "other.jsonl").touch()
+    code, text = check_live({"type": "jsonl", "path": str(tmp_path / "other.jsonl")}, sinks, **more)
+    assert code == 2
+    assert re.search(r"fault    state .*: source was jsonl .*events\.jsonl, the configuration says jsonl .*other\.jsonl", text)
+
+
+def test_prices_and_series_are_those_of_the_lists() -> None:
+    assert metrics_cost(0) == 0
+    assert metrics_cost(260_000) == pytest.approx(10_000 * 0.30 + 240_000 * 0.10 + 10_000 * 0.05)
+    assert puts_cost(2_500, 60_000) == pytest.approx(3 * 43_200 / 1000 * 0.01)
+    assert series_finding(Prometheus(), [20]).what.startswith("at most 81 series a variant of 1 model (max_series 20,000)")
+    assert series_finding(Prometheus(), [20] * 246).level == "ok"
+    assert series_finding(Prometheus(), [20] * 247).level == "warning"
+
+
+def test_the_series_that_are_told_before_are_those_of_the_running_service(
+    tmp_path: Path, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    """Calm traffic: eight of the nine checks find nothing and are not shown, and three of the features are texts without mean and KS."""
+    lines = events.capture_lines(events.values(3_000, 3), start_ms=int(time.time() * 1000) - 420_000, events_a_second=10)
+    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    source = {"type": "jsonl", "path": str(tmp_path / "captures.jsonl")}
+    code, text = check_live(source, [{"type": "prometheus", "per_feature": ["mean", "ks"]}])
+    assert code == 0, text
+    told = re.search(r"at most (\d+) series a variant", text)
+    assert told is not None
+    config = yaml.safe_load((tmp_path / "config.yaml").read_text())
+    config["source"]["follow"], config["models"]["m"]["baseline"] = True, str(tmp_path / "baseline")
+    with RunningService(tmp_path / "run", config) as service:
+        service.until(lambda: service.metric("driftline_window_rows") > 0)
+        with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/metrics", timeout=5) as page:
+            text = page.read().decode()
+    there = re.findall(r"^driftline_(?:window|worst_feature|feature)_.*$", text, re.MULTILINE)
+    assert len(there) == int(told[1]) - 8 - 3 * 2
+
+
+def test_events_whose_time_cannot_be_read_are_told_where_it_was_looked_for(
+    tmp_path: Path, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    (tmp_path / "events.jsonl").write_text('{"time": 1795590000000, "p": 1}\n' * 3)
+    models = {"m": {"baseline": "learn", "outputs": ["p"], "inputs": []}}
+    code, text = check_live({"type": "jsonl", "path": "events.jsonl"}, [], format={"type": "json"}, models=models)
+    assert code == 2
+    assert "time_absurd 100 % (time: time, iso)" in text
+    assert "The time is not what `time.unit` says" in text
+
+
+def test_a_folder_that_is_not_there_is_named_with_what_to_do(tmp_path: Path, check_live: Callable[..., tuple[int, str]]) -> None:
+    code, text = check_live({"type": "jsonl", "path": "captures", "follow": True}, [{"type": "jsonl", "path": "reports"}])
+    assert code == 2
+    assert f"jsonl {tmp_path / 'captures'}: No such file or directory" in text
+    assert "Make the folder (or the file), or correct source.path" in text
+
+
+def test_an_aws_that_is_not_reached_is_not_taken_for_wrong_credentials(
+    tmp_path: Path, check_live: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
+    code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, [{"type": "cloudwatch", "endpoint_url": "http://127.0.0.1:1"}])
+    assert code == 2
+    assert "AWS does not answer (EndpointConnectionError)" in text
+    assert "credentials" not in text

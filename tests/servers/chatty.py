@@ -1,0 +1,20 @@
+"""A reader process that reads nothing: it gives signs of life, far more in a moment than a real one in an hour, and waits."""
+
+from __future__ import annotations
+
+import time
+from multiprocessing.connection import Connection
+
+from stream.readers.messages import Began, Told, encode
+
+SIGNS = 20_000
+
+
+def serve(pipe: Connection, setup: bytes) -> None:
+    """Say ``Began``, many signs of life, ``Began``, one more sign; then stay."""
+    pipe.send_bytes(encode(Began([("p", 1)])))
+    for k in range(SIGNS):
+        pipe.send_bytes(encode(Told(k, False)))
+    pipe.send_bytes(encode(Began([("p", 2)])))
+    pipe.send_bytes(encode(Told(SIGNS, True)))
+    time.sleep(600)

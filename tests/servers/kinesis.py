@@ -1,0 +1,151 @@
+"""Kinesis as kinesis-local plays it: an emulator in a process of its own.
+
+Trust it for iterators, sequence numbers, splits, merges and the end of a shard. It throttles nothing, trims nothing, gives a
+closed shard an ending number smaller than its records', and its SubscribeToShard cannot be read by boto3.
+"""
+
+import os
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+from tests.servers.base import LOOPBACK, PartMissing, Process, cache_dir, free_port, port_answers
+
+VERSION = "0.6.2"
+REGION = "us-east-1"
+PRELOAD = Path(__file__).parent / "loopback.cjs"
+AT_ONCE = ("CREATE_STREAM", "DELETE_STREAM", "SPLIT_SHARD", "MERGE_SHARDS", "UPDATE_SHARD_COUNT")
+READY_S = 20.0
+
+
+def folder() -> Path:
+    """Return the folder into which ``python -m tests.servers.setup`` installs it."""
+    return cache_dir() / f"kinesis-local-{VERSION}"
+
+
+def why_missing() -> str | None:
+    """Return why it cannot be started here, or None when it can."""
+    if shutil.which("node") is None:
+        return "no node"
+    if not (folder() / "node_modules" / "kinesis-local" / "main.js").exists():
+        return "kinesis-local is not installed: python -m tests.servers.setup"
+    return None
+
+
+def boto(url: str, access_key: str, attempts: int = 3) -> Any:
+    """Return a Kinesis client of an emulator."""
+    config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": attempts})
+    account = {"aws_access_key_id": access_key, "aws_secret_access_key": "testing"}
+    return boto3.Session().client("kinesis", endpoint_url=url, region_name=REGION, config=config, **account)
+
+
+class KinesisEmulator:
+    """kinesis-local on free ports of 127.0.0.1, started on entry, stopped on exit.
+
+    ``url`` is the ``endpoint_url`` for clients, ``client`` is one, ``env`` are the credentials of the account that is used: twelve
+    digits of chance. Raises PartMissing when it is not installed, PartFailed when it does not start.
+    """
+
+    def __init__(self) -> None:
+        if reason := why_missing():
+            raise PartMissing("kinesis", reason)
+        self.dir = Path(tempfile.mkdtemp(prefix="driftline-kinesis-"))
+        self.port, self.tls_port = free_port(), free_port()
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        account = str(10**11 + secrets.randbelow(9 * 10**11))
+        self.env = {
+            "AWS_ACCESS_KEY_ID": account,
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        self.process = Process("kinesis", self.dir / "kinesis.log")
+        self.client = boto(self.url, account)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.client.close()
+        self.process.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def start(self) -> None:
+        """Start it and wait for its port."""
+        code = folder() / "node_modules" / "kinesis-local"
+        env = {
+            **os.environ,
+            "KINESIS_MOCK_CERT_PATH": str(code / "server.json"),
+            "KINESIS_MOCK_PLAIN_PORT": str(self.port),
+            "KINESIS_MOCK_TLS_PORT": str(self.tls_port),
+            "LOG_LEVEL": "ERROR",
+            **{f"{name}_DURATION": "50ms" for name in AT_ONCE},
+        }
+        command = ["node", "-r", str(PRELOAD), str(code / "main.js")]
+        self.process.start(command, lambda: port_answers(self.port) and port_answers(self.tls_port), env=env)
+
+    def create(self, stream: str, shards: int = 1) -> None:
+        """Create a stream and wait until it is active."""
+        create(self.client, stream, shards)
+
+    def delete(self, stream: str) -> None:
+        """Delete a stream and wait until it is gone."""
+        self.client.delete_stream(StreamName=stream)
+        deadline = time.monotonic() + READY_S
+        while stream in self.client.list_streams()["StreamNames"]:
+            assert time.monotonic() < deadline, f"{stream} is still there"
+            time.sleep(0.05)
+
+    def put(self, stream: str, values: Iterable[bytes], key: str = "") -> list[dict[str, Any]]:
+        """Put records, with their own text as partition key if none is given; return where each went."""
+        entries = [{"Data": value, "PartitionKey": key or value.decode("latin-1")[:200]} for value in values]
+        placed: list[dict[str, Any]] = []
+        for start in range(0, len(entries), 500):
+            answer = self.client.put_records(StreamName=stream, Records=entries[start : start + 500])
+            assert answer["FailedRecordCount"] == 0
+            placed += answer["Records"]
+        return placed
+
+    def shards(self, stream: str) -> dict[str, dict[str, Any]]:
+        """Return the shards by name, as the emulator lists them."""
+        return {one["ShardId"]: one for one in self.client.list_shards(StreamName=stream)["Shards"]}
+
+    def split(self, stream: str, shard: str) -> None:
+        """Split a shard in the middle of its keys and wait."""
+        keys = self.shards(stream)[shard]["HashKeyRange"]
+        middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"])) // 2
+        self.client.split_shard(StreamName=stream, ShardToSplit=shard, NewStartingHashKey=str(middle))
+        active(self.client, stream)
+
+    def merge(self, stream: str, shard: str, neighbour: str) -> None:
+        """Merge two shards whose keys meet, and wait."""
+        self.client.merge_shards(StreamName=stream, ShardToMerge=shard, AdjacentShardToMerge=neighbour)
+        active(self.client, stream)
+
+    def resize(self, stream: str, shards: int) -> None:
+        """Change the number of open shards, and wait."""
+        self.client.update_shard_count(StreamName=stream, TargetShardCount=shards, ScalingType="UNIFORM_SCALING")
+        active(self.client, stream)
+
+
+def create(client: Any, stream: str, shards: int) -> None:
+    """Create a stream and wait until it is active."""
+    client.create_stream(StreamName=stream, ShardCount=shards)
+    active(client, stream)
+
+
+def active(client: Any, stream: str) -> None:
+    """Wait until a stream is active."""
+    deadline = time.monotonic() + READY_S
+    while client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
+        assert time.monotonic() < deadline, f"{stream} does not become active"
+        time.sleep(0.05)

@@ -1,0 +1,113 @@
+"""CloudWatch, SNS, SQS and S3 as moto's server plays them: an emulator in a process of its own.
+
+Trust it for what it stores and routes (data put, statistics read back, SNS to SQS, filter policies, conditional puts);
+it accepts more than 1,000 data a call, never evaluates an alarm, and enforces rights only after ``/moto-api/reset-auth``.
+"""
+
+import importlib.util
+import os
+import shutil
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.servers.base import LOOPBACK, PartMissing, Process, free_port, port_answers
+
+REGION = "us-east-1"
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_SESSION_TOKEN": "testing",
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+
+
+def why_missing() -> str | None:
+    """Return why moto's server cannot be started here, or None when it can."""
+    for module in ("moto.server", "flask", "boto3"):
+        if importlib.util.find_spec(module.split(".")[0]) is None:
+            return f"python package {module.split('.')[0]} is not installed"
+    return None
+
+
+class MotoServer:
+    """moto's server on a free port of 127.0.0.1, started on entry, stopped on exit.
+
+    ``url`` is the ``endpoint_url`` for every client; ``env`` are the fake credentials a child process
+    needs. Raises PartMissing when moto is not installed, PartFailed when it does not start.
+    """
+
+    def __init__(self) -> None:
+        if reason := why_missing():
+            raise PartMissing("moto", reason)
+        self.dir = Path(tempfile.mkdtemp(prefix="driftline-moto-"))
+        self.port = free_port()
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.env = dict(CREDENTIALS)
+        self.process = Process("moto", self.dir / "moto.log")
+
+    def __enter__(self) -> Self:
+        command = [sys.executable, "-m", "moto.server", "-H", LOOPBACK, "-p", str(self.port)]
+        self.process.start(command, lambda: port_answers(self.port), env={**os.environ, **self.env})
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def reset(self) -> None:
+        """Empty every service."""
+        post = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
+        with urllib.request.urlopen(post, timeout=10) as answer:
+            answer.read()
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of ``service`` that talks to this server with fake credentials."""
+        import boto3
+
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=REGION,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    @property
+    def cloudwatch(self) -> Any:
+        """A CloudWatch client."""
+        return self.client("cloudwatch")
+
+    @property
+    def sns(self) -> Any:
+        """An SNS client."""
+        return self.client("sns")
+
+    @property
+    def sqs(self) -> Any:
+        """An SQS client."""
+        return self.client("sqs")
+
+    def topic_with_queue(self, name: str) -> tuple[str, str]:
+        """Create an SNS topic and an SQS queue that subscribes to it; return (topic ARN, queue URL)."""
+        sqs, sns = self.sqs, self.sns
+        queue = str(sqs.create_queue(QueueName=name)["QueueUrl"])
+        wanted = ["QueueArn"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=wanted)["Attributes"]["QueueArn"]
+        topic = str(sns.create_topic(Name=name)["TopicArn"])
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+        return topic, queue
+
+    def messages(self, queue: str) -> list[dict[str, Any]]:
+        """Take every message that waits in ``queue``, body and attributes as SQS gives them."""
+        sqs, taken = self.sqs, []
+        asked = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "AttributeNames": ["SentTimestamp"]}
+        while batch := sqs.receive_message(QueueUrl=queue, **asked).get("Messages"):
+            for message in batch:
+                taken.append(message)
+                sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return taken

@@ -1,0 +1,47 @@
+"""A file system of two megabytes that fills up and can be made larger: a tmpfs in a mount namespace of its own."""
+
+import os
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from tests.servers.base import PartMissing, Process
+
+
+class SmallDisk:
+    """Mounted at ``folder``, seen only by programs started with the words of ``before``; ``inside`` is how others look into it.
+
+    Raises PartMissing where mounting is not permitted.
+    """
+
+    def __init__(self, folder: Path, log: Path, size: str = "2m") -> None:
+        self._folder, self._size = folder, size
+        self._process = Process("small disk", log)
+        self._folder.mkdir(parents=True)
+
+    def __enter__(self) -> Self:
+        mount = f"mount -t tmpfs -o size={self._size} tmpfs '{self._folder}'"
+        done = subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True, text=True)
+        if done.returncode:
+            raise PartMissing("small disk", done.stderr.strip())
+        command = ["unshare", "-m", "sh", "-c", f"{mount} && touch '{self._folder}/ready' && exec sleep 3600"]
+        self._process.start(command, lambda: (self.inside / "ready").exists())  # noqa: PLW0108  # it has no number before
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._process.stop()
+
+    @property
+    def before(self) -> list[str]:
+        """Words in front of a command that must see the disk."""
+        return ["nsenter", "-m", "-t", str(self._process.pid), "env", "-C", str(Path.cwd())]
+
+    @property
+    def inside(self) -> Path:
+        """The folder as a program outside of the namespace sees it."""
+        return Path(f"/proc/{self._process.pid}/root{self._folder}")
+
+    def grow(self, size: str = "200m") -> None:
+        """Make room."""
+        subprocess.run([*self.before, "mount", "-o", f"remount,size={size}", str(self._folder)], check=True, env=os.environ)

@@ -1,0 +1,238 @@
+"""From counts to a report and from a report to a signal: states, ids, what a signal may name, and what it costs."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import numpy as np
+import pytest
+from msgspec.structs import replace
+
+from detectors.changes.page_hinkley import PageHinkley
+from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.judge import Judge, Span
+from detectors.decisions.rules import FeatureRules, Rules
+from detectors.profiles.baseline import Constraint
+from detectors.profiles.profile import Profile
+from detectors.report import Signal, WindowReport
+from detectors.statistics.measures import DISTANCES
+from tests.support.made import Values, baseline, normal, texts, window
+
+SECRETS = {"Ms Miller": 4_000, "[private]": 3_000, "other diagnosis": 2_000, "unseen disease": 1_000}
+BASE = baseline(
+    {
+        "x": normal(1, 10_000),
+        "code": [40.0] * 5_000 + [41.0] * 3_000 + [42.0] * 2_000,
+        "name": texts(SECRETS),
+        "atom": [*[17.5] * 600, *np.random.default_rng(1).lognormal(3, 1, 9_400).tolist()],
+    }
+)
+JUDGE = Judge("flights", Rules())
+SPAN = {"model": "delay", "variant": "A", "start_ms": 0, "end_ms": 60_000}
+
+
+def rows(count: int, seed: int = 5, mean: float = 0.0) -> dict[str, Values]:
+    rng = np.random.default_rng(seed)
+    return {
+        "x": rng.normal(mean, 1, count),
+        "code": rng.choice([40.0, 41.0, 42.0], count, p=[0.5, 0.3, 0.2]),
+        "name": rng.choice(list(SECRETS), count, p=[0.4, 0.3, 0.2, 0.1]).tolist(),
+        "atom": np.where(rng.random(count) < 0.06, 17.5, rng.lognormal(3, 1, count)),
+    }
+
+
+def judged(data: dict[str, Values] | None, span: Span | None = None, judge: Judge = JUDGE) -> WindowReport:
+    profile = window(BASE.layout, data) if data else Profile(BASE.layout)
+    return judge.report(span or Span("delay", "A", 0, 60_000), BASE, profile, EpisodeState())
+
+
+def signal_of(data: dict[str, Values], judge: Judge = JUDGE) -> Signal:
+    _, (signal,) = judge.advance(EpisodeState(), judged(data, judge=judge), BASE)
+    return signal
+
+
+def test_a_clean_window_is_ok_and_gives_every_number_of_every_feature() -> None:
+    data = rows(1_000)
+    report = judged(data)
+    assert (report.state, report.rows, report.violations) == ("ok", 1_000, ())
+    assert [feature.name for feature in report.features] == ["x", "code", "name", "atom"]
+    x, _, name, _ = report.features
+    values = np.asarray(data["x"], dtype=float)
+    assert (x.n, x.missing, x.completeness, x.nan, x.inf, x.types["fractional"]) == (1_000, 0, 1.0, 0, 0, 1.0)
+    assert (x.mean, x.std) == pytest.approx((values.mean(), values.std()), rel=1e-9)
+    assert (x.sum, x.min, x.max) == pytest.approx((values.sum(), values.min(), values.max()), rel=1e-9)
+    assert x.outlier_share is not None
+    assert set(x.distances) == set(DISTANCES)
+    assert (x.deciding, x.value, x.verdict) == ("psi", x.distances["psi"], "ok")
+    assert x.limit is not None
+    assert x.noise is not None
+    assert x.limit >= x.noise
+    assert (x.distances["l_infinity"], x.distances["chi_squared"]) == (None, None)
+    assert (name.mean, name.min, name.outlier_share, name.distances["ks"], name.distances["wasserstein"]) == (None,) * 5
+    assert name.distances["l_infinity"] is not None
+
+
+def test_the_id_names_job_model_variant_window_baseline_and_revision() -> None:
+    report = judged(rows(200), Span("delay", "B", 60_000, 120_000, revision=2))
+    assert report.id == f"flights/delay/B/60000/120000/{BASE.fingerprint}/2"
+    assert (report.baseline, report.layout) == (BASE.fingerprint, BASE.layout.fingerprint)
+
+
+def test_the_report_holds_the_counts_that_it_was_made_from() -> None:
+    profile = window(BASE.layout, rows(300))
+    report = JUDGE.report(Span("delay", "A", 0, 1), BASE, profile, EpisodeState())
+    assert Profile.decode(report.profile, BASE.layout).counts.tolist() == profile.counts.tolist()
+
+
+def test_the_same_window_gives_the_same_bytes() -> None:
+    assert msgspec.json.encode(judged(rows(500))) == msgspec.json.encode(judged(rows(500)))
+
+
+@pytest.mark.parametrize(
+    ("count", "mean", "span", "state"),
+    [
+        (1_000, 0.0, {}, "ok"),
+        (1_000, 2.0, {}, "violations"),
+        (99, 2.0, {}, "insufficient"),
+        (1_000, 2.0, {"incomplete": True}, "incomplete"),
+        (1_000, 2.0, {"learning": True}, "learning"),
+        (1_000, 2.0, {"incomplete": True, "learning": True}, "incomplete"),
+        (0, 0.0, {}, "insufficient"),
+        (50, 0.0, {"fewer": 50}, "violations"),
+        (950, 0.0, {"more": 50}, "violations"),
+    ],
+)
+def test_each_window_has_one_state(count: int, mean: float, span: dict[str, bool], state: str) -> None:
+    report = judged(rows(count, mean=mean) if count else None, msgspec.convert({**SPAN, **span}, Span))
+    assert report.state == state
+
+
+def test_an_empty_window_has_no_numbers_but_no_error_either() -> None:
+    report = judged(None)
+    assert all(feature.completeness is None and feature.value is None for feature in report.features)
+    assert {feature.verdict for feature in report.features} == {"insufficient"}
+    assert b"NaN" not in msgspec.json.encode(report)
+
+
+def test_silence_is_told_when_it_begins_and_when_it_ends_under_two_ids() -> None:
+    begun, ended = JUDGE.silence("delay", "A", 60_000, None), JUDGE.silence("delay", "A", 60_000, 300_000)
+    assert (begun.state, begun.end_ms, begun.revision) == ("no data", None, 0)
+    assert (ended.state, ended.end_ms, ended.revision) == ("no data", 300_000, 1)
+    assert begun.id != ended.id
+
+
+def test_limits_and_switches_of_a_model_are_its_own() -> None:
+    own = {"delay": {"x": FeatureRules(enabled=False)}}
+    judge = Judge("flights", Rules(), own)
+    assert judged(rows(1_000, mean=3.0), judge=judge).state == "ok"
+    assert judged(rows(1_000, mean=3.0), Span("other", "A", 0, 60_000), judge).state == "violations"
+    assert judged(rows(1_000), judge=judge).rules["judged_features"] == 3
+
+
+def test_a_null_burst_opens_one_episode_with_one_reason() -> None:
+    burst = rows(1_000)
+    burst["x"] = [None] * 600 + normal(3, 400).tolist()
+    signal = signal_of(burst)
+    assert signal.kind == "opened"
+    assert [(reason.feature, reason.check) for reason in signal.reasons] == [("x", "completeness_check")]
+
+
+def moved_labels(signal: Signal, feature: str) -> list[str]:
+    return [moved.label for reason in signal.reasons if reason.feature == feature for moved in reason.moved]
+
+
+def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
+    data = rows(2_000)
+    data["code"] = [42.0] * 2_000
+    data["name"] = texts({"[private]": 900, "other diagnosis": 600, "unseen disease": 300, "a secret that is new": 200})
+    data["atom"] = np.random.default_rng(6).uniform(16.5, 18.5, 2_000)
+    closed, told = signal_of(data), signal_of(data, Judge("flights", Rules(), expose_values=True))
+    assert {reason.feature for reason in closed.reasons} == {"code", "name", "atom"}
+    said = msgspec.json.encode(closed).decode()
+    for value in (*SECRETS, "a secret that is new"):
+        assert value not in said
+    for feature in ("code", "name"):
+        assert all(label.startswith(("value #", "unseen #")) for label in moved_labels(closed, feature))
+    assert "value #2" in moved_labels(closed, "code")
+    assert set(moved_labels(told, "code")) == {"40", "41", "42"}
+    assert "[private]" in moved_labels(told, "name")
+    assert any(label.endswith(" without 17.5") for label in moved_labels(told, "atom"))
+    assert not any("without" in label or label == "17.5" for label in moved_labels(closed, "atom"))
+    assert any(label.startswith("[") for label in moved_labels(closed, "atom"))
+
+
+def test_a_signal_shows_the_ends_of_intervals_in_six_digits_however_many_tell_them_apart() -> None:
+    numbers = baseline({"x": np.arange(491_700_000_000.0, 491_700_010_000.0)})
+    report = JUDGE.report(Span("delay", "A", 0, 1), numbers, window(numbers.layout, {"x": [491_700_000_003.0] * 2_000}), EpisodeState())
+    assert report.violations[0].moved[0].label == "[-inf, 491700001016)"
+    _, (signal,) = JUDGE.advance(EpisodeState(), report, numbers)
+    assert {end for label in moved_labels(signal, "x") for end in label[1:-1].split(", ")} <= {"-inf", "4.917e+11", "inf"}
+
+
+def test_a_signal_about_a_feature_that_is_gone_by_now_names_no_value_either() -> None:
+    state, _ = JUDGE.advance(EpisodeState(), judged({**rows(2_000), "name": texts({"a secret": 2_000})}), BASE)
+    other = baseline({"x": normal(1, 10_000)})
+    signals = []
+    for k in (1, 2):
+        report = JUDGE.report(Span("delay", "A", k * 60_000, (k + 1) * 60_000), other, window(other.layout, {"x": normal(k, 900)}), state)
+        state, new = JUDGE.advance(state, report, other)
+        signals += new
+    assert [signal.kind for signal in signals] == ["recovered"]
+    assert signals[0].features == ("name",)
+    assert not any(secret in msgspec.json.encode(signals).decode() for secret in (*SECRETS, "a secret"))
+
+
+def test_a_vanished_atom_keeps_its_value_to_itself() -> None:
+    spread = np.random.default_rng(6).lognormal(3, 1, 10_000)
+    amounts = baseline({"x": np.where(np.arange(10_000) < 400, 17.5, spread)})
+    report = JUDGE.report(Span("delay", "A", 0, 1), amounts, window(amounts.layout, {"x": spread}), EpisodeState())
+    assert [violation.moved[0].label for violation in report.violations] == ["17.5"]
+    opened = tuple(replace(violation, overwhelming=True) for violation in report.violations)
+    _, (signal,) = JUDGE.advance(EpisodeState(), replace(report, violations=opened), amounts)
+    assert moved_labels(signal, "x") == ["one value"]
+
+
+def test_a_feature_whose_series_has_changed_is_a_violating_one() -> None:
+    judge = Judge("flights", Rules(), changes={"delay": [PageHinkley(feature="x", series="mean", min_instances=2, threshold=1.0)]})
+    state = EpisodeState()
+    for k in range(9):
+        report = judge.report(Span("delay", "A", k, k + 1), BASE, window(BASE.layout, rows(1_000, k, 0.001 * k if k < 5 else 0.9)), state)
+        state, _ = judge.advance(state, report, BASE)
+        changed = [violation for violation in report.violations if violation.check == "change_check"]
+        if changed:
+            break
+    assert changed
+    assert next(feature.verdict for feature in report.features if feature.name == "x") == "violation"
+
+
+def test_missing_values_keep_their_name_in_a_signal() -> None:
+    data = rows(1_000)
+    data["name"] = [None] * 1_000
+    assert "missing" in moved_labels(signal_of(data), "name")
+
+
+def test_a_missing_value_and_the_word_missing_are_told_apart() -> None:
+    words = baseline({"t": texts({"missing": 5_000, "a": 5_000})}, {"t": Constraint()})
+    values: list[str | None] = [None] * 1_000
+    report = JUDGE.report(Span("delay", "A", 0, 1), words, window(words.layout, {"t": values}), EpisodeState())
+    labels = [moved.label for moved in report.violations[0].moved]
+    assert labels[0] == "missing"
+    assert '"missing"' in labels
+
+
+def wide(features: int) -> float:
+    """Seconds that judging a window of many features takes, the best of three."""
+    rng = np.random.default_rng(0)
+    base = baseline({f"x{k}": rng.normal(size=300) for k in range(features)})
+    profile = window(base.layout, {f"x{k}": rng.normal(size=300) for k in range(features)})
+    taken = []
+    for k in range(3):
+        begun = time.perf_counter()
+        JUDGE.report(Span("delay", "A", k, k + 1), base, profile, EpisodeState())
+        taken.append(time.perf_counter() - begun)
+    return min(taken)
+
+
+def test_the_cost_of_a_window_does_not_grow_with_the_square_of_its_features() -> None:
+    assert wide(1_000) < 150 * wide(20)  # fifty times the features; 2,500 times if it grew with their square

@@ -1,0 +1,145 @@
+"""The two roads of the fold give the same integers, and the counts are what plain loops count."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from detectors.profiles.columns import Column, Numbers, Texts
+from detectors.profiles.fold import Fold, fold
+from detectors.profiles.hashing import BASE, MIX, hashed_bin
+from detectors.profiles.layout import (
+    BOOLEAN,
+    FRACTIONAL,
+    HEAD,
+    INTEGRAL,
+    MISSING,
+    NEG_INF,
+    STRING,
+    Feature,
+    Layout,
+)
+from detectors.profiles.profile import Profile
+
+WORDS = [f"w{k}" for k in range(12)]
+
+
+def layout(seed: int) -> Layout:
+    rng = np.random.default_rng(seed)
+    features = []
+    for name in ("a", "b", "c"):
+        edges = np.unique(rng.normal(size=40 + seed))
+        cells = np.arange(len(edges) + 1) * 10 // (len(edges) + 1)
+        features.append(
+            Feature(name, "Fractional", "grid", edges=tuple(edges.tolist()), cells=tuple(cells.tolist()), center=seed * 0.1)
+        )
+    features.append(Feature("t", "String", "text", vocabulary=tuple(WORDS[seed : seed + 6])))
+    features.append(Feature("absent", "String", "text", vocabulary=("x",)))
+    return Layout(tuple(features))
+
+
+def columns(rows: int, seed: int) -> dict[str, Column]:
+    rng = np.random.default_rng(seed)
+    odd = rng.normal(size=rows).round(1)
+    odd[rng.random(rows) < 0.1] = np.nan
+    odd[rng.random(rows) < 0.1] = np.inf
+    odd[rng.random(rows) < 0.1] = -np.inf
+    slots = rng.choice(np.array([MISSING, BOOLEAN, STRING, INTEGRAL, FRACTIONAL], np.uint8), rows)
+    mixed = np.where(slots >= INTEGRAL, rng.normal(size=rows).round(1), np.nan)
+    text = [None if rng.random() < 0.1 else WORDS[rng.integers(12)] for _ in range(rows)]
+    return {
+        "a": Numbers(rng.normal(size=rows).round(1)),
+        "b": Numbers(odd),
+        "c": Numbers(mixed, slots),
+        "t": Texts(pa.array(text, pa.string())),
+    }
+
+
+def plain_hash(word: str) -> int:
+    total = sum((byte + 1) * pow(BASE, j + 1, 1 << 64) for j, byte in enumerate(word.encode())) % (1 << 64)
+    return ((total ^ (total >> 32)) * MIX % (1 << 64)) >> 58
+
+
+def plain_number(x: float, slot: int | None, edges: tuple[float, ...], bins: int) -> list[int]:
+    """Slots within the feature that one cell of a numeric column adds to."""
+    if slot is not None and slot < INTEGRAL:
+        return [slot]
+    if math.isnan(x):
+        return [HEAD + bins + 1]
+    if math.isinf(x):
+        return [HEAD + bins if x > 0 else NEG_INF]
+    kind = slot if slot is not None else (INTEGRAL if x == math.floor(x) else FRACTIONAL)
+    return [kind, HEAD + bisect_right(edges, x)]
+
+
+def plain(layout: Layout, data: dict[str, Column], start: int, stop: int) -> list[int]:
+    counts = [0] * layout.size
+    for i, feature in enumerate(layout.features):
+        first, column = int(layout.starts[i]), data.get(feature.name)
+        for row in range(start, stop):
+            if column is None:
+                hits = [MISSING]
+            elif isinstance(column, Numbers):
+                slot = None if column.slots is None else int(column.slots[row])
+                hits = plain_number(float(column.values[row]), slot, feature.edges, feature.bins)
+            else:
+                word = column.values[row].as_py()
+                known = word in feature.vocabulary
+                place = feature.vocabulary.index(word) if known else len(feature.vocabulary) + plain_hash(word or "")
+                hits = [MISSING] if word is None else [STRING, HEAD + place]
+            for hit in hits:
+                counts[first + hit] += 1
+    return counts
+
+
+@pytest.mark.parametrize("sort_from", [1, 50, 10**9])
+def test_both_roads_count_what_plain_loops_count(sort_from: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("detectors.profiles.fold.SORT_FROM", sort_from)
+    layouts = [layout(seed) for seed in range(3)]
+    data = columns(400, seed=5)
+    bounds = np.array([0, 1, 30, 31, 200, 400])
+    which = [0, 1, 2, 0, 1]
+    for g, profile in enumerate(Fold(layouts).fold(data, which, bounds)):
+        assert profile.counts.tolist() == plain(layouts[which[g]], data, int(bounds[g]), int(bounds[g + 1]))
+        assert profile.rows == bounds[g + 1] - bounds[g]
+
+
+def test_moments_are_those_of_the_finite_numbers_around_the_center(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = columns(300, seed=9)
+    one = layout(2)
+    x = data["b"].values[np.isfinite(data["b"].values)]
+    for sort_from in (1, 10**9):
+        monkeypatch.setattr("detectors.profiles.fold.SORT_FROM", sort_from)
+        profile = fold(one, data)
+        assert profile.sums[1].tolist() == pytest.approx([(x - 0.2).sum(), ((x - 0.2) ** 2).sum()], rel=1e-12)
+        assert (profile.low[1], profile.high[1]) == (x.min(), x.max())
+
+
+def test_the_eight_type_slots_add_up_to_the_rows() -> None:
+    one = layout(1)
+    profile = fold(one, columns(500, seed=3))
+    for i in range(len(one.features)):
+        slots = profile.counts[one.starts[i] : one.starts[i + 1]]
+        assert slots[:HEAD].sum() + slots[-2:].sum() == 500
+
+
+def test_a_profile_survives_encoding_and_splitting() -> None:
+    one, data = layout(1), columns(500, seed=4)
+    whole = fold(one, data)
+    parts = Profile(one)
+    for start in range(0, 500, 77):
+        parts.merge(fold(one, data, start, min(start + 77, 500)))
+    back = Profile.decode(parts.encode(), one)
+    assert back.counts.tolist() == whole.counts.tolist()
+    assert np.allclose(back.sums, whole.sums, rtol=1e-9)
+    assert back.rows == 500
+
+
+def test_the_stable_hash_is_its_formula_for_any_bytes() -> None:
+    words = ["", "a", "b", "ab", "ba", "Grüße", "x" * 300, "\x00", "日本"]
+    assert hashed_bin(pa.array(words)).tolist() == [plain_hash(word) for word in words]
+    assert hashed_bin(pa.array(words).slice(2, 3)).tolist() == [plain_hash(word) for word in words[2:5]]

@@ -1,0 +1,147 @@
+"""Clients of AWS that cannot be made: what is wrong and what to do, before anything is asked, wherever a client is needed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from sinks.aws.client import client
+from sinks.cloudwatch import Cloudwatch
+from sinks.errors import ClientUnusable
+from sinks.sns import Sns
+from stream.cli import main
+from stream.config.model import S3Config
+from stream.errors import SourceUnavailable, StateUnwritable
+from stream.sources.kinesis.client import Trouble, unavailable
+from stream.sources.kinesis.source import Kinesis
+from stream.state.s3.object import StateObject
+from tests.servers.service import RunningService
+
+LOCAL = "http://127.0.0.1:1"
+STREAM_ARN = "arn:aws:kinesis:eu-west-1:123456789012:stream/s"
+TOPIC_ARN = "arn:aws:sns:eu-west-1:123456789012:t"
+
+
+@pytest.fixture(autouse=True)
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An environment that says nothing of AWS."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
+
+
+@pytest.mark.parametrize(
+    ("region", "endpoint_url", "profile", "what", "advice"),
+    [
+        ("", LOCAL, "", "no region is set", "Set region, AWS_DEFAULT_REGION"),
+        ("eu central", LOCAL, "", "'eu central' is no name of a region", "Correct region"),
+        ("eu-west-1", LOCAL, "nobody", "there is no AWS profile 'nobody'", "Correct AWS_PROFILE"),
+        ("eu-west-1", "127.0.0.1:1", "", "'127.0.0.1:1' is no URL", "Correct endpoint_url"),
+    ],
+)
+def test_settings_of_no_use_are_told_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, region: str, endpoint_url: str, profile: str, what: str, advice: str
+) -> None:
+    if profile:
+        monkeypatch.setenv("AWS_PROFILE", profile)
+    with pytest.raises(ClientUnusable) as raised:
+        client("kinesis", region, endpoint_url)
+    assert what in raised.value.what
+    assert advice in raised.value.advice
+    with pytest.raises(SourceUnavailable) as unread:
+        Kinesis(stream="s", region=region, endpoint_url=endpoint_url).open("j")
+    assert unread.value.causes == (raised.value.what,)
+    assert unread.value.advice == raised.value.advice
+
+
+def test_a_state_in_s3_without_a_client_is_told_and_not_raised_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    with pytest.raises(StateUnwritable, match=r"s3://states/driftline/j\.state.*there is no AWS profile 'nobody'. Correct AWS_PROFILE"):
+        StateObject(S3Config(bucket="states"), "j")
+
+
+def config(folder: Path, **more: Any) -> str:
+    (folder / "events.jsonl").write_text("{}\n")
+    settings = {
+        "job": "j",
+        "source": {"type": "jsonl", "path": "events.jsonl"},
+        "format": {"type": "json"},
+        "model": {"from": "const", "name": "m"},
+        "models": {"m": {"baseline": "learn", "outputs": ["p"], "inputs": []}},
+        **more,
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(settings))
+    return str(folder / "config.yaml")
+
+
+def test_a_sink_without_a_client_is_a_fault_of_the_live_check_and_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    settings = config(tmp_path, sinks=[{"type": "prometheus"}, {"type": "cloudwatch", "region": "eu-west-1"}])
+    checked = CliRunner().invoke(main, ["check", "--live", settings])
+    assert checked.exit_code == 2
+    assert "fault    cloudwatch: there is no AWS profile 'nobody'\n         -> Correct AWS_PROFILE" in checked.output
+    with RunningService(tmp_path, yaml.safe_load(Path(settings).read_text())) as service:
+        assert service.wait() == 2
+    assert "driftline: sinks[1]: there is no AWS profile 'nobody'. Correct AWS_PROFILE, or make that profile\n" in service.log
+
+
+def test_a_live_check_without_credentials_or_region_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    sinks = [{"type": "sns", "topic_arn": TOPIC_ARN, "endpoint_url": LOCAL}, {"type": "cloudwatch", "endpoint_url": LOCAL}]
+    done = CliRunner().invoke(main, ["check", "--live", config(tmp_path, sinks=sinks)])
+    assert done.exit_code == 2
+    assert "fault    sns: there are no AWS credentials (NoCredentialsError)\n         -> Set AWS_ACCESS_KEY_ID" in done.output
+    assert "fault    cloudwatch: no region is set (NoRegionError)\n         -> Set region" in done.output
+
+
+@pytest.mark.parametrize(
+    ("where", "part"),
+    [
+        ("source", {"source": {"type": "kinesis", "stream": "s", "endpoint_url": "localhost:1"}}),
+        ("sinks[0]", {"sinks": [{"type": "cloudwatch", "endpoint_url": "localhost:1"}]}),
+        ("sinks[0]", {"sinks": [{"type": "sns", "topic_arn": TOPIC_ARN, "endpoint_url": "localhost:1"}]}),
+        ("state.s3", {"state": {"s3": {"bucket": "states", "endpoint_url": "localhost:1"}}}),
+    ],
+)
+def test_an_address_that_is_no_url_is_found_without_network(tmp_path: Path, where: str, part: dict[str, Any]) -> None:
+    done = CliRunner().invoke(main, ["check", config(tmp_path, **part)])
+    assert done.exit_code == 2
+    assert f"{where}.endpoint_url: " in done.output
+    assert "'localhost:1' is no URL" in done.output
+
+
+def test_addresses_that_are_urls_are_no_fault() -> None:
+    for url in ("", LOCAL, "https://kinesis.eu-west-1.amazonaws.com", "http://[::1]:4566"):
+        assert Cloudwatch(endpoint_url=url).check() == []
+        assert Sns(topic_arn=TOPIC_ARN, endpoint_url=url).check() == []
+
+
+def test_a_stream_is_told_with_its_region_which_its_arn_names() -> None:
+    made = Kinesis(stream_arn=STREAM_ARN).client(1)
+    assert made.boto.meta.region_name == "eu-west-1"
+    assert made.target.text == f"kinesis stream {STREAM_ARN!r} in eu-west-1"
+    made.close()
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "tried_s", "told"),
+    [
+        ("ResourceNotFoundException", "missing", None, "there is no such stream in this region and account.*Create the stream, or correct"),
+        ("AccessDeniedException", "denied", None, "Give these credentials the permission kinesis:ListShards on the stream"),
+        ("UnrecognizedClientException", "denied", None, "AWS does not know these credentials.*Correct AWS_ACCESS_KEY_ID.*:ListShards"),
+        ("InvalidArgumentException", "invalid", None, r"words of AWS\. Correct source\.stream or source\.stream_arn"),
+        ("EndpointConnectionError", "passing", 30.0, r"Tried for 30 s .*check source\.region, source\.endpoint_url and the network"),
+    ],
+)
+def test_each_failure_of_kinesis_says_what_to_do(code: str, kind: Any, tried_s: float | None, told: str) -> None:
+    made = Kinesis(stream="s", region="eu-west-1").client(1)
+    with pytest.raises(SourceUnavailable, match=rf"kinesis stream 's' in eu-west-1: .*{told}"):
+        raise unavailable(made.target, Trouble("ListShards", code, kind, f"{code}: words of AWS"), tried_s)
+    made.close()

@@ -1,0 +1,234 @@
+"""What is put into CloudWatch, seen by a real client whose requests are answered before they leave."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from sinks.cloudwatch import MOST_DATA, Cloudwatch, batches
+from sinks.errors import SinkRejected, SinkRetry
+from tests.support.samples import MINUTE_MS, START_MS, calm, feature, report, signal, silence
+
+ONE_MB = 1_000_000
+OK = (200, b"")
+
+
+class Wire:
+    """A delivery, the arguments of its calls, the sizes of their bodies; ``answers`` are given first, one a call."""
+
+    def __init__(self, sink: Cloudwatch) -> None:
+        delivery: Any = sink.open("job")
+        self.delivery = delivery
+        self.calls: list[dict[str, Any]] = []
+        self.sizes: list[int] = []
+        self.answers: list[tuple[int, bytes]] = []
+        events = delivery._aws.meta.events
+        events.register("provide-client-params.cloudwatch.PutMetricData", self._called)
+        events.register("before-send.cloudwatch.PutMetricData", self._answer)
+
+    def _called(self, params: dict[str, Any], **_: Any) -> None:
+        self.calls.append(params)
+
+    def _answer(self, request: Any, **_: Any) -> AWSResponse:
+        body = request.body if isinstance(request.body, bytes) else request.body.encode()
+        self.sizes.append(len(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body))
+        status, text = self.answers.pop(0) if self.answers else OK
+        return Answer(request.url, status, text)
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        return [datum for one in self.calls for datum in one["MetricData"]]
+
+    @property
+    def names(self) -> list[str]:
+        return [datum["MetricName"] for datum in self.data]
+
+
+class Answer(AWSResponse):  # type: ignore[misc]  # botocore has no types
+    """An answer that is here already."""
+
+    def __init__(self, url: str, status: int, text: bytes) -> None:
+        super().__init__(url, status, {}, None)
+        self._content = text
+
+
+@pytest.fixture(autouse=True)
+def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+
+
+def wire(**settings: Any) -> Wire:
+    return Wire(Cloudwatch(**{"region": "us-east-1", **settings}))
+
+
+def test_a_window_puts_the_metrics_of_the_contract() -> None:
+    sent = wire()
+    sent.delivery.deliver([report()])
+    (call,) = sent.calls
+    assert call["Namespace"] == "aws/sagemaker/Endpoints/data-metrics"
+    common = {
+        "Timestamp": datetime.fromtimestamp((START_MS + MINUTE_MS) / 1000, UTC),
+        "Dimensions": [{"Name": "Endpoint", "Value": "flights"}, {"Name": "MonitoringSchedule", "Value": "job"}],
+        "StorageResolution": 60,
+    }
+    numbers = {"SampleCount": 80.0, "Sum": 400.0, "Minimum": -1.0, "Maximum": 9.0}
+    assert call["MetricData"] == [
+        {**common, "MetricName": "feature_data_amount", "StatisticValues": numbers},
+        {**common, "MetricName": "feature_non_null_amount", "Value": 0.9},
+        {**common, "MetricName": "feature_baseline_drift_amount", "Value": 0.3},
+        {**common, "MetricName": "feature_non_null_carrier", "Value": 1.0},
+        {**common, "MetricName": "feature_baseline_drift_carrier", "Value": 0.05},
+    ]
+
+
+def test_the_samples_of_a_set_are_its_numbers_alone() -> None:
+    """A statistic set of 80 numbers with sum 400 has the mean 5 that the report tells; texts and NaN are no samples."""
+    sent = wire()
+    sent.delivery.deliver([report()])
+    numbers = sent.data[0]["StatisticValues"]
+    assert numbers["Sum"] / numbers["SampleCount"] == feature().mean
+
+
+def test_names_of_endpoint_schedule_and_another_variant_become_dimensions() -> None:
+    sent = wire(endpoint="e", schedule="s", namespace="Own/Space", resolution_s=1)
+    sent.delivery.deliver([report(variant="canary")])
+    dimensions = {one["Name"]: one["Value"] for one in sent.data[0]["Dimensions"]}
+    assert dimensions == {"Endpoint": "e", "MonitoringSchedule": "s", "Variant": "canary"}
+    assert sent.calls[0]["Namespace"] == "Own/Space"
+    assert sent.data[0]["StorageResolution"] == 1
+
+
+def test_revisions_silences_learning_windows_and_signals_put_nothing() -> None:
+    sent = wire()
+    sent.delivery.deliver([report(0, 1), silence(1), silence(1, ended=True), report(2, state="learning"), signal()])
+    assert sent.calls == []
+
+
+@pytest.mark.parametrize("state", ["ok", "violations", "insufficient", "incomplete"])
+def test_windows_with_numbers_put_them(state: str) -> None:
+    sent = wire()
+    sent.delivery.deliver([report(state=state)])
+    assert len(sent.data) == 5
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), 2.0**361])
+def test_what_cloudwatch_cannot_hold_is_left_out_alone(bad: float) -> None:
+    sent = wire()
+    sent.delivery.deliver([report(features=(feature(value=bad, sum=bad), calm()))])
+    assert sent.names == ["feature_non_null_amount", "feature_non_null_carrier", "feature_baseline_drift_carrier"]
+    assert sent.delivery.left_out == 2
+
+
+def test_what_is_left_out_of_a_window_counts_once_however_often_it_is_put() -> None:
+    sent, odd = wire(), (feature(value=float("inf")),)
+    sent.answers = [(503, b"{}")]
+    with pytest.raises(SinkRetry):
+        sent.delivery.deliver([report(features=odd)])
+    assert sent.delivery.left_out == 0
+    sent.delivery.deliver([report(features=odd), report(1, features=odd), report(2)])
+    assert sent.delivery.left_out == 2
+
+
+def test_a_name_that_is_too_long_is_left_out_alone() -> None:
+    fits = "x" * (255 - len("feature_baseline_drift_"))
+    sent = wire()
+    sent.delivery.deliver([report(features=(calm(fits), calm(fits + "x")))])
+    assert sent.names == [f"feature_non_null_{fits}", f"feature_baseline_drift_{fits}", f"feature_non_null_{fits}x"]
+
+
+def test_a_feature_without_numbers_has_no_statistic_set() -> None:
+    sent = wire()
+    sent.delivery.deliver([report(features=(feature(types={"string": 1.0}, sum=None, min=None, max=None),))])
+    assert sent.names == ["feature_non_null_amount", "feature_baseline_drift_amount"]
+
+
+@pytest.mark.parametrize(("features", "calls"), [(333, [999]), (334, [1_000, 2]), (667, [1_000, 1_000, 1])])
+def test_a_call_holds_at_most_a_thousand_data(features: int, calls: list[int]) -> None:
+    sent = wire()
+    sent.delivery.deliver([report(features=tuple(feature(f"f{k}") for k in range(features)))])
+    assert [len(call["MetricData"]) for call in sent.calls] == calls
+    assert len(set(sent.names)) == 3 * features
+
+
+@pytest.mark.parametrize("character", ["x", '"', "\u00e9", "\u20ac", "\U0001d11e"])
+def test_the_body_of_a_call_stays_below_one_megabyte_whatever_the_names_are(character: str) -> None:
+    """Names of the greatest length, in characters that take between one and twelve bytes."""
+    names = [f"{k:04d}{character * 220}" for k in range(700)]
+    sent = wire(endpoint=character * 250)
+    sent.delivery.deliver([report(features=tuple(feature(name, sum=-1.2345678901234567e107) for name in names))])
+    assert len(sent.data) == 3 * len(names)
+    assert max(sent.sizes) < ONE_MB
+    assert len(sent.calls) > 3
+
+
+def test_batches_keep_order_and_lose_nothing() -> None:
+    data = [{"MetricName": f"m{k}", "Value": float(k)} for k in range(2_500)]
+    made = list(batches(data))
+    assert [datum for batch in made for datum in batch] == data
+    assert [len(batch) for batch in made] == [MOST_DATA, MOST_DATA, 500]
+    assert list(batches([])) == []
+
+
+@pytest.fixture
+def throttled() -> Wire:
+    """334 features are two calls: the first one is answered, the second is not."""
+    sent = wire()
+    sent.answers = [OK, (503, b"")]
+    return sent
+
+
+def test_a_retry_does_not_put_again_what_was_answered(throttled: Wire) -> None:
+    wide = report(1, features=tuple(feature(f"f{k}") for k in range(334)))
+    with pytest.raises(SinkRetry) as retry:
+        throttled.delivery.deliver([wide])
+    assert retry.value.delivered == 0
+    throttled.delivery.deliver([wide])
+    assert [len(call["MetricData"]) for call in throttled.calls] == [1_000, 2, 2]
+    assert len(set(throttled.names[:1_000] + throttled.names[1_002:])) == 1_002
+
+
+def test_a_retry_says_which_windows_are_through(throttled: Wire) -> None:
+    with pytest.raises(SinkRetry) as retry:
+        throttled.delivery.deliver([report(0), report(1), report(2)])
+    assert retry.value.delivered == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        ("InvalidParameterValueException", SinkRejected),
+        ("MissingRequiredParameterException", SinkRejected),
+        ("AccessDenied", SinkRetry),
+        ("ExpiredToken", SinkRetry),
+        ("InternalServiceFault", SinkRetry),
+    ],
+)
+def test_only_what_is_wrong_with_a_window_gives_it_up(code: str, kind: type[Exception]) -> None:
+    sent = wire()
+    sent.answers = [OK, (400, json.dumps({"__type": code, "message": "no"}).encode())]
+    with pytest.raises(kind) as refused:
+        sent.delivery.deliver([report(0), report(1), report(2)])
+    through = refused.value.index if isinstance(refused.value, SinkRejected) else getattr(refused.value, "delivered", 0)
+    assert through == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault"),
+    [
+        ({}, ""),
+        ({"namespace": ""}, "namespace"),
+        ({"namespace": "AWS/SageMaker"}, "namespace"),
+        ({"namespace": ":mine"}, "namespace"),
+        ({"resolution_s": 5}, "resolution_s"),
+    ],
+)
+def test_check_names_the_key_that_cannot_work(settings: dict[str, Any], fault: str) -> None:
+    faults = Cloudwatch(**settings).check()
+    assert [text.partition(":")[0] for text in faults] == ([fault] if fault else [])

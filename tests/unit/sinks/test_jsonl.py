@@ -1,0 +1,94 @@
+"""Files of whole lines, whatever crash or full disk came before."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from detectors.report import Signal, WindowReport
+from sinks.errors import SinkRetry
+from sinks.jsonl import Jsonl
+from tests.support.samples import MINUTE_MS, report, signal, silence
+
+DAY_MS = 86_400_000
+MIDNIGHT_MS = 1_750_032_000_000
+"""2025-06-16 00:00 UTC."""
+
+
+def reports(folder: Path, day: str) -> list[WindowReport]:
+    return [msgspec.json.decode(line, type=WindowReport) for line in (folder / f"reports-{day}.jsonl").read_bytes().splitlines()]
+
+
+def test_a_line_gives_back_the_report_or_signal_with_its_counts(tmp_path: Path) -> None:
+    Jsonl(path=str(tmp_path)).open("job").deliver([report(), signal(), report(1)])
+    assert reports(tmp_path, "2025-06-15") == [report(), report(1)]
+    assert msgspec.json.decode((tmp_path / "signals.jsonl").read_bytes(), type=Signal) == signal()
+
+
+def test_the_file_is_named_after_the_day_of_the_end(tmp_path: Path) -> None:
+    ends = [MIDNIGHT_MS - 1, MIDNIGHT_MS, MIDNIGHT_MS + DAY_MS]
+    Jsonl(path=str(tmp_path)).open("job").deliver([report(start_ms=end - MINUTE_MS, end_ms=end) for end in ends])
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"reports-2025-06-{day}.jsonl" for day in (15, 16, 17)]
+
+
+def test_a_silence_without_an_end_lies_under_the_day_it_began(tmp_path: Path) -> None:
+    Jsonl(path=str(tmp_path)).open("job").deliver([silence(start_ms=MIDNIGHT_MS)])
+    assert reports(tmp_path, "2025-06-16")[0].end_ms is None
+
+
+@pytest.mark.parametrize("cut", [1, 2, 50])
+def test_a_torn_line_is_ended_and_the_next_ones_are_whole(tmp_path: Path, cut: int) -> None:
+    sink = Jsonl(path=str(tmp_path)).open("job")
+    sink.deliver([report(0)])
+    path = tmp_path / "reports-2025-06-15.jsonl"
+    path.write_bytes(path.read_bytes() * 2)
+    path.write_bytes(path.read_bytes()[:-cut])
+    sink.deliver([report(1)])
+    first, torn, last = path.read_bytes().splitlines()
+    assert json.loads(first)["id"] == report(0).id
+    assert json.loads(last)["id"] == report(1).id
+    assert torn == first[: len(first) + 1 - cut]
+
+
+def test_a_file_can_be_moved_away_between_deliveries(tmp_path: Path) -> None:
+    sink = Jsonl(path=str(tmp_path)).open("job")
+    sink.deliver([signal(0)])
+    (tmp_path / "signals.jsonl").rename(tmp_path / "rotated")
+    sink.deliver([signal(1)])
+    assert [json.loads((tmp_path / name).read_bytes())["dedupe_id"] for name in ("rotated", "signals.jsonl")] == ["d0-opened", "d1-opened"]
+
+
+def test_a_disk_that_refuses_is_retried_and_nothing_is_lost(tmp_path: Path) -> None:
+    (tmp_path / "folder").write_text("a file where the folder should be")
+    sink = Jsonl(path=str(tmp_path / "folder")).open("job")
+    with pytest.raises(SinkRetry, match="folder"):
+        sink.deliver([report()])
+    (tmp_path / "folder").unlink()
+    sink.deliver([report()])
+    assert reports(tmp_path / "folder", "2025-06-15") == [report()]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_disk_that_is_full_is_retried(tmp_path: Path) -> None:
+    (tmp_path / "signals.jsonl").symlink_to("/dev/full")
+    with pytest.raises(SinkRetry, match="No space left"):
+        Jsonl(path=str(tmp_path)).open("job").deliver([signal()])
+
+
+def test_check_sees_a_file_where_a_folder_is_expected(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert Jsonl(path=str(tmp_path)).check() == []
+    assert Jsonl(path=str(tmp_path / "not yet")).check() == []
+    assert len(Jsonl(path=str(tmp_path / "file")).check()) == 1
+    assert len(Jsonl(path="").check()) == 1
+
+
+def test_what_was_written_to_one_file_is_not_repeated_while_another_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "signals.jsonl").mkdir()
+    with pytest.raises(SinkRetry) as raised:
+        Jsonl(path=str(tmp_path)).open("job").deliver([report(0), report(1), signal(), report(2)])
+    assert raised.value.delivered == 2
+    assert reports(tmp_path, "2025-06-15") == [report(0), report(1)]

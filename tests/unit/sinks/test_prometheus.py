@@ -1,0 +1,209 @@
+"""The gauges of the newest closed window, read through a registry as a scrape reads them."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+import msgspec
+import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+
+from detectors.report import CHECKS, FeatureReport, Moved, State
+from detectors.statistics.distances.base import find
+from sinks.prometheus import DISTANCES, PerFeature, Prometheus, PrometheusDelivery
+from tests.support.samples import MINUTE_MS, START_MS, calm, feature, report, signal, silence, violation
+
+OF_MODEL, OF_FEATURE = 13, 3
+"""Rows, completeness, end, six states, one check, three worst features; completeness, distance, limit."""
+KEY = {"job": "sample", "model": "flights", "variant": "AllTraffic"}
+
+
+class Page:
+    """A delivery and the registry it is scraped through."""
+
+    def __init__(self, **settings: Any) -> None:
+        self.delivery: PrometheusDelivery = Prometheus(**settings).open("sample")
+        self.registry = CollectorRegistry()
+        self.registry.register(self.delivery)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        return self.registry.get_sample_value(f"driftline_{name}", {**KEY, **labels})
+
+    @property
+    def series(self) -> list[str]:
+        """Every line of the page but comments."""
+        return [line for line in generate_latest(self.registry).decode().splitlines() if not line.startswith("#")]
+
+    @property
+    def left_out(self) -> float | None:
+        return self.registry.get_sample_value("driftline_series_left_out", {"job": "sample"})
+
+    def gauges(self) -> list[str]:
+        """The series that ``max_series`` counts."""
+        return [line for line in self.series if not line.startswith(("driftline_signals", "driftline_series_left_out"))]
+
+
+def shown(*items: Any, **settings: Any) -> Page:
+    page = Page(**settings)
+    page.delivery.deliver(items)
+    return page
+
+
+def test_a_model_shows_rows_completeness_end_and_worst_features() -> None:
+    page = shown(report())
+    assert page.value("window_rows") == 100
+    assert page.value("window_completeness_ratio") == pytest.approx((0.9 + 1.0) / 2)
+    assert page.value("window_end_timestamp_seconds") == (START_MS + MINUTE_MS) / 1000
+    assert page.value("worst_feature_ratio", rank="1", feature="amount") == pytest.approx(3.0)
+    assert page.value("worst_feature_ratio", rank="2", feature="carrier") == pytest.approx(0.5)
+
+
+def test_a_feature_shows_completeness_deciding_distance_and_limit() -> None:
+    page = shown(report())
+    assert page.value("feature_completeness_ratio", feature="amount") == 0.9
+    assert page.value("feature_drift_distance", feature="amount", statistic="psi") == 0.3
+    assert page.value("feature_drift_limit", feature="amount", statistic="psi") == 0.1
+    assert not [line for line in page.series if line.startswith("driftline_feature_statistic")]
+
+
+def test_violations_are_counted_by_check_and_drift_is_always_there() -> None:
+    null = violation("amount", check="completeness_check")
+    page = shown(report(violations=(null, null, violation("carrier"))))
+    assert page.value("window_violations", check="completeness_check") == 2
+    assert page.value("window_violations", check="baseline_drift_check") == 1
+    page.delivery.deliver([report(1, violations=(), state="ok")])
+    assert page.value("window_violations", check="baseline_drift_check") == 0
+    assert page.value("window_violations", check="completeness_check") is None
+
+
+def test_exactly_one_state_is_one() -> None:
+    page = shown(silence())
+    states = {name: page.value("window_state", state=name) for name in get_args(State)}
+    assert states == {**dict.fromkeys(states, 0.0), "no data": 1.0}
+
+
+def test_the_newest_window_wins_whatever_the_order() -> None:
+    page = shown(report(1, rows=1), report(2, rows=2), report(2, 1, rows=21), report(1, 5, rows=15), report(2, rows=2))
+    assert page.value("window_rows") == 21
+
+
+def test_a_silence_hides_the_features_until_data_returns() -> None:
+    page = shown(report(0), silence(1))
+    assert page.value("window_rows") == 0
+    assert page.value("window_end_timestamp_seconds") == (START_MS + MINUTE_MS) / 1000
+    assert page.value("feature_completeness_ratio", feature="amount") is None
+    page.delivery.deliver([silence(1, ended=True), report(2)])
+    assert page.value("window_rows") == 100
+    assert page.value("feature_completeness_ratio", feature="amount") == 0.9
+
+
+def test_a_repeat_changes_nothing() -> None:
+    page = shown(report(), signal())
+    before = page.series
+    page.delivery.deliver([report(), signal()])
+    assert page.series == before
+
+
+def test_rebuild_shows_what_was_shown_before_the_restart() -> None:
+    before, after = shown(report(0), report(1)), Page()
+    after.delivery.rebuild([report(1)])
+    assert after.gauges() == before.gauges()
+
+
+def test_signals_are_counted_by_kind() -> None:
+    page = shown(signal(0), signal(1), signal(0, "recovered"))
+    assert page.value("signals_total", kind="opened") == 2
+    assert page.value("signals_total", kind="recovered") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    {
+        "n": 100,
+        "missing": 10,
+        "nan": 4,
+        "inf": 0,
+        "mean": 5,
+        "std": 2,
+        "sum": 400,
+        "min": -1,
+        "max": 9,
+        "outlier_share": 0.05,
+        "ks": 0.25,
+    }.items(),
+)
+def test_the_other_statistics_come_by_configuration(name: str, value: float) -> None:
+    page = shown(report(), per_feature=[name])
+    assert page.value("feature_statistic", feature="amount", statistic=name) == value
+
+
+def test_a_statistic_that_a_feature_does_not_have_is_not_shown() -> None:
+    """A window that learns has no distances at all, and a scrape must not fail on it."""
+    learning = calm("new", distances={}, value=None, limit=None, verdict="learning")
+    page = shown(report(features=(calm(), learning), state="learning"), per_feature=["mean", *DISTANCES])
+    shown_now = [line for line in page.series if line.startswith("driftline_feature_statistic")]
+    assert len(shown_now) == 2
+    assert all('feature="carrier"' in line for line in shown_now)
+
+
+def test_every_distance_can_be_asked_for_by_its_name() -> None:
+    assert set(DISTANCES) == set(find())
+    names = ["mean", "outlier_share", *DISTANCES]
+    assert msgspec.convert({"type": "prometheus", "per_feature": names}, type=Prometheus).per_feature == names
+    with pytest.raises(msgspec.ValidationError, match="no_such_statistic"):
+        msgspec.convert({"type": "prometheus", "per_feature": ["no_such_statistic"]}, type=Prometheus)
+
+
+def features(count: int) -> tuple[FeatureReport, ...]:
+    """Feature k has a distance of k percent of its limit."""
+    return tuple(feature(f"f{k:03d}", value=k / 1_000, verdict="ok") for k in range(count))
+
+
+@pytest.mark.parametrize(
+    ("count", "per_feature", "series"),
+    [(1, [], 18 + 1 + 3), (2, ["mean"], 18 + 2 + 8), (3, [], 18 + 3 + 9), (20, ["n", "ks", "outlier_share"], 18 + 3 + 120)],
+)
+def test_a_scrape_has_as_many_series_as_the_sink_says_when_all_nine_checks_find_something(
+    count: int, per_feature: list[PerFeature], series: int
+) -> None:
+    everything = tuple(violation(check=check) for check in CHECKS)
+    page = shown(report(features=features(count), violations=everything), per_feature=per_feature)
+    assert len(page.gauges()) == Prometheus(per_feature=per_feature).series(count) == series
+
+
+def test_the_cap_holds_keeps_the_worst_and_tells_what_was_left_out() -> None:
+    everything = shown(report(features=features(100)))
+    assert everything.left_out == 0
+    assert len(everything.gauges()) == OF_MODEL + 100 * OF_FEATURE
+    page = shown(report(features=features(100)), max_series=60)
+    assert len(page.gauges()) == OF_MODEL + 15 * OF_FEATURE
+    assert page.left_out == 85 * OF_FEATURE
+    names = [f"f{k:03d}" for k in range(100)]
+    assert [name for name in names if page.value("feature_completeness_ratio", feature=name) is not None] == names[85:]
+
+
+def test_the_cap_holds_for_models_too_and_drops_the_calm_ones() -> None:
+    calm_models = [report(model=f"m{k:02d}", features=(calm(),), violations=(), state="ok") for k in range(50)]
+    page = shown(*calm_models, report(model="drifted"), max_series=200)
+    assert len(page.gauges()) <= 200
+    rows = {"job": "sample", "variant": "AllTraffic", "model": "drifted"}
+    assert page.registry.get_sample_value("driftline_window_rows", rows) == 100
+    assert page.left_out
+    assert len(page.gauges()) + page.left_out == len(shown(*calm_models, report(model="drifted")).gauges())
+
+
+def test_no_label_holds_a_value_of_a_feature() -> None:
+    moved = violation("carrier", description="SECRET", diagnosis="SECRET", moved=(Moved("SECRET", 0, 1, 0, 9, 1),))
+    page = shown(report(violations=(moved,), notes=("SECRET",)), signal(reasons=(moved,)), per_feature=["psi", "mean"])
+    assert "SECRET" not in "\n".join(page.series)
+
+
+def test_names_with_quotes_and_line_ends_are_one_label() -> None:
+    page = shown(report(features=(calm('a"b\\c\nd'),)))
+    assert page.value("feature_completeness_ratio", feature='a"b\\c\nd') == 1.0
+    assert all(line.startswith("driftline_") for line in page.series)
+
+
+@pytest.mark.parametrize(("most", "faults"), [(22, 0), (21, 1), (20_000, 0)])
+def test_check_wants_room_for_one_model(most: int, faults: int) -> None:
+    assert len(Prometheus(max_series=most).check()) == faults

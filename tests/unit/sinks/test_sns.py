@@ -1,0 +1,130 @@
+"""The message that a signal becomes, and what check() sees without network."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import msgspec
+import pytest
+
+from detectors.report import Signal
+from sinks.sns import Sns, SnsDelivery, body, worst_first
+from tests.support.samples import signal, violation
+
+TOPIC = "arn:aws:sns:eu-west-1:123456789012:retrain"
+MOST_BYTES = 256 * 1024
+LEGAL_GROUP = re.compile(r"[!-~]{1,128}")
+"""What SNS takes as a group: letters, digits, punctuation."""
+
+
+def message(item: Signal, topic: str = TOPIC) -> dict[str, Any]:
+    return SnsDelivery(topic, None).message(item)
+
+
+def attributes(item: Signal) -> dict[str, str]:
+    return {name: value["StringValue"] for name, value in message(item)["MessageAttributes"].items()}
+
+
+def size(sent: dict[str, Any]) -> int:
+    """Bytes as SNS counts them: the body and each attribute's name, type and value."""
+    parts = [part for name, value in sent["MessageAttributes"].items() for part in (name, value["DataType"], value["StringValue"])]
+    return sum(len(part.encode()) for part in [sent["Message"], *parts])
+
+
+def test_the_body_is_the_signal() -> None:
+    item = signal()
+    text = message(item)["Message"]
+    assert msgspec.json.decode(text, type=Signal) == item
+    assert json.loads(text)["omitted"] == 0
+
+
+def test_the_attributes_are_what_filter_policies_ask_for() -> None:
+    assert attributes(signal(3, "worsened")) == {
+        "model": "flights",
+        "variant": "AllTraffic",
+        "kind": "worsened",
+        "episode": "e3",
+        "dedupe_id": "d3-worsened",
+        "feature": "amount",
+        "check": "baseline_drift_check",
+    }
+
+
+def test_the_worst_reason_names_feature_and_check() -> None:
+    mild = violation("mild", value=0.11)
+    strong = violation("strong", value=0.9)
+    empty = violation("empty", check="completeness_check", value=0.05, limit=0.95)
+    broken = violation("broken", value=0.2, overwhelming=True)
+    gone = violation("gone", check="completeness_check", value=0.0, limit=0.95)
+    names = [reason.feature for reason in worst_first([mild, strong, empty, broken, gone])]
+    assert names == ["broken", "gone", "empty", "strong", "mild"]
+    assert attributes(signal(reasons=(mild, strong)))["feature"] == "strong"
+
+
+def test_a_signal_without_reasons_has_no_attributes_about_them() -> None:
+    assert attributes(signal(reasons=())).keys() == {"model", "variant", "kind", "episode", "dedupe_id"}
+
+
+def test_an_attribute_is_never_empty() -> None:
+    assert "variant" not in attributes(signal(variant=""))
+
+
+@pytest.mark.parametrize("model", ["flights", "m" * 300, "mod\u00e8le d'\u00e9t\u00e9", "two\nlines\tand a tab", "\U0001d11e" * 90])
+def test_subject_and_group_hold_only_what_sns_takes(model: str) -> None:
+    sent = message(signal(model=model), TOPIC + ".fifo")
+    assert sent["Subject"].isascii()
+    assert sent["Subject"].isprintable()
+    assert len(sent["Subject"]) < 100
+    assert LEGAL_GROUP.fullmatch(sent["MessageGroupId"])
+    assert sent["MessageAttributes"]["model"]["StringValue"] == model
+
+
+def test_a_fifo_topic_gets_group_and_deduplication_and_no_other_does() -> None:
+    fifo = message(signal(7), TOPIC + ".fifo")
+    assert (fifo["MessageGroupId"], fifo["MessageDeduplicationId"]) == ("flights", "d7-opened")
+    assert not {"MessageGroupId", "MessageDeduplicationId"} & message(signal(7)).keys()
+
+
+def test_many_reasons_are_cut_to_the_worst_and_the_rest_is_counted() -> None:
+    reasons = tuple(violation(f"f{k:04d}", value=0.1 + k / 1_000, description="long " * 40) for k in range(3_000))
+    item = signal(reasons=reasons)
+    sent = message(item)
+    told = json.loads(sent["Message"])
+    kept = len(told["reasons"])
+    assert 0.8 * MOST_BYTES < size(sent) < MOST_BYTES
+    assert told["omitted"] == 3_000 - kept
+    assert [reason["feature"] for reason in told["reasons"]] == [f"f{k:04d}" for k in range(2_999, 2_999 - kept, -1)]
+    assert attributes(item)["feature"] == "f2999"
+
+
+def test_one_reason_that_is_too_long_leaves_a_signal_without_reasons() -> None:
+    told = json.loads(body(signal(reasons=(violation(description="x" * 300_000),))))
+    assert (told["reasons"], told["omitted"], told["kind"]) == ([], 1, "opened")
+
+
+def test_texts_of_many_bytes_count_in_bytes() -> None:
+    reasons = tuple(violation(f"f{k}", description="\u20ac" * 1_000) for k in range(200))
+    assert size(message(signal(reasons=reasons))) < MOST_BYTES
+
+
+@pytest.mark.parametrize(
+    ("arn", "region", "key"),
+    [
+        (TOPIC, "", ""),
+        (TOPIC, "eu-west-1", ""),
+        (TOPIC + ".fifo", "", ""),
+        ("arn:aws-cn:sns:cn-north-1:123456789012:t", "", ""),
+        ("arn:aws-us-gov:sns:us-gov-west-1:123456789012:t", "", ""),
+        ("retrain", "", "topic_arn"),
+        ("", "", "topic_arn"),
+        ("arn:aws:sqs:eu-west-1:123456789012:retrain", "", "topic_arn"),
+        ("arn:aws:sns:eu-west-1:1234:retrain", "", "topic_arn"),
+        (TOPIC + ":subscription-id", "", "topic_arn"),
+        (TOPIC, "us-east-1", "region"),
+    ],
+)
+def test_check_names_the_key_that_cannot_work(arn: str, region: str, key: str) -> None:
+    faults = Sns(topic_arn=arn, region=region).check()
+    assert [text.partition(":")[0] for text in faults] == ([key] if key else [])

@@ -1,0 +1,112 @@
+"""What explain shows on a terminal: whole in 80 columns, nothing twice, and readable without colours."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from msgspec.structs import replace
+from rich.cells import cell_len
+from rich.console import Console
+
+from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.judge import Judge, Span
+from detectors.decisions.rules import Rules
+from detectors.report import WindowReport
+from stream.baselining.build import Made, write
+from stream.commands.explain import explain
+from tests.support.made import Values, baseline, normal, texts, window
+
+LONG = "a value that goes on for more than half of a line, and then still has something to say, 中文 too"
+STEERS = "\x1b[2J\x07\n"
+BASE = baseline({
+    "big": 1_234_567 + np.random.default_rng(1).uniform(0, 3, 5_000),
+    "words": texts({LONG: 2_000, "w" * 70: 1_500, STEERS: 1_000, "b": 500}),
+    "a name of a feature that is so long that a table of it would not fit": normal(2, 5_000),
+})  # fmt: skip
+NAMES = [feature.name for feature in BASE.layout.features]
+BOX = tuple("┏┡└│┃")
+
+
+def report() -> WindowReport:
+    data: dict[str, Values] = {
+        "big": 1_234_568 + np.random.default_rng(3).uniform(0, 3, 1_000),
+        "words": texts({LONG: 500, "new": 500}),
+        NAMES[2]: normal(4, 1_000, 2.0),
+    }
+    span = Span("a-model-with-a-name", "AllTraffic", 1_795_590_000_000, 1_795_590_060_000)
+    return Judge("a-job-with-a-long-name", Rules()).report(span, BASE, window(BASE.layout, data), EpisodeState())
+
+
+def shown(folder: Path, name: str, one: WindowReport, width: int = 80, colours: bool = False) -> list[str]:
+    write(Made(BASE, {}, {}), folder / "b")
+    (folder / "b" / "constraints.json").unlink()
+    (folder / "reports-1.jsonl").write_bytes(msgspec.json.encode(one) + b"\n")
+    console = Console(file=io.StringIO(), width=width, force_terminal=colours, color_system="standard" if colours else None)
+    explain(one.id, name, None, folder, folder / "b", console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_eighty_columns_tear_nothing_apart(tmp_path: Path, name: str) -> None:
+    first, *lines = shown(tmp_path, name, report())
+    assert first == report().id, "in one piece, however long, so that it can be copied"
+    assert [line for line in lines if cell_len(line) > 80] == []
+    tables = [line.rstrip() for line in lines if line.startswith(BOX)]
+    assert all(line[-1] in "┓┩┘│┃" for line in tables)
+    widths = [cell_len(line) for line in tables]
+    assert len(set(widths)) == 2, "two tables, each as wide as its first line"
+    assert "equal to what was published" in lines[-1]
+
+
+def test_a_number_stands_in_one_line(tmp_path: Path) -> None:
+    lines = shown(tmp_path, "big", report())
+    [row] = [line for line in lines if line.startswith("│ jensen_shannon")]
+    value = next(one for one in report().features if one.name == "big").distances["jensen_shannon"]
+    assert [cell.strip() for cell in row.split("│")[1:4]] == ["jensen_shannon", f"{value:.10g}", f"{value:.10g}"]
+    assert not [line for line in lines if line.startswith(("│ chi_squared", "│ l_infinity"))], "numbers do not have these"
+
+
+def test_each_bin_of_close_numbers_is_named_once(tmp_path: Path) -> None:
+    lines = shown(tmp_path, "big", report())
+    labels = [line.split("│")[1].strip() for line in lines if line.startswith(("│ [", "│ ("))]
+    assert len(labels) == len(set(labels)) == 10
+    assert all(label.count("1234") == (1 if "inf" in label else 2) for label in labels)
+
+
+def test_a_violation_tells_its_numbers_once_and_its_cause_below(tmp_path: Path) -> None:
+    lines = shown(tmp_path, "words", report())
+    violation = next(one for one in report().violations if one.feature == "words" and one.check == "baseline_drift_check")
+    at = lines.index(f"baseline_drift_check: psi {violation.value:.6g}, limit {violation.limit:.6g}")
+    assert lines[at + 1].strip() == "a value that the baseline does not know"
+    assert not any("exceeds threshold" in line or "does not meet" in line for line in lines)
+
+
+def test_long_values_are_shown_whole_and_none_can_steer_the_terminal(tmp_path: Path) -> None:
+    lines = shown(tmp_path, "words", report())
+    column = "".join(line.split("│")[1].strip() + " " for line in lines if line.count("│") == 7)
+    assert LONG in " ".join(column.split())
+    assert "w" * 70 in column.replace(" ", "")
+    assert "\\x1b[2J\\x07\\n" in column
+    assert not any(character in "".join(lines) for character in "\x1b\x07")
+
+
+def test_what_differs_is_marked_without_colours_too(tmp_path: Path) -> None:
+    one = report()
+    changed = replace(one, rows=999, features=(replace(one.features[0], mean=7.0), *one.features[1:]), violations=())
+    lines = shown(tmp_path, "big", changed)
+    assert [line.split("│")[1].strip() for line in lines if line.count("differs") and "│" in line] == ["mean"]
+    assert "the counts hold 1000 rows" in lines
+    assert any(line.startswith("baseline_drift_check: psi") and line.endswith("not published") for line in lines)
+    assert lines[-1] == "differs from what was published"
+
+
+def test_colours_come_on_a_terminal_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[32mequal" in shown(tmp_path, "big", report(), colours=True)[-1]
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not any("\x1b[3" in line for line in shown(tmp_path, "big", report(), colours=True))

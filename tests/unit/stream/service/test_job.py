@@ -1,0 +1,172 @@
+"""A job is opened again under another configuration: what is taken over, what is closed, what is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from detectors.profiles.layout import HEAD, INTEGRAL
+from detectors.profiles.profile import Profile
+from detectors.report import WindowReport
+from stream.baselining.build import make_from_files, write
+from stream.config.model import parse
+from stream.errors import BaselineMismatch, StateIncompatible
+from stream.events import Assign, Cover, DeadLetter, DeadLetters, Discovered, ModelKey, Partial
+from stream.service.job import Job, open_job, routes_of
+from tests.support.samples import report
+
+A = ModelKey("a", "AllTraffic")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    rng = np.random.default_rng(0)
+    for name, columns in (("xy", "pxy"), ("x", "px"), ("xyz", "pxyz")):
+        rows = "".join(",".join(f"{value:.3f}" for value in rng.normal(size=len(columns))) + "\n" for _ in range(300))
+        (tmp_path / f"{name}.csv").write_text(",".join(columns) + "\n" + rows)
+        write(make_from_files(tmp_path / f"{name}.csv", ["p"]), tmp_path / name)
+    return tmp_path
+
+
+def opened(folder: Path, models: dict[str, Any], *, accept: bool = False, **more: Any) -> Job:
+    plain = {"job": "j", "source": {"type": "jsonl", "path": "captures"}, "format": {"type": "sagemaker"}, "grace": "0s"}
+    origin = {"from": "path", "name": "who"}
+    return open_job(parse({**plain, "model": origin, "models": models, **more}, folder), accept)
+
+
+def model(baseline: str, *inputs: str) -> dict[str, Any]:
+    return {"baseline": baseline, **({"outputs": ["p"], "inputs": [*inputs]} if inputs else {})}
+
+
+def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]:
+    """A partial with a row at each time, accepted and committed."""
+    aggregator = job.aggregator
+    aggregator.step(Discovered("s", 0))
+    place = aggregator.state.places["s"]
+    layout, every = aggregator.baselines[key.model].layout, aggregator.settings.every_ms
+    profiles: dict[int, Profile] = {}
+    for time_ms in times_ms:
+        profile = profiles.setdefault(time_ms // every * every, Profile(layout))
+        profile.rows += 1
+        for start in layout.starts[:-1]:
+            profile.counts[[start + INTEGRAL, start + HEAD]] += 1
+    assert isinstance(place.next, int)
+    count, mark = len(times_ms), max([*times_ms, place.mark_ms or 0])
+    cover = Cover("s", place.claim, place.next, place.next + count, mark, False, count, {"accepted": count}, count, count)
+    layouts = {name: baseline.layout.fingerprint for name, baseline in aggregator.baselines.items()}
+    out = aggregator.step(Partial((cover,), layouts, [(key, pane, profile) for pane, profile in profiles.items()], []))
+    assert not [one for one in out if isinstance(one, Assign)]
+    return finish(job, [one for one in out if isinstance(one, WindowReport)])
+
+
+def finish(job: Job, reports: list[WindowReport]) -> list[WindowReport]:
+    job.store.commit(job.identity, job.aggregator.state, job.panes, [*job.told, *reports], {"sink": 0})
+    assert job.aggregator.state.ledger.imbalance() == {}
+    return reports
+
+
+def told(job: Job) -> list[tuple[int, int | None, int, str]]:
+    return [(one.start_ms, one.end_ms, one.rows, one.state) for one in job.told if isinstance(one, WindowReport)]
+
+
+def test_a_baseline_may_drop_a_column_that_is_no_longer_named(folder: Path) -> None:
+    job = opened(folder, {"a": model("xy", "x", "y")})
+    send(job, [60_000, 70_000])
+    job.store.close()
+    with pytest.raises(StateIncompatible, match="baseline of model 'a'"):
+        opened(folder, {"a": model("x", "x")})
+    job = opened(folder, {"a": model("x", "x")}, accept=True)
+    assert told(job) == [(60_000, 120_000, 2, "incomplete")]
+    assert set(job.aggregator.baselines["a"].layout.index) == {"p", "x"}
+    finish(job, [])
+    job.store.close()
+
+
+def test_a_baseline_that_does_not_fit_the_named_columns_is_refused(folder: Path) -> None:
+    with pytest.raises(BaselineMismatch, match="features y"):
+        opened(folder, {"a": model("xy", "x")})
+
+
+def test_a_column_that_is_named_later_is_learned(folder: Path) -> None:
+    opened(folder, {"a": model("xy", "x", "y")}).store.close()
+    job = opened(folder, {"a": model("xy", "x", "y")})
+    send(job, [60_000])
+    job.store.close()
+    job = opened(folder, {"a": model("xy", "x", "y", "z")})
+    assert job.aggregator.state.models["a"].learning
+    job.store.close()
+
+
+def test_a_model_that_comes_with_another_window_length_is_learned(folder: Path) -> None:
+    job = opened(folder, {"a": model("xy")})
+    send(job, [60_000, 70_000])
+    job.store.close()
+    job = opened(folder, {"a": model("xy"), "n": model("learn", "k")}, accept=True, window="30s")
+    assert told(job) == [(60_000, 120_000, 2, "incomplete")]
+    assert job.aggregator.state.models["n"].learning
+    assert not job.aggregator.state.models["a"].learning
+    assert [(one.start_ms, one.state) for one in send(job, [80_000, 100_000, 130_000, 150_000])] == [
+        (60_000, "incomplete"),
+        (90_000, "incomplete"),
+        (120_000, "insufficient"),
+    ]
+    job.store.close()
+
+
+def test_two_models_of_one_baseline_do_not_hang_together(folder: Path) -> None:
+    job = opened(folder, {"a": model("xy"), "b": model("xy")})
+    send(job, [60_000, 70_000], ModelKey("b", "AllTraffic"))
+    send(job, [70_000])
+    job.store.close()
+    job = opened(folder, {"a": model("xy")})
+    assert told(job) == [(60_000, 120_000, 2, "incomplete")]
+    send(job, [80_000])
+    job.store.close()
+    job = opened(folder, {"a": model("xy")})
+    assert told(job) == []
+    assert [(one.model, one.rows) for one in send(job, [190_000]) if one.state != "no data"] == [("a", 2)]
+    job.store.close()
+
+
+def test_another_source_is_refused_by_name(folder: Path) -> None:
+    job = opened(folder, {"a": model("xy")})
+    send(job, [60_000])
+    job.store.close()
+    with pytest.raises(StateIncompatible, match="source was jsonl"):
+        opened(folder, {"a": model("xy")}, source={"type": "jsonl", "path": "elsewhere"}, accept=True)
+
+
+def test_panes_that_are_gone_show_in_the_books(folder: Path) -> None:
+    job = opened(folder, {"a": model("xy")})
+    send(job, [60_000, 70_000])
+    job.store._db.execute("DELETE FROM panes")
+    job.store.close()
+    job = opened(folder, {"a": model("xy")})
+    assert job.aggregator.state.ledger.imbalance() == {"rows in panes": 2}
+    job.store.close()
+
+
+def test_every_sink_and_the_dead_letters_ask_whether_they_may_deliver(folder: Path) -> None:
+    models, reports = {"a": model("xy")}, folder / "reports"
+    job = opened(folder, models, sinks=[{"type": "jsonl", "path": "reports"}], dead_letters={"path": "reports/dead.jsonl"})
+    asked: list[bool] = []
+
+    def may() -> bool:
+        asked.append(False)
+        return False
+
+    routes = routes_of(job.config, job.store, may_deliver=may)
+    letters = DeadLetters((DeadLetter("p", 7, "undecodable", 3, "aa"),))
+    for route, item in zip(routes, [letters, report()], strict=True):
+        assert isinstance(item, route.takes)
+        route.courier.offer([(1, item)])
+        route.courier.start()
+        assert not route.courier.drain(0.3)
+        assert asked
+        asked.clear()
+        route.courier.stop(5)
+    job.store.close()
+    assert [one for one in reports.rglob("*") if one.is_file()] == []

@@ -1,0 +1,204 @@
+"""What only files can do: end without a newline, grow, shrink, vanish, be replaced, turn up late."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from stream.errors import SourceUnavailable
+from stream.events import Assign, Gap, Position, RawBatch
+from stream.sources.base import Reading
+from stream.sources.jsonl.file_order import LIST_S
+from stream.sources.jsonl.source import CHUNK_BYTES, Jsonl
+
+
+def begin(path: Path, follow: bool, position: Position | None = None) -> tuple[Reading, list[Gap]]:
+    reading = Jsonl(path=str(path), follow=follow).open("unit")
+    (found,) = reading.discover()
+    return reading, reading.assign([Assign(1, found.partition, found.start if position is None else position, None)])
+
+
+def drain(reading: Reading, max_records: int = 100) -> tuple[list[bytes | None], list[Gap], Position | None]:
+    """Poll until the end of the log, a gap, or the end of a bounded source: records, gaps, last position."""
+    values: list[bytes | None] = []
+    at: Position | None = None
+    for _ in range(200):
+        for one in reading.poll(0.0, max_records):
+            if isinstance(one, Gap):
+                return values, [one], at
+            assert isinstance(one, RawBatch)
+            assert at is None or one.first == at
+            values, at = [*values, *one.values], one.next
+            if one.at_end:
+                return values, [], at
+    raise AssertionError("the source never came to its end")
+
+
+def test_bounded_read_takes_the_last_line_without_newline_and_is_finished(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"one\n\n  \ntwo")
+    reading, _ = begin(path, follow=False)
+    assert not reading.finished
+    assert drain(reading) == ([b"one", b"two"], [], ("a.jsonl", 11))
+    assert reading.finished
+
+
+def test_followed_file_gives_only_whole_lines(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"one\ntw")
+    reading, _ = begin(path, follow=True)
+    assert drain(reading) == ([b"one"], [], ("a.jsonl", 4))
+    with path.open("ab") as file:
+        file.write(b"o\nthree")
+    assert drain(reading) == ([b"two"], [], ("a.jsonl", 8))
+    assert not reading.finished
+
+
+def test_files_of_several_endpoints_take_turns_by_the_date_in_their_path(tmp_path: Path) -> None:
+    """The layout of captures: endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl."""
+    for name in ("b/v/2025/06/15/09/05-1", "a/v/2025/06/15/09/07-2", "b/v/2025/06/15/10/01-3", "a/v/2025/06/15/11/00-4"):
+        path = tmp_path / f"{name}.jsonl"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name[-1:].encode() + b"\n")
+    reading, _ = begin(tmp_path, follow=False)
+    assert drain(reading)[0] == [b"1", b"2", b"3", b"4"]
+    again, _ = begin(tmp_path, follow=False, position=("b/v/2025/06/15/10/01-3.jsonl", 0))
+    assert drain(again)[0] == [b"3", b"4"]
+
+
+def test_folder_is_read_in_the_order_of_names_and_a_line_without_end_is_taken_before_the_next_file(tmp_path: Path) -> None:
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "1.jsonl").write_bytes(b"second\nunended")
+    (tmp_path / "c.jsonl").write_bytes(b"third\n")
+    (tmp_path / "a.jsonl").write_bytes(b"first\n")
+    (tmp_path / "ignored.txt").write_bytes(b"no\n")
+    reading, _ = begin(tmp_path, follow=True)
+    assert drain(reading) == ([b"first", b"second", b"unended", b"third"], [], ("c.jsonl", 6))
+
+
+def test_origin_names_the_file_and_positions_the_start_of_each_line(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"x\n\nyy\nz\n")
+    reading, _ = begin(tmp_path, follow=False)
+    (batch,) = reading.poll(0.0, 100)
+    assert isinstance(batch, RawBatch)
+    assert batch.positions == [("a.jsonl", 0), ("a.jsonl", 3), ("a.jsonl", 6)]
+    assert batch.origin == str(tmp_path / "a.jsonl")
+    assert batch.arrival_ms.tolist() == [os.stat(batch.origin).st_mtime_ns // 1_000_000] * 3
+
+
+def test_lines_longer_than_a_chunk_come_whole(tmp_path: Path) -> None:
+    long = b"x" * (2 * CHUNK_BYTES + 5)
+    (tmp_path / "a.jsonl").write_bytes(b"short\n" + long + b"\nafter\n")
+    reading, _ = begin(tmp_path, follow=True)
+    assert drain(reading)[0] == [b"short", long, b"after"]
+
+
+def test_more_blank_lines_than_a_batch_holds_are_not_the_end(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"\n" * 50 + b"x\n")
+    reading, _ = begin(tmp_path, follow=True)
+    assert drain(reading, max_records=10)[0] == [b"x"]
+
+
+def test_empty_folder_gives_its_first_file_later(tmp_path: Path) -> None:
+    reading, gaps = begin(tmp_path, follow=True)
+    assert gaps == []
+    assert drain(reading) == ([], [], ("", 0))
+    (tmp_path / "a.jsonl").write_bytes(b"one\n")
+    (batch,) = reading.poll(3 * LIST_S, 10)
+    assert isinstance(batch, RawBatch)
+    assert batch.values == [b"one"]
+
+
+def test_file_that_turns_up_behind_the_position_is_told_once_and_not_read(tmp_path: Path) -> None:
+    (tmp_path / "b.jsonl").write_bytes(b"one\n")
+    reading, _ = begin(tmp_path, follow=True)
+    _, _, at = drain(reading)
+    assert at is not None
+    (tmp_path / "a.jsonl").write_bytes(b"late\n")
+    (gap,) = reading.poll(3 * LIST_S, 10)
+    assert isinstance(gap, Gap)
+    assert (gap.expected, gap.resume, gap.lost) == (at, at, None)
+    assert gap.reason.startswith("a.jsonl came after")
+    assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
+    (tmp_path / "c.jsonl").write_bytes(b"two\n")
+    (batch,) = reading.poll(3 * LIST_S, 10)
+    assert isinstance(batch, RawBatch)
+    assert batch.values == [b"two"]
+
+
+def test_file_that_grows_after_reading_went_on_to_the_next_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"one\n")
+    (tmp_path / "b.jsonl").write_bytes(b"two\n")
+    reading, _ = begin(tmp_path, follow=True)
+    assert drain(reading)[0] == [b"one", b"two"]
+    with (tmp_path / "a.jsonl").open("ab") as file:
+        file.write(b"late\n")
+    (gap,) = reading.poll(3 * LIST_S, 10)
+    assert isinstance(gap, Gap)
+    assert gap.reason.startswith("a.jsonl came after")
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "restarted"])
+def test_file_shorter_than_what_was_read_is_a_gap_to_its_beginning(tmp_path: Path, running: bool) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"one\ntwo\nthree\n")
+    reading, _ = begin(path, follow=True)
+    _, _, at = drain(reading)
+    path.write_bytes(b"new\n")
+    if running:
+        _, (gap,), _ = drain(reading)
+    else:
+        reading, (gap,) = begin(path, follow=True, position=at)
+    assert (gap.expected, gap.resume, gap.lost) == (("a.jsonl", 14), ("a.jsonl", 0), None)
+    assert reading.poll(0.0, 10) == []
+    assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
+    assert drain(reading)[0] == [b"new"]
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "restarted"])
+def test_vanished_file_is_a_gap_to_the_next_one(tmp_path: Path, running: bool) -> None:
+    (tmp_path / "a.jsonl").write_bytes(b"one\ntwo\n")
+    reading, _ = begin(tmp_path, follow=True)
+    drain(reading)
+    (tmp_path / "a.jsonl").unlink()
+    (tmp_path / "b.jsonl").write_bytes(b"three\n")
+    if running:
+        _, (gap,), _ = drain(reading)
+    else:
+        reading, (gap,) = begin(tmp_path, follow=True, position=("a.jsonl", 4))
+    assert gap.resume == ("b.jsonl", 0)
+    assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
+    assert drain(reading)[0] == [b"three"]
+
+
+def test_longer_file_under_the_same_name_is_a_gap_while_running(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b"one\n")
+    reading, _ = begin(path, follow=True)
+    drain(reading)
+    (tmp_path / "fresh").write_bytes(b"another\nfile\n")
+    (tmp_path / "fresh").replace(path)
+    _, (gap,), _ = drain(reading)
+    assert (gap.expected, gap.resume) == (("a.jsonl", 4), ("a.jsonl", 0))
+    assert "replaced" in gap.reason
+
+
+def test_missing_path_is_refused_with_its_name(tmp_path: Path) -> None:
+    with pytest.raises(SourceUnavailable, match=r"nowhere: No such file or directory\. Make the folder .*correct source\.path"):
+        Jsonl(path=str(tmp_path / "nowhere")).open("unit")
+
+
+def test_empty_path_is_a_fault_of_the_configuration() -> None:
+    assert Jsonl(path="").check() == ["path: the name of a file or folder is needed"]
+
+
+def test_files_that_come_into_an_empty_folder_are_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("stream.sources.jsonl.source.LIST_S", 0.0)
+    reading, gaps = begin(tmp_path, follow=True)
+    assert drain(reading)[1] == gaps == []
+    for name in ("1.jsonl", "2.jsonl"):
+        (tmp_path / name).write_bytes(b"one\n")
+        values, found, _ = drain(reading)
+        assert (values, found) == ([b"one"], [])

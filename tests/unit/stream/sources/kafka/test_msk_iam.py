@@ -1,0 +1,87 @@
+"""Tokens for Amazon MSK. What its brokers make of them cannot be tried here: their half is not to be had."""
+
+from __future__ import annotations
+
+import base64
+import sys
+import time
+from typing import Any
+from urllib.parse import parse_qs, urlparse
+
+import kafka
+import pytest
+
+from stream.errors import SourceUnavailable
+from stream.sources.kafka import msk_iam as msk
+from stream.sources.kafka.confluent_client import settings_of
+from stream.sources.kafka.source import Kafka
+
+OPTIONS: dict[str, str | int | float | bool | list[str]] = {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
+SOURCE = Kafka(bootstrap_servers=["h:1"], topic="t", options=OPTIONS, region="eu-central-1")
+
+
+@pytest.fixture(autouse=True)
+def _account(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret-of-the-key")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
+
+
+def tokens(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The token of each client that the source opens."""
+    told: dict[str, dict[str, Any]] = {}
+    for name in ("KafkaConsumer", "KafkaAdminClient"):
+        body = {"DEFAULT_CONFIG": getattr(kafka, name).DEFAULT_CONFIG, "__init__": lambda _self, name=name, **one: told.update({name: one})}
+        monkeypatch.setattr(f"kafka.{name}", type(name, (), body))
+    SOURCE._reader("job")()
+    SOURCE.looker()()
+    fast = settings_of(["h:1"], "job", OPTIONS, "eu-central-1")
+    assert {one["sasl_mechanism"] for one in told.values()} == {fast["sasl.mechanism"]} == {"OAUTHBEARER"}
+    return {**{name: one["sasl_oauth_token_provider"].token() for name, one in told.items()}, "fast": fast["oauth_cb"]("")[0]}
+
+
+def test_all_clients_sign_for_the_region_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tokens(monkeypatch)
+    assert made.keys() == {"KafkaConsumer", "KafkaAdminClient", "fast"}
+    for token in made.values():
+        url = urlparse(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode())
+        asked = parse_qs(url.query)
+        assert url.hostname == "kafka.eu-central-1.amazonaws.com"
+        assert asked["Action"] == ["kafka-cluster:Connect"]
+        assert asked["X-Amz-Credential"][0].startswith("AKIDEXAMPLE/")
+        assert asked["X-Amz-Credential"][0].endswith("/eu-central-1/kafka-cluster/aws4_request")
+        assert "secret-of-the-key" not in token
+
+
+def test_a_token_runs_out_within_a_quarter_of_an_hour() -> None:
+    assert 0 < msk.token("eu-central-1")[1] - time.time() <= 900
+
+
+def test_the_check_asks_for_encryption_and_for_the_region() -> None:
+    plain = Kafka(bootstrap_servers=["h:1"], topic="t", options={"sasl_mechanism": "AWS_MSK_IAM", "security_protocol": "SASL_PLAINTEXT"})
+    assert plain.check() == [
+        "options.security_protocol: AWS_MSK_IAM needs SASL_SSL",
+        "region: AWS_MSK_IAM signs for the region of the cluster",
+    ]
+    assert SOURCE.check() == []
+    other = Kafka(bootstrap_servers=["h:1"], topic="t", region="eu-central-1")
+    assert other.check() == ["region: only sasl_mechanism AWS_MSK_IAM needs it"]
+
+
+def test_missing_credentials_are_told_before_anything_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/nowhere")
+    began = time.monotonic()
+    with pytest.raises(SourceUnavailable, match="Give credentials to the AWS environment"):
+        SOURCE.open("job")
+    assert time.monotonic() - began < 5
+
+
+def test_a_missing_library_is_named_with_the_extra_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "aws_msk_iam_sasl_signer", None)
+    with pytest.raises(SourceUnavailable, match=r"driftline\[msk\]"):
+        SOURCE.open("job")

@@ -1,0 +1,97 @@
+"""/metrics and /healthz over a real socket."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import pytest
+from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from stream.errors import SourceUnavailable
+from stream.web.readiness import Readiness
+from stream.web.server import Http
+from tests.servers.base import free_port
+
+PROMETHEUS_3 = (
+    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
+    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+)
+PROMETHEUS_2 = (
+    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+)
+
+PAGES = {"/healthz": lambda: Readiness(200, "ok"), "/readyz": lambda: Readiness(503, "behind: p by 100 s")}
+
+
+@pytest.fixture
+def server() -> Iterator[Http]:
+    registry = CollectorRegistry()
+    Gauge("of_seven", "Always seven.", ["name"], registry=registry).labels('a "name"').set(7)
+    made = Http(registry, "127.0.0.1", 0, PAGES)
+    made.start()
+    yield made
+    made.stop()
+
+
+def get(server: Http, path: str, accept: str = "*/*") -> tuple[int, str, str]:
+    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers={"Accept": accept})
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers["Content-Type"], error.read().decode()
+
+
+def test_health_says_ok_and_other_paths_say_what_there_is(server: Http) -> None:
+    assert get(server, "/healthz")[::2] == (200, "ok\n")
+    assert get(server, "/readyz")[::2] == (503, "behind: p by 100 s\n")
+    status, _, text = get(server, "/nothing")
+    assert status == 404
+    assert "/metrics" in text
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [
+        (PROMETHEUS_3, "application/openmetrics-text"),
+        (PROMETHEUS_2, "application/openmetrics-text"),
+        ("*/*", "text/plain"),
+        ("", "text/plain"),
+    ],
+)
+def test_the_content_type_is_one_that_prometheus_takes_and_true(server: Http, accept: str, kind: str) -> None:
+    """Prometheus 3 refuses a page without a known content type."""
+    status, content_type, page = get(server, "/metrics", accept)
+    assert status == 200
+    assert content_type.startswith(kind)
+    assert "version=" in content_type
+    parse = parse_openmetrics if kind.startswith("application") else parse_text
+    (family,) = parse(page)
+    assert [(sample.labels, sample.value) for sample in family.samples] == [({"name": 'a "name"'}, 7.0)]
+
+
+def test_the_port_is_free_again_after_stop_and_stop_may_come_first() -> None:
+    port = free_port()
+    for _ in range(2):
+        server = Http(CollectorRegistry(), "127.0.0.1", port, PAGES)
+        server.start()
+        assert get(server, "/healthz")[0] == 200
+        server.stop()
+    never_started = Http(CollectorRegistry(), "127.0.0.1", port, PAGES)
+    never_started.stop()
+
+
+def test_a_port_that_is_taken_is_a_clear_error(server: Http) -> None:
+    with pytest.raises(SourceUnavailable, match=r"http\.port"):
+        Http(CollectorRegistry(), "127.0.0.1", server.port, PAGES)
+
+
+def test_a_client_that_says_nothing_does_not_hold_up_others(server: Http) -> None:
+    import socket
+
+    with socket.create_connection(("127.0.0.1", server.port)):
+        assert get(server, "/healthz")[0] == 200
