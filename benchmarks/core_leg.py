@@ -20,11 +20,13 @@ from benchmarks import floor
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
+from stream.baselining.columns import Columns
+from stream.event_time import Times
 from stream.events import Assign, Gap, ModelKey, RawBatch
 from stream.formats.base import ModelOf, Origin, TimeOf
 from stream.formats.sagemaker.format import Sagemaker
-from stream.readers.plan import Columns, ReadingPlan
-from stream.readers.reader import Reader, Times
+from stream.readers.plan import ReadingPlan
+from stream.readers.reader import Reader
 from tests.support import events
 
 ARRIVAL_MS = 4_000_000_000_000

@@ -37,10 +37,11 @@ from benchmarks.core_leg import TIMES
 from benchmarks.kafka_clients import PARTITIONS, ClientName, bare, drain, fill
 from detectors.report import Signal, WindowReport
 from stream.baselining import build as baselining
+from stream.baselining.columns import columns_of
 from stream.events import Assign, RawBatch
 from stream.formats.base import ModelOf, Origin, TimeOf
 from stream.formats.sagemaker.format import Sagemaker
-from stream.readers.plan import ReadingPlan, columns_of
+from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
 from tests.servers.base import free_port
 from tests.servers.kafka import BENCH_JVM, KafkaBroker

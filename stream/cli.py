@@ -120,11 +120,11 @@ def run(
       7  state cannot be written
       9  ended, but a sink still lacks items: the next run delivers them
     """
-    from stream.config import model as configuration
+    from stream.config.load import load
     from stream.service.process import run as run_service
     from stream.telemetry.log_setup import Logs, style_of
 
-    loaded = configuration.load(config)
+    loaded = load(config)
     sys.exit(run_service(loaded, Logs(log_level, style_of(log), loaded.job), accept_change, standby))
 
 
@@ -143,11 +143,11 @@ def check(config: Path, live: bool) -> None:
     """
     from stream.check.offline import check as check_without_network
     from stream.check.offline import warnings
-    from stream.config import model as configuration
     from stream.config.environment import Variables
+    from stream.config.load import load
 
     variables = Variables(needed=live)
-    loaded = configuration.load(config, variables)
+    loaded = load(config, variables)
     for warning in warnings(loaded, variables):
         click.echo(f"warning: {warning}", err=True)
     for line in check_without_network(loaded, variables):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -111,3 +112,12 @@ def retained_from(places: Iterable[Place], watermark_ms: int | None, settings: S
         marks = [mark for mark in live if mark is not None]
         return min(marks) - wait if len(marks) == len(live) else None
     return None if watermark_ms is None else watermark_ms - settings.lateness_ms
+
+
+class Times(NamedTuple):
+    """What the reader must know of time, in milliseconds: pane length, grace, lateness, tolerance for the future."""
+
+    pane_ms: int
+    grace_ms: int
+    lateness_ms: int
+    tolerance_ms: int

@@ -8,7 +8,8 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.decisions.rules import FeatureRules, Rules, Ruling, binomial_excess
-from detectors.diagnosis.unit_change import diagnosis, moved
+from detectors.diagnosis.moved_bins import moved
+from detectors.diagnosis.unit_change import diagnosis
 from detectors.profiles.baseline import Baseline, Constraint
 from detectors.profiles.profile import Profile
 from detectors.report import Moved, Violation

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite
 
 import msgspec
-import numpy as np
 
-from detectors.arrays import Floats
 from detectors.changes.base import MOST_VALUES, Change
 from detectors.decisions.checks import Checks, columns_violations
 from detectors.decisions.episodes import EpisodeState, advance
-from detectors.decisions.rules import FeatureRules, Rules, Ruling, rule, rule_values
+from detectors.decisions.feature_reports import feature_reports, mark_violating
+from detectors.decisions.masking import masked
+from detectors.decisions.rules import FeatureRules, Rules, rule, rule_values
 from detectors.profiles.baseline import Baseline
-from detectors.profiles.layout import Feature, Layout
 from detectors.profiles.profile import Profile
 from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Violation, WindowReport
-from detectors.statistics.measures import Measures, measure
+from detectors.statistics.measures import measure
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -64,10 +63,10 @@ class Judge:
         rulings = rule(self.rules, own, baseline.constraints, measures, profile.rows)
         violations = Checks(baseline, measures, rulings, self.rules, own).run()
         violations += columns_violations(len(baseline.columns), span.fewer, span.more, profile.rows, self.rules)
-        features = _feature_reports(measures, rulings, {violation.feature for violation in violations})
+        features = feature_reports(measures, rulings, {violation.feature for violation in violations})
         if span.revision == 0 and self._state(span, profile.rows, False) == "ok":
             changed = self._change_violations(span, baseline, features, state)
-            violations, features = violations + changed, _violating(features, {violation.feature for violation in changed})
+            violations, features = violations + changed, mark_violating(features, {violation.feature for violation in changed})
         return WindowReport(
             version=REPORT_VERSION,
             id=self.report_id(span, baseline.fingerprint),
@@ -104,7 +103,7 @@ class Judge:
     ) -> tuple[EpisodeState, list[Signal]]:
         """The state behind a report and the signals it gives rise to; see :func:`detectors.decisions.episodes.advance`."""
         state = self._extend_series(state, report, baseline)
-        return advance(state, report if self.expose_values else _masked(report, baseline.layout), self.rules)
+        return advance(state, report if self.expose_values else masked(report, baseline.layout), self.rules)
 
     def _state(self, span: Span, rows: int, violations: bool) -> State:
         if span.incomplete:
@@ -150,106 +149,3 @@ class Judge:
         return msgspec.structs.replace(state, series=series)
 
 
-def _violating(features: tuple[FeatureReport, ...], names: set[str]) -> tuple[FeatureReport, ...]:
-    return tuple(msgspec.structs.replace(one, verdict="violation") if one.name in names else one for one in features) if names else features
-
-
-def _feature_reports(measures: Measures, rulings: Sequence[Ruling], violating: set[str]) -> tuple[FeatureReport, ...]:
-    moments = [_numbers(values) for values in (measures.mean, measures.std, measures.sum, measures.low, measures.high)]
-    counts = [values.tolist() for values in (measures.missing, measures.nan, measures.inf)]
-    columns = zip(
-        measures.layout.features,
-        rulings,
-        np.nan_to_num(measures.n).astype(np.int64).tolist(),
-        _numbers(measures.completeness),
-        zip(*counts, strict=True),
-        _rows(measures.types, [_numbers(measures.type_share(name)) for name in measures.types]),
-        zip(*moments, strict=True),
-        _numbers(measures.outliers),
-        _rows(measures.distances, [_numbers(values) for values in measures.distances.values()]),
-        strict=True,
-    )
-    return tuple(_feature_report(feature.name in violating, feature, *numbers) for feature, *numbers in columns)
-
-
-def _feature_report(
-    violates: bool,
-    feature: Feature,
-    ruling: Ruling,
-    n: int,
-    completeness: float | None,
-    counts: tuple[int, int, int],
-    types: dict[str, float | None],
-    moments: tuple[float | None, ...],
-    outliers: float | None,
-    distances: dict[str, float | None],
-) -> FeatureReport:
-    missing, nan, inf = counts
-    mean, std, total, low, high = moments
-    verdict = "violation" if violates else "ok" if ruling.verdict == "violation" else ruling.verdict
-    return FeatureReport(
-        name=feature.name,
-        role=feature.role,
-        type=feature.type,
-        n=n,
-        missing=missing,
-        completeness=completeness,
-        nan=nan,
-        inf=inf,
-        types={name: share for name, share in types.items() if share is not None},
-        mean=mean,
-        std=std,
-        sum=total,
-        min=low,
-        max=high,
-        outlier_share=outliers if feature.ladder or feature.kind == "codes" else None,
-        distances=distances,
-        deciding=ruling.statistic,
-        value=_number(ruling.value),
-        limit=_number(ruling.limit),
-        noise=_number(ruling.noise),
-        asked_limit=_number(ruling.asked),
-        enabled=ruling.enabled,
-        verdict=verdict,
-    )
-
-
-def _rows(names: Iterable[str], columns: Sequence[Sequence[float | None]]) -> Iterator[dict[str, float | None]]:
-    """One mapping a feature, from one column a name."""
-    known = list(names)
-    return (dict(zip(known, row, strict=True)) for row in zip(*columns, strict=True))
-
-
-def _numbers(values: Floats) -> list[float | None]:
-    """Plain numbers, ``None`` for those that are not finite."""
-    return [value if finite else None for value, finite in zip(values.tolist(), np.isfinite(values).tolist(), strict=True)]
-
-
-def _number(value: float) -> float | None:
-    return float(value) if isfinite(value) else None
-
-
-def _masked(report: WindowReport, layout: Layout) -> WindowReport:
-    """The report without feature values: names of single values become ``value #k``."""
-    return msgspec.structs.replace(report, violations=tuple(_mask(violation, layout) for violation in report.violations))
-
-
-def _mask(reason: Violation, layout: Layout) -> Violation:
-    place = layout.index.get(reason.feature, -1)
-    if place < 0 or not reason.moved:
-        return reason
-    feature, labels = layout.features[place], layout.cell_labels(place)
-    public = {label: _public(feature, label, k) for k, label in enumerate(labels[: -2 if feature.numeric else len(feature.vocabulary)])}
-    said = {**dict.fromkeys((one.label for one in reason.moved), "one value"), **dict.fromkeys(labels), **public}
-    kept = tuple(msgspec.structs.replace(one, label=said[one.label] or one.label) for one in reason.moved)
-    return msgspec.structs.replace(reason, moved=kept)
-
-
-def _public(feature: Feature, label: str, k: int) -> str:
-    """The label of cell ``k`` without the values that have a cell of their own: an interval shows its ends in six digits, and not
-    whether one of them is such a value.
-    """
-    if feature.numeric and label.startswith(("[", "(")):
-        low, high = label.partition(" without ")[0][1:-1].split(", ")
-        return f"[{float(low):.6g}, {float(high):.6g})"
-    return label if feature.numeric and label == "other" else f"value #{k}"

@@ -9,10 +9,8 @@ import numpy as np
 from detectors.arrays import Floats, Ints
 from detectors.profiles.layout import FRACTIONAL, INTEGRAL, Feature
 from detectors.profiles.profile import Profile
-from detectors.report import Moved
 from detectors.statistics.distances.base import Pair
 
-MOST = 5
 UNITS = {
     "values are 60 times as large, as from minutes to seconds": (60.0, 0.0),
     "values are 60 times as small, as from seconds to minutes": (1 / 60.0, 0.0),
@@ -29,21 +27,6 @@ UNITS = {
 }
 _FACTORS, _OFFSETS = np.array([*UNITS.values(), (1.0, 0.0)]).T
 _QUANTILES = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
-
-
-def moved(pair: Pair, i: int, contributions: Floats) -> tuple[Moved, ...]:
-    """The coarse cells of feature ``i`` with the largest contribution to PSI, largest first, at most five."""
-    start, stop = int(pair.layout.cell_starts[i]), int(pair.layout.cell_starts[i + 1])
-    labels = pair.layout.cell_labels(i)
-    order = np.argsort(-contributions[start:stop], kind="stable")[:MOST]
-    out = []
-    for k in order.tolist():
-        cell = start + k
-        if contributions[cell] > 0:
-            shares = float(pair.p[cell]), float(pair.q[cell])
-            counts = int(pair.before[cell]), int(pair.after[cell])
-            out.append(Moved(labels[k], *shares, *counts, float(contributions[cell])))
-    return tuple(out)
 
 
 def diagnosis(pair: Pair, i: int) -> str:

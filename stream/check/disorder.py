@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.arrays import Ints
 from stream.check.findings import Finding, Level, counted, tidy, told_ms, told_share
-from stream.readers.reader import Times
+from stream.event_time import Times
 
 MOST_LATE = 0.01
 """A larger share of events behind grace, or lost, is worth a warning, or is a fault."""

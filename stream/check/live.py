@@ -18,9 +18,10 @@ from stream.check.findings import Finding, fault_of
 from stream.check.setup import Setup, setup_of
 from stream.check.sinks.jsonl import room
 from stream.check.stored_state import Stored, belonging, read_stored
+from stream.config.components import kind_of
 from stream.config.model import Config
 from stream.errors import DriftlineError, SourceUnavailable
-from stream.service.job import identity_of, kind_of
+from stream.service.job import identity_of
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any, Final
+from typing import Final
 
 from detectors.profiles.baseline import Baseline
+from stream.baselining.configured import configured_baselines
+from stream.config.component_checks import check_parts
 from stream.config.environment import Variables
 from stream.config.model import Config
-from stream.errors import ConfigError
-from stream.service.job import configured_baselines
 
 NO_SINKS: Final = (
     "there are none: windows and signals are told in the log only, and /metrics has no figures of features; "
@@ -26,18 +25,6 @@ def check(config: Config, variables: Variables) -> list[str]:
     check_parts(config, variables.unset)
     models = [f"model {name}: {_told(baseline)}" for name, baseline in baselines.items()]
     return [*models, f"windows of {config.window}, reported {config.grace_ms / 1000:g} s after their end (grace)"]
-
-
-def check_parts(config: Config, unset: Collection[str] = ()) -> None:
-    """Raise ``ConfigError`` for what source, sinks or state find wrong with their own keys; those in ``unset`` do not count."""
-    parts: list[tuple[str, Any]] = [("source", config.source)]
-    parts += [(f"sinks[{k}]", sink) for k, sink in enumerate(config.sinks)]
-    parts += [("state.s3", config.state.s3)] if config.state.s3 else []
-    faults = [f"{where}.{fault}" for where, part in parts for fault in part.check()]
-    faults = [fault for fault in faults if fault.partition(": ")[0] not in unset]
-    if faults:
-        where, _, found = faults[0].partition(": ")
-        raise ConfigError(where, "a value that can work", "; ".join([found, *faults[1:]]))
 
 
 def warnings(config: Config, variables: Variables) -> list[str]:

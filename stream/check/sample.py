@@ -14,7 +14,7 @@ from stream.check.setup import Setup
 from stream.config.model import Config
 from stream.events import Decoded, RawBatch
 from stream.outcomes import advice
-from stream.service.job import plan_of
+from stream.readers.build import plan_of
 
 HALF = 0.5
 """When more than this share of a sample cannot be read, it is the configuration that is wrong."""

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from detectors.profiles.baseline import Baseline
+from stream.baselining.configured import configured_baselines
 from stream.check.stored_state import Stored
 from stream.config.model import Config
-from stream.readers.reader import Times
-from stream.service.job import columns_now, configured_baselines, settings_of, times_of
+from stream.config.timing import settings_of, times_of
+from stream.event_time import Times
+from stream.readers.build import columns_now
 
 
 class Watched(NamedTuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from stream.config.environment import Variables
-from stream.config.model import read
+from stream.config.load import read
 from stream.errors import ConfigError
 
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
 from types import ModuleType
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -39,3 +39,8 @@ def _module(name: str, is_folder: bool) -> ModuleType:
     """The module that holds the struct, if there is one: that of this name, or one of :data:`INSIDE` in the folder of this name."""
     inside = [f"{name}.{file}" for file in INSIDE if is_folder and find_spec(f"{name}.{file}")]
     return import_module(inside[0] if inside else name)
+
+
+def kind_of(part: Any) -> str:
+    """The ``type`` of a source, format or sink."""
+    return str(msgspec.inspect.type_info(type(part)).tag)  # type: ignore[attr-defined]  # parts are tagged structs

@@ -2,52 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
 
-from detectors.profiles.baseline import Baseline
 from detectors.profiles.fold import Fold
 from detectors.profiles.layout import Feature, Layout
-from stream.errors import BaselineMismatch
+from stream.baselining.columns import Columns
 from stream.formats.base import ColumnType, Format, Plan, Schema
 
 _READ_AS: Mapping[str, ColumnType] = {"Integral": "int", "Fractional": "float", "String": "text", "Unknown": "text"}
-
-
-class Columns(NamedTuple):
-    """One model as its reader sees it: the names of its columns, its layout, and the columns that have no bins yet."""
-
-    outputs: tuple[str, ...]
-    inputs: tuple[str, ...]
-    layout: Layout
-    unlearned: tuple[str, ...] = ()
-
-
-def columns_of(
-    model: str,
-    baseline: Baseline | None,
-    outputs: Sequence[str] | None = None,
-    inputs: Sequence[str] | None = None,
-) -> Columns:
-    """The columns of a model, from its baseline unless they are given.
-
-    Without names, the baseline's columns serve in their order: those with the role ``prediction`` are the answer's, all
-    others the request's. A named column that the baseline does not have is learned. Raises
-    :class:`~stream.errors.BaselineMismatch` if a feature of the baseline is in neither list.
-    """
-    layout = baseline.layout if baseline else Layout(())
-    predictions = {feature.name for feature in layout.features if feature.role == "prediction"}
-    known = baseline.columns if baseline else ()
-    if outputs is None:
-        outputs = [name for name in known if name in predictions]
-    if inputs is None:
-        inputs = [name for name in known if name not in predictions and name not in outputs]
-    named = (*outputs, *inputs)
-    lost = [feature.name for feature in layout.features if feature.name not in named]
-    if lost:
-        raise BaselineMismatch(model, f"features {', '.join(lost)}", "a column in outputs or inputs", "none")
-    unlearned = tuple(name for name in named if name not in layout.index and name not in known)
-    return Columns(tuple(outputs), tuple(inputs), layout, unlearned)
 
 
 class ReadingPlan:

@@ -14,7 +14,7 @@ from detectors.profiles.layout import Layout
 from stream.config.model import Config
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Orphaned, Partial
-from stream.readers.in_process import Counted
+from stream.readers.base import Counted
 from stream.readers.messages import Asked, Began, Failed, Lost, Made, Told, unpacked
 from stream.readers.poison_records import Suspects
 from stream.readers.worker import Setup, serve

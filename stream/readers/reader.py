@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from hashlib import sha256
-from itertools import pairwise
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,9 +13,10 @@ from numpy.typing import NDArray
 from detectors.arrays import Ints
 from detectors.profiles.profile import Profile
 from stream.dedupe.filter import Dedupe, Found, Seen, hashes_of
-from stream.events import Assign, Cover, DeadLetter, Decoded, Gap, Misfits, ModelKey, Partial, Position, RawBatch, Sample
+from stream.event_time import Times
+from stream.events import Assign, Cover, DeadLetter, Decoded, Gap, ModelKey, Partial, Position, RawBatch, Sample
 from stream.formats.base import Format, Origin
-from stream.formats.rows import FEWER, MORE
+from stream.readers.covers import bytes_by_outcome, count_accepted, count_between, count_misfits, join_covers, locate_records
 from stream.readers.grouping import grouped, merged, samples_of, taken
 from stream.readers.plan import ReadingPlan
 from stream.sources.base import Reading
@@ -26,16 +26,6 @@ CELLS_A_BATCH: Final = 400_000
 MOST_RECORDS: Final = 5_000
 KILLS: Final = "kills_reader"
 """Why a record was not counted at which reader processes die, again and again."""
-
-
-
-class Times(NamedTuple):
-    """What the reader must know of time, in milliseconds: pane length, grace, lateness, tolerance for the future."""
-
-    pane_ms: int
-    grace_ms: int
-    lateness_ms: int
-    tolerance_ms: int
 
 
 class _Place(NamedTuple):
@@ -114,7 +104,7 @@ class Reader:
         found = self._again(decoded, late, running, bounds, raws)
         profiles, samples = self._count(self._plan, decoded, pane, late | found.duplicate)
         covers, dead = self._cover(raws, decoded, dated, bounds, _Gone(late, found.duplicate), running)
-        misfits = _misfits(decoded, pane, late)
+        misfits = count_misfits(decoded, pane, late)
         rest = int(future.sum()), misfits, found.fresh, found.unremembered
         return Partial(covers, self._plan.fingerprints, profiles, dead, samples, *rest)
 
@@ -179,14 +169,14 @@ class Reader:
         gone: _Gone,
         running: Ints,
     ) -> tuple[tuple[Cover, ...], list[DeadLetter]]:
-        accepted, rows = _accepted(decoded, gone.late | gone.duplicate, bounds)
+        accepted, rows = count_accepted(decoded, gone.late | gone.duplicate, bounds)
         rejected = np.array([reject.record for reject in decoded.rejects], np.int64)
         reasons, lengths, dead = self._rejects(raws, decoded, rejected, bounds)
         lost = gone.late.copy()
         lost[rejected] = False
-        lates, again, sure = (_between(flags, bounds) for flags in (lost, gone.duplicate, dated))
+        lates, again, sure = (count_between(flags, bounds) for flags in (lost, gone.duplicate, dated))
         for name, flags in (("too_late", lost), ("duplicate", gone.duplicate)):
-            for b, k in _whereabouts(np.flatnonzero(flags), bounds):
+            for b, k in locate_records(np.flatnonzero(flags), bounds):
                 lengths[b][name] += len(raws[b].values[k] or b"")
         covers: dict[str, Cover] = {}
         for b, raw in enumerate(raws):
@@ -198,9 +188,9 @@ class Reader:
             arrival_ms = int(raw.arrival_ms[-1]) if read and raw.arrival_ms[-1] >= 0 else None
             cover = Cover(
                 raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes, sure[b], rows[b],
-                arrival_ms, raw.ended, raw.children, _by_outcome(raw, lengths[b]),
+                arrival_ms, raw.ended, raw.children, bytes_by_outcome(raw, lengths[b]),
             )  # fmt: skip
-            covers[raw.partition] = _joined(covers.get(raw.partition), cover)
+            covers[raw.partition] = join_covers(covers.get(raw.partition), cover)
             self._places[raw.partition] = self._places[raw.partition]._replace(mark_ms=mark)
         return tuple(covers.values()), dead
 
@@ -211,7 +201,7 @@ class Reader:
         reasons: list[Counter[str]] = [Counter() for _ in raws]
         lengths: list[Counter[str]] = [Counter() for _ in raws]
         dead = []
-        for (b, k), reject in zip(_whereabouts(rejected, bounds), decoded.rejects, strict=True):
+        for (b, k), reject in zip(locate_records(rejected, bounds), decoded.rejects, strict=True):
             dead.append(self._letter(raws[b], k, reject.reason))
             reasons[b][reject.reason] += 1
             lengths[b][reject.reason] += dead[-1].length
@@ -236,52 +226,6 @@ def _arrived(time_ms: Ints, raws: Sequence[RawBatch], tolerance_ms: int) -> tupl
     arrival = np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
     ahead: NDArray[np.bool_] = (time_ms >= 0) & (arrival >= 0) & (time_ms > arrival + tolerance_ms)
     return np.where(ahead, arrival, time_ms), ahead
-
-
-def _joined(before: Cover | None, cover: Cover) -> Cover:
-    if before is None:
-        return cover
-    outcomes, lengths = (dict(Counter(a) + Counter(b)) for a, b in ((before.outcomes, cover.outcomes), (before.bytes, cover.bytes)))
-    sums = {name: getattr(before, name) + getattr(cover, name) for name in ("read", "dated", "rows")}
-    arrival_ms = before.arrival_ms if cover.arrival_ms is None else cover.arrival_ms
-    return cover._replace(first=before.first, outcomes=outcomes, bytes=lengths, arrival_ms=arrival_ms, **sums)
-
-
-def _by_outcome(raw: RawBatch, uncounted: Counter[str]) -> dict[str, int]:
-    """The length of a batch's records by outcome: accepted is what is left of the whole, so no accepted record is looked at alone."""
-    accepted = sum(map(len, filter(None, raw.values))) - uncounted.total()
-    return {name: length for name, length in {"accepted": accepted, **uncounted}.items() if length}
-
-
-def _whereabouts(records: Ints, bounds: Ints) -> list[tuple[int, int]]:
-    """The raw batch of each record, and its place in there."""
-    batches = np.searchsorted(bounds, records, side="right") - 1
-    return list(zip(batches.tolist(), (records - bounds[batches]).tolist(), strict=True))
-
-
-def _accepted(decoded: Decoded, late: NDArray[np.bool_], bounds: Ints) -> tuple[list[int], list[int]]:
-    """Accepted records and their rows, a raw batch each, counted from what was decoded: the ledger compares them with the rest."""
-    taken, rows = np.zeros(len(late), bool), np.zeros(len(bounds) - 1, np.int64)
-    for batch in decoded.batches:
-        kept = batch.record[~late[batch.record]]
-        taken[kept] = True
-        rows += np.diff(np.searchsorted(kept, bounds))
-    return _between(taken, bounds), rows.tolist()
-
-
-def _between(flags: NDArray[np.bool_], bounds: Ints) -> list[int]:
-    """How many flags are set between neighbouring bounds."""
-    return [int(np.count_nonzero(flags[start:stop])) for start, stop in pairwise(bounds.tolist())]
-
-
-def _misfits(decoded: Decoded, pane: Ints, late: NDArray[np.bool_]) -> list[tuple[ModelKey, int, Misfits]]:
-    """Records with a wrong number of columns that are not too late, by model and pane."""
-    out: dict[tuple[ModelKey, int], Misfits] = {}
-    for record, reason in decoded.rejects:
-        if reason in (FEWER, MORE) and not late[record]:
-            place = decoded.keys[decoded.model[record]], int(pane[record])
-            out[place] = out.get(place, Misfits()).plus(Misfits(int(reason == FEWER), int(reason == MORE)))
-    return [(key, pane_ms, misfits) for (key, pane_ms), misfits in out.items()]
 
 
 __all__ = ["MOST_RECORDS", "Reader", "Times"]

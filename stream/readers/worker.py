@@ -14,9 +14,9 @@ import pyarrow as pa
 from detectors.profiles.baseline import Baseline
 from stream.config.model import Config
 from stream.errors import SourceUnavailable
+from stream.readers.build import plan_of, reader_of
 from stream.readers.messages import Answered, Asked, Began, Failed, Leave, Lost, Read, Told, ToOwner, Use, encode, order_of, packed
 from stream.readers.worker_handle import OWNERS_SIGNALS
-from stream.service.job import plan_of, reader_of
 from stream.sources.base import Reading
 from stream.telemetry.log_setup import Logs
 

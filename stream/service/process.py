@@ -8,7 +8,7 @@ from typing import Final
 
 import pyarrow as pa
 
-from stream.check.offline import check_parts
+from stream.config.component_checks import check_parts
 from stream.config.model import Config
 from stream.service.service import Service
 from stream.telemetry.log_setup import Logs

@@ -10,12 +10,15 @@ from http import HTTPStatus
 
 from detectors.report import Signal, WindowReport
 from stream.config.model import Config
+from stream.config.timing import settings_of
+from stream.delivery.routes import Route, routes_of
 from stream.durations import duration_ms
 from stream.errors import LedgerImbalance, SourceUnavailable
 from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick, Unlisted
-from stream.readers.in_process import Alone, Readers
+from stream.readers.base import Readers
+from stream.readers.in_process import Alone
 from stream.readers.pool import Fleet
-from stream.service.job import Job, Route, open_job, routes_of, settings_of
+from stream.service.job import Job, open_job
 from stream.service.ownership import Ownership
 from stream.sources.base import Passing, Reading
 from stream.telemetry.log_setup import Logs

@@ -14,11 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.profiles.profile import Profile
+from stream.baselining.columns import Columns
+from stream.event_time import Times
 from stream.events import Assign, Partial
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
-from stream.readers.plan import Columns, ReadingPlan
-from stream.readers.reader import Reader, Times
+from stream.readers.plan import ReadingPlan
+from stream.readers.reader import Reader
 from tests.fuzz import lines
 from tests.fuzz.lines import BATCH, Line
 from tests.property.test_formats_equal_the_oracle import CAPTURES, JSONS, MODEL, ORIGIN, NoSource, check, raw, reader

@@ -16,7 +16,8 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
 from stream.baselining import build as baselining
-from stream.config.model import Config, parse
+from stream.config.load import parse
+from stream.config.model import Config
 from tests.support import events
 
 EVENTS, PER_S, START_MS = 4_000, 20, 1_750_000_000_000

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from stream.config.model import parse
+from stream.config.load import parse
 from stream.errors import SourceUnavailable
 from stream.events import DeadLetter
 from stream.readers.pool import Fleet

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from stream.baselining.build import load_baseline
-from stream.config.model import parse
+from stream.config.load import parse
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Partial
 from stream.readers import pool as fleet

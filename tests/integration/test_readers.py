@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from stream.config.model import parse
+from stream.config.load import parse
 from stream.errors import SourceUnavailable
 from stream.readers.pool import Fleet
 from stream.service import service

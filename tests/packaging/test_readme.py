@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from stream.cli import main
-from stream.config.model import parse
+from stream.config.load import parse
 from stream.events import RawBatch
 from stream.formats.base import Plan, Schema
 from tests.support.paths import ROOT

@@ -13,12 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.profiles.profile import Profile
+from stream.baselining.columns import Columns
+from stream.event_time import Times
 from stream.events import Assign, Discovered, Gap, ModelKey, Position, RawBatch
 from stream.formats.base import ModelOf, Origin, TimeOf
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
-from stream.readers.plan import Columns, ReadingPlan
-from stream.readers.reader import Reader, Times
+from stream.readers.plan import ReadingPlan
+from stream.readers.reader import Reader
 from tests import oracle
 from tests.property import events
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import msgspec
 import numpy as np
 
-from stream.config import model as configuration
+from stream.config.load import parse
 from stream.config.model import Config
 from stream.events import Assign, Discovered, Gap, Position, RawBatch
 from stream.service.service import Service
@@ -137,7 +137,7 @@ def live(folder: Path, data: Mapping[str, Any], made: Step, steps: int, step_ms:
         return made(step)
 
     plain = {"source": {"type": "jsonl", "path": "unused"}, "http": {"port": 0}, "state": {"path": str(state)}}
-    config: Config = configuration.parse({**plain, **data}, folder)
+    config: Config = parse({**plain, **data}, folder)
     source = Clockwork(made=made_now, looked=looked, steps=steps, step_ms=step_ms, look_every=look_every)
     service = Service(msgspec.structs.replace(config, source=source), clock=lambda: clock_s[0])
     code = service.run()

@@ -11,7 +11,7 @@ from demo.incidents import FIVE
 from demo.model import NUMBERS, fit
 from demo.run_folder import Folder, FolderTaken
 from demo.traffic import LENGTH_MS, WINDOW_MS, WINDOWS, Traffic
-from stream.config.model import load
+from stream.config.load import load
 from stream.sources.jsonl.source import Jsonl
 
 

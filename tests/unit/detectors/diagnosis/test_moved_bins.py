@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from detectors.arrays import Floats
-from detectors.diagnosis.unit_change import MOST, diagnosis, moved
+from detectors.diagnosis.moved_bins import MOST, moved
+from detectors.diagnosis.unit_change import diagnosis
 from detectors.report import Moved
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from stream.config.environment import Variables
-from stream.config.model import load
+from stream.config.load import load
 from stream.errors import ConfigError
 
 CONFIG = """\

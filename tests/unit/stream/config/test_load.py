@@ -6,10 +6,11 @@ import msgspec
 import pytest
 
 from stream.baselining.build import make_from_files, write
-from stream.config.model import Config, load
+from stream.baselining.configured import configured_baselines
+from stream.config.load import load
+from stream.config.model import Config
 from stream.durations import duration_ms
 from stream.errors import ConfigError
-from stream.service.job import configured_baselines
 
 BASE = """\
 job: flights

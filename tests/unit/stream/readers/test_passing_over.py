@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from stream.baselining.build import load_baseline
-from stream.config.model import parse
+from stream.config.load import parse
 from stream.events import Assign
-from stream.service.job import plan_of, reader_of
+from stream.readers.build import plan_of, reader_of
 from tests.integration.captures import config, learn, lines_of
 
 

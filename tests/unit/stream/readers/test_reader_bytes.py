@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from stream.baselining.columns import Columns
 from stream.dedupe.filter import Dedupe
+from stream.event_time import Times
 from stream.events import Assign, RawBatch
 from stream.formats.sagemaker.format import Sagemaker
-from stream.readers.plan import Columns, ReadingPlan
-from stream.readers.reader import Reader, Times
+from stream.readers.plan import ReadingPlan
+from stream.readers.reader import Reader
 from tests.property.test_formats_equal_the_oracle import MODEL, ORIGIN, NoSource
 
 LONG = 189

@@ -12,10 +12,11 @@ from detectors.profiles.layout import HEAD, INTEGRAL
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from stream.baselining.build import make_from_files, write
-from stream.config.model import parse
+from stream.config.load import parse
+from stream.delivery.routes import routes_of
 from stream.errors import BaselineMismatch, StateIncompatible
 from stream.events import Assign, Cover, DeadLetter, DeadLetters, Discovered, ModelKey, Partial
-from stream.service.job import Job, open_job, routes_of
+from stream.service.job import Job, open_job
 from tests.support.samples import report
 
 A = ModelKey("a", "AllTraffic")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from stream.config.model import parse
+from stream.config.load import parse
 from stream.errors import ConfigError
 from stream.sources.kinesis.shards import Shard, ShardList, ancestors
 from stream.sources.kinesis.source import FanOut, Kinesis
