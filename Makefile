@@ -40,6 +40,7 @@ torture: $(VENV)/installed-dev  ## The long versions of the tests: 100,000 sched
 	@$(BIN)/python -m tests.torture
 
 lint: $(VENV)/installed-dev  ## Style, types, and who may import whom
+	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo

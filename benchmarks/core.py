@@ -1,7 +1,8 @@
 """The core against the floor and its peers, in one run: ``python -m benchmarks.core``.
 
-Five alternating rounds; every leg in a process of its own on one core, peers in virtual environments of their own. Ratios
-are medians of the ratios of each round; the figures depend on the machine, the ratios less so. Writes ``results/core.json``.
+Five alternating rounds; every leg in a process of its own on one core, peers in virtual
+environments of their own. Ratios are medians of the ratios of each round; the figures depend on the
+machine, the ratios less so. Writes ``results/core.json``.
 """
 
 from __future__ import annotations
@@ -57,7 +58,10 @@ def prepare(folder: Path) -> None:
         "json": (events.capture_lines(standard, as_json=True), 0, 20),
         "bad": (events.capture_lines(events.spoil(standard, 0.01)), 0, 20),
         **{f"models{m}": (events.capture_lines(standard), m, 20) for m in (10, 100, 1_000)},
-        **{f"wide{w}": (events.capture_lines(events.wide(2_000_000 // w, w)), 0, w) for w in (200, 5_000)},
+        **{
+            f"wide{w}": (events.capture_lines(events.wide(2_000_000 // w, w)), 0, w)
+            for w in (200, 5_000)
+        },
     }
     for name, (lines, models, width) in sets.items():
         keys = [f"m{k * 7919 % models}".encode() for k in range(len(lines))] if models else []
@@ -81,8 +85,15 @@ def _write_baseline(path: Path, columns: dict[str, list[str]]) -> None:
 
 
 def environment(peer: str) -> Path:
-    """The Python of a peer's own virtual environment, made on first use beside the user's other caches."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "driftline" / "peers" / peer
+    """The Python of a peer's own virtual environment, made on first use beside the user's other
+    caches.
+    """
+    cache = (
+        Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
+        / "driftline"
+        / "peers"
+        / peer
+    )
     python, wanted = cache / "bin" / "python", HERE / "peers" / f"{peer}.txt"
     stamp = cache / "installed.txt"
     if not stamp.exists() or stamp.read_text() != wanted.read_text():
@@ -96,10 +107,17 @@ def run_leg(name: str, folder: Path) -> dict[str, float]:
     """Events and cells a second of one leg, in a process of its own on the last core."""
     command: list[str | Path]
     if name in PEERS:
-        command = [environment(PEERS[name]), HERE / "peers" / "leg.py", PEERS[name], folder / "rows.parquet"]
+        command = [
+            environment(PEERS[name]),
+            HERE / "peers" / "leg.py",
+            PEERS[name],
+            folder / "rows.parquet",
+        ]
     else:
         command = [sys.executable, "-m", "benchmarks.core_leg", name, folder]
-    done = subprocess.run(command, capture_output=True, text=True, preexec_fn=_pin, cwd=HERE.parent, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, preexec_fn=_pin, cwd=HERE.parent, check=False
+    )
     if done.returncode:
         raise click.ClickException(f"leg {name} failed:\n{done.stderr[-2000:]}")
     figures = json.loads(done.stdout.splitlines()[-1])
@@ -124,7 +142,10 @@ def processor() -> dict[str, str]:
     fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
     named = {key.strip(): value.strip() for key, value in fields.items()}
     flags = named.get("flags", "").split()
-    vectors = next((name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags), "unknown")
+    vectors = next(
+        (name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags),
+        "unknown",
+    )
     return {"processor": named.get("model name", platform.processor()), "vectors": vectors}
 
 
@@ -137,13 +158,22 @@ def show(console: Console, rounds: list[Rates], legs: tuple[str, ...]) -> None:
     ratios = Table("ratio", "median", "min", "max", "asked", title="ratios")
     for name, asked in RATIOS.items():
         seen = ratio(name, rounds)
-        ratios.add_row(name, *(f"{x:.3g}" for x in (statistics.median(seen), min(seen), max(seen))), str(asked or "-"))
+        ratios.add_row(
+            name,
+            *(f"{x:.3g}" for x in (statistics.median(seen), min(seen), max(seen))),
+            str(asked or "-"),
+        )
     console.print(rates, ratios)
 
 
 @click.command(help=__doc__)
 @click.option("--rounds", default=5, show_default=True, help="Alternating rounds.")
-@click.option("--out", default=str(HERE / "results" / "core.json"), show_default=False, help="Where the results are written.")
+@click.option(
+    "--out",
+    default=str(HERE / "results" / "core.json"),
+    show_default=False,
+    help="Where the results are written.",
+)
 def main(rounds: int, out: str) -> None:
     """Run all legs in turn and write what came out."""
     console, legs = Console(), (*OURS, *PEERS)

@@ -1,6 +1,8 @@
-"""One leg of the core benchmark in a process and on a core of its own: ``python -m benchmarks.core_leg NAME FOLDER``.
+"""One leg of the core benchmark in a process and on a core of its own: ``python -m
+benchmarks.core_leg NAME FOLDER``.
 
-Prints ``{"events": ..., "cells": ..., "seconds": ...}`` for the better-warmed second pass over the same events.
+Prints ``{"events": ..., "cells": ..., "seconds": ...}`` for the better-warmed second pass over the
+same events.
 """
 
 from __future__ import annotations
@@ -35,7 +37,9 @@ TIMES = Times(pane_ms=60_000, grace_ms=2_000, lateness_ms=600_000, tolerance_ms=
 
 
 class Batch(msgspec.Struct):
-    """The events of one leg as they were written by the driver: lines, and the model of each (empty: one model)."""
+    """The events of one leg as they were written by the driver: lines, and the model of each
+    (empty: one model).
+    """
 
     lines: list[bytes]
     models: list[bytes]
@@ -57,7 +61,11 @@ def floor_leg(folder: Path) -> Callable[[], int]:
     baseline = _baselines(folder)[0]
     names = [*events.OUTPUTS, *events.INPUTS]
     types = {name: ARROW[events.TYPES[name]] for name in names}
-    edges = {feature.name: np.array(feature.edges) for feature in baseline.layout.features if feature.numeric}
+    edges = {
+        feature.name: np.array(feature.edges)
+        for feature in baseline.layout.features
+        if feature.numeric
+    }
 
     def run() -> int:
         for start in range(0, len(data.lines), 5_000):
@@ -68,7 +76,9 @@ def floor_leg(folder: Path) -> Callable[[], int]:
 
 
 def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
-    """From bytes to merged counts, everything on: envelope, guards, marks, lateness, panes, dead letters, moments."""
+    """From bytes to merged counts, everything on: envelope, guards, marks, lateness, panes, dead
+    letters, moments.
+    """
     data = _load(folder, name)
     models = sorted({key.decode() for key in data.models} or {"m"})
     layouts = _layouts(_baselines(folder, data.width), len(models))
@@ -76,7 +86,10 @@ def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     source = ModelOf(source="key") if data.models else ModelOf(name="m")
     origin = Origin(source, ModelOf(name="v"), TimeOf("eventMetadata.inferenceTime"))
     reader = Reader(_NoSource(), form, origin, TIMES)  # type: ignore[arg-type]  # fold() needs no open source
-    named = {name: Columns(*_columns(layout), layout) for name, layout in zip(models, layouts, strict=True)}
+    named = {
+        name: Columns(*_columns(layout), layout)
+        for name, layout in zip(models, layouts, strict=True)
+    }
     reader.use(ReadingPlan(named, form))
     raws = _raw_batches(data, reader.max_records)
 
@@ -90,7 +103,9 @@ def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     return run
 
 
-def _merge(panes: dict[tuple[ModelKey, int], Profile], profiles: Sequence[tuple[ModelKey, int, Profile]]) -> None:
+def _merge(
+    panes: dict[tuple[ModelKey, int], Profile], profiles: Sequence[tuple[ModelKey, int, Profile]]
+) -> None:
     for key, pane_ms, profile in profiles:
         if (key, pane_ms) in panes:
             panes[key, pane_ms].merge(profile)
@@ -119,11 +134,16 @@ def _load(folder: Path, name: str) -> Batch:
 
 
 def _baselines(folder: Path, width: int = 20) -> list[Baseline]:
-    return [Baseline.decode(path.read_bytes()) for path in sorted(folder.glob(f"baseline-{width}-*.msgpack"))]
+    return [
+        Baseline.decode(path.read_bytes())
+        for path in sorted(folder.glob(f"baseline-{width}-*.msgpack"))
+    ]
 
 
 def _layouts(baselines: Sequence[Baseline], models: int) -> list[Layout]:
-    """A layout a model; beyond the number of baselines they differ in the center of their first feature only."""
+    """A layout a model; beyond the number of baselines they differ in the center of their first
+    feature only.
+    """
     out = []
     for k in range(models):
         features = baselines[k % len(baselines)].layout.features
@@ -142,7 +162,15 @@ def main() -> None:
     start = time.perf_counter()
     count = run()
     seconds = time.perf_counter() - start
-    print(json.dumps({"events": count, "cells": count * _load(folder, "d" if name == "f" else name).width, "seconds": seconds}))
+    print(
+        json.dumps(
+            {
+                "events": count,
+                "cells": count * _load(folder, "d" if name == "f" else name).width,
+                "seconds": seconds,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

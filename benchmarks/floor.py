@@ -1,4 +1,6 @@
-"""The floor: what counting events costs at the very least. Typed envelope, Arrow CSV, sort, search of the edges, value counts."""
+"""The floor: what counting events costs at the very least. Typed envelope, Arrow CSV, sort, search
+of the edges, value counts.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,24 @@ class Event(msgspec.Struct, gc=False):
     captureData: Data
 
 
-def count(lines: Sequence[bytes], names: Sequence[str], types: dict[str, pa.DataType], edges: dict[str, NDArray[np.float64]]) -> int:
-    """Counts of all columns of some capture lines (one answer column first); returns how many were made."""
+def count(
+    lines: Sequence[bytes],
+    names: Sequence[str],
+    types: dict[str, pa.DataType],
+    edges: dict[str, NDArray[np.float64]],
+) -> int:
+    """Counts of all columns of some capture lines (one answer column first); returns how many were
+    made.
+    """
     decode = msgspec.json.Decoder(Event).decode
     events = [decode(line).captureData for line in lines]
-    text = "\n".join([f"{event.endpointOutput.data},{event.endpointInput.data}" for event in events])
+    text = "\n".join(
+        [f"{event.endpointOutput.data},{event.endpointInput.data}" for event in events]
+    )
     options = csv.ReadOptions(column_names=list(names), use_threads=False, block_size=1 << 24)
-    table = csv.read_csv(pa.py_buffer(text.encode()), options, convert_options=csv.ConvertOptions(column_types=types))
+    table = csv.read_csv(
+        pa.py_buffer(text.encode()), options, convert_options=csv.ConvertOptions(column_types=types)
+    )
     made = 0
     for name, column in zip(names, table.columns, strict=True):
         if name in edges:

@@ -19,8 +19,12 @@ ClientName = Literal["columns", "plain", "fast"]
 
 def fill(broker: KafkaBroker, topic: str, lines: list[bytes], total: int) -> None:
     """Produce ``total`` events, the given lines again and again, evenly over the partitions."""
-    broker.create_topic(topic, PARTITIONS, {"retention.ms": "-1", "message.timestamp.after.max.ms": str(10**13)})
-    producer = kafka.KafkaProducer(bootstrap_servers=broker.bootstrap, linger_ms=50, batch_size=256 << 10)
+    broker.create_topic(
+        topic, PARTITIONS, {"retention.ms": "-1", "message.timestamp.after.max.ms": str(10**13)}
+    )
+    producer = kafka.KafkaProducer(
+        bootstrap_servers=broker.bootstrap, linger_ms=50, batch_size=256 << 10
+    )
     for k in range(total):
         producer.send(topic, lines[k % len(lines)], partition=k % PARTITIONS)
     producer.flush()
@@ -29,7 +33,9 @@ def fill(broker: KafkaBroker, topic: str, lines: list[bytes], total: int) -> Non
 
 def drain(broker: KafkaBroker, topic: str, total: int, client: ClientName) -> float:
     """Events a second of our client alone; each value is touched."""
-    reading = Kafka(bootstrap_servers=[broker.bootstrap], topic=topic, client=client).open(f"drain-{client}")
+    reading = Kafka(bootstrap_servers=[broker.bootstrap], topic=topic, client=client).open(
+        f"drain-{client}"
+    )
     reading.assign([Assign(1, found.partition, found.start, None) for found in reading.discover()])
     seen = size = 0
     began = time.perf_counter()
@@ -46,7 +52,9 @@ def drain(broker: KafkaBroker, topic: str, total: int, client: ClientName) -> fl
 def bare(broker: KafkaBroker, topic: str, total: int) -> float:
     """Events a second of confluent-kafka alone, set up as ours is; each value is touched."""
     consumer = confluent_kafka.Consumer(settings_of([broker.bootstrap], "bare", {}, ""))
-    consumer.assign([confluent_kafka.TopicPartition(topic, number, 0) for number in range(PARTITIONS)])
+    consumer.assign(
+        [confluent_kafka.TopicPartition(topic, number, 0) for number in range(PARTITIONS)]
+    )
     seen = size = 0
     began = time.perf_counter()
     while seen < total:

@@ -1,12 +1,14 @@
 """The service behind a real Kafka: ``python -m benchmarks.pipeline``.
 
-In alternating rounds, for each client: c (the bare client draining the topic, values touched: confluent-kafka itself, and for kafka-python
-our column path, which is faster than the library), k (the core on the same bytes in memory) and s (the service with state, sinks and
-metrics on), and s against ``1 / (1/c + 1/k)``, the bound of a client and a core that take turns.
-Then the service that commits each second against one that commits only when a window closes, and two readers against one, from
-files and from Kafka (with the broker's share of the processors). Last, events come at half of s (from librdkafka, in an environment of
-its own), each window with a signal: of the time from event to SNS message, what remains beside the wait for the window's end and grace; and
-the same to the reports' file. SNS and SQS are moto's server here (an emulator). Writes ``results/pipeline.json``.
+In alternating rounds, for each client: c (the bare client draining the topic, values touched:
+confluent-kafka itself, and for kafka-python our column path, which is faster than the library), k
+(the core on the same bytes in memory) and s (the service with state, sinks and metrics on), and s
+against ``1 / (1/c + 1/k)``, the bound of a client and a core that take turns. Then the service that
+commits each second against one that commits only when a window closes, and two readers against one,
+from files and from Kafka (with the broker's share of the processors). Last, events come at half of
+s (from librdkafka, in an environment of its own), each window with a signal: of the time from event
+to SNS message, what remains beside the wait for the window's end and grace; and the same to the
+reports' file. SNS and SQS are moto's server here (an emulator). Writes ``results/pipeline.json``.
 """
 
 from __future__ import annotations
@@ -53,7 +55,13 @@ WINDOW_S, GRACE_S = 1, 1
 LIVE_S, WARM_S = 75, 10
 """How long events come live, and how much of it is warming up."""
 CLIENTS: dict[ClientName, str] = {"columns": "kafka-python", "fast": "confluent"}
-RATIOS = ("kafka-python s/bound", "confluent s/bound", "state on/off", "readers2/1 files", "readers2/1 kafka")
+RATIOS = (
+    "kafka-python s/bound",
+    "confluent s/bound",
+    "state on/off",
+    "readers2/1 files",
+    "readers2/1 kafka",
+)
 
 
 class _NoSource:
@@ -65,7 +73,8 @@ class _NoSource:
 
 def core(lines: list[bytes], baseline: Any, total: int) -> float:
     """Events a second of the core on the same bytes in memory, in batches of four partitions."""
-    reader = Reader(_NoSource(), Sagemaker(), Origin(ModelOf(name="m"), ModelOf(name="v"), TimeOf()), TIMES)  # type: ignore[arg-type]
+    origin = Origin(ModelOf(name="m"), ModelOf(name="v"), TimeOf())
+    reader = Reader(_NoSource(), Sagemaker(), origin, TIMES)  # type: ignore[arg-type]
     reader.use(ReadingPlan({"m": columns_of("m", baseline)}, Sagemaker()))
     reader.assign([Assign(1, f"p{k}", 0, None) for k in range(PARTITIONS)])
     size = 1_250
@@ -73,7 +82,13 @@ def core(lines: list[bytes], baseline: Any, total: int) -> float:
     for start in range(0, min(total, len(lines)), size * PARTITIONS):
         parts = [lines[start + k * size : start + (k + 1) * size] for k in range(PARTITIONS)]
         arrival = np.full(size, 4_000_000_000_000, np.int64)
-        batches.append([RawBatch(f"p{k}", "t", 0, 1, [*range(len(p))], [*p], arrival[: len(p)]) for k, p in enumerate(parts) if p])
+        batches.append(
+            [
+                RawBatch(f"p{k}", "t", 0, 1, [*range(len(p))], [*p], arrival[: len(p)])
+                for k, p in enumerate(parts)
+                if p
+            ]
+        )
     for batch in batches[:2]:
         reader.fold(batch)
     began, done = time.perf_counter(), 0
@@ -87,7 +102,9 @@ def core(lines: list[bytes], baseline: Any, total: int) -> float:
 class Running:
     """The service as a user runs it, in a folder of its own."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, config: dict[str, Any], environment: dict[str, str] | None = None
+    ) -> None:
         self.port = free_port()
         folder.mkdir(parents=True)
         (folder / "config.yaml").write_text(yaml.safe_dump({**config, "http": {"port": self.port}}))
@@ -122,9 +139,16 @@ def plain(baseline: Path) -> dict[str, Any]:
     }
 
 
-def configuration(broker: KafkaBroker, topic: str, baseline: Path, client: ClientName, **more: Any) -> dict[str, Any]:
+def configuration(
+    broker: KafkaBroker, topic: str, baseline: Path, client: ClientName, **more: Any
+) -> dict[str, Any]:
     """A service on a topic with the standard baseline."""
-    source = {"type": "kafka", "bootstrap_servers": [broker.bootstrap], "topic": topic, "client": client}
+    source = {
+        "type": "kafka",
+        "bootstrap_servers": [broker.bootstrap],
+        "topic": topic,
+        "client": client,
+    }
     return {**plain(baseline), "job": topic, "source": source, **more}
 
 
@@ -137,14 +161,18 @@ def service(folder: Path, settings: dict[str, Any], total: int) -> float:
         began, last = time.perf_counter(), first
         while last < total:
             took = time.perf_counter() - began
-            time.sleep(min(max(took * (total - last) / (last - first + 1) / 2, 0.02), 1.0))  # a scrape costs: few, and dense near the end
+            time.sleep(
+                min(max(took * (total - last) / (last - first + 1) / 2, 0.02), 1.0)
+            )  # a scrape costs: few, and dense near the end
             last = running.read()
         return (last - first) / (time.perf_counter() - began)
     finally:
         running.stop()
 
 
-def of_files(folder: Path, lines: list[bytes], baseline: Path, total: int) -> Callable[[int], dict[str, Any]]:
+def of_files(
+    folder: Path, lines: list[bytes], baseline: Path, total: int
+) -> Callable[[int], dict[str, Any]]:
     """Four files with the same events; gives the configuration for a number of readers."""
     paths = [folder / f"{k}.jsonl" for k in range(PARTITIONS)]
     for path in paths:
@@ -153,7 +181,11 @@ def of_files(folder: Path, lines: list[bytes], baseline: Path, total: int) -> Ca
                 file.write(b"\n".join(lines) + b"\n")
 
     def settings(readers: int) -> dict[str, Any]:
-        return {**plain(baseline), "readers": readers, "source": {"type": "jsonl", "path": [*map(str, paths)], "follow": True}}
+        return {
+            **plain(baseline),
+            "readers": readers,
+            "source": {"type": "jsonl", "path": [*map(str, paths)], "follow": True},
+        }
 
     return settings
 
@@ -164,31 +196,54 @@ def busy_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def live(broker: KafkaBroker, moto: MotoServer, baseline: Path, folder: Path, rate: float, client: ClientName) -> dict[str, Any]:
-    """Every other window of a second is drifted, and each window sends a signal: from the end of window and grace until SNS had it, and
-    until the report stood in the file. Seconds, at this rate.
+def live(
+    broker: KafkaBroker,
+    moto: MotoServer,
+    baseline: Path,
+    folder: Path,
+    rate: float,
+    client: ClientName,
+) -> dict[str, Any]:
+    """Every other window of a second is drifted, and each window sends a signal: from the end of
+    window and grace until SNS had it, and until the report stood in the file. Seconds, at this
+    rate.
     """
     topic = folder.name
-    broker.create_topic(topic, PARTITIONS, {"segment.bytes": str(64 << 20)})  # the roll of a full gigabyte costs the broker half a second
+    broker.create_topic(
+        topic, PARTITIONS, {"segment.bytes": str(64 << 20)}
+    )  # the roll of a full gigabyte costs the broker half a second
     arn, queue = moto.topic_with_queue(topic)
-    sinks = [*plain(baseline)["sinks"], {"type": "sns", "topic_arn": arn, "endpoint_url": moto.url, "region": "us-east-1"}]
+    sinks = [
+        *plain(baseline)["sinks"],
+        {"type": "sns", "topic_arn": arn, "endpoint_url": moto.url, "region": "us-east-1"},
+    ]
     rules = {"k": 1, "of": 1, "cooldown_ms": 0}
     more = {"window": f"{WINDOW_S}s", "grace": f"{GRACE_S}s", "rules": rules, "sinks": sinks}
-    running = Running(folder, configuration(broker, topic, baseline, client, **more), {**os.environ, **moto.env})
+    running = Running(
+        folder, configuration(broker, topic, baseline, client, **more), {**os.environ, **moto.env}
+    )
     began_s = time.time()
     stop_s = int(began_s) + LIVE_S
     forms = folder / "forms.json"
     forms.write_text(json.dumps(_forms()))
     words = [broker.bootstrap, topic, str(PARTITIONS), str(rate), str(stop_s), str(forms)]
-    command: list[str | Path] = [environment("kafka_producer"), HERE / "peers" / "producer.py", *words]
+    command: list[str | Path] = [
+        environment("kafka_producer"),
+        HERE / "peers" / "producer.py",
+        *words,
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as producer:
         reported = _watch(folder / "reports", stop_s)
         sent = json.loads((producer.communicate()[0] or "{}").strip() or "{}")
     running.stop()
-    signalled = {end_s: sent_s for end_s, sent_s in map(_signal, moto.messages(queue)) if end_s < stop_s}
+    signalled = {
+        end_s: sent_s for end_s, sent_s in map(_signal, moto.messages(queue)) if end_s < stop_s
+    }
     out: dict[str, Any] = {"rate": rate, **sent, "window_wait_s": WINDOW_S, "grace_s": GRACE_S}
     for name, arrived in (("sns", signalled), ("report", reported)):
-        rest = sorted(at_s - end_s - GRACE_S for end_s, at_s in arrived.items() if end_s > began_s + WARM_S)
+        rest = sorted(
+            at_s - end_s - GRACE_S for end_s, at_s in arrived.items() if end_s > began_s + WARM_S
+        )
         out |= {
             f"{name} windows": len(rest),
             f"{name} rest_p50_s": statistics.median(rest),
@@ -235,45 +290,97 @@ def main(total: int, rounds: int) -> None:
     console = Console(soft_wrap=True)
     lines = events.capture_lines(events.values(50_000), events_a_second=2_000)
     made = baselining.make(lambda: [pa.table(events.values(20_000, 100))], events.OUTPUTS)
-    with tempfile.TemporaryDirectory() as name, KafkaBroker(BENCH_JVM) as broker, MotoServer() as moto:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        KafkaBroker(BENCH_JVM) as broker,
+        MotoServer() as moto,
+    ):
         folder = Path(name)
         baselining.write(made, folder / "baseline")
         console.print(f"producing {total:,} events ...")
         fill(broker, "bench", lines, total)
         gc.freeze()  # as the service does
-        figures = [_round(console, broker, folder / f"round-{k}", lines, made, total) for k in range(rounds)]
+        figures = [
+            _round(console, broker, folder / f"round-{k}", lines, made, total)
+            for k in range(rounds)
+        ]
         median = {key: statistics.median(one[key] for one in figures) for key in figures[0]}
         latency = {
-            word: live(broker, moto, folder / "baseline", folder / f"live-{client}", median[f"{client} s"] / 2, client)
+            word: live(
+                broker,
+                moto,
+                folder / "baseline",
+                folder / f"live-{client}",
+                median[f"{client} s"] / 2,
+                client,
+            )
             for client, word in CLIENTS.items()
         }
     ratios = {key: median[key] for key in RATIOS}
     console.print({key: round(value, 3) for key, value in ratios.items()})
     for word, one in latency.items():
-        console.print(word, {key: round(value, 3) if isinstance(value, float) else value for key, value in one.items()})
-    result = {"ratios": ratios, "latency": latency, "machine": processor(), "events": total, "median": median, "rounds": figures}
+        console.print(
+            word,
+            {
+                key: round(value, 3) if isinstance(value, float) else value
+                for key, value in one.items()
+            },
+        )
+    result = {
+        "ratios": ratios,
+        "latency": latency,
+        "machine": processor(),
+        "events": total,
+        "median": median,
+        "rounds": figures,
+    }
     (HERE / "results" / "pipeline.json").write_text(json.dumps(result, indent=1) + "\n")
 
 
-def _round(console: Console, broker: KafkaBroker, folder: Path, lines: list[bytes], made: baselining.Made, total: int) -> dict[str, float]:
+def _round(
+    console: Console,
+    broker: KafkaBroker,
+    folder: Path,
+    lines: list[bytes],
+    made: baselining.Made,
+    total: int,
+) -> dict[str, float]:
     """All figures once."""
     baseline = folder.parent / "baseline"
     folder.mkdir()
     out = {"k": core(lines, made.baseline, total)}
     for client, word in CLIENTS.items():
-        c = bare(broker, "bench", total) if client == "fast" else drain(broker, "bench", total, client)
+        c = (
+            bare(broker, "bench", total)
+            if client == "fast"
+            else drain(broker, "bench", total, client)
+        )
         s = service(folder / client, configuration(broker, "bench", baseline, client), total)
-        out |= {f"{client} c": c, f"{client} s": s, f"{word} s/bound": s / (1 / (1 / c + 1 / out["k"]))}
+        out |= {
+            f"{client} c": c,
+            f"{client} s": s,
+            f"{word} s/bound": s / (1 / (1 / c + 1 / out["k"])),
+        }
     seldom = configuration(broker, "bench", baseline, "columns", state={"commit_at_least": "1h"})
     out["state on/off"] = out["columns s"] / service(folder / "seldom", seldom, total)
     files = of_files(folder, lines, baseline, total)
-    one, two = (service(folder / f"files-{n}", files(n), total // 200_000 * 200_000) for n in (1, 2))
+    one, two = (
+        service(folder / f"files-{n}", files(n), total // 200_000 * 200_000) for n in (1, 2)
+    )
     out |= {"files 1": one, "files 2": two, "readers2/1 files": two / one}
     began, used_s = time.perf_counter(), busy_s(broker.process.pid)
-    two = service(folder / "two", configuration(broker, "bench", baseline, "columns", readers=2), total)
+    two = service(
+        folder / "two", configuration(broker, "bench", baseline, "columns", readers=2), total
+    )
     share = (busy_s(broker.process.pid) - used_s) / (time.perf_counter() - began)
-    out |= {"kafka 2": two, "readers2/1 kafka": two / out["columns s"], "broker's processors": share}
-    console.print({key: round(value, 3) if value < 100 else round(value) for key, value in out.items()})
+    out |= {
+        "kafka 2": two,
+        "readers2/1 kafka": two / out["columns s"],
+        "broker's processors": share,
+    }
+    console.print(
+        {key: round(value, 3) if value < 100 else round(value) for key, value in out.items()}
+    )
     for path in folder.glob("*.jsonl"):
         path.unlink()
     return out

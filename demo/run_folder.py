@@ -21,7 +21,10 @@ class FolderTaken(Exception):
     """The folder holds something that the demo did not make."""
 
     def __init__(self, path: Path) -> None:
-        super().__init__(f"{path} is not empty and was not made by the demo. Name another folder with --out, or move it away.")
+        super().__init__(
+            f"{path} is not empty and was not made by the demo. Name another folder with --out, or"
+            " move it away."
+        )
 
 
 @dataclass(frozen=True)
@@ -59,23 +62,32 @@ class Folder:
         return self.path / f"baseline-{number}"
 
     def empty(self) -> None:
-        """Make the folder, without what an earlier run left; raises FolderTaken if it holds anything else."""
+        """Make the folder, without what an earlier run left; raises FolderTaken if it holds
+        anything else.
+        """
         mark = self.path / MARK
-        if self.path.exists() and not mark.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+        if (
+            self.path.exists()
+            and not mark.exists()
+            and (not self.path.is_dir() or any(self.path.iterdir()))
+        ):
             raise FolderTaken(self.path)
         shutil.rmtree(self.path, ignore_errors=True)
         self.captures.mkdir(parents=True)
         mark.write_text("made by: python -m demo\n")
 
     def write_config(self, number: int, port: int) -> None:
-        """Write the configuration with the baseline of this number; metrics are served on ``port`` of the loopback."""
+        """Write the configuration with the baseline of this number; metrics are served on ``port``
+        of the loopback.
+        """
         self.config.write_text(yaml.safe_dump(self.settings(number, port), sort_keys=False))
 
     def settings(self, number: int, port: int) -> dict[str, object]:
         """The configuration as it stands in the file; paths start at its folder.
 
-        ``grace`` is short, since the events come in order. ``idle`` is long, since the replayed time is not the clock's:
-        a pause while the model is trained again is not silence. ``expose_values``: the names of carriers are no secret.
+        ``grace`` is short, since the events come in order. ``idle`` is long, since the replayed
+        time is not the clock's: a pause while the model is trained again is not silence.
+        ``expose_values``: the names of carriers are no secret.
         """
         return {
             "job": JOB,

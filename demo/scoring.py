@@ -11,7 +11,9 @@ from detectors.report import Signal
 
 @dataclass(frozen=True)
 class Finding:
-    """An incident and the first signal that named its cause: how long after its beginning, and after how many events."""
+    """An incident and the first signal that named its cause: how long after its beginning, and
+    after how many events.
+    """
 
     incident: Incident
     signal: Signal
@@ -21,11 +23,13 @@ class Finding:
 
 @dataclass
 class Tally:
-    """Judges signals against what really happened. Times of incidents count from ``start_ms`` of the replay.
+    """Judges signals against what really happened. Times of incidents count from ``start_ms`` of
+    the replay.
 
-    A signal is **right** about an incident if it names the incident's cause and its window overlaps the incident. A signal
-    that names a feature which no incident in its window touches is **false**. ``recovered`` says that something ended
-    and names nothing new: it is only noted. ``count(start_ms, end_ms)`` is the number of events in a span.
+    A signal is **right** about an incident if it names the incident's cause and its window overlaps
+    the incident. A signal that names a feature which no incident in its window touches is
+    **false**. ``recovered`` says that something ended and names nothing new: it is only noted.
+    ``count(start_ms, end_ms)`` is the number of events in a span.
     """
 
     incidents: Sequence[Incident]
@@ -67,4 +71,6 @@ class Tally:
         self._episodes.setdefault(signal.episode, set()).add(incident.name)
         if incident.name not in self.found:
             events = self.count(incident.start_ms, end_ms)
-            self.found[incident.name] = Finding(incident, signal, end_ms - incident.start_ms, events)
+            self.found[incident.name] = Finding(
+                incident, signal, end_ms - incident.start_ms, events
+            )

@@ -30,7 +30,9 @@ PLAIN_EVERY = 36
 
 
 class Row(NamedTuple):
-    """One closed window: its report, the model's error in it, events a second through the service, and signals sent."""
+    """One closed window: its report, the model's error in it, events a second through the service,
+    and signals sent.
+    """
 
     report: WindowReport
     rmse: float
@@ -60,7 +62,10 @@ def worst(report: WindowReport, most: int = 2) -> str:
 
 def _violated(violation: Violation) -> str:
     sign = ">" if violation.value > violation.limit else "<"
-    return f"{violation.feature} {violation.statistic} {violation.value:.2f} {sign} {violation.limit:.2f}"
+    return (
+        f"{violation.feature} {violation.statistic} {violation.value:.2f} {sign}"
+        f" {violation.limit:.2f}"
+    )
 
 
 def _near(feature: FeatureReport) -> str:
@@ -68,12 +73,20 @@ def _near(feature: FeatureReport) -> str:
 
 
 class Screen:
-    """Progress, a table of the newest windows, and lines that stay. ``windows`` is the number that the replay will have."""
+    """Progress, a table of the newest windows, and lines that stay. ``windows`` is the number that
+    the replay will have.
+    """
 
     def __init__(self, windows: int, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, soft_wrap=True)
         self._rows: deque[Row] = deque(maxlen=ROWS)
-        self._bar = Progress(TextColumn("replayed"), BarColumn(40), MofNCompleteColumn(), TextColumn("windows"), TimeElapsedColumn())
+        self._bar = Progress(
+            TextColumn("replayed"),
+            BarColumn(40),
+            MofNCompleteColumn(),
+            TextColumn("windows"),
+            TimeElapsedColumn(),
+        )
         self._task = self._bar.add_task("replay", total=windows)
         self._live = Live(get_renderable=self._picture, console=self.console, refresh_per_second=8)
         self._windows = 0
@@ -83,7 +96,12 @@ class Screen:
             self._live.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._live.stop()
 
     def say(self, text: str, style: str = "") -> None:
@@ -109,4 +127,12 @@ class Screen:
 
 def _cells(row: Row) -> tuple[str, ...]:
     report, error = row.report, f"{row.rmse:.1f} min"
-    return clock(report.start_ms), f"{report.rows:,}", f"{row.rate:,.0f}", report.state, worst(report), error, row.signals
+    return (
+        clock(report.start_ms),
+        f"{report.rows:,}",
+        f"{row.rate:,.0f}",
+        report.state,
+        worst(report),
+        error,
+        row.signals,
+    )

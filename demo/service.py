@@ -1,4 +1,6 @@
-"""The real service, run as a user would run it: ``driftline run driftline.yaml``, in a process of its own."""
+"""The real service, run as a user would run it: ``driftline run driftline.yaml``, in a process of
+its own.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,19 @@ class ServiceFailed(Exception):
 
 def driftline(*words: str) -> None:
     """Run one command of driftline to its end; raises ServiceFailed if it fails."""
-    done = subprocess.run(_command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        _command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
     if done.returncode:
-        raise ServiceFailed(f"driftline {' '.join(words)}", done.returncode, done.stdout + done.stderr)
+        raise ServiceFailed(
+            f"driftline {' '.join(words)}", done.returncode, done.stdout + done.stderr
+        )
 
 
 class Service:
-    """The running service. It has a session of its own, so that Ctrl-C reaches the demo alone, which then stops it."""
+    """The running service. It has a session of its own, so that Ctrl-C reaches the demo alone,
+    which then stops it.
+    """
 
     def __init__(self, config: Path, log: Path) -> None:
         self._config, self._log = config, log
@@ -54,7 +62,9 @@ class Service:
             raise ServiceFailed("driftline run", code, self._log.read_text(errors="replace"))
 
     def stop(self) -> None:
-        """Ask it to end, and wait until it has; killed if that takes long or patience ends (Ctrl-C). Safe to call twice."""
+        """Ask it to end, and wait until it has; killed if that takes long or patience ends
+        (Ctrl-C). Safe to call twice.
+        """
         process, self._process = self._process, None
         if process is None:
             return
@@ -67,7 +77,9 @@ class Service:
 
 
 class Subscription:
-    """Reads what the service's ``jsonl`` sink has written since the last look: reports and signals in their order."""
+    """Reads what the service's ``jsonl`` sink has written since the last look: reports and signals
+    in their order.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -75,8 +87,15 @@ class Subscription:
         self._known: set[str] = set()
 
     def news(self) -> list[WindowReport | Signal]:
-        """Everything new, each id once; an item that is not yet written whole comes with the next look."""
-        lines = [line for path in sorted(self._folder.glob("*.jsonl")) for line in self._lines(path) if line]
+        """Everything new, each id once; an item that is not yet written whole comes with the next
+        look.
+        """
+        lines = [
+            line
+            for path in sorted(self._folder.glob("*.jsonl"))
+            for line in self._lines(path)
+            if line
+        ]
         fresh = [one for one in map(published, lines) if one.id not in self._known]
         self._known.update(one.id for one in fresh)
         return fresh

@@ -16,7 +16,9 @@ BEFORE_MS = 4 * HOUR_MS
 
 
 def conclude(play: Play, screen: Screen, folder: Folder) -> int:
-    """Say how it went; returns the exit code: 0 if all incidents were found and recovered from, and nothing false was told."""
+    """Say how it went; returns the exit code: 0 if all incidents were found and recovered from, and
+    nothing false was told.
+    """
     screen.say("")
     for line in [*findings(play), *errors(play), *verdict(play), *reading(play, folder)]:
         screen.say(line)
@@ -37,7 +39,10 @@ def findings(play: Play) -> list[str]:
             out.append(f"{incident.name:<20} NOT FOUND")
             continue
         ended = "recovered" if incident.name in play.tally.recovered else "NOT RECOVERED"
-        when = f"first signal after {found.after_ms // 1000:>5,} s of event time / {found.after_events:>5,} events"
+        when = (
+            f"first signal after {found.after_ms // 1000:>5,} s of event time /"
+            f" {found.after_events:>5,} events"
+        )
         out.append(f"{incident.name:<20} {when}, {ended}")
     return out
 
@@ -46,12 +51,15 @@ def errors(play: Play) -> list[str]:
     """The model's error before the lasting change, during it, and with the new model."""
     out = []
     for handover in play.handovers:
-        first_ms = next((one.start_ms for one in play.traffic.incidents if one.for_good), handover.at_ms)
+        first_ms = next(
+            (one.start_ms for one in play.traffic.incidents if one.for_good), handover.at_ms
+        )
         rmse = play.traffic.rmse
         out.append(
-            f"model error (RMSE): {rmse(first_ms - BEFORE_MS, first_ms):.1f} min before, "
-            f"{rmse(first_ms, handover.at_ms):,.1f} min during, {rmse(handover.at_ms, LENGTH_MS):.1f} min "
-            f"after retraining on {handover.events:,} events"
+            f"model error (RMSE): {rmse(first_ms - BEFORE_MS, first_ms):.1f} min before,"
+            f" {rmse(first_ms, handover.at_ms):,.1f} min during,"
+            f" {rmse(handover.at_ms, LENGTH_MS):.1f} min after retraining on {handover.events:,}"
+            " events"
         )
     return out
 
@@ -59,10 +67,15 @@ def errors(play: Play) -> list[str]:
 def verdict(play: Play) -> list[str]:
     """The line that counts, and what else must be said."""
     tally, incidents = play.tally, play.traffic.incidents
-    text = f"{len(tally.found)} of {len(incidents)} incidents found, {len(tally.false)} false signals"
+    text = (
+        f"{len(tally.found)} of {len(incidents)} incidents found, {len(tally.false)} false signals"
+    )
     if tally.found:
         slowest = max(tally.found.values(), key=lambda one: one.after_ms)
-        text += f", first signal after at most {slowest.after_ms // 1000:,} s of event time / {slowest.after_events:,} events"
+        text += (
+            f", first signal after at most {slowest.after_ms // 1000:,} s of event time /"
+            f" {slowest.after_events:,} events"
+        )
     alarmed = f"{play.alarmed_for_nothing} windows with a violation outside incidents"
     quiet = f"{WINDOWS} windows, {play.traffic.events:,} events, {alarmed}"
     return ["", text, quiet]
@@ -79,8 +92,14 @@ def reading(play: Play, folder: Folder) -> list[str]:
         last = list(play.tally.found.values())[-1]
         lines += [
             "Next: have a published number rebuilt from its counts,",
-            f"      {program()} explain {last.signal.report} {last.incident.cause} --config {folder.config}",
-            "      then do the same with your own training file and capture files: README.md shows how.",
+            (
+                f"      {program()} explain {last.signal.report} {last.incident.cause} --config"
+                f" {folder.config}"
+            ),
+            (
+                "      then do the same with your own training file and capture files: README.md"
+                " shows how."
+            ),
         ]
     return lines
 

@@ -1,4 +1,6 @@
-"""The endpoint that is watched: what it is asked, window by window, what it answers, and what turned out to be true."""
+"""The endpoint that is watched: what it is asked, window by window, what it answers, and what
+turned out to be true.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class Answered:
 
 @dataclass
 class Traffic:
-    """Writes capture files of one window each; remembers what was asked, answered and true (the labels come later)."""
+    """Writes capture files of one window each; remembers what was asked, answered and true (the
+    labels come later).
+    """
 
     flights: Flights
     model: Model
@@ -45,7 +49,9 @@ class Traffic:
         self.flights = retime(self.flights, LENGTH_MS)
 
     def write(self, window: int) -> int:
-        """Ask about the flights of this window, write the capture file, and return the number of events."""
+        """Ask about the flights of this window, write the capture file, and return the number of
+        events.
+        """
         start_ms = window * WINDOW_MS
         lines: list[str] = []
         for piece in pieces(self.incidents, self.flights.between(start_ms, start_ms + WINDOW_MS)):

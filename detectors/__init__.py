@@ -1,1 +1,3 @@
-"""Counts, statistics, rules and episodes: no I/O, no clock, no unseeded randomness; imports nothing of `sinks` or `stream`."""
+"""Counts, statistics, rules and episodes: no I/O, no clock, no unseeded randomness; imports nothing
+of `sinks` or `stream`.
+"""

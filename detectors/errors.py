@@ -16,7 +16,9 @@ class LayoutInvalid(DetectorError):
 
 
 class LayoutMismatch(DetectorError):
-    """Two profiles of different layouts were to be merged: ``ours`` and ``theirs`` are the fingerprints."""
+    """Two profiles of different layouts were to be merged: ``ours`` and ``theirs`` are the
+    fingerprints.
+    """
 
     def __init__(self, ours: str, theirs: str) -> None:
         self.ours, self.theirs = ours, theirs

@@ -1,4 +1,6 @@
-"""The contract of a sink: verdicts go out, at least once, each sink at its own pace. One file a sink; file name = ``type``."""
+"""The contract of a sink: verdicts go out, at least once, each sink at its own pace. One file a
+sink; file name = ``type``.
+"""
 
 from __future__ import annotations
 
@@ -18,22 +20,26 @@ class Delivery(Protocol):
     def deliver(self, items: Sequence[Published]) -> None:
         """Carry out items in order. Returns when all of them are delivered.
 
-        Raises :class:`sinks.errors.SinkRetry` (the items come again, but for those it says are through) or
-        :class:`sinks.errors.SinkRejected` (that item is left out, the ones behind it come again).
+        Raises :class:`sinks.errors.SinkRetry` (the items come again, but for those it says are
+        through) or :class:`sinks.errors.SinkRejected` (that item is left out, the ones behind it
+        come again).
         """
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
-        """Called once before the first delivery with the newest report of each model: state that a restart has lost."""
+        """Called once before the first delivery with the newest report of each model: state that a
+        restart has lost.
+        """
 
     def close(self) -> None:
         """Let go of everything; safe to call twice."""
 
 
 class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
-    """Base of the configuration of a sink: its fields are the keys in the file, ``open`` builds the running half.
+    """Base of the configuration of a sink: its fields are the keys in the file, ``open`` builds the
+    running half.
 
-    ``takes`` names what it wants; other items never reach it. ``lossless`` items pause reading when they cannot be
-    delivered for long; otherwise the oldest are dropped and counted.
+    ``takes`` names what it wants; other items never reach it. ``lossless`` items pause reading when
+    they cannot be delivered for long; otherwise the oldest are dropped and counted.
     """
 
     takes: ClassVar[tuple[type[WindowReport | Signal], ...]] = (WindowReport, Signal)

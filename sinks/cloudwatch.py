@@ -1,4 +1,6 @@
-"""Sink ``cloudwatch``: the metrics of SageMaker Model Monitor, under the same names, minutes instead of hours after the fact."""
+"""Sink ``cloudwatch``: the metrics of SageMaker Model Monitor, under the same names, minutes
+instead of hours after the fact.
+"""
 
 from __future__ import annotations
 
@@ -23,16 +25,19 @@ LONGEST_NAME = 255
 
 
 class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
-    """Puts the data-quality metrics of SageMaker Model Monitor, by their names there, into ``namespace``.
+    """Puts the data-quality metrics of SageMaker Model Monitor, by their names there, into
+    ``namespace``.
 
-    For each feature ``feature_data_{f}`` (numbers: a statistic set), ``feature_non_null_{f}`` (completeness),
-    ``feature_baseline_drift_{f}`` (the deciding distance). Dimensions ``Endpoint`` (``endpoint``, else the model's name) and
-    ``MonitoringSchedule`` (``schedule``, else the job's name); a variant other than ``AllTraffic`` is added as ``Variant``. One
-    datum a window with the window's end as time, revision 0 only; windows without a verdict (no data, learning) put none.
+    For each feature ``feature_data_{f}`` (numbers: a statistic set), ``feature_non_null_{f}``
+    (completeness), ``feature_baseline_drift_{f}`` (the deciding distance). Dimensions ``Endpoint``
+    (``endpoint``, else the model's name) and ``MonitoringSchedule`` (``schedule``, else the job's
+    name); a variant other than ``AllTraffic`` is added as ``Variant``. One datum a window with the
+    window's end as time, revision 0 only; windows without a verdict (no data, learning) put none.
 
-    A repeat after a crash puts a window's data once more: averages, minima and maxima stay right, ``SampleCount`` and ``Sum``
-    of that minute count double. A retry goes on behind the last call that was answered. At most 1,000 data and 1 MB a call.
-    CloudWatch itself rejects windows that ended more than two weeks ago or lie more than two hours ahead. Needs
+    A repeat after a crash puts a window's data once more: averages, minima and maxima stay right,
+    ``SampleCount`` and ``Sum`` of that minute count double. A retry goes on behind the last call
+    that was answered. At most 1,000 data and 1 MB a call. CloudWatch itself rejects windows that
+    ended more than two weeks ago or lie more than two hours ahead. Needs
     ``cloudwatch:PutMetricData`` for the namespace and nothing more.
     """
 
@@ -48,7 +53,11 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
 
     def check(self) -> list[str]:
         """Namespace, resolution and address."""
-        faults = [] if self.namespace and not self.namespace.startswith(("AWS/", ":")) else ["namespace: empty, or reserved for AWS"]
+        faults = (
+            []
+            if self.namespace and not self.namespace.startswith(("AWS/", ":"))
+            else ["namespace: empty, or reserved for AWS"]
+        )
         faults += [] if self.resolution_s in (1, 60) else ["resolution_s: CloudWatch takes 1 or 60"]
         return faults + url_faults(self.endpoint_url)
 
@@ -84,14 +93,22 @@ class CloudwatchDelivery:
         self.left_out += left_out
 
     def data(self, report: WindowReport) -> tuple[list[dict[str, Any]], int]:
-        """The data of a window, and how many were left out with a line in the log because CloudWatch cannot hold them: a number that is
-        not finite or beyond 2**360, a name of more than 255 characters.
+        """The data of a window, and how many were left out with a line in the log because
+        CloudWatch cannot hold them: a number that is not finite or beyond 2**360, a name of more
+        than 255 characters.
         """
         common = self._common(report)
-        every = [{**common, **metric} for feature in report.features for metric in metrics_of(feature)]
+        every = [
+            {**common, **metric} for feature in report.features for metric in metrics_of(feature)
+        ]
         kept = [datum for datum in every if _can_be_held(datum)]
         if len(kept) < len(every):
-            log.warning("metrics left out", sink="cloudwatch", report=report.id, count=len(every) - len(kept))
+            log.warning(
+                "metrics left out",
+                sink="cloudwatch",
+                report=report.id,
+                count=len(every) - len(kept),
+            )
         return kept, len(every) - len(kept)
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
@@ -102,7 +119,10 @@ class CloudwatchDelivery:
         self._aws.close()
 
     def _common(self, report: WindowReport) -> dict[str, Any]:
-        names = {"Endpoint": self._sink.endpoint or report.model, "MonitoringSchedule": self._sink.schedule or self._job}
+        names = {
+            "Endpoint": self._sink.endpoint or report.model,
+            "MonitoringSchedule": self._sink.schedule or self._job,
+        }
         if report.variant != "AllTraffic":
             names["Variant"] = report.variant
         return {
@@ -113,19 +133,31 @@ class CloudwatchDelivery:
 
 
 def metrics_of(feature: FeatureReport) -> Iterator[dict[str, Any]]:
-    """Names and values of one feature. The samples of a statistic set are the cells that held a finite number."""
+    """Names and values of one feature. The samples of a statistic set are the cells that held a
+    finite number.
+    """
     written = feature.types.get("integral", 0.0) + feature.types.get("fractional", 0.0)
     numbers = round((feature.n - feature.missing) * written)
     if numbers and feature.sum is not None and feature.min is not None and feature.max is not None:
-        values = {"SampleCount": float(numbers), "Sum": feature.sum, "Minimum": feature.min, "Maximum": feature.max}
+        values = {
+            "SampleCount": float(numbers),
+            "Sum": feature.sum,
+            "Minimum": feature.min,
+            "Maximum": feature.max,
+        }
         yield {"MetricName": f"feature_data_{feature.name}", "StatisticValues": values}
-    for name, value in (("feature_non_null", feature.completeness), ("feature_baseline_drift", feature.value)):
+    for name, value in (
+        ("feature_non_null", feature.completeness),
+        ("feature_baseline_drift", feature.value),
+    ):
         if value is not None:
             yield {"MetricName": f"{name}_{feature.name}", "Value": value}
 
 
 def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Data in calls of at most 1,000 and less than 1 MB, in whichever protocol the client writes them."""
+    """Data in calls of at most 1,000 and less than 1 MB, in whichever protocol the client writes
+    them.
+    """
     batch: list[dict[str, Any]] = []
     size = 0
     for datum in data:
@@ -140,7 +172,11 @@ def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _has_metrics(report: WindowReport) -> bool:
-    return not report.revision and report.end_ms is not None and report.state not in ("no data", "learning")
+    return (
+        not report.revision
+        and report.end_ms is not None
+        and report.state not in ("no data", "learning")
+    )
 
 
 def _can_be_held(datum: dict[str, Any]) -> bool:

@@ -21,23 +21,27 @@ SAME_LINE_S = 60.0
 HELD_S = 0.1
 """How often a courier asks again whether it may deliver."""
 MOST_BYTES = 32 << 20
-"""As encoded; the objects take about twice that. A report on 200 features is 108 kB, on 20 features 11 kB."""
+"""As encoded; the objects take about twice that. A report on 200 features is 108 kB, on 20 features
+11 kB."""
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 
 log = structlog.get_logger("driftline.sink")
 
 
 class Delivers(Protocol[Given_contra]):
-    """What a courier needs of the running half of a sink. One that leaves parts of its items out counts them as ``left_out``."""
+    """What a courier needs of the running half of a sink. One that leaves parts of its items out
+    counts them as ``left_out``.
+    """
 
     def deliver(self, items: Sequence[Given_contra]) -> None: ...
     def close(self) -> None: ...
 
 
 class Counts(NamedTuple):
-    """What a courier has done: items delivered, attempts repeated, items rejected, items dropped, items waiting; seconds it was busy,
-    seconds since it got anything through although something waits, how old the oldest item is that waits (0 without one), and parts of
-    delivered items that the other side cannot hold.
+    """What a courier has done: items delivered, attempts repeated, items rejected, items dropped,
+    items waiting; seconds it was busy, seconds since it got anything through although something
+    waits, how old the oldest item is that waits (0 without one), and parts of delivered items that
+    the other side cannot hold.
     """
 
     delivered: int
@@ -56,7 +60,9 @@ Result = Literal["delivered", "retried", "rejected"]
 
 
 class Listens(Protocol):
-    """Who hears of what a courier does, by the sink's name and in the sink's thread. Must not raise."""
+    """Who hears of what a courier does, by the sink's name and in the sink's thread. Must not
+    raise.
+    """
 
     def delivered(self, sink: str, items: Sequence[object]) -> None:
         """The sink has just taken these items."""
@@ -66,7 +72,9 @@ class Listens(Protocol):
 
 
 class _Queued(NamedTuple, Generic[Item]):
-    """An item that waits, its size in bytes, and when it was committed (seconds since the epoch). Without an item: moves the cursor."""
+    """An item that waits, its size in bytes, and when it was committed (seconds since the epoch).
+    Without an item: moves the cursor.
+    """
 
     number: int
     item: Item | None
@@ -77,11 +85,13 @@ class _Queued(NamedTuple, Generic[Item]):
 class Courier(Generic[Item]):
     """Delivers items in order, again and again until they are taken.
 
-    ``offer`` never blocks. The queue holds 2,000 items or 32 MB: beyond that a ``lossless`` courier says ``full`` (the service stops
-    reading, nothing is lost), another one drops its oldest and counts them. ``SinkRetry`` waits for as long as the sink says, or
-    0.1 s rising to 30 s; ``SinkRejected`` leaves one item out. ``cursor`` is the number of the last item that is done with:
-    delivered, rejected or dropped; the service commits it, so after a crash delivery goes on behind it. ``may_deliver`` is asked
-    before each attempt; while it says no, everything waits. ``told`` hears of attempts and deliveries.
+    ``offer`` never blocks. The queue holds 2,000 items or 32 MB: beyond that a ``lossless`` courier
+    says ``full`` (the service stops reading, nothing is lost), another one drops its oldest and
+    counts them. ``SinkRetry`` waits for as long as the sink says, or 0.1 s rising to 30 s;
+    ``SinkRejected`` leaves one item out. ``cursor`` is the number of the last item that is done
+    with: delivered, rejected or dropped; the service commits it, so after a crash delivery goes on
+    behind it. ``may_deliver`` is asked before each attempt; while it says no, everything waits.
+    ``told`` hears of attempts and deliveries.
     """
 
     def __init__(
@@ -113,8 +123,14 @@ class Courier(Generic[Item]):
         """Begin to deliver."""
         self._thread.start()
 
-    def offer(self, items: Sequence[tuple[int, Item | None]], sizes: Sequence[int] = (), since_s: Sequence[float] = ()) -> None:
-        """Queue numbered items, how many bytes each is, and when it was committed (seconds since the epoch; without it: now).
+    def offer(
+        self,
+        items: Sequence[tuple[int, Item | None]],
+        sizes: Sequence[int] = (),
+        since_s: Sequence[float] = (),
+    ) -> None:
+        """Queue numbered items, how many bytes each is, and when it was committed (seconds since
+        the epoch; without it: now).
 
         ``None`` stands for one that this sink does not take and only moves the cursor.
         """
@@ -158,7 +174,9 @@ class Courier(Generic[Item]):
             return self._changed.wait_for(lambda: not self._queue, timeout_s)
 
     def stop(self, timeout_s: float) -> None:
-        """Stop after the attempt that is under way and close the sink. What was not delivered stays in the outbox."""
+        """Stop after the attempt that is under way and close the sink. What was not delivered stays
+        in the outbox.
+        """
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
@@ -196,10 +214,16 @@ class Courier(Generic[Item]):
     def _next(self) -> list[tuple[int, Item | None]]:
         with self._changed:
             self._changed.wait_for(lambda: self._queue or self._stopping)
-            return [] if self._stopping else [self._queue[k][:2] for k in range(min(BATCH, len(self._queue)))]
+            return (
+                []
+                if self._stopping
+                else [self._queue[k][:2] for k in range(min(BATCH, len(self._queue)))]
+            )
 
     def _attempt(self, batch: list[tuple[int, Item | None]]) -> float | None:
-        """Deliver a batch; returns how long to wait before the next attempt (0: as usual), ``None`` if all went well."""
+        """Deliver a batch; returns how long to wait before the next attempt (0: as usual), ``None``
+        if all went well.
+        """
         began = time.monotonic()
         result: Result = "retried"
         try:
@@ -223,7 +247,11 @@ class Courier(Generic[Item]):
                 self._delivery.deliver(items)
             self._done(batch[-1][0])
             if self._failing_s is not None:
-                log.info("sink delivers again", sink=self.name, failed_for_s=round(time.monotonic() - self._failing_s, 1))
+                log.info(
+                    "sink delivers again",
+                    sink=self.name,
+                    failed_for_s=round(time.monotonic() - self._failing_s, 1),
+                )
                 self._failing_s = None
             return "delivered", None
         except SinkRejected as error:
@@ -238,7 +266,9 @@ class Courier(Generic[Item]):
             return "retried", error.after_s
 
     def _done(self, last: int, rejected: bool = False) -> None:
-        """Everything up to number ``last`` is through, ``last`` itself perhaps ``rejected``; what was dropped meanwhile stays dropped."""
+        """Everything up to number ``last`` is through, ``last`` itself perhaps ``rejected``; what
+        was dropped meanwhile stays dropped.
+        """
         through: list[Item] = []
         with self._changed:
             while self._queue and self._queue[0].number <= last:
@@ -260,7 +290,12 @@ class Courier(Generic[Item]):
         if self._failing_s is None or now - self._complained_s >= SAME_LINE_S:
             self._failing_s = now if self._failing_s is None else self._failing_s
             self._complained_s = now
-            log.warning("delivery fails and is repeated", sink=self.name, reason=reason, failing_s=round(now - self._failing_s, 1))
+            log.warning(
+                "delivery fails and is repeated",
+                sink=self.name,
+                reason=reason,
+                failing_s=round(now - self._failing_s, 1),
+            )
 
     def _pause(self, wait_s: float) -> None:
         with self._changed:

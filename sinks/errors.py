@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class SinkRetry(Exception):
-    """Nothing is wrong with the items: try again, not before ``after_s`` seconds (0: the caller decides).
+    """Nothing is wrong with the items: try again, not before ``after_s`` seconds (0: the caller
+    decides).
 
     The first ``delivered`` items of the call are through and must not come again; the others do.
     """
@@ -15,7 +16,9 @@ class SinkRetry(Exception):
 
 
 class SinkRejected(Exception):
-    """The item at ``index`` can never be delivered; those before it were. It is counted and left out."""
+    """The item at ``index`` can never be delivered; those before it were. It is counted and left
+    out.
+    """
 
     def __init__(self, index: int, reason: str) -> None:
         self.index, self.reason = index, reason
@@ -23,7 +26,9 @@ class SinkRejected(Exception):
 
 
 class ClientUnusable(Exception):
-    """A client that cannot be made from the settings: ``what`` is wrong, and what to do (``advice``). The other side was not asked."""
+    """A client that cannot be made from the settings: ``what`` is wrong, and what to do
+    (``advice``). The other side was not asked.
+    """
 
     def __init__(self, what: str, advice: str) -> None:
         self.what, self.advice = what, advice

@@ -17,19 +17,25 @@ from sinks.errors import SinkRetry
 
 
 class Jsonl(Sink, frozen=True, tag="jsonl"):
-    """Appends to files in the folder ``path``: ``reports-YYYY-MM-DD.jsonl`` by the day (UTC) of a window's end, ``signals.jsonl``.
+    """Appends to files in the folder ``path``: ``reports-YYYY-MM-DD.jsonl`` by the day (UTC) of a
+    window's end, ``signals.jsonl``.
 
-    One JSON object a line; the report's counts are base64 in ``profile``. Lines are handed to the operating system before the
-    cursor moves (no fsync: they outlive the process, not a power cut). A line that a crash or a full disk has torn is ended
-    before the next one, and is the only kind of line that is not JSON. A repeat after a crash appends the same item again:
-    readers keep one line for each ``id``. A full disk is retried, and what was written in part is taken back.
+    One JSON object a line; the report's counts are base64 in ``profile``. Lines are handed to the
+    operating system before the cursor moves (no fsync: they outlive the process, not a power cut).
+    A line that a crash or a full disk has torn is ended before the next one, and is the only kind
+    of line that is not JSON. A repeat after a crash appends the same item again: readers keep one
+    line for each ``id``. A full disk is retried, and what was written in part is taken back.
     """
 
     path: str
 
     def check(self) -> list[str]:
         """That the folder is no file."""
-        return ["path: empty, or a file; a folder is expected"] if not self.path or Path(self.path).is_file() else []
+        return (
+            ["path: empty, or a file; a folder is expected"]
+            if not self.path or Path(self.path).is_file()
+            else []
+        )
 
     def places(self) -> list[str]:
         """The folder."""
@@ -41,7 +47,9 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
 
 
 class JsonlDelivery:
-    """The running half: opens a file for each call, so that it can be rotated from outside at any time."""
+    """The running half: opens a file for each call, so that it can be rotated from outside at any
+    time.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -56,7 +64,9 @@ class JsonlDelivery:
                 append(self._folder / name, b"".join(lines))
                 written += len(lines)
         except OSError as error:
-            raise SinkRetry(f"{self._folder}: {error.strerror}", after_s=5.0, delivered=written) from error
+            raise SinkRetry(
+                f"{self._folder}: {error.strerror}", after_s=5.0, delivered=written
+            ) from error
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
         """Nothing to rebuild: the files are the state."""
@@ -66,7 +76,9 @@ class JsonlDelivery:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Append lines to a file, all or none: what a full disk took in part is cut off again, since it comes again. Raises ``OSError``."""
+    """Append lines to a file, all or none: what a full disk took in part is cut off again, since it
+    comes again. Raises ``OSError``.
+    """
     with path.open("ab+", buffering=0) as file:
         size, left = file.seek(0, 2), memoryview(data)
         try:
@@ -91,5 +103,7 @@ def torn(file: RawIOBase) -> bool:
 def _file_of(item: Published) -> str:
     if not isinstance(item, WindowReport):
         return "signals.jsonl"
-    moment = datetime.fromtimestamp((item.start_ms if item.end_ms is None else item.end_ms) / 1000, UTC)
+    moment = datetime.fromtimestamp(
+        (item.start_ms if item.end_ms is None else item.end_ms) / 1000, UTC
+    )
     return f"reports-{moment:%Y-%m-%d}.jsonl"

@@ -17,7 +17,9 @@ from detectors.report import CHECKS, FeatureReport, Signal, WindowReport
 from sinks.base import Published, Sink
 
 Plain = Literal["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share"]
-Distance = Literal["psi", "ks", "jensen_shannon", "hellinger", "wasserstein", "l_infinity", "chi_squared"]
+Distance = Literal[
+    "psi", "ks", "jensen_shannon", "hellinger", "wasserstein", "l_infinity", "chi_squared"
+]
 PerFeature = Literal[Plain, Distance]
 DISTANCES = get_args(Distance)
 WORST = 3
@@ -29,14 +31,17 @@ STATES = ("ok", "violations", "insufficient", "no data", "incomplete", "learning
 
 
 class Prometheus(Sink, frozen=True, tag="prometheus"):
-    """Shows the newest closed window of each model at ``/metrics`` of the service (``http`` in the configuration).
+    """Shows the newest closed window of each model at ``/metrics`` of the service (``http`` in the
+    configuration).
 
-    Per model and variant: rows, completeness, end of the window, state, violations by check, the worst three features. Per
-    feature: completeness, the deciding distance and its limit; what ``per_feature`` names is added. ``max_series`` caps the
-    number of these series: models first, then features, in the order of their distance over limit;
-    ``driftline_series_left_out`` tells how many did not fit. Labels are names of models, features and checks, never values.
+    Per model and variant: rows, completeness, end of the window, state, violations by check, the
+    worst three features. Per feature: completeness, the deciding distance and its limit; what
+    ``per_feature`` names is added. ``max_series`` caps the number of these series: models first,
+    then features, in the order of their distance over limit; ``driftline_series_left_out`` tells
+    how many did not fit. Labels are names of models, features and checks, never values.
 
-    A repeat shows the same numbers again: nothing changes. After a restart the gauges are rebuilt from the state.
+    A repeat shows the same numbers again: nothing changes. After a restart the gauges are rebuilt
+    from the state.
     """
 
     takes: ClassVar = (WindowReport, Signal)
@@ -55,9 +60,11 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
         return ["/metrics"]
 
     def series(self, features: int) -> int:
-        """The most time series of one variant of a model with so many features, as ``max_series`` counts them.
+        """The most time series of one variant of a model with so many features, as ``max_series``
+        counts them.
 
-        There are fewer while a check finds nothing (only drift is always shown) or a statistic of a feature is not defined.
+        There are fewer while a check finds nothing (only drift is always shown) or a statistic of a
+        feature is not defined.
         """
         of_model = OF_MODEL + len(STATES) + len(CHECKS) + min(WORST, features)
         return of_model + features * (OF_FEATURE + len(self.per_feature))
@@ -104,20 +111,35 @@ class PrometheusDelivery(Collector):
         """All gauges; called by the registry at each scrape."""
         with self._lock:
             reports, signals = list(self._newest.values()), dict(self._signals)
-        signal = CounterMetricFamily("driftline_signals", "Signals by kind since the service started.", labels=["job", *KEY, "kind"])
+        signal = CounterMetricFamily(
+            "driftline_signals",
+            "Signals by kind since the service started.",
+            labels=["job", *KEY, "kind"],
+        )
         for (model, variant, kind), count in sorted(signals.items()):
             signal.add_metric([self._job, model, variant, kind], count)
         yield signal
         left_out = yield from self._gauges(sorted(reports, key=lambda report: -_worst(report)))
-        left = GaugeMetricFamily("driftline_series_left_out", "Series beyond max_series that are not shown.", labels=["job"])
+        left = GaugeMetricFamily(
+            "driftline_series_left_out",
+            "Series beyond max_series that are not shown.",
+            labels=["job"],
+        )
         left.add_metric([self._job], left_out)
         yield left
 
     def _gauges(self, reports: Sequence[WindowReport]) -> Generator[Metric, None, int]:
-        """The gauges of models, then of features, worst first, until one does not fit; returns how many series did not."""
+        """The gauges of models, then of features, worst first, until one does not fit; returns how
+        many series did not.
+        """
         extra = self._sink.per_feature
-        ranked = sorted(((_badness(f), r, f) for r in reports for f in r.features), key=lambda one: -one[0])
-        groups = chain((list(_of_model(r)) for r in reports), (list(_of_feature(r, f, extra)) for _, r, f in ranked))
+        ranked = sorted(
+            ((_badness(f), r, f) for r in reports for f in r.features), key=lambda one: -one[0]
+        )
+        groups = chain(
+            (list(_of_model(r)) for r in reports),
+            (list(_of_feature(r, f, extra)) for _, r, f in ranked),
+        )
         families: dict[str, GaugeMetricFamily] = {}
         room, left_out = self._sink.max_series, 0
         for group in groups:
@@ -127,7 +149,9 @@ class PrometheusDelivery(Collector):
             room -= len(group)
             for one in group:
                 if one.name not in families:
-                    families[one.name] = GaugeMetricFamily(f"driftline_{one.name}", one.text, labels=["job", *one.labels])
+                    families[one.name] = GaugeMetricFamily(
+                        f"driftline_{one.name}", one.text, labels=["job", *one.labels]
+                    )
                 families[one.name].add_metric([self._job, *one.labels.values()], float(one.value))
         yield from families.values()
         return left_out
@@ -153,28 +177,71 @@ def _of_model(report: WindowReport) -> Iterator[_Series]:
         text = "Mean completeness over the features of the newest closed window."
         yield _Series("window_completeness_ratio", text, key, sum(completeness) / len(completeness))
     end_s = (report.start_ms if report.end_ms is None else report.end_ms) / 1000
-    yield _Series("window_end_timestamp_seconds", "End of the newest closed window (start of a silence).", key, end_s)
+    yield _Series(
+        "window_end_timestamp_seconds",
+        "End of the newest closed window (start of a silence).",
+        key,
+        end_s,
+    )
     for state in STATES:
-        yield _Series("window_state", "1 for the state of the newest closed window.", {**key, "state": state}, report.state == state)
-    for check, count in sorted(Counter({"baseline_drift_check": 0, **Counter(v.check for v in report.violations)}).items()):
-        yield _Series("window_violations", "Violations in the newest closed window by check.", {**key, "check": check}, count)
-    for rank, feature in enumerate(sorted(report.features, key=lambda feature: -_badness(feature))[:WORST], 1):
+        yield _Series(
+            "window_state",
+            "1 for the state of the newest closed window.",
+            {**key, "state": state},
+            report.state == state,
+        )
+    for check, count in sorted(
+        Counter({"baseline_drift_check": 0, **Counter(v.check for v in report.violations)}).items()
+    ):
+        yield _Series(
+            "window_violations",
+            "Violations in the newest closed window by check.",
+            {**key, "check": check},
+            count,
+        )
+    for rank, feature in enumerate(
+        sorted(report.features, key=lambda feature: -_badness(feature))[:WORST], 1
+    ):
         labels = {**key, "rank": str(rank), "feature": feature.name}
-        yield _Series("worst_feature_ratio", "Deciding distance over its limit of the worst features.", labels, _badness(feature))
+        yield _Series(
+            "worst_feature_ratio",
+            "Deciding distance over its limit of the worst features.",
+            labels,
+            _badness(feature),
+        )
 
 
-def _of_feature(report: WindowReport, feature: FeatureReport, extra: Sequence[str]) -> Iterator[_Series]:
+def _of_feature(
+    report: WindowReport, feature: FeatureReport, extra: Sequence[str]
+) -> Iterator[_Series]:
     key = {"model": report.model, "variant": report.variant, "feature": feature.name}
     if feature.completeness is not None:
-        yield _Series("feature_completeness_ratio", "Share of rows with a value.", key, feature.completeness)
+        yield _Series(
+            "feature_completeness_ratio", "Share of rows with a value.", key, feature.completeness
+        )
     if feature.value is not None and feature.limit is not None:
         both = {**key, "statistic": feature.deciding}
-        yield _Series("feature_drift_distance", "The deciding distance from the baseline.", both, feature.value)
-        yield _Series("feature_drift_limit", "What the deciding distance is compared with.", both, feature.limit)
+        yield _Series(
+            "feature_drift_distance",
+            "The deciding distance from the baseline.",
+            both,
+            feature.value,
+        )
+        yield _Series(
+            "feature_drift_limit",
+            "What the deciding distance is compared with.",
+            both,
+            feature.limit,
+        )
     for name in extra:
         value = feature.distances.get(name) if name in DISTANCES else getattr(feature, name)
         if value is not None:
-            yield _Series("feature_statistic", "Further statistics of a feature.", {**key, "statistic": name}, value)
+            yield _Series(
+                "feature_statistic",
+                "Further statistics of a feature.",
+                {**key, "statistic": name},
+                value,
+            )
 
 
 def _worst(report: WindowReport) -> float:
@@ -182,6 +249,8 @@ def _worst(report: WindowReport) -> float:
 
 
 def _badness(feature: FeatureReport) -> float:
-    """How far a feature is beyond its limit: 1 at the limit; a feature with another violation counts as at least 1."""
+    """How far a feature is beyond its limit: 1 at the limit; a feature with another violation
+    counts as at least 1.
+    """
     ratio = feature.value / feature.limit if feature.value is not None and feature.limit else 0.0
     return max(ratio, 1.0) if feature.verdict == "violation" else ratio

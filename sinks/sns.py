@@ -22,14 +22,17 @@ ARN = re.compile(r"^arn:[a-z-]+:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(
 
 
 class Sns(Sink, frozen=True, tag="sns"):
-    """Publishes each signal to ``topic_arn`` as JSON (``driftline schema signal``), with attributes for filter policies.
+    """Publishes each signal to ``topic_arn`` as JSON (``driftline schema signal``), with attributes
+    for filter policies.
 
-    Attributes: ``model``, ``variant``, ``kind``, ``episode``, ``dedupe_id``, and of the worst reason (overwhelming first, then the
-    largest ratio between value and limit) ``feature`` and ``check``. A FIFO topic gets the model as group and ``dedupe_id``
-    for deduplication. Of more than 250 KB of reasons the worst stay; ``omitted`` says how many do not.
+    Attributes: ``model``, ``variant``, ``kind``, ``episode``, ``dedupe_id``, and of the worst
+    reason (overwhelming first, then the largest ratio between value and limit) ``feature`` and
+    ``check``. A FIFO topic gets the model as group and ``dedupe_id`` for deduplication. Of more
+    than 250 KB of reasons the worst stay; ``omitted`` says how many do not.
 
-    A repeat after a crash publishes the same message with the same ``dedupe_id`` again: a FIFO topic drops it within five
-    minutes, subscribers of other topics must. Needs ``sns:Publish`` on the topic and nothing more.
+    A repeat after a crash publishes the same message with the same ``dedupe_id`` again: a FIFO
+    topic drops it within five minutes, subscribers of other topics must. Needs ``sns:Publish`` on
+    the topic and nothing more.
     """
 
     takes: ClassVar = (Signal,)
@@ -43,7 +46,11 @@ class Sns(Sink, frozen=True, tag="sns"):
         found = ARN.match(self.topic_arn)
         if not found:
             return [f"topic_arn: {self.topic_arn!r} is not the ARN of an SNS topic"]
-        faults = [] if self.region in ("", found[1]) else [f"region: the topic is in {found[1]}, not in {self.region}"]
+        faults = (
+            []
+            if self.region in ("", found[1])
+            else [f"region: the topic is in {found[1]}, not in {self.region}"]
+        )
         return faults + url_faults(self.endpoint_url)
 
     def open(self, job: str) -> Delivery:
@@ -66,12 +73,21 @@ class SnsDelivery:
 
     def message(self, signal: Signal) -> dict[str, Any]:
         """The arguments of ``Publish``."""
-        texts = {"model": signal.model, "variant": signal.variant, "kind": signal.kind, "episode": signal.episode}
+        texts = {
+            "model": signal.model,
+            "variant": signal.variant,
+            "kind": signal.kind,
+            "episode": signal.episode,
+        }
         texts["dedupe_id"] = signal.dedupe_id
         if signal.reasons:
             worst = worst_first(signal.reasons)[0]
             texts |= {"feature": worst.feature, "check": worst.check}
-        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in texts.items() if value}
+        attributes = {
+            name: {"DataType": "String", "StringValue": value}
+            for name, value in texts.items()
+            if value
+        }
         out = {
             "TopicArn": self._topic,
             "Subject": f"driftline: {NO_WORD.sub('_', signal.model)} {signal.kind}"[:MOST_SUBJECT],
@@ -79,7 +95,10 @@ class SnsDelivery:
             "MessageAttributes": attributes,
         }
         if self._topic.endswith(".fifo"):
-            out |= {"MessageGroupId": NO_WORD.sub("_", signal.model)[:128], "MessageDeduplicationId": signal.dedupe_id}
+            out |= {
+                "MessageGroupId": NO_WORD.sub("_", signal.model)[:128],
+                "MessageDeduplicationId": signal.dedupe_id,
+            }
         return out
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
@@ -91,7 +110,9 @@ class SnsDelivery:
 
 
 def worst_first(reasons: Sequence[Violation]) -> list[Violation]:
-    """Reasons by weight: overwhelming ones first, then by how many times the value lies above or below its limit."""
+    """Reasons by weight: overwhelming ones first, then by how many times the value lies above or
+    below its limit.
+    """
     return sorted(reasons, key=lambda reason: (reason.overwhelming, _times(reason)), reverse=True)
 
 
@@ -104,7 +125,11 @@ def body(signal: Signal) -> str:
     """The signal as JSON with ``omitted``, the number of reasons that did not fit."""
     reasons = list(signal.reasons)
     while True:
-        fields = {**msgspec.to_builtins(signal), "reasons": msgspec.to_builtins(reasons), "omitted": len(signal.reasons) - len(reasons)}
+        fields = {
+            **msgspec.to_builtins(signal),
+            "reasons": msgspec.to_builtins(reasons),
+            "omitted": len(signal.reasons) - len(reasons),
+        }
         text = msgspec.json.encode(fields)
         if len(text) <= MOST_BYTES or not reasons:
             return text.decode()

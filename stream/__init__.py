@@ -1,1 +1,3 @@
-"""The service: reads events, counts them per window, delivers the verdicts; may import `sinks` and `detectors`."""
+"""The service: reads events, counts them per window, delivers the verdicts; may import `sinks` and
+`detectors`.
+"""

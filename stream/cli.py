@@ -19,7 +19,9 @@ PLACE = click.Path(exists=True, path_type=Path)
 
 
 class Told(click.Group):
-    """A group whose commands end with a message and an exit code instead of a traceback when the fault is known."""
+    """A group whose commands end with a message and an exit code instead of a traceback when the
+    fault is known.
+    """
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -47,17 +49,38 @@ def main() -> None:
 
 @main.command(short_help="Make a baseline from training data.")
 @click.argument("train", type=PLACE)
-@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder to write to.")
-@click.option("--predictions", default="", metavar="NAMES", help="Columns that the endpoint answers, separated by commas.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder to write to.",
+)
+@click.option(
+    "--predictions",
+    default="",
+    metavar="NAMES",
+    help="Columns that the endpoint answers, separated by commas.",
+)
 @click.option("--exclude", default="", metavar="NAMES", help="Columns to leave out.")
-@click.option("--columns", default="", metavar="NAMES", help="Names of the columns of a CSV, in order.")
+@click.option(
+    "--columns", default="", metavar="NAMES", help="Names of the columns of a CSV, in order."
+)
 @click.option("--no-header", is_flag=True, help="The CSV has no header row.")
 @click.option("--force", is_flag=True, help="Replace a constraints.json that was edited.")
-def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: str, no_header: bool, force: bool) -> None:
+def baseline(
+    train: Path,
+    out: Path,
+    predictions: str,
+    exclude: str,
+    columns: str,
+    no_header: bool,
+    force: bool,
+) -> None:
     """Make a baseline from training data: CSV, Parquet or JSON lines; a file or a folder.
 
-    Writes statistics.json and constraints.json as SageMaker Model Monitor does, and baseline.msgpack with the exact counts. Edit
-    constraints.json to change what is required of a feature.
+    Writes statistics.json and constraints.json as SageMaker Model Monitor does, and
+    baseline.msgpack with the exact counts. Edit constraints.json to change what is required of a
+    feature.
 
     \b
     driftline baseline train.csv --out baseline/ --predictions prediction
@@ -80,20 +103,39 @@ def baseline(train: Path, out: Path, predictions: str, exclude: str, columns: st
         )
         write(made, out)
     features = made.baseline.layout.features
-    click.echo(f"{made.baseline.profile.rows} rows, {len(features)} features, fingerprint {made.baseline.fingerprint}: {out}")
+    click.echo(
+        f"{made.baseline.profile.rows} rows, {len(features)} features, fingerprint"
+        f" {made.baseline.fingerprint}: {out}"
+    )
 
 
 @main.command(short_help="Run the service.")
 @click.argument("config", type=FILE)
-@click.option("--accept-change", is_flag=True, help="Go on although baseline or window have changed; open windows close as incomplete.")
-@click.option("--standby", is_flag=True, help="If another service owns the job, wait and take over when it ends.")
-@click.option("--log-level", type=click.Choice(["debug", "info", "warning", "error"]), default="info", show_default=True)
+@click.option(
+    "--accept-change",
+    is_flag=True,
+    help="Go on although baseline or window have changed; open windows close as incomplete.",
+)
+@click.option(
+    "--standby",
+    is_flag=True,
+    help="If another service owns the job, wait and take over when it ends.",
+)
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+)
 @click.option(
     "--log",
     type=click.Choice(["auto", "json", "console"]),
     default="auto",
     show_default=True,
-    help="How lines on stderr look: json for programs, console for people. auto: console in a terminal, else json.",
+    help=(
+        "How lines on stderr look: json for programs, console for people. auto: console in a"
+        " terminal, else json."
+    ),
 )
 def run(
     config: Path,
@@ -104,8 +146,9 @@ def run(
 ) -> None:
     """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
 
-    At SIGTERM or Ctrl-C it commits what it has read, gives its sinks 10 seconds to deliver what waits, commits how far they
-    came, and ends. A second one ends it at once; the next run then goes on from the last commit.
+    At SIGTERM or Ctrl-C it commits what it has read, gives its sinks 10 seconds to deliver what
+    waits, commits how far they came, and ends. A second one ends it at once; the next run then goes
+    on from the last commit.
 
     It logs to stderr; colours of a terminal can be switched off with NO_COLOR=1.
 
@@ -125,21 +168,28 @@ def run(
     from stream.telemetry.log_setup import Logs, style_of
 
     loaded = load(config)
-    sys.exit(run_service(loaded, Logs(log_level, style_of(log), loaded.job), accept_change, standby))
+    sys.exit(
+        run_service(loaded, Logs(log_level, style_of(log), loaded.job), accept_change, standby)
+    )
 
 
 @main.command(short_help="Check a configuration; with --live its source and sinks too.")
 @click.argument("config", type=FILE)
-@click.option("--live", is_flag=True, help="Ask the real source and sinks too; nothing is changed anywhere.")
+@click.option(
+    "--live", is_flag=True, help="Ask the real source and sinks too; nothing is changed anywhere."
+)
 def check(config: Path, live: bool) -> None:
-    """Check a configuration without network: keys, windows, baselines, and what each source and sink can tell.
+    """Check a configuration without network: keys, windows, baselines, and what each source and
+    sink can tell.
 
-    An environment variable that the configuration names and that is not set is a warning: whoever checks need not have the passwords.
-    With --live, and for driftline run, it is a fault. A configuration without sinks is a warning.
+    An environment variable that the configuration names and that is not set is a warning: whoever
+    checks need not have the passwords. With --live, and for driftline run, it is a fault. A
+    configuration without sinks is a warning.
 
-    With --live it also looks at the topic (rights, kind of time, retention; from the newest records: disorder, skew, what cannot be
-    read), at disks and accounts, counts the Prometheus series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a
-    source that does not answer is one.
+    With --live it also looks at the topic (rights, kind of time, retention; from the newest
+    records: disorder, skew, what cannot be read), at disks and accounts, counts the Prometheus
+    series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a source that
+    does not answer is one.
     """
     from stream.check.offline import check as check_without_network
     from stream.check.offline import warnings
@@ -152,7 +202,14 @@ def check(config: Path, live: bool) -> None:
         click.echo(f"warning: {warning}", err=True)
     for line in check_without_network(loaded, variables):
         click.echo(line)
-    click.echo(f"{config}: ok" + (f", as far as can be said without {', '.join(variables.names)}" if variables.names else ""))
+    click.echo(
+        f"{config}: ok"
+        + (
+            f", as far as can be said without {', '.join(variables.names)}"
+            if variables.names
+            else ""
+        )
+    )
     if live:
         from stream.check.live import examine, tell
 
@@ -174,10 +231,16 @@ def schema(what: str) -> None:
 @main.command(short_help="Rebuild the published numbers of a feature.")
 @click.argument("report-id")
 @click.argument("feature")
-@click.option("--config", type=FILE, help="Configuration of the job: it says where reports and baselines are.")
+@click.option(
+    "--config", type=FILE, help="Configuration of the job: it says where reports and baselines are."
+)
 @click.option("--reports", type=PLACE, help="Folder or file with reports of the jsonl sink.")
-@click.option("--baseline", "folder", type=PLACE, help="Folder of the baseline that the report names.")
-def explain(report_id: str, feature: str, config: Path | None, reports: Path | None, folder: Path | None) -> None:
+@click.option(
+    "--baseline", "folder", type=PLACE, help="Folder of the baseline that the report names."
+)
+def explain(
+    report_id: str, feature: str, config: Path | None, reports: Path | None, folder: Path | None
+) -> None:
     """Rebuild the published numbers of one feature from the counts kept in its report.
 
     REPORT-ID is the id of a report: in a log line "window", or "report" in a signal.
@@ -195,7 +258,9 @@ def explain(report_id: str, feature: str, config: Path | None, reports: Path | N
 def _progress() -> Progress:
     """A bar on a terminal that is gone at the end, however that comes; nothing elsewhere."""
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    return Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
+    )
 
 
 def _split(names: str) -> list[str]:

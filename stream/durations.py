@@ -8,7 +8,11 @@ from typing import Annotated, Final
 import msgspec
 
 Duration = Annotated[
-    str, msgspec.Meta(pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", description="a number and a unit: 500ms, 60s, 10m, 2h, 1d")
+    str,
+    msgspec.Meta(
+        pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$",
+        description="a number and a unit: 500ms, 60s, 10m, 2h, 1d",
+    ),
 ]
 LONGEST: Final = "366d"
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}

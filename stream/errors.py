@@ -16,11 +16,15 @@ class DriftlineError(Exception):
 
 
 class ConfigError(DriftlineError):
-    """A configuration that cannot be used: the ``path`` in the file, what was expected, what was found, the valid names."""
+    """A configuration that cannot be used: the ``path`` in the file, what was expected, what was
+    found, the valid names.
+    """
 
     exit_code = 2
 
-    def __init__(self, path: str, expected: str, found: str = "", valid: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: str, expected: str, found: str = "", valid: Sequence[str] = ()
+    ) -> None:
         self.path, self.expected, self.found, self.valid = path, expected, found, tuple(valid)
         text = f"{path}: expected {expected}"
         text += f", found {found}" if found else ""
@@ -28,17 +32,23 @@ class ConfigError(DriftlineError):
 
 
 class SourceUnavailable(DriftlineError):
-    """A source that cannot be read: which (``source``), why (``causes``), what to do (``advice``). ``passing``: waiting may heal it."""
+    """A source that cannot be read: which (``source``), why (``causes``), what to do (``advice``).
+    ``passing``: waiting may heal it.
+    """
 
     exit_code = 3
 
-    def __init__(self, source: str, causes: Sequence[str], advice: str = "", passing: bool = False) -> None:
+    def __init__(
+        self, source: str, causes: Sequence[str], advice: str = "", passing: bool = False
+    ) -> None:
         self.source, self.causes, self.advice, self.passing = source, tuple(causes), advice, passing
         super().__init__(f"{source}: {'; '.join(self.causes)}" + (f". {advice}" if advice else ""))
 
 
 class SinkUnusable(DriftlineError):
-    """A sink (``where`` in the configuration) that nothing can be delivered with: why (``what``), and what to do (``advice``)."""
+    """A sink (``where`` in the configuration) that nothing can be delivered with: why (``what``),
+    and what to do (``advice``).
+    """
 
     exit_code = 2
 
@@ -54,18 +64,26 @@ class BaselineMismatch(DriftlineError):
 
     def __init__(self, model: str, field: str, expected: str, found: str) -> None:
         self.model, self.field, self.expected, self.found = model, field, expected, found
-        super().__init__(f"baseline of model {model!r}: {field}: expected {expected}, found {found}")
+        super().__init__(
+            f"baseline of model {model!r}: {field}: expected {expected}, found {found}"
+        )
 
 
 class StateIncompatible(DriftlineError):
-    """State on disk that belongs to another configuration or version: ``field`` names the difference."""
+    """State on disk that belongs to another configuration or version: ``field`` names the
+    difference.
+    """
 
     exit_code = 4
 
     def __init__(self, field: str, stored: str, configured: str, advice: str = "") -> None:
         self.field, self.stored, self.configured, self.advice = field, stored, configured, advice
         known = field in NOT_CONFIGURED
-        text = f": expected {configured}, found {stored}" if known else f" was {stored}, the configuration says {configured}"
+        text = (
+            f": expected {configured}, found {stored}"
+            if known
+            else f" was {stored}, the configuration says {configured}"
+        )
         super().__init__(f"state: {field}{text}" + (f". {advice}" if advice else ""))
 
 
@@ -77,46 +95,67 @@ class StateLocked(DriftlineError):
     def __init__(self, path: str) -> None:
         self.path = path
         advice = "Stop that one, or start this one with --standby"
-        super().__init__(f"state {path} is in use by another service; one job has one owner. {advice}")
+        super().__init__(
+            f"state {path} is in use by another service; one job has one owner. {advice}"
+        )
 
 
 class OwnershipLost(DriftlineError):
-    """Another service (``owner``; empty: the object was deleted) has taken over the state at ``path``."""
+    """Another service (``owner``; empty: the object was deleted) has taken over the state at
+    ``path``.
+    """
 
     exit_code = 5
 
     def __init__(self, path: str, owner: str) -> None:
         self.path, self.owner = path, owner
         what = f"another service ({owner}) owns the job now" if owner else "somebody has deleted it"
-        super().__init__(f"state {path}: {what}. This service has stopped, and has delivered nothing that was not in the state")
+        super().__init__(
+            f"state {path}: {what}. This service has stopped, and has delivered nothing that was"
+            " not in the state"
+        )
 
 
 class GapFound(DriftlineError):
-    """``on_gap: stop`` and the log no longer has a position: ``partition``, ``expected``, ``resume``, ``lost``."""
+    """``on_gap: stop`` and the log no longer has a position: ``partition``, ``expected``,
+    ``resume``, ``lost``.
+    """
 
     exit_code = 6
 
     def __init__(self, partition: str, expected: str, resume: str, lost: int | None) -> None:
         self.partition, self.expected, self.resume, self.lost = partition, expected, resume, lost
         count = "an unknown number of" if lost is None else str(lost)
-        super().__init__(f"gap in {partition}: {count} records from {expected} to {resume} are gone. on_gap: continue goes on without them")
+        super().__init__(
+            f"gap in {partition}: {count} records from {expected} to {resume} are gone. on_gap:"
+            " continue goes on without them"
+        )
 
 
 class StateUnwritable(DriftlineError):
-    """A commit that failed (full disk, no rights): nothing of it was kept, the state on disk is the last commit."""
+    """A commit that failed (full disk, no rights): nothing of it was kept, the state on disk is the
+    last commit.
+    """
 
     exit_code = 7
 
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
-        super().__init__(f"state {path} cannot be written: {reason}. What was committed before is intact")
+        super().__init__(
+            f"state {path} cannot be written: {reason}. What was committed before is intact"
+        )
 
 
 class LedgerImbalance(DriftlineError):
-    """The books do not add up: a fault of driftline itself; ``differences`` names what and by how much."""
+    """The books do not add up: a fault of driftline itself; ``differences`` names what and by how
+    much.
+    """
 
     exit_code = 8
 
     def __init__(self, differences: dict[str, int]) -> None:
         self.differences = differences
-        super().__init__(f"the ledger does not balance: {differences}. This is a fault of driftline: please report it")
+        super().__init__(
+            f"the ledger does not balance: {differences}. This is a fault of driftline: please"
+            " report it"
+        )

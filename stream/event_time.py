@@ -1,4 +1,6 @@
-"""Event time only: panes, windows, marks, the watermark. Pure functions and small structs; no clock, no I/O."""
+"""Event time only: panes, windows, marks, the watermark. Pure functions and small structs; no
+clock, no I/O.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,10 @@ import msgspec
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the protocol must know of a job; all times in milliseconds.
 
-    Windows are ``[end - window_ms, end)`` with ``end`` a multiple of ``every_ms``, which divides ``window_ms``; a pane is ``every_ms``
-    long. ``grace_ms`` is how much disorder is expected, ``lateness_ms`` how much longer late events are taken, ``idle_ms`` how
-    long a partition at the end of its log holds the watermark. ``learn_rows``: rows that a baseline is learned from.
+    Windows are ``[end - window_ms, end)`` with ``end`` a multiple of ``every_ms``, which divides
+    ``window_ms``; a pane is ``every_ms`` long. ``grace_ms`` is how much disorder is expected,
+    ``lateness_ms`` how much longer late events are taken, ``idle_ms`` how long a partition at the
+    end of its log holds the watermark. ``learn_rows``: rows that a baseline is learned from.
     ``stop_on_gap``: a gap raises instead of being told.
     """
 
@@ -30,11 +33,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class Place(msgspec.Struct, frozen=True):
     """Where one partition stands: the claim under which it is read, the expected offset, the mark.
 
-    ``quiet_ms`` is the clock when the reader first said that nothing more is here to date: it is at the end of the log, or
-    reads only records whose time nobody can tell; ``None`` while that is not so. ``said_ms`` is when it said anything last. ``idle``
-    partitions do not hold the watermark. ``arrival_ms`` is when the log took the last record that was read; ``None`` while the reader
-    is at the end. An ``ended`` partition is closed and read: it holds nothing any more. One with ``parents`` waits until they
-    are ended; it holds the watermark with the smallest mark of those that are.
+    ``quiet_ms`` is the clock when the reader first said that nothing more is here to date: it is at
+    the end of the log, or reads only records whose time nobody can tell; ``None`` while that is not
+    so. ``said_ms`` is when it said anything last. ``idle`` partitions do not hold the watermark.
+    ``arrival_ms`` is when the log took the last record that was read; ``None`` while the reader is
+    at the end. An ``ended`` partition is closed and read: it holds nothing any more. One with
+    ``parents`` waits until they are ended; it holds the watermark with the smallest mark of those
+    that are.
     """
 
     claim: int
@@ -54,7 +59,9 @@ class Place(msgspec.Struct, frozen=True):
 
     @property
     def holds(self) -> bool:
-        """True if it holds the watermark. One that waits and knows no mark leaves that to its parents."""
+        """True if it holds the watermark. One that waits and knows no mark leaves that to its
+        parents.
+        """
         return not self.ended and not self.idle and not (self.parents and self.mark_ms is None)
 
 
@@ -75,10 +82,11 @@ def window_panes(end_ms: int, settings: Settings) -> range:
 
 
 def is_idle(place: Place, now_ms: int, idle_ms: int) -> bool:
-    """True if the partition's reader has said for ``idle_ms`` that nothing is there, the last time within half of that.
+    """True if the partition's reader has said for ``idle_ms`` that nothing is there, the last time
+    within half of that.
 
-    Only the reader can say so: a partition that is not read (a dead reader, a pause, a broker that does not answer) is not idle,
-    however long that lasts.
+    Only the reader can say so: a partition that is not read (a dead reader, a pause, a broker that
+    does not answer) is not idle, however long that lasts.
     """
     if place.quiet_ms is None or place.said_ms is None:
         return False
@@ -86,25 +94,33 @@ def is_idle(place: Place, now_ms: int, idle_ms: int) -> bool:
 
 
 def watermark(places: Iterable[Place], now_ms: int | None, settings: Settings) -> int | None:
-    """The time up to which everything is in: the smallest ``mark - grace`` over the partitions that are not idle.
+    """The time up to which everything is in: the smallest ``mark - grace`` over the partitions that
+    are not idle.
 
-    ``None`` while a partition that is not idle has no mark yet, or if there are no partitions. When all are idle it is the
-    clock's ``now - grace - idle``. The caller keeps it from falling.
+    ``None`` while a partition that is not idle has no mark yet, or if there are no partitions. When
+    all are idle it is the clock's ``now - grace - idle``. The caller keeps it from falling.
     """
     all_places = list(places)
     live = [place for place in all_places if place.holds]
     if not live:
-        return None if now_ms is None or not all_places else now_ms - settings.grace_ms - settings.idle_ms
+        return (
+            None
+            if now_ms is None or not all_places
+            else now_ms - settings.grace_ms - settings.idle_ms
+        )
     marks = [place.mark_ms for place in live if place.mark_ms is not None]
     return min(marks) - settings.grace_ms if len(marks) == len(live) else None
 
 
-def retained_from(places: Iterable[Place], watermark_ms: int | None, settings: Settings) -> int | None:
+def retained_from(
+    places: Iterable[Place], watermark_ms: int | None, settings: Settings
+) -> int | None:
     """Panes that end at or before this time can get no more events; ``None`` if all must be kept.
 
-    A reader takes an event while its pane's end + grace + lateness is ahead of the mark of its partition, so a pane may go
-    when that has passed for every partition that is not idle. An idle partition that comes back older than that finds its
-    pane gone; such rows are counted as ``late_after_idle``.
+    A reader takes an event while its pane's end + grace + lateness is ahead of the mark of its
+    partition, so a pane may go when that has passed for every partition that is not idle. An idle
+    partition that comes back older than that finds its pane gone; such rows are counted as
+    ``late_after_idle``.
     """
     live = [place.mark_ms for place in places if place.holds]
     wait = settings.grace_ms + settings.lateness_ms
@@ -115,7 +131,9 @@ def retained_from(places: Iterable[Place], watermark_ms: int | None, settings: S
 
 
 class Times(NamedTuple):
-    """What the reader must know of time, in milliseconds: pane length, grace, lateness, tolerance for the future."""
+    """What the reader must know of time, in milliseconds: pane length, grace, lateness, tolerance
+    for the future.
+    """
 
     pane_ms: int
     grace_ms: int

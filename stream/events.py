@@ -1,4 +1,6 @@
-"""What flows through the runtime: raw records, event batches, partials, and the items and outputs of the aggregator."""
+"""What flows through the runtime: raw records, event batches, partials, and the items and outputs
+of the aggregator.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
 
 Position = int | tuple[str, int]
-"""Where reading goes on in a partition: an offset, or (name, offset): the file's name, or the id of a Kafka topic.
+"""Where reading goes on in a partition: an offset, or (name, offset): the file's name, or the id of
+a Kafka topic.
 
 Only the source knows the order of positions; everybody else compares them for equality.
 """
@@ -29,10 +32,11 @@ class ModelKey(NamedTuple):
 
 
 class Discovered(NamedTuple):
-    """A partition that the source has and the aggregator may not know yet; ``start`` is where reading begins.
+    """A partition that the source has and the aggregator may not know yet; ``start`` is where
+    reading begins.
 
-    A partition with ``parents`` goes on where they end: it is read when all of them are read to their end. Each parent is
-    itself discovered, before or after.
+    A partition with ``parents`` goes on where they end: it is read when all of them are read to
+    their end. Each parent is itself discovered, before or after.
     """
 
     partition: str
@@ -43,10 +47,11 @@ class Discovered(NamedTuple):
 class RawBatch(NamedTuple):
     """Undecoded records of one partition, ``[first, next)`` in positions of the source.
 
-    ``values[i]`` is ``None`` for a tombstone. ``keys`` and ``headers`` are empty where the source has none or nobody
-    asked. ``arrival_ms[i]`` is when the log took the record (append time, file time), -1 if unknown.
-    ``positions[i]`` names record ``i`` for a dead letter. ``origin`` is the topic or the file name. ``ended``: the partition is
-    closed and read to its end (a Kinesis shard that was split or merged); ``children`` are those that go on where it ends.
+    ``values[i]`` is ``None`` for a tombstone. ``keys`` and ``headers`` are empty where the source
+    has none or nobody asked. ``arrival_ms[i]`` is when the log took the record (append time, file
+    time), -1 if unknown. ``positions[i]`` names record ``i`` for a dead letter. ``origin`` is the
+    topic or the file name. ``ended``: the partition is closed and read to its end (a Kinesis shard
+    that was split or merged); ``children`` are those that go on where it ends.
     """
 
     partition: str
@@ -66,9 +71,9 @@ class RawBatch(NamedTuple):
 class EventBatch(NamedTuple):
     """Decoded rows that share one schema: columns, not objects.
 
-    ``record[r]`` is the index of row ``r`` in the decoded records (the rows of one event share it, and rise).
-    ``schema`` is the position of the schema in the plan. ``columns`` holds one column for each name of that schema,
-    each as long as ``record``.
+    ``record[r]`` is the index of row ``r`` in the decoded records (the rows of one event share it,
+    and rise). ``schema`` is the position of the schema in the plan. ``columns`` holds one column
+    for each name of that schema, each as long as ``record``.
     """
 
     schema: int
@@ -77,7 +82,9 @@ class EventBatch(NamedTuple):
 
 
 class Reject(NamedTuple):
-    """One record that could not be taken: its index, and why in a word (the dead letter's ``reason``)."""
+    """One record that could not be taken: its index, and why in a word (the dead letter's
+    ``reason``).
+    """
 
     record: int
     reason: str
@@ -86,9 +93,10 @@ class Reject(NamedTuple):
 class Decoded(NamedTuple):
     """What a format made of some raw batches of one origin.
 
-    Arrays have an entry a record: ``time_ms`` (event time) and ``model`` (index into ``keys``), ``-1`` where the record does
-    not tell or nobody can read it. A record that is rejected for what it holds, or for whose it is, has its time: it has come
-    all the same, so it moves the mark of its partition. ``event_ids`` and ``inference_ids`` are kept for the join with labels.
+    Arrays have an entry a record: ``time_ms`` (event time) and ``model`` (index into ``keys``),
+    ``-1`` where the record does not tell or nobody can read it. A record that is rejected for what
+    it holds, or for whose it is, has its time: it has come all the same, so it moves the mark of
+    its partition. ``event_ids`` and ``inference_ids`` are kept for the join with labels.
     """
 
     time_ms: NDArray[np.int64]
@@ -101,9 +109,11 @@ class Decoded(NamedTuple):
 
 
 class DeadLetter(msgspec.Struct, frozen=True):
-    """A record that was not counted: where it stands, why, how long it is, and a hash to recognise it by.
+    """A record that was not counted: where it stands, why, how long it is, and a hash to recognise
+    it by.
 
-    ``sha256`` is over the raw bytes (empty for a tombstone). ``payload`` (base64) is there only with ``keep_payload: true``.
+    ``sha256`` is over the raw bytes (empty for a tombstone). ``payload`` (base64) is there only
+    with ``keep_payload: true``.
     """
 
     partition: str
@@ -117,12 +127,14 @@ class DeadLetter(msgspec.Struct, frozen=True):
 class Cover(NamedTuple):
     """The range of one partition that a partial covers.
 
-    ``[first, next)`` are positions of the source. ``mark_ms`` is the highest event time read there up to ``next``,
-    ``None`` before the first event. ``at_end``: the reader saw the end of the log at ``next``. ``read`` is the number of
-    records; ``outcomes`` splits it into ``accepted``, ``too_late`` and the reasons of rejection, each counted by itself, and must add
-    up to it. ``dated`` records say when they happened, and not ahead of their arrival; ``rows`` are those of accepted records.
-    ``arrival_ms`` is when the log took the last of them, ``None`` if there was none or nobody knows. ``ended``: nothing follows
-    ``next``, ever; ``children`` go on from there. ``bytes`` is the length of the records by the same outcomes: together that of all.
+    ``[first, next)`` are positions of the source. ``mark_ms`` is the highest event time read there
+    up to ``next``, ``None`` before the first event. ``at_end``: the reader saw the end of the log
+    at ``next``. ``read`` is the number of records; ``outcomes`` splits it into ``accepted``,
+    ``too_late`` and the reasons of rejection, each counted by itself, and must add up to it.
+    ``dated`` records say when they happened, and not ahead of their arrival; ``rows`` are those of
+    accepted records. ``arrival_ms`` is when the log took the last of them, ``None`` if there was
+    none or nobody knows. ``ended``: nothing follows ``next``, ever; ``children`` go on from there.
+    ``bytes`` is the length of the records by the same outcomes: together that of all.
     """
 
     partition: str
@@ -142,7 +154,9 @@ class Cover(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Raw rows of a model whose layout is still being learned: an Arrow IPC stream with a text column a feature."""
+    """Raw rows of a model whose layout is still being learned: an Arrow IPC stream with a text
+    column a feature.
+    """
 
     key: ModelKey
     rows: int
@@ -161,7 +175,9 @@ class Misfits(NamedTuple):
 
 
 class SeenIds(NamedTuple):
-    """Ids that were accepted in a partition while its mark lay in the slice that starts at ``slice_ms``: 64-bit hashes, as bytes."""
+    """Ids that were accepted in a partition while its mark lay in the slice that starts at
+    ``slice_ms``: 64-bit hashes, as bytes.
+    """
 
     partition: str
     slice_ms: int
@@ -169,13 +185,15 @@ class SeenIds(NamedTuple):
 
 
 class Partial(NamedTuple):
-    """What a reader made of some ranges: counts a model and pane, and exactly which offsets they cover.
+    """What a reader made of some ranges: counts a model and pane, and exactly which offsets they
+    cover.
 
-    ``layouts`` names the fingerprint of the layout that each model was counted with. ``profiles`` has at most one entry
-    a model and pane (``pane_ms`` is the pane's start).
-    ``future`` counts the records taken at arrival, since their own time lay too far ahead. ``misfits`` has at most one entry
-    a model and pane: how many of its records had too few and too many columns (they are rejected, and told as checks of
-    the window). ``seen`` are ids to remember, so that the same events are not counted again; for ``unremembered`` ones there was no room.
+    ``layouts`` names the fingerprint of the layout that each model was counted with. ``profiles``
+    has at most one entry a model and pane (``pane_ms`` is the pane's start). ``future`` counts the
+    records taken at arrival, since their own time lay too far ahead. ``misfits`` has at most one
+    entry a model and pane: how many of its records had too few and too many columns (they are
+    rejected, and told as checks of the window). ``seen`` are ids to remember, so that the same
+    events are not counted again; for ``unremembered`` ones there was no room.
     """
 
     covers: tuple[Cover, ...]
@@ -202,7 +220,9 @@ class Orphaned(NamedTuple):
 
 
 class Gap(NamedTuple):
-    """Records that the log no longer has: reading goes on at ``resume``. ``lost`` is their number if it is known."""
+    """Records that the log no longer has: reading goes on at ``resume``. ``lost`` is their number
+    if it is known.
+    """
 
     partition: str
     expected: Position
@@ -212,7 +232,9 @@ class Gap(NamedTuple):
 
 
 class Rebase(NamedTuple):
-    """A new baseline for a model; windows that are open close as ``incomplete``. ``learning``: it lacks columns yet."""
+    """A new baseline for a model; windows that are open close as ``incomplete``. ``learning``: it
+    lacks columns yet.
+    """
 
     model: str
     baseline: Baseline
@@ -239,7 +261,9 @@ Item = Partial | Tick | Discovered | Orphaned | Gap | Rebase | Retire | Unlisted
 
 
 class Assign(NamedTuple):
-    """Read ``partition`` from ``next`` under this claim; ``mark_ms`` is the mark at that position, ``seen`` the ids remembered there."""
+    """Read ``partition`` from ``next`` under this claim; ``mark_ms`` is the mark at that position,
+    ``seen`` the ids remembered there.
+    """
 
     claim: int
     partition: str

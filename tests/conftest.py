@@ -72,7 +72,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         if found := SKIP.search(text):
             counts[found[1], found[2].strip()] += 1
     for (name, reason), tests in sorted(counts.items()):
-        terminalreporter.write_line(f"components skipped: {name} ({reason}) {tests} tests", yellow=True)
+        terminalreporter.write_line(
+            f"components skipped: {name} ({reason}) {tests} tests", yellow=True
+        )
 
 
 def left_out(missing: PartMissing) -> None:
@@ -113,7 +115,8 @@ def guarded_kafka() -> Iterator[KafkaBroker]:
 
 @pytest.fixture
 def make_topic(kafka: KafkaBroker, request: pytest.FixtureRequest) -> Iterator[MakeTopic]:
-    """``make_topic(partitions=1, configs=None)`` creates a topic named after the test, returns its name."""
+    """``make_topic(partitions=1, configs=None)`` creates a topic named after the test, returns its
+    name."""
     made: list[str] = []
 
     def make(partitions: int = 1, configs: dict[str, str] | None = None) -> str:
@@ -152,7 +155,8 @@ def kinesis_emulator() -> Iterator[KinesisEmulator]:
 
 @pytest.fixture
 def kinesis(kinesis_emulator: KinesisEmulator, monkeypatch: pytest.MonkeyPatch) -> KinesisEmulator:
-    """kinesis-local, with its credentials in the environment of this process; isolate by stream name."""
+    """kinesis-local, with its credentials in the environment of this process; isolate by stream
+    name."""
     for name, value in kinesis_emulator.env.items():
         monkeypatch.setenv(name, value)
     return kinesis_emulator

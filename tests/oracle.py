@@ -1,7 +1,7 @@
 """The slow, obvious counter: the definition of what driftline counts.
 
-``json``, ``csv`` and plain loops, one record, one row, one cell at a time; nothing of the fast road is used. It takes raw
-records and says which are rejected and why, and the integers of every pane.
+``json``, ``csv`` and plain loops, one record, one row, one cell at a time; nothing of the fast road
+is used. It takes raw records and says which are rejected and why, and the integers of every pane.
 """
 
 from __future__ import annotations
@@ -19,7 +19,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, NoReturn
 
-from detectors.profiles.layout import BOOLEAN, FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, STRING, TAIL, Feature, Layout
+from detectors.profiles.layout import (
+    BOOLEAN,
+    FRACTIONAL,
+    HEAD,
+    INTEGRAL,
+    MISSING,
+    NEG_INF,
+    STRING,
+    TAIL,
+    Feature,
+    Layout,
+)
 from stream.formats.base import ModelOf, Origin, TimeOf
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
@@ -28,7 +39,8 @@ csv.field_size_limit(sys.maxsize)
 
 
 class Record(NamedTuple):
-    """One record of a log, before anything is known of it. ``arrival_ms`` is -1 if the log does not tell."""
+    """One record of a log, before anything is known of it. ``arrival_ms`` is -1 if the log does not
+    tell."""
 
     partition: str
     value: bytes | None
@@ -39,7 +51,8 @@ class Record(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model that is watched: columns of the answer, columns of the request, and how they are counted."""
+    """A model that is watched: columns of the answer, columns of the request, and how they are
+    counted."""
 
     outputs: tuple[str, ...]
     inputs: tuple[str, ...]
@@ -57,7 +70,8 @@ class Clocking(NamedTuple):
 
 @dataclass
 class Pane:
-    """Counts of one model in one pane, in the order of its layout; ``numbers[i]`` holds the finite numbers of feature ``i``."""
+    """Counts of one model in one pane, in the order of its layout; ``numbers[i]`` holds the finite
+    numbers of feature ``i``."""
 
     layout: Layout
     rows: int = 0
@@ -108,7 +122,8 @@ class Rejected(Exception):
 
 
 class Event(NamedTuple):
-    """A record of which it is known when it happened. ``content()`` is its ids and rows, or rejects it."""
+    """A record of which it is known when it happened. ``content()`` is its ids and rows, or rejects
+    it."""
 
     model: str
     variant: str
@@ -116,12 +131,19 @@ class Event(NamedTuple):
     content: Callable[[], tuple[tuple[str | None, str | None], list[dict[str, object]]]]
 
 
-def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemaker | Json, origin: Origin, clocking: Clocking) -> Counted:
+def count(
+    records: Sequence[Record],
+    models: Mapping[str, Model],
+    form: Sagemaker | Json,
+    origin: Origin,
+    clocking: Clocking,
+) -> Counted:
     """Count records in the order of their logs.
 
-    A record is too late if its pane's end plus grace and lateness is not above the highest event time that its partition
-    has shown so far. A record whose time is known shows it, even if it is rejected for what it holds or whose it is; one that is
-    dated ahead of its arrival counts there and shows nothing.
+    A record is too late if its pane's end plus grace and lateness is not above the highest event
+    time that its partition has shown so far. A record whose time is known shows it, even if it is
+    rejected for what it holds or whose it is; one that is dated ahead of its arrival counts there
+    and shows nothing.
     """
     out = Counted()
     read = read_capture if isinstance(form, Sagemaker) else read_json
@@ -139,7 +161,10 @@ def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemake
             out.marks[record.partition] = max(time_ms, out.marks.get(record.partition, time_ms))
         mark = out.marks.get(record.partition)
         pane_ms = time_ms // clocking.pane_ms * clocking.pane_ms
-        late = mark is not None and pane_ms + clocking.pane_ms + clocking.grace_ms + clocking.lateness_ms <= mark
+        late = (
+            mark is not None
+            and pane_ms + clocking.pane_ms + clocking.grace_ms + clocking.lateness_ms <= mark
+        )
         place = event.model, event.variant, pane_ms
         try:
             out.ids[i], rows = event.content()
@@ -157,7 +182,8 @@ def count(records: Sequence[Record], models: Mapping[str, Model], form: Sagemake
     return out
 
 
-# --- what a cell is -----------------------------------------------------------------------------------------------
+# --- what a cell is
+# -----------------------------------------------------------------------------------------------
 
 
 def number_of(cell: object) -> float | None:
@@ -178,7 +204,8 @@ def number_of(cell: object) -> float | None:
 
 
 def slots_of(cell: object, feature: Feature) -> list[int]:
-    """The slots of a feature that a cell adds one to: always one of the eight types, and a bin if it is a value."""
+    """The slots of a feature that a cell adds one to: always one of the eight types, and a bin if
+    it is a value."""
     if cell is None or cell == "":
         return [MISSING]
     return number_slots(cell, feature) if feature.numeric else text_slots(cell, feature)
@@ -193,7 +220,9 @@ def number_slots(cell: object, feature: Feature) -> list[int]:
     if math.isinf(number):
         return [HEAD + feature.bins if number > 0 else NEG_INF]
     if feature.type == "Integral":
-        whole = isinstance(cell, int) or (isinstance(cell, str) and matches(r"[-+]?\d+", cell.strip(" \t")))
+        whole = isinstance(cell, int) or (
+            isinstance(cell, str) and matches(r"[-+]?\d+", cell.strip(" \t"))
+        )
     else:
         whole = number == math.floor(number)
     bin_of = sum(edge <= number for edge in feature.edges)
@@ -238,7 +267,8 @@ def matches(pattern: str, text: str, flags: int = re.IGNORECASE) -> bool:
     return re.fullmatch(pattern, text, flags | re.ASCII) is not None
 
 
-# --- what a record is ---------------------------------------------------------------------------------------------
+# --- what a record is
+# ---------------------------------------------------------------------------------------------
 
 
 def document_of(value: bytes | None) -> dict[str, object]:
@@ -251,7 +281,8 @@ def document_of(value: bytes | None) -> dict[str, object]:
 
 
 def parsed(text: str) -> object:
-    """RFC 8259: ``NaN`` and ``Infinity`` are no numbers. Integers of more than 4,300 digits are infinite."""
+    """RFC 8259: ``NaN`` and ``Infinity`` are no numbers. Integers of more than 4,300 digits are
+    infinite."""
 
     def refuse(constant: str) -> None:
         raise ValueError(constant)
@@ -275,7 +306,8 @@ def at(document: object, path: str) -> object:
 
 
 def named(row: dict[str, object], name: str, paths: Mapping[str, str]) -> object:
-    """A column in an object: at its path if it has one, else under its own name, else at its name as a path."""
+    """A column in an object: at its path if it has one, else under its own name, else at its name
+    as a path."""
     if name in paths:
         return at(row, paths[name])
     return row[name] if name in row else at(row, name)
@@ -349,8 +381,13 @@ def name_of(where: ModelOf, document: object, record: Record) -> str | None:
         return None
 
 
-def model_of(document: object, record: Record, origin: Origin, models: Mapping[str, Model]) -> tuple[str, str] | None:
-    model, variant = name_of(origin.model, document, record), name_of(origin.variant, document, record)
+def model_of(
+    document: object, record: Record, origin: Origin, models: Mapping[str, Model]
+) -> tuple[str, str] | None:
+    model, variant = (
+        name_of(origin.model, document, record),
+        name_of(origin.variant, document, record),
+    )
     return None if model is None or variant is None or model not in models else (model, variant)
 
 
@@ -363,7 +400,8 @@ def unknown(time_ms: int) -> Event:
     return Event("", "", time_ms, content)
 
 
-# --- format json --------------------------------------------------------------------------------------------------
+# --- format json
+# --------------------------------------------------------------------------------------------------
 
 
 def read_json(record: Record, models: Mapping[str, Model], form: Json, origin: Origin) -> Event:
@@ -392,9 +430,11 @@ def json_id(document: object, path: str) -> str | None:
     return utf8(str(found))
 
 
-def json_cells(document: object, names: Sequence[str], where: str | dict[str, str], alone: bool) -> dict[str, object]:
-    """``where`` is a path to the object that holds the columns (to the cell itself, if it is the answer's only one), or a
-    path for each column that does not go by its own name."""
+def json_cells(
+    document: object, names: Sequence[str], where: str | dict[str, str], alone: bool
+) -> dict[str, object]:
+    """``where`` is a path to the object that holds the columns (to the cell itself, if it is the
+    answer's only one), or a path for each column that does not go by its own name."""
     if isinstance(where, str) and where and alone and len(names) == 1:
         return {names[0]: cell_of(at(document, where))}
     row = at(document, where) if isinstance(where, str) else document
@@ -410,10 +450,13 @@ def cell_of(found: object) -> object:
     return utf8(found) if isinstance(found, str) else found
 
 
-# --- format sagemaker ---------------------------------------------------------------------------------------------
+# --- format sagemaker
+# ---------------------------------------------------------------------------------------------
 
 
-def read_capture(record: Record, models: Mapping[str, Model], form: Sagemaker, origin: Origin) -> Event:
+def read_capture(
+    record: Record, models: Mapping[str, Model], form: Sagemaker, origin: Origin
+) -> Event:
     """A capture line: two sides, each with an encoding of its own, and as many rows on either side."""
     document = document_of(record.value)
     ids = check_envelope(document)
@@ -422,13 +465,20 @@ def read_capture(record: Record, models: Mapping[str, Model], form: Sagemaker, o
     if key is None:
         return unknown(time_ms)
     model, variant = key
-    return Event(model, variant, time_ms, lambda: (ids, capture_rows(document, models[model], form)))
+    return Event(
+        model, variant, time_ms, lambda: (ids, capture_rows(document, models[model], form))
+    )
 
 
 def capture_rows(document: object, model: Model, form: Sagemaker) -> list[dict[str, object]]:
     answer, request = model.outputs, model.inputs
-    sides = [("endpointOutput", answer, form.output_rows), ("endpointInput", request, form.input_rows)]
-    there = [(at(document, f"captureData.{side}"), names, rows) for side, names, rows in sides if names]
+    sides = [
+        ("endpointOutput", answer, form.output_rows),
+        ("endpointInput", request, form.input_rows),
+    ]
+    there = [
+        (at(document, f"captureData.{side}"), names, rows) for side, names, rows in sides if names
+    ]
     there = [side for side in there if side[0] is not None]
     if not there:
         raise Rejected("payload_missing")
@@ -436,7 +486,10 @@ def capture_rows(document: object, model: Model, form: Sagemaker) -> list[dict[s
     tables = [rows_in(*text, names, rows, form) for text, names, rows in texts]
     if len({len(table) for table in tables}) != 1:
         raise Rejected("row_count")
-    return [{name: cell for part in parts for name, cell in part.items()} for parts in zip(*tables, strict=True)]
+    return [
+        {name: cell for part in parts for name, cell in part.items()}
+        for parts in zip(*tables, strict=True)
+    ]
 
 
 def check_envelope(document: dict[str, object]) -> tuple[str | None, str | None]:
@@ -450,12 +503,16 @@ def check_envelope(document: dict[str, object]) -> tuple[str | None, str | None]
             if not isinstance(payload, dict) or text_at(payload, "data") is None:
                 raise Rejected("wrong_type")
             text_at(payload, "encoding")
-    return text_at(document, "eventMetadata.eventId"), text_at(document, "eventMetadata.inferenceId")
+    return text_at(document, "eventMetadata.eventId"), text_at(
+        document, "eventMetadata.inferenceId"
+    )
 
 
 def plain_text(payload: object) -> tuple[str, str]:
     """The text of a payload and its kind."""
-    text, encoding, content_type = (at(payload, key) for key in ("data", "encoding", "observedContentType"))
+    text, encoding, content_type = (
+        at(payload, key) for key in ("data", "encoding", "observedContentType")
+    )
     assert isinstance(text, str)
     if encoding in ("CSV", "JSON"):
         return text, str(encoding)
@@ -468,19 +525,26 @@ def plain_text(payload: object) -> tuple[str, str]:
         raise Rejected("undecodable") from None
 
 
-def rows_in(text: str, kind: str, names: Sequence[str], path: str, form: Sagemaker) -> list[dict[str, object]]:
+def rows_in(
+    text: str, kind: str, names: Sequence[str], path: str, form: Sagemaker
+) -> list[dict[str, object]]:
     """The rows of one side, each with its columns by name."""
     if kind == "CSV":
         rows = csv_rows(text, names, form.header)
     else:
-        rows = [row for document in documents(text) for row in json_rows(at(document, path), names, form.columns)]
+        rows = [
+            row
+            for document in documents(text)
+            for row in json_rows(at(document, path), names, form.columns)
+        ]
     if not rows:
         raise Rejected("row_count")
     return rows
 
 
 def csv_rows(text: str, names: Sequence[str], header: bool) -> list[dict[str, object]]:
-    """Rows as Python's csv module reads them; a line with nothing in it is a row with one empty cell."""
+    """Rows as Python's csv module reads them; a line with nothing in it is a row with one empty
+    cell."""
     try:
         lines = [line or [""] for line in csv.reader(io.StringIO(text, newline=""))] or [[""]]
     except csv.Error:
@@ -504,8 +568,11 @@ def documents(text: str) -> list[object]:
         return [parsed(line) for line in lines]
 
 
-def json_rows(found: object, names: Sequence[str], paths: dict[str, str]) -> list[dict[str, object]]:
-    """A list of lists or objects has a row each, any other list is one row, or a row each for a side of one column."""
+def json_rows(
+    found: object, names: Sequence[str], paths: dict[str, str]
+) -> list[dict[str, object]]:
+    """A list of lists or objects has a row each, any other list is one row, or a row each for a
+    side of one column."""
     entries = found if isinstance(found, list) else [found]
     nested = [isinstance(entry, (list, dict)) for entry in entries]
     if any(nested) and not all(nested):

@@ -1,7 +1,8 @@
 """One peer on rows that are already decoded: prints ``{"events": ..., "seconds": ...}``.
 
-Runs in the peer's own virtual environment: ``python leg.py whylogs rows.parquet``. The file holds a baseline part and a
-current part of equal length; reading it is not timed, nor is the first (warming) call.
+Runs in the peer's own virtual environment: ``python leg.py whylogs rows.parquet``. The file holds a
+baseline part and a current part of equal length; reading it is not timed, nor is the first
+(warming) call.
 """
 
 import json
@@ -28,14 +29,18 @@ def evidently_leg(rows):
     numeric = [name for name in frame.columns if name not in text]
     columns = DataDefinition(numerical_columns=numeric, categorical_columns=text)
     half = len(frame) // 2
-    parts = [Dataset.from_pandas(part, data_definition=columns) for part in (frame[half:], frame[:half])]
+    parts = [
+        Dataset.from_pandas(part, data_definition=columns) for part in (frame[half:], frame[:half])
+    ]
     return lambda: Report([DataDriftPreset()]).run(*parts)
 
 
 def river_leg(rows):
     from river.drift import ADWIN
 
-    columns = [rows[name].to_pylist() for name in rows.column_names if str(rows[name].type) != "string"]
+    columns = [
+        rows[name].to_pylist() for name in rows.column_names if str(rows[name].type) != "string"
+    ]
 
     def run():
         detectors = [ADWIN() for _ in columns]

@@ -1,7 +1,9 @@
-"""Events at a rate that the service's own client could not send: ``python producer.py BOOTSTRAP TOPIC PARTITIONS RATE STOP_S FILE``.
+"""Events at a rate that the service's own client could not send: ``python producer.py BOOTSTRAP
+TOPIC PARTITIONS RATE STOP_S FILE``.
 
-Runs in an environment of its own. ``FILE`` is JSON: two lists of (head, tail), calm and drifted; the time of sending is put between. Events
-are drifted in each odd second since the epoch; at ``STOP_S`` it ends. Prints how many were sent a second.
+Runs in an environment of its own. ``FILE`` is JSON: two lists of (head, tail), calm and drifted;
+the time of sending is put between. Events are drifted in each odd second since the epoch; at
+``STOP_S`` it ends. Prints how many were sent a second.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ def main() -> None:
     bootstrap, topic, partitions, rate, stop_s, file = sys.argv[1:]
     forms = json.loads(Path(file).read_text())
     calm, drifted = ([(head.encode(), tail.encode()) for head, tail in form] for form in forms)
-    producer = Producer({"bootstrap.servers": bootstrap, "linger.ms": 5, "queue.buffering.max.messages": 1_000_000})
+    producer = Producer(
+        {"bootstrap.servers": bootstrap, "linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
+    )
     began, sent = time.time(), 0
     while (now := time.time()) < float(stop_s):
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)).encode()

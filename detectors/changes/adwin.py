@@ -11,13 +11,16 @@ from detectors.changes.base import Change
 
 
 class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
-    """Cuts the series where the means of its two parts differ by more than chance at confidence ``delta``.
+    """Cuts the series where the means of its two parts differ by more than chance at confidence
+    ``delta``.
 
-    The series is divided by ``unit`` first, since the bound allows for chance in proportion to the range of the values and takes
-    that to be 1. After 40 calm windows a step of one unit is seen within about 35 windows, one of ten units within 5; whatever
-    its size, none is seen while there are fewer than 18 windows in all. For a mean ``unit`` is in baseline deviations (the mean of n
-    rows varies by about ``1 / sqrt(n)`` of them). ``clock`` is how many values lie between two looks (1 here: a series has one
-    value a window); ``grace_period`` values must be there first. Reports rises and falls.
+    The series is divided by ``unit`` first, since the bound allows for chance in proportion to the
+    range of the values and takes that to be 1. After 40 calm windows a step of one unit is seen
+    within about 35 windows, one of ten units within 5; whatever its size, none is seen while there
+    are fewer than 18 windows in all. For a mean ``unit`` is in baseline deviations (the mean of n
+    rows varies by about ``1 / sqrt(n)`` of them). ``clock`` is how many values lie between two
+    looks (1 here: a series has one value a window); ``grace_period`` values must be there first.
+    Reports rises and falls.
 
     Source: Bifet and Gavalda, SDM 2007; computed by river.
     """
@@ -33,7 +36,10 @@ class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
         from river.drift import ADWIN  # here, since it takes 74 MB that few jobs need
 
         detector = ADWIN(
-            delta=self.delta, clock=self.clock, grace_period=self.grace_period, min_window_length=self.min_window_length
+            delta=self.delta,
+            clock=self.clock,
+            grace_period=self.grace_period,
+            min_window_length=self.min_window_length,
         )
         for value in series:
             detector.update(value / self.unit)

@@ -1,4 +1,6 @@
-"""The contract of a change detector: a series of one number a window, and whether the newest one is a change."""
+"""The contract of a change detector: a series of one number a window, and whether the newest one is
+a change.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +16,34 @@ MOST_VALUES = 1_000
 """Values of a series that are kept at the most; the oldest go first."""
 
 
-class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+class Change(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"
+):
     """Base of the configuration of a change detector on a per-window series of one feature.
 
-    ``series``: ``mean`` (told in baseline standard deviations from the baseline's mean), ``completeness``, or the name of a
-    distance. The state is the series since the last alarm, at most 1,000 values, and is replayed for each window: what
-    is decided follows from the values alone, and nothing needs to be pickled. Values that are undefined are left out.
+    ``series``: ``mean`` (told in baseline standard deviations from the baseline's mean),
+    ``completeness``, or the name of a distance. The state is the series since the last alarm, at
+    most 1,000 values, and is replayed for each window: what is decided follows from the values
+    alone, and nothing needs to be pickled. Values that are undefined are left out.
     """
 
     feature: str
-    series: Literal["mean", "completeness", "psi", "ks", "jensen_shannon", "hellinger", "wasserstein", "l_infinity"] = "mean"
+    series: Literal[
+        "mean",
+        "completeness",
+        "psi",
+        "ks",
+        "jensen_shannon",
+        "hellinger",
+        "wasserstein",
+        "l_infinity",
+    ] = "mean"
 
     @property
     def key(self) -> str:
-        """The name of the series in the state: all detectors of one series share it, and an alarm of one starts it anew."""
+        """The name of the series in the state: all detectors of one series share it, and an alarm
+        of one starts it anew.
+        """
         return f"{self.feature}/{self.series}"
 
     def value(self, report: FeatureReport, baseline: Baseline) -> float | None:
@@ -42,5 +58,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return (report.mean - feature.center) / feature.scale
 
     def alarms(self, series: Sequence[float]) -> bool:
-        """True if the last value of the series completes a change. Deterministic; the values must be finite."""
+        """True if the last value of the series completes a change. Deterministic; the values must
+        be finite.
+        """
         raise NotImplementedError

@@ -15,14 +15,30 @@ from detectors.report import FeatureReport
 from detectors.statistics.measures import Measures
 
 
-def mark_violating(features: tuple[FeatureReport, ...], names: set[str]) -> tuple[FeatureReport, ...]:
+def mark_violating(
+    features: tuple[FeatureReport, ...], names: set[str]
+) -> tuple[FeatureReport, ...]:
     """The reports with the verdict ``violation`` for the named features."""
-    return tuple(msgspec.structs.replace(one, verdict="violation") if one.name in names else one for one in features) if names else features
+    return (
+        tuple(
+            msgspec.structs.replace(one, verdict="violation") if one.name in names else one
+            for one in features
+        )
+        if names
+        else features
+    )
 
 
-def feature_reports(measures: Measures, rulings: Sequence[Ruling], violating: set[str]) -> tuple[FeatureReport, ...]:
-    """The report of each feature in the order of the layout; ``violating`` names those with a violation."""
-    moments = [_numbers(values) for values in (measures.mean, measures.std, measures.sum, measures.low, measures.high)]
+def feature_reports(
+    measures: Measures, rulings: Sequence[Ruling], violating: set[str]
+) -> tuple[FeatureReport, ...]:
+    """The report of each feature in the order of the layout; ``violating`` names those with a
+    violation.
+    """
+    moments = [
+        _numbers(values)
+        for values in (measures.mean, measures.std, measures.sum, measures.low, measures.high)
+    ]
     counts = [values.tolist() for values in (measures.missing, measures.nan, measures.inf)]
     columns = zip(
         measures.layout.features,
@@ -36,7 +52,10 @@ def feature_reports(measures: Measures, rulings: Sequence[Ruling], violating: se
         _rows(measures.distances, [_numbers(values) for values in measures.distances.values()]),
         strict=True,
     )
-    return tuple(_feature_report(feature.name in violating, feature, *numbers) for feature, *numbers in columns)
+    return tuple(
+        _feature_report(feature.name in violating, feature, *numbers)
+        for feature, *numbers in columns
+    )
 
 
 def _feature_report(
@@ -81,7 +100,9 @@ def _feature_report(
     )
 
 
-def _rows(names: Iterable[str], columns: Sequence[Sequence[float | None]]) -> Iterator[dict[str, float | None]]:
+def _rows(
+    names: Iterable[str], columns: Sequence[Sequence[float | None]]
+) -> Iterator[dict[str, float | None]]:
     """One mapping a feature, from one column a name."""
     known = list(names)
     return (dict(zip(known, row, strict=True)) for row in zip(*columns, strict=True))
@@ -89,7 +110,10 @@ def _rows(names: Iterable[str], columns: Sequence[Sequence[float | None]]) -> It
 
 def _numbers(values: Floats) -> list[float | None]:
     """Plain numbers, ``None`` for those that are not finite."""
-    return [value if finite else None for value, finite in zip(values.tolist(), np.isfinite(values).tolist(), strict=True)]
+    return [
+        value if finite else None
+        for value, finite in zip(values.tolist(), np.isfinite(values).tolist(), strict=True)
+    ]
 
 
 def _number(value: float) -> float | None:

@@ -20,10 +20,12 @@ from detectors.statistics.measures import measure
 
 
 class Span(msgspec.Struct, frozen=True):
-    """Which window of which model: ``[start_ms, end_ms)``, its revision, and what is known about it beside its counts.
+    """Which window of which model: ``[start_ms, end_ms)``, its revision, and what is known about it
+    beside its counts.
 
-    ``incomplete``: a gap or a change of layout lies in it; ``learning``: the model has no full baseline yet; ``fewer`` and ``more``:
-    records with too few or too many columns. ``notes`` are passed on to the report.
+    ``incomplete``: a gap or a change of layout lies in it; ``learning``: the model has no full
+    baseline yet; ``fewer`` and ``more``: records with too few or too many columns. ``notes`` are
+    passed on to the report.
     """
 
     model: str
@@ -39,10 +41,11 @@ class Span(msgspec.Struct, frozen=True):
 
 
 class Judge:
-    """Rules, per-feature rules and change detectors of a job, applied to windows. Holds no state of its own.
+    """Rules, per-feature rules and change detectors of a job, applied to windows. Holds no state of
+    its own.
 
-    ``features`` and ``changes`` are by model. ``expose_values``: whether signals may name feature values; otherwise the names of
-    bins that stand for one value are replaced by ``value #k``.
+    ``features`` and ``changes`` are by model. ``expose_values``: whether signals may name feature
+    values; otherwise the names of bins that stand for one value are replaced by ``value #k``.
     """
 
     def __init__(
@@ -56,17 +59,28 @@ class Judge:
         self.job, self.rules, self.expose_values = job, rules, expose_values
         self._features, self._changes = features or {}, changes or {}
 
-    def report(self, span: Span, baseline: Baseline, profile: Profile, state: EpisodeState) -> WindowReport:
-        """The report on one window. ``profile`` must have the baseline's layout; an empty one gives ``insufficient``."""
+    def report(
+        self, span: Span, baseline: Baseline, profile: Profile, state: EpisodeState
+    ) -> WindowReport:
+        """The report on one window. ``profile`` must have the baseline's layout; an empty one gives
+        ``insufficient``.
+        """
         measures = measure(baseline, profile)
         own = self._features.get(span.model, {})
         rulings = rule(self.rules, own, baseline.constraints, measures, profile.rows)
         violations = Checks(baseline, measures, rulings, self.rules, own).run()
-        violations += columns_violations(len(baseline.columns), span.fewer, span.more, profile.rows, self.rules)
-        features = feature_reports(measures, rulings, {violation.feature for violation in violations})
+        violations += columns_violations(
+            len(baseline.columns), span.fewer, span.more, profile.rows, self.rules
+        )
+        features = feature_reports(
+            measures, rulings, {violation.feature for violation in violations}
+        )
         if span.revision == 0 and self._state(span, profile.rows, False) == "ok":
             changed = self._change_violations(span, baseline, features, state)
-            violations, features = violations + changed, mark_violating(features, {violation.feature for violation in changed})
+            violations, features = (
+                violations + changed,
+                mark_violating(features, {violation.feature for violation in changed}),
+            )
         return WindowReport(
             version=REPORT_VERSION,
             id=self.report_id(span, baseline.fingerprint),
@@ -82,7 +96,10 @@ class Judge:
             layout=profile.layout.fingerprint,
             features=features,
             violations=tuple(violations),
-            rules={**rule_values(self.rules), "judged_features": sum(ruling.verdict != "disabled" for ruling in rulings)},
+            rules={
+                **rule_values(self.rules),
+                "judged_features": sum(ruling.verdict != "disabled" for ruling in rulings),
+            },
             notes=span.notes,
             profile=profile.encode(),
         )
@@ -91,7 +108,18 @@ class Judge:
         """The report that a model's silence began (``end_ms`` is ``None``) or that it ended there."""
         name = f"{self.job}/{model}/{variant}/{start_ms}/silence/-/{0 if end_ms is None else 1}"
         return WindowReport(
-            REPORT_VERSION, name, self.job, model, variant, start_ms, end_ms, int(end_ms is not None), "no data", 0, "-", "-"
+            REPORT_VERSION,
+            name,
+            self.job,
+            model,
+            variant,
+            start_ms,
+            end_ms,
+            int(end_ms is not None),
+            "no data",
+            0,
+            "-",
+            "-",
         )
 
     def report_id(self, span: Span, fingerprint: str) -> str:
@@ -101,9 +129,13 @@ class Judge:
     def advance(
         self, state: EpisodeState, report: WindowReport, baseline: Baseline
     ) -> tuple[EpisodeState, list[Signal]]:
-        """The state behind a report and the signals it gives rise to; see :func:`detectors.decisions.episodes.advance`."""
+        """The state behind a report and the signals it gives rise to; see
+        :func:`detectors.decisions.episodes.advance`.
+        """
         state = self._extend_series(state, report, baseline)
-        return advance(state, report if self.expose_values else masked(report, baseline.layout), self.rules)
+        return advance(
+            state, report if self.expose_values else masked(report, baseline.layout), self.rules
+        )
 
     def _state(self, span: Span, rows: int, violations: bool) -> State:
         if span.incomplete:
@@ -117,7 +149,9 @@ class Judge:
     def _values(
         self, model: str, features: Sequence[FeatureReport], baseline: Baseline
     ) -> list[tuple[Change, FeatureReport, float]]:
-        by_name = {feature.name: feature for feature in features if feature.verdict != "insufficient"}
+        by_name = {
+            feature.name: feature for feature in features if feature.verdict != "insufficient"
+        }
         out = []
         for change in self._changes.get(model, ()):
             if change.feature in by_name:
@@ -133,19 +167,35 @@ class Judge:
         for change, feature, value in self._values(span.model, features, baseline):
             series = (*state.series.get(change.key, ()), value)
             if change.alarms(series):
-                text = f"The series {change.series} of the feature has changed ({type(change).__name__}, {len(series)} windows)."
+                text = (
+                    f"The series {change.series} of the feature has changed"
+                    f" ({type(change).__name__}, {len(series)} windows)."
+                )
                 before = sum(series[:-1]) / max(len(series) - 1, 1)
-                out.append(Violation(feature.name, "change_check", change.series, value, before, feature.n, text, overwhelming=True))
+                out.append(
+                    Violation(
+                        feature.name,
+                        "change_check",
+                        change.series,
+                        value,
+                        before,
+                        feature.n,
+                        text,
+                        overwhelming=True,
+                    )
+                )
         return out
 
-    def _extend_series(self, state: EpisodeState, report: WindowReport, baseline: Baseline) -> EpisodeState:
+    def _extend_series(
+        self, state: EpisodeState, report: WindowReport, baseline: Baseline
+    ) -> EpisodeState:
         if report.state not in ("ok", "violations") or report.revision:
             return state
         alarmed = {(v.feature, v.statistic) for v in report.violations if v.check == "change_check"}
         series = dict(state.series)
         for change, feature, value in self._values(report.model, report.features, baseline):
             over = (feature.name, change.series) in alarmed
-            series[change.key] = () if over else (*state.series.get(change.key, ()), value)[-MOST_VALUES:]
+            series[change.key] = (
+                () if over else (*state.series.get(change.key, ()), value)[-MOST_VALUES:]
+            )
         return msgspec.structs.replace(state, series=series)
-
-

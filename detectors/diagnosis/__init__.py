@@ -1,1 +1,3 @@
-"""Names what moved and, where it can, the cause; may import `changes`, `quality`, `statistics` and `profiles`."""
+"""Names what moved and, where it can, the cause; may import `changes`, `quality`, `statistics` and
+`profiles`.
+"""

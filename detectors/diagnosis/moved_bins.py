@@ -12,7 +12,9 @@ MOST = 5
 
 
 def moved(pair: Pair, i: int, contributions: Floats) -> tuple[Moved, ...]:
-    """The coarse cells of feature ``i`` with the largest contribution to PSI, largest first, at most five."""
+    """The coarse cells of feature ``i`` with the largest contribution to PSI, largest first, at
+    most five.
+    """
     start, stop = int(pair.layout.cell_starts[i]), int(pair.layout.cell_starts[i + 1])
     labels = pair.layout.cell_labels(i)
     order = np.argsort(-contributions[start:stop], kind="stable")[:MOST]

@@ -30,7 +30,9 @@ _QUANTILES = np.array([0.1, 0.25, 0.5, 0.75, 0.9])
 
 
 def diagnosis(pair: Pair, i: int) -> str:
-    """A likely cause of a drift of feature ``i`` in a few words; empty if none of the known ones fits."""
+    """A likely cause of a drift of feature ``i`` in a few words; empty if none of the known ones
+    fits.
+    """
     feature = pair.layout.features[i]
     return _numeric(pair, i) if feature.numeric else _text(pair, i, feature)
 
@@ -54,12 +56,16 @@ def _numeric(pair: Pair, i: int) -> str:
 
 
 def _by_moments(pair: Pair, i: int) -> str:
-    """The change of unit that the exact means and deviations fit within a quarter of a deviation; one outlier spoils it."""
+    """The change of unit that the exact means and deviations fit within a quarter of a deviation;
+    one outlier spoils it.
+    """
     (mean, std), (seen_mean, seen_std) = _moments(pair.baseline, i), _moments(pair.window, i)
     if not (std > 0 and seen_std > 0):
         return ""
     scaled = np.abs(_FACTORS) * std
-    misfits = np.maximum(np.abs(_FACTORS * mean + _OFFSETS - seen_mean) / scaled, np.abs(np.log(seen_std / scaled)))
+    misfits = np.maximum(
+        np.abs(_FACTORS * mean + _OFFSETS - seen_mean) / scaled, np.abs(np.log(seen_std / scaled))
+    )
     return _best(misfits, 0.25)
 
 
@@ -75,8 +81,13 @@ def _moments(side: Profile, i: int) -> tuple[float, float]:
 
 
 def _by_quantiles(pair: Pair, i: int) -> str:
-    """The change of unit that five quantiles fit, read off the bins: no outlier spoils it, but far bins are wide."""
-    before, after = _quantiles(pair, i, pair.baseline.counts), _quantiles(pair, i, pair.window.counts)
+    """The change of unit that five quantiles fit, read off the bins: no outlier spoils it, but far
+    bins are wide.
+    """
+    before, after = (
+        _quantiles(pair, i, pair.baseline.counts),
+        _quantiles(pair, i, pair.window.counts),
+    )
     if before is None or after is None:
         return ""
     expected = np.sort(_FACTORS[:, None] * before + _OFFSETS[:, None], axis=1)
@@ -85,7 +96,9 @@ def _by_quantiles(pair: Pair, i: int) -> str:
 
 
 def _best(misfits: Floats, most: float) -> str:
-    """The unit that fits best, if it fits at all and at least twice as well as no change of unit (the last entry)."""
+    """The unit that fits best, if it fits at all and at least twice as well as no change of unit
+    (the last entry).
+    """
     k = int(np.argmin(misfits[:-1]))
     return list(UNITS)[k] if misfits[k] < most and misfits[-1] > 2.0 * misfits[k] else ""
 
@@ -98,5 +111,7 @@ def _quantiles(pair: Pair, i: int, counts: Ints) -> Floats | None:
     low = min(pair.window.low[i], pair.baseline.low[i], feature.edges[0])
     high = max(pair.window.high[i], pair.baseline.high[i], feature.edges[-1])
     bounds = np.array([low, *feature.edges, high])
-    at: Floats = np.interp(_QUANTILES * inside.sum(), np.concatenate(([0.0], np.cumsum(inside))), bounds)
+    at: Floats = np.interp(
+        _QUANTILES * inside.sum(), np.concatenate(([0.0], np.cumsum(inside))), bounds
+    )
     return at

@@ -17,8 +17,9 @@ BASELINE_VERSION = 1
 class Constraint(msgspec.Struct, frozen=True):
     """What the baseline asks of one feature (``constraints.json``, contract section 3).
 
-    ``completeness`` is the smallest share of rows that must have a value, ``None`` if nothing is asked. ``domains`` holds
-    the allowed values of a text feature, ``None`` if any will do. ``evaluate`` is false where the feature's checks are off.
+    ``completeness`` is the smallest share of rows that must have a value, ``None`` if nothing is
+    asked. ``domains`` holds the allowed values of a text feature, ``None`` if any will do.
+    ``evaluate`` is false where the feature's checks are off.
     """
 
     completeness: float | None = None
@@ -57,19 +58,27 @@ class _Wire(msgspec.Struct, frozen=True):
 class Baseline:
     """Layout, the baseline's own profile, and constraints.
 
-    ``columns`` lists every column of the training file in its order (the order of a positional CSV: the endpoint's answer
-    first, then the request), also those that have no feature in the layout (nothing but missing values).
-    Each feature's number of baseline rows is the sum of its type slots, not ``profile.rows``: predictions that were
-    learned later have rows of their own. ``fingerprint`` is 16 hex digits over layout, counts, sums and constraints.
+    ``columns`` lists every column of the training file in its order (the order of a positional CSV:
+    the endpoint's answer first, then the request), also those that have no feature in the layout
+    (nothing but missing values). Each feature's number of baseline rows is the sum of its type
+    slots, not ``profile.rows``: predictions that were learned later have rows of their own.
+    ``fingerprint`` is 16 hex digits over layout, counts, sums and constraints.
     """
 
-    def __init__(self, layout: Layout, profile: Profile, constraints: Constraints, columns: tuple[str, ...]) -> None:
+    def __init__(
+        self, layout: Layout, profile: Profile, constraints: Constraints, columns: tuple[str, ...]
+    ) -> None:
         if profile.layout.fingerprint != layout.fingerprint:
             raise BaselineInvalid("profile", "it was counted with another layout")
         unknown = sorted(set(layout.index) - set(columns))
         if unknown:
             raise BaselineInvalid("columns", f"features without a column: {', '.join(unknown)}")
-        self.layout, self.profile, self.constraints, self.columns = layout, profile, constraints, columns
+        self.layout, self.profile, self.constraints, self.columns = (
+            layout,
+            profile,
+            constraints,
+            columns,
+        )
 
     @cached_property
     def fingerprint(self) -> str:
@@ -108,5 +117,7 @@ class Baseline:
         layout = Layout(wire.features)
         baseline = cls(layout, Profile.decode(wire.profile, layout), wire.constraints, wire.columns)
         if baseline.fingerprint != wire.fingerprint:
-            raise BaselineInvalid("fingerprint", f"expected {wire.fingerprint}, found {baseline.fingerprint}")
+            raise BaselineInvalid(
+                "fingerprint", f"expected {wire.fingerprint}, found {baseline.fingerprint}"
+            )
         return baseline

@@ -25,8 +25,11 @@ def text_feature(name: str, role: Role, counts: Mapping[str, int]) -> Feature:
     return Feature(name, "String", "text", role, vocabulary=tuple(ordered))
 
 
-def codes_feature(name: str, role: Role, kind: InferredType, counts: Mapping[float, int]) -> Feature:
-    """A numeric feature of few distinct values: a bin and a cell a value; all gaps between them share the cell ``other``.
+def codes_feature(
+    name: str, role: Role, kind: InferredType, counts: Mapping[float, int]
+) -> Feature:
+    """A numeric feature of few distinct values: a bin and a cell a value; all gaps between them
+    share the cell ``other``.
 
     ``counts`` must hold 1 to 32 values.
     """
@@ -41,7 +44,19 @@ def codes_feature(name: str, role: Role, kind: InferredType, counts: Mapping[flo
     array, weights = np.array(values), np.array([counts[value] for value in values], dtype=float)
     center = float((array * weights).sum() / weights.sum())
     scale = float(np.sqrt(((array - center) ** 2 * weights).sum() / weights.sum()))
-    return Feature(name, kind, "codes", role, tuple(edges), tuple(cells), (), center, scale, values[0], values[-1])
+    return Feature(
+        name,
+        kind,
+        "codes",
+        role,
+        tuple(edges),
+        tuple(cells),
+        (),
+        center,
+        scale,
+        values[0],
+        values[-1],
+    )
 
 
 def _without_empty(edges: list[float], cells: list[int]) -> tuple[list[float], list[int]]:
@@ -62,13 +77,17 @@ def grid_feature(
     center: float,
     scale: float,
 ) -> Feature:
-    """A numeric feature of many values: a grid at the baseline's quantiles, atoms, and a ladder beyond each end.
+    """A numeric feature of many values: a grid at the baseline's quantiles, atoms, and a ladder
+    beyond each end.
 
-    ``quantiles``: rising values of equally spaced ranks. ``atoms``: values with a share of 1 % or more, with their shares; each
-    has a bin of its own, those of 5 % a coarse cell too. The ladders have 16 bins a side, whose widths double from a 64th of
-    the range. The remaining bins are merged into about ten coarse cells of equal share; ladders belong to the end cells.
+    ``quantiles``: rising values of equally spaced ranks. ``atoms``: values with a share of 1 % or
+    more, with their shares; each has a bin of its own, those of 5 % a coarse cell too. The ladders
+    have 16 bins a side, whose widths double from a 64th of the range. The remaining bins are merged
+    into about ten coarse cells of equal share; ladders belong to the end cells.
     """
-    atoms = dict(sorted(atoms.items(), key=lambda item: -item[1])[: (MAX_EDGES - 2 * LADDER - 40) // 3])
+    atoms = dict(
+        sorted(atoms.items(), key=lambda item: -item[1])[: (MAX_EDGES - 2 * LADDER - 40) // 3]
+    )
     inner = _inner_edges(quantiles, atoms, low, high)
     step = high / 64.0 - low / 64.0
     top = float(np.nextafter(high, np.inf))
@@ -79,10 +98,14 @@ def grid_feature(
     cells = _coarse(edges, np.asarray(quantiles, dtype=float), atoms)
     below, above = int((edges <= low).sum()), int((edges >= top).sum())
     ladder = LADDER if below == LADDER and above == LADDER else 0
-    return Feature(name, kind, "grid", role, tuple(edges.tolist()), cells, (), center, scale, low, high, ladder)
+    return Feature(
+        name, kind, "grid", role, tuple(edges.tolist()), cells, (), center, scale, low, high, ladder
+    )
 
 
-def _inner_edges(quantiles: Sequence[float], atoms: Mapping[float, float], low: float, high: float) -> Floats:
+def _inner_edges(
+    quantiles: Sequence[float], atoms: Mapping[float, float], low: float, high: float
+) -> Floats:
     room = MAX_EDGES - 2 * LADDER - 2 * len(atoms) - 2
     ranks = np.linspace(0, len(quantiles) - 1, min(GRID_BINS, room) + 1).round().astype(int)
     grid = np.unique(np.asarray(quantiles, dtype=float)[ranks])
@@ -97,9 +120,14 @@ def _coarse(edges: Floats, quantiles: Floats, atoms: Mapping[float, float]) -> t
     ordered = np.sort(quantiles)
     uppers = np.append(edges, np.inf)
     lowers = np.concatenate(([-np.inf], edges))
-    ranks = (np.searchsorted(ordered, uppers, side="left") + np.searchsorted(ordered, lowers, side="left")) / 2.0
+    ranks = (
+        np.searchsorted(ordered, uppers, side="left")
+        + np.searchsorted(ordered, lowers, side="left")
+    ) / 2.0
     tens = np.minimum((ranks / max(len(ordered), 1) * COARSE_CELLS).astype(int), COARSE_CELLS - 1)
-    names = [("atom", low) if low in own and up == np.nextafter(low, np.inf) else ("ten", ten)
-             for low, up, ten in zip(lowers.tolist(), uppers.tolist(), tens.tolist(), strict=True)]
+    names = [
+        ("atom", low) if low in own and up == np.nextafter(low, np.inf) else ("ten", ten)
+        for low, up, ten in zip(lowers.tolist(), uppers.tolist(), tens.tolist(), strict=True)
+    ]
     number: dict[tuple[str, float], int] = {}
     return tuple(number.setdefault(cell, len(number)) for cell in names)

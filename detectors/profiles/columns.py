@@ -4,20 +4,23 @@ Text in a **numeric** feature, in this order:
 
 * nothing at all is *missing*;
 * exactly ``true`` or ``false`` is *boolean*;
-* a number, with blanks and tabs around it or not, is a number: an optional sign, then digits with or without one decimal
-  point (``7``, ``007``, ``7.``, ``.5``), with or without an exponent (``1e3``); or ``inf``, ``infinity``, ``nan``,
-  ``nan(...)`` in upper or lower case (letters, digits and underscores between the brackets). Too large a number is
-  infinite, too small a one is 0. Only ASCII digits count; ``1_000``, ``1,000``, ``0x1F`` and ``- 7`` are no numbers;
+* a number, with blanks and tabs around it or not, is a number: an optional sign, then digits with
+  or without one decimal point (``7``, ``007``, ``7.``, ``.5``), with or without an exponent
+  (``1e3``); or ``inf``, ``infinity``, ``nan``, ``nan(...)`` in upper or lower case (letters, digits
+  and underscores between the brackets). Too large a number is infinite, too small a one is 0. Only
+  ASCII digits count; ``1_000``, ``1,000``, ``0x1F`` and ``- 7`` are no numbers;
 * anything else, a single blank too, is a *string*.
 
-A finite number is *integral* or *fractional*. In a feature of integers the written form decides: a sign and digits alone
-are integral, ``7.0`` and ``1e3`` are fractional. In a feature of fractions the value decides: whole numbers are integral.
+A finite number is *integral* or *fractional*. In a feature of integers the written form decides: a
+sign and digits alone are integral, ``7.0`` and ``1e3`` are fractional. In a feature of fractions
+the value decides: whole numbers are integral.
 
-Text in a **text** feature is a value as it stands, never trimmed; nothing at all is missing. Its written type follows the
-patterns of the SageMaker contract, section 2: :func:`written_types`.
+Text in a **text** feature is a value as it stands, never trimmed; nothing at all is missing. Its
+written type follows the patterns of the SageMaker contract, section 2: :func:`written_types`.
 
-JSON cells: ``null`` and an absent key are missing; a string is read like text; ``true`` and ``false`` are boolean; ``7`` is
-written as an integer, ``7.0`` and ``7e0`` are not. In a text feature a number stands for its shortest text (``7``, ``7.0``).
+JSON cells: ``null`` and an absent key are missing; a string is read like text; ``true`` and
+``false`` are boolean; ``7`` is written as an integer, ``7.0`` and ``7e0`` are not. In a text
+feature a number stands for its shortest text (``7``, ``7.0``).
 """
 
 from __future__ import annotations
@@ -47,10 +50,11 @@ CONTRACT_BOOLEAN: Final = r"^(true|false)$"
 class Numbers(NamedTuple):
     """A column of a numeric feature, a value a row.
 
-    ``values`` holds the numbers, NaN where a row has none. ``slots`` is ``None`` if every row is a number (NaN and the
-    infinities included); otherwise it holds one of ``MISSING``, ``BOOLEAN``, ``STRING``, ``INTEGRAL``, ``FRACTIONAL`` of
-    :mod:`detectors.profiles.layout` for each row; a row that was read as NaN or infinite stands there as ``FRACTIONAL``, and the
-    value tells. Where ``slots`` is ``None``, ``integral`` decides: true, all finite values were written as integers;
+    ``values`` holds the numbers, NaN where a row has none. ``slots`` is ``None`` if every row is a
+    number (NaN and the infinities included); otherwise it holds one of ``MISSING``, ``BOOLEAN``,
+    ``STRING``, ``INTEGRAL``, ``FRACTIONAL`` of :mod:`detectors.profiles.layout` for each row; a row
+    that was read as NaN or infinite stands there as ``FRACTIONAL``, and the value tells. Where
+    ``slots`` is ``None``, ``integral`` decides: true, all finite values were written as integers;
     false, a finite value counts as integral if it is a whole number.
     """
 
@@ -62,8 +66,8 @@ class Numbers(NamedTuple):
 class Texts(NamedTuple):
     """A column of a text feature, a value a row; null means missing.
 
-    The written type of each value (boolean, integral, fractional, string) is counted from its text by the rules of the
-    SageMaker contract, section 2.
+    The written type of each value (boolean, integral, fractional, string) is counted from its text
+    by the rules of the SageMaker contract, section 2.
     """
 
     values: pa.StringArray
@@ -73,7 +77,8 @@ Column = Numbers | Texts
 
 
 def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
-    """The numbers that some text stands for, by the grammar above; null is missing, like empty text.
+    """The numbers that some text stands for, by the grammar above; null is missing, like empty
+    text.
 
     ``integral``: the feature holds integers, so the written form tells integral from fractional.
 
@@ -84,7 +89,9 @@ def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
 
 
 def numbers_from_texts(arrays: Sequence[pa.StringArray], integral: Sequence[bool]) -> list[Numbers]:
-    """:func:`numbers_from_text` of several columns: read together, since most of the time goes into calls, not into values."""
+    """:func:`numbers_from_text` of several columns: read together, since most of the time goes into
+    calls, not into values.
+    """
     if not arrays:
         return []
     lengths = [len(array) for array in arrays]
@@ -92,12 +99,17 @@ def numbers_from_texts(arrays: Sequence[pa.StringArray], integral: Sequence[bool
     values, slots = read_texts(together, np.repeat(np.asarray(integral, bool), lengths))
     bounds = np.concatenate(([0], np.cumsum(lengths))).tolist()
     return [
-        Numbers(values[start:stop], slots[start:stop], whole) for start, stop, whole in zip(bounds[:-1], bounds[1:], integral, strict=True)
+        Numbers(values[start:stop], slots[start:stop], whole)
+        for start, stop, whole in zip(bounds[:-1], bounds[1:], integral, strict=True)
     ]
 
 
-def read_texts(array: pa.StringArray, integral: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """Values and slots of what texts stand for: plain numbers (digits, perhaps a minus and a point) at once, others by pattern."""
+def read_texts(
+    array: pa.StringArray, integral: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+    """Values and slots of what texts stand for: plain numbers (digits, perhaps a minus and a point)
+    at once, others by pattern.
+    """
     if len(array) == 0:
         return np.empty(0), np.empty(0, np.uint8)
     text = _Bytes(array)
@@ -110,7 +122,9 @@ def read_texts(array: pa.StringArray, integral: NDArray[np.bool_]) -> tuple[NDAr
     return values, slots
 
 
-def _read_by_pattern(array: pa.StringArray, integral: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
+def _read_by_pattern(
+    array: pa.StringArray, integral: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     text, number = _split_numbers(array)
     values = pc.cast(text, pa.float64()).to_numpy(zero_copy_only=False)
     written = _mask(pc.match_substring_regex(text, WHOLE)) if integral.any() else integral
@@ -127,7 +141,9 @@ def finite_slots(values: NDArray[np.float64], whole: NDArray[np.bool_]) -> NDArr
 
 
 class _Bytes:
-    """The bytes of a string array, looked at all together. ``pointed``: the rows with a decimal point."""
+    """The bytes of a string array, looked at all together. ``pointed``: the rows with a decimal
+    point.
+    """
 
     def __init__(self, array: pa.StringArray) -> None:
         self._array = array
@@ -167,16 +183,21 @@ class _Bytes:
         valid = np.ones(len(self._array) + self._array.offset, bool)
         valid[rows + self._array.offset] = False
         bitmap = pa.py_buffer(np.packbits(valid, bitorder="little"))
-        return pa.StringArray.from_buffers(len(self._array), self._offsets, self._bytes, bitmap, -1, self._array.offset)
+        return pa.StringArray.from_buffers(
+            len(self._array), self._offsets, self._bytes, bitmap, -1, self._array.offset
+        )
 
     def _rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
         """The row of each byte, by its place."""
-        rows: NDArray[np.int64] = np.searchsorted(self._ends, places.astype(np.int32), side="right") - 1
+        rows: NDArray[np.int64] = (
+            np.searchsorted(self._ends, places.astype(np.int32), side="right") - 1
+        )
         return rows
 
 
 def numbers_from_array(array: pa.Array, integral: bool) -> Numbers:
-    """The numbers of an Arrow array of integers or floats that was read as its type; null is missing.
+    """The numbers of an Arrow array of integers or floats that was read as its type; null is
+    missing.
 
     >>> numbers_from_array(pa.array([7.0, None, 0.5]), integral=False).slots.tolist()
     [3, 0, 4]
@@ -191,7 +212,8 @@ def numbers_from_array(array: pa.Array, integral: bool) -> Numbers:
 
 
 def written_types(array: pa.StringArray) -> NDArray[np.uint8]:
-    """The written type of each value by the contract's patterns: ``BOOLEAN``, ``INTEGRAL``, ``FRACTIONAL`` or ``STRING``.
+    """The written type of each value by the contract's patterns: ``BOOLEAN``, ``INTEGRAL``,
+    ``FRACTIONAL`` or ``STRING``.
 
     Null is ``MISSING``.
 
@@ -216,7 +238,9 @@ def _split_numbers(array: pa.StringArray) -> tuple[pa.StringArray, NDArray[np.bo
     rest = pa.array(~number)
     trimmed = pc.utf8_trim(array.filter(rest), characters=" \t")
     late = pc.match_substring_regex(trimmed, NUMBER)
-    text = pc.replace_with_mask(array, rest, pc.if_else(late, trimmed, pa.scalar(None, pa.string())))
+    text = pc.replace_with_mask(
+        array, rest, pc.if_else(late, trimmed, pa.scalar(None, pa.string()))
+    )
     number[~number] = _mask(late)
     return text, number
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 CACHED: Final = 20_000
-"""Values that are best searched together: with more, every step goes out of the processor's cache."""
+"""Values that are best searched together: with more, every step goes out of the processor's cache.
+"""
 
 
 def edges_below(
@@ -16,8 +17,8 @@ def edges_below(
 ) -> NDArray[np.int64]:
     """How many of its table's edges are at or below each value, by halving: ``log2(width)`` steps.
 
-    ``edges`` holds tables of ``width`` rising edges, a power of two, the last one infinite; ``base`` is the place before each value's
-    table, in any shape that goes with ``values``.
+    ``edges`` holds tables of ``width`` rising edges, a power of two, the last one infinite;
+    ``base`` is the place before each value's table, in any shape that goes with ``values``.
 
     >>> edges_below(np.array([1.0, 2.0, 3.0, np.inf]), np.array([-1]), 4, np.array([0.5, 2.0, 9.0]))
     array([0, 2, 3])

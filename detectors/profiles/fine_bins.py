@@ -12,9 +12,11 @@ from detectors.profiles.layout import Layout
 
 
 class FineBins(NamedTuple):
-    """``slots`` of all fine bins, feature after feature; ``starts`` of each numeric feature among them; which ``features``.
+    """``slots`` of all fine bins, feature after feature; ``starts`` of each numeric feature among
+    them; which ``features``.
 
-    ``widths`` is the number of bins a feature; ``edges`` holds the upper end of each fine bin, NaN for the open last ones.
+    ``widths`` is the number of bins a feature; ``edges`` holds the upper end of each fine bin, NaN
+    for the open last ones.
     """
 
     slots: Ints
@@ -30,13 +32,23 @@ def fine_bins(layout: Layout) -> FineBins:
     numeric = [i for i, feature in enumerate(layout.features) if feature.numeric]
     slots = [np.arange(layout.bins(i).start, layout.bins(i).stop) for i in numeric]
     widths = np.array([len(part) for part in slots], dtype=np.int64)
-    starts = np.concatenate(([0], np.cumsum(widths)[:-1])).astype(np.int64) if len(widths) else widths
+    starts = (
+        np.concatenate(([0], np.cumsum(widths)[:-1])).astype(np.int64) if len(widths) else widths
+    )
     edges = np.array([edge for i in numeric for edge in (*layout.features[i].edges, np.nan)])
-    return FineBins(np.concatenate(slots) if slots else np.empty(0, np.int64), starts, np.array(numeric, np.int64), widths, edges)
+    return FineBins(
+        np.concatenate(slots) if slots else np.empty(0, np.int64),
+        starts,
+        np.array(numeric, np.int64),
+        widths,
+        edges,
+    )
 
 
 def cumulative_shares(counts: Ints, fine: FineBins) -> Floats:
-    """The distribution function at the upper end of each fine bin, over finite numbers; NaN for a feature without any."""
+    """The distribution function at the upper end of each fine bin, over finite numbers; NaN for a
+    feature without any.
+    """
     inside = counts[fine.slots].astype(np.float64)
     running = np.cumsum(inside)
     before = np.repeat(running[fine.starts] - inside[fine.starts], fine.widths)

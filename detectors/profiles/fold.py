@@ -1,8 +1,9 @@
 """Columns in, profiles out: counts of many rows at once.
 
-Large groups of rows: each numeric column is sorted once and the edges are searched in it. Small groups (many models in
-one batch, or few rows of many columns): the bin of each cell is searched in the stacked edges of all layouts,
-:mod:`detectors.profiles.small_groups`. Both roads give the same integers.
+Large groups of rows: each numeric column is sorted once and the edges are searched in it. Small
+groups (many models in one batch, or few rows of many columns): the bin of each cell is searched in
+the stacked edges of all layouts, :mod:`detectors.profiles.small_groups`. Both roads give the same
+integers.
 """
 
 from __future__ import annotations
@@ -30,41 +31,58 @@ _LOWEST: Final = -np.finfo(np.float64).max
 class Fold:
     """Counts rows of one schema for the layouts of several models.
 
-    ``layouts`` are the layouts that groups may refer to by position. A feature of a layout that has no column in a
-    batch counts as missing in every row; a column that no feature names is passed over.
+    ``layouts`` are the layouts that groups may refer to by position. A feature of a layout that has
+    no column in a batch counts as missing in every row; a column that no feature names is passed
+    over.
     """
 
     def __init__(self, layouts: Sequence[Layout]) -> None:
         self.layouts = tuple(layouts)
         self._cells: dict[tuple[str, ...], Cells] = {}
-        self._bounds = [[_search_bounds(layout, i) for i in range(len(layout.features))] for layout in self.layouts]
-        self._words = [[Words(feature.vocabulary) for feature in layout.features] for layout in self.layouts]
+        self._bounds = [
+            [_search_bounds(layout, i) for i in range(len(layout.features))]
+            for layout in self.layouts
+        ]
+        self._words = [
+            [Words(feature.vocabulary) for feature in layout.features] for layout in self.layouts
+        ]
 
     def fold(
         self, columns: Mapping[str, Column], layout_of: Sequence[int], bounds: NDArray[np.int64]
     ) -> list[Profile]:
-        """One profile a group: group ``g`` holds the rows ``[bounds[g], bounds[g + 1])`` and has layout ``layout_of[g]``.
+        """One profile a group: group ``g`` holds the rows ``[bounds[g], bounds[g + 1])`` and has
+        layout ``layout_of[g]``.
 
         Groups must not be empty; their rows must lie together (order the columns first).
         """
         small = np.flatnonzero(np.diff(bounds) < SORT_FROM)
         out: list[Profile | None] = [None] * len(layout_of)
         if len(small):
-            for at, counted in zip(small.tolist(), self._fold_small(columns, layout_of, bounds, small), strict=True):
+            for at, counted in zip(
+                small.tolist(), self._fold_small(columns, layout_of, bounds, small), strict=True
+            ):
                 out[at] = counted
         encoded: dict[str, pa.DictionaryArray] = {}
         for g, profile in enumerate(out):
             if profile is None:
-                out[g] = self._fold_large(columns, layout_of[g], int(bounds[g]), int(bounds[g + 1]), encoded)
+                out[g] = self._fold_large(
+                    columns, layout_of[g], int(bounds[g]), int(bounds[g + 1]), encoded
+                )
         return [profile for profile in out if profile is not None]
 
     def _fold_small(
-        self, columns: Mapping[str, Column], layout_of: Sequence[int], bounds: NDArray[np.int64], small: NDArray[np.int64]
+        self,
+        columns: Mapping[str, Column],
+        layout_of: Sequence[int],
+        bounds: NDArray[np.int64],
+        small: NDArray[np.int64],
     ) -> list[Profile]:
         names = tuple(columns)
         if names not in self._cells:
             self._cells[names] = Cells(self.layouts, names)
-        return self._cells[names].fold(columns, np.asarray(layout_of)[small], bounds[small], bounds[small + 1])
+        return self._cells[names].fold(
+            columns, np.asarray(layout_of)[small], bounds[small], bounds[small + 1]
+        )
 
     def _fold_large(
         self,
@@ -86,11 +104,18 @@ class Fold:
             else:
                 if feature.name not in encoded:
                     encoded[feature.name] = pc.dictionary_encode(column.values)
-                _count_texts(profile, i, encoded[feature.name].slice(start, stop - start), self._words[which][i])
+                _count_texts(
+                    profile,
+                    i,
+                    encoded[feature.name].slice(start, stop - start),
+                    self._words[which][i],
+                )
         return profile
 
 
-def fold(layout: Layout, columns: Mapping[str, Column], start: int = 0, stop: int | None = None) -> Profile:
+def fold(
+    layout: Layout, columns: Mapping[str, Column], start: int = 0, stop: int | None = None
+) -> Profile:
     """The profile of the rows ``[start, stop)`` of some columns; no rows give an empty profile."""
     rows = len(next(iter(columns.values())).values) if columns else 0
     stop = rows if stop is None else stop
@@ -143,8 +168,12 @@ class Words:
         self._array = pa.array(vocabulary, pa.string())
         self._types = written_types(self._array)
 
-    def look_up(self, values: pa.StringArray) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.bool_]]:
-        """Bin and written type of each value, and whether the vocabulary holds it; others go to hashed bins."""
+    def look_up(
+        self, values: pa.StringArray
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.bool_]]:
+        """Bin and written type of each value, and whether the vocabulary holds it; others go to
+        hashed bins.
+        """
         found = pc.index_in(values, value_set=self._array)
         if not found.null_count:
             bins = found.to_numpy().astype(np.int64)
@@ -165,9 +194,10 @@ def _count_texts(profile: Profile, i: int, column: pa.DictionaryArray, words: Wo
     seen = np.bincount(codes, minlength=len(column.dictionary))
     bins, types, known = words.look_up(column.dictionary)
     counts[layout.bins(i)] = np.bincount(bins, weights=seen, minlength=feature.bins)
-    counts[first : first + HEAD] += np.bincount(types, weights=seen, minlength=HEAD).astype(np.int64)
+    counts[first : first + HEAD] += np.bincount(types, weights=seen, minlength=HEAD).astype(
+        np.int64
+    )
     fresh = np.flatnonzero(~known & (seen > 0))[:MAX_NOVEL]
     if len(fresh):
         names = column.dictionary.take(pa.array(fresh)).to_pylist()
         profile.note_novel(feature.name, dict(zip(names, seen[fresh].tolist(), strict=True)))
-

@@ -18,13 +18,15 @@ _SHIFT: Final = np.uint64(64 - (HASHED_BINS - 1).bit_length())
 def hashed(values: pa.StringArray) -> NDArray[np.uint64]:
     """A 64-bit hash of each string, by its UTF-8 bytes ``b[0] ... b[k-1]`` alone.
 
-    ``h = sum((b[j] + 1) * BASE ** (j + 1))``, then ``h ^= h >> 32``, ``h *= MIX``, all modulo 2**64. An empty string has
-    h = 0. The same on every machine and in every version: stored profiles and remembered ids depend on it. ``values`` must
-    have no nulls.
+    ``h = sum((b[j] + 1) * BASE ** (j + 1))``, then ``h ^= h >> 32``, ``h *= MIX``, all modulo
+    2**64. An empty string has h = 0. The same on every machine and in every version: stored
+    profiles and remembered ids depend on it. ``values`` must have no nulls.
     """
     if len(values) == 0:
         return np.empty(0, dtype=np.uint64)
-    offsets = np.frombuffer(values.buffers()[1], np.int32)[values.offset : values.offset + len(values) + 1]
+    offsets = np.frombuffer(values.buffers()[1], np.int32)[
+        values.offset : values.offset + len(values) + 1
+    ]
     lengths = np.diff(offsets)
     sums = np.zeros(len(values), dtype=np.uint64)
     filled = lengths > 0
@@ -33,7 +35,9 @@ def hashed(values: pa.StringArray) -> NDArray[np.uint64]:
         begins = (offsets[:-1] - offsets[0])[filled].astype(np.int64)
         powers = np.multiply.accumulate(np.full(int(lengths.max()), BASE, dtype=np.uint64))
         within = np.arange(len(data)) - np.repeat(begins, lengths[filled])
-        sums[filled] = np.add.reduceat((data.astype(np.uint64) + np.uint64(1)) * powers[within], begins)
+        sums[filled] = np.add.reduceat(
+            (data.astype(np.uint64) + np.uint64(1)) * powers[within], begins
+        )
     mixed: NDArray[np.uint64] = (sums ^ (sums >> np.uint64(32))) * np.uint64(MIX)
     return mixed
 

@@ -1,4 +1,6 @@
-"""Which bins each feature has: fixed by the baseline, shared by every profile that is compared with it."""
+"""Which bins each feature has: fixed by the baseline, shared by every profile that is compared with
+it.
+"""
 
 from __future__ import annotations
 
@@ -37,17 +39,17 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The bins of one feature.
 
     A numeric feature (``grid``, ``codes``) has ``len(edges) + 1`` bins: bin ``b`` holds
-    ``edges[b-1] <= x < edges[b]``, the first and the last are open. A value with a bin of its own (an atom, a
-    code) is the interval from the value to the next representable number. ``cells[b]`` names the coarse cell
-    that bin ``b`` belongs to; cells are numbered from 0 without holes.
+    ``edges[b-1] <= x < edges[b]``, the first and the last are open. A value with a bin of its own
+    (an atom, a code) is the interval from the value to the next representable number. ``cells[b]``
+    names the coarse cell that bin ``b`` belongs to; cells are numbered from 0 without holes.
 
-    A ``text`` feature has a bin for each entry of ``vocabulary`` and then 64 hashed bins for all other values;
-    there every bin is a cell.
+    A ``text`` feature has a bin for each entry of ``vocabulary`` and then 64 hashed bins for all
+    other values; there every bin is a cell.
 
-    ``center`` and ``scale`` are the baseline's mean and population standard deviation: moments are kept as sums
-    around ``center``, Wasserstein is told in units of ``scale``. ``low`` and ``high`` are the baseline's
-    smallest and largest value; ``ladder`` is the number of bins beyond each of them, whose counts together are
-    the outlier share.
+    ``center`` and ``scale`` are the baseline's mean and population standard deviation: moments are
+    kept as sums around ``center``, Wasserstein is told in units of ``scale``. ``low`` and ``high``
+    are the baseline's smallest and largest value; ``ladder`` is the number of bins beyond each of
+    them, whose counts together are the outlier share.
     """
 
     name: str
@@ -75,37 +77,47 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def bin_cells(self) -> int:
-        """Number of coarse cells that the bins make, without those for missing and unreadable values."""
+        """Number of coarse cells that the bins make, without those for missing and unreadable
+        values.
+        """
         return max(self.cells) + 1 if self.numeric else self.bins
 
 
 class Layout:
     """The order of all counts of a model in one ``int64`` vector.
 
-    Feature ``i`` owns the slots ``starts[i]:starts[i + 1]``: ``HEAD`` slots, its bins, ``TAIL`` slots. Every cell of
-    the input is counted in exactly one of the eight slots missing, boolean, string, integral, fractional, -inf, +inf,
-    NaN, so that these add up to the rows; a finite number (or, in a text feature, any value) is counted in one bin
-    as well.
+    Feature ``i`` owns the slots ``starts[i]:starts[i + 1]``: ``HEAD`` slots, its bins, ``TAIL``
+    slots. Every cell of the input is counted in exactly one of the eight slots missing, boolean,
+    string, integral, fractional, -inf, +inf, NaN, so that these add up to the rows; a finite number
+    (or, in a text feature, any value) is counted in one bin as well.
 
-    ``cell_of[slot]`` gives the coarse cell of a slot, or -1 for slots that belong to none (the written types, which
-    the bins count again). Feature ``i`` owns the cells ``cell_starts[i]:cell_starts[i + 1]``: the cells of its
-    bins, then one for missing values, then one for unreadable ones (NaN, infinities, text in a numeric feature).
+    ``cell_of[slot]`` gives the coarse cell of a slot, or -1 for slots that belong to none (the
+    written types, which the bins count again). Feature ``i`` owns the cells
+    ``cell_starts[i]:cell_starts[i + 1]``: the cells of its bins, then one for missing values, then
+    one for unreadable ones (NaN, infinities, text in a numeric feature).
 
-    Two layouts are the same if their fingerprints are: a hash over every field of every feature, in order.
+    Two layouts are the same if their fingerprints are: a hash over every field of every feature, in
+    order.
     """
 
     def __init__(self, features: tuple[Feature, ...]) -> None:
         names = [feature.name for feature in features]
         if len(set(names)) != len(names):
-            raise LayoutInvalid("feature names are not unique", name=next(n for n in names if names.count(n) > 1))
+            raise LayoutInvalid(
+                "feature names are not unique", name=next(n for n in names if names.count(n) > 1)
+            )
         for feature in features:
             _check(feature)
         self.features = features
         widths = [HEAD + feature.bins + TAIL for feature in features]
-        self.starts: NDArray[np.int64] = np.concatenate(([0], np.cumsum(widths, dtype=np.int64))).astype(np.int64)
+        self.starts: NDArray[np.int64] = np.concatenate(
+            ([0], np.cumsum(widths, dtype=np.int64))
+        ).astype(np.int64)
         cells = [feature.bin_cells + 2 for feature in features]
         self._labels: dict[int, list[str]] = {}
-        self.cell_starts: NDArray[np.int64] = np.concatenate(([0], np.cumsum(cells, dtype=np.int64))).astype(np.int64)
+        self.cell_starts: NDArray[np.int64] = np.concatenate(
+            ([0], np.cumsum(cells, dtype=np.int64))
+        ).astype(np.int64)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Layout) and other.fingerprint == self.fingerprint
@@ -133,12 +145,18 @@ class Layout:
         """The coarse cell of each slot, -1 where a slot has none."""
         out = np.full(self.size, -1, dtype=np.int64)
         for i, feature in enumerate(self.features):
-            start, stop, first = int(self.starts[i]), int(self.starts[i + 1]), int(self.cell_starts[i])
+            start, stop, first = (
+                int(self.starts[i]),
+                int(self.starts[i + 1]),
+                int(self.cell_starts[i]),
+            )
             inside = np.array(feature.cells) if feature.numeric else np.arange(feature.bins)
             out[start + HEAD : stop - TAIL] = first + inside
             out[start + MISSING] = first + feature.bin_cells
             if feature.numeric:
-                out[[start + BOOLEAN, start + STRING, start + NEG_INF, stop - 2, stop - 1]] = first + feature.bin_cells + 1
+                out[[start + BOOLEAN, start + STRING, start + NEG_INF, stop - 2, stop - 1]] = (
+                    first + feature.bin_cells + 1
+                )
         return out
 
     def bins(self, i: int) -> slice:
@@ -156,7 +174,11 @@ class Layout:
     def bin_label(self, i: int, slot: int) -> str:
         """The name of a bin of :meth:`lone_bins`: its value."""
         feature, place = self.features[i], slot - int(self.starts[i]) - HEAD
-        return _edge_texts(np.asarray(feature.edges))[place - 1] if feature.numeric else _quoted(feature.vocabulary[place])
+        return (
+            _edge_texts(np.asarray(feature.edges))[place - 1]
+            if feature.numeric
+            else _quoted(feature.vocabulary[place])
+        )
 
     def coarse(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Counts of all coarse cells (length ``cell_starts[-1]``) from the vector of counts."""
@@ -171,9 +193,11 @@ class Layout:
         return slots, self.cell_of[slots]
 
     def cell_labels(self, i: int) -> Sequence[str]:
-        """A name for each coarse cell of feature ``i``: an interval, a value, ``missing`` or ``unreadable``.
+        """A name for each coarse cell of feature ``i``: an interval, a value, ``missing`` or
+        ``unreadable``.
 
-        A value of a text feature that reads like a name of driftline's own stands in quotes, so that no two cells share one.
+        A value of a text feature that reads like a name of driftline's own stands in quotes, so
+        that no two cells share one.
         """
         if i not in self._labels:
             feature = self.features[i]
@@ -197,10 +221,20 @@ def _check(feature: Feature) -> None:
             raise LayoutInvalid("vocabulary has a value twice", name=feature.name)
         return
     edges = np.asarray(feature.edges)
-    if not 0 < len(edges) <= MAX_EDGES or not np.all(np.isfinite(edges)) or not np.all(np.diff(edges) > 0):
-        raise LayoutInvalid(f"edges must be 1 to {MAX_EDGES} rising finite numbers", name=feature.name)
-    if len(feature.cells) != feature.bins or set(feature.cells) != set(range(max(feature.cells) + 1)):
-        raise LayoutInvalid("cells must name a cell for each bin, numbered without holes", name=feature.name)
+    if (
+        not 0 < len(edges) <= MAX_EDGES
+        or not np.all(np.isfinite(edges))
+        or not np.all(np.diff(edges) > 0)
+    ):
+        raise LayoutInvalid(
+            f"edges must be 1 to {MAX_EDGES} rising finite numbers", name=feature.name
+        )
+    if len(feature.cells) != feature.bins or set(feature.cells) != set(
+        range(max(feature.cells) + 1)
+    ):
+        raise LayoutInvalid(
+            "cells must name a cell for each bin, numbered without holes", name=feature.name
+        )
 
 
 def _text_labels(feature: Feature) -> list[str]:
@@ -208,7 +242,11 @@ def _text_labels(feature: Feature) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    return f'"{value}"' if value in ("missing", "unreadable", "") or value.startswith(("unseen #", '"')) else value
+    return (
+        f'"{value}"'
+        if value in ("missing", "unreadable", "") or value.startswith(("unseen #", '"'))
+        else value
+    )
 
 
 def _interval_labels(feature: Feature) -> list[str]:
@@ -219,10 +257,14 @@ def _interval_labels(feature: Feature) -> list[str]:
     return [_interval_label(bins, texts, lone, feature.kind) for bins in members]
 
 
-def _interval_label(bins: Sequence[int], texts: Sequence[str], lone: Sequence[bool], kind: Kind) -> str:
-    """A single value, an interval (``without`` the values in it that have cells of their own), or ``other`` codes.
+def _interval_label(
+    bins: Sequence[int], texts: Sequence[str], lone: Sequence[bool], kind: Kind
+) -> str:
+    """A single value, an interval (``without`` the values in it that have cells of their own), or
+    ``other`` codes.
 
-    An interval that borders on a single value says whether it holds it: ``(10, 20)`` lies beside ``10``.
+    An interval that borders on a single value says whether it holds it: ``(10, 20)`` lies beside
+    ``10``.
     """
     first, last = bins[0], bins[-1]
     holes = sorted(set(range(first, last)) - set(bins))
@@ -230,19 +272,30 @@ def _interval_label(bins: Sequence[int], texts: Sequence[str], lone: Sequence[bo
         return "other"
     if first == last and lone[first]:
         return texts[first - 1]
-    low = "[-inf" if first == 0 else f"({texts[first - 2]}" if lone[first - 1] else f"[{texts[first - 1]}"
-    high = "inf)" if last == len(texts) else f"{texts[last - 1]}]" if lone[last] else f"{texts[last]})"
+    low = (
+        "[-inf"
+        if first == 0
+        else f"({texts[first - 2]}"
+        if lone[first - 1]
+        else f"[{texts[first - 1]}"
+    )
+    high = (
+        "inf)" if last == len(texts) else f"{texts[last - 1]}]" if lone[last] else f"{texts[last]})"
+    )
     without = ", ".join(texts[hole - 1] for hole in holes)
     return f"{low}, {high}" + (f" without {without}" if without else "")
 
 
 def _adjacent(edges: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """For each edge but the last, whether the next one is the next representable number: the bin between holds one value."""
+    """For each edge but the last, whether the next one is the next representable number: the bin
+    between holds one value.
+    """
     return np.asarray(np.nextafter(edges[:-1], np.inf) == edges[1:])
 
 
 def _edge_texts(edges: NDArray[np.float64]) -> list[str]:
-    """Each edge in six digits, or in as many more as tell all edges apart (and show the whole part of each up to 15 digits).
+    """Each edge in six digits, or in as many more as tell all edges apart (and show the whole part
+    of each up to 15 digits).
 
     The upper end of a single value may read like that value.
     """

@@ -13,7 +13,8 @@ from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, Layout
 MAX_NOVEL = 20
 """How many names of unseen values a profile remembers a feature."""
 MAX_NAME = 200
-"""How many characters of such a name: a value may be megabytes, and the names go into every report."""
+"""How many characters of such a name: a value may be megabytes, and the names go into every report.
+"""
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):
@@ -29,15 +30,17 @@ class Profile:
     """Counts, moments and extremes of every feature over some rows.
 
     * ``rows``: how many rows were folded in.
-    * ``counts``: ``int64[layout.size]``, see :class:`detectors.profiles.layout.Layout`. The eight type slots of a
-      feature add up to ``rows``.
-    * ``sums``: ``float64[features, 2]``: sum of ``x - center`` and of its square over the finite numbers.
-    * ``low``, ``high``: ``float64[features]``: smallest and largest finite number; ``+inf``/``-inf`` where there is none.
-    * ``novel``: names of some values outside the vocabulary with counts, best effort and bounded: not part
-      of the profile's identity, never needed for a number.
+    * ``counts``: ``int64[layout.size]``, see :class:`detectors.profiles.layout.Layout`. The eight
+      type slots of a feature add up to ``rows``.
+    * ``sums``: ``float64[features, 2]``: sum of ``x - center`` and of its square over the finite
+      numbers.
+    * ``low``, ``high``: ``float64[features]``: smallest and largest finite number;
+      ``+inf``/``-inf`` where there is none.
+    * ``novel``: names of some values outside the vocabulary with counts, best effort and bounded:
+      not part of the profile's identity, never needed for a number.
 
-    Two profiles of one layout merge by addition: integers exactly, in any order; floating-point sums up to rounding.
-    An empty profile is the neutral element.
+    Two profiles of one layout merge by addition: integers exactly, in any order; floating-point
+    sums up to rounding. An empty profile is the neutral element.
     """
 
     __slots__ = ("counts", "high", "layout", "low", "novel", "rows", "sums")
@@ -61,7 +64,9 @@ class Profile:
             raise LayoutMismatch(self.layout.fingerprint, other.layout.fingerprint)
         self.rows += other.rows
         self.counts += other.counts
-        with np.errstate(over="ignore", invalid="ignore"):  # beyond the largest float they are infinite, and their difference is nothing
+        with np.errstate(
+            over="ignore", invalid="ignore"
+        ):  # beyond the largest float they are infinite, and their difference is nothing
             self.sums += other.sums
         np.minimum(self.low, other.low, out=self.low)
         np.maximum(self.high, other.high, out=self.high)
@@ -69,7 +74,9 @@ class Profile:
             self.note_novel(name, seen)
 
     def note_novel(self, name: str, seen: dict[str, int]) -> None:
-        """Remember names of unseen values of a feature, at most ``MAX_NOVEL`` of them and ``MAX_NAME`` characters of each."""
+        """Remember names of unseen values of a feature, at most ``MAX_NOVEL`` of them and
+        ``MAX_NAME`` characters of each.
+        """
         mine = self.novel.setdefault(name, {})
         for whole, count in seen.items():
             value = whole if len(whole) <= MAX_NAME else whole[: MAX_NAME - 1] + "…"
@@ -95,14 +102,20 @@ class Profile:
         return total
 
     def encode(self) -> bytes:
-        """Versioned MessagePack with the vectors compressed by zstd; equal profiles of one history give equal bytes."""
+        """Versioned MessagePack with the vectors compressed by zstd; equal profiles of one history
+        give equal bytes.
+        """
         raw = b"".join(part.tobytes() for part in (self.counts, self.sums, self.low, self.high))
         body = _ZSTD.compress(raw, asbytes=True)
-        return msgspec.msgpack.encode(_Wire(1, self.layout.fingerprint, self.rows, len(raw), body, self.novel))
+        return msgspec.msgpack.encode(
+            _Wire(1, self.layout.fingerprint, self.rows, len(raw), body, self.novel)
+        )
 
     @classmethod
     def decode(cls, data: bytes, layout: Layout) -> Profile:
-        """The profile that :meth:`encode` wrote; raises ``LayoutMismatch`` if it belongs to another layout."""
+        """The profile that :meth:`encode` wrote; raises ``LayoutMismatch`` if it belongs to another
+        layout.
+        """
         wire = msgspec.msgpack.decode(data, type=_Wire)
         if wire.fingerprint != layout.fingerprint:
             raise LayoutMismatch(layout.fingerprint, wire.fingerprint)
@@ -112,7 +125,10 @@ class Profile:
         out.counts = np.frombuffer(raw, np.int64, layout.size).copy()
         floats = np.frombuffer(raw, np.float64, features * 4, end).copy()
         out.sums = floats[: features * 2].reshape(features, 2)
-        out.low, out.high = floats[features * 2 : features * 3].copy(), floats[features * 3 :].copy()
+        out.low, out.high = (
+            floats[features * 2 : features * 3].copy(),
+            floats[features * 3 :].copy(),
+        )
         out.novel = wire.novel
         return out
 

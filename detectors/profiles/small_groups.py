@@ -1,4 +1,6 @@
-"""Counting few rows of many models, or of many columns: no column is sorted, every cell finds its bin at once."""
+"""Counting few rows of many models, or of many columns: no column is sorted, every cell finds its
+bin at once.
+"""
 
 from __future__ import annotations
 
@@ -22,23 +24,35 @@ from detectors.profiles.wide_batch import Cut
 class Cells:
     """The stacked tables of several layouts for batches that have the columns ``names``.
 
-    A cell is one value: column ``j``, row ``r``. Tables have one entry a (layout, column); ``place[m, j]`` is the
-    position of the column's feature in layout ``m``, -1 where it has none.
+    A cell is one value: column ``j``, row ``r``. Tables have one entry a (layout, column);
+    ``place[m, j]`` is the position of the column's feature in layout ``m``, -1 where it has none.
     """
 
     def __init__(self, layouts: Sequence[Layout], names: Sequence[str]) -> None:
         self.layouts = tuple(layouts)
         place = np.array([[layout.index.get(name, -1) for name in names] for layout in layouts])
         numeric = [any(_is(layout, name, numeric=True) for layout in layouts) for name in names]
-        self._numbers = _NumberTables(self.layouts, [n for n, yes in zip(names, numeric, strict=True) if yes])
+        self._numbers = _NumberTables(
+            self.layouts, [n for n, yes in zip(names, numeric, strict=True) if yes]
+        )
         texts = [not yes and bool((place[:, j] >= 0).any()) for j, yes in enumerate(numeric)]
-        self._texts = _TextTables(self.layouts, [n for n, yes in zip(names, texts, strict=True) if yes])
-        self._absent = [np.setdiff1d(np.arange(len(m.features)), place[k]) for k, m in enumerate(layouts)]
+        self._texts = _TextTables(
+            self.layouts, [n for n, yes in zip(names, texts, strict=True) if yes]
+        )
+        self._absent = [
+            np.setdiff1d(np.arange(len(m.features)), place[k]) for k, m in enumerate(layouts)
+        ]
 
-    def fold(self, columns: Mapping[str, Column], layout_of: Ints, starts: Ints, stops: Ints) -> list[Profile]:
-        """One profile a group of rows ``[starts[g], stops[g])``; groups may leave rows between them out."""
+    def fold(
+        self, columns: Mapping[str, Column], layout_of: Ints, starts: Ints, stops: Ints
+    ) -> list[Profile]:
+        """One profile a group of rows ``[starts[g], stops[g])``; groups may leave rows between them
+        out.
+        """
         sizes = stops - starts
-        rows = np.repeat(starts - np.concatenate(([0], np.cumsum(sizes)[:-1])), sizes) + np.arange(int(sizes.sum()))
+        rows = np.repeat(starts - np.concatenate(([0], np.cumsum(sizes)[:-1])), sizes) + np.arange(
+            int(sizes.sum())
+        )
         groups = _Groups(layout_of, np.concatenate(([0], np.cumsum(sizes))).astype(np.int64), rows)
         slots = [*self._numbers.slots(columns, groups), *self._texts.slots(columns, groups)]
         profiles = [self._count(groups, g, slots) for g in range(len(layout_of))]
@@ -51,7 +65,9 @@ class Cells:
         layout = self.layouts[which]
         profile = Profile(layout)
         profile.rows = int(stop - start)
-        counted = np.concatenate([part[:, start:stop].ravel() for part in slots] or [np.empty(0, np.int64)])
+        counted = np.concatenate(
+            [part[:, start:stop].ravel() for part in slots] or [np.empty(0, np.int64)]
+        )
         profile.counts = np.bincount(counted, minlength=layout.size + 1)[: layout.size]
         profile.counts[layout.starts[self._absent[which]] + MISSING] = stop - start
         return profile
@@ -67,7 +83,9 @@ class _Groups:
         self.whole = bool(len(rows)) and rows[0] == 0 and rows[-1] == len(rows) - 1
 
     def each_row(self, table: NDArray[Any]) -> NDArray[Any]:
-        """What a table with an entry a (layout, column) says of every row, ``[columns, rows]``; one column where all have one layout."""
+        """What a table with an entry a (layout, column) says of every row, ``[columns, rows]``; one
+        column where all have one layout.
+        """
         return table[self.one][:, None] if self.one >= 0 else table.T[:, self.of_row]
 
     def lay(self, columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -94,14 +112,28 @@ class _NumberTables:
                 i = layout.index.get(name, -1)
                 if i >= 0:
                     feature = layout.features[i]
-                    self.there[m, j], self.place[m, j], self.starts[m, j] = True, i, layout.starts[i]
+                    self.there[m, j], self.place[m, j], self.starts[m, j] = (
+                        True,
+                        i,
+                        layout.starts[i],
+                    )
                     self.centers[m, j] = feature.center
                     self.edges[m, j, : len(feature.edges)] = feature.edges
-        self.bins = np.array([[layout.features[p].bins if t else 0 for p, t in zip(self.place[m], self.there[m], strict=True)]
-                              for m, layout in enumerate(layouts)], np.int64).reshape(shape)
+        self.bins = np.array(
+            [
+                [
+                    layout.features[p].bins if t else 0
+                    for p, t in zip(self.place[m], self.there[m], strict=True)
+                ]
+                for m, layout in enumerate(layouts)
+            ],
+            np.int64,
+        ).reshape(shape)
 
     def slots(self, columns: Mapping[str, Column], groups: _Groups) -> list[Ints]:
-        """Slots to count, each ``[columns, rows]``: the type of every cell, and the bin of every finite number."""
+        """Slots to count, each ``[columns, rows]``: the type of every cell, and the bin of every
+        finite number.
+        """
         if not self.names:
             return []
         self.values, types = self._stack(columns, groups)
@@ -113,7 +145,9 @@ class _NumberTables:
         odd = ~self.finite & (types >= INTEGRAL)
         if odd.any():
             end = start + HEAD + groups.each_row(self.bins)
-            special = np.where(np.isnan(self.values), end + 1, np.where(self.values > 0, end, start + NEG_INF))
+            special = np.where(
+                np.isnan(self.values), end + 1, np.where(self.values > 0, end, start + NEG_INF)
+            )
             kind = np.where(odd, special, kind)
         nowhere = self.sizes[groups.of_row]
         if not self.finite.all():
@@ -123,9 +157,17 @@ class _NumberTables:
             bins, kind = np.where(there, bins, nowhere), np.where(there, kind, nowhere)
         return [bins, kind]
 
-    def _stack(self, columns: Mapping[str, Column], groups: _Groups) -> tuple[Floats, NDArray[np.uint8]]:
+    def _stack(
+        self, columns: Mapping[str, Column], groups: _Groups
+    ) -> tuple[Floats, NDArray[np.uint8]]:
         """Values and type slots of all cells, ``[columns, rows]``."""
-        block = columns if isinstance(columns, Cut) and groups.whole and columns.matrix.shape[1] == len(groups.rows) else None
+        block = (
+            columns
+            if isinstance(columns, Cut)
+            and groups.whole
+            and columns.matrix.shape[1] == len(groups.rows)
+            else None
+        )
         cut, others = self._split(block.numbers if block else ())
         if block is None or cut is None:
             return self._stack_each([columns[name] for name in self.names], groups)
@@ -134,11 +176,15 @@ class _NumberTables:
         values[cut] = block.matrix
         types[cut] = _types(block.matrix, block.integral) if block.slots is None else block.slots
         if len(others):
-            values[others], types[others] = self._stack_each([columns[self.names[j]] for j in others], groups)
+            values[others], types[others] = self._stack_each(
+                [columns[self.names[j]] for j in others], groups
+            )
         return values, types
 
     def _split(self, numbers: tuple[str, ...]) -> tuple[slice | Ints | None, list[int]]:
-        """The places of these columns among ours (``None`` if one is none of ours), and all other places."""
+        """The places of these columns among ours (``None`` if one is none of ours), and all other
+        places.
+        """
         if numbers not in self._splits:
             known = {name: j for j, name in enumerate(self.names)}
             places = np.array([known.get(name, -1) for name in numbers], np.int64)
@@ -148,23 +194,34 @@ class _NumberTables:
             self._splits[numbers] = None if (places < 0).any() else cut, others
         return self._splits[numbers]
 
-    def _stack_each(self, columns: Sequence[Column], groups: _Groups) -> tuple[Floats, NDArray[np.uint8]]:
+    def _stack_each(
+        self, columns: Sequence[Column], groups: _Groups
+    ) -> tuple[Floats, NDArray[np.uint8]]:
         mine = [column for column in columns if isinstance(column, Numbers)]
         values = groups.lay([column.values for column in mine]).reshape(len(mine), -1)
         types = _types(values, np.array([column.integral for column in mine]))
         written = [(j, column.slots) for j, column in enumerate(mine) if column.slots is not None]
         if written:
-            types[[j for j, _ in written]] = groups.lay([slots for _, slots in written]).reshape(len(written), -1)
+            types[[j for j, _ in written]] = groups.lay([slots for _, slots in written]).reshape(
+                len(written), -1
+            )
         return values, types
 
     def _search(self, groups: _Groups) -> Ints:
-        """Number of edges at or below each value, by halving: log2(width) steps for as many cells as the cache holds."""
+        """Number of edges at or below each value, by halving: log2(width) steps for as many cells
+        as the cache holds.
+        """
         rows = groups.of_row if groups.one < 0 else np.array([groups.one])
-        out, most = np.empty(self.values.shape, np.int64), max(CACHED // max(self.values.shape[1], 1), 1)
+        out, most = (
+            np.empty(self.values.shape, np.int64),
+            max(CACHED // max(self.values.shape[1], 1), 1),
+        )
         for start in range(0, len(self.names), most):
             some = np.arange(start, min(start + most, len(self.names)))
             base = (rows * len(self.names) + some[:, None]) * self.width - 1
-            out[some[0] : some[-1] + 1] = edges_below(self.edges.ravel(), base, self.width, self.values[some[0] : some[-1] + 1])
+            out[some[0] : some[-1] + 1] = edges_below(
+                self.edges.ravel(), base, self.width, self.values[some[0] : some[-1] + 1]
+            )
         return out
 
     def add_moments(self, profiles: Sequence[Profile], groups: _Groups) -> None:
@@ -172,7 +229,9 @@ class _NumberTables:
             return
         begins = groups.bounds[:-1]
         away = np.where(self.finite, self.values - groups.each_row(self.centers), 0.0)
-        with np.errstate(over="ignore"):  # sums beyond the largest float are infinite, as in the sums of a sorted column
+        with np.errstate(
+            over="ignore"
+        ):  # sums beyond the largest float are infinite, as in the sums of a sorted column
             sums = np.add.reduceat(away, begins, axis=1)
             squares = np.add.reduceat(away * away, begins, axis=1)
         low = np.minimum.reduceat(np.where(self.finite, self.values, np.inf), begins, axis=1)
@@ -198,31 +257,43 @@ class _TextTables:
                 i = layout.index.get(name, -1)
                 if i >= 0:
                     vocabulary = layout.features[i].vocabulary
-                    self.there[m, j], self.starts[m, j], self.known[m, j] = True, layout.starts[i], len(vocabulary)
+                    self.there[m, j], self.starts[m, j], self.known[m, j] = (
+                        True,
+                        layout.starts[i],
+                        len(vocabulary),
+                    )
                     vocabularies.append((m * len(names) + j, vocabulary))
         self._build(vocabularies)
 
     def _build(self, vocabularies: Sequence[tuple[int, tuple[str, ...]]]) -> None:
-        """One vocabulary of all values, and sorted keys (table, value) that lead to the bin in that table."""
+        """One vocabulary of all values, and sorted keys (table, value) that lead to the bin in that
+        table.
+        """
         words = list(dict.fromkeys(word for _, vocabulary in vocabularies for word in vocabulary))
         self.words = pa.array(words, pa.string())
         self.word_types = written_types(self.words).astype(np.int64)
         self.word_hash = hashed_bin(self.words)
         number = {word: w for w, word in enumerate(words)}
-        keys = [t * len(words) + number[word] for t, vocabulary in vocabularies for word in vocabulary]
+        keys = [
+            t * len(words) + number[word] for t, vocabulary in vocabularies for word in vocabulary
+        ]
         bins = [b for _, vocabulary in vocabularies for b in range(len(vocabulary))]
         order = np.argsort(np.array(keys, np.int64))
         self.keys, self.key_bins = np.array(keys, np.int64)[order], np.array(bins, np.int64)[order]
 
     def slots(self, columns: Mapping[str, Column], groups: _Groups) -> list[Ints]:
-        """Slots to count, each ``[columns, rows]``: the type of every cell, and the bin of every value."""
+        """Slots to count, each ``[columns, rows]``: the type of every cell, and the bin of every
+        value.
+        """
         if not self.names:
             return []
         text = _concat(columns, self.names, groups)
         shape, of_row = (len(self.names), len(groups.rows)), groups.of_row
         word, hashed, types = self._look_up(text)
         table = of_row * len(self.names) + np.arange(len(self.names))[:, None]
-        bins, self.unseen = self._bins(table.ravel(), word, hashed, self.known.ravel()[table].ravel())
+        bins, self.unseen = self._bins(
+            table.ravel(), word, hashed, self.known.ravel()[table].ravel()
+        )
         self.text = text
         start, nowhere = self.starts.T[:, of_row], self.sizes[of_row]
         there = self.there.T[:, of_row]
@@ -231,8 +302,15 @@ class _TextTables:
         return [where, np.where(there, start + types, nowhere)]
 
     def _look_up(self, text: pa.StringArray) -> tuple[Ints, Ints, Ints]:
-        """Number in the vocabulary of all values (-1: none), hashed bin and written type of each value."""
-        found = pc.index_in(text, value_set=self.words).fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+        """Number in the vocabulary of all values (-1: none), hashed bin and written type of each
+        value.
+        """
+        found = (
+            pc.index_in(text, value_set=self.words)
+            .fill_null(-1)
+            .to_numpy(zero_copy_only=False)
+            .astype(np.int64)
+        )
         hashed = np.zeros(len(text), np.int64)
         types = np.full(len(text), MISSING, np.int64)
         seen = found >= 0
@@ -245,7 +323,9 @@ class _TextTables:
             types[rest] = written_types(encoded.dictionary)[codes]
         return found, hashed, types
 
-    def _bins(self, table: Ints, word: Ints, hashed: Ints, known: Ints) -> tuple[Ints, NDArray[np.bool_]]:
+    def _bins(
+        self, table: Ints, word: Ints, hashed: Ints, known: Ints
+    ) -> tuple[Ints, NDArray[np.bool_]]:
         if not len(self.keys):
             return known + hashed, np.ones(len(word), bool)
         keys = table * len(self.words) + word
@@ -254,7 +334,9 @@ class _TextTables:
         return np.where(hit, self.key_bins[at], known + hashed), ~hit
 
     def add_novel(self, profiles: Sequence[Profile], groups: _Groups) -> None:
-        """Names of a few unseen values: best effort, bounded by the number of names a profile keeps."""
+        """Names of a few unseen values: best effort, bounded by the number of names a profile
+        keeps.
+        """
         if not self.names:
             return
         rows = len(groups.rows)
@@ -264,15 +346,24 @@ class _TextTables:
         group = np.searchsorted(groups.bounds, fresh % rows, side="right") - 1
         some = np.unique(group * len(self.names) + fresh // rows, return_index=True)[1]
         names = self.text.take(pa.array(fresh[some])).to_pylist()
-        for g, column, name in zip(group[some].tolist(), (fresh[some] // rows).tolist(), names, strict=True):
+        for g, column, name in zip(
+            group[some].tolist(), (fresh[some] // rows).tolist(), names, strict=True
+        ):
             profiles[g].note_novel(self.names[column], {name: 1})
 
 
 def _concat(columns: Mapping[str, Column], names: Sequence[str], groups: _Groups) -> pa.StringArray:
     """The texts of these columns, one column behind the other, in the order of the groups."""
-    if isinstance(columns, Cut) and groups.whole and columns.texts == tuple(names) and len(columns.words) == len(names) * len(groups.rows):
+    if (
+        isinstance(columns, Cut)
+        and groups.whole
+        and columns.texts == tuple(names)
+        and len(columns.words) == len(names) * len(groups.rows)
+    ):
         return columns.words
-    arrays = [column.values for column in map(columns.__getitem__, names) if isinstance(column, Texts)]
+    arrays = [
+        column.values for column in map(columns.__getitem__, names) if isinstance(column, Texts)
+    ]
     rows = pa.array(groups.rows)
     arrays = [array.slice(0, len(rows)) if groups.whole else array.take(rows) for array in arrays]
     return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
@@ -280,7 +371,9 @@ def _concat(columns: Mapping[str, Column], names: Sequence[str], groups: _Groups
 
 def _types(values: Floats, integral: NDArray[np.bool_]) -> NDArray[np.uint8]:
     """The type slots of columns of numbers alone, ``[columns, rows]``."""
-    return np.where(integral[:, None] | (values == np.floor(values)), np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
+    return np.where(
+        integral[:, None] | (values == np.floor(values)), np.uint8(INTEGRAL), np.uint8(FRACTIONAL)
+    )
 
 
 def _is(layout: Layout, name: str, *, numeric: bool) -> bool:

@@ -1,4 +1,6 @@
-"""Many columns of few rows: cut out of one text, read together, and kept together until they are counted."""
+"""Many columns of few rows: cut out of one text, read together, and kept together until they are
+counted.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,12 @@ from detectors.profiles.layout import MISSING
 
 
 class Cut(Mapping[str, Column]):
-    """Many columns of few rows that were cut out of one text together; each is made when it is asked for.
+    """Many columns of few rows that were cut out of one text together; each is made when it is
+    asked for.
 
-    ``numbers`` names the rows of ``matrix`` and ``slots``, both ``[columns, rows]`` as in :class:`Numbers`, ``integral`` is an entry a
-    column. ``words`` holds the text columns of ``texts``, one behind the other.
+    ``numbers`` names the rows of ``matrix`` and ``slots``, both ``[columns, rows]`` as in
+    :class:`Numbers`, ``integral`` is an entry a column. ``words`` holds the text columns of
+    ``texts``, one behind the other.
     """
 
     def __init__(
@@ -34,10 +38,18 @@ class Cut(Mapping[str, Column]):
         texts: Sequence[str],
         words: pa.StringArray,
     ) -> None:
-        self.numbers, self.matrix, self.slots, self.integral = tuple(numbers), matrix, slots, integral
+        self.numbers, self.matrix, self.slots, self.integral = (
+            tuple(numbers),
+            matrix,
+            slots,
+            integral,
+        )
         self.texts, self.words = tuple(texts), words
         self.others: Mapping[str, Column] = {}
-        self._order, self._rows = order, matrix.shape[1] if len(numbers) else len(words) // max(len(texts), 1)
+        self._order, self._rows = (
+            order,
+            matrix.shape[1] if len(numbers) else len(words) // max(len(texts), 1),
+        )
 
     def beside(self, others: Mapping[str, Column]) -> Cut:
         """These columns and ``others`` of the same rows."""
@@ -47,7 +59,11 @@ class Cut(Mapping[str, Column]):
 
     @cached_property
     def _places(self) -> dict[str, tuple[bool, int]]:
-        return {name: (kind, j) for kind, names in ((True, self.numbers), (False, self.texts)) for j, name in enumerate(names)}
+        return {
+            name: (kind, j)
+            for kind, names in ((True, self.numbers), (False, self.texts))
+            for j, name in enumerate(names)
+        }
 
     def __getitem__(self, name: str) -> Column:
         if name in self.others:
@@ -55,7 +71,9 @@ class Cut(Mapping[str, Column]):
         numeric, j = self._places[name]
         if not numeric:
             return Texts(self.words.slice(j * self._rows, self._rows))
-        return Numbers(self.matrix[j], None if self.slots is None else self.slots[j], bool(self.integral[j]))
+        return Numbers(
+            self.matrix[j], None if self.slots is None else self.slots[j], bool(self.integral[j])
+        )
 
     def __iter__(self) -> Iterator[str]:
         return chain(self._order, self.others)
@@ -74,10 +92,12 @@ def side_by_side(parts: Sequence[Mapping[str, Column]]) -> Mapping[str, Column]:
 def cut_numbers(
     cells: pa.StringArray, numeric: NDArray[np.bool_], integral: NDArray[np.bool_], typed: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
-    """:func:`detectors.profiles.columns.numbers_from_text` of the numeric columns of a table whose ``cells`` lie row after row.
+    """:func:`detectors.profiles.columns.numbers_from_text` of the numeric columns of a table whose
+    ``cells`` lie row after row.
 
-    ``numeric`` and ``integral`` have an entry a column. Returns values and slots, ``[numeric columns, rows]``, and whether every cell
-    fitted its column's type. With ``typed`` that is tried first: then Arrow reads all of them in two calls.
+    ``numeric`` and ``integral`` have an entry a column. Returns values and slots, ``[numeric
+    columns, rows]``, and whether every cell fitted its column's type. With ``typed`` that is tried
+    first: then Arrow reads all of them in two calls.
     """
     shape = len(cells) // len(numeric), len(numeric)
     filled = _lengths(cells).reshape(shape) > 0
@@ -90,7 +110,9 @@ def cut_numbers(
         else:
             return _typed(values[:, numeric].T, filled[:, numeric].T, integral[numeric])
     by_column = np.arange(len(cells)).reshape(shape).T[numeric]
-    read, slots = read_texts(cells.take(pa.array(by_column.ravel())), np.repeat(integral[numeric], shape[0]))
+    read, slots = read_texts(
+        cells.take(pa.array(by_column.ravel())), np.repeat(integral[numeric], shape[0])
+    )
     return read.reshape(by_column.shape), slots.reshape(by_column.shape), False
 
 
@@ -108,14 +130,20 @@ def _typed(
 
 
 def _lengths(array: pa.StringArray) -> NDArray[np.int32]:
-    lengths: NDArray[np.int32] = np.diff(np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1])
+    lengths: NDArray[np.int32] = np.diff(
+        np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
+    )
     return lengths
 
 
 def _cast(array: pa.StringArray, chosen: NDArray[np.bool_], kind: pa.DataType) -> NDArray[Any]:
-    """The chosen cells read as this type, by rows; anything where none is chosen. Raises ``pa.ArrowInvalid`` if one does not fit."""
+    """The chosen cells read as this type, by rows; anything where none is chosen. Raises
+    ``pa.ArrowInvalid`` if one does not fit.
+    """
     _, offsets, data = array.buffers()
     bitmap = pa.py_buffer(np.packbits(chosen.ravel(), bitorder="little"))
     read = pc.cast(pa.StringArray.from_buffers(len(array), offsets, data, bitmap), kind)
-    raw = np.frombuffer(read.buffers()[1], np.float64 if pa.types.is_floating(kind) else np.int64)[: len(array)]
+    raw = np.frombuffer(read.buffers()[1], np.float64 if pa.types.is_floating(kind) else np.int64)[
+        : len(array)
+    ]
     return raw.reshape(chosen.shape)

@@ -9,10 +9,11 @@ _TINY = 1e-300
 
 
 def tail(x: float, dof: float) -> float:
-    """P(X > x) for X chi-squared with ``dof`` degrees of freedom: the upper regularised incomplete gamma Q(dof/2, x/2).
+    """P(X > x) for X chi-squared with ``dof`` degrees of freedom: the upper regularised incomplete
+    gamma Q(dof/2, x/2).
 
-    Relative error about 1e-12 down to 1e-300. ``x <= 0`` gives 1. Source: the series and the continued fraction (Lentz) of
-    Abramowitz and Stegun 6.5.29 and 6.5.31.
+    Relative error about 1e-12 down to 1e-300. ``x <= 0`` gives 1. Source: the series and the
+    continued fraction (Lentz) of Abramowitz and Stegun 6.5.29 and 6.5.31.
 
     >>> tail(3.841458820694124, 1)
     0.05
@@ -20,7 +21,9 @@ def tail(x: float, dof: float) -> float:
     a, half = dof / 2.0, x / 2.0
     if half <= 0.0:
         return 1.0
-    scale = exp(-half + a * log(half) - lgamma(a)) if -half + a * log(half) - lgamma(a) > -700 else 0.0
+    scale = (
+        exp(-half + a * log(half) - lgamma(a)) if -half + a * log(half) - lgamma(a) > -700 else 0.0
+    )
     return 1.0 - scale * _series(a, half) if half < a + 1.0 else scale * _fraction(a, half)
 
 
@@ -51,7 +54,8 @@ def _fraction(a: float, x: float) -> float:
 
 @lru_cache(maxsize=4096)
 def quantile(alpha: float, dof: float) -> float:
-    """The x with P(X > x) = ``alpha``, ``0 < alpha < 1``, by bisection; ``dof <= 0`` gives 0 (nothing can vary).
+    """The x with P(X > x) = ``alpha``, ``0 < alpha < 1``, by bisection; ``dof <= 0`` gives 0
+    (nothing can vary).
 
     >>> quantile(0.001, 9)
     27.877164871

@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Floats, Ints
 from detectors.profiles.baseline import Baseline
-from detectors.profiles.layout import BOOLEAN, FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, STRING, TAIL
+from detectors.profiles.layout import (
+    BOOLEAN,
+    FRACTIONAL,
+    HEAD,
+    INTEGRAL,
+    MISSING,
+    NEG_INF,
+    STRING,
+    TAIL,
+)
 from detectors.profiles.profile import Profile
 from detectors.statistics.distances import base, psi
 from detectors.statistics.distances.base import Pair
@@ -20,12 +29,14 @@ DISTANCES = base.find()
 
 
 class Measures:
-    """The numbers of one window: each attribute has one entry a feature of the layout, in its order.
+    """The numbers of one window: each attribute has one entry a feature of the layout, in its
+    order.
 
-    ``n`` counts rows; ``missing``, ``nan``, ``inf`` cells of that kind. ``completeness`` is ``1 - missing / n``, NaN without
-    rows. ``mean``, ``std`` (population), ``sum``, ``low``, ``high`` are over finite numbers, NaN without any; for text features
-    NaN. ``outliers`` is the share of finite numbers beyond the baseline's smallest and largest. ``distances`` maps each
-    name to its values. ``types[t]`` counts values by written type.
+    ``n`` counts rows; ``missing``, ``nan``, ``inf`` cells of that kind. ``completeness`` is ``1 -
+    missing / n``, NaN without rows. ``mean``, ``std`` (population), ``sum``, ``low``, ``high`` are
+    over finite numbers, NaN without any; for text features NaN. ``outliers`` is the share of finite
+    numbers beyond the baseline's smallest and largest. ``distances`` maps each name to its values.
+    ``types[t]`` counts values by written type.
     """
 
     def __init__(self, baseline: Profile, window: Profile) -> None:
@@ -78,7 +89,9 @@ class Measures:
 
     @cached_property
     def sum(self) -> Floats:
-        return np.where(self.finite > 0, self._window.sums[:, 0] + self.finite * self._centers, np.nan)
+        return np.where(
+            self.finite > 0, self._window.sums[:, 0] + self.finite * self._centers, np.nan
+        )
 
     @cached_property
     def std(self) -> Floats:
@@ -127,7 +140,9 @@ class Measures:
 
     @cached_property
     def small_cells(self) -> Floats:
-        """How many cells with counts PSI merged into one, because so few values were expected in them."""
+        """How many cells with counts PSI merged into one, because so few values were expected in
+        them.
+        """
         return self._smoothed.merged
 
     @cached_property
@@ -140,7 +155,9 @@ class Measures:
 
 
 def measure(baseline: Baseline, window: Profile) -> Measures:
-    """The numbers of a window; computed when they are asked for. An empty window gives NaN, not an error."""
+    """The numbers of a window; computed when they are asked for. An empty window gives NaN, not an
+    error.
+    """
     return Measures(baseline.profile, window)
 
 

@@ -14,19 +14,25 @@ from detectors.statistics.measures import Measures
 
 
 def noise(statistic: str, measures: Measures, alpha: float) -> Floats:
-    """The value that ``statistic`` exceeds with probability of at most about ``alpha`` while nothing drifts, a feature each.
+    """The value that ``statistic`` exceeds with probability of at most about ``alpha`` while
+    nothing drifts, a feature each.
 
     With ``s = 1/n + 1/m``:
 
-    * ``psi``: ``s`` times the chi-squared quantile with B - 1 degrees of freedom (B cells after merging).
-    * ``hellinger``: ``sqrt(s * quantile / 8)``; ``jensen_shannon``: ``sqrt(s * quantile / (8 ln 2))``: to second order all three are
-      one quantity. But these two are summed over small cells too, each of which varies up to 1.9 times as much as the law
-      says (``4 * E(sqrt(x) - sqrt(l))**2`` for a Poisson count x with mean l): it counts as two degrees of freedom.
-    * ``ks``: ``sqrt(s * ln(2 / alpha) / 2)``; ``l_infinity``: the same with ``alpha`` divided by the number of cells.
-    * ``wasserstein``: ``J * sqrt(s) * (sqrt(2 / pi) + sqrt(2 * ln(1 / alpha)))`` with ``J = integral sqrt(F (1 - F)) dx`` in
-      baseline standard deviations (Gaussian concentration around the mean of an integrated Brownian bridge).
+    * ``psi``: ``s`` times the chi-squared quantile with B - 1 degrees of freedom (B cells after
+      merging).
+    * ``hellinger``: ``sqrt(s * quantile / 8)``; ``jensen_shannon``: ``sqrt(s * quantile / (8 ln
+      2))``: to second order all three are one quantity. But these two are summed over small cells
+      too, each of which varies up to 1.9 times as much as the law says (``4 * E(sqrt(x) -
+      sqrt(l))**2`` for a Poisson count x with mean l): it counts as two degrees of freedom.
+    * ``ks``: ``sqrt(s * ln(2 / alpha) / 2)``; ``l_infinity``: the same with ``alpha`` divided by
+      the number of cells.
+    * ``wasserstein``: ``J * sqrt(s) * (sqrt(2 / pi) + sqrt(2 * ln(1 / alpha)))`` with ``J =
+      integral sqrt(F (1 - F)) dx`` in baseline standard deviations (Gaussian concentration around
+      the mean of an integrated Brownian bridge).
 
-    NaN where a side has no rows. The PSI law has heavier far tails in small windows: see section 0, fact 6 of the statistics notes.
+    NaN where a side has no rows. The PSI law has heavier far tails in small windows: see section 0,
+    fact 6 of the statistics notes.
     """
     return _LAWS[statistic](measures, alpha)
 
@@ -59,7 +65,9 @@ def _law(measures: Measures, alpha: float, dof: Floats) -> Floats:
 
 
 def _unmerged(measures: Measures) -> Floats:
-    """Degrees of freedom where small cells stay apart: the cell that they would make is replaced by two for each."""
+    """Degrees of freedom where small cells stay apart: the cell that they would make is replaced by
+    two for each.
+    """
     small = measures.small_cells
     return measures.psi_cells - 1.0 + np.where(small > 0, 2.0 * small - 1.0, 0.0)
 

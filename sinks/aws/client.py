@@ -1,4 +1,6 @@
-"""What the parts that speak to AWS share: a client with time-outs of its own, and what an error means for the items."""
+"""What the parts that speak to AWS share: a client with time-outs of its own, and what an error
+means for the items.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ from sinks.errors import ClientUnusable, SinkRejected, SinkRetry
 
 CONNECT_S, READ_S = 5, 20
 THROTTLED_S = 5.0
-THROTTLED = frozenset({"Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException"})
+THROTTLED = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+    }
+)
 NEVER = frozenset(
     {
         "InvalidParameter",
@@ -34,11 +44,15 @@ NEVER = frozenset(
 )
 
 
-def client(service: str, region: str, endpoint_url: str, read_s: int = READ_S, connections: int = 10) -> Any:
-    """A client that tries once: retries, back-off and their counting belong to who asks. Empty text means the default.
+def client(
+    service: str, region: str, endpoint_url: str, read_s: int = READ_S, connections: int = 10
+) -> Any:
+    """A client that tries once: retries, back-off and their counting belong to who asks. Empty text
+    means the default.
 
-    A body that was cut off on its way raises ``IncompleteReadError``: the library takes it as it is, and as success. Raises
-    :class:`~sinks.errors.ClientUnusable` if these settings, or those of the environment, are of no use.
+    A body that was cut off on its way raises ``IncompleteReadError``: the library takes it as it
+    is, and as success. Raises :class:`~sinks.errors.ClientUnusable` if these settings, or those of
+    the environment, are of no use.
     """
     config = Config(
         connect_timeout=CONNECT_S,
@@ -48,7 +62,9 @@ def client(service: str, region: str, endpoint_url: str, read_s: int = READ_S, c
         tcp_keepalive=True,
     )
     try:
-        made = boto3.Session().client(service, region_name=region or None, endpoint_url=endpoint_url or None, config=config)
+        made = boto3.Session().client(
+            service, region_name=region or None, endpoint_url=endpoint_url or None, config=config
+        )
     except (botocore.exceptions.BotoCoreError, ValueError) as error:
         raise _unusable(error, endpoint_url) from error
     made.meta.events.register(f"before-parse.{service}", refuse_a_cut_body)
@@ -61,29 +77,50 @@ def url_faults(endpoint_url: str) -> list[str]:
     >>> url_faults("127.0.0.1:5000")
     ["endpoint_url: '127.0.0.1:5000' is no URL that the AWS client takes, such as http://127.0.0.1:5000"]
     """
-    if not endpoint_url or is_valid_endpoint_url(endpoint_url) or is_valid_ipv6_endpoint_url(endpoint_url):
+    if (
+        not endpoint_url
+        or is_valid_endpoint_url(endpoint_url)
+        or is_valid_ipv6_endpoint_url(endpoint_url)
+    ):
         return []
-    return [f"endpoint_url: {endpoint_url!r} is no URL that the AWS client takes, such as http://127.0.0.1:5000"]
+    return [
+        f"endpoint_url: {endpoint_url!r} is no URL that the AWS client takes, such as http://127.0.0.1:5000"
+    ]
 
 
 def _unusable(error: Exception, endpoint_url: str) -> ClientUnusable:
     if isinstance(error, botocore.exceptions.ProfileNotFound):
-        return ClientUnusable(f"there is no AWS profile {error.kwargs['profile']!r}", "Correct AWS_PROFILE, or make that profile")
+        return ClientUnusable(
+            f"there is no AWS profile {error.kwargs['profile']!r}",
+            "Correct AWS_PROFILE, or make that profile",
+        )
     if isinstance(error, botocore.exceptions.InvalidRegionError):
-        return ClientUnusable(f"{error.kwargs['region_name']!r} is no name of a region", "Correct region, as in eu-central-1")
+        return ClientUnusable(
+            f"{error.kwargs['region_name']!r} is no name of a region",
+            "Correct region, as in eu-central-1",
+        )
     if fault := fault_named(type(error).__name__):
         return ClientUnusable(*fault)
     if faults := url_faults(endpoint_url):
         return ClientUnusable(faults[0], "Correct endpoint_url, or leave it out for AWS itself")
-    return ClientUnusable(f"{type(error).__name__}: {error}", "Check region, endpoint_url and the AWS profile")
+    return ClientUnusable(
+        f"{type(error).__name__}: {error}", "Check region, endpoint_url and the AWS profile"
+    )
 
 
 def refuse_a_cut_body(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Raise when the body is shorter than the answer announced; a hook of the client. (Bodies that stream it checks itself.)"""
+    """Raise when the body is shorter than the answer announced; a hook of the client. (Bodies that
+    stream it checks itself.)
+    """
     headers = response_dict["headers"]
     told = headers.get("content-length")
     streams = operation_model.has_event_stream_output or operation_model.has_streaming_output
-    if streams or operation_model.http.get("method") == "HEAD" or told is None or headers.get("content-encoding"):
+    if (
+        streams
+        or operation_model.http.get("method") == "HEAD"
+        or told is None
+        or headers.get("content-encoding")
+    ):
         return
     came = len(response_dict["body"])
     if came != int(told):
@@ -91,10 +128,12 @@ def refuse_a_cut_body(operation_model: Any, response_dict: Mapping[str, Any], **
 
 
 def meaning(code: str, text: str, index: int) -> SinkRetry | SinkRejected:
-    """What the error ``code`` of a service means for the item at ``index``, when those before it are through.
+    """What the error ``code`` of a service means for the item at ``index``, when those before it
+    are through.
 
-    Only what is wrong with the item itself is a reason to give it up. Refused or expired credentials and a missing topic are
-    repaired while the items wait, throttling and faults of the service pass.
+    Only what is wrong with the item itself is a reason to give it up. Refused or expired
+    credentials and a missing topic are repaired while the items wait, throttling and faults of the
+    service pass.
 
     >>> meaning("InvalidParameterValue", "too long", 3)
     SinkRejected('item 3: too long')
@@ -107,14 +146,18 @@ def meaning(code: str, text: str, index: int) -> SinkRetry | SinkRejected:
 
 
 def call(operation: Any, expected: str, index: int, arguments: Mapping[str, Any]) -> Any:
-    """Call an operation for the item at ``index``; raises ``SinkRejected`` or ``SinkRetry`` by :func:`meaning`.
+    """Call an operation for the item at ``index``; raises ``SinkRejected`` or ``SinkRetry`` by
+    :func:`meaning`.
 
-    ``expected`` is a key that a whole answer has: an answer that was cut off on its way looks like a success without it.
+    ``expected`` is a key that a whole answer has: an answer that was cut off on its way looks like
+    a success without it.
     """
     try:
         answer = operation(**arguments)
     except botocore.exceptions.ClientError as error:
-        raise meaning(str(error.response.get("Error", {}).get("Code", "")), str(error), index) from error
+        raise meaning(
+            str(error.response.get("Error", {}).get("Code", "")), str(error), index
+        ) from error
     except botocore.exceptions.ParamValidationError as error:
         raise SinkRejected(index, str(error)) from error
     except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:

@@ -13,13 +13,24 @@ class Fault(NamedTuple):
     advice: str
 
 
-_KEYS: Final = "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give the machine a role"
+_KEYS: Final = (
+    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give the machine a role"
+)
 _NONE: Final = Fault("there are no AWS credentials", _KEYS)
 _UNREACHED: Final = Fault("AWS does not answer", "Check region, endpoint_url and the network")
 _EXPIRED: Final = Fault("the AWS credentials have expired", "Renew them")
-_UNKNOWN: Final = Fault("AWS does not know these credentials", "Correct AWS_ACCESS_KEY_ID, and AWS_SESSION_TOKEN if there is one")
-_UNSIGNED: Final = Fault("the signature is wrong", "Correct AWS_SECRET_ACCESS_KEY, and see that the machine's clock is right")
-_UNFETCHED: Final = Fault("the AWS credentials cannot be fetched", "Log in again (aws sso login), or look at the machine's role")
+_UNKNOWN: Final = Fault(
+    "AWS does not know these credentials",
+    "Correct AWS_ACCESS_KEY_ID, and AWS_SESSION_TOKEN if there is one",
+)
+_UNSIGNED: Final = Fault(
+    "the signature is wrong",
+    "Correct AWS_SECRET_ACCESS_KEY, and see that the machine's clock is right",
+)
+_UNFETCHED: Final = Fault(
+    "the AWS credentials cannot be fetched",
+    "Log in again (aws sso login), or look at the machine's role",
+)
 _FAULTS: Final[Mapping[str, Fault]] = {
     "ConnectTimeoutError": _UNREACHED,
     "ConnectionClosedError": _UNREACHED,
@@ -34,11 +45,17 @@ _FAULTS: Final[Mapping[str, Fault]] = {
     "MissingAuthenticationToken": _NONE,
     "MissingAuthenticationTokenException": _NONE,
     "NoCredentialsError": _NONE,
-    "NoRegionError": Fault("no region is set", "Set region, AWS_DEFAULT_REGION, or the region of the AWS profile"),
+    "NoRegionError": Fault(
+        "no region is set", "Set region, AWS_DEFAULT_REGION, or the region of the AWS profile"
+    ),
     "PartialCredentialsError": Fault("the AWS credentials are not complete", _KEYS),
-    "ProxyConnectionError": Fault("the proxy does not answer", "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY"),
+    "ProxyConnectionError": Fault(
+        "the proxy does not answer", "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
+    ),
     "ReadTimeoutError": _UNREACHED,
-    "SSLError": Fault("there is no secure connection", "Check endpoint_url (http or https?) and AWS_CA_BUNDLE"),
+    "SSLError": Fault(
+        "there is no secure connection", "Check endpoint_url (http or https?) and AWS_CA_BUNDLE"
+    ),
     "SSOTokenLoadError": _UNFETCHED,
     "SignatureDoesNotMatch": _UNSIGNED,
     "TokenRetrievalError": _UNFETCHED,
@@ -48,7 +65,8 @@ _FAULTS: Final[Mapping[str, Fault]] = {
 
 
 def fault_named(code: str) -> Fault | None:
-    """What the error ``code`` means where it means the same for every service; refused permissions, for one, do not.
+    """What the error ``code`` means where it means the same for every service; refused permissions,
+    for one, do not.
 
     >>> fault_named("EndpointConnectionError").what
     'AWS does not answer (EndpointConnectionError)'

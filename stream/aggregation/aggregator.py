@@ -1,4 +1,6 @@
-"""The owner of a job's counts: takes items, moves the watermark, closes windows, judges. No thread, no clock, no socket."""
+"""The owner of a job's counts: takes items, moves the watermark, closes windows, judges. No thread,
+no clock, no socket.
+"""
 
 from __future__ import annotations
 
@@ -47,13 +49,16 @@ Learn = Callable[[str, Baseline, Sequence[bytes]], Baseline]
 class Aggregator:
     """``step(item) -> outputs``: what it does depends on its state and the item alone.
 
-    A partial is **accepted** whole if each partition in it is read now (not ended, not waiting for parents), ``first`` is the offset
-    expected there, and its layouts are the ones in force. Otherwise it is dropped whole, and its partitions are assigned again from the
-    expected offsets under a new claim (unless its own is stale: somebody was asked already). Exactness rests on ``first`` alone.
+    A partial is **accepted** whole if each partition in it is read now (not ended, not waiting for
+    parents), ``first`` is the offset expected there, and its layouts are the ones in force.
+    Otherwise it is dropped whole, and its partitions are assigned again from the expected offsets
+    under a new claim (unless its own is stale: somebody was asked already). Exactness rests on
+    ``first`` alone.
 
-    ``state`` and the panes are all that is remembered; a commit writes both together with the outputs. ``baselines`` are the
-    ones in force, by model; a model in ``learning`` gets its baseline from ``learn`` once enough samples are in. ``memory``: the ids
-    of accepted events, if duplicates are to be found.
+    ``state`` and the panes are all that is remembered; a commit writes both together with the
+    outputs. ``baselines`` are the ones in force, by model; a model in ``learning`` gets its
+    baseline from ``learn`` once enough samples are in. ``memory``: the ids of accepted events, if
+    duplicates are to be found.
     """
 
     def __init__(
@@ -73,10 +78,14 @@ class Aggregator:
         self._learn = learn
         self._closing = Closing(settings, judge, state, panes, self.baselines)
         for model, baseline in self.baselines.items():
-            state.models.setdefault(model, ModelState(baseline.fingerprint)).learning |= model in learning
+            state.models.setdefault(model, ModelState(baseline.fingerprint)).learning |= (
+                model in learning
+            )
 
     def step(self, item: Item) -> list[Output]:  # noqa: PLR0911  # one return a kind of item
-        """Take one item; returns what must go out once the state is committed. Raises ``GapFound``, and what ``learn`` raises."""
+        """Take one item; returns what must go out once the state is committed. Raises ``GapFound``,
+        and what ``learn`` raises.
+        """
         match item:
             case Partial():
                 return self._partial(item)
@@ -85,7 +94,11 @@ class Aggregator:
             case Discovered():
                 return self._discovered(item)
             case Orphaned():
-                return [self._assign(name) for name in item.partitions if name in self.state.places and self.state.places[name].read]
+                return [
+                    self._assign(name)
+                    for name in item.partitions
+                    if name in self.state.places and self.state.places[name].read
+                ]
             case Gap():
                 return self._gap(item)
             case Rebase():
@@ -98,12 +111,15 @@ class Aggregator:
                 return [*self._closing.everything(), *self._closing.revisions()]
 
     def resume(self) -> list[Assign]:
-        """Assignments of all partitions from the committed offsets, under new claims: for a reader that has nothing.
+        """Assignments of all partitions from the committed offsets, under new claims: for a reader
+        that has nothing.
 
         Nobody knows what happened meanwhile: no partition is idle, and the clock starts anew.
         """
         self.state.now_ms = None
-        return [self._assign(partition) for partition, place in self.state.places.items() if place.read]
+        return [
+            self._assign(partition) for partition, place in self.state.places.items() if place.read
+        ]
 
     def cut(self) -> list[Output]:
         """Close all open windows as they are, since windows will be of another length from now on."""
@@ -140,24 +156,35 @@ class Aggregator:
         places = self.state.places
         ours = {model: baseline.layout.fingerprint for model, baseline in self.baselines.items()}
         return partial.layouts == ours and all(
-            (place := places.get(cover.partition)) is not None and place.read and cover.first == place.next for cover in partial.covers
+            (place := places.get(cover.partition)) is not None
+            and place.read
+            and cover.first == place.next
+            for cover in partial.covers
         )
 
     def _refuse(self, partial: Partial) -> list[Output]:
         self.state.ledger.partials_dropped += 1
         places = self.state.places
-        fresh = [c.partition for c in partial.covers if (place := places.get(c.partition)) and place.read and c.claim == place.claim]
+        fresh = [
+            c.partition
+            for c in partial.covers
+            if (place := places.get(c.partition)) and place.read and c.claim == place.claim
+        ]
         return [self._assign(partition) for partition in fresh]
 
     def _assign(self, partition: str) -> Assign:
         place = self.state.places[partition]
-        place = msgspec.structs.replace(place, claim=place.claim + 1, quiet_ms=None, said_ms=None, idle=False)
+        place = msgspec.structs.replace(
+            place, claim=place.claim + 1, quiet_ms=None, said_ms=None, idle=False
+        )
         self.state.places[partition] = place
         seen = () if self.memory is None else tuple(self.memory.ids.of(partition))
         return Assign(place.claim, partition, place.next, place.mark_ms, seen)
 
     def _end(self, cover: Cover) -> list[str]:
-        """A partition is read to its end; returns those that may be read now, which take over its ids."""
+        """A partition is read to its end; returns those that may be read now, which take over its
+        ids.
+        """
         freed = end(self.state.places, cover)
         if self.memory is not None:
             for name, parents in freed.items():
@@ -167,7 +194,11 @@ class Aggregator:
     def _move(self, cover: Cover) -> None:
         place, now = self.state.places[cover.partition], self.state.now_ms
         quiet = not cover.dated and (cover.at_end or cover.read > 0)
-        heard = now is not None and place.said_ms is not None and now - place.said_ms <= self.settings.idle_ms
+        heard = (
+            now is not None
+            and place.said_ms is not None
+            and now - place.said_ms <= self.settings.idle_ms
+        )
         since = place.quiet_ms if quiet and heard and place.quiet_ms is not None else now
         moved = msgspec.structs.replace(
             place,
@@ -233,17 +264,24 @@ class Aggregator:
         return out
 
     def _tick(self, tick: Tick) -> list[Output]:
-        """The clock may be set back, and goes forward by at most ``MOST_STEP_MS``: one wrong reading must not end all windows. A step that
-        lasts is taken in time: the most doubles with each tick in a row that asks for more.
+        """The clock may be set back, and goes forward by at most ``MOST_STEP_MS``: one wrong
+        reading must not end all windows. A step that lasts is taken in time: the most doubles with
+        each tick in a row that asks for more.
         """
         state = self.state
-        most = tick.now_ms if state.now_ms is None else state.now_ms + (MOST_STEP_MS << state.hurried)
+        most = (
+            tick.now_ms if state.now_ms is None else state.now_ms + (MOST_STEP_MS << state.hurried)
+        )
         state.hurried = min(state.hurried + 1, 40) if tick.now_ms > most else 0
         now = state.now_ms = min(tick.now_ms, most)
         for partition, place in state.places.items():
-            quiet, said = (None if when is None else min(when, now) for when in (place.quiet_ms, place.said_ms))
+            quiet, said = (
+                None if when is None else min(when, now) for when in (place.quiet_ms, place.said_ms)
+            )
             seen = msgspec.structs.replace(place, quiet_ms=quiet, said_ms=said)
-            state.places[partition] = msgspec.structs.replace(seen, idle=is_idle(seen, now, self.settings.idle_ms))
+            state.places[partition] = msgspec.structs.replace(
+                seen, idle=is_idle(seen, now, self.settings.idle_ms)
+            )
         return [*self._advance(), *self._closing.revisions()]
 
     def _discovered(self, found: Discovered) -> list[Output]:
@@ -255,7 +293,14 @@ class Aggregator:
         return [self._assign(found.partition)] if place.read else []
 
     def _unlisted(self, gone: Unlisted) -> list[Output]:
-        let_go(self.state, [name for name in gone.partitions if self.memory is None or not tuple(self.memory.ids.slices(name))])
+        let_go(
+            self.state,
+            [
+                name
+                for name in gone.partitions
+                if self.memory is None or not tuple(self.memory.ids.slices(name))
+            ],
+        )
         return []
 
     def _gap(self, gap: Gap) -> list[Output]:
@@ -282,7 +327,9 @@ class Aggregator:
         return self._relayout(sample.key.model, baseline)
 
     def _retire(self, name: str) -> list[Output]:
-        """Watch a model no longer; what was reported of it stays known, so that no id is given twice if it comes back."""
+        """Watch a model no longer; what was reported of it stays known, so that no id is given
+        twice if it comes back.
+        """
         out = self._closing.cut(name)
         del self.baselines[name]
         self._closing.forget(name)

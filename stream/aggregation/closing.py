@@ -1,4 +1,6 @@
-"""Closing windows: which ones, with which panes, reported in which order; silence, revisions, and letting panes go."""
+"""Closing windows: which ones, with which panes, reported in which order; silence, revisions, and
+letting panes go.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +23,24 @@ FOREVER_MS = 1 << 62
 class Closing:
     """The half of the aggregator that deals with windows; shares its state.
 
-    A window closes once, when the watermark reaches its end, if one of its panes has events. Late events that are
-    accepted later make a revision at the next tick. Only revision 0, in order of time, moves the episodes.
+    A window closes once, when the watermark reaches its end, if one of its panes has events. Late
+    events that are accepted later make a revision at the next tick. Only revision 0, in order of
+    time, moves the episodes.
     """
 
     def __init__(
-        self, settings: Settings, judge: Judge, state: JobState, panes: PaneStore, baselines: dict[str, Baseline]
+        self,
+        settings: Settings,
+        judge: Judge,
+        state: JobState,
+        panes: PaneStore,
+        baselines: dict[str, Baseline],
     ) -> None:
         self.baselines = dict(baselines)
         self._settings, self._judge, self._state, self._panes = settings, judge, state, panes
-        self._starts = {key: set(one.misfits) for key, one in state.known() if key.model in baselines}
+        self._starts = {
+            key: set(one.misfits) for key, one in state.known() if key.model in baselines
+        }
         for pane in panes.ids():
             if pane.model in baselines:
                 self.note(pane.key, pane.start_ms)
@@ -43,7 +53,9 @@ class Closing:
             heard.heard_ms = start_ms
 
     def misfit(self, key: ModelKey, start_ms: int, misfits: Misfits) -> None:
-        """Records of a pane had too few or too many columns: its windows say so, even if nothing else is in them."""
+        """Records of a pane had too few or too many columns: its windows say so, even if nothing
+        else is in them.
+        """
         counted = self._state.key_state(key).misfits
         counted[start_ms] = counted.get(start_ms, Misfits()).plus(misfits)
         self.note(key, start_ms)
@@ -64,15 +76,23 @@ class Closing:
 
     def everything(self) -> list[Output]:
         """Close all windows that have events: the input is at its end."""
-        ends = [max(starts) + self._settings.window_ms for starts in self._starts.values() if starts]
+        ends = [
+            max(starts) + self._settings.window_ms for starts in self._starts.values() if starts
+        ]
         if not ends:
             return []
-        out: list[Output] = [piece for end, key in self._due(self._state.closed_ms, max(ends)) for piece in self._close(key, end)]
+        out: list[Output] = [
+            piece
+            for end, key in self._due(self._state.closed_ms, max(ends))
+            for piece in self._close(key, end)
+        ]
         for key in sorted(self._starts):
             if self._starts[key]:
                 out += self._silence(key, max(self._starts[key]) + self._settings.every_ms)
         self._state.closed_ms = max(*ends, self._state.closed_ms or max(ends))
-        self._state.watermark_ms = max(self._state.closed_ms, self._state.watermark_ms or self._state.closed_ms)
+        self._state.watermark_ms = max(
+            self._state.closed_ms, self._state.watermark_ms or self._state.closed_ms
+        )
         return out
 
     def revisions(self) -> list[Output]:
@@ -86,9 +106,11 @@ class Closing:
         return out
 
     def cut(self, model: str) -> list[Output]:
-        """Close a model's open windows as they are and let all its panes go; windows that began before now are incomplete.
+        """Close a model's open windows as they are and let all its panes go; windows that began
+        before now are incomplete.
 
-        What was seen against the old baseline says nothing against the new one: only an open episode is remembered.
+        What was seen against the old baseline says nothing against the new one: only an open
+        episode is remembered.
         """
         out: list[Output] = []
         latest = self._state.models[model].cut_ms
@@ -96,7 +118,9 @@ class Closing:
             starts = self._starts[key]
             ends = {end for start in starts for end in window_ends(start, self._settings)}
             state, closed = self._state.key_state(key), self._state.closed_ms
-            for end in sorted(end for end in ends if closed is None or end > closed or end in state.touched):
+            for end in sorted(
+                end for end in ends if closed is None or end > closed or end in state.touched
+            ):
                 out += self._close(key, end, cut=True)
             state.touched.clear()
             if starts:
@@ -119,7 +143,8 @@ class Closing:
         self._starts = {key: starts for key, starts in self._starts.items() if key.model != model}
 
     def settle(self, before_ms: int) -> list[Output]:
-        """Panes that end at or before this time get no more events: report what is open of their windows and let them go.
+        """Panes that end at or before this time get no more events: report what is open of their
+        windows and let them go.
 
         A pane stays for as long as another pane of one of its windows may still change.
         """
@@ -132,11 +157,19 @@ class Closing:
             for end in sorted(end for end in state.touched if end <= bound):
                 out += self._close(key, end)
             state.touched = {end for end in state.touched if end > bound}
-            for start in sorted(start for start in self._starts[key] if start + self._settings.window_ms <= bound):
+            for start in sorted(
+                start for start in self._starts[key] if start + self._settings.window_ms <= bound
+            ):
                 self._drop(key, start)
-            state.reported = {window: revision for window, revision in state.reported.items() if window[1] > bound}
+            state.reported = {
+                window: revision for window, revision in state.reported.items() if window[1] > bound
+            }
         self._state.settled_ms = bound
-        self._state.spans = [span for span in self._state.spans if span.to_ms is None or span.to_ms > bound - self._settings.window_ms]
+        self._state.spans = [
+            span
+            for span in self._state.spans
+            if span.to_ms is None or span.to_ms > bound - self._settings.window_ms
+        ]
         return out
 
     def _drop(self, key: ModelKey, start_ms: int) -> None:
@@ -150,7 +183,9 @@ class Closing:
                 self._panes.drop(pane)
 
     def _of(self, key: ModelKey, start_ms: int) -> list[PaneId]:
-        return [PaneId(key.model, key.variant, self.baselines[key.model].layout.fingerprint, start_ms)]
+        return [
+            PaneId(key.model, key.variant, self.baselines[key.model].layout.fingerprint, start_ms)
+        ]
 
     def _due(self, closed: int | None, boundary: int) -> list[tuple[int, ModelKey]]:
         """Ends of windows with events in ``(closed, boundary]``, in order of time."""
@@ -159,7 +194,11 @@ class Closing:
             for start in starts:
                 if closed is None or start + self._settings.window_ms > closed:
                     ends = window_ends(start, self._settings)
-                    due.update((end, key) for end in ends if (closed is None or end > closed) and end <= boundary)
+                    due.update(
+                        (end, key)
+                        for end in ends
+                        if (closed is None or end > closed) and end <= boundary
+                    )
         return sorted(due)
 
     def _close(self, key: ModelKey, end_ms: int, cut: bool = False) -> list[Output]:
@@ -201,24 +240,44 @@ class Closing:
         for start in window_panes(end_ms, self._settings):
             odd = odd.plus(counted.get(start, Misfits()))
         incomplete = bool(notes) and not learning
-        return Span(key.model, key.variant, start_ms, end_ms, revision, incomplete, learning, odd.fewer, odd.more, tuple(notes))
+        return Span(
+            key.model,
+            key.variant,
+            start_ms,
+            end_ms,
+            revision,
+            incomplete,
+            learning,
+            odd.fewer,
+            odd.more,
+            tuple(notes),
+        )
 
     def _missing(self, start_ms: int, end_ms: int) -> list[str]:
         notes = [
             span.reason
             for span in self._state.spans
-            if (span.from_ms is None or span.from_ms < end_ms) and (span.to_ms is None or span.to_ms >= start_ms)
+            if (span.from_ms is None or span.from_ms < end_ms)
+            and (span.to_ms is None or span.to_ms >= start_ms)
         ]
-        notes += [f"gap in {name}" for name, since in self._state.open_gaps.items() if since is None or since < end_ms]
+        notes += [
+            f"gap in {name}"
+            for name, since in self._state.open_gaps.items()
+            if since is None or since < end_ms
+        ]
         return sorted(set(notes))
 
     def _silence(self, key: ModelKey, boundary: int) -> Sequence[Output]:
-        """Tell silences that begin or end before ``boundary``: a silence is at least one window without an event."""
+        """Tell silences that begin or end before ``boundary``: a silence is at least one window
+        without an event.
+        """
         state, settings = self._state.key_state(key), self._settings
         out: list[Output] = []
         if state.heard_ms is None:
             return out
-        for start in sorted(start for start in self._starts[key] if state.heard_ms <= start < boundary):
+        for start in sorted(
+            start for start in self._starts[key] if state.heard_ms <= start < boundary
+        ):
             if state.silent_ms is None and start - state.heard_ms >= settings.window_ms:
                 state.silent_ms = state.heard_ms
                 out.append(self._judge.silence(*key, state.silent_ms, None))

@@ -1,4 +1,6 @@
-"""The books: every record that was read has exactly one outcome, every accepted row lies in a window or is told."""
+"""The books: every record that was read has exactly one outcome, every accepted row lies in a
+window or is told.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ GONE: Final = "ended"
 
 
 class Account(msgspec.Struct):
-    """One partition: records read, and how they came out (``accepted``, ``too_late``, reasons of rejection)."""
+    """One partition: records read, and how they came out (``accepted``, ``too_late``, reasons of
+    rejection).
+    """
 
     read: int = 0
     outcomes: dict[str, int] = {}
@@ -22,13 +26,15 @@ class Account(msgspec.Struct):
 class Ledger(msgspec.Struct):
     """The counts of a job since its state began.
 
-    Laws: for each partition, ``read`` is the sum of its outcomes; ``rows_accepted`` (counted by the reader from what was decoded) =
-    ``rows_folded`` (counted from the profiles) = ``rows_in_panes`` + ``rows_closed`` + ``rows_late_after_idle``. Rows that were in
-    panes when they were let go are counted from the panes, and so are those in panes when the state is opened.
-    ``misfits_late_after_idle`` are records with a wrong number of columns that no window could tell any more.
-    ``unremembered`` are ids for which there was no room (``dedupe.most``): if those events come again they are counted again.
-    ``partials_dropped`` (with their records) count what had to be read again; ``future`` events were taken at arrival.
-    ``bytes`` is how long the records of all partitions are, by outcome.
+    Laws: for each partition, ``read`` is the sum of its outcomes; ``rows_accepted`` (counted by the
+    reader from what was decoded) = ``rows_folded`` (counted from the profiles) = ``rows_in_panes``
+    + ``rows_closed`` + ``rows_late_after_idle``. Rows that were in panes when they were let go are
+    counted from the panes, and so are those in panes when the state is opened.
+    ``misfits_late_after_idle`` are records with a wrong number of columns that no window could tell
+    any more. ``unremembered`` are ids for which there was no room (``dedupe.most``): if those
+    events come again they are counted again. ``partials_dropped`` (with their records) count what
+    had to be read again; ``future`` events were taken at arrival. ``bytes`` is how long the records
+    of all partitions are, by outcome.
     """
 
     partitions: dict[str, Account] = {}
@@ -57,7 +63,9 @@ class Ledger(msgspec.Struct):
             self.bytes[name] = self.bytes.get(name, 0) + length
 
     def fold(self, partition: str) -> None:
-        """Add what a partition that is gone for ever has had to the one account of all such partitions."""
+        """Add what a partition that is gone for ever has had to the one account of all such
+        partitions.
+        """
         account = self.partitions.pop(partition, Account(0, {}))
         gone = self.partitions.setdefault(GONE, Account(0, {}))
         gone.read += account.read
@@ -65,7 +73,9 @@ class Ledger(msgspec.Struct):
             gone.outcomes[name] = gone.outcomes.get(name, 0) + count
 
     def lost(self) -> dict[str, int]:
-        """What was read and lies in no window, by reason: rejected and late records, rows and misfits late after idle."""
+        """What was read and lies in no window, by reason: rejected and late records, rows and
+        misfits late after idle.
+        """
         out: dict[str, int] = {}
         for account in self.partitions.values():
             for name, count in account.outcomes.items():
@@ -86,5 +96,7 @@ class Ledger(msgspec.Struct):
             if account.read != sum(account.outcomes.values())
         }
         out["rows accepted"] = self.rows_accepted - self.rows_folded
-        out["rows in panes"] = self.rows_folded - self.rows_in_panes - self.rows_closed - self.rows_late_after_idle
+        out["rows in panes"] = (
+            self.rows_folded - self.rows_in_panes - self.rows_closed - self.rows_late_after_idle
+        )
         return {name: off for name, off in out.items() if off}

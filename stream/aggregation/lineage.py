@@ -1,4 +1,6 @@
-"""Partitions that go on where others end: shards that were split or merged. Functions over the places, without clock or I/O."""
+"""Partitions that go on where others end: shards that were split or merged. Functions over the
+places, without clock or I/O.
+"""
 
 from __future__ import annotations
 
@@ -12,28 +14,40 @@ from stream.events import Cover, Discovered
 
 
 def await_parents(places: Mapping[str, Place], found: Discovered) -> Place:
-    """The place of a partition that was just found: it waits for those of its parents that are not ended.
+    """The place of a partition that was just found: it waits for those of its parents that are not
+    ended.
 
-    Its mark is the smallest of its ended parents: what came last in them is not older than what comes first in it.
+    Its mark is the smallest of its ended parents: what came last in them is not older than what
+    comes first in it.
 
     >>> await_parents({"a": Place(1, 9, 70, ended=True), "b": Place(1, 4, 50)}, Discovered("c", 0, ("a", "b")))
     Place(claim=0, next=0, mark_ms=70, quiet_ms=None, said_ms=None, idle=False, arrival_ms=None, ended=False, parents=('a', 'b'))
     """
     waits = any(name not in places or not places[name].ended for name in found.parents)
-    marks = [places[name].mark_ms for name in found.parents if name in places and places[name].ended]
+    marks = [
+        places[name].mark_ms for name in found.parents if name in places and places[name].ended
+    ]
     known = [mark for mark in marks if mark is not None]
     return Place(0, found.start, min(known, default=None), parents=found.parents if waits else ())
 
 
 def end(places: MutableMapping[str, Place], cover: Cover) -> dict[str, tuple[str, ...]]:
-    """A partition is read to its end: returns the partitions that may be read now, and the parents of each.
+    """A partition is read to its end: returns the partitions that may be read now, and the parents
+    of each.
 
-    Its children enter in the same step, so that there is no moment at which neither it nor they hold the watermark.
+    Its children enter in the same step, so that there is no moment at which neither it nor they
+    hold the watermark.
     """
-    places[cover.partition] = msgspec.structs.replace(places[cover.partition], ended=True, arrival_ms=None)
+    places[cover.partition] = msgspec.structs.replace(
+        places[cover.partition], ended=True, arrival_ms=None
+    )
     for child in cover.children:
-        places.setdefault(child.partition, Place(0, child.start, parents=child.parents or (cover.partition,)))
-    waiting = {name: place.parents for name, place in places.items() if cover.partition in place.parents}
+        places.setdefault(
+            child.partition, Place(0, child.start, parents=child.parents or (cover.partition,))
+        )
+    waiting = {
+        name: place.parents for name, place in places.items() if cover.partition in place.parents
+    }
     for name in waiting:
         place = places[name]
         anew = await_parents(places, Discovered(name, place.next, place.parents))
@@ -42,11 +56,14 @@ def end(places: MutableMapping[str, Place], cover: Cover) -> dict[str, tuple[str
 
 
 def let_go(state: JobState, unlisted: Collection[str]) -> None:
-    """Forget ended partitions that the source does not have any more; one for whose children or gap it still matters stays.
+    """Forget ended partitions that the source does not have any more; one for whose children or gap
+    it still matters stays.
 
     Children are known when their parents end, or were discovered long before those are gone.
     """
-    needed = {parent for place in state.places.values() for parent in place.parents} | set(state.open_gaps)
+    needed = {parent for place in state.places.values() for parent in place.parents} | set(
+        state.open_gaps
+    )
     for name in set(unlisted) - needed:
         if name in state.places and state.places[name].ended:
             del state.places[name]

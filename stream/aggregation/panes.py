@@ -40,7 +40,9 @@ class PaneStore(Protocol):
 
 
 class MemoryPanes:
-    """Panes in a dictionary; ``changed`` names those that a commit must write (``None`` in the dictionary: dropped)."""
+    """Panes in a dictionary; ``changed`` names those that a commit must write (``None`` in the
+    dictionary: dropped).
+    """
 
     def __init__(self) -> None:
         self._panes: dict[PaneId, Profile] = {}

@@ -23,9 +23,10 @@ class Span(msgspec.Struct, frozen=True, array_like=True):
 class KeyState(msgspec.Struct):
     """One model and variant: what was reported, what was heard, and its episodes.
 
-    ``reported`` maps length and end of windows to their last revision; ``touched`` are ends of closed windows that late events have
-    changed; ``misfits`` counts the records of a pane with too few and too many columns; up to ``heard_ms`` it is settled where
-    data was and where silence; ``silent_ms`` is the start of a silence that goes on.
+    ``reported`` maps length and end of windows to their last revision; ``touched`` are ends of
+    closed windows that late events have changed; ``misfits`` counts the records of a pane with too
+    few and too many columns; up to ``heard_ms`` it is settled where data was and where silence;
+    ``silent_ms`` is the start of a silence that goes on.
     """
 
     reported: dict[tuple[int, int], int] = {}
@@ -37,7 +38,8 @@ class KeyState(msgspec.Struct):
 
 
 class ModelState(msgspec.Struct):
-    """One model: the fingerprint of the baseline in force, the raw samples it is being learned from, the last change.
+    """One model: the fingerprint of the baseline in force, the raw samples it is being learned
+    from, the last change.
 
     Windows that begin before ``cut_ms`` are ``incomplete``: the layout changed in them.
     """
@@ -52,9 +54,10 @@ class ModelState(msgspec.Struct):
 class JobState(msgspec.Struct):
     """The state of a job: positions and marks, watermark, books, models, and what waits.
 
-    ``hurried`` counts ticks in a row at which the clock was ahead of what it may go. ``closed_ms``: all windows that end at or before
-    it are closed. ``settled_ms``: panes that end at or before it get no more events.
-    ``open_gaps``: partitions in which a gap was met and nothing was read since, with the watermark of that moment.
+    ``hurried`` counts ticks in a row at which the clock was ahead of what it may go. ``closed_ms``:
+    all windows that end at or before it are closed. ``settled_ms``: panes that end at or before it
+    get no more events. ``open_gaps``: partitions in which a gap was met and nothing was read since,
+    with the watermark of that moment.
     """
 
     version: int = STATE_VERSION
@@ -75,13 +78,22 @@ class JobState(msgspec.Struct):
         return self.keys.setdefault(f"{key.model}\x1f{key.variant}", KeyState())
 
     def end_gap(self, cover: Cover) -> None:
-        """What was lost lies before the first time that comes after it; in an idle partition, before what the others have shown.
+        """What was lost lies before the first time that comes after it; in an idle partition,
+        before what the others have shown.
 
         In one that ended nothing comes after it: what was lost is older than this moment.
         """
         own = self.places[cover.partition].mark_ms
-        marks = [place.mark_ms for name, place in self.places.items() if place.mark_ms is not None and name != cover.partition]
-        until_ms = cover.mark_ms if cover.dated else max((mark for mark in marks if own is None or mark > own), default=None)
+        marks = [
+            place.mark_ms
+            for name, place in self.places.items()
+            if place.mark_ms is not None and name != cover.partition
+        ]
+        until_ms = (
+            cover.mark_ms
+            if cover.dated
+            else max((mark for mark in marks if own is None or mark > own), default=None)
+        )
         if cover.ended and not cover.dated and self.now_ms is not None:
             until_ms = self.now_ms
         if until_ms is not None:

@@ -1,1 +1,3 @@
-"""Makes baselines from training data or first events and reads and writes SageMaker's files; may import `config`, `formats` and below."""
+"""Makes baselines from training data or first events and reads and writes SageMaker's files; may
+import `config`, `formats` and below.
+"""

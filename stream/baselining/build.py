@@ -1,4 +1,6 @@
-"""Training data becomes a baseline: a scan for types and quantiles, then exact counts on the bins it gave."""
+"""Training data becomes a baseline: a scan for types and quantiles, then exact counts on the bins
+it gave.
+"""
 
 from __future__ import annotations
 
@@ -36,17 +38,21 @@ class Made(NamedTuple):
 
 
 def make(chunks: Callable[[], Iterable[pa.Table]], predictions: Sequence[str] = ()) -> Made:
-    """The baseline of some rows, which are gone through twice. ``predictions`` name the columns of the endpoint's answer.
+    """The baseline of some rows, which are gone through twice. ``predictions`` name the columns of
+    the endpoint's answer.
 
-    A column without any value gets no bins; it stays in ``columns``, so that positions keep their meaning. Raises
-    ``BaselineInvalid`` if there are no rows or a named prediction is not among the columns.
+    A column without any value gets no bins; it stays in ``columns``, so that positions keep their
+    meaning. Raises ``BaselineInvalid`` if there are no rows or a named prediction is not among the
+    columns.
     """
     scans = _scan(chunks())
     if not any(scan.rows for scan in scans.values()):
         raise BaselineInvalid("rows", "the training data has none")
     lost = [name for name in predictions if name not in scans]
     if lost:
-        raise BaselineInvalid("predictions", f"no column {', '.join(lost)}; there are {', '.join(scans)}")
+        raise BaselineInvalid(
+            "predictions", f"no column {', '.join(lost)}; there are {', '.join(scans)}"
+        )
     layout = _layout(scans, predictions)
     profile = Profile(layout)
     fold = Fold([layout])
@@ -77,13 +83,15 @@ def _scan(chunks: Iterable[pa.Table]) -> dict[str, ColumnScan]:
 def write(made: Made, folder: Path) -> None:
     """Write ``statistics.json``, ``constraints.json`` and ``baseline.msgpack``.
 
-    All three lie complete beside their places before the first takes it: a full disk leaves the folder as it was. Raises
-    ``ConfigError`` if that cannot be.
+    All three lie complete beside their places before the first takes it: a full disk leaves the
+    folder as it was. Raises ``ConfigError`` if that cannot be.
     """
     try:
         _replace(made, folder)
     except OSError as error:
-        raise ConfigError("--out", "a folder that can be written to", f"{folder}: {error.strerror}") from error
+        raise ConfigError(
+            "--out", "a folder that can be written to", f"{folder}: {error.strerror}"
+        ) from error
 
 
 def _replace(made: Made, folder: Path) -> None:
@@ -101,13 +109,20 @@ def _replace(made: Made, folder: Path) -> None:
 
 
 def refuse_edited(folder: Path) -> None:
-    """Raise ``ConfigError`` if the folder's ``constraints.json`` says anything else than its baseline: somebody has edited it."""
+    """Raise ``ConfigError`` if the folder's ``constraints.json`` says anything else than its
+    baseline: somebody has edited it.
+    """
     try:
-        said, made = load_baseline(folder).constraints, Baseline.decode((folder / FILES[2]).read_bytes()).constraints
+        said, made = (
+            load_baseline(folder).constraints,
+            Baseline.decode((folder / FILES[2]).read_bytes()).constraints,
+        )
     except (BaselineInvalid, OSError):
         return
     if said != made:
-        edited = f"edits in {folder / FILES[1]}. Choose another folder, or give them up with --force"
+        edited = (
+            f"edits in {folder / FILES[1]}. Choose another folder, or give them up with --force"
+        )
         raise ConfigError("--out", "a folder without edited constraints", edited)
 
 
@@ -135,15 +150,19 @@ def make_from_files(
     exclude: Sequence[str] = (),
     progress: Progress = lambda _: None,
 ) -> Made:
-    """The baseline of a training file or folder; see :class:`stream.baselining.training_data.Training` for what is read."""
+    """The baseline of a training file or folder; see
+    :class:`stream.baselining.training_data.Training` for what is read.
+    """
     training = Training(path, header, columns, exclude)
     return make(lambda: training.chunks(progress), predictions)
 
 
 def load_baseline(folder: Path) -> Baseline:
-    """The baseline in a folder; what its ``constraints.json`` says goes before what ``baseline.msgpack`` says.
+    """The baseline in a folder; what its ``constraints.json`` says goes before what
+    ``baseline.msgpack`` says.
 
-    Raises ``BaselineInvalid`` if a file is missing or damaged, or if the constraints name a feature that has no column.
+    Raises ``BaselineInvalid`` if a file is missing or damaged, or if the constraints name a feature
+    that has no column.
     """
     try:
         baseline = Baseline.decode((folder / FILES[2]).read_bytes())
@@ -163,14 +182,23 @@ def load_baseline(folder: Path) -> Baseline:
         raise BaselineInvalid(str(path), error.reason) from error
     unknown = sorted(set(constraints.features) - set(baseline.columns))
     if unknown:
-        raise BaselineInvalid(str(path), f"constraints for {', '.join(unknown)}, which the baseline does not have")
+        raise BaselineInvalid(
+            str(path), f"constraints for {', '.join(unknown)}, which the baseline does not have"
+        )
     return Baseline(baseline.layout, baseline.profile, constraints, baseline.columns)
 
 
-def learn(known: Baseline | None, tables: Sequence[pa.Table], outputs: Sequence[str], inputs: Sequence[str]) -> Baseline:
-    """The baseline of a model after some of its own events: columns that ``known`` lacks are learned from ``tables``.
+def learn(
+    known: Baseline | None,
+    tables: Sequence[pa.Table],
+    outputs: Sequence[str],
+    inputs: Sequence[str],
+) -> Baseline:
+    """The baseline of a model after some of its own events: columns that ``known`` lacks are
+    learned from ``tables``.
 
-    ``tables`` hold text columns. Columns in ``outputs`` get the role prediction. What is known stays as it is.
+    ``tables`` hold text columns. Columns in ``outputs`` get the role prediction. What is known
+    stays as it is.
     """
     before = known.columns if known else ()
     order = tuple(name for name in (*outputs, *inputs) if name not in before)
@@ -182,7 +210,11 @@ def learn(known: Baseline | None, tables: Sequence[pa.Table], outputs: Sequence[
 
 
 def learn_from_samples(
-    known: Baseline, samples: Sequence[bytes], rows: int, outputs: Sequence[str], inputs: Sequence[str]
+    known: Baseline,
+    samples: Sequence[bytes],
+    rows: int,
+    outputs: Sequence[str],
+    inputs: Sequence[str],
 ) -> Baseline:
     """:func:`learn` from the first ``rows`` rows of Arrow IPC streams, as partials carry them."""
     tables, left = list[pa.Table](), rows
@@ -208,7 +240,9 @@ def _joined(known: Baseline, fresh: Baseline, columns: tuple[str, ...]) -> Basel
     profile.rows = max(side.rows for side in sides)
     profile.counts = np.concatenate([side.counts for side in sides])
     profile.sums = np.concatenate([side.sums for side in sides])
-    profile.low, profile.high = (np.concatenate([getattr(side, name) for side in sides]) for name in ("low", "high"))
+    profile.low, profile.high = (
+        np.concatenate([getattr(side, name) for side in sides]) for name in ("low", "high")
+    )
     features = {**known.constraints.features, **fresh.constraints.features}
     return Baseline(layout, profile, Constraints(features, known.constraints.thresholds), columns)
 
@@ -228,7 +262,11 @@ def _count(fold: Fold, layout: Layout, chunk: pa.Table) -> Profile:
     for feature in layout.features:
         if feature.name in chunk.column_names:
             text = _one(chunk[feature.name])
-            columns[feature.name] = numbers_from_text(text, feature.type == "Integral") if feature.numeric else Texts(text)
+            columns[feature.name] = (
+                numbers_from_text(text, feature.type == "Integral")
+                if feature.numeric
+                else Texts(text)
+            )
     return fold.fold(columns, [0], np.array([0, chunk.num_rows]))[0]
 
 
@@ -240,4 +278,13 @@ def _json(content: dict[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
 
 
-__all__ = ["Made", "empty_baseline", "learn", "learn_from_samples", "load_baseline", "make", "make_from_files", "write"]
+__all__ = [
+    "Made",
+    "empty_baseline",
+    "learn",
+    "learn_from_samples",
+    "load_baseline",
+    "make",
+    "make_from_files",
+    "write",
+]

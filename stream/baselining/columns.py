@@ -11,7 +11,9 @@ from stream.errors import BaselineMismatch
 
 
 class Columns(NamedTuple):
-    """One model as its reader sees it: the names of its columns, its layout, and the columns that have no bins yet."""
+    """One model as its reader sees it: the names of its columns, its layout, and the columns that
+    have no bins yet.
+    """
 
     outputs: tuple[str, ...]
     inputs: tuple[str, ...]
@@ -27,9 +29,10 @@ def columns_of(
 ) -> Columns:
     """The columns of a model, from its baseline unless they are given.
 
-    Without names, the baseline's columns serve in their order: those with the role ``prediction`` are the answer's, all
-    others the request's. A named column that the baseline does not have is learned. Raises
-    :class:`~stream.errors.BaselineMismatch` if a feature of the baseline is in neither list.
+    Without names, the baseline's columns serve in their order: those with the role ``prediction``
+    are the answer's, all others the request's. A named column that the baseline does not have is
+    learned. Raises :class:`~stream.errors.BaselineMismatch` if a feature of the baseline is in
+    neither list.
     """
     layout = baseline.layout if baseline else Layout(())
     predictions = {feature.name for feature in layout.features if feature.role == "prediction"}
@@ -41,6 +44,8 @@ def columns_of(
     named = (*outputs, *inputs)
     lost = [feature.name for feature in layout.features if feature.name not in named]
     if lost:
-        raise BaselineMismatch(model, f"features {', '.join(lost)}", "a column in outputs or inputs", "none")
+        raise BaselineMismatch(
+            model, f"features {', '.join(lost)}", "a column in outputs or inputs", "none"
+        )
     unlearned = tuple(name for name in named if name not in layout.index and name not in known)
     return Columns(tuple(outputs), tuple(inputs), layout, unlearned)

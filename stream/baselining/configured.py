@@ -16,15 +16,23 @@ from stream.errors import ConfigError
 def configured_baselines(config: Config) -> dict[str, Baseline]:
     """The baseline of each model from its folder; an empty one where it is to be learned.
 
-    Raises :class:`~stream.errors.ConfigError` naming the key if a folder holds none, :class:`~stream.errors.BaselineMismatch`
-    if it does not fit the columns or the names in the configuration.
+    Raises :class:`~stream.errors.ConfigError` naming the key if a folder holds none,
+    :class:`~stream.errors.BaselineMismatch` if it does not fit the columns or the names in the
+    configuration.
     """
     out = {}
     for name, model in config.models.items():
         try:
             out[name] = empty_baseline() if model.learned else load_baseline(Path(model.baseline))
         except BaselineInvalid as error:
-            raise ConfigError(f"models.{name}.baseline", "a folder with a baseline, or `learn`", str(error)) from error
-    columns = {name: columns_of(name, out[name], model.outputs, model.inputs) for name, model in config.models.items()}
-    check_baselines(config, {name: (*one.outputs, *one.inputs) for name, one in columns.items()}, out)
+            raise ConfigError(
+                f"models.{name}.baseline", "a folder with a baseline, or `learn`", str(error)
+            ) from error
+    columns = {
+        name: columns_of(name, out[name], model.outputs, model.inputs)
+        for name, model in config.models.items()
+    }
+    check_baselines(
+        config, {name: (*one.outputs, *one.inputs) for name, one in columns.items()}, out
+    )
     return out

@@ -1,4 +1,6 @@
-"""``statistics.json`` and ``constraints.json`` as SageMaker Model Monitor writes and reads them (contract, sections 2 and 3)."""
+"""``statistics.json`` and ``constraints.json`` as SageMaker Model Monitor writes and reads them
+(contract, sections 2 and 3).
+"""
 
 from __future__ import annotations
 
@@ -64,16 +66,23 @@ class _File(msgspec.Struct, frozen=True):
 def statistics(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
     """The content of ``statistics.json``.
 
-    Numbers: mean, sum, population standard deviation, extremes, ten buckets of equal width, and the sketch: up to 2,048
-    values it is the data in the order they came, above that items by level (an item at level i stands for ``2**i``).
-    Text: the number of different values, and their counts if there are at most 120.
+    Numbers: mean, sum, population standard deviation, extremes, ten buckets of equal width, and the
+    sketch: up to 2,048 values it is the data in the order they came, above that items by level (an
+    item at level i stands for ``2**i``). Text: the number of different values, and their counts if
+    there are at most 120.
     """
     rows = max((scan.rows for scan in scans.values()), default=0)
-    return {"version": 0.0, "dataset": {"item_count": rows}, "features": [_feature(name, scan) for name, scan in scans.items()]}
+    return {
+        "version": 0.0,
+        "dataset": {"item_count": rows},
+        "features": [_feature(name, scan) for name, scan in scans.items()],
+    }
 
 
 def constraints(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
-    """The content of ``constraints.json``: type and completeness as observed, signs, domains of text with few values."""
+    """The content of ``constraints.json``: type and completeness as observed, signs, domains of
+    text with few values.
+    """
     return {
         "version": 0.0,
         "features": [_constraint(name, scan) for name, scan in scans.items()],
@@ -94,16 +103,21 @@ def constraints(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
 
 
 def read_constraints(data: object) -> Constraints:
-    """The constraints in the content of a ``constraints.json``, also an old one without categorical keys.
+    """The constraints in the content of a ``constraints.json``, also an old one without categorical
+    keys.
 
-    Both spellings of a feature's override are understood; keys that nothing here uses are passed over. Raises
-    ``BaselineInvalid`` with the path in the file, what was expected and what was found.
+    Both spellings of a feature's override are understood; keys that nothing here uses are passed
+    over. Raises ``BaselineInvalid`` with the path in the file, what was expected and what was
+    found.
     """
     try:
         file = msgspec.convert(_without_nulls(data), _File)
     except msgspec.ValidationError as error:
         raise BaselineInvalid("constraints.json", str(error)) from error
-    return Constraints({one.name: _constraint_of(one) for one in file.features}, _thresholds(file.monitoring_config))
+    return Constraints(
+        {one.name: _constraint_of(one) for one in file.features},
+        _thresholds(file.monitoring_config),
+    )
 
 
 def _without_nulls(data: object) -> object:
@@ -132,7 +146,9 @@ def _feature(name: str, scan: ColumnScan) -> dict[str, Any]:
     elif scan.type == "String":
         text: dict[str, Any] = {"common": _common(scan), "distinct_count": float(len(scan.values))}
         if len(scan.values) <= MOST_CATEGORIES:
-            buckets = [{"value": value, "count": count} for value, count in scan.values.most_common()]
+            buckets = [
+                {"value": value, "count": count} for value, count in scan.values.most_common()
+            ]
             text["distribution"] = {"categorical": {"buckets": buckets}}
         out["string_statistics"] = text
     return out
@@ -144,10 +160,20 @@ def _kll(scan: ColumnScan) -> dict[str, Any]:
     weights = np.concatenate([np.full(len(level), 2.0**i) for i, level in enumerate(levels)])
     width = scan.high - scan.low
     bounds = [scan.low + width * k / BUCKETS for k in range(BUCKETS)] + [scan.high]
-    place = np.searchsorted(np.array(bounds[1:-1]), values, side="right") if width else np.full(len(values), BUCKETS - 1)
+    place = (
+        np.searchsorted(np.array(bounds[1:-1]), values, side="right")
+        if width
+        else np.full(len(values), BUCKETS - 1)
+    )
     counts = np.bincount(place, weights=weights, minlength=BUCKETS)
-    buckets = [{"lower_bound": bounds[k], "upper_bound": bounds[k + 1], "count": float(counts[k])} for k in range(BUCKETS)]
-    return {"buckets": buckets, "sketch": {"parameters": {"c": 0.64, "k": float(KLL_K)}, "data": levels}}
+    buckets = [
+        {"lower_bound": bounds[k], "upper_bound": bounds[k + 1], "count": float(counts[k])}
+        for k in range(BUCKETS)
+    ]
+    return {
+        "buckets": buckets,
+        "sketch": {"parameters": {"c": 0.64, "k": float(KLL_K)}, "data": levels},
+    }
 
 
 def _levels(scan: ColumnScan) -> list[list[float]]:
@@ -170,15 +196,26 @@ def _constraint(name: str, scan: ColumnScan) -> dict[str, Any]:
 
 
 def _few(scan: ColumnScan) -> bool:
-    return len(scan.values) <= MOST_CATEGORIES and len(scan.values) <= MOST_DOMAIN_SHARE * (scan.rows - scan.missing)
+    return len(scan.values) <= MOST_CATEGORIES and len(scan.values) <= MOST_DOMAIN_SHARE * (
+        scan.rows - scan.missing
+    )
 
 
 def _constraint_of(one: _Feature) -> Constraint:
     own, text, numbers = one.monitoringConfigOverrides, one.string_constraints, one.num_constraints
-    nested = text.monitoring_config_overrides.evaluate_constraints, numbers.monitoring_config_overrides.evaluate_constraints
-    said = [value for value in (own.evaluate_constraints, own.evaluateConstraints, *nested) if value is not None]
+    nested = (
+        text.monitoring_config_overrides.evaluate_constraints,
+        numbers.monitoring_config_overrides.evaluate_constraints,
+    )
+    said = [
+        value
+        for value in (own.evaluate_constraints, own.evaluateConstraints, *nested)
+        if value is not None
+    ]
     domains = None if text.domains is None else tuple(map(str, text.domains))
-    return Constraint(one.completeness, numbers.is_non_negative, domains, _enabled(said[0] if said else None))
+    return Constraint(
+        one.completeness, numbers.is_non_negative, domains, _enabled(said[0] if said else None)
+    )
 
 
 def _thresholds(config: _Monitoring) -> Thresholds:

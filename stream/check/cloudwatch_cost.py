@@ -1,4 +1,6 @@
-"""What CloudWatch and SNS cost a month, by the public price list of us-east-1 (November 2026). Pure."""
+"""What CloudWatch and SNS cost a month, by the public price list of us-east-1 (November 2026).
+Pure.
+"""
 
 from __future__ import annotations
 

@@ -16,8 +16,8 @@ MOST_LATE = 0.01
 
 
 class Disorder(NamedTuple):
-    """``behind_ms``: how far each event lies behind the highest time before it; ``late`` come after their first window has
-    closed, ``lost`` of them so late that they are not counted.
+    """``behind_ms``: how far each event lies behind the highest time before it; ``late`` come after
+    their first window has closed, ``lost`` of them so late that they are not counted.
     """
 
     behind_ms: Ints
@@ -26,7 +26,8 @@ class Disorder(NamedTuple):
 
 
 def disorder(series: Sequence[Ints], times: Times) -> Disorder:
-    """The disorder in event times of partitions, each in the order of its log, by the rules of the reader.
+    """The disorder in event times of partitions, each in the order of its log, by the rules of the
+    reader.
 
     >>> disorder([np.array([1_000, 65_000, 59_000])], Times(60_000, 2_000, 600_000, 0))
     Disorder(behind_ms=array([   0,    0, 6000]), late=1, lost=0)
@@ -45,30 +46,70 @@ def disorder_finding(where: str, found: Disorder, times: Times) -> Finding:
     """What the disorder means for ``grace`` and ``lateness``."""
     count = len(found.behind_ms)
     if not count:
-        return Finding(where, "no event with a time in the sample: disorder is not known", "warning", "Look again when events have come")
-    most, worst = float(np.quantile(found.behind_ms, 0.99, method="higher")), float(found.behind_ms.max())
-    what = f"disorder of {counted(count, 'event')}: 99 % at most {told_ms(most)} behind, the last one {told_ms(worst)}"
-    what += f"; {told_share(found.late, count)} after grace ({told_ms(times.grace_ms)}), {told_share(found.lost, count)} too late"
+        return Finding(
+            where,
+            "no event with a time in the sample: disorder is not known",
+            "warning",
+            "Look again when events have come",
+        )
+    most, worst = (
+        float(np.quantile(found.behind_ms, 0.99, method="higher")),
+        float(found.behind_ms.max()),
+    )
+    what = (
+        f"disorder of {counted(count, 'event')}: 99 % at most {told_ms(most)} behind, the last one"
+        f" {told_ms(worst)}"
+    )
+    what += (
+        f"; {told_share(found.late, count)} after grace ({told_ms(times.grace_ms)}),"
+        f" {told_share(found.lost, count)} too late"
+    )
     if found.lost:
         level: Level = "fault" if found.lost > MOST_LATE * count else "warning"
-        return Finding(where, what, level, f"Events that are too late are not counted: lateness: {tidy(worst)} takes all of these")
+        return Finding(
+            where,
+            what,
+            level,
+            f"Events that are too late are not counted: lateness: {tidy(worst)} takes all of these",
+        )
     if found.late > MOST_LATE * count:
-        return Finding(where, what, "warning", f"Their windows are reported twice; grace: {tidy(most)} waits for 99 % of them")
+        return Finding(
+            where,
+            what,
+            "warning",
+            f"Their windows are reported twice; grace: {tidy(most)} waits for 99 % of them",
+        )
     return Finding(where, what, "ok", f"grace: {tidy(most)} would do")
 
 
 def skew_finding(where: str, newest_ms: Mapping[str, int], times: Times, idle_ms: int) -> Finding:
-    """How far the newest events of the partitions are apart, and what that means: windows wait for the slowest partition."""
+    """How far the newest events of the partitions are apart, and what that means: windows wait for
+    the slowest partition.
+    """
     if len(newest_ms) < 2:
-        return Finding(where, f"skew: {counted(len(newest_ms), 'partition')} with events, nothing to wait for")
-    slow, fast = min(newest_ms, key=newest_ms.__getitem__), max(newest_ms, key=newest_ms.__getitem__)
+        return Finding(
+            where, f"skew: {counted(len(newest_ms), 'partition')} with events, nothing to wait for"
+        )
+    slow, fast = (
+        min(newest_ms, key=newest_ms.__getitem__),
+        max(newest_ms, key=newest_ms.__getitem__),
+    )
     skew_ms = newest_ms[fast] - newest_ms[slow]
     behind = f" ({slow} behind {fast})" if skew_ms else ""
-    what = f"skew: the newest events of {len(newest_ms)} partitions are {told_ms(skew_ms)} apart{behind}"
+    what = (
+        f"skew: the newest events of {len(newest_ms)} partitions are {told_ms(skew_ms)}"
+        f" apart{behind}"
+    )
     if skew_ms <= times.grace_ms:
         return Finding(where, what)
     if skew_ms <= times.grace_ms + times.lateness_ms:
-        advice = f"Windows wait for the slowest, until it is quiet for idle ({told_ms(idle_ms)}); spread the keys evenly"
+        advice = (
+            f"Windows wait for the slowest, until it is quiet for idle ({told_ms(idle_ms)}); spread"
+            " the keys evenly"
+        )
         return Finding(where, what, "warning", advice)
-    advice = f"More than grace + lateness: once {slow} counts as idle, what comes there is too late; longer lateness or idle, or even keys"
+    advice = (
+        f"More than grace + lateness: once {slow} counts as idle, what comes there is too late;"
+        " longer lateness or idle, or even keys"
+    )
     return Finding(where, what, "warning", advice)

@@ -11,13 +11,34 @@ Level = Literal["ok", "warning", "fault"]
 LEVELS: Final[tuple[Level, ...]] = ("ok", "warning", "fault")
 
 _UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
-_TIDY_S: Final = (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1_200, 1_800, 3_600, 7_200, 14_400, 28_800, 43_200, 86_400)
+_TIDY_S: Final = (
+    1,
+    2,
+    5,
+    10,
+    20,
+    30,
+    60,
+    120,
+    300,
+    600,
+    1_200,
+    1_800,
+    3_600,
+    7_200,
+    14_400,
+    28_800,
+    43_200,
+    86_400,
+)
 
 
 class Finding(NamedTuple):
-    """What was looked at (``where``), the figure (``what``), what it means (``level``), and what to do (``advice``).
+    """What was looked at (``where``), the figure (``what``), what it means (``level``), and what to
+    do (``advice``).
 
-    A ``fault`` keeps the job from working or loses events; a ``warning`` may do so, or is something that could not be found out.
+    A ``fault`` keeps the job from working or loses events; a ``warning`` may do so, or is something
+    that could not be found out.
     """
 
     where: str
@@ -41,7 +62,12 @@ def fault_of(where: str, error: DriftlineError) -> Finding:
 
 def gone(where: str, partition: str) -> Finding:
     """The log has lost what this job would read next."""
-    return Finding(where, f"position of {partition} is no longer in the log", "fault", "A gap: see on_gap, and raise retention")
+    return Finding(
+        where,
+        f"position of {partition} is no longer in the log",
+        "fault",
+        "A gap: see on_gap, and raise retention",
+    )
 
 
 def told_ms(ms: float) -> str:

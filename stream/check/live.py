@@ -27,7 +27,8 @@ COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
 
 def examine(config: Config) -> list[Finding]:
-    """What source, sinks and state have to say; a part that cannot be had is a fault among the others.
+    """What source, sinks and state have to say; a part that cannot be had is a fault among the
+    others.
 
     Raises as ``driftline run`` would for baselines.
     """
@@ -37,14 +38,18 @@ def examine(config: Config) -> list[Finding]:
     for sink in config.sinks:
         out += _look("sinks", sink, setup)
     where = f"state {config.state.path}"
-    belongs = [] if stored is None else [belonging(where, stored, identity_of(config, setup.baselines))]
+    belongs = (
+        [] if stored is None else [belonging(where, stored, identity_of(config, setup.baselines))]
+    )
     return [*out, *of_state, *belongs, room(f"room for {where}", Path(config.state.path).parent)]
 
 
 def tell(findings: Iterable[Finding], console: Console) -> None:
     """A line a finding, and below it what to do; lines are never broken."""
     for one in findings:
-        line = Text(f"{one.level:<8}", style=COLOURS[one.level]).append(f" {one.where}: {one.what}", style="default")
+        line = Text(f"{one.level:<8}", style=COLOURS[one.level]).append(
+            f" {one.where}: {one.what}", style="default"
+        )
         console.print(line, soft_wrap=True, highlight=False)
         if one.advice:
             console.print(Text(f"{'':<8} -> {one.advice}"), soft_wrap=True, highlight=False)

@@ -21,8 +21,9 @@ HALF = 0.5
 
 
 class Sample(NamedTuple):
-    """``read`` records: why some were rejected, how many are dated ahead (more than the tolerance after arrival), how many belong
-    to each model, and by partition the event times of the others in the order of the log.
+    """``read`` records: why some were rejected, how many are dated ahead (more than the tolerance
+    after arrival), how many belong to each model, and by partition the event times of the others in
+    the order of the log.
     """
 
     read: int
@@ -34,14 +35,18 @@ class Sample(NamedTuple):
     @property
     def newest_ms(self) -> dict[str, int]:
         """The highest event time of each partition that has one."""
-        return {partition: int(times.max()) for partition, times in self.times_ms.items() if len(times)}
+        return {
+            partition: int(times.max()) for partition, times in self.times_ms.items() if len(times)
+        }
 
 
 def decode(setup: Setup, raws: Sequence[RawBatch]) -> Sample:
     """The outcomes of these records with the configured format and the baselines in force."""
     config = setup.config
     plan = plan_of(config, setup.baselines).plan
-    return sample_of(config.format.open(config.origin, plan).decode(raws), raws, setup.times.tolerance_ms)
+    return sample_of(
+        config.format.open(config.origin, plan).decode(raws), raws, setup.times.tolerance_ms
+    )
 
 
 def sample_of(decoded: Decoded, raws: Sequence[RawBatch], tolerance_ms: int) -> Sample:
@@ -57,28 +62,56 @@ def sample_of(decoded: Decoded, raws: Sequence[RawBatch], tolerance_ms: int) -> 
         start = span.stop
     models = Counter(decoded.keys[k].model for k in decoded.model.tolist() if k >= 0)
     rejects = Counter(reject.reason for reject in decoded.rejects)
-    return Sample(start, rejects, int(ahead.sum()), models, {name: np.concatenate(parts) for name, parts in times.items()})
+    return Sample(
+        start,
+        rejects,
+        int(ahead.sum()),
+        models,
+        {name: np.concatenate(parts) for name, parts in times.items()},
+    )
 
 
 def sample_findings(where: str, sample: Sample, setup: Setup) -> list[Finding]:
-    """What the outcomes of a sample say about format, models and clocks. Tells reasons and counts, never a value."""
+    """What the outcomes of a sample say about format, models and clocks. Tells reasons and counts,
+    never a value.
+    """
     if not sample.read:
-        return [Finding(where, "no records to sample", "warning", "Look again when events have come: format and time are not known")]
+        return [
+            Finding(
+                where,
+                "no records to sample",
+                "warning",
+                "Look again when events have come: format and time are not known",
+            )
+        ]
     models = list(setup.config.models)
     of_models = [*_unknown(where, sample, models), *_unseen(where, sample, models)]
-    return [_rejected(where, sample, setup.config), *of_models, *_ahead(where, sample, setup.times.tolerance_ms)]
+    return [
+        _rejected(where, sample, setup.config),
+        *of_models,
+        *_ahead(where, sample, setup.times.tolerance_ms),
+    ]
 
 
 def _rejected(where: str, sample: Sample, config: Config) -> Finding:
-    reasons = Counter({reason: count for reason, count in sample.rejects.items() if reason != "unknown_model"})
+    reasons = Counter(
+        {reason: count for reason, count in sample.rejects.items() if reason != "unknown_model"}
+    )
     rejected = sum(reasons.values())
-    what = f"format: {told_share(rejected, sample.read)} of {counted(sample.read, 'sampled record')} rejected"
+    what = (
+        f"format: {told_share(rejected, sample.read)} of {counted(sample.read, 'sampled record')}"
+        " rejected"
+    )
     if not rejected:
         return Finding(where, what)
-    what += ": " + ", ".join(f"{reason} {told_share(count, sample.read)}" for reason, count in reasons.most_common())
+    what += ": " + ", ".join(
+        f"{reason} {told_share(count, sample.read)}" for reason, count in reasons.most_common()
+    )
     if reasons.keys() & {"time_missing", "time_absurd"}:
         what += f" (time: {config.time.path or config.format.time_path}, {config.time.unit})"
-    return Finding(where, what, "fault" if rejected > HALF * sample.read else "warning", advice(reasons))
+    return Finding(
+        where, what, "fault" if rejected > HALF * sample.read else "warning", advice(reasons)
+    )
 
 
 def _unknown(where: str, sample: Sample, models: Collection[str]) -> list[Finding]:
@@ -86,7 +119,10 @@ def _unknown(where: str, sample: Sample, models: Collection[str]) -> list[Findin
     if not count:
         return []
     what = f"models: {told_share(count, sample.read)} of the sample belongs to no configured model"
-    advice = f"Configured are {', '.join(sorted(models))}: add the others under models:, or correct `model` or `variant`"
+    advice = (
+        f"Configured are {', '.join(sorted(models))}: add the others under models:, or correct"
+        " `model` or `variant`"
+    )
     return [Finding(where, what, "fault" if count > HALF * sample.read else "warning", advice)]
 
 
@@ -96,13 +132,30 @@ def _unseen(where: str, sample: Sample, models: Collection[str]) -> list[Finding
     what = f"models: records in the sample: {seen or 'none'}"
     if not missing:
         return [Finding(where, what)]
-    return [Finding(where, f"{what}; none of {', '.join(missing)}", "warning", "Rare, or sent under another name?")]
+    return [
+        Finding(
+            where,
+            f"{what}; none of {', '.join(missing)}",
+            "warning",
+            "Rare, or sent under another name?",
+        )
+    ]
 
 
 def _ahead(where: str, sample: Sample, tolerance_ms: int) -> list[Finding]:
     if not sample.ahead:
         return []
     share = told_share(sample.ahead, sample.read)
-    what = f"time: {share} of the sample is dated more than {told_ms(tolerance_ms)} (tolerance) after its arrival"
+    what = (
+        f"time: {share} of the sample is dated more than {told_ms(tolerance_ms)} (tolerance) after"
+        " its arrival"
+    )
     level: Level = "fault" if sample.ahead > HALF * sample.read else "warning"
-    return [Finding(where, what, level, "They count at their arrival: look at time.unit and at the producers' clocks")]
+    return [
+        Finding(
+            where,
+            what,
+            level,
+            "They count at their arrival: look at time.unit and at the producers' clocks",
+        )
+    ]

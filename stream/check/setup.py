@@ -15,7 +15,9 @@ from stream.readers.build import columns_now
 
 
 class Watched(NamedTuple):
-    """Features of a model: numbers, texts, and columns of which nobody knows before they are learned."""
+    """Features of a model: numbers, texts, and columns of which nobody knows before they are
+    learned.
+    """
 
     numbers: int
     texts: int
@@ -28,7 +30,9 @@ class Watched(NamedTuple):
 
 
 class Setup(NamedTuple):
-    """A configuration, the baselines it names, its times, and what its state holds (``None``: nothing yet)."""
+    """A configuration, the baselines it names, its times, and what its state holds (``None``:
+    nothing yet).
+    """
 
     config: Config
     baselines: Mapping[str, Baseline]
@@ -38,14 +42,27 @@ class Setup(NamedTuple):
 
     def watched(self) -> dict[str, Watched]:
         """What is counted of each model."""
-        unlearned = {name: len(columns.unlearned) for name, columns in columns_now(self.config, self.baselines).items()}
-        kinds = {name: [feature.numeric for feature in one.layout.features] for name, one in self.baselines.items()}
-        return {name: Watched(sum(kinds[name]), len(kinds[name]) - sum(kinds[name]), unlearned[name]) for name in kinds}
+        unlearned = {
+            name: len(columns.unlearned)
+            for name, columns in columns_now(self.config, self.baselines).items()
+        }
+        kinds = {
+            name: [feature.numeric for feature in one.layout.features]
+            for name, one in self.baselines.items()
+        }
+        return {
+            name: Watched(sum(kinds[name]), len(kinds[name]) - sum(kinds[name]), unlearned[name])
+            for name in kinds
+        }
 
 
 def setup_of(config: Config, stored: Stored | None) -> Setup:
     """Read the baselines, those that are learned from the state; raises as ``driftline run`` would."""
     baselines = configured_baselines(config)
     if stored is not None:
-        baselines |= {name: one for name, one in stored.baselines.items() if name in baselines and config.models[name].learned}
+        baselines |= {
+            name: one
+            for name, one in stored.baselines.items()
+            if name in baselines and config.models[name].learned
+        }
     return Setup(config, baselines, times_of(config), settings_of(config).idle_ms, stored)

@@ -1,4 +1,6 @@
-"""The state of a job in S3: whether bucket and object are there, whose it is, and what was put last."""
+"""The state of a job in S3: whether bucket and object are there, whose it is, and what was put
+last.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ UNTRIED = "whether s3:PutObject is allowed is not known before it is used"
 
 
 def look(config: S3Config, job: str) -> tuple[Stored | None, list[Finding]]:
-    """What the object holds, and what there is to say of it; nothing is put. Raises as :func:`stream.check.stored_state.read_stored` does."""
+    """What the object holds, and what there is to say of it; nothing is put. Raises as
+    :func:`stream.check.stored_state.read_stored` does.
+    """
     there = StateObject(config, job)
     try:
         seen = _seen(there)
@@ -23,12 +27,16 @@ def look(config: S3Config, job: str) -> tuple[Stored | None, list[Finding]]:
     except NoSuccess as error:
         return None, [_absent(there.where, error.code)]
     if seen is None:
-        return None, [Finding(there.where, "is put there just now by another service: look again", "warning")]
+        return None, [
+            Finding(there.where, "is put there just now by another service: look again", "warning")
+        ]
     return _read(unpack(content, there.where)), [_whose(there.where, seen, job)]
 
 
 def _seen(there: StateObject) -> Seen | None:
-    """A refusal has no words here: fetching tells whether rights, credentials or the bucket are missing."""
+    """A refusal has no words here: fetching tells whether rights, credentials or the bucket are
+    missing.
+    """
     try:
         return there.look()
     except NoSuccess as error:
@@ -47,9 +55,16 @@ def _read(content: bytes) -> Stored | None:
 def _whose(where: str, seen: Seen, job: str) -> Finding:
     note = seen.note
     if note.job not in ("", job):
-        return Finding(where, f"holds the state of the job {note.job}", "fault", "Give `state.s3` of this job another `key`")
+        return Finding(
+            where,
+            f"holds the state of the job {note.job}",
+            "fault",
+            "Give `state.s3` of this job another `key`",
+        )
     owned = "its last owner has ended" if note.released else "it has an owner, who may be alive"
-    return Finding(where, f"state of this job after {counted(note.commit, 'commit')}, {owned}; {UNTRIED}")
+    return Finding(
+        where, f"state of this job after {counted(note.commit, 'commit')}, {owned}; {UNTRIED}"
+    )
 
 
 def _absent(where: str, code: str) -> Finding:
@@ -57,7 +72,14 @@ def _absent(where: str, code: str) -> Finding:
     if code in ("404", "NoSuchKey"):
         return Finding(where, f"no state there yet, the first run puts it; {UNTRIED}")
     if code in ("403", "AccessDenied"):
-        advice = "Needed are s3:GetObject and s3:PutObject; who has s3:ListBucket too is told which of both it is"
+        advice = (
+            "Needed are s3:GetObject and s3:PutObject; who has s3:ListBucket too is told which of"
+            " both it is"
+        )
         return Finding(where, "no state there yet, or reading it is refused", "warning", advice)
-    advice = "" if hopeless(where, code) else "Check state.s3.region, state.s3.endpoint_url and the network; a running service waits"
+    advice = (
+        ""
+        if hopeless(where, code)
+        else "Check state.s3.region, state.s3.endpoint_url and the network; a running service waits"
+    )
     return Finding(where, hopeless(where, code) or f"S3 does not answer: {code}", "fault", advice)

@@ -17,7 +17,8 @@ _ITEM: Final = re.compile(r"\n(?=\* )")
 
 
 def plain(docstring: str | None) -> str:
-    """The text without its markup and its examples: names in single backticks, a paragraph or an item of a list on one line.
+    """The text without its markup and its examples: names in single backticks, a paragraph or an
+    item of a list on one line.
 
     >>> plain('''The **sum** of ``a *
     ...     b``; see :func:`stream.cli.main`.
@@ -28,7 +29,9 @@ def plain(docstring: str | None) -> str:
     'The sum of `a * b`; see main.\\n\\n* `a`: one or 10**2'
     """
     text = cleandoc(docstring or "").split("\n>>> ")[0].strip()
-    return "\n\n".join("\n".join(map(_line, _ITEM.split(block))) for block in re.split(r"\n\s*\n", text))
+    return "\n\n".join(
+        "\n".join(map(_line, _ITEM.split(block))) for block in re.split(r"\n\s*\n", text)
+    )
 
 
 def _line(text: str) -> str:

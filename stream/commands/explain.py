@@ -1,4 +1,6 @@
-"""Why a published number is what it is: the report is judged again from the counts in its record and compared."""
+"""Why a published number is what it is: the report is judged again from the counts in its record
+and compared.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,18 @@ from stream.state.store import read_baseline
 
 
 def explain(
-    report_id: str, feature: str, config: Path | None, reports: Path | None, folder: Path | None, console: Console
+    report_id: str,
+    feature: str,
+    config: Path | None,
+    reports: Path | None,
+    folder: Path | None,
+    console: Console,
 ) -> bool:
-    """Print every number of one feature as rebuilt and as published, and the bins that moved; true if all are equal.
+    """Print every number of one feature as rebuilt and as published, and the bins that moved; true
+    if all are equal.
 
-    The window is judged again with the rules that the report names. A detector on a series is the exception: it needs the windows before.
+    The window is judged again with the rules that the report names. A detector on a series is the
+    exception: it needs the windows before.
     """
     kept = KeptFiles(config) if config else None
     report = find_report(report_id, _report_files(kept, reports))
@@ -39,7 +48,11 @@ def explain(
         measures = measure(baseline, Profile.decode(report.profile, baseline.layout))
         rebuilt = judged_again(report, baseline)
     except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
-        raise ConfigError("REPORT-ID", "a report whose counts can be read", f"a damaged record ({type(error).__name__})") from error
+        raise ConfigError(
+            "REPORT-ID",
+            "a report whose counts can be read",
+            f"a damaged record ({type(error).__name__})",
+        ) from error
     page, again = ExplainPage(console), _feature(rebuilt, feature)
     page.head(report, feature, rebuilt.rows)
     numbers = [*_numbers(again, _comparable(published, again, report))]
@@ -54,15 +67,31 @@ def explain(
 def judged_again(report: WindowReport, baseline: Baseline) -> WindowReport:
     """The report that the counts in ``report`` give with the rules that it names."""
     known = {field.name for field in msgspec.structs.fields(Rules)}
-    rules = msgspec.convert({name: value for name, value in report.rules.items() if name in known}, Rules)
-    own = {one.name: FeatureRules(limit=one.asked_limit, statistic=one.deciding, enabled=one.enabled) for one in report.features}
+    rules = msgspec.convert(
+        {name: value for name, value in report.rules.items() if name in known}, Rules
+    )
+    own = {
+        one.name: FeatureRules(limit=one.asked_limit, statistic=one.deciding, enabled=one.enabled)
+        for one in report.features
+    }
     judge = Judge(report.job, rules, {report.model: own}, expose_values=True)
-    span = Span(report.model, report.variant, report.start_ms, report.end_ms or 0, report.revision, notes=report.notes)
-    return judge.report(span, baseline, Profile.decode(report.profile, baseline.layout), EpisodeState())
+    span = Span(
+        report.model,
+        report.variant,
+        report.start_ms,
+        report.end_ms or 0,
+        report.revision,
+        notes=report.notes,
+    )
+    return judge.report(
+        span, baseline, Profile.decode(report.profile, baseline.layout), EpisodeState()
+    )
 
 
 def find_report(report_id: str, files: list[Path]) -> WindowReport:
-    """The report with this id in files of the jsonl sink; lines that a crash has torn are passed over. Raises ``ConfigError``."""
+    """The report with this id in files of the jsonl sink; lines that a crash has torn are passed
+    over. Raises ``ConfigError``.
+    """
     wanted = msgspec.json.encode(report_id)
     for line in _lines(files):
         if wanted in line:
@@ -72,7 +101,9 @@ def find_report(report_id: str, files: list[Path]) -> WindowReport:
                 continue
             if report.id == report_id:
                 return report
-    raise ConfigError("REPORT-ID", f"the id of a report in {', '.join(map(str, files)) or 'no file'}", report_id)
+    raise ConfigError(
+        "REPORT-ID", f"the id of a report in {', '.join(map(str, files)) or 'no file'}", report_id
+    )
 
 
 def _lines(files: list[Path]) -> Iterator[bytes]:
@@ -84,8 +115,16 @@ def _lines(files: list[Path]) -> Iterator[bytes]:
 def _report_files(kept: KeptFiles | None, reports: Path | None) -> list[Path]:
     places = [*([reports] if reports else []), *(kept.reports if kept else [])]
     if not places:
-        raise ConfigError("--reports", "the folder with the reports, or a --config whose jsonl sink has written some", "neither")
-    return [file for place in places for file in (sorted(place.glob("reports-*.jsonl")) if place.is_dir() else [place])]
+        raise ConfigError(
+            "--reports",
+            "the folder with the reports, or a --config whose jsonl sink has written some",
+            "neither",
+        )
+    return [
+        file
+        for place in places
+        for file in (sorted(place.glob("reports-*.jsonl")) if place.is_dir() else [place])
+    ]
 
 
 def _baseline(report: WindowReport, kept: KeptFiles | None, folder: Path | None) -> Baseline:
@@ -104,14 +143,25 @@ def _feature(report: WindowReport, name: str) -> FeatureReport:
     for feature in report.features:
         if feature.name == name:
             return feature
-    raise ConfigError("FEATURE", "a feature of the report", repr(name), [feature.name for feature in report.features])
+    raise ConfigError(
+        "FEATURE",
+        "a feature of the report",
+        repr(name),
+        [feature.name for feature in report.features],
+    )
 
 
-def _comparable(published: FeatureReport, rebuilt: FeatureReport, report: WindowReport) -> FeatureReport:
+def _comparable(
+    published: FeatureReport, rebuilt: FeatureReport, report: WindowReport
+) -> FeatureReport:
     """What was published, with the verdict that it would have without detectors on series."""
-    mine = [violation.check for violation in report.violations if violation.feature == published.name]
+    mine = [
+        violation.check for violation in report.violations if violation.feature == published.name
+    ]
     only_changed = bool(mine) and set(mine) == {"change_check"} and published.verdict == "violation"
-    return msgspec.structs.replace(published, verdict=rebuilt.verdict) if only_changed else published
+    return (
+        msgspec.structs.replace(published, verdict=rebuilt.verdict) if only_changed else published
+    )
 
 
 def _numbers(rebuilt: FeatureReport, published: FeatureReport) -> Iterator[Number]:
@@ -121,7 +171,9 @@ def _numbers(rebuilt: FeatureReport, published: FeatureReport) -> Iterator[Numbe
         if isinstance(value, dict):
             for name in sorted(value.keys() | told.keys()):
                 text = name if field.name == "distances" else f"written as {name}"
-                yield Number(text, value.get(name), told.get(name), _same(value.get(name), told.get(name)))
+                yield Number(
+                    text, value.get(name), told.get(name), _same(value.get(name), told.get(name))
+                )
         elif field.name != "name":
             yield Number(field.name, value, told, _same(value, told))
 
@@ -134,11 +186,19 @@ def _same(rebuilt: object, published: object) -> bool:
 
 def _by_check(report: WindowReport, feature: str) -> dict[str, Violation]:
     """What is told of the feature, by check; without detectors on series."""
-    return {one.check: one for one in report.violations if one.feature == feature and one.check != "change_check"}
+    return {
+        one.check: one
+        for one in report.violations
+        if one.feature == feature and one.check != "change_check"
+    }
 
 
-def _violations(page: ExplainPage, published: dict[str, Violation], rebuilt: dict[str, Violation]) -> bool:
-    """Show what was told of the feature, and what should have been; true if the same is found again."""
+def _violations(
+    page: ExplainPage, published: dict[str, Violation], rebuilt: dict[str, Violation]
+) -> bool:
+    """Show what was told of the feature, and what should have been; true if the same is found
+    again.
+    """
     equal = True
     for check, told in published.items():
         found = rebuilt.get(check)
@@ -153,4 +213,8 @@ def _violations(page: ExplainPage, published: dict[str, Violation], rebuilt: dic
 
 def _alike(rebuilt: Violation, published: Violation) -> bool:
     close = _same(rebuilt.value, published.value) and _same(rebuilt.limit, published.limit)
-    return close and (rebuilt.n, rebuilt.overwhelming, rebuilt.diagnosis) == (published.n, published.overwhelming, published.diagnosis)
+    return close and (rebuilt.n, rebuilt.overwhelming, rebuilt.diagnosis) == (
+        published.n,
+        published.overwhelming,
+        published.diagnosis,
+    )

@@ -24,14 +24,20 @@ FORMULAS: Final = {
     "outlier_share": "numbers beyond the baseline's smallest and largest / all numbers",
     "value": "the deciding statistic",
     "limit": "the larger of asked_limit and noise",
-    "noise": "what the deciding statistic exceeds by chance in alpha / judged_features of all windows",
-    "asked_limit": "from the configuration, or from comparison_threshold of the baseline's constraints.json",
+    "noise": (
+        "what the deciding statistic exceeds by chance in alpha / judged_features of all windows"
+    ),
+    "asked_limit": (
+        "from the configuration, or from comparison_threshold of the baseline's constraints.json"
+    ),
 }
-LETTERS: Final = "p and F: shares of the bins and distribution function in the baseline; q and G: in the window"
+LETTERS: Final = (
+    "p and F: shares of the bins and distribution function in the baseline; q and G: in the window"
+)
 DIFFERS: Final = "red"
 BINS: Final = (
-    "psi adds half a count to each bin on both sides, and merges bins of fewer than 5 expected counts into one; the last column is "
-    "without that merging. ks and wasserstein use finer bins."
+    "psi adds half a count to each bin on both sides, and merges bins of fewer than 5 expected"
+    " counts into one; the last column is without that merging. ks and wasserstein use finer bins."
 )
 
 
@@ -45,37 +51,60 @@ class Number(NamedTuple):
 
 
 class ExplainPage:
-    """Prints one part after the other. Text from data is shown as it is, but for characters that would steer the terminal."""
+    """Prints one part after the other. Text from data is shown as it is, but for characters that
+    would steer the terminal.
+    """
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def head(self, report: WindowReport, feature: str, rows: int) -> None:
-        """Which feature of which window; ``rows`` are those in its counts. The id stays in one piece, so that it can be copied."""
+        """Which feature of which window; ``rows`` are those in its counts. The id stays in one
+        piece, so that it can be copied.
+        """
         self._console.print(Text(report.id, "bold"), soft_wrap=True)
-        self._say(f"{feature}, in a window of {report.rows} rows (the whole window: {report.state})")
+        self._say(
+            f"{feature}, in a window of {report.rows} rows (the whole window: {report.state})"
+        )
         if rows != report.rows:
             self._say(f"the counts hold {rows} rows", DIFFERS)
 
     def numbers(self, numbers: Sequence[Number]) -> None:
         """A table of those that the feature has, and below it what they mean."""
         shown = [one for one in numbers if not one.rebuilt is one.published is None]
-        table = Table("number", "rebuilt", "published", *([] if all(one.same for one in shown) else [""]))
+        table = Table(
+            "number", "rebuilt", "published", *([] if all(one.same for one in shown) else [""])
+        )
         for one in shown:
             mark, style = ([], None) if one.same else (["differs"], DIFFERS)
-            table.add_row(*map(_visible, (one.name, _text(one.rebuilt), _text(one.published))), *mark, style=style)
+            table.add_row(
+                *map(_visible, (one.name, _text(one.rebuilt), _text(one.published))),
+                *mark,
+                style=style,
+            )
         self._console.print(table)
         self._formulas([one.name for one in shown])
 
     def violation(self, published: Violation, rebuilt: Violation | None, same: bool) -> None:
-        """A check that the feature broke, with the likely cause; ``rebuilt`` is what the counts give."""
+        """A check that the feature broke, with the likely cause; ``rebuilt`` is what the counts
+        give.
+        """
         self._console.print()
         self._say(_compared(published), "bold")
-        told = "" if repr(published.value) in published.description else published.description  # it would tell the same numbers again
+        told = (
+            "" if repr(published.value) in published.description else published.description
+        )  # it would tell the same numbers again
         for sentence in filter(None, (told, published.diagnosis)):
             self._beside(sentence)
         if not same:
-            self._beside(f"differs from the counts: {_compared(rebuilt)}" if rebuilt else "the counts do not give this violation", DIFFERS)
+            self._beside(
+                (
+                    f"differs from the counts: {_compared(rebuilt)}"
+                    if rebuilt
+                    else "the counts do not give this violation"
+                ),
+                DIFFERS,
+            )
 
     def unpublished(self, rebuilt: Violation) -> None:
         """A check that the feature broke by its counts, and of which the report says nothing."""
@@ -83,7 +112,10 @@ class ExplainPage:
 
     def bins(self, pair: Pair, feature: int) -> None:
         """Counts and shares of the bins before and after, the most moved first."""
-        start, stop = int(pair.layout.cell_starts[feature]), int(pair.layout.cell_starts[feature + 1])
+        start, stop = (
+            int(pair.layout.cell_starts[feature]),
+            int(pair.layout.cell_starts[feature + 1]),
+        )
         parts, labels = psi.contributions(pair)[start:stop], pair.layout.cell_labels(feature)
         table = Table("bin, the most moved first")
         for name in ("before", "after", "share\nbefore", "share\nafter", "adds\nto psi"):
@@ -93,13 +125,19 @@ class ExplainPage:
             if pair.before[cell] + pair.after[cell]:
                 counts = str(pair.before[cell]), str(pair.after[cell])
                 shares = f"{pair.p[cell]:.4f}", f"{pair.q[cell]:.4f}"
-                table.add_row(Text(_visible(labels[k]), overflow="fold"), *counts, *shares, f"{parts[k]:.6f}")
+                table.add_row(
+                    Text(_visible(labels[k]), overflow="fold"), *counts, *shares, f"{parts[k]:.6f}"
+                )
         self._console.print("", table)
         self._say(BINS)
 
     def verdict(self, equal: bool) -> None:
         """Whether all of it is what was published."""
-        text, style = ("equal to what was published", "green") if equal else ("differs from what was published", DIFFERS)
+        text, style = (
+            ("equal to what was published", "green")
+            if equal
+            else ("differs from what was published", DIFFERS)
+        )
         self._say(text, style)
 
     def _formulas(self, names: Iterable[str]) -> None:

@@ -12,8 +12,8 @@ from stream.config.model import Config
 
 
 def schema_of(what: str) -> dict[str, Any]:
-    """The schema of ``config``, ``report`` or ``signal``. Reports and signals carry their version: in the ``$id``, and as the one
-    value that their field ``version`` may have.
+    """The schema of ``config``, ``report`` or ``signal``. Reports and signals carry their version:
+    in the ``$id``, and as the one value that their field ``version`` may have.
 
     >>> schema_of("signal")["$id"]
     'urn:driftline:signal:1'
@@ -26,7 +26,11 @@ def schema_of(what: str) -> dict[str, Any]:
     if version is None:
         return schema
     schema["$defs"][kind.__name__]["properties"]["version"] = {"const": version}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": f"urn:driftline:{what}:{version}", **schema}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:driftline:{what}:{version}",
+        **schema,
+    }
 
 
 def _described(schema: Any) -> Any:
@@ -35,4 +39,7 @@ def _described(schema: Any) -> Any:
         return [_described(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    return {key: plain(one) if key == "description" and isinstance(one, str) else _described(one) for key, one in schema.items()}
+    return {
+        key: plain(one) if key == "description" and isinstance(one, str) else _described(one)
+        for key, one in schema.items()
+    }

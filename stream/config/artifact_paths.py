@@ -1,4 +1,6 @@
-"""Where a job keeps its reports and its baselines, read from its configuration without the rest of it."""
+"""Where a job keeps its reports and its baselines, read from its configuration without the rest of
+it.
+"""
 
 from __future__ import annotations
 
@@ -32,10 +34,11 @@ class _Keys(msgspec.Struct, frozen=True):
 
 
 class KeptFiles:
-    """The paths in a configuration file that matter once a job has run; relative ones start at the file's folder.
+    """The paths in a configuration file that matter once a job has run; relative ones start at the
+    file's folder.
 
-    An environment variable must be set only if the path that is asked for names it: who reads reports needs no password of a source.
-    Raises :class:`~stream.errors.ConfigError`.
+    An environment variable must be set only if the path that is asked for names it: who reads
+    reports needs no password of a source. Raises :class:`~stream.errors.ConfigError`.
     """
 
     def __init__(self, file: Path) -> None:
@@ -43,12 +46,16 @@ class KeptFiles:
         try:
             self._keys = msgspec.convert(read(file), _Keys)
         except msgspec.ValidationError as error:
-            raise ConfigError(str(file), "a configuration that `driftline check` accepts", str(error)) from error
+            raise ConfigError(
+                str(file), "a configuration that `driftline check` accepts", str(error)
+            ) from error
 
     @property
     def reports(self) -> list[Path]:
         """Folders of the sinks that write reports to files, where they exist."""
-        named = [(sink.path, f"sinks[{k}].path") for k, sink in enumerate(self._keys.sinks) if sink.path]
+        named = [
+            (sink.path, f"sinks[{k}].path") for k, sink in enumerate(self._keys.sinks) if sink.path
+        ]
         return [path for text, where in named if (path := self._path(text, where)).exists()]
 
     @property
@@ -57,7 +64,9 @@ class KeptFiles:
         return self._path(self._keys.state.path, "state.path")
 
     def baseline(self, model: str) -> Path | None:
-        """The folder of a model's baseline; ``None`` if it is learned, if the model is not in the file, or if there is no folder."""
+        """The folder of a model's baseline; ``None`` if it is learned, if the model is not in the
+        file, or if there is no folder.
+        """
         kept = self._keys.models.get(model, _Model())
         if kept.baseline == "learn":
             return None

@@ -10,7 +10,9 @@ from stream.errors import ConfigError
 
 
 def check_parts(config: Config, unset: Collection[str] = ()) -> None:
-    """Raise ``ConfigError`` for what source, sinks or state find wrong with their own keys; those in ``unset`` do not count."""
+    """Raise ``ConfigError`` for what source, sinks or state find wrong with their own keys; those
+    in ``unset`` do not count.
+    """
     parts: list[tuple[str, Any]] = [("source", config.source)]
     parts += [(f"sinks[{k}]", sink) for k, sink in enumerate(config.sinks)]
     parts += [("state.s3", config.state.s3)] if config.state.s3 else []

@@ -1,4 +1,6 @@
-"""Faults between the keys of a configuration: names that nothing has, windows that cannot be, parts that would meet in one place."""
+"""Faults between the keys of a configuration: names that nothing has, windows that cannot be, parts
+that would meet in one place.
+"""
 
 from __future__ import annotations
 
@@ -19,18 +21,25 @@ if TYPE_CHECKING:
     from stream.config.model import Config, ModelConfig
 
 MOST_PANES: Final = 10_000
-"""Panes of a window at the most: each is a row of the state, and all are added up for each window."""
+"""Panes of a window at the most: each is a row of the state, and all are added up for each window.
+"""
 
 
 def check_keys(config: Config) -> None:
-    """Raise :class:`~stream.errors.ConfigError` for the first fault that can be seen without a baseline."""
+    """Raise :class:`~stream.errors.ConfigError` for the first fault that can be seen without a
+    baseline.
+    """
     _windows(config)
     for where, origin in (("model", config.model), ("variant", config.variant)):
         _origin(where, origin, config.source.tells)
     if config.model.source == "const" and config.model.name not in config.models:
-        raise ConfigError("model.name", "the name of a model", repr(config.model.name), sorted(config.models))
+        raise ConfigError(
+            "model.name", "the name of a model", repr(config.model.name), sorted(config.models)
+        )
     if not 1 <= config.rules.k <= config.rules.of:
-        raise ConfigError("rules.k", f"a number from 1 to rules.of ({config.rules.of})", str(config.rules.k))
+        raise ConfigError(
+            "rules.k", f"a number from 1 to rules.of ({config.rules.of})", str(config.rules.k)
+        )
     for where, name in _statistics(config):
         if name not in statistics():
             raise ConfigError(where, "a statistic that can decide", repr(name), statistics())
@@ -41,8 +50,12 @@ def check_keys(config: Config) -> None:
     _takeover(config)
 
 
-def check_baselines(config: Config, columns: Mapping[str, Sequence[str]], baselines: Mapping[str, Baseline]) -> None:
-    """Raise :class:`~stream.errors.ConfigError` for the first name that no column of its model has, or that its values do not fit."""
+def check_baselines(
+    config: Config, columns: Mapping[str, Sequence[str]], baselines: Mapping[str, Baseline]
+) -> None:
+    """Raise :class:`~stream.errors.ConfigError` for the first name that no column of its model has,
+    or that its values do not fit.
+    """
     for name, model in config.models.items():
         for feature, rules in model.features.items():
             where = f"models.{name}.features.{feature}"
@@ -67,9 +80,15 @@ def _windows(config: Config) -> None:
     if window <= 0:
         raise ConfigError("window", "a duration above 0", config.window)
     if every <= 0 or window % every:
-        raise ConfigError("every", f"a duration that divides window ({config.window}) evenly", str(config.every))
+        raise ConfigError(
+            "every", f"a duration that divides window ({config.window}) evenly", str(config.every)
+        )
     if window > MOST_PANES * every:
-        raise ConfigError("every", f"a step that window ({config.window}) holds at most {MOST_PANES} times", str(config.every))
+        raise ConfigError(
+            "every",
+            f"a step that window ({config.window}) holds at most {MOST_PANES} times",
+            str(config.every),
+        )
 
 
 def _dedupe(config: Config) -> None:
@@ -77,25 +96,40 @@ def _dedupe(config: Config) -> None:
     if config.dedupe is None:
         return
     if not 0 < duration_ms(config.dedupe.horizon) <= duration_ms(LONGEST):
-        raise ConfigError("dedupe.horizon", f"a duration above 0, at most {LONGEST}", config.dedupe.horizon)
+        raise ConfigError(
+            "dedupe.horizon", f"a duration above 0, at most {LONGEST}", config.dedupe.horizon
+        )
     if not config.format.knows(config.dedupe.by):
-        raise ConfigError("dedupe.by", "an id that the format reads (`format.id`, `format.inference_id`)", config.dedupe.by)
+        raise ConfigError(
+            "dedupe.by",
+            "an id that the format reads (`format.id`, `format.inference_id`)",
+            config.dedupe.by,
+        )
 
 
 def _origin(where: str, origin: ModelOf, tells: frozenset[str]) -> None:
     """Refuse an origin that could never give a name."""
     possible = ["const", "path", *sorted(tells)]
     if origin.source not in possible:
-        raise ConfigError(f"{where}.from", "an origin that records of this source have", repr(origin.source), possible)
+        raise ConfigError(
+            f"{where}.from",
+            "an origin that records of this source have",
+            repr(origin.source),
+            possible,
+        )
     if origin.source in ("const", "header", "path", "file") and not origin.name:
-        raise ConfigError(f"{where}.name", f"a name, which `from: {origin.source}` needs", "nothing")
+        raise ConfigError(
+            f"{where}.name", f"a name, which `from: {origin.source}` needs", "nothing"
+        )
     if origin.source == "file":
         try:
             groups = re.compile(origin.name).groups
         except re.error as error:
             raise ConfigError(f"{where}.name", "a regular expression", str(error)) from error
         if not groups:
-            raise ConfigError(f"{where}.name", "a regular expression with a group", repr(origin.name))
+            raise ConfigError(
+                f"{where}.name", "a regular expression with a group", repr(origin.name)
+            )
 
 
 def _statistics(config: Config) -> Iterator[tuple[str, str]]:
@@ -108,7 +142,11 @@ def _statistics(config: Config) -> Iterator[tuple[str, str]]:
 
 def _columns(where: str, model: ModelConfig) -> None:
     if model.learned and (model.outputs is None or model.inputs is None):
-        raise ConfigError(where, "outputs and inputs, since `baseline: learn` has no file to take names from", "none")
+        raise ConfigError(
+            where,
+            "outputs and inputs, since `baseline: learn` has no file to take names from",
+            "none",
+        )
     named = [*(model.outputs or ()), *(model.inputs or ())]
     if model.learned and not named:
         raise ConfigError(where, "at least one column in outputs or inputs", "none")
@@ -119,7 +157,10 @@ def _columns(where: str, model: ModelConfig) -> None:
 
 def _takeover(config: Config) -> None:
     """An owner must be able to show several times that it is alive before another one takes over."""
-    if config.state.s3 is not None and not 3_000 <= duration_ms(config.state.s3.take_over_after) <= 600_000:
+    if (
+        config.state.s3 is not None
+        and not 3_000 <= duration_ms(config.state.s3.take_over_after) <= 600_000
+    ):
         raise ConfigError("state.s3.take_over_after", "3s to 10m", config.state.s3.take_over_after)
 
 
@@ -131,7 +172,10 @@ def _places(config: Config) -> None:
             if place in seen:
                 raise ConfigError(f"sinks[{k}]", "a place of its own", f"the same as {seen[place]}")
             seen[place] = f"sinks[{k}]"
-    for key, path in (("state.path", config.state.path), ("dead_letters.path", config.dead_letters.path)):
+    for key, path in (
+        ("state.path", config.state.path),
+        ("dead_letters.path", config.dead_letters.path),
+    ):
         if not path or Path(path).is_dir():
             raise ConfigError(key, "the path of a file", "a folder" if path else "nothing")
 

@@ -16,8 +16,8 @@ _NAMED: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 class Variables:
     """Puts the environment's value in the place of ``${NAME}`` in text.
 
-    A variable that is not set is a ``ConfigError``. With ``needed`` false its text stays as it is instead, and ``unset`` maps the path
-    of the text to the name of the variable.
+    A variable that is not set is a ``ConfigError``. With ``needed`` false its text stays as it is
+    instead, and ``unset`` maps the path of the text to the name of the variable.
     """
 
     def __init__(self, needed: bool = True) -> None:
@@ -32,7 +32,10 @@ class Variables:
     def put_in(self, value: object, where: str = "") -> object:
         """``value`` with every text in it replaced; it stands at ``where`` in the file."""
         if isinstance(value, dict):
-            return {key: self.put_in(item, f"{where}.{key}" if where else str(key)) for key, item in value.items()}
+            return {
+                key: self.put_in(item, f"{where}.{key}" if where else str(key))
+                for key, item in value.items()
+            }
         if isinstance(value, list):
             return [self.put_in(item, f"{where}[{k}]") for k, item in enumerate(value)]
         if not isinstance(value, str):

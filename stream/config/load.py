@@ -23,21 +23,27 @@ class _UniqueKeys(yaml.SafeLoader):
         seen: set[str] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r} is given twice", key.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key.value!r} is given twice", key.start_mark
+                )
             seen.add(str(key.value))
         return super().construct_mapping(node, deep)
 
 
 def load(path: Path, variables: Variables | None = None) -> Config:
-    """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path in the file.
+    """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path
+    in the file.
 
-    Without ``variables`` of the caller's own, an environment variable that is named and not set is such a fault.
+    Without ``variables`` of the caller's own, an environment variable that is named and not set is
+    such a fault.
     """
     return parse(read(path), path.resolve().parent, variables)
 
 
 def read(path: Path) -> object:
-    """What YAML gives for a file, unchecked. Raises :class:`~stream.errors.ConfigError` if it gives nothing."""
+    """What YAML gives for a file, unchecked. Raises :class:`~stream.errors.ConfigError` if it gives
+    nothing.
+    """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeError) as error:
@@ -45,7 +51,11 @@ def read(path: Path) -> object:
     try:
         return yaml.load(text, _UniqueKeys)  # noqa: S506  # a safe loader
     except yaml.YAMLError as error:
-        raise ConfigError(str(path), "YAML", " ".join(str(error).replace('in "<unicode string>", ', "at ").split())) from error
+        raise ConfigError(
+            str(path),
+            "YAML",
+            " ".join(str(error).replace('in "<unicode string>", ', "at ").split()),
+        ) from error
 
 
 def parse(data: object, folder: Path, variables: Variables | None = None) -> Config:
@@ -60,16 +70,26 @@ def parse(data: object, folder: Path, variables: Variables | None = None) -> Con
 
 
 def _absolute(config: Config, folder: Path) -> Config:
-    """All paths made absolute: ``path`` of source and sinks, state, dead letters, and the baselines' folders."""
+    """All paths made absolute: ``path`` of source and sinks, state, dead letters, and the
+    baselines' folders.
+    """
 
     def placed(part: Any) -> Any:
         path = getattr(part, "path", None)
         if isinstance(path, list):
-            return msgspec.structs.replace(part, path=[str(folder / one) if one else one for one in path])
-        return msgspec.structs.replace(part, path=str(folder / path)) if isinstance(path, str) and path else part
+            return msgspec.structs.replace(
+                part, path=[str(folder / one) if one else one for one in path]
+            )
+        return (
+            msgspec.structs.replace(part, path=str(folder / path))
+            if isinstance(path, str) and path
+            else part
+        )
 
     models = {
-        name: one if one.learned else msgspec.structs.replace(one, baseline=str(folder / one.baseline))
+        name: one
+        if one.learned
+        else msgspec.structs.replace(one, baseline=str(folder / one.baseline))
         for name, one in config.models.items()
     }
     return msgspec.structs.replace(

@@ -1,4 +1,6 @@
-"""The configuration file: typed, complete, and checked without network. Every key is read by something."""
+"""The configuration file: typed, complete, and checked without network. Every key is read by
+something.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,10 @@ else:
     AnySink = Union[tuple(find("sinks", Sink).values())]  # noqa: UP007  # the members are found when this runs
     AnyChange = Union[tuple(find("detectors.changes", Change).values())]  # noqa: UP007  # the members are found when this runs
 
+
 class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The object that holds the state (``key``: ``driftline/JOB.state`` unless given). Another service may take over once the object
-    has not changed for ``take_over_after``.
+    """The object that holds the state (``key``: ``driftline/JOB.state`` unless given). Another
+    service may take over once the object has not changed for ``take_over_after``.
     """
 
     bucket: Annotated[str, msgspec.Meta(min_length=3)]
@@ -44,8 +47,8 @@ class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the state lies: one SQLite file; with ``s3`` it is the local copy of an object there. ``commit_at_least``: how often it
-    is written at the least, also when no window closes.
+    """Where the state lies: one SQLite file; with ``s3`` it is the local copy of an object there.
+    ``commit_at_least``: how often it is written at the least, also when no window closes.
     """
 
     path: str = "driftline.sqlite"
@@ -56,8 +59,9 @@ class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model: the folder of its baseline (or ``learn``), and what differs for it.
 
-    ``outputs`` and ``inputs`` name the columns of the answer and of the request in their order; without them the baseline's
-    columns serve, those with the role prediction as the answer. A named column that the baseline lacks is learned.
+    ``outputs`` and ``inputs`` name the columns of the answer and of the request in their order;
+    without them the baseline's columns serve, those with the role prediction as the answer. A named
+    column that the baseline lacks is learned.
     """
 
     baseline: str
@@ -79,8 +83,8 @@ class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served; port 0 takes a free one. The service is not ready while a
-    partition is behind by more than ``ready_behind``.
+    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served; port 0 takes a free one. The
+    service is not ready while a partition is behind by more than ``ready_behind``.
     """
 
     host: str = "127.0.0.1"
@@ -96,7 +100,8 @@ class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole configuration file. Durations are text with a unit; relative paths start at the file's folder.
+    """A whole configuration file. Durations are text with a unit; relative paths start at the
+    file's folder.
 
     ``readers``: 1 reads in the service's own process, more are processes that share the partitions.
     """
@@ -106,7 +111,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         msgspec.Meta(
             pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
             max_length=100,
-            description="a word of letters, digits, dots, dashes and underscores, a letter or digit first",
+            description=(
+                "a word of letters, digits, dots, dashes and underscores, a letter or digit first"
+            ),
         ),
     ]
     source: AnySource
@@ -146,5 +153,3 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def origin(self) -> Origin:
         """Where model, variant and time of a record come from."""
         return Origin(self.model, self.variant, self.time)
-
-

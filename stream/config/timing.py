@@ -24,4 +24,6 @@ def settings_of(config: Config) -> Settings:
 def times_of(config: Config) -> Times:
     """What a reader must know of time."""
     settings = settings_of(config)
-    return Times(settings.every_ms, settings.grace_ms, settings.lateness_ms, duration_ms(config.tolerance))
+    return Times(
+        settings.every_ms, settings.grace_ms, settings.lateness_ms, duration_ms(config.tolerance)
+    )

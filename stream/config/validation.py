@@ -1,4 +1,5 @@
-"""The first fault of a configuration against its types: the path of each key, what was expected, what was found, valid names.
+"""The first fault of a configuration against its types: the path of each key, what was expected,
+what was found, valid names.
 
 The conversion itself names neither the keys of a mapping nor the names that would have been right.
 """
@@ -27,12 +28,18 @@ _LONGEST_TOLD: Final = 80
 
 
 def check(kind: inspect.Type, value: object, where: str = "", wanted: str = "") -> None:
-    """Raise :class:`~stream.errors.ConfigError` for the first fault of ``value``, which stands at ``where`` in the file.
+    """Raise :class:`~stream.errors.ConfigError` for the first fault of ``value``, which stands at
+    ``where`` in the file.
 
     ``wanted`` describes the value in words; without it the type does.
     """
     if isinstance(kind, inspect.Metadata):
-        check(kind.type, value, where, wanted or str((kind.extra_json_schema or {}).get("description", "")))
+        check(
+            kind.type,
+            value,
+            where,
+            wanted or str((kind.extra_json_schema or {}).get("description", "")),
+        )
     elif isinstance(kind, inspect.UnionType):
         check(_member(kind, value, where), value, where, wanted)
     elif isinstance(kind, inspect.StructType):
@@ -43,19 +50,25 @@ def check(kind: inspect.Type, value: object, where: str = "", wanted: str = "") 
         _check_list(kind, value, where)
     elif isinstance(kind, inspect.LiteralType):
         if not any(value == one and type(value) is type(one) for one in kind.values):
-            raise ConfigError(where, wanted or "a valid name", told(value), [str(one) for one in kind.values])
+            raise ConfigError(
+                where, wanted or "a valid name", told(value), [str(one) for one in kind.values]
+            )
     else:
         _check_plain(kind, value, where, wanted)
 
 
 def _member(kind: inspect.UnionType, value: object, where: str) -> inspect.Type:
-    """The member of a union that a value is meant for: by its tag, else by its shape, else the first."""
+    """The member of a union that a value is meant for: by its tag, else by its shape, else the
+    first.
+    """
     bare = [one.type if isinstance(one, inspect.Metadata) else one for one in kind.types]
     tagged = {str(one.tag): one for one in bare if isinstance(one, inspect.StructType) and one.tag}
     if tagged and isinstance(value, Mapping):
         return _tagged(tagged, value, where)
     for one, whole in zip(bare, kind.types, strict=True):
-        if isinstance(value, _shape(one)) and not (isinstance(value, bool) and not isinstance(one, inspect.BoolType)):
+        if isinstance(value, _shape(one)) and not (
+            isinstance(value, bool) and not isinstance(one, inspect.BoolType)
+        ):
             return whole
     return kind.types[0]
 
@@ -70,10 +83,17 @@ def _shape(kind: inspect.Type) -> type | tuple[type, ...]:
     return _PLAIN.get(type(kind), (object, ""))[0]
 
 
-def _tagged(tagged: Mapping[str, inspect.StructType], value: Mapping[Any, object], where: str) -> inspect.StructType:
+def _tagged(
+    tagged: Mapping[str, inspect.StructType], value: Mapping[Any, object], where: str
+) -> inspect.StructType:
     kind = value.get("type")
     if kind not in tagged:
-        raise ConfigError(_at(where, "type"), "a known type", told(kind) if "type" in value else "none", sorted(tagged))
+        raise ConfigError(
+            _at(where, "type"),
+            "a known type",
+            told(kind) if "type" in value else "none",
+            sorted(tagged),
+        )
     return tagged[str(kind)]
 
 
@@ -99,7 +119,9 @@ def _check_mapping(kind: inspect.DictType, value: object, where: str) -> None:
         raise ConfigError(where, f"{kind.min_length} or more entries", str(len(value)))
     for key, item in value.items():
         if isinstance(kind.key_type, inspect.StrType) and not isinstance(key, str):
-            raise ConfigError(_at(where, key), "a name (in quotes, if it looks like something else)", told(key))
+            raise ConfigError(
+                _at(where, key), "a name (in quotes, if it looks like something else)", told(key)
+            )
         check(kind.value_type, item, _at(where, key))
 
 
@@ -116,7 +138,9 @@ def _check_time(value: object, where: str, wanted: str) -> None:
     except msgspec.ValidationError:
         zone = None
     if zone is None:
-        raise ConfigError(where, wanted or "a time with its zone, like 2026-11-25T10:00:00Z", told(value))
+        raise ConfigError(
+            where, wanted or "a time with its zone, like 2026-11-25T10:00:00Z", told(value)
+        )
 
 
 def _check_plain(kind: inspect.Type, value: object, where: str, wanted: str) -> None:
@@ -125,7 +149,9 @@ def _check_plain(kind: inspect.Type, value: object, where: str, wanted: str) -> 
     if type(kind) not in _PLAIN:
         return
     classes, name = _PLAIN[type(kind)]
-    if not isinstance(value, classes) or (isinstance(value, bool) and not isinstance(kind, inspect.BoolType)):
+    if not isinstance(value, classes) or (
+        isinstance(value, bool) and not isinstance(kind, inspect.BoolType)
+    ):
         raise ConfigError(where, wanted or name, told(value))
     for bound, sign in _BOUNDS.items():
         limit = getattr(kind, bound, None)
@@ -139,7 +165,9 @@ def _check_plain(kind: inspect.Type, value: object, where: str, wanted: str) -> 
 
 
 def _holds(value: Any, sign: str, limit: float) -> bool:
-    return bool({">=": value >= limit, ">": value > limit, "<=": value <= limit, "<": value < limit}[sign])
+    return bool(
+        {">=": value >= limit, ">": value > limit, "<=": value <= limit, "<": value < limit}[sign]
+    )
 
 
 def told(value: object) -> str:

@@ -1,4 +1,6 @@
-"""Ids of events that were accepted: what comes again within a horizon is a duplicate. Bounded, and a function of the log alone."""
+"""Ids of events that were accepted: what comes again within a horizon is a duplicate. Bounded, and
+a function of the log alone.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,16 @@ SLICES: Final = 5
 """Ids are forgotten a slice of the horizon at a time."""
 
 
-
 class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Count an event once if its id comes again: ``by`` which id, for how long (``horizon``), at ``most`` how many ids a partition.
+    """Count an event once if its id comes again: ``by`` which id, for how long (``horizon``), at
+    ``most`` how many ids a partition.
 
-    The horizon is event time, as far as it was read in the event's partition: an id is remembered for at least that long, and up to a
-    fifth longer. An event without an id is never a duplicate, nor is one that comes again in *another* partition. Once ``most`` ids
-    are remembered, new ones are not; ``driftline_ids_unremembered`` counts them (an id costs about 80 bytes of memory). Ids are kept
-    as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the chance that any is taken for another is about 1 in 2,000.
+    The horizon is event time, as far as it was read in the event's partition: an id is remembered
+    for at least that long, and up to a fifth longer. An event without an id is never a duplicate,
+    nor is one that comes again in *another* partition. Once ``most`` ids are remembered, new ones
+    are not; ``driftline_ids_unremembered`` counts them (an id costs about 80 bytes of memory). Ids
+    are kept as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the chance that any is
+    taken for another is about 1 in 2,000.
     """
 
     by: Literal["event_id", "inference_id"] = "event_id"
@@ -39,12 +43,16 @@ class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return max(duration_ms(self.horizon) // SLICES, 1)
 
     def forgotten(self, slice_start_ms: int, mark_ms: int) -> bool:
-        """True if ids of the slice that starts there are no longer remembered when the partition's mark is ``mark_ms``."""
+        """True if ids of the slice that starts there are no longer remembered when the partition's
+        mark is ``mark_ms``.
+        """
         return slice_start_ms + self.slice_ms + duration_ms(self.horizon) <= mark_ms
 
 
 class Found(NamedTuple):
-    """Which records are duplicates, the ids that are new by slice, and how many could not be remembered."""
+    """Which records are duplicates, the ids that are new by slice, and how many could not be
+    remembered.
+    """
 
     duplicate: NDArray[np.bool_]
     fresh: list[SeenIds]
@@ -54,18 +62,22 @@ class Found(NamedTuple):
 class Seen:
     """The remembered ids of one partition.
 
-    A record is a duplicate if its id was accepted before it in the partition and is still remembered at the running mark
-    of the record. So what is found depends on the log alone, not on how it is cut into batches.
+    A record is a duplicate if its id was accepted before it in the partition and is still
+    remembered at the running mark of the record. So what is found depends on the log alone, not on
+    how it is cut into batches.
     """
 
     def __init__(self, rules: Dedupe, partition: str, known: Iterable[SeenIds] = ()) -> None:
         self._rules, self._partition = rules, partition
         self._slices: dict[int, set[int]] = {}
         for one in known:
-            self._slices.setdefault(one.slice_ms, set()).update(np.frombuffer(one.ids, np.uint64).tolist())
+            self._slices.setdefault(one.slice_ms, set()).update(
+                np.frombuffer(one.ids, np.uint64).tolist()
+            )
 
     def look(self, ids: NDArray[np.uint64], asked: NDArray[np.bool_], marks: Ints) -> Found:
-        """Find the duplicates among records that would be accepted (``asked``), and remember the others.
+        """Find the duplicates among records that would be accepted (``asked``), and remember the
+        others.
 
         ``ids`` and ``marks`` (the running mark, in ms) have an entry a record.
         """
@@ -86,7 +98,10 @@ class Seen:
                     left_out += self._add(start, [one], fresh)
         if len(marks):
             self._forget(int(marks[-1]))
-        told = [SeenIds(self._partition, start, np.array(some, np.uint64).tobytes()) for start, some in fresh.items()]
+        told = [
+            SeenIds(self._partition, start, np.array(some, np.uint64).tobytes())
+            for start, some in fresh.items()
+        ]
         return Found(duplicate, told, left_out)
 
     def _suspicious(self, hashes: Sequence[int]) -> set[int]:
@@ -102,7 +117,10 @@ class Seen:
         return found
 
     def _known(self, one: int, mark_ms: int) -> bool:
-        return any(one in some and not self._rules.forgotten(start, mark_ms) for start, some in self._slices.items())
+        return any(
+            one in some and not self._rules.forgotten(start, mark_ms)
+            for start, some in self._slices.items()
+        )
 
     def _add(self, start_ms: int, hashes: list[int], fresh: dict[int, list[int]]) -> int:
         slice_ = self._slices.setdefault(start_ms, set())

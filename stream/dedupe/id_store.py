@@ -35,7 +35,10 @@ class MemoryIds:
 
     def of(self, partition: str) -> list[SeenIds]:
         known = self._ids.get(partition, {})
-        return [SeenIds(partition, slice_ms, b"".join(parts)) for slice_ms, parts in sorted(known.items())]
+        return [
+            SeenIds(partition, slice_ms, b"".join(parts))
+            for slice_ms, parts in sorted(known.items())
+        ]
 
     def drop(self, partition: str, slice_ms: int) -> None:
         self._ids.get(partition, {}).pop(slice_ms, None)

@@ -10,7 +10,9 @@ from stream.events import SeenIds
 
 
 class Memory:
-    """Keeps what readers say they have seen, forgets it by the partition's mark, and hands it down with the lineage."""
+    """Keeps what readers say they have seen, forgets it by the partition's mark, and hands it down
+    with the lineage.
+    """
 
     def __init__(self, rules: Dedupe, ids: IdStore) -> None:
         self.ids = ids
@@ -30,13 +32,16 @@ class Memory:
     def hand_down(self, parents: Sequence[str], child: str) -> None:
         """A child knows what its parents knew: an event may be sent again after a shard was split.
 
-        What the parents knew stays for their other children, which may be found later, until :meth:`settle` lets go of it.
+        What the parents knew stays for their other children, which may be found later, until
+        :meth:`settle` lets go of it.
         """
         for parent in parents:
             for one in self.ids.of(parent):
                 self.ids.add(one._replace(partition=child))
 
     def settle(self, ended: Iterable[str], watermark_ms: int) -> None:
-        """Let go of what ended partitions knew: their own marks stand still, so the watermark tells when nobody asks any more."""
+        """Let go of what ended partitions knew: their own marks stand still, so the watermark tells
+        when nobody asks any more.
+        """
         for partition in ended:
             self.forget(partition, watermark_ms)

@@ -11,7 +11,8 @@ import msgspec
 
 
 def keys_of(sinks: Iterable[tuple[str, Any]]) -> list[str]:
-    """What the state calls each sink: its type and a hash of its keys, so that its place in the list means nothing.
+    """What the state calls each sink: its type and a hash of its keys, so that its place in the
+    list means nothing.
 
     ``sinks``: types and configurations. The second of two that are alike gets a number.
     """
@@ -25,8 +26,9 @@ def keys_of(sinks: Iterable[tuple[str, Any]]) -> list[str]:
 
 
 def cursors_of(keys: Sequence[str], stored: Mapping[str, int], last: int) -> list[int]:
-    """The cursor of each sink: its own if it has one; else that of a sink of the same type that is no more, whose keys were corrected
-    (the one that is least far: what comes twice can be told by its id, what is lost can not); else ``last``, behind what there is.
+    """The cursor of each sink: its own if it has one; else that of a sink of the same type that is
+    no more, whose keys were corrected (the one that is least far: what comes twice can be told by
+    its id, what is lost can not); else ``last``, behind what there is.
 
     >>> cursors_of(["sns b", "jsonl d", "jsonl e"], {"jsonl c": 3, "jsonl d": 7, "sns a": 5}, 9)
     [5, 7, 3]

@@ -13,10 +13,12 @@ from stream.events import DeadLetter, DeadLetters
 
 
 class DeadLetterFile:
-    """Appends one JSON line a dead letter: partition, position, reason, length, sha256, and the payload if it was kept.
+    """Appends one JSON line a dead letter: partition, position, reason, length, sha256, and the
+    payload if it was kept.
 
-    Delivery is at least once: after a crash the letters of the last commit may stand there twice, with the same
-    partition and position. The file is opened at the first letter; a torn last line of a crash is ended first.
+    Delivery is at least once: after a crash the letters of the last commit may stand there twice,
+    with the same partition and position. The file is opened at the first letter; a torn last line
+    of a crash is ended first.
     """
 
     def __init__(self, path: Path) -> None:

@@ -19,7 +19,9 @@ from stream.state.store import Numbered, Store
 
 
 class Route(NamedTuple):
-    """A courier, what it takes, the running half of its sink, and what the state calls its cursor (``key``)."""
+    """A courier, what it takes, the running half of its sink, and what the state calls its cursor
+    (``key``).
+    """
 
     key: str
     courier: Courier[Any]
@@ -28,24 +30,37 @@ class Route(NamedTuple):
 
     def offer(self, numbered: Sequence[Numbered]) -> None:
         """Give the courier what its sink takes; the rest only moves its cursor."""
-        items = [(one.seq, one.item if isinstance(one.item, self.takes) else None) for one in numbered]
-        self.courier.offer(items, [one.size for one in numbered], [one.at_ms / 1000 for one in numbered])
+        items = [
+            (one.seq, one.item if isinstance(one.item, self.takes) else None) for one in numbered
+        ]
+        self.courier.offer(
+            items, [one.size for one in numbered], [one.at_ms / 1000 for one in numbered]
+        )
 
 
 def routes_of(
-    config: Config, store: Store, told: Listens | None = None, may_deliver: Callable[[], bool] | None = None
+    config: Config,
+    store: Store,
+    told: Listens | None = None,
+    may_deliver: Callable[[], bool] | None = None,
 ) -> list[Route]:
-    """A courier for each sink and one for the dead letters; where each begins says :func:`stream.delivery.cursors.cursors_of`.
+    """A courier for each sink and one for the dead letters; where each begins says
+    :func:`stream.delivery.cursors.cursors_of`.
 
-    ``told`` hears of each attempt and of what was delivered; ``may_deliver`` is asked before. Raises
-    :class:`~stream.errors.SinkUnusable` for a sink that finds its settings, or those of the environment, of no use.
+    ``told`` hears of each attempt and of what was delivered; ``may_deliver`` is asked before.
+    Raises :class:`~stream.errors.SinkUnusable` for a sink that finds its settings, or those of the
+    environment, of no use.
     """
     cursors, last = store.cursors(), store.last_seq()
     letters, key = DeadLetterFile(Path(config.dead_letters.path)), "dead_letters"
-    carries: Courier[Any] = Courier(key, letters, cursors.get(key, last), True, told=told, may_deliver=may_deliver)
+    carries: Courier[Any] = Courier(
+        key, letters, cursors.get(key, last), True, told=told, may_deliver=may_deliver
+    )
     routes = [Route(key, carries, (DeadLetters,), letters)]
     keys = keys_of((kind_of(sink), sink) for sink in config.sinks)
-    for k, ((name, sink), key, cursor) in enumerate(zip(_named(config), keys, cursors_of(keys, cursors, last), strict=True)):
+    for k, ((name, sink), key, cursor) in enumerate(
+        zip(_named(config), keys, cursors_of(keys, cursors, last), strict=True)
+    ):
         delivery = _opened(f"sinks[{k}]", sink, config.job)
         carries = Courier(name, delivery, cursor, sink.lossless, told=told, may_deliver=may_deliver)
         routes.append(Route(key, carries, sink.takes, delivery))

@@ -10,7 +10,8 @@ import msgspec
 from stream.events import Decoded, ModelKey, RawBatch
 
 ColumnType = Literal["int", "float", "text", "raw"]
-"""How a column is read: as its feature's type says, or ``raw`` (text as it came) while a layout is being learned."""
+"""How a column is read: as its feature's type says, or ``raw`` (text as it came) while a layout is
+being learned."""
 
 
 class Schema(NamedTuple):
@@ -27,7 +28,8 @@ class Schema(NamedTuple):
 class Plan(NamedTuple):
     """What the formats must know of the models: the distinct schemas, and which model uses which.
 
-    A model whose name is not in ``models`` is unknown: its records are rejected as ``unknown_model``.
+    A model whose name is not in ``models`` is unknown: its records are rejected as
+    ``unknown_model``.
     """
 
     schemas: tuple[Schema, ...]
@@ -35,31 +37,39 @@ class Plan(NamedTuple):
 
 
 class Decoder(Protocol):
-    """The running half of a format. It keeps hints for speed between calls, nothing that changes a result."""
+    """The running half of a format. It keeps hints for speed between calls, nothing that changes a
+    result.
+    """
 
     def decode(self, raws: Sequence[RawBatch]) -> Decoded:
         """Decode the records of all batches, numbered through in the order given.
 
-        A record is taken whole or rejected whole. Every rejected record stands in ``rejects`` once and in no batch.
+        A record is taken whole or rejected whole. Every rejected record stands in ``rejects`` once
+        and in no batch.
         """
 
 
 class ModelOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the name of the model (or variant) of a record comes from.
 
-    ``const``: ``name``. ``topic``: the topic. ``key``: the record's key. ``header``: the header called ``name``. ``path``:
-    a dotted path ``name`` in the event (format ``json``, and the envelope of format ``sagemaker``). ``file``: the first
-    group of the regular expression ``name`` in the file's path.
+    ``const``: ``name``. ``topic``: the topic. ``key``: the record's key. ``header``: the header
+    called ``name``. ``path``: a dotted path ``name`` in the event (format ``json``, and the
+    envelope of format ``sagemaker``). ``file``: the first group of the regular expression ``name``
+    in the file's path.
     """
 
-    source: Literal["const", "topic", "key", "header", "path", "file"] = msgspec.field(name="from", default="const")
+    source: Literal["const", "topic", "key", "header", "path", "file"] = msgspec.field(
+        name="from", default="const"
+    )
     name: str = ""
 
 
 class TimeOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the event time comes from: a dotted ``path`` and its ``unit``; ``missing`` says what to do without it.
+    """Where the event time comes from: a dotted ``path`` and its ``unit``; ``missing`` says what to
+    do without it.
 
-    ``iso``: ISO 8601 text, UTC where it names no offset. ``arrival`` takes the time at which the log took the record.
+    ``iso``: ISO 8601 text, UTC where it names no offset. ``arrival`` takes the time at which the
+    log took the record.
     """
 
     path: str = ""
@@ -75,7 +85,9 @@ class Origin(NamedTuple):
     time: TimeOf
 
 
-class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
+class Format(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"
+):
     """Base of the configuration of a format; ``open`` builds the decoder for the models of a plan.
 
     ``time_path``: where the time lies unless the configuration says.
@@ -91,7 +103,9 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """Whether events of this format have the id ``event_id`` or ``inference_id``."""
         return True
 
-    def schema(self, outputs: Sequence[str], inputs: Sequence[str], types: dict[str, ColumnType]) -> Schema:
+    def schema(
+        self, outputs: Sequence[str], inputs: Sequence[str], types: dict[str, ColumnType]
+    ) -> Schema:
         """The schema of a model whose baseline has these columns, as this format will find them."""
         return Schema(tuple(outputs), tuple(inputs), types)
 
@@ -100,4 +114,14 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         raise NotImplementedError
 
 
-__all__ = ["ColumnType", "Decoder", "Format", "ModelKey", "ModelOf", "Origin", "Plan", "Schema", "TimeOf"]
+__all__ = [
+    "ColumnType",
+    "Decoder",
+    "Format",
+    "ModelKey",
+    "ModelOf",
+    "Origin",
+    "Plan",
+    "Schema",
+    "TimeOf",
+]

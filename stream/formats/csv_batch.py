@@ -1,7 +1,7 @@
 """Many CSV payloads at once: joined, parsed by Arrow, and typed column by column.
 
-Joining is safe only for payloads that cannot touch a neighbour; :func:`join` names the others, which go through
-:mod:`stream.formats.rows`, one by one. Both roads give the same columns.
+Joining is safe only for payloads that cannot touch a neighbour; :func:`join` names the others,
+which go through :mod:`stream.formats.rows`, one by one. Both roads give the same columns.
 """
 
 from __future__ import annotations
@@ -15,14 +15,21 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 from numpy.typing import NDArray
 
-from detectors.profiles.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_texts
+from detectors.profiles.columns import (
+    Column,
+    Numbers,
+    Texts,
+    numbers_from_array,
+    numbers_from_texts,
+)
 from detectors.profiles.layout import FRACTIONAL, MISSING, STRING
 from detectors.profiles.wide_batch import Cut, cut_numbers
 from stream.formats.base import ColumnType
 
 FEW_ROWS: Final = 200
 MANY_COLUMNS: Final = 50
-"""A batch of fewer rows and at least so many columns is cut into cells, not parsed column by column."""
+"""A batch of fewer rows and at least so many columns is cut into cells, not parsed column by
+column."""
 PATIENCE: Final = 16
 """Batches that a column is read as text after the last one that did not fit its type."""
 
@@ -33,8 +40,9 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 class Joined(NamedTuple):
     """Payloads in one text, each with a newline behind it.
 
-    ``rows`` is how many lines each payload has, ``None`` if all have one. ``quoted``: some cells are quoted. ``alone``
-    names the payloads that could touch a neighbour, or be read otherwise here than alone: they must leave first.
+    ``rows`` is how many lines each payload has, ``None`` if all have one. ``quoted``: some cells
+    are quoted. ``alone`` names the payloads that could touch a neighbour, or be read otherwise here
+    than alone: they must leave first.
     """
 
     data: bytes
@@ -44,11 +52,13 @@ class Joined(NamedTuple):
 
 
 def join(payloads: Sequence[str], width: int) -> Joined:
-    """The payloads of a table of ``width`` columns joined; a newline at the end of a payload is no further row.
+    """The payloads of a table of ``width`` columns joined; a newline at the end of a payload is no
+    further row.
 
-    Unsafe are a quote that is not a whole cell's or a cell's own half, a carriage return that is not part of a line's end, a byte
-    order mark at the front of a line (it may come to stand at the front of all), and an empty line in a table of more than one
-    column (Arrow takes it for missing values).
+    Unsafe are a quote that is not a whole cell's or a cell's own half, a carriage return that is
+    not part of a line's end, a byte order mark at the front of a line (it may come to stand at the
+    front of all), and an empty line in a table of more than one column (Arrow takes it for missing
+    values).
     """
     data = "\n".join([*payloads, ""]).encode()
     if b"\r" in data:
@@ -58,7 +68,10 @@ def join(payloads: Sequence[str], width: int) -> Joined:
     ends = np.flatnonzero(letters == ord("\n"))
     if len(ends) != len(payloads):
         bare = [payload.removesuffix("\n") for payload in payloads]
-        data, rows = "\n".join([*bare, ""]).encode(), np.array([payload.count("\n") + 1 for payload in bare], np.int64)
+        data, rows = (
+            "\n".join([*bare, ""]).encode(),
+            np.array([payload.count("\n") + 1 for payload in bare], np.int64),
+        )
         letters = np.frombuffer(data, np.uint8)
         ends = np.flatnonzero(letters == ord("\n"))
     quoted = b'"' in data
@@ -76,7 +89,9 @@ def join(payloads: Sequence[str], width: int) -> Joined:
 
 
 def _unsafe_quotes(letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Lines in which quotes do more than enclose whole cells: cells opened and not closed, quotes inside bare cells."""
+    """Lines in which quotes do more than enclose whole cells: cells opened and not closed, quotes
+    inside bare cells.
+    """
     quotes = np.flatnonzero(letters == ord('"'))
     line = np.searchsorted(ends, quotes)
     before = np.searchsorted(quotes, ends)
@@ -88,7 +103,9 @@ def _unsafe_quotes(letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArr
 
 
 class CsvTable:
-    """Reads joined payloads into columns; remembers which columns did not fit their type lately, for speed alone."""
+    """Reads joined payloads into columns; remembers which columns did not fit their type lately,
+    for speed alone.
+    """
 
     def __init__(self, names: Sequence[str], types: dict[str, ColumnType]) -> None:
         self._types = {name: types[name] for name in names}
@@ -98,8 +115,11 @@ class CsvTable:
         self._hasty = 0
         self._options: dict[frozenset[str], pv.ConvertOptions] = {}
 
-    def read(self, data: bytes, rows: int, quoted: bool = False) -> tuple[Mapping[str, Column], NDArray[np.int64]] | None:
-        """Columns of all rows that have the right number of cells, and the numbers of the rows that have not.
+    def read(
+        self, data: bytes, rows: int, quoted: bool = False
+    ) -> tuple[Mapping[str, Column], NDArray[np.int64]] | None:
+        """Columns of all rows that have the right number of cells, and the numbers of the rows that
+        have not.
 
         ``None`` if the rows do not add up to ``rows``, which no safe payload can bring about.
         """
@@ -118,7 +138,9 @@ class CsvTable:
         return self._columns(table, as_text), np.array(refused, np.int64) - 1
 
     def _read_cells(self, data: bytes) -> tuple[Mapping[str, Column], NDArray[np.int64]]:
-        """Few rows of many columns: all cells are cut out and read together, since a call a column would cost most."""
+        """Few rows of many columns: all cells are cut out and read together, since a call a column
+        would cost most.
+        """
         names = list(self._types)
         cells, refused = _cut(data, len(names))
         numeric = np.array([name in self._numeric for name in names])
@@ -149,9 +171,13 @@ class CsvTable:
         return columns
 
     def _from_text(self, names: Sequence[str], arrays: dict[str, pa.StringArray]) -> list[Numbers]:
-        return numbers_from_texts([arrays[name] for name in names], [self._types[name] == "int" for name in names])
+        return numbers_from_texts(
+            [arrays[name] for name in names], [self._types[name] == "int" for name in names]
+        )
 
-    def _parse(self, data: bytes, as_text: frozenset[str], quoted: bool) -> tuple[pa.Table, list[int]]:
+    def _parse(
+        self, data: bytes, as_text: frozenset[str], quoted: bool
+    ) -> tuple[pa.Table, list[int]]:
         refused: list[int] = []
 
         def refuse(row: pv.InvalidRow) -> str:
@@ -160,15 +186,23 @@ class CsvTable:
 
         table = pv.read_csv(
             pa.BufferReader(data),
-            pv.ReadOptions(use_threads=False, column_names=list(self._types), block_size=len(data) + 1),
-            pv.ParseOptions(quote_char='"' if quoted else False, ignore_empty_lines=False, invalid_row_handler=refuse),
+            pv.ReadOptions(
+                use_threads=False, column_names=list(self._types), block_size=len(data) + 1
+            ),
+            pv.ParseOptions(
+                quote_char='"' if quoted else False,
+                ignore_empty_lines=False,
+                invalid_row_handler=refuse,
+            ),
             self._convert(as_text),
         )
         return table, refused
 
     def _convert(self, as_text: frozenset[str]) -> pv.ConvertOptions:
         if as_text not in self._options:
-            kinds = {name: "text" if name in as_text else kind for name, kind in self._types.items()}
+            kinds = {
+                name: "text" if name in as_text else kind for name, kind in self._types.items()
+            }
             self._options[as_text] = pv.ConvertOptions(
                 check_utf8=False,
                 column_types={name: _ARROW[kind] for name, kind in kinds.items()},
@@ -187,17 +221,23 @@ class CsvTable:
 
 
 def _cut(data: bytes, width: int) -> tuple[pa.StringArray, NDArray[np.int64]]:
-    """The cells of all lines that have ``width`` of them, one after the other, and the numbers of the lines that have not."""
+    """The cells of all lines that have ``width`` of them, one after the other, and the numbers of
+    the lines that have not.
+    """
     letters = np.frombuffer(data, np.uint8)
     between = (letters == ord(",")) | (letters == ord("\n"))
     ends = np.flatnonzero(between)
-    refused = np.flatnonzero(np.diff(np.flatnonzero(letters[ends] == ord("\n")), prepend=-1) != width)
+    refused = np.flatnonzero(
+        np.diff(np.flatnonzero(letters[ends] == ord("\n")), prepend=-1) != width
+    )
     if len(refused):
         lines = np.array(data.split(b"\n")[:-1], object)
         return _cut(b"".join(line + b"\n" for line in np.delete(lines, refused)), width)[0], refused
     offsets = np.concatenate(([0], ends - np.arange(len(ends)))).astype(np.int32)
     text = data.translate(None, b",\n")
-    return pa.StringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(text)), refused
+    return pa.StringArray.from_buffers(
+        len(ends), pa.py_buffer(offsets), pa.py_buffer(text)
+    ), refused
 
 
 def _flat(chunked: pa.ChunkedArray) -> pa.Array:

@@ -21,13 +21,21 @@ Document = Callable[[int], object]
 
 
 class Records:
-    """The records of some raw batches, numbered through; ``raw_of[i]`` is the position of record ``i``'s raw batch."""
+    """The records of some raw batches, numbered through; ``raw_of[i]`` is the position of record
+    ``i``'s raw batch.
+    """
 
     def __init__(self, raws: Sequence[RawBatch]) -> None:
         self.raws = raws
-        self.values = raws[0].values if len(raws) == 1 else list(chain.from_iterable(raw.values for raw in raws))
+        self.values = (
+            raws[0].values
+            if len(raws) == 1
+            else list(chain.from_iterable(raw.values for raw in raws))
+        )
         self.sizes = [len(raw.values) for raw in raws]
-        self.arrival_ms = np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
+        self.arrival_ms = (
+            np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
+        )
 
     def record_keys(self) -> list[bytes | None]:
         """The key of each record, ``None`` where it has none."""
@@ -40,22 +48,36 @@ class Records:
 
 
 class _ModelsOf:
-    """Finds the model of each record; a model is told by its position in ``keys``, -1 where it is unknown.
+    """Finds the model of each record; a model is told by its position in ``keys``, -1 where it is
+    unknown.
 
-    A record whose model or variant cannot be found, is not text, or is not in the plan has an unknown model.
+    A record whose model or variant cannot be found, is not text, or is not in the plan has an
+    unknown model.
     """
 
     def __init__(self, origin: Origin, plan: Plan) -> None:
         self._origin = origin
         self._models = plan.models
 
-    def of(self, records: Records, document: Document, wanted: NDArray[np.bool_]) -> tuple[NDArray[np.int32], list[ModelKey]]:
-        """The model of each wanted record and the keys; ``document`` is asked for wanted records only."""
+    def of(
+        self, records: Records, document: Document, wanted: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.int32], list[ModelKey]]:
+        """The model of each wanted record and the keys; ``document`` is asked for wanted records
+        only.
+        """
         if self._origin.model.source == self._origin.variant.source == "const":
-            pairs: Sequence[tuple[str | None, str | None]] = [(self._origin.model.name, self._origin.variant.name)]
+            pairs: Sequence[tuple[str | None, str | None]] = [
+                (self._origin.model.name, self._origin.variant.name)
+            ]
         else:
             models = self._names(self._origin.model, records, document, wanted)
-            pairs = list(zip(models, self._names(self._origin.variant, records, document, wanted), strict=True))
+            pairs = list(
+                zip(
+                    models,
+                    self._names(self._origin.variant, records, document, wanted),
+                    strict=True,
+                )
+            )
         numbers: dict[tuple[str | None, str | None], int] = {}
         keys: list[ModelKey] = []
         for model, variant in dict.fromkeys(pairs):
@@ -67,21 +89,28 @@ class _ModelsOf:
             return np.full(len(wanted), next(iter(numbers.values())), np.int32), keys
         return np.fromiter(map(numbers.__getitem__, pairs), np.int32, len(pairs)), keys
 
-    def _names(self, where: ModelOf, records: Records, document: Document, wanted: NDArray[np.bool_]) -> Sequence[str | None]:
+    def _names(
+        self, where: ModelOf, records: Records, document: Document, wanted: NDArray[np.bool_]
+    ) -> Sequence[str | None]:
         match where.source:
             case "const":
                 return [where.name] * len(records.values)
             case "topic":
                 return self._spread(records, [raw.origin for raw in records.raws])
             case "file":
-                return self._spread(records, [_first_group(where.name, raw.origin) for raw in records.raws])
+                return self._spread(
+                    records, [_first_group(where.name, raw.origin) for raw in records.raws]
+                )
             case "key":
                 return [_text(key) for key in records.record_keys()]
             case "header":
                 return [_text(value) for value in records.headers(where.name)]
             case "path":
                 parts = where.name.split(".")
-                return [_name(dig(document(i), parts)) if yes else None for i, yes in enumerate(wanted.tolist())]
+                return [
+                    _name(dig(document(i), parts)) if yes else None
+                    for i, yes in enumerate(wanted.tolist())
+                ]
 
     @staticmethod
     def _spread(records: Records, names: Sequence[str | None]) -> list[str | None]:
@@ -89,7 +118,9 @@ class _ModelsOf:
 
 
 class Origins:
-    """Tells when each record happened and whose it is. ``time`` is where the time lies, the format's default filled in."""
+    """Tells when each record happened and whose it is. ``time`` is where the time lies, the
+    format's default filled in.
+    """
 
     def __init__(self, origin: Origin, plan: Plan, time_path: str) -> None:
         self.time = TimeOf(origin.time.path or time_path, origin.time.unit, origin.time.missing)
@@ -97,7 +128,8 @@ class Origins:
         self._plan = plan
 
     def of(self, records: Records, found: Sequence[object], rejects: dict[int, str]) -> Told:
-        """Times (from what was ``found`` where the time lies) and models of the records that are not rejected yet.
+        """Times (from what was ``found`` where the time lies) and models of the records that are
+        not rejected yet.
 
         Adds ``time_missing``, ``time_absurd`` and ``unknown_model`` to ``rejects``.
         """
@@ -106,8 +138,12 @@ class Origins:
             rejects.setdefault(i, "time_missing" if times[i] == MISSING_MS else "time_absurd")
         wanted = np.ones(len(records.values), bool)
         wanted[list(rejects)] = False
-        model, keys = self._models.of(records, lambda i: load_json(records.values[i] or b""), wanted)
-        rejects.update(dict.fromkeys(np.flatnonzero(wanted & (model < 0)).tolist(), "unknown_model"))
+        model, keys = self._models.of(
+            records, lambda i: load_json(records.values[i] or b""), wanted
+        )
+        rejects.update(
+            dict.fromkeys(np.flatnonzero(wanted & (model < 0)).tolist(), "unknown_model")
+        )
         times, model = np.where(wanted, times, -1), np.where(wanted, model, -1)
         schemas = np.array([self._plan.models[key.model] for key in keys], np.int64)
         return Told(times, model, keys, schemas)

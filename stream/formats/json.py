@@ -16,12 +16,14 @@ from stream.formats.rows import Cell, Malformed, cell_of, column_of, load_json, 
 
 
 class Json(Format, frozen=True, tag="json"):
-    """Objects that hold features, predictions, an id and a time (at ``time`` unless the configuration says where).
+    """Objects that hold features, predictions, an id and a time (at ``time`` unless the
+    configuration says where).
 
-    ``features``: the dotted path of the object that holds the features (empty: the event itself), each under its own name;
-    or a path for each feature that does not go by its own name. ``prediction`` likewise; for a model with one output
-    column a path leads to the value itself. ``id`` and ``inference_id`` are paths to text or an integer. A name with a
-    dot that has no path is tried as a key, then as a path. An absent key, or an absent object, is a missing value.
+    ``features``: the dotted path of the object that holds the features (empty: the event itself),
+    each under its own name; or a path for each feature that does not go by its own name.
+    ``prediction`` likewise; for a model with one output column a path leads to the value itself.
+    ``id`` and ``inference_id`` are paths to text or an integer. A name with a dot that has no path
+    is tried as a key, then as a path. An absent key, or an absent object, is a missing value.
     """
 
     time_path: ClassVar = "time"
@@ -33,7 +35,11 @@ class Json(Format, frozen=True, tag="json"):
 
     def mapped(self) -> dict[str, Collection[str]]:
         """The columns that have a path of their own."""
-        return {key: one for key, one in (("features", self.features), ("prediction", self.prediction)) if isinstance(one, dict)}
+        return {
+            key: one
+            for key, one in (("features", self.features), ("prediction", self.prediction))
+            if isinstance(one, dict)
+        }
 
     def knows(self, which: str) -> bool:
         """Whether a path to that id is given."""
@@ -49,11 +55,16 @@ class Json(Format, frozen=True, tag="json"):
         if len(schema.outputs) == 1 and answer.holder:
             answer = Place((), {schema.outputs[0]: ".".join(answer.holder)})
         request = _place(self.features)
-        return [*((name, answer) for name in schema.outputs), *((name, request) for name in schema.inputs)]
+        return [
+            *((name, answer) for name in schema.outputs),
+            *((name, request) for name in schema.inputs),
+        ]
 
 
 class Place(NamedTuple):
-    """The object that holds a column, and the paths in it of columns that do not go by their own name."""
+    """The object that holds a column, and the paths in it of columns that do not go by their own
+    name.
+    """
 
     holder: Parts
     paths: dict[str, str]
@@ -64,7 +75,9 @@ class Place(NamedTuple):
         return (*self.holder, *own) if own else ()
 
     def cell(self, document: object, name: str) -> Cell:
-        """The cell of a column, looked for step by step; raises :class:`~stream.formats.rows.Malformed`."""
+        """The cell of a column, looked for step by step; raises
+        :class:`~stream.formats.rows.Malformed`.
+        """
         row = dig(document, self.holder)
         if row is not None and not isinstance(row, dict):
             raise Malformed("wrong_type")
@@ -83,20 +96,27 @@ class JsonDecoder:
         self._tables = [JsonTable(s, schema, form) for s, schema in enumerate(plan.schemas)]
 
     def decode(self, raws: Sequence[RawBatch]) -> Decoded:
-        """Reasons of rejection, the first that holds: ``tombstone``, ``undecodable``, ``not_an_object``, ``time_missing``,
-        ``time_absurd``, ``unknown_model``, then for the ids, the answer and the features, in this order, ``wrong_type`` (a
-        list or an object where a value should be, a value where an object should be) or ``undecodable`` (text that is not
+        """Reasons of rejection, the first that holds: ``tombstone``, ``undecodable``,
+        ``not_an_object``, ``time_missing``, ``time_absurd``, ``unknown_model``, then for the ids,
+        the answer and the features, in this order, ``wrong_type`` (a list or an object where a
+        value should be, a value where an object should be) or ``undecodable`` (text that is not
         UTF-8).
         """
         records = Records(raws)
         rejects: dict[int, str] = {}
-        heads = _read_all(records.values, self._leaves, self._slow_head, rejects, [None] * len(self._asked))
+        heads = _read_all(
+            records.values, self._leaves, self._slow_head, rejects, [None] * len(self._asked)
+        )
         found: list[Sequence[Any]] = [[None] * len(heads)] * len(self._head)
         for k, column in zip(self._asked, zip(*heads, strict=True), strict=bool(heads)):
             found[k] = column
         told = self._origins.of(records, found[0], rejects)
         ids = [_ids(column, rejects) for column in found[1:]]
-        batches = [batch for s, members in told.by_schema(rejects) for batch in self._tables[s].read(members, records.values, rejects)]
+        batches = [
+            batch
+            for s, members in told.by_schema(rejects)
+            for batch in self._tables[s].read(members, records.values, rejects)
+        ]
         return told.decoded(batches, rejects, ids[0], ids[1])
 
     def _slow_head(self, value: bytes) -> Sequence[Any]:
@@ -115,10 +135,14 @@ class JsonTable:
         parts = [place.parts(name) for name, place in self._places]
         self._leaves = Leaves(parts, [LEAF_TYPES[schema.types[name]] for name, _ in self._places])
 
-    def read(self, members: NDArray[np.int64], values: Sequence[bytes | None], rejects: dict[int, str]) -> list[EventBatch]:
+    def read(
+        self, members: NDArray[np.int64], values: Sequence[bytes | None], rejects: dict[int, str]
+    ) -> list[EventBatch]:
         """One batch of these records, or none; what cannot be taken is told in ``rejects``."""
         lost: dict[int, str] = {}
-        rows = _read_all([values[i] for i in members.tolist()], self._leaves, self._slow_cells, lost, ())
+        rows = _read_all(
+            [values[i] for i in members.tolist()], self._leaves, self._slow_cells, lost, ()
+        )
         if lost:
             rejects.update({int(members[k]): reason for k, reason in lost.items()})
             rows = [row for k, row in enumerate(rows) if k not in lost]
@@ -126,7 +150,10 @@ class JsonTable:
         if not rows:
             return []
         names = [name for name, _ in self._places]
-        columns = {name: column_of(cells, self._types[name]) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
+        columns = {
+            name: column_of(cells, self._types[name])
+            for name, cells in zip(names, zip(*rows, strict=True), strict=True)
+        }
         return [EventBatch(self._number, members, columns)]
 
     def _slow_cells(self, value: bytes) -> Sequence[Cell]:
@@ -141,7 +168,9 @@ def _read_all(
     rejects: dict[int, str],
     nothing: Sequence[Any],
 ) -> list[Sequence[Any]]:
-    """The leaves of each document, where need be by the slow road; ``nothing`` where there is a reason to reject it."""
+    """The leaves of each document, where need be by the slow road; ``nothing`` where there is a
+    reason to reject it.
+    """
     out: list[Sequence[Any]] = []
     for k, value in enumerate(values):
         try:

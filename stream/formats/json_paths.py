@@ -1,4 +1,6 @@
-"""Values at fixed places in JSON documents: read by a type made for those places, which is several times as fast as looking."""
+"""Values at fixed places in JSON documents: read by a type made for those places, which is several
+times as fast as looking.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def dig(document: object, parts: Sequence[str]) -> object:
 
 
 def find(row: Mapping[str, object], name: str, paths: Mapping[str, str]) -> object:
-    """A column in an object: at its path if ``paths`` has one, else under its own name, else at its name read as a path."""
+    """A column in an object: at its path if ``paths`` has one, else under its own name, else at its
+    name read as a path.
+    """
     if name in row and name not in paths:
         return row[name]
     return dig(row, paths.get(name, name).split("."))
@@ -50,14 +54,17 @@ def own_path(name: str, paths: Mapping[str, str]) -> Parts:
 class Leaves:
     """Reads one value for each place from a document, in the order of the places.
 
-    Where no type can be made (a place inside another one, a place twice, a place of no parts) every read fails.
+    Where no type can be made (a place inside another one, a place twice, a place of no parts) every
+    read fails.
     """
 
     def __init__(self, places: Sequence[Parts], types: Sequence[Any]) -> None:
         tree: dict[str, Any] = {}
         self._width = len(places)
         self._decoder: msgspec.json.Decoder[Any] | None = None
-        if places and all(_plant(tree, parts, kind) for parts, kind in zip(places, types, strict=True)):
+        if places and all(
+            _plant(tree, parts, kind) for parts, kind in zip(places, types, strict=True)
+        ):
             struct, names = _struct(tree)
             self._decoder = msgspec.json.Decoder(struct)
             self._values = attrgetter(*(names[parts] for parts in places))
@@ -65,8 +72,8 @@ class Leaves:
     def read(self, value: bytes | str | None) -> Sequence[Any]:
         """The values, ``None`` where there is nothing.
 
-        Raises ``ValueError`` or ``RecursionError`` if the document is no object or a value is not of its type; then nothing
-        is said about what is wrong.
+        Raises ``ValueError`` or ``RecursionError`` if the document is no object or a value is not
+        of its type; then nothing is said about what is wrong.
         """
         if self._decoder is None:
             raise ValueError("no type for these places")

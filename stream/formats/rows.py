@@ -37,8 +37,8 @@ class Malformed(Exception):
 
 
 class Shape(NamedTuple):
-    """What one side of an event holds: its columns, where rows lie in a JSON document, and the paths in a row of columns that do not
-    go by their own name.
+    """What one side of an event holds: its columns, where rows lie in a JSON document, and the
+    paths in a row of columns that do not go by their own name.
 
     ``header``: the first row of a CSV payload names the columns.
     """
@@ -64,7 +64,9 @@ def misfit(cells: int, width: int) -> str:
 
 
 def plain(text: str, encoding: str, content_type: str | None) -> tuple[str, str]:
-    """The payload as text and its kind, ``CSV`` or ``JSON``; base64 is undone, its kind follows the content type."""
+    """The payload as text and its kind, ``CSV`` or ``JSON``; base64 is undone, its kind follows the
+    content type.
+    """
     if encoding in ("CSV", "JSON"):
         return text, encoding
     kind = _kind(content_type or "") if encoding == "BASE64" else None
@@ -79,8 +81,8 @@ def plain(text: str, encoding: str, content_type: str | None) -> tuple[str, str]
 def rows_of(text: str, kind: str, shape: Shape) -> list[Row]:
     """The rows of a payload, each with a cell for every column of the shape.
 
-    Raises :class:`Malformed`: ``undecodable``, ``too_few_columns``, ``too_many_columns``, ``wrong_type``, or ``row_count`` if
-    there is no row.
+    Raises :class:`Malformed`: ``undecodable``, ``too_few_columns``, ``too_many_columns``,
+    ``wrong_type``, or ``row_count`` if there is no row.
     """
     rows = _csv_rows(text, shape) if kind == "CSV" else _json_rows(text, shape)
     if not rows:
@@ -88,13 +90,20 @@ def rows_of(text: str, kind: str, shape: Shape) -> list[Row]:
     return rows
 
 
-def columns_of_rows(rows: Sequence[Row], names: Sequence[str], types: dict[str, ColumnType]) -> dict[str, Column]:
+def columns_of_rows(
+    rows: Sequence[Row], names: Sequence[str], types: dict[str, ColumnType]
+) -> dict[str, Column]:
     """Columns of rows that have a cell for each name."""
-    return {name: column_of(cells, types[name]) for name, cells in zip(names, zip(*rows, strict=True), strict=True)}
+    return {
+        name: column_of(cells, types[name])
+        for name, cells in zip(names, zip(*rows, strict=True), strict=True)
+    }
 
 
 def column_of(cells: Sequence[Cell], kind: ColumnType) -> Column:
-    """A column from cells of text, numbers, booleans and ``None``, by the grammar of :mod:`detectors.profiles.columns`."""
+    """A column from cells of text, numbers, booleans and ``None``, by the grammar of
+    :mod:`detectors.profiles.columns`.
+    """
     seen = set(map(type, cells)) - {type(None)}
     if kind in ("text", "raw"):
         words = cells if seen <= {str} and "" not in cells else [_word(cell) for cell in cells]
@@ -104,7 +113,9 @@ def column_of(cells: Sequence[Cell], kind: ColumnType) -> Column:
         return numbers_from_text(pa.array(cells, pa.string()), integral)
     if seen <= ({int} if integral else {int, float}):
         try:
-            return numbers_from_array(pa.array(cells, pa.int64() if integral else pa.float64()), integral)
+            return numbers_from_array(
+                pa.array(cells, pa.int64() if integral else pa.float64()), integral
+            )
         except (pa.ArrowInvalid, OverflowError):
             pass
     return _mixed_numbers(cells, integral)
@@ -169,7 +180,9 @@ def _by_header(rows: list[Row], names: Sequence[str]) -> list[Row]:
 
 
 def _json_rows(text: str, shape: Shape) -> list[Row]:
-    return [row for document in _documents(text) for row in _rows_at(dig(document, shape.rows), shape)]
+    return [
+        row for document in _documents(text) for row in _rows_at(dig(document, shape.rows), shape)
+    ]
 
 
 def _documents(text: str) -> list[object]:
@@ -227,9 +240,11 @@ def readable(text: str) -> str:
 
 
 def load_json(text: str | bytes) -> object:
-    """A JSON document by RFC 8259: no ``NaN``, no ``Infinity``; a key given twice has its last value.
+    """A JSON document by RFC 8259: no ``NaN``, no ``Infinity``; a key given twice has its last
+    value.
 
-    Text that is not UTF-8 does not matter as long as nobody reads it. Raises :class:`Malformed` (``undecodable``).
+    Text that is not UTF-8 does not matter as long as nobody reads it. Raises :class:`Malformed`
+    (``undecodable``).
     """
     try:
         return _FAST_JSON.decode(text)

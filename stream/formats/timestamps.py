@@ -31,12 +31,15 @@ _SAMPLE: Final = 64
 _TICKS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
-def event_times(found: Sequence[object], time: TimeOf, arrival_ms: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Event times in ms; ``MISSING_MS`` where there is none, ``ABSURD_MS`` where it cannot be read or lies out of range.
+def event_times(
+    found: Sequence[object], time: TimeOf, arrival_ms: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Event times in ms; ``MISSING_MS`` where there is none, ``ABSURD_MS`` where it cannot be read
+    or lies out of range.
 
-    ISO 8601 text is UTC unless it names an offset; a fraction of a millisecond is cut off. The other units take a JSON
-    number or text that is a number. With ``missing: arrival`` a record without time has the time at which the log took
-    it, if that is known.
+    ISO 8601 text is UTC unless it names an offset; a fraction of a millisecond is cut off. The
+    other units take a JSON number or text that is a number. With ``missing: arrival`` a record
+    without time has the time at which the log took it, if that is known.
     """
     times = _each_once(found) if time.unit == "iso" else _each(found, _from_number(time.unit))
     times[(times != MISSING_MS) & ((times < FIRST_MS) | (times >= END_MS))] = ABSURD_MS
@@ -72,7 +75,9 @@ def _iso_times(found: Sequence[object]) -> NDArray[np.int64]:
     times = _stamps(found)
     if times is not None:
         return times
-    usual = [k for k, cell in enumerate(found) if isinstance(cell, str) and len(cell) == len(_STAMP) - 1]
+    usual = [
+        k for k, cell in enumerate(found) if isinstance(cell, str) and len(cell) == len(_STAMP) - 1
+    ]
     read = _stamps([found[k] for k in usual])
     if read is None:
         return _each(found, _from_iso)

@@ -22,7 +22,9 @@ class Readers(Protocol):
         """Read these partitions; gaps that are seen at once."""
 
     def read(self, timeout_s: float) -> Sequence[Partial | Gap | Orphaned]:
-        """What has come; waits at most ``timeout_s``. What the call before returned counts as dealt with."""
+        """What has come; waits at most ``timeout_s``. What the call before returned counts as dealt
+        with.
+        """
 
     @property
     def finished(self) -> bool:

@@ -26,7 +26,14 @@ def model_columns(config: Config, name: str, baseline: Baseline) -> Columns:
 
 def reader_of(config: Config, reading: Reading) -> Reader:
     """A reader of an open source; it must be told what to ``use`` before it reads."""
-    return Reader(reading, config.format, config.origin, times_of(config), config.dead_letters.keep_payload, config.dedupe)
+    return Reader(
+        reading,
+        config.format,
+        config.origin,
+        times_of(config),
+        config.dead_letters.keep_payload,
+        config.dedupe,
+    )
 
 
 def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:

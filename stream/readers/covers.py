@@ -17,14 +17,23 @@ def join_covers(before: Cover | None, cover: Cover) -> Cover:
     """One cover for two consecutive ranges of a partition."""
     if before is None:
         return cover
-    outcomes, lengths = (dict(Counter(a) + Counter(b)) for a, b in ((before.outcomes, cover.outcomes), (before.bytes, cover.bytes)))
-    sums = {name: getattr(before, name) + getattr(cover, name) for name in ("read", "dated", "rows")}
+    outcomes, lengths = (
+        dict(Counter(a) + Counter(b))
+        for a, b in ((before.outcomes, cover.outcomes), (before.bytes, cover.bytes))
+    )
+    sums = {
+        name: getattr(before, name) + getattr(cover, name) for name in ("read", "dated", "rows")
+    }
     arrival_ms = before.arrival_ms if cover.arrival_ms is None else cover.arrival_ms
-    return cover._replace(first=before.first, outcomes=outcomes, bytes=lengths, arrival_ms=arrival_ms, **sums)
+    return cover._replace(
+        first=before.first, outcomes=outcomes, bytes=lengths, arrival_ms=arrival_ms, **sums
+    )
 
 
 def bytes_by_outcome(raw: RawBatch, uncounted: Counter[str]) -> dict[str, int]:
-    """The length of a batch's records by outcome: accepted is what is left of the whole, so no accepted record is looked at alone."""
+    """The length of a batch's records by outcome: accepted is what is left of the whole, so no
+    accepted record is looked at alone.
+    """
     accepted = sum(map(len, filter(None, raw.values))) - uncounted.total()
     return {name: length for name, length in {"accepted": accepted, **uncounted}.items() if length}
 
@@ -35,8 +44,12 @@ def locate_records(records: Ints, bounds: Ints) -> list[tuple[int, int]]:
     return list(zip(batches.tolist(), (records - bounds[batches]).tolist(), strict=True))
 
 
-def count_accepted(decoded: Decoded, late: NDArray[np.bool_], bounds: Ints) -> tuple[list[int], list[int]]:
-    """Accepted records and their rows, a raw batch each, counted from what was decoded: the ledger compares them with the rest."""
+def count_accepted(
+    decoded: Decoded, late: NDArray[np.bool_], bounds: Ints
+) -> tuple[list[int], list[int]]:
+    """Accepted records and their rows, a raw batch each, counted from what was decoded: the ledger
+    compares them with the rest.
+    """
     taken, rows = np.zeros(len(late), bool), np.zeros(len(bounds) - 1, np.int64)
     for batch in decoded.batches:
         kept = batch.record[~late[batch.record]]
@@ -50,11 +63,15 @@ def count_between(flags: NDArray[np.bool_], bounds: Ints) -> list[int]:
     return [int(np.count_nonzero(flags[start:stop])) for start, stop in pairwise(bounds.tolist())]
 
 
-def count_misfits(decoded: Decoded, pane: Ints, late: NDArray[np.bool_]) -> list[tuple[ModelKey, int, Misfits]]:
+def count_misfits(
+    decoded: Decoded, pane: Ints, late: NDArray[np.bool_]
+) -> list[tuple[ModelKey, int, Misfits]]:
     """Records with a wrong number of columns that are not too late, by model and pane."""
     out: dict[tuple[ModelKey, int], Misfits] = {}
     for record, reason in decoded.rejects:
         if reason in (FEWER, MORE) and not late[record]:
             place = decoded.keys[decoded.model[record]], int(pane[record])
-            out[place] = out.get(place, Misfits()).plus(Misfits(int(reason == FEWER), int(reason == MORE)))
+            out[place] = out.get(place, Misfits()).plus(
+                Misfits(int(reason == FEWER), int(reason == MORE))
+            )
     return [(key, pane_ms, misfits) for (key, pane_ms), misfits in out.items()]

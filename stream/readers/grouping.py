@@ -17,7 +17,8 @@ from stream.readers.plan import ReadingPlan
 
 
 class Grouping(NamedTuple):
-    """``rows`` of a batch in the order of their groups; group ``g`` is ``rows[bounds[g]:bounds[g + 1]]``, of ``model[g]`` and ``pane[g]``.
+    """``rows`` of a batch in the order of their groups; group ``g`` is ``rows[bounds[g]:bounds[g +
+    1]]``, of ``model[g]`` and ``pane[g]``.
 
     ``in_place``: one group in the order of the batch.
     """
@@ -29,8 +30,12 @@ class Grouping(NamedTuple):
     in_place: bool
 
 
-def grouped(batch: EventBatch, model: NDArray[np.int32], pane: Ints, late: NDArray[np.bool_]) -> Grouping:
-    """Rows ordered by (model, pane), without those that are too late; rows of one group keep their order."""
+def grouped(
+    batch: EventBatch, model: NDArray[np.int32], pane: Ints, late: NDArray[np.bool_]
+) -> Grouping:
+    """Rows ordered by (model, pane), without those that are too late; rows of one group keep their
+    order.
+    """
     of_row, panes = model[batch.record].astype(np.int64), pane[batch.record]
     keep = ~late[batch.record]
     first = panes.min(initial=0) if not len(panes) else panes.min()
@@ -43,14 +48,18 @@ def grouped(batch: EventBatch, model: NDArray[np.int32], pane: Ints, late: NDArr
     new = np.ones(len(rows), bool)
     new[1:] = (np.diff(model_of) != 0) | (np.diff(pane_of) != 0)
     begins = np.flatnonzero(new)
-    return Grouping(rows, np.append(begins, len(rows)), model_of[begins], pane_of[begins], in_place=False)
+    return Grouping(
+        rows, np.append(begins, len(rows)), model_of[begins], pane_of[begins], in_place=False
+    )
 
 
 def taken(column: Column, rows: Ints) -> Column:
     """The cells of some rows."""
     if isinstance(column, Texts):
         return Texts(column.values.take(pa.array(rows)))
-    return Numbers(column.values[rows], None if column.slots is None else column.slots[rows], column.integral)
+    return Numbers(
+        column.values[rows], None if column.slots is None else column.slots[rows], column.integral
+    )
 
 
 def merged(profiles: list[tuple[ModelKey, int, Profile]]) -> list[tuple[ModelKey, int, Profile]]:
@@ -64,7 +73,9 @@ def merged(profiles: list[tuple[ModelKey, int, Profile]]) -> list[tuple[ModelKey
     return [(key, pane_ms, profile) for (key, pane_ms), profile in out.items()]
 
 
-def samples_of(plan: ReadingPlan, keys: Sequence[ModelKey], bounds: Ints, columns: Mapping[str, Column]) -> list[Sample]:
+def samples_of(
+    plan: ReadingPlan, keys: Sequence[ModelKey], bounds: Ints, columns: Mapping[str, Column]
+) -> list[Sample]:
     """The raw text of columns that have no bins yet, for each model that is still learning them."""
     parts: dict[ModelKey, list[pa.Table]] = {}
     for g, key in enumerate(keys):
@@ -73,13 +84,15 @@ def samples_of(plan: ReadingPlan, keys: Sequence[ModelKey], bounds: Ints, column
             start, rows = int(bounds[g]), int(bounds[g + 1] - bounds[g])
             table = pa.table({name: columns[name].values for name in names}).slice(start, rows)
             parts.setdefault(key, []).append(table)
-    return [_sample(key, pa.concat_tables(tables).combine_chunks()) for key, tables in parts.items()]
+    return [
+        _sample(key, pa.concat_tables(tables).combine_chunks()) for key, tables in parts.items()
+    ]
 
 
 def _sample(key: ModelKey, table: pa.Table) -> Sample:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+    with pa.ipc.new_stream(
+        sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as writer:
         writer.write_table(table)
     return Sample(key, table.num_rows, sink.getvalue().to_pybytes())
-
-

@@ -31,7 +31,10 @@ class Alone:
         began = time.monotonic()
         partials = self._reader.count(raws)
         if partials:
-            self._counted(time.monotonic() - began, [cover for partial in partials for cover in partial.covers])
+            self._counted(
+                time.monotonic() - began,
+                [cover for partial in partials for cover in partial.covers],
+            )
         return [*gaps, *partials]
 
     @property

@@ -1,4 +1,6 @@
-"""What a reader process and its owner say to each other: small MessagePack structs, each a message of its pipe."""
+"""What a reader process and its owner say to each other: small MessagePack structs, each a message
+of its pipe.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,18 @@ import msgspec
 
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
-from stream.events import Assign, Cover, DeadLetter, Gap, Misfits, ModelKey, Partial, Position, Sample, SeenIds
+from stream.events import (
+    Assign,
+    Cover,
+    DeadLetter,
+    Gap,
+    Misfits,
+    ModelKey,
+    Partial,
+    Position,
+    Sample,
+    SeenIds,
+)
 
 
 class Use(msgspec.Struct, tag=True, array_like=True):
@@ -21,8 +34,8 @@ class Use(msgspec.Struct, tag=True, array_like=True):
 class Read(msgspec.Struct, tag=True, array_like=True):
     """Read these partitions; others that were assigned before stay as they are.
 
-    ``most``: at most so many records are counted at a time (0: as usual). The records in ``skip`` become dead letters without
-    being looked at.
+    ``most``: at most so many records are counted at a time (0: as usual). The records in ``skip``
+    become dead letters without being looked at.
     """
 
     assigns: list[Assign]
@@ -41,13 +54,17 @@ class Leave(msgspec.Struct, tag=True, array_like=True):
 
 
 class Asked(msgspec.Struct, tag=True, array_like=True):
-    """The reader begins to ask the source for what follows these positions. If it dies before anything comes, they may be the reason."""
+    """The reader begins to ask the source for what follows these positions. If it dies before
+    anything comes, they may be the reason.
+    """
 
     ranges: list[tuple[str, Position]]
 
 
 class Began(msgspec.Struct, tag=True, array_like=True):
-    """The reader begins to decode records from these positions on. If it dies, they may be the reason."""
+    """The reader begins to decode records from these positions on. If it dies, they may be the
+    reason.
+    """
 
     ranges: list[tuple[str, Position]]
 
@@ -74,7 +91,9 @@ class Lost(msgspec.Struct, tag=True, array_like=True):
 
 
 class Told(msgspec.Struct, tag=True, array_like=True):
-    """A sign of life: how many :class:`Read` messages it has obeyed, and whether a bounded source is at its end."""
+    """A sign of life: how many :class:`Read` messages it has obeyed, and whether a bounded source
+    is at its end.
+    """
 
     obeyed: int
     finished: bool
@@ -105,8 +124,17 @@ def packed(partial: Partial, took_s: float) -> Made:
 
 
 def unpacked(made: Made, layouts: Mapping[str, Layout]) -> Partial:
-    """The partial again. Counted with other layouts than those in force it comes without profiles: it will be refused anyway."""
+    """The partial again. Counted with other layouts than those in force it comes without profiles:
+    it will be refused anyway.
+    """
     ours = {model: layout.fingerprint for model, layout in layouts.items()} == made.layouts
-    profiles = [(key, pane_ms, Profile.decode(body, layouts[key.model])) for key, pane_ms, body in made.profiles] if ours else []
+    profiles = (
+        [
+            (key, pane_ms, Profile.decode(body, layouts[key.model]))
+            for key, pane_ms, body in made.profiles
+        ]
+        if ours
+        else []
+    )
     rest = made.dead, made.samples, made.future, made.misfits, made.seen, made.unremembered
     return Partial(made.covers, made.layouts, profiles, *rest)

@@ -1,4 +1,6 @@
-"""What the readers must know of the models: columns, types, layouts, and what is still being learned."""
+"""What the readers must know of the models: columns, types, layouts, and what is still being
+learned.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +11,17 @@ from detectors.profiles.layout import Feature, Layout
 from stream.baselining.columns import Columns
 from stream.formats.base import ColumnType, Format, Plan, Schema
 
-_READ_AS: Mapping[str, ColumnType] = {"Integral": "int", "Fractional": "float", "String": "text", "Unknown": "text"}
+_READ_AS: Mapping[str, ColumnType] = {
+    "Integral": "int",
+    "Fractional": "float",
+    "String": "text",
+    "Unknown": "text",
+}
 
 
 class ReadingPlan:
-    """The schemas of all models, a decoder's plan, and one :class:`~detectors.profiles.fold.Fold` a schema.
+    """The schemas of all models, a decoder's plan, and one :class:`~detectors.profiles.fold.Fold` a
+    schema.
 
     ``position[model]`` is the position of the model's layout in the fold of its schema.
     """
@@ -37,7 +45,9 @@ class ReadingPlan:
     @property
     def width(self) -> int:
         """Most columns that a record of any model has."""
-        return max((len(schema.outputs) + len(schema.inputs) for schema in self.plan.schemas), default=1)
+        return max(
+            (len(schema.outputs) + len(schema.inputs) for schema in self.plan.schemas), default=1
+        )
 
 
 def _types(columns: Columns) -> dict[str, ColumnType]:

@@ -1,4 +1,6 @@
-"""Which record kills its reader? Found by reading ever smaller steps at the place where readers died. Pure."""
+"""Which record kills its reader? Found by reading ever smaller steps at the place where readers
+died. Pure.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +12,17 @@ import msgspec
 from stream.events import Position
 
 STEPS: Final = (0, 0, 64, 1)
-"""Records that are counted at a time, by how many readers have died here: a single death may have any reason."""
+"""Records that are counted at a time, by how many readers have died here: a single death may have
+any reason."""
 CERTAIN: Final = 3
 """So many readers that died at one single record are its doing."""
 HOPELESS: Final = 5
-"""So many readers that died in a row while they asked the source for one single record: nobody will read it."""
+"""So many readers that died in a row while they asked the source for one single record: nobody will
+read it."""
 PASSED: Final = 5_000
-"""A partition that is read so far without a death is trusted again: as many as a reader counts at a time. One that was only asked in
-vain is trusted when all partitions together were read so far, and it gave something too."""
+"""A partition that is read so far without a death is trusted again: as many as a reader counts at a
+time. One that was only asked in vain is trusted when all partitions together were read so far, and
+it gave something too."""
 
 
 class _Suspect(msgspec.Struct):
@@ -34,9 +39,10 @@ class _Suspect(msgspec.Struct):
 class Suspects:
     """Remembers where readers died, and how carefully each partition must be read.
 
-    After the second death in a range it is read in steps of 64 records, after the third one by one; a record at which three
-    readers have died alone is skipped: it becomes a dead letter (``kills_reader``). Deaths before the source has handed a
-    record over are told apart: such a record cannot be skipped, since nobody knows where the next one begins.
+    After the second death in a range it is read in steps of 64 records, after the third one by one;
+    a record at which three readers have died alone is skipped: it becomes a dead letter
+    (``kills_reader``). Deaths before the source has handed a record over are told apart: such a
+    record cannot be skipped, since nobody knows where the next one begins.
 
     >>> suspects = Suspects()
     >>> for _ in range(3):
@@ -54,7 +60,9 @@ class Suspects:
         self._read = 0
 
     def died(self, began: Sequence[tuple[str, Position]]) -> None:
-        """A reader died while it counted records from these positions on; none if it was not counting."""
+        """A reader died while it counted records from these positions on; none if it was not
+        counting.
+        """
         for partition, position in began:
             suspect = self._known.setdefault(partition, _Suspect())
             alone = STEPS[suspect.level] == 1 and len(began) == 1
@@ -64,19 +72,28 @@ class Suspects:
             self._worse(suspect)
 
     def died_unread(self, asked: Mapping[str, Position]) -> list[tuple[str, Position]]:
-        """A reader died before the source gave it anything from these positions on; returns those that nobody will ever read."""
+        """A reader died before the source gave it anything from these positions on; returns those
+        that nobody will ever read.
+        """
         for partition, position in asked.items():
             suspect = self._known.setdefault(partition, _Suspect())
             alone = STEPS[suspect.level] == 1
-            suspect.unread = suspect.unread + 1 if alone and suspect.asked == position else int(alone)
+            suspect.unread = (
+                suspect.unread + 1 if alone and suspect.asked == position else int(alone)
+            )
             suspect.asked = position
             self._worse(suspect)
-        return [(partition, position) for partition, position in asked.items() if self._known[partition].unread >= HOPELESS]
+        return [
+            (partition, position)
+            for partition, position in asked.items()
+            if self._known[partition].unread >= HOPELESS
+        ]
 
     def passed(self, partition: str, records: int, at_end: bool = False) -> None:
         """So many records of a partition were counted; ``at_end``: more there are not now.
 
-        A partial that is dropped after that is counted again, and what was forgotten here is found out again.
+        A partial that is dropped after that is counted again, and what was forgotten here is found
+        out again.
         """
         self._read += records
         suspect = self._known.get(partition)
@@ -92,7 +109,14 @@ class Suspects:
 
     def step(self, partitions: Collection[str]) -> int:
         """How many records a reader of these partitions may count at a time; 0 if as many as usual."""
-        return min((step for name, one in self._known.items() if (step := STEPS[one.level]) and name in partitions), default=0)
+        return min(
+            (
+                step
+                for name, one in self._known.items()
+                if (step := STEPS[one.level]) and name in partitions
+            ),
+            default=0,
+        )
 
     def skipped(self, partitions: Iterable[str]) -> list[tuple[str, Position]]:
         """The records among these partitions that must be skipped."""

@@ -30,8 +30,8 @@ AGAIN_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
 """How long to wait before a reader is replaced, by how many have died in a row without a result."""
 MOST_WORDS: Final = 32
 STUCK: Final = (
-    "The log lines above show why. Give the readers more memory, or delete that record from the source: reading then goes on behind it, "
-    "and the record is reported as a gap"
+    "The log lines above show why. Give the readers more memory, or delete that record from the"
+    " source: reading then goes on behind it, and the record is reported as a gap"
 )
 ENDING_S: Final = 0.5
 """A reader whose pipe has ended has so long to end by itself: else the exit code would be ours."""
@@ -51,11 +51,13 @@ class _Due(NamedTuple):
 class Fleet:
     """Shares partitions out among reader processes, and replaces those that die or fall silent.
 
-    Partitions stay with their reader; those of a dead one come back as ``Orphaned``, and the aggregator assigns them again from
-    what it has accepted. A place at which readers die again and again is read ever more carefully (:class:`~stream.readers.poison_records.Suspects`)
-    until the record that does it is found; it ends as a dead letter. Raises ``SourceUnavailable`` if the source cannot be opened at
-    the start, if a reader meets what no waiting heals, or if readers die before the source has handed over a single record.
-    ``reading`` is the owner's own, which looks for partitions and reads none.
+    Partitions stay with their reader; those of a dead one come back as ``Orphaned``, and the
+    aggregator assigns them again from what it has accepted. A place at which readers die again and
+    again is read ever more carefully (:class:`~stream.readers.poison_records.Suspects`) until the
+    record that does it is found; it ends as a dead letter. Raises ``SourceUnavailable`` if the
+    source cannot be opened at the start, if a reader meets what no waiting heals, or if readers die
+    before the source has handed over a single record. ``reading`` is the owner's own, which looks
+    for partitions and reads none.
     """
 
     def __init__(
@@ -88,7 +90,9 @@ class Fleet:
             reader.use(self._encoded)
 
     def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
-        """Hand partitions to the readers that have them, new ones to the reader with the fewest; gaps come with :meth:`read`."""
+        """Hand partitions to the readers that have them, new ones to the reader with the fewest;
+        gaps come with :meth:`read`.
+        """
         given: dict[HeldReader, list[Assign]] = {}
         if assigns:
             self._reading.elsewhere([one.partition for one in assigns])
@@ -99,11 +103,17 @@ class Fleet:
             reader.partitions.add(one.partition)
             given.setdefault(reader, []).append(one)
         for reader, some in given.items():
-            reader.read(some, self._suspects.step(reader.partitions), self._suspects.skipped(reader.partitions))
+            reader.read(
+                some,
+                self._suspects.step(reader.partitions),
+                self._suspects.skipped(reader.partitions),
+            )
         return []
 
     def read(self, timeout_s: float) -> list[Partial | Gap | Orphaned]:
-        """What has come: waits for the first word. Whatever the call before returned counts as dealt with."""
+        """What has come: waits for the first word. Whatever the call before returned counts as
+        dealt with.
+        """
         for reader, partials in self._answers.items():
             reader.answer(partials)
         self._answers.clear()
@@ -137,14 +147,20 @@ class Fleet:
         return reader
 
     def _waits(self, partition: str) -> bool:
-        """True if it is read again as soon as a reader is replaced; it then comes back as ``Orphaned``."""
+        """True if it is read again as soon as a reader is replaced; it then comes back as
+        ``Orphaned``.
+        """
         if not self.readers:
-            self._due[0] = _Due(self._due[0].at_s, tuple(sorted({*self._due[0].partitions, partition})))
+            self._due[0] = _Due(
+                self._due[0].at_s, tuple(sorted({*self._due[0].partitions, partition}))
+            )
         return any(partition in due.partitions for due in self._due)
 
     def _reader_of(self, partition: str) -> HeldReader:
         holding = [reader for reader in self.readers if partition in reader.partitions]
-        return holding[0] if holding else min(self.readers, key=lambda reader: len(reader.partitions))
+        return (
+            holding[0] if holding else min(self.readers, key=lambda reader: len(reader.partitions))
+        )
 
     def _hear(self, heard: Heard) -> list[Partial | Gap | Orphaned]:
         reader, word = heard
@@ -195,7 +211,12 @@ class Fleet:
         self._looked_s = now
         for reader in self.readers:
             if now - reader.heard_s > (SILENT_S if reader.opened else OPENING_S):
-                log.error("reader is silent and is killed", reader=reader.name, pid=reader.pid, silent_s=round(now - reader.heard_s, 1))
+                log.error(
+                    "reader is silent and is killed",
+                    reader=reader.name,
+                    pid=reader.pid,
+                    silent_s=round(now - reader.heard_s, 1),
+                )
                 reader.heard_s, reader.hangs = now, True
                 reader.kill()
 
@@ -208,20 +229,33 @@ class Fleet:
         self._deaths_in_a_row += 1
         self.readers.remove(reader)
         self._due.append(_Due(time.monotonic() + wait_s, tuple(sorted(reader.partitions))))
-        log.error("reader died and is replaced", reader=reader.name, exit_code=reader.exit_code, partitions=len(reader.partitions))
+        log.error(
+            "reader died and is replaced",
+            reader=reader.name,
+            exit_code=reader.exit_code,
+            partitions=len(reader.partitions),
+        )
         self._replaced("killed" if (reader.exit_code or 0) < 0 else "ended")
 
     def _suspect(self, reader: HeldReader) -> None:
-        """Remember where it died. One that hung while it waited for its source says nothing about the records there."""
+        """Remember where it died. One that hung while it waited for its source says nothing about
+        the records there.
+        """
         if reader.began:
             self._suspects.died(reader.began)
         elif not reader.hangs and (stuck := self._suspects.died_unread(reader.asked)):
-            causes = [f"readers die whenever they ask for the next record of {name}, at {position}" for name, position in stuck]
+            causes = [
+                f"readers die whenever they ask for the next record of {name}, at {position}"
+                for name, position in stuck
+            ]
             raise SourceUnavailable(self._source, causes, STUCK)
 
     def _replace(self) -> list[Orphaned]:
         now = time.monotonic()
-        due, self._due = [one for one in self._due if one.at_s <= now], [one for one in self._due if one.at_s > now]
+        due, self._due = (
+            [one for one in self._due if one.at_s <= now],
+            [one for one in self._due if one.at_s > now],
+        )
         out = []
         for one in due:
             reader = self._start()

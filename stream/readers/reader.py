@@ -1,4 +1,6 @@
-"""The reader: polls a source, decodes, folds, and says exactly which offsets the counts cover. It keeps no counts."""
+"""The reader: polls a source, decodes, folds, and says exactly which offsets the counts cover. It
+keeps no counts.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +16,34 @@ from detectors.arrays import Ints
 from detectors.profiles.profile import Profile
 from stream.dedupe.filter import Dedupe, Found, Seen, hashes_of
 from stream.event_time import Times
-from stream.events import Assign, Cover, DeadLetter, Decoded, Gap, ModelKey, Partial, Position, RawBatch, Sample
+from stream.events import (
+    Assign,
+    Cover,
+    DeadLetter,
+    Decoded,
+    Gap,
+    ModelKey,
+    Partial,
+    Position,
+    RawBatch,
+    Sample,
+)
 from stream.formats.base import Format, Origin
-from stream.readers.covers import bytes_by_outcome, count_accepted, count_between, count_misfits, join_covers, locate_records
+from stream.readers.covers import (
+    bytes_by_outcome,
+    count_accepted,
+    count_between,
+    count_misfits,
+    join_covers,
+    locate_records,
+)
 from stream.readers.grouping import grouped, merged, samples_of, taken
 from stream.readers.plan import ReadingPlan
 from stream.sources.base import Reading
 
 CELLS_A_BATCH: Final = 400_000
-"""Rows times columns of one batch: of fewer, calls cost more than cells; more falls out of the processor's cache."""
+"""Rows times columns of one batch: of fewer, calls cost more than cells; more falls out of the
+processor's cache."""
 MOST_RECORDS: Final = 5_000
 KILLS: Final = "kills_reader"
 """Why a record was not counted at which reader processes die, again and again."""
@@ -44,14 +65,21 @@ class _Gone(NamedTuple):
 class Reader:
     """Reads the partitions that it was assigned; one partial a poll.
 
-    A partial is a pure function of the ranges it covers, the layouts, and the marks at their start. What is late is
-    decided here, a record at a time, against the running mark of the record's own partition: too late if
-    ``pane end + grace + lateness <= mark``. A time more than the tolerance after arrival is replaced by the arrival, and does
-    not move the mark: nobody knows when that was, and one wrong date must not make all others late.
+    A partial is a pure function of the ranges it covers, the layouts, and the marks at their start.
+    What is late is decided here, a record at a time, against the running mark of the record's own
+    partition: too late if ``pane end + grace + lateness <= mark``. A time more than the tolerance
+    after arrival is replaced by the arrival, and does not move the mark: nobody knows when that
+    was, and one wrong date must not make all others late.
     """
 
     def __init__(
-        self, reading: Reading, form: Format, origin: Origin, times: Times, keep_payload: bool = False, dedupe: Dedupe | None = None
+        self,
+        reading: Reading,
+        form: Format,
+        origin: Origin,
+        times: Times,
+        keep_payload: bool = False,
+        dedupe: Dedupe | None = None,
     ) -> None:
         self._reading, self._form, self._origin, self._times = reading, form, origin, times
         self._keep_payload, self._dedupe = keep_payload, dedupe
@@ -66,14 +94,18 @@ class Reader:
         self.max_records = max(20, min(MOST_RECORDS, CELLS_A_BATCH // max(plan.width, 1)))
 
     def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
-        """Read these partitions from where the aggregator says; gaps for positions that the log does not have."""
+        """Read these partitions from where the aggregator says; gaps for positions that the log
+        does not have.
+        """
         for order in assigns:
             seen = Seen(self._dedupe, order.partition, order.seen) if self._dedupe else None
             self._places[order.partition] = _Place(order.claim, order.mark_ms, seen)
         return self._reading.assign(list(assigns))
 
     def care(self, most: int, skip: Sequence[tuple[str, Position]] = ()) -> None:
-        """Count at most ``most`` records at a time (0: as usual), and pass over those in ``skip``: partitions and positions."""
+        """Count at most ``most`` records at a time (0: as usual), and pass over those in ``skip``:
+        partitions and positions.
+        """
         self._careful, self._skip = most, dict(skip)
 
     def poll(self, timeout_s: float) -> tuple[list[Gap], list[RawBatch]]:
@@ -96,22 +128,33 @@ class Reader:
         if self._plan is None:
             raise RuntimeError("the reader has no plan yet: call use() first")
         decoded = self._decoder.decode(raws)
-        bounds = np.concatenate(([0], np.cumsum([len(raw.values) for raw in raws]))).astype(np.int64)
+        bounds = np.concatenate(([0], np.cumsum([len(raw.values) for raw in raws]))).astype(
+            np.int64
+        )
         times, future = _arrived(decoded.time_ms, raws, self._times.tolerance_ms)
         dated = (decoded.time_ms >= 0) & ~future
         pane = times // self._times.pane_ms * self._times.pane_ms
         late, running = self._late(times, dated, pane, bounds, raws)
         found = self._again(decoded, late, running, bounds, raws)
         profiles, samples = self._count(self._plan, decoded, pane, late | found.duplicate)
-        covers, dead = self._cover(raws, decoded, dated, bounds, _Gone(late, found.duplicate), running)
+        covers, dead = self._cover(
+            raws, decoded, dated, bounds, _Gone(late, found.duplicate), running
+        )
         misfits = count_misfits(decoded, pane, late)
         rest = int(future.sum()), misfits, found.fresh, found.unremembered
         return Partial(covers, self._plan.fingerprints, profiles, dead, samples, *rest)
 
     def _late(
-        self, times: Ints, dated: NDArray[np.bool_], pane: Ints, bounds: Ints, raws: Sequence[RawBatch]
+        self,
+        times: Ints,
+        dated: NDArray[np.bool_],
+        pane: Ints,
+        bounds: Ints,
+        raws: Sequence[RawBatch],
     ) -> tuple[NDArray[np.bool_], Ints]:
-        """Which records are too late for their pane, and the running mark of the partition at each (-1: none yet)."""
+        """Which records are too late for their pane, and the running mark of the partition at each
+        (-1: none yet).
+        """
         late, running = np.zeros(len(times), bool), np.full(len(times), -1, np.int64)
         wait = self._times.pane_ms + self._times.grace_ms + self._times.lateness_ms
         marks: dict[str, int] = {}
@@ -120,17 +163,28 @@ class Reader:
             before = self._places[raw.partition].mark_ms
             mark = marks.get(raw.partition, -1 if before is None else before)
             if stop > start:
-                seen = running[start:stop] = np.maximum.accumulate(np.maximum(told[start:stop], mark))
+                seen = running[start:stop] = np.maximum.accumulate(
+                    np.maximum(told[start:stop], mark)
+                )
                 late[start:stop] = (pane[start:stop] + wait <= seen) & (times[start:stop] >= 0)
                 marks[raw.partition] = int(seen[-1])
         return late, running
 
-    def _again(self, decoded: Decoded, late: NDArray[np.bool_], running: Ints, bounds: Ints, raws: Sequence[RawBatch]) -> Found:
+    def _again(
+        self,
+        decoded: Decoded,
+        late: NDArray[np.bool_],
+        running: Ints,
+        bounds: Ints,
+        raws: Sequence[RawBatch],
+    ) -> Found:
         """Which of the records that would be accepted were accepted before."""
         found = Found(np.zeros(len(late), bool), [], 0)
         if self._dedupe is None:
             return found
-        ids, has = hashes_of(decoded.event_ids if self._dedupe.by == "event_id" else decoded.inference_ids)
+        ids, has = hashes_of(
+            decoded.event_ids if self._dedupe.by == "event_id" else decoded.inference_ids
+        )
         asked = np.zeros(len(late), bool)
         for batch in decoded.batches:
             asked[batch.record] = True
@@ -140,7 +194,11 @@ class Reader:
             if seen is not None and stop > start:
                 one = seen.look(ids[start:stop], asked[start:stop], running[start:stop])
                 found.duplicate[start:stop] = one.duplicate
-                found = Found(found.duplicate, [*found.fresh, *one.fresh], found.unremembered + one.unremembered)
+                found = Found(
+                    found.duplicate,
+                    [*found.fresh, *one.fresh],
+                    found.unremembered + one.unremembered,
+                )
         return found
 
     def _count(
@@ -152,7 +210,11 @@ class Reader:
             groups = grouped(batch, decoded.model, pane, gone)
             if not len(groups.rows):
                 continue
-            columns = batch.columns if groups.in_place else {n: taken(c, groups.rows) for n, c in batch.columns.items()}
+            columns = (
+                batch.columns
+                if groups.in_place
+                else {n: taken(c, groups.rows) for n, c in batch.columns.items()}
+            )
             keys = [decoded.keys[m] for m in groups.model]
             places = [plan.position[key.model] for key in keys]
             folded = plan.folds[batch.schema].fold(columns, places, groups.bounds)
@@ -174,13 +236,20 @@ class Reader:
         reasons, lengths, dead = self._rejects(raws, decoded, rejected, bounds)
         lost = gone.late.copy()
         lost[rejected] = False
-        lates, again, sure = (count_between(flags, bounds) for flags in (lost, gone.duplicate, dated))
+        lates, again, sure = (
+            count_between(flags, bounds) for flags in (lost, gone.duplicate, dated)
+        )
         for name, flags in (("too_late", lost), ("duplicate", gone.duplicate)):
             for b, k in locate_records(np.flatnonzero(flags), bounds):
                 lengths[b][name] += len(raws[b].values[k] or b"")
         covers: dict[str, Cover] = {}
         for b, raw in enumerate(raws):
-            outcomes = {"accepted": accepted[b], "too_late": lates[b], **({"duplicate": again[b]} if again[b] else {}), **reasons[b]}
+            outcomes = {
+                "accepted": accepted[b],
+                "too_late": lates[b],
+                **({"duplicate": again[b]} if again[b] else {}),
+                **reasons[b],
+            }
             mark = self._places[raw.partition].mark_ms
             if bounds[b + 1] > bounds[b] and running[bounds[b + 1] - 1] >= 0:
                 mark = int(running[bounds[b + 1] - 1])
@@ -197,7 +266,9 @@ class Reader:
     def _rejects(
         self, raws: Sequence[RawBatch], decoded: Decoded, rejected: Ints, bounds: Ints
     ) -> tuple[list[Counter[str]], list[Counter[str]], list[DeadLetter]]:
-        """How many records of each raw batch were rejected, by reason, how long they are together, and their dead letters."""
+        """How many records of each raw batch were rejected, by reason, how long they are together,
+        and their dead letters.
+        """
         reasons: list[Counter[str]] = [Counter() for _ in raws]
         lengths: list[Counter[str]] = [Counter() for _ in raws]
         dead = []
@@ -208,20 +279,38 @@ class Reader:
         return reasons, lengths, dead
 
     def _pass_over(self, raw: RawBatch) -> Partial:
-        """Dead letters of records that kill whoever looks into them: nobody knows when they were, or whose."""
+        """Dead letters of records that kill whoever looks into them: nobody knows when they were,
+        or whose.
+        """
         place, read = self._places[raw.partition], len(raw.values)
         dead = [self._letter(raw, k, KILLS) for k in range(read)]
         lengths = {KILLS: sum(letter.length for letter in dead)}
-        cover = Cover(raw.partition, place.claim, raw.first, raw.next, place.mark_ms, False, read, {KILLS: read}, 0, 0, bytes=lengths)
+        cover = Cover(
+            raw.partition,
+            place.claim,
+            raw.first,
+            raw.next,
+            place.mark_ms,
+            False,
+            read,
+            {KILLS: read},
+            0,
+            0,
+            bytes=lengths,
+        )
         return Partial((cover,), self._plan.fingerprints if self._plan else {}, [], dead)
 
     def _letter(self, raw: RawBatch, k: int, reason: str) -> DeadLetter:
         value = raw.values[k] or b""
         kept = value if self._keep_payload else None
-        return DeadLetter(raw.partition, raw.positions[k], reason, len(value), sha256(value).hexdigest(), kept)
+        return DeadLetter(
+            raw.partition, raw.positions[k], reason, len(value), sha256(value).hexdigest(), kept
+        )
 
 
-def _arrived(time_ms: Ints, raws: Sequence[RawBatch], tolerance_ms: int) -> tuple[Ints, NDArray[np.bool_]]:
+def _arrived(
+    time_ms: Ints, raws: Sequence[RawBatch], tolerance_ms: int
+) -> tuple[Ints, NDArray[np.bool_]]:
     """Event times with those too far ahead of arrival set to it, and which these were."""
     arrival = np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
     ahead: NDArray[np.bool_] = (time_ms >= 0) & (arrival >= 0) & (time_ms > arrival + tolerance_ms)

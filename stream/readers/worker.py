@@ -15,7 +15,21 @@ from detectors.profiles.baseline import Baseline
 from stream.config.model import Config
 from stream.errors import SourceUnavailable
 from stream.readers.build import plan_of, reader_of
-from stream.readers.messages import Answered, Asked, Began, Failed, Leave, Lost, Read, Told, ToOwner, Use, encode, order_of, packed
+from stream.readers.messages import (
+    Answered,
+    Asked,
+    Began,
+    Failed,
+    Leave,
+    Lost,
+    Read,
+    Told,
+    ToOwner,
+    Use,
+    encode,
+    order_of,
+    packed,
+)
 from stream.readers.worker_handle import OWNERS_SIGNALS
 from stream.sources.base import Reading
 from stream.telemetry.log_setup import Logs
@@ -36,12 +50,15 @@ class Setup(msgspec.Struct, frozen=True):
 def serve(pipe: Connection, setup: bytes) -> None:
     """Open the source and read what the owner says, until it says ``Leave`` or is gone.
 
-    Ctrl-C in a terminal reaches all processes, SIGTERM of systemd too: the owner decides what they mean.
+    Ctrl-C in a terminal reaches all processes, SIGTERM of systemd too: the owner decides what they
+    mean.
     """
     for number in OWNERS_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OWNERS_SIGNALS)
-    pa.enable_signal_handlers(False)  # else a signal that comes while Arrow parses ends the parsing with an error
+    pa.enable_signal_handlers(
+        False
+    )  # else a signal that comes while Arrow parses ends the parsing with an error
     told = msgspec.msgpack.decode(setup, type=Setup)
     told.logs.set_up()
     try:
@@ -52,7 +69,9 @@ def serve(pipe: Connection, setup: bytes) -> None:
         finally:
             reading.close()
     except SourceUnavailable as error:
-        pipe.send_bytes(encode(Failed(error.source, list(error.causes), error.advice, error.passing)))
+        pipe.send_bytes(
+            encode(Failed(error.source, list(error.causes), error.advice, error.passing))
+        )
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the owner is gone; nothing here is worth keeping
 

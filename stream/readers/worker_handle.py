@@ -13,7 +13,17 @@ from queue import SimpleQueue
 from typing import Final, NamedTuple
 
 from stream.events import Assign, Position
-from stream.readers.messages import Answered, Leave, Read, Told, ToOwner, ToReader, Use, encode, word_of
+from stream.readers.messages import (
+    Answered,
+    Leave,
+    Read,
+    Told,
+    ToOwner,
+    ToReader,
+    Use,
+    encode,
+    word_of,
+)
 
 _SPAWN: Final = get_context("spawn")
 """Never fork: threads of clients do not live through it."""
@@ -33,8 +43,8 @@ class Heard(NamedTuple):
 class Inbox:
     """What the readers said, in the order in which it came, until the owner has time for it.
 
-    Partials that nobody answers are few; signs of life are not, so of those that follow each other only the last one waits:
-    a pause may take as long as it likes.
+    Partials that nobody answers are few; signs of life are not, so of those that follow each other
+    only the last one waits: a pause may take as long as it likes.
     """
 
     def __init__(self) -> None:
@@ -45,10 +55,23 @@ class Inbox:
         return len(self._words)
 
     def put(self, heard: Heard) -> None:
-        """Add a word; a sign of life takes the place of the one before if its reader said nothing since."""
+        """Add a word; a sign of life takes the place of the one before if its reader said nothing
+        since.
+        """
         with self._came:
-            last = next((k for k in range(len(self._words) - 1, -1, -1) if self._words[k].reader is heard.reader), None)
-            if last is not None and isinstance(heard.word, Told) and isinstance(self._words[last].word, Told):
+            last = next(
+                (
+                    k
+                    for k in range(len(self._words) - 1, -1, -1)
+                    if self._words[k].reader is heard.reader
+                ),
+                None,
+            )
+            if (
+                last is not None
+                and isinstance(heard.word, Told)
+                and isinstance(self._words[last].word, Told)
+            ):
                 self._words[last] = heard
             else:
                 self._words.append(heard)
@@ -64,9 +87,10 @@ class Inbox:
 class HeldReader:
     """One reader process, what it was given, and what it said last.
 
-    Neither a reader that hangs in the middle of a message nor one that does not listen holds up the owner: each direction of
-    the pipe has a thread. ``partitions`` are those it reads, ``step`` records at a time (0: as many as usual); ``asked`` tells from
-    where on it waits for their first records, ``began`` where the records lie that it is counting; ``heard_s`` is when it spoke last,
+    Neither a reader that hangs in the middle of a message nor one that does not listen holds up the
+    owner: each direction of the pipe has a thread. ``partitions`` are those it reads, ``step``
+    records at a time (0: as many as usual); ``asked`` tells from where on it waits for their first
+    records, ``began`` where the records lie that it is counting; ``heard_s`` is when it spoke last,
     whether or not the owner has listened since; ``hangs`` if it was killed for its silence.
     """
 
@@ -85,7 +109,9 @@ class HeldReader:
         self._begin()
         theirs.close()  # else the end of the process would not be the end of the pipe
         for work in (self._listen, self._speak):
-            threading.Thread(target=work, name=f"{name}-{work.__name__.strip('_')}", daemon=True).start()
+            threading.Thread(
+                target=work, name=f"{name}-{work.__name__.strip('_')}", daemon=True
+            ).start()
 
     @property
     def pid(self) -> int:
@@ -106,8 +132,12 @@ class HeldReader:
         """Count with these from now on."""
         self._say(Use(baselines))
 
-    def read(self, assigns: Sequence[Assign], most: int, skip: Sequence[tuple[str, Position]]) -> None:
-        """Read these partitions too; if records are read one by one, each partition is asked alone at first, so that it tells on itself."""
+    def read(
+        self, assigns: Sequence[Assign], most: int, skip: Sequence[tuple[str, Position]]
+    ) -> None:
+        """Read these partitions too; if records are read one by one, each partition is asked alone
+        at first, so that it tells on itself.
+        """
         self.partitions |= {one.partition for one in assigns}
         self.step = most
         for some in [[one] for one in assigns] if most == 1 and assigns else [list(assigns)]:
@@ -143,7 +173,9 @@ class HeldReader:
         self._outbox.put(None)
 
     def _begin(self) -> None:
-        """Start the process. Signals for all of a terminal or a service must not meet it before it has said that it ignores them."""
+        """Start the process. Signals for all of a terminal or a service must not meet it before it
+        has said that it ignores them.
+        """
         resource_tracker.ensure_running()  # else the start would do it, and let the signals through
         before = signal.pthread_sigmask(signal.SIG_BLOCK, OWNERS_SIGNALS)
         try:

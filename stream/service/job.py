@@ -28,7 +28,9 @@ from stream.state.store import Identity, Store
 
 
 class Job(NamedTuple):
-    """The parts of a running job. ``told`` is what the changes since the last run have to say: it goes out with the first commit."""
+    """The parts of a running job. ``told`` is what the changes since the last run have to say: it
+    goes out with the first commit.
+    """
 
     config: Config
     identity: Identity
@@ -41,31 +43,64 @@ class Job(NamedTuple):
 
 def identity_of(config: Config, baselines: Mapping[str, Baseline]) -> Identity:
     """What a state of this configuration belongs to; ``baselines`` are those that it names."""
-    fingerprints = {name: "" if config.models[name].learned else baseline.fingerprint for name, baseline in baselines.items()}
+    fingerprints = {
+        name: "" if config.models[name].learned else baseline.fingerprint
+        for name, baseline in baselines.items()
+    }
     settings = settings_of(config)
-    return Identity(config.job, config.source.identity, settings.window_ms, settings.every_ms, configured=fingerprints)
+    return Identity(
+        config.job,
+        config.source.identity,
+        settings.window_ms,
+        settings.every_ms,
+        configured=fingerprints,
+    )
 
 
 def open_job(config: Config, accept_change: bool = False, lock: FileLock | None = None) -> Job:
-    """Open the store (under ``lock``, if it is held already) and build the aggregator on what it holds; closes it again if that fails."""
+    """Open the store (under ``lock``, if it is held already) and build the aggregator on what it
+    holds; closes it again if that fails.
+    """
     wanted, settings = configured_baselines(config), settings_of(config)
     identity = identity_of(config, wanted)
     store = Store(Path(config.state.path), lock)
     try:
         state, stored = store.load(identity, accept_change), store.identity()
         in_force, changes = _in_force(config, store, stored, state, wanted)
-        identity = msgspec.structs.replace(identity, configured={**(stored.configured if stored else {}), **identity.configured})
+        identity = msgspec.structs.replace(
+            identity, configured={**(stored.configured if stored else {}), **identity.configured}
+        )
         for baseline in (*wanted.values(), *in_force.values()):
             store.keep_baseline(baseline)
         panes = store.panes(baseline.layout for baseline in in_force.values())
         state.ledger.rows_in_panes = panes.rows()
         told = _cut(settings, stored, in_force, judge_of(config), state, panes)
-        next_ones = {change.model: change.baseline for change in changes if isinstance(change, Rebase)}
+        next_ones = {
+            change.model: change.baseline for change in changes if isinstance(change, Rebase)
+        }
         ids = store.ids()
         memory = Memory(config.dedupe, ids) if config.dedupe else None
-        learning = [name for name, columns in columns_now(config, {**in_force, **next_ones}).items() if columns.unlearned]
-        aggregator = Aggregator(settings, in_force, judge_of(config), state, panes, partial(_learn, config), learning, memory)
-        told += [output for change in changes for output in aggregator.step(change) if not isinstance(output, Relayout)]
+        learning = [
+            name
+            for name, columns in columns_now(config, {**in_force, **next_ones}).items()
+            if columns.unlearned
+        ]
+        aggregator = Aggregator(
+            settings,
+            in_force,
+            judge_of(config),
+            state,
+            panes,
+            partial(_learn, config),
+            learning,
+            memory,
+        )
+        told += [
+            output
+            for change in changes
+            for output in aggregator.step(change)
+            if not isinstance(output, Relayout)
+        ]
         for baseline in next_ones.values():
             panes.know(baseline.layout)
     except BaseException:
@@ -75,7 +110,11 @@ def open_job(config: Config, accept_change: bool = False, lock: FileLock | None 
 
 
 def _in_force(
-    config: Config, store: Store, stored: Identity | None, state: JobState, wanted: Mapping[str, Baseline]
+    config: Config,
+    store: Store,
+    stored: Identity | None,
+    state: JobState,
+    wanted: Mapping[str, Baseline],
 ) -> tuple[dict[str, Baseline], list[Rebase | Retire]]:
     """The baselines that the state was counted with, and the changes to what is wanted now."""
     out: dict[str, Baseline] = {}
@@ -90,16 +129,28 @@ def _in_force(
     for name, baseline in wanted.items():
         new = configured[name]
         if name in out and stored is not None and stored.configured.get(name, new) != new:
-            changes.append(Rebase(name, baseline, bool(model_columns(config, name, baseline).unlearned)))
+            changes.append(
+                Rebase(name, baseline, bool(model_columns(config, name, baseline).unlearned))
+            )
         out.setdefault(name, baseline)
     return out, changes
 
 
 def _cut(
-    settings: Settings, stored: Identity | None, in_force: Mapping[str, Baseline], judge: Judge, state: JobState, panes: SqlitePanes
+    settings: Settings,
+    stored: Identity | None,
+    in_force: Mapping[str, Baseline],
+    judge: Judge,
+    state: JobState,
+    panes: SqlitePanes,
 ) -> list[Output]:
-    """If windows were of another length before, the reports on those that are open, as ``incomplete``."""
-    if stored is None or (stored.window_ms, stored.every_ms) == (settings.window_ms, settings.every_ms):
+    """If windows were of another length before, the reports on those that are open, as
+    ``incomplete``.
+    """
+    if stored is None or (stored.window_ms, stored.every_ms) == (
+        settings.window_ms,
+        settings.every_ms,
+    ):
         return []
     before = msgspec.structs.replace(settings, window_ms=stored.window_ms, every_ms=stored.every_ms)
     watched = {name: baseline for name, baseline in in_force.items() if name in state.models}
@@ -116,5 +167,3 @@ def judge_of(config: Config) -> Judge:
     features = {name: model.features for name, model in config.models.items()}
     changes = {name: model.changes for name, model in config.models.items()}
     return Judge(config.job, config.rules, features, changes, config.expose_values)
-
-

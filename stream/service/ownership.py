@@ -1,4 +1,6 @@
-"""Who owns a job: the service that holds the lock beside its state file and, if the state lies in S3, wrote the object there last."""
+"""Who owns a job: the service that holds the lock beside its state file and, if the state lies in
+S3, wrote the object there last.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,18 @@ HEARTBEAT_S: Final = 3.0
 class Ownership:
     """Taken once, kept by every commit, released at the end.
 
-    With ``standby`` a service waits for a job that is owned, otherwise ``StateLocked`` is raised. ``heartbeat_s`` is how often a commit
-    must come (never, for a state on a disk: its lock shows who is alive).
+    With ``standby`` a service waits for a job that is owned, otherwise ``StateLocked`` is raised.
+    ``heartbeat_s`` is how often a commit must come (never, for a state on a disk: its lock shows
+    who is alive).
     """
 
     def __init__(self, config: Config, standby: bool, stop: threading.Event, log: Any) -> None:
-        self._path, self._standby, self._stop, self._log = Path(config.state.path), standby, stop, log
+        self._path, self._standby, self._stop, self._log = (
+            Path(config.state.path),
+            standby,
+            stop,
+            log,
+        )
         self.role: Role = "starting"
         self.heartbeat_s = float("inf")
         self._lock: FileLock | None = None
@@ -41,11 +49,15 @@ class Ownership:
             self.heartbeat_s = min(HEARTBEAT_S, after_s / 3)
 
     def lock(self) -> None:
-        """Take the lock beside the state file, for a service that would not wait for it. Raises ``StateLocked``."""
+        """Take the lock beside the state file, for a service that would not wait for it. Raises
+        ``StateLocked``.
+        """
         self._lock = FileLock(self._path)
 
     def take(self) -> FileLock | None:
-        """Become the owner; returns the lock for the store, or ``None`` if the service was stopped while it waited."""
+        """Become the owner; returns the lock for the store, or ``None`` if the service was stopped
+        while it waited.
+        """
         began_s = now_s()
         self._lock = self._lock or self._locked()
         if self._lock is None or not self._taken(self._lock):
@@ -55,7 +67,9 @@ class Ownership:
         return self._lock
 
     def keep(self, store: Store) -> None:
-        """Make the last commit safe: nothing of it may go out before. Raises ``OwnershipLost``, ``StateUnwritable``."""
+        """Make the last commit safe: nothing of it may go out before. Raises ``OwnershipLost``,
+        ``StateUnwritable``.
+        """
         if self._chain is not None:
             self._chain.put(store.snapshot())
 
@@ -87,7 +101,11 @@ class Ownership:
 
     def _tell(self, waited_s: float) -> None:
         """Say whose job it was; nothing of one on a disk that nobody else had."""
-        more = {"epoch": self._chain.note.epoch, "state": self._chain.where} if self._chain else {"state": str(self._path)}
+        more = (
+            {"epoch": self._chain.note.epoch, "state": self._chain.where}
+            if self._chain
+            else {"state": str(self._path)}
+        )
         if self.role == "standby" or (self._chain is not None and self._takeover.silent_owner):
             self._log.info("took over", waited_s=round(waited_s, 1), **more)
         elif self._chain is not None:

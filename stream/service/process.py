@@ -17,13 +17,16 @@ ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(config: Config, logs: Logs, accept_change: bool = False, standby: bool = False) -> int:
-    """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the last commit is safe).
+    """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the
+    last commit is safe).
 
     Raises ``ConfigError`` for what ``driftline check`` finds wrong.
     """
     check_parts(config)
     logs.set_up()
-    pa.enable_signal_handlers(False)  # else a signal that comes while Arrow parses ends the parsing with an error
+    pa.enable_signal_handlers(
+        False
+    )  # else a signal that comes while Arrow parses ends the parsing with an error
     service = Service(config, accept_change, logs=logs, standby=standby)
 
     def leave(_number: int, _frame: FrameType | None) -> None:

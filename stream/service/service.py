@@ -38,11 +38,13 @@ COMMIT_FACTOR = 40.0
 
 
 class Service:
-    """A job that runs: owns its state, reads in its own process or in others (``readers``), delivers in the sinks' threads.
+    """A job that runs: owns its state, reads in its own process or in others (``readers``),
+    delivers in the sinks' threads.
 
-    Nothing goes out before the commit that holds it. A commit comes at once when a window closed or a signal waits, else after
-    the longer of ``commit_at_least`` and 40 times the last commit. ``stop`` may be called from another thread or a signal
-    handler: the loop then commits what it has and ends.
+    Nothing goes out before the commit that holds it. A commit comes at once when a window closed or
+    a signal waits, else after the longer of ``commit_at_least`` and 40 times the last commit.
+    ``stop`` may be called from another thread or a signal handler: the loop then commits what it
+    has and ends.
     """
 
     def __init__(
@@ -53,7 +55,12 @@ class Service:
         logs: Logs | None = None,
         standby: bool = False,
     ) -> None:
-        self._config, self._accept_change, self._standby, self._clock = config, accept_change, standby, clock
+        self._config, self._accept_change, self._standby, self._clock = (
+            config,
+            accept_change,
+            standby,
+            clock,
+        )
         self._logs = logs or Logs()
         self.telemetry = Telemetry(config.job)
         self._stop = threading.Event()
@@ -64,7 +71,9 @@ class Service:
         self._last_commit = self._last_tick = self._last_discover = 0.0
         self._commit_took_s = 0.0
         self._full: list[str] = []
-        self.opening = False  # a source that does not answer is waited for; nothing is lost by leaving then
+        self.opening = (
+            False  # a source that does not answer is waited for; nothing is lost by leaving then
+        )
         self._pulse = Pulse(duration_ms(config.http.ready_behind) / 1000)
 
     @property
@@ -72,7 +81,10 @@ class Service:
         """One line about where the job stands."""
         ledger = self._job.aggregator.state.ledger
         lost = "".join(f", {count} {name}" for name, count in ledger.lost().items())
-        return f"{ledger.total('accepted')} events accepted{lost}, {ledger.rows_in_panes} rows kept for late events"
+        return (
+            f"{ledger.total('accepted')} events accepted{lost}, {ledger.rows_in_panes} rows kept"
+            " for late events"
+        )
 
     def stop(self) -> None:
         """End after the batch that is under way."""
@@ -84,7 +96,9 @@ class Service:
         return self._ownership.role
 
     def run(self) -> int:
-        """Run until the source ends or :meth:`stop` is called; returns the exit code: 9 if a sink still lacks something."""
+        """Run until the source ends or :meth:`stop` is called; returns the exit code: 9 if a sink
+        still lacks something.
+        """
         try:
             if not self._own():
                 return 0
@@ -112,10 +126,14 @@ class Service:
         return True
 
     def _answer(self) -> bool:
-        """Serve HTTP; false for a standby whose port is taken, as on the owner's machine: it serves once it is the owner."""
+        """Serve HTTP; false for a standby whose port is taken, as on the owner's machine: it serves
+        once it is the owner.
+        """
         try:
             pages = {"/healthz": self._health, "/readyz": self._readiness}
-            self._http = Http(self.telemetry.registry, self._config.http.host, self._config.http.port, pages)
+            self._http = Http(
+                self.telemetry.registry, self._config.http.host, self._config.http.port, pages
+            )
         except SourceUnavailable as error:
             if not self._standby or self.role == "owner":
                 raise
@@ -133,7 +151,9 @@ class Service:
         self.opening = False
         times = settings_of(config)
         self.telemetry.latency.begin(times.grace_ms / 1000, times.every_ms / 1000)
-        self._routes: list[Route] = routes_of(config, job.store, self.telemetry.latency, self._ownership.may_deliver)
+        self._routes: list[Route] = routes_of(
+            config, job.store, self.telemetry.latency, self._ownership.may_deliver
+        )
         self._undo.append(self._stop_couriers)
         self._readers: Readers = self._open_readers()
         self._undo.append(self._readers.close)
@@ -141,7 +161,12 @@ class Service:
         self._start_couriers()
         gc.freeze()  # what is there now stays: passes of the garbage collector over all modules cost a third of a fast client's time
         at = f"http://{self._http.host}:{self._http.port}/metrics"
-        waits = {"window_ms": times.window_ms, "grace_ms": times.grace_ms, "idle_ms": times.idle_ms, "lateness_ms": times.lateness_ms}
+        waits = {
+            "window_ms": times.window_ms,
+            "grace_ms": times.grace_ms,
+            "idle_ms": times.idle_ms,
+            "lateness_ms": times.lateness_ms,
+        }
         self.telemetry.log.info("started", http=at, state=self.state, **waits)
         self._take(job.told)
         self._assign(job.aggregator.resume())
@@ -151,7 +176,9 @@ class Service:
         counted = self.telemetry.batch
         if self._config.readers == 1:
             return Alone(self._config, self._reading, counted)
-        return Fleet(self._config, self._reading, self._logs, counted, self.telemetry.reader_replaced)
+        return Fleet(
+            self._config, self._reading, self._logs, counted, self.telemetry.reader_replaced
+        )
 
     def _loop(self) -> bool:
         while not self._stop.is_set():
@@ -171,9 +198,14 @@ class Service:
 
     def _must_pause(self) -> bool:
         """True while a sink that may lose nothing has no room for more."""
-        before, self._full = self._full, [route.courier.name for route in self._routes if route.courier.full]
+        before, self._full = (
+            self._full,
+            [route.courier.name for route in self._routes if route.courier.full],
+        )
         if self._full and not before:
-            self.telemetry.log.warning("reading is paused until a sink has room again", sinks=self._full)
+            self.telemetry.log.warning(
+                "reading is paused until a sink has room again", sinks=self._full
+            )
         elif before and not self._full:
             self.telemetry.log.info("reading goes on")
         return bool(self._full)
@@ -188,14 +220,21 @@ class Service:
             self._last_tick = now
             self._step(Tick(int(self._clock() * 1000)))
             self._look_at_itself()
-            self.telemetry.sinks({route.courier.name: route.courier.counts for route in self._routes}, bool(self._full))
+            self.telemetry.sinks(
+                {route.courier.name: route.courier.counts for route in self._routes},
+                bool(self._full),
+            )
         if now - self._last_discover >= DISCOVER_S:
             self._discover()
 
     def _look_at_itself(self) -> None:
-        changed = self._pulse.look(self._job.aggregator.state.places, int(self._clock() * 1000), self._full)
+        changed = self._pulse.look(
+            self._job.aggregator.state.places, int(self._clock() * 1000), self._full
+        )
         if changed is not None:
-            self.telemetry.log.info("ready" if changed.status == HTTPStatus.OK else "not ready", state=changed.text)
+            self.telemetry.log.info(
+                "ready" if changed.status == HTTPStatus.OK else "not ready", state=changed.text
+            )
         self.telemetry.looked(self._pulse.silent_s)
 
     def _readiness(self) -> Readiness:
@@ -207,9 +246,13 @@ class Service:
     def _discover(self) -> None:
         self._last_discover = time.monotonic()
         step = self._job.aggregator.step
-        self._take([output for found in self._reading.discover() for output in step(found)])  # one question to the source for all
+        self._take(
+            [output for found in self._reading.discover() for output in step(found)]
+        )  # one question to the source for all
         if isinstance(self._reading, Passing):
-            ended = [name for name, place in self._job.aggregator.state.places.items() if place.ended]
+            ended = [
+                name for name, place in self._job.aggregator.state.places.items() if place.ended
+            ]
             if gone := self._reading.unlisted(ended):
                 self._step(Unlisted(tuple(gone)))
 
@@ -234,11 +277,21 @@ class Service:
         self._job.panes.know(change.baseline.layout)
         self._readers.use(self._job.aggregator.baselines)
         baseline, say = change.baseline, self.telemetry.log
-        say.warning("baseline", model=change.model, fingerprint=baseline.fingerprint, features=len(baseline.layout.features))
+        say.warning(
+            "baseline",
+            model=change.model,
+            fingerprint=baseline.fingerprint,
+            features=len(baseline.layout.features),
+        )
         empty = [name for name in baseline.columns if name not in baseline.layout.index]
         if empty:
             ask = "is their place in `format` right?"
-            say.error("columns without any value are not watched", model=change.model, columns=empty, advice=ask)
+            say.error(
+                "columns without any value are not watched",
+                model=change.model,
+                columns=empty,
+                advice=ask,
+            )
         self._urgent = True
 
     def _assign(self, assigns: Sequence[Assign]) -> None:
@@ -246,7 +299,10 @@ class Service:
             self._step(gap)
 
     def _commit_if_due(self) -> None:
-        wait = max(duration_ms(self._config.state.commit_at_least) / 1000, COMMIT_FACTOR * self._commit_took_s)
+        wait = max(
+            duration_ms(self._config.state.commit_at_least) / 1000,
+            COMMIT_FACTOR * self._commit_took_s,
+        )
         wait = min(wait, self._ownership.heartbeat_s)
         if self._urgent or time.monotonic() - self._last_commit >= wait:
             self._commit()
@@ -256,15 +312,24 @@ class Service:
         off = job.aggregator.state.ledger.imbalance()
         cursors = {route.key: route.courier.cursor for route in self._routes}
         takes = {route.key: route.takes for route in self._routes}
-        numbered = job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, cursors, takes, job.ids)
+        numbered = job.store.commit(
+            job.identity, job.aggregator.state, job.panes, self._waiting, cursors, takes, job.ids
+        )
         self._pulse.waits()
         self._ownership.keep(job.store)
         self._pulse.turns()
         self._last_commit = time.monotonic()
         self._commit_took_s = self._last_commit - began
         self._waiting, self._urgent = [], False
-        positions = {name: place.next for name, place in job.aggregator.state.places.items() if place.read}
-        self.telemetry.commit(self._commit_took_s, job.store.written_bytes, job.aggregator.state, self._reading.lag(positions))
+        positions = {
+            name: place.next for name, place in job.aggregator.state.places.items() if place.read
+        }
+        self.telemetry.commit(
+            self._commit_took_s,
+            job.store.written_bytes,
+            job.aggregator.state,
+            self._reading.lag(positions),
+        )
         self.telemetry.told(one.item for one in numbered)
         self.telemetry.latency.committed(one.item for one in numbered)
         self.telemetry.lost(job.aggregator.state, self._config.dead_letters.path)
@@ -287,14 +352,22 @@ class Service:
             route.courier.start()
 
     def _drain(self) -> bool:
-        """Give the sinks some time, then keep how far they came; the rest waits in the outbox. True if nothing is left."""
+        """Give the sinks some time, then keep how far they came; the rest waits in the outbox. True
+        if nothing is left.
+        """
         deadline, late = time.monotonic() + DRAIN_S, self._routes
         while late and (left_s := deadline - time.monotonic()) > 0:
             until = time.monotonic() + min(left_s, self._ownership.heartbeat_s)
-            late = [route for route in late if not route.courier.drain(max(until - time.monotonic(), 0.0))]
+            late = [
+                route
+                for route in late
+                if not route.courier.drain(max(until - time.monotonic(), 0.0))
+            ]
             self._commit()
         if late:
-            self.telemetry.log.warning("items wait in the outbox", sinks=[route.courier.name for route in late])
+            self.telemetry.log.warning(
+                "items wait in the outbox", sinks=[route.courier.name for route in late]
+            )
         self.telemetry.log.info("stopped", state=self.state)
         return not late
 

@@ -12,7 +12,9 @@ LOOK_S = 0.05
 
 
 class SeveralReadings:
-    """The readings of some partitions, by the partition's name; see :class:`stream.sources.base.Reading` for what each method promises."""
+    """The readings of some partitions, by the partition's name; see
+    :class:`stream.sources.base.Reading` for what each method promises.
+    """
 
     def __init__(self, readings: Mapping[str, Reading]) -> None:
         self._readings = dict(readings)
@@ -54,7 +56,9 @@ class SeveralReadings:
     @property
     def finished(self) -> bool:
         """True when all that are read are at their end."""
-        return bool(self._assigned) and all(self._readings[name].finished for name in self._assigned)
+        return bool(self._assigned) and all(
+            self._readings[name].finished for name in self._assigned
+        )
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Nobody asks."""

@@ -1,4 +1,6 @@
-"""Remembered ids in the store's file: what is new is written by the next commit, nothing is held in memory after it."""
+"""Remembered ids in the store's file: what is new is written by the next commit, nothing is held in
+memory after it.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ CREATE INDEX IF NOT EXISTS ids_by_slice ON ids (partition, slice_ms);
 
 
 class SqliteIds:
-    """Appends a row a slice and commit; a slice is read whole when its partition is assigned, and deleted whole."""
+    """Appends a row a slice and commit; a slice is read whole when its partition is assigned, and
+    deleted whole.
+    """
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self._path, self._db = path, db
@@ -34,7 +38,9 @@ class SqliteIds:
 
     def of(self, partition: str) -> list[SeenIds]:
         with told(self._path):
-            rows = self._db.execute("SELECT slice_ms, body FROM ids WHERE partition = ? ORDER BY rowid", (partition,)).fetchall()
+            rows = self._db.execute(
+                "SELECT slice_ms, body FROM ids WHERE partition = ? ORDER BY rowid", (partition,)
+            ).fetchall()
         parts: dict[int, list[bytes]] = {}
         for slice_ms, body in rows:
             if (partition, slice_ms) not in self._gone:
@@ -42,7 +48,9 @@ class SqliteIds:
         for (name, slice_ms), new in self._new.items():
             if name == partition:
                 parts.setdefault(slice_ms, []).extend(new)
-        return [SeenIds(partition, slice_ms, b"".join(some)) for slice_ms, some in sorted(parts.items())]
+        return [
+            SeenIds(partition, slice_ms, b"".join(some)) for slice_ms, some in sorted(parts.items())
+        ]
 
     def drop(self, partition: str, slice_ms: int) -> None:
         self._slices.get(partition, set()).discard(slice_ms)
@@ -53,7 +61,9 @@ class SqliteIds:
         return list(self._slices.get(partition, ()))
 
     def write(self, db: sqlite3.Connection) -> int:
-        """Write what changed, inside the store's transaction; first what is gone: a slice may have come back. Returns how many bytes."""
+        """Write what changed, inside the store's transaction; first what is gone: a slice may have
+        come back. Returns how many bytes.
+        """
         db.executemany("DELETE FROM ids WHERE partition = ? AND slice_ms = ?", sorted(self._gone))
         rows = [(*place, b"".join(parts)) for place, parts in self._new.items()]
         db.executemany("INSERT INTO ids VALUES (?, ?, ?)", rows)

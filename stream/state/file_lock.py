@@ -15,8 +15,9 @@ NOTE_BYTES: Final = 200
 class FileLock:
     """Held by one process at a time; the system lets it go when that process ends, however it ends.
 
-    ``note`` is text that is kept in the lock's file: which owner in S3 the state file beside it is a copy of (empty: it never was
-    one). Raises ``StateLocked`` if another process holds it, ``StateUnwritable`` if the file cannot be made.
+    ``note`` is text that is kept in the lock's file: which owner in S3 the state file beside it is
+    a copy of (empty: it never was one). Raises ``StateLocked`` if another process holds it,
+    ``StateUnwritable`` if the file cannot be made.
     """
 
     def __init__(self, path: Path) -> None:
@@ -38,7 +39,9 @@ class FileLock:
 
     @note.setter
     def note(self, text: str) -> None:
-        os.pwrite(self._file, text.encode().ljust(NOTE_BYTES), 0)  # in one piece: a crash leaves the old note or this one
+        os.pwrite(
+            self._file, text.encode().ljust(NOTE_BYTES), 0
+        )  # in one piece: a crash leaves the old note or this one
         os.fsync(self._file)
 
     def close(self) -> None:

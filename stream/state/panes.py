@@ -16,12 +16,15 @@ from stream.errors import StateIncompatible
 from stream.state.sqlite_errors import RESTORE, told
 
 CACHE_BYTES = 64 << 20
-"""Panes that are kept in memory beside those that a commit must write: twice the open windows of 10 models of 200 features in 12 panes."""
+"""Panes that are kept in memory beside those that a commit must write: twice the open windows of 10
+models of 200 features in 12 panes."""
 _PANE = "SELECT body FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?"
 
 
 class SqlitePanes:
-    """Panes in the store's file, with the recently used ones in memory. What changed is written by the next commit."""
+    """Panes in the store's file, with the recently used ones in memory. What changed is written by
+    the next commit.
+    """
 
     def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
         self._path, self._db = path, db
@@ -46,7 +49,9 @@ class SqlitePanes:
         try:
             self._cache[pane] = Profile.decode(row[0], self._layouts[pane.layout])
         except (msgspec.MsgspecError, ValueError) as error:
-            raise StateIncompatible("pane", f"{self._path}: unreadable", "counts", RESTORE) from error
+            raise StateIncompatible(
+                "pane", f"{self._path}: unreadable", "counts", RESTORE
+            ) from error
         return self._cache[pane]
 
     def put(self, pane: PaneId, profile: Profile) -> None:
@@ -61,18 +66,31 @@ class SqlitePanes:
         with told(self._path):
             rows = self._db.execute("SELECT model, variant, layout, start_ms FROM panes").fetchall()
         stored = {PaneId(*row): None for row in rows} | dict.fromkeys(self._changed)
-        return [pane for pane in stored if pane.layout in self._layouts and self._changed.get(pane, True) is not None]
+        return [
+            pane
+            for pane in stored
+            if pane.layout in self._layouts and self._changed.get(pane, True) is not None
+        ]
 
     def rows(self) -> int:
         """Rows in all panes of the file, counted from the panes."""
         with told(self._path):
-            return sum(Profile.rows_of(body) for (body,) in self._db.execute("SELECT body FROM panes"))
+            return sum(
+                Profile.rows_of(body) for (body,) in self._db.execute("SELECT body FROM panes")
+            )
 
     def write(self, db: sqlite3.Connection) -> int:
         """Write what changed, inside the store's transaction; returns how many bytes."""
         gone = [pane for pane, profile in self._changed.items() if profile is None]
-        kept = [(*pane, profile.encode()) for pane, profile in self._changed.items() if profile is not None]
-        db.executemany("DELETE FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?", gone)
+        kept = [
+            (*pane, profile.encode())
+            for pane, profile in self._changed.items()
+            if profile is not None
+        ]
+        db.executemany(
+            "DELETE FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?",
+            gone,
+        )
         db.executemany("REPLACE INTO panes VALUES (?, ?, ?, ?, ?)", kept)
         return sum(len(row[-1]) for row in kept)
 

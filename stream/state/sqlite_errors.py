@@ -15,10 +15,14 @@ RESTORE: Final = "Restore it from a backup or start with another path"
 
 @contextmanager
 def told(path: Path) -> Iterator[None]:
-    """Around statements on the file at ``path``: raises ``StateUnwritable`` (full, no rights) or ``StateIncompatible`` (damaged)."""
+    """Around statements on the file at ``path``: raises ``StateUnwritable`` (full, no rights) or
+    ``StateIncompatible`` (damaged).
+    """
     try:
         yield
     except sqlite3.OperationalError as error:
         raise StateUnwritable(str(path), str(error)) from error
     except sqlite3.DatabaseError as error:
-        raise StateIncompatible("file", f"{path}: {error}", "a state file of driftline", RESTORE) from error
+        raise StateIncompatible(
+            "file", f"{path}: {error}", "a state file of driftline", RESTORE
+        ) from error

@@ -27,7 +27,8 @@ Outgoing = WindowReport | Signal | DeadLetters
 APPLICATION_ID = 0x64726674
 """Marks a database as a state of driftline: "drft"."""
 
-_SCHEMA = """
+_SCHEMA = (
+    """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS panes (model TEXT, variant TEXT, layout TEXT, start_ms INTEGER, body BLOB NOT NULL,
     PRIMARY KEY (model, variant, layout, start_ms)) WITHOUT ROWID;
@@ -36,7 +37,9 @@ CREATE TABLE IF NOT EXISTS newest (model TEXT, variant TEXT, start_ms INTEGER, r
     PRIMARY KEY (model, variant)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL, at_ms INTEGER);
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
-""" + sqlite_ids.SCHEMA
+"""
+    + sqlite_ids.SCHEMA
+)
 _VERSION = "Use the version of driftline that wrote it, or another state path"
 _ACCEPT = "`--accept-change` closes the open windows as incomplete and goes on with the new one"
 _NEWEST = """
@@ -50,8 +53,9 @@ _KIND_OF = {kind: name for name, kind in _KINDS.items()}
 
 
 class Identity(msgspec.Struct, frozen=True):
-    """What a state belongs to. ``source``: what its positions are positions in. ``configured``: fingerprint of the configured
-    baseline of each model (empty: learned), also of models that were watched once.
+    """What a state belongs to. ``source``: what its positions are positions in. ``configured``:
+    fingerprint of the configured baseline of each model (empty: learned), also of models that were
+    watched once.
     """
 
     job: str
@@ -63,7 +67,9 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Numbered(NamedTuple):
-    """An item of the outbox, its bytes, and when it was committed. Numbers rise, and a sink's cursor is the last one it delivered."""
+    """An item of the outbox, its bytes, and when it was committed. Numbers rise, and a sink's
+    cursor is the last one it delivered.
+    """
 
     seq: int
     item: Outgoing
@@ -72,18 +78,22 @@ class Numbered(NamedTuple):
 
 
 class Store:
-    """Owns the state file for as long as it is open: a lock beside it refuses a second owner (``lock``: who opens the store holds it).
+    """Owns the state file for as long as it is open: a lock beside it refuses a second owner
+    (``lock``: who opens the store holds it).
 
-    WAL, ``synchronous=FULL``: what :meth:`commit` returned from survives a crash of the process and of the machine; what it
-    did not return from never happened. Raises ``StateLocked``, ``StateIncompatible`` (not ours, damaged, another version)
-    and ``StateUnwritable`` (full disk: the transaction is rolled back and the file stays as it was).
+    WAL, ``synchronous=FULL``: what :meth:`commit` returned from survives a crash of the process and
+    of the machine; what it did not return from never happened. Raises ``StateLocked``,
+    ``StateIncompatible`` (not ours, damaged, another version) and ``StateUnwritable`` (full disk:
+    the transaction is rolled back and the file stays as it was).
     """
 
     def __init__(self, path: Path, lock: FileLock | None = None) -> None:
         self.path, self.written_bytes = path, 0
         self._lock = FileLock(path) if lock is None else None
         try:
-            path.touch(0o600)  # it holds vocabularies, which are feature values; SQLite gives its other files the same rights
+            path.touch(
+                0o600
+            )  # it holds vocabularies, which are feature values; SQLite gives its other files the same rights
             self._open()
         except OSError as error:
             self._unlock()
@@ -99,14 +109,23 @@ class Store:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
-            if "at_ms" not in {column for _, column, *_ in self._db.execute("PRAGMA table_info(outbox)")}:
-                self._db.execute("ALTER TABLE outbox ADD COLUMN at_ms INTEGER")  # a file of an older driftline
+            if "at_ms" not in {
+                column for _, column, *_ in self._db.execute("PRAGMA table_info(outbox)")
+            }:
+                self._db.execute(
+                    "ALTER TABLE outbox ADD COLUMN at_ms INTEGER"
+                )  # a file of an older driftline
 
     def _ours(self) -> None:
         """Mark a new file as ours; refuse one with tables that is not."""
         (found,) = self._db.execute("PRAGMA application_id").fetchone()
         if found != APPLICATION_ID and self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise StateIncompatible("file", f"{self.path}: another program's database", "a state file of driftline", "Choose another path")
+            raise StateIncompatible(
+                "file",
+                f"{self.path}: another program's database",
+                "a state file of driftline",
+                "Choose another path",
+            )
         self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
 
     def close(self) -> None:
@@ -124,7 +143,8 @@ class Store:
             return self._db.serialize()
 
     def load(self, identity: Identity, accept_change: bool = False) -> JobState:
-        """The committed state, or a new one. Raises ``StateIncompatible`` naming the field that differs.
+        """The committed state, or a new one. Raises ``StateIncompatible`` naming the field that
+        differs.
 
         ``accept_change``: another baseline or window is no difference.
         """
@@ -135,7 +155,9 @@ class Store:
             compare(msgspec.msgpack.decode(stored, type=Identity), identity, accept_change)
             return JobState.decode(self._meta("state") or b"")
         except msgspec.MsgspecError as error:
-            raise StateIncompatible("content", "something unreadable", f"that of version {STATE_VERSION}", str(error)) from error
+            raise StateIncompatible(
+                "content", "something unreadable", f"that of version {STATE_VERSION}", str(error)
+            ) from error
 
     def commit(
         self,
@@ -149,11 +171,14 @@ class Store:
     ) -> list[Numbered]:
         """Write everything in one transaction; returns the outgoing items with their numbers.
 
-        An item leaves the outbox when the cursors of all sinks that take it are past it (``takes``, by sink; without it each takes all).
+        An item leaves the outbox when the cursors of all sinks that take it are past it (``takes``,
+        by sink; without it each takes all).
         """
         parts: list[SqlitePanes | SqliteIds] = [panes] if ids is None else [panes, ids]
         with told(self.path), self._transaction() as db:
-            db.execute("REPLACE INTO meta VALUES ('identity', ?)", (msgspec.msgpack.encode(identity),))
+            db.execute(
+                "REPLACE INTO meta VALUES ('identity', ?)", (msgspec.msgpack.encode(identity),)
+            )
             encoded = state.encode()
             db.execute("REPLACE INTO meta VALUES ('state', ?)", (encoded,))
             written = len(encoded) + sum(part.write(db) for part in parts)
@@ -162,8 +187,13 @@ class Store:
             db.execute("DELETE FROM cursors")
             db.executemany("INSERT INTO cursors VALUES (?, ?)", cursors.items())
             for name, kind in _KINDS.items():
-                taking = [seq for sink, seq in cursors.items() if takes is None or kind in takes[sink]]
-                db.execute("DELETE FROM outbox WHERE kind = ? AND seq <= ?", (name, min(taking, default=_LAST)))
+                taking = [
+                    seq for sink, seq in cursors.items() if takes is None or kind in takes[sink]
+                ]
+                db.execute(
+                    "DELETE FROM outbox WHERE kind = ? AND seq <= ?",
+                    (name, min(taking, default=_LAST)),
+                )
         for part in parts:
             part.written()
         self.written_bytes = written
@@ -177,8 +207,13 @@ class Store:
     def outbox(self) -> list[Numbered]:
         """What some sink may not have delivered yet, oldest first."""
         now_ms = int(time.time() * 1000)
-        rows = self._db.execute("SELECT seq, kind, body, coalesce(at_ms, ?) FROM outbox ORDER BY seq", (now_ms,)).fetchall()
-        return [Numbered(seq, msgspec.msgpack.decode(body, type=_KINDS[kind]), len(body), at) for seq, kind, body, at in rows]
+        rows = self._db.execute(
+            "SELECT seq, kind, body, coalesce(at_ms, ?) FROM outbox ORDER BY seq", (now_ms,)
+        ).fetchall()
+        return [
+            Numbered(seq, msgspec.msgpack.decode(body, type=_KINDS[kind]), len(body), at)
+            for seq, kind, body, at in rows
+        ]
 
     def cursors(self) -> dict[str, int]:
         """The last number that each sink delivered."""
@@ -197,11 +232,16 @@ class Store:
     def keep_baseline(self, baseline: Baseline) -> None:
         """Keep a baseline for ever: reports name it by its fingerprint."""
         with told(self.path), self._transaction() as db:
-            db.execute("INSERT OR IGNORE INTO baselines VALUES (?, ?)", (baseline.fingerprint, baseline.encode()))
+            db.execute(
+                "INSERT OR IGNORE INTO baselines VALUES (?, ?)",
+                (baseline.fingerprint, baseline.encode()),
+            )
 
     def baseline(self, fingerprint: str) -> Baseline | None:
         """A kept baseline."""
-        row = self._db.execute("SELECT body FROM baselines WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        row = self._db.execute(
+            "SELECT body FROM baselines WHERE fingerprint = ?", (fingerprint,)
+        ).fetchone()
         return Baseline.decode(row[0]) if row else None
 
     def panes(self, layouts: Iterable[Layout]) -> SqlitePanes:
@@ -231,7 +271,10 @@ class Store:
 
 def _put(db: sqlite3.Connection, item: Outgoing, now_ms: int) -> Numbered:
     body = msgspec.msgpack.encode(item)
-    seq = db.execute("INSERT INTO outbox (kind, body, at_ms) VALUES (?, ?, ?)", (_KIND_OF[type(item)], body, now_ms)).lastrowid
+    seq = db.execute(
+        "INSERT INTO outbox (kind, body, at_ms) VALUES (?, ?, ?)",
+        (_KIND_OF[type(item)], body, now_ms),
+    ).lastrowid
     if isinstance(item, WindowReport):
         db.execute(_NEWEST, (item.model, item.variant, item.start_ms, item.revision, body))
     return Numbered(int(seq or 0), item, len(body), now_ms)
@@ -239,15 +282,21 @@ def _put(db: sqlite3.Connection, item: Outgoing, now_ms: int) -> Numbered:
 
 def is_ours(content: bytes) -> bool:
     """Whether this is the content of a state file of driftline."""
-    return content.startswith(b"SQLite format 3\0") and int.from_bytes(content[68:72], "big") == APPLICATION_ID
+    return (
+        content.startswith(b"SQLite format 3\0")
+        and int.from_bytes(content[68:72], "big") == APPLICATION_ID
+    )
 
 
 def compare(stored: Identity, configured: Identity, accept_change: bool) -> None:
-    """Raise ``StateIncompatible`` for the first thing in which a stored state belongs to another configuration.
+    """Raise ``StateIncompatible`` for the first thing in which a stored state belongs to another
+    configuration.
 
     With ``accept_change`` the length of windows and the baselines may differ.
     """
-    other = "Use another `job` name or state path for the new configuration, or go back to the old one"
+    other = (
+        "Use another `job` name or state path for the new configuration, or go back to the old one"
+    )
     for field in ("version", "job", "source", "window_ms", "every_ms"):
         before, now = getattr(stored, field), getattr(configured, field)
         may_change = field in ("window_ms", "every_ms")
@@ -262,12 +311,16 @@ def compare(stored: Identity, configured: Identity, accept_change: bool) -> None
 
 
 def read_baseline(path: Path, fingerprint: str) -> Baseline | None:
-    """A baseline that the state at ``path`` keeps; reads beside a running owner. ``None`` if there is no such state or baseline."""
+    """A baseline that the state at ``path`` keeps; reads beside a running owner. ``None`` if there
+    is no such state or baseline.
+    """
     if not path.exists():
         return None
     db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
     try:
-        row = db.execute("SELECT body FROM baselines WHERE fingerprint = ?", (fingerprint,)).fetchone()
+        row = db.execute(
+            "SELECT body FROM baselines WHERE fingerprint = ?", (fingerprint,)
+        ).fetchone()
     finally:
         db.close()
     return Baseline.decode(row[0]) if row else None

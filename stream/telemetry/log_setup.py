@@ -17,10 +17,11 @@ SECONDS: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class Logs(msgspec.Struct, frozen=True):
-    """From which level on lines are written, as JSON or in columns for a terminal, and the job that every line names.
+    """From which level on lines are written, as JSON or in columns for a terminal, and the job that
+    every line names.
 
-    Lines of libraries come too, if they are warnings or worse, and have a key ``logger``. Columns are coloured where stderr is a
-    terminal that can do it and ``NO_COLOR`` is not set.
+    Lines of libraries come too, if they are warnings or worse, and have a key ``logger``. Columns
+    are coloured where stderr is a terminal that can do it and ``NO_COLOR`` is not set.
     """
 
     level: Level = "info"
@@ -29,18 +30,25 @@ class Logs(msgspec.Struct, frozen=True):
 
     def set_up(self) -> None:
         """From now on this process logs so."""
-        stamp = structlog.processors.TimeStamper(fmt="iso" if self.style == "json" else SECONDS, utc=True)
+        stamp = structlog.processors.TimeStamper(
+            fmt="iso" if self.style == "json" else SECONDS, utc=True
+        )
         shared: list[Processor] = [self._name_job, structlog.stdlib.add_log_level, stamp]
         structlog.configure(
             processors=[*shared, *self._rendering()],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(self.level.upper())),
+            wrapper_class=structlog.make_filtering_bound_logger(
+                logging.getLevelName(self.level.upper())
+            ),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         )
         lines = logging.StreamHandler(sys.stderr)
         lines.setFormatter(
             structlog.stdlib.ProcessorFormatter(
                 foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-                processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *self._rendering()],
+                processors=[
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    *self._rendering(),
+                ],
             )
         )
         logging.basicConfig(handlers=[lines], level=logging.WARNING)
@@ -53,8 +61,14 @@ class Logs(msgspec.Struct, frozen=True):
             return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         terminal = Console(stderr=True)
         colours = terminal.color_system is not None and not terminal.no_color
-        plain = structlog.dev.plain_traceback  # the usual one shows local variables, and with them values of features
-        return [structlog.dev.ConsoleRenderer(colors=colours, sort_keys=False, exception_formatter=plain)]
+        plain = (
+            structlog.dev.plain_traceback
+        )  # the usual one shows local variables, and with them values of features
+        return [
+            structlog.dev.ConsoleRenderer(
+                colors=colours, sort_keys=False, exception_formatter=plain
+            )
+        ]
 
 
 def style_of(wanted: Literal["auto", "json", "console"]) -> Style:

@@ -19,7 +19,8 @@ from stream.telemetry.partition_changes import PartitionLog
 from stream.telemetry.state_gauges import StateGauges
 
 LATE = frozenset({"too_late", "late_after_idle", "duplicate"})
-"""Reasons that make no dead letter: too late by grace and lateness, too late after the partition was idle, seen before."""
+"""Reasons that make no dead letter: too late by grace and lateness, too late after the partition
+was idle, seen before."""
 MOST_NAMED = 10
 LOST_S = 60.0
 """How often a reason is told again for which records are lost."""
@@ -28,8 +29,8 @@ LOST_S = 60.0
 class Telemetry:
     """Figures about driftline itself, in a registry of its own.
 
-    Counts that belong to the state (the ledger) are gauges over the state, so a restart does not reset them; counts of
-    this process are counters.
+    Counts that belong to the state (the ledger) are gauges over the state, so a restart does not
+    reset them; counts of this process are counters.
     """
 
     def __init__(self, job: str) -> None:
@@ -41,28 +42,72 @@ class Telemetry:
         self._lost_told = 0.0
         self._state = StateGauges(job, self.registry)
         self.latency = Latency(job, self.registry)
-        self._commit_s = Histogram("driftline_commit_seconds", "Duration of a commit.", ["job"], registry=self.registry).labels(job)
-        polls = Histogram("driftline_batch_seconds", "Decoding and counting of one poll.", ["job"], registry=self.registry)
+        self._commit_s = Histogram(
+            "driftline_commit_seconds", "Duration of a commit.", ["job"], registry=self.registry
+        ).labels(job)
+        polls = Histogram(
+            "driftline_batch_seconds",
+            "Decoding and counting of one poll.",
+            ["job"],
+            registry=self.registry,
+        )
         self._poll_s = polls.labels(job)
-        self._commit_bytes = self._gauge("commit_bytes", "Bytes of state and counts that the last commit wrote.")
-        self._bytes = Counter("driftline_bytes_read", "Bytes read by this process.", ["job"], registry=self.registry).labels(job)
-        self._read = Counter("driftline_records_read", "Records read by this process.", ["job"], registry=self.registry).labels(job)
+        self._commit_bytes = self._gauge(
+            "commit_bytes", "Bytes of state and counts that the last commit wrote."
+        )
+        self._bytes = Counter(
+            "driftline_bytes_read", "Bytes read by this process.", ["job"], registry=self.registry
+        ).labels(job)
+        self._read = Counter(
+            "driftline_records_read",
+            "Records read by this process.",
+            ["job"],
+            registry=self.registry,
+        ).labels(job)
         why = "Reader processes that died or were killed."
-        self._replaced = Counter("driftline_readers_replaced", why, ["job", "reason"], registry=self.registry)
-        self._windows = Counter("driftline_windows_closed", "Windows reported by state.", ["job", "state"], registry=self.registry)
+        self._replaced = Counter(
+            "driftline_readers_replaced", why, ["job", "reason"], registry=self.registry
+        )
+        self._windows = Counter(
+            "driftline_windows_closed",
+            "Windows reported by state.",
+            ["job", "state"],
+            registry=self.registry,
+        )
         self._sink = {
-            name: self._gauge(f"sink_{name}", f"Items of a sink since this process began: {name}.", "sink")
+            name: self._gauge(
+                f"sink_{name}", f"Items of a sink since this process began: {name}.", "sink"
+            )
             for name in ("delivered", "rejected", "dropped")
         }
-        self._sink["retried"] = self._gauge("sink_retried", "Attempts of a sink that had to be repeated.", "sink")
+        self._sink["retried"] = self._gauge(
+            "sink_retried", "Attempts of a sink that had to be repeated.", "sink"
+        )
         self._sink["waiting"] = self._gauge("sink_waiting", "Items that wait for a sink.", "sink")
-        self._sink["stuck_s"] = self._gauge("sink_stuck_seconds", "Seconds since a sink delivered anything, if something waits.", "sink")
-        self._sink["oldest_s"] = self._gauge("sink_oldest_seconds", "Seconds since the oldest waiting item was committed.", "sink")
-        self._sink["left_out"] = self._gauge("sink_left_out", "Figures of delivered windows that the other side cannot hold.", "sink")
-        self._sink["busy_s"] = self._gauge("sink_busy_seconds", "Time that a sink has spent delivering.", "sink")
-        self._gauge("start_timestamp_seconds", "When this process began.").labels(job).set_to_current_time()
-        self._turned = self._gauge("turn_timestamp_seconds", "When the loop of the service last turned.")
-        self._silent = self._gauge("source_silent_seconds", "Seconds since the partition that is silent longest was heard of.")
+        self._sink["stuck_s"] = self._gauge(
+            "sink_stuck_seconds",
+            "Seconds since a sink delivered anything, if something waits.",
+            "sink",
+        )
+        self._sink["oldest_s"] = self._gauge(
+            "sink_oldest_seconds", "Seconds since the oldest waiting item was committed.", "sink"
+        )
+        self._sink["left_out"] = self._gauge(
+            "sink_left_out", "Figures of delivered windows that the other side cannot hold.", "sink"
+        )
+        self._sink["busy_s"] = self._gauge(
+            "sink_busy_seconds", "Time that a sink has spent delivering.", "sink"
+        )
+        self._gauge("start_timestamp_seconds", "When this process began.").labels(
+            job
+        ).set_to_current_time()
+        self._turned = self._gauge(
+            "turn_timestamp_seconds", "When the loop of the service last turned."
+        )
+        self._silent = self._gauge(
+            "source_silent_seconds",
+            "Seconds since the partition that is silent longest was heard of.",
+        )
         self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
@@ -84,7 +129,9 @@ class Telemetry:
         self._silent.labels(self._job).set(silent_s)
 
     def reader_replaced(self, reason: str) -> None:
-        """A reader process is gone: it was ``killed`` (by a signal, also by us since it was silent) or has ``ended``."""
+        """A reader process is gone: it was ``killed`` (by a signal, also by us since it was silent)
+        or has ``ended``.
+        """
         self._replaced.labels(self._job, reason).inc()
 
     def commit(self, seconds: float, size: int, state: JobState, lag: Mapping[str, int]) -> None:
@@ -95,17 +142,27 @@ class Telemetry:
         self._partitions.look(state.places)
 
     def begin(self, state: JobState) -> None:
-        """What is lost already was told by an earlier process; so were the partitions that are known."""
+        """What is lost already was told by an earlier process; so were the partitions that are
+        known.
+        """
         self._lost_before = state.ledger.lost()
         self._partitions.begin(state.places)
 
     def lost(self, state: JobState, kept: str) -> None:
-        """Warn of records that lie in no window: at once of a new reason, otherwise at most once a minute. ``kept``: the dead letters."""
+        """Warn of records that lie in no window: at once of a new reason, otherwise at most once a
+        minute. ``kept``: the dead letters.
+        """
         now, total = time.monotonic(), state.ledger.lost()
-        new = {name: count - self._lost_before.get(name, 0) for name, count in total.items() if count > self._lost_before.get(name, 0)}
+        new = {
+            name: count - self._lost_before.get(name, 0)
+            for name, count in total.items()
+            if count > self._lost_before.get(name, 0)
+        }
         if new and (now - self._lost_told >= LOST_S or not new.keys() <= self._lost_before.keys()):
             more = {} if new.keys() <= LATE else {"dead_letters": kept}
-            self.log.warning("records that no window counts", by_reason=new, advice=advice(new), **more)
+            self.log.warning(
+                "records that no window counts", by_reason=new, advice=advice(new), **more
+            )
             self._lost_before, self._lost_told = total, now
 
     def sinks(self, counts: Mapping[str, Counts], paused: bool) -> None:
@@ -122,10 +179,24 @@ class Telemetry:
                 self._windows.labels(self._job, item.state).inc()
                 say = self.log.warning if item.violations else self.log.info
                 found = _in_words(item.violations)
-                say("window", id=item.id, state=item.state, rows=item.rows, violations=len(item.violations), found=found)
+                say(
+                    "window",
+                    id=item.id,
+                    state=item.state,
+                    rows=item.rows,
+                    violations=len(item.violations),
+                    found=found,
+                )
             elif isinstance(item, Signal):
                 names, reasons = item.features[:MOST_NAMED], _in_words(item.reasons)
-                self.log.warning("signal", kind=item.kind, id=item.id, features=names, reasons=reasons, report=item.report)
+                self.log.warning(
+                    "signal",
+                    kind=item.kind,
+                    id=item.id,
+                    features=names,
+                    reasons=reasons,
+                    report=item.report,
+                )
 
 
 def _in_words(violations: Sequence[Violation]) -> list[str]:

@@ -1,4 +1,6 @@
-"""Log lines about partitions that come, end, fall idle and come back: few of them, however many partitions there are."""
+"""Log lines about partitions that come, end, fall idle and come back: few of them, however many
+partitions there are.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +16,20 @@ PAUSE_S: Final = 10.0
 
 Shown = Literal["read", "idle", "ended"]
 FOUND: Final = "partitions found"
-WORDS: Final[dict[Shown, str]] = {"read": "partitions not idle any more", "idle": "partitions idle", "ended": "partitions ended"}
+WORDS: Final[dict[Shown, str]] = {
+    "read": "partitions not idle any more",
+    "idle": "partitions idle",
+    "ended": "partitions ended",
+}
 
 
 class PartitionLog:
-    """One line for each kind of change, with the number of partitions and the names of the first ten.
+    """One line for each kind of change, with the number of partitions and the names of the first
+    ten.
 
-    A change is told at the first :meth:`look` that sees it, but a kind at most once in ten seconds: what comes meanwhile is told
-    together, and what has changed back by then not at all. ``log`` is a structlog logger.
+    A change is told at the first :meth:`look` that sees it, but a kind at most once in ten seconds:
+    what comes meanwhile is told together, and what has changed back by then not at all. ``log`` is
+    a structlog logger.
     """
 
     def __init__(self, log: Any, clock: Callable[[], float] = time.monotonic) -> None:
@@ -30,10 +38,16 @@ class PartitionLog:
         self._last_s: dict[str, float] = {}
 
     def begin(self, places: Mapping[str, Place]) -> None:
-        """These partitions are known from an earlier process: one line counts them. Whether they are idle must show anew."""
+        """These partitions are known from an earlier process: one line counts them. Whether they
+        are idle must show anew.
+        """
         self._told = {name: "ended" if place.ended else "read" for name, place in places.items()}
         if places:
-            self._log.info("partitions known", count=len(places), ended=sum(place.ended for place in places.values()))
+            self._log.info(
+                "partitions known",
+                count=len(places),
+                ended=sum(place.ended for place in places.values()),
+            )
 
     def look(self, places: Mapping[str, Place]) -> None:
         """Tell what has changed since it was told last; no line if nothing has."""

@@ -14,32 +14,72 @@ KEY = "model", "variant"
 
 
 class StateGauges:
-    """The ledger, the watermark, how far each partition is, and whether an episode of drift is open."""
+    """The ledger, the watermark, how far each partition is, and whether an episode of drift is
+    open.
+    """
 
     def __init__(self, job: str, registry: CollectorRegistry) -> None:
         self._job, self._registry = job, registry
-        self._records = self._gauge("ledger_records", "Records by partition and outcome since the state began.", "partition", "outcome")
+        self._records = self._gauge(
+            "ledger_records",
+            "Records by partition and outcome since the state began.",
+            "partition",
+            "outcome",
+        )
         self._booked: set[str] = set()
-        self._bytes = self._gauge("ledger_bytes", "Bytes of the records by outcome since the state began.", "outcome")
-        self._rows = self._gauge("ledger_rows", "Rows: accepted, folded, in_panes, closed, late_after_idle.", "place")
+        self._bytes = self._gauge(
+            "ledger_bytes", "Bytes of the records by outcome since the state began.", "outcome"
+        )
+        self._rows = self._gauge(
+            "ledger_rows", "Rows: accepted, folded, in_panes, closed, late_after_idle.", "place"
+        )
         what = "Records with a wrong number of columns that came too late for any window to report."
         self._misfits = self._gauge("ledger_misfits_late_after_idle", what)
-        self._imbalance = self._gauge("ledger_imbalance", "By how much the ledger's sums are off; anything but 0 is a fault of driftline.")
-        self._partials = self._gauge("partials", "Partials by outcome since the state began.", "outcome")
+        self._imbalance = self._gauge(
+            "ledger_imbalance",
+            "By how much the ledger's sums are off; anything but 0 is a fault of driftline.",
+        )
+        self._partials = self._gauge(
+            "partials", "Partials by outcome since the state began.", "outcome"
+        )
         self._gaps = self._gauge("gaps", "Gaps met in the log since the state began.")
         self._lost = self._gauge("gap_records_lost", "Records that the log no longer had.")
         self._future = self._gauge("future_events", "Events dated ahead of their arrival.")
-        self._unremembered = self._gauge("ids_unremembered", "Ids of events for which dedupe had no room.")
-        self._watermark = self._gauge("watermark_timestamp_seconds", "Event time up to which everything is in.")
-        self._delay = self._gauge("watermark_delay_seconds", "Clock minus watermark.")
-        self._mark = self._gauge("partition_mark_timestamp_seconds", "Highest event time read in a partition.", "partition")
-        self._idle = self._gauge("partition_idle", "1 while a partition has nothing to read and does not hold the watermark.", "partition")
-        self._behind = self._gauge(
-            "partition_behind_seconds", "Seconds since the log took the last record that was read; 0 at the end of the log.", "partition"
+        self._unremembered = self._gauge(
+            "ids_unremembered", "Ids of events for which dedupe had no room."
         )
-        self._lag = self._gauge("partition_lag", "From the position to the log's end: offsets (Kafka) or ms (Kinesis).", "partition")
-        self._ended = self._gauge("partitions_ended", "Partitions that are closed and read to their end.")
-        self._open = self._gauge("episode_open", "1 while an episode of drift is open, from its first signal until it recovered.", *KEY)
+        self._watermark = self._gauge(
+            "watermark_timestamp_seconds", "Event time up to which everything is in."
+        )
+        self._delay = self._gauge("watermark_delay_seconds", "Clock minus watermark.")
+        self._mark = self._gauge(
+            "partition_mark_timestamp_seconds",
+            "Highest event time read in a partition.",
+            "partition",
+        )
+        self._idle = self._gauge(
+            "partition_idle",
+            "1 while a partition has nothing to read and does not hold the watermark.",
+            "partition",
+        )
+        self._behind = self._gauge(
+            "partition_behind_seconds",
+            "Seconds since the log took the last record that was read; 0 at the end of the log.",
+            "partition",
+        )
+        self._lag = self._gauge(
+            "partition_lag",
+            "From the position to the log's end: offsets (Kafka) or ms (Kinesis).",
+            "partition",
+        )
+        self._ended = self._gauge(
+            "partitions_ended", "Partitions that are closed and read to their end."
+        )
+        self._open = self._gauge(
+            "episode_open",
+            "1 while an episode of drift is open, from its first signal until it recovered.",
+            *KEY,
+        )
 
     def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
         return Gauge(f"driftline_{name}", text, ["job", *labels], registry=self._registry)
@@ -90,4 +130,3 @@ class StateGauges:
         if state.watermark_ms is not None:
             self._watermark.labels(job).set(state.watermark_ms / 1000)
             self._delay.labels(job).set(time.time() - state.watermark_ms / 1000)
-

@@ -10,10 +10,11 @@ from stream.web.readiness import Heard, Readiness, Role, health, readiness, stan
 
 
 class Pulse:
-    """The loop says that it turns, and looks at its partitions; ``/healthz`` and ``/readyz`` ask in threads of their own.
+    """The loop says that it turns, and looks at its partitions; ``/healthz`` and ``/readyz`` ask in
+    threads of their own.
 
-    ``limit_s``: for how long a partition may be behind or silent, and the loop stand, before the service is not ready. ``silent_s`` is the
-    longest silence of a partition at the last look.
+    ``limit_s``: for how long a partition may be behind or silent, and the loop stand, before the
+    service is not ready. ``silent_s`` is the longest silence of a partition at the last look.
     """
 
     def __init__(self, limit_s: float) -> None:
@@ -31,15 +32,24 @@ class Pulse:
         self._turned_s = time.monotonic()
 
     def waits(self) -> None:
-        """The loop waits for the state's other home, which is no reason to kill it, however long it takes."""
+        """The loop waits for the state's other home, which is no reason to kill it, however long it
+        takes.
+        """
         self._turned_s = float("inf")
 
-    def look(self, places: Mapping[str, Place], now_ms: int, full: Sequence[str]) -> Readiness | None:
-        """Look at the partitions and the sinks that are full; returns what came of it if the status is another one than before."""
+    def look(
+        self, places: Mapping[str, Place], now_ms: int, full: Sequence[str]
+    ) -> Readiness | None:
+        """Look at the partitions and the sinks that are full; returns what came of it if the status
+        is another one than before.
+        """
         self._looked_s = time.monotonic()
         silent_s = self._heard.silent_s(places, self._looked_s)
         self.silent_s = max(silent_s.values(), default=0.0)
-        before, self._ready = self._ready, readiness("owner", places, now_ms, full, self._limit_s, silent_s)
+        before, self._ready = (
+            self._ready,
+            readiness("owner", places, now_ms, full, self._limit_s, silent_s),
+        )
         return self._ready if self._ready.status != before.status else None
 
     def readiness(self, role: Role, alone: bool) -> Readiness:

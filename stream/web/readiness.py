@@ -18,35 +18,56 @@ class Readiness(NamedTuple):
 
 
 def behind_s(place: Place, now_ms: int) -> float:
-    """How long ago the log took the last record that was read of a partition; 0 if its reader was at the end of the log.
+    """How long ago the log took the last record that was read of a partition; 0 if its reader was
+    at the end of the log.
 
     >>> behind_s(Place(1, 0, arrival_ms=4_000), 10_000), behind_s(Place(1, 0), 10_000)
     (6.0, 0.0)
     """
-    return 0.0 if place.arrival_ms is None or not place.read else max(now_ms - place.arrival_ms, 0) / 1000
+    return (
+        0.0
+        if place.arrival_ms is None or not place.read
+        else max(now_ms - place.arrival_ms, 0) / 1000
+    )
 
 
 class Heard:
-    """When something was heard of each partition last: records, or that there are none. Times are monotonic seconds."""
+    """When something was heard of each partition last: records, or that there are none. Times are
+    monotonic seconds.
+    """
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[object, float]] = {}
 
     def silent_s(self, places: Mapping[str, Place], now_s: float) -> dict[str, float]:
-        """For how long nothing was heard of each partition that should be read: its log does not answer, or its reader stands."""
-        self._last = {name: self._heard(name, place, now_s) for name, place in places.items() if place.read}
+        """For how long nothing was heard of each partition that should be read: its log does not
+        answer, or its reader stands.
+        """
+        self._last = {
+            name: self._heard(name, place, now_s) for name, place in places.items() if place.read
+        }
         return {name: now_s - at_s for name, (_, at_s) in self._last.items()}
 
     def _heard(self, name: str, place: Place, now_s: float) -> tuple[object, float]:
         before = self._last.get(name)
         said = place.said_ms, place.next
-        return (said, now_s) if before is None or (place.said_ms is not None and before[0] != said) else before
+        return (
+            (said, now_s)
+            if before is None or (place.said_ms is not None and before[0] != said)
+            else before
+        )
 
 
 def readiness(
-    role: Role, places: Mapping[str, Place], now_ms: int, full: Sequence[str], limit_s: float, silent_s: Mapping[str, float] | None = None
+    role: Role,
+    places: Mapping[str, Place],
+    now_ms: int,
+    full: Sequence[str],
+    limit_s: float,
+    silent_s: Mapping[str, float] | None = None,
 ) -> Readiness:
-    """Ready is an owner that reads and is caught up, and a standby. ``full`` names the sinks that hold up reading.
+    """Ready is an owner that reads and is caught up, and a standby. ``full`` names the sinks that
+    hold up reading.
 
     >>> readiness("owner", {"p": Place(1, 0, arrival_ms=0)}, 100_000, [], 60)
     Readiness(status=503, text='behind: p by 100 s')
@@ -60,7 +81,10 @@ def readiness(
     if full:
         return Readiness(503, f"paused: {', '.join(full)}")
     late = {name: behind_s(place, now_ms) for name, place in places.items()}
-    for word, found in (("silent: {} for {:.0f} s", silent_s or {}), ("behind: {} by {:.0f} s", late)):
+    for word, found in (
+        ("silent: {} for {:.0f} s", silent_s or {}),
+        ("behind: {} by {:.0f} s", late),
+    ):
         worst = max(found, key=lambda name, found=found: found[name], default=None)  # type: ignore[misc]
         if worst is not None and found[worst] > limit_s:
             return Readiness(503, word.format(worst, found[worst]))
@@ -68,7 +92,8 @@ def readiness(
 
 
 def standing(ready: Readiness, looked_s_ago: float, alone: bool, limit_s: float) -> Readiness:
-    """What an owner's last look at itself (``ready``) is worth now. ``alone``: no other service may have taken over.
+    """What an owner's last look at itself (``ready``) is worth now. ``alone``: no other service may
+    have taken over.
 
     >>> standing(Readiness(200, "owner"), 90.0, True, 60)
     Readiness(status=503, text='stuck for 90 s')
@@ -86,4 +111,8 @@ def health(turned_s_ago: float, limit_s: float = 60.0) -> Readiness:
     >>> health(0.2), health(75.0)
     (Readiness(status=200, text='ok'), Readiness(status=503, text='the loop has not turned for 75 s'))
     """
-    return Readiness(200, "ok") if turned_s_ago <= limit_s else Readiness(503, f"the loop has not turned for {turned_s_ago:.0f} s")
+    return (
+        Readiness(200, "ok")
+        if turned_s_ago <= limit_s
+        else Readiness(503, f"the loop has not turned for {turned_s_ago:.0f} s")
+    )

@@ -26,18 +26,28 @@ class _Quiet(WSGIRequestHandler):
 
 
 class Http:
-    """Serves a registry in the text format of Prometheus at ``/metrics``, and what is asked for at ``/healthz`` and ``/readyz``.
+    """Serves a registry in the text format of Prometheus at ``/metrics``, and what is asked for at
+    ``/healthz`` and ``/readyz``.
 
-    Binds when it is made; port 0 takes a free one, ``port`` tells which. Raises ``SourceUnavailable`` if the port is taken.
+    Binds when it is made; port 0 takes a free one, ``port`` tells which. Raises
+    ``SourceUnavailable`` if the port is taken.
     """
 
-    def __init__(self, registry: CollectorRegistry, host: str, port: int, pages: Mapping[str, Callable[[], Readiness]]) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        host: str,
+        port: int,
+        pages: Mapping[str, Callable[[], Readiness]],
+    ) -> None:
         self._metrics, self._pages = make_wsgi_app(registry), pages
         try:
             self._server = make_server(host, port, self._answer, _Server, _Quiet)
         except OSError as error:
             advice = "Choose another http.port (0 takes a free one)"
-            raise SourceUnavailable(f"http {host}:{port}", [error.strerror or str(error)], advice) from error
+            raise SourceUnavailable(
+                f"http {host}:{port}", [error.strerror or str(error)], advice
+            ) from error
         self.host, self.port = host, self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
 
@@ -58,7 +68,11 @@ class Http:
             page: Iterable[bytes] = self._metrics(environ, start_response)
             return page
         page_of = self._pages.get(path)
-        status, text = page_of() if page_of else (404, f"not found; there are /metrics, {', '.join(self._pages)}")
+        status, text = (
+            page_of()
+            if page_of
+            else (404, f"not found; there are /metrics, {', '.join(self._pages)}")
+        )
         kind = [("Content-Type", "text/plain; charset=utf-8")]
         start_response(f"{status} {HTTPStatus(status).phrase}", kind)
         return [f"{text}\n".encode()]

@@ -1,4 +1,5 @@
-"""What every change detector promises: silence on steadiness, an alarm after a step, and nothing but the series decides."""
+"""What every change detector promises: silence on steadiness, an alarm after a step, and nothing
+but the series decides."""
 
 from __future__ import annotations
 
@@ -91,7 +92,9 @@ def test_the_longest_series_is_replayed(name: str) -> None:
 
 
 @every_kind
-@pytest.mark.parametrize("wrong", [{"series": "mode"}, {"delta": -1.0}, {"delta": "x"}, {"thresh": 1.0}])
+@pytest.mark.parametrize(
+    "wrong", [{"series": "mode"}, {"delta": -1.0}, {"delta": "x"}, {"thresh": 1.0}]
+)
 def test_a_wrong_parameter_is_refused(name: str, wrong: dict[str, object]) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"type": name, "feature": "x", **wrong}, ANY)

@@ -55,11 +55,21 @@ def farness(name: str, found: Floats) -> Floats:
 
 
 def test_all_seven_are_found_by_their_files() -> None:
-    assert set(DISTANCES) >= {"psi", "ks", "jensen_shannon", "hellinger", "wasserstein", "l_infinity", "chi_squared"}
+    assert set(DISTANCES) >= {
+        "psi",
+        "ks",
+        "jensen_shannon",
+        "hellinger",
+        "wasserstein",
+        "l_infinity",
+        "chi_squared",
+    }
 
 
 @every_distance
-def test_it_is_told_for_numbers_or_for_text_or_for_both_but_never_for_a_part_of_a_kind(name: str) -> None:
+def test_it_is_told_for_numbers_or_for_text_or_for_both_but_never_for_a_part_of_a_kind(
+    name: str,
+) -> None:
     defined = told_for(name)
     assert defined.any()
     for kind in (NUMERIC, ~NUMERIC):
@@ -74,7 +84,9 @@ def test_equal_counts_are_no_difference(name: str) -> None:
 
 @every_distance
 def test_it_is_never_negative_and_grows_with_the_drift(name: str) -> None:
-    near, far = (farness(name, values(name, window(LAYOUT, drawn(7, 4_000, shift)))) for shift in (0.0, 1.5))
+    near, far = (
+        farness(name, values(name, window(LAYOUT, drawn(7, 4_000, shift)))) for shift in (0.0, 1.5)
+    )
     defined = told_for(name)
     assert (near[defined] >= 0).all()
     assert (far[defined] > near[defined]).all()
@@ -95,7 +107,9 @@ def test_all_features_at_once_are_what_each_is_alone(name: str) -> None:
     assert together.dtype == np.float64
     for i, one in enumerate(NAMES):
         alone = Layout((LAYOUT.features[i],))
-        found = values(name, window(alone, {one: after[one]}), before=window(alone, {one: BEFORE[one]}))
+        found = values(
+            name, window(alone, {one: after[one]}), before=window(alone, {one: BEFORE[one]})
+        )
         np.testing.assert_allclose(found[0], together[i], rtol=1e-12, atol=1e-15)
 
 
@@ -105,7 +119,11 @@ def test_the_order_of_the_rows_and_of_merging_does_not_matter(name: str) -> None
     turned = {key: list(reversed(list(one))) for key, one in after.items()}
     parts = Profile(LAYOUT)
     for part in np.array_split(np.arange(600), 7):
-        parts.merge(window(LAYOUT, {key: [list(one)[k] for k in part.tolist()] for key, one in after.items()}))
+        parts.merge(
+            window(
+                LAYOUT, {key: [list(one)[k] for k in part.tolist()] for key, one in after.items()}
+            )
+        )
     whole = values(name, window(LAYOUT, after))
     np.testing.assert_allclose(values(name, window(LAYOUT, turned)), whole, rtol=1e-9)
     np.testing.assert_allclose(values(name, parts), whole, rtol=1e-9)
@@ -116,8 +134,14 @@ def test_the_order_of_a_vocabulary_does_not_matter(name: str) -> None:
     after = drawn(10, 900, 0.5)
     i = NAMES.index("words")
     words = LAYOUT.features[i]
-    turned = Layout((Feature("words", words.type, words.kind, vocabulary=tuple(reversed(words.vocabulary))),))
-    other = values(name, window(turned, {"words": after["words"]}), before=window(turned, {"words": BEFORE["words"]}))
+    turned = Layout(
+        (Feature("words", words.type, words.kind, vocabulary=tuple(reversed(words.vocabulary))),)
+    )
+    other = values(
+        name,
+        window(turned, {"words": after["words"]}),
+        before=window(turned, {"words": BEFORE["words"]}),
+    )
     np.testing.assert_allclose(other[0], values(name, window(LAYOUT, after))[i], rtol=1e-9)
 
 
@@ -128,7 +152,9 @@ def burst(rows: int, missing: int) -> dict[str, Values]:
 
 @every_distance
 def test_missing_values_are_a_bin_of_their_own(name: str) -> None:
-    before, after = (farness(name, values(name, window(LAYOUT, burst(3_000, missing)))) for missing in (0, 1_000))
+    before, after = (
+        farness(name, values(name, window(LAYOUT, burst(3_000, missing)))) for missing in (0, 1_000)
+    )
     defined = told_for(name)
     if name == "wasserstein":
         assert (after[defined] < 0.1).all()  # missing values have no place on the axis
@@ -152,7 +178,10 @@ def test_numbers_that_are_none_are_seen_and_do_no_harm(name: str, odd: Sequence[
 def test_values_that_the_baseline_never_saw_are_finite_and_far(name: str) -> None:
     data = drawn(13, 1_000)
     data["plain"], data["codes"] = np.full(1_000, 1e12), np.full(1_000, -77.0)
-    data["words"], data["rare"] = texts({"new": 1_000}), texts({f"new {k}": 1 for k in range(1_000)})
+    data["words"], data["rare"] = (
+        texts({"new": 1_000}),
+        texts({f"new {k}": 1 for k in range(1_000)}),
+    )
     found = farness(name, values(name, window(LAYOUT, data)))
     for feature_name in ("plain", "codes", "words", "rare"):
         i = NAMES.index(feature_name)

@@ -33,13 +33,33 @@ LAYOUT = Layout(
 )
 
 
-def capture(answer: object = "0.5", request: object = "1.5,7,a", encoding: object = "CSV", time: object = TIME) -> dict[str, object]:
-    data = {"endpointOutput": {"data": answer, "encoding": encoding}, "endpointInput": {"data": request, "encoding": encoding}}
-    return {"captureData": data, "eventMetadata": {"eventId": "e1", "inferenceId": "i1", "inferenceTime": time}}
+def capture(
+    answer: object = "0.5",
+    request: object = "1.5,7,a",
+    encoding: object = "CSV",
+    time: object = TIME,
+) -> dict[str, object]:
+    data = {
+        "endpointOutput": {"data": answer, "encoding": encoding},
+        "endpointInput": {"data": request, "encoding": encoding},
+    }
+    return {
+        "captureData": data,
+        "eventMetadata": {"eventId": "e1", "inferenceId": "i1", "inferenceTime": time},
+    }
 
 
 def event(time: object = TIME, **cells: object) -> dict[str, object]:
-    return {"time": time, "id": "e1", "inference": "i1", "p": 0.5, "x": 1.5, "n": 7, "t": "a", "model": "m"} | cells
+    return {
+        "time": time,
+        "id": "e1",
+        "inference": "i1",
+        "p": 0.5,
+        "x": 1.5,
+        "n": 7,
+        "t": "a",
+        "model": "m",
+    } | cells
 
 
 def without(document: dict[str, object], *path: str) -> dict[str, object]:
@@ -115,7 +135,11 @@ EVERYWHERE = [
     ("not_an_object", b'"text"'),
     ("not_an_object", b"null"),
 ]
-BAD = [(name, reason, bad) for name, example in EXAMPLES.items() for reason, bad in [*EVERYWHERE, *example.bad]]
+BAD = [
+    (name, reason, bad)
+    for name, example in EXAMPLES.items()
+    for reason, bad in [*EVERYWHERE, *example.bad]
+]
 
 
 def raw(values: Sequence[bytes | None], origin: str = "topic", arrival_ms: int = -1) -> RawBatch:
@@ -147,7 +171,9 @@ def test_every_format_has_an_example() -> None:
 
 
 @pytest.mark.parametrize(("name", "reason", "bad"), BAD)
-def test_a_bad_record_is_told_once_with_its_reason_and_touches_no_count(name: str, reason: str, bad: object) -> None:
+def test_a_bad_record_is_told_once_with_its_reason_and_touches_no_count(
+    name: str, reason: str, bad: object
+) -> None:
     assert ADVICE[reason]
     form, good, _ = EXAMPLES[name]
     values = [line(good), line(bad), line(good)]
@@ -161,13 +187,21 @@ def test_a_bad_record_is_told_once_with_its_reason_and_touches_no_count(name: st
 
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_record_is_dated_even_if_its_content_is_rejected_and_by_nothing_less(name: str) -> None:
-    """Time has come so far, whatever the payload: otherwise a stream of bad payloads would never close a window."""
+    """Time has come so far, whatever the payload: otherwise a stream of bad payloads would never
+    close a window."""
     form, good, _ = EXAMPLES[name]
     spoilt = {"sagemaker": capture(request="1.5,7"), "json": event(x=[1])}[name]
     foreign = origin(ModelOf(source="key"))
     where = TimeOf(missing="arrival")
-    for value, expected in ((line(spoilt), (TIME_MS, 0)), (b"{", (-1, -1)), (None, (-1, -1)), (b"[]", (-1, -1))):
-        decoded = form.open(origin(time=where), PLAN).decode([raw([value, line(good)], arrival_ms=TIME_MS + 9)])
+    for value, expected in (
+        (line(spoilt), (TIME_MS, 0)),
+        (b"{", (-1, -1)),
+        (None, (-1, -1)),
+        (b"[]", (-1, -1)),
+    ):
+        decoded = form.open(origin(time=where), PLAN).decode(
+            [raw([value, line(good)], arrival_ms=TIME_MS + 9)]
+        )
         assert (int(decoded.time_ms[0]), int(decoded.model[0])) == expected
         assert len(decoded.rejects) == 1
     unknown = form.open(foreign, PLAN).decode([raw([line(good)])])
@@ -213,14 +247,19 @@ def test_an_event_of_an_unknown_model_is_told_and_its_neighbours_are_counted(nam
     keys: list[bytes | None] = [b"m", b"other", None, b"\xff"]
     batch = raw([line(good)] * 4)._replace(keys=keys)
     decoded = form.open(origin(ModelOf(source="key")), PLAN).decode([batch])
-    assert [(r.record, r.reason) for r in decoded.rejects] == [(i, "unknown_model") for i in (1, 2, 3)]
+    assert [(r.record, r.reason) for r in decoded.rejects] == [
+        (i, "unknown_model") for i in (1, 2, 3)
+    ]
     assert decoded.batches[0].record.tolist() == [0]
 
 
 HEADERS: list[tuple[str, bytes | None]] = [("model", b"other"), ("model", b"m")]
 WHERE: list[tuple[ModelOf, Callable[[RawBatch], RawBatch]]] = [
     (ModelOf(source="topic"), lambda batch: batch._replace(origin="m")),
-    (ModelOf(source="file", name=r"captures/(\w+)/"), lambda batch: batch._replace(origin="captures/m/2025/x.jsonl")),
+    (
+        ModelOf(source="file", name=r"captures/(\w+)/"),
+        lambda batch: batch._replace(origin="captures/m/2025/x.jsonl"),
+    ),
     (ModelOf(source="header", name="model"), lambda batch: batch._replace(headers=[HEADERS])),
     (ModelOf(source="key"), lambda batch: batch._replace(keys=[b"m"])),
     (ModelOf(source="path", name="about.model"), lambda batch: batch),
@@ -229,9 +268,13 @@ WHERE: list[tuple[ModelOf, Callable[[RawBatch], RawBatch]]] = [
 
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize(("where", "place"), WHERE, ids=[where.source for where, _ in WHERE])
-def test_the_model_comes_from_where_the_configuration_says(name: str, where: ModelOf, place: Callable[[RawBatch], RawBatch]) -> None:
+def test_the_model_comes_from_where_the_configuration_says(
+    name: str, where: ModelOf, place: Callable[[RawBatch], RawBatch]
+) -> None:
     form, good, _ = EXAMPLES[name]
-    decoded = form.open(origin(where), PLAN).decode([place(raw([line(good | {"about": {"model": "m"}})]))])
+    decoded = form.open(origin(where), PLAN).decode(
+        [place(raw([line(good | {"about": {"model": "m"}})]))]
+    )
     assert decoded.keys[decoded.model[0]] == ("m", "v")
     unnamed = form.open(origin(where), PLAN).decode([raw([line(good)])])
     assert [reject.reason for reject in unnamed.rejects] == ["unknown_model"]
@@ -257,7 +300,9 @@ TIMES = [
 
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize(("unit", "found", "expected"), TIMES)
-def test_event_time_is_read_by_path_and_unit(name: str, unit: str, found: object, expected: int | None) -> None:
+def test_event_time_is_read_by_path_and_unit(
+    name: str, unit: str, found: object, expected: int | None
+) -> None:
     form, good, _ = EXAMPLES[name]
     time = TimeOf("when.at", unit)  # type: ignore[arg-type]
     decoded = decode(form, [line(good | {"when": {"at": found}})], origin(time=time))
@@ -279,7 +324,9 @@ def test_models_of_different_columns_share_a_stream(name: str) -> None:
     form, good, _ = EXAMPLES[name]
     schemas = (SCHEMA, Schema((), ("x", "n", "t"), {"x": "raw", "n": "float", "t": "text"}))
     batch = raw([line(good)] * 4)._replace(keys=[b"m", b"w", b"u", b"w"])
-    decoded = form.open(origin(ModelOf(source="key")), Plan(schemas, {"m": 0, "w": 1})).decode([batch])
+    decoded = form.open(origin(ModelOf(source="key")), Plan(schemas, {"m": 0, "w": 1})).decode(
+        [batch]
+    )
     assert {one.schema: one.record.tolist() for one in decoded.batches} == {0: [0], 1: [1, 3]}
     [raw_text] = [one.columns["x"] for one in decoded.batches if one.schema == 1]
     assert isinstance(raw_text, Texts)

@@ -28,18 +28,28 @@ from tests.servers.base import free_port
 from tests.servers.moto import REGION, MotoServer
 from tests.support.samples import START_MS, report, signal, silence
 
-ITEMS: list[Published] = [report(0), signal(0), report(1), report(1, 1), silence(2), silence(2, ended=True), signal(0, "recovered")]
+ITEMS: list[Published] = [
+    report(0),
+    signal(0),
+    report(1),
+    report(1, 1),
+    silence(2),
+    silence(2, ended=True),
+    signal(0, "recovered"),
+]
 STATISTICS = ["Average", "Minimum", "Maximum"]
 """What a repeat leaves as it was; see the docstring of the sink."""
 
 
 class Rig(Protocol):
-    """A sink, a way to read what arrived on the other side, and the same sink with nobody on the other side."""
+    """A sink, a way to read what arrived on the other side, and the same sink with nobody on the
+    other side."""
 
     def sink(self) -> Sink: ...
 
     def arrived(self, delivery: Any) -> list[str]:
-        """One text for each thing that a reader sees, after whatever the sink asks readers to do about repeats."""
+        """One text for each thing that a reader sees, after whatever the sink asks readers to do
+        about repeats."""
 
     def unreachable(self) -> Sink | None:
         """``None`` for a sink that has no other side."""
@@ -53,7 +63,11 @@ class JsonlRig:
         return Jsonl(path=str(self._folder / "reports"))
 
     def arrived(self, delivery: Any) -> list[str]:
-        lines = [json.loads(line) for path in sorted((self._folder / "reports").iterdir()) for line in path.read_bytes().splitlines()]
+        lines = [
+            json.loads(line)
+            for path in sorted((self._folder / "reports").iterdir())
+            for line in path.read_bytes().splitlines()
+        ]
         return list(dict.fromkeys(line["id"] for line in lines))
 
     def unreachable(self) -> Jsonl:
@@ -68,7 +82,11 @@ class PrometheusRig:
     def arrived(self, delivery: PrometheusDelivery) -> list[str]:
         registry = CollectorRegistry()
         registry.register(delivery)
-        return [line for line in generate_latest(registry).decode().splitlines() if not line.startswith("#")]
+        return [
+            line
+            for line in generate_latest(registry).decode().splitlines()
+            if not line.startswith("#")
+        ]
 
     def unreachable(self) -> None:
         return None
@@ -108,7 +126,9 @@ class SnsRig:
 
     def arrived(self, delivery: Any) -> list[str]:
         envelopes = [json.loads(message["Body"]) for message in self._moto.messages(self._queue)]
-        self._seen |= dict.fromkeys(json.loads(envelope["Message"])["dedupe_id"] for envelope in envelopes)
+        self._seen |= dict.fromkeys(
+            json.loads(envelope["Message"])["dedupe_id"] for envelope in envelopes
+        )
         return list(self._seen)
 
     def unreachable(self) -> Sns:
@@ -126,7 +146,11 @@ SINKS = find("sinks", Sink)
 NEEDS_MOTO = {"cloudwatch", "sns"}
 
 
-@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.moto] if name in NEEDS_MOTO else []) for name in RIGS])
+@pytest.fixture(
+    params=[
+        pytest.param(name, marks=[pytest.mark.moto] if name in NEEDS_MOTO else []) for name in RIGS
+    ]
+)
 def rig(request: pytest.FixtureRequest) -> Rig:
     return RIGS[request.param](request)
 
@@ -179,9 +203,13 @@ def test_a_sink_is_plain_frozen_data_that_refuses_unknown_keys(rig: Rig) -> None
         msgspec.convert({**plain, "no_such_key": 1}, type(sink))
 
 
-def test_a_working_sink_has_no_faults_and_is_checked_without_network(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_working_sink_has_no_faults_and_is_checked_without_network(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sink = rig.sink()
-    monkeypatch.setattr(socket.socket, "connect", lambda *_: pytest.fail("check() must not connect"))
+    monkeypatch.setattr(
+        socket.socket, "connect", lambda *_: pytest.fail("check() must not connect")
+    )
     assert sink.check() == []
 
 
@@ -238,7 +266,9 @@ def test_close_may_come_twice_and_before_the_first_delivery(rig: Rig) -> None:
     delivery.close()
 
 
-def test_it_opens_while_the_other_side_is_down_and_asks_for_the_items_again(rig: Rig, opened: Open) -> None:
+def test_it_opens_while_the_other_side_is_down_and_asks_for_the_items_again(
+    rig: Rig, opened: Open
+) -> None:
     sink = rig.unreachable()
     if sink is None:
         assert not sink_has_another_side(rig)
@@ -260,7 +290,12 @@ def test_a_courier_carries_everything_and_stops(rig: Rig) -> None:
     delivery = sink.open("contract")
     courier: Courier[Any] = Courier("contract", delivery, 0, sink.lossless)
     courier.start()
-    courier.offer([(number, item if isinstance(item, sink.takes) else None) for number, item in enumerate(ITEMS, 1)])
+    courier.offer(
+        [
+            (number, item if isinstance(item, sink.takes) else None)
+            for number, item in enumerate(ITEMS, 1)
+        ]
+    )
     assert courier.drain(20)
     assert courier.cursor == len(ITEMS)
     assert courier.counts[:4] == (len(wanted(sink, ITEMS)), 0, 0, 0)
@@ -269,7 +304,8 @@ def test_a_courier_carries_everything_and_stops(rig: Rig) -> None:
 
 
 def test_reports_and_signals_are_lossless_where_they_are_the_record(rig: Rig) -> None:
-    """Who takes signals for others to act on must not drop them; gauges and metrics may drop their oldest."""
+    """Who takes signals for others to act on must not drop them; gauges and metrics may drop their
+    oldest."""
     sink = rig.sink()
     assert set(sink.takes) <= {WindowReport, Signal}
     assert sink.lossless == (Signal in sink.takes and not isinstance(sink, Prometheus))

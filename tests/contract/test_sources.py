@@ -1,4 +1,5 @@
-"""What every source in ``stream/sources/`` promises; a new one adds its :class:`Rig` and gets the whole suite."""
+"""What every source in ``stream/sources/`` promises; a new one adds its :class:`Rig` and gets the
+whole suite."""
 
 from __future__ import annotations
 
@@ -32,19 +33,30 @@ class Rig(Protocol):
         """Make the log forget what its partitions have held so far; what is written later stays."""
 
     def before(self, batch: RawBatch, at: int) -> Position:
-        """Where reading begins with record ``at`` of a batch: its own position, unless positions name the record read last."""
+        """Where reading begins with record ``at`` of a batch: its own position, unless positions
+        name the record read last."""
 
 
 class KafkaRig:
-    def __init__(self, broker: KafkaBroker, topic: str, client: Literal["columns", "plain", "fast"]) -> None:
+    def __init__(
+        self, broker: KafkaBroker, topic: str, client: Literal["columns", "plain", "fast"]
+    ) -> None:
         self._broker, self._topic, self._written, self._client = broker, topic, [0, 0], client
 
     def source(self) -> Kafka:
-        return Kafka(bootstrap_servers=[self._broker.bootstrap], topic=self._topic, client=self._client)
+        return Kafka(
+            bootstrap_servers=[self._broker.bootstrap], topic=self._topic, client=self._client
+        )
 
     def write(self, values: list[bytes]) -> None:
-        self._broker.produce(self._topic, [(n % 2, None, value, [], 1_700_000_000_000 + n) for n, value in enumerate(values)])
-        self._written = [self._written[0] + (len(values) + 1) // 2, self._written[1] + len(values) // 2]
+        self._broker.produce(
+            self._topic,
+            [(n % 2, None, value, [], 1_700_000_000_000 + n) for n, value in enumerate(values)],
+        )
+        self._written = [
+            self._written[0] + (len(values) + 1) // 2,
+            self._written[1] + len(values) // 2,
+        ]
 
     def before(self, batch: RawBatch, at: int) -> Position:
         return batch.positions[at]
@@ -105,7 +117,9 @@ class FolderRig:
             self._files += 1
             lines = b"".join(value + b"\n" for value in values[start : start + 7])
             (self._folder / f"hour-{self._files // 4:02d}").mkdir(exist_ok=True)
-            (self._folder / f"hour-{self._files // 4:02d}" / f"part-{self._files:04d}.jsonl").write_bytes(lines)
+            (
+                self._folder / f"hour-{self._files // 4:02d}" / f"part-{self._files:04d}.jsonl"
+            ).write_bytes(lines)
 
     def lose_the_beginning(self) -> None:
         for file in self._folder.rglob("*.jsonl"):
@@ -135,9 +149,13 @@ def marks_of(name: str) -> list[pytest.MarkDecorator]:
 def rig(request: pytest.FixtureRequest, tmp_path: Path) -> Rig:
     if request.param.startswith("kafka"):
         make_topic: Callable[[int], str] = request.getfixturevalue("make_topic")
-        return KafkaRig(request.getfixturevalue("kafka"), make_topic(2), request.param.removeprefix("kafka-"))
+        return KafkaRig(
+            request.getfixturevalue("kafka"), make_topic(2), request.param.removeprefix("kafka-")
+        )
     if request.param == "kinesis":
-        return KinesisRig(request.getfixturevalue("kinesis"), request.getfixturevalue("make_stream")(2))
+        return KinesisRig(
+            request.getfixturevalue("kinesis"), request.getfixturevalue("make_stream")(2)
+        )
     return FileRig(tmp_path) if request.param == "jsonl" else FolderRig(tmp_path)
 
 
@@ -161,7 +179,9 @@ def assign_all(reading: Reading) -> dict[str, Position]:
     return {one.partition: one.start for one in found}
 
 
-def read(reading: Reading, count: int, max_records: int = 1000, timeout_s: float = 20.0) -> list[RawBatch]:
+def read(
+    reading: Reading, count: int, max_records: int = 1000, timeout_s: float = 20.0
+) -> list[RawBatch]:
     """Poll until ``count`` records came; at most one batch a partition and call."""
     batches: list[RawBatch] = []
     deadline = time.monotonic() + timeout_s
@@ -203,19 +223,25 @@ def test_file_name_is_the_type(rig: Rig) -> None:
     assert rig.source().check() == []
 
 
-def test_all_records_come_once_in_the_order_of_their_partition(rig: Rig, opened: Callable[[], Reading]) -> None:
+def test_all_records_come_once_in_the_order_of_their_partition(
+    rig: Rig, opened: Callable[[], Reading]
+) -> None:
     rig.write(RECORDS)
     reading = opened()
     starts = assign_all(reading)
     batches = read(reading, len(RECORDS), max_records=9)
     assert values(batches) == sorted(RECORDS)
     for partition in starts:
-        order = [value for batch in batches if batch.partition == partition for value in batch.values]
+        order = [
+            value for batch in batches if batch.partition == partition for value in batch.values
+        ]
         assert order == sorted(order, key=lambda value: RECORDS.index(value or b""))
     assert not reading.finished
 
 
-def test_batches_of_a_partition_join_without_a_hole(rig: Rig, opened: Callable[[], Reading]) -> None:
+def test_batches_of_a_partition_join_without_a_hole(
+    rig: Rig, opened: Callable[[], Reading]
+) -> None:
     rig.write(RECORDS)
     reading = opened()
     expected = assign_all(reading)
@@ -225,7 +251,9 @@ def test_batches_of_a_partition_join_without_a_hole(rig: Rig, opened: Callable[[
         expected[batch.partition] = batch.next
 
 
-def test_reading_begins_with_the_record_that_a_position_names(rig: Rig, opened: Callable[[], Reading]) -> None:
+def test_reading_begins_with_the_record_that_a_position_names(
+    rig: Rig, opened: Callable[[], Reading]
+) -> None:
     rig.write(RECORDS)
     first = opened()
     assign_all(first)
@@ -237,7 +265,9 @@ def test_reading_begins_with_the_record_that_a_position_names(rig: Rig, opened: 
         again = read(second, len(batch.values) - at)
         same = [one for one in again if one.partition == batch.partition and one.values]
         assert same[0].first == rig.before(batch, at)
-        assert [value for one in same for value in one.values][: len(batch.values) - at] == batch.values[at:]
+        assert [value for one in same for value in one.values][
+            : len(batch.values) - at
+        ] == batch.values[at:]
         second.assign([Assign(3, batch.partition, batch.next, None)])
 
 
@@ -249,12 +279,19 @@ def test_reading_goes_on_where_another_stopped(rig: Rig, opened: Callable[[], Re
     positions |= {batch.partition: batch.next for batch in before}
     first.close()
     second = opened()
-    assert second.assign([Assign(2, partition, position, None) for partition, position in positions.items()]) == []
+    assert (
+        second.assign(
+            [Assign(2, partition, position, None) for partition, position in positions.items()]
+        )
+        == []
+    )
     after = read(second, len(RECORDS) - sum(len(batch.values) for batch in before))
     assert values(before + after) == sorted(RECORDS)
 
 
-def test_every_partition_at_its_end_says_so_in_each_call(rig: Rig, opened: Callable[[], Reading]) -> None:
+def test_every_partition_at_its_end_says_so_in_each_call(
+    rig: Rig, opened: Callable[[], Reading]
+) -> None:
     rig.write(RECORDS)
     reading = opened()
     starts = assign_all(reading)
@@ -262,7 +299,9 @@ def test_every_partition_at_its_end_says_so_in_each_call(rig: Rig, opened: Calla
     assert values([one for one in seen if isinstance(one, RawBatch)]) == sorted(RECORDS)
     for _ in range(3):
         polled = reading.poll(0.1, 1000)
-        assert {one.partition for one in polled if isinstance(one, RawBatch) and one.at_end} == set(starts)
+        assert {one.partition for one in polled if isinstance(one, RawBatch) and one.at_end} == set(
+            starts
+        )
 
 
 def test_records_that_are_written_later_arrive(rig: Rig, opened: Callable[[], Reading]) -> None:
@@ -293,10 +332,14 @@ def test_poll_keeps_to_its_time_out(rig: Rig, opened: Callable[[], Reading]) -> 
     until_at_end(reading, set(assign_all(reading)))
     began = time.monotonic()
     reading.poll(0.3, 1000)
-    assert 0.2 < time.monotonic() - began < 2.5  # a busy machine adds to it; a client that waits for an answer takes longer
+    assert (
+        0.2 < time.monotonic() - began < 2.5
+    )  # a busy machine adds to it; a client that waits for an answer takes longer
 
 
-def test_a_lost_position_is_one_gap_and_reading_goes_on_only_when_assigned(rig: Rig, opened: Callable[[], Reading]) -> None:
+def test_a_lost_position_is_one_gap_and_reading_goes_on_only_when_assigned(
+    rig: Rig, opened: Callable[[], Reading]
+) -> None:
     rig.write(RECORDS)
     first = opened()
     starts = assign_all(first)
@@ -308,7 +351,9 @@ def test_a_lost_position_is_one_gap_and_reading_goes_on_only_when_assigned(rig: 
     rig.write(RECORDS[:6])
 
     reading = opened()
-    gaps = reading.assign([Assign(2, partition, position, None) for partition, position in middle.items()])
+    gaps = reading.assign(
+        [Assign(2, partition, position, None) for partition, position in middle.items()]
+    )
     assert {gap.partition: gap.expected for gap in gaps} == middle
     assert set(middle) == set(starts)
     assert reading.poll(0.3, 1000) == []
@@ -316,7 +361,9 @@ def test_a_lost_position_is_one_gap_and_reading_goes_on_only_when_assigned(rig: 
     assert values(read(reading, 6)) == sorted(RECORDS[:6])
 
 
-def test_positions_can_be_published_and_closing_twice_is_harmless(rig: Rig, opened: Callable[[], Reading]) -> None:
+def test_positions_can_be_published_and_closing_twice_is_harmless(
+    rig: Rig, opened: Callable[[], Reading]
+) -> None:
     rig.write(RECORDS)
     reading = opened()
     reading.publish_positions(assign_all(reading))

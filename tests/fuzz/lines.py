@@ -10,10 +10,46 @@ from typing import NamedTuple
 from tests.property.events import ENDINGS, NASTY, ODD_CELLS, USUAL, names
 
 BATCH = 250
-HUGE = ["9" * 400, "-" + "9" * 400, "1e400", "-1e-400", "1" * 4_000, "0." + "0" * 500 + "1", "1e308"]
+HUGE = [
+    "9" * 400,
+    "-" + "9" * 400,
+    "1e400",
+    "-1e-400",
+    "1" * 4_000,
+    "0." + "0" * 500 + "1",
+    "1e308",
+]
 HUGE += ["9223372036854775808", "0x" + "f" * 40]
-TOKENS = [b"\x00", b"\xff", b"\xef\xbb\xbf", b"\\ud800", b"\xed\xa0\x80", b"\\u0000", b"\r", b"\n", b"\r\n", b'"', b'\\"', b"\\", b"}"]
-TOKENS += [b"{", b"[" * 300, b'{"a":' * 300, b"NaN", b"Infinity", b"-", b",", b",,", b":", b"null", b"true", b"\xe2\x80\xa8", b"\xc0\x80"]
+TOKENS = [
+    b"\x00",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\\ud800",
+    b"\xed\xa0\x80",
+    b"\\u0000",
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b'"',
+    b'\\"',
+    b"\\",
+    b"}",
+]
+TOKENS += [
+    b"{",
+    b"[" * 300,
+    b'{"a":' * 300,
+    b"NaN",
+    b"Infinity",
+    b"-",
+    b",",
+    b",,",
+    b":",
+    b"null",
+    b"true",
+    b"\xe2\x80\xa8",
+    b"\xc0\x80",
+]
 TOKENS += [token.encode() for token in [*NASTY, *ODD_CELLS, *ENDINGS, *HUGE]]
 
 
@@ -27,23 +63,41 @@ class Line(NamedTuple):
 def capture(random: Random, cell: Callable[[str], str] | None = None) -> bytes:
     """A capture line with one row, clean but for what ``cell`` makes of its cells."""
     row = {name: random.choice(USUAL[name]) if cell is None else cell(name) for name in names}
-    sides = [{"data": ",".join(row[name] for name in part), "encoding": "CSV"} for part in (names[1:], names[:1])]
+    sides = [
+        {"data": ",".join(row[name] for name in part), "encoding": "CSV"}
+        for part in (names[1:], names[:1])
+    ]
     at = f"2025-06-15T15:0{random.randrange(5, 10)}:{random.randrange(60):02d}Z"
-    line = {"captureData": {"endpointInput": sides[0], "endpointOutput": sides[1]}, "eventMetadata": {"inferenceTime": at}}
+    line = {
+        "captureData": {"endpointInput": sides[0], "endpointOutput": sides[1]},
+        "eventMetadata": {"inferenceTime": at},
+    }
     return json.dumps(line).encode()
 
 
 def event(random: Random, cell: Callable[[str], str] | None = None) -> bytes:
-    """An event of the format json, the columns both flat and in objects, so that every way to look for them finds them."""
+    """An event of the format json, the columns both flat and in objects, so that every way to look
+    for them finds them."""
     row = {name: random.choice(USUAL[name]) if cell is None else cell(name) for name in names}
     at = f"2025-06-15T15:0{random.randrange(5, 10)}:{random.randrange(60):02d}Z"
-    return json.dumps({"time": at, **row, "features": row, "prediction": {"score": row["p"]}, "user": {"age": row["x"]}}).encode()
+    return json.dumps(
+        {
+            "time": at,
+            **row,
+            "features": row,
+            "prediction": {"score": row["p"]},
+            "user": {"age": row["x"]},
+        }
+    ).encode()
 
 
 def batch(seed: int, make: Callable[..., bytes], size: int = BATCH) -> list[Line]:
     """About half of the lines are as they should be, and stand between the others."""
     random = Random(seed)
-    return [Line(make(random), True) if random.random() < 0.5 else Line(spoilt(random, make), False) for _ in range(size)]
+    return [
+        Line(make(random), True) if random.random() < 0.5 else Line(spoilt(random, make), False)
+        for _ in range(size)
+    ]
 
 
 def spoilt(random: Random, make: Callable[..., bytes]) -> bytes:
@@ -75,26 +129,54 @@ def _token(random: Random, line: bytes, _: object) -> bytes:
 
 
 def _cell(random: Random, _line: bytes, make: Callable[..., bytes]) -> bytes:
-    return make(random, lambda name: random.choice([*ODD_CELLS, *HUGE]) if random.random() < 0.4 else random.choice(USUAL[name]))
+    return make(
+        random,
+        lambda name: (
+            random.choice([*ODD_CELLS, *HUGE])
+            if random.random() < 0.4
+            else random.choice(USUAL[name])
+        ),
+    )
 
 
 def _encoding(random: Random, line: bytes, _: object) -> bytes:
     text = line.decode("utf-8", "replace")
-    return text.encode(random.choice(("utf-16", "utf-16-le", "utf-32", "utf-8-sig", "cp037", "utf-7")), "replace")
+    return text.encode(
+        random.choice(("utf-16", "utf-16-le", "utf-32", "utf-8-sig", "cp037", "utf-7")), "replace"
+    )
 
 
 def _key_twice(random: Random, line: bytes, _: object) -> bytes:
-    key = random.choice((b"captureData", b"eventMetadata", b"time", b"features", b"p", b"x", b"data"))
-    return line.replace(b"{", b'{"' + key + b'":' + random.choice((b"1", b"null", b"{}", b'"7"', b"[]")) + b",", 1)
+    key = random.choice(
+        (b"captureData", b"eventMetadata", b"time", b"features", b"p", b"x", b"data")
+    )
+    return line.replace(
+        b"{", b'{"' + key + b'":' + random.choice((b"1", b"null", b"{}", b'"7"', b"[]")) + b",", 1
+    )
 
 
 def _nested(random: Random, line: bytes, _: object) -> bytes:
     depth = random.choice((1, 5, 100, 1_500))
-    return b"[" * depth + line + b"]" * depth if random.random() < 0.5 else b'{"a":' * depth + line + b"}" * depth
+    return (
+        b"[" * depth + line + b"]" * depth
+        if random.random() < 0.5
+        else b'{"a":' * depth + line + b"}" * depth
+    )
 
 
 def _type(random: Random, line: bytes, _: object) -> bytes:
-    other = random.choice((b"5", b"null", b"[]", b"{}", b"true", b'"\\ud800"', b"1e999", b"123456789012345678901234567890"))
+    other = random.choice(
+        (
+            b"5",
+            b"null",
+            b"[]",
+            b"{}",
+            b"true",
+            b'"\\ud800"',
+            b"1e999",
+            b"123456789012345678901234567890",
+        )
+    )
     quotes = [k for k, letter in enumerate(line) if letter == ord('"')]
     if len(quotes) < 2:
         return other
@@ -106,4 +188,17 @@ def _bytes(random: Random, _line: bytes, _: object) -> bytes:
     return random.randbytes(random.choice((0, 1, 3, 40, 400)))
 
 
-ACCIDENTS = (_flip, _cut, _twice, _token, _token, _cell, _cell, _encoding, _key_twice, _nested, _type, _bytes)
+ACCIDENTS = (
+    _flip,
+    _cut,
+    _twice,
+    _token,
+    _token,
+    _cell,
+    _cell,
+    _encoding,
+    _key_twice,
+    _nested,
+    _type,
+    _bytes,
+)

@@ -1,4 +1,5 @@
-"""Lines of every kind through the real formats and the real reader: ``run`` tells what became of them."""
+"""Lines of every kind through the real formats and the real reader: ``run`` tells what became of
+them."""
 
 from __future__ import annotations
 
@@ -23,13 +24,24 @@ from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
 from tests.fuzz import lines
 from tests.fuzz.lines import BATCH, Line
-from tests.property.test_formats_equal_the_oracle import CAPTURES, JSONS, MODEL, ORIGIN, NoSource, check, raw, reader
+from tests.property.test_formats_equal_the_oracle import (
+    CAPTURES,
+    JSONS,
+    MODEL,
+    ORIGIN,
+    NoSource,
+    check,
+    raw,
+    reader,
+)
 
 LINES = 1_000_000
 PATIENT = Times(pane_ms=60_000, grace_ms=2_000, lateness_ms=1 << 50, tolerance_ms=60_000)
-"""Nothing is ever too late: what becomes of a line depends on the line alone, so the parts must add up to the whole."""
+"""Nothing is ever too late: what becomes of a line depends on the line alone, so the parts must add
+up to the whole."""
 COMPARED = 8
-"""One batch in so many is compared with the oracle, and read in the order of marks with a lateness of two minutes."""
+"""One batch in so many is compared with the oracle, and read in the order of marks with a lateness
+of two minutes."""
 
 Form = Sagemaker | Json
 
@@ -72,8 +84,12 @@ def prove(form: Form, one: Reader, batch: Sequence[Line]) -> Counter[str]:
     outcomes = booked(whole, len(batch))
     good = fold(one, [line.value for line in batch if line.whole])
     bad = fold(one, [line.value for line in batch if not line.whole])
-    assert booked(good, sum(line.whole for line in batch))["accepted"] == sum(line.whole for line in batch)
-    assert outcomes == booked(good, sum(line.whole for line in batch)) + booked(bad, sum(not line.whole for line in batch))
+    assert booked(good, sum(line.whole for line in batch))["accepted"] == sum(
+        line.whole for line in batch
+    )
+    assert outcomes == booked(good, sum(line.whole for line in batch)) + booked(
+        bad, sum(not line.whole for line in batch)
+    )
     assert summed(whole) == summed(good, bad)
     return outcomes
 
@@ -87,7 +103,13 @@ def run(count: int = LINES, seed: int = 0) -> dict[str, object]:
         make = lines.capture if isinstance(form, Sagemaker) else lines.event
         batches = count // len(forms) // BATCH + 1
 
-        @settings(max_examples=batches, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @settings(
+            max_examples=batches,
+            deadline=None,
+            database=None,
+            derandomize=True,
+            suppress_health_check=list(HealthCheck),
+        )
         @given(data=st.integers(0, 2**48 - 1))
         def each(data: int) -> None:
             nonlocal compared
@@ -107,12 +129,26 @@ def run(count: int = LINES, seed: int = 0) -> dict[str, object]:
 
 
 def guided(runs: int, seed: int = 1) -> dict[str, object]:
-    """So many inputs that atheris chooses by what they reach in the formats; raises with its words if one fails."""
+    """So many inputs that atheris chooses by what they reach in the formats; raises with its words
+    if one fails."""
     began = time.monotonic()
-    command = [sys.executable, "-m", "tests.fuzz.guided", f"-runs={runs}", f"-seed={seed}", "-artifact_prefix=/tmp/driftline-fuzz-"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.fuzz.guided",
+        f"-runs={runs}",
+        f"-seed={seed}",
+        "-artifact_prefix=/tmp/driftline-fuzz-",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     found = re.search(r"#(\d+)\s+DONE\s+cov: (\d+) ft: (\d+) corp: (\d+)", done.stderr)
     if done.returncode or found is None:
         raise AssertionError(done.stdout[-1_000:] + done.stderr[-3_000:])
     inputs, edges, features, kept = map(int, found.groups())
-    return {"inputs": inputs, "edges": edges, "features": features, "kept": kept, "seconds": round(time.monotonic() - began, 1)}
+    return {
+        "inputs": inputs,
+        "edges": edges,
+        "features": features,
+        "kept": kept,
+        "seconds": round(time.monotonic() - began, 1),
+    }

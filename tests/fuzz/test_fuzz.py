@@ -22,7 +22,14 @@ def test_a_bad_line_is_booked_and_touches_no_neighbour() -> None:
     assert int(str(told["compared_with_the_oracle"])) > LINES // 20
     outcomes = told["outcomes"]
     assert isinstance(outcomes, dict)
-    assert {"accepted", "undecodable", "time_missing", "not_an_object", "too_many_columns", "too_few_columns"} <= set(outcomes), told
+    assert {
+        "accepted",
+        "undecodable",
+        "time_missing",
+        "not_an_object",
+        "too_many_columns",
+        "too_few_columns",
+    } <= set(outcomes), told
     assert outcomes["accepted"] > LINES // 2
 
 
@@ -35,7 +42,8 @@ def test_inputs_chosen_by_what_they_reach_are_booked_too() -> None:
 
 
 def test_the_proof_sees_a_line_that_spoils_its_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the guard against quotes that reach into the next line, the batches above do not pass."""
+    """Without the guard against quotes that reach into the next line, the batches above do not
+    pass."""
     monkeypatch.setattr("stream.formats.csv_batch._unsafe_quotes", lambda letters, ends: ends < 0)
     with pytest.raises((AssertionError, ExceptionGroup)):
         long.run(20_000)

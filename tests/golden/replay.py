@@ -1,4 +1,5 @@
-"""One input for many runs: capture lines with planted disorder, late events, rejects and misfits; and how two runs are compared."""
+"""One input for many runs: capture lines with planted disorder, late events, rejects and misfits;
+and how two runs are compared."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ Place = tuple[str, str, int]
 
 
 class Planted(NamedTuple):
-    """A capture line, when it says it happened (``None``: nobody can tell), whose it is, and whether its row can be counted."""
+    """A capture line, when it says it happened (``None``: nobody can tell), whose it is, and
+    whether its row can be counted."""
 
     line: bytes
     time_ms: int | None
@@ -39,10 +41,14 @@ class Planted(NamedTuple):
 
 
 def planted(seed: int = 5, very_late: bool = True) -> list[Planted]:
-    """Events in the order in which they came: most within the grace, some late, some of these too late; a stretch of drift in model a."""
+    """Events in the order in which they came: most within the grace, some late, some of these too
+    late; a stretch of drift in model a."""
     random, columns = Random(seed), events.values(EVENTS, seed)
     drifted = range(EVENTS * 2 // 5, EVENTS * 3 // 4)
-    columns["amount"] = [str(float(x) * 20 + 7) if k in drifted and k % 4 < 2 else x for k, x in enumerate(columns["amount"])]
+    columns["amount"] = [
+        str(float(x) * 20 + 7) if k in drifted and k % 4 < 2 else x
+        for k, x in enumerate(columns["amount"])
+    ]
     odd = set(random.sample(range(EVENTS), EVENTS // 80))
     columns["plan"] = [f"{x},surplus" if k in odd else x for k, x in enumerate(columns["plan"])]
     lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=PER_S)
@@ -57,11 +63,17 @@ def _planted(random: Random, k: int, line: bytes, fits: bool) -> Planted:
     if chance < 0.01:
         return Planted(line[: len(line) // 2], None, KEYS[0], False)
     key = NOBODY if chance < 0.02 else KEYS[k % 4]
-    return Planted(line[:-1] + f',"model":"{key[0]}","variant":"{key[1]}"}}'.encode(), time_ms, key, fits and key != NOBODY)
+    return Planted(
+        line[:-1] + f',"model":"{key[0]}","variant":"{key[1]}"}}'.encode(),
+        time_ms,
+        key,
+        fits and key != NOBODY,
+    )
 
 
 def plain_rows(came: Iterable[Planted]) -> Counter[Place]:
-    """Rows of each window, in plain loops: what is not too late for its pane counts in all windows above it."""
+    """Rows of each window, in plain loops: what is not too late for its pane counts in all windows
+    above it."""
     rows: Counter[Place] = Counter()
     mark = 0
     for one in came:
@@ -77,7 +89,9 @@ def plain_rows(came: Iterable[Planted]) -> Counter[Place]:
 
 def write_baseline(folder: Path) -> None:
     """The baseline of both models."""
-    baselining.write(baselining.make(lambda: [pa.table(events.values(3_000, 4))], events.OUTPUTS), folder)
+    baselining.write(
+        baselining.make(lambda: [pa.table(events.values(3_000, 4))], events.OUTPUTS), folder
+    )
 
 
 def deal(came: Sequence[Planted], folder: Path, files: int) -> list[str]:
@@ -121,7 +135,9 @@ class Told(NamedTuple):
     @property
     def first(self) -> set[str]:
         """The ids of all windows and silences as they were told first."""
-        return {report.id for report in self.reports if not report.revision or report.state == "no data"}
+        return {
+            report.id for report in self.reports if not report.revision or report.state == "no data"
+        }
 
     @property
     def newest(self) -> dict[Place, WindowReport]:
@@ -143,7 +159,8 @@ class Told(NamedTuple):
 
 
 def assert_equal_windows(got: Told, want: Told, baseline: Baseline) -> None:
-    """The same windows with the same last words: integers, texts and ids exactly, floats to 1e-9; and the same signals."""
+    """The same windows with the same last words: integers, texts and ids exactly, floats to 1e-9;
+    and the same signals."""
     assert got.first == want.first
     assert {one.dedupe_id for one in got.signals} == {one.dedupe_id for one in want.signals}
     assert got.newest.keys() == want.newest.keys()
@@ -152,13 +169,18 @@ def assert_equal_windows(got: Told, want: Told, baseline: Baseline) -> None:
 
 
 def assert_equal_reports(got: WindowReport, want: WindowReport, baseline: Baseline) -> None:
-    """How often a window was told again depends on the moment of a tick, what was told last does not."""
-    here, there = (msgspec.structs.replace(one, profile=b"", id="", revision=0) for one in (got, want))
+    """How often a window was told again depends on the moment of a tick, what was told last does
+    not."""
+    here, there = (
+        msgspec.structs.replace(one, profile=b"", id="", revision=0) for one in (got, want)
+    )
     assert_close(msgspec.to_builtins(here), msgspec.to_builtins(there), want.id)
     mine, theirs = (Profile.decode(one.profile, baseline.layout) for one in (got, want))
     assert mine.rows == theirs.rows
     for name in ("counts", "low", "high"):
-        assert getattr(mine, name).tobytes() == getattr(theirs, name).tobytes(), f"{want.id}: {name}"
+        assert getattr(mine, name).tobytes() == getattr(theirs, name).tobytes(), (
+            f"{want.id}: {name}"
+        )
     assert mine.sums == pytest.approx(theirs.sums, rel=1e-9, abs=1e-9)
 
 

@@ -1,4 +1,5 @@
-"""Three ways through the same files: the service, straight; with a crash after every few items; with other readers."""
+"""Three ways through the same files: the service, straight; with a crash after every few items;
+with other readers."""
 
 from __future__ import annotations
 
@@ -34,7 +35,9 @@ def served(config: Config) -> Told:
 
 def written(folder: str) -> Told:
     """All lines that the sink for files has written."""
-    lines = chain.from_iterable(path.read_bytes().splitlines() for path in sorted(Path(folder).glob("reports-*.jsonl")))
+    lines = chain.from_iterable(
+        path.read_bytes().splitlines() for path in sorted(Path(folder).glob("reports-*.jsonl"))
+    )
     told = Path(folder) / "signals.jsonl"
     signals = told.read_bytes().splitlines() if told.exists() else []
     reports = [msgspec.json.decode(line, type=WindowReport) for line in lines]
@@ -48,7 +51,8 @@ def serve_few(pipe: Connection, setup: bytes) -> None:
 
 
 class Life:
-    """One process of a job, driven by hand: the real store, aggregator and reader, from what is committed to the next crash."""
+    """One process of a job, driven by hand: the real store, aggregator and reader, from what is
+    committed to the next crash."""
 
     def __init__(self, config: Config) -> None:
         self._job = open_job(config)
@@ -96,14 +100,19 @@ class Life:
 
     def crash(self) -> list[WindowReport | Signal]:
         """Forget what was not committed; returns the whole outbox."""
-        said = [one.item for one in self._job.store.outbox() if isinstance(one.item, WindowReport | Signal)]
+        said = [
+            one.item
+            for one in self._job.store.outbox()
+            if isinstance(one.item, WindowReport | Signal)
+        ]
         self._reading.close()
         self._job.store.close()
         return said
 
 
 def crashed(config: Config, every: int) -> tuple[Told, int]:
-    """Lives of ``every`` items each, the last half of which are not committed; and how many lives that took."""
+    """Lives of ``every`` items each, the last half of which are not committed; and how many lives
+    that took."""
     for lives in range(1, 1_000):
         life = Life(config)
         for count in life.items():

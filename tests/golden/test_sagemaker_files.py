@@ -1,6 +1,8 @@
-"""``statistics.json`` and ``constraints.json`` against files that SageMaker Model Monitor wrote itself.
+"""``statistics.json`` and ``constraints.json`` against files that SageMaker Model Monitor wrote
+itself.
 
-The files are not part of the project: they lie beside it (``../shared/fixtures``) where conformance is tested.
+The files are not part of the project: they lie beside it (``../shared/fixtures``) where conformance
+is tested.
 """
 
 import csv
@@ -23,7 +25,10 @@ OLD = SHARED / "data_quality" / "sdk2019_constraints_string_domains.json"
 
 def real(path: Path) -> Path:
     if not path.exists():
-        pytest.skip(f"component fixtures cannot be had: no {path.relative_to(SHARED.parents[1])} beside the project")
+        pytest.skip(
+            f"component fixtures cannot be had: no {path.relative_to(SHARED.parents[1])} beside the"
+            " project"
+        )
     return path
 
 
@@ -47,7 +52,9 @@ def test_statistics_of_a_hundred_rows_are_reproduced_to_the_last_digit(golden: M
 
 def test_the_written_file_holds_the_same_numbers(golden: Made, tmp_path: Path) -> None:
     write(golden, tmp_path)
-    assert json.loads((tmp_path / "statistics.json").read_text()) == content(GOLDEN / "statistics.json")
+    assert json.loads((tmp_path / "statistics.json").read_text()) == content(
+        GOLDEN / "statistics.json"
+    )
 
 
 def test_constraints_of_a_hundred_rows_are_reproduced(golden: Made) -> None:
@@ -62,20 +69,28 @@ def test_constraints_of_a_hundred_rows_are_reproduced(golden: Made) -> None:
 
 def test_their_constraints_can_take_the_place_of_ours(golden: Made, tmp_path: Path) -> None:
     write(golden, tmp_path)
-    (tmp_path / "constraints.json").write_bytes(real(GOLDEN / "constraints_bad_case.json").read_bytes())
+    (tmp_path / "constraints.json").write_bytes(
+        real(GOLDEN / "constraints_bad_case.json").read_bytes()
+    )
     theirs = content(GOLDEN / "constraints_bad_case.json")
     loaded = load_baseline(tmp_path).constraints
     assert {name: one.completeness for name, one in loaded.features.items()} == {
         one["name"]: one["completeness"] for one in theirs["features"]
     }
-    assert loaded.thresholds.comparison_threshold == theirs["monitoring_config"]["distribution_constraints"]["comparison_threshold"]
+    assert (
+        loaded.thresholds.comparison_threshold
+        == theirs["monitoring_config"]["distribution_constraints"]["comparison_threshold"]
+    )
     assert loaded.thresholds.categorical_comparison_threshold is None
 
 
 def test_a_file_of_2019_is_read_with_its_override_inside_string_constraints() -> None:
     loaded = read_constraints(content(OLD))
     domain = ("preproc-not-YET-supported-for-csv-json",)
-    assert {name: one.domains for name, one in loaded.features.items()} == {"message": domain, "second_message": domain}
+    assert {name: one.domains for name, one in loaded.features.items()} == {
+        "message": domain,
+        "second_message": domain,
+    }
     assert all(one.evaluate for one in loaded.features.values())
     assert loaded.thresholds.comparison_threshold == 1.0
 
@@ -88,7 +103,9 @@ def test_the_churn_set_has_its_types_and_moments(churn: Made) -> None:
         texts = [row[feature["name"]] for row in rows]
         numbers = [float(text) for text in texts]
         told = feature["numerical_statistics"]
-        assert feature["inferred_type"] == ("Fractional" if any("." in text for text in texts) else "Integral")
+        assert feature["inferred_type"] == (
+            "Fractional" if any("." in text for text in texts) else "Integral"
+        )
         mean = math.fsum(numbers) / len(numbers)
         std = math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / len(numbers))
         assert told["common"] == {"num_present": 2_333, "num_missing": 0}
@@ -99,7 +116,8 @@ def test_the_churn_set_has_its_types_and_moments(churn: Made) -> None:
 
 
 def test_the_sketch_of_the_churn_set_weighs_what_it_stands_for(churn: Made) -> None:
-    """2,333 values no longer fit level 0: items of level i stand for 2**i values, and all of them for exactly 2,333."""
+    """2,333 values no longer fit level 0: items of level i stand for 2**i values, and all of them
+    for exactly 2,333."""
     for feature in churn.statistics["features"]:
         kll = feature["numerical_statistics"]["distribution"]["kll"]
         levels = kll["sketch"]["data"]
@@ -110,7 +128,8 @@ def test_the_sketch_of_the_churn_set_weighs_what_it_stands_for(churn: Made) -> N
 
 
 def test_bucket_counts_of_the_churn_set_are_off_by_a_few_at_most(churn: Made) -> None:
-    """Counts come from the sketch, whose rank error at k = 2,048 is far below three per mille a bound."""
+    """Counts come from the sketch, whose rank error at k = 2,048 is far below three per mille a
+    bound."""
     with real(CHURN).open() as file:
         minutes = [float(row["Day Mins"]) for row in csv.DictReader(file)]
     feature = next(one for one in churn.statistics["features"] if one["name"] == "Day Mins")
@@ -130,5 +149,7 @@ def test_the_counts_of_the_churn_set_are_exact_although_the_sketch_is_not(churn:
         bounds = [-math.inf, *feature.edges, math.inf]
         numbers = [float(row[feature.name]) for row in rows]
         if i < 12:
-            assert counts == [sum(low <= x < high for x in numbers) for low, high in itertools.pairwise(bounds)]
+            assert counts == [
+                sum(low <= x < high for x in numbers) for low, high in itertools.pairwise(bounds)
+            ]
         assert sum(counts) == 2_333

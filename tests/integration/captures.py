@@ -1,4 +1,5 @@
-"""Capture files that a test writes while the service reads them, and what the service must say of them in the end."""
+"""Capture files that a test writes while the service reads them, and what the service must say of
+them in the end."""
 
 from __future__ import annotations
 
@@ -18,13 +19,18 @@ PER_WINDOW = PER_S * 60
 
 def learn(folder: Path) -> Path:
     """The folder of a baseline of the standard events."""
-    baselining.write(baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS), folder / "baseline")
+    baselining.write(
+        baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS),
+        folder / "baseline",
+    )
     return folder / "baseline"
 
 
 def lines_of(windows: int, seed: int = 3) -> list[bytes]:
     """20 events a second."""
-    return events.capture_lines(events.values(windows * PER_WINDOW, seed), start_ms=START_MS, events_a_second=PER_S)
+    return events.capture_lines(
+        events.values(windows * PER_WINDOW, seed), start_ms=START_MS, events_a_second=PER_S
+    )
 
 
 def config(baseline: Path, **changes: Any) -> dict[str, Any]:
@@ -51,7 +57,10 @@ def append(folder: Path, lines: list[bytes], first: int = 0) -> None:
 
 def rows(service: RunningService) -> dict[int, int]:
     """Rows of the last revision of each window, by its number; no id has two contents."""
-    return {(end - START_MS) // MINUTE_MS: one.rows for (_, end), one in sorted(newest(service.reports()).items())}
+    return {
+        (end - START_MS) // MINUTE_MS: one.rows
+        for (_, end), one in sorted(newest(service.reports()).items())
+    }
 
 
 def letters(folder: Path) -> list[dict[str, object]]:

@@ -36,11 +36,17 @@ def s3(moto: MotoServer) -> Any:
 
 
 @pytest.fixture
-def allowed(moto: MotoServer, s3: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+def allowed(
+    moto: MotoServer, s3: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], None]]:
     """``allowed(policy)``: this process has these rights from now on, and no others."""
 
     def enforce(free_requests: int) -> None:
-        post = urllib.request.Request(f"{moto.url}/moto-api/reset-auth", str(free_requests).encode(), {"Content-Type": "text/plain"})
+        post = urllib.request.Request(
+            f"{moto.url}/moto-api/reset-auth",
+            str(free_requests).encode(),
+            {"Content-Type": "text/plain"},
+        )
         urllib.request.urlopen(post, timeout=10).close()
 
     def allow(policy: str) -> None:
@@ -71,7 +77,8 @@ def machine(tmp_path: Path, moto: MotoServer, s3: Any) -> Make:
 
 @pytest.fixture
 def services(tmp_path: Path, moto: MotoServer) -> Iterator[Any]:
-    """``services(name, config, *options)`` starts one in a folder of its own; all are killed at the end."""
+    """``services(name, config, *options)`` starts one in a folder of its own; all are killed at the
+    end."""
     running: list[RunningService] = []
 
     def start(name: str, settings: dict[str, Any], *options: str) -> RunningService:
@@ -90,7 +97,10 @@ def services(tmp_path: Path, moto: MotoServer) -> Iterator[Any]:
 @pytest.fixture
 def check_live(tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """Runs the live check on a configuration; returns exit code and output."""
-    baselining.write(baselining.make(lambda: [pa.table(events.values(2_000, 4))], events.OUTPUTS), tmp_path / "baseline")
+    baselining.write(
+        baselining.make(lambda: [pa.table(events.values(2_000, 4))], events.OUTPUTS),
+        tmp_path / "baseline",
+    )
 
     def check(source: dict[str, Any], sinks: list[dict[str, Any]], **more: Any) -> tuple[int, str]:
         config = {

@@ -31,9 +31,16 @@ LOG = structlog.get_logger()
 class Machine:
     """A service's part of the state: a disk, a lock, a chain; without the service."""
 
-    def __init__(self, folder: Path, url: str, *, after_s: float = 1.0, standby: bool = False, **config: Any) -> None:
+    def __init__(
+        self, folder: Path, url: str, *, after_s: float = 1.0, standby: bool = False, **config: Any
+    ) -> None:
         self.path, self.stop, self._standby = folder / "job.sqlite", threading.Event(), standby
-        self.stored = StateObject(S3Config(bucket=config.pop("bucket", BUCKET), region=REGION, endpoint_url=url, **config), JOB)
+        self.stored = StateObject(
+            S3Config(
+                bucket=config.pop("bucket", BUCKET), region=REGION, endpoint_url=url, **config
+            ),
+            JOB,
+        )
         self.chain = StateChain(self.stored, JOB, after_s, self.stop, LOG)
         self.takeover = Takeover(self.stored, self.chain, self.path, after_s, self.stop, LOG)
         self.met_owner = threading.Event()
@@ -86,5 +93,9 @@ def noted(s3: Any) -> Note:
 
 
 def policy(*actions: str) -> str:
-    statement = {"Effect": "Allow", "Action": list(actions), "Resource": f"arn:aws:s3:::{BUCKET}/{KEY}"}
+    statement = {
+        "Effect": "Allow",
+        "Action": list(actions),
+        "Resource": f"arn:aws:s3:::{BUCKET}/{KEY}",
+    }
     return msgspec.json.encode({"Version": "2012-10-17", "Statement": [statement]}).decode()

@@ -1,4 +1,5 @@
-"""What a job does with the shards of a stream, in its plainest form: a shard is assigned when all its parents are read."""
+"""What a job does with the shards of a stream, in its plainest form: a shard is assigned when all
+its parents are read."""
 
 from __future__ import annotations
 
@@ -32,10 +33,16 @@ def opening(**usual: Any) -> Iterator[Callable[..., KinesisReading]]:
 class Follower:
     """Reads a stream through its splits and merges and keeps what came, by shard and in order.
 
-    ``ends`` tells for each ended shard how many records had come in all by then, ``begins`` the same for each shard that was assigned.
+    ``ends`` tells for each ended shard how many records had come in all by then, ``begins`` the
+    same for each shard that was assigned.
     """
 
-    def __init__(self, reading: Reading, positions: dict[str, Position] | None = None, ended: set[str] | None = None) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        positions: dict[str, Position] | None = None,
+        ended: set[str] | None = None,
+    ) -> None:
         self.reading = reading
         self.positions: dict[str, Position] = dict(positions or {})
         self.ended: set[str] = set(ended or ())
@@ -46,7 +53,9 @@ class Follower:
         self.batches: list[RawBatch] = []
         live = {name: place for name, place in self.positions.items() if name not in self.ended}
         if live:
-            self.gaps += reading.assign([Assign(1, name, place, None) for name, place in live.items()])
+            self.gaps += reading.assign(
+                [Assign(1, name, place, None) for name, place in live.items()]
+            )
         self._assigned = set(self.positions)
         self.discover()
 
@@ -73,20 +82,25 @@ class Follower:
         self._assign()
         return polled
 
-    def until(self, done: Callable[[], bool], timeout_s: float = 40.0, max_records: int = 1000) -> None:
+    def until(
+        self, done: Callable[[], bool], timeout_s: float = 40.0, max_records: int = 1000
+    ) -> None:
         deadline = time.monotonic() + timeout_s
         while not done():
             assert time.monotonic() < deadline, (self.count, self.positions, self.ended, self.gaps)
             self.poll(max_records)
 
     def read(self, count: int, max_records: int = 1000) -> None:
-        """Read until ``count`` records came in all, and then on until every shard says that it is at its end or ended."""
+        """Read until ``count`` records came in all, and then on until every shard says that it is
+        at its end or ended."""
         self.until(lambda: self.count >= count or bool(self.gaps), max_records=max_records)
         quiet: set[str] = set()
         deadline = time.monotonic() + 20.0
         while not self._assigned <= quiet | self.ended:
             assert time.monotonic() < deadline, (self._assigned, quiet, self.ended)
-            quiet |= {one.partition for one in self.poll() if isinstance(one, RawBatch) and one.at_end}
+            quiet |= {
+                one.partition for one in self.poll() if isinstance(one, RawBatch) and one.at_end
+            }
 
     def _take(self, batch: RawBatch) -> None:
         assert batch.first == self.positions[batch.partition]
@@ -100,9 +114,15 @@ class Follower:
                 self.known[child.partition] = child
 
     def _assign(self) -> None:
-        ready = [one for name, one in self.known.items() if name not in self._assigned and set(one.parents) <= self.ended]
+        ready = [
+            one
+            for name, one in self.known.items()
+            if name not in self._assigned and set(one.parents) <= self.ended
+        ]
         for one in ready:
             self.positions[one.partition] = one.start
             self._assigned.add(one.partition)
         if ready:
-            self.gaps += self.reading.assign([Assign(1, one.partition, one.start, None) for one in ready])
+            self.gaps += self.reading.assign(
+                [Assign(1, one.partition, one.start, None) for one in ready]
+            )

@@ -30,7 +30,10 @@ def statistics(moto: MotoServer, metric: str, period_s: int = 60) -> list[dict[s
     answer = moto.cloudwatch.get_metric_statistics(
         Namespace="aws/sagemaker/Endpoints/data-metrics",
         MetricName=metric,
-        Dimensions=[{"Name": "Endpoint", "Value": "flights"}, {"Name": "MonitoringSchedule", "Value": "job"}],
+        Dimensions=[
+            {"Name": "Endpoint", "Value": "flights"},
+            {"Name": "MonitoringSchedule", "Value": "job"},
+        ],
         StartTime=datetime.fromtimestamp(START_MS / 1000, UTC),
         EndTime=datetime.fromtimestamp(START_MS / 1000 + ROOM_S, UTC),
         Period=period_s,
@@ -44,15 +47,22 @@ def cloudwatch(moto: MotoServer) -> Any:
 
 
 def test_cloudwatch_gives_back_one_point_a_window_with_its_numbers(moto: MotoServer) -> None:
-    windows = [report(k, features=(feature(sum=80.0 * k, min=-k - 1.0, max=k + 0.5, value=k / 8), calm())) for k in range(5)]
+    windows = [
+        report(k, features=(feature(sum=80.0 * k, min=-k - 1.0, max=k + 0.5, value=k / 8), calm()))
+        for k in range(5)
+    ]
     with cloudwatch(moto) as delivery:
         delivery.deliver([*windows, report(0, 1, features=(feature(value=99.0),))])
     points = statistics(moto, "feature_data_amount")
-    assert [(point["SampleCount"], point["Sum"], point["Minimum"], point["Maximum"]) for point in points] == [
-        (80.0, 80.0 * k, -k - 1.0, k + 0.5) for k in range(5)
+    assert [
+        (point["SampleCount"], point["Sum"], point["Minimum"], point["Maximum"]) for point in points
+    ] == [(80.0, 80.0 * k, -k - 1.0, k + 0.5) for k in range(5)]
+    assert [point["Timestamp"].timestamp() * 1000 for point in points] == [
+        START_MS + (k + 1) * MINUTE_MS for k in range(5)
     ]
-    assert [point["Timestamp"].timestamp() * 1000 for point in points] == [START_MS + (k + 1) * MINUTE_MS for k in range(5)]
-    assert [point["Sum"] for point in statistics(moto, "feature_baseline_drift_amount")] == [k / 8 for k in range(5)]
+    assert [point["Sum"] for point in statistics(moto, "feature_baseline_drift_amount")] == [
+        k / 8 for k in range(5)
+    ]
     assert [point["Sum"] for point in statistics(moto, "feature_non_null_amount")] == [0.9] * 5
     assert [point["Sum"] for point in statistics(moto, "feature_non_null_carrier")] == [1.0] * 5
     assert statistics(moto, "feature_data_carrier") == []
@@ -61,7 +71,9 @@ def test_cloudwatch_gives_back_one_point_a_window_with_its_numbers(moto: MotoSer
 def test_a_wide_window_arrives_whole(moto: MotoServer) -> None:
     with cloudwatch(moto) as delivery:
         delivery.deliver([report(features=tuple(feature(f"f{k}") for k in range(1_200)))])
-    pages = moto.cloudwatch.get_paginator("list_metrics").paginate(Namespace="aws/sagemaker/Endpoints/data-metrics")
+    pages = moto.cloudwatch.get_paginator("list_metrics").paginate(
+        Namespace="aws/sagemaker/Endpoints/data-metrics"
+    )
     names = {metric["MetricName"] for page in pages for metric in page["Metrics"]}
     assert len(names) == 3 * 1_200
     assert [point["Sum"] for point in statistics(moto, "feature_baseline_drift_f1199")] == [0.3]
@@ -86,8 +98,15 @@ OpenSns = Callable[[str], Any]
 def queue(moto: MotoServer, topic: str, name: str, policy: dict[str, Any]) -> str:
     """A queue that asks the topic for what its filter policy names."""
     url = str(moto.sqs.create_queue(QueueName=name)["QueueUrl"])
-    arn = moto.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    moto.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes={"FilterPolicy": json.dumps(policy)})
+    arn = moto.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
+    moto.sns.subscribe(
+        TopicArn=topic,
+        Protocol="sqs",
+        Endpoint=arn,
+        Attributes={"FilterPolicy": json.dumps(policy)},
+    )
     return url
 
 
@@ -114,15 +133,25 @@ def test_a_subscriber_receives_the_signals_as_they_were(moto: MotoServer, sns: O
         ({"model": ["another"]}, []),
     ],
 )
-def test_a_filter_policy_chooses_by_attributes(moto: MotoServer, sns: OpenSns, policy: dict[str, Any], kinds: list[str]) -> None:
+def test_a_filter_policy_chooses_by_attributes(
+    moto: MotoServer, sns: OpenSns, policy: dict[str, Any], kinds: list[str]
+) -> None:
     topic = moto.sns.create_topic(Name="chosen")["TopicArn"]
     url = queue(moto, topic, "chosen", policy)
     carrier = Violation("carrier", "vanished_value_check", "share", 0.0, 0.1, 100, "gone")
-    sns(topic).deliver([signal(0), signal(1, "worsened", reasons=(*signal().reasons, carrier)), signal(2, "recovered", reasons=())])
+    sns(topic).deliver(
+        [
+            signal(0),
+            signal(1, "worsened", reasons=(*signal().reasons, carrier)),
+            signal(2, "recovered", reasons=()),
+        ]
+    )
     assert [one.kind for one in received(moto, url)] == kinds
 
 
-def test_a_signal_of_many_reasons_passes_the_limit_of_256_kb(moto: MotoServer, sns: OpenSns) -> None:
+def test_a_signal_of_many_reasons_passes_the_limit_of_256_kb(
+    moto: MotoServer, sns: OpenSns
+) -> None:
     topic, url = moto.topic_with_queue("large")
     many = signal(reasons=signal().reasons * 2_000)
     with pytest.raises(moto.sns.exceptions.InvalidParameterException):
@@ -135,8 +164,12 @@ def test_a_signal_of_many_reasons_passes_the_limit_of_256_kb(moto: MotoServer, s
 def test_a_fifo_topic_drops_a_repeat(moto: MotoServer) -> None:
     fifo = {"FifoTopic": "true", "ContentBasedDeduplication": "false"}
     topic = moto.sns.create_topic(Name="retrain.fifo", Attributes=fifo)["TopicArn"]
-    url = moto.sqs.create_queue(QueueName="retrain.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    arn = moto.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    url = moto.sqs.create_queue(QueueName="retrain.fifo", Attributes={"FifoQueue": "true"})[
+        "QueueUrl"
+    ]
+    arn = moto.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
     moto.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     for _ in range(2):
         with closing(Sns(topic_arn=topic, endpoint_url=moto.url).open("job")) as delivery:
@@ -165,7 +198,12 @@ def guarded(moto: MotoServer) -> Iterator[MotoServer]:
 
 def switch(moto: MotoServer, free_calls: str) -> None:
     """After ``free_calls`` more calls moto checks signatures and policies."""
-    post = urllib.request.Request(f"{moto.url}/moto-api/reset-auth", free_calls.encode(), {"Content-Type": "text/plain"}, method="POST")
+    post = urllib.request.Request(
+        f"{moto.url}/moto-api/reset-auth",
+        free_calls.encode(),
+        {"Content-Type": "text/plain"},
+        method="POST",
+    )
     with urllib.request.urlopen(post, timeout=10) as answer:
         answer.read()
 
@@ -221,7 +259,11 @@ class Answers:
         while b"\r\n\r\n" not in got:
             got += client.recv(65_536)
         head, _, body = got.partition(b"\r\n\r\n")
-        length = next(int(line.split(b":")[1]) for line in head.lower().splitlines() if line.startswith(b"content-length"))
+        length = next(
+            int(line.split(b":")[1])
+            for line in head.lower().splitlines()
+            if line.startswith(b"content-length")
+        )
         while len(body) < length:
             body += client.recv(65_536)
 
@@ -229,20 +271,35 @@ class Answers:
         self._listener.close()
 
 
-CUT = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 400\r\n\r\n<PublishResponse><PublishResult>"
+CUT = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length:"
+    b" 400\r\n\r\n<PublishResponse><PublishResult>"
+)
 CUT_AT_ONCE = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 400\r\n\r\n"
-NO_ID = b"HTTP/1.1 200 OK\r\nContent-Length: 66\r\n\r\n<PublishResponse><PublishResult></PublishResult></PublishResponse>"
+NO_ID = (
+    b"HTTP/1.1 200 OK\r\nContent-Length:"
+    b" 66\r\n\r\n<PublishResponse><PublishResult></PublishResult></PublishResponse>"
+)
 RESET = b""
-ERROR = b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n<html></html>"
+ERROR = (
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length:"
+    b" 13\r\n\r\n<html></html>"
+)
 
 
-@pytest.mark.parametrize("raw", [CUT, CUT_AT_ONCE, NO_ID, RESET, ERROR], ids=["cut off", "cut at once", "no id", "reset", "a page"])
+@pytest.mark.parametrize(
+    "raw",
+    [CUT, CUT_AT_ONCE, NO_ID, RESET, ERROR],
+    ids=["cut off", "cut at once", "no id", "reset", "a page"],
+)
 def test_an_answer_that_is_none_is_no_success(moto: MotoServer, raw: bytes) -> None:
     items: list[tuple[Any, Signal | WindowReport]] = []
     with closing(Answers(raw)) as broken:
         topic = f"arn:aws:sns:{REGION}:123456789012:t"
         items.append((Sns(topic_arn=topic, endpoint_url=broken.url), signal()))
-        if raw != NO_ID:  # the answer of PutMetricData is empty: nothing in it can be missing, but it has a length
+        if (
+            raw != NO_ID
+        ):  # the answer of PutMetricData is empty: nothing in it can be missing, but it has a length
             items.append((Cloudwatch(region=REGION, endpoint_url=broken.url), report()))
         for sink, item in items:
             with closing(sink.open("job")) as delivery, pytest.raises(SinkRetry):
@@ -250,7 +307,9 @@ def test_an_answer_that_is_none_is_no_success(moto: MotoServer, raw: bytes) -> N
         assert broken.requests == len(items)
 
 
-def test_what_sns_calls_invalid_is_rejected_and_the_rest_arrives(moto: MotoServer, sns: OpenSns) -> None:
+def test_what_sns_calls_invalid_is_rejected_and_the_rest_arrives(
+    moto: MotoServer, sns: OpenSns
+) -> None:
     topic, url = moto.topic_with_queue("mixed")
     delivery = sns(topic)
     huge = signal(1, model="m" * 270_000)

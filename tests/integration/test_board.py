@@ -25,7 +25,9 @@ LOGS_ONLY = {"Lag"}
 
 def queries() -> list[tuple[str, str]]:
     board = json.loads(BOARD.read_text())
-    return [(panel["title"], target["expr"]) for panel in board["panels"] for target in panel["targets"]]
+    return [
+        (panel["title"], target["expr"]) for panel in board["panels"] for target in panel["targets"]
+    ]
 
 
 def plain(expression: str) -> str:
@@ -48,10 +50,14 @@ def config(folder: Path, source: dict[str, Any]) -> dict[str, Any]:
 
 def lines(count: int) -> list[bytes]:
     """Events of the last seven minutes, 50 a second."""
-    return events.capture_lines(events.values(count), start_ms=int(time.time() * 1000) - 420_000, events_a_second=50)
+    return events.capture_lines(
+        events.values(count), start_ms=int(time.time() * 1000) - 420_000, events_a_second=50
+    )
 
 
-def test_each_query_of_the_board_finds_a_series(prometheus: Callable[..., PrometheusServer], tmp_path: Path) -> None:
+def test_each_query_of_the_board_finds_a_series(
+    prometheus: Callable[..., PrometheusServer], tmp_path: Path
+) -> None:
     captures = tmp_path / "captures"
     captures.mkdir()
     (captures / "a.jsonl").write_bytes(b"\n".join(lines(20_000)) + b"\n")
@@ -65,10 +71,16 @@ def test_each_query_of_the_board_finds_a_series(prometheus: Callable[..., Promet
 
 
 def test_what_only_a_log_has_is_there_for_a_log(
-    kafka: KafkaBroker, make_topic: Callable[..., str], prometheus: Callable[..., PrometheusServer], tmp_path: Path
+    kafka: KafkaBroker,
+    make_topic: Callable[..., str],
+    prometheus: Callable[..., PrometheusServer],
+    tmp_path: Path,
 ) -> None:
     topic = make_topic(2)
-    kafka.produce(topic, [(k % 2, None, line, [], int(time.time() * 1000)) for k, line in enumerate(lines(200))])
+    kafka.produce(
+        topic,
+        [(k % 2, None, line, [], int(time.time() * 1000)) for k, line in enumerate(lines(200))],
+    )
     source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}
     with RunningService(tmp_path / "run", config(tmp_path, source)) as service:
         service.until(lambda: service.accepted() == 200)
@@ -90,4 +102,8 @@ def test_the_board_says_what_it_shows() -> None:
         assert panel["description"]
         assert panel["fieldConfig"]["defaults"]["unit"]
         assert panel["datasource"]["uid"] == "${datasource}"
-        assert all("$__rate_interval" in target["expr"] for target in panel["targets"] if "rate(" in target["expr"])
+        assert all(
+            "$__rate_interval" in target["expr"]
+            for target in panel["targets"]
+            if "rate(" in target["expr"]
+        )

@@ -1,4 +1,5 @@
-"""Whatever happens between the service and its broker, and to the broker itself: windows hold what was produced."""
+"""Whatever happens between the service and its broker, and to the broker itself: windows hold what
+was produced."""
 
 from __future__ import annotations
 
@@ -11,7 +12,15 @@ import pyarrow as pa
 import pytest
 
 from stream.baselining import build as baselining
-from tests.integration.test_kill9 import PARTITIONS, PER_S, START_MS, WINDOW_MS, config, counted, windows_of
+from tests.integration.test_kill9 import (
+    PARTITIONS,
+    PER_S,
+    START_MS,
+    WINDOW_MS,
+    config,
+    counted,
+    windows_of,
+)
 from tests.servers.base import free_port
 from tests.servers.kafka import KafkaBroker
 from tests.servers.service import RunningService, newest
@@ -23,7 +32,9 @@ PER_FAULT = PER_S * WINDOW_MS // 1000
 
 
 @pytest.fixture
-def proxied(toxiproxy_before: Callable[[int], Toxiproxy]) -> Iterator[tuple[KafkaBroker, Toxiproxy]]:
+def proxied(
+    toxiproxy_before: Callable[[int], Toxiproxy],
+) -> Iterator[tuple[KafkaBroker, Toxiproxy]]:
     """A broker, and a proxy through which the service reads it."""
     listens = free_port()
     proxy = toxiproxy_before(listens)
@@ -32,7 +43,8 @@ def proxied(toxiproxy_before: Callable[[int], Toxiproxy]) -> Iterator[tuple[Kafk
 
 
 def faults(broker: KafkaBroker, proxy: Toxiproxy) -> list[Fault]:
-    """From nothing at all to a broker that dies; while one is on, events come (once the broker can take them)."""
+    """From nothing at all to a broker that dies; while one is on, events come (once the broker can
+    take them)."""
 
     @contextmanager
     def anew(end: Callable[[], None]) -> Iterator[None]:
@@ -74,13 +86,24 @@ def test_cuts_delays_and_deaths_of_the_broker_lose_nothing_and_count_nothing_twi
         for k, fault in enumerate(what):
             with fault():
                 for start in range(k * PER_FAULT, (k + 1) * PER_FAULT, 200):
-                    broker.produce("events", [(n % PARTITIONS, None, lines[n], (), None) for n in range(start, start + 200)])
+                    broker.produce(
+                        "events",
+                        [
+                            (n % PARTITIONS, None, lines[n], (), None)
+                            for n in range(start, start + 200)
+                        ],
+                    )
                     time.sleep(0.4)
         service.until(lambda: service.accepted() == len(lines), 120)
         last_end = START_MS + len(lines) * 1000 // PER_S
-        service.until(lambda: max((end for _, end in newest(service.reports())), default=0) >= last_end, 90)
+        service.until(
+            lambda: max((end for _, end in newest(service.reports())), default=0) >= last_end, 90
+        )
         assert service.metric("driftline_ledger_imbalance") == 0
         assert service.metric("driftline_gaps") == 0
         assert service.stop() == 0
-    got = {end: counted(made.baseline, report.profile) for (_, end), report in newest(service.reports()).items()}
+    got = {
+        end: counted(made.baseline, report.profile)
+        for (_, end), report in newest(service.reports()).items()
+    }
     assert got == windows_of(columns)

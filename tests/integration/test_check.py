@@ -1,4 +1,5 @@
-"""``driftline check --live`` against a real topic, real files, and moto's server (an emulator) for AWS."""
+"""``driftline check --live`` against a real topic, real files, and moto's server (an emulator) for
+AWS."""
 
 from __future__ import annotations
 
@@ -35,7 +36,11 @@ def test_a_topic_tells_its_time_its_retention_its_skew_and_what_cannot_be_read(
     produce(kafka, topic, 0, 150, now_ms - 300_000)
     produce(kafka, topic, 1, 150, now_ms - 20_000)
     kafka.produce(topic, [(1, None, b"no json", (), now_ms)] * 50)
-    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [{"type": "prometheus"}], readers=4)
+    code, text = check_live(
+        {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic},
+        [{"type": "prometheus"}],
+        readers=4,
+    )
     assert code == 0, text
     assert "CreateTime" in text
     assert "retention: 1 h" in text
@@ -53,7 +58,9 @@ def test_a_topic_with_the_brokers_time_is_well(
 ) -> None:
     topic = make_topic(1, {"message.timestamp.type": "LogAppendTime"})
     produce(kafka, topic, 0, 50, int(time.time() * 1000) - 5_000)
-    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    code, text = check_live(
+        {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, []
+    )
     assert code == 0, text
     assert "LogAppendTime" in text
     assert "retention: no limit of time" in text
@@ -65,17 +72,24 @@ def test_a_topic_of_another_format_is_a_fault(
 ) -> None:
     topic = make_topic(1)
     kafka.produce(topic, [(0, None, b"a,b,c", (), int(time.time() * 1000))] * 20)
-    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    code, text = check_live(
+        {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, []
+    )
     assert code == 2
     assert "100 % of 20 sampled records rejected" in text
 
 
 def test_a_state_that_cannot_be_read_is_a_fault_among_the_other_findings(
-    tmp_path: Path, kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
+    tmp_path: Path,
+    kafka: KafkaBroker,
+    make_topic: Callable[..., str],
+    check_live: Callable[..., tuple[int, str]],
 ) -> None:
     (tmp_path / "state.db").write_bytes(b"no database" * 100)
     source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": make_topic(1)}
-    code, text = check_live(source, [{"type": "prometheus"}], state={"path": str(tmp_path / "state.db")})
+    code, text = check_live(
+        source, [{"type": "prometheus"}], state={"path": str(tmp_path / "state.db")}
+    )
     assert code == 2
     assert f"fault    state {tmp_path / 'state.db'}: " in text
     assert "CreateTime" in text
@@ -86,11 +100,15 @@ def test_a_log_that_is_bounded_in_size_is_not_bounded_in_time(
     kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
 ) -> None:
     topic = make_topic(1, {"retention.ms": "86400000", "retention.bytes": "1073741824"})
-    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    code, text = check_live(
+        {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, []
+    )
     assert code == 0, text
     assert f"warning  topic {topic}: retention: 1.0 GB a partition, and at most 1 d" in text
     topic = make_topic(1, {"cleanup.policy": "compact"})
-    code, text = check_live({"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, [])
+    code, text = check_live(
+        {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, []
+    )
     assert "compacted" in text
     assert "retention" not in text, "retention.ms means nothing there"
 
@@ -106,7 +124,9 @@ def test_what_is_not_there_is_a_fault_among_the_other_findings(
     assert "Create the topic, or correct source.topic" in text
     assert "series" in text
     assert "state" in text
-    code, text = check_live({**source, "bootstrap_servers": ["127.0.0.1:1"], "give_up_after_s": 0.5}, sinks)
+    code, text = check_live(
+        {**source, "bootstrap_servers": ["127.0.0.1:1"], "give_up_after_s": 0.5}, sinks
+    )
     assert code == 2
     assert "check source.bootstrap_servers" in text
     assert "state" in text
@@ -116,14 +136,23 @@ def guarded(kafka: KafkaBroker, topic: str, **more: str) -> dict[str, Any]:
     produce(kafka, topic, 0, 50, int(time.time() * 1000) - 5_000)
     options = {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": "PLAIN"}
     options |= {"sasl_plain_username": USER, "sasl_plain_password": PASSWORD}
-    return {"type": "kafka", "bootstrap_servers": [kafka.sasl_bootstrap], "topic": topic, "options": options, **more}
+    return {
+        "type": "kafka",
+        "bootstrap_servers": [kafka.sasl_bootstrap],
+        "topic": topic,
+        "options": options,
+        **more,
+    }
 
 
 def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
     guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     guarded_kafka.create_topic("rights")
-    source, acl = guarded(guarded_kafka, "rights"), f"kafka-acls.sh --add --allow-principal User:{USER} --operation"
+    source, acl = (
+        guarded(guarded_kafka, "rights"),
+        f"kafka-acls.sh --add --allow-principal User:{USER} --operation",
+    )
     code, text = check_live(source, [{"type": "prometheus"}])
     assert code == 2
     assert "fault    topic rights: rights: Read and Describe on the topic are missing" in text
@@ -132,7 +161,10 @@ def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
     assert "series" in text
 
     guarded_kafka.allow("DESCRIBE", "GROUP", "doctor")
-    text = wait_for(lambda: check_live(source, []), "warning  topic rights: rights: Read on the group doctor is missing")[1]
+    text = wait_for(
+        lambda: check_live(source, []),
+        "warning  topic rights: rights: Read on the group doctor is missing",
+    )[1]
     assert "its offsets are not published" in text
     assert f"{acl} Read --group doctor" in text
 
@@ -144,7 +176,9 @@ def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
     assert "group doctor is missing" not in text
 
     guarded_kafka.allow("READ", "TOPIC", "rights")
-    code, text = wait_for(lambda: check_live(source, []), "the topic may be read, the group doctor too")
+    code, text = wait_for(
+        lambda: check_live(source, []), "the topic may be read, the group doctor too"
+    )
     assert code == 0, text
     assert "warning  topic rights: settings not known" in text
     assert f"{acl} DescribeConfigs --topic rights" in text
@@ -173,14 +207,24 @@ def test_a_look_makes_no_group_and_no_topic_of_offsets(
     guarded_kafka.create_topic(f"look-{client}")
     for kind, name in (("TOPIC", f"look-{client}"), ("GROUP", "doctor")):
         guarded_kafka.allow("ALL", kind, name)
-    code, text = wait_for(lambda: check_live(guarded(guarded_kafka, f"look-{client}", client=client), []), "records rejected")
+    code, text = wait_for(
+        lambda: check_live(guarded(guarded_kafka, f"look-{client}", client=client), []),
+        "records rejected",
+    )
     assert code == 0, text
     assert "__consumer_offsets" not in guarded_kafka.admin.list_topics()
 
 
-def test_options_that_only_librdkafka_refuses_are_a_fault(guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]) -> None:
+def test_options_that_only_librdkafka_refuses_are_a_fault(
+    guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]
+) -> None:
     guarded_kafka.create_topic("options")
-    source = {"type": "kafka", "bootstrap_servers": [guarded_kafka.bootstrap], "topic": "options", "client": "fast"}
+    source = {
+        "type": "kafka",
+        "bootstrap_servers": [guarded_kafka.bootstrap],
+        "topic": "options",
+        "client": "fast",
+    }
     code, text = check_live({**source, "options": {"fetch_max_bytes": 1000}}, [])
     assert code == 2
     assert "`fetch_max_bytes` must be >=" in text
@@ -189,17 +233,27 @@ def test_options_that_only_librdkafka_refuses_are_a_fault(guarded_kafka: KafkaBr
 def test_aws_sinks_tell_their_bill_and_a_topic_that_is_missing(
     tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
 ) -> None:
-    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
+    (tmp_path / "captures.jsonl").write_bytes(
+        b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n"
+    )
     arn = moto.topic_with_queue("there")[0]
     aws = {"endpoint_url": moto.url, "region": "us-east-1"}
-    sinks = [{"type": "cloudwatch", **aws}, {"type": "sns", "topic_arn": arn, **aws}, {"type": "jsonl", "path": "reports"}]
+    sinks = [
+        {"type": "cloudwatch", **aws},
+        {"type": "sns", "topic_arn": arn, **aws},
+        {"type": "jsonl", "path": "reports"},
+    ]
     code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, sinks)
     assert code == 0, text
-    assert "57 metrics a variant: about $17.53 a month" in text  # 17 numbers and 3 texts: 57 x 0.30, and 43,200 calls
+    assert (
+        "57 metrics a variant: about $17.53 a month" in text
+    )  # 17 numbers and 3 texts: 57 x 0.30, and 43,200 calls
     assert "list price of us-east-1; other regions differ" in text
     assert "the topic is there" in text
     assert "1 file, the newest changed" in text
-    code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, [{**sinks[1], "topic_arn": arn + "-not"}])
+    code, text = check_live(
+        {"type": "jsonl", "path": "captures.jsonl"}, [{**sinks[1], "topic_arn": arn + "-not"}]
+    )
     assert code == 2
     assert "the topic does not exist" in text
 
@@ -207,19 +261,30 @@ def test_aws_sinks_tell_their_bill_and_a_topic_that_is_missing(
 def test_a_model_that_is_still_to_be_learned_counts_with_its_columns(
     tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
 ) -> None:
-    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
+    (tmp_path / "captures.jsonl").write_bytes(
+        b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n"
+    )
     models = {"m": {"baseline": "learn", "outputs": ["p"], "inputs": [f"x{k}" for k in range(19)]}}
-    sinks = [{"type": "cloudwatch", "endpoint_url": moto.url, "region": "us-east-1"}, {"type": "prometheus"}]
+    sinks = [
+        {"type": "cloudwatch", "endpoint_url": moto.url, "region": "us-east-1"},
+        {"type": "prometheus"},
+    ]
     code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, sinks, models=models)
     assert code == 0, text
-    assert "at most 60 metrics a variant: at most $18.43 a month" in text  # 60 x 0.30, and 43,200 calls
+    assert (
+        "at most 60 metrics a variant: at most $18.43 a month" in text
+    )  # 60 x 0.30, and 43,200 calls
     assert "at most 81 series a variant" in text
 
 
 def test_a_model_that_was_learned_counts_with_what_was_learned(
     tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
 ) -> None:
-    lines = [f'{{"time": "2026-11-25T07:{k // 60 % 60:02}:{k % 60:02}Z", "p": {k % 9}, "t": "{"ab"[k % 2]}"}}' for k in range(600)]
+    lines = [
+        f'{{"time": "2026-11-25T07:{k // 60 % 60:02}:{k % 60:02}Z", "p": {k % 9}, "t":'
+        f' "{"ab"[k % 2]}"}}'
+        for k in range(600)
+    ]
     (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
     more: dict[str, Any] = {
         "format": {"type": "json"}, "learn": {"events": 200}, "state": {"path": str(tmp_path / "run" / "state.sqlite")},
@@ -237,18 +302,28 @@ def test_a_model_that_was_learned_counts_with_what_was_learned(
     assert "state.sqlite: 600 events accepted so far" in text
     code, text = check_live(source, sinks, window="30s", **more)
     assert code == 0, text
-    assert re.search(r"warning  state .*: window_ms was 60000, the configuration says 30000\n +-> .*--accept-change", text)
+    assert re.search(
+        r"warning  state .*: window_ms was 60000, the configuration says 30000\n +->"
+        r" .*--accept-change",
+        text,
+    )
     (tmp_path / "other.jsonl").touch()
     code, text = check_live({"type": "jsonl", "path": str(tmp_path / "other.jsonl")}, sinks, **more)
     assert code == 2
-    assert re.search(r"fault    state .*: source was jsonl .*events\.jsonl, the configuration says jsonl .*other\.jsonl", text)
+    assert re.search(
+        r"fault    state .*: source was jsonl .*events\.jsonl, the configuration says jsonl"
+        r" .*other\.jsonl",
+        text,
+    )
 
 
 def test_prices_and_series_are_those_of_the_lists() -> None:
     assert metrics_cost(0) == 0
     assert metrics_cost(260_000) == pytest.approx(10_000 * 0.30 + 240_000 * 0.10 + 10_000 * 0.05)
     assert puts_cost(2_500, 60_000) == pytest.approx(3 * 43_200 / 1000 * 0.01)
-    assert series_finding(Prometheus(), [20]).what.startswith("at most 81 series a variant of 1 model (max_series 20,000)")
+    assert series_finding(Prometheus(), [20]).what.startswith(
+        "at most 81 series a variant of 1 model (max_series 20,000)"
+    )
     assert series_finding(Prometheus(), [20] * 246).level == "ok"
     assert series_finding(Prometheus(), [20] * 247).level == "warning"
 
@@ -256,8 +331,11 @@ def test_prices_and_series_are_those_of_the_lists() -> None:
 def test_the_series_that_are_told_before_are_those_of_the_running_service(
     tmp_path: Path, check_live: Callable[..., tuple[int, str]]
 ) -> None:
-    """Calm traffic: eight of the nine checks find nothing and are not shown, and three of the features are texts without mean and KS."""
-    lines = events.capture_lines(events.values(3_000, 3), start_ms=int(time.time() * 1000) - 420_000, events_a_second=10)
+    """Calm traffic: eight of the nine checks find nothing and are not shown, and three of the
+    features are texts without mean and KS."""
+    lines = events.capture_lines(
+        events.values(3_000, 3), start_ms=int(time.time() * 1000) - 420_000, events_a_second=10
+    )
     (tmp_path / "captures.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     source = {"type": "jsonl", "path": str(tmp_path / "captures.jsonl")}
     code, text = check_live(source, [{"type": "prometheus", "per_feature": ["mean", "ks"]}])
@@ -279,14 +357,21 @@ def test_events_whose_time_cannot_be_read_are_told_where_it_was_looked_for(
 ) -> None:
     (tmp_path / "events.jsonl").write_text('{"time": 1795590000000, "p": 1}\n' * 3)
     models = {"m": {"baseline": "learn", "outputs": ["p"], "inputs": []}}
-    code, text = check_live({"type": "jsonl", "path": "events.jsonl"}, [], format={"type": "json"}, models=models)
+    code, text = check_live(
+        {"type": "jsonl", "path": "events.jsonl"}, [], format={"type": "json"}, models=models
+    )
     assert code == 2
     assert "time_absurd 100 % (time: time, iso)" in text
     assert "The time is not what `time.unit` says" in text
 
 
-def test_a_folder_that_is_not_there_is_named_with_what_to_do(tmp_path: Path, check_live: Callable[..., tuple[int, str]]) -> None:
-    code, text = check_live({"type": "jsonl", "path": "captures", "follow": True}, [{"type": "jsonl", "path": "reports"}])
+def test_a_folder_that_is_not_there_is_named_with_what_to_do(
+    tmp_path: Path, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    code, text = check_live(
+        {"type": "jsonl", "path": "captures", "follow": True},
+        [{"type": "jsonl", "path": "reports"}],
+    )
     assert code == 2
     assert f"jsonl {tmp_path / 'captures'}: No such file or directory" in text
     assert "Make the folder (or the file), or correct source.path" in text
@@ -298,8 +383,13 @@ def test_an_aws_that_is_not_reached_is_not_taken_for_wrong_credentials(
     for name, value in CREDENTIALS.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    (tmp_path / "captures.jsonl").write_bytes(b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n")
-    code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, [{"type": "cloudwatch", "endpoint_url": "http://127.0.0.1:1"}])
+    (tmp_path / "captures.jsonl").write_bytes(
+        b"\n".join(events.capture_lines(events.values(50, 3))) + b"\n"
+    )
+    code, text = check_live(
+        {"type": "jsonl", "path": "captures.jsonl"},
+        [{"type": "cloudwatch", "endpoint_url": "http://127.0.0.1:1"}],
+    )
     assert code == 2
     assert "AWS does not answer (EndpointConnectionError)" in text
     assert "credentials" not in text

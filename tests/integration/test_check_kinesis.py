@@ -1,4 +1,5 @@
-"""``driftline check --live`` on a Kinesis stream: kinesis-local plays it, ministack its fan-out (emulators)."""
+"""``driftline check --live`` on a Kinesis stream: kinesis-local plays it, ministack its fan-out
+(emulators)."""
 
 from __future__ import annotations
 
@@ -21,18 +22,33 @@ Check = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def source(kinesis: KinesisEmulator, make_stream: Callable[[int], str], monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+def source(
+    kinesis: KinesisEmulator, make_stream: Callable[[int], str], monkeypatch: pytest.MonkeyPatch
+) -> dict[str, Any]:
     for name, value in kinesis.env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of the tests before
-    return {"type": "kinesis", "stream": make_stream(2), "region": "us-east-1", "endpoint_url": kinesis.url}
+    monkeypatch.setattr(
+        boto3, "DEFAULT_SESSION", None
+    )  # it keeps the credentials of the tests before
+    return {
+        "type": "kinesis",
+        "stream": make_stream(2),
+        "region": "us-east-1",
+        "endpoint_url": kinesis.url,
+    }
 
 
 def lines(count: int, ago_s: float, a_second: int = 10) -> list[bytes]:
-    return events.capture_lines(events.values(count, 3), start_ms=int((time.time() - ago_s) * 1000), events_a_second=a_second)
+    return events.capture_lines(
+        events.values(count, 3),
+        start_ms=int((time.time() - ago_s) * 1000),
+        events_a_second=a_second,
+    )
 
 
-def test_a_stream_tells_its_retention_and_its_shards(kinesis: KinesisEmulator, source: dict[str, Any], check_live: Check) -> None:
+def test_a_stream_tells_its_retention_and_its_shards(
+    kinesis: KinesisEmulator, source: dict[str, Any], check_live: Check
+) -> None:
     kinesis.put(source["stream"], lines(40, 5))
     code, text = check_live(source, [])
     assert code == 0, text
@@ -44,7 +60,8 @@ def test_a_stream_tells_its_retention_and_its_shards(kinesis: KinesisEmulator, s
 def test_the_newest_records_are_looked_at_and_not_the_first_ones_of_a_minute(
     kinesis: KinesisEmulator, source: dict[str, Any], check_live: Check
 ) -> None:
-    """A shard has 1,000 records from an hour ago and 300 of now: what is looked at must be the latter ones."""
+    """A shard has 1,000 records from an hour ago and 300 of now: what is looked at must be the
+    latter ones."""
     kinesis.put(source["stream"], lines(1_000, 3_600), key="one")
     kinesis.put(source["stream"], lines(300, 3, 100), key="one")
     code, text = check_live(source, [])
@@ -67,7 +84,9 @@ def test_the_shards_of_a_split_are_looked_at_and_not_their_parent(
     assert "3 shards for 1 reader" in text
 
 
-def test_a_stream_that_is_not_there_is_told_with_what_to_do(source: dict[str, Any], check_live: Check) -> None:
+def test_a_stream_that_is_not_there_is_told_with_what_to_do(
+    source: dict[str, Any], check_live: Check
+) -> None:
     code, text = check_live(source | {"stream": "nowhere"}, [])
     assert code == 2
     assert "there is no such stream in this region and account (ResourceNotFoundException)" in text
@@ -75,7 +94,11 @@ def test_a_stream_that_is_not_there_is_told_with_what_to_do(source: dict[str, An
 
 
 def test_a_job_that_was_stopped_is_told_how_far_it_is_behind(
-    kinesis: KinesisEmulator, source: dict[str, Any], check_live: Check, tmp_path: Path, baseline: Path
+    kinesis: KinesisEmulator,
+    source: dict[str, Any],
+    check_live: Check,
+    tmp_path: Path,
+    baseline: Path,
 ) -> None:
     kinesis.put(source["stream"], lines(40, 5))
     settings = {
@@ -99,12 +122,20 @@ def test_a_consumer_of_fan_out_is_looked_for_and_never_registered(
     stream, aws = f"pushed-{os.urandom(4).hex()}", ministack.kinesis
     create(aws, stream, 1)
     arn = aws.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
-    source = {"type": "kinesis", "stream": stream, "region": "us-east-1", "endpoint_url": ministack.url}
+    source = {
+        "type": "kinesis",
+        "stream": stream,
+        "region": "us-east-1",
+        "endpoint_url": ministack.url,
+    }
     _, text = check_live(source | {"fan_out": {"consumer_name": "drift"}}, [])
     assert "consumer drift is not registered yet: the first run does it" in text
     assert aws.list_stream_consumers(StreamARN=arn)["Consumers"] == []
     aws.register_stream_consumer(StreamARN=arn, ConsumerName="drift")
-    assert "the consumer of fan_out is registered" in check_live(source | {"fan_out": {"consumer_name": "drift"}}, [])[1]
+    assert (
+        "the consumer of fan_out is registered"
+        in check_live(source | {"fan_out": {"consumer_name": "drift"}}, [])[1]
+    )
     code, text = check_live(source | {"fan_out": {"consumer_arn": arn + "/consumer/none:1"}}, [])
     assert code == 2
     assert "Correct source.fan_out.consumer_arn" in text

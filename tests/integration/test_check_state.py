@@ -20,13 +20,18 @@ from tests.servers.moto import REGION, MotoServer
 
 @pytest.fixture
 def place(moto: MotoServer) -> Callable[..., S3Config]:
-    return lambda **more: S3Config(**({"bucket": BUCKET, "region": REGION, "endpoint_url": moto.url} | more))
+    return lambda **more: S3Config(
+        **({"bucket": BUCKET, "region": REGION, "endpoint_url": moto.url} | more)
+    )
 
 
 def test_a_bucket_that_is_missing_ends_the_look_as_it_would_end_the_service(
     tmp_path: Path, moto: MotoServer, s3: Any, baseline: Path
 ) -> None:
-    state = {"path": "job.sqlite", "s3": {"bucket": "nowhere", "region": REGION, "endpoint_url": moto.url}}
+    state = {
+        "path": "job.sqlite",
+        "s3": {"bucket": "nowhere", "region": REGION, "endpoint_url": moto.url},
+    }
     settings = job_config(baseline, state=state)
     (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings))
     done = CliRunner().invoke(main, ["check", "--live", str(tmp_path / "config.yaml")])
@@ -40,7 +45,9 @@ def test_a_bucket_without_a_state_is_well(s3: Any, place: Callable[..., S3Config
     assert "no state there yet" in finding.what
 
 
-def test_the_state_that_was_put_last_is_read_and_left_alone(machine: Make, s3: Any, place: Callable[..., S3Config]) -> None:
+def test_the_state_that_was_put_last_is_read_and_left_alone(
+    machine: Make, s3: Any, place: Callable[..., S3Config]
+) -> None:
     owner = machine("a")
     owner.start()
     owner.commit(5)
@@ -55,7 +62,9 @@ def test_the_state_that_was_put_last_is_read_and_left_alone(machine: Make, s3: A
     assert "its last owner has ended" in look(place(), JOB)[1][0].what
 
 
-def test_the_state_of_another_job_is_a_fault(machine: Make, s3: Any, place: Callable[..., S3Config]) -> None:
+def test_the_state_of_another_job_is_a_fault(
+    machine: Make, s3: Any, place: Callable[..., S3Config]
+) -> None:
     machine("a").start()
     assert look(place(key=f"driftline/{JOB}.state"), "other")[1][0].level == "fault"
 
@@ -69,7 +78,9 @@ def test_a_refusal_without_the_right_to_list_may_be_an_absent_state(
     assert "s3:GetObject and s3:PutObject" in finding.advice
 
 
-def test_s3_that_does_not_answer_is_a_fault_of_the_network(s3: Any, place: Callable[..., S3Config]) -> None:
+def test_s3_that_does_not_answer_is_a_fault_of_the_network(
+    s3: Any, place: Callable[..., S3Config]
+) -> None:
     _, [finding] = look(place(endpoint_url="http://127.0.0.1:1"), JOB)
     assert (finding.level, finding.what) == ("fault", "S3 does not answer: EndpointConnectionError")
     assert "endpoint_url" in finding.advice

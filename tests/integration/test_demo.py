@@ -1,4 +1,5 @@
-"""The demonstration as a newcomer runs it: the real service, a minute of real time, and its last lines."""
+"""The demonstration as a newcomer runs it: the real service, a minute of real time, and its last
+lines."""
 
 import os
 import re
@@ -32,7 +33,14 @@ def flights() -> None:
 @contextmanager
 def demo(*words: str) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", "demo", *words]
-    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
     try:
         yield process
     finally:
@@ -59,10 +67,17 @@ def test_all_five_incidents_are_found_and_nothing_else_is_told(tmp_path: Path) -
     with demo("--seconds", "0", "--out", str(out)) as process:
         said, _ = process.communicate(timeout=240)
     assert process.returncode == 0, said
-    found = re.search(r"^5 of 5 incidents found, 0 false signals, first signal after at most ([\d,]+) s of event time", said, re.MULTILINE)
+    found = re.search(
+        r"^5 of 5 incidents found, 0 false signals, first signal after at most ([\d,]+) s of event"
+        r" time",
+        said,
+        re.MULTILINE,
+    )
     assert found, said
     assert int(found[1].replace(",", "")) <= 1200
-    error = re.search(r"([\d.]+) min before, ([\d,.]+) min during, ([\d.]+) min after retraining", said)
+    error = re.search(
+        r"([\d.]+) min before, ([\d,.]+) min during, ([\d.]+) min after retraining", said
+    )
     assert error, said
     before, during, after = (float(number.replace(",", "")) for number in error.groups())
     assert during > 20 * before
@@ -84,7 +99,11 @@ def test_metrics_can_be_scraped_meanwhile_and_ctrl_c_leaves_nothing_behind(tmp_p
     out = tmp_path / "out"
     with demo("--seconds", "300", "--out", str(out)) as process:
         assert process.stdout is not None
-        url = next(found[0] for line in process.stdout if (found := re.search(r"http://127\.0\.0\.1:\d+/metrics", line)))
+        url = next(
+            found[0]
+            for line in process.stdout
+            if (found := re.search(r"http://127\.0\.0\.1:\d+/metrics", line))
+        )
         assert "driftline_" in scraped(url, until_s=time.monotonic() + 60)
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=40)

@@ -1,4 +1,5 @@
-"""The disk is full: the service stops before its state is damaged, and sinks wait for room. Nothing is lost."""
+"""The disk is full: the service stops before its state is damaged, and sinks wait for room. Nothing
+is lost."""
 
 from __future__ import annotations
 
@@ -76,7 +77,9 @@ def test_a_state_without_room_ends_the_service_before_it_is_damaged(
     stops_and_goes_on(service, disk.inside / "state.sqlite", disk.grow)
 
 
-def test_a_state_that_may_not_grow_ends_the_service_before_it_is_damaged(baseline: Path, tmp_path: Path) -> None:
+def test_a_state_that_may_not_grow_ends_the_service_before_it_is_damaged(
+    baseline: Path, tmp_path: Path
+) -> None:
     service = RunningService(tmp_path, config(baseline), before=["prlimit", f"--fsize={ROOM}"])
 
     def room() -> None:
@@ -99,13 +102,17 @@ def test_reports_and_dead_letters_wait_for_room(baseline: Path, tmp_path: Path) 
         assert service.accepted() == 3 * PER_WINDOW
         for path in full:
             path.unlink()
-        service.until(lambda: service.metric("driftline_sink_waiting") == 0 and len(rows(service)) >= 2)
+        service.until(
+            lambda: service.metric("driftline_sink_waiting") == 0 and len(rows(service)) >= 2
+        )
         assert service.stop() == 0
     assert [letter["length"] for letter in letters(tmp_path)] == [len(b"no record")] * 7
     assert [rows(service)[k] for k in (1, 2)] == [PER_WINDOW] * 2
 
 
-def test_what_a_full_disk_took_in_part_is_no_line_twice(baseline: Path, tmp_path: Path, disk: SmallDisk | None) -> None:
+def test_what_a_full_disk_took_in_part_is_no_line_twice(
+    baseline: Path, tmp_path: Path, disk: SmallDisk | None
+) -> None:
     if disk is None:
         pytest.skip("mounting is not permitted here; files that take nothing are tested instead")
     append(tmp_path, lines_of(WINDOWS))
@@ -114,7 +121,9 @@ def test_what_a_full_disk_took_in_part_is_no_line_twice(baseline: Path, tmp_path
     with RunningService(tmp_path, settings, before=disk.before) as service:
         service.until(lambda: service.metric("driftline_sink_retried", sink="jsonl") >= 2)
         disk.grow()
-        service.until(lambda: service.metric("driftline_sink_delivered", sink="jsonl") >= WINDOWS - 1)
+        service.until(
+            lambda: service.metric("driftline_sink_delivered", sink="jsonl") >= WINDOWS - 1
+        )
         assert service.stop() == 0
         [file] = (disk.inside / "reports").glob("*.jsonl")
         written = file.read_bytes()

@@ -11,7 +11,16 @@ from typing import Any
 
 from stream.baselining.build import load_baseline
 from tests.integration.machines import BUCKET
-from tests.integration.traffic import KEY, PER_WINDOW, Traffic, config, delivered, lines_of, told, until_taken
+from tests.integration.traffic import (
+    KEY,
+    PER_WINDOW,
+    Traffic,
+    config,
+    delivered,
+    lines_of,
+    told,
+    until_taken,
+)
 from tests.servers.faulty import FaultyRoad
 from tests.servers.moto import MotoServer
 
@@ -34,7 +43,9 @@ def test_a_service_on_an_empty_disk_goes_on_at_exact_counts(
     assert told(load_baseline(baseline), first, second) == traffic.expected()
     assert set(delivered(first)).isdisjoint(delivered(second))
     assert [lines_of(one, "owns the state")[0]["epoch"] for one in (first, second)] == [1, 2]
-    assert not any(lines_of(one, "took over") for one in (first, second)), "the state was new, and then released"
+    assert not any(lines_of(one, "took over") for one in (first, second)), (
+        "the state was new, and then released"
+    )
 
 
 def test_nothing_goes_out_that_is_not_in_s3_and_nothing_is_lost_when_it_comes_back(
@@ -78,6 +89,8 @@ def test_a_state_from_s3_of_another_configuration_is_refused_by_name_and_left_fo
     assert other.wait() == 4
     assert "window_ms was 60000" in other.log
     assert "--accept-change" in other.log
-    third = services("c", config(traffic, baseline, moto.url, after="5m", window="30s"), "--accept-change")
+    third = services(
+        "c", config(traffic, baseline, moto.url, after="5m", window="30s"), "--accept-change"
+    )
     until_taken(third, 60)  # not after five minutes: who was refused has let go
     assert third.stop() == 0

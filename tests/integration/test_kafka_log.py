@@ -1,4 +1,5 @@
-"""The log's own surprises, for each of the three clients: codecs, holes, times of the broker, a start inside a batch."""
+"""The log's own surprises, for each of the three clients: codecs, holes, times of the broker, a
+start inside a batch."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def read(reading: Reading, count: int, most: int = 1_000) -> list[RawBatch]:
 
 
 def opened(kafka: KafkaBroker, topic: str, client: Name, offset: int | None = None) -> Reading:
-    reading = Kafka(bootstrap_servers=[kafka.bootstrap], topic=topic, client=client).open(f"log-{topic}")
+    reading = Kafka(bootstrap_servers=[kafka.bootstrap], topic=topic, client=client).open(
+        f"log-{topic}"
+    )
     for found in reading.discover():
         assert not isinstance(found.start, int)
         start = found.start if offset is None else (found.start[0], offset)
@@ -41,10 +44,19 @@ def opened(kafka: KafkaBroker, topic: str, client: Name, offset: int | None = No
 
 
 def write(kafka: KafkaBroker, topic: str, values: list[bytes | None], **settings: Any) -> None:
-    producer = kafka_client.KafkaProducer(bootstrap_servers=kafka.bootstrap, linger_ms=100, batch_size=64 << 10, **settings)
+    producer = kafka_client.KafkaProducer(
+        bootstrap_servers=kafka.bootstrap, linger_ms=100, batch_size=64 << 10, **settings
+    )
     for k, value in enumerate(values):
         headers = [("a", b"1"), ("empty", b"")] if k % 3 == 0 else []
-        producer.send(topic, key=b"k%d" % (k % 7) if k % 2 else None, value=value, headers=headers, partition=0, timestamp_ms=OLD_MS + k)
+        producer.send(
+            topic,
+            key=b"k%d" % (k % 7) if k % 2 else None,
+            value=value,
+            headers=headers,
+            partition=0,
+            timestamp_ms=OLD_MS + k,
+        )
     producer.flush()
     producer.close()
 
@@ -55,15 +67,24 @@ def columns(batches: list[RawBatch]) -> list[tuple[object, ...]]:
         (position, value, key, headers, int(at))
         for batch in batches
         for position, value, key, headers, at in zip(
-            batch.positions, batch.values, batch.keys, batch.headers or [[]] * len(batch.values), batch.arrival_ms, strict=True
+            batch.positions,
+            batch.values,
+            batch.keys,
+            batch.headers or [[]] * len(batch.values),
+            batch.arrival_ms,
+            strict=True,
         )
     ]
 
 
 @pytest.mark.parametrize("codec", [None, "gzip", "snappy", "lz4", "zstd"])
-def test_all_clients_read_the_same_from_each_codec(kafka: KafkaBroker, make_topic: MakeTopic, codec: str | None) -> None:
+def test_all_clients_read_the_same_from_each_codec(
+    kafka: KafkaBroker, make_topic: MakeTopic, codec: str | None
+) -> None:
     topic = make_topic()
-    values: list[bytes | None] = [None if k % 50 == 7 else b"x" * (k % 200) + b"%d" % k for k in range(2_000)]
+    values: list[bytes | None] = [
+        None if k % 50 == 7 else b"x" * (k % 200) + b"%d" % k for k in range(2_000)
+    ]
     write(kafka, topic, values, compression_type=codec)
     seen = []
     for client in CLIENTS:
@@ -79,17 +100,23 @@ def test_all_clients_read_the_same_from_each_codec(kafka: KafkaBroker, make_topi
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_start_inside_a_batch_begins_at_that_record(kafka: KafkaBroker, make_topic: MakeTopic, client: Name) -> None:
+def test_a_start_inside_a_batch_begins_at_that_record(
+    kafka: KafkaBroker, make_topic: MakeTopic, client: Name
+) -> None:
     topic = make_topic()
     write(kafka, topic, [b"%d" % k for k in range(500)], compression_type="zstd")
     reading = opened(kafka, topic, client, 123)
     batches = read(reading, 377, most=100)
-    assert [value for batch in batches for value in batch.values] == [b"%d" % k for k in range(123, 500)]
+    assert [value for batch in batches for value in batch.values] == [
+        b"%d" % k for k in range(123, 500)
+    ]
     reading.close()
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_the_brokers_time_is_the_arrival_where_the_topic_says_so(kafka: KafkaBroker, make_topic: MakeTopic, client: Name) -> None:
+def test_the_brokers_time_is_the_arrival_where_the_topic_says_so(
+    kafka: KafkaBroker, make_topic: MakeTopic, client: Name
+) -> None:
     topic = make_topic(1, {"message.timestamp.type": "LogAppendTime"})
     before = int(time.time() * 1000)
     write(kafka, topic, [b"a", b"b", b"c"])
@@ -99,10 +126,20 @@ def test_the_brokers_time_is_the_arrival_where_the_topic_says_so(kafka: KafkaBro
     reading.close()
 
 
-def test_holes_of_a_compacted_log_are_passed_by_all_clients_alike(kafka: KafkaBroker, make_topic: MakeTopic) -> None:
-    topic = make_topic(1, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01", "segment.ms": "100"})
+def test_holes_of_a_compacted_log_are_passed_by_all_clients_alike(
+    kafka: KafkaBroker, make_topic: MakeTopic
+) -> None:
+    topic = make_topic(
+        1, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01", "segment.ms": "100"}
+    )
     for turn in range(4):  # a segment ends when the records' own time has gone on
-        kafka.produce(topic, [(0, b"key %d" % (k % 10), b"%d-%d" % (turn, k), [], OLD_MS + turn * 1_000) for k in range(50)])
+        kafka.produce(
+            topic,
+            [
+                (0, b"key %d" % (k % 10), b"%d-%d" % (turn, k), [], OLD_MS + turn * 1_000)
+                for k in range(50)
+            ],
+        )
     deadline = time.monotonic() + 60
     while True:
         reading = opened(kafka, topic, "plain")
@@ -132,7 +169,9 @@ def until_end(reading: Reading) -> list[RawBatch]:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_lag_is_what_lies_between_a_position_and_the_end(kafka: KafkaBroker, make_topic: MakeTopic, client: Name) -> None:
+def test_lag_is_what_lies_between_a_position_and_the_end(
+    kafka: KafkaBroker, make_topic: MakeTopic, client: Name
+) -> None:
     topic = make_topic()
     write(kafka, topic, [b"%d" % k for k in range(50)])
     reading = opened(kafka, topic, client)
@@ -168,18 +207,29 @@ def test_an_open_transaction_holds_back_what_lies_behind_it_and_lag_counts_marke
     assert reading.lag({f"{topic}-0": stable}) == {f"{topic}-0": 0}
     producer.commit_transaction()
     producer.close()
-    assert [value for batch in read(reading, 2) for value in batch.values] == [b"open", b"behind it"]
+    assert [value for batch in read(reading, 2) for value in batch.values] == [
+        b"open",
+        b"behind it",
+    ]
     assert until_end(reading)[-1].next == (first[0], 5)
     assert reading.lag({f"{topic}-0": first}) == {f"{topic}-0": 5}, "three records and two markers"
     reading.close()
 
 
-def test_what_appears_beside_partitions_that_others_read_begins_at_its_first_record(kafka: KafkaBroker, make_topic: MakeTopic) -> None:
+def test_what_appears_beside_partitions_that_others_read_begins_at_its_first_record(
+    kafka: KafkaBroker, make_topic: MakeTopic
+) -> None:
     """As for an owner whose reader processes read: it only looks for partitions."""
     topic = make_topic(2)
     kafka.produce(topic, [(number, None, b"x", [], OLD_MS) for number in (0, 1)])
     reading = Kafka(bootstrap_servers=[kafka.bootstrap], topic=topic, start="latest").open("owner")
-    assert [found.start[1] for found in reading.discover() if isinstance(found.start, tuple)] == [1, 1]
+    assert [found.start[1] for found in reading.discover() if isinstance(found.start, tuple)] == [
+        1,
+        1,
+    ]
     reading.elsewhere([f"{topic}-0"])
-    assert [found.start[1] for found in reading.discover() if isinstance(found.start, tuple)] == [0, 0]
+    assert [found.start[1] for found in reading.discover() if isinstance(found.start, tuple)] == [
+        0,
+        0,
+    ]
     reading.close()

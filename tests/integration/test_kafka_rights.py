@@ -1,4 +1,5 @@
-"""Rights and passwords that a real broker refuses, at the start and later, as each client tells them."""
+"""Rights and passwords that a real broker refuses, at the start and later, as each client tells
+them."""
 
 from __future__ import annotations
 
@@ -28,9 +29,17 @@ def sasl(mechanism: str, password: str) -> Options:
 
 
 @contextmanager
-def opened(kafka: KafkaBroker, topic: str, client: Name, mechanism: str = "PLAIN") -> Iterator[Reading]:
+def opened(
+    kafka: KafkaBroker, topic: str, client: Name, mechanism: str = "PLAIN"
+) -> Iterator[Reading]:
     servers = [kafka.sasl_bootstrap]
-    source = Kafka(bootstrap_servers=servers, topic=topic, client=client, options=sasl(mechanism, PASSWORD), give_up_after_s=20)
+    source = Kafka(
+        bootstrap_servers=servers,
+        topic=topic,
+        client=client,
+        options=sasl(mechanism, PASSWORD),
+        give_up_after_s=20,
+    )
     with closing(source.open(f"{topic}-job")) as reading:
         reading.assign([Assign(1, one.partition, one.start, None) for one in reading.discover()])
         yield reading
@@ -52,20 +61,32 @@ def allowed(kafka: KafkaBroker, topic: str, *rights: tuple[str, str]) -> str:
 
 
 @clients
-def test_a_topic_that_may_not_be_looked_at_is_told_with_what_to_allow(guarded_kafka: KafkaBroker, client: Name) -> None:
+def test_a_topic_that_may_not_be_looked_at_is_told_with_what_to_allow(
+    guarded_kafka: KafkaBroker, client: Name
+) -> None:
     topic = allowed(guarded_kafka, f"closed-{client}")
-    with pytest.raises(SourceUnavailable, match="Allow Read on the topic"), opened(guarded_kafka, topic, client):
+    with (
+        pytest.raises(SourceUnavailable, match="Allow Read on the topic"),
+        opened(guarded_kafka, topic, client),
+    ):
         pass
 
 
 @clients
-@pytest.mark.parametrize("rights", [[("DESCRIBE", "TOPIC"), ("READ", "GROUP")], [("READ", "TOPIC")]], ids=["no-topic", "no-group"])
+@pytest.mark.parametrize(
+    "rights",
+    [[("DESCRIBE", "TOPIC"), ("READ", "GROUP")], [("READ", "TOPIC")]],
+    ids=["no-topic", "no-group"],
+)
 def test_a_right_to_read_that_is_missing_ends_the_reading_with_what_to_allow(
     guarded_kafka: KafkaBroker, client: Name, rights: list[tuple[str, str]]
 ) -> None:
     topic = allowed(guarded_kafka, f"{client}-{rights[0][0]}", *rights)
     guarded_kafka.produce(topic, [(0, None, b"x", [], None)])
-    with pytest.raises(SourceUnavailable, match="Allow Read on the topic"), opened(guarded_kafka, topic, client) as reading:
+    with (
+        pytest.raises(SourceUnavailable, match="Allow Read on the topic"),
+        opened(guarded_kafka, topic, client) as reading,
+    ):
         polled(reading, lambda: False)
 
 
@@ -86,8 +107,14 @@ def test_a_refused_commit_of_the_group_is_told_and_reading_goes_on(
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
-def test_librdkafka_tells_a_wrong_password_at_once(guarded_kafka: KafkaBroker, mechanism: str) -> None:
-    client = FastClient("here", "t", settings_of([guarded_kafka.sasl_bootstrap], "job", sasl(mechanism, "not-the-password"), ""))
+def test_librdkafka_tells_a_wrong_password_at_once(
+    guarded_kafka: KafkaBroker, mechanism: str
+) -> None:
+    client = FastClient(
+        "here",
+        "t",
+        settings_of([guarded_kafka.sasl_bootstrap], "job", sasl(mechanism, "not-the-password"), ""),
+    )
     began = time.monotonic()
     with pytest.raises(SourceUnavailable, match="uthentication failed.*sasl_") as raised:
         client.reach(60)
@@ -101,14 +128,23 @@ def test_librdkafka_tries_a_broker_that_is_not_there_only_for_so_long() -> None:
         client.reach(1.0)
 
 
-def test_a_password_that_is_refused_later_is_a_warning(guarded_kafka: KafkaBroker, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_password_that_is_refused_later_is_a_warning(
+    guarded_kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
+) -> None:
     topic = allowed(guarded_kafka, "later", ("READ", "TOPIC"), ("READ", "GROUP"))
     with opened(guarded_kafka, topic, "fast", "SCRAM-SHA-512") as reading:
-        guarded_kafka.admin.alter_user_scram_credentials([UserScramCredentialDeletion(USER, ScramMechanism.SCRAM_SHA_512)])
+        guarded_kafka.admin.alter_user_scram_credentials(
+            [UserScramCredentialDeletion(USER, ScramMechanism.SCRAM_SHA_512)]
+        )
         guarded_kafka.stop()
         guarded_kafka.start()
         polled(reading, lambda: any("uthentication failed" in told(one) for one in caplog.records))
 
 
 def told(record: logging.LogRecord) -> str:
-    return record.getMessage() if record.levelno == logging.WARNING and record.name == "stream.sources.kafka.confluent_client" else ""
+    return (
+        record.getMessage()
+        if record.levelno == logging.WARNING
+        and record.name == "stream.sources.kafka.confluent_client"
+        else ""
+    )

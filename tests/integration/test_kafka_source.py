@@ -1,4 +1,5 @@
-"""The Kafka source against a real broker: gaps, outages, refusals; nothing lost, nothing read twice, nothing silent."""
+"""The Kafka source against a real broker: gaps, outages, refusals; nothing lost, nothing read
+twice, nothing silent."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ def open_source(client: str) -> Iterator[Open]:
     def open_one(broker: KafkaBroker, topic: str, **fields: Any) -> Reading:
         fields.setdefault("client", client)
         bootstrap = fields.pop("bootstrap", broker.bootstrap)
-        opened.append(Kafka(bootstrap_servers=[bootstrap], topic=topic, **fields).open("job-" + topic))
+        opened.append(
+            Kafka(bootstrap_servers=[bootstrap], topic=topic, **fields).open("job-" + topic)
+        )
         return opened[-1]
 
     yield open_one
@@ -80,7 +83,9 @@ def taken(batches: list[RawBatch]) -> list[bytes | None]:
 
 
 def read(reading: Reading, count: int, timeout_s: float = 30.0) -> list[bytes | None]:
-    batches, gaps = poll_until(reading, lambda batches, gaps: len(taken(batches)) >= count or bool(gaps), timeout_s)
+    batches, gaps = poll_until(
+        reading, lambda batches, gaps: len(taken(batches)) >= count or bool(gaps), timeout_s
+    )
     assert gaps == []
     return taken(batches)
 
@@ -95,9 +100,13 @@ def go_on(reading: Reading, gap: Gap) -> None:
     assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
 
 
-def test_keys_headers_tombstones_and_times_come_as_they_were_sent(kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open) -> None:
+def test_keys_headers_tombstones_and_times_come_as_they_were_sent(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
     topic = make_topic()
-    kafka.produce(topic, [(0, b"k", None, [("a", b"1"), ("b", b"")], 1_000), (0, None, b"", [], 2_000)])
+    kafka.produce(
+        topic, [(0, b"k", None, [("a", b"1"), ("b", b"")], 1_000), (0, None, b"", [], 2_000)]
+    )
     reading = open_source(kafka, topic)
     begin(reading)
     batches, _ = poll_until(reading, lambda batches, gaps: len(taken(batches)) >= 2)
@@ -110,7 +119,9 @@ def test_keys_headers_tombstones_and_times_come_as_they_were_sent(kafka: KafkaBr
     assert batch.origin == topic
 
 
-def test_records_deleted_before_the_position_are_a_gap_of_known_size(kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open) -> None:
+def test_records_deleted_before_the_position_are_a_gap_of_known_size(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
     topic = make_topic()
     kafka.produce(topic, records(numbered(0, 20)))
     reading = open_source(kafka, topic)
@@ -193,7 +204,9 @@ def test_topic_made_anew_while_nobody_read_is_a_gap_at_assignment(
     assert read(reading, after) == numbered(1000, 1000 + after)
 
 
-def test_position_past_the_end_of_the_log_is_a_gap_to_its_end(kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open) -> None:
+def test_position_past_the_end_of_the_log_is_a_gap_to_its_end(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
     topic = make_topic()
     kafka.produce(topic, records(numbered(0, 10)))
     reading = open_source(kafka, topic)
@@ -205,7 +218,9 @@ def test_position_past_the_end_of_the_log_is_a_gap_to_its_end(kafka: KafkaBroker
     assert read(reading, 2) == numbered(10, 12)
 
 
-def test_partition_added_while_running_starts_at_its_first_record(kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open) -> None:
+def test_partition_added_while_running_starts_at_its_first_record(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
     topic = make_topic()
     kafka.produce(topic, records(numbered(0, 5)))
     reading = open_source(kafka, topic, start="latest")
@@ -221,7 +236,9 @@ def test_partition_added_while_running_starts_at_its_first_record(kafka: KafkaBr
     assert set(read(reading, 5)) >= set(numbered(100, 105))
 
 
-def test_start_latest_skips_what_was_there_and_earliest_does_not(kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open) -> None:
+def test_start_latest_skips_what_was_there_and_earliest_does_not(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
     topic = make_topic()
     kafka.produce(topic, records(numbered(0, 5)))
     late, early = open_source(kafka, topic, start="latest"), open_source(kafka, topic)
@@ -233,7 +250,9 @@ def test_start_latest_skips_what_was_there_and_earliest_does_not(kafka: KafkaBro
 
 
 @pytest.mark.parametrize("how", ["stop", "kill9"])
-def test_broker_down_and_up_loses_and_repeats_nothing(own_kafka: KafkaBroker, open_source: Open, how: str) -> None:
+def test_broker_down_and_up_loses_and_repeats_nothing(
+    own_kafka: KafkaBroker, open_source: Open, how: str
+) -> None:
     own_kafka.create_topic("outage")
     own_kafka.produce("outage", records(numbered(0, 50)))
     reading = open_source(own_kafka, "outage")
@@ -255,7 +274,9 @@ def test_broker_down_and_up_loses_and_repeats_nothing(own_kafka: KafkaBroker, op
     own_kafka.start()
     own_kafka.produce("outage", records(numbered(50, 100)))
     assert read(reading, 50) == numbered(50, 100)
-    batches, gaps = poll_until(reading, lambda batches, gaps: any(batch.at_end for batch in batches))
+    batches, gaps = poll_until(
+        reading, lambda batches, gaps: any(batch.at_end for batch in batches)
+    )
     assert (taken(batches), gaps) == ([], [])
 
 
@@ -265,7 +286,10 @@ def test_aborted_transactions_are_not_read_and_the_end_is_reached(
     topic = make_topic()
     producer = kafka_client.KafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=topic)
     producer.init_transactions()
-    for value, end in ((b"committed", producer.commit_transaction), (b"aborted", producer.abort_transaction)):
+    for value, end in (
+        (b"committed", producer.commit_transaction),
+        (b"aborted", producer.abort_transaction),
+    ):
         producer.begin_transaction()
         producer.send(topic, value=value, partition=0)
         producer.flush()
@@ -273,12 +297,16 @@ def test_aborted_transactions_are_not_read_and_the_end_is_reached(
     producer.close()
     reading = open_source(kafka, topic)
     begin(reading)
-    batches, gaps = poll_until(reading, lambda batches, gaps: any(batch.at_end for batch in batches))
+    batches, gaps = poll_until(
+        reading, lambda batches, gaps: any(batch.at_end for batch in batches)
+    )
     assert (taken(batches), gaps) == ([b"committed"], [])
     assert batches[-1].next == (batches[-1].first[0], 4)  # type: ignore[index]
 
 
-def test_published_positions_are_the_offsets_of_the_group(kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open) -> None:
+def test_published_positions_are_the_offsets_of_the_group(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open
+) -> None:
     topic = make_topic()
     kafka.produce(topic, records(numbered(0, 5)))
     reading = open_source(kafka, topic)
@@ -288,23 +316,31 @@ def test_published_positions_are_the_offsets_of_the_group(kafka: KafkaBroker, ma
     offsets: dict[Any, Any] = {}
     while not offsets:
         assert time.monotonic() < deadline
-        reading.publish_positions({partition: (topic_id, 3), "other-0": ("an-older-topic", 9)})  # each call makes good what failed
+        reading.publish_positions(
+            {partition: (topic_id, 3), "other-0": ("an-older-topic", 9)}
+        )  # each call makes good what failed
         time.sleep(0.2)
-        with suppress(kafka_client.errors.CoordinatorNotAvailableError):  # a new broker first makes the topic that holds offsets
+        with suppress(
+            kafka_client.errors.CoordinatorNotAvailableError
+        ):  # a new broker first makes the topic that holds offsets
             offsets = kafka.admin.list_group_offsets("job-" + topic)["job-" + topic]
     assert {tp: at.offset for tp, at in offsets.items()} == {wanted: 3}
 
 
 def test_missing_topic_is_named_at_once(kafka: KafkaBroker, open_source: Open) -> None:
     began = time.monotonic()
-    with pytest.raises(SourceUnavailable, match=r"UnknownTopicOrPartition.*source\.topic") as raised:
+    with pytest.raises(
+        SourceUnavailable, match=r"UnknownTopicOrPartition.*source\.topic"
+    ) as raised:
         open_source(kafka, "no-such-topic")
     assert "no-such-topic" in raised.value.source
     assert raised.value.exit_code == 3
     assert time.monotonic() - began < 3.0
 
 
-def test_wrong_port_is_tried_for_the_stated_time_and_then_told_with_its_cause(kafka: KafkaBroker, open_source: Open) -> None:
+def test_wrong_port_is_tried_for_the_stated_time_and_then_told_with_its_cause(
+    kafka: KafkaBroker, open_source: Open
+) -> None:
     began, threads = time.monotonic(), threading.active_count()
     with pytest.raises(SourceUnavailable, match=r"ECONNREFUSED.*give_up_after_s"):
         open_source(kafka, "any", bootstrap=f"{LOOPBACK}:{free_port()}", give_up_after_s=1.5)
@@ -312,12 +348,16 @@ def test_wrong_port_is_tried_for_the_stated_time_and_then_told_with_its_cause(ka
     assert threading.active_count() <= threads
 
 
-def test_broker_that_comes_up_within_the_stated_time_is_used(own_kafka: KafkaBroker, open_source: Open) -> None:
+def test_broker_that_comes_up_within_the_stated_time_is_used(
+    own_kafka: KafkaBroker, open_source: Open
+) -> None:
     own_kafka.create_topic("patience")
     own_kafka.produce("patience", records(numbered(0, 3)))
     own_kafka.stop()
     opened: list[Reading] = []
-    waiting = threading.Thread(target=lambda: opened.append(open_source(own_kafka, "patience", give_up_after_s=40)))
+    waiting = threading.Thread(
+        target=lambda: opened.append(open_source(own_kafka, "patience", give_up_after_s=40))
+    )
     waiting.start()
     time.sleep(1.0)
     own_kafka.start()
@@ -336,23 +376,35 @@ def sasl(mechanism: str, password: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
-def test_right_password_reads(kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open, mechanism: str) -> None:
+def test_right_password_reads(
+    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open, mechanism: str
+) -> None:
     topic = make_topic()
     kafka.produce(topic, records(numbered(0, 5)))
-    reading = open_source(kafka, topic, bootstrap=kafka.sasl_bootstrap, options=sasl(mechanism, PASSWORD))
+    reading = open_source(
+        kafka, topic, bootstrap=kafka.sasl_bootstrap, options=sasl(mechanism, PASSWORD)
+    )
     begin(reading)
     assert read(reading, 5) == numbered(0, 5)
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
 def test_wrong_password_is_told_without_waiting_and_without_the_password(
-    kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open, mechanism: str, caplog: pytest.LogCaptureFixture
+    kafka: KafkaBroker,
+    make_topic: MakeTopic,
+    open_source: Open,
+    mechanism: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.DEBUG)
     began = time.monotonic()
     topic, options = make_topic(), sasl(mechanism, "not-the-password")
-    with pytest.raises(SourceUnavailable, match=r"SaslAuthenticationFailed.*source\.options") as raised:
-        open_source(kafka, topic, bootstrap=kafka.sasl_bootstrap, options=options, give_up_after_s=30)
+    with pytest.raises(
+        SourceUnavailable, match=r"SaslAuthenticationFailed.*source\.options"
+    ) as raised:
+        open_source(
+            kafka, topic, bootstrap=kafka.sasl_bootstrap, options=options, give_up_after_s=30
+        )
     assert time.monotonic() - began < 20.0  # and not the thirty seconds that it would be tried for
     assert str(raised.value).count("SaslAuthenticationFailed") == 1
     assert "not-the-password" not in str(raised.value) + caplog.text
@@ -361,10 +413,13 @@ def test_wrong_password_is_told_without_waiting_and_without_the_password(
 def test_a_topic_made_anew_loses_nothing_when_it_outgrows_the_one_before(
     kafka: KafkaBroker, make_topic: MakeTopic, open_source: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Records 5 to 9 of the old topic are in doubt; the new one has three when it is noticed: none of these can have been of it."""
+    """Records 5 to 9 of the old topic are in doubt; the new one has three when it is noticed: none
+    of these can have been of it."""
     topic, look, free = make_topic(), TopicWatch._look, threading.Event()
     free.set()
-    monkeypatch.setattr(TopicWatch, "_look", lambda self, known: (free.wait(), look(self, known))[1])
+    monkeypatch.setattr(
+        TopicWatch, "_look", lambda self, known: (free.wait(), look(self, known))[1]
+    )
     reading = open_source(kafka, topic)
     begin(reading)
     kafka.produce(topic, records(numbered(0, 5)))
@@ -382,5 +437,7 @@ def test_a_topic_made_anew_loses_nothing_when_it_outgrows_the_one_before(
     early, (gap,) = poll_until(reading, lambda batches, gaps: bool(gaps))
     go_on(reading, gap)
     kafka.produce(topic, records(numbered(1003, 1040)))
-    late, _ = poll_until(reading, lambda batches, gaps: sum(len(one.values) for one in [*early, *batches]) >= 40)
+    late, _ = poll_until(
+        reading, lambda batches, gaps: sum(len(one.values) for one in [*early, *batches]) >= 40
+    )
     assert sorted(map(int, taken([*early, *late]))) == [*range(1000, 1040)]  # type: ignore[arg-type]

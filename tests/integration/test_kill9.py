@@ -1,4 +1,5 @@
-"""The real service on a real Kafka, or one of its readers, is killed again and again while events flow: nothing lost, nothing twice."""
+"""The real service on a real Kafka, or one of its readers, is killed again and again while events
+flow: nothing lost, nothing twice."""
 
 from __future__ import annotations
 
@@ -31,7 +32,13 @@ CHUNK = 400
 
 def produce(kafka: KafkaBroker, topic: str, lines: list[bytes], done: threading.Event) -> None:
     for start in range(0, EVENTS, CHUNK):
-        kafka.produce(topic, [(k % PARTITIONS, None, lines[k], (), int(time.time() * 1000)) for k in range(start, start + CHUNK)])
+        kafka.produce(
+            topic,
+            [
+                (k % PARTITIONS, None, lines[k], (), int(time.time() * 1000))
+                for k in range(start, start + CHUNK)
+            ],
+        )
         time.sleep(0.42)
     done.set()
 
@@ -55,18 +62,37 @@ def counted(baseline: Baseline, blob: bytes) -> tuple[int, Counter[str], Counter
     layout = baseline.layout
     profile = Profile.decode(blob, layout)
     countries, hours = (layout.index[name] for name in ("country", "hour"))
-    by_country = dict(zip(layout.features[countries].vocabulary, profile.counts[layout.bins(countries)].tolist(), strict=False))
+    by_country = dict(
+        zip(
+            layout.features[countries].vocabulary,
+            profile.counts[layout.bins(countries)].tolist(),
+            strict=False,
+        )
+    )
     cells = layout.coarse(profile.counts)[layout.cell_starts[hours] :]
-    by_hour = {int(float(label)): int(count) for label, count in zip(layout.cell_labels(hours), cells, strict=False) if label.isdigit()}
+    by_hour = {
+        int(float(label)): int(count)
+        for label, count in zip(layout.cell_labels(hours), cells, strict=False)
+        if label.isdigit()
+    }
     return profile.rows, +Counter(by_country), +Counter(by_hour)
 
 
-def windows_of(columns: Mapping[str, Sequence[Any]]) -> dict[int, tuple[int, Counter[str], Counter[int]]]:
+def windows_of(
+    columns: Mapping[str, Sequence[Any]],
+) -> dict[int, tuple[int, Counter[str], Counter[int]]]:
     """The same of what was produced, by the window's end: the producer's own count."""
     out, step = {}, PER_S * WINDOW_MS // 1000
     for start in range(0, len(columns["hour"]), step):
-        hours, countries = columns["hour"][start : start + step], columns["country"][start : start + step]
-        out[START_MS + start * 1000 // PER_S + WINDOW_MS] = (len(hours), Counter(countries), Counter(map(int, hours)))
+        hours, countries = (
+            columns["hour"][start : start + step],
+            columns["country"][start : start + step],
+        )
+        out[START_MS + start * 1000 // PER_S + WINDOW_MS] = (
+            len(hours),
+            Counter(countries),
+            Counter(map(int, hours)),
+        )
     return out
 
 
@@ -103,10 +129,15 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
         producer.join()
         service.until(lambda: service.accepted() == EVENTS, 120)
         last_end = START_MS + EVENTS * 1000 // PER_S
-        service.until(lambda: max((end for _, end in newest(service.reports())), default=0) >= last_end, 90)
+        service.until(
+            lambda: max((end for _, end in newest(service.reports())), default=0) >= last_end, 90
+        )
         assert service.metric("driftline_ledger_imbalance") == 0
         assert service.stop() == 0
     assert kills == KILLS
     assert not (tmp_path / "run" / "dead-letters.jsonl").exists()
-    got = {end: counted(made.baseline, report.profile) for (_, end), report in newest(service.reports()).items()}
+    got = {
+        end: counted(made.baseline, report.profile)
+        for (_, end), report in newest(service.reports()).items()
+    }
     assert got == windows_of(columns)

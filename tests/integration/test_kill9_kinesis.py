@@ -1,4 +1,5 @@
-"""The real service on Kinesis (kinesis-local, an emulator) is killed again and again while events flow and shards are split and merged."""
+"""The real service on Kinesis (kinesis-local, an emulator) is killed again and again while events
+flow and shards are split and merged."""
 
 from __future__ import annotations
 
@@ -23,16 +24,23 @@ EVENTS = 400 * KILLS
 PER_S, CHUNK, WINDOW_MS, START_MS = 100, 40, 5_000, 1_750_000_000_000
 
 
-def produce(kinesis: KinesisEmulator, stream: str, lines: list[bytes], done: threading.Event) -> None:
-    """In order of time; after a third a shard is split, after two thirds its children are merged again."""
+def produce(
+    kinesis: KinesisEmulator, stream: str, lines: list[bytes], done: threading.Event
+) -> None:
+    """In order of time; after a third a shard is split, after two thirds its children are merged
+    again."""
     for start in range(0, EVENTS, CHUNK):
-        entries = [{"Data": lines[k], "PartitionKey": f"key {k}"} for k in range(start, start + CHUNK)]
+        entries = [
+            {"Data": lines[k], "PartitionKey": f"key {k}"} for k in range(start, start + CHUNK)
+        ]
         answer = kinesis.client.put_records(StreamName=stream, Records=entries)
         assert answer["FailedRecordCount"] == 0
         if start == EVENTS // CHUNK // 3 * CHUNK:
             kinesis.split(stream, min(kinesis.shards(stream)))
         if start == EVENTS // CHUNK * 2 // 3 * CHUNK:
-            left, right = [name for name, shard in kinesis.shards(stream).items() if shard.get("ParentShardId")][:2]
+            left, right = [
+                name for name, shard in kinesis.shards(stream).items() if shard.get("ParentShardId")
+            ][:2]
             kinesis.merge(stream, left, right)
         time.sleep(0.15)
     done.set()
@@ -46,7 +54,12 @@ def test_kills_and_resharding_lose_nothing_and_count_nothing_twice(
     stream = make_stream(2)
     config = {
         "job": "killed",
-        "source": {"type": "kinesis", "stream": stream, "region": "us-east-1", "endpoint_url": kinesis.url},
+        "source": {
+            "type": "kinesis",
+            "stream": stream,
+            "region": "us-east-1",
+            "endpoint_url": kinesis.url,
+        },
         "format": {"type": "sagemaker"},
         "model": {"from": "const", "name": "m"},
         "models": {"m": {"baseline": str(learn(tmp_path))}},
@@ -55,7 +68,11 @@ def test_kills_and_resharding_lose_nothing_and_count_nothing_twice(
         "idle": "8s",
         "sinks": [{"type": "jsonl", "path": "reports"}],
     }
-    service, done, random = RunningService(tmp_path / "run", config, kinesis.env), threading.Event(), Random(9)
+    service, done, random = (
+        RunningService(tmp_path / "run", config, kinesis.env),
+        threading.Event(),
+        Random(9),
+    )
     producer = threading.Thread(target=produce, args=(kinesis, stream, lines, done))
     with service:
         producer.start()
@@ -65,10 +82,20 @@ def test_kills_and_resharding_lose_nothing_and_count_nothing_twice(
         producer.join()
         assert done.is_set()
         service.until(lambda: service.accepted() == EVENTS, 120)
-        service.until(lambda: max((end for _, end in newest(service.reports())), default=0) >= START_MS + EVENTS * 1000 // PER_S, 90)
+        service.until(
+            lambda: (
+                max((end for _, end in newest(service.reports())), default=0)
+                >= START_MS + EVENTS * 1000 // PER_S
+            ),
+            90,
+        )
         assert service.metric("driftline_ledger_imbalance") == 0
         assert service.metric("driftline_partitions_ended") == 3
         assert service.stop() == 0
-    expected = Counter((START_MS + k * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS for k in range(EVENTS))
-    assert {end: report.rows for (_, end), report in newest(service.reports()).items()} == dict(expected)
+    expected = Counter(
+        (START_MS + k * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS for k in range(EVENTS)
+    )
+    assert {end: report.rows for (_, end), report in newest(service.reports()).items()} == dict(
+        expected
+    )
     assert not (tmp_path / "run" / "dead-letters.jsonl").exists()

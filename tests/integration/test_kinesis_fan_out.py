@@ -1,4 +1,5 @@
-"""Enhanced fan-out against ministack (an emulator, which ends no shards: the end of one is an event made here)."""
+"""Enhanced fan-out against ministack (an emulator, which ends no shards: the end of one is an event
+made here)."""
 
 from __future__ import annotations
 
@@ -47,15 +48,21 @@ def put(ministack: Ministack, stream: str, values: list[bytes]) -> list[dict[str
 
 
 def arn_of_consumer(ministack: Ministack, stream: str) -> str:
-    arn = ministack.kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
+    arn = ministack.kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"][
+        "StreamARN"
+    ]
     (consumer,) = ministack.kinesis.list_stream_consumers(StreamARN=arn)["Consumers"]
     return str(consumer["ConsumerARN"])
 
 
-def test_pushed_records_come_once_and_in_order(ministack: Ministack, stream: str, open_pushed: Open) -> None:
+def test_pushed_records_come_once_and_in_order(
+    ministack: Ministack, stream: str, open_pushed: Open
+) -> None:
     placed = put(ministack, stream, numbered(0, 300))
     reading = open_pushed(stream)
-    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: pytest.fail("it polls"))
+    reading.client.boto.meta.events.register(
+        "before-call.kinesis.GetRecords", lambda **_: pytest.fail("it polls")
+    )
     follower = Follower(reading)
     follower.until(lambda: follower.count >= 300, max_records=50)
     placed += put(ministack, stream, numbered(300, 350))
@@ -86,7 +93,10 @@ def test_a_restart_goes_on_behind_the_last_record_and_uses_the_consumer_that_is_
 
 
 def test_a_subscription_that_breaks_is_renewed_and_nothing_is_lost_or_repeated(
-    ministack: Ministack, stream: str, open_pushed: Open, toxiproxy_before: Callable[[int], Toxiproxy]
+    ministack: Ministack,
+    stream: str,
+    open_pushed: Open,
+    toxiproxy_before: Callable[[int], Toxiproxy],
 ) -> None:
     proxy = toxiproxy_before(ministack.port)
     put(ministack, stream, numbered(0, 100))
@@ -100,7 +110,9 @@ def test_a_subscription_that_breaks_is_renewed_and_nothing_is_lost_or_repeated(
     assert (follower.all, follower.gaps) == (numbered(0, 200), [])
 
 
-def test_a_position_that_the_log_has_lost_is_a_gap(ministack: Ministack, stream: str, open_pushed: Open) -> None:
+def test_a_position_that_the_log_has_lost_is_a_gap(
+    ministack: Ministack, stream: str, open_pushed: Open
+) -> None:
     put(ministack, stream, numbered(0, 100))
     reading = open_pushed(stream)
     gaps = reading.assign([Assign(1, SHARD, ("7", 0), None)])
@@ -111,7 +123,9 @@ def test_a_position_that_the_log_has_lost_is_a_gap(ministack: Ministack, stream:
     assert gap[:4] == (SHARD, ("7", 0), ("TRIM_HORIZON", 0), None)
 
 
-def test_a_consumer_that_is_not_there_is_named(ministack: Ministack, stream: str, open_pushed: Open) -> None:
+def test_a_consumer_that_is_not_there_is_named(
+    ministack: Ministack, stream: str, open_pushed: Open
+) -> None:
     arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream}/consumer/nobody:1"
     with pytest.raises(SourceUnavailable, match=r"ResourceNotFound.*source\.fan_out\.consumer_arn"):
         open_pushed(stream, fan_out=FanOut(consumer_arn=arn))
@@ -124,8 +138,16 @@ def test_records_that_are_not_taken_are_no_longer_pushed_when_they_are_eight_meg
     lane = SubscribedLane(open_pushed(stream)._common, SHARD, ("TRIM_HORIZON", 0), "arn")
 
     def event(n: int) -> dict[str, Any]:
-        record = {"Data": bytes(3_000_000), "PartitionKey": "k", "ApproximateArrivalTimestamp": datetime.now(UTC)}
-        return {"Records": [{**record, "SequenceNumber": str(n)}], "MillisBehindLatest": 0, "ContinuationSequenceNumber": str(n)}
+        record = {
+            "Data": bytes(3_000_000),
+            "PartitionKey": "k",
+            "ApproximateArrivalTimestamp": datetime.now(UTC),
+        }
+        return {
+            "Records": [{**record, "SequenceNumber": str(n)}],
+            "MillisBehindLatest": 0,
+            "ContinuationSequenceNumber": str(n),
+        }
 
     def push() -> None:
         for n in range(1, 6):
@@ -142,13 +164,18 @@ def test_records_that_are_not_taken_are_no_longer_pushed_when_they_are_eight_meg
     lane.close()
 
 
-def test_a_consumer_that_is_deregistered_ends_the_reading_and_is_no_gap(ministack: Ministack, stream: str, open_pushed: Open) -> None:
+def test_a_consumer_that_is_deregistered_ends_the_reading_and_is_no_gap(
+    ministack: Ministack, stream: str, open_pushed: Open
+) -> None:
     put(ministack, stream, numbered(0, 100))
     follower = Follower(open_pushed(stream))
     follower.read(100)
     ministack.kinesis.deregister_stream_consumer(ConsumerARN=arn_of_consumer(ministack, stream))
     put(ministack, stream, numbered(100, 120))
-    with pytest.raises(SourceUnavailable, match=r"DescribeStreamConsumer.*source\.fan_out\.consumer_arn.*consumer_name") as raised:
+    with pytest.raises(
+        SourceUnavailable,
+        match=r"DescribeStreamConsumer.*source\.fan_out\.consumer_arn.*consumer_name",
+    ) as raised:
         follower.until(lambda: bool(follower.gaps))
     assert (follower.gaps, raised.value.exit_code) == ([], 3)
     after = Follower(open_pushed(stream), follower.positions)
@@ -157,13 +184,18 @@ def test_a_consumer_that_is_deregistered_ends_the_reading_and_is_no_gap(ministac
 
 
 def refuse_numbers_to_go_on_from(reading: KinesisReading, code: str) -> list[str]:
-    """Answer subscriptions behind a number with an error made here; the list grows with the kind of each that is asked for."""
+    """Answer subscriptions behind a number with an error made here; the list grows with the kind of
+    each that is asked for."""
     kinds: list[str] = []
 
     def refuse(context: dict[str, Any], **_: Any) -> Any:
         kinds.append(context["asked"])
         refusal = {"Error": {"Code": code, "Message": "made by the test"}, "ResponseMetadata": {}}
-        return (SimpleNamespace(status_code=400), refusal) if kinds[-1] == "AFTER_SEQUENCE_NUMBER" else None
+        return (
+            (SimpleNamespace(status_code=400), refusal)
+            if kinds[-1] == "AFTER_SEQUENCE_NUMBER"
+            else None
+        )
 
     events = reading.client.boto.meta.events
     events.register(
@@ -176,9 +208,14 @@ def refuse_numbers_to_go_on_from(reading: KinesisReading, code: str) -> list[str
 
 @pytest.mark.parametrize("code", ["InvalidArgumentException", "ResourceNotFoundException"])
 def test_a_number_to_go_on_from_that_is_refused_is_no_gap_while_the_last_record_is_there(
-    ministack: Ministack, stream: str, open_pushed: Open, toxiproxy_before: Callable[[int], Toxiproxy], code: str
+    ministack: Ministack,
+    stream: str,
+    open_pushed: Open,
+    toxiproxy_before: Callable[[int], Toxiproxy],
+    code: str,
 ) -> None:
-    """The emulator refuses no number: calls that would go on behind one are answered with an error made here."""
+    """The emulator refuses no number: calls that would go on behind one are answered with an error
+    made here."""
     proxy = toxiproxy_before(ministack.port)
     put(ministack, stream, numbered(0, 100))
     reading = open_pushed(stream, endpoint_url=proxy.url)
@@ -193,7 +230,10 @@ def test_a_number_to_go_on_from_that_is_refused_is_no_gap_while_the_last_record_
 
 
 def test_a_shard_whose_last_record_may_be_too_old_goes_on_from_a_time_after_its_end_was_seen(
-    ministack: Ministack, stream: str, open_pushed: Open, toxiproxy_before: Callable[[int], Toxiproxy]
+    ministack: Ministack,
+    stream: str,
+    open_pushed: Open,
+    toxiproxy_before: Callable[[int], Toxiproxy],
 ) -> None:
     """After a restart nobody knows how old the record is that was read last."""
     proxy = toxiproxy_before(ministack.port)
@@ -219,7 +259,9 @@ def pushed_end(reading: KinesisReading, **event: Any) -> list[RawBatch | Gap | N
     return [lane.take(10, alone=True)]
 
 
-def test_the_last_event_of_a_shard_ends_it_and_names_its_children(stream: str, open_pushed: Open) -> None:
+def test_the_last_event_of_a_shard_ends_it_and_names_its_children(
+    stream: str, open_pushed: Open
+) -> None:
     child = {"ShardId": "shardId-000000000005", "ParentShards": [SHARD], "HashKeyRange": {}}
     (told,) = pushed_end(open_pushed(stream), ChildShards=[child])
     assert isinstance(told, RawBatch)
@@ -227,7 +269,9 @@ def test_the_last_event_of_a_shard_ends_it_and_names_its_children(stream: str, o
     assert told.children == (Discovered("shardId-000000000005", ("TRIM_HORIZON", 0), (SHARD,)),)
 
 
-def test_an_event_without_the_next_number_does_not_end_a_shard_that_is_open(stream: str, open_pushed: Open) -> None:
+def test_an_event_without_the_next_number_does_not_end_a_shard_that_is_open(
+    stream: str, open_pushed: Open
+) -> None:
     (told,) = pushed_end(open_pushed(stream))
     assert isinstance(told, RawBatch)
     assert (told.ended, told.at_end) == (False, True)

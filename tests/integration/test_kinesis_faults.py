@@ -1,6 +1,8 @@
-"""The Kinesis source when the way or the service is at fault: Toxiproxy and microburst in front of kinesis-local (an emulator).
+"""The Kinesis source when the way or the service is at fault: Toxiproxy and microburst in front of
+kinesis-local (an emulator).
 
-Answers that no emulator gives (keys that are missing) are made by changing what the client library has parsed.
+Answers that no emulator gives (keys that are missing) are made by changing what the client library
+has parsed.
 """
 
 from __future__ import annotations
@@ -40,7 +42,8 @@ def padded(start: int, stop: int) -> list[bytes]:
 
 
 def poll_for(reading: KinesisReading, seconds: float) -> list[RawBatch | Gap]:
-    """All that polls give for some time; none takes longer than its time-out, but for a busy machine."""
+    """All that polls give for some time; none takes longer than its time-out, but for a busy
+    machine."""
     polled: list[RawBatch | Gap] = []
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -51,7 +54,9 @@ def poll_for(reading: KinesisReading, seconds: float) -> list[RawBatch | Gap]:
 
 
 @pytest.mark.parametrize(
-    ("kept_bytes", "told"), [(50_000, "GetRecords (IncompleteReadError)"), (120, "(Incomplete)")], ids=["in the body", "in the headers"]
+    ("kept_bytes", "told"),
+    [(50_000, "GetRecords (IncompleteReadError)"), (120, "(Incomplete)")],
+    ids=["in the body", "in the headers"],
 )
 def test_an_answer_that_is_cut_off_is_not_the_end_of_a_shard_and_nothing_is_lost(
     kinesis: KinesisEmulator,
@@ -106,7 +111,12 @@ def test_slow_answers_delay_no_poll_and_lose_nothing(
 
 @pytest.mark.parametrize("fault", ["reset_peer", "down", "timeout"])
 def test_an_outage_is_waited_out_and_is_not_the_end_of_the_log(
-    kinesis: KinesisEmulator, toxiproxy: Toxiproxy, make_stream: MakeStream, open_at: Open, fault: str, caplog: pytest.LogCaptureFixture
+    kinesis: KinesisEmulator,
+    toxiproxy: Toxiproxy,
+    make_stream: MakeStream,
+    open_at: Open,
+    fault: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.WARNING)
     stream = make_stream(2)
@@ -137,14 +147,20 @@ def test_an_outage_is_waited_out_and_is_not_the_end_of_the_log(
     ],
 )
 def test_errors_that_pass_lose_and_repeat_nothing(
-    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open, operation: str, code: str
+    kinesis: KinesisEmulator,
+    microburst: Microburst,
+    make_stream: MakeStream,
+    open_at: Open,
+    operation: str,
+    code: str,
 ) -> None:
     stream = make_stream()
     kinesis.put(stream, numbered(0, 100))
     reading = open_at(microburst.url, stream)
     codes: list[str] = []
     reading.client.boto.meta.events.register(
-        f"after-call.kinesis.{operation}", lambda parsed, **_: codes.append(parsed.get("Error", {}).get("Code", "fine"))
+        f"after-call.kinesis.{operation}",
+        lambda parsed, **_: codes.append(parsed.get("Error", {}).get("Code", "fine")),
     )
     microburst.refuse(operation, code, 2)
     follower = Follower(reading)
@@ -157,32 +173,47 @@ def test_errors_that_pass_lose_and_repeat_nothing(
     assert (follower.all, follower.gaps, follower.ended) == (numbered(0, 150), [], set())
 
 
-def test_throttled_reads_become_rarer(kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open) -> None:
+def test_throttled_reads_become_rarer(
+    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open
+) -> None:
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     reading = open_at(microburst.url, stream)
     microburst.refuse("GetRecords", "ProvisionedThroughputExceededException", 4)
     calls: list[float] = []
-    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    reading.client.boto.meta.events.register(
+        "before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic())
+    )
     Follower(reading).read(10)
     pauses = [later - earlier for earlier, later in pairwise(calls[:5])]
     assert pauses[0] >= 0.4
     assert pauses[3] >= 2 * pauses[1] >= 4 * 0.8 * pauses[0]
 
 
-@pytest.mark.parametrize("operation", ["DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords"])
+@pytest.mark.parametrize(
+    "operation", ["DescribeStreamSummary", "ListShards", "GetShardIterator", "GetRecords"]
+)
 def test_a_refused_permission_is_named(
-    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open, operation: str
+    kinesis: KinesisEmulator,
+    microburst: Microburst,
+    make_stream: MakeStream,
+    open_at: Open,
+    operation: str,
 ) -> None:
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     microburst.refuse(operation, "AccessDeniedException", 1)
-    with pytest.raises(SourceUnavailable, match=rf"AccessDenied.*kinesis:{operation} on the stream"):
+    with pytest.raises(
+        SourceUnavailable, match=rf"AccessDenied.*kinesis:{operation} on the stream"
+    ):
         Follower(open_at(microburst.url, stream)).read(10)
 
 
-def change(reading: KinesisReading, operation: str, alter: Callable[[dict[str, Any]], None], times: int) -> list[str]:
-    """Let ``alter`` change the next answers of an operation; the list grows with each that was changed."""
+def change(
+    reading: KinesisReading, operation: str, alter: Callable[[dict[str, Any]], None], times: int
+) -> list[str]:
+    """Let ``alter`` change the next answers of an operation; the list grows with each that was
+    changed."""
     changed: list[str] = []
 
     def answered(parsed: dict[str, Any], **_: Any) -> None:
@@ -195,7 +226,12 @@ def change(reading: KinesisReading, operation: str, alter: Callable[[dict[str, A
 
 
 @pytest.mark.parametrize(
-    ("operation", "key"), [("GetRecords", "Records"), ("GetRecords", "MillisBehindLatest"), ("GetShardIterator", "ShardIterator")]
+    ("operation", "key"),
+    [
+        ("GetRecords", "Records"),
+        ("GetRecords", "MillisBehindLatest"),
+        ("GetShardIterator", "ShardIterator"),
+    ],
 )
 def test_an_answer_without_a_key_that_a_whole_one_has_is_asked_for_again(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, operation: str, key: str
@@ -215,11 +251,15 @@ def test_an_answer_without_a_key_that_a_whole_one_has_is_asked_for_again(
     assert (follower.all, follower.gaps, follower.ended) == (numbered(0, 50), [], set())
 
 
-def test_a_record_without_its_number_is_asked_for_again(kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open) -> None:
+def test_a_record_without_its_number_is_asked_for_again(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open
+) -> None:
     stream = make_stream()
     kinesis.put(stream, numbered(0, 50))
     reading = open_at(kinesis.url, stream)
-    changed = change(reading, "GetRecords", lambda parsed: parsed["Records"][7].pop("SequenceNumber"), 2)
+    changed = change(
+        reading, "GetRecords", lambda parsed: parsed["Records"][7].pop("SequenceNumber"), 2
+    )
     follower = Follower(reading)
     follower.read(50)
     assert len(changed) == 2
@@ -228,7 +268,11 @@ def test_a_record_without_its_number_is_asked_for_again(kinesis: KinesisEmulator
 
 @pytest.mark.parametrize("children", [None, []], ids=["no children", "an empty list of children"])
 def test_an_answer_that_names_nothing_to_go_on_from_does_not_end_a_shard_that_is_open(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, children: list[Any] | None, caplog: pytest.LogCaptureFixture
+    kinesis: KinesisEmulator,
+    make_stream: MakeStream,
+    open_at: Open,
+    children: list[Any] | None,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     stream = make_stream()
     kinesis.put(stream, numbered(0, 50))
@@ -271,12 +315,18 @@ def test_listing_without_its_key_is_tried_again_at_the_start(
     kinesis: KinesisEmulator, toxiproxy: Toxiproxy, make_stream: MakeStream, open_at: Open
 ) -> None:
     stream = make_stream()
-    with toxiproxy.toxic("limit_data", bytes=300), pytest.raises(SourceUnavailable, match=r"cut off on its way.*give_up_after_s"):
+    with (
+        toxiproxy.toxic("limit_data", bytes=300),
+        pytest.raises(SourceUnavailable, match=r"cut off on its way.*give_up_after_s"),
+    ):
         open_at(toxiproxy.url, stream, give_up_after_s=1.0)
 
 
 def test_numbers_of_records_are_compared_as_numbers(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, monkeypatch: pytest.MonkeyPatch
+    kinesis: KinesisEmulator,
+    make_stream: MakeStream,
+    open_at: Open,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A number may have a digit more than the one before; as text it would be the smaller one."""
     monkeypatch.setattr("stream.sources.kinesis.polling.MOST_PACKS", 5)

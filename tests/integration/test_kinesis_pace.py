@@ -1,4 +1,5 @@
-"""How often and how much the Kinesis source reads, against kinesis-local (an emulator, which would allow anything)."""
+"""How often and how much the Kinesis source reads, against kinesis-local (an emulator, which would
+allow anything)."""
 
 from __future__ import annotations
 
@@ -25,14 +26,19 @@ def open_source(kinesis: KinesisEmulator) -> Iterator[Open]:
 
 
 def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
+    kinesis: KinesisEmulator,
+    make_stream: MakeStream,
+    open_source: Open,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("stream.sources.kinesis.polling.MOST_PACKS", 5)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 60))
     reading = open_source(stream)
     calls: list[float] = []
-    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    reading.client.boto.meta.events.register(
+        "before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic())
+    )
     follower = Follower(reading)
     follower.read(60)
     assert len(calls) >= 12
@@ -51,18 +57,35 @@ def test_a_shard_that_is_assigned_again_keeps_to_the_pause_of_its_last_read(
     kinesis.put(stream, numbered(0, 10))
     reading = open_source(stream)
     calls: list[float] = []
-    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    reading.client.boto.meta.events.register(
+        "before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic())
+    )
     follower = Follower(reading)
     follower.read(10)
     for claim in range(2, 8):
-        assert reading.assign([Assign(claim, "shardId-000000000000", follower.positions["shardId-000000000000"], None)]) == []
+        assert (
+            reading.assign(
+                [
+                    Assign(
+                        claim,
+                        "shardId-000000000000",
+                        follower.positions["shardId-000000000000"],
+                        None,
+                    )
+                ]
+            )
+            == []
+        )
     until_batch(reading, "shardId-000000000000")
     assert len(calls) >= 8
     assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))
 
 
 def test_records_that_are_not_taken_are_no_longer_fetched_when_they_are_large(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
+    kinesis: KinesisEmulator,
+    make_stream: MakeStream,
+    open_source: Open,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("stream.sources.kinesis.polling.MOST_PACKS", 3)
     monkeypatch.setattr("stream.sources.kinesis.shard_reader.MOST_BYTES", 800_000)
@@ -72,7 +95,9 @@ def test_records_that_are_not_taken_are_no_longer_fetched_when_they_are_large(
         kinesis.put(stream, big[n : n + 3], key="k")
     reading = open_source(stream)
     fetched: list[int] = []
-    reading.client.boto.meta.events.register("after-call.kinesis.GetRecords", lambda parsed, **_: fetched.append(len(parsed["Records"])))
+    reading.client.boto.meta.events.register(
+        "after-call.kinesis.GetRecords", lambda parsed, **_: fetched.append(len(parsed["Records"]))
+    )
     follower = Follower(reading)
     reading._work(3.0, lambda: False)  # the time of ten reads, in which nobody takes anything
     assert fetched == [3, 3, 3]

@@ -1,4 +1,5 @@
-"""The Kinesis source when records are gone or may be: kinesis-local (an emulator), microburst in front of it for errors by name.
+"""The Kinesis source when records are gone or may be: kinesis-local (an emulator), microburst in
+front of it for errors by name.
 
 No emulator trims: the answers are changed to what they are when older records are gone.
 """
@@ -38,12 +39,20 @@ def trim(parsed: dict[str, Any], first: bytes) -> None:
 
 
 @pytest.mark.parametrize("left", [5, 0], ids=["some records", "no record"])
-def test_a_position_that_retention_has_passed_is_a_gap(kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, left: int) -> None:
-    """No emulator trims: the answers are changed to what they are when only the last records are left."""
+def test_a_position_that_retention_has_passed_is_a_gap(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, left: int
+) -> None:
+    """No emulator trims: the answers are changed to what they are when only the last records are
+    left."""
     stream = make_stream()
     numbers = [one["SequenceNumber"] for one in kinesis.put(stream, numbered(0, 20))]
     reading = open_at(kinesis.url, stream)
-    change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-left:] if left else []), 2)
+    change(
+        reading,
+        "GetRecords",
+        lambda parsed: parsed.update(Records=parsed["Records"][-left:] if left else []),
+        2,
+    )
     (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
     assert gap[:4] == (SHARD, (numbers[4], 0), ("TRIM_HORIZON", 0), None)
     assert "retention" in gap.reason
@@ -53,13 +62,17 @@ def test_a_position_that_retention_has_passed_is_a_gap(kinesis: KinesisEmulator,
     assert until_batch(reading, SHARD).values == numbered(15, 20)
 
 
-def test_a_shard_is_not_read_at_once_again_after_a_gap(kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open) -> None:
+def test_a_shard_is_not_read_at_once_again_after_a_gap(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open
+) -> None:
     stream = make_stream()
     numbers = [one["SequenceNumber"] for one in kinesis.put(stream, numbered(0, 10))]
     reading = open_at(kinesis.url, stream)
     change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-3:]), 2)
     calls: list[float] = []
-    reading.client.boto.meta.events.register("before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic()))
+    reading.client.boto.meta.events.register(
+        "before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic())
+    )
     (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
     assert reading.assign([Assign(2, SHARD, gap.resume, None)]) == []
     assert until_batch(reading, SHARD).values == numbered(7, 10)
@@ -84,9 +97,16 @@ def test_retention_that_passes_a_reader_whose_iterator_has_expired_is_a_gap(
     assert gap[:4] == (SHARD, follower.positions[SHARD], ("TRIM_HORIZON", 0), None)
 
 
-@pytest.mark.parametrize(("code", "times"), [("ExpiredIteratorException", 1), ("InternalFailure", 2)])
+@pytest.mark.parametrize(
+    ("code", "times"), [("ExpiredIteratorException", 1), ("InternalFailure", 2)]
+)
 def test_a_shard_that_was_quiet_for_longer_than_retention_and_read_all_the_time_is_no_gap(
-    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open, code: str, times: int
+    kinesis: KinesisEmulator,
+    microburst: Microburst,
+    make_stream: MakeStream,
+    open_at: Open,
+    code: str,
+    times: int,
 ) -> None:
     """No emulator trims: the first records are made old in the answers, and later left out of them."""
     stream = make_stream()
@@ -103,7 +123,8 @@ def test_a_shard_that_was_quiet_for_longer_than_retention_and_read_all_the_time_
     change(reading, "GetRecords", age, 1000)
     asked: list[str] = []
     reading.client.boto.meta.events.register(
-        "before-parameter-build.kinesis.GetShardIterator", lambda params, **_: asked.append(params["ShardIteratorType"])
+        "before-parameter-build.kinesis.GetShardIterator",
+        lambda params, **_: asked.append(params["ShardIteratorType"]),
     )
     follower = Follower(reading)
     follower.read(10)
@@ -118,7 +139,11 @@ def test_a_shard_that_was_quiet_for_longer_than_retention_and_read_all_the_time_
 
 
 def test_a_shard_that_was_not_read_to_its_end_for_a_day_must_have_its_last_record(
-    kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open, monkeypatch: pytest.MonkeyPatch
+    kinesis: KinesisEmulator,
+    microburst: Microburst,
+    make_stream: MakeStream,
+    open_at: Open,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("stream.sources.kinesis.shard_reader.SURELY_KEPT_MS", -1)
     stream = make_stream()
@@ -137,7 +162,12 @@ def test_a_shard_that_was_not_read_to_its_end_for_a_day_must_have_its_last_recor
 
 @pytest.mark.parametrize(("hours", "told"), [(21, False), (22, True)])
 def test_a_shard_that_retention_is_about_to_overtake_is_told_once(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, hours: int, told: bool, caplog: pytest.LogCaptureFixture
+    kinesis: KinesisEmulator,
+    make_stream: MakeStream,
+    open_at: Open,
+    hours: int,
+    told: bool,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """The emulator says that it keeps records for 24 hours."""
     stream = make_stream()
@@ -145,8 +175,13 @@ def test_a_shard_that_retention_is_about_to_overtake_is_told_once(
     reading = open_at(kinesis.url, stream)
     follower = Follower(reading)
     follower.read(10)
-    changed = change(reading, "GetRecords", lambda parsed: parsed.update(MillisBehindLatest=hours * 3_600_000), 3)
+    changed = change(
+        reading, "GetRecords", lambda parsed: parsed.update(MillisBehindLatest=hours * 3_600_000), 3
+    )
     follower.until(lambda: len(changed) == 3)
     warnings = [one.message for one in caplog.records if "retention" in one.message]
-    words = f"kinesis stream {stream!r} in us-east-1: {SHARD} is 22 h behind and will lose records soon (retention)"
+    words = (
+        f"kinesis stream {stream!r} in us-east-1: {SHARD} is 22 h behind and will lose records soon"
+        " (retention)"
+    )
     assert warnings == ([words] if told else [])

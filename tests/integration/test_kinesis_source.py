@@ -1,4 +1,5 @@
-"""The Kinesis source against kinesis-local (an emulator): starts, splits, merges, gaps; nothing lost, nothing read twice."""
+"""The Kinesis source against kinesis-local (an emulator): starts, splits, merges, gaps; nothing
+lost, nothing read twice."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def next_second() -> int:
 
 
 class Producer(threading.Thread):
-    """Puts numbered records until it is told to stop, and remembers in which shard each of them was stored under which number."""
+    """Puts numbered records until it is told to stop, and remembers in which shard each of them was
+    stored under which number."""
 
     def __init__(self, emulator: KinesisEmulator, stream: str) -> None:
         super().__init__(daemon=True)
@@ -66,10 +68,14 @@ def assert_all_read_once(follower: Follower, producer: Producer) -> None:
     assert follower.gaps == []
     assert follower.all == sorted(producer.sent)
     for shard, numbers in producer.placed.items():
-        assert [int(place[0]) for place in follower.sequences[shard] if isinstance(place, tuple)] == sorted(numbers)
+        assert [
+            int(place[0]) for place in follower.sequences[shard] if isinstance(place, tuple)
+        ] == sorted(numbers)
 
 
-def test_earliest_reads_what_was_there_and_what_comes(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
+def test_earliest_reads_what_was_there_and_what_comes(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
     stream = make_stream(3)
     kinesis.put(stream, numbered(0, 200))
     follower = Follower(open_source(stream))
@@ -94,7 +100,9 @@ def test_latest_skips_what_was_there_and_a_restart_before_the_first_record_skips
     assert again.all == numbered(50, 100)
 
 
-def test_start_at_reads_from_that_time_on(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
+def test_start_at_reads_from_that_time_on(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
     stream = make_stream(2)
     kinesis.put(stream, numbered(0, 50))
     at = next_second()
@@ -107,7 +115,9 @@ def test_start_at_reads_from_that_time_on(kinesis: KinesisEmulator, make_stream:
     assert everything.all == numbered(0, 90)
 
 
-def test_start_at_a_time_to_come_waits_for_it(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
+def test_start_at_a_time_to_come_waits_for_it(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
     stream = make_stream()
     at = next_second() + 3
     kinesis.put(stream, numbered(0, 10))
@@ -176,7 +186,11 @@ def test_shards_that_change_while_they_are_read_lose_and_repeat_nothing_and_chil
     producer.finish()
     follower.read(len(producer.sent))
     assert_all_read_once(follower, producer)
-    closed = {name for name, one in kinesis.shards(stream).items() if "EndingSequenceNumber" in one["SequenceNumberRange"]}
+    closed = {
+        name
+        for name, one in kinesis.shards(stream).items()
+        if "EndingSequenceNumber" in one["SequenceNumberRange"]
+    }
     assert follower.ended == closed != set()
     assert set(follower.positions) == set(kinesis.shards(stream))
     seen: list[str] = [batch.partition for batch in follower.batches if batch.values]
@@ -185,18 +199,27 @@ def test_shards_that_change_while_they_are_read_lose_and_repeat_nothing_and_chil
             assert len(seen) - 1 - seen[::-1].index(parent) < seen.index(name)
 
 
-def test_a_merged_shard_names_both_its_parents(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
+def test_a_merged_shard_names_both_its_parents(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
     stream = make_stream(2)
     kinesis.put(stream, numbered(0, 30))
     kinesis.merge(stream, "shardId-000000000000", "shardId-000000000001")
     reading = open_source(stream)
     found = {one.partition: one for one in reading.discover()}
-    assert set(found["shardId-000000000002"].parents) == {"shardId-000000000000", "shardId-000000000001"}
+    assert set(found["shardId-000000000002"].parents) == {
+        "shardId-000000000000",
+        "shardId-000000000001",
+    }
     follower = Follower(reading)
     follower.read(30)
     told = {child for batch in follower.batches if batch.ended for child in batch.children}
     assert {(one.partition, one.start, frozenset(one.parents)) for one in told} == {
-        ("shardId-000000000002", ("TRIM_HORIZON", 0), frozenset({"shardId-000000000000", "shardId-000000000001"}))
+        (
+            "shardId-000000000002",
+            ("TRIM_HORIZON", 0),
+            frozenset({"shardId-000000000000", "shardId-000000000001"}),
+        )
     }
 
 
@@ -229,11 +252,17 @@ def test_an_ended_shard_says_so_again_when_it_is_assigned_again(
     assert reading.assign([Assign(2, "shardId-000000000000", last, None)]) == []
     told = until_batch(reading, "shardId-000000000000")
     assert (told.first, told.next, told.values, told.ended) == (last, last, [], True)
-    assert {one.partition for one in told.children} == {"shardId-000000000001", "shardId-000000000002"}
+    assert {one.partition for one in told.children} == {
+        "shardId-000000000001",
+        "shardId-000000000002",
+    }
 
 
 def test_a_closed_shard_is_gone_when_it_is_listed_no_more(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, monkeypatch: pytest.MonkeyPatch
+    kinesis: KinesisEmulator,
+    make_stream: MakeStream,
+    open_source: Open,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("stream.sources.kinesis.shards.GONE_S", 0.0)
     stream = make_stream()
@@ -243,7 +272,9 @@ def test_a_closed_shard_is_gone_when_it_is_listed_no_more(
     follower = Follower(reading)
     follower.until(lambda: bool(follower.ended))
     assert isinstance(reading, Passing)
-    assert reading.unlisted(["shardId-000000000000", "shardId-000000000077"]) == ["shardId-000000000077"]
+    assert reading.unlisted(["shardId-000000000000", "shardId-000000000077"]) == [
+        "shardId-000000000077"
+    ]
 
 
 def until_batch(reading: KinesisReading, partition: str) -> RawBatch:
@@ -266,7 +297,13 @@ def test_a_shard_that_is_gone_is_a_gap_to_its_end_and_ends_there(
     assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
     (told,) = reading.poll(0.3, 100)
     assert isinstance(told, RawBatch)
-    assert (told.first, told.next, told.values, told.ended, told.children) == (("ENDED", 0), ("ENDED", 0), [], True, ())
+    assert (told.first, told.next, told.values, told.ended, told.children) == (
+        ("ENDED", 0),
+        ("ENDED", 0),
+        [],
+        True,
+        (),
+    )
     assert reading.poll(0.3, 100) == []
 
 
@@ -315,7 +352,9 @@ def test_packed_records_come_with_their_own_keys_and_never_in_two_batches(
     assert (before.all, after.all) == (numbered(0, 20), numbered(20, 30))
 
 
-def test_lag_is_what_the_last_answers_said(kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open) -> None:
+def test_lag_is_what_the_last_answers_said(
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
+) -> None:
     stream = make_stream(2)
     kinesis.put(stream, numbered(0, 20))
     reading = open_source(stream)
@@ -341,7 +380,9 @@ def test_missing_credentials_are_told_at_once_with_the_permission(
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
-    with pytest.raises(SourceUnavailable, match=r"NoCredentialsError.*kinesis:DescribeStreamSummary"):
+    with pytest.raises(
+        SourceUnavailable, match=r"NoCredentialsError.*kinesis:DescribeStreamSummary"
+    ):
         open_source("any")
 
 

@@ -1,4 +1,5 @@
-"""Readers run out of memory at one line, really: it ends as a dead letter, or is named; all other lines count."""
+"""Readers run out of memory at one line, really: it ends as a dead letter, or is named; all other
+lines count."""
 
 from __future__ import annotations
 
@@ -13,7 +14,15 @@ from stream.events import DeadLetter
 from stream.readers.pool import Fleet
 from stream.readers.worker import serve
 from stream.service.service import Service
-from tests.integration.captures import MINUTE_MS, PER_S, PER_WINDOW, START_MS, config, learn, lines_of
+from tests.integration.captures import (
+    MINUTE_MS,
+    PER_S,
+    PER_WINDOW,
+    START_MS,
+    config,
+    learn,
+    lines_of,
+)
 from tests.servers import small_memory
 from tests.servers.service import RunningService, newest
 from tests.support import events
@@ -52,12 +61,19 @@ def run(folder: Path, lines: list[bytes], monkeypatch: pytest.MonkeyPatch, *, li
 
 
 def rows(folder: Path) -> dict[int, int]:
-    return {end: report.rows for (_, end), report in newest(RunningService(folder, {}).reports()).items()}
+    return {
+        end: report.rows
+        for (_, end), report in newest(RunningService(folder, {}).reports()).items()
+    }
 
 
 def letters(folder: Path) -> list[DeadLetter]:
     path = folder / "dead-letters.jsonl"
-    return [msgspec.json.decode(line, type=DeadLetter) for line in path.read_bytes().splitlines()] if path.exists() else []
+    return (
+        [msgspec.json.decode(line, type=DeadLetter) for line in path.read_bytes().splitlines()]
+        if path.exists()
+        else []
+    )
 
 
 @pytest.mark.slow
@@ -70,10 +86,14 @@ def test_a_line_that_takes_more_memory_than_there_is_becomes_the_one_dead_letter
     told = "".join(capfd.readouterr())
     assert "MemoryError" in told
     assert (told.count("exit_code=1 "), told.count("reader died")) == (6, 6)
-    assert [(one.reason, one.length) for one in letters(tmp_path / "small")] == [("kills_reader", len(lines[BIG]))]
+    assert [(one.reason, one.length) for one in letters(tmp_path / "small")] == [
+        ("kills_reader", len(lines[BIG]))
+    ]
     assert rows(tmp_path / "small") == ALL_BUT_ONE
     assert run(tmp_path / "large", lines, monkeypatch, limited=False) == 0
-    assert (rows(tmp_path / "large"), letters(tmp_path / "large")) == (EVERYTHING, []), "with memory it counts"
+    assert (rows(tmp_path / "large"), letters(tmp_path / "large")) == (EVERYTHING, []), (
+        "with memory it counts"
+    )
 
 
 @pytest.mark.slow
@@ -86,8 +106,12 @@ def test_a_line_that_does_not_even_fit_into_memory_is_named_and_read_by_a_reader
     with pytest.raises(SourceUnavailable, match="Give the readers more memory") as caught:
         run(tmp_path, lines, monkeypatch, limited=True)
     path = tmp_path / f"{'abc'[BIG % 3]}.jsonl"
-    assert caught.value.causes == (f"readers die whenever they ask for the next record of {path}, at ('{path.name}', {at})",)
+    assert caught.value.causes == (
+        f"readers die whenever they ask for the next record of {path}, at ('{path.name}', {at})",
+    )
     assert letters(tmp_path) == []
     assert run(tmp_path, lines, monkeypatch, limited=False) == 0
-    assert [(one.position, one.reason != "kills_reader") for one in letters(tmp_path)] == [((path.name, at), True)]
+    assert [(one.position, one.reason != "kills_reader") for one in letters(tmp_path)] == [
+        ((path.name, at), True)
+    ]
     assert rows(tmp_path) == ALL_BUT_ONE

@@ -1,5 +1,5 @@
-"""Sinks that are down, for an hour of windows and by the clock: each delays only itself, nothing that must not be lost is, memory has a
-bound.
+"""Sinks that are down, for an hour of windows and by the clock: each delays only itself, nothing
+that must not be lost is, memory has a bound.
 """
 
 from __future__ import annotations
@@ -30,11 +30,16 @@ OUTAGE_S = int(os.environ.get("DRIFTLINE_OUTAGE_S", "20"))
 
 
 def second(step: int, start_ms: int) -> list[bytes]:
-    """The events of one window; every fortieth has amounts in words, which is an episode of its own."""
+    """The events of one window; every fortieth has amounts in words, which is an episode of its
+    own."""
     out = []
-    cells = zip(*columns(ROWS, np.random.default_rng(step), step % DRIFTS_EVERY == 9).values(), strict=True)
+    cells = zip(
+        *columns(ROWS, np.random.default_rng(step), step % DRIFTS_EVERY == 9).values(), strict=True
+    )
     for k, (score, amount, age, plan) in enumerate(cells):
-        out.append(f'{{"time":{start_ms + k * 30},"score":{score},"amount":{amount},"age":{age},"plan":"{plan}"}}\n'.encode())
+        out.append(
+            f'{{"time":{start_ms + k * 30},"score":{score},"amount":{amount},"age":{age},"plan":"{plan}"}}\n'.encode()
+        )
     return out
 
 
@@ -74,13 +79,22 @@ def shut(moto: MotoServer, name: str) -> Shut:
     door = Closed(int(moto.url.rpartition(":")[2]))
     aws = {"region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{door.port}"}
     return Shut(
-        door, queue, [{"type": "jsonl", "path": "reports"}, {"type": "sns", "topic_arn": topic, **aws}, {"type": "cloudwatch", **aws}]
+        door,
+        queue,
+        [
+            {"type": "jsonl", "path": "reports"},
+            {"type": "sns", "topic_arn": topic, **aws},
+            {"type": "cloudwatch", **aws},
+        ],
     )
 
 
 def received(moto: MotoServer, queue: str) -> list[str]:
     """The ids of all signals in the queue."""
-    return sorted(msgspec.json.decode(json.loads(one["Body"])["Message"], type=Signal).id for one in moto.messages(queue))
+    return sorted(
+        msgspec.json.decode(json.loads(one["Body"])["Message"], type=Signal).id
+        for one in moto.messages(queue)
+    )
 
 
 SIGNALS = 2 * WINDOWS // DRIFTS_EVERY
@@ -88,10 +102,14 @@ SIGNALS = 2 * WINDOWS // DRIFTS_EVERY
 
 
 @pytest.mark.slow
-def test_sinks_that_are_down_for_long_lose_nothing_and_hold_up_nobody(moto: MotoServer, tmp_path: Path) -> None:
+def test_sinks_that_are_down_for_long_lose_nothing_and_hold_up_nobody(
+    moto: MotoServer, tmp_path: Path
+) -> None:
     door, queue, sinks = shut(moto, "outage")
     sinks.insert(1, {"type": "jsonl", "path": "full"})
-    (tmp_path / "full").symlink_to("/proc/nowhere")  # nothing can be written there until it is a folder
+    (tmp_path / "full").symlink_to(
+        "/proc/nowhere"
+    )  # nothing can be written there until it is a folder
     (tmp_path / "log.jsonl").write_bytes(b"".join(lines()))
     try:
         with RunningService(tmp_path, config(tmp_path, sinks), moto.env) as service:
@@ -99,22 +117,37 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_hold_up_nobody(moto: Moto
             service.until(lambda: service.metric("driftline_sink_waiting", sink="jsonl") == 0)
             waiting = int(service.metric("driftline_sink_waiting", sink="jsonl-2"))
             assert MOST_QUEUED <= waiting < WINDOWS + WINDOWS // DRIFTS_EVERY * 2
-            assert service.metric("driftline_sink_delivered", sink="jsonl") == waiting, "the others have all that was told"
+            assert service.metric("driftline_sink_delivered", sink="jsonl") == waiting, (
+                "the others have all that was told"
+            )
             assert '"reading is paused until a sink has room again"' in service.log
             high = rss_mb(service.pid)
             (tmp_path / "full").unlink()
             service.until(lambda: service.accepted() == WINDOWS * ROWS, 120)
-            service.until(lambda: service.metric("driftline_sink_waiting", sink="jsonl-2") == 0, 120)
+            service.until(
+                lambda: service.metric("driftline_sink_waiting", sink="jsonl-2") == 0, 120
+            )
             assert service.metric("driftline_reading_paused") == 0
             assert '"reading goes on"' in service.log
             assert service.metric("driftline_sink_delivered", sink="sns") == 0
-            service.until(lambda: service.metric("driftline_sink_waiting", sink="sns") == len(service.signals()) == SIGNALS)
-            service.until(lambda: len(service.reports()) == WINDOWS + 1)  # the silence behind the last window too
+            service.until(
+                lambda: (
+                    service.metric("driftline_sink_waiting", sink="sns")
+                    == len(service.signals())
+                    == SIGNALS
+                )
+            )
+            service.until(
+                lambda: len(service.reports()) == WINDOWS + 1
+            )  # the silence behind the last window too
             door.open()
             service.until(lambda: service.metric("driftline_sink_waiting") == 0, 120)
             assert max(high, rss_mb(service.pid)) < 400
             names = ("delivered", "dropped", "rejected")
-            counts = {name: int(service.metric(f"driftline_sink_{name}", sink="cloudwatch")) for name in names}
+            counts = {
+                name: int(service.metric(f"driftline_sink_{name}", sink="cloudwatch"))
+                for name in names
+            }
             assert service.stop() == 0
     finally:
         door.close()
@@ -137,7 +170,9 @@ def write(log: Path, done: threading.Event, seconds: list[int]) -> None:
 
 
 @pytest.mark.slow
-def test_what_happens_while_aws_does_not_answer_is_delivered_afterwards(moto: MotoServer, tmp_path: Path) -> None:
+def test_what_happens_while_aws_does_not_answer_is_delivered_afterwards(
+    moto: MotoServer, tmp_path: Path
+) -> None:
     """By the clock: ``DRIFTLINE_OUTAGE_S`` seconds."""
     door, queue, sinks = shut(moto, "by-the-clock")
     done, seconds = threading.Event(), list[int]()
@@ -146,20 +181,34 @@ def test_what_happens_while_aws_does_not_answer_is_delivered_afterwards(moto: Mo
     writer.start()
     try:
         with RunningService(tmp_path, settings, moto.env) as service:
-            service.until(lambda: len(seconds) >= OUTAGE_S and len(service.signals()) > 0, OUTAGE_S + 60)
+            service.until(
+                lambda: len(seconds) >= OUTAGE_S and len(service.signals()) > 0, OUTAGE_S + 60
+            )
             assert door.refused > 0
             assert service.metric("driftline_sink_delivered", sink="sns") == 0
-            assert max(end for _, end in newest(service.reports())) > (time.time() - 10) * 1000, "the file is not held up"
+            assert max(end for _, end in newest(service.reports())) > (time.time() - 10) * 1000, (
+                "the file is not held up"
+            )
             door.open()
             done.set()
             writer.join()
-            service.until(lambda: max(end for _, end in newest(service.reports())) >= seconds[-1] + 1_000, 60)
-            service.until(lambda: service.metric("driftline_sink_delivered", sink="cloudwatch") == len(service.reports()), 120)
+            service.until(
+                lambda: max(end for _, end in newest(service.reports())) >= seconds[-1] + 1_000, 60
+            )
+            service.until(
+                lambda: (
+                    service.metric("driftline_sink_delivered", sink="cloudwatch")
+                    == len(service.reports())
+                ),
+                120,
+            )
             assert service.metric("driftline_sink_dropped", sink="cloudwatch") == 0
             assert service.stop() == 0
     finally:
         done.set()
         door.close()
-    assert {end for _, end in newest(service.reports())} >= {second_ms + 1_000 for second_ms in seconds}
+    assert {end for _, end in newest(service.reports())} >= {
+        second_ms + 1_000 for second_ms in seconds
+    }
     assert received(moto, queue) == sorted(one.id for one in service.signals())
     assert len(service.signals()) >= len(seconds) // DRIFTS_EVERY

@@ -1,4 +1,5 @@
-"""A real Prometheus scrapes the page of a sink and of the service's own figures, and holds every value of it."""
+"""A real Prometheus scrapes the page of a sink and of the service's own figures, and holds every
+value of it."""
 
 from __future__ import annotations
 
@@ -26,7 +27,21 @@ from tests.servers.prometheus import PrometheusServer
 from tests.support.samples import START_MS, calm, feature, report, signal, silence, violation
 
 ODD = 'of "two"\\\nlines \u00e9'
-STATISTICS = ["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share", "psi", "ks", "l_infinity"]
+STATISTICS = [
+    "n",
+    "missing",
+    "nan",
+    "inf",
+    "mean",
+    "std",
+    "sum",
+    "min",
+    "max",
+    "outlier_share",
+    "psi",
+    "ks",
+    "l_infinity",
+]
 
 
 class Page:
@@ -40,13 +55,50 @@ class Page:
 
     def fill(self) -> None:
         books = {"t-0": Account(12, {"accepted": 10, "json": 2})}
-        ledger = Ledger(books, {"accepted": 380, "json": 20}, rows_accepted=10, rows_folded=10, rows_closed=10, gaps=1, gap_records=40)
-        state = JobState(watermark_ms=START_MS, places={"t-0": Place(1, 12, START_MS, START_MS)}, ledger=ledger)
-        self.telemetry.batch(0.01, [Cover("p", 1, 0, 12, None, False, 12, {"accepted": 12}, 12, 12, bytes={"accepted": 400})])
+        ledger = Ledger(
+            books,
+            {"accepted": 380, "json": 20},
+            rows_accepted=10,
+            rows_folded=10,
+            rows_closed=10,
+            gaps=1,
+            gap_records=40,
+        )
+        state = JobState(
+            watermark_ms=START_MS, places={"t-0": Place(1, 12, START_MS, START_MS)}, ledger=ledger
+        )
+        self.telemetry.batch(
+            0.01,
+            [
+                Cover(
+                    "p",
+                    1,
+                    0,
+                    12,
+                    None,
+                    False,
+                    12,
+                    {"accepted": 12},
+                    12,
+                    12,
+                    bytes={"accepted": 400},
+                )
+            ],
+        )
         self.telemetry.commit(0.02, 1_000, state, {})
         self.telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.5)}, paused=False)
-        odd = report(model="odd", features=(feature(ODD, sum=1.2345678901234567e107, min=-1e-300),), violations=(violation(ODD),))
-        items: list[Published] = [report(), odd, silence(model="quiet"), signal(), signal(1, "recovered")]
+        odd = report(
+            model="odd",
+            features=(feature(ODD, sum=1.2345678901234567e107, min=-1e-300),),
+            violations=(violation(ODD),),
+        )
+        items: list[Published] = [
+            report(),
+            odd,
+            silence(model="quiet"),
+            signal(),
+            signal(1, "recovered"),
+        ]
         self.telemetry.told(items)
         self.sink.deliver(items)
 
@@ -74,20 +126,32 @@ def stored(server: PrometheusServer) -> dict[tuple[str, frozenset[tuple[str, str
 
 def exported(page: Page) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
     samples = [sample for family in page.telemetry.registry.collect() for sample in family.samples]
-    return {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples if not sample.name.endswith("_created")}
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for sample in samples
+        if not sample.name.endswith("_created")
+    }
 
 
-def test_prometheus_holds_every_value_of_the_page(page: Page, prometheus: Callable[..., PrometheusServer]) -> None:
+def test_prometheus_holds_every_value_of_the_page(
+    page: Page, prometheus: Callable[..., PrometheusServer]
+) -> None:
     server = prometheus(page.server.port)
     server.wait_for("driftline_series_left_out")
     wanted, found = exported(page), stored(server)
     found = {key: value for key, value in found.items() if not key[0].endswith("_created")}
     assert len(wanted) > 100
     assert found.keys() == wanted.keys()
-    assert [key for key, value in wanted.items() if not math.isclose(found[key], value, rel_tol=1e-15, abs_tol=0)] == []
+    assert [
+        key
+        for key, value in wanted.items()
+        if not math.isclose(found[key], value, rel_tol=1e-15, abs_tol=0)
+    ] == []
 
 
-def test_the_gauges_follow_the_newest_window(page: Page, prometheus: Callable[..., PrometheusServer]) -> None:
+def test_the_gauges_follow_the_newest_window(
+    page: Page, prometheus: Callable[..., PrometheusServer]
+) -> None:
     server = prometheus(page.server.port)
     assert server.value('driftline_feature_drift_distance{model="flights",feature="amount"}') == 0.3
     page.sink.deliver([report(1, rows=77, features=(feature(value=0.6), calm()))])
@@ -96,8 +160,15 @@ def test_the_gauges_follow_the_newest_window(page: Page, prometheus: Callable[..
         assert time.monotonic() < deadline
         time.sleep(0.1)
     assert server.value('driftline_feature_drift_distance{model="flights",feature="amount"}') == 0.6
-    assert server.value('driftline_worst_feature_ratio{model="flights",rank="1"}') == pytest.approx(6.0)
-    assert server.value("max_over_time(driftline_feature_drift_distance{model='flights',feature='amount'}[1m])") == 0.6
+    assert server.value('driftline_worst_feature_ratio{model="flights",rank="1"}') == pytest.approx(
+        6.0
+    )
+    assert (
+        server.value(
+            "max_over_time(driftline_feature_drift_distance{model='flights',feature='amount'}[1m])"
+        )
+        == 0.6
+    )
 
 
 @pytest.mark.prometheus
@@ -106,5 +177,7 @@ def test_names_and_help_texts_pass_the_linter_of_prometheus(page: Page) -> None:
     if program is None:
         left_out(PartMissing("prometheus", "no promtool (Debian package prometheus)"))
     command = [str(program), "check", "metrics"]
-    linted = subprocess.run(command, input=generate_latest(page.telemetry.registry), capture_output=True)
+    linted = subprocess.run(
+        command, input=generate_latest(page.telemetry.registry), capture_output=True
+    )
     assert (linted.returncode, linted.stderr.decode()) == (0, "")

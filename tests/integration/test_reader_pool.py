@@ -1,4 +1,5 @@
-"""The owner's end of real reader processes, without the service: who is replaced, after pauses too, and when it gives up."""
+"""The owner's end of real reader processes, without the service: who is replaced, after pauses too,
+and when it gives up."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def replaced() -> list[str]:
 
 
 @pytest.fixture
-def running(tmp_path: Path, replaced: list[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[Fleet]:
+def running(
+    tmp_path: Path, replaced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Fleet]:
     """Two readers, which follow a file each."""
     monkeypatch.setattr(fleet, "SILENT_S", SILENT_S)
     baseline = learn(tmp_path)
@@ -66,7 +69,9 @@ def read_until(one: Fleet, condition: Callable[[], bool], timeout_s: float) -> N
 
 
 @pytest.mark.slow
-def test_after_a_pause_nobody_is_replaced_but_who_hangs(running: Fleet, replaced: list[str]) -> None:
+def test_after_a_pause_nobody_is_replaced_but_who_hangs(
+    running: Fleet, replaced: list[str]
+) -> None:
     stays, hangs = running.readers
     time.sleep(2 * SILENT_S)
     for _ in range(30):
@@ -82,7 +87,9 @@ def test_after_a_pause_nobody_is_replaced_but_who_hangs(running: Fleet, replaced
 
 
 @pytest.mark.slow
-def test_a_reader_that_died_in_a_pause_is_replaced_at_once_after_it(running: Fleet, replaced: list[str]) -> None:
+def test_a_reader_that_died_in_a_pause_is_replaced_at_once_after_it(
+    running: Fleet, replaced: list[str]
+) -> None:
     dead, stays = running.readers
     os.kill(dead.pid, signal.SIGKILL)
     time.sleep(2 * SILENT_S)
@@ -93,7 +100,9 @@ def test_a_reader_that_died_in_a_pause_is_replaced_at_once_after_it(running: Fle
 
 
 @pytest.mark.slow
-def test_an_owner_that_was_stopped_itself_blames_nobody(running: Fleet, replaced: list[str]) -> None:
+def test_an_owner_that_was_stopped_itself_blames_nobody(
+    running: Fleet, replaced: list[str]
+) -> None:
     """A suspended machine, SIGSTOP: for a minute nobody listened, and nobody looked."""
     running._looked_s -= 60
     for reader in running.readers:
@@ -105,10 +114,18 @@ def test_an_owner_that_was_stopped_itself_blames_nobody(running: Fleet, replaced
 
 @pytest.mark.slow
 @pytest.mark.parametrize("hangs", [False, True])
-def test_readers_that_die_before_their_source_gives_anything_end_the_job_unless_they_hung(running: Fleet, hangs: bool) -> None:
+def test_readers_that_die_before_their_source_gives_anything_end_the_job_unless_they_hung(
+    running: Fleet, hangs: bool
+) -> None:
     """A client that hangs while its broker is away is no record that kills; the broker comes back."""
     dead: Any = SimpleNamespace(began=[], asked={"a.jsonl": ("a.jsonl", 7)}, hangs=hangs)
-    ends = nullcontext() if hangs else pytest.raises(SourceUnavailable, match=r"the next record of a.jsonl, at \('a.jsonl', 7\)")
+    ends = (
+        nullcontext()
+        if hangs
+        else pytest.raises(
+            SourceUnavailable, match=r"the next record of a.jsonl, at \('a.jsonl', 7\)"
+        )
+    )
     with ends:
         for _ in range(20):
             running._suspect(dead)
@@ -116,7 +133,8 @@ def test_readers_that_die_before_their_source_gives_anything_end_the_job_unless_
 
 @pytest.mark.slow
 def test_a_new_reader_that_is_refused_ends_the_job(running: Fleet, tmp_path: Path) -> None:
-    """Waiting heals no missing right and no missing file: the service says so and ends, instead of starting readers for ever."""
+    """Waiting heals no missing right and no missing file: the service says so and ends, instead of
+    starting readers for ever."""
     for name in "ab":
         (tmp_path / f"{name}.jsonl").unlink()
     os.kill(running.readers[0].pid, signal.SIGKILL)
@@ -124,8 +142,11 @@ def test_a_new_reader_that_is_refused_ends_the_job(running: Fleet, tmp_path: Pat
         read_until(running, lambda: False, 30)
 
 
-def test_once_the_culprit_is_found_every_reader_counts_as_many_records_as_ever(running: Fleet, tmp_path: Path) -> None:
-    """Both partitions were suspected; the record at the head of one of them is passed over. The other reader must be told too."""
+def test_once_the_culprit_is_found_every_reader_counts_as_many_records_as_ever(
+    running: Fleet, tmp_path: Path
+) -> None:
+    """Both partitions were suspected; the record at the head of one of them is passed over. The
+    other reader must be told too."""
     line, found, most = b'{"x":1}\n', running._reading.discover(), dict[str, int]()
     (a, start), (b, _) = ((one.partition, one.start) for one in found)
     for _ in range(3):
@@ -143,5 +164,10 @@ def test_once_the_culprit_is_found_every_reader_counts_as_many_records_as_ever(r
     deadline = time.monotonic() + 30.0
     while most.get(b, 0) <= 1_000:
         assert time.monotonic() < deadline, most
-        covers = [cover for item in running.read(0.1) if isinstance(item, Partial) for cover in item.covers]
+        covers = [
+            cover
+            for item in running.read(0.1)
+            if isinstance(item, Partial)
+            for cover in item.covers
+        ]
         most.update({one.partition: max(one.read, most.get(one.partition, 0)) for one in covers})

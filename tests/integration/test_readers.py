@@ -58,7 +58,12 @@ def rows(running: RunningService) -> dict[int, int]:
 
 
 def expected(count: int) -> dict[int, int]:
-    return dict(Counter((START_MS + k * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS for k in range(count)))
+    return dict(
+        Counter(
+            (START_MS + k * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS
+            for k in range(count)
+        )
+    )
 
 
 def marked(lines: list[bytes]) -> list[bytes]:
@@ -86,7 +91,9 @@ def test_two_readers_count_what_one_counts(tmp_path: Path, baseline: Path) -> No
 
 
 @pytest.mark.slow
-def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(tmp_path: Path, baseline: Path) -> None:
+def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(
+    tmp_path: Path, baseline: Path
+) -> None:
     lines, random = lines_of(30_000), Random(4)
     deal(tmp_path, [])
     source = {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)], "follow": True}
@@ -112,7 +119,9 @@ def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(tmp_pa
 
 
 @pytest.mark.slow
-def test_a_reader_that_hangs_is_replaced_and_nothing_is_lost(tmp_path: Path, baseline: Path) -> None:
+def test_a_reader_that_hangs_is_replaced_and_nothing_is_lost(
+    tmp_path: Path, baseline: Path
+) -> None:
     lines = lines_of(9_000)
     deal(tmp_path, lines[:3_000])
     source = {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)], "follow": True}
@@ -164,7 +173,9 @@ def test_a_record_that_its_source_dies_of_ends_the_service_which_names_it_and_go
         service.Service(settings).run()
     assert time.monotonic() - began < 90
     assert caught.value.exit_code == 3
-    assert caught.value.causes == (f"readers die whenever they ask for the next record of {path}, at ('0.jsonl', {at})",)
+    assert caught.value.causes == (
+        f"readers die whenever they ask for the next record of {path}, at ('0.jsonl', {at})",
+    )
     with path.open("r+b") as file:
         file.seek(at)
         file.write(b" " * len(line))
@@ -190,7 +201,9 @@ def test_events_that_come_twice_count_once_also_over_kills(tmp_path: Path, basel
     lines = lines_of(9_000)
     files = [lines[k::FILES] for k in range(FILES)]
     for k, mine in enumerate(files):
-        twice = [line for start in range(0, len(mine), 300) for line in mine[start : start + 300] * 2]
+        twice = [
+            line for start in range(0, len(mine), 300) for line in mine[start : start + 300] * 2
+        ]
         (tmp_path / f"{k}.jsonl").write_bytes(b"".join(line + b"\n" for line in twice))
     follow = {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)], "follow": True}
     settings = config(baseline, dedupe={"by": "event_id", "horizon": "2m"})

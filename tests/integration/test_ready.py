@@ -21,7 +21,9 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("readers", [1, 2])
-def test_a_service_that_has_read_all_there_is_stays_ready(baseline: Path, tmp_path: Path, readers: int) -> None:
+def test_a_service_that_has_read_all_there_is_stays_ready(
+    baseline: Path, tmp_path: Path, readers: int
+) -> None:
     append(tmp_path, lines_of(2))
     with running(tmp_path, config(baseline, readers=readers)) as service:
         service.until(lambda: service.accepted() == 2 * PER_WINDOW)
@@ -33,27 +35,40 @@ def test_a_service_that_has_read_all_there_is_stays_ready(baseline: Path, tmp_pa
         assert service.stop() == 0
 
 
-def test_a_broker_that_is_gone_is_silence(own_kafka: KafkaBroker, baseline: Path, tmp_path: Path) -> None:
+def test_a_broker_that_is_gone_is_silence(
+    own_kafka: KafkaBroker, baseline: Path, tmp_path: Path
+) -> None:
     own_kafka.create_topic("ready")
     source = {"type": "kafka", "bootstrap_servers": [own_kafka.bootstrap], "topic": "ready"}
     with running(tmp_path, config(baseline, source=source)) as service:
         service.until(lambda: service.ready() == "200 owner")
         own_kafka.stop()
-        service.until(lambda: re.fullmatch(r"503 silent: ready-0 for \d+ s", service.ready()) is not None, 30)
+        service.until(
+            lambda: re.fullmatch(r"503 silent: ready-0 for \d+ s", service.ready()) is not None, 30
+        )
         assert service.healthy()
         own_kafka.start()
         service.until(lambda: service.ready() == "200 owner", 60)
         assert service.stop() == 0
 
 
-def test_an_owner_whose_state_is_not_in_s3_is_not_ready(moto: MotoServer, baseline: Path, tmp_path: Path) -> None:
+def test_an_owner_whose_state_is_not_in_s3_is_not_ready(
+    moto: MotoServer, baseline: Path, tmp_path: Path
+) -> None:
     moto.client("s3").create_bucket(Bucket="ready")
     door = Closed(int(moto.url.rpartition(":")[2]))
     door.open()
-    away = {"bucket": "ready", "region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{door.port}", "take_over_after": "5s"}
+    away = {
+        "bucket": "ready",
+        "region": "us-east-1",
+        "endpoint_url": f"http://127.0.0.1:{door.port}",
+        "take_over_after": "5s",
+    }
     append(tmp_path, lines_of(2))
     try:
-        with running(tmp_path, config(baseline, state={"path": "state.sqlite", "s3": away}), moto.env) as service:
+        with running(
+            tmp_path, config(baseline, state={"path": "state.sqlite", "s3": away}), moto.env
+        ) as service:
             service.until(lambda: service.ready() == "200 owner")
             door.shut()
             service.until(lambda: service.ready() == "503 another service may have taken over", 30)
@@ -65,8 +80,12 @@ def test_an_owner_whose_state_is_not_in_s3_is_not_ready(moto: MotoServer, baseli
         door.close()
 
 
-def running(folder: Path, settings: dict[str, object], environment: dict[str, str] | None = None) -> RunningService:
+def running(
+    folder: Path, settings: dict[str, object], environment: dict[str, str] | None = None
+) -> RunningService:
     """A service that is not ready once it is four seconds behind, or silent for so long."""
     service = RunningService(folder, settings, environment)
-    service.config.write_text(service.config.read_text().replace("http:\n", "http:\n  ready_behind: 4s\n"))
+    service.config.write_text(
+        service.config.read_text().replace("http:\n", "http:\n  ready_behind: 4s\n")
+    )
     return service

@@ -1,4 +1,5 @@
-"""The state in S3: what is put, what is restored, and puts that fail, against moto's server (an emulator that honours conditional puts)."""
+"""The state in S3: what is put, what is restored, and puts that fail, against moto's server (an
+emulator that honours conditional puts)."""
 
 from __future__ import annotations
 
@@ -69,7 +70,9 @@ def test_the_etag_changes_with_each_put_though_nothing_else_did(machine: Make, s
 
 
 @pytest.mark.parametrize("fault", ["answer lost", "answer cut"])
-def test_a_put_whose_answer_did_not_come_is_not_lost_and_not_repeated(machine: Make, road: FaultyRoad, s3: Any, fault: Fault) -> None:
+def test_a_put_whose_answer_did_not_come_is_not_lost_and_not_repeated(
+    machine: Make, road: FaultyRoad, s3: Any, fault: Fault
+) -> None:
     one = started(machine("a", road.url))
     one.commit(5)
     commit = noted(s3).commit
@@ -82,14 +85,18 @@ def test_a_put_whose_answer_did_not_come_is_not_lost_and_not_repeated(machine: M
 
 
 @pytest.mark.parametrize("fault", ["answer lost", "answer cut"])
-def test_a_first_put_whose_answer_did_not_come_makes_an_owner(machine: Make, road: FaultyRoad, fault: Fault) -> None:
+def test_a_first_put_whose_answer_did_not_come_makes_an_owner(
+    machine: Make, road: FaultyRoad, fault: Fault
+) -> None:
     road.fault, road.only, road.times = fault, "PUT", 1
     one = started(machine("a", road.url))
     one.commit(5)
     assert road.met == 1
 
 
-def test_an_answer_that_is_lost_again_and_again_is_found_by_looking(machine: Make, road: FaultyRoad, s3: Any) -> None:
+def test_an_answer_that_is_lost_again_and_again_is_found_by_looking(
+    machine: Make, road: FaultyRoad, s3: Any
+) -> None:
     """The put is there, the look fails, the repeated put is refused as a conflict with our own one."""
     one = started(machine("a", road.url))
     commit = noted(s3).commit
@@ -98,7 +105,9 @@ def test_an_answer_that_is_lost_again_and_again_is_found_by_looking(machine: Mak
     assert (road.met, noted(s3).commit) == (4, commit + 1)
 
 
-def test_a_put_waits_for_as_long_as_s3_is_down_and_delivery_with_it(machine: Make, road: FaultyRoad) -> None:
+def test_a_put_waits_for_as_long_as_s3_is_down_and_delivery_with_it(
+    machine: Make, road: FaultyRoad
+) -> None:
     one = started(machine("a", road.url))
     road.fault = "down"
     thread = threading.Thread(target=one.commit, args=(5,))

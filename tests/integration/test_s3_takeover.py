@@ -1,4 +1,5 @@
-"""Who owns a state in S3, and who takes it over, against moto's server (an emulator that honours conditional puts)."""
+"""Who owns a state in S3, and who takes it over, against moto's server (an emulator that honours
+conditional puts)."""
 
 from __future__ import annotations
 
@@ -39,7 +40,9 @@ def test_a_living_owner_is_met_and_refused(machine: Make) -> None:
     first.chain.put(b"")
 
 
-def test_an_owner_that_is_silent_is_taken_over_and_loses_its_next_put(machine: Make, s3: Any) -> None:
+def test_an_owner_that_is_silent_is_taken_over_and_loses_its_next_put(
+    machine: Make, s3: Any
+) -> None:
     first = started(machine("a"))
     first.commit(5)
     second = started(machine("b"))
@@ -94,7 +97,9 @@ def test_of_many_that_wait_one_becomes_owner(machine: Make) -> None:
     assert len(won) == 1
 
 
-def test_an_owner_found_dead_by_an_outage_is_not_taken_for_dead(machine: Make, road: FaultyRoad) -> None:
+def test_an_owner_found_dead_by_an_outage_is_not_taken_for_dead(
+    machine: Make, road: FaultyRoad
+) -> None:
     """Nobody could put while S3 was away: its time begins anew when S3 answers."""
     first = started(machine("a"))
     second = machine("b", road.url, after_s=6.0, standby=True)

@@ -28,7 +28,9 @@ def loopback_ports(pid: int) -> set[int]:
     return {port for _, port in found}
 
 
-def read_all(broker: KafkaBroker, topic: str, partitions: int, count: int) -> list[tuple[int, int, bytes]]:
+def read_all(
+    broker: KafkaBroker, topic: str, partitions: int, count: int
+) -> list[tuple[int, int, bytes]]:
     parts = [TopicPartition(topic, number) for number in range(partitions)]
     consumer = KafkaConsumer(bootstrap_servers=broker.bootstrap, auto_offset_reset="none")
     consumer.assign(parts)
@@ -61,7 +63,9 @@ def test_broker_listens_on_loopback_only(kafka: KafkaBroker) -> None:
     assert {kafka.port, kafka.sasl_port} < loopback_ports(kafka.process.pid)
 
 
-def test_a_deleted_topic_begins_again_at_offset_zero(kafka: KafkaBroker, make_topic: Callable[..., str]) -> None:
+def test_a_deleted_topic_begins_again_at_offset_zero(
+    kafka: KafkaBroker, make_topic: Callable[..., str]
+) -> None:
     topic = make_topic()
     assert kafka.produce(topic, [(0, None, b"a", [], 1), (0, None, b"b", [], 2)]) == [0, 1]
     kafka.delete_topic(topic)
@@ -92,8 +96,14 @@ def test_kinesis_emulator_listens_on_loopback_only_and_ends_a_shard_that_is_spli
     stream = make_stream()
     (placed,) = kinesis.put(stream, [b"value"])
     kinesis.split(stream, placed["ShardId"])
-    asked = {"StreamName": stream, "ShardId": placed["ShardId"], "ShardIteratorType": "TRIM_HORIZON"}
-    answer = kinesis.client.get_records(ShardIterator=kinesis.client.get_shard_iterator(**asked)["ShardIterator"])
+    asked = {
+        "StreamName": stream,
+        "ShardId": placed["ShardId"],
+        "ShardIteratorType": "TRIM_HORIZON",
+    }
+    answer = kinesis.client.get_records(
+        ShardIterator=kinesis.client.get_shard_iterator(**asked)["ShardIterator"]
+    )
     assert [one["Data"] for one in answer["Records"]] == [b"value"]
     assert "NextShardIterator" not in answer
     assert len(answer["ChildShards"]) == 2
@@ -119,14 +129,26 @@ def test_ministack_listens_on_loopback_only_and_pushes_records(ministack: Minist
     assert loopback_ports(ministack.process.pid) == {ministack.port}
     create(ministack.kinesis, "parts", 1)
     placed = ministack.kinesis.put_record(StreamName="parts", Data=b"value", PartitionKey="k")
-    arn = ministack.kinesis.describe_stream_summary(StreamName="parts")["StreamDescriptionSummary"]["StreamARN"]
-    consumer = ministack.kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="parts")["Consumer"]["ConsumerARN"]
-    asked = {"ConsumerARN": consumer, "ShardId": placed["ShardId"], "StartingPosition": {"Type": "TRIM_HORIZON"}}
-    event = next(iter(ministack.kinesis.subscribe_to_shard(**asked)["EventStream"]))["SubscribeToShardEvent"]
+    arn = ministack.kinesis.describe_stream_summary(StreamName="parts")["StreamDescriptionSummary"][
+        "StreamARN"
+    ]
+    consumer = ministack.kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="parts")[
+        "Consumer"
+    ]["ConsumerARN"]
+    asked = {
+        "ConsumerARN": consumer,
+        "ShardId": placed["ShardId"],
+        "StartingPosition": {"Type": "TRIM_HORIZON"},
+    }
+    event = next(iter(ministack.kinesis.subscribe_to_shard(**asked)["EventStream"]))[
+        "SubscribeToShardEvent"
+    ]
     assert [one["Data"] for one in event["Records"]] == [b"value"]
 
 
-def test_toxiproxy_listens_on_loopback_only_and_can_be_taken_down(kinesis: KinesisEmulator, toxiproxy: Toxiproxy) -> None:
+def test_toxiproxy_listens_on_loopback_only_and_can_be_taken_down(
+    kinesis: KinesisEmulator, toxiproxy: Toxiproxy
+) -> None:
     assert toxiproxy.port in loopback_ports(toxiproxy.process.pid)
     with toxiproxy.down():
         assert not port_answers(toxiproxy.port)
@@ -152,7 +174,9 @@ def exporter() -> Iterator[int]:
     server.server_close()
 
 
-def test_prometheus_scrapes_an_exporter(exporter: int, prometheus: Callable[..., PrometheusServer]) -> None:
+def test_prometheus_scrapes_an_exporter(
+    exporter: int, prometheus: Callable[..., PrometheusServer]
+) -> None:
     server = prometheus(exporter)
     assert server.value("gauge_of_seven") == 7.0
     assert server.query("no_such_series") == []

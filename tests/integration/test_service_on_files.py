@@ -1,4 +1,5 @@
-"""The real command on capture files, as a newcomer runs it: no broker, no cloud. The producer's own counts are the truth."""
+"""The real command on capture files, as a newcomer runs it: no broker, no cloud. The producer's own
+counts are the truth."""
 
 from __future__ import annotations
 
@@ -28,14 +29,22 @@ TRAIN = events.training_csv(5_000)
 
 
 def driftline(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "stream.cli", *words], cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, "-m", "stream.cli", *words],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 @pytest.fixture(scope="module")
 def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
     (folder / "train.csv").write_text(TRAIN)
-    done = driftline("baseline", "train.csv", "--out", "baseline", "--predictions", "score", folder=folder)
+    done = driftline(
+        "baseline", "train.csv", "--out", "baseline", "--predictions", "score", folder=folder
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("5000 rows, 20 features")
     return folder / "baseline"
@@ -69,7 +78,9 @@ def ran(folder: Path, settings: Mapping[str, Any]) -> RunningService:
 
 
 def lines_of(windows: int, seed: int = 3) -> list[bytes]:
-    return events.capture_lines(events.values(windows * PER_WINDOW, seed), start_ms=START_MS, events_a_second=PER_S)
+    return events.capture_lines(
+        events.values(windows * PER_WINDOW, seed), start_ms=START_MS, events_a_second=PER_S
+    )
 
 
 def wait_for_a_window(service: RunningService) -> None:
@@ -77,7 +88,10 @@ def wait_for_a_window(service: RunningService) -> None:
 
 
 def by_end(service: RunningService) -> dict[int, WindowReport]:
-    return {(end - START_MS) // MINUTE_MS: report for (_, end), report in newest(service.reports()).items()}
+    return {
+        (end - START_MS) // MINUTE_MS: report
+        for (_, end), report in newest(service.reports()).items()
+    }
 
 
 def letters(folder: Path) -> list[dict[str, Any]]:
@@ -88,34 +102,53 @@ def letters(folder: Path) -> list[dict[str, Any]]:
 def test_calm_traffic_is_counted_whole_and_nothing_is_told(baseline: Path, tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", lines_of(4))
     reports = by_end(ran(tmp_path, config(baseline)))
-    assert {end: (report.rows, report.state) for end, report in reports.items()} == dict.fromkeys(range(1, 5), (PER_WINDOW, "ok"))
+    assert {end: (report.rows, report.state) for end, report in reports.items()} == dict.fromkeys(
+        range(1, 5), (PER_WINDOW, "ok")
+    )
     assert letters(tmp_path) == []
 
 
-def test_a_schema_that_grew_is_told_though_no_row_can_be_counted(baseline: Path, tmp_path: Path) -> None:
-    """From the third minute on every request has one column more: time goes on, and the windows say what is wrong."""
+def test_a_schema_that_grew_is_told_though_no_row_can_be_counted(
+    baseline: Path, tmp_path: Path
+) -> None:
+    """From the third minute on every request has one column more: time goes on, and the windows say
+    what is wrong."""
     columns = events.values(6 * PER_WINDOW, 3)
     late = range(2 * PER_WINDOW, 6 * PER_WINDOW)
     plans = [f"{cell},surplus" if k in late else cell for k, cell in enumerate(columns["plan"])]
-    write(tmp_path, "a.jsonl", events.capture_lines({**columns, "plan": plans}, start_ms=START_MS, events_a_second=PER_S))
+    write(
+        tmp_path,
+        "a.jsonl",
+        events.capture_lines({**columns, "plan": plans}, start_ms=START_MS, events_a_second=PER_S),
+    )
     service = ran(tmp_path, config(baseline))
     reports = by_end(service)
     assert [reports[k].rows for k in sorted(reports)] == [PER_WINDOW, PER_WINDOW, 0, 0, 0, 0]
-    assert [[v.check for v in reports[k].violations] for k in sorted(reports)] == [[], [], *[["extra_column_check"]] * 4]
+    assert [[v.check for v in reports[k].violations] for k in sorted(reports)] == [
+        [],
+        [],
+        *[["extra_column_check"]] * 4,
+    ]
     [violation] = reports[3].violations
     assert (violation.value, violation.n, violation.overwhelming) == (1.0, PER_WINDOW, True)
     [signal] = service.signals()
     assert (signal.kind, signal.end_ms) == ("opened", START_MS + 3 * MINUTE_MS)
-    assert Counter(one["reason"] for one in letters(tmp_path)) == {"too_many_columns": 4 * PER_WINDOW}
+    assert Counter(one["reason"] for one in letters(tmp_path)) == {
+        "too_many_columns": 4 * PER_WINDOW
+    }
 
 
 BAD: dict[str, bytes] = {
     "undecodable": b"\xff\xfe{",
     "not_an_object": b"[1, 2]",
-    "too_few_columns": b'{"captureData":{"endpointInput":{"data":"1,2","encoding":"CSV"},"endpointOutput":{"data":"0.5","encoding":"CSV"}},'
-    b'"eventMetadata":{"eventId":"x","inferenceTime":"2025-06-15T15:07:00Z"}}',
-    "unknown_encoding": b'{"captureData":{"endpointInput":{"data":"1","encoding":"PARQUET"},'
-    b'"endpointOutput":{"data":"0.5","encoding":"CSV"}},"eventMetadata":{"inferenceTime":"2025-06-15T15:07:00Z"}}',
+    "too_few_columns": (
+        b'{"captureData":{"endpointInput":{"data":"1,2","encoding":"CSV"},"endpointOutput":{"data":"0.5","encoding":"CSV"}},'
+        b'"eventMetadata":{"eventId":"x","inferenceTime":"2025-06-15T15:07:00Z"}}'
+    ),
+    "unknown_encoding": (
+        b'{"captureData":{"endpointInput":{"data":"1","encoding":"PARQUET"},'
+        b'"endpointOutput":{"data":"0.5","encoding":"CSV"}},"eventMetadata":{"inferenceTime":"2025-06-15T15:07:00Z"}}'
+    ),
     "time_missing": b'{"captureData":{}, "eventMetadata":{}}',
     "time_absurd": b'{"captureData":{}, "eventMetadata":{"inferenceTime":"1812-09-07T00:00:00Z"}}',
 }
@@ -129,7 +162,9 @@ def test_bad_records_among_good_ones_change_no_count(baseline: Path, tmp_path: P
         dirty.insert(random.randrange(len(dirty)), bad)
     write(tmp_path / "dirty", "a.jsonl", dirty)
     clean, spoilt = (by_end(ran(tmp_path / name, config(baseline))) for name in ("clean", "dirty"))
-    assert {k: report.profile for k, report in spoilt.items()} == {k: report.profile for k, report in clean.items()}
+    assert {k: report.profile for k, report in spoilt.items()} == {
+        k: report.profile for k, report in clean.items()
+    }
     told = letters(tmp_path / "dirty")
     assert Counter(one["reason"] for one in told) == dict.fromkeys(BAD, 10)
     assert not any("payload" in one for one in told)
@@ -138,12 +173,18 @@ def test_bad_records_among_good_ones_change_no_count(baseline: Path, tmp_path: P
 
 def test_dead_letters_keep_the_payload_if_asked(baseline: Path, tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", [BAD["not_an_object"]])
-    ran(tmp_path, config(baseline, dead_letters={"path": "dead-letters.jsonl", "keep_payload": True}))
+    ran(
+        tmp_path,
+        config(baseline, dead_letters={"path": "dead-letters.jsonl", "keep_payload": True}),
+    )
     assert [one["payload"] for one in letters(tmp_path)] == ["WzEsIDJd"]
 
 
-def test_late_events_make_a_revision_and_too_late_ones_are_booked(baseline: Path, tmp_path: Path) -> None:
-    """100 events a second: a batch of 5,000 is less than a window, so the first window is closed when the late ones come."""
+def test_late_events_make_a_revision_and_too_late_ones_are_booked(
+    baseline: Path, tmp_path: Path
+) -> None:
+    """100 events a second: a batch of 5,000 is less than a window, so the first window is closed
+    when the late ones come."""
     total, a_window = 24_000, 6_000
     lines = events.capture_lines(events.values(total, 3), start_ms=START_MS, events_a_second=100)
     within, beyond, rest = lines[:25], lines[25:40], lines[40:]
@@ -151,13 +192,17 @@ def test_late_events_make_a_revision_and_too_late_ones_are_booked(baseline: Path
     service = ran(tmp_path, config(baseline, lateness="2m"))
     reports = service.reports()
     first = [report for report in reports if report.end_ms == START_MS + MINUTE_MS]
-    assert [(one.revision, one.rows) for one in first] == [(0, a_window - 40), (1, a_window - 40 + 25)]
+    assert [(one.revision, one.rows) for one in first] == [
+        (0, a_window - 40),
+        (1, a_window - 40 + 25),
+    ]
     assert len({one.id for one in reports}) == len(reports)
     assert sum(report.rows for report in by_end(service).values()) == total - len(beyond)
 
 
 def test_one_wrong_date_makes_no_other_event_late(baseline: Path, tmp_path: Path) -> None:
-    """History is replayed from files of today; an event dated 2050 counts when its file was written, and moves nothing."""
+    """History is replayed from files of today; an event dated 2050 counts when its file was
+    written, and moves nothing."""
     lines = lines_of(3)
     lines[700] = re.sub(rb'"inferenceTime":"2025', b'"inferenceTime":"2050', lines[700])
     write(tmp_path, "a.jsonl", lines)
@@ -166,12 +211,17 @@ def test_one_wrong_date_makes_no_other_event_late(baseline: Path, tmp_path: Path
     assert sum(report.rows for report in reports.values()) == 3 * PER_WINDOW
 
 
-def test_columns_that_were_learned_without_any_value_are_told(baseline: Path, tmp_path: Path) -> None:
+def test_columns_that_were_learned_without_any_value_are_told(
+    baseline: Path, tmp_path: Path
+) -> None:
     lines = events.json_lines(events.values(2_000, 3), start_ms=START_MS, events_a_second=PER_S)
     write(tmp_path, "a.jsonl", lines)
     models = {"m": {"baseline": "learn", "outputs": ["score"], "inputs": ["amount", "country"]}}
     form = {"type": "json", "features": "reqest"}
-    service = ran(tmp_path, config(baseline, format=form, models=models, time={"unit": "ms"}, learn={"events": 500}))
+    service = ran(
+        tmp_path,
+        config(baseline, format=form, models=models, time={"unit": "ms"}, learn={"events": 500}),
+    )
     [told] = [json.loads(line) for line in service.log.splitlines() if "without any value" in line]
     assert (told["level"], told["columns"]) == ("error", ["amount", "country"])
 
@@ -183,15 +233,20 @@ def test_windows_slide_as_sums_of_panes(baseline: Path, tmp_path: Path) -> None:
     assert {end: report.rows for (_, end), report in reports.items()} == expected
 
 
-def test_a_growing_folder_is_followed_through_kills_and_restarts(baseline: Path, tmp_path: Path) -> None:
-    """Twelve files appear, each in two writes that cut a line in half, while the service is killed four times."""
+def test_a_growing_folder_is_followed_through_kills_and_restarts(
+    baseline: Path, tmp_path: Path
+) -> None:
+    """Twelve files appear, each in two writes that cut a line in half, while the service is killed
+    four times."""
     lines, random = lines_of(6), Random(11)
     settings = config(baseline, source={"type": "jsonl", "path": "captures", "follow": True})
     settings.pop("http")
     (tmp_path / "captures").mkdir()
     with RunningService(tmp_path, settings) as service:
         for k in range(12):
-            text = b"".join(line + b"\n" for line in lines[k * PER_WINDOW // 2 : (k + 1) * PER_WINDOW // 2])
+            text = b"".join(
+                line + b"\n" for line in lines[k * PER_WINDOW // 2 : (k + 1) * PER_WINDOW // 2]
+            )
             cut = random.randrange(len(text))
             for piece in (text[:cut], text[cut:]):
                 with (tmp_path / "captures" / f"{k:02}.jsonl").open("ab") as file:
@@ -240,19 +295,27 @@ def test_another_window_is_refused_for_the_same_state(baseline: Path, tmp_path: 
     assert "window_ms was 60000, the configuration says 30000" in service.log
 
 
-def test_more_of_a_file_after_its_end_is_read_by_the_next_run(baseline: Path, tmp_path: Path) -> None:
+def test_more_of_a_file_after_its_end_is_read_by_the_next_run(
+    baseline: Path, tmp_path: Path
+) -> None:
     lines = lines_of(3)
     write(tmp_path, "a.jsonl", lines[:PER_WINDOW])
     ran(tmp_path, config(baseline))
     write(tmp_path, "a.jsonl", lines[PER_WINDOW:])
     reports = by_end(ran(tmp_path, config(baseline)))
-    assert {k: report.rows for k, report in reports.items()} == dict.fromkeys(range(1, 4), PER_WINDOW)
+    assert {k: report.rows for k, report in reports.items()} == dict.fromkeys(
+        range(1, 4), PER_WINDOW
+    )
 
 
-def test_explain_rebuilds_what_was_published_and_sees_what_was_changed(baseline: Path, tmp_path: Path) -> None:
+def test_explain_rebuilds_what_was_published_and_sees_what_was_changed(
+    baseline: Path, tmp_path: Path
+) -> None:
     columns = events.values(PER_WINDOW, 3)
     cents = {**columns, "amount": [str(float(x) * 100) for x in columns["amount"]]}
-    write(tmp_path, "a.jsonl", events.capture_lines(cents, start_ms=START_MS, events_a_second=PER_S))
+    write(
+        tmp_path, "a.jsonl", events.capture_lines(cents, start_ms=START_MS, events_a_second=PER_S)
+    )
     service = ran(tmp_path, config(baseline))
     [report] = service.reports()
     for feature in ("amount", "country", "flag", "score"):
@@ -265,23 +328,37 @@ def test_explain_rebuilds_what_was_published_and_sees_what_was_changed(baseline:
     done = driftline("explain", report.id, "amount", "--config", str(service.config))
     assert done.returncode == 1
     assert "differs from what was published" in done.stdout
-    for words, names in ((("amounts",), "amount"), (("amount", "--baseline", "/nowhere"), "/nowhere")):
+    for words, names in (
+        (("amounts",), "amount"),
+        (("amount", "--baseline", "/nowhere"), "/nowhere"),
+    ):
         done = driftline("explain", report.id, *words, "--config", str(service.config))
         assert done.returncode == 2
         assert names in done.stderr
 
 
-def test_a_model_that_is_put_back_never_gives_one_id_two_contents(baseline: Path, tmp_path: Path) -> None:
+def test_a_model_that_is_put_back_never_gives_one_id_two_contents(
+    baseline: Path, tmp_path: Path
+) -> None:
     """Two models with one baseline; one is taken out while its window is open, and put back later."""
-    lines = [line[:-1] + b',"who":"%b"}' % (b"ab"[k % 2 : k % 2 + 1]) for k, line in enumerate(lines_of(4))]
+    lines = [
+        line[:-1] + b',"who":"%b"}' % (b"ab"[k % 2 : k % 2 + 1])
+        for k, line in enumerate(lines_of(4))
+    ]
     one = {"baseline": str(baseline)}
     both = config(baseline, model={"from": "path", "name": "who"}, models={"a": one, "b": one})
-    settings = [{**both, "source": {"type": "jsonl", "path": "captures", "follow": True}}, {**both, "models": {"a": one}}, both]
+    settings = [
+        {**both, "source": {"type": "jsonl", "path": "captures", "follow": True}},
+        {**both, "models": {"a": one}},
+        both,
+    ]
     cuts = [0, PER_WINDOW * 3 // 2, PER_WINDOW * 2, PER_WINDOW * 4]
     for k, one_config in enumerate(settings):
         write(tmp_path, "a.jsonl", lines[cuts[k] : cuts[k + 1]])
         with RunningService(tmp_path, one_config) as service:
-            if k == 0:  # it must not come to the end of its source, which would close the window that is to stay open
+            if (
+                k == 0
+            ):  # it must not come to the end of its source, which would close the window that is to stay open
                 wait_for_a_window(service)
                 assert service.stop() == 0
             else:
@@ -289,14 +366,20 @@ def test_a_model_that_is_put_back_never_gives_one_id_two_contents(baseline: Path
     reports = service.reports()
     assert len({report.id for report in reports}) == len(reports)
     last = newest(reports)
-    assert {end: (report.rows, report.state) for (model, end), report in last.items() if model == "a"} == {
-        START_MS + k * MINUTE_MS: (PER_WINDOW // 2, "ok") for k in range(1, 5)
-    }
-    states = [last["b", START_MS + k * MINUTE_MS].state for k in range(1, 5) if ("b", START_MS + k * MINUTE_MS) in last]
+    assert {
+        end: (report.rows, report.state) for (model, end), report in last.items() if model == "a"
+    } == {START_MS + k * MINUTE_MS: (PER_WINDOW // 2, "ok") for k in range(1, 5)}
+    states = [
+        last["b", START_MS + k * MINUTE_MS].state
+        for k in range(1, 5)
+        if ("b", START_MS + k * MINUTE_MS) in last
+    ]
     assert states == ["ok", "incomplete", "ok", "ok"]
 
 
-def test_windows_of_another_length_are_taken_on_request_and_what_was_open_is_told(baseline: Path, tmp_path: Path) -> None:
+def test_windows_of_another_length_are_taken_on_request_and_what_was_open_is_told(
+    baseline: Path, tmp_path: Path
+) -> None:
     lines = lines_of(4)
     follow = {"type": "jsonl", "path": "captures", "follow": True}
     write(tmp_path, "a.jsonl", lines[: PER_WINDOW * 3 // 2])
@@ -309,7 +392,10 @@ def test_windows_of_another_length_are_taken_on_request_and_what_was_open_is_tol
     assert changed.wait() == 0, changed.log
     reports = changed.reports()
     assert len({report.id for report in reports}) == len(reports)
-    by_span = {((r.start_ms - START_MS) // 1000, ((r.end_ms or 0) - START_MS) // 1000): (r.rows, r.state) for r in reports}
+    by_span = {
+        ((r.start_ms - START_MS) // 1000, ((r.end_ms or 0) - START_MS) // 1000): (r.rows, r.state)
+        for r in reports
+    }
     assert by_span[0, 60] == (PER_WINDOW, "ok")
     assert by_span[60, 120] == (PER_WINDOW // 2, "incomplete")
     assert by_span[90, 120] == (PER_WINDOW // 2, "incomplete")
@@ -321,12 +407,21 @@ def test_a_new_baseline_that_lacks_the_answer_learns_it(tmp_path: Path, baseline
         columns = events.values(3_000, seed)
         text = [",".join(columns)] + [",".join(row) for row in zip(*columns.values(), strict=True)]
         (tmp_path / f"{name}.csv").write_text("\n".join(text) + "\n")
-        assert driftline("baseline", f"{name}.csv", "--out", name, "--exclude", "score", folder=tmp_path).returncode == 0
+        assert (
+            driftline(
+                "baseline", f"{name}.csv", "--out", name, "--exclude", "score", folder=tmp_path
+            ).returncode
+            == 0
+        )
     lines = events.capture_lines(events.values(24_000, 3), start_ms=START_MS, events_a_second=100)
     names = {"outputs": ["score"], "inputs": list(events.INPUTS)}
     for k, name in enumerate(("one", "two")):
         write(tmp_path, "a.jsonl", lines[k * 12_000 : (k + 1) * 12_000])
-        settings = config(baseline, models={"m": {"baseline": str(tmp_path / name), **names}}, learn={"events": 500})
+        settings = config(
+            baseline,
+            models={"m": {"baseline": str(tmp_path / name), **names}},
+            learn={"events": 500},
+        )
         service = RunningService(tmp_path, settings)
         service.start("--accept-change")
         assert service.wait() == 0, service.log
@@ -336,7 +431,9 @@ def test_a_new_baseline_that_lacks_the_answer_learns_it(tmp_path: Path, baseline
     assert len({report.baseline for report in reports}) == 4
 
 
-def test_a_sink_that_cannot_write_is_told_by_the_exit_code_and_made_good_by_the_next_run(baseline: Path, tmp_path: Path) -> None:
+def test_a_sink_that_cannot_write_is_told_by_the_exit_code_and_made_good_by_the_next_run(
+    baseline: Path, tmp_path: Path
+) -> None:
     write(tmp_path, "a.jsonl", lines_of(1))
     (tmp_path / "reports").write_text("in the way")
     (tmp_path / "elsewhere").mkdir()
@@ -351,9 +448,17 @@ def test_a_sink_that_cannot_write_is_told_by_the_exit_code_and_made_good_by_the_
 
 
 def test_what_no_window_counts_is_told_in_the_log(baseline: Path, tmp_path: Path) -> None:
-    write(tmp_path, "a.jsonl", [*lines_of(1), BAD["not_an_object"], BAD["time_absurd"], BAD["time_absurd"]])
+    write(
+        tmp_path,
+        "a.jsonl",
+        [*lines_of(1), BAD["not_an_object"], BAD["time_absurd"], BAD["time_absurd"]],
+    )
     service = ran(tmp_path, config(baseline))
-    told = [json.loads(line) for line in service.log.splitlines() if "records that no window counts" in line]
+    told = [
+        json.loads(line)
+        for line in service.log.splitlines()
+        if "records that no window counts" in line
+    ]
     assert [one["by_reason"] for one in told] == [{"not_an_object": 1, "time_absurd": 2}]
     assert told[0]["dead_letters"].endswith("dead-letters.jsonl")
     assert "1 not_an_object, 2 time_absurd" in service.log.splitlines()[-1]
@@ -368,9 +473,14 @@ def test_a_folder_without_capture_files_is_told(baseline: Path, tmp_path: Path) 
 def test_reports_and_signals_are_what_their_schemas_say(baseline: Path, tmp_path: Path) -> None:
     columns = events.values(3 * PER_WINDOW, 3)
     cents = {**columns, "amount": [str(float(x) * 100) for x in columns["amount"]]}
-    write(tmp_path, "a.jsonl", events.capture_lines(cents, start_ms=START_MS, events_a_second=PER_S))
+    write(
+        tmp_path, "a.jsonl", events.capture_lines(cents, start_ms=START_MS, events_a_second=PER_S)
+    )
     ran(tmp_path, config(baseline))
-    for what, file in (("report", next((tmp_path / "reports").glob("reports-*"))), ("signal", tmp_path / "reports" / "signals.jsonl")):
+    for what, file in (
+        ("report", next((tmp_path / "reports").glob("reports-*"))),
+        ("signal", tmp_path / "reports" / "signals.jsonl"),
+    ):
         done = driftline("schema", what)
         schema = json.loads(done.stdout)
         Draft202012Validator.check_schema(schema)

@@ -1,4 +1,5 @@
-"""One drift, four sinks: what the service publishes, read back from each. CloudWatch, SNS and SQS are moto's (an emulator)."""
+"""One drift, four sinks: what the service publishes, read back from each. CloudWatch, SNS and SQS
+are moto's (an emulator)."""
 
 from __future__ import annotations
 
@@ -26,13 +27,18 @@ NAMESPACE = "aws/sagemaker/Endpoints/data-metrics"
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A baseline, and captures in which the amount is in cents from the fifth minute on; eight windows of 3,000 events."""
+    """A baseline, and captures in which the amount is in cents from the fifth minute on; eight
+    windows of 3,000 events."""
     folder = tmp_path_factory.mktemp("inputs")
     made = baselining.make(lambda: [pa.table(events.values(20_000, 4))], events.OUTPUTS)
     baselining.write(made, folder / "baseline")
     columns = events.values(EVENTS, 6)
-    amounts = [str(float(x) * 100) if k >= EVENTS // 2 else x for k, x in enumerate(columns["amount"])]
-    lines = events.capture_lines({**columns, "amount": amounts}, start_ms=START_MS, events_a_second=PER_S)
+    amounts = [
+        str(float(x) * 100) if k >= EVENTS // 2 else x for k, x in enumerate(columns["amount"])
+    ]
+    lines = events.capture_lines(
+        {**columns, "amount": amounts}, start_ms=START_MS, events_a_second=PER_S
+    )
     (folder / "captures").mkdir()
     (folder / "captures" / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     return folder
@@ -72,34 +78,51 @@ def moment(report: WindowReport) -> datetime:
     return datetime.fromtimestamp((report.end_ms or 0) / 1000, UTC)
 
 
-def test_cloudwatch_holds_what_the_reports_say(inputs: Path, moto: MotoServer, tmp_path: Path) -> None:
+def test_cloudwatch_holds_what_the_reports_say(
+    inputs: Path, moto: MotoServer, tmp_path: Path
+) -> None:
     with RunningService(tmp_path, config(inputs, [aws(moto, "cloudwatch")]), moto.env) as service:
         assert service.wait() == 0, service.log
         reports = newest(service.reports()).values()
     assert len(reports) == EVENTS // PER_S // 60
-    drift, filled, data = (statistics(moto, f"feature_{name}_amount") for name in ("baseline_drift", "non_null", "data"))
+    drift, filled, data = (
+        statistics(moto, f"feature_{name}_amount")
+        for name in ("baseline_drift", "non_null", "data")
+    )
     for report in reports:
         feature = next(feature for feature in report.features if feature.name == "amount")
         assert drift[moment(report)]["Sum"] == pytest.approx(feature.value)
         assert filled[moment(report)]["Sum"] == 1.0
         told = data[moment(report)]
-        assert (told["SampleCount"], told["Minimum"], told["Maximum"]) == (3_000, feature.min, feature.max)
+        assert (told["SampleCount"], told["Minimum"], told["Maximum"]) == (
+            3_000,
+            feature.min,
+            feature.max,
+        )
         assert told["Sum"] == pytest.approx(feature.sum)
 
 
-def test_the_signal_reaches_a_queue_that_asked_for_it(inputs: Path, moto: MotoServer, tmp_path: Path) -> None:
+def test_the_signal_reaches_a_queue_that_asked_for_it(
+    inputs: Path, moto: MotoServer, tmp_path: Path
+) -> None:
     topic, queue = moto.topic_with_queue("retrain")
     other = moto.sqs.create_queue(QueueName="others")["QueueUrl"]
-    arn = moto.sqs.get_queue_attributes(QueueUrl=other, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    arn = moto.sqs.get_queue_attributes(QueueUrl=other, AttributeNames=["QueueArn"])["Attributes"][
+        "QueueArn"
+    ]
     policy = {"FilterPolicy": json.dumps({"model": ["another model"]})}
     moto.sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=policy)
-    with RunningService(tmp_path, config(inputs, [aws(moto, "sns", topic_arn=topic)]), moto.env) as service:
+    with RunningService(
+        tmp_path, config(inputs, [aws(moto, "sns", topic_arn=topic)]), moto.env
+    ) as service:
         assert service.wait() == 0, service.log
         written = service.signals()
     envelopes = [json.loads(message["Body"]) for message in moto.messages(queue)]
     received = [msgspec.json.decode(envelope["Message"], type=Signal) for envelope in envelopes]
     assert received == written
-    assert [(signal.kind, [reason.feature for reason in signal.reasons]) for signal in received] == [("opened", ["amount"])]
+    assert [
+        (signal.kind, [reason.feature for reason in signal.reasons]) for signal in received
+    ] == [("opened", ["amount"])]
     assert received[0].reasons[0].n == 3_000
     assert received[0].first_violation_ms == START_MS + EVENTS // 2 * 1000 // PER_S
     attributes = {name: value["Value"] for name, value in envelopes[0]["MessageAttributes"].items()}
@@ -121,10 +144,18 @@ def test_a_scrape_shows_the_newest_window(
         server.wait_for('driftline_feature_drift_distance{feature="amount"}')
         last = max(newest(service.reports()).values(), key=lambda report: report.end_ms or 0)
         amount = next(feature for feature in last.features if feature.name == "amount")
-        assert server.value('driftline_feature_drift_distance{feature="amount"}') == pytest.approx(amount.value)
-        assert server.value('driftline_feature_drift_limit{feature="amount"}') == pytest.approx(amount.limit)
-        assert server.value('driftline_feature_statistic{feature="amount",statistic="mean"}') == pytest.approx(amount.mean)
-        assert server.value('driftline_feature_statistic{feature="amount",statistic="ks"}') == pytest.approx(amount.distances["ks"])
+        assert server.value('driftline_feature_drift_distance{feature="amount"}') == pytest.approx(
+            amount.value
+        )
+        assert server.value('driftline_feature_drift_limit{feature="amount"}') == pytest.approx(
+            amount.limit
+        )
+        assert server.value(
+            'driftline_feature_statistic{feature="amount",statistic="mean"}'
+        ) == pytest.approx(amount.mean)
+        assert server.value(
+            'driftline_feature_statistic{feature="amount",statistic="ks"}'
+        ) == pytest.approx(amount.distances["ks"])
         assert server.value("driftline_window_rows") == last.rows
         assert server.value("driftline_window_end_timestamp_seconds") == (last.end_ms or 0) / 1000
         assert server.value('driftline_window_state{state="violations"}') == 1
@@ -132,10 +163,17 @@ def test_a_scrape_shows_the_newest_window(
         assert service.stop() == 0
 
 
-def test_a_sink_that_is_down_delays_only_itself_and_loses_no_signal(inputs: Path, moto: MotoServer, tmp_path: Path) -> None:
+def test_a_sink_that_is_down_delays_only_itself_and_loses_no_signal(
+    inputs: Path, moto: MotoServer, tmp_path: Path
+) -> None:
     topic, queue = moto.topic_with_queue("late")
     door = Closed(int(moto.url.rpartition(":")[2]))
-    sink = {"type": "sns", "topic_arn": topic, "region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{door.port}"}
+    sink = {
+        "type": "sns",
+        "topic_arn": topic,
+        "region": "us-east-1",
+        "endpoint_url": f"http://127.0.0.1:{door.port}",
+    }
     try:
         with RunningService(tmp_path, config(inputs, [sink], follow=True), moto.env) as service:
             service.until(lambda: len(newest(service.reports())) >= 7)
@@ -148,6 +186,9 @@ def test_a_sink_that_is_down_delays_only_itself_and_loses_no_signal(inputs: Path
             written = service.signals()
     finally:
         door.close()
-    received = [msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal) for message in moto.messages(queue)]
+    received = [
+        msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal)
+        for message in moto.messages(queue)
+    ]
     assert received == written
     assert len(received) == 1

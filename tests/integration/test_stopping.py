@@ -1,4 +1,5 @@
-"""SIGTERM, a second signal, and Ctrl-C: the service ends in the time it states, and the next run goes on from what was committed."""
+"""SIGTERM, a second signal, and Ctrl-C: the service ends in the time it states, and the next run
+goes on from what was committed."""
 
 from __future__ import annotations
 
@@ -27,27 +28,41 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def nobody() -> dict[str, object]:
     """CloudWatch at an address where nobody listens."""
-    return {"type": "cloudwatch", "region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{free_port()}"}
+    return {
+        "type": "cloudwatch",
+        "region": "us-east-1",
+        "endpoint_url": f"http://127.0.0.1:{free_port()}",
+    }
 
 
 @pytest.mark.parametrize("readers", [1, 2])
-def test_sigterm_ends_within_the_stated_time_though_a_sink_is_down(baseline: Path, tmp_path: Path, readers: int) -> None:
+def test_sigterm_ends_within_the_stated_time_though_a_sink_is_down(
+    baseline: Path, tmp_path: Path, readers: int
+) -> None:
     append(tmp_path, lines_of(WINDOWS))
-    settings = config(baseline, readers=readers, sinks=[{"type": "jsonl", "path": "reports"}, nobody()])
+    settings = config(
+        baseline, readers=readers, sinks=[{"type": "jsonl", "path": "reports"}, nobody()]
+    )
     with RunningService(tmp_path, settings, CREDENTIALS) as service:
         service.until(lambda: len(rows(service)) == WINDOWS - 1)
         service.until(lambda: service.metric("driftline_sink_retried", sink="cloudwatch") >= 1)
         pids, began = children(service.pid), time.monotonic()
         assert len(pids) >= (readers if readers > 1 else 0)
         assert service.stop() == 9
-        assert time.monotonic() - began < DRAIN_S + 8, "ten seconds for the sinks, and some for a busy machine"
+        assert time.monotonic() - began < DRAIN_S + 8, (
+            "ten seconds for the sinks, and some for a busy machine"
+        )
         assert gone(pids)
     assert '"items wait in the outbox"' in service.log
     assert "Traceback" not in service.log
 
 
-@pytest.mark.parametrize(("readers", "second"), [(1, signal.SIGTERM), (1, signal.SIGINT), (2, signal.SIGTERM)])
-def test_a_second_signal_ends_it_at_once_and_costs_nothing(baseline: Path, tmp_path: Path, readers: int, second: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("readers", "second"), [(1, signal.SIGTERM), (1, signal.SIGINT), (2, signal.SIGTERM)]
+)
+def test_a_second_signal_ends_it_at_once_and_costs_nothing(
+    baseline: Path, tmp_path: Path, readers: int, second: signal.Signals
+) -> None:
     lines = lines_of(WINDOWS)
     append(tmp_path, lines)
     down = config(baseline, readers=readers, sinks=[{"type": "jsonl", "path": "reports"}, nobody()])
@@ -80,7 +95,13 @@ def test_a_signal_to_all_processes_of_the_service_is_clean(
     """Ctrl-C in a terminal reaches the readers too, and so does the SIGTERM of systemd."""
     append(tmp_path, lines_of(2))
     with RunningService(tmp_path, config(baseline, readers=2), new_session=True) as service:
-        service.until(lambda: service.log.count("reader started") == 2 if soon else service.accepted() == 2 * PER_WINDOW)
+        service.until(
+            lambda: (
+                service.log.count("reader started") == 2
+                if soon
+                else service.accepted() == 2 * PER_WINDOW
+            )
+        )
         pids = children(service.pid)
         os.killpg(service.pid, number)
         assert service.wait(30) == 0, service.log
@@ -94,8 +115,15 @@ def test_a_signal_to_all_processes_of_the_service_is_clean(
 
 
 @pytest.mark.parametrize("client", ["columns", "fast"])
-def test_sigterm_ends_a_service_that_waits_for_its_source(tmp_path: Path, client: str, baseline: Path) -> None:
-    source = {"type": "kafka", "bootstrap_servers": [f"127.0.0.1:{free_port()}"], "topic": "t", "client": client}
+def test_sigterm_ends_a_service_that_waits_for_its_source(
+    tmp_path: Path, client: str, baseline: Path
+) -> None:
+    source = {
+        "type": "kafka",
+        "bootstrap_servers": [f"127.0.0.1:{free_port()}"],
+        "topic": "t",
+        "client": client,
+    }
     with RunningService(tmp_path, config(baseline, source=source)) as service:
         service.until(lambda: "does not answer" in service.log or client == "fast")
         time.sleep(1.0)

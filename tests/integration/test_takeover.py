@@ -1,4 +1,5 @@
-"""Two services and one job: the first is killed, frozen or still alive, the second goes on, waits or ends.
+"""Two services and one job: the first is killed, frozen or still alive, the second goes on, waits
+or ends.
 
 S3 is moto's server (an emulator that honours conditional puts).
 """
@@ -15,7 +16,16 @@ import pytest
 
 from stream.baselining.build import load_baseline
 from tests.integration.machines import BUCKET
-from tests.integration.traffic import KEY, PER_WINDOW, Traffic, config, delivered, lines_of, told, until_taken
+from tests.integration.traffic import (
+    KEY,
+    PER_WINDOW,
+    Traffic,
+    config,
+    delivered,
+    lines_of,
+    told,
+    until_taken,
+)
 from tests.servers.base import free_port
 from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService
@@ -73,7 +83,9 @@ def test_a_service_that_was_frozen_delivers_nothing_after_a_takeover(
     assert told(load_baseline(baseline), first, second) == traffic.expected()
 
 
-def test_without_standby_a_second_service_ends(services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path) -> None:
+def test_without_standby_a_second_service_ends(
+    services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
+) -> None:
     traffic = Traffic(tmp_path, 1)
     first = services("a", config(traffic, baseline, moto.url))
     first.until(lambda: bool(lines_of(first, "started")))
@@ -83,7 +95,9 @@ def test_without_standby_a_second_service_ends(services: Any, s3: Any, moto: Mot
     assert first.stop() == 0
 
 
-def test_a_standby_waits_for_the_lock_of_one_disk_too(services: Any, baseline: Path, tmp_path: Path) -> None:
+def test_a_standby_waits_for_the_lock_of_one_disk_too(
+    services: Any, baseline: Path, tmp_path: Path
+) -> None:
     """Both have one configuration, so one port as well."""
     traffic = Traffic(tmp_path, 4)
     traffic.write_windows(0, 2)
@@ -130,14 +144,22 @@ def test_a_service_that_waits_for_a_sink_before_it_ends_is_not_taken_for_dead(
     services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
 ) -> None:
     traffic = Traffic(tmp_path, 2)
-    down = {"type": "cloudwatch", "region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{free_port()}"}
+    down = {
+        "type": "cloudwatch",
+        "region": "us-east-1",
+        "endpoint_url": f"http://127.0.0.1:{free_port()}",
+    }
     sinks = [{"type": "jsonl", "path": "reports"}, down]
     first = services("a", config(traffic, baseline, moto.url, after="4s", sinks=sinks))
     traffic.write_windows(0, 2)
     traffic.write_end()
     first.until(lambda: len(first.reports()) >= 2)
-    second = services("b", config(traffic, baseline, moto.url, after="4s", sinks=sinks), "--standby")
+    second = services(
+        "b", config(traffic, baseline, moto.url, after="4s", sinks=sinks), "--standby"
+    )
     second.until(lambda: bool(lines_of(second, "standby")))
     assert first.stop() == 9, "items wait, which is told; nobody has taken the job away"
     second.until(lambda: bool(lines_of(second, "took over")), 10)
-    assert lines_of(second, "took over")[0]["timestamp"] >= lines_of(first, "stopped")[0]["timestamp"]
+    assert (
+        lines_of(second, "took over")[0]["timestamp"] >= lines_of(first, "stopped")[0]["timestamp"]
+    )

@@ -1,4 +1,5 @@
-"""Events that flow for two services of one job, and what both together have delivered. The producer's own counts are the truth."""
+"""Events that flow for two services of one job, and what both together have delivered. The
+producer's own counts are the truth."""
 
 from __future__ import annotations
 
@@ -22,13 +23,16 @@ KEY = "driftline/taken.state"
 
 
 class Traffic:
-    """Appends whole windows of events to a followed file, 400 events a second, twenty times as fast as their own time."""
+    """Appends whole windows of events to a followed file, 400 events a second, twenty times as fast
+    as their own time."""
 
     def __init__(self, folder: Path, windows: int) -> None:
         self.columns, self.windows = events.values(windows * PER_WINDOW, 3), windows
         self._lines = events.capture_lines(self.columns, start_ms=START_MS, events_a_second=PER_S)
         far = START_MS + (windows + 1) * MINUTE_MS
-        self._ending = events.capture_lines(events.values(1, 5), start_ms=far, events_a_second=PER_S)
+        self._ending = events.capture_lines(
+            events.values(1, 5), start_ms=far, events_a_second=PER_S
+        )
         self.path = folder / "captures" / "a.jsonl"
         self.path.parent.mkdir(parents=True)
         self._thread = threading.Thread(target=self._flow, daemon=True)
@@ -55,10 +59,15 @@ class Traffic:
     def expected(self) -> dict[int, tuple[int, Counter[str]]]:
         """Rows and countries of each window, by the minute of its end."""
         country = self.columns["country"]
-        return {k: (PER_WINDOW, Counter(country[(k - 1) * PER_WINDOW : k * PER_WINDOW])) for k in range(1, self.windows + 1)}
+        return {
+            k: (PER_WINDOW, Counter(country[(k - 1) * PER_WINDOW : k * PER_WINDOW]))
+            for k in range(1, self.windows + 1)
+        }
 
 
-def config(traffic: Traffic, baseline: Path, url: str = "", after: str = "10s", **changes: Any) -> dict[str, Any]:
+def config(
+    traffic: Traffic, baseline: Path, url: str = "", after: str = "10s", **changes: Any
+) -> dict[str, Any]:
     s3 = {"bucket": BUCKET, "region": REGION, "endpoint_url": url, "take_over_after": after}
     return {
         "job": "taken",
@@ -69,7 +78,11 @@ def config(traffic: Traffic, baseline: Path, url: str = "", after: str = "10s", 
         "grace": "2s",
         "idle": "1h",
         "sinks": [{"type": "jsonl", "path": "reports"}],
-        "state": {"path": "state.sqlite", "commit_at_least": "1s" if after == "10s" else "1m", **({"s3": s3} if url else {})},
+        "state": {
+            "path": "state.sqlite",
+            "commit_at_least": "1s" if after == "10s" else "1m",
+            **({"s3": s3} if url else {}),
+        },
         **changes,
     }
 
@@ -79,7 +92,9 @@ def told(baseline: Baseline, *services: RunningService) -> dict[int, tuple[int, 
     layout = baseline.layout
     place = layout.index["country"]
     out = {}
-    for (_, end_ms), report in newest([report for one in services for report in one.reports()]).items():
+    for (_, end_ms), report in newest(
+        [report for one in services for report in one.reports()]
+    ).items():
         counts = Profile.decode(report.profile, layout).counts[layout.bins(place)].tolist()
         seen = dict(zip(layout.features[place].vocabulary, counts, strict=False))
         out[(end_ms - START_MS) // MINUTE_MS] = (report.rows, +Counter(seen))

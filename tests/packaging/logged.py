@@ -21,7 +21,9 @@ def events() -> set[str]:
 
 def sentences() -> set[str]:
     """The warnings of modules that log sentences, with ``…`` for what is put in."""
-    found = {text for file in _files() if _sentences(file) for text in _logged(file, LEVELS - {"info"})}
+    found = {
+        text for file in _files() if _sentences(file) for text in _logged(file, LEVELS - {"info"})
+    }
     return {re.sub(r"%[.\d]*[a-z]", "…", text).replace("`", "") for text in found}
 
 
@@ -43,11 +45,14 @@ def _logged(file: Path, levels: frozenset[str]) -> Iterator[str]:
 
 def _logs(called: ast.expr, levels: frozenset[str]) -> bool:
     """``log.warning(...)``, or ``say(...)`` where ``say`` is one of several such methods."""
-    return (isinstance(called, ast.Attribute) and called.attr in levels) or (isinstance(called, ast.Name) and called.id == "say")
+    return (isinstance(called, ast.Attribute) and called.attr in levels) or (
+        isinstance(called, ast.Name) and called.id == "say"
+    )
 
 
 def _texts(argument: ast.expr, tree: ast.Module) -> Iterator[str]:
-    """The text, both of ``a if ... else b``, or of a name what some assignment to several names gives it."""
+    """The text, both of ``a if ... else b``, or of a name what some assignment to several names
+    gives it."""
     if isinstance(argument, ast.Name):
         yield from _assigned(argument.id, tree)
     for node in ast.walk(argument):
@@ -60,5 +65,9 @@ def _assigned(name: str, tree: ast.Module) -> Iterator[str]:
         match node:
             case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
                 for target, value in zip(names, values, strict=True):
-                    if isinstance(target, ast.Name) and target.id == name and isinstance(value, ast.Constant):
+                    if (
+                        isinstance(target, ast.Name)
+                        and target.id == name
+                        and isinstance(value, ast.Constant)
+                    ):
                         yield str(value.value)

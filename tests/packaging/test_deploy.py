@@ -31,7 +31,13 @@ def services() -> dict[str, Any]:
 
 
 def test_the_compose_file_is_valid(linter: Callable[[str], Path]) -> None:
-    command = [str(linter("docker-compose")), "-f", str(ROOT / "docker-compose.yml"), "config", "-q"]
+    command = [
+        str(linter("docker-compose")),
+        "-f",
+        str(ROOT / "docker-compose.yml"),
+        "config",
+        "-q",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
 
@@ -43,7 +49,12 @@ def test_every_published_port_is_bound_to_the_loopback(services: dict[str, Any])
 
 
 def test_the_dockerfile_follows_good_practice(linter: Callable[[str], Path]) -> None:
-    done = subprocess.run([str(linter("hadolint")), str(ROOT / "deploy" / "Dockerfile")], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [str(linter("hadolint")), str(ROOT / "deploy" / "Dockerfile")],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout
 
 
@@ -55,7 +66,9 @@ def test_the_container_does_not_run_as_root() -> None:
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
-def test_an_example_configuration_passes_the_check(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_example_configuration_passes_the_check(
+    example: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("BOOTSTRAP", "KAFKA_USER", "KAFKA_PASSWORD"):
         monkeypatch.setenv(name, "a-value")
     done = CliRunner().invoke(main, ["check", str(example)])
@@ -63,7 +76,11 @@ def test_an_example_configuration_passes_the_check(example: Path, monkeypatch: p
 
 
 def test_there_is_an_example_for_each_source_and_for_aws() -> None:
-    assert {path.name for path in EXAMPLES} >= {"config.kafka.yaml", "config.jsonl.yaml", "config.aws.yaml"}
+    assert {path.name for path in EXAMPLES} >= {
+        "config.kafka.yaml",
+        "config.jsonl.yaml",
+        "config.aws.yaml",
+    }
 
 
 def test_prometheus_accepts_its_configuration() -> None:
@@ -74,13 +91,17 @@ def test_prometheus_accepts_its_configuration() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_driftline_reads_from_the_broker_of_the_compose_file_and_waits_for_its_topic(services: dict[str, Any]) -> None:
+def test_driftline_reads_from_the_broker_of_the_compose_file_and_waits_for_its_topic(
+    services: dict[str, Any],
+) -> None:
     source = read(DEPLOY / "config.kafka.yaml")["source"]
     advertised = services["kafka"]["environment"]["KAFKA_ADVERTISED_LISTENERS"].split(",")
     assert [f"INSIDE://{server}" for server in source["bootstrap_servers"]] == advertised[:1]
     assert f"--topic={source['topic']}" in services["topic"]["command"]
     assert services["topic"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
-    assert services["driftline"]["depends_on"] == {"topic": {"condition": "service_completed_successfully"}}
+    assert services["driftline"]["depends_on"] == {
+        "topic": {"condition": "service_completed_successfully"}
+    }
 
 
 def test_the_broker_writes_into_its_volume(services: dict[str, Any]) -> None:
@@ -88,15 +109,23 @@ def test_the_broker_writes_into_its_volume(services: dict[str, Any]) -> None:
     assert f"kafka:{kafka['environment']['KAFKA_LOG_DIRS']}" in kafka["volumes"]
 
 
-def test_what_driftline_writes_in_its_container_lies_in_its_volume(services: dict[str, Any]) -> None:
+def test_what_driftline_writes_in_its_container_lies_in_its_volume(
+    services: dict[str, Any],
+) -> None:
     config = read(DEPLOY / "config.kafka.yaml")
-    written = [config["state"]["path"], config["dead_letters"]["path"], *(sink["path"] for sink in config["sinks"] if "path" in sink)]
+    written = [
+        config["state"]["path"],
+        config["dead_letters"]["path"],
+        *(sink["path"] for sink in config["sinks"] if "path" in sink),
+    ]
     assert len(written) == 3
     assert all(path.startswith("/var/lib/driftline/") for path in written)
     assert "driftline:/var/lib/driftline" in services["driftline"]["volumes"]
 
 
-def test_scrapes_health_checks_and_the_published_port_meet_the_port_that_is_served(services: dict[str, Any]) -> None:
+def test_scrapes_health_checks_and_the_published_port_meet_the_port_that_is_served(
+    services: dict[str, Any],
+) -> None:
     port = read(DEPLOY / "config.kafka.yaml")["http"]["port"]
     [job] = read(DEPLOY / "prometheus.yml")["scrape_configs"]
     assert job["static_configs"] == [{"targets": [f"driftline:{port}"]}]
@@ -116,11 +145,17 @@ def test_grafana_finds_its_board_and_its_prometheus(services: dict[str, Any]) ->
 
 
 def test_the_alert_rules_fire_when_they_should_and_only_then() -> None:
-    """The rules' own unit tests, by promtool: one in which all is well, one in which each alert fires."""
+    """The rules' own unit tests, by promtool: one in which all is well, one in which each alert
+    fires."""
     if reason := prometheus.why_missing():
         left_out(PartMissing("prometheus", reason))
-    for words in (["check", "rules", "prometheus-rules.yml"], ["test", "rules", "prometheus-rules.test.yml"]):
-        done = subprocess.run(["promtool", *words], cwd=DEPLOY, capture_output=True, text=True, check=False)
+    for words in (
+        ["check", "rules", "prometheus-rules.yml"],
+        ["test", "rules", "prometheus-rules.test.yml"],
+    ):
+        done = subprocess.run(
+            ["promtool", *words], cwd=DEPLOY, capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stdout + done.stderr
 
 

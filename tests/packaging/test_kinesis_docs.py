@@ -1,4 +1,5 @@
-"""What docs/kinesis.md shows can be used as it stands: its configuration, and its policies, which allow what is called and no more."""
+"""What docs/kinesis.md shows can be used as it stands: its configuration, and its policies, which
+allow what is called and no more."""
 
 from __future__ import annotations
 
@@ -31,12 +32,20 @@ def allowed(policy: dict[str, object]) -> set[str]:
     statements = policy["Statement"]
     assert isinstance(statements, list)
     assert {one["Effect"] for one in statements} == {"Allow"}
-    return {action for one in statements for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])}
+    return {
+        action
+        for one in statements
+        for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
+    }
 
 
 def called(files: list[Path]) -> set[str]:
     """The operations that are called by name in these files, as IAM names them."""
-    names = {name for file in files for name in re.findall(r"\b(?:call|events)\(\s*\"(\w+)\"", file.read_text())}
+    names = {
+        name
+        for file in files
+        for name in re.findall(r"\b(?:call|events)\(\s*\"(\w+)\"", file.read_text())
+    }
     service = botocore.session.get_session().get_service_model("kinesis")
     known = {operation.lower(): operation for operation in service.operation_names}
     return {f"kinesis:{known[name.replace('_', '')]}" for name in names}
@@ -57,7 +66,9 @@ def test_a_permission_for_a_consumer_names_consumers_of_the_same_stream() -> Non
     assert pushing["Resource"] == [stream, f"{stream}/consumer/*"]
 
 
-@pytest.mark.parametrize("more", ["", "  fan_out: {consumer_name: driftline}\n", "  start_at: 2026-11-25T10:00:00Z\n"])
+@pytest.mark.parametrize(
+    "more", ["", "  fan_out: {consumer_name: driftline}\n", "  start_at: 2026-11-25T10:00:00Z\n"]
+)
 def test_the_configuration_of_the_page_passes_the_check(more: str, tmp_path: Path) -> None:
     (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     (tmp_path / "config.yaml").write_text(REST + shown + more)

@@ -1,4 +1,5 @@
-"""The page about metrics names what there is, with its labels, and nothing else; board and alerts ask for nothing that is not there."""
+"""The page about metrics names what there is, with its labels, and nothing else; board and alerts
+ask for nothing that is not there."""
 
 from __future__ import annotations
 
@@ -22,10 +23,16 @@ PAGE = (ROOT / "docs" / "telemetry.md").read_text()
 
 def test_the_page_and_the_registry_have_the_same_metrics() -> None:
     page = PAGE.split("## Metrics")[1]
-    told = {name: set(filter(None, labels.split(", "))) for name, labels in re.findall(r"^\| `(\w+)` \| ([\w, ]*) \|", page, re.MULTILINE)}
+    told = {
+        name: set(filter(None, labels.split(", ")))
+        for name, labels in re.findall(r"^\| `(\w+)` \| ([\w, ]*) \|", page, re.MULTILINE)
+    }
     registry = Telemetry("j").registry
     metrics = {one for one in registry._collector_to_names if isinstance(one, MetricWrapperBase)}
-    there = {one._name + ("_total" if isinstance(one, Counter) else ""): set(one._labelnames) - {"job"} for one in metrics}
+    there = {
+        one._name + ("_total" if isinstance(one, Counter) else ""): set(one._labelnames) - {"job"}
+        for one in metrics
+    }
     assert told == there
 
 
@@ -37,13 +44,24 @@ def table(heading: str) -> set[str]:
 
 def test_the_page_and_the_code_have_the_same_log_lines() -> None:
     written = logged.events()
-    assert {"started", "ready", "not ready", "window", "partitions idle", "is the owner alive?", "metrics left out"} <= written
+    assert {
+        "started",
+        "ready",
+        "not ready",
+        "window",
+        "partitions idle",
+        "is the owner alive?",
+        "metrics left out",
+    } <= written
     assert table("## Log lines") == written
 
 
 def test_the_page_and_the_sources_have_the_same_warnings() -> None:
     written = logged.sentences()
-    assert {"… does not answer (…); waiting for it", "…: no file whose name ends with .jsonl…"} <= written
+    assert {
+        "… does not answer (…); waiting for it",
+        "…: no file whose name ends with .jsonl…",
+    } <= written
     assert table("Lines with `logger`") == written
 
 
@@ -53,7 +71,10 @@ def test_the_page_and_the_code_give_the_same_advice_for_each_reason() -> None:
     assert {KILLS, FEWER, MORE, *LATE} <= ADVICE.keys()
 
 
-@pytest.mark.parametrize("asks", ["prometheus-rules.yml", "prometheus-rules.test.yml", "grafana/dashboards/driftline.json"])
+@pytest.mark.parametrize(
+    "asks",
+    ["prometheus-rules.yml", "prometheus-rules.test.yml", "grafana/dashboards/driftline.json"],
+)
 def test_board_and_alerts_ask_for_what_is_exported(asks: str) -> None:
     telemetry, sink = Telemetry("j"), Prometheus(per_feature=["mean"]).open("j")
     telemetry.register(sink)

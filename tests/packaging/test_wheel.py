@@ -1,4 +1,5 @@
-"""The wheel holds the three packages and nothing else, and works where nothing but its dependencies is."""
+"""The wheel holds the three packages and nothing else, and works where nothing but its dependencies
+is."""
 
 from __future__ import annotations
 
@@ -16,7 +17,16 @@ from tests.support.paths import ROOT
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        str(folder),
+        str(ROOT),
+    ]
     subprocess.run(command, check=True, capture_output=True)
     return next(folder.glob("driftline-*.whl"))
 
@@ -32,8 +42,18 @@ def test_the_wheel_holds_exactly_three_packages(wheel: Path) -> None:
 def test_the_installed_wheel_has_the_command(wheel: Path, tmp_path: Path) -> None:
     venv.create(tmp_path / "v", with_pip=True, system_site_packages=False)
     python = tmp_path / "v" / "bin" / "python"
-    subprocess.run([python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True)
+    subprocess.run(
+        [python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True
+    )
     site = next(path for path in map(Path, sys.path) if path.name == "site-packages")
-    (next((tmp_path / "v" / "lib").glob("python*")) / "site-packages" / "borrowed.pth").write_text(f"{site}\n")
-    told = subprocess.run([tmp_path / "v" / "bin" / "driftline", "--help"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    (next((tmp_path / "v" / "lib").glob("python*")) / "site-packages" / "borrowed.pth").write_text(
+        f"{site}\n"
+    )
+    told = subprocess.run(
+        [tmp_path / "v" / "bin" / "driftline", "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+    )
     assert "explain" in told.stdout

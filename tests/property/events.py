@@ -10,7 +10,26 @@ from hypothesis import strategies as st
 
 from detectors.profiles.layout import Feature, Layout
 
-NASTY = ['"', "\r", "\n", ",", "\x00", "\ufeff", " ", "\t", "'", "\\", "é", "٣", "０", "\u2028", "\x0b", "0", "x", "a"]
+NASTY = [
+    '"',
+    "\r",
+    "\n",
+    ",",
+    "\x00",
+    "\ufeff",
+    " ",
+    "\t",
+    "'",
+    "\\",
+    "é",
+    "٣",
+    "０",
+    "\u2028",
+    "\x0b",
+    "0",
+    "x",
+    "a",
+]
 NUMBERS = [
     "7",
     "7.0",
@@ -62,21 +81,54 @@ NUMBERS = [
     "NULL",
     "N/A",
 ]
-SPACED = [" 7", "7 ", "\t7.5", " ", "  ", "- 7", "+ 7", " true", "\u00a07", "7\x00", "1" * 400, "0" * 30 + "7"]
+SPACED = [
+    " 7",
+    "7 ",
+    "\t7.5",
+    " ",
+    "  ",
+    "- 7",
+    "+ 7",
+    " true",
+    "\u00a07",
+    "7\x00",
+    "1" * 400,
+    "0" * 30 + "7",
+]
 numbers = st.one_of(
     st.sampled_from(["7", "3", "2.5", "-1.5", "0.25", "12", "100", "4"]),
     st.integers(-20, 20).map(str),
     st.floats().map(repr),
     st.sampled_from([*NUMBERS, *SPACED, ""]),
 )
-words = st.one_of(st.sampled_from(["a", "b", "DE", "7", "7.0", "true", "- 7", "1e5", "", " a", "a "]), st.text(NASTY, max_size=4))
+words = st.one_of(
+    st.sampled_from(["a", "b", "DE", "7", "7.0", "true", "- 7", "1e5", "", " a", "a "]),
+    st.text(NASTY, max_size=4),
+)
 cells = st.one_of(numbers, numbers, numbers, words)
 names = ("p", "x", "n", "t")
 layout = Layout(
     (
-        Feature("p", "Fractional", "grid", role="prediction", edges=(-1.0, 0.0, 0.5, 1.0, 7.0), cells=(0, 1, 1, 2, 3, 3), center=0.5),
-        Feature("x", "Fractional", "grid", edges=(-2.0, 0.0, 2.5, 3.0), cells=(0, 0, 1, 1, 2), center=1.0),
-        Feature("n", "Integral", "codes", edges=(3.0, 4.0, 7.0, 8.0), cells=(0, 1, 0, 2, 0), center=5.0),
+        Feature(
+            "p",
+            "Fractional",
+            "grid",
+            role="prediction",
+            edges=(-1.0, 0.0, 0.5, 1.0, 7.0),
+            cells=(0, 1, 1, 2, 3, 3),
+            center=0.5,
+        ),
+        Feature(
+            "x",
+            "Fractional",
+            "grid",
+            edges=(-2.0, 0.0, 2.5, 3.0),
+            cells=(0, 0, 1, 1, 2),
+            center=1.0,
+        ),
+        Feature(
+            "n", "Integral", "codes", edges=(3.0, 4.0, 7.0, 8.0), cells=(0, 1, 0, 2, 0), center=5.0
+        ),
         Feature("t", "String", "text", vocabulary=("a", "DE", "7", "true")),
     )
 )
@@ -85,7 +137,9 @@ layout = Layout(
 def lines(width: int) -> st.SearchStrategy[str]:
     """CSV rows, mostly of the right width."""
     right = st.lists(cells, min_size=width, max_size=width)
-    usual = st.tuples(*[words if k == width - 1 and width > 1 else numbers for k in range(width)]).map(list)
+    usual = st.tuples(
+        *[words if k == width - 1 and width > 1 else numbers for k in range(width)]
+    ).map(list)
     quoted = right.map(lambda row: ['"' + cell.replace('"', '""') + '"' for cell in row])
     row = st.one_of(usual, usual, right, quoted, st.lists(cells, max_size=width + 1)).map(",".join)
     return st.one_of(row, row, row, st.lists(row, min_size=1, max_size=3).map("\n".join))
@@ -93,7 +147,9 @@ def lines(width: int) -> st.SearchStrategy[str]:
 
 def csv_payloads(width: int) -> st.SearchStrategy[str]:
     """CSV text with endings and accidents."""
-    ended = st.tuples(lines(width), st.sampled_from(["", "", "", "\n", "\n\n", "\r\n", "\r", '"', "\x00"])).map("".join)
+    ended = st.tuples(
+        lines(width), st.sampled_from(["", "", "", "\n", "\n\n", "\r\n", "\r", '"', "\x00"])
+    ).map("".join)
     return st.one_of(ended, ended, ended, st.text(NASTY, max_size=6), st.text(max_size=6))
 
 
@@ -106,7 +162,14 @@ scalars: st.SearchStrategy[Any] = st.one_of(
     cells,
     st.sampled_from([10**400, -(10**400), 2**53 + 1, 2**63, 7.0, -0.0, 1e308]),
 )
-values = st.one_of(scalars, scalars, scalars, scalars, st.lists(scalars, max_size=2), st.dictionaries(words, scalars, max_size=1))
+values = st.one_of(
+    scalars,
+    scalars,
+    scalars,
+    scalars,
+    st.lists(scalars, max_size=2),
+    st.dictionaries(words, scalars, max_size=1),
+)
 
 
 def json_rows(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
@@ -121,9 +184,25 @@ def json_rows(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
 
 def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
     """JSON documents, one or one a line, now and then broken."""
-    document = st.one_of(json_rows(columns).map(json.dumps), json_rows(columns).map(lambda d: json.dumps(d, indent=1)))
-    broken = st.tuples(document, st.sampled_from(["}", "\n", "\n\n ", "NaN", "\x00", "]", "\ud800"])).map("".join)
-    odd = st.sampled_from(["", "[NaN]", "[1e999, 2, 3]", '{"p": Infinity}', "[" * 5000, "nul", '{"p":1,"p":2}', '["\\ud800"]'])
+    document = st.one_of(
+        json_rows(columns).map(json.dumps),
+        json_rows(columns).map(lambda d: json.dumps(d, indent=1)),
+    )
+    broken = st.tuples(
+        document, st.sampled_from(["}", "\n", "\n\n ", "NaN", "\x00", "]", "\ud800"])
+    ).map("".join)
+    odd = st.sampled_from(
+        [
+            "",
+            "[NaN]",
+            "[1e999, 2, 3]",
+            '{"p": Infinity}',
+            "[" * 5000,
+            "nul",
+            '{"p":1,"p":2}',
+            '["\\ud800"]',
+        ]
+    )
     return st.one_of(document, document, st.lists(document, max_size=3).map("\n".join), broken, odd)
 
 
@@ -137,7 +216,17 @@ def sides(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
     def wrapped(text: str) -> str:
         return base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()
 
-    kinds = st.sampled_from(["text/csv", "text/csv; charset=utf-8", "application/json", "application/jsonlines", "text/html", None, 7])
+    kinds = st.sampled_from(
+        [
+            "text/csv",
+            "text/csv; charset=utf-8",
+            "application/json",
+            "application/jsonlines",
+            "text/html",
+            None,
+            7,
+        ]
+    )
     plain_csv = csv.map(lambda text: side(text, "CSV", "text/csv"))
     return st.one_of(
         plain_csv,
@@ -145,7 +234,9 @@ def sides(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
         documents.map(lambda text: side(text, "JSON", "application/json")),
         st.tuples(csv.map(wrapped), st.just("BASE64"), kinds).map(lambda p: side(*p)),
         st.tuples(documents.map(wrapped), st.just("BASE64"), kinds).map(lambda p: side(*p)),
-        st.tuples(st.one_of(csv, scalars), st.sampled_from(["CSV", "BASE64", "csv", None, 5, ""]), kinds).map(lambda p: side(*p)),
+        st.tuples(
+            st.one_of(csv, scalars), st.sampled_from(["CSV", "BASE64", "csv", None, 5, ""]), kinds
+        ).map(lambda p: side(*p)),
         st.sampled_from([None, 5, {}, [], {"data": None, "encoding": "CSV"}, {"data": "1"}]),
     )
 
@@ -191,7 +282,10 @@ def captures(draw: st.DrawFn) -> bytes:
     if draw(st.booleans()):
         metadata["inferenceId"] = draw(ids)
     line: Any = {
-        "captureData": {"endpointInput": draw(sides(names[1:])), "endpointOutput": draw(sides(names[:1]))},
+        "captureData": {
+            "endpointInput": draw(sides(names[1:])),
+            "endpointOutput": draw(sides(names[:1])),
+        },
         "eventMetadata": metadata,
         "eventVersion": draw(st.sampled_from(["0", 0, None, "\ud800"])),
     }
@@ -208,7 +302,18 @@ USUAL = {
     "n": ["3", "4", "7", "12"],
     "t": ["a", "DE", "7", "q"],
 }
-QUOTED_CELLS = ['""', '"7"', '" 7"', '"a""b"', '"a"b', 'a"b"', '"a,b"', '"a\nb"', '"a\r\nb"', '"a\rb"']
+QUOTED_CELLS = [
+    '""',
+    '"7"',
+    '" 7"',
+    '"a""b"',
+    '"a"b',
+    'a"b"',
+    '"a,b"',
+    '"a\nb"',
+    '"a\r\nb"',
+    '"a\rb"',
+]
 QUOTED_CELLS += ['""""', '"""', '"",""', '"a" ', ' "a"', '"']
 LONE_CELLS = ["", "\r", "\ufeff7", "7\n8", "a\x00", "é", "0x1F", "0X1", "7.0", "+7", "q,7"]
 ODD_CELLS = [*QUOTED_CELLS, *QUOTED_CELLS, *LONE_CELLS, *NUMBERS, *SPACED]
@@ -217,44 +322,87 @@ ENDINGS = ["\n", "\n\n", "\r\n", "\r", '"', ",", "\n1,2,3"]
 
 @st.composite
 def near_misses(draw: st.DrawFn) -> list[bytes | None]:
-    """A batch of clean CSV captures with one or two accidents: the place where the fast road could go wrong unseen."""
+    """A batch of clean CSV captures with one or two accidents: the place where the fast road could
+    go wrong unseen."""
     count = draw(st.integers(1, 6))
     heights = [draw(st.sampled_from([1, 1, 1, 1, 2])) for _ in range(count)]
-    rows = [[{name: draw(st.sampled_from(USUAL[name])) for name in names} for _ in range(height)] for height in heights]
+    rows = [
+        [{name: draw(st.sampled_from(USUAL[name])) for name in names} for _ in range(height)]
+        for height in heights
+    ]
     for _ in range(draw(st.integers(0, 2))):
         row = draw(st.sampled_from(draw(st.sampled_from(rows))))
         row[draw(st.sampled_from(names))] = draw(st.sampled_from(ODD_CELLS))
-    payloads = [["\n".join(",".join(row[name] for name in side) for row in part) for part in rows] for side in (names[:1], names[1:])]
+    payloads = [
+        ["\n".join(",".join(row[name] for name in side) for row in part) for part in rows]
+        for side in (names[:1], names[1:])
+    ]
     end = draw(st.sampled_from(["", "\n"]))
     payloads = [[text + end for text in texts] for texts in payloads]
     for _ in range(draw(st.integers(0, 2))):
         texts, k = draw(st.sampled_from(payloads)), draw(st.integers(0, count - 1))
         texts[k] = draw(
-            st.sampled_from(["", "\n", texts[k] + draw(st.sampled_from(ENDINGS)), "\ufeff" + texts[k], "1,2", texts[k] + "\n" + texts[k]])
+            st.sampled_from(
+                [
+                    "",
+                    "\n",
+                    texts[k] + draw(st.sampled_from(ENDINGS)),
+                    "\ufeff" + texts[k],
+                    "1,2",
+                    texts[k] + "\n" + texts[k],
+                ]
+            )
         )
     return [_near_miss(draw, answer, request) for answer, request in zip(*payloads, strict=True)]
 
 
 def _near_miss(draw: st.DrawFn, answer: str, request: str) -> bytes:
-    metadata = {"eventId": "e", "inferenceTime": draw(st.sampled_from(["2025-06-15T15:06:40Z"] * 9 + ["2025-06-15T15:06:4:Z"]))}
-    captured = {"endpointInput": {"data": request, "encoding": "CSV"}, "endpointOutput": {"data": answer, "encoding": "CSV"}}
+    metadata = {
+        "eventId": "e",
+        "inferenceTime": draw(
+            st.sampled_from(["2025-06-15T15:06:40Z"] * 9 + ["2025-06-15T15:06:4:Z"])
+        ),
+    }
+    captured = {
+        "endpointInput": {"data": request, "encoding": "CSV"},
+        "endpointOutput": {"data": answer, "encoding": "CSV"},
+    }
     return json.dumps({"captureData": captured, "eventMetadata": metadata}).encode()
 
 
 @st.composite
 def json_near_misses(draw: st.DrawFn) -> list[bytes | None]:
-    """A batch of captures whose sides are clean JSON rows, by name or by place, with one or two accidents in the cells."""
-    usual: dict[str, list[Any]] = {"p": [0.5, 1, "2.5"], "x": [2.5, 0, -1.5], "n": [3, 7, 7.0, "12"], "t": ["a", "q", 7, None]}
-    rows = [{name: draw(st.sampled_from(usual[name])) for name in names} for _ in range(draw(st.integers(1, 5)))]
+    """A batch of captures whose sides are clean JSON rows, by name or by place, with one or two
+    accidents in the cells."""
+    usual: dict[str, list[Any]] = {
+        "p": [0.5, 1, "2.5"],
+        "x": [2.5, 0, -1.5],
+        "n": [3, 7, 7.0, "12"],
+        "t": ["a", "q", 7, None],
+    }
+    rows = [
+        {name: draw(st.sampled_from(usual[name])) for name in names}
+        for _ in range(draw(st.integers(1, 5)))
+    ]
     for _ in range(draw(st.integers(0, 2))):
         draw(st.sampled_from(rows))[draw(st.sampled_from(names))] = draw(values)
     by_name = draw(st.booleans())
     lines: list[bytes | None] = []
     for row in rows:
-        sides = [{name: row[name] for name in side} if by_name else [row[name] for name in side] for side in (names[:1], names[1:])]
+        sides = [
+            {name: row[name] for name in side} if by_name else [row[name] for name in side]
+            for side in (names[:1], names[1:])
+        ]
         data = [{"data": json.dumps(side), "encoding": "JSON"} for side in sides]
         captured = {"endpointOutput": data[0], "endpointInput": data[1]}
-        lines.append(json.dumps({"captureData": captured, "eventMetadata": {"inferenceTime": "2025-06-15T15:06:40Z"}}).encode())
+        lines.append(
+            json.dumps(
+                {
+                    "captureData": captured,
+                    "eventMetadata": {"inferenceTime": "2025-06-15T15:06:40Z"},
+                }
+            ).encode()
+        )
     return lines
 
 
@@ -285,12 +433,18 @@ def encoded(draw: st.DrawFn, document: Any) -> bytes:
     value = text.encode("utf-8", "surrogatepass")
     if draw(st.integers(0, 9)) < 9:
         return value
-    junk = draw(st.sampled_from([b"", b"\xff", b"\x00", b'"', b"}", b"{", b"\xef\xbb\xbf", b"NaN", b"\n"]))
+    junk = draw(
+        st.sampled_from([b"", b"\xff", b"\x00", b'"', b"}", b"{", b"\xef\xbb\xbf", b"NaN", b"\n"])
+    )
     at = draw(st.integers(0, len(value)))
     return value[:at] + junk + value[at + draw(st.integers(0, 2)) :]
 
 
 def records(events: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[bytes | None]]:
     """A few records, some of them no events."""
-    other = st.one_of(st.none(), st.binary(max_size=5), st.sampled_from([b"", b"[]", b"5", b"null", b"{}", b'"x"']))
+    other = st.one_of(
+        st.none(),
+        st.binary(max_size=5),
+        st.sampled_from([b"", b"[]", b"5", b"null", b"{}", b'"x"']),
+    )
     return st.lists(st.one_of(events, events, events, events, events, other), max_size=12)

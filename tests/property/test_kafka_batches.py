@@ -1,4 +1,5 @@
-"""Fetched data taken as columns is what kafka-python's own reader hands out: any batches, transactions, start and steps."""
+"""Fetched data taken as columns is what kafka-python's own reader hands out: any batches,
+transactions, start and steps."""
 
 from __future__ import annotations
 
@@ -27,7 +28,8 @@ CRC_AT, ATTRIBUTES_AT, CONTROL = 17, 21, 0x20
 
 
 class Data(NamedTuple):
-    """A batch of records: ``steps`` are how far each offset lies behind the one before (more than 1: compaction took some)."""
+    """A batch of records: ``steps`` are how far each offset lies behind the one before (more than
+    1: compaction took some)."""
 
     producer: int
     steps: list[int]
@@ -47,15 +49,28 @@ class Aborted(NamedTuple):
 
 
 logs = st.lists(
-    st.builds(Data, st.sampled_from([-1, 5, 6]), st.lists(st.integers(1, 3), min_size=1, max_size=120), st.sampled_from([0, 1, 4]))
+    st.builds(
+        Data,
+        st.sampled_from([-1, 5, 6]),
+        st.lists(st.integers(1, 3), min_size=1, max_size=120),
+        st.sampled_from([0, 1, 4]),
+    )
     | st.builds(End, st.sampled_from([5, 6]), st.booleans()),
     min_size=1,
     max_size=7,
 )
 
 
-def batch(base: int, producer: int, codec: int, records: list[tuple[int, bytes | None, bytes | None, Any]], control: bool = False) -> bytes:
-    builder = DefaultRecordBatchBuilder(2, codec, producer >= 0, producer, 0 if producer >= 0 else -1, -1, 1 << 20)
+def batch(
+    base: int,
+    producer: int,
+    codec: int,
+    records: list[tuple[int, bytes | None, bytes | None, Any]],
+    control: bool = False,
+) -> bytes:
+    builder = DefaultRecordBatchBuilder(
+        2, codec, producer >= 0, producer, 0 if producer >= 0 else -1, -1, 1 << 20
+    )
     for delta, key, value, headers in records:
         builder.append(delta, 1_000 + base + delta, key, value, headers)
     out = bytearray(builder.build())
@@ -73,7 +88,15 @@ def written(log: list[Data | End]) -> tuple[list[bytes], list[Aborted], int]:
     began, aborted = dict[int, int](), list[Aborted]()
     for one in log:
         if isinstance(one, End):
-            out.append(batch(offset, one.producer, 0, [(0, struct.pack(">hh", 0, not one.aborted), b"marker", [])], control=True))
+            out.append(
+                batch(
+                    offset,
+                    one.producer,
+                    0,
+                    [(0, struct.pack(">hh", 0, not one.aborted), b"marker", [])],
+                    control=True,
+                )
+            )
             first = began.pop(one.producer, None)
             if one.aborted and first is not None:
                 aborted.append(Aborted(one.producer, first))
@@ -81,15 +104,27 @@ def written(log: list[Data | End]) -> tuple[list[bytes], list[Aborted], int]:
             continue
         deltas = [sum(one.steps[: k + 1]) - one.steps[0] for k in range(len(one.steps))]
         headers = [[("h", b"%d" % d)] if d % 5 == 0 and one.codec else [] for d in deltas]
-        keys, values = [None if d % 3 else b"k%d" % d for d in deltas], [None if d % 7 == 3 else b"v" * (d % 90) for d in deltas]
-        out.append(batch(offset, one.producer, one.codec, list(zip(deltas, keys, values, headers, strict=True))))
+        keys, values = (
+            [None if d % 3 else b"k%d" % d for d in deltas],
+            [None if d % 7 == 3 else b"v" * (d % 90) for d in deltas],
+        )
+        out.append(
+            batch(
+                offset,
+                one.producer,
+                one.codec,
+                list(zip(deltas, keys, values, headers, strict=True)),
+            )
+        )
         if one.producer >= 0:
             began.setdefault(one.producer, offset)
         offset += deltas[-1] + 1
     return out, aborted, offset
 
 
-def handed_out(kind: Any, data: bytes, aborted: list[Aborted], start: int, takes: list[int]) -> tuple[list[Any], int]:
+def handed_out(
+    kind: Any, data: bytes, aborted: list[Aborted], start: int, takes: list[int]
+) -> tuple[list[Any], int]:
     """What each step gave, also if it was the fault, and the offset to fetch next."""
     settings = {"isolation_level": IsolationLevel.READ_COMMITTED, "aborted_transactions": aborted}
     fetched = kind(start, PARTITION, MemoryRecords(data), **settings)
@@ -112,15 +147,21 @@ def rows(taken: Any) -> list[tuple[Any, ...]]:
 
 
 @given(logs, st.floats(0, 1), st.lists(st.integers(1, 60), max_size=8))
-def test_columns_hand_out_what_the_client_hands_out(log: list[Data | End], where: float, takes: list[int]) -> None:
+def test_columns_hand_out_what_the_client_hands_out(
+    log: list[Data | End], where: float, takes: list[int]
+) -> None:
     batches, aborted, end = written(log)
     start = int(where * end)
     data = b"".join(batches)
-    assert handed_out(Columns, data, aborted, start, takes) == handed_out(Fetcher.PartitionRecords, data, aborted, start, takes)
+    assert handed_out(Columns, data, aborted, start, takes) == handed_out(
+        Fetcher.PartitionRecords, data, aborted, start, takes
+    )
 
 
 @given(logs, st.data())
-def test_what_comes_before_a_damaged_batch_is_handed_out_and_then_it_is_told(log: list[Data | End], data: st.DataObject) -> None:
+def test_what_comes_before_a_damaged_batch_is_handed_out_and_then_it_is_told(
+    log: list[Data | End], data: st.DataObject
+) -> None:
     batches, aborted, _ = written(log)
     at = data.draw(st.integers(0, len(batches) - 1))
     broken = bytearray(batches[at])

@@ -36,7 +36,9 @@ covers = st.builds(
     st.dictionaries(words, natural, max_size=4), natural, natural, st.none() | whole, st.booleans(),
     st.lists(children, max_size=2).map(tuple), st.dictionaries(words, natural, max_size=4),
 )  # fmt: skip
-letters = st.builds(DeadLetter, words, positions, words, natural, words, st.none() | st.binary(max_size=20))
+letters = st.builds(
+    DeadLetter, words, positions, words, natural, words, st.none() | st.binary(max_size=20)
+)
 keys = st.builds(ModelKey, st.sampled_from(sorted(LAYOUTS)), words)
 samples = st.builds(Sample, keys, natural, st.binary(max_size=40))
 misfits = st.tuples(keys, whole, st.builds(Misfits, natural, natural))
@@ -49,10 +51,16 @@ def profiles(draw: st.DrawFn) -> tuple[ModelKey, int, Profile]:
     features = len(out.layout.features)
     out.rows = draw(natural)
     out.counts[:] = draw(st.lists(whole, min_size=out.layout.size, max_size=out.layout.size))
-    out.sums[:] = np.reshape(draw(st.lists(floats, min_size=2 * features, max_size=2 * features)), (features, 2))
+    out.sums[:] = np.reshape(
+        draw(st.lists(floats, min_size=2 * features, max_size=2 * features)), (features, 2)
+    )
     out.low[:] = draw(st.lists(floats, min_size=features, max_size=features))
     out.high[:] = draw(st.lists(floats, min_size=features, max_size=features))
-    out.novel = draw(st.dictionaries(st.sampled_from(["x", "y"]), st.dictionaries(words, natural, max_size=3), max_size=2))
+    out.novel = draw(
+        st.dictionaries(
+            st.sampled_from(["x", "y"]), st.dictionaries(words, natural, max_size=3), max_size=2
+        )
+    )
     return key, draw(whole), out
 
 
@@ -82,9 +90,15 @@ def plain(partial: Partial) -> Partial:
 
     def parts(one: Profile) -> tuple[object, ...]:
         vectors = (one.counts, one.sums, one.low, one.high)
-        return one.rows, one.layout.fingerprint, one.novel, *((part.dtype, part.shape, part.tobytes()) for part in vectors)
+        return (
+            one.rows,
+            one.layout.fingerprint,
+            one.novel,
+            *((part.dtype, part.shape, part.tobytes()) for part in vectors),
+        )
 
-    return partial._replace(profiles=[(key, pane_ms, parts(one)) for key, pane_ms, one in partial.profiles])  # type: ignore[misc]
+    plain = [(key, pane_ms, parts(profile)) for key, pane_ms, profile in partial.profiles]
+    return partial._replace(profiles=plain)  # type: ignore[arg-type]
 
 
 @settings(max_examples=300, deadline=None)
@@ -107,6 +121,8 @@ def test_a_profile_that_came_through_can_be_added_to(partial: Partial) -> None:
 
 @settings(max_examples=50, deadline=None)
 @given(partials)
-def test_counted_with_another_layout_it_comes_without_profiles_and_still_says_what_it_covers(partial: Partial) -> None:
+def test_counted_with_another_layout_it_comes_without_profiles_and_still_says_what_it_covers(
+    partial: Partial,
+) -> None:
     got = through_the_pipe(partial, {"a": LAYOUTS["b"], "b": LAYOUTS["b"]})
     assert got == partial._replace(profiles=[])

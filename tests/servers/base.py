@@ -44,10 +44,12 @@ def free_port() -> int:
     """Return a port on 127.0.0.1 that nobody listens on now, and that was not returned before.
 
     The port lies below the kernel's range for outgoing connections: a client that keeps trying a
-    closed port inside that range can end up connected to itself. Processes of one test run have ports of their own: what is asked for
-    here is bound a second later.
+    closed port inside that range can end up connected to itself. Processes of one test run have
+    ports of their own: what is asked for here is bound a second later.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", f"gw{WORKERS - 1}").removeprefix("gw")) % WORKERS
+    worker = (
+        int(os.environ.get("PYTEST_XDIST_WORKER", f"gw{WORKERS - 1}").removeprefix("gw")) % WORKERS
+    )
     for port in random.sample(range(15_000 + worker, 32_000, WORKERS), 200):
         with socket.socket() as probe:
             try:
@@ -144,10 +146,14 @@ class Process:
         deadline = time.monotonic() + timeout_s
         while not ready():
             if self._child.poll() is not None:
-                raise PartFailed(f"{self.name} ended with code {self._child.returncode}\n{self.tail()}")
+                raise PartFailed(
+                    f"{self.name} ended with code {self._child.returncode}\n{self.tail()}"
+                )
             if time.monotonic() > deadline:
                 self.kill9()
-                raise PartFailed(f"{self.name} was not ready after {timeout_s:.0f} s\n{self.tail()}")
+                raise PartFailed(
+                    f"{self.name} was not ready after {timeout_s:.0f} s\n{self.tail()}"
+                )
             time.sleep(0.05)
 
     def stop(self, grace_s: float = 2.0) -> None:

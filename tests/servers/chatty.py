@@ -1,4 +1,5 @@
-"""A reader process that reads nothing: it gives signs of life, far more in a moment than a real one in an hour, and waits."""
+"""A reader process that reads nothing: it gives signs of life, far more in a moment than a real one
+in an hour, and waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Reader processes with a planted fault: they die at once, as by the kernel's hand, of a marked record, or of too many."""
+"""Reader processes with a planted fault: they die at once, as by the kernel's hand, of a marked
+record, or of too many."""
 
 from __future__ import annotations
 
@@ -38,7 +39,9 @@ def serve_greedy(pipe: Connection, setup: bytes) -> None:
     _serve_with(lambda raws: sum(len(raw.values) for raw in raws) > MOST, pipe, setup)
 
 
-def _serve_with(deadly: Callable[[Sequence[RawBatch]], bool], pipe: Connection, setup: bytes) -> None:
+def _serve_with(
+    deadly: Callable[[Sequence[RawBatch]], bool], pipe: Connection, setup: bytes
+) -> None:
     poll = readers.Reader.poll
 
     def poll_or_die(self: readers.Reader, timeout_s: float) -> tuple[list[Gap], list[RawBatch]]:

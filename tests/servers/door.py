@@ -8,7 +8,8 @@ from tests.servers.base import free_port
 
 
 class Closed:
-    """A port that takes connections and drops them until :meth:`open` lets them through to another one."""
+    """A port that takes connections and drops them until :meth:`open` lets them through to another
+    one."""
 
     def __init__(self, target: int) -> None:
         self.port, self._target = free_port(), target

@@ -15,9 +15,10 @@ Fault = Literal["", "down", "answer lost", "answer cut"]
 class FaultyRoad:
     """Listens on a free port of 127.0.0.1 and forwards to ``port``; ``url`` is what a client gets.
 
-    ``fault`` says what happens to each request from now on: ``down`` (it is not forwarded), ``answer lost`` (it is, and the connection
-    ends without an answer), ``answer cut`` (the answer ends inside its headers); ``only`` restricts that to one method. ``times``: after
-    so many faults all is well again. ``met`` counts them.
+    ``fault`` says what happens to each request from now on: ``down`` (it is not forwarded),
+    ``answer lost`` (it is, and the connection ends without an answer), ``answer cut`` (the answer
+    ends inside its headers); ``only`` restricts that to one method. ``times``: after so many faults
+    all is well again. ``met`` counts them.
     """
 
     def __init__(self, port: int) -> None:
@@ -60,13 +61,17 @@ class FaultyRoad:
             connection.close()
         if fault:
             request.close_connection = True
-            request.wfile.write(b"HTTP/1.1 200 OK\r\nx-amz-request-id: 1\r\n" if fault == "answer cut" else b"")
+            request.wfile.write(
+                b"HTTP/1.1 200 OK\r\nx-amz-request-id: 1\r\n" if fault == "answer cut" else b""
+            )
             return
         request.send_response_only(answer.status)
         for name, value in answer.getheaders():
             if name.lower() not in ("transfer-encoding", "connection", "content-length"):
                 request.send_header(name, value)
-        length = answer.getheader("Content-Length") if request.command == "HEAD" else str(len(content))
+        length = (
+            answer.getheader("Content-Length") if request.command == "HEAD" else str(len(content))
+        )
         request.send_header("Content-Length", length or "0")
         request.end_headers()
         request.wfile.write(content)

@@ -33,8 +33,12 @@ VERSION = "4.3.1"
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 CLUSTER_ID = "Zm9vYmFyYmF6cXV4MTIzNA"
 USER, PASSWORD = "alice", "alice-secret"
-GUARDED = {"authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer", "super.users": "User:ANONYMOUS"}
-"""Settings of a broker whose user ``alice`` may do nothing that was not allowed; who comes without a password may do everything."""
+GUARDED = {
+    "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+    "super.users": "User:ANONYMOUS",
+}
+"""Settings of a broker whose user ``alice`` may do nothing that was not allowed; who comes without
+a password may do everything."""
 QUICK_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 BENCH_JVM = ("-Xmx1g",)
 
@@ -99,15 +103,19 @@ def why_missing() -> str | None:
 class KafkaBroker:
     """One broker on free ports of 127.0.0.1, started on entry, stopped and removed on exit.
 
-    ``stop()``, ``kill9()`` and ``start()`` may follow each other: ports and records stay. ``bootstrap``
-    is the plain listener, ``sasl_bootstrap`` wants user ``alice`` (PLAIN or SCRAM-SHA-512). Tests
-    isolate themselves by topic name; a test that stops the broker makes one of its own. ``via`` is a port on which it listens too, and the
-    port of a proxy before that: who begins at the proxy goes on through it.
-    Raises PartMissing when the machine has no java or no jars, PartFailed when it does not start.
+    ``stop()``, ``kill9()`` and ``start()`` may follow each other: ports and records stay.
+    ``bootstrap`` is the plain listener, ``sasl_bootstrap`` wants user ``alice`` (PLAIN or
+    SCRAM-SHA-512). Tests isolate themselves by topic name; a test that stops the broker makes one
+    of its own. ``via`` is a port on which it listens too, and the port of a proxy before that: who
+    begins at the proxy goes on through it. Raises PartMissing when the machine has no java or no
+    jars, PartFailed when it does not start.
     """
 
     def __init__(
-        self, jvm: Sequence[str] = QUICK_JVM, settings: Mapping[str, str] | None = None, via: tuple[int, int] | None = None
+        self,
+        jvm: Sequence[str] = QUICK_JVM,
+        settings: Mapping[str, str] | None = None,
+        via: tuple[int, int] | None = None,
     ) -> None:
         if reason := why_missing():
             raise PartMissing("kafka", reason)
@@ -123,7 +131,10 @@ class KafkaBroker:
             plain=self.port, sasl=self.sasl_port, controller=controller,
             data=self.dir / "data", user=USER, password=PASSWORD,
         )  # fmt: skip
-        text += "".join(f"{key}={value}\n" for key, value in {**self._through(text, via), **(settings or {})}.items())
+        text += "".join(
+            f"{key}={value}\n"
+            for key, value in {**self._through(text, via), **(settings or {})}.items()
+        )
         (self.dir / "server.properties").write_text(text)
         (self.dir / "log4j2.properties").write_text(LOG4J)
         self._format()
@@ -132,18 +143,31 @@ class KafkaBroker:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def _through(self, text: str, via: tuple[int, int] | None) -> dict[str, str]:
         """Settings of one more listener; a later line takes the place of an earlier one."""
         if via is None:
             return {}
-        first = dict(line.split("=", 1) for line in text.splitlines() if line.startswith("listener"))
-        told = f"PLAINTEXT://{self.bootstrap},SASL://{self.sasl_bootstrap},VIA://{LOOPBACK}:{via[1]}"
+        first = dict(
+            line.split("=", 1) for line in text.splitlines() if line.startswith("listener")
+        )
+        told = (
+            f"PLAINTEXT://{self.bootstrap},SASL://{self.sasl_bootstrap},VIA://{LOOPBACK}:{via[1]}"
+        )
         name = "listener.security.protocol.map"
         listeners = f"{first['listeners']},VIA://{LOOPBACK}:{via[0]}"
-        return {"listeners": listeners, "advertised.listeners": told, name: f"{first[name]},VIA:PLAINTEXT"}
+        return {
+            "listeners": listeners,
+            "advertised.listeners": told,
+            name: f"{first[name]},VIA:PLAINTEXT",
+        }
 
     def _java(self, *arguments: str) -> list[str]:
         jars = ":".join(str(jar) for jar in sorted(jar_dir().glob("*.jar")))
@@ -158,7 +182,9 @@ class KafkaBroker:
         )  # fmt: skip
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
-            raise PartFailed(f"kafka's log folder could not be formatted\n{done.stdout}{done.stderr}")
+            raise PartFailed(
+                f"kafka's log folder could not be formatted\n{done.stdout}{done.stderr}"
+            )
 
     def start(self) -> None:
         """Start the broker and wait (60 s at most) until it serves clients."""
@@ -199,10 +225,14 @@ class KafkaBroker:
     def admin(self) -> Any:
         """A connected ``KafkaAdminClient``, made at first use."""
         if self._admin is None:
-            self._admin = KafkaAdminClient(bootstrap_servers=self.bootstrap, reconnect_backoff_max_ms=500)
+            self._admin = KafkaAdminClient(
+                bootstrap_servers=self.bootstrap, reconnect_backoff_max_ms=500
+            )
         return self._admin
 
-    def create_topic(self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None) -> None:
+    def create_topic(
+        self, name: str, partitions: int = 1, configs: Mapping[str, str] | None = None
+    ) -> None:
         """Create a topic and wait until every partition has a leader.
 
         Timestamps ahead of the clock are allowed, unless ``configs`` says otherwise.
@@ -219,9 +249,12 @@ class KafkaBroker:
             time.sleep(0.02)
 
     def allow(self, operation: str, kind: str, name: str) -> None:
-        """Give user ``alice`` a right, as ``allow("READ", "TOPIC", "events")``; it holds a moment later."""
+        """Give user ``alice`` a right, as ``allow("READ", "TOPIC", "events")``; it holds a moment
+        later."""
         pattern = ResourcePattern(ResourceType[kind], name)
-        self.admin.create_acls([ACL(f"User:{USER}", "*", ACLOperation[operation], ACLPermissionType.ALLOW, pattern)])
+        self.admin.create_acls(
+            [ACL(f"User:{USER}", "*", ACLOperation[operation], ACLPermissionType.ALLOW, pattern)]
+        )
 
     def add_partitions(self, topic: str, total: int) -> None:
         """Grow ``topic`` to ``total`` partitions."""
@@ -241,7 +274,14 @@ class KafkaBroker:
                 max_request_size=8 << 20, reconnect_backoff_max_ms=500, metadata_max_age_ms=2000,
             )  # fmt: skip
         sent = [
-            self._producer.send(topic, value=value, key=key, headers=list(headers), partition=partition, timestamp_ms=at)
+            self._producer.send(
+                topic,
+                value=value,
+                key=key,
+                headers=list(headers),
+                partition=partition,
+                timestamp_ms=at,
+            )
             for partition, key, value, headers, at in records
         ]
         self._producer.flush(60)

@@ -1,7 +1,8 @@
 """Kinesis as kinesis-local plays it: an emulator in a process of its own.
 
-Trust it for iterators, sequence numbers, splits, merges and the end of a shard. It throttles nothing, trims nothing, gives a
-closed shard an ending number smaller than its records', and its SubscribeToShard cannot be read by boto3.
+Trust it for iterators, sequence numbers, splits, merges and the end of a shard. It throttles
+nothing, trims nothing, gives a closed shard an ending number smaller than its records', and its
+SubscribeToShard cannot be read by boto3.
 """
 
 import os
@@ -44,14 +45,17 @@ def boto(url: str, access_key: str, attempts: int = 3) -> Any:
     """Return a Kinesis client of an emulator."""
     config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": attempts})
     account = {"aws_access_key_id": access_key, "aws_secret_access_key": "testing"}
-    return boto3.Session().client("kinesis", endpoint_url=url, region_name=REGION, config=config, **account)
+    return boto3.Session().client(
+        "kinesis", endpoint_url=url, region_name=REGION, config=config, **account
+    )
 
 
 class KinesisEmulator:
     """kinesis-local on free ports of 127.0.0.1, started on entry, stopped on exit.
 
-    ``url`` is the ``endpoint_url`` for clients, ``client`` is one, ``env`` are the credentials of the account that is used: twelve
-    digits of chance. Raises PartMissing when it is not installed, PartFailed when it does not start.
+    ``url`` is the ``endpoint_url`` for clients, ``client`` is one, ``env`` are the credentials of
+    the account that is used: twelve digits of chance. Raises PartMissing when it is not installed,
+    PartFailed when it does not start.
     """
 
     def __init__(self) -> None:
@@ -74,7 +78,12 @@ class KinesisEmulator:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.client.close()
         self.process.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
@@ -91,7 +100,9 @@ class KinesisEmulator:
             **{f"{name}_DURATION": "50ms" for name in AT_ONCE},
         }
         command = ["node", "-r", str(PRELOAD), str(code / "main.js")]
-        self.process.start(command, lambda: port_answers(self.port) and port_answers(self.tls_port), env=env)
+        self.process.start(
+            command, lambda: port_answers(self.port) and port_answers(self.tls_port), env=env
+        )
 
     def create(self, stream: str, shards: int = 1) -> None:
         """Create a stream and wait until it is active."""
@@ -106,11 +117,17 @@ class KinesisEmulator:
             time.sleep(0.05)
 
     def put(self, stream: str, values: Iterable[bytes], key: str = "") -> list[dict[str, Any]]:
-        """Put records, with their own text as partition key if none is given; return where each went."""
-        entries = [{"Data": value, "PartitionKey": key or value.decode("latin-1")[:200]} for value in values]
+        """Put records, with their own text as partition key if none is given; return where each
+        went."""
+        entries = [
+            {"Data": value, "PartitionKey": key or value.decode("latin-1")[:200]}
+            for value in values
+        ]
         placed: list[dict[str, Any]] = []
         for start in range(0, len(entries), 500):
-            answer = self.client.put_records(StreamName=stream, Records=entries[start : start + 500])
+            answer = self.client.put_records(
+                StreamName=stream, Records=entries[start : start + 500]
+            )
             assert answer["FailedRecordCount"] == 0
             placed += answer["Records"]
         return placed
@@ -123,17 +140,23 @@ class KinesisEmulator:
         """Split a shard in the middle of its keys and wait."""
         keys = self.shards(stream)[shard]["HashKeyRange"]
         middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"])) // 2
-        self.client.split_shard(StreamName=stream, ShardToSplit=shard, NewStartingHashKey=str(middle))
+        self.client.split_shard(
+            StreamName=stream, ShardToSplit=shard, NewStartingHashKey=str(middle)
+        )
         active(self.client, stream)
 
     def merge(self, stream: str, shard: str, neighbour: str) -> None:
         """Merge two shards whose keys meet, and wait."""
-        self.client.merge_shards(StreamName=stream, ShardToMerge=shard, AdjacentShardToMerge=neighbour)
+        self.client.merge_shards(
+            StreamName=stream, ShardToMerge=shard, AdjacentShardToMerge=neighbour
+        )
         active(self.client, stream)
 
     def resize(self, stream: str, shards: int) -> None:
         """Change the number of open shards, and wait."""
-        self.client.update_shard_count(StreamName=stream, TargetShardCount=shards, ScalingType="UNIFORM_SCALING")
+        self.client.update_shard_count(
+            StreamName=stream, TargetShardCount=shards, ScalingType="UNIFORM_SCALING"
+        )
         active(self.client, stream)
 
 
@@ -146,6 +169,11 @@ def create(client: Any, stream: str, shards: int) -> None:
 def active(client: Any, stream: str) -> None:
     """Wait until a stream is active."""
     deadline = time.monotonic() + READY_S
-    while client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"] != "ACTIVE":
+    while (
+        client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"][
+            "StreamStatus"
+        ]
+        != "ACTIVE"
+    ):
         assert time.monotonic() < deadline, f"{stream} does not become active"
         time.sleep(0.05)

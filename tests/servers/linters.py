@@ -1,4 +1,5 @@
-"""Where docker-compose and hadolint are: they read the compose file and the Dockerfile without an engine."""
+"""Where docker-compose and hadolint are: they read the compose file and the Dockerfile without an
+engine."""
 
 from pathlib import Path
 

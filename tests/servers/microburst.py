@@ -1,4 +1,5 @@
-"""microburst: a proxy in front of an emulator that answers chosen calls with errors of AWS, by name and number."""
+"""microburst: a proxy in front of an emulator that answers chosen calls with errors of AWS, by name
+and number."""
 
 import json
 import shutil
@@ -20,11 +21,16 @@ def folder() -> Path:
 
 def why_missing() -> str | None:
     """Return why it cannot be started here, or None when it can."""
-    return None if (folder() / "bin" / "microburst").exists() else "not installed: python -m tests.servers.setup"
+    return (
+        None
+        if (folder() / "bin" / "microburst").exists()
+        else "not installed: python -m tests.servers.setup"
+    )
 
 
 class Microburst:
-    """The proxy on a free port of 127.0.0.1 in front of ``upstream`` (a URL), started on entry, stopped on exit.
+    """The proxy on a free port of 127.0.0.1 in front of ``upstream`` (a URL), started on entry,
+    stopped on exit.
 
     Raises PartMissing when it is not installed, PartFailed when it does not start.
     """
@@ -38,18 +44,33 @@ class Microburst:
         self.process = Process("microburst", self.dir / "microburst.log")
 
     def __enter__(self) -> Self:
-        command = [str(folder() / "bin" / "microburst"), "--host", LOOPBACK, "--port", str(self.port), "--upstream", self._upstream]
+        command = [
+            str(folder() / "bin" / "microburst"),
+            "--host",
+            LOOPBACK,
+            "--port",
+            str(self.port),
+            "--upstream",
+            self._upstream,
+        ]
         self.process.start(command, lambda: port_answers(self.port), cwd=self.dir)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.process.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def refuse(self, operation: str, code: str, times: int, service: str = "kinesis") -> None:
         """Answer the next ``times`` calls of ``operation`` with the error ``code``."""
         rule = {"service": service, "operation": operation, "times": times, "error": {"code": code}}
-        post = urllib.request.Request(f"{self.url}/_microburst/rules", json.dumps([rule]).encode(), method="POST")
+        post = urllib.request.Request(
+            f"{self.url}/_microburst/rules", json.dumps([rule]).encode(), method="POST"
+        )
         post.add_header("Content-Type", "application/json")
         with urllib.request.urlopen(post, timeout=10) as answer:
             answer.read()

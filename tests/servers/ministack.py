@@ -1,6 +1,7 @@
 """Kinesis' enhanced fan-out as ministack plays it: an emulator in a process of its own.
 
-Trust it for SubscribeToShard; its split deletes the parent, so nothing about resharding can be learned from it.
+Trust it for SubscribeToShard; its split deletes the parent, so nothing about resharding can be
+learned from it.
 """
 
 import os
@@ -17,17 +18,23 @@ WHEEL = "ministack==1.5.33"
 
 
 def folder() -> Path:
-    """Return the virtual environment that ``python -m tests.servers.setup`` makes for it; it pins botocore."""
+    """Return the virtual environment that ``python -m tests.servers.setup`` makes for it; it pins
+    botocore."""
     return cache_dir() / WHEEL.replace("==", "-")
 
 
 def why_missing() -> str | None:
     """Return why it cannot be started here, or None when it can."""
-    return None if (folder() / "bin" / "ministack").exists() else "not installed: python -m tests.servers.setup"
+    return (
+        None
+        if (folder() / "bin" / "ministack").exists()
+        else "not installed: python -m tests.servers.setup"
+    )
 
 
 class Ministack:
-    """ministack on a free port of 127.0.0.1, started on entry, stopped on exit; ``kinesis`` is a client.
+    """ministack on a free port of 127.0.0.1, started on entry, stopped on exit; ``kinesis`` is a
+    client.
 
     Raises PartMissing when it is not installed, PartFailed when it does not start.
     """
@@ -43,10 +50,20 @@ class Ministack:
 
     def __enter__(self) -> Self:
         env = {**os.environ, "BIND_HOST": LOOPBACK, "GATEWAY_PORT": str(self.port)}
-        self.process.start([str(folder() / "bin" / "ministack")], lambda: port_answers(self.port), env=env, cwd=self.dir)
+        self.process.start(
+            [str(folder() / "bin" / "ministack")],
+            lambda: port_answers(self.port),
+            env=env,
+            cwd=self.dir,
+        )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.kinesis.close()
         self.process.stop()
         shutil.rmtree(self.dir, ignore_errors=True)

@@ -1,7 +1,8 @@
 """CloudWatch, SNS, SQS and S3 as moto's server plays them: an emulator in a process of its own.
 
-Trust it for what it stores and routes (data put, statistics read back, SNS to SQS, filter policies, conditional puts);
-it accepts more than 1,000 data a call, never evaluates an alarm, and enforces rights only after ``/moto-api/reset-auth``.
+Trust it for what it stores and routes (data put, statistics read back, SNS to SQS, filter policies,
+conditional puts); it accepts more than 1,000 data a call, never evaluates an alarm, and enforces
+rights only after ``/moto-api/reset-auth``.
 """
 
 import importlib.util
@@ -37,8 +38,8 @@ def why_missing() -> str | None:
 class MotoServer:
     """moto's server on a free port of 127.0.0.1, started on entry, stopped on exit.
 
-    ``url`` is the ``endpoint_url`` for every client; ``env`` are the fake credentials a child process
-    needs. Raises PartMissing when moto is not installed, PartFailed when it does not start.
+    ``url`` is the ``endpoint_url`` for every client; ``env`` are the fake credentials a child
+    process needs. Raises PartMissing when moto is not installed, PartFailed when it does not start.
     """
 
     def __init__(self) -> None:
@@ -55,7 +56,12 @@ class MotoServer:
         self.process.start(command, lambda: port_answers(self.port), env={**os.environ, **self.env})
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.process.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -93,11 +99,14 @@ class MotoServer:
         return self.client("sqs")
 
     def topic_with_queue(self, name: str) -> tuple[str, str]:
-        """Create an SNS topic and an SQS queue that subscribes to it; return (topic ARN, queue URL)."""
+        """Create an SNS topic and an SQS queue that subscribes to it; return (topic ARN, queue
+        URL)."""
         sqs, sns = self.sqs, self.sns
         queue = str(sqs.create_queue(QueueName=name)["QueueUrl"])
         wanted = ["QueueArn"]
-        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=wanted)["Attributes"]["QueueArn"]
+        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=wanted)["Attributes"][
+            "QueueArn"
+        ]
         topic = str(sns.create_topic(Name=name)["TopicArn"])
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
         return topic, queue
@@ -105,7 +114,11 @@ class MotoServer:
     def messages(self, queue: str) -> list[dict[str, Any]]:
         """Take every message that waits in ``queue``, body and attributes as SQS gives them."""
         sqs, taken = self.sqs, []
-        asked = {"MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"], "AttributeNames": ["SentTimestamp"]}
+        asked = {
+            "MaxNumberOfMessages": 10,
+            "MessageAttributeNames": ["All"],
+            "AttributeNames": ["SentTimestamp"],
+        }
         while batch := sqs.receive_message(QueueUrl=queue, **asked).get("Messages"):
             for message in batch:
                 taken.append(message)

@@ -58,7 +58,12 @@ class PrometheusServer:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -67,7 +72,8 @@ class PrometheusServer:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return the result of an instant query: a list of {"metric": labels, "value": [time, text]}.
+        """Return the result of an instant query: a list of {"metric": labels, "value": [time,
+        text]}.
 
         Raises urllib.error.HTTPError when the expression is not valid.
         """
@@ -83,12 +89,17 @@ class PrometheusServer:
             raise LookupError(f"{expression}: {len(result)} series instead of 1")
         return float(result[0]["value"][1])
 
-    def wait_for(self, expression: str, series: int = 1, timeout_s: float = 30.0) -> list[dict[str, Any]]:
+    def wait_for(
+        self, expression: str, series: int = 1, timeout_s: float = 30.0
+    ) -> list[dict[str, Any]]:
         """Query until at least ``series`` series come back; PartFailed after ``timeout_s``."""
         deadline = time.monotonic() + timeout_s
         while len(result := self._query_when_up(expression)) < series:
             if time.monotonic() > deadline:
-                raise PartFailed(f"prometheus: {expression} gave {len(result)} series, {series} expected\n{self.process.tail()}")
+                raise PartFailed(
+                    f"prometheus: {expression} gave {len(result)} series, {series}"
+                    f" expected\n{self.process.tail()}"
+                )
             time.sleep(0.1)
         return result
 

@@ -21,9 +21,11 @@ from tests.servers.base import free_port
 
 
 class RunningService:
-    """``driftline run config.yaml`` in ``folder``; its files lie there. Stops with the ``with`` block.
+    """``driftline run config.yaml`` in ``folder``; its files lie there. Stops with the ``with``
+    block.
 
-    ``before`` are words in front of the command; ``new_session``: it is the first of a process group of its own.
+    ``before`` are words in front of the command; ``new_session``: it is the first of a process
+    group of its own.
     """
 
     def __init__(
@@ -53,10 +55,22 @@ class RunningService:
 
     def start(self, *options: str) -> None:
         """Begin to run; returns at once."""
-        command = [*self.before, sys.executable, "-m", "stream.cli", "run", str(self.config), *options]
+        command = [
+            *self.before,
+            sys.executable,
+            "-m",
+            "stream.cli",
+            "run",
+            str(self.config),
+            *options,
+        ]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stderr=log, env=self._environment, start_new_session=self._new_session
+                command,
+                stdin=subprocess.DEVNULL,
+                stderr=log,
+                env=self._environment,
+                start_new_session=self._new_session,
             )
 
     @property
@@ -88,7 +102,8 @@ class RunningService:
         return (self.folder / "log").read_text(errors="replace")
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples that have these labels; 0 while it does not answer or has none."""
+        """The sum of a metric's samples that have these labels; 0 while it does not answer or has
+        none."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as page:
                 text = page.read().decode()
@@ -139,13 +154,19 @@ class RunningService:
     def reports(self, folder: str = "reports") -> list[WindowReport]:
         """Every line of every report file, repeats too; a torn line is passed over."""
         files = sorted((self.folder / folder).glob("reports-*.jsonl"))
-        lines = [line for file in files for line in file.read_bytes().splitlines() if line.endswith(b"}")]
+        lines = [
+            line for file in files for line in file.read_bytes().splitlines() if line.endswith(b"}")
+        ]
         return [msgspec.json.decode(line, type=WindowReport) for line in lines]
 
     def signals(self, folder: str = "reports") -> list[Signal]:
         """Every line of the signals file."""
         path = self.folder / folder / "signals.jsonl"
-        return [msgspec.json.decode(line, type=Signal) for line in path.read_bytes().splitlines()] if path.exists() else []
+        return (
+            [msgspec.json.decode(line, type=Signal) for line in path.read_bytes().splitlines()]
+            if path.exists()
+            else []
+        )
 
 
 def newest(reports: list[WindowReport]) -> dict[tuple[str, int], WindowReport]:

@@ -1,9 +1,9 @@
 """Set up the real components that this machine allows: ``python -m tests.servers.setup``.
 
 Prints one line a component: ``kafka: have`` or ``kafka: cannot be had: no java``. Downloads go to
-the cache folder (see ``tests.servers.base``); nothing is done twice. System packages are installed only
-as root with ``CI=true``, and without letting their services start. Always exits 0: a test that needs a
-component which is not there is skipped by name, or fails under ``DRIFTLINE_REQUIRE=all``.
+the cache folder (see ``tests.servers.base``); nothing is done twice. System packages are installed
+only as root with ``CI=true``, and without letting their services start. Always exits 0: a test that
+needs a component which is not there is skipped by name, or fails under ``DRIFTLINE_REQUIRE=all``.
 """
 
 import contextlib
@@ -15,7 +15,17 @@ import venv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.servers import fuzzer, kafka, kinesis, linters, microburst, ministack, moto, prometheus, toxiproxy
+from tests.servers import (
+    fuzzer,
+    kafka,
+    kinesis,
+    linters,
+    microburst,
+    ministack,
+    moto,
+    prometheus,
+    toxiproxy,
+)
 from tests.servers.base import PartMissing, cache_dir
 
 POLICY = Path("/usr/sbin/policy-rc.d")
@@ -49,7 +59,9 @@ def apt_install(part: str, packages: Sequence[str]) -> None:
     """Install Debian packages; PartMissing when that is not possible or not wanted here."""
     names = " ".join(packages)
     if shutil.which("apt-get") is None or os.geteuid() != 0 or os.environ.get("CI") != "true":
-        raise PartMissing(part, f"not installed ({names}); root with CI=true installs it by apt-get")
+        raise PartMissing(
+            part, f"not installed ({names}); root with CI=true installs it by apt-get"
+        )
     os.environ["DEBIAN_FRONTEND"] = "noninteractive"
     with no_service_starts():
         run(part, "apt-get", "update", "-qq")
@@ -95,19 +107,43 @@ def set_up_linters() -> None:
 
 def set_up_kinesis() -> None:
     """kinesis-local by npm (16 MB)."""
-    if packages := [tool for tool in ("nodejs", "npm") if shutil.which(tool.removesuffix("js")) is None]:
+    if packages := [
+        tool for tool in ("nodejs", "npm") if shutil.which(tool.removesuffix("js")) is None
+    ]:
         apt_install("kinesis", packages)
     kinesis.folder().mkdir(parents=True, exist_ok=True)
-    run("kinesis", "npm", "install", "--no-audit", "--no-fund", "--prefix", str(kinesis.folder()), f"kinesis-local@{kinesis.VERSION}")
+    run(
+        "kinesis",
+        "npm",
+        "install",
+        "--no-audit",
+        "--no-fund",
+        "--prefix",
+        str(kinesis.folder()),
+        f"kinesis-local@{kinesis.VERSION}",
+    )
 
 
 def set_up_toxiproxy() -> None:
-    """Toxiproxy by Go (a program of 15 MB; what the build needs is kept beside it, out of the clone, and then removed)."""
+    """Toxiproxy by Go (a program of 15 MB; what the build needs is kept beside it, out of the
+    clone, and then removed)."""
     if shutil.which("go") is None:
         apt_install("toxiproxy", ["golang-go"])
     build = cache_dir() / "toxiproxy-build"
-    env = {"GOBIN": str(toxiproxy.binary().parent), "GOPATH": str(build / "path"), "GOCACHE": str(build / "cache")}
-    run("toxiproxy", "env", *(f"{name}={value}" for name, value in env.items()), "go", "install", "-modcacherw", toxiproxy.MODULE)
+    env = {
+        "GOBIN": str(toxiproxy.binary().parent),
+        "GOPATH": str(build / "path"),
+        "GOCACHE": str(build / "cache"),
+    }
+    run(
+        "toxiproxy",
+        "env",
+        *(f"{name}={value}" for name, value in env.items()),
+        "go",
+        "install",
+        "-modcacherw",
+        toxiproxy.MODULE,
+    )
     shutil.rmtree(build, ignore_errors=True)
 
 
@@ -123,7 +159,16 @@ def set_up_ministack() -> None:
 
 def set_up_atheris() -> None:
     """atheris into the environment that runs this."""
-    run("atheris", sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", fuzzer.WHEEL)
+    run(
+        "atheris",
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        fuzzer.WHEEL,
+    )
 
 
 PARTS: dict[str, tuple[Callable[[], str | None], Callable[[], None]]] = {

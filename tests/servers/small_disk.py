@@ -1,4 +1,5 @@
-"""A file system of two megabytes that fills up and can be made larger: a tmpfs in a mount namespace of its own."""
+"""A file system of two megabytes that fills up and can be made larger: a tmpfs in a mount namespace
+of its own."""
 
 import os
 import subprocess
@@ -10,7 +11,8 @@ from tests.servers.base import PartMissing, Process
 
 
 class SmallDisk:
-    """Mounted at ``folder``, seen only by programs started with the words of ``before``; ``inside`` is how others look into it.
+    """Mounted at ``folder``, seen only by programs started with the words of ``before``; ``inside``
+    is how others look into it.
 
     Raises PartMissing where mounting is not permitted.
     """
@@ -25,11 +27,22 @@ class SmallDisk:
         done = subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True, text=True)
         if done.returncode:
             raise PartMissing("small disk", done.stderr.strip())
-        command = ["unshare", "-m", "sh", "-c", f"{mount} && touch '{self._folder}/ready' && exec sleep 3600"]
+        command = [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            f"{mount} && touch '{self._folder}/ready' && exec sleep 3600",
+        ]
         self._process.start(command, lambda: (self.inside / "ready").exists())  # noqa: PLW0108  # it has no number before
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self._process.stop()
 
     @property
@@ -44,4 +57,8 @@ class SmallDisk:
 
     def grow(self, size: str = "200m") -> None:
         """Make room."""
-        subprocess.run([*self.before, "mount", "-o", f"remount,size={size}", str(self._folder)], check=True, env=os.environ)
+        subprocess.run(
+            [*self.before, "mount", "-o", f"remount,size={size}", str(self._folder)],
+            check=True,
+            env=os.environ,
+        )

@@ -1,4 +1,5 @@
-"""A reader process that gets little memory beyond what it has when it begins to read on, by the kernel's own limit."""
+"""A reader process that gets little memory beyond what it has when it begins to read on, by the
+kernel's own limit."""
 
 from __future__ import annotations
 
@@ -12,15 +13,23 @@ from stream.readers import reader as readers
 from stream.readers import worker as reader_process
 
 ROOM_BYTES: Final = 90 << 20
-NO_RESERVES: Final = {"MALLOC_ARENA_MAX": "1", "OMP_NUM_THREADS": "1", "ARROW_DEFAULT_MEMORY_POOL": "system"}
-"""The environment in which a process maps no memory that it does not use: the limit counts that too."""
+NO_RESERVES: Final = {
+    "MALLOC_ARENA_MAX": "1",
+    "OMP_NUM_THREADS": "1",
+    "ARROW_DEFAULT_MEMORY_POOL": "system",
+}
+"""The environment in which a process maps no memory that it does not use: the limit counts that
+too."""
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
-    """The real reader. What one poll and the count of what it brought ask for beyond the room they do not get."""
+    """The real reader. What one poll and the count of what it brought ask for beyond the room they
+    do not get."""
     poll = readers.Reader.poll
 
-    def poll_in_little_room(self: readers.Reader, timeout_s: float) -> tuple[list[Gap], list[RawBatch]]:
+    def poll_in_little_room(
+        self: readers.Reader, timeout_s: float
+    ) -> tuple[list[Gap], list[RawBatch]]:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM_BYTES, hard))

@@ -17,7 +17,8 @@ MODULE = f"github.com/Shopify/toxiproxy/v2/cmd/server@v{VERSION}"
 
 
 def binary() -> Path:
-    """Return where ``python -m tests.servers.setup`` puts it; the module calls its program ``server``."""
+    """Return where ``python -m tests.servers.setup`` puts it; the module calls its program
+    ``server``."""
     return cache_dir() / f"toxiproxy-{VERSION}" / "server"
 
 
@@ -27,7 +28,8 @@ def why_missing() -> str | None:
 
 
 class Toxiproxy:
-    """A proxy on 127.0.0.1 in front of one port, started on entry, stopped on exit; ``port`` is where clients connect.
+    """A proxy on 127.0.0.1 in front of one port, started on entry, stopped on exit; ``port`` is
+    where clients connect.
 
     Raises PartMissing when it is not built, PartFailed when it does not start.
     """
@@ -47,14 +49,22 @@ class Toxiproxy:
         self._ask("POST", "/proxies", {"name": "p", "enabled": True, **ends})
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.process.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     @contextlib.contextmanager
     def toxic(self, kind: str, **attributes: int) -> Iterator[None]:
-        """While inside, answers suffer: ``latency``, ``timeout``, ``reset_peer``, ``limit_data``, ``bandwidth``, ``slicer``."""
-        self._ask("POST", "/proxies/p/toxics", {"name": "t", "type": kind, "attributes": attributes})
+        """While inside, answers suffer: ``latency``, ``timeout``, ``reset_peer``, ``limit_data``,
+        ``bandwidth``, ``slicer``."""
+        self._ask(
+            "POST", "/proxies/p/toxics", {"name": "t", "type": kind, "attributes": attributes}
+        )
         try:
             yield
         finally:
@@ -72,5 +82,7 @@ class Toxiproxy:
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> None:
         url = f"http://{LOOPBACK}:{self._api_port}{path}"
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(urllib.request.Request(url, data, method=method), timeout=10) as answer:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, data, method=method), timeout=10
+        ) as answer:
             answer.read()

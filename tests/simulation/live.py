@@ -1,7 +1,9 @@
-"""Schedules of live traffic: records are appended as they happen, while the service is down, paused, or idle. None of them may be lost.
+"""Schedules of live traffic: records are appended as they happen, while the service is down,
+paused, or idle. None of them may be lost.
 
-The other schedules read logs that are complete; there, a partition that comes back older than it was idle loses rows and says so.
-Here every record is younger than the moment at which its reader last said that nothing more was there, so nothing is excused.
+The other schedules read logs that are complete; there, a partition that comes back older than it
+was idle loses rows and says so. Here every record is younger than the moment at which its reader
+last said that nothing more was there, so nothing is excused.
 """
 
 from __future__ import annotations
@@ -46,18 +48,23 @@ class LiveWorld(World):
                 busy = (self.now // 150 + k) % 3 != 0
                 if busy and self.random.random() < 0.6:
                     late = self.random.randint(0, self.settings.grace_ms)
-                    record = Record(self.random.choice(MODELS), self.now - late, self.random.randint(0, 3))
+                    record = Record(
+                        self.random.choice(MODELS), self.now - late, self.random.randint(0, 3)
+                    )
                     self.logs.append(name, self.random.choice(self.logs.keys[name]), record)
 
     def work(self) -> None:
-        """The service does what it does all day: read, take what has come, look at the clock, commit."""
+        """The service does what it does all day: read, take what has come, look at the clock,
+        commit."""
         self.orphans()
         for reader in self.owner.readers:
             reader.read(most=30)
             while reader.flying:
                 self.step(reader.taken(reader.flying.pop(0)))
         self.step(Tick(self.now))
-        self.met["partitions idle"] += sum(place.idle for place in self.owner.aggregator.state.places.values())
+        self.met["partitions idle"] += sum(
+            place.idle for place in self.owner.aggregator.state.places.values()
+        )
         if self.random.random() < 0.4:
             self.owner.commit()
 
@@ -70,7 +77,8 @@ class LiveWorld(World):
             self.freeze()
 
     def pause(self) -> None:
-        """The clock is looked at, nothing is taken; what the readers had sent before is still under way."""
+        """The clock is looked at, nothing is taken; what the readers had sent before is still under
+        way."""
         self.met["pauses"] += 1
         for _ in range(self.random.randint(0, 4)):
             for reader in self.owner.readers:

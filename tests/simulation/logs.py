@@ -1,4 +1,5 @@
-"""The logs of a small world: partitions that grow, are split and merged, and the plain count of what they hold."""
+"""The logs of a small world: partitions that grow, are split and merged, and the plain count of
+what they hold."""
 
 from __future__ import annotations
 
@@ -15,8 +16,9 @@ Counts = dict[tuple[str, int], list[int]]
 
 
 class Record(NamedTuple):
-    """One event: which model, when, and a value from 0 to 3, or ``MISFIT`` for one with too few columns; a ``None`` model is a
-    record that no format can read. ``number`` counts the records of one ``key`` in the order in which they were written.
+    """One event: which model, when, and a value from 0 to 3, or ``MISFIT`` for one with too few
+    columns; a ``None`` model is a record that no format can read. ``number`` counts the records of
+    one ``key`` in the order in which they were written.
     """
 
     model: str | None
@@ -32,7 +34,8 @@ class Record(NamedTuple):
 
 
 class Logs:
-    """Partitions by name, parents before children. A key lies in one open partition; when that ends, in one of its children."""
+    """Partitions by name, parents before children. A key lies in one open partition; when that
+    ends, in one of its children."""
 
     def __init__(self, roots: int) -> None:
         self.records: dict[str, list[Record]] = {f"p{k}": [] for k in range(roots)}
@@ -52,7 +55,8 @@ class Logs:
         self.records[name].append(record._replace(key=key, number=self._written[key]))
 
     def reshard(self, random: Random) -> tuple[str, ...]:
-        """Split a partition or merge two; returns the new ones, none if there is nothing to split or merge."""
+        """Split a partition or merge two; returns the new ones, none if there is nothing to split
+        or merge."""
         some = self.open
         if len(some) > 1 and random.random() < 0.4:
             return self._end(tuple(random.sample(some, 2)), 1)
@@ -70,13 +74,15 @@ class Logs:
     def expected(self, settings: Settings) -> Counts:
         """The counts of each window, misfits last: plain loops, one partition after the other.
 
-        Late is what comes behind the highest time that was read before it in its partition; a child starts with the smallest mark of
-        its parents at their ends.
+        Late is what comes behind the highest time that was read before it in its partition; a child
+        starts with the smallest mark of its parents at their ends.
         """
         out: Counts = {}
         marks: dict[str, int | None] = {}
         for name, log in self.records.items():
-            handed_down = [mark for parent in self.parents[name] if (mark := marks[parent]) is not None]
+            handed_down = [
+                mark for parent in self.parents[name] if (mark := marks[parent]) is not None
+            ]
             mark = min(handed_down, default=None)
             for record in log:
                 if record.model is None:
@@ -85,7 +91,9 @@ class Logs:
                 if not too_late(record, mark, settings):
                     pane = record.time_ms // settings.every_ms * settings.every_ms
                     for k in range(1, settings.window_ms // settings.every_ms + 1):
-                        counts = out.setdefault((record.model, pane + k * settings.every_ms), [0] * 5)
+                        counts = out.setdefault(
+                            (record.model, pane + k * settings.every_ms), [0] * 5
+                        )
                         counts[record.value] += 1
             marks[name] = mark
         return out
@@ -98,7 +106,8 @@ def too_late(record: Record, mark: int, settings: Settings) -> bool:
 
 
 def written(random: Random) -> Logs:
-    """Logs that are complete: disorder, records that nobody can read, misfits, a stretch of drift, shards split and merged."""
+    """Logs that are complete: disorder, records that nobody can read, misfits, a stretch of drift,
+    shards split and merged."""
     logs = Logs(random.randint(1, 3))
     now = {name: random.randint(0, 30) for name in logs.records}
     resharding = random.choice((0.0, 0.02, 0.06))
@@ -110,6 +119,14 @@ def written(random: Random) -> Logs:
         now[name] += random.choice((0, 1, 3, 8, 8, 40 if random.random() < 0.1 else 2))
         back = random.choice((0, 0, 0, 4, 12, random.randint(0, 80)))
         model = None if random.random() < 0.03 else random.choice(MODELS)
-        value = MISFIT if random.random() < 0.05 else 3 if 60 < now[name] < 120 else random.randint(0, 3)
-        logs.append(name, random.choice(logs.keys[name]), Record(model, max(now[name] - back, 0), value))
+        value = (
+            MISFIT
+            if random.random() < 0.05
+            else 3
+            if 60 < now[name] < 120
+            else random.randint(0, 3)
+        )
+        logs.append(
+            name, random.choice(logs.keys[name]), Record(model, max(now[name] - back, 0), value)
+        )
     return logs

@@ -1,4 +1,5 @@
-"""Owners of the small world's job, the store that they share, and the sink: only the newest owner may commit."""
+"""Owners of the small world's job, the store that they share, and the sink: only the newest owner
+may commit."""
 
 from __future__ import annotations
 
@@ -27,15 +28,22 @@ Range = tuple[str, int, int]
 
 
 class PlainJudge:
-    """Reports the plain counts: the protocol is under test, not the statistics. Value 3 in the majority is a violation."""
+    """Reports the plain counts: the protocol is under test, not the statistics. Value 3 in the
+    majority is a violation."""
 
     job, rules = "sim", RULES
 
-    def report(self, span: Span, baseline: Baseline, profile: Profile, state: EpisodeState) -> WindowReport:
+    def report(
+        self, span: Span, baseline: Baseline, profile: Profile, state: EpisodeState
+    ) -> WindowReport:
         counts = profile.counts[LAYOUT.bins(0)]
         bad = profile.rows > 0 and counts[3] * 2 > profile.rows
         name = f"sim/{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{baseline.fingerprint}/{span.revision}"
-        violations = (Violation("x", "baseline_drift_check", "psi", 1.0, 0.1, profile.rows, ""),) if bad else ()
+        violations = (
+            (Violation("x", "baseline_drift_check", "psi", 1.0, 0.1, profile.rows, ""),)
+            if bad
+            else ()
+        )
         found = "incomplete" if span.incomplete else "violations" if bad else "ok"
         return WindowReport(
             1, name, "sim", span.model, span.variant, span.start_ms, span.end_ms, span.revision, found, profile.rows,  # type: ignore[arg-type]
@@ -44,9 +52,24 @@ class PlainJudge:
 
     def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:
         name = f"sim/{model}/{variant}/{start_ms}/silence/{0 if end_ms is None else 1}"
-        return WindowReport(1, name, "sim", model, variant, start_ms, end_ms, int(end_ms is not None), "no data", 0, "-", "-")
+        return WindowReport(
+            1,
+            name,
+            "sim",
+            model,
+            variant,
+            start_ms,
+            end_ms,
+            int(end_ms is not None),
+            "no data",
+            0,
+            "-",
+            "-",
+        )
 
-    def advance(self, state: EpisodeState, report: WindowReport, baseline: Baseline) -> tuple[EpisodeState, list[Signal]]:
+    def advance(
+        self, state: EpisodeState, report: WindowReport, baseline: Baseline
+    ) -> tuple[EpisodeState, list[Signal]]:
         return advance(state, report, RULES)
 
 
@@ -107,11 +130,17 @@ class Sink:
         """The counts of each window in its last delivered revision, misfits last."""
         newest: dict[tuple[str, int], WindowReport] = {}
         for item in self.delivered.values():
-            if isinstance(item, WindowReport) and item.end_ms is not None and item.state != "no data":
+            if (
+                isinstance(item, WindowReport)
+                and item.end_ms is not None
+                and item.state != "no data"
+            ):
                 key = (item.model, item.end_ms)
                 if key not in newest or item.revision > newest[key].revision:
                     newest[key] = item
-        return {key: np.frombuffer(report.profile, np.int64).tolist() for key, report in newest.items()}
+        return {
+            key: np.frombuffer(report.profile, np.int64).tolist() for key, report in newest.items()
+        }
 
 
 def name_of(item: WindowReport | Signal) -> str:
@@ -120,17 +149,30 @@ def name_of(item: WindowReport | Signal) -> str:
 
 
 class Owner:
-    """One service: starts from what is committed, under an epoch of its own; its readers know nothing yet."""
+    """One service: starts from what is committed, under an epoch of its own; its readers know
+    nothing yet."""
 
-    def __init__(self, store: SharedStore, sink: Sink, settings: Settings, random: Random, readers: list[Reader]) -> None:
+    def __init__(
+        self,
+        store: SharedStore,
+        sink: Sink,
+        settings: Settings,
+        random: Random,
+        readers: list[Reader],
+    ) -> None:
         self._store, self._sink, self._random, self.readers = store, sink, random, readers
         self.epoch = store.take_over()
         kept = self._kept = store.committed
         self.panes, self.waiting = MemoryPanes(), list[Output]()
-        self.cursor, self.counted, self.orphans = kept.cursor, list(kept.counted), list[tuple[str, ...]]()
+        self.cursor, self.counted, self.orphans = (
+            kept.cursor,
+            list(kept.counted),
+            list[tuple[str, ...]](),
+        )
         self.restore(kept)
         state = JobState.decode(kept.state)
-        self.aggregator = Aggregator(settings, dict.fromkeys(MODELS, BASELINE), PlainJudge(), state, self.panes)  # type: ignore[arg-type]
+        baselines, judge = dict.fromkeys(MODELS, BASELINE), PlainJudge()
+        self.aggregator = Aggregator(settings, baselines, judge, state, self.panes)  # type: ignore[arg-type]
         self.take(list(self.aggregator.resume()))
 
     def restore(self, kept: Committed) -> None:
@@ -149,11 +191,14 @@ class Owner:
         self.take(out)
 
     def take(self, outputs: list[Output]) -> None:
-        """Assignments go to the reader that has the partition, or to the one with the fewest; all else waits for the commit."""
+        """Assignments go to the reader that has the partition, or to the one with the fewest; all
+        else waits for the commit."""
         for output in outputs:
             if isinstance(output, Assign):
                 holding = [reader for reader in self.readers if output.partition in reader.holds]
-                (holding or sorted(self.readers, key=lambda reader: len(reader.holds)))[0].assign(output)
+                (holding or sorted(self.readers, key=lambda reader: len(reader.holds)))[0].assign(
+                    output
+                )
             else:
                 self.waiting.append(output)
 
@@ -161,16 +206,23 @@ class Owner:
         """One transaction: state, panes, outbox, cursor. False if another owner has taken over."""
         off = self.aggregator.state.ledger.imbalance()
         assert not off, f"the ledger is off by {off}"
-        panes = {pane: profile.copy() for pane in self.panes.ids() if (profile := self.panes.get(pane)) is not None}
+        panes = {
+            pane: profile.copy()
+            for pane in self.panes.ids()
+            if (profile := self.panes.get(pane)) is not None
+        }
         outbox = (*self._kept.outbox, *self.waiting)
-        wanted = Committed(self.aggregator.state.encode(), panes, outbox, self.cursor, tuple(self.counted))
+        wanted = Committed(
+            self.aggregator.state.encode(), panes, outbox, self.cursor, tuple(self.counted)
+        )
         if not self._store.commit(self.epoch, wanted):
             return False
         self._kept, self.waiting = wanted, []
         return True
 
     def deliver(self, all_of_it: bool = False) -> None:
-        """The sink takes what this owner has committed, from its cursor on; sometimes it fails in the middle."""
+        """The sink takes what this owner has committed, from its cursor on; sometimes it fails in
+        the middle."""
         for item in self._kept.outbox[self.cursor :]:
             if not all_of_it and self._random.random() < 0.2:
                 return

@@ -25,7 +25,10 @@ def accepted_if(holds: Callable[[Cover, Place], bool]) -> Callable[[Patch], None
 
     def acceptable(self: Aggregator, partial: Partial) -> bool:
         places = self.state.places
-        return all(cover.partition in places and holds(cover, places[cover.partition]) for cover in partial.covers)
+        return all(
+            cover.partition in places and holds(cover, places[cover.partition])
+            for cover in partial.covers
+        )
 
     return lambda patch: patch.setattr(Aggregator, "_acceptable", acceptable)
 
@@ -105,8 +108,12 @@ def stale_commit_accepted(patch: Patch) -> None:
 
 CHAOS: dict[str, Callable[[Patch], None]] = {
     "a partial is accepted whatever its first": accepted_if(lambda cover, place: True),
-    "a partial is accepted by its claim instead of its first": accepted_if(lambda cover, place: cover.claim == place.claim),
-    "a partial of a partition that waits is accepted": accepted_if(lambda cover, place: cover.first == place.next),
+    "a partial is accepted by its claim instead of its first": accepted_if(
+        lambda cover, place: cover.claim == place.claim
+    ),
+    "a partial of a partition that waits is accepted": accepted_if(
+        lambda cover, place: cover.first == place.next
+    ),
     "a restart forgets the panes": restored_without_panes,
     "a revision has the number of the one before": revision_used_again,
     "late is decided by the watermark": late_by_the_watermark,
@@ -135,7 +142,13 @@ def idle_over_a_restart(patch: Patch) -> None:
 
     idle_without_a_reader(patch)
     patch.setattr(Aggregator, "_assign", assign_as_it_is)
-    patch.setattr(Aggregator, "resume", lambda self: [self._assign(name) for name, place in self.state.places.items() if place.read])
+    patch.setattr(
+        Aggregator,
+        "resume",
+        lambda self: [
+            self._assign(name) for name, place in self.state.places.items() if place.read
+        ],
+    )
 
 
 def quiet_over_a_pause(patch: Patch) -> None:
@@ -143,7 +156,9 @@ def quiet_over_a_pause(patch: Patch) -> None:
 
     def unbroken(self: Aggregator, cover: Cover) -> None:
         before = self.state.places[cover.partition]
-        self.state.places[cover.partition] = msgspec.structs.replace(before, said_ms=self.state.now_ms)
+        self.state.places[cover.partition] = msgspec.structs.replace(
+            before, said_ms=self.state.now_ms
+        )
         right(self, cover)
 
     patch.setattr(Aggregator, "_move", unbroken)

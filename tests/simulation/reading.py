@@ -21,8 +21,17 @@ FINGERPRINTS = dict.fromkeys(MODELS, LAYOUT.fingerprint)
 Panes = dict[tuple[str, int], list[int]]
 
 
-def count(log: list[Record], first: int, stop: int, mark: int | None, settings: Settings, claim: int, name: str) -> tuple[Cover, Panes]:
-    """What a reader makes of a range: a pure function of the range and the mark. A pane holds its four values and its misfits."""
+def count(
+    log: list[Record],
+    first: int,
+    stop: int,
+    mark: int | None,
+    settings: Settings,
+    claim: int,
+    name: str,
+) -> tuple[Cover, Panes]:
+    """What a reader makes of a range: a pure function of the range and the mark. A pane holds its
+    four values and its misfits."""
     outcomes, lengths = Counter[str](), Counter[str]()
     panes: Panes = {}
     for record in log[first:stop]:
@@ -32,7 +41,9 @@ def count(log: list[Record], first: int, stop: int, mark: int | None, settings: 
             continue
         mark = record.time_ms if mark is None else max(mark, record.time_ms)
         late = too_late(record, mark, settings)
-        outcome = "too_few_columns" if record.value == MISFIT else "too_late" if late else "accepted"
+        outcome = (
+            "too_few_columns" if record.value == MISFIT else "too_late" if late else "accepted"
+        )
         outcomes[outcome] += 1
         lengths[outcome] += record.length
         if not late:
@@ -40,7 +51,19 @@ def count(log: list[Record], first: int, stop: int, mark: int | None, settings: 
             panes.setdefault((record.model, pane), [0] * 5)[record.value] += 1
     dated = stop - first - outcomes["undecodable"]
     at_end, rows = stop == len(log), outcomes["accepted"]
-    cover = Cover(name, claim, first, stop, mark, at_end, stop - first, dict(outcomes), dated, rows, bytes=dict(lengths))
+    cover = Cover(
+        name,
+        claim,
+        first,
+        stop,
+        mark,
+        at_end,
+        stop - first,
+        dict(outcomes),
+        dated,
+        rows,
+        bytes=dict(lengths),
+    )
     return cover, panes
 
 
@@ -54,12 +77,15 @@ def profile_of(values: list[int]) -> Profile:
 
 
 class Reader:
-    """Reads partitions under claims and makes partials of them; ``flying`` is what it has sent and nobody has taken.
+    """Reads partitions under claims and makes partials of them; ``flying`` is what it has sent and
+    nobody has taken.
 
     It ``holds`` a partition from its assignment until somebody has taken the partial that ends it.
     """
 
-    def __init__(self, logs: Logs, settings: Settings, random: Random, tells: dict[str, bool]) -> None:
+    def __init__(
+        self, logs: Logs, settings: Settings, random: Random, tells: dict[str, bool]
+    ) -> None:
         self._logs, self._settings, self._random, self._tells = logs, settings, random, tells
         self.places: dict[str, tuple[int, int, int | None]] = {}
         self.holds: set[str] = set()
@@ -87,8 +113,16 @@ class Reader:
                 kept = together.setdefault(place, [0] * 5)
                 kept[:] = [a + b for a, b in zip(kept, values, strict=True)]
         if covers:
-            profiles = [(ModelKey(m, "v"), pane, profile_of(v[:MISFIT])) for (m, pane), v in together.items() if any(v[:MISFIT])]
-            odd = [(ModelKey(m, "v"), pane, Misfits(fewer=v[MISFIT])) for (m, pane), v in together.items() if v[MISFIT]]
+            profiles = [
+                (ModelKey(m, "v"), pane, profile_of(v[:MISFIT]))
+                for (m, pane), v in together.items()
+                if any(v[:MISFIT])
+            ]
+            odd = [
+                (ModelKey(m, "v"), pane, Misfits(fewer=v[MISFIT]))
+                for (m, pane), v in together.items()
+                if v[MISFIT]
+            ]
             self.flying.append(Partial(tuple(covers), FINGERPRINTS, profiles, [], misfits=odd))
 
     def _range(self, name: str, most: int) -> tuple[Cover, Panes]:
@@ -99,8 +133,13 @@ class Reader:
         self.places[name] = claim, stop, cover.mark_ms
         if stop == len(log) and name in self._logs.children:
             if self._random.random() < 0.3:
-                return cover._replace(at_end=False), panes  # that it is closed shows at the next look
+                return cover._replace(
+                    at_end=False
+                ), panes  # that it is closed shows at the next look
             del self.places[name]
             told = self._logs.children[name] if self._tells.get(name, True) else ()
-            cover = cover._replace(ended=True, children=tuple(Discovered(child, 0, self._logs.parents[child]) for child in told))
+            cover = cover._replace(
+                ended=True,
+                children=tuple(Discovered(child, 0, self._logs.parents[child]) for child in told),
+            )
         return cover, panes

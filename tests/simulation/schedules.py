@@ -1,4 +1,5 @@
-"""Schedules over complete logs: chaos for a while, then everything that is left is read, committed and delivered."""
+"""Schedules over complete logs: chaos for a while, then everything that is left is read, committed
+and delivered."""
 
 from __future__ import annotations
 
@@ -11,7 +12,10 @@ from tests.simulation.owner import name_of
 from tests.simulation.world import World
 
 CHAOS: tuple[tuple[int, Callable[[World], object]], ...] = (
-    (10, lambda world: world.discover(world.random.choice(list(world.logs.records)))),  # again, before its parents, long after them
+    (
+        10,
+        lambda world: world.discover(world.random.choice(list(world.logs.records))),
+    ),  # again, before its parents, long after them
     (26, World.read),
     (26, World.land),
     (4, World.lose),
@@ -58,7 +62,10 @@ def at_end(world: World) -> bool:
     """True when all logs are read, and those that are closed are known to be."""
     places = world.owner.aggregator.state.places
     logs = world.logs
-    return all(places[name].next == len(log) and places[name].ended == (name in logs.children) for name, log in logs.records.items())
+    return all(
+        places[name].next == len(log) and places[name].ended == (name in logs.children)
+        for name, log in logs.records.items()
+    )
 
 
 def verdict(world: World) -> str:
@@ -70,7 +77,11 @@ def outbox(world: World) -> str:
     """Ids have one content, and nothing went out that is not committed."""
     if world.sink.changed:
         return f"ids with two contents: {world.sink.changed[:3]}"
-    kept = {name_of(item): item for item in world.store.committed.outbox if isinstance(item, WindowReport | Signal)}
+    kept = {
+        name_of(item): item
+        for item in world.store.committed.outbox
+        if isinstance(item, WindowReport | Signal)
+    }
     loose = [name for name, item in world.sink.delivered.items() if kept.get(name) != item]
     return f"delivered and never committed: {loose[:3]}" if loose else ""
 
@@ -83,28 +94,41 @@ def books(world: World) -> str:
     if read != want:
         return f"records read: {read}, there are {want}"
     lengths = sum(record.length for log in world.logs.records.values() for record in log)
-    return "" if sum(ledger.bytes.values()) == lengths else f"bytes read: {ledger.bytes}, there are {lengths}"
+    return (
+        ""
+        if sum(ledger.bytes.values()) == lengths
+        else f"bytes read: {ledger.bytes}, there are {lengths}"
+    )
 
 
 def order(world: World) -> str:
-    """The records of a key were counted in the order in which they were written, in whatever partitions."""
+    """The records of a key were counted in the order in which they were written, in whatever
+    partitions."""
     last: Counter[int] = Counter()
     for name, first, stop in world.owner.counted:
         for record in world.logs.records[name][first:stop]:
             if record.number != last[record.key] + 1:
-                return f"record {record.number} of key {record.key} in {name} was counted behind {last[record.key]}"
+                return (
+                    f"record {record.number} of key {record.key} in {name} was counted behind"
+                    f" {last[record.key]}"
+                )
             last[record.key] += 1
     return ""
 
 
 def windows(world: World) -> str:
-    """Windows are what the plain count says; rows that came back after idle are missing and told, where that may be."""
+    """Windows are what the plain count says; rows that came back after idle are missing and told,
+    where that may be."""
     ledger = world.owner.aggregator.state.ledger
     lost = ledger.rows_late_after_idle + ledger.misfits_late_after_idle
     got, want = world.sink.totals(), world.logs.expected(world.settings)
     if not lost:
         off = sorted(key for key in {*got, *want} if got.get(key) != want.get(key))
-        return f"windows differ: {[(key, got.get(key), want.get(key)) for key in off[:3]]}" if off else ""
+        return (
+            f"windows differ: {[(key, got.get(key), want.get(key)) for key in off[:3]]}"
+            if off
+            else ""
+        )
     if world.prompt:
         return f"{lost} rows were called late after idle"
     panes = world.settings.window_ms // world.settings.every_ms
@@ -126,7 +150,9 @@ def met(world: World) -> Counter[str]:
             "misfits": ledger.total("too_few_columns"),
             "partials refused": ledger.partials_dropped,
             "rows late after idle": ledger.rows_late_after_idle,
-            "revisions": sum(report.revision > 0 and report.state != "no data" for report in reports),
+            "revisions": sum(
+                report.revision > 0 and report.state != "no data" for report in reports
+            ),
             "silences": sum(report.state == "no data" for report in reports),
             "signals": len(items) - len(reports),
         }

@@ -30,4 +30,6 @@ def test_nothing_is_lost_while_the_service_is_down_or_paused() -> None:
 @pytest.mark.parametrize("bug", LIVE)
 def test_a_planted_bug_is_caught(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
     LIVE[bug](monkeypatch)
-    assert any(verdict(run(seed)) for seed in range(PLANTED)), f"{bug}: went unnoticed for {PLANTED} seeds"
+    assert any(verdict(run(seed)) for seed in range(PLANTED)), (
+        f"{bug}: went unnoticed for {PLANTED} seeds"
+    )

@@ -1,4 +1,5 @@
-"""Seeded schedules of everything that can go wrong, against a plain count of the logs. ``DRIFTLINE_SCHEDULES`` asks for more of them."""
+"""Seeded schedules of everything that can go wrong, against a plain count of the logs.
+``DRIFTLINE_SCHEDULES`` asks for more of them."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ def test_every_window_is_exact_under_thousands_of_schedules(part: int) -> None:
 
 
 def test_schedules_meet_everything_they_should() -> None:
-    """The chaos is real: late events, revisions, silences, zombies, splits and merges, owners that wake up too late."""
+    """The chaos is real: late events, revisions, silences, zombies, splits and merges, owners that
+    wake up too late."""
     seen: Counter[str] = Counter()
     for seed in range(300):
         seen += met(run(seed))

@@ -1,4 +1,5 @@
-"""A small world to run the aggregator in: logs, readers that die and come back, owners that are frozen and replaced."""
+"""A small world to run the aggregator in: logs, readers that die and come back, owners that are
+frozen and replaced."""
 
 from __future__ import annotations
 
@@ -13,17 +14,31 @@ from tests.simulation.reading import Reader
 
 
 def some_settings(random: Random, prompt: bool) -> Settings:
-    """Panes of 10 ms, windows of up to three, some grace and lateness; ``prompt``: no partition is ever idle."""
+    """Panes of 10 ms, windows of up to three, some grace and lateness; ``prompt``: no partition is
+    ever idle."""
     every = 10
-    window, lateness, grace = every * random.choice((1, 1, 2, 3)), random.choice((0, 10, 30)), random.choice((0, 5, 15))
+    window, lateness, grace = (
+        every * random.choice((1, 1, 2, 3)),
+        random.choice((0, 10, 30)),
+        random.choice((0, 5, 15)),
+    )
     idle = 10**9 if prompt else random.choice((50, 10**9))
-    return Settings(job="sim", window_ms=window, every_ms=every, grace_ms=grace, lateness_ms=lateness, idle_ms=idle)
+    return Settings(
+        job="sim",
+        window_ms=window,
+        every_ms=every,
+        grace_ms=grace,
+        lateness_ms=lateness,
+        idle_ms=idle,
+    )
 
 
 class World:
-    """One schedule: the owner at work with its readers, owners that are frozen, readers that are given up and go on all the same.
+    """One schedule: the owner at work with its readers, owners that are frozen, readers that are
+    given up and go on all the same.
 
-    In a ``prompt`` world every partition is known before anything behind it is counted and none is idle, so that no row is excused.
+    In a ``prompt`` world every partition is known before anything behind it is counted and none is
+    idle, so that no row is excused.
     """
 
     def __init__(self, seed: int) -> None:
@@ -31,7 +46,9 @@ class World:
         self.prompt = self.random.random() < 0.5
         self.settings = some_settings(self.random, self.prompt)
         self.logs = self.write()
-        self.tells = {name: self.prompt or self.random.random() < 0.6 for name in self.logs.children}
+        self.tells = {
+            name: self.prompt or self.random.random() < 0.6 for name in self.logs.children
+        }
         self.readers = self.random.choice((1, 2, 3))
         self.now, self.met = 10_000, Counter[str]()
         self.store, self.sink = SharedStore(), Sink()
@@ -77,7 +94,9 @@ class World:
     def land(self, owner: Owner | None = None) -> None:
         """A partial arrives: the oldest of a reader, or any; and may arrive again."""
         to = owner or self.owner
-        readers = [one for one in [*to.readers, *(self.zombies if owner is None else [])] if one.flying]
+        readers = [
+            one for one in [*to.readers, *(self.zombies if owner is None else [])] if one.flying
+        ]
         if not readers:
             return
         reader = self.random.choice(readers)
@@ -99,7 +118,8 @@ class World:
             self.met["partials lost"] += 1
 
     def kill_a_reader(self) -> None:
-        """A reader is given up and replaced; it may be dead, or go on without anybody waiting for it."""
+        """A reader is given up and replaced; it may be dead, or go on without anybody waiting for
+        it."""
         readers = self.owner.readers
         one = readers.pop(self.random.randrange(len(readers)))
         readers.append(self.reader())
@@ -116,7 +136,10 @@ class World:
     def restart(self) -> None:
         """The owner dies; its readers may outlive it for a while."""
         self.met["restarts"] += 1
-        self.zombies = [*self.zombies, *(one for one in self.owner.readers if self.random.random() < 0.5)][-3:]
+        self.zombies = [
+            *self.zombies,
+            *(one for one in self.owner.readers if self.random.random() < 0.5),
+        ][-3:]
         self.begin()
 
     def freeze(self) -> None:
@@ -132,7 +155,8 @@ class World:
         self.frozen.clear()
 
     def wake(self) -> None:
-        """A frozen owner goes on as if nothing had happened, until it sees that its commit is refused."""
+        """A frozen owner goes on as if nothing had happened, until it sees that its commit is
+        refused."""
         if not self.frozen:
             return
         owner = self.random.choice(self.frozen)

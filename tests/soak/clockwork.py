@@ -1,4 +1,5 @@
-"""A source whose log is a function of time, so that a month passes in minutes; the service that reads it is the real one."""
+"""A source whose log is a function of time, so that a month passes in minutes; the service that
+reads it is the real one."""
 
 from __future__ import annotations
 
@@ -40,7 +41,8 @@ class Figures(NamedTuple):
 
 
 class Clockwork(Source, frozen=True, tag="clockwork"):
-    """``steps`` polls of ``made(step)``, ``step_ms`` apart; ``looked`` is called at every ``look_every`` steps."""
+    """``steps`` polls of ``made(step)``, ``step_ms`` apart; ``looked`` is called at every
+    ``look_every`` steps."""
 
     made: Any
     looked: Any
@@ -85,7 +87,9 @@ class Ticking:
         values = self._source.made(step)
         assert len(values) <= max_records
         arrival = np.full(len(values), now_ms(step, self._source.step_ms), np.int64)
-        return [RawBatch("p", "clockwork", step, step + 1, [step] * len(values), list(values), arrival)]
+        return [
+            RawBatch("p", "clockwork", step, step + 1, [step] * len(values), list(values), arrival)
+        ]
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
         return {}
@@ -112,33 +116,58 @@ def tables(state: Path) -> tuple[float, dict[str, int]]:
     """How large the job's state is (kB), and how many rows each table has."""
     db = sqlite3.connect(f"file:{state}?mode=ro", uri=True)
     try:
-        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")]
+        names = [
+            name
+            for (name,) in db.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            )
+        ]
         body = db.execute("SELECT length(body) FROM meta WHERE name = 'state'").fetchone()
-        return (body or (0,))[0] / 1e3, {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
+        return (body or (0,))[0] / 1e3, {
+            name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names
+        }
     finally:
         db.close()
 
 
 def file_mb(state: Path) -> float:
     """The state file with its journal."""
-    return sum(path.stat().st_size for path in (state, state.with_name(f"{state.name}-wal")) if path.exists()) / 1e6
+    return (
+        sum(
+            path.stat().st_size
+            for path in (state, state.with_name(f"{state.name}-wal"))
+            if path.exists()
+        )
+        / 1e6
+    )
 
 
-def live(folder: Path, data: Mapping[str, Any], made: Step, steps: int, step_ms: int, look_every: int) -> tuple[int, list[Figures]]:
-    """Run the service over all steps; returns its exit code and what was seen on the way. The clock is that of the log."""
+def live(
+    folder: Path, data: Mapping[str, Any], made: Step, steps: int, step_ms: int, look_every: int
+) -> tuple[int, list[Figures]]:
+    """Run the service over all steps; returns its exit code and what was seen on the way. The clock
+    is that of the log."""
     state, began, seen = folder / "driftline.sqlite", time.monotonic(), list[Figures]()
     clock_s = [START_MS / 1000]
 
     def looked(step: int) -> None:
-        seen.append(Figures(step, time.monotonic() - began, rss_mb(), file_mb(state), *tables(state)))
+        seen.append(
+            Figures(step, time.monotonic() - began, rss_mb(), file_mb(state), *tables(state))
+        )
 
     def made_now(step: int) -> list[bytes]:
         clock_s[0] = now_ms(step, step_ms) / 1000
         return made(step)
 
-    plain = {"source": {"type": "jsonl", "path": "unused"}, "http": {"port": 0}, "state": {"path": str(state)}}
+    plain = {
+        "source": {"type": "jsonl", "path": "unused"},
+        "http": {"port": 0},
+        "state": {"path": str(state)},
+    }
     config: Config = parse({**plain, **data}, folder)
-    source = Clockwork(made=made_now, looked=looked, steps=steps, step_ms=step_ms, look_every=look_every)
+    source = Clockwork(
+        made=made_now, looked=looked, steps=steps, step_ms=step_ms, look_every=look_every
+    )
     service = Service(msgspec.structs.replace(config, source=source), clock=lambda: clock_s[0])
     code = service.run()
     looked(steps)
@@ -147,16 +176,26 @@ def live(folder: Path, data: Mapping[str, Any], made: Step, steps: int, step_ms:
 
 def slope(seen: list[Figures], what: str) -> float:
     """Growth of a figure from the first to the last of these, along the line of least squares."""
-    x, y = np.array([one.step for one in seen], float), np.array([getattr(one, what) for one in seen], float)
+    x, y = (
+        np.array([one.step for one in seen], float),
+        np.array([getattr(one, what) for one in seen], float),
+    )
     return float(np.polyfit(x, y, 1)[0] * (x[-1] - x[0]))
 
 
 def told_by(module: str, *words: str) -> dict[str, object]:
-    """The figures that a module prints as its last line, run in a process of its own; with its last log lines if its service failed."""
-    done = subprocess.run([sys.executable, "-X", "faulthandler", "-m", module, *words], capture_output=True, text=True)
+    """The figures that a module prints as its last line, run in a process of its own; with its last
+    log lines if its service failed."""
+    done = subprocess.run(
+        [sys.executable, "-X", "faulthandler", "-m", module, *words], capture_output=True, text=True
+    )
     said = "\n".join(done.stderr.splitlines()[-20:])[-4_000:]
     if done.returncode:
-        how = signal.Signals(-done.returncode).name if done.returncode < 0 else f"exit code {done.returncode}"
+        how = (
+            signal.Signals(-done.returncode).name
+            if done.returncode < 0
+            else f"exit code {done.returncode}"
+        )
         raise RuntimeError(f"{module} ended by {how}; its last words: {said or 'none'}")
     told = dict(json.loads(done.stdout.splitlines()[-1]))
     return {**told, "log": said} if told.get("exit_code") else told

@@ -28,13 +28,17 @@ def names() -> list[str]:
 
 
 def pane(step: int) -> list[bytes]:
-    """Two events of each model in each pane, and one that is five minutes late: it changes a pane that is in the store."""
+    """Two events of each model in each pane, and one that is five minutes late: it changes a pane
+    that is in the store."""
     rng = np.random.default_rng(step)
     at_ms = START_MS + step * PANE_MS + 1_000
     lines = []
     for model in range(MODELS):
         for late_ms in (0, 0, *((300_000,) if model == step % MODELS and step > 60 else ())):
-            cells = ",".join(f'"{name}":{x:.4f}' for name, x in zip(names(), rng.normal(0, 1, FEATURES).tolist(), strict=True))
+            cells = ",".join(
+                f'"{name}":{x:.4f}'
+                for name, x in zip(names(), rng.normal(0, 1, FEATURES).tolist(), strict=True)
+            )
             lines.append(f'{{"time":{at_ms - late_ms},"model":"m{model}",{cells}}}'.encode())
     return lines
 
@@ -42,7 +46,9 @@ def pane(step: int) -> list[bytes]:
 def learn(folder: Path) -> dict[str, object]:
     """Make the baseline; in a process of its own, since its memory is not what is measured."""
     rng = np.random.default_rng(1)
-    table = pa.table({name: [repr(x) for x in rng.normal(0, 1, 5_000).tolist()] for name in names()})
+    table = pa.table(
+        {name: [repr(x) for x in rng.normal(0, 1, 5_000).tolist()] for name in names()}
+    )
     made = baselining.make(lambda: [table], ())
     baselining.write(made, folder / "baseline")
     return {"features": len(made.baseline.layout.features)}
@@ -98,4 +104,6 @@ def run(windows: int = WINDOWS) -> dict[str, object]:
 if __name__ == "__main__":
     Logs("info").set_up()  # if it ends badly, the last lines are told
     what, where = sys.argv[1], Path(sys.argv[2])
-    sys.stdout.write(json.dumps(learn(where) if what == "baseline" else lived(int(what), where)) + "\n")
+    sys.stdout.write(
+        json.dumps(learn(where) if what == "baseline" else lived(int(what), where)) + "\n"
+    )

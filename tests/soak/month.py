@@ -1,7 +1,9 @@
-"""A month of one-minute windows through the service: ``python -m tests.soak.month 43200`` prints what it was made of on the way.
+"""A month of one-minute windows through the service: ``python -m tests.soak.month 43200`` prints
+what it was made of on the way.
 
-Traffic has what a month has: quiet nights, records that are late, records that are no records, a sender that breaks each day for
-twenty minutes, which opens an episode that ends, an hour of silence each week.
+Traffic has what a month has: quiet nights, records that are late, records that are no records, a
+sender that breaks each day for twenty minutes, which opens an episode that ends, an hour of silence
+each week.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ ROWS = 24
 
 
 def columns(rows: int, rng: np.random.Generator, broken: bool = False) -> dict[str, list[str]]:
-    """Three features of different kinds and the answer; the amount is in words if the sender is broken."""
+    """Three features of different kinds and the answer; the amount is in words if the sender is
+    broken."""
     numbers = {"score": rng.beta(2, 5, rows), "amount": rng.lognormal(3, 1, rows)}
     out = {name: [f"{x:.4f}" for x in values] for name, values in numbers.items()}
     out["amount"] = [f'"{x} EUR"' for x in out["amount"]] if broken else out["amount"]
@@ -40,7 +43,8 @@ def columns(rows: int, rng: np.random.Generator, broken: bool = False) -> dict[s
 
 
 def minute(step: int) -> list[bytes]:
-    """The records of one minute: most of them in it, one late by two minutes, now and then one that is none."""
+    """The records of one minute: most of them in it, one late by two minutes, now and then one that
+    is none."""
     if step % WEEK >= WEEK - QUIET:
         return []
     rng = np.random.default_rng(step)
@@ -51,13 +55,21 @@ def minute(step: int) -> list[bytes]:
     for k, (score, amount, age, plan) in enumerate(cells):
         late_ms = 2 * MINUTE_MS if k == 0 and step > 2 else 0
         at_ms = START_MS + step * MINUTE_MS + (k + 1) * 1_000 - late_ms
-        lines.append(f'{{"time":{at_ms},"score":{score},"amount":{amount},"age":{age},"plan":"{plan}"}}'.encode())
+        lines.append(
+            f'{{"time":{at_ms},"score":{score},"amount":{amount},"age":{age},"plan":"{plan}"}}'.encode()
+        )
     return [*lines, b"no record"] if step % 7 == 0 else lines
 
 
 def sent(windows: int) -> tuple[int, int]:
-    """How many minutes have a record, and how many records :func:`minute` makes that can be counted."""
-    times = [msgspec.json.decode(line)["time"] for step in range(windows) for line in minute(step) if line != b"no record"]
+    """How many minutes have a record, and how many records :func:`minute` makes that can be
+    counted."""
+    times = [
+        msgspec.json.decode(line)["time"]
+        for step in range(windows)
+        for line in minute(step)
+        if line != b"no record"
+    ]
     return len({at // MINUTE_MS for at in times}), len(times)
 
 
@@ -91,7 +103,9 @@ class Files:
             for line in path.read_bytes().splitlines():
                 report = msgspec.json.decode(line, type=WindowReport)
                 if report.end_ms is not None and report.state != "no data":
-                    newest[report.end_ms] = max(newest.get(report.end_ms, (-1, 0)), (report.revision, report.rows))
+                    newest[report.end_ms] = max(
+                        newest.get(report.end_ms, (-1, 0)), (report.revision, report.rows)
+                    )
             self.windows += len(newest)
             self.rows += sum(rows for _, rows in newest.values())
             path.unlink()
@@ -109,13 +123,18 @@ def lived(windows: int, folder: Path) -> dict[str, object]:
     code, seen = live(folder, config(folder), made, windows, MINUTE_MS, max(windows // 50, 1))
     files.rotate(keep=0)
     minutes, rows = sent(windows)
-    at = {share: min(seen, key=lambda one: abs(one.step - share * windows / 100)) for share in (10, 50, 100)}
+    at = {
+        share: min(seen, key=lambda one: abs(one.step - share * windows / 100))
+        for share in (10, 50, 100)
+    }
     warm = [one for one in seen if one.step >= windows // 10][:-1]
     return {
         "windows": windows,
         "windows_sent": minutes,
         "exit_code": code,
-        "days_with_a_fault": sum(day * DAY + DAY // 2 + 20 < windows for day in range(windows // DAY + 1)),
+        "days_with_a_fault": sum(
+            day * DAY + DAY // 2 + 20 < windows for day in range(windows // DAY + 1)
+        ),
         "signals": _signals(folder / "reports" / "signals.jsonl"),
         "windows_reported": files.windows,
         "rows_reported": files.rows,
@@ -132,7 +151,11 @@ def lived(windows: int, folder: Path) -> dict[str, object]:
 
 
 def _signals(path: Path) -> dict[str, int]:
-    found = [msgspec.json.decode(line, type=Signal).kind for line in path.read_bytes().splitlines()] if path.exists() else []
+    found = (
+        [msgspec.json.decode(line, type=Signal).kind for line in path.read_bytes().splitlines()]
+        if path.exists()
+        else []
+    )
     return dict(Counter(found))
 
 

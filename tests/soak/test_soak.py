@@ -1,4 +1,5 @@
-"""Time passes and nothing grows: a compressed stretch of a month, and ten wide models, through the real service."""
+"""Time passes and nothing grows: a compressed stretch of a month, and ten wide models, through the
+real service."""
 
 from __future__ import annotations
 
@@ -17,7 +18,10 @@ WIDE_WINDOWS = memory.WINDOWS if LONG else 250
 def test_windows_pass_and_neither_memory_nor_the_state_grows() -> None:
     told = month.run(WINDOWS)
     assert told["exit_code"] == 0, told
-    assert (told["windows_reported"], told["rows_reported"]) == (told["windows_sent"], told["rows_sent"]), told
+    assert (told["windows_reported"], told["rows_reported"]) == (
+        told["windows_sent"],
+        told["rows_sent"],
+    ), told
     signals = told["signals"]
     assert isinstance(signals, dict)
     assert signals["opened"] == signals["recovered"] == told["days_with_a_fault"], told
@@ -25,7 +29,8 @@ def test_windows_pass_and_neither_memory_nor_the_state_grows() -> None:
     assert float(str(told["file_growth_mb"])) < 1, told
     rows = told["most_rows"]
     assert isinstance(rows, dict)
-    # a pane a minute for ten minutes of lateness, the open one, and the one that came with the last poll
+    # a pane a minute for ten minutes of lateness, the open one, and the one that came with the last
+    # poll
     assert rows["panes"] <= 13, told
     assert (rows["newest"], rows["baselines"], rows["cursors"]) == (1, 1, 3)
     assert rows["outbox"] <= 2_500, told
@@ -44,8 +49,14 @@ def test_ten_models_of_200_features_stay_under_400_mb() -> None:
     ("how", "told"),
     [
         ("os.kill(os.getpid(), signal.SIGKILL)", "ended by SIGKILL; its last words: none"),
-        ("os.kill(os.getpid(), signal.SIGSEGV)", "ended by SIGSEGV; its last words: Fatal Python error: Segmentation fault"),
-        ("print('words', file=sys.stderr), os._exit(3)", "ended by exit code 3; its last words: words"),
+        (
+            "os.kill(os.getpid(), signal.SIGSEGV)",
+            "ended by SIGSEGV; its last words: Fatal Python error: Segmentation fault",
+        ),
+        (
+            "print('words', file=sys.stderr), os._exit(3)",
+            "ended by exit code 3; its last words: words",
+        ),
     ],
 )
 def test_a_measurement_that_ends_badly_says_how(how: str, told: str) -> None:

@@ -1,6 +1,8 @@
-"""The standard events of all benchmarks: 20 columns, 17 of them numbers and 3 strings, about 480 bytes a capture line.
+"""The standard events of all benchmarks: 20 columns, 17 of them numbers and 3 strings, about 480
+bytes a capture line.
 
-Twelve floats of different shapes (one is the endpoint's answer), five integers, three strings. Everything follows from a seed.
+Twelve floats of different shapes (one is the endpoint's answer), five integers, three strings.
+Everything follows from a seed.
 """
 
 from __future__ import annotations
@@ -12,11 +14,27 @@ from datetime import UTC, datetime
 import numpy as np
 
 OUTPUTS = ("score",)
-FLOATS = ("amount", "refund", "balance", "rate", "distance", "speed", "temperature", "humidity", "pressure", "ratio", "latency")
+FLOATS = (
+    "amount",
+    "refund",
+    "balance",
+    "rate",
+    "distance",
+    "speed",
+    "temperature",
+    "humidity",
+    "pressure",
+    "ratio",
+    "latency",
+)
 INTEGERS = ("age", "visits", "hour", "flag", "stock")
 STRINGS = ("country", "device", "plan")
 INPUTS = (*FLOATS, *INTEGERS, *STRINGS)
-TYPES = {**dict.fromkeys((*OUTPUTS, *FLOATS), "float"), **dict.fromkeys(INTEGERS, "int"), **dict.fromkeys(STRINGS, "text")}
+TYPES = {
+    **dict.fromkeys((*OUTPUTS, *FLOATS), "float"),
+    **dict.fromkeys(INTEGERS, "int"),
+    **dict.fromkeys(STRINGS, "text"),
+}
 COUNTRIES = (
     "DE",
     "FR",
@@ -87,7 +105,10 @@ def spoil(columns: dict[str, list[str]], share: float, seed: int = 0) -> dict[st
     """The columns with a share of all numeric cells turned into text that is no number."""
     rng = np.random.default_rng(seed)
     return {
-        name: [("n/a" if bad else cell) for cell, bad in zip(cells, (rng.random(len(cells)) < share).tolist(), strict=True)]
+        name: [
+            ("n/a" if bad else cell)
+            for cell, bad in zip(cells, (rng.random(len(cells)) < share).tolist(), strict=True)
+        ]
         if name not in STRINGS
         else cells
         for name, cells in columns.items()
@@ -104,8 +125,13 @@ def training_csv(rows: int, seed: int = 1) -> str:
 def wide(rows: int, width: int, seed: int = 0) -> dict[str, list[str]]:
     """The answer ``score`` and ``width - 1`` inputs ``f0 ...`` that repeat the standard columns."""
     standard = [values(rows, seed + k) for k in range(-(-width // len(INPUTS)))]
-    inputs = [cells for columns in standard for name, cells in columns.items() if name not in OUTPUTS]
-    return {"score": standard[0]["score"], **{f"f{j}": cells for j, cells in enumerate(inputs[: width - 1])}}
+    inputs = [
+        cells for columns in standard for name, cells in columns.items() if name not in OUTPUTS
+    ]
+    return {
+        "score": standard[0]["score"],
+        **{f"f{j}": cells for j, cells in enumerate(inputs[: width - 1])},
+    }
 
 
 def wide_types(width: int) -> dict[str, str]:
@@ -114,9 +140,14 @@ def wide_types(width: int) -> dict[str, str]:
 
 
 def capture_lines(
-    columns: dict[str, list[str]], *, as_json: bool = False, start_ms: int = 1_750_000_000_000, events_a_second: int = 1000
+    columns: dict[str, list[str]],
+    *,
+    as_json: bool = False,
+    start_ms: int = 1_750_000_000_000,
+    events_a_second: int = 1000,
 ) -> list[bytes]:
-    """One SageMaker capture line a row: the columns in ``OUTPUTS`` are the answer, all others the request."""
+    """One SageMaker capture line a row: the columns in ``OUTPUTS`` are the answer, all others the
+    request."""
     names = [name for name in columns if name not in OUTPUTS]
     asked = _payloads(columns, names, as_json)
     answers = _payloads(columns, list(OUTPUTS), as_json)
@@ -137,18 +168,34 @@ def capture_lines(
     return lines
 
 
-def json_lines(columns: dict[str, list[str]], *, start_ms: int = 1_750_000_000_000, events_a_second: int = 1000) -> list[bytes]:
-    """One flat object a row, numbers as numbers, for the format ``json``; the event time is ``time`` in milliseconds."""
+def json_lines(
+    columns: dict[str, list[str]], *, start_ms: int = 1_750_000_000_000, events_a_second: int = 1000
+) -> list[bytes]:
+    """One flat object a row, numbers as numbers, for the format ``json``; the event time is
+    ``time`` in milliseconds."""
     bodies = _payloads(columns, list(columns), True)
-    return [f'{body[:-1]},"time":{start_ms + i * 1000 // events_a_second}}}'.encode() for i, body in enumerate(bodies)]
+    return [
+        f'{body[:-1]},"time":{start_ms + i * 1000 // events_a_second}}}'.encode()
+        for i, body in enumerate(bodies)
+    ]
 
 
 def _payloads(columns: dict[str, list[str]], names: Sequence[str], as_json: bool) -> list[str]:
     rows = zip(*(columns[name] for name in names), strict=True)
     if not as_json:
         return list(map(",".join, rows))
-    quoted = [name in STRINGS or (TYPES.get(name) is None and not _number(columns[name][0])) for name in names]
-    form = "{{" + ",".join(f'"{name}":' + ('"{}"' if text else "{}") for name, text in zip(names, quoted, strict=True)) + "}}"
+    quoted = [
+        name in STRINGS or (TYPES.get(name) is None and not _number(columns[name][0]))
+        for name in names
+    ]
+    form = (
+        "{{"
+        + ",".join(
+            f'"{name}":' + ('"{}"' if text else "{}")
+            for name, text in zip(names, quoted, strict=True)
+        )
+        + "}}"
+    )
     return [form.format(*row) for row in rows]
 
 

@@ -34,7 +34,8 @@ def column(values: Values, numeric: bool) -> Column:
 
 
 def feature(name: str, values: Values, kind: str = "") -> Feature:
-    """The bins that a baseline with these values gets; ``kind`` is ``grid`` or ``codes`` for numbers."""
+    """The bins that a baseline with these values gets; ``kind`` is ``grid`` or ``codes`` for
+    numbers."""
     present = [value for value in values if value is not None]
     if isinstance(present[0], str):
         return text_feature(name, "feature", Counter(map(str, present)))
@@ -42,10 +43,21 @@ def feature(name: str, values: Values, kind: str = "") -> Feature:
     counts = Counter(numbers.tolist())
     whole = "Integral" if np.all(numbers == np.floor(numbers)) else "Fractional"
     if kind == "codes" or (not kind and len(counts) <= 32):
-        return codes_feature(name, "feature", "Integral" if whole == "Integral" else "Fractional", counts)
-    atoms = {value: n / len(numbers) for value, n in counts.items() if n / len(numbers) >= ATOM_SHARE}
+        return codes_feature(
+            name, "feature", "Integral" if whole == "Integral" else "Fractional", counts
+        )
+    atoms = {
+        value: n / len(numbers) for value, n in counts.items() if n / len(numbers) >= ATOM_SHARE
+    }
     ends = float(numbers.min()), float(numbers.max()), float(numbers.mean()), float(numbers.std())
-    return grid_feature(name, "feature", "Integral" if whole == "Integral" else "Fractional", np.sort(numbers).tolist(), atoms, *ends)
+    return grid_feature(
+        name,
+        "feature",
+        "Integral" if whole == "Integral" else "Fractional",
+        np.sort(numbers).tolist(),
+        atoms,
+        *ends,
+    )
 
 
 def baseline(
@@ -56,7 +68,10 @@ def baseline(
     """A baseline with completeness as observed, unless ``constraints`` say otherwise."""
     layout = Layout(tuple(feature(name, values) for name, values in data.items()))
     profile = window(layout, data)
-    usual = {name: Constraint(completeness=1.0 - sum(v is None for v in values) / len(values)) for name, values in data.items()}
+    usual = {
+        name: Constraint(completeness=1.0 - sum(v is None for v in values) / len(values))
+        for name, values in data.items()
+    }
     asked = Constraints({**usual, **(constraints or {})}, thresholds or Thresholds())
     return Baseline(layout, profile, asked, tuple(data))
 
@@ -65,7 +80,8 @@ def window(layout: Layout, data: Mapping[str, Values | Column]) -> Profile:
     """The counts of some rows under a layout."""
     kinds = {one.name: one.numeric for one in layout.features}
     columns = {
-        name: values if isinstance(values, Numbers | Texts) else column(values, kinds[name]) for name, values in data.items()
+        name: values if isinstance(values, Numbers | Texts) else column(values, kinds[name])
+        for name, values in data.items()
     }
     return fold(layout, columns)
 

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from detectors.report import REPORT_VERSION, SIGNAL_VERSION, FeatureReport, Moved, Signal, Violation, WindowReport
+from detectors.report import (
+    REPORT_VERSION,
+    SIGNAL_VERSION,
+    FeatureReport,
+    Moved,
+    Signal,
+    Violation,
+    WindowReport,
+)
 
 START_MS = 1_750_000_020_000
 MINUTE_MS = 60_000
 
 
 def feature(name: str = "amount", **changes: Any) -> FeatureReport:
-    """100 rows: 10 missing, 6 strings, 4 NaN, 80 numbers that add up to 400; PSI 0.3 against a limit of 0.1."""
+    """100 rows: 10 missing, 6 strings, 4 NaN, 80 numbers that add up to 400; PSI 0.3 against a
+    limit of 0.1."""
     plain: dict[str, Any] = {
         "name": name,
         "role": "input",
@@ -43,8 +52,18 @@ def feature(name: str = "amount", **changes: Any) -> FeatureReport:
 def calm(name: str = "carrier", **changes: Any) -> FeatureReport:
     """100 rows of text, all there; PSI 0.05 against a limit of 0.1."""
     text: dict[str, Any] = dict.fromkeys(("mean", "std", "sum", "min", "max", "outlier_share"))
-    text |= {"type": "String", "missing": 0, "completeness": 1.0, "nan": 0, "types": {"string": 1.0}}
-    text |= {"distances": {"psi": 0.05, "ks": None, "l_infinity": 0.04}, "value": 0.05, "verdict": "ok"}
+    text |= {
+        "type": "String",
+        "missing": 0,
+        "completeness": 1.0,
+        "nan": 0,
+        "types": {"string": 1.0},
+    }
+    text |= {
+        "distances": {"psi": 0.05, "ks": None, "l_infinity": 0.04},
+        "value": 0.05,
+        "verdict": "ok",
+    }
     return feature(name, **{**text, **changes})
 
 
@@ -64,7 +83,8 @@ def violation(name: str = "amount", **changes: Any) -> Violation:
 
 
 def report(window: int = 0, revision: int = 0, **changes: Any) -> WindowReport:
-    """The ``window``-th minute of model ``flights`` in job ``sample``: a drifted number and a calm text."""
+    """The ``window``-th minute of model ``flights`` in job ``sample``: a drifted number and a calm
+    text."""
     start_ms = START_MS + window * MINUTE_MS
     plain: dict[str, Any] = {
         "version": REPORT_VERSION,
@@ -83,15 +103,29 @@ def report(window: int = 0, revision: int = 0, **changes: Any) -> WindowReport:
         "profile": b"\x00counts\xff",
     }
     fields = {**plain, **changes}
-    name = "/".join(str(fields[part]) for part in ("job", "model", "variant", "start_ms", "end_ms", "baseline", "revision"))
+    name = "/".join(
+        str(fields[part])
+        for part in ("job", "model", "variant", "start_ms", "end_ms", "baseline", "revision")
+    )
     return WindowReport(**{"id": name, **fields})
 
 
 def silence(window: int = 1, ended: bool = False, **changes: Any) -> WindowReport:
     """No data of the model from the ``window``-th minute on; ``ended`` a minute later."""
     start_ms = START_MS + window * MINUTE_MS
-    empty: dict[str, Any] = {"state": "no data", "rows": 0, "features": (), "violations": (), "profile": b"", "baseline": "-"}
-    return report(window, int(ended), **{**empty, "end_ms": start_ms + MINUTE_MS if ended else None, **changes})
+    empty: dict[str, Any] = {
+        "state": "no data",
+        "rows": 0,
+        "features": (),
+        "violations": (),
+        "profile": b"",
+        "baseline": "-",
+    }
+    return report(
+        window,
+        int(ended),
+        **{**empty, "end_ms": start_ms + MINUTE_MS if ended else None, **changes},
+    )
 
 
 def signal(number: int = 0, kind: str = "opened", **changes: Any) -> Signal:

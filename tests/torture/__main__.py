@@ -1,6 +1,8 @@
-"""The long versions of what the tests try in short: ``python -m tests.torture [section ...]`` writes ``docs/torture.md``.
+"""The long versions of what the tests try in short: ``python -m tests.torture [section ...]``
+writes ``docs/torture.md``.
 
-A section is a function that returns rows; to add one, add a line to ``SECTIONS``. Exit code 1 if anything was wrong.
+A section is a function that returns rows; to add one, add a line to ``SECTIONS``. Exit code 1 if
+anything was wrong.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ SECTIONS: list[tuple[str, Section]] = [
 
 
 def main(asked: list[str]) -> int:
-    """Run the sections whose name holds one of the words (all without any); the report is written when all have run."""
+    """Run the sections whose name holds one of the words (all without any); the report is written
+    when all have run."""
     told: list[tuple[str, Told]] = []
     for name, section in SECTIONS:
         if not asked or any(word.lower() in name.lower() for word in asked):
@@ -51,10 +54,16 @@ def report(told: list[tuple[str, Told]]) -> str:
     lines = [
         "# Torture",
         "",
-        "What `make torture` last found: the long versions of what the tests try in short. Each line says how often something was tried,",
+        (
+            "What `make torture` last found: the long versions of what the tests try in short. Each"
+            " line says how often something was tried,"
+        ),
         "how often it went wrong, and how long all of it took.",
         "",
-        f"{when}, {os.cpu_count()} cores of {processor()['processor']}, Python {platform.python_version()}.",
+        (
+            f"{when}, {os.cpu_count()} cores of {processor()['processor']}, Python"
+            f" {platform.python_version()}."
+        ),
     ]
     for name, one in told:
         lines += ["", f"## {name}", "", *table(one)]
@@ -64,11 +73,20 @@ def report(told: list[tuple[str, Told]]) -> str:
 def table(told: Told) -> list[str]:
     """Rows, what was wrong, and what was met, in Markdown."""
     lines = ["| tried | times | wrong | seconds |", "| --- | ---: | ---: | ---: |"]
-    lines += [f"| {row.what} | {row.times:,} | {len(row.wrong):,} | {row.seconds:,.1f} |" for row in told.rows]
+    lines += [
+        f"| {row.what} | {row.times:,} | {len(row.wrong):,} | {row.seconds:,.1f} |"
+        for row in told.rows
+    ]
     faults = [fault for row in told.rows for fault in row.wrong]
     lines += ["", *(f"* {fault}" for fault in faults[:20])] if faults else []
     if told.met:
-        lines += ["", f"Met on the way: {', '.join(f'{count:,} {name}' for name, count in told.met.most_common())}."]
+        lines += [
+            "",
+            (
+                "Met on the way:"
+                f" {', '.join(f'{count:,} {name}' for name, count in told.met.most_common())}."
+            ),
+        ]
     return lines
 
 

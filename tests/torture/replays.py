@@ -1,4 +1,5 @@
-"""Whole jobs over planted files, crashed after every few items, against the straight run; and partials through the wire."""
+"""Whole jobs over planted files, crashed after every few items, against the straight run; and
+partials through the wire."""
 
 from __future__ import annotations
 
@@ -14,7 +15,14 @@ from stream.baselining.build import load_baseline
 from stream.readers import reader as readers
 from stream.telemetry.log_setup import Logs
 from tests.golden.replay import Told as Said
-from tests.golden.replay import assert_equal_windows, config, deal, plain_rows, planted, write_baseline
+from tests.golden.replay import (
+    assert_equal_windows,
+    config,
+    deal,
+    plain_rows,
+    planted,
+    write_baseline,
+)
 from tests.golden.runs import crashed, served
 from tests.property.test_wire import LAYOUTS, partials, plain, through_the_pipe
 from tests.torture.rows import Row, Told, on_all_cores
@@ -35,11 +43,24 @@ def replayed() -> Told:
     """Inputs of their own seeds, batches and files; each is crashed through in several rhythms."""
     began = time.monotonic()
     outcomes = on_all_cores(replay, INPUTS)
-    seconds, wrong = time.monotonic() - began, tuple(fault for one in outcomes for fault in one.wrong)
+    seconds, wrong = (
+        time.monotonic() - began,
+        tuple(fault for one in outcomes for fault in one.wrong),
+    )
     return Told(
         [
-            Row("jobs crashed through and compared with the straight run", sum(one.runs for one in outcomes), wrong, seconds),
-            Row("crashes in them, each resumed from the committed state", sum(one.crashes for one in outcomes), (), seconds),
+            Row(
+                "jobs crashed through and compared with the straight run",
+                sum(one.runs for one in outcomes),
+                wrong,
+                seconds,
+            ),
+            Row(
+                "crashes in them, each resumed from the committed state",
+                sum(one.crashes for one in outcomes),
+                (),
+                seconds,
+            ),
         ]
     )
 
@@ -57,8 +78,14 @@ def replay(seed: int) -> Outcome:
         if files == 1 and straight.rows != plain_rows(came):
             out.wrong.append(f"input {seed}: the straight run differs from the plain count")
         for every in EVERY:
-            told, lives = crashed(config(folder / f"crashed-{every}", folder / "baseline", paths), every)
-            out = Outcome(out.crashes + lives - 1, out.runs + 1, [*out.wrong, *different(told, straight, folder, f"input {seed}, {every}")])
+            told, lives = crashed(
+                config(folder / f"crashed-{every}", folder / "baseline", paths), every
+            )
+            out = Outcome(
+                out.crashes + lives - 1,
+                out.runs + 1,
+                [*out.wrong, *different(told, straight, folder, f"input {seed}, {every}")],
+            )
     return out
 
 
@@ -75,7 +102,9 @@ def wired() -> Told:
     """Arbitrary partials through the pipe's messages and back."""
     began = time.monotonic()
 
-    @settings(max_examples=PARTIALS, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=PARTIALS, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    )
     @given(partials)
     def comes_out_as_it_went_in(partial: object) -> None:
         assert plain(through_the_pipe(partial, LAYOUTS)) == plain(partial)  # type: ignore[arg-type]  # drawn from partials
@@ -85,4 +114,13 @@ def wired() -> Told:
         wrong: tuple[str, ...] = ()
     except AssertionError as error:
         wrong = (str(error)[:200],)
-    return Told([Row("arbitrary partials, packed, sent and unpacked", PARTIALS, wrong, time.monotonic() - began)])
+    return Told(
+        [
+            Row(
+                "arbitrary partials, packed, sent and unpacked",
+                PARTIALS,
+                wrong,
+                time.monotonic() - began,
+            )
+        ]
+    )

@@ -1,4 +1,5 @@
-"""Seeded schedules of the protocol, many more than a test run has time for. ``DRIFTLINE_SCHEDULES``: how many."""
+"""Seeded schedules of the protocol, many more than a test run has time for.
+``DRIFTLINE_SCHEDULES``: how many."""
 
 from __future__ import annotations
 
@@ -32,7 +33,9 @@ def simulated() -> Told:
         ("live traffic", True, SCHEDULES - SCHEDULES * 6 // 7),
     ):
         began = time.monotonic()
-        chunks = [Chunk(alive, first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)]
+        chunks = [
+            Chunk(alive, first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)
+        ]
         wrong: list[str] = []
         for seen, faults in on_all_cores(run_chunk, chunks):
             met += seen
@@ -73,12 +76,16 @@ def catch(bug: str) -> Row:
         for seed in range(PLANTED):
             if noticed(seed, of_live):
                 return Row(f"until caught: {bug}", seed + 1, (), time.monotonic() - began)
-    return Row(f"until caught: {bug}", PLANTED, (f"{bug}: went unnoticed",), time.monotonic() - began)
+    return Row(
+        f"until caught: {bug}", PLANTED, (f"{bug}: went unnoticed",), time.monotonic() - began
+    )
 
 
 def noticed(seed: int, of_live: bool) -> bool:
     """True if something is wrong with this schedule."""
     try:
-        return bool(live.verdict(live.run(seed)) if of_live else schedules.verdict(schedules.run(seed)))
+        return bool(
+            live.verdict(live.run(seed)) if of_live else schedules.verdict(schedules.run(seed))
+        )
     except (AssertionError, KeyError):
         return True

@@ -1,4 +1,5 @@
-"""The long versions of what is tried with the real service: kills, outages, mangled lines, a month of windows, wide models."""
+"""The long versions of what is tried with the real service: kills, outages, mangled lines, a month
+of windows, wide models."""
 
 from __future__ import annotations
 
@@ -19,10 +20,16 @@ MOST_MB, MOST_GROWTH_MB = 400.0, 20.0
 
 
 def killed() -> Told:
-    """Services and readers killed at random while events flow; the tests hold the windows equal to the producer's own counts."""
+    """Services and readers killed at random while events flow; the tests hold the windows equal to
+    the producer's own counts."""
     return Told(
         [
-            _tests("tests/integration/test_kill9.py", 2 * KILLS, {"DRIFTLINE_KILLS": str(KILLS)}, "kills, Apache Kafka"),
+            _tests(
+                "tests/integration/test_kill9.py",
+                2 * KILLS,
+                {"DRIFTLINE_KILLS": str(KILLS)},
+                "kills, Apache Kafka",
+            ),
             _tests(
                 "tests/integration/test_kill9_kinesis.py",
                 KILLS_KINESIS,
@@ -43,16 +50,31 @@ def shut_out() -> Told:
 def _tests(path: str, times: int, settings: Mapping[str, str], what: str) -> Row:
     began = time.monotonic()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path]
-    needed = {"DRIFTLINE_REQUIRE": "all"}  # a part that is not there must not pass for kills without a fault
-    done = subprocess.run(command, env={**os.environ, **needed, **settings}, capture_output=True, text=True, check=False)
+    needed = {
+        "DRIFTLINE_REQUIRE": "all"
+    }  # a part that is not there must not pass for kills without a fault
+    done = subprocess.run(
+        command,
+        env={**os.environ, **needed, **settings},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     wrong = () if done.returncode == 0 else (done.stdout[-2_000:],)
     return Row(what, times, wrong, time.monotonic() - began)
 
 
 def mangled() -> Told:
-    """A million lines of every kind through both formats, and inputs that atheris looks for; one without exactly one outcome raises."""
-    parts = [_told("mangled lines", long.LINES, long.run(), {}), _told("inputs chosen by atheris", GUIDED, long.guided(GUIDED), {})]
-    return Told([row for part in parts for row in part.rows], sum((part.met for part in parts), Counter[str]()))
+    """A million lines of every kind through both formats, and inputs that atheris looks for; one
+    without exactly one outcome raises."""
+    parts = [
+        _told("mangled lines", long.LINES, long.run(), {}),
+        _told("inputs chosen by atheris", GUIDED, long.guided(GUIDED), {}),
+    ]
+    return Told(
+        [row for part in parts for row in part.rows],
+        sum((part.met for part in parts), Counter[str]()),
+    )
 
 
 def lived() -> Told:
@@ -75,10 +97,19 @@ def lived() -> Told:
         _told("windows of a compressed month", month.WINDOWS, one, asked),
         _told("windows of ten models with 200 features", memory.WINDOWS, two, wide),
     ]
-    return Told([row for part in parts for row in part.rows], sum((part.met for part in parts), Counter[str]()))
+    return Told(
+        [row for part in parts for row in part.rows],
+        sum((part.met for part in parts), Counter[str]()),
+    )
 
 
 def _told(what: str, times: int, figures: Mapping[str, object], right: Mapping[str, bool]) -> Told:
     wrong = tuple(f"{name}: {figures}" for name, holds in right.items() if not holds)
-    met = Counter({f"{what}: {name}": round(value) for name, value in figures.items() if isinstance(value, int | float)})
+    met = Counter(
+        {
+            f"{what}: {name}": round(value)
+            for name, value in figures.items()
+            if isinstance(value, int | float)
+        }
+    )
     return Told([Row(what, times, wrong, float(str(figures["seconds"])))], met)

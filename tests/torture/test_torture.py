@@ -20,7 +20,9 @@ def wild() -> Told:
     return Told([Row("kills", 20, ("seed 7: a window is off",), 2.0)])
 
 
-def test_a_report_says_how_often_what_was_tried_and_what_was_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_report_says_how_often_what_was_tried_and_what_was_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(torture, "REPORT", tmp_path / "torture.md")
     monkeypatch.setattr(torture, "SECTIONS", [("Kills", calm)])
     assert torture.main([]) == 0
@@ -30,7 +32,9 @@ def test_a_report_says_how_often_what_was_tried_and_what_was_met(tmp_path: Path,
     assert "12,345 records" in text
 
 
-def test_one_fault_is_named_and_is_an_exit_code(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_one_fault_is_named_and_is_an_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(torture, "SECTIONS", [("Kills", wild), ("Others", calm)])
     assert torture.main(["kill"]) == 1
     assert "* seed 7: a window is off" in capsys.readouterr().out

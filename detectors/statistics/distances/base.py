@@ -1,4 +1,6 @@
-"""What every distance is given: the counts of all features of a layout, before and after, side by side."""
+"""What every distance is given: the counts of all features of a layout, before and after, side by
+side.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,13 @@ from detectors.profiles.profile import Profile
 
 
 class Pair:
-    """A baseline and a window under one layout, in the forms that distances need; each form is computed once.
+    """A baseline and a window under one layout, in the forms that distances need; each form is
+    computed once.
 
-    *Coarse cells* (``p``, ``q``: shares; ``before``, ``after``: counts) are those of :meth:`Layout.coarse`: the merged bins of
-    a feature, then its missing and its unreadable values. ``m`` and ``n`` are the totals of each feature over its coarse
-    cells: all rows. Shares are NaN where a side of the feature has no rows at all.
+    *Coarse cells* (``p``, ``q``: shares; ``before``, ``after``: counts) are those of
+    :meth:`Layout.coarse`: the merged bins of a feature, then its missing and its unreadable values.
+    ``m`` and ``n`` are the totals of each feature over its coarse cells: all rows. Shares are NaN
+    where a side of the feature has no rows at all.
     """
 
     def __init__(self, baseline: Profile, window: Profile) -> None:
@@ -72,7 +76,9 @@ class Pair:
 
     @cached_property
     def f(self) -> Floats:
-        """The baseline's distribution function at the upper end of each fine bin, see :func:`detectors.profiles.fine_bins.cumulative_shares`."""
+        """The baseline's distribution function at the upper end of each fine bin, see
+        :func:`detectors.profiles.fine_bins.cumulative_shares`.
+        """
         return cumulative_shares(self.baseline.counts, fine_bins(self.layout))
 
     @cached_property
@@ -106,7 +112,8 @@ class Pair:
 
 
 def of_counts(before: Mapping[Any, int], after: Mapping[Any, int]) -> Pair:
-    """One feature from counts by value, on the bins that ``before`` gives it: text or, for numbers, a bin a number.
+    """One feature from counts by value, on the bins that ``before`` gives it: text or, for numbers,
+    a bin a number.
 
     At most 32 different numbers before. For examples and for trying a distance out.
 
@@ -118,10 +125,19 @@ def of_counts(before: Mapping[Any, int], after: Mapping[Any, int]) -> Pair:
     from detectors.profiles.fold import fold
 
     text = all(isinstance(value, str) for value in (*before, *after))
-    feature = text_feature("x", "feature", before) if text else codes_feature("x", "feature", "Fractional", before)
+    feature = (
+        text_feature("x", "feature", before)
+        if text
+        else codes_feature("x", "feature", "Fractional", before)
+    )
     layout = Layout((feature,))
-    rows = [[value for value, count in side.items() for _ in range(count)] for side in (before, after)]
-    columns = [Texts(pa.array(one, pa.string())) if text else Numbers(np.array(one, dtype=np.float64)) for one in rows]
+    rows = [
+        [value for value, count in side.items() for _ in range(count)] for side in (before, after)
+    ]
+    columns = [
+        Texts(pa.array(one, pa.string())) if text else Numbers(np.array(one, dtype=np.float64))
+        for one in rows
+    ]
     return Pair(*(fold(layout, {"x": column}) for column in columns))
 
 

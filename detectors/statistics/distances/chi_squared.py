@@ -13,14 +13,17 @@ SMALL_CELL = 5.0
 
 
 def distances(pair: Pair) -> Floats:
-    """p-value of the chi-squared test of homogeneity of each text feature; NaN for numbers, without rows, with one cell.
+    """p-value of the chi-squared test of homogeneity of each text feature; NaN for numbers, without
+    rows, with one cell.
 
-    ``sum((observed - expected)**2 / expected)`` over both sides, where expected counts come from the pooled shares: so the
-    baseline is a sample like the window and not taken as exact. Cells whose expected count on the smaller side is under 5
-    are merged into one; categories that the baseline has not seen count in their hashed bins, missing values in theirs.
-    Small values speak for drift: unlike every other distance, 1 means equal.
+    ``sum((observed - expected)**2 / expected)`` over both sides, where expected counts come from
+    the pooled shares: so the baseline is a sample like the window and not taken as exact. Cells
+    whose expected count on the smaller side is under 5 are merged into one; categories that the
+    baseline has not seen count in their hashed bins, missing values in theirs. Small values speak
+    for drift: unlike every other distance, 1 means equal.
 
-    Trap: with many rows it is tiny for differences that do not matter. Source: Pearson 1900; Cochran 1954 (small cells).
+    Trap: with many rows it is tiny for differences that do not matter. Source: Pearson 1900;
+    Cochran 1954 (small cells).
 
     >>> from detectors.statistics.distances.base import of_counts
     >>> distances(of_counts({"a": 10, "b": 10, "c": 20}, {"a": 20, "b": 20, "c": 20}))
@@ -47,5 +50,8 @@ def p_value(before: Floats, after: Floats) -> float:
     if len(both) < 2:
         return float("nan")
     expected_before, expected_after = both * m / (m + n), both * n / (m + n)
-    statistic = ((before - expected_before) ** 2 / expected_before + (after - expected_after) ** 2 / expected_after).sum()
+    statistic = (
+        (before - expected_before) ** 2 / expected_before
+        + (after - expected_after) ** 2 / expected_after
+    ).sum()
     return tail(float(statistic), len(both) - 1)

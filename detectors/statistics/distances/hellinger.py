@@ -11,10 +11,12 @@ NAME = "hellinger"
 
 
 def distances(pair: Pair) -> Floats:
-    """``sqrt(1 - sum(sqrt(p * q)))`` of each feature over its coarse cells, missing and unreadable values among them: 0 to 1.
+    """``sqrt(1 - sum(sqrt(p * q)))`` of each feature over its coarse cells, missing and unreadable
+    values among them: 0 to 1.
 
-    Computed as ``sqrt(sum((sqrt(p) - sqrt(q))**2) / 2)``, which keeps small distances exact. Empty cells need no floor. NaN
-    without rows. Trap: close to 1 for anything extreme, so large drifts look alike. Source: Hellinger 1909.
+    Computed as ``sqrt(sum((sqrt(p) - sqrt(q))**2) / 2)``, which keeps small distances exact. Empty
+    cells need no floor. NaN without rows. Trap: close to 1 for anything extreme, so large drifts
+    look alike. Source: Hellinger 1909.
 
     >>> from detectors.statistics.distances.base import of_counts
     >>> distances(of_counts({"a": 600, "b": 400}, {"a": 300, "b": 700}))

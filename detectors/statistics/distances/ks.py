@@ -12,13 +12,16 @@ NAME = "ks"
 
 
 def distances(pair: Pair) -> Floats:
-    """``max |F - G|`` of each numeric feature, at the edges of its fine bins: 0 to 1; NaN for text and without rows.
+    """``max |F - G|`` of each numeric feature, at the edges of its fine bins: 0 to 1; NaN for text
+    and without rows.
 
-    F and G are over finite numbers. **Missing is a bin of its own**: the result is never below the gap between the shares
-    of missing values, nor below that of unreadable ones; if one side has no number at all, that gap is all there is.
+    F and G are over finite numbers. **Missing is a bin of its own**: the result is never below the
+    gap between the shares of missing values, nor below that of unreadable ones; if one side has no
+    number at all, that gap is all there is.
 
-    Trap: on bins it is low by at most the largest share of a single bin (under 1 % where the grid has 128 bins). Its
-    p-value is not used: with many rows it rejects differences that do not matter. Source: Kolmogorov 1933; Smirnov 1948.
+    Trap: on bins it is low by at most the largest share of a single bin (under 1 % where the grid
+    has 128 bins). Its p-value is not used: with many rows it rejects differences that do not
+    matter. Source: Kolmogorov 1933; Smirnov 1948.
 
     >>> from detectors.statistics.distances.base import of_counts
     >>> distances(of_counts({1.0: 1, 2.0: 1, 3.0: 1, 4.0: 1}, {2.0: 1, 3.0: 1, 4.0: 1, 5.0: 1}))

@@ -13,15 +13,19 @@ NAME = "wasserstein"
 
 
 def distances(pair: Pair) -> Floats:
-    """``integral |F - G| dx`` of each numeric feature in units of the baseline's standard deviation; NaN for text.
+    """``integral |F - G| dx`` of each numeric feature in units of the baseline's standard
+    deviation; NaN for text.
 
-    F and G are over finite numbers and taken as linear within a fine bin; the two open bins end at the smallest and
-    largest number that either side has seen. The error is at most the width of a bin times the share in it, summed: a
-    normal feature that is stretched by half is told 8 % too high, since the outermost bins are wide. The result is never
-    below the gap between the two means, which are exact. Missing values have no place on the axis and do not count here:
-    PSI sees them. NaN if a side has no finite number, or if the baseline has no spread (a standard deviation of 0).
+    F and G are over finite numbers and taken as linear within a fine bin; the two open bins end at
+    the smallest and largest number that either side has seen. The error is at most the width of a
+    bin times the share in it, summed: a normal feature that is stretched by half is told 8 % too
+    high, since the outermost bins are wide. The result is never below the gap between the two
+    means, which are exact. Missing values have no place on the axis and do not count here: PSI sees
+    them. NaN if a side has no finite number, or if the baseline has no spread (a standard deviation
+    of 0).
 
-    Trap: one far outlier moves it; a very wide ladder bin blurs it. Source: Vaserstein 1969; the quantile form of Vallender 1974.
+    Trap: one far outlier moves it; a very wide ladder bin blurs it. Source: Vaserstein 1969; the
+    quantile form of Vallender 1974.
 
     >>> from detectors.statistics.distances.base import of_counts
     >>> distances(of_counts({0.0: 1, 2.0: 1}, {1.0: 1, 3.0: 1}))
@@ -49,7 +53,9 @@ def _means(side: Profile, fine: FineBins) -> Floats:
 
 
 def _trapezoid(left: Floats, right: Floats) -> Floats:
-    """Mean of ``|linear|`` between the two ends: a triangle on each side of zero where the sign changes."""
+    """Mean of ``|linear|`` between the two ends: a triangle on each side of zero where the sign
+    changes.
+    """
     size = np.abs(left) + np.abs(right)
     with np.errstate(invalid="ignore", divide="ignore"):
         crossed = (left * left + right * right) / (2.0 * size)
@@ -57,7 +63,9 @@ def _trapezoid(left: Floats, right: Floats) -> Floats:
 
 
 def _bin_widths(pair: Pair, fine: FineBins) -> Floats:
-    """The width of each fine bin; the open ones end at the smallest and largest number of either side, if it lies outside."""
+    """The width of each fine bin; the open ones end at the smallest and largest number of either
+    side, if it lies outside.
+    """
     low = np.minimum(pair.baseline.low, pair.window.low)[fine.features]
     high = np.maximum(pair.baseline.high, pair.window.high)[fine.features]
     ends = fine.starts + fine.widths - 1

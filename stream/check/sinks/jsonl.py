@@ -23,7 +23,17 @@ def room(where: str, path: Path) -> Finding:
     there = next(one for one in (path, *path.absolute().parents) if one.exists())
     disk = shutil.disk_usage(there)
     if not os.access(there, os.W_OK) or not disk.total:
-        return Finding(where, f"{there} cannot be written", "fault", "Give the service the right to write there")
+        return Finding(
+            where,
+            f"{there} cannot be written",
+            "fault",
+            "Give the service the right to write there",
+        )
     if disk.free < LITTLE:
-        return Finding(where, f"{told_bytes(disk.free)} free", "warning", "Make room: a full disk stops the service")
+        return Finding(
+            where,
+            f"{told_bytes(disk.free)} free",
+            "warning",
+            "Make room: a full disk stops the service",
+        )
     return Finding(where, f"{told_bytes(disk.free)} free")

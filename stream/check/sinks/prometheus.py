@@ -15,9 +15,19 @@ def look(sink: Prometheus, setup: Setup) -> list[Finding]:
 
 
 def series_finding(sink: Prometheus, features: Sequence[int]) -> Finding:
-    """How many series models with so many features have at most; beyond ``max_series`` the calmest are left out."""
+    """How many series models with so many features have at most; beyond ``max_series`` the calmest
+    are left out.
+    """
     total = sum(map(sink.series, features))
-    what = f"at most {total:,} series a variant of {counted(len(features), 'model')} (max_series {sink.max_series:,})"
+    what = (
+        f"at most {total:,} series a variant of {counted(len(features), 'model')} (max_series"
+        f" {sink.max_series:,})"
+    )
     if total > sink.max_series:
-        return Finding("prometheus", what, "warning", "The calmest features will not be shown: raise max_series")
+        return Finding(
+            "prometheus",
+            what,
+            "warning",
+            "The calmest features will not be shown: raise max_series",
+        )
     return Finding("prometheus", what)

@@ -17,8 +17,14 @@ def look(sink: Sns, setup: Setup) -> list[Finding]:  # noqa: ARG001  # all looks
         call(aws.get_topic_attributes, "Attributes", 0, {"TopicArn": sink.topic_arn})
     except (SinkRetry, SinkRejected) as error:
         if "NotFound" in error.reason:
-            return [Finding("sns", "the topic does not exist", "fault", "Create it, or correct topic_arn")]
+            return [
+                Finding(
+                    "sns", "the topic does not exist", "fault", "Create it, or correct topic_arn"
+                )
+            ]
         advice = "Needed is sns:Publish; asking needs sns:GetTopicAttributes"
-        unknown = Finding("sns", f"not known whether the topic is there: {error.reason}", "warning", advice)
+        unknown = Finding(
+            "sns", f"not known whether the topic is there: {error.reason}", "warning", advice
+        )
         return [aws_finding("sns", error.reason) or unknown]
     return [Finding("sns", "the topic is there")]

@@ -21,15 +21,24 @@ def look(source: Jsonl, setup: Setup) -> list[Finding]:
     """Findings about each path; raises ``SourceUnavailable`` if one is not there."""
     reading = source.open(setup.config.job)
     try:
-        reading.assign([Assign(1, found.partition, found.start, None) for found in reading.discover()])
-        raws = [raw for _ in source.paths for raw in reading.poll(0.2, SAMPLED) if isinstance(raw, RawBatch) and raw.values]
+        reading.assign(
+            [Assign(1, found.partition, found.start, None) for found in reading.discover()]
+        )
+        raws = [
+            raw
+            for _ in source.paths
+            for raw in reading.poll(0.2, SAMPLED)
+            if isinstance(raw, RawBatch) and raw.values
+        ]
     finally:
         reading.close()
     sample = decode(setup, raws)
     return [
         *(_files(path, source.follow) for path in source.paths),
         *sample_findings("sample", sample, setup),
-        disorder_finding("sample", disorder(list(sample.times_ms.values()), setup.times), setup.times),
+        disorder_finding(
+            "sample", disorder(list(sample.times_ms.values()), setup.times), setup.times
+        ),
     ]
 
 
@@ -45,4 +54,6 @@ def _files(path: str, follow: bool) -> Finding:
         what = f"{counted(len(closed), 'file')} cannot be read, first {closed[0]}"
         return Finding(path, what, "fault", "Give the service the right to read")
     age_ms = (time.time() - max(file.stat().st_mtime for file in files)) * 1000
-    return Finding(path, f"{counted(len(files), 'file')}, the newest changed {told_ms(max(age_ms, 0))} ago")
+    return Finding(
+        path, f"{counted(len(files), 'file')}, the newest changed {told_ms(max(age_ms, 0))} ago"
+    )

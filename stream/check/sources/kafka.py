@@ -1,4 +1,6 @@
-"""A topic of Apache Kafka: its kind of time, how long it keeps records, and the newest of them in each partition."""
+"""A topic of Apache Kafka: its kind of time, how long it keeps records, and the newest of them in
+each partition.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,8 @@ READ_S: Final = 10.0
 
 
 class Span(NamedTuple):
-    """One partition: its first position, how many offsets lie behind it (at least as many as records), and when the log took the first
-    and the last record.
+    """One partition: its first position, how many offsets lie behind it (at least as many as
+    records), and when the log took the first and the last record.
     """
 
     start: Position
@@ -41,14 +43,17 @@ class Span(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What a broker says of the topic before anything is read: the rights of this user, and the settings (none: not allowed)."""
+    """What a broker says of the topic before anything is read: the rights of this user, and the
+    settings (none: not allowed).
+    """
 
     rights: Rights
     configs: Mapping[str, str]
 
 
 def look(source: Kafka, setup: Setup) -> list[Finding]:
-    """Findings about the topic; raises ``SourceUnavailable`` if the broker cannot be reached, or has no such topic.
+    """Findings about the topic; raises ``SourceUnavailable`` if the broker cannot be reached, or
+    has no such topic.
 
     Names no group: the first one that is named makes Kafka create its topic of offsets.
     """
@@ -57,7 +62,9 @@ def look(source: Kafka, setup: Setup) -> list[Finding]:
     asked = _asked(source, group)
     allow = acl("DescribeConfigs", "topic", source.topic, user)
     out = rights_findings(where, source.topic, group, asked.rights, user)
-    out += config_findings(where, asked.configs, bool(setup.config.time.missing == "arrival"), allow)
+    out += config_findings(
+        where, asked.configs, bool(setup.config.time.missing == "arrival"), allow
+    )
     if not asked.rights.readable:
         return out
     try:
@@ -73,13 +80,25 @@ def _record_findings(where: str, source: Kafka, setup: Setup) -> list[Finding]:
     try:
         starts = {found.partition: found.start for found in reading.discover()}
         behind = reading.lag(starts)
-        oldest = {raw.partition: raw for raw in _read(reading, {name: starts[name] for name, n in behind.items() if n}, 1)}
-        newest = _read(reading, {name: _newest(starts[name], n) for name, n in behind.items() if n}, SAMPLED)
-        stored = {} if setup.stored is None else {n: p.next for n, p in setup.stored.state.places.items() if n in starts}
+        oldest = {
+            raw.partition: raw
+            for raw in _read(reading, {name: starts[name] for name, n in behind.items() if n}, 1)
+        }
+        newest = _read(
+            reading, {name: _newest(starts[name], n) for name, n in behind.items() if n}, SAMPLED
+        )
+        stored = (
+            {}
+            if setup.stored is None
+            else {n: p.next for n, p in setup.stored.state.places.items() if n in starts}
+        )
         waiting = reading.lag(stored)
     finally:
         reading.close()
-    spans = {name: _span(start, behind.get(name, 0), oldest.get(name), newest) for name, start in starts.items()}
+    spans = {
+        name: _span(start, behind.get(name, 0), oldest.get(name), newest)
+        for name, start in starts.items()
+    }
     sample = decode(setup, newest)
     return [
         *span_findings(where, spans, setup.config.readers),
@@ -94,30 +113,66 @@ def span_findings(where: str, spans: Mapping[str, Span], readers: int) -> list[F
     """How many partitions there are for the readers, and what the log holds now."""
     what = f"{counted(len(spans), 'partition')} for {counted(readers, 'reader')}"
     idle = readers > len(spans)
-    out = [Finding(where, what, "warning" if idle else "ok", "More readers than partitions: some have nothing to do" if idle else "")]
-    held = [one.last_ms - one.first_ms for one in spans.values() if one.first_ms is not None and one.last_ms is not None]
+    out = [
+        Finding(
+            where,
+            what,
+            "warning" if idle else "ok",
+            "More readers than partitions: some have nothing to do" if idle else "",
+        )
+    ]
+    held = [
+        one.last_ms - one.first_ms
+        for one in spans.values()
+        if one.first_ms is not None and one.last_ms is not None
+    ]
     if held:
         total = sum(one.offsets for one in spans.values())
-        out.append(Finding(where, f"holds {counted(total, 'offset')}; the shortest partition goes back {told_ms(max(min(held), 0))}"))
+        out.append(
+            Finding(
+                where,
+                f"holds {counted(total, 'offset')}; the shortest partition goes back"
+                f" {told_ms(max(min(held), 0))}",
+            )
+        )
     return out
 
 
-def stored_findings(where: str, spans: Mapping[str, Span], stored: Mapping[str, Position], waiting: Mapping[str, int]) -> list[Finding]:
+def stored_findings(
+    where: str,
+    spans: Mapping[str, Span],
+    stored: Mapping[str, Position],
+    waiting: Mapping[str, int],
+) -> list[Finding]:
     """Where this job stands: what waits for it, and what is gone already."""
-    lost = sorted(name for name, place in stored.items() if name not in waiting or waiting[name] > spans[name].offsets)
+    lost = sorted(
+        name
+        for name, place in stored.items()
+        if name not in waiting or waiting[name] > spans[name].offsets
+    )
     out = [gone(where, name) for name in lost]
     if stored and not lost:
-        out.append(Finding(where, f"position of this job: {counted(sum(waiting.values()), 'offset')} to read"))
+        out.append(
+            Finding(
+                where, f"position of this job: {counted(sum(waiting.values()), 'offset')} to read"
+            )
+        )
     return out
 
 
 def _try_fast(where: str, source: Kafka) -> None:
-    """See whether librdkafka takes the options. It is told no broker: it would name the group there."""
+    """See whether librdkafka takes the options. It is told no broker: it would name the group
+    there.
+    """
     if source.client == "fast":
         try:
-            FastClient(where, source.topic, settings_of([], "look", source.options, source.region)).close()
+            FastClient(
+                where, source.topic, settings_of([], "look", source.options, source.region)
+            ).close()
         except ImportError as error:
-            raise SourceUnavailable(where, [str(error)], "Install it: pip install 'driftline[fast]'") from error
+            raise SourceUnavailable(
+                where, [str(error)], "Install it: pip install 'driftline[fast]'"
+            ) from error
 
 
 def _asked(source: Kafka, group: str) -> Asked:
@@ -127,11 +182,18 @@ def _asked(source: Kafka, group: str) -> Asked:
         admin = connect(name, source.looker(), source.give_up_after_s, client_log)
         undo.callback(admin.close)
         try:
-            return Asked(Rights(_topic_rights(admin, source.topic), _group_rights(admin, group)), _configs(admin, source.topic))
+            return Asked(
+                Rights(_topic_rights(admin, source.topic), _group_rights(admin, group)),
+                _configs(admin, source.topic),
+            )
         except kafka_errors.UnknownTopicOrPartitionError as error:
-            raise SourceUnavailable(name, [str(error)], "Create the topic, or correct source.topic") from error
+            raise SourceUnavailable(
+                name, [str(error)], "Create the topic, or correct source.topic"
+            ) from error
         except kafka_errors.KafkaError as error:
-            raise SourceUnavailable(name, [str(error)], "It answered a moment ago: try again") from error
+            raise SourceUnavailable(
+                name, [str(error)], "It answered a moment ago: try again"
+            ) from error
 
 
 def _topic_rights(admin: Any, topic: str) -> Collection[str] | None:
@@ -145,23 +207,33 @@ def _topic_rights(admin: Any, topic: str) -> Collection[str] | None:
 
 
 def _group_rights(admin: Any, group: str) -> Collection[str] | None:
-    """What may be done with the group, asked of any broker: to look for its coordinator would make Kafka create its topic of offsets.
+    """What may be done with the group, asked of any broker: to look for its coordinator would make
+    Kafka create its topic of offsets.
 
-    A group without members lists no rights. A heartbeat of nobody needs Read, and is refused in any case.
+    A group without members lists no rights. A heartbeat of nobody needs Read, and is refused in any
+    case.
     """
     for broker in admin.describe_cluster()["brokers"]:
-        with suppress(kafka_errors.KafkaError, AttributeError):  # a broker that is down, or another inside of the client
+        with suppress(
+            kafka_errors.KafkaError, AttributeError
+        ):  # a broker that is down, or another inside of the client
             asked = admin.describe_groups([group], group_coordinator_id=broker["broker_id"])[group]
             if "GroupAuthorizationFailed" in (asked["error"] or ""):
                 return ()
             beat = HeartbeatRequest(group_id=group, generation_id=-1, member_id="")
             told = admin._manager.run(admin._manager.send, beat, broker["broker_id"])  # noqa: SLF001  # there is no other way in
-            return ("DESCRIBE",) if told.error_code == kafka_errors.GroupAuthorizationFailedError.errno else ("READ",)
+            return (
+                ("DESCRIBE",)
+                if told.error_code == kafka_errors.GroupAuthorizationFailedError.errno
+                else ("READ",)
+            )
     return None
 
 
 def _configs(admin: Any, topic: str) -> Mapping[str, str]:
-    told = admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all")
+    told = admin.describe_configs(
+        [ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all"
+    )
     return {name: _value(one) for topics in told.values() for name, one in topics[topic].items()}
 
 
@@ -174,11 +246,15 @@ def _newest(start: Position, offsets: int) -> Position:
 
 
 def _read(reading: Reading, places: Mapping[str, Position], most: int) -> list[RawBatch]:
-    """At most so many records of each partition from these places on; fewer if they do not come within ten seconds."""
+    """At most so many records of each partition from these places on; fewer if they do not come
+    within ten seconds.
+    """
     reading.assign([Assign(1, name, place, None) for name, place in places.items()])
     taken: dict[str, list[RawBatch]] = {name: [] for name in places}
     deadline = time.monotonic() + READ_S
-    while (open_ones := [n for n, some in taken.items() if not _enough(some, most)]) and time.monotonic() < deadline:
+    while (
+        open_ones := [n for n, some in taken.items() if not _enough(some, most)]
+    ) and time.monotonic() < deadline:
         for raw in reading.poll(0.2, most * len(open_ones)):
             if isinstance(raw, RawBatch) and raw.partition in open_ones:
                 taken[raw.partition].append(raw)
@@ -189,6 +265,17 @@ def _enough(some: Sequence[RawBatch], most: int) -> bool:
     return sum(len(raw.values) for raw in some) >= most or bool(some and some[-1].at_end)
 
 
-def _span(start: Position, offsets: int, first: RawBatch | None, newest: Sequence[RawBatch]) -> Span:
-    last = [int(raw.arrival_ms[-1]) for raw in newest if first is not None and raw.partition == first.partition]
-    return Span(start, offsets, None if first is None else int(first.arrival_ms[0]), last[-1] if last else None)
+def _span(
+    start: Position, offsets: int, first: RawBatch | None, newest: Sequence[RawBatch]
+) -> Span:
+    last = [
+        int(raw.arrival_ms[-1])
+        for raw in newest
+        if first is not None and raw.partition == first.partition
+    ]
+    return Span(
+        start,
+        offsets,
+        None if first is None else int(first.arrival_ms[0]),
+        last[-1] if last else None,
+    )

@@ -1,4 +1,6 @@
-"""A Kinesis stream: how long it keeps records, its shards, the newest records in each, and where the job stands."""
+"""A Kinesis stream: how long it keeps records, its shards, the newest records in each, and where
+the job stands.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ READ_S: Final = 10.0
 SAMPLED: Final = 200
 """Records that are looked at in each shard."""
 BACK_MS: Final = (10_000, 600_000)
-"""How far back a look for the newest records begins; the second one only if the first finds nothing."""
+"""How far back a look for the newest records begins; the second one only if the first finds
+nothing."""
 
 
 def look(source: Kinesis, setup: Setup) -> list[Finding]:
@@ -38,14 +41,24 @@ def look(source: Kinesis, setup: Setup) -> list[Finding]:
         parents = {name for one in found for name in one.parents}
         newest = [one.partition for one in found if one.partition not in parents]
         raws, unread = _newest(reading, newest)
-        places = {} if setup.stored is None else {name: one.next for name, one in setup.stored.state.places.items()}
-        stands = _stands(where, reading, {one.partition: places[one.partition] for one in found if one.partition in places})
+        places = (
+            {}
+            if setup.stored is None
+            else {name: one.next for name, one in setup.stored.state.places.items()}
+        )
+        stands = _stands(
+            where,
+            reading,
+            {one.partition: places[one.partition] for one in found if one.partition in places},
+        )
     finally:
         reading.close()
     sample = decode(setup, raws)
     return [
         *_described(where, source),
-        Finding(where, f"{counted(len(newest), 'shard')} for {counted(setup.config.readers, 'reader')}"),
+        Finding(
+            where, f"{counted(len(newest), 'shard')} for {counted(setup.config.readers, 'reader')}"
+        ),
         *stands,
         *_unread(where, unread),
         *sample_findings(where, sample, setup),
@@ -55,7 +68,9 @@ def look(source: Kinesis, setup: Setup) -> list[Finding]:
 
 
 def _newest(reading: Reading, shards: Sequence[str]) -> tuple[list[RawBatch], list[str]]:
-    """The newest records of each shard, and the shards whose end was not reached in time: theirs are older ones."""
+    """The newest records of each shard, and the shards whose end was not reached in time: theirs
+    are older ones.
+    """
     for back_ms in BACK_MS:
         since = ("AT_TIMESTAMP", int(time.time() * 1000) - back_ms)
         raws, unread = _to_the_end(reading, dict.fromkeys(shards, since))
@@ -64,7 +79,9 @@ def _newest(reading: Reading, shards: Sequence[str]) -> tuple[list[RawBatch], li
     return raws, unread
 
 
-def _to_the_end(reading: Reading, places: Mapping[str, Position]) -> tuple[list[RawBatch], list[str]]:
+def _to_the_end(
+    reading: Reading, places: Mapping[str, Position]
+) -> tuple[list[RawBatch], list[str]]:
     """What was read last in each shard, at least ``SAMPLED`` records if there are so many."""
     reading.assign([Assign(1, name, place, None) for name, place in places.items()])
     taken: dict[str, deque[RawBatch]] = {name: deque() for name in places}
@@ -89,15 +106,28 @@ def _keep(some: deque[RawBatch], raw: RawBatch) -> None:
 def _unread(where: str, unread: Sequence[str]) -> list[Finding]:
     if not unread:
         return []
-    what = f"the end of {counted(len(unread), 'shard')} was not reached in {READ_S:g} s: disorder and skew are those of older records"
-    return [Finding(where, what, "warning", "Another consumer may take the reads of these shards; fan_out would have its own")]
+    what = (
+        f"the end of {counted(len(unread), 'shard')} was not reached in {READ_S:g} s: disorder and"
+        " skew are those of older records"
+    )
+    return [
+        Finding(
+            where,
+            what,
+            "warning",
+            "Another consumer may take the reads of these shards; fan_out would have its own",
+        )
+    ]
 
 
 def _stands(where: str, reading: Reading, places: Mapping[str, Position]) -> list[Finding]:
     """How far this job is behind in the shards that it reads."""
     if not places:
         return []
-    gaps = [gap.partition for gap in reading.assign([Assign(2, name, place, None) for name, place in places.items()])]
+    gaps = [
+        gap.partition
+        for gap in reading.assign([Assign(2, name, place, None) for name, place in places.items()])
+    ]
     deadline = time.monotonic() + READ_S
     while len(reading.lag(places)) + len(gaps) < len(places) and time.monotonic() < deadline:
         gaps += [raw.partition for raw in reading.poll(0.2, 1) if isinstance(raw, Gap)]
@@ -113,8 +143,14 @@ def _described(where: str, source: Kinesis) -> list[Finding]:
     client = source.client(1)
     try:
         facts = client.facts()
-        kept = Finding(where, f"retention: {told_ms(facts.kept_ms)}; the service may be down for that long")
-        return [kept] if source.fan_out is None else [kept, _consumer(where, client, facts.arn, source.fan_out)]
+        kept = Finding(
+            where, f"retention: {told_ms(facts.kept_ms)}; the service may be down for that long"
+        )
+        return (
+            [kept]
+            if source.fan_out is None
+            else [kept, _consumer(where, client, facts.arn, source.fan_out)]
+        )
     except Trouble as failure:
         raise unavailable(client.target, failure) from failure
     finally:
@@ -126,6 +162,9 @@ def _consumer(where: str, client: KinesisClient, stream_arn: str, fan_out: FanOu
         described(client, stream_arn, fan_out.consumer_name, fan_out.consumer_arn)
     except Trouble as failure:
         if failure.kind == "missing" and fan_out.consumer_name:
-            return Finding(where, f"consumer {fan_out.consumer_name} is not registered yet: the first run does it")
+            return Finding(
+                where,
+                f"consumer {fan_out.consumer_name} is not registered yet: the first run does it",
+            )
         return fault_of(where, unavailable(client.target, failure))
     return Finding(where, "the consumer of fan_out is registered")

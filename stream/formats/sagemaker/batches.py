@@ -58,12 +58,20 @@ class CaptureTable:
         groups = self._groups(members, chosen, values, rejects)
         batches: list[EventBatch] = []
         for group in groups:
-            alone = self._together(group, batches, rejects) if self._joinable and group.kinds is None else range(len(group.members))
+            alone = (
+                self._together(group, batches, rejects)
+                if self._joinable and group.kinds is None
+                else range(len(group.members))
+            )
             self._one_by_one(group, alone, batches, rejects)
         return batches
 
     def _groups(
-        self, members: NDArray[np.int64], events: Sequence[Event], values: Sequence[bytes | None], rejects: dict[int, str]
+        self,
+        members: NDArray[np.int64],
+        events: Sequence[Event],
+        values: Sequence[bytes | None],
+        rejects: dict[int, str],
     ) -> list[Group]:
         group = self._alike(members, events)
         if group:
@@ -71,7 +79,10 @@ class CaptureTable:
         usual = [all(_encoding(event, side) == "CSV" for side in self._sides) for event in events]
         rest = [k for k, yes in enumerate(usual) if not yes]
         groups = self._grouped(members[rest], [events[k] for k in rest], values, rejects)
-        group = self._alike(np.delete(members, rest), [event for event, yes in zip(events, usual, strict=True) if yes])
+        group = self._alike(
+            np.delete(members, rest),
+            [event for event, yes in zip(events, usual, strict=True) if yes],
+        )
         return [*groups, group] if group else groups
 
     def _alike(self, members: NDArray[np.int64], events: Sequence[Event]) -> Group | None:
@@ -79,8 +90,12 @@ class CaptureTable:
         if not events:
             return None
         captures = [event.captureData for event in events]
-        # Attributes that are written out are read twice as fast as those that are asked for by name.
-        found = [[c.endpointInput for c in captures] if side else [c.endpointOutput for c in captures] for side in self._sides]
+        # Attributes that are written out are read twice as fast as those that are asked for by
+        # name.
+        found = [
+            [c.endpointInput for c in captures] if side else [c.endpointOutput for c in captures]
+            for side in self._sides
+        ]
         try:
             kinds: list[list[str]] = [[side.encoding for side in sides] for sides in found]  # type: ignore[union-attr]  # caught
             if not all(kind[0] in KINDS and kind.count(kind[0]) == len(members) for kind in kinds):
@@ -88,7 +103,12 @@ class CaptureTable:
             payloads = [[side.data for side in sides] for sides in found]  # type: ignore[union-attr]  # caught
         except AttributeError:
             return None
-        return Group(self._sides, members, payloads, kinds if any(kind[0] != "CSV" for kind in kinds) else None)
+        return Group(
+            self._sides,
+            members,
+            payloads,
+            kinds if any(kind[0] != "CSV" for kind in kinds) else None,
+        )
 
     def _grouped(
         self,
@@ -100,7 +120,9 @@ class CaptureTable:
         found: dict[tuple[bool, tuple[int, ...]], list[tuple[int, list[tuple[str, str]]]]] = {}
         for i, event in zip(members.tolist(), events, strict=True):
             try:
-                parts = {side: part for side in self._sides if (part := _part(event, side, values[i]))}
+                parts = {
+                    side: part for side in self._sides if (part := _part(event, side, values[i]))
+                }
             except Malformed as problem:
                 rejects[i] = problem.reason
                 continue
@@ -111,7 +133,9 @@ class CaptureTable:
             found.setdefault((csv, tuple(parts)), []).append((i, list(parts.values())))
         return [_group(csv, sides, entries) for (csv, sides), entries in found.items()]
 
-    def _together(self, group: Group, batches: list[EventBatch], rejects: dict[int, str]) -> Sequence[int]:
+    def _together(
+        self, group: Group, batches: list[EventBatch], rejects: dict[int, str]
+    ) -> Sequence[int]:
         """Read a group at once; what is left must be read one by one."""
         joined = self._joined(group)
         alone = _alone(group, joined)
@@ -124,9 +148,17 @@ class CaptureTable:
 
     def _joined(self, group: Group) -> list[Joined]:
         widths = [len(self._shapes[side].names) for side in group.sides]
-        return [join(payloads, width) for payloads, width in zip(group.payloads, widths, strict=True)]
+        return [
+            join(payloads, width) for payloads, width in zip(group.payloads, widths, strict=True)
+        ]
 
-    def _tables_of(self, group: Group, joined: Sequence[Joined], batches: list[EventBatch], rejects: dict[int, str]) -> bool:
+    def _tables_of(
+        self,
+        group: Group,
+        joined: Sequence[Joined],
+        batches: list[EventBatch],
+        rejects: dict[int, str],
+    ) -> bool:
         rows = joined[0].rows
         record = group.members if rows is None else np.repeat(group.members, rows)
         tables: list[tuple[Mapping[str, Column], NDArray[np.int64]]] = []
@@ -138,16 +170,26 @@ class CaptureTable:
         lost = [refused for _, refused in tables if len(refused)]
         if lost:
             bad = np.unique(record[np.concatenate(lost)])
-            rejects.update((int(group.members[k]), self._misfit(group, k)) for k in np.searchsorted(group.members, bad).tolist())
+            rejects.update(
+                (int(group.members[k]), self._misfit(group, k))
+                for k in np.searchsorted(group.members, bad).tolist()
+            )
             keep = ~np.isin(record, bad)
             record = record[keep]
-            tables = [({n: pick(c, np.delete(keep, refused)) for n, c in part.items()}, refused) for part, refused in tables]
+            tables = [
+                ({n: pick(c, np.delete(keep, refused)) for n, c in part.items()}, refused)
+                for part, refused in tables
+            ]
         if len(record):
-            batches.append(EventBatch(self._number, record, side_by_side([part for part, _ in tables])))
+            batches.append(
+                EventBatch(self._number, record, side_by_side([part for part, _ in tables]))
+            )
         return True
 
     def _misfit(self, group: Group, k: int) -> str:
-        """Whether the first row of a record that does not fit has too few or too many cells: the exact road's answer, by counting."""
+        """Whether the first row of a record that does not fit has too few or too many cells: the
+        exact road's answer, by counting.
+        """
         for p, side in enumerate(group.sides):
             text, width = group.payloads[p][k], len(self._shapes[side].names)
             if '"' in text:
@@ -165,7 +207,9 @@ class CaptureTable:
             return problem.reason
         return "row_count"
 
-    def _one_by_one(self, group: Group, alone: Sequence[int], batches: list[EventBatch], rejects: dict[int, str]) -> None:
+    def _one_by_one(
+        self, group: Group, alone: Sequence[int], batches: list[EventBatch], rejects: dict[int, str]
+    ) -> None:
         rows: list[Row] = []
         record: list[int] = []
         for k in alone:
@@ -183,10 +227,15 @@ class CaptureTable:
             batches.append(EventBatch(self._number, np.array(record, np.int64), columns))
 
     def _rows(self, group: Group, k: int) -> list[Row]:
-        parts = [self._side(side, group.payloads[p][k], group.kinds[p][k] if group.kinds else "CSV") for p, side in enumerate(group.sides)]
+        parts = [
+            self._side(side, group.payloads[p][k], group.kinds[p][k] if group.kinds else "CSV")
+            for p, side in enumerate(group.sides)
+        ]
         if len(set(map(len, parts))) != 1:
             raise Malformed("row_count")
-        return parts[0] if len(parts) == 1 else [[*chain(*rows)] for rows in zip(*parts, strict=True)]
+        return (
+            parts[0] if len(parts) == 1 else [[*chain(*rows)] for rows in zip(*parts, strict=True)]
+        )
 
     def _side(self, side: int, text: str, kind: str) -> list[Row]:
         if kind == "JSON" and not self._shapes[side].rows:
@@ -201,7 +250,9 @@ def pick(column: Column, keep: NDArray[np.bool_]) -> Column:
     """The rows of a column where ``keep`` is true."""
     if isinstance(column, Texts):
         return Texts(column.values.filter(pa.array(keep)))
-    return Numbers(column.values[keep], None if column.slots is None else column.slots[keep], column.integral)
+    return Numbers(
+        column.values[keep], None if column.slots is None else column.slots[keep], column.integral
+    )
 
 
 def _encoding(event: Event, side: int) -> str | None:
@@ -217,7 +268,9 @@ def _part(event: Event, side: int, value: bytes | None) -> tuple[str, str] | Non
     return plain(payload.data, payload.encoding, content_type)
 
 
-def _group(csv: bool, sides: tuple[int, ...], entries: list[tuple[int, list[tuple[str, str]]]]) -> Group:
+def _group(
+    csv: bool, sides: tuple[int, ...], entries: list[tuple[int, list[tuple[str, str]]]]
+) -> Group:
     members = np.array([i for i, _ in entries], np.int64)
     payloads = [[parts[p][0] for _, parts in entries] for p in range(len(sides))]
     kinds = None if csv else [[parts[p][1] for _, parts in entries] for p in range(len(sides))]
@@ -225,7 +278,9 @@ def _group(csv: bool, sides: tuple[int, ...], entries: list[tuple[int, list[tupl
 
 
 def _alone(group: Group, joined: Sequence[Joined]) -> list[int]:
-    """Places in the group of payloads that must leave it, or whose sides seem to have different numbers of rows."""
+    """Places in the group of payloads that must leave it, or whose sides seem to have different
+    numbers of rows.
+    """
     leaves = np.zeros(len(group.members), bool)
     first = joined[0].rows
     for text in joined:
@@ -240,4 +295,9 @@ def _without(group: Group, places: Sequence[int]) -> Group:
     keep = np.ones(len(group.members), bool)
     keep[list(places)] = False
     kept = np.flatnonzero(keep).tolist()
-    return Group(group.sides, group.members[keep], [[payloads[k] for k in kept] for payloads in group.payloads], None)
+    return Group(
+        group.sides,
+        group.members[keep],
+        [[payloads[k] for k in kept] for payloads in group.payloads],
+        None,
+    )

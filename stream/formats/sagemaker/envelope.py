@@ -1,4 +1,6 @@
-"""The envelope of a capture line: what is read of it, by a type at once and field by field where that fails."""
+"""The envelope of a capture line: what is read of it, by a type at once and field by field where
+that fails.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ Encoding = Literal["CSV", "JSON", "BASE64", ""]
 
 
 class Payload(msgspec.Struct, frozen=True, gc=False):
-    """One side of an invocation. (With the usual encodings as literals, all payloads share one text for each.)"""
+    """One side of an invocation. (With the usual encodings as literals, all payloads share one text
+    for each.)
+    """
 
     data: str
     encoding: Encoding = ""
@@ -50,7 +54,8 @@ NOTHING: Final = Event()
 def read_event(value: bytes | None) -> Event:
     """The envelope of one capture line, field by field.
 
-    Raises :class:`~stream.formats.rows.Malformed`: ``tombstone``, ``undecodable``, ``not_an_object``, ``wrong_type``.
+    Raises :class:`~stream.formats.rows.Malformed`: ``tombstone``, ``undecodable``,
+    ``not_an_object``, ``wrong_type``.
     """
     if value is None:
         raise Malformed("tombstone")
@@ -58,7 +63,10 @@ def read_event(value: bytes | None) -> Event:
     if not isinstance(document, dict):
         raise Malformed("not_an_object")
     capture, metadata = _object(document, "captureData"), _object(document, "eventMetadata")
-    sides = [_payload(_object(capture, side)) if capture.get(side) is not None else None for side in SIDES]
+    sides = [
+        _payload(_object(capture, side)) if capture.get(side) is not None else None
+        for side in SIDES
+    ]
     event_id, inference_id = _string(metadata, "eventId"), _string(metadata, "inferenceId")
     return Event(Capture(*sides), Metadata(event_id, inference_id, metadata.get("inferenceTime")))
 

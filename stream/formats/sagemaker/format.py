@@ -1,12 +1,14 @@
-"""Format ``sagemaker``: capture lines of a SageMaker endpoint (data capture, one JSON object an invocation).
+"""Format ``sagemaker``: capture lines of a SageMaker endpoint (data capture, one JSON object an
+invocation).
 
-Each side of an invocation (``endpointOutput``, ``endpointInput``) is a payload with an encoding of its own: ``CSV``, ``JSON``
-or ``BASE64`` of either, in any mix, with one row or several. What is read of the envelope: ``captureData.*.data``,
-``encoding`` (and ``observedContentType`` for base64), ``eventMetadata.eventId``, ``inferenceId`` and the event time;
-everything else in a line may be what it likes.
+Each side of an invocation (``endpointOutput``, ``endpointInput``) is a payload with an encoding of
+its own: ``CSV``, ``JSON`` or ``BASE64`` of either, in any mix, with one row or several. What is
+read of the envelope: ``captureData.*.data``, ``encoding`` (and ``observedContentType`` for base64),
+``eventMetadata.eventId``, ``inferenceId`` and the event time; everything else in a line may be what
+it likes.
 
-A side that a record does not have (an endpoint may capture one of the two) has no columns in its batch. A side that the
-schema has no columns for is not looked at.
+A side that a record does not have (an endpoint may capture one of the two) has no columns in its
+batch. A side that the schema has no columns for is not looked at.
 """
 
 from __future__ import annotations
@@ -29,12 +31,14 @@ from stream.formats.sagemaker.envelope import NOTHING, Event, read_event
 class Sagemaker(Format, frozen=True, tag="sagemaker"):
     """Capture lines as SageMaker writes them.
 
-    CSV payloads are read by position: the columns of a side in the schema's order. With ``header: true`` the first row of
-    every CSV payload names its columns; columns that it does not name are missing. JSON payloads hold one document or one
-    a line; ``output_rows`` and ``input_rows`` are dotted paths to the rows in a document (``instances``, ``predictions``;
-    empty: the document itself). There, a list of lists or objects is a row each, a list of plain values is one row (or,
-    for a side of one column, a row each), an object is one row. Lists are read by position; in an object a column lies
-    under its own name, or at a dotted path: ``columns`` maps names to paths where they differ.
+    CSV payloads are read by position: the columns of a side in the schema's order. With ``header:
+    true`` the first row of every CSV payload names its columns; columns that it does not name are
+    missing. JSON payloads hold one document or one a line; ``output_rows`` and ``input_rows`` are
+    dotted paths to the rows in a document (``instances``, ``predictions``; empty: the document
+    itself). There, a list of lists or objects is a row each, a list of plain values is one row (or,
+    for a side of one column, a row each), an object is one row. Lists are read by position; in an
+    object a column lies under its own name, or at a dotted path: ``columns`` maps names to paths
+    where they differ.
     """
 
     time_path: ClassVar = "eventMetadata.inferenceTime"
@@ -64,26 +68,39 @@ class CaptureDecoder:
         self._line = msgspec.json.Decoder(Event)
         self._origins = Origins(origin, plan, form.time_path)
         self._tables = [
-            CaptureTable(s, schema, (form.shape(schema.outputs, form.output_rows), form.shape(schema.inputs, form.input_rows)))
+            CaptureTable(
+                s,
+                schema,
+                (
+                    form.shape(schema.outputs, form.output_rows),
+                    form.shape(schema.inputs, form.input_rows),
+                ),
+            )
             for s, schema in enumerate(plan.schemas)
         ]
 
     def decode(self, raws: Sequence[RawBatch]) -> Decoded:
-        """Reasons of rejection, the first that holds: ``tombstone``, ``undecodable``, ``not_an_object``, ``wrong_type`` (in the
-        envelope), ``time_missing``, ``time_absurd``, ``unknown_model``, ``payload_missing`` (no side that is needed), then
-        for the answer and after it for the request ``unknown_encoding`` or ``undecodable`` (base64), then likewise
-        ``undecodable`` (JSON), ``wrong_type``, ``too_few_columns`` or ``too_many_columns`` (of the first row that does not
-        fit), ``row_count`` (no row), and last ``row_count`` if the sides differ.
+        """Reasons of rejection, the first that holds: ``tombstone``, ``undecodable``,
+        ``not_an_object``, ``wrong_type`` (in the envelope), ``time_missing``, ``time_absurd``,
+        ``unknown_model``, ``payload_missing`` (no side that is needed), then for the answer and
+        after it for the request ``unknown_encoding`` or ``undecodable`` (base64), then likewise
+        ``undecodable`` (JSON), ``wrong_type``, ``too_few_columns`` or ``too_many_columns`` (of the
+        first row that does not fit), ``row_count`` (no row), and last ``row_count`` if the sides
+        differ.
         """
         records = Records(raws)
         rejects: dict[int, str] = {}
         events = self._events(records.values, rejects)
         told = self._origins.of(records, self._found_times(events, records, rejects), rejects)
         batches = [
-            batch for s, members in told.by_schema(rejects) for batch in self._tables[s].read(members, events, records.values, rejects)
+            batch
+            for s, members in told.by_schema(rejects)
+            for batch in self._tables[s].read(members, events, records.values, rejects)
         ]
         metadata = [event.eventMetadata for event in events]
-        return told.decoded(batches, rejects, [m.eventId for m in metadata], [m.inferenceId for m in metadata])
+        return told.decoded(
+            batches, rejects, [m.eventId for m in metadata], [m.inferenceId for m in metadata]
+        )
 
     def _events(self, values: Sequence[bytes | None], rejects: dict[int, str]) -> list[Event]:
         decode = self._line.decode
@@ -102,8 +119,13 @@ class CaptureDecoder:
                     add(NOTHING)
         return events
 
-    def _found_times(self, events: list[Event], records: Records, rejects: dict[int, str]) -> list[object]:
+    def _found_times(
+        self, events: list[Event], records: Records, rejects: dict[int, str]
+    ) -> list[object]:
         if self._origins.time.path == Sagemaker.time_path:
             return [event.eventMetadata.inferenceTime for event in events]
         parts = self._origins.time.path.split(".")
-        return [None if i in rejects else dig(load_json(value or b""), parts) for i, value in enumerate(records.values)]
+        return [
+            None if i in rejects else dig(load_json(value or b""), parts)
+            for i, value in enumerate(records.values)
+        ]

@@ -15,7 +15,8 @@ _DATED = re.compile(r"\d{4}/\d{2}/\d{2}/\d{2}/.*")
 
 
 def turn(name: str) -> tuple[str, str]:
-    """What file names are ordered by: the part from the date on, if there is one, then the whole name.
+    """What file names are ordered by: the part from the date on, if there is one, then the whole
+    name.
 
     >>> sorted(["b/x/2025/06/15/09/05-1.jsonl", "a/x/2025/06/15/09/07-1.jsonl"], key=turn)[0]
     'b/x/2025/06/15/09/05-1.jsonl'
@@ -25,7 +26,9 @@ def turn(name: str) -> tuple[str, str]:
 
 
 class Names:
-    """The file names of a source, in their order (:func:`turn`); it remembers how long the last files were when reading left them."""
+    """The file names of a source, in their order (:func:`turn`); it remembers how long the last
+    files were when reading left them.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -35,7 +38,9 @@ class Names:
         self._listed_s = -LIST_S
 
     def refresh(self, pause_s: float) -> bool:
-        """List again, unless that was done in the last ``pause_s``; return whether it was listed now."""
+        """List again, unless that was done in the last ``pause_s``; return whether it was listed
+        now.
+        """
         if time.monotonic() - self._listed_s < pause_s:
             return False
         self.listed, self._listed_s = self._list(), time.monotonic()
@@ -56,7 +61,9 @@ class Names:
 
     def grown(self) -> list[str]:
         """Files that are longer than when reading left them; each is told once."""
-        found = [name for name, size in self._left.items() if (size_of(self.root / name) or 0) > size]
+        found = [
+            name for name, size in self._left.items() if (size_of(self.root / name) or 0) > size
+        ]
         for name in found:
             del self._left[name]
         return found
@@ -64,7 +71,12 @@ class Names:
     def _list(self) -> list[str]:
         if self._path != self.root:
             return [self._path.name] if self._path.exists() else []
-        found = (Path(folder, file) for folder, _, files in os.walk(self.root) for file in files if file.endswith(".jsonl"))
+        found = (
+            Path(folder, file)
+            for folder, _, files in os.walk(self.root)
+            for file in files
+            if file.endswith(".jsonl")
+        )
         return sorted((one.relative_to(self.root).as_posix() for one in found), key=turn)
 
 

@@ -1,14 +1,18 @@
-"""Lines of a file, or of the files of a folder in the order of their names: one partition, read to its end or followed.
+"""Lines of a file, or of the files of a folder in the order of their names: one partition, read to
+its end or followed.
 
-Where a path has a date in it (``.../2025/06/15/09/20-48-871-0b7b.jsonl``, as captures have), the order is that of the part from
-the date on, so that the files of several endpoints in one folder take turns.
+Where a path has a date in it (``.../2025/06/15/09/20-48-871-0b7b.jsonl``, as captures have), the
+order is that of the part from the date on, so that the files of several endpoints in one folder
+take turns.
 
-A position is ``(file name, byte offset)``, the name relative to the folder. Lines that hold only white space are no records.
+A position is ``(file name, byte offset)``, the name relative to the folder. Lines that hold only
+white space are no records.
 
-While a file is *followed*, only lines that end with a newline are taken. What a file has after its last newline is taken as a
-line when reading is bounded, or when it moves on to the next file. A file that vanished or became shorter than what was read
-of it is a gap; so is a file that appears (or grows) under a name which reading has already passed: it is never read. That can
-only be seen while the service runs: after a restart every file that comes before the position counts as read.
+While a file is *followed*, only lines that end with a newline are taken. What a file has after its
+last newline is taken as a line when reading is bounded, or when it moves on to the next file. A
+file that vanished or became shorter than what was read of it is a gap; so is a file that appears
+(or grows) under a name which reading has already passed: it is never read. That can only be seen
+while the service runs: after a restart every file that comes before the position counts as read.
 """
 
 from __future__ import annotations
@@ -41,11 +45,12 @@ Place = tuple[str, int]
 
 
 class Jsonl(Source, frozen=True, tag="jsonl"):
-    """Reads ``path``: a file of any name, or a folder of ``*.jsonl`` files, also in folders below it; or a list of these,
-    each of which is a partition.
+    """Reads ``path``: a file of any name, or a folder of ``*.jsonl`` files, also in folders below
+    it; or a list of these, each of which is a partition.
 
-    With ``follow: true`` it never ends: lines and files that are added later are read too. ``arrival_ms`` is the time at which
-    the file was last changed. Raises SourceUnavailable when ``path`` does not exist.
+    With ``follow: true`` it never ends: lines and files that are added later are read too.
+    ``arrival_ms`` is the time at which the file was last changed. Raises SourceUnavailable when
+    ``path`` does not exist.
     """
 
     tells: ClassVar = frozenset({"file"})
@@ -67,7 +72,11 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
         """Whether paths are given, each once; they need not exist on the machine that checks."""
         if not self.paths or not all(self.paths):
             return ["path: the name of a file or folder is needed"]
-        return [] if len(set(self.paths)) == len(self.paths) else ["path: the same name is given twice"]
+        return (
+            []
+            if len(set(self.paths)) == len(self.paths)
+            else ["path: the same name is given twice"]
+        )
 
     def open(self, job: str) -> Reading:
         """Look at the paths; nothing is opened before the first poll."""
@@ -79,10 +88,14 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
             os.stat(path)
         except OSError as error:
             advice = "Make the folder (or the file), or correct source.path"
-            raise SourceUnavailable(f"jsonl {path}", [error.strerror or str(error)], advice) from error
+            raise SourceUnavailable(
+                f"jsonl {path}", [error.strerror or str(error)], advice
+            ) from error
         reading = JsonlReading(path, self.follow)
         if not reading.names.listed:
-            log.warning("%s: no file whose name ends with .jsonl%s", path, " yet" if self.follow else "")
+            log.warning(
+                "%s: no file whose name ends with .jsonl%s", path, " yet" if self.follow else ""
+            )
         return reading
 
 
@@ -95,7 +108,8 @@ class Lines(NamedTuple):
 
 
 def split_lines(data: bytes, offset: int, max_records: int, final: bool) -> Lines:
-    """At most ``max_records`` lines of ``data``, which begins at ``offset``; with ``final`` the end of data ends a line too.
+    """At most ``max_records`` lines of ``data``, which begins at ``offset``; with ``final`` the end
+    of data ends a line too.
 
     >>> split_lines(b'{"a":1}\\n \\n{"a"', 10, 100, final=False)
     Lines(starts=[10], values=[b'{"a":1}'], next=20)
@@ -107,7 +121,11 @@ def split_lines(data: bytes, offset: int, max_records: int, final: bool) -> Line
     if final and rest and len(whole) < max_records:
         whole.append(rest)
         ends.append(ends[-1] + len(rest))
-    kept = [(start, line) for start, line in zip(ends, whole, strict=False) if not line.isspace() and line]
+    kept = [
+        (start, line)
+        for start, line in zip(ends, whole, strict=False)
+        if not line.isspace() and line
+    ]
     return Lines([start for start, _ in kept], [line for _, line in kept], ends[-1])
 
 
@@ -147,10 +165,15 @@ class JsonlReading:
         """Read from there on; a file that is gone or shorter than the position is a gap."""
         for assign in assigns:
             if isinstance(assign.next, int):
-                raise TypeError(f"a position of {self._partition} is a file name and an offset, not {assign.next}")
+                raise TypeError(
+                    f"a position of {self._partition} is a file name and an offset, not"
+                    f" {assign.next}"
+                )
             self.names.refresh(0.0)
             self._at, self._inode, self.finished = assign.next, None, False
-            self._passed = self.names.before(assign.next[0]) if self._passed is None else self._passed
+            self._passed = (
+                self.names.before(assign.next[0]) if self._passed is None else self._passed
+            )
         fault = self._fault()
         return [] if fault is None else [fault]
 
@@ -181,7 +204,9 @@ class JsonlReading:
         self._at = None
 
     def _step(self, first: Place, max_records: int) -> RawBatch | Gap:
-        """Read on from ``first``, into the next file if this one has nothing more; or tell what is wrong."""
+        """Read on from ``first``, into the next file if this one has nothing more; or tell what is
+        wrong.
+        """
         while True:
             if (gap := self._fault() or self._late()) is not None:
                 return gap._replace(expected=first)  # nothing was handed over since
@@ -208,7 +233,9 @@ class JsonlReading:
         self._passed = {*(self._passed or ()), name}
 
     def _lines(self, at: Place, max_records: int, final: bool) -> Lines:
-        """Lines of a file; none when it is not there (which is no fault while nothing of it was read)."""
+        """Lines of a file; none when it is not there (which is no fault while nothing of it was
+        read).
+        """
         path = self.names.root / at[0]
         try:
             stat = path.stat()
@@ -233,7 +260,9 @@ class JsonlReading:
         )
 
     def _fault(self) -> Gap | None:
-        """A gap if the file of the position has vanished, was replaced, or is shorter than what was read of it."""
+        """A gap if the file of the position has vanished, was replaced, or is shorter than what was
+        read of it.
+        """
         if self._at is None or self._at[1] == 0:
             return None
         name, offset = self._at
@@ -244,7 +273,11 @@ class JsonlReading:
             return self._stop((self.names.after(name) or name, 0), f"{name} has vanished")
         if self._inode not in (None, (stat.st_dev, stat.st_ino)):
             return self._stop((name, 0), f"{name} was replaced by another file")
-        return self._stop((name, 0), f"{name} is shorter than what was read of it") if stat.st_size < offset else None
+        return (
+            self._stop((name, 0), f"{name} is shorter than what was read of it")
+            if stat.st_size < offset
+            else None
+        )
 
     def _late(self) -> Gap | None:
         """A gap if files appeared, or grew, under names that reading has passed; each is told once."""
@@ -253,10 +286,16 @@ class JsonlReading:
         late = sorted({*(self.names.before(self._at[0]) - self._passed), *self.names.grown()})
         self._passed |= set(late)
         more = f" and {len(late) - 1} more" if len(late) > 1 else ""
-        return self._stop(self._at, f"{late[0]}{more} came after reading had passed that name") if late else None
+        return (
+            self._stop(self._at, f"{late[0]}{more} came after reading had passed that name")
+            if late
+            else None
+        )
 
     def _stop(self, resume: Place, reason: str) -> Gap:
         """The gap to tell; the partition waits to be assigned again."""
         expected, self._at = self._at or resume, None
-        log.warning("%s: gap: %s; it is not read, reading goes on at %s", self._partition, reason, resume)
+        log.warning(
+            "%s: gap: %s; it is not read, reading goes on at %s", self._partition, reason, resume
+        )
         return Gap(self._partition, expected, resume, None, reason)

@@ -7,13 +7,18 @@ from typing import Final, NamedTuple, Protocol, overload
 
 from stream.events import Position
 
-RIGHTS: Final = "Allow Read on the topic, and on the group that is named like the job; `driftline check --live` tells the ACL"
+RIGHTS: Final = (
+    "Allow Read on the topic, and on the group that is named like the job; `driftline check --live`"
+    " tells the ACL"
+)
 """What to do about rights that are missing."""
 Headers = list[tuple[str, bytes | None]]
 
 
 class Chunk(NamedTuple):
-    """Records of one partition as columns; timestamps in ms. A tombstone's value is ``None``. No ``headers`` at all: no record has any."""
+    """Records of one partition as columns; timestamps in ms. A tombstone's value is ``None``. No
+    ``headers`` at all: no record has any.
+    """
 
     offsets: list[int]
     timestamps: list[int]
@@ -24,11 +29,19 @@ class Chunk(NamedTuple):
     def cut(self, start: int, stop: int | None = None) -> Chunk:
         """Some of the records."""
         some = slice(start, stop)
-        return Chunk(self.offsets[some], self.timestamps[some], self.values[some], self.keys[some], self.headers[some])
+        return Chunk(
+            self.offsets[some],
+            self.timestamps[some],
+            self.values[some],
+            self.keys[some],
+            self.headers[some],
+        )
 
 
 class Positions(Sequence[Position]):
-    """The positions of a batch's records, each made when it is asked for: of thousands a dead letter needs one."""
+    """The positions of a batch's records, each made when it is asked for: of thousands a dead
+    letter needs one.
+    """
 
     def __init__(self, topic_id: str, offsets: Sequence[int]) -> None:
         self._topic_id, self._offsets = topic_id, offsets
@@ -42,7 +55,11 @@ class Positions(Sequence[Position]):
     def __getitem__(self, at: slice) -> Positions: ...
     def __getitem__(self, at: int | slice) -> Position | Positions:
         offsets = self._offsets
-        return Positions(self._topic_id, offsets[at]) if isinstance(at, slice) else (self._topic_id, offsets[at])
+        return (
+            Positions(self._topic_id, offsets[at])
+            if isinstance(at, slice)
+            else (self._topic_id, offsets[at])
+        )
 
 
 def joined(chunks: Sequence[Chunk]) -> Chunk:
@@ -58,8 +75,8 @@ def joined(chunks: Sequence[Chunk]) -> Chunk:
 
 
 class Fetched(NamedTuple):
-    """What one poll brought, by partition; and the partitions whose position the broker refused, with the offset up to which their
-    log is known to be right (``None`` if nobody knows).
+    """What one poll brought, by partition; and the partitions whose position the broker refused,
+    with the offset up to which their log is known to be right (``None`` if nobody knows).
     """
 
     chunks: dict[int, Chunk]
@@ -69,11 +86,14 @@ class Fetched(NamedTuple):
 class Client(Protocol):
     """One topic's partitions, read from given offsets. Used by one thread.
 
-    Raises :class:`~stream.errors.SourceUnavailable` for what no waiting heals (rights, damaged records); outages are waited out.
+    Raises :class:`~stream.errors.SourceUnavailable` for what no waiting heals (rights, damaged
+    records); outages are waited out.
     """
 
     def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
-        """Read exactly these partitions; those in ``seeks`` from that offset on, the others go on where they are."""
+        """Read exactly these partitions; those in ``seeks`` from that offset on, the others go on
+        where they are.
+        """
 
     def pause(self, partition: int) -> None:
         """Read a refused partition no longer."""
@@ -82,10 +102,14 @@ class Client(Protocol):
         """Read a paused partition again, from this offset on."""
 
     def poll(self, timeout_s: float, max_records: int) -> Fetched:
-        """What has come since, at most ``max_records`` records in all; waits at most ``timeout_s`` for the first."""
+        """What has come since, at most ``max_records`` records in all; waits at most ``timeout_s``
+        for the first.
+        """
 
     def position(self, partition: int) -> int | None:
-        """The next offset that will be fetched, past control records and aborted transactions; ``None`` if nobody knows yet."""
+        """The next offset that will be fetched, past control records and aborted transactions;
+        ``None`` if nobody knows yet.
+        """
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         """Publish offsets of the group without waiting; a failure is logged."""

@@ -1,7 +1,8 @@
-"""kafka-python at column speed: a record batch becomes columns at once, and no object is made for a record.
+"""kafka-python at column speed: a record batch becomes columns at once, and no object is made for a
+record.
 
-The client has no supported way to its raw batches. One class of its inside is replaced, for versions that were tried; the
-contract suite holds this path and the plain one equal.
+The client has no supported way to its raw batches. One class of its inside is replaced, for
+versions that were tried; the contract suite holds this path and the plain one equal.
 """
 
 from __future__ import annotations
@@ -81,7 +82,9 @@ class Columns(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client shi
                     self.next_fetch_offset = chunk.offsets[-1] + 1
                 taken.append(chunk)
                 room -= len(chunk.offsets)
-        except Exception as error:  # as the client does it: what came before the fault is handed out first
+        except (
+            Exception
+        ) as error:  # as the client does it: what came before the fault is handed out first
             if not taken:
                 raise
             self._next_inline_exception = error
@@ -101,13 +104,20 @@ class Columns(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client shi
             if found.offsets:
                 return found
 
-    def _unpack_records(self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any) -> Iterator[Chunk]:
+    def _unpack_records(
+        self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any
+    ) -> Iterator[Chunk]:
         batch = records.next_batch()
         while batch is not None:
             if self.check_crcs and not batch.validate_crc():
-                raise kafka_errors.CorruptRecordError(f"Record batch for partition {tp} at offset {batch.base_offset} failed crc check")
+                raise kafka_errors.CorruptRecordError(
+                    f"Record batch for partition {tp} at offset {batch.base_offset} failed crc"
+                    " check"
+                )
             if batch.magic != 2:
-                raise kafka_errors.UnsupportedVersionError(f"{tp} holds records of an old format: set `client: plain` in the source")
+                raise kafka_errors.UnsupportedVersionError(
+                    f"{tp} holds records of an old format: set `client: plain` in the source"
+                )
             self.leader_epoch = batch.leader_epoch
             if self._counts(batch):
                 chunk = walk(batch)

@@ -1,4 +1,6 @@
-"""confluent-kafka: librdkafka fetches in threads of its own while Python counts. The optional extra ``fast``."""
+"""confluent-kafka: librdkafka fetches in threads of its own while Python counts. The optional extra
+``fast``.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +42,20 @@ WAIT_S: Final = 0.05
 SAME_LINE_S: Final = 30.0
 ANSWER_S: Final = 0.5
 """How long one question to a broker may take while nothing is known of it."""
-ADVICE: Final = "Check source.bootstrap_servers, and security_protocol, sasl_... and ssl_... under source.options"
+ADVICE: Final = (
+    "Check source.bootstrap_servers, and security_protocol, sasl_... and ssl_... under"
+    " source.options"
+)
 
 
-def settings_of(servers: Sequence[str], job: str, options: Mapping[str, Any], region: str) -> dict[str, Any]:
+def settings_of(
+    servers: Sequence[str], job: str, options: Mapping[str, Any], region: str
+) -> dict[str, Any]:
     """The configuration of librdkafka for a source: what we set, and the options in its words.
 
-    A full queue must not sleep for a second (``fetch.queue.backoff.ms``), and its size is bounded whatever the number of
-    partitions. ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are signed here.
+    A full queue must not sleep for a second (``fetch.queue.backoff.ms``), and its size is bounded
+    whatever the number of partitions. ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are
+    signed here.
 
     >>> settings_of(["h:1"], "job", {"ssl_check_hostname": False}, "")["ssl.endpoint.identification.algorithm"]
     'none'
@@ -66,7 +74,9 @@ def settings_of(servers: Sequence[str], job: str, options: Mapping[str, Any], re
 
 
 class FastClient:
-    """Fetches with librdkafka; see :class:`stream.sources.kafka.client.Client` for what each method promises."""
+    """Fetches with librdkafka; see :class:`stream.sources.kafka.client.Client` for what each method
+    promises.
+    """
 
     def __init__(self, name: str, topic: str, settings: Mapping[str, Any]) -> None:
         import confluent_kafka
@@ -82,13 +92,17 @@ class FastClient:
         try:
             self._consumer = confluent_kafka.Consumer({**settings, **called}, logger=self._log)
         except (confluent_kafka.KafkaException, TypeError, ValueError, SystemError) as error:
-            raise SourceUnavailable(name, [self._causes.get("token") or _in_our_words(error)], "Check source.options") from error
+            raise SourceUnavailable(
+                name, [self._causes.get("token") or _in_our_words(error)], "Check source.options"
+            ) from error
         self._log.addFilter(self._seldom)
         self._expected: dict[int, int] = {}
         self._closed = False
 
     def reach(self, give_up_after_s: float) -> None:
-        """Wait until a broker answers. SourceUnavailable when none does in that time, or at once for what no waiting heals."""
+        """Wait until a broker answers. SourceUnavailable when none does in that time, or at once
+        for what no waiting heals.
+        """
         deadline = time.monotonic() + give_up_after_s
         while True:
             try:
@@ -97,15 +111,21 @@ class FastClient:
                 self._consumer.consume(1, 0.01)  # errors are told inside of it
                 if self._lasting or time.monotonic() >= deadline:
                     self.close()
-                    causes = [self._causes[one] for one in sorted(self._lasting)] or list(self._causes.values())
-                    raise SourceUnavailable(self._name, causes or [str(error)], ADVICE, not self._lasting) from error
+                    causes = [self._causes[one] for one in sorted(self._lasting)] or list(
+                        self._causes.values()
+                    )
+                    raise SourceUnavailable(
+                        self._name, causes or [str(error)], ADVICE, not self._lasting
+                    ) from error
             else:
                 return
 
     def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
         """A refused partition never moves again by seeking: it is taken away and given anew."""
         wanted = set(partitions)
-        self._take_away([number for number in self._expected if number not in wanted or number in seeks])
+        self._take_away(
+            [number for number in self._expected if number not in wanted or number in seeks]
+        )
         self._give(seeks)
 
     def pause(self, partition: int) -> None:
@@ -117,10 +137,14 @@ class FastClient:
     def poll(self, timeout_s: float, max_records: int) -> Fetched:
         deadline = time.monotonic() + timeout_s
         while True:
-            messages = self._consumer.consume(max_records, min(WAIT_S, max(deadline - time.monotonic(), 0.001)))
+            messages = self._consumer.consume(
+                max_records, min(WAIT_S, max(deadline - time.monotonic(), 0.001))
+            )
             faults = [message for message in messages if message.error() is not None]
             refused = self._refused(faults)
-            chunks = self._chunks([message for message in messages if message.error() is None] if faults else messages)
+            chunks = self._chunks(
+                [message for message in messages if message.error() is None] if faults else messages
+            )
             if chunks or refused or time.monotonic() >= deadline:
                 return Fetched(chunks, refused)
 
@@ -131,7 +155,10 @@ class FastClient:
         return int(place.offset) if place.offset >= 0 else None
 
     def commit(self, offsets: Mapping[int, int]) -> None:
-        told = [self._kafka.TopicPartition(self._topic, number, offset) for number, offset in offsets.items()]
+        told = [
+            self._kafka.TopicPartition(self._topic, number, offset)
+            for number, offset in offsets.items()
+        ]
         try:
             self._consumer.commit(offsets=told, asynchronous=True)
         except self._kafka.KafkaException as error:
@@ -145,22 +172,32 @@ class FastClient:
 
     def _give(self, places: Mapping[int, int]) -> None:
         if places:
-            self._consumer.incremental_assign([self._kafka.TopicPartition(self._topic, n, offset) for n, offset in places.items()])
+            self._consumer.incremental_assign(
+                [self._kafka.TopicPartition(self._topic, n, offset) for n, offset in places.items()]
+            )
             self._expected |= places
 
     def _take_away(self, numbers: Sequence[int]) -> None:
         known = [number for number in numbers if self._expected.pop(number, None) is not None]
         if known:
-            self._consumer.incremental_unassign([self._kafka.TopicPartition(self._topic, number) for number in known])
+            self._consumer.incremental_unassign(
+                [self._kafka.TopicPartition(self._topic, number) for number in known]
+            )
 
     def _chunks(self, messages: Sequence[Any]) -> dict[int, Chunk]:
-        """Messages by partition, as columns; what was under way before a partition was given anew is left out."""
+        """Messages by partition, as columns; what was under way before a partition was given anew
+        is left out.
+        """
         chunks: dict[int, Chunk] = {}
         for number, mine in _by_partition(messages, self._kafka.Message.partition).items():
             expected = self._expected.get(number)
             if expected is None:
                 continue
-            kept = mine if mine[0].offset() >= expected else [message for message in mine if message.offset() >= expected]
+            kept = (
+                mine
+                if mine[0].offset() >= expected
+                else [message for message in mine if message.offset() >= expected]
+            )
             if kept:
                 self._expected[number] = kept[-1].offset() + 1
                 chunks[number] = _columns(kept, self._kafka.Message)
@@ -170,10 +207,16 @@ class FastClient:
         refused: dict[int, int | None] = {}
         for message in faults:
             code, text = message.error().code(), message.error().str()
-            if code in (self._kafka.KafkaError._AUTO_OFFSET_RESET, self._kafka.KafkaError.OFFSET_OUT_OF_RANGE):  # noqa: SLF001
+            if code in (
+                self._kafka.KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001  # its public name
+                self._kafka.KafkaError.OFFSET_OUT_OF_RANGE,
+            ):
                 if message.partition() in self._expected:
                     refused[message.partition()] = None
-            elif code in (self._kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED, self._kafka.KafkaError.GROUP_AUTHORIZATION_FAILED):
+            elif code in (
+                self._kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED,
+                self._kafka.KafkaError.GROUP_AUTHORIZATION_FAILED,
+            ):
                 raise SourceUnavailable(self._name, [text], RIGHTS)
             elif code == self._kafka.KafkaError._BAD_MSG:  # noqa: SLF001  # a damaged record batch
                 raise SourceUnavailable(self._name, [f"CorruptRecordError: {text}"])
@@ -182,15 +225,25 @@ class FastClient:
         return refused
 
     def _error(self, error: Any) -> None:
-        """Tell it twice a minute; what no waiting heals, such as credentials that are refused from now on, as a warning."""
+        """Tell it twice a minute; what no waiting heals, such as credentials that are refused from
+        now on, as a warning.
+        """
         codes, name, text = self._kafka.KafkaError, str(error.name()), str(error.str())
-        if error.code() in (codes._AUTHENTICATION, codes.SASL_AUTHENTICATION_FAILED, codes._SSL):  # noqa: SLF001
+        refused = codes._AUTHENTICATION, codes.SASL_AUTHENTICATION_FAILED, codes._SSL  # noqa: SLF001
+        if error.code() in refused:
             self._lasting.add(name)
         self._causes[name] = text
         if self._due(name):
-            log.log(logging.WARNING if name in self._lasting or "SSL" in text else logging.INFO, "%s: %s", self._name, text)
+            log.log(
+                logging.WARNING if name in self._lasting or "SSL" in text else logging.INFO,
+                "%s: %s",
+                self._name,
+                text,
+            )
 
-    def _telling(self, give: Callable[[str], tuple[str, float]]) -> Callable[[str], tuple[str, float]]:
+    def _telling(
+        self, give: Callable[[str], tuple[str, float]]
+    ) -> Callable[[str], tuple[str, float]]:
         """Gives tokens, and tells why there is none: librdkafka only says that there was an error."""
 
         def token_or_reason(config: str) -> tuple[str, float]:
@@ -210,7 +263,9 @@ class FastClient:
             log.info("%s: offsets of group were not published: %s", self._name, refused.str())
 
     def _seldom(self, record: logging.LogRecord) -> bool:
-        """Each kind of line of the client twice a minute: it says the same twenty times a second when a broker is gone."""
+        """Each kind of line of the client twice a minute: it says the same twenty times a second
+        when a broker is gone.
+        """
         record.levelno, record.levelname = min(record.levelno, logging.INFO), "INFO"
         return self._due(record.getMessage().split("|")[0] + str(record.levelno))
 
@@ -230,7 +285,9 @@ def _in_our_words(error: Exception) -> str:
     return text
 
 
-def _by_partition(messages: Sequence[Any], partition: Callable[[Any], int | None]) -> dict[int, list[Any]]:
+def _by_partition(
+    messages: Sequence[Any], partition: Callable[[Any], int | None]
+) -> dict[int, list[Any]]:
     """Messages come in runs of one partition, which are cut out whole."""
     numbers = np.fromiter(map(partition, messages), np.int64, len(messages))
     bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(messages)]
@@ -241,9 +298,11 @@ def _by_partition(messages: Sequence[Any], partition: Callable[[Any], int | None
 
 
 def _columns(messages: Sequence[Any], of: Any) -> Chunk:
-    """Messages of one partition as columns; ``of`` is their class, whose methods are mapped over them: there is no faster way.
+    """Messages of one partition as columns; ``of`` is their class, whose methods are mapped over
+    them: there is no faster way.
 
-    An empty list a message would cost more than all else, so there are no headers at all if no message has one.
+    An empty list a message would cost more than all else, so there are no headers at all if no
+    message has one.
     """
     first, last = messages[0].offset(), messages[-1].offset()
     whole = last - first + 1 == len(messages)

@@ -1,4 +1,6 @@
-"""Tokens for Amazon MSK with IAM, the same for every client: a signed request to connect. The optional extra ``msk``."""
+"""Tokens for Amazon MSK with IAM, the same for every client: a signed request to connect. The
+optional extra ``msk``.
+"""
 
 from __future__ import annotations
 
@@ -22,21 +24,29 @@ def faults(options: Mapping[str, Any], region: str) -> list[str]:
 
 
 def prove(name: str, options: Mapping[str, Any], region: str) -> None:
-    """Make one token if the options ask for them: ``SourceUnavailable`` now is better than a client that tries without end."""
+    """Make one token if the options ask for them: ``SourceUnavailable`` now is better than a client
+    that tries without end.
+    """
     if options.get("sasl_mechanism") != MSK_IAM:
         return
     try:
         token(region)
     except ImportError as error:
-        raise SourceUnavailable(name, [str(error)], "Install it: pip install 'driftline[msk]'") from error
+        raise SourceUnavailable(
+            name, [str(error)], "Install it: pip install 'driftline[msk]'"
+        ) from error
     except Exception as error:  # the library documents none of its errors
-        raise SourceUnavailable(name, [f"{type(error).__name__}: {error}"], "Give credentials to the AWS environment") from error
+        raise SourceUnavailable(
+            name, [f"{type(error).__name__}: {error}"], "Give credentials to the AWS environment"
+        ) from error
 
 
 def token(region: str) -> tuple[str, float]:
-    """A token, and when it runs out (seconds since the epoch); the credentials are those of the AWS environment.
+    """A token, and when it runs out (seconds since the epoch); the credentials are those of the AWS
+    environment.
 
-    Raises ``ImportError`` without the extra ``msk``, and what the library of AWS raises where there are no credentials.
+    Raises ``ImportError`` without the extra ``msk``, and what the library of AWS raises where there
+    are no credentials.
     """
     from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
 
@@ -45,7 +55,9 @@ def token(region: str) -> tuple[str, float]:
 
 
 class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # the client ships no types
-    """Gives kafka-python a token for each connection. (Its own AWS_MSK_IAM signs for the region of the environment.)"""
+    """Gives kafka-python a token for each connection. (Its own AWS_MSK_IAM signs for the region of
+    the environment.)
+    """
 
     def __init__(self, region: str) -> None:
         super().__init__()
@@ -57,7 +69,9 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # the client ships n
 
 
 def signed(options: Mapping[str, Any], region: str) -> dict[str, Any]:
-    """Options for kafka-python: ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are signed here."""
+    """Options for kafka-python: ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are signed
+    here.
+    """
     if options.get("sasl_mechanism") != MSK_IAM:
         return dict(options)
     return {**options, "sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": Tokens(region)}

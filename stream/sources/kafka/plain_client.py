@@ -16,7 +16,9 @@ log = logging.getLogger(__name__)
 
 
 class PlainClient:
-    """Fetches with a ``KafkaConsumer``; see :class:`stream.sources.kafka.client.Client` for what each method promises."""
+    """Fetches with a ``KafkaConsumer``; see :class:`stream.sources.kafka.client.Client` for what
+    each method promises.
+    """
 
     def __init__(self, name: str, topic: str, consumer: Any) -> None:
         self._name, self._topic, self._consumer = name, topic, consumer
@@ -35,7 +37,14 @@ class PlainClient:
         self._consumer.resume(self._tp(partition))
 
     def poll(self, timeout_s: float, max_records: int) -> Fetched:
-        records = self._asked(lambda: self._consumer.poll(timeout_ms=int(timeout_s * 1000), max_records=max_records)) or {}
+        records = (
+            self._asked(
+                lambda: self._consumer.poll(
+                    timeout_ms=int(timeout_s * 1000), max_records=max_records
+                )
+            )
+            or {}
+        )
         chunks = {tp.partition: self._chunk(some) for tp, some in records.items() if some}
         refused, self._refused = self._refused, {}
         return Fetched(chunks, refused)
@@ -45,7 +54,10 @@ class PlainClient:
         return None if found is None else int(found)
 
     def commit(self, offsets: Mapping[int, int]) -> None:
-        told = {self._tp(number): kafka.OffsetAndMetadata(offset, "", -1) for number, offset in offsets.items()}
+        told = {
+            self._tp(number): kafka.OffsetAndMetadata(offset, "", -1)
+            for number, offset in offsets.items()
+        }
         try:
             self._consumer.commit_async(told, callback=self._committed)
         except kafka_errors.KafkaError as error:  # no coordinator can be found
@@ -72,17 +84,24 @@ class PlainClient:
             log.info("%s: offsets of group were not published: %s", self._name, answer)
 
     def _asked(self, call: Any) -> Any:
-        """What a call of the client gives; ``None`` if it refused a position, which the next poll tells."""
+        """What a call of the client gives; ``None`` if it refused a position, which the next poll
+        tells.
+        """
         try:
             return call()
         except kafka_errors.OffsetOutOfRangeError as error:
             self._refused |= dict.fromkeys(tp.partition for tp in error.args[0])
         except kafka_errors.LogTruncationError as error:
-            self._refused |= {tp.partition: None if at is None else at.offset for tp, at in error.divergent_offsets.items()}
+            self._refused |= {
+                tp.partition: None if at is None else at.offset
+                for tp, at in error.divergent_offsets.items()
+            }
         except kafka_errors.AuthorizationError as error:
             raise SourceUnavailable(self._name, [str(error)], RIGHTS) from error
         except (kafka_errors.CorruptRecordError, kafka_errors.UnsupportedVersionError) as error:
             raise SourceUnavailable(self._name, [str(error)]) from error
-        except kafka_errors.RetriableError as error:  # the watch tells that the broker does not answer
+        except (
+            kafka_errors.RetriableError
+        ) as error:  # the watch tells that the broker does not answer
             log.debug("%s: %s", self._name, error)
         return None

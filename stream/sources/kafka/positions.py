@@ -1,4 +1,6 @@
-"""Where a partition of a topic stands, as the state keeps it, and how much of what was read is surely of this topic."""
+"""Where a partition of a topic stands, as the state keeps it, and how much of what was read is
+surely of this topic.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +12,11 @@ from stream.sources.kafka.client import Chunk, joined
 
 
 class Place(NamedTuple):
-    """The topic's id, the next offset, and the offsets that were read already, when the topic still seemed to be the one before (``had``).
+    """The topic's id, the next offset, and the offsets that were read already, when the topic still
+    seemed to be the one before (``had``).
 
-    As a position it is ``(topic id, offset)``; as long as ``had`` lies ahead, its bounds stand behind the id.
+    As a position it is ``(topic id, offset)``; as long as ``had`` lies ahead, its bounds stand
+    behind the id.
 
     >>> Place("TpD7ju_lTxuioXsStbwCOg", 0, (10, 30)).position
     ('TpD7ju_lTxuioXsStbwCOg 10-30', 0)
@@ -47,18 +51,23 @@ class Place(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """A partition whose position the broker refused at ``since_s``; ``safe`` is where its log is known to be right."""
+    """A partition whose position the broker refused at ``since_s``; ``safe`` is where its log is
+    known to be right.
+    """
 
     since_s: float
     safe: int | None
 
 
 class Sure:
-    """Up to which offset what was read is surely of the topic with this id. Times are monotonic seconds.
+    """Up to which offset what was read is surely of the topic with this id. Times are monotonic
+    seconds.
 
-    A topic that is made anew is noticed by a look at its id, while its records may have been fetched before the look: a broker gives
-    them for the old offsets without a word. Sure is what was read before a look was asked that found the id unchanged. The rest is
-    of one topic or the other: passed over in the new one, it is never counted twice, and what may be missing is told as a gap.
+    A topic that is made anew is noticed by a look at its id, while its records may have been
+    fetched before the look: a broker gives them for the old offsets without a word. Sure is what
+    was read before a look was asked that found the id unchanged. The rest is of one topic or the
+    other: passed over in the new one, it is never counted twice, and what may be missing is told as
+    a gap.
     """
 
     def __init__(self, topic_id: str, offset: int) -> None:
@@ -77,12 +86,16 @@ class Sure:
     def looked(self, topic_id: str, asked_s: float) -> None:
         """A look that was asked at ``asked_s`` found this id."""
         if topic_id == self.topic_id:
-            self.offset = max([self.offset, *(offset for at_s, offset in self._later if at_s <= asked_s)])
+            self.offset = max(
+                [self.offset, *(offset for at_s, offset in self._later if at_s <= asked_s)]
+            )
             self._later = [one for one in self._later if one[0] > asked_s]
 
     def again(self, topic_id: str, offset: int) -> Sure:
         """Reading goes on at ``offset``, which may be one that was read before."""
-        if topic_id != self.topic_id or offset > max([self.offset, *(read for _, read in self._later)]):
+        if topic_id != self.topic_id or offset > max(
+            [self.offset, *(read for _, read in self._later)]
+        ):
             return Sure(topic_id, offset)
         self.offset = min(self.offset, offset)
         self._later = [one for one in self._later if one[1] <= offset]

@@ -1,7 +1,8 @@
 """Reading a topic of Apache Kafka from our own positions: gaps are told, and nothing is read twice.
 
-A topic that is made anew *while* it is read is noticed by its id, within about half a second. What was read of it in between, for the
-offsets of the topic before, is counted; the new positions name these offsets, and they are passed over (:class:`stream.sources.kafka.positions.Sure`).
+A topic that is made anew *while* it is read is noticed by its id, within about half a second. What
+was read of it in between, for the offsets of the topic before, is counted; the new positions name
+these offsets, and they are passed over (:class:`stream.sources.kafka.positions.Sure`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ UNSURE_S: Final = 0.3
 
 
 def at_the_end(look: Look, number: int, place: Place) -> bool:
-    """Whether a recent look found the log's end at ``place``; a partition that is no longer there is at its end."""
+    """Whether a recent look found the log's end at ``place``; a partition that is no longer there
+    is at its end.
+    """
     if time.monotonic() - look.ends_s >= FRESH_S:
         return False
     end = look.ends.get(number)
@@ -39,7 +42,9 @@ class KafkaReading:
 
     finished = False
 
-    def __init__(self, topic: str, client: Client, watch: TopicWatch, undo: ExitStack, from_the_first: bool) -> None:
+    def __init__(
+        self, topic: str, client: Client, watch: TopicWatch, undo: ExitStack, from_the_first: bool
+    ) -> None:
         self._topic, self._client, self._watch, self._undo = topic, client, watch, undo
         self._at: dict[int, Place] = {}
         self._lost: dict[int, Lost] = {}
@@ -47,13 +52,20 @@ class KafkaReading:
         self._began = from_the_first
 
     def discover(self) -> list[Discovered]:
-        """All partitions; with ``start: latest`` at their end, but only until something was assigned."""
+        """All partitions; with ``start: latest`` at their end, but only until something was
+        assigned.
+        """
         look = self._watch.latest
         starts = look.begins if self._began else look.ends
-        return [Discovered(f"{self._topic}-{number}", (look.topic_id, offset)) for number, offset in sorted(starts.items())]
+        return [
+            Discovered(f"{self._topic}-{number}", (look.topic_id, offset))
+            for number, offset in sorted(starts.items())
+        ]
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
-        """Read from there on; without an answer within two seconds the positions are taken unchecked and the broker judges them."""
+        """Read from there on; without an answer within two seconds the positions are taken
+        unchecked and the broker judges them.
+        """
         self._began = True
         look = self._watch.after(time.monotonic(), ANSWER_S)
         gaps: list[Gap] = []
@@ -77,7 +89,9 @@ class KafkaReading:
         self._began = True
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        """What has come since; a gap is told once, and its partition then waits to be assigned again."""
+        """What has come since; a gap is told once, and its partition then waits to be assigned
+        again.
+        """
         gaps = self._gaps()
         chunks: dict[int, Chunk] = {}
         if len(self._at) == len(self._lost):
@@ -96,15 +110,24 @@ class KafkaReading:
         return [*gaps, *(batch for batch in batches if batch is not None)]
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
-        """Commit the group's offsets without waiting; a failure is logged and the next call makes it good."""
-        places = [(int(partition.rpartition("-")[2]), self._place(position)) for partition, position in positions.items()]
-        offsets = {number: place.offset for number, place in places if place.topic_id == self._watch.latest.topic_id}
+        """Commit the group's offsets without waiting; a failure is logged and the next call makes
+        it good.
+        """
+        places = [
+            (int(partition.rpartition("-")[2]), self._place(position))
+            for partition, position in positions.items()
+        ]
+        offsets = {
+            number: place.offset
+            for number, place in places
+            if place.topic_id == self._watch.latest.topic_id
+        }
         if offsets:
             self._client.commit(offsets)
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        """Offsets from a position to the end of the log, as it was a moment ago: at least as many as records, since markers of
-        transactions, what was taken back, and holes count too.
+        """Offsets from a position to the end of the log, as it was a moment ago: at least as many
+        as records, since markers of transactions, what was taken back, and holes count too.
         """
         look, out = self._watch.latest, {}
         for partition, position in positions.items():
@@ -118,10 +141,16 @@ class KafkaReading:
         self._undo.close()
 
     def _place(self, position: Position) -> Place:
-        return Place(self._watch.latest.topic_id, position) if isinstance(position, int) else Place.of(position)
+        return (
+            Place(self._watch.latest.topic_id, position)
+            if isinstance(position, int)
+            else Place.of(position)
+        )
 
     def _lose(self, refused: Mapping[int, int | None]) -> None:
-        """Stop reading partitions that the broker refused, until a look at the log tells what became of it."""
+        """Stop reading partitions that the broker refused, until a look at the log tells what
+        became of it.
+        """
         for number, safe in refused.items():
             self._client.pause(number)
             self._lost[number] = Lost(time.monotonic(), safe)
@@ -129,14 +158,18 @@ class KafkaReading:
             self._watch.want(topic=True)
 
     def _gaps(self) -> list[RawBatch | Gap]:
-        """Gaps of partitions that were refused, or whose topic was made anew; they are read no longer."""
+        """Gaps of partitions that were refused, or whose topic was made anew; they are read no
+        longer.
+        """
         look = self._watch.latest
         found: list[RawBatch | Gap] = []
         for number, place in list(self._at.items()):
             self._sure[number].looked(look.topic_id, look.topic_s)
             lost = self._lost.get(number)
             if lost is None and place.topic_id != look.topic_id:
-                self._lose({number: None})  # how long the new log is counts from when nothing more is read of it
+                self._lose(
+                    {number: None}
+                )  # how long the new log is counts from when nothing more is read of it
             if lost is None or look.topic_s < lost.since_s:
                 continue
             if gap := self._gap(number, place, look, lost.safe):
@@ -150,7 +183,9 @@ class KafkaReading:
         return found
 
     def _gap(self, number: int, place: Place, look: Look, safe: int | None) -> Gap | None:
-        """What is missing at ``place``; None when the log has it, or when the topic has no such partition (any more)."""
+        """What is missing at ``place``; None when the log has it, or when the topic has no such
+        partition (any more).
+        """
         begin, end, had = look.begins.get(number), look.ends.get(number), place.had
         if begin is None or end is None:
             return None
@@ -159,15 +194,31 @@ class KafkaReading:
             sure, stop = self._sure[number].offset, min(place.offset, end)
             had = (sure, stop) if sure < stop else None
         elif place.offset < begin:
-            resume, lost, reason = begin, begin - place.offset, "the log begins later (retention or deleted records)"
+            resume, lost, reason = (
+                begin,
+                begin - place.offset,
+                "the log begins later (retention or deleted records)",
+            )
         elif place.offset > end or safe is not None:
-            resume, lost, reason = end if safe is None else max(safe, begin), None, "the log was cut off"
+            resume, lost, reason = (
+                end if safe is None else max(safe, begin),
+                None,
+                "the log was cut off",
+            )
         else:
             return None
-        return Gap(f"{self._topic}-{number}", place.position, Place(look.topic_id, resume, had).position, lost, reason)
+        return Gap(
+            f"{self._topic}-{number}",
+            place.position,
+            Place(look.topic_id, resume, had).position,
+            lost,
+            reason,
+        )
 
     def _batch(self, number: int, chunk: Chunk | None, look: Look) -> RawBatch | None:
-        """The records of a partition, or an empty batch that moves on over control records or says that it is at the end."""
+        """The records of a partition, or an empty batch that moves on over control records or says
+        that it is at the end.
+        """
         place = self._at[number]
         following = place.offset
         if number not in self._lost:

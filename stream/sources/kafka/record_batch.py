@@ -1,7 +1,9 @@
-"""The records of a Kafka record batch as columns, in one walk over its bytes or all records at once.
+"""The records of a Kafka record batch as columns, in one walk over its bytes or all records at
+once.
 
-A number is a zigzag varint: groups of seven bits, the lowest first. A record is its length, a byte of attributes, the deltas of its
-timestamp and its offset, key and value with their lengths (-1: none), and the headers. Source: the protocol of Apache Kafka, "Record".
+A number is a zigzag varint: groups of seven bits, the lowest first. A record is its length, a byte
+of attributes, the deltas of its timestamp and its offset, key and value with their lengths (-1:
+none), and the headers. Source: the protocol of Apache Kafka, "Record".
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ FEW: Final = 80
 _LOG_APPEND_TIME: Final = 1
 _MOST_BITS: Final = 64
 _NO_HEADERS: Final[Headers] = []
-"""The same for all records without headers: a list for each would cost more than the rest of the record."""
+"""The same for all records without headers: a list for each would cost more than the rest of the
+record."""
 
 Bytes = NDArray[np.uint8]
 
@@ -33,9 +36,13 @@ def walk(batch: Any) -> Chunk:
     try:
         found, end = take(buffer, batch._pos, count, (batch.base_offset, batch.first_timestamp))  # noqa: SLF001
     except (IndexError, ValueError) as error:
-        raise kafka_errors.CorruptRecordError(f"Found invalid record structure: {error!r}") from error
+        raise kafka_errors.CorruptRecordError(
+            f"Found invalid record structure: {error!r}"
+        ) from error
     if end != len(buffer):
-        raise kafka_errors.CorruptRecordError(f"{len(buffer) - end} unconsumed bytes after all records consumed")
+        raise kafka_errors.CorruptRecordError(
+            f"{len(buffer) - end} unconsumed bytes after all records consumed"
+        )
     if batch.timestamp_type == _LOG_APPEND_TIME:
         return found._replace(timestamps=[batch.max_timestamp] * count)
     return found
@@ -44,7 +51,8 @@ def walk(batch: Any) -> Chunk:
 def one_by_one(buffer: bytes, at: int, count: int, base: tuple[int, int]) -> tuple[Chunk, int]:
     """All records from ``at`` on, and where they end: the definition, and the faster way for a few.
 
-    ``base`` are the offset and the timestamp to which deltas are added. Raises ``IndexError`` or ``ValueError`` when lengths do not add up.
+    ``base`` are the offset and the timestamp to which deltas are added. Raises ``IndexError`` or
+    ``ValueError`` when lengths do not add up.
     """
     out = Chunk([], [], [], [], [])
     for _ in range(count):
@@ -66,7 +74,9 @@ def one_by_one(buffer: bytes, at: int, count: int, base: tuple[int, int]) -> tup
 
 
 def all_at_once(buffer: bytes, at: int, count: int, base: tuple[int, int]) -> tuple[Chunk, int]:
-    """The same as :func:`one_by_one`, a column at a time: only lengths and contents are taken record by record."""
+    """The same as :func:`one_by_one`, a column at a time: only lengths and contents are taken
+    record by record.
+    """
     starts, ends = _bounds(buffer, at, count)
     raw = np.frombuffer(buffer, np.uint8)
     times, places = _numbers(raw, starts + 1)
@@ -80,7 +90,9 @@ def all_at_once(buffer: bytes, at: int, count: int, base: tuple[int, int]) -> tu
         headers, after = [one for one, _ in told], np.array([stop for _, stop in told], np.int64)
     if not np.array_equal(after, ends):
         raise ValueError("records end beside their lengths")
-    return Chunk((base[0] + offsets).tolist(), (base[1] + times).tolist(), values, keys, headers), int(ends[-1])
+    return Chunk(
+        (base[0] + offsets).tolist(), (base[1] + times).tolist(), values, keys, headers
+    ), int(ends[-1])
 
 
 def _number(buffer: bytes, at: int) -> tuple[int, int]:
@@ -105,7 +117,9 @@ def _number(buffer: bytes, at: int) -> tuple[int, int]:
 
 
 def _numbers(raw: Bytes, at: Ints) -> tuple[Ints, Ints]:
-    """The number at each place, and where it ends. What lies behind the buffer is read as its last byte: lengths will not add up."""
+    """The number at each place, and where it ends. What lies behind the buffer is read as its last
+    byte: lengths will not add up.
+    """
     value, going = np.zeros(len(at), np.uint64), np.ones(len(at), bool)
     for shift in range(0, _MOST_BITS, 7):
         byte = raw.take(at, mode="clip")
@@ -113,7 +127,9 @@ def _numbers(raw: Bytes, at: Ints) -> tuple[Ints, Ints]:
         at = at + going
         going = going & (byte > 127)
         if not going.any():
-            return (value >> np.uint64(1)).astype(np.int64) ^ -(value & np.uint64(1)).astype(np.int64), at
+            return (value >> np.uint64(1)).astype(np.int64) ^ -(value & np.uint64(1)).astype(
+                np.int64
+            ), at
     raise ValueError("a number of more than ten bytes")
 
 

@@ -1,4 +1,6 @@
-"""What the options of a Kafka client must hold for a connection to be secured: told before a client tries it in vain."""
+"""What the options of a Kafka client must hold for a connection to be secured: told before a client
+tries it in vain.
+"""
 
 from __future__ import annotations
 
@@ -16,26 +18,43 @@ FILES: Final = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 
 
 def faults(options: Mapping[str, Any]) -> list[str]:
-    """What can be seen without network, as ``options.KEY: what is wrong``. Files need not exist on the machine that checks.
+    """What can be seen without network, as ``options.KEY: what is wrong``. Files need not exist on
+    the machine that checks.
 
     >>> faults({"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "sasl_plain_username": "me"})
     ['options.sasl_plain_password: sasl_mechanism PLAIN needs it']
     """
-    protocol, mechanism = str(options.get("security_protocol", "PLAINTEXT")), options.get("sasl_mechanism")
+    protocol, mechanism = (
+        str(options.get("security_protocol", "PLAINTEXT")),
+        options.get("sasl_mechanism"),
+    )
     if protocol not in PROTOCOLS:
         return [f"options.security_protocol: {protocol!r} is none of {', '.join(PROTOCOLS)}"]
     if not protocol.startswith("SASL_"):
-        return [f"options.sasl_mechanism: security_protocol {protocol} does not use it, SASL_SSL does"] if mechanism else []
+        return (
+            [f"options.sasl_mechanism: security_protocol {protocol} does not use it, SASL_SSL does"]
+            if mechanism
+            else []
+        )
     if mechanism not in SASL_MECHANISMS:
         found = "missing" if mechanism is None else f"{mechanism!r} is unknown"
-        return [f"options.sasl_mechanism: {found}; {protocol} takes one of {', '.join(sorted(SASL_MECHANISMS))}"]
+        valid = ", ".join(sorted(SASL_MECHANISMS))
+        return [f"options.sasl_mechanism: {found}; {protocol} takes one of {valid}"]
     needed = ("sasl_plain_username", "sasl_plain_password") if mechanism in WITH_PASSWORD else ()
-    return [f"options.{name}: sasl_mechanism {mechanism} needs it" for name in needed if not options.get(name)]
+    return [
+        f"options.{name}: sasl_mechanism {mechanism} needs it"
+        for name in needed
+        if not options.get(name)
+    ]
 
 
 def prove(name: str, options: Mapping[str, Any]) -> None:
-    """See that the files are there which the options name; the clients do not say which one they lack. Raises ``SourceUnavailable``."""
+    """See that the files are there which the options name; the clients do not say which one they
+    lack. Raises ``SourceUnavailable``.
+    """
     absent = [key for key in FILES if options.get(key) and not Path(str(options[key])).is_file()]
     if absent:
         causes = [f"there is no file {options[key]}" for key in absent]
-        raise SourceUnavailable(name, causes, f"Correct source.options.{absent[0]}, or put the file there")
+        raise SourceUnavailable(
+            name, causes, f"Correct source.options.{absent[0]}, or put the file there"
+        )

@@ -1,8 +1,10 @@
-"""One topic of Apache Kafka: partitions are assigned by us, positions are ours, nothing is ever reset silently.
+"""One topic of Apache Kafka: partitions are assigned by us, positions are ours, nothing is ever
+reset silently.
 
-The group protocol is not used; the group (named like the job) only publishes how far we are, for lag tools. A position is
-``(topic id, offset)``: a topic that was made anew has another id, so it can never go on at an old number. A gap is told when
-the log no longer has a position (retention, ``DeleteRecords``, truncation, a topic made anew). See :mod:`stream.sources.kafka.reading`.
+The group protocol is not used; the group (named like the job) only publishes how far we are, for
+lag tools. A position is ``(topic id, offset)``: a topic that was made anew has another id, so it
+can never go on at an old number. A gap is told when the log no longer has a position (retention,
+``DeleteRecords``, truncation, a topic made anew). See :mod:`stream.sources.kafka.reading`.
 """
 
 from __future__ import annotations
@@ -36,17 +38,20 @@ OURS = ("bootstrap_servers", "group_id", "enable_auto_commit", "auto_offset_rese
 class Kafka(Source, frozen=True, tag="kafka"):
     """Reads ``topic`` from ``bootstrap_servers``.
 
-    ``options`` go to the client as they are (``security_protocol``, ``sasl_...``, ``ssl_...``). ``start`` says where a job without
-    state begins (``earliest`` or ``latest``). A partition that appears later starts at its first offset, whatever ``start`` says.
-    At start a broker that does not answer is tried for ``give_up_after_s``; refused credentials and a missing topic end the
-    attempt at once. Later outages are waited out. ``arrival_ms`` is the record's timestamp: the broker's where the topic says
-    ``LogAppendTime``, else the producer's; but no later than our own clock, so that one wrong clock cannot end all windows.
-    Aborted transactions are skipped.
+    ``options`` go to the client as they are (``security_protocol``, ``sasl_...``, ``ssl_...``).
+    ``start`` says where a job without state begins (``earliest`` or ``latest``). A partition that
+    appears later starts at its first offset, whatever ``start`` says. At start a broker that does
+    not answer is tried for ``give_up_after_s``; refused credentials and a missing topic end the
+    attempt at once. Later outages are waited out. ``arrival_ms`` is the record's timestamp: the
+    broker's where the topic says ``LogAppendTime``, else the producer's; but no later than our own
+    clock, so that one wrong clock cannot end all windows. Aborted transactions are skipped.
 
-    ``client`` says who fetches: ``columns`` (kafka-python with its record batches taken as columns; ``plain`` serves where that was not
-    tried with the installed version), ``plain`` (kafka-python as it is), or ``fast`` (confluent-kafka, the extra ``driftline[fast]``;
-    options keep their names). With ``sasl_mechanism: AWS_MSK_IAM`` and ``security_protocol: SASL_SSL`` the credentials of the AWS
-    environment are used (the extra ``driftline[msk]``); ``region`` is that of the cluster.
+    ``client`` says who fetches: ``columns`` (kafka-python with its record batches taken as columns;
+    ``plain`` serves where that was not tried with the installed version), ``plain`` (kafka-python
+    as it is), or ``fast`` (confluent-kafka, the extra ``driftline[fast]``; options keep their
+    names). With ``sasl_mechanism: AWS_MSK_IAM`` and ``security_protocol: SASL_SSL`` the credentials
+    of the AWS environment are used (the extra ``driftline[msk]``); ``region`` is that of the
+    cluster.
 
     >>> Kafka(bootstrap_servers=["127.0.0.1:9092"], topic="events", options={"sasl_mechansim": "PLAIN"}).check()
     ['options.sasl_mechansim: the Kafka client has no such option']
@@ -64,33 +69,53 @@ class Kafka(Source, frozen=True, tag="kafka"):
 
     @property
     def identity(self) -> str:
-        """The topic; its brokers may move. (Positions name the topic's id: one that was made anew is a gap.)"""
+        """The topic; its brokers may move. (Positions name the topic's id: one that was made anew
+        is a gap.)
+        """
         return f"kafka {self.topic}"
 
     def check(self) -> list[str]:
         """Faults of the options that can be seen without network."""
-        faults = [f"options.{name}: the service sets this option itself" for name in self.options if name in OURS]
+        faults = [
+            f"options.{name}: the service sets this option itself"
+            for name in self.options
+            if name in OURS
+        ]
         unknown = [name for name in self.options if name not in kafka.KafkaConsumer.DEFAULT_CONFIG]
         faults += [f"options.{name}: the Kafka client has no such option" for name in unknown]
         if self.client == "fast":
-            faults += [f"options.{name}: client `fast` has no such option" for name in self.options if name not in NAMES]
+            faults += [
+                f"options.{name}: client `fast` has no such option"
+                for name in self.options
+                if name not in NAMES
+            ]
         faults += [*security.faults(self.options), *msk.faults(self.options, self.region)]
-        faults += [] if self.bootstrap_servers else ["bootstrap_servers: at least one host:port is needed"]
+        faults += (
+            []
+            if self.bootstrap_servers
+            else ["bootstrap_servers: at least one host:port is needed"]
+        )
         return faults + ([] if self.topic else ["topic: a name is needed"])
 
     def prove(self) -> str:
-        """The topic as errors name it, once the files and the tokens that the options ask for are there; else ``SourceUnavailable``."""
+        """The topic as errors name it, once the files and the tokens that the options ask for are
+        there; else ``SourceUnavailable``.
+        """
         name = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}"
         security.prove(name, self.options)
         msk.prove(name, self.options, self.region)
         return name
 
     def open(self, job: str) -> Reading:
-        """Connect a reading client and one that looks at the topic; SourceUnavailable names the distinct causes. No job: no group."""
+        """Connect a reading client and one that looks at the topic; SourceUnavailable names the
+        distinct causes. No job: no group.
+        """
         name, client_log = self.prove(), ClientLog()
         with ExitStack() as undo:
             undo.callback(client_log.give_back)
-            watch = TopicWatch(name, self.topic, connect(name, self.looker(), self.give_up_after_s, client_log))
+            watch = TopicWatch(
+                name, self.topic, connect(name, self.looker(), self.give_up_after_s, client_log)
+            )
             undo.callback(watch.close)
             watch.start()
             client = self._client(name, job, client_log)
@@ -100,14 +125,27 @@ class Kafka(Source, frozen=True, tag="kafka"):
     def _client(self, name: str, job: str, client_log: ClientLog) -> Client:
         if self.client == "fast":
             try:
-                fast = FastClient(name, self.topic, settings_of(self.bootstrap_servers, job, self.options, self.region))
+                fast = FastClient(
+                    name,
+                    self.topic,
+                    settings_of(self.bootstrap_servers, job, self.options, self.region),
+                )
             except ImportError as error:
-                raise SourceUnavailable(name, [str(error)], "Install it: pip install 'driftline[fast]'") from error
+                raise SourceUnavailable(
+                    name, [str(error)], "Install it: pip install 'driftline[fast]'"
+                ) from error
             fast.reach(self.give_up_after_s)
             return fast
-        consumer, columns = connect(name, self._reader(job), self.give_up_after_s, client_log), self.client == "columns"
+        consumer, columns = (
+            connect(name, self._reader(job), self.give_up_after_s, client_log),
+            self.client == "columns",
+        )
         if columns and not fits():
-            log.warning("%s: kafka-python %s was not tested with `client: columns`; using `plain`", name, kafka.__version__)
+            log.warning(
+                "%s: kafka-python %s was not tested with `client: columns`; using `plain`",
+                name,
+                kafka.__version__,
+            )
         return (ColumnsClient if columns and fits() else PlainClient)(name, self.topic, consumer)
 
     def _reader(self, job: str) -> Callable[..., Any]:
@@ -120,9 +158,15 @@ class Kafka(Source, frozen=True, tag="kafka"):
         return lambda **more: kafka.KafkaConsumer(**settings, **more)
 
     def looker(self) -> Callable[..., Any]:
-        """Builds an admin client with the options of this source, for :func:`stream.sources.kafka.connection.connect`."""
+        """Builds an admin client with the options of this source, for
+        :func:`stream.sources.kafka.connection.connect`.
+        """
         known = kafka.KafkaAdminClient.DEFAULT_CONFIG
-        options = {name: value for name, value in msk.signed(self.options, self.region).items() if name in known}
+        options = {
+            name: value
+            for name, value in msk.signed(self.options, self.region).items()
+            if name in known
+        }
         settings = {
             **options,
             "bootstrap_servers": self.bootstrap_servers,

@@ -1,6 +1,8 @@
-"""The client of Amazon Kinesis as a source needs it: time-outs, answers that are whole, and what an error means.
+"""The client of Amazon Kinesis as a source needs it: time-outs, answers that are whole, and what an
+error means.
 
-Only this module knows the client library. It retries nothing: what to do about a failure depends on who asked.
+Only this module knows the client library. It retries nothing: what to do about a failure depends on
+who asked.
 """
 
 from __future__ import annotations
@@ -53,7 +55,8 @@ KINDS: Final[dict[str, Kind]] = {
     "SubscriptionRequiredException": "denied",
     "UnrecognizedClientException": "denied",
 }
-"""What an error of the service means by its code; all others pass (faults of the service, of the way, keys that are renewed)."""
+"""What an error of the service means by its code; all others pass (faults of the service, of the
+way, keys that are renewed)."""
 NEVER: Final = (
     botocore.exceptions.NoCredentialsError,
     botocore.exceptions.PartialCredentialsError,
@@ -64,7 +67,9 @@ NEVER: Final = (
 
 
 class Trouble(Exception):
-    """A call that failed: ``operation`` as IAM names it, ``code``, and what the failure means (``kind``)."""
+    """A call that failed: ``operation`` as IAM names it, ``code``, and what the failure means
+    (``kind``).
+    """
 
     def __init__(self, operation: str, code: str, kind: Kind, text: str) -> None:
         self.operation, self.code, self.kind = operation, code, kind
@@ -72,7 +77,9 @@ class Trouble(Exception):
 
 
 class Target(NamedTuple):
-    """The stream as calls name it (``{"StreamName": ...}`` or ``{"StreamARN": ...}``), and as people do."""
+    """The stream as calls name it (``{"StreamName": ...}`` or ``{"StreamARN": ...}``), and as
+    people do.
+    """
 
     names: dict[str, str]
     text: str
@@ -89,10 +96,12 @@ class Facts(NamedTuple):
 class KinesisClient:
     """Calls that either give a whole answer or raise :class:`Trouble`. Threads may share it.
 
-    An answer that was cut off on its way looks like a success to the client library: each body is compared with its announced length
-    (:func:`sinks.aws.client.refuse_a_cut_body`), and each answer with the keys that a whole one has.
+    An answer that was cut off on its way looks like a success to the client library: each body is
+    compared with its announced length (:func:`sinks.aws.client.refuse_a_cut_body`), and each answer
+    with the keys that a whole one has.
 
-    Empty ``region`` and ``endpoint_url`` mean the library's defaults; the target's text names the region.
+    Empty ``region`` and ``endpoint_url`` mean the library's defaults; the target's text names the
+    region.
     """
 
     def __init__(self, target: Target, region: str, endpoint_url: str, threads: int) -> None:
@@ -104,18 +113,28 @@ class KinesisClient:
         self.target = target._replace(text=f"{target.text} in {self.boto.meta.region_name}")
 
     def call(self, operation: str, expected: tuple[str, ...], **arguments: Any) -> dict[str, Any]:
-        """Call ``operation`` (``get_records``); ``expected`` are the keys that a whole answer has. Raises :class:`Trouble`."""
+        """Call ``operation`` (``get_records``); ``expected`` are the keys that a whole answer has.
+        Raises :class:`Trouble`.
+        """
         name = str(self.boto.meta.method_to_api_mapping[operation])
         try:
             answer: dict[str, Any] = getattr(self.boto, operation)(**arguments)
         except FAILURES as error:
             raise trouble(name, error) from error
         if lacking := [key for key in expected if key not in answer]:
-            raise Trouble(name, "Incomplete", "passing", f"the answer to {name} lacks {', '.join(lacking)}: it was cut off on its way")
+            raise Trouble(
+                name,
+                "Incomplete",
+                "passing",
+                f"the answer to {name} lacks {', '.join(lacking)}: it was cut off on its way",
+            )
         return answer
 
-    def events(self, operation: str, key: str, **arguments: Any) -> Iterator[tuple[dict[str, Any], int | None]]:
-        """Call an operation that answers with a stream of events under ``key``; each comes with the time when the answer began.
+    def events(
+        self, operation: str, key: str, **arguments: Any
+    ) -> Iterator[tuple[dict[str, Any], int | None]]:
+        """Call an operation that answers with a stream of events under ``key``; each comes with the
+        time when the answer began.
 
         Raises :class:`Trouble` at any event.
         """
@@ -134,11 +153,19 @@ class KinesisClient:
         """Name and ARN of the stream, and how long it keeps records."""
         key = "StreamDescriptionSummary"
         summary = self.call("describe_stream_summary", (key,), **self.target.names)[key]
-        return Facts(str(summary["StreamName"]), str(summary["StreamARN"]), int(summary["RetentionPeriodHours"]) * HOUR_MS)
+        return Facts(
+            str(summary["StreamName"]),
+            str(summary["StreamARN"]),
+            int(summary["RetentionPeriodHours"]) * HOUR_MS,
+        )
 
     def now_ms(self) -> int:
-        """The time by our clock or that of Kinesis, whichever is earlier, in whole seconds: it takes no finer ones and no later ones."""
-        told_ms = answered_ms(self.call("list_shards", ("Shards",), MaxResults=1, **self.target.names))
+        """The time by our clock or that of Kinesis, whichever is earlier, in whole seconds: it
+        takes no finer ones and no later ones.
+        """
+        told_ms = answered_ms(
+            self.call("list_shards", ("Shards",), MaxResults=1, **self.target.names)
+        )
         now_ms = int(time.time()) * 1000
         return now_ms if told_ms is None else min(now_ms, told_ms)
 
@@ -149,7 +176,9 @@ class KinesisClient:
             self._failing_since = self._failing_since or now
             if failure.kind != "expired" and now - self._told_s >= SAME_LINE_S:
                 self._told_s = now
-                log.warning("%s: %s (%s); trying again", self.target.text, failure.operation, failure.code)
+                log.warning(
+                    "%s: %s (%s); trying again", self.target.text, failure.operation, failure.code
+                )
 
     def works(self) -> None:
         """Tell that it answers again, if its failing was told."""
@@ -157,18 +186,27 @@ class KinesisClient:
             with self._lock:
                 since, self._failing_since = self._failing_since, 0.0
             if since and self._told_s >= since:
-                log.warning("%s answers again after %.1f s", self.target.text, time.monotonic() - since)
+                log.warning(
+                    "%s answers again after %.1f s", self.target.text, time.monotonic() - since
+                )
 
     def close(self) -> None:
         """Let go of the connections; safe to call twice."""
         self.boto.close()
 
 
-FAILURES: Final = (botocore.exceptions.ClientError, botocore.exceptions.BotoCoreError, ResponseParserError, urllib3.exceptions.HTTPError)
+FAILURES: Final = (
+    botocore.exceptions.ClientError,
+    botocore.exceptions.BotoCoreError,
+    ResponseParserError,
+    urllib3.exceptions.HTTPError,
+)
 
 
 def answered_ms(answer: dict[str, Any]) -> int | None:
-    """When an answer was given, by the clock of Kinesis, which tells whole seconds; None if it does not say."""
+    """When an answer was given, by the clock of Kinesis, which tells whole seconds; None if it does
+    not say.
+    """
     told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
     return None if told is None else 1000 * int(parsedate_to_datetime(told).timestamp())
 
@@ -184,28 +222,45 @@ def trouble(operation: str, error: Exception) -> Trouble:
     return Trouble(operation, type(error).__name__, kind, f"{type(error).__name__}: {error}")
 
 
-def unavailable(target: Target, failure: Trouble, tried_s: float | None = None) -> SourceUnavailable:
+def unavailable(
+    target: Target, failure: Trouble, tried_s: float | None = None
+) -> SourceUnavailable:
     """The error that ends the program: what failed, and what a person can do."""
     cause, advice = str(failure), "It answered a moment ago: try again"
-    needed = f"the permission kinesis:{failure.operation} on the stream; docs/kinesis.md has the whole policy"
+    needed = (
+        f"the permission kinesis:{failure.operation} on the stream; docs/kinesis.md has the whole"
+        " policy"
+    )
     if failure.kind in ("missing", "invalid") and failure.operation == "DescribeStreamConsumer":
-        advice = "Correct source.fan_out.consumer_arn, or give a consumer_name: it is registered at the start if it is not there"
+        advice = (
+            "Correct source.fan_out.consumer_arn, or give a consumer_name: it is registered at the"
+            " start if it is not there"
+        )
     elif failure.kind == "missing":
         cause = f"there is no such stream in this region and account ({failure.code})"
         advice = "Create the stream, or correct source.stream, source.stream_arn and source.region"
     elif failure.kind == "denied":
         known = fault_named(failure.code)
-        cause, advice = (known.what, f"{known.advice}. Needed is {needed}") if known else (cause, f"Give these credentials {needed}")
+        cause, advice = (
+            (known.what, f"{known.advice}. Needed is {needed}")
+            if known
+            else (cause, f"Give these credentials {needed}")
+        )
     elif failure.kind == "invalid":
         advice = "Correct source.stream or source.stream_arn"
     elif tried_s is not None:
-        advice = f"Tried for {tried_s:g} s (source.give_up_after_s); check source.region, source.endpoint_url and the network"
+        advice = (
+            f"Tried for {tried_s:g} s (source.give_up_after_s); check source.region,"
+            " source.endpoint_url and the network"
+        )
     passing = tried_s is not None and failure.kind in ("passing", "throttled", "expired")
     return SourceUnavailable(target.text, [cause], advice, passing)
 
 
 def patiently(target: Target, give_up_after_s: float, ask: Callable[[], Answered]) -> Answered:
-    """``ask()`` again and again for ``give_up_after_s``; what no waiting heals ends it at once, as :class:`SourceUnavailable`."""
+    """``ask()`` again and again for ``give_up_after_s``; what no waiting heals ends it at once, as
+    :class:`SourceUnavailable`.
+    """
     deadline = time.monotonic() + give_up_after_s
     pause_s, told = 0.2, False
     while True:
@@ -214,9 +269,16 @@ def patiently(target: Target, give_up_after_s: float, ask: Callable[[], Answered
         except Trouble as failure:
             left_s = deadline - time.monotonic()
             if failure.kind in ("missing", "denied", "invalid") or left_s <= 0:
-                raise unavailable(target, failure, give_up_after_s if left_s <= 0 else None) from failure
+                raise unavailable(
+                    target, failure, give_up_after_s if left_s <= 0 else None
+                ) from failure
             if not told:
-                log.warning("%s does not answer (%s); trying again for %.0f s", target.text, failure.code, left_s)
+                log.warning(
+                    "%s does not answer (%s); trying again for %.0f s",
+                    target.text,
+                    failure.code,
+                    left_s,
+                )
                 told = True
         time.sleep(min(pause_s, max(left_s, 0.0)))
         pause_s = min(pause_s * 2, 3.0)

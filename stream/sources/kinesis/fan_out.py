@@ -1,4 +1,6 @@
-"""Enhanced fan-out: Kinesis pushes a shard's records to a registered consumer, which shares its reading rate with nobody."""
+"""Enhanced fan-out: Kinesis pushes a shard's records to a registered consumer, which shares its
+reading rate with nobody.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,13 @@ from stream.sources.kinesis.shard_reader import SHORTEST_S, Answer, Common, Lane
 
 
 def described(client: KinesisClient, stream_arn: str, name: str, arn: str) -> dict[str, Any]:
-    """What Kinesis says of the consumer of ``arn``, or of ``name``. Raises :class:`Trouble`, ``missing`` if there is none."""
+    """What Kinesis says of the consumer of ``arn``, or of ``name``. Raises :class:`Trouble`,
+    ``missing`` if there is none.
+    """
     asked = {"ConsumerARN": arn} if arn else {"StreamARN": stream_arn, "ConsumerName": name}
-    found: dict[str, Any] = client.call("describe_stream_consumer", ("ConsumerDescription",), **asked)["ConsumerDescription"]
+    found: dict[str, Any] = client.call(
+        "describe_stream_consumer", ("ConsumerDescription",), **asked
+    )["ConsumerDescription"]
     return found
 
 
@@ -27,17 +33,22 @@ def consumer(client: KinesisClient, stream_arn: str, name: str, arn: str) -> str
     except Trouble as failure:
         if failure.kind != "missing" or arn:
             raise
-        found = client.call("register_stream_consumer", ("Consumer",), StreamARN=stream_arn, ConsumerName=name)["Consumer"]
+        found = client.call(
+            "register_stream_consumer", ("Consumer",), StreamARN=stream_arn, ConsumerName=name
+        )["Consumer"]
     if found["ConsumerStatus"] != "ACTIVE":
         status = str(found["ConsumerStatus"])
-        raise Trouble("DescribeStreamConsumer", status, "passing", f"the consumer {name or arn} is {status}")
+        raise Trouble(
+            "DescribeStreamConsumer", status, "passing", f"the consumer {name or arn} is {status}"
+        )
     return str(found["ConsumerARN"])
 
 
 class SubscribedLane(Lane):
     """Reads its shard with SubscribeToShard, in a thread of its own.
 
-    Kinesis ends a subscription after five minutes; the next one goes on from the number that the last event named.
+    Kinesis ends a subscription after five minutes; the next one goes on from the number that the
+    last event named.
     """
 
     fresh_s = 15.0  # an event comes every few seconds, with or without records
@@ -55,7 +66,9 @@ class SubscribedLane(Lane):
         self._following = None
 
     def refused(self) -> None:
-        """Only a consumer that is there can tell of the position, and only of the last record: a number to go on from may be too old."""
+        """Only a consumer that is there can tell of the position, and only of the last record: a
+        number to go on from may be too old.
+        """
         client = self.common.client
         try:
             consumer(client, "", "", self._consumer_arn)
@@ -80,9 +93,15 @@ class SubscribedLane(Lane):
             start = self.position("Type", "SequenceNumber", "Timestamp")
         else:
             start = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._following}
-        asked = {"ConsumerARN": self._consumer_arn, "ShardId": self.partition, "StartingPosition": start}
+        asked = {
+            "ConsumerARN": self._consumer_arn,
+            "ShardId": self.partition,
+            "StartingPosition": start,
+        }
         try:
-            for event, began_ms in self.common.client.events("subscribe_to_shard", "EventStream", **asked):
+            for event, began_ms in self.common.client.events(
+                "subscribe_to_shard", "EventStream", **asked
+            ):
                 self._take_in(event.get("SubscribeToShardEvent", {}), began_ms)
                 if self.over:
                     return 0.0
@@ -94,7 +113,10 @@ class SubscribedLane(Lane):
         if lacking := [key for key in ("Records", "MillisBehindLatest") if key not in told]:
             text = f"an event lacks {', '.join(lacking)}"
             raise Trouble("SubscribeToShard", "Incomplete", "passing", text)
-        came, following = self.records("SubscribeToShard", told), told.get("ContinuationSequenceNumber")
+        came, following = (
+            self.records("SubscribeToShard", told),
+            told.get("ContinuationSequenceNumber"),
+        )
         ended = not following and self.has_ended(told)
         children = self.children(told) if ended else ()
         self.accept(Answer(came, int(told["MillisBehindLatest"]), ended, children, began_ms))

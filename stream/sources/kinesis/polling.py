@@ -7,14 +7,23 @@ from typing import Final
 
 from stream.events import Position
 from stream.sources.kinesis.client import Trouble, answered_ms
-from stream.sources.kinesis.shard_reader import MOST_PACKS, SHORTEST_S, WORST_S, Answer, Common, Lane
+from stream.sources.kinesis.shard_reader import (
+    MOST_PACKS,
+    SHORTEST_S,
+    WORST_S,
+    Answer,
+    Common,
+    Lane,
+)
 
 LONGEST_S: Final = 1.0
 """Pause between two reads of a shard in which nothing comes."""
 
 
 class PolledLane(Lane):
-    """Reads its shard with GetRecords: at most five times a second, more seldom while nothing comes; not before ``due_s``."""
+    """Reads its shard with GetRecords: at most five times a second, more seldom while nothing
+    comes; not before ``due_s``.
+    """
 
     def __init__(self, common: Common, partition: str, place: Position, due_s: float = 0.0) -> None:
         super().__init__(common, partition, place)
@@ -52,15 +61,30 @@ class PolledLane(Lane):
         if self._iterator is None:
             where = self.position("ShardIteratorType", "StartingSequenceNumber", "Timestamp")
             asked = {**client.target.names, "ShardId": self.partition, **where}
-            self._iterator = str(client.call("get_shard_iterator", ("ShardIterator",), **asked)["ShardIterator"])
-        told = client.call("get_records", ("Records", "MillisBehindLatest"), ShardIterator=self._iterator, Limit=MOST_PACKS)
+            self._iterator = str(
+                client.call("get_shard_iterator", ("ShardIterator",), **asked)["ShardIterator"]
+            )
+        told = client.call(
+            "get_records",
+            ("Records", "MillisBehindLatest"),
+            ShardIterator=self._iterator,
+            Limit=MOST_PACKS,
+        )
         came, following = self.records("GetRecords", told), told.get("NextShardIterator")
         if following is None and not self.has_ended(told):
             text = "the answer to GetRecords names nothing to go on from, and the shard is open"
             raise Trouble("GetRecords", "Incomplete", "passing", text)
         children = self.children(told) if following is None else ()
         self._iterator = following
-        self.accept(Answer(came, int(told["MillisBehindLatest"]), following is None, children, answered_ms(told)))
+        self.accept(
+            Answer(
+                came,
+                int(told["MillisBehindLatest"]),
+                following is None,
+                children,
+                answered_ms(told),
+            )
+        )
         idle = not came and not told["MillisBehindLatest"]
         self._pause_s = min(self._pause_s * 1.5, LONGEST_S) if idle else SHORTEST_S
         return self._pause_s

@@ -1,7 +1,8 @@
-"""Records of Kinesis as they are stored, and the records inside: the Kinesis Producer Library packs many into one.
+"""Records of Kinesis as they are stored, and the records inside: the Kinesis Producer Library packs
+many into one.
 
-Only this module knows the package that reads the packed form. Its own loop is not used: it prints what it cannot read, values
-and all, and drops the rest of the record.
+Only this module knows the package that reads the packed form. Its own loop is not used: it prints
+what it cannot read, values and all, and drops the rest of the record.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from stream.events import Position, RawBatch
 
 _path = sys.path.copy()
 import aws_kinesis_agg  # noqa: E402
-from aws_kinesis_agg import deaggregator  # noqa: E402  # importing it puts folders in front of the path
+from aws_kinesis_agg import deaggregator  # noqa: E402  # puts folders in front of the path
 
 sys.path[:] = _path
 
@@ -35,7 +36,9 @@ class Pack(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of memory that the values take: without what is beside the bytes, a million empty records would be nothing."""
+        """Bytes of memory that the values take: without what is beside the bytes, a million empty
+        records would be nothing.
+        """
         return sum(len(value or b"") for value in self.values) + BESIDE_BYTES * len(self.values)
 
 
@@ -54,7 +57,8 @@ def packs(records: Iterable[Mapping[str, Any]]) -> list[Pack]:
 def unpacked(key: str, data: bytes) -> tuple[list[bytes | None], list[bytes | None]]:
     """Keys and values of the records inside one record.
 
-    A record that only looks packed is one record, and so is one that cannot be taken apart: its reader then rejects it as a whole.
+    A record that only looks packed is one record, and so is one that cannot be taken apart: its
+    reader then rejects it as a whole.
 
     >>> unpacked("k", b"plain")
     ([b'k'], [b'plain'])
@@ -69,13 +73,17 @@ def unpacked(key: str, data: bytes) -> tuple[list[bytes | None], list[bytes | No
     try:
         inside = deaggregator.messages_pb2.AggregatedRecord.FromString(body)
         table = [one.encode() for one in inside.partition_key_table]
-        return [table[one.partition_key_index] for one in inside.records], [one.data for one in inside.records]
+        return [table[one.partition_key_index] for one in inside.records], [
+            one.data for one in inside.records
+        ]
     except (deaggregator.google.protobuf.message.DecodeError, IndexError):
         return as_it_is
 
 
 def batch(partition: str, origin: str, first: Position, taken: list[Pack], **said: Any) -> RawBatch:
-    """The raw batch of some whole records of a shard; ``said`` are the fields of :class:`RawBatch` about its end."""
+    """The raw batch of some whole records of a shard; ``said`` are the fields of :class:`RawBatch`
+    about its end.
+    """
     counts = [len(one.values) for one in taken]
     return RawBatch(
         partition=partition,

@@ -1,4 +1,6 @@
-"""One shard that is read: what was fetched of it and waits to be taken, and where its log turned out to lack something."""
+"""One shard that is read: what was fetched of it and waits to be taken, and where its log turned
+out to lack something.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,16 @@ log = logging.getLogger(__name__)
 MOST_PACKS: Final = 2_000
 """Records that one read asks for, and that may wait before no more are fetched."""
 MOST_BYTES: Final = 8_000_000
-"""Size of what may wait before no more is fetched; the read that goes beyond it brings 10 MB at most."""
+"""Size of what may wait before no more is fetched; the read that goes beyond it brings 10 MB at
+most."""
 SHORTEST_S: Final = 0.21
-"""Pause from the end of a read of a shard to the next one: five a second is all that Kinesis allows, for all who read it together."""
+"""Pause from the end of a read of a shard to the next one: five a second is all that Kinesis
+allows, for all who read it together."""
 SURELY_KEPT_MS: Final = 23 * HOUR_MS
 """No stream keeps records for less than a day; the rest is for clocks that are off."""
 MARGIN_MS: Final = 600_000
-"""How far before the moment at which all was read it is read again: times of arrival are not exact."""
+"""How far before the moment at which all was read it is read again: times of arrival are not exact.
+"""
 NEAR: Final = 0.9
 """A shard that is behind by this part of what the stream keeps is told in the log."""
 WORST_S: Final = 5.0
@@ -33,7 +38,9 @@ WORST_S: Final = 5.0
 
 
 class Answer(NamedTuple):
-    """What was read: ``ended`` and ``children`` as in :class:`RawBatch`; ``told_ms``: not later than that, by the clock of Kinesis."""
+    """What was read: ``ended`` and ``children`` as in :class:`RawBatch`; ``told_ms``: not later
+    than that, by the clock of Kinesis.
+    """
 
     packs: list[Pack]
     behind_ms: int
@@ -43,7 +50,8 @@ class Answer(NamedTuple):
 
 
 class Common:
-    """What all lanes of a reading share; ``wake`` guards what they hold and is notified when something came.
+    """What all lanes of a reading share; ``wake`` guards what they hold and is notified when
+    something came.
 
     ``kept_ms``: how long the stream keeps records.
     """
@@ -54,11 +62,13 @@ class Common:
 
 
 class Lane:
-    """One shard from one position on. Fetching threads call :meth:`accept`, the reading calls :meth:`take`.
+    """One shard from one position on. Fetching threads call :meth:`accept`, the reading calls
+    :meth:`take`.
 
-    A position says what was read last. Reading goes on *at* that record, and not behind it: if it does not come again, the
-    log has lost it, and nobody knows what else. That record may be gone where nothing is lost: in a shard that was quiet for longer
-    than records are kept. There reading goes on from a time shortly before the lane was last at the end of the shard.
+    A position says what was read last. Reading goes on *at* that record, and not behind it: if it
+    does not come again, the log has lost it, and nobody knows what else. That record may be gone
+    where nothing is lost: in a shard that was quiet for longer than records are kept. There reading
+    goes on from a time shortly before the lane was last at the end of the shard.
     """
 
     fresh_s = 3.0
@@ -69,7 +79,9 @@ class Lane:
         self.behind_ms: int | None = None
         self.closed = False
         self._place = place
-        self._last: str | None = str(place[0]) if isinstance(place, tuple) and str(place[0]).isdigit() else None
+        self._last: str | None = (
+            str(place[0]) if isinstance(place, tuple) and str(place[0]).isdigit() else None
+        )
         self._proven, self._nothing = self._last is None, 0
         self._waiting: deque[Pack] = deque()
         self._waiting_bytes = 0
@@ -127,7 +139,9 @@ class Lane:
             self.common.wake.notify_all()
 
     def take(self, most: int, alone: bool) -> RawBatch | Gap | None:
-        """Whole records with at most ``most`` records inside (``alone``: at least one, however large); else what there is to say."""
+        """Whole records with at most ``most`` records inside (``alone``: at least one, however
+        large); else what there is to say.
+        """
         with self.common.wake:
             if self._error is not None:
                 raise self._error
@@ -151,12 +165,18 @@ class Lane:
         with self.common.wake:
             self.behind_ms = came.behind_ms
             if self._prove(came):
-                new = [one for one in came.packs if self._last is None or int(one.sequence) > int(self._last)]
+                new = [
+                    one
+                    for one in came.packs
+                    if self._last is None or int(one.sequence) > int(self._last)
+                ]
                 self._waiting.extend(new)
                 self._waiting_bytes += sum(one.size for one in new)
                 self._remember(came, new)
                 self._ended, self._children = came.ended, came.children
-                self._quiet_s = time.monotonic() if came.behind_ms == 0 and not new else -self.fresh_s
+                self._quiet_s = (
+                    time.monotonic() if came.behind_ms == 0 and not new else -self.fresh_s
+                )
             self.common.wake.notify_all()
         self._failures = 0
         self._warn(came.behind_ms)
@@ -180,7 +200,9 @@ class Lane:
         return {kind: "AT_TIMESTAMP", timestamp: datetime.fromtimestamp(since_ms / 1000, UTC)}
 
     def _vouched_ms(self) -> int | None:
-        """A time up to which all was read and since which nothing was trimmed; None where the last record can still be asked for."""
+        """A time up to which all was read and since which nothing was trimmed; None where the last
+        record can still be asked for.
+        """
         now_ms = time.time() * 1000
         if self._last is None or self._tip_ms is None or now_ms - self._tip_ms > SURELY_KEPT_MS:
             return None
@@ -206,7 +228,9 @@ class Lane:
         return float(min(SHORTEST_S * 2 ** min(self._failures, 10), WORST_S))
 
     def refused(self) -> None:
-        """The position was refused: a gap if the shard is gone or does not know it; nothing if the whole stream does not answer."""
+        """The position was refused: a gap if the shard is gone or does not know it; nothing if the
+        whole stream does not answer.
+        """
         try:
             listed = self.common.shards.refresh()
         except Trouble as unlisted:
@@ -216,7 +240,13 @@ class Lane:
             if listed and self.partition not in listed:
                 self._lost = (ENDED, "the stream does not have this shard any more (retention)")
             elif self.partition in listed and not self._proven:
-                self._lost = (OLDEST, "the stream does not know this position (retention, or the stream was made anew)")
+                self._lost = (
+                    OLDEST,
+                    (
+                        "the stream does not know this position (retention, or the stream was made"
+                        " anew)"
+                    ),
+                )
             self.common.wake.notify_all()
 
     def fail(self, error: Exception) -> None:
@@ -230,21 +260,37 @@ class Lane:
         try:
             return packs(told["Records"])
         except KeyError as lacking:
-            raise Trouble(operation, "Incomplete", "passing", f"a record in the answer to {operation} lacks {lacking}") from lacking
+            raise Trouble(
+                operation,
+                "Incomplete",
+                "passing",
+                f"a record in the answer to {operation} lacks {lacking}",
+            ) from lacking
 
     def has_ended(self, told: dict[str, Any]) -> bool:
-        """An answer that names nothing to go on from is the last one if it names children, or if the stream lists the shard as closed."""
+        """An answer that names nothing to go on from is the last one if it names children, or if
+        the stream lists the shard as closed.
+        """
         return bool(told.get("ChildShards")) or self.common.shards.closed(self.partition)
 
     def children(self, told: dict[str, Any]) -> tuple[Discovered, ...]:
-        """The shards that this one became, as its last answer tells them, else as the stream lists them."""
+        """The shards that this one became, as its last answer tells them, else as the stream lists
+        them.
+        """
         if named := told.get("ChildShards"):
-            return tuple(Discovered(str(one["ShardId"]), OLDEST, tuple(one["ParentShards"])) for one in named)
+            return tuple(
+                Discovered(str(one["ShardId"]), OLDEST, tuple(one["ParentShards"])) for one in named
+            )
         return self.common.shards.children(self.partition)
 
     def _batch(self, taken: list[Pack]) -> RawBatch | None:
         ended = self._ended and not self._waiting
-        at_end = not taken and not self._waiting and self._proven and time.monotonic() - self._quiet_s < self.fresh_s
+        at_end = (
+            not taken
+            and not self._waiting
+            and self._proven
+            and time.monotonic() - self._quiet_s < self.fresh_s
+        )
         if not (taken or ended or at_end):
             return None
         said = {"at_end": at_end, "ended": ended, "children": self._children if ended else ()}
@@ -262,7 +308,10 @@ class Lane:
         """A reading of all that is kept begins as far behind as can be, and is not told."""
         near = behind_ms > self.common.kept_ms * NEAR
         if near and not self._near:
-            hours, text = behind_ms / HOUR_MS, "%s: %s is %.0f h behind and will lose records soon (retention)"
+            hours, text = (
+                behind_ms / HOUR_MS,
+                "%s: %s is %.0f h behind and will lose records soon (retention)",
+            )
             log.warning(text, self.common.client.target.text, self.partition, hours)
         self._near = near
 
@@ -276,5 +325,11 @@ class Lane:
         elif came.ended or came.behind_ms == 0:
             self._nothing += 2 if came.ended else 1
         if self._nothing >= 2:
-            self._lost = (OLDEST, "the log does not have the record that was read last (retention, or the stream was made anew)")
+            self._lost = (
+                OLDEST,
+                (
+                    "the log does not have the record that was read last (retention, or the stream"
+                    " was made anew)"
+                ),
+            )
         return self._proven

@@ -1,4 +1,6 @@
-"""The shards of a stream: which there are, which of them is whose parent, and where a job without state begins."""
+"""The shards of a stream: which there are, which of them is whose parent, and where a job without
+state begins.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +30,14 @@ class Shard(NamedTuple):
 class ShardList:
     """The last listing of a stream. Threads may share it.
 
-    With ``start: latest`` or ``start_at`` a job without state begins with the shards that cover this time. Later it is
-    shown what it has been assigned and what came of it, but not the shards from which these came.
+    With ``start: latest`` or ``start_at`` a job without state begins with the shards that cover
+    this time. Later it is shown what it has been assigned and what came of it, but not the shards
+    from which these came.
     """
 
-    def __init__(self, client: KinesisClient, start: Literal["earliest", "latest", "at"], start_ms: int) -> None:
+    def __init__(
+        self, client: KinesisClient, start: Literal["earliest", "latest", "at"], start_ms: int
+    ) -> None:
         self._client, self._start, self._start_ms = client, start, start_ms
         self._lock = threading.Lock()
         self._assigned: set[str] = set()
@@ -53,7 +58,9 @@ class ShardList:
         return found
 
     def assigned(self, partitions: Collection[str]) -> None:
-        """Remember what is read: from now on only these, what came of them, and what nobody knows are discovered."""
+        """Remember what is read: from now on only these, what came of them, and what nobody knows
+        are discovered.
+        """
         with self._lock:
             self._assigned.update(partitions)
 
@@ -69,28 +76,45 @@ class ShardList:
         elif self._start != "earliest":
             unread = ancestors(shards, assigned) - assigned
             shards = {name: shard for name, shard in shards.items() if name not in unread}
-        return [Discovered(one.name, start, tuple(p for p in one.parents if p in shards)) for one in shards.values()]
+        return [
+            Discovered(one.name, start, tuple(p for p in one.parents if p in shards))
+            for one in shards.values()
+        ]
 
     def children(self, partition: str) -> tuple[Discovered, ...]:
         """The shards that a closed shard became. Raises :class:`Trouble`."""
-        return tuple(Discovered(one.name, OLDEST, one.parents) for one in self.refresh().values() if partition in one.parents)
+        return tuple(
+            Discovered(one.name, OLDEST, one.parents)
+            for one in self.refresh().values()
+            if partition in one.parents
+        )
 
     def closed(self, partition: str) -> bool:
-        """Whether a shard takes no more records: it has an ending number, or children, or is gone. Raises :class:`Trouble`."""
+        """Whether a shard takes no more records: it has an ending number, or children, or is gone.
+        Raises :class:`Trouble`.
+        """
         listed = self.refresh()
         if partition not in listed:
             return bool(listed)
-        return not listed[partition].open or any(partition in one.parents for one in listed.values())
+        return not listed[partition].open or any(
+            partition in one.parents for one in listed.values()
+        )
 
     def unlisted(self, ended: Collection[str]) -> list[str]:
-        """Those of these shards that all listings of the last hour lack: one that was missed by a single listing may come again."""
+        """Those of these shards that all listings of the last hour lack: one that was missed by a
+        single listing may come again.
+        """
         with self._lock:
             lacking = [name for name in ended if name not in self.latest and self._assigned]
             self._missing = {name: self._missing.get(name, self.asked_s) for name in lacking}
-            return [name for name, since_s in self._missing.items() if self.asked_s - since_s >= GONE_S]
+            return [
+                name for name, since_s in self._missing.items() if self.asked_s - since_s >= GONE_S
+            ]
 
     def _covering(self) -> dict[str, Shard]:
-        """The shards that were open at the start or came later; all of them where the service cannot tell (harmless, but slower)."""
+        """The shards that were open at the start or came later; all of them where the service
+        cannot tell (harmless, but slower).
+        """
         at = datetime.fromtimestamp(self._start_ms / 1000, UTC)
         try:
             return self._ask({"ShardFilter": {"Type": "FROM_TIMESTAMP", "Timestamp": at}})
@@ -111,7 +135,9 @@ class ShardList:
 
 def shard_of(told: dict[str, Any], names: Collection[str]) -> Shard:
     """A shard as ListShards tells it; ``names`` are all that are listed."""
-    parents = [str(told[key]) for key in ("ParentShardId", "AdjacentParentShardId") if told.get(key)]
+    parents = [
+        str(told[key]) for key in ("ParentShardId", "AdjacentParentShardId") if told.get(key)
+    ]
     is_open = told["SequenceNumberRange"].get("EndingSequenceNumber") is None
     return Shard(str(told["ShardId"]), tuple(one for one in parents if one in names), is_open)
 

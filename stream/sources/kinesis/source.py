@@ -1,9 +1,11 @@
-"""One stream of Amazon Kinesis: all its shards, through splits and merges; positions are ours, nothing is ever reset silently.
+"""One stream of Amazon Kinesis: all its shards, through splits and merges; positions are ours,
+nothing is ever reset silently.
 
-A partition is a shard. A position is ``(sequence number, 0)`` and names the record that was read last; before a shard's first
-record it is where reading starts, ``("TRIM_HORIZON", 0)`` or ``("AT_TIMESTAMP", milliseconds)``; ``("ENDED", 0)`` is the end of
-a shard that is gone. The records that the Kinesis Producer Library packs into one record share its sequence number: they come
-in one batch, and their dead letters name ``(sequence number, place inside)``.
+A partition is a shard. A position is ``(sequence number, 0)`` and names the record that was read
+last; before a shard's first record it is where reading starts, ``("TRIM_HORIZON", 0)`` or
+``("AT_TIMESTAMP", milliseconds)``; ``("ENDED", 0)`` is the end of a shard that is gone. The records
+that the Kinesis Producer Library packs into one record share its sequence number: they come in one
+batch, and their dead letters name ``(sequence number, place inside)``.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ Answered = TypeVar("Answered")
 
 
 class FanOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The consumer of enhanced fan-out: ``consumer_arn`` of one that exists, or ``consumer_name``, registered if there is none."""
+    """The consumer of enhanced fan-out: ``consumer_arn`` of one that exists, or ``consumer_name``,
+    registered if there is none.
+    """
 
     consumer_name: str = ""
     consumer_arn: str = ""
@@ -47,13 +51,15 @@ class FanOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 class Kinesis(Source, frozen=True, tag="kinesis"):
     """Reads the stream that ``stream`` (its name) or ``stream_arn`` names.
 
-    ``region`` and ``endpoint_url`` may be left to the AWS configuration, as credentials always are. ``start`` says where a job
-    without state begins: ``earliest``, or ``latest``, which means now, to the second; or ``start_at``, a time. Shards that come
-    of a split or a merge later start at their first record. Shards are polled, at most five times a second each; with ``fan_out``
-    Kinesis pushes instead. At start a service that does not answer is tried for ``give_up_after_s``; a missing stream and a
-    refused permission end the attempt at once. Later outages are waited out. ``arrival_ms`` is Kinesis' own arrival time. Records
-    of the Kinesis Producer Library are taken apart, each with its own partition key; a batch may hold more records than were
-    asked for if they lie inside one.
+    ``region`` and ``endpoint_url`` may be left to the AWS configuration, as credentials always are.
+    ``start`` says where a job without state begins: ``earliest``, or ``latest``, which means now,
+    to the second; or ``start_at``, a time. Shards that come of a split or a merge later start at
+    their first record. Shards are polled, at most five times a second each; with ``fan_out``
+    Kinesis pushes instead. At start a service that does not answer is tried for
+    ``give_up_after_s``; a missing stream and a refused permission end the attempt at once. Later
+    outages are waited out. ``arrival_ms`` is Kinesis' own arrival time. Records of the Kinesis
+    Producer Library are taken apart, each with its own partition key; a batch may hold more records
+    than were asked for if they lie inside one.
 
     >>> Kinesis(start="latest", start_at=datetime.fromisoformat("2026-11-25T10:00:00Z")).check()
     ['stream: the name of a stream is needed, or stream_arn', 'start_at: contradicts start: latest; leave one out']
@@ -80,16 +86,24 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
         faults = self._naming_faults()
         if self.start_at is not None and self.start == "latest":
             faults.append("start_at: contradicts start: latest; leave one out")
-        if self.fan_out is not None and bool(self.fan_out.consumer_name) == bool(self.fan_out.consumer_arn):
+        if self.fan_out is not None and bool(self.fan_out.consumer_name) == bool(
+            self.fan_out.consumer_arn
+        ):
             faults.append("fan_out: either consumer_name or consumer_arn is needed")
         return faults + url_faults(self.endpoint_url)
 
     def _naming_faults(self) -> list[str]:
         faults, found = [], re.fullmatch(ARN, self.stream_arn)
         if bool(self.stream) == bool(self.stream_arn):
-            faults.append("stream: the name of a stream is needed, or stream_arn" + (", not both" if self.stream else ""))
+            faults.append(
+                "stream: the name of a stream is needed, or stream_arn"
+                + (", not both" if self.stream else "")
+            )
         if self.stream and not re.fullmatch(NAME, self.stream):
-            faults.append(f"stream: {self.stream!r} is no name of a stream, which has letters, digits, dots, dashes and _")
+            faults.append(
+                f"stream: {self.stream!r} is no name of a stream, which has letters, digits, dots,"
+                " dashes and _"
+            )
         if self.stream_arn and not found:
             faults.append(f"stream_arn: {self.stream_arn!r} is not the ARN of a Kinesis stream")
         if found and self.region not in ("", found[1]):
@@ -97,20 +111,30 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
         return faults
 
     def client(self, threads: int) -> KinesisClient:
-        """A client for the stream that so many threads share. Without ``region`` that of ``stream_arn`` serves."""
+        """A client for the stream that so many threads share. Without ``region`` that of
+        ``stream_arn`` serves.
+        """
         names = {"StreamARN": self.stream_arn} if self.stream_arn else {"StreamName": self.stream}
         target = Target(names, f"kinesis stream {self.stream or self.stream_arn!r}")
         found = re.fullmatch(ARN, self.stream_arn)
-        return KinesisClient(target, self.region or (found[1] if found else ""), self.endpoint_url, threads)
+        return KinesisClient(
+            target, self.region or (found[1] if found else ""), self.endpoint_url, threads
+        )
 
     def open(self, job: str) -> Reading:
-        """Ask for the stream, its shards and the consumer; SourceUnavailable names the distinct causes."""
+        """Ask for the stream, its shards and the consumer; SourceUnavailable names the distinct
+        causes.
+        """
         client = self.client(THREADS)
         try:
             facts = self._patiently(client, client.facts)
-            shards = ShardList(client, "at" if self.start_at else self.start, self._start_ms(client))
+            shards = ShardList(
+                client, "at" if self.start_at else self.start, self._start_ms(client)
+            )
             self._patiently(client, shards.refresh)
-            return KinesisReading(Common(client, shards, facts.name, facts.kept_ms), self._consumer(client, facts.arn))
+            return KinesisReading(
+                Common(client, shards, facts.name, facts.kept_ms), self._consumer(client, facts.arn)
+            )
         except BaseException:
             client.close()
             raise
@@ -128,7 +152,9 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
         chosen = self.fan_out
         if chosen is None:
             return ""
-        return self._patiently(client, lambda: consumer(client, stream_arn, chosen.consumer_name, chosen.consumer_arn))
+        return self._patiently(
+            client, lambda: consumer(client, stream_arn, chosen.consumer_name, chosen.consumer_arn)
+        )
 
 
 class KinesisReading:
@@ -146,20 +172,28 @@ class KinesisReading:
         self._turn = 0
 
     def discover(self) -> list[Discovered]:
-        """The shards of the last listing, parents named; a listing older than five seconds is renewed behind the scenes."""
-        if time.monotonic() - self._common.shards.asked_s > LIST_S and (self._listing is None or self._listing.done()):
+        """The shards of the last listing, parents named; a listing older than five seconds is
+        renewed behind the scenes.
+        """
+        if time.monotonic() - self._common.shards.asked_s > LIST_S and (
+            self._listing is None or self._listing.done()
+        ):
             self._listing = self._pool.submit(self._list)
         return self._common.shards.discovered()
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
-        """Read on behind what the positions name; a gap that is not seen within two seconds comes with a later poll."""
+        """Read on behind what the positions name; a gap that is not seen within two seconds comes
+        with a later poll.
+        """
         self._common.shards.assigned([one.partition for one in assigns])
         new = [self._open(one.partition, one.next) for one in assigns]
         self._work(ANSWER_S, lambda: all(lane.settled for lane in new))
         return [gap for lane in new if (gap := self._gap_of(lane)) is not None]
 
     def elsewhere(self, partitions: Collection[str]) -> None:
-        """Shards that are found from now on are children of these, or unknown: they begin at their first record."""
+        """Shards that are found from now on are children of these, or unknown: they begin at their
+        first record.
+        """
         self._common.shards.assigned(partitions)
 
     def unlisted(self, ended: Collection[str]) -> list[str]:
@@ -167,14 +201,18 @@ class KinesisReading:
         return self._common.shards.unlisted(ended)
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        """What has come since; a gap and the end of a shard are told once, and the shard then waits to be assigned again."""
+        """What has come since; a gap and the end of a shard are told once, and the shard then waits
+        to be assigned again.
+        """
         self._work(timeout_s, lambda: any(lane.ready for lane in self._lanes.values()))
         self._turn += 1
         names = sorted(self._lanes)
         turn = self._turn % max(len(names), 1)
         out: list[RawBatch | Gap] = []
         taken = 0
-        for name in names[turn:] + names[:turn]:  # each shard is the first in its turn, so that none starves
+        for name in (
+            names[turn:] + names[:turn]
+        ):  # each shard is the first in its turn, so that none starves
             said = self._lanes[name].take(max_records - taken, alone=taken == 0)
             if said is None:
                 continue
@@ -185,7 +223,9 @@ class KinesisReading:
         return out
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        """Milliseconds behind the newest record, by shard, as the last answers told; shards that have not answered are left out."""
+        """Milliseconds behind the newest record, by shard, as the last answers told; shards that
+        have not answered are left out.
+        """
         known = {name: self._lanes[name].behind_ms for name in positions if name in self._lanes}
         return {name: behind_ms for name, behind_ms in known.items() if behind_ms is not None}
 
@@ -223,7 +263,9 @@ class KinesisReading:
         """Let go of a lane; whoever reads the shard next keeps to its pause."""
         lane, now_s = self._lanes.pop(partition), time.monotonic()
         lane.close()
-        self._resting = {name: until_s for name, until_s in self._resting.items() if until_s > now_s}
+        self._resting = {
+            name: until_s for name, until_s in self._resting.items() if until_s > now_s
+        }
         self._resting[partition] = lane.rests_until_s()
 
     def _gap_of(self, lane: Lane) -> Gap | None:
@@ -240,7 +282,11 @@ class KinesisReading:
         with wake:
             while True:
                 now_s = time.monotonic()
-                due = [(due_s, lane) for lane in self._lanes.values() if (due_s := lane.due_s()) is not None]
+                due = [
+                    (due_s, lane)
+                    for lane in self._lanes.values()
+                    if (due_s := lane.due_s()) is not None
+                ]
                 for due_s, lane in due:
                     if due_s <= now_s:
                         lane.begin()

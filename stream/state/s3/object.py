@@ -1,4 +1,6 @@
-"""One object in S3: looked at, fetched, and put under a condition. What an answer means is decided by who asks."""
+"""One object in S3: looked at, fetched, and put under a condition. What an answer means is decided
+by who asks.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +18,13 @@ if TYPE_CHECKING:
     from stream.config.model import S3Config
 
 READ_S: Final = 5
-"""How long an answer may take to begin: short, since an owner that waits for it cannot show that it is alive."""
+"""How long an answer may take to begin: short, since an owner that waits for it cannot show that it
+is alive."""
 
 
 class Note(NamedTuple):
-    """What the object says of itself, in its metadata: the job, its owner, how often it changed hands, and the owner's last commit.
+    """What the object says of itself, in its metadata: the job, its owner, how often it changed
+    hands, and the owner's last commit.
 
     ``released``: the owner has ended and nobody needs to wait for it.
     """
@@ -34,8 +38,17 @@ class Note(NamedTuple):
     @classmethod
     def read(cls, metadata: Mapping[str, str]) -> Note:
         """The note in an object's metadata; a backup that was put back by hand may have none."""
-        epoch, commit = (int(text) if (text := metadata.get(name, "")).isdecimal() else 0 for name in ("epoch", "commit"))
-        return cls(metadata.get("job", ""), metadata.get("owner", ""), epoch, commit, metadata.get("released") == "true")
+        epoch, commit = (
+            int(text) if (text := metadata.get(name, "")).isdecimal() else 0
+            for name in ("epoch", "commit")
+        )
+        return cls(
+            metadata.get("job", ""),
+            metadata.get("owner", ""),
+            epoch,
+            commit,
+            metadata.get("released") == "true",
+        )
 
     def written(self) -> dict[str, str]:
         """As metadata."""
@@ -56,7 +69,9 @@ class Seen(NamedTuple):
 
 
 class NoSuccess(Exception):
-    """A request that did not come back with success: refused, or nobody knows what became of it. ``code`` is S3's or the client's."""
+    """A request that did not come back with success: refused, or nobody knows what became of it.
+    ``code`` is S3's or the client's.
+    """
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -64,7 +79,8 @@ class NoSuccess(Exception):
 
 
 class StateObject:
-    """The object that holds a job's state. Each method is one request, tried once; all raise :class:`NoSuccess`.
+    """The object that holds a job's state. Each method is one request, tried once; all raise
+    :class:`NoSuccess`.
 
     Raises ``StateUnwritable`` if no client can be made from the settings.
     """
@@ -79,7 +95,9 @@ class StateObject:
             raise StateUnwritable(self.where, str(error)) from error
 
     def look(self) -> Seen | None:
-        """ETag and note; ``None`` if there is no object. Without the right to list the bucket S3 calls an absent object forbidden (403)."""
+        """ETag and note; ``None`` if there is no object. Without the right to list the bucket S3
+        calls an absent object forbidden (403).
+        """
         try:
             return _seen(_asked(self._client.head_object, self._place))
         except NoSuccess as error:
@@ -88,7 +106,9 @@ class StateObject:
             raise
 
     def fetch(self, etag: str | None) -> bytes:
-        """The content, if it still has this ETag; ``None``: whatever it has. Unlike :meth:`look` it tells a missing bucket by name."""
+        """The content, if it still has this ETag; ``None``: whatever it has. Unlike :meth:`look` it
+        tells a missing bucket by name.
+        """
         condition = {} if etag is None else {"IfMatch": etag}
         answer = _asked(self._client.get_object, {**self._place, **condition})
         try:
@@ -97,9 +117,14 @@ class StateObject:
             raise NoSuccess(type(error).__name__) from error
 
     def put(self, content: bytes, note: Note, etag: str | None) -> str:
-        """Replace the object that has this ETag (``None``: make it, if there is none); returns the new ETag."""
+        """Replace the object that has this ETag (``None``: make it, if there is none); returns the
+        new ETag.
+        """
         condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-        answer = _asked(self._client.put_object, {**self._place, **condition, "Body": content, "Metadata": note.written()})
+        answer = _asked(
+            self._client.put_object,
+            {**self._place, **condition, "Body": content, "Metadata": note.written()},
+        )
         return str(answer["ETag"])
 
 
@@ -108,11 +133,15 @@ def _seen(answer: Mapping[str, Any]) -> Seen:
 
 
 def _asked(operation: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer of S3. An answer that was cut off on its way comes back as success, but without ``ETag``."""
+    """The answer of S3. An answer that was cut off on its way comes back as success, but without
+    ``ETag``.
+    """
     try:
         answer: Mapping[str, Any] = operation(**arguments)
     except botocore.exceptions.ClientError as error:
-        raise NoSuccess(str(error.response.get("Error", {}).get("Code", "")) or "no code") from error
+        raise NoSuccess(
+            str(error.response.get("Error", {}).get("Code", "")) or "no code"
+        ) from error
     except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
         raise NoSuccess(type(error).__name__) from error
     if "ETag" not in answer:

@@ -20,9 +20,16 @@ FLIGHTS = Flights(
 
 
 def test_a_line_holds_request_answer_ids_and_the_time_in_seconds() -> None:
-    first, second = (json.loads(line) for line in capture_lines(FLIGHTS, np.array([-3.5, 12.0]), 41, NEW_YEAR_MS))
+    first, second = (
+        json.loads(line) for line in capture_lines(FLIGHTS, np.array([-3.5, 12.0]), 41, NEW_YEAR_MS)
+    )
     assert first["captureData"] == {
-        "endpointInput": {"observedContentType": "text/csv", "mode": "INPUT", "data": "UA,39.02,7.0", "encoding": "CSV"},
+        "endpointInput": {
+            "observedContentType": "text/csv",
+            "mode": "INPUT",
+            "data": "UA,39.02,7.0",
+            "encoding": "CSV",
+        },
         "endpointOutput": {
             "observedContentType": "text/csv; charset=utf-8",
             "mode": "OUTPUT",
@@ -48,7 +55,10 @@ def test_a_file_lies_where_the_contract_says_and_holds_a_line_an_event(tmp_path:
 
 def test_later_files_have_greater_names(tmp_path: Path) -> None:
     times = [NEW_YEAR_MS + minutes * 60_000 for minutes in (0, 10, 59, 60, 1439, 1440)]
-    names = [write_capture_file(tmp_path, [], time_ms).relative_to(tmp_path).as_posix() for time_ms in times]
+    names = [
+        write_capture_file(tmp_path, [], time_ms).relative_to(tmp_path).as_posix()
+        for time_ms in times
+    ]
     assert names == sorted(names)
 
 

@@ -41,7 +41,14 @@ def rows_by_plain_loops(folder: Path) -> list[tuple[str, int, float]]:
 def test_the_join_gives_what_plain_loops_give_in_another_order(data_folder: Path) -> None:
     flights = load()
     temp = flights.features["temp"].fill_null(-999.0).to_pylist()
-    got = list(zip(flights.features["carrier"].to_pylist(), flights.label.astype(int).tolist(), temp, strict=True))
+    got = list(
+        zip(
+            flights.features["carrier"].to_pylist(),
+            flights.label.astype(int).tolist(),
+            temp,
+            strict=True,
+        )
+    )
     expected = rows_by_plain_loops(data_folder)
     assert sorted(got) == expected
     assert got != expected
@@ -56,7 +63,9 @@ def test_the_model_is_asked_with_twelve_features() -> None:
 
 
 def small(n: int) -> Flights:
-    return Flights(pa.table({"distance": list(range(n))}), np.arange(n, dtype=float), np.zeros(n, np.int64))
+    return Flights(
+        pa.table({"distance": list(range(n))}), np.arange(n, dtype=float), np.zeros(n, np.int64)
+    )
 
 
 def test_a_third_is_kept_to_train_on() -> None:

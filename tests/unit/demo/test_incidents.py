@@ -17,8 +17,14 @@ def two_days() -> Flights:
     """A flight each half hour for 48 hours, UA and DL in turn."""
     n = 96
     columns = {name: pa.array([float(i) for i in range(n)]) for name in FEATURES}
-    columns |= {name: pa.array(range(n), pa.int64()) for name in ("dep_hour", "dep_delay", "distance")}
-    columns |= {"carrier": pa.array(["UA", "DL"] * (n // 2)), "origin": pa.array(["JFK"] * n), "temp": pa.array([212.0] * n)}
+    columns |= {
+        name: pa.array(range(n), pa.int64()) for name in ("dep_hour", "dep_delay", "distance")
+    }
+    columns |= {
+        "carrier": pa.array(["UA", "DL"] * (n // 2)),
+        "origin": pa.array(["JFK"] * n),
+        "temp": pa.array([212.0] * n),
+    }
     times = np.arange(n, dtype=np.int64) * HALF_HOUR_MS
     return Flights(pa.table({name: columns[name] for name in FEATURES}), np.zeros(n), times)
 
@@ -27,7 +33,9 @@ def column(name: str, feature: str) -> tuple[list[object], list[object]]:
     """The feature in the flights during the incident of this name, before and after its change."""
     incident = next(one for one in FIVE if one.name == name)
     healthy = two_days().between(incident.start_ms, incident.end_ms or 48 * HOUR_MS)
-    return healthy.features[feature].to_pylist(), incident.change(healthy).features[feature].to_pylist()
+    return healthy.features[feature].to_pylist(), incident.change(healthy).features[
+        feature
+    ].to_pylist()
 
 
 def test_humidity_is_null_in_each_flight() -> None:

@@ -17,7 +17,9 @@ def flights(n: int = 4000) -> Flights:
     delay = rng.integers(-10, 60, n)
     columns["dep_delay"] = pa.array(delay)
     label = 2.0 * delay + 10.0 * (carrier == "A")
-    return Flights(pa.table({name: columns[name] for name in FEATURES}), label, np.zeros(n, np.int64))
+    return Flights(
+        pa.table({name: columns[name] for name in FEATURES}), label, np.zeros(n, np.int64)
+    )
 
 
 def changed(known: Flights, name: str, column: pa.Array) -> Flights:
@@ -33,7 +35,10 @@ def test_a_linear_law_is_found() -> None:
 def test_numbers_in_text_are_read() -> None:
     known = flights()
     text = pa.array([f"{value}.0" for value in known.features["dep_delay"].to_pylist()])
-    assert fit(known).predict(changed(known, "dep_delay", text).features).tolist() == fit(known).predict(known.features).tolist()
+    assert (
+        fit(known).predict(changed(known, "dep_delay", text).features).tolist()
+        == fit(known).predict(known.features).tolist()
+    )
 
 
 def test_a_missing_number_counts_as_the_training_mean() -> None:
@@ -41,13 +46,17 @@ def test_a_missing_number_counts_as_the_training_mean() -> None:
     mean = float(np.mean(known.features["dep_delay"].to_numpy()))
     missing = changed(known, "dep_delay", pa.nulls(len(known), pa.int64()))
     instead = changed(known, "dep_delay", pa.array([mean] * len(known)))
-    assert fit(known).predict(missing.features) == pytest.approx(fit(known).predict(instead.features), abs=0.11)
+    assert fit(known).predict(missing.features) == pytest.approx(
+        fit(known).predict(instead.features), abs=0.11
+    )
 
 
 def test_an_unknown_carrier_lies_between_the_known_ones() -> None:
     known, model = flights(), fit(flights())
     answers = {
-        carrier: model.predict(changed(known, "carrier", pa.array([carrier] * len(known))).features).mean()
+        carrier: model.predict(
+            changed(known, "carrier", pa.array([carrier] * len(known))).features
+        ).mean()
         for carrier in ("A", "B", "unknown")
     }
     assert answers["A"] - answers["B"] == pytest.approx(10.0, abs=0.2)

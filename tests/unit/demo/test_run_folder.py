@@ -57,9 +57,16 @@ def test_no_incident_that_is_repaired_outlasts_the_cool_down(tmp_path: Path) -> 
 def flights(n: int) -> Flights:
     rng = np.random.default_rng(1)
     columns: dict[str, pa.Array] = {name: pa.array(rng.normal(size=n)) for name in NUMBERS}
-    columns |= {"dep_delay": pa.array(rng.integers(0, 9, n)), "dep_hour": pa.array(rng.integers(5, 24, n))}
+    columns |= {
+        "dep_delay": pa.array(rng.integers(0, 9, n)),
+        "dep_hour": pa.array(rng.integers(5, 24, n)),
+    }
     columns |= {"carrier": pa.array(["UA", "DL"] * (n // 2)), "origin": pa.array(["JFK"] * n)}
-    return Flights(pa.table({name: columns[name] for name in FEATURES}), rng.normal(size=n), np.zeros(n, np.int64))
+    return Flights(
+        pa.table({name: columns[name] for name in FEATURES}),
+        rng.normal(size=n),
+        np.zeros(n, np.int64),
+    )
 
 
 def test_a_whole_replay_asks_about_each_flight_once_but_those_that_vanished(tmp_path: Path) -> None:
@@ -78,5 +85,7 @@ def test_the_error_is_that_of_the_answers_which_were_given(tmp_path: Path) -> No
     known = flights((WINDOWS + 1) * 2)
     traffic = Traffic(known, fit(known), (), tmp_path)
     traffic.write(0)
-    assert traffic.rmse(0, WINDOW_MS) == pytest.approx(traffic.model.rmse(traffic.flights.between(0, WINDOW_MS)))
+    assert traffic.rmse(0, WINDOW_MS) == pytest.approx(
+        traffic.model.rmse(traffic.flights.between(0, WINDOW_MS))
+    )
     assert np.isnan(traffic.rmse(WINDOW_MS, 2 * WINDOW_MS))

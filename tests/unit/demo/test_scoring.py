@@ -10,15 +10,39 @@ from detectors.report import Signal, SignalKind, Violation
 START_MS = 1_000 * HOUR_MS
 
 
-def incident(name: str, cause: str, start_h: float, end_h: float | None, touched: tuple[str, ...] = ()) -> Incident:
+def incident(
+    name: str, cause: str, start_h: float, end_h: float | None, touched: tuple[str, ...] = ()
+) -> Incident:
     end_ms = None if end_h is None else int(end_h * HOUR_MS)
-    return Incident(name, "", cause, touched, int(start_h * HOUR_MS), end_ms, lambda flights: flights)
+    return Incident(
+        name, "", cause, touched, int(start_h * HOUR_MS), end_ms, lambda flights: flights
+    )
 
 
-def signal(kind: SignalKind, features: Sequence[str], start_h: float, end_h: float, episode: str = "e1") -> Signal:
+def signal(
+    kind: SignalKind, features: Sequence[str], start_h: float, end_h: float, episode: str = "e1"
+) -> Signal:
     start_ms, end_ms = START_MS + int(start_h * HOUR_MS), START_MS + int(end_h * HOUR_MS)
-    reasons = tuple(Violation(name, "baseline_drift_check", "psi", 1.0, 0.1, 100, "") for name in features)
-    return Signal(1, "id", "dedupe", kind, episode, "demo", "m", "v", start_ms, end_ms, start_ms, "b", "report", tuple(features), reasons)
+    reasons = tuple(
+        Violation(name, "baseline_drift_check", "psi", 1.0, 0.1, 100, "") for name in features
+    )
+    return Signal(
+        1,
+        "id",
+        "dedupe",
+        kind,
+        episode,
+        "demo",
+        "m",
+        "v",
+        start_ms,
+        end_ms,
+        start_ms,
+        "b",
+        "report",
+        tuple(features),
+        reasons,
+    )
 
 
 def tally(*incidents: Incident) -> Tally:

@@ -19,7 +19,8 @@ OK = (200, b"")
 
 
 class Wire:
-    """A delivery, the arguments of its calls, the sizes of their bodies; ``answers`` are given first, one a call."""
+    """A delivery, the arguments of its calls, the sizes of their bodies; ``answers`` are given
+    first, one a call."""
 
     def __init__(self, sink: Cloudwatch) -> None:
         delivery: Any = sink.open("job")
@@ -75,7 +76,10 @@ def test_a_window_puts_the_metrics_of_the_contract() -> None:
     assert call["Namespace"] == "aws/sagemaker/Endpoints/data-metrics"
     common = {
         "Timestamp": datetime.fromtimestamp((START_MS + MINUTE_MS) / 1000, UTC),
-        "Dimensions": [{"Name": "Endpoint", "Value": "flights"}, {"Name": "MonitoringSchedule", "Value": "job"}],
+        "Dimensions": [
+            {"Name": "Endpoint", "Value": "flights"},
+            {"Name": "MonitoringSchedule", "Value": "job"},
+        ],
         "StorageResolution": 60,
     }
     numbers = {"SampleCount": 80.0, "Sum": 400.0, "Minimum": -1.0, "Maximum": 9.0}
@@ -89,7 +93,8 @@ def test_a_window_puts_the_metrics_of_the_contract() -> None:
 
 
 def test_the_samples_of_a_set_are_its_numbers_alone() -> None:
-    """A statistic set of 80 numbers with sum 400 has the mean 5 that the report tells; texts and NaN are no samples."""
+    """A statistic set of 80 numbers with sum 400 has the mean 5 that the report tells; texts and
+    NaN are no samples."""
     sent = wire()
     sent.delivery.deliver([report()])
     numbers = sent.data[0]["StatisticValues"]
@@ -107,7 +112,9 @@ def test_names_of_endpoint_schedule_and_another_variant_become_dimensions() -> N
 
 def test_revisions_silences_learning_windows_and_signals_put_nothing() -> None:
     sent = wire()
-    sent.delivery.deliver([report(0, 1), silence(1), silence(1, ended=True), report(2, state="learning"), signal()])
+    sent.delivery.deliver(
+        [report(0, 1), silence(1), silence(1, ended=True), report(2, state="learning"), signal()]
+    )
     assert sent.calls == []
 
 
@@ -122,7 +129,11 @@ def test_windows_with_numbers_put_them(state: str) -> None:
 def test_what_cloudwatch_cannot_hold_is_left_out_alone(bad: float) -> None:
     sent = wire()
     sent.delivery.deliver([report(features=(feature(value=bad, sum=bad), calm()))])
-    assert sent.names == ["feature_non_null_amount", "feature_non_null_carrier", "feature_baseline_drift_carrier"]
+    assert sent.names == [
+        "feature_non_null_amount",
+        "feature_non_null_carrier",
+        "feature_baseline_drift_carrier",
+    ]
     assert sent.delivery.left_out == 2
 
 
@@ -140,16 +151,24 @@ def test_a_name_that_is_too_long_is_left_out_alone() -> None:
     fits = "x" * (255 - len("feature_baseline_drift_"))
     sent = wire()
     sent.delivery.deliver([report(features=(calm(fits), calm(fits + "x")))])
-    assert sent.names == [f"feature_non_null_{fits}", f"feature_baseline_drift_{fits}", f"feature_non_null_{fits}x"]
+    assert sent.names == [
+        f"feature_non_null_{fits}",
+        f"feature_baseline_drift_{fits}",
+        f"feature_non_null_{fits}x",
+    ]
 
 
 def test_a_feature_without_numbers_has_no_statistic_set() -> None:
     sent = wire()
-    sent.delivery.deliver([report(features=(feature(types={"string": 1.0}, sum=None, min=None, max=None),))])
+    sent.delivery.deliver(
+        [report(features=(feature(types={"string": 1.0}, sum=None, min=None, max=None),))]
+    )
     assert sent.names == ["feature_non_null_amount", "feature_baseline_drift_amount"]
 
 
-@pytest.mark.parametrize(("features", "calls"), [(333, [999]), (334, [1_000, 2]), (667, [1_000, 1_000, 1])])
+@pytest.mark.parametrize(
+    ("features", "calls"), [(333, [999]), (334, [1_000, 2]), (667, [1_000, 1_000, 1])]
+)
 def test_a_call_holds_at_most_a_thousand_data(features: int, calls: list[int]) -> None:
     sent = wire()
     sent.delivery.deliver([report(features=tuple(feature(f"f{k}") for k in range(features)))])
@@ -162,7 +181,9 @@ def test_the_body_of_a_call_stays_below_one_megabyte_whatever_the_names_are(char
     """Names of the greatest length, in characters that take between one and twelve bytes."""
     names = [f"{k:04d}{character * 220}" for k in range(700)]
     sent = wire(endpoint=character * 250)
-    sent.delivery.deliver([report(features=tuple(feature(name, sum=-1.2345678901234567e107) for name in names))])
+    sent.delivery.deliver(
+        [report(features=tuple(feature(name, sum=-1.2345678901234567e107) for name in names))]
+    )
     assert len(sent.data) == 3 * len(names)
     assert max(sent.sizes) < ONE_MB
     assert len(sent.calls) > 3
@@ -215,7 +236,11 @@ def test_only_what_is_wrong_with_a_window_gives_it_up(code: str, kind: type[Exce
     sent.answers = [OK, (400, json.dumps({"__type": code, "message": "no"}).encode())]
     with pytest.raises(kind) as refused:
         sent.delivery.deliver([report(0), report(1), report(2)])
-    through = refused.value.index if isinstance(refused.value, SinkRejected) else getattr(refused.value, "delivered", 0)
+    through = (
+        refused.value.index
+        if isinstance(refused.value, SinkRejected)
+        else getattr(refused.value, "delivered", 0)
+    )
     assert through == 1
 
 

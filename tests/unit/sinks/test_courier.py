@@ -16,7 +16,8 @@ QUICK_S = (0.001,)
 
 
 class Recorder:
-    """Takes texts; ``faults`` are raised first, one a call; ``gate`` holds deliveries back until it is set."""
+    """Takes texts; ``faults`` are raised first, one a call; ``gate`` holds deliveries back until it
+    is set."""
 
     def __init__(self, *faults: Exception) -> None:
         self.taken: list[str] = []
@@ -33,7 +34,9 @@ class Recorder:
         assert self.gate.wait(10)
         if self.faults:
             fault = self.faults.pop(0)
-            through = fault.index if isinstance(fault, SinkRejected) else getattr(fault, "delivered", 0)
+            through = (
+                fault.index if isinstance(fault, SinkRejected) else getattr(fault, "delivered", 0)
+            )
             self.taken += items[:through]
             raise fault
         self.taken += items
@@ -151,7 +154,9 @@ def test_a_rejected_item_is_left_out_and_those_behind_it_arrive(make: Make) -> N
     assert courier.counts[:4] == (2, 0, 1, 0)
 
 
-@pytest.mark.parametrize("fault", [RuntimeError("a fault of the sink's own"), SinkRejected(7, "no such item")])
+@pytest.mark.parametrize(
+    "fault", [RuntimeError("a fault of the sink's own"), SinkRejected(7, "no such item")]
+)
 def test_a_fault_of_a_sink_does_not_end_its_thread(make: Make, fault: Exception) -> None:
     sink = Recorder(fault)
     courier = make(sink)
@@ -233,7 +238,9 @@ def test_stop_ends_a_long_wait_at_once_and_leaves_the_rest_in_the_outbox(make: M
     assert (courier.cursor, courier.counts.waiting) == (0, 3)
 
 
-def test_the_wait_grows_with_each_failure_in_a_row_and_starts_anew_after_a_success(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_wait_grows_with_each_failure_in_a_row_and_starts_anew_after_a_success(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
     sink = Recorder(*[SinkRetry("down")] * 4)
     courier = make(sink, backoff_s=(0.1, 0.5, 1.0))
     waits: list[float] = []
@@ -266,7 +273,12 @@ class Ear:
 
 
 def test_each_attempt_is_told_with_how_it_ended_and_how_long_it_took(make: Make) -> None:
-    ear, sink = Ear(), Recorder(SinkRetry("down", delivered=1), RuntimeError("a bug"), SinkRejected(0, "malformed"))
+    ear, sink = (
+        Ear(),
+        Recorder(
+            SinkRetry("down", delivered=1), RuntimeError("a bug"), SinkRejected(0, "malformed")
+        ),
+    )
     courier = make(sink, told=ear)
     courier.offer(numbered(1, 3))
     courier.start()
@@ -286,11 +298,17 @@ def test_what_only_moves_the_cursor_is_no_attempt(make: Make) -> None:
     assert (ear.results, courier.cursor) == ([], 2)
 
 
-def test_the_oldest_item_that_waits_has_the_age_of_its_commit_and_not_of_its_queue(make: Make) -> None:
+def test_the_oldest_item_that_waits_has_the_age_of_its_commit_and_not_of_its_queue(
+    make: Make,
+) -> None:
     sink, now_s = Recorder(SinkRetry("slow", delivered=1)), time.time()
     courier = make(sink, backoff_s=(60.0,))
     assert courier.counts.oldest_s == 0
-    courier.offer([(1, None), (2, "a"), (3, "b"), (4, "c")], [0, 1, 1, 1], [now_s - 9_000, now_s - 3_000, now_s - 1_000, now_s])
+    courier.offer(
+        [(1, None), (2, "a"), (3, "b"), (4, "c")],
+        [0, 1, 1, 1],
+        [now_s - 9_000, now_s - 3_000, now_s - 1_000, now_s],
+    )
     assert courier.counts.oldest_s == pytest.approx(3_000, abs=60)
     courier.start()
     until(lambda: courier.counts.delivered == 1)
@@ -336,14 +354,18 @@ class Moody(Recorder):
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_whatever_a_sink_does_each_item_is_taken_or_rejected_exactly_once_and_in_order(make: Make, seed: int) -> None:
+def test_whatever_a_sink_does_each_item_is_taken_or_rejected_exactly_once_and_in_order(
+    make: Make, seed: int
+) -> None:
     sink = Moody(seed)
     courier = make(sink, backoff_s=(0.0,))
     courier.start()
     courier.offer(numbered(1, 300))
     courier.offer(numbered(301, 700))
     assert courier.drain(20)
-    assert sorted([*sink.taken, *sink.rejected], key=lambda text: int(text.split()[1])) == texts(1, 700)
+    assert sorted([*sink.taken, *sink.rejected], key=lambda text: int(text.split()[1])) == texts(
+        1, 700
+    )
     assert sink.taken == [text for text in texts(1, 700) if text not in sink.rejected]
     assert courier.cursor == 700
     assert courier.counts[:5] == (len(sink.taken), courier.counts.retried, len(sink.rejected), 0, 0)
@@ -371,7 +393,8 @@ def test_another_queue_drops_its_oldest_until_the_large_items_fit(make: Make) ->
 
 
 def test_what_a_sink_does_not_take_never_fills_its_queue(make: Make) -> None:
-    """A queue that holds one signal is not full because of the reports behind it, which its sink does not want."""
+    """A queue that holds one signal is not full because of the reports behind it, which its sink
+    does not want."""
     sink = Recorder()
     sink.gate.clear()
     courier = make(sink)
@@ -387,7 +410,8 @@ def test_what_a_sink_does_not_take_never_fills_its_queue(make: Make) -> None:
 
 
 def test_nothing_is_delivered_while_it_may_not_be(make: Make) -> None:
-    """As after a freeze, when another service may own the job: what waits stays, and goes out once it may."""
+    """As after a freeze, when another service may own the job: what waits stays, and goes out once
+    it may."""
     sink, allowed = Recorder(), threading.Event()
     courier = make(sink, may_deliver=allowed.is_set)
     courier.offer(numbered(1, 3))

@@ -19,7 +19,10 @@ MIDNIGHT_MS = 1_750_032_000_000
 
 
 def reports(folder: Path, day: str) -> list[WindowReport]:
-    return [msgspec.json.decode(line, type=WindowReport) for line in (folder / f"reports-{day}.jsonl").read_bytes().splitlines()]
+    return [
+        msgspec.json.decode(line, type=WindowReport)
+        for line in (folder / f"reports-{day}.jsonl").read_bytes().splitlines()
+    ]
 
 
 def test_a_line_gives_back_the_report_or_signal_with_its_counts(tmp_path: Path) -> None:
@@ -30,8 +33,12 @@ def test_a_line_gives_back_the_report_or_signal_with_its_counts(tmp_path: Path) 
 
 def test_the_file_is_named_after_the_day_of_the_end(tmp_path: Path) -> None:
     ends = [MIDNIGHT_MS - 1, MIDNIGHT_MS, MIDNIGHT_MS + DAY_MS]
-    Jsonl(path=str(tmp_path)).open("job").deliver([report(start_ms=end - MINUTE_MS, end_ms=end) for end in ends])
-    assert sorted(path.name for path in tmp_path.iterdir()) == [f"reports-2025-06-{day}.jsonl" for day in (15, 16, 17)]
+    Jsonl(path=str(tmp_path)).open("job").deliver(
+        [report(start_ms=end - MINUTE_MS, end_ms=end) for end in ends]
+    )
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        f"reports-2025-06-{day}.jsonl" for day in (15, 16, 17)
+    ]
 
 
 def test_a_silence_without_an_end_lies_under_the_day_it_began(tmp_path: Path) -> None:
@@ -58,7 +65,10 @@ def test_a_file_can_be_moved_away_between_deliveries(tmp_path: Path) -> None:
     sink.deliver([signal(0)])
     (tmp_path / "signals.jsonl").rename(tmp_path / "rotated")
     sink.deliver([signal(1)])
-    assert [json.loads((tmp_path / name).read_bytes())["dedupe_id"] for name in ("rotated", "signals.jsonl")] == ["d0-opened", "d1-opened"]
+    assert [
+        json.loads((tmp_path / name).read_bytes())["dedupe_id"]
+        for name in ("rotated", "signals.jsonl")
+    ] == ["d0-opened", "d1-opened"]
 
 
 def test_a_disk_that_refuses_is_retried_and_nothing_is_lost(tmp_path: Path) -> None:
@@ -86,7 +96,9 @@ def test_check_sees_a_file_where_a_folder_is_expected(tmp_path: Path) -> None:
     assert len(Jsonl(path="").check()) == 1
 
 
-def test_what_was_written_to_one_file_is_not_repeated_while_another_cannot_be(tmp_path: Path) -> None:
+def test_what_was_written_to_one_file_is_not_repeated_while_another_cannot_be(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "signals.jsonl").mkdir()
     with pytest.raises(SinkRetry) as raised:
         Jsonl(path=str(tmp_path)).open("job").deliver([report(0), report(1), signal(), report(2)])

@@ -11,10 +11,20 @@ from prometheus_client import CollectorRegistry, generate_latest
 from detectors.report import CHECKS, FeatureReport, Moved, State
 from detectors.statistics.distances.base import find
 from sinks.prometheus import DISTANCES, PerFeature, Prometheus, PrometheusDelivery
-from tests.support.samples import MINUTE_MS, START_MS, calm, feature, report, signal, silence, violation
+from tests.support.samples import (
+    MINUTE_MS,
+    START_MS,
+    calm,
+    feature,
+    report,
+    signal,
+    silence,
+    violation,
+)
 
 OF_MODEL, OF_FEATURE = 13, 3
-"""Rows, completeness, end, six states, one check, three worst features; completeness, distance, limit."""
+"""Rows, completeness, end, six states, one check, three worst features; completeness, distance,
+limit."""
 KEY = {"job": "sample", "model": "flights", "variant": "AllTraffic"}
 
 
@@ -32,7 +42,11 @@ class Page:
     @property
     def series(self) -> list[str]:
         """Every line of the page but comments."""
-        return [line for line in generate_latest(self.registry).decode().splitlines() if not line.startswith("#")]
+        return [
+            line
+            for line in generate_latest(self.registry).decode().splitlines()
+            if not line.startswith("#")
+        ]
 
     @property
     def left_out(self) -> float | None:
@@ -40,7 +54,11 @@ class Page:
 
     def gauges(self) -> list[str]:
         """The series that ``max_series`` counts."""
-        return [line for line in self.series if not line.startswith(("driftline_signals", "driftline_series_left_out"))]
+        return [
+            line
+            for line in self.series
+            if not line.startswith(("driftline_signals", "driftline_series_left_out"))
+        ]
 
 
 def shown(*items: Any, **settings: Any) -> Page:
@@ -83,7 +101,13 @@ def test_exactly_one_state_is_one() -> None:
 
 
 def test_the_newest_window_wins_whatever_the_order() -> None:
-    page = shown(report(1, rows=1), report(2, rows=2), report(2, 1, rows=21), report(1, 5, rows=15), report(2, rows=2))
+    page = shown(
+        report(1, rows=1),
+        report(2, rows=2),
+        report(2, 1, rows=21),
+        report(1, 5, rows=15),
+        report(2, rows=2),
+    )
     assert page.value("window_rows") == 21
 
 
@@ -140,7 +164,9 @@ def test_the_other_statistics_come_by_configuration(name: str, value: float) -> 
 def test_a_statistic_that_a_feature_does_not_have_is_not_shown() -> None:
     """A window that learns has no distances at all, and a scrape must not fail on it."""
     learning = calm("new", distances={}, value=None, limit=None, verdict="learning")
-    page = shown(report(features=(calm(), learning), state="learning"), per_feature=["mean", *DISTANCES])
+    page = shown(
+        report(features=(calm(), learning), state="learning"), per_feature=["mean", *DISTANCES]
+    )
     shown_now = [line for line in page.series if line.startswith("driftline_feature_statistic")]
     assert len(shown_now) == 2
     assert all('feature="carrier"' in line for line in shown_now)
@@ -149,9 +175,14 @@ def test_a_statistic_that_a_feature_does_not_have_is_not_shown() -> None:
 def test_every_distance_can_be_asked_for_by_its_name() -> None:
     assert set(DISTANCES) == set(find())
     names = ["mean", "outlier_share", *DISTANCES]
-    assert msgspec.convert({"type": "prometheus", "per_feature": names}, type=Prometheus).per_feature == names
+    assert (
+        msgspec.convert({"type": "prometheus", "per_feature": names}, type=Prometheus).per_feature
+        == names
+    )
     with pytest.raises(msgspec.ValidationError, match="no_such_statistic"):
-        msgspec.convert({"type": "prometheus", "per_feature": ["no_such_statistic"]}, type=Prometheus)
+        msgspec.convert(
+            {"type": "prometheus", "per_feature": ["no_such_statistic"]}, type=Prometheus
+        )
 
 
 def features(count: int) -> tuple[FeatureReport, ...]:
@@ -161,7 +192,12 @@ def features(count: int) -> tuple[FeatureReport, ...]:
 
 @pytest.mark.parametrize(
     ("count", "per_feature", "series"),
-    [(1, [], 18 + 1 + 3), (2, ["mean"], 18 + 2 + 8), (3, [], 18 + 3 + 9), (20, ["n", "ks", "outlier_share"], 18 + 3 + 120)],
+    [
+        (1, [], 18 + 1 + 3),
+        (2, ["mean"], 18 + 2 + 8),
+        (3, [], 18 + 3 + 9),
+        (20, ["n", "ks", "outlier_share"], 18 + 3 + 120),
+    ],
 )
 def test_a_scrape_has_as_many_series_as_the_sink_says_when_all_nine_checks_find_something(
     count: int, per_feature: list[PerFeature], series: int
@@ -179,22 +215,34 @@ def test_the_cap_holds_keeps_the_worst_and_tells_what_was_left_out() -> None:
     assert len(page.gauges()) == OF_MODEL + 15 * OF_FEATURE
     assert page.left_out == 85 * OF_FEATURE
     names = [f"f{k:03d}" for k in range(100)]
-    assert [name for name in names if page.value("feature_completeness_ratio", feature=name) is not None] == names[85:]
+    assert [
+        name for name in names if page.value("feature_completeness_ratio", feature=name) is not None
+    ] == names[85:]
 
 
 def test_the_cap_holds_for_models_too_and_drops_the_calm_ones() -> None:
-    calm_models = [report(model=f"m{k:02d}", features=(calm(),), violations=(), state="ok") for k in range(50)]
+    calm_models = [
+        report(model=f"m{k:02d}", features=(calm(),), violations=(), state="ok") for k in range(50)
+    ]
     page = shown(*calm_models, report(model="drifted"), max_series=200)
     assert len(page.gauges()) <= 200
     rows = {"job": "sample", "variant": "AllTraffic", "model": "drifted"}
     assert page.registry.get_sample_value("driftline_window_rows", rows) == 100
     assert page.left_out
-    assert len(page.gauges()) + page.left_out == len(shown(*calm_models, report(model="drifted")).gauges())
+    assert len(page.gauges()) + page.left_out == len(
+        shown(*calm_models, report(model="drifted")).gauges()
+    )
 
 
 def test_no_label_holds_a_value_of_a_feature() -> None:
-    moved = violation("carrier", description="SECRET", diagnosis="SECRET", moved=(Moved("SECRET", 0, 1, 0, 9, 1),))
-    page = shown(report(violations=(moved,), notes=("SECRET",)), signal(reasons=(moved,)), per_feature=["psi", "mean"])
+    moved = violation(
+        "carrier", description="SECRET", diagnosis="SECRET", moved=(Moved("SECRET", 0, 1, 0, 9, 1),)
+    )
+    page = shown(
+        report(violations=(moved,), notes=("SECRET",)),
+        signal(reasons=(moved,)),
+        per_feature=["psi", "mean"],
+    )
     assert "SECRET" not in "\n".join(page.series)
 
 

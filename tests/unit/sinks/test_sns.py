@@ -24,12 +24,18 @@ def message(item: Signal, topic: str = TOPIC) -> dict[str, Any]:
 
 
 def attributes(item: Signal) -> dict[str, str]:
-    return {name: value["StringValue"] for name, value in message(item)["MessageAttributes"].items()}
+    return {
+        name: value["StringValue"] for name, value in message(item)["MessageAttributes"].items()
+    }
 
 
 def size(sent: dict[str, Any]) -> int:
     """Bytes as SNS counts them: the body and each attribute's name, type and value."""
-    parts = [part for name, value in sent["MessageAttributes"].items() for part in (name, value["DataType"], value["StringValue"])]
+    parts = [
+        part
+        for name, value in sent["MessageAttributes"].items()
+        for part in (name, value["DataType"], value["StringValue"])
+    ]
     return sum(len(part.encode()) for part in [sent["Message"], *parts])
 
 
@@ -64,14 +70,29 @@ def test_the_worst_reason_names_feature_and_check() -> None:
 
 
 def test_a_signal_without_reasons_has_no_attributes_about_them() -> None:
-    assert attributes(signal(reasons=())).keys() == {"model", "variant", "kind", "episode", "dedupe_id"}
+    assert attributes(signal(reasons=())).keys() == {
+        "model",
+        "variant",
+        "kind",
+        "episode",
+        "dedupe_id",
+    }
 
 
 def test_an_attribute_is_never_empty() -> None:
     assert "variant" not in attributes(signal(variant=""))
 
 
-@pytest.mark.parametrize("model", ["flights", "m" * 300, "mod\u00e8le d'\u00e9t\u00e9", "two\nlines\tand a tab", "\U0001d11e" * 90])
+@pytest.mark.parametrize(
+    "model",
+    [
+        "flights",
+        "m" * 300,
+        "mod\u00e8le d'\u00e9t\u00e9",
+        "two\nlines\tand a tab",
+        "\U0001d11e" * 90,
+    ],
+)
 def test_subject_and_group_hold_only_what_sns_takes(model: str) -> None:
     sent = message(signal(model=model), TOPIC + ".fifo")
     assert sent["Subject"].isascii()
@@ -88,14 +109,19 @@ def test_a_fifo_topic_gets_group_and_deduplication_and_no_other_does() -> None:
 
 
 def test_many_reasons_are_cut_to_the_worst_and_the_rest_is_counted() -> None:
-    reasons = tuple(violation(f"f{k:04d}", value=0.1 + k / 1_000, description="long " * 40) for k in range(3_000))
+    reasons = tuple(
+        violation(f"f{k:04d}", value=0.1 + k / 1_000, description="long " * 40)
+        for k in range(3_000)
+    )
     item = signal(reasons=reasons)
     sent = message(item)
     told = json.loads(sent["Message"])
     kept = len(told["reasons"])
     assert 0.8 * MOST_BYTES < size(sent) < MOST_BYTES
     assert told["omitted"] == 3_000 - kept
-    assert [reason["feature"] for reason in told["reasons"]] == [f"f{k:04d}" for k in range(2_999, 2_999 - kept, -1)]
+    assert [reason["feature"] for reason in told["reasons"]] == [
+        f"f{k:04d}" for k in range(2_999, 2_999 - kept, -1)
+    ]
     assert attributes(item)["feature"] == "f2999"
 
 

@@ -27,16 +27,23 @@ def driftline(*words: object) -> Result:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.delenv("PASSWORD", raising=False)
-    (tmp_path / "train.csv").write_text("a,b\n" + "".join(f"{k % 50},{k % 3}\n" for k in range(500)))
+    (tmp_path / "train.csv").write_text(
+        "a,b\n" + "".join(f"{k % 50},{k % 3}\n" for k in range(500))
+    )
     (tmp_path / "config.yaml").write_text(CONFIG.replace("BASELINE", "base"))
     assert driftline("baseline", tmp_path / "train.csv", "--out", tmp_path / "base").exit_code == 0
     return tmp_path
 
 
-def test_a_check_without_the_password_warns_and_says_what_it_could_not_see(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_without_the_password_warns_and_says_what_it_could_not_see(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done = driftline("check", folder / "config.yaml")
     assert done.exit_code == 0
-    said = "warning: source.options.sasl_plain_password: the environment variable PASSWORD is not set; driftline run needs it\n"
+    said = (
+        "warning: source.options.sasl_plain_password: the environment variable PASSWORD is not set;"
+        " driftline run needs it\n"
+    )
     assert done.stderr == said
     assert done.stdout.endswith("config.yaml: ok, as far as can be said without PASSWORD\n")
     monkeypatch.setenv("PASSWORD", "secret")
@@ -49,28 +56,44 @@ def test_a_check_without_the_password_warns_and_says_what_it_could_not_see(folde
 def test_who_talks_to_the_source_needs_the_password(folder: Path, words: tuple[str, ...]) -> None:
     done = driftline(*words, folder / "config.yaml")
     assert done.exit_code == 2
-    assert done.stderr == "driftline: source.options.sasl_plain_password: expected the environment variable PASSWORD to be set\n"
+    assert (
+        done.stderr
+        == "driftline: source.options.sasl_plain_password: expected the environment variable"
+        " PASSWORD to be set\n"
+    )
 
 
 def test_a_check_does_not_look_into_what_it_has_not(folder: Path) -> None:
-    """The sink asks that its path is no file, the baseline must be there: neither can be said of a variable's text."""
+    """The sink asks that its path is no file, the baseline must be there: neither can be said of a
+    variable's text."""
     config = folder / "config.yaml"
-    config.write_text(CONFIG.replace("BASELINE", "base").replace("path: reports", 'path: "${PASSWORD}"'))
+    config.write_text(
+        CONFIG.replace("BASELINE", "base").replace("path: reports", 'path: "${PASSWORD}"')
+    )
     (folder / "${PASSWORD}").write_text("")
     assert driftline("check", config).exit_code == 0
     config.write_text(CONFIG.replace("BASELINE", '"${PASSWORD}"'))
     done = driftline("check", config)
     assert done.exit_code == 2
-    assert "models.prices.baseline: expected the environment variable PASSWORD to be set\n" in done.stderr
+    assert (
+        "models.prices.baseline: expected the environment variable PASSWORD to be set\n"
+        in done.stderr
+    )
 
 
-def test_a_check_warns_of_results_that_only_the_log_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_check_warns_of_results_that_only_the_log_has(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PASSWORD", "secret")
     config = folder / "config.yaml"
-    config.write_text(CONFIG.replace("BASELINE", "base").replace("sinks: [{type: jsonl, path: reports}]", ""))
+    config.write_text(
+        CONFIG.replace("BASELINE", "base").replace("sinks: [{type: jsonl, path: reports}]", "")
+    )
     done = driftline("check", config)
     assert done.exit_code == 0
-    assert done.stderr.startswith("warning: sinks: there are none: windows and signals are told in the log only")
+    assert done.stderr.startswith(
+        "warning: sinks: there are none: windows and signals are told in the log only"
+    )
     assert done.stderr.count("\n") == 1
 
 
@@ -80,15 +103,24 @@ def test_explain_needs_no_password(folder: Path) -> None:
     assert "--reports: expected the folder with the reports" in done.stderr
     (folder / "reports").mkdir()
     (folder / "reports" / "reports-2026-11-25.jsonl").write_text("{}\n")
-    assert "REPORT-ID: expected the id of a report in" in driftline("explain", "some-id", "a", "--config", folder / "config.yaml").stderr
+    assert (
+        "REPORT-ID: expected the id of a report in"
+        in driftline("explain", "some-id", "a", "--config", folder / "config.yaml").stderr
+    )
 
 
 def test_captures_make_no_baseline(folder: Path) -> None:
-    capture = {"captureData": {"endpointInput": {"data": "1", "encoding": "CSV"}}, "eventMetadata": {"eventId": "e"}}
+    capture = {
+        "captureData": {"endpointInput": {"data": "1", "encoding": "CSV"}},
+        "eventMetadata": {"eventId": "e"},
+    }
     (folder / "captures.jsonl").write_text(json.dumps(capture))
     done = driftline("baseline", folder / "captures.jsonl", "--out", folder / "new")
     assert done.exit_code == 2
-    assert "Give the training table itself, or write `baseline: learn` in the configuration" in done.stderr
+    assert (
+        "Give the training table itself, or write `baseline: learn` in the configuration"
+        in done.stderr
+    )
     assert not (folder / "new").exists()
 
 

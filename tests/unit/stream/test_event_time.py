@@ -1,10 +1,19 @@
-"""Event time by plain arithmetic: panes of windows, windows of panes, the watermark, idleness, and what may be let go."""
+"""Event time by plain arithmetic: panes of windows, windows of panes, the watermark, idleness, and
+what may be let go."""
 
 from __future__ import annotations
 
 import pytest
 
-from stream.event_time import Place, Settings, is_idle, retained_from, watermark, window_ends, window_panes
+from stream.event_time import (
+    Place,
+    Settings,
+    is_idle,
+    retained_from,
+    watermark,
+    window_ends,
+    window_panes,
+)
 
 MINUTE = Settings(job="j", window_ms=60, every_ms=20, grace_ms=5, lateness_ms=30, idle_ms=100)
 
@@ -15,7 +24,11 @@ def place(mark_ms: int | None = None, idle: bool = False) -> Place:
 
 @pytest.mark.parametrize("pane_ms", [0, 20, 100, -40])
 def test_a_pane_lies_in_the_windows_whose_panes_name_it_and_in_no_other(pane_ms: int) -> None:
-    holding = [end for end in range(pane_ms - 200, pane_ms + 220, 20) if pane_ms in window_panes(end, MINUTE)]
+    holding = [
+        end
+        for end in range(pane_ms - 200, pane_ms + 220, 20)
+        if pane_ms in window_panes(end, MINUTE)
+    ]
     assert list(window_ends(pane_ms, MINUTE)) == holding
     assert len(holding) == 3
 
@@ -34,9 +47,18 @@ def test_the_watermark_is_the_smallest_mark_less_grace() -> None:
         ([place(100, idle=True), place(10, idle=True)], 1_000, 1_000 - 5 - 100),
         ([place(100, idle=True)], None, None),
     ],
-    ids=["no partition", "one has no mark", "an idle one without a mark", "an idle one is behind", "all idle", "all idle, no clock"],
+    ids=[
+        "no partition",
+        "one has no mark",
+        "an idle one without a mark",
+        "an idle one is behind",
+        "all idle",
+        "all idle, no clock",
+    ],
 )
-def test_only_live_partitions_hold_the_watermark(places: list[Place], now_ms: int | None, expected: int | None) -> None:
+def test_only_live_partitions_hold_the_watermark(
+    places: list[Place], now_ms: int | None, expected: int | None
+) -> None:
     assert watermark(places, now_ms, MINUTE) == expected
 
 
@@ -59,7 +81,8 @@ def test_a_partition_is_idle_while_its_reader_goes_on_saying_so(
 
 
 def test_a_pane_may_go_when_no_live_partition_can_bring_an_event_in_time() -> None:
-    """The reader's rule: too late if pane end + grace + lateness <= mark. The slowest live partition decides."""
+    """The reader's rule: too late if pane end + grace + lateness <= mark. The slowest live
+    partition decides."""
     assert retained_from([place(200), place(135), place(1, idle=True)], 130, MINUTE) == 100
     assert retained_from([place(200), place(None)], 130, MINUTE) is None
     assert retained_from([place(1, idle=True)], 130, MINUTE) == 100

@@ -20,10 +20,19 @@ META = '"eventMetadata":{"eventId":"%d","inferenceTime":"2026-11-25T07:00:%02dZ"
 def seen(folder: Path, *words: str, **environment: str) -> tuple[int, str]:
     """The exit code of a command and everything that it sent to its terminal."""
     ours, theirs = pty.openpty()
-    env = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI")}
+    env = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI")
+    }
     command = [sys.executable, "-m", "stream.cli", *words]
     with subprocess.Popen(
-        command, cwd=folder, stdin=theirs, stdout=theirs, stderr=theirs, env={**env, "TERM": "xterm-256color", **environment}
+        command,
+        cwd=folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**env, "TERM": "xterm-256color", **environment},
     ) as process:
         os.close(theirs)
         sent = b"".join(iter(lambda: _some(ours), b""))
@@ -40,7 +49,9 @@ def _some(terminal: int) -> bytes:
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
-    (tmp_path / "captures.jsonl").write_text("".join(CAPTURE % k + META % (k, k) for k in range(50)))
+    (tmp_path / "captures.jsonl").write_text(
+        "".join(CAPTURE % k + META % (k, k) for k in range(50))
+    )
     content = {
         "job": "short",
         "source": {"type": "jsonl", "path": "captures.jsonl"},
@@ -64,12 +75,16 @@ def test_a_progress_bar_is_gone_when_a_command_fails(tmp_path: Path) -> None:
     assert "━" not in rest
 
 
-def test_a_service_on_a_terminal_logs_for_people_and_in_json_when_it_is_told_to(config: Path) -> None:
+def test_a_service_on_a_terminal_logs_for_people_and_in_json_when_it_is_told_to(
+    config: Path,
+) -> None:
     code, sent = seen(config.parent, "run", "config.yaml")
     assert code == 0, sent
     plain = [re.sub(r"\x1b\[\d*m", "", line) for line in sent.splitlines()]
     assert sent.count("\x1b[") > 10
-    assert any(re.search(r"^\S+Z \[info +\] started +job=short http=http://", line) for line in plain)
+    assert any(
+        re.search(r"^\S+Z \[info +\] started +job=short http=http://", line) for line in plain
+    )
     assert not any(line.startswith("{") for line in plain)
     code, sent = seen(config.parent, "run", "config.yaml", "--log", "json")
     assert {json.loads(line)["job"] for line in sent.splitlines()} == {"short"}

@@ -1,4 +1,5 @@
-"""Change detectors within the judge: which series they see, what an alarm does, and what the state keeps."""
+"""Change detectors within the judge: which series they see, what an alarm does, and what the state
+keeps."""
 
 from __future__ import annotations
 
@@ -35,10 +36,14 @@ def judge(*changes: Change, rules: Rules = LOOSE) -> Judge:
     return Judge("j", rules, {"m": {"x": FeatureRules(enabled=False)}}, {"m": changes})
 
 
-def run(one: Judge, windows: Sequence[Values], state: EpisodeState | None = None) -> tuple[EpisodeState, list[WindowReport], list[Signal]]:
+def run(
+    one: Judge, windows: Sequence[Values], state: EpisodeState | None = None
+) -> tuple[EpisodeState, list[WindowReport], list[Signal]]:
     state, reports, signals = state or EpisodeState(), [], []
     for k, values in enumerate(windows):
-        report = one.report(Span("m", "v", k, k + 1), BASE, window(BASE.layout, {"x": values}), state)
+        report = one.report(
+            Span("m", "v", k, k + 1), BASE, window(BASE.layout, {"x": values}), state
+        )
         state, new = one.advance(state, report, BASE)
         reports.append(report)
         signals += new
@@ -58,7 +63,10 @@ def test_a_mean_is_told_in_baseline_deviations() -> None:
 
 
 def test_completeness_and_distances_are_taken_from_the_report() -> None:
-    changes = (Longest(feature="x", series="completeness", length=9), Longest(feature="x", series="ks", length=9))
+    changes = (
+        Longest(feature="x", series="completeness", length=9),
+        Longest(feature="x", series="ks", length=9),
+    )
     half: list[float | None] = [*of_mean(100.0, 200), *[None] * 200]
     state, (report,), _ = run(judge(*changes), [half])
     assert state.series["x/completeness"] == (0.5,)
@@ -69,19 +77,28 @@ def test_an_alarm_is_a_violation_that_opens_an_episode_at_once_and_starts_the_se
     state, reports, signals = run(judge(Longest(feature="x", length=3)), [of_mean(100.0)] * 4)
     assert [len(report.violations) for report in reports] == [0, 0, 1, 0]
     (violation,) = reports[2].violations
-    assert (violation.feature, violation.check, violation.statistic, violation.overwhelming) == ("x", "change_check", "mean", True)
+    assert (violation.feature, violation.check, violation.statistic, violation.overwhelming) == (
+        "x",
+        "change_check",
+        "mean",
+        True,
+    )
     assert reports[2].state == "violations"
     assert [(signal.kind, signal.start_ms) for signal in signals] == [("opened", 2)]
     assert len(state.series["x/mean"]) == 1
 
 
 def test_detectors_of_one_series_share_its_values_once() -> None:
-    state, _, _ = run(judge(Longest(feature="x", length=8), Longest(feature="x", length=9)), [of_mean(100.0)] * 4)
+    state, _, _ = run(
+        judge(Longest(feature="x", length=8), Longest(feature="x", length=9)), [of_mean(100.0)] * 4
+    )
     assert len(state.series["x/mean"]) == 4
 
 
 def test_an_alarm_of_one_detector_starts_the_series_anew_for_all_that_share_it() -> None:
-    state, reports, _ = run(judge(Longest(feature="x", length=2), Longest(feature="x", length=3)), [of_mean(100.0)] * 4)
+    state, reports, _ = run(
+        judge(Longest(feature="x", length=2), Longest(feature="x", length=3)), [of_mean(100.0)] * 4
+    )
     assert [len(report.violations) for report in reports] == [0, 1, 0, 1]
     assert state.series["x/mean"] == ()
 
@@ -101,13 +118,17 @@ def test_windows_with_too_few_rows_are_not_part_of_a_series() -> None:
 
 
 def test_a_window_without_a_mean_leaves_the_series_as_it_is() -> None:
-    state, _, _ = run(judge(Longest(feature="x", length=9)), [of_mean(100.0), [None] * 400, of_mean(100.0)])
+    state, _, _ = run(
+        judge(Longest(feature="x", length=9)), [of_mean(100.0), [None] * 400, of_mean(100.0)]
+    )
     assert len(state.series["x/mean"]) == 2
 
 
 def test_a_late_revision_is_not_asked_again() -> None:
     one, state = judge(Longest(feature="x", length=1)), EpisodeState()
-    report = one.report(Span("m", "v", 0, 1, revision=1), BASE, window(BASE.layout, {"x": of_mean(100.0)}), state)
+    report = one.report(
+        Span("m", "v", 0, 1, revision=1), BASE, window(BASE.layout, {"x": of_mean(100.0)}), state
+    )
     assert report.violations == ()
 
 
@@ -121,12 +142,16 @@ def test_the_series_is_bounded_and_the_oldest_values_go_first() -> None:
 def test_restoring_the_state_between_any_two_windows_changes_no_alarm() -> None:
     one = judge(Adwin(feature="x"), PageHinkley(feature="x", series="ks"))
     rng = np.random.default_rng(2)
-    windows = [of_mean(100.0 + float(rng.normal(0, 1)) + (30.0 if k >= 30 else 0.0)) for k in range(45)]
+    windows = [
+        of_mean(100.0 + float(rng.normal(0, 1)) + (30.0 if k >= 30 else 0.0)) for k in range(45)
+    ]
     whole, reports, signals = run(one, windows)
     state, kept = EpisodeState(), []
     for k, values in enumerate(windows):
         state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=EpisodeState)
-        report = one.report(Span("m", "v", k, k + 1), BASE, window(BASE.layout, {"x": values}), state)
+        report = one.report(
+            Span("m", "v", k, k + 1), BASE, window(BASE.layout, {"x": values}), state
+        )
         state, new = one.advance(state, report, BASE)
         kept += new
     assert state == whole

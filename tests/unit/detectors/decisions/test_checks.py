@@ -1,4 +1,5 @@
-"""The checks: each by its name and text, each cause told once, and nothing told that chance explains."""
+"""The checks: each by its name and text, each cause told once, and nothing told that chance
+explains."""
 
 from __future__ import annotations
 
@@ -24,11 +25,20 @@ WHOLE = np.random.default_rng(0).integers(0, 1_000, 10_000).astype(float)
 
 
 def violations(
-    base: Baseline, data: Mapping[str, Values | Column], rules: Rules | None = None, own: Mapping[str, FeatureRules] | None = None
+    base: Baseline,
+    data: Mapping[str, Values | Column],
+    rules: Rules | None = None,
+    own: Mapping[str, FeatureRules] | None = None,
 ) -> list[Violation]:
     counted, asked = window(base.layout, data), rules or Rules()
     measures = measure(base, counted)
-    return Checks(base, measures, rule(asked, own or {}, base.constraints, measures, counted.rows), asked, own or {}).run()
+    return Checks(
+        base,
+        measures,
+        rule(asked, own or {}, base.constraints, measures, counted.rows),
+        asked,
+        own or {},
+    ).run()
 
 
 def only(found: list[Violation]) -> Violation:
@@ -57,7 +67,13 @@ def test_a_window_like_the_baseline_breaks_nothing() -> None:
 
 def test_a_null_burst_is_one_violation_and_not_one_for_each_distance() -> None:
     one = only(violations(NUMBERS, {"x": with_missing(normal(2, 600).tolist(), 400)}))
-    assert (one.feature, one.check, one.value, one.limit, one.n) == ("x", "completeness_check", 0.6, 1.0, 1_000)
+    assert (one.feature, one.check, one.value, one.limit, one.n) == (
+        "x",
+        "completeness_check",
+        0.6,
+        1.0,
+        1_000,
+    )
     assert one.description == "Value: 0.6 does not meet the constraint requirement! "
     assert one.diagnosis == "null burst"
     assert one.overwhelming
@@ -68,16 +84,24 @@ def test_a_loss_of_values_that_chance_explains_is_not_told() -> None:
     usual = baseline({"x": with_missing(normal(1, 9_000).tolist(), 1_000)})
     assert usual.constraints.features["x"].completeness == pytest.approx(0.9)
     assert violations(usual, {"x": with_missing(normal(2, 170).tolist(), 30)}) == []  # 15 % of 200
-    assert only(violations(usual, {"x": with_missing(normal(2, 1_700).tolist(), 300)})).check == "completeness_check"
+    assert (
+        only(violations(usual, {"x": with_missing(normal(2, 1_700).tolist(), 300)})).check
+        == "completeness_check"
+    )
     assert violations(NUMBERS, {"x": with_missing(normal(2, 999).tolist(), 1)}) == []
-    assert violations(NUMBERS, {"x": with_missing(normal(2, 99_100).tolist(), 900)}) == []  # 0.9 % is under completeness_gap
+    assert (
+        violations(NUMBERS, {"x": with_missing(normal(2, 99_100).tolist(), 900)}) == []
+    )  # 0.9 % is under completeness_gap
 
 
 def test_a_column_without_a_single_value_is_missing() -> None:
     two = baseline({"x": normal(1, 5_000), "y": normal(2, 5_000)})
     one = only(violations(two, {"y": normal(3, 1_000)}))
     assert (one.feature, one.check, one.diagnosis) == ("x", "missing_column_check", "column lost")
-    assert "Number of columns in current dataset: 1, Number of columns in baseline constraints: 2" in one.description
+    assert (
+        "Number of columns in current dataset: 1, Number of columns in baseline constraints: 2"
+        in one.description
+    )
 
 
 def test_one_malformed_value_is_no_violation() -> None:
@@ -86,20 +110,32 @@ def test_one_malformed_value_is_no_violation() -> None:
 
 
 def test_text_among_whole_numbers_breaks_the_type_with_the_contracts_sentence() -> None:
-    numbers = written([*WHOLE[:201].tolist(), *[float("nan")] * 120], [INTEGRAL] * 201 + [STRING] * 120)
+    numbers = written(
+        [*WHOLE[:201].tolist(), *[float("nan")] * 120], [INTEGRAL] * 201 + [STRING] * 120
+    )
     one = only(violations(CODES, {"x": numbers}))
     assert (one.check, one.value, one.limit) == ("data_type_check", 201 / 321, 0.99)
-    assert one.description == (
-        "Data type match requirement is not met. Expected data type: Integral, Expected match: 99.0%. "
-        "Observed: Only 62.616822429906534% of data is Integral."
+    assert (
+        one.description
+        == "Data type match requirement is not met. Expected data type: Integral, Expected match:"
+        " 99.0%. Observed: Only 62.616822429906534% of data is Integral."
     )
     assert one.diagnosis == "type change: values written as string"
 
 
 def test_whole_numbers_fit_fractional_but_decimals_do_not_fit_integral() -> None:
-    assert violations(NUMBERS, {"x": Numbers(normal(2, 1_000), np.full(1_000, INTEGRAL, np.uint8))}) == []
-    one = only(violations(CODES, {"x": Numbers(WHOLE[:1_000], np.full(1_000, FRACTIONAL, np.uint8))}))
-    assert (one.check, one.value, one.diagnosis) == ("data_type_check", 0.0, "type change: values written as fractional")
+    assert (
+        violations(NUMBERS, {"x": Numbers(normal(2, 1_000), np.full(1_000, INTEGRAL, np.uint8))})
+        == []
+    )
+    one = only(
+        violations(CODES, {"x": Numbers(WHOLE[:1_000], np.full(1_000, FRACTIONAL, np.uint8))})
+    )
+    assert (one.check, one.value, one.diagnosis) == (
+        "data_type_check",
+        0.0,
+        "type change: values written as fractional",
+    )
     assert one.overwhelming
 
 
@@ -115,14 +151,21 @@ def test_a_burst_of_nan_is_told_as_nan() -> None:
     values = normal(2, 1_000)
     values[:300] = np.nan
     one = only(violations(NUMBERS, {"x": values}))
-    assert (one.check, one.value, one.diagnosis) == ("data_type_check", 0.7, "type change: values written as NaN")
+    assert (one.check, one.value, one.diagnosis) == (
+        "data_type_check",
+        0.7,
+        "type change: values written as NaN",
+    )
 
 
 def test_drift_is_told_with_the_contracts_sentence() -> None:
     one = only(violations(NUMBERS, {"x": normal(2, 1_000, mean=1.0)}))
     assert one.check == "baseline_drift_check"
     assert one.statistic == "psi"
-    assert one.description == f"Baseline drift distance: {one.value!r} exceeds threshold: {one.limit!r}"
+    assert (
+        one.description
+        == f"Baseline drift distance: {one.value!r} exceeds threshold: {one.limit!r}"
+    )
     assert one.moved
     assert one.overwhelming
 
@@ -135,8 +178,13 @@ def test_drift_beside_a_loss_of_values_is_told_where_the_loss_does_not_explain_i
 def test_domains_are_checked_only_where_there_are_any() -> None:
     strange = {"t": texts({"a": 500, "b": 300, "c": 150, "d": 15, "z": 35})}
     assert "categorical_values_check" not in {one.check for one in violations(WORDS, strange)}
-    closed = baseline({"t": texts({"a": 5_000, "b": 3_000, "c": 1_850, "d": 150})}, {"t": Constraint(1.0, domains=("a", "b", "c", "d"))})
-    one = next(one for one in violations(closed, strange) if one.check == "categorical_values_check")
+    closed = baseline(
+        {"t": texts({"a": 5_000, "b": 3_000, "c": 1_850, "d": 150})},
+        {"t": Constraint(1.0, domains=("a", "b", "c", "d"))},
+    )
+    one = next(
+        one for one in violations(closed, strange) if one.check == "categorical_values_check"
+    )
     assert (one.value, one.limit) == (0.965, 0.99)
     assert one.description == "Value: 0.965 does not meet the constraint requirement! "
 
@@ -149,7 +197,11 @@ def test_a_rare_value_that_vanishes_is_found_though_psi_sleeps() -> None:
     one = only(violations(words, gone))
     assert (one.check, one.limit) == ("vanished_value_check", 30.0)
     assert one.value == pytest.approx(40.0)
-    assert (one.moved[0].label, one.moved[0].before_count, one.moved[0].after_count) == ("d", 100, 0)
+    assert (one.moved[0].label, one.moved[0].before_count, one.moved[0].after_count) == (
+        "d",
+        100,
+        0,
+    )
     assert "d" not in one.description.split()
 
 
@@ -166,12 +218,17 @@ def test_a_value_of_few_expected_occurrences_may_be_absent() -> None:
 
 def test_a_value_that_the_baseline_saw_once_may_be_absent_from_a_large_window() -> None:
     once = baseline({"t": texts({"a": 999, "b": 1})})
-    assert violations(once, {"t": texts({"a": 100_000})}) == []  # 100 expected, but the share is hardly known
+    assert (
+        violations(once, {"t": texts({"a": 100_000})}) == []
+    )  # 100 expected, but the share is hardly known
 
 
 def test_a_code_that_vanishes_is_found_too() -> None:
     codes = baseline({"x": [1.0] * 6_000 + [2.0] * 3_900 + [3.0] * 100})
-    assert only(violations(codes, {"x": [1.0] * 2_430 + [2.0] * 1_570})).check == "vanished_value_check"
+    assert (
+        only(violations(codes, {"x": [1.0] * 2_430 + [2.0] * 1_570})).check
+        == "vanished_value_check"
+    )
 
 
 def test_an_atom_of_a_grid_that_vanishes_is_found_too() -> None:
@@ -180,7 +237,12 @@ def test_an_atom_of_a_grid_that_vanishes_is_found_too() -> None:
     amounts = baseline({"x": np.where(np.arange(10_000) < 400, 0.0, spread)})
     assert violations(amounts, {"x": np.where(np.arange(10_000) < 400, 0.0, spread[::-1])}) == []
     one = only(violations(amounts, {"x": spread}))
-    assert (one.check, one.value, one.moved[0].label, one.moved[0].before_count) == ("vanished_value_check", 400.0, "0", 400)
+    assert (one.check, one.value, one.moved[0].label, one.moved[0].before_count) == (
+        "vanished_value_check",
+        400.0,
+        "0",
+        400,
+    )
 
 
 def test_negative_values_are_told_where_the_baseline_had_none() -> None:
@@ -195,7 +257,10 @@ def test_negative_values_are_told_where_the_baseline_had_none() -> None:
 
 
 def test_a_drift_below_zero_is_told_once() -> None:
-    asked = baseline({"x": np.random.default_rng(1).uniform(0.0, 100.0, 10_000)}, {"x": Constraint(1.0, non_negative=True)})
+    asked = baseline(
+        {"x": np.random.default_rng(1).uniform(0.0, 100.0, 10_000)},
+        {"x": Constraint(1.0, non_negative=True)},
+    )
     assert only(violations(asked, {"x": np.full(1_000, -40.0)})).check == "baseline_drift_check"
 
 
@@ -212,8 +277,16 @@ def test_too_few_rows_break_nothing() -> None:
 def test_a_feature_can_be_left_out() -> None:
     burst: dict[str, Values] = {"x": [None] * 1_000}
     assert violations(NUMBERS, burst, own={"x": FeatureRules(enabled=False)}) == []
-    assert violations(baseline({"x": normal(1, 5_000)}, {"x": Constraint(1.0, evaluate=False)}), burst) == []
-    assert violations(baseline({"x": normal(1, 5_000)}, None, Thresholds(evaluate_constraints=False)), burst) == []
+    assert (
+        violations(baseline({"x": normal(1, 5_000)}, {"x": Constraint(1.0, evaluate=False)}), burst)
+        == []
+    )
+    assert (
+        violations(
+            baseline({"x": normal(1, 5_000)}, None, Thresholds(evaluate_constraints=False)), burst
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("rows", [100, 1_000])
@@ -225,11 +298,17 @@ def test_windows_without_drift_break_nothing_in_twenty_features(rows: int) -> No
         data: dict[str, Values | Column] = {}
         for k, name in enumerate(names):
             if k % 2:
-                words = np.array([f"w{j}" for j in range(30)])[np.minimum(rng.zipf(1.6, size), 30) - 1]
-                data[name] = Texts(pa.array(words.tolist(), pa.string(), mask=rng.random(size) < 0.05))
+                words = np.array([f"w{j}" for j in range(30)])[
+                    np.minimum(rng.zipf(1.6, size), 30) - 1
+                ]
+                data[name] = Texts(
+                    pa.array(words.tolist(), pa.string(), mask=rng.random(size) < 0.05)
+                )
             else:
                 slots = np.where(rng.random(size) < 0.05, MISSING, FRACTIONAL).astype(np.uint8)
-                data[name] = Numbers(np.where(slots == MISSING, np.nan, rng.lognormal(0, 1, size)), slots)
+                data[name] = Numbers(
+                    np.where(slots == MISSING, np.nan, rng.lognormal(0, 1, size)), slots
+                )
         return data
 
     def plain(one: Values | Column) -> Values:
@@ -257,6 +336,10 @@ def test_records_with_another_number_of_columns_are_told_by_their_share() -> Non
 
 def test_every_check_has_its_place_in_the_list() -> None:
     detectors = Path(checks.__file__).parent
-    written = {name for path in detectors.rglob("*.py") for name in re.findall(r'"(\w+_check)"', path.read_text())}
+    written = {
+        name
+        for path in detectors.rglob("*.py")
+        for name in re.findall(r'"(\w+_check)"', path.read_text())
+    }
     assert written == set(CHECKS)
     assert len(CHECKS) == len(set(CHECKS)) == 9

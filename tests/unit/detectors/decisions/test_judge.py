@@ -1,4 +1,5 @@
-"""From counts to a report and from a report to a signal: states, ids, what a signal may name, and what it costs."""
+"""From counts to a report and from a report to a signal: states, ids, what a signal may name, and
+what it costs."""
 
 from __future__ import annotations
 
@@ -19,7 +20,12 @@ from detectors.report import Signal, WindowReport
 from detectors.statistics.measures import DISTANCES
 from tests.support.made import Values, baseline, normal, texts, window
 
-SECRETS = {"Ms Miller": 4_000, "[private]": 3_000, "other diagnosis": 2_000, "unseen disease": 1_000}
+SECRETS = {
+    "Ms Miller": 4_000,
+    "[private]": 3_000,
+    "other diagnosis": 2_000,
+    "unseen disease": 1_000,
+}
 BASE = baseline(
     {
         "x": normal(1, 10_000),
@@ -42,7 +48,9 @@ def rows(count: int, seed: int = 5, mean: float = 0.0) -> dict[str, Values]:
     }
 
 
-def judged(data: dict[str, Values] | None, span: Span | None = None, judge: Judge = JUDGE) -> WindowReport:
+def judged(
+    data: dict[str, Values] | None, span: Span | None = None, judge: Judge = JUDGE
+) -> WindowReport:
     profile = window(BASE.layout, data) if data else Profile(BASE.layout)
     return judge.report(span or Span("delay", "A", 0, 60_000), BASE, profile, EpisodeState())
 
@@ -59,9 +67,18 @@ def test_a_clean_window_is_ok_and_gives_every_number_of_every_feature() -> None:
     assert [feature.name for feature in report.features] == ["x", "code", "name", "atom"]
     x, _, name, _ = report.features
     values = np.asarray(data["x"], dtype=float)
-    assert (x.n, x.missing, x.completeness, x.nan, x.inf, x.types["fractional"]) == (1_000, 0, 1.0, 0, 0, 1.0)
+    assert (x.n, x.missing, x.completeness, x.nan, x.inf, x.types["fractional"]) == (
+        1_000,
+        0,
+        1.0,
+        0,
+        0,
+        1.0,
+    )
     assert (x.mean, x.std) == pytest.approx((values.mean(), values.std()), rel=1e-9)
-    assert (x.sum, x.min, x.max) == pytest.approx((values.sum(), values.min(), values.max()), rel=1e-9)
+    assert (x.sum, x.min, x.max) == pytest.approx(
+        (values.sum(), values.min(), values.max()), rel=1e-9
+    )
     assert x.outlier_share is not None
     assert set(x.distances) == set(DISTANCES)
     assert (x.deciding, x.value, x.verdict) == ("psi", x.distances["psi"], "ok")
@@ -69,7 +86,13 @@ def test_a_clean_window_is_ok_and_gives_every_number_of_every_feature() -> None:
     assert x.noise is not None
     assert x.limit >= x.noise
     assert (x.distances["l_infinity"], x.distances["chi_squared"]) == (None, None)
-    assert (name.mean, name.min, name.outlier_share, name.distances["ks"], name.distances["wasserstein"]) == (None,) * 5
+    assert (
+        name.mean,
+        name.min,
+        name.outlier_share,
+        name.distances["ks"],
+        name.distances["wasserstein"],
+    ) == (None,) * 5
     assert name.distances["l_infinity"] is not None
 
 
@@ -103,20 +126,29 @@ def test_the_same_window_gives_the_same_bytes() -> None:
         (950, 0.0, {"more": 50}, "violations"),
     ],
 )
-def test_each_window_has_one_state(count: int, mean: float, span: dict[str, bool], state: str) -> None:
-    report = judged(rows(count, mean=mean) if count else None, msgspec.convert({**SPAN, **span}, Span))
+def test_each_window_has_one_state(
+    count: int, mean: float, span: dict[str, bool], state: str
+) -> None:
+    report = judged(
+        rows(count, mean=mean) if count else None, msgspec.convert({**SPAN, **span}, Span)
+    )
     assert report.state == state
 
 
 def test_an_empty_window_has_no_numbers_but_no_error_either() -> None:
     report = judged(None)
-    assert all(feature.completeness is None and feature.value is None for feature in report.features)
+    assert all(
+        feature.completeness is None and feature.value is None for feature in report.features
+    )
     assert {feature.verdict for feature in report.features} == {"insufficient"}
     assert b"NaN" not in msgspec.json.encode(report)
 
 
 def test_silence_is_told_when_it_begins_and_when_it_ends_under_two_ids() -> None:
-    begun, ended = JUDGE.silence("delay", "A", 60_000, None), JUDGE.silence("delay", "A", 60_000, 300_000)
+    begun, ended = (
+        JUDGE.silence("delay", "A", 60_000, None),
+        JUDGE.silence("delay", "A", 60_000, 300_000),
+    )
     assert (begun.state, begun.end_ms, begun.revision) == ("no data", None, 0)
     assert (ended.state, ended.end_ms, ended.revision) == ("no data", 300_000, 1)
     assert begun.id != ended.id
@@ -135,17 +167,31 @@ def test_a_null_burst_opens_one_episode_with_one_reason() -> None:
     burst["x"] = [None] * 600 + normal(3, 400).tolist()
     signal = signal_of(burst)
     assert signal.kind == "opened"
-    assert [(reason.feature, reason.check) for reason in signal.reasons] == [("x", "completeness_check")]
+    assert [(reason.feature, reason.check) for reason in signal.reasons] == [
+        ("x", "completeness_check")
+    ]
 
 
 def moved_labels(signal: Signal, feature: str) -> list[str]:
-    return [moved.label for reason in signal.reasons if reason.feature == feature for moved in reason.moved]
+    return [
+        moved.label
+        for reason in signal.reasons
+        if reason.feature == feature
+        for moved in reason.moved
+    ]
 
 
 def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
     data = rows(2_000)
     data["code"] = [42.0] * 2_000
-    data["name"] = texts({"[private]": 900, "other diagnosis": 600, "unseen disease": 300, "a secret that is new": 200})
+    data["name"] = texts(
+        {
+            "[private]": 900,
+            "other diagnosis": 600,
+            "unseen disease": 300,
+            "a secret that is new": 200,
+        }
+    )
     data["atom"] = np.random.default_rng(6).uniform(16.5, 18.5, 2_000)
     closed, told = signal_of(data), signal_of(data, Judge("flights", Rules(), expose_values=True))
     assert {reason.feature for reason in closed.reasons} == {"code", "name", "atom"}
@@ -153,7 +199,9 @@ def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
     for value in (*SECRETS, "a secret that is new"):
         assert value not in said
     for feature in ("code", "name"):
-        assert all(label.startswith(("value #", "unseen #")) for label in moved_labels(closed, feature))
+        assert all(
+            label.startswith(("value #", "unseen #")) for label in moved_labels(closed, feature)
+        )
     assert "value #2" in moved_labels(closed, "code")
     assert set(moved_labels(told, "code")) == {"40", "41", "42"}
     assert "[private]" in moved_labels(told, "name")
@@ -164,29 +212,49 @@ def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
 
 def test_a_signal_shows_the_ends_of_intervals_in_six_digits_however_many_tell_them_apart() -> None:
     numbers = baseline({"x": np.arange(491_700_000_000.0, 491_700_010_000.0)})
-    report = JUDGE.report(Span("delay", "A", 0, 1), numbers, window(numbers.layout, {"x": [491_700_000_003.0] * 2_000}), EpisodeState())
+    report = JUDGE.report(
+        Span("delay", "A", 0, 1),
+        numbers,
+        window(numbers.layout, {"x": [491_700_000_003.0] * 2_000}),
+        EpisodeState(),
+    )
     assert report.violations[0].moved[0].label == "[-inf, 491700001016)"
     _, (signal,) = JUDGE.advance(EpisodeState(), report, numbers)
-    assert {end for label in moved_labels(signal, "x") for end in label[1:-1].split(", ")} <= {"-inf", "4.917e+11", "inf"}
+    assert {end for label in moved_labels(signal, "x") for end in label[1:-1].split(", ")} <= {
+        "-inf",
+        "4.917e+11",
+        "inf",
+    }
 
 
 def test_a_signal_about_a_feature_that_is_gone_by_now_names_no_value_either() -> None:
-    state, _ = JUDGE.advance(EpisodeState(), judged({**rows(2_000), "name": texts({"a secret": 2_000})}), BASE)
+    state, _ = JUDGE.advance(
+        EpisodeState(), judged({**rows(2_000), "name": texts({"a secret": 2_000})}), BASE
+    )
     other = baseline({"x": normal(1, 10_000)})
     signals = []
     for k in (1, 2):
-        report = JUDGE.report(Span("delay", "A", k * 60_000, (k + 1) * 60_000), other, window(other.layout, {"x": normal(k, 900)}), state)
+        report = JUDGE.report(
+            Span("delay", "A", k * 60_000, (k + 1) * 60_000),
+            other,
+            window(other.layout, {"x": normal(k, 900)}),
+            state,
+        )
         state, new = JUDGE.advance(state, report, other)
         signals += new
     assert [signal.kind for signal in signals] == ["recovered"]
     assert signals[0].features == ("name",)
-    assert not any(secret in msgspec.json.encode(signals).decode() for secret in (*SECRETS, "a secret"))
+    assert not any(
+        secret in msgspec.json.encode(signals).decode() for secret in (*SECRETS, "a secret")
+    )
 
 
 def test_a_vanished_atom_keeps_its_value_to_itself() -> None:
     spread = np.random.default_rng(6).lognormal(3, 1, 10_000)
     amounts = baseline({"x": np.where(np.arange(10_000) < 400, 17.5, spread)})
-    report = JUDGE.report(Span("delay", "A", 0, 1), amounts, window(amounts.layout, {"x": spread}), EpisodeState())
+    report = JUDGE.report(
+        Span("delay", "A", 0, 1), amounts, window(amounts.layout, {"x": spread}), EpisodeState()
+    )
     assert [violation.moved[0].label for violation in report.violations] == ["17.5"]
     opened = tuple(replace(violation, overwhelming=True) for violation in report.violations)
     _, (signal,) = JUDGE.advance(EpisodeState(), replace(report, violations=opened), amounts)
@@ -194,16 +262,31 @@ def test_a_vanished_atom_keeps_its_value_to_itself() -> None:
 
 
 def test_a_feature_whose_series_has_changed_is_a_violating_one() -> None:
-    judge = Judge("flights", Rules(), changes={"delay": [PageHinkley(feature="x", series="mean", min_instances=2, threshold=1.0)]})
+    judge = Judge(
+        "flights",
+        Rules(),
+        changes={
+            "delay": [PageHinkley(feature="x", series="mean", min_instances=2, threshold=1.0)]
+        },
+    )
     state = EpisodeState()
     for k in range(9):
-        report = judge.report(Span("delay", "A", k, k + 1), BASE, window(BASE.layout, rows(1_000, k, 0.001 * k if k < 5 else 0.9)), state)
+        report = judge.report(
+            Span("delay", "A", k, k + 1),
+            BASE,
+            window(BASE.layout, rows(1_000, k, 0.001 * k if k < 5 else 0.9)),
+            state,
+        )
         state, _ = judge.advance(state, report, BASE)
-        changed = [violation for violation in report.violations if violation.check == "change_check"]
+        changed = [
+            violation for violation in report.violations if violation.check == "change_check"
+        ]
         if changed:
             break
     assert changed
-    assert next(feature.verdict for feature in report.features if feature.name == "x") == "violation"
+    assert (
+        next(feature.verdict for feature in report.features if feature.name == "x") == "violation"
+    )
 
 
 def test_missing_values_keep_their_name_in_a_signal() -> None:
@@ -215,7 +298,9 @@ def test_missing_values_keep_their_name_in_a_signal() -> None:
 def test_a_missing_value_and_the_word_missing_are_told_apart() -> None:
     words = baseline({"t": texts({"missing": 5_000, "a": 5_000})}, {"t": Constraint()})
     values: list[str | None] = [None] * 1_000
-    report = JUDGE.report(Span("delay", "A", 0, 1), words, window(words.layout, {"t": values}), EpisodeState())
+    report = JUDGE.report(
+        Span("delay", "A", 0, 1), words, window(words.layout, {"t": values}), EpisodeState()
+    )
     labels = [moved.label for moved in report.violations[0].moved]
     assert labels[0] == "missing"
     assert '"missing"' in labels
@@ -235,4 +320,6 @@ def wide(features: int) -> float:
 
 
 def test_the_cost_of_a_window_does_not_grow_with_the_square_of_its_features() -> None:
-    assert wide(1_000) < 150 * wide(20)  # fifty times the features; 2,500 times if it grew with their square
+    assert wide(1_000) < 150 * wide(
+        20
+    )  # fifty times the features; 2,500 times if it grew with their square

@@ -8,7 +8,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors.decisions.rules import FeatureRules, Rules, Ruling, binomial_excess, equivalent, rule, rule_values
+from detectors.decisions.rules import (
+    FeatureRules,
+    Rules,
+    Ruling,
+    binomial_excess,
+    equivalent,
+    rule,
+    rule_values,
+)
 from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from detectors.statistics.measures import Measures
 from detectors.statistics.noise import noise
@@ -25,7 +33,9 @@ def rulings(
     constraints: Constraints | None = None,
 ) -> list[Ruling]:
     chosen = np.random.default_rng(3).choice(["a", "b"], rows, p=[0.6, 0.4]).tolist()
-    measures = Measures(BASE.profile, window(BASE.layout, {"x": normal(2, rows, mean=mean), "t": chosen}))
+    measures = Measures(
+        BASE.profile, window(BASE.layout, {"x": normal(2, rows, mean=mean), "t": chosen})
+    )
     return rule(rules or Rules(), own or {}, constraints or BASE.constraints, measures, rows)
 
 
@@ -38,27 +48,40 @@ def test_in_a_small_window_the_limit_is_the_noise_and_in_a_large_one_the_configu
 
 @pytest.mark.parametrize("statistic", ["psi", "ks", "hellinger", "jensen_shannon", "wasserstein"])
 def test_one_threshold_means_one_drift_whichever_statistic_decides(statistic: str) -> None:
-    """A shift by 0.2513 deviations is where normal distribution functions are 0.1 apart: every statistic is close to its limit there."""
+    """A shift by 0.2513 deviations is where normal distribution functions are 0.1 apart: every
+    statistic is close to its limit there."""
     before, after = normal(5, 200_000), normal(6, 200_000, mean=0.2513)
     base = baseline({"x": before})
     measures = Measures(base.profile, window(base.layout, {"x": after}))
-    assert float(measures.distances[statistic][0]) == pytest.approx(equivalent(statistic, 0.1), rel=0.1)
+    assert float(measures.distances[statistic][0]) == pytest.approx(
+        equivalent(statistic, 0.1), rel=0.1
+    )
 
 
 @pytest.mark.parametrize(("shift", "least", "most"), [(0.0, 0.0, 0.02), (0.3, 0.9, 1.0)])
-def test_a_shift_by_a_third_of_a_deviation_is_found_and_none_is_not(shift: float, least: float, most: float) -> None:
+def test_a_shift_by_a_third_of_a_deviation_is_found_and_none_is_not(
+    shift: float, least: float, most: float
+) -> None:
     """Twenty features, one of which moves; a hundred windows of a thousand rows."""
     base = baseline({f"x{k}": normal(k, 10_000) for k in range(20)})
     alarms = 0
     for seed in range(100):
-        data: dict[str, Values] = {f"x{k}": normal(1_000 + 20 * seed + k, 1_000, shift if k == 0 else 0.0) for k in range(20)}
+        data: dict[str, Values] = {
+            f"x{k}": normal(1_000 + 20 * seed + k, 1_000, shift if k == 0 else 0.0)
+            for k in range(20)
+        }
         measures = Measures(base.profile, window(base.layout, data))
-        alarms += any(one.verdict == "violation" for one in rule(Rules(), {}, base.constraints, measures, 1_000))
+        alarms += any(
+            one.verdict == "violation"
+            for one in rule(Rules(), {}, base.constraints, measures, 1_000)
+        )
     assert least <= alarms / 100 <= most
 
 
 def test_noise_is_shared_out_among_the_judged_features() -> None:
-    measures = Measures(BASE.profile, window(BASE.layout, {"x": normal(2, 500), "t": texts({"a": 300, "b": 200})}))
+    measures = Measures(
+        BASE.profile, window(BASE.layout, {"x": normal(2, 500), "t": texts({"a": 300, "b": 200})})
+    )
     both = rule(Rules(), {}, BASE.constraints, measures, 500)
     one = rule(Rules(), {"t": FeatureRules(enabled=False)}, BASE.constraints, measures, 500)
     assert both[0].noise == pytest.approx(float(noise("psi", measures, 0.0005)[0]))
@@ -83,26 +106,49 @@ def test_overwhelming_needs_a_far_distance_and_five_hundred_rows() -> None:
 
 
 def test_the_nearest_limit_wins() -> None:
-    thresholds = Constraints({}, Thresholds(comparison_threshold=0.3, categorical_comparison_threshold=0.4))
-    assert [one.limit for one in rulings(50_000, constraints=thresholds)] == [equivalent("psi", 0.3), equivalent("psi", 0.4)]
-    assert [one.limit for one in rulings(50_000, rules=Rules(limit=0.2), constraints=thresholds)] == [0.2, 0.2]
+    thresholds = Constraints(
+        {}, Thresholds(comparison_threshold=0.3, categorical_comparison_threshold=0.4)
+    )
+    assert [one.limit for one in rulings(50_000, constraints=thresholds)] == [
+        equivalent("psi", 0.3),
+        equivalent("psi", 0.4),
+    ]
+    assert [
+        one.limit for one in rulings(50_000, rules=Rules(limit=0.2), constraints=thresholds)
+    ] == [0.2, 0.2]
     own = {"x": FeatureRules(limit=0.5)}
-    assert [one.limit for one in rulings(50_000, rules=Rules(limit=0.2), own=own, constraints=thresholds)] == [0.5, 0.2]
+    assert [
+        one.limit
+        for one in rulings(50_000, rules=Rules(limit=0.2), own=own, constraints=thresholds)
+    ] == [0.5, 0.2]
     assert rulings(50_000, own={"x": FeatureRules(limit=0.0)})[0].limit == rulings(50_000)[0].noise
 
 
 def test_each_kind_of_feature_gets_a_statistic_that_it_has() -> None:
     assert [one.statistic for one in rulings(500, rules=Rules(statistic="ks"))] == ["ks", "psi"]
-    assert [one.statistic for one in rulings(500, rules=Rules(statistic="l_infinity"))] == ["psi", "l_infinity"]
-    assert [one.statistic for one in rulings(500, rules=Rules(statistic="hellinger"))] == ["hellinger", "hellinger"]
-    assert rulings(500, own={"x": FeatureRules(statistic="wasserstein")})[0].statistic == "wasserstein"
+    assert [one.statistic for one in rulings(500, rules=Rules(statistic="l_infinity"))] == [
+        "psi",
+        "l_infinity",
+    ]
+    assert [one.statistic for one in rulings(500, rules=Rules(statistic="hellinger"))] == [
+        "hellinger",
+        "hellinger",
+    ]
+    assert (
+        rulings(500, own={"x": FeatureRules(statistic="wasserstein")})[0].statistic == "wasserstein"
+    )
 
 
 def test_the_baselines_switches_are_obeyed() -> None:
     off = Constraints({"x": Constraint(evaluate=False)}, Thresholds())
     assert [one.verdict for one in rulings(500, mean=3.0, constraints=off)] == ["disabled", "ok"]
-    for thresholds in (Thresholds(perform_comparison=False), Thresholds(evaluate_constraints=False)):
-        assert {one.verdict for one in rulings(500, mean=3.0, constraints=Constraints({}, thresholds))} == {"disabled"}
+    for thresholds in (
+        Thresholds(perform_comparison=False),
+        Thresholds(evaluate_constraints=False),
+    ):
+        assert {
+            one.verdict for one in rulings(500, mean=3.0, constraints=Constraints({}, thresholds))
+        } == {"disabled"}
 
 
 def test_a_share_is_only_too_large_where_chance_does_not_explain_it() -> None:
@@ -110,13 +156,20 @@ def test_a_share_is_only_too_large_where_chance_does_not_explain_it() -> None:
     assert binomial_excess(10, 100, 0.0, 10_000, 0.001)
     assert not binomial_excess(60, 100, 0.5, 10_000, 0.001)
     assert binomial_excess(600, 1_000, 0.5, 10_000, 0.001)
-    assert not binomial_excess(600, 1_000, 0.5, 30, 0.001)  # the baseline itself knows its share too badly
+    assert not binomial_excess(
+        600, 1_000, 0.5, 30, 0.001
+    )  # the baseline itself knows its share too badly
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
 def test_the_binomial_bound_is_seldom_passed_by_chance(share: float) -> None:
     rng = np.random.default_rng(5)
-    hits = sum(binomial_excess(float(rng.binomial(300, share)), 300, rng.binomial(3_000, share) / 3_000, 3_000, 0.01) for _ in range(4_000))
+    hits = sum(
+        binomial_excess(
+            float(rng.binomial(300, share)), 300, rng.binomial(3_000, share) / 3_000, 3_000, 0.01
+        )
+        for _ in range(4_000)
+    )
     assert hits <= 40 + 3 * 6.3
 
 
@@ -127,7 +180,17 @@ def test_a_report_names_the_rules_in_force_without_those_that_were_not_set() -> 
     assert set(named) | {"limit"} == set(Rules.__struct_fields__)
 
 
-@pytest.mark.parametrize("text", ['{"k": 0}', '{"alpha": 0}', '{"alpha": 1}', '{"limit": -1}', '{"type_match": 1.5}', '{"m": 3}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"k": 0}',
+        '{"alpha": 0}',
+        '{"alpha": 1}',
+        '{"limit": -1}',
+        '{"type_match": 1.5}',
+        '{"m": 3}',
+    ],
+)
 def test_rules_out_of_range_are_refused(text: str) -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(text, type=Rules)

@@ -1,4 +1,5 @@
-"""What moved is named, largest first, and the cause where one fits; no cause is made up where none does."""
+"""What moved is named, largest first, and the cause where one fits; no cause is made up where none
+does."""
 
 from __future__ import annotations
 
@@ -22,8 +23,16 @@ def most_moved(one: Pair) -> tuple[Moved, ...]:
 
 
 def test_the_value_that_moved_most_comes_first_with_both_counts() -> None:
-    first, second, *_ = most_moved(pair(texts({"a": 800, "b": 150, "c": 50}), texts({"a": 390, "b": 85, "c": 525})))
-    assert (first.label, first.before_count, first.after_count, first.before, first.after) == ("c", 50, 525, 0.05, 0.525)
+    first, second, *_ = most_moved(
+        pair(texts({"a": 800, "b": 150, "c": 50}), texts({"a": 390, "b": 85, "c": 525}))
+    )
+    assert (first.label, first.before_count, first.after_count, first.before, first.after) == (
+        "c",
+        50,
+        525,
+        0.05,
+        0.525,
+    )
     assert second.label == "a"
     assert first.contribution > second.contribution > 0
 
@@ -31,7 +40,12 @@ def test_the_value_that_moved_most_comes_first_with_both_counts() -> None:
 def test_a_null_burst_names_the_missing_values() -> None:
     values: list[float | None] = [*normal(2, 500).tolist(), *[None] * 500]
     first = most_moved(pair(normal(1, 5_000), values))[0]
-    assert (first.label, first.before_count, first.after_count, first.after) == ("missing", 0, 500, 0.5)
+    assert (first.label, first.before_count, first.after_count, first.after) == (
+        "missing",
+        0,
+        500,
+        0.5,
+    )
 
 
 def test_at_most_five_are_named() -> None:
@@ -59,7 +73,11 @@ def test_a_change_of_unit_is_named(before: Floats, after: Floats, cause: str) ->
     assert cause in diagnosis(pair(before, after), 0)
 
 
-OTHER = [*(normal(4, 2_000, mean=mean) for mean in (2.0, -1.0, 0.1)), normal(4, 2_000, std=0.2), normal(4, 2_000) ** 2]
+OTHER = [
+    *(normal(4, 2_000, mean=mean) for mean in (2.0, -1.0, 0.1)),
+    normal(4, 2_000, std=0.2),
+    normal(4, 2_000) ** 2,
+]
 
 
 @pytest.mark.parametrize("after", OTHER)
@@ -82,6 +100,9 @@ def test_a_feature_that_always_stood_still_is_not_frozen() -> None:
 
 def test_a_new_value_and_a_vanished_one_are_told_apart() -> None:
     before = texts({"a": 500, "b": 400, "c": 100})
-    assert diagnosis(pair(before, texts({"a": 450, "b": 350, "c": 100, "z": 100})), 0) == "a value that the baseline does not know"
+    assert (
+        diagnosis(pair(before, texts({"a": 450, "b": 350, "c": 100, "z": 100})), 0)
+        == "a value that the baseline does not know"
+    )
     assert diagnosis(pair(before, texts({"a": 600, "b": 400})), 0) == "a value has vanished"
     assert diagnosis(pair(before, texts({"a": 300, "b": 600, "c": 100})), 0) == ""

@@ -8,7 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from detectors.profiles.columns import Numbers, numbers_from_array, numbers_from_text, numbers_from_texts, written_types
+from detectors.profiles.columns import (
+    Numbers,
+    numbers_from_array,
+    numbers_from_text,
+    numbers_from_texts,
+    written_types,
+)
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
 from detectors.profiles.wide_batch import cut_numbers
 from stream.formats.base import ColumnType
@@ -27,7 +33,18 @@ STRINGS = [
     "1.2.3", "1-2", "2020-01-01", "٣", "７", "\u00a07", "7\x00", "7\n", "\r7", "7\x0b", "infinit", "nan(", "nan(é)", "nan(ſ)", "True",
     " true", "tru", "1d", "½", "\ufeff7", "/7",
 ]  # fmt: skip
-WHOLE = {"7", " 7", "7 ", "\t7", "-7", "+7", "007", "-0", "9223372036854775807", "9223372036854775808"}
+WHOLE = {
+    "7",
+    " 7",
+    "7 ",
+    "\t7",
+    "-7",
+    "+7",
+    "007",
+    "-0",
+    "9223372036854775807",
+    "9223372036854775808",
+}
 WHOLE |= {"123456789012345678901234567890"}
 CELLS = [*NUMBERS, *STRINGS, "true", "false", ""]
 
@@ -57,16 +74,23 @@ def test_a_cell_means_the_same_alone_and_among_others(cell: str, integral: bool)
     expected = NUMBERS.get(cell, math.nan)
     for others in ([], ["1", "2"], ["x", "1e5", " 3", ""]):
         column = numbers_from_text(pa.array([*others, cell, *others]), integral)
-        assert column.values[len(others)] == expected or (math.isnan(expected) and math.isnan(column.values[len(others)]))
+        assert column.values[len(others)] == expected or (
+            math.isnan(expected) and math.isnan(column.values[len(others)])
+        )
         assert slots_of(column)[len(others)] == slot_of(cell, integral)
 
 
 @pytest.mark.parametrize("kind", ["int", "float"])
-@pytest.mark.parametrize("cell", [cell for cell in CELLS if not len(join([cell + ","], 2).alone) and not set(cell) & set(",\n")])
+@pytest.mark.parametrize(
+    "cell",
+    [cell for cell in CELLS if not len(join([cell + ","], 2).alone) and not set(cell) & set(",\n")],
+)
 def test_the_typed_read_of_csv_agrees_with_the_grammar(cell: str, kind: ColumnType) -> None:
     for others in ([], ["1", "2"]):
         lines = [*others, cell]
-        read = CsvTable(["a"], {"a": kind}).read("".join(f"{line}\n" for line in lines).encode(), len(lines))
+        read = CsvTable(["a"], {"a": kind}).read(
+            "".join(f"{line}\n" for line in lines).encode(), len(lines)
+        )
         assert read is not None
         column, refused = read
         assert len(refused) == 0
@@ -88,9 +112,17 @@ def test_slices_and_nulls_are_read_like_fresh_arrays(integral: bool) -> None:
 
 
 def test_columns_read_together_are_those_read_one_by_one() -> None:
-    arrays = [pa.array(CELLS), pa.array([], pa.string()), pa.array(["7.0"]), pa.array(["", "", ""]), pa.array(CELLS)]
+    arrays = [
+        pa.array(CELLS),
+        pa.array([], pa.string()),
+        pa.array(["7.0"]),
+        pa.array(["", "", ""]),
+        pa.array(CELLS),
+    ]
     integral = [True, False, True, False, False]
-    for array, flag, column in zip(arrays, integral, numbers_from_texts(arrays, integral), strict=True):
+    for array, flag, column in zip(
+        arrays, integral, numbers_from_texts(arrays, integral), strict=True
+    ):
         alone = numbers_from_text(array, flag)
         assert column.integral is flag
         assert np.array_equal(column.values, alone.values, equal_nan=True)
@@ -124,7 +156,8 @@ def test_a_json_token_keeps_its_kind(cell: str | float | None, as_int: int, as_f
 
 def test_text_columns_take_json_values_by_their_shortest_text() -> None:
     column = column_of(["a", " ", "", None, True, False, 7, 7.0, 1e3, 1e22], "text")
-    assert column.values.to_pylist() == ["a", " ", None, None, "true", "false", "7", "7.0", "1000.0", "1e+22"]  # type: ignore[union-attr]
+    values = column.values.to_pylist()  # type: ignore[union-attr]
+    assert values == ["a", " ", None, None, "true", "false", "7", "7.0", "1000.0", "1e+22"]
 
 
 def test_nulls_of_a_typed_array_are_missing_and_not_nan() -> None:
@@ -150,9 +183,13 @@ def test_reading_typed_gives_what_reading_by_pattern_gives(odd: str, column: int
     rows[1][column] = odd
     cells = pa.array([cell for row in rows for cell in row], pa.string())
     numeric, integral = np.array([True, True, False]), np.array([False, True, False])
-    values, slots, _ = cut_numbers(cells, numeric, integral, typed="0x" not in odd.lower())  # hex is kept away
+    values, slots, _ = cut_numbers(
+        cells, numeric, integral, typed="0x" not in odd.lower()
+    )  # hex is kept away
     for j in range(2):
-        expected = numbers_from_text(pa.array([row[j] for row in rows], pa.string()), bool(integral[j]))
+        expected = numbers_from_text(
+            pa.array([row[j] for row in rows], pa.string()), bool(integral[j])
+        )
         got = Numbers(values[j], None if slots is None else slots[j], bool(integral[j]))
         assert np.array_equal(got.values, expected.values, equal_nan=True)
         assert written(got) == written(expected)
@@ -160,6 +197,8 @@ def test_reading_typed_gives_what_reading_by_pattern_gives(odd: str, column: int
 
 def written(numbers: Numbers) -> list[int]:
     """The slot of each row, also where the values tell."""
-    whole = np.isfinite(numbers.values) & (numbers.integral | (numbers.values == np.floor(numbers.values)))
+    whole = np.isfinite(numbers.values) & (
+        numbers.integral | (numbers.values == np.floor(numbers.values))
+    )
     slots = np.where(whole, INTEGRAL, FRACTIONAL) if numbers.slots is None else numbers.slots
     return [int(slot) for slot in slots]

@@ -35,7 +35,14 @@ def layout(seed: int) -> Layout:
         edges = np.unique(rng.normal(size=40 + seed))
         cells = np.arange(len(edges) + 1) * 10 // (len(edges) + 1)
         features.append(
-            Feature(name, "Fractional", "grid", edges=tuple(edges.tolist()), cells=tuple(cells.tolist()), center=seed * 0.1)
+            Feature(
+                name,
+                "Fractional",
+                "grid",
+                edges=tuple(edges.tolist()),
+                cells=tuple(cells.tolist()),
+                center=seed * 0.1,
+            )
         )
     features.append(Feature("t", "String", "text", vocabulary=tuple(WORDS[seed : seed + 6])))
     features.append(Feature("absent", "String", "text", vocabulary=("x",)))
@@ -60,7 +67,9 @@ def columns(rows: int, seed: int) -> dict[str, Column]:
 
 
 def plain_hash(word: str) -> int:
-    total = sum((byte + 1) * pow(BASE, j + 1, 1 << 64) for j, byte in enumerate(word.encode())) % (1 << 64)
+    total = sum((byte + 1) * pow(BASE, j + 1, 1 << 64) for j, byte in enumerate(word.encode())) % (
+        1 << 64
+    )
     return ((total ^ (total >> 32)) * MIX % (1 << 64)) >> 58
 
 
@@ -89,7 +98,11 @@ def plain(layout: Layout, data: dict[str, Column], start: int, stop: int) -> lis
             else:
                 word = column.values[row].as_py()
                 known = word in feature.vocabulary
-                place = feature.vocabulary.index(word) if known else len(feature.vocabulary) + plain_hash(word or "")
+                place = (
+                    feature.vocabulary.index(word)
+                    if known
+                    else len(feature.vocabulary) + plain_hash(word or "")
+                )
                 hits = [MISSING] if word is None else [STRING, HEAD + place]
             for hit in hits:
                 counts[first + hit] += 1
@@ -97,25 +110,33 @@ def plain(layout: Layout, data: dict[str, Column], start: int, stop: int) -> lis
 
 
 @pytest.mark.parametrize("sort_from", [1, 50, 10**9])
-def test_both_roads_count_what_plain_loops_count(sort_from: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_both_roads_count_what_plain_loops_count(
+    sort_from: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("detectors.profiles.fold.SORT_FROM", sort_from)
     layouts = [layout(seed) for seed in range(3)]
     data = columns(400, seed=5)
     bounds = np.array([0, 1, 30, 31, 200, 400])
     which = [0, 1, 2, 0, 1]
     for g, profile in enumerate(Fold(layouts).fold(data, which, bounds)):
-        assert profile.counts.tolist() == plain(layouts[which[g]], data, int(bounds[g]), int(bounds[g + 1]))
+        assert profile.counts.tolist() == plain(
+            layouts[which[g]], data, int(bounds[g]), int(bounds[g + 1])
+        )
         assert profile.rows == bounds[g + 1] - bounds[g]
 
 
-def test_moments_are_those_of_the_finite_numbers_around_the_center(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_moments_are_those_of_the_finite_numbers_around_the_center(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     data = columns(300, seed=9)
     one = layout(2)
     x = data["b"].values[np.isfinite(data["b"].values)]
     for sort_from in (1, 10**9):
         monkeypatch.setattr("detectors.profiles.fold.SORT_FROM", sort_from)
         profile = fold(one, data)
-        assert profile.sums[1].tolist() == pytest.approx([(x - 0.2).sum(), ((x - 0.2) ** 2).sum()], rel=1e-12)
+        assert profile.sums[1].tolist() == pytest.approx(
+            [(x - 0.2).sum(), ((x - 0.2) ** 2).sum()], rel=1e-12
+        )
         assert (profile.low[1], profile.high[1]) == (x.min(), x.max())
 
 
@@ -142,4 +163,6 @@ def test_a_profile_survives_encoding_and_splitting() -> None:
 def test_the_stable_hash_is_its_formula_for_any_bytes() -> None:
     words = ["", "a", "b", "ab", "ba", "Grüße", "x" * 300, "\x00", "日本"]
     assert hashed_bin(pa.array(words)).tolist() == [plain_hash(word) for word in words]
-    assert hashed_bin(pa.array(words).slice(2, 3)).tolist() == [plain_hash(word) for word in words[2:5]]
+    assert hashed_bin(pa.array(words).slice(2, 3)).tolist() == [
+        plain_hash(word) for word in words[2:5]
+    ]

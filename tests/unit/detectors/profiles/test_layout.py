@@ -17,7 +17,11 @@ TEXT = Feature("t", "String", "text", vocabulary=("red", "missing", "unseen #3",
 
 def test_each_feature_owns_its_head_its_bins_and_its_tail() -> None:
     layout = Layout((GRID, TEXT))
-    assert layout.starts.tolist() == [0, HEAD + 4 + TAIL, HEAD + 4 + TAIL + HEAD + 4 + HASHED_BINS + TAIL]
+    assert layout.starts.tolist() == [
+        0,
+        HEAD + 4 + TAIL,
+        HEAD + 4 + TAIL + HEAD + 4 + HASHED_BINS + TAIL,
+    ]
     assert layout.size == layout.starts[-1]
     assert layout.bins(0) == slice(6, 10)
 
@@ -46,27 +50,55 @@ def test_text_in_a_numeric_feature_and_nan_and_infinities_are_unreadable() -> No
 
 
 def test_labels_name_intervals_values_and_what_is_left() -> None:
-    assert Layout((GRID,)).cell_labels(0) == ["[-inf, 1)", "[1, 2)", "[2, inf)", "missing", "unreadable"]
+    assert Layout((GRID,)).cell_labels(0) == [
+        "[-inf, 1)",
+        "[1, 2)",
+        "[2, inf)",
+        "missing",
+        "unreadable",
+    ]
     assert Layout((CODES,)).cell_labels(0) == ["5", "other", "missing", "unreadable"]
 
 
 def test_an_interval_says_which_values_in_it_have_a_cell_of_their_own() -> None:
-    assert Layout((ATOM,)).cell_labels(0) == ["[-inf, 0)", "[0, 9) without 5", "5", "[9, inf)", "missing", "unreadable"]
+    assert Layout((ATOM,)).cell_labels(0) == [
+        "[-inf, 0)",
+        "[0, 9) without 5",
+        "5",
+        "[9, inf)",
+        "missing",
+        "unreadable",
+    ]
 
 
 def test_an_interval_says_whether_it_holds_the_single_value_that_it_borders_on() -> None:
     beside = Feature("b", "Fractional", "grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 2, 3, 4))
-    assert Layout((beside,)).cell_labels(0)[:5] == ["[-inf, 0)", "[0, 5)", "5", "(5, 9)", "[9, inf)"]
+    assert Layout((beside,)).cell_labels(0)[:5] == [
+        "[-inf, 0)",
+        "[0, 5)",
+        "5",
+        "(5, 9)",
+        "[9, inf)",
+    ]
     within = Feature("w", "Fractional", "grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 1, 2, 3))
     assert Layout((within,)).cell_labels(0)[:4] == ["[-inf, 0)", "[0, 5]", "(5, 9)", "[9, inf)"]
 
 
 def test_no_two_intervals_look_the_same_however_close_their_ends_are() -> None:
-    close = Feature("p", "Fractional", "grid", edges=(1234567.125, 1234567.25, 2345678.0), cells=(0, 1, 2, 3))
-    shown = ["[-inf, 1234567.1)", "[1234567.1, 1234567.2)", "[1234567.2, 2345678)", "[2345678, inf)"]
+    close = Feature(
+        "p", "Fractional", "grid", edges=(1234567.125, 1234567.25, 2345678.0), cells=(0, 1, 2, 3)
+    )
+    shown = [
+        "[-inf, 1234567.1)",
+        "[1234567.1, 1234567.2)",
+        "[1234567.2, 2345678)",
+        "[2345678, inf)",
+    ]
     assert Layout((close,)).cell_labels(0)[:4] == shown
     third = float(np.nextafter(0.1 + 0.2, np.inf))
-    neighbours = Feature("n", "Fractional", "codes", edges=(0.3, 0.1 + 0.2, third), cells=(2, 0, 1, 2))
+    neighbours = Feature(
+        "n", "Fractional", "codes", edges=(0.3, 0.1 + 0.2, third), cells=(2, 0, 1, 2)
+    )
     assert Layout((neighbours,)).cell_labels(0)[:3] == ["0.3", "0.30000000000000004", "other"]
 
 
@@ -81,8 +113,23 @@ def test_the_fingerprint_sees_every_field_and_the_order() -> None:
         (GRID,),
         (TEXT, GRID),
         (GRID, Feature("t", "String", "text", vocabulary=("red",))),
-        (Feature("g", "Fractional", "grid", edges=(0.0, 1.0, 2.0), cells=(0, 0, 1, 2), center=0.5), TEXT),
-        (Feature("g", "Fractional", "grid", role="prediction", edges=(0.0, 1.0, 2.0), cells=(0, 0, 1, 2)), TEXT),
+        (
+            Feature(
+                "g", "Fractional", "grid", edges=(0.0, 1.0, 2.0), cells=(0, 0, 1, 2), center=0.5
+            ),
+            TEXT,
+        ),
+        (
+            Feature(
+                "g",
+                "Fractional",
+                "grid",
+                role="prediction",
+                edges=(0.0, 1.0, 2.0),
+                cells=(0, 0, 1, 2),
+            ),
+            TEXT,
+        ),
     ]
     prints = {Layout(features).fingerprint for features in other}
     assert len(prints) == len(other)
@@ -105,12 +152,25 @@ def test_a_layout_without_features_is_empty_but_valid() -> None:
         ((Feature("x", "Integral", "grid", edges=(1.0, 1.0), cells=(0, 1, 2)),), "edges"),
         ((Feature("x", "Integral", "grid", edges=(float("nan"),), cells=(0, 1)),), "edges"),
         ((Feature("x", "Integral", "grid", edges=(0.0, float("inf")), cells=(0, 1, 2)),), "edges"),
-        ((Feature("x", "Integral", "grid", edges=tuple(map(float, range(256))), cells=tuple(range(257))),), "edges"),
+        (
+            (
+                Feature(
+                    "x",
+                    "Integral",
+                    "grid",
+                    edges=tuple(map(float, range(256))),
+                    cells=tuple(range(257)),
+                ),
+            ),
+            "edges",
+        ),
         ((Feature("x", "Integral", "grid", edges=(0.0, 1.0), cells=(0, 1)),), "cells"),
         ((Feature("x", "Integral", "grid", edges=(0.0, 1.0), cells=(0, 2, 2)),), "cells"),
     ],
 )
-def test_a_layout_that_cannot_be_counted_with_is_refused_by_the_features_name(features: tuple[Feature, ...], reason: str) -> None:
+def test_a_layout_that_cannot_be_counted_with_is_refused_by_the_features_name(
+    features: tuple[Feature, ...], reason: str
+) -> None:
     with pytest.raises(LayoutInvalid, match=reason) as caught:
         Layout(features)
     assert caught.value.name == features[0].name

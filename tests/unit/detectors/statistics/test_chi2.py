@@ -19,7 +19,8 @@ TABLE = [
     (0.001, 100, 149.44925277903874),
     (0.95, 10, 3.9402991361190605),
 ]
-"""Upper quantiles as NIST's handbook prints them (section 1.3.6.7.4), with the digits of an independent implementation."""
+"""Upper quantiles as NIST's handbook prints them (section 1.3.6.7.4), with the digits of an
+independent implementation."""
 
 
 @pytest.mark.parametrize(("alpha", "dof", "expected"), TABLE)

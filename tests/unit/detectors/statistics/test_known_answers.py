@@ -1,4 +1,5 @@
-"""Answers that were known before the code ran: published vectors, closed forms, and what fixed thresholds do wrong."""
+"""Answers that were known before the code ran: published vectors, closed forms, and what fixed
+thresholds do wrong."""
 
 from __future__ import annotations
 
@@ -15,7 +16,15 @@ from detectors.decisions.judge import Judge, Span
 from detectors.decisions.rules import Rules
 from detectors.profiles.layout import Layout
 from detectors.report import Signal
-from detectors.statistics.distances import chi_squared, hellinger, jensen_shannon, ks, l_infinity, psi, wasserstein
+from detectors.statistics.distances import (
+    chi_squared,
+    hellinger,
+    jensen_shannon,
+    ks,
+    l_infinity,
+    psi,
+    wasserstein,
+)
 from detectors.statistics.measures import Measures
 from detectors.statistics.noise import noise
 from tests.support.made import Values, baseline, feature, normal, pair, texts, window
@@ -31,7 +40,9 @@ DEEQU = {"a": 10, "b": 20, "c": 25, "d": 10, "e": 5}
         ({"f": 11, "a": 20, "c": 25, "d": 10, "e": 10}, 0.2857142857142857),
     ],
 )
-def test_l_infinity_of_categories_is_that_of_deequs_tests(after: Mapping[str, int], simple: float) -> None:
+def test_l_infinity_of_categories_is_that_of_deequs_tests(
+    after: Mapping[str, int], simple: float
+) -> None:
     found = float(l_infinity.distances(pair(texts(DEEQU), texts(after)))[0])
     assert found == pytest.approx(simple, rel=1e-14)
     assert l_infinity.robust(found, sum(DEEQU.values()), sum(after.values())) == 0.0
@@ -42,7 +53,8 @@ def test_l_infinity_of_numbers_is_that_of_deequs_tests() -> None:
 
 
 def test_chi_squared_is_the_example_of_scipys_manual() -> None:
-    # scipy.stats.chi2_contingency([[10, 10, 20], [20, 20, 20]]): statistic 2.7777..., p 0.24935220877729622, 2 degrees of freedom
+    # scipy.stats.chi2_contingency([[10, 10, 20], [20, 20, 20]]): statistic 2.7777..., p
+    # 0.24935220877729622, 2 degrees of freedom
     counted = pair(texts({"a": 10, "b": 10, "c": 20}), texts({"a": 20, "b": 20, "c": 20}))
     assert chi_squared.distances(counted)[0] == pytest.approx(0.24935220877729622, rel=1e-9)
 
@@ -63,25 +75,36 @@ def test_psi_between_shifted_normals_is_that_of_deciles_and_below_the_closed_for
 @pytest.mark.parametrize("shift", [0.1, 0.5, 1.0, 2.0])
 def test_ks_between_shifted_normals_is_its_closed_form(shift: float) -> None:
     expected = 2.0 * NORMAL.cdf(shift / 2.0) - 1.0
-    assert ks.distances(pair(BEFORE, normal(3, 200_000, mean=shift)))[0] == pytest.approx(expected, abs=0.006)
+    assert ks.distances(pair(BEFORE, normal(3, 200_000, mean=shift)))[0] == pytest.approx(
+        expected, abs=0.006
+    )
 
 
 @pytest.mark.parametrize("shift", [0.25, 0.5, 1.0])
 def test_hellinger_between_shifted_normals_comes_near_its_closed_form(shift: float) -> None:
     closed = sqrt(1.0 - exp(-shift * shift / 8.0))
     found = float(hellinger.distances(pair(BEFORE, normal(4, 200_000, mean=shift)))[0])
-    assert 0.93 * closed < found < 1.02 * closed  # ten cells lose some; two samples of 200,000 differ by 0.003 in their means
+    assert (
+        0.93 * closed < found < 1.02 * closed
+    )  # ten cells lose some; two samples of 200,000 differ by 0.003 in their means
 
 
 def test_wasserstein_between_normals_is_the_shift_or_the_stretch() -> None:
-    assert wasserstein.distances(pair(BEFORE, normal(5, 200_000, mean=0.3)))[0] == pytest.approx(0.3, rel=0.05)
+    assert wasserstein.distances(pair(BEFORE, normal(5, 200_000, mean=0.3)))[0] == pytest.approx(
+        0.3, rel=0.05
+    )
     stretched = wasserstein.distances(pair(BEFORE, normal(6, 200_000, std=1.5)))[0]
-    assert stretched == pytest.approx(0.5 * sqrt(2.0 / np.pi), rel=0.1)  # E|Z| times the difference of the deviations
+    assert stretched == pytest.approx(
+        0.5 * sqrt(2.0 / np.pi), rel=0.1
+    )  # E|Z| times the difference of the deviations
 
 
 def test_the_bias_of_jensen_shannon_in_small_windows_is_the_one_that_others_report() -> None:
     base = normal(7, 10_000)
-    found = [float(jensen_shannon.distances(pair(base, normal(100 + k, 100)))[0]) ** 2 for k in range(200)]
+    found = [
+        float(jensen_shannon.distances(pair(base, normal(100 + k, 100)))[0]) ** 2
+        for k in range(200)
+    ]
     assert np.mean(found) == pytest.approx(9 * (1 / 100 + 1 / 10_000) / (8 * log(2)), rel=0.1)
 
 
@@ -110,8 +133,13 @@ def test_without_drift_a_fixed_limit_alarms_in_small_windows() -> None:
     assert alarms(1_000, 0.0, fixed=0.1) == 0.0
 
 
-@pytest.mark.parametrize(("rows", "least", "most"), [(250, 0.25, 0.6), (500, 0.75, 0.97), (1_000, 0.98, 1.0), (5_000, 1.0, 1.0)])
-def test_the_noise_limit_finds_a_quarter_of_a_deviation(rows: int, least: float, most: float) -> None:
+@pytest.mark.parametrize(
+    ("rows", "least", "most"),
+    [(250, 0.25, 0.6), (500, 0.75, 0.97), (1_000, 0.98, 1.0), (5_000, 1.0, 1.0)],
+)
+def test_the_noise_limit_finds_a_quarter_of_a_deviation(
+    rows: int, least: float, most: float
+) -> None:
     assert least <= alarms(rows, 0.25) <= most
 
 
@@ -145,7 +173,9 @@ def test_many_rare_categories_keep_the_law(rows: int) -> None:
     assert hits <= 3
 
 
-def signals(one: Judge, windows: list[dict[str, Values]], before: dict[str, Values]) -> list[tuple[int, Signal]]:
+def signals(
+    one: Judge, windows: list[dict[str, Values]], before: dict[str, Values]
+) -> list[tuple[int, Signal]]:
     base, state, out = baseline(before), EpisodeState(), []
     for k, data in enumerate(windows):
         report = one.report(Span("m", "v", k, k + 1), base, window(base.layout, data), state)
@@ -168,7 +198,9 @@ def moving(shifts: list[float], rows: int) -> list[dict[str, Values]]:
     return [{"x": normal(500 + k, rows, mean=shift)} for k, shift in enumerate(shifts)]
 
 
-def test_a_small_drift_is_told_with_its_second_violation_and_a_large_one_in_its_first_window() -> None:
+def test_a_small_drift_is_told_with_its_second_violation_and_a_large_one_in_its_first_window() -> (
+    None
+):
     before: dict[str, Values] = {"x": normal(8, 10_000)}
     judge = Judge("j", Rules(limit=0.0))
     ((opened, signal),) = signals(judge, moving([0.0] * 5 + [0.25] * 5, 700), before)
@@ -185,7 +217,10 @@ CHANGES: dict[str, tuple[list[float], Floats | list[float]]] = {
         [float(k) for k in range(7) for _ in range((7 - k) * 40)],
     ),
     "a sensor stuck at one value": (normal(11, 10_000).tolist(), [0.125] * 1_000),
-    "more traffic of the same few values": ([1.0, 2.0, 3.0, 4.0] * 2_500, [1.0] * 700 + [2.0, 3.0, 4.0] * 100),
+    "more traffic of the same few values": (
+        [1.0, 2.0, 3.0, 4.0] * 2_500,
+        [1.0] * 700 + [2.0, 3.0, 4.0] * 100,
+    ),
 }
 
 

@@ -12,8 +12,19 @@ from detectors.profiles.profile import Profile
 from detectors.statistics.measures import DISTANCES, measure
 from tests.support.made import baseline, normal, texts, window
 
-BASE = baseline({"x": normal(1, 4_000, mean=50.0, std=3.0), "flag": [0.0, 1.0] * 2_000, "t": texts({"a": 3_000, "b": 1_000})})
-VALUES = np.concatenate((normal(2, 90, mean=51.0, std=4.0), [np.nan, np.nan, np.inf, -np.inf, -np.inf, 7.0, 20.0, 99.0, 1e6, -1e6]))
+BASE = baseline(
+    {
+        "x": normal(1, 4_000, mean=50.0, std=3.0),
+        "flag": [0.0, 1.0] * 2_000,
+        "t": texts({"a": 3_000, "b": 1_000}),
+    }
+)
+VALUES = np.concatenate(
+    (
+        normal(2, 90, mean=51.0, std=4.0),
+        [np.nan, np.nan, np.inf, -np.inf, -np.inf, 7.0, 20.0, 99.0, 1e6, -1e6],
+    )
+)
 WINDOW = window(
     BASE.layout,
     {"x": VALUES, "flag": [None] * 25 + [1.0] * 75, "t": ["a", "b", "new", None] * 25},
@@ -67,18 +78,44 @@ def test_outliers_lie_beyond_the_smallest_and_largest_value_of_the_baseline() ->
 
 
 def test_written_types_are_counted_apart() -> None:
-    slots = np.array([MISSING, BOOLEAN, STRING, STRING, INTEGRAL, INTEGRAL, INTEGRAL, INTEGRAL], np.uint8)
+    slots = np.array(
+        [MISSING, BOOLEAN, STRING, STRING, INTEGRAL, INTEGRAL, INTEGRAL, INTEGRAL], np.uint8
+    )
     odd = Numbers(np.array([np.nan] * 4 + [1.0, 2.0, 3.0, 4.0]), slots)
-    typed = measure(BASE, window(BASE.layout, {"x": odd, "t": Texts(pa.array(["7", "1.5", "true", "a", None, "a", "a", "a"]))}))
-    assert {name: int(counts[0]) for name, counts in typed.types.items()} == {"integral": 4, "fractional": 0, "boolean": 1, "string": 2}
-    assert {name: int(counts[2]) for name, counts in typed.types.items()} == {"integral": 1, "fractional": 1, "boolean": 1, "string": 4}
+    typed = measure(
+        BASE,
+        window(
+            BASE.layout,
+            {"x": odd, "t": Texts(pa.array(["7", "1.5", "true", "a", None, "a", "a", "a"]))},
+        ),
+    )
+    assert {name: int(counts[0]) for name, counts in typed.types.items()} == {
+        "integral": 4,
+        "fractional": 0,
+        "boolean": 1,
+        "string": 2,
+    }
+    assert {name: int(counts[2]) for name, counts in typed.types.items()} == {
+        "integral": 1,
+        "fractional": 1,
+        "boolean": 1,
+        "string": 4,
+    }
     assert typed.type_share("integral")[0] == pytest.approx(4 / 7)
     assert typed.missing.tolist() == [1, 8, 1]
 
 
 def test_an_empty_window_gives_nan_and_not_an_error() -> None:
     empty = measure(BASE, Profile(BASE.layout))
-    for numbers in (empty.completeness, empty.mean, empty.std, empty.sum, empty.low, empty.high, empty.outliers):
+    for numbers in (
+        empty.completeness,
+        empty.mean,
+        empty.std,
+        empty.sum,
+        empty.low,
+        empty.high,
+        empty.outliers,
+    ):
         assert np.isnan(numbers).all()
     assert set(empty.distances) == set(DISTANCES)
     for values in empty.distances.values():
@@ -86,7 +123,9 @@ def test_an_empty_window_gives_nan_and_not_an_error() -> None:
 
 
 def test_a_feature_that_is_nothing_but_missing_gives_nan_only_where_values_are_needed() -> None:
-    gone = measure(BASE, window(BASE.layout, {"x": [None] * 50, "flag": [1.0] * 50, "t": ["a"] * 50}))
+    gone = measure(
+        BASE, window(BASE.layout, {"x": [None] * 50, "flag": [1.0] * 50, "t": ["a"] * 50})
+    )
     assert gone.completeness.tolist() == [0.0, 1.0, 1.0]
     assert np.isnan(gone.mean[0])
     assert gone.mean[1] == 1.0

@@ -1,4 +1,5 @@
-"""The noise of each statistic: while nothing drifts it is exceeded as seldom as it says, and it falls with the rows."""
+"""The noise of each statistic: while nothing drifts it is exceeded as seldom as it says, and it
+falls with the rows."""
 
 from __future__ import annotations
 
@@ -47,27 +48,39 @@ def test_psi_is_above_its_noise_about_as_often_as_alpha_says(rows: int) -> None:
 
 
 @pytest.mark.parametrize("rows", [200, 1_000])
-@pytest.mark.parametrize("statistic", ["ks", "jensen_shannon", "hellinger", "l_infinity", "wasserstein"])
-def test_no_statistic_is_above_its_noise_more_often_than_alpha_says(statistic: str, rows: int) -> None:
-    assert max(exceeded(statistic, rows, 0.05, 200)) <= 0.09  # 0.05 and two and a half deviations of 200 windows
+@pytest.mark.parametrize(
+    "statistic", ["ks", "jensen_shannon", "hellinger", "l_infinity", "wasserstein"]
+)
+def test_no_statistic_is_above_its_noise_more_often_than_alpha_says(
+    statistic: str, rows: int
+) -> None:
+    assert (
+        max(exceeded(statistic, rows, 0.05, 200)) <= 0.09
+    )  # 0.05 and two and a half deviations of 200 windows
 
 
 def test_psi_noise_is_the_chi_squared_law_times_the_rows() -> None:
     measures = Measures(BASELINE, window(LAYOUT, drawn(3, 500)))
     cells = float(measures.psi_cells[0])
-    assert noise("psi", measures, 0.001)[0] == pytest.approx(quantile(0.001, cells - 1) * (1 / 500 + 1 / 10_000), rel=1e-12)
+    assert noise("psi", measures, 0.001)[0] == pytest.approx(
+        quantile(0.001, cells - 1) * (1 / 500 + 1 / 10_000), rel=1e-12
+    )
 
 
 def test_ks_noise_is_the_critical_value_of_kolmogorov() -> None:
     measures = Measures(BASELINE, window(LAYOUT, drawn(3, 500)))
-    assert noise("ks", measures, 0.05)[0] == pytest.approx(1.358 * sqrt(1 / 500 + 1 / 10_000), rel=1e-3)
+    assert noise("ks", measures, 0.05)[0] == pytest.approx(
+        1.358 * sqrt(1 / 500 + 1 / 10_000), rel=1e-3
+    )
 
 
 def test_wasserstein_noise_knows_the_width_of_a_normal_feature() -> None:
     # J = integral sqrt(F (1 - F)) dx = 1.6147 standard deviations for the normal law
     measures = Measures(BASELINE, window(LAYOUT, drawn(3, 500)))
     factor = sqrt(2 / pi) + sqrt(2 * log(1 / 0.001))
-    assert noise("wasserstein", measures, 0.001)[0] == pytest.approx(1.6147 * sqrt(1 / 500 + 1 / 10_000) * factor, rel=0.03)
+    assert noise("wasserstein", measures, 0.001)[0] == pytest.approx(
+        1.6147 * sqrt(1 / 500 + 1 / 10_000) * factor, rel=0.03
+    )
 
 
 @pytest.mark.parametrize("statistic", statistics())

@@ -1,4 +1,5 @@
-"""Clients of AWS that cannot be made: what is wrong and what to do, before anything is asked, wherever a client is needed."""
+"""Clients of AWS that cannot be made: what is wrong and what to do, before anything is asked,
+wherever a client is needed."""
 
 from __future__ import annotations
 
@@ -47,7 +48,12 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ],
 )
 def test_settings_of_no_use_are_told_with_what_to_do(
-    monkeypatch: pytest.MonkeyPatch, region: str, endpoint_url: str, profile: str, what: str, advice: str
+    monkeypatch: pytest.MonkeyPatch,
+    region: str,
+    endpoint_url: str,
+    profile: str,
+    what: str,
+    advice: str,
 ) -> None:
     if profile:
         monkeypatch.setenv("AWS_PROFILE", profile)
@@ -61,9 +67,16 @@ def test_settings_of_no_use_are_told_with_what_to_do(
     assert unread.value.advice == raised.value.advice
 
 
-def test_a_state_in_s3_without_a_client_is_told_and_not_raised_as_it_came(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_state_in_s3_without_a_client_is_told_and_not_raised_as_it_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    with pytest.raises(StateUnwritable, match=r"s3://states/driftline/j\.state.*there is no AWS profile 'nobody'. Correct AWS_PROFILE"):
+    with pytest.raises(
+        StateUnwritable,
+        match=(
+            r"s3://states/driftline/j\.state.*there is no AWS profile 'nobody'. Correct AWS_PROFILE"
+        ),
+    ):
         StateObject(S3Config(bucket="states"), "j")
 
 
@@ -81,24 +94,45 @@ def config(folder: Path, **more: Any) -> str:
     return str(folder / "config.yaml")
 
 
-def test_a_sink_without_a_client_is_a_fault_of_the_live_check_and_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sink_without_a_client_is_a_fault_of_the_live_check_and_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    settings = config(tmp_path, sinks=[{"type": "prometheus"}, {"type": "cloudwatch", "region": "eu-west-1"}])
+    settings = config(
+        tmp_path, sinks=[{"type": "prometheus"}, {"type": "cloudwatch", "region": "eu-west-1"}]
+    )
     checked = CliRunner().invoke(main, ["check", "--live", settings])
     assert checked.exit_code == 2
-    assert "fault    cloudwatch: there is no AWS profile 'nobody'\n         -> Correct AWS_PROFILE" in checked.output
+    assert (
+        "fault    cloudwatch: there is no AWS profile 'nobody'\n         -> Correct AWS_PROFILE"
+        in checked.output
+    )
     with RunningService(tmp_path, yaml.safe_load(Path(settings).read_text())) as service:
         assert service.wait() == 2
-    assert "driftline: sinks[1]: there is no AWS profile 'nobody'. Correct AWS_PROFILE, or make that profile\n" in service.log
+    assert (
+        "driftline: sinks[1]: there is no AWS profile 'nobody'. Correct AWS_PROFILE, or make that"
+        " profile\n" in service.log
+    )
 
 
-def test_a_live_check_without_credentials_or_region_says_which(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_live_check_without_credentials_or_region_says_which(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    sinks = [{"type": "sns", "topic_arn": TOPIC_ARN, "endpoint_url": LOCAL}, {"type": "cloudwatch", "endpoint_url": LOCAL}]
+    sinks = [
+        {"type": "sns", "topic_arn": TOPIC_ARN, "endpoint_url": LOCAL},
+        {"type": "cloudwatch", "endpoint_url": LOCAL},
+    ]
     done = CliRunner().invoke(main, ["check", "--live", config(tmp_path, sinks=sinks)])
     assert done.exit_code == 2
-    assert "fault    sns: there are no AWS credentials (NoCredentialsError)\n         -> Set AWS_ACCESS_KEY_ID" in done.output
-    assert "fault    cloudwatch: no region is set (NoRegionError)\n         -> Set region" in done.output
+    assert (
+        "fault    sns: there are no AWS credentials (NoCredentialsError)\n         -> Set"
+        " AWS_ACCESS_KEY_ID" in done.output
+    )
+    assert (
+        "fault    cloudwatch: no region is set (NoRegionError)\n         -> Set region"
+        in done.output
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,11 +140,16 @@ def test_a_live_check_without_credentials_or_region_says_which(tmp_path: Path, m
     [
         ("source", {"source": {"type": "kinesis", "stream": "s", "endpoint_url": "localhost:1"}}),
         ("sinks[0]", {"sinks": [{"type": "cloudwatch", "endpoint_url": "localhost:1"}]}),
-        ("sinks[0]", {"sinks": [{"type": "sns", "topic_arn": TOPIC_ARN, "endpoint_url": "localhost:1"}]}),
+        (
+            "sinks[0]",
+            {"sinks": [{"type": "sns", "topic_arn": TOPIC_ARN, "endpoint_url": "localhost:1"}]},
+        ),
         ("state.s3", {"state": {"s3": {"bucket": "states", "endpoint_url": "localhost:1"}}}),
     ],
 )
-def test_an_address_that_is_no_url_is_found_without_network(tmp_path: Path, where: str, part: dict[str, Any]) -> None:
+def test_an_address_that_is_no_url_is_found_without_network(
+    tmp_path: Path, where: str, part: dict[str, Any]
+) -> None:
     done = CliRunner().invoke(main, ["check", config(tmp_path, **part)])
     assert done.exit_code == 2
     assert f"{where}.endpoint_url: " in done.output
@@ -133,15 +172,44 @@ def test_a_stream_is_told_with_its_region_which_its_arn_names() -> None:
 @pytest.mark.parametrize(
     ("code", "kind", "tried_s", "told"),
     [
-        ("ResourceNotFoundException", "missing", None, "there is no such stream in this region and account.*Create the stream, or correct"),
-        ("AccessDeniedException", "denied", None, "Give these credentials the permission kinesis:ListShards on the stream"),
-        ("UnrecognizedClientException", "denied", None, "AWS does not know these credentials.*Correct AWS_ACCESS_KEY_ID.*:ListShards"),
-        ("InvalidArgumentException", "invalid", None, r"words of AWS\. Correct source\.stream or source\.stream_arn"),
-        ("EndpointConnectionError", "passing", 30.0, r"Tried for 30 s .*check source\.region, source\.endpoint_url and the network"),
+        (
+            "ResourceNotFoundException",
+            "missing",
+            None,
+            "there is no such stream in this region and account.*Create the stream, or correct",
+        ),
+        (
+            "AccessDeniedException",
+            "denied",
+            None,
+            "Give these credentials the permission kinesis:ListShards on the stream",
+        ),
+        (
+            "UnrecognizedClientException",
+            "denied",
+            None,
+            "AWS does not know these credentials.*Correct AWS_ACCESS_KEY_ID.*:ListShards",
+        ),
+        (
+            "InvalidArgumentException",
+            "invalid",
+            None,
+            r"words of AWS\. Correct source\.stream or source\.stream_arn",
+        ),
+        (
+            "EndpointConnectionError",
+            "passing",
+            30.0,
+            r"Tried for 30 s .*check source\.region, source\.endpoint_url and the network",
+        ),
     ],
 )
-def test_each_failure_of_kinesis_says_what_to_do(code: str, kind: Any, tried_s: float | None, told: str) -> None:
+def test_each_failure_of_kinesis_says_what_to_do(
+    code: str, kind: Any, tried_s: float | None, told: str
+) -> None:
     made = Kinesis(stream="s", region="eu-west-1").client(1)
     with pytest.raises(SourceUnavailable, match=rf"kinesis stream 's' in eu-west-1: .*{told}"):
-        raise unavailable(made.target, Trouble("ListShards", code, kind, f"{code}: words of AWS"), tried_s)
+        raise unavailable(
+            made.target, Trouble("ListShards", code, kind, f"{code}: words of AWS"), tried_s
+        )
     made.close()

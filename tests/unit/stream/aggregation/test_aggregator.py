@@ -1,4 +1,5 @@
-"""The aggregator, an item at a time: what it accepts, when it closes, what it tells. Schedules of faults are in simulation/."""
+"""The aggregator, an item at a time: what it accepts, when it closes, what it tells. Schedules of
+faults are in simulation/."""
 
 from __future__ import annotations
 
@@ -62,7 +63,13 @@ class Job:
     def __post_init__(self) -> None:
         judge = Judge("j", Rules(min_n=1))
         self.aggregator = Aggregator(
-            self.settings, {"m": baseline(LAYOUT)}, judge, self.state, self.panes, lambda *_: baseline(OTHER), self.learning
+            self.settings,
+            {"m": baseline(LAYOUT)},
+            judge,
+            self.state,
+            self.panes,
+            lambda *_: baseline(OTHER),
+            self.learning,
         )
 
     def do(self, *items: Item) -> list[Output]:
@@ -71,23 +78,50 @@ class Job:
         return out
 
     def partial(
-        self, times: Sequence[int], name: str = "p", *, at_end: bool = False, layout: Layout = LAYOUT, first: int | None = None
+        self,
+        times: Sequence[int],
+        name: str = "p",
+        *,
+        at_end: bool = False,
+        layout: Layout = LAYOUT,
+        first: int | None = None,
     ) -> Partial:
         """What a reader makes of records with these times, from the assigned offset on."""
         assign = self.assigned[name]
         begin = assign.next if first is None else first
         assert isinstance(begin, int)
-        mark = max([*times, *([assign.mark_ms] if assign.mark_ms is not None else [])], default=None)
+        mark = max(
+            [*times, *([assign.mark_ms] if assign.mark_ms is not None else [])], default=None
+        )
         profiles: dict[int, Profile] = {}
         for time_ms in times:
-            profile = profiles.setdefault(time_ms // self.settings.every_ms * self.settings.every_ms, Profile(layout))
+            profile = profiles.setdefault(
+                time_ms // self.settings.every_ms * self.settings.every_ms, Profile(layout)
+            )
             profile.rows += 1
             profile.counts[[INTEGRAL, HEAD]] += 1
         count = len(times)
         both = {"accepted": count}, {"accepted": 10 * count}
-        cover = Cover(name, assign.claim, begin, begin + count, mark, at_end, count, both[0], count, count, bytes=both[1])
+        cover = Cover(
+            name,
+            assign.claim,
+            begin,
+            begin + count,
+            mark,
+            at_end,
+            count,
+            both[0],
+            count,
+            count,
+            bytes=both[1],
+        )
         self.assigned[name] = Assign(assign.claim, name, begin + len(times), mark)
-        return Partial((cover,), {"m": layout.fingerprint}, [(M, pane, profile) for pane, profile in profiles.items()], [])
+        return Partial(
+            (cover,),
+            {"m": layout.fingerprint},
+            [(M, pane, profile) for pane, profile in profiles.items()],
+            [],
+        )
 
     def quiet(self, now_ms: int, name: str = "p") -> list[Output]:
         """The clock is here, and the reader says once more that it is at the end."""
@@ -117,7 +151,11 @@ def job(**changes: int | bool) -> Job:
 
 
 def told(outputs: Sequence[Output]) -> list[tuple[int, int | None, int, int, str]]:
-    return [(one.start_ms, one.end_ms, one.revision, one.rows, one.state) for one in outputs if isinstance(one, WindowReport)]
+    return [
+        (one.start_ms, one.end_ms, one.revision, one.rows, one.state)
+        for one in outputs
+        if isinstance(one, WindowReport)
+    ]
 
 
 def windows(outputs: Sequence[Output]) -> list[tuple[int, int | None, int, int]]:
@@ -150,7 +188,11 @@ def test_a_partial_from_elsewhere_is_dropped_whole_and_asked_for_again(first: in
     made = job()
     wrong = made.partial([4, 30], first=first)
     assert made.do(wrong) == [Assign(2, "p", 0, None)]
-    assert (made.state.ledger.partials_dropped, made.state.ledger.total("accepted"), list(made.panes.ids())) == (1, 0, [])
+    assert (
+        made.state.ledger.partials_dropped,
+        made.state.ledger.total("accepted"),
+        list(made.panes.ids()),
+    ) == (1, 0, [])
     assert windows(made.send([4, 30])) == [(0, 10, 0, 1)]
 
 
@@ -222,7 +264,9 @@ def test_a_pane_goes_when_nothing_can_change_it_and_its_last_revision_is_told_fi
 def test_silence_is_told_when_it_begins_and_when_it_ends() -> None:
     made = job()
     assert told(made.send([5, 85]))[1:] == [(10, None, 0, 0, "no data")]
-    assert [one for one in told(made.send([91])) if one[4] == "no data"] == [(10, 80, 1, 0, "no data")]
+    assert [one for one in told(made.send([91])) if one[4] == "no data"] == [
+        (10, 80, 1, 0, "no data")
+    ]
     assert [one for one in told(made.send([101, 112])) if one[4] == "no data"] == []
 
 
@@ -244,7 +288,8 @@ def test_a_partition_that_is_not_at_its_end_is_never_idle() -> None:
 
 
 def test_a_partition_that_nobody_reads_is_not_idle_however_long_that_lasts() -> None:
-    """A paused service, a broker that does not answer: the reader says nothing, and what was said before grows old."""
+    """A paused service, a broker that does not answer: the reader says nothing, and what was said
+    before grows old."""
     made = job()
     made.do(Tick(1_000))
     made.send([5], at_end=True)
@@ -349,7 +394,8 @@ def test_a_gap_in_a_partition_that_has_nothing_more_ends_where_the_others_are() 
 
 
 def test_a_gap_stays_open_while_nobody_has_shown_a_later_time() -> None:
-    """Retention has emptied the only partition: whatever comes next may lie long after what was lost."""
+    """Retention has emptied the only partition: whatever comes next may lie long after what was
+    lost."""
     made = job()
     made.do(Tick(1_000))
     made.send([1, 5, 12])
@@ -400,7 +446,11 @@ def test_a_gap_ends_the_service_if_it_should() -> None:
 def test_the_end_closes_everything_and_more_may_come_after_it() -> None:
     made = job()
     assert windows([*made.send([5, 17]), *made.do(End())]) == [(0, 10, 0, 1), (10, 20, 0, 1)]
-    assert sorted(windows([*made.send([18, 25, 31]), *made.do(End())])) == [(10, 20, 1, 2), (20, 30, 0, 1), (30, 40, 0, 1)]
+    assert sorted(windows([*made.send([18, 25, 31]), *made.do(End())])) == [
+        (10, 20, 1, 2),
+        (20, 30, 0, 1),
+        (30, 40, 0, 1),
+    ]
 
 
 def test_another_baseline_closes_what_is_open_as_incomplete() -> None:
@@ -420,7 +470,9 @@ def test_what_was_seen_against_the_old_baseline_does_not_count_against_the_new_o
     made = job()
     made.send([5])
     key = made.state.key_state(M)
-    key.episodes = EpisodeState(windows=(Judged(0, 10, ("x",)),), series={"s": (1.0, 2.0)}, open=None)
+    key.episodes = EpisodeState(
+        windows=(Judged(0, 10, ("x",)),), series={"s": (1.0, 2.0)}, open=None
+    )
     made.do(Rebase("m", baseline(OTHER)))
     assert made.state.key_state(M).episodes == EpisodeState()
 
@@ -441,10 +493,19 @@ def test_a_model_that_is_watched_no_longer_closes_as_incomplete_and_keeps_its_id
 
 
 def test_a_learning_model_gets_its_baseline_once_enough_rows_are_in() -> None:
-    made = Job(Settings(job="j", window_ms=10, every_ms=10, grace_ms=0, lateness_ms=0, idle_ms=50, learn_rows=5), ("m",))
+    made = Job(
+        Settings(
+            job="j", window_ms=10, every_ms=10, grace_ms=0, lateness_ms=0, idle_ms=50, learn_rows=5
+        ),
+        ("m",),
+    )
     made.do(Discovered("p", 0))
     partial = made.partial([1, 2, 3])
-    assert not [one for one in made.do(partial._replace(samples=[Sample(M, 3, b"")])) if isinstance(one, Relayout)]
+    assert not [
+        one
+        for one in made.do(partial._replace(samples=[Sample(M, 3, b"")]))
+        if isinstance(one, Relayout)
+    ]
     assert told(made.send([12]))[0][4] == "learning"
     outputs = made.do(made.partial([13, 14])._replace(samples=[Sample(M, 2, b"")]))
     assert [one.model for one in outputs if isinstance(one, Relayout)] == ["m"]
@@ -455,7 +516,9 @@ def test_records_of_a_wrong_width_are_told_by_their_window() -> None:
     partial = made.partial([5])._replace(misfits=[(M, 0, Misfits(2, 5)), (M, 10, Misfits(1, 0))])
     made.do(partial)
     outputs = [one for one in made.send([25]) if isinstance(one, WindowReport)]
-    assert [(one.start_ms, one.rows, sorted(v.check for v in one.violations)) for one in outputs] == [
+    assert [
+        (one.start_ms, one.rows, sorted(v.check for v in one.violations)) for one in outputs
+    ] == [
         (0, 1, ["extra_column_check", "missing_column_check"]),
         (10, 0, ["missing_column_check"]),
     ]
@@ -471,7 +534,11 @@ def test_late_records_of_a_wrong_width_make_a_revision_too() -> None:
 def test_dead_letters_go_out_with_the_partial_that_has_them() -> None:
     made, letter = job(), DeadLetter("p", 0, "undecodable", 3, "aa")
     assert DeadLetters((letter,)) in made.do(made.partial([4])._replace(dead=[letter]))
-    assert not [one for one in made.do(made.partial([4], first=9)._replace(dead=[letter])) if isinstance(one, DeadLetters)]
+    assert not [
+        one
+        for one in made.do(made.partial([4], first=9)._replace(dead=[letter]))
+        if isinstance(one, DeadLetters)
+    ]
 
 
 def test_a_restart_goes_on_from_what_was_written_down() -> None:

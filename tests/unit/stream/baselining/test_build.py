@@ -39,7 +39,9 @@ def train(folder: Path) -> Path:
 
 
 def feature(made: Made, name: str) -> dict[str, object]:
-    found: dict[str, object] = next(one for one in made.statistics["features"] if one["name"] == name)
+    found: dict[str, object] = next(
+        one for one in made.statistics["features"] if one["name"] == name
+    )
     return found
 
 
@@ -71,7 +73,10 @@ def test_types_counts_and_moments_of_a_small_file(tmp_path: Path) -> None:
     layout, counts = made.baseline.layout, made.baseline.profile.counts
     assert made.baseline.profile.rows == 4
     assert [int(counts[layout.starts[i] + MISSING]) for i in range(3)] == [1, 1, 1]
-    assert [int(counts[layout.starts[i] + slot]) for i, slot in enumerate((INTEGRAL, FRACTIONAL, STRING))] == [3, 2, 3]
+    assert [
+        int(counts[layout.starts[i] + slot])
+        for i, slot in enumerate((INTEGRAL, FRACTIONAL, STRING))
+    ] == [3, 2, 3]
 
 
 @pytest.mark.parametrize(
@@ -89,7 +94,9 @@ def test_types_counts_and_moments_of_a_small_file(tmp_path: Path) -> None:
         ([None, None], "Unknown"),
     ],
 )
-def test_a_column_gets_the_narrowest_type_that_all_its_values_have(values: list[str | None], kind: str) -> None:
+def test_a_column_gets_the_narrowest_type_that_all_its_values_have(
+    values: list[str | None], kind: str
+) -> None:
     assert types(make(lambda: [table(x=values)])) == {"x": kind}
 
 
@@ -101,7 +108,9 @@ def test_a_column_without_a_value_keeps_its_place_and_gets_no_bins(tmp_path: Pat
 
 
 def test_constraints_tell_signs_completeness_and_domains(tmp_path: Path) -> None:
-    text = "sign,gaps,word,id\n" + "".join(f"{k - 1},{'' if k % 4 == 0 else 1},{'xy'[k % 2]},n{k}\n" for k in range(40))
+    text = "sign,gaps,word,id\n" + "".join(
+        f"{k - 1},{'' if k % 4 == 0 else 1},{'xy'[k % 2]},n{k}\n" for k in range(40)
+    )
     made = make_from_files(csv_file(tmp_path / "t.csv", text))
     sign, gaps, word, number = made.constraints["features"]
     assert sign["num_constraints"] == {"is_non_negative": False}
@@ -111,23 +120,44 @@ def test_constraints_tell_signs_completeness_and_domains(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
-def test_the_same_rows_make_the_same_baseline_from_every_kind_of_file(tmp_path: Path, suffix: str) -> None:
+def test_the_same_rows_make_the_same_baseline_from_every_kind_of_file(
+    tmp_path: Path, suffix: str
+) -> None:
     rng = np.random.default_rng(7)
-    columns = {"n": rng.integers(0, 1000, 500).tolist(), "x": rng.normal(size=500).tolist(), "s": rng.choice(["a", "b"], 500).tolist()}
+    columns = {
+        "n": rng.integers(0, 1000, 500).tolist(),
+        "x": rng.normal(size=500).tolist(),
+        "s": rng.choice(["a", "b"], 500).tolist(),
+    }
     path = tmp_path / f"t.{suffix}"
     if suffix == "parquet":
         parquet.write_table(pa.table(columns), path)
     elif suffix == "jsonl":
-        path.write_text("".join(json.dumps(dict(zip(columns, row, strict=True))) + "\n" for row in zip(*columns.values(), strict=True)))
+        path.write_text(
+            "".join(
+                json.dumps(dict(zip(columns, row, strict=True))) + "\n"
+                for row in zip(*columns.values(), strict=True)
+            )
+        )
     else:
-        path.write_text("n,x,s\n" + "".join(f"{n},{x!r},{s}\n" for n, x, s in zip(*columns.values(), strict=True)))
-    expected = make(lambda: [pa.table({name: [str(value) for value in values] for name, values in columns.items()})])
+        path.write_text(
+            "n,x,s\n"
+            + "".join(f"{n},{x!r},{s}\n" for n, x, s in zip(*columns.values(), strict=True))
+        )
+    expected = make(
+        lambda: [
+            pa.table({name: [str(value) for value in values] for name, values in columns.items()})
+        ]
+    )
     assert make_from_files(path).baseline.fingerprint == expected.baseline.fingerprint
 
 
 def test_chunks_make_no_difference() -> None:
     rng = np.random.default_rng(1)
-    whole = table(x=[repr(float(x)) for x in rng.normal(size=3_000)], s=[str(s) for s in rng.integers(0, 50, 3_000)])
+    whole = table(
+        x=[repr(float(x)) for x in rng.normal(size=3_000)],
+        s=[str(s) for s in rng.integers(0, 50, 3_000)],
+    )
     one = make(lambda: [whole]).baseline
     many = make(lambda: [whole.slice(k, 700) for k in range(0, 3_000, 700)]).baseline
     assert one.layout.features[0].edges == many.layout.features[0].edges
@@ -136,9 +166,12 @@ def test_chunks_make_no_difference() -> None:
 
 
 def test_a_long_file_gives_the_same_bins_each_time_and_exact_counts() -> None:
-    """200,000 numbers overflow sketch and sample: bins come from every fourth number, counts from all of them."""
+    """200,000 numbers overflow sketch and sample: bins come from every fourth number, counts from
+    all of them."""
     values = np.random.default_rng(3).normal(size=200_000)
-    chunks = [table(x=[repr(float(x)) for x in values[k : k + 50_000]]) for k in range(0, 200_000, 50_000)]
+    chunks = [
+        table(x=[repr(float(x)) for x in values[k : k + 50_000]]) for k in range(0, 200_000, 50_000)
+    ]
     first, second = make(lambda: chunks).baseline, make(lambda: chunks).baseline
     assert first.fingerprint == second.fingerprint
     edges = np.array(first.layout.features[0].edges)
@@ -164,8 +197,12 @@ def test_all_of_a_constant_column_lies_in_the_last_bucket() -> None:
 
 
 def test_text_tells_its_values_up_to_120_of_them() -> None:
-    few = feature(make(lambda: [table(s=[f"v{k % 120}" for k in range(240)])]), "s")["string_statistics"]
-    many = feature(make(lambda: [table(s=[f"v{k % 121}" for k in range(242)])]), "s")["string_statistics"]
+    few = feature(make(lambda: [table(s=[f"v{k % 120}" for k in range(240)])]), "s")[
+        "string_statistics"
+    ]
+    many = feature(make(lambda: [table(s=[f"v{k % 121}" for k in range(242)])]), "s")[
+        "string_statistics"
+    ]
     assert isinstance(few, dict)
     assert isinstance(many, dict)
     assert len(few["distribution"]["categorical"]["buckets"]) == few["distinct_count"] == 120
@@ -188,7 +225,11 @@ def test_a_folder_is_read_in_name_order_and_absent_columns_are_missing(tmp_path:
 
 
 def test_json_keeps_the_text_of_dates_and_names_nested_fields_by_path(tmp_path: Path) -> None:
-    lines = ['{"day": "2013-01-01", "n": {"x": 7, "y": 7.0}}', "", '{"n": {"x": true}, "late": "z"}']
+    lines = [
+        '{"day": "2013-01-01", "n": {"x": 7, "y": 7.0}}',
+        "",
+        '{"n": {"x": true}, "late": "z"}',
+    ]
     made = make_from_files(csv_file(tmp_path / "t.jsonl", "\n".join(lines)))
     assert made.baseline.columns == ("day", "n.x", "n.y", "late")
     assert made.baseline.layout.features[0].vocabulary == ("2013-01-01",)
@@ -199,7 +240,12 @@ def test_json_keeps_the_text_of_dates_and_names_nested_fields_by_path(tmp_path: 
 
 
 def test_parquet_keeps_types_and_takes_nan_for_missing(tmp_path: Path) -> None:
-    columns = {"f": [1.0, float("nan"), 2.0], "i": [1, None, 3], "d": pa.array(["u", "u", None]).dictionary_encode(), "s": [{"k": 1}] * 3}
+    columns = {
+        "f": [1.0, float("nan"), 2.0],
+        "i": [1, None, 3],
+        "d": pa.array(["u", "u", None]).dictionary_encode(),
+        "s": [{"k": 1}] * 3,
+    }
     parquet.write_table(pa.table(columns), tmp_path / "t.parquet")
     made = make_from_files(tmp_path / "t.parquet")
     assert types(made) == {"f": "Fractional", "i": "Integral", "d": "String", "s.k": "Integral"}
@@ -236,15 +282,24 @@ def test_names_without_a_header_and_columns_left_out(tmp_path: Path) -> None:
         ("t.xlsx", "x", "valid: .csv"),
     ],
 )
-def test_files_that_cannot_be_read_are_told(tmp_path: Path, name: str, text: str, says: str) -> None:
+def test_files_that_cannot_be_read_are_told(
+    tmp_path: Path, name: str, text: str, says: str
+) -> None:
     with pytest.raises(ConfigError, match="t\\.") as caught:
         make_from_files(csv_file(tmp_path / name, text))
     assert says in str(caught.value)
 
 
 CAPTURE = {
-    "captureData": {"endpointInput": {"data": "UA,7", "encoding": "CSV"}, "endpointOutput": {"data": "1.5", "encoding": "CSV"}},
-    "eventMetadata": {"eventId": "e", "inferenceTime": "2026-11-25T07:00:00Z", "customAttributes": ["a"]},
+    "captureData": {
+        "endpointInput": {"data": "UA,7", "encoding": "CSV"},
+        "endpointOutput": {"data": "1.5", "encoding": "CSV"},
+    },
+    "eventMetadata": {
+        "eventId": "e",
+        "inferenceTime": "2026-11-25T07:00:00Z",
+        "customAttributes": ["a"],
+    },
     "eventVersion": "0",
 }
 
@@ -253,7 +308,10 @@ def test_captures_are_not_taken_for_training_data(tmp_path: Path) -> None:
     lines = csv_file(tmp_path / "t.jsonl", json.dumps(CAPTURE) + "\n")
     parquet.write_table(pa.Table.from_pylist([CAPTURE]), tmp_path / "t.parquet")
     for path in (lines, tmp_path / "t.parquet"):
-        with pytest.raises(ConfigError, match=f"{path}.*captures of SageMaker.*Give the training table itself.*baseline: learn"):
+        with pytest.raises(
+            ConfigError,
+            match=f"{path}.*captures of SageMaker.*Give the training table itself.*baseline: learn",
+        ):
             make_from_files(path)
     made = make_from_files(lines, exclude=["captureData", "eventMetadata"])
     assert made.baseline.columns == ("eventVersion",), "who leaves them out knows better"
@@ -290,12 +348,18 @@ def test_progress_adds_up_to_all_bytes_twice(tmp_path: Path) -> None:
 def test_what_is_written_is_what_is_loaded(tmp_path: Path) -> None:
     made = make_from_files(train(tmp_path), ["b"])
     write(made, tmp_path / "baseline")
-    assert {path.name for path in (tmp_path / "baseline").iterdir()} == {"statistics.json", "constraints.json", "baseline.msgpack"}
+    assert {path.name for path in (tmp_path / "baseline").iterdir()} == {
+        "statistics.json",
+        "constraints.json",
+        "baseline.msgpack",
+    }
     assert load_baseline(tmp_path / "baseline").fingerprint == made.baseline.fingerprint
     assert json.loads((tmp_path / "baseline" / "statistics.json").read_text()) == made.statistics
 
 
-def test_a_disk_that_fills_up_leaves_the_folder_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_fills_up_leaves_the_folder_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder = tmp_path / "baseline"
     write(make_from_files(train(tmp_path)), folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
@@ -326,7 +390,10 @@ def edited(tmp_path: Path, change: dict[str, object], where: int = 2) -> Path:
 def test_edits_of_the_constraints_take_effect_and_show_in_the_fingerprint(tmp_path: Path) -> None:
     folder = edited(tmp_path, {"completeness": 0.25, "string_constraints": {"domains": ["ann"]}})
     loaded = load_baseline(folder)
-    assert (loaded.constraints.features["c"].completeness, loaded.constraints.features["c"].domains) == (0.25, ("ann",))
+    assert (
+        loaded.constraints.features["c"].completeness,
+        loaded.constraints.features["c"].domains,
+    ) == (0.25, ("ann",))
     assert loaded.fingerprint != make_from_files(train(tmp_path)).baseline.fingerprint
 
 
@@ -334,7 +401,13 @@ def test_edited_constraints_are_not_replaced_by_accident(tmp_path: Path) -> None
     folder = edited(tmp_path, {})
     refuse_edited(folder)
     refuse_edited(tmp_path / "nowhere")
-    with pytest.raises(ConfigError, match=r"found edits in .*constraints\.json\. Choose another folder, or give them up with --force"):
+    with pytest.raises(
+        ConfigError,
+        match=(
+            r"found edits in .*constraints\.json\. Choose another folder, or give them up with"
+            r" --force"
+        ),
+    ):
         refuse_edited(edited(tmp_path, {"completeness": 0.25}))
 
 
@@ -344,7 +417,9 @@ def test_numbers_in_a_domain_are_the_text_they_were_written_as(tmp_path: Path) -
 
 
 def test_null_says_nothing(tmp_path: Path) -> None:
-    nothing = dict.fromkeys(("num_constraints", "string_constraints", "monitoringConfigOverrides", "completeness"))
+    nothing = dict.fromkeys(
+        ("num_constraints", "string_constraints", "monitoringConfigOverrides", "completeness")
+    )
     assert load_baseline(edited(tmp_path, nothing)).constraints.features["c"] == Constraint()
 
 
@@ -352,24 +427,42 @@ def test_null_says_nothing(tmp_path: Path) -> None:
     "change",
     [
         {"monitoringConfigOverrides": {"evaluate_constraints": "Disabled"}},
-        {"string_constraints": {"monitoring_config_overrides": {"evaluate_constraints": "Disabled"}}},
+        {
+            "string_constraints": {
+                "monitoring_config_overrides": {"evaluate_constraints": "Disabled"}
+            }
+        },
     ],
 )
-def test_both_spellings_of_an_override_switch_a_feature_off(tmp_path: Path, change: dict[str, object]) -> None:
+def test_both_spellings_of_an_override_switch_a_feature_off(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
     features = load_baseline(edited(tmp_path, change)).constraints.features
-    assert {name: one.evaluate for name, one in features.items()} == {"a": True, "b": True, "c": False}
+    assert {name: one.evaluate for name, one in features.items()} == {
+        "a": True,
+        "b": True,
+        "c": False,
+    }
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
         ({"name": "typo"}, "constraints for typo, which"),
-        ({"completeness": "most"}, "Expected `float | null`, got `str` - at `$.features[2].completeness`"),
+        (
+            {"completeness": "most"},
+            "Expected `float | null`, got `str` - at `$.features[2].completeness`",
+        ),
         ({"completeness": 7.5}, "<= 1.0 - at `$.features[2].completeness`"),
-        ({"string_constraints": {"domains": "ann"}}, "at `$.features[2].string_constraints.domains`"),
+        (
+            {"string_constraints": {"domains": "ann"}},
+            "at `$.features[2].string_constraints.domains`",
+        ),
     ],
 )
-def test_constraints_that_cannot_be_meant_are_refused_with_file_and_path(tmp_path: Path, change: dict[str, object], says: str) -> None:
+def test_constraints_that_cannot_be_meant_are_refused_with_file_and_path(
+    tmp_path: Path, change: dict[str, object], says: str
+) -> None:
     with pytest.raises(BaselineInvalid, match="constraints.json") as caught:
         load_baseline(edited(tmp_path, change))
     assert says in str(caught.value)
@@ -410,7 +503,11 @@ def test_a_folder_without_baseline_says_how_to_make_one(tmp_path: Path) -> None:
 
 
 def events(rows: int) -> pa.Table:
-    return table(p=[f"{k * 0.5}" for k in range(rows)], a=[str(k) for k in range(rows)], w=["u" if k % 2 else "v" for k in range(rows)])
+    return table(
+        p=[f"{k * 0.5}" for k in range(rows)],
+        a=[str(k) for k in range(rows)],
+        w=["u" if k % 2 else "v" for k in range(rows)],
+    )
 
 
 def test_learning_from_nothing_equals_making_from_the_same_rows() -> None:

@@ -24,7 +24,12 @@ from stream.errors import ConfigError
 from tests.support.made import Values, baseline, normal, texts, window
 
 BASE = baseline(
-    {"x": normal(1, 4_000), "code": [1.0] * 3_000 + [2.0] * 1_000, "[/red]": texts({"[bold]": 2_500, "b": 1_500}), "off": normal(2, 4_000)},
+    {
+        "x": normal(1, 4_000),
+        "code": [1.0] * 3_000 + [2.0] * 1_000,
+        "[/red]": texts({"[bold]": 2_500, "b": 1_500}),
+        "off": normal(2, 4_000),
+    },
     {"off": Constraint(evaluate=False)},
 )
 OWN = {"m": {"x": FeatureRules(statistic="ks", limit=0.05)}}
@@ -37,7 +42,9 @@ def report(rows: int = 1_000, mean: float = 0.4) -> WindowReport:
         "[/red]": texts({"[bold]": rows // 2, "b": rows - rows // 2}),
         "off": normal(4, rows, 3.0),
     }
-    return Judge("j", Rules(), OWN).report(Span("m", "v", 0, 60_000), BASE, window(BASE.layout, data), EpisodeState())
+    return Judge("j", Rules(), OWN).report(
+        Span("m", "v", 0, 60_000), BASE, window(BASE.layout, data), EpisodeState()
+    )
 
 
 @pytest.fixture
@@ -50,7 +57,9 @@ def folder(tmp_path: Path) -> Path:
 def asked(folder: Path, *lines: bytes, name: str = "x") -> tuple[bool, str]:
     (folder / "reports-1.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
     out = io.StringIO()
-    return explain(report().id, name, None, folder, folder / "b", Console(file=out, width=200)), out.getvalue()
+    return explain(
+        report().id, name, None, folder, folder / "b", Console(file=out, width=200)
+    ), out.getvalue()
 
 
 def line(one: WindowReport) -> bytes:
@@ -67,9 +76,17 @@ def test_what_was_published_is_rebuilt(folder: Path, name: str, rows: int) -> No
 
 def test_it_shows_limit_noise_and_the_counts_of_every_bin(folder: Path) -> None:
     _, said = asked(folder, line(report()), name="[/red]")
-    rows = {cells[1].strip(): [cell.strip() for cell in cells[2:-1]] for row in said.splitlines() if len(cells := row.split("│")) == 8}
+    rows = {
+        cells[1].strip(): [cell.strip() for cell in cells[2:-1]]
+        for row in said.splitlines()
+        if len(cells := row.split("│")) == 8
+    }
     assert rows["[bold]"][:4] == ["2500", "500", "0.6250", "0.5000"]
-    numbers = {cells[1].strip(): [cell.strip() for cell in cells[2:4]] for row in said.splitlines() if len(cells := row.split("│")) == 5}
+    numbers = {
+        cells[1].strip(): [cell.strip() for cell in cells[2:4]]
+        for row in said.splitlines()
+        if len(cells := row.split("│")) == 5
+    }
     x = next(one for one in report().features if one.name == "[/red]")
     for key in ("limit", "noise", "asked_limit", "psi", "completeness", "verdict"):
         assert numbers[key][0] == numbers[key][1]
@@ -85,7 +102,9 @@ def changed(**fields: Any) -> Callable[[WindowReport], WindowReport]:
 
 
 def violated(**fields: Any) -> Callable[[WindowReport], WindowReport]:
-    return lambda one: replace(one, violations=(replace(one.violations[0], **fields), *one.violations[1:]))
+    return lambda one: replace(
+        one, violations=(replace(one.violations[0], **fields), *one.violations[1:])
+    )
 
 
 OTHER: dict[str, Any] = {
@@ -99,7 +118,9 @@ OTHER: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("field", [field.name for field in msgspec.structs.fields(FeatureReport) if field.name != "name"])
+@pytest.mark.parametrize(
+    "field", [field.name for field in msgspec.structs.fields(FeatureReport) if field.name != "name"]
+)
 def test_no_number_of_a_feature_can_be_changed_unnoticed(folder: Path, field: str) -> None:
     old = getattr(report().features[0], field)
     value = OTHER.get(field, (old or 0) + 1 if not isinstance(old, str | dict) else None)
@@ -120,7 +141,9 @@ def test_no_number_of_a_feature_can_be_changed_unnoticed(folder: Path, field: st
         violated(check="data_type_check"),
     ],
 )
-def test_nor_anything_else_that_it_rests_on(folder: Path, change: Callable[[WindowReport], WindowReport]) -> None:
+def test_nor_anything_else_that_it_rests_on(
+    folder: Path, change: Callable[[WindowReport], WindowReport]
+) -> None:
     assert report().violations[0].feature == "x"
     assert not asked(folder, line(change(report())))[0]
 
@@ -129,7 +152,10 @@ def test_a_change_on_a_series_does_not_count_against_the_rest(folder: Path) -> N
     calm = report(mean=0.0)
     assert "x" not in {violation.feature for violation in calm.violations}
     told = replace(report().violations[0], check="change_check")
-    assert asked(folder, line(replace(changed(verdict="violation")(calm), violations=(*calm.violations, told))))[0]
+    assert asked(
+        folder,
+        line(replace(changed(verdict="violation")(calm), violations=(*calm.violations, told))),
+    )[0]
 
 
 def test_torn_lines_are_passed_over(folder: Path) -> None:

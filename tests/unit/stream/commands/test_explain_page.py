@@ -1,4 +1,5 @@
-"""What explain shows on a terminal: whole in 80 columns, nothing twice, and readable without colours."""
+"""What explain shows on a terminal: whole in 80 columns, nothing twice, and readable without
+colours."""
 
 from __future__ import annotations
 
@@ -20,7 +21,10 @@ from stream.baselining.build import Made, write
 from stream.commands.explain import explain
 from tests.support.made import Values, baseline, normal, texts, window
 
-LONG = "a value that goes on for more than half of a line, and then still has something to say, 中文 too"
+LONG = (
+    "a value that goes on for more than half of a line, and then still has something to say,"
+    " 中文 too"
+)
 STEERS = "\x1b[2J\x07\n"
 BASE = baseline({
     "big": 1_234_567 + np.random.default_rng(1).uniform(0, 3, 5_000),
@@ -38,14 +42,23 @@ def report() -> WindowReport:
         NAMES[2]: normal(4, 1_000, 2.0),
     }
     span = Span("a-model-with-a-name", "AllTraffic", 1_795_590_000_000, 1_795_590_060_000)
-    return Judge("a-job-with-a-long-name", Rules()).report(span, BASE, window(BASE.layout, data), EpisodeState())
+    return Judge("a-job-with-a-long-name", Rules()).report(
+        span, BASE, window(BASE.layout, data), EpisodeState()
+    )
 
 
-def shown(folder: Path, name: str, one: WindowReport, width: int = 80, colours: bool = False) -> list[str]:
+def shown(
+    folder: Path, name: str, one: WindowReport, width: int = 80, colours: bool = False
+) -> list[str]:
     write(Made(BASE, {}, {}), folder / "b")
     (folder / "b" / "constraints.json").unlink()
     (folder / "reports-1.jsonl").write_bytes(msgspec.json.encode(one) + b"\n")
-    console = Console(file=io.StringIO(), width=width, force_terminal=colours, color_system="standard" if colours else None)
+    console = Console(
+        file=io.StringIO(),
+        width=width,
+        force_terminal=colours,
+        color_system="standard" if colours else None,
+    )
     explain(one.id, name, None, folder, folder / "b", console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
@@ -67,8 +80,14 @@ def test_a_number_stands_in_one_line(tmp_path: Path) -> None:
     lines = shown(tmp_path, "big", report())
     [row] = [line for line in lines if line.startswith("│ jensen_shannon")]
     value = next(one for one in report().features if one.name == "big").distances["jensen_shannon"]
-    assert [cell.strip() for cell in row.split("│")[1:4]] == ["jensen_shannon", f"{value:.10g}", f"{value:.10g}"]
-    assert not [line for line in lines if line.startswith(("│ chi_squared", "│ l_infinity"))], "numbers do not have these"
+    assert [cell.strip() for cell in row.split("│")[1:4]] == [
+        "jensen_shannon",
+        f"{value:.10g}",
+        f"{value:.10g}",
+    ]
+    assert not [line for line in lines if line.startswith(("│ chi_squared", "│ l_infinity"))], (
+        "numbers do not have these"
+    )
 
 
 def test_each_bin_of_close_numbers_is_named_once(tmp_path: Path) -> None:
@@ -80,8 +99,14 @@ def test_each_bin_of_close_numbers_is_named_once(tmp_path: Path) -> None:
 
 def test_a_violation_tells_its_numbers_once_and_its_cause_below(tmp_path: Path) -> None:
     lines = shown(tmp_path, "words", report())
-    violation = next(one for one in report().violations if one.feature == "words" and one.check == "baseline_drift_check")
-    at = lines.index(f"baseline_drift_check: psi {violation.value:.6g}, limit {violation.limit:.6g}")
+    violation = next(
+        one
+        for one in report().violations
+        if one.feature == "words" and one.check == "baseline_drift_check"
+    )
+    at = lines.index(
+        f"baseline_drift_check: psi {violation.value:.6g}, limit {violation.limit:.6g}"
+    )
     assert lines[at + 1].strip() == "a value that the baseline does not know"
     assert not any("exceeds threshold" in line or "does not meet" in line for line in lines)
 
@@ -97,11 +122,21 @@ def test_long_values_are_shown_whole_and_none_can_steer_the_terminal(tmp_path: P
 
 def test_what_differs_is_marked_without_colours_too(tmp_path: Path) -> None:
     one = report()
-    changed = replace(one, rows=999, features=(replace(one.features[0], mean=7.0), *one.features[1:]), violations=())
+    changed = replace(
+        one,
+        rows=999,
+        features=(replace(one.features[0], mean=7.0), *one.features[1:]),
+        violations=(),
+    )
     lines = shown(tmp_path, "big", changed)
-    assert [line.split("│")[1].strip() for line in lines if line.count("differs") and "│" in line] == ["mean"]
+    assert [
+        line.split("│")[1].strip() for line in lines if line.count("differs") and "│" in line
+    ] == ["mean"]
     assert "the counts hold 1000 rows" in lines
-    assert any(line.startswith("baseline_drift_check: psi") and line.endswith("not published") for line in lines)
+    assert any(
+        line.startswith("baseline_drift_check: psi") and line.endswith("not published")
+        for line in lines
+    )
     assert lines[-1] == "differs from what was published"
 
 

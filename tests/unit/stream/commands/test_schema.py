@@ -38,7 +38,10 @@ def test_descriptions_are_plain_text(what: str) -> None:
 
 def test_names_and_powers_stay_what_they_are() -> None:
     rules = schema_of("config")["$defs"]["Rules"]["description"]
-    assert "* `k`, `of`: a feature must violate in `k` of the last `of` windows that do not overlap.\n* `alpha`: " in rules
+    assert (
+        "* `k`, `of`: a feature must violate in `k` of the last `of` windows that do not"
+        " overlap.\n* `alpha`: " in rules
+    )
     assert "10**10 events with 10**6 ids" in schema_of("config")["$defs"]["Dedupe"]["description"]
 
 
@@ -47,7 +50,11 @@ def bare(schema: Any) -> Any:
         return [bare(one) for one in schema]
     if not isinstance(schema, dict):
         return schema
-    return {key: bare(one) for key, one in schema.items() if not (key == "description" and isinstance(one, str))}
+    return {
+        key: bare(one)
+        for key, one in schema.items()
+        if not (key == "description" and isinstance(one, str))
+    }
 
 
 def test_nothing_but_descriptions_is_changed() -> None:

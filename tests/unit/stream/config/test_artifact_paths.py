@@ -33,16 +33,27 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_paths_start_at_the_folder_of_the_file_and_no_variable_is_needed_for_them(file: Path, tmp_path: Path) -> None:
+def test_paths_start_at_the_folder_of_the_file_and_no_variable_is_needed_for_them(
+    file: Path, tmp_path: Path
+) -> None:
     kept = KeptFiles(file)
     assert kept.reports == [tmp_path / "reports"], "those that exist"
     assert kept.state == tmp_path / "driftline.sqlite"
     assert kept.baseline("a") == tmp_path / "baselines" / "a"
-    assert [kept.baseline(name) for name in ("b", "d", "a model of yesterday")] == [None, None, None]
+    assert [kept.baseline(name) for name in ("b", "d", "a model of yesterday")] == [
+        None,
+        None,
+        None,
+    ]
 
 
-def test_a_path_that_is_asked_for_needs_its_variable(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(ConfigError, match=r"models\.c\.baseline: expected the environment variable FOLDER to be set"):
+def test_a_path_that_is_asked_for_needs_its_variable(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        ConfigError,
+        match=r"models\.c\.baseline: expected the environment variable FOLDER to be set",
+    ):
         KeptFiles(file).baseline("c")
     (tmp_path / "c").mkdir()
     monkeypatch.setenv("FOLDER", str(tmp_path))

@@ -35,7 +35,9 @@ def fault(file: Path, text: str) -> ConfigError:
 
 
 def test_relative_paths_start_at_the_folder_of_the_file(file: Path, tmp_path: Path) -> None:
-    file.write_text(BASE + "sinks: [{type: jsonl, path: reports}]\nstate: {path: /elsewhere/state}\n")
+    file.write_text(
+        BASE + "sinks: [{type: jsonl, path: reports}]\nstate: {path: /elsewhere/state}\n"
+    )
     config = load(file)
     assert getattr(config.source, "path", None) == str(tmp_path / "captures")
     assert getattr(config.sinks[0], "path", None) == str(tmp_path / "reports")
@@ -45,7 +47,9 @@ def test_relative_paths_start_at_the_folder_of_the_file(file: Path, tmp_path: Pa
 
 
 def test_the_word_learn_is_no_path(file: Path) -> None:
-    file.write_text(BASE.replace("baseline: baseline", "baseline: learn, outputs: [p], inputs: [a]"))
+    file.write_text(
+        BASE.replace("baseline: baseline", "baseline: learn, outputs: [p], inputs: [a]")
+    )
     assert load(file).models["delay"].learned
 
 
@@ -62,11 +66,19 @@ def test_defaults_are_the_documented_ones(file: Path) -> None:
 def test_files_of_a_folder_get_five_minutes_of_grace_and_kafka_two_seconds(file: Path) -> None:
     file.write_text(BASE)
     assert load(file).grace_ms == 300_000
-    file.write_text(BASE.replace("{type: jsonl, path: captures}", "{type: kafka, bootstrap_servers: ['127.0.0.1:9092'], topic: t}"))
+    file.write_text(
+        BASE.replace(
+            "{type: jsonl, path: captures}",
+            "{type: kafka, bootstrap_servers: ['127.0.0.1:9092'], topic: t}",
+        )
+    )
     assert load(file).grace_ms == 2_000
 
 
-@pytest.mark.parametrize(("text", "ms"), [("500ms", 500), ("1.5s", 1_500), ("10m", 600_000), ("2h", 7_200_000), ("1d", 86_400_000)])
+@pytest.mark.parametrize(
+    ("text", "ms"),
+    [("500ms", 500), ("1.5s", 1_500), ("10m", 600_000), ("2h", 7_200_000), ("1d", 86_400_000)],
+)
 def test_durations_have_units(text: str, ms: int) -> None:
     assert duration_ms(text) == ms
 
@@ -84,12 +96,24 @@ def test_an_unknown_key_is_told_with_the_valid_ones(file: Path) -> None:
         ("type: jsonl", "type: jsnol", "source.type", ("jsonl", "kafka", "kinesis")),
         ("type: sagemaker", "typ: sagemaker", "format.type", ("json", "sagemaker")),
         ("path: captures", "path: captures, pth: 3", "source.pth", ("type", "path", "follow")),
-        ("from: const, name: delay", "from: cosnt, name: delay", "model.from", ("const", "file", "header", "key", "path", "topic")),
+        (
+            "from: const, name: delay",
+            "from: cosnt, name: delay",
+            "model.from",
+            ("const", "file", "header", "key", "path", "topic"),
+        ),
         ("name: delay}", "name: other}", "model.name", ("delay",)),
-        ("baseline: baseline", "baselin: b", "models.delay.baselin", ("baseline", "outputs", "inputs", "features", "changes")),
+        (
+            "baseline: baseline",
+            "baselin: b",
+            "models.delay.baselin",
+            ("baseline", "outputs", "inputs", "features", "changes"),
+        ),
     ],
 )
-def test_a_wrong_name_is_told_with_the_valid_ones(file: Path, instead: str, by: str, path: str, valid: tuple[str, ...]) -> None:
+def test_a_wrong_name_is_told_with_the_valid_ones(
+    file: Path, instead: str, by: str, path: str, valid: tuple[str, ...]
+) -> None:
     error = fault(file, BASE.replace(instead, by))
     assert (error.path, error.valid) == (path, valid)
 
@@ -111,20 +135,42 @@ def test_a_wrong_name_is_told_with_the_valid_ones(file: Path, instead: str, by: 
         ("sinks: [{type: jsonl, path: 3}]", "sinks[0].path", "text", "3"),
         ("expose_values: 1", "expose_values", "true or false", "1"),
         ("learn: {events: true}", "learn.events", "a whole number", "true"),
-        ("variant: {from: file, name: '('}", "variant.name", "a regular expression", "unterminated"),
+        (
+            "variant: {from: file, name: '('}",
+            "variant.name",
+            "a regular expression",
+            "unterminated",
+        ),
         ("variant: {from: file, name: 'abc'}", "variant.name", "with a group", "'abc'"),
-        ("variant: {from: header, name: x}", "variant.from", "records of this source have", "'header'"),
+        (
+            "variant: {from: header, name: x}",
+            "variant.from",
+            "records of this source have",
+            "'header'",
+        ),
         ("variant: {from: path}", "variant.name", "from: path", "nothing"),
         ("window: 1d\nevery: 1ms", "every", "at most 10000 times", "1ms"),
         ("window: 99999999999999999d", "window", "at most 366d", "99999999999999999d"),
         ("lateness: 400d", "lateness", "at most 366d", "400d"),
-        ("sinks: [{type: prometheus}, {type: prometheus}]", "sinks[1]", "a place of its own", "sinks[0]"),
-        ("sinks: [{type: jsonl, path: r}, {type: prometheus}, {type: jsonl, path: r/}]", "sinks[2]", "a place of its own", "sinks[0]"),
+        (
+            "sinks: [{type: prometheus}, {type: prometheus}]",
+            "sinks[1]",
+            "a place of its own",
+            "sinks[0]",
+        ),
+        (
+            "sinks: [{type: jsonl, path: r}, {type: prometheus}, {type: jsonl, path: r/}]",
+            "sinks[2]",
+            "a place of its own",
+            "sinks[0]",
+        ),
         ("state: {path: .}", "state.path", "the path of a file", "a folder"),
         ("dead_letters: {path: ''}", "dead_letters.path", "the path of a file", "nothing"),
     ],
 )
-def test_a_wrong_value_is_told_with_what_was_expected(file: Path, line: str, path: str, expected: str, found: str) -> None:
+def test_a_wrong_value_is_told_with_what_was_expected(
+    file: Path, line: str, path: str, expected: str, found: str
+) -> None:
     error = fault(file, BASE + line + "\n")
     assert error.path == path
     assert expected in error.expected
@@ -134,7 +180,9 @@ def test_a_wrong_value_is_told_with_what_was_expected(file: Path, line: str, pat
 def test_faults_inside_a_model_name_the_model_and_the_feature(file: Path) -> None:
     text = BASE.replace("baseline: baseline", "baseline: b, features: {speed: {limit: big}}")
     assert fault(file, text).path == "models.delay.features.speed.limit"
-    text = BASE.replace("baseline: baseline", "baseline: b, changes: [{type: adwim, feature: a, series: mean}]")
+    text = BASE.replace(
+        "baseline: baseline", "baseline: b, changes: [{type: adwim, feature: a, series: mean}]"
+    )
     error = fault(file, text)
     assert (error.path, error.valid) == ("models.delay.changes[0].type", ("adwin", "page_hinkley"))
 
@@ -148,7 +196,9 @@ def test_faults_inside_a_model_name_the_model_and_the_feature(file: Path) -> Non
         ("baseline: learn, outputs: [p], inputs: [a, a]", "each column once"),
     ],
 )
-def test_a_model_that_is_learned_must_name_its_columns_once(file: Path, model: str, expected: str) -> None:
+def test_a_model_that_is_learned_must_name_its_columns_once(
+    file: Path, model: str, expected: str
+) -> None:
     error = fault(file, BASE.replace("baseline: baseline", model))
     assert (error.path, error.expected[: len(expected)]) == ("models.delay", expected)
 
@@ -157,17 +207,38 @@ def test_a_model_that_is_learned_must_name_its_columns_once(file: Path, model: s
     ("model", "form", "path", "found"),
     [
         ("features: {colour: {limit: 1}}", "", "models.delay.features.colour", "'colour'"),
-        ("features: {color: {statistic: wasserstein}}", "", "models.delay.features.color.statistic", "'wasserstein'"),
-        ("features: {x: {statistic: l_infinity}}", "", "models.delay.features.x.statistic", "'l_infinity'"),
+        (
+            "features: {color: {statistic: wasserstein}}",
+            "",
+            "models.delay.features.color.statistic",
+            "'wasserstein'",
+        ),
+        (
+            "features: {x: {statistic: l_infinity}}",
+            "",
+            "models.delay.features.x.statistic",
+            "'l_infinity'",
+        ),
         ("changes: [{type: adwin, feature: y}]", "", "models.delay.changes[0].feature", "'y'"),
-        ("changes: [{type: adwin, feature: x}, {type: adwin, feature: color}]", "", "models.delay.changes[1].series", "'mean'"),
+        (
+            "changes: [{type: adwin, feature: x}, {type: adwin, feature: color}]",
+            "",
+            "models.delay.changes[1].series",
+            "'mean'",
+        ),
         ("", "columns: {X: a.b}", "format.columns.X", "'X'"),
     ],
 )
-def test_names_that_do_not_fit_the_baseline_are_told_by_their_path(file: Path, model: str, form: str, path: str, found: str) -> None:
-    (file.parent / "train.csv").write_text("x,color\n" + "".join(f"{k}.5,{'rg'[k % 2]}\n" for k in range(50)))
+def test_names_that_do_not_fit_the_baseline_are_told_by_their_path(
+    file: Path, model: str, form: str, path: str, found: str
+) -> None:
+    (file.parent / "train.csv").write_text(
+        "x,color\n" + "".join(f"{k}.5,{'rg'[k % 2]}\n" for k in range(50))
+    )
     write(make_from_files(file.parent / "train.csv"), file.parent / "baseline")
-    text = BASE.replace("baseline: baseline", f"baseline: baseline, {model}").replace("{type: sagemaker}", f"{{type: sagemaker, {form}}}")
+    text = BASE.replace("baseline: baseline", f"baseline: baseline, {model}").replace(
+        "{type: sagemaker}", f"{{type: sagemaker, {form}}}"
+    )
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
         configured_baselines(load(file))
@@ -210,7 +281,9 @@ def test_a_file_that_is_no_text_or_not_there_is_a_fault(file: Path) -> None:
         load(file.with_name("none.yaml"))
 
 
-def test_variables_of_the_environment_are_put_in_and_missing_ones_told(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variables_of_the_environment_are_put_in_and_missing_ones_told(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = BASE.replace("path: captures", "path: '${CAPTURES}/today'")
     monkeypatch.delenv("CAPTURES", raising=False)
     error = fault(file, text)
@@ -222,4 +295,10 @@ def test_variables_of_the_environment_are_put_in_and_missing_ones_told(file: Pat
 
 def test_the_schema_requires_what_a_file_must_have() -> None:
     schema = msgspec.json.schema(Config)
-    assert set(schema["$defs"]["Config"]["required"]) == {"job", "source", "format", "models", "model"}
+    assert set(schema["$defs"]["Config"]["required"]) == {
+        "job",
+        "source",
+        "format",
+        "models",
+        "model",
+    }

@@ -18,11 +18,14 @@ SLICE = 200
 
 Event = tuple[str | None, int]
 """Id, and how far the mark goes on with it (ms)."""
-logs = st.lists(st.tuples(st.sampled_from([None, "", *"abcdefgh"]), st.integers(0, 400)), max_size=60)
+logs = st.lists(
+    st.tuples(st.sampled_from([None, "", *"abcdefgh"]), st.integers(0, 400)), max_size=60
+)
 
 
 def plain(log: list[Event]) -> list[bool]:
-    """The definition: an id is a duplicate if it was accepted before, in a slice that ended less than a second before the mark."""
+    """The definition: an id is a duplicate if it was accepted before, in a slice that ended less
+    than a second before the mark."""
     accepted: dict[str, set[int]] = {}
     mark, out = 0, []
     for name, step in log:
@@ -35,7 +38,8 @@ def plain(log: list[Event]) -> list[bool]:
 
 
 def looked(log: list[Event], cuts: list[int], forget: bool) -> list[bool]:
-    """The same in batches; with ``forget`` each batch has a reader of its own that knows what the others told."""
+    """The same in batches; with ``forget`` each batch has a reader of its own that knows what the
+    others told."""
     marks = np.cumsum([step for _, step in log], dtype=np.int64)
     memory = Memory(RULES, MemoryIds())
     seen, out = Seen(RULES, "p"), list[bool]()
@@ -52,7 +56,9 @@ def looked(log: list[Event], cuts: list[int], forget: bool) -> list[bool]:
 
 
 @given(logs, st.lists(st.integers(1, 59)), st.booleans())
-def test_what_is_a_duplicate_depends_on_the_log_alone(log: list[Event], cuts: list[int], forget: bool) -> None:
+def test_what_is_a_duplicate_depends_on_the_log_alone(
+    log: list[Event], cuts: list[int], forget: bool
+) -> None:
     assert looked(log, cuts, forget) == plain(log)
 
 
@@ -70,9 +76,14 @@ def test_an_id_beyond_the_most_is_not_remembered_and_counted() -> None:
 
 def test_what_parents_knew_their_children_know() -> None:
     memory = Memory(RULES, MemoryIds())
-    memory.take([SeenIds("a", 0, b"12345678"), SeenIds("b", 0, b"abcdefgh"), SeenIds("b", 200, b"ABCDEFGH")])
+    memory.take(
+        [SeenIds("a", 0, b"12345678"), SeenIds("b", 0, b"abcdefgh"), SeenIds("b", 200, b"ABCDEFGH")]
+    )
     memory.hand_down(("a", "b"), "c")
-    assert memory.ids.of("c") == [SeenIds("c", 0, b"12345678abcdefgh"), SeenIds("c", 200, b"ABCDEFGH")]
+    assert memory.ids.of("c") == [
+        SeenIds("c", 0, b"12345678abcdefgh"),
+        SeenIds("c", 200, b"ABCDEFGH"),
+    ]
     memory.forget("c", 1_200)
     assert memory.ids.of("c") == [SeenIds("c", 200, b"ABCDEFGH")]
 

@@ -1,4 +1,5 @@
-"""A sink keeps its cursor wherever it stands in the list; one whose keys were corrected takes over what waits."""
+"""A sink keeps its cursor wherever it stands in the list; one whose keys were corrected takes over
+what waits."""
 
 from __future__ import annotations
 
@@ -12,7 +13,10 @@ from stream.state.store import Identity, Store
 from tests.support.samples import signal
 
 A, B = ("jsonl", Jsonl(path="/a")), ("jsonl", Jsonl(path="/b"))
-WRONG, RIGHT = (("sns", Sns(topic_arn=f"arn:aws:sns:eu-central-1:123456789012:{name}")) for name in ("retrian", "retrain"))
+WRONG, RIGHT = (
+    ("sns", Sns(topic_arn=f"arn:aws:sns:eu-central-1:123456789012:{name}"))
+    for name in ("retrian", "retrain")
+)
 LAST = 9
 
 

@@ -24,7 +24,11 @@ def test_an_order_that_comes_again_passes_over_no_second_record(tmp_path: Path) 
     outcomes = []
     for _ in lines:
         reader.care(1, [deadly])
-        outcomes += [cover.outcomes for partial in reader.count(reader.poll(0.0)[1]) for cover in partial.covers]
+        outcomes += [
+            cover.outcomes
+            for partial in reader.count(reader.poll(0.0)[1])
+            for cover in partial.covers
+        ]
     assert [{name: count for name, count in one.items() if count} for one in outcomes] == [
         {"accepted": 1},
         {"kills_reader": 1},

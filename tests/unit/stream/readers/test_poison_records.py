@@ -1,4 +1,5 @@
-"""The record that kills its readers is found in a few deaths; one death, or an innocent neighbour, costs nothing for long."""
+"""The record that kills its readers is found in a few deaths; one death, or an innocent neighbour,
+costs nothing for long."""
 
 from __future__ import annotations
 
@@ -9,7 +10,8 @@ from stream.readers.poison_records import PASSED, Suspects
 
 
 def deaths_until_skipped(deadly: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
-    """How many readers die until the deadly record is skipped, and which position is skipped: a reader in a few lines."""
+    """How many readers die until the deadly record is skipped, and which position is skipped: a
+    reader in a few lines."""
     suspects, at, deaths = Suspects(), 0, 0
     while deaths < 50:
         if skipped := suspects.skipped(["p"]):
@@ -75,7 +77,8 @@ def test_when_the_culprit_is_skipped_all_others_are_trusted_again() -> None:
 
 
 def deaths_until_given_up(deadly: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
-    """How many readers die until nobody asks any more, and where: a source in a few lines that dies with a batch that holds the record."""
+    """How many readers die until nobody asks any more, and where: a source in a few lines that dies
+    with a batch that holds the record."""
     suspects, at, deaths = Suspects(), 0, 0
     while deaths < 50:
         asked: dict[str, Position] = {"p": at}
@@ -96,7 +99,8 @@ def test_the_record_that_its_source_dies_of_is_named_after_ten_deaths(deadly: in
 
 
 def test_deaths_where_records_come_meanwhile_give_nothing_up() -> None:
-    """Somebody kills readers while all is well: most die with nothing unread, the others each at another place."""
+    """Somebody kills readers while all is well: most die with nothing unread, the others each at
+    another place."""
     suspects = Suspects()
     for position in range(100):
         assert suspects.died_unread({"p": position, "q": position}) == []

@@ -1,4 +1,5 @@
-"""What waits for an owner that does not listen, as while a sink is full: bounded, in order, and nobody counts as silent."""
+"""What waits for an owner that does not listen, as while a sink is full: bounded, in order, and
+nobody counts as silent."""
 
 from __future__ import annotations
 
@@ -25,7 +26,11 @@ def waiting(*said: Heard) -> list[Heard]:
 
 
 def test_of_signs_of_life_the_last_one_of_each_reader_waits() -> None:
-    signs = [one for k in range(5_000) for one in (*heard(ONE, Told(k, False)), *heard(OTHER, Told(2 * k, False)))]
+    signs = [
+        one
+        for k in range(5_000)
+        for one in (*heard(ONE, Told(k, False)), *heard(OTHER, Told(2 * k, False)))
+    ]
     assert waiting(*signs) == [*heard(ONE, Told(4_999, False)), *heard(OTHER, Told(9_998, False))]
 
 
@@ -52,7 +57,12 @@ def test_a_real_reader_that_is_not_listened_to_fills_no_memory_and_is_not_silent
             time.sleep(0.05)
         time.sleep(0.2)
         words = [one.word for one in inbox.take(0.0, 1_000)]
-        assert words == [Began([("p", 1)]), Told(chatty.SIGNS - 1, False), Began([("p", 2)]), Told(chatty.SIGNS, True)]
+        assert words == [
+            Began([("p", 1)]),
+            Told(chatty.SIGNS - 1, False),
+            Began([("p", 2)]),
+            Told(chatty.SIGNS, True),
+        ]
         assert reader.heard_s > began_s
     finally:
         reader.bury()

@@ -1,4 +1,5 @@
-"""A job is opened again under another configuration: what is taken over, what is closed, what is refused."""
+"""A job is opened again under another configuration: what is taken over, what is closed, what is
+refused."""
 
 from __future__ import annotations
 
@@ -26,14 +27,22 @@ A = ModelKey("a", "AllTraffic")
 def folder(tmp_path: Path) -> Path:
     rng = np.random.default_rng(0)
     for name, columns in (("xy", "pxy"), ("x", "px"), ("xyz", "pxyz")):
-        rows = "".join(",".join(f"{value:.3f}" for value in rng.normal(size=len(columns))) + "\n" for _ in range(300))
+        rows = "".join(
+            ",".join(f"{value:.3f}" for value in rng.normal(size=len(columns))) + "\n"
+            for _ in range(300)
+        )
         (tmp_path / f"{name}.csv").write_text(",".join(columns) + "\n" + rows)
         write(make_from_files(tmp_path / f"{name}.csv", ["p"]), tmp_path / name)
     return tmp_path
 
 
 def opened(folder: Path, models: dict[str, Any], *, accept: bool = False, **more: Any) -> Job:
-    plain = {"job": "j", "source": {"type": "jsonl", "path": "captures"}, "format": {"type": "sagemaker"}, "grace": "0s"}
+    plain = {
+        "job": "j",
+        "source": {"type": "jsonl", "path": "captures"},
+        "format": {"type": "sagemaker"},
+        "grace": "0s",
+    }
     origin = {"from": "path", "name": "who"}
     return open_job(parse({**plain, "model": origin, "models": models, **more}, folder), accept)
 
@@ -56,21 +65,40 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
             profile.counts[[start + INTEGRAL, start + HEAD]] += 1
     assert isinstance(place.next, int)
     count, mark = len(times_ms), max([*times_ms, place.mark_ms or 0])
-    cover = Cover("s", place.claim, place.next, place.next + count, mark, False, count, {"accepted": count}, count, count)
+    cover = Cover(
+        "s",
+        place.claim,
+        place.next,
+        place.next + count,
+        mark,
+        False,
+        count,
+        {"accepted": count},
+        count,
+        count,
+    )
     layouts = {name: baseline.layout.fingerprint for name, baseline in aggregator.baselines.items()}
-    out = aggregator.step(Partial((cover,), layouts, [(key, pane, profile) for pane, profile in profiles.items()], []))
+    out = aggregator.step(
+        Partial((cover,), layouts, [(key, pane, profile) for pane, profile in profiles.items()], [])
+    )
     assert not [one for one in out if isinstance(one, Assign)]
     return finish(job, [one for one in out if isinstance(one, WindowReport)])
 
 
 def finish(job: Job, reports: list[WindowReport]) -> list[WindowReport]:
-    job.store.commit(job.identity, job.aggregator.state, job.panes, [*job.told, *reports], {"sink": 0})
+    job.store.commit(
+        job.identity, job.aggregator.state, job.panes, [*job.told, *reports], {"sink": 0}
+    )
     assert job.aggregator.state.ledger.imbalance() == {}
     return reports
 
 
 def told(job: Job) -> list[tuple[int, int | None, int, str]]:
-    return [(one.start_ms, one.end_ms, one.rows, one.state) for one in job.told if isinstance(one, WindowReport)]
+    return [
+        (one.start_ms, one.end_ms, one.rows, one.state)
+        for one in job.told
+        if isinstance(one, WindowReport)
+    ]
 
 
 def test_a_baseline_may_drop_a_column_that_is_no_longer_named(folder: Path) -> None:
@@ -109,7 +137,9 @@ def test_a_model_that_comes_with_another_window_length_is_learned(folder: Path) 
     assert told(job) == [(60_000, 120_000, 2, "incomplete")]
     assert job.aggregator.state.models["n"].learning
     assert not job.aggregator.state.models["a"].learning
-    assert [(one.start_ms, one.state) for one in send(job, [80_000, 100_000, 130_000, 150_000])] == [
+    assert [
+        (one.start_ms, one.state) for one in send(job, [80_000, 100_000, 130_000, 150_000])
+    ] == [
         (60_000, "incomplete"),
         (90_000, "incomplete"),
         (120_000, "insufficient"),
@@ -128,7 +158,9 @@ def test_two_models_of_one_baseline_do_not_hang_together(folder: Path) -> None:
     job.store.close()
     job = opened(folder, {"a": model("xy")})
     assert told(job) == []
-    assert [(one.model, one.rows) for one in send(job, [190_000]) if one.state != "no data"] == [("a", 2)]
+    assert [(one.model, one.rows) for one in send(job, [190_000]) if one.state != "no data"] == [
+        ("a", 2)
+    ]
     job.store.close()
 
 
@@ -137,7 +169,9 @@ def test_another_source_is_refused_by_name(folder: Path) -> None:
     send(job, [60_000])
     job.store.close()
     with pytest.raises(StateIncompatible, match="source was jsonl"):
-        opened(folder, {"a": model("xy")}, source={"type": "jsonl", "path": "elsewhere"}, accept=True)
+        opened(
+            folder, {"a": model("xy")}, source={"type": "jsonl", "path": "elsewhere"}, accept=True
+        )
 
 
 def test_panes_that_are_gone_show_in_the_books(folder: Path) -> None:
@@ -152,7 +186,12 @@ def test_panes_that_are_gone_show_in_the_books(folder: Path) -> None:
 
 def test_every_sink_and_the_dead_letters_ask_whether_they_may_deliver(folder: Path) -> None:
     models, reports = {"a": model("xy")}, folder / "reports"
-    job = opened(folder, models, sinks=[{"type": "jsonl", "path": "reports"}], dead_letters={"path": "reports/dead.jsonl"})
+    job = opened(
+        folder,
+        models,
+        sinks=[{"type": "jsonl", "path": "reports"}],
+        dead_letters={"path": "reports/dead.jsonl"},
+    )
     asked: list[bool] = []
 
     def may() -> bool:

@@ -1,4 +1,5 @@
-"""The store: what a commit returned from is there after any crash, what it did not return from never was."""
+"""The store: what a commit returned from is there after any crash, what it did not return from
+never was."""
 
 from __future__ import annotations
 
@@ -53,7 +54,11 @@ def counts(rows: int = 500, seed: int = 3) -> Profile:
 
 
 def state(next_: int = 5) -> JobState:
-    return JobState(places={"p": Place(1, next_, 99)}, models={"m": ModelState(BASE.fingerprint)}, closed_ms=60_000)
+    return JobState(
+        places={"p": Place(1, next_, 99)},
+        models={"m": ModelState(BASE.fingerprint)},
+        closed_ms=60_000,
+    )
 
 
 def reopened(store: Store) -> Store:
@@ -94,7 +99,10 @@ def test_the_outbox_of_an_older_driftline_counts_as_committed_now(store: Store) 
     again = reopened(store)
     [one] = again.outbox()
     assert (one.item, before <= one.at_ms) == (report(), True)
-    assert [kept.seq for kept in again.commit(WHO, state(), again.panes([LAYOUT]), [report(1)], {"a": 0})] == [one.seq + 1]
+    assert [
+        kept.seq
+        for kept in again.commit(WHO, state(), again.panes([LAYOUT]), [report(1)], {"a": 0})
+    ] == [one.seq + 1]
     again.close()
 
 
@@ -109,7 +117,9 @@ def test_what_was_not_committed_never_was(store: Store) -> None:
     again.close()
 
 
-def test_a_commit_that_fails_leaves_everything_as_it_was(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_commit_that_fails_leaves_everything_as_it_was(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The disk is full in the middle of the transaction: positions and panes stay together."""
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts(100))
@@ -133,7 +143,9 @@ def test_a_commit_that_fails_leaves_everything_as_it_was(store: Store, monkeypat
     again.close()
 
 
-def test_a_failed_commit_can_be_repeated_whole(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_commit_can_be_repeated_whole(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts(900))
     with monkeypatch.context() as patch:
@@ -174,7 +186,11 @@ def test_a_kill_in_the_middle_of_a_commit_leaves_the_one_before(store: Store) ->
     assert done.returncode == -9, done.stderr
     again = Store(store.path)
     assert again.load(WHO) == state(5)
-    assert (list(again.panes([LAYOUT]).ids()), len(again.outbox()), again.cursors()) == ([pane()], 1, {"a": 0})
+    assert (list(again.panes([LAYOUT]).ids()), len(again.outbox()), again.cursors()) == (
+        [pane()],
+        1,
+        {"a": 0},
+    )
     again.close()
 
 
@@ -192,7 +208,10 @@ def test_the_newest_report_of_each_model_is_kept(store: Store) -> None:
     panes = store.panes([LAYOUT])
     items: list[WindowReport] = [report(0), report(0, model="other"), report(1)]
     store.commit(WHO, state(), panes, items, {"a": 3})
-    assert {(one.model, one.start_ms) for one in store.newest()} == {("flights", report(1).start_ms), ("other", report(0).start_ms)}
+    assert {(one.model, one.start_ms) for one in store.newest()} == {
+        ("flights", report(1).start_ms),
+        ("other", report(0).start_ms),
+    }
 
 
 def test_a_state_has_one_owner_at_a_time(store: Store, path: Path) -> None:
@@ -212,7 +231,9 @@ def test_a_state_has_one_owner_at_a_time(store: Store, path: Path) -> None:
         ({"version": 0}, "version"),
     ],
 )
-def test_a_state_of_another_configuration_is_refused_by_name(store: Store, change: dict[str, object], field: str) -> None:
+def test_a_state_of_another_configuration_is_refused_by_name(
+    store: Store, change: dict[str, object], field: str
+) -> None:
     store.commit(WHO, state(), store.panes([LAYOUT]), [], {})
     with pytest.raises(StateIncompatible, match=f"state: {field}( was|: expected)") as caught:
         store.load(msgspec.structs.replace(WHO, **change))
@@ -227,7 +248,9 @@ def test_another_baseline_is_refused_unless_the_change_is_accepted(store: Store)
     assert store.load(other, accept_change=True) == state()
 
 
-@pytest.mark.parametrize("content", [b"this is no database at all, but long enough to be looked at" * 20, b"\x00" * 4096])
+@pytest.mark.parametrize(
+    "content", [b"this is no database at all, but long enough to be looked at" * 20, b"\x00" * 4096]
+)
 def test_a_file_that_is_not_ours_is_refused_and_left_alone(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "notes.txt"
     path.write_bytes(content)
@@ -282,7 +305,9 @@ def test_damaged_content_is_refused(store: Store) -> None:
     again.close()
 
 
-def test_baselines_are_kept_and_read_beside_the_owner(store: Store, path: Path, tmp_path: Path) -> None:
+def test_baselines_are_kept_and_read_beside_the_owner(
+    store: Store, path: Path, tmp_path: Path
+) -> None:
     store.keep_baseline(BASE)
     store.keep_baseline(BASE)
     found = read_baseline(path, BASE.fingerprint)
@@ -302,23 +327,34 @@ def test_panes_are_told_with_what_is_not_committed_yet(store: Store) -> None:
     assert list(panes.ids()) == [pane(60_000)]
 
 
-def test_the_newest_report_is_the_latest_window_and_no_revision_of_an_earlier_one(store: Store) -> None:
+def test_the_newest_report_is_the_latest_window_and_no_revision_of_an_earlier_one(
+    store: Store,
+) -> None:
     panes = store.panes([LAYOUT])
-    store.commit(WHO, state(), panes, [report(2), report(1, revision=1), report(2, revision=1)], {"a": 0})
+    store.commit(
+        WHO, state(), panes, [report(2), report(1, revision=1), report(2, revision=1)], {"a": 0}
+    )
     assert store.newest() == [report(2, revision=1)]
 
 
 def test_the_state_is_readable_by_its_user_alone(store: Store, path: Path) -> None:
     """It holds vocabularies: feature values."""
     store.commit(WHO, state(), store.panes([LAYOUT]), [], {})
-    assert {one.name for one in path.parent.iterdir()} >= {path.name, f"{path.name}-wal", f"{path.name}.lock"}
+    assert {one.name for one in path.parent.iterdir()} >= {
+        path.name,
+        f"{path.name}-wal",
+        f"{path.name}.lock",
+    }
     assert [one.name for one in path.parent.iterdir() if one.stat().st_mode & 0o077] == []
 
 
 def test_an_item_leaves_when_all_sinks_that_take_it_have_it(store: Store) -> None:
-    """A sink that waits with a signal keeps no reports in the file: it would grow for as long as that sink is down."""
+    """A sink that waits with a signal keeps no reports in the file: it would grow for as long as
+    that sink is down."""
     panes, takes = store.panes([LAYOUT]), {"files": (WindowReport, Signal), "topic": (Signal,)}
-    last = store.commit(WHO, state(), panes, [signal(0), report(0), report(1)], {"files": 0, "topic": 0}, takes)[-1].seq
+    last = store.commit(
+        WHO, state(), panes, [signal(0), report(0), report(1)], {"files": 0, "topic": 0}, takes
+    )[-1].seq
     store.commit(WHO, state(), panes, [LETTERS], {"files": last, "topic": 0}, takes)
     assert [one.item for one in store.outbox()] == [signal(0)]
     store.commit(WHO, state(), panes, [], {"files": last, "topic": last}, takes)
@@ -326,7 +362,8 @@ def test_an_item_leaves_when_all_sinks_that_take_it_have_it(store: Store) -> Non
 
 
 def test_a_snapshot_is_the_last_commit_and_nothing_after_it(store: Store, tmp_path: Path) -> None:
-    """It is taken while the log of SQLite holds commits that the file does not, and panes in memory that nobody committed."""
+    """It is taken while the log of SQLite holds commits that the file does not, and panes in memory
+    that nobody committed."""
     panes = store.panes([LAYOUT])
     store.commit(WHO, state(5), panes, [report()], {"a": 0})
     panes.put(pane(), counts())
@@ -336,7 +373,10 @@ def test_a_snapshot_is_the_last_commit_and_nothing_after_it(store: Store, tmp_pa
     (tmp_path / "copy.sqlite").write_bytes(content)
     copy = Store(tmp_path / "copy.sqlite")
     assert copy.load(WHO) == state(5)
-    assert ([one.item for one in copy.outbox()], list(copy.panes([LAYOUT]).ids())) == ([report()], [])
+    assert ([one.item for one in copy.outbox()], list(copy.panes([LAYOUT]).ids())) == (
+        [report()],
+        [],
+    )
     copy.close()
 
 
@@ -354,7 +394,9 @@ def test_a_lock_keeps_a_note_for_its_next_holder_and_is_passed_on_by_a_store(pat
     again.close()
 
 
-def test_the_note_of_a_lock_is_replaced_and_never_empty_in_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_note_of_a_lock_is_replaced_and_never_empty_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     lock = FileLock(tmp_path / "state.sqlite")
     lock.note = "the owner before, with a long name"
 

@@ -18,8 +18,19 @@ def test_each_stage_has_its_seconds_and_nothing_else_is_counted() -> None:
     registry = CollectorRegistry()
     latency = Latency("j", registry, clock=lambda: 100.25)
     latency.begin(2.0, 5.0)
-    replayed, silence, again = report(0, 90_000 - 3_600_000), report(30_000, 90_000, state="no data"), report(30_000, 90_000, revision=1)
-    items = [report(38_000, 98_000), replayed, silence, again, "a dead letter", signal(end_ms=97_000)]
+    replayed, silence, again = (
+        report(0, 90_000 - 3_600_000),
+        report(30_000, 90_000, state="no data"),
+        report(30_000, 90_000, revision=1),
+    )
+    items = [
+        report(38_000, 98_000),
+        replayed,
+        silence,
+        again,
+        "a dead letter",
+        signal(end_ms=97_000),
+    ]
     latency.committed(items)
     latency.delivered("jsonl", items)
     latency.delivered("sns", items[-1:])
@@ -27,7 +38,10 @@ def test_each_stage_has_its_seconds_and_nothing_else_is_counted() -> None:
     def value(name: str, **labels: str) -> float | None:
         return registry.get_sample_value(name, {"job": "j", **labels})
 
-    sums = {stage: value("driftline_latency_seconds_sum", stage=stage) for stage in ("window_wait", "grace", "verdict")}
+    sums = {
+        stage: value("driftline_latency_seconds_sum", stage=stage)
+        for stage in ("window_wait", "grace", "verdict")
+    }
     assert sums == {"window_wait": 5.0, "grace": 2.0, "verdict": 0.25}
     assert value("driftline_latency_seconds_count", stage="verdict") == 1
     assert value("driftline_delivery_latency_seconds_sum", sink="jsonl") == 0.25 + 1.25
@@ -42,9 +56,14 @@ def test_attempts_are_counted_by_sink_and_by_how_they_ended() -> None:
     latency.tried("jsonl", "delivered", 0.002)
 
     def value(name: str, **labels: str) -> float | None:
-        return registry.get_sample_value(f"driftline_sink_attempt_seconds_{name}", {"job": "j", **labels})
+        return registry.get_sample_value(
+            f"driftline_sink_attempt_seconds_{name}", {"job": "j", **labels}
+        )
 
-    assert (value("count", sink="sns", result="retried"), value("sum", sink="sns", result="retried")) == (2, 2.5)
+    assert (
+        value("count", sink="sns", result="retried"),
+        value("sum", sink="sns", result="retried"),
+    ) == (2, 2.5)
     assert value("bucket", sink="sns", result="retried", le="1.0") == 1
     assert value("bucket", sink="jsonl", result="delivered", le="0.0025") == 1
     assert value("count", sink="sns", result="delivered") is None

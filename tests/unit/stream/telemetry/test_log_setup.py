@@ -58,8 +58,17 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
 
 def test_json_is_an_object_a_line_and_names_the_job_in_each(read: Read) -> None:
     ours, library, failed = (json.loads(line) for line in read(Logs(job="flights")))
-    assert (ours["event"], ours["job"], ours["level"], ours["rows"]) == ("window", "flights", "info", 600)
-    assert (library["event"], library["job"], library["logger"]) == ("the broker does not answer", "flights", "some.library")
+    assert (ours["event"], ours["job"], ours["level"], ours["rows"]) == (
+        "window",
+        "flights",
+        "info",
+        600,
+    )
+    assert (library["event"], library["job"], library["logger"]) == (
+        "the broker does not answer",
+        "flights",
+        "some.library",
+    )
     assert "ValueError: 20" in failed["exception"]
     assert re.fullmatch(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", ours["timestamp"])
 
@@ -67,25 +76,40 @@ def test_json_is_an_object_a_line_and_names_the_job_in_each(read: Read) -> None:
 def test_columns_for_people_show_the_same(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     ours, library, *failed = read(Logs(style="console", job="flights"))
-    assert re.fullmatch(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ \[info +\] window +job=flights rows=600 found=\['amount: .*'\]", ours)
-    assert re.search(r"\[warning +\] the broker does not answer +\[some\.library\] job=flights", library)
+    assert re.fullmatch(
+        r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ \[info +\] window +job=flights rows=600 found=\['amount:"
+        r" .*'\]",
+        ours,
+    )
+    assert re.search(
+        r"\[warning +\] the broker does not answer +\[some\.library\] job=flights", library
+    )
     assert failed[-1] == "ValueError: 20"
-    assert "a value of a feature" not in "".join(line for line in failed if "secret = " not in line), "locals are not shown"
+    assert "a value of a feature" not in "".join(
+        line for line in failed if "secret = " not in line
+    ), "locals are not shown"
     assert not any("│" in line for line in failed)
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
-def test_colours_are_for_terminals_that_want_them(read: Read, monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_colours_are_for_terminals_that_want_them(
+    read: Read, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
     assert any("\x1b[" in line for line in read(Logs(style="console")))
     monkeypatch.setenv(name, value)
     assert not any("\x1b" in line for line in read(Logs(style="console")))
 
 
 def test_a_level_hides_what_is_below_it(read: Read) -> None:
-    assert [json.loads(line)["event"] for line in read(Logs("error"))] == ["the broker does not answer", "failed"]
+    assert [json.loads(line)["event"] for line in read(Logs("error"))] == [
+        "the broker does not answer",
+        "failed",
+    ]
 
 
-def test_auto_is_for_people_on_a_terminal_and_for_programs_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_auto_is_for_people_on_a_terminal_and_for_programs_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert (style_of("json"), style_of("console")) == ("json", "console")
     monkeypatch.setattr(sys, "stderr", StringIO())
     assert style_of("auto") == "json"

@@ -60,8 +60,13 @@ def test_a_thousand_partitions_are_one_line_that_counts_them() -> None:
 
 def test_what_is_found_idle_or_ended_is_told_as_found_and_then_as_what_it_is() -> None:
     seen = Seen()
-    assert seen.look(p=ENDED, q=IDLE) == [("partitions found", {"count": 2, "partitions": ["p", "q"]})]
-    assert seen.look(p=ENDED, q=IDLE) == [("partitions ended", one("p")), ("partitions idle", one("q"))]
+    assert seen.look(p=ENDED, q=IDLE) == [
+        ("partitions found", {"count": 2, "partitions": ["p", "q"]})
+    ]
+    assert seen.look(p=ENDED, q=IDLE) == [
+        ("partitions ended", one("p")),
+        ("partitions idle", one("q")),
+    ]
 
 
 def test_a_kind_is_told_at_once_and_then_at_most_once_in_ten_seconds() -> None:
@@ -70,7 +75,9 @@ def test_a_kind_is_told_at_once_and_then_at_most_once_in_ten_seconds() -> None:
     assert seen.look(0.5, a=IDLE, b=READ, c=READ) == [("partitions idle", one("a"))]
     assert seen.look(0.5, a=IDLE, b=IDLE, c=READ) == []
     assert seen.look(0.5, a=READ, b=IDLE, c=IDLE) == [("partitions not idle any more", one("a"))]
-    assert seen.look(9.0, a=READ, b=IDLE, c=IDLE) == [("partitions idle", {"count": 2, "partitions": ["b", "c"]})]
+    assert seen.look(9.0, a=READ, b=IDLE, c=IDLE) == [
+        ("partitions idle", {"count": 2, "partitions": ["b", "c"]})
+    ]
 
 
 def test_a_partition_that_flaps_is_not_told_each_time() -> None:
@@ -82,7 +89,8 @@ def test_a_partition_that_flaps_is_not_told_each_time() -> None:
 
 
 def test_what_an_earlier_process_knew_is_counted_in_one_line_and_not_found_again() -> None:
-    """Committed as idle, it is read from now on: it did not come back, nobody knows yet whether anything is there."""
+    """Committed as idle, it is read from now on: it did not come back, nobody knows yet whether
+    anything is there."""
     seen = Seen()
     seen.log.begin({"p": IDLE, "q": ENDED, "r": READ})
     assert seen.lines() == [("partitions known", {"count": 3, "ended": 1})]

@@ -10,7 +10,9 @@ import pytest
 from stream.web.liveness import Pulse
 
 
-def test_a_standby_that_has_just_taken_over_is_alive_however_long_it_waited(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_standby_that_has_just_taken_over_is_alive_however_long_it_waited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     one, built_s = Pulse(60.0), time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: built_s + 3_600)
     assert one.health("standby").status == HTTPStatus.OK

@@ -20,14 +20,21 @@ ENDED, WAITING = Place(1, 0, arrival_ms=1, ended=True), Place(0, 0, arrival_ms=1
         ("starting", {}, [], Readiness(503, "starting")),
         ("standby", {"p": LATE}, ["sns"], Readiness(200, "standby")),
         ("owner", {}, [], Readiness(200, "owner")),
-        ("owner", {"p": HERE, "q": Place(1, 0, arrival_ms=NOW_MS - 60_000)}, [], Readiness(200, "owner")),
+        (
+            "owner",
+            {"p": HERE, "q": Place(1, 0, arrival_ms=NOW_MS - 60_000)},
+            [],
+            Readiness(200, "owner"),
+        ),
         ("owner", {"p": HERE, "q": LATE}, [], Readiness(503, "behind: q by 61 s")),
         ("owner", {"q": ENDED, "r": WAITING}, [], Readiness(200, "owner")),
         ("owner", {"q": LATE}, ["sns", "jsonl"], Readiness(503, "paused: sns, jsonl")),
         ("owner", {"p": Place(1, 0, arrival_ms=NOW_MS + 5_000)}, [], Readiness(200, "owner")),
     ],
 )
-def test_readiness_says_what_is_so(role: Role, places: dict[str, Place], full: list[str], expected: Readiness) -> None:
+def test_readiness_says_what_is_so(
+    role: Role, places: dict[str, Place], full: list[str], expected: Readiness
+) -> None:
     assert readiness(role, places, NOW_MS, full, 60.0) == expected
 
 

@@ -20,11 +20,12 @@ PROMETHEUS_3 = (
     "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
     "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
 )
-PROMETHEUS_2 = (
-    "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
-)
+PROMETHEUS_2 = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
 
-PAGES = {"/healthz": lambda: Readiness(200, "ok"), "/readyz": lambda: Readiness(503, "behind: p by 100 s")}
+PAGES = {
+    "/healthz": lambda: Readiness(200, "ok"),
+    "/readyz": lambda: Readiness(503, "behind: p by 100 s"),
+}
 
 
 @pytest.fixture
@@ -38,7 +39,9 @@ def server() -> Iterator[Http]:
 
 
 def get(server: Http, path: str, accept: str = "*/*") -> tuple[int, str, str]:
-    request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers={"Accept": accept})
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{server.port}{path}", headers={"Accept": accept}
+    )
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
@@ -63,7 +66,9 @@ def test_health_says_ok_and_other_paths_say_what_there_is(server: Http) -> None:
         ("", "text/plain"),
     ],
 )
-def test_the_content_type_is_one_that_prometheus_takes_and_true(server: Http, accept: str, kind: str) -> None:
+def test_the_content_type_is_one_that_prometheus_takes_and_true(
+    server: Http, accept: str, kind: str
+) -> None:
     """Prometheus 3 refuses a page without a known content type."""
     status, content_type, page = get(server, "/metrics", accept)
     assert status == 200
@@ -71,7 +76,9 @@ def test_the_content_type_is_one_that_prometheus_takes_and_true(server: Http, ac
     assert "version=" in content_type
     parse = parse_openmetrics if kind.startswith("application") else parse_text
     (family,) = parse(page)
-    assert [(sample.labels, sample.value) for sample in family.samples] == [({"name": 'a "name"'}, 7.0)]
+    assert [(sample.labels, sample.value) for sample in family.samples] == [
+        ({"name": 'a "name"'}, 7.0)
+    ]
 
 
 def test_the_port_is_free_again_after_stop_and_stop_may_come_first() -> None:

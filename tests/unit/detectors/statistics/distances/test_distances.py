@@ -9,7 +9,15 @@ import pytest
 
 from detectors.arrays import Floats
 from detectors.profiles.layout import Layout
-from detectors.statistics.distances import chi_squared, hellinger, jensen_shannon, ks, l_infinity, psi, wasserstein
+from detectors.statistics.distances import (
+    chi_squared,
+    hellinger,
+    jensen_shannon,
+    ks,
+    l_infinity,
+    psi,
+    wasserstein,
+)
 from detectors.statistics.distances.base import Pair
 from tests.support.made import feature, normal, pair, texts, window
 
@@ -53,7 +61,8 @@ def test_disjoint_values_are_as_far_as_a_distance_goes() -> None:
 
 
 def test_small_cells_are_merged_into_one_before_psi_is_summed() -> None:
-    # expected counts p * n * m / (n + m): 485 for a, 3 for each of the other five, so these five make one cell
+    # expected counts p * n * m / (n + m): 485 for a, 3 for each of the other five, so these five
+    # make one cell
     before = {"a": 970, **{f"r{k}": 6 for k in range(5)}}
     after = {"a": 970, "r0": 30}
     smoothed = psi.smoothed(pair(texts(before), texts(after)))
@@ -81,7 +90,9 @@ def test_wasserstein_is_never_below_the_gap_between_the_exact_means() -> None:
     values = normal(3, 20_000)
     for factor in (60.0, 3_600.0):
         after = values * factor + factor
-        assert wasserstein.distances(pair(values, after))[0] >= abs(after.mean() - values.mean()) / values.std() * (1 - 1e-12)
+        assert wasserstein.distances(pair(values, after))[0] >= abs(
+            after.mean() - values.mean()
+        ) / values.std() * (1 - 1e-12)
 
 
 def test_wasserstein_is_told_in_baseline_deviations_whatever_the_unit() -> None:
@@ -92,13 +103,17 @@ def test_wasserstein_is_told_in_baseline_deviations_whatever_the_unit() -> None:
 
 def exact_wasserstein(before: Floats, after: Floats) -> float:
     points = np.sort(np.concatenate((before, after)))
-    f, g = (np.searchsorted(np.sort(side), points, side="right") / len(side) for side in (before, after))
+    f, g = (
+        np.searchsorted(np.sort(side), points, side="right") / len(side) for side in (before, after)
+    )
     return float((np.abs(f - g)[:-1] * np.diff(points)).sum() / before.std())
 
 
 def exact_ks(before: Floats, after: Floats) -> float:
     points = np.sort(np.concatenate((before, after)))
-    f, g = (np.searchsorted(np.sort(side), points, side="right") / len(side) for side in (before, after))
+    f, g = (
+        np.searchsorted(np.sort(side), points, side="right") / len(side) for side in (before, after)
+    )
     return float(np.abs(f - g).max())
 
 
@@ -107,7 +122,9 @@ def test_binned_distances_come_close_to_those_of_the_raw_values(seed: int) -> No
     rng = np.random.default_rng(seed)
     before, after = rng.gamma(2.0, 3.0, 8_000), rng.gamma(2.0 + 0.2 * seed, 3.0, 2_000)
     moved = pair(before, after)
-    assert wasserstein.distances(moved)[0] == pytest.approx(exact_wasserstein(before, after), abs=0.02)
+    assert wasserstein.distances(moved)[0] == pytest.approx(
+        exact_wasserstein(before, after), abs=0.02
+    )
     low = exact_ks(before, after) - ks.distances(moved)[0]
     assert -1e-12 <= low <= 0.02
 
@@ -124,7 +141,9 @@ def test_a_constant_baseline_has_no_unit_for_wasserstein_but_the_others_see_a_mo
 
 
 def test_a_value_below_all_of_the_baselines_counts_from_below() -> None:
-    assert ks.distances(pair([1.0] * 9 + [2.0], [0.0] * 2 + [1.0] * 3 + [2.0] * 5))[0] == pytest.approx(0.4)
+    assert ks.distances(pair([1.0] * 9 + [2.0], [0.0] * 2 + [1.0] * 3 + [2.0] * 5))[
+        0
+    ] == pytest.approx(0.4)
     assert wasserstein.distances(pair([1.0, 3.0], [0.0, 2.0]))[0] == pytest.approx(1.0)
 
 
@@ -139,7 +158,9 @@ def test_numbers_that_are_all_missing_leave_the_gap_of_missing_values() -> None:
 def test_zeros_and_a_long_tail_move_where_quantile_edges_collapse() -> None:
     rng = np.random.default_rng(6)
     before = np.where(rng.random(5_000) < 0.9, 0.0, rng.lognormal(3, 1, 5_000))
-    same, fewer = (np.where(rng.random(5_000) < share, 0.0, rng.lognormal(3, 1, 5_000)) for share in (0.9, 0.8))
+    same, fewer = (
+        np.where(rng.random(5_000) < share, 0.0, rng.lognormal(3, 1, 5_000)) for share in (0.9, 0.8)
+    )
     assert psi.distances(pair(before, same))[0] < 0.01
     assert psi.distances(pair(before, fewer))[0] > 0.05
 
@@ -151,7 +172,9 @@ def test_robust_l_infinity_swallows_what_few_samples_make() -> None:
 
 def test_contributions_add_up_to_psi_where_no_cell_is_small() -> None:
     moved = pair(normal(1, 20_000), normal(2, 20_000, mean=0.3))
-    assert psi.contributions(moved).sum() == pytest.approx(float(psi.distances(moved)[0]), rel=1e-12)
+    assert psi.contributions(moved).sum() == pytest.approx(
+        float(psi.distances(moved)[0]), rel=1e-12
+    )
 
 
 def test_each_feature_is_told_apart_in_one_call() -> None:
@@ -161,4 +184,6 @@ def test_each_feature_is_told_apart_in_one_call() -> None:
     together = Pair(window(layout, before), window(layout, after))
     alone = [pair(before[name], after[name]) for name in before]
     for module in (psi, ks, jensen_shannon, hellinger, wasserstein):
-        assert module.distances(together) == pytest.approx([float(module.distances(one)[0]) for one in alone], rel=1e-12)
+        assert module.distances(together) == pytest.approx(
+            [float(module.distances(one)[0]) for one in alone], rel=1e-12
+        )

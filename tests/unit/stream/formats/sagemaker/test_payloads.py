@@ -1,4 +1,5 @@
-"""Capture lines whose shape matters: rows on both sides, headers, JSON shapes, base64, sides that are not there."""
+"""Capture lines whose shape matters: rows on both sides, headers, JSON shapes, base64, sides that
+are not there."""
 
 from __future__ import annotations
 
@@ -19,17 +20,31 @@ KINDS: dict[str, ColumnType] = {"p": "float", "x": "float", "n": "int", "t": "te
 SCHEMA = Schema(("p",), ("x", "n", "t"), KINDS)
 
 
-def line(answer: str | None, request: str | None, encoding: str = "CSV", content_type: str | None = None) -> bytes:
+def line(
+    answer: str | None, request: str | None, encoding: str = "CSV", content_type: str | None = None
+) -> bytes:
     sides = {"endpointOutput": answer, "endpointInput": request}
     data = {
-        side: {"observedContentType": content_type, "data": text, "encoding": encoding} for side, text in sides.items() if text is not None
+        side: {"observedContentType": content_type, "data": text, "encoding": encoding}
+        for side, text in sides.items()
+        if text is not None
     }
-    return json.dumps({"captureData": data, "eventMetadata": {"inferenceTime": "2025-06-15T15:06:40Z"}}).encode()
+    return json.dumps(
+        {"captureData": data, "eventMetadata": {"inferenceTime": "2025-06-15T15:06:40Z"}}
+    ).encode()
 
 
 def decode(values: list[bytes], form: Sagemaker | None = None, schema: Schema = SCHEMA) -> Decoded:
     origin = Origin(ModelOf(name="m"), ModelOf(name="v"), TimeOf())
-    batch = RawBatch("p", "t", 0, len(values), [*range(len(values))], [*values], np.full(len(values), -1, np.int64))
+    batch = RawBatch(
+        "p",
+        "t",
+        0,
+        len(values),
+        [*range(len(values))],
+        [*values],
+        np.full(len(values), -1, np.int64),
+    )
     return (form or Sagemaker()).open(origin, Plan((schema,), {"m": 0})).decode([batch])
 
 
@@ -54,32 +69,62 @@ def row(p: float | None, x: float, n: float, t: str | None) -> dict[str, object]
 
 
 def test_rows_of_one_event_are_paired_in_order_and_a_trailing_newline_is_no_row() -> None:
-    decoded = decode([line("0.1\n0.2\n", "1,2,a\n3,4,b"), line("0.3\n", "5,6,c\n"), line("\n", "7,8,d")])
-    assert rows(decoded) == [(0, row(0.1, 1, 2, "a")), (0, row(0.2, 3, 4, "b")), (1, row(0.3, 5, 6, "c")), (2, row(None, 7, 8, "d"))]
+    decoded = decode(
+        [line("0.1\n0.2\n", "1,2,a\n3,4,b"), line("0.3\n", "5,6,c\n"), line("\n", "7,8,d")]
+    )
+    assert rows(decoded) == [
+        (0, row(0.1, 1, 2, "a")),
+        (0, row(0.2, 3, 4, "b")),
+        (1, row(0.3, 5, 6, "c")),
+        (2, row(None, 7, 8, "d")),
+    ]
 
 
 def test_two_events_whose_rows_differ_in_opposite_ways_are_not_paired_with_each_other() -> None:
     decoded = decode([line("0.1\n0.2", "1,2,a"), line("0.3", "3,4,b\n5,6,c"), line("0.4", "7,8,d")])
-    assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(0, "row_count"), (1, "row_count")]
+    assert [(reject.record, reject.reason) for reject in decoded.rejects] == [
+        (0, "row_count"),
+        (1, "row_count"),
+    ]
     assert rows(decoded) == [(2, row(0.4, 7, 8, "d"))]
 
 
 def test_an_unbalanced_quote_stays_in_its_own_event() -> None:
-    decoded = decode([line("0.1", "1,2,a"), line("0.2", '3,4,"b'), line("0.3", '5,6,"c,""d"""'), line("0.4", "7,8,e")])
+    decoded = decode(
+        [
+            line("0.1", "1,2,a"),
+            line("0.2", '3,4,"b'),
+            line("0.3", '5,6,"c,""d"""'),
+            line("0.4", "7,8,e"),
+        ]
+    )
     assert [found["t"] for _, found in rows(decoded)] == ["a", "b", 'c,"d"', "e"]
     assert not decoded.rejects
 
 
 def test_one_row_of_a_wrong_width_rejects_the_whole_event() -> None:
     decoded = decode([line("0.1\n0.2\n0.3", "1,2,a\n3,4\n5,6,c"), line("0.4", "7,8,d")])
-    assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(0, "too_few_columns")]
+    assert [(reject.record, reject.reason) for reject in decoded.rejects] == [
+        (0, "too_few_columns")
+    ]
     assert rows(decoded) == [(1, row(0.4, 7, 8, "d"))]
 
 
 def test_a_header_names_the_columns_in_any_order_and_what_it_does_not_name_is_missing() -> None:
     form = Sagemaker(header=True)
-    decoded = decode([line("p\n0.1\n0.2", "t,x,other,n\na,1,q,2\nb,3,q,4"), line("score\n0.3", "n,t,x\n6,c,5"), line("p\n", "n\n1")], form)
-    assert rows(decoded) == [(0, row(0.1, 1, 2, "a")), (0, row(0.2, 3, 4, "b")), (1, row(None, 5, 6, "c"))]
+    decoded = decode(
+        [
+            line("p\n0.1\n0.2", "t,x,other,n\na,1,q,2\nb,3,q,4"),
+            line("score\n0.3", "n,t,x\n6,c,5"),
+            line("p\n", "n\n1"),
+        ],
+        form,
+    )
+    assert rows(decoded) == [
+        (0, row(0.1, 1, 2, "a")),
+        (0, row(0.2, 3, 4, "b")),
+        (1, row(None, 5, 6, "c")),
+    ]
     assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(2, "row_count")]
 
 
@@ -96,15 +141,28 @@ JSON_SIDES = [
 
 
 @pytest.mark.parametrize(("answer", "request_", "form"), [(a, r, f) for a, r, f in JSON_SIDES])
-def test_json_sides_are_read_by_name_or_by_position(answer: str, request_: str, form: Sagemaker) -> None:
+def test_json_sides_are_read_by_name_or_by_position(
+    answer: str, request_: str, form: Sagemaker
+) -> None:
     plain = line(answer, request_, "JSON")
-    coded = line(b64encode(answer.encode()).decode(), b64encode(request_.encode()).decode(), "BASE64", "application/json")
-    assert rows(decode([plain, coded], form)) == [(0, row(0.5, 1.5, 7, "a")), (1, row(0.5, 1.5, 7, "a"))]
+    coded = line(
+        b64encode(answer.encode()).decode(),
+        b64encode(request_.encode()).decode(),
+        "BASE64",
+        "application/json",
+    )
+    assert rows(decode([plain, coded], form)) == [
+        (0, row(0.5, 1.5, 7, "a")),
+        (1, row(0.5, 1.5, 7, "a")),
+    ]
 
 
 def test_json_lines_are_a_row_each() -> None:
     decoded = decode(
-        [line('{"p": 1}\n{"p": 2}\n', '[1, 2, "a"]\n\n{"n": 4, "x": 3}', "JSON"), line("[0.1, 0.2]", '[[1,2,"a"],[3,4,null]]', "JSON")]
+        [
+            line('{"p": 1}\n{"p": 2}\n', '[1, 2, "a"]\n\n{"n": 4, "x": 3}', "JSON"),
+            line("[0.1, 0.2]", '[[1,2,"a"],[3,4,null]]', "JSON"),
+        ]
     )
     assert rows(decoded) == [
         (0, row(1, 1, 2, "a")), (0, row(2, 3, 4, None)), (1, row(0.1, 1, 2, "a")), (1, row(0.2, 3, 4, None)),
@@ -118,7 +176,9 @@ def test_sides_of_different_encodings_belong_together() -> None:
     coded["captureData"]["endpointInput"] |= {
         "data": b64encode(b"1.5,7,a").decode(), "encoding": "BASE64", "observedContentType": "text/csv; charset=utf-8",
     }  # fmt: skip
-    decoded = decode([json.dumps(mixed).encode(), json.dumps(coded).encode(), line("0.5", "1.5,7,a")])
+    decoded = decode(
+        [json.dumps(mixed).encode(), json.dumps(coded).encode(), line("0.5", "1.5,7,a")]
+    )
     assert rows(decoded) == [(k, row(0.5, 1.5, 7, "a")) for k in range(3)]
 
 
@@ -131,14 +191,20 @@ def test_sides_of_different_encodings_belong_together() -> None:
         ("MA==", None, "unknown_encoding"),
     ],
 )
-def test_base64_that_cannot_be_read_is_told(data: str, content_type: str | None, reason: str) -> None:
+def test_base64_that_cannot_be_read_is_told(
+    data: str, content_type: str | None, reason: str
+) -> None:
     decoded = decode([line(data, data, "BASE64", content_type)])
     assert [reject.reason for reject in decoded.rejects] == [reason]
 
 
 def test_a_side_that_was_not_captured_has_no_columns() -> None:
     decoded = decode([line("0.5", None), line(None, "1.5,7,a"), line("0.6", "2.5,8,b")])
-    assert rows(decoded) == [(0, {"p": 0.5}), (1, {"x": 1.5, "n": 7.0, "t": "a"}), (2, row(0.6, 2.5, 8, "b"))]
+    assert rows(decoded) == [
+        (0, {"p": 0.5}),
+        (1, {"x": 1.5, "n": 7.0, "t": "a"}),
+        (2, row(0.6, 2.5, 8, "b")),
+    ]
     assert not decoded.rejects
 
 
@@ -152,11 +218,21 @@ def test_bad_values_change_the_road_and_not_the_result() -> None:
     decoder = form.open(origin, Plan((SCHEMA,), {"m": 0}))
     clean = [line("0.5", f"{k}.5,{k},a") for k in range(10)]
     for batch in [clean, [*clean, line("n/a", "x,7.0,b")], *[clean] * 20]:
-        raw = RawBatch("p", "t", 0, len(batch), [*range(len(batch))], [*batch], np.full(len(batch), -1, np.int64))
+        raw = RawBatch(
+            "p",
+            "t",
+            0,
+            len(batch),
+            [*range(len(batch))],
+            [*batch],
+            np.full(len(batch), -1, np.int64),
+        )
         assert rows(decoder.decode([raw])) == rows(decode(batch))
 
 
-fixtures = pytest.mark.skipif(not CAPTURES.is_dir(), reason=f"the shared capture files are not there: {CAPTURES}")
+fixtures = pytest.mark.skipif(
+    not CAPTURES.is_dir(), reason=f"the shared capture files are not there: {CAPTURES}"
+)
 
 
 def lines_of(name: str) -> list[bytes]:
@@ -166,9 +242,15 @@ def lines_of(name: str) -> list[bytes]:
 @fixtures
 def test_the_churn_demos_capture_file() -> None:
     inputs = tuple(f"f{k}" for k in range(69))
-    decoded = decode(lines_of("churn_csv_capture.jsonl"), schema=Schema(("p",), inputs, dict.fromkeys(("p", *inputs), "float")))
+    decoded = decode(
+        lines_of("churn_csv_capture.jsonl"),
+        schema=Schema(("p",), inputs, dict.fromkeys(("p", *inputs), "float")),
+    )
     assert not decoded.rejects
-    assert [found["p"] for _, found in rows(decoded)][:2] == [0.036397725343704224, 0.3791300654411316]
+    assert [found["p"] for _, found in rows(decoded)][:2] == [
+        0.036397725343704224,
+        0.3791300654411316,
+    ]
     assert [found["f2"] for _, found in rows(decoded)][:2] == [182.9, 263.7]
     assert decoded.event_ids[0] == "f04a8538-696c-4648-8064-8b680b2e3318"
     assert decoded.time_ms[0] == 1_650_241_308_000
@@ -177,9 +259,17 @@ def test_the_churn_demos_capture_file() -> None:
 @fixtures
 def test_the_adult_capture_file_with_several_records_a_line() -> None:
     inputs = tuple(f"f{k}" for k in range(14))
-    kinds: dict[str, ColumnType] = {"predicted_label": "int", "score": "float", **dict.fromkeys(inputs, "int")}
+    kinds: dict[str, ColumnType] = {
+        "predicted_label": "int",
+        "score": "float",
+        **dict.fromkeys(inputs, "int"),
+    }
     schema = Schema(("predicted_label", "score"), inputs, kinds)
-    decoded = decode(lines_of("adult_jsonlines_capture_multirecord.jsonl"), Sagemaker(input_rows="features"), schema)
+    decoded = decode(
+        lines_of("adult_jsonlines_capture_multirecord.jsonl"),
+        Sagemaker(input_rows="features"),
+        schema,
+    )
     told = rows(decoded)
     assert [(record, found["score"], found["f0"]) for record, found in told] == [
         (0, 0.989977359771728, 28.0), (1, 0.989977359771728, 28.0), (1, 0.504138827323913, 43.0),
@@ -190,8 +280,16 @@ def test_the_adult_capture_file_with_several_records_a_line() -> None:
 @fixtures
 def test_the_sdks_capture_file_of_nested_json() -> None:
     form = Sagemaker(output_rows="predictions", input_rows="instances")
-    decoded = decode(lines_of("sdk_test_capture_json.jsonl"), form, Schema(("p",), ("x",), {"p": "float", "x": "float"}))
-    assert [found for record, found in rows(decoded) if record == 0] == [{"p": 3.5, "x": 1.0}, {"p": 4.0, "x": 2.0}, {"p": 5.5, "x": 5.0}]
+    decoded = decode(
+        lines_of("sdk_test_capture_json.jsonl"),
+        form,
+        Schema(("p",), ("x",), {"p": "float", "x": "float"}),
+    )
+    assert [found for record, found in rows(decoded) if record == 0] == [
+        {"p": 3.5, "x": 1.0},
+        {"p": 4.0, "x": 2.0},
+        {"p": 5.5, "x": 5.0},
+    ]
 
 
 @fixtures
@@ -201,18 +299,31 @@ def test_the_language_models_capture_file_by_dotted_path() -> None:
     })  # fmt: skip
     told = rows(decode(lines_of("llm_json_capture.jsonl"), schema=schema))
     assert len(told) == 3
-    assert {(found["parameters.temperature"], found["parameters.do_sample"]) for _, found in told} == {(0.7, "true")}
+    assert {
+        (found["parameters.temperature"], found["parameters.do_sample"]) for _, found in told
+    } == {(0.7, "true")}
 
 
 @fixtures
 def test_the_sdks_template_has_no_time_that_could_be_read() -> None:
     inputs = tuple(f"f{k}" for k in range(7))
-    decoded = decode(lines_of("sdk_test_capture_csv_template.jsonl"), schema=Schema(("p",), inputs, dict.fromkeys(("p", *inputs), "float")))
+    decoded = decode(
+        lines_of("sdk_test_capture_csv_template.jsonl"),
+        schema=Schema(("p",), inputs, dict.fromkeys(("p", *inputs), "float")),
+    )
     assert {reject.reason for reject in decoded.rejects} == {"time_absurd"}
     assert len(decoded.rejects) == 44
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
 def test_byte_order_marks_are_read_alike_wherever_the_stream_is_cut(cut: int) -> None:
-    values = [line("0.1", "\ufeff1,2,a"), line("0.2", "\ufeff3,4,b"), line("0.3", "5,6,\"c"), line("\ufeff0.4", "7,8,d")]
-    assert rows(decode(values)) == [*rows(decode(values[:cut])), *((k + cut, row) for k, row in rows(decode(values[cut:])))]
+    values = [
+        line("0.1", "\ufeff1,2,a"),
+        line("0.2", "\ufeff3,4,b"),
+        line("0.3", '5,6,"c'),
+        line("\ufeff0.4", "7,8,d"),
+    ]
+    assert rows(decode(values)) == [
+        *rows(decode(values[:cut])),
+        *((k + cut, row) for k, row in rows(decode(values[cut:]))),
+    ]

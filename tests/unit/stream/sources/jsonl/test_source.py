@@ -17,11 +17,16 @@ from stream.sources.jsonl.source import CHUNK_BYTES, Jsonl
 def begin(path: Path, follow: bool, position: Position | None = None) -> tuple[Reading, list[Gap]]:
     reading = Jsonl(path=str(path), follow=follow).open("unit")
     (found,) = reading.discover()
-    return reading, reading.assign([Assign(1, found.partition, found.start if position is None else position, None)])
+    return reading, reading.assign(
+        [Assign(1, found.partition, found.start if position is None else position, None)]
+    )
 
 
-def drain(reading: Reading, max_records: int = 100) -> tuple[list[bytes | None], list[Gap], Position | None]:
-    """Poll until the end of the log, a gap, or the end of a bounded source: records, gaps, last position."""
+def drain(
+    reading: Reading, max_records: int = 100
+) -> tuple[list[bytes | None], list[Gap], Position | None]:
+    """Poll until the end of the log, a gap, or the end of a bounded source: records, gaps, last
+    position."""
     values: list[bytes | None] = []
     at: Position | None = None
     for _ in range(200):
@@ -58,7 +63,12 @@ def test_followed_file_gives_only_whole_lines(tmp_path: Path) -> None:
 
 def test_files_of_several_endpoints_take_turns_by_the_date_in_their_path(tmp_path: Path) -> None:
     """The layout of captures: endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl."""
-    for name in ("b/v/2025/06/15/09/05-1", "a/v/2025/06/15/09/07-2", "b/v/2025/06/15/10/01-3", "a/v/2025/06/15/11/00-4"):
+    for name in (
+        "b/v/2025/06/15/09/05-1",
+        "a/v/2025/06/15/09/07-2",
+        "b/v/2025/06/15/10/01-3",
+        "a/v/2025/06/15/11/00-4",
+    ):
         path = tmp_path / f"{name}.jsonl"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(name[-1:].encode() + b"\n")
@@ -68,7 +78,9 @@ def test_files_of_several_endpoints_take_turns_by_the_date_in_their_path(tmp_pat
     assert drain(again)[0] == [b"3", b"4"]
 
 
-def test_folder_is_read_in_the_order_of_names_and_a_line_without_end_is_taken_before_the_next_file(tmp_path: Path) -> None:
+def test_folder_is_read_in_the_order_of_names_and_a_line_without_end_is_taken_before_the_next_file(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "1.jsonl").write_bytes(b"second\nunended")
     (tmp_path / "c.jsonl").write_bytes(b"third\n")
@@ -141,7 +153,9 @@ def test_file_that_grows_after_reading_went_on_to_the_next_is_told(tmp_path: Pat
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "restarted"])
-def test_file_shorter_than_what_was_read_is_a_gap_to_its_beginning(tmp_path: Path, running: bool) -> None:
+def test_file_shorter_than_what_was_read_is_a_gap_to_its_beginning(
+    tmp_path: Path, running: bool
+) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"one\ntwo\nthree\n")
     reading, _ = begin(path, follow=True)
@@ -186,7 +200,10 @@ def test_longer_file_under_the_same_name_is_a_gap_while_running(tmp_path: Path) 
 
 
 def test_missing_path_is_refused_with_its_name(tmp_path: Path) -> None:
-    with pytest.raises(SourceUnavailable, match=r"nowhere: No such file or directory\. Make the folder .*correct source\.path"):
+    with pytest.raises(
+        SourceUnavailable,
+        match=r"nowhere: No such file or directory\. Make the folder .*correct source\.path",
+    ):
         Jsonl(path=str(tmp_path / "nowhere")).open("unit")
 
 
@@ -194,7 +211,9 @@ def test_empty_path_is_a_fault_of_the_configuration() -> None:
     assert Jsonl(path="").check() == ["path: the name of a file or folder is needed"]
 
 
-def test_files_that_come_into_an_empty_folder_are_no_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_that_come_into_an_empty_folder_are_no_gap(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("stream.sources.jsonl.source.LIST_S", 0.0)
     reading, gaps = begin(tmp_path, follow=True)
     assert drain(reading)[1] == gaps == []

@@ -1,4 +1,5 @@
-"""Tokens for Amazon MSK. What its brokers make of them cannot be tried here: their half is not to be had."""
+"""Tokens for Amazon MSK. What its brokers make of them cannot be tried here: their half is not to
+be had."""
 
 from __future__ import annotations
 
@@ -16,7 +17,10 @@ from stream.sources.kafka import msk_iam as msk
 from stream.sources.kafka.confluent_client import settings_of
 from stream.sources.kafka.source import Kafka
 
-OPTIONS: dict[str, str | int | float | bool | list[str]] = {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
+OPTIONS: dict[str, str | int | float | bool | list[str]] = {
+    "security_protocol": "SASL_SSL",
+    "sasl_mechanism": "AWS_MSK_IAM",
+}
 SOURCE = Kafka(bootstrap_servers=["h:1"], topic="t", options=OPTIONS, region="eu-central-1")
 
 
@@ -32,13 +36,23 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The token of each client that the source opens."""
     told: dict[str, dict[str, Any]] = {}
     for name in ("KafkaConsumer", "KafkaAdminClient"):
-        body = {"DEFAULT_CONFIG": getattr(kafka, name).DEFAULT_CONFIG, "__init__": lambda _self, name=name, **one: told.update({name: one})}
+        body = {
+            "DEFAULT_CONFIG": getattr(kafka, name).DEFAULT_CONFIG,
+            "__init__": lambda _self, name=name, **one: told.update({name: one}),
+        }
         monkeypatch.setattr(f"kafka.{name}", type(name, (), body))
     SOURCE._reader("job")()
     SOURCE.looker()()
     fast = settings_of(["h:1"], "job", OPTIONS, "eu-central-1")
-    assert {one["sasl_mechanism"] for one in told.values()} == {fast["sasl.mechanism"]} == {"OAUTHBEARER"}
-    return {**{name: one["sasl_oauth_token_provider"].token() for name, one in told.items()}, "fast": fast["oauth_cb"]("")[0]}
+    assert (
+        {one["sasl_mechanism"] for one in told.values()}
+        == {fast["sasl.mechanism"]}
+        == {"OAUTHBEARER"}
+    )
+    return {
+        **{name: one["sasl_oauth_token_provider"].token() for name, one in told.items()},
+        "fast": fast["oauth_cb"]("")[0],
+    }
 
 
 def test_all_clients_sign_for_the_region_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +73,11 @@ def test_a_token_runs_out_within_a_quarter_of_an_hour() -> None:
 
 
 def test_the_check_asks_for_encryption_and_for_the_region() -> None:
-    plain = Kafka(bootstrap_servers=["h:1"], topic="t", options={"sasl_mechanism": "AWS_MSK_IAM", "security_protocol": "SASL_PLAINTEXT"})
+    plain = Kafka(
+        bootstrap_servers=["h:1"],
+        topic="t",
+        options={"sasl_mechanism": "AWS_MSK_IAM", "security_protocol": "SASL_PLAINTEXT"},
+    )
     assert plain.check() == [
         "options.security_protocol: AWS_MSK_IAM needs SASL_SSL",
         "region: AWS_MSK_IAM signs for the region of the cluster",
@@ -69,7 +87,9 @@ def test_the_check_asks_for_encryption_and_for_the_region() -> None:
     assert other.check() == ["region: only sasl_mechanism AWS_MSK_IAM needs it"]
 
 
-def test_missing_credentials_are_told_before_anything_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_told_before_anything_is_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -81,7 +101,9 @@ def test_missing_credentials_are_told_before_anything_is_tried(monkeypatch: pyte
     assert time.monotonic() - began < 5
 
 
-def test_a_missing_library_is_named_with_the_extra_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_library_is_named_with_the_extra_that_has_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "aws_msk_iam_sasl_signer", None)
     with pytest.raises(SourceUnavailable, match=r"driftline\[msk\]"):
         SOURCE.open("job")

@@ -1,4 +1,5 @@
-"""What of a partition is surely of the topic that it seems to be, and what of a new one was read before it was noticed."""
+"""What of a partition is surely of the topic that it seems to be, and what of a new one was read
+before it was noticed."""
 
 from __future__ import annotations
 
@@ -11,11 +12,19 @@ from stream.sources.kafka.positions import Place, Sure
 
 def chunk(start: int, stop: int) -> Chunk:
     count = stop - start
-    return Chunk([*range(start, stop)], [0] * count, [b"%d" % n for n in range(start, stop)], [None] * count, [])
+    return Chunk(
+        [*range(start, stop)],
+        [0] * count,
+        [b"%d" % n for n in range(start, stop)],
+        [None] * count,
+        [],
+    )
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.lists(st.integers(1, 20), max_size=8))
-def test_offsets_that_were_had_are_passed_over_however_the_log_is_cut(start: int, length: int, sizes: list[int]) -> None:
+def test_offsets_that_were_had_are_passed_over_however_the_log_is_cut(
+    start: int, length: int, sizes: list[int]
+) -> None:
     had = (start, start + length)
     place, out = Place.of(Place("id", 0, had).position), list[int]()  # type: ignore[arg-type]
     for size in sizes:

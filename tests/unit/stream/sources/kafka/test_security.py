@@ -1,4 +1,5 @@
-"""Options that secure a connection to Kafka: what is missing is told by name, before a client fails without words."""
+"""Options that secure a connection to Kafka: what is missing is told by name, before a client fails
+without words."""
 
 from __future__ import annotations
 
@@ -18,10 +19,27 @@ LOGIN = {"sasl_plain_username": "me", "sasl_plain_password": "secret"}
     [
         ({"security_protocol": "TLS"}, "security_protocol"),
         ({"security_protocol": "SASL_SSL"}, "sasl_mechanism"),
-        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "CRAM-MD5", **LOGIN}, "sasl_mechanism"),
+        (
+            {"security_protocol": "SASL_SSL", "sasl_mechanism": "CRAM-MD5", **LOGIN},
+            "sasl_mechanism",
+        ),
         ({"sasl_mechanism": "PLAIN", **LOGIN}, "sasl_mechanism"),
-        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "sasl_plain_username": "me"}, "sasl_plain_password"),
-        ({"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-512", "sasl_plain_password": "secret"}, "sasl_plain_username"),
+        (
+            {
+                "security_protocol": "SASL_SSL",
+                "sasl_mechanism": "PLAIN",
+                "sasl_plain_username": "me",
+            },
+            "sasl_plain_password",
+        ),
+        (
+            {
+                "security_protocol": "SASL_SSL",
+                "sasl_mechanism": "SCRAM-SHA-512",
+                "sasl_plain_password": "secret",
+            },
+            "sasl_plain_username",
+        ),
     ],
 )
 @pytest.mark.parametrize("client", ["columns", "fast"])
@@ -48,5 +66,9 @@ def test_options_that_can_work_pass(options: dict[str, Any]) -> None:
 
 def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
     options: dict[str, Any] = {"security_protocol": "SSL", "ssl_cafile": str(tmp_path / "ca.pem")}
-    with pytest.raises(SourceUnavailable, match=r"there is no file .*ca\.pem\. Correct source\.options\.ssl_cafile"):
-        Kafka(bootstrap_servers=["127.0.0.1:1"], topic="t", options=options, give_up_after_s=30).open("job")
+    with pytest.raises(
+        SourceUnavailable, match=r"there is no file .*ca\.pem\. Correct source\.options\.ssl_cafile"
+    ):
+        Kafka(
+            bootstrap_servers=["127.0.0.1:1"], topic="t", options=options, give_up_after_s=30
+        ).open("job")

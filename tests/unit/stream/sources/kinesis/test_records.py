@@ -1,4 +1,5 @@
-"""Records inside records: what the Kinesis Producer Library packs comes out as it was put in, or whole."""
+"""Records inside records: what the Kinesis Producer Library packs comes out as it was put in, or
+whole."""
 
 from __future__ import annotations
 
@@ -20,12 +21,17 @@ def packed(records: list[tuple[str, bytes]]) -> bytes:
     made = aggregator.RecordAggregator()
     for key, value in records:
         assert made.add_user_record(key, value) is None
-    (_, _, data) = made.clear_and_get().get_contents()
+    _, _, data = made.clear_and_get().get_contents()
     return bytes(data)
 
 
 def stored(number: int, data: bytes, key: str = "outside") -> dict[str, Any]:
-    return {"SequenceNumber": str(number), "PartitionKey": key, "Data": data, "ApproximateArrivalTimestamp": AT}
+    return {
+        "SequenceNumber": str(number),
+        "PartitionKey": key,
+        "Data": data,
+        "ApproximateArrivalTimestamp": AT,
+    }
 
 
 def test_what_was_packed_comes_out_in_order_with_its_own_keys() -> None:
@@ -51,7 +57,11 @@ def test_what_only_looks_packed_is_one_record_as_it_is(damage: Any) -> None:
     assert unpacked("outside", data) == ([b"outside"], [data])
 
 
-@pytest.mark.parametrize("body", [b"\xff\xff\xff", b"\x1a\x04\x08\x07\x1a\x00"], ids=["no message", "a key that is not in the table"])
+@pytest.mark.parametrize(
+    "body",
+    [b"\xff\xff\xff", b"\x1a\x04\x08\x07\x1a\x00"],
+    ids=["no message", "a key that is not in the table"],
+)
 def test_a_packed_record_that_cannot_be_taken_apart_is_one_record_and_its_values_are_printed_nowhere(
     body: bytes, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -72,7 +82,11 @@ def test_positions_name_the_place_inside_and_the_next_position_is_behind_the_who
 
 def test_the_size_of_a_packed_record_is_that_of_what_it_holds() -> None:
     plain, full, empty = packs(
-        [stored(1, b"." * 1000), stored(2, packed([("a", b"." * 100)] * 10)), stored(3, packed([("a", b"")] * 1000))]
+        [
+            stored(1, b"." * 1000),
+            stored(2, packed([("a", b"." * 100)] * 10)),
+            stored(3, packed([("a", b"")] * 1000)),
+        ]
     )
     assert [plain.size, full.size, empty.size] == [1_064, 1_640, 64_000]
 
@@ -84,5 +98,11 @@ def test_a_batch_of_nothing_stays_where_it_is_and_an_empty_packed_record_moves_o
 
 
 def test_reading_packed_records_puts_no_folders_in_front_of_the_path() -> None:
-    script = "import sys; before = sys.path.copy(); import stream.sources.kinesis.records; assert sys.path == before, sys.path"
-    assert subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).stderr == b""
+    script = (
+        "import sys; before = sys.path.copy(); import stream.sources.kinesis.records; assert"
+        " sys.path == before, sys.path"
+    )
+    assert (
+        subprocess.run([sys.executable, "-c", script], capture_output=True, check=False).stderr
+        == b""
+    )

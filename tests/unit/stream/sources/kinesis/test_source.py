@@ -29,14 +29,19 @@ def source(keys: str) -> Kinesis:
     return read
 
 
-@pytest.mark.parametrize("text", ["2026-11-25T10:00:00Z", '"2026-11-25T10:00:00Z"', "2026-11-25T11:00:00+01:00"])
+@pytest.mark.parametrize(
+    "text", ["2026-11-25T10:00:00Z", '"2026-11-25T10:00:00Z"', "2026-11-25T11:00:00+01:00"]
+)
 def test_start_at_is_a_time_with_its_zone(text: str) -> None:
     assert source(f"start_at: {text}").start_at == datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["2026-11-25T10:00:00", "2026-11-25", "yesterday", "5"])
 def test_start_at_without_a_zone_or_no_time_at_all_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(ConfigError, match=r"source\.start_at: expected a time with its zone, like 2026-11-25T10:00:00Z") as raised:
+    with pytest.raises(
+        ConfigError,
+        match=r"source\.start_at: expected a time with its zone, like 2026-11-25T10:00:00Z",
+    ) as raised:
         source(f"start_at: {text}")
     assert raised.value.path == "source.start_at"
 
@@ -48,11 +53,20 @@ def test_start_at_without_a_zone_or_no_time_at_all_is_refused_with_an_example(te
         (Kinesis(stream="a", stream_arn=ARN), "not both"),
         (Kinesis(stream="a stream"), "stream: 'a stream' is no name of a stream"),
         (Kinesis(stream_arn="a"), "stream_arn: 'a' is not the ARN of a Kinesis stream"),
-        (Kinesis(stream_arn=ARN, region="us-east-1"), "region: the stream is in eu-central-1, not in us-east-1"),
+        (
+            Kinesis(stream_arn=ARN, region="us-east-1"),
+            "region: the stream is in eu-central-1, not in us-east-1",
+        ),
         (Kinesis(stream="a", endpoint_url="a:1"), "endpoint_url: 'a:1' is no URL"),
-        (Kinesis(stream="a", start="latest", start_at=datetime(2026, 1, 1, tzinfo=UTC)), "start_at"),
+        (
+            Kinesis(stream="a", start="latest", start_at=datetime(2026, 1, 1, tzinfo=UTC)),
+            "start_at",
+        ),
         (Kinesis(stream="a", fan_out=FanOut()), "either consumer_name or consumer_arn"),
-        (Kinesis(stream="a", fan_out=FanOut(consumer_name="a", consumer_arn="b")), "either consumer_name or consumer_arn"),
+        (
+            Kinesis(stream="a", fan_out=FanOut(consumer_name="a", consumer_arn="b")),
+            "either consumer_name or consumer_arn",
+        ),
     ],
 )
 def test_faults_that_need_no_network_are_told(faulty: Kinesis, told: str) -> None:
@@ -65,21 +79,37 @@ def test_a_stream_has_one_identity_by_name_and_by_arn() -> None:
 
 
 def test_a_shard_whose_parents_are_past_retention_has_none_and_nobody_is_its_own_ancestor() -> None:
-    shards = {"b": Shard("b", (), False), "c": Shard("c", ("b",), True), "d": Shard("d", ("b",), True)}
+    shards = {
+        "b": Shard("b", (), False),
+        "c": Shard("c", ("b",), True),
+        "d": Shard("d", ("b",), True),
+    }
     assert ancestors(shards, {"c", "d"}) == {"b"}
     assert ancestors(shards, {"b", "gone"}) == set()
 
 
 def test_a_job_that_started_at_the_latest_discovers_what_nobody_knows_at_its_first_record() -> None:
     shards = ShardList(None, "latest", 5000)  # type: ignore[arg-type]
-    shards.latest = {"a": Shard("a", (), False), "b": Shard("b", ("a",), True), "c": Shard("c", ("a",), True)}
+    shards.latest = {
+        "a": Shard("a", (), False),
+        "b": Shard("b", ("a",), True),
+        "c": Shard("c", ("a",), True),
+    }
     assert [(one.partition, one.start, one.parents) for one in shards.discovered()] == [
         ("b", ("AT_TIMESTAMP", 5000), ()),
         ("c", ("AT_TIMESTAMP", 5000), ()),
     ]
     shards.assigned(["b", "c"])
-    shards.latest |= {"b": Shard("b", ("a",), False), "d": Shard("d", ("b",), True), "x": Shard("x", (), True)}
-    assert [(one.partition, one.start, one.parents) for one in shards.discovered() if one.partition not in "bc"] == [
+    shards.latest |= {
+        "b": Shard("b", ("a",), False),
+        "d": Shard("d", ("b",), True),
+        "x": Shard("x", (), True),
+    }
+    assert [
+        (one.partition, one.start, one.parents)
+        for one in shards.discovered()
+        if one.partition not in "bc"
+    ] == [
         ("d", ("TRIM_HORIZON", 0), ("b",)),
         ("x", ("TRIM_HORIZON", 0), ()),
     ]
@@ -95,5 +125,9 @@ def test_a_shard_is_gone_once_all_listings_of_an_hour_lacked_it() -> None:
 
     assert [listing(5.0, "a", "b"), listing(10.0, "b"), listing(3_609.0, "b")] == [[], [], []]
     assert listing(3_610.0, "b") == ["a"]
-    assert [listing(3_615.0, "a", "b"), listing(3_620.0, "b"), listing(7_219.0, "b")] == [[], [], []]
+    assert [listing(3_615.0, "a", "b"), listing(3_620.0, "b"), listing(7_219.0, "b")] == [
+        [],
+        [],
+        [],
+    ]
     assert listing(7_220.0, "b") == ["a"]
