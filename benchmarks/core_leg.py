@@ -22,10 +22,10 @@ from benchmarks import floor
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
-from stream.baselining.columns import Columns
+from stream.baselining.columns import ModelColumns
 from stream.event_time import Times
 from stream.events import Assign, Gap, ModelKey, RawBatch
-from stream.formats.base import ModelOf, Origin, TimeOf
+from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
@@ -83,11 +83,11 @@ def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     models = sorted({key.decode() for key in data.models} or {"m"})
     layouts = _layouts(_baselines(folder, data.width), len(models))
     form = Sagemaker()
-    source = ModelOf(source="key") if data.models else ModelOf(name="m")
-    origin = Origin(source, ModelOf(name="v"), TimeOf("eventMetadata.inferenceTime"))
+    source = NameConfig(source="key") if data.models else NameConfig(name="m")
+    origin = IdentityConfig(source, NameConfig(name="v"), TimeConfig("eventMetadata.inferenceTime"))
     reader = Reader(_NoSource(), form, origin, TIMES)  # type: ignore[arg-type]  # fold() needs no open source
     named = {
-        name: Columns(*_columns(layout), layout)
+        name: ModelColumns(*_columns(layout), layout)
         for name, layout in zip(models, layouts, strict=True)
     }
     reader.use(ReadingPlan(named, form))

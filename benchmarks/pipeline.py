@@ -41,7 +41,7 @@ from detectors.report import Signal, WindowReport
 from stream.baselining import build as baselining
 from stream.baselining.columns import columns_of
 from stream.events import Assign, RawBatch
-from stream.formats.base import ModelOf, Origin, TimeOf
+from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
@@ -73,7 +73,7 @@ class _NoSource:
 
 def core(lines: list[bytes], baseline: Any, total: int) -> float:
     """Events a second of the core on the same bytes in memory, in batches of four partitions."""
-    origin = Origin(ModelOf(name="m"), ModelOf(name="v"), TimeOf())
+    origin = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
     reader = Reader(_NoSource(), Sagemaker(), origin, TIMES)  # type: ignore[arg-type]
     reader.use(ReadingPlan({"m": columns_of("m", baseline)}, Sagemaker()))
     reader.assign([Assign(1, f"p{k}", 0, None) for k in range(PARTITIONS)])
@@ -342,7 +342,7 @@ def _round(
     broker: KafkaBroker,
     folder: Path,
     lines: list[bytes],
-    made: baselining.Made,
+    made: baselining.BuiltBaseline,
     total: int,
 ) -> dict[str, float]:
     """All figures once."""

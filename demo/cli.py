@@ -11,7 +11,7 @@ from pathlib import Path
 from demo.flights import FlightsAbsent, load, split
 from demo.incidents import FIVE
 from demo.model import fit
-from demo.replay import Play, Stuck, deploy
+from demo.replay import Replay, ServiceStalled, deploy
 from demo.run_folder import Folder, FolderTaken
 from demo.screen import Screen
 from demo.service import Service, ServiceFailed
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         screen.say("Interrupted. The service has been stopped; what it wrote is still there.")
         return INTERRUPTED
-    except (FlightsAbsent, FolderTaken, ServiceFailed, Stuck) as error:
+    except (FlightsAbsent, FolderTaken, ServiceFailed, ServiceStalled) as error:
         screen.say(str(error), "red")
         return 1
 
@@ -63,7 +63,9 @@ def play(options: argparse.Namespace, screen: Screen) -> int:
     deploy(folder, 1, port, training, model)
     service = Service(folder.config, folder.log)
     incidents = FIVE if options.incidents == "all" else ()
-    told = Play(Traffic(replayed, model, incidents, folder.captures), service, folder, port, screen)
+    told = Replay(
+        Traffic(replayed, model, incidents, folder.captures), service, folder, port, screen
+    )
     screen.say(f"driftline run {folder.config}    metrics: http://127.0.0.1:{port}/metrics")
     try:
         service.start()

@@ -25,7 +25,7 @@ POLL_S = 0.02
 RATE_S = 3.0
 
 
-class Stuck(Exception):
+class ServiceStalled(Exception):
     """The service closed no window for a long time, though events were there."""
 
     def __init__(self, seconds: float, log: object) -> None:
@@ -43,7 +43,7 @@ class Handover:
     events: int
 
 
-class Play:
+class Replay:
     """Plays the traffic to the running service and acts on what the service tells.
 
     Everything happens in one thread: write a window's capture file, read what the service has
@@ -94,7 +94,7 @@ class Play:
             self._look()
             self._service.check()
             if self._closed < closed and time.monotonic() - self._moved_s > STUCK_S:
-                raise Stuck(STUCK_S, self.folder.log)
+                raise ServiceStalled(STUCK_S, self.folder.log)
 
     def _look(self) -> None:
         """Take what is new in the order of time; of one window, its signals first, so that its row

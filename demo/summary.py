@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from demo.incidents import HOUR_MS
-from demo.replay import Play
+from demo.replay import Replay
 from demo.run_folder import Folder
 from demo.screen import Screen
 from demo.traffic import LENGTH_MS, WINDOWS
@@ -15,7 +15,7 @@ from demo.traffic import LENGTH_MS, WINDOWS
 BEFORE_MS = 4 * HOUR_MS
 
 
-def conclude(play: Play, screen: Screen, folder: Folder) -> int:
+def conclude(play: Replay, screen: Screen, folder: Folder) -> int:
     """Say how it went; returns the exit code: 0 if all incidents were found and recovered from, and
     nothing false was told.
     """
@@ -25,12 +25,12 @@ def conclude(play: Play, screen: Screen, folder: Folder) -> int:
     return 0 if play.tally.passed and (play.handovers or not lasting(play)) else 1
 
 
-def lasting(play: Play) -> bool:
+def lasting(play: Replay) -> bool:
     """Whether an incident of this replay is for good, so that a new model is called for."""
     return any(one.for_good for one in play.traffic.incidents)
 
 
-def findings(play: Play) -> list[str]:
+def findings(play: Replay) -> list[str]:
     """A line an incident: its first signal, how long after its beginning, and whether it recovered."""
     out = []
     for incident in play.traffic.incidents:
@@ -47,7 +47,7 @@ def findings(play: Play) -> list[str]:
     return out
 
 
-def errors(play: Play) -> list[str]:
+def errors(play: Replay) -> list[str]:
     """The model's error before the lasting change, during it, and with the new model."""
     out = []
     for handover in play.handovers:
@@ -64,7 +64,7 @@ def errors(play: Play) -> list[str]:
     return out
 
 
-def verdict(play: Play) -> list[str]:
+def verdict(play: Replay) -> list[str]:
     """The line that counts, and what else must be said."""
     tally, incidents = play.tally, play.traffic.incidents
     text = (
@@ -81,7 +81,7 @@ def verdict(play: Play) -> list[str]:
     return ["", text, quiet]
 
 
-def reading(play: Play, folder: Folder) -> list[str]:
+def reading(play: Replay, folder: Folder) -> list[str]:
     """Where the reports lie, and what to do next."""
     lines = [
         "",

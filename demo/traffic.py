@@ -25,7 +25,7 @@ LENGTH_MS = (WINDOWS + 1) * WINDOW_MS
 
 
 @dataclass
-class Answered:
+class ServedFlights:
     """Flights that were asked about while one model answered and the same incidents went on."""
 
     flights: Flights
@@ -42,7 +42,7 @@ class Traffic:
     model: Model
     incidents: Sequence[Incident]
     folder: Path
-    answered: list[Answered] = field(default_factory=list)
+    answered: list[ServedFlights] = field(default_factory=list)
     events: int = 0
 
     def __post_init__(self) -> None:
@@ -57,18 +57,18 @@ class Traffic:
         for piece in pieces(self.incidents, self.flights.between(start_ms, start_ms + WINDOW_MS)):
             predicted = self.model.predict(piece.features)
             lines += capture_lines(piece, predicted, self.events + len(lines), START_MS)
-            self.answered.append(Answered(piece, predicted))
+            self.answered.append(ServedFlights(piece, predicted))
         write_capture_file(self.folder, lines, START_MS + start_ms + WINDOW_MS)
         self.events += len(lines)
         return len(lines)
 
-    def between(self, start_ms: int, end_ms: int) -> list[Answered]:
+    def between(self, start_ms: int, end_ms: int) -> list[ServedFlights]:
         """What was asked and answered in ``[start_ms, end_ms)``."""
         out = []
         for one in self.answered:
             start, stop = np.searchsorted(one.flights.time_ms, [start_ms, end_ms]).tolist()
             if stop > start:
-                out.append(Answered(one.flights.slice(start, stop), one.predicted[start:stop]))
+                out.append(ServedFlights(one.flights.slice(start, stop), one.predicted[start:stop]))
         return out
 
     def count(self, start_ms: int, end_ms: int) -> int:

@@ -31,7 +31,7 @@ Verdict = Literal["ok", "violation", "insufficient", "learning", "disabled"]
 SignalKind = Literal["opened", "worsened", "reminder", "recovered"]
 
 
-class Moved(msgspec.Struct, frozen=True):
+class BinShift(msgspec.Struct, frozen=True):
     """One bin or value whose share moved: counts and shares in baseline and window, and what it
     adds to the distance.
     """
@@ -63,7 +63,7 @@ class Violation(msgspec.Struct, frozen=True):
     description: str
     overwhelming: bool = False
     diagnosis: str = ""
-    moved: tuple[Moved, ...] = ()
+    moved: tuple[BinShift, ...] = ()
 
 
 class FeatureReport(msgspec.Struct, frozen=True):

@@ -28,7 +28,7 @@ BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 log = structlog.get_logger("driftline.sink")
 
 
-class Delivers(Protocol[Given_contra]):
+class Deliverer(Protocol[Given_contra]):
     """What a courier needs of the running half of a sink. One that leaves parts of its items out
     counts them as ``left_out``.
     """
@@ -37,7 +37,7 @@ class Delivers(Protocol[Given_contra]):
     def close(self) -> None: ...
 
 
-class Counts(NamedTuple):
+class CourierCounts(NamedTuple):
     """What a courier has done: items delivered, attempts repeated, items rejected, items dropped,
     items waiting; seconds it was busy, seconds since it got anything through although something
     waits, how old the oldest item is that waits (0 without one), and parts of delivered items that
@@ -59,7 +59,7 @@ Result = Literal["delivered", "retried", "rejected"]
 """How an attempt ended: all was taken, it comes again, or one item was refused for good."""
 
 
-class Listens(Protocol):
+class DeliveryObserver(Protocol):
     """Who hears of what a courier does, by the sink's name and in the sink's thread. Must not
     raise.
     """
@@ -97,11 +97,11 @@ class Courier(Generic[Item]):
     def __init__(
         self,
         name: str,
-        delivery: Delivers[Item],
+        delivery: Deliverer[Item],
         cursor: int,
         lossless: bool,
         backoff_s: Sequence[float] = BACKOFF_S,
-        told: Listens | None = None,
+        told: DeliveryObserver | None = None,
         may_deliver: Callable[[], bool] | None = None,
     ) -> None:
         self.name, self._delivery, self._lossless = name, delivery, lossless
@@ -158,7 +158,7 @@ class Courier(Generic[Item]):
         return self._cursor
 
     @property
-    def counts(self) -> Counts:
+    def counts(self) -> CourierCounts:
         """Figures for telemetry."""
         with self._changed:
             since_s = next((one.since_s for one in self._queue if one.item is not None), None)
@@ -166,7 +166,7 @@ class Courier(Generic[Item]):
             stuck_s = time.monotonic() - self._moved_s if self._waiting else 0.0
             done = self._delivered, self._retried, self._rejected, self._dropped
             left_out = getattr(self._delivery, "left_out", 0)
-            return Counts(*done, self._waiting, self._busy_s, stuck_s, oldest_s, left_out)
+            return CourierCounts(*done, self._waiting, self._busy_s, stuck_s, oldest_s, left_out)
 
     def drain(self, timeout_s: float) -> bool:
         """Wait until the queue is empty; false if it is not after ``timeout_s``."""

@@ -18,7 +18,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PLACE = click.Path(exists=True, path_type=Path)
 
 
-class Told(click.Group):
+class CommandGroup(click.Group):
     """A group whose commands end with a message and an exit code instead of a traceback when the
     fault is known.
     """
@@ -34,7 +34,7 @@ class Told(click.Group):
             ctx.exit(2)
 
 
-@click.group(cls=Told)
+@click.group(cls=CommandGroup)
 @click.version_option(package_name="driftline")
 def main() -> None:
     """Tells within seconds that the world has moved away from what a model was trained on.
@@ -86,11 +86,11 @@ def baseline(
     driftline baseline train.csv --out baseline/ --predictions prediction
     """
     from stream.baselining.build import make_from_files, refuse_edited, write
-    from stream.baselining.training_data import Training
+    from stream.baselining.training_data import TrainingData
 
     if not force:
         refuse_edited(out)
-    size = 2 * Training(train).size
+    size = 2 * TrainingData(train).size
     with _progress() as bar:
         task = bar.add_task(f"reading {train.name} twice", total=size)
         made = make_from_files(
@@ -165,11 +165,11 @@ def run(
     """
     from stream.config.load import load
     from stream.service.process import run as run_service
-    from stream.telemetry.log_setup import Logs, style_of
+    from stream.telemetry.log_setup import LogSetup, style_of
 
     loaded = load(config)
     sys.exit(
-        run_service(loaded, Logs(log_level, style_of(log), loaded.job), accept_change, standby)
+        run_service(loaded, LogSetup(log_level, style_of(log), loaded.job), accept_change, standby)
     )
 
 
@@ -193,10 +193,10 @@ def check(config: Path, live: bool) -> None:
     """
     from stream.check.offline import check as check_without_network
     from stream.check.offline import warnings
-    from stream.config.environment import Variables
+    from stream.config.environment import Environment
     from stream.config.load import load
 
-    variables = Variables(needed=live)
+    variables = Environment(needed=live)
     loaded = load(config, variables)
     for warning in warnings(loaded, variables):
         click.echo(f"warning: {warning}", err=True)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True):
+class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What the protocol must know of a job; all times in milliseconds.
 
     Windows are ``[end - window_ms, end)`` with ``end`` a multiple of ``every_ms``, which divides
@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stop_on_gap: bool = False
 
 
-class Place(msgspec.Struct, frozen=True):
+class PartitionState(msgspec.Struct, frozen=True):
     """Where one partition stands: the claim under which it is read, the expected offset, the mark.
 
     ``quiet_ms`` is the clock when the reader first said that nothing more is here to date: it is at
@@ -65,10 +65,10 @@ class Place(msgspec.Struct, frozen=True):
         return not self.ended and not self.idle and not (self.parents and self.mark_ms is None)
 
 
-def window_ends(pane_ms: int, settings: Settings) -> range:
+def window_ends(pane_ms: int, settings: JobSettings) -> range:
     """The ends of all windows that contain the pane that starts at ``pane_ms``.
 
-    >>> s = Settings(job="j", window_ms=60, every_ms=20, grace_ms=0, lateness_ms=0, idle_ms=0)
+    >>> s = JobSettings(job="j", window_ms=60, every_ms=20, grace_ms=0, lateness_ms=0, idle_ms=0)
     >>> list(window_ends(100, s))
     [120, 140, 160]
     """
@@ -76,12 +76,12 @@ def window_ends(pane_ms: int, settings: Settings) -> range:
     return range(pane_ms + every, pane_ms + settings.window_ms + every, every)
 
 
-def window_panes(end_ms: int, settings: Settings) -> range:
+def window_panes(end_ms: int, settings: JobSettings) -> range:
     """The starts of the panes of the window that ends at ``end_ms``."""
     return range(end_ms - settings.window_ms, end_ms, settings.every_ms)
 
 
-def is_idle(place: Place, now_ms: int, idle_ms: int) -> bool:
+def is_idle(place: PartitionState, now_ms: int, idle_ms: int) -> bool:
     """True if the partition's reader has said for ``idle_ms`` that nothing is there, the last time
     within half of that.
 
@@ -93,7 +93,9 @@ def is_idle(place: Place, now_ms: int, idle_ms: int) -> bool:
     return place.said_ms - place.quiet_ms >= idle_ms and now_ms - place.said_ms <= idle_ms // 2
 
 
-def watermark(places: Iterable[Place], now_ms: int | None, settings: Settings) -> int | None:
+def watermark(
+    places: Iterable[PartitionState], now_ms: int | None, settings: JobSettings
+) -> int | None:
     """The time up to which everything is in: the smallest ``mark - grace`` over the partitions that
     are not idle.
 
@@ -113,7 +115,7 @@ def watermark(places: Iterable[Place], now_ms: int | None, settings: Settings) -
 
 
 def retained_from(
-    places: Iterable[Place], watermark_ms: int | None, settings: Settings
+    places: Iterable[PartitionState], watermark_ms: int | None, settings: JobSettings
 ) -> int | None:
     """Panes that end at or before this time can get no more events; ``None`` if all must be kept.
 

@@ -31,7 +31,7 @@ class ModelKey(NamedTuple):
     variant: str
 
 
-class Discovered(NamedTuple):
+class DiscoveredPartition(NamedTuple):
     """A partition that the source has and the aggregator may not know yet; ``start`` is where
     reading begins.
 
@@ -65,7 +65,7 @@ class RawBatch(NamedTuple):
     headers: list[list[tuple[str, bytes | None]]] = []
     at_end: bool = False
     ended: bool = False
-    children: tuple[Discovered, ...] = ()
+    children: tuple[DiscoveredPartition, ...] = ()
 
 
 class EventBatch(NamedTuple):
@@ -81,7 +81,7 @@ class EventBatch(NamedTuple):
     columns: Mapping[str, Column]
 
 
-class Reject(NamedTuple):
+class Rejection(NamedTuple):
     """One record that could not be taken: its index, and why in a word (the dead letter's
     ``reason``).
     """
@@ -90,7 +90,7 @@ class Reject(NamedTuple):
     reason: str
 
 
-class Decoded(NamedTuple):
+class DecodedRecords(NamedTuple):
     """What a format made of some raw batches of one origin.
 
     Arrays have an entry a record: ``time_ms`` (event time) and ``model`` (index into ``keys``),
@@ -103,7 +103,7 @@ class Decoded(NamedTuple):
     model: NDArray[np.int32]
     keys: list[ModelKey]
     batches: list[EventBatch]
-    rejects: list[Reject]
+    rejects: list[Rejection]
     event_ids: list[str | None]
     inference_ids: list[str | None]
 
@@ -124,7 +124,7 @@ class DeadLetter(msgspec.Struct, frozen=True):
     payload: bytes | None = None
 
 
-class Cover(NamedTuple):
+class CoveredRange(NamedTuple):
     """The range of one partition that a partial covers.
 
     ``[first, next)`` are positions of the source. ``mark_ms`` is the highest event time read there
@@ -149,7 +149,7 @@ class Cover(NamedTuple):
     rows: int
     arrival_ms: int | None = None
     ended: bool = False
-    children: tuple[Discovered, ...] = ()
+    children: tuple[DiscoveredPartition, ...] = ()
     bytes: dict[str, int] = {}
 
 
@@ -163,15 +163,15 @@ class Sample(NamedTuple):
     data: bytes
 
 
-class Misfits(NamedTuple):
+class WidthMismatches(NamedTuple):
     """Records that were rejected for their number of columns."""
 
     fewer: int = 0
     more: int = 0
 
-    def plus(self, other: Misfits) -> Misfits:
+    def plus(self, other: WidthMismatches) -> WidthMismatches:
         """Both together."""
-        return Misfits(self.fewer + other.fewer, self.more + other.more)
+        return WidthMismatches(self.fewer + other.fewer, self.more + other.more)
 
 
 class SeenIds(NamedTuple):
@@ -196,13 +196,13 @@ class Partial(NamedTuple):
     events are not counted again; for ``unremembered`` ones there was no room.
     """
 
-    covers: tuple[Cover, ...]
+    covers: tuple[CoveredRange, ...]
     layouts: dict[str, str]
     profiles: list[tuple[ModelKey, int, Profile]]
     dead: list[DeadLetter]
     samples: list[Sample] = []
     future: int = 0
-    misfits: list[tuple[ModelKey, int, Misfits]] = []
+    misfits: list[tuple[ModelKey, int, WidthMismatches]] = []
     seen: list[SeenIds] = []
     unremembered: int = 0
 
@@ -213,7 +213,7 @@ class Tick(NamedTuple):
     now_ms: int
 
 
-class Orphaned(NamedTuple):
+class ReaderLost(NamedTuple):
     """Partitions whose reader is gone: what it has not handed over must be read again."""
 
     partitions: tuple[str, ...]
@@ -231,7 +231,7 @@ class Gap(NamedTuple):
     reason: str
 
 
-class Rebase(NamedTuple):
+class ReplaceBaseline(NamedTuple):
     """A new baseline for a model; windows that are open close as ``incomplete``. ``learning``: it
     lacks columns yet.
     """
@@ -241,23 +241,33 @@ class Rebase(NamedTuple):
     learning: bool = False
 
 
-class Retire(NamedTuple):
+class RemoveModel(NamedTuple):
     """A model that is watched no longer; windows that are open close as ``incomplete``."""
 
     model: str
 
 
-class Unlisted(NamedTuple):
+class PartitionsExpired(NamedTuple):
     """Ended partitions that the source does not have any more, and will not discover again."""
 
     partitions: tuple[str, ...]
 
 
-class End(NamedTuple):
+class EndOfInput(NamedTuple):
     """A bounded source is read to its end: everything closes."""
 
 
-Item = Partial | Tick | Discovered | Orphaned | Gap | Rebase | Retire | Unlisted | End
+Item = (
+    Partial
+    | Tick
+    | DiscoveredPartition
+    | ReaderLost
+    | Gap
+    | ReplaceBaseline
+    | RemoveModel
+    | PartitionsExpired
+    | EndOfInput
+)
 
 
 class Assign(NamedTuple):
@@ -278,11 +288,11 @@ class DeadLetters(NamedTuple):
     letters: tuple[DeadLetter, ...]
 
 
-class Relayout(NamedTuple):
+class BaselineInstalled(NamedTuple):
     """A model counts with another baseline from now on (learned, or replaced)."""
 
     model: str
     baseline: Baseline
 
 
-Output = Assign | WindowReport | Signal | DeadLetters | Relayout
+Output = Assign | WindowReport | Signal | DeadLetters | BaselineInstalled

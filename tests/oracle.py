@@ -31,7 +31,7 @@ from detectors.profiles.layout import (
     Feature,
     Layout,
 )
-from stream.formats.base import ModelOf, Origin, TimeOf
+from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 
@@ -135,7 +135,7 @@ def count(
     records: Sequence[Record],
     models: Mapping[str, Model],
     form: Sagemaker | Json,
-    origin: Origin,
+    origin: IdentityConfig,
     clocking: Clocking,
 ) -> Counted:
     """Count records in the order of their logs.
@@ -331,7 +331,7 @@ def utf8(text: str) -> str:
     return text
 
 
-def time_of(document: object, record: Record, time: TimeOf, default: str) -> int:
+def time_of(document: object, record: Record, time: TimeConfig, default: str) -> int:
     found = at(document, time.path or default)
     if found is None:
         if time.missing == "arrival" and record.arrival_ms >= 0:
@@ -363,7 +363,7 @@ def unit_ms(found: object, unit: str) -> int | None:
     return found * 1000 // ticks if isinstance(found, int) else math.floor(found * 1000 / ticks)
 
 
-def name_of(where: ModelOf, document: object, record: Record) -> str | None:
+def name_of(where: NameConfig, document: object, record: Record) -> str | None:
     if where.source == "const":
         return where.name
     if where.source == "topic":
@@ -382,7 +382,7 @@ def name_of(where: ModelOf, document: object, record: Record) -> str | None:
 
 
 def model_of(
-    document: object, record: Record, origin: Origin, models: Mapping[str, Model]
+    document: object, record: Record, origin: IdentityConfig, models: Mapping[str, Model]
 ) -> tuple[str, str] | None:
     model, variant = (
         name_of(origin.model, document, record),
@@ -404,7 +404,9 @@ def unknown(time_ms: int) -> Event:
 # --------------------------------------------------------------------------------------------------
 
 
-def read_json(record: Record, models: Mapping[str, Model], form: Json, origin: Origin) -> Event:
+def read_json(
+    record: Record, models: Mapping[str, Model], form: Json, origin: IdentityConfig
+) -> Event:
     """One event a record, a cell at a path."""
     document = document_of(record.value)
     time_ms = time_of(document, record, origin.time, "time")
@@ -455,7 +457,7 @@ def cell_of(found: object) -> object:
 
 
 def read_capture(
-    record: Record, models: Mapping[str, Model], form: Sagemaker, origin: Origin
+    record: Record, models: Mapping[str, Model], form: Sagemaker, origin: IdentityConfig
 ) -> Event:
     """A capture line: two sides, each with an encoding of its own, and as many rows on either side."""
     document = document_of(record.value)

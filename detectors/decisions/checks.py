@@ -12,7 +12,7 @@ from detectors.diagnosis.moved_bins import moved
 from detectors.diagnosis.unit_change import diagnosis
 from detectors.profiles.baseline import Baseline, Constraint
 from detectors.profiles.profile import Profile
-from detectors.report import Moved, Violation
+from detectors.report import BinShift, Violation
 from detectors.statistics.distances import psi
 from detectors.statistics.measures import TYPES, Measures
 
@@ -200,7 +200,7 @@ class Checks:
             return None
         k = int(np.argmax(np.where(gone, expected, 0.0)))
         part, seen = float(self._parts[layout.cell_of[bins[k]]]), int(before[k])
-        lost = Moved(layout.bin_label(i, int(bins[k])), seen / m, 0.0, seen, 0, part)
+        lost = BinShift(layout.bin_label(i, int(bins[k])), seen / m, 0.0, seen, 0, part)
         value, text = (
             float(expected[k]),
             f"A value with an expected count of {expected[k]:.1f} does not occur.",

@@ -15,7 +15,7 @@ MOST_WINDOWS = 5_000
 1,441."""
 
 
-class Judged(msgspec.Struct, frozen=True, array_like=True):
+class JudgedWindow(msgspec.Struct, frozen=True, array_like=True):
     """One judged window: its span, and the features that violated in it."""
 
     start_ms: int
@@ -48,7 +48,7 @@ class EpisodeState(msgspec.Struct, frozen=True):
     as their cool-down lasts.
     """
 
-    windows: tuple[Judged, ...] = ()
+    windows: tuple[JudgedWindow, ...] = ()
     open: Episode | None = None
     series: dict[str, tuple[float, ...]] = {}
     told: dict[str, int] = {}
@@ -75,7 +75,7 @@ def advance(
     if report.state not in ("ok", "violations") or report.revision or report.end_ms is None:
         return state, []
     bad = tuple(sorted({violation.feature for violation in report.violations}))
-    windows = (*state.windows, Judged(report.start_ms, report.end_ms, bad))[-MOST_WINDOWS:]
+    windows = (*state.windows, JudgedWindow(report.start_ms, report.end_ms, bad))[-MOST_WINDOWS:]
     apart = _apart(windows, max(rules.of, rules.k))
     if len(apart) == max(rules.of, rules.k):
         windows = tuple(window for window in windows if window.start_ms >= apart[-1].start_ms)
@@ -93,7 +93,7 @@ def advance(
     )
 
 
-def _apart(windows: Sequence[Judged], most: int) -> list[Judged]:
+def _apart(windows: Sequence[JudgedWindow], most: int) -> list[JudgedWindow]:
     """The newest windows that do not overlap, newest first."""
     out = [windows[-1]]
     for window in reversed(windows[:-1]):
@@ -102,7 +102,9 @@ def _apart(windows: Sequence[Judged], most: int) -> list[Judged]:
     return out
 
 
-def _confirmed(apart: Sequence[Judged], violations: Sequence[Violation], k: int) -> tuple[str, ...]:
+def _confirmed(
+    apart: Sequence[JudgedWindow], violations: Sequence[Violation], k: int
+) -> tuple[str, ...]:
     out = set()
     for violation in violations:
         seen = sum(violation.feature in window.features for window in apart)
@@ -118,7 +120,10 @@ def _news(state: EpisodeState, report: WindowReport, features: Iterable[str]) ->
 
 
 def _open(
-    state: EpisodeState, report: WindowReport, confirmed: tuple[str, ...], apart: Sequence[Judged]
+    state: EpisodeState,
+    report: WindowReport,
+    confirmed: tuple[str, ...],
+    apart: Sequence[JudgedWindow],
 ) -> tuple[EpisodeState, list[Signal]]:
     first = min(window.start_ms for window in apart if set(window.features) & set(confirmed))
     name = _hash(
@@ -132,7 +137,7 @@ def _go_on(
     episode: Episode,
     report: WindowReport,
     confirmed: tuple[str, ...],
-    apart: Sequence[Judged],
+    apart: Sequence[JudgedWindow],
     rules: Rules,
 ) -> tuple[EpisodeState, list[Signal]]:
     recent, going_on = apart[: rules.k], set(episode.features)

@@ -19,7 +19,7 @@ from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Viola
 from detectors.statistics.measures import measure
 
 
-class Span(msgspec.Struct, frozen=True):
+class WindowSpan(msgspec.Struct, frozen=True):
     """Which window of which model: ``[start_ms, end_ms)``, its revision, and what is known about it
     beside its counts.
 
@@ -60,7 +60,7 @@ class Judge:
         self._features, self._changes = features or {}, changes or {}
 
     def report(
-        self, span: Span, baseline: Baseline, profile: Profile, state: EpisodeState
+        self, span: WindowSpan, baseline: Baseline, profile: Profile, state: EpisodeState
     ) -> WindowReport:
         """The report on one window. ``profile`` must have the baseline's layout; an empty one gives
         ``insufficient``.
@@ -122,7 +122,7 @@ class Judge:
             "-",
         )
 
-    def report_id(self, span: Span, fingerprint: str) -> str:
+    def report_id(self, span: WindowSpan, fingerprint: str) -> str:
         """``job/model/variant/start/end/baseline/revision``."""
         return f"{self.job}/{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{fingerprint}/{span.revision}"
 
@@ -137,7 +137,7 @@ class Judge:
             state, report if self.expose_values else masked(report, baseline.layout), self.rules
         )
 
-    def _state(self, span: Span, rows: int, violations: bool) -> State:
+    def _state(self, span: WindowSpan, rows: int, violations: bool) -> State:
         if span.incomplete:
             return "incomplete"
         if span.learning:
@@ -161,7 +161,11 @@ class Judge:
         return out
 
     def _change_violations(
-        self, span: Span, baseline: Baseline, features: Sequence[FeatureReport], state: EpisodeState
+        self,
+        span: WindowSpan,
+        baseline: Baseline,
+        features: Sequence[FeatureReport],
+        state: EpisodeState,
     ) -> list[Violation]:
         out = []
         for change, feature, value in self._values(span.model, features, baseline):

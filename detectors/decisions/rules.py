@@ -10,7 +10,6 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 import numpy as np
 
-from detectors.arrays import Floats
 from detectors.profiles.baseline import Constraints
 from detectors.report import Verdict
 from detectors.statistics.measures import Measures
@@ -225,15 +224,3 @@ def rule_values(rules: Rules) -> dict[str, float | int | str]:
     return {
         name: value for name, value in msgspec.structs.asdict(rules).items() if value is not None
     }
-
-
-__all__ = [
-    "FeatureRules",
-    "Floats",
-    "Rules",
-    "Ruling",
-    "binomial_excess",
-    "equivalent",
-    "rule",
-    "rule_values",
-]

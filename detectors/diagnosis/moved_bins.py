@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from detectors.arrays import Floats
-from detectors.report import Moved
+from detectors.report import BinShift
 from detectors.statistics.distances.base import Pair
 
 MOST = 5
 
 
-def moved(pair: Pair, i: int, contributions: Floats) -> tuple[Moved, ...]:
+def moved(pair: Pair, i: int, contributions: Floats) -> tuple[BinShift, ...]:
     """The coarse cells of feature ``i`` with the largest contribution to PSI, largest first, at
     most five.
     """
@@ -24,5 +24,5 @@ def moved(pair: Pair, i: int, contributions: Floats) -> tuple[Moved, ...]:
         if contributions[cell] > 0:
             shares = float(pair.p[cell]), float(pair.q[cell])
             counts = int(pair.before[cell]), int(pair.after[cell])
-            out.append(Moved(labels[k], *shares, *counts, float(contributions[cell])))
+            out.append(BinShift(labels[k], *shares, *counts, float(contributions[cell])))
     return tuple(out)

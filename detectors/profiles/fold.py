@@ -20,7 +20,7 @@ from detectors.profiles.columns import Column, Numbers, written_types
 from detectors.profiles.hashing import hashed_bin
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profiles.profile import MAX_NOVEL, Profile
-from detectors.profiles.small_groups import Cells
+from detectors.profiles.small_groups import SmallGroups
 
 SORT_FROM: Final = 256
 """Groups of at least this many rows are counted by sorting."""
@@ -38,13 +38,14 @@ class Fold:
 
     def __init__(self, layouts: Sequence[Layout]) -> None:
         self.layouts = tuple(layouts)
-        self._cells: dict[tuple[str, ...], Cells] = {}
+        self._cells: dict[tuple[str, ...], SmallGroups] = {}
         self._bounds = [
             [_search_bounds(layout, i) for i in range(len(layout.features))]
             for layout in self.layouts
         ]
         self._words = [
-            [Words(feature.vocabulary) for feature in layout.features] for layout in self.layouts
+            [VocabularyIndex(feature.vocabulary) for feature in layout.features]
+            for layout in self.layouts
         ]
 
     def fold(
@@ -79,7 +80,7 @@ class Fold:
     ) -> list[Profile]:
         names = tuple(columns)
         if names not in self._cells:
-            self._cells[names] = Cells(self.layouts, names)
+            self._cells[names] = SmallGroups(self.layouts, names)
         return self._cells[names].fold(
             columns, np.asarray(layout_of)[small], bounds[small], bounds[small + 1]
         )
@@ -161,7 +162,7 @@ def _add_moments(profile: Profile, i: int, ordered: NDArray[np.float64]) -> None
     profile.low[i], profile.high[i] = ordered[0], ordered[-1]
 
 
-class Words:
+class VocabularyIndex:
     """A vocabulary, ready to be looked up in."""
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
@@ -186,7 +187,9 @@ class Words:
         return bins, types, known
 
 
-def _count_texts(profile: Profile, i: int, column: pa.DictionaryArray, words: Words) -> None:
+def _count_texts(
+    profile: Profile, i: int, column: pa.DictionaryArray, words: VocabularyIndex
+) -> None:
     layout, counts = profile.layout, profile.counts
     first, feature = int(layout.starts[i]), layout.features[i]
     counts[first + MISSING] = column.null_count

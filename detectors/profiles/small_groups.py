@@ -18,10 +18,10 @@ from detectors.profiles.edge_search import CACHED, edges_below
 from detectors.profiles.hashing import hashed_bin
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profiles.profile import Profile
-from detectors.profiles.wide_batch import Cut
+from detectors.profiles.wide_batch import WideBatch
 
 
-class Cells:
+class SmallGroups:
     """The stacked tables of several layouts for batches that have the columns ``names``.
 
     A cell is one value: column ``j``, row ``r``. Tables have one entry a (layout, column);
@@ -163,7 +163,7 @@ class _NumberTables:
         """Values and type slots of all cells, ``[columns, rows]``."""
         block = (
             columns
-            if isinstance(columns, Cut)
+            if isinstance(columns, WideBatch)
             and groups.whole
             and columns.matrix.shape[1] == len(groups.rows)
             else None
@@ -355,7 +355,7 @@ class _TextTables:
 def _concat(columns: Mapping[str, Column], names: Sequence[str], groups: _Groups) -> pa.StringArray:
     """The texts of these columns, one column behind the other, in the order of the groups."""
     if (
-        isinstance(columns, Cut)
+        isinstance(columns, WideBatch)
         and groups.whole
         and columns.texts == tuple(names)
         and len(columns.words) == len(names) * len(groups.rows)

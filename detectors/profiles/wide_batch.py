@@ -19,7 +19,7 @@ from detectors.profiles.columns import Column, Numbers, Texts, finite_slots, rea
 from detectors.profiles.layout import MISSING
 
 
-class Cut(Mapping[str, Column]):
+class WideBatch(Mapping[str, Column]):
     """Many columns of few rows that were cut out of one text together; each is made when it is
     asked for.
 
@@ -51,7 +51,7 @@ class Cut(Mapping[str, Column]):
             matrix.shape[1] if len(numbers) else len(words) // max(len(texts), 1),
         )
 
-    def beside(self, others: Mapping[str, Column]) -> Cut:
+    def beside(self, others: Mapping[str, Column]) -> WideBatch:
         """These columns and ``others`` of the same rows."""
         out = copy(self)
         out.others = others
@@ -84,7 +84,7 @@ class Cut(Mapping[str, Column]):
 
 def side_by_side(parts: Sequence[Mapping[str, Column]]) -> Mapping[str, Column]:
     """The columns of several parts of the same rows."""
-    cut = next((part for part in parts if isinstance(part, Cut)), None)
+    cut = next((part for part in parts if isinstance(part, WideBatch)), None)
     others = {name: column for part in parts if part is not cut for name, column in part.items()}
     return others if cut is None else cut.beside(others)
 

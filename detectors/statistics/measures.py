@@ -146,7 +146,7 @@ class Measures:
         return self._smoothed.merged
 
     @cached_property
-    def _smoothed(self) -> psi.Smoothed:
+    def _smoothed(self) -> psi.SmoothedPsi:
         return psi.smoothed(self.pair)
 
     @cached_property

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 
-class Fault(NamedTuple):
+class ErrorAdvice(NamedTuple):
     """What is wrong, and what to do."""
 
     what: str
@@ -16,22 +16,22 @@ class Fault(NamedTuple):
 _KEYS: Final = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give the machine a role"
 )
-_NONE: Final = Fault("there are no AWS credentials", _KEYS)
-_UNREACHED: Final = Fault("AWS does not answer", "Check region, endpoint_url and the network")
-_EXPIRED: Final = Fault("the AWS credentials have expired", "Renew them")
-_UNKNOWN: Final = Fault(
+_NONE: Final = ErrorAdvice("there are no AWS credentials", _KEYS)
+_UNREACHED: Final = ErrorAdvice("AWS does not answer", "Check region, endpoint_url and the network")
+_EXPIRED: Final = ErrorAdvice("the AWS credentials have expired", "Renew them")
+_UNKNOWN: Final = ErrorAdvice(
     "AWS does not know these credentials",
     "Correct AWS_ACCESS_KEY_ID, and AWS_SESSION_TOKEN if there is one",
 )
-_UNSIGNED: Final = Fault(
+_UNSIGNED: Final = ErrorAdvice(
     "the signature is wrong",
     "Correct AWS_SECRET_ACCESS_KEY, and see that the machine's clock is right",
 )
-_UNFETCHED: Final = Fault(
+_UNFETCHED: Final = ErrorAdvice(
     "the AWS credentials cannot be fetched",
     "Log in again (aws sso login), or look at the machine's role",
 )
-_FAULTS: Final[Mapping[str, Fault]] = {
+_FAULTS: Final[Mapping[str, ErrorAdvice]] = {
     "ConnectTimeoutError": _UNREACHED,
     "ConnectionClosedError": _UNREACHED,
     "CredentialRetrievalError": _UNFETCHED,
@@ -45,15 +45,15 @@ _FAULTS: Final[Mapping[str, Fault]] = {
     "MissingAuthenticationToken": _NONE,
     "MissingAuthenticationTokenException": _NONE,
     "NoCredentialsError": _NONE,
-    "NoRegionError": Fault(
+    "NoRegionError": ErrorAdvice(
         "no region is set", "Set region, AWS_DEFAULT_REGION, or the region of the AWS profile"
     ),
-    "PartialCredentialsError": Fault("the AWS credentials are not complete", _KEYS),
-    "ProxyConnectionError": Fault(
+    "PartialCredentialsError": ErrorAdvice("the AWS credentials are not complete", _KEYS),
+    "ProxyConnectionError": ErrorAdvice(
         "the proxy does not answer", "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
     ),
     "ReadTimeoutError": _UNREACHED,
-    "SSLError": Fault(
+    "SSLError": ErrorAdvice(
         "there is no secure connection", "Check endpoint_url (http or https?) and AWS_CA_BUNDLE"
     ),
     "SSOTokenLoadError": _UNFETCHED,
@@ -64,7 +64,7 @@ _FAULTS: Final[Mapping[str, Fault]] = {
 }
 
 
-def fault_named(code: str) -> Fault | None:
+def fault_named(code: str) -> ErrorAdvice | None:
     """What the error ``code`` means where it means the same for every service; refused permissions,
     for one, do not.
 

@@ -11,32 +11,32 @@ import msgspec
 from detectors.decisions.judge import Judge
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from stream.aggregation.closing import Closing
+from stream.aggregation.closing import WindowCloser
 from stream.aggregation.lineage import await_parents, end, let_go
 from stream.aggregation.panes import PaneId, PaneStore
 from stream.aggregation.state import JobState, ModelState
-from stream.dedupe.index import Memory
+from stream.dedupe.index import IdIndex
 from stream.errors import GapFound
-from stream.event_time import Settings, is_idle, retained_from, watermark, window_ends
+from stream.event_time import JobSettings, is_idle, retained_from, watermark, window_ends
 from stream.events import (
     Assign,
-    Cover,
+    BaselineInstalled,
+    CoveredRange,
     DeadLetters,
-    Discovered,
-    End,
+    DiscoveredPartition,
+    EndOfInput,
     Gap,
     Item,
-    Misfits,
     ModelKey,
-    Orphaned,
     Output,
     Partial,
-    Rebase,
-    Relayout,
-    Retire,
+    PartitionsExpired,
+    ReaderLost,
+    RemoveModel,
+    ReplaceBaseline,
     Sample,
     Tick,
-    Unlisted,
+    WidthMismatches,
 )
 
 MOST_STEP_MS = 60_000
@@ -63,20 +63,20 @@ class Aggregator:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: JobSettings,
         baselines: Mapping[str, Baseline],
         judge: Judge,
         state: JobState,
         panes: PaneStore,
         learn: Learn | None = None,
         learning: Sequence[str] = (),
-        memory: Memory | None = None,
+        memory: IdIndex | None = None,
     ) -> None:
         self.settings, self.state, self.panes = settings, state, panes
         self.memory = memory
         self.baselines = dict(baselines)
         self._learn = learn
-        self._closing = Closing(settings, judge, state, panes, self.baselines)
+        self._closing = WindowCloser(settings, judge, state, panes, self.baselines)
         for model, baseline in self.baselines.items():
             state.models.setdefault(model, ModelState(baseline.fingerprint)).learning |= (
                 model in learning
@@ -91,9 +91,9 @@ class Aggregator:
                 return self._partial(item)
             case Tick():
                 return self._tick(item)
-            case Discovered():
+            case DiscoveredPartition():
                 return self._discovered(item)
-            case Orphaned():
+            case ReaderLost():
                 return [
                     self._assign(name)
                     for name in item.partitions
@@ -101,13 +101,13 @@ class Aggregator:
                 ]
             case Gap():
                 return self._gap(item)
-            case Rebase():
+            case ReplaceBaseline():
                 return self._relayout(item.model, item.baseline, item.learning)
-            case Retire():
+            case RemoveModel():
                 return self._retire(item.model)
-            case Unlisted():
+            case PartitionsExpired():
                 return self._unlisted(item)
-            case End():
+            case EndOfInput():
                 return [*self._closing.everything(), *self._closing.revisions()]
 
     def resume(self) -> list[Assign]:
@@ -181,7 +181,7 @@ class Aggregator:
         seen = () if self.memory is None else tuple(self.memory.ids.of(partition))
         return Assign(place.claim, partition, place.next, place.mark_ms, seen)
 
-    def _end(self, cover: Cover) -> list[str]:
+    def _end(self, cover: CoveredRange) -> list[str]:
         """A partition is read to its end; returns those that may be read now, which take over its
         ids.
         """
@@ -191,7 +191,7 @@ class Aggregator:
                 self.memory.hand_down(parents, name)
         return list(freed)
 
-    def _move(self, cover: Cover) -> None:
+    def _move(self, cover: CoveredRange) -> None:
         place, now = self.state.places[cover.partition], self.state.now_ms
         quiet = not cover.dated and (cover.at_end or cover.read > 0)
         heard = (
@@ -230,7 +230,7 @@ class Aggregator:
         self._closing.note(key, pane_ms)
         self._touch(key, pane_ms)
 
-    def _keep_misfits(self, key: ModelKey, pane_ms: int, misfits: Misfits) -> None:
+    def _keep_misfits(self, key: ModelKey, pane_ms: int, misfits: WidthMismatches) -> None:
         if self._settled(pane_ms):
             self.state.ledger.misfits_late_after_idle += sum(misfits)
             return
@@ -284,7 +284,7 @@ class Aggregator:
             )
         return [*self._advance(), *self._closing.revisions()]
 
-    def _discovered(self, found: Discovered) -> list[Output]:
+    def _discovered(self, found: DiscoveredPartition) -> list[Output]:
         if found.partition in self.state.places:
             return []
         place = self.state.places[found.partition] = await_parents(self.state.places, found)
@@ -292,7 +292,7 @@ class Aggregator:
             self.memory.hand_down(found.parents, found.partition)
         return [self._assign(found.partition)] if place.read else []
 
-    def _unlisted(self, gone: Unlisted) -> list[Output]:
+    def _unlisted(self, gone: PartitionsExpired) -> list[Output]:
         let_go(
             self.state,
             [
@@ -342,4 +342,4 @@ class Aggregator:
         self._closing.baselines[name] = baseline
         model = self.state.models[name]
         self.state.models[name] = ModelState(baseline.fingerprint, learning, cut_ms=model.cut_ms)
-        return [*out, Relayout(name, baseline)]
+        return [*out, BaselineInstalled(name, baseline)]

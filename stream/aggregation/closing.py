@@ -8,19 +8,19 @@ from collections.abc import Sequence
 
 import msgspec
 
-from detectors.decisions.judge import Judge, Span
+from detectors.decisions.judge import Judge, WindowSpan
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from stream.aggregation.panes import PaneId, PaneStore
 from stream.aggregation.state import JobState, KeyState
-from stream.event_time import Settings, window_ends, window_panes
-from stream.events import Misfits, ModelKey, Output
+from stream.event_time import JobSettings, window_ends, window_panes
+from stream.events import ModelKey, Output, WidthMismatches
 
 FOREVER_MS = 1 << 62
 
 
-class Closing:
+class WindowCloser:
     """The half of the aggregator that deals with windows; shares its state.
 
     A window closes once, when the watermark reaches its end, if one of its panes has events. Late
@@ -30,7 +30,7 @@ class Closing:
 
     def __init__(
         self,
-        settings: Settings,
+        settings: JobSettings,
         judge: Judge,
         state: JobState,
         panes: PaneStore,
@@ -52,12 +52,12 @@ class Closing:
         if heard.heard_ms is None:
             heard.heard_ms = start_ms
 
-    def misfit(self, key: ModelKey, start_ms: int, misfits: Misfits) -> None:
+    def misfit(self, key: ModelKey, start_ms: int, misfits: WidthMismatches) -> None:
         """Records of a pane had too few or too many columns: its windows say so, even if nothing
         else is in them.
         """
         counted = self._state.key_state(key).misfits
-        counted[start_ms] = counted.get(start_ms, Misfits()).plus(misfits)
+        counted[start_ms] = counted.get(start_ms, WidthMismatches()).plus(misfits)
         self.note(key, start_ms)
 
     def up_to(self, mark_ms: int) -> list[Output]:
@@ -229,18 +229,18 @@ class Closing:
                         total.merge(part)
         return total
 
-    def _span(self, key: ModelKey, end_ms: int, revision: int, cut: bool) -> Span:
+    def _span(self, key: ModelKey, end_ms: int, revision: int, cut: bool) -> WindowSpan:
         start_ms = end_ms - self._settings.window_ms
         model = self._state.models[key.model]
         notes = self._missing(start_ms, end_ms)
         if cut or (model.cut_ms is not None and start_ms < model.cut_ms):
             notes.append("baseline or window length changed in this window")
         learning = model.learning
-        counted, odd = self._state.key_state(key).misfits, Misfits()
+        counted, odd = self._state.key_state(key).misfits, WidthMismatches()
         for start in window_panes(end_ms, self._settings):
-            odd = odd.plus(counted.get(start, Misfits()))
+            odd = odd.plus(counted.get(start, WidthMismatches()))
         incomplete = bool(notes) and not learning
-        return Span(
+        return WindowSpan(
             key.model,
             key.variant,
             start_ms,

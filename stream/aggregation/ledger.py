@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from stream.events import Cover
+from stream.events import CoveredRange
 
 GONE: Final = "ended"
 """The account of partitions that are gone for ever."""
@@ -52,7 +52,7 @@ class Ledger(msgspec.Struct):
     future: int = 0
     unremembered: int = 0
 
-    def enter(self, cover: Cover) -> None:
+    def enter(self, cover: CoveredRange) -> None:
         """Book the records of one accepted range."""
         account = self.partitions.setdefault(cover.partition, Account(0, {}))
         account.read += cover.read

@@ -9,18 +9,20 @@ from collections.abc import Collection, Mapping, MutableMapping
 import msgspec
 
 from stream.aggregation.state import JobState
-from stream.event_time import Place
-from stream.events import Cover, Discovered
+from stream.event_time import PartitionState
+from stream.events import CoveredRange, DiscoveredPartition
 
 
-def await_parents(places: Mapping[str, Place], found: Discovered) -> Place:
+def await_parents(
+    places: Mapping[str, PartitionState], found: DiscoveredPartition
+) -> PartitionState:
     """The place of a partition that was just found: it waits for those of its parents that are not
     ended.
 
     Its mark is the smallest of its ended parents: what came last in them is not older than what
     comes first in it.
 
-    >>> await_parents({"a": Place(1, 9, 70, ended=True), "b": Place(1, 4, 50)}, Discovered("c", 0, ("a", "b")))
+    >>> await_parents({"a": PartitionState(1, 9, 70, ended=True), "b": Place(1, 4, 50)}, DiscoveredPartition("c", 0, ("a", "b")))
     Place(claim=0, next=0, mark_ms=70, quiet_ms=None, said_ms=None, idle=False, arrival_ms=None, ended=False, parents=('a', 'b'))
     """
     waits = any(name not in places or not places[name].ended for name in found.parents)
@@ -28,10 +30,14 @@ def await_parents(places: Mapping[str, Place], found: Discovered) -> Place:
         places[name].mark_ms for name in found.parents if name in places and places[name].ended
     ]
     known = [mark for mark in marks if mark is not None]
-    return Place(0, found.start, min(known, default=None), parents=found.parents if waits else ())
+    return PartitionState(
+        0, found.start, min(known, default=None), parents=found.parents if waits else ()
+    )
 
 
-def end(places: MutableMapping[str, Place], cover: Cover) -> dict[str, tuple[str, ...]]:
+def end(
+    places: MutableMapping[str, PartitionState], cover: CoveredRange
+) -> dict[str, tuple[str, ...]]:
     """A partition is read to its end: returns the partitions that may be read now, and the parents
     of each.
 
@@ -43,14 +49,15 @@ def end(places: MutableMapping[str, Place], cover: Cover) -> dict[str, tuple[str
     )
     for child in cover.children:
         places.setdefault(
-            child.partition, Place(0, child.start, parents=child.parents or (cover.partition,))
+            child.partition,
+            PartitionState(0, child.start, parents=child.parents or (cover.partition,)),
         )
     waiting = {
         name: place.parents for name, place in places.items() if cover.partition in place.parents
     }
     for name in waiting:
         place = places[name]
-        anew = await_parents(places, Discovered(name, place.next, place.parents))
+        anew = await_parents(places, DiscoveredPartition(name, place.next, place.parents))
         places[name] = msgspec.structs.replace(place, mark_ms=anew.mark_ms, parents=anew.parents)
     return {name: parents for name, parents in waiting.items() if places[name].read}
 

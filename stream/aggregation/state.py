@@ -6,13 +6,13 @@ import msgspec
 
 from detectors.decisions.episodes import EpisodeState
 from stream.aggregation.ledger import Ledger
-from stream.event_time import Place
-from stream.events import Cover, Misfits, ModelKey
+from stream.event_time import PartitionState
+from stream.events import CoveredRange, ModelKey, WidthMismatches
 
 STATE_VERSION = 1
 
 
-class Span(msgspec.Struct, frozen=True, array_like=True):
+class IncompleteSpan(msgspec.Struct, frozen=True, array_like=True):
     """A stretch of event time in which something is known to be missing, and why."""
 
     from_ms: int | None
@@ -30,7 +30,7 @@ class KeyState(msgspec.Struct):
     """
 
     reported: dict[tuple[int, int], int] = {}
-    misfits: dict[int, Misfits] = {}
+    misfits: dict[int, WidthMismatches] = {}
     touched: set[int] = set()
     heard_ms: int | None = None
     silent_ms: int | None = None
@@ -61,7 +61,7 @@ class JobState(msgspec.Struct):
     """
 
     version: int = STATE_VERSION
-    places: dict[str, Place] = {}
+    places: dict[str, PartitionState] = {}
     now_ms: int | None = None
     hurried: int = 0
     watermark_ms: int | None = None
@@ -71,13 +71,13 @@ class JobState(msgspec.Struct):
     models: dict[str, ModelState] = {}
     keys: dict[str, KeyState] = {}
     open_gaps: dict[str, int | None] = {}
-    spans: list[Span] = []
+    spans: list[IncompleteSpan] = []
 
     def key_state(self, key: ModelKey) -> KeyState:
         """The state of a model and variant; made when it is first asked for."""
         return self.keys.setdefault(f"{key.model}\x1f{key.variant}", KeyState())
 
-    def end_gap(self, cover: Cover) -> None:
+    def end_gap(self, cover: CoveredRange) -> None:
         """What was lost lies before the first time that comes after it; in an idle partition,
         before what the others have shown.
 
@@ -98,7 +98,7 @@ class JobState(msgspec.Struct):
             until_ms = self.now_ms
         if until_ms is not None:
             since_ms = self.open_gaps.pop(cover.partition)
-            self.spans.append(Span(since_ms, until_ms, f"gap in {cover.partition}"))
+            self.spans.append(IncompleteSpan(since_ms, until_ms, f"gap in {cover.partition}"))
 
     def known(self) -> list[tuple[ModelKey, KeyState]]:
         """All models and variants that were ever heard of, and their states."""

@@ -23,13 +23,13 @@ from detectors.profiles.layout import Layout, Role
 from detectors.profiles.profile import Profile
 from stream.baselining import sagemaker_files
 from stream.baselining.column_scan import ColumnScan
-from stream.baselining.training_data import Progress, Training
+from stream.baselining.training_data import Progress, TrainingData
 from stream.errors import ConfigError
 
 FILES = ("statistics.json", "constraints.json", "baseline.msgpack")
 
 
-class Made(NamedTuple):
+class BuiltBaseline(NamedTuple):
     """A baseline with the content of the two files that SageMaker knows."""
 
     baseline: Baseline
@@ -37,7 +37,9 @@ class Made(NamedTuple):
     constraints: dict[str, Any]
 
 
-def make(chunks: Callable[[], Iterable[pa.Table]], predictions: Sequence[str] = ()) -> Made:
+def make(
+    chunks: Callable[[], Iterable[pa.Table]], predictions: Sequence[str] = ()
+) -> BuiltBaseline:
     """The baseline of some rows, which are gone through twice. ``predictions`` name the columns of
     the endpoint's answer.
 
@@ -61,7 +63,7 @@ def make(chunks: Callable[[], Iterable[pa.Table]], predictions: Sequence[str] = 
     profile.novel.clear()
     written = sagemaker_files.constraints(scans)
     baseline = Baseline(layout, profile, sagemaker_files.read_constraints(written), tuple(scans))
-    return Made(baseline, sagemaker_files.statistics(scans), written)
+    return BuiltBaseline(baseline, sagemaker_files.statistics(scans), written)
 
 
 def _scan(chunks: Iterable[pa.Table]) -> dict[str, ColumnScan]:
@@ -80,7 +82,7 @@ def _scan(chunks: Iterable[pa.Table]) -> dict[str, ColumnScan]:
     return scans
 
 
-def write(made: Made, folder: Path) -> None:
+def write(made: BuiltBaseline, folder: Path) -> None:
     """Write ``statistics.json``, ``constraints.json`` and ``baseline.msgpack``.
 
     All three lie complete beside their places before the first takes it: a full disk leaves the
@@ -94,7 +96,7 @@ def write(made: Made, folder: Path) -> None:
         ) from error
 
 
-def _replace(made: Made, folder: Path) -> None:
+def _replace(made: BuiltBaseline, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     contents = (_json(made.statistics), _json(made.constraints), made.baseline.encode())
     written: dict[str, Path] = {}
@@ -149,11 +151,11 @@ def make_from_files(
     columns: Sequence[str] = (),
     exclude: Sequence[str] = (),
     progress: Progress = lambda _: None,
-) -> Made:
+) -> BuiltBaseline:
     """The baseline of a training file or folder; see
-    :class:`stream.baselining.training_data.Training` for what is read.
+    :class:`stream.baselining.training_data.TrainingData` for what is read.
     """
-    training = Training(path, header, columns, exclude)
+    training = TrainingData(path, header, columns, exclude)
     return make(lambda: training.chunks(progress), predictions)
 
 
@@ -276,15 +278,3 @@ def _one(column: pa.ChunkedArray) -> pa.StringArray:
 
 def _json(content: dict[str, Any]) -> bytes:
     return msgspec.json.format(msgspec.json.encode(content), indent=2) + b"\n"
-
-
-__all__ = [
-    "Made",
-    "empty_baseline",
-    "learn",
-    "learn_from_samples",
-    "load_baseline",
-    "make",
-    "make_from_files",
-    "write",
-]

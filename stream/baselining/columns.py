@@ -10,7 +10,7 @@ from detectors.profiles.layout import Layout
 from stream.errors import BaselineMismatch
 
 
-class Columns(NamedTuple):
+class ModelColumns(NamedTuple):
     """One model as its reader sees it: the names of its columns, its layout, and the columns that
     have no bins yet.
     """
@@ -26,7 +26,7 @@ def columns_of(
     baseline: Baseline | None,
     outputs: Sequence[str] | None = None,
     inputs: Sequence[str] | None = None,
-) -> Columns:
+) -> ModelColumns:
     """The columns of a model, from its baseline unless they are given.
 
     Without names, the baseline's columns serve in their order: those with the role ``prediction``
@@ -48,4 +48,4 @@ def columns_of(
             model, f"features {', '.join(lost)}", "a column in outputs or inputs", "none"
         )
     unlearned = tuple(name for name in named if name not in layout.index and name not in known)
-    return Columns(tuple(outputs), tuple(inputs), layout, unlearned)
+    return ModelColumns(tuple(outputs), tuple(inputs), layout, unlearned)

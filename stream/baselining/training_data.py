@@ -13,7 +13,7 @@ import pyarrow.parquet as parquet
 
 from detectors.profiles.columns import WHOLE
 from stream.errors import ConfigError
-from stream.formats.rows import Cell, Malformed, cell_of, column_of, load_json
+from stream.formats.rows import Cell, MalformedRecord, cell_of, column_of, load_json
 
 CHUNK_ROWS = 65_536
 CHUNK_LINES = 8_192
@@ -37,7 +37,7 @@ Progress = Callable[[int], None]
 """Told how many bytes of input were read since the last call."""
 
 
-class Training:
+class TrainingData:
     """The rows of a training file or folder, always in the same order, as tables of text columns.
 
     Cells are text as they stand in the file; null means missing. Numbers from Parquet and JSON
@@ -134,11 +134,11 @@ class Training:
         try:
             document = load_json(line)
             if not isinstance(document, dict):
-                raise Malformed("not_an_object")
+                raise MalformedRecord("not_an_object")
             if isinstance(document.get(CAPTURED), dict):
                 self._refuse_captures(file)
             return dict(self._leaves(document, ""))
-        except Malformed as fault:
+        except MalformedRecord as fault:
             raise ConfigError(
                 f"{file}:{number}", "a JSON object of plain values", fault.reason
             ) from fault
@@ -149,7 +149,7 @@ class Training:
             if isinstance(value, dict) and name not in self._exclude:
                 yield from self._leaves(value, f"{name}.")
             elif isinstance(value, list) and name not in self._exclude:
-                raise Malformed(f"a list in {name} (--exclude leaves it out)")
+                raise MalformedRecord(f"a list in {name} (--exclude leaves it out)")
             else:
                 yield name, None if name in self._exclude else cell_of(value)
 
@@ -222,6 +222,3 @@ def _files(path: Path) -> list[Path]:
             str(path), "CSV, Parquet or JSON lines", path.suffix or "no such file", sorted(SUFFIXES)
         )
     return found
-
-
-__all__ = ["Progress", "Training", "text_of"]

@@ -14,7 +14,7 @@ SHORT_MS: Final = 6 * 3_600_000
 """A log that keeps records for less than this leaves little time to repair a service at night."""
 
 
-class Rights(NamedTuple):
+class TopicPermissions(NamedTuple):
     """The operations that are allowed on the topic and on the job's group, in Kafka's words: none
     means not even to look at it, ``None`` that the broker does not say.
     """
@@ -41,7 +41,9 @@ def acl(operation: str, kind: str, name: str, user: str) -> str:
     )
 
 
-def rights_findings(where: str, topic: str, group: str, rights: Rights, user: str) -> list[Finding]:
+def rights_findings(
+    where: str, topic: str, group: str, rights: TopicPermissions, user: str
+) -> list[Finding]:
     """A finding for each right that is missing; one in all if none is. (Read includes Describe.)"""
     out = []
     if not rights.readable:

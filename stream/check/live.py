@@ -15,9 +15,9 @@ from rich.text import Text
 from sinks.errors import ClientUnusable
 from stream.check import stored_state_s3 as in_s3
 from stream.check.findings import Finding, fault_of
-from stream.check.setup import Setup, setup_of
+from stream.check.setup import CheckContext, setup_of
 from stream.check.sinks.jsonl import room
-from stream.check.stored_state import Stored, belonging, read_stored
+from stream.check.stored_state import StoredState, belonging, read_stored
 from stream.config.components import kind_of
 from stream.config.model import Config
 from stream.errors import DriftlineError, SourceUnavailable
@@ -55,7 +55,7 @@ def tell(findings: Iterable[Finding], console: Console) -> None:
             console.print(Text(f"{'':<8} -> {one.advice}"), soft_wrap=True, highlight=False)
 
 
-def _stored(config: Config) -> tuple[Stored | None, list[Finding]]:
+def _stored(config: Config) -> tuple[StoredState | None, list[Finding]]:
     """What was committed last: the object in S3 has it if there is one, since it wins at a start."""
     where, stored = f"state {config.state.path}", None
     findings: list[Finding] = []
@@ -70,7 +70,7 @@ def _stored(config: Config) -> tuple[Stored | None, list[Finding]]:
         return None, [Finding(where, f"state of another version: {error}", "fault", advice)]
 
 
-def _look(folder: str, part: Any, setup: Setup) -> list[Finding]:
+def _look(folder: str, part: Any, setup: CheckContext) -> list[Finding]:
     kind = kind_of(part)
     name = f"stream.check.{folder}.{kind}"
     if find_spec(name) is None:

@@ -7,7 +7,7 @@ from typing import Final
 from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines
 from stream.config.component_checks import check_parts
-from stream.config.environment import Variables
+from stream.config.environment import Environment
 from stream.config.model import Config
 
 NO_SINKS: Final = (
@@ -17,7 +17,7 @@ NO_SINKS: Final = (
 )
 
 
-def check(config: Config, variables: Variables) -> list[str]:
+def check(config: Config, variables: Environment) -> list[str]:
     """Lines about models and windows. Raises as ``driftline run`` would for baselines, and
     ``ConfigError`` for what a source or a sink finds wrong; what they say of a text with an unset
     variable in it does not count.
@@ -35,7 +35,7 @@ def check(config: Config, variables: Variables) -> list[str]:
     ]
 
 
-def warnings(config: Config, variables: Variables) -> list[str]:
+def warnings(config: Config, variables: Environment) -> list[str]:
     """What is worth a second look though it is no fault: variables that are not set, and results
     that go nowhere.
     """

@@ -10,9 +10,9 @@ import numpy as np
 
 from detectors.arrays import Ints
 from stream.check.findings import Finding, Level, counted, told_ms, told_share
-from stream.check.setup import Setup
+from stream.check.setup import CheckContext
 from stream.config.model import Config
-from stream.events import Decoded, RawBatch
+from stream.events import DecodedRecords, RawBatch
 from stream.outcomes import advice
 from stream.readers.build import plan_of
 
@@ -20,7 +20,7 @@ HALF = 0.5
 """When more than this share of a sample cannot be read, it is the configuration that is wrong."""
 
 
-class Sample(NamedTuple):
+class RecordSample(NamedTuple):
     """``read`` records: why some were rejected, how many are dated ahead (more than the tolerance
     after arrival), how many belong to each model, and by partition the event times of the others in
     the order of the log.
@@ -40,7 +40,7 @@ class Sample(NamedTuple):
         }
 
 
-def decode(setup: Setup, raws: Sequence[RawBatch]) -> Sample:
+def decode(setup: CheckContext, raws: Sequence[RawBatch]) -> RecordSample:
     """The outcomes of these records with the configured format and the baselines in force."""
     config = setup.config
     plan = plan_of(config, setup.baselines).plan
@@ -49,7 +49,7 @@ def decode(setup: Setup, raws: Sequence[RawBatch]) -> Sample:
     )
 
 
-def sample_of(decoded: Decoded, raws: Sequence[RawBatch], tolerance_ms: int) -> Sample:
+def sample_of(decoded: DecodedRecords, raws: Sequence[RawBatch], tolerance_ms: int) -> RecordSample:
     """The outcomes of records that were decoded already."""
     arrival = np.concatenate([np.empty(0, np.int64), *(raw.arrival_ms for raw in raws)])
     ahead = (decoded.time_ms >= 0) & (arrival >= 0) & (decoded.time_ms > arrival + tolerance_ms)
@@ -62,7 +62,7 @@ def sample_of(decoded: Decoded, raws: Sequence[RawBatch], tolerance_ms: int) -> 
         start = span.stop
     models = Counter(decoded.keys[k].model for k in decoded.model.tolist() if k >= 0)
     rejects = Counter(reject.reason for reject in decoded.rejects)
-    return Sample(
+    return RecordSample(
         start,
         rejects,
         int(ahead.sum()),
@@ -71,7 +71,7 @@ def sample_of(decoded: Decoded, raws: Sequence[RawBatch], tolerance_ms: int) -> 
     )
 
 
-def sample_findings(where: str, sample: Sample, setup: Setup) -> list[Finding]:
+def sample_findings(where: str, sample: RecordSample, setup: CheckContext) -> list[Finding]:
     """What the outcomes of a sample say about format, models and clocks. Tells reasons and counts,
     never a value.
     """
@@ -93,7 +93,7 @@ def sample_findings(where: str, sample: Sample, setup: Setup) -> list[Finding]:
     ]
 
 
-def _rejected(where: str, sample: Sample, config: Config) -> Finding:
+def _rejected(where: str, sample: RecordSample, config: Config) -> Finding:
     reasons = Counter(
         {reason: count for reason, count in sample.rejects.items() if reason != "unknown_model"}
     )
@@ -114,7 +114,7 @@ def _rejected(where: str, sample: Sample, config: Config) -> Finding:
     )
 
 
-def _unknown(where: str, sample: Sample, models: Collection[str]) -> list[Finding]:
+def _unknown(where: str, sample: RecordSample, models: Collection[str]) -> list[Finding]:
     count = sample.rejects["unknown_model"]
     if not count:
         return []
@@ -126,7 +126,7 @@ def _unknown(where: str, sample: Sample, models: Collection[str]) -> list[Findin
     return [Finding(where, what, "fault" if count > HALF * sample.read else "warning", advice)]
 
 
-def _unseen(where: str, sample: Sample, models: Collection[str]) -> list[Finding]:
+def _unseen(where: str, sample: RecordSample, models: Collection[str]) -> list[Finding]:
     seen = ", ".join(f"{name} {count:,}" for name, count in sample.models.most_common())
     missing = sorted(set(models) - set(sample.models))
     what = f"models: records in the sample: {seen or 'none'}"
@@ -142,7 +142,7 @@ def _unseen(where: str, sample: Sample, models: Collection[str]) -> list[Finding
     ]
 
 
-def _ahead(where: str, sample: Sample, tolerance_ms: int) -> list[Finding]:
+def _ahead(where: str, sample: RecordSample, tolerance_ms: int) -> list[Finding]:
     if not sample.ahead:
         return []
     share = told_share(sample.ahead, sample.read)

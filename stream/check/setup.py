@@ -7,14 +7,14 @@ from typing import NamedTuple
 
 from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines
-from stream.check.stored_state import Stored
+from stream.check.stored_state import StoredState
 from stream.config.model import Config
 from stream.config.timing import settings_of, times_of
 from stream.event_time import Times
 from stream.readers.build import columns_now
 
 
-class Watched(NamedTuple):
+class MonitoredFeatures(NamedTuple):
     """Features of a model: numbers, texts, and columns of which nobody knows before they are
     learned.
     """
@@ -29,7 +29,7 @@ class Watched(NamedTuple):
         return sum(self)
 
 
-class Setup(NamedTuple):
+class CheckContext(NamedTuple):
     """A configuration, the baselines it names, its times, and what its state holds (``None``:
     nothing yet).
     """
@@ -38,9 +38,9 @@ class Setup(NamedTuple):
     baselines: Mapping[str, Baseline]
     times: Times
     idle_ms: int
-    stored: Stored | None
+    stored: StoredState | None
 
-    def watched(self) -> dict[str, Watched]:
+    def watched(self) -> dict[str, MonitoredFeatures]:
         """What is counted of each model."""
         unlearned = {
             name: len(columns.unlearned)
@@ -51,12 +51,14 @@ class Setup(NamedTuple):
             for name, one in self.baselines.items()
         }
         return {
-            name: Watched(sum(kinds[name]), len(kinds[name]) - sum(kinds[name]), unlearned[name])
+            name: MonitoredFeatures(
+                sum(kinds[name]), len(kinds[name]) - sum(kinds[name]), unlearned[name]
+            )
             for name in kinds
         }
 
 
-def setup_of(config: Config, stored: Stored | None) -> Setup:
+def setup_of(config: Config, stored: StoredState | None) -> CheckContext:
     """Read the baselines, those that are learned from the state; raises as ``driftline run`` would."""
     baselines = configured_baselines(config)
     if stored is not None:
@@ -65,4 +67,4 @@ def setup_of(config: Config, stored: Stored | None) -> Setup:
             for name, one in stored.baselines.items()
             if name in baselines and config.models[name].learned
         }
-    return Setup(config, baselines, times_of(config), settings_of(config).idle_ms, stored)
+    return CheckContext(config, baselines, times_of(config), settings_of(config).idle_ms, stored)

@@ -15,20 +15,20 @@ from stream.aggregation.state import JobState
 from stream.check.findings import Finding, Level, counted
 from stream.errors import StateIncompatible
 from stream.state.sqlite_errors import told
-from stream.state.store import Identity, compare
+from stream.state.store import StateIdentity, compare
 
 
-class Stored(NamedTuple):
+class StoredState(NamedTuple):
     """What was committed last: whose it is, the state of the job, and the baseline that each model
     counts with.
     """
 
-    identity: Identity
+    identity: StateIdentity
     state: JobState
     baselines: Mapping[str, Baseline]
 
 
-def read_stored(path: Path) -> Stored | None:
+def read_stored(path: Path) -> StoredState | None:
     """The last commit in the file at ``path``; ``None`` if there is no file, or nothing was
     committed yet.
 
@@ -52,10 +52,12 @@ def read_stored(path: Path) -> Stored | None:
         for name, one in state.models.items()
         if one.baseline in kept
     }
-    return Stored(msgspec.msgpack.decode(rows["identity"], type=Identity), state, baselines)
+    return StoredState(
+        msgspec.msgpack.decode(rows["identity"], type=StateIdentity), state, baselines
+    )
 
 
-def belonging(where: str, stored: Stored, configured: Identity) -> Finding:
+def belonging(where: str, stored: StoredState, configured: StateIdentity) -> Finding:
     """Whether ``driftline run`` would go on from this state, and where it stands; a change that may
     be accepted is a warning.
     """

@@ -8,15 +8,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stream.check.findings import Finding, counted
-from stream.check.stored_state import Stored, read_stored
+from stream.check.stored_state import StoredState, read_stored
 from stream.config.model import S3Config
 from stream.state.s3.chain import hopeless, unpack
-from stream.state.s3.object import NoSuccess, Seen, StateObject
+from stream.state.s3.object import ObservedObject, S3RequestFailed, StateObject
 
 UNTRIED = "whether s3:PutObject is allowed is not known before it is used"
 
 
-def look(config: S3Config, job: str) -> tuple[Stored | None, list[Finding]]:
+def look(config: S3Config, job: str) -> tuple[StoredState | None, list[Finding]]:
     """What the object holds, and what there is to say of it; nothing is put. Raises as
     :func:`stream.check.stored_state.read_stored` does.
     """
@@ -24,7 +24,7 @@ def look(config: S3Config, job: str) -> tuple[Stored | None, list[Finding]]:
     try:
         seen = _seen(there)
         content = there.fetch(seen.etag if seen else None)
-    except NoSuccess as error:
+    except S3RequestFailed as error:
         return None, [_absent(there.where, error.code)]
     if seen is None:
         return None, [
@@ -33,26 +33,26 @@ def look(config: S3Config, job: str) -> tuple[Stored | None, list[Finding]]:
     return _read(unpack(content, there.where)), [_whose(there.where, seen, job)]
 
 
-def _seen(there: StateObject) -> Seen | None:
+def _seen(there: StateObject) -> ObservedObject | None:
     """A refusal has no words here: fetching tells whether rights, credentials or the bucket are
     missing.
     """
     try:
         return there.look()
-    except NoSuccess as error:
+    except S3RequestFailed as error:
         if error.code != "403":
             raise
         return None
 
 
-def _read(content: bytes) -> Stored | None:
+def _read(content: bytes) -> StoredState | None:
     with TemporaryDirectory(prefix="driftline-") as folder:
         path = Path(folder) / "state.sqlite"
         path.write_bytes(content)
         return read_stored(path)
 
 
-def _whose(where: str, seen: Seen, job: str) -> Finding:
+def _whose(where: str, seen: ObservedObject, job: str) -> Finding:
     note = seen.note
     if note.job not in ("", job):
         return Finding(

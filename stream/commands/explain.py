@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 
 from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, Span
+from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.errors import DetectorError
 from detectors.profiles.baseline import Baseline
@@ -20,8 +20,8 @@ from detectors.profiles.profile import Profile
 from detectors.report import FeatureReport, Violation, WindowReport
 from detectors.statistics.measures import measure
 from stream.baselining.build import load_baseline
-from stream.commands.explain_page import ExplainPage, Number
-from stream.config.artifact_paths import KeptFiles
+from stream.commands.explain_page import ExplainPage, RecomputedMetric
+from stream.config.artifact_paths import ArtifactPaths
 from stream.errors import ConfigError
 from stream.state.store import read_baseline
 
@@ -40,7 +40,7 @@ def explain(
     The window is judged again with the rules that the report names. A detector on a series is the
     exception: it needs the windows before.
     """
-    kept = KeptFiles(config) if config else None
+    kept = ArtifactPaths(config) if config else None
     report = find_report(report_id, _report_files(kept, reports))
     baseline = _baseline(report, kept, folder)
     published = _feature(report, feature)
@@ -75,7 +75,7 @@ def judged_again(report: WindowReport, baseline: Baseline) -> WindowReport:
         for one in report.features
     }
     judge = Judge(report.job, rules, {report.model: own}, expose_values=True)
-    span = Span(
+    span = WindowSpan(
         report.model,
         report.variant,
         report.start_ms,
@@ -112,7 +112,7 @@ def _lines(files: list[Path]) -> Iterator[bytes]:
             yield from file
 
 
-def _report_files(kept: KeptFiles | None, reports: Path | None) -> list[Path]:
+def _report_files(kept: ArtifactPaths | None, reports: Path | None) -> list[Path]:
     places = [*([reports] if reports else []), *(kept.reports if kept else [])]
     if not places:
         raise ConfigError(
@@ -127,7 +127,7 @@ def _report_files(kept: KeptFiles | None, reports: Path | None) -> list[Path]:
     ]
 
 
-def _baseline(report: WindowReport, kept: KeptFiles | None, folder: Path | None) -> Baseline:
+def _baseline(report: WindowReport, kept: ArtifactPaths | None, folder: Path | None) -> Baseline:
     folders = [folder, kept.baseline(report.model) if kept else None]
     found = [load_baseline(one) for one in folders if one]
     if kept and (stored := read_baseline(kept.state, report.baseline)):
@@ -164,18 +164,18 @@ def _comparable(
     )
 
 
-def _numbers(rebuilt: FeatureReport, published: FeatureReport) -> Iterator[Number]:
+def _numbers(rebuilt: FeatureReport, published: FeatureReport) -> Iterator[RecomputedMetric]:
     """Every field of both, distances and types one by one."""
     for field in msgspec.structs.fields(FeatureReport):
         value, told = getattr(rebuilt, field.name), getattr(published, field.name)
         if isinstance(value, dict):
             for name in sorted(value.keys() | told.keys()):
                 text = name if field.name == "distances" else f"written as {name}"
-                yield Number(
+                yield RecomputedMetric(
                     text, value.get(name), told.get(name), _same(value.get(name), told.get(name))
                 )
         elif field.name != "name":
-            yield Number(field.name, value, told, _same(value, told))
+            yield RecomputedMetric(field.name, value, told, _same(value, told))
 
 
 def _same(rebuilt: object, published: object) -> bool:

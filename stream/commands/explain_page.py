@@ -41,7 +41,7 @@ BINS: Final = (
 )
 
 
-class Number(NamedTuple):
+class RecomputedMetric(NamedTuple):
     """One number of a report: as it was rebuilt, as it was published, and whether that is the same."""
 
     name: str
@@ -69,7 +69,7 @@ class ExplainPage:
         if rows != report.rows:
             self._say(f"the counts hold {rows} rows", DIFFERS)
 
-    def numbers(self, numbers: Sequence[Number]) -> None:
+    def numbers(self, numbers: Sequence[RecomputedMetric]) -> None:
         """A table of those that the feature has, and below it what they mean."""
         shown = [one for one in numbers if not one.rebuilt is one.published is None]
         table = Table(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from stream.config.environment import Variables
+from stream.config.environment import Environment
 from stream.config.load import read
 from stream.errors import ConfigError
 
@@ -33,7 +33,7 @@ class _Keys(msgspec.Struct, frozen=True):
     state: _State = _State()
 
 
-class KeptFiles:
+class ArtifactPaths:
     """The paths in a configuration file that matter once a job has run; relative ones start at the
     file's folder.
 
@@ -74,4 +74,4 @@ class KeptFiles:
         return folder if folder.is_dir() else None
 
     def _path(self, text: str, where: str) -> Path:
-        return self._folder / str(Variables().put_in(text, where))
+        return self._folder / str(Environment().put_in(text, where))

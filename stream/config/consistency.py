@@ -15,7 +15,7 @@ from detectors.profiles.layout import Feature
 from detectors.statistics.noise import statistics
 from stream.durations import LONGEST, duration_ms
 from stream.errors import ConfigError
-from stream.formats.base import ModelOf
+from stream.formats.base import NameConfig
 
 if TYPE_CHECKING:
     from stream.config.model import Config, ModelConfig
@@ -107,7 +107,7 @@ def _dedupe(config: Config) -> None:
         )
 
 
-def _origin(where: str, origin: ModelOf, tells: frozenset[str]) -> None:
+def _origin(where: str, origin: NameConfig, tells: frozenset[str]) -> None:
     """Refuse an origin that could never give a name."""
     possible = ["const", "path", *sorted(tells)]
     if origin.source not in possible:

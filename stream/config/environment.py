@@ -13,7 +13,7 @@ from stream.errors import ConfigError
 _NAMED: Final = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
-class Variables:
+class Environment:
     """Puts the environment's value in the place of ``${NAME}`` in text.
 
     A variable that is not set is a ``ConfigError``. With ``needed`` false its text stays as it is

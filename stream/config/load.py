@@ -10,7 +10,7 @@ import yaml
 from msgspec import inspect
 
 from stream.config.consistency import check_keys
-from stream.config.environment import Variables
+from stream.config.environment import Environment
 from stream.config.model import Config
 from stream.config.validation import check
 from stream.errors import ConfigError
@@ -30,7 +30,7 @@ class _UniqueKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path, variables: Variables | None = None) -> Config:
+def load(path: Path, variables: Environment | None = None) -> Config:
     """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path
     in the file.
 
@@ -58,9 +58,9 @@ def read(path: Path) -> object:
         ) from error
 
 
-def parse(data: object, folder: Path, variables: Variables | None = None) -> Config:
+def parse(data: object, folder: Path, variables: Environment | None = None) -> Config:
     """The configuration in ``data`` (what YAML gives); relative paths start at ``folder``."""
-    variables = variables or Variables()
+    variables = variables or Environment()
     data = variables.put_in(data)
     with variables.blamed():
         check(inspect.type_info(Config), data)

@@ -15,7 +15,7 @@ from sinks.base import Sink
 from stream.config.components import find
 from stream.dedupe.filter import Dedupe
 from stream.durations import Duration, duration_ms
-from stream.formats.base import Format, ModelOf, Origin, TimeOf
+from stream.formats.base import Format, IdentityConfig, NameConfig, TimeConfig
 from stream.sources.base import Source
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     source: AnySource
     format: AnyFormat
     models: Annotated[dict[str, ModelConfig], msgspec.Meta(min_length=1)]
-    model: ModelOf
-    variant: ModelOf = ModelOf(name="AllTraffic")
-    time: TimeOf = TimeOf()
+    model: NameConfig
+    variant: NameConfig = NameConfig(name="AllTraffic")
+    time: TimeConfig = TimeConfig()
     window: Duration = "60s"
     every: Duration | None = None
     grace: Duration | None = None
@@ -150,6 +150,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return duration_ms(self.grace or ("5m" if type(self.source).__name__ == "Jsonl" else "2s"))
 
     @property
-    def origin(self) -> Origin:
+    def origin(self) -> IdentityConfig:
         """Where model, variant and time of a record come from."""
-        return Origin(self.model, self.variant, self.time)
+        return IdentityConfig(self.model, self.variant, self.time)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from stream.config.model import Config
 from stream.durations import duration_ms
-from stream.event_time import Settings, Times
+from stream.event_time import JobSettings, Times
 
 
-def settings_of(config: Config) -> Settings:
+def settings_of(config: Config) -> JobSettings:
     """What the protocol must know of a configuration."""
-    return Settings(
+    return JobSettings(
         job=config.job,
         window_ms=duration_ms(config.window),
         every_ms=config.every_ms,

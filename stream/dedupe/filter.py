@@ -49,7 +49,7 @@ class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return slice_start_ms + self.slice_ms + duration_ms(self.horizon) <= mark_ms
 
 
-class Found(NamedTuple):
+class DedupeResult(NamedTuple):
     """Which records are duplicates, the ids that are new by slice, and how many could not be
     remembered.
     """
@@ -59,7 +59,7 @@ class Found(NamedTuple):
     unremembered: int
 
 
-class Seen:
+class DuplicateFilter:
     """The remembered ids of one partition.
 
     A record is a duplicate if its id was accepted before it in the partition and is still
@@ -75,7 +75,7 @@ class Seen:
                 np.frombuffer(one.ids, np.uint64).tolist()
             )
 
-    def look(self, ids: NDArray[np.uint64], asked: NDArray[np.bool_], marks: Ints) -> Found:
+    def look(self, ids: NDArray[np.uint64], asked: NDArray[np.bool_], marks: Ints) -> DedupeResult:
         """Find the duplicates among records that would be accepted (``asked``), and remember the
         others.
 
@@ -102,7 +102,7 @@ class Seen:
             SeenIds(self._partition, start, np.array(some, np.uint64).tobytes())
             for start, some in fresh.items()
         ]
-        return Found(duplicate, told, left_out)
+        return DedupeResult(duplicate, told, left_out)
 
     def _suspicious(self, hashes: Sequence[int]) -> set[int]:
         """Ids that are remembered, or come twice in the batch."""

@@ -9,7 +9,7 @@ from stream.dedupe.id_store import IdStore
 from stream.events import SeenIds
 
 
-class Memory:
+class IdIndex:
     """Keeps what readers say they have seen, forgets it by the partition's mark, and hands it down
     with the lineage.
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from sinks.base import Delivery, Sink
-from sinks.courier import Courier, Listens
+from sinks.courier import Courier, DeliveryObserver
 from sinks.errors import ClientUnusable
 from stream.config.components import kind_of
 from stream.config.model import Config
@@ -15,7 +15,7 @@ from stream.delivery.cursors import cursors_of, keys_of
 from stream.delivery.dead_letters import DeadLetterFile
 from stream.errors import SinkUnusable
 from stream.events import DeadLetters
-from stream.state.store import Numbered, Store
+from stream.state.store import OutboxItem, Store
 
 
 class Route(NamedTuple):
@@ -28,7 +28,7 @@ class Route(NamedTuple):
     takes: tuple[type[Any], ...]
     delivery: Any
 
-    def offer(self, numbered: Sequence[Numbered]) -> None:
+    def offer(self, numbered: Sequence[OutboxItem]) -> None:
         """Give the courier what its sink takes; the rest only moves its cursor."""
         items = [
             (one.seq, one.item if isinstance(one.item, self.takes) else None) for one in numbered
@@ -41,7 +41,7 @@ class Route(NamedTuple):
 def routes_of(
     config: Config,
     store: Store,
-    told: Listens | None = None,
+    told: DeliveryObserver | None = None,
     may_deliver: Callable[[], bool] | None = None,
 ) -> list[Route]:
     """A courier for each sink and one for the dead letters; where each begins says

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from stream.events import Decoded, ModelKey, RawBatch
+from stream.events import DecodedRecords, RawBatch
 
 ColumnType = Literal["int", "float", "text", "raw"]
 """How a column is read: as its feature's type says, or ``raw`` (text as it came) while a layout is
@@ -25,7 +25,7 @@ class Schema(NamedTuple):
     types: dict[str, ColumnType]
 
 
-class Plan(NamedTuple):
+class DecodingPlan(NamedTuple):
     """What the formats must know of the models: the distinct schemas, and which model uses which.
 
     A model whose name is not in ``models`` is unknown: its records are rejected as
@@ -41,7 +41,7 @@ class Decoder(Protocol):
     result.
     """
 
-    def decode(self, raws: Sequence[RawBatch]) -> Decoded:
+    def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
         """Decode the records of all batches, numbered through in the order given.
 
         A record is taken whole or rejected whole. Every rejected record stands in ``rejects`` once
@@ -49,7 +49,7 @@ class Decoder(Protocol):
         """
 
 
-class ModelOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the name of the model (or variant) of a record comes from.
 
     ``const``: ``name``. ``topic``: the topic. ``key``: the record's key. ``header``: the header
@@ -64,7 +64,7 @@ class ModelOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
 
 
-class TimeOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class TimeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the event time comes from: a dotted ``path`` and its ``unit``; ``missing`` says what to
     do without it.
 
@@ -77,12 +77,12 @@ class TimeOf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     missing: Literal["reject", "arrival"] = "reject"
 
 
-class Origin(NamedTuple):
+class IdentityConfig(NamedTuple):
     """The part of the configuration that every format needs: model, variant and time."""
 
-    model: ModelOf
-    variant: ModelOf
-    time: TimeOf
+    model: NameConfig
+    variant: NameConfig
+    time: TimeConfig
 
 
 class Format(
@@ -109,19 +109,6 @@ class Format(
         """The schema of a model whose baseline has these columns, as this format will find them."""
         return Schema(tuple(outputs), tuple(inputs), types)
 
-    def open(self, origin: Origin, plan: Plan) -> Decoder:
+    def open(self, origin: IdentityConfig, plan: DecodingPlan) -> Decoder:
         """A decoder for this plan; called again when a model's layout changes."""
         raise NotImplementedError
-
-
-__all__ = [
-    "ColumnType",
-    "Decoder",
-    "Format",
-    "ModelKey",
-    "ModelOf",
-    "Origin",
-    "Plan",
-    "Schema",
-    "TimeOf",
-]

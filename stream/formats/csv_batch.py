@@ -23,7 +23,7 @@ from detectors.profiles.columns import (
     numbers_from_texts,
 )
 from detectors.profiles.layout import FRACTIONAL, MISSING, STRING
-from detectors.profiles.wide_batch import Cut, cut_numbers
+from detectors.profiles.wide_batch import WideBatch, cut_numbers
 from stream.formats.base import ColumnType
 
 FEW_ROWS: Final = 200
@@ -37,7 +37,7 @@ _ARROW: Final = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
-class Joined(NamedTuple):
+class JoinedPayloads(NamedTuple):
     """Payloads in one text, each with a newline behind it.
 
     ``rows`` is how many lines each payload has, ``None`` if all have one. ``quoted``: some cells
@@ -51,7 +51,7 @@ class Joined(NamedTuple):
     alone: NDArray[np.int64]
 
 
-def join(payloads: Sequence[str], width: int) -> Joined:
+def join(payloads: Sequence[str], width: int) -> JoinedPayloads:
     """The payloads of a table of ``width`` columns joined; a newline at the end of a payload is no
     further row.
 
@@ -85,7 +85,7 @@ def join(payloads: Sequence[str], width: int) -> Joined:
         lines |= np.array([data.startswith(_BYTE_ORDER_MARK, begin) for begin in begins])
     unsafe = np.flatnonzero(lines)
     alone = unsafe if rows is None else np.unique(np.repeat(np.arange(len(payloads)), rows)[unsafe])
-    return Joined(data, None if rows is None or (rows == 1).all() else rows, quoted, alone)
+    return JoinedPayloads(data, None if rows is None or (rows == 1).all() else rows, quoted, alone)
 
 
 def _unsafe_quotes(letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
@@ -154,7 +154,7 @@ class CsvTable:
         by_column = np.arange(len(cells)).reshape(-1, len(names)).T[~numeric]
         words = cells.take(pa.array(by_column.ravel()))
         words = pc.if_else(pc.equal(words, ""), pa.scalar(None, pa.string()), words)
-        return Cut(names, numbers, values, slots, integral[numeric], texts, words), refused
+        return WideBatch(names, numbers, values, slots, integral[numeric], texts, words), refused
 
     def _columns(self, table: pa.Table, as_text: frozenset[str]) -> dict[str, Column]:
         arrays = {name: _flat(table.column(j)) for j, name in enumerate(self._types)}
@@ -262,6 +262,3 @@ def _has_hex(data: bytes) -> bool:
             if (letters[np.maximum(places, 1) - 1] == ord("0")).any():
                 return True
     return False
-
-
-__all__ = ["CsvTable", "Joined", "join"]

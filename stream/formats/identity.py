@@ -10,8 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.events import Decoded, EventBatch, ModelKey, RawBatch, Reject
-from stream.formats.base import ModelOf, Origin, Plan, TimeOf
+from stream.events import DecodedRecords, EventBatch, ModelKey, RawBatch, Rejection
+from stream.formats.base import DecodingPlan, IdentityConfig, NameConfig, TimeConfig
 from stream.formats.json_paths import dig
 from stream.formats.rows import load_json
 from stream.formats.timestamps import MISSING_MS, event_times
@@ -55,7 +55,7 @@ class _ModelsOf:
     unknown model.
     """
 
-    def __init__(self, origin: Origin, plan: Plan) -> None:
+    def __init__(self, origin: IdentityConfig, plan: DecodingPlan) -> None:
         self._origin = origin
         self._models = plan.models
 
@@ -90,7 +90,7 @@ class _ModelsOf:
         return np.fromiter(map(numbers.__getitem__, pairs), np.int32, len(pairs)), keys
 
     def _names(
-        self, where: ModelOf, records: Records, document: Document, wanted: NDArray[np.bool_]
+        self, where: NameConfig, records: Records, document: Document, wanted: NDArray[np.bool_]
     ) -> Sequence[str | None]:
         match where.source:
             case "const":
@@ -117,17 +117,19 @@ class _ModelsOf:
         return [name for name, size in zip(names, records.sizes, strict=True) for _ in range(size)]
 
 
-class Origins:
+class IdentityResolver:
     """Tells when each record happened and whose it is. ``time`` is where the time lies, the
     format's default filled in.
     """
 
-    def __init__(self, origin: Origin, plan: Plan, time_path: str) -> None:
-        self.time = TimeOf(origin.time.path or time_path, origin.time.unit, origin.time.missing)
+    def __init__(self, origin: IdentityConfig, plan: DecodingPlan, time_path: str) -> None:
+        self.time = TimeConfig(origin.time.path or time_path, origin.time.unit, origin.time.missing)
         self._models = _ModelsOf(origin, plan)
         self._plan = plan
 
-    def of(self, records: Records, found: Sequence[object], rejects: dict[int, str]) -> Told:
+    def of(
+        self, records: Records, found: Sequence[object], rejects: dict[int, str]
+    ) -> IdentifiedRecords:
         """Times (from what was ``found`` where the time lies) and models of the records that are
         not rejected yet.
 
@@ -146,10 +148,10 @@ class Origins:
         )
         times, model = np.where(wanted, times, -1), np.where(wanted, model, -1)
         schemas = np.array([self._plan.models[key.model] for key in keys], np.int64)
-        return Told(times, model, keys, schemas)
+        return IdentifiedRecords(times, model, keys, schemas)
 
 
-class Told(NamedTuple):
+class IdentifiedRecords(NamedTuple):
     """Times and models, -1 where they are not known, and the schema of each key."""
 
     time_ms: NDArray[np.int64]
@@ -171,10 +173,12 @@ class Told(NamedTuple):
         rejects: dict[int, str],
         event_ids: list[str | None],
         inference_ids: list[str | None],
-    ) -> Decoded:
+    ) -> DecodedRecords:
         """Everything put together."""
-        told = [Reject(i, rejects[i]) for i in sorted(rejects)]
-        return Decoded(self.time_ms, self.model, self.keys, batches, told, event_ids, inference_ids)
+        told = [Rejection(i, rejects[i]) for i in sorted(rejects)]
+        return DecodedRecords(
+            self.time_ms, self.model, self.keys, batches, told, event_ids, inference_ids
+        )
 
 
 def _first_group(pattern: str, path: str) -> str | None:

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from stream.events import Decoded, EventBatch, RawBatch
-from stream.formats.base import Decoder, Format, Origin, Plan, Schema
-from stream.formats.identity import Origins, Records
-from stream.formats.json_paths import LEAF_TYPES, Leaves, Parts, dig, find, own_path
-from stream.formats.rows import Cell, Malformed, cell_of, column_of, load_json, readable
+from stream.events import DecodedRecords, EventBatch, RawBatch
+from stream.formats.base import Decoder, DecodingPlan, Format, IdentityConfig, Schema
+from stream.formats.identity import IdentityResolver, Records
+from stream.formats.json_paths import LEAF_TYPES, Parts, PathReader, dig, find, own_path
+from stream.formats.rows import Cell, MalformedRecord, cell_of, column_of, load_json, readable
 
 
 class Json(Format, frozen=True, tag="json"):
@@ -45,15 +45,15 @@ class Json(Format, frozen=True, tag="json"):
         """Whether a path to that id is given."""
         return bool(self.id if which == "event_id" else self.inference_id)
 
-    def open(self, origin: Origin, plan: Plan) -> Decoder:
+    def open(self, origin: IdentityConfig, plan: DecodingPlan) -> Decoder:
         """A decoder for the schemas of this plan."""
         return JsonDecoder(self, origin, plan)
 
-    def places(self, schema: Schema) -> list[tuple[str, Place]]:
+    def places(self, schema: Schema) -> list[tuple[str, ColumnPaths]]:
         """Every column of a schema and where it lies, the answer's columns first."""
         answer = _place(self.prediction)
         if len(schema.outputs) == 1 and answer.holder:
-            answer = Place((), {schema.outputs[0]: ".".join(answer.holder)})
+            answer = ColumnPaths((), {schema.outputs[0]: ".".join(answer.holder)})
         request = _place(self.features)
         return [
             *((name, answer) for name in schema.outputs),
@@ -61,7 +61,7 @@ class Json(Format, frozen=True, tag="json"):
         ]
 
 
-class Place(NamedTuple):
+class ColumnPaths(NamedTuple):
     """The object that holds a column, and the paths in it of columns that do not go by their own
     name.
     """
@@ -76,26 +76,26 @@ class Place(NamedTuple):
 
     def cell(self, document: object, name: str) -> Cell:
         """The cell of a column, looked for step by step; raises
-        :class:`~stream.formats.rows.Malformed`.
+        :class:`~stream.formats.rows.MalformedRecord`.
         """
         row = dig(document, self.holder)
         if row is not None and not isinstance(row, dict):
-            raise Malformed("wrong_type")
+            raise MalformedRecord("wrong_type")
         return cell_of(find(row or {}, name, self.paths))
 
 
 class JsonDecoder:
     """Decodes events in two looks: first when and who, then the columns of each schema's events."""
 
-    def __init__(self, form: Json, origin: Origin, plan: Plan) -> None:
-        self._origins = Origins(origin, plan, form.time_path)
+    def __init__(self, form: Json, origin: IdentityConfig, plan: DecodingPlan) -> None:
+        self._origins = IdentityResolver(origin, plan, form.time_path)
         paths = [self._origins.time.path, form.id, form.inference_id]
         self._head = [_parts(path) for path in paths]
         self._asked = [k for k, parts in enumerate(self._head) if parts]
-        self._leaves = Leaves([self._head[k] for k in self._asked], [Any] * len(self._asked))
+        self._leaves = PathReader([self._head[k] for k in self._asked], [Any] * len(self._asked))
         self._tables = [JsonTable(s, schema, form) for s, schema in enumerate(plan.schemas)]
 
-    def decode(self, raws: Sequence[RawBatch]) -> Decoded:
+    def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
         """Reasons of rejection, the first that holds: ``tombstone``, ``undecodable``,
         ``not_an_object``, ``time_missing``, ``time_absurd``, ``unknown_model``, then for the ids,
         the answer and the features, in this order, ``wrong_type`` (a list or an object where a
@@ -122,7 +122,7 @@ class JsonDecoder:
     def _slow_head(self, value: bytes) -> Sequence[Any]:
         document = load_json(value)
         if not isinstance(document, dict):
-            raise Malformed("not_an_object")
+            raise MalformedRecord("not_an_object")
         return [dig(document, self._head[k]) for k in self._asked]
 
 
@@ -133,7 +133,9 @@ class JsonTable:
         self._number, self._types = number, schema.types
         self._places = form.places(schema)
         parts = [place.parts(name) for name, place in self._places]
-        self._leaves = Leaves(parts, [LEAF_TYPES[schema.types[name]] for name, _ in self._places])
+        self._leaves = PathReader(
+            parts, [LEAF_TYPES[schema.types[name]] for name, _ in self._places]
+        )
 
     def read(
         self, members: NDArray[np.int64], values: Sequence[bytes | None], rejects: dict[int, str]
@@ -163,7 +165,7 @@ class JsonTable:
 
 def _read_all(
     values: Sequence[bytes | None],
-    leaves: Leaves,
+    leaves: PathReader,
     slow: Callable[[bytes], Sequence[Any]],
     rejects: dict[int, str],
     nothing: Sequence[Any],
@@ -178,14 +180,14 @@ def _read_all(
         except (ValueError, TypeError, RecursionError):
             try:
                 out.append(slow(value) if value is not None else _tombstone())
-            except Malformed as problem:
+            except MalformedRecord as problem:
                 rejects[k] = problem.reason
                 out.append(nothing)
     return out
 
 
 def _tombstone() -> Sequence[Any]:
-    raise Malformed("tombstone")
+    raise MalformedRecord("tombstone")
 
 
 def _ids(cells: Sequence[Any], rejects: dict[int, str]) -> list[str | None]:
@@ -193,7 +195,7 @@ def _ids(cells: Sequence[Any], rejects: dict[int, str]) -> list[str | None]:
     for i, cell in enumerate(cells):
         try:
             ids.append(None if cell is None or i in rejects else _id(cell))
-        except Malformed as problem:
+        except MalformedRecord as problem:
             rejects[i] = problem.reason
             ids.append(None)
     return ids
@@ -201,12 +203,12 @@ def _ids(cells: Sequence[Any], rejects: dict[int, str]) -> list[str | None]:
 
 def _id(cell: object) -> str:
     if isinstance(cell, bool) or not isinstance(cell, (str, int)):
-        raise Malformed("wrong_type")
+        raise MalformedRecord("wrong_type")
     return readable(str(cell))
 
 
-def _place(where: str | dict[str, str]) -> Place:
-    return Place((), where) if isinstance(where, dict) else Place(_parts(where), {})
+def _place(where: str | dict[str, str]) -> ColumnPaths:
+    return ColumnPaths((), where) if isinstance(where, dict) else ColumnPaths(_parts(where), {})
 
 
 def _parts(path: str) -> Parts:

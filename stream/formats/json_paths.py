@@ -51,7 +51,7 @@ def own_path(name: str, paths: Mapping[str, str]) -> Parts:
     return tuple(paths.get(name, name).split("."))
 
 
-class Leaves:
+class PathReader:
     """Reads one value for each place from a document, in the order of the places.
 
     Where no type can be made (a place inside another one, a place twice, a place of no parts) every

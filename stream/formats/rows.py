@@ -19,7 +19,7 @@ import pyarrow as pa
 from detectors.profiles.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_text
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING
 from stream.formats.base import ColumnType
-from stream.formats.json_paths import LEAF_TYPES, Leaves, dig, find, own_path
+from stream.formats.json_paths import LEAF_TYPES, PathReader, dig, find, own_path
 
 Cell = str | int | float | None
 Row = Sequence[Cell]
@@ -28,7 +28,7 @@ csv.field_size_limit(sys.maxsize)
 _WHOLE_DIGITS: Final = 4300
 
 
-class Malformed(Exception):
+class MalformedRecord(Exception):
     """A record that cannot be taken; ``reason`` is the dead letter's."""
 
     def __init__(self, reason: str) -> None:
@@ -36,7 +36,7 @@ class Malformed(Exception):
         super().__init__(reason)
 
 
-class Shape(NamedTuple):
+class RowShape(NamedTuple):
     """What one side of an event holds: its columns, where rows lie in a JSON document, and the
     paths in a row of columns that do not go by their own name.
 
@@ -48,10 +48,10 @@ class Shape(NamedTuple):
     paths: dict[str, str]
     header: bool
 
-    def leaves(self, types: dict[str, ColumnType]) -> Leaves:
+    def leaves(self, types: dict[str, ColumnType]) -> PathReader:
         """Reads the columns of one row that is an object, without looking for rows."""
         parts = [own_path(name, self.paths) for name in self.names]
-        return Leaves(parts, [LEAF_TYPES[types[name]] for name in self.names])
+        return PathReader(parts, [LEAF_TYPES[types[name]] for name in self.names])
 
 
 FEWER: Final = "too_few_columns"
@@ -71,22 +71,22 @@ def plain(text: str, encoding: str, content_type: str | None) -> tuple[str, str]
         return text, encoding
     kind = _kind(content_type or "") if encoding == "BASE64" else None
     if kind is None:
-        raise Malformed("unknown_encoding")
+        raise MalformedRecord("unknown_encoding")
     try:
         return b64decode(text, validate=True).decode(), kind
     except (Base64Error, ValueError) as error:
-        raise Malformed("undecodable") from error
+        raise MalformedRecord("undecodable") from error
 
 
-def rows_of(text: str, kind: str, shape: Shape) -> list[Row]:
+def rows_of(text: str, kind: str, shape: RowShape) -> list[Row]:
     """The rows of a payload, each with a cell for every column of the shape.
 
-    Raises :class:`Malformed`: ``undecodable``, ``too_few_columns``, ``too_many_columns``,
+    Raises :class:`MalformedRecord`: ``undecodable``, ``too_few_columns``, ``too_many_columns``,
     ``wrong_type``, or ``row_count`` if there is no row.
     """
     rows = _csv_rows(text, shape) if kind == "CSV" else _json_rows(text, shape)
     if not rows:
-        raise Malformed("row_count")
+        raise MalformedRecord("row_count")
     return rows
 
 
@@ -162,15 +162,15 @@ def _kind(content_type: str) -> str | None:
     return "CSV" if "csv" in content_type.lower() else None
 
 
-def _csv_rows(text: str, shape: Shape) -> list[Row]:
+def _csv_rows(text: str, shape: RowShape) -> list[Row]:
     try:
         read = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
-        raise Malformed("undecodable") from error
+        raise MalformedRecord("undecodable") from error
     rows: list[Row] = [row or [""] for row in read or [[]]]
     width = len(rows[0]) if shape.header else len(shape.names)
     if any(len(row) != width for row in rows):
-        raise Malformed(misfit(next(len(row) for row in rows if len(row) != width), width))
+        raise MalformedRecord(misfit(next(len(row) for row in rows if len(row) != width), width))
     return _by_header(rows, shape.names) if shape.header else rows
 
 
@@ -179,7 +179,7 @@ def _by_header(rows: list[Row], names: Sequence[str]) -> list[Row]:
     return [[row[place[name]] if name in place else None for name in names] for row in rows[1:]]
 
 
-def _json_rows(text: str, shape: Shape) -> list[Row]:
+def _json_rows(text: str, shape: RowShape) -> list[Row]:
     return [
         row for document in _documents(text) for row in _rows_at(dig(document, shape.rows), shape)
     ]
@@ -189,33 +189,33 @@ def _documents(text: str) -> list[object]:
     """One document, or one a line."""
     try:
         return [load_json(text)]
-    except Malformed:
+    except MalformedRecord:
         lines = [line for line in text.split("\n") if line.strip(" \t\r")]
         if len(lines) < 2:
             raise
         return [load_json(line) for line in lines]
 
 
-def _rows_at(found: object, shape: Shape) -> list[Row]:
+def _rows_at(found: object, shape: RowShape) -> list[Row]:
     if not isinstance(found, list):
         return [_row(found if isinstance(found, dict) else [found], shape)]
     nested = [isinstance(entry, (list, dict)) for entry in found]
     if all(nested):
         return [_row(entry, shape) for entry in found]
     if any(nested):
-        raise Malformed("wrong_type")
+        raise MalformedRecord("wrong_type")
     if len(shape.names) == 1:
         return [[cell_of(cell)] for cell in found]
     return [_row(found, shape)]
 
 
-def _row(entry: list[object] | dict[str, object], shape: Shape) -> Row:
+def _row(entry: list[object] | dict[str, object], shape: RowShape) -> Row:
     if isinstance(entry, dict):
         cells = [find(entry, name, shape.paths) for name in shape.names]
     else:
         cells = entry
         if len(cells) != len(shape.names):
-            raise Malformed(misfit(len(cells), len(shape.names)))
+            raise MalformedRecord(misfit(len(cells), len(shape.names)))
     if _NUMERIC.issuperset(map(type, cells)):
         return cast("Row", cells)
     return [cell_of(cell) for cell in cells]
@@ -227,7 +227,7 @@ def cell_of(cell: object) -> Cell:
         return cell
     if isinstance(cell, str):
         return readable(cell)
-    raise Malformed("wrong_type")
+    raise MalformedRecord("wrong_type")
 
 
 def readable(text: str) -> str:
@@ -235,7 +235,7 @@ def readable(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise Malformed("undecodable") from error
+        raise MalformedRecord("undecodable") from error
     return text
 
 
@@ -243,7 +243,7 @@ def load_json(text: str | bytes) -> object:
     """A JSON document by RFC 8259: no ``NaN``, no ``Infinity``; a key given twice has its last
     value.
 
-    Text that is not UTF-8 does not matter as long as nobody reads it. Raises :class:`Malformed`
+    Text that is not UTF-8 does not matter as long as nobody reads it. Raises :class:`MalformedRecord`
     (``undecodable``).
     """
     try:
@@ -254,7 +254,7 @@ def load_json(text: str | bytes) -> object:
         text = text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")
         return json.loads(text, parse_constant=_refuse, parse_int=_whole)
     except (ValueError, RecursionError) as error:
-        raise Malformed("undecodable") from error
+        raise MalformedRecord("undecodable") from error
 
 
 def _whole(digits: str) -> int | float:

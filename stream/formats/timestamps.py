@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.profiles.columns import NUMBER
-from stream.formats.base import TimeOf
+from stream.formats.base import TimeConfig
 
 FIRST_MS: Final = 86_400_000
 """Event times before 1970-01-02 are absurd."""
@@ -32,7 +32,7 @@ _TICKS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_
 
 
 def event_times(
-    found: Sequence[object], time: TimeOf, arrival_ms: NDArray[np.int64]
+    found: Sequence[object], time: TimeConfig, arrival_ms: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Event times in ms; ``MISSING_MS`` where there is none, ``ABSURD_MS`` where it cannot be read
     or lies out of range.

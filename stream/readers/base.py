@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from detectors.profiles.baseline import Baseline
-from stream.events import Assign, Cover, Gap, Orphaned, Partial
+from stream.events import Assign, CoveredRange, Gap, Partial, ReaderLost
 
-Counted = Callable[[float, Sequence[Cover]], None]
+Counted = Callable[[float, Sequence[CoveredRange]], None]
 """Told of what was counted: how long it took, and the ranges that it covers."""
 
 
@@ -21,7 +21,7 @@ class Readers(Protocol):
     def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
         """Read these partitions; gaps that are seen at once."""
 
-    def read(self, timeout_s: float) -> Sequence[Partial | Gap | Orphaned]:
+    def read(self, timeout_s: float) -> Sequence[Partial | Gap | ReaderLost]:
         """What has come; waits at most ``timeout_s``. What the call before returned counts as dealt
         with.
         """

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints
-from stream.events import Cover, Decoded, Misfits, ModelKey, RawBatch
+from stream.events import CoveredRange, DecodedRecords, ModelKey, RawBatch, WidthMismatches
 from stream.formats.rows import FEWER, MORE
 
 
-def join_covers(before: Cover | None, cover: Cover) -> Cover:
+def join_covers(before: CoveredRange | None, cover: CoveredRange) -> CoveredRange:
     """One cover for two consecutive ranges of a partition."""
     if before is None:
         return cover
@@ -45,7 +45,7 @@ def locate_records(records: Ints, bounds: Ints) -> list[tuple[int, int]]:
 
 
 def count_accepted(
-    decoded: Decoded, late: NDArray[np.bool_], bounds: Ints
+    decoded: DecodedRecords, late: NDArray[np.bool_], bounds: Ints
 ) -> tuple[list[int], list[int]]:
     """Accepted records and their rows, a raw batch each, counted from what was decoded: the ledger
     compares them with the rest.
@@ -64,14 +64,14 @@ def count_between(flags: NDArray[np.bool_], bounds: Ints) -> list[int]:
 
 
 def count_misfits(
-    decoded: Decoded, pane: Ints, late: NDArray[np.bool_]
-) -> list[tuple[ModelKey, int, Misfits]]:
+    decoded: DecodedRecords, pane: Ints, late: NDArray[np.bool_]
+) -> list[tuple[ModelKey, int, WidthMismatches]]:
     """Records with a wrong number of columns that are not too late, by model and pane."""
-    out: dict[tuple[ModelKey, int], Misfits] = {}
+    out: dict[tuple[ModelKey, int], WidthMismatches] = {}
     for record, reason in decoded.rejects:
         if reason in (FEWER, MORE) and not late[record]:
             place = decoded.keys[decoded.model[record]], int(pane[record])
-            out[place] = out.get(place, Misfits()).plus(
-                Misfits(int(reason == FEWER), int(reason == MORE))
+            out[place] = out.get(place, WidthMismatches()).plus(
+                WidthMismatches(int(reason == FEWER), int(reason == MORE))
             )
     return [(key, pane_ms, misfits) for (key, pane_ms), misfits in out.items()]

@@ -16,7 +16,7 @@ from stream.events import EventBatch, ModelKey, Sample
 from stream.readers.plan import ReadingPlan
 
 
-class Grouping(NamedTuple):
+class RowGroups(NamedTuple):
     """``rows`` of a batch in the order of their groups; group ``g`` is ``rows[bounds[g]:bounds[g +
     1]]``, of ``model[g]`` and ``pane[g]``.
 
@@ -32,7 +32,7 @@ class Grouping(NamedTuple):
 
 def grouped(
     batch: EventBatch, model: NDArray[np.int32], pane: Ints, late: NDArray[np.bool_]
-) -> Grouping:
+) -> RowGroups:
     """Rows ordered by (model, pane), without those that are too late; rows of one group keep their
     order.
     """
@@ -41,14 +41,14 @@ def grouped(
     first = panes.min(initial=0) if not len(panes) else panes.min()
     if keep.all() and len(panes) and panes.max() == first and (of_row == of_row[0]).all():
         rows = np.arange(len(of_row))
-        return Grouping(rows, np.array([0, len(rows)]), of_row[:1], panes[:1], in_place=True)
+        return RowGroups(rows, np.array([0, len(rows)]), of_row[:1], panes[:1], in_place=True)
     rows = np.flatnonzero(keep)
     rows = rows[np.lexsort((panes[rows], of_row[rows]))]
     model_of, pane_of = of_row[rows], panes[rows]
     new = np.ones(len(rows), bool)
     new[1:] = (np.diff(model_of) != 0) | (np.diff(pane_of) != 0)
     begins = np.flatnonzero(new)
-    return Grouping(
+    return RowGroups(
         rows, np.append(begins, len(rows)), model_of[begins], pane_of[begins], in_place=False
     )
 

@@ -13,7 +13,7 @@ from stream.readers.build import plan_of, reader_of
 from stream.sources.base import Reading
 
 
-class Alone:
+class InProcessReader:
     """One reader, no process of its own."""
 
     def __init__(self, config: Config, reading: Reading, counted: Counted) -> None:

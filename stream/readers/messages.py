@@ -13,25 +13,25 @@ from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
 from stream.events import (
     Assign,
-    Cover,
+    CoveredRange,
     DeadLetter,
     Gap,
-    Misfits,
     ModelKey,
     Partial,
     Position,
     Sample,
     SeenIds,
+    WidthMismatches,
 )
 
 
-class Use(msgspec.Struct, tag=True, array_like=True):
+class UseBaselines(msgspec.Struct, tag=True, array_like=True):
     """Count with these baselines (encoded, by model) from now on."""
 
     baselines: dict[str, bytes]
 
 
-class Read(msgspec.Struct, tag=True, array_like=True):
+class AssignPartitions(msgspec.Struct, tag=True, array_like=True):
     """Read these partitions; others that were assigned before stay as they are.
 
     ``most``: at most so many records are counted at a time (0: as usual). The records in ``skip``
@@ -43,17 +43,17 @@ class Read(msgspec.Struct, tag=True, array_like=True):
     skip: list[tuple[str, Position]] = []
 
 
-class Answered(msgspec.Struct, tag=True, array_like=True):
+class Acknowledge(msgspec.Struct, tag=True, array_like=True):
     """So many partials were taken or refused: there is room for others."""
 
     partials: int
 
 
-class Leave(msgspec.Struct, tag=True, array_like=True):
+class Shutdown(msgspec.Struct, tag=True, array_like=True):
     """End now."""
 
 
-class Asked(msgspec.Struct, tag=True, array_like=True):
+class Fetching(msgspec.Struct, tag=True, array_like=True):
     """The reader begins to ask the source for what follows these positions. If it dies before
     anything comes, they may be the reason.
     """
@@ -61,7 +61,7 @@ class Asked(msgspec.Struct, tag=True, array_like=True):
     ranges: list[tuple[str, Position]]
 
 
-class Began(msgspec.Struct, tag=True, array_like=True):
+class Decoding(msgspec.Struct, tag=True, array_like=True):
     """The reader begins to decode records from these positions on. If it dies, they may be the
     reason.
     """
@@ -69,29 +69,29 @@ class Began(msgspec.Struct, tag=True, array_like=True):
     ranges: list[tuple[str, Position]]
 
 
-class Made(msgspec.Struct, tag=True, array_like=True):
+class PartialMessage(msgspec.Struct, tag=True, array_like=True):
     """A partial, its profiles encoded, and how long it took."""
 
-    covers: tuple[Cover, ...]
+    covers: tuple[CoveredRange, ...]
     layouts: dict[str, str]
     profiles: list[tuple[ModelKey, int, bytes]]
     dead: list[DeadLetter]
     samples: list[Sample]
     future: int
-    misfits: list[tuple[ModelKey, int, Misfits]]
+    misfits: list[tuple[ModelKey, int, WidthMismatches]]
     seen: list[SeenIds]
     unremembered: int
     took_s: float
 
 
-class Lost(msgspec.Struct, tag=True, array_like=True):
+class GapMessage(msgspec.Struct, tag=True, array_like=True):
     """A gap that the reader met."""
 
     gap: Gap
 
 
-class Told(msgspec.Struct, tag=True, array_like=True):
-    """A sign of life: how many :class:`Read` messages it has obeyed, and whether a bounded source
+class Heartbeat(msgspec.Struct, tag=True, array_like=True):
+    """A sign of life: how many :class:`AssignPartitions` messages it has obeyed, and whether a bounded source
     is at its end.
     """
 
@@ -99,7 +99,7 @@ class Told(msgspec.Struct, tag=True, array_like=True):
     finished: bool
 
 
-class Failed(msgspec.Struct, tag=True, array_like=True):
+class SourceFailed(msgspec.Struct, tag=True, array_like=True):
     """The source could not be opened, or cannot be read on: the fields of ``SourceUnavailable``."""
 
     source: str
@@ -108,22 +108,22 @@ class Failed(msgspec.Struct, tag=True, array_like=True):
     passing: bool
 
 
-ToReader = Use | Read | Answered | Leave
-ToOwner = Asked | Began | Made | Lost | Told | Failed
+ToReader = UseBaselines | AssignPartitions | Acknowledge | Shutdown
+ToOwner = Fetching | Decoding | PartialMessage | GapMessage | Heartbeat | SourceFailed
 
 encode: Final = msgspec.msgpack.Encoder().encode
 order_of: Final = msgspec.msgpack.Decoder(ToReader).decode
 word_of: Final = msgspec.msgpack.Decoder(ToOwner).decode
 
 
-def packed(partial: Partial, took_s: float) -> Made:
+def packed(partial: Partial, took_s: float) -> PartialMessage:
     """A partial as it goes through the pipe."""
     profiles = [(key, pane_ms, profile.encode()) for key, pane_ms, profile in partial.profiles]
     rest = partial[3:]
-    return Made(partial.covers, partial.layouts, profiles, *rest, took_s)
+    return PartialMessage(partial.covers, partial.layouts, profiles, *rest, took_s)
 
 
-def unpacked(made: Made, layouts: Mapping[str, Layout]) -> Partial:
+def unpacked(made: PartialMessage, layouts: Mapping[str, Layout]) -> Partial:
     """The partial again. Counted with other layouts than those in force it comes without profiles:
     it will be refused anyway.
     """

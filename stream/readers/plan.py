@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from detectors.profiles.fold import Fold
 from detectors.profiles.layout import Feature, Layout
-from stream.baselining.columns import Columns
-from stream.formats.base import ColumnType, Format, Plan, Schema
+from stream.baselining.columns import ModelColumns
+from stream.formats.base import ColumnType, DecodingPlan, Format, Schema
 
 _READ_AS: Mapping[str, ColumnType] = {
     "Integral": "int",
@@ -26,7 +26,7 @@ class ReadingPlan:
     ``position[model]`` is the position of the model's layout in the fold of its schema.
     """
 
-    def __init__(self, models: Mapping[str, Columns], form: Format) -> None:
+    def __init__(self, models: Mapping[str, ModelColumns], form: Format) -> None:
         self.models = dict(models)
         self.fingerprints = {name: columns.layout.fingerprint for name, columns in models.items()}
         schemas: list[Schema] = []
@@ -38,7 +38,7 @@ class ReadingPlan:
                 members.append([])
             members[schemas.index(schema)].append(name)
         of_model = {name: s for s, names in enumerate(members) for name in names}
-        self.plan = Plan(tuple(schemas), of_model)
+        self.plan = DecodingPlan(tuple(schemas), of_model)
         self.position = {name: m for names in members for m, name in enumerate(names)}
         self.folds = [Fold([models[name].layout for name in names]) for names in members]
 
@@ -50,7 +50,7 @@ class ReadingPlan:
         )
 
 
-def _types(columns: Columns) -> dict[str, ColumnType]:
+def _types(columns: ModelColumns) -> dict[str, ColumnType]:
     return {name: _type(columns.layout, name) for name in (*columns.outputs, *columns.inputs)}
 
 

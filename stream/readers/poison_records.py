@@ -36,7 +36,7 @@ class _Suspect(msgspec.Struct):
     unread: int = 0
 
 
-class Suspects:
+class PoisonRecordSearch:
     """Remembers where readers died, and how carefully each partition must be read.
 
     After the second death in a range it is read in steps of 64 records, after the third one by one;
@@ -44,7 +44,7 @@ class Suspects:
     (``kills_reader``). Deaths before the source has handed a record over are told apart: such a
     record cannot be skipped, since nobody knows where the next one begins.
 
-    >>> suspects = Suspects()
+    >>> suspects = PoisonRecordSearch()
     >>> for _ in range(3):
     ...     suspects.died([("p", 40)])
     >>> suspects.step(["p"])

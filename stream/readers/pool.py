@@ -13,14 +13,22 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
 from stream.config.model import Config
 from stream.errors import SourceUnavailable
-from stream.events import Assign, Gap, Orphaned, Partial
+from stream.events import Assign, Gap, Partial, ReaderLost
 from stream.readers.base import Counted
-from stream.readers.messages import Asked, Began, Failed, Lost, Made, Told, unpacked
-from stream.readers.poison_records import Suspects
-from stream.readers.worker import Setup, serve
-from stream.readers.worker_handle import Heard, HeldReader, Inbox, Serve
+from stream.readers.messages import (
+    Decoding,
+    Fetching,
+    GapMessage,
+    Heartbeat,
+    PartialMessage,
+    SourceFailed,
+    unpacked,
+)
+from stream.readers.poison_records import PoisonRecordSearch
+from stream.readers.worker import WorkerSetup, serve
+from stream.readers.worker_handle import Inbox, ReceivedMessage, Serve, WorkerHandle
 from stream.sources.base import Reading
-from stream.telemetry.log_setup import Logs
+from stream.telemetry.log_setup import LogSetup
 
 SILENT_S: Final = 15.0
 """A reader that says nothing for so long is killed; it gives a sign of life each second."""
@@ -48,12 +56,12 @@ class _Due(NamedTuple):
     partitions: tuple[str, ...]
 
 
-class Fleet:
+class ReaderPool:
     """Shares partitions out among reader processes, and replaces those that die or fall silent.
 
-    Partitions stay with their reader; those of a dead one come back as ``Orphaned``, and the
+    Partitions stay with their reader; those of a dead one come back as ``ReaderLost``, and the
     aggregator assigns them again from what it has accepted. A place at which readers die again and
-    again is read ever more carefully (:class:`~stream.readers.poison_records.Suspects`) until the
+    again is read ever more carefully (:class:`~stream.readers.poison_records.PoisonRecordSearch`) until the
     record that does it is found; it ends as a dead letter. Raises ``SourceUnavailable`` if the
     source cannot be opened at the start, if a reader meets what no waiting heals, or if readers die
     before the source has handed over a single record. ``reading`` is the owner's own, which looks
@@ -64,19 +72,19 @@ class Fleet:
         self,
         config: Config,
         reading: Reading,
-        logs: Logs,
+        logs: LogSetup,
         counted: Counted,
         replaced: Callable[[str], None],
         serve: Serve = serve,
     ) -> None:
         self._reading, self._source = reading, config.source.identity
-        self._setup = msgspec.msgpack.encode(Setup(config, logs))
+        self._setup = msgspec.msgpack.encode(WorkerSetup(config, logs))
         self._counted, self._replaced, self._serve = counted, replaced, serve
         self._inbox = Inbox()
         self._layouts: dict[str, Layout] = {}
         self._encoded: dict[str, bytes] = {}
-        self._suspects = Suspects()
-        self._answers: dict[HeldReader, int] = {}
+        self._suspects = PoisonRecordSearch()
+        self._answers: dict[WorkerHandle, int] = {}
         self._deaths_in_a_row = self._started = 0
         self._looked_s = time.monotonic()
         self._due: list[_Due] = []
@@ -93,7 +101,7 @@ class Fleet:
         """Hand partitions to the readers that have them, new ones to the reader with the fewest;
         gaps come with :meth:`read`.
         """
-        given: dict[HeldReader, list[Assign]] = {}
+        given: dict[WorkerHandle, list[Assign]] = {}
         if assigns:
             self._reading.elsewhere([one.partition for one in assigns])
         for one in assigns:
@@ -110,14 +118,14 @@ class Fleet:
             )
         return []
 
-    def read(self, timeout_s: float) -> list[Partial | Gap | Orphaned]:
+    def read(self, timeout_s: float) -> list[Partial | Gap | ReaderLost]:
         """What has come: waits for the first word. Whatever the call before returned counts as
         dealt with.
         """
         for reader, partials in self._answers.items():
             reader.answer(partials)
         self._answers.clear()
-        out: list[Partial | Gap | Orphaned] = []
+        out: list[Partial | Gap | ReaderLost] = []
         for heard in self._inbox.take(timeout_s, MOST_WORDS):
             out += self._hear(heard)
         self._look()
@@ -138,9 +146,9 @@ class Fleet:
             reader.left(max(deadline - time.monotonic(), 0.0))
         self.readers = []
 
-    def _start(self) -> HeldReader:
+    def _start(self) -> WorkerHandle:
         self._started += 1
-        reader = HeldReader(f"reader-{self._started}", self._serve, self._setup, self._inbox)
+        reader = WorkerHandle(f"reader-{self._started}", self._serve, self._setup, self._inbox)
         log.info("reader started", reader=reader.name, pid=reader.pid)
         if self._encoded:
             reader.use(self._encoded)
@@ -148,7 +156,7 @@ class Fleet:
 
     def _waits(self, partition: str) -> bool:
         """True if it is read again as soon as a reader is replaced; it then comes back as
-        ``Orphaned``.
+        ``ReaderLost``.
         """
         if not self.readers:
             self._due[0] = _Due(
@@ -156,29 +164,29 @@ class Fleet:
             )
         return any(partition in due.partitions for due in self._due)
 
-    def _reader_of(self, partition: str) -> HeldReader:
+    def _reader_of(self, partition: str) -> WorkerHandle:
         holding = [reader for reader in self.readers if partition in reader.partitions]
         return (
             holding[0] if holding else min(self.readers, key=lambda reader: len(reader.partitions))
         )
 
-    def _hear(self, heard: Heard) -> list[Partial | Gap | Orphaned]:
+    def _hear(self, heard: ReceivedMessage) -> list[Partial | Gap | ReaderLost]:
         reader, word = heard
         if reader not in self.readers:
             return []
         match word:
-            case Made():
+            case PartialMessage():
                 return [self._made(reader, word)]
-            case Asked(ranges):
+            case Fetching(ranges):
                 reader.asked |= ranges
-            case Began(ranges):
+            case Decoding(ranges):
                 reader.began = ranges
-            case Lost(gap):
+            case GapMessage(gap):
                 reader.asked.pop(gap.partition, None)
                 return [gap]
-            case Told(obeyed, finished):
+            case Heartbeat(obeyed, finished):
                 reader.told(obeyed, finished)
-            case Failed(source, causes, advice, passing):
+            case SourceFailed(source, causes, advice, passing):
                 if reader.opened or self._started <= len(self.readers) or not passing:
                     raise SourceUnavailable(source, causes, advice)
                 log.warning("reader cannot read", reader=reader.name, source=source, causes=causes)
@@ -186,7 +194,7 @@ class Fleet:
                 self._lose(reader)
         return []
 
-    def _made(self, reader: HeldReader, made: Made) -> Partial:
+    def _made(self, reader: WorkerHandle, made: PartialMessage) -> Partial:
         reader.began = []
         self._deaths_in_a_row = 0
         self._answers[reader] = self._answers.get(reader, 0) + 1
@@ -220,7 +228,7 @@ class Fleet:
                 reader.heard_s, reader.hangs = now, True
                 reader.kill()
 
-    def _lose(self, reader: HeldReader) -> None:
+    def _lose(self, reader: WorkerHandle) -> None:
         """A reader is dead: what it did not hand over must be read again, by another one."""
         reader.left(ENDING_S)
         self._answers.pop(reader, None)
@@ -237,7 +245,7 @@ class Fleet:
         )
         self._replaced("killed" if (reader.exit_code or 0) < 0 else "ended")
 
-    def _suspect(self, reader: HeldReader) -> None:
+    def _suspect(self, reader: WorkerHandle) -> None:
         """Remember where it died. One that hung while it waited for its source says nothing about
         the records there.
         """
@@ -250,7 +258,7 @@ class Fleet:
             ]
             raise SourceUnavailable(self._source, causes, STUCK)
 
-    def _replace(self) -> list[Orphaned]:
+    def _replace(self) -> list[ReaderLost]:
         now = time.monotonic()
         due, self._due = (
             [one for one in self._due if one.at_s <= now],
@@ -262,5 +270,5 @@ class Fleet:
             reader.partitions |= set(one.partitions)
             self.readers.append(reader)
             if one.partitions:
-                out.append(Orphaned(one.partitions))
+                out.append(ReaderLost(one.partitions))
         return out

@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Ints
 from detectors.profiles.profile import Profile
-from stream.dedupe.filter import Dedupe, Found, Seen, hashes_of
+from stream.dedupe.filter import Dedupe, DedupeResult, DuplicateFilter, hashes_of
 from stream.event_time import Times
 from stream.events import (
     Assign,
-    Cover,
+    CoveredRange,
     DeadLetter,
-    Decoded,
+    DecodedRecords,
     Gap,
     ModelKey,
     Partial,
@@ -28,7 +28,7 @@ from stream.events import (
     RawBatch,
     Sample,
 )
-from stream.formats.base import Format, Origin
+from stream.formats.base import Format, IdentityConfig
 from stream.readers.covers import (
     bytes_by_outcome,
     count_accepted,
@@ -52,7 +52,7 @@ KILLS: Final = "kills_reader"
 class _Place(NamedTuple):
     claim: int
     mark_ms: int | None
-    seen: Seen | None
+    seen: DuplicateFilter | None
 
 
 class _Gone(NamedTuple):
@@ -76,7 +76,7 @@ class Reader:
         self,
         reading: Reading,
         form: Format,
-        origin: Origin,
+        origin: IdentityConfig,
         times: Times,
         keep_payload: bool = False,
         dedupe: Dedupe | None = None,
@@ -98,7 +98,9 @@ class Reader:
         does not have.
         """
         for order in assigns:
-            seen = Seen(self._dedupe, order.partition, order.seen) if self._dedupe else None
+            seen = (
+                DuplicateFilter(self._dedupe, order.partition, order.seen) if self._dedupe else None
+            )
             self._places[order.partition] = _Place(order.claim, order.mark_ms, seen)
         return self._reading.assign(list(assigns))
 
@@ -172,14 +174,14 @@ class Reader:
 
     def _again(
         self,
-        decoded: Decoded,
+        decoded: DecodedRecords,
         late: NDArray[np.bool_],
         running: Ints,
         bounds: Ints,
         raws: Sequence[RawBatch],
-    ) -> Found:
+    ) -> DedupeResult:
         """Which of the records that would be accepted were accepted before."""
-        found = Found(np.zeros(len(late), bool), [], 0)
+        found = DedupeResult(np.zeros(len(late), bool), [], 0)
         if self._dedupe is None:
             return found
         ids, has = hashes_of(
@@ -194,7 +196,7 @@ class Reader:
             if seen is not None and stop > start:
                 one = seen.look(ids[start:stop], asked[start:stop], running[start:stop])
                 found.duplicate[start:stop] = one.duplicate
-                found = Found(
+                found = DedupeResult(
                     found.duplicate,
                     [*found.fresh, *one.fresh],
                     found.unremembered + one.unremembered,
@@ -202,7 +204,7 @@ class Reader:
         return found
 
     def _count(
-        self, plan: ReadingPlan, decoded: Decoded, pane: Ints, gone: NDArray[np.bool_]
+        self, plan: ReadingPlan, decoded: DecodedRecords, pane: Ints, gone: NDArray[np.bool_]
     ) -> tuple[list[tuple[ModelKey, int, Profile]], list[Sample]]:
         profiles: list[tuple[ModelKey, int, Profile]] = []
         samples: list[Sample] = []
@@ -225,12 +227,12 @@ class Reader:
     def _cover(
         self,
         raws: Sequence[RawBatch],
-        decoded: Decoded,
+        decoded: DecodedRecords,
         dated: NDArray[np.bool_],
         bounds: Ints,
         gone: _Gone,
         running: Ints,
-    ) -> tuple[tuple[Cover, ...], list[DeadLetter]]:
+    ) -> tuple[tuple[CoveredRange, ...], list[DeadLetter]]:
         accepted, rows = count_accepted(decoded, gone.late | gone.duplicate, bounds)
         rejected = np.array([reject.record for reject in decoded.rejects], np.int64)
         reasons, lengths, dead = self._rejects(raws, decoded, rejected, bounds)
@@ -242,7 +244,7 @@ class Reader:
         for name, flags in (("too_late", lost), ("duplicate", gone.duplicate)):
             for b, k in locate_records(np.flatnonzero(flags), bounds):
                 lengths[b][name] += len(raws[b].values[k] or b"")
-        covers: dict[str, Cover] = {}
+        covers: dict[str, CoveredRange] = {}
         for b, raw in enumerate(raws):
             outcomes = {
                 "accepted": accepted[b],
@@ -255,7 +257,7 @@ class Reader:
                 mark = int(running[bounds[b + 1] - 1])
             claim, read = self._places[raw.partition].claim, len(raw.values)
             arrival_ms = int(raw.arrival_ms[-1]) if read and raw.arrival_ms[-1] >= 0 else None
-            cover = Cover(
+            cover = CoveredRange(
                 raw.partition, claim, raw.first, raw.next, mark, raw.at_end, read, outcomes, sure[b], rows[b],
                 arrival_ms, raw.ended, raw.children, bytes_by_outcome(raw, lengths[b]),
             )  # fmt: skip
@@ -264,7 +266,7 @@ class Reader:
         return tuple(covers.values()), dead
 
     def _rejects(
-        self, raws: Sequence[RawBatch], decoded: Decoded, rejected: Ints, bounds: Ints
+        self, raws: Sequence[RawBatch], decoded: DecodedRecords, rejected: Ints, bounds: Ints
     ) -> tuple[list[Counter[str]], list[Counter[str]], list[DeadLetter]]:
         """How many records of each raw batch were rejected, by reason, how long they are together,
         and their dead letters.
@@ -285,7 +287,7 @@ class Reader:
         place, read = self._places[raw.partition], len(raw.values)
         dead = [self._letter(raw, k, KILLS) for k in range(read)]
         lengths = {KILLS: sum(letter.length for letter in dead)}
-        cover = Cover(
+        cover = CoveredRange(
             raw.partition,
             place.claim,
             raw.first,
@@ -315,6 +317,3 @@ def _arrived(
     arrival = np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
     ahead: NDArray[np.bool_] = (time_ms >= 0) & (arrival >= 0) & (time_ms > arrival + tolerance_ms)
     return np.where(ahead, arrival, time_ms), ahead
-
-
-__all__ = ["MOST_RECORDS", "Reader", "Times"]

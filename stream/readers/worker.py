@@ -16,23 +16,23 @@ from stream.config.model import Config
 from stream.errors import SourceUnavailable
 from stream.readers.build import plan_of, reader_of
 from stream.readers.messages import (
-    Answered,
-    Asked,
-    Began,
-    Failed,
-    Leave,
-    Lost,
-    Read,
-    Told,
+    Acknowledge,
+    AssignPartitions,
+    Decoding,
+    Fetching,
+    GapMessage,
+    Heartbeat,
+    Shutdown,
+    SourceFailed,
     ToOwner,
-    Use,
+    UseBaselines,
     encode,
     order_of,
     packed,
 )
 from stream.readers.worker_handle import OWNERS_SIGNALS
 from stream.sources.base import Reading
-from stream.telemetry.log_setup import Logs
+from stream.telemetry.log_setup import LogSetup
 
 UNANSWERED: Final = 4
 """Partials that may wait for an answer: more would only fill memory."""
@@ -40,15 +40,15 @@ POLL_S: Final = 0.2
 TOLD_S: Final = 1.0
 
 
-class Setup(msgspec.Struct, frozen=True):
+class WorkerSetup(msgspec.Struct, frozen=True):
     """What a reader process is started with."""
 
     config: Config
-    logs: Logs
+    logs: LogSetup
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
-    """Open the source and read what the owner says, until it says ``Leave`` or is gone.
+    """Open the source and read what the owner says, until it says ``Shutdown`` or is gone.
 
     Ctrl-C in a terminal reaches all processes, SIGTERM of systemd too: the owner decides what they
     mean.
@@ -59,7 +59,7 @@ def serve(pipe: Connection, setup: bytes) -> None:
     pa.enable_signal_handlers(
         False
     )  # else a signal that comes while Arrow parses ends the parsing with an error
-    told = msgspec.msgpack.decode(setup, type=Setup)
+    told = msgspec.msgpack.decode(setup, type=WorkerSetup)
     told.logs.set_up()
     try:
         reading = told.config.source.open(told.config.job)
@@ -70,7 +70,7 @@ def serve(pipe: Connection, setup: bytes) -> None:
             reading.close()
     except SourceUnavailable as error:
         pipe.send_bytes(
-            encode(Failed(error.source, list(error.causes), error.advice, error.passing))
+            encode(SourceFailed(error.source, list(error.causes), error.advice, error.passing))
         )
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the owner is gone; nothing here is worth keeping
@@ -87,7 +87,7 @@ class _Loop:
         self._last: tuple[float, bool, int] = (0.0, False, 0)
 
     def run(self) -> None:
-        """Until the owner says ``Leave``; raises ``EOFError`` when it is gone."""
+        """Until the owner says ``Shutdown``; raises ``EOFError`` when it is gone."""
         while self._obey():
             if not self._ready or self._unanswered >= UNANSWERED:
                 self._pipe.poll(POLL_S)
@@ -96,34 +96,34 @@ class _Loop:
             self._tell()
 
     def _obey(self) -> bool:
-        """Do what the owner has said; false if it said ``Leave``."""
+        """Do what the owner has said; false if it said ``Shutdown``."""
         while self._pipe.poll(0):
             match order_of(self._pipe.recv_bytes()):
-                case Use(baselines):
+                case UseBaselines(baselines):
                     known = {name: Baseline.decode(body) for name, body in baselines.items()}
                     self._reader.use(plan_of(self._config, known))
                     self._ready = True
-                case Read(assigns, most, skip):
+                case AssignPartitions(assigns, most, skip):
                     gaps = self._reader.assign(assigns)
                     self._reader.care(most, skip)
                     self._obeyed += 1
-                    self._say(Asked([(one.partition, one.next) for one in assigns]))
+                    self._say(Fetching([(one.partition, one.next) for one in assigns]))
                     for gap in gaps:
-                        self._say(Lost(gap))
+                        self._say(GapMessage(gap))
                     if most == 1:
                         return True  # asked alone, before the next is assigned
-                case Answered(partials):
+                case Acknowledge(partials):
                     self._unanswered -= partials
-                case Leave():
+                case Shutdown():
                     return False
         return True
 
     def _read(self) -> None:
         gaps, raws = self._reader.poll(POLL_S)
         for gap in gaps:
-            self._say(Lost(gap))
+            self._say(GapMessage(gap))
         if raws:
-            self._say(Began([(raw.partition, raw.first) for raw in raws if raw.values]))
+            self._say(Decoding([(raw.partition, raw.first) for raw in raws if raw.values]))
             began = time.monotonic()
             for partial in self._reader.count(raws):
                 self._unanswered += 1
@@ -133,7 +133,7 @@ class _Loop:
         now, finished = time.monotonic(), self._reading.finished
         if now - self._last[0] >= TOLD_S or (finished, self._obeyed) != self._last[1:]:
             self._last = (now, finished, self._obeyed)
-            self._say(Told(self._obeyed, finished))
+            self._say(Heartbeat(self._obeyed, finished))
 
     def _say(self, word: ToOwner) -> None:
         self._pipe.send_bytes(encode(word))

@@ -14,13 +14,13 @@ from typing import Final, NamedTuple
 
 from stream.events import Assign, Position
 from stream.readers.messages import (
-    Answered,
-    Leave,
-    Read,
-    Told,
+    Acknowledge,
+    AssignPartitions,
+    Heartbeat,
+    Shutdown,
     ToOwner,
     ToReader,
-    Use,
+    UseBaselines,
     encode,
     word_of,
 )
@@ -33,10 +33,10 @@ OWNERS_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 Serve = Callable[[Connection, bytes], None]
 
 
-class Heard(NamedTuple):
+class ReceivedMessage(NamedTuple):
     """What a reader said; ``None`` when its pipe has ended: it is dead."""
 
-    reader: HeldReader
+    reader: WorkerHandle
     word: ToOwner | None
 
 
@@ -48,13 +48,13 @@ class Inbox:
     """
 
     def __init__(self) -> None:
-        self._words: deque[Heard] = deque()
+        self._words: deque[ReceivedMessage] = deque()
         self._came = threading.Condition()
 
     def __len__(self) -> int:
         return len(self._words)
 
-    def put(self, heard: Heard) -> None:
+    def put(self, heard: ReceivedMessage) -> None:
         """Add a word; a sign of life takes the place of the one before if its reader said nothing
         since.
         """
@@ -69,22 +69,22 @@ class Inbox:
             )
             if (
                 last is not None
-                and isinstance(heard.word, Told)
-                and isinstance(self._words[last].word, Told)
+                and isinstance(heard.word, Heartbeat)
+                and isinstance(self._words[last].word, Heartbeat)
             ):
                 self._words[last] = heard
             else:
                 self._words.append(heard)
             self._came.notify()
 
-    def take(self, timeout_s: float, most: int) -> list[Heard]:
+    def take(self, timeout_s: float, most: int) -> list[ReceivedMessage]:
         """At most so many words; waits for the first one."""
         with self._came:
             self._came.wait_for(lambda: bool(self._words), timeout_s)
             return [self._words.popleft() for _ in range(min(most, len(self._words)))]
 
 
-class HeldReader:
+class WorkerHandle:
     """One reader process, what it was given, and what it said last.
 
     Neither a reader that hangs in the middle of a message nor one that does not listen holds up the
@@ -130,7 +130,7 @@ class HeldReader:
 
     def use(self, baselines: dict[str, bytes]) -> None:
         """Count with these from now on."""
-        self._say(Use(baselines))
+        self._say(UseBaselines(baselines))
 
     def read(
         self, assigns: Sequence[Assign], most: int, skip: Sequence[tuple[str, Position]]
@@ -142,11 +142,11 @@ class HeldReader:
         self.step = most
         for some in [[one] for one in assigns] if most == 1 and assigns else [list(assigns)]:
             self._asked += 1
-            self._say(Read(some, most, list(skip)))
+            self._say(AssignPartitions(some, most, list(skip)))
 
     def answer(self, partials: int) -> None:
         """So many of its partials were dealt with."""
-        self._say(Answered(partials))
+        self._say(Acknowledge(partials))
 
     def told(self, obeyed: int, finished: bool) -> None:
         """It gave a sign of life."""
@@ -159,7 +159,7 @@ class HeldReader:
 
     def leave(self) -> None:
         """Ask it to end."""
-        self._say(Leave())
+        self._say(Shutdown())
 
     def left(self, timeout_s: float) -> None:
         """See to it that it has ended."""
@@ -191,9 +191,9 @@ class HeldReader:
             while True:
                 word = word_of(self._pipe.recv_bytes())
                 self.heard_s = time.monotonic()
-                self._inbox.put(Heard(self, word))
+                self._inbox.put(ReceivedMessage(self, word))
         except (EOFError, OSError):
-            self._inbox.put(Heard(self, None))
+            self._inbox.put(ReceivedMessage(self, None))
 
     def _speak(self) -> None:
         try:

@@ -17,14 +17,14 @@ from stream.baselining.build import learn_from_samples
 from stream.baselining.configured import configured_baselines
 from stream.config.model import Config
 from stream.config.timing import settings_of
-from stream.dedupe.index import Memory
-from stream.event_time import Settings
-from stream.events import Output, Rebase, Relayout, Retire
+from stream.dedupe.index import IdIndex
+from stream.event_time import JobSettings
+from stream.events import BaselineInstalled, Output, RemoveModel, ReplaceBaseline
 from stream.readers.build import columns_now, model_columns
 from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
 from stream.state.panes import SqlitePanes
-from stream.state.store import Identity, Store
+from stream.state.store import StateIdentity, Store
 
 
 class Job(NamedTuple):
@@ -33,7 +33,7 @@ class Job(NamedTuple):
     """
 
     config: Config
-    identity: Identity
+    identity: StateIdentity
     store: Store
     aggregator: Aggregator
     panes: SqlitePanes
@@ -41,14 +41,14 @@ class Job(NamedTuple):
     told: list[Output]
 
 
-def identity_of(config: Config, baselines: Mapping[str, Baseline]) -> Identity:
+def identity_of(config: Config, baselines: Mapping[str, Baseline]) -> StateIdentity:
     """What a state of this configuration belongs to; ``baselines`` are those that it names."""
     fingerprints = {
         name: "" if config.models[name].learned else baseline.fingerprint
         for name, baseline in baselines.items()
     }
     settings = settings_of(config)
-    return Identity(
+    return StateIdentity(
         config.job,
         config.source.identity,
         settings.window_ms,
@@ -76,10 +76,12 @@ def open_job(config: Config, accept_change: bool = False, lock: FileLock | None 
         state.ledger.rows_in_panes = panes.rows()
         told = _cut(settings, stored, in_force, judge_of(config), state, panes)
         next_ones = {
-            change.model: change.baseline for change in changes if isinstance(change, Rebase)
+            change.model: change.baseline
+            for change in changes
+            if isinstance(change, ReplaceBaseline)
         }
         ids = store.ids()
-        memory = Memory(config.dedupe, ids) if config.dedupe else None
+        memory = IdIndex(config.dedupe, ids) if config.dedupe else None
         learning = [
             name
             for name, columns in columns_now(config, {**in_force, **next_ones}).items()
@@ -99,7 +101,7 @@ def open_job(config: Config, accept_change: bool = False, lock: FileLock | None 
             output
             for change in changes
             for output in aggregator.step(change)
-            if not isinstance(output, Relayout)
+            if not isinstance(output, BaselineInstalled)
         ]
         for baseline in next_ones.values():
             panes.know(baseline.layout)
@@ -112,33 +114,35 @@ def open_job(config: Config, accept_change: bool = False, lock: FileLock | None 
 def _in_force(
     config: Config,
     store: Store,
-    stored: Identity | None,
+    stored: StateIdentity | None,
     state: JobState,
     wanted: Mapping[str, Baseline],
-) -> tuple[dict[str, Baseline], list[Rebase | Retire]]:
+) -> tuple[dict[str, Baseline], list[ReplaceBaseline | RemoveModel]]:
     """The baselines that the state was counted with, and the changes to what is wanted now."""
     out: dict[str, Baseline] = {}
-    changes: list[Rebase | Retire] = []
+    changes: list[ReplaceBaseline | RemoveModel] = []
     for name, model in state.models.items():
         before = store.baseline(model.baseline)
         if before is not None:
             out[name] = before
             if name not in wanted:
-                changes.append(Retire(name))
+                changes.append(RemoveModel(name))
     configured = identity_of(config, wanted).configured
     for name, baseline in wanted.items():
         new = configured[name]
         if name in out and stored is not None and stored.configured.get(name, new) != new:
             changes.append(
-                Rebase(name, baseline, bool(model_columns(config, name, baseline).unlearned))
+                ReplaceBaseline(
+                    name, baseline, bool(model_columns(config, name, baseline).unlearned)
+                )
             )
         out.setdefault(name, baseline)
     return out, changes
 
 
 def _cut(
-    settings: Settings,
-    stored: Identity | None,
+    settings: JobSettings,
+    stored: StateIdentity | None,
     in_force: Mapping[str, Baseline],
     judge: Judge,
     state: JobState,

@@ -11,12 +11,12 @@ import pyarrow as pa
 from stream.config.component_checks import check_parts
 from stream.config.model import Config
 from stream.service.service import Service
-from stream.telemetry.log_setup import Logs
+from stream.telemetry.log_setup import LogSetup
 
 ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-def run(config: Config, logs: Logs, accept_change: bool = False, standby: bool = False) -> int:
+def run(config: Config, logs: LogSetup, accept_change: bool = False, standby: bool = False) -> int:
     """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the
     last commit is safe).
 

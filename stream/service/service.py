@@ -14,18 +14,27 @@ from stream.config.timing import settings_of
 from stream.delivery.routes import Route, routes_of
 from stream.durations import duration_ms
 from stream.errors import LedgerImbalance, SourceUnavailable
-from stream.events import Assign, End, Gap, Item, Output, Relayout, Tick, Unlisted
+from stream.events import (
+    Assign,
+    BaselineInstalled,
+    EndOfInput,
+    Gap,
+    Item,
+    Output,
+    PartitionsExpired,
+    Tick,
+)
 from stream.readers.base import Readers
-from stream.readers.in_process import Alone
-from stream.readers.pool import Fleet
+from stream.readers.in_process import InProcessReader
+from stream.readers.pool import ReaderPool
 from stream.service.job import Job, open_job
 from stream.service.ownership import Ownership
 from stream.sources.base import Passing, Reading
-from stream.telemetry.log_setup import Logs
+from stream.telemetry.log_setup import LogSetup
 from stream.telemetry.metrics import Telemetry
-from stream.web.liveness import Pulse
+from stream.web.liveness import Liveness
 from stream.web.readiness import Readiness, Role
-from stream.web.server import Http
+from stream.web.server import HttpServer
 
 POLL_S = 0.2
 TICK_S = 0.5
@@ -52,7 +61,7 @@ class Service:
         config: Config,
         accept_change: bool = False,
         clock: Callable[[], float] = time.time,
-        logs: Logs | None = None,
+        logs: LogSetup | None = None,
         standby: bool = False,
     ) -> None:
         self._config, self._accept_change, self._standby, self._clock = (
@@ -61,7 +70,7 @@ class Service:
             standby,
             clock,
         )
-        self._logs = logs or Logs()
+        self._logs = logs or LogSetup()
         self.telemetry = Telemetry(config.job)
         self._stop = threading.Event()
         self._ownership = Ownership(config, standby, self._stop, self.telemetry.log)
@@ -74,7 +83,7 @@ class Service:
         self.opening = (
             False  # a source that does not answer is waited for; nothing is lost by leaving then
         )
-        self._pulse = Pulse(duration_ms(config.http.ready_behind) / 1000)
+        self._pulse = Liveness(duration_ms(config.http.ready_behind) / 1000)
 
     @property
     def state(self) -> str:
@@ -131,7 +140,7 @@ class Service:
         """
         try:
             pages = {"/healthz": self._health, "/readyz": self._readiness}
-            self._http = Http(
+            self._http = HttpServer(
                 self.telemetry.registry, self._config.http.host, self._config.http.port, pages
             )
         except SourceUnavailable as error:
@@ -175,8 +184,8 @@ class Service:
     def _open_readers(self) -> Readers:
         counted = self.telemetry.batch
         if self._config.readers == 1:
-            return Alone(self._config, self._reading, counted)
-        return Fleet(
+            return InProcessReader(self._config, self._reading, counted)
+        return ReaderPool(
             self._config, self._reading, self._logs, counted, self.telemetry.reader_replaced
         )
 
@@ -192,7 +201,7 @@ class Service:
             if self._readers.finished and not self._full:
                 break
         if not self._stop.is_set():
-            self._step(End())
+            self._step(EndOfInput())
         self._commit()
         return self._drain()
 
@@ -254,7 +263,7 @@ class Service:
                 name for name, place in self._job.aggregator.state.places.items() if place.ended
             ]
             if gone := self._reading.unlisted(ended):
-                self._step(Unlisted(tuple(gone)))
+                self._step(PartitionsExpired(tuple(gone)))
 
     def _step(self, item: Item) -> None:
         """One item, and what the reader must know of its outputs at once."""
@@ -266,13 +275,13 @@ class Service:
     def _take(self, outputs: Sequence[Output]) -> None:
         self._assign([one for one in outputs if isinstance(one, Assign)])
         for one in outputs:
-            if isinstance(one, Relayout):
+            if isinstance(one, BaselineInstalled):
                 self._relayout(one)
-        kept = [one for one in outputs if not isinstance(one, Assign | Relayout)]
+        kept = [one for one in outputs if not isinstance(one, Assign | BaselineInstalled)]
         self._waiting += kept
         self._urgent |= any(isinstance(one, WindowReport | Signal) for one in kept)
 
-    def _relayout(self, change: Relayout) -> None:
+    def _relayout(self, change: BaselineInstalled) -> None:
         self._job.store.keep_baseline(change.baseline)
         self._job.panes.know(change.baseline.layout)
         self._readers.use(self._job.aggregator.baselines)

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol, runtime_checkable
 
 import msgspec
 
-from stream.events import Assign, Discovered, Gap, Position, RawBatch
+from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 
 
 class Reading(Protocol):
@@ -17,7 +17,7 @@ class Reading(Protocol):
     time-out.
     """
 
-    def discover(self) -> list[Discovered]:
+    def discover(self) -> list[DiscoveredPartition]:
         """All partitions that exist now, with the position where a job without state would start."""
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 
-from stream.events import Assign, Discovered, Gap, Position, RawBatch
+from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
 
 LOOK_S = 0.05
 
 
-class SeveralReadings:
+class CombinedReading:
     """The readings of some partitions, by the partition's name; see
     :class:`stream.sources.base.Reading` for what each method promises.
     """
@@ -20,7 +20,7 @@ class SeveralReadings:
         self._readings = dict(readings)
         self._assigned: list[str] = []
 
-    def discover(self) -> list[Discovered]:
+    def discover(self) -> list[DiscoveredPartition]:
         """The partitions of all."""
         return [found for reading in self._readings.values() for found in reading.discover()]
 

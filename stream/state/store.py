@@ -52,7 +52,7 @@ _LAST = (1 << 63) - 1
 _KIND_OF = {kind: name for name, kind in _KINDS.items()}
 
 
-class Identity(msgspec.Struct, frozen=True):
+class StateIdentity(msgspec.Struct, frozen=True):
     """What a state belongs to. ``source``: what its positions are positions in. ``configured``:
     fingerprint of the configured baseline of each model (empty: learned), also of models that were
     watched once.
@@ -66,7 +66,7 @@ class Identity(msgspec.Struct, frozen=True):
     configured: dict[str, str] = {}
 
 
-class Numbered(NamedTuple):
+class OutboxItem(NamedTuple):
     """An item of the outbox, its bytes, and when it was committed. Numbers rise, and a sink's
     cursor is the last one it delivered.
     """
@@ -142,7 +142,7 @@ class Store:
         with told(self.path):
             return self._db.serialize()
 
-    def load(self, identity: Identity, accept_change: bool = False) -> JobState:
+    def load(self, identity: StateIdentity, accept_change: bool = False) -> JobState:
         """The committed state, or a new one. Raises ``StateIncompatible`` naming the field that
         differs.
 
@@ -152,7 +152,7 @@ class Store:
         if stored is None:
             return JobState()
         try:
-            compare(msgspec.msgpack.decode(stored, type=Identity), identity, accept_change)
+            compare(msgspec.msgpack.decode(stored, type=StateIdentity), identity, accept_change)
             return JobState.decode(self._meta("state") or b"")
         except msgspec.MsgspecError as error:
             raise StateIncompatible(
@@ -161,14 +161,14 @@ class Store:
 
     def commit(
         self,
-        identity: Identity,
+        identity: StateIdentity,
         state: JobState,
         panes: SqlitePanes,
         outputs: Sequence[Output],
         cursors: Mapping[str, int],
         takes: Mapping[str, tuple[type[Outgoing], ...]] | None = None,
         ids: SqliteIds | None = None,
-    ) -> list[Numbered]:
+    ) -> list[OutboxItem]:
         """Write everything in one transaction; returns the outgoing items with their numbers.
 
         An item leaves the outbox when the cursors of all sinks that take it are past it (``takes``,
@@ -199,19 +199,19 @@ class Store:
         self.written_bytes = written
         return numbered
 
-    def identity(self) -> Identity | None:
+    def identity(self) -> StateIdentity | None:
         """What the stored state belongs to; ``None`` if nothing was committed yet."""
         stored = self._meta("identity")
-        return msgspec.msgpack.decode(stored, type=Identity) if stored else None
+        return msgspec.msgpack.decode(stored, type=StateIdentity) if stored else None
 
-    def outbox(self) -> list[Numbered]:
+    def outbox(self) -> list[OutboxItem]:
         """What some sink may not have delivered yet, oldest first."""
         now_ms = int(time.time() * 1000)
         rows = self._db.execute(
             "SELECT seq, kind, body, coalesce(at_ms, ?) FROM outbox ORDER BY seq", (now_ms,)
         ).fetchall()
         return [
-            Numbered(seq, msgspec.msgpack.decode(body, type=_KINDS[kind]), len(body), at)
+            OutboxItem(seq, msgspec.msgpack.decode(body, type=_KINDS[kind]), len(body), at)
             for seq, kind, body, at in rows
         ]
 
@@ -269,7 +269,7 @@ class Store:
             raise
 
 
-def _put(db: sqlite3.Connection, item: Outgoing, now_ms: int) -> Numbered:
+def _put(db: sqlite3.Connection, item: Outgoing, now_ms: int) -> OutboxItem:
     body = msgspec.msgpack.encode(item)
     seq = db.execute(
         "INSERT INTO outbox (kind, body, at_ms) VALUES (?, ?, ?)",
@@ -277,7 +277,7 @@ def _put(db: sqlite3.Connection, item: Outgoing, now_ms: int) -> Numbered:
     ).lastrowid
     if isinstance(item, WindowReport):
         db.execute(_NEWEST, (item.model, item.variant, item.start_ms, item.revision, body))
-    return Numbered(int(seq or 0), item, len(body), now_ms)
+    return OutboxItem(int(seq or 0), item, len(body), now_ms)
 
 
 def is_ours(content: bytes) -> bool:
@@ -288,7 +288,7 @@ def is_ours(content: bytes) -> bool:
     )
 
 
-def compare(stored: Identity, configured: Identity, accept_change: bool) -> None:
+def compare(stored: StateIdentity, configured: StateIdentity, accept_change: bool) -> None:
     """Raise ``StateIncompatible`` for the first thing in which a stored state belongs to another
     configuration.
 

@@ -16,7 +16,7 @@ Style = Literal["json", "console"]
 SECONDS: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
-class Logs(msgspec.Struct, frozen=True):
+class LogSetup(msgspec.Struct, frozen=True):
     """From which level on lines are written, as JSON or in columns for a terminal, and the job that
     every line names.
 

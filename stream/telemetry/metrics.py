@@ -10,12 +10,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
 from detectors.report import Signal, Violation, WindowReport
-from sinks.courier import Counts
+from sinks.courier import CourierCounts
 from stream.aggregation.state import JobState
-from stream.events import Cover
+from stream.events import CoveredRange
 from stream.outcomes import advice
 from stream.telemetry.latency import Latency
-from stream.telemetry.partition_changes import PartitionLog
+from stream.telemetry.partition_changes import PartitionChangeLog
 from stream.telemetry.state_gauges import StateGauges
 
 LATE = frozenset({"too_late", "late_after_idle", "duplicate"})
@@ -37,7 +37,7 @@ class Telemetry:
         self.registry = CollectorRegistry()
         self._job = job
         self.log = structlog.get_logger("driftline", job=job)
-        self._partitions = PartitionLog(self.log)
+        self._partitions = PartitionChangeLog(self.log)
         self._lost_before: dict[str, int] = {}
         self._lost_told = 0.0
         self._state = StateGauges(job, self.registry)
@@ -117,7 +117,7 @@ class Telemetry:
         """Show a sink's own gauges beside ours."""
         self.registry.register(collector)
 
-    def batch(self, seconds: float, covers: Sequence[Cover]) -> None:
+    def batch(self, seconds: float, covers: Sequence[CoveredRange]) -> None:
         """One poll was decoded and counted; these are the ranges that it covers."""
         self._poll_s.observe(seconds)
         self._read.inc(sum(cover.read for cover in covers))
@@ -165,7 +165,7 @@ class Telemetry:
             )
             self._lost_before, self._lost_told = total, now
 
-    def sinks(self, counts: Mapping[str, Counts], paused: bool) -> None:
+    def sinks(self, counts: Mapping[str, CourierCounts], paused: bool) -> None:
         """Figures of all couriers."""
         for name, figures in counts.items():
             for field, value in figures._asdict().items():

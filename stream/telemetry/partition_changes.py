@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
-from stream.event_time import Place
+from stream.event_time import PartitionState
 
 MOST_NAMED: Final = 10
 PAUSE_S: Final = 10.0
@@ -23,7 +23,7 @@ WORDS: Final[dict[Shown, str]] = {
 }
 
 
-class PartitionLog:
+class PartitionChangeLog:
     """One line for each kind of change, with the number of partitions and the names of the first
     ten.
 
@@ -37,7 +37,7 @@ class PartitionLog:
         self._told: dict[str, Shown] = {}
         self._last_s: dict[str, float] = {}
 
-    def begin(self, places: Mapping[str, Place]) -> None:
+    def begin(self, places: Mapping[str, PartitionState]) -> None:
         """These partitions are known from an earlier process: one line counts them. Whether they
         are idle must show anew.
         """
@@ -49,7 +49,7 @@ class PartitionLog:
                 ended=sum(place.ended for place in places.values()),
             )
 
-    def look(self, places: Mapping[str, Place]) -> None:
+    def look(self, places: Mapping[str, PartitionState]) -> None:
         """Tell what has changed since it was told last; no line if nothing has."""
         changed: dict[str, list[str]] = {}
         for name, place in places.items():
@@ -59,7 +59,7 @@ class PartitionLog:
         for what, names in changed.items():
             self._tell(what, names, places)
 
-    def _tell(self, what: str, names: list[str], places: Mapping[str, Place]) -> None:
+    def _tell(self, what: str, names: list[str], places: Mapping[str, PartitionState]) -> None:
         now_s = self._clock()
         if now_s - self._last_s.get(what, -PAUSE_S) < PAUSE_S:
             return
@@ -69,5 +69,5 @@ class PartitionLog:
             self._told[name] = "read" if what == FOUND else _shown(places[name])
 
 
-def _shown(place: Place) -> Shown:
+def _shown(place: PartitionState) -> Shown:
     return "ended" if place.ended else "idle" if place.idle else "read"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 
-from stream.event_time import Place
-from stream.web.readiness import Heard, Readiness, Role, health, readiness, standing
+from stream.event_time import PartitionState
+from stream.web.readiness import PartitionSilence, Readiness, Role, health, readiness, standing
 
 
-class Pulse:
+class Liveness:
     """The loop says that it turns, and looks at its partitions; ``/healthz`` and ``/readyz`` ask in
     threads of their own.
 
@@ -19,7 +19,7 @@ class Pulse:
 
     def __init__(self, limit_s: float) -> None:
         self.silent_s = 0.0
-        self._limit_s, self._heard = limit_s, Heard()
+        self._limit_s, self._heard = limit_s, PartitionSilence()
         self.begins()
         self._ready = readiness("starting", {}, 0, [], 0.0)
 
@@ -38,7 +38,7 @@ class Pulse:
         self._turned_s = float("inf")
 
     def look(
-        self, places: Mapping[str, Place], now_ms: int, full: Sequence[str]
+        self, places: Mapping[str, PartitionState], now_ms: int, full: Sequence[str]
     ) -> Readiness | None:
         """Look at the partitions and the sinks that are full; returns what came of it if the status
         is another one than before.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
-from stream.event_time import Place
+from stream.event_time import PartitionState
 
 Role = Literal["starting", "standby", "owner"]
 
@@ -17,11 +17,11 @@ class Readiness(NamedTuple):
     text: str
 
 
-def behind_s(place: Place, now_ms: int) -> float:
+def behind_s(place: PartitionState, now_ms: int) -> float:
     """How long ago the log took the last record that was read of a partition; 0 if its reader was
     at the end of the log.
 
-    >>> behind_s(Place(1, 0, arrival_ms=4_000), 10_000), behind_s(Place(1, 0), 10_000)
+    >>> behind_s(PartitionState(1, 0, arrival_ms=4_000), 10_000), behind_s(Place(1, 0), 10_000)
     (6.0, 0.0)
     """
     return (
@@ -31,7 +31,7 @@ def behind_s(place: Place, now_ms: int) -> float:
     )
 
 
-class Heard:
+class PartitionSilence:
     """When something was heard of each partition last: records, or that there are none. Times are
     monotonic seconds.
     """
@@ -39,7 +39,7 @@ class Heard:
     def __init__(self) -> None:
         self._last: dict[str, tuple[object, float]] = {}
 
-    def silent_s(self, places: Mapping[str, Place], now_s: float) -> dict[str, float]:
+    def silent_s(self, places: Mapping[str, PartitionState], now_s: float) -> dict[str, float]:
         """For how long nothing was heard of each partition that should be read: its log does not
         answer, or its reader stands.
         """
@@ -48,7 +48,7 @@ class Heard:
         }
         return {name: now_s - at_s for name, (_, at_s) in self._last.items()}
 
-    def _heard(self, name: str, place: Place, now_s: float) -> tuple[object, float]:
+    def _heard(self, name: str, place: PartitionState, now_s: float) -> tuple[object, float]:
         before = self._last.get(name)
         said = place.said_ms, place.next
         return (
@@ -60,7 +60,7 @@ class Heard:
 
 def readiness(
     role: Role,
-    places: Mapping[str, Place],
+    places: Mapping[str, PartitionState],
     now_ms: int,
     full: Sequence[str],
     limit_s: float,
@@ -69,9 +69,9 @@ def readiness(
     """Ready is an owner that reads and is caught up, and a standby. ``full`` names the sinks that
     hold up reading.
 
-    >>> readiness("owner", {"p": Place(1, 0, arrival_ms=0)}, 100_000, [], 60)
+    >>> readiness("owner", {"p": PartitionState(1, 0, arrival_ms=0)}, 100_000, [], 60)
     Readiness(status=503, text='behind: p by 100 s')
-    >>> readiness("owner", {"p": Place(1, 0)}, 100_000, [], 60, {"p": 90.0})
+    >>> readiness("owner", {"p": PartitionState(1, 0)}, 100_000, [], 60, {"p": 90.0})
     Readiness(status=503, text='silent: p for 90 s')
     >>> readiness("standby", {}, 0, [], 60)
     Readiness(status=200, text='standby')

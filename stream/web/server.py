@@ -25,7 +25,7 @@ class _Quiet(WSGIRequestHandler):
         """Scrapes are not logged."""
 
 
-class Http:
+class HttpServer:
     """Serves a registry in the text format of Prometheus at ``/metrics``, and what is asked for at
     ``/healthz`` and ``/readyz``.
 

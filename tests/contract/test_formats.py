@@ -13,8 +13,8 @@ from detectors.profiles.columns import Numbers, Texts
 from detectors.profiles.fold import fold
 from detectors.profiles.layout import Feature, Layout
 from stream.config.components import find
-from stream.events import Decoded, RawBatch
-from stream.formats.base import Format, ModelOf, Origin, Plan, Schema, TimeOf
+from stream.events import DecodedRecords, RawBatch
+from stream.formats.base import DecodingPlan, Format, IdentityConfig, NameConfig, Schema, TimeConfig
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 from stream.outcomes import ADVICE
@@ -22,7 +22,7 @@ from stream.outcomes import ADVICE
 TIME = "2025-06-15T15:06:40Z"
 TIME_MS = 1_750_000_000_000
 SCHEMA = Schema(("p",), ("x", "n", "t"), {"p": "float", "x": "float", "n": "int", "t": "text"})
-PLAN = Plan((SCHEMA,), {"m": 0})
+PLAN = DecodingPlan((SCHEMA,), {"m": 0})
 LAYOUT = Layout(
     (
         Feature("p", "Fractional", "grid", edges=(0.0, 1.0), cells=(0, 1, 2)),
@@ -147,11 +147,13 @@ def raw(values: Sequence[bytes | None], origin: str = "topic", arrival_ms: int =
     return RawBatch("p", origin, 0, len(values), [*range(len(values))], list(values), arrival)
 
 
-def origin(model: ModelOf | None = None, time: TimeOf | None = None) -> Origin:
-    return Origin(model or ModelOf(name="m"), ModelOf(name="v"), time or TimeOf())
+def origin(model: NameConfig | None = None, time: TimeConfig | None = None) -> IdentityConfig:
+    return IdentityConfig(model or NameConfig(name="m"), NameConfig(name="v"), time or TimeConfig())
 
 
-def decode(form: Format, values: Sequence[bytes | None], where: Origin | None = None) -> Decoded:
+def decode(
+    form: Format, values: Sequence[bytes | None], where: IdentityConfig | None = None
+) -> DecodedRecords:
     return form.open(where or origin(), PLAN).decode([raw(values)])
 
 
@@ -159,7 +161,7 @@ def line(document: object) -> bytes | None:
     return document if isinstance(document, (bytes, type(None))) else json.dumps(document).encode()
 
 
-def counts(decoded: Decoded) -> list[int]:
+def counts(decoded: DecodedRecords) -> list[int]:
     total = np.zeros(LAYOUT.size, np.int64)
     for batch in decoded.batches:
         total += fold(LAYOUT, batch.columns).counts
@@ -191,8 +193,8 @@ def test_a_record_is_dated_even_if_its_content_is_rejected_and_by_nothing_less(n
     close a window."""
     form, good, _ = EXAMPLES[name]
     spoilt = {"sagemaker": capture(request="1.5,7"), "json": event(x=[1])}[name]
-    foreign = origin(ModelOf(source="key"))
-    where = TimeOf(missing="arrival")
+    foreign = origin(NameConfig(source="key"))
+    where = TimeConfig(missing="arrival")
     for value, expected in (
         (line(spoilt), (TIME_MS, 0)),
         (b"{", (-1, -1)),
@@ -246,7 +248,7 @@ def test_an_event_of_an_unknown_model_is_told_and_its_neighbours_are_counted(nam
     form, good, _ = EXAMPLES[name]
     keys: list[bytes | None] = [b"m", b"other", None, b"\xff"]
     batch = raw([line(good)] * 4)._replace(keys=keys)
-    decoded = form.open(origin(ModelOf(source="key")), PLAN).decode([batch])
+    decoded = form.open(origin(NameConfig(source="key")), PLAN).decode([batch])
     assert [(r.record, r.reason) for r in decoded.rejects] == [
         (i, "unknown_model") for i in (1, 2, 3)
     ]
@@ -254,22 +256,22 @@ def test_an_event_of_an_unknown_model_is_told_and_its_neighbours_are_counted(nam
 
 
 HEADERS: list[tuple[str, bytes | None]] = [("model", b"other"), ("model", b"m")]
-WHERE: list[tuple[ModelOf, Callable[[RawBatch], RawBatch]]] = [
-    (ModelOf(source="topic"), lambda batch: batch._replace(origin="m")),
+WHERE: list[tuple[NameConfig, Callable[[RawBatch], RawBatch]]] = [
+    (NameConfig(source="topic"), lambda batch: batch._replace(origin="m")),
     (
-        ModelOf(source="file", name=r"captures/(\w+)/"),
+        NameConfig(source="file", name=r"captures/(\w+)/"),
         lambda batch: batch._replace(origin="captures/m/2025/x.jsonl"),
     ),
-    (ModelOf(source="header", name="model"), lambda batch: batch._replace(headers=[HEADERS])),
-    (ModelOf(source="key"), lambda batch: batch._replace(keys=[b"m"])),
-    (ModelOf(source="path", name="about.model"), lambda batch: batch),
+    (NameConfig(source="header", name="model"), lambda batch: batch._replace(headers=[HEADERS])),
+    (NameConfig(source="key"), lambda batch: batch._replace(keys=[b"m"])),
+    (NameConfig(source="path", name="about.model"), lambda batch: batch),
 ]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize(("where", "place"), WHERE, ids=[where.source for where, _ in WHERE])
 def test_the_model_comes_from_where_the_configuration_says(
-    name: str, where: ModelOf, place: Callable[[RawBatch], RawBatch]
+    name: str, where: NameConfig, place: Callable[[RawBatch], RawBatch]
 ) -> None:
     form, good, _ = EXAMPLES[name]
     decoded = form.open(origin(where), PLAN).decode(
@@ -304,7 +306,7 @@ def test_event_time_is_read_by_path_and_unit(
     name: str, unit: str, found: object, expected: int | None
 ) -> None:
     form, good, _ = EXAMPLES[name]
-    time = TimeOf("when.at", unit)  # type: ignore[arg-type]
+    time = TimeConfig("when.at", unit)  # type: ignore[arg-type]
     decoded = decode(form, [line(good | {"when": {"at": found}})], origin(time=time))
     assert decoded.time_ms.tolist() == [-1 if expected is None else expected]
     assert [reject.reason for reject in decoded.rejects] == ([] if expected else ["time_absurd"])
@@ -313,7 +315,7 @@ def test_event_time_is_read_by_path_and_unit(
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_missing_time_can_be_the_arrival_if_that_is_known(name: str) -> None:
     form, good, _ = EXAMPLES[name]
-    decoder = form.open(origin(time=TimeOf("nowhere", "iso", "arrival")), PLAN)
+    decoder = form.open(origin(time=TimeConfig("nowhere", "iso", "arrival")), PLAN)
     decoded = decoder.decode([raw([line(good)], arrival_ms=TIME_MS + 7), raw([line(good)])])
     assert decoded.time_ms.tolist() == [TIME_MS + 7, -1]
     assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(1, "time_missing")]
@@ -324,9 +326,9 @@ def test_models_of_different_columns_share_a_stream(name: str) -> None:
     form, good, _ = EXAMPLES[name]
     schemas = (SCHEMA, Schema((), ("x", "n", "t"), {"x": "raw", "n": "float", "t": "text"}))
     batch = raw([line(good)] * 4)._replace(keys=[b"m", b"w", b"u", b"w"])
-    decoded = form.open(origin(ModelOf(source="key")), Plan(schemas, {"m": 0, "w": 1})).decode(
-        [batch]
-    )
+    decoded = form.open(
+        origin(NameConfig(source="key")), DecodingPlan(schemas, {"m": 0, "w": 1})
+    ).decode([batch])
     assert {one.schema: one.record.tolist() for one in decoded.batches} == {0: [0], 1: [1, 3]}
     [raw_text] = [one.columns["x"] for one in decoded.batches if one.schema == 1]
     assert isinstance(raw_text, Texts)

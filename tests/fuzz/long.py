@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.profiles.profile import Profile
-from stream.baselining.columns import Columns
+from stream.baselining.columns import ModelColumns
 from stream.event_time import Times
 from stream.events import Assign, Partial
 from stream.formats.json import Json
@@ -49,7 +49,7 @@ Form = Sagemaker | Json
 def patient(form: Form) -> Reader:
     """A reader for which no line is too late."""
     one = Reader(NoSource(), form, ORIGIN, PATIENT)
-    one.use(ReadingPlan({"m": Columns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
+    one.use(ReadingPlan({"m": ModelColumns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
     return one
 
 

@@ -12,14 +12,14 @@ import msgspec
 
 from detectors.report import Signal, WindowReport
 from stream.config.model import Config
-from stream.events import Assign, End, Gap, Item, Output, Tick
+from stream.events import Assign, EndOfInput, Gap, Item, Output, Tick
 from stream.readers import reader as readers
-from stream.readers.in_process import Alone
+from stream.readers.in_process import InProcessReader
 from stream.readers.worker import serve
 from stream.service.job import open_job
 from stream.service.service import Service
 from stream.sources.base import Reading
-from stream.telemetry.log_setup import Logs
+from stream.telemetry.log_setup import LogSetup
 from tests.golden.replay import START_MS, Told
 
 NOW = Tick(START_MS + 3_600_000)
@@ -28,7 +28,7 @@ SINK = "golden"
 
 def served(config: Config) -> Told:
     """What the service delivers, run to the end of its source."""
-    assert Service(config, logs=Logs("error")).run() == 0
+    assert Service(config, logs=LogSetup("error")).run() == 0
     (folder,) = (sink.path for sink in config.sinks)  # type: ignore[attr-defined]  # the sink is the one that writes files
     return written(str(folder))
 
@@ -57,7 +57,7 @@ class Life:
     def __init__(self, config: Config) -> None:
         self._job = open_job(config)
         self._reading: Reading = config.source.open(config.job)
-        self._readers = Alone(config, self._reading, lambda took_s, covers: None)
+        self._readers = InProcessReader(config, self._reading, lambda took_s, covers: None)
         self._readers.use(self._job.aggregator.baselines)
         self._waiting: list[Output] = list(self._job.told)
         self._assign(self._job.aggregator.resume())
@@ -88,7 +88,7 @@ class Life:
             self._step(NOW)
             count += 1
             yield count
-        self._step(End())
+        self._step(EndOfInput())
 
     def commit(self) -> None:
         """One transaction. Nothing leaves the outbox, so that it holds all that was ever told."""

@@ -11,7 +11,7 @@ import pytest
 from detectors.profiles.baseline import Baseline
 from stream.baselining.build import load_baseline
 from stream.readers import reader as readers
-from stream.readers.pool import Fleet
+from stream.readers.pool import ReaderPool
 from stream.service import service
 from tests.golden.replay import (
     Told,
@@ -111,7 +111,7 @@ def test_other_readers_change_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "Fleet", partial(Fleet, serve=serve_few))
+    monkeypatch.setattr(service, "Fleet", partial(ReaderPool, serve=serve_few))
     asked = config(tmp_path, folder / "baseline", deal(planted(), folder, 6), readers=processes)
     assert_equal_windows(served(asked), straight_of_six, baseline)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from stream.baselining.build import Made, load_baseline, make_from_files, write
+from stream.baselining.build import BuiltBaseline, load_baseline, make_from_files, write
 from stream.baselining.sagemaker_files import read_constraints
 from tests.support.paths import SHARED
 
@@ -37,27 +37,29 @@ def content(path: Path) -> Any:
 
 
 @pytest.fixture(scope="module")
-def golden() -> Made:
+def golden() -> BuiltBaseline:
     return make_from_files(real(GOLDEN / "baseline_dataset.csv"), header=False)
 
 
 @pytest.fixture(scope="module")
-def churn() -> Made:
+def churn() -> BuiltBaseline:
     return make_from_files(real(CHURN), ["Churn"])
 
 
-def test_statistics_of_a_hundred_rows_are_reproduced_to_the_last_digit(golden: Made) -> None:
+def test_statistics_of_a_hundred_rows_are_reproduced_to_the_last_digit(
+    golden: BuiltBaseline,
+) -> None:
     assert golden.statistics == content(GOLDEN / "statistics.json")
 
 
-def test_the_written_file_holds_the_same_numbers(golden: Made, tmp_path: Path) -> None:
+def test_the_written_file_holds_the_same_numbers(golden: BuiltBaseline, tmp_path: Path) -> None:
     write(golden, tmp_path)
     assert json.loads((tmp_path / "statistics.json").read_text()) == content(
         GOLDEN / "statistics.json"
     )
 
 
-def test_constraints_of_a_hundred_rows_are_reproduced(golden: Made) -> None:
+def test_constraints_of_a_hundred_rows_are_reproduced(golden: BuiltBaseline) -> None:
     theirs, ours = content(GOLDEN / "constraints.json"), golden.constraints
     assert ours["features"] == theirs["features"]
     drift = ours["monitoring_config"].pop("distribution_constraints")
@@ -67,7 +69,9 @@ def test_constraints_of_a_hundred_rows_are_reproduced(golden: Made) -> None:
     assert drift == drift_there | newer, "the keys that the container writes since 2026"
 
 
-def test_their_constraints_can_take_the_place_of_ours(golden: Made, tmp_path: Path) -> None:
+def test_their_constraints_can_take_the_place_of_ours(
+    golden: BuiltBaseline, tmp_path: Path
+) -> None:
     write(golden, tmp_path)
     (tmp_path / "constraints.json").write_bytes(
         real(GOLDEN / "constraints_bad_case.json").read_bytes()
@@ -95,7 +99,7 @@ def test_a_file_of_2019_is_read_with_its_override_inside_string_constraints() ->
     assert loaded.thresholds.comparison_threshold == 1.0
 
 
-def test_the_churn_set_has_its_types_and_moments(churn: Made) -> None:
+def test_the_churn_set_has_its_types_and_moments(churn: BuiltBaseline) -> None:
     with real(CHURN).open() as file:
         rows = list(csv.DictReader(file))
     assert churn.statistics["dataset"]["item_count"] == len(rows) == 2_333
@@ -115,7 +119,7 @@ def test_the_churn_set_has_its_types_and_moments(churn: Made) -> None:
         assert told["std_dev"] == pytest.approx(std, rel=1e-12)
 
 
-def test_the_sketch_of_the_churn_set_weighs_what_it_stands_for(churn: Made) -> None:
+def test_the_sketch_of_the_churn_set_weighs_what_it_stands_for(churn: BuiltBaseline) -> None:
     """2,333 values no longer fit level 0: items of level i stand for 2**i values, and all of them
     for exactly 2,333."""
     for feature in churn.statistics["features"]:
@@ -127,7 +131,7 @@ def test_the_sketch_of_the_churn_set_weighs_what_it_stands_for(churn: Made) -> N
         assert sum(bucket["count"] for bucket in kll["buckets"]) == 2_333
 
 
-def test_bucket_counts_of_the_churn_set_are_off_by_a_few_at_most(churn: Made) -> None:
+def test_bucket_counts_of_the_churn_set_are_off_by_a_few_at_most(churn: BuiltBaseline) -> None:
     """Counts come from the sketch, whose rank error at k = 2,048 is far below three per mille a
     bound."""
     with real(CHURN).open() as file:
@@ -138,7 +142,9 @@ def test_bucket_counts_of_the_churn_set_are_off_by_a_few_at_most(churn: Made) ->
         assert abs(bucket["count"] - exact) <= 2 * 0.003 * len(minutes)
 
 
-def test_the_counts_of_the_churn_set_are_exact_although_the_sketch_is_not(churn: Made) -> None:
+def test_the_counts_of_the_churn_set_are_exact_although_the_sketch_is_not(
+    churn: BuiltBaseline,
+) -> None:
     baseline = churn.baseline
     with real(CHURN).open() as file:
         rows = list(csv.DictReader(file))

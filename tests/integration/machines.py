@@ -13,18 +13,18 @@ import structlog
 from stream.aggregation.state import JobState
 from stream.config.model import S3Config
 from stream.errors import StateLocked
-from stream.event_time import Place
+from stream.event_time import PartitionState
 from stream.state.file_lock import FileLock
 from stream.state.s3.chain import StateChain
-from stream.state.s3.object import Note, StateObject
+from stream.state.s3.object import ObjectMetadata, StateObject
 from stream.state.s3.takeover import Takeover
-from stream.state.store import Identity, Store
+from stream.state.store import StateIdentity, Store
 from tests.servers.moto import REGION
 
 BUCKET, JOB = "states", "prices"
 KEY = f"driftline/{JOB}.state"
 WHERE = f"s3://{BUCKET}/{KEY}"
-WHO = Identity(JOB, "jsonl /captures", 60_000, 60_000)
+WHO = StateIdentity(JOB, "jsonl /captures", 60_000, 60_000)
 LOG = structlog.get_logger()
 
 
@@ -62,7 +62,7 @@ class Machine:
 
     def commit(self, position: int) -> None:
         with_open = Store(self.path, self.lock)
-        state = JobState(places={"p": Place(1, position, 99)})
+        state = JobState(places={"p": PartitionState(1, position, 99)})
         with_open.commit(WHO, state, with_open.panes([]), [], {})
         content = with_open.snapshot()
         with_open.close()
@@ -88,8 +88,8 @@ def started(one: Machine) -> Machine:
     return one
 
 
-def noted(s3: Any) -> Note:
-    return Note.read(s3.head_object(Bucket=BUCKET, Key=KEY)["Metadata"])
+def noted(s3: Any) -> ObjectMetadata:
+    return ObjectMetadata.read(s3.head_object(Bucket=BUCKET, Key=KEY)["Metadata"])
 
 
 def policy(*actions: str) -> str:

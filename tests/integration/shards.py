@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from stream.events import Assign, Discovered, Gap, Position, RawBatch
+from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
 from stream.sources.kinesis.source import Kinesis, KinesisReading
 from tests.servers.kinesis import REGION
@@ -46,7 +46,7 @@ class Follower:
         self.reading = reading
         self.positions: dict[str, Position] = dict(positions or {})
         self.ended: set[str] = set(ended or ())
-        self.known: dict[str, Discovered] = {}
+        self.known: dict[str, DiscoveredPartition] = {}
         self.values: dict[str, list[bytes | None]] = {}
         self.sequences: dict[str, list[Position]] = {}
         self.gaps: list[Gap] = []

@@ -14,7 +14,7 @@ from kafka.admin import ScramMechanism, UserScramCredentialDeletion
 from stream.errors import SourceUnavailable
 from stream.events import Assign
 from stream.sources.base import Reading
-from stream.sources.kafka.confluent_client import FastClient, settings_of
+from stream.sources.kafka.confluent_client import ConfluentClient, settings_of
 from stream.sources.kafka.source import Kafka
 from tests.integration.test_kafka_log import CLIENTS, Name
 from tests.servers.kafka import PASSWORD, USER, KafkaBroker
@@ -110,7 +110,7 @@ def test_a_refused_commit_of_the_group_is_told_and_reading_goes_on(
 def test_librdkafka_tells_a_wrong_password_at_once(
     guarded_kafka: KafkaBroker, mechanism: str
 ) -> None:
-    client = FastClient(
+    client = ConfluentClient(
         "here",
         "t",
         settings_of([guarded_kafka.sasl_bootstrap], "job", sasl(mechanism, "not-the-password"), ""),
@@ -123,7 +123,7 @@ def test_librdkafka_tells_a_wrong_password_at_once(
 
 
 def test_librdkafka_tries_a_broker_that_is_not_there_only_for_so_long() -> None:
-    client = FastClient("here", "t", settings_of(["127.0.0.1:1"], "job", {}, ""))
+    client = ConfluentClient("here", "t", settings_of(["127.0.0.1:1"], "job", {}, ""))
     with pytest.raises(SourceUnavailable, match="refused"):
         client.reach(1.0)
 

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from stream.errors import SourceUnavailable
-from stream.events import Assign, Discovered, Gap, RawBatch
-from stream.sources.kinesis.fan_out import SubscribedLane
+from stream.events import Assign, DiscoveredPartition, Gap, RawBatch
+from stream.sources.kinesis.fan_out import SubscribedShardReader
 from stream.sources.kinesis.source import FanOut, KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_source import numbered
@@ -135,7 +135,7 @@ def test_records_that_are_not_taken_are_no_longer_pushed_when_they_are_eight_meg
     ministack: Ministack, stream: str, open_pushed: Open
 ) -> None:
     """The emulator pushes all that is there at once: events of 3 MB are made here."""
-    lane = SubscribedLane(open_pushed(stream)._common, SHARD, ("TRIM_HORIZON", 0), "arn")
+    lane = SubscribedShardReader(open_pushed(stream)._common, SHARD, ("TRIM_HORIZON", 0), "arn")
 
     def event(n: int) -> dict[str, Any]:
         record = {
@@ -254,7 +254,7 @@ def test_a_shard_whose_last_record_may_be_too_old_goes_on_from_a_time_after_its_
 
 
 def pushed_end(reading: KinesisReading, **event: Any) -> list[RawBatch | Gap | None]:
-    lane = SubscribedLane(reading._common, SHARD, ("TRIM_HORIZON", 0), "arn")
+    lane = SubscribedShardReader(reading._common, SHARD, ("TRIM_HORIZON", 0), "arn")
     lane._take_in({"Records": [], "MillisBehindLatest": 0, **event})
     return [lane.take(10, alone=True)]
 
@@ -266,7 +266,9 @@ def test_the_last_event_of_a_shard_ends_it_and_names_its_children(
     (told,) = pushed_end(open_pushed(stream), ChildShards=[child])
     assert isinstance(told, RawBatch)
     assert told.ended
-    assert told.children == (Discovered("shardId-000000000005", ("TRIM_HORIZON", 0), (SHARD,)),)
+    assert told.children == (
+        DiscoveredPartition("shardId-000000000005", ("TRIM_HORIZON", 0), (SHARD,)),
+    )
 
 
 def test_an_event_without_the_next_number_does_not_end_a_shard_that_is_open(

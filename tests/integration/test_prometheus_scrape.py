@@ -13,14 +13,14 @@ import pytest
 from prometheus_client import generate_latest
 
 from sinks.base import Published
-from sinks.courier import Counts
+from sinks.courier import CourierCounts
 from sinks.prometheus import Prometheus
 from stream.aggregation.ledger import Account, Ledger
 from stream.aggregation.state import JobState
-from stream.event_time import Place
-from stream.events import Cover
+from stream.event_time import PartitionState
+from stream.events import CoveredRange
 from stream.telemetry.metrics import Telemetry
-from stream.web.server import Http
+from stream.web.server import HttpServer
 from tests.conftest import left_out
 from tests.servers.base import PartMissing
 from tests.servers.prometheus import PrometheusServer
@@ -51,7 +51,7 @@ class Page:
         self.telemetry = Telemetry("sample")
         self.sink = Prometheus(per_feature=STATISTICS).open("sample")  # type: ignore[arg-type]  # as from a file
         self.telemetry.register(self.sink)
-        self.server = Http(self.telemetry.registry, "127.0.0.1", 0, {})
+        self.server = HttpServer(self.telemetry.registry, "127.0.0.1", 0, {})
 
     def fill(self) -> None:
         books = {"t-0": Account(12, {"accepted": 10, "json": 2})}
@@ -65,12 +65,14 @@ class Page:
             gap_records=40,
         )
         state = JobState(
-            watermark_ms=START_MS, places={"t-0": Place(1, 12, START_MS, START_MS)}, ledger=ledger
+            watermark_ms=START_MS,
+            places={"t-0": PartitionState(1, 12, START_MS, START_MS)},
+            ledger=ledger,
         )
         self.telemetry.batch(
             0.01,
             [
-                Cover(
+                CoveredRange(
                     "p",
                     1,
                     0,
@@ -86,7 +88,7 @@ class Page:
             ],
         )
         self.telemetry.commit(0.02, 1_000, state, {})
-        self.telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.5)}, paused=False)
+        self.telemetry.sinks({"sns": CourierCounts(1, 2, 3, 4, 5, 0.5)}, paused=False)
         odd = report(
             model="odd",
             features=(feature(ODD, sum=1.2345678901234567e107, min=-1e-300),),

@@ -19,8 +19,8 @@ from stream.config.load import parse
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Partial
 from stream.readers import pool as fleet
-from stream.readers.pool import Fleet
-from stream.telemetry.log_setup import Logs
+from stream.readers.pool import ReaderPool
+from stream.telemetry.log_setup import LogSetup
 from tests.integration.captures import learn
 
 SILENT_S = 3.0
@@ -34,7 +34,7 @@ def replaced() -> list[str]:
 @pytest.fixture
 def running(
     tmp_path: Path, replaced: list[str], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Fleet]:
+) -> Iterator[ReaderPool]:
     """Two readers, which follow a file each."""
     monkeypatch.setattr(fleet, "SILENT_S", SILENT_S)
     baseline = learn(tmp_path)
@@ -53,7 +53,9 @@ def running(
         tmp_path,
     )
     reading = settings.source.open("fleet")
-    one = Fleet(settings, reading, Logs("error"), lambda took_s, covers: None, replaced.append)
+    one = ReaderPool(
+        settings, reading, LogSetup("error"), lambda took_s, covers: None, replaced.append
+    )
     one.use({"m": load_baseline(baseline)})
     one.assign([Assign(1, found.partition, found.start, None) for found in reading.discover()])
     read_until(one, lambda: all(reader.opened for reader in one.readers), 60)
@@ -61,7 +63,7 @@ def running(
     one.close()
 
 
-def read_until(one: Fleet, condition: Callable[[], bool], timeout_s: float) -> None:
+def read_until(one: ReaderPool, condition: Callable[[], bool], timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
@@ -70,7 +72,7 @@ def read_until(one: Fleet, condition: Callable[[], bool], timeout_s: float) -> N
 
 @pytest.mark.slow
 def test_after_a_pause_nobody_is_replaced_but_who_hangs(
-    running: Fleet, replaced: list[str]
+    running: ReaderPool, replaced: list[str]
 ) -> None:
     stays, hangs = running.readers
     time.sleep(2 * SILENT_S)
@@ -88,7 +90,7 @@ def test_after_a_pause_nobody_is_replaced_but_who_hangs(
 
 @pytest.mark.slow
 def test_a_reader_that_died_in_a_pause_is_replaced_at_once_after_it(
-    running: Fleet, replaced: list[str]
+    running: ReaderPool, replaced: list[str]
 ) -> None:
     dead, stays = running.readers
     os.kill(dead.pid, signal.SIGKILL)
@@ -101,7 +103,7 @@ def test_a_reader_that_died_in_a_pause_is_replaced_at_once_after_it(
 
 @pytest.mark.slow
 def test_an_owner_that_was_stopped_itself_blames_nobody(
-    running: Fleet, replaced: list[str]
+    running: ReaderPool, replaced: list[str]
 ) -> None:
     """A suspended machine, SIGSTOP: for a minute nobody listened, and nobody looked."""
     running._looked_s -= 60
@@ -115,7 +117,7 @@ def test_an_owner_that_was_stopped_itself_blames_nobody(
 @pytest.mark.slow
 @pytest.mark.parametrize("hangs", [False, True])
 def test_readers_that_die_before_their_source_gives_anything_end_the_job_unless_they_hung(
-    running: Fleet, hangs: bool
+    running: ReaderPool, hangs: bool
 ) -> None:
     """A client that hangs while its broker is away is no record that kills; the broker comes back."""
     dead: Any = SimpleNamespace(began=[], asked={"a.jsonl": ("a.jsonl", 7)}, hangs=hangs)
@@ -132,7 +134,7 @@ def test_readers_that_die_before_their_source_gives_anything_end_the_job_unless_
 
 
 @pytest.mark.slow
-def test_a_new_reader_that_is_refused_ends_the_job(running: Fleet, tmp_path: Path) -> None:
+def test_a_new_reader_that_is_refused_ends_the_job(running: ReaderPool, tmp_path: Path) -> None:
     """Waiting heals no missing right and no missing file: the service says so and ends, instead of
     starting readers for ever."""
     for name in "ab":
@@ -143,7 +145,7 @@ def test_a_new_reader_that_is_refused_ends_the_job(running: Fleet, tmp_path: Pat
 
 
 def test_once_the_culprit_is_found_every_reader_counts_as_many_records_as_ever(
-    running: Fleet, tmp_path: Path
+    running: ReaderPool, tmp_path: Path
 ) -> None:
     """Both partitions were suspected; the record at the head of one of them is passed over. The
     other reader must be told too."""

@@ -14,7 +14,7 @@ import pytest
 
 from stream.config.load import parse
 from stream.errors import SourceUnavailable
-from stream.readers.pool import Fleet
+from stream.readers.pool import ReaderPool
 from stream.service import service
 from tests.servers import deadly
 from tests.servers.service import RunningService, newest
@@ -146,7 +146,7 @@ def test_a_record_that_kills_its_reader_is_one_dead_letter_and_everything_else_c
 ) -> None:
     """The fault is planted: the reader process kills itself when it decodes a marked record."""
     deal(tmp_path, marked(lines_of(9_000)))
-    monkeypatch.setattr(Fleet.__init__, "__defaults__", (deadly.serve,))
+    monkeypatch.setattr(ReaderPool.__init__, "__defaults__", (deadly.serve,))
     began = time.monotonic()
     assert service.Service(parse(config(baseline), tmp_path)).run() == 0
     took_s = time.monotonic() - began
@@ -167,7 +167,7 @@ def test_a_record_that_its_source_dies_of_ends_the_service_which_names_it_and_go
     line = next(line for line in path.read_bytes().splitlines() if deadly.MARK in line)
     at = path.read_bytes().index(line)
     settings = parse(config(baseline), tmp_path)
-    monkeypatch.setattr(Fleet.__init__, "__defaults__", (deadly.serve_unread,))
+    monkeypatch.setattr(ReaderPool.__init__, "__defaults__", (deadly.serve_unread,))
     began = time.monotonic()
     with pytest.raises(SourceUnavailable, match="delete that record from the source") as caught:
         service.Service(settings).run()
@@ -189,7 +189,7 @@ def test_a_source_that_dies_of_many_records_at_once_is_asked_for_few(
     tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     deal(tmp_path, lines_of(9_000))
-    monkeypatch.setattr(Fleet.__init__, "__defaults__", (deadly.serve_greedy,))
+    monkeypatch.setattr(ReaderPool.__init__, "__defaults__", (deadly.serve_greedy,))
     assert service.Service(parse(config(baseline), tmp_path)).run() == 0
     assert rows(RunningService(tmp_path, {})) == expected(9_000)
     assert not (tmp_path / "dead-letters.jsonl").exists()

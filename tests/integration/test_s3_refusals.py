@@ -14,10 +14,10 @@ import pytest
 
 from stream.aggregation.state import JobState
 from stream.errors import DriftlineError, StateIncompatible, StateUnwritable
-from stream.event_time import Place
+from stream.event_time import PartitionState
 from stream.state.file_lock import FileLock
 from stream.state.s3.chain import pack
-from stream.state.s3.object import Note
+from stream.state.s3.object import ObjectMetadata
 from stream.state.store import Store
 from tests.integration.machines import BUCKET, KEY, WHERE, WHO, Make, noted, policy, started
 from tests.support.paths import ROOT
@@ -29,7 +29,7 @@ def test_a_state_that_never_was_in_s3_is_not_overwritten(machine: Make) -> None:
     first.chain.release()
     second = machine("b")
     store = Store(second.path)
-    store.commit(WHO, JobState(places={"p": Place(1, 3, 99)}), store.panes([]), [], {})
+    store.commit(WHO, JobState(places={"p": PartitionState(1, 3, 99)}), store.panes([]), [], {})
     store.close()
     with pytest.raises(StateIncompatible, match="never was in S3"):
         second.start()
@@ -40,7 +40,7 @@ def test_a_state_that_never_was_in_s3_is_not_overwritten(machine: Make) -> None:
 def test_the_state_of_another_job_is_refused_before_anything_is_touched(
     machine: Make, s3: Any
 ) -> None:
-    note = Note("rents", "somebody", 3, 9, True)
+    note = ObjectMetadata("rents", "somebody", 3, 9, True)
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=pack(b""), Metadata=note.written())
     with pytest.raises(StateIncompatible, match="job was rents"):
         machine("a").start()

@@ -11,9 +11,9 @@ import pytest
 
 from stream.aggregation.state import JobState
 from stream.errors import OwnershipLost, StateUnwritable
-from stream.event_time import Place
+from stream.event_time import PartitionState
 from stream.state.s3.chain import unpack
-from stream.state.s3.object import Note
+from stream.state.s3.object import ObjectMetadata
 from stream.state.store import Store
 from tests.integration.machines import BUCKET, JOB, KEY, WHERE, WHO, Make, noted, started
 from tests.servers.faulty import Fault, FaultyRoad
@@ -33,7 +33,7 @@ def test_what_was_committed_on_the_disk_and_never_put_never_was(machine: Make) -
     first = started(machine("a"))
     first.commit(5)
     store = Store(first.path, first.lock)
-    store.commit(WHO, JobState(places={"p": Place(1, 9, 99)}), store.panes([]), [], {})
+    store.commit(WHO, JobState(places={"p": PartitionState(1, 9, 99)}), store.panes([]), [], {})
     store.close()
     first.die()
     assert started(machine("a")).position() == 5
@@ -42,7 +42,7 @@ def test_what_was_committed_on_the_disk_and_never_put_never_was(machine: Make) -
 def test_a_job_moves_from_a_disk_to_s3_with_all_it_has(machine: Make) -> None:
     one = machine("a")
     store = Store(one.path)
-    store.commit(WHO, JobState(places={"p": Place(1, 7, 99)}), store.panes([]), [], {})
+    store.commit(WHO, JobState(places={"p": PartitionState(1, 7, 99)}), store.panes([]), [], {})
     store.close()
     started(one)
     assert one.position() == 7
@@ -53,9 +53,9 @@ def test_a_job_moves_from_a_disk_to_s3_with_all_it_has(machine: Make) -> None:
 def test_the_object_says_whose_it_is_and_any_zstd_program_reads_it(machine: Make, s3: Any) -> None:
     one = started(machine("a"))
     one.commit(5)
-    assert noted(s3) == Note(JOB, one.chain.owner, 1, 2, False)
+    assert noted(s3) == ObjectMetadata(JOB, one.chain.owner, 1, 2, False)
     one.chain.release()
-    assert noted(s3) == Note(JOB, one.chain.owner, 1, 3, True)
+    assert noted(s3) == ObjectMetadata(JOB, one.chain.owner, 1, 3, True)
     content = s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read()
     assert unpack(content, WHERE).startswith(b"SQLite format 3\0")
 
@@ -80,7 +80,7 @@ def test_a_put_whose_answer_did_not_come_is_not_lost_and_not_repeated(
     one.commit(6)
     assert (road.met, noted(s3).commit) == (1, commit + 1)
     one.commit(7)
-    assert noted(s3) == Note(JOB, one.chain.owner, 1, commit + 2, False)
+    assert noted(s3) == ObjectMetadata(JOB, one.chain.owner, 1, commit + 2, False)
     assert one.chain.may_deliver()
 
 

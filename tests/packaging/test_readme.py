@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from stream.cli import main
 from stream.config.load import parse
 from stream.events import RawBatch
-from stream.formats.base import Plan, Schema
+from stream.formats.base import DecodingPlan, Schema
 from tests.support.paths import ROOT
 
 README = (ROOT / "README.md").read_text()
@@ -83,7 +83,7 @@ def test_the_event_that_the_readme_shows_can_be_read_with_its_configuration(
         if ("captureData" in line) == (job == "delays")
     ]
     schema = Schema(columns[:1], columns[1:], dict.fromkeys(columns, "text"))
-    decoder = config.format.open(config.origin, Plan((schema,), {job: 0}))
+    decoder = config.format.open(config.origin, DecodingPlan((schema,), {job: 0}))
     decoded = decoder.decode(
         [RawBatch("p", "topic", 0, 1, [0], [lines[0].encode()], np.array([-1]))]
     )

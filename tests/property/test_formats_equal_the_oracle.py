@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from detectors.profiles.profile import Profile
-from stream.baselining.columns import Columns
+from stream.baselining.columns import ModelColumns
 from stream.event_time import Times
-from stream.events import Assign, Discovered, Gap, ModelKey, Position, RawBatch
-from stream.formats.base import ModelOf, Origin, TimeOf
+from stream.events import Assign, DiscoveredPartition, Gap, ModelKey, Position, RawBatch
+from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
@@ -34,7 +34,7 @@ BROAD = settings(
 )
 CLOCKING = oracle.Clocking(pane_ms=60_000, grace_ms=2_000, lateness_ms=120_000, tolerance_ms=60_000)
 ARRIVAL_MS = 1_750_000_250_000
-ORIGIN = Origin(ModelOf(name="m"), ModelOf(name="v"), TimeOf())
+ORIGIN = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
 MODEL = oracle.Model(("p",), ("x", "n", "t"), events.layout)
 CAPTURES = [
     Sagemaker(),
@@ -55,7 +55,7 @@ class NoSource:
 
     finished = True
 
-    def discover(self) -> list[Discovered]:
+    def discover(self) -> list[DiscoveredPartition]:
         return []
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
@@ -79,7 +79,7 @@ class NoSource:
 
 def reader(form: Sagemaker | Json) -> Reader:
     one = Reader(NoSource(), form, ORIGIN, Times(*CLOCKING))
-    one.use(ReadingPlan({"m": Columns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
+    one.use(ReadingPlan({"m": ModelColumns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
     one.assign([Assign(1, "p", 0, None)])
     return one
 
@@ -181,7 +181,7 @@ def test_ids_are_kept_for_the_join_with_labels(form: Sagemaker | Json, data: st.
     values = data.draw(
         events.records(events.captures() if isinstance(form, Sagemaker) else events.json_events())
     )
-    decoded = form.open(ORIGIN, ReadingPlan({"m": Columns(*MODEL)}, form).plan).decode(
+    decoded = form.open(ORIGIN, ReadingPlan({"m": ModelColumns(*MODEL)}, form).plan).decode(
         [raw(values)]
     )
     said = oracle.count(records(values), {"m": MODEL}, form, ORIGIN, CLOCKING)

@@ -20,7 +20,7 @@ from kafka.record.memory_records import MemoryRecords
 from kafka.record.util import calc_crc32c
 
 from stream.errors import SourceUnavailable
-from stream.sources.kafka.columns_client import Columns
+from stream.sources.kafka.columns_client import PartitionData
 from stream.sources.kafka.plain_client import PlainClient
 
 PARTITION = kafka.TopicPartition("t", 0)
@@ -153,7 +153,7 @@ def test_columns_hand_out_what_the_client_hands_out(
     batches, aborted, end = written(log)
     start = int(where * end)
     data = b"".join(batches)
-    assert handed_out(Columns, data, aborted, start, takes) == handed_out(
+    assert handed_out(PartitionData, data, aborted, start, takes) == handed_out(
         Fetcher.PartitionRecords, data, aborted, start, takes
     )
 
@@ -167,7 +167,7 @@ def test_what_comes_before_a_damaged_batch_is_handed_out_and_then_it_is_told(
     broken = bytearray(batches[at])
     broken[data.draw(st.integers(ATTRIBUTES_AT + 2, len(broken) - 1))] ^= 0x40
     body = b"".join([*batches[:at], bytes(broken), *batches[at + 1 :]])
-    ours, _ = handed_out(Columns, body, aborted, 0, [7, 50])
+    ours, _ = handed_out(PartitionData, body, aborted, 0, [7, 50])
     theirs, _ = handed_out(Fetcher.PartitionRecords, body, aborted, 0, [7, 50])
     assert ours == theirs
     assert ours[-1] == "damaged"
@@ -177,7 +177,7 @@ def test_records_of_an_old_format_are_told_with_what_to_do() -> None:
     """Brokers before version 0.11 wrote them, and newer ones give them out as they lie there."""
     builder = LegacyRecordBatchBuilder(magic=1, compression_type=0, batch_size=1 << 10)
     builder.append(0, 1_000, None, b"old")
-    fetched = Columns(0, PARTITION, MemoryRecords(bytes(builder.build())))
+    fetched = PartitionData(0, PARTITION, MemoryRecords(bytes(builder.build())))
     consumer = SimpleNamespace(poll=lambda **_: fetched.take(1))
     with pytest.raises(SourceUnavailable, match="client: plain"):
         PlainClient("kafka", "t", consumer).poll(0.1, 1)

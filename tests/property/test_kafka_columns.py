@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
-from stream.sources.kafka.client import Chunk
+from stream.sources.kafka.client import RecordColumns
 from stream.sources.kafka.record_batch import all_at_once, one_by_one, walk
 
 contents = st.none() | st.binary(max_size=300)
@@ -68,8 +68,8 @@ def test_damaged_bytes_are_told_and_never_read_past_their_end(
 
 
 def taken(
-    how: Callable[..., tuple[Chunk, int]], buffer: bytes, count: int
-) -> tuple[Chunk, int] | None:
+    how: Callable[..., tuple[RecordColumns, int]], buffer: bytes, count: int
+) -> tuple[RecordColumns, int] | None:
     try:
         return how(buffer, 0, count, (7, 1_000))
     except (IndexError, ValueError):
@@ -101,6 +101,6 @@ def test_numbers_of_every_length_are_read(number: int) -> None:
     buffer = bytes([2 * len(body)]) + body
     for how in (one_by_one, all_at_once):
         assert how(buffer, 0, 1, (0, 0)) == (
-            Chunk([0], [number], [None], [None], [[]]),
+            RecordColumns([0], [number], [None], [None], [[]]),
             len(buffer),
         )

@@ -10,8 +10,17 @@ from hypothesis import strategies as st
 
 from detectors.profiles.layout import Feature, Layout
 from detectors.profiles.profile import Profile
-from stream.events import Cover, DeadLetter, Discovered, Misfits, ModelKey, Partial, Sample, SeenIds
-from stream.readers.messages import Made, encode, packed, unpacked, word_of
+from stream.events import (
+    CoveredRange,
+    DeadLetter,
+    DiscoveredPartition,
+    ModelKey,
+    Partial,
+    Sample,
+    SeenIds,
+    WidthMismatches,
+)
+from stream.readers.messages import PartialMessage, encode, packed, unpacked, word_of
 
 LAYOUTS = {
     "a": Layout((Feature("x", "Fractional", "grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),)),
@@ -29,9 +38,9 @@ natural = st.integers(0, 2**62)
 words = st.text(max_size=8)
 positions = st.one_of(natural, st.tuples(words, natural))
 floats = st.floats(allow_nan=False)
-children = st.builds(Discovered, words, positions, st.lists(words, max_size=2).map(tuple))
+children = st.builds(DiscoveredPartition, words, positions, st.lists(words, max_size=2).map(tuple))
 covers = st.builds(
-    Cover,
+    CoveredRange,
     words, natural, positions, positions, st.none() | whole, st.booleans(), natural,
     st.dictionaries(words, natural, max_size=4), natural, natural, st.none() | whole, st.booleans(),
     st.lists(children, max_size=2).map(tuple), st.dictionaries(words, natural, max_size=4),
@@ -41,7 +50,7 @@ letters = st.builds(
 )
 keys = st.builds(ModelKey, st.sampled_from(sorted(LAYOUTS)), words)
 samples = st.builds(Sample, keys, natural, st.binary(max_size=40))
-misfits = st.tuples(keys, whole, st.builds(Misfits, natural, natural))
+misfits = st.tuples(keys, whole, st.builds(WidthMismatches, natural, natural))
 
 
 @st.composite
@@ -80,7 +89,7 @@ partials = st.builds(
 
 def through_the_pipe(partial: Partial, layouts: dict[str, Layout]) -> Partial:
     made = word_of(encode(packed(partial, 0.25)))
-    assert isinstance(made, Made)
+    assert isinstance(made, PartialMessage)
     assert math.isclose(made.took_s, 0.25)
     return unpacked(made, layouts)
 
@@ -107,7 +116,7 @@ def test_a_partial_comes_out_as_it_went_in(partial: Partial) -> None:
     got = through_the_pipe(partial, LAYOUTS)
     assert plain(got) == plain(partial)
     assert type(got.covers) is tuple
-    assert all(isinstance(cover, Cover) for cover in got.covers)
+    assert all(isinstance(cover, CoveredRange) for cover in got.covers)
 
 
 @settings(max_examples=50, deadline=None)

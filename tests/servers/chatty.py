@@ -6,16 +6,16 @@ from __future__ import annotations
 import time
 from multiprocessing.connection import Connection
 
-from stream.readers.messages import Began, Told, encode
+from stream.readers.messages import Decoding, Heartbeat, encode
 
 SIGNS = 20_000
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
-    """Say ``Began``, many signs of life, ``Began``, one more sign; then stay."""
-    pipe.send_bytes(encode(Began([("p", 1)])))
+    """Say ``Decoding``, many signs of life, ``Decoding``, one more sign; then stay."""
+    pipe.send_bytes(encode(Decoding([("p", 1)])))
     for k in range(SIGNS):
-        pipe.send_bytes(encode(Told(k, False)))
-    pipe.send_bytes(encode(Began([("p", 2)])))
-    pipe.send_bytes(encode(Told(SIGNS, True)))
+        pipe.send_bytes(encode(Heartbeat(k, False)))
+    pipe.send_bytes(encode(Decoding([("p", 2)])))
+    pipe.send_bytes(encode(Heartbeat(SIGNS, True)))
     time.sleep(600)

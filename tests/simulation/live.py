@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import msgspec
 
-from stream.events import Discovered, End, Tick
+from stream.events import DiscoveredPartition, EndOfInput, Tick
 from tests.simulation import schedules
 from tests.simulation.logs import MODELS, Logs, Record
 from tests.simulation.world import World
@@ -36,7 +36,7 @@ class LiveWorld(World):
     def begin(self) -> None:
         super().begin()
         for name, parents in self.logs.parents.items():
-            self.owner.step(Discovered(name, 0, parents))
+            self.owner.step(DiscoveredPartition(name, 0, parents))
 
     def live(self, steps: int) -> None:
         """Time passes and records come in; partitions are busy for a while and silent for a while."""
@@ -115,7 +115,7 @@ def finish(world: LiveWorld) -> None:
         if schedules.at_end(world):
             break
         world.work()
-    world.step(End())
+    world.step(EndOfInput())
     world.owner.commit()
     world.owner.deliver(all_of_it=True)
 

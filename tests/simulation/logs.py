@@ -6,7 +6,7 @@ from __future__ import annotations
 from random import Random
 from typing import NamedTuple
 
-from stream.event_time import Settings
+from stream.event_time import JobSettings
 
 MODELS = ("a", "b")
 MISFIT = 4
@@ -71,7 +71,7 @@ class Logs:
         self.children.update(dict.fromkeys(parents, new))
         return new
 
-    def expected(self, settings: Settings) -> Counts:
+    def expected(self, settings: JobSettings) -> Counts:
         """The counts of each window, misfits last: plain loops, one partition after the other.
 
         Late is what comes behind the highest time that was read before it in its partition; a child
@@ -99,7 +99,7 @@ class Logs:
         return out
 
 
-def too_late(record: Record, mark: int, settings: Settings) -> bool:
+def too_late(record: Record, mark: int, settings: JobSettings) -> bool:
     """The rule of lateness for one record, as its documentation says it."""
     pane = record.time_ms // settings.every_ms * settings.every_ms
     return pane + settings.every_ms + settings.grace_ms + settings.lateness_ms <= mark

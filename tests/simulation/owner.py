@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from detectors.decisions.episodes import EpisodeState, advance
-from detectors.decisions.judge import Span
+from detectors.decisions.judge import WindowSpan
 from detectors.decisions.rules import Rules
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
@@ -17,7 +17,7 @@ from detectors.report import Signal, Violation, WindowReport
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.panes import MemoryPanes, PaneId
 from stream.aggregation.state import JobState
-from stream.event_time import Settings
+from stream.event_time import JobSettings
 from stream.events import Assign, Item, Output
 from tests.simulation.logs import MODELS, Counts
 from tests.simulation.reading import BASELINE, LAYOUT, Reader
@@ -34,7 +34,7 @@ class PlainJudge:
     job, rules = "sim", RULES
 
     def report(
-        self, span: Span, baseline: Baseline, profile: Profile, state: EpisodeState
+        self, span: WindowSpan, baseline: Baseline, profile: Profile, state: EpisodeState
     ) -> WindowReport:
         counts = profile.counts[LAYOUT.bins(0)]
         bad = profile.rows > 0 and counts[3] * 2 > profile.rows
@@ -156,7 +156,7 @@ class Owner:
         self,
         store: SharedStore,
         sink: Sink,
-        settings: Settings,
+        settings: JobSettings,
         random: Random,
         readers: list[Reader],
     ) -> None:

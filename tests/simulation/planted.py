@@ -9,9 +9,9 @@ import pytest
 
 from stream.aggregation import aggregator, lineage
 from stream.aggregation.aggregator import Aggregator
-from stream.aggregation.closing import Closing
-from stream.event_time import Place, Settings
-from stream.events import Assign, Cover, Discovered, ModelKey, Output, Partial
+from stream.aggregation.closing import WindowCloser
+from stream.event_time import JobSettings, PartitionState
+from stream.events import Assign, CoveredRange, DiscoveredPartition, ModelKey, Output, Partial
 from tests.simulation import reading
 from tests.simulation.logs import Record, too_late
 from tests.simulation.owner import Committed, Owner, SharedStore
@@ -20,7 +20,7 @@ from tests.simulation.world import World
 Patch = pytest.MonkeyPatch
 
 
-def accepted_if(holds: Callable[[Cover, Place], bool]) -> Callable[[Patch], None]:
+def accepted_if(holds: Callable[[CoveredRange, PartitionState], bool]) -> Callable[[Patch], None]:
     """A fault: partials are accepted if this holds for each cover."""
 
     def acceptable(self: Aggregator, partial: Partial) -> bool:
@@ -41,15 +41,15 @@ def restored_without_panes(patch: Patch) -> None:
 
 
 def revision_used_again(patch: Patch) -> None:
-    close = Closing._close
+    close = WindowCloser._close
 
-    def again(self: Closing, key: ModelKey, end_ms: int, cut: bool = False) -> list[Output]:
+    def again(self: WindowCloser, key: ModelKey, end_ms: int, cut: bool = False) -> list[Output]:
         reported, window = self._state.key_state(key).reported, (self._settings.window_ms, end_ms)
         if window in reported:
             reported[window] -= 1
         return close(self, key, end_ms, cut)
 
-    patch.setattr(Closing, "_close", again)
+    patch.setattr(WindowCloser, "_close", again)
 
 
 def late_by_the_watermark(patch: Patch) -> None:
@@ -59,7 +59,7 @@ def late_by_the_watermark(patch: Patch) -> None:
         walls.append((owner or self.owner).aggregator.state.watermark_ms or 0)
         read(self, owner)
 
-    def late(record: Record, mark: int, settings: Settings) -> bool:
+    def late(record: Record, mark: int, settings: JobSettings) -> bool:
         return too_late(record, walls[-1] + settings.grace_ms, settings)
 
     patch.setattr(World, "read", looking)
@@ -82,7 +82,9 @@ def of_children(**changes: object) -> Callable[[Patch], None]:
     """A fault: partitions that go on where others end get this place."""
     right = lineage.await_parents
 
-    def wrong(places: MutableMapping[str, Place], found: Discovered) -> Place:
+    def wrong(
+        places: MutableMapping[str, PartitionState], found: DiscoveredPartition
+    ) -> PartitionState:
         place = right(places, found)
         return msgspec.structs.replace(place, **changes) if found.parents else place
 
@@ -96,7 +98,9 @@ def of_children(**changes: object) -> Callable[[Patch], None]:
 def children_enter_later(patch: Patch) -> None:
     right = lineage.end
 
-    def alone(places: MutableMapping[str, Place], cover: Cover) -> dict[str, tuple[str, ...]]:
+    def alone(
+        places: MutableMapping[str, PartitionState], cover: CoveredRange
+    ) -> dict[str, tuple[str, ...]]:
         return right(places, cover._replace(children=()))
 
     patch.setattr(aggregator, "end", alone)
@@ -125,7 +129,7 @@ CHAOS: dict[str, Callable[[Patch], None]] = {
 }
 
 
-def idle_for_ever(place: Place, now_ms: int, idle_ms: int) -> bool:
+def idle_for_ever(place: PartitionState, now_ms: int, idle_ms: int) -> bool:
     return place.quiet_ms is not None and now_ms - place.quiet_ms >= idle_ms
 
 
@@ -154,7 +158,7 @@ def idle_over_a_restart(patch: Patch) -> None:
 def quiet_over_a_pause(patch: Patch) -> None:
     right = Aggregator._move
 
-    def unbroken(self: Aggregator, cover: Cover) -> None:
+    def unbroken(self: Aggregator, cover: CoveredRange) -> None:
         before = self.state.places[cover.partition]
         self.state.places[cover.partition] = msgspec.structs.replace(
             before, said_ms=self.state.now_ms

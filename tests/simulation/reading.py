@@ -10,8 +10,15 @@ import numpy as np
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.layout import HEAD, INTEGRAL, Feature, Layout
 from detectors.profiles.profile import Profile
-from stream.event_time import Settings
-from stream.events import Assign, Cover, Discovered, Misfits, ModelKey, Partial
+from stream.event_time import JobSettings
+from stream.events import (
+    Assign,
+    CoveredRange,
+    DiscoveredPartition,
+    ModelKey,
+    Partial,
+    WidthMismatches,
+)
 from tests.simulation.logs import MISFIT, MODELS, Logs, Record, too_late
 
 LAYOUT = Layout((Feature("x", "Integral", "grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),))
@@ -26,10 +33,10 @@ def count(
     first: int,
     stop: int,
     mark: int | None,
-    settings: Settings,
+    settings: JobSettings,
     claim: int,
     name: str,
-) -> tuple[Cover, Panes]:
+) -> tuple[CoveredRange, Panes]:
     """What a reader makes of a range: a pure function of the range and the mark. A pane holds its
     four values and its misfits."""
     outcomes, lengths = Counter[str](), Counter[str]()
@@ -51,7 +58,7 @@ def count(
             panes.setdefault((record.model, pane), [0] * 5)[record.value] += 1
     dated = stop - first - outcomes["undecodable"]
     at_end, rows = stop == len(log), outcomes["accepted"]
-    cover = Cover(
+    cover = CoveredRange(
         name,
         claim,
         first,
@@ -84,7 +91,7 @@ class Reader:
     """
 
     def __init__(
-        self, logs: Logs, settings: Settings, random: Random, tells: dict[str, bool]
+        self, logs: Logs, settings: JobSettings, random: Random, tells: dict[str, bool]
     ) -> None:
         self._logs, self._settings, self._random, self._tells = logs, settings, random, tells
         self.places: dict[str, tuple[int, int, int | None]] = {}
@@ -119,13 +126,13 @@ class Reader:
                 if any(v[:MISFIT])
             ]
             odd = [
-                (ModelKey(m, "v"), pane, Misfits(fewer=v[MISFIT]))
+                (ModelKey(m, "v"), pane, WidthMismatches(fewer=v[MISFIT]))
                 for (m, pane), v in together.items()
                 if v[MISFIT]
             ]
             self.flying.append(Partial(tuple(covers), FINGERPRINTS, profiles, [], misfits=odd))
 
-    def _range(self, name: str, most: int) -> tuple[Cover, Panes]:
+    def _range(self, name: str, most: int) -> tuple[CoveredRange, Panes]:
         claim, first, mark = self.places[name]
         log = self._logs.records[name]
         stop = min(first + self._random.randint(0, most), len(log))
@@ -140,6 +147,8 @@ class Reader:
             told = self._logs.children[name] if self._tells.get(name, True) else ()
             cover = cover._replace(
                 ended=True,
-                children=tuple(Discovered(child, 0, self._logs.parents[child]) for child in told),
+                children=tuple(
+                    DiscoveredPartition(child, 0, self._logs.parents[child]) for child in told
+                ),
             )
         return cover, panes

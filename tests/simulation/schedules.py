@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from detectors.report import Signal, WindowReport
-from stream.events import End
+from stream.events import EndOfInput
 from tests.simulation.owner import name_of
 from tests.simulation.world import World
 
@@ -53,7 +53,7 @@ def finish(world: World) -> None:
             break
         world.read()
         world.land()
-    world.step(End())
+    world.step(EndOfInput())
     world.owner.commit()
     world.owner.deliver(all_of_it=True)
 

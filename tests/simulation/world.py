@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections import Counter
 from random import Random
 
-from stream.event_time import Settings
-from stream.events import Discovered, Item, Orphaned, Tick
+from stream.event_time import JobSettings
+from stream.events import DiscoveredPartition, Item, ReaderLost, Tick
 from tests.simulation.logs import Logs, written
 from tests.simulation.owner import Owner, SharedStore, Sink
 from tests.simulation.reading import Reader
 
 
-def some_settings(random: Random, prompt: bool) -> Settings:
+def some_settings(random: Random, prompt: bool) -> JobSettings:
     """Panes of 10 ms, windows of up to three, some grace and lateness; ``prompt``: no partition is
     ever idle."""
     every = 10
@@ -23,7 +23,7 @@ def some_settings(random: Random, prompt: bool) -> Settings:
         random.choice((0, 5, 15)),
     )
     idle = 10**9 if prompt else random.choice((50, 10**9))
-    return Settings(
+    return JobSettings(
         job="sim",
         window_ms=window,
         every_ms=every,
@@ -67,7 +67,7 @@ class World:
         if self.prompt:
             for name, parents in self.logs.parents.items():
                 if not parents:
-                    self.owner.step(Discovered(name, 0))
+                    self.owner.step(DiscoveredPartition(name, 0))
 
     def reader(self) -> Reader:
         """A reader that knows nothing."""
@@ -79,7 +79,7 @@ class World:
 
     def discover(self, name: str) -> None:
         """The source shows a partition."""
-        self.step(Discovered(name, 0, self.logs.parents[name]))
+        self.step(DiscoveredPartition(name, 0, self.logs.parents[name]))
 
     def tick(self, passed_ms: int) -> None:
         """Time passes; the clock is looked at."""
@@ -131,7 +131,7 @@ class World:
     def orphans(self) -> None:
         """The owner hears which partitions nobody reads."""
         if self.owner.orphans:
-            self.step(Orphaned(self.owner.orphans.pop()))
+            self.step(ReaderLost(self.owner.orphans.pop()))
 
     def restart(self) -> None:
         """The owner dies; its readers may outlive it for a while."""

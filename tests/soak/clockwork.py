@@ -19,7 +19,7 @@ import numpy as np
 
 from stream.config.load import parse
 from stream.config.model import Config
-from stream.events import Assign, Discovered, Gap, Position, RawBatch
+from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.service.service import Service
 from stream.sources.base import Reading, Source
 
@@ -65,8 +65,8 @@ class Ticking:
         self._source, self._at, self._next = source, 0, 0
         self.finished = False
 
-    def discover(self) -> list[Discovered]:
-        return [Discovered("p", 0)]
+    def discover(self) -> list[DiscoveredPartition]:
+        return [DiscoveredPartition("p", 0)]
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
         for one in assigns:

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from stream.baselining import build as baselining
-from stream.telemetry.log_setup import Logs
+from stream.telemetry.log_setup import LogSetup
 from tests.soak.clockwork import START_MS, live, slope, told_by
 
 MODELS, FEATURES, PANE_MS = 10, 200, 5_000
@@ -102,7 +102,7 @@ def run(windows: int = WINDOWS) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    Logs("info").set_up()  # if it ends badly, the last lines are told
+    LogSetup("info").set_up()  # if it ends badly, the last lines are told
     what, where = sys.argv[1], Path(sys.argv[2])
     sys.stdout.write(
         json.dumps(learn(where) if what == "baseline" else lived(int(what), where)) + "\n"

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from detectors.report import Signal, WindowReport
 from stream.baselining import build as baselining
-from stream.telemetry.log_setup import Logs
+from stream.telemetry.log_setup import LogSetup
 from tests.soak.clockwork import START_MS, Figures, live, slope, told_by
 
 MINUTE_MS, DAY, WEEK = 60_000, 1_440, 10_080
@@ -169,6 +169,6 @@ def run(windows: int = WINDOWS) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    Logs("warning").set_up()
+    LogSetup("warning").set_up()
     with tempfile.TemporaryDirectory(prefix="driftline-month-") as place:
         sys.stdout.write(json.dumps(lived(int(sys.argv[1]), Path(place))) + "\n")

@@ -7,8 +7,8 @@ from typing import Any
 from detectors.report import (
     REPORT_VERSION,
     SIGNAL_VERSION,
+    BinShift,
     FeatureReport,
-    Moved,
     Signal,
     Violation,
     WindowReport,
@@ -77,7 +77,7 @@ def violation(name: str = "amount", **changes: Any) -> Violation:
         "limit": 0.1,
         "n": 100,
         "description": "The distance is above its limit.",
-        "moved": (Moved("[1, 2)", 0.1, 0.4, 10, 40, 0.2),),
+        "moved": (BinShift("[1, 2)", 0.1, 0.4, 10, 40, 0.2),),
     }
     return Violation(**{**plain, **changes})
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 
 from stream.baselining.build import load_baseline
 from stream.readers import reader as readers
-from stream.telemetry.log_setup import Logs
+from stream.telemetry.log_setup import LogSetup
 from tests.golden.replay import Told as Said
 from tests.golden.replay import (
     assert_equal_windows,
@@ -67,7 +67,7 @@ def replayed() -> Told:
 
 def replay(seed: int) -> Outcome:
     """One input: straight, and through crashes in each rhythm."""
-    Logs("error").set_up()
+    LogSetup("error").set_up()
     out = Outcome(0, 0, [])
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder, files, came = Path(name), FILES[seed % 2], planted(seed)

@@ -16,7 +16,7 @@ SMALL_CELL = 5.0
 """Cells with a smaller expected count than this are merged into one."""
 
 
-class Smoothed(NamedTuple):
+class SmoothedPsi(NamedTuple):
     """PSI of each feature, the number of cells it was summed over, and how many cells with counts
     were merged into one of them.
     """
@@ -48,7 +48,7 @@ def distances(pair: Pair) -> Floats:
     return smoothed(pair).value
 
 
-def smoothed(pair: Pair) -> Smoothed:
+def smoothed(pair: Pair) -> SmoothedPsi:
     """PSI with the number of cells that are left: the degrees of freedom of its noise are one less."""
     m, n = pair.m, pair.n
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -63,7 +63,7 @@ def smoothed(pair: Pair) -> Smoothed:
         np.where(used, _term(pair.before, pair.after, pair.spread(m), pair.spread(n)), 0.0)
     )
     value = value + np.where(rest, _term(rest_before, rest_after, m, n), 0.0)
-    return Smoothed(
+    return SmoothedPsi(
         pair.where_both(value), cells, pair.total(small & (pair.before + pair.after > 0))
     )
 

@@ -7,13 +7,13 @@ from sinks.cloudwatch import Cloudwatch
 from stream.check.aws import who
 from stream.check.cloudwatch_cost import metrics_cost, puts_cost
 from stream.check.findings import Finding, counted
-from stream.check.setup import Setup, Watched
+from stream.check.setup import CheckContext, MonitoredFeatures
 
 DEAR = 300.0
 """Dollars a month from which on it is worth a second look."""
 
 
-def look(sink: Cloudwatch, setup: Setup) -> list[Finding]:
+def look(sink: Cloudwatch, setup: CheckContext) -> list[Finding]:
     """The bill of a month, and the account. Whether putting is allowed cannot be asked without
     doing it.
     """
@@ -28,7 +28,7 @@ def look(sink: Cloudwatch, setup: Setup) -> list[Finding]:
     ]
 
 
-def metrics_of(watched: Watched) -> int:
+def metrics_of(watched: MonitoredFeatures) -> int:
     """Metrics of one variant of a model, at most: three a number, two a text; a column that is not
     learned yet may be a number.
     """

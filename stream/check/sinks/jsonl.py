@@ -8,12 +8,12 @@ from pathlib import Path
 
 from sinks.jsonl import Jsonl
 from stream.check.findings import Finding, told_bytes
-from stream.check.setup import Setup
+from stream.check.setup import CheckContext
 
 LITTLE = 1 << 30
 
 
-def look(sink: Jsonl, setup: Setup) -> list[Finding]:  # noqa: ARG001  # all looks are called alike
+def look(sink: Jsonl, setup: CheckContext) -> list[Finding]:  # noqa: ARG001  # all looks are called alike
     """Rights and room of the folder, or of the first one above it that is there."""
     return [room(f"jsonl {sink.path}", Path(sink.path))]
 

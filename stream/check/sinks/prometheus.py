@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from sinks.prometheus import Prometheus
 from stream.check.findings import Finding, counted
-from stream.check.setup import Setup
+from stream.check.setup import CheckContext
 
 
-def look(sink: Prometheus, setup: Setup) -> list[Finding]:
+def look(sink: Prometheus, setup: CheckContext) -> list[Finding]:
     """Series of one variant of each model, against the cap."""
     return [series_finding(sink, [one.features for one in setup.watched().values()])]
 

@@ -7,10 +7,10 @@ from sinks.errors import SinkRejected, SinkRetry
 from sinks.sns import ARN, Sns
 from stream.check.aws import aws_finding
 from stream.check.findings import Finding
-from stream.check.setup import Setup
+from stream.check.setup import CheckContext
 
 
-def look(sink: Sns, setup: Setup) -> list[Finding]:  # noqa: ARG001  # all looks are called alike
+def look(sink: Sns, setup: CheckContext) -> list[Finding]:  # noqa: ARG001  # all looks are called alike
     """Whether the topic exists. A role that may only publish cannot ask, and is no fault."""
     aws = client("sns", sink.region or ARN.sub(r"\1", sink.topic_arn), sink.endpoint_url)
     try:

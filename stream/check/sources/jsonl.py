@@ -9,15 +9,15 @@ from pathlib import Path
 from stream.check.disorder import disorder, disorder_finding
 from stream.check.findings import Finding, counted, told_ms
 from stream.check.sample import decode, sample_findings
-from stream.check.setup import Setup
+from stream.check.setup import CheckContext
 from stream.events import Assign, RawBatch
-from stream.sources.jsonl.file_order import Names
+from stream.sources.jsonl.file_order import FileOrder
 from stream.sources.jsonl.source import Jsonl
 
 SAMPLED = 500
 
 
-def look(source: Jsonl, setup: Setup) -> list[Finding]:
+def look(source: Jsonl, setup: CheckContext) -> list[Finding]:
     """Findings about each path; raises ``SourceUnavailable`` if one is not there."""
     reading = source.open(setup.config.job)
     try:
@@ -43,7 +43,7 @@ def look(source: Jsonl, setup: Setup) -> list[Finding]:
 
 
 def _files(path: str, follow: bool) -> Finding:
-    names = Names(Path(path))
+    names = FileOrder(Path(path))
     names.refresh(0.0)
     files = [names.root / name for name in names.listed]
     if not files:

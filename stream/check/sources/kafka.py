@@ -16,13 +16,13 @@ from msgspec.structs import replace
 
 from stream.check.disorder import disorder, disorder_finding, skew_finding
 from stream.check.findings import Finding, counted, fault_of, gone, told_ms
-from stream.check.kafka_topic import Rights, acl, config_findings, rights_findings
+from stream.check.kafka_topic import TopicPermissions, acl, config_findings, rights_findings
 from stream.check.sample import decode, sample_findings
-from stream.check.setup import Setup
+from stream.check.setup import CheckContext
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Position, RawBatch
 from stream.sources.base import Reading
-from stream.sources.kafka.confluent_client import FastClient, settings_of
+from stream.sources.kafka.confluent_client import ConfluentClient, settings_of
 from stream.sources.kafka.connection import ClientLog, connect
 from stream.sources.kafka.source import Kafka
 
@@ -31,7 +31,7 @@ SAMPLED: Final = 200
 READ_S: Final = 10.0
 
 
-class Span(NamedTuple):
+class OffsetRange(NamedTuple):
     """One partition: its first position, how many offsets lie behind it (at least as many as
     records), and when the log took the first and the last record.
     """
@@ -42,16 +42,16 @@ class Span(NamedTuple):
     last_ms: int | None
 
 
-class Asked(NamedTuple):
+class BrokerFacts(NamedTuple):
     """What a broker says of the topic before anything is read: the rights of this user, and the
     settings (none: not allowed).
     """
 
-    rights: Rights
+    rights: TopicPermissions
     configs: Mapping[str, str]
 
 
-def look(source: Kafka, setup: Setup) -> list[Finding]:
+def look(source: Kafka, setup: CheckContext) -> list[Finding]:
     """Findings about the topic; raises ``SourceUnavailable`` if the broker cannot be reached, or
     has no such topic.
 
@@ -74,7 +74,7 @@ def look(source: Kafka, setup: Setup) -> list[Finding]:
         return [*out, fault_of(where, error)]
 
 
-def _record_findings(where: str, source: Kafka, setup: Setup) -> list[Finding]:
+def _record_findings(where: str, source: Kafka, setup: CheckContext) -> list[Finding]:
     """What the records say, and where the job stands among them."""
     reading = replace(source, client="columns").open("")
     try:
@@ -109,7 +109,7 @@ def _record_findings(where: str, source: Kafka, setup: Setup) -> list[Finding]:
     ]
 
 
-def span_findings(where: str, spans: Mapping[str, Span], readers: int) -> list[Finding]:
+def span_findings(where: str, spans: Mapping[str, OffsetRange], readers: int) -> list[Finding]:
     """How many partitions there are for the readers, and what the log holds now."""
     what = f"{counted(len(spans), 'partition')} for {counted(readers, 'reader')}"
     idle = readers > len(spans)
@@ -140,7 +140,7 @@ def span_findings(where: str, spans: Mapping[str, Span], readers: int) -> list[F
 
 def stored_findings(
     where: str,
-    spans: Mapping[str, Span],
+    spans: Mapping[str, OffsetRange],
     stored: Mapping[str, Position],
     waiting: Mapping[str, int],
 ) -> list[Finding]:
@@ -166,7 +166,7 @@ def _try_fast(where: str, source: Kafka) -> None:
     """
     if source.client == "fast":
         try:
-            FastClient(
+            ConfluentClient(
                 where, source.topic, settings_of([], "look", source.options, source.region)
             ).close()
         except ImportError as error:
@@ -175,15 +175,15 @@ def _try_fast(where: str, source: Kafka) -> None:
             ) from error
 
 
-def _asked(source: Kafka, group: str) -> Asked:
+def _asked(source: Kafka, group: str) -> BrokerFacts:
     name, client_log = source.prove(), ClientLog()
     with ExitStack() as undo:
         undo.callback(client_log.give_back)
         admin = connect(name, source.looker(), source.give_up_after_s, client_log)
         undo.callback(admin.close)
         try:
-            return Asked(
-                Rights(_topic_rights(admin, source.topic), _group_rights(admin, group)),
+            return BrokerFacts(
+                TopicPermissions(_topic_rights(admin, source.topic), _group_rights(admin, group)),
                 _configs(admin, source.topic),
             )
         except kafka_errors.UnknownTopicOrPartitionError as error:
@@ -267,13 +267,13 @@ def _enough(some: Sequence[RawBatch], most: int) -> bool:
 
 def _span(
     start: Position, offsets: int, first: RawBatch | None, newest: Sequence[RawBatch]
-) -> Span:
+) -> OffsetRange:
     last = [
         int(raw.arrival_ms[-1])
         for raw in newest
         if first is not None and raw.partition == first.partition
     ]
-    return Span(
+    return OffsetRange(
         start,
         offsets,
         None if first is None else int(first.arrival_ms[0]),

@@ -14,10 +14,10 @@ from msgspec.structs import replace
 from stream.check.disorder import disorder, disorder_finding, skew_finding
 from stream.check.findings import Finding, counted, fault_of, gone, told_ms
 from stream.check.sample import decode, sample_findings
-from stream.check.setup import Setup
+from stream.check.setup import CheckContext
 from stream.events import Assign, Gap, Position, RawBatch
 from stream.sources.base import Reading
-from stream.sources.kinesis.client import KinesisClient, Trouble, unavailable
+from stream.sources.kinesis.client import KinesisClient, KinesisError, unavailable
 from stream.sources.kinesis.fan_out import described
 from stream.sources.kinesis.source import FanOut, Kinesis
 
@@ -29,7 +29,7 @@ BACK_MS: Final = (10_000, 600_000)
 nothing."""
 
 
-def look(source: Kinesis, setup: Setup) -> list[Finding]:
+def look(source: Kinesis, setup: CheckContext) -> list[Finding]:
     """Findings about the stream; raises ``SourceUnavailable`` as ``driftline run`` would.
 
     Reads as polling does, also with ``fan_out``: a consumer would have to be registered.
@@ -151,7 +151,7 @@ def _described(where: str, source: Kinesis) -> list[Finding]:
             if source.fan_out is None
             else [kept, _consumer(where, client, facts.arn, source.fan_out)]
         )
-    except Trouble as failure:
+    except KinesisError as failure:
         raise unavailable(client.target, failure) from failure
     finally:
         client.close()
@@ -160,7 +160,7 @@ def _described(where: str, source: Kinesis) -> list[Finding]:
 def _consumer(where: str, client: KinesisClient, stream_arn: str, fan_out: FanOut) -> Finding:
     try:
         described(client, stream_arn, fan_out.consumer_name, fan_out.consumer_arn)
-    except Trouble as failure:
+    except KinesisError as failure:
         if failure.kind == "missing" and fan_out.consumer_name:
             return Finding(
                 where,

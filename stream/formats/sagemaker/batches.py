@@ -14,15 +14,23 @@ from detectors.profiles.columns import Column, Numbers, Texts
 from detectors.profiles.wide_batch import side_by_side
 from stream.events import EventBatch
 from stream.formats.base import Schema
-from stream.formats.csv_batch import CsvTable, Joined, join
-from stream.formats.rows import Malformed, Row, Shape, columns_of_rows, misfit, plain, rows_of
+from stream.formats.csv_batch import CsvTable, JoinedPayloads, join
+from stream.formats.rows import (
+    MalformedRecord,
+    Row,
+    RowShape,
+    columns_of_rows,
+    misfit,
+    plain,
+    rows_of,
+)
 from stream.formats.sagemaker.envelope import ContentTypes, Event
 
 _CONTENT_TYPES: Final = ContentTypes()
 KINDS: Final = ("CSV", "JSON")
 
 
-class Group(NamedTuple):
+class PayloadGroup(NamedTuple):
     """Records that have the same sides: for each side the payload of every record, and its kind.
 
     ``kinds`` is ``None`` where every payload is CSV.
@@ -37,7 +45,7 @@ class Group(NamedTuple):
 class CaptureTable:
     """Makes batches of the records of one schema."""
 
-    def __init__(self, number: int, schema: Schema, shapes: tuple[Shape, Shape]) -> None:
+    def __init__(self, number: int, schema: Schema, shapes: tuple[RowShape, RowShape]) -> None:
         self._number, self._schema, self._shapes = number, schema, shapes
         self._sides = tuple(side for side, shape in enumerate(shapes) if shape.names)
         self._joinable = not any(shape.header for shape in shapes)
@@ -72,7 +80,7 @@ class CaptureTable:
         events: Sequence[Event],
         values: Sequence[bytes | None],
         rejects: dict[int, str],
-    ) -> list[Group]:
+    ) -> list[PayloadGroup]:
         group = self._alike(members, events)
         if group:
             return [group]
@@ -85,7 +93,7 @@ class CaptureTable:
         )
         return [*groups, group] if group else groups
 
-    def _alike(self, members: NDArray[np.int64], events: Sequence[Event]) -> Group | None:
+    def _alike(self, members: NDArray[np.int64], events: Sequence[Event]) -> PayloadGroup | None:
         """The usual case: every record has every side, and each side has one encoding, CSV or JSON."""
         if not events:
             return None
@@ -103,7 +111,7 @@ class CaptureTable:
             payloads = [[side.data for side in sides] for sides in found]  # type: ignore[union-attr]  # caught
         except AttributeError:
             return None
-        return Group(
+        return PayloadGroup(
             self._sides,
             members,
             payloads,
@@ -116,14 +124,14 @@ class CaptureTable:
         events: Sequence[Event],
         values: Sequence[bytes | None],
         rejects: dict[int, str],
-    ) -> list[Group]:
+    ) -> list[PayloadGroup]:
         found: dict[tuple[bool, tuple[int, ...]], list[tuple[int, list[tuple[str, str]]]]] = {}
         for i, event in zip(members.tolist(), events, strict=True):
             try:
                 parts = {
                     side: part for side in self._sides if (part := _part(event, side, values[i]))
                 }
-            except Malformed as problem:
+            except MalformedRecord as problem:
                 rejects[i] = problem.reason
                 continue
             if not parts:
@@ -134,7 +142,7 @@ class CaptureTable:
         return [_group(csv, sides, entries) for (csv, sides), entries in found.items()]
 
     def _together(
-        self, group: Group, batches: list[EventBatch], rejects: dict[int, str]
+        self, group: PayloadGroup, batches: list[EventBatch], rejects: dict[int, str]
     ) -> Sequence[int]:
         """Read a group at once; what is left must be read one by one."""
         joined = self._joined(group)
@@ -146,7 +154,7 @@ class CaptureTable:
             return range(len(group.members) + len(alone))
         return alone
 
-    def _joined(self, group: Group) -> list[Joined]:
+    def _joined(self, group: PayloadGroup) -> list[JoinedPayloads]:
         widths = [len(self._shapes[side].names) for side in group.sides]
         return [
             join(payloads, width) for payloads, width in zip(group.payloads, widths, strict=True)
@@ -154,8 +162,8 @@ class CaptureTable:
 
     def _tables_of(
         self,
-        group: Group,
-        joined: Sequence[Joined],
+        group: PayloadGroup,
+        joined: Sequence[JoinedPayloads],
         batches: list[EventBatch],
         rejects: dict[int, str],
     ) -> bool:
@@ -186,7 +194,7 @@ class CaptureTable:
             )
         return True
 
-    def _misfit(self, group: Group, k: int) -> str:
+    def _misfit(self, group: PayloadGroup, k: int) -> str:
         """Whether the first row of a record that does not fit has too few or too many cells: the
         exact road's answer, by counting.
         """
@@ -200,15 +208,19 @@ class CaptureTable:
                 return misfit(wrong, width)
         return self._refusal(group, k)
 
-    def _refusal(self, group: Group, k: int) -> str:
+    def _refusal(self, group: PayloadGroup, k: int) -> str:
         try:
             self._rows(group, k)
-        except Malformed as problem:
+        except MalformedRecord as problem:
             return problem.reason
         return "row_count"
 
     def _one_by_one(
-        self, group: Group, alone: Sequence[int], batches: list[EventBatch], rejects: dict[int, str]
+        self,
+        group: PayloadGroup,
+        alone: Sequence[int],
+        batches: list[EventBatch],
+        rejects: dict[int, str],
     ) -> None:
         rows: list[Row] = []
         record: list[int] = []
@@ -216,7 +228,7 @@ class CaptureTable:
             i = int(group.members[k])
             try:
                 made = self._rows(group, k)
-            except Malformed as problem:
+            except MalformedRecord as problem:
                 rejects[i] = problem.reason
                 continue
             rows.extend(made)
@@ -226,13 +238,13 @@ class CaptureTable:
             columns = columns_of_rows(rows, names, self._schema.types)
             batches.append(EventBatch(self._number, np.array(record, np.int64), columns))
 
-    def _rows(self, group: Group, k: int) -> list[Row]:
+    def _rows(self, group: PayloadGroup, k: int) -> list[Row]:
         parts = [
             self._side(side, group.payloads[p][k], group.kinds[p][k] if group.kinds else "CSV")
             for p, side in enumerate(group.sides)
         ]
         if len(set(map(len, parts))) != 1:
-            raise Malformed("row_count")
+            raise MalformedRecord("row_count")
         return (
             parts[0] if len(parts) == 1 else [[*chain(*rows)] for rows in zip(*parts, strict=True)]
         )
@@ -270,14 +282,14 @@ def _part(event: Event, side: int, value: bytes | None) -> tuple[str, str] | Non
 
 def _group(
     csv: bool, sides: tuple[int, ...], entries: list[tuple[int, list[tuple[str, str]]]]
-) -> Group:
+) -> PayloadGroup:
     members = np.array([i for i, _ in entries], np.int64)
     payloads = [[parts[p][0] for _, parts in entries] for p in range(len(sides))]
     kinds = None if csv else [[parts[p][1] for _, parts in entries] for p in range(len(sides))]
-    return Group(sides, members, payloads, kinds)
+    return PayloadGroup(sides, members, payloads, kinds)
 
 
-def _alone(group: Group, joined: Sequence[Joined]) -> list[int]:
+def _alone(group: PayloadGroup, joined: Sequence[JoinedPayloads]) -> list[int]:
     """Places in the group of payloads that must leave it, or whose sides seem to have different
     numbers of rows.
     """
@@ -291,11 +303,11 @@ def _alone(group: Group, joined: Sequence[Joined]) -> list[int]:
     return alone
 
 
-def _without(group: Group, places: Sequence[int]) -> Group:
+def _without(group: PayloadGroup, places: Sequence[int]) -> PayloadGroup:
     keep = np.ones(len(group.members), bool)
     keep[list(places)] = False
     kept = np.flatnonzero(keep).tolist()
-    return Group(
+    return PayloadGroup(
         group.sides,
         group.members[keep],
         [[payloads[k] for k in kept] for payloads in group.payloads],

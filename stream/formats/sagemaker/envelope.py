@@ -8,8 +8,8 @@ from typing import Final, Literal, cast
 
 import msgspec
 
-from stream.formats.json_paths import Leaves, dig
-from stream.formats.rows import Malformed, load_json, readable
+from stream.formats.json_paths import PathReader, dig
+from stream.formats.rows import MalformedRecord, load_json, readable
 
 SIDES: Final = ("endpointOutput", "endpointInput")
 
@@ -54,14 +54,14 @@ NOTHING: Final = Event()
 def read_event(value: bytes | None) -> Event:
     """The envelope of one capture line, field by field.
 
-    Raises :class:`~stream.formats.rows.Malformed`: ``tombstone``, ``undecodable``,
+    Raises :class:`~stream.formats.rows.MalformedRecord`: ``tombstone``, ``undecodable``,
     ``not_an_object``, ``wrong_type``.
     """
     if value is None:
-        raise Malformed("tombstone")
+        raise MalformedRecord("tombstone")
     document = load_json(value)
     if not isinstance(document, dict):
-        raise Malformed("not_an_object")
+        raise MalformedRecord("not_an_object")
     capture, metadata = _object(document, "captureData"), _object(document, "eventMetadata")
     sides = [
         _payload(_object(capture, side)) if capture.get(side) is not None else None
@@ -76,14 +76,14 @@ def _object(document: dict[str, object], name: str) -> dict[str, object]:
     if found is None:
         return {}
     if not isinstance(found, dict):
-        raise Malformed("wrong_type")
+        raise MalformedRecord("wrong_type")
     return found
 
 
 def _payload(side: dict[str, object]) -> Payload:
     data = _string(side, "data")
     if data is None:
-        raise Malformed("wrong_type")
+        raise MalformedRecord("wrong_type")
     return Payload(data, cast("Encoding", _string(side, "encoding") or ""))
 
 
@@ -92,7 +92,7 @@ def _string(document: dict[str, object], name: str) -> str | None:
     if found is None:
         return None
     if not isinstance(found, str):
-        raise Malformed("wrong_type")
+        raise MalformedRecord("wrong_type")
     return readable(found)
 
 
@@ -101,7 +101,7 @@ class ContentTypes:
 
     def __init__(self) -> None:
         self._paths = [("captureData", side, "observedContentType") for side in SIDES]
-        self._leaves = Leaves(self._paths, [str | None, str | None])
+        self._leaves = PathReader(self._paths, [str | None, str | None])
 
     def of(self, value: bytes | None, side: int) -> str | None:
         """The content type of one side (by its place in ``SIDES``), ``None`` if there is none."""

@@ -19,11 +19,11 @@ from typing import ClassVar
 
 import msgspec
 
-from stream.events import Decoded, RawBatch
-from stream.formats.base import Decoder, Format, Origin, Plan
-from stream.formats.identity import Origins, Records
+from stream.events import DecodedRecords, RawBatch
+from stream.formats.base import Decoder, DecodingPlan, Format, IdentityConfig
+from stream.formats.identity import IdentityResolver, Records
 from stream.formats.json_paths import dig
-from stream.formats.rows import Malformed, Shape, load_json
+from stream.formats.rows import MalformedRecord, RowShape, load_json
 from stream.formats.sagemaker.batches import CaptureTable
 from stream.formats.sagemaker.envelope import NOTHING, Event, read_event
 
@@ -52,21 +52,21 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
         """The columns that have a path of their own."""
         return {"columns": self.columns}
 
-    def open(self, origin: Origin, plan: Plan) -> Decoder:
+    def open(self, origin: IdentityConfig, plan: DecodingPlan) -> Decoder:
         """A decoder for the schemas of this plan."""
         return CaptureDecoder(self, origin, plan)
 
-    def shape(self, names: tuple[str, ...], rows: str) -> Shape:
+    def shape(self, names: tuple[str, ...], rows: str) -> RowShape:
         """What a side with these columns holds."""
-        return Shape(names, tuple(rows.split(".")) if rows else (), self.columns, self.header)
+        return RowShape(names, tuple(rows.split(".")) if rows else (), self.columns, self.header)
 
 
 class CaptureDecoder:
     """Decodes capture lines: most of them many at once, the rest one by one, with the same result."""
 
-    def __init__(self, form: Sagemaker, origin: Origin, plan: Plan) -> None:
+    def __init__(self, form: Sagemaker, origin: IdentityConfig, plan: DecodingPlan) -> None:
         self._line = msgspec.json.Decoder(Event)
-        self._origins = Origins(origin, plan, form.time_path)
+        self._origins = IdentityResolver(origin, plan, form.time_path)
         self._tables = [
             CaptureTable(
                 s,
@@ -79,7 +79,7 @@ class CaptureDecoder:
             for s, schema in enumerate(plan.schemas)
         ]
 
-    def decode(self, raws: Sequence[RawBatch]) -> Decoded:
+    def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
         """Reasons of rejection, the first that holds: ``tombstone``, ``undecodable``,
         ``not_an_object``, ``wrong_type`` (in the envelope), ``time_missing``, ``time_absurd``,
         ``unknown_model``, ``payload_missing`` (no side that is needed), then for the answer and
@@ -114,7 +114,7 @@ class CaptureDecoder:
             except (ValueError, TypeError, RecursionError):
                 try:
                     add(read_event(value))
-                except Malformed as problem:
+                except MalformedRecord as problem:
                     rejects[len(events)] = problem.reason
                     add(NOTHING)
         return events

@@ -25,7 +25,7 @@ def turn(name: str) -> tuple[str, str]:
     return (found.group() if found else name), name
 
 
-class Names:
+class FileOrder:
     """The file names of a source, in their order (:func:`turn`); it remembers how long the last
     files were when reading left them.
     """

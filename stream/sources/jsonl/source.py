@@ -28,10 +28,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 
 from stream.errors import SourceUnavailable
-from stream.events import Assign, Discovered, Gap, Position, RawBatch
+from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading, Source
-from stream.sources.combined import SeveralReadings
-from stream.sources.jsonl.file_order import LIST_S, Names
+from stream.sources.combined import CombinedReading
+from stream.sources.jsonl.file_order import LIST_S, FileOrder
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ LONGEST_LINE_BYTES = 64 << 20
 LOOK_S = 0.05
 """While waiting: how often the file is looked at."""
 
-Place = tuple[str, int]
+FilePosition = tuple[str, int]
 
 
 class Jsonl(Source, frozen=True, tag="jsonl"):
@@ -81,7 +81,7 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
     def open(self, job: str) -> Reading:
         """Look at the paths; nothing is opened before the first poll."""
         readings = {path: self._open(path) for path in self.paths}
-        return next(iter(readings.values())) if len(readings) == 1 else SeveralReadings(readings)
+        return next(iter(readings.values())) if len(readings) == 1 else CombinedReading(readings)
 
     def _open(self, path: str) -> JsonlReading:
         try:
@@ -150,16 +150,20 @@ class JsonlReading:
 
     def __init__(self, path: str, follow: bool) -> None:
         self._partition, self._follow = path, follow
-        self.names = Names(Path(path))
+        self.names = FileOrder(Path(path))
         self.names.refresh(0.0)
-        self._at: Place | None = None
+        self._at: FilePosition | None = None
         self._passed: set[str] | None = None
         self._inode: tuple[int, int] | None = None
         self.finished = False
 
-    def discover(self) -> list[Discovered]:
+    def discover(self) -> list[DiscoveredPartition]:
         """The one partition, from its first file on."""
-        return [Discovered(self._partition, (self.names.listed[0] if self.names.listed else "", 0))]
+        return [
+            DiscoveredPartition(
+                self._partition, (self.names.listed[0] if self.names.listed else "", 0)
+            )
+        ]
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
         """Read from there on; a file that is gone or shorter than the position is a gap."""
@@ -203,7 +207,7 @@ class JsonlReading:
         """Nothing stays open between two polls."""
         self._at = None
 
-    def _step(self, first: Place, max_records: int) -> RawBatch | Gap:
+    def _step(self, first: FilePosition, max_records: int) -> RawBatch | Gap:
         """Read on from ``first``, into the next file if this one has nothing more; or tell what is
         wrong.
         """
@@ -232,7 +236,7 @@ class JsonlReading:
             self.names.leave(name, size)
         self._passed = {*(self._passed or ()), name}
 
-    def _lines(self, at: Place, max_records: int, final: bool) -> Lines:
+    def _lines(self, at: FilePosition, max_records: int, final: bool) -> Lines:
         """Lines of a file; none when it is not there (which is no fault while nothing of it was
         read).
         """
@@ -244,7 +248,9 @@ class JsonlReading:
         except FileNotFoundError:
             return Lines([], [], at[1])
 
-    def _batch(self, first: Place, following: Place, lines: Lines, at_end: bool) -> RawBatch:
+    def _batch(
+        self, first: FilePosition, following: FilePosition, lines: Lines, at_end: bool
+    ) -> RawBatch:
         name, _ = following
         path = self.names.root / name
         changed_ms = path.stat().st_mtime_ns // 1_000_000 if lines.values and path.exists() else -1
@@ -292,7 +298,7 @@ class JsonlReading:
             else None
         )
 
-    def _stop(self, resume: Place, reason: str) -> Gap:
+    def _stop(self, resume: FilePosition, reason: str) -> Gap:
         """The gap to tell; the partition waits to be assigned again."""
         expected, self._at = self._at or resume, None
         log.warning(

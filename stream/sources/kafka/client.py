@@ -15,7 +15,7 @@ RIGHTS: Final = (
 Headers = list[tuple[str, bytes | None]]
 
 
-class Chunk(NamedTuple):
+class RecordColumns(NamedTuple):
     """Records of one partition as columns; timestamps in ms. A tombstone's value is ``None``. No
     ``headers`` at all: no record has any.
     """
@@ -26,10 +26,10 @@ class Chunk(NamedTuple):
     keys: list[bytes | None]
     headers: list[Headers]
 
-    def cut(self, start: int, stop: int | None = None) -> Chunk:
+    def cut(self, start: int, stop: int | None = None) -> RecordColumns:
         """Some of the records."""
         some = slice(start, stop)
-        return Chunk(
+        return RecordColumns(
             self.offsets[some],
             self.timestamps[some],
             self.values[some],
@@ -38,7 +38,7 @@ class Chunk(NamedTuple):
         )
 
 
-class Positions(Sequence[Position]):
+class LazyPositions(Sequence[Position]):
     """The positions of a batch's records, each made when it is asked for: of thousands a dead
     letter needs one.
     """
@@ -52,19 +52,19 @@ class Positions(Sequence[Position]):
     @overload
     def __getitem__(self, at: int) -> Position: ...
     @overload
-    def __getitem__(self, at: slice) -> Positions: ...
-    def __getitem__(self, at: int | slice) -> Position | Positions:
+    def __getitem__(self, at: slice) -> LazyPositions: ...
+    def __getitem__(self, at: int | slice) -> Position | LazyPositions:
         offsets = self._offsets
         return (
-            Positions(self._topic_id, offsets[at])
+            LazyPositions(self._topic_id, offsets[at])
             if isinstance(at, slice)
             else (self._topic_id, offsets[at])
         )
 
 
-def joined(chunks: Sequence[Chunk]) -> Chunk:
+def joined(chunks: Sequence[RecordColumns]) -> RecordColumns:
     """Chunks that follow each other as one; either all of them tell headers, or none."""
-    together = Chunk([], [], [], [], [])
+    together = RecordColumns([], [], [], [], [])
     for chunk in chunks:
         together.offsets.extend(chunk.offsets)
         together.timestamps.extend(chunk.timestamps)
@@ -74,16 +74,16 @@ def joined(chunks: Sequence[Chunk]) -> Chunk:
     return together
 
 
-class Fetched(NamedTuple):
+class FetchResult(NamedTuple):
     """What one poll brought, by partition; and the partitions whose position the broker refused,
     with the offset up to which their log is known to be right (``None`` if nobody knows).
     """
 
-    chunks: dict[int, Chunk]
+    chunks: dict[int, RecordColumns]
     refused: dict[int, int | None]
 
 
-class Client(Protocol):
+class FetchClient(Protocol):
     """One topic's partitions, read from given offsets. Used by one thread.
 
     Raises :class:`~stream.errors.SourceUnavailable` for what no waiting heals (rights, damaged
@@ -101,7 +101,7 @@ class Client(Protocol):
     def resume(self, partition: int, offset: int) -> None:
         """Read a paused partition again, from this offset on."""
 
-    def poll(self, timeout_s: float, max_records: int) -> Fetched:
+    def poll(self, timeout_s: float, max_records: int) -> FetchResult:
         """What has come since, at most ``max_records`` records in all; waits at most ``timeout_s``
         for the first.
         """

@@ -15,7 +15,7 @@ from kafka import errors as kafka_errors
 from kafka.consumer.fetcher import Fetcher
 from kafka.protocol.consumer import IsolationLevel
 
-from stream.sources.kafka.client import Chunk, joined
+from stream.sources.kafka.client import RecordColumns, joined
 from stream.sources.kafka.plain_client import PlainClient
 from stream.sources.kafka.record_batch import walk
 
@@ -33,16 +33,16 @@ class ColumnsClient(PlainClient):
 
     def __init__(self, name: str, topic: str, consumer: Any) -> None:
         super().__init__(name, topic, consumer)
-        consumer._fetcher.PartitionRecords = Columns  # noqa: SLF001  # there is no other way in
+        consumer._fetcher.PartitionRecords = PartitionData  # noqa: SLF001  # there is no other way in
 
-    def _chunk(self, records: Sequence[Any]) -> Chunk:
+    def _chunk(self, records: Sequence[Any]) -> RecordColumns:
         if len(records) == 1:
-            chunk: Chunk = records[0]
+            chunk: RecordColumns = records[0]
             return chunk
         return joined(records)
 
 
-class Taken(list[Chunk]):
+class CountedColumns(list[RecordColumns]):
     """Chunks whose length is that of their records: the client counts what it hands out by it."""
 
     def __len__(self) -> int:
@@ -52,16 +52,16 @@ class Taken(list[Chunk]):
         return any(True for _ in self)
 
 
-class Columns(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client ships no types
+class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client ships no types
     """The fetched data of one partition; hands out chunks instead of records."""
 
     fetch_offset: int
 
     def __init__(self, *args: Any, **settings: Any) -> None:
-        self._rest: Chunk | None = None
+        self._rest: RecordColumns | None = None
         super().__init__(*args, **settings)
 
-    def _maybe_skip_record(self, chunk: Chunk) -> bool:
+    def _maybe_skip_record(self, chunk: RecordColumns) -> bool:
         """Skip whole chunks that lie before the position; the one that holds it is cut."""
         if chunk.offsets and chunk.offsets[-1] >= self.fetch_offset:
             first = next(k for k, offset in enumerate(chunk.offsets) if offset >= self.fetch_offset)
@@ -71,10 +71,10 @@ class Columns(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client shi
             return False
         return True
 
-    def take(self, n: int | None = None) -> Taken:
+    def take(self, n: int | None = None) -> CountedColumns:
         """At most ``n`` records; what a chunk has beyond that comes next."""
         self._maybe_raise_next_inline_exception()
-        taken, room = Taken(), n if n is not None else 1 << 62
+        taken, room = CountedColumns(), n if n is not None else 1 << 62
         try:
             while room and (chunk := self._next()) is not None:
                 if len(chunk.offsets) > room:
@@ -90,7 +90,7 @@ class Columns(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client shi
             self._next_inline_exception = error
         return taken
 
-    def _next(self) -> Chunk | None:
+    def _next(self) -> RecordColumns | None:
         while True:
             if self._rest is not None:
                 chunk, self._rest = self._rest, None
@@ -98,7 +98,7 @@ class Columns(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client shi
                 return chunk
             if self.record_iterator is None:
                 return None
-            found: Chunk | None = next(self.record_iterator, None)
+            found: RecordColumns | None = next(self.record_iterator, None)
             if found is None:
                 return None
             if found.offsets:
@@ -106,7 +106,7 @@ class Columns(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client shi
 
     def _unpack_records(
         self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any
-    ) -> Iterator[Chunk]:
+    ) -> Iterator[RecordColumns]:
         batch = records.next_batch()
         while batch is not None:
             if self.check_crcs and not batch.validate_crc():

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from stream.errors import SourceUnavailable
-from stream.sources.kafka.client import RIGHTS, Chunk, Fetched
+from stream.sources.kafka.client import RIGHTS, FetchResult, RecordColumns
 from stream.sources.kafka.msk_iam import MSK_IAM, token
 
 log = logging.getLogger(__name__)
@@ -73,8 +73,8 @@ def settings_of(
     return {**ours, **told}
 
 
-class FastClient:
-    """Fetches with librdkafka; see :class:`stream.sources.kafka.client.Client` for what each method
+class ConfluentClient:
+    """Fetches with librdkafka; see :class:`stream.sources.kafka.client.FetchClient` for what each method
     promises.
     """
 
@@ -134,7 +134,7 @@ class FastClient:
     def resume(self, partition: int, offset: int) -> None:
         self.assign([*self._expected, partition], {partition: offset})
 
-    def poll(self, timeout_s: float, max_records: int) -> Fetched:
+    def poll(self, timeout_s: float, max_records: int) -> FetchResult:
         deadline = time.monotonic() + timeout_s
         while True:
             messages = self._consumer.consume(
@@ -146,7 +146,7 @@ class FastClient:
                 [message for message in messages if message.error() is None] if faults else messages
             )
             if chunks or refused or time.monotonic() >= deadline:
-                return Fetched(chunks, refused)
+                return FetchResult(chunks, refused)
 
     def position(self, partition: int) -> int | None:
         if partition not in self._expected:
@@ -184,11 +184,11 @@ class FastClient:
                 [self._kafka.TopicPartition(self._topic, number) for number in known]
             )
 
-    def _chunks(self, messages: Sequence[Any]) -> dict[int, Chunk]:
+    def _chunks(self, messages: Sequence[Any]) -> dict[int, RecordColumns]:
         """Messages by partition, as columns; what was under way before a partition was given anew
         is left out.
         """
-        chunks: dict[int, Chunk] = {}
+        chunks: dict[int, RecordColumns] = {}
         for number, mine in _by_partition(messages, self._kafka.Message.partition).items():
             expected = self._expected.get(number)
             if expected is None:
@@ -297,7 +297,7 @@ def _by_partition(
     return found
 
 
-def _columns(messages: Sequence[Any], of: Any) -> Chunk:
+def _columns(messages: Sequence[Any], of: Any) -> RecordColumns:
     """Messages of one partition as columns; ``of`` is their class, whose methods are mapped over
     them: there is no faster way.
 
@@ -307,7 +307,7 @@ def _columns(messages: Sequence[Any], of: Any) -> Chunk:
     first, last = messages[0].offset(), messages[-1].offset()
     whole = last - first + 1 == len(messages)
     headers = list(map(of.headers, messages))
-    return Chunk(
+    return RecordColumns(
         list(range(first, last + 1) if whole else map(of.offset, messages)),
         [ms for _, ms in map(of.timestamp, messages)],
         list(map(of.value, messages)),

@@ -154,7 +154,7 @@ def advice_for(lasting: list[BaseException], given_s: float) -> str:
     )
 
 
-class Look(NamedTuple):
+class TopicObservation(NamedTuple):
     """What the topic was like: asked at ``topic_s`` (id, first offsets) and ``ends_s`` (ends),
     monotonic seconds.
     """
@@ -173,7 +173,7 @@ class TopicWatch:
 
     def __init__(self, name: str, topic: str, admin: Any) -> None:
         self._name, self._topic, self._admin = name, topic, admin
-        self.latest: Look
+        self.latest: TopicObservation
         self._wanted, self._changed, self._all = threading.Event(), threading.Condition(), True
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name=f"kafka-watch-{topic}", daemon=True)
@@ -196,7 +196,7 @@ class TopicWatch:
         self._all = self._all or topic
         self._wanted.set()
 
-    def after(self, asked_s: float, timeout_s: float) -> Look | None:
+    def after(self, asked_s: float, timeout_s: float) -> TopicObservation | None:
         """A look at everything that began after ``asked_s``; None when the broker does not answer
         in time.
         """
@@ -244,14 +244,14 @@ class TopicWatch:
                     self._changed.notify_all()
             time.sleep(LOOK_AGAIN_S)
 
-    def _look(self, known: Look | None) -> Look:
+    def _look(self, known: TopicObservation | None) -> TopicObservation:
         asked_s = time.monotonic()
         if known is None:
             (topic,) = self._admin.describe_topics([self._topic])
             if topic["error_code"]:
                 raise kafka_errors.for_code(topic["error_code"])(f"topic {self._topic!r}")
             numbers = [partition["partition_index"] for partition in topic["partitions"]]
-            known = Look(
+            known = TopicObservation(
                 asked_s,
                 0.0,
                 short_id(topic["topic_id"]),

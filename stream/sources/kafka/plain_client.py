@@ -10,13 +10,13 @@ import kafka
 from kafka import errors as kafka_errors
 
 from stream.errors import SourceUnavailable
-from stream.sources.kafka.client import RIGHTS, Chunk, Fetched
+from stream.sources.kafka.client import RIGHTS, FetchResult, RecordColumns
 
 log = logging.getLogger(__name__)
 
 
 class PlainClient:
-    """Fetches with a ``KafkaConsumer``; see :class:`stream.sources.kafka.client.Client` for what
+    """Fetches with a ``KafkaConsumer``; see :class:`stream.sources.kafka.client.FetchClient` for what
     each method promises.
     """
 
@@ -36,7 +36,7 @@ class PlainClient:
         self._consumer.seek(self._tp(partition), offset)
         self._consumer.resume(self._tp(partition))
 
-    def poll(self, timeout_s: float, max_records: int) -> Fetched:
+    def poll(self, timeout_s: float, max_records: int) -> FetchResult:
         records = (
             self._asked(
                 lambda: self._consumer.poll(
@@ -47,7 +47,7 @@ class PlainClient:
         )
         chunks = {tp.partition: self._chunk(some) for tp, some in records.items() if some}
         refused, self._refused = self._refused, {}
-        return Fetched(chunks, refused)
+        return FetchResult(chunks, refused)
 
     def position(self, partition: int) -> int | None:
         found = self._asked(lambda: self._consumer.position(self._tp(partition), timeout_ms=0))
@@ -66,9 +66,9 @@ class PlainClient:
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=2000)
 
-    def _chunk(self, records: Sequence[Any]) -> Chunk:
+    def _chunk(self, records: Sequence[Any]) -> RecordColumns:
         """Records as columns."""
-        return Chunk(
+        return RecordColumns(
             [record.offset for record in records],
             [record.timestamp for record in records],
             [record.value for record in records],

@@ -8,19 +8,19 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from stream.events import Position
-from stream.sources.kafka.client import Chunk, joined
+from stream.sources.kafka.client import RecordColumns, joined
 
 
-class Place(NamedTuple):
+class TopicPosition(NamedTuple):
     """The topic's id, the next offset, and the offsets that were read already, when the topic still
     seemed to be the one before (``had``).
 
     As a position it is ``(topic id, offset)``; as long as ``had`` lies ahead, its bounds stand
     behind the id.
 
-    >>> Place("TpD7ju_lTxuioXsStbwCOg", 0, (10, 30)).position
+    >>> TopicPosition("TpD7ju_lTxuioXsStbwCOg", 0, (10, 30)).position
     ('TpD7ju_lTxuioXsStbwCOg 10-30', 0)
-    >>> Place("TpD7ju_lTxuioXsStbwCOg", 30, (10, 30)).position
+    >>> TopicPosition("TpD7ju_lTxuioXsStbwCOg", 30, (10, 30)).position
     ('TpD7ju_lTxuioXsStbwCOg', 30)
     """
 
@@ -29,7 +29,7 @@ class Place(NamedTuple):
     had: tuple[int, int] | None = None
 
     @classmethod
-    def of(cls, position: tuple[str, int]) -> Place:
+    def of(cls, position: tuple[str, int]) -> TopicPosition:
         """The place of a position."""
         topic_id, _, had = position[0].partition(" ")
         start, _, stop = had.partition("-")
@@ -42,7 +42,7 @@ class Place(NamedTuple):
             return self.topic_id, self.offset
         return f"{self.topic_id} {self.had[0]}-{self.had[1]}", self.offset
 
-    def new(self, chunk: Chunk) -> Chunk:
+    def new(self, chunk: RecordColumns) -> RecordColumns:
         """The records that were not read already."""
         if self.had is None:
             return chunk
@@ -50,7 +50,7 @@ class Place(NamedTuple):
         return joined([chunk.cut(0, start), chunk.cut(stop)])
 
 
-class Lost(NamedTuple):
+class RefusedPosition(NamedTuple):
     """A partition whose position the broker refused at ``since_s``; ``safe`` is where its log is
     known to be right.
     """
@@ -59,7 +59,7 @@ class Lost(NamedTuple):
     safe: int | None
 
 
-class Sure:
+class VerifiedOffsets:
     """Up to which offset what was read is surely of the topic with this id. Times are monotonic
     seconds.
 
@@ -91,12 +91,12 @@ class Sure:
             )
             self._later = [one for one in self._later if one[0] > asked_s]
 
-    def again(self, topic_id: str, offset: int) -> Sure:
+    def again(self, topic_id: str, offset: int) -> VerifiedOffsets:
         """Reading goes on at ``offset``, which may be one that was read before."""
         if topic_id != self.topic_id or offset > max(
             [self.offset, *(read for _, read in self._later)]
         ):
-            return Sure(topic_id, offset)
+            return VerifiedOffsets(topic_id, offset)
         self.offset = min(self.offset, offset)
         self._later = [one for one in self._later if one[1] <= offset]
         return self

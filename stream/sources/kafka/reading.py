@@ -2,7 +2,7 @@
 
 A topic that is made anew *while* it is read is noticed by its id, within about half a second. What
 was read of it in between, for the offsets of the topic before, is counted; the new positions name
-these offsets, and they are passed over (:class:`stream.sources.kafka.positions.Sure`).
+these offsets, and they are passed over (:class:`stream.sources.kafka.positions.VerifiedOffsets`).
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from typing import Final
 
 import numpy as np
 
-from stream.events import Assign, Discovered, Gap, Position, RawBatch
-from stream.sources.kafka.client import Chunk, Client, Positions
-from stream.sources.kafka.connection import Look, TopicWatch
-from stream.sources.kafka.positions import Lost, Place, Sure
+from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
+from stream.sources.kafka.client import FetchClient, LazyPositions, RecordColumns
+from stream.sources.kafka.connection import TopicObservation, TopicWatch
+from stream.sources.kafka.positions import RefusedPosition, TopicPosition, VerifiedOffsets
 
 FRESH_S: Final = 1.0
 """How long an answer about the log's end is trusted."""
@@ -27,7 +27,7 @@ UNSURE_S: Final = 0.3
 """After this the topic's id is asked for, so that little is in doubt if it was made anew."""
 
 
-def at_the_end(look: Look, number: int, place: Place) -> bool:
+def at_the_end(look: TopicObservation, number: int, place: TopicPosition) -> bool:
     """Whether a recent look found the log's end at ``place``; a partition that is no longer there
     is at its end.
     """
@@ -43,22 +43,27 @@ class KafkaReading:
     finished = False
 
     def __init__(
-        self, topic: str, client: Client, watch: TopicWatch, undo: ExitStack, from_the_first: bool
+        self,
+        topic: str,
+        client: FetchClient,
+        watch: TopicWatch,
+        undo: ExitStack,
+        from_the_first: bool,
     ) -> None:
         self._topic, self._client, self._watch, self._undo = topic, client, watch, undo
-        self._at: dict[int, Place] = {}
-        self._lost: dict[int, Lost] = {}
-        self._sure: dict[int, Sure] = {}
+        self._at: dict[int, TopicPosition] = {}
+        self._lost: dict[int, RefusedPosition] = {}
+        self._sure: dict[int, VerifiedOffsets] = {}
         self._began = from_the_first
 
-    def discover(self) -> list[Discovered]:
+    def discover(self) -> list[DiscoveredPartition]:
         """All partitions; with ``start: latest`` at their end, but only until something was
         assigned.
         """
         look = self._watch.latest
         starts = look.begins if self._began else look.ends
         return [
-            Discovered(f"{self._topic}-{number}", (look.topic_id, offset))
+            DiscoveredPartition(f"{self._topic}-{number}", (look.topic_id, offset))
             for number, offset in sorted(starts.items())
         ]
 
@@ -75,7 +80,9 @@ class KafkaReading:
             place = self._place(assign.next)
             self._at.pop(number, None)
             self._lost.pop(number, None)
-            self._sure[number] = self._sure.get(number, Sure(*place[:2])).again(*place[:2])
+            self._sure[number] = self._sure.get(number, VerifiedOffsets(*place[:2])).again(
+                *place[:2]
+            )
             if look is not None and (gap := self._gap(number, place, look, None)) is not None:
                 gaps.append(gap)
             else:
@@ -93,7 +100,7 @@ class KafkaReading:
         again.
         """
         gaps = self._gaps()
-        chunks: dict[int, Chunk] = {}
+        chunks: dict[int, RecordColumns] = {}
         if len(self._at) == len(self._lost):
             time.sleep(timeout_s)
         else:
@@ -140,11 +147,11 @@ class KafkaReading:
         """Let go of both clients and give the client's log back; safe to call twice."""
         self._undo.close()
 
-    def _place(self, position: Position) -> Place:
+    def _place(self, position: Position) -> TopicPosition:
         return (
-            Place(self._watch.latest.topic_id, position)
+            TopicPosition(self._watch.latest.topic_id, position)
             if isinstance(position, int)
-            else Place.of(position)
+            else TopicPosition.of(position)
         )
 
     def _lose(self, refused: Mapping[int, int | None]) -> None:
@@ -153,7 +160,7 @@ class KafkaReading:
         """
         for number, safe in refused.items():
             self._client.pause(number)
-            self._lost[number] = Lost(time.monotonic(), safe)
+            self._lost[number] = RefusedPosition(time.monotonic(), safe)
         if refused:
             self._watch.want(topic=True)
 
@@ -182,7 +189,9 @@ class KafkaReading:
             self._client.assign(self._at, {})
         return found
 
-    def _gap(self, number: int, place: Place, look: Look, safe: int | None) -> Gap | None:
+    def _gap(
+        self, number: int, place: TopicPosition, look: TopicObservation, safe: int | None
+    ) -> Gap | None:
         """What is missing at ``place``; None when the log has it, or when the topic has no such
         partition (any more).
         """
@@ -210,12 +219,14 @@ class KafkaReading:
         return Gap(
             f"{self._topic}-{number}",
             place.position,
-            Place(look.topic_id, resume, had).position,
+            TopicPosition(look.topic_id, resume, had).position,
             lost,
             reason,
         )
 
-    def _batch(self, number: int, chunk: Chunk | None, look: Look) -> RawBatch | None:
+    def _batch(
+        self, number: int, chunk: RecordColumns | None, look: TopicObservation
+    ) -> RawBatch | None:
         """The records of a partition, or an empty batch that moves on over control records or says
         that it is at the end.
         """
@@ -229,13 +240,13 @@ class KafkaReading:
         at_end = number not in self._lost and at_the_end(look, number, after)
         if chunk is None and following == place.offset and not at_end:
             return None
-        new = place.new(chunk or Chunk([], [], [], [], []))
+        new = place.new(chunk or RecordColumns([], [], [], [], []))
         return RawBatch(
             partition=f"{self._topic}-{number}",
             origin=self._topic,
             first=place.position,
             next=after.position,
-            positions=Positions(place.topic_id, new.offsets),
+            positions=LazyPositions(place.topic_id, new.offsets),
             values=new.values,
             arrival_ms=np.minimum(np.array(new.timestamps, np.int64), int(time.time() * 1000)),
             keys=new.keys,

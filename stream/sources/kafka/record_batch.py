@@ -15,7 +15,7 @@ from kafka import errors as kafka_errors
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints
-from stream.sources.kafka.client import Chunk, Headers
+from stream.sources.kafka.client import Headers, RecordColumns
 
 FEW: Final = 80
 """Of fewer records, calls of numpy cost more than a walk."""
@@ -28,7 +28,7 @@ record."""
 Bytes = NDArray[np.uint8]
 
 
-def walk(batch: Any) -> Chunk:
+def walk(batch: Any) -> RecordColumns:
     """The records of a batch of format 2. Raises ``CorruptRecordError`` when lengths do not add up."""
     batch._maybe_uncompress()  # noqa: SLF001
     buffer, count = bytes(batch._buffer), batch.records_count  # noqa: SLF001
@@ -48,13 +48,15 @@ def walk(batch: Any) -> Chunk:
     return found
 
 
-def one_by_one(buffer: bytes, at: int, count: int, base: tuple[int, int]) -> tuple[Chunk, int]:
+def one_by_one(
+    buffer: bytes, at: int, count: int, base: tuple[int, int]
+) -> tuple[RecordColumns, int]:
     """All records from ``at`` on, and where they end: the definition, and the faster way for a few.
 
     ``base`` are the offset and the timestamp to which deltas are added. Raises ``IndexError`` or
     ``ValueError`` when lengths do not add up.
     """
-    out = Chunk([], [], [], [], [])
+    out = RecordColumns([], [], [], [], [])
     for _ in range(count):
         length, at = _number(buffer, at)
         end = at + length
@@ -73,7 +75,9 @@ def one_by_one(buffer: bytes, at: int, count: int, base: tuple[int, int]) -> tup
     return out, at
 
 
-def all_at_once(buffer: bytes, at: int, count: int, base: tuple[int, int]) -> tuple[Chunk, int]:
+def all_at_once(
+    buffer: bytes, at: int, count: int, base: tuple[int, int]
+) -> tuple[RecordColumns, int]:
     """The same as :func:`one_by_one`, a column at a time: only lengths and contents are taken
     record by record.
     """
@@ -90,7 +94,7 @@ def all_at_once(buffer: bytes, at: int, count: int, base: tuple[int, int]) -> tu
         headers, after = [one for one, _ in told], np.array([stop for _, stop in told], np.int64)
     if not np.array_equal(after, ends):
         raise ValueError("records end beside their lengths")
-    return Chunk(
+    return RecordColumns(
         (base[0] + offsets).tolist(), (base[1] + times).tolist(), values, keys, headers
     ), int(ends[-1])
 

@@ -21,9 +21,9 @@ from stream.errors import SourceUnavailable
 from stream.sources.base import Reading, Source
 from stream.sources.kafka import msk_iam as msk
 from stream.sources.kafka import security
-from stream.sources.kafka.client import Client
+from stream.sources.kafka.client import FetchClient
 from stream.sources.kafka.columns_client import ColumnsClient, fits
-from stream.sources.kafka.confluent_client import NAMES, FastClient, settings_of
+from stream.sources.kafka.confluent_client import NAMES, ConfluentClient, settings_of
 from stream.sources.kafka.connection import ClientLog, TopicWatch, connect
 from stream.sources.kafka.plain_client import PlainClient
 from stream.sources.kafka.reading import KafkaReading
@@ -122,10 +122,10 @@ class Kafka(Source, frozen=True, tag="kafka"):
             undo.callback(client.close)
             return KafkaReading(self.topic, client, watch, undo.pop_all(), self.start == "earliest")
 
-    def _client(self, name: str, job: str, client_log: ClientLog) -> Client:
+    def _client(self, name: str, job: str, client_log: ClientLog) -> FetchClient:
         if self.client == "fast":
             try:
-                fast = FastClient(
+                fast = ConfluentClient(
                     name,
                     self.topic,
                     settings_of(self.bootstrap_servers, job, self.options, self.region),

@@ -66,7 +66,7 @@ NEVER: Final = (
 )
 
 
-class Trouble(Exception):
+class KinesisError(Exception):
     """A call that failed: ``operation`` as IAM names it, ``code``, and what the failure means
     (``kind``).
     """
@@ -76,7 +76,7 @@ class Trouble(Exception):
         super().__init__(text)
 
 
-class Target(NamedTuple):
+class StreamTarget(NamedTuple):
     """The stream as calls name it (``{"StreamName": ...}`` or ``{"StreamARN": ...}``), and as
     people do.
     """
@@ -85,7 +85,7 @@ class Target(NamedTuple):
     text: str
 
 
-class Facts(NamedTuple):
+class StreamFacts(NamedTuple):
     """What a stream says of itself."""
 
     name: str
@@ -94,7 +94,7 @@ class Facts(NamedTuple):
 
 
 class KinesisClient:
-    """Calls that either give a whole answer or raise :class:`Trouble`. Threads may share it.
+    """Calls that either give a whole answer or raise :class:`KinesisError`. Threads may share it.
 
     An answer that was cut off on its way looks like a success to the client library: each body is
     compared with its announced length (:func:`sinks.aws.client.refuse_a_cut_body`), and each answer
@@ -104,7 +104,7 @@ class KinesisClient:
     region.
     """
 
-    def __init__(self, target: Target, region: str, endpoint_url: str, threads: int) -> None:
+    def __init__(self, target: StreamTarget, region: str, endpoint_url: str, threads: int) -> None:
         self._lock, self._failing_since, self._told_s = threading.Lock(), 0.0, -SAME_LINE_S
         try:
             self.boto = client("kinesis", region, endpoint_url, READ_S, threads + 2)
@@ -114,7 +114,7 @@ class KinesisClient:
 
     def call(self, operation: str, expected: tuple[str, ...], **arguments: Any) -> dict[str, Any]:
         """Call ``operation`` (``get_records``); ``expected`` are the keys that a whole answer has.
-        Raises :class:`Trouble`.
+        Raises :class:`KinesisError`.
         """
         name = str(self.boto.meta.method_to_api_mapping[operation])
         try:
@@ -122,7 +122,7 @@ class KinesisClient:
         except FAILURES as error:
             raise trouble(name, error) from error
         if lacking := [key for key in expected if key not in answer]:
-            raise Trouble(
+            raise KinesisError(
                 name,
                 "Incomplete",
                 "passing",
@@ -136,7 +136,7 @@ class KinesisClient:
         """Call an operation that answers with a stream of events under ``key``; each comes with the
         time when the answer began.
 
-        Raises :class:`Trouble` at any event.
+        Raises :class:`KinesisError` at any event.
         """
         name = str(self.boto.meta.method_to_api_mapping[operation])
         answer = self.call(operation, (key,), **arguments)
@@ -149,11 +149,11 @@ class KinesisClient:
         finally:
             stream.close()
 
-    def facts(self) -> Facts:
+    def facts(self) -> StreamFacts:
         """Name and ARN of the stream, and how long it keeps records."""
         key = "StreamDescriptionSummary"
         summary = self.call("describe_stream_summary", (key,), **self.target.names)[key]
-        return Facts(
+        return StreamFacts(
             str(summary["StreamName"]),
             str(summary["StreamARN"]),
             int(summary["RetentionPeriodHours"]) * HOUR_MS,
@@ -169,7 +169,7 @@ class KinesisClient:
         now_ms = int(time.time()) * 1000
         return now_ms if told_ms is None else min(now_ms, told_ms)
 
-    def fails(self, failure: Trouble) -> None:
+    def fails(self, failure: KinesisError) -> None:
         """Tell in the log that Kinesis does not answer, at most twice a minute."""
         with self._lock:
             now = time.monotonic()
@@ -211,19 +211,21 @@ def answered_ms(answer: dict[str, Any]) -> int | None:
     return None if told is None else 1000 * int(parsedate_to_datetime(told).timestamp())
 
 
-def trouble(operation: str, error: Exception) -> Trouble:
+def trouble(operation: str, error: Exception) -> KinesisError:
     """What an exception of the client library means."""
     if isinstance(error, botocore.exceptions.ClientError):
         told = error.response.get("Error", {})
         code = str(told.get("Code", "")) or "no code"
         words = " ".join(str(told.get("Message", "")).split())
-        return Trouble(operation, code, KINDS.get(code, "passing"), f"{operation}: {code}: {words}")
+        return KinesisError(
+            operation, code, KINDS.get(code, "passing"), f"{operation}: {code}: {words}"
+        )
     kind: Kind = "denied" if isinstance(error, NEVER) else "passing"
-    return Trouble(operation, type(error).__name__, kind, f"{type(error).__name__}: {error}")
+    return KinesisError(operation, type(error).__name__, kind, f"{type(error).__name__}: {error}")
 
 
 def unavailable(
-    target: Target, failure: Trouble, tried_s: float | None = None
+    target: StreamTarget, failure: KinesisError, tried_s: float | None = None
 ) -> SourceUnavailable:
     """The error that ends the program: what failed, and what a person can do."""
     cause, advice = str(failure), "It answered a moment ago: try again"
@@ -257,7 +259,9 @@ def unavailable(
     return SourceUnavailable(target.text, [cause], advice, passing)
 
 
-def patiently(target: Target, give_up_after_s: float, ask: Callable[[], Answered]) -> Answered:
+def patiently(
+    target: StreamTarget, give_up_after_s: float, ask: Callable[[], Answered]
+) -> Answered:
     """``ask()`` again and again for ``give_up_after_s``; what no waiting heals ends it at once, as
     :class:`SourceUnavailable`.
     """
@@ -266,7 +270,7 @@ def patiently(target: Target, give_up_after_s: float, ask: Callable[[], Answered
     while True:
         try:
             return ask()
-        except Trouble as failure:
+        except KinesisError as failure:
             left_s = deadline - time.monotonic()
             if failure.kind in ("missing", "denied", "invalid") or left_s <= 0:
                 raise unavailable(

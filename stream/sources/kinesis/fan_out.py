@@ -8,12 +8,12 @@ import threading
 from typing import Any
 
 from stream.events import Position
-from stream.sources.kinesis.client import KinesisClient, Trouble, unavailable
-from stream.sources.kinesis.shard_reader import SHORTEST_S, Answer, Common, Lane
+from stream.sources.kinesis.client import KinesisClient, KinesisError, unavailable
+from stream.sources.kinesis.shard_reader import SHORTEST_S, ShardReader, ShardRecords, SharedClient
 
 
 def described(client: KinesisClient, stream_arn: str, name: str, arn: str) -> dict[str, Any]:
-    """What Kinesis says of the consumer of ``arn``, or of ``name``. Raises :class:`Trouble`,
+    """What Kinesis says of the consumer of ``arn``, or of ``name``. Raises :class:`KinesisError`,
     ``missing`` if there is none.
     """
     asked = {"ConsumerARN": arn} if arn else {"StreamARN": stream_arn, "ConsumerName": name}
@@ -26,11 +26,11 @@ def described(client: KinesisClient, stream_arn: str, name: str, arn: str) -> di
 def consumer(client: KinesisClient, stream_arn: str, name: str, arn: str) -> str:
     """The ARN of an active consumer: that of ``arn``, or of ``name``, registered if there is none.
 
-    Raises :class:`Trouble`, also while the consumer is not active yet.
+    Raises :class:`KinesisError`, also while the consumer is not active yet.
     """
     try:
         found = described(client, stream_arn, name, arn)
-    except Trouble as failure:
+    except KinesisError as failure:
         if failure.kind != "missing" or arn:
             raise
         found = client.call(
@@ -38,13 +38,13 @@ def consumer(client: KinesisClient, stream_arn: str, name: str, arn: str) -> str
         )["Consumer"]
     if found["ConsumerStatus"] != "ACTIVE":
         status = str(found["ConsumerStatus"])
-        raise Trouble(
+        raise KinesisError(
             "DescribeStreamConsumer", status, "passing", f"the consumer {name or arn} is {status}"
         )
     return str(found["ConsumerARN"])
 
 
-class SubscribedLane(Lane):
+class SubscribedShardReader(ShardReader):
     """Reads its shard with SubscribeToShard, in a thread of its own.
 
     Kinesis ends a subscription after five minutes; the next one goes on from the number that the
@@ -53,7 +53,9 @@ class SubscribedLane(Lane):
 
     fresh_s = 15.0  # an event comes every few seconds, with or without records
 
-    def __init__(self, common: Common, partition: str, place: Position, consumer_arn: str) -> None:
+    def __init__(
+        self, common: SharedClient, partition: str, place: Position, consumer_arn: str
+    ) -> None:
         super().__init__(common, partition, place)
         self._consumer_arn = consumer_arn
         self._following: str | None = None
@@ -72,7 +74,7 @@ class SubscribedLane(Lane):
         client = self.common.client
         try:
             consumer(client, "", "", self._consumer_arn)
-        except Trouble as absent:
+        except KinesisError as absent:
             if absent.kind in ("missing", "invalid", "denied"):
                 self.fail(unavailable(client.target, absent))
             client.fails(absent)
@@ -105,21 +107,21 @@ class SubscribedLane(Lane):
                 self._take_in(event.get("SubscribeToShardEvent", {}), began_ms)
                 if self.over:
                     return 0.0
-        except Trouble as failure:
+        except KinesisError as failure:
             return self.after(failure)
         return SHORTEST_S
 
     def _take_in(self, told: dict[str, Any], began_ms: int | None = None) -> None:
         if lacking := [key for key in ("Records", "MillisBehindLatest") if key not in told]:
             text = f"an event lacks {', '.join(lacking)}"
-            raise Trouble("SubscribeToShard", "Incomplete", "passing", text)
+            raise KinesisError("SubscribeToShard", "Incomplete", "passing", text)
         came, following = (
             self.records("SubscribeToShard", told),
             told.get("ContinuationSequenceNumber"),
         )
         ended = not following and self.has_ended(told)
         children = self.children(told) if ended else ()
-        self.accept(Answer(came, int(told["MillisBehindLatest"]), ended, children, began_ms))
+        self.accept(ShardRecords(came, int(told["MillisBehindLatest"]), ended, children, began_ms))
         self._following = following or self._following
         with self.common.wake:
             self.common.wake.wait_for(lambda: self.over or not self.full)

@@ -6,26 +6,28 @@ import time
 from typing import Final
 
 from stream.events import Position
-from stream.sources.kinesis.client import Trouble, answered_ms
+from stream.sources.kinesis.client import KinesisError, answered_ms
 from stream.sources.kinesis.shard_reader import (
     MOST_PACKS,
     SHORTEST_S,
     WORST_S,
-    Answer,
-    Common,
-    Lane,
+    ShardReader,
+    ShardRecords,
+    SharedClient,
 )
 
 LONGEST_S: Final = 1.0
 """Pause between two reads of a shard in which nothing comes."""
 
 
-class PolledLane(Lane):
+class PolledShardReader(ShardReader):
     """Reads its shard with GetRecords: at most five times a second, more seldom while nothing
     comes; not before ``due_s``.
     """
 
-    def __init__(self, common: Common, partition: str, place: Position, due_s: float = 0.0) -> None:
+    def __init__(
+        self, common: SharedClient, partition: str, place: Position, due_s: float = 0.0
+    ) -> None:
         super().__init__(common, partition, place)
         self._iterator: str | None = None
         self._busy, self._due_s, self._pause_s = False, due_s, SHORTEST_S
@@ -44,7 +46,7 @@ class PolledLane(Lane):
         pause_s = WORST_S
         try:
             pause_s = self._fetch()
-        except Trouble as failure:
+        except KinesisError as failure:
             pause_s = self.after(failure)
         except Exception as error:  # noqa: BLE001  # raised again where the batches are taken
             self.fail(error)
@@ -73,11 +75,11 @@ class PolledLane(Lane):
         came, following = self.records("GetRecords", told), told.get("NextShardIterator")
         if following is None and not self.has_ended(told):
             text = "the answer to GetRecords names nothing to go on from, and the shard is open"
-            raise Trouble("GetRecords", "Incomplete", "passing", text)
+            raise KinesisError("GetRecords", "Incomplete", "passing", text)
         children = self.children(told) if following is None else ()
         self._iterator = following
         self.accept(
-            Answer(
+            ShardRecords(
                 came,
                 int(told["MillisBehindLatest"]),
                 following is None,

@@ -26,7 +26,7 @@ BESIDE_BYTES: Final = 64
 """Memory that a value takes beside its bytes."""
 
 
-class Pack(NamedTuple):
+class AggregatedRecord(NamedTuple):
     """One record of Kinesis with the records inside it; a position never lies between them."""
 
     sequence: str
@@ -42,10 +42,10 @@ class Pack(NamedTuple):
         return sum(len(value or b"") for value in self.values) + BESIDE_BYTES * len(self.values)
 
 
-def packs(records: Iterable[Mapping[str, Any]]) -> list[Pack]:
+def packs(records: Iterable[Mapping[str, Any]]) -> list[AggregatedRecord]:
     """The records of an answer, taken apart. Raises KeyError when one lacks what every record has."""
     return [
-        Pack(
+        AggregatedRecord(
             str(record["SequenceNumber"]),
             round(record["ApproximateArrivalTimestamp"].timestamp() * 1000),
             *unpacked(str(record["PartitionKey"]), record["Data"]),
@@ -80,7 +80,9 @@ def unpacked(key: str, data: bytes) -> tuple[list[bytes | None], list[bytes | No
         return as_it_is
 
 
-def batch(partition: str, origin: str, first: Position, taken: list[Pack], **said: Any) -> RawBatch:
+def batch(
+    partition: str, origin: str, first: Position, taken: list[AggregatedRecord], **said: Any
+) -> RawBatch:
     """The raw batch of some whole records of a shard; ``said`` are the fields of :class:`RawBatch`
     about its end.
     """

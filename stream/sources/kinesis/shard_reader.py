@@ -11,9 +11,9 @@ from collections import deque
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from stream.events import Discovered, Gap, Position, RawBatch
-from stream.sources.kinesis.client import HOUR_MS, KinesisClient, Trouble, unavailable
-from stream.sources.kinesis.records import Pack, batch, packs
+from stream.events import DiscoveredPartition, Gap, Position, RawBatch
+from stream.sources.kinesis.client import HOUR_MS, KinesisClient, KinesisError, unavailable
+from stream.sources.kinesis.records import AggregatedRecord, batch, packs
 from stream.sources.kinesis.shards import ENDED, OLDEST, ShardList
 
 log = logging.getLogger(__name__)
@@ -37,19 +37,19 @@ WORST_S: Final = 5.0
 """Pause after failures without end."""
 
 
-class Answer(NamedTuple):
+class ShardRecords(NamedTuple):
     """What was read: ``ended`` and ``children`` as in :class:`RawBatch`; ``told_ms``: not later
     than that, by the clock of Kinesis.
     """
 
-    packs: list[Pack]
+    packs: list[AggregatedRecord]
     behind_ms: int
     ended: bool = False
-    children: tuple[Discovered, ...] = ()
+    children: tuple[DiscoveredPartition, ...] = ()
     told_ms: int | None = None
 
 
-class Common:
+class SharedClient:
     """What all lanes of a reading share; ``wake`` guards what they hold and is notified when
     something came.
 
@@ -61,7 +61,7 @@ class Common:
         self.wake = threading.Condition()
 
 
-class Lane:
+class ShardReader:
     """One shard from one position on. Fetching threads call :meth:`accept`, the reading calls
     :meth:`take`.
 
@@ -74,7 +74,7 @@ class Lane:
     fresh_s = 3.0
     """How long an answer without records vouches that the shard is at its end."""
 
-    def __init__(self, common: Common, partition: str, place: Position) -> None:
+    def __init__(self, common: SharedClient, partition: str, place: Position) -> None:
         self.common, self.partition = common, partition
         self.behind_ms: int | None = None
         self.closed = False
@@ -83,14 +83,14 @@ class Lane:
             str(place[0]) if isinstance(place, tuple) and str(place[0]).isdigit() else None
         )
         self._proven, self._nothing = self._last is None, 0
-        self._waiting: deque[Pack] = deque()
+        self._waiting: deque[AggregatedRecord] = deque()
         self._waiting_bytes = 0
         self._quiet_s = -self.fresh_s
         self._last_ms: int | None = None
         self._tip_ms: int | None = None
         self._near = self._last is None
         self._ended = place == ENDED
-        self._children: tuple[Discovered, ...] = ()
+        self._children: tuple[DiscoveredPartition, ...] = ()
         self._lost: tuple[Position, str] | None = None
         self._error: Exception | None = None
         self._failures = 0
@@ -145,7 +145,7 @@ class Lane:
         with self.common.wake:
             if self._error is not None:
                 raise self._error
-            taken: list[Pack] = []
+            taken: list[AggregatedRecord] = []
             while self._waiting and (len(self._waiting[0].values) <= most or (alone and not taken)):
                 taken.append(self._waiting.popleft())
                 most -= len(taken[-1].values)
@@ -160,7 +160,7 @@ class Lane:
                 return None
             return Gap(self.partition, self._place, self._lost[0], None, self._lost[1])
 
-    def accept(self, came: Answer) -> None:
+    def accept(self, came: ShardRecords) -> None:
         """Keep what was fetched; find out whether the log still has the position."""
         with self.common.wake:
             self.behind_ms = came.behind_ms
@@ -212,7 +212,7 @@ class Lane:
     def renew(self) -> None:
         """Forget how fetching would have gone on: it begins again at the position."""
 
-    def after(self, failure: Trouble) -> float:
+    def after(self, failure: KinesisError) -> float:
         """What a failure means for the lane; how many seconds to wait."""
         self._failures += 1
         if failure.kind == "denied":
@@ -233,7 +233,7 @@ class Lane:
         """
         try:
             listed = self.common.shards.refresh()
-        except Trouble as unlisted:
+        except KinesisError as unlisted:
             self.common.client.fails(unlisted)
             return
         with self.common.wake:
@@ -255,12 +255,12 @@ class Lane:
             self._error = error
             self.common.wake.notify_all()
 
-    def records(self, operation: str, told: dict[str, Any]) -> list[Pack]:
-        """The records of an answer; raises :class:`Trouble` if one is not whole."""
+    def records(self, operation: str, told: dict[str, Any]) -> list[AggregatedRecord]:
+        """The records of an answer; raises :class:`KinesisError` if one is not whole."""
         try:
             return packs(told["Records"])
         except KeyError as lacking:
-            raise Trouble(
+            raise KinesisError(
                 operation,
                 "Incomplete",
                 "passing",
@@ -273,17 +273,18 @@ class Lane:
         """
         return bool(told.get("ChildShards")) or self.common.shards.closed(self.partition)
 
-    def children(self, told: dict[str, Any]) -> tuple[Discovered, ...]:
+    def children(self, told: dict[str, Any]) -> tuple[DiscoveredPartition, ...]:
         """The shards that this one became, as its last answer tells them, else as the stream lists
         them.
         """
         if named := told.get("ChildShards"):
             return tuple(
-                Discovered(str(one["ShardId"]), OLDEST, tuple(one["ParentShards"])) for one in named
+                DiscoveredPartition(str(one["ShardId"]), OLDEST, tuple(one["ParentShards"]))
+                for one in named
             )
         return self.common.shards.children(self.partition)
 
-    def _batch(self, taken: list[Pack]) -> RawBatch | None:
+    def _batch(self, taken: list[AggregatedRecord]) -> RawBatch | None:
         ended = self._ended and not self._waiting
         at_end = (
             not taken
@@ -298,7 +299,7 @@ class Lane:
         self._place = made.next
         return made
 
-    def _remember(self, came: Answer, new: list[Pack]) -> None:
+    def _remember(self, came: ShardRecords, new: list[AggregatedRecord]) -> None:
         if new:
             self._last, self._last_ms = new[-1].sequence, new[-1].arrival_ms
         if came.behind_ms == 0 and came.told_ms is not None:
@@ -315,7 +316,7 @@ class Lane:
             log.warning(text, self.common.client.target.text, self.partition, hours)
         self._near = near
 
-    def _prove(self, came: Answer) -> bool:
+    def _prove(self, came: ShardRecords) -> bool:
         """Whether the record that was read last came again; when it surely will not, that is a gap."""
         if self._proven:
             return True

@@ -10,8 +10,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
-from stream.events import Discovered, Position
-from stream.sources.kinesis.client import KinesisClient, Trouble
+from stream.events import DiscoveredPartition, Position
+from stream.sources.kinesis.client import KinesisClient, KinesisError
 
 OLDEST: Final[Position] = ("TRIM_HORIZON", 0)
 ENDED: Final[Position] = ("ENDED", 0)
@@ -46,7 +46,7 @@ class ShardList:
         self._missing: dict[str, float] = {}
 
     def refresh(self) -> dict[str, Shard]:
-        """Ask for all shards. Raises :class:`Trouble`."""
+        """Ask for all shards. Raises :class:`KinesisError`."""
         asked_s = time.monotonic()
         if self._start == "at" and not self._assigned:
             found = self._covering()
@@ -64,7 +64,7 @@ class ShardList:
         with self._lock:
             self._assigned.update(partitions)
 
-    def discovered(self) -> list[Discovered]:
+    def discovered(self) -> list[DiscoveredPartition]:
         """The shards to read, each with its start and its parents among them."""
         with self._lock:
             shards, assigned = self.latest, set(self._assigned)
@@ -77,21 +77,21 @@ class ShardList:
             unread = ancestors(shards, assigned) - assigned
             shards = {name: shard for name, shard in shards.items() if name not in unread}
         return [
-            Discovered(one.name, start, tuple(p for p in one.parents if p in shards))
+            DiscoveredPartition(one.name, start, tuple(p for p in one.parents if p in shards))
             for one in shards.values()
         ]
 
-    def children(self, partition: str) -> tuple[Discovered, ...]:
-        """The shards that a closed shard became. Raises :class:`Trouble`."""
+    def children(self, partition: str) -> tuple[DiscoveredPartition, ...]:
+        """The shards that a closed shard became. Raises :class:`KinesisError`."""
         return tuple(
-            Discovered(one.name, OLDEST, one.parents)
+            DiscoveredPartition(one.name, OLDEST, one.parents)
             for one in self.refresh().values()
             if partition in one.parents
         )
 
     def closed(self, partition: str) -> bool:
         """Whether a shard takes no more records: it has an ending number, or children, or is gone.
-        Raises :class:`Trouble`.
+        Raises :class:`KinesisError`.
         """
         listed = self.refresh()
         if partition not in listed:
@@ -118,7 +118,7 @@ class ShardList:
         at = datetime.fromtimestamp(self._start_ms / 1000, UTC)
         try:
             return self._ask({"ShardFilter": {"Type": "FROM_TIMESTAMP", "Timestamp": at}})
-        except Trouble as failure:
+        except KinesisError as failure:
             if failure.kind != "invalid":
                 raise
             return self._ask({})

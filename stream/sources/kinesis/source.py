@@ -20,12 +20,12 @@ from typing import Annotated, ClassVar, Final, Literal, TypeVar
 import msgspec
 
 from sinks.aws.client import url_faults
-from stream.events import Assign, Discovered, Gap, Position, RawBatch
+from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading, Source
-from stream.sources.kinesis.client import KinesisClient, Target, Trouble, patiently
-from stream.sources.kinesis.fan_out import SubscribedLane, consumer
-from stream.sources.kinesis.polling import PolledLane
-from stream.sources.kinesis.shard_reader import Common, Lane
+from stream.sources.kinesis.client import KinesisClient, KinesisError, StreamTarget, patiently
+from stream.sources.kinesis.fan_out import SubscribedShardReader, consumer
+from stream.sources.kinesis.polling import PolledShardReader
+from stream.sources.kinesis.shard_reader import ShardReader, SharedClient
 from stream.sources.kinesis.shards import ENDED, ShardList
 
 THREADS: Final = 8
@@ -115,7 +115,7 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
         ``stream_arn`` serves.
         """
         names = {"StreamARN": self.stream_arn} if self.stream_arn else {"StreamName": self.stream}
-        target = Target(names, f"kinesis stream {self.stream or self.stream_arn!r}")
+        target = StreamTarget(names, f"kinesis stream {self.stream or self.stream_arn!r}")
         found = re.fullmatch(ARN, self.stream_arn)
         return KinesisClient(
             target, self.region or (found[1] if found else ""), self.endpoint_url, threads
@@ -133,7 +133,8 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
             )
             self._patiently(client, shards.refresh)
             return KinesisReading(
-                Common(client, shards, facts.name, facts.kept_ms), self._consumer(client, facts.arn)
+                SharedClient(client, shards, facts.name, facts.kept_ms),
+                self._consumer(client, facts.arn),
             )
         except BaseException:
             client.close()
@@ -162,16 +163,16 @@ class KinesisReading:
 
     finished = False
 
-    def __init__(self, common: Common, consumer_arn: str) -> None:
+    def __init__(self, common: SharedClient, consumer_arn: str) -> None:
         self._common, self._consumer_arn = common, consumer_arn
         self.client = common.client
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, ShardReader] = {}
         self._resting: dict[str, float] = {}  # when a shard whose lane was closed may be read again
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="kinesis")
         self._listing: Future[object] | None = None
         self._turn = 0
 
-    def discover(self) -> list[Discovered]:
+    def discover(self) -> list[DiscoveredPartition]:
         """The shards of the last listing, parents named; a listing older than five seconds is
         renewed behind the scenes.
         """
@@ -243,18 +244,20 @@ class KinesisReading:
     def _list(self) -> None:
         try:
             self._common.shards.refresh()
-        except Trouble as failure:
+        except KinesisError as failure:
             self.client.fails(failure)
 
-    def _open(self, partition: str, place: Position) -> Lane:
+    def _open(self, partition: str, place: Position) -> ShardReader:
         """A new lane in place of an old one; it keeps to the pause of the old one."""
         if partition in self._lanes:
             self._close(partition)
-        lane: Lane
+        lane: ShardReader
         if self._consumer_arn and place != ENDED:
-            lane = SubscribedLane(self._common, partition, place, self._consumer_arn)
+            lane = SubscribedShardReader(self._common, partition, place, self._consumer_arn)
         else:
-            lane = PolledLane(self._common, partition, place, self._resting.pop(partition, 0.0))
+            lane = PolledShardReader(
+                self._common, partition, place, self._resting.pop(partition, 0.0)
+            )
         lane.start()
         self._lanes[partition] = lane
         return lane
@@ -268,7 +271,7 @@ class KinesisReading:
         }
         self._resting[partition] = lane.rests_until_s()
 
-    def _gap_of(self, lane: Lane) -> Gap | None:
+    def _gap_of(self, lane: ShardReader) -> Gap | None:
         """The gap of a lane that was just assigned; such a lane is not read."""
         gap = lane.gap()
         if gap is not None:

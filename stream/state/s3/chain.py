@@ -11,7 +11,7 @@ from typing import Any, Final, NoReturn
 import pyarrow as pa
 
 from stream.errors import OwnershipLost, StateIncompatible, StateUnwritable
-from stream.state.s3.object import NoSuccess, Note, Seen, StateObject
+from stream.state.s3.object import ObjectMetadata, ObservedObject, S3RequestFailed, StateObject
 from stream.state.sqlite_errors import RESTORE
 
 LEAVE_S: Final = 10.0
@@ -70,7 +70,7 @@ class StateChain:
         log: Any,
     ) -> None:
         self.owner = secrets.token_hex(8)
-        self.note = Note(job)
+        self.note = ObjectMetadata(job)
         self._object, self._after_s, self._stop, self._log = stored, take_over_after_s, stop, log
         self._etag: str | None = None
         self._packed = b""
@@ -82,16 +82,16 @@ class StateChain:
         """The object's address."""
         return self._object.where
 
-    def take(self, seen: Seen | None, packed: bytes) -> bool:
+    def take(self, seen: ObservedObject | None, packed: bytes) -> bool:
         """Become owner of the object as it was ``seen``, with ``packed`` as its content; false if
         somebody else was quicker.
 
         Raises ``StateUnwritable`` for what waiting does not repair: no bucket, no rights, no
         credentials.
         """
-        before = seen.note if seen else Note()
+        before = seen.note if seen else ObjectMetadata()
         self._etag, self._packed = seen.etag if seen else None, packed
-        self.note = Note(self.note.job, self.owner, before.epoch + 1, before.commit)
+        self.note = ObjectMetadata(self.note.job, self.owner, before.epoch + 1, before.commit)
         try:
             self._write()
         except OwnershipLost:
@@ -124,7 +124,7 @@ class StateChain:
         note = self.note._replace(commit=self.note.commit + 1, released=True)
         try:
             self._object.put(_stamped(note, self._packed), note, self._etag)
-        except NoSuccess as error:
+        except S3RequestFailed as error:
             self._log.warning(
                 "the state in S3 could not be released", state=self.where, reason=error.code
             )
@@ -142,7 +142,7 @@ class StateChain:
             try:
                 self._done(self._object.put(content, self.note, self._etag), began_s)
                 break
-            except NoSuccess as error:
+            except S3RequestFailed as error:
                 etag = self._settled(error.code)
                 if etag is not None:
                     self._done(etag, first_s)
@@ -172,7 +172,7 @@ class StateChain:
             self._lost(None)
         try:
             seen = self._object.look()
-        except NoSuccess as error:
+        except S3RequestFailed as error:
             self._hopeless(error.code if code == "PreconditionFailed" else code)
             return None
         if seen is not None and (seen.note.owner, seen.note.commit) == (
@@ -189,7 +189,7 @@ class StateChain:
         if not self._owned:
             refuse_hopeless(self.where, code)
 
-    def _lost(self, seen: Seen | None) -> NoReturn:
+    def _lost(self, seen: ObservedObject | None) -> NoReturn:
         self._owned = False
         raise OwnershipLost(self.where, seen.note.owner if seen else "")
 
@@ -233,7 +233,7 @@ def unpack(content: bytes, where: str) -> bytes:
         ) from error
 
 
-def _stamped(note: Note, packed: bytes) -> bytes:
+def _stamped(note: ObjectMetadata, packed: bytes) -> bytes:
     """Content that differs at each put. Any zstd program skips the stamp."""
     stamp = f"{note.owner} {note.epoch} {note.commit}".encode()
     return struct.pack("<II", _SKIPPED, len(stamp)) + stamp + packed

@@ -22,7 +22,7 @@ READ_S: Final = 5
 is alive."""
 
 
-class Note(NamedTuple):
+class ObjectMetadata(NamedTuple):
     """What the object says of itself, in its metadata: the job, its owner, how often it changed
     hands, and the owner's last commit.
 
@@ -36,7 +36,7 @@ class Note(NamedTuple):
     released: bool = False
 
     @classmethod
-    def read(cls, metadata: Mapping[str, str]) -> Note:
+    def read(cls, metadata: Mapping[str, str]) -> ObjectMetadata:
         """The note in an object's metadata; a backup that was put back by hand may have none."""
         epoch, commit = (
             int(text) if (text := metadata.get(name, "")).isdecimal() else 0
@@ -61,14 +61,14 @@ class Note(NamedTuple):
         }
 
 
-class Seen(NamedTuple):
+class ObservedObject(NamedTuple):
     """The object at one moment: its ETag changes with every put."""
 
     etag: str
-    note: Note
+    note: ObjectMetadata
 
 
-class NoSuccess(Exception):
+class S3RequestFailed(Exception):
     """A request that did not come back with success: refused, or nobody knows what became of it.
     ``code`` is S3's or the client's.
     """
@@ -80,7 +80,7 @@ class NoSuccess(Exception):
 
 class StateObject:
     """The object that holds a job's state. Each method is one request, tried once; all raise
-    :class:`NoSuccess`.
+    :class:`S3RequestFailed`.
 
     Raises ``StateUnwritable`` if no client can be made from the settings.
     """
@@ -94,13 +94,13 @@ class StateObject:
         except ClientUnusable as error:
             raise StateUnwritable(self.where, str(error)) from error
 
-    def look(self) -> Seen | None:
+    def look(self) -> ObservedObject | None:
         """ETag and note; ``None`` if there is no object. Without the right to list the bucket S3
         calls an absent object forbidden (403).
         """
         try:
             return _seen(_asked(self._client.head_object, self._place))
-        except NoSuccess as error:
+        except S3RequestFailed as error:
             if error.code in ("404", "NoSuchKey"):
                 return None
             raise
@@ -114,9 +114,9 @@ class StateObject:
         try:
             return bytes(answer["Body"].read())
         except (botocore.exceptions.BotoCoreError, KeyError) as error:
-            raise NoSuccess(type(error).__name__) from error
+            raise S3RequestFailed(type(error).__name__) from error
 
-    def put(self, content: bytes, note: Note, etag: str | None) -> str:
+    def put(self, content: bytes, note: ObjectMetadata, etag: str | None) -> str:
         """Replace the object that has this ETag (``None``: make it, if there is none); returns the
         new ETag.
         """
@@ -128,8 +128,8 @@ class StateObject:
         return str(answer["ETag"])
 
 
-def _seen(answer: Mapping[str, Any]) -> Seen:
-    return Seen(str(answer["ETag"]), Note.read(answer.get("Metadata", {})))
+def _seen(answer: Mapping[str, Any]) -> ObservedObject:
+    return ObservedObject(str(answer["ETag"]), ObjectMetadata.read(answer.get("Metadata", {})))
 
 
 def _asked(operation: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -139,11 +139,11 @@ def _asked(operation: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     try:
         answer: Mapping[str, Any] = operation(**arguments)
     except botocore.exceptions.ClientError as error:
-        raise NoSuccess(
+        raise S3RequestFailed(
             str(error.response.get("Error", {}).get("Code", "")) or "no code"
         ) from error
     except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
-        raise NoSuccess(type(error).__name__) from error
+        raise S3RequestFailed(type(error).__name__) from error
     if "ETag" not in answer:
-        raise NoSuccess("answer cut off")
+        raise S3RequestFailed("answer cut off")
     return answer

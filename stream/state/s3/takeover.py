@@ -13,7 +13,7 @@ from typing import Any, Final
 from stream.errors import StateIncompatible, StateUnwritable
 from stream.state.file_lock import FileLock
 from stream.state.s3.chain import BACKOFF_S, StateChain, now_s, pack, refuse_hopeless, unpack
-from stream.state.s3.object import NoSuccess, Seen, StateObject
+from stream.state.s3.object import ObservedObject, S3RequestFailed, StateObject
 from stream.state.store import Store, is_ours
 
 POLL_S: Final = 1.0
@@ -41,7 +41,7 @@ class Takeover:
     ) -> None:
         self._object, self._chain, self._path = stored, chain, path
         self._after_s, self._stop, self._log = take_over_after_s, stop, log
-        self._free: Seen | None = None
+        self._free: ObservedObject | None = None
         self.silent_owner = ""
         """The owner on another disk that was taken over since it changed nothing any more; empty if
         there was none."""
@@ -57,7 +57,7 @@ class Takeover:
         while self._watch(lock.note, busy):
             try:
                 taken = self._try(lock)
-            except NoSuccess as error:
+            except S3RequestFailed as error:
                 self._log.warning(
                     "state cannot be fetched from S3, will be repeated",
                     state=self._chain.where,
@@ -100,14 +100,14 @@ class Takeover:
                 since_s = now_s()
         return False
 
-    def _look(self) -> Seen | None:
+    def _look(self) -> ObservedObject | None:
         """The object, as soon as S3 tells; ``None`` if it is absent, or may be: the put finds out."""
         while not self._stop.is_set():
             try:
                 seen = self._object.look()
                 self._answered = True
                 return seen
-            except NoSuccess as error:
+            except S3RequestFailed as error:
                 if error.code == "403":
                     return None
                 if not self._answered:
@@ -146,7 +146,7 @@ class Takeover:
         finally:
             store.close()
 
-    def _refuse(self, seen: Seen, lock: FileLock) -> None:
+    def _refuse(self, seen: ObservedObject, lock: FileLock) -> None:
         job = self._chain.note.job
         if seen.note.job not in ("", job):
             raise StateIncompatible(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from sinks.courier import MOST_BYTES, MOST_QUEUED, Courier, Listens, Result
+from sinks.courier import MOST_BYTES, MOST_QUEUED, Courier, DeliveryObserver, Result
 from sinks.errors import SinkRejected, SinkRetry
 
 QUICK_S = (0.001,)
@@ -59,7 +59,7 @@ def make() -> Iterator[Make]:
         lossless: bool = True,
         backoff_s: Sequence[float] = QUICK_S,
         may_deliver: Callable[[], bool] | None = None,
-        told: Listens | None = None,
+        told: DeliveryObserver | None = None,
     ) -> Courier[str]:
         made.append((Courier("test", sink, cursor, lossless, backoff_s, told, may_deliver), sink))
         return made[-1][0]

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from detectors.report import CHECKS, FeatureReport, Moved, State
+from detectors.report import CHECKS, BinShift, FeatureReport, State
 from detectors.statistics.distances.base import find
 from sinks.prometheus import DISTANCES, PerFeature, Prometheus, PrometheusDelivery
 from tests.support.samples import (
@@ -236,7 +236,10 @@ def test_the_cap_holds_for_models_too_and_drops_the_calm_ones() -> None:
 
 def test_no_label_holds_a_value_of_a_feature() -> None:
     moved = violation(
-        "carrier", description="SECRET", diagnosis="SECRET", moved=(Moved("SECRET", 0, 1, 0, 9, 1),)
+        "carrier",
+        description="SECRET",
+        diagnosis="SECRET",
+        moved=(BinShift("SECRET", 0, 1, 0, 9, 1),),
     )
     page = shown(
         report(violations=(moved,), notes=("SECRET",)),

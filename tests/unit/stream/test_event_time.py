@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 
 from stream.event_time import (
-    Place,
-    Settings,
+    JobSettings,
+    PartitionState,
     is_idle,
     retained_from,
     watermark,
@@ -15,11 +15,11 @@ from stream.event_time import (
     window_panes,
 )
 
-MINUTE = Settings(job="j", window_ms=60, every_ms=20, grace_ms=5, lateness_ms=30, idle_ms=100)
+MINUTE = JobSettings(job="j", window_ms=60, every_ms=20, grace_ms=5, lateness_ms=30, idle_ms=100)
 
 
-def place(mark_ms: int | None = None, idle: bool = False) -> Place:
-    return Place(1, 0, mark_ms, idle=idle)
+def place(mark_ms: int | None = None, idle: bool = False) -> PartitionState:
+    return PartitionState(1, 0, mark_ms, idle=idle)
 
 
 @pytest.mark.parametrize("pane_ms", [0, 20, 100, -40])
@@ -57,7 +57,7 @@ def test_the_watermark_is_the_smallest_mark_less_grace() -> None:
     ],
 )
 def test_only_live_partitions_hold_the_watermark(
-    places: list[Place], now_ms: int | None, expected: int | None
+    places: list[PartitionState], now_ms: int | None, expected: int | None
 ) -> None:
     assert watermark(places, now_ms, MINUTE) == expected
 
@@ -77,7 +77,7 @@ def test_only_live_partitions_hold_the_watermark(
 def test_a_partition_is_idle_while_its_reader_goes_on_saying_so(
     quiet_ms: int | None, said_ms: int | None, now_ms: int, idle: bool
 ) -> None:
-    assert is_idle(Place(1, 0, None, quiet_ms, said_ms), now_ms, 100) is idle
+    assert is_idle(PartitionState(1, 0, None, quiet_ms, said_ms), now_ms, 100) is idle
 
 
 def test_a_pane_may_go_when_no_live_partition_can_bring_an_event_in_time() -> None:

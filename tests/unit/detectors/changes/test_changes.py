@@ -13,7 +13,7 @@ from detectors.changes.adwin import Adwin
 from detectors.changes.base import MOST_VALUES, Change
 from detectors.changes.page_hinkley import PageHinkley
 from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, Span
+from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.report import Signal, WindowReport
 from tests.support.made import Values, baseline, window
@@ -42,7 +42,7 @@ def run(
     state, reports, signals = state or EpisodeState(), [], []
     for k, values in enumerate(windows):
         report = one.report(
-            Span("m", "v", k, k + 1), BASE, window(BASE.layout, {"x": values}), state
+            WindowSpan("m", "v", k, k + 1), BASE, window(BASE.layout, {"x": values}), state
         )
         state, new = one.advance(state, report, BASE)
         reports.append(report)
@@ -106,7 +106,9 @@ def test_an_alarm_of_one_detector_starts_the_series_anew_for_all_that_share_it()
 @pytest.mark.parametrize("span", [{"incomplete": True}, {"learning": True}])
 def test_windows_without_a_verdict_are_not_part_of_a_series(span: dict[str, bool]) -> None:
     one, state = judge(Longest(feature="x", length=1)), EpisodeState()
-    odd = msgspec.convert({"model": "m", "variant": "v", "start_ms": 0, "end_ms": 1, **span}, Span)
+    odd = msgspec.convert(
+        {"model": "m", "variant": "v", "start_ms": 0, "end_ms": 1, **span}, WindowSpan
+    )
     report = one.report(odd, BASE, window(BASE.layout, {"x": of_mean(100.0)}), state)
     assert report.violations == ()
     assert one.advance(state, report, BASE) == (state, [])
@@ -127,7 +129,10 @@ def test_a_window_without_a_mean_leaves_the_series_as_it_is() -> None:
 def test_a_late_revision_is_not_asked_again() -> None:
     one, state = judge(Longest(feature="x", length=1)), EpisodeState()
     report = one.report(
-        Span("m", "v", 0, 1, revision=1), BASE, window(BASE.layout, {"x": of_mean(100.0)}), state
+        WindowSpan("m", "v", 0, 1, revision=1),
+        BASE,
+        window(BASE.layout, {"x": of_mean(100.0)}),
+        state,
     )
     assert report.violations == ()
 
@@ -150,7 +155,7 @@ def test_restoring_the_state_between_any_two_windows_changes_no_alarm() -> None:
     for k, values in enumerate(windows):
         state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=EpisodeState)
         report = one.report(
-            Span("m", "v", k, k + 1), BASE, window(BASE.layout, {"x": values}), state
+            WindowSpan("m", "v", k, k + 1), BASE, window(BASE.layout, {"x": values}), state
         )
         state, new = one.advance(state, report, BASE)
         kept += new

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from detectors.changes.page_hinkley import PageHinkley
 from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, Span
+from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.profiles.baseline import Constraint
 from detectors.profiles.profile import Profile
@@ -49,10 +49,10 @@ def rows(count: int, seed: int = 5, mean: float = 0.0) -> dict[str, Values]:
 
 
 def judged(
-    data: dict[str, Values] | None, span: Span | None = None, judge: Judge = JUDGE
+    data: dict[str, Values] | None, span: WindowSpan | None = None, judge: Judge = JUDGE
 ) -> WindowReport:
     profile = window(BASE.layout, data) if data else Profile(BASE.layout)
-    return judge.report(span or Span("delay", "A", 0, 60_000), BASE, profile, EpisodeState())
+    return judge.report(span or WindowSpan("delay", "A", 0, 60_000), BASE, profile, EpisodeState())
 
 
 def signal_of(data: dict[str, Values], judge: Judge = JUDGE) -> Signal:
@@ -97,14 +97,14 @@ def test_a_clean_window_is_ok_and_gives_every_number_of_every_feature() -> None:
 
 
 def test_the_id_names_job_model_variant_window_baseline_and_revision() -> None:
-    report = judged(rows(200), Span("delay", "B", 60_000, 120_000, revision=2))
+    report = judged(rows(200), WindowSpan("delay", "B", 60_000, 120_000, revision=2))
     assert report.id == f"flights/delay/B/60000/120000/{BASE.fingerprint}/2"
     assert (report.baseline, report.layout) == (BASE.fingerprint, BASE.layout.fingerprint)
 
 
 def test_the_report_holds_the_counts_that_it_was_made_from() -> None:
     profile = window(BASE.layout, rows(300))
-    report = JUDGE.report(Span("delay", "A", 0, 1), BASE, profile, EpisodeState())
+    report = JUDGE.report(WindowSpan("delay", "A", 0, 1), BASE, profile, EpisodeState())
     assert Profile.decode(report.profile, BASE.layout).counts.tolist() == profile.counts.tolist()
 
 
@@ -130,7 +130,7 @@ def test_each_window_has_one_state(
     count: int, mean: float, span: dict[str, bool], state: str
 ) -> None:
     report = judged(
-        rows(count, mean=mean) if count else None, msgspec.convert({**SPAN, **span}, Span)
+        rows(count, mean=mean) if count else None, msgspec.convert({**SPAN, **span}, WindowSpan)
     )
     assert report.state == state
 
@@ -158,7 +158,10 @@ def test_limits_and_switches_of_a_model_are_its_own() -> None:
     own = {"delay": {"x": FeatureRules(enabled=False)}}
     judge = Judge("flights", Rules(), own)
     assert judged(rows(1_000, mean=3.0), judge=judge).state == "ok"
-    assert judged(rows(1_000, mean=3.0), Span("other", "A", 0, 60_000), judge).state == "violations"
+    assert (
+        judged(rows(1_000, mean=3.0), WindowSpan("other", "A", 0, 60_000), judge).state
+        == "violations"
+    )
     assert judged(rows(1_000), judge=judge).rules["judged_features"] == 3
 
 
@@ -213,7 +216,7 @@ def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
 def test_a_signal_shows_the_ends_of_intervals_in_six_digits_however_many_tell_them_apart() -> None:
     numbers = baseline({"x": np.arange(491_700_000_000.0, 491_700_010_000.0)})
     report = JUDGE.report(
-        Span("delay", "A", 0, 1),
+        WindowSpan("delay", "A", 0, 1),
         numbers,
         window(numbers.layout, {"x": [491_700_000_003.0] * 2_000}),
         EpisodeState(),
@@ -235,7 +238,7 @@ def test_a_signal_about_a_feature_that_is_gone_by_now_names_no_value_either() ->
     signals = []
     for k in (1, 2):
         report = JUDGE.report(
-            Span("delay", "A", k * 60_000, (k + 1) * 60_000),
+            WindowSpan("delay", "A", k * 60_000, (k + 1) * 60_000),
             other,
             window(other.layout, {"x": normal(k, 900)}),
             state,
@@ -253,7 +256,10 @@ def test_a_vanished_atom_keeps_its_value_to_itself() -> None:
     spread = np.random.default_rng(6).lognormal(3, 1, 10_000)
     amounts = baseline({"x": np.where(np.arange(10_000) < 400, 17.5, spread)})
     report = JUDGE.report(
-        Span("delay", "A", 0, 1), amounts, window(amounts.layout, {"x": spread}), EpisodeState()
+        WindowSpan("delay", "A", 0, 1),
+        amounts,
+        window(amounts.layout, {"x": spread}),
+        EpisodeState(),
     )
     assert [violation.moved[0].label for violation in report.violations] == ["17.5"]
     opened = tuple(replace(violation, overwhelming=True) for violation in report.violations)
@@ -272,7 +278,7 @@ def test_a_feature_whose_series_has_changed_is_a_violating_one() -> None:
     state = EpisodeState()
     for k in range(9):
         report = judge.report(
-            Span("delay", "A", k, k + 1),
+            WindowSpan("delay", "A", k, k + 1),
             BASE,
             window(BASE.layout, rows(1_000, k, 0.001 * k if k < 5 else 0.9)),
             state,
@@ -299,7 +305,7 @@ def test_a_missing_value_and_the_word_missing_are_told_apart() -> None:
     words = baseline({"t": texts({"missing": 5_000, "a": 5_000})}, {"t": Constraint()})
     values: list[str | None] = [None] * 1_000
     report = JUDGE.report(
-        Span("delay", "A", 0, 1), words, window(words.layout, {"t": values}), EpisodeState()
+        WindowSpan("delay", "A", 0, 1), words, window(words.layout, {"t": values}), EpisodeState()
     )
     labels = [moved.label for moved in report.violations[0].moved]
     assert labels[0] == "missing"
@@ -314,7 +320,7 @@ def wide(features: int) -> float:
     taken = []
     for k in range(3):
         begun = time.perf_counter()
-        JUDGE.report(Span("delay", "A", k, k + 1), base, profile, EpisodeState())
+        JUDGE.report(WindowSpan("delay", "A", k, k + 1), base, profile, EpisodeState())
         taken.append(time.perf_counter() - begun)
     return min(taken)
 

@@ -9,7 +9,7 @@ import pytest
 from detectors.arrays import Floats
 from detectors.diagnosis.moved_bins import MOST, moved
 from detectors.diagnosis.unit_change import diagnosis
-from detectors.report import Moved
+from detectors.report import BinShift
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
 from tests.support.made import normal, pair, texts
@@ -18,7 +18,7 @@ FAHRENHEIT = normal(1, 5_000, mean=55.0, std=18.0)
 MINUTES = np.random.default_rng(2).gamma(2.0, 8.0, 5_000)
 
 
-def most_moved(one: Pair) -> tuple[Moved, ...]:
+def most_moved(one: Pair) -> tuple[BinShift, ...]:
     return moved(one, 0, psi.contributions(one))
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from detectors.arrays import Floats
 from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, Span
+from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import Rules
 from detectors.profiles.layout import Layout
 from detectors.report import Signal
@@ -178,7 +178,7 @@ def signals(
 ) -> list[tuple[int, Signal]]:
     base, state, out = baseline(before), EpisodeState(), []
     for k, data in enumerate(windows):
-        report = one.report(Span("m", "v", k, k + 1), base, window(base.layout, data), state)
+        report = one.report(WindowSpan("m", "v", k, k + 1), base, window(base.layout, data), state)
         state, new = one.advance(state, report, base)
         out += [(k, signal) for signal in new]
     return out

@@ -19,7 +19,7 @@ from sinks.sns import Sns
 from stream.cli import main
 from stream.config.model import S3Config
 from stream.errors import SourceUnavailable, StateUnwritable
-from stream.sources.kinesis.client import Trouble, unavailable
+from stream.sources.kinesis.client import KinesisError, unavailable
 from stream.sources.kinesis.source import Kinesis
 from stream.state.s3.object import StateObject
 from tests.servers.service import RunningService
@@ -210,6 +210,6 @@ def test_each_failure_of_kinesis_says_what_to_do(
     made = Kinesis(stream="s", region="eu-west-1").client(1)
     with pytest.raises(SourceUnavailable, match=rf"kinesis stream 's' in eu-west-1: .*{told}"):
         raise unavailable(
-            made.target, Trouble("ListShards", code, kind, f"{code}: words of AWS"), tried_s
+            made.target, KinesisError("ListShards", code, kind, f"{code}: words of AWS"), tried_s
         )
     made.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from detectors.decisions.episodes import EpisodeState, Judged
+from detectors.decisions.episodes import EpisodeState, JudgedWindow
 from detectors.decisions.judge import Judge
 from detectors.decisions.rules import Rules
 from detectors.profiles.baseline import Baseline, Constraints
@@ -19,25 +19,25 @@ from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.panes import MemoryPanes
 from stream.aggregation.state import JobState
 from stream.errors import GapFound
-from stream.event_time import Settings
+from stream.event_time import JobSettings
 from stream.events import (
     Assign,
-    Cover,
+    BaselineInstalled,
+    CoveredRange,
     DeadLetter,
     DeadLetters,
-    Discovered,
-    End,
+    DiscoveredPartition,
+    EndOfInput,
     Gap,
     Item,
-    Misfits,
     ModelKey,
     Output,
     Partial,
-    Rebase,
-    Relayout,
-    Retire,
+    RemoveModel,
+    ReplaceBaseline,
     Sample,
     Tick,
+    WidthMismatches,
 )
 
 EDGES = (0.5, 1.5)
@@ -54,7 +54,7 @@ def baseline(layout: Layout) -> Baseline:
 class Job:
     """An aggregator, and a reader's half of the protocol: claims and offsets as they were assigned."""
 
-    settings: Settings
+    settings: JobSettings
     learning: tuple[str, ...] = ()
     state: JobState = field(default_factory=JobState)
     panes: MemoryPanes = field(default_factory=MemoryPanes)
@@ -102,7 +102,7 @@ class Job:
             profile.counts[[INTEGRAL, HEAD]] += 1
         count = len(times)
         both = {"accepted": count}, {"accepted": 10 * count}
-        cover = Cover(
+        cover = CoveredRange(
             name,
             assign.claim,
             begin,
@@ -145,8 +145,8 @@ class Job:
 
 def job(**changes: int | bool) -> Job:
     plain = {"window_ms": 10, "every_ms": 10, "grace_ms": 0, "lateness_ms": 100, "idle_ms": 50}
-    made = Job(Settings(job="j", **{**plain, **changes}))  # type: ignore[arg-type]
-    made.do(Discovered("p", 0))
+    made = Job(JobSettings(job="j", **{**plain, **changes}))  # type: ignore[arg-type]
+    made.do(DiscoveredPartition("p", 0))
     return made
 
 
@@ -165,7 +165,7 @@ def windows(outputs: Sequence[Output]) -> list[tuple[int, int | None, int, int]]
 def test_a_partition_is_assigned_once_from_where_it_starts() -> None:
     made = job()
     assert made.assigned["p"] == Assign(1, "p", 0, None)
-    assert made.do(Discovered("p", 7)) == []
+    assert made.do(DiscoveredPartition("p", 7)) == []
 
 
 def test_a_window_closes_when_the_watermark_reaches_its_end_and_not_before() -> None:
@@ -178,7 +178,7 @@ def test_a_window_closes_when_the_watermark_reaches_its_end_and_not_before() -> 
 
 def test_the_slowest_partition_holds_the_windows_open() -> None:
     made = job()
-    made.do(Discovered("q", 0))
+    made.do(DiscoveredPartition("q", 0))
     assert windows(made.send([5, 95])) == []
     assert windows(made.send([7, 12], "q")) == [(0, 10, 0, 2)]
 
@@ -207,7 +207,7 @@ def test_a_repeat_is_dropped_and_a_stale_one_asks_for_nothing() -> None:
 
 def test_a_partial_is_accepted_for_all_of_its_partitions_or_for_none() -> None:
     made = job()
-    made.do(Discovered("q", 0))
+    made.do(DiscoveredPartition("q", 0))
     good, bad = made.partial([4]), made.partial([5], "q", first=9)
     both = Partial((*good.covers, *bad.covers), good.layouts, [*good.profiles, *bad.profiles], [])
     assert {one.partition for one in made.do(both) if isinstance(one, Assign)} == {"p", "q"}
@@ -333,7 +333,7 @@ def test_one_wrong_reading_of_the_clock_loses_nothing(jump_ms: int) -> None:
 
 def test_a_partition_with_only_records_that_nobody_can_date_does_not_stop_the_others() -> None:
     made = job()
-    made.do(Discovered("q", 0), Tick(1_000))
+    made.do(DiscoveredPartition("q", 0), Tick(1_000))
     made.send([5, 45])
     assert made.state.watermark_ms is None
     for now_ms in (1_000, 1_030, 1_060):
@@ -351,7 +351,7 @@ def test_the_watermark_never_falls() -> None:
     made.send([5], at_end=True)
     made.quiet(5_000)
     before = made.state.watermark_ms
-    made.do(Tick(10), Discovered("q", 0))
+    made.do(Tick(10), DiscoveredPartition("q", 0))
     made.send([7], "q")
     assert made.state.watermark_ms == before
 
@@ -380,7 +380,7 @@ def test_a_gap_is_counted_and_the_windows_over_it_are_incomplete() -> None:
 
 def test_a_gap_in_a_partition_that_has_nothing_more_ends_where_the_others_are() -> None:
     made = job()
-    made.do(Discovered("q", 0), Tick(1_000))
+    made.do(DiscoveredPartition("q", 0), Tick(1_000))
     made.send([5])
     made.send([5], "q")
     made.do(Gap("q", 1, 9, 8, "retention"))
@@ -445,8 +445,8 @@ def test_a_gap_ends_the_service_if_it_should() -> None:
 
 def test_the_end_closes_everything_and_more_may_come_after_it() -> None:
     made = job()
-    assert windows([*made.send([5, 17]), *made.do(End())]) == [(0, 10, 0, 1), (10, 20, 0, 1)]
-    assert sorted(windows([*made.send([18, 25, 31]), *made.do(End())])) == [
+    assert windows([*made.send([5, 17]), *made.do(EndOfInput())]) == [(0, 10, 0, 1), (10, 20, 0, 1)]
+    assert sorted(windows([*made.send([18, 25, 31]), *made.do(EndOfInput())])) == [
         (10, 20, 1, 2),
         (20, 30, 0, 1),
         (30, 40, 0, 1),
@@ -456,9 +456,9 @@ def test_the_end_closes_everything_and_more_may_come_after_it() -> None:
 def test_another_baseline_closes_what_is_open_as_incomplete() -> None:
     made = job()
     made.send([5, 25])
-    outputs = made.do(Rebase("m", baseline(OTHER)))
+    outputs = made.do(ReplaceBaseline("m", baseline(OTHER)))
     assert told(outputs) == [(20, 30, 0, 1, "incomplete"), (10, 20, 1, 0, "no data")]
-    assert [one.baseline.layout for one in outputs if isinstance(one, Relayout)] == [OTHER]
+    assert [one.baseline.layout for one in outputs if isinstance(one, BaselineInstalled)] == [OTHER]
     assert list(made.panes.ids()) == []
     made.do(made.partial([26], layout=LAYOUT))
     assert made.state.ledger.partials_dropped == 1
@@ -471,22 +471,22 @@ def test_what_was_seen_against_the_old_baseline_does_not_count_against_the_new_o
     made.send([5])
     key = made.state.key_state(M)
     key.episodes = EpisodeState(
-        windows=(Judged(0, 10, ("x",)),), series={"s": (1.0, 2.0)}, open=None
+        windows=(JudgedWindow(0, 10, ("x",)),), series={"s": (1.0, 2.0)}, open=None
     )
-    made.do(Rebase("m", baseline(OTHER)))
+    made.do(ReplaceBaseline("m", baseline(OTHER)))
     assert made.state.key_state(M).episodes == EpisodeState()
 
 
 def test_a_new_baseline_that_lacks_columns_is_learning() -> None:
     made = job()
-    made.do(Rebase("m", baseline(OTHER), learning=True))
+    made.do(ReplaceBaseline("m", baseline(OTHER), learning=True))
     assert made.state.models["m"].learning
 
 
 def test_a_model_that_is_watched_no_longer_closes_as_incomplete_and_keeps_its_ids() -> None:
     made = job()
     made.send([5, 15])
-    assert told(made.do(Retire("m"))) == [(10, 20, 0, 1, "incomplete")]
+    assert told(made.do(RemoveModel("m"))) == [(10, 20, 0, 1, "incomplete")]
     assert (list(made.panes.ids()), made.state.ledger.imbalance()) == ([], {})
     outputs = made.restarted().send([16, 27, 35])
     assert told(outputs) == [(10, 20, 1, 1, "incomplete"), (20, 30, 0, 1, "ok")]
@@ -494,26 +494,28 @@ def test_a_model_that_is_watched_no_longer_closes_as_incomplete_and_keeps_its_id
 
 def test_a_learning_model_gets_its_baseline_once_enough_rows_are_in() -> None:
     made = Job(
-        Settings(
+        JobSettings(
             job="j", window_ms=10, every_ms=10, grace_ms=0, lateness_ms=0, idle_ms=50, learn_rows=5
         ),
         ("m",),
     )
-    made.do(Discovered("p", 0))
+    made.do(DiscoveredPartition("p", 0))
     partial = made.partial([1, 2, 3])
     assert not [
         one
         for one in made.do(partial._replace(samples=[Sample(M, 3, b"")]))
-        if isinstance(one, Relayout)
+        if isinstance(one, BaselineInstalled)
     ]
     assert told(made.send([12]))[0][4] == "learning"
     outputs = made.do(made.partial([13, 14])._replace(samples=[Sample(M, 2, b"")]))
-    assert [one.model for one in outputs if isinstance(one, Relayout)] == ["m"]
+    assert [one.model for one in outputs if isinstance(one, BaselineInstalled)] == ["m"]
 
 
 def test_records_of_a_wrong_width_are_told_by_their_window() -> None:
     made = job()
-    partial = made.partial([5])._replace(misfits=[(M, 0, Misfits(2, 5)), (M, 10, Misfits(1, 0))])
+    partial = made.partial([5])._replace(
+        misfits=[(M, 0, WidthMismatches(2, 5)), (M, 10, WidthMismatches(1, 0))]
+    )
     made.do(partial)
     outputs = [one for one in made.send([25]) if isinstance(one, WindowReport)]
     assert [
@@ -527,7 +529,7 @@ def test_records_of_a_wrong_width_are_told_by_their_window() -> None:
 def test_late_records_of_a_wrong_width_make_a_revision_too() -> None:
     made = job()
     made.send([5, 25])
-    made.do(made.partial([])._replace(misfits=[(M, 0, Misfits(fewer=3))]))
+    made.do(made.partial([])._replace(misfits=[(M, 0, WidthMismatches(fewer=3))]))
     assert windows(made.do(Tick(1))) == [(0, 10, 1, 1)]
 
 

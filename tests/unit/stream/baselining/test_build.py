@@ -13,7 +13,7 @@ from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Constraint
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
 from stream.baselining.build import (
-    Made,
+    BuiltBaseline,
     empty_baseline,
     learn,
     learn_from_samples,
@@ -23,7 +23,7 @@ from stream.baselining.build import (
     refuse_edited,
     write,
 )
-from stream.baselining.training_data import Training
+from stream.baselining.training_data import TrainingData
 from stream.errors import ConfigError
 
 ROWS = [("1", "0.5", "ann"), ("2", "", "bob"), ("3", "1.5", "ann"), ("", "2", "")]
@@ -38,7 +38,7 @@ def train(folder: Path) -> Path:
     return csv_file(folder / "train.csv", "a,b,c\n" + "".join(",".join(row) + "\n" for row in ROWS))
 
 
-def feature(made: Made, name: str) -> dict[str, object]:
+def feature(made: BuiltBaseline, name: str) -> dict[str, object]:
     found: dict[str, object] = next(
         one for one in made.statistics["features"] if one["name"] == name
     )
@@ -49,11 +49,11 @@ def table(**columns: list[str | None]) -> pa.Table:
     return pa.table({name: pa.array(values, pa.string()) for name, values in columns.items()})
 
 
-def types(made: Made) -> dict[str, str]:
+def types(made: BuiltBaseline) -> dict[str, str]:
     return {one["name"]: one["inferred_type"] for one in made.statistics["features"]}
 
 
-def present(made: Made) -> dict[str, tuple[int, int]]:
+def present(made: BuiltBaseline) -> dict[str, tuple[int, int]]:
     out = {}
     for one in made.statistics["features"]:
         common = (one.get("numerical_statistics") or one.get("string_statistics"))["common"]
@@ -342,7 +342,7 @@ def test_nothing_to_read_and_unknown_names_are_told(tmp_path: Path) -> None:
 def test_progress_adds_up_to_all_bytes_twice(tmp_path: Path) -> None:
     path, told = train(tmp_path), list[int]()
     make_from_files(path, progress=told.append)
-    assert sum(told) == 2 * Training(path).size == 2 * path.stat().st_size
+    assert sum(told) == 2 * TrainingData(path).size == 2 * path.stat().st_size
 
 
 def test_what_is_written_is_what_is_loaded(tmp_path: Path) -> None:

@@ -14,11 +14,11 @@ from msgspec.structs import replace
 from rich.console import Console
 
 from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, Span
+from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.profiles.baseline import Constraint
 from detectors.report import FeatureReport, WindowReport
-from stream.baselining.build import Made, write
+from stream.baselining.build import BuiltBaseline, write
 from stream.commands.explain import explain
 from stream.errors import ConfigError
 from tests.support.made import Values, baseline, normal, texts, window
@@ -43,13 +43,13 @@ def report(rows: int = 1_000, mean: float = 0.4) -> WindowReport:
         "off": normal(4, rows, 3.0),
     }
     return Judge("j", Rules(), OWN).report(
-        Span("m", "v", 0, 60_000), BASE, window(BASE.layout, data), EpisodeState()
+        WindowSpan("m", "v", 0, 60_000), BASE, window(BASE.layout, data), EpisodeState()
     )
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write(Made(BASE, {}, {}), tmp_path / "b")
+    write(BuiltBaseline(BASE, {}, {}), tmp_path / "b")
     (tmp_path / "b" / "constraints.json").unlink()
     return tmp_path
 

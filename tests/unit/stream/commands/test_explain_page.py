@@ -14,10 +14,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from detectors.decisions.episodes import EpisodeState
-from detectors.decisions.judge import Judge, Span
+from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import Rules
 from detectors.report import WindowReport
-from stream.baselining.build import Made, write
+from stream.baselining.build import BuiltBaseline, write
 from stream.commands.explain import explain
 from tests.support.made import Values, baseline, normal, texts, window
 
@@ -41,7 +41,7 @@ def report() -> WindowReport:
         "words": texts({LONG: 500, "new": 500}),
         NAMES[2]: normal(4, 1_000, 2.0),
     }
-    span = Span("a-model-with-a-name", "AllTraffic", 1_795_590_000_000, 1_795_590_060_000)
+    span = WindowSpan("a-model-with-a-name", "AllTraffic", 1_795_590_000_000, 1_795_590_060_000)
     return Judge("a-job-with-a-long-name", Rules()).report(
         span, BASE, window(BASE.layout, data), EpisodeState()
     )
@@ -50,7 +50,7 @@ def report() -> WindowReport:
 def shown(
     folder: Path, name: str, one: WindowReport, width: int = 80, colours: bool = False
 ) -> list[str]:
-    write(Made(BASE, {}, {}), folder / "b")
+    write(BuiltBaseline(BASE, {}, {}), folder / "b")
     (folder / "b" / "constraints.json").unlink()
     (folder / "reports-1.jsonl").write_bytes(msgspec.json.encode(one) + b"\n")
     console = Console(

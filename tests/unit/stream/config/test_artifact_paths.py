@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.config.artifact_paths import KeptFiles
+from stream.config.artifact_paths import ArtifactPaths
 from stream.errors import ConfigError
 
 CONFIG = """\
@@ -36,7 +36,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_paths_start_at_the_folder_of_the_file_and_no_variable_is_needed_for_them(
     file: Path, tmp_path: Path
 ) -> None:
-    kept = KeptFiles(file)
+    kept = ArtifactPaths(file)
     assert kept.reports == [tmp_path / "reports"], "those that exist"
     assert kept.state == tmp_path / "driftline.sqlite"
     assert kept.baseline("a") == tmp_path / "baselines" / "a"
@@ -54,14 +54,14 @@ def test_a_path_that_is_asked_for_needs_its_variable(
         ConfigError,
         match=r"models\.c\.baseline: expected the environment variable FOLDER to be set",
     ):
-        KeptFiles(file).baseline("c")
+        ArtifactPaths(file).baseline("c")
     (tmp_path / "c").mkdir()
     monkeypatch.setenv("FOLDER", str(tmp_path))
-    assert KeptFiles(file).baseline("c") == tmp_path / "c"
+    assert ArtifactPaths(file).baseline("c") == tmp_path / "c"
 
 
 @pytest.mark.parametrize("text", ["sinks: 3", "models: {a: {baseline: 3}}", "- a list"])
 def test_what_is_no_configuration_says_how_to_look_at_it(file: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(ConfigError, match=r"config\.yaml: .*driftline check"):
-        KeptFiles(file)
+        ArtifactPaths(file)

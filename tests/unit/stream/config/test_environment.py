@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stream.config.environment import Variables
+from stream.config.environment import Environment
 from stream.config.load import load
 from stream.errors import ConfigError
 
@@ -33,7 +33,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_values_are_put_in_wherever_text_stands() -> None:
     data = {"a": "${WHERE}/x", "b": [1, {"c": "${WHERE}${WHERE}"}], "d": "$WHERE ${}", "e": True}
-    assert Variables().put_in(data) == {
+    assert Environment().put_in(data) == {
         "a": "/data/x",
         "b": [1, {"c": "/data/data"}],
         "d": "$WHERE ${}",
@@ -45,11 +45,11 @@ def test_a_variable_that_is_not_set_is_a_fault_with_its_path_and_name() -> None:
     with pytest.raises(
         ConfigError, match=r"b\[1\]\.c: expected the environment variable PASSWORD to be set"
     ):
-        Variables().put_in({"b": ["${WHERE}", {"c": "${PASSWORD}"}]})
+        Environment().put_in({"b": ["${WHERE}", {"c": "${PASSWORD}"}]})
 
 
 def test_where_it_is_not_needed_its_text_stays_and_it_is_noted() -> None:
-    variables = Variables(needed=False)
+    variables = Environment(needed=False)
     assert variables.put_in({"a": "x${PASSWORD}", "b": ["${PASSWORD}", "${WHERE}"]}) == {
         "a": "x${PASSWORD}",
         "b": ["${PASSWORD}", "/data"],
@@ -68,7 +68,7 @@ def test_a_configuration_can_be_read_without_its_password_but_not_be_run(file: P
         ),
     ):
         load(file)
-    variables = Variables(needed=False)
+    variables = Environment(needed=False)
     assert load(file, variables).job == "prices"
     assert variables.unset == {"source.options.sasl_plain_password": "PASSWORD"}
 
@@ -78,7 +78,7 @@ def test_what_cannot_be_read_without_a_variable_names_the_variable(file: Path) -
     with pytest.raises(
         ConfigError, match="window: expected the environment variable WINDOW to be set$"
     ):
-        load(file, Variables(needed=False))
+        load(file, Environment(needed=False))
     file.write_text(CONFIG + "window: sixty\n")
     with pytest.raises(ConfigError, match="window: expected a number and a unit"):
-        load(file, Variables(needed=False))
+        load(file, Environment(needed=False))

@@ -8,9 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.dedupe.filter import Dedupe, Seen, hashes_of
+from stream.dedupe.filter import Dedupe, DuplicateFilter, hashes_of
 from stream.dedupe.id_store import MemoryIds
-from stream.dedupe.index import Memory
+from stream.dedupe.index import IdIndex
 from stream.events import SeenIds
 
 RULES = Dedupe(horizon="1s", most=1_000_000)
@@ -41,12 +41,12 @@ def looked(log: list[Event], cuts: list[int], forget: bool) -> list[bool]:
     """The same in batches; with ``forget`` each batch has a reader of its own that knows what the
     others told."""
     marks = np.cumsum([step for _, step in log], dtype=np.int64)
-    memory = Memory(RULES, MemoryIds())
-    seen, out = Seen(RULES, "p"), list[bool]()
+    memory = IdIndex(RULES, MemoryIds())
+    seen, out = DuplicateFilter(RULES, "p"), list[bool]()
     bounds = sorted({0, len(log), *(cut for cut in cuts if cut < len(log))})
     for start, stop in pairwise(bounds):
         if forget:
-            seen = Seen(RULES, "p", memory.ids.of("p"))
+            seen = DuplicateFilter(RULES, "p", memory.ids.of("p"))
         ids, has = hashes_of([name for name, _ in log[start:stop]])
         found = seen.look(ids, has, marks[start:stop])
         memory.take(found.fresh)
@@ -64,7 +64,7 @@ def test_what_is_a_duplicate_depends_on_the_log_alone(
 
 def test_an_id_beyond_the_most_is_not_remembered_and_counted() -> None:
     rules = Dedupe(horizon="1s", most=1_000)
-    seen = Seen(rules, "p")
+    seen = DuplicateFilter(rules, "p")
     ids, has = hashes_of([f"id {k}" for k in range(500)])
     found = seen.look(ids, has, np.zeros(500, np.int64))
     room = 1_000 // 7
@@ -75,7 +75,7 @@ def test_an_id_beyond_the_most_is_not_remembered_and_counted() -> None:
 
 
 def test_what_parents_knew_their_children_know() -> None:
-    memory = Memory(RULES, MemoryIds())
+    memory = IdIndex(RULES, MemoryIds())
     memory.take(
         [SeenIds("a", 0, b"12345678"), SeenIds("b", 0, b"abcdefgh"), SeenIds("b", 200, b"ABCDEFGH")]
     )

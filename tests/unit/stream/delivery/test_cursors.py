@@ -9,7 +9,7 @@ from sinks.jsonl import Jsonl
 from sinks.sns import Sns
 from stream.aggregation.state import JobState
 from stream.delivery.cursors import cursors_of, keys_of
-from stream.state.store import Identity, Store
+from stream.state.store import StateIdentity, Store
 from tests.support.samples import signal
 
 A, B = ("jsonl", Jsonl(path="/a")), ("jsonl", Jsonl(path="/b"))
@@ -48,7 +48,7 @@ def test_two_sinks_that_are_alike_have_two_cursors() -> None:
 
 def test_the_state_forgets_a_sink_that_is_no_more(tmp_path: Path) -> None:
     store = Store(tmp_path / "state.sqlite")
-    panes, who = store.panes([]), Identity("j", "s", 1, 1)
+    panes, who = store.panes([]), StateIdentity("j", "s", 1, 1)
     store.commit(who, JobState(), panes, [signal()], {"jsonl a": 0, "jsonl b": 0})
     store.commit(who, JobState(), panes, [], {"jsonl b": 1})
     assert store.cursors() == {"jsonl b": 1}

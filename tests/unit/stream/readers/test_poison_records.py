@@ -6,13 +6,13 @@ from __future__ import annotations
 import pytest
 
 from stream.events import Position
-from stream.readers.poison_records import PASSED, Suspects
+from stream.readers.poison_records import PASSED, PoisonRecordSearch
 
 
 def deaths_until_skipped(deadly: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
     """How many readers die until the deadly record is skipped, and which position is skipped: a
     reader in a few lines."""
-    suspects, at, deaths = Suspects(), 0, 0
+    suspects, at, deaths = PoisonRecordSearch(), 0, 0
     while deaths < 50:
         if skipped := suspects.skipped(["p"]):
             return deaths, skipped
@@ -33,7 +33,7 @@ def test_the_deadly_record_and_no_other_is_skipped_after_six_deaths(deadly: int)
 
 
 def test_one_death_is_followed_by_a_usual_try_and_then_forgotten() -> None:
-    suspects = Suspects()
+    suspects = PoisonRecordSearch()
     suspects.died([("p", 7), ("q", 9)])
     assert suspects.step(["p", "q"]) == 0
     suspects.passed("p", 100)
@@ -42,21 +42,21 @@ def test_one_death_is_followed_by_a_usual_try_and_then_forgotten() -> None:
 
 
 def test_a_death_while_nothing_is_counted_blames_nobody() -> None:
-    suspects = Suspects()
+    suspects = PoisonRecordSearch()
     for _ in range(9):
         suspects.died([])
     assert (suspects.step(["p"]), suspects.skipped(["p"])) == (0, [])
 
 
 def test_deaths_at_changing_records_never_skip_one() -> None:
-    suspects = Suspects()
+    suspects = PoisonRecordSearch()
     for position in range(40):
         suspects.died([("p", position)])
         assert suspects.skipped(["p"]) == []
 
 
 def test_a_partition_is_trusted_again_after_enough_records() -> None:
-    suspects = Suspects()
+    suspects = PoisonRecordSearch()
     for _ in range(3):
         suspects.died([("p", 0)])
     suspects.passed("p", PASSED - 1)
@@ -66,7 +66,7 @@ def test_a_partition_is_trusted_again_after_enough_records() -> None:
 
 
 def test_when_the_culprit_is_skipped_all_others_are_trusted_again() -> None:
-    suspects = Suspects()
+    suspects = PoisonRecordSearch()
     for _ in range(3):
         suspects.died([("p", 0), ("q", 0)])
     for _ in range(3):
@@ -79,7 +79,7 @@ def test_when_the_culprit_is_skipped_all_others_are_trusted_again() -> None:
 def deaths_until_given_up(deadly: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
     """How many readers die until nobody asks any more, and where: a source in a few lines that dies
     with a batch that holds the record."""
-    suspects, at, deaths = Suspects(), 0, 0
+    suspects, at, deaths = PoisonRecordSearch(), 0, 0
     while deaths < 50:
         asked: dict[str, Position] = {"p": at}
         while not at <= deadly < at + (step := suspects.step(["p"]) or size):
@@ -101,7 +101,7 @@ def test_the_record_that_its_source_dies_of_is_named_after_ten_deaths(deadly: in
 def test_deaths_where_records_come_meanwhile_give_nothing_up() -> None:
     """Somebody kills readers while all is well: most die with nothing unread, the others each at
     another place."""
-    suspects = Suspects()
+    suspects = PoisonRecordSearch()
     for position in range(100):
         assert suspects.died_unread({"p": position, "q": position}) == []
         suspects.passed("p", 1)
@@ -109,7 +109,7 @@ def test_deaths_where_records_come_meanwhile_give_nothing_up() -> None:
 
 
 def test_a_neighbour_that_gives_something_in_between_is_not_named() -> None:
-    suspects, told = Suspects(), []
+    suspects, told = PoisonRecordSearch(), []
     for k in range(12):
         told += suspects.died_unread({"culprit": 7, "neighbour": 9} if k % 2 else {"culprit": 7})
         suspects.passed("neighbour", int(k % 3 == 2))
@@ -118,7 +118,7 @@ def test_a_neighbour_that_gives_something_in_between_is_not_named() -> None:
 
 def test_partitions_that_were_asked_in_vain_by_chance_are_trusted_again_together() -> None:
     names = [f"p{k}" for k in range(1_000)]
-    suspects = Suspects()
+    suspects = PoisonRecordSearch()
     for _ in range(3):
         suspects.died_unread(dict.fromkeys(names, 0))
     assert suspects.step(names) == 1
@@ -128,7 +128,7 @@ def test_partitions_that_were_asked_in_vain_by_chance_are_trusted_again_together
 
 
 def test_a_partition_that_is_read_to_its_end_is_trusted_again() -> None:
-    suspects = Suspects()
+    suspects = PoisonRecordSearch()
     for _ in range(3):
         suspects.died_unread({"p": 0})
     suspects.passed("p", 0, at_end=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from stream.baselining.columns import Columns
+from stream.baselining.columns import ModelColumns
 from stream.dedupe.filter import Dedupe
 from stream.event_time import Times
 from stream.events import Assign, RawBatch
@@ -45,7 +45,7 @@ def reader() -> Reader:
     one = Reader(
         NoSource(), form, ORIGIN, Times(60_000, 2_000, 120_000, 60_000), dedupe=Dedupe(horizon="1h")
     )
-    one.use(ReadingPlan({"m": Columns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
+    one.use(ReadingPlan({"m": ModelColumns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
     one.assign([Assign(1, "p", 0, None), Assign(1, "q", 0, None)])
     return one
 

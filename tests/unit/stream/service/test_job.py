@@ -16,7 +16,15 @@ from stream.baselining.build import make_from_files, write
 from stream.config.load import parse
 from stream.delivery.routes import routes_of
 from stream.errors import BaselineMismatch, StateIncompatible
-from stream.events import Assign, Cover, DeadLetter, DeadLetters, Discovered, ModelKey, Partial
+from stream.events import (
+    Assign,
+    CoveredRange,
+    DeadLetter,
+    DeadLetters,
+    DiscoveredPartition,
+    ModelKey,
+    Partial,
+)
 from stream.service.job import Job, open_job
 from tests.support.samples import report
 
@@ -54,7 +62,7 @@ def model(baseline: str, *inputs: str) -> dict[str, Any]:
 def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]:
     """A partial with a row at each time, accepted and committed."""
     aggregator = job.aggregator
-    aggregator.step(Discovered("s", 0))
+    aggregator.step(DiscoveredPartition("s", 0))
     place = aggregator.state.places["s"]
     layout, every = aggregator.baselines[key.model].layout, aggregator.settings.every_ms
     profiles: dict[int, Profile] = {}
@@ -65,7 +73,7 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
             profile.counts[[start + INTEGRAL, start + HEAD]] += 1
     assert isinstance(place.next, int)
     count, mark = len(times_ms), max([*times_ms, place.mark_ms or 0])
-    cover = Cover(
+    cover = CoveredRange(
         "s",
         place.claim,
         place.next,

@@ -19,17 +19,17 @@ from detectors.report import Signal, WindowReport
 from stream.aggregation.panes import PaneId
 from stream.aggregation.state import JobState, ModelState
 from stream.errors import StateIncompatible, StateLocked, StateUnwritable
-from stream.event_time import Place
+from stream.event_time import PartitionState
 from stream.events import DeadLetter, DeadLetters, Output
 from stream.state.file_lock import FileLock
-from stream.state.store import Identity, Store, is_ours, read_baseline
+from stream.state.store import StateIdentity, Store, is_ours, read_baseline
 from tests.support.made import baseline, normal, window
 from tests.support.paths import ROOT
 from tests.support.samples import report, signal
 
 BASE = baseline({"x": normal(1, 2_000)})
 LAYOUT = BASE.layout
-WHO = Identity("job", "jsonl /captures", 60_000, 60_000, configured={"m": BASE.fingerprint})
+WHO = StateIdentity("job", "jsonl /captures", 60_000, 60_000, configured={"m": BASE.fingerprint})
 LETTERS = DeadLetters((DeadLetter("p", 7, "undecodable", 3, "aa"),))
 
 
@@ -55,7 +55,7 @@ def counts(rows: int = 500, seed: int = 3) -> Profile:
 
 def state(next_: int = 5) -> JobState:
     return JobState(
-        places={"p": Place(1, next_, 99)},
+        places={"p": PartitionState(1, next_, 99)},
         models={"m": ModelState(BASE.fingerprint)},
         closed_ms=60_000,
     )

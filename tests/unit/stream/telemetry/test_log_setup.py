@@ -12,9 +12,9 @@ from io import StringIO
 import pytest
 import structlog
 
-from stream.telemetry.log_setup import Logs, style_of
+from stream.telemetry.log_setup import LogSetup, style_of
 
-Read = Callable[[Logs], list[str]]
+Read = Callable[[LogSetup], list[str]]
 
 
 class Terminal(StringIO):
@@ -24,7 +24,7 @@ class Terminal(StringIO):
         return True
 
 
-def spoken(logs: Logs) -> None:
+def spoken(logs: LogSetup) -> None:
     """A line of ours, a warning of a library, and a traceback from a function that holds a value."""
     logs.set_up()
     structlog.get_logger("driftline").info("window", rows=600, found=["amount: completeness_check"])
@@ -44,7 +44,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
-    def written(logs: Logs) -> list[str]:
+    def written(logs: LogSetup) -> list[str]:
         stderr = Terminal()
         monkeypatch.setattr(sys, "stderr", stderr)
         monkeypatch.setattr(root, "handlers", [])
@@ -57,7 +57,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
 
 
 def test_json_is_an_object_a_line_and_names_the_job_in_each(read: Read) -> None:
-    ours, library, failed = (json.loads(line) for line in read(Logs(job="flights")))
+    ours, library, failed = (json.loads(line) for line in read(LogSetup(job="flights")))
     assert (ours["event"], ours["job"], ours["level"], ours["rows"]) == (
         "window",
         "flights",
@@ -75,7 +75,7 @@ def test_json_is_an_object_a_line_and_names_the_job_in_each(read: Read) -> None:
 
 def test_columns_for_people_show_the_same(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    ours, library, *failed = read(Logs(style="console", job="flights"))
+    ours, library, *failed = read(LogSetup(style="console", job="flights"))
     assert re.fullmatch(
         r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ \[info +\] window +job=flights rows=600 found=\['amount:"
         r" .*'\]",
@@ -95,13 +95,13 @@ def test_columns_for_people_show_the_same(read: Read, monkeypatch: pytest.Monkey
 def test_colours_are_for_terminals_that_want_them(
     read: Read, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    assert any("\x1b[" in line for line in read(Logs(style="console")))
+    assert any("\x1b[" in line for line in read(LogSetup(style="console")))
     monkeypatch.setenv(name, value)
-    assert not any("\x1b" in line for line in read(Logs(style="console")))
+    assert not any("\x1b" in line for line in read(LogSetup(style="console")))
 
 
 def test_a_level_hides_what_is_below_it(read: Read) -> None:
-    assert [json.loads(line)["event"] for line in read(Logs("error"))] == [
+    assert [json.loads(line)["event"] for line in read(LogSetup("error"))] == [
         "the broker does not answer",
         "failed",
     ]

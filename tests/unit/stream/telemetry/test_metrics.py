@@ -13,16 +13,16 @@ import pytest
 import structlog
 
 from detectors.decisions.episodes import Episode, EpisodeState
-from sinks.courier import Counts
+from sinks.courier import CourierCounts
 from stream.aggregation.ledger import Account, Ledger
 from stream.aggregation.state import JobState, KeyState
-from stream.event_time import Place
-from stream.events import Cover
-from stream.telemetry.log_setup import Logs
+from stream.event_time import PartitionState
+from stream.events import CoveredRange
+from stream.telemetry.log_setup import LogSetup
 from stream.telemetry.metrics import Telemetry
 from tests.support.samples import START_MS, report, signal, violation
 
-COVER = Cover(
+COVER = CoveredRange(
     "t-0", 1, 0, 100, START_MS, False, 100, {"accepted": 100}, 100, 100, bytes={"accepted": 400}
 )
 
@@ -32,7 +32,7 @@ def state(**ledger: int) -> JobState:
         "t-0": Account(12, {"accepted": 9, "json": 2, "too_late": 1}),
         "t-1": Account(5, {"accepted": 5}),
     }
-    places = {"t-0": Place(1, 12, START_MS), "t-1": Place(1, 5, None, idle=True)}
+    places = {"t-0": PartitionState(1, 12, START_MS), "t-1": PartitionState(1, 5, None, idle=True)}
     return JobState(
         watermark_ms=START_MS,
         places=places,
@@ -148,7 +148,7 @@ def test_batches_and_sinks_are_counted() -> None:
     telemetry = Telemetry("sample")
     for _ in range(3):
         telemetry.batch(0.5, [COVER])
-    telemetry.sinks({"sns": Counts(1, 2, 3, 4, 5, 0.75, 30.0, 3_600.0, 6)}, paused=True)
+    telemetry.sinks({"sns": CourierCounts(1, 2, 3, 4, 5, 0.75, 30.0, 3_600.0, 6)}, paused=True)
     assert (value(telemetry, "records_read_total"), value(telemetry, "bytes_read_total")) == (
         300,
         1_200,
@@ -184,7 +184,7 @@ def logs(monkeypatch: pytest.MonkeyPatch) -> Iterator[StringIO]:
     level = root.level
     monkeypatch.setattr(root, "handlers", [])
     monkeypatch.setattr(sys, "stderr", stderr)
-    Logs().set_up()
+    LogSetup().set_up()
     yield stderr
     structlog.reset_defaults()
     root.setLevel(level)

@@ -6,11 +6,15 @@ from typing import Any
 
 from structlog.testing import CapturingLogger
 
-from stream.event_time import Place
-from stream.telemetry.partition_changes import PartitionLog
+from stream.event_time import PartitionState
+from stream.telemetry.partition_changes import PartitionChangeLog
 
-READ, IDLE, ENDED = Place(1, 0), Place(1, 0, idle=True), Place(1, 0, ended=True)
-WAITS = Place(0, 0, parents=("p",))
+READ, IDLE, ENDED = (
+    PartitionState(1, 0),
+    PartitionState(1, 0, idle=True),
+    PartitionState(1, 0, ended=True),
+)
+WAITS = PartitionState(0, 0, parents=("p",))
 
 
 class Seen:
@@ -19,9 +23,11 @@ class Seen:
     def __init__(self) -> None:
         self.now_s = 1_000.0
         self._written = CapturingLogger()
-        self.log = PartitionLog(self._written, lambda: self.now_s)
+        self.log = PartitionChangeLog(self._written, lambda: self.now_s)
 
-    def look(self, after_s: float = 60.0, **places: Place) -> list[tuple[str, dict[str, Any]]]:
+    def look(
+        self, after_s: float = 60.0, **places: PartitionState
+    ) -> list[tuple[str, dict[str, Any]]]:
         """The lines of one look, so long after the one before."""
         self.now_s += after_s
         self.log.look(places)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from stream.event_time import Place
-from stream.web.readiness import Heard, Readiness, Role, readiness
+from stream.event_time import PartitionState
+from stream.web.readiness import PartitionSilence, Readiness, Role, readiness
 
 NOW_MS = 1_000_000
-HERE = Place(1, 0)
-LATE = Place(1, 0, arrival_ms=NOW_MS - 61_000)
+HERE = PartitionState(1, 0)
+LATE = PartitionState(1, 0, arrival_ms=NOW_MS - 61_000)
 
-ENDED, WAITING = Place(1, 0, arrival_ms=1, ended=True), Place(0, 0, arrival_ms=1, parents=("q",))
+ENDED, WAITING = (
+    PartitionState(1, 0, arrival_ms=1, ended=True),
+    PartitionState(0, 0, arrival_ms=1, parents=("q",)),
+)
 
 
 @pytest.mark.parametrize(
@@ -22,30 +25,35 @@ ENDED, WAITING = Place(1, 0, arrival_ms=1, ended=True), Place(0, 0, arrival_ms=1
         ("owner", {}, [], Readiness(200, "owner")),
         (
             "owner",
-            {"p": HERE, "q": Place(1, 0, arrival_ms=NOW_MS - 60_000)},
+            {"p": HERE, "q": PartitionState(1, 0, arrival_ms=NOW_MS - 60_000)},
             [],
             Readiness(200, "owner"),
         ),
         ("owner", {"p": HERE, "q": LATE}, [], Readiness(503, "behind: q by 61 s")),
         ("owner", {"q": ENDED, "r": WAITING}, [], Readiness(200, "owner")),
         ("owner", {"q": LATE}, ["sns", "jsonl"], Readiness(503, "paused: sns, jsonl")),
-        ("owner", {"p": Place(1, 0, arrival_ms=NOW_MS + 5_000)}, [], Readiness(200, "owner")),
+        (
+            "owner",
+            {"p": PartitionState(1, 0, arrival_ms=NOW_MS + 5_000)},
+            [],
+            Readiness(200, "owner"),
+        ),
     ],
 )
 def test_readiness_says_what_is_so(
-    role: Role, places: dict[str, Place], full: list[str], expected: Readiness
+    role: Role, places: dict[str, PartitionState], full: list[str], expected: Readiness
 ) -> None:
     assert readiness(role, places, NOW_MS, full, 60.0) == expected
 
 
 def test_a_partition_of_which_nothing_is_heard_is_silent_from_the_first_look_on() -> None:
-    heard = Heard()
-    read = {"p": Place(1, 0), "over": ENDED, "waits": WAITING}
+    heard = PartitionSilence()
+    read = {"p": PartitionState(1, 0), "over": ENDED, "waits": WAITING}
     assert heard.silent_s(read, 10.0) == {"p": 0.0}
     assert heard.silent_s(read, 95.0) == {"p": 85.0}
-    said = {"p": Place(1, 0, said_ms=95_000)}
+    said = {"p": PartitionState(1, 0, said_ms=95_000)}
     assert heard.silent_s(said, 96.0) == {"p": 0.0}
     assert heard.silent_s(said, 99.0) == {"p": 3.0}
-    assigned_anew = {"p": Place(2, 0)}
+    assigned_anew = {"p": PartitionState(2, 0)}
     assert heard.silent_s(assigned_anew, 100.0) == {"p": 4.0}
-    assert heard.silent_s({"p": Place(2, 7, said_ms=95_000)}, 101.0) == {"p": 0.0}
+    assert heard.silent_s({"p": PartitionState(2, 7, said_ms=95_000)}, 101.0) == {"p": 0.0}

@@ -13,7 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from stream.errors import SourceUnavailable
 from stream.web.readiness import Readiness
-from stream.web.server import Http
+from stream.web.server import HttpServer
 from tests.servers.base import free_port
 
 PROMETHEUS_3 = (
@@ -29,16 +29,16 @@ PAGES = {
 
 
 @pytest.fixture
-def server() -> Iterator[Http]:
+def server() -> Iterator[HttpServer]:
     registry = CollectorRegistry()
     Gauge("of_seven", "Always seven.", ["name"], registry=registry).labels('a "name"').set(7)
-    made = Http(registry, "127.0.0.1", 0, PAGES)
+    made = HttpServer(registry, "127.0.0.1", 0, PAGES)
     made.start()
     yield made
     made.stop()
 
 
-def get(server: Http, path: str, accept: str = "*/*") -> tuple[int, str, str]:
+def get(server: HttpServer, path: str, accept: str = "*/*") -> tuple[int, str, str]:
     request = urllib.request.Request(
         f"http://127.0.0.1:{server.port}{path}", headers={"Accept": accept}
     )
@@ -49,7 +49,7 @@ def get(server: Http, path: str, accept: str = "*/*") -> tuple[int, str, str]:
         return error.code, error.headers["Content-Type"], error.read().decode()
 
 
-def test_health_says_ok_and_other_paths_say_what_there_is(server: Http) -> None:
+def test_health_says_ok_and_other_paths_say_what_there_is(server: HttpServer) -> None:
     assert get(server, "/healthz")[::2] == (200, "ok\n")
     assert get(server, "/readyz")[::2] == (503, "behind: p by 100 s\n")
     status, _, text = get(server, "/nothing")
@@ -67,7 +67,7 @@ def test_health_says_ok_and_other_paths_say_what_there_is(server: Http) -> None:
     ],
 )
 def test_the_content_type_is_one_that_prometheus_takes_and_true(
-    server: Http, accept: str, kind: str
+    server: HttpServer, accept: str, kind: str
 ) -> None:
     """Prometheus 3 refuses a page without a known content type."""
     status, content_type, page = get(server, "/metrics", accept)
@@ -84,20 +84,20 @@ def test_the_content_type_is_one_that_prometheus_takes_and_true(
 def test_the_port_is_free_again_after_stop_and_stop_may_come_first() -> None:
     port = free_port()
     for _ in range(2):
-        server = Http(CollectorRegistry(), "127.0.0.1", port, PAGES)
+        server = HttpServer(CollectorRegistry(), "127.0.0.1", port, PAGES)
         server.start()
         assert get(server, "/healthz")[0] == 200
         server.stop()
-    never_started = Http(CollectorRegistry(), "127.0.0.1", port, PAGES)
+    never_started = HttpServer(CollectorRegistry(), "127.0.0.1", port, PAGES)
     never_started.stop()
 
 
-def test_a_port_that_is_taken_is_a_clear_error(server: Http) -> None:
+def test_a_port_that_is_taken_is_a_clear_error(server: HttpServer) -> None:
     with pytest.raises(SourceUnavailable, match=r"http\.port"):
-        Http(CollectorRegistry(), "127.0.0.1", server.port, PAGES)
+        HttpServer(CollectorRegistry(), "127.0.0.1", server.port, PAGES)
 
 
-def test_a_client_that_says_nothing_does_not_hold_up_others(server: Http) -> None:
+def test_a_client_that_says_nothing_does_not_hold_up_others(server: HttpServer) -> None:
     import socket
 
     with socket.create_connection(("127.0.0.1", server.port)):

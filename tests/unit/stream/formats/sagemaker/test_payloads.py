@@ -10,8 +10,15 @@ import numpy as np
 import pytest
 
 from detectors.profiles.columns import Numbers, Texts
-from stream.events import Decoded, RawBatch
-from stream.formats.base import ColumnType, ModelOf, Origin, Plan, Schema, TimeOf
+from stream.events import DecodedRecords, RawBatch
+from stream.formats.base import (
+    ColumnType,
+    DecodingPlan,
+    IdentityConfig,
+    NameConfig,
+    Schema,
+    TimeConfig,
+)
 from stream.formats.sagemaker.format import Sagemaker
 from tests.support.paths import SHARED
 
@@ -34,8 +41,10 @@ def line(
     ).encode()
 
 
-def decode(values: list[bytes], form: Sagemaker | None = None, schema: Schema = SCHEMA) -> Decoded:
-    origin = Origin(ModelOf(name="m"), ModelOf(name="v"), TimeOf())
+def decode(
+    values: list[bytes], form: Sagemaker | None = None, schema: Schema = SCHEMA
+) -> DecodedRecords:
+    origin = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
     batch = RawBatch(
         "p",
         "t",
@@ -45,10 +54,10 @@ def decode(values: list[bytes], form: Sagemaker | None = None, schema: Schema = 
         [*values],
         np.full(len(values), -1, np.int64),
     )
-    return (form or Sagemaker()).open(origin, Plan((schema,), {"m": 0})).decode([batch])
+    return (form or Sagemaker()).open(origin, DecodingPlan((schema,), {"m": 0})).decode([batch])
 
 
-def rows(decoded: Decoded) -> list[tuple[int, dict[str, object]]]:
+def rows(decoded: DecodedRecords) -> list[tuple[int, dict[str, object]]]:
     """Record and cells of each row; a missing number is ``None``."""
     out = []
     for batch in decoded.batches:
@@ -214,8 +223,11 @@ def test_a_side_without_columns_is_not_looked_at() -> None:
 
 
 def test_bad_values_change_the_road_and_not_the_result() -> None:
-    form, origin = Sagemaker(), Origin(ModelOf(name="m"), ModelOf(name="v"), TimeOf())
-    decoder = form.open(origin, Plan((SCHEMA,), {"m": 0}))
+    form, origin = (
+        Sagemaker(),
+        IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig()),
+    )
+    decoder = form.open(origin, DecodingPlan((SCHEMA,), {"m": 0}))
     clean = [line("0.5", f"{k}.5,{k},a") for k in range(10)]
     for batch in [clean, [*clean, line("n/a", "x,7.0,b")], *[clean] * 20]:
         raw = RawBatch(

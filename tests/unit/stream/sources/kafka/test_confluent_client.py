@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream.errors import SourceUnavailable
-from stream.sources.kafka.confluent_client import NAMES, FastClient, settings_of
+from stream.sources.kafka.confluent_client import NAMES, ConfluentClient, settings_of
 from stream.sources.kafka.source import Kafka
 
 
@@ -63,7 +63,7 @@ def test_what_only_librdkafka_refuses_is_told_in_the_words_of_the_source(
     options: dict[str, object], named: str
 ) -> None:
     with pytest.raises(SourceUnavailable, match=rf"{named}.*Check source\.options"):
-        FastClient("kafka", "t", settings_of(["127.0.0.1:1"], "job", options, ""))
+        ConfluentClient("kafka", "t", settings_of(["127.0.0.1:1"], "job", options, ""))
 
 
 @pytest.mark.slow
@@ -78,7 +78,7 @@ def test_a_token_that_cannot_be_had_is_told(
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     options = {"security_protocol": "SASL_SSL", "sasl_mechanism": "AWS_MSK_IAM"}
     with pytest.raises(SourceUnavailable, match="no token: AttributeError"):
-        FastClient("here", "t", settings_of(["127.0.0.1:1"], "job", options, "eu-central-1")).reach(
-            20
-        )
+        ConfluentClient(
+            "here", "t", settings_of(["127.0.0.1:1"], "job", options, "eu-central-1")
+        ).reach(20)
     assert "no token" in caplog.text

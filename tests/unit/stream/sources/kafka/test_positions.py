@@ -6,13 +6,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.sources.kafka.client import Chunk
-from stream.sources.kafka.positions import Place, Sure
+from stream.sources.kafka.client import RecordColumns
+from stream.sources.kafka.positions import TopicPosition, VerifiedOffsets
 
 
-def chunk(start: int, stop: int) -> Chunk:
+def chunk(start: int, stop: int) -> RecordColumns:
     count = stop - start
-    return Chunk(
+    return RecordColumns(
         [*range(start, stop)],
         [0] * count,
         [b"%d" % n for n in range(start, stop)],
@@ -26,16 +26,16 @@ def test_offsets_that_were_had_are_passed_over_however_the_log_is_cut(
     start: int, length: int, sizes: list[int]
 ) -> None:
     had = (start, start + length)
-    place, out = Place.of(Place("id", 0, had).position), list[int]()  # type: ignore[arg-type]
+    place, out = TopicPosition.of(TopicPosition("id", 0, had).position), list[int]()  # type: ignore[arg-type]
     for size in sizes:
         came = chunk(place.offset, place.offset + size)
         out += place.new(came).offsets
-        place = Place.of(place._replace(offset=place.offset + size).position)  # type: ignore[arg-type]
+        place = TopicPosition.of(place._replace(offset=place.offset + size).position)  # type: ignore[arg-type]
     assert out == [n for n in range(sum(sizes)) if not had[0] <= n < had[1]]
 
 
 def test_only_what_was_read_before_a_look_that_found_the_id_is_sure() -> None:
-    sure = Sure("id", 5)
+    sure = VerifiedOffsets("id", 5)
     sure.read(20, 1.0)
     sure.read(40, 2.0)
     sure.looked("id", 1.5)
@@ -47,7 +47,7 @@ def test_only_what_was_read_before_a_look_that_found_the_id_is_sure() -> None:
 
 
 def test_what_is_read_again_is_in_doubt_again() -> None:
-    sure = Sure("id", 0)
+    sure = VerifiedOffsets("id", 0)
     sure.read(20, 1.0)
     sure.looked("id", 1.5)
     assert sure.again("id", 10).offset == 10

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from aws_kinesis_agg import aggregator
 
-from stream.sources.kinesis.records import Pack, batch, packs, unpacked
+from stream.sources.kinesis.records import AggregatedRecord, batch, packs, unpacked
 
 AT = datetime(2026, 11, 25, 10, 0, 0, 123_000, tzinfo=UTC)
 
@@ -93,7 +93,7 @@ def test_the_size_of_a_packed_record_is_that_of_what_it_holds() -> None:
 
 def test_a_batch_of_nothing_stays_where_it_is_and_an_empty_packed_record_moves_on() -> None:
     assert batch("shard", "stream", ("97", 0), []).next == ("97", 0)
-    made = batch("shard", "stream", ("97", 0), [Pack("98", 1, [], [])])
+    made = batch("shard", "stream", ("97", 0), [AggregatedRecord("98", 1, [], [])])
     assert (made.next, made.values, made.arrival_ms.tolist()) == (("98", 0), [], [])
 
 
