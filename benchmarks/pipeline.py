@@ -217,7 +217,7 @@ def live(
         *plain(baseline)["sinks"],
         {"type": "sns", "topic_arn": arn, "endpoint_url": moto.url, "region": "us-east-1"},
     ]
-    rules = {"k": 1, "of": 1, "cooldown_ms": 0}
+    rules = {"k": 1, "of": 1, "cooldown": "0s"}
     more = {"window": f"{WINDOW_S}s", "grace": f"{GRACE_S}s", "rules": rules, "sinks": sinks}
     running = Running(
         folder, configuration(broker, topic, baseline, client, **more), {**os.environ, **moto.env}
@@ -361,7 +361,7 @@ def _round(
             f"{client} s": s,
             f"{word} s/bound": s / (1 / (1 / c + 1 / out["k"])),
         }
-    seldom = configuration(broker, "bench", baseline, "columns", state={"commit_at_least": "1h"})
+    seldom = configuration(broker, "bench", baseline, "columns", state={"commit_interval": "1h"})
     out["state on/off"] = out["columns s"] / service(folder / "seldom", seldom, total)
     files = of_files(folder, lines, baseline, total)
     one, two = (

@@ -9,10 +9,9 @@ from pathlib import Path
 import yaml
 
 from demo.captures import ENDPOINT, VARIANT
-from demo.incidents import HOUR_MS
 
 JOB = "demo"
-COOLDOWN_MS = 4 * HOUR_MS
+COOLDOWN = "4h"
 """Longer than any incident that is repaired, so that only what stays is told again."""
 MARK = ".driftline-demo"
 
@@ -100,7 +99,7 @@ class Folder:
             "grace": "2s",
             "idle": "1h",
             "models": {ENDPOINT: {"baseline": self.baseline(number).name}},
-            "rules": {"cooldown_ms": COOLDOWN_MS},
+            "rules": {"cooldown": COOLDOWN},
             "sinks": [{"type": "prometheus"}, {"type": "jsonl", "path": self.reports.name}],
             "http": {"host": "127.0.0.1", "port": port},
             "dead_letters": {"path": "dead-letters.jsonl"},

@@ -49,7 +49,7 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Faults that can be seen without network, as sentences; an empty list means none."""
         return []
 
-    def places(self) -> list[str]:
+    def destinations(self) -> list[str]:
         """Names of what this sink writes to, where two sinks would get into each other's way."""
         return []
 

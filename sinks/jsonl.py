@@ -37,7 +37,7 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
             else []
         )
 
-    def places(self) -> list[str]:
+    def destinations(self) -> list[str]:
         """The folder."""
         return [f"folder {self.path}"]
 

@@ -55,7 +55,7 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
         least = self.series(1)
         return [] if self.max_series >= least else [f"max_series: at least {least} are needed"]
 
-    def places(self) -> list[str]:
+    def destinations(self) -> list[str]:
         """The service's one page of metrics."""
         return ["/metrics"]
 

@@ -33,15 +33,20 @@ class ConfigError(DriftlineError):
 
 class SourceUnavailable(DriftlineError):
     """A source that cannot be read: which (``source``), why (``causes``), what to do (``advice``).
-    ``passing``: waiting may heal it.
+    ``transient``: waiting may heal it.
     """
 
     exit_code = 3
 
     def __init__(
-        self, source: str, causes: Sequence[str], advice: str = "", passing: bool = False
+        self, source: str, causes: Sequence[str], advice: str = "", transient: bool = False
     ) -> None:
-        self.source, self.causes, self.advice, self.passing = source, tuple(causes), advice, passing
+        self.source, self.causes, self.advice, self.transient = (
+            source,
+            tuple(causes),
+            advice,
+            transient,
+        )
         super().__init__(f"{source}: {'; '.join(self.causes)}" + (f". {advice}" if advice else ""))
 
 

@@ -94,7 +94,7 @@ def is_idle(place: PartitionState, now_ms: int, idle_ms: int) -> bool:
 
 
 def watermark(
-    places: Iterable[PartitionState], now_ms: int | None, settings: JobSettings
+    partitions: Iterable[PartitionState], now_ms: int | None, settings: JobSettings
 ) -> int | None:
     """The time up to which everything is in: the smallest ``mark - grace`` over the partitions that
     are not idle.
@@ -102,7 +102,7 @@ def watermark(
     ``None`` while a partition that is not idle has no mark yet, or if there are no partitions. When
     all are idle it is the clock's ``now - grace - idle``. The caller keeps it from falling.
     """
-    all_places = list(places)
+    all_places = list(partitions)
     live = [place for place in all_places if place.holds]
     if not live:
         return (
@@ -115,7 +115,7 @@ def watermark(
 
 
 def retained_from(
-    places: Iterable[PartitionState], watermark_ms: int | None, settings: JobSettings
+    partitions: Iterable[PartitionState], watermark_ms: int | None, settings: JobSettings
 ) -> int | None:
     """Panes that end at or before this time can get no more events; ``None`` if all must be kept.
 
@@ -124,7 +124,7 @@ def retained_from(
     partition that comes back older than that finds its pane gone; such rows are counted as
     ``late_after_idle``.
     """
-    live = [place.mark_ms for place in places if place.holds]
+    live = [place.mark_ms for place in partitions if place.holds]
     wait = settings.grace_ms + settings.lateness_ms
     if live:
         marks = [mark for mark in live if mark is not None]

@@ -166,12 +166,12 @@ class Sample(NamedTuple):
 class WidthMismatches(NamedTuple):
     """Records that were rejected for their number of columns."""
 
-    fewer: int = 0
-    more: int = 0
+    too_narrow: int = 0
+    too_wide: int = 0
 
     def plus(self, other: WidthMismatches) -> WidthMismatches:
         """Both together."""
-        return WidthMismatches(self.fewer + other.fewer, self.more + other.more)
+        return WidthMismatches(self.too_narrow + other.too_narrow, self.too_wide + other.too_wide)
 
 
 class SeenIds(NamedTuple):
@@ -190,7 +190,7 @@ class Partial(NamedTuple):
 
     ``layouts`` names the fingerprint of the layout that each model was counted with. ``profiles``
     has at most one entry a model and pane (``pane_ms`` is the pane's start). ``future`` counts the
-    records taken at arrival, since their own time lay too far ahead. ``misfits`` has at most one
+    records taken at arrival, since their own time lay too far ahead. ``width_mismatches`` has at most one
     entry a model and pane: how many of its records had too few and too many columns (they are
     rejected, and told as checks of the window). ``seen`` are ids to remember, so that the same
     events are not counted again; for ``unremembered`` ones there was no room.
@@ -202,7 +202,7 @@ class Partial(NamedTuple):
     dead: list[DeadLetter]
     samples: list[Sample] = []
     future: int = 0
-    misfits: list[tuple[ModelKey, int, WidthMismatches]] = []
+    width_mismatches: list[tuple[ModelKey, int, WidthMismatches]] = []
     seen: list[SeenIds] = []
     unremembered: int = 0
 

@@ -40,7 +40,7 @@ ADVICE: Final[Mapping[str, str]] = {
         " columns of the baseline"
     ),
     "tombstone": "The record has no value: topics that are compacted have such",
-    "kills_reader": "Readers died at this record again and again: keep it, and report it",
+    "crashes_reader": "Readers died at this record again and again: keep it, and report it",
     "too_late": (
         "The event is older than `grace` and `lateness` allow: raise them, if that is to be"
         " expected"

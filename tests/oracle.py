@@ -108,7 +108,7 @@ class Counted:
     rejected: dict[int, str] = field(default_factory=dict)
     ids: dict[int, tuple[str | None, str | None]] = field(default_factory=dict)
     marks: dict[str, int] = field(default_factory=dict)
-    misfits: dict[tuple[str, str, int], Counter[str]] = field(default_factory=dict)
+    width_mismatches: dict[tuple[str, str, int], Counter[str]] = field(default_factory=dict)
     future: int = 0
 
     def book(self, record: Record, outcome: str) -> None:
@@ -172,7 +172,7 @@ def count(
             out.rejected[i] = str(problem)
             out.book(record, str(problem))
             if "columns" in str(problem) and not late:
-                out.misfits.setdefault(place, Counter())[str(problem)] += 1
+                out.width_mismatches.setdefault(place, Counter())[str(problem)] += 1
             continue
         out.book(record, "too_late" if late else "accepted")
         if not late:

@@ -309,19 +309,19 @@ def _fitting(side: Profile, rows: Floats) -> Floats:
 
 
 def columns_violations(
-    expected: int, fewer: int, more: int, rows: int, rules: Rules
+    expected: int, too_narrow: int, too_wide: int, rows: int, rules: Rules
 ) -> list[Violation]:
     """``missing_column_check`` and ``extra_column_check`` by records whose number of columns did
     not fit.
 
-    ``fewer``, ``more``: records of the window that had too few or too many columns and were kept as
+    ``too_narrow``, ``too_wide``: records of the window that had too few or too many columns and were kept as
     dead letters, while ``rows`` fitted. Told when they are a share above ``1 - type_match`` and at
     least ``min_n`` records were there in all.
     """
-    total, limit, out = rows + fewer + more, round(1.0 - rules.type_match, 9), []
+    total, limit, out = rows + too_narrow + too_wide, round(1.0 - rules.type_match, 9), []
     for check, bad, word in (
-        ("missing_column_check", fewer, "fewer"),
-        ("extra_column_check", more, "more"),
+        ("missing_column_check", too_narrow, "fewer"),
+        ("extra_column_check", too_wide, "more"),
     ):
         if total >= rules.min_n and bad / total > limit:
             far = bad / total > 0.5 and total >= rules.overwhelming_n

@@ -24,7 +24,7 @@ class WindowSpan(msgspec.Struct, frozen=True):
     beside its counts.
 
     ``incomplete``: a gap or a change of layout lies in it; ``learning``: the model has no full
-    baseline yet; ``fewer`` and ``more``: records with too few or too many columns. ``notes`` are
+    baseline yet; ``too_narrow`` and ``too_wide``: records with too few or too many columns. ``notes`` are
     passed on to the report.
     """
 
@@ -35,8 +35,8 @@ class WindowSpan(msgspec.Struct, frozen=True):
     revision: int = 0
     incomplete: bool = False
     learning: bool = False
-    fewer: int = 0
-    more: int = 0
+    too_narrow: int = 0
+    too_wide: int = 0
     notes: tuple[str, ...] = ()
 
 
@@ -70,7 +70,7 @@ class Judge:
         rulings = rule(self.rules, own, baseline.constraints, measures, profile.rows)
         violations = Checks(baseline, measures, rulings, self.rules, own).run()
         violations += columns_violations(
-            len(baseline.columns), span.fewer, span.more, profile.rows, self.rules
+            len(baseline.columns), span.too_narrow, span.too_wide, profile.rows, self.rules
         )
         features = feature_reports(
             measures, rulings, {violation.feature for violation in violations}
@@ -142,7 +142,7 @@ class Judge:
             return "incomplete"
         if span.learning:
             return "learning"
-        if rows + span.fewer + span.more < self.rules.min_n:
+        if rows + span.too_narrow + span.too_wide < self.rules.min_n:
             return "insufficient"
         return "violations" if violations else "ok"
 

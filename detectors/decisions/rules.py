@@ -10,6 +10,7 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 import numpy as np
 
+from detectors.durations import Duration, duration_ms
 from detectors.profiles.baseline import Constraints
 from detectors.report import Verdict
 from detectors.statistics.measures import Measures
@@ -38,7 +39,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
       between distribution functions (:func:`equivalent`).
     * ``statistic``: the deciding statistic of features that name none.
     * ``min_n``: a window of fewer rows gets no verdict (``insufficient``).
-    * ``cooldown_ms``: how long an episode that goes on sends no further signal.
+    * ``cooldown``: how long an episode that goes on sends no further signal.
     * ``overwhelming_alpha``, ``overwhelming_n``: a single window is enough for a signal if its
       distance is above twice the limit and above the noise at this level, and it has at least this
       many rows.
@@ -58,7 +59,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     limit: Amount | None = None
     statistic: str = "psi"
     min_n: Count = 100
-    cooldown_ms: Annotated[int, msgspec.Meta(ge=0)] = 1_800_000
+    cooldown: Duration = "30m"
     overwhelming_alpha: Level = 1e-9
     overwhelming_n: Count = 500
     type_match: Share = 0.99
@@ -66,6 +67,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     completeness_gap: Share = 0.01
     negative_share: Share = 0.001
     vanished_n: Amount = 30.0
+
+    @property
+    def cooldown_ms(self) -> int:
+        """``cooldown`` in milliseconds."""
+        return duration_ms(self.cooldown)
 
 
 class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

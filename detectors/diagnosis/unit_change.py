@@ -63,10 +63,10 @@ def _by_moments(pair: Pair, i: int) -> str:
     if not (std > 0 and seen_std > 0):
         return ""
     scaled = np.abs(_FACTORS) * std
-    misfits = np.maximum(
+    width_mismatches = np.maximum(
         np.abs(_FACTORS * mean + _OFFSETS - seen_mean) / scaled, np.abs(np.log(seen_std / scaled))
     )
-    return _best(misfits, 0.25)
+    return _best(width_mismatches, 0.25)
 
 
 def _moments(side: Profile, i: int) -> tuple[float, float]:
@@ -95,12 +95,16 @@ def _by_quantiles(pair: Pair, i: int) -> str:
     return _best(np.abs(expected - after).max(axis=1) / spread, 0.15)
 
 
-def _best(misfits: Floats, most: float) -> str:
+def _best(width_mismatches: Floats, most: float) -> str:
     """The unit that fits best, if it fits at all and at least twice as well as no change of unit
     (the last entry).
     """
-    k = int(np.argmin(misfits[:-1]))
-    return list(UNITS)[k] if misfits[k] < most and misfits[-1] > 2.0 * misfits[k] else ""
+    k = int(np.argmin(width_mismatches[:-1]))
+    return (
+        list(UNITS)[k]
+        if width_mismatches[k] < most and width_mismatches[-1] > 2.0 * width_mismatches[k]
+        else ""
+    )
 
 
 def _quantiles(pair: Pair, i: int, counts: Ints) -> Floats | None:

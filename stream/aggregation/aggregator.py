@@ -97,7 +97,7 @@ class Aggregator:
                 return [
                     self._assign(name)
                     for name in item.partitions
-                    if name in self.state.places and self.state.places[name].read
+                    if name in self.state.partitions and self.state.partitions[name].read
                 ]
             case Gap():
                 return self._gap(item)
@@ -118,7 +118,9 @@ class Aggregator:
         """
         self.state.now_ms = None
         return [
-            self._assign(partition) for partition, place in self.state.places.items() if place.read
+            self._assign(partition)
+            for partition, place in self.state.partitions.items()
+            if place.read
         ]
 
     def cut(self) -> list[Output]:
@@ -144,8 +146,8 @@ class Aggregator:
                 self.memory.forget(cover.partition, cover.mark_ms)
         for key, pane_ms, profile in partial.profiles:
             self._keep(key, pane_ms, profile)
-        for key, pane_ms, misfits in partial.misfits:
-            self._keep_misfits(key, pane_ms, misfits)
+        for key, pane_ms, width_mismatches in partial.width_mismatches:
+            self._keep_width_mismatches(key, pane_ms, width_mismatches)
         out: list[Output] = [DeadLetters(tuple(partial.dead))] if partial.dead else []
         out += [*map(self._assign, freed), *self._advance()]
         for sample in partial.samples:
@@ -153,10 +155,10 @@ class Aggregator:
         return out
 
     def _acceptable(self, partial: Partial) -> bool:
-        places = self.state.places
+        partitions = self.state.partitions
         ours = {model: baseline.layout.fingerprint for model, baseline in self.baselines.items()}
         return partial.layouts == ours and all(
-            (place := places.get(cover.partition)) is not None
+            (place := partitions.get(cover.partition)) is not None
             and place.read
             and cover.first == place.next
             for cover in partial.covers
@@ -164,20 +166,20 @@ class Aggregator:
 
     def _refuse(self, partial: Partial) -> list[Output]:
         self.state.ledger.partials_dropped += 1
-        places = self.state.places
+        partitions = self.state.partitions
         fresh = [
             c.partition
             for c in partial.covers
-            if (place := places.get(c.partition)) and place.read and c.claim == place.claim
+            if (place := partitions.get(c.partition)) and place.read and c.claim == place.claim
         ]
         return [self._assign(partition) for partition in fresh]
 
     def _assign(self, partition: str) -> Assign:
-        place = self.state.places[partition]
+        place = self.state.partitions[partition]
         place = msgspec.structs.replace(
             place, claim=place.claim + 1, quiet_ms=None, said_ms=None, idle=False
         )
-        self.state.places[partition] = place
+        self.state.partitions[partition] = place
         seen = () if self.memory is None else tuple(self.memory.ids.of(partition))
         return Assign(place.claim, partition, place.next, place.mark_ms, seen)
 
@@ -185,14 +187,14 @@ class Aggregator:
         """A partition is read to its end; returns those that may be read now, which take over its
         ids.
         """
-        freed = end(self.state.places, cover)
+        freed = end(self.state.partitions, cover)
         if self.memory is not None:
             for name, parents in freed.items():
                 self.memory.hand_down(parents, name)
         return list(freed)
 
     def _move(self, cover: CoveredRange) -> None:
-        place, now = self.state.places[cover.partition], self.state.now_ms
+        place, now = self.state.partitions[cover.partition], self.state.now_ms
         quiet = not cover.dated and (cover.at_end or cover.read > 0)
         heard = (
             now is not None
@@ -209,7 +211,7 @@ class Aggregator:
             arrival_ms=None if cover.at_end else cover.arrival_ms or place.arrival_ms,
         )
         idle = now is not None and is_idle(moved, now, self.settings.idle_ms)
-        self.state.places[cover.partition] = msgspec.structs.replace(moved, idle=idle)
+        self.state.partitions[cover.partition] = msgspec.structs.replace(moved, idle=idle)
         if cover.partition in self.state.open_gaps and (cover.dated or idle or cover.ended):
             self.state.end_gap(cover)
 
@@ -230,11 +232,13 @@ class Aggregator:
         self._closing.note(key, pane_ms)
         self._touch(key, pane_ms)
 
-    def _keep_misfits(self, key: ModelKey, pane_ms: int, misfits: WidthMismatches) -> None:
+    def _keep_width_mismatches(
+        self, key: ModelKey, pane_ms: int, width_mismatches: WidthMismatches
+    ) -> None:
         if self._settled(pane_ms):
-            self.state.ledger.misfits_late_after_idle += sum(misfits)
+            self.state.ledger.width_mismatches_late_after_idle += sum(width_mismatches)
             return
-        self._closing.misfit(key, pane_ms, misfits)
+        self._closing.misfit(key, pane_ms, width_mismatches)
         self._touch(key, pane_ms)
 
     def _settled(self, pane_ms: int) -> bool:
@@ -251,14 +255,16 @@ class Aggregator:
 
     def _advance(self) -> list[Output]:
         state = self.state
-        mark = watermark(state.places.values(), state.now_ms, self.settings)
+        mark = watermark(state.partitions.values(), state.now_ms, self.settings)
         if mark is None or (state.watermark_ms is not None and mark <= state.watermark_ms):
             return []
         state.watermark_ms = mark
         if self.memory is not None:
-            self.memory.settle((name for name, place in state.places.items() if place.ended), mark)
+            self.memory.settle(
+                (name for name, place in state.partitions.items() if place.ended), mark
+            )
         out = self._closing.up_to(mark)
-        keep_from = retained_from(state.places.values(), mark, self.settings)
+        keep_from = retained_from(state.partitions.values(), mark, self.settings)
         if keep_from is not None:
             out += self._closing.settle(min(keep_from, mark))
         return out
@@ -274,20 +280,20 @@ class Aggregator:
         )
         state.hurried = min(state.hurried + 1, 40) if tick.now_ms > most else 0
         now = state.now_ms = min(tick.now_ms, most)
-        for partition, place in state.places.items():
+        for partition, place in state.partitions.items():
             quiet, said = (
                 None if when is None else min(when, now) for when in (place.quiet_ms, place.said_ms)
             )
             seen = msgspec.structs.replace(place, quiet_ms=quiet, said_ms=said)
-            state.places[partition] = msgspec.structs.replace(
+            state.partitions[partition] = msgspec.structs.replace(
                 seen, idle=is_idle(seen, now, self.settings.idle_ms)
             )
         return [*self._advance(), *self._closing.revisions()]
 
     def _discovered(self, found: DiscoveredPartition) -> list[Output]:
-        if found.partition in self.state.places:
+        if found.partition in self.state.partitions:
             return []
-        place = self.state.places[found.partition] = await_parents(self.state.places, found)
+        place = self.state.partitions[found.partition] = await_parents(self.state.partitions, found)
         if self.memory is not None and place.read:
             self.memory.hand_down(found.parents, found.partition)
         return [self._assign(found.partition)] if place.read else []
@@ -304,7 +310,7 @@ class Aggregator:
         return []
 
     def _gap(self, gap: Gap) -> list[Output]:
-        place = self.state.places.get(gap.partition)
+        place = self.state.partitions.get(gap.partition)
         if place is None or not place.read or gap.expected != place.next:
             return []
         if self.settings.stop_on_gap:
@@ -312,7 +318,7 @@ class Aggregator:
         self.state.ledger.gaps += 1
         self.state.ledger.gap_records += gap.lost or 0
         self.state.open_gaps.setdefault(gap.partition, self.state.closed_ms)
-        self.state.places[gap.partition] = msgspec.structs.replace(place, next=gap.resume)
+        self.state.partitions[gap.partition] = msgspec.structs.replace(place, next=gap.resume)
         return [self._assign(gap.partition)]
 
     def _sampled(self, sample: Sample) -> list[Output]:

@@ -39,7 +39,7 @@ class WindowCloser:
         self.baselines = dict(baselines)
         self._settings, self._judge, self._state, self._panes = settings, judge, state, panes
         self._starts = {
-            key: set(one.misfits) for key, one in state.known() if key.model in baselines
+            key: set(one.width_mismatches) for key, one in state.known() if key.model in baselines
         }
         for pane in panes.ids():
             if pane.model in baselines:
@@ -52,12 +52,12 @@ class WindowCloser:
         if heard.heard_ms is None:
             heard.heard_ms = start_ms
 
-    def misfit(self, key: ModelKey, start_ms: int, misfits: WidthMismatches) -> None:
+    def misfit(self, key: ModelKey, start_ms: int, width_mismatches: WidthMismatches) -> None:
         """Records of a pane had too few or too many columns: its windows say so, even if nothing
         else is in them.
         """
-        counted = self._state.key_state(key).misfits
-        counted[start_ms] = counted.get(start_ms, WidthMismatches()).plus(misfits)
+        counted = self._state.key_state(key).width_mismatches
+        counted[start_ms] = counted.get(start_ms, WidthMismatches()).plus(width_mismatches)
         self.note(key, start_ms)
 
     def up_to(self, mark_ms: int) -> list[Output]:
@@ -174,7 +174,7 @@ class WindowCloser:
 
     def _drop(self, key: ModelKey, start_ms: int) -> None:
         self._starts[key].discard(start_ms)
-        self._state.key_state(key).misfits.pop(start_ms, None)
+        self._state.key_state(key).width_mismatches.pop(start_ms, None)
         for pane in self._of(key, start_ms):
             profile = self._panes.get(pane)
             if profile is not None:
@@ -236,7 +236,7 @@ class WindowCloser:
         if cut or (model.cut_ms is not None and start_ms < model.cut_ms):
             notes.append("baseline or window length changed in this window")
         learning = model.learning
-        counted, odd = self._state.key_state(key).misfits, WidthMismatches()
+        counted, odd = self._state.key_state(key).width_mismatches, WidthMismatches()
         for start in window_panes(end_ms, self._settings):
             odd = odd.plus(counted.get(start, WidthMismatches()))
         incomplete = bool(notes) and not learning
@@ -248,8 +248,8 @@ class WindowCloser:
             revision,
             incomplete,
             learning,
-            odd.fewer,
-            odd.more,
+            odd.too_narrow,
+            odd.too_wide,
             tuple(notes),
         )
 

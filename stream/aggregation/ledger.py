@@ -30,7 +30,7 @@ class Ledger(msgspec.Struct):
     reader from what was decoded) = ``rows_folded`` (counted from the profiles) = ``rows_in_panes``
     + ``rows_closed`` + ``rows_late_after_idle``. Rows that were in panes when they were let go are
     counted from the panes, and so are those in panes when the state is opened.
-    ``misfits_late_after_idle`` are records with a wrong number of columns that no window could tell
+    ``width_mismatches_late_after_idle`` are records with a wrong number of columns that no window could tell
     any more. ``unremembered`` are ids for which there was no room (``dedupe.most``): if those
     events come again they are counted again. ``partials_dropped`` (with their records) count what
     had to be read again; ``future`` events were taken at arrival. ``bytes`` is how long the records
@@ -44,7 +44,7 @@ class Ledger(msgspec.Struct):
     rows_in_panes: int = 0
     rows_closed: int = 0
     rows_late_after_idle: int = 0
-    misfits_late_after_idle: int = 0
+    width_mismatches_late_after_idle: int = msgspec.field(name="misfits_late_after_idle", default=0)
     partials_accepted: int = 0
     partials_dropped: int = 0
     gaps: int = 0
@@ -81,7 +81,7 @@ class Ledger(msgspec.Struct):
             for name, count in account.outcomes.items():
                 out[name] = out.get(name, 0) + count
         out.pop("accepted", None)
-        out["late_after_idle"] = self.rows_late_after_idle + self.misfits_late_after_idle
+        out["late_after_idle"] = self.rows_late_after_idle + self.width_mismatches_late_after_idle
         return {name: count for name, count in sorted(out.items()) if count}
 
     def total(self, outcome: str) -> int:

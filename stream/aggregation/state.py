@@ -24,13 +24,15 @@ class KeyState(msgspec.Struct):
     """One model and variant: what was reported, what was heard, and its episodes.
 
     ``reported`` maps length and end of windows to their last revision; ``touched`` are ends of
-    closed windows that late events have changed; ``misfits`` counts the records of a pane with too
+    closed windows that late events have changed; ``width_mismatches`` counts the records of a pane with too
     few and too many columns; up to ``heard_ms`` it is settled where data was and where silence;
     ``silent_ms`` is the start of a silence that goes on.
     """
 
     reported: dict[tuple[int, int], int] = {}
-    misfits: dict[int, WidthMismatches] = {}
+    width_mismatches: dict[int, WidthMismatches] = msgspec.field(
+        name="misfits", default_factory=dict
+    )
     touched: set[int] = set()
     heard_ms: int | None = None
     silent_ms: int | None = None
@@ -61,7 +63,7 @@ class JobState(msgspec.Struct):
     """
 
     version: int = STATE_VERSION
-    places: dict[str, PartitionState] = {}
+    partitions: dict[str, PartitionState] = msgspec.field(name="places", default_factory=dict)
     now_ms: int | None = None
     hurried: int = 0
     watermark_ms: int | None = None
@@ -83,10 +85,10 @@ class JobState(msgspec.Struct):
 
         In one that ended nothing comes after it: what was lost is older than this moment.
         """
-        own = self.places[cover.partition].mark_ms
+        own = self.partitions[cover.partition].mark_ms
         marks = [
             place.mark_ms
-            for name, place in self.places.items()
+            for name, place in self.partitions.items()
             if place.mark_ms is not None and name != cover.partition
         ]
         until_ms = (

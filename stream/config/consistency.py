@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from detectors.decisions.rules import fits
+from detectors.durations import LONGEST, duration_ms
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Feature
 from detectors.statistics.noise import statistics
-from stream.durations import LONGEST, duration_ms
 from stream.errors import ConfigError
 from stream.formats.base import NameConfig
 
@@ -31,7 +31,7 @@ def check_keys(config: Config) -> None:
     """
     _windows(config)
     for where, origin in (("model", config.model), ("variant", config.variant)):
-        _origin(where, origin, config.source.tells)
+        _origin(where, origin, config.source.record_fields)
     if config.model.source == "const" and config.model.name not in config.models:
         raise ConfigError(
             "model.name", "the name of a model", repr(config.model.name), sorted(config.models)
@@ -61,12 +61,12 @@ def check_baselines(
             where = f"models.{name}.features.{feature}"
             _known(where, feature, columns[name])
             _fits(f"{where}.statistic", rules.statistic, _feature(baselines[name], feature))
-        for k, change in enumerate(model.changes):
-            where = f"models.{name}.changes[{k}]"
+        for k, change in enumerate(model.change_detectors):
+            where = f"models.{name}.change_detectors[{k}]"
             _known(f"{where}.feature", change.feature, columns[name])
             _fits(f"{where}.series", change.series, _feature(baselines[name], change.feature))
     every = sorted({column for names in columns.values() for column in names})
-    for key, names in config.format.mapped().items():
+    for key, names in config.format.named_columns().items():
         for one in names:
             _known(f"format.{key}.{one}", one, every)
 
@@ -99,7 +99,7 @@ def _dedupe(config: Config) -> None:
         raise ConfigError(
             "dedupe.horizon", f"a duration above 0, at most {LONGEST}", config.dedupe.horizon
         )
-    if not config.format.knows(config.dedupe.by):
+    if not config.format.has_id(config.dedupe.by):
         raise ConfigError(
             "dedupe.by",
             "an id that the format reads (`format.id`, `format.inference_id`)",
@@ -168,7 +168,7 @@ def _places(config: Config) -> None:
     """Two parts must not write to one place, and a file must not lie where a folder is."""
     seen: dict[object, str] = {}
     for k, sink in enumerate(config.sinks):
-        for place in sink.places():
+        for place in sink.destinations():
             if place in seen:
                 raise ConfigError(f"sinks[{k}]", "a place of its own", f"the same as {seen[place]}")
             seen[place] = f"sinks[{k}]"

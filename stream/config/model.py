@@ -10,11 +10,11 @@ import msgspec
 
 from detectors.changes.base import Change
 from detectors.decisions.rules import FeatureRules, Rules
+from detectors.durations import Duration, duration_ms
 from sinks.aws.client import url_faults
 from sinks.base import Sink
 from stream.config.components import find
 from stream.dedupe.filter import Dedupe
-from stream.durations import Duration, duration_ms
 from stream.formats.base import Format, IdentityConfig, NameConfig, TimeConfig
 from stream.sources.base import Source
 
@@ -48,11 +48,11 @@ class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the state lies: one SQLite file; with ``s3`` it is the local copy of an object there.
-    ``commit_at_least``: how often it is written at the least, also when no window closes.
+    ``commit_interval``: how often it is written at the least, also when no window closes.
     """
 
     path: str = "driftline.sqlite"
-    commit_at_least: Duration = "1s"
+    commit_interval: Duration = "1s"
     s3: S3Config | None = None
 
 
@@ -68,7 +68,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     outputs: list[str] | None = None
     inputs: list[str] | None = None
     features: dict[str, FeatureRules] = {}
-    changes: list[AnyChange] = []
+    change_detectors: list[AnyChange] = []
 
     @property
     def learned(self) -> bool:

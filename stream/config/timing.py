@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from detectors.durations import duration_ms
 from stream.config.model import Config
-from stream.durations import duration_ms
 from stream.event_time import JobSettings, Times
 
 

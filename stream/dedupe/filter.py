@@ -13,8 +13,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints
+from detectors.durations import Duration, duration_ms
 from detectors.profiles.hashing import hashed
-from stream.durations import Duration, duration_ms
 from stream.events import SeenIds
 
 SLICES: Final = 5

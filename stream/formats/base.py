@@ -95,11 +95,11 @@ class Format(
 
     time_path: ClassVar[str]
 
-    def mapped(self) -> dict[str, Collection[str]]:
+    def named_columns(self) -> dict[str, Collection[str]]:
         """The columns that keys of this format name, by key: each must be a column of some model."""
         return {}
 
-    def knows(self, which: str) -> bool:
+    def has_id(self, which: str) -> bool:
         """Whether events of this format have the id ``event_id`` or ``inference_id``."""
         return True
 

@@ -33,7 +33,7 @@ class Json(Format, frozen=True, tag="json"):
     id: str = ""
     inference_id: str = ""
 
-    def mapped(self) -> dict[str, Collection[str]]:
+    def named_columns(self) -> dict[str, Collection[str]]:
         """The columns that have a path of their own."""
         return {
             key: one
@@ -41,7 +41,7 @@ class Json(Format, frozen=True, tag="json"):
             if isinstance(one, dict)
         }
 
-    def knows(self, which: str) -> bool:
+    def has_id(self, which: str) -> bool:
         """Whether a path to that id is given."""
         return bool(self.id if which == "event_id" else self.inference_id)
 

@@ -54,13 +54,13 @@ class RowShape(NamedTuple):
         return PathReader(parts, [LEAF_TYPES[types[name]] for name in self.names])
 
 
-FEWER: Final = "too_few_columns"
-MORE: Final = "too_many_columns"
+TOO_NARROW: Final = "too_few_columns"
+TOO_WIDE: Final = "too_many_columns"
 
 
 def misfit(cells: int, width: int) -> str:
     """The reason for rejecting a row of ``cells`` where ``width`` are asked for."""
-    return FEWER if cells < width else MORE
+    return TOO_NARROW if cells < width else TOO_WIDE
 
 
 def plain(text: str, encoding: str, content_type: str | None) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Ints
 from stream.events import CoveredRange, DecodedRecords, ModelKey, RawBatch, WidthMismatches
-from stream.formats.rows import FEWER, MORE
+from stream.formats.rows import TOO_NARROW, TOO_WIDE
 
 
 def join_covers(before: CoveredRange | None, cover: CoveredRange) -> CoveredRange:
@@ -63,15 +63,15 @@ def count_between(flags: NDArray[np.bool_], bounds: Ints) -> list[int]:
     return [int(np.count_nonzero(flags[start:stop])) for start, stop in pairwise(bounds.tolist())]
 
 
-def count_misfits(
+def count_width_mismatches(
     decoded: DecodedRecords, pane: Ints, late: NDArray[np.bool_]
 ) -> list[tuple[ModelKey, int, WidthMismatches]]:
     """Records with a wrong number of columns that are not too late, by model and pane."""
     out: dict[tuple[ModelKey, int], WidthMismatches] = {}
     for record, reason in decoded.rejects:
-        if reason in (FEWER, MORE) and not late[record]:
+        if reason in (TOO_NARROW, TOO_WIDE) and not late[record]:
             place = decoded.keys[decoded.model[record]], int(pane[record])
             out[place] = out.get(place, WidthMismatches()).plus(
-                WidthMismatches(int(reason == FEWER), int(reason == MORE))
+                WidthMismatches(int(reason == TOO_NARROW), int(reason == TOO_WIDE))
             )
-    return [(key, pane_ms, misfits) for (key, pane_ms), misfits in out.items()]
+    return [(key, pane_ms, width_mismatches) for (key, pane_ms), width_mismatches in out.items()]

@@ -78,7 +78,7 @@ class PartialMessage(msgspec.Struct, tag=True, array_like=True):
     dead: list[DeadLetter]
     samples: list[Sample]
     future: int
-    misfits: list[tuple[ModelKey, int, WidthMismatches]]
+    width_mismatches: list[tuple[ModelKey, int, WidthMismatches]]
     seen: list[SeenIds]
     unremembered: int
     took_s: float
@@ -105,7 +105,7 @@ class SourceFailed(msgspec.Struct, tag=True, array_like=True):
     source: str
     causes: list[str]
     advice: str
-    passing: bool
+    transient: bool
 
 
 ToReader = UseBaselines | AssignPartitions | Acknowledge | Shutdown
@@ -136,5 +136,5 @@ def unpacked(made: PartialMessage, layouts: Mapping[str, Layout]) -> Partial:
         if ours
         else []
     )
-    rest = made.dead, made.samples, made.future, made.misfits, made.seen, made.unremembered
+    rest = made.dead, made.samples, made.future, made.width_mismatches, made.seen, made.unremembered
     return Partial(made.covers, made.layouts, profiles, *rest)

@@ -41,7 +41,7 @@ class PoisonRecordSearch:
 
     After the second death in a range it is read in steps of 64 records, after the third one by one;
     a record at which three readers have died alone is skipped: it becomes a dead letter
-    (``kills_reader``). Deaths before the source has handed a record over are told apart: such a
+    (``crashes_reader``). Deaths before the source has handed a record over are told apart: such a
     record cannot be skipped, since nobody knows where the next one begins.
 
     >>> suspects = PoisonRecordSearch()

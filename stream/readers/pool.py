@@ -103,7 +103,7 @@ class ReaderPool:
         """
         given: dict[WorkerHandle, list[Assign]] = {}
         if assigns:
-            self._reading.elsewhere([one.partition for one in assigns])
+            self._reading.assigned_elsewhere([one.partition for one in assigns])
         for one in assigns:
             if self._waits(one.partition):
                 continue
@@ -186,8 +186,8 @@ class ReaderPool:
                 return [gap]
             case Heartbeat(obeyed, finished):
                 reader.told(obeyed, finished)
-            case SourceFailed(source, causes, advice, passing):
-                if reader.opened or self._started <= len(self.readers) or not passing:
+            case SourceFailed(source, causes, advice, transient):
+                if reader.opened or self._started <= len(self.readers) or not transient:
                     raise SourceUnavailable(source, causes, advice)
                 log.warning("reader cannot read", reader=reader.name, source=source, causes=causes)
             case None:

@@ -33,7 +33,7 @@ from stream.readers.covers import (
     bytes_by_outcome,
     count_accepted,
     count_between,
-    count_misfits,
+    count_width_mismatches,
     join_covers,
     locate_records,
 )
@@ -45,7 +45,7 @@ CELLS_A_BATCH: Final = 400_000
 """Rows times columns of one batch: of fewer, calls cost more than cells; more falls out of the
 processor's cache."""
 MOST_RECORDS: Final = 5_000
-KILLS: Final = "kills_reader"
+CRASHES_READER: Final = "crashes_reader"
 """Why a record was not counted at which reader processes die, again and again."""
 
 
@@ -142,8 +142,8 @@ class Reader:
         covers, dead = self._cover(
             raws, decoded, dated, bounds, _Gone(late, found.duplicate), running
         )
-        misfits = count_misfits(decoded, pane, late)
-        rest = int(future.sum()), misfits, found.fresh, found.unremembered
+        width_mismatches = count_width_mismatches(decoded, pane, late)
+        rest = int(future.sum()), width_mismatches, found.fresh, found.unremembered
         return Partial(covers, self._plan.fingerprints, profiles, dead, samples, *rest)
 
     def _late(
@@ -285,8 +285,8 @@ class Reader:
         or whose.
         """
         place, read = self._places[raw.partition], len(raw.values)
-        dead = [self._letter(raw, k, KILLS) for k in range(read)]
-        lengths = {KILLS: sum(letter.length for letter in dead)}
+        dead = [self._letter(raw, k, CRASHES_READER) for k in range(read)]
+        lengths = {CRASHES_READER: sum(letter.length for letter in dead)}
         cover = CoveredRange(
             raw.partition,
             place.claim,
@@ -295,7 +295,7 @@ class Reader:
             place.mark_ms,
             False,
             read,
-            {KILLS: read},
+            {CRASHES_READER: read},
             0,
             0,
             bytes=lengths,

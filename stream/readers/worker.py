@@ -70,7 +70,7 @@ def serve(pipe: Connection, setup: bytes) -> None:
             reading.close()
     except SourceUnavailable as error:
         pipe.send_bytes(
-            encode(SourceFailed(error.source, list(error.causes), error.advice, error.passing))
+            encode(SourceFailed(error.source, list(error.causes), error.advice, error.transient))
         )
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the owner is gone; nothing here is worth keeping

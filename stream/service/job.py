@@ -169,5 +169,5 @@ def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes])
 def judge_of(config: Config) -> Judge:
     """The judge with the rules, per-feature rules and change detectors of a configuration."""
     features = {name: model.features for name, model in config.models.items()}
-    changes = {name: model.changes for name, model in config.models.items()}
+    changes = {name: model.change_detectors for name, model in config.models.items()}
     return Judge(config.job, config.rules, features, changes, config.expose_values)

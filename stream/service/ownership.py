@@ -8,8 +8,8 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+from detectors.durations import duration_ms
 from stream.config.model import Config
-from stream.durations import duration_ms
 from stream.errors import StateLocked
 from stream.state.file_lock import FileLock
 from stream.state.s3.chain import StateChain, now_s

@@ -8,11 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
 
+from detectors.durations import duration_ms
 from detectors.report import Signal, WindowReport
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.delivery.routes import Route, routes_of
-from stream.durations import duration_ms
 from stream.errors import LedgerImbalance, SourceUnavailable
 from stream.events import (
     Assign,
@@ -51,7 +51,7 @@ class Service:
     delivers in the sinks' threads.
 
     Nothing goes out before the commit that holds it. A commit comes at once when a window closed or
-    a signal waits, else after the longer of ``commit_at_least`` and 40 times the last commit.
+    a signal waits, else after the longer of ``commit_interval`` and 40 times the last commit.
     ``stop`` may be called from another thread or a signal handler: the loop then commits what it
     has and ends.
     """
@@ -238,7 +238,7 @@ class Service:
 
     def _look_at_itself(self) -> None:
         changed = self._pulse.look(
-            self._job.aggregator.state.places, int(self._clock() * 1000), self._full
+            self._job.aggregator.state.partitions, int(self._clock() * 1000), self._full
         )
         if changed is not None:
             self.telemetry.log.info(
@@ -260,7 +260,7 @@ class Service:
         )  # one question to the source for all
         if isinstance(self._reading, Passing):
             ended = [
-                name for name, place in self._job.aggregator.state.places.items() if place.ended
+                name for name, place in self._job.aggregator.state.partitions.items() if place.ended
             ]
             if gone := self._reading.unlisted(ended):
                 self._step(PartitionsExpired(tuple(gone)))
@@ -309,7 +309,7 @@ class Service:
 
     def _commit_if_due(self) -> None:
         wait = max(
-            duration_ms(self._config.state.commit_at_least) / 1000,
+            duration_ms(self._config.state.commit_interval) / 1000,
             COMMIT_FACTOR * self._commit_took_s,
         )
         wait = min(wait, self._ownership.heartbeat_s)
@@ -331,7 +331,9 @@ class Service:
         self._commit_took_s = self._last_commit - began
         self._waiting, self._urgent = [], False
         positions = {
-            name: place.next for name, place in job.aggregator.state.places.items() if place.read
+            name: place.next
+            for name, place in job.aggregator.state.partitions.items()
+            if place.read
         }
         self.telemetry.commit(
             self._commit_took_s,

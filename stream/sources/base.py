@@ -28,7 +28,7 @@ class Reading(Protocol):
         partition is not read until it is assigned again.
         """
 
-    def elsewhere(self, partitions: Collection[str]) -> None:
+    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
         """These partitions are read by others: what :meth:`discover` finds beside them from now on
         is new, whatever ``start`` says.
         """
@@ -79,11 +79,11 @@ class Source(
     """Base of the configuration of a source: its fields are the keys in the file, ``open`` builds
     the reading half.
 
-    ``tells`` names what its records have beside their bytes, as a place to take model and variant
+    ``record_fields`` names what its records have beside their bytes, as a place to take model and variant
     from.
     """
 
-    tells: ClassVar[frozenset[str]] = frozenset()
+    record_fields: ClassVar[frozenset[str]] = frozenset()
 
     @property
     def identity(self) -> str:

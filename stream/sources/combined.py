@@ -31,10 +31,10 @@ class CombinedReading:
                 self._assigned.append(one.partition)
         return [gap for one in assigns for gap in self._readings[one.partition].assign([one])]
 
-    def elsewhere(self, partitions: Collection[str]) -> None:
+    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
         """Tell all."""
         for reading in self._readings.values():
-            reading.elsewhere(partitions)
+            reading.assigned_elsewhere(partitions)
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         """One batch of the next partition that has records; if none has, what all of them say."""

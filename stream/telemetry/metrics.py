@@ -139,14 +139,14 @@ class Telemetry:
         self._commit_s.observe(seconds)
         self._commit_bytes.labels(self._job).set(size)
         self._state.show(state, lag)
-        self._partitions.look(state.places)
+        self._partitions.look(state.partitions)
 
     def begin(self, state: JobState) -> None:
         """What is lost already was told by an earlier process; so were the partitions that are
         known.
         """
         self._lost_before = state.ledger.lost()
-        self._partitions.begin(state.places)
+        self._partitions.begin(state.partitions)
 
     def lost(self, state: JobState, kept: str) -> None:
         """Warn of records that lie in no window: at once of a new reason, otherwise at most once a

@@ -37,36 +37,38 @@ class PartitionChangeLog:
         self._told: dict[str, Shown] = {}
         self._last_s: dict[str, float] = {}
 
-    def begin(self, places: Mapping[str, PartitionState]) -> None:
+    def begin(self, partitions: Mapping[str, PartitionState]) -> None:
         """These partitions are known from an earlier process: one line counts them. Whether they
         are idle must show anew.
         """
-        self._told = {name: "ended" if place.ended else "read" for name, place in places.items()}
-        if places:
+        self._told = {
+            name: "ended" if place.ended else "read" for name, place in partitions.items()
+        }
+        if partitions:
             self._log.info(
                 "partitions known",
-                count=len(places),
-                ended=sum(place.ended for place in places.values()),
+                count=len(partitions),
+                ended=sum(place.ended for place in partitions.values()),
             )
 
-    def look(self, places: Mapping[str, PartitionState]) -> None:
+    def look(self, partitions: Mapping[str, PartitionState]) -> None:
         """Tell what has changed since it was told last; no line if nothing has."""
         changed: dict[str, list[str]] = {}
-        for name, place in places.items():
+        for name, place in partitions.items():
             before, now = self._told.get(name), _shown(place)
             if before != now:
                 changed.setdefault(FOUND if before is None else WORDS[now], []).append(name)
         for what, names in changed.items():
-            self._tell(what, names, places)
+            self._tell(what, names, partitions)
 
-    def _tell(self, what: str, names: list[str], places: Mapping[str, PartitionState]) -> None:
+    def _tell(self, what: str, names: list[str], partitions: Mapping[str, PartitionState]) -> None:
         now_s = self._clock()
         if now_s - self._last_s.get(what, -PAUSE_S) < PAUSE_S:
             return
         self._last_s[what] = now_s
         self._log.info(what, count=len(names), partitions=names[:MOST_NAMED])
         for name in names:
-            self._told[name] = "read" if what == FOUND else _shown(places[name])
+            self._told[name] = "read" if what == FOUND else _shown(partitions[name])
 
 
 def _shown(place: PartitionState) -> Shown:

@@ -34,7 +34,7 @@ class StateGauges:
             "ledger_rows", "Rows: accepted, folded, in_panes, closed, late_after_idle.", "place"
         )
         what = "Records with a wrong number of columns that came too late for any window to report."
-        self._misfits = self._gauge("ledger_misfits_late_after_idle", what)
+        self._misfits = self._gauge("ledger_width_mismatches_late_after_idle", what)
         self._imbalance = self._gauge(
             "ledger_imbalance",
             "By how much the ledger's sums are off; anything but 0 is a fault of driftline.",
@@ -104,7 +104,7 @@ class StateGauges:
             self._bytes.labels(job, outcome).set(length)
         for where in ("accepted", "folded", "in_panes", "closed", "late_after_idle"):
             self._rows.labels(job, where).set(getattr(ledger, f"rows_{where}"))
-        self._misfits.labels(job).set(ledger.misfits_late_after_idle)
+        self._misfits.labels(job).set(ledger.width_mismatches_late_after_idle)
         self._imbalance.labels(job).set(sum(map(abs, ledger.imbalance().values())))
         self._partials.labels(job, "accepted").set(ledger.partials_accepted)
         self._partials.labels(job, "dropped").set(ledger.partials_dropped)
@@ -115,8 +115,8 @@ class StateGauges:
 
     def _show_places(self, state: JobState, lag: Mapping[str, int]) -> None:
         job, now_ms = self._job, int(time.time() * 1000)
-        self._ended.labels(job).set(sum(place.ended for place in state.places.values()))
-        for name, place in state.places.items():
+        self._ended.labels(job).set(sum(place.ended for place in state.partitions.values()))
+        for name, place in state.partitions.items():
             if place.ended:
                 for gauge in (self._mark, self._idle, self._behind, self._lag):
                     gauge.remove_by_labels({"partition": name})

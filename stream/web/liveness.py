@@ -38,17 +38,17 @@ class Liveness:
         self._turned_s = float("inf")
 
     def look(
-        self, places: Mapping[str, PartitionState], now_ms: int, full: Sequence[str]
+        self, partitions: Mapping[str, PartitionState], now_ms: int, full: Sequence[str]
     ) -> Readiness | None:
         """Look at the partitions and the sinks that are full; returns what came of it if the status
         is another one than before.
         """
         self._looked_s = time.monotonic()
-        silent_s = self._heard.silent_s(places, self._looked_s)
+        silent_s = self._heard.silent_s(partitions, self._looked_s)
         self.silent_s = max(silent_s.values(), default=0.0)
         before, self._ready = (
             self._ready,
-            readiness("owner", places, now_ms, full, self._limit_s, silent_s),
+            readiness("owner", partitions, now_ms, full, self._limit_s, silent_s),
         )
         return self._ready if self._ready.status != before.status else None
 

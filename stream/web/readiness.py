@@ -21,7 +21,7 @@ def behind_s(place: PartitionState, now_ms: int) -> float:
     """How long ago the log took the last record that was read of a partition; 0 if its reader was
     at the end of the log.
 
-    >>> behind_s(PartitionState(1, 0, arrival_ms=4_000), 10_000), behind_s(Place(1, 0), 10_000)
+    >>> behind_s(PartitionState(1, 0, arrival_ms=4_000), 10_000), behind_s(PartitionState(1, 0), 10_000)
     (6.0, 0.0)
     """
     return (
@@ -39,12 +39,14 @@ class PartitionSilence:
     def __init__(self) -> None:
         self._last: dict[str, tuple[object, float]] = {}
 
-    def silent_s(self, places: Mapping[str, PartitionState], now_s: float) -> dict[str, float]:
+    def silent_s(self, partitions: Mapping[str, PartitionState], now_s: float) -> dict[str, float]:
         """For how long nothing was heard of each partition that should be read: its log does not
         answer, or its reader stands.
         """
         self._last = {
-            name: self._heard(name, place, now_s) for name, place in places.items() if place.read
+            name: self._heard(name, place, now_s)
+            for name, place in partitions.items()
+            if place.read
         }
         return {name: now_s - at_s for name, (_, at_s) in self._last.items()}
 
@@ -60,7 +62,7 @@ class PartitionSilence:
 
 def readiness(
     role: Role,
-    places: Mapping[str, PartitionState],
+    partitions: Mapping[str, PartitionState],
     now_ms: int,
     full: Sequence[str],
     limit_s: float,
@@ -80,7 +82,7 @@ def readiness(
         return Readiness(200 if role == "standby" else 503, role)
     if full:
         return Readiness(503, f"paused: {', '.join(full)}")
-    late = {name: behind_s(place, now_ms) for name, place in places.items()}
+    late = {name: behind_s(place, now_ms) for name, place in partitions.items()}
     for word, found in (
         ("silent: {} for {:.0f} s", silent_s or {}),
         ("behind: {} by {:.0f} s", late),

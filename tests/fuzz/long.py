@@ -78,7 +78,7 @@ def summed(*partials: Partial) -> dict[tuple[str, str, int], tuple[int, list[int
     return {place: (profile.rows, profile.counts.tolist()) for place, profile in out.items()}
 
 
-def prove(form: Form, one: Reader, batch: Sequence[Line]) -> Counter[str]:
+def verify(form: Form, one: Reader, batch: Sequence[Line]) -> Counter[str]:
     """A batch is booked whole, and its good lines are counted as if the bad ones were not there."""
     whole = fold(one, [line.value for line in batch])
     outcomes = booked(whole, len(batch))
@@ -114,7 +114,7 @@ def run(count: int = LINES, seed: int = 0) -> dict[str, object]:
         def each(data: int) -> None:
             nonlocal compared
             batch = lines.batch(data ^ (seed * len(forms) + k), make)  # noqa: B023  # called before the loop goes on
-            outcomes.update(prove(form, one, batch))  # noqa: B023
+            outcomes.update(verify(form, one, batch))  # noqa: B023
             if data % COMPARED == 0:
                 check(form, [line.value for line in batch], exact)  # noqa: B023
                 compared += len(batch)

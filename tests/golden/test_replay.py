@@ -111,7 +111,7 @@ def test_other_readers_change_nothing(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "Fleet", partial(ReaderPool, serve=serve_few))
+    monkeypatch.setattr(service, "ReaderPool", partial(ReaderPool, serve=serve_few))
     asked = config(tmp_path, folder / "baseline", deal(planted(), folder, 6), readers=processes)
     assert_equal_windows(served(asked), straight_of_six, baseline)
 

@@ -62,7 +62,7 @@ class Machine:
 
     def commit(self, position: int) -> None:
         with_open = Store(self.path, self.lock)
-        state = JobState(places={"p": PartitionState(1, position, 99)})
+        state = JobState(partitions={"p": PartitionState(1, position, 99)})
         with_open.commit(WHO, state, with_open.panes([]), [], {})
         content = with_open.snapshot()
         with_open.close()
@@ -70,7 +70,7 @@ class Machine:
 
     def position(self) -> int:
         store = Store(self.path, self.lock)
-        place = store.load(WHO).places["p"]
+        place = store.load(WHO).partitions["p"]
         store.close()
         assert isinstance(place.next, int)
         return place.next

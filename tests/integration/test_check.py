@@ -125,7 +125,7 @@ def test_what_is_not_there_is_a_fault_among_the_other_findings(
     assert "series" in text
     assert "state" in text
     code, text = check_live(
-        {**source, "bootstrap_servers": ["127.0.0.1:1"], "give_up_after_s": 0.5}, sinks
+        {**source, "bootstrap_servers": ["127.0.0.1:1"], "give_up_after": "0.5s"}, sinks
     )
     assert code == 2
     assert "check source.bootstrap_servers" in text

@@ -54,7 +54,7 @@ def test_the_state_that_was_put_last_is_read_and_left_alone(
     before = owner.stored.look()
     stored, [finding] = look(place(), JOB)
     assert stored is not None
-    assert stored.state.places["p"].next == 5
+    assert stored.state.partitions["p"].next == 5
     assert finding.level == "ok"
     assert "an owner, who may be alive" in finding.what
     assert owner.stored.look() == before

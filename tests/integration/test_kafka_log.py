@@ -227,7 +227,7 @@ def test_what_appears_beside_partitions_that_others_read_begins_at_its_first_rec
         1,
         1,
     ]
-    reading.elsewhere([f"{topic}-0"])
+    reading.assigned_elsewhere([f"{topic}-0"])
     assert [found.start[1] for found in reading.discover() if isinstance(found.start, tuple)] == [
         0,
         0,

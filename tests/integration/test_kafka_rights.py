@@ -38,7 +38,7 @@ def opened(
         topic=topic,
         client=client,
         options=sasl(mechanism, PASSWORD),
-        give_up_after_s=20,
+        give_up_after="20s",
     )
     with closing(source.open(f"{topic}-job")) as reading:
         reading.assign([Assign(1, one.partition, one.start, None) for one in reading.discover()])

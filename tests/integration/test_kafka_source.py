@@ -342,8 +342,8 @@ def test_wrong_port_is_tried_for_the_stated_time_and_then_told_with_its_cause(
     kafka: KafkaBroker, open_source: Open
 ) -> None:
     began, threads = time.monotonic(), threading.active_count()
-    with pytest.raises(SourceUnavailable, match=r"ECONNREFUSED.*give_up_after_s"):
-        open_source(kafka, "any", bootstrap=f"{LOOPBACK}:{free_port()}", give_up_after_s=1.5)
+    with pytest.raises(SourceUnavailable, match=r"ECONNREFUSED.*give_up_after"):
+        open_source(kafka, "any", bootstrap=f"{LOOPBACK}:{free_port()}", give_up_after="1.5s")
     assert 1.2 < time.monotonic() - began < 4.0
     assert threading.active_count() <= threads
 
@@ -356,7 +356,7 @@ def test_broker_that_comes_up_within_the_stated_time_is_used(
     own_kafka.stop()
     opened: list[Reading] = []
     waiting = threading.Thread(
-        target=lambda: opened.append(open_source(own_kafka, "patience", give_up_after_s=40))
+        target=lambda: opened.append(open_source(own_kafka, "patience", give_up_after="40s"))
     )
     waiting.start()
     time.sleep(1.0)
@@ -402,9 +402,7 @@ def test_wrong_password_is_told_without_waiting_and_without_the_password(
     with pytest.raises(
         SourceUnavailable, match=r"SaslAuthenticationFailed.*source\.options"
     ) as raised:
-        open_source(
-            kafka, topic, bootstrap=kafka.sasl_bootstrap, options=options, give_up_after_s=30
-        )
+        open_source(kafka, topic, bootstrap=kafka.sasl_bootstrap, options=options, give_up_after=30)
     assert time.monotonic() - began < 20.0  # and not the thirty seconds that it would be tried for
     assert str(raised.value).count("SaslAuthenticationFailed") == 1
     assert "not-the-password" not in str(raised.value) + caplog.text

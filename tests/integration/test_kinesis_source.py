@@ -388,7 +388,7 @@ def test_missing_credentials_are_told_at_once_with_the_permission(
 
 def test_a_service_that_does_not_answer_is_tried_for_the_stated_time(open_source: Open) -> None:
     began, threads = time.monotonic(), threading.active_count()
-    with pytest.raises(SourceUnavailable, match=r"EndpointConnectionError.*give_up_after_s"):
-        open_source("any", endpoint_url=f"http://{LOOPBACK}:{free_port()}", give_up_after_s=1.5)
+    with pytest.raises(SourceUnavailable, match=r"EndpointConnectionError.*give_up_after"):
+        open_source("any", endpoint_url=f"http://{LOOPBACK}:{free_port()}", give_up_after="1.5s")
     assert 1.2 < time.monotonic() - began < 6.0
     assert threading.active_count() <= threads

@@ -89,7 +89,7 @@ def test_a_line_that_takes_more_memory_than_there_is_becomes_the_one_dead_letter
     assert "MemoryError" in told
     assert (told.count("exit_code=1 "), told.count("reader died")) == (6, 6)
     assert [(one.reason, one.length) for one in letters(tmp_path / "small")] == [
-        ("kills_reader", len(lines[BIG]))
+        ("crashes_reader", len(lines[BIG]))
     ]
     assert rows(tmp_path / "small") == ALL_BUT_ONE
     assert run(tmp_path / "large", lines, monkeypatch, limited=False) == 0
@@ -113,7 +113,7 @@ def test_a_line_that_does_not_even_fit_into_memory_is_named_and_read_by_a_reader
     )
     assert letters(tmp_path) == []
     assert run(tmp_path, lines, monkeypatch, limited=False) == 0
-    assert [(one.position, one.reason != "kills_reader") for one in letters(tmp_path)] == [
+    assert [(one.position, one.reason != "crashes_reader") for one in letters(tmp_path)] == [
         ((path.name, at), True)
     ]
     assert rows(tmp_path) == ALL_BUT_ONE

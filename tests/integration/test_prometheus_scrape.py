@@ -66,7 +66,7 @@ class Page:
         )
         state = JobState(
             watermark_ms=START_MS,
-            places={"t-0": PartitionState(1, 12, START_MS, START_MS)},
+            partitions={"t-0": PartitionState(1, 12, START_MS, START_MS)},
             ledger=ledger,
         )
         self.telemetry.batch(

@@ -152,7 +152,7 @@ def test_a_record_that_kills_its_reader_is_one_dead_letter_and_everything_else_c
     took_s = time.monotonic() - began
     letters = (tmp_path / "dead-letters.jsonl").read_text().splitlines()
     assert len(letters) == 1
-    assert '"reason":"kills_reader"' in letters[0]
+    assert '"reason":"crashes_reader"' in letters[0]
     assert rows(RunningService(tmp_path, {})) == all_but_the_deadly_one()
     assert took_s < 60
 

@@ -29,7 +29,7 @@ def test_a_state_that_never_was_in_s3_is_not_overwritten(machine: Make) -> None:
     first.chain.release()
     second = machine("b")
     store = Store(second.path)
-    store.commit(WHO, JobState(places={"p": PartitionState(1, 3, 99)}), store.panes([]), [], {})
+    store.commit(WHO, JobState(partitions={"p": PartitionState(1, 3, 99)}), store.panes([]), [], {})
     store.close()
     with pytest.raises(StateIncompatible, match="never was in S3"):
         second.start()

@@ -33,7 +33,7 @@ def test_what_was_committed_on_the_disk_and_never_put_never_was(machine: Make) -
     first = started(machine("a"))
     first.commit(5)
     store = Store(first.path, first.lock)
-    store.commit(WHO, JobState(places={"p": PartitionState(1, 9, 99)}), store.panes([]), [], {})
+    store.commit(WHO, JobState(partitions={"p": PartitionState(1, 9, 99)}), store.panes([]), [], {})
     store.close()
     first.die()
     assert started(machine("a")).position() == 5
@@ -42,7 +42,7 @@ def test_what_was_committed_on_the_disk_and_never_put_never_was(machine: Make) -
 def test_a_job_moves_from_a_disk_to_s3_with_all_it_has(machine: Make) -> None:
     one = machine("a")
     store = Store(one.path)
-    store.commit(WHO, JobState(places={"p": PartitionState(1, 7, 99)}), store.panes([]), [], {})
+    store.commit(WHO, JobState(partitions={"p": PartitionState(1, 7, 99)}), store.panes([]), [], {})
     store.close()
     started(one)
     assert one.position() == 7

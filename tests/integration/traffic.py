@@ -80,7 +80,7 @@ def config(
         "sinks": [{"type": "jsonl", "path": "reports"}],
         "state": {
             "path": "state.sqlite",
-            "commit_at_least": "1s" if after == "10s" else "1m",
+            "commit_interval": "1s" if after == "10s" else "1m",
             **({"s3": s3} if url else {}),
         },
         **changes,

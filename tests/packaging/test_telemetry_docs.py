@@ -10,9 +10,9 @@ from prometheus_client import Counter
 from prometheus_client.metrics import MetricWrapperBase
 
 from sinks.prometheus import Prometheus
-from stream.formats.rows import FEWER, MORE
+from stream.formats.rows import TOO_NARROW, TOO_WIDE
 from stream.outcomes import ADVICE
-from stream.readers.reader import KILLS
+from stream.readers.reader import CRASHES_READER
 from stream.telemetry.metrics import LATE, Telemetry
 from tests.packaging import logged
 from tests.support.paths import ROOT
@@ -68,7 +68,7 @@ def test_the_page_and_the_sources_have_the_same_warnings() -> None:
 def test_the_page_and_the_code_give_the_same_advice_for_each_reason() -> None:
     told = PAGE.split("## Why a record is not counted")[1].split("## ")[0]
     assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", told, re.MULTILINE)) == ADVICE
-    assert {KILLS, FEWER, MORE, *LATE} <= ADVICE.keys()
+    assert {CRASHES_READER, TOO_NARROW, TOO_WIDE, *LATE} <= ADVICE.keys()
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ class NoSource:
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
         return {}
 
-    def elsewhere(self, partitions: Collection[str]) -> None:
+    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
         pass
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
@@ -107,12 +107,13 @@ def check(form: Sagemaker | Json, values: Sequence[bytes | None], one: Reader) -
     assert Counter(cover.bytes) == +said.lengths.get("p", Counter())
     assert sum(cover.bytes.values()) == sum(len(value or b"") for value in values)
     assert (cover.mark_ms, partial.future) == (said.marks.get("p"), said.future)
-    misfits = {
-        (*key, pane_ms): (counted.fewer, counted.more) for key, pane_ms, counted in partial.misfits
+    width_mismatches = {
+        (*key, pane_ms): (counted.too_narrow, counted.too_wide)
+        for key, pane_ms, counted in partial.width_mismatches
     }
-    assert misfits == {
+    assert width_mismatches == {
         place: (one["too_few_columns"], one["too_many_columns"])
-        for place, one in said.misfits.items()
+        for place, one in said.width_mismatches.items()
     }
     panes = {(*key, pane_ms): profile for key, pane_ms, profile in partial.profiles}
     assert {key: profile.counts.tolist() for key, profile in panes.items()} == {

@@ -50,7 +50,7 @@ letters = st.builds(
 )
 keys = st.builds(ModelKey, st.sampled_from(sorted(LAYOUTS)), words)
 samples = st.builds(Sample, keys, natural, st.binary(max_size=40))
-misfits = st.tuples(keys, whole, st.builds(WidthMismatches, natural, natural))
+width_mismatches = st.tuples(keys, whole, st.builds(WidthMismatches, natural, natural))
 
 
 @st.composite
@@ -81,7 +81,7 @@ partials = st.builds(
     st.lists(letters, max_size=3),
     st.lists(samples, max_size=2),
     natural,
-    st.lists(misfits, max_size=3),
+    st.lists(width_mismatches, max_size=3),
     st.lists(st.builds(SeenIds, words, whole, st.binary(max_size=24)), max_size=2),
     natural,
 )

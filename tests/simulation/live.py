@@ -24,7 +24,7 @@ class LiveWorld(World):
         every = self.settings.every_ms
         idle = self.random.choice((30, 80))
         self.settings = msgspec.structs.replace(self.settings, lateness_ms=2 * idle, idle_ms=idle)
-        self.tells.clear()
+        self.record_fields.clear()
         self.resharding = self.random.choice((0.0, 0.02, 0.1))
         self.now = 100 * every
         self.began = self.now
@@ -63,7 +63,7 @@ class LiveWorld(World):
                 self.step(reader.taken(reader.flying.pop(0)))
         self.step(Tick(self.now))
         self.met["partitions idle"] += sum(
-            place.idle for place in self.owner.aggregator.state.places.values()
+            place.idle for place in self.owner.aggregator.state.partitions.values()
         )
         if self.random.random() < 0.4:
             self.owner.commit()

@@ -22,7 +22,7 @@ from stream.events import Assign, Item, Output
 from tests.simulation.logs import MODELS, Counts
 from tests.simulation.reading import BASELINE, LAYOUT, Reader
 
-RULES = Rules(k=2, of=3, min_n=1, cooldown_ms=100)
+RULES = Rules(k=2, of=3, min_n=1, cooldown="100ms")
 
 Range = tuple[str, int, int]
 
@@ -47,7 +47,7 @@ class PlainJudge:
         found = "incomplete" if span.incomplete else "violations" if bad else "ok"
         return WindowReport(
             1, name, "sim", span.model, span.variant, span.start_ms, span.end_ms, span.revision, found, profile.rows,  # type: ignore[arg-type]
-            baseline.fingerprint, "l", (), violations, {}, span.notes, np.append(counts, span.fewer).tobytes(),
+            baseline.fingerprint, "l", (), violations, {}, span.notes, np.append(counts, span.too_narrow).tobytes(),
         )  # fmt: skip
 
     def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:

@@ -24,9 +24,9 @@ def accepted_if(holds: Callable[[CoveredRange, PartitionState], bool]) -> Callab
     """A fault: partials are accepted if this holds for each cover."""
 
     def acceptable(self: Aggregator, partial: Partial) -> bool:
-        places = self.state.places
+        partitions = self.state.partitions
         return all(
-            cover.partition in places and holds(cover, places[cover.partition])
+            cover.partition in partitions and holds(cover, partitions[cover.partition])
             for cover in partial.covers
         )
 
@@ -83,9 +83,9 @@ def of_children(**changes: object) -> Callable[[Patch], None]:
     right = lineage.await_parents
 
     def wrong(
-        places: MutableMapping[str, PartitionState], found: DiscoveredPartition
+        partitions: MutableMapping[str, PartitionState], found: DiscoveredPartition
     ) -> PartitionState:
-        place = right(places, found)
+        place = right(partitions, found)
         return msgspec.structs.replace(place, **changes) if found.parents else place
 
     def plant(patch: Patch) -> None:
@@ -99,9 +99,9 @@ def children_enter_later(patch: Patch) -> None:
     right = lineage.end
 
     def alone(
-        places: MutableMapping[str, PartitionState], cover: CoveredRange
+        partitions: MutableMapping[str, PartitionState], cover: CoveredRange
     ) -> dict[str, tuple[str, ...]]:
-        return right(places, cover._replace(children=()))
+        return right(partitions, cover._replace(children=()))
 
     patch.setattr(aggregator, "end", alone)
 
@@ -139,9 +139,9 @@ def idle_without_a_reader(patch: Patch) -> None:
 
 def idle_over_a_restart(patch: Patch) -> None:
     def assign_as_it_is(self: Aggregator, partition: str) -> Assign:
-        place = self.state.places[partition]
+        place = self.state.partitions[partition]
         place = msgspec.structs.replace(place, claim=place.claim + 1)
-        self.state.places[partition] = place
+        self.state.partitions[partition] = place
         return Assign(place.claim, partition, place.next, place.mark_ms)
 
     idle_without_a_reader(patch)
@@ -150,7 +150,7 @@ def idle_over_a_restart(patch: Patch) -> None:
         Aggregator,
         "resume",
         lambda self: [
-            self._assign(name) for name, place in self.state.places.items() if place.read
+            self._assign(name) for name, place in self.state.partitions.items() if place.read
         ],
     )
 
@@ -159,8 +159,8 @@ def quiet_over_a_pause(patch: Patch) -> None:
     right = Aggregator._move
 
     def unbroken(self: Aggregator, cover: CoveredRange) -> None:
-        before = self.state.places[cover.partition]
-        self.state.places[cover.partition] = msgspec.structs.replace(
+        before = self.state.partitions[cover.partition]
+        self.state.partitions[cover.partition] = msgspec.structs.replace(
             before, said_ms=self.state.now_ms
         )
         right(self, cover)

@@ -94,14 +94,14 @@ class Reader:
         self, logs: Logs, settings: JobSettings, random: Random, tells: dict[str, bool]
     ) -> None:
         self._logs, self._settings, self._random, self._tells = logs, settings, random, tells
-        self.places: dict[str, tuple[int, int, int | None]] = {}
+        self.partitions: dict[str, tuple[int, int, int | None]] = {}
         self.holds: set[str] = set()
         self.flying: list[Partial] = []
 
     def assign(self, one: Assign) -> None:
         """Read a partition from there on."""
         assert isinstance(one.next, int)
-        self.places[one.partition] = one.claim, one.next, one.mark_ms
+        self.partitions[one.partition] = one.claim, one.next, one.mark_ms
         self.holds.add(one.partition)
 
     def taken(self, partial: Partial) -> Partial:
@@ -111,7 +111,7 @@ class Reader:
 
     def read(self, most: int = 12) -> None:
         """Make a partial of one or two partitions and send it off."""
-        names = list(self.places)
+        names = list(self.partitions)
         covers, together = [], dict[tuple[str, int], list[int]]()
         for name in self._random.sample(names, min(len(names), self._random.choice((1, 1, 2)))):
             cover, panes = self._range(name, most)
@@ -126,24 +126,26 @@ class Reader:
                 if any(v[:MISFIT])
             ]
             odd = [
-                (ModelKey(m, "v"), pane, WidthMismatches(fewer=v[MISFIT]))
+                (ModelKey(m, "v"), pane, WidthMismatches(too_narrow=v[MISFIT]))
                 for (m, pane), v in together.items()
                 if v[MISFIT]
             ]
-            self.flying.append(Partial(tuple(covers), FINGERPRINTS, profiles, [], misfits=odd))
+            self.flying.append(
+                Partial(tuple(covers), FINGERPRINTS, profiles, [], width_mismatches=odd)
+            )
 
     def _range(self, name: str, most: int) -> tuple[CoveredRange, Panes]:
-        claim, first, mark = self.places[name]
+        claim, first, mark = self.partitions[name]
         log = self._logs.records[name]
         stop = min(first + self._random.randint(0, most), len(log))
         cover, panes = count(log, first, stop, mark, self._settings, claim, name)
-        self.places[name] = claim, stop, cover.mark_ms
+        self.partitions[name] = claim, stop, cover.mark_ms
         if stop == len(log) and name in self._logs.children:
             if self._random.random() < 0.3:
                 return cover._replace(
                     at_end=False
                 ), panes  # that it is closed shows at the next look
-            del self.places[name]
+            del self.partitions[name]
             told = self._logs.children[name] if self._tells.get(name, True) else ()
             cover = cover._replace(
                 ended=True,

@@ -60,10 +60,10 @@ def finish(world: World) -> None:
 
 def at_end(world: World) -> bool:
     """True when all logs are read, and those that are closed are known to be."""
-    places = world.owner.aggregator.state.places
+    partitions = world.owner.aggregator.state.partitions
     logs = world.logs
     return all(
-        places[name].next == len(log) and places[name].ended == (name in logs.children)
+        partitions[name].next == len(log) and partitions[name].ended == (name in logs.children)
         for name, log in logs.records.items()
     )
 
@@ -120,7 +120,7 @@ def windows(world: World) -> str:
     """Windows are what the plain count says; rows that came back after idle are missing and told,
     where that may be."""
     ledger = world.owner.aggregator.state.ledger
-    lost = ledger.rows_late_after_idle + ledger.misfits_late_after_idle
+    lost = ledger.rows_late_after_idle + ledger.width_mismatches_late_after_idle
     got, want = world.sink.totals(), world.logs.expected(world.settings)
     if not lost:
         off = sorted(key for key in {*got, *want} if got.get(key) != want.get(key))

@@ -46,7 +46,7 @@ class World:
         self.prompt = self.random.random() < 0.5
         self.settings = some_settings(self.random, self.prompt)
         self.logs = self.write()
-        self.tells = {
+        self.record_fields = {
             name: self.prompt or self.random.random() < 0.6 for name in self.logs.children
         }
         self.readers = self.random.choice((1, 2, 3))
@@ -71,7 +71,7 @@ class World:
 
     def reader(self) -> Reader:
         """A reader that knows nothing."""
-        return Reader(self.logs, self.settings, self.random, self.tells)
+        return Reader(self.logs, self.settings, self.random, self.record_fields)
 
     def step(self, item: Item) -> None:
         """One item for the owner at work."""

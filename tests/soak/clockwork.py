@@ -74,7 +74,7 @@ class Ticking:
             self._next = one.next
         return []
 
-    def elsewhere(self, partitions: Collection[str]) -> None:
+    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
         pass
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:

@@ -90,7 +90,7 @@ def _record_findings(where: str, source: Kafka, setup: CheckContext) -> list[Fin
         stored = (
             {}
             if setup.stored is None
-            else {n: p.next for n, p in setup.stored.state.places.items() if n in starts}
+            else {n: p.next for n, p in setup.stored.state.partitions.items() if n in starts}
         )
         waiting = reading.lag(stored)
     finally:
@@ -176,7 +176,7 @@ def _try_fast(where: str, source: Kafka) -> None:
 
 
 def _asked(source: Kafka, group: str) -> BrokerFacts:
-    name, client_log = source.prove(), ClientLog()
+    name, client_log = source.verify(), ClientLog()
     with ExitStack() as undo:
         undo.callback(client_log.give_back)
         admin = connect(name, source.looker(), source.give_up_after_s, client_log)

@@ -44,7 +44,7 @@ def look(source: Kinesis, setup: CheckContext) -> list[Finding]:
         places = (
             {}
             if setup.stored is None
-            else {name: one.next for name, one in setup.stored.state.places.items()}
+            else {name: one.next for name, one in setup.stored.state.partitions.items()}
         )
         stands = _stands(
             where,

@@ -48,7 +48,7 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
     columns: dict[str, str] = msgspec.field(default_factory=dict)
     header: bool = False
 
-    def mapped(self) -> dict[str, Collection[str]]:
+    def named_columns(self) -> dict[str, Collection[str]]:
         """The columns that have a path of their own."""
         return {"columns": self.columns}
 

@@ -53,7 +53,7 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
     ``path`` does not exist.
     """
 
-    tells: ClassVar = frozenset({"file"})
+    record_fields: ClassVar = frozenset({"file"})
 
     path: str | list[str]
     follow: bool = False
@@ -181,7 +181,7 @@ class JsonlReading:
         fault = self._fault()
         return [] if fault is None else [fault]
 
-    def elsewhere(self, partitions: Collection[str]) -> None:
+    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
         """A file begins at its first line in any case."""
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:

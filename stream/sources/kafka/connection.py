@@ -149,7 +149,7 @@ def advice_for(lasting: list[BaseException], given_s: float) -> str:
     if lasting:
         return "Check security_protocol, sasl_... and ssl_... under source.options"
     return (
-        f"Tried for {given_s:g} s (source.give_up_after_s); check source.bootstrap_servers, and"
+        f"Tried for {given_s:g} s (source.give_up_after); check source.bootstrap_servers, and"
         " security_protocol under source.options"
     )
 

@@ -23,7 +23,7 @@ def faults(options: Mapping[str, Any], region: str) -> list[str]:
     return out if region else [*out, "region: AWS_MSK_IAM signs for the region of the cluster"]
 
 
-def prove(name: str, options: Mapping[str, Any], region: str) -> None:
+def verify(name: str, options: Mapping[str, Any], region: str) -> None:
     """Make one token if the options ask for them: ``SourceUnavailable`` now is better than a client
     that tries without end.
     """

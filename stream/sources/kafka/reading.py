@@ -91,7 +91,7 @@ class KafkaReading:
         self._client.assign(self._at, seeks)
         return gaps
 
-    def elsewhere(self, partitions: Collection[str]) -> None:
+    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
         """Partitions that are found from now on begin at their first record."""
         self._began = True
 

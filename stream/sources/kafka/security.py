@@ -48,7 +48,7 @@ def faults(options: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def prove(name: str, options: Mapping[str, Any]) -> None:
+def verify(name: str, options: Mapping[str, Any]) -> None:
     """See that the files are there which the options name; the clients do not say which one they
     lack. Raises ``SourceUnavailable``.
     """

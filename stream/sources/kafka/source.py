@@ -17,6 +17,7 @@ from typing import Any, ClassVar, Literal
 import kafka
 import msgspec
 
+from detectors.durations import Duration, duration_ms
 from stream.errors import SourceUnavailable
 from stream.sources.base import Reading, Source
 from stream.sources.kafka import msk_iam as msk
@@ -41,7 +42,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
     ``options`` go to the client as they are (``security_protocol``, ``sasl_...``, ``ssl_...``).
     ``start`` says where a job without state begins (``earliest`` or ``latest``). A partition that
     appears later starts at its first offset, whatever ``start`` says. At start a broker that does
-    not answer is tried for ``give_up_after_s``; refused credentials and a missing topic end the
+    not answer is tried for ``give_up_after``; refused credentials and a missing topic end the
     attempt at once. Later outages are waited out. ``arrival_ms`` is the record's timestamp: the
     broker's where the topic says ``LogAppendTime``, else the producer's; but no later than our own
     clock, so that one wrong clock cannot end all windows. Aborted transactions are skipped.
@@ -57,15 +58,20 @@ class Kafka(Source, frozen=True, tag="kafka"):
     ['options.sasl_mechansim: the Kafka client has no such option']
     """
 
-    tells: ClassVar = frozenset({"topic", "key", "header"})
+    record_fields: ClassVar = frozenset({"topic", "key", "header"})
 
     bootstrap_servers: list[str]
     topic: str
     start: Literal["earliest", "latest"] = "earliest"
     options: dict[str, str | int | float | bool | list[str]] = msgspec.field(default_factory=dict)
-    give_up_after_s: float = 30.0
+    give_up_after: Duration = "30s"
     client: Literal["columns", "plain", "fast"] = "columns"
     region: str = ""
+
+    @property
+    def give_up_after_s(self) -> float:
+        """``give_up_after`` in seconds."""
+        return duration_ms(self.give_up_after) / 1000
 
     @property
     def identity(self) -> str:
@@ -97,20 +103,20 @@ class Kafka(Source, frozen=True, tag="kafka"):
         )
         return faults + ([] if self.topic else ["topic: a name is needed"])
 
-    def prove(self) -> str:
+    def verify(self) -> str:
         """The topic as errors name it, once the files and the tokens that the options ask for are
         there; else ``SourceUnavailable``.
         """
         name = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}"
-        security.prove(name, self.options)
-        msk.prove(name, self.options, self.region)
+        security.verify(name, self.options)
+        msk.verify(name, self.options, self.region)
         return name
 
     def open(self, job: str) -> Reading:
         """Connect a reading client and one that looks at the topic; SourceUnavailable names the
         distinct causes. No job: no group.
         """
-        name, client_log = self.prove(), ClientLog()
+        name, client_log = self.verify(), ClientLog()
         with ExitStack() as undo:
             undo.callback(client_log.give_back)
             watch = TopicWatch(

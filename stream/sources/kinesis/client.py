@@ -31,7 +31,7 @@ SAME_LINE_S = 30.0
 """How often it is told again that Kinesis does not answer."""
 
 Answered = TypeVar("Answered")
-Kind = Literal["throttled", "expired", "missing", "invalid", "denied", "passing"]
+Kind = Literal["throttled", "expired", "missing", "invalid", "denied", "transient"]
 KINDS: Final[dict[str, Kind]] = {
     "ProvisionedThroughputExceededException": "throttled",
     "LimitExceededException": "throttled",
@@ -125,7 +125,7 @@ class KinesisClient:
             raise KinesisError(
                 name,
                 "Incomplete",
-                "passing",
+                "transient",
                 f"the answer to {name} lacks {', '.join(lacking)}: it was cut off on its way",
             )
         return answer
@@ -218,9 +218,9 @@ def trouble(operation: str, error: Exception) -> KinesisError:
         code = str(told.get("Code", "")) or "no code"
         words = " ".join(str(told.get("Message", "")).split())
         return KinesisError(
-            operation, code, KINDS.get(code, "passing"), f"{operation}: {code}: {words}"
+            operation, code, KINDS.get(code, "transient"), f"{operation}: {code}: {words}"
         )
-    kind: Kind = "denied" if isinstance(error, NEVER) else "passing"
+    kind: Kind = "denied" if isinstance(error, NEVER) else "transient"
     return KinesisError(operation, type(error).__name__, kind, f"{type(error).__name__}: {error}")
 
 
@@ -252,11 +252,11 @@ def unavailable(
         advice = "Correct source.stream or source.stream_arn"
     elif tried_s is not None:
         advice = (
-            f"Tried for {tried_s:g} s (source.give_up_after_s); check source.region,"
+            f"Tried for {tried_s:g} s (source.give_up_after); check source.region,"
             " source.endpoint_url and the network"
         )
-    passing = tried_s is not None and failure.kind in ("passing", "throttled", "expired")
-    return SourceUnavailable(target.text, [cause], advice, passing)
+    transient = tried_s is not None and failure.kind in ("transient", "throttled", "expired")
+    return SourceUnavailable(target.text, [cause], advice, transient)
 
 
 def patiently(

@@ -39,7 +39,7 @@ def consumer(client: KinesisClient, stream_arn: str, name: str, arn: str) -> str
     if found["ConsumerStatus"] != "ACTIVE":
         status = str(found["ConsumerStatus"])
         raise KinesisError(
-            "DescribeStreamConsumer", status, "passing", f"the consumer {name or arn} is {status}"
+            "DescribeStreamConsumer", status, "transient", f"the consumer {name or arn} is {status}"
         )
     return str(found["ConsumerARN"])
 
@@ -114,7 +114,7 @@ class SubscribedShardReader(ShardReader):
     def _take_in(self, told: dict[str, Any], began_ms: int | None = None) -> None:
         if lacking := [key for key in ("Records", "MillisBehindLatest") if key not in told]:
             text = f"an event lacks {', '.join(lacking)}"
-            raise KinesisError("SubscribeToShard", "Incomplete", "passing", text)
+            raise KinesisError("SubscribeToShard", "Incomplete", "transient", text)
         came, following = (
             self.records("SubscribeToShard", told),
             told.get("ContinuationSequenceNumber"),

@@ -75,7 +75,7 @@ class PolledShardReader(ShardReader):
         came, following = self.records("GetRecords", told), told.get("NextShardIterator")
         if following is None and not self.has_ended(told):
             text = "the answer to GetRecords names nothing to go on from, and the shard is open"
-            raise KinesisError("GetRecords", "Incomplete", "passing", text)
+            raise KinesisError("GetRecords", "Incomplete", "transient", text)
         children = self.children(told) if following is None else ()
         self._iterator = following
         self.accept(

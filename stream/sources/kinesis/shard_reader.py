@@ -221,7 +221,7 @@ class ShardReader:
         self.common.client.fails(failure)
         if failure.kind in ("missing", "invalid") and failure.operation != "GetRecords":
             self.refused()
-        if failure.kind != "throttled" and (failure.kind != "passing" or self._failures > 1):
+        if failure.kind != "throttled" and (failure.kind != "transient" or self._failures > 1):
             self.renew()
         if failure.kind == "expired":
             return SHORTEST_S
@@ -263,7 +263,7 @@ class ShardReader:
             raise KinesisError(
                 operation,
                 "Incomplete",
-                "passing",
+                "transient",
                 f"a record in the answer to {operation} lacks {lacking}",
             ) from lacking
 

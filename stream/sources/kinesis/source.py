@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar, Final, Literal, TypeVar
 
 import msgspec
 
+from detectors.durations import Duration, duration_ms
 from sinks.aws.client import url_faults
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading, Source
@@ -56,7 +57,7 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
     to the second; or ``start_at``, a time. Shards that come of a split or a merge later start at
     their first record. Shards are polled, at most five times a second each; with ``fan_out``
     Kinesis pushes instead. At start a service that does not answer is tried for
-    ``give_up_after_s``; a missing stream and a refused permission end the attempt at once. Later
+    ``give_up_after``; a missing stream and a refused permission end the attempt at once. Later
     outages are waited out. ``arrival_ms`` is Kinesis' own arrival time. Records of the Kinesis
     Producer Library are taken apart, each with its own partition key; a batch may hold more records
     than were asked for if they lie inside one.
@@ -65,7 +66,7 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
     ['stream: the name of a stream is needed, or stream_arn', 'start_at: contradicts start: latest; leave one out']
     """
 
-    tells: ClassVar = frozenset({"topic", "key"})
+    record_fields: ClassVar = frozenset({"topic", "key"})
 
     stream: str = ""
     stream_arn: str = ""
@@ -74,7 +75,12 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
     start: Literal["earliest", "latest"] = "earliest"
     start_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
     fan_out: FanOut | None = None
-    give_up_after_s: float = 30.0
+    give_up_after: Duration = "30s"
+
+    @property
+    def give_up_after_s(self) -> float:
+        """``give_up_after`` in seconds."""
+        return duration_ms(self.give_up_after) / 1000
 
     @property
     def identity(self) -> str:
@@ -191,7 +197,7 @@ class KinesisReading:
         self._work(ANSWER_S, lambda: all(lane.settled for lane in new))
         return [gap for lane in new if (gap := self._gap_of(lane)) is not None]
 
-    def elsewhere(self, partitions: Collection[str]) -> None:
+    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
         """Shards that are found from now on are children of these, or unknown: they begin at their
         first record.
         """

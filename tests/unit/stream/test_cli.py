@@ -12,7 +12,7 @@ from stream.cli import main
 
 CONFIG = """\
 job: prices
-source: {type: kafka, bootstrap_servers: ["127.0.0.1:1"], topic: t, give_up_after_s: 0, options: {sasl_plain_password: "${PASSWORD}"}}
+source: {type: kafka, bootstrap_servers: ["127.0.0.1:1"], topic: t, give_up_after: "0s", options: {sasl_plain_password: "${PASSWORD}"}}
 format: {type: json}
 model: {from: const, name: prices}
 models: {prices: {baseline: BASELINE}}

@@ -38,7 +38,7 @@ def test_the_watermark_is_the_smallest_mark_less_grace() -> None:
 
 
 @pytest.mark.parametrize(
-    ("places", "now_ms", "expected"),
+    ("partitions", "now_ms", "expected"),
     [
         ([], 1_000, None),
         ([place(100), place(None)], 1_000, None),
@@ -57,9 +57,9 @@ def test_the_watermark_is_the_smallest_mark_less_grace() -> None:
     ],
 )
 def test_only_live_partitions_hold_the_watermark(
-    places: list[PartitionState], now_ms: int | None, expected: int | None
+    partitions: list[PartitionState], now_ms: int | None, expected: int | None
 ) -> None:
-    assert watermark(places, now_ms, MINUTE) == expected
+    assert watermark(partitions, now_ms, MINUTE) == expected
 
 
 @pytest.mark.parametrize(

@@ -324,14 +324,14 @@ def test_windows_without_drift_break_nothing_in_twenty_features(rows: int) -> No
 
 def test_records_with_another_number_of_columns_are_told_by_their_share() -> None:
     rules = Rules()
-    fewer, more = columns_violations(9, fewer=30, more=40, rows=930, rules=rules)
+    fewer, more = columns_violations(9, too_narrow=30, too_wide=40, rows=930, rules=rules)
     assert (fewer.check, fewer.value, fewer.n) == ("missing_column_check", 0.03, 1_000)
     assert (more.check, more.value) == ("extra_column_check", 0.04)
     assert "9" in fewer.description
     assert not fewer.overwhelming
-    assert columns_violations(9, fewer=10, more=0, rows=990, rules=rules) == []
-    assert columns_violations(9, fewer=50, more=0, rows=49, rules=rules) == []
-    assert columns_violations(9, fewer=600, more=0, rows=0, rules=rules)[0].overwhelming
+    assert columns_violations(9, too_narrow=10, too_wide=0, rows=990, rules=rules) == []
+    assert columns_violations(9, too_narrow=50, too_wide=0, rows=49, rules=rules) == []
+    assert columns_violations(9, too_narrow=600, too_wide=0, rows=0, rules=rules)[0].overwhelming
 
 
 def test_every_check_has_its_place_in_the_list() -> None:

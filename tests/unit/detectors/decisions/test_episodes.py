@@ -13,7 +13,7 @@ from detectors.decisions.rules import Rules
 from detectors.report import Signal, State, Violation, WindowReport
 
 MINUTE = 60_000
-RULES = Rules(k=2, of=3, cooldown_ms=10 * MINUTE)
+RULES = Rules(k=2, of=3, cooldown="10m")
 
 
 def report(

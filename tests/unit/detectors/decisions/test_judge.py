@@ -122,8 +122,8 @@ def test_the_same_window_gives_the_same_bytes() -> None:
         (1_000, 2.0, {"learning": True}, "learning"),
         (1_000, 2.0, {"incomplete": True, "learning": True}, "incomplete"),
         (0, 0.0, {}, "insufficient"),
-        (50, 0.0, {"fewer": 50}, "violations"),
-        (950, 0.0, {"more": 50}, "violations"),
+        (50, 0.0, {"too_narrow": 50}, "violations"),
+        (950, 0.0, {"too_wide": 50}, "violations"),
     ],
 )
 def test_each_window_has_one_state(

@@ -198,7 +198,7 @@ def test_a_stream_is_told_with_its_region_which_its_arn_names() -> None:
         ),
         (
             "EndpointConnectionError",
-            "passing",
+            "transient",
             30.0,
             r"Tried for 30 s .*check source\.region, source\.endpoint_url and the network",
         ),

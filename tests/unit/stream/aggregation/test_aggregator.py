@@ -514,7 +514,7 @@ def test_a_learning_model_gets_its_baseline_once_enough_rows_are_in() -> None:
 def test_records_of_a_wrong_width_are_told_by_their_window() -> None:
     made = job()
     partial = made.partial([5])._replace(
-        misfits=[(M, 0, WidthMismatches(2, 5)), (M, 10, WidthMismatches(1, 0))]
+        width_mismatches=[(M, 0, WidthMismatches(2, 5)), (M, 10, WidthMismatches(1, 0))]
     )
     made.do(partial)
     outputs = [one for one in made.send([25]) if isinstance(one, WindowReport)]
@@ -529,7 +529,7 @@ def test_records_of_a_wrong_width_are_told_by_their_window() -> None:
 def test_late_records_of_a_wrong_width_make_a_revision_too() -> None:
     made = job()
     made.send([5, 25])
-    made.do(made.partial([])._replace(misfits=[(M, 0, WidthMismatches(fewer=3))]))
+    made.do(made.partial([])._replace(width_mismatches=[(M, 0, WidthMismatches(too_narrow=3))]))
     assert windows(made.do(Tick(1))) == [(0, 10, 1, 1)]
 
 

@@ -96,7 +96,7 @@ def test_a_partial_of_a_child_that_waits_is_refused_and_asks_for_nothing() -> No
     made = job()
     do(made, DiscoveredPartition("a", 0), DiscoveredPartition("b", 0), C)
     assert do(made, read("c", 0, 2, 95, claim=0)) == []
-    assert (made.state.places["c"].next, made.state.ledger.partials_dropped) == (0, 1)
+    assert (made.state.partitions["c"].next, made.state.ledger.partials_dropped) == (0, 1)
     assert do(made, read("a", 0, 3, 70, ended=True), read("b", 0, 5, 90, ended=True)) == [
         Assign(1, "c", 0, 70)
     ]
@@ -106,7 +106,7 @@ def test_a_gap_in_a_child_that_waits_moves_nothing() -> None:
     made = job()
     do(made, DiscoveredPartition("a", 0), DiscoveredPartition("b", 0), C)
     assert do(made, Gap("c", 0, 7, 7, "retention")) == []
-    assert (made.state.places["c"].next, made.state.ledger.gaps) == (0, 0)
+    assert (made.state.partitions["c"].next, made.state.ledger.gaps) == (0, 0)
 
 
 def test_the_end_of_a_partition_that_is_told_twice_is_no_reason_to_read_it_again() -> None:
@@ -126,7 +126,7 @@ def test_a_word_from_before_a_pause_does_not_make_a_partition_idle_after_it() ->
     do(made, DiscoveredPartition("a", 0), Tick(1_000), read("a", 0, 1, 990, at_end=True))
     before_the_pause = read("a", 1, 1, 990, at_end=True)
     do(made, Tick(5_000), before_the_pause, Tick(5_010))
-    assert not made.state.places["a"].idle
+    assert not made.state.partitions["a"].idle
     assert made.state.watermark_ms == 990
 
 
@@ -181,7 +181,7 @@ def test_an_ended_partition_that_the_source_does_not_have_any_more_is_one_accoun
     assert (
         do(made, PartitionsExpired(("a",)), PartitionsExpired(("b", "c", "never heard of"))) == []
     )
-    assert set(made.state.places) == {"c"}
+    assert set(made.state.partitions) == {"c"}
     assert made.state.ledger.partitions == {
         "ended": Account(8, {"undecodable": 8}),
         "c": Account(1, {"undecodable": 1}),
@@ -200,10 +200,10 @@ def test_an_ended_partition_stays_while_a_child_waits_for_its_other_parent() -> 
         read("a", 0, 3, 70, ended=True),
         PartitionsExpired(("a",)),
     )
-    assert set(made.state.places) == {"a", "b", "c"}
+    assert set(made.state.partitions) == {"a", "b", "c"}
     assert do(made, read("b", 0, 2, 40, ended=True)) == [Assign(1, "c", 0, 40)]
     do(made, PartitionsExpired(("a",)))
-    assert set(made.state.places) == {"b", "c"}
+    assert set(made.state.partitions) == {"b", "c"}
 
 
 def test_a_gap_to_the_end_of_a_partition_ends_with_it() -> None:
@@ -235,7 +235,7 @@ def test_an_ended_partition_stays_while_its_ids_are_remembered() -> None:
         read("a", 0, 3, 70, ended=True),
         PartitionsExpired(("a",)),
     )
-    assert "a" in made.state.places
+    assert "a" in made.state.partitions
     do(
         made,
         DiscoveredPartition("b", 0),
@@ -243,5 +243,5 @@ def test_an_ended_partition_stays_while_its_ids_are_remembered() -> None:
         read("c", 0, 1, 5_000),
         PartitionsExpired(("a",)),
     )
-    assert "a" not in made.state.places
+    assert "a" not in made.state.partitions
     assert memory.ids.of("a") == []

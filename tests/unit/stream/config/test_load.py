@@ -5,11 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from detectors.durations import duration_ms
 from stream.baselining.build import make_from_files, write
 from stream.baselining.configured import configured_baselines
 from stream.config.load import load
 from stream.config.model import Config
-from stream.durations import duration_ms
 from stream.errors import ConfigError
 
 BASE = """\
@@ -107,7 +107,7 @@ def test_an_unknown_key_is_told_with_the_valid_ones(file: Path) -> None:
             "baseline: baseline",
             "baselin: b",
             "models.delay.baselin",
-            ("baseline", "outputs", "inputs", "features", "changes"),
+            ("baseline", "outputs", "inputs", "features", "change_detectors"),
         ),
     ],
 )
@@ -181,10 +181,14 @@ def test_faults_inside_a_model_name_the_model_and_the_feature(file: Path) -> Non
     text = BASE.replace("baseline: baseline", "baseline: b, features: {speed: {limit: big}}")
     assert fault(file, text).path == "models.delay.features.speed.limit"
     text = BASE.replace(
-        "baseline: baseline", "baseline: b, changes: [{type: adwim, feature: a, series: mean}]"
+        "baseline: baseline",
+        "baseline: b, change_detectors: [{type: adwim, feature: a, series: mean}]",
     )
     error = fault(file, text)
-    assert (error.path, error.valid) == ("models.delay.changes[0].type", ("adwin", "page_hinkley"))
+    assert (error.path, error.valid) == (
+        "models.delay.change_detectors[0].type",
+        ("adwin", "page_hinkley"),
+    )
 
 
 @pytest.mark.parametrize(
@@ -219,11 +223,16 @@ def test_a_model_that_is_learned_must_name_its_columns_once(
             "models.delay.features.x.statistic",
             "'l_infinity'",
         ),
-        ("changes: [{type: adwin, feature: y}]", "", "models.delay.changes[0].feature", "'y'"),
         (
-            "changes: [{type: adwin, feature: x}, {type: adwin, feature: color}]",
+            "change_detectors: [{type: adwin, feature: y}]",
             "",
-            "models.delay.changes[1].series",
+            "models.delay.change_detectors[0].feature",
+            "'y'",
+        ),
+        (
+            "change_detectors: [{type: adwin, feature: x}, {type: adwin, feature: color}]",
+            "",
+            "models.delay.change_detectors[1].series",
             "'mean'",
         ),
         ("", "columns: {X: a.b}", "format.columns.X", "'X'"),

@@ -31,6 +31,6 @@ def test_an_order_that_comes_again_passes_over_no_second_record(tmp_path: Path) 
         ]
     assert [{name: count for name, count in one.items() if count} for one in outcomes] == [
         {"accepted": 1},
-        {"kills_reader": 1},
+        {"crashes_reader": 1},
         {"accepted": 1},
     ]

@@ -103,8 +103,8 @@ def test_records_that_are_passed_over_have_their_bytes_too() -> None:
     one.care(1, [("p", 0)])
     [partial] = one.count([raw("p", [line("a", 10), None, b"1234"])])
     assert (partial.covers[0].outcomes, partial.covers[0].bytes) == (
-        {"kills_reader": 3},
-        {"kills_reader": LONG + 4},
+        {"crashes_reader": 3},
+        {"crashes_reader": LONG + 4},
     )
 
 

@@ -63,7 +63,7 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
     """A partial with a row at each time, accepted and committed."""
     aggregator = job.aggregator
     aggregator.step(DiscoveredPartition("s", 0))
-    place = aggregator.state.places["s"]
+    place = aggregator.state.partitions["s"]
     layout, every = aggregator.baselines[key.model].layout, aggregator.settings.every_ms
     profiles: dict[int, Profile] = {}
     for time_ms in times_ms:

@@ -55,7 +55,7 @@ def counts(rows: int = 500, seed: int = 3) -> Profile:
 
 def state(next_: int = 5) -> JobState:
     return JobState(
-        places={"p": PartitionState(1, next_, 99)},
+        partitions={"p": PartitionState(1, next_, 99)},
         models={"m": ModelState(BASE.fingerprint)},
         closed_ms=60_000,
     )

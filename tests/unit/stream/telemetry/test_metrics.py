@@ -32,10 +32,13 @@ def state(**ledger: int) -> JobState:
         "t-0": Account(12, {"accepted": 9, "json": 2, "too_late": 1}),
         "t-1": Account(5, {"accepted": 5}),
     }
-    places = {"t-0": PartitionState(1, 12, START_MS), "t-1": PartitionState(1, 5, None, idle=True)}
+    partitions = {
+        "t-0": PartitionState(1, 12, START_MS),
+        "t-1": PartitionState(1, 5, None, idle=True),
+    }
     return JobState(
         watermark_ms=START_MS,
-        places=places,
+        partitions=partitions,
         ledger=Ledger(accounts, {"accepted": 140, "json": 21}, **ledger),
     )
 

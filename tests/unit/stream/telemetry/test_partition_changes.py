@@ -26,11 +26,11 @@ class Seen:
         self.log = PartitionChangeLog(self._written, lambda: self.now_s)
 
     def look(
-        self, after_s: float = 60.0, **places: PartitionState
+        self, after_s: float = 60.0, **partitions: PartitionState
     ) -> list[tuple[str, dict[str, Any]]]:
         """The lines of one look, so long after the one before."""
         self.now_s += after_s
-        self.log.look(places)
+        self.log.look(partitions)
         return self.lines()
 
     def lines(self) -> list[tuple[str, dict[str, Any]]]:

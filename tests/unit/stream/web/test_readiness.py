@@ -18,7 +18,7 @@ ENDED, WAITING = (
 
 
 @pytest.mark.parametrize(
-    ("role", "places", "full", "expected"),
+    ("role", "partitions", "full", "expected"),
     [
         ("starting", {}, [], Readiness(503, "starting")),
         ("standby", {"p": LATE}, ["sns"], Readiness(200, "standby")),
@@ -41,9 +41,9 @@ ENDED, WAITING = (
     ],
 )
 def test_readiness_says_what_is_so(
-    role: Role, places: dict[str, PartitionState], full: list[str], expected: Readiness
+    role: Role, partitions: dict[str, PartitionState], full: list[str], expected: Readiness
 ) -> None:
-    assert readiness(role, places, NOW_MS, full, 60.0) == expected
+    assert readiness(role, partitions, NOW_MS, full, 60.0) == expected
 
 
 def test_a_partition_of_which_nothing_is_heard_is_silent_from_the_first_look_on() -> None:
