@@ -31,3 +31,16 @@ class BaselineInvalid(DetectorError):
     def __init__(self, field: str, reason: str) -> None:
         self.field, self.reason = field, reason
         super().__init__(f"baseline: {field}: {reason}")
+
+
+class ComponentInvalid(DetectorError):
+    """A component of another distribution that cannot be used: entry point ``name`` of ``group`` in
+    ``distribution``, and why (``reason``).
+    """
+
+    def __init__(self, group: str, name: str, distribution: str, reason: str) -> None:
+        self.group, self.name, self.distribution, self.reason = group, name, distribution, reason
+        super().__init__(
+            f"entry point {name!r} of {group}, in distribution {distribution}: {reason}."
+            " Correct that distribution, or uninstall it"
+        )

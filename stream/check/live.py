@@ -12,13 +12,13 @@ from msgspec import MsgspecError
 from rich.console import Console
 from rich.text import Text
 
+from detectors.components import type_of
 from sinks.errors import ClientUnusable
 from stream.check import stored_state_s3 as in_s3
 from stream.check.findings import Finding, fault_of
 from stream.check.setup import CheckContext, setup_of
 from stream.check.sinks.jsonl import room
 from stream.check.stored_state import StoredState, belonging, read_stored
-from stream.config.components import kind_of
 from stream.config.model import Config
 from stream.errors import DriftlineError, SourceUnavailable
 from stream.service.job import identity_of
@@ -71,7 +71,7 @@ def _stored(config: Config) -> tuple[StoredState | None, list[Finding]]:
 
 
 def _look(folder: str, part: Any, setup: CheckContext) -> list[Finding]:
-    kind = kind_of(part)
+    kind = type_of(part)
     name = f"stream.check.{folder}.{kind}"
     if find_spec(name) is None:
         return [Finding(kind, "no live check")]

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, Union
 import msgspec
 
 from detectors.changes.base import Change
+from detectors.components import find
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.durations import Duration, duration_ms
 from sinks.aws.client import url_faults
 from sinks.base import Sink
-from stream.config.components import find
 from stream.dedupe.filter import Dedupe
 from stream.formats.base import Format, IdentityConfig, NameConfig, TimeConfig
 from stream.sources.base import Source
@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     AnySink = Sink
     AnyChange = Change
 else:
-    AnySource = Union[tuple(find("stream.sources", Source).values())]  # noqa: UP007  # the members are found when this runs
-    AnyFormat = Union[tuple(find("stream.formats", Format).values())]  # noqa: UP007  # the members are found when this runs
-    AnySink = Union[tuple(find("sinks", Sink).values())]  # noqa: UP007  # the members are found when this runs
-    AnyChange = Union[tuple(find("detectors.changes", Change).values())]  # noqa: UP007  # the members are found when this runs
+    AnySource = Union[tuple(find("stream.sources", Source, "driftline.sources").values())]  # noqa: UP007  # the members are found when this runs
+    AnyFormat = Union[tuple(find("stream.formats", Format, "driftline.formats").values())]  # noqa: UP007  # the members are found when this runs
+    AnySink = Union[tuple(find("sinks", Sink, "driftline.sinks").values())]  # noqa: UP007  # the members are found when this runs
+    AnyChange = Union[
+        tuple(find("detectors.changes", Change, "driftline.change_detectors").values())
+    ]  # noqa: UP007  # the members are found when this runs
 
 
 class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

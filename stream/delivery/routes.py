@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from detectors.components import type_of
 from sinks.base import Delivery, Sink
 from sinks.courier import Courier, DeliveryObserver
 from sinks.errors import ClientUnusable
-from stream.config.components import kind_of
 from stream.config.model import Config
 from stream.delivery.cursors import cursors_of, keys_of
 from stream.delivery.dead_letters import DeadLetterFile
@@ -57,7 +57,7 @@ def routes_of(
         key, letters, cursors.get(key, last), True, told=told, may_deliver=may_deliver
     )
     routes = [Route(key, carries, (DeadLetters,), letters)]
-    keys = keys_of((kind_of(sink), sink) for sink in config.sinks)
+    keys = keys_of((type_of(sink), sink) for sink in config.sinks)
     for k, ((name, sink), key, cursor) in enumerate(
         zip(_named(config), keys, cursors_of(keys, cursors, last), strict=True)
     ):
@@ -79,7 +79,7 @@ def _named(config: Config) -> list[tuple[str, Any]]:
     seen: dict[str, int] = {}
     out = []
     for sink in config.sinks:
-        kind = kind_of(sink)
+        kind = type_of(sink)
         seen[kind] = seen.get(kind, 0) + 1
         out.append((kind if seen[kind] == 1 else f"{kind}-{seen[kind]}", sink))
     return out

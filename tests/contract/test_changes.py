@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from detectors.changes.base import MOST_VALUES, Change
-from stream.config.components import find
+from detectors.components import find
 from tests.support.made import normal
 
-KINDS: dict[str, type[Change]] = find("detectors.changes", Change)
+KINDS: dict[str, type[Change]] = find("detectors.changes", Change, "driftline.change_detectors")
 ANY = reduce(or_, KINDS.values())
 NOISE = 0.05
 """What the mean of 400 rows varies by, in baseline deviations."""

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from detectors.components import find
 from detectors.profiles.columns import Numbers, Texts
 from detectors.profiles.fold import fold
 from detectors.profiles.layout import Feature, Layout
-from stream.config.components import find
 from stream.events import DecodedRecords, RawBatch
 from stream.formats.base import DecodingPlan, Format, IdentityConfig, NameConfig, Schema, TimeConfig
 from stream.formats.json import Json
@@ -169,7 +169,7 @@ def counts(decoded: DecodedRecords) -> list[int]:
 
 
 def test_every_format_has_an_example() -> None:
-    assert set(find("stream.formats", Format)) == set(EXAMPLES)
+    assert set(find("stream.formats", Format, "driftline.formats")) == set(EXAMPLES)
 
 
 @pytest.mark.parametrize(("name", "reason", "bad"), BAD)

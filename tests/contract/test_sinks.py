@@ -15,6 +15,7 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 import sinks
+from detectors.components import find
 from detectors.report import Signal, WindowReport
 from sinks.base import Delivery, Published, Sink
 from sinks.cloudwatch import Cloudwatch
@@ -23,7 +24,6 @@ from sinks.errors import SinkRetry
 from sinks.jsonl import Jsonl
 from sinks.prometheus import Prometheus, PrometheusDelivery
 from sinks.sns import Sns
-from stream.config.components import find
 from tests.servers.base import free_port
 from tests.servers.moto import REGION, MotoServer
 from tests.support.samples import START_MS, report, signal, silence
@@ -142,7 +142,7 @@ RIGS: dict[str, MakeRig] = {
     "cloudwatch": lambda request: CloudwatchRig(request.getfixturevalue("moto")),
     "sns": lambda request: SnsRig(request.getfixturevalue("moto")),
 }
-SINKS = find("sinks", Sink)
+SINKS = find("sinks", Sink, "driftline.sinks")
 NEEDS_MOTO = {"cloudwatch", "sns"}
 
 

@@ -10,7 +10,7 @@ from typing import Literal, Protocol
 
 import pytest
 
-from stream.config.components import find
+from detectors.components import find
 from stream.events import Assign, Gap, Position, RawBatch
 from stream.sources.base import Reading, Source
 from stream.sources.jsonl.source import Jsonl
@@ -214,7 +214,7 @@ def until_at_end(reading: Reading, partitions: set[str]) -> list[RawBatch | Gap]
 
 
 def test_every_source_has_a_rig() -> None:
-    assert set(find("stream.sources", Source)) == set(RIGS.values())
+    assert set(find("stream.sources", Source, "driftline.sources")) == set(RIGS.values())
 
 
 def test_file_name_is_the_type(rig: Rig) -> None:

@@ -69,6 +69,6 @@ def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         SourceUnavailable, match=r"there is no file .*ca\.pem\. Correct source\.options\.ssl_cafile"
     ):
-        Kafka(bootstrap_servers=["127.0.0.1:1"], topic="t", options=options, give_up_after="30s").open(
-            "job"
-        )
+        Kafka(
+            bootstrap_servers=["127.0.0.1:1"], topic="t", options=options, give_up_after="30s"
+        ).open("job")

@@ -1,0 +1,105 @@
+"""Finds components by name: the project's own in its folders, those of other distributions by
+entry points. There is no registry to edit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
+from pkgutil import iter_modules
+from types import ModuleType
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from detectors.errors import ComponentInvalid
+
+INSIDE: Final = ("source", "format")
+"""The modules of a folder in which the class of a component may stand."""
+NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
+
+Component = TypeVar("Component")
+
+
+def find(package: str, base: type[Component], group: str) -> dict[str, type[Component]]:
+    """The components of one kind, by ``type``: every subclass of ``base`` in ``package`` and in the
+    entry points of ``group``.
+
+    Each module of ``package`` defines at most one; the module's name is the ``type``. For a folder
+    the class is looked for in its ``source.py`` or ``format.py``. Modules without one are helpers
+    and passed over. An entry point's name is the ``type`` of its component.
+
+    Raises :class:`~detectors.errors.ComponentInvalid`, naming the distribution, for an entry point
+    that cannot be imported, is no subclass of ``base``, or takes a name that is taken.
+
+    >>> from sinks.base import Sink
+    >>> "jsonl" in find("sinks", Sink, "driftline.sinks")
+    True
+    """
+    components = dict(_of_project(package, base))
+    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+        if entry.name in components:
+            raise ComponentInvalid(group, entry.name, _distribution(entry), "the name is taken")
+        components[entry.name] = _load(entry, base)
+    return components
+
+
+def type_of(component: object) -> str:
+    """The ``type`` that a source, format, sink or change detector has in the configuration.
+
+    >>> from sinks.jsonl import Jsonl
+    >>> type_of(Jsonl(path="reports/"))
+    'jsonl'
+    """
+    return str(getattr(component, "__struct_config__").tag)  # noqa: B009  # msgspec does not type it
+
+
+def _of_project(package: str, base: type[Component]) -> Iterator[tuple[str, type[Component]]]:
+    for _, name, is_folder in iter_modules(import_module(package).__path__):
+        module = _module(f"{package}.{name}", is_folder)
+        for value in vars(module).values():
+            if _defines(module, value, base):
+                yield name, value
+
+
+def _module(name: str, is_folder: bool) -> ModuleType:
+    """The module that defines the component: ``name``, or one of :data:`INSIDE` in that folder."""
+    inside = [f"{name}.{file}" for file in INSIDE if is_folder and find_spec(f"{name}.{file}")]
+    return import_module(inside[0] if inside else name)
+
+
+def _defines(module: ModuleType, value: object, base: type[Any]) -> bool:
+    return (
+        isinstance(value, type)
+        and issubclass(value, base)
+        and value is not base
+        and value.__module__ == module.__name__
+    )
+
+
+def _load(entry: EntryPoint, base: type[Component]) -> type[Component]:
+    def invalid(reason: str) -> ComponentInvalid:
+        return ComponentInvalid(entry.group, entry.name, _distribution(entry), reason)
+
+    if not NAME.fullmatch(entry.name):
+        raise invalid("a name has small letters, digits and underscores, a letter first")
+    try:
+        component = entry.load()
+    except Exception as error:  # whatever a foreign module raises at import
+        raise invalid(f"{entry.value} cannot be imported: {error!r}") from error
+    if not (isinstance(component, type) and issubclass(component, base)):
+        raise invalid(f"{entry.value} is not a subclass of {base.__module__}.{base.__qualname__}")
+    if issubclass(component, msgspec.Struct):
+        config = component.__struct_config__
+        if config.tag != entry.name:
+            raise invalid(f"{entry.value} has the tag {config.tag!r}; it must be {entry.name!r}")
+        if not config.frozen:
+            raise invalid(f"{entry.value} must be frozen: a configuration does not change")
+    return component
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return "unknown" if entry.dist is None else f"{entry.dist.name} {entry.dist.version}"
