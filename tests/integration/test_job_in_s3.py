@@ -42,8 +42,8 @@ def test_a_service_on_an_empty_disk_goes_on_at_exact_counts(
     assert second.stop() == 0
     assert told(load_baseline(baseline), first, second) == traffic.expected()
     assert set(delivered(first)).isdisjoint(delivered(second))
-    assert [lines_of(one, "owns the state")[0]["epoch"] for one in (first, second)] == [1, 2]
-    assert not any(lines_of(one, "took over") for one in (first, second)), (
+    assert [lines_of(one, "ownership_acquired")[0]["epoch"] for one in (first, second)] == [1, 2]
+    assert not any(lines_of(one, "ownership_taken_over") for one in (first, second)), (
         "the state was new, and then released"
     )
 
@@ -65,7 +65,7 @@ def test_nothing_goes_out_that_is_not_in_s3_and_nothing_is_lost_when_it_comes_ba
         service.until(lambda: put() != before)
         road.fault = "down"
         traffic.write_windows(2, 4)
-        service.until(lambda: bool(lines_of(service, "state is not in S3 yet, will be repeated")))
+        service.until(lambda: bool(lines_of(service, "state_put_failed")))
         time.sleep(4.0)
         assert len(service.reports()) == 1
         assert service.accepted() == 2 * PER_WINDOW
@@ -87,7 +87,7 @@ def test_a_state_from_s3_of_another_configuration_is_refused_by_name_and_left_fo
     assert first.stop() == 0
     other = services("b", config(traffic, baseline, moto.url, after="5m", window="30s"))
     assert other.wait() == 4
-    assert "window_ms was 60000" in other.log
+    assert "window was 60000 ms" in other.log
     assert "--accept-change" in other.log
     third = services(
         "c", config(traffic, baseline, moto.url, after="5m", window="30s"), "--accept-change"

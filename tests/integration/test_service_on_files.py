@@ -222,7 +222,9 @@ def test_columns_that_were_learned_without_any_value_are_told(
         tmp_path,
         config(baseline, format=form, models=models, time={"unit": "ms"}, learn={"events": 500}),
     )
-    [told] = [json.loads(line) for line in service.log.splitlines() if "without any value" in line]
+    [told] = [
+        json.loads(line) for line in service.log.splitlines() if "columns_without_values" in line
+    ]
     assert (told["level"], told["columns"]) == ("error", ["amount", "country"])
 
 
@@ -292,7 +294,7 @@ def test_another_window_is_refused_for_the_same_state(baseline: Path, tmp_path: 
     ran(tmp_path, config(baseline))
     with RunningService(tmp_path, config(baseline, window="30s")) as service:
         assert service.wait() == 4
-    assert "window_ms was 60000, the configuration says 30000" in service.log
+    assert "window was 60000 ms, the configuration says 30000 ms" in service.log
 
 
 def test_more_of_a_file_after_its_end_is_read_by_the_next_run(
@@ -441,7 +443,7 @@ def test_a_sink_that_cannot_write_is_told_by_the_exit_code_and_made_good_by_the_
     (tmp_path / "elsewhere" / "reports").symlink_to("/proc/nowhere")
     with RunningService(tmp_path, settings) as service:
         assert service.wait() == 9
-    assert "items wait in the outbox" in service.log
+    assert "items_undelivered" in service.log
     (tmp_path / "elsewhere" / "reports").unlink()
     ran(tmp_path, settings)
     assert [report.rows for report in service.reports("elsewhere/reports")] == [PER_WINDOW]

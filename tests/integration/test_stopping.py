@@ -53,7 +53,7 @@ def test_sigterm_ends_within_the_stated_time_though_a_sink_is_down(
             "ten seconds for the sinks, and some for a busy machine"
         )
         assert gone(pids)
-    assert '"items wait in the outbox"' in service.log
+    assert '"items_undelivered"' in service.log
     assert "Traceback" not in service.log
 
 

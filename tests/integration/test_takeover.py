@@ -47,14 +47,14 @@ def test_a_standby_takes_over_from_a_service_that_was_killed(
         assert one.metric("driftline_ledger_records") == 0
     first.kill9()
     began = time.monotonic()
-    while not (won := [one for one in waiting if lines_of(one, "took over")]):
+    while not (won := [one for one in waiting if lines_of(one, "ownership_taken_over")]):
         assert time.monotonic() - began < TAKEOVER_S
         time.sleep(0.1)
     [second] = won
     [third] = [one for one in waiting if one is not second]
     second.until(lambda: 10 in told(load_baseline(baseline), second))
     assert second.metric("driftline_ledger_imbalance") == 0
-    assert not lines_of(third, "took over")
+    assert not lines_of(third, "ownership_taken_over")
     assert third.stop() == 0, "who waits ends at once and well"
     assert second.stop() == 0
     assert told(load_baseline(baseline), first, second) == traffic.expected()
@@ -110,7 +110,7 @@ def test_a_standby_waits_for_the_lock_of_one_disk_too(
     try:
         second.until(lambda: bool(lines_of(second, "standby")))
         first.kill9()
-        second.until(lambda: bool(lines_of(second, "took over")), TAKEOVER_S)
+        second.until(lambda: bool(lines_of(second, "ownership_taken_over")), TAKEOVER_S)
         traffic.write_windows(2, 4)
         traffic.write_end()
         second.until(lambda: 4 in told(load_baseline(baseline), second))
@@ -159,7 +159,8 @@ def test_a_service_that_waits_for_a_sink_before_it_ends_is_not_taken_for_dead(
     )
     second.until(lambda: bool(lines_of(second, "standby")))
     assert first.stop() == 9, "items wait, which is told; nobody has taken the job away"
-    second.until(lambda: bool(lines_of(second, "took over")), 10)
+    second.until(lambda: bool(lines_of(second, "ownership_taken_over")), 10)
     assert (
-        lines_of(second, "took over")[0]["timestamp"] >= lines_of(first, "stopped")[0]["timestamp"]
+        lines_of(second, "ownership_taken_over")[0]["timestamp"]
+        >= lines_of(first, "stopped")[0]["timestamp"]
     )
