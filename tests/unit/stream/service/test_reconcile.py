@@ -182,6 +182,9 @@ CASES = {
         closing_ms=60_000,
         limits_changed=("m",),
     ),
+    "changed baseline of which the state kept nothing": Case(
+        stored=replace(RUN, baselines={}), job=job({"m": OTHER}), refused="baseline of model 'm'"
+    ),
     "state of 0.1.0, which knew no limits": Case(
         stored=replace(RUN, identity=replace(RUN.identity, limits={}), limits={}),
         job=job({"m": STRICT}),
