@@ -52,7 +52,7 @@ class Committer:
             self.commit()
 
     def commit(self) -> None:
-        """Write state and pending outputs, secure both in S3, then offer the outputs to the sinks."""
+        """Write state and outputs, secure both in S3, then offer the outputs to the sinks."""
         job, began_s = self._running.job, time.monotonic()
         imbalance = job.aggregator.state.ledger.imbalance()
         items = self._write()

@@ -57,12 +57,12 @@ class Liveness:
         self._checked = readiness("owner", partitions, now_ms, full, self._limit_s, silent_s)
         return self._checked if self._checked.status != before.status else None
 
-    def readiness(self, role: Role, is_owner: bool) -> Readiness:
+    def readiness(self, role: Role, may_deliver: bool) -> Readiness:
         """The last check, if it is recent; for a service that owns nothing, what its role says."""
         if role != "owner":
             return readiness(role, {}, 0, [], 0.0)
         age_s = time.monotonic() - self._checked_s
-        return current_readiness(self._checked, age_s, is_owner, self._limit_s)
+        return current_readiness(self._checked, age_s, may_deliver, self._limit_s)
 
     def health(self, role: Role) -> Readiness:
         """Whether the loop of an owner runs; a service that owns nothing has no loop."""

@@ -95,18 +95,18 @@ def readiness(
 
 
 def current_readiness(
-    checked: Readiness, age_s: float, is_owner: bool, limit_s: float
+    checked: Readiness, age_s: float, may_deliver: bool, limit_s: float
 ) -> Readiness:
     """The readiness of an owner whose last check, ``age_s`` ago, gave ``checked``.
 
-    ``is_owner``: no other service may have taken over.
+    ``may_deliver``: no other service may have taken over.
 
     >>> current_readiness(Readiness(200, "owner"), 90.0, True, 60)
     Readiness(status=503, text='stuck for 90 s')
     >>> current_readiness(Readiness(200, "owner"), 1.0, False, 60)
     Readiness(status=503, text='another service may have taken over')
     """
-    if not is_owner:
+    if not may_deliver:
         return Readiness(503, "another service may have taken over")
     return checked if age_s <= limit_s else Readiness(503, f"stuck for {age_s:.0f} s")
 

@@ -27,7 +27,7 @@ def test_a_loop_that_writes_to_s3_is_alive_but_not_ready(monkeypatch: pytest.Mon
     liveness.suspend()
     monkeypatch.setattr(time, "monotonic", lambda: began_s + 90)
     assert liveness.health("owner").status == HTTPStatus.OK
-    assert liveness.readiness("owner", is_owner=True).text == "stuck for 90 s"
+    assert liveness.readiness("owner", may_deliver=True).text == "stuck for 90 s"
     liveness.beat()
     monkeypatch.setattr(time, "monotonic", lambda: began_s + 180)
     assert liveness.health("owner").status == HTTPStatus.SERVICE_UNAVAILABLE

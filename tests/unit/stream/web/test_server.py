@@ -17,11 +17,14 @@ from stream.web.readiness import Readiness
 from stream.web.server import HttpServer
 from tests.servers.base import free_port
 
+OPENMETRICS_1 = "application/openmetrics-text;version=1.0.0"
+OPENMETRICS_0 = "application/openmetrics-text;version=0.0.1"
+TEXT = "text/plain;version=0.0.4"
 PROMETHEUS_3 = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+    f"{OPENMETRICS_1};escaping=allow-utf-8;q=0.5,{OPENMETRICS_0};q=0.4,"
+    f"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,{TEXT};q=0.2,*/*;q=0.1"
 )
-PROMETHEUS_2 = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+PROMETHEUS_2 = f"{OPENMETRICS_1},{OPENMETRICS_0};q=0.75,{TEXT};q=0.5,*/*;q=0.1"
 
 PAGES = {
     "/healthz": lambda: Readiness(200, "ok"),
