@@ -107,8 +107,10 @@ class WindowReport(msgspec.Struct, frozen=True):
 
     ``id`` is ``job/model/variant/start_ms/end_ms/baseline/revision``: one id never has two
     contents. A ``state`` of "no data" covers a span: ``end_ms`` is null when it begins, and a
-    second report tells when it ended. ``rules`` names the limits in force. ``profile`` is the
-    window's encoded counts, from which ``driftline explain`` rebuilds each number.
+    second report tells when it ended. ``limits`` is the fingerprint of the constraints, rules and
+    change detectors that the window was judged by (empty in reports of 0.1.0, "-" where nothing
+    was judged); ``rules`` holds the rules among them. ``profile`` is the window's encoded counts,
+    from which ``driftline explain`` rebuilds each number.
     """
 
     version: int
@@ -123,6 +125,7 @@ class WindowReport(msgspec.Struct, frozen=True):
     rows: int
     baseline: str
     layout: str
+    limits: str = ""
     features: tuple[FeatureReport, ...] = ()
     violations: tuple[Violation, ...] = ()
     rules: dict[str, float | int | str] = {}

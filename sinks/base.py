@@ -5,17 +5,26 @@ sink; file name = ``type``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from detectors.report import Signal, WindowReport
 
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
 Published = WindowReport | Signal
 
 
-class Delivery(Protocol):
-    """The running half of a sink. Used by one thread of its own; may block up to its own deadline."""
+class Delivery:
+    """Base of the running half of a sink. Used by one thread of its own; may block up to its own
+    deadline.
+
+    ``left_out`` counts the parts of delivered items that the other side cannot hold.
+    """
+
+    left_out: int = 0
 
     def deliver(self, items: Sequence[Published]) -> None:
         """Carry out items in order. Returns when all of them are delivered.
@@ -24,14 +33,19 @@ class Delivery(Protocol):
         through) or :class:`sinks.errors.SinkRejected` (that item is left out, the ones behind it
         come again).
         """
+        raise NotImplementedError
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
         """Called once before the first delivery with the newest report of each model: state that a
-        restart has lost.
+        restart has lost. Nothing, in a sink that keeps no state.
         """
 
+    def collector(self) -> Collector | None:
+        """The collector of the sink's own metrics, to be scraped with those of the service."""
+        return None
+
     def close(self) -> None:
-        """Let go of everything; safe to call twice."""
+        """Release everything; safe to call twice."""
 
 
 class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):

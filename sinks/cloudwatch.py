@@ -66,7 +66,7 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
         return CloudwatchDelivery(self, job, client("cloudwatch", self.region, self.endpoint_url))
 
 
-class CloudwatchDelivery:
+class CloudwatchDelivery(Delivery):
     """The running half; ``aws`` is a CloudWatch client."""
 
     def __init__(self, sink: Cloudwatch, job: str, aws: Any) -> None:
@@ -110,9 +110,6 @@ class CloudwatchDelivery:
                 count=len(every) - len(kept),
             )
         return kept, len(every) - len(kept)
-
-    def rebuild(self, newest: Sequence[WindowReport]) -> None:
-        """Nothing to rebuild: CloudWatch keeps its own history."""
 
     def close(self) -> None:
         """Close the client's connections."""

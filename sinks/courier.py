@@ -33,6 +33,8 @@ class Deliverer(Protocol[Given_contra]):
     counts them as ``left_out``.
     """
 
+    @property
+    def left_out(self) -> int: ...
     def deliver(self, items: Sequence[Given_contra]) -> None: ...
     def close(self) -> None: ...
 
@@ -165,7 +167,7 @@ class Courier(Generic[Item]):
             oldest_s = 0.0 if since_s is None else max(time.time() - since_s, 0.0)
             stuck_s = time.monotonic() - self._moved_s if self._waiting else 0.0
             done = self._delivered, self._retried, self._rejected, self._dropped
-            left_out = getattr(self._delivery, "left_out", 0)
+            left_out = self._delivery.left_out
             return CourierCounts(*done, self._waiting, self._busy_s, stuck_s, oldest_s, left_out)
 
     def drain(self, timeout_s: float) -> bool:

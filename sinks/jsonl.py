@@ -46,7 +46,7 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
         return JsonlDelivery(Path(self.path))
 
 
-class JsonlDelivery:
+class JsonlDelivery(Delivery):
     """The running half: opens a file for each call, so that it can be rotated from outside at any
     time.
     """
@@ -67,9 +67,6 @@ class JsonlDelivery:
             raise SinkRetry(
                 f"{self._folder}: {error.strerror}", after_s=5.0, delivered=written
             ) from error
-
-    def rebuild(self, newest: Sequence[WindowReport]) -> None:
-        """Nothing to rebuild: the files are the state."""
 
     def close(self) -> None:
         """Nothing is held open."""

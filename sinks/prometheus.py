@@ -14,7 +14,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from detectors.report import CHECKS, FeatureReport, Signal, WindowReport
-from sinks.base import Published, Sink
+from sinks.base import Delivery, Published, Sink
 
 Plain = Literal["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share"]
 Distance = Literal[
@@ -74,7 +74,7 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
         return PrometheusDelivery(self, job)
 
 
-class PrometheusDelivery(Collector):
+class PrometheusDelivery(Delivery, Collector):
     """The running half, and the collector that a registry scrapes."""
 
     def __init__(self, sink: Prometheus, job: str) -> None:
@@ -97,6 +97,10 @@ class PrometheusDelivery(Collector):
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
         """Show what was shown before the restart."""
         self.deliver(newest)
+
+    def collector(self) -> Collector:
+        """The delivery itself: it holds what it shows."""
+        return self
 
     def close(self) -> None:
         """The gauges stay readable until the service's own server stops."""

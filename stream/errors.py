@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
-
-NOT_CONFIGURED: Final = frozenset({"version", "content", "pane", "file", "object"})
-"""Fields of a state that no configuration names."""
 
 
 class DriftlineError(Exception):
@@ -75,21 +71,43 @@ class BaselineMismatch(DriftlineError):
 
 
 class StateIncompatible(DriftlineError):
-    """State on disk that belongs to another configuration or version: ``field`` names the
-    difference.
+    """A stored state that belongs to another configuration.
+
+    ``field`` names what differs, ``stored`` and ``configured`` are its two values.
     """
 
     exit_code = 4
 
     def __init__(self, field: str, stored: str, configured: str, advice: str = "") -> None:
         self.field, self.stored, self.configured, self.advice = field, stored, configured, advice
-        known = field in NOT_CONFIGURED
-        text = (
-            f": expected {configured}, found {stored}"
-            if known
-            else f" was {stored}, the configuration says {configured}"
+        text = f"state: {field} was {stored}, the configuration says {configured}"
+        super().__init__(text + (f". {advice}" if advice else ""))
+
+
+class StateUnreadable(DriftlineError):
+    """A state that cannot be read: damaged, another program's, or written by another version.
+
+    ``where`` is its file or its object in S3.
+    """
+
+    exit_code = 4
+
+    def __init__(self, where: str, reason: str, advice: str) -> None:
+        self.where, self.reason, self.advice = where, reason, advice
+        super().__init__(f"state {where} cannot be read: {reason}. {advice}")
+
+
+class StateConflict(DriftlineError):
+    """Two states of one job: the file at ``path`` was never in S3, and ``where`` holds another."""
+
+    exit_code = 4
+
+    def __init__(self, path: str, where: str) -> None:
+        self.path, self.where = path, where
+        super().__init__(
+            f"state {path} was never in S3, and {where} holds another state of this job. Move one"
+            " of the two away; the other one is then used"
         )
-        super().__init__(f"state: {field}{text}" + (f". {advice}" if advice else ""))
 
 
 class StateLocked(DriftlineError):
@@ -148,19 +166,4 @@ class StateUnwritable(DriftlineError):
         self.path, self.reason = path, reason
         super().__init__(
             f"state {path} cannot be written: {reason}. What was committed before is intact"
-        )
-
-
-class LedgerImbalance(DriftlineError):
-    """The books do not add up: a fault of driftline itself; ``differences`` names what and by how
-    much.
-    """
-
-    exit_code = 8
-
-    def __init__(self, differences: dict[str, int]) -> None:
-        self.differences = differences
-        super().__init__(
-            f"the ledger does not balance: {differences}. This is a fault of driftline: please"
-            " report it"
         )

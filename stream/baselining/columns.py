@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
+from stream.config.model import Config
 from stream.errors import BaselineMismatch
 
 
@@ -49,3 +50,14 @@ def columns_of(
         )
     unlearned = tuple(name for name in named if name not in layout.index and name not in known)
     return ModelColumns(tuple(outputs), tuple(inputs), layout, unlearned)
+
+
+def model_columns(config: Config, name: str, baseline: Baseline) -> ModelColumns:
+    """The columns of one configured model under a baseline; an empty one gives none of its own."""
+    model = config.models[name]
+    return columns_of(name, baseline, model.outputs, model.inputs)
+
+
+def columns_now(config: Config, baselines: Mapping[str, Baseline]) -> dict[str, ModelColumns]:
+    """The columns of all configured models under the baselines in force."""
+    return {name: model_columns(config, name, baselines[name]) for name in config.models}

@@ -7,7 +7,7 @@ from pathlib import Path
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline
 from stream.baselining.build import empty_baseline, load_baseline
-from stream.baselining.columns import columns_of
+from stream.baselining.columns import columns_now
 from stream.config.consistency import check_baselines
 from stream.config.model import Config
 from stream.errors import ConfigError
@@ -28,10 +28,7 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
             raise ConfigError(
                 f"models.{name}.baseline", "a folder with a baseline, or `learn`", str(error)
             ) from error
-    columns = {
-        name: columns_of(name, out[name], model.outputs, model.inputs)
-        for name, model in config.models.items()
-    }
+    columns = columns_now(config, out)
     check_baselines(
         config, {name: (*one.outputs, *one.inputs) for name, one in columns.items()}, out
     )

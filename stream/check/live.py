@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from msgspec import MsgspecError
 from rich.console import Console
 from rich.text import Text
 
@@ -18,10 +17,11 @@ from stream.check import stored_state_s3 as in_s3
 from stream.check.findings import Finding, fault_of
 from stream.check.setup import CheckContext, setup_of
 from stream.check.sinks.jsonl import room
-from stream.check.stored_state import StoredState, belonging, read_stored
+from stream.check.stored_state import belonging, read_stored
 from stream.config.model import Config
 from stream.errors import DriftlineError, SourceUnavailable
-from stream.service.job import identity_of
+from stream.service.reconcile import ConfiguredJob
+from stream.state.stored import StoredState
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
@@ -38,9 +38,8 @@ def examine(config: Config) -> list[Finding]:
     for sink in config.sinks:
         out += _look("sinks", sink, setup)
     where = f"state {config.state.path}"
-    belongs = (
-        [] if stored is None else [belonging(where, stored, identity_of(config, setup.baselines))]
-    )
+    configured = ConfiguredJob(config=config, baselines=setup.baselines)
+    belongs = [] if stored is None else [belonging(where, stored, configured)]
     return [*out, *of_state, *belongs, room(f"room for {where}", Path(config.state.path).parent)]
 
 
@@ -65,9 +64,6 @@ def _stored(config: Config) -> tuple[StoredState | None, list[Finding]]:
         return stored or read_stored(Path(config.state.path)), findings
     except DriftlineError as error:
         return None, [fault_of(where, error)]
-    except MsgspecError as error:
-        advice = "Run the version that wrote it, or move the file away to begin anew"
-        return None, [Finding(where, f"state of another version: {error}", "fault", advice)]
 
 
 def _look(folder: str, part: Any, setup: CheckContext) -> list[Finding]:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from detectors.profiles.baseline import Baseline
+from stream.baselining.columns import columns_now
 from stream.baselining.configured import configured_baselines
-from stream.check.stored_state import StoredState
 from stream.config.model import Config
 from stream.config.timing import settings_of, times_of
 from stream.event_time import Times
-from stream.readers.build import columns_now
+from stream.state.stored import StoredState
 
 
 class MonitoredFeatures(NamedTuple):

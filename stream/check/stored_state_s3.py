@@ -8,10 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stream.check.findings import Finding, counted
-from stream.check.stored_state import StoredState, read_stored
+from stream.check.stored_state import read_stored
 from stream.config.model import S3Config
-from stream.state.s3.chain import hopeless, unpack
+from stream.state.s3.content import unpack
 from stream.state.s3.object import ObservedObject, S3RequestFailed, StateObject
+from stream.state.s3.request_errors import permanent_reason
+from stream.state.stored import StoredState
 
 UNTRIED = "whether s3:PutObject is allowed is not known before it is used"
 
@@ -25,12 +27,12 @@ def look(config: S3Config, job: str) -> tuple[StoredState | None, list[Finding]]
         seen = _seen(there)
         content = there.fetch(seen.etag if seen else None)
     except S3RequestFailed as error:
-        return None, [_absent(there.where, error.code)]
+        return None, [_absent(there.uri, error.code)]
     if seen is None:
         return None, [
-            Finding(there.where, "is put there just now by another service: look again", "warning")
+            Finding(there.uri, "is put there just now by another service: look again", "warning")
         ]
-    return _read(unpack(content, there.where)), [_whose(there.where, seen, job)]
+    return _read(unpack(content, there.uri)), [_whose(there.uri, seen, job)]
 
 
 def _seen(there: StateObject) -> ObservedObject | None:
@@ -38,7 +40,7 @@ def _seen(there: StateObject) -> ObservedObject | None:
     missing.
     """
     try:
-        return there.look()
+        return there.head()
     except S3RequestFailed as error:
         if error.code != "403":
             raise
@@ -53,17 +55,17 @@ def _read(content: bytes) -> StoredState | None:
 
 
 def _whose(where: str, seen: ObservedObject, job: str) -> Finding:
-    note = seen.note
-    if note.job not in ("", job):
+    metadata = seen.metadata
+    if metadata.job not in ("", job):
         return Finding(
             where,
-            f"holds the state of the job {note.job}",
+            f"holds the state of the job {metadata.job}",
             "fault",
             "Give `state.s3` of this job another `key`",
         )
-    owned = "its last owner has ended" if note.released else "it has an owner, who may be alive"
+    owned = "its last owner has ended" if metadata.released else "it has an owner, who may be alive"
     return Finding(
-        where, f"state of this job after {counted(note.commit, 'commit')}, {owned}; {UNTRIED}"
+        where, f"state of this job after {counted(metadata.commit, 'commit')}, {owned}; {UNTRIED}"
     )
 
 
@@ -79,7 +81,9 @@ def _absent(where: str, code: str) -> Finding:
         return Finding(where, "no state there yet, or reading it is refused", "warning", advice)
     advice = (
         ""
-        if hopeless(where, code)
+        if permanent_reason(where, code)
         else "Check state.s3.region, state.s3.endpoint_url and the network; a running service waits"
     )
-    return Finding(where, hopeless(where, code) or f"S3 does not answer: {code}", "fault", advice)
+    return Finding(
+        where, permanent_reason(where, code) or f"S3 does not answer: {code}", "fault", advice
+    )

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.limits import Limits
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.errors import DetectorError
 from detectors.profiles.baseline import Baseline
@@ -23,7 +24,7 @@ from stream.baselining.build import load_baseline
 from stream.commands.explain_page import ExplainPage, RecomputedMetric
 from stream.config.artifact_paths import ArtifactPaths
 from stream.errors import ConfigError
-from stream.state.store import read_baseline
+from stream.state.archive import read_baseline, read_limits
 
 
 def explain(
@@ -37,16 +38,18 @@ def explain(
     """Print every number of one feature as rebuilt and as published, and the bins that moved; true
     if all are equal.
 
-    The window is judged again with the rules that the report names. A detector on a series is the
-    exception: it needs the windows before.
+    The window is judged again by the limits that the report names, if the state keeps them;
+    otherwise by the constraints of the baseline and the rules in the report. A detector on a series
+    is the exception: it needs the windows before.
     """
     kept = ArtifactPaths(config) if config else None
     report = find_report(report_id, _report_files(kept, reports))
     baseline = _baseline(report, kept, folder)
+    limits = read_limits(kept.state, report.limits) if kept else None
     published = _feature(report, feature)
     try:
         measures = measure(baseline, Profile.decode(report.profile, baseline.layout))
-        rebuilt = judged_again(report, baseline)
+        rebuilt = judged_again(report, baseline, limits)
     except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
         raise ConfigError(
             "REPORT-ID",
@@ -55,26 +58,24 @@ def explain(
         ) from error
     page, again = ExplainPage(console), _feature(rebuilt, feature)
     page.head(report, feature, rebuilt.rows)
+    if limits is None and report.limits:
+        page.limits_missing(report.limits)
     numbers = [*_numbers(again, _comparable(published, again, report))]
     page.numbers(numbers)
     equal = rebuilt.rows == report.rows and all(one.same for one in numbers)
+    equal &= limits is None or rebuilt.rules == report.rules
     equal &= _violations(page, _by_check(report, feature), _by_check(rebuilt, feature))
     page.bins(measures.pair, baseline.layout.index[feature])
     page.verdict(equal)
     return equal
 
 
-def judged_again(report: WindowReport, baseline: Baseline) -> WindowReport:
-    """The report that the counts in ``report`` give with the rules that it names."""
-    known = {field.name for field in msgspec.structs.fields(Rules)}
-    rules = msgspec.convert(
-        {name: value for name, value in report.rules.items() if name in known}, Rules
-    )
-    own = {
-        one.name: FeatureRules(limit=one.asked_limit, statistic=one.deciding, enabled=one.enabled)
-        for one in report.features
-    }
-    judge = Judge(report.job, rules, {report.model: own}, expose_values=True)
+def judged_again(
+    report: WindowReport, baseline: Baseline, limits: Limits | None = None
+) -> WindowReport:
+    """The report that the counts in ``report`` give under these limits, or under those it shows."""
+    limits = limits or _shown_limits(report, baseline)
+    judge = Judge(report.job, limits.rules, {report.model: limits.features}, expose_values=True)
     span = WindowSpan(
         report.model,
         report.variant,
@@ -83,9 +84,22 @@ def judged_again(report: WindowReport, baseline: Baseline) -> WindowReport:
         report.revision,
         notes=report.notes,
     )
-    return judge.report(
-        span, baseline, Profile.decode(report.profile, baseline.layout), EpisodeState()
-    )
+    profile = Profile.decode(report.profile, baseline.layout)
+    return judge.report(span, baseline.constrained(limits.constraints), profile, EpisodeState())
+
+
+def _shown_limits(report: WindowReport, baseline: Baseline) -> Limits:
+    """The constraints of the baseline, and the rules and limits that the report shows."""
+    known = {field.name for field in msgspec.structs.fields(Rules)}
+    shown = {name: value for name, value in report.rules.items() if name in known}
+    own = {
+        feature.name: FeatureRules(
+            limit=feature.asked_limit, statistic=feature.deciding, enabled=feature.enabled
+        )
+        for feature in report.features
+    }
+    rules = msgspec.convert(shown, Rules)
+    return Limits(constraints=baseline.constraints, rules=rules, features=own)
 
 
 def find_report(report_id: str, files: list[Path]) -> WindowReport:
@@ -133,8 +147,8 @@ def _baseline(report: WindowReport, kept: ArtifactPaths | None, folder: Path | N
     if kept and (stored := read_baseline(kept.state, report.baseline)):
         found.append(stored)
     for baseline in found:
-        if baseline.fingerprint == report.baseline:
-            return baseline
+        if report.baseline in (baseline.fingerprint, baseline.checksum):
+            return baseline  # reports of 0.1.0 name the checksum
     seen = ", ".join(baseline.fingerprint for baseline in found) or "none"
     raise ConfigError("--baseline", f"the baseline {report.baseline} that the report names", seen)
 

@@ -69,6 +69,14 @@ class ExplainPage:
         if rows != report.rows:
             self._say(f"the counts hold {rows} rows", DIFFERS)
 
+    def limits_missing(self, fingerprint: str) -> None:
+        """The limits that the report names are not at hand."""
+        self._say(
+            f"limits {fingerprint} are not kept here: judged again by the constraints of the"
+            " baseline's folder and by the rules in the report (--config names the state that"
+            " keeps them)"
+        )
+
     def numbers(self, numbers: Sequence[RecomputedMetric]) -> None:
         """A table of those that the feature has, and below it what they mean."""
         shown = [one for one in numbers if not one.rebuilt is one.published is None]

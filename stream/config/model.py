@@ -148,8 +148,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def grace_ms(self) -> int:
-        """Expected disorder: 2 s, or 5 minutes between the files of a folder."""
-        return duration_ms(self.grace or ("5m" if type(self.source).__name__ == "Jsonl" else "2s"))
+        """Expected disorder: as configured, else what is usual for the source."""
+        return duration_ms(self.grace or self.source.default_grace)
 
     @property
     def origin(self) -> IdentityConfig:

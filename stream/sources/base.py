@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol
 
 import msgspec
 
@@ -14,7 +14,7 @@ from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 
 class Reading(Protocol):
     """An open source. Used by one thread; no method but :meth:`poll` blocks for longer than its
-    time-out.
+    time-out. A reading inherits from this class for the methods that have a default.
     """
 
     def discover(self) -> list[DiscoveredPartition]:
@@ -48,6 +48,12 @@ class Reading(Protocol):
         grow.
         """
 
+    def expired(self, ended: Collection[str]) -> list[str]:
+        """Return those of the ended partitions that the source no longer has, and will never
+        discover again. None, in a source whose partitions do not end.
+        """
+        return []
+
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Tell the outside world how far the job has committed (Kafka: the group's offsets, for lag
         tools); else nothing.
@@ -63,16 +69,6 @@ class Reading(Protocol):
         """Let go of everything; safe to call twice."""
 
 
-@runtime_checkable
-class Passing(Protocol):
-    """A reading whose partitions end and are gone some day."""
-
-    def unlisted(self, ended: Collection[str]) -> list[str]:
-        """Those of the ended partitions that the source does not have any more; it must never
-        discover them again.
-        """
-
-
 class Source(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"
 ):
@@ -80,10 +76,12 @@ class Source(
     the reading half.
 
     ``record_fields`` names what its records have beside their bytes, as a place to take model and variant
-    from.
+    from. ``default_grace`` is the grace where the configuration names none: how far out of order
+    the records of this source usually are.
     """
 
     record_fields: ClassVar[frozenset[str]] = frozenset()
+    default_grace: ClassVar[str] = "2s"
 
     @property
     def identity(self) -> str:

@@ -11,7 +11,7 @@ from stream.sources.base import Reading
 LOOK_S = 0.05
 
 
-class CombinedReading:
+class CombinedReading(Reading):
     """The readings of some partitions, by the partition's name; see
     :class:`stream.sources.base.Reading` for what each method promises.
     """

@@ -303,7 +303,7 @@ def test_a_model_that_was_learned_counts_with_what_was_learned(
     code, text = check_live(source, sinks, window="30s", **more)
     assert code == 0, text
     assert re.search(
-        r"warning  state .*: window_ms was 60000, the configuration says 30000\n +->"
+        r"warning  state .*: window was 60000 ms, the configuration says 30000 ms\n +->"
         r" .*--accept-change",
         text,
     )

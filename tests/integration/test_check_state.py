@@ -51,13 +51,13 @@ def test_the_state_that_was_put_last_is_read_and_left_alone(
     owner = machine("a")
     owner.start()
     owner.commit(5)
-    before = owner.stored.look()
+    before = owner.stored.head()
     stored, [finding] = look(place(), JOB)
     assert stored is not None
     assert stored.state.partitions["p"].next == 5
     assert finding.level == "ok"
     assert "an owner, who may be alive" in finding.what
-    assert owner.stored.look() == before
+    assert owner.stored.head() == before
     owner.chain.release()
     assert "its last owner has ended" in look(place(), JOB)[1][0].what
 

@@ -47,10 +47,10 @@ def test_the_page_and_the_code_have_the_same_log_lines() -> None:
     assert {
         "started",
         "ready",
-        "not ready",
+        "not_ready",
         "window",
         "partitions idle",
-        "is the owner alive?",
+        "waiting_for_owner_heartbeat",
         "metrics left out",
     } <= written
     assert table("## Log lines") == written

@@ -54,6 +54,7 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
     """
 
     record_fields: ClassVar = frozenset({"file"})
+    default_grace: ClassVar = "5m"
 
     path: str | list[str]
     follow: bool = False
@@ -145,8 +146,10 @@ def read_lines(path: Path, offset: int, max_records: int, final: bool) -> Lines:
             size *= 2
 
 
-class JsonlReading:
+class JsonlReading(Reading):
     """The reading half; see :class:`stream.sources.base.Reading` for what each method promises."""
+
+    finished = False
 
     def __init__(self, path: str, follow: bool) -> None:
         self._partition, self._follow = path, follow
@@ -155,7 +158,6 @@ class JsonlReading:
         self._at: FilePosition | None = None
         self._passed: set[str] | None = None
         self._inode: tuple[int, int] | None = None
-        self.finished = False
 
     def discover(self) -> list[DiscoveredPartition]:
         """The one partition, from its first file on."""

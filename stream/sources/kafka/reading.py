@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
+from stream.sources.base import Reading
 from stream.sources.kafka.client import FetchClient, LazyPositions, RecordColumns
 from stream.sources.kafka.connection import TopicObservation, TopicWatch
 from stream.sources.kafka.positions import RefusedPosition, TopicPosition, VerifiedOffsets
@@ -37,7 +38,7 @@ def at_the_end(look: TopicObservation, number: int, place: TopicPosition) -> boo
     return end is None or (place.topic_id, place.offset) == (look.topic_id, end)
 
 
-class KafkaReading:
+class KafkaReading(Reading):
     """The reading half; see :class:`stream.sources.base.Reading` for what each method promises."""
 
     finished = False

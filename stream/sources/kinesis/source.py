@@ -164,7 +164,7 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
         )
 
 
-class KinesisReading:
+class KinesisReading(Reading):
     """The reading half; see :class:`stream.sources.base.Reading` for what each method promises."""
 
     finished = False
@@ -203,7 +203,7 @@ class KinesisReading:
         """
         self._common.shards.assigned(partitions)
 
-    def unlisted(self, ended: Collection[str]) -> list[str]:
+    def expired(self, ended: Collection[str]) -> list[str]:
         """Closed shards whose records are all past retention: Kinesis lists them no more."""
         return self._common.shards.unlisted(ended)
 
