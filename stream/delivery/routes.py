@@ -54,7 +54,7 @@ def routes_of(
     cursors, last = store.cursors(), store.last_seq()
     letters, key = DeadLetterFile(Path(config.dead_letters.path)), "dead_letters"
     carries: Courier[Any] = Courier(
-        key, letters, cursors.get(key, last), True, told=told, may_deliver=may_deliver
+        key, letters, cursors.get(key, last), True, observer=told, may_deliver=may_deliver
     )
     routes = [Route(key, carries, (DeadLetters,), letters)]
     keys = keys_of((type_of(sink), sink) for sink in config.sinks)
@@ -62,7 +62,9 @@ def routes_of(
         zip(_named(config), keys, cursors_of(keys, cursors, last), strict=True)
     ):
         delivery = _opened(f"sinks[{k}]", sink, config.job)
-        carries = Courier(name, delivery, cursor, sink.lossless, told=told, may_deliver=may_deliver)
+        carries = Courier(
+            name, delivery, cursor, sink.lossless, observer=told, may_deliver=may_deliver
+        )
         routes.append(Route(key, carries, sink.takes, delivery))
     return routes
 

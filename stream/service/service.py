@@ -244,7 +244,7 @@ class Service:
             self.telemetry.log.info(
                 "ready" if changed.status == HTTPStatus.OK else "not ready", state=changed.text
             )
-        self.telemetry.looked(self._pulse.silent_s)
+        self.telemetry.iteration(self._pulse.silent_s)
 
     def _readiness(self) -> Readiness:
         return self._pulse.readiness(self.role, self._ownership.may_deliver())
@@ -341,9 +341,9 @@ class Service:
             job.aggregator.state,
             self._reading.lag(positions),
         )
-        self.telemetry.told(one.item for one in numbered)
+        self.telemetry.log_verdicts(one.item for one in numbered)
         self.telemetry.latency.committed(one.item for one in numbered)
-        self.telemetry.lost(job.aggregator.state, self._config.dead_letters.path)
+        self.telemetry.log_dropped(job.aggregator.state, self._config.dead_letters.path)
         for route in self._routes:
             route.offer(numbered)
         self._reading.publish_positions(positions)
