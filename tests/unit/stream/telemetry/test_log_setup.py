@@ -14,7 +14,7 @@ import structlog
 
 from stream.telemetry.log_setup import LogSetup, style_of
 
-Read = Callable[[LogSetup], list[str]]
+Read = Callable[..., list[str]]
 
 
 class Terminal(StringIO):
@@ -24,9 +24,8 @@ class Terminal(StringIO):
         return True
 
 
-def write_events(setup: LogSetup) -> None:
+def write_events() -> None:
     """An event, a warning of a library, and an exception in a function that holds a value."""
-    setup.set_up()
     log = structlog.get_logger("driftline")
     log.info("window_closed", rows=600, failed_checks=["amount: completeness_check"])
     logging.getLogger("some.library").warning("%s does not answer", "the broker")
@@ -39,17 +38,18 @@ def write_events(setup: LogSetup) -> None:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
-    """``read(setup)`` returns the lines that a terminal shows with this set-up."""
+    """``read(setup, write)`` returns the lines that a terminal shows of what ``write`` logs."""
     root, level = logging.getLogger(), logging.getLogger().level
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
-    def lines(setup: LogSetup) -> list[str]:
+    def lines(setup: LogSetup, write: Callable[[], None] = write_events) -> list[str]:
         stderr = Terminal()
         monkeypatch.setattr(sys, "stderr", stderr)
         monkeypatch.setattr(root, "handlers", [])
-        write_events(setup)
+        setup.set_up()
+        write()
         return stderr.getvalue().splitlines()
 
     yield lines
@@ -71,6 +71,23 @@ def test_json_is_one_object_a_line_and_each_names_the_job(read: Read) -> None:
     assert (library["event"], library["level"]) == ("the broker does not answer", "warning")
     assert (library["job"], library["logger"]) == ("flights", "some.library")
     assert "ValueError: 20" in failed["exception"]
+
+
+def test_an_event_of_a_library_is_one_line_of_json_whatever_it_holds(read: Read) -> None:
+    def write() -> None:
+        log = logging.getLogger("some.library")
+        log.warning('a "quoted" \\ text\nof two lines: %s', "\u00e9")
+        log.info("below the level of libraries")
+        try:
+            raise ValueError("why")
+        except ValueError:
+            log.exception("failed")
+
+    warning, failed = (json.loads(line) for line in read(LogSetup(), write))
+    assert warning["event"] == 'a "quoted" \\ text\nof two lines: \u00e9'
+    assert (warning["logger"], warning["level"]) == ("some.library", "warning")
+    assert failed["level"] == "error"
+    assert "ValueError: why" in failed["exception"]
 
 
 def test_columns_show_the_same_events(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
@@ -55,25 +54,24 @@ def test_two_services_do_not_share_their_metrics() -> None:
     assert value(second, "records_read_total") == 0
 
 
-def types(families: Iterable[Metric]) -> dict[str, str]:
-    """The type of each sample of a page, by its name."""
-    return {
-        sample.name: family.type
-        for family in families
-        for sample in family.samples
-        if not sample.name.endswith("_created")
-    }
+def parsed(registry: CollectorRegistry, format_: str) -> list[Metric]:
+    """The families of a page in one of its formats, as a parser of that format reads them."""
+    if format_ == "classic":
+        return list(classic(generate_latest(registry).decode()))
+    page = generate_openmetrics(registry).decode()  # type: ignore[no-untyped-call]
+    return list(openmetrics(page))  # type: ignore[no-untyped-call]
 
 
 @pytest.mark.parametrize("format_", ["classic", "openmetrics"])
 def test_what_only_grows_is_a_counter_in_both_exposition_formats(format_: str) -> None:
-    registry = FullPage().registry
-    if format_ == "classic":
-        stated = types(classic(generate_latest(registry).decode()))
-    else:
-        stated = types(openmetrics(generate_openmetrics(registry).decode()))
-    counters = {name for name, kind in stated.items() if kind == "counter"}
-    assert counters == {name for name in stated if name.endswith("_total")}
+    types = {
+        sample.name: family.type
+        for family in parsed(FullPage().registry, format_)
+        for sample in family.samples
+        if not sample.name.endswith("_created")
+    }
+    counters = {name for name, kind in types.items() if kind == "counter"}
+    assert counters == {name for name in types if name.endswith("_total")}
     assert counters == {
         f"driftline_{name}_total"
         for name in (
@@ -99,21 +97,17 @@ def test_what_only_grows_is_a_counter_in_both_exposition_formats(format_: str) -
             "signals",
         )
     }
-    assert set(stated.values()) == {"counter", "gauge", "histogram"}
+    assert set(types.values()) == {"counter", "gauge", "histogram"}
 
 
 def test_both_exposition_formats_state_the_same_values() -> None:
     registry = FullPage().registry
-    pages = [
-        classic(generate_latest(registry).decode()),
-        openmetrics(generate_openmetrics(registry).decode()),
-    ]
     in_classic, in_openmetrics = (
         {
             (sample.name, *sorted(sample.labels.items())): sample.value
-            for family in families
+            for family in parsed(registry, format_)
             for sample in family.samples
         }
-        for families in pages
+        for format_ in ("classic", "openmetrics")
     )
     assert in_classic == in_openmetrics
