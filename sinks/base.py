@@ -5,23 +5,30 @@ the file is its ``type`` in the configuration.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
 from detectors.report import Signal, WindowReport
 
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
+
 Published = WindowReport | Signal
 
 
-class Delivery(Protocol):
-    """The running half of a sink. Called by one thread of its own; a call may block up to the
-    sink's own time-out.
+class Delivery:
+    """Base of the running half of a sink. Called by one thread of its own; a call may block up to
+    the sink's own time-out.
 
     Delivery is at least once: after a crash or a :class:`~sinks.errors.SinkRetry` the same items
-    come again, with the same ids. What a repeat does on the other side stands in the docstring of
-    each sink.
+    come again, with the same ids. The docstring of each sink says what a repeat does on the other
+    side.
+
+    ``left_out`` counts the parts of delivered items that the other side cannot hold.
     """
+
+    left_out: int = 0
 
     def deliver(self, items: Sequence[Published]) -> None:
         """Deliver items in order; return when all of them are delivered.
@@ -30,11 +37,18 @@ class Delivery(Protocol):
         names as delivered), or :class:`sinks.errors.SinkRejected` if one item can never be
         delivered: it is left out, and those after it come again.
         """
+        raise NotImplementedError
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
         """Restore what the sink kept in memory before a restart, from the newest report of each
-        model. Called once, before the first delivery.
+        model. Called once, before the first delivery. Does nothing by default.
         """
+
+    def collector(self) -> Collector | None:
+        """Return the collector of the sink's own metrics, which the service exports with its own;
+        ``None`` if it has none.
+        """
+        return None
 
     def close(self) -> None:
         """Release all resources; safe to call twice."""

@@ -67,7 +67,7 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
         return CloudwatchDelivery(self, job, client("cloudwatch", self.region, self.endpoint_url))
 
 
-class CloudwatchDelivery:
+class CloudwatchDelivery(Delivery):
     """The running half; ``aws`` is a CloudWatch client."""
 
     def __init__(self, sink: Cloudwatch, job: str, aws: Any) -> None:
@@ -110,9 +110,6 @@ class CloudwatchDelivery:
         if left_out:
             log.warning("metrics_left_out", sink="cloudwatch", report=report.id, count=left_out)
         return data, left_out
-
-    def rebuild(self, newest: Sequence[WindowReport]) -> None:
-        """Do nothing: CloudWatch keeps its own history."""
 
     def close(self) -> None:
         """Close the client's connections."""

@@ -34,6 +34,8 @@ log = structlog.get_logger("driftline.sink")
 class Deliverer(Protocol[Item_contra]):
     """The part of a :class:`sinks.base.Delivery` that a courier uses."""
 
+    @property
+    def left_out(self) -> int: ...
     def deliver(self, items: Sequence[Item_contra]) -> None: ...
     def close(self) -> None: ...
 
@@ -187,7 +189,7 @@ class Courier(Generic[Item]):
                 busy_s=self._busy_s,
                 stuck_s=time.monotonic() - self._progress_s if self._waiting else 0.0,
                 oldest_s=0.0 if since_s is None else max(time.time() - since_s, 0.0),
-                left_out=getattr(self._delivery, "left_out", 0),
+                left_out=self._delivery.left_out,
             )
 
     def drain(self, timeout_s: float) -> bool:

@@ -51,7 +51,7 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
         return JsonlDelivery(Path(self.path))
 
 
-class JsonlDelivery:
+class JsonlDelivery(Delivery):
     """The running half. Opens the file for each call, so files can be rotated from outside at any
     time.
     """
@@ -71,9 +71,6 @@ class JsonlDelivery:
         except OSError as error:
             reason = f"{self._folder}: {error.strerror}"
             raise SinkRetry(reason, after_s=DISK_PAUSE_S, delivered=written) from error
-
-    def rebuild(self, newest: Sequence[WindowReport]) -> None:
-        """Do nothing: the files are the state."""
 
     def close(self) -> None:
         """Do nothing: no file is kept open."""

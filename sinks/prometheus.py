@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from detectors.report import CHECKS, FeatureReport, Signal, WindowReport
-from sinks.base import Published, Sink
+from sinks.base import Delivery, Published, Sink
 
 Plain = Literal["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share"]
 Distance = Literal[
@@ -77,7 +77,7 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
         return PrometheusDelivery(self, job)
 
 
-class PrometheusDelivery(Collector):
+class PrometheusDelivery(Delivery, Collector):
     """The running half, and the collector that a registry reads at each scrape."""
 
     def __init__(self, sink: Prometheus, job: str) -> None:
@@ -100,6 +100,10 @@ class PrometheusDelivery(Collector):
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
         """Export what was exported before the restart."""
         self.deliver(newest)
+
+    def collector(self) -> Collector:
+        """Return this delivery itself: it keeps what a scrape exports."""
+        return self
 
     def close(self) -> None:
         """Do nothing: the gauges stay readable until the service's own server stops."""

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from detectors.report import Signal, Violation, WindowReport
+from detectors.report import Signal, Violation
 from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 
@@ -60,7 +60,7 @@ class Sns(Sink, frozen=True, tag="sns"):
         return SnsDelivery(self.topic_arn, client("sns", region, self.endpoint_url))
 
 
-class SnsDelivery:
+class SnsDelivery(Delivery):
     """The running half; ``aws`` is an SNS client."""
 
     def __init__(self, topic_arn: str, aws: Any) -> None:
@@ -87,9 +87,6 @@ class SnsDelivery:
                 "MessageDeduplicationId": signal.dedupe_id,
             }
         return arguments
-
-    def rebuild(self, newest: Sequence[WindowReport]) -> None:
-        """Do nothing: subscribers keep what they received."""
 
     def close(self) -> None:
         """Close the client's connections."""

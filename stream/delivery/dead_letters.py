@@ -21,6 +21,8 @@ class DeadLetterFile:
     of a crash is ended first.
     """
 
+    left_out = 0
+
     def __init__(self, path: Path) -> None:
         self.path = path
 

@@ -177,11 +177,15 @@ def test_a_sink_that_is_down_delays_only_itself_and_loses_no_signal(
     try:
         with RunningService(tmp_path, config(inputs, [sink], follow=True), moto.env) as service:
             service.until(lambda: len(newest(service.reports())) >= 7)
-            service.until(lambda: service.metric("driftline_sink_retried", sink="sns") >= 2)
+            service.until(
+                lambda: service.metric("driftline_sink_attempts_retried_total", sink="sns") >= 2
+            )
             assert door.refused
             assert moto.messages(queue) == []
             door.open()
-            service.until(lambda: service.metric("driftline_sink_delivered", sink="sns") >= 1)
+            service.until(
+                lambda: service.metric("driftline_sink_items_delivered_total", sink="sns") >= 1
+            )
             assert service.stop() == 0
             written = service.signals()
     finally:

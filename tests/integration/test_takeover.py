@@ -44,7 +44,7 @@ def test_a_standby_takes_over_from_a_service_that_was_killed(
     waiting = [services(name, config(traffic, baseline, moto.url), "--standby") for name in "bc"]
     for one in waiting:
         one.until(lambda one=one: bool(lines_of(one, "standby")))
-        assert one.metric("driftline_ledger_records") == 0
+        assert one.metric("driftline_ledger_records_total") == 0
     first.kill9()
     began = time.monotonic()
     while not (won := [one for one in waiting if lines_of(one, "took over")]):

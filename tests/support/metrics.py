@@ -78,15 +78,21 @@ def covered_range() -> CoveredRange:
 
 
 def state() -> JobState:
-    """A state with two partitions, a gap, rejected records, and an open episode."""
+    """A state with two partitions and an open episode; each count of its ledger is above 0."""
     ledger = Ledger(
         {"t-0": Account(12, {"accepted": 10, "json": 2})},
         {"accepted": 380, "json": 20},
         rows_accepted=10,
         rows_folded=10,
-        rows_closed=10,
+        rows_closed=9,
+        rows_late_after_idle=1,
+        width_mismatches_late_after_idle=8,
+        partials_accepted=7,
+        partials_dropped=2,
         gaps=1,
         gap_records=40,
+        future=3,
+        unremembered=6,
     )
     opened = EpisodeState(open=Episode("e", START_MS, START_MS, ("amount",), ("amount",), (), {}))
     return JobState(
