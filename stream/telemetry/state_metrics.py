@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 import msgspec
 from prometheus_client import Metric
@@ -15,6 +16,19 @@ from stream.aggregation.state import JobState
 from stream.event_time import PartitionState
 from stream.events import ModelKey
 from stream.web.readiness import behind_s
+
+LEDGER_COUNTS: Final = (
+    ("gaps", "gaps", "Gaps found in the source's log."),
+    ("gap_records_lost", "gap_records", "Records lost in gaps, as far as known."),
+    ("future_events", "future", "Events dated ahead of their arrival."),
+    ("ids_unremembered", "unremembered", "Event ids that dedupe had no room for."),
+    (
+        "ledger_width_mismatches_late_after_idle",
+        "width_mismatches_late_after_idle",
+        "Records with a wrong number of columns that were too late for any window.",
+    ),
+)
+"""Metric, field of the ledger, and help text of each count without labels."""
 
 
 class _Commit(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +85,9 @@ class StateMetrics(Collector):
         yield from self._rows(ledger)
         yield from self._events(ledger)
         yield from self._watermark(commit)
-        yield from self._partitions(commit)
+        live = {name: state for name, state in commit.partitions.items() if not state.ended}
+        yield from self._partitions(commit, live)
+        yield from self._delays(commit, live)
         yield from self._episodes(commit)
 
     def _records(self, ledger: Ledger) -> Iterator[Metric]:
@@ -126,19 +142,9 @@ class StateMetrics(Collector):
         partials.add_metric([self._job, "accepted"], ledger.partials_accepted)
         partials.add_metric([self._job, "dropped"], ledger.partials_dropped)
         yield partials
-        for name, text, count in (
-            ("gaps", "Gaps found in the source's log.", ledger.gaps),
-            ("gap_records_lost", "Records lost in gaps, as far as known.", ledger.gap_records),
-            ("future_events", "Events dated ahead of their arrival.", ledger.future),
-            ("ids_unremembered", "Event ids that dedupe had no room for.", ledger.unremembered),
-            (
-                "ledger_width_mismatches_late_after_idle",
-                "Records with a wrong number of columns that were too late for any window.",
-                ledger.width_mismatches_late_after_idle,
-            ),
-        ):
+        for name, field, text in LEDGER_COUNTS:
             family = self._counter(f"driftline_{name}_total", text)
-            family.add_metric([self._job], count)
+            family.add_metric([self._job], getattr(ledger, field))
             yield family
 
     def _watermark(self, commit: _Commit) -> Iterator[Metric]:
@@ -156,14 +162,12 @@ class StateMetrics(Collector):
             commit.at_s - watermark_s,
         )
 
-    def _partitions(self, commit: _Commit) -> Iterator[Metric]:
-        live = {name: state for name, state in commit.partitions.items() if not state.ended}
+    def _partitions(self, commit: _Commit, live: Mapping[str, PartitionState]) -> Iterator[Metric]:
         yield self._gauge(
             "driftline_partitions_ended",
             "Partitions that are closed and read to their end.",
             len(commit.partitions) - len(live),
         )
-        now_ms = int(commit.at_s * 1000)
         yield self._by_partition(
             "driftline_partition_mark_timestamp_seconds",
             "Highest event time read in a partition.",
@@ -174,6 +178,9 @@ class StateMetrics(Collector):
             "1 while a partition has nothing to read and does not hold the watermark.",
             {name: float(state.idle) for name, state in live.items()},
         )
+
+    def _delays(self, commit: _Commit, live: Mapping[str, PartitionState]) -> Iterator[Metric]:
+        now_ms = int(commit.at_s * 1000)
         yield self._by_partition(
             "driftline_partition_behind_seconds",
             "Age in the log of the record read last; 0 at the end of the log.",
