@@ -236,8 +236,8 @@ class Courier(Generic[Item]):
                 self._pause(self._wait_s(failures, after_s))
 
     def _wait_s(self, failures: int, after_s: float) -> float:
-        """Seconds until the next attempt, after so many ``failures`` in a row: not before the sink
-        asked (``after_s``), and never at the same moment as other couriers.
+        """Return the seconds until the next attempt, after this number of ``failures`` in a row:
+        at least the pause that the sink asks for, and a random part that no other courier shares.
         """
         longest_s = self._backoff_s[min(failures, len(self._backoff_s)) - 1]
         return after_s + self._uniform(0.0, longest_s)

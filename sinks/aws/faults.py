@@ -20,7 +20,7 @@ _NONE: Final = ErrorAdvice("there are no AWS credentials", _KEYS)
 _UNREACHED: Final = ErrorAdvice("AWS does not answer", "Check region, endpoint_url and the network")
 _EXPIRED: Final = ErrorAdvice("the AWS credentials have expired", "Renew them")
 _UNKNOWN: Final = ErrorAdvice(
-    "AWS does not know these credentials",
+    "AWS does not recognize these credentials",
     "Correct AWS_ACCESS_KEY_ID, and AWS_SESSION_TOKEN if there is one",
 )
 _UNSIGNED: Final = ErrorAdvice(

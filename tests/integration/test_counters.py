@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import urllib.request
 from collections.abc import Callable
@@ -18,9 +19,14 @@ from tests.servers.prometheus import PrometheusServer
 from tests.servers.service import RunningService
 from tests.support import events
 from tests.support.metrics import state
+from tests.support.paths import ROOT
 
 EVENTS = 3_000
 ACCEPTED = 'sum(driftline_ledger_records_total{outcome="accepted"})'
+
+[IDENTITY] = re.findall(
+    r"```promql\n(.*?)```", (ROOT / "docs" / "metrics.md").read_text(), re.DOTALL
+)
 
 
 def state_counters() -> set[str]:
@@ -89,7 +95,9 @@ def test_a_restart_does_not_reset_the_counters_of_the_state(
         server.wait_for("driftline_records_read_total == 0")
         write(tmp_path, "b.jsonl", start_ms + 1_000 * EVENTS // 50)
         server.wait_for(f"{ACCEPTED} == {2 * EVENTS}")
-        assert service.metric("driftline_ledger_imbalance") == 0
+        assert server.value("driftline_ledger_imbalance") == 0
+        assert server.value(IDENTITY) == 0
+        assert server.value('driftline_ledger_rows_total{stage="folded"}') == 2 * EVENTS
         for name in state_counters():
             assert server.query(f"resets({name}[5m]) > 0") == [], name
             assert server.query(f"resets({name}[5m]) == 0"), name

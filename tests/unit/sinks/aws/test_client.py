@@ -188,7 +188,7 @@ def test_a_stream_is_named_with_the_region_of_its_arn() -> None:
             "UnrecognizedClientException",
             "denied",
             None,
-            "AWS does not know these credentials.*Correct AWS_ACCESS_KEY_ID.*:ListShards",
+            "AWS does not recognize these credentials.*Correct AWS_ACCESS_KEY_ID.*:ListShards",
         ),
         (
             "InvalidArgumentException",
