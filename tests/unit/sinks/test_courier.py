@@ -56,7 +56,7 @@ Make = Callable[..., Courier[str]]
 def make() -> Iterator[Make]:
     couriers: list[tuple[Courier[str], Recorder]] = []
 
-    def courier(
+    def build(
         sink: Recorder,
         *,
         cursor: int = 0,
@@ -66,14 +66,23 @@ def make() -> Iterator[Make]:
         observer: DeliveryObserver | None = None,
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> Courier[str]:
-        courier = Courier("test", sink, cursor, lossless, backoff_s, observer, may_deliver, uniform)
+        courier = Courier(
+            "test",
+            sink,
+            cursor=cursor,
+            lossless=lossless,
+            backoff_s=backoff_s,
+            observer=observer,
+            may_deliver=may_deliver,
+            uniform=uniform,
+        )
         couriers.append((courier, sink))
         return courier
 
-    yield courier
-    for courier_, sink in couriers:
+    yield build
+    for courier, sink in couriers:
         sink.gate.set()
-        courier_.stop(5)
+        courier.stop(5)
 
 
 def numbered(first: int, last: int) -> list[tuple[int, str | None]]:

@@ -24,7 +24,9 @@ def test_each_figure_of_a_courier_has_its_metric() -> None:
                 oldest_s=3_600.0,
                 left_out=6,
             ),
-            "jsonl": CourierCounts(10, 0, 0, 0, 0, 0.5),
+            "jsonl": CourierCounts(
+                delivered=10, retried=0, rejected=0, dropped=0, waiting=0, busy_s=0.5
+            ),
         }
     )
     types = {family.name: family.type for family in registry.collect()}
