@@ -73,7 +73,17 @@ class FullPage:
 def covered_range() -> CoveredRange:
     """Twelve records of 400 bytes that were accepted."""
     return CoveredRange(
-        "t-0", 1, 0, 12, None, False, 12, {"accepted": 12}, 12, 12, bytes={"accepted": 400}
+        partition="t-0",
+        claim=1,
+        first=0,
+        next=12,
+        mark_ms=None,
+        at_end=False,
+        read=12,
+        outcomes={"accepted": 12},
+        dated=12,
+        rows=12,
+        bytes={"accepted": 400},
     )
 
 
