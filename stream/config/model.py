@@ -29,7 +29,7 @@ else:
     AnySink = Union[tuple(find("sinks", Sink, "driftline.sinks").values())]  # noqa: UP007  # the members are found when this runs
     AnyChange = Union[
         tuple(find("detectors.changes", Change, "driftline.change_detectors").values())
-    ]  # noqa: UP007  # the members are found when this runs
+    ]  # the members are found when this runs
 
 
 class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

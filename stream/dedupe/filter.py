@@ -28,9 +28,9 @@ class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     The horizon is event time, as far as it was read in the event's partition: an id is remembered
     for at least that long, and up to a fifth longer. An event without an id is never a duplicate,
     nor is one that comes again in *another* partition. Once ``most`` ids are remembered, new ones
-    are not; ``driftline_ids_unremembered`` counts them (an id costs about 80 bytes of memory). Ids
-    are kept as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the chance that any is
-    taken for another is about 1 in 2,000.
+    are not; ``driftline_ids_unremembered_total`` counts them (an id costs about 80 bytes of memory).
+    Ids are kept as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the chance that
+    any is taken for another is about 1 in 2,000.
     """
 
     by: Literal["event_id", "inference_id"] = "event_id"

@@ -64,7 +64,7 @@ def routes_of(
     letters = DeadLetterFile(Path(config.dead_letters.path))
     cursor = stored.get(DEAD_LETTERS, last)
     letter_courier = Courier(
-        DEAD_LETTERS, letters, cursor, True, told=observer, may_deliver=may_deliver
+        DEAD_LETTERS, letters, cursor, True, observer=observer, may_deliver=may_deliver
     )
     routes = [Route(key=DEAD_LETTERS, courier=letter_courier, takes=(DeadLetters,))]
     keys = keys_of((type_of(sink), sink) for sink in config.sinks)
@@ -72,7 +72,7 @@ def routes_of(
     for index, (sink, name, key, cursor) in enumerate(sinks):
         delivery = _opened(f"sinks[{index}]", sink, config.job)
         courier: Courier[Any] = Courier(
-            name, delivery, cursor, sink.lossless, told=observer, may_deliver=may_deliver
+            name, delivery, cursor, sink.lossless, observer=observer, may_deliver=may_deliver
         )
         routes.append(Route(key=key, courier=courier, takes=sink.takes, delivery=delivery))
     return routes

@@ -111,9 +111,9 @@ class Committer:
         }
         lag = reading.lag(positions)
         telemetry.commit(self._took_s, job.store.written_bytes, state, lag)
-        telemetry.told(item.item for item in items)
+        telemetry.log_verdicts(item.item for item in items)
         telemetry.latency.committed(item.item for item in items)
-        telemetry.lost(state, job.config.dead_letters.path)
+        telemetry.log_dropped(state, job.config.dead_letters.path)
         for route in self._running.routes:
             route.offer(items)
         reading.publish_positions(positions)

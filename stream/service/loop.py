@@ -109,7 +109,7 @@ class Loop:
         if changed is not None:
             is_ready = changed.status == HTTPStatus.OK
             self._telemetry.log.info("ready" if is_ready else "not_ready", state=changed.text)
-        self._telemetry.looked(self._liveness.silent_s)
+        self._telemetry.iteration(self._liveness.silent_s)
 
     def _discover(self) -> None:
         """Enter new partitions, and expire ended ones that the source no longer has.

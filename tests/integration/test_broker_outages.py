@@ -100,7 +100,7 @@ def test_cuts_delays_and_deaths_of_the_broker_lose_nothing_and_count_nothing_twi
             lambda: max((end for _, end in newest(service.reports())), default=0) >= last_end, 90
         )
         assert service.metric("driftline_ledger_imbalance") == 0
-        assert service.metric("driftline_gaps") == 0
+        assert service.metric("driftline_gaps_total") == 0
         assert service.stop() == 0
     got = {
         end: counted(made.baseline, report.profile)

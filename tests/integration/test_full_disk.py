@@ -97,12 +97,14 @@ def test_reports_and_dead_letters_wait_for_room_on_the_disk(baseline: Path, tmp_
         path.symlink_to("/dev/full")
     with RunningService(tmp_path, config(baseline)) as service:
         for sink in ("jsonl", "dead_letters"):
-            service.until(lambda: service.metric("driftline_sink_retried", sink=sink) >= 2)  # noqa: B023  # called at once
+            service.until(
+                lambda: service.metric("driftline_sink_attempts_retried_total", sink=sink) >= 2
+            )  # noqa: B023  # called at once
         assert service.accepted() == 3 * PER_WINDOW
         for path in full:
             path.unlink()
         service.until(
-            lambda: service.metric("driftline_sink_waiting") == 0 and len(rows(service)) >= 2
+            lambda: service.metric("driftline_sink_items_waiting") == 0 and len(rows(service)) >= 2
         )
         assert service.stop() == 0
     assert [letter["length"] for letter in letters(tmp_path)] == [len(b"no record")] * 7
@@ -118,10 +120,14 @@ def test_a_line_that_a_full_disk_took_in_part_is_written_once(
     (disk.inside / "ballast").write_bytes(bytes((2 << 20) - 50_000))
     settings = config(baseline, sinks=[{"type": "jsonl", "path": "small/reports"}])
     with RunningService(tmp_path, settings, before=disk.before) as service:
-        service.until(lambda: service.metric("driftline_sink_retried", sink="jsonl") >= 2)
+        service.until(
+            lambda: service.metric("driftline_sink_attempts_retried_total", sink="jsonl") >= 2
+        )
         disk.grow()
         service.until(
-            lambda: service.metric("driftline_sink_delivered", sink="jsonl") >= WINDOWS - 1
+            lambda: (
+                service.metric("driftline_sink_items_delivered_total", sink="jsonl") >= WINDOWS - 1
+            )
         )
         assert service.stop() == 0
         [file] = (disk.inside / "reports").glob("*.jsonl")

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from sinks.aws.client import refuse_a_cut_body
+from sinks.aws.client import reject_truncated_body
 from stream.errors import SourceUnavailable
 from stream.events import Gap, RawBatch
 from stream.sources.kinesis.source import KinesisReading
@@ -90,7 +90,7 @@ def test_the_client_library_itself_takes_a_cut_answer_for_a_success(
     client = reading.client
     asked = {"StreamName": stream, "ShardId": SHARD, "ShardIteratorType": "TRIM_HORIZON"}
     iterator = client.boto.get_shard_iterator(**asked)["ShardIterator"]
-    client.boto.meta.events.unregister("before-parse.kinesis", refuse_a_cut_body)
+    client.boto.meta.events.unregister("before-parse.kinesis", reject_truncated_body)
     with toxiproxy.toxic("limit_data", bytes=50_000):
         answer = client.boto.get_records(ShardIterator=iterator)
     assert set(answer) == {"ResponseMetadata"}

@@ -112,25 +112,25 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
     try:
         with RunningService(tmp_path, config(tmp_path, sinks), moto.env) as service:
             service.until(lambda: service.metric("driftline_reading_paused") == 1, 120)
-            service.until(lambda: service.metric("driftline_sink_waiting", sink="jsonl") == 0)
-            waiting = int(service.metric("driftline_sink_waiting", sink="jsonl-2"))
+            service.until(lambda: service.metric("driftline_sink_items_waiting", sink="jsonl") == 0)
+            waiting = int(service.metric("driftline_sink_items_waiting", sink="jsonl-2"))
             assert MOST_QUEUED <= waiting < WINDOWS + WINDOWS // DRIFTS_EVERY * 2
-            assert service.metric("driftline_sink_delivered", sink="jsonl") == waiting, (
-                "the other sinks have everything"
-            )
+            assert (
+                service.metric("driftline_sink_items_delivered_total", sink="jsonl") == waiting
+            ), "the other sinks have everything"
             assert '"reading_paused"' in service.log
             high = rss_mb(service.pid)
             (tmp_path / "full").unlink()
             service.until(lambda: service.accepted() == WINDOWS * ROWS, 120)
             service.until(
-                lambda: service.metric("driftline_sink_waiting", sink="jsonl-2") == 0, 120
+                lambda: service.metric("driftline_sink_items_waiting", sink="jsonl-2") == 0, 120
             )
             assert service.metric("driftline_reading_paused") == 0
             assert '"reading_resumed"' in service.log
-            assert service.metric("driftline_sink_delivered", sink="sns") == 0
+            assert service.metric("driftline_sink_items_delivered_total", sink="sns") == 0
             service.until(
                 lambda: (
-                    service.metric("driftline_sink_waiting", sink="sns")
+                    service.metric("driftline_sink_items_waiting", sink="sns")
                     == len(service.signals())
                     == SIGNALS
                 )
@@ -138,11 +138,11 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
             # One more than windows: the silence after the last one is reported too.
             service.until(lambda: len(service.reports()) == WINDOWS + 1)
             door.open()
-            service.until(lambda: service.metric("driftline_sink_waiting") == 0, 120)
+            service.until(lambda: service.metric("driftline_sink_items_waiting") == 0, 120)
             assert max(high, rss_mb(service.pid)) < 400
             names = ("delivered", "dropped", "rejected")
             counts = {
-                name: int(service.metric(f"driftline_sink_{name}", sink="cloudwatch"))
+                name: int(service.metric(f"driftline_sink_items_{name}_total", sink="cloudwatch"))
                 for name in names
             }
             assert service.stop() == 0
@@ -182,7 +182,7 @@ def test_results_of_an_outage_of_aws_are_delivered_afterwards(
                 lambda: len(seconds) >= OUTAGE_S and len(service.signals()) > 0, OUTAGE_S + 60
             )
             assert door.refused > 0
-            assert service.metric("driftline_sink_delivered", sink="sns") == 0
+            assert service.metric("driftline_sink_items_delivered_total", sink="sns") == 0
             assert max(end for _, end in newest(service.reports())) > (time.time() - 10) * 1000, (
                 "the file sink is not delayed"
             )
@@ -194,12 +194,12 @@ def test_results_of_an_outage_of_aws_are_delivered_afterwards(
             )
             service.until(
                 lambda: (
-                    service.metric("driftline_sink_delivered", sink="cloudwatch")
+                    service.metric("driftline_sink_items_delivered_total", sink="cloudwatch")
                     == len(service.reports())
                 ),
                 120,
             )
-            assert service.metric("driftline_sink_dropped", sink="cloudwatch") == 0
+            assert service.metric("driftline_sink_items_dropped_total", sink="cloudwatch") == 0
             assert service.stop() == 0
     finally:
         done.set()

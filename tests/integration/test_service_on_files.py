@@ -86,7 +86,7 @@ def lines_of(windows: int, seed: int = 3) -> list[bytes]:
 
 
 def wait_for_a_window(service: RunningService) -> None:
-    service.until(lambda: '"window"' in service.log)
+    service.until(lambda: '"window_closed"' in service.log)
 
 
 def by_end(service: RunningService) -> dict[int, WindowReport]:
@@ -263,9 +263,11 @@ def test_a_growing_folder_is_followed_through_kills_and_restarts(
         assert service.stop() == 0
         service.start()
         service.until(lambda: service.accepted() == len(lines))
-        assert service.metric("driftline_ledger_bytes", outcome="accepted") == sum(map(len, lines))
-        assert service.log.count('"partitions found"') <= 1
-        assert '"count": 1, "ended": 0, "event": "partitions known"' in service.log
+        assert service.metric("driftline_ledger_bytes_total", outcome="accepted") == sum(
+            map(len, lines)
+        )
+        assert service.log.count('"partitions_found"') <= 1
+        assert '"count": 1, "ended": 0, "event": "partitions_known"' in service.log
         assert service.stop() == 0
     closed = by_end(service)
     assert {k: closed[k].rows for k in sorted(closed)} == dict.fromkeys(range(1, 6), PER_WINDOW)
@@ -456,11 +458,7 @@ def test_what_no_window_counts_is_told_in_the_log(baseline: Path, tmp_path: Path
         [*lines_of(1), BAD["not_an_object"], BAD["time_absurd"], BAD["time_absurd"]],
     )
     service = ran(tmp_path, config(baseline))
-    told = [
-        json.loads(line)
-        for line in service.log.splitlines()
-        if "records that no window counts" in line
-    ]
+    told = [json.loads(line) for line in service.log.splitlines() if "records_dropped" in line]
     assert [one["by_reason"] for one in told] == [{"not_an_object": 1, "time_absurd": 2}]
     assert told[0]["dead_letters"].endswith("dead-letters.jsonl")
     assert "1 not_an_object, 2 time_absurd" in service.log.splitlines()[-1]

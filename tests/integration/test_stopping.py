@@ -45,7 +45,9 @@ def test_sigterm_stops_in_time_although_a_sink_is_down(
     )
     with RunningService(tmp_path, settings, CREDENTIALS) as service:
         service.until(lambda: len(rows(service)) == WINDOWS - 1)
-        service.until(lambda: service.metric("driftline_sink_retried", sink="cloudwatch") >= 1)
+        service.until(
+            lambda: service.metric("driftline_sink_attempts_retried_total", sink="cloudwatch") >= 1
+        )
         pids, began_s = children(service.pid), time.monotonic()
         assert len(pids) >= (readers if readers > 1 else 0)
         assert service.stop() == 9

@@ -44,7 +44,7 @@ def test_a_standby_takes_over_from_a_killed_service(
     waiting = [services(name, config(traffic, baseline, moto.url), "--standby") for name in "bc"]
     for standby in waiting:
         standby.until(lambda standby=standby: bool(lines_of(standby, "standby")))
-        assert standby.metric("driftline_ledger_records") == 0
+        assert standby.metric("driftline_ledger_records_total") == 0
     first.kill9()
     began_s = time.monotonic()
     while not (

@@ -97,7 +97,7 @@ class KinesisClient:
     """Calls that either give a whole answer or raise :class:`KinesisError`. Threads may share it.
 
     An answer that was cut off on its way looks like a success to the client library: each body is
-    compared with its announced length (:func:`sinks.aws.client.refuse_a_cut_body`), and each answer
+    compared with its announced length (:func:`sinks.aws.client.reject_truncated_body`), and each answer
     with the keys that a whole one has.
 
     Empty ``region`` and ``endpoint_url`` mean the library's defaults; the target's text names the
