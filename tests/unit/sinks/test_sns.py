@@ -153,4 +153,4 @@ def test_texts_of_many_bytes_count_in_bytes() -> None:
 )
 def test_check_names_the_key_that_cannot_work(arn: str, region: str, key: str) -> None:
     faults = Sns(topic_arn=arn, region=region).check()
-    assert [text.partition(":")[0] for text in faults] == ([key] if key else [])
+    assert [fault.key for fault in faults] == ([key] if key else [])
