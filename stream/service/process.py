@@ -8,7 +8,6 @@ from typing import Final
 
 import pyarrow as pa
 
-from stream.config.component_checks import check_parts
 from stream.config.model import Config
 from stream.service.service import Service
 from stream.telemetry.log_setup import LogSetup
@@ -19,10 +18,7 @@ ENDING: Final = (signal.SIGTERM, signal.SIGINT)
 def run(config: Config, logs: LogSetup, accept_change: bool = False, standby: bool = False) -> int:
     """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the
     last commit is safe).
-
-    Raises ``ConfigError`` for what ``driftline check`` finds wrong.
     """
-    check_parts(config)
     logs.set_up()
     pa.enable_signal_handlers(
         False
