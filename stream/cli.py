@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
 
 
 class CommandGroup(click.Group):
@@ -34,6 +37,9 @@ class CommandGroup(click.Group):
         except DetectorError as error:
             click.echo(f"driftline: {error}", err=True)
             ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("driftline: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(cls=CommandGroup)
@@ -216,14 +222,19 @@ def check(config: Path, live: bool) -> None:
 
 
 def _check_live(config: Config) -> None:
-    """Print findings as they come in; while a check runs, a terminal shows which."""
+    """Print findings as they come in; in between, a terminal shows what is being checked."""
     from stream.check.live import examine, print_finding
 
     console, status, faults = Console(soft_wrap=True), Console(stderr=True).status(""), 0
-    if sys.stderr.isatty():
-        status.start()
+
+    def show(component: str) -> None:
+        status.update(f"checking {component}")
+        if sys.stderr.isatty():
+            status.start()
+
     try:
-        for finding in examine(config, lambda component: status.update(f"checking {component}")):
+        for finding in examine(config, show):
+            status.stop()
             print_finding(finding, console)
             faults += finding.level == "fault"
     finally:

@@ -6,7 +6,7 @@ from typing import Final
 
 from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines
-from stream.check.findings import counted
+from stream.check.findings import counted, format_duration
 from stream.config.environment import Environment
 from stream.config.model import Config
 
@@ -23,12 +23,12 @@ def summary(config: Config) -> list[str]:
     """
     baselines = configured_baselines(config)
     models = [f"model {name}: {_described(baseline)}" for name, baseline in baselines.items()]
-    grace = f"{config.grace_ms / 1000:g} s"
+    grace = format_duration(config.grace_ms)
     return [*models, f"windows of {config.window}, reported {grace} (grace) after their end"]
 
 
 def warnings(config: Config, environment: Environment) -> list[str]:
-    """Return what is no fault and still worth a look: unset variables, and no sinks."""
+    """Return what is no fault and may still be a mistake: unset variables, and no sinks."""
     unset = [
         f"{path}: environment variable {name} is not set; driftline run needs it"
         for path, names in environment.unset.items()

@@ -149,8 +149,8 @@ def _baseline(report: WindowReport, paths: ArtifactPaths | None, folder: Path | 
     for baseline in candidates:
         if baseline.fingerprint == report.baseline:
             return baseline
-    found = ", ".join(baseline.fingerprint for baseline in candidates) or "none"
-    reason = f"it needs the baseline {report.baseline}, found {found}: name its folder with"
+    others = ", ".join(baseline.fingerprint for baseline in candidates) or "none"
+    reason = f"it needs the baseline {report.baseline}, found {others}: name its folder with"
     raise DataError(f"report {report.id!r}", f"{reason} --baseline")
 
 

@@ -55,16 +55,16 @@ def definition_name(struct: type, schema: dict[str, Any]) -> str:
 
 def structs_of(root: type) -> list[type]:
     """Return all structs that a struct is made of, itself first, each once."""
-    found: dict[type, None] = {}
+    structs: dict[type, None] = {}
     waiting = [inspect.type_info(root)]
     while waiting:
         kind = waiting.pop(0)
         if isinstance(kind, inspect.StructType):
-            if kind.cls in found:
+            if kind.cls in structs:
                 continue
-            found[kind.cls] = None
+            structs[kind.cls] = None
         waiting += _parts(kind)
-    return list(found)
+    return list(structs)
 
 
 def _parts(kind: inspect.Type) -> Iterator[inspect.Type]:

@@ -1,4 +1,4 @@
-"""Errors of the command line, for arguments that only a look at the data shows to be wrong."""
+"""Errors of the command line, for arguments that turn out to be wrong once data are read."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ class ArtifactPaths:
             self._keys = msgspec.convert(self._file.data, _Keys)
         except msgspec.ValidationError as error:
             reason = f"not a configuration that `driftline check` accepts: {error}"
-            raise self._file.error([ConfigFault(path="", reason=reason)]) from error
+            raise self._file.as_error([ConfigFault(path="", reason=reason)]) from error
 
     @property
     def reports(self) -> list[Path]:
@@ -78,5 +78,5 @@ class ArtifactPaths:
         environment, folder = Environment(), self._file.folder
         resolved = folder / str(environment.resolve(text, folder, path))
         if environment.faults:
-            raise self._file.error(environment.faults)
+            raise self._file.as_error(environment.faults)
         return resolved

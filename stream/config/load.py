@@ -43,7 +43,7 @@ class ConfigFile:
         self.folder = path.resolve().parent
         self.duplicates = self._document.duplicates
 
-    def error(self, faults: Iterable[ConfigFault]) -> ConfigError:
+    def as_error(self, faults: Iterable[ConfigFault]) -> ConfigError:
         """Return an error with the faults in the order of the file, each with its line."""
         located = [
             fault if fault.line else replace(fault, line=self._document.line(fault.path) or 1)
@@ -68,9 +68,9 @@ def load(
     try:
         config = parse(file.data, file.folder, environment, checks)
     except ConfigError as error:
-        raise file.error([*file.duplicates, *error.faults]) from error
+        raise file.as_error([*file.duplicates, *error.faults]) from error
     if file.duplicates:
-        raise file.error(file.duplicates)
+        raise file.as_error(file.duplicates)
     return config
 
 

@@ -43,7 +43,7 @@ def renamed_key(path: str, value: object) -> ConfigFault | None:
 
 
 def _value(old: RenamedKey, value: object) -> str:
-    """The value as it is written today; empty where that cannot be said in a word."""
+    """The value as it is written today; empty for a value of several lines."""
     if not old.unit_ms:
         return f": {value}" if isinstance(value, str) else ""
     if isinstance(value, int | float) and value >= 0:

@@ -6,6 +6,7 @@ that would have been right. What this pass does not know of, it leaves to that c
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
+from detectors.faults import nearest
 from stream.config.faults import (
     key_path,
     mismatch,
@@ -32,7 +34,13 @@ _SCALARS: Final[dict[type[inspect.Type], tuple[type | tuple[type, ...], str]]] =
     inspect.StrType: (str, "text"),
     inspect.NoneType: (type(None), "nothing"),
 }
-_BOUNDS: Final = (("ge", ">="), ("gt", ">"), ("le", "<="), ("lt", "<"))
+_BOUNDS: Final = (
+    ("ge", ">=", operator.ge),
+    ("gt", ">", operator.gt),
+    ("le", "<=", operator.le),
+    ("lt", "<", operator.lt),
+)
+"""The constraints of a number: the attribute of its type, the sign, and the comparison."""
 
 Faults = Iterator[ConfigFault]
 
@@ -126,6 +134,7 @@ def _tagged_faults(
 
 
 def _struct_faults(kind: inspect.StructType, value: object, path: str) -> Faults:
+    """The faults of a mapping; a required key that is only misspelt is not missing as well."""
     fields = {field.encode_name: field for field in kind.fields}
     valid = [*([kind.tag_field] if kind.tag_field else []), *fields]
     if not isinstance(value, Mapping):
@@ -138,8 +147,9 @@ def _struct_faults(kind: inspect.StructType, value: object, path: str) -> Faults
             yield from type_faults(fields[key].type, item, key_at)
         elif key not in valid:
             yield renamed_key(key_at, item) or unknown_key(key_at, key, valid)
+    meant = {nearest(str(key), valid) for key in value if key not in valid}
     for name, field in fields.items():
-        if field.required and name not in value:
+        if field.required and name not in value and name not in meant:
             yield missing(key_path(path, name))
 
 
@@ -171,7 +181,7 @@ def _time_faults(kind: inspect.DateTimeType, value: object, path: str, expected:
     except msgspec.ValidationError:
         time = None
     if time is None or (kind.tz and time.tzinfo is None):
-        wanted = "a time with its zone, such as 2026-11-25T10:00:00Z"
+        wanted = "a time with its zone, like 2026-11-25T10:00:00Z"
         yield mismatch(path, expected or wanted, quoted(value))
 
 
@@ -182,9 +192,9 @@ def _scalar_faults(kind: inspect.Type, value: Any, path: str, expected: str) -> 
         wanted = expected or " and ".join([f"{name} {bounds[0]}" if bounds else name, *bounds[1:]])
         yield mismatch(path, wanted, quoted(value) + _yaml_hint(kind, value))
         return
-    for bound, sign in _BOUNDS:
+    for bound, sign, holds in _BOUNDS:
         limit = getattr(kind, bound, None)
-        if limit is not None and not _holds(value, sign, limit):
+        if limit is not None and not holds(value, limit):
             yield mismatch(path, f"{name} {sign} {limit}", quoted(value))
             return
     if isinstance(kind, inspect.StrType):
@@ -202,7 +212,7 @@ def _is_scalar(kind: inspect.Type, value: object) -> bool:
 
 
 def _bounds(kind: inspect.Type) -> list[str]:
-    limits = [(sign, getattr(kind, bound, None)) for bound, sign in _BOUNDS]
+    limits = [(sign, getattr(kind, bound, None)) for bound, sign, _ in _BOUNDS]
     return [f"{sign} {limit}" for sign, limit in limits if limit is not None]
 
 
@@ -212,12 +222,6 @@ def _yaml_hint(kind: inspect.Type, value: object) -> str:
     if not exponent or not isinstance(kind, inspect.FloatType):
         return ""
     return f", which is text in YAML: write {exponent[1]}.0{exponent[2]}"
-
-
-def _holds(value: Any, sign: str, limit: float) -> bool:
-    return bool(
-        {">=": value >= limit, ">": value > limit, "<=": value <= limit, "<": value < limit}[sign]
-    )
 
 
 def _size_faults(kind: Any, size: int, path: str, unit: str) -> Faults:

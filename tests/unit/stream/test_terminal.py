@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,8 +72,29 @@ def test_a_progress_bar_is_gone_when_a_command_fails(tmp_path: Path) -> None:
     assert code == 2
     bar, _, rest = sent.rpartition("\x1b[2K")
     assert "reading t.csv twice" in bar
-    assert rest.startswith("driftline: t.csv: expected a csv file that can be read")
+    assert rest.startswith("driftline: t.csv: cannot be read as csv: ")
     assert "━" not in rest
+
+
+def test_ctrl_c_ends_a_command_without_a_traceback_and_without_a_trace(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.jsonl")  # reading it waits for a writer that does not come
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "stream.cli", "baseline", "t.jsonl", "--out", "b"]
+    terminal = {**os.environ, "TERM": "xterm-256color"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=theirs, stderr=theirs, env=terminal
+    ) as process:
+        os.close(theirs)
+        sent = b""
+        while b"reading t.jsonl twice" not in sent and (chunk := _some(ours)):
+            sent += chunk
+        process.send_signal(signal.SIGINT)
+        sent += b"".join(iter(lambda: _some(ours), b""))
+    os.close(ours)
+    bar, _, rest = sent.decode().rpartition("\x1b[2K")
+    assert "reading" in bar
+    assert (process.returncode, rest) == (130, "driftline: interrupted\r\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.jsonl"]
 
 
 def test_a_service_on_a_terminal_logs_for_people_and_in_json_when_it_is_told_to(

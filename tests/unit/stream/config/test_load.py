@@ -101,7 +101,7 @@ def test_durations_have_units(text: str, ms: int) -> None:
 
 def test_all_faults_of_types_are_reported_at_once_with_their_lines(file: Path) -> None:
     text = """\
-job: flights
+http: {port: 0}
 format: {type: sagemaker}
 
 souce: {type: jsonl, path: captures}
@@ -125,7 +125,7 @@ rules:
         str(error)
         == f"""\
 {file}: 5 faults
-  line 1   source: required key is missing
+  line 1   job: required key is missing
   line 4   souce: unknown key; did you mean 'source'?
   line 12  sinks[1].type: unknown type 'promtheus'; did you mean 'prometheus'? valid: cloudwatch, \
 jsonl, prometheus, sns
@@ -215,12 +215,15 @@ def test_a_wrong_name_is_reported_with_the_valid_ones(
 
 
 def test_a_required_key_that_is_missing_has_the_line_of_its_parent(file: Path) -> None:
-    faults = error_of(file, BASE.replace("baseline: baseline", "baselin: b")).faults
-    assert [(fault.path, fault.line) for fault in faults] == [
-        ("models.delay.baselin", 6),
-        ("models.delay.baseline", 6),
-    ]
-    assert faults[1].reason == "required key is missing"
+    faults = error_of(file, BASE.replace("baseline: baseline", "outputs: [a]")).faults
+    assert [(fault.path, fault.line) for fault in faults] == [("models.delay.baseline", 6)]
+    assert faults[0].reason == "required key is missing"
+
+
+def test_a_misspelt_required_key_is_one_fault(file: Path) -> None:
+    fault = fault_of(file, BASE.replace("baseline: baseline", "baselin: b"))
+    assert fault.path == "models.delay.baselin"
+    assert "did you mean 'baseline'?" in fault.reason
 
 
 @pytest.mark.parametrize(
