@@ -70,7 +70,7 @@ def _absent(subject: str, code: str) -> Finding:
         return Finding(subject, f"no state yet, the first run puts it; {UNCHECKED}")
     if code in ("403", "AccessDenied"):
         advice = (
-            "The job needs s3:GetObject and s3:PutObject; with s3:ListBucket this check distinguishes"
+            "The job needs s3:GetObject and s3:PutObject; s3:ListBucket lets this check distinguish"
             " the two cases"
         )
         return Finding(subject, "no state yet, or reading it is refused", "warning", advice)

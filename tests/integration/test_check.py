@@ -285,9 +285,11 @@ def test_a_learned_model_is_counted_by_what_was_learned(
     ]
     (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
     more: dict[str, Any] = {
-        "format": {"type": "json"}, "learn": {"events": 200}, "state": {"path": str(tmp_path / "run" / "state.sqlite")},
+        "format": {"type": "json"},
+        "learn": {"events": 200},
+        "state": {"path": str(tmp_path / "run" / "state.sqlite")},
         "models": {"m": {"baseline": "learn", "outputs": ["p"], "inputs": ["t"]}},
-    }  # fmt: skip
+    }
     source = {"type": "jsonl", "path": str(tmp_path / "events.jsonl")}
     sinks = [{"type": "cloudwatch", "endpoint_url": moto.url, "region": "us-east-1"}]
     assert "at most 6 metrics" in check_live(source, sinks, **more)[1]

@@ -99,9 +99,13 @@ def test_the_lag_of_a_stopped_job_is_reported(
 ) -> None:
     kinesis.put(source["stream"], lines(40, 5))
     settings = {
-        "job": "checked", "source": source, "format": {"type": "sagemaker"}, "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(baseline)}}, "sinks": [],
-    }  # fmt: skip
+        "job": "checked",
+        "source": source,
+        "format": {"type": "sagemaker"},
+        "model": {"from": "const", "name": "m"},
+        "models": {"m": {"baseline": str(baseline)}},
+        "sinks": [],
+    }
     with RunningService(tmp_path / "run", settings, kinesis.env) as service:
         service.until(lambda: service.accepted() >= 40)
         service.stop()
