@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
+EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 INTERRUPTED = 128 + signal.SIGINT
 """The exit code of a command that Ctrl-C ended, as shells have it."""
@@ -275,7 +276,10 @@ def schema(what: str, markdown: bool) -> None:
     "--reports", type=FILE_OR_FOLDER, help="Folder or file with reports of the jsonl sink."
 )
 @click.option(
-    "--baseline", "folder", type=FOLDER, help="Folder of the baseline that the report names."
+    "--baseline",
+    "folder",
+    type=EXISTING_FOLDER,
+    help="Folder of the baseline that the report names.",
 )
 def explain(
     report_id: str, feature: str, config: Path | None, reports: Path | None, folder: Path | None

@@ -1,4 +1,4 @@
-"""The live check: every component of a configuration by a file of its own type."""
+"""The live check of a job: each component by the file of its type, and the state."""
 
 from __future__ import annotations
 
@@ -40,10 +40,8 @@ def examine(config: Config, on_start: Callable[[str], None] = lambda _: None) ->
     on_start(state)
     stored, state_findings = _stored(config)
     context = context_of(config, stored)
-    for folder, component in (
-        ("sources", config.source),
-        *(("sinks", sink) for sink in config.sinks),
-    ):
+    components = [("sources", config.source), *(("sinks", sink) for sink in config.sinks)]
+    for folder, component in components:
         on_start(type_of(component))
         yield from _findings(folder, component, context)
     yield from state_findings

@@ -163,7 +163,7 @@ def position_findings(
 
 
 def _try_fast_client(subject: str, source: Kafka) -> None:
-    """Check that librdkafka accepts the options; without a broker, since it would name the group."""
+    """Check that librdkafka accepts the options. It gets no broker: it would name the group."""
     if source.client != "fast":
         return
     settings = settings_of([], "check", source.options, source.region)
