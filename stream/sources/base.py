@@ -86,7 +86,7 @@ class Source(
 
     record_fields: ClassVar[frozenset[str]] = frozenset()
     default_grace: ClassVar[str] = "2s"
-    """The ``grace`` of a job whose configuration sets none: how far out of order events usually are."""
+    """The ``grace`` of a job whose configuration sets none: the usual out-of-order delay."""
 
     @property
     def identity(self) -> str:

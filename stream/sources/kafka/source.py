@@ -55,7 +55,8 @@ class Kafka(Source, frozen=True, tag="kafka"):
     of the AWS environment are used (the extra ``driftline[msk]``); ``region`` is that of the
     cluster.
 
-    >>> Kafka(bootstrap_servers=["127.0.0.1:9092"], topic="events", options={"sasl_mechansim": "PLAIN"}).check()[0].message
+    >>> options = {"sasl_mechansim": "PLAIN"}
+    >>> Kafka(bootstrap_servers=["127.0.0.1:9092"], topic="t", options=options).check()[0].message
     "unknown option of the Kafka client; did you mean 'sasl_mechanism'?"
     """
 
