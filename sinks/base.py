@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
+from detectors.faults import Fault
 from detectors.report import Signal, WindowReport
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     takes: ClassVar[tuple[type[WindowReport | Signal], ...]] = (WindowReport, Signal)
     lossless: ClassVar[bool] = True
 
-    def check(self) -> list[str]:
-        """Faults that can be seen without network, as sentences; an empty list means none."""
+    def check(self) -> list[Fault]:
+        """Return all faults of the settings that can be found without network access."""
         return []
 
     def destinations(self) -> list[str]:

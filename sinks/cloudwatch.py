@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import structlog
 
+from detectors.faults import Fault
 from detectors.report import FeatureReport, WindowReport
 from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
@@ -46,20 +47,28 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
     lossless: ClassVar = False
 
     namespace: str = "aws/sagemaker/Endpoints/data-metrics"
+    """The namespace; the default is that of SageMaker Model Monitor."""
     endpoint: str = ""
+    """The dimension ``Endpoint``; empty: the model's name."""
     schedule: str = ""
+    """The dimension ``MonitoringSchedule``; empty: the job's name."""
     region: str = ""
+    """The AWS region; empty: that of the AWS configuration."""
     endpoint_url: str = ""
+    """The address of an emulator; empty: AWS."""
     resolution_s: int = 60
+    """The storage resolution in seconds, 1 or 60."""
 
-    def check(self) -> list[str]:
-        """Namespace, resolution and address."""
-        faults = (
-            []
-            if self.namespace and not self.namespace.startswith(("AWS/", ":"))
-            else ["namespace: empty, or reserved for AWS"]
-        )
-        faults += [] if self.resolution_s in (1, 60) else ["resolution_s: CloudWatch takes 1 or 60"]
+    def check(self) -> list[Fault]:
+        """Check the namespace, the resolution and the address."""
+        faults = []
+        if not self.namespace:
+            faults.append(Fault("namespace", "a name is required"))
+        if self.namespace.startswith(("AWS/", ":")):
+            faults.append(Fault("namespace", f"{self.namespace!r} is reserved for AWS"))
+        if self.resolution_s not in (1, 60):
+            message = f"CloudWatch accepts 1 or 60, found {self.resolution_s}"
+            faults.append(Fault("resolution_s", message))
         return faults + url_faults(self.endpoint_url)
 
     def open(self, job: str) -> Delivery:

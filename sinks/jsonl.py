@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from detectors.faults import Fault
 from detectors.report import WindowReport
 from sinks.base import Delivery, Published, Sink
 from sinks.errors import SinkRetry
@@ -33,14 +34,15 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
     """
 
     path: str
+    """The folder that reports and signals are appended to, in files by day."""
 
-    def check(self) -> list[str]:
-        """That the folder is no file."""
-        return (
-            ["path: empty, or a file; a folder is expected"]
-            if not self.path or Path(self.path).is_file()
-            else []
-        )
+    def check(self) -> list[Fault]:
+        """Check that ``path`` can be a folder; it need not exist yet."""
+        if not self.path:
+            return [Fault("path", "the path of a folder is required")]
+        if Path(self.path).is_file():
+            return [Fault("path", f"{self.path!r} is a file; expected a folder")]
+        return []
 
     def destinations(self) -> list[str]:
         """Return the folder."""

@@ -12,6 +12,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from detectors.faults import Fault
 from detectors.report import CHECKS, FeatureReport, Signal, WindowReport
 from sinks.base import Delivery, Published, Sink
 
@@ -51,12 +52,16 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
     lossless: ClassVar = False
 
     max_series: int = 20_000
+    """The highest number of series; the features furthest below their limit are left out first."""
     per_feature: list[PerFeature] = []
+    """Further metrics of each feature."""
 
-    def check(self) -> list[str]:
-        """The cap must leave room for one model."""
+    def check(self) -> list[Fault]:
+        """Check that the cap leaves room for one model."""
         least = self.series(1)
-        return [] if self.max_series >= least else [f"max_series: at least {least} are needed"]
+        if self.max_series >= least:
+            return []
+        return [Fault("max_series", f"at least {least} series are needed, found {self.max_series}")]
 
     def destinations(self) -> list[str]:
         """Return the service's one page of metrics."""

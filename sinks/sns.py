@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from detectors.faults import Fault
 from detectors.report import Signal, Violation
 from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
@@ -39,19 +40,19 @@ class Sns(Sink, frozen=True, tag="sns"):
     takes: ClassVar = (Signal,)
 
     topic_arn: str
+    """The topic that signals are published to."""
     region: str = ""
+    """The AWS region; empty: that of the ARN."""
     endpoint_url: str = ""
+    """The address of an emulator; empty: AWS."""
 
-    def check(self) -> list[str]:
-        """The form of ARN and address, and that the region is that of the ARN."""
-        found = ARN.match(self.topic_arn)
-        if not found:
-            return [f"topic_arn: {self.topic_arn!r} is not the ARN of an SNS topic"]
-        faults = (
-            []
-            if self.region in ("", found[1])
-            else [f"region: the topic is in {found[1]}, not in {self.region}"]
-        )
+    def check(self) -> list[Fault]:
+        """Check the form of ARN and address, and that ``region`` is the region of the ARN."""
+        faults, arn = [], ARN.match(self.topic_arn)
+        if not arn:
+            faults.append(Fault("topic_arn", f"{self.topic_arn!r} is not the ARN of an SNS topic"))
+        elif self.region not in ("", arn[1]):
+            faults.append(Fault("region", f"the topic is in {arn[1]}, not in {self.region}"))
         return faults + url_faults(self.endpoint_url)
 
     def open(self, job: str) -> Delivery:

@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
+from detectors.faults import Fault
 from sinks.aws.faults import fault_named
 from sinks.errors import ClientUnusable, SinkRejected, SinkRetry
 
@@ -70,11 +71,11 @@ def client(
     return aws
 
 
-def url_faults(endpoint_url: str) -> list[str]:
-    """Whether this can be the address of a service, as the client library sees it; empty text can.
+def url_faults(endpoint_url: str) -> list[Fault]:
+    """Return the fault of an address that the AWS client does not accept; empty text is accepted.
 
-    >>> url_faults("127.0.0.1:5000")
-    ["endpoint_url: '127.0.0.1:5000' is no URL that the AWS client takes, such as http://127.0.0.1:5000"]
+    >>> url_faults("127.0.0.1:5000")[0].message
+    "'127.0.0.1:5000' is not a URL that the AWS client accepts, such as http://127.0.0.1:5000"
     """
     if (
         not endpoint_url
@@ -82,9 +83,9 @@ def url_faults(endpoint_url: str) -> list[str]:
         or is_valid_ipv6_endpoint_url(endpoint_url)
     ):
         return []
-    return [
-        f"endpoint_url: {endpoint_url!r} is no URL that the AWS client takes, such as http://127.0.0.1:5000"
-    ]
+    example = "such as http://127.0.0.1:5000"
+    message = f"{endpoint_url!r} is not a URL that the AWS client accepts, {example}"
+    return [Fault("endpoint_url", message)]
 
 
 def _unusable(error: Exception, endpoint_url: str) -> ClientUnusable:
@@ -101,7 +102,9 @@ def _unusable(error: Exception, endpoint_url: str) -> ClientUnusable:
     if fault := fault_named(type(error).__name__):
         return ClientUnusable(*fault)
     if faults := url_faults(endpoint_url):
-        return ClientUnusable(faults[0], "Correct endpoint_url, or leave it out for AWS itself")
+        return ClientUnusable(
+            str(faults[0]), "Correct endpoint_url, or leave it out for AWS itself"
+        )
     return ClientUnusable(
         f"{type(error).__name__}: {error}", "Check region, endpoint_url and the AWS profile"
     )

@@ -1,4 +1,4 @@
-"""The state of a job in a file, read beside a running owner: nothing is locked, nothing is written."""
+"""The state of a job in a file, read alongside a running owner: takes no lock, writes nothing."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from stream.state.stored import read_stored as read_stored_from
 
 
 def read_stored(path: Path) -> StoredState | None:
-    """The last commit in the file at ``path``; ``None`` if there is no file, or nothing was
-    committed yet.
+    """Read the last commit of the file at ``path``.
 
-    Raises ``StateUnreadable`` or ``StateUnwritable`` as the service would.
+    ``None`` if there is no file, or nothing was committed yet. Raises ``StateUnreadable`` or
+    ``StateUnwritable`` as the service would.
     """
     if not path.exists() or not path.stat().st_size:
         return None
@@ -26,30 +26,28 @@ def read_stored(path: Path) -> StoredState | None:
         return read_stored_from(db, path)
 
 
-def belonging(where: str, stored: StoredState, configured: ConfiguredJob) -> Finding:
-    """Whether ``driftline run`` would continue from this state, and where it stands; a change that
-    may be accepted is a warning.
+def ownership_finding(subject: str, stored: StoredState, configured: ConfiguredJob) -> Finding:
+    """Return whether ``driftline run`` would continue from this state, and its progress.
+
+    A change that ``--accept-change`` accepts is a warning.
     """
     levels: list[tuple[Level, bool]] = [("fault", True), ("warning", False)]
-    for level, accepted in levels:
+    for level, accept_change in levels:
         try:
-            plan = reconcile(configured, stored, accepted)
+            plan = reconcile(configured, stored, accept_change)
         except StateIncompatible as error:
-            return Finding(
-                where,
-                f"{error.field} was {error.stored}, the configuration says {error.configured}",
-                level,
-                error.advice,
-            )
-    accepted_so_far = counted(stored.state.ledger.total("accepted"), "event")
+            message = f"{error.field} was {error.stored}, the configuration says {error.configured}"
+            return Finding(subject, message, level, error.advice)
+    accepted = counted(stored.state.ledger.total("accepted"), "event")
     changed = ", ".join(change.model for change in plan.limits_changes)
     limits = f"; new limits apply from the next window: {changed}" if changed else ""
-    return Finding(where, f"{accepted_so_far} accepted so far{limits}")
+    return Finding(subject, f"{accepted} accepted so far{limits}")
 
 
 def _address(path: Path) -> str:
-    """Read-only; a file without a log beside it has no writer, and SQLite would make the log's
-    files only to look at it.
+    """The read-only address of a file.
+
+    A file without a write-ahead log has no writer; SQLite would create the log only to read it.
     """
-    alone = not Path(f"{path}-wal").exists()
-    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if alone else ''}"
+    immutable = "" if Path(f"{path}-wal").exists() else "&immutable=1"
+    return f"{path.absolute().as_uri()}?mode=ro{immutable}"

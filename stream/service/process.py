@@ -8,7 +8,6 @@ from typing import Final
 
 import pyarrow as pa
 
-from stream.config.component_checks import check_parts
 from stream.config.model import Config
 from stream.service.service import Service
 from stream.telemetry.log_setup import LogSetup
@@ -19,10 +18,8 @@ STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 def run(config: Config, logs: LogSetup, accept_change: bool = False, standby: bool = False) -> int:
     """Run a service until it ends or receives SIGTERM or SIGINT; returns the exit code.
 
-    A second signal ends the process at once; the last commit is safe. Raises ``ConfigError`` for
-    the faults that ``driftline check`` reports.
+    A second signal ends the process at once; the last commit is safe.
     """
-    check_parts(config)
     logs.set_up()
     # A signal that arrives while Arrow parses would otherwise end the parsing with an error.
     pa.enable_signal_handlers(False)

@@ -9,6 +9,7 @@ from typing import ClassVar, Protocol
 
 import msgspec
 
+from detectors.faults import Fault
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 
 
@@ -82,6 +83,7 @@ class Source(
 
     record_fields: ClassVar[frozenset[str]] = frozenset()
     default_grace: ClassVar[str] = "2s"
+    """The ``grace`` of a job whose configuration sets none: the usual out-of-order delay."""
 
     @property
     def identity(self) -> str:
@@ -90,8 +92,8 @@ class Source(
         """
         raise NotImplementedError
 
-    def check(self) -> list[str]:
-        """Faults that can be seen without network, as sentences; an empty list means none."""
+    def check(self) -> list[Fault]:
+        """Return all faults of the settings that can be found without network access."""
         return []
 
     def open(self, job: str) -> Reading:

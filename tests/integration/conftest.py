@@ -104,7 +104,7 @@ def check_live(tmp_path: Path) -> Callable[..., tuple[int, str]]:
 
     def check(source: dict[str, Any], sinks: list[dict[str, Any]], **more: Any) -> tuple[int, str]:
         config = {
-            "job": "doctor",
+            "job": "checked",
             "source": source,
             "format": {"type": "sagemaker"},
             "model": {"from": "const", "name": "m"},

@@ -48,7 +48,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "baseline", "train.csv", "--out", "baseline", "--predictions", "score", folder=folder
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("5000 rows, 20 features")
+    assert done.stdout.startswith("5,000 rows, 20 features")
     return folder / "baseline"
 
 
@@ -328,13 +328,13 @@ def test_explain_recomputes_a_report_and_detects_an_altered_one(
     for feature in ("amount", "country", "flag", "score"):
         done = driftline("explain", report.id, feature, "--config", str(service.config))
         assert done.returncode == 0, done.stdout
-        assert "equal to what was published" in done.stdout
+        assert "all recomputed values match" in done.stdout
     [file] = (tmp_path / "reports").glob("reports-*.jsonl")
     value = next(feature.value for feature in report.features if feature.name == "amount")
     file.write_text(file.read_text().replace(repr(value), repr((value or 0.0) + 0.5)))
     done = driftline("explain", report.id, "amount", "--config", str(service.config))
     assert done.returncode == 1
-    assert "differs from what was published" in done.stdout
+    assert "recomputed values differ from the published ones" in done.stdout
     for words, names in (
         (("amounts",), "amount"),
         (("amount", "--baseline", "/nowhere"), "/nowhere"),

@@ -245,7 +245,7 @@ def test_only_an_invalid_window_is_rejected(code: str, kind: type[Exception]) ->
 
 
 @pytest.mark.parametrize(
-    ("settings", "fault"),
+    ("settings", "key"),
     [
         ({}, ""),
         ({"namespace": ""}, "namespace"),
@@ -254,6 +254,6 @@ def test_only_an_invalid_window_is_rejected(code: str, kind: type[Exception]) ->
         ({"resolution_s": 5}, "resolution_s"),
     ],
 )
-def test_check_names_the_faulty_key(settings: dict[str, Any], fault: str) -> None:
+def test_check_names_the_key_that_cannot_work(settings: dict[str, Any], key: str) -> None:
     faults = Cloudwatch(**settings).check()
-    assert [text.partition(":")[0] for text in faults] == ([fault] if fault else [])
+    assert [fault.key for fault in faults] == ([key] if key else [])

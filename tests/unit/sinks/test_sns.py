@@ -154,4 +154,4 @@ def test_the_limit_counts_bytes_and_not_characters() -> None:
 )
 def test_check_names_the_faulty_key(arn: str, region: str, key: str) -> None:
     faults = Sns(topic_arn=arn, region=region).check()
-    assert [text.partition(":")[0] for text in faults] == ([key] if key else [])
+    assert [fault.key for fault in faults] == ([key] if key else [])

@@ -44,7 +44,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("", LOCAL, "", "no region is set", "Set region, AWS_DEFAULT_REGION"),
         ("eu central", LOCAL, "", "'eu central' is not the name of a region", "Correct region"),
         ("eu-west-1", LOCAL, "nobody", "there is no AWS profile 'nobody'", "Correct AWS_PROFILE"),
-        ("eu-west-1", "127.0.0.1:1", "", "'127.0.0.1:1' is no URL", "Correct endpoint_url"),
+        ("eu-west-1", "127.0.0.1:1", "", "'127.0.0.1:1' is not a URL", "Correct endpoint_url"),
     ],
 )
 def test_unusable_settings_are_reported_with_advice(
@@ -153,7 +153,7 @@ def test_an_invalid_address_is_found_without_network(
     done = CliRunner().invoke(main, ["check", config(tmp_path, **part)])
     assert done.exit_code == 2
     assert f"{where}.endpoint_url: " in done.output
-    assert "'localhost:1' is no URL" in done.output
+    assert "'localhost:1' is not a URL" in done.output
 
 
 def test_valid_addresses_have_no_faults() -> None:

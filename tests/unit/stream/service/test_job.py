@@ -14,7 +14,7 @@ from detectors.report import WindowReport
 from stream.baselining.build import make_from_files, write
 from stream.config.load import parse
 from stream.delivery.routes import routes_of
-from stream.errors import BaselineMismatch, StateIncompatible
+from stream.errors import ConfigError, StateIncompatible
 from stream.events import (
     Assign,
     CoveredRange,
@@ -123,7 +123,7 @@ def test_a_baseline_may_drop_a_column_that_is_no_longer_named(folder: Path) -> N
 
 
 def test_a_baseline_that_does_not_fit_the_named_columns_is_refused(folder: Path) -> None:
-    with pytest.raises(BaselineMismatch, match="features y"):
+    with pytest.raises(ConfigError, match="features y"):
         opened(folder, {"a": model("xy", "x")})
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from detectors.faults import Fault
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Position, RawBatch
 from stream.sources.base import Reading
@@ -208,7 +209,12 @@ def test_missing_path_is_refused_with_its_name(tmp_path: Path) -> None:
 
 
 def test_empty_path_is_a_fault_of_the_configuration() -> None:
-    assert Jsonl(path="").check() == ["path: the name of a file or folder is needed"]
+    assert Jsonl(path="").check() == [Fault("path", "the path of a file or folder is required")]
+    assert Jsonl(path=["a", ""]).check() == Jsonl(path="").check()
+
+
+def test_a_path_given_twice_is_a_fault_of_the_configuration() -> None:
+    assert Jsonl(path=["a", "b", "a"]).check() == [Fault("path", "'a' is given more than once")]
 
 
 def test_files_that_come_into_an_empty_folder_are_no_gap(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from detectors.faults import Fault
 from stream.errors import SourceUnavailable
 from stream.sources.kafka.confluent_client import NAMES, ConfluentClient, settings_of
 from stream.sources.kafka.source import Kafka
@@ -45,7 +46,9 @@ def test_an_option_without_a_name_there_is_refused_by_the_check() -> None:
     source = Kafka(
         bootstrap_servers=["h:1"], topic="t", client="fast", options={"sasl_kerberos_name": "x"}
     )
-    assert source.check() == ["options.sasl_kerberos_name: client `fast` has no such option"]
+    assert source.check() == [
+        Fault("options.sasl_kerberos_name", "not supported by `client: fast`")
+    ]
 
 
 @pytest.mark.parametrize(
