@@ -9,7 +9,7 @@ import numpy as np
 
 from detectors.arrays import Ints
 from stream.check.findings import Finding, Level, counted, tidy, told_ms, told_share
-from stream.event_time import Times
+from stream.event_time import JobSettings
 
 MOST_LATE = 0.01
 """A larger share of events behind grace, or lost, is worth a warning, or is a fault."""
@@ -25,24 +25,28 @@ class Disorder(NamedTuple):
     lost: int
 
 
-def disorder(series: Sequence[Ints], times: Times) -> Disorder:
+def disorder(series: Sequence[Ints], times: JobSettings) -> Disorder:
     """The disorder in event times of partitions, each in the order of its log, by the rules of the
     reader.
 
-    >>> disorder([np.array([1_000, 65_000, 59_000])], Times(60_000, 2_000, 600_000, 0))
+    >>> minute = JobSettings(
+    ...     window_ms=60_000, every_ms=60_000, grace_ms=2_000, lateness_ms=600_000, idle_ms=0,
+    ...     tolerance_ms=0,
+    ... )
+    >>> disorder([np.array([1_000, 65_000, 59_000])], minute)
     Disorder(behind_ms=array([   0,    0, 6000]), late=1, lost=0)
     """
     behind, late, lost = [np.empty(0, np.int64)], 0, 0
     for one in series:
         mark = np.maximum.accumulate(one)
-        closes = one // times.pane_ms * times.pane_ms + times.pane_ms + times.grace_ms
+        closes = one // times.every_ms * times.every_ms + times.every_ms + times.grace_ms
         behind.append(mark - one)
         late += int((closes <= mark).sum())
         lost += int((closes + times.lateness_ms <= mark).sum())
     return Disorder(np.concatenate(behind), late, lost)
 
 
-def disorder_finding(where: str, found: Disorder, times: Times) -> Finding:
+def disorder_finding(where: str, found: Disorder, times: JobSettings) -> Finding:
     """What the disorder means for ``grace`` and ``lateness``."""
     count = len(found.behind_ms)
     if not count:
@@ -82,7 +86,9 @@ def disorder_finding(where: str, found: Disorder, times: Times) -> Finding:
     return Finding(where, what, "ok", f"grace: {tidy(most)} would do")
 
 
-def skew_finding(where: str, newest_ms: Mapping[str, int], times: Times, idle_ms: int) -> Finding:
+def skew_finding(
+    where: str, newest_ms: Mapping[str, int], times: JobSettings, idle_ms: int
+) -> Finding:
     """How far the newest events of the partitions are apart, and what that means: windows wait for
     the slowest partition.
     """

@@ -43,9 +43,9 @@ class RecordSample(NamedTuple):
 def decode(setup: CheckContext, raws: Sequence[RawBatch]) -> RecordSample:
     """The outcomes of these records with the configured format and the baselines in force."""
     config = setup.config
-    plan = plan_of(config, setup.baselines).plan
+    decoding = plan_of(config, setup.baselines).decoding
     return sample_of(
-        config.format.open(config.origin, plan).decode(raws), raws, setup.times.tolerance_ms
+        config.format.open(config.origin, decoding).decode(raws), raws, setup.times.tolerance_ms
     )
 
 

@@ -9,8 +9,8 @@ from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines
 from stream.check.stored_state import StoredState
 from stream.config.model import Config
-from stream.config.timing import settings_of, times_of
-from stream.event_time import Times
+from stream.config.timing import settings_of
+from stream.event_time import JobSettings
 from stream.readers.build import columns_now
 
 
@@ -36,7 +36,7 @@ class CheckContext(NamedTuple):
 
     config: Config
     baselines: Mapping[str, Baseline]
-    times: Times
+    times: JobSettings
     idle_ms: int
     stored: StoredState | None
 
@@ -67,4 +67,5 @@ def setup_of(config: Config, stored: StoredState | None) -> CheckContext:
             for name, one in stored.baselines.items()
             if name in baselines and config.models[name].learned
         }
-    return CheckContext(config, baselines, times_of(config), settings_of(config).idle_ms, stored)
+    settings = settings_of(config)
+    return CheckContext(config, baselines, settings, settings.idle_ms, stored)

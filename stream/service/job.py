@@ -17,7 +17,7 @@ from stream.baselining.build import learn_from_samples
 from stream.baselining.configured import configured_baselines
 from stream.config.model import Config
 from stream.config.timing import settings_of
-from stream.dedupe.index import IdIndex
+from stream.dedupe.index import DEDUPE_OFF, IdIndex
 from stream.event_time import JobSettings
 from stream.events import BaselineInstalled, Output, RemoveModel, ReplaceBaseline
 from stream.readers.build import columns_now, model_columns
@@ -81,7 +81,7 @@ def open_job(config: Config, accept_change: bool = False, lock: FileLock | None 
             if isinstance(change, ReplaceBaseline)
         }
         ids = store.ids()
-        memory = IdIndex(config.dedupe, ids) if config.dedupe else None
+        memory = IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF
         learning = [
             name
             for name, columns in columns_now(config, {**in_force, **next_ones}).items()

@@ -333,7 +333,7 @@ class Service:
         positions = {
             name: place.next
             for name, place in job.aggregator.state.partitions.items()
-            if place.read
+            if place.assignable
         }
         self.telemetry.commit(
             self._commit_took_s,

@@ -26,7 +26,7 @@ def behind_s(place: PartitionState, now_ms: int) -> float:
     """
     return (
         0.0
-        if place.arrival_ms is None or not place.read
+        if place.arrival_ms is None or not place.assignable
         else max(now_ms - place.arrival_ms, 0) / 1000
     )
 
@@ -46,7 +46,7 @@ class PartitionSilence:
         self._last = {
             name: self._heard(name, place, now_s)
             for name, place in partitions.items()
-            if place.read
+            if place.assignable
         }
         return {name: now_s - at_s for name, (_, at_s) in self._last.items()}
 

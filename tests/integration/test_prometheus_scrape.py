@@ -18,12 +18,12 @@ from sinks.prometheus import Prometheus
 from stream.aggregation.ledger import Account, Ledger
 from stream.aggregation.state import JobState
 from stream.event_time import PartitionState
-from stream.events import CoveredRange
 from stream.telemetry.metrics import Telemetry
 from stream.web.server import HttpServer
 from tests.conftest import left_out
 from tests.servers.base import PartMissing
 from tests.servers.prometheus import PrometheusServer
+from tests.support.records import covered_range
 from tests.support.samples import START_MS, calm, feature, report, signal, silence, violation
 
 ODD = 'of "two"\\\nlines \u00e9'
@@ -71,21 +71,7 @@ class Page:
         )
         self.telemetry.batch(
             0.01,
-            [
-                CoveredRange(
-                    "p",
-                    1,
-                    0,
-                    12,
-                    None,
-                    False,
-                    12,
-                    {"accepted": 12},
-                    12,
-                    12,
-                    bytes={"accepted": 400},
-                )
-            ],
+            [covered_range("p", 0, 12, bytes={"accepted": 400})],
         )
         self.telemetry.commit(0.02, 1_000, state, {})
         self.telemetry.sinks({"sns": CourierCounts(1, 2, 3, 4, 5, 0.5)}, paused=False)

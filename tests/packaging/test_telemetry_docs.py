@@ -11,8 +11,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from sinks.prometheus import Prometheus
 from stream.formats.rows import TOO_NARROW, TOO_WIDE
-from stream.outcomes import ADVICE
-from stream.readers.reader import CRASHES_READER
+from stream.outcomes import ADVICE, CRASHES_READER
 from stream.telemetry.metrics import LATE, Telemetry
 from tests.packaging import logged
 from tests.support.paths import ROOT

@@ -19,7 +19,7 @@ def look(sink: Cloudwatch, setup: CheckContext) -> list[Finding]:
     """
     watched = setup.watched().values()
     learned = not any(one.unlearned for one in watched)
-    found = bill_finding(sum(map(metrics_of, watched)), setup.times.pane_ms, len(watched), learned)
+    found = bill_finding(sum(map(metrics_of, watched)), setup.times.every_ms, len(watched), learned)
     return [
         found,
         who(

@@ -18,7 +18,6 @@ from stream.delivery.routes import routes_of
 from stream.errors import BaselineMismatch, StateIncompatible
 from stream.events import (
     Assign,
-    CoveredRange,
     DeadLetter,
     DeadLetters,
     DiscoveredPartition,
@@ -26,6 +25,7 @@ from stream.events import (
     Partial,
 )
 from stream.service.job import Job, open_job
+from tests.support.records import covered_range
 from tests.support.samples import report
 
 A = ModelKey("a", "AllTraffic")
@@ -73,21 +73,14 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
             profile.counts[[start + INTEGRAL, start + HEAD]] += 1
     assert isinstance(place.next, int)
     count, mark = len(times_ms), max([*times_ms, place.mark_ms or 0])
-    cover = CoveredRange(
-        "s",
-        place.claim,
-        place.next,
-        place.next + count,
-        mark,
-        False,
-        count,
-        {"accepted": count},
-        count,
-        count,
-    )
+    cover = covered_range("s", place.next, count, mark, claim=place.claim)
     layouts = {name: baseline.layout.fingerprint for name, baseline in aggregator.baselines.items()}
     out = aggregator.step(
-        Partial((cover,), layouts, [(key, pane, profile) for pane, profile in profiles.items()], [])
+        Partial(
+            covers=(cover,),
+            layouts=layouts,
+            profiles=[(key, pane, profile) for pane, profile in profiles.items()],
+        )
     )
     assert not [one for one in out if isinstance(one, Assign)]
     return finish(job, [one for one in out if isinstance(one, WindowReport)])

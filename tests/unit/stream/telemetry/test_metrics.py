@@ -17,14 +17,12 @@ from sinks.courier import CourierCounts
 from stream.aggregation.ledger import Account, Ledger
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import PartitionState
-from stream.events import CoveredRange
 from stream.telemetry.log_setup import LogSetup
 from stream.telemetry.metrics import Telemetry
+from tests.support.records import covered_range
 from tests.support.samples import START_MS, report, signal, violation
 
-COVER = CoveredRange(
-    "t-0", 1, 0, 100, START_MS, False, 100, {"accepted": 100}, 100, 100, bytes={"accepted": 400}
-)
+COVER = covered_range("t-0", 0, 100, START_MS, bytes={"accepted": 400})
 
 
 def state(**ledger: int) -> JobState:
@@ -109,7 +107,7 @@ def test_marks_and_watermark_are_seconds_and_a_partition_without_a_mark_has_none
 def test_a_partition_that_is_gone_leaves_the_figures() -> None:
     telemetry, shown = Telemetry("sample"), state()
     telemetry.commit(0.1, 1_000, shown, {})
-    shown.ledger.fold("t-0")
+    shown.ledger.close_account("t-0")
     telemetry.commit(0.1, 1_000, shown, {})
     assert [
         value(telemetry, "ledger_records", partition=name, outcome="accepted")
