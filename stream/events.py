@@ -19,8 +19,8 @@ from detectors.report import Signal, WindowReport
 # Names and positions
 
 Position = int | tuple[str, int]
-"""A place in the log of a partition: an offset, or (name, offset) with the name of a file or the id
-of a Kafka topic.
+"""A position in the log of a partition: an offset, or (name, offset) with the name of a file or the
+id of a Kafka topic.
 
 Only the source knows the order of positions; all other components compare them for equality.
 """

@@ -13,7 +13,7 @@ from stream.aggregation.lineage import await_parents, end, expire
 from stream.aggregation.state import IncompleteSpan, JobState
 from stream.dedupe.index import RememberedIds
 from stream.event_time import JobSettings, PartitionState, is_idle, retained_from, watermark
-from stream.events import Assign, CoveredRange, DiscoveredPartition, Gap
+from stream.events import Assign, CoveredRange, DiscoveredPartition, Gap, Position
 
 
 class Partitions:
@@ -69,8 +69,7 @@ class Partitions:
 
         Exactness depends on ``first`` alone; the claim does not matter.
         """
-        partition = self._state.partitions.get(cover.partition)
-        return partition is not None and partition.assignable and cover.first == partition.next
+        return self._is_read_at(cover.partition, cover.first)
 
     def refuse(self, covers: Sequence[CoveredRange]) -> list[Assign]:
         """Assign the partitions of a refused partial again.
@@ -114,8 +113,7 @@ class Partitions:
 
     def meets(self, gap: Gap) -> bool:
         """Return whether a gap lies at the expected position of a partition that is being read."""
-        partition = self._state.partitions.get(gap.partition)
-        return partition is not None and partition.assignable and gap.expected == partition.next
+        return self._is_read_at(gap.partition, gap.expected)
 
     def skip(self, gap: Gap) -> Assign:
         """Continue after a gap. Windows are incomplete until a later time is read there."""
@@ -140,6 +138,10 @@ class Partitions:
     def retained_from(self, watermark_ms: int) -> int | None:
         """Return the time up to which panes get no more events; ``None`` if all must be kept."""
         return retained_from(self._state.partitions.values(), watermark_ms, self._settings)
+
+    def _is_read_at(self, name: str, position: Position) -> bool:
+        partition = self._state.partitions.get(name)
+        return partition is not None and partition.assignable and partition.next == position
 
     def _moved(self, partition: PartitionState, cover: CoveredRange) -> PartitionState:
         arrival_ms = cover.arrival_ms or partition.arrival_ms

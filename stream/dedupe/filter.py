@@ -23,7 +23,7 @@ SLICES: Final = 5
 
 
 class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Counts an event once if its id is repeated within a horizon.
+    """Rule by which an event counts once if its id is repeated within a horizon.
 
     ``by`` names the id; ``horizon`` is how long it is remembered, and ``most`` is the maximum
     number of ids remembered in a partition.

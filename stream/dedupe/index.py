@@ -58,7 +58,7 @@ class IdIndex:
                 self._store.drop(partition, slice_ms)
 
     def hand_down(self, parents: Sequence[str], child: str) -> None:
-        """An event may be sent again after its shard was split, so a child inherits all ids.
+        """Copy the ids of the parents, since an event may be sent again after its shard was split.
 
         The parents keep theirs for other children, which may be discovered later, until
         :meth:`settle` drops them.
@@ -68,7 +68,7 @@ class IdIndex:
                 self._store.add(ids._replace(partition=child))
 
     def settle(self, ended: Iterable[str], watermark_ms: int) -> None:
-        """The mark of an ended partition no longer moves, so the watermark takes its place."""
+        """Drop ids by the watermark, since the marks of ended partitions no longer move."""
         for partition in ended:
             self.forget(partition, watermark_ms)
 

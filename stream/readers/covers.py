@@ -66,7 +66,12 @@ def count_outcomes(
             counts[b][outcome] = len(inside)
             lengths[b][outcome] = sum(len(raws[b].values[k] or b"") for k in inside)
     return [
-        BatchOutcomes(counts[b], _with_accepted(raw, lengths[b]), rows[b], dated[b])
+        BatchOutcomes(
+            records=counts[b],
+            bytes=_with_accepted(raw, lengths[b]),
+            rows=rows[b],
+            dated=dated[b],
+        )
         for b, raw in enumerate(raws)
     ]
 

@@ -54,7 +54,14 @@ def record_times(
     pane_ms = counted_ms // settings.every_ms * settings.every_ms
     mark_ms, end_marks = _running_marks(np.where(dated, time_ms, NO_MARK), raws, bounds, marks)
     late = too_late(pane_ms, mark_ms, settings) & (counted_ms >= 0)
-    return RecordTimes(dated, ahead, pane_ms, mark_ms, late, end_marks)
+    return RecordTimes(
+        dated=dated,
+        ahead=ahead,
+        pane_ms=pane_ms,
+        mark_ms=mark_ms,
+        late=late,
+        end_marks=end_marks,
+    )
 
 
 def too_late(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.bool_]:

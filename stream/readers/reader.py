@@ -27,6 +27,7 @@ from stream.events import (
     RawBatch,
     Rejection,
     Sample,
+    SeenIds,
 )
 from stream.formats.base import Format, IdentityConfig
 from stream.outcomes import CRASHES_READER
@@ -163,25 +164,24 @@ class Reader:
         self, decoded: DecodedRecords, times: RecordTimes, bounds: Ints, raws: Sequence[RawBatch]
     ) -> DedupeResult:
         """Find the records that would be accepted but were accepted before."""
-        found = DedupeResult(np.zeros(len(times.late), bool), [], 0)
+        duplicate = np.zeros(len(times.late), bool)
         if self._dedupe is None:
-            return found
+            return DedupeResult(duplicate, [], 0)
         by_event = self._dedupe.by == "event_id"
         ids, has_id = hashes_of(decoded.event_ids if by_event else decoded.inference_ids)
-        candidates = np.zeros(len(times.late), bool)
-        for batch in decoded.batches:
-            candidates[batch.record] = True
-        candidates &= has_id & ~times.late
+        candidates = has_id & ~times.late & _have_rows(decoded)
+        new_ids: list[SeenIds] = []
+        unremembered = 0
         for raw, start, stop in zip(raws, bounds[:-1], bounds[1:], strict=True):
             known_ids = self._assigned[raw.partition].filter
             if known_ids is None or stop == start:
                 continue
             records = slice(start, stop)
             result = known_ids.find(ids[records], candidates[records], times.mark_ms[records])
-            found.duplicate[records] = result.duplicate
-            found.new_ids.extend(result.new_ids)
-            found = found._replace(unremembered=found.unremembered + result.unremembered)
-        return found
+            duplicate[records] = result.duplicate
+            new_ids += result.new_ids
+            unremembered += result.unremembered
+        return DedupeResult(duplicate, new_ids, unremembered)
 
     def _count_rows(
         self,
@@ -245,3 +245,11 @@ class Reader:
             sha256=sha256(value).hexdigest(),
             payload=value if self._keep_payload else None,
         )
+
+
+def _have_rows(decoded: DecodedRecords) -> NDArray[np.bool_]:
+    """Return which records have rows in a batch."""
+    has_rows = np.zeros(len(decoded.time_ms), bool)
+    for batch in decoded.batches:
+        has_rows[batch.record] = True
+    return has_rows

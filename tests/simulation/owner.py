@@ -118,7 +118,9 @@ class SharedStore:
 
     def __init__(self) -> None:
         self.epoch = 0
-        self.committed = Committed(JobState().encode(), {}, (), 0, ())
+        self.committed = Committed(
+            state=JobState().encode(), panes={}, outbox=(), cursor=0, accepted=()
+        )
 
     def take_over(self) -> int:
         """Return the epoch of a new owner; commits of earlier owners are refused from now on."""

@@ -127,7 +127,7 @@ class World:
             self.zombies.append(reader)
 
     def report_lost_reader(self) -> None:
-        """The owner is told about the partitions of a reader that was given up."""
+        """The owner takes back the partitions of a reader that was given up."""
         if self.owner.lost:
             self.step(ReaderLost(self.owner.lost.pop()))
 
