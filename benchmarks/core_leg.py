@@ -23,7 +23,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
 from stream.baselining.columns import ModelColumns
-from stream.event_time import Times
+from stream.event_time import JobSettings
 from stream.events import Assign, Gap, ModelKey, RawBatch
 from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.sagemaker.format import Sagemaker
@@ -33,7 +33,14 @@ from tests.support import events
 
 ARRIVAL_MS = 4_000_000_000_000
 ARROW = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
-TIMES = Times(pane_ms=60_000, grace_ms=2_000, lateness_ms=600_000, tolerance_ms=60_000)
+SETTINGS = JobSettings(
+    window_ms=60_000,
+    every_ms=60_000,
+    grace_ms=2_000,
+    lateness_ms=600_000,
+    idle_ms=60_000,
+    tolerance_ms=60_000,
+)
 
 
 class Batch(msgspec.Struct):
@@ -85,7 +92,7 @@ def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     form = Sagemaker()
     source = NameConfig(source="key") if data.models else NameConfig(name="m")
     origin = IdentityConfig(source, NameConfig(name="v"), TimeConfig("eventMetadata.inferenceTime"))
-    reader = Reader(_NoSource(), form, origin, TIMES)  # type: ignore[arg-type]  # fold() needs no open source
+    reader = Reader(_NoSource(), form, origin, SETTINGS)  # type: ignore[arg-type]  # fold() needs no open source
     named = {
         name: ModelColumns(*_columns(layout), layout)
         for name, layout in zip(models, layouts, strict=True)
@@ -121,11 +128,19 @@ def _columns(layout: Layout) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def _raw_batches(data: Batch, records: int) -> list[RawBatch]:
     out = []
     for start in range(0, len(data.lines), records):
-        lines: list[bytes | None] = [*data.lines[start : start + records]]
-        keys: list[bytes | None] = [*data.models[start : start + records]]
-        places = list(range(start, start + len(lines)))
-        arrival = np.full(len(lines), ARRIVAL_MS, np.int64)
-        out.append(RawBatch("p", "t", start, start + len(lines), [*places], lines, arrival, keys))
+        lines = data.lines[start : start + records]
+        out.append(
+            RawBatch(
+                partition="p",
+                origin="t",
+                first=start,
+                next=start + len(lines),
+                positions=range(start, start + len(lines)),
+                values=[*lines],
+                arrival_ms=np.full(len(lines), ARRIVAL_MS, np.int64),
+                keys=[*data.models[start : start + records]],
+            )
+        )
     return out
 
 

@@ -35,7 +35,7 @@ import yaml
 from rich.console import Console
 
 from benchmarks.core import environment, processor
-from benchmarks.core_leg import TIMES
+from benchmarks.core_leg import ARRIVAL_MS, SETTINGS
 from benchmarks.kafka_clients import PARTITIONS, ClientName, bare, drain, fill
 from detectors.report import Signal, WindowReport
 from stream.baselining import build as baselining
@@ -74,21 +74,14 @@ class _NoSource:
 def core(lines: list[bytes], baseline: Any, total: int) -> float:
     """Events a second of the core on the same bytes in memory, in batches of four partitions."""
     origin = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
-    reader = Reader(_NoSource(), Sagemaker(), origin, TIMES)  # type: ignore[arg-type]
+    reader = Reader(_NoSource(), Sagemaker(), origin, SETTINGS)  # type: ignore[arg-type]
     reader.use(ReadingPlan({"m": columns_of("m", baseline)}, Sagemaker()))
     reader.assign([Assign(1, f"p{k}", 0, None) for k in range(PARTITIONS)])
     size = 1_250
     batches = []
     for start in range(0, min(total, len(lines)), size * PARTITIONS):
         parts = [lines[start + k * size : start + (k + 1) * size] for k in range(PARTITIONS)]
-        arrival = np.full(size, 4_000_000_000_000, np.int64)
-        batches.append(
-            [
-                RawBatch(f"p{k}", "t", 0, 1, [*range(len(p))], [*p], arrival[: len(p)])
-                for k, p in enumerate(parts)
-                if p
-            ]
-        )
+        batches.append([_raw_batch(f"p{k}", part) for k, part in enumerate(parts) if part])
     for batch in batches[:2]:
         reader.fold(batch)
     began, done = time.perf_counter(), 0
@@ -97,6 +90,18 @@ def core(lines: list[bytes], baseline: Any, total: int) -> float:
             reader.fold(batch)
             done += sum(len(raw.values) for raw in batch)
     return done / (time.perf_counter() - began)
+
+
+def _raw_batch(partition: str, lines: list[bytes]) -> RawBatch:
+    return RawBatch(
+        partition=partition,
+        origin="t",
+        first=0,
+        next=1,
+        positions=range(len(lines)),
+        values=[*lines],
+        arrival_ms=np.full(len(lines), ARRIVAL_MS, np.int64),
+    )
 
 
 class Running:

@@ -1,4 +1,4 @@
-"""What flows through the runtime: raw records, event batches, partials, and the items and outputs
+"""The vocabulary of the runtime: raw and decoded records, partial counts, and the items and outputs
 of the aggregator.
 """
 
@@ -16,11 +16,13 @@ from detectors.profiles.columns import Column
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
 
-Position = int | tuple[str, int]
-"""Where reading goes on in a partition: an offset, or (name, offset): the file's name, or the id of
-a Kafka topic.
+# Names and positions
 
-Only the source knows the order of positions; everybody else compares them for equality.
+Position = int | tuple[str, int]
+"""A position in the log of a partition: an offset, or (name, offset) with the name of a file or the
+id of a Kafka topic.
+
+Only the source knows the order of positions; all other components compare them for equality.
 """
 
 
@@ -32,11 +34,10 @@ class ModelKey(NamedTuple):
 
 
 class DiscoveredPartition(NamedTuple):
-    """A partition that the source has and the aggregator may not know yet; ``start`` is where
-    reading begins.
+    """A partition that the source has and that the aggregator may not know yet.
 
-    A partition with ``parents`` goes on where they end: it is read when all of them are read to
-    their end. Each parent is itself discovered, before or after.
+    Reading begins at ``start``. A partition with ``parents`` continues where they end: it is read
+    once all of them are read to their ends. Each parent is discovered as well, before or after it.
     """
 
     partition: str
@@ -44,14 +45,20 @@ class DiscoveredPartition(NamedTuple):
     parents: tuple[str, ...] = ()
 
 
-class RawBatch(NamedTuple):
-    """Undecoded records of one partition, ``[first, next)`` in positions of the source.
+# Records: from the source, through the format
 
+
+class RawBatch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Undecoded records of one partition, in the range ``[first, next)`` of the source's positions.
+
+    ``origin`` is the topic or the file name. ``positions[i]`` names record ``i`` in a dead letter.
     ``values[i]`` is ``None`` for a tombstone. ``keys`` and ``headers`` are empty where the source
-    has none or nobody asked. ``arrival_ms[i]`` is when the log took the record (append time, file
-    time), -1 if unknown. ``positions[i]`` names record ``i`` for a dead letter. ``origin`` is the
-    topic or the file name. ``ended``: the partition is closed and read to its end (a Kinesis shard
-    that was split or merged); ``children`` are those that go on where it ends.
+    has none or the configuration needs none. ``arrival_ms[i]`` is the time at which the log took
+    the record (append time, file time), -1 if unknown. ``at_end``: the log ended at ``next`` when
+    it was read. ``ended``: the partition is closed and read to its end (a Kinesis shard that was
+    split or merged); its ``children`` continue there.
+
+    It holds arrays, so two batches are equal only if they are the same object.
     """
 
     partition: str
@@ -69,11 +76,11 @@ class RawBatch(NamedTuple):
 
 
 class EventBatch(NamedTuple):
-    """Decoded rows that share one schema: columns, not objects.
+    """Decoded rows that share one schema, as columns.
 
-    ``record[r]`` is the index of row ``r`` in the decoded records (the rows of one event share it,
-    and rise). ``schema`` is the position of the schema in the plan. ``columns`` holds one column
-    for each name of that schema, each as long as ``record``.
+    ``schema`` is the index of the schema in the decoding plan. ``record[r]`` is the index of row
+    ``r`` in the decoded records; it never falls, and the rows of one event share it. ``columns``
+    has one column for each name of the schema, each as long as ``record``.
     """
 
     schema: int
@@ -82,21 +89,19 @@ class EventBatch(NamedTuple):
 
 
 class Rejection(NamedTuple):
-    """One record that could not be taken: its index, and why in a word (the dead letter's
-    ``reason``).
-    """
+    """A record that cannot be counted: its index, and the ``reason`` for its dead letter."""
 
     record: int
     reason: str
 
 
 class DecodedRecords(NamedTuple):
-    """What a format made of some raw batches of one origin.
+    """Some raw batches of one origin, decoded by a format.
 
     Arrays have an entry a record: ``time_ms`` (event time) and ``model`` (index into ``keys``),
-    ``-1`` where the record does not tell or nobody can read it. A record that is rejected for what
-    it holds, or for whose it is, has its time: it has come all the same, so it moves the mark of
-    its partition. ``event_ids`` and ``inference_ids`` are kept for the join with labels.
+    -1 where the record does not state it or it cannot be read. A record rejected for its payload or
+    for an unknown model keeps its event time, and still advances its partition's mark.
+    ``event_ids`` and ``inference_ids`` are kept for dedupe and for the join with labels.
     """
 
     time_ms: NDArray[np.int64]
@@ -108,11 +113,13 @@ class DecodedRecords(NamedTuple):
     inference_ids: list[str | None]
 
 
-class DeadLetter(msgspec.Struct, frozen=True):
-    """A record that was not counted: where it stands, why, how long it is, and a hash to recognise
-    it by.
+# Counts: from the reader to the aggregator
 
-    ``sha256`` is over the raw bytes (empty for a tombstone). ``payload`` (base64) is there only
+
+class DeadLetter(msgspec.Struct, frozen=True):
+    """A record that was not counted: its position, the reason, its length in bytes, and a hash.
+
+    ``sha256`` is over the raw bytes (empty for a tombstone). ``payload`` (base64) is present only
     with ``keep_payload: true``.
     """
 
@@ -124,17 +131,20 @@ class DeadLetter(msgspec.Struct, frozen=True):
     payload: bytes | None = None
 
 
-class CoveredRange(NamedTuple):
-    """The range of one partition that a partial covers.
+class CoveredRange(msgspec.Struct, frozen=True, kw_only=True):
+    """The range ``[first, next)`` of one partition that a partial covers, and its outcomes.
 
-    ``[first, next)`` are positions of the source. ``mark_ms`` is the highest event time read there
-    up to ``next``, ``None`` before the first event. ``at_end``: the reader saw the end of the log
-    at ``next``. ``read`` is the number of records; ``outcomes`` splits it into ``accepted``,
-    ``too_late`` and the reasons of rejection, each counted by itself, and must add up to it.
-    ``dated`` records say when they happened, and not ahead of their arrival; ``rows`` are those of
-    accepted records. ``arrival_ms`` is when the log took the last of them, ``None`` if there was
-    none or nobody knows. ``ended``: nothing follows ``next``, ever; ``children`` go on from there.
-    ``bytes`` is the length of the records by the same outcomes: together that of all.
+    ``claim`` is the claim under which the range was read. ``mark_ms`` is the highest event time in
+    the partition up to ``next``, ``None`` before the first event. ``at_end``: the reader saw the
+    end of the log at ``next``. ``ended``: nothing will ever follow ``next``; the ``children``
+    continue there.
+
+    ``read`` is the number of records. ``outcomes`` splits it into ``accepted``, ``too_late``,
+    ``duplicate`` and the reasons of rejection; each is counted by itself, and together they must
+    add up to ``read``. ``bytes`` splits the length of the records in the same way. ``rows`` are the
+    rows of accepted records. ``dated`` records state their event time, and it is not ahead of their
+    arrival. ``arrival_ms`` is the time at which the log took the last record, ``None`` if there is
+    no record or the time is unknown.
     """
 
     partition: str
@@ -154,8 +164,9 @@ class CoveredRange(NamedTuple):
 
 
 class Sample(NamedTuple):
-    """Raw rows of a model whose layout is still being learned: an Arrow IPC stream with a text
-    column a feature.
+    """Raw rows of a model whose layout is still being learned.
+
+    ``data`` is an Arrow IPC stream with a text column for each feature.
     """
 
     key: ModelKey
@@ -164,19 +175,20 @@ class Sample(NamedTuple):
 
 
 class WidthMismatches(NamedTuple):
-    """Records that were rejected for their number of columns."""
+    """Numbers of records that were rejected for having too few or too many columns."""
 
     too_narrow: int = 0
     too_wide: int = 0
 
     def plus(self, other: WidthMismatches) -> WidthMismatches:
-        """Both together."""
+        """Return the sum of both."""
         return WidthMismatches(self.too_narrow + other.too_narrow, self.too_wide + other.too_wide)
 
 
 class SeenIds(NamedTuple):
-    """Ids that were accepted in a partition while its mark lay in the slice that starts at
-    ``slice_ms``: 64-bit hashes, as bytes.
+    """Ids of events that a partition accepted in one slice of its mark, as 64-bit hashes in bytes.
+
+    The mark was in ``[slice_ms, slice_ms + length of a slice)`` when they were accepted.
     """
 
     partition: str
@@ -184,22 +196,22 @@ class SeenIds(NamedTuple):
     ids: bytes
 
 
-class Partial(NamedTuple):
-    """What a reader made of some ranges: counts a model and pane, and exactly which offsets they
-    cover.
+class Partial(msgspec.Struct, frozen=True, kw_only=True):
+    """The counts that a reader made of some ranges, and exactly which ranges they cover.
 
-    ``layouts`` names the fingerprint of the layout that each model was counted with. ``profiles``
-    has at most one entry a model and pane (``pane_ms`` is the pane's start). ``future`` counts the
-    records taken at arrival, since their own time lay too far ahead. ``width_mismatches`` has at most one
-    entry a model and pane: how many of its records had too few and too many columns (they are
-    rejected, and told as checks of the window). ``seen`` are ids to remember, so that the same
-    events are not counted again; for ``unremembered`` ones there was no room.
+    ``layouts`` maps each model to the fingerprint of the layout it was counted with. ``profiles``
+    and ``width_mismatches`` have at most one entry for each model, variant and pane, with the start
+    of the pane in milliseconds; records of a wrong width are rejected, and their windows report
+    them. ``samples`` are raw rows of models that are still being learned. ``future`` counts the
+    records whose own time lay too far ahead, so that they count at their arrival. ``seen`` are ids
+    to remember, so that the same events are not counted again; ``unremembered`` is the number of
+    ids for which there was no room.
     """
 
     covers: tuple[CoveredRange, ...]
     layouts: dict[str, str]
-    profiles: list[tuple[ModelKey, int, Profile]]
-    dead: list[DeadLetter]
+    profiles: list[tuple[ModelKey, int, Profile]] = []
+    dead_letters: list[DeadLetter] = []
     samples: list[Sample] = []
     future: int = 0
     width_mismatches: list[tuple[ModelKey, int, WidthMismatches]] = []
@@ -207,21 +219,26 @@ class Partial(NamedTuple):
     unremembered: int = 0
 
 
+# Items: everything else that the aggregator takes
+
+
 class Tick(NamedTuple):
-    """The clock: it reaches the aggregator only in this way."""
+    """A reading of the clock: the only way in which wall-clock time reaches the aggregator."""
 
     now_ms: int
 
 
 class ReaderLost(NamedTuple):
-    """Partitions whose reader is gone: what it has not handed over must be read again."""
+    """The partitions of a reader that is gone: they are assigned again from what was accepted."""
 
     partitions: tuple[str, ...]
 
 
 class Gap(NamedTuple):
-    """Records that the log no longer has: reading goes on at ``resume``. ``lost`` is their number
-    if it is known.
+    """Records that the log no longer has.
+
+    Reading was to continue at ``expected`` and continues at ``resume``. ``lost`` is the number of
+    records in between, ``None`` if it is unknown.
     """
 
     partition: str
@@ -232,8 +249,9 @@ class Gap(NamedTuple):
 
 
 class ReplaceBaseline(NamedTuple):
-    """A new baseline for a model; windows that are open close as ``incomplete``. ``learning``: it
-    lacks columns yet.
+    """A new baseline for a model; its open windows are closed as ``incomplete``.
+
+    ``learning``: the baseline still lacks columns, which are learned from the first events.
     """
 
     model: str
@@ -242,19 +260,19 @@ class ReplaceBaseline(NamedTuple):
 
 
 class RemoveModel(NamedTuple):
-    """A model that is watched no longer; windows that are open close as ``incomplete``."""
+    """A model that is no longer monitored; its open windows are closed as ``incomplete``."""
 
     model: str
 
 
 class PartitionsExpired(NamedTuple):
-    """Ended partitions that the source does not have any more, and will not discover again."""
+    """Ended partitions that the source no longer has and will not discover again."""
 
     partitions: tuple[str, ...]
 
 
 class EndOfInput(NamedTuple):
-    """A bounded source is read to its end: everything closes."""
+    """The end of a bounded source: all windows are closed."""
 
 
 Item = (
@@ -270,9 +288,13 @@ Item = (
 )
 
 
+# Outputs: what the aggregator returns
+
+
 class Assign(NamedTuple):
-    """Read ``partition`` from ``next`` under this claim; ``mark_ms`` is the mark at that position,
-    ``seen`` the ids remembered there.
+    """An order to read a partition from ``next`` on, under a new claim.
+
+    ``mark_ms`` is the partition's mark at that position, ``seen`` the ids remembered there.
     """
 
     claim: int
@@ -283,13 +305,13 @@ class Assign(NamedTuple):
 
 
 class DeadLetters(NamedTuple):
-    """Dead letters of one accepted partial."""
+    """The dead letters of one accepted partial."""
 
     letters: tuple[DeadLetter, ...]
 
 
 class BaselineInstalled(NamedTuple):
-    """A model counts with another baseline from now on (learned, or replaced)."""
+    """A model is counted with another baseline from now on (a learned or a replaced one)."""
 
     model: str
     baseline: Baseline

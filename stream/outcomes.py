@@ -1,62 +1,75 @@
-"""Why a record is not counted, and where to look."""
+"""The reasons for which a record is not counted, and what to do about each."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
 
+ACCEPTED: Final = "accepted"
+TOO_LATE: Final = "too_late"
+DUPLICATE: Final = "duplicate"
+CRASHES_READER: Final = "crashes_reader"
+"""The reason of a record that repeatedly crashed the process decoding it."""
+
 ADVICE: Final[Mapping[str, str]] = {
     "time_missing": (
-        "There is no time where `time.path` says, or where the format has it: correct it, or set"
-        " `time.missing: arrival`"
+        "The record has no time at `time.path`, or where the format expects it: correct the path,"
+        " or set `time.missing: arrival`"
     ),
     "time_absurd": (
-        "The time is not what `time.unit` says (iso, s, ms, us, ns), or lies before 1970-01-02 or"
-        " after 2099"
+        "The time does not match `time.unit` (iso, s, ms, us, ns), or is before 1970-01-02 or after"
+        " 2099"
     ),
     "unknown_model": (
         "The record names a model that is not under `models`: add it there, or correct `model`"
     ),
-    "not_an_object": "The record is JSON, but no object: is it what `format` says?",
+    "not_an_object": "The record is JSON but not an object: check `format`",
     "undecodable": (
-        "The record, or the payload in it, cannot be parsed: is it what `format` says, and written"
-        " in UTF-8?"
+        "The record, or the payload in it, cannot be parsed: check that it is what `format` expects"
+        " and is encoded in UTF-8"
     ),
     "wrong_type": (
-        "A list or an object lies where a value should be, or the other way round: compare the"
-        " paths under `format`"
+        "A list or an object was found where a value was expected, or the other way round: check"
+        " the paths under `format`"
     ),
     "payload_missing": (
-        "The capture holds neither request nor answer: does the endpoint capture them?"
+        "The capture contains neither a request nor a response: check the data capture settings of"
+        " the endpoint"
     ),
-    "unknown_encoding": "The payload is neither CSV nor JSON, nor BASE64 of these",
-    "row_count": "Request and answer have different numbers of rows, or a payload has none",
+    "unknown_encoding": "The payload is neither CSV nor JSON, nor BASE64 of one of these",
+    "row_count": (
+        "The request and the response have different numbers of rows, or a payload has no rows"
+    ),
     "too_few_columns": (
-        "The payload has fewer columns than the model: compare `outputs` and `inputs`, or the"
-        " columns of the baseline"
+        "The payload has fewer columns than the model: compare it with `outputs` and `inputs`, or"
+        " with the columns of the baseline"
     ),
     "too_many_columns": (
-        "The payload has more columns than the model: compare `outputs` and `inputs`, or the"
-        " columns of the baseline"
+        "The payload has more columns than the model: compare it with `outputs` and `inputs`, or"
+        " with the columns of the baseline"
     ),
-    "tombstone": "The record has no value: topics that are compacted have such",
-    "crashes_reader": "Readers died at this record again and again: keep it, and report it",
-    "too_late": (
-        "The event is older than `grace` and `lateness` allow: raise them, if that is to be"
+    "tombstone": "The record has no value, as is usual in compacted topics: no action is needed",
+    CRASHES_READER: (
+        "Reader processes repeatedly crashed while decoding this record: keep the record and report"
+        " a bug"
+    ),
+    TOO_LATE: (
+        "The event is older than `grace` and `lateness` allow: increase them if such delays are"
         " expected"
     ),
     "late_after_idle": (
-        "The event was late, and its partition had been quiet for longer than `idle`: raise it"
+        "The event was late, and its partition had been quiet for longer than `idle`: increase"
+        " `idle`"
     ),
-    "duplicate": "An event with the same id was counted within `dedupe.horizon`",
+    DUPLICATE: "An event with the same id was already counted within `dedupe.horizon`",
 }
-"""What each reason means, and what to do about it."""
+"""The meaning of each reason, and what to do about it."""
 
 
 def advice(counts: Mapping[str, int]) -> str:
-    """What to do about the most frequent of these reasons.
+    """Return the advice for the most frequent of these reasons; empty if there is none.
 
     >>> advice({"duplicate": 3, "tombstone": 5})
-    'The record has no value: topics that are compacted have such'
+    'The record has no value, as is usual in compacted topics: no action is needed'
     """
     return ADVICE.get(max(counts, key=counts.__getitem__, default=""), "")

@@ -1,27 +1,25 @@
-"""The owner of a job's counts: takes items, moves the watermark, closes windows, judges. No thread,
-no clock, no socket.
+"""The owner of a job's counts: takes items, moves the watermark, closes and judges windows.
+
+No thread, no clock, no socket.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import msgspec
-
 from detectors.decisions.judge import Judge
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from stream.aggregation.closing import WindowCloser
-from stream.aggregation.lineage import await_parents, end, let_go
 from stream.aggregation.panes import PaneId, PaneStore
+from stream.aggregation.partitions import Partitions
 from stream.aggregation.state import JobState, ModelState
-from stream.dedupe.index import IdIndex
+from stream.dedupe.index import DEDUPE_OFF, RememberedIds
 from stream.errors import GapFound
-from stream.event_time import JobSettings, is_idle, retained_from, watermark, window_ends
+from stream.event_time import JobSettings, window_ends
 from stream.events import (
     Assign,
     BaselineInstalled,
-    CoveredRange,
     DeadLetters,
     DiscoveredPartition,
     EndOfInput,
@@ -39,25 +37,26 @@ from stream.events import (
     WidthMismatches,
 )
 
-MOST_STEP_MS = 60_000
-"""How far the clock goes at one tick; after a longer pause it takes a few ticks to catch up."""
+MAX_STEP_MS = 60_000
+"""How far one tick moves the clock; after a longer pause it takes a few ticks to catch up."""
+MAX_DOUBLINGS = 40
 
 Learn = Callable[[str, Baseline, Sequence[bytes]], Baseline]
-"""Makes a model's baseline from what is known of it and raw samples (Arrow IPC streams)."""
+"""Makes a model's baseline from what is known of it and from raw samples (Arrow IPC streams)."""
 
 
 class Aggregator:
-    """``step(item) -> outputs``: what it does depends on its state and the item alone.
+    """``step(item) -> outputs``: the result depends on the state and the item alone.
 
-    A partial is **accepted** whole if each partition in it is read now (not ended, not waiting for
-    parents), ``first`` is the offset expected there, and its layouts are the ones in force.
-    Otherwise it is dropped whole, and its partitions are assigned again from the expected offsets
-    under a new claim (unless its own is stale: somebody was asked already). Exactness rests on
-    ``first`` alone.
+    A partial is **accepted** as a whole if each partition in it is being read (not ended, not
+    waiting for parents), each range begins at the position expected there, and its layouts are the
+    ones in force. Otherwise it is dropped as a whole, and its partitions are assigned again from
+    the expected positions under a new claim, unless the partial's own claim is already stale.
+    Exactness rests on ``first`` alone.
 
     ``state`` and the panes are all that is remembered; a commit writes both together with the
     outputs. ``baselines`` are the ones in force, by model; a model in ``learning`` gets its
-    baseline from ``learn`` once enough samples are in. ``memory``: the ids of accepted events, if
+    baseline from ``learn`` once enough samples are in. ``ids`` are the ids of accepted events, if
     duplicates are to be found.
     """
 
@@ -70,282 +69,206 @@ class Aggregator:
         panes: PaneStore,
         learn: Learn | None = None,
         learning: Sequence[str] = (),
-        memory: IdIndex | None = None,
+        ids: RememberedIds = DEDUPE_OFF,
     ) -> None:
         self.settings, self.state, self.panes = settings, state, panes
-        self.memory = memory
         self.baselines = dict(baselines)
-        self._learn = learn
-        self._closing = WindowCloser(settings, judge, state, panes, self.baselines)
-        for model, baseline in self.baselines.items():
-            state.models.setdefault(model, ModelState(baseline.fingerprint)).learning |= (
-                model in learning
-            )
+        self._ids, self._learn = ids, learn
+        self._partitions = Partitions(settings, state, ids)
+        self._windows = WindowCloser(settings, judge, state, panes, self.baselines)
+        for name, baseline in self.baselines.items():
+            model = state.models.setdefault(name, ModelState(baseline.fingerprint))
+            model.learning |= name in learning
 
     def step(self, item: Item) -> list[Output]:  # noqa: PLR0911  # one return a kind of item
-        """Take one item; returns what must go out once the state is committed. Raises ``GapFound``,
-        and what ``learn`` raises.
+        """Take one item; returns the outputs to deliver once the state is committed.
+
+        Raises ``GapFound``, and whatever ``learn`` raises.
         """
         match item:
             case Partial():
-                return self._partial(item)
+                return self._take_partial(item)
             case Tick():
-                return self._tick(item)
+                return self._take_tick(item)
             case DiscoveredPartition():
-                return self._discovered(item)
+                return [*self._partitions.discover(item)]
             case ReaderLost():
-                return [
-                    self._assign(name)
-                    for name in item.partitions
-                    if name in self.state.partitions and self.state.partitions[name].read
-                ]
+                return [*self._partitions.assign_again(item.partitions)]
             case Gap():
-                return self._gap(item)
+                return self._take_gap(item)
             case ReplaceBaseline():
-                return self._relayout(item.model, item.baseline, item.learning)
+                return self._install(item.model, item.baseline, item.learning)
             case RemoveModel():
-                return self._retire(item.model)
+                return self._remove(item.model)
             case PartitionsExpired():
-                return self._unlisted(item)
+                self._partitions.expire(item.partitions)
+                return []
             case EndOfInput():
-                return [*self._closing.everything(), *self._closing.revisions()]
+                return [*self._windows.close_all(), *self._windows.revisions()]
 
     def resume(self) -> list[Assign]:
-        """Assignments of all partitions from the committed offsets, under new claims: for a reader
-        that has nothing.
+        """Assign all partitions from the committed positions, to readers that have none yet.
 
-        Nobody knows what happened meanwhile: no partition is idle, and the clock starts anew.
+        What happened since the last commit is unknown: no partition is idle, and the clock is taken
+        over from the next tick.
         """
         self.state.now_ms = None
-        return [
-            self._assign(partition)
-            for partition, place in self.state.partitions.items()
-            if place.read
-        ]
+        return self._partitions.assign_all()
 
     def cut(self) -> list[Output]:
-        """Close all open windows as they are, since windows will be of another length from now on."""
-        return [output for model in self.baselines for output in self._closing.cut(model)]
+        """Close all open windows early, because windows have another length from now on."""
+        return [output for model in self.baselines for output in self._windows.cut(model)]
 
-    def _partial(self, partial: Partial) -> list[Output]:
-        if not self._acceptable(partial):
-            return self._refuse(partial)
+    def _take_partial(self, partial: Partial) -> list[Output]:
+        if not self._is_acceptable(partial):
+            self.state.ledger.partials_dropped += 1
+            return [*self._partitions.refuse(partial.covers)]
+        self._enter(partial)
+        assigns = self._advance_partitions(partial)
+        for key, pane_ms, profile in partial.profiles:
+            self._merge(key, pane_ms, profile)
+        for key, pane_ms, mismatches in partial.width_mismatches:
+            self._add_width_mismatches(key, pane_ms, mismatches)
+        outputs: list[Output] = []
+        if partial.dead_letters:
+            outputs.append(DeadLetters(tuple(partial.dead_letters)))
+        outputs += [*assigns, *self._advance_watermark()]
+        for sample in partial.samples:
+            outputs += self._take_sample(sample)
+        return outputs
+
+    def _is_acceptable(self, partial: Partial) -> bool:
+        in_force = {name: baseline.layout.fingerprint for name, baseline in self.baselines.items()}
+        return partial.layouts == in_force and all(map(self._partitions.expects, partial.covers))
+
+    def _enter(self, partial: Partial) -> None:
         ledger = self.state.ledger
         ledger.partials_accepted += 1
         ledger.future += partial.future
         ledger.unremembered += partial.unremembered
-        if self.memory is not None:
-            self.memory.take(partial.seen)
-        freed: list[str] = []
         for cover in partial.covers:
             ledger.enter(cover)
-            self._move(cover)
-            if cover.ended:
-                freed += self._end(cover)
-            elif self.memory is not None:
-                self.memory.forget(cover.partition, cover.mark_ms)
-        for key, pane_ms, profile in partial.profiles:
-            self._keep(key, pane_ms, profile)
-        for key, pane_ms, width_mismatches in partial.width_mismatches:
-            self._keep_width_mismatches(key, pane_ms, width_mismatches)
-        out: list[Output] = [DeadLetters(tuple(partial.dead))] if partial.dead else []
-        out += [*map(self._assign, freed), *self._advance()]
-        for sample in partial.samples:
-            out += self._sampled(sample)
-        return out
 
-    def _acceptable(self, partial: Partial) -> bool:
-        partitions = self.state.partitions
-        ours = {model: baseline.layout.fingerprint for model, baseline in self.baselines.items()}
-        return partial.layouts == ours and all(
-            (place := partitions.get(cover.partition)) is not None
-            and place.read
-            and cover.first == place.next
-            for cover in partial.covers
-        )
+    def _advance_partitions(self, partial: Partial) -> list[Assign]:
+        """Move the partitions of an accepted partial, and assign the children of those that ended.
 
-    def _refuse(self, partial: Partial) -> list[Output]:
-        self.state.ledger.partials_dropped += 1
-        partitions = self.state.partitions
-        fresh = [
-            c.partition
-            for c in partial.covers
-            if (place := partitions.get(c.partition)) and place.read and c.claim == place.claim
-        ]
-        return [self._assign(partition) for partition in fresh]
-
-    def _assign(self, partition: str) -> Assign:
-        place = self.state.partitions[partition]
-        place = msgspec.structs.replace(
-            place, claim=place.claim + 1, quiet_ms=None, said_ms=None, idle=False
-        )
-        self.state.partitions[partition] = place
-        seen = () if self.memory is None else tuple(self.memory.ids.of(partition))
-        return Assign(place.claim, partition, place.next, place.mark_ms, seen)
-
-    def _end(self, cover: CoveredRange) -> list[str]:
-        """A partition is read to its end; returns those that may be read now, which take over its
-        ids.
+        Children are assigned last, when all partitions of the partial have moved.
         """
-        freed = end(self.state.partitions, cover)
-        if self.memory is not None:
-            for name, parents in freed.items():
-                self.memory.hand_down(parents, name)
-        return list(freed)
+        self._ids.take(partial.seen)
+        children = [child for cover in partial.covers for child in self._partitions.advance(cover)]
+        return [self._partitions.assign(child) for child in children]
 
-    def _move(self, cover: CoveredRange) -> None:
-        place, now = self.state.partitions[cover.partition], self.state.now_ms
-        quiet = not cover.dated and (cover.at_end or cover.read > 0)
-        heard = (
-            now is not None
-            and place.said_ms is not None
-            and now - place.said_ms <= self.settings.idle_ms
-        )
-        since = place.quiet_ms if quiet and heard and place.quiet_ms is not None else now
-        moved = msgspec.structs.replace(
-            place,
-            next=cover.next,
-            mark_ms=cover.mark_ms,
-            quiet_ms=since if quiet or cover.at_end else None,
-            said_ms=now,
-            arrival_ms=None if cover.at_end else cover.arrival_ms or place.arrival_ms,
-        )
-        idle = now is not None and is_idle(moved, now, self.settings.idle_ms)
-        self.state.partitions[cover.partition] = msgspec.structs.replace(moved, idle=idle)
-        if cover.partition in self.state.open_gaps and (cover.dated or idle or cover.ended):
-            self.state.end_gap(cover)
-
-    def _keep(self, key: ModelKey, pane_ms: int, profile: Profile) -> None:
-        state = self.state
-        state.ledger.rows_folded += profile.rows
-        if self._settled(pane_ms):
-            state.ledger.rows_late_after_idle += profile.rows
+    def _merge(self, key: ModelKey, pane_ms: int, profile: Profile) -> None:
+        """Add the rows of a pane to it, or to the ledger if the pane is settled."""
+        ledger = self.state.ledger
+        ledger.rows_folded += profile.rows
+        if self._is_settled(pane_ms):
+            ledger.rows_late_after_idle += profile.rows
             return
         pane = PaneId(key.model, key.variant, profile.layout.fingerprint, pane_ms)
-        kept = self.panes.get(pane)
-        if kept is None:
-            kept = profile.copy()
+        total = self.panes.get(pane)
+        if total is None:
+            total = profile.copy()
         else:
-            kept.merge(profile)
-        self.panes.put(pane, kept)
-        state.ledger.rows_in_panes += profile.rows
-        self._closing.note(key, pane_ms)
-        self._touch(key, pane_ms)
+            total.merge(profile)
+        self.panes.put(pane, total)
+        ledger.rows_in_panes += profile.rows
+        self._windows.add_pane(key, pane_ms)
+        self._revise_windows(key, pane_ms)
 
-    def _keep_width_mismatches(
-        self, key: ModelKey, pane_ms: int, width_mismatches: WidthMismatches
+    def _add_width_mismatches(
+        self, key: ModelKey, pane_ms: int, mismatches: WidthMismatches
     ) -> None:
-        if self._settled(pane_ms):
-            self.state.ledger.width_mismatches_late_after_idle += sum(width_mismatches)
+        if self._is_settled(pane_ms):
+            self.state.ledger.width_mismatches_late_after_idle += sum(mismatches)
             return
-        self._closing.misfit(key, pane_ms, width_mismatches)
-        self._touch(key, pane_ms)
+        self._windows.add_width_mismatches(key, pane_ms, mismatches)
+        self._revise_windows(key, pane_ms)
 
-    def _settled(self, pane_ms: int) -> bool:
-        """True if the pane gets no more events: it was let go, or may be at any time."""
+    def _is_settled(self, pane_ms: int) -> bool:
+        """Return whether a pane gets no more events: it was dropped, or may be at any time."""
         settled = self.state.settled_ms
         return settled is not None and pane_ms + self.settings.every_ms <= settled
 
-    def _touch(self, key: ModelKey, pane_ms: int) -> None:
-        """Windows over this pane that are closed must be reported again."""
+    def _revise_windows(self, key: ModelKey, pane_ms: int) -> None:
+        """Mark the closed windows over a pane to be reported again."""
         closed = self.state.closed_ms
         if closed is not None and pane_ms + self.settings.every_ms <= closed:
             late = [end for end in window_ends(pane_ms, self.settings) if end <= closed]
             self.state.key_state(key).touched.update(late)
 
-    def _advance(self) -> list[Output]:
+    def _advance_watermark(self) -> list[Output]:
+        """Move the watermark, which never falls; close windows and settle panes up to it."""
         state = self.state
-        mark = watermark(state.partitions.values(), state.now_ms, self.settings)
-        if mark is None or (state.watermark_ms is not None and mark <= state.watermark_ms):
+        watermark_ms = self._partitions.watermark()
+        if watermark_ms is None:
             return []
-        state.watermark_ms = mark
-        if self.memory is not None:
-            self.memory.settle(
-                (name for name, place in state.partitions.items() if place.ended), mark
-            )
-        out = self._closing.up_to(mark)
-        keep_from = retained_from(state.partitions.values(), mark, self.settings)
+        if state.watermark_ms is not None and watermark_ms <= state.watermark_ms:
+            return []
+        state.watermark_ms = watermark_ms
+        self._ids.settle(self._partitions.ended(), watermark_ms)
+        outputs = self._windows.close_up_to(watermark_ms)
+        keep_from = self._partitions.retained_from(watermark_ms)
         if keep_from is not None:
-            out += self._closing.settle(min(keep_from, mark))
-        return out
+            outputs += self._windows.settle(min(keep_from, watermark_ms))
+        return outputs
 
-    def _tick(self, tick: Tick) -> list[Output]:
-        """The clock may be set back, and goes forward by at most ``MOST_STEP_MS``: one wrong
-        reading must not end all windows. A step that lasts is taken in time: the most doubles with
-        each tick in a row that asks for more.
+    def _take_tick(self, tick: Tick) -> list[Output]:
+        now_ms = self.state.now_ms = self._bounded_clock(tick.now_ms)
+        self._partitions.follow_clock(now_ms)
+        return [*self._advance_watermark(), *self._windows.revisions()]
+
+    def _bounded_clock(self, now_ms: int) -> int:
+        """Return the time to take over from a reading of the clock.
+
+        The clock may be set back, but one tick moves it forward by at most ``MAX_STEP_MS``, so that
+        one wrong reading does not close all windows. A step that persists is followed soon: the
+        bound doubles with each consecutive tick that exceeds it.
         """
         state = self.state
-        most = (
-            tick.now_ms if state.now_ms is None else state.now_ms + (MOST_STEP_MS << state.hurried)
-        )
-        state.hurried = min(state.hurried + 1, 40) if tick.now_ms > most else 0
-        now = state.now_ms = min(tick.now_ms, most)
-        for partition, place in state.partitions.items():
-            quiet, said = (
-                None if when is None else min(when, now) for when in (place.quiet_ms, place.said_ms)
-            )
-            seen = msgspec.structs.replace(place, quiet_ms=quiet, said_ms=said)
-            state.partitions[partition] = msgspec.structs.replace(
-                seen, idle=is_idle(seen, now, self.settings.idle_ms)
-            )
-        return [*self._advance(), *self._closing.revisions()]
+        if state.now_ms is None:
+            latest_ms = now_ms
+        else:
+            latest_ms = state.now_ms + (MAX_STEP_MS << state.hurried)
+        state.hurried = min(state.hurried + 1, MAX_DOUBLINGS) if now_ms > latest_ms else 0
+        return min(now_ms, latest_ms)
 
-    def _discovered(self, found: DiscoveredPartition) -> list[Output]:
-        if found.partition in self.state.partitions:
-            return []
-        place = self.state.partitions[found.partition] = await_parents(self.state.partitions, found)
-        if self.memory is not None and place.read:
-            self.memory.hand_down(found.parents, found.partition)
-        return [self._assign(found.partition)] if place.read else []
-
-    def _unlisted(self, gone: PartitionsExpired) -> list[Output]:
-        let_go(
-            self.state,
-            [
-                name
-                for name in gone.partitions
-                if self.memory is None or not tuple(self.memory.ids.slices(name))
-            ],
-        )
-        return []
-
-    def _gap(self, gap: Gap) -> list[Output]:
-        place = self.state.partitions.get(gap.partition)
-        if place is None or not place.read or gap.expected != place.next:
+    def _take_gap(self, gap: Gap) -> list[Output]:
+        if not self._partitions.meets(gap):
             return []
         if self.settings.stop_on_gap:
             raise GapFound(gap.partition, str(gap.expected), str(gap.resume), gap.lost)
         self.state.ledger.gaps += 1
         self.state.ledger.gap_records += gap.lost or 0
-        self.state.open_gaps.setdefault(gap.partition, self.state.closed_ms)
-        self.state.partitions[gap.partition] = msgspec.structs.replace(place, next=gap.resume)
-        return [self._assign(gap.partition)]
+        return [self._partitions.skip(gap)]
 
-    def _sampled(self, sample: Sample) -> list[Output]:
-        model = self.state.models[sample.key.model]
+    def _take_sample(self, sample: Sample) -> list[Output]:
+        """Collect the samples of a model that is learning, and install its baseline when due."""
+        name = sample.key.model
+        model = self.state.models[name]
         if not model.learning or self._learn is None:
             return []
         model.samples.append(sample.data)
         model.sampled_rows += sample.rows
         if model.sampled_rows < self.settings.learn_rows:
             return []
-        baseline = self._learn(sample.key.model, self.baselines[sample.key.model], model.samples)
-        return self._relayout(sample.key.model, baseline)
+        return self._install(name, self._learn(name, self.baselines[name], model.samples))
 
-    def _retire(self, name: str) -> list[Output]:
-        """Watch a model no longer; what was reported of it stays known, so that no id is given
-        twice if it comes back.
-        """
-        out = self._closing.cut(name)
-        del self.baselines[name]
-        self._closing.forget(name)
-        return out
-
-    def _relayout(self, name: str, baseline: Baseline, learning: bool = False) -> list[Output]:
-        """Go on with another baseline: windows that are open close as they are, their panes go."""
-        out = self._closing.cut(name)
+    def _install(self, name: str, baseline: Baseline, learning: bool = False) -> list[Output]:
+        """Continue with another baseline: open windows are closed early, their panes dropped."""
+        outputs = self._windows.cut(name)
         self.baselines[name] = baseline
-        self._closing.baselines[name] = baseline
-        model = self.state.models[name]
-        self.state.models[name] = ModelState(baseline.fingerprint, learning, cut_ms=model.cut_ms)
-        return [*out, BaselineInstalled(name, baseline)]
+        self._windows.baselines[name] = baseline
+        cut_ms = self.state.models[name].cut_ms
+        self.state.models[name] = ModelState(baseline.fingerprint, learning, cut_ms=cut_ms)
+        return [*outputs, BaselineInstalled(name, baseline)]
+
+    def _remove(self, name: str) -> list[Output]:
+        """Stop monitoring a model.
+
+        Its reported windows stay known, so that no report id is used twice if the model returns.
+        """
+        outputs = self._windows.cut(name)
+        del self.baselines[name]
+        self._windows.forget(name)
+        return outputs

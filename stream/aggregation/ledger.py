@@ -1,22 +1,26 @@
-"""The books: every record that was read has exactly one outcome, every accepted row lies in a
-window or is told.
+"""The event ledger: each record read has exactly one outcome, and each accepted row is accounted
+for.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Final
 
 import msgspec
 
 from stream.events import CoveredRange
+from stream.outcomes import ACCEPTED
 
-GONE: Final = "ended"
-"""The account of partitions that are gone for ever."""
+EXPIRED: Final = "ended"
+"""The name of the account that sums up all partitions which the source no longer has."""
 
 
 class Account(msgspec.Struct):
-    """One partition: records read, and how they came out (``accepted``, ``too_late``, reasons of
-    rejection).
+    """The records of one partition.
+
+    ``read`` is their number, and ``outcomes`` splits it into ``accepted``, ``too_late``,
+    ``duplicate`` and the reasons of rejection.
     """
 
     read: int = 0
@@ -24,17 +28,19 @@ class Account(msgspec.Struct):
 
 
 class Ledger(msgspec.Struct):
-    """The counts of a job since its state began.
+    """The counts of a job since its state was created.
 
-    Laws: for each partition, ``read`` is the sum of its outcomes; ``rows_accepted`` (counted by the
+    Laws: in each partition, ``read`` is the sum of the outcomes. ``rows_accepted`` (counted by the
     reader from what was decoded) = ``rows_folded`` (counted from the profiles) = ``rows_in_panes``
-    + ``rows_closed`` + ``rows_late_after_idle``. Rows that were in panes when they were let go are
-    counted from the panes, and so are those in panes when the state is opened.
-    ``width_mismatches_late_after_idle`` are records with a wrong number of columns that no window could tell
-    any more. ``unremembered`` are ids for which there was no room (``dedupe.most``): if those
-    events come again they are counted again. ``partials_dropped`` (with their records) count what
-    had to be read again; ``future`` events were taken at arrival. ``bytes`` is how long the records
-    of all partitions are, by outcome.
+    + ``rows_closed`` + ``rows_late_after_idle``. The rows of a pane are counted from its profile
+    when it is dropped, and the rows of all panes when the state is opened.
+
+    ``bytes`` is the length of the records of all partitions by outcome.
+    ``width_mismatches_late_after_idle`` are records with a wrong number of columns that came too
+    late for any window to report. ``partials_dropped`` counts the partials whose records had to be
+    read again. ``gap_records`` is the known number of records lost in ``gaps``. ``future`` events
+    were counted at their arrival. ``unremembered`` are ids for which there was no room
+    (``dedupe.most``): if their events are repeated, they are counted again.
     """
 
     partitions: dict[str, Account] = {}
@@ -53,50 +59,56 @@ class Ledger(msgspec.Struct):
     unremembered: int = 0
 
     def enter(self, cover: CoveredRange) -> None:
-        """Book the records of one accepted range."""
-        account = self.partitions.setdefault(cover.partition, Account(0, {}))
+        """Enter the records of one accepted range."""
+        account = self.partitions.setdefault(cover.partition, Account())
         account.read += cover.read
         self.rows_accepted += cover.rows
-        for name, count in cover.outcomes.items():
-            account.outcomes[name] = account.outcomes.get(name, 0) + count
-        for name, length in cover.bytes.items():
-            self.bytes[name] = self.bytes.get(name, 0) + length
+        _add(account.outcomes, cover.outcomes)
+        _add(self.bytes, cover.bytes)
 
-    def fold(self, partition: str) -> None:
-        """Add what a partition that is gone for ever has had to the one account of all such
-        partitions.
-        """
-        account = self.partitions.pop(partition, Account(0, {}))
-        gone = self.partitions.setdefault(GONE, Account(0, {}))
-        gone.read += account.read
-        for name, count in account.outcomes.items():
-            gone.outcomes[name] = gone.outcomes.get(name, 0) + count
+    def close_account(self, partition: str) -> None:
+        """Move the records of a partition that has expired to the one account of all such."""
+        account = self.partitions.pop(partition, Account())
+        expired = self.partitions.setdefault(EXPIRED, Account())
+        expired.read += account.read
+        _add(expired.outcomes, account.outcomes)
+
+    def rename_outcome(self, old: str, new: str) -> None:
+        """Give an outcome a new name, in a ledger that an earlier version wrote."""
+        for counts in (self.bytes, *(account.outcomes for account in self.partitions.values())):
+            if old in counts:
+                _add(counts, {new: counts.pop(old)})
 
     def lost(self) -> dict[str, int]:
-        """What was read and lies in no window, by reason: rejected and late records, rows and
-        misfits late after idle.
+        """Return what was read and is in no window, by reason.
+
+        These are rejected records, late records, duplicates, and rows and width mismatches that
+        were late after idle. Reasons without a record are left out.
         """
-        out: dict[str, int] = {}
+        lost: Counter[str] = Counter()
         for account in self.partitions.values():
-            for name, count in account.outcomes.items():
-                out[name] = out.get(name, 0) + count
-        out.pop("accepted", None)
-        out["late_after_idle"] = self.rows_late_after_idle + self.width_mismatches_late_after_idle
-        return {name: count for name, count in sorted(out.items()) if count}
+            lost.update(account.outcomes)
+        lost.pop(ACCEPTED, None)
+        lost["late_after_idle"] = self.rows_late_after_idle + self.width_mismatches_late_after_idle
+        return {reason: count for reason, count in sorted(lost.items()) if count}
 
     def total(self, outcome: str) -> int:
-        """Records with one outcome over all partitions."""
+        """Return the number of records with one outcome over all partitions."""
         return sum(account.outcomes.get(outcome, 0) for account in self.partitions.values())
 
     def imbalance(self) -> dict[str, int]:
-        """What does not add up, by name: empty if all laws hold."""
-        out = {
+        """Return by how much each law is violated, by name; empty if all laws hold."""
+        off = {
             f"partition {name}": account.read - sum(account.outcomes.values())
             for name, account in self.partitions.items()
-            if account.read != sum(account.outcomes.values())
         }
-        out["rows accepted"] = self.rows_accepted - self.rows_folded
-        out["rows in panes"] = (
+        off["rows accepted"] = self.rows_accepted - self.rows_folded
+        off["rows in panes"] = (
             self.rows_folded - self.rows_in_panes - self.rows_closed - self.rows_late_after_idle
         )
-        return {name: off for name, off in out.items() if off}
+        return {name: difference for name, difference in off.items() if difference}
+
+
+def _add(totals: dict[str, int], counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        totals[name] = totals.get(name, 0) + count

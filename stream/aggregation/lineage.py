@@ -1,6 +1,4 @@
-"""Partitions that go on where others end: shards that were split or merged. Functions over the
-places, without clock or I/O.
-"""
+"""Lineage of partitions: shards that are split or merged. Functions without a clock or I/O."""
 
 from __future__ import annotations
 
@@ -14,70 +12,68 @@ from stream.events import CoveredRange, DiscoveredPartition
 
 
 def await_parents(
-    partitions: Mapping[str, PartitionState], found: DiscoveredPartition
+    partitions: Mapping[str, PartitionState], discovered: DiscoveredPartition
 ) -> PartitionState:
-    """The place of a partition that was just found: it waits for those of its parents that are not
-    ended.
+    """Return the state of a new partition, which waits until all of its parents are ended.
 
-    Its mark is the smallest of its ended parents: what came last in them is not older than what
-    comes first in it.
+    Its mark is the smallest mark of its ended parents: the last records of the parents are not
+    older than the first records of the child.
 
-    >>> await_parents({"a": PartitionState(1, 9, 70, ended=True), "b": PartitionState(1, 4, 50)}, DiscoveredPartition("c", 0, ("a", "b")))
-    PartitionState(claim=0, next=0, mark_ms=70, quiet_ms=None, said_ms=None, idle=False, arrival_ms=None, ended=False, parents=('a', 'b'))
+    >>> a, b = PartitionState(1, 9, mark_ms=70, ended=True), PartitionState(1, 4, mark_ms=50)
+    >>> child = await_parents({"a": a, "b": b}, DiscoveredPartition("c", 0, ("a", "b")))
+    >>> child.mark_ms, child.parents
+    (70, ('a', 'b'))
     """
-    waits = any(name not in partitions or not partitions[name].ended for name in found.parents)
-    marks = [
-        partitions[name].mark_ms
-        for name in found.parents
+    ended = [
+        partitions[name]
+        for name in discovered.parents
         if name in partitions and partitions[name].ended
     ]
-    known = [mark for mark in marks if mark is not None]
+    marks = [parent.mark_ms for parent in ended if parent.mark_ms is not None]
     return PartitionState(
-        0, found.start, min(known, default=None), parents=found.parents if waits else ()
+        claim=0,
+        next=discovered.start,
+        mark_ms=min(marks, default=None),
+        parents=discovered.parents if len(ended) < len(discovered.parents) else (),
     )
 
 
 def end(
     partitions: MutableMapping[str, PartitionState], cover: CoveredRange
 ) -> dict[str, tuple[str, ...]]:
-    """A partition is read to its end: returns the partitions that may be read now, and the parents
-    of each.
+    """End a partition; returns the partitions that may be read now, with the parents of each.
 
-    Its children enter in the same step, so that there is no moment at which neither it nor they
-    hold the watermark.
+    Its children are added in the same step, so that there is no moment at which neither it nor its
+    children hold the watermark.
     """
     partitions[cover.partition] = msgspec.structs.replace(
         partitions[cover.partition], ended=True, arrival_ms=None
     )
     for child in cover.children:
-        partitions.setdefault(
-            child.partition,
-            PartitionState(0, child.start, parents=child.parents or (cover.partition,)),
-        )
-    waiting = {
-        name: place.parents
-        for name, place in partitions.items()
-        if cover.partition in place.parents
+        waiting = PartitionState(0, child.start, parents=child.parents or (cover.partition,))
+        partitions.setdefault(child.partition, waiting)
+    children = {
+        name: partition.parents
+        for name, partition in partitions.items()
+        if cover.partition in partition.parents
     }
-    for name in waiting:
-        place = partitions[name]
-        anew = await_parents(partitions, DiscoveredPartition(name, place.next, place.parents))
+    for name, parents in children.items():
+        before = partitions[name]
+        after = await_parents(partitions, DiscoveredPartition(name, before.next, parents))
         partitions[name] = msgspec.structs.replace(
-            place, mark_ms=anew.mark_ms, parents=anew.parents
+            before, mark_ms=after.mark_ms, parents=after.parents
         )
-    return {name: parents for name, parents in waiting.items() if partitions[name].read}
+    return {name: parents for name, parents in children.items() if partitions[name].assignable}
 
 
-def let_go(state: JobState, unlisted: Collection[str]) -> None:
-    """Forget ended partitions that the source does not have any more; one for whose children or gap
-    it still matters stays.
+def expire(state: JobState, names: Collection[str]) -> None:
+    """Forget ended partitions that the source no longer has.
 
-    Children are known when their parents end, or were discovered long before those are gone.
+    A partition stays while a child waits for it or its gap is open. All children are known by then:
+    they are added when their parents end, or are discovered long before these expire.
     """
-    needed = {parent for place in state.partitions.values() for parent in place.parents} | set(
-        state.open_gaps
-    )
-    for name in set(unlisted) - needed:
+    parents = {parent for partition in state.partitions.values() for parent in partition.parents}
+    for name in set(names) - parents - set(state.open_gaps):
         if name in state.partitions and state.partitions[name].ended:
             del state.partitions[name]
-            state.ledger.fold(name)
+            state.ledger.close_account(name)

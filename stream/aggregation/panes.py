@@ -1,4 +1,4 @@
-"""Where the panes of open windows lie: the contract, and the plain one in memory."""
+"""The contract for the storage of the panes of open windows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stream.events import ModelKey
 
 
 class PaneId(NamedTuple):
-    """One pane of one model: its start, and the fingerprint of the layout that it was counted with."""
+    """One pane of a model and variant: the start, and the fingerprint of the layout it uses."""
 
     model: str
     variant: str
@@ -24,40 +24,18 @@ class PaneId(NamedTuple):
 
 
 class PaneStore(Protocol):
-    """Profiles by pane. What :meth:`get` returns may be changed in place if it is put back."""
-
-    def get(self, pane: PaneId) -> Profile | None:
-        """The profile of a pane, ``None`` if it has none."""
-
-    def put(self, pane: PaneId, profile: Profile) -> None:
-        """Keep a profile."""
-
-    def drop(self, pane: PaneId) -> None:
-        """Forget a pane; no error if it is not there."""
-
-    def ids(self) -> Iterable[PaneId]:
-        """All panes that have a profile."""
-
-
-class MemoryPanes:
-    """Panes in a dictionary; ``changed`` names those that a commit must write (``None`` in the
-    dictionary: dropped).
+    """Profiles by pane. A profile returned by :meth:`get` may be changed in place if it is put
+    back.
     """
 
-    def __init__(self) -> None:
-        self._panes: dict[PaneId, Profile] = {}
-        self.changed: set[PaneId] = set()
-
     def get(self, pane: PaneId) -> Profile | None:
-        return self._panes.get(pane)
+        """Return the profile of a pane, ``None`` if it has none."""
 
     def put(self, pane: PaneId, profile: Profile) -> None:
-        self._panes[pane] = profile
-        self.changed.add(pane)
+        """Store the profile of a pane."""
 
     def drop(self, pane: PaneId) -> None:
-        if self._panes.pop(pane, None) is not None:
-            self.changed.add(pane)
+        """Delete a pane; no error if it does not exist."""
 
     def ids(self) -> Iterable[PaneId]:
-        return list(self._panes)
+        """Return all panes that have a profile."""

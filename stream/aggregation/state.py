@@ -1,4 +1,4 @@
-"""Everything the aggregator remembers beside the panes: one struct, written whole at each commit."""
+"""The state of a job besides its panes: one struct, written whole at each commit."""
 
 from __future__ import annotations
 
@@ -7,13 +7,19 @@ import msgspec
 from detectors.decisions.episodes import EpisodeState
 from stream.aggregation.ledger import Ledger
 from stream.event_time import PartitionState
-from stream.events import CoveredRange, ModelKey, WidthMismatches
+from stream.events import ModelKey, WidthMismatches
+from stream.outcomes import CRASHES_READER
 
 STATE_VERSION = 1
 
+KEY_SEPARATOR = "\x1f"
+
 
 class IncompleteSpan(msgspec.Struct, frozen=True, array_like=True):
-    """A stretch of event time in which something is known to be missing, and why."""
+    """A span of event time in which records are known to be missing, and the reason.
+
+    ``None`` is an open end of the span.
+    """
 
     from_ms: int | None
     to_ms: int | None
@@ -21,12 +27,12 @@ class IncompleteSpan(msgspec.Struct, frozen=True, array_like=True):
 
 
 class KeyState(msgspec.Struct):
-    """One model and variant: what was reported, what was heard, and its episodes.
+    """The state of one model and variant: reported windows, silence, and episodes.
 
-    ``reported`` maps length and end of windows to their last revision; ``touched`` are ends of
-    closed windows that late events have changed; ``width_mismatches`` counts the records of a pane with too
-    few and too many columns; up to ``heard_ms`` it is settled where data was and where silence;
-    ``silent_ms`` is the start of a silence that goes on.
+    ``reported`` maps length and end of a window to its last revision. ``width_mismatches`` counts
+    the records of each pane with too few or too many columns. ``touched`` are the ends of closed
+    windows that late events have changed since. Up to ``heard_ms`` it is settled where there were
+    events and where there was silence; ``silent_ms`` is the start of a silence that continues.
     """
 
     reported: dict[tuple[int, int], int] = {}
@@ -40,10 +46,11 @@ class KeyState(msgspec.Struct):
 
 
 class ModelState(msgspec.Struct):
-    """One model: the fingerprint of the baseline in force, the raw samples it is being learned
-    from, the last change.
+    """The state of one model: the fingerprint of its baseline, and what it is learned from.
 
-    Windows that begin before ``cut_ms`` are ``incomplete``: the layout changed in them.
+    ``samples`` are the raw rows (Arrow IPC streams) of a model that is ``learning``, and
+    ``sampled_rows`` is their number. Windows that begin before ``cut_ms`` are ``incomplete``,
+    because the baseline or the window length changed in them.
     """
 
     baseline: str
@@ -54,12 +61,13 @@ class ModelState(msgspec.Struct):
 
 
 class JobState(msgspec.Struct):
-    """The state of a job: positions and marks, watermark, books, models, and what waits.
+    """The state of a job: its partitions, watermark, ledger, models, and gaps.
 
-    ``hurried`` counts ticks in a row at which the clock was ahead of what it may go. ``closed_ms``:
-    all windows that end at or before it are closed. ``settled_ms``: panes that end at or before it
-    get no more events. ``open_gaps``: partitions in which a gap was met and nothing was read since,
-    with the watermark of that moment.
+    ``now_ms`` is the clock as last taken over, and ``hurried`` counts the consecutive ticks at
+    which the clock was further ahead than one tick may move it. All windows that end at or before
+    ``closed_ms`` are closed. Panes that end at or before ``settled_ms`` get no more events.
+    ``open_gaps`` are the partitions in which a gap was met and no later time has been read, each
+    with the value of ``closed_ms`` at that moment. ``spans`` are the gaps whose end is known.
     """
 
     version: int = STATE_VERSION
@@ -76,41 +84,23 @@ class JobState(msgspec.Struct):
     spans: list[IncompleteSpan] = []
 
     def key_state(self, key: ModelKey) -> KeyState:
-        """The state of a model and variant; made when it is first asked for."""
-        return self.keys.setdefault(f"{key.model}\x1f{key.variant}", KeyState())
-
-    def end_gap(self, cover: CoveredRange) -> None:
-        """What was lost lies before the first time that comes after it; in an idle partition,
-        before what the others have shown.
-
-        In one that ended nothing comes after it: what was lost is older than this moment.
-        """
-        own = self.partitions[cover.partition].mark_ms
-        marks = [
-            place.mark_ms
-            for name, place in self.partitions.items()
-            if place.mark_ms is not None and name != cover.partition
-        ]
-        until_ms = (
-            cover.mark_ms
-            if cover.dated
-            else max((mark for mark in marks if own is None or mark > own), default=None)
-        )
-        if cover.ended and not cover.dated and self.now_ms is not None:
-            until_ms = self.now_ms
-        if until_ms is not None:
-            since_ms = self.open_gaps.pop(cover.partition)
-            self.spans.append(IncompleteSpan(since_ms, until_ms, f"gap in {cover.partition}"))
+        """Return the state of a model and variant; it is created on first use."""
+        return self.keys.setdefault(KEY_SEPARATOR.join(key), KeyState())
 
     def known(self) -> list[tuple[ModelKey, KeyState]]:
-        """All models and variants that were ever heard of, and their states."""
-        return [(ModelKey(*name.split("\x1f")), one) for name, one in self.keys.items()]
+        """Return all models and variants that ever had events, with their states."""
+        return [(ModelKey(*name.split(KEY_SEPARATOR)), state) for name, state in self.keys.items()]
 
     def encode(self) -> bytes:
-        """MessagePack."""
+        """Return the state as MessagePack."""
         return msgspec.msgpack.encode(self)
 
     @classmethod
     def decode(cls, data: bytes) -> JobState:
-        """The state that :meth:`encode` wrote; raises ``msgspec.ValidationError`` if it is none."""
-        return msgspec.msgpack.decode(data, type=cls)
+        """Return the state that :meth:`encode` wrote, of this or an earlier version.
+
+        Raises ``msgspec.ValidationError`` if ``data`` is not such a state.
+        """
+        state = msgspec.msgpack.decode(data, type=cls)
+        state.ledger.rename_outcome("kills_reader", CRASHES_READER)  # its name in version 0.1.0
+        return state

@@ -17,7 +17,7 @@ from stream.check.findings import (
     format_share,
     round_up,
 )
-from stream.event_time import Times
+from stream.event_time import JobSettings
 
 MOST_LATE: Final = 0.01
 """A larger share of late events is worth a warning; a larger share of lost events is a fault."""
@@ -33,23 +33,27 @@ class Disorder(NamedTuple):
     lost: int
 
 
-def disorder(series: Sequence[Ints], times: Times) -> Disorder:
+def disorder(series: Sequence[Ints], times: JobSettings) -> Disorder:
     """Measure the event times of partitions, each in the order of its log, by the reader's rules.
 
-    >>> disorder([np.array([1_000, 65_000, 59_000])], Times(60_000, 2_000, 600_000, 0))
+    >>> minute = JobSettings(
+    ...     window_ms=60_000, every_ms=60_000, grace_ms=2_000, lateness_ms=600_000, idle_ms=0,
+    ...     tolerance_ms=0,
+    ... )
+    >>> disorder([np.array([1_000, 65_000, 59_000])], minute)
     Disorder(delay_ms=array([   0,    0, 6000]), late=1, lost=0)
     """
     delays, late, lost = [np.empty(0, np.int64)], 0, 0
     for event_ms in series:
         mark = np.maximum.accumulate(event_ms)
-        closes = event_ms // times.pane_ms * times.pane_ms + times.pane_ms + times.grace_ms
+        closes = event_ms // times.every_ms * times.every_ms + times.every_ms + times.grace_ms
         delays.append(mark - event_ms)
         late += int((closes <= mark).sum())
         lost += int((closes + times.lateness_ms <= mark).sum())
     return Disorder(np.concatenate(delays), late, lost)
 
 
-def disorder_finding(subject: str, measured: Disorder, times: Times) -> Finding:
+def disorder_finding(subject: str, measured: Disorder, times: JobSettings) -> Finding:
     """Return what the disorder of a sample means for ``grace`` and ``lateness``."""
     count = len(measured.delay_ms)
     if not count:
@@ -72,12 +76,14 @@ def disorder_finding(subject: str, measured: Disorder, times: Times) -> Finding:
     return Finding(subject, message, "ok", _lower_grace(p99_ms, times))
 
 
-def _lower_grace(p99_ms: float, times: Times) -> str:
+def _lower_grace(p99_ms: float, times: JobSettings) -> str:
     enough = round_up(p99_ms)
     return f"grace could be lowered to {enough}" if duration_ms(enough) < times.grace_ms else ""
 
 
-def skew_finding(subject: str, newest_ms: Mapping[str, int], times: Times, idle_ms: int) -> Finding:
+def skew_finding(
+    subject: str, newest_ms: Mapping[str, int], times: JobSettings, idle_ms: int
+) -> Finding:
     """Return how far apart the newest events of the partitions are, and what that means.
 
     Windows wait for the slowest partition.

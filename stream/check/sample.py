@@ -45,8 +45,8 @@ class RecordSample(NamedTuple):
 def decode(context: CheckContext, raws: Sequence[RawBatch]) -> RecordSample:
     """Decode records with the configured format and the baselines in force."""
     config = context.config
-    plan = plan_of(config, context.baselines).plan
-    decoder = config.format.open(config.origin, plan)
+    decoding = plan_of(config, context.baselines).decoding
+    decoder = config.format.open(config.origin, decoding)
     return sample_of(decoder.decode(raws), raws, context.times.tolerance_ms)
 
 

@@ -9,8 +9,8 @@ from detectors.profiles.baseline import Baseline
 from stream.baselining.columns import columns_now
 from stream.baselining.configured import configured_baselines
 from stream.config.model import Config
-from stream.config.timing import settings_of, times_of
-from stream.event_time import Times
+from stream.config.timing import settings_of
+from stream.event_time import JobSettings
 from stream.state.stored import StoredState
 
 
@@ -35,7 +35,7 @@ class CheckContext(NamedTuple):
 
     config: Config
     baselines: Mapping[str, Baseline]
-    times: Times
+    times: JobSettings
     idle_ms: int
     stored: StoredState | None
 
@@ -65,4 +65,5 @@ def context_of(config: Config, stored: StoredState | None) -> CheckContext:
             for name, baseline in stored.baselines.items()
             if name in baselines and config.models[name].learned
         }
-    return CheckContext(config, baselines, times_of(config), settings_of(config).idle_ms, stored)
+    settings = settings_of(config)
+    return CheckContext(config, baselines, settings, settings.idle_ms, stored)

@@ -1,5 +1,6 @@
-"""Ids of events that were accepted: what comes again within a horizon is a duplicate. Bounded, and
-a function of the log alone.
+"""Finds events whose id was accepted before, within a horizon of event time.
+
+What is remembered is bounded, and what is a duplicate depends on the log alone.
 """
 
 from __future__ import annotations
@@ -18,19 +19,21 @@ from detectors.profiles.hashing import hashed
 from stream.events import SeenIds
 
 SLICES: Final = 5
-"""Ids are forgotten a slice of the horizon at a time."""
+"""Number of slices of the horizon; ids are forgotten a slice at a time."""
 
 
 class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Count an event once if its id comes again: ``by`` which id, for how long (``horizon``), at
-    ``most`` how many ids a partition.
+    """Rule by which an event counts once if its id is repeated within a horizon.
 
-    The horizon is event time, as far as it was read in the event's partition: an id is remembered
-    for at least that long, and up to a fifth longer. An event without an id is never a duplicate,
-    nor is one that comes again in *another* partition. Once ``most`` ids are remembered, new ones
-    are not; ``driftline_ids_unremembered_total`` counts them (an id costs about 80 bytes of memory).
-    Ids are kept as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the chance that
-    any is taken for another is about 1 in 2,000.
+    ``by`` names the id; ``horizon`` is how long it is remembered, and ``most`` is the maximum
+    number of ids remembered in a partition.
+
+    The horizon is event time as read in the event's partition: an id is remembered for at least
+    that long, and up to a fifth longer. An event without an id is never a duplicate, nor is an
+    event that is repeated in *another* partition. Once ``most`` ids are remembered, new ones are
+    not; ``driftline_ids_unremembered_total`` counts them. An id needs about 80 bytes of memory. Ids are
+    kept as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the probability that any
+    event is mistaken for a duplicate is about 1 in 2,000.
     """
 
     by: Literal["event_id", "inference_id"] = "event_id"
@@ -47,23 +50,27 @@ class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     @property
     def slice_ms(self) -> int:
-        """How much event time one slice of remembered ids spans."""
+        """Event time that one slice of remembered ids spans."""
         return max(duration_ms(self.horizon) // SLICES, 1)
 
+    @property
+    def ids_per_slice(self) -> int:
+        """``most``, divided among the slices that can be remembered at the same time."""
+        return self.most // (SLICES + 2)
+
     def forgotten(self, slice_start_ms: int, mark_ms: int) -> bool:
-        """True if ids of the slice that starts there are no longer remembered when the partition's
-        mark is ``mark_ms``.
-        """
+        """Return whether the ids of a slice are no longer remembered at a mark of ``mark_ms``."""
         return slice_start_ms + self.slice_ms + duration_ms(self.horizon) <= mark_ms
 
 
 class DedupeResult(NamedTuple):
-    """Which records are duplicates, the ids that are new by slice, and how many could not be
-    remembered.
+    """The duplicates among some records (an entry a record), and their new ids.
+
+    ``new_ids`` holds the ids to remember, by slice; for ``unremembered`` ids there was no room.
     """
 
     duplicate: NDArray[np.bool_]
-    fresh: list[SeenIds]
+    new_ids: list[SeenIds]
     unremembered: int
 
 
@@ -71,83 +78,87 @@ class DuplicateFilter:
     """The remembered ids of one partition.
 
     A record is a duplicate if its id was accepted before it in the partition and is still
-    remembered at the running mark of the record. So what is found depends on the log alone, not on
-    how it is cut into batches.
+    remembered at the record's running mark. The result therefore depends on the log alone, not on
+    how it is split into batches.
     """
 
     def __init__(self, rules: Dedupe, partition: str, known: Iterable[SeenIds] = ()) -> None:
         self._rules, self._partition = rules, partition
         self._slices: dict[int, set[int]] = {}
-        for one in known:
-            self._slices.setdefault(one.slice_ms, set()).update(
-                np.frombuffer(one.ids, np.uint64).tolist()
-            )
+        for seen in known:
+            hashes = np.frombuffer(seen.ids, np.uint64).tolist()
+            self._slices.setdefault(seen.slice_ms, set()).update(hashes)
 
-    def look(self, ids: NDArray[np.uint64], asked: NDArray[np.bool_], marks: Ints) -> DedupeResult:
-        """Find the duplicates among records that would be accepted (``asked``), and remember the
-        others.
+    def find(
+        self, ids: NDArray[np.uint64], candidates: NDArray[np.bool_], marks: Ints
+    ) -> DedupeResult:
+        """Find the duplicates among the ``candidates``, and remember the ids of the others.
 
-        ``ids`` and ``marks`` (the running mark, in ms) have an entry a record.
+        ``ids``, ``candidates`` (records that would otherwise be accepted) and ``marks`` (the
+        running mark in milliseconds) have an entry a record.
         """
-        where = np.flatnonzero(asked)
-        starts = marks[where] // self._rules.slice_ms * self._rules.slice_ms
-        hashes = ids[where].tolist()
-        suspicious = self._suspicious(hashes)
+        records = np.flatnonzero(candidates)
+        starts = marks[records] // self._rules.slice_ms * self._rules.slice_ms
+        hashes = ids[records].tolist()
+        repeated = self._possibly_repeated(hashes)
         duplicate = np.zeros(len(ids), bool)
-        fresh: dict[int, list[int]] = {}
-        left_out = 0
-        if not suspicious and len(starts) and starts[0] == starts[-1]:
-            left_out = self._add(int(starts[0]), hashes, fresh)
+        new_ids: dict[int, list[int]] = {}
+        unremembered = 0
+        if not repeated and len(starts) and starts[0] == starts[-1]:
+            unremembered = self._remember(int(starts[0]), hashes, new_ids)
         else:
-            for k, start, one in zip(where.tolist(), starts.tolist(), hashes, strict=True):
-                if one in suspicious and self._known(one, int(marks[k])):
+            for k, start, id_ in zip(records.tolist(), starts.tolist(), hashes, strict=True):
+                if id_ in repeated and self._is_known(id_, int(marks[k])):
                     duplicate[k] = True
                 else:
-                    left_out += self._add(start, [one], fresh)
+                    unremembered += self._remember(start, [id_], new_ids)
         if len(marks):
             self._forget(int(marks[-1]))
-        told = [
-            SeenIds(self._partition, start, np.array(some, np.uint64).tobytes())
-            for start, some in fresh.items()
-        ]
-        return DedupeResult(duplicate, told, left_out)
+        return DedupeResult(duplicate, self._as_seen(new_ids), unremembered)
 
-    def _suspicious(self, hashes: Sequence[int]) -> set[int]:
-        """Ids that are remembered, or come twice in the batch."""
-        once = set(hashes)
-        found: set[int] = set()
-        for slice_ in self._slices.values():
-            found |= slice_ & once
-        if len(once) < len(hashes):
-            again: set[int] = set()
-            for one in hashes:
-                (found if one in again else again).add(one)
-        return found
+    def _possibly_repeated(self, hashes: Sequence[int]) -> set[int]:
+        """Return the ids that are remembered, or occur twice in the batch."""
+        distinct = set(hashes)
+        repeated: set[int] = set()
+        for known in self._slices.values():
+            repeated |= known & distinct
+        if len(distinct) < len(hashes):
+            before: set[int] = set()
+            for id_ in hashes:
+                (repeated if id_ in before else before).add(id_)
+        return repeated
 
-    def _known(self, one: int, mark_ms: int) -> bool:
+    def _is_known(self, id_: int, mark_ms: int) -> bool:
         return any(
-            one in some and not self._rules.forgotten(start, mark_ms)
-            for start, some in self._slices.items()
+            id_ in known and not self._rules.forgotten(start, mark_ms)
+            for start, known in self._slices.items()
         )
 
-    def _add(self, start_ms: int, hashes: list[int], fresh: dict[int, list[int]]) -> int:
-        slice_ = self._slices.setdefault(start_ms, set())
-        room = max(self._rules.most // (SLICES + 2) - len(slice_), 0)
+    def _remember(self, start_ms: int, hashes: list[int], new_ids: dict[int, list[int]]) -> int:
+        """Remember the ids of a slice for which there is room; returns the number of the others."""
+        known = self._slices.setdefault(start_ms, set())
+        room = max(self._rules.ids_per_slice - len(known), 0)
         kept = hashes[:room]
-        slice_.update(kept)
-        fresh.setdefault(start_ms, []).extend(kept)
+        known.update(kept)
+        new_ids.setdefault(start_ms, []).extend(kept)
         return len(hashes) - len(kept)
 
     def _forget(self, mark_ms: int) -> None:
         for start in [start for start in self._slices if self._rules.forgotten(start, mark_ms)]:
             del self._slices[start]
 
+    def _as_seen(self, new_ids: dict[int, list[int]]) -> list[SeenIds]:
+        return [
+            SeenIds(self._partition, start, np.array(hashes, np.uint64).tobytes())
+            for start, hashes in new_ids.items()
+        ]
+
 
 def hashes_of(ids: Sequence[str | None]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """A 64-bit hash of each id, and which records have one (an empty text is none)."""
+    """Return a 64-bit hash of each id, and which records have an id (an empty text is none)."""
     try:
         column = pa.array(ids, pa.string())
-    except UnicodeEncodeError:  # half a surrogate pair, which JSON can write
-        raw = [None if one is None else one.encode("utf-8", "surrogatepass") for one in ids]
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can contain
+        raw = [None if id_ is None else id_.encode("utf-8", "surrogatepass") for id_ in ids]
         column = pa.array(raw, pa.binary()).view(pa.string())
     return hashed(column.fill_null("")), np.fromiter(map(bool, ids), bool, len(ids))

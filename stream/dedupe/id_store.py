@@ -1,4 +1,4 @@
-"""Where the ids of accepted events are remembered: the contract, and the plain one in memory."""
+"""The contract for the storage of the ids of accepted events."""
 
 from __future__ import annotations
 
@@ -9,39 +9,16 @@ from stream.events import SeenIds
 
 
 class IdStore(Protocol):
-    """Ids by partition and slice of its mark."""
+    """Ids by partition and slice of the partition's mark."""
 
     def add(self, ids: SeenIds) -> None:
-        """Remember ids, beside those that are there."""
+        """Store ids in addition to those already stored for the slice."""
 
     def of(self, partition: str) -> list[SeenIds]:
-        """All remembered ids of a partition."""
+        """Return all stored ids of a partition."""
 
     def drop(self, partition: str, slice_ms: int) -> None:
-        """Forget a slice; no error if it is not there."""
+        """Delete the ids of a slice; no error if it has none."""
 
     def slices(self, partition: str) -> Iterable[int]:
-        """The slices of a partition that have ids."""
-
-
-class MemoryIds:
-    """Ids in a dictionary."""
-
-    def __init__(self) -> None:
-        self._ids: dict[str, dict[int, list[bytes]]] = {}
-
-    def add(self, ids: SeenIds) -> None:
-        self._ids.setdefault(ids.partition, {}).setdefault(ids.slice_ms, []).append(ids.ids)
-
-    def of(self, partition: str) -> list[SeenIds]:
-        known = self._ids.get(partition, {})
-        return [
-            SeenIds(partition, slice_ms, b"".join(parts))
-            for slice_ms, parts in sorted(known.items())
-        ]
-
-    def drop(self, partition: str, slice_ms: int) -> None:
-        self._ids.get(partition, {}).pop(slice_ms, None)
-
-    def slices(self, partition: str) -> Iterable[int]:
-        return list(self._ids.get(partition, {}))
+        """Return the starts of the slices of a partition that have ids."""

@@ -1,47 +1,98 @@
-"""The ids that a job remembers, so that events which come again are not counted twice."""
+"""The ids that a job remembers, so that repeated events are not counted twice."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Final, Protocol
 
 from stream.dedupe.filter import Dedupe
 from stream.dedupe.id_store import IdStore
 from stream.events import SeenIds
 
 
-class IdIndex:
-    """Keeps what readers say they have seen, forgets it by the partition's mark, and hands it down
-    with the lineage.
-    """
-
-    def __init__(self, rules: Dedupe, ids: IdStore) -> None:
-        self.ids = ids
-        self._rules = rules
+class RememberedIds(Protocol):
+    """The ids that the aggregator keeps between partials: :class:`IdIndex`, or none at all."""
 
     def take(self, seen: Sequence[SeenIds]) -> None:
         """Remember the ids of an accepted partial."""
-        for one in seen:
-            self.ids.add(one)
+
+    def of(self, partition: str) -> tuple[SeenIds, ...]:
+        """Return the ids remembered in a partition."""
+
+    def remembers(self, partition: str) -> bool:
+        """Return whether any id is remembered in a partition."""
 
     def forget(self, partition: str, mark_ms: int | None) -> None:
-        """Let go of what nobody asks for any more."""
-        for slice_ms in self.ids.slices(partition) if mark_ms is not None else ():
-            if self._rules.forgotten(slice_ms, mark_ms or 0):
-                self.ids.drop(partition, slice_ms)
+        """Drop the ids that no event can repeat once the partition's mark is at ``mark_ms``."""
 
     def hand_down(self, parents: Sequence[str], child: str) -> None:
-        """A child knows what its parents knew: an event may be sent again after a shard was split.
-
-        What the parents knew stays for their other children, which may be found later, until
-        :meth:`settle` lets go of it.
-        """
-        for parent in parents:
-            for one in self.ids.of(parent):
-                self.ids.add(one._replace(partition=child))
+        """Let a child inherit the ids of its parents."""
 
     def settle(self, ended: Iterable[str], watermark_ms: int) -> None:
-        """Let go of what ended partitions knew: their own marks stand still, so the watermark tells
-        when nobody asks any more.
+        """Drop the ids of ended partitions that no event can repeat any more."""
+
+
+class IdIndex:
+    """Remembers ids in a store, forgets them by each partition's mark, and hands them down to
+    children.
+    """
+
+    def __init__(self, rules: Dedupe, store: IdStore) -> None:
+        self._rules, self._store = rules, store
+
+    def take(self, seen: Sequence[SeenIds]) -> None:
+        for ids in seen:
+            self._store.add(ids)
+
+    def of(self, partition: str) -> tuple[SeenIds, ...]:
+        return tuple(self._store.of(partition))
+
+    def remembers(self, partition: str) -> bool:
+        return bool(tuple(self._store.slices(partition)))
+
+    def forget(self, partition: str, mark_ms: int | None) -> None:
+        if mark_ms is None:
+            return
+        for slice_ms in self._store.slices(partition):
+            if self._rules.forgotten(slice_ms, mark_ms):
+                self._store.drop(partition, slice_ms)
+
+    def hand_down(self, parents: Sequence[str], child: str) -> None:
+        """Copy the ids of the parents, since an event may be sent again after its shard was split.
+
+        The parents keep theirs for other children, which may be discovered later, until
+        :meth:`settle` drops them.
         """
+        for parent in parents:
+            for ids in self._store.of(parent):
+                self._store.add(ids._replace(partition=child))
+
+    def settle(self, ended: Iterable[str], watermark_ms: int) -> None:
+        """Drop ids by the watermark, since the marks of ended partitions no longer move."""
         for partition in ended:
             self.forget(partition, watermark_ms)
+
+
+class NoIdIndex:
+    """Remembers nothing: the index of a job without ``dedupe``."""
+
+    def take(self, seen: Sequence[SeenIds]) -> None:
+        pass
+
+    def of(self, partition: str) -> tuple[SeenIds, ...]:
+        return ()
+
+    def remembers(self, partition: str) -> bool:
+        return False
+
+    def forget(self, partition: str, mark_ms: int | None) -> None:
+        pass
+
+    def hand_down(self, parents: Sequence[str], child: str) -> None:
+        pass
+
+    def settle(self, ended: Iterable[str], watermark_ms: int) -> None:
+        pass
+
+
+DEDUPE_OFF: Final = NoIdIndex()

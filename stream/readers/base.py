@@ -1,4 +1,4 @@
-"""The contract between the service and whatever reads for it."""
+"""The contract between the service and its readers."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from typing import Protocol
 from detectors.profiles.baseline import Baseline
 from stream.events import Assign, CoveredRange, Gap, Partial, ReaderLost
 
-Counted = Callable[[float, Sequence[CoveredRange]], None]
-"""Told of what was counted: how long it took, and the ranges that it covers."""
+OnCounted = Callable[[float, Sequence[CoveredRange]], None]
+"""Called after each batch, with the seconds it took to decode and count, and the covered ranges."""
 
 
 class Readers(Protocol):
-    """What the service asks of its readers, be they one in its own process or some in others."""
+    """The readers of a job: one in the service's own process, or several in worker processes."""
 
     def use(self, baselines: Mapping[str, Baseline]) -> None:
         """Count with these baselines from now on."""
 
     def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
-        """Read these partitions; gaps that are seen at once."""
+        """Read these partitions; returns the gaps that are known at once."""
 
     def read(self, timeout_s: float) -> Sequence[Partial | Gap | ReaderLost]:
-        """What has come; waits at most ``timeout_s``. What the call before returned counts as dealt
-        with.
+        """Return new items, after at most ``timeout_s``.
+
+        A call acknowledges all items that the call before returned.
         """
 
     @property
@@ -31,4 +32,4 @@ class Readers(Protocol):
         """True when a bounded source is read to its end."""
 
     def close(self) -> None:
-        """End; safe to call twice."""
+        """Stop reading; safe to call twice."""

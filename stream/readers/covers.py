@@ -1,77 +1,211 @@
-"""The range of each partition that a partial covers, with its outcomes."""
+"""The range of each partition that a partial covers, with the outcomes of its records."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints
 from stream.events import CoveredRange, DecodedRecords, ModelKey, RawBatch, WidthMismatches
 from stream.formats.rows import TOO_NARROW, TOO_WIDE
+from stream.outcomes import ACCEPTED, CRASHES_READER, DUPLICATE, TOO_LATE
+from stream.readers.lateness import RecordTimes
 
 
-def join_covers(before: CoveredRange | None, cover: CoveredRange) -> CoveredRange:
-    """One cover for two consecutive ranges of a partition."""
-    if before is None:
-        return cover
-    outcomes, lengths = (
-        dict(Counter(a) + Counter(b))
-        for a, b in ((before.outcomes, cover.outcomes), (before.bytes, cover.bytes))
-    )
-    sums = {
-        name: getattr(before, name) + getattr(cover, name) for name in ("read", "dated", "rows")
-    }
-    arrival_ms = before.arrival_ms if cover.arrival_ms is None else cover.arrival_ms
-    return cover._replace(
-        first=before.first, outcomes=outcomes, bytes=lengths, arrival_ms=arrival_ms, **sums
-    )
+class BatchOutcomes(NamedTuple):
+    """The records of one raw batch, and their bytes, by outcome.
 
-
-def bytes_by_outcome(raw: RawBatch, uncounted: Counter[str]) -> dict[str, int]:
-    """The length of a batch's records by outcome: accepted is what is left of the whole, so no
-    accepted record is looked at alone.
+    ``rows`` are the rows of accepted records. ``dated`` records state their event time.
     """
-    accepted = sum(map(len, filter(None, raw.values))) - uncounted.total()
-    return {name: length for name, length in {"accepted": accepted, **uncounted}.items() if length}
+
+    records: dict[str, int]
+    bytes: dict[str, int]
+    rows: int
+    dated: int
+
+
+def record_bounds(raws: Sequence[RawBatch]) -> Ints:
+    """Return the limits of raw batches among their records, which are numbered through.
+
+    Batch ``b`` has the records ``[bounds[b], bounds[b + 1])``.
+    """
+    return np.cumsum([0, *(len(raw.values) for raw in raws)], dtype=np.int64)
 
 
 def locate_records(records: Ints, bounds: Ints) -> list[tuple[int, int]]:
-    """The raw batch of each record, and its place in there."""
+    """Return the raw batch of each record, and its index in there."""
     batches = np.searchsorted(bounds, records, side="right") - 1
     return list(zip(batches.tolist(), (records - bounds[batches]).tolist(), strict=True))
 
 
-def count_accepted(
-    decoded: DecodedRecords, late: NDArray[np.bool_], bounds: Ints
-) -> tuple[list[int], list[int]]:
-    """Accepted records and their rows, a raw batch each, counted from what was decoded: the ledger
-    compares them with the rest.
+def count_outcomes(
+    raws: Sequence[RawBatch],
+    bounds: Ints,
+    decoded: DecodedRecords,
+    times: RecordTimes,
+    duplicate: NDArray[np.bool_],
+) -> list[BatchOutcomes]:
+    """Return the outcomes of each raw batch.
+
+    Accepted records and their rows are counted from what was decoded, not as the rest of the batch,
+    so that the ledger can compare the two. Their bytes are the rest, so that no accepted record is
+    looked at by itself.
     """
-    taken, rows = np.zeros(len(late), bool), np.zeros(len(bounds) - 1, np.int64)
-    for batch in decoded.batches:
-        kept = batch.record[~late[batch.record]]
-        taken[kept] = True
-        rows += np.diff(np.searchsorted(kept, bounds))
-    return count_between(taken, bounds), rows.tolist()
+    accepted, rows = _count_accepted(decoded, times.late | duplicate, bounds)
+    dated = _count_between(times.dated, bounds)
+    counts: list[dict[str, int]] = [{ACCEPTED: count, TOO_LATE: 0} for count in accepted]
+    lengths: list[dict[str, int]] = [{} for _ in raws]
+    for outcome, records in _not_accepted(decoded, times, duplicate).items():
+        for b, inside in _by_batch(records, bounds):
+            counts[b][outcome] = len(inside)
+            lengths[b][outcome] = sum(len(raws[b].values[k] or b"") for k in inside)
+    return [
+        BatchOutcomes(
+            records=counts[b],
+            bytes=_with_accepted(raw, lengths[b]),
+            rows=rows[b],
+            dated=dated[b],
+        )
+        for b, raw in enumerate(raws)
+    ]
 
 
-def count_between(flags: NDArray[np.bool_], bounds: Ints) -> list[int]:
-    """How many flags are set between neighbouring bounds."""
-    return [int(np.count_nonzero(flags[start:stop])) for start, stop in pairwise(bounds.tolist())]
+def covered_ranges(
+    raws: Sequence[RawBatch],
+    outcomes: Sequence[BatchOutcomes],
+    end_marks: Sequence[int | None],
+    claims: Mapping[str, int],
+) -> tuple[CoveredRange, ...]:
+    """Return one range for each partition of some raw batches.
+
+    ``end_marks`` has the mark at the end of each batch; ``claims`` are those of the partitions.
+    """
+    covers: dict[str, CoveredRange] = {}
+    for raw, outcome, mark_ms in zip(raws, outcomes, end_marks, strict=True):
+        cover = CoveredRange(
+            partition=raw.partition,
+            claim=claims[raw.partition],
+            first=raw.first,
+            next=raw.next,
+            mark_ms=mark_ms,
+            at_end=raw.at_end,
+            read=len(raw.values),
+            outcomes=outcome.records,
+            dated=outcome.dated,
+            rows=outcome.rows,
+            arrival_ms=_last_arrival(raw),
+            ended=raw.ended,
+            children=raw.children,
+            bytes=outcome.bytes,
+        )
+        before = covers.get(raw.partition)
+        covers[raw.partition] = cover if before is None else join_covers(before, cover)
+    return tuple(covers.values())
+
+
+def skipped_range(raw: RawBatch, claim: int, mark_ms: int | None) -> CoveredRange:
+    """Return the range of a raw batch that is skipped without decoding it, as a poison record.
+
+    The batch may be the last one of its partition, which a source reports only once.
+    """
+    read = len(raw.values)
+    return CoveredRange(
+        partition=raw.partition,
+        claim=claim,
+        first=raw.first,
+        next=raw.next,
+        mark_ms=mark_ms,
+        at_end=False,
+        read=read,
+        outcomes={CRASHES_READER: read},
+        dated=0,
+        rows=0,
+        ended=raw.ended,
+        children=raw.children,
+        bytes={CRASHES_READER: _length(raw)},
+    )
+
+
+def join_covers(before: CoveredRange, after: CoveredRange) -> CoveredRange:
+    """Return one range for two that follow each other in a partition."""
+    return msgspec.structs.replace(
+        after,
+        first=before.first,
+        read=before.read + after.read,
+        outcomes=dict(Counter(before.outcomes) + Counter(after.outcomes)),
+        dated=before.dated + after.dated,
+        rows=before.rows + after.rows,
+        arrival_ms=before.arrival_ms if after.arrival_ms is None else after.arrival_ms,
+        bytes=dict(Counter(before.bytes) + Counter(after.bytes)),
+    )
 
 
 def count_width_mismatches(
-    decoded: DecodedRecords, pane: Ints, late: NDArray[np.bool_]
+    decoded: DecodedRecords, times: RecordTimes
 ) -> list[tuple[ModelKey, int, WidthMismatches]]:
-    """Records with a wrong number of columns that are not too late, by model and pane."""
-    out: dict[tuple[ModelKey, int], WidthMismatches] = {}
+    """Count the records with a wrong number of columns that are not too late, by model and pane."""
+    totals: dict[tuple[ModelKey, int], WidthMismatches] = {}
     for record, reason in decoded.rejects:
-        if reason in (TOO_NARROW, TOO_WIDE) and not late[record]:
-            place = decoded.keys[decoded.model[record]], int(pane[record])
-            out[place] = out.get(place, WidthMismatches()).plus(
-                WidthMismatches(int(reason == TOO_NARROW), int(reason == TOO_WIDE))
-            )
-    return [(key, pane_ms, width_mismatches) for (key, pane_ms), width_mismatches in out.items()]
+        if reason in (TOO_NARROW, TOO_WIDE) and not times.late[record]:
+            pane = decoded.keys[decoded.model[record]], int(times.pane_ms[record])
+            mismatch = WidthMismatches(int(reason == TOO_NARROW), int(reason == TOO_WIDE))
+            totals[pane] = totals.get(pane, WidthMismatches()).plus(mismatch)
+    return [(key, pane_ms, mismatches) for (key, pane_ms), mismatches in totals.items()]
+
+
+def _count_accepted(
+    decoded: DecodedRecords, uncounted: NDArray[np.bool_], bounds: Ints
+) -> tuple[list[int], list[int]]:
+    """Return the number of accepted records, and of their rows, in each raw batch."""
+    accepted, rows = np.zeros(len(uncounted), bool), np.zeros(len(bounds) - 1, np.int64)
+    for batch in decoded.batches:
+        counted = batch.record[~uncounted[batch.record]]
+        accepted[counted] = True
+        rows += np.diff(np.searchsorted(counted, bounds))
+    return _count_between(accepted, bounds), rows.tolist()
+
+
+def _count_between(flags: NDArray[np.bool_], bounds: Ints) -> list[int]:
+    """Return how many flags are set between neighbouring bounds."""
+    return [int(np.count_nonzero(flags[start:stop])) for start, stop in pairwise(bounds.tolist())]
+
+
+def _not_accepted(
+    decoded: DecodedRecords, times: RecordTimes, duplicate: NDArray[np.bool_]
+) -> dict[str, Ints]:
+    """Return the records that are not accepted by outcome; a rejected one is not also too late."""
+    reasons: dict[str, list[int]] = {}
+    late = times.late.copy()
+    for record, reason in decoded.rejects:
+        reasons.setdefault(reason, []).append(record)
+        late[record] = False
+    rejected = {reason: np.array(sorted(records)) for reason, records in reasons.items()}
+    return {TOO_LATE: np.flatnonzero(late), DUPLICATE: np.flatnonzero(duplicate), **rejected}
+
+
+def _by_batch(records: Ints, bounds: Ints) -> Iterator[tuple[int, list[int]]]:
+    """Yield each raw batch that has some of the (rising) records, and their indices in there."""
+    cuts = np.searchsorted(records, bounds)
+    for b in np.flatnonzero(np.diff(cuts)).tolist():
+        yield b, (records[cuts[b] : cuts[b + 1]] - bounds[b]).tolist()
+
+
+def _with_accepted(raw: RawBatch, lengths: dict[str, int]) -> dict[str, int]:
+    """Return the bytes of a raw batch by outcome; outcomes without a byte are left out."""
+    accepted = _length(raw) - sum(lengths.values())
+    return {name: length for name, length in {ACCEPTED: accepted, **lengths}.items() if length}
+
+
+def _length(raw: RawBatch) -> int:
+    return sum(map(len, filter(None, raw.values)))
+
+
+def _last_arrival(raw: RawBatch) -> int | None:
+    arrival_ms = int(raw.arrival_ms[-1]) if raw.values else -1
+    return arrival_ms if arrival_ms >= 0 else None

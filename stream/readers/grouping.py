@@ -1,4 +1,4 @@
-"""Rows by model and pane: the groups that are counted together."""
+"""Groups the rows of a batch by model and pane, to be counted together."""
 
 from __future__ import annotations
 
@@ -17,82 +17,85 @@ from stream.readers.plan import ReadingPlan
 
 
 class RowGroups(NamedTuple):
-    """``rows`` of a batch in the order of their groups; group ``g`` is ``rows[bounds[g]:bounds[g +
-    1]]``, of ``model[g]`` and ``pane[g]``.
+    """The ``rows`` of a batch, ordered by group.
 
-    ``in_place``: one group in the order of the batch.
+    Group ``g`` has the rows ``rows[bounds[g]:bounds[g + 1]]`` of ``model[g]`` and ``pane_ms[g]``.
+    ``in_place``: there is one group, which is the whole batch in its own order.
     """
 
     rows: Ints
     bounds: Ints
     model: Ints
-    pane: Ints
+    pane_ms: Ints
     in_place: bool
 
 
-def grouped(
-    batch: EventBatch, model: NDArray[np.int32], pane: Ints, late: NDArray[np.bool_]
+def group_rows(
+    batch: EventBatch, model: NDArray[np.int32], pane_ms: Ints, uncounted: NDArray[np.bool_]
 ) -> RowGroups:
-    """Rows ordered by (model, pane), without those that are too late; rows of one group keep their
+    """Order the rows of a batch by (model, pane), without those of uncounted records.
+
+    ``model``, ``pane_ms`` and ``uncounted`` have an entry a record. Rows of one group keep their
     order.
     """
-    of_row, panes = model[batch.record].astype(np.int64), pane[batch.record]
-    keep = ~late[batch.record]
-    first = panes.min(initial=0) if not len(panes) else panes.min()
-    if keep.all() and len(panes) and panes.max() == first and (of_row == of_row[0]).all():
-        rows = np.arange(len(of_row))
-        return RowGroups(rows, np.array([0, len(rows)]), of_row[:1], panes[:1], in_place=True)
-    rows = np.flatnonzero(keep)
-    rows = rows[np.lexsort((panes[rows], of_row[rows]))]
-    model_of, pane_of = of_row[rows], panes[rows]
-    new = np.ones(len(rows), bool)
-    new[1:] = (np.diff(model_of) != 0) | (np.diff(pane_of) != 0)
-    begins = np.flatnonzero(new)
-    return RowGroups(
-        rows, np.append(begins, len(rows)), model_of[begins], pane_of[begins], in_place=False
-    )
+    model_of, pane_of = model[batch.record].astype(np.int64), pane_ms[batch.record]
+    counted = ~uncounted[batch.record]
+    if len(counted) and counted.all() and _constant(pane_of) and _constant(model_of):
+        rows = np.arange(len(counted))
+        bounds = np.array([0, len(rows)])
+        return RowGroups(rows, bounds, model_of[:1], pane_of[:1], in_place=True)
+    rows = np.flatnonzero(counted)
+    rows = rows[np.lexsort((pane_of[rows], model_of[rows]))]
+    model_of, pane_of = model_of[rows], pane_of[rows]
+    is_first = np.ones(len(rows), bool)
+    is_first[1:] = (np.diff(model_of) != 0) | (np.diff(pane_of) != 0)
+    starts = np.flatnonzero(is_first)
+    bounds = np.append(starts, len(rows))
+    return RowGroups(rows, bounds, model_of[starts], pane_of[starts], in_place=False)
 
 
-def taken(column: Column, rows: Ints) -> Column:
-    """The cells of some rows."""
+def _constant(values: Ints) -> bool:
+    return bool((values == values[0]).all())
+
+
+def take_rows(column: Column, rows: Ints) -> Column:
+    """Return the cells of some rows, in their order."""
     if isinstance(column, Texts):
         return Texts(column.values.take(pa.array(rows)))
-    return Numbers(
-        column.values[rows], None if column.slots is None else column.slots[rows], column.integral
-    )
+    slots = None if column.slots is None else column.slots[rows]
+    return Numbers(column.values[rows], slots, column.integral)
 
 
-def merged(profiles: list[tuple[ModelKey, int, Profile]]) -> list[tuple[ModelKey, int, Profile]]:
-    """One profile a model and pane: batches of different shape may have met in one partial."""
-    out: dict[tuple[ModelKey, int], Profile] = {}
+def merge_by_pane(
+    profiles: Sequence[tuple[ModelKey, int, Profile]],
+) -> list[tuple[ModelKey, int, Profile]]:
+    """Return one profile for each model and pane: batches of several schemas may share a pane."""
+    merged: dict[tuple[ModelKey, int], Profile] = {}
     for key, pane_ms, profile in profiles:
-        if (key, pane_ms) in out:
-            out[key, pane_ms].merge(profile)
+        if (key, pane_ms) in merged:
+            merged[key, pane_ms].merge(profile)
         else:
-            out[key, pane_ms] = profile
-    return [(key, pane_ms, profile) for (key, pane_ms), profile in out.items()]
+            merged[key, pane_ms] = profile
+    return [(key, pane_ms, profile) for (key, pane_ms), profile in merged.items()]
 
 
 def samples_of(
     plan: ReadingPlan, keys: Sequence[ModelKey], bounds: Ints, columns: Mapping[str, Column]
 ) -> list[Sample]:
-    """The raw text of columns that have no bins yet, for each model that is still learning them."""
-    parts: dict[ModelKey, list[pa.Table]] = {}
+    """Return the raw text of columns without bins, for each model that is still learning them."""
+    tables: dict[ModelKey, list[pa.Table]] = {}
     for g, key in enumerate(keys):
         names = [name for name in plan.models[key.model].unlearned if name in columns]
         if names:
             start, rows = int(bounds[g]), int(bounds[g + 1] - bounds[g])
             table = pa.table({name: columns[name].values for name in names}).slice(start, rows)
-            parts.setdefault(key, []).append(table)
-    return [
-        _sample(key, pa.concat_tables(tables).combine_chunks()) for key, tables in parts.items()
-    ]
+            tables.setdefault(key, []).append(table)
+    return [_sample(key, pa.concat_tables(parts).combine_chunks()) for key, parts in tables.items()]
 
 
 def _sample(key: ModelKey, table: pa.Table) -> Sample:
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(
-        sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
-    ) as writer:
+    stream = pa.BufferOutputStream()
+    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    with pa.ipc.new_stream(stream, table.schema, options=options) as writer:
         writer.write_table(table)
-    return Sample(key, table.num_rows, sink.getvalue().to_pybytes())
+    return Sample(key, table.num_rows, stream.getvalue().to_pybytes())

@@ -1,4 +1,4 @@
-"""The reader in the service's own process: the same protocol with no pipe."""
+"""The reader in the service's own process: the same protocol without a pipe."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from detectors.profiles.baseline import Baseline
 from stream.config.model import Config
 from stream.events import Assign, Gap, Partial
-from stream.readers.base import Counted
+from stream.readers.base import OnCounted
 from stream.readers.build import plan_of, reader_of
 from stream.sources.base import Reading
 
 
 class InProcessReader:
-    """One reader, no process of its own."""
+    """One reader, called by the service itself."""
 
-    def __init__(self, config: Config, reading: Reading, counted: Counted) -> None:
-        self._config, self._reading, self._counted = config, reading, counted
+    def __init__(self, config: Config, reading: Reading, on_counted: OnCounted) -> None:
+        self._config, self._reading, self._on_counted = config, reading, on_counted
         self._reader = reader_of(config, reading)
 
     def use(self, baselines: Mapping[str, Baseline]) -> None:
@@ -28,13 +28,11 @@ class InProcessReader:
 
     def read(self, timeout_s: float) -> Sequence[Partial | Gap]:
         gaps, raws = self._reader.poll(timeout_s)
-        began = time.monotonic()
+        started_s = time.monotonic()
         partials = self._reader.count(raws)
         if partials:
-            self._counted(
-                time.monotonic() - began,
-                [cover for partial in partials for cover in partial.covers],
-            )
+            covers = [cover for partial in partials for cover in partial.covers]
+            self._on_counted(time.monotonic() - started_s, covers)
         return [*gaps, *partials]
 
     @property
@@ -42,4 +40,4 @@ class InProcessReader:
         return self._reading.finished
 
     def close(self) -> None:
-        """The source is closed by whoever opened it."""
+        """No-op: the source is closed by the service, which opened it."""

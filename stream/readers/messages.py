@@ -1,6 +1,4 @@
-"""What a reader process and its owner say to each other: small MessagePack structs, each a message
-of its pipe.
-"""
+"""Messages between the owner and its reader processes: MessagePack structs with named fields."""
 
 from __future__ import annotations
 
@@ -11,96 +9,85 @@ import msgspec
 
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
-from stream.events import (
-    Assign,
-    CoveredRange,
-    DeadLetter,
-    Gap,
-    ModelKey,
-    Partial,
-    Position,
-    Sample,
-    SeenIds,
-    WidthMismatches,
-)
+from stream.events import Assign, Gap, ModelKey, Partial, Position
 
 
-class UseBaselines(msgspec.Struct, tag=True, array_like=True):
-    """Count with these baselines (encoded, by model) from now on."""
+class UseBaselines(msgspec.Struct, tag=True):
+    """Order to count with these baselines (encoded, by model) from now on."""
 
     baselines: dict[str, bytes]
 
 
-class AssignPartitions(msgspec.Struct, tag=True, array_like=True):
-    """Read these partitions; others that were assigned before stay as they are.
+class AssignPartitions(msgspec.Struct, tag=True):
+    """Order to read these partitions; others that were assigned before stay as they are.
 
-    ``most``: at most so many records are counted at a time (0: as usual). The records in ``skip``
-    become dead letters without being looked at.
+    ``max_records`` is the largest number of records to count at a time (0: as usual). The records
+    in ``skip`` become dead letters without being decoded.
     """
 
     assigns: list[Assign]
-    most: int = 0
+    max_records: int = 0
     skip: list[tuple[str, Position]] = []
 
 
-class Acknowledge(msgspec.Struct, tag=True, array_like=True):
-    """So many partials were taken or refused: there is room for others."""
+class Acknowledge(msgspec.Struct, tag=True):
+    """The number of partials that the owner has accepted or refused: there is room for others."""
 
     partials: int
 
 
-class Shutdown(msgspec.Struct, tag=True, array_like=True):
-    """End now."""
+class Shutdown(msgspec.Struct, tag=True):
+    """Order to end now."""
 
 
-class Fetching(msgspec.Struct, tag=True, array_like=True):
-    """The reader begins to ask the source for what follows these positions. If it dies before
-    anything comes, they may be the reason.
+class Fetching(msgspec.Struct, tag=True):
+    """The reader asks the source for the records from these positions on.
+
+    If it dies before any of them arrive, they may be the reason.
     """
 
-    ranges: list[tuple[str, Position]]
+    positions: list[tuple[str, Position]]
 
 
-class Decoding(msgspec.Struct, tag=True, array_like=True):
-    """The reader begins to decode records from these positions on. If it dies, they may be the
-    reason.
+class Decoding(msgspec.Struct, tag=True):
+    """The reader begins to decode the records from these positions on.
+
+    If it dies before it sends their partial, they may be the reason.
     """
 
-    ranges: list[tuple[str, Position]]
+    positions: list[tuple[str, Position]]
 
 
-class PartialMessage(msgspec.Struct, tag=True, array_like=True):
-    """A partial, its profiles encoded, and how long it took."""
+class PartialMessage(msgspec.Struct, tag=True, kw_only=True):
+    """A partial, and the seconds that decoding and counting took.
 
-    covers: tuple[CoveredRange, ...]
-    layouts: dict[str, str]
+    ``partial`` is without its profiles, which are encoded apart in ``profiles``.
+    """
+
+    partial: Partial
     profiles: list[tuple[ModelKey, int, bytes]]
-    dead: list[DeadLetter]
-    samples: list[Sample]
-    future: int
-    width_mismatches: list[tuple[ModelKey, int, WidthMismatches]]
-    seen: list[SeenIds]
-    unremembered: int
     took_s: float
 
 
-class GapMessage(msgspec.Struct, tag=True, array_like=True):
+class GapMessage(msgspec.Struct, tag=True):
     """A gap that the reader met."""
 
     gap: Gap
 
 
-class Heartbeat(msgspec.Struct, tag=True, array_like=True):
-    """A sign of life: how many :class:`AssignPartitions` messages it has obeyed, and whether a bounded source
-    is at its end.
+class Heartbeat(msgspec.Struct, tag=True):
+    """A periodic sign that the reader works.
+
+    ``orders`` is the number of :class:`AssignPartitions` messages it has carried out, and
+    ``finished`` is true at the end of a bounded source.
     """
 
-    obeyed: int
+    orders: int
     finished: bool
 
 
-class SourceFailed(msgspec.Struct, tag=True, array_like=True):
-    """The source could not be opened, or cannot be read on: the fields of ``SourceUnavailable``."""
+class SourceFailed(msgspec.Struct, tag=True):
+    """The source cannot be opened or read; the fields are those of ``SourceUnavailable``."""
 
     source: str
     causes: list[str]
@@ -112,29 +99,27 @@ ToReader = UseBaselines | AssignPartitions | Acknowledge | Shutdown
 ToOwner = Fetching | Decoding | PartialMessage | GapMessage | Heartbeat | SourceFailed
 
 encode: Final = msgspec.msgpack.Encoder().encode
-order_of: Final = msgspec.msgpack.Decoder(ToReader).decode
-word_of: Final = msgspec.msgpack.Decoder(ToOwner).decode
+decode_for_reader: Final = msgspec.msgpack.Decoder(ToReader).decode
+decode_for_owner: Final = msgspec.msgpack.Decoder(ToOwner).decode
 
 
-def packed(partial: Partial, took_s: float) -> PartialMessage:
-    """A partial as it goes through the pipe."""
+def pack(partial: Partial, took_s: float) -> PartialMessage:
+    """Return the message of a partial."""
     profiles = [(key, pane_ms, profile.encode()) for key, pane_ms, profile in partial.profiles]
-    rest = partial[3:]
-    return PartialMessage(partial.covers, partial.layouts, profiles, *rest, took_s)
+    without = msgspec.structs.replace(partial, profiles=[])
+    return PartialMessage(partial=without, profiles=profiles, took_s=took_s)
 
 
-def unpacked(made: PartialMessage, layouts: Mapping[str, Layout]) -> Partial:
-    """The partial again. Counted with other layouts than those in force it comes without profiles:
-    it will be refused anyway.
+def unpack(message: PartialMessage, layouts: Mapping[str, Layout]) -> Partial:
+    """Return the partial of a message.
+
+    A partial counted with other layouts than those in force has no profiles: it will be refused.
     """
-    ours = {model: layout.fingerprint for model, layout in layouts.items()} == made.layouts
-    profiles = (
-        [
-            (key, pane_ms, Profile.decode(body, layouts[key.model]))
-            for key, pane_ms, body in made.profiles
-        ]
-        if ours
-        else []
-    )
-    rest = made.dead, made.samples, made.future, made.width_mismatches, made.seen, made.unremembered
-    return Partial(made.covers, made.layouts, profiles, *rest)
+    in_force = {model: layout.fingerprint for model, layout in layouts.items()}
+    if message.partial.layouts != in_force:
+        return message.partial
+    profiles = [
+        (key, pane_ms, Profile.decode(body, layouts[key.model]))
+        for key, pane_ms, body in message.profiles
+    ]
+    return msgspec.structs.replace(message.partial, profiles=profiles)

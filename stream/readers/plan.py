@@ -1,6 +1,4 @@
-"""What the readers must know of the models: columns, types, layouts, and what is still being
-learned.
-"""
+"""How readers decode and count the records of the models: schemas, types and layouts."""
 
 from __future__ import annotations
 
@@ -20,34 +18,35 @@ _READ_AS: Mapping[str, ColumnType] = {
 
 
 class ReadingPlan:
-    """The schemas of all models, a decoder's plan, and one :class:`~detectors.profiles.fold.Fold` a
-    schema.
+    """How to decode and count the records of all models.
 
-    ``position[model]`` is the position of the model's layout in the fold of its schema.
+    ``decoding`` has the distinct schemas of the models, for the format. ``folds`` has one
+    :class:`~detectors.profiles.fold.Fold` for each schema, and ``position[model]`` is the index of
+    the model's layout in the fold of its schema. ``fingerprints`` are those of the layouts.
     """
 
-    def __init__(self, models: Mapping[str, ModelColumns], form: Format) -> None:
+    def __init__(self, models: Mapping[str, ModelColumns], record_format: Format) -> None:
         self.models = dict(models)
         self.fingerprints = {name: columns.layout.fingerprint for name, columns in models.items()}
         schemas: list[Schema] = []
         members: list[list[str]] = []
         for name, columns in models.items():
-            schema = form.schema(columns.outputs, columns.inputs, _types(columns))
+            types = _types(columns)
+            schema = record_format.schema(columns.outputs, columns.inputs, types)
             if schema not in schemas:
                 schemas.append(schema)
                 members.append([])
             members[schemas.index(schema)].append(name)
-        of_model = {name: s for s, names in enumerate(members) for name in names}
-        self.plan = DecodingPlan(tuple(schemas), of_model)
+        schema_of = {name: s for s, names in enumerate(members) for name in names}
+        self.decoding = DecodingPlan(tuple(schemas), schema_of)
         self.position = {name: m for names in members for m, name in enumerate(names)}
         self.folds = [Fold([models[name].layout for name in names]) for names in members]
 
     @property
     def width(self) -> int:
-        """Most columns that a record of any model has."""
-        return max(
-            (len(schema.outputs) + len(schema.inputs) for schema in self.plan.schemas), default=1
-        )
+        """The largest number of columns that a record of any model has, at least 1."""
+        widths = [len(schema.outputs) + len(schema.inputs) for schema in self.decoding.schemas]
+        return max(widths, default=1)
 
 
 def _types(columns: ModelColumns) -> dict[str, ColumnType]:
@@ -55,8 +54,9 @@ def _types(columns: ModelColumns) -> dict[str, ColumnType]:
 
 
 def _type(layout: Layout, name: str) -> ColumnType:
-    place = layout.index.get(name, -1)
-    return "raw" if place < 0 else _read_as(layout.features[place])
+    """Return how a column is read: raw if the layout does not have it yet."""
+    index = layout.index.get(name)
+    return "raw" if index is None else _read_as(layout.features[index])
 
 
 def _read_as(feature: Feature) -> ColumnType:

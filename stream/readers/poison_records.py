@@ -1,5 +1,6 @@
-"""Which record kills its reader? Found by reading ever smaller steps at the place where readers
-died. Pure.
+"""Finds the record that crashes its readers, by reading in ever smaller steps where they crashed.
+
+Pure: no process, no clock, no I/O.
 """
 
 from __future__ import annotations
@@ -11,118 +12,141 @@ import msgspec
 
 from stream.events import Position
 
-STEPS: Final = (0, 0, 64, 1)
-"""Records that are counted at a time, by how many readers have died here: a single death may have
-any reason."""
-CERTAIN: Final = 3
-"""So many readers that died at one single record are its doing."""
-HOPELESS: Final = 5
-"""So many readers that died in a row while they asked the source for one single record: nobody will
-read it."""
-PASSED: Final = 5_000
-"""A partition that is read so far without a death is trusted again: as many as a reader counts at a
-time. One that was only asked in vain is trusted when all partitions together were read so far, and
-it gave something too."""
+BATCH_SIZES: Final = (0, 0, 64, 1)
+"""Records to count at a time, by the number of crashes in a range (0: as many as usual). A single
+crash may have any cause."""
+CRASHES_TO_SKIP: Final = 3
+"""A record is skipped after this many consecutive crashes while it was decoded by itself."""
+CRASHES_TO_GIVE_UP: Final = 5
+"""A record cannot be read after this many consecutive crashes while it was fetched by itself."""
+TRUSTED_RECORDS: Final = 5_000
+"""A partition is trusted again after this many records without a crash: as many as a reader counts
+at a time. If readers crashed there only while fetching, the records of all partitions count,
+provided that it gave some as well."""
 
 
 class _Suspect(msgspec.Struct):
+    """A partition in which readers crashed.
+
+    ``level`` is the index of its batch size. ``position`` is where readers last crashed while
+    decoding, and ``crashes`` the number of consecutive crashes there with a single record;
+    ``fetch_position`` and ``fetch_crashes`` are the same for crashes while fetching. ``read`` is
+    the number of records counted since the last crash.
+    """
+
     level: int = 0
-    counted: bool = False
-    at: Position | None = None
-    deaths: int = 0
-    read: int = 0
+    crashed_decoding: bool = False
+    position: Position | None = None
+    crashes: int = 0
     skip: bool = False
-    asked: Position | None = None
-    unread: int = 0
+    fetch_position: Position | None = None
+    fetch_crashes: int = 0
+    read: int = 0
+
+    @property
+    def one_by_one(self) -> bool:
+        """True if the partition is read one record at a time."""
+        return BATCH_SIZES[self.level] == 1
 
 
 class PoisonRecordSearch:
-    """Remembers where readers died, and how carefully each partition must be read.
+    """Remembers where readers crashed, and how carefully each partition must be read.
 
-    After the second death in a range it is read in steps of 64 records, after the third one by one;
-    a record at which three readers have died alone is skipped: it becomes a dead letter
-    (``crashes_reader``). Deaths before the source has handed a record over are told apart: such a
-    record cannot be skipped, since nobody knows where the next one begins.
+    After the second crash in a range it is read in steps of 64 records, after the third one by one.
+    A record at which three readers have crashed while it was decoded by itself is skipped: it
+    becomes a dead letter (``crashes_reader``). Crashes before the source has returned a record are
+    counted apart: such a record cannot be skipped, because the position after it is unknown.
 
-    >>> suspects = PoisonRecordSearch()
+    >>> search = PoisonRecordSearch()
     >>> for _ in range(3):
-    ...     suspects.died([("p", 40)])
-    >>> suspects.step(["p"])
+    ...     search.crashed_decoding([("p", 40)])
+    >>> search.max_records(["p"])
     1
     >>> for _ in range(3):
-    ...     suspects.died([("p", 57)])
-    >>> suspects.skipped(["p"])
+    ...     search.crashed_decoding([("p", 57)])
+    >>> search.to_skip(["p"])
     [('p', 57)]
     """
 
     def __init__(self) -> None:
-        self._known: dict[str, _Suspect] = {}
+        self._suspects: dict[str, _Suspect] = {}
         self._read = 0
 
-    def died(self, began: Sequence[tuple[str, Position]]) -> None:
-        """A reader died while it counted records from these positions on; none if it was not
-        counting.
-        """
-        for partition, position in began:
-            suspect = self._known.setdefault(partition, _Suspect())
-            alone = STEPS[suspect.level] == 1 and len(began) == 1
-            suspect.deaths = suspect.deaths + 1 if alone and suspect.at == position else int(alone)
-            suspect.at, suspect.counted = position, True
-            suspect.skip = suspect.deaths >= CERTAIN
-            self._worse(suspect)
+    def crashed_decoding(self, positions: Sequence[tuple[str, Position]]) -> None:
+        """Note that a reader crashed while it decoded records from these positions on.
 
-    def died_unread(self, asked: Mapping[str, Position]) -> list[tuple[str, Position]]:
-        """A reader died before the source gave it anything from these positions on; returns those
-        that nobody will ever read.
+        There are none if it was not decoding.
         """
-        for partition, position in asked.items():
-            suspect = self._known.setdefault(partition, _Suspect())
-            alone = STEPS[suspect.level] == 1
-            suspect.unread = (
-                suspect.unread + 1 if alone and suspect.asked == position else int(alone)
-            )
-            suspect.asked = position
-            self._worse(suspect)
+        for partition, position in positions:
+            suspect = self._suspect(partition)
+            alone = suspect.one_by_one and len(positions) == 1
+            again = alone and suspect.position == position
+            suspect.crashes = suspect.crashes + 1 if again else int(alone)
+            suspect.position, suspect.crashed_decoding = position, True
+            suspect.skip = suspect.crashes >= CRASHES_TO_SKIP
+            self._read_more_carefully(suspect)
+
+    def crashed_fetching(self, positions: Mapping[str, Position]) -> list[tuple[str, Position]]:
+        """Note that a reader crashed before the source returned a record from these positions on.
+
+        Returns the partitions and positions of records that cannot be read at all.
+        """
+        for partition, position in positions.items():
+            suspect = self._suspect(partition)
+            again = suspect.one_by_one and suspect.fetch_position == position
+            suspect.fetch_crashes = suspect.fetch_crashes + 1 if again else int(suspect.one_by_one)
+            suspect.fetch_position = position
+            self._read_more_carefully(suspect)
         return [
             (partition, position)
-            for partition, position in asked.items()
-            if self._known[partition].unread >= HOPELESS
+            for partition, position in positions.items()
+            if self._suspects[partition].fetch_crashes >= CRASHES_TO_GIVE_UP
         ]
 
-    def passed(self, partition: str, records: int, at_end: bool = False) -> None:
-        """So many records of a partition were counted; ``at_end``: more there are not now.
+    def counted(self, partition: str, records: int, at_end: bool = False) -> None:
+        """Note that a reader counted some records of a partition; ``at_end``: up to its end.
 
-        A partial that is dropped after that is counted again, and what was forgotten here is found
-        out again.
+        If their partial is dropped afterwards they are counted again, and what was forgotten here
+        is found again.
         """
         self._read += records
-        suspect = self._known.get(partition)
+        suspect = self._suspects.get(partition)
         if suspect is None:
             return
-        suspect.unread = 0
+        suspect.fetch_crashes = 0
         suspect.read += records
-        far = (suspect.read if suspect.counted else self._read) >= PASSED
         if suspect.skip and records:
-            self._known.clear()  # the culprit is found: what was read beside it is trusted again
-        elif not suspect.skip and (at_end or far or (records and suspect.level == 1)):
-            del self._known[partition]
+            self._suspects.clear()  # the poison record is found, so all others are trusted again
+        elif not suspect.skip and (at_end or self._is_trusted(suspect, records)):
+            del self._suspects[partition]
 
-    def step(self, partitions: Collection[str]) -> int:
-        """How many records a reader of these partitions may count at a time; 0 if as many as usual."""
-        return min(
-            (
-                step
-                for name, one in self._known.items()
-                if (step := STEPS[one.level]) and name in partitions
-            ),
-            default=0,
-        )
+    def max_records(self, partitions: Collection[str]) -> int:
+        """Return how many records a reader of these partitions may count at a time; 0: as usual."""
+        sizes = [
+            BATCH_SIZES[suspect.level]
+            for partition, suspect in self._suspects.items()
+            if partition in partitions
+        ]
+        return min(filter(None, sizes), default=0)
 
-    def skipped(self, partitions: Iterable[str]) -> list[tuple[str, Position]]:
-        """The records among these partitions that must be skipped."""
-        suspects = [(name, self._known[name]) for name in partitions if name in self._known]
-        return [(name, one.at) for name, one in suspects if one.skip and one.at is not None]
+    def to_skip(self, partitions: Iterable[str]) -> list[tuple[str, Position]]:
+        """Return the partitions and positions of records among these that must be skipped."""
+        suspects = [(name, self._suspects[name]) for name in partitions if name in self._suspects]
+        return [
+            (name, suspect.position)
+            for name, suspect in suspects
+            if suspect.skip and suspect.position is not None
+        ]
 
-    def _worse(self, suspect: _Suspect) -> None:
-        suspect.level = min(suspect.level + 1, len(STEPS) - 1)
+    def _suspect(self, partition: str) -> _Suspect:
+        return self._suspects.setdefault(partition, _Suspect())
+
+    def _is_trusted(self, suspect: _Suspect, records: int) -> bool:
+        """Return whether enough was read since the last crash; one crash is forgotten at once."""
+        if records and suspect.level == 1:
+            return True
+        return (suspect.read if suspect.crashed_decoding else self._read) >= TRUSTED_RECORDS
+
+    def _read_more_carefully(self, suspect: _Suspect) -> None:
+        suspect.level = min(suspect.level + 1, len(BATCH_SIZES) - 1)
         suspect.read = self._read = 0

@@ -1,4 +1,4 @@
-"""N reader processes and their partitions: who reads what, who is dead, what must be read again."""
+"""Several reader processes: distributes partitions over them, and replaces those that fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from detectors.profiles.layout import Layout
 from stream.config.model import Config
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Partial, ReaderLost
-from stream.readers.base import Counted
+from stream.readers.base import OnCounted
 from stream.readers.messages import (
     Decoding,
     Fetching,
@@ -22,7 +22,7 @@ from stream.readers.messages import (
     Heartbeat,
     PartialMessage,
     SourceFailed,
-    unpacked,
+    unpack,
 )
 from stream.readers.poison_records import PoisonRecordSearch
 from stream.readers.worker import WorkerSetup, serve
@@ -31,41 +31,44 @@ from stream.sources.base import Reading
 from stream.telemetry.log_setup import LogSetup
 
 SILENT_S: Final = 15.0
-"""A reader that says nothing for so long is killed; it gives a sign of life each second."""
+"""A reader without a message for this long is killed; it sends a heartbeat each second."""
 OPENING_S: Final = 90.0
 """The same while it starts and connects."""
-AGAIN_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
-"""How long to wait before a reader is replaced, by how many have died in a row without a result."""
-MOST_WORDS: Final = 32
-STUCK: Final = (
-    "The log lines above show why. Give the readers more memory, or delete that record from the"
-    " source: reading then goes on behind it, and the record is reported as a gap"
+RESTART_DELAYS_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
+"""Delay before a reader is replaced, by the number of consecutive deaths without a partial."""
+MESSAGES_PER_READ: Final = 32
+EXIT_GRACE_S: Final = 0.5
+"""Time for a reader whose pipe has ended to exit by itself, so that its exit code is its own."""
+SHUTDOWN_S: Final = 2.0
+"""Time for all readers together to shut down by themselves."""
+UNREADABLE: Final = (
+    "The log lines above show the cause. Give the readers more memory, or delete that record from"
+    " the source: reading then continues after it, and the record is reported as a gap"
 )
-ENDING_S: Final = 0.5
-"""A reader whose pipe has ended has so long to end by itself: else the exit code would be ours."""
-LEAVE_S: Final = 2.0
-"""At the end all readers together have so long to leave by themselves."""
 
 log = structlog.get_logger("driftline.readers")
 
 
-class _Due(NamedTuple):
-    """A reader that must be started at ``at_s``, for these partitions."""
+class _Replacement(NamedTuple):
+    """A reader to start at ``due_s``, for these partitions."""
 
-    at_s: float
+    due_s: float
     partitions: tuple[str, ...]
 
 
 class ReaderPool:
-    """Shares partitions out among reader processes, and replaces those that die or fall silent.
+    """Distributes partitions over reader processes, and replaces those that die or fall silent.
 
-    Partitions stay with their reader; those of a dead one come back as ``ReaderLost``, and the
-    aggregator assigns them again from what it has accepted. A place at which readers die again and
-    again is read ever more carefully (:class:`~stream.readers.poison_records.PoisonRecordSearch`) until the
-    record that does it is found; it ends as a dead letter. Raises ``SourceUnavailable`` if the
-    source cannot be opened at the start, if a reader meets what no waiting heals, or if readers die
-    before the source has handed over a single record. ``reading`` is the owner's own, which looks
-    for partitions and reads none.
+    Partitions stay with their reader. Those of a dead one are returned as ``ReaderLost``, and the
+    aggregator assigns them again from what it has accepted. A range at which readers repeatedly
+    crash is read ever more carefully (:class:`~stream.readers.poison_records.PoisonRecordSearch`)
+    until the poison record is found, which becomes a dead letter.
+
+    Raises ``SourceUnavailable`` if the source cannot be opened at the start, if a reader meets a
+    permanent error, or if readers repeatedly crash before the source has returned a record.
+    ``reading`` is the owner's own open source, which discovers partitions and reads none.
+    ``on_replaced`` is called with ``killed`` or ``ended`` for each reader that is replaced;
+    ``serve`` is what each reader process runs.
     """
 
     def __init__(
@@ -73,202 +76,218 @@ class ReaderPool:
         config: Config,
         reading: Reading,
         logs: LogSetup,
-        counted: Counted,
-        replaced: Callable[[str], None],
+        on_counted: OnCounted,
+        on_replaced: Callable[[str], None],
         serve: Serve = serve,
     ) -> None:
         self._reading, self._source = reading, config.source.identity
         self._setup = msgspec.msgpack.encode(WorkerSetup(config, logs))
-        self._counted, self._replaced, self._serve = counted, replaced, serve
+        self._on_counted, self._on_replaced, self._serve = on_counted, on_replaced, serve
         self._inbox = Inbox()
         self._layouts: dict[str, Layout] = {}
-        self._encoded: dict[str, bytes] = {}
-        self._suspects = PoisonRecordSearch()
-        self._answers: dict[WorkerHandle, int] = {}
+        self._baselines: dict[str, bytes] = {}
+        self._search = PoisonRecordSearch()
+        self._unacknowledged: dict[WorkerHandle, int] = {}
         self._deaths_in_a_row = self._started = 0
-        self._looked_s = time.monotonic()
-        self._due: list[_Due] = []
+        self._checked_s = time.monotonic()
+        self._replacements: list[_Replacement] = []
         self.readers = [self._start() for _ in range(config.readers)]
 
     def use(self, baselines: Mapping[str, Baseline]) -> None:
         """Count with these baselines from now on."""
         self._layouts = {name: baseline.layout for name, baseline in baselines.items()}
-        self._encoded = {name: baseline.encode() for name, baseline in baselines.items()}
+        self._baselines = {name: baseline.encode() for name, baseline in baselines.items()}
         for reader in self.readers:
-            reader.use(self._encoded)
+            reader.use(self._baselines)
 
     def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
-        """Hand partitions to the readers that have them, new ones to the reader with the fewest;
-        gaps come with :meth:`read`.
+        """Give partitions to the readers that have them, new ones to the reader with the fewest.
+
+        Gaps are returned by :meth:`read`.
         """
-        given: dict[WorkerHandle, list[Assign]] = {}
         if assigns:
-            self._reading.assigned_elsewhere([one.partition for one in assigns])
-        for one in assigns:
-            if self._waits(one.partition):
-                continue
-            reader = self._reader_of(one.partition)
-            reader.partitions.add(one.partition)
-            given.setdefault(reader, []).append(one)
-        for reader, some in given.items():
-            reader.read(
-                some,
-                self._suspects.step(reader.partitions),
-                self._suspects.skipped(reader.partitions),
-            )
+            self._reading.assigned_elsewhere([assign.partition for assign in assigns])
+        orders: dict[WorkerHandle, list[Assign]] = {}
+        for assign in assigns:
+            if not self._awaits_replacement(assign.partition):
+                reader = self._reader_of(assign.partition)
+                reader.partitions.add(assign.partition)
+                orders.setdefault(reader, []).append(assign)
+        for reader, order in orders.items():
+            self._order(reader, order)
         return []
 
     def read(self, timeout_s: float) -> list[Partial | Gap | ReaderLost]:
-        """What has come: waits for the first word. Whatever the call before returned counts as
-        dealt with.
+        """Return new items; waits for the first message at most ``timeout_s``.
+
+        A call acknowledges the partials that the call before returned.
         """
-        for reader, partials in self._answers.items():
-            reader.answer(partials)
-        self._answers.clear()
-        out: list[Partial | Gap | ReaderLost] = []
-        for heard in self._inbox.take(timeout_s, MOST_WORDS):
-            out += self._hear(heard)
-        self._look()
-        return [*out, *self._replace()]
+        for reader, partials in self._unacknowledged.items():
+            reader.acknowledge(partials)
+        self._unacknowledged.clear()
+        items: list[Partial | Gap | ReaderLost] = []
+        for received in self._inbox.take(timeout_s, MESSAGES_PER_READ):
+            items += self._handle(received)
+        self._kill_silent_readers()
+        return [*items, *self._start_replacements()]
 
     @property
     def finished(self) -> bool:
-        """True when all partitions of a bounded source are read to their end."""
-        given = any(reader.partitions for reader in self.readers)
-        return given and not self._due and all(reader.done for reader in self.readers)
+        """True when all partitions of a bounded source are read to their ends."""
+        any_assigned = any(reader.partitions for reader in self.readers)
+        all_done = all(reader.done for reader in self.readers)
+        return any_assigned and all_done and not self._replacements
 
     def close(self) -> None:
         """End all readers; safe to call twice."""
-        deadline = time.monotonic() + LEAVE_S
+        deadline_s = time.monotonic() + SHUTDOWN_S
         for reader in self.readers:
-            reader.leave()
+            reader.shut_down()
         for reader in self.readers:
-            reader.left(max(deadline - time.monotonic(), 0.0))
+            reader.join(max(deadline_s - time.monotonic(), 0.0))
         self.readers = []
 
     def _start(self) -> WorkerHandle:
         self._started += 1
         reader = WorkerHandle(f"reader-{self._started}", self._serve, self._setup, self._inbox)
-        log.info("reader started", reader=reader.name, pid=reader.pid)
-        if self._encoded:
-            reader.use(self._encoded)
+        log.info("reader_started", reader=reader.name, pid=reader.pid)
+        if self._baselines:
+            reader.use(self._baselines)
         return reader
 
-    def _waits(self, partition: str) -> bool:
-        """True if it is read again as soon as a reader is replaced; it then comes back as
-        ``ReaderLost``.
+    def _order(self, reader: WorkerHandle, assigns: Sequence[Assign] = ()) -> None:
+        """Order a reader to read partitions, as carefully as all of its partitions require."""
+        max_records = self._search.max_records(reader.partitions)
+        reader.read(assigns, max_records, self._search.to_skip(reader.partitions))
+
+    def _awaits_replacement(self, partition: str) -> bool:
+        """Return whether a partition waits for a reader to be replaced.
+
+        It is returned as ``ReaderLost`` then, and assigned again.
         """
         if not self.readers:
-            self._due[0] = _Due(
-                self._due[0].at_s, tuple(sorted({*self._due[0].partitions, partition}))
-            )
-        return any(partition in due.partitions for due in self._due)
+            first = self._replacements[0]
+            partitions = tuple(sorted({*first.partitions, partition}))
+            self._replacements[0] = _Replacement(first.due_s, partitions)
+        return any(partition in waiting.partitions for waiting in self._replacements)
 
     def _reader_of(self, partition: str) -> WorkerHandle:
-        holding = [reader for reader in self.readers if partition in reader.partitions]
-        return (
-            holding[0] if holding else min(self.readers, key=lambda reader: len(reader.partitions))
-        )
+        for reader in self.readers:
+            if partition in reader.partitions:
+                return reader
+        return min(self.readers, key=lambda reader: len(reader.partitions))
 
-    def _hear(self, heard: ReceivedMessage) -> list[Partial | Gap | ReaderLost]:
-        reader, word = heard
+    def _handle(self, received: ReceivedMessage) -> list[Partial | Gap | ReaderLost]:
+        reader, message = received
         if reader not in self.readers:
             return []
-        match word:
+        match message:
             case PartialMessage():
-                return [self._made(reader, word)]
-            case Fetching(ranges):
-                reader.asked |= ranges
-            case Decoding(ranges):
-                reader.began = ranges
+                return [self._take_partial(reader, message)]
+            case Fetching(positions):
+                reader.fetching |= positions
+            case Decoding(positions):
+                reader.decoding = positions
             case GapMessage(gap):
-                reader.asked.pop(gap.partition, None)
+                reader.fetching.pop(gap.partition, None)
                 return [gap]
-            case Heartbeat(obeyed, finished):
-                reader.told(obeyed, finished)
-            case SourceFailed(source, causes, advice, transient):
-                if reader.opened or self._started <= len(self.readers) or not transient:
-                    raise SourceUnavailable(source, causes, advice)
-                log.warning("reader cannot read", reader=reader.name, source=source, causes=causes)
+            case Heartbeat(orders, finished):
+                reader.note_heartbeat(orders, finished)
+            case SourceFailed():
+                self._take_failure(reader, message)
             case None:
-                self._lose(reader)
+                self._replace(reader)
         return []
 
-    def _made(self, reader: WorkerHandle, made: PartialMessage) -> Partial:
-        reader.began = []
+    def _take_partial(self, reader: WorkerHandle, message: PartialMessage) -> Partial:
+        covers = message.partial.covers
+        reader.decoding = []
         self._deaths_in_a_row = 0
-        self._answers[reader] = self._answers.get(reader, 0) + 1
-        self._counted(made.took_s, made.covers)
-        for cover in made.covers:
-            reader.asked.pop(cover.partition, None)
-            self._suspects.passed(cover.partition, cover.read, cover.at_end)
+        self._unacknowledged[reader] = self._unacknowledged.get(reader, 0) + 1
+        self._on_counted(message.took_s, covers)
+        for cover in covers:
+            reader.fetching.pop(cover.partition, None)
+            self._search.counted(cover.partition, cover.read, cover.at_end)
             if cover.ended:
                 reader.partitions.discard(cover.partition)
-        for one in self.readers:  # who was careful for another one's sake too
-            step = self._suspects.step(one.partitions)
-            if step != one.step:
-                one.read([], step, self._suspects.skipped(one.partitions))
-        return unpacked(made, self._layouts)
+        self._relax_readers()
+        return unpack(message, self._layouts)
 
-    def _look(self) -> None:
-        """Kill those that are silent; not if it was we who did not listen."""
-        now = time.monotonic()
-        if now - self._looked_s > SILENT_S / 3:
-            for reader in self.readers:
-                reader.heard_s = now
-        self._looked_s = now
+    def _relax_readers(self) -> None:
+        """Let readers count more records at a time again if no poison record is sought there."""
         for reader in self.readers:
-            if now - reader.heard_s > (SILENT_S if reader.opened else OPENING_S):
+            if self._search.max_records(reader.partitions) != reader.max_records:
+                self._order(reader)
+
+    def _take_failure(self, reader: WorkerHandle, failed: SourceFailed) -> None:
+        """Raise unless a new reader met a transient error, which then ends and is replaced."""
+        at_start = self._started <= len(self.readers)
+        if reader.opened or at_start or not failed.transient:
+            raise SourceUnavailable(failed.source, failed.causes, failed.advice)
+        log.warning(
+            "reader_source_failed", reader=reader.name, source=failed.source, causes=failed.causes
+        )
+
+    def _kill_silent_readers(self) -> None:
+        """Kill silent readers, unless it was the owner that did not run for a while."""
+        now_s = time.monotonic()
+        if now_s - self._checked_s > SILENT_S / 3:
+            for reader in self.readers:
+                reader.last_message_s = now_s
+        self._checked_s = now_s
+        for reader in self.readers:
+            silent_s = now_s - reader.last_message_s
+            if silent_s > (SILENT_S if reader.opened else OPENING_S):
                 log.error(
-                    "reader is silent and is killed",
+                    "reader_silent",
                     reader=reader.name,
                     pid=reader.pid,
-                    silent_s=round(now - reader.heard_s, 1),
+                    silent_s=round(silent_s, 1),
                 )
-                reader.heard_s, reader.hangs = now, True
+                reader.last_message_s, reader.hung = now_s, True
                 reader.kill()
 
-    def _lose(self, reader: WorkerHandle) -> None:
-        """A reader is dead: what it did not hand over must be read again, by another one."""
-        reader.left(ENDING_S)
-        self._answers.pop(reader, None)
-        self._suspect(reader)
-        wait_s = AGAIN_S[min(self._deaths_in_a_row, len(AGAIN_S) - 1)]
+    def _replace(self, reader: WorkerHandle) -> None:
+        """Schedule a replacement for a dead reader, which reads what it did not hand over."""
+        reader.join(EXIT_GRACE_S)
+        self._unacknowledged.pop(reader, None)
+        self._note_crash(reader)
+        delay_s = RESTART_DELAYS_S[min(self._deaths_in_a_row, len(RESTART_DELAYS_S) - 1)]
         self._deaths_in_a_row += 1
         self.readers.remove(reader)
-        self._due.append(_Due(time.monotonic() + wait_s, tuple(sorted(reader.partitions))))
+        partitions = tuple(sorted(reader.partitions))
+        self._replacements.append(_Replacement(time.monotonic() + delay_s, partitions))
         log.error(
-            "reader died and is replaced",
+            "reader_replaced",
             reader=reader.name,
             exit_code=reader.exit_code,
-            partitions=len(reader.partitions),
+            partitions=len(partitions),
         )
-        self._replaced("killed" if (reader.exit_code or 0) < 0 else "ended")
+        self._on_replaced("killed" if (reader.exit_code or 0) < 0 else "ended")
 
-    def _suspect(self, reader: WorkerHandle) -> None:
-        """Remember where it died. One that hung while it waited for its source says nothing about
-        the records there.
+    def _note_crash(self, reader: WorkerHandle) -> None:
+        """Note where a reader died. If it hung while it waited for its source, that says nothing
+        about the records there.
         """
-        if reader.began:
-            self._suspects.died(reader.began)
-        elif not reader.hangs and (stuck := self._suspects.died_unread(reader.asked)):
+        if reader.decoding:
+            self._search.crashed_decoding(reader.decoding)
+        elif not reader.hung and (unreadable := self._search.crashed_fetching(reader.fetching)):
             causes = [
-                f"readers die whenever they ask for the next record of {name}, at {position}"
-                for name, position in stuck
+                f"readers crash whenever they fetch the next record of {partition}, at {position}"
+                for partition, position in unreadable
             ]
-            raise SourceUnavailable(self._source, causes, STUCK)
+            raise SourceUnavailable(self._source, causes, UNREADABLE)
 
-    def _replace(self) -> list[ReaderLost]:
-        now = time.monotonic()
-        due, self._due = (
-            [one for one in self._due if one.at_s <= now],
-            [one for one in self._due if one.at_s > now],
-        )
-        out = []
-        for one in due:
+    def _start_replacements(self) -> list[ReaderLost]:
+        """Start the readers that are due; returns the partitions that they are to read."""
+        now_s = time.monotonic()
+        due = [waiting for waiting in self._replacements if waiting.due_s <= now_s]
+        self._replacements = [waiting for waiting in self._replacements if waiting.due_s > now_s]
+        lost: list[ReaderLost] = []
+        for replacement in due:
             reader = self._start()
-            reader.partitions |= set(one.partitions)
+            reader.partitions |= set(replacement.partitions)
             self.readers.append(reader)
-            if one.partitions:
-                out.append(ReaderLost(one.partitions))
-        return out
+            if replacement.partitions:
+                lost.append(ReaderLost(replacement.partitions))
+        return lost

@@ -1,4 +1,4 @@
-"""The other end of the pipe: a process that reads, counts, hands over, and keeps nothing."""
+"""The reader process: reads, counts, sends partials to its owner, and keeps nothing."""
 
 from __future__ import annotations
 
@@ -26,114 +26,121 @@ from stream.readers.messages import (
     SourceFailed,
     ToOwner,
     UseBaselines,
+    decode_for_reader,
     encode,
-    order_of,
-    packed,
+    pack,
 )
-from stream.readers.worker_handle import OWNERS_SIGNALS
+from stream.readers.worker_handle import OWNER_SIGNALS
 from stream.sources.base import Reading
 from stream.telemetry.log_setup import LogSetup
 
-UNANSWERED: Final = 4
-"""Partials that may wait for an answer: more would only fill memory."""
+MAX_UNACKNOWLEDGED: Final = 4
+"""Partials that may wait for acknowledgement: more would only fill memory."""
 POLL_S: Final = 0.2
-TOLD_S: Final = 1.0
+HEARTBEAT_S: Final = 1.0
 
 
 class WorkerSetup(msgspec.Struct, frozen=True):
-    """What a reader process is started with."""
+    """The set-up that a reader process is started with."""
 
     config: Config
     logs: LogSetup
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
-    """Open the source and read what the owner says, until it says ``Shutdown`` or is gone.
+    """Open the source, and carry out the owner's orders until it orders ``Shutdown`` or is gone.
 
-    Ctrl-C in a terminal reaches all processes, SIGTERM of systemd too: the owner decides what they
-    mean.
+    The signals of a terminal (Ctrl-C) and of systemd (SIGTERM) reach all processes; only the owner
+    acts on them.
     """
-    for number in OWNERS_SIGNALS:
+    for number in OWNER_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, OWNERS_SIGNALS)
-    pa.enable_signal_handlers(
-        False
-    )  # else a signal that comes while Arrow parses ends the parsing with an error
-    told = msgspec.msgpack.decode(setup, type=WorkerSetup)
-    told.logs.set_up()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, OWNER_SIGNALS)
+    pa.enable_signal_handlers(False)  # else a signal makes a parse of Arrow fail
+    decoded = msgspec.msgpack.decode(setup, type=WorkerSetup)
+    decoded.logs.set_up()
     try:
-        reading = told.config.source.open(told.config.job)
-        gc.freeze()  # else each pass of the garbage collector looks at all modules again: a third of the time of a fast client
-        try:
-            _Loop(pipe, told.config, reading).run()
-        finally:
-            reading.close()
+        _read(pipe, decoded.config)
     except SourceUnavailable as error:
-        pipe.send_bytes(
-            encode(SourceFailed(error.source, list(error.causes), error.advice, error.transient))
-        )
+        failed = SourceFailed(error.source, list(error.causes), error.advice, error.transient)
+        pipe.send_bytes(encode(failed))
     except (EOFError, BrokenPipeError, ConnectionResetError):
         return  # the owner is gone; nothing here is worth keeping
 
 
+def _read(pipe: Connection, config: Config) -> None:
+    reading = config.source.open(config.job)
+    # Without this each garbage collection visits all modules: a third of a fast client's time.
+    gc.freeze()
+    try:
+        _Loop(pipe, config, reading).run()
+    finally:
+        reading.close()
+
+
 class _Loop:
-    """Obeys, reads, and gives a sign of life each second."""
+    """Carries out orders, reads, and sends a heartbeat each second."""
 
     def __init__(self, pipe: Connection, config: Config, reading: Reading) -> None:
         self._pipe, self._config, self._reading = pipe, config, reading
         self._reader = reader_of(config, reading)
         self._ready = False
-        self._unanswered = self._obeyed = 0
-        self._last: tuple[float, bool, int] = (0.0, False, 0)
+        self._unacknowledged = self._orders = 0
+        self._heartbeat, self._heartbeat_s = Heartbeat(0, False), 0.0
 
     def run(self) -> None:
-        """Until the owner says ``Shutdown``; raises ``EOFError`` when it is gone."""
-        while self._obey():
-            if not self._ready or self._unanswered >= UNANSWERED:
+        """Run until the owner orders ``Shutdown``; raises ``EOFError`` when it is gone."""
+        while self._take_orders():
+            if not self._ready or self._unacknowledged >= MAX_UNACKNOWLEDGED:
                 self._pipe.poll(POLL_S)
             else:
-                self._read()
-            self._tell()
+                self._poll()
+            self._send_heartbeat()
 
-    def _obey(self) -> bool:
-        """Do what the owner has said; false if it said ``Shutdown``."""
+    def _take_orders(self) -> bool:
+        """Carry out the orders that have arrived; false if one of them is ``Shutdown``."""
         while self._pipe.poll(0):
-            match order_of(self._pipe.recv_bytes()):
+            match decode_for_reader(self._pipe.recv_bytes()):
                 case UseBaselines(baselines):
-                    known = {name: Baseline.decode(body) for name, body in baselines.items()}
-                    self._reader.use(plan_of(self._config, known))
+                    decoded = {name: Baseline.decode(body) for name, body in baselines.items()}
+                    self._reader.use(plan_of(self._config, decoded))
                     self._ready = True
-                case AssignPartitions(assigns, most, skip):
-                    gaps = self._reader.assign(assigns)
-                    self._reader.care(most, skip)
-                    self._obeyed += 1
-                    self._say(Fetching([(one.partition, one.next) for one in assigns]))
-                    for gap in gaps:
-                        self._say(GapMessage(gap))
-                    if most == 1:
-                        return True  # asked alone, before the next is assigned
+                case AssignPartitions() as order:
+                    self._assign(order)
+                    if order.max_records == 1:
+                        return True  # fetch this partition before the next one is assigned
                 case Acknowledge(partials):
-                    self._unanswered -= partials
+                    self._unacknowledged -= partials
                 case Shutdown():
                     return False
         return True
 
-    def _read(self) -> None:
+    def _assign(self, order: AssignPartitions) -> None:
+        gaps = self._reader.assign(order.assigns)
+        self._reader.read_carefully(order.max_records, order.skip)
+        self._orders += 1
+        self._send(Fetching([(assign.partition, assign.next) for assign in order.assigns]))
+        for gap in gaps:
+            self._send(GapMessage(gap))
+
+    def _poll(self) -> None:
         gaps, raws = self._reader.poll(POLL_S)
         for gap in gaps:
-            self._say(GapMessage(gap))
-        if raws:
-            self._say(Decoding([(raw.partition, raw.first) for raw in raws if raw.values]))
-            began = time.monotonic()
-            for partial in self._reader.count(raws):
-                self._unanswered += 1
-                self._say(packed(partial, time.monotonic() - began))
+            self._send(GapMessage(gap))
+        if not raws:
+            return
+        self._send(Decoding([(raw.partition, raw.first) for raw in raws if raw.values]))
+        started_s = time.monotonic()
+        for partial in self._reader.count(raws):
+            self._unacknowledged += 1
+            self._send(pack(partial, time.monotonic() - started_s))
 
-    def _tell(self) -> None:
-        now, finished = time.monotonic(), self._reading.finished
-        if now - self._last[0] >= TOLD_S or (finished, self._obeyed) != self._last[1:]:
-            self._last = (now, finished, self._obeyed)
-            self._say(Heartbeat(self._obeyed, finished))
+    def _send_heartbeat(self) -> None:
+        """Send a heartbeat if the last one is a second old, or states something else."""
+        now_s, heartbeat = time.monotonic(), Heartbeat(self._orders, self._reading.finished)
+        if heartbeat != self._heartbeat or now_s - self._heartbeat_s >= HEARTBEAT_S:
+            self._heartbeat, self._heartbeat_s = heartbeat, now_s
+            self._send(heartbeat)
 
-    def _say(self, word: ToOwner) -> None:
-        self._pipe.send_bytes(encode(word))
+    def _send(self, message: ToOwner) -> None:
+        self._pipe.send_bytes(encode(message))

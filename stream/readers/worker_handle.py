@@ -21,183 +21,185 @@ from stream.readers.messages import (
     ToOwner,
     ToReader,
     UseBaselines,
+    decode_for_owner,
     encode,
-    word_of,
 )
 
 _SPAWN: Final = get_context("spawn")
-"""Never fork: threads of clients do not live through it."""
-OWNERS_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
-"""A terminal and systemd send them to all processes: the owner alone decides what they mean."""
+"""Always spawn: client threads do not survive a fork."""
+OWNER_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+"""A terminal and systemd send them to all processes; only the owner acts on them."""
 
 Serve = Callable[[Connection, bytes], None]
+"""The main function of a reader process: it gets its end of the pipe, and an encoded set-up."""
 
 
 class ReceivedMessage(NamedTuple):
-    """What a reader said; ``None`` when its pipe has ended: it is dead."""
+    """A message of a reader; ``None`` when its pipe has ended, because it is dead."""
 
     reader: WorkerHandle
-    word: ToOwner | None
+    message: ToOwner | None
 
 
 class Inbox:
-    """What the readers said, in the order in which it came, until the owner has time for it.
+    """The messages of all readers, in the order in which they arrived, until the owner takes them.
 
-    Partials that nobody answers are few; signs of life are not, so of those that follow each other
-    only the last one waits: a pause may take as long as it likes.
+    Unacknowledged partials are few; heartbeats are not, so consecutive heartbeats of a reader are
+    collapsed into the latest. The owner may pause for any length of time.
     """
 
     def __init__(self) -> None:
-        self._words: deque[ReceivedMessage] = deque()
-        self._came = threading.Condition()
+        self._messages: deque[ReceivedMessage] = deque()
+        self._arrived = threading.Condition()
 
     def __len__(self) -> int:
-        return len(self._words)
+        return len(self._messages)
 
-    def put(self, heard: ReceivedMessage) -> None:
-        """Add a word; a sign of life takes the place of the one before if its reader said nothing
-        since.
-        """
-        with self._came:
-            last = next(
-                (
-                    k
-                    for k in range(len(self._words) - 1, -1, -1)
-                    if self._words[k].reader is heard.reader
-                ),
-                None,
-            )
-            if (
-                last is not None
-                and isinstance(heard.word, Heartbeat)
-                and isinstance(self._words[last].word, Heartbeat)
-            ):
-                self._words[last] = heard
+    def put(self, received: ReceivedMessage) -> None:
+        """Add a message; a heartbeat replaces an earlier one that its reader sent right before."""
+        with self._arrived:
+            last = self._last_of(received.reader)
+            if last is not None and _is_heartbeat(received) and _is_heartbeat(self._messages[last]):
+                self._messages[last] = received
             else:
-                self._words.append(heard)
-            self._came.notify()
+                self._messages.append(received)
+            self._arrived.notify()
 
-    def take(self, timeout_s: float, most: int) -> list[ReceivedMessage]:
-        """At most so many words; waits for the first one."""
-        with self._came:
-            self._came.wait_for(lambda: bool(self._words), timeout_s)
-            return [self._words.popleft() for _ in range(min(most, len(self._words)))]
+    def take(self, timeout_s: float, at_most: int) -> list[ReceivedMessage]:
+        """Return at most ``at_most`` messages; waits for the first one."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: bool(self._messages), timeout_s)
+            return [self._messages.popleft() for _ in range(min(at_most, len(self._messages)))]
+
+    def _last_of(self, reader: WorkerHandle) -> int | None:
+        for k in range(len(self._messages) - 1, -1, -1):
+            if self._messages[k].reader is reader:
+                return k
+        return None
+
+
+def _is_heartbeat(received: ReceivedMessage) -> bool:
+    return isinstance(received.message, Heartbeat)
 
 
 class WorkerHandle:
-    """One reader process, what it was given, and what it said last.
+    """One reader process, its orders, and its last reports.
 
-    Neither a reader that hangs in the middle of a message nor one that does not listen holds up the
-    owner: each direction of the pipe has a thread. ``partitions`` are those it reads, ``step``
-    records at a time (0: as many as usual); ``asked`` tells from where on it waits for their first
-    records, ``began`` where the records lie that it is counting; ``heard_s`` is when it spoke last,
-    whether or not the owner has listened since; ``hangs`` if it was killed for its silence.
+    Neither a reader that hangs in the middle of a message nor one that does not read its pipe
+    delays the owner: each direction of the pipe has a thread.
+
+    ``partitions`` are those it reads, at most ``max_records`` at a time (0: as usual).
+    ``fetching`` are the positions whose first records it has not returned yet, ``decoding`` the
+    positions of the records that it is decoding. ``last_message_s`` is when its last message
+    arrived, whether or not the owner has taken it since. ``opened``: it has opened its source.
+    ``hung``: it was killed because it was silent.
     """
 
     def __init__(self, name: str, serve: Serve, setup: bytes, inbox: Inbox) -> None:
-        self.name, self.heard_s = name, time.monotonic()
+        self.name, self.last_message_s = name, time.monotonic()
         self.partitions: set[str] = set()
-        self.asked: dict[str, Position] = {}
-        self.began: list[tuple[str, Position]] = []
-        self.opened = self.finished = self.hangs = False
-        self.step = 0
-        self._asked = self._obeyed = 0
+        self.fetching: dict[str, Position] = {}
+        self.decoding: list[tuple[str, Position]] = []
+        self.opened = self.finished = self.hung = False
+        self.max_records = 0
+        self._orders_sent = self._orders_done = 0
         self._inbox = inbox
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
-        self._pipe, theirs = _SPAWN.Pipe()
-        self._process = _SPAWN.Process(target=serve, args=(theirs, setup), name=name, daemon=True)
-        self._begin()
-        theirs.close()  # else the end of the process would not be the end of the pipe
-        for work in (self._listen, self._speak):
-            threading.Thread(
-                target=work, name=f"{name}-{work.__name__.strip('_')}", daemon=True
-            ).start()
+        self._pipe, its_end = _SPAWN.Pipe()
+        self._process = _SPAWN.Process(target=serve, args=(its_end, setup), name=name, daemon=True)
+        self._start_process()
+        its_end.close()  # else the pipe would not end when the process ends
+        for loop in (self._receive, self._transmit):
+            thread = f"{name}-{loop.__name__.strip('_')}"
+            threading.Thread(target=loop, name=thread, daemon=True).start()
 
     @property
     def pid(self) -> int:
-        """The number of the process."""
+        """The id of the process."""
         return self._process.pid or 0
 
     @property
     def exit_code(self) -> int | None:
-        """What a dead process left; negative: the signal that killed it."""
+        """The exit code of a dead process; negative: the signal that killed it."""
         return self._process.exitcode
 
     @property
     def done(self) -> bool:
-        """True if all that it was given is read to its end."""
-        return not self.partitions or (self.finished and self._asked == self._obeyed)
+        """True if all of its partitions are read to their ends."""
+        carried_out = self._orders_sent == self._orders_done
+        return not self.partitions or (self.finished and carried_out)
 
     def use(self, baselines: dict[str, bytes]) -> None:
-        """Count with these from now on."""
-        self._say(UseBaselines(baselines))
+        """Order it to count with these baselines from now on."""
+        self._send(UseBaselines(baselines))
 
     def read(
-        self, assigns: Sequence[Assign], most: int, skip: Sequence[tuple[str, Position]]
+        self, assigns: Sequence[Assign], max_records: int, skip: Sequence[tuple[str, Position]]
     ) -> None:
-        """Read these partitions too; if records are read one by one, each partition is asked alone
-        at first, so that it tells on itself.
+        """Order it to read these partitions too.
+
+        If records are read one by one, each partition is assigned and fetched by itself, so that a
+        crash shows which one is the reason.
         """
-        self.partitions |= {one.partition for one in assigns}
-        self.step = most
-        for some in [[one] for one in assigns] if most == 1 and assigns else [list(assigns)]:
-            self._asked += 1
-            self._say(AssignPartitions(some, most, list(skip)))
+        self.partitions |= {assign.partition for assign in assigns}
+        self.max_records = max_records
+        singly = max_records == 1 and assigns
+        for group in [[assign] for assign in assigns] if singly else [list(assigns)]:
+            self._orders_sent += 1
+            self._send(AssignPartitions(group, max_records, list(skip)))
 
-    def answer(self, partials: int) -> None:
-        """So many of its partials were dealt with."""
-        self._say(Acknowledge(partials))
+    def acknowledge(self, partials: int) -> None:
+        """Acknowledge some of its partials, so that it sends others."""
+        self._send(Acknowledge(partials))
 
-    def told(self, obeyed: int, finished: bool) -> None:
-        """It gave a sign of life."""
+    def note_heartbeat(self, orders: int, finished: bool) -> None:
+        """Note how many orders it has carried out, and whether its source is at the end."""
         self.opened = True
-        self._obeyed, self.finished = obeyed, finished
+        self._orders_done, self.finished = orders, finished
 
     def kill(self) -> None:
-        """SIGKILL, which ends a stopped process too; its last words may still come."""
+        """Send SIGKILL, which ends a stopped process too; messages in the pipe still arrive."""
         self._process.kill()
 
-    def leave(self) -> None:
-        """Ask it to end."""
-        self._say(Shutdown())
+    def shut_down(self) -> None:
+        """Order it to end."""
+        self._send(Shutdown())
 
-    def left(self, timeout_s: float) -> None:
-        """See to it that it has ended."""
+    def join(self, timeout_s: float) -> None:
+        """Wait for its end, and kill it if it does not end in time."""
         self._process.join(timeout_s)
-        self.bury()
+        self.close()
 
-    def bury(self) -> None:
+    def close(self) -> None:
         """End the process and both threads."""
         self._process.kill()
         self._process.join()
         self._outbox.put(None)
 
-    def _begin(self) -> None:
-        """Start the process. Signals for all of a terminal or a service must not meet it before it
-        has said that it ignores them.
-        """
-        resource_tracker.ensure_running()  # else the start would do it, and let the signals through
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, OWNERS_SIGNALS)
+    def _start_process(self) -> None:
+        """Start the process with the owner's signals blocked, until it ignores them."""
+        resource_tracker.ensure_running()  # else start() would start it, and unblock the signals
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, OWNER_SIGNALS)
         try:
             self._process.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def _say(self, word: ToReader) -> None:
-        self._outbox.put(encode(word))
+    def _send(self, message: ToReader) -> None:
+        self._outbox.put(encode(message))
 
-    def _listen(self) -> None:
+    def _receive(self) -> None:
         try:
             while True:
-                word = word_of(self._pipe.recv_bytes())
-                self.heard_s = time.monotonic()
-                self._inbox.put(ReceivedMessage(self, word))
+                message = decode_for_owner(self._pipe.recv_bytes())
+                self.last_message_s = time.monotonic()
+                self._inbox.put(ReceivedMessage(self, message))
         except (EOFError, OSError):
             self._inbox.put(ReceivedMessage(self, None))
 
-    def _speak(self) -> None:
+    def _transmit(self) -> None:
         try:
             while (data := self._outbox.get()) is not None:
                 self._pipe.send_bytes(data)
         except OSError:
-            return  # the other thread tells it
+            return  # the pipe has ended, which the other thread reports

@@ -107,7 +107,9 @@ class Committer:
         job, reading, telemetry = self._running.job, self._running.reading, self._telemetry
         state = job.aggregator.state
         positions = {
-            name: partition.next for name, partition in state.partitions.items() if partition.read
+            name: partition.next
+            for name, partition in state.partitions.items()
+            if partition.assignable
         }
         lag = reading.lag(positions)
         telemetry.commit(self._took_s, job.store.written_bytes, state, lag)

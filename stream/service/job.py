@@ -16,7 +16,7 @@ from stream.baselining.columns import model_columns
 from stream.baselining.configured import configured_baselines
 from stream.config.model import Config
 from stream.config.timing import settings_of
-from stream.dedupe.index import IdIndex
+from stream.dedupe.index import DEDUPE_OFF, IdIndex
 from stream.event_time import JobSettings
 from stream.events import BaselineInstalled, Output
 from stream.service.reconcile import (
@@ -93,7 +93,7 @@ def _carry_out(plan: Reconciliation, config: Config, store: Store, state: JobSta
         panes,
         partial(_learn, config),
         plan.learning,
-        IdIndex(config.dedupe, ids) if config.dedupe else None,
+        IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
     )
     for change in plan.changes:
         outputs = aggregator.step(change)

@@ -25,7 +25,7 @@ def behind_s(partition: PartitionState, now_ms: int) -> float:
     >>> behind_s(PartitionState(1, 0), 10_000)
     0.0
     """
-    if partition.arrival_ms is None or not partition.read:
+    if partition.arrival_ms is None or not partition.assignable:
         return 0.0
     return max(now_ms - partition.arrival_ms, 0) / 1000
 
@@ -47,7 +47,7 @@ class PartitionSilence:
         self._last = {
             name: self._report(name, partition, now_s)
             for name, partition in partitions.items()
-            if partition.read
+            if partition.assignable
         }
         return {name: now_s - at_s for name, (_, at_s) in self._last.items()}
 

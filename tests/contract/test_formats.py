@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from detectors.components import find
 from detectors.profiles.columns import Numbers, Texts
@@ -18,6 +19,7 @@ from stream.formats.base import DecodingPlan, Format, IdentityConfig, NameConfig
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 from stream.outcomes import ADVICE
+from tests.support.records import raw_batch
 
 TIME = "2025-06-15T15:06:40Z"
 TIME_MS = 1_750_000_000_000
@@ -143,8 +145,7 @@ BAD = [
 
 
 def raw(values: Sequence[bytes | None], origin: str = "topic", arrival_ms: int = -1) -> RawBatch:
-    arrival = np.full(len(values), arrival_ms, np.int64)
-    return RawBatch("p", origin, 0, len(values), [*range(len(values))], list(values), arrival)
+    return raw_batch(values, origin=origin, arrival_ms=arrival_ms)
 
 
 def origin(model: NameConfig | None = None, time: TimeConfig | None = None) -> IdentityConfig:
@@ -247,7 +248,7 @@ def test_nothing_decodes_to_nothing(name: str) -> None:
 def test_an_event_of_an_unknown_model_is_told_and_its_neighbours_are_counted(name: str) -> None:
     form, good, _ = EXAMPLES[name]
     keys: list[bytes | None] = [b"m", b"other", None, b"\xff"]
-    batch = raw([line(good)] * 4)._replace(keys=keys)
+    batch = replace(raw([line(good)] * 4), keys=keys)
     decoded = form.open(origin(NameConfig(source="key")), PLAN).decode([batch])
     assert [(r.record, r.reason) for r in decoded.rejects] == [
         (i, "unknown_model") for i in (1, 2, 3)
@@ -257,13 +258,13 @@ def test_an_event_of_an_unknown_model_is_told_and_its_neighbours_are_counted(nam
 
 HEADERS: list[tuple[str, bytes | None]] = [("model", b"other"), ("model", b"m")]
 WHERE: list[tuple[NameConfig, Callable[[RawBatch], RawBatch]]] = [
-    (NameConfig(source="topic"), lambda batch: batch._replace(origin="m")),
+    (NameConfig(source="topic"), lambda batch: replace(batch, origin="m")),
     (
         NameConfig(source="file", name=r"captures/(\w+)/"),
-        lambda batch: batch._replace(origin="captures/m/2025/x.jsonl"),
+        lambda batch: replace(batch, origin="captures/m/2025/x.jsonl"),
     ),
-    (NameConfig(source="header", name="model"), lambda batch: batch._replace(headers=[HEADERS])),
-    (NameConfig(source="key"), lambda batch: batch._replace(keys=[b"m"])),
+    (NameConfig(source="header", name="model"), lambda batch: replace(batch, headers=[HEADERS])),
+    (NameConfig(source="key"), lambda batch: replace(batch, keys=[b"m"])),
     (NameConfig(source="path", name="about.model"), lambda batch: batch),
 ]
 
@@ -325,7 +326,7 @@ def test_a_missing_time_can_be_the_arrival_if_that_is_known(name: str) -> None:
 def test_models_of_different_columns_share_a_stream(name: str) -> None:
     form, good, _ = EXAMPLES[name]
     schemas = (SCHEMA, Schema((), ("x", "n", "t"), {"x": "raw", "n": "float", "t": "text"}))
-    batch = raw([line(good)] * 4)._replace(keys=[b"m", b"w", b"u", b"w"])
+    batch = replace(raw([line(good)] * 4), keys=[b"m", b"w", b"u", b"w"])
     decoded = form.open(
         origin(NameConfig(source="key")), DecodingPlan(schemas, {"m": 0, "w": 1})
     ).decode([batch])

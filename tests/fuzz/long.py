@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from detectors.profiles.profile import Profile
 from stream.baselining.columns import ModelColumns
-from stream.event_time import Times
 from stream.events import Assign, Partial
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
@@ -29,14 +28,14 @@ from tests.property.test_formats_equal_the_oracle import (
     JSONS,
     MODEL,
     ORIGIN,
-    NoSource,
     check,
     raw,
     reader,
 )
+from tests.support.records import NoSource, job_settings
 
 LINES = 1_000_000
-PATIENT = Times(pane_ms=60_000, grace_ms=2_000, lateness_ms=1 << 50, tolerance_ms=60_000)
+PATIENT = job_settings(lateness_ms=1 << 50)
 """Nothing is ever too late: what becomes of a line depends on the line alone, so the parts must add
 up to the whole."""
 COMPARED = 8
@@ -64,7 +63,7 @@ def booked(partial: Partial, sent: int) -> Counter[str]:
     [cover] = partial.covers
     outcomes = +Counter(cover.outcomes)
     assert cover.read == sum(outcomes.values()) == sent
-    places = [letter.position for letter in partial.dead]
+    places = [letter.position for letter in partial.dead_letters]
     assert len(set(places)) == len(places) == sent - outcomes["accepted"] - outcomes["too_late"]
     return outcomes
 

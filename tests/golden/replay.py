@@ -1,5 +1,6 @@
-"""One input for many runs: capture lines with planted disorder, late events, rejects and misfits;
-and how two runs are compared."""
+"""One input for many runs: capture lines with planted disorder, late events, rejects and width
+mismatches; and the comparison of two runs.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +10,10 @@ from pathlib import Path
 from random import Random
 from typing import Any, NamedTuple
 
-import msgspec
 import pyarrow as pa
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import replace
 
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
@@ -21,18 +23,20 @@ from stream.config.load import parse
 from stream.config.model import Config
 from tests.support import events
 
-EVENTS, PER_S, START_MS = 4_000, 20, 1_750_000_000_000
+EVENTS, EVENTS_PER_S, START_MS = 4_000, 20, 1_750_000_000_000
 WINDOW_MS, PANE_MS, GRACE_MS, LATENESS_MS = 20_000, 10_000, 3_000, 20_000
 KEYS = (("a", "blue"), ("a", "green"), ("b", "blue"), ("b", "green"))
-NOBODY = ("nobody", "blue")
+UNKNOWN = ("unknown", "blue")
+"""The key of events whose model is not configured."""
 
-Place = tuple[str, str, int]
+Window = tuple[str, str, int]
 """Model, variant, and the end of a window."""
 
 
 class Planted(NamedTuple):
-    """A capture line, when it says it happened (``None``: nobody can tell), whose it is, and
-    whether its row can be counted."""
+    """A capture line, its event time (``None`` if it cannot be read), its model and variant, and
+    whether its row can be counted.
+    """
 
     line: bytes
     time_ms: int | None
@@ -41,71 +45,73 @@ class Planted(NamedTuple):
 
 
 def planted(seed: int = 5, very_late: bool = True) -> list[Planted]:
-    """Events in the order in which they came: most within the grace, some late, some of these too
-    late; a stretch of drift in model a."""
+    """Return events in their order of arrival.
+
+    Most are within the grace, some are late, and some of these too late (unless not ``very_late``).
+    Model ``a`` drifts for a while.
+    """
     random, columns = Random(seed), events.values(EVENTS, seed)
     drifted = range(EVENTS * 2 // 5, EVENTS * 3 // 4)
     columns["amount"] = [
-        str(float(x) * 20 + 7) if k in drifted and k % 4 < 2 else x
-        for k, x in enumerate(columns["amount"])
+        str(float(value) * 20 + 7) if k in drifted and k % 4 < 2 else value
+        for k, value in enumerate(columns["amount"])
     ]
-    odd = set(random.sample(range(EVENTS), EVENTS // 80))
-    columns["plan"] = [f"{x},surplus" if k in odd else x for k, x in enumerate(columns["plan"])]
-    lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=PER_S)
-    out = [_planted(random, k, line, k not in odd) for k, line in enumerate(lines)]
-    delays = (0, 0, 1, 2) if not very_late else (0,) * 20 + (1, 2) * 15 + (8, 60)
-    delayed = sorted(range(EVENTS), key=lambda k: k + PER_S * random.choice(delays))
-    return [out[k] for k in delayed]
+    too_wide = set(random.sample(range(EVENTS), EVENTS // 80))
+    columns["plan"] = [
+        f"{value},surplus" if k in too_wide else value for k, value in enumerate(columns["plan"])
+    ]
+    lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=EVENTS_PER_S)
+    out = [_planted(random, k, line, k not in too_wide) for k, line in enumerate(lines)]
+    delays_s = (0,) * 20 + (1, 2) * 15 + (8, 60) if very_late else (0, 0, 1, 2)
+    arrival = sorted(range(EVENTS), key=lambda k: k + EVENTS_PER_S * random.choice(delays_s))
+    return [out[k] for k in arrival]
 
 
 def _planted(random: Random, k: int, line: bytes, fits: bool) -> Planted:
-    time_ms, chance = START_MS + k * 1000 // PER_S // 1000 * 1000, random.random()
+    time_ms, chance = START_MS + k * 1000 // EVENTS_PER_S // 1000 * 1000, random.random()
     if chance < 0.01:
-        return Planted(line[: len(line) // 2], None, KEYS[0], False)
-    key = NOBODY if chance < 0.02 else KEYS[k % 4]
-    return Planted(
-        line[:-1] + f',"model":"{key[0]}","variant":"{key[1]}"}}'.encode(),
-        time_ms,
-        key,
-        fits and key != NOBODY,
-    )
+        return Planted(line[: len(line) // 2], None, KEYS[0], row=False)
+    key = UNKNOWN if chance < 0.02 else KEYS[k % 4]
+    named = line[:-1] + f',"model":"{key[0]}","variant":"{key[1]}"}}'.encode()
+    return Planted(named, time_ms, key, row=fits and key != UNKNOWN)
 
 
-def plain_rows(came: Iterable[Planted]) -> Counter[Place]:
-    """Rows of each window, in plain loops: what is not too late for its pane counts in all windows
-    above it."""
-    rows: Counter[Place] = Counter()
-    mark = 0
-    for one in came:
-        if one.time_ms is None:
+def plain_rows(arrived: Iterable[Planted]) -> Counter[Window]:
+    """Count the rows of each window in plain loops.
+
+    An event that is not too late for its pane counts in all windows above it.
+    """
+    rows: Counter[Window] = Counter()
+    mark_ms = 0
+    for event in arrived:
+        if event.time_ms is None:
             continue
-        mark = max(mark, one.time_ms)
-        pane = one.time_ms // PANE_MS * PANE_MS
-        if one.row and pane + PANE_MS + GRACE_MS + LATENESS_MS > mark:
-            for end in range(pane + PANE_MS, pane + WINDOW_MS + PANE_MS, PANE_MS):
-                rows[(*one.key, end)] += 1
+        mark_ms = max(mark_ms, event.time_ms)
+        pane_ms = event.time_ms // PANE_MS * PANE_MS
+        if event.row and pane_ms + PANE_MS + GRACE_MS + LATENESS_MS > mark_ms:
+            for end_ms in range(pane_ms + PANE_MS, pane_ms + WINDOW_MS + PANE_MS, PANE_MS):
+                rows[(*event.key, end_ms)] += 1
     return rows
 
 
 def write_baseline(folder: Path) -> None:
-    """The baseline of both models."""
-    baselining.write(
-        baselining.make(lambda: [pa.table(events.values(3_000, 4))], events.OUTPUTS), folder
-    )
+    """Write the baseline of both models."""
+    training = pa.table(events.values(3_000, 4))
+    baselining.write(baselining.make(lambda: [training], events.OUTPUTS), folder)
 
 
-def deal(came: Sequence[Planted], folder: Path, files: int) -> list[str]:
-    """The events in so many files, each in the order in which they came."""
+def deal(arrived: Sequence[Planted], folder: Path, files: int) -> list[str]:
+    """Deal the events over some files, each in its order of arrival; returns their names."""
     names = []
     for k in range(files):
         names.append(str(folder / f"captures-{files}-{k}.jsonl"))
-        mine = [one.line for j, one in enumerate(came) if j * 7 % 11 % files == k]
-        Path(names[-1]).write_bytes(b"".join(line + b"\n" for line in mine))
+        lines = [event.line for j, event in enumerate(arrived) if j * 7 % 11 % files == k]
+        Path(names[-1]).write_bytes(b"".join(line + b"\n" for line in lines))
     return names
 
 
 def config(folder: Path, baseline: Path, files: list[str], **changes: Any) -> Config:
-    """A job over these files; its state and reports lie in ``folder``."""
+    """Return a job over these files, whose state and reports are in ``folder``."""
     plain: dict[str, Any] = {
         "job": "golden",
         "source": {"type": "jsonl", "path": files},
@@ -126,66 +132,72 @@ def config(folder: Path, baseline: Path, files: list[str], **changes: Any) -> Co
     return parse({**plain, **changes}, folder)
 
 
-class Told(NamedTuple):
-    """Everything that a run has said."""
+class Results(NamedTuple):
+    """All reports and signals of a run."""
 
     reports: list[WindowReport]
     signals: list[Signal]
 
     @property
-    def first(self) -> set[str]:
-        """The ids of all windows and silences as they were told first."""
+    def first_ids(self) -> set[str]:
+        """The ids of the first reports of all windows and silences."""
         return {
             report.id for report in self.reports if not report.revision or report.state == "no data"
         }
 
     @property
-    def newest(self) -> dict[Place, WindowReport]:
-        """The last revision of each window; fails if one id came with two contents."""
-        seen: dict[str, WindowReport] = {}
-        out: dict[Place, WindowReport] = {}
+    def newest(self) -> dict[Window, WindowReport]:
+        """The last revision of each window; fails if an id has two contents."""
+        by_id: dict[str, WindowReport] = {}
+        newest: dict[Window, WindowReport] = {}
         for report in self.reports:
-            assert seen.setdefault(report.id, report) == report, f"{report.id} has two contents"
+            assert by_id.setdefault(report.id, report) == report, f"{report.id} has two contents"
             if report.state != "no data" and report.end_ms is not None:
-                place = report.model, report.variant, report.end_ms
-                if place not in out or report.revision > out[place].revision:
-                    out[place] = report
-        return out
+                window = report.model, report.variant, report.end_ms
+                if window not in newest or report.revision > newest[window].revision:
+                    newest[window] = report
+        return newest
 
     @property
-    def rows(self) -> Counter[Place]:
-        """Rows of each window in its last revision."""
-        return Counter({place: report.rows for place, report in self.newest.items()})
+    def rows(self) -> Counter[Window]:
+        """The rows of each window in its last revision."""
+        return Counter({window: report.rows for window, report in self.newest.items()})
 
 
-def assert_equal_windows(got: Told, want: Told, baseline: Baseline) -> None:
-    """The same windows with the same last words: integers, texts and ids exactly, floats to 1e-9;
-    and the same signals."""
-    assert got.first == want.first
-    assert {one.dedupe_id for one in got.signals} == {one.dedupe_id for one in want.signals}
+def assert_equal_windows(got: Results, want: Results, baseline: Baseline) -> None:
+    """Compare the last revisions of all windows, and the signals.
+
+    Integers, texts and ids must be equal, floats to 1e-9.
+    """
+    assert got.first_ids == want.first_ids
+    assert {signal.dedupe_id for signal in got.signals} == {
+        signal.dedupe_id for signal in want.signals
+    }
     assert got.newest.keys() == want.newest.keys()
-    for place, report in want.newest.items():
-        assert_equal_reports(got.newest[place], report, baseline)
+    for window, report in want.newest.items():
+        assert_equal_reports(got.newest[window], report, baseline)
 
 
 def assert_equal_reports(got: WindowReport, want: WindowReport, baseline: Baseline) -> None:
-    """How often a window was told again depends on the moment of a tick, what was told last does
-    not."""
-    here, there = (
-        msgspec.structs.replace(one, profile=b"", id="", revision=0) for one in (got, want)
+    """Compare two reports of a window.
+
+    The number of the revision depends on the moment of a tick; the content of the last one does
+    not.
+    """
+    content, expected = (
+        to_builtins(replace(report, profile=b"", id="", revision=0)) for report in (got, want)
     )
-    assert_close(msgspec.to_builtins(here), msgspec.to_builtins(there), want.id)
-    mine, theirs = (Profile.decode(one.profile, baseline.layout) for one in (got, want))
-    assert mine.rows == theirs.rows
+    assert_close(content, expected, want.id)
+    ours, theirs = (Profile.decode(report.profile, baseline.layout) for report in (got, want))
+    assert ours.rows == theirs.rows
     for name in ("counts", "low", "high"):
-        assert getattr(mine, name).tobytes() == getattr(theirs, name).tobytes(), (
-            f"{want.id}: {name}"
-        )
-    assert mine.sums == pytest.approx(theirs.sums, rel=1e-9, abs=1e-9)
+        same = getattr(ours, name).tobytes() == getattr(theirs, name).tobytes()
+        assert same, f"{want.id}: {name}"
+    assert ours.sums == pytest.approx(theirs.sums, rel=1e-9, abs=1e-9)
 
 
 def assert_close(got: object, want: object, where: str) -> None:
-    """Equal in all but the last digits of floats."""
+    """Compare two values that are equal but for the last digits of floats."""
     if isinstance(want, dict):
         assert isinstance(got, dict)
         assert got.keys() == want.keys(), where
@@ -194,8 +206,8 @@ def assert_close(got: object, want: object, where: str) -> None:
     elif isinstance(want, list | tuple):
         assert isinstance(got, list | tuple)
         assert len(got) == len(want), where
-        for k, (mine, theirs) in enumerate(zip(got, want, strict=True)):
-            assert_close(mine, theirs, f"{where} {k}")
+        for k, (ours, theirs) in enumerate(zip(got, want, strict=True)):
+            assert_close(ours, theirs, f"{where} {k}")
     elif isinstance(want, float) and isinstance(got, float):
         assert got == pytest.approx(want, rel=1e-9, abs=1e-9), where
     else:

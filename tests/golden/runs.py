@@ -1,9 +1,10 @@
-"""Three ways through the same files: the service, straight; with a crash after every few items;
-with other readers."""
+"""Three ways through the same files: the service without a break, with a crash after every few
+items, and with other readers.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -21,39 +22,43 @@ from stream.service.job import open_job
 from stream.service.service import Service
 from stream.sources.base import Reading
 from stream.telemetry.log_setup import LogSetup
-from tests.golden.replay import START_MS, Told
+from tests.golden.replay import START_MS, Results
 
 NOW = Tick(START_MS + 3_600_000)
 SINK = "golden"
+MAX_PROCESSES = 1_000
 
 
-def served(config: Config, serve: Serve = serve) -> Told:
-    """What the service delivers, run to the end of its source."""
+def run_service(config: Config, serve: Serve = serve) -> Results:
+    """Return what the service delivers when it runs to the end of its source."""
     assert Service(config, logs=LogSetup("error"), serve=serve).run() == 0
-    (folder,) = (sink.path for sink in config.sinks)  # type: ignore[attr-defined]  # the sink is the one that writes files
-    return written(str(folder))
+    (folder,) = (sink.path for sink in config.sinks)  # type: ignore[attr-defined]  # it writes files
+    return delivered(Path(folder))
 
 
-def written(folder: str) -> Told:
-    """All lines that the sink for files has written."""
-    lines = chain.from_iterable(
-        path.read_bytes().splitlines() for path in sorted(Path(folder).glob("reports-*.jsonl"))
+def delivered(folder: Path) -> Results:
+    """Return all reports and signals that the sink for files has written."""
+    files = sorted(folder.glob("reports-*.jsonl"))
+    reports = chain.from_iterable(path.read_bytes().splitlines() for path in files)
+    path = folder / "signals.jsonl"
+    signals = path.read_bytes().splitlines() if path.exists() else []
+    return Results(
+        [msgspec.json.decode(line, type=WindowReport) for line in reports],
+        [msgspec.json.decode(line, type=Signal) for line in signals],
     )
-    told = Path(folder) / "signals.jsonl"
-    signals = told.read_bytes().splitlines() if told.exists() else []
-    reports = [msgspec.json.decode(line, type=WindowReport) for line in lines]
-    return Told(reports, [msgspec.json.decode(line, type=Signal) for line in signals])
 
 
-def serve_few(pipe: Connection, setup: bytes) -> None:
+def serve_small_batches(pipe: Connection, setup: bytes) -> None:
     """A reader process whose batches are small."""
-    readers.MOST_RECORDS = 100  # type: ignore[misc]  # a process of its own
+    readers.MAX_RECORDS = 100  # type: ignore[misc]  # in a process of its own
     serve(pipe, setup)
 
 
-class Life:
-    """One process of a job, driven by hand: the real store, aggregator and reader, from what is
-    committed to the next crash."""
+class JobProcess:
+    """One process of a job, driven by hand, from the last commit to the next crash.
+
+    Store, aggregator and reader are the real ones.
+    """
 
     def __init__(self, config: Config) -> None:
         self._job = open_job(config)
@@ -62,25 +67,16 @@ class Life:
         self._readers.use(self._job.aggregator.baselines)
         self._waiting: list[Output] = list(self._job.pending)
         self._assign(self._job.aggregator.resume())
-        for found in self._reading.discover():
-            self._step(found)
-
-    def _assign(self, assigns: list[Assign]) -> None:
-        for gap in self._readers.assign(assigns) if assigns else []:
-            self._step(gap)
-
-    def _step(self, item: Item) -> None:
-        out = self._job.aggregator.step(item)
-        self._assign([one for one in out if isinstance(one, Assign)])
-        self._waiting += [one for one in out if not isinstance(one, Assign)]
+        for discovered in self._reading.discover():
+            self._step(discovered)
 
     @property
     def finished(self) -> bool:
         """True when the source is read to its end."""
         return self._readers.finished
 
-    def items(self) -> Iterator[int]:
-        """Read on, a partial and a look at the clock at a time, up to the end of the source."""
+    def turns(self) -> Iterator[int]:
+        """Read a partial and the clock at a time, up to the end of the source; yields the count."""
         count = 0
         while not self.finished:
             for item in self._readers.read(0.0):
@@ -92,39 +88,47 @@ class Life:
         self._step(EndOfInput())
 
     def commit(self) -> None:
-        """One transaction. Nothing leaves the outbox, so that it holds all that was ever told."""
+        """Commit; nothing is ever taken from the outbox, so that it holds all outputs."""
         job = self._job
         off = job.aggregator.state.ledger.imbalance()
         assert not off, f"the ledger is off by {off}"
         job.store.commit(job.identity, job.aggregator.state, job.panes, self._waiting, {SINK: 0})
         self._waiting = []
 
-    def crash(self) -> list[WindowReport | Signal]:
-        """Forget what was not committed; returns the whole outbox."""
-        said = [
-            one.item
-            for one in self._job.store.outbox()
-            if isinstance(one.item, WindowReport | Signal)
-        ]
+    def crash(self) -> Results:
+        """Forget what is not committed; returns the whole outbox."""
+        items = [entry.item for entry in self._job.store.outbox()]
         self._reading.close()
         self._job.store.close()
-        return said
+        return Results(
+            [item for item in items if isinstance(item, WindowReport)],
+            [item for item in items if isinstance(item, Signal)],
+        )
+
+    def _step(self, item: Item) -> None:
+        outputs = self._job.aggregator.step(item)
+        self._assign([output for output in outputs if isinstance(output, Assign)])
+        self._waiting += [output for output in outputs if not isinstance(output, Assign)]
+
+    def _assign(self, assigns: Sequence[Assign]) -> None:
+        for gap in self._readers.assign(assigns) if assigns else []:
+            self._step(gap)
 
 
-def crashed(config: Config, every: int) -> tuple[Told, int]:
-    """Lives of ``every`` items each, the last half of which are not committed; and how many lives
-    that took."""
-    for lives in range(1, 1_000):
-        life = Life(config)
-        for count in life.items():
-            if count == every - every // 2:
-                life.commit()
-            if count == every and not life.finished:
+def run_with_crashes(config: Config, turns: int) -> tuple[Results, int]:
+    """Run processes of some turns each, the last half of which are not committed.
+
+    Returns the results, and how many processes it took.
+    """
+    for processes in range(1, MAX_PROCESSES):
+        process = JobProcess(config)
+        for turn in process.turns():
+            if turn == turns - turns // 2:
+                process.commit()
+            if turn == turns and not process.finished:
                 break
         else:
-            life.commit()
-            said = life.crash()
-            reports = [one for one in said if isinstance(one, WindowReport)]
-            return Told(reports, [one for one in said if isinstance(one, Signal)]), lives
-        life.crash()
-    raise AssertionError("it gets nowhere")
+            process.commit()
+            return process.crash(), processes
+        process.crash()
+    raise AssertionError("the job makes no progress")

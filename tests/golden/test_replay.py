@@ -1,5 +1,6 @@
-"""The same events give the same reports: straight, through crashes, by other readers, in other
-batches, in other files."""
+"""The same events lead to the same reports: without a break, through crashes, by other readers, in
+other batches, and in other files.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from detectors.profiles.baseline import Baseline
 from stream.baselining.build import load_baseline
 from stream.readers import reader as readers
 from tests.golden.replay import (
-    Told,
+    KEYS,
+    Results,
     assert_equal_windows,
     config,
     deal,
@@ -19,7 +21,7 @@ from tests.golden.replay import (
     planted,
     write_baseline,
 )
-from tests.golden.runs import crashed, serve_few, served
+from tests.golden.runs import run_service, run_with_crashes, serve_small_batches
 
 
 @pytest.fixture(scope="module")
@@ -34,100 +36,96 @@ def baseline(folder: Path) -> Baseline:
     return load_baseline(folder / "baseline")
 
 
-@pytest.fixture(scope="module")
-def straight(folder: Path) -> Told:
+def straight_through(folder: Path, files: int) -> Results:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers, "MOST_RECORDS", 100)
-        return served(config(folder / "straight", folder / "baseline", deal(planted(), folder, 1)))
+        patch.setattr(readers, "MAX_RECORDS", 100)
+        names = deal(planted(), folder, files)
+        return run_service(config(folder / f"straight-{files}", folder / "baseline", names))
 
 
 @pytest.fixture(scope="module")
-def straight_of_six(folder: Path) -> Told:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(readers, "MOST_RECORDS", 100)
-        return served(
-            config(folder / "straight-6", folder / "baseline", deal(planted(), folder, 6))
-        )
+def straight(folder: Path) -> Results:
+    """The results of one file, without a break."""
+    return straight_through(folder, 1)
 
 
-def test_the_straight_run_is_what_the_producer_counted_and_meets_everything(straight: Told) -> None:
+@pytest.fixture(scope="module")
+def straight_of_six(folder: Path) -> Results:
+    """The results of six files, without a break."""
+    return straight_through(folder, 6)
+
+
+def test_the_straight_run_counts_what_was_written_and_has_results_of_every_kind(
+    straight: Results,
+) -> None:
     assert straight.rows == plain_rows(planted())
-    assert {one.kind for one in straight.signals} >= {"opened", "recovered"}
+    assert {signal.kind for signal in straight.signals} >= {"opened", "recovered"}
     assert any(report.revision for report in straight.reports)
-    assert {(report.model, report.variant) for report in straight.reports} == {
-        (m, v) for m in "ab" for v in ("blue", "green")
-    }
-    assert any(
-        one.check == "extra_column_check"
-        for report in straight.reports
-        for one in report.violations
-    )
+    assert {(report.model, report.variant) for report in straight.reports} == set(KEYS)
+    checks = {violation.check for report in straight.reports for violation in report.violations}
+    assert "extra_column_check" in checks
 
 
-@pytest.mark.parametrize("every", [1, 2, 3, 7, 19])
-def test_crashes_change_nothing(
-    every: int,
-    straight: Told,
+@pytest.mark.parametrize("turns", [1, 2, 3, 7, 19])
+def test_crashes_do_not_change_the_results(
+    turns: int,
+    straight: Results,
     folder: Path,
     baseline: Baseline,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(readers, "MOST_RECORDS", 100)
-    told, lives = crashed(config(tmp_path, folder / "baseline", deal(planted(), folder, 1)), every)
-    assert lives > 40 // every
-    assert len({report.id for report in told.reports}) == len(told.reports), (
-        "each id is committed once"
-    )
-    assert_equal_windows(told, straight, baseline)
+    monkeypatch.setattr(readers, "MAX_RECORDS", 100)
+    job = config(tmp_path, folder / "baseline", deal(planted(), folder, 1))
+    results, processes = run_with_crashes(job, turns)
+    assert processes > 40 // turns
+    ids = [report.id for report in results.reports]
+    assert len(set(ids)) == len(ids), "each id is committed once"
+    assert_equal_windows(results, straight, baseline)
 
 
-@pytest.mark.parametrize("most", [20, 97, 1_000])
-def test_other_batches_change_nothing(
-    most: int,
-    straight: Told,
+@pytest.mark.parametrize("max_records", [20, 97, 1_000])
+def test_other_batches_do_not_change_the_results(
+    max_records: int,
+    straight: Results,
     folder: Path,
     baseline: Baseline,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(readers, "MOST_RECORDS", most)
-    assert_equal_windows(
-        served(config(tmp_path, folder / "baseline", deal(planted(), folder, 1))),
-        straight,
-        baseline,
-    )
+    monkeypatch.setattr(readers, "MAX_RECORDS", max_records)
+    job = config(tmp_path, folder / "baseline", deal(planted(), folder, 1))
+    assert_equal_windows(run_service(job), straight, baseline)
 
 
 @pytest.mark.parametrize("processes", [2, 3])
-def test_other_readers_change_nothing(
+def test_reader_processes_do_not_change_the_results(
     processes: int,
-    straight_of_six: Told,
+    straight_of_six: Results,
     folder: Path,
     baseline: Baseline,
     tmp_path: Path,
 ) -> None:
-    asked = config(tmp_path, folder / "baseline", deal(planted(), folder, 6), readers=processes)
-    assert_equal_windows(served(asked, serve_few), straight_of_six, baseline)
+    files = deal(planted(), folder, 6)
+    job = config(tmp_path, folder / "baseline", files, readers=processes)
+    assert_equal_windows(run_service(job, serve_small_batches), straight_of_six, baseline)
 
 
 @pytest.mark.parametrize("files", [1, 2, 4])
-def test_events_dealt_over_other_files_are_counted_the_same(
+def test_events_dealt_over_other_files_lead_to_the_same_counts(
     files: int, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    came = planted(seed=6, very_late=False)
-    monkeypatch.setattr(readers, "MOST_RECORDS", 100)
-    assert served(
-        config(tmp_path, folder / "baseline", deal(came, tmp_path, files))
-    ).rows == plain_rows(came)
+    arrived = planted(seed=6, very_late=False)
+    monkeypatch.setattr(readers, "MAX_RECORDS", 100)
+    job = config(tmp_path, folder / "baseline", deal(arrived, tmp_path, files))
+    assert run_service(job).rows == plain_rows(arrived)
 
 
-def test_one_event_less_is_not_the_same(
-    straight: Told, folder: Path, baseline: Baseline, tmp_path: Path
+def test_one_missing_event_is_noticed_by_the_comparison(
+    straight: Results, folder: Path, baseline: Baseline, tmp_path: Path
 ) -> None:
-    """The comparison can fail."""
-    came = planted()
-    del came[next(k for k, one in enumerate(came) if one.row)]
-    told = served(config(tmp_path, folder / "baseline", deal(came, tmp_path, 1)))
+    arrived = planted()
+    del arrived[next(k for k, event in enumerate(arrived) if event.row)]
+    job = config(tmp_path, folder / "baseline", deal(arrived, tmp_path, 1))
     with pytest.raises(AssertionError):
-        assert_equal_windows(told, straight, baseline)
+        assert_equal_windows(run_service(job), straight, baseline)

@@ -1,8 +1,6 @@
-"""``statistics.json`` and ``constraints.json`` against files that SageMaker Model Monitor wrote
-itself.
+"""``statistics.json`` and ``constraints.json`` compared with files of SageMaker Model Monitor.
 
-The files are not part of the project: they lie beside it (``../shared/fixtures``) where conformance
-is tested.
+Those files are not part of the project; without them these tests are skipped.
 """
 
 import csv
@@ -23,30 +21,27 @@ CHURN = SHARED / "churn_demo" / "training-dataset-with-header.csv"
 OLD = SHARED / "data_quality" / "sdk2019_constraints_string_domains.json"
 
 
-def real(path: Path) -> Path:
+def existing(path: Path) -> Path:
     if not path.exists():
-        pytest.skip(
-            f"component fixtures cannot be had: no {path.relative_to(SHARED.parents[1])} beside the"
-            " project"
-        )
+        pytest.skip(f"component fixtures cannot be had: {path.name} of SageMaker is missing")
     return path
 
 
 def content(path: Path) -> Any:
-    return json.loads(real(path).read_text())
+    return json.loads(existing(path).read_text())
 
 
 @pytest.fixture(scope="module")
 def golden() -> BuiltBaseline:
-    return make_from_files(real(GOLDEN / "baseline_dataset.csv"), header=False)
+    return make_from_files(existing(GOLDEN / "baseline_dataset.csv"), header=False)
 
 
 @pytest.fixture(scope="module")
 def churn() -> BuiltBaseline:
-    return make_from_files(real(CHURN), ["Churn"])
+    return make_from_files(existing(CHURN), ["Churn"])
 
 
-def test_statistics_of_a_hundred_rows_are_reproduced_to_the_last_digit(
+def test_the_statistics_of_a_hundred_rows_are_equal_to_the_last_digit(
     golden: BuiltBaseline,
 ) -> None:
     assert golden.statistics == content(GOLDEN / "statistics.json")
@@ -59,27 +54,28 @@ def test_the_written_file_holds_the_same_numbers(golden: BuiltBaseline, tmp_path
     )
 
 
-def test_constraints_of_a_hundred_rows_are_reproduced(golden: BuiltBaseline) -> None:
+def test_the_constraints_of_a_hundred_rows_are_equal(golden: BuiltBaseline) -> None:
     theirs, ours = content(GOLDEN / "constraints.json"), golden.constraints
     assert ours["features"] == theirs["features"]
     drift = ours["monitoring_config"].pop("distribution_constraints")
     drift_there = theirs["monitoring_config"].pop("distribution_constraints")
     assert ours["monitoring_config"] == theirs["monitoring_config"]
     newer = {"categorical_comparison_threshold": 0.1, "categorical_drift_method": "LInfinity"}
-    assert drift == drift_there | newer, "the keys that the container writes since 2026"
+    assert drift == drift_there | newer, "the container writes the newer keys since 2026"
 
 
-def test_their_constraints_can_take_the_place_of_ours(
+def test_constraints_written_by_sagemaker_can_replace_ours(
     golden: BuiltBaseline, tmp_path: Path
 ) -> None:
     write(golden, tmp_path)
     (tmp_path / "constraints.json").write_bytes(
-        real(GOLDEN / "constraints_bad_case.json").read_bytes()
+        existing(GOLDEN / "constraints_bad_case.json").read_bytes()
     )
     theirs = content(GOLDEN / "constraints_bad_case.json")
     loaded = load_baseline(tmp_path).constraints
-    assert {name: one.completeness for name, one in loaded.features.items()} == {
-        one["name"]: one["completeness"] for one in theirs["features"]
+    completeness = {name: feature.completeness for name, feature in loaded.features.items()}
+    assert completeness == {
+        feature["name"]: feature["completeness"] for feature in theirs["features"]
     }
     assert (
         loaded.thresholds.comparison_threshold
@@ -91,37 +87,36 @@ def test_their_constraints_can_take_the_place_of_ours(
 def test_a_file_of_2019_is_read_with_its_override_inside_string_constraints() -> None:
     loaded = read_constraints(content(OLD))
     domain = ("preproc-not-YET-supported-for-csv-json",)
-    assert {name: one.domains for name, one in loaded.features.items()} == {
-        "message": domain,
-        "second_message": domain,
-    }
-    assert all(one.evaluate for one in loaded.features.values())
+    domains = {name: feature.domains for name, feature in loaded.features.items()}
+    assert domains == {"message": domain, "second_message": domain}
+    assert all(feature.evaluate for feature in loaded.features.values())
     assert loaded.thresholds.comparison_threshold == 1.0
 
 
-def test_the_churn_set_has_its_types_and_moments(churn: BuiltBaseline) -> None:
-    with real(CHURN).open() as file:
+def test_the_types_and_moments_of_the_churn_set_are_exact(churn: BuiltBaseline) -> None:
+    with existing(CHURN).open() as file:
         rows = list(csv.DictReader(file))
     assert churn.statistics["dataset"]["item_count"] == len(rows) == 2_333
     for feature in churn.statistics["features"]:
         texts = [row[feature["name"]] for row in rows]
         numbers = [float(text) for text in texts]
-        told = feature["numerical_statistics"]
+        statistics = feature["numerical_statistics"]
         assert feature["inferred_type"] == (
             "Fractional" if any("." in text for text in texts) else "Integral"
         )
         mean = math.fsum(numbers) / len(numbers)
         std = math.sqrt(math.fsum((x - mean) ** 2 for x in numbers) / len(numbers))
-        assert told["common"] == {"num_present": 2_333, "num_missing": 0}
-        assert (told["min"], told["max"]) == (min(numbers), max(numbers))
-        assert told["mean"] == pytest.approx(mean, rel=1e-12)
-        assert told["sum"] == pytest.approx(math.fsum(numbers), rel=1e-12)
-        assert told["std_dev"] == pytest.approx(std, rel=1e-12)
+        assert statistics["common"] == {"num_present": 2_333, "num_missing": 0}
+        assert (statistics["min"], statistics["max"]) == (min(numbers), max(numbers))
+        assert statistics["mean"] == pytest.approx(mean, rel=1e-12)
+        assert statistics["sum"] == pytest.approx(math.fsum(numbers), rel=1e-12)
+        assert statistics["std_dev"] == pytest.approx(std, rel=1e-12)
 
 
-def test_the_sketch_of_the_churn_set_weighs_what_it_stands_for(churn: BuiltBaseline) -> None:
-    """2,333 values no longer fit level 0: items of level i stand for 2**i values, and all of them
-    for exactly 2,333."""
+def test_the_sketch_of_the_churn_set_stands_for_all_values(churn: BuiltBaseline) -> None:
+    """2,333 values do not fit into level 0. An item of level i stands for 2**i values, and all of
+    them together for exactly 2,333.
+    """
     for feature in churn.statistics["features"]:
         kll = feature["numerical_statistics"]["distribution"]["kll"]
         levels = kll["sketch"]["data"]
@@ -131,22 +126,21 @@ def test_the_sketch_of_the_churn_set_weighs_what_it_stands_for(churn: BuiltBasel
         assert sum(bucket["count"] for bucket in kll["buckets"]) == 2_333
 
 
-def test_bucket_counts_of_the_churn_set_are_off_by_a_few_at_most(churn: BuiltBaseline) -> None:
-    """Counts come from the sketch, whose rank error at k = 2,048 is far below three per mille a
-    bound."""
-    with real(CHURN).open() as file:
+def test_bucket_counts_of_the_churn_set_are_within_the_rank_error(churn: BuiltBaseline) -> None:
+    """Counts come from the sketch; at k = 2,048 its rank error is far below 0.003 at each bound."""
+    with existing(CHURN).open() as file:
         minutes = [float(row["Day Mins"]) for row in csv.DictReader(file)]
-    feature = next(one for one in churn.statistics["features"] if one["name"] == "Day Mins")
+    feature = next(f for f in churn.statistics["features"] if f["name"] == "Day Mins")
     for bucket in feature["numerical_statistics"]["distribution"]["kll"]["buckets"][:-1]:
         exact = sum(bucket["lower_bound"] <= x < bucket["upper_bound"] for x in minutes)
         assert abs(bucket["count"] - exact) <= 2 * 0.003 * len(minutes)
 
 
-def test_the_counts_of_the_churn_set_are_exact_although_the_sketch_is_not(
+def test_the_counts_of_the_churn_set_are_exact_unlike_those_of_the_sketch(
     churn: BuiltBaseline,
 ) -> None:
     baseline = churn.baseline
-    with real(CHURN).open() as file:
+    with existing(CHURN).open() as file:
         rows = list(csv.DictReader(file))
     assert baseline.columns == tuple(rows[0])
     assert baseline.layout.features[0].role == "prediction"

@@ -23,8 +23,8 @@ from tests.servers.kafka import KafkaBroker
 from tests.servers.service import RunningService, newest
 from tests.support import events
 
-CRASHES_READER = int(os.environ.get("DRIFTLINE_KILLS", "20"))
-EVENTS, PER_S, PARTITIONS = 2_000 * CRASHES_READER, 400, 4
+KILLS = int(os.environ.get("DRIFTLINE_KILLS", "20"))
+EVENTS, PER_S, PARTITIONS = 2_000 * KILLS, 400, 4
 WINDOW_MS = 5_000
 START_MS = 1_750_000_000_000
 CHUNK = 400
@@ -122,7 +122,7 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
     with service:
         producer.start()
         kills = 0
-        while kills < CRASHES_READER:
+        while kills < KILLS:
             time.sleep(random.uniform(0.6, 2.6))
             kill_one(service, random)
             kills += 1
@@ -134,7 +134,7 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
         )
         assert service.metric("driftline_ledger_imbalance") == 0
         assert service.stop() == 0
-    assert kills == CRASHES_READER
+    assert kills == KILLS
     assert not (tmp_path / "run" / "dead-letters.jsonl").exists()
     got = {
         end: counted(made.baseline, report.profile)

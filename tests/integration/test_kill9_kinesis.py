@@ -19,8 +19,8 @@ from tests.servers.kinesis import KinesisEmulator
 from tests.servers.service import RunningService, newest
 from tests.support import events
 
-CRASHES_READER = int(os.environ.get("DRIFTLINE_KILLS_KINESIS", "8"))
-EVENTS = 400 * CRASHES_READER
+KILLS = int(os.environ.get("DRIFTLINE_KILLS_KINESIS", "8"))
+EVENTS = 400 * KILLS
 PER_S, CHUNK, WINDOW_MS, START_MS = 100, 40, 5_000, 1_750_000_000_000
 
 
@@ -76,7 +76,7 @@ def test_kills_and_resharding_lose_nothing_and_count_nothing_twice(
     producer = threading.Thread(target=produce, args=(kinesis, stream, lines, done))
     with service:
         producer.start()
-        for _ in range(CRASHES_READER):
+        for _ in range(KILLS):
             time.sleep(random.uniform(1.5, 4.0))
             kill_one(service, random)
         producer.join()

@@ -1,5 +1,6 @@
-"""The owner's end of real reader processes, without the service: who is replaced, after pauses too,
-and when it gives up."""
+"""Real reader processes and their owner, without the service: which readers are replaced, and when
+the owner gives up.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from stream.baselining.build import load_baseline
 from stream.config.load import parse
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Partial
-from stream.readers import pool as fleet
+from stream.readers import pool as pools
 from stream.readers.pool import ReaderPool
 from stream.telemetry.log_setup import LogSetup
 from tests.integration.captures import learn
@@ -28,21 +29,22 @@ SILENT_S = 3.0
 
 @pytest.fixture
 def replaced() -> list[str]:
+    """Why readers were replaced."""
     return []
 
 
 @pytest.fixture
-def running(
+def pool(
     tmp_path: Path, replaced: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ReaderPool]:
-    """Two readers, which follow a file each."""
-    monkeypatch.setattr(fleet, "SILENT_S", SILENT_S)
+    """Two readers that follow a file each."""
+    monkeypatch.setattr(pools, "SILENT_S", SILENT_S)
     baseline = learn(tmp_path)
     for name in "ab":
         (tmp_path / f"{name}.jsonl").touch()
-    settings = parse(
+    config = parse(
         {
-            "job": "fleet",
+            "job": "pool",
             "source": {"type": "jsonl", "path": ["a.jsonl", "b.jsonl"], "follow": True},
             "format": {"type": "sagemaker"},
             "model": {"from": "const", "name": "m"},
@@ -52,124 +54,126 @@ def running(
         },
         tmp_path,
     )
-    reading = settings.source.open("fleet")
-    one = ReaderPool(
-        settings, reading, LogSetup("error"), lambda took_s, covers: None, replaced.append
+    reading = config.source.open("pool")
+    started = ReaderPool(
+        config, reading, LogSetup("error"), lambda took_s, covers: None, replaced.append
     )
-    one.use({"m": load_baseline(baseline)})
-    one.assign([Assign(1, found.partition, found.start, None) for found in reading.discover()])
-    read_until(one, lambda: all(reader.opened for reader in one.readers), 60)
-    yield one
-    one.close()
+    started.use({"m": load_baseline(baseline)})
+    started.assign(assigns_of(started))
+    read_until(started, lambda: all(reader.opened for reader in started.readers), 60)
+    yield started
+    started.close()
 
 
-def read_until(one: ReaderPool, condition: Callable[[], bool], timeout_s: float) -> None:
+def assigns_of(pool: ReaderPool) -> list[Assign]:
+    """Assignments of all partitions from their starts."""
+    return [
+        Assign(1, discovered.partition, discovered.start, None)
+        for discovered in pool._reading.discover()
+    ]
+
+
+def read_until(pool: ReaderPool, condition: Callable[[], bool], timeout_s: float) -> None:
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
-        one.read(0.1)
+        pool.read(0.1)
 
 
 @pytest.mark.slow
-def test_after_a_pause_nobody_is_replaced_but_who_hangs(
-    running: ReaderPool, replaced: list[str]
+def test_after_a_pause_of_the_owner_only_a_reader_that_hangs_is_replaced(
+    pool: ReaderPool, replaced: list[str]
 ) -> None:
-    stays, hangs = running.readers
+    healthy, hanging = pool.readers
     time.sleep(2 * SILENT_S)
     for _ in range(30):
-        running.read(0.1)
-    assert (running.readers, replaced) == ([stays, hangs], [])
-    os.kill(hangs.pid, signal.SIGSTOP)
+        pool.read(0.1)
+    assert (pool.readers, replaced) == ([healthy, hanging], [])
+    os.kill(hanging.pid, signal.SIGSTOP)
     time.sleep(2 * SILENT_S)
-    read_until(running, lambda: bool(replaced), 2 * SILENT_S)
-    read_until(running, lambda: len(running.readers) == 2, 10)
+    read_until(pool, lambda: bool(replaced), 2 * SILENT_S)
+    read_until(pool, lambda: len(pool.readers) == 2, 10)
     assert replaced == ["killed"]
-    assert stays in running.readers
-    assert hangs not in running.readers
+    assert healthy in pool.readers
+    assert hanging not in pool.readers
 
 
 @pytest.mark.slow
-def test_a_reader_that_died_in_a_pause_is_replaced_at_once_after_it(
-    running: ReaderPool, replaced: list[str]
+def test_a_reader_that_died_during_a_pause_is_replaced_right_after_it(
+    pool: ReaderPool, replaced: list[str]
 ) -> None:
-    dead, stays = running.readers
+    dead, healthy = pool.readers
     os.kill(dead.pid, signal.SIGKILL)
     time.sleep(2 * SILENT_S)
-    running.read(0.0)
+    pool.read(0.0)
     assert replaced == ["killed"]
-    assert dead not in running.readers
-    assert stays in running.readers
+    assert dead not in pool.readers
+    assert healthy in pool.readers
 
 
 @pytest.mark.slow
-def test_an_owner_that_was_stopped_itself_blames_nobody(
-    running: ReaderPool, replaced: list[str]
+def test_an_owner_that_was_suspended_itself_replaces_no_reader(
+    pool: ReaderPool, replaced: list[str]
 ) -> None:
-    """A suspended machine, SIGSTOP: for a minute nobody listened, and nobody looked."""
-    running._looked_s -= 60
-    for reader in running.readers:
-        reader.heard_s -= 60
+    """A suspended machine, or SIGSTOP: for a minute no message was received."""
+    pool._checked_s -= 60
+    for reader in pool.readers:
+        reader.last_message_s -= 60
     for _ in range(10):
-        running.read(0.1)
+        pool.read(0.1)
     assert replaced == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("hangs", [False, True])
-def test_readers_that_die_before_their_source_gives_anything_end_the_job_unless_they_hung(
-    running: ReaderPool, hangs: bool
+@pytest.mark.parametrize("hung", [False, True])
+def test_readers_that_die_while_fetching_stop_the_job_unless_they_hung(
+    pool: ReaderPool, hung: bool
 ) -> None:
-    """A client that hangs while its broker is away is no record that kills; the broker comes back."""
-    dead: Any = SimpleNamespace(began=[], asked={"a.jsonl": ("a.jsonl", 7)}, hangs=hangs)
-    ends = (
-        nullcontext()
-        if hangs
-        else pytest.raises(
-            SourceUnavailable, match=r"the next record of a.jsonl, at \('a.jsonl', 7\)"
-        )
-    )
-    with ends:
+    """A client that hangs while its broker is down has met no poison record; the broker returns."""
+    dead: Any = SimpleNamespace(decoding=[], fetching={"a.jsonl": ("a.jsonl", 7)}, hung=hung)
+    message = r"the next record of a.jsonl, at \('a.jsonl', 7\)"
+    with nullcontext() if hung else pytest.raises(SourceUnavailable, match=message):
         for _ in range(20):
-            running._suspect(dead)
+            pool._note_crash(dead)
 
 
 @pytest.mark.slow
-def test_a_new_reader_that_is_refused_ends_the_job(running: ReaderPool, tmp_path: Path) -> None:
-    """Waiting heals no missing right and no missing file: the service says so and ends, instead of
-    starting readers for ever."""
+def test_a_new_reader_that_meets_a_permanent_error_stops_the_job(
+    pool: ReaderPool, tmp_path: Path
+) -> None:
+    """A missing permission or file does not return by waiting, so no further reader is started."""
     for name in "ab":
         (tmp_path / f"{name}.jsonl").unlink()
-    os.kill(running.readers[0].pid, signal.SIGKILL)
+    os.kill(pool.readers[0].pid, signal.SIGKILL)
     with pytest.raises(SourceUnavailable, match=r"correct source\.path"):
-        read_until(running, lambda: False, 30)
+        read_until(pool, lambda: False, 30)
 
 
-def test_once_the_culprit_is_found_every_reader_counts_as_many_records_as_ever(
-    running: ReaderPool, tmp_path: Path
+def test_all_readers_count_full_batches_again_once_the_poison_record_is_skipped(
+    pool: ReaderPool, tmp_path: Path
 ) -> None:
-    """Both partitions were suspected; the record at the head of one of them is passed over. The
-    other reader must be told too."""
-    line, found, most = b'{"x":1}\n', running._reading.discover(), dict[str, int]()
-    (a, start), (b, _) = ((one.partition, one.start) for one in found)
+    """Both partitions were suspects; the record at the start of one of them is skipped. The reader
+    of the other partition must be relaxed too.
+    """
+    line, assigns = b'{"x":1}\n', assigns_of(pool)
+    first, second = ((assign.partition, assign.next) for assign in assigns)
+    partitions = [first[0], second[0]]
     for _ in range(3):
-        running._suspects.died([(a, start)])
-        running._suspects.died([(b, found[1].start)])
+        pool._search.crashed_decoding([first])
+        pool._search.crashed_decoding([second])
     for _ in range(3):
-        running._suspects.died([(a, ("a.jsonl", 0))])
+        pool._search.crashed_decoding([(first[0], ("a.jsonl", 0))])
     for name in "ab":
         (tmp_path / f"{name}.jsonl").write_bytes(line * 300)
-    running.assign([Assign(1, one.partition, one.start, None) for one in found])
-    read_until(running, lambda: not running._suspects.step([a, b]), 30.0)
+    pool.assign(assigns)
+    read_until(pool, lambda: not pool._search.max_records(partitions), 30.0)
     with (tmp_path / "b.jsonl").open("ab") as file:
         file.write(line * 20_000)
 
-    deadline = time.monotonic() + 30.0
-    while most.get(b, 0) <= 1_000:
-        assert time.monotonic() < deadline, most
-        covers = [
-            cover
-            for item in running.read(0.1)
-            if isinstance(item, Partial)
-            for cover in item.covers
-        ]
-        most.update({one.partition: max(one.read, most.get(one.partition, 0)) for one in covers})
+    largest, deadline = 0, time.monotonic() + 30.0
+    while largest <= 1_000:
+        assert time.monotonic() < deadline, largest
+        partials = [item for item in pool.read(0.1) if isinstance(item, Partial)]
+        covers = [cover for partial in partials for cover in partial.covers]
+        sizes = [cover.read for cover in covers if cover.partition == second[0]]
+        largest = max([largest, *sizes])

@@ -1,4 +1,4 @@
-"""Reader processes die, hang and meet deadly records: the counts stay the producer's own."""
+"""Reader processes die, hang and meet poison records; the counts equal those of the producer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from tests.servers.service import RunningService, newest
 from tests.support import events
 
 START_MS, WINDOW_MS, FILES = 1_750_000_020_000, 60_000, 3
-PER_S = 20
-DEADLY = 4_500
+EVENTS_PER_S, GRACE_MS = 20, 5_000
+POISON = 4_500
+"""The number of the poison record."""
 
 
 def config(baseline: Path, **changes: Any) -> dict[str, Any]:
@@ -41,11 +42,13 @@ def config(baseline: Path, **changes: Any) -> dict[str, Any]:
 
 
 def lines_of(count: int) -> list[bytes]:
-    return events.capture_lines(events.values(count, 3), start_ms=START_MS, events_a_second=PER_S)
+    return events.capture_lines(
+        events.values(count, 3), start_ms=START_MS, events_a_second=EVENTS_PER_S
+    )
 
 
 def deal(folder: Path, lines: list[bytes], mode: str = "wb") -> None:
-    """Line ``k`` goes to file ``k`` modulo three."""
+    """Write line ``k`` to file ``k`` modulo three."""
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(FILES):
         with (folder / f"{k}.jsonl").open(mode) as file:
@@ -53,40 +56,50 @@ def deal(folder: Path, lines: list[bytes], mode: str = "wb") -> None:
 
 
 def rows(running: RunningService) -> dict[int, int]:
-    return {end: report.rows for (_, end), report in newest(running.reports()).items()}
+    return {end_ms: report.rows for (_, end_ms), report in newest(running.reports()).items()}
+
+
+def window_end(k: int) -> int:
+    """The end of the window of event ``k``."""
+    return (START_MS + k * 1000 // EVENTS_PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS
 
 
 def expected(count: int) -> dict[int, int]:
-    return dict(
-        Counter(
-            (START_MS + k * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS
-            for k in range(count)
-        )
-    )
+    return dict(Counter(map(window_end, range(count))))
 
 
-def marked(lines: list[bytes]) -> list[bytes]:
-    """The middle line kills the readers in ``deadly``."""
-    middle = lines[DEADLY]
-    return [*lines[:DEADLY], middle[:-1] + b',"x":"' + deadly.MARK + b'"}', *lines[DEADLY + 1 :]]
-
-
-def all_but_the_deadly_one() -> dict[int, int]:
+def expected_without_the_poison_record() -> dict[int, int]:
     counts = expected(9_000)
-    counts[(START_MS + DEADLY * 1000 // PER_S) // WINDOW_MS * WINDOW_MS + WINDOW_MS] -= 1
+    counts[window_end(POISON)] -= 1
     return counts
 
 
-def test_two_readers_count_what_one_counts(tmp_path: Path, baseline: Path) -> None:
-    ids = []
+def marked(lines: list[bytes]) -> list[bytes]:
+    """Mark the middle line, so that it crashes the readers of ``deadly``."""
+    poison = lines[POISON][:-1] + b',"x":"' + deadly.MARK + b'"}'
+    return [*lines[:POISON], poison, *lines[POISON + 1 :]]
+
+
+def following() -> dict[str, Any]:
+    """The source that waits for more lines."""
+    return {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)], "follow": True}
+
+
+def has_closed_all_but_the_last(running: RunningService, count: int) -> bool:
+    last = max(expected(count)) - WINDOW_MS - GRACE_MS
+    return max(rows(running), default=0) >= last
+
+
+def test_two_readers_count_what_one_reader_counts(tmp_path: Path, baseline: Path) -> None:
+    reports = []
     for readers in (1, 2):
         folder = tmp_path / str(readers)
         deal(folder, lines_of(20_000))
         with RunningService(folder, config(baseline, readers=readers)) as running:
             assert running.wait() == 0, running.log
         assert rows(running) == expected(20_000)
-        ids.append({report.id: (report.rows, report.state) for report in running.reports()})
-    assert ids[0] == ids[1]
+        reports.append({report.id: (report.rows, report.state) for report in running.reports()})
+    assert reports[0] == reports[1]
 
 
 @pytest.mark.slow
@@ -95,9 +108,8 @@ def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(
 ) -> None:
     lines, random = lines_of(30_000), Random(4)
     deal(tmp_path, [])
-    source = {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)], "follow": True}
-    settings = config(baseline, source=source, idle="300s")
-    del settings["http"]  # a port that is known: the test asks for metrics
+    settings = config(baseline, source=following(), idle="300s")
+    del settings["http"]  # the test needs a known port to ask for metrics
     with RunningService(tmp_path, settings) as running:
         for k in range(20):
             deal(tmp_path, lines[k * 1_500 : (k + 1) * 1_500], "ab")
@@ -107,8 +119,9 @@ def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(
                 running.start()
             elif alive := running.readers():
                 os.kill(random.choice(alive), signal.SIGKILL)
-        last = max(expected(30_000)) - WINDOW_MS - 5_000
-        running.until(lambda: max(rows(running), default=0) >= last and running.accepted() > 0, 90)
+        running.until(
+            lambda: has_closed_all_but_the_last(running, 30_000) and running.accepted() > 0, 90
+        )
         assert running.stop() == 0
     assert not (tmp_path / "dead-letters.jsonl").exists()
     with RunningService(tmp_path, config(baseline)) as running:  # now to the end
@@ -123,15 +136,12 @@ def test_a_reader_that_hangs_is_replaced_and_nothing_is_lost(
 ) -> None:
     lines = lines_of(9_000)
     deal(tmp_path, lines[:3_000])
-    source = {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)], "follow": True}
-    running = RunningService(tmp_path, {**config(baseline, source=source, idle="300s")})
-    with running:
+    with RunningService(tmp_path, config(baseline, source=following(), idle="300s")) as running:
         running.until(lambda: len(running.readers()) == 2 and bool(rows(running)))
         stopped = running.readers()[0]
         os.kill(stopped, signal.SIGSTOP)
         deal(tmp_path, lines[3_000:], "ab")
-        last = max(expected(9_000)) - WINDOW_MS - 5_000
-        running.until(lambda: max(rows(running), default=0) >= last, 90)
+        running.until(lambda: has_closed_all_but_the_last(running, 9_000), 90)
         assert not Path(f"/proc/{stopped}").exists()
         assert running.stop() == 0
     with RunningService(tmp_path, config(baseline)) as running:
@@ -140,49 +150,49 @@ def test_a_reader_that_hangs_is_replaced_and_nothing_is_lost(
 
 
 @pytest.mark.slow
-def test_a_record_that_kills_its_reader_is_one_dead_letter_and_everything_else_counts(
+def test_a_poison_record_becomes_one_dead_letter_and_everything_else_counts(
     tmp_path: Path, baseline: Path
 ) -> None:
     """The fault is planted: the reader process kills itself when it decodes a marked record."""
     deal(tmp_path, marked(lines_of(9_000)))
-    began = time.monotonic()
+    started_s = time.monotonic()
     assert Service(parse(config(baseline), tmp_path), serve=deadly.serve).run() == 0
-    took_s = time.monotonic() - began
+    took_s = time.monotonic() - started_s
     letters = (tmp_path / "dead-letters.jsonl").read_text().splitlines()
     assert len(letters) == 1
     assert '"reason":"crashes_reader"' in letters[0]
-    assert rows(RunningService(tmp_path, {})) == all_but_the_deadly_one()
+    assert rows(RunningService(tmp_path, {})) == expected_without_the_poison_record()
     assert took_s < 60
 
 
 @pytest.mark.slow
-def test_a_record_that_its_source_dies_of_ends_the_service_which_names_it_and_goes_on_when_it_is_gone(
+def test_a_record_that_crashes_its_source_stops_the_service_until_it_is_removed(
     tmp_path: Path, baseline: Path
 ) -> None:
-    """No reader ever holds it, so none can pass over it."""
+    """No reader ever gets the record, so it cannot be skipped; the error names its position."""
     deal(tmp_path, marked(lines_of(9_000)))
     path = tmp_path / "0.jsonl"
     line = next(line for line in path.read_bytes().splitlines() if deadly.MARK in line)
-    at = path.read_bytes().index(line)
+    offset = path.read_bytes().index(line)
     settings = parse(config(baseline), tmp_path)
-    began = time.monotonic()
-    with pytest.raises(SourceUnavailable, match="delete that record from the source") as caught:
+    started_s = time.monotonic()
+    with pytest.raises(SourceUnavailable, match="delete that record from the source") as error:
         Service(settings, serve=deadly.serve_unread).run()
-    assert time.monotonic() - began < 90
-    assert caught.value.exit_code == 3
-    assert caught.value.causes == (
-        f"readers die whenever they ask for the next record of {path}, at ('0.jsonl', {at})",
+    assert time.monotonic() - started_s < 90
+    assert error.value.exit_code == 3
+    assert error.value.causes == (
+        f"readers crash whenever they fetch the next record of {path}, at ('0.jsonl', {offset})",
     )
     with path.open("r+b") as file:
-        file.seek(at)
+        file.seek(offset)
         file.write(b" " * len(line))
     assert Service(settings, serve=deadly.serve_unread).run() == 0
-    assert rows(RunningService(tmp_path, {})) == all_but_the_deadly_one()
+    assert rows(RunningService(tmp_path, {})) == expected_without_the_poison_record()
     assert not (tmp_path / "dead-letters.jsonl").exists()
 
 
 @pytest.mark.slow
-def test_a_source_that_dies_of_many_records_at_once_is_asked_for_few(
+def test_a_source_that_crashes_on_large_batches_is_asked_for_small_ones(
     tmp_path: Path, baseline: Path
 ) -> None:
     deal(tmp_path, lines_of(9_000))
@@ -192,18 +202,16 @@ def test_a_source_that_dies_of_many_records_at_once_is_asked_for_few(
 
 
 @pytest.mark.slow
-def test_events_that_come_twice_count_once_also_over_kills(tmp_path: Path, baseline: Path) -> None:
+def test_repeated_events_count_once_also_across_a_crash(tmp_path: Path, baseline: Path) -> None:
     """Each event is written twice to its file, the second time some hundred lines later."""
     lines = lines_of(9_000)
-    files = [lines[k::FILES] for k in range(FILES)]
-    for k, mine in enumerate(files):
-        twice = [
-            line for start in range(0, len(mine), 300) for line in mine[start : start + 300] * 2
-        ]
+    for k in range(FILES):
+        once = lines[k::FILES]
+        blocks = [once[start : start + 300] for start in range(0, len(once), 300)]
+        twice = [line for block in blocks for line in block * 2]
         (tmp_path / f"{k}.jsonl").write_bytes(b"".join(line + b"\n" for line in twice))
-    follow = {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)], "follow": True}
     settings = config(baseline, dedupe={"by": "event_id", "horizon": "2m"})
-    with RunningService(tmp_path, {**settings, "source": follow, "idle": "300s"}) as running:
+    with RunningService(tmp_path, {**settings, "source": following(), "idle": "300s"}) as running:
         running.until(lambda: bool(rows(running)))
         running.kill9()
     with RunningService(tmp_path, settings) as running:

@@ -99,7 +99,7 @@ def test_a_signal_to_all_processes_stops_the_service_cleanly(
     with RunningService(tmp_path, config(baseline, readers=2), new_session=True) as service:
         service.until(
             lambda: (
-                service.log.count("reader started") == 2
+                service.log.count("reader_started") == 2
                 if soon
                 else service.accepted() == 2 * PER_WINDOW
             )
@@ -112,7 +112,7 @@ def test_a_signal_to_all_processes_stops_the_service_cleanly(
     events = [line["event"] for line in lines]
     assert {line["job"] for line in lines} == {config(baseline)["job"]}, "also lines of readers"
     assert "Traceback" not in service.log
-    assert "reader died and is replaced" not in events
+    assert "reader_replaced" not in events
     assert events[-1] == "stopped"
 
 

@@ -4,16 +4,15 @@ import re
 import subprocess
 from pathlib import Path
 
-import numpy as np
 import pytest
 import yaml
 from click.testing import CliRunner
 
 from stream.cli import main
 from stream.config.load import parse
-from stream.events import RawBatch
 from stream.formats.base import DecodingPlan, Schema
 from tests.support.paths import ROOT
+from tests.support.records import raw_batch
 
 README = (ROOT / "README.md").read_text()
 SHOWN = README + (ROOT / "docs" / "state-in-s3.md").read_text()
@@ -84,9 +83,7 @@ def test_the_event_that_the_readme_shows_can_be_read_with_its_configuration(
     ]
     schema = Schema(columns[:1], columns[1:], dict.fromkeys(columns, "text"))
     decoder = config.format.open(config.origin, DecodingPlan((schema,), {job: 0}))
-    decoded = decoder.decode(
-        [RawBatch("p", "topic", 0, 1, [0], [lines[0].encode()], np.array([-1]))]
-    )
+    decoded = decoder.decode([raw_batch([lines[0].encode()])])
     assert (len(lines), decoded.rejects, len(decoded.batches)) == (1, [], 1)
     assert decoded.time_ms.tolist() == [1_795_590_000_000]
 

@@ -12,8 +12,7 @@ import pytest
 from prometheus_client.metrics_core import Metric
 
 from stream.formats.rows import TOO_NARROW, TOO_WIDE
-from stream.outcomes import ADVICE
-from stream.readers.reader import CRASHES_READER
+from stream.outcomes import ADVICE, CRASHES_READER
 from stream.telemetry.log_events import LATE
 from stream.telemetry.metrics import Telemetry
 from tests.packaging.logged import logged
@@ -26,7 +25,7 @@ REASONS = "## Why a record is not counted"
 CODE = re.compile(r"(`+) ?(.+?) ?\1(?!`)")
 """A code span of Markdown."""
 IDENTIFIER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
-SENTENCES = {"stream/readers", "stream/sources"}
+SENTENCES = {"stream/sources"}
 """Rooms whose events are not identifiers yet."""
 
 

@@ -1,4 +1,4 @@
-"""Strategies: capture lines, JSON events and the bytes that come instead of them."""
+"""Strategies for capture lines, JSON events, and the bytes that arrive in their place."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ layout = Layout(
 
 
 def lines(width: int) -> st.SearchStrategy[str]:
-    """CSV rows, mostly of the right width."""
+    """CSV rows, most of them of the right width."""
     right = st.lists(cells, min_size=width, max_size=width)
     usual = st.tuples(
         *[words if k == width - 1 and width > 1 else numbers for k in range(width)]
@@ -146,7 +146,7 @@ def lines(width: int) -> st.SearchStrategy[str]:
 
 
 def csv_payloads(width: int) -> st.SearchStrategy[str]:
-    """CSV text with endings and accidents."""
+    """CSV text with various line endings and defects."""
     ended = st.tuples(
         lines(width), st.sampled_from(["", "", "", "\n", "\n\n", "\r\n", "\r", '"', "\x00"])
     ).map("".join)
@@ -173,20 +173,20 @@ values = st.one_of(
 
 
 def json_rows(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
-    """Rows of a JSON payload in every shape that somebody may send."""
+    """Rows of a JSON payload in every shape that a client may send."""
     by_name = st.fixed_dictionaries({}, optional=dict.fromkeys([*columns, "other"], values))
     clean = st.fixed_dictionaries(dict.fromkeys(columns, scalars))
-    by_place = st.lists(scalars, min_size=len(columns), max_size=len(columns))
-    row = st.one_of(clean, by_name, by_place, st.lists(values, max_size=len(columns) + 1))
+    by_position = st.lists(scalars, min_size=len(columns), max_size=len(columns))
+    row = st.one_of(clean, by_name, by_position, st.lists(values, max_size=len(columns) + 1))
     rows = st.one_of(row, row, st.lists(row, max_size=3), scalars)
-    return st.one_of(rows, rows, rows.map(lambda found: {"rows": found}))
+    return st.one_of(rows, rows, rows.map(lambda content: {"rows": content}))
 
 
 def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
-    """JSON documents, one or one a line, now and then broken."""
+    """JSON documents, a single one or one a line, some of them broken."""
     document = st.one_of(
         json_rows(columns).map(json.dumps),
-        json_rows(columns).map(lambda d: json.dumps(d, indent=1)),
+        json_rows(columns).map(lambda content: json.dumps(content, indent=1)),
     )
     broken = st.tuples(
         document, st.sampled_from(["}", "\n", "\n\n ", "NaN", "\x00", "]", "\ud800"])
@@ -207,13 +207,13 @@ def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
 
 
 def sides(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
-    """One side of an invocation: data, encoding and content type, in any mix."""
+    """Request or response of an invocation: data, encoding and content type in any combination."""
     csv, documents = csv_payloads(len(columns)), json_payloads(columns)
 
     def side(data: Any, encoding: Any, kind: Any) -> dict[str, Any]:
         return {"observedContentType": kind, "mode": "INPUT", "data": data, "encoding": encoding}
 
-    def wrapped(text: str) -> str:
+    def base64_of(text: str) -> str:
         return base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()
 
     kinds = st.sampled_from(
@@ -232,11 +232,13 @@ def sides(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
         plain_csv,
         plain_csv,
         documents.map(lambda text: side(text, "JSON", "application/json")),
-        st.tuples(csv.map(wrapped), st.just("BASE64"), kinds).map(lambda p: side(*p)),
-        st.tuples(documents.map(wrapped), st.just("BASE64"), kinds).map(lambda p: side(*p)),
+        st.tuples(csv.map(base64_of), st.just("BASE64"), kinds).map(lambda drawn: side(*drawn)),
+        st.tuples(documents.map(base64_of), st.just("BASE64"), kinds).map(
+            lambda drawn: side(*drawn)
+        ),
         st.tuples(
             st.one_of(csv, scalars), st.sampled_from(["CSV", "BASE64", "csv", None, 5, ""]), kinds
-        ).map(lambda p: side(*p)),
+        ).map(lambda drawn: side(*drawn)),
         st.sampled_from([None, 5, {}, [], {"data": None, "encoding": "CSV"}, {"data": "1"}]),
     )
 
@@ -270,14 +272,14 @@ times: st.SearchStrategy[Any] = st.one_of(
 ids = st.one_of(st.uuids().map(str), st.none(), st.sampled_from([5, "\ud800", "é"]))
 
 
-def without(part: str) -> st.SearchStrategy[Any]:
-    """A drop of the dict's key now and then."""
-    return st.sampled_from([None] * 9 + [part])
+def dropped(key: str) -> st.SearchStrategy[str | None]:
+    """The key in one of ten cases, in which it is to be dropped from a dictionary."""
+    return st.sampled_from([None] * 9 + [key])
 
 
 @st.composite
 def captures(draw: st.DrawFn) -> bytes:
-    """A capture line, sometimes with parts missing, sometimes not a capture line at all."""
+    """A capture line; some lack keys, and some are damaged."""
     metadata = {"eventId": draw(ids), "inferenceTime": draw(times)}
     if draw(st.booleans()):
         metadata["inferenceId"] = draw(ids)
@@ -289,10 +291,10 @@ def captures(draw: st.DrawFn) -> bytes:
         "eventMetadata": metadata,
         "eventVersion": draw(st.sampled_from(["0", 0, None, "\ud800"])),
     }
-    for part in (draw(without("endpointInput")), draw(without("endpointOutput"))):
-        line["captureData"].pop(part, None)
-    for part in (draw(without("captureData")), draw(without("eventMetadata"))):
-        line.pop(part, None)
+    for key in (draw(dropped("endpointInput")), draw(dropped("endpointOutput"))):
+        line["captureData"].pop(key, None)
+    for key in (draw(dropped("captureData")), draw(dropped("eventMetadata"))):
+        line.pop(key, None)
     return encoded(draw, line)
 
 
@@ -322,8 +324,9 @@ ENDINGS = ["\n", "\n\n", "\r\n", "\r", '"', ",", "\n1,2,3"]
 
 @st.composite
 def near_misses(draw: st.DrawFn) -> list[bytes | None]:
-    """A batch of clean CSV captures with one or two accidents: the place where the fast road could
-    go wrong unseen."""
+    """A batch of clean CSV captures with up to two defects, for which the fast path could miscount
+    without an error.
+    """
     count = draw(st.integers(1, 6))
     heights = [draw(st.sampled_from([1, 1, 1, 1, 2])) for _ in range(count)]
     rows = [
@@ -334,7 +337,7 @@ def near_misses(draw: st.DrawFn) -> list[bytes | None]:
         row = draw(st.sampled_from(draw(st.sampled_from(rows))))
         row[draw(st.sampled_from(names))] = draw(st.sampled_from(ODD_CELLS))
     payloads = [
-        ["\n".join(",".join(row[name] for name in side) for row in part) for part in rows]
+        ["\n".join(",".join(row[name] for name in side) for row in record) for record in rows]
         for side in (names[:1], names[1:])
     ]
     end = draw(st.sampled_from(["", "\n"]))
@@ -353,10 +356,10 @@ def near_misses(draw: st.DrawFn) -> list[bytes | None]:
                 ]
             )
         )
-    return [_near_miss(draw, answer, request) for answer, request in zip(*payloads, strict=True)]
+    return [_capture(draw, response, request) for response, request in zip(*payloads, strict=True)]
 
 
-def _near_miss(draw: st.DrawFn, answer: str, request: str) -> bytes:
+def _capture(draw: st.DrawFn, response: str, request: str) -> bytes:
     metadata = {
         "eventId": "e",
         "inferenceTime": draw(
@@ -365,15 +368,14 @@ def _near_miss(draw: st.DrawFn, answer: str, request: str) -> bytes:
     }
     captured = {
         "endpointInput": {"data": request, "encoding": "CSV"},
-        "endpointOutput": {"data": answer, "encoding": "CSV"},
+        "endpointOutput": {"data": response, "encoding": "CSV"},
     }
     return json.dumps({"captureData": captured, "eventMetadata": metadata}).encode()
 
 
 @st.composite
 def json_near_misses(draw: st.DrawFn) -> list[bytes | None]:
-    """A batch of captures whose sides are clean JSON rows, by name or by place, with one or two
-    accidents in the cells."""
+    """A batch of captures of clean JSON rows, by name or by position, with up to two odd cells."""
     usual: dict[str, list[Any]] = {
         "p": [0.5, 1, "2.5"],
         "x": [2.5, 0, -1.5],
@@ -408,7 +410,7 @@ def json_near_misses(draw: st.DrawFn) -> list[bytes | None]:
 
 @st.composite
 def json_events(draw: st.DrawFn) -> bytes:
-    """An event of the format json: flat, nested, or something else."""
+    """An event of the format json: flat, nested, or of another shape."""
     clean = st.fixed_dictionaries(dict.fromkeys(names[1:], scalars))
     messy = st.fixed_dictionaries({}, optional=dict.fromkeys([*names[1:], "other"], values))
     features = draw(st.one_of(clean, messy, clean, messy, st.sampled_from([None, 5, [], "x"])))
@@ -422,13 +424,13 @@ def json_events(draw: st.DrawFn) -> bytes:
     if isinstance(features, dict):
         event |= features
     event["user"] = draw(st.one_of(st.none(), st.just(5), st.fixed_dictionaries({"age": scalars})))
-    for part in (draw(without("features")), draw(without("prediction")), draw(without("time"))):
-        event.pop(part, None)
+    for key in (draw(dropped("features")), draw(dropped("prediction")), draw(dropped("time"))):
+        event.pop(key, None)
     return encoded(draw, event)
 
 
 def encoded(draw: st.DrawFn, document: Any) -> bytes:
-    """The document as bytes, now and then damaged."""
+    """The document as bytes, damaged in one of ten cases."""
     text = json.dumps(document, ensure_ascii=draw(st.booleans()))
     value = text.encode("utf-8", "surrogatepass")
     if draw(st.integers(0, 9)) < 9:
@@ -436,12 +438,12 @@ def encoded(draw: st.DrawFn, document: Any) -> bytes:
     junk = draw(
         st.sampled_from([b"", b"\xff", b"\x00", b'"', b"}", b"{", b"\xef\xbb\xbf", b"NaN", b"\n"])
     )
-    at = draw(st.integers(0, len(value)))
-    return value[:at] + junk + value[at + draw(st.integers(0, 2)) :]
+    start = draw(st.integers(0, len(value)))
+    return value[:start] + junk + value[start + draw(st.integers(0, 2)) :]
 
 
 def records(events: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[bytes | None]]:
-    """A few records, some of them no events."""
+    """A few records, some of which are no events."""
     other = st.one_of(
         st.none(),
         st.binary(max_size=5),

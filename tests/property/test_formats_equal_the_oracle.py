@@ -1,10 +1,10 @@
-"""Whatever bytes come, the fast road counts exactly what the slow, obvious counter counts."""
+"""Formats, reader and fold count arbitrary bytes exactly as the oracle does in plain loops."""
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -14,26 +14,31 @@ from hypothesis import strategies as st
 
 from detectors.profiles.profile import Profile
 from stream.baselining.columns import ModelColumns
-from stream.event_time import Times
-from stream.events import Assign, DiscoveredPartition, Gap, ModelKey, Position, RawBatch
+from stream.events import Assign, ModelKey, Partial, RawBatch
 from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
-from stream.sources.base import Reading
 from tests import oracle
 from tests.property import events
+from tests.support.records import NoSource, job_settings, raw_batch
 
-MANY = 200
-"""Examples a test: enough for the planted mistakes that were tried, a minute in all."""
+EXAMPLES = 200
+"""Examples a test: enough to find the mistakes that were planted, a minute in all."""
 BROAD = settings(
     derandomize=True,
     deadline=None,
-    max_examples=MANY,
+    max_examples=EXAMPLES,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 CLOCKING = oracle.Clocking(pane_ms=60_000, grace_ms=2_000, lateness_ms=120_000, tolerance_ms=60_000)
+SETTINGS = job_settings(
+    every_ms=CLOCKING.pane_ms,
+    grace_ms=CLOCKING.grace_ms,
+    lateness_ms=CLOCKING.lateness_ms,
+    tolerance_ms=CLOCKING.tolerance_ms,
+)
 ARRIVAL_MS = 1_750_000_250_000
 ORIGIN = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
 MODEL = oracle.Model(("p",), ("x", "n", "t"), events.layout)
@@ -51,81 +56,61 @@ JSONS = [
 ]
 
 
-class NoSource(Reading):
-    """The records are at hand: nothing is assigned or polled."""
-
-    finished = True
-
-    def discover(self) -> list[DiscoveredPartition]:
-        return []
-
-    def publish_positions(self, positions: Mapping[str, Position]) -> None:
-        pass
-
-    def assign(self, assigns: list[Assign]) -> list[Gap]:
-        return []
-
-    def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        return {}
-
-    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
-        pass
-
-    def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        return []
-
-    def close(self) -> None:
-        pass
+def plan(form: Sagemaker | Json) -> ReadingPlan:
+    return ReadingPlan({"m": ModelColumns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form)
 
 
 def reader(form: Sagemaker | Json) -> Reader:
-    one = Reader(NoSource(), form, ORIGIN, Times(*CLOCKING))
-    one.use(ReadingPlan({"m": ModelColumns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
-    one.assign([Assign(1, "p", 0, None)])
-    return one
+    """A reader at the start of the partition ``p``."""
+    started = Reader(NoSource(), form, ORIGIN, SETTINGS)
+    started.use(plan(form))
+    started.assign([Assign(1, "p", 0, None)])
+    return started
 
 
 def raw(values: Sequence[bytes | None], first: int = 0) -> RawBatch:
-    positions = list(range(first, first + len(values)))
-    arrival = np.full(len(values), ARRIVAL_MS, np.int64)
-    return RawBatch("p", "topic", first, first + len(values), [*positions], list(values), arrival)
+    return raw_batch(values, first=first, arrival_ms=ARRIVAL_MS)
 
 
 def records(values: Sequence[bytes | None]) -> list[oracle.Record]:
     return [oracle.Record("p", value, ARRIVAL_MS, "topic") for value in values]
 
 
-def check(form: Sagemaker | Json, values: Sequence[bytes | None], one: Reader) -> None:
-    """One partial says what the oracle says of the same records, read from the start of a
-    partition."""
-    one.assign([Assign(1, "p", 0, None)])
-    partial = one.fold([raw(values)])
-    said = oracle.count(records(values), {"m": MODEL}, form, ORIGIN, CLOCKING)
-    assert {letter.position: letter.reason for letter in partial.dead} == said.rejected
+def check(form: Sagemaker | Json, values: Sequence[bytes | None], started: Reader) -> None:
+    """The reader makes of records at the start of a partition what the oracle makes of them."""
+    started.assign([Assign(1, "p", 0, None)])
+    partial = started.fold([raw(values)])
+    expected = oracle.count(records(values), {"m": MODEL}, form, ORIGIN, CLOCKING)
+    rejected = {letter.position: letter.reason for letter in partial.dead_letters}
+    assert rejected == expected.rejected
     [cover] = partial.covers
-    assert +Counter(cover.outcomes) == said.outcomes.get("p", Counter())
+    assert +Counter(cover.outcomes) == expected.outcomes.get("p", Counter())
     assert cover.read == len(values) == sum(cover.outcomes.values())
-    assert Counter(cover.bytes) == +said.lengths.get("p", Counter())
+    assert Counter(cover.bytes) == +expected.lengths.get("p", Counter())
     assert sum(cover.bytes.values()) == sum(len(value or b"") for value in values)
-    assert (cover.mark_ms, partial.future) == (said.marks.get("p"), said.future)
-    width_mismatches = {
+    assert (cover.mark_ms, partial.future) == (expected.marks.get("p"), expected.future)
+    mismatches = {
         (*key, pane_ms): (counted.too_narrow, counted.too_wide)
         for key, pane_ms, counted in partial.width_mismatches
     }
-    assert width_mismatches == {
-        place: (one["too_few_columns"], one["too_many_columns"])
-        for place, one in said.width_mismatches.items()
+    assert mismatches == {
+        pane: (reasons["too_few_columns"], reasons["too_many_columns"])
+        for pane, reasons in expected.width_mismatches.items()
     }
-    panes = {(*key, pane_ms): profile for key, pane_ms, profile in partial.profiles}
-    assert {key: profile.counts.tolist() for key, profile in panes.items()} == {
-        key: p.counts for key, p in said.panes.items()
-    }
-    for key, profile in panes.items():
-        assert profile.rows == said.panes[key].rows
-        same_numbers(profile, said.panes[key])
+    check_profiles(partial, expected.panes)
 
 
-def same_numbers(profile: Profile, pane: oracle.Pane) -> None:
+def check_profiles(partial: Partial, expected: dict[tuple[str, str, int], oracle.Pane]) -> None:
+    profiles = {(*key, pane_ms): profile for key, pane_ms, profile in partial.profiles}
+    counts = {pane: profile.counts.tolist() for pane, profile in profiles.items()}
+    assert counts == {pane: counted.counts for pane, counted in expected.items()}
+    for pane, profile in profiles.items():
+        assert profile.rows == expected[pane].rows
+        check_numbers(profile, expected[pane])
+
+
+def check_numbers(profile: Profile, pane: oracle.Pane) -> None:
+    """Sums agree up to rounding, and extremes exactly, unless squares would overflow."""
     for i, feature in enumerate(events.layout.features):
         numbers = pane.numbers[i]
         if feature.numeric and all(abs(x) < 1e150 for x in numbers):
@@ -133,10 +118,8 @@ def same_numbers(profile: Profile, pane: oracle.Pane) -> None:
             assert profile.sums[i].tolist() == pytest.approx(
                 pane.sums(i), rel=1e-9, abs=1e-9 * scale + 1e-300
             )
-            assert (profile.low[i], profile.high[i]) == (
-                min(numbers, default=math.inf),
-                max(numbers, default=-math.inf),
-            )
+            lowest, highest = min(numbers, default=math.inf), max(numbers, default=-math.inf)
+            assert (profile.low[i], profile.high[i]) == (lowest, highest)
 
 
 @pytest.mark.parametrize("form", CAPTURES)
@@ -151,19 +134,19 @@ def test_capture_lines_of_every_kind_are_counted_as_the_oracle_counts(
 @pytest.mark.parametrize("many_columns", [1, 1000], ids=["cut into cells", "typed by Arrow"])
 @BROAD
 @given(values=st.lists(events.near_misses(), min_size=1, max_size=4))
-def test_an_accident_touches_no_neighbour_and_leaves_no_trace(
+def test_a_defective_cell_affects_no_other_record_and_no_later_batch(
     many_columns: int, values: list[list[bytes | None]]
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stream.formats.csv_batch.MANY_COLUMNS", many_columns)
-        one = reader(Sagemaker())
+        started = reader(Sagemaker())
         for batch in values:
-            check(Sagemaker(), batch, one)
+            check(Sagemaker(), batch, started)
 
 
 @BROAD
 @given(values=events.json_near_misses())
-def test_json_sides_are_counted_as_the_oracle_counts(values: list[bytes | None]) -> None:
+def test_json_payloads_are_counted_as_the_oracle_counts(values: list[bytes | None]) -> None:
     check(Sagemaker(), values, reader(Sagemaker()))
 
 
@@ -180,14 +163,12 @@ def test_json_events_of_every_kind_are_counted_as_the_oracle_counts(
 @BROAD
 @given(data=st.data())
 def test_ids_are_kept_for_the_join_with_labels(form: Sagemaker | Json, data: st.DataObject) -> None:
-    values = data.draw(
-        events.records(events.captures() if isinstance(form, Sagemaker) else events.json_events())
-    )
-    decoded = form.open(ORIGIN, ReadingPlan({"m": ModelColumns(*MODEL)}, form).plan).decode(
-        [raw(values)]
-    )
-    said = oracle.count(records(values), {"m": MODEL}, form, ORIGIN, CLOCKING)
-    assert {i: (decoded.event_ids[i], decoded.inference_ids[i]) for i in said.ids} == said.ids
+    kind = events.captures() if isinstance(form, Sagemaker) else events.json_events()
+    values = data.draw(events.records(kind))
+    decoded = form.open(ORIGIN, plan(form).decoding).decode([raw(values)])
+    expected = oracle.count(records(values), {"m": MODEL}, form, ORIGIN, CLOCKING)
+    ids = {i: (decoded.event_ids[i], decoded.inference_ids[i]) for i in expected.ids}
+    assert ids == expected.ids
 
 
 @BROAD
@@ -195,27 +176,32 @@ def test_ids_are_kept_for_the_join_with_labels(form: Sagemaker | Json, data: st.
     values=st.one_of(events.near_misses(), events.near_misses(), events.records(events.captures())),
     cuts=st.lists(st.integers(0, 12), max_size=3),
 )
-def test_cutting_the_stream_into_other_batches_changes_no_integer(
+def test_splitting_the_log_into_other_batches_changes_no_count(
     values: list[bytes | None], cuts: list[int]
 ) -> None:
-    whole, parts = reader(Sagemaker()).fold([raw(values)]), reader(Sagemaker())
+    whole = reader(Sagemaker()).fold([raw(values)])
+    started = reader(Sagemaker())
     bounds = [0, *sorted(min(cut, len(values)) for cut in cuts), len(values)]
-    partials = [parts.fold([raw(values[start:stop], start)]) for start, stop in pairwise(bounds)]
-    assert [letter for part in partials for letter in part.dead] == whole.dead
-    assert sum((+Counter(part.covers[0].outcomes) for part in partials), Counter()) == +Counter(
-        whole.covers[0].outcomes
-    )
-    assert sum((Counter(part.covers[0].bytes) for part in partials), Counter()) == Counter(
-        whole.covers[0].bytes
-    )
-    assert partials[-1].covers[0].mark_ms == whole.covers[0].mark_ms
-    together = {(key, pane_ms): profile for key, pane_ms, profile in whole.profiles}
-    apart: dict[tuple[ModelKey, int], Profile] = {}
-    for part in partials:
+    parts = [started.fold([raw(values[start:stop], start)]) for start, stop in pairwise(bounds)]
+    assert [letter for part in parts for letter in part.dead_letters] == whole.dead_letters
+    assert outcomes(parts) == outcomes([whole])
+    assert lengths(parts) == lengths([whole])
+    assert parts[-1].covers[0].mark_ms == whole.covers[0].mark_ms
+    expected = {(key, pane_ms): profile for key, pane_ms, profile in whole.profiles}
+    merged: dict[tuple[ModelKey, int], Profile] = {}
+    for part in parts:
         for key, pane_ms, profile in part.profiles:
-            apart.setdefault((key, pane_ms), Profile(profile.layout)).merge(profile)
-    assert {key: p.counts.tolist() for key, p in apart.items()} == {
-        key: p.counts.tolist() for key, p in together.items()
+            merged.setdefault((key, pane_ms), Profile(profile.layout)).merge(profile)
+    assert {pane: profile.counts.tolist() for pane, profile in merged.items()} == {
+        pane: profile.counts.tolist() for pane, profile in expected.items()
     }
-    for place, profile in apart.items():
-        assert np.allclose(profile.sums, together[place].sums, rtol=1e-9, equal_nan=True)
+    for pane, profile in merged.items():
+        assert np.allclose(profile.sums, expected[pane].sums, rtol=1e-9, equal_nan=True)
+
+
+def outcomes(partials: Sequence[Partial]) -> Counter[str]:
+    return sum((+Counter(partial.covers[0].outcomes) for partial in partials), Counter())
+
+
+def lengths(partials: Sequence[Partial]) -> Counter[str]:
+    return sum((Counter(partial.covers[0].bytes) for partial in partials), Counter())

@@ -1,5 +1,6 @@
-"""Fetched data taken as columns is what kafka-python's own reader hands out: any batches,
-transactions, start and steps."""
+"""Fetched data read as columns equals what kafka-python's own reader returns, for any batches,
+transactions, starts and steps.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +29,11 @@ CRC_AT, ATTRIBUTES_AT, CONTROL = 17, 21, 0x20
 
 
 class Data(NamedTuple):
-    """A batch of records: ``steps`` are how far each offset lies behind the one before (more than
-    1: compaction took some)."""
+    """A batch of records.
+
+    ``steps`` are the distances of each offset from the one before (more than 1: compaction removed
+    records in between).
+    """
 
     producer: int
     steps: list[int]
@@ -37,7 +41,7 @@ class Data(NamedTuple):
 
 
 class End(NamedTuple):
-    """A marker that ends the transaction of a producer."""
+    """A control record that ends the transaction of a producer."""
 
     producer: int
     aborted: bool
@@ -82,99 +86,94 @@ def batch(
     return bytes(out)
 
 
-def written(log: list[Data | End]) -> tuple[list[bytes], list[Aborted], int]:
-    """The log as a broker would send it, the transactions that were aborted, and its end."""
-    offset, out = 0, list[bytes]()
-    began, aborted = dict[int, int](), list[Aborted]()
-    for one in log:
-        if isinstance(one, End):
-            out.append(
-                batch(
-                    offset,
-                    one.producer,
-                    0,
-                    [(0, struct.pack(">hh", 0, not one.aborted), b"marker", [])],
-                    control=True,
-                )
-            )
-            first = began.pop(one.producer, None)
-            if one.aborted and first is not None:
-                aborted.append(Aborted(one.producer, first))
+def write(log: list[Data | End]) -> tuple[list[bytes], list[Aborted], int]:
+    """Return the batches that a broker would send, the aborted transactions, and the end offset."""
+    offset, batches = 0, list[bytes]()
+    firsts, aborted = dict[int, int](), list[Aborted]()
+    for entry in log:
+        if isinstance(entry, End):
+            first = firsts.pop(entry.producer, None)
+            if entry.aborted and first is not None:
+                aborted.append(Aborted(entry.producer, first))
+            batches.append(control_batch(offset, entry))
             offset += 1
-            continue
-        deltas = [sum(one.steps[: k + 1]) - one.steps[0] for k in range(len(one.steps))]
-        headers = [[("h", b"%d" % d)] if d % 5 == 0 and one.codec else [] for d in deltas]
-        keys, values = (
-            [None if d % 3 else b"k%d" % d for d in deltas],
-            [None if d % 7 == 3 else b"v" * (d % 90) for d in deltas],
-        )
-        out.append(
-            batch(
-                offset,
-                one.producer,
-                one.codec,
-                list(zip(deltas, keys, values, headers, strict=True)),
-            )
-        )
-        if one.producer >= 0:
-            began.setdefault(one.producer, offset)
-        offset += deltas[-1] + 1
-    return out, aborted, offset
+        else:
+            if entry.producer >= 0:
+                firsts.setdefault(entry.producer, offset)
+            batches.append(data_batch(offset, entry))
+            offset += sum(entry.steps[1:]) + 1
+    return batches, aborted, offset
 
 
-def handed_out(
+def control_batch(offset: int, end: End) -> bytes:
+    key = struct.pack(">hh", 0, not end.aborted)
+    return batch(offset, end.producer, 0, [(0, key, b"marker", [])], control=True)
+
+
+def data_batch(offset: int, data: Data) -> bytes:
+    deltas = [sum(data.steps[1 : k + 1]) for k in range(len(data.steps))]
+    keys = [None if d % 3 else b"k%d" % d for d in deltas]
+    values = [None if d % 7 == 3 else b"v" * (d % 90) for d in deltas]
+    headers = [[("h", b"%d" % d)] if d % 5 == 0 and data.codec else [] for d in deltas]
+    records = list(zip(deltas, keys, values, headers, strict=True))
+    return batch(offset, data.producer, data.codec, records)
+
+
+def take_all(
     kind: Any, data: bytes, aborted: list[Aborted], start: int, takes: list[int]
 ) -> tuple[list[Any], int]:
-    """What each step gave, also if it was the fault, and the offset to fetch next."""
+    """Return the rows of each step (``damaged`` for a failed one), and the next offset to fetch."""
     settings = {"isolation_level": IsolationLevel.READ_COMMITTED, "aborted_transactions": aborted}
     fetched = kind(start, PARTITION, MemoryRecords(data), **settings)
-    out: list[Any] = []
-    for n in [*takes, *[1 << 30] * 3]:
+    steps: list[Any] = []
+    for count in [*takes, *[1 << 30] * 3]:
         if not fetched:
             break
         try:
-            out.append(rows(fetched.take(n)))
+            steps.append(rows(fetched.take(count)))
         except CorruptRecordError:
-            out.append("damaged")
+            steps.append("damaged")
             break
-    return [one for one in out if one], fetched.next_fetch_offset
+    return [step for step in steps if step], fetched.next_fetch_offset
 
 
 def rows(taken: Any) -> list[tuple[Any, ...]]:
+    """Return the records as tuples, of our columns or of the client's records."""
     if isinstance(taken, list) and type(taken) is not list:
         return [row for chunk in taken for row in zip(*chunk, strict=True)]
-    return [(one.offset, one.timestamp, one.value, one.key, one.headers) for one in taken]
+    return [
+        (record.offset, record.timestamp, record.value, record.key, record.headers)
+        for record in taken
+    ]
 
 
 @given(logs, st.floats(0, 1), st.lists(st.integers(1, 60), max_size=8))
-def test_columns_hand_out_what_the_client_hands_out(
-    log: list[Data | End], where: float, takes: list[int]
+def test_columns_return_the_records_that_the_client_returns(
+    log: list[Data | End], share: float, takes: list[int]
 ) -> None:
-    batches, aborted, end = written(log)
-    start = int(where * end)
-    data = b"".join(batches)
-    assert handed_out(PartitionData, data, aborted, start, takes) == handed_out(
-        Fetcher.PartitionRecords, data, aborted, start, takes
-    )
+    batches, aborted, end = write(log)
+    start, data = int(share * end), b"".join(batches)
+    ours = take_all(PartitionData, data, aborted, start, takes)
+    assert ours == take_all(Fetcher.PartitionRecords, data, aborted, start, takes)
 
 
 @given(logs, st.data())
-def test_what_comes_before_a_damaged_batch_is_handed_out_and_then_it_is_told(
+def test_records_before_a_damaged_batch_are_returned_before_it_raises(
     log: list[Data | End], data: st.DataObject
 ) -> None:
-    batches, aborted, _ = written(log)
-    at = data.draw(st.integers(0, len(batches) - 1))
-    broken = bytearray(batches[at])
-    broken[data.draw(st.integers(ATTRIBUTES_AT + 2, len(broken) - 1))] ^= 0x40
-    body = b"".join([*batches[:at], bytes(broken), *batches[at + 1 :]])
-    ours, _ = handed_out(PartitionData, body, aborted, 0, [7, 50])
-    theirs, _ = handed_out(Fetcher.PartitionRecords, body, aborted, 0, [7, 50])
+    batches, aborted, _ = write(log)
+    k = data.draw(st.integers(0, len(batches) - 1))
+    damaged = bytearray(batches[k])
+    damaged[data.draw(st.integers(ATTRIBUTES_AT + 2, len(damaged) - 1))] ^= 0x40
+    body = b"".join([*batches[:k], bytes(damaged), *batches[k + 1 :]])
+    ours, _ = take_all(PartitionData, body, aborted, 0, [7, 50])
+    theirs, _ = take_all(Fetcher.PartitionRecords, body, aborted, 0, [7, 50])
     assert ours == theirs
     assert ours[-1] == "damaged"
 
 
-def test_records_of_an_old_format_are_told_with_what_to_do() -> None:
-    """Brokers before version 0.11 wrote them, and newer ones give them out as they lie there."""
+def test_records_of_an_old_format_raise_an_error_with_advice() -> None:
+    """Brokers before version 0.11 wrote them, and newer ones return them unchanged."""
     builder = LegacyRecordBatchBuilder(magic=1, compression_type=0, batch_size=1 << 10)
     builder.append(0, 1_000, None, b"old")
     fetched = PartitionData(0, PARTITION, MemoryRecords(bytes(builder.build())))

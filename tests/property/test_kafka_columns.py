@@ -1,5 +1,4 @@
-"""A record batch taken as columns holds what kafka-python's own reader finds in it, whatever it
-holds."""
+"""A record batch read as columns equals what kafka-python's own reader finds, for any content."""
 
 from __future__ import annotations
 
@@ -14,6 +13,9 @@ from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchB
 from stream.sources.kafka.client import RecordColumns
 from stream.sources.kafka.record_batch import all_at_once, one_by_one, walk
 
+HEADER_BYTES = 61
+"""Bytes of a record batch before its first record."""
+
 contents = st.none() | st.binary(max_size=300)
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 records = st.lists(
@@ -25,10 +27,11 @@ records = st.lists(
 )
 
 
-Some = list[tuple[int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]]
+Records = list[tuple[int, bytes | None, bytes | None, list[tuple[str, bytes | None]]]]
+"""Timestamp, key, value and headers of each record."""
 
 
-def built(some: Some, codec: int) -> bytes:
+def build(batch: Records, codec: int) -> bytes:
     builder = DefaultRecordBatchBuilder(
         magic=2,
         compression_type=codec,
@@ -38,59 +41,59 @@ def built(some: Some, codec: int) -> bytes:
         base_sequence=-1,
         batch_size=1 << 20,
     )
-    for offset, (at, key, value, headers) in enumerate(some):
-        builder.append(offset, at, key, value, headers)
+    for offset, (timestamp, key, value, headers) in enumerate(batch):
+        builder.append(offset, timestamp, key, value, headers)
     return bytes(builder.build())
 
 
 @given(records, st.sampled_from([0, 1, 2, 3, 4]))
-def test_columns_are_what_the_client_reads(some: Some, codec: int) -> None:
-    data = built(
-        some * (1 + 80 // len(some)) if codec % 2 else some, codec
-    )  # many records are taken in another way than few
-    plain = list(DefaultRecordBatch(data))
-    found = walk(DefaultRecordBatch(data))
-    assert found.offsets == [record.offset for record in plain]
-    assert found.timestamps == [record.timestamp for record in plain]
-    assert found.keys == [record.key for record in plain]
-    assert found.values == [record.value for record in plain]
-    assert found.headers == [record.headers for record in plain]
+def test_columns_are_what_the_client_reads(batch: Records, codec: int) -> None:
+    """Many records are read in another way than few."""
+    many = batch * (1 + 80 // len(batch))
+    data = build(many if codec % 2 else batch, codec)
+    expected = list(DefaultRecordBatch(data))
+    columns = walk(DefaultRecordBatch(data))
+    assert columns.offsets == [record.offset for record in expected]
+    assert columns.timestamps == [record.timestamp for record in expected]
+    assert columns.keys == [record.key for record in expected]
+    assert columns.values == [record.value for record in expected]
+    assert columns.headers == [record.headers for record in expected]
 
 
 @given(records, st.data())
-def test_damaged_bytes_are_told_and_never_read_past_their_end(
-    some: Some, data: st.DataObject
+def test_a_truncated_batch_raises_and_is_never_read_past_its_end(
+    batch: Records, data: st.DataObject
 ) -> None:
-    whole = built(some, 0)
-    cut = data.draw(st.integers(61, len(whole) - 1))
+    whole = build(batch, 0)
+    cut = data.draw(st.integers(HEADER_BYTES, len(whole) - 1))
     with pytest.raises(CorruptRecordError):
         walk(DefaultRecordBatch(whole[:cut]))
 
 
-def taken(
-    how: Callable[..., tuple[RecordColumns, int]], buffer: bytes, count: int
+def read(
+    reader: Callable[..., tuple[RecordColumns, int]], buffer: bytes, count: int
 ) -> tuple[RecordColumns, int] | None:
+    """Return the columns and the end of the records, ``None`` if they are damaged."""
     try:
-        return how(buffer, 0, count, (7, 1_000))
+        return reader(buffer, 0, count, (7, 1_000))
     except (IndexError, ValueError):
         return None
 
 
 @given(records, st.data())
-def test_all_records_at_once_are_the_same_as_one_by_one_also_when_bytes_are_damaged(
-    some: Some, data: st.DataObject
+def test_records_read_all_at_once_equal_those_read_one_by_one_also_when_damaged(
+    batch: Records, data: st.DataObject
 ) -> None:
-    buffer = bytearray(built(some, 0)[61:])
-    for at in data.draw(st.lists(st.integers(0, len(buffer) - 1), max_size=3)):
-        buffer[at] = data.draw(st.integers(0, 255))
-    assert taken(all_at_once, bytes(buffer), len(some)) == taken(
-        one_by_one, bytes(buffer), len(some)
-    )
+    buffer = bytearray(build(batch, 0)[HEADER_BYTES:])
+    for k in data.draw(st.lists(st.integers(0, len(buffer) - 1), max_size=3)):
+        buffer[k] = data.draw(st.integers(0, 255))
+    together = read(all_at_once, bytes(buffer), len(batch))
+    assert together == read(one_by_one, bytes(buffer), len(batch))
 
 
 @pytest.mark.parametrize("number", [0, -1, 63, -64, 64, 8_191, 2**31, 2**62, 2**63 - 1, -(2**63)])
 def test_numbers_of_every_length_are_read(number: int) -> None:
-    """The protocol's own rule: zigzag, then groups of seven bits."""
+    """By the rule of the protocol: zigzag, then groups of seven bits."""
     zigzag, groups = (number << 1) ^ (number >> 63), []
     while True:
         groups.append(zigzag & 127 | (128 if zigzag > 127 else 0))
@@ -99,8 +102,6 @@ def test_numbers_of_every_length_are_read(number: int) -> None:
             break
     body = bytes([0, *groups, 0, 1, 1, 0])  # attributes, time, offset, no key, no value, no headers
     buffer = bytes([2 * len(body)]) + body
-    for how in (one_by_one, all_at_once):
-        assert how(buffer, 0, 1, (0, 0)) == (
-            RecordColumns([0], [number], [None], [None], [[]]),
-            len(buffer),
-        )
+    expected = RecordColumns([0], [number], [None], [None], [[]])
+    for reader in (one_by_one, all_at_once):
+        assert reader(buffer, 0, 1, (0, 0)) == (expected, len(buffer))

@@ -144,7 +144,7 @@ class RunningService:
 
     def readers(self) -> list[int]:
         """The reader processes that live."""
-        started = re.findall(r'"pid": (\d+), "event": "reader started"', self.log)
+        started = re.findall(r'"pid": (\d+), "event": "reader_started"', self.log)
         return [pid for pid in map(int, started) if Path(f"/proc/{pid}").exists()]
 
     def accepted(self) -> int:

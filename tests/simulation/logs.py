@@ -1,5 +1,4 @@
-"""The logs of a small world: partitions that grow, are split and merged, and the plain count of
-what they hold."""
+"""The logs of the simulation: partitions that grow, split and merge, and a plain count of them."""
 
 from __future__ import annotations
 
@@ -9,16 +8,19 @@ from typing import NamedTuple
 from stream.event_time import JobSettings
 
 MODELS = ("a", "b")
-MISFIT = 4
+TOO_NARROW = 4
+"""The value of a record that is rejected for having too few columns."""
 KEYS = 12
 
 Counts = dict[tuple[str, int], list[int]]
+"""Records by value, of the windows of models: model and end."""
 
 
 class Record(NamedTuple):
-    """One event: which model, when, and a value from 0 to 3, or ``MISFIT`` for one with too few
-    columns; a ``None`` model is a record that no format can read. ``number`` counts the records of
-    one ``key`` in the order in which they were written.
+    """One event: its model, its time, and a value from 0 to 3, or ``TOO_NARROW``.
+
+    A record with the model ``None`` cannot be decoded. ``number`` counts the records of one ``key``
+    in the order in which they were appended.
     """
 
     model: str | None
@@ -29,85 +31,96 @@ class Record(NamedTuple):
 
     @property
     def length(self) -> int:
-        """Bytes of the record: made up, and different from one to the next."""
+        """Bytes of the record: arbitrary, and different from one record to the next."""
         return 1 + (self.time_ms * 7 + self.number) % 100
 
 
 class Logs:
-    """Partitions by name, parents before children. A key lies in one open partition; when that
-    ends, in one of its children."""
+    """Partitions by name, parents before children.
+
+    A key belongs to one open partition; when that ends, to one of its children.
+    """
 
     def __init__(self, roots: int) -> None:
         self.records: dict[str, list[Record]] = {f"p{k}": [] for k in range(roots)}
         self.parents: dict[str, tuple[str, ...]] = dict.fromkeys(self.records, ())
         self.children: dict[str, tuple[str, ...]] = {}
         self.keys = {name: list(range(k, KEYS, roots)) for k, name in enumerate(self.records)}
-        self._written = dict.fromkeys(range(KEYS), 0)
+        self._appended = dict.fromkeys(range(KEYS), 0)
 
     @property
     def open(self) -> list[str]:
-        """Partitions that still grow."""
+        """Partitions that may still grow."""
         return [name for name in self.records if name not in self.children]
 
-    def append(self, name: str, key: int, record: Record) -> None:
-        """Write a record of a key to the partition that has the key now."""
-        self._written[key] += 1
-        self.records[name].append(record._replace(key=key, number=self._written[key]))
+    def append(self, partition: str, key: int, record: Record) -> None:
+        """Append a record of a key to the partition that the key belongs to."""
+        self._appended[key] += 1
+        self.records[partition].append(record._replace(key=key, number=self._appended[key]))
 
     def reshard(self, random: Random) -> tuple[str, ...]:
-        """Split a partition or merge two; returns the new ones, none if there is nothing to split
-        or merge."""
-        some = self.open
-        if len(some) > 1 and random.random() < 0.4:
-            return self._end(tuple(random.sample(some, 2)), 1)
-        wide = [name for name in some if len(self.keys[name]) > 1]
-        return self._end((random.choice(wide),), 2) if wide else ()
+        """Split a partition or merge two; returns the new ones, none if neither is possible."""
+        candidates = self.open
+        if len(candidates) > 1 and random.random() < 0.4:
+            return self._replace(tuple(random.sample(candidates, 2)), 1)
+        wide = [name for name in candidates if len(self.keys[name]) > 1]
+        return self._replace((random.choice(wide),), 2) if wide else ()
 
-    def _end(self, parents: tuple[str, ...], into: int) -> tuple[str, ...]:
+    def _replace(self, parents: tuple[str, ...], count: int) -> tuple[str, ...]:
+        """End some partitions; their keys are shared out among ``count`` children."""
         keys = [key for name in parents for key in self.keys[name]]
-        new = tuple(f"p{len(self.records) + k}" for k in range(into))
-        for k, name in enumerate(new):
-            self.records[name], self.parents[name], self.keys[name] = [], parents, keys[k::into]
-        self.children.update(dict.fromkeys(parents, new))
-        return new
+        children = tuple(f"p{len(self.records) + k}" for k in range(count))
+        for k, name in enumerate(children):
+            self.records[name] = []
+            self.parents[name] = parents
+            self.keys[name] = keys[k::count]
+        self.children.update(dict.fromkeys(parents, children))
+        return children
 
     def expected(self, settings: JobSettings) -> Counts:
-        """The counts of each window, misfits last: plain loops, one partition after the other.
+        """Count each window in plain loops, one partition after the other.
 
-        Late is what comes behind the highest time that was read before it in its partition; a child
+        A record is late by the highest time that was read before it in its partition. A child
         starts with the smallest mark of its parents at their ends.
         """
-        out: Counts = {}
+        counts: Counts = {}
         marks: dict[str, int | None] = {}
-        for name, log in self.records.items():
-            handed_down = [
-                mark for parent in self.parents[name] if (mark := marks[parent]) is not None
-            ]
-            mark = min(handed_down, default=None)
-            for record in log:
-                if record.model is None:
-                    continue
-                mark = record.time_ms if mark is None else max(mark, record.time_ms)
-                if not too_late(record, mark, settings):
-                    pane = record.time_ms // settings.every_ms * settings.every_ms
-                    for k in range(1, settings.window_ms // settings.every_ms + 1):
-                        counts = out.setdefault(
-                            (record.model, pane + k * settings.every_ms), [0] * 5
-                        )
-                        counts[record.value] += 1
-            marks[name] = mark
-        return out
+        for name, records in self.records.items():
+            inherited = [marks[parent] for parent in self.parents[name]]
+            known = [mark_ms for mark_ms in inherited if mark_ms is not None]
+            marks[name] = _count(records, min(known, default=None), settings, counts)
+        return counts
 
 
-def too_late(record: Record, mark: int, settings: JobSettings) -> bool:
-    """The rule of lateness for one record, as its documentation says it."""
-    pane = record.time_ms // settings.every_ms * settings.every_ms
-    return pane + settings.every_ms + settings.grace_ms + settings.lateness_ms <= mark
+def _count(
+    records: list[Record], mark_ms: int | None, settings: JobSettings, counts: Counts
+) -> int | None:
+    """Add the records of one partition to the counts; returns its mark at the end."""
+    for record in records:
+        if record.model is None:
+            continue
+        mark_ms = record.time_ms if mark_ms is None else max(mark_ms, record.time_ms)
+        if too_late(record, mark_ms, settings):
+            continue
+        pane_ms = record.time_ms // settings.every_ms * settings.every_ms
+        for k in range(1, settings.window_ms // settings.every_ms + 1):
+            window = record.model, pane_ms + k * settings.every_ms
+            counts.setdefault(window, [0] * 5)[record.value] += 1
+    return mark_ms
 
 
-def written(random: Random) -> Logs:
-    """Logs that are complete: disorder, records that nobody can read, misfits, a stretch of drift,
-    shards split and merged."""
+def too_late(record: Record, mark_ms: int, settings: JobSettings) -> bool:
+    """Return whether one record is too late, by the rule as documented."""
+    pane_ms = record.time_ms // settings.every_ms * settings.every_ms
+    return pane_ms + settings.every_ms + settings.grace_ms + settings.lateness_ms <= mark_ms
+
+
+def complete_logs(random: Random) -> Logs:
+    """Return logs that are complete.
+
+    They have disorder, undecodable records, records of a wrong width, a stretch of drift, and
+    shards that are split and merged.
+    """
     logs = Logs(random.randint(1, 3))
     now = {name: random.randint(0, 30) for name in logs.records}
     resharding = random.choice((0.0, 0.02, 0.06))
@@ -117,16 +130,16 @@ def written(random: Random) -> Logs:
                 now[name] = max(now[parent] for parent in logs.parents[name])
         name = random.choice(logs.open)
         now[name] += random.choice((0, 1, 3, 8, 8, 40 if random.random() < 0.1 else 2))
-        back = random.choice((0, 0, 0, 4, 12, random.randint(0, 80)))
-        model = None if random.random() < 0.03 else random.choice(MODELS)
-        value = (
-            MISFIT
-            if random.random() < 0.05
-            else 3
-            if 60 < now[name] < 120
-            else random.randint(0, 3)
-        )
-        logs.append(
-            name, random.choice(logs.keys[name]), Record(model, max(now[name] - back, 0), value)
-        )
+        record = _record(random, now[name])
+        logs.append(name, random.choice(logs.keys[name]), record)
     return logs
+
+
+def _record(random: Random, now_ms: int) -> Record:
+    delay_ms = random.choice((0, 0, 0, 4, 12, random.randint(0, 80)))
+    model = None if random.random() < 0.03 else random.choice(MODELS)
+    if random.random() < 0.05:
+        value = TOO_NARROW
+    else:
+        value = 3 if 60 < now_ms < 120 else random.randint(0, 3)
+    return Record(model, max(now_ms - delay_ms, 0), value)

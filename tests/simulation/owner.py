@@ -1,5 +1,6 @@
-"""Owners of the small world's job, the store that they share, and the sink: only the newest owner
-may commit."""
+"""Owners of the simulated job, the store that they share, and the sink: only the newest owner may
+commit.
+"""
 
 from __future__ import annotations
 
@@ -13,23 +14,27 @@ from detectors.decisions.judge import WindowSpan
 from detectors.decisions.rules import Rules
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from detectors.report import Signal, Violation, WindowReport
+from detectors.report import Signal, State, Violation, WindowReport
 from stream.aggregation.aggregator import Aggregator
-from stream.aggregation.panes import MemoryPanes, PaneId
+from stream.aggregation.panes import PaneId
 from stream.aggregation.state import JobState
 from stream.event_time import JobSettings
-from stream.events import Assign, Item, Output
+from stream.events import Assign, Item, Output, Partial
 from tests.simulation.logs import MODELS, Counts
 from tests.simulation.reading import BASELINE, LAYOUT, Reader
+from tests.support.stores import MemoryPanes
 
 RULES = Rules(k=2, of=3, min_n=1, cooldown="100ms")
 
 Range = tuple[str, int, int]
+"""A partition, and the offsets ``[first, next)`` in it."""
 
 
 class PlainJudge:
-    """Reports the plain counts: the protocol is under test, not the statistics. Value 3 in the
-    majority is a violation."""
+    """Reports plain counts, since the protocol is under test and not the statistics.
+
+    A window violates if the value 3 has the majority.
+    """
 
     job, rules = "sim", RULES
 
@@ -37,34 +42,41 @@ class PlainJudge:
         self, span: WindowSpan, baseline: Baseline, profile: Profile, state: EpisodeState
     ) -> WindowReport:
         counts = profile.counts[LAYOUT.bins(0)]
-        bad = profile.rows > 0 and counts[3] * 2 > profile.rows
-        name = f"sim/{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{baseline.fingerprint}/{span.revision}"
-        violations = (
-            (Violation("x", "baseline_drift_check", "psi", 1.0, 0.1, profile.rows, ""),)
-            if bad
-            else ()
-        )
-        found = "incomplete" if span.incomplete else "violations" if bad else "ok"
+        violates = profile.rows > 0 and counts[3] * 2 > profile.rows
+        window = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}"
         return WindowReport(
-            1, name, "sim", span.model, span.variant, span.start_ms, span.end_ms, span.revision, found, profile.rows,  # type: ignore[arg-type]
-            baseline.fingerprint, "l", "", (), violations, {}, span.notes, np.append(counts, span.too_narrow).tobytes(),
-        )  # fmt: skip
+            version=1,
+            id=f"sim/{window}/{baseline.fingerprint}/{span.revision}",
+            job="sim",
+            model=span.model,
+            variant=span.variant,
+            start_ms=span.start_ms,
+            end_ms=span.end_ms,
+            revision=span.revision,
+            state=_state(span, violates),
+            rows=profile.rows,
+            baseline=baseline.fingerprint,
+            layout="l",
+            violations=(_violation(profile.rows),) if violates else (),
+            notes=span.notes,
+            profile=np.append(counts, span.too_narrow).tobytes(),
+        )
 
     def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:
-        name = f"sim/{model}/{variant}/{start_ms}/silence/{0 if end_ms is None else 1}"
+        revision = int(end_ms is not None)
         return WindowReport(
-            1,
-            name,
-            "sim",
-            model,
-            variant,
-            start_ms,
-            end_ms,
-            int(end_ms is not None),
-            "no data",
-            0,
-            "-",
-            "-",
+            version=1,
+            id=f"sim/{model}/{variant}/{start_ms}/silence/{revision}",
+            job="sim",
+            model=model,
+            variant=variant,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            revision=revision,
+            state="no data",
+            rows=0,
+            baseline="-",
+            layout="-",
         )
 
     def advance(
@@ -73,84 +85,105 @@ class PlainJudge:
         return advance(state, report, RULES)
 
 
+def _state(span: WindowSpan, violates: bool) -> State:
+    if span.incomplete:
+        return "incomplete"
+    return "violations" if violates else "ok"
+
+
+def _violation(rows: int) -> Violation:
+    return Violation(
+        feature="x",
+        check="baseline_drift_check",
+        statistic="psi",
+        value=1.0,
+        limit=0.1,
+        n=rows,
+        description="",
+    )
+
+
 class Committed(NamedTuple):
-    """What one commit wrote. ``counted``: the ranges that were accepted, in order."""
+    """The content of one commit. ``accepted`` are the ranges that were accepted, in order."""
 
     state: bytes
     panes: dict[PaneId, Profile]
     outbox: tuple[Output, ...]
     cursor: int
-    counted: tuple[Range, ...]
+    accepted: tuple[Range, ...]
 
 
 class SharedStore:
-    """What is committed, and the number of the newest owner. Nothing older than that can write."""
+    """The last commit, and the epoch of the newest owner; older owners cannot commit."""
 
     def __init__(self) -> None:
         self.epoch = 0
-        self.committed = Committed(JobState().encode(), {}, (), 0, ())
+        self.committed = Committed(
+            state=JobState().encode(), panes={}, outbox=(), cursor=0, accepted=()
+        )
 
     def take_over(self) -> int:
-        """The number of a new owner: what others commit from now on is refused."""
+        """Return the epoch of a new owner; commits of earlier owners are refused from now on."""
         self.epoch += 1
         return self.epoch
 
-    def commit(self, epoch: int, what: Committed) -> bool:
-        """Write, if nobody newer has taken over."""
+    def commit(self, epoch: int, content: Committed) -> bool:
+        """Replace the last commit, unless a newer owner has taken over."""
         if not self.allows(epoch):
             return False
-        before, after = (JobState.decode(one.state).watermark_ms for one in (self.committed, what))
+        before = JobState.decode(self.committed.state).watermark_ms
+        after = JobState.decode(content.state).watermark_ms
         if before is not None:
             assert after is not None, "the watermark is gone"
             assert after >= before, "the watermark fell"
-        self.committed = what
+        self.committed = content
         return True
 
     def allows(self, epoch: int) -> bool:
-        """True if no newer owner has taken over."""
+        """Return whether an owner may commit: no newer owner has taken over."""
         return epoch == self.epoch
 
 
 class Sink:
-    """What went out into the world: one id must never have two contents."""
+    """All delivered items; an id must never have two contents."""
 
     def __init__(self) -> None:
         self.delivered: dict[str, WindowReport | Signal] = {}
         self.changed: list[str] = []
 
     def take(self, item: Output) -> None:
-        """Deliver an item, perhaps not for the first time."""
+        """Take an item, which may be a repeat."""
         if isinstance(item, WindowReport | Signal):
-            name = name_of(item)
-            if name in self.delivered and self.delivered[name] != item:
+            name = id_of(item)
+            if self.delivered.setdefault(name, item) != item:
                 self.changed.append(name)
-            self.delivered.setdefault(name, item)
 
     def totals(self) -> Counts:
-        """The counts of each window in its last delivered revision, misfits last."""
+        """Return the counts of each window in its last delivered revision."""
         newest: dict[tuple[str, int], WindowReport] = {}
         for item in self.delivered.values():
-            if (
-                isinstance(item, WindowReport)
-                and item.end_ms is not None
-                and item.state != "no data"
-            ):
-                key = (item.model, item.end_ms)
-                if key not in newest or item.revision > newest[key].revision:
-                    newest[key] = item
+            if not isinstance(item, WindowReport) or item.end_ms is None or item.state == "no data":
+                continue
+            window = item.model, item.end_ms
+            if window not in newest or item.revision > newest[window].revision:
+                newest[window] = item
         return {
-            key: np.frombuffer(report.profile, np.int64).tolist() for key, report in newest.items()
+            window: np.frombuffer(report.profile, np.int64).tolist()
+            for window, report in newest.items()
         }
 
 
-def name_of(item: WindowReport | Signal) -> str:
-    """By what a repeat is known."""
+def id_of(item: WindowReport | Signal) -> str:
+    """Return the id by which a repeat is recognised."""
     return item.id if isinstance(item, WindowReport) else item.dedupe_id
 
 
 class Owner:
-    """One service: starts from what is committed, under an epoch of its own; its readers know
-    nothing yet."""
+    """One service: it starts from the last commit under an epoch of its own, with new readers.
+
+    ``waiting`` are the outputs of items since its last commit, ``lost`` the partitions of readers
+    that were given up.
+    """
 
     def __init__(
         self,
@@ -162,48 +195,52 @@ class Owner:
     ) -> None:
         self._store, self._sink, self._random, self.readers = store, sink, random, readers
         self.epoch = store.take_over()
-        kept = self._kept = store.committed
-        self.panes, self.waiting = MemoryPanes(), list[Output]()
-        self.cursor, self.counted, self.orphans = (
-            kept.cursor,
-            list(kept.counted),
-            list[tuple[str, ...]](),
-        )
-        self.restore(kept)
-        state = JobState.decode(kept.state)
+        self._committed = store.committed
+        self.panes = MemoryPanes()
+        self.cursor, self.accepted = self._committed.cursor, list(self._committed.accepted)
+        self.waiting: list[Output] = []
+        self.lost: list[tuple[str, ...]] = []
+        self.restore(self._committed)
+        state = JobState.decode(self._committed.state)
         baselines, judge = dict.fromkeys(MODELS, BASELINE), PlainJudge()
         self.aggregator = Aggregator(settings, baselines, judge, state, self.panes)  # type: ignore[arg-type]
         self.take(list(self.aggregator.resume()))
 
-    def restore(self, kept: Committed) -> None:
-        """The panes that were committed."""
-        for pane, profile in kept.panes.items():
+    def restore(self, committed: Committed) -> None:
+        """Restore the committed panes."""
+        for pane, profile in committed.panes.items():
             self.panes.put(pane, profile.copy())
-        self.panes.changed.clear()
 
     def step(self, item: Item) -> None:
-        """One item for the aggregator."""
+        """Let the aggregator take one item."""
         ledger = self.aggregator.state.ledger
         before = ledger.partials_accepted
-        out = self.aggregator.step(item)
+        outputs = self.aggregator.step(item)
         if ledger.partials_accepted > before:
-            self.counted += [(cover.partition, cover.first, cover.next) for cover in item.covers]  # type: ignore[union-attr,misc]
-        self.take(out)
+            assert isinstance(item, Partial)
+            self.accepted += [
+                (cover.partition, cover.first, cover.next)  # type: ignore[misc]  # offsets
+                for cover in item.covers
+            ]
+        self.take(outputs)
 
     def take(self, outputs: list[Output]) -> None:
-        """Assignments go to the reader that has the partition, or to the one with the fewest; all
-        else waits for the commit."""
+        """Give assignments to the readers; all other outputs wait for the commit."""
         for output in outputs:
             if isinstance(output, Assign):
-                holding = [reader for reader in self.readers if output.partition in reader.holds]
-                (holding or sorted(self.readers, key=lambda reader: len(reader.holds)))[0].assign(
-                    output
-                )
+                self._reader_of(output.partition).assign(output)
             else:
                 self.waiting.append(output)
 
+    def _reader_of(self, partition: str) -> Reader:
+        """Return the reader that has the partition, or the one with the fewest."""
+        for reader in self.readers:
+            if partition in reader.holds:
+                return reader
+        return min(self.readers, key=lambda reader: len(reader.holds))
+
     def commit(self) -> bool:
-        """One transaction: state, panes, outbox, cursor. False if another owner has taken over."""
+        """Commit state, panes, outbox and cursor; false if another owner has taken over."""
         off = self.aggregator.state.ledger.imbalance()
         assert not off, f"the ledger is off by {off}"
         panes = {
@@ -211,22 +248,26 @@ class Owner:
             for pane in self.panes.ids()
             if (profile := self.panes.get(pane)) is not None
         }
-        outbox = (*self._kept.outbox, *self.waiting)
-        wanted = Committed(
-            self.aggregator.state.encode(), panes, outbox, self.cursor, tuple(self.counted)
+        content = Committed(
+            state=self.aggregator.state.encode(),
+            panes=panes,
+            outbox=(*self._committed.outbox, *self.waiting),
+            cursor=self.cursor,
+            accepted=tuple(self.accepted),
         )
-        if not self._store.commit(self.epoch, wanted):
+        if not self._store.commit(self.epoch, content):
             return False
-        self._kept, self.waiting = wanted, []
+        self._committed, self.waiting = content, []
         return True
 
-    def deliver(self, all_of_it: bool = False) -> None:
-        """The sink takes what this owner has committed, from its cursor on; sometimes it fails in
-        the middle."""
-        for item in self._kept.outbox[self.cursor :]:
-            if not all_of_it and self._random.random() < 0.2:
+    def deliver(self, everything: bool = False) -> None:
+        """Deliver committed items from the cursor on; unless ``everything``, the sink may fail
+        before or after it has taken an item.
+        """
+        for item in self._committed.outbox[self.cursor :]:
+            if not everything and self._random.random() < 0.2:
                 return
             self._sink.take(item)
-            if not all_of_it and self._random.random() < 0.1:
+            if not everything and self._random.random() < 0.1:
                 return
             self.cursor += 1

@@ -1,11 +1,13 @@
-"""Readers of the small world: what they make of a range, and what of it is still under way."""
+"""Readers of the simulation: what they make of a range, and the partials that are on their way."""
 
 from __future__ import annotations
 
 from collections import Counter
 from random import Random
+from typing import NamedTuple
 
 import numpy as np
+from msgspec.structs import replace
 
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.layout import HEAD, INTEGRAL, Feature, Layout
@@ -19,138 +21,154 @@ from stream.events import (
     Partial,
     WidthMismatches,
 )
-from tests.simulation.logs import MISFIT, MODELS, Logs, Record, too_late
+from tests.simulation.logs import MODELS, TOO_NARROW, Logs, Record, too_late
 
 LAYOUT = Layout((Feature("x", "Integral", "grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),))
 BASELINE = Baseline(LAYOUT, Profile(LAYOUT), Constraints(), ("x",))
 FINGERPRINTS = dict.fromkeys(MODELS, LAYOUT.fingerprint)
 
 Panes = dict[tuple[str, int], list[int]]
+"""Records by value (the last are those of a wrong width), of the panes of models: model and
+start."""
+
+
+class Assigned(NamedTuple):
+    """An assigned partition: its claim, the offset to read next, and the mark there."""
+
+    claim: int
+    next: int
+    mark_ms: int | None
 
 
 def count(
-    log: list[Record],
-    first: int,
-    stop: int,
-    mark: int | None,
-    settings: JobSettings,
-    claim: int,
-    name: str,
+    records: list[Record], partition: str, assigned: Assigned, stop: int, settings: JobSettings
 ) -> tuple[CoveredRange, Panes]:
-    """What a reader makes of a range: a pure function of the range and the mark. A pane holds its
-    four values and its misfits."""
+    """Count the range from the assigned offset to ``stop``.
+
+    The result is a pure function of the range and the mark at its start.
+    """
     outcomes, lengths = Counter[str](), Counter[str]()
     panes: Panes = {}
-    for record in log[first:stop]:
+    mark_ms = assigned.mark_ms
+    for record in records[assigned.next : stop]:
         if record.model is None:
-            outcomes["undecodable"] += 1
-            lengths["undecodable"] += record.length
-            continue
-        mark = record.time_ms if mark is None else max(mark, record.time_ms)
-        late = too_late(record, mark, settings)
-        outcome = (
-            "too_few_columns" if record.value == MISFIT else "too_late" if late else "accepted"
-        )
+            outcome = "undecodable"
+        else:
+            mark_ms = record.time_ms if mark_ms is None else max(mark_ms, record.time_ms)
+            outcome = _outcome(record, mark_ms, settings)
+            if not too_late(record, mark_ms, settings):
+                pane_ms = record.time_ms // settings.every_ms * settings.every_ms
+                panes.setdefault((record.model, pane_ms), [0] * 5)[record.value] += 1
         outcomes[outcome] += 1
         lengths[outcome] += record.length
-        if not late:
-            pane = record.time_ms // settings.every_ms * settings.every_ms
-            panes.setdefault((record.model, pane), [0] * 5)[record.value] += 1
-    dated = stop - first - outcomes["undecodable"]
-    at_end, rows = stop == len(log), outcomes["accepted"]
+    read = stop - assigned.next
     cover = CoveredRange(
-        name,
-        claim,
-        first,
-        stop,
-        mark,
-        at_end,
-        stop - first,
-        dict(outcomes),
-        dated,
-        rows,
+        partition=partition,
+        claim=assigned.claim,
+        first=assigned.next,
+        next=stop,
+        mark_ms=mark_ms,
+        at_end=stop == len(records),
+        read=read,
+        outcomes=dict(outcomes),
+        dated=read - outcomes["undecodable"],
+        rows=outcomes["accepted"],
         bytes=dict(lengths),
     )
     return cover, panes
 
 
-def profile_of(values: list[int]) -> Profile:
-    """A profile with so many of each of the four values."""
+def _outcome(record: Record, mark_ms: int, settings: JobSettings) -> str:
+    if record.value == TOO_NARROW:
+        return "too_few_columns"
+    return "too_late" if too_late(record, mark_ms, settings) else "accepted"
+
+
+def partial_of(covers: list[CoveredRange], panes: Panes) -> Partial:
+    return Partial(
+        covers=tuple(covers),
+        layouts=FINGERPRINTS,
+        profiles=[
+            (ModelKey(model, "v"), pane_ms, profile_of(counts[:TOO_NARROW]))
+            for (model, pane_ms), counts in panes.items()
+            if any(counts[:TOO_NARROW])
+        ],
+        width_mismatches=[
+            (ModelKey(model, "v"), pane_ms, WidthMismatches(too_narrow=counts[TOO_NARROW]))
+            for (model, pane_ms), counts in panes.items()
+            if counts[TOO_NARROW]
+        ],
+    )
+
+
+def profile_of(counts: list[int]) -> Profile:
+    """Return a profile with these counts of the four values."""
     profile = Profile(LAYOUT)
-    profile.rows = sum(values)
-    profile.counts[HEAD : HEAD + 4] = np.array(values)
+    profile.rows = sum(counts)
+    profile.counts[HEAD : HEAD + 4] = np.array(counts)
     profile.counts[INTEGRAL] = profile.rows
     return profile
 
 
 class Reader:
-    """Reads partitions under claims and makes partials of them; ``flying`` is what it has sent and
-    nobody has taken.
+    """Reads assigned partitions and sends partials; ``in_flight`` are those not yet delivered.
 
-    It ``holds`` a partition from its assignment until somebody has taken the partial that ends it.
+    It ``holds`` a partition from its assignment until the partial that ends it is delivered. At the
+    end of a partition it reports the children only if ``reports_children`` is true for it.
     """
 
     def __init__(
-        self, logs: Logs, settings: JobSettings, random: Random, tells: dict[str, bool]
+        self,
+        logs: Logs,
+        settings: JobSettings,
+        random: Random,
+        reports_children: dict[str, bool],
     ) -> None:
-        self._logs, self._settings, self._random, self._tells = logs, settings, random, tells
-        self.partitions: dict[str, tuple[int, int, int | None]] = {}
+        self._logs, self._settings, self._random = logs, settings, random
+        self._reports_children = reports_children
+        self._assigned: dict[str, Assigned] = {}
         self.holds: set[str] = set()
-        self.flying: list[Partial] = []
+        self.in_flight: list[Partial] = []
 
-    def assign(self, one: Assign) -> None:
-        """Read a partition from there on."""
-        assert isinstance(one.next, int)
-        self.partitions[one.partition] = one.claim, one.next, one.mark_ms
-        self.holds.add(one.partition)
+    def assign(self, assign: Assign) -> None:
+        assert isinstance(assign.next, int)
+        self._assigned[assign.partition] = Assigned(assign.claim, assign.next, assign.mark_ms)
+        self.holds.add(assign.partition)
 
-    def taken(self, partial: Partial) -> Partial:
-        """A partial of it arrives."""
+    def delivered(self, partial: Partial) -> Partial:
+        """Note that a partial arrives at an owner."""
         self.holds -= {cover.partition for cover in partial.covers if cover.ended}
         return partial
 
-    def read(self, most: int = 12) -> None:
-        """Make a partial of one or two partitions and send it off."""
-        names = list(self.partitions)
-        covers, together = [], dict[tuple[str, int], list[int]]()
+    def read(self, at_most: int = 12) -> None:
+        """Make a partial of one or two partitions and send it."""
+        names = list(self._assigned)
+        covers, panes = [], Panes()
         for name in self._random.sample(names, min(len(names), self._random.choice((1, 1, 2)))):
-            cover, panes = self._range(name, most)
+            cover, counted = self._read_partition(name, at_most)
             covers.append(cover)
-            for place, values in panes.items():
-                kept = together.setdefault(place, [0] * 5)
-                kept[:] = [a + b for a, b in zip(kept, values, strict=True)]
+            for pane, counts in counted.items():
+                total = panes.setdefault(pane, [0] * 5)
+                total[:] = [a + b for a, b in zip(total, counts, strict=True)]
         if covers:
-            profiles = [
-                (ModelKey(m, "v"), pane, profile_of(v[:MISFIT]))
-                for (m, pane), v in together.items()
-                if any(v[:MISFIT])
-            ]
-            odd = [
-                (ModelKey(m, "v"), pane, WidthMismatches(too_narrow=v[MISFIT]))
-                for (m, pane), v in together.items()
-                if v[MISFIT]
-            ]
-            self.flying.append(
-                Partial(tuple(covers), FINGERPRINTS, profiles, [], width_mismatches=odd)
-            )
+            self.in_flight.append(partial_of(covers, panes))
 
-    def _range(self, name: str, most: int) -> tuple[CoveredRange, Panes]:
-        claim, first, mark = self.partitions[name]
-        log = self._logs.records[name]
-        stop = min(first + self._random.randint(0, most), len(log))
-        cover, panes = count(log, first, stop, mark, self._settings, claim, name)
-        self.partitions[name] = claim, stop, cover.mark_ms
-        if stop == len(log) and name in self._logs.children:
-            if self._random.random() < 0.3:
-                return cover._replace(
-                    at_end=False
-                ), panes  # that it is closed shows at the next look
-            del self.partitions[name]
-            told = self._logs.children[name] if self._tells.get(name, True) else ()
-            cover = cover._replace(
-                ended=True,
-                children=tuple(
-                    DiscoveredPartition(child, 0, self._logs.parents[child]) for child in told
-                ),
-            )
+    def _read_partition(self, name: str, at_most: int) -> tuple[CoveredRange, Panes]:
+        assigned, records = self._assigned[name], self._logs.records[name]
+        stop = min(assigned.next + self._random.randint(0, at_most), len(records))
+        cover, panes = count(records, name, assigned, stop, self._settings)
+        self._assigned[name] = Assigned(assigned.claim, stop, cover.mark_ms)
+        if stop == len(records) and name in self._logs.children:
+            cover = self._end_partition(name, cover)
         return cover, panes
+
+    def _end_partition(self, name: str, cover: CoveredRange) -> CoveredRange:
+        """The reader may see only at the next poll that the partition is closed."""
+        if self._random.random() < 0.3:
+            return replace(cover, at_end=False)
+        del self._assigned[name]
+        names = self._logs.children[name] if self._reports_children.get(name, True) else ()
+        children = tuple(
+            DiscoveredPartition(child, 0, self._logs.parents[child]) for child in names
+        )
+        return replace(cover, ended=True, children=children)

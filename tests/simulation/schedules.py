@@ -1,5 +1,6 @@
-"""Schedules over complete logs: chaos for a while, then everything that is left is read, committed
-and delivered."""
+"""Schedules over complete logs: chaos for a while, then all that is left is read, committed and
+delivered.
+"""
 
 from __future__ import annotations
 
@@ -8,41 +9,48 @@ from collections.abc import Callable
 
 from detectors.report import Signal, WindowReport
 from stream.events import EndOfInput
-from tests.simulation.owner import name_of
+from tests.simulation.owner import id_of
 from tests.simulation.world import World
 
+
+def discover(world: World) -> None:
+    """A partition is reported: before its parents, long after them, or again."""
+    world.discover(world.random.choice(list(world.logs.records)))
+
+
+def tick(world: World) -> None:
+    world.tick(world.random.choice((1, 5, 20, 60, -10)))
+
+
 CHAOS: tuple[tuple[int, Callable[[World], object]], ...] = (
-    (
-        10,
-        lambda world: world.discover(world.random.choice(list(world.logs.records))),
-    ),  # again, before its parents, long after them
+    (10, discover),
     (26, World.read),
-    (26, World.land),
-    (4, World.lose),
-    (8, lambda world: world.tick(world.random.choice((1, 5, 20, 60, -10)))),
+    (26, World.deliver_partial),
+    (4, World.lose_partial),
+    (8, tick),
     (8, lambda world: world.owner.commit()),
     (5, lambda world: world.owner.deliver()),
-    (3, World.kill_a_reader),
-    (3, World.orphans),
+    (3, World.give_up_reader),
+    (3, World.report_lost_reader),
     (3, World.restart),
     (1, World.freeze),
     (3, World.wake),
 )
-"""What may happen next, and how often in a hundred."""
+"""What may happen next, and how often in a hundred steps."""
 
 
 def run(seed: int) -> World:
-    """One schedule to its end."""
+    """Run one schedule to its end."""
     world = World(seed)
-    often, what = zip(*CHAOS, strict=True)
-    for happens in world.random.choices(what, often, k=world.random.randint(20, 110)):
-        happens(world)
+    weights, steps = zip(*CHAOS, strict=True)
+    for step in world.random.choices(steps, weights, k=world.random.randint(20, 110)):
+        step(world)
     finish(world)
     return world
 
 
 def finish(world: World) -> None:
-    """The calm after the storm."""
+    """Read, commit and deliver all that is left, without further faults."""
     world.owner.commit()
     world.restart()
     world.wake_all()
@@ -52,108 +60,106 @@ def finish(world: World) -> None:
         if at_end(world):
             break
         world.read()
-        world.land()
+        world.deliver_partial()
     world.step(EndOfInput())
     world.owner.commit()
-    world.owner.deliver(all_of_it=True)
+    world.owner.deliver(everything=True)
 
 
 def at_end(world: World) -> bool:
-    """True when all logs are read, and those that are closed are known to be."""
-    partitions = world.owner.aggregator.state.partitions
-    logs = world.logs
+    """Return whether all logs are read, and all closed ones are known to be ended."""
+    partitions, children = world.owner.aggregator.state.partitions, world.logs.children
     return all(
-        partitions[name].next == len(log) and partitions[name].ended == (name in logs.children)
-        for name, log in logs.records.items()
+        partitions[name].next == len(records) and partitions[name].ended == (name in children)
+        for name, records in world.logs.records.items()
     )
 
 
 def verdict(world: World) -> str:
-    """What is wrong with the outcome of a schedule; empty if nothing is."""
-    return outbox(world) or books(world) or order(world) or windows(world)
-
-
-def outbox(world: World) -> str:
-    """Ids have one content, and nothing went out that is not committed."""
-    if world.sink.changed:
-        return f"ids with two contents: {world.sink.changed[:3]}"
-    kept = {
-        name_of(item): item
-        for item in world.store.committed.outbox
-        if isinstance(item, WindowReport | Signal)
-    }
-    loose = [name for name, item in world.sink.delivered.items() if kept.get(name) != item]
-    return f"delivered and never committed: {loose[:3]}" if loose else ""
-
-
-def books(world: World) -> str:
-    """Each record was read once, and so was each of its bytes."""
-    ledger = world.owner.aggregator.state.ledger
-    read = {name: account.read for name, account in ledger.partitions.items() if account.read}
-    want = {name: len(log) for name, log in world.logs.records.items() if log}
-    if read != want:
-        return f"records read: {read}, there are {want}"
-    lengths = sum(record.length for log in world.logs.records.values() for record in log)
+    """Return what is wrong with the outcome of a schedule; empty if nothing is."""
     return (
-        ""
-        if sum(ledger.bytes.values()) == lengths
-        else f"bytes read: {ledger.bytes}, there are {lengths}"
+        wrong_deliveries(world) or wrong_ledger(world) or wrong_order(world) or wrong_windows(world)
     )
 
 
-def order(world: World) -> str:
-    """The records of a key were counted in the order in which they were written, in whatever
-    partitions."""
+def wrong_deliveries(world: World) -> str:
+    """Each id has one content, and nothing was delivered that is not committed."""
+    if world.sink.changed:
+        return f"ids with two contents: {world.sink.changed[:3]}"
+    committed = {
+        id_of(item): item
+        for item in world.store.committed.outbox
+        if isinstance(item, WindowReport | Signal)
+    }
+    loose = [name for name, item in world.sink.delivered.items() if committed.get(name) != item]
+    return f"delivered and never committed: {loose[:3]}" if loose else ""
+
+
+def wrong_ledger(world: World) -> str:
+    """Each record was counted once, and so was each of its bytes."""
+    ledger = world.owner.aggregator.state.ledger
+    read = {name: account.read for name, account in ledger.partitions.items() if account.read}
+    written = {name: len(records) for name, records in world.logs.records.items() if records}
+    if read != written:
+        return f"records read: {read}, written: {written}"
+    length = sum(record.length for records in world.logs.records.values() for record in records)
+    if sum(ledger.bytes.values()) != length:
+        return f"bytes read: {ledger.bytes}, written: {length}"
+    return ""
+
+
+def wrong_order(world: World) -> str:
+    """The records of a key were counted in the order of writing, across all partitions."""
     last: Counter[int] = Counter()
-    for name, first, stop in world.owner.counted:
+    for name, first, stop in world.owner.accepted:
         for record in world.logs.records[name][first:stop]:
             if record.number != last[record.key] + 1:
                 return (
-                    f"record {record.number} of key {record.key} in {name} was counted behind"
-                    f" {last[record.key]}"
+                    f"record {record.number} of key {record.key} in {name} was counted after"
+                    f" record {last[record.key]}"
                 )
             last[record.key] += 1
     return ""
 
 
-def windows(world: World) -> str:
-    """Windows are what the plain count says; rows that came back after idle are missing and told,
-    where that may be."""
+def wrong_windows(world: World) -> str:
+    """Windows are as the plain count; rows that are late after idle are missing and counted, in
+    worlds where that may happen.
+    """
     ledger = world.owner.aggregator.state.ledger
-    lost = ledger.rows_late_after_idle + ledger.width_mismatches_late_after_idle
-    got, want = world.sink.totals(), world.logs.expected(world.settings)
-    if not lost:
-        off = sorted(key for key in {*got, *want} if got.get(key) != want.get(key))
-        return (
-            f"windows differ: {[(key, got.get(key), want.get(key)) for key in off[:3]]}"
-            if off
-            else ""
+    late = ledger.rows_late_after_idle + ledger.width_mismatches_late_after_idle
+    totals, expected = world.sink.totals(), world.logs.expected(world.settings)
+    if not late:
+        windows = sorted(
+            window for window in {*totals, *expected} if totals.get(window) != expected.get(window)
         )
+        wrong = [(window, totals.get(window), expected.get(window)) for window in windows[:3]]
+        return f"windows differ (got, expected): {wrong}" if wrong else ""
     if world.prompt:
-        return f"{lost} rows were called late after idle"
+        return f"{late} rows were counted as late after idle"
     panes = world.settings.window_ms // world.settings.every_ms
-    missing = sum(map(sum, want.values())) - sum(map(sum, got.values()))
-    return "" if missing == lost * panes else f"{missing} counts missing, {lost} rows told"
+    missing = sum(map(sum, expected.values())) - sum(map(sum, totals.values()))
+    return "" if missing == late * panes else f"{missing} counts are missing, {late} rows were late"
 
 
 def met(world: World) -> Counter[str]:
-    """What a schedule has met."""
+    """Return what a schedule has met, and how often."""
     ledger, items = world.owner.aggregator.state.ledger, list(world.sink.delivered.values())
     reports = [item for item in items if isinstance(item, WindowReport)]
+    silences = [report for report in reports if report.state == "no data"]
+    revisions = [report for report in reports if report.revision and report not in silences]
     return world.met + Counter(
         {
             "records": sum(map(len, world.logs.records.values())),
             "windows": len(world.sink.totals()),
             "partitions split or merged": len(world.logs.children),
-            "marks handed down": sum(map(bool, world.logs.parents.values())),
+            "marks inherited": sum(map(bool, world.logs.parents.values())),
             "records too late": ledger.total("too_late"),
-            "misfits": ledger.total("too_few_columns"),
+            "width mismatches": ledger.total("too_few_columns"),
             "partials refused": ledger.partials_dropped,
             "rows late after idle": ledger.rows_late_after_idle,
-            "revisions": sum(
-                report.revision > 0 and report.state != "no data" for report in reports
-            ),
-            "silences": sum(report.state == "no data" for report in reports),
+            "revisions": len(revisions),
+            "silences": len(silences),
             "signals": len(items) - len(reports),
         }
     )

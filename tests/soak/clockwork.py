@@ -87,9 +87,16 @@ class Ticking(Reading):
             self._source.looked(step)
         values = self._source.made(step)
         assert len(values) <= max_records
-        arrival = np.full(len(values), now_ms(step, self._source.step_ms), np.int64)
         return [
-            RawBatch("p", "clockwork", step, step + 1, [step] * len(values), list(values), arrival)
+            RawBatch(
+                partition="p",
+                origin="clockwork",
+                first=step,
+                next=step + 1,
+                positions=[step] * len(values),
+                values=list(values),
+                arrival_ms=np.full(len(values), now_ms(step, self._source.step_ms), np.int64),
+            )
         ]
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:

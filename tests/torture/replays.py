@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from stream.baselining.build import load_baseline
 from stream.readers import reader as readers
 from stream.telemetry.log_setup import LogSetup
-from tests.golden.replay import Told as Said
 from tests.golden.replay import (
+    Results,
     assert_equal_windows,
     config,
     deal,
@@ -23,8 +23,8 @@ from tests.golden.replay import (
     planted,
     write_baseline,
 )
-from tests.golden.runs import crashed, served
-from tests.property.test_wire import LAYOUTS, partials, plain, through_the_pipe
+from tests.golden.runs import run_service, run_with_crashes
+from tests.property.test_messages import LAYOUTS, comparable, partials, through_the_pipe
 from tests.torture.rows import Row, Told, on_all_cores
 
 INPUTS, EVERY, BATCHES, FILES = range(10, 22), (1, 2, 3, 5, 8, 13), (60, 150), (1, 3)
@@ -71,14 +71,14 @@ def replay(seed: int) -> Outcome:
     out = Outcome(0, 0, [])
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         folder, files, came = Path(name), FILES[seed % 2], planted(seed)
-        patch.setattr(readers, "MOST_RECORDS", BATCHES[seed // 2 % 2])
+        patch.setattr(readers, "MAX_RECORDS", BATCHES[seed // 2 % 2])
         write_baseline(folder / "baseline")
         paths = deal(came, folder, files)
-        straight = served(config(folder / "straight", folder / "baseline", paths))
+        straight = run_service(config(folder / "straight", folder / "baseline", paths))
         if files == 1 and straight.rows != plain_rows(came):
             out.wrong.append(f"input {seed}: the straight run differs from the plain count")
         for every in EVERY:
-            told, lives = crashed(
+            told, lives = run_with_crashes(
                 config(folder / f"crashed-{every}", folder / "baseline", paths), every
             )
             out = Outcome(
@@ -89,7 +89,7 @@ def replay(seed: int) -> Outcome:
     return out
 
 
-def different(told: Said, straight: Said, folder: Path, where: str) -> list[str]:
+def different(told: Results, straight: Results, folder: Path, where: str) -> list[str]:
     """What differs, if anything does."""
     try:
         assert_equal_windows(told, straight, load_baseline(folder / "baseline"))
@@ -107,7 +107,7 @@ def wired() -> Told:
     )
     @given(partials)
     def comes_out_as_it_went_in(partial: object) -> None:
-        assert plain(through_the_pipe(partial, LAYOUTS)) == plain(partial)  # type: ignore[arg-type]  # drawn from partials
+        assert comparable(through_the_pipe(partial, LAYOUTS)) == comparable(partial)  # type: ignore[arg-type]  # drawn from partials
 
     try:
         comes_out_as_it_went_in()

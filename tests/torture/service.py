@@ -14,7 +14,7 @@ from tests.fuzz import long
 from tests.soak import memory, month
 from tests.torture.rows import Row, Told
 
-CRASHES_READER, KILLS_KINESIS, OUTAGE_S = 100, 20, 600
+KILLS, KILLS_KINESIS, OUTAGE_S = 100, 20, 600
 GUIDED = 100_000
 MOST_MB, MOST_GROWTH_MB = 400.0, 20.0
 
@@ -26,8 +26,8 @@ def killed() -> Told:
         [
             _tests(
                 "tests/integration/test_kill9.py",
-                2 * CRASHES_READER,
-                {"DRIFTLINE_KILLS": str(CRASHES_READER)},
+                2 * KILLS,
+                {"DRIFTLINE_KILLS": str(KILLS)},
                 "kills, Apache Kafka",
             ),
             _tests(

@@ -25,7 +25,7 @@ def live_check(sink: Cloudwatch, context: CheckContext) -> list[Finding]:
     return [
         bill_finding(
             sum(map(metrics_of, models)),
-            context.times.pane_ms,
+            context.times.every_ms,
             len(models),
             learned=not any(model.unlearned for model in models),
         ),

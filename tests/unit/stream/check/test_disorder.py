@@ -8,9 +8,9 @@ import pytest
 from detectors.arrays import Ints
 from stream.check.disorder import disorder, disorder_finding, skew_finding
 from stream.check.findings import Finding
-from stream.event_time import Times
+from tests.support.records import job_settings
 
-TIMES = Times(60_000, 10_000, 600_000, 0)
+TIMES = job_settings(grace_ms=10_000, lateness_ms=600_000, tolerance_ms=0)
 """Panes of 60 s, grace of 10 s, lateness of 10 min."""
 
 

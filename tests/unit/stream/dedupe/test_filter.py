@@ -1,4 +1,4 @@
-"""Duplicates are found exactly, however the log is cut into batches; what is remembered is bounded."""
+"""Duplicates are found exactly, however the log is split into batches; memory is bounded."""
 
 from __future__ import annotations
 
@@ -8,87 +8,74 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stream.dedupe.filter import Dedupe, DuplicateFilter, hashes_of
-from stream.dedupe.id_store import MemoryIds
+from stream.dedupe.filter import SLICES, Dedupe, DuplicateFilter, hashes_of
 from stream.dedupe.index import IdIndex
-from stream.events import SeenIds
+from tests.support.stores import MemoryIds
 
 RULES = Dedupe(horizon="1s", most=1_000_000)
-SLICE = 200
+HORIZON_MS, SLICE_MS = 1_000, 200
 
 Event = tuple[str | None, int]
-"""Id, and how far the mark goes on with it (ms)."""
+"""An id, and by how many milliseconds the event moves the mark."""
 logs = st.lists(
     st.tuples(st.sampled_from([None, "", *"abcdefgh"]), st.integers(0, 400)), max_size=60
 )
 
 
-def plain(log: list[Event]) -> list[bool]:
-    """The definition: an id is a duplicate if it was accepted before, in a slice that ended less
-    than a second before the mark."""
+def duplicates_by_definition(log: list[Event]) -> list[bool]:
+    """An id is a duplicate if it was accepted before, in a slice that ended less than a horizon
+    before the mark.
+    """
     accepted: dict[str, set[int]] = {}
-    mark, out = 0, []
-    for name, step in log:
+    mark, duplicates = 0, []
+    for id_, step in log:
         mark += step
-        known = {start for start in accepted.get(name or "", set()) if start + SLICE + 1000 > mark}
-        out.append(bool(name) and bool(known))
-        if name and not known:
-            accepted.setdefault(name, set()).add(mark // SLICE * SLICE)
-    return out
+        slices = accepted.setdefault(id_ or "", set())
+        known = any(start + SLICE_MS + HORIZON_MS > mark for start in slices)
+        duplicates.append(bool(id_) and known)
+        if id_ and not known:
+            slices.add(mark // SLICE_MS * SLICE_MS)
+    return duplicates
 
 
-def looked(log: list[Event], cuts: list[int], forget: bool) -> list[bool]:
-    """The same in batches; with ``forget`` each batch has a reader of its own that knows what the
-    others told."""
+def duplicates_in_batches(log: list[Event], cuts: list[int], restarts: bool) -> list[bool]:
+    """The same by the filter, in batches; with ``restarts`` each batch has a reader of its own that
+    starts from the stored ids.
+    """
     marks = np.cumsum([step for _, step in log], dtype=np.int64)
-    memory = IdIndex(RULES, MemoryIds())
-    seen, out = DuplicateFilter(RULES, "p"), list[bool]()
+    index = IdIndex(RULES, MemoryIds())
+    known_ids, duplicates = DuplicateFilter(RULES, "p"), list[bool]()
     bounds = sorted({0, len(log), *(cut for cut in cuts if cut < len(log))})
     for start, stop in pairwise(bounds):
-        if forget:
-            seen = DuplicateFilter(RULES, "p", memory.ids.of("p"))
-        ids, has = hashes_of([name for name, _ in log[start:stop]])
-        found = seen.look(ids, has, marks[start:stop])
-        memory.take(found.fresh)
-        memory.forget("p", int(marks[stop - 1]))
-        out += found.duplicate.tolist()
-    return out
+        if restarts:
+            known_ids = DuplicateFilter(RULES, "p", index.of("p"))
+        ids, has_id = hashes_of([id_ for id_, _ in log[start:stop]])
+        result = known_ids.find(ids, has_id, marks[start:stop])
+        index.take(result.new_ids)
+        index.forget("p", int(marks[stop - 1]))
+        duplicates += result.duplicate.tolist()
+    return duplicates
 
 
 @given(logs, st.lists(st.integers(1, 59)), st.booleans())
 def test_what_is_a_duplicate_depends_on_the_log_alone(
-    log: list[Event], cuts: list[int], forget: bool
+    log: list[Event], cuts: list[int], restarts: bool
 ) -> None:
-    assert looked(log, cuts, forget) == plain(log)
+    assert duplicates_in_batches(log, cuts, restarts) == duplicates_by_definition(log)
 
 
-def test_an_id_beyond_the_most_is_not_remembered_and_counted() -> None:
-    rules = Dedupe(horizon="1s", most=1_000)
-    seen = DuplicateFilter(rules, "p")
-    ids, has = hashes_of([f"id {k}" for k in range(500)])
-    found = seen.look(ids, has, np.zeros(500, np.int64))
-    room = 1_000 // 7
-    assert found.unremembered == 500 - room
-    assert sum(len(one.ids) for one in found.fresh) == 8 * room
-    again = seen.look(ids, has, np.zeros(500, np.int64))
-    assert again.duplicate.sum() == room
-
-
-def test_what_parents_knew_their_children_know() -> None:
-    memory = IdIndex(RULES, MemoryIds())
-    memory.take(
-        [SeenIds("a", 0, b"12345678"), SeenIds("b", 0, b"abcdefgh"), SeenIds("b", 200, b"ABCDEFGH")]
-    )
-    memory.hand_down(("a", "b"), "c")
-    assert memory.ids.of("c") == [
-        SeenIds("c", 0, b"12345678abcdefgh"),
-        SeenIds("c", 200, b"ABCDEFGH"),
-    ]
-    memory.forget("c", 1_200)
-    assert memory.ids.of("c") == [SeenIds("c", 200, b"ABCDEFGH")]
+def test_ids_beyond_the_limit_are_counted_and_not_remembered() -> None:
+    known_ids = DuplicateFilter(Dedupe(horizon="1s", most=1_000), "p")
+    ids, has_id = hashes_of([f"id {k}" for k in range(500)])
+    first = known_ids.find(ids, has_id, np.zeros(500, np.int64))
+    room = 1_000 // (SLICES + 2)
+    assert first.unremembered == 500 - room
+    assert sum(len(seen.ids) for seen in first.new_ids) == 8 * room
+    second = known_ids.find(ids, has_id, np.zeros(500, np.int64))
+    assert second.duplicate.sum() == room
 
 
 def test_half_a_surrogate_pair_is_an_id_like_any_other() -> None:
-    ids, has = hashes_of(["\ud800", "a", None, "\ud800"])
+    ids, has_id = hashes_of(["\ud800", "a", None, "\ud800"])
     assert ids[0] == ids[3] != ids[1]
-    assert has.tolist() == [True, True, False, True]
+    assert has_id.tolist() == [True, True, False, True]

@@ -1,135 +1,136 @@
-"""The record that kills its readers is found in a few deaths; one death, or an innocent neighbour,
-costs nothing for long."""
+"""A poison record is found in a few crashes, and a single crash changes nothing for long."""
 
 from __future__ import annotations
 
 import pytest
 
 from stream.events import Position
-from stream.readers.poison_records import PASSED, PoisonRecordSearch
+from stream.readers.poison_records import TRUSTED_RECORDS, PoisonRecordSearch
 
 
-def deaths_until_skipped(deadly: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
-    """How many readers die until the deadly record is skipped, and which position is skipped: a
-    reader in a few lines."""
-    suspects, at, deaths = PoisonRecordSearch(), 0, 0
-    while deaths < 50:
-        if skipped := suspects.skipped(["p"]):
-            return deaths, skipped
-        step = suspects.step(["p"]) or size
-        stop = min(at + step, size)
-        if at <= deadly < stop:
-            deaths += 1
-            suspects.died([("p", at)])
+def crashes_until_skipped(poison: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
+    """How many readers crash until a record is skipped, and which: a reader in a few lines."""
+    search, position, crashes = PoisonRecordSearch(), 0, 0
+    while crashes < 50:
+        if to_skip := search.to_skip(["p"]):
+            return crashes, to_skip
+        stop = min(position + (search.max_records(["p"]) or size), size)
+        if position <= poison < stop:
+            crashes += 1
+            search.crashed_decoding([("p", position)])
         else:
-            suspects.passed("p", stop - at)
-            at = stop
-    pytest.fail("never found")
+            search.counted("p", stop - position)
+            position = stop
+    pytest.fail("the poison record was never found")
 
 
-@pytest.mark.parametrize("deadly", [0, 1, 63, 64, 65, 2_500, 4_999])
-def test_the_deadly_record_and_no_other_is_skipped_after_six_deaths(deadly: int) -> None:
-    assert deaths_until_skipped(deadly, 5_000) == (6, [("p", deadly)])
+@pytest.mark.parametrize("poison", [0, 1, 63, 64, 65, 2_500, 4_999])
+def test_the_poison_record_and_no_other_is_skipped_after_six_crashes(poison: int) -> None:
+    assert crashes_until_skipped(poison, 5_000) == (6, [("p", poison)])
 
 
-def test_one_death_is_followed_by_a_usual_try_and_then_forgotten() -> None:
-    suspects = PoisonRecordSearch()
-    suspects.died([("p", 7), ("q", 9)])
-    assert suspects.step(["p", "q"]) == 0
-    suspects.passed("p", 100)
-    suspects.died([("p", 107)])
-    assert suspects.step(["p"]) == 0
+def test_a_single_crash_changes_nothing_and_is_soon_forgotten() -> None:
+    search = PoisonRecordSearch()
+    search.crashed_decoding([("p", 7), ("q", 9)])
+    assert search.max_records(["p", "q"]) == 0
+    search.counted("p", 100)
+    search.crashed_decoding([("p", 107)])
+    assert search.max_records(["p"]) == 0
 
 
-def test_a_death_while_nothing_is_counted_blames_nobody() -> None:
-    suspects = PoisonRecordSearch()
+def test_a_crash_while_nothing_is_decoded_makes_no_partition_suspect() -> None:
+    search = PoisonRecordSearch()
     for _ in range(9):
-        suspects.died([])
-    assert (suspects.step(["p"]), suspects.skipped(["p"])) == (0, [])
+        search.crashed_decoding([])
+    assert (search.max_records(["p"]), search.to_skip(["p"])) == (0, [])
 
 
-def test_deaths_at_changing_records_never_skip_one() -> None:
-    suspects = PoisonRecordSearch()
+def test_crashes_at_changing_records_never_skip_one() -> None:
+    search = PoisonRecordSearch()
     for position in range(40):
-        suspects.died([("p", position)])
-        assert suspects.skipped(["p"]) == []
+        search.crashed_decoding([("p", position)])
+        assert search.to_skip(["p"]) == []
 
 
 def test_a_partition_is_trusted_again_after_enough_records() -> None:
-    suspects = PoisonRecordSearch()
+    search = PoisonRecordSearch()
     for _ in range(3):
-        suspects.died([("p", 0)])
-    suspects.passed("p", PASSED - 1)
-    assert suspects.step(["p"]) == 1
-    suspects.passed("p", 1)
-    assert suspects.step(["p"]) == 0
+        search.crashed_decoding([("p", 0)])
+    search.counted("p", TRUSTED_RECORDS - 1)
+    assert search.max_records(["p"]) == 1
+    search.counted("p", 1)
+    assert search.max_records(["p"]) == 0
 
 
-def test_when_the_culprit_is_skipped_all_others_are_trusted_again() -> None:
-    suspects = PoisonRecordSearch()
+def test_all_partitions_are_trusted_again_when_the_poison_record_is_skipped() -> None:
+    search = PoisonRecordSearch()
     for _ in range(3):
-        suspects.died([("p", 0), ("q", 0)])
+        search.crashed_decoding([("p", 0), ("q", 0)])
     for _ in range(3):
-        suspects.died([("p", 4)])
-    assert suspects.skipped(["p", "q"]) == [("p", 4)]
-    suspects.passed("p", 1)
-    assert (suspects.step(["p", "q"]), suspects.skipped(["p"])) == (0, [])
+        search.crashed_decoding([("p", 4)])
+    assert search.to_skip(["p", "q"]) == [("p", 4)]
+    search.counted("p", 1)
+    assert (search.max_records(["p", "q"]), search.to_skip(["p"])) == (0, [])
 
 
-def deaths_until_given_up(deadly: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
-    """How many readers die until nobody asks any more, and where: a source in a few lines that dies
-    with a batch that holds the record."""
-    suspects, at, deaths = PoisonRecordSearch(), 0, 0
-    while deaths < 50:
-        asked: dict[str, Position] = {"p": at}
-        while not at <= deadly < at + (step := suspects.step(["p"]) or size):
-            asked, at = {}, at + step
-            suspects.passed("p", step)
-        deaths += 1
-        if stuck := suspects.died_unread(asked):
-            return deaths, stuck
-    pytest.fail("never given up")
+def crashes_until_given_up(poison: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
+    """How many readers crash until a record is given up, and which.
+
+    The source, in a few lines, crashes while it fetches a batch that holds the record.
+    """
+    search, position, crashes = PoisonRecordSearch(), 0, 0
+    while crashes < 50:
+        fetching: dict[str, Position] = {"p": position}
+        while not position <= poison < position + (records := search.max_records(["p"]) or size):
+            fetching, position = {}, position + records
+            search.counted("p", records)
+        crashes += 1
+        if unreadable := search.crashed_fetching(fetching):
+            return crashes, unreadable
+    pytest.fail("the record was never given up")
 
 
-@pytest.mark.parametrize("deadly", [0, 1, 63, 64, 65, 2_500, 4_999])
-def test_the_record_that_its_source_dies_of_is_named_after_ten_deaths(deadly: int) -> None:
-    deaths, stuck = deaths_until_given_up(deadly, 5_000)
-    assert stuck == [("p", deadly)]
-    assert deaths <= 10
+@pytest.mark.parametrize("poison", [0, 1, 63, 64, 65, 2_500, 4_999])
+def test_a_record_that_crashes_its_source_is_named_after_ten_crashes(poison: int) -> None:
+    crashes, unreadable = crashes_until_given_up(poison, 5_000)
+    assert unreadable == [("p", poison)]
+    assert crashes <= 10
 
 
-def test_deaths_where_records_come_meanwhile_give_nothing_up() -> None:
-    """Somebody kills readers while all is well: most die with nothing unread, the others each at
-    another place."""
-    suspects = PoisonRecordSearch()
+def test_crashes_of_readers_that_make_progress_give_up_no_record() -> None:
+    """Readers are killed from outside: most have fetched all, the others crash at new positions."""
+    search = PoisonRecordSearch()
     for position in range(100):
-        assert suspects.died_unread({"p": position, "q": position}) == []
-        suspects.passed("p", 1)
-        suspects.passed("q", 1)
+        assert search.crashed_fetching({"p": position, "q": position}) == []
+        search.counted("p", 1)
+        search.counted("q", 1)
 
 
-def test_a_neighbour_that_gives_something_in_between_is_not_named() -> None:
-    suspects, told = PoisonRecordSearch(), []
+def test_a_partition_that_returns_records_in_between_is_not_named() -> None:
+    search, unreadable = PoisonRecordSearch(), []
     for k in range(12):
-        told += suspects.died_unread({"culprit": 7, "neighbour": 9} if k % 2 else {"culprit": 7})
-        suspects.passed("neighbour", int(k % 3 == 2))
-    assert {name for name, _ in told} == {"culprit"}
+        fetching: dict[str, Position] = {"culprit": 7}
+        if k % 2:
+            fetching["neighbour"] = 9
+        unreadable += search.crashed_fetching(fetching)
+        search.counted("neighbour", int(k % 3 == 2))
+    assert {partition for partition, _ in unreadable} == {"culprit"}
 
 
-def test_partitions_that_were_asked_in_vain_by_chance_are_trusted_again_together() -> None:
-    names = [f"p{k}" for k in range(1_000)]
-    suspects = PoisonRecordSearch()
+def test_partitions_suspected_by_chance_while_fetching_are_trusted_again_together() -> None:
+    partitions = [f"p{k}" for k in range(1_000)]
+    search = PoisonRecordSearch()
     for _ in range(3):
-        suspects.died_unread(dict.fromkeys(names, 0))
-    assert suspects.step(names) == 1
+        search.crashed_fetching(dict.fromkeys(partitions, 0))
+    assert search.max_records(partitions) == 1
     for k in range(6_000):
-        suspects.passed(names[k % 1_000], 1)
-    assert suspects.step(names) == 0
+        search.counted(partitions[k % 1_000], 1)
+    assert search.max_records(partitions) == 0
 
 
 def test_a_partition_that_is_read_to_its_end_is_trusted_again() -> None:
-    suspects = PoisonRecordSearch()
+    search = PoisonRecordSearch()
     for _ in range(3):
-        suspects.died_unread({"p": 0})
-    suspects.passed("p", 0, at_end=True)
-    assert suspects.step(["p"]) == 0
+        search.crashed_fetching({"p": 0})
+    search.counted("p", 0, at_end=True)
+    assert search.max_records(["p"]) == 0

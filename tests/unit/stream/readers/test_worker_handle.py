@@ -1,5 +1,6 @@
-"""What waits for an owner that does not listen, as while a sink is full: bounded, in order, and
-nobody counts as silent."""
+"""Messages that wait for an owner that is paused, as by a full sink: bounded, in order, and no
+reader counts as silent meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -11,65 +12,66 @@ from stream.readers.messages import Decoding, Heartbeat, ToOwner
 from stream.readers.worker_handle import Inbox, ReceivedMessage, WorkerHandle
 from tests.servers import chatty
 
-ONE, OTHER = (SimpleNamespace(name=name) for name in ("one", "other"))
+FIRST, SECOND = (SimpleNamespace(name=name) for name in ("first", "second"))
 
 
-def heard(reader: Any, *words: ToOwner | None) -> list[ReceivedMessage]:
-    return [ReceivedMessage(reader, word) for word in words]
+def received(reader: Any, *messages: ToOwner | None) -> list[ReceivedMessage]:
+    return [ReceivedMessage(reader, message) for message in messages]
 
 
-def waiting(*said: ReceivedMessage) -> list[ReceivedMessage]:
+def filled(messages: list[ReceivedMessage]) -> Inbox:
     inbox = Inbox()
-    for one in said:
-        inbox.put(one)
-    return inbox.take(0.0, 1_000)
+    for message in messages:
+        inbox.put(message)
+    return inbox
 
 
-def test_of_signs_of_life_the_last_one_of_each_reader_waits() -> None:
-    signs = [
-        one
+def test_only_the_latest_heartbeat_of_each_reader_waits() -> None:
+    heartbeats = [
+        message
         for k in range(5_000)
-        for one in (*heard(ONE, Heartbeat(k, False)), *heard(OTHER, Heartbeat(2 * k, False)))
+        for message in (
+            *received(FIRST, Heartbeat(k, False)),
+            *received(SECOND, Heartbeat(2 * k, False)),
+        )
     ]
-    assert waiting(*signs) == [
-        *heard(ONE, Heartbeat(4_999, False)),
-        *heard(OTHER, Heartbeat(9_998, False)),
-    ]
-
-
-def test_a_sign_of_life_never_overtakes_what_its_reader_said_before() -> None:
-    """Else "all is read to its end" could be believed before the last partial is taken."""
-    said = heard(ONE, Heartbeat(1, False), Decoding([("p", 5)]), Heartbeat(1, True), None)
-    assert waiting(*said, *heard(OTHER, Heartbeat(1, True))) == [
-        *said,
-        *heard(OTHER, Heartbeat(1, True)),
+    assert filled(heartbeats).take(0.0, 1_000) == [
+        *received(FIRST, Heartbeat(4_999, False)),
+        *received(SECOND, Heartbeat(9_998, False)),
     ]
 
 
-def test_the_words_are_taken_in_portions_and_the_first_is_waited_for() -> None:
-    inbox, said = Inbox(), heard(ONE, *(Decoding([("p", k)]) for k in range(5)))
-    for one in said:
-        inbox.put(one)
-    assert (inbox.take(0.0, 3), inbox.take(0.0, 3), inbox.take(0.01, 3)) == (said[:3], said[3:], [])
+def test_a_heartbeat_never_overtakes_an_earlier_message_of_its_reader() -> None:
+    """Else the owner could take the source for finished before it has the last partial."""
+    first = received(FIRST, Heartbeat(1, False), Decoding([("p", 5)]), Heartbeat(1, True), None)
+    second = received(SECOND, Heartbeat(1, True))
+    assert filled([*first, *second]).take(0.0, 1_000) == [*first, *second]
 
 
-def test_a_real_reader_that_is_not_listened_to_fills_no_memory_and_is_not_silent() -> None:
+def test_messages_are_taken_in_portions_and_an_empty_inbox_returns_none() -> None:
+    messages = received(FIRST, *(Decoding([("p", k)]) for k in range(5)))
+    inbox = filled(messages)
+    portions = inbox.take(0.0, 3), inbox.take(0.0, 3), inbox.take(0.01, 3)
+    assert portions == (messages[:3], messages[3:], [])
+
+
+def test_a_real_reader_with_a_paused_owner_fills_no_memory_and_is_not_silent() -> None:
     inbox = Inbox()
     reader = WorkerHandle("chatty", chatty.serve, b"", inbox)
-    began_s = reader.heard_s
+    started_s = reader.last_message_s
     try:
         deadline = time.monotonic() + 60
         while len(inbox) < 4 and time.monotonic() < deadline:
             time.sleep(0.05)
         time.sleep(0.2)
-        words = [one.word for one in inbox.take(0.0, 1_000)]
-        assert words == [
+        messages = [received.message for received in inbox.take(0.0, 1_000)]
+        assert messages == [
             Decoding([("p", 1)]),
             Heartbeat(chatty.SIGNS - 1, False),
             Decoding([("p", 2)]),
             Heartbeat(chatty.SIGNS, True),
         ]
-        assert reader.heard_s > began_s
+        assert reader.last_message_s > started_s
     finally:
-        reader.bury()
+        reader.close()
     assert inbox.take(10.0, 1) == [ReceivedMessage(reader, None)]

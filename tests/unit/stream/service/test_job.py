@@ -17,7 +17,6 @@ from stream.delivery.routes import routes_of
 from stream.errors import ConfigError, StateIncompatible
 from stream.events import (
     Assign,
-    CoveredRange,
     DeadLetter,
     DeadLetters,
     DiscoveredPartition,
@@ -25,6 +24,7 @@ from stream.events import (
     Partial,
 )
 from stream.service.job import Job, open_job
+from tests.support.records import covered_range
 from tests.support.samples import report
 
 A = ModelKey("a", "AllTraffic")
@@ -72,21 +72,14 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
             profile.counts[[start + INTEGRAL, start + HEAD]] += 1
     assert isinstance(partition.next, int)
     count, mark = len(times_ms), max([*times_ms, partition.mark_ms or 0])
-    cover = CoveredRange(
-        partition="s",
-        claim=partition.claim,
-        first=partition.next,
-        next=partition.next + count,
-        mark_ms=mark,
-        at_end=False,
-        read=count,
-        outcomes={"accepted": count},
-        dated=count,
-        rows=count,
-    )
+    cover = covered_range("s", partition.next, count, mark, claim=partition.claim)
     layouts = {name: baseline.layout.fingerprint for name, baseline in aggregator.baselines.items()}
     out = aggregator.step(
-        Partial((cover,), layouts, [(key, pane, profile) for pane, profile in profiles.items()], [])
+        Partial(
+            covers=(cover,),
+            layouts=layouts,
+            profiles=[(key, pane, profile) for pane, profile in profiles.items()],
+        )
     )
     assert not [output for output in out if isinstance(output, Assign)]
     return finish(job, [output for output in out if isinstance(output, WindowReport)])

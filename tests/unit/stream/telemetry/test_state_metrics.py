@@ -161,7 +161,7 @@ def test_an_ended_partition_is_counted_and_has_no_gauges_of_its_own() -> None:
 def test_an_expired_partition_leaves_the_metrics_and_keeps_its_counts_in_one_account() -> None:
     committed = state()
     page = shown(committed)
-    committed.ledger.fold("t-0")
+    committed.ledger.close_account("t-0")
     del committed.partitions["t-0"]
     page.metrics.committed(committed, {})
     assert [

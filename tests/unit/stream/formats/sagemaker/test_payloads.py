@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detectors.profiles.columns import Numbers, Texts
-from stream.events import DecodedRecords, RawBatch
+from stream.events import DecodedRecords
 from stream.formats.base import (
     ColumnType,
     DecodingPlan,
@@ -21,6 +21,7 @@ from stream.formats.base import (
 )
 from stream.formats.sagemaker.format import Sagemaker
 from tests.support.paths import SHARED
+from tests.support.records import raw_batch
 
 CAPTURES = SHARED / "capture"
 KINDS: dict[str, ColumnType] = {"p": "float", "x": "float", "n": "int", "t": "text"}
@@ -45,16 +46,8 @@ def decode(
     values: list[bytes], form: Sagemaker | None = None, schema: Schema = SCHEMA
 ) -> DecodedRecords:
     origin = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
-    batch = RawBatch(
-        "p",
-        "t",
-        0,
-        len(values),
-        [*range(len(values))],
-        [*values],
-        np.full(len(values), -1, np.int64),
-    )
-    return (form or Sagemaker()).open(origin, DecodingPlan((schema,), {"m": 0})).decode([batch])
+    decoder = (form or Sagemaker()).open(origin, DecodingPlan((schema,), {"m": 0}))
+    return decoder.decode([raw_batch(values)])
 
 
 def rows(decoded: DecodedRecords) -> list[tuple[int, dict[str, object]]]:
@@ -230,16 +223,7 @@ def test_bad_values_change_the_road_and_not_the_result() -> None:
     decoder = form.open(origin, DecodingPlan((SCHEMA,), {"m": 0}))
     clean = [line("0.5", f"{k}.5,{k},a") for k in range(10)]
     for batch in [clean, [*clean, line("n/a", "x,7.0,b")], *[clean] * 20]:
-        raw = RawBatch(
-            "p",
-            "t",
-            0,
-            len(batch),
-            [*range(len(batch))],
-            [*batch],
-            np.full(len(batch), -1, np.int64),
-        )
-        assert rows(decoder.decode([raw])) == rows(decode(batch))
+        assert rows(decoder.decode([raw_batch(batch)])) == rows(decode(batch))
 
 
 fixtures = pytest.mark.skipif(

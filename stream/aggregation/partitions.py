@@ -1,0 +1,211 @@
+"""The partitions of a job: their positions, claims and marks, idleness, lineage and gaps.
+
+No clock and no I/O: everything follows from the job's state and the arguments.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from stream.aggregation.lineage import await_parents, end, expire
+from stream.aggregation.state import IncompleteSpan, JobState
+from stream.dedupe.index import RememberedIds
+from stream.event_time import JobSettings, PartitionState, is_idle, retained_from, watermark
+from stream.events import Assign, CoveredRange, DiscoveredPartition, Gap, Position
+
+
+class Partitions:
+    """Positions, claims, marks, idleness, lineage and gaps of a job's partitions.
+
+    The part of the aggregator that deals with partitions; it shares the aggregator's state and
+    keeps none of its own. ``ids`` are the ids of accepted events, which children inherit.
+    """
+
+    def __init__(self, settings: JobSettings, state: JobState, ids: RememberedIds) -> None:
+        self._settings, self._state, self._ids = settings, state, ids
+
+    def discover(self, discovered: DiscoveredPartition) -> list[Assign]:
+        """Add a partition if it is new; returns its assignment unless it waits for its parents."""
+        known = self._state.partitions
+        if discovered.partition in known:
+            return []
+        known[discovered.partition] = partition = await_parents(known, discovered)
+        if not partition.assignable:
+            return []
+        self._ids.hand_down(discovered.parents, discovered.partition)
+        return [self.assign(discovered.partition)]
+
+    def assign(self, name: str) -> Assign:
+        """Assign a partition from its expected position, under a new claim.
+
+        It is no longer idle: what was reported under the old claim does not count any more.
+        """
+        before = self._state.partitions[name]
+        partition = msgspec.structs.replace(
+            before, claim=before.claim + 1, quiet_ms=None, said_ms=None, idle=False
+        )
+        self._state.partitions[name] = partition
+        return Assign(
+            claim=partition.claim,
+            partition=name,
+            next=partition.next,
+            mark_ms=partition.mark_ms,
+            seen=self._ids.of(name),
+        )
+
+    def assign_all(self) -> list[Assign]:
+        """Assign all partitions that may be read."""
+        return self.assign_again(list(self._state.partitions))
+
+    def assign_again(self, names: Iterable[str]) -> list[Assign]:
+        """Assign those of some partitions that may be read now; unknown ones are ignored."""
+        known = self._state.partitions
+        return [self.assign(name) for name in names if name in known and known[name].assignable]
+
+    def expects(self, cover: CoveredRange) -> bool:
+        """Return whether a range continues a partition that is being read at its expected position.
+
+        Exactness depends on ``first`` alone; the claim does not matter.
+        """
+        return self._is_read_at(cover.partition, cover.first)
+
+    def refuse(self, covers: Sequence[CoveredRange]) -> list[Assign]:
+        """Assign the partitions of a refused partial again.
+
+        A range that was read under an old claim needs no new assignment: there already was one.
+        """
+        known = self._state.partitions
+        current = [
+            cover.partition
+            for cover in covers
+            if cover.partition in known and cover.claim == known[cover.partition].claim
+        ]
+        return self.assign_again(current)
+
+    def advance(self, cover: CoveredRange) -> list[str]:
+        """Move a partition to the end of an accepted range.
+
+        Returns the partitions that may be read from now on, because this one ended.
+        """
+        name, now_ms = cover.partition, self._state.now_ms
+        moved = self._moved(self._state.partitions[name], cover)
+        idle = now_ms is not None and is_idle(moved, now_ms, self._settings.idle_ms)
+        self._state.partitions[name] = msgspec.structs.replace(moved, idle=idle)
+        if name in self._state.open_gaps and (cover.dated or idle or cover.ended):
+            self._close_gap(cover)
+        if cover.ended:
+            return self._end(cover)
+        self._ids.forget(name, cover.mark_ms)
+        return []
+
+    def follow_clock(self, now_ms: int) -> None:
+        """Find out which partitions are idle at this time; the clock may have been set back."""
+        for name, partition in self._state.partitions.items():
+            seen = msgspec.structs.replace(
+                partition,
+                quiet_ms=_at_most(partition.quiet_ms, now_ms),
+                said_ms=_at_most(partition.said_ms, now_ms),
+            )
+            idle = is_idle(seen, now_ms, self._settings.idle_ms)
+            self._state.partitions[name] = msgspec.structs.replace(seen, idle=idle)
+
+    def meets(self, gap: Gap) -> bool:
+        """Return whether a gap lies at the expected position of a partition that is being read."""
+        return self._is_read_at(gap.partition, gap.expected)
+
+    def skip(self, gap: Gap) -> Assign:
+        """Continue after a gap. Windows are incomplete until a later time is read there."""
+        self._state.open_gaps.setdefault(gap.partition, self._state.closed_ms)
+        self._state.partitions[gap.partition] = msgspec.structs.replace(
+            self._state.partitions[gap.partition], next=gap.resume
+        )
+        return self.assign(gap.partition)
+
+    def expire(self, names: Iterable[str]) -> None:
+        """Forget ended partitions that the source no longer has, unless their ids are needed."""
+        expire(self._state, [name for name in names if not self._ids.remembers(name)])
+
+    def ended(self) -> Iterable[str]:
+        """Return the names of the partitions that are read to their ends."""
+        return (name for name, partition in self._state.partitions.items() if partition.ended)
+
+    def watermark(self) -> int | None:
+        """Return the time up to which all events are expected to be in; it may fall."""
+        return watermark(self._state.partitions.values(), self._state.now_ms, self._settings)
+
+    def retained_from(self, watermark_ms: int) -> int | None:
+        """Return the time up to which panes get no more events; ``None`` if all must be kept."""
+        return retained_from(self._state.partitions.values(), watermark_ms, self._settings)
+
+    def _is_read_at(self, name: str, position: Position) -> bool:
+        partition = self._state.partitions.get(name)
+        return partition is not None and partition.assignable and partition.next == position
+
+    def _moved(self, partition: PartitionState, cover: CoveredRange) -> PartitionState:
+        arrival_ms = cover.arrival_ms or partition.arrival_ms
+        return msgspec.structs.replace(
+            partition,
+            next=cover.next,
+            mark_ms=cover.mark_ms,
+            quiet_ms=self._quiet_since(partition, cover),
+            said_ms=self._state.now_ms,
+            arrival_ms=None if cover.at_end else arrival_ms,
+        )
+
+    def _quiet_since(self, partition: PartitionState, cover: CoveredRange) -> int | None:
+        """Return the clock since which reports say that nothing is there to date.
+
+        A report counts from the earlier one on only if the two are at most ``idle`` apart: reports
+        from before and after a pause do not add up. ``None`` if the range has a dated record and
+        more follows.
+        """
+        now_ms = self._state.now_ms
+        quiet = not cover.dated and (cover.at_end or cover.read > 0)
+        if not quiet:
+            return now_ms if cover.at_end else None
+        unbroken = (
+            now_ms is not None
+            and partition.said_ms is not None
+            and now_ms - partition.said_ms <= self._settings.idle_ms
+        )
+        return partition.quiet_ms if unbroken and partition.quiet_ms is not None else now_ms
+
+    def _end(self, cover: CoveredRange) -> list[str]:
+        """End a partition; returns those that may be read now, which inherit its ids."""
+        children = end(self._state.partitions, cover)
+        for name, parents in children.items():
+            self._ids.hand_down(parents, name)
+        return list(children)
+
+    def _close_gap(self, cover: CoveredRange) -> None:
+        """Note the span of event time in which records were lost, if its end is known by now.
+
+        The lost records are older than the first time read after them. In an idle partition, they
+        are older than the marks of the others. In an ended partition nothing follows, so they are
+        older than now.
+        """
+        state = self._state
+        until_ms = cover.mark_ms if cover.dated else self._newest_other_mark(cover.partition)
+        if cover.ended and not cover.dated and state.now_ms is not None:
+            until_ms = state.now_ms
+        if until_ms is not None:
+            since_ms = state.open_gaps.pop(cover.partition)
+            state.spans.append(IncompleteSpan(since_ms, until_ms, f"gap in {cover.partition}"))
+
+    def _newest_other_mark(self, name: str) -> int | None:
+        """Return the highest mark of the other partitions, if it is ahead of this one's."""
+        own_ms = self._state.partitions[name].mark_ms
+        ahead = [
+            partition.mark_ms
+            for other, partition in self._state.partitions.items()
+            if other != name
+            and partition.mark_ms is not None
+            and (own_ms is None or partition.mark_ms > own_ms)
+        ]
+        return max(ahead, default=None)
+
+
+def _at_most(time_ms: int | None, now_ms: int) -> int | None:
+    return None if time_ms is None else min(time_ms, now_ms)

@@ -1,0 +1,99 @@
+"""Decides, record by record, in which pane an event counts and whether it is too late for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.arrays import Ints
+from stream.event_time import JobSettings
+from stream.events import RawBatch
+
+NO_MARK: Final = -1
+"""The running mark of a partition before its first dated record."""
+
+
+class RecordTimes(NamedTuple):
+    """The panes of some records, and which of them are too late; arrays have an entry a record.
+
+    ``dated`` records state their event time, and it is not ahead of their arrival; only they move
+    the mark. ``ahead`` ones are dated more than the tolerance after their arrival, and count at
+    their arrival. ``pane_ms`` is the start of the pane (meaningless without a time). ``mark_ms`` is
+    the running mark of the record's partition at the record. ``late`` records are too late for
+    their pane. ``end_marks`` has the mark of the partition at the end of each raw batch.
+    """
+
+    dated: NDArray[np.bool_]
+    ahead: NDArray[np.bool_]
+    pane_ms: Ints
+    mark_ms: Ints
+    late: NDArray[np.bool_]
+    end_marks: list[int | None]
+
+
+def record_times(
+    time_ms: Ints,
+    raws: Sequence[RawBatch],
+    bounds: Ints,
+    marks: Mapping[str, int | None],
+    settings: JobSettings,
+) -> RecordTimes:
+    """Return the times of the records of some raw batches that follow each other.
+
+    ``time_ms`` are their event times, negative where unknown; ``bounds`` are the limits of the
+    batches among the records; ``marks`` are the marks of the partitions at the start.
+    """
+    arrival_ms = np.concatenate([raw.arrival_ms for raw in raws])
+    known = time_ms >= 0
+    ahead = known & (arrival_ms >= 0) & (time_ms > arrival_ms + settings.tolerance_ms)
+    counted_ms = np.where(ahead, arrival_ms, time_ms)
+    dated = known & ~ahead
+    pane_ms = counted_ms // settings.every_ms * settings.every_ms
+    mark_ms, end_marks = _running_marks(np.where(dated, time_ms, NO_MARK), raws, bounds, marks)
+    late = too_late(pane_ms, mark_ms, settings) & (counted_ms >= 0)
+    return RecordTimes(
+        dated=dated,
+        ahead=ahead,
+        pane_ms=pane_ms,
+        mark_ms=mark_ms,
+        late=late,
+        end_marks=end_marks,
+    )
+
+
+def too_late(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.bool_]:
+    """Return which events are too late: pane end + grace + lateness is at or before the mark.
+
+    The mark is the running mark of the record's own partition, so that lateness depends on the log
+    alone and not on timing.
+
+    >>> minute = JobSettings(
+    ...     window_ms=60_000, every_ms=60_000, grace_ms=2_000, lateness_ms=8_000, idle_ms=0,
+    ...     tolerance_ms=0,
+    ... )
+    >>> too_late(np.array([0, 0]), np.array([69_999, 70_000]), minute)
+    array([False,  True])
+    """
+    wait_ms = settings.every_ms + settings.grace_ms + settings.lateness_ms
+    late: NDArray[np.bool_] = pane_ms + wait_ms <= mark_ms
+    return late
+
+
+def _running_marks(
+    dated_ms: Ints, raws: Sequence[RawBatch], bounds: Ints, marks: Mapping[str, int | None]
+) -> tuple[Ints, list[int | None]]:
+    """Return the running mark at each record, and the mark at the end of each raw batch."""
+    running = np.full(len(dated_ms), NO_MARK, np.int64)
+    latest = {name: NO_MARK if mark_ms is None else mark_ms for name, mark_ms in marks.items()}
+    end_marks: list[int | None] = []
+    for raw, start, stop in zip(raws, bounds[:-1], bounds[1:], strict=True):
+        if stop > start:
+            at_least = np.maximum(dated_ms[start:stop], latest[raw.partition])
+            running[start:stop] = np.maximum.accumulate(at_least)
+            latest[raw.partition] = int(running[stop - 1])
+        mark_ms = latest[raw.partition]
+        end_marks.append(None if mark_ms == NO_MARK else mark_ms)
+    return running, end_marks

@@ -1,0 +1,98 @@
+"""Raw batches, covered ranges and settings, for tests that care about few of their fields; and a
+source without records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from stream.event_time import JobSettings
+from stream.events import Assign, CoveredRange, DiscoveredPartition, Gap, Position, RawBatch
+from stream.sources.base import Reading
+
+
+def raw_batch(
+    values: Sequence[bytes | None],
+    partition: str = "p",
+    *,
+    origin: str = "topic",
+    first: int = 0,
+    arrival_ms: int = -1,
+    **fields: Any,
+) -> RawBatch:
+    """A raw batch with these values at consecutive offsets, which all arrived at the same time."""
+    count = len(values)
+    return RawBatch(
+        partition=partition,
+        origin=origin,
+        first=first,
+        next=first + count,
+        positions=range(first, first + count),
+        values=list(values),
+        arrival_ms=np.full(count, arrival_ms, np.int64),
+        **fields,
+    )
+
+
+def covered_range(
+    partition: str, first: int, count: int, mark_ms: int | None = None, **fields: Any
+) -> CoveredRange:
+    """A range of dated and accepted records of one row each, unless ``fields`` say otherwise."""
+    accepted = {
+        "claim": 1,
+        "at_end": False,
+        "outcomes": {"accepted": count},
+        "dated": count,
+        "rows": count,
+    }
+    return CoveredRange(
+        partition=partition,
+        first=first,
+        next=first + count,
+        mark_ms=mark_ms,
+        read=count,
+        **{**accepted, **fields},
+    )
+
+
+def job_settings(**changes: Any) -> JobSettings:
+    """Settings with windows and panes of a minute, and the changes."""
+    minute = {
+        "window_ms": 60_000,
+        "every_ms": 60_000,
+        "grace_ms": 2_000,
+        "lateness_ms": 120_000,
+        "idle_ms": 60_000,
+        "tolerance_ms": 60_000,
+    }
+    return JobSettings(**{**minute, **changes})
+
+
+class NoSource(Reading):
+    """An open source for readers that get their records from the test."""
+
+    finished = True
+
+    def discover(self) -> list[DiscoveredPartition]:
+        return []
+
+    def assign(self, assigns: list[Assign]) -> list[Gap]:
+        return []
+
+    def assigned_elsewhere(self, partitions: Collection[str]) -> None:
+        pass
+
+    def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
+        return []
+
+    def publish_positions(self, positions: Mapping[str, Position]) -> None:
+        pass
+
+    def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
+        return {}
+
+    def close(self) -> None:
+        pass

@@ -1,0 +1,175 @@
+"""Positions, claims, idleness and gaps of partitions; how far watermark and clock move."""
+
+from __future__ import annotations
+
+import pytest
+
+from stream.errors import GapFound
+from stream.events import Assign, DiscoveredPartition, Gap, ReaderLost, Tick
+from tests.unit.stream.aggregation.job import reports, silences, started, states, windows
+
+
+def test_a_discovered_partition_is_assigned_once_from_its_start() -> None:
+    job = started()
+    assert job.assigned["p"] == Assign(1, "p", 0, None)
+    assert job.step(DiscoveredPartition("p", 7)) == []
+
+
+def test_partitions_of_a_lost_reader_are_assigned_from_what_was_accepted() -> None:
+    job = started()
+    job.send([4, 6])
+    assert job.step(ReaderLost(("p", "never discovered"))) == [Assign(2, "p", 2, 6)]
+
+
+def test_an_idle_partition_leaves_the_watermark_to_the_clock() -> None:
+    job = started()
+    job.step(Tick(1_000))
+    job.send([5], at_end=True)
+    assert reports(job.report_end(1_049)) == []
+    outputs = job.report_end(1_050)
+    assert windows(outputs) == [(0, 10, 0, 1)]
+    assert silences(outputs) == [(10, None, 0, 0, "no data")]
+
+
+def test_a_partition_that_is_not_at_its_end_is_never_idle() -> None:
+    job = started()
+    job.step(Tick(1_000))
+    job.send([5])
+    assert reports(job.step(Tick(50_000))) == []
+
+
+def test_a_partition_that_is_not_being_read_is_not_idle_however_long_that_lasts() -> None:
+    """A paused service, or a broker that does not answer: the last report grows old."""
+    job = started()
+    job.step(Tick(1_000))
+    job.send([5], at_end=True)
+    job.report_end(1_030)
+    job.report_end(1_060)
+    watermark_ms = job.state.watermark_ms
+    assert watermark_ms == 1_060 - 50
+    for now_ms in range(1_070, 90_000, 500):
+        job.step(Tick(now_ms))
+    assert job.state.watermark_ms == watermark_ms + 10
+    job.send([2_000, 3_000, 80_000])
+    assert job.state.ledger.rows_late_after_idle == 0
+
+
+def test_no_partition_is_idle_after_a_restart_until_its_reader_reports_so() -> None:
+    """Events that arrived during the downtime are read before the clock may close a window."""
+    job = started()
+    job.step(Tick(1_000))
+    job.send([5], at_end=True)
+    job.report_end(1_100)
+    restarted = job.restarted()
+    assert reports(restarted.step(Tick(3_600_000))) == []
+    restarted.send([1_200, 5_000, 9_000, 3_599_000])
+    restarted.step(Tick(3_600_500))
+    ledger = restarted.state.ledger
+    assert (ledger.rows_late_after_idle, ledger.rows_folded, ledger.imbalance()) == (0, 5, {})
+
+
+def test_a_partition_with_undated_records_only_does_not_hold_up_the_others() -> None:
+    job = started()
+    job.step(DiscoveredPartition("q", 0), Tick(1_000))
+    job.send([5, 45])
+    assert job.state.watermark_ms is None
+    for now_ms in (1_000, 1_030, 1_060):
+        job.step(Tick(now_ms))
+        outputs = job.send_undated("q")
+    assert windows(outputs) == [(0, 10, 0, 1)]
+    job.send([47, 48], "q")
+    assert job.state.watermark_ms == 45
+    assert job.state.ledger.rows_late_after_idle == 0
+
+
+def test_rows_of_closed_windows_after_a_long_idle_time_are_counted_as_late_after_idle() -> None:
+    job = started(lateness_ms=0)
+    job.step(Tick(1_000))
+    job.send([5], at_end=True)
+    for now_ms in range(1_040, 5_001, 40):
+        job.report_end(now_ms)
+    job.send([6, 7])
+    ledger = job.state.ledger
+    assert (ledger.rows_late_after_idle, ledger.imbalance()) == (2, {})
+
+
+def test_the_watermark_never_falls() -> None:
+    job = started()
+    job.step(Tick(1_000))
+    job.send([5], at_end=True)
+    job.report_end(5_000)
+    before = job.state.watermark_ms
+    job.step(Tick(10), DiscoveredPartition("q", 0))
+    job.send([7], "q")
+    assert job.state.watermark_ms == before
+
+
+@pytest.mark.parametrize("jump_ms", [86_400_000, -86_400_000])
+def test_one_wrong_reading_of_the_clock_loses_nothing(jump_ms: int) -> None:
+    job = started(lateness_ms=120_000)
+    job.step(Tick(100_000_000))
+    job.send([99_999_990], at_end=True)
+    job.report_end(100_000_100)
+    job.report_end(100_000_100 + jump_ms)
+    job.report_end(100_000_600)
+    job.send([100_000_601, 100_001_000])
+    assert job.state.ledger.rows_late_after_idle == 0
+    assert (job.state.now_ms or 0) <= 100_000_600
+
+
+def test_a_clock_that_was_wrong_at_first_is_followed_within_seconds() -> None:
+    job = started()
+    job.step(Tick(0))
+    for k in range(30):
+        job.step(Tick(1_750_000_000_000 + k))
+    assert job.state.now_ms == 1_750_000_000_029
+
+
+def test_a_gap_is_counted_and_the_windows_over_it_are_incomplete() -> None:
+    job = started()
+    job.send([5])
+    assert Assign(2, "p", 9, 5) in job.step(Gap("p", 1, 9, 8, "retention"))
+    assert states(job.send([35, 61])) == ["incomplete", "incomplete"]
+    assert windows(job.send([72])) == [(60, 70, 0, 1)]
+    assert reports(job.send([82]))[0].state == "ok"
+    assert (job.state.ledger.gaps, job.state.ledger.gap_records) == (1, 8)
+
+
+def test_a_gap_at_the_end_of_an_idle_partition_ends_at_the_mark_of_the_others() -> None:
+    job = started()
+    job.step(DiscoveredPartition("q", 0), Tick(1_000))
+    job.send([5])
+    job.send([5], "q")
+    job.step(Gap("q", 1, 9, 8, "retention"))
+    job.send([25])
+    job.send([], "q", at_end=True)
+    job.send([65])
+    job.report_end(1_050, "q")
+    state_of = {report.start_ms: report.state for report in reports(job.send([95, 112]))}
+    assert (state_of[60], state_of[90]) == ("incomplete", "ok")
+    assert job.state.open_gaps == {}
+
+
+def test_a_gap_stays_open_until_a_later_time_is_read() -> None:
+    """Retention has emptied the only partition: its next event may be much later than the gap."""
+    job = started()
+    job.step(Tick(1_000))
+    job.send([1, 5, 12])
+    job.step(Gap("p", 3, 100, 97, "retention"))
+    for now_ms in (1_000, 1_030, 1_060):
+        job.report_end(now_ms)
+    assert list(job.state.open_gaps) == ["p"]
+    assert states(job.send([1_038, 1_051])) == ["incomplete"]
+    assert job.state.open_gaps == {}
+
+
+def test_a_gap_that_is_reported_twice_is_counted_once() -> None:
+    job = started()
+    job.step(Gap("p", 0, 9, 9, "retention"))
+    assert job.step(Gap("p", 0, 9, 9, "retention")) == []
+    assert job.state.ledger.gaps == 1
+
+
+def test_a_gap_raises_if_the_job_should_stop_on_it() -> None:
+    with pytest.raises(GapFound, match="9 records"):
+        started(stop_on_gap=True).step(Gap("p", 0, 9, 9, "retention"))

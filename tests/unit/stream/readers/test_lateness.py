@@ -1,0 +1,68 @@
+"""In which pane an event counts, what moves the mark, and where an event begins to be too late."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from stream.events import RawBatch
+from stream.readers.lateness import RecordTimes, record_times
+from tests.support.records import job_settings, raw_batch
+
+SETTINGS = job_settings(every_ms=10, grace_ms=5, lateness_ms=20, tolerance_ms=3)
+UNKNOWN = -1
+
+
+def times_of(
+    *batches: tuple[str, list[int]], mark_ms: int | None = None, arrival_ms: int = -1
+) -> RecordTimes:
+    """The times of raw batches: partitions, and the event times of their records."""
+    raws: list[RawBatch] = [
+        raw_batch([b""] * len(times), partition, arrival_ms=arrival_ms)
+        for partition, times in batches
+    ]
+    bounds = np.cumsum([0, *(len(times) for _, times in batches)])
+    time_ms = np.array([time for _, times in batches for time in times], np.int64)
+    marks = {partition: mark_ms for partition, _ in batches}
+    return record_times(time_ms, raws, bounds, marks, SETTINGS)
+
+
+def test_an_event_is_too_late_when_its_pane_end_plus_grace_and_lateness_is_at_the_mark() -> None:
+    """The pane ``[40, 50)`` is closed for good when the mark reaches 50 + 5 + 20."""
+    assert times_of(("p", [74, 45])).late.tolist() == [False, False]
+    assert times_of(("p", [75, 45])).late.tolist() == [False, True]
+    assert times_of(("p", [75, 50])).late.tolist() == [False, False]
+
+
+def test_lateness_is_decided_by_the_mark_of_the_events_own_partition() -> None:
+    times = times_of(("p", [500]), ("q", [5, 100]), ("p", [400]), ("q", [5]))
+    assert times.late.tolist() == [False, False, False, True, True]
+    assert times.mark_ms.tolist() == [500, 5, 100, 500, 100]
+    assert times.end_marks == [500, 100, 500, 100]
+
+
+def test_the_mark_of_the_assignment_counts_for_the_first_record() -> None:
+    times = times_of(("p", [45, 46]), mark_ms=75)
+    assert (times.late.tolist(), times.end_marks) == ([True, True], [75])
+
+
+def test_a_record_without_a_time_is_never_late_and_does_not_move_the_mark() -> None:
+    times = times_of(("p", [UNKNOWN, 75, UNKNOWN]))
+    assert times.dated.tolist() == [False, True, False]
+    assert times.late.tolist() == [False, False, False]
+    assert times.mark_ms.tolist() == [-1, 75, 75]
+    assert times_of(("p", [UNKNOWN])).end_marks == [None]
+    assert times_of(("p", [])).end_marks == [None]
+
+
+@pytest.mark.parametrize(("time_ms", "ahead"), [(103, False), (104, True)])
+def test_an_event_far_ahead_of_its_arrival_counts_at_its_arrival(time_ms: int, ahead: bool) -> None:
+    times = times_of(("p", [time_ms]), arrival_ms=100)
+    assert times.ahead.tolist() == [ahead]
+    assert times.pane_ms.tolist() == [100]
+    assert times.end_marks == [None if ahead else time_ms]
+
+
+def test_an_event_ahead_of_its_arrival_may_be_too_late_at_its_arrival() -> None:
+    times = times_of(("p", [9_999]), mark_ms=135, arrival_ms=100)
+    assert (times.ahead.tolist(), times.late.tolist()) == ([True], [True])

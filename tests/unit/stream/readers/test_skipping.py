@@ -1,0 +1,31 @@
+"""A poison record is skipped, and no other record, however often the owner orders it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+from stream.baselining.build import load_baseline
+from stream.config.load import parse
+from stream.events import Assign
+from stream.readers.build import plan_of, reader_of
+from tests.integration.captures import config, learn, lines_of
+
+
+def test_an_order_to_skip_that_is_repeated_skips_no_second_record(tmp_path: Path) -> None:
+    lines = lines_of(1)[:3]
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+    settings = parse(config(learn(tmp_path), source={"type": "jsonl", "path": "a.jsonl"}), tmp_path)
+    reading = settings.source.open("job")
+    reader = reader_of(settings, reading)
+    reader.use(plan_of(settings, {"m": load_baseline(tmp_path / "baseline")}))
+    [discovered] = reading.discover()
+    reader.assign([Assign(1, discovered.partition, discovered.start, None)])
+    poison = (discovered.partition, ("a.jsonl", len(lines[0]) + 1))
+    outcomes = []
+    for _ in lines:
+        reader.read_carefully(1, [poison])
+        _, raws = reader.poll(0.0)
+        covers = [cover for partial in reader.count(raws) for cover in partial.covers]
+        outcomes += [+Counter(cover.outcomes) for cover in covers]
+    assert outcomes == [{"accepted": 1}, {"crashes_reader": 1}, {"accepted": 1}]
