@@ -6,28 +6,30 @@ from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from itertools import chain
 from threading import Lock
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
 
 import msgspec
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from detectors.report import CHECKS, FeatureReport, Signal, WindowReport
+from detectors.decisions.catalogue import CHECKS
+from detectors.report import FeatureReport, Signal, State, WindowReport
+from detectors.statistics.catalogue import DISTANCES
 from sinks.base import Published, Sink
 
 Plain = Literal["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share"]
-Distance = Literal[
-    "psi", "ks", "jensen_shannon", "hellinger", "wasserstein", "l_infinity", "chi_squared"
-]
-PerFeature = Literal[Plain, Distance]
-DISTANCES = get_args(Distance)
+if TYPE_CHECKING:
+    PerFeature = str
+else:
+    PerFeature = Literal[Plain, Literal[tuple(DISTANCES)]]
+"""What may be shown of each feature: the names of the distances are known when this runs."""
 WORST = 3
 OF_MODEL = 3
 """Rows, completeness, end of the window."""
 OF_FEATURE = 3
 """Completeness, distance, limit."""
-STATES = ("ok", "violations", "insufficient", "no data", "incomplete", "learning")
+STATES = get_args(State)
 
 
 class Prometheus(Sink, frozen=True, tag="prometheus"):

@@ -241,16 +241,16 @@ class WindowCloser:
             odd = odd.plus(counted.get(start, WidthMismatches()))
         incomplete = bool(notes) and not learning
         return WindowSpan(
-            key.model,
-            key.variant,
-            start_ms,
-            end_ms,
-            revision,
-            incomplete,
-            learning,
-            odd.too_narrow,
-            odd.too_wide,
-            tuple(notes),
+            model=key.model,
+            variant=key.variant,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            revision=revision,
+            incomplete=incomplete,
+            learning=learning,
+            too_narrow=odd.too_narrow,
+            too_wide=odd.too_wide,
+            notes=tuple(notes),
         )
 
     def _missing(self, start_ms: int, end_ms: int) -> list[str]:

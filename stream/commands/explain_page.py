@@ -12,10 +12,9 @@ from rich.table import Table
 from rich.text import Text
 
 from detectors.report import Violation, WindowReport
+from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
-from detectors.statistics.measures import DISTANCES
-from stream.commands.docstrings import plain
 
 MOST_BINS: Final = 25
 FORMULAS: Final = {
@@ -143,7 +142,7 @@ class ExplainPage:
     def _formulas(self, names: Iterable[str]) -> None:
         table = Table.grid(padding=(0, 2))
         for name in names:
-            formula = _formula(name) if name in DISTANCES else FORMULAS.get(name)
+            formula = DISTANCES[name].formula if name in DISTANCES else FORMULAS.get(name)
             if formula:
                 table.add_row(Text(name), Text(formula))
         self._console.print(Text(f"\n{LETTERS}"), table)
@@ -153,12 +152,6 @@ class ExplainPage:
 
     def _beside(self, text: str, style: str = "") -> None:
         self._console.print(Padding(Text(_visible(text), style), (0, 0, 0, 2)))
-
-
-def _formula(distance: str) -> str:
-    """The first sentence that a distance says of itself."""
-    first = plain(DISTANCES[distance].distances.__doc__).split("\n\n")[0]
-    return first.replace("`", "").split(". ")[0].removesuffix(".")
 
 
 def _compared(one: Violation) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from detectors.decisions.rules import fits
+from detectors.changes.base import series_fits
 from detectors.durations import LONGEST, duration_ms
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Feature
-from detectors.statistics.noise import statistics
+from detectors.statistics.catalogue import deciding_statistics
 from stream.errors import ConfigError
 from stream.formats.base import NameConfig
 
@@ -41,8 +41,10 @@ def check_keys(config: Config) -> None:
             "rules.k", f"a number from 1 to rules.of ({config.rules.of})", str(config.rules.k)
         )
     for where, name in _statistics(config):
-        if name not in statistics():
-            raise ConfigError(where, "a statistic that can decide", repr(name), statistics())
+        if name not in deciding_statistics():
+            raise ConfigError(
+                where, "a statistic that can decide", repr(name), deciding_statistics()
+            )
     for name, model in config.models.items():
         _columns(f"models.{name}", model)
     _dedupe(config)
@@ -191,7 +193,11 @@ def _feature(baseline: Baseline, name: str) -> Feature | None:
 
 
 def _fits(where: str, statistic: str | None, feature: Feature | None) -> None:
-    if feature is not None and statistic is not None and not fits(statistic, feature.numeric):
+    if (
+        feature is not None
+        and statistic is not None
+        and not series_fits(statistic, feature.numeric)
+    ):
         kind = "numbers" if feature.numeric else "text"
-        valid = [name for name in statistics() if fits(name, feature.numeric)]
+        valid = [name for name in deciding_statistics() if series_fits(name, feature.numeric)]
         raise ConfigError(where, f"a statistic of {kind}", repr(statistic), valid)

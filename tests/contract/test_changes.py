@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors.changes.base import MOST_VALUES, Change
+from detectors.changes.base import MAX_VALUES, Change
 from detectors.components import find
 from tests.support.made import normal
 
@@ -88,7 +88,7 @@ def test_the_same_values_give_the_same_answers(name: str) -> None:
 
 @every_kind
 def test_the_longest_series_is_replayed(name: str) -> None:
-    assert not KINDS[name](feature="x").alarms([0.25] * MOST_VALUES)
+    assert not KINDS[name](feature="x").alarms([0.25] * MAX_VALUES)
 
 
 @every_kind

@@ -138,7 +138,15 @@ def test_a_filter_policy_chooses_by_attributes(
 ) -> None:
     topic = moto.sns.create_topic(Name="chosen")["TopicArn"]
     url = queue(moto, topic, "chosen", policy)
-    carrier = Violation("carrier", "vanished_value_check", "share", 0.0, 0.1, 100, "gone")
+    carrier = Violation(
+        feature="carrier",
+        check="vanished_value_check",
+        statistic="share",
+        value=0.0,
+        limit=0.1,
+        n=100,
+        description="gone",
+    )
     sns(topic).deliver(
         [
             signal(0),

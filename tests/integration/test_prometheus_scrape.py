@@ -49,7 +49,7 @@ class Page:
 
     def __init__(self) -> None:
         self.telemetry = Telemetry("sample")
-        self.sink = Prometheus(per_feature=STATISTICS).open("sample")  # type: ignore[arg-type]  # as from a file
+        self.sink = Prometheus(per_feature=STATISTICS).open("sample")
         self.telemetry.register(self.sink)
         self.server = HttpServer(self.telemetry.registry, "127.0.0.1", 0, {})
 

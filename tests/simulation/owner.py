@@ -40,31 +40,41 @@ class PlainJudge:
         bad = profile.rows > 0 and counts[3] * 2 > profile.rows
         name = f"sim/{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{baseline.fingerprint}/{span.revision}"
         violations = (
-            (Violation("x", "baseline_drift_check", "psi", 1.0, 0.1, profile.rows, ""),)
+            (
+                Violation(
+                    feature="x",
+                    check="baseline_drift_check",
+                    statistic="psi",
+                    value=1.0,
+                    limit=0.1,
+                    n=profile.rows,
+                    description="",
+                ),
+            )
             if bad
             else ()
         )
         found = "incomplete" if span.incomplete else "violations" if bad else "ok"
         return WindowReport(
-            1, name, "sim", span.model, span.variant, span.start_ms, span.end_ms, span.revision, found, profile.rows,  # type: ignore[arg-type]
-            baseline.fingerprint, "l", (), violations, {}, span.notes, np.append(counts, span.too_narrow).tobytes(),
+            version=1, id=name, job="sim", model=span.model, variant=span.variant, start_ms=span.start_ms, end_ms=span.end_ms, revision=span.revision, state=found, rows=profile.rows,  # type: ignore[arg-type]
+            baseline=baseline.fingerprint, layout="l", features=(), violations=violations, rules={}, notes=span.notes, profile=np.append(counts, span.too_narrow).tobytes(),
         )  # fmt: skip
 
     def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:
         name = f"sim/{model}/{variant}/{start_ms}/silence/{0 if end_ms is None else 1}"
         return WindowReport(
-            1,
-            name,
-            "sim",
-            model,
-            variant,
-            start_ms,
-            end_ms,
-            int(end_ms is not None),
-            "no data",
-            0,
-            "-",
-            "-",
+            version=1,
+            id=name,
+            job="sim",
+            model=model,
+            variant=variant,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            revision=int(end_ms is not None),
+            state="no data",
+            rows=0,
+            baseline="-",
+            layout="-",
         )
 
     def advance(

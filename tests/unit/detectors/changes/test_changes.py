@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from detectors.changes.adwin import Adwin
-from detectors.changes.base import MOST_VALUES, Change
+from detectors.changes.base import MAX_VALUES, Change
 from detectors.changes.page_hinkley import PageHinkley
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
@@ -42,7 +42,10 @@ def run(
     state, reports, signals = state or EpisodeState(), [], []
     for k, values in enumerate(windows):
         report = one.report(
-            WindowSpan("m", "v", k, k + 1), BASE, window(BASE.layout, {"x": values}), state
+            WindowSpan(model="m", variant="v", start_ms=k, end_ms=k + 1),
+            BASE,
+            window(BASE.layout, {"x": values}),
+            state,
         )
         state, new = one.advance(state, report, BASE)
         reports.append(report)
@@ -129,7 +132,7 @@ def test_a_window_without_a_mean_leaves_the_series_as_it_is() -> None:
 def test_a_late_revision_is_not_asked_again() -> None:
     one, state = judge(Longest(feature="x", length=1)), EpisodeState()
     report = one.report(
-        WindowSpan("m", "v", 0, 1, revision=1),
+        WindowSpan(model="m", variant="v", start_ms=0, end_ms=1, revision=1),
         BASE,
         window(BASE.layout, {"x": of_mean(100.0)}),
         state,
@@ -138,9 +141,9 @@ def test_a_late_revision_is_not_asked_again() -> None:
 
 
 def test_the_series_is_bounded_and_the_oldest_values_go_first() -> None:
-    state = EpisodeState(series={"x/mean": tuple(float(k) for k in range(MOST_VALUES))})
+    state = EpisodeState(series={"x/mean": tuple(float(k) for k in range(MAX_VALUES))})
     after, _, _ = run(judge(Longest(feature="x", length=2)), [of_mean(100.0)], state)
-    assert len(after.series["x/mean"]) == MOST_VALUES
+    assert len(after.series["x/mean"]) == MAX_VALUES
     assert after.series["x/mean"][0] == 1.0
 
 
@@ -155,7 +158,10 @@ def test_restoring_the_state_between_any_two_windows_changes_no_alarm() -> None:
     for k, values in enumerate(windows):
         state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=EpisodeState)
         report = one.report(
-            WindowSpan("m", "v", k, k + 1), BASE, window(BASE.layout, {"x": values}), state
+            WindowSpan(model="m", variant="v", start_ms=k, end_ms=k + 1),
+            BASE,
+            window(BASE.layout, {"x": values}),
+            state,
         )
         state, new = one.advance(state, report, BASE)
         kept += new

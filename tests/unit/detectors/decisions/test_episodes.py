@@ -28,23 +28,30 @@ def report(
     overwhelmingly; a letter a feature."""
     found = tuple(
         Violation(
-            name, "baseline_drift_check", "psi", 0.5, 0.1, 1_000, "", overwhelming=name in far
+            feature=name,
+            check="baseline_drift_check",
+            statistic="psi",
+            value=0.5,
+            limit=0.1,
+            n=1_000,
+            description="",
+            overwhelming=name in far,
         )
         for name in sorted({*bad, *far})
     )
     return WindowReport(
-        1,
-        f"j/m/v/{start}/{revision}",
-        "j",
-        "m",
-        "v",
-        start * MINUTE,
-        (start + length) * MINUTE,
-        revision,
-        state or ("violations" if found else "ok"),
-        1_000,
-        "b",
-        "l",
+        version=1,
+        id=f"j/m/v/{start}/{revision}",
+        job="j",
+        model="m",
+        variant="v",
+        start_ms=start * MINUTE,
+        end_ms=(start + length) * MINUTE,
+        revision=revision,
+        state=state or ("violations" if found else "ok"),
+        rows=1_000,
+        baseline="b",
+        layout="l",
         violations=found,
     )
 
@@ -125,7 +132,18 @@ def test_a_drift_or_a_loss_that_has_more_than_doubled_is_told_again(
     def broken(k: int, value: float) -> WindowReport:
         return msgspec.structs.replace(
             report(k, bad="a"),
-            violations=(Violation("a", check, "s", value, limit, 1_000, "", True),),
+            violations=(
+                Violation(
+                    feature="a",
+                    check=check,
+                    statistic="s",
+                    value=value,
+                    limit=limit,
+                    n=1_000,
+                    description="",
+                    overwhelming=True,
+                ),
+            ),
         )
 
     kinds = [
@@ -137,7 +155,16 @@ def test_a_drift_or_a_loss_that_has_more_than_doubled_is_told_again(
 def checked(k: int, *found: tuple[str, str, float, float], length: int = 1) -> WindowReport:
     """A window with violations: feature, check, value and limit, each overwhelming."""
     violations = tuple(
-        Violation(name, check, "s", value, limit, 1_000, "", True)
+        Violation(
+            feature=name,
+            check=check,
+            statistic="s",
+            value=value,
+            limit=limit,
+            n=1_000,
+            description="",
+            overwhelming=True,
+        )
         for name, check, value, limit in found
     )
     return msgspec.structs.replace(

@@ -17,7 +17,7 @@ from detectors.decisions.rules import FeatureRules, Rules
 from detectors.profiles.baseline import Constraint
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
-from detectors.statistics.measures import DISTANCES
+from detectors.statistics.catalogue import DISTANCES
 from tests.support.made import Values, baseline, normal, texts, window
 
 SECRETS = {
@@ -52,7 +52,12 @@ def judged(
     data: dict[str, Values] | None, span: WindowSpan | None = None, judge: Judge = JUDGE
 ) -> WindowReport:
     profile = window(BASE.layout, data) if data else Profile(BASE.layout)
-    return judge.report(span or WindowSpan("delay", "A", 0, 60_000), BASE, profile, EpisodeState())
+    return judge.report(
+        span or WindowSpan(model="delay", variant="A", start_ms=0, end_ms=60_000),
+        BASE,
+        profile,
+        EpisodeState(),
+    )
 
 
 def signal_of(data: dict[str, Values], judge: Judge = JUDGE) -> Signal:
@@ -97,14 +102,19 @@ def test_a_clean_window_is_ok_and_gives_every_number_of_every_feature() -> None:
 
 
 def test_the_id_names_job_model_variant_window_baseline_and_revision() -> None:
-    report = judged(rows(200), WindowSpan("delay", "B", 60_000, 120_000, revision=2))
+    report = judged(
+        rows(200),
+        WindowSpan(model="delay", variant="B", start_ms=60_000, end_ms=120_000, revision=2),
+    )
     assert report.id == f"flights/delay/B/60000/120000/{BASE.fingerprint}/2"
     assert (report.baseline, report.layout) == (BASE.fingerprint, BASE.layout.fingerprint)
 
 
 def test_the_report_holds_the_counts_that_it_was_made_from() -> None:
     profile = window(BASE.layout, rows(300))
-    report = JUDGE.report(WindowSpan("delay", "A", 0, 1), BASE, profile, EpisodeState())
+    report = JUDGE.report(
+        WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1), BASE, profile, EpisodeState()
+    )
     assert Profile.decode(report.profile, BASE.layout).counts.tolist() == profile.counts.tolist()
 
 
@@ -159,7 +169,11 @@ def test_limits_and_switches_of_a_model_are_its_own() -> None:
     judge = Judge("flights", Rules(), own)
     assert judged(rows(1_000, mean=3.0), judge=judge).state == "ok"
     assert (
-        judged(rows(1_000, mean=3.0), WindowSpan("other", "A", 0, 60_000), judge).state
+        judged(
+            rows(1_000, mean=3.0),
+            WindowSpan(model="other", variant="A", start_ms=0, end_ms=60_000),
+            judge,
+        ).state
         == "violations"
     )
     assert judged(rows(1_000), judge=judge).rules["judged_features"] == 3
@@ -216,7 +230,7 @@ def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
 def test_a_signal_shows_the_ends_of_intervals_in_six_digits_however_many_tell_them_apart() -> None:
     numbers = baseline({"x": np.arange(491_700_000_000.0, 491_700_010_000.0)})
     report = JUDGE.report(
-        WindowSpan("delay", "A", 0, 1),
+        WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1),
         numbers,
         window(numbers.layout, {"x": [491_700_000_003.0] * 2_000}),
         EpisodeState(),
@@ -238,7 +252,7 @@ def test_a_signal_about_a_feature_that_is_gone_by_now_names_no_value_either() ->
     signals = []
     for k in (1, 2):
         report = JUDGE.report(
-            WindowSpan("delay", "A", k * 60_000, (k + 1) * 60_000),
+            WindowSpan(model="delay", variant="A", start_ms=k * 60_000, end_ms=(k + 1) * 60_000),
             other,
             window(other.layout, {"x": normal(k, 900)}),
             state,
@@ -256,7 +270,7 @@ def test_a_vanished_atom_keeps_its_value_to_itself() -> None:
     spread = np.random.default_rng(6).lognormal(3, 1, 10_000)
     amounts = baseline({"x": np.where(np.arange(10_000) < 400, 17.5, spread)})
     report = JUDGE.report(
-        WindowSpan("delay", "A", 0, 1),
+        WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1),
         amounts,
         window(amounts.layout, {"x": spread}),
         EpisodeState(),
@@ -278,7 +292,7 @@ def test_a_feature_whose_series_has_changed_is_a_violating_one() -> None:
     state = EpisodeState()
     for k in range(9):
         report = judge.report(
-            WindowSpan("delay", "A", k, k + 1),
+            WindowSpan(model="delay", variant="A", start_ms=k, end_ms=k + 1),
             BASE,
             window(BASE.layout, rows(1_000, k, 0.001 * k if k < 5 else 0.9)),
             state,
@@ -305,7 +319,10 @@ def test_a_missing_value_and_the_word_missing_are_told_apart() -> None:
     words = baseline({"t": texts({"missing": 5_000, "a": 5_000})}, {"t": Constraint()})
     values: list[str | None] = [None] * 1_000
     report = JUDGE.report(
-        WindowSpan("delay", "A", 0, 1), words, window(words.layout, {"t": values}), EpisodeState()
+        WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1),
+        words,
+        window(words.layout, {"t": values}),
+        EpisodeState(),
     )
     labels = [moved.label for moved in report.violations[0].moved]
     assert labels[0] == "missing"
@@ -320,7 +337,12 @@ def wide(features: int) -> float:
     taken = []
     for k in range(3):
         begun = time.perf_counter()
-        JUDGE.report(WindowSpan("delay", "A", k, k + 1), base, profile, EpisodeState())
+        JUDGE.report(
+            WindowSpan(model="delay", variant="A", start_ms=k, end_ms=k + 1),
+            base,
+            profile,
+            EpisodeState(),
+        )
         taken.append(time.perf_counter() - begun)
     return min(taken)
 

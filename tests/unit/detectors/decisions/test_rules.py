@@ -13,13 +13,12 @@ from detectors.decisions.rules import (
     Rules,
     Ruling,
     binomial_excess,
-    equivalent,
     rule,
     rule_values,
 )
 from detectors.profiles.baseline import Constraint, Constraints, Thresholds
+from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.measures import Measures
-from detectors.statistics.noise import noise
 from tests.support.made import Values, baseline, normal, texts, window
 
 BASE = baseline({"x": normal(1, 10_000), "t": texts({"a": 6_000, "b": 4_000})})
@@ -54,7 +53,7 @@ def test_one_threshold_means_one_drift_whichever_statistic_decides(statistic: st
     base = baseline({"x": before})
     measures = Measures(base.profile, window(base.layout, {"x": after}))
     assert float(measures.distances[statistic][0]) == pytest.approx(
-        equivalent(statistic, 0.1), rel=0.1
+        DISTANCES[statistic].equivalent(0.1), rel=0.1
     )
 
 
@@ -84,8 +83,8 @@ def test_noise_is_shared_out_among_the_judged_features() -> None:
     )
     both = rule(Rules(), {}, BASE.constraints, measures, 500)
     one = rule(Rules(), {"t": FeatureRules(enabled=False)}, BASE.constraints, measures, 500)
-    assert both[0].noise == pytest.approx(float(noise("psi", measures, 0.0005)[0]))
-    assert one[0].noise == pytest.approx(float(noise("psi", measures, 0.001)[0]))
+    assert both[0].noise == pytest.approx(float(DISTANCES["psi"].noise(measures.pair, 0.0005)[0]))
+    assert one[0].noise == pytest.approx(float(DISTANCES["psi"].noise(measures.pair, 0.001)[0]))
     assert one[1].verdict == "disabled"
 
 
@@ -110,8 +109,8 @@ def test_the_nearest_limit_wins() -> None:
         {}, Thresholds(comparison_threshold=0.3, categorical_comparison_threshold=0.4)
     )
     assert [one.limit for one in rulings(50_000, constraints=thresholds)] == [
-        equivalent("psi", 0.3),
-        equivalent("psi", 0.4),
+        DISTANCES["psi"].equivalent(0.3),
+        DISTANCES["psi"].equivalent(0.4),
     ]
     assert [
         one.limit for one in rulings(50_000, rules=Rules(limit=0.2), constraints=thresholds)

@@ -41,7 +41,12 @@ def report() -> WindowReport:
         "words": texts({LONG: 500, "new": 500}),
         NAMES[2]: normal(4, 1_000, 2.0),
     }
-    span = WindowSpan("a-model-with-a-name", "AllTraffic", 1_795_590_000_000, 1_795_590_060_000)
+    span = WindowSpan(
+        model="a-model-with-a-name",
+        variant="AllTraffic",
+        start_ms=1_795_590_000_000,
+        end_ms=1_795_590_060_000,
+    )
     return Judge("a-job-with-a-long-name", Rules()).report(
         span, BASE, window(BASE.layout, data), EpisodeState()
     )
@@ -107,7 +112,7 @@ def test_a_violation_tells_its_numbers_once_and_its_cause_below(tmp_path: Path) 
     at = lines.index(
         f"baseline_drift_check: psi {violation.value:.6g}, limit {violation.limit:.6g}"
     )
-    assert lines[at + 1].strip() == "a value that the baseline does not know"
+    assert lines[at + 1].strip() == "new category values rose from 0 % to 50 %"
     assert not any("exceeds threshold" in line or "does not meet" in line for line in lines)
 
 

@@ -119,7 +119,17 @@ def test_a_partition_that_is_gone_leaves_the_figures() -> None:
 
 def test_an_episode_shows_while_it_is_open_and_a_model_that_is_not_watched_shows_nothing() -> None:
     telemetry, drifted = Telemetry("sample"), state()
-    opened = EpisodeState(open=Episode("e", START_MS, START_MS, ("amount",), ("amount",), (), {}))
+    opened = EpisodeState(
+        open=Episode(
+            id="e",
+            first_violation_ms=START_MS,
+            last_signal_ms=START_MS,
+            features=("amount",),
+            ever=("amount",),
+            reasons=(),
+            sizes={},
+        )
+    )
     for model, heard_ms, episodes in (
         ("new", START_MS, EpisodeState()),
         ("drifted", START_MS, opened),

@@ -1,0 +1,3 @@
+"""The checks of a window, one file each; may import `rules` and `masking` of `decisions`, and every
+other folder of `detectors`.
+"""
