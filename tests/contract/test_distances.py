@@ -1,4 +1,4 @@
-"""What every distance promises, whatever it measures; a new file in the folder is tested by itself."""
+"""What every distance promises, whatever it measures. A new file is tested by itself."""
 
 from __future__ import annotations
 

@@ -1,3 +1,1 @@
-"""The checks of a window, one file each; may import `rules` and `masking` of `decisions`, and every
-other folder of `detectors`.
-"""
+"""The checks of a window, one file each; may import rules and masking of `decisions`."""

@@ -28,7 +28,7 @@ class ChangeCheck(Check):
     def of_series(
         self, change: Change, feature: FeatureReport, series: Sequence[float]
     ) -> Violation | None:
-        """The violation if ``change`` alarms at the last value of ``series``, which is not empty."""
+        """The violation if ``change`` alarms at the last value of ``series``."""
         if not change.alarms(series):
             return None
         value = series[-1]

@@ -45,7 +45,7 @@ class CompletenessCheck(Check):
 
 
 def lost(window: CheckedWindow, i: int, required: float) -> bool:
-    """Whether feature ``i`` lost values: more than ``completeness_gap``, and more than by chance."""
+    """Whether feature ``i`` lost more values than ``completeness_gap`` and chance explain."""
     measures = window.measures
     share = float(measures.completeness[i])
     if required - share <= window.rules.completeness_gap:
