@@ -13,9 +13,10 @@ _VALUE: Final = "value #"
 
 
 def masked(report: WindowReport, layout: Layout) -> WindowReport:
-    """The report with the names of single values in ``moved`` replaced by ``value #k``.
+    """The report with the names of single values replaced by ``value #k``.
 
-    ``summary`` is written without values in the first place, see :func:`public_label`.
+    In ``moved``, and in ``summary``, where a value stands in quotes. The built-in checks write
+    their summaries without values in the first place, see :func:`public_label`.
     """
     violations = tuple(_mask(violation, layout) for violation in report.violations)
     return msgspec.structs.replace(report, violations=violations)
@@ -47,9 +48,12 @@ def _mask(violation: Violation, layout: Layout) -> Violation:
     if i is None or not violation.moved:
         return violation
     public = {label: public_label(layout, i, k) for k, label in enumerate(layout.cell_labels(i))}
-    # A bin of a single value may lie within a cell: its label is none of a cell's.
+    # A bin of a single value may lie within a cell: its label is not among those of the cells.
+    names = {shift.label: public.get(shift.label, "one value") for shift in violation.moved}
     moved = tuple(
-        msgspec.structs.replace(shift, label=public.get(shift.label, "one value"))
-        for shift in violation.moved
+        msgspec.structs.replace(shift, label=names[shift.label]) for shift in violation.moved
     )
-    return msgspec.structs.replace(violation, moved=moved)
+    summary = violation.summary
+    for label in sorted(names, key=len, reverse=True):
+        summary = summary.replace(f"'{label}'", names[label])
+    return msgspec.structs.replace(violation, moved=moved, summary=summary)

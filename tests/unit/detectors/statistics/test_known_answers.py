@@ -1,4 +1,4 @@
-"""Answers known beforehand: published vectors, closed forms, and what fixed thresholds get wrong."""
+"""Known answers: published vectors, closed forms, and what fixed thresholds get wrong."""
 
 from __future__ import annotations
 
