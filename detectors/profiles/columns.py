@@ -145,7 +145,7 @@ def finite_slots(values: NDArray[np.float64], whole: NDArray[np.bool_]) -> NDArr
 
 
 class _Bytes:
-    """The bytes of a string array, examined together. ``pointed``: the rows with a decimal point."""
+    """The bytes of a string array, read together. ``pointed``: the rows with a decimal point."""
 
     def __init__(self, array: pa.StringArray) -> None:
         self._array = array

@@ -40,7 +40,7 @@ class SmallGroups:
     def fold(
         self, columns: Mapping[str, Column], layout_of: Ints, starts: Ints, stops: Ints
     ) -> list[Profile]:
-        """One profile a group of rows ``[starts[g], stops[g])``; rows between groups are left out."""
+        """One profile a group of rows ``[starts[g], stops[g])``; other rows are left out."""
         sizes = stops - starts
         bounds = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
         rows = np.repeat(starts - bounds[:-1], sizes) + np.arange(int(bounds[-1]))
@@ -86,9 +86,8 @@ class _Groups:
 
         ``[columns, 1]`` where all rows have one layout.
         """
-        if self.only_layout >= 0:
-            return table[self.only_layout][:, None]
-        return table.T[:, self.layout_of_row]
+        one_layout = self.only_layout >= 0
+        return table[self.only_layout][:, None] if one_layout else table.T[:, self.layout_of_row]
 
     def concatenate(self, columns: Sequence[NDArray[Any]]) -> NDArray[Any]:
         """The rows of some columns, one column after the other."""
@@ -296,7 +295,7 @@ class _TextTables:
         return [bin_slots, np.where(present, start + types, nowhere)]
 
     def _look_up(self, text: pa.StringArray) -> tuple[Ints, Ints, Ints]:
-        """Position in the common vocabulary (-1: none), hashed bin and written type of each value."""
+        """Position in the common vocabulary (-1: none), hashed bin and written type of values."""
         index = pc.index_in(text, value_set=self.words).fill_null(-1)
         word = index.to_numpy(zero_copy_only=False).astype(np.int64)
         hashed = np.zeros(len(text), np.int64)

@@ -19,7 +19,7 @@ from detectors.profiles.profile import Profile
 SMALL_CELL: Final = 5.0
 """Expected count below which a coarse cell is merged with the other small ones (Cochran 1954)."""
 LARGEST_GAP: Final = 0.999999
-"""Distribution functions further apart than this have nothing in common: no finite shift does it."""
+"""The largest gap that a finite shift is computed for; beyond it two laws are simply apart."""
 
 AppliesTo = Literal["numbers", "text", "both"]
 

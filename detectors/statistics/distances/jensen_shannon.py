@@ -48,7 +48,7 @@ class JensenShannon(Distance):
         return np.sqrt(law / (8.0 * log(2.0)))
 
     def equivalent(self, gap: float) -> float:
-        """``sqrt(d**2 / (8 ln 2))``, to second order, for normal laws that are d deviations apart."""
+        """``sqrt(d**2 / (8 ln 2))``: to second order, for normal laws d deviations apart."""
         shift = normal_shift(gap)
         return sqrt(shift * shift / (8.0 * log(2.0)))
 

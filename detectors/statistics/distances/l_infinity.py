@@ -39,7 +39,7 @@ class LInfinity(Distance):
         return pair.where_both(np.where(pair.numeric, np.nan, gap))
 
     def noise(self, pair: Pair, alpha: float) -> Floats:
-        """``sqrt((1/n + 1/m) * ln(2 B / alpha) / 2)``: ``alpha`` is shared out among the B cells."""
+        """``sqrt((1/n + 1/m) * ln(2 B / alpha) / 2)``: ``alpha`` is shared among the B cells."""
         noise = np.sqrt(sampling_scale(pair) * np.log(2.0 * pair.widths / alpha) / 2.0)
         return np.where(pair.numeric, np.nan, noise)
 
