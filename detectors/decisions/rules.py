@@ -190,11 +190,10 @@ def _verdict(rules: Rules, judged: bool, value: float, limit: float, rows: float
 def binomial_excess(bad: float, n: float, share: float, m: float, alpha: float) -> bool:
     """Whether ``bad`` of ``n`` is more than ``share`` explains by chance at level ``alpha``.
 
-    ``share`` was estimated from ``m`` baseline rows.
-
-    Normal bound with half a count added to the variance on both sides: ``bad/n > share + z *
-    sqrt(v/n + v/m)`` with ``v = share * (1 - share) + 0.5 / n``, ``z = sqrt(2 ln(1/alpha))`` (an
-    upper bound of the quantile).
+    ``share`` was estimated from ``m`` baseline rows. Normal bound with half a count added to the
+    variance on both sides: ``bad/n > share + z * sqrt(v/n + v/m)`` with
+    ``v = share * (1 - share) + 0.5 / n`` and ``z = sqrt(2 ln(1/alpha))``, an upper bound of the
+    quantile. See ``docs/statistics.md``.
     """
     variance = share * (1.0 - share) + 0.5 / n
     z = float(np.sqrt(2.0 * np.log(1.0 / alpha)))

@@ -95,7 +95,7 @@ class Profile:
 
     @property
     def finite(self) -> NDArray[np.int64]:
-        """Finite numbers of each feature, the ``n`` of its moments; meaningless for text features."""
+        """Finite numbers of each feature, the ``n`` of its moments; meaningless for text."""
         starts = self.layout.starts[:-1]
         total: NDArray[np.int64] = self.counts[starts + INTEGRAL] + self.counts[starts + FRACTIONAL]
         return total

@@ -1,4 +1,4 @@
-"""Sampling laws that several statistics share.
+"""Sampling laws that several statistics share; ``docs/statistics.md`` has them all.
 
 SciPy's special functions are imported where they are called: they take 20 MB and a tenth of a
 second, which only the process that judges windows needs.

@@ -199,7 +199,7 @@ class Distance:
       decide is reported and nothing else.
 
     Its docstring names the formula, the convention where there are several, the trap, the source,
-    and holds an example that runs.
+    and holds an example that runs. ``docs/statistics.md`` has all of them on one page.
     """
 
     applies_to: ClassVar[AppliesTo]
