@@ -17,7 +17,7 @@ def percent(share: float) -> str:
 
 
 def number(value: float, digits: int = 2) -> str:
-    """A number in so many significant digits, without an exponent where it is large.
+    """A number in ``digits`` significant digits, without an exponent where it is large.
 
     >>> number(0.4127), number(12.3), number(3600.4), number(-17.78, 3)
     ('0.41', '12', '3,600', '-17.8')

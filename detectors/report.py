@@ -40,7 +40,7 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     ``missing_column_check``, ``extra_column_check`` or ``categorical_values_check`` of SageMaker
     Model Monitor; ``vanished_value_check``, ``non_negative_check`` or ``change_check`` of
     driftline; or one of another distribution. ``value`` of ``statistic`` is compared with
-    ``limit``; ``n`` is the number of rows behind it.
+    ``limit``; ``n`` is the number of rows that it was computed from.
 
     ``description`` is the sentence of SageMaker Model Monitor, where that has one. ``summary`` is
     one sentence for people, numbers first; it names feature values only if ``expose_values`` is

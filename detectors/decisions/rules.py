@@ -8,6 +8,7 @@ from typing import Annotated, Final, NamedTuple
 import msgspec
 import numpy as np
 
+from detectors.arrays import Floats
 from detectors.durations import Duration, duration_ms
 from detectors.profiles.baseline import Constraints
 from detectors.profiles.layout import Feature
@@ -118,13 +119,15 @@ def rule(
         constraints.thresholds.evaluate_constraints and constraints.thresholds.perform_comparison
     )
     judged = max(sum(enabled), 1) if compared else 1
+    values = _of_statistics(statistics, measures.distances)
     noise = _noise(measures, statistics, rules.alpha / judged)
     far_noise = _noise(measures, statistics, rules.overwhelming_alpha / judged)
+    counts = measures.n.tolist()
     rulings = []
     for i, feature in enumerate(features):
         asked = _asked_limit(rules, own[i], constraints, feature, statistics[i])
         limit = float(np.fmax(asked, noise[i]))
-        value, n = float(measures.distances[statistics[i]][i]), float(measures.n[i])
+        value, n = values[i], counts[i]
         verdict = _verdict(rules, compared and enabled[i], value, limit, min(n, rows))
         is_far = value > max(2.0 * limit, far_noise[i]) and n >= rules.overwhelming_n
         rulings.append(
@@ -157,7 +160,13 @@ def _enabled(constraints: Constraints, own: FeatureRules | None, feature: Featur
 def _noise(measures: Measures, statistics: Sequence[str], alpha: float) -> list[float]:
     """The noise of each feature's deciding statistic; each law is computed once."""
     laws = {name: DISTANCES[name].noise(measures.pair, alpha) for name in set(statistics)}
-    return [float(laws[name][i]) for i, name in enumerate(statistics)]
+    return _of_statistics(statistics, laws)
+
+
+def _of_statistics(statistics: Sequence[str], columns: Mapping[str, Floats]) -> list[float]:
+    """The entry of each feature in the column of its statistic."""
+    lists = {name: columns[name].tolist() for name in set(statistics)}
+    return [lists[name][i] for i, name in enumerate(statistics)]
 
 
 def _asked_limit(

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from itertools import groupby
 from typing import Final
 
 from detectors.decisions.catalogue import CHECKS
-from detectors.decisions.checks.base import CheckedWindow, Reported
+from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.report import Violation
 
 ORDERED: Final = sorted(
     CHECKS.values(), key=lambda check: (check.stage, check.position, check.name)
 )
 """The checks in the order in which they run and in which a report lists what they find."""
-STAGES: Final = [list(checks) for _, checks in groupby(ORDERED, key=lambda check: check.stage)]
+OF_FEATURES: Final = [check for check in ORDERED if type(check).of_feature != Check.of_feature]
+STAGES: Final = [list(checks) for _, checks in groupby(OF_FEATURES, key=lambda check: check.stage)]
+"""The checks of single features, stage by stage."""
+
+_NOTHING: Final = Reported((), frozenset())
 
 
 def violations_of(window: CheckedWindow) -> list[Violation]:
@@ -22,21 +25,23 @@ def violations_of(window: CheckedWindow) -> list[Violation]:
     violations: list[Violation] = []
     for i in window.checked_features():
         violations += _of_feature(window, i)
-    return violations + _present(check.of_columns(window) for check in ORDERED)
+    of_columns = [check.of_columns(window) for check in ORDERED]
+    return violations + [violation for violation in of_columns if violation is not None]
 
 
 def _of_feature(window: CheckedWindow, i: int) -> list[Violation]:
     violations: list[Violation] = []
     for checks in STAGES:
         reported = _reported(violations)
-        violations += _present(check.of_feature(window, i, reported) for check in checks)
+        for check in checks:
+            violation = check.of_feature(window, i, reported)
+            if violation is not None:
+                violations.append(violation)
     return violations
 
 
 def _reported(violations: list[Violation]) -> Reported:
+    if not violations:
+        return _NOTHING
     kinds = (CHECKS[violation.check].explains for violation in violations)
     return Reported(tuple(violations), frozenset(kind for kind in kinds if kind is not None))
-
-
-def _present(violations: Iterable[Violation | None]) -> list[Violation]:
-    return [violation for violation in violations if violation is not None]

@@ -80,7 +80,7 @@ Column = Numbers | Texts
 def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
     """The numbers of texts, by the grammar above; null is missing, like empty text.
 
-    ``integral``: the feature holds integers, so the written form tells integral from fractional.
+    ``integral``: the feature holds integers, so the written form decides integral or fractional.
 
     >>> texts = pa.array(["7", " 7.0", "", "x", "true", "1e999"])
     >>> numbers_from_text(texts, integral=True).slots.tolist()

@@ -190,7 +190,7 @@ class Layout:
 
 
 def _starts(widths: Sequence[int]) -> NDArray[np.int64]:
-    """Where each of some consecutive stretches begins, and where the last one ends."""
+    """The start of each of several consecutive ranges, and the end of the last one."""
     ends = np.cumsum(widths, dtype=np.int64)
     return np.concatenate(([0], ends)).astype(np.int64)
 

@@ -71,10 +71,10 @@ def faulty(seed: int) -> dict[str, Values]:
 
 
 def violations(name: str, window: CheckedWindow, *reported: Violation) -> list[Violation]:
-    """Everything that one check finds when earlier ones have reported something, or nothing."""
+    """All violations of one check, after earlier checks have reported something, or nothing."""
     check, before = CHECKS[name], Reported(reported, frozenset())
-    found = [check.of_feature(window, i, before) for i in window.checked_features()]
-    return [violation for violation in (*found, check.of_columns(window)) if violation]
+    of_features = [check.of_feature(window, i, before) for i in window.checked_features()]
+    return [violation for violation in (*of_features, check.of_columns(window)) if violation]
 
 
 @every_check

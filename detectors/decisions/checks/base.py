@@ -25,6 +25,8 @@ COLUMNS: Final = "(columns)"
 OVERWHELMING_LOSS: Final = 0.05
 """Share of the rows that must be lost before a loss alone is enough for a signal."""
 
+_UNCONSTRAINED: Final = Constraint()
+
 CellKind = Literal["missing", "unreadable", "bin"]
 
 
@@ -109,9 +111,11 @@ class CheckedWindow:
         enough = (self.measures.n >= self.rules.min_n).tolist()
         return [i for i in range(len(self.layout.features)) if enough[i] and self._enabled(i)]
 
-    def constraint(self, i: int) -> Constraint:
-        """What the baseline asks of feature ``i``."""
-        return self.baseline.constraints.features.get(self.layout.features[i].name, Constraint())
+    @cached_property
+    def constraints(self) -> list[Constraint]:
+        """What the baseline asks of each feature, in the order of the layout."""
+        asked = self.baseline.constraints.features
+        return [asked.get(feature.name, _UNCONSTRAINED) for feature in self.layout.features]
 
     def beyond_chance(self, i: int, bad: float, n: float, allowed: float) -> bool:
         """Whether ``bad`` of ``n`` values are more than the share ``allowed`` explains.
@@ -165,7 +169,7 @@ class CheckedWindow:
 
     def _enabled(self, i: int) -> bool:
         own = self.feature_rules.get(self.layout.features[i].name)
-        return self.constraint(i).evaluate and (own is None or own.enabled)
+        return self.constraints[i].evaluate and (own is None or own.enabled)
 
 
 class Check:

@@ -22,7 +22,7 @@ class CategoricalValuesCheck(Check):
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if values outside the domain are more than chance explains."""
-        domain, present = window.constraint(i).domains, float(window.measures.present[i])
+        domain, present = window.constraints[i].domains, float(window.measures.present[i])
         if domain is None or window.layout.features[i].numeric or present == 0:
             return None
         required = min(

@@ -22,7 +22,7 @@ class CompletenessCheck(Check):
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if values were lost, but not all of them."""
         share = float(window.measures.completeness[i])
-        required = window.constraint(i).completeness
+        required = window.constraints[i].completeness
         if required is None or share == 0.0 or not lost(window, i, required):
             return None
         least = max(required - window.rules.completeness_gap, 0.0)

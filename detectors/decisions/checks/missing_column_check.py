@@ -1,4 +1,4 @@
-"""A column is gone, or records have too few columns."""
+"""A column has no values, or records have too few columns."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class MissingColumnCheck(Check):
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if not a single row has a value."""
-        required = window.constraint(i).completeness
+        required = window.constraints[i].completeness
         if required is None or float(window.measures.completeness[i]) != 0.0:
             return None
         if not lost(window, i, required):

@@ -45,7 +45,7 @@ class NonNegativeCheck(Check):
 
     def _applies(self, window: CheckedWindow, i: int) -> bool:
         return bool(
-            window.constraint(i).non_negative
+            window.constraints[i].non_negative
             and window.layout.features[i].numeric
             and window.measures.finite[i] > 0
             and window.measures.low[i] < 0

@@ -13,7 +13,7 @@ from detectors.report import BinShift, Violation
 
 
 class VanishedValueCheck(Check):
-    """A word, a code or an atom that should have come often does not come at all.
+    """A known value (a word, a code, an atom) does not occur although it should be frequent.
 
     However small its share: a value of 2 % that vanishes has a PSI of 0.02 only. Its expected count
     must be above ``vanished_n``, and chance must not explain its absence: with k occurrences in the
@@ -30,6 +30,8 @@ class VanishedValueCheck(Check):
         if reported.violations or window.rulings[i].verdict != "ok":
             return None
         bins = window.layout.lone_bins(i)
+        if not len(bins):
+            return None
         expected = _expected(window, i, bins)
         vanished = _vanished(window, i, bins, expected)
         if not vanished.any():

@@ -189,7 +189,7 @@ class Distance:
     Base of the distances: one subclass a file. The file's name, or the name of an entry point of
     ``driftline.distances``, is what reports call it, and what ``statistic`` and ``series`` in the
     configuration and ``per_feature`` of the Prometheus sink accept. A distance has no state and
-    knows no threshold.
+    no threshold.
 
     * ``applies_to``: the kind of features that it is defined on.
     * ``title``: what sentences call it.

@@ -15,8 +15,8 @@ class Psi(Distance):
     """PSI of each feature: ``sum((q - p) * ln(q / p))`` over its coarse cells.
 
     The cells for missing and for unreadable values are among them. Natural logarithm; 0 for equal
-    shares, no upper end. PSI has no value for an empty cell, and what is put in its place owns the
-    number: here **one half is added to each cell on both sides**, and all cells whose expected
+    shares, no upper end. PSI has no value for an empty cell, and what replaces it determines
+    the number: here **one half is added to each cell on both sides**, and all cells whose expected
     count ``p * n * m / (n + m)`` (p pooled over both sides) is under 5 are first merged into one.
     So smoothed, ``PSI / (1/n + 1/m)`` follows the chi-squared law with B - 1 degrees of freedom
     while nothing drifts (B cells after merging), which is its noise. NaN without rows.

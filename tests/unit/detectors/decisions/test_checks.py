@@ -368,8 +368,10 @@ def of_records(rows: int, too_narrow: int = 0, too_wide: int = 0) -> list[Violat
     base = baseline({"x": normal(1, 1_000)})
     nine = Baseline(base.layout, base.profile, base.constraints, ("x", *columns))
     counted = window(base.layout, {"x": normal(2, rows)}) if rows else Profile(base.layout)
-    found = violations_of(checked(nine, counted, too_narrow=too_narrow, too_wide=too_wide))
-    return [violation for violation in found if violation.feature == COLUMNS]
+    window_of_nine = checked(nine, counted, too_narrow=too_narrow, too_wide=too_wide)
+    return [
+        violation for violation in violations_of(window_of_nine) if violation.feature == COLUMNS
+    ]
 
 
 def test_records_with_another_number_of_columns_are_reported_by_their_share() -> None:
