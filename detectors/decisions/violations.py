@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Final
 
 from detectors.decisions.catalogue import CHECKS
-from detectors.decisions.checks.base import Check, CheckedWindow, Reported
+from detectors.decisions.checks.base import CellKind, Check, CheckedWindow, Reported
 from detectors.report import Violation
 
 ORDERED: Final = sorted(
@@ -16,8 +16,6 @@ ORDERED: Final = sorted(
 OF_FEATURES: Final = [check for check in ORDERED if type(check).of_feature != Check.of_feature]
 STAGES: Final = [list(checks) for _, checks in groupby(OF_FEATURES, key=lambda check: check.stage)]
 """The checks of single features, stage by stage."""
-
-_NOTHING: Final = Reported((), frozenset())
 
 
 def violations_of(window: CheckedWindow) -> list[Violation]:
@@ -31,17 +29,12 @@ def violations_of(window: CheckedWindow) -> list[Violation]:
 
 def _of_feature(window: CheckedWindow, i: int) -> list[Violation]:
     violations: list[Violation] = []
+    explained: set[CellKind] = set()
     for checks in STAGES:
-        reported = _reported(violations)
+        reported = Reported(tuple(violations), frozenset(explained))
         for check in checks:
             violation = check.of_feature(window, i, reported)
             if violation is not None:
                 violations.append(violation)
+                explained |= {check.explains} if check.explains else set()
     return violations
-
-
-def _reported(violations: list[Violation]) -> Reported:
-    if not violations:
-        return _NOTHING
-    kinds = (CHECKS[violation.check].explains for violation in violations)
-    return Reported(tuple(violations), frozenset(kind for kind in kinds if kind is not None))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from detectors.phrases import apart
 from detectors.profiles.layout import HASHED_BINS
 from detectors.report import Violation
 from detectors.statistics.catalogue import DISTANCES
+
+NOTICEABLE: Final = 0.01
+"""Share that a bin must gain to be named."""
 
 
 class BaselineDriftCheck(Check):
@@ -48,10 +51,10 @@ class BaselineDriftCheck(Check):
 
 
 def _shift(window: CheckedWindow, i: int) -> str:
-    """Between which bins most of the values moved, in words; empty if no share has changed."""
+    """Between which bins most of the values moved, in words; empty if no share moved noticeably."""
     cells, gaps = _share_gaps(window, i)
     lost, gained = int(np.argmin(gaps)), int(np.argmax(gaps))
-    if lost == gained:
+    if gaps[gained] < NOTICEABLE:
         return ""
     source, target = (_in_words(window, i, cells[k]) for k in (lost, gained))
     return f"values moved from {source} to {target}"

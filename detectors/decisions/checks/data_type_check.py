@@ -68,7 +68,7 @@ def _required(window: CheckedWindow, i: int) -> float:
 
 
 def _most_frequent_other(window: CheckedWindow, i: int) -> str:
-    """The written type that most of the values have that do not match."""
+    """The written type of most of the values that do not match."""
     measures, kind = window.measures, window.layout.features[i].type
     others = {
         name: int(counts[i]) for name, counts in measures.types.items() if name not in FITTING[kind]

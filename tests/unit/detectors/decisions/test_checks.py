@@ -202,6 +202,13 @@ def test_drift_next_to_a_loss_of_values_is_reported_where_the_loss_does_not_expl
     ]
 
 
+def test_drift_by_a_far_outlier_names_no_bins_that_hardly_moved() -> None:
+    values = np.append(normal(1, 10_000)[:2_000], 5_000.0)
+    wasserstein = {"x": FeatureRules(statistic="wasserstein")}
+    drift = only(violations(NUMBERS, {"x": values}, feature_rules=wasserstein))
+    assert re.fullmatch(r"Wasserstein [\d.]+, limit 0\.25", drift.summary)
+
+
 def test_drift_into_new_values_sums_up_their_hashed_bins() -> None:
     new = {f"new {k}": 2 for k in range(100)}
     drift = only(violations(WORDS, {"t": texts({"a": 300, "b": 300, "c": 185, "d": 15, **new})}))
