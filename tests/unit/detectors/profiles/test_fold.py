@@ -36,16 +36,18 @@ def layout(seed: int) -> Layout:
         cells = np.arange(len(edges) + 1) * 10 // (len(edges) + 1)
         features.append(
             Feature(
-                name,
-                "Fractional",
-                "grid",
+                name=name,
+                type="Fractional",
+                kind="grid",
                 edges=tuple(edges.tolist()),
                 cells=tuple(cells.tolist()),
                 center=seed * 0.1,
             )
         )
-    features.append(Feature("t", "String", "text", vocabulary=tuple(WORDS[seed : seed + 6])))
-    features.append(Feature("absent", "String", "text", vocabulary=("x",)))
+    features.append(
+        Feature(name="t", type="String", kind="text", vocabulary=tuple(WORDS[seed : seed + 6]))
+    )
+    features.append(Feature(name="absent", type="String", kind="text", vocabulary=("x",)))
     return Layout(tuple(features))
 
 

@@ -8,11 +8,15 @@ import pytest
 from detectors.errors import LayoutInvalid
 from detectors.profiles.layout import HASHED_BINS, HEAD, TAIL, Feature, Layout
 
-GRID = Feature("g", "Fractional", "grid", edges=(0.0, 1.0, 2.0), cells=(0, 0, 1, 2))
+GRID = Feature(name="g", type="Fractional", kind="grid", edges=(0.0, 1.0, 2.0), cells=(0, 0, 1, 2))
 NEXT = float(np.nextafter(5.0, np.inf))
-ATOM = Feature("a", "Fractional", "grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 2, 1, 3))
-CODES = Feature("c", "Integral", "codes", edges=(5.0, NEXT), cells=(1, 0, 1))
-TEXT = Feature("t", "String", "text", vocabulary=("red", "missing", "unseen #3", "[1, 2)"))
+ATOM = Feature(
+    name="a", type="Fractional", kind="grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 2, 1, 3)
+)
+CODES = Feature(name="c", type="Integral", kind="codes", edges=(5.0, NEXT), cells=(1, 0, 1))
+TEXT = Feature(
+    name="t", type="String", kind="text", vocabulary=("red", "missing", "unseen #3", "[1, 2)")
+)
 
 
 def test_each_feature_owns_its_head_its_bins_and_its_tail() -> None:
@@ -73,7 +77,7 @@ def test_an_interval_names_the_values_in_it_that_have_cells_of_their_own() -> No
 
 def test_an_interval_shows_whether_it_holds_the_value_that_it_borders_on() -> None:
     neighbour = Feature(
-        "b", "Fractional", "grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 2, 3, 4)
+        name="b", type="Fractional", kind="grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 2, 3, 4)
     )
     assert Layout((neighbour,)).cell_labels(0)[:5] == [
         "[-inf, 0)",
@@ -82,13 +86,19 @@ def test_an_interval_shows_whether_it_holds_the_value_that_it_borders_on() -> No
         "(5, 9)",
         "[9, inf)",
     ]
-    within = Feature("w", "Fractional", "grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 1, 2, 3))
+    within = Feature(
+        name="w", type="Fractional", kind="grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 1, 2, 3)
+    )
     assert Layout((within,)).cell_labels(0)[:4] == ["[-inf, 0)", "[0, 5]", "(5, 9)", "[9, inf)"]
 
 
 def test_no_two_intervals_look_the_same_however_close_their_ends_are() -> None:
     close = Feature(
-        "p", "Fractional", "grid", edges=(1234567.125, 1234567.25, 2345678.0), cells=(0, 1, 2, 3)
+        name="p",
+        type="Fractional",
+        kind="grid",
+        edges=(1234567.125, 1234567.25, 2345678.0),
+        cells=(0, 1, 2, 3),
     )
     expected = [
         "[-inf, 1234567.1)",
@@ -99,7 +109,7 @@ def test_no_two_intervals_look_the_same_however_close_their_ends_are() -> None:
     assert Layout((close,)).cell_labels(0)[:4] == expected
     third = float(np.nextafter(0.1 + 0.2, np.inf))
     neighbours = Feature(
-        "n", "Fractional", "codes", edges=(0.3, 0.1 + 0.2, third), cells=(2, 0, 1, 2)
+        name="n", type="Fractional", kind="codes", edges=(0.3, 0.1 + 0.2, third), cells=(2, 0, 1, 2)
     )
     assert Layout((neighbours,)).cell_labels(0)[:3] == ["0.3", "0.30000000000000004", "other"]
 
@@ -114,18 +124,23 @@ def test_the_fingerprint_sees_every_field_and_the_order() -> None:
     others = [
         (GRID,),
         (TEXT, GRID),
-        (GRID, Feature("t", "String", "text", vocabulary=("red",))),
+        (GRID, Feature(name="t", type="String", kind="text", vocabulary=("red",))),
         (
             Feature(
-                "g", "Fractional", "grid", edges=(0.0, 1.0, 2.0), cells=(0, 0, 1, 2), center=0.5
+                name="g",
+                type="Fractional",
+                kind="grid",
+                edges=(0.0, 1.0, 2.0),
+                cells=(0, 0, 1, 2),
+                center=0.5,
             ),
             TEXT,
         ),
         (
             Feature(
-                "g",
-                "Fractional",
-                "grid",
+                name="g",
+                type="Fractional",
+                kind="grid",
                 role="prediction",
                 edges=(0.0, 1.0, 2.0),
                 cells=(0, 0, 1, 2),
@@ -149,25 +164,48 @@ def test_a_layout_without_features_is_empty_but_valid() -> None:
     ("features", "reason"),
     [
         ((GRID, GRID), "not unique"),
-        ((Feature("x", "String", "text", vocabulary=("a", "a")),), "twice"),
-        ((Feature("x", "Integral", "grid"),), "edges"),
-        ((Feature("x", "Integral", "grid", edges=(1.0, 1.0), cells=(0, 1, 2)),), "edges"),
-        ((Feature("x", "Integral", "grid", edges=(float("nan"),), cells=(0, 1)),), "edges"),
-        ((Feature("x", "Integral", "grid", edges=(0.0, float("inf")), cells=(0, 1, 2)),), "edges"),
+        ((Feature(name="x", type="String", kind="text", vocabulary=("a", "a")),), "twice"),
+        ((Feature(name="x", type="Integral", kind="grid"),), "edges"),
+        (
+            (Feature(name="x", type="Integral", kind="grid", edges=(1.0, 1.0), cells=(0, 1, 2)),),
+            "edges",
+        ),
+        (
+            (Feature(name="x", type="Integral", kind="grid", edges=(float("nan"),), cells=(0, 1)),),
+            "edges",
+        ),
         (
             (
                 Feature(
-                    "x",
-                    "Integral",
-                    "grid",
+                    name="x",
+                    type="Integral",
+                    kind="grid",
+                    edges=(0.0, float("inf")),
+                    cells=(0, 1, 2),
+                ),
+            ),
+            "edges",
+        ),
+        (
+            (
+                Feature(
+                    name="x",
+                    type="Integral",
+                    kind="grid",
                     edges=tuple(map(float, range(256))),
                     cells=tuple(range(257)),
                 ),
             ),
             "edges",
         ),
-        ((Feature("x", "Integral", "grid", edges=(0.0, 1.0), cells=(0, 1)),), "cells"),
-        ((Feature("x", "Integral", "grid", edges=(0.0, 1.0), cells=(0, 2, 2)),), "cells"),
+        (
+            (Feature(name="x", type="Integral", kind="grid", edges=(0.0, 1.0), cells=(0, 1)),),
+            "cells",
+        ),
+        (
+            (Feature(name="x", type="Integral", kind="grid", edges=(0.0, 1.0), cells=(0, 2, 2)),),
+            "cells",
+        ),
     ],
 )
 def test_an_invalid_layout_is_refused_with_the_name_of_the_feature(
