@@ -271,6 +271,16 @@ def test_an_outside_check_counts_in_the_cap_of_the_prometheus_sink(check: Path) 
     assert with_check == int(without.stdout) + 1
 
 
+def test_a_distance_that_decides_without_a_sampling_law_is_refused(tmp_path: Path) -> None:
+    source = DISTANCE.replace("def noise", "def no_noise").replace("def equivalent", "def other")
+    entry = "total_variation = acme_distance:TotalVariation"
+    install(tmp_path, "driftline.distances", entry, "acme_distance", source)
+    answer = run(tmp_path, "-c", "import detectors.decisions.judge")
+    assert answer.returncode == 1
+    assert "TotalVariation does not define noise, equivalent" in answer.stderr.splitlines()[-1]
+    assert "acme-drift 1.0" in answer.stderr.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     ("group", "entry", "reason"),
     [

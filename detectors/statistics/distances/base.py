@@ -207,6 +207,16 @@ class Distance:
     formula: ClassVar[str]
     decides: ClassVar[bool] = False
 
+    def __init_subclass__(cls) -> None:
+        """Refuse a distance that lacks a part of the contract: when it is defined, not in a job."""
+        needed = ["applies_to", "title", "formula", "distances"]
+        needed += ["noise", "equivalent"] if cls.decides else []
+        lacking = [
+            name for name in needed if getattr(cls, name, None) is getattr(Distance, name, None)
+        ]
+        if lacking:
+            raise TypeError(f"the distance {cls.__name__} does not define {', '.join(lacking)}")
+
     def distances(self, pair: Pair) -> Floats:
         """The statistic of each feature, ``float64[features]`` in the order of the layout.
 
