@@ -1,4 +1,4 @@
-"""Short names for the arrays that everything hands on."""
+"""Short names for the arrays that most functions take and return."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""Finds components by name: the project's own in its folders, those of other distributions by
-entry points. There is no registry to edit.
+"""Finds components by name, in the project's folders and among the entry points of distributions.
+
+There is no registry to edit.
 """
 
 from __future__ import annotations
@@ -18,22 +19,22 @@ import msgspec
 from detectors.errors import ComponentInvalid
 
 INSIDE: Final = ("source", "format")
-"""The modules of a folder in which the class of a component may stand."""
+"""The modules of a component's folder that may define its class."""
 NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
 Component = TypeVar("Component")
 
 
 def find(package: str, base: type[Component], group: str) -> dict[str, type[Component]]:
-    """The components of one kind, by ``type``: every subclass of ``base`` in ``package`` and in the
-    entry points of ``group``.
+    """The components of one kind by name: subclasses of ``base``.
 
-    Each module of ``package`` defines at most one; the module's name is the ``type``. For a folder
-    the class is looked for in its ``source.py`` or ``format.py``. Modules without one are helpers
-    and passed over. An entry point's name is the ``type`` of its component.
+    Each module of ``package`` defines at most one, and the module's name is the component's; in a
+    folder its ``source.py`` or ``format.py`` defines it. Modules without a component are helpers
+    and are skipped. For another distribution's component, the name is that of its entry point in
+    ``group``. A component with a configuration has its name as ``type``.
 
     Raises :class:`~detectors.errors.ComponentInvalid`, naming the distribution, for an entry point
-    that cannot be imported, is no subclass of ``base``, or takes a name that is taken.
+    that cannot be imported, is not a subclass of ``base``, or has a name that is in use.
 
     >>> from sinks.base import Sink
     >>> "jsonl" in find("sinks", Sink, "driftline.sinks")
@@ -66,7 +67,7 @@ def _of_project(package: str, base: type[Component]) -> Iterator[tuple[str, type
 
 
 def _module(name: str, is_folder: bool) -> ModuleType:
-    """The module that defines the component: ``name``, or one of :data:`INSIDE` in that folder."""
+    """The module that defines the component: ``name``, or one of :data:`INSIDE` in its folder."""
     inside = [f"{name}.{file}" for file in INSIDE if is_folder and find_spec(f"{name}.{file}")]
     return import_module(inside[0] if inside else name)
 
@@ -85,10 +86,10 @@ def _load(entry: EntryPoint, base: type[Component]) -> type[Component]:
         return ComponentInvalid(entry.group, entry.name, _distribution(entry), reason)
 
     if not NAME.fullmatch(entry.name):
-        raise invalid("a name has small letters, digits and underscores, a letter first")
+        raise invalid("a name consists of a-z, 0-9 and underscores, and starts with a letter")
     try:
         component = entry.load()
-    except Exception as error:  # whatever a foreign module raises at import
+    except Exception as error:  # a foreign module may raise anything at import
         raise invalid(f"{entry.value} cannot be imported: {error!r}") from error
     if not (isinstance(component, type) and issubclass(component, base)):
         raise invalid(f"{entry.value} is not a subclass of {base.__module__}.{base.__qualname__}")

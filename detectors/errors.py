@@ -1,4 +1,4 @@
-"""Errors of the core: they carry data; their text is for people."""
+"""Errors of the core. They carry data as attributes; their text is for people."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ class DetectorError(Exception):
 
 
 class LayoutInvalid(DetectorError):
-    """A layout that cannot be counted with: which feature (``name``) and why (``reason``)."""
+    """A layout that cannot be counted with: ``reason``, and the ``name`` of the feature."""
 
     def __init__(self, reason: str, *, name: str = "") -> None:
-        self.reason, self.name = reason, name
+        self.reason = reason
+        self.name = name
         super().__init__(f"layout of feature {name!r}: {reason}" if name else f"layout: {reason}")
 
 
 class LayoutMismatch(DetectorError):
-    """Two profiles of different layouts were to be merged: ``ours`` and ``theirs`` are the
-    fingerprints.
-    """
+    """Profiles of two layouts cannot be merged: ``ours`` and ``theirs`` are the fingerprints."""
 
     def __init__(self, ours: str, theirs: str) -> None:
-        self.ours, self.theirs = ours, theirs
+        self.ours = ours
+        self.theirs = theirs
         super().__init__(f"profiles of different layouts cannot be merged: {ours} and {theirs}")
 
 
@@ -29,17 +29,22 @@ class BaselineInvalid(DetectorError):
     """A baseline that cannot be used: ``field`` names the part, ``reason`` says why."""
 
     def __init__(self, field: str, reason: str) -> None:
-        self.field, self.reason = field, reason
+        self.field = field
+        self.reason = reason
         super().__init__(f"baseline: {field}: {reason}")
 
 
 class ComponentInvalid(DetectorError):
-    """A component of another distribution that cannot be used: entry point ``name`` of ``group`` in
-    ``distribution``, and why (``reason``).
+    """A component of another distribution that cannot be used, and the ``reason``.
+
+    It is entry point ``name`` of ``group`` in ``distribution``.
     """
 
     def __init__(self, group: str, name: str, distribution: str, reason: str) -> None:
-        self.group, self.name, self.distribution, self.reason = group, name, distribution, reason
+        self.group = group
+        self.name = name
+        self.distribution = distribution
+        self.reason = reason
         super().__init__(
             f"entry point {name!r} of {group}, in distribution {distribution}: {reason}."
             " Correct that distribution, or uninstall it"

@@ -1,39 +1,27 @@
-"""What driftline says: metrics and violations of a window, and the signal that an episode sends.
+"""The output: metrics and violations of a window, and the signal that an episode sends.
 
 These structs are the published schemas. ``version`` is raised when a field changes its meaning or
-goes; readers must ignore fields that they do not know.
+is removed; readers must ignore fields that they do not know.
 """
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Literal
 
 import msgspec
 
 REPORT_VERSION = 1
 SIGNAL_VERSION = 1
-CHECKS: Final = (
-    "data_type_check",
-    "completeness_check",
-    "baseline_drift_check",
-    "missing_column_check",
-    "extra_column_check",
-    "categorical_values_check",
-    "vanished_value_check",
-    "non_negative_check",
-    "change_check",
-)
-"""All that a violation may be called: the six checks of SageMaker Model Monitor, and three of
-driftline's own."""
-
 State = Literal["ok", "violations", "insufficient", "no data", "incomplete", "learning"]
 Verdict = Literal["ok", "violation", "insufficient", "learning", "disabled"]
 SignalKind = Literal["opened", "worsened", "reminder", "recovered"]
 
 
-class BinShift(msgspec.Struct, frozen=True):
-    """One bin or value whose share moved: counts and shares in baseline and window, and what it
-    adds to the distance.
+class BinShift(msgspec.Struct, frozen=True, kw_only=True):
+    """One bin or value whose share moved.
+
+    ``before`` and ``after`` are its shares in baseline and window, with their counts;
+    ``contribution`` is what it adds to PSI.
     """
 
     label: str
@@ -50,14 +38,20 @@ class BinShift(msgspec.Struct, frozen=True):
     """What it adds to the distance."""
 
 
-class Violation(msgspec.Struct, frozen=True):
+class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """One constraint that a window breaks.
 
-    ``check`` is the name of a check of SageMaker Model Monitor (``data_type_check``,
-    ``completeness_check``, ``baseline_drift_check``, ``missing_column_check``,
-    ``extra_column_check``, ``categorical_values_check``), or ``vanished_value_check``,
-    ``non_negative_check`` or ``change_check``. ``value`` is compared with ``limit``; ``n`` is the
-    number of rows behind it. ``overwhelming`` says that this one window is enough for a signal.
+    ``feature`` is ``(columns)`` where all columns together are meant. ``check`` is the name of a
+    check: ``data_type_check``, ``completeness_check``, ``baseline_drift_check``,
+    ``missing_column_check``, ``extra_column_check`` or ``categorical_values_check`` of SageMaker
+    Model Monitor; ``vanished_value_check``, ``non_negative_check`` or ``change_check`` of
+    driftline; or one of another distribution. ``value`` of ``statistic`` is compared with
+    ``limit``; ``n`` is the number of rows that it was computed from.
+
+    ``description`` is the sentence of SageMaker Model Monitor, where that has one. ``summary`` is
+    one sentence for people, numbers first; it names feature values only if ``expose_values`` is
+    set. ``diagnosis`` is the likely cause, empty if none fits. ``moved`` lists the bins that
+    changed most. ``overwhelming``: this one window is enough for a signal.
     """
 
     feature: str
@@ -74,6 +68,8 @@ class Violation(msgspec.Struct, frozen=True):
     """The number of rows behind the value."""
     description: str
     """The violation in a sentence, in the words of SageMaker Model Monitor for its checks."""
+    summary: str = ""
+    """The violation in a sentence for people, numbers first."""
     overwhelming: bool = False
     """Whether this one window is enough for a signal."""
     diagnosis: str = ""
@@ -82,15 +78,15 @@ class Violation(msgspec.Struct, frozen=True):
     """The bins or values that moved most."""
 
 
-class FeatureReport(msgspec.Struct, frozen=True):
+class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of one feature in one window.
 
     ``n`` counts rows, ``completeness`` is the share of rows with a value. ``types`` holds the
     shares of the written types among present values. Moments are over finite numbers, null if there
-    is none. ``distances`` maps the name of each statistic to its value (null where it has none).
-    ``limit`` is what the deciding statistic was compared with: the larger of ``asked_limit`` (the
-    configuration's or the baseline's) and ``noise``. ``enabled`` is false where the feature's
-    checks are off.
+    are none. ``distances`` maps the name of each statistic to its value, null where it is not
+    defined. ``deciding`` names the statistic that decides, and ``value`` is its value. ``limit`` is
+    what it was compared with: the larger of ``asked_limit`` (from configuration or baseline) and
+    ``noise``. ``enabled`` is false where the feature's checks are off.
     """
 
     name: str
@@ -141,15 +137,15 @@ class FeatureReport(msgspec.Struct, frozen=True):
     """The verdict on the deciding statistic."""
 
 
-class WindowReport(msgspec.Struct, frozen=True):
-    """Everything driftline has to say about one model in one window.
+class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Metrics, violations and state of one model and variant in one window.
 
     ``id`` is ``job/model/variant/start_ms/end_ms/baseline/revision``: one id never has two
-    contents. A ``state`` of "no data" covers a span: ``end_ms`` is null when it begins, and a
-    second report tells when it ended. ``limits`` is the fingerprint of the constraints, rules and
-    change detectors that the window was judged by (empty in reports of 0.1.0, "-" where nothing
-    was judged); ``rules`` holds the rules among them. ``profile`` is the window's encoded counts,
-    from which ``driftline explain`` rebuilds each number.
+    contents. A report with the state "no data" covers a silence: ``end_ms`` is null in the report
+    that it began, and set in a second one that it ended. ``limits`` is the fingerprint of the
+    constraints, rules and change detectors that the window was judged with (empty in reports of
+    0.1.0, "-" where nothing was judged); ``rules`` holds the rules among them. ``profile`` holds
+    the window's encoded counts, from which ``driftline explain`` recomputes each number.
     """
 
     version: int
@@ -192,15 +188,15 @@ class WindowReport(msgspec.Struct, frozen=True):
     """
 
 
-class Signal(msgspec.Struct, frozen=True):
-    """The retrain signal: which model drifted, why, and where the evidence lies.
+class Signal(msgspec.Struct, frozen=True, kw_only=True):
+    """The retrain signal: which model drifted, why, and where the evidence is.
 
     ``kind``: ``opened`` (a new episode), ``worsened`` (another feature or check, or twice as
-    large), ``reminder`` (still going on after the cool-down), ``recovered``. ``features`` are those
-    that violate now. A ``recovered`` names all features that the episode had, and its ``reasons``
-    are those of the signal before. ``dedupe_id`` is the same for every repeat of one delivery.
-    ``report`` is the id of the window's report; ``first_violation_ms`` is the start of the first
-    window of the episode that violated.
+    large), ``reminder`` (still open after the cool-down), ``recovered``. ``features`` are those
+    that violate now, and ``reasons`` their violations. A ``recovered`` names all features that the
+    episode had, with the reasons of the signal before. ``dedupe_id`` is the same for every repeat
+    of one delivery. ``report`` is the id of the window's report; ``first_violation_ms`` is the
+    start of the first window of the episode that violated.
     """
 
     version: int

@@ -5,23 +5,25 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from threading import Lock
-from typing import ClassVar, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, get_args
 
 import msgspec
 from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from detectors.decisions.catalogue import CHECKS
 from detectors.faults import Fault
-from detectors.report import CHECKS, FeatureReport, Signal, WindowReport
+from detectors.report import FeatureReport, Signal, State, WindowReport
+from detectors.statistics.catalogue import DISTANCES
 from sinks.base import Delivery, Published, Sink
 
 Plain = Literal["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share"]
-Distance = Literal[
-    "psi", "ks", "jensen_shannon", "hellinger", "wasserstein", "l_infinity", "chi_squared"
-]
-PerFeature = Literal[Plain, Distance]
-DISTANCES = get_args(Distance)
+if TYPE_CHECKING:
+    PerFeature = str
+else:
+    PerFeature = Literal[(*get_args(Plain), *DISTANCES)]
+"""What may be shown of each feature: the names of the distances are known when this runs."""
 ALWAYS_EXPORTED = "baseline_drift_check"
 """Check whose violations are exported even if there are none, so that an alert has a series."""
 WORST = 3
@@ -30,7 +32,7 @@ OF_MODEL = 3
 end of the window."""
 OF_FEATURE = 3
 """Series of each feature: completeness, distance, limit."""
-STATES = ("ok", "violations", "insufficient", "no data", "incomplete", "learning")
+STATES = get_args(State)
 
 
 class Prometheus(Sink, frozen=True, tag="prometheus"):

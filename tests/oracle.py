@@ -1,7 +1,7 @@
 """The slow, obvious counter: the definition of what driftline counts.
 
-``json``, ``csv`` and plain loops, one record, one row, one cell at a time; nothing of the fast road
-is used. It takes raw records and says which are rejected and why, and the integers of every pane.
+``json``, ``csv`` and plain loops, one record, one row, one cell at a time; nothing of the fast path
+is used. It takes raw records and returns which are rejected and why, and the counts of every pane.
 """
 
 from __future__ import annotations
@@ -39,8 +39,7 @@ csv.field_size_limit(sys.maxsize)
 
 
 class Record(NamedTuple):
-    """One record of a log, before anything is known of it. ``arrival_ms`` is -1 if the log does not
-    tell."""
+    """One record of a log, undecoded. ``arrival_ms`` is -1 if the log does not record it."""
 
     partition: str
     value: bytes | None
@@ -51,8 +50,7 @@ class Record(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A model that is watched: columns of the answer, columns of the request, and how they are
-    counted."""
+    """A monitored model: columns of the answer and of the request, and the layout they count in."""
 
     outputs: tuple[str, ...]
     inputs: tuple[str, ...]
@@ -60,7 +58,7 @@ class Model(NamedTuple):
 
 
 class Clocking(NamedTuple):
-    """Pane length, grace, lateness, and how far ahead of its arrival an event may be."""
+    """Pane length, grace, lateness, and how far an event may be dated ahead of its arrival."""
 
     pane_ms: int
     grace_ms: int
@@ -70,8 +68,9 @@ class Clocking(NamedTuple):
 
 @dataclass
 class Pane:
-    """Counts of one model in one pane, in the order of its layout; ``numbers[i]`` holds the finite
-    numbers of feature ``i``."""
+    """Counts of one model in one pane, in the order of its layout.
+
+    ``numbers[i]`` holds the finite numbers of feature ``i``."""
 
     layout: Layout
     rows: int = 0
@@ -94,13 +93,13 @@ class Pane:
 
     def sums(self, i: int) -> tuple[float, float]:
         """Sum of the distances of feature ``i`` from its center, and of their squares."""
-        away = [x - self.layout.features[i].center for x in self.numbers[i]]
-        return math.fsum(away), math.fsum(d * d for d in away)
+        offsets = [x - self.layout.features[i].center for x in self.numbers[i]]
+        return math.fsum(offsets), math.fsum(offset * offset for offset in offsets)
 
 
 @dataclass
 class Counted:
-    """What some records come to."""
+    """The result of counting some records."""
 
     panes: dict[tuple[str, str, int], Pane] = field(default_factory=dict)
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
@@ -112,18 +111,17 @@ class Counted:
     future: int = 0
 
     def book(self, record: Record, outcome: str) -> None:
-        """One record has come to this, with all its bytes."""
+        """Record the outcome of a record, with its length in bytes."""
         self.outcomes.setdefault(record.partition, Counter())[outcome] += 1
         self.lengths.setdefault(record.partition, Counter())[outcome] += len(record.value or b"")
 
 
 class Rejected(Exception):
-    """A record that is not counted at all."""
+    """A record is not counted; the text is the reason."""
 
 
 class Event(NamedTuple):
-    """A record of which it is known when it happened. ``content()`` is its ids and rows, or rejects
-    it."""
+    """A record whose time is known. ``content()`` returns its ids and rows, or rejects it."""
 
     model: str
     variant: str
@@ -140,19 +138,19 @@ def count(
 ) -> Counted:
     """Count records in the order of their logs.
 
-    A record is too late if its pane's end plus grace and lateness is not above the highest event
-    time that its partition has shown so far. A record whose time is known shows it, even if it is
-    rejected for what it holds or whose it is; one that is dated ahead of its arrival counts there
-    and shows nothing.
+    A record is too late if its pane's end plus grace and lateness is at or before the partition's
+    mark, its highest event time so far. A record whose time is known advances the mark, even if it
+    is rejected for its payload or for an unknown model. A record dated ahead of its arrival counts
+    at its arrival and does not advance the mark.
     """
     out = Counted()
     read = read_capture if isinstance(form, Sagemaker) else read_json
     for i, record in enumerate(records):
         try:
             event = read(record, models, form, origin)  # type: ignore[arg-type]
-        except Rejected as problem:
-            out.rejected[i] = str(problem)
-            out.book(record, str(problem))
+        except Rejected as reason:
+            out.rejected[i] = str(reason)
+            out.book(record, str(reason))
             continue
         time_ms = event.time_ms
         if 0 <= record.arrival_ms < time_ms - clocking.tolerance_ms:
@@ -165,29 +163,28 @@ def count(
             mark is not None
             and pane_ms + clocking.pane_ms + clocking.grace_ms + clocking.lateness_ms <= mark
         )
-        place = event.model, event.variant, pane_ms
+        pane_key = event.model, event.variant, pane_ms
         try:
             out.ids[i], rows = event.content()
-        except Rejected as problem:
-            out.rejected[i] = str(problem)
-            out.book(record, str(problem))
-            if "columns" in str(problem) and not late:
-                out.width_mismatches.setdefault(place, Counter())[str(problem)] += 1
+        except Rejected as reason:
+            out.rejected[i] = str(reason)
+            out.book(record, str(reason))
+            if "columns" in str(reason) and not late:
+                out.width_mismatches.setdefault(pane_key, Counter())[str(reason)] += 1
             continue
         out.book(record, "too_late" if late else "accepted")
         if not late:
-            pane = out.panes.setdefault(place, Pane(models[event.model].layout))
+            pane = out.panes.setdefault(pane_key, Pane(models[event.model].layout))
             for row in rows:
                 pane.add(row)
     return out
 
 
-# --- what a cell is
-# -----------------------------------------------------------------------------------------------
+# --- cells ---------------------------------------------------------------------------------------
 
 
 def number_of(cell: object) -> float | None:
-    """The number that a cell of a numeric feature stands for, or ``None``."""
+    """The number in a cell of a numeric feature, or ``None``."""
     if isinstance(cell, bool):
         return None
     if isinstance(cell, (int, float)):
@@ -204,8 +201,7 @@ def number_of(cell: object) -> float | None:
 
 
 def slots_of(cell: object, feature: Feature) -> list[int]:
-    """The slots of a feature that a cell adds one to: always one of the eight types, and a bin if
-    it is a value."""
+    """The slots that count a cell: always one of the eight types, and a bin if it is a value."""
     if cell is None or cell == "":
         return [MISSING]
     return number_slots(cell, feature) if feature.numeric else text_slots(cell, feature)
@@ -239,14 +235,14 @@ def text_slots(cell: object, feature: Feature) -> list[int]:
 
 
 def word_of(cell: object) -> str:
-    """The text that a cell of a text feature stands for."""
+    """The text in a cell of a text feature."""
     if isinstance(cell, bool):
         return "true" if cell else "false"
     return str(cell)
 
 
 def written_type(text: str) -> int:
-    """The type patterns of the SageMaker contract."""
+    """The written type by the patterns of SageMaker Model Monitor."""
     if matches("true|false", text, 0):
         return BOOLEAN
     if matches(r"[-+]? ?\d+", text):
@@ -257,7 +253,7 @@ def written_type(text: str) -> int:
 
 
 def hash_of(text: str) -> int:
-    """The bin of an unseen value: a polynomial over its UTF-8 bytes, mixed, the top six of 64 bits."""
+    """The bin of an unseen value: a polynomial over its bytes, mixed, the top six of 64 bits."""
     base, mix, most = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 2**64
     total = sum((byte + 1) * pow(base, j + 1, most) for j, byte in enumerate(text.encode())) % most
     return ((total ^ (total >> 32)) * mix % most) >> 58
@@ -267,8 +263,7 @@ def matches(pattern: str, text: str, flags: int = re.IGNORECASE) -> bool:
     return re.fullmatch(pattern, text, flags | re.ASCII) is not None
 
 
-# --- what a record is
-# ---------------------------------------------------------------------------------------------
+# --- records -------------------------------------------------------------------------------------
 
 
 def document_of(value: bytes | None) -> dict[str, object]:
@@ -281,8 +276,9 @@ def document_of(value: bytes | None) -> dict[str, object]:
 
 
 def parsed(text: str) -> object:
-    """RFC 8259: ``NaN`` and ``Infinity`` are no numbers. Integers of more than 4,300 digits are
-    infinite."""
+    """RFC 8259: ``NaN`` and ``Infinity`` are not numbers.
+
+    Integers of more than 4,300 digits are infinite."""
 
     def refuse(constant: str) -> None:
         raise ValueError(constant)
@@ -297,7 +293,7 @@ def parsed(text: str) -> object:
 
 
 def at(document: object, path: str) -> object:
-    """What lies at a dotted path; an empty path is the document itself."""
+    """The value at a dotted path; an empty path is the document itself."""
     for part in path.split(".") if path else []:
         if not isinstance(document, dict):
             return None
@@ -306,21 +302,20 @@ def at(document: object, path: str) -> object:
 
 
 def named(row: dict[str, object], name: str, paths: Mapping[str, str]) -> object:
-    """A column in an object: at its path if it has one, else under its own name, else at its name
-    as a path."""
+    """A column of an object: at its path if it has one, else by its name, or its name as a path."""
     if name in paths:
         return at(row, paths[name])
     return row[name] if name in row else at(row, name)
 
 
 def text_at(document: object, path: str) -> str | None:
-    """Text that somebody reads: it must be text, and UTF-8."""
-    found = at(document, path)
-    if found is None:
+    """Text at a path, ``None`` if there is nothing; it must be text, and UTF-8."""
+    value = at(document, path)
+    if value is None:
         return None
-    if not isinstance(found, str):
+    if not isinstance(value, str):
         raise Rejected("wrong_type")
-    return utf8(found)
+    return utf8(value)
 
 
 def utf8(text: str) -> str:
@@ -332,35 +327,35 @@ def utf8(text: str) -> str:
 
 
 def time_of(document: object, record: Record, time: TimeConfig, default: str) -> int:
-    found = at(document, time.path or default)
-    if found is None:
+    value = at(document, time.path or default)
+    if value is None:
         if time.missing == "arrival" and record.arrival_ms >= 0:
             return record.arrival_ms
         raise Rejected("time_missing")
-    ms = iso_ms(found) if time.unit == "iso" else unit_ms(found, time.unit)
+    ms = iso_ms(value) if time.unit == "iso" else unit_ms(value, time.unit)
     if ms is None or not 86_400_000 <= ms < 4_102_444_800_000:
         raise Rejected("time_absurd")
     return ms
 
 
-def iso_ms(found: object) -> int | None:
+def iso_ms(value: object) -> int | None:
     try:
-        moment = datetime.fromisoformat(found)  # type: ignore[arg-type]
+        moment = datetime.fromisoformat(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return (moment - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)
 
 
-def unit_ms(found: object, unit: str) -> int | None:
+def unit_ms(value: object, unit: str) -> int | None:
     ticks = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}[unit]
-    if isinstance(found, str) and matches(r"[-+]?\d{1,25}", found):
-        found = int(found)
-    elif isinstance(found, str) and found == found.strip(" \t"):
-        found = number_of(found)
-    if isinstance(found, bool) or not isinstance(found, (int, float)) or not math.isfinite(found):
+    if isinstance(value, str) and matches(r"[-+]?\d{1,25}", value):
+        value = int(value)
+    elif isinstance(value, str) and value == value.strip(" \t"):
+        value = number_of(value)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
-    return found * 1000 // ticks if isinstance(found, int) else math.floor(found * 1000 / ticks)
+    return value * 1000 // ticks if isinstance(value, int) else math.floor(value * 1000 / ticks)
 
 
 def name_of(where: NameConfig, document: object, record: Record) -> str | None:
@@ -369,8 +364,8 @@ def name_of(where: NameConfig, document: object, record: Record) -> str | None:
     if where.source == "topic":
         return record.origin
     if where.source == "file":
-        found = re.search(where.name, record.origin)
-        return found.group(1) if found else None
+        match = re.search(where.name, record.origin)
+        return match.group(1) if match else None
     if where.source == "path":
         name = at(document, where.name)
         return name if isinstance(name, str) else None
@@ -384,15 +379,13 @@ def name_of(where: NameConfig, document: object, record: Record) -> str | None:
 def model_of(
     document: object, record: Record, origin: IdentityConfig, models: Mapping[str, Model]
 ) -> tuple[str, str] | None:
-    model, variant = (
-        name_of(origin.model, document, record),
-        name_of(origin.variant, document, record),
-    )
+    model = name_of(origin.model, document, record)
+    variant = name_of(origin.variant, document, record)
     return None if model is None or variant is None or model not in models else (model, variant)
 
 
 def unknown(time_ms: int) -> Event:
-    """An event of a model that nobody watches: it is rejected, and its time has come."""
+    """An event of a model that is not monitored: rejected, but with a time."""
 
     def content() -> NoReturn:
         raise Rejected("unknown_model")
@@ -400,14 +393,13 @@ def unknown(time_ms: int) -> Event:
     return Event("", "", time_ms, content)
 
 
-# --- format json
-# --------------------------------------------------------------------------------------------------
+# --- format json ---------------------------------------------------------------------------------
 
 
 def read_json(
     record: Record, models: Mapping[str, Model], form: Json, origin: IdentityConfig
 ) -> Event:
-    """One event a record, a cell at a path."""
+    """One event a record, with a cell at each path."""
     document = document_of(record.value)
     time_ms = time_of(document, record, origin.time, "time")
     key = model_of(document, record, origin, models)
@@ -424,19 +416,21 @@ def read_json(
 
 
 def json_id(document: object, path: str) -> str | None:
-    found = at(document, path) if path else None
-    if found is None:
+    value = at(document, path) if path else None
+    if value is None:
         return None
-    if isinstance(found, bool) or not isinstance(found, (str, int)):
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise Rejected("wrong_type")
-    return utf8(str(found))
+    return utf8(str(value))
 
 
 def json_cells(
     document: object, names: Sequence[str], where: str | dict[str, str], alone: bool
 ) -> dict[str, object]:
-    """``where`` is a path to the object that holds the columns (to the cell itself, if it is the
-    answer's only one), or a path for each column that does not go by its own name."""
+    """The cells of some columns by name.
+
+    ``where`` is a path to the object that holds the columns, or to the cell itself if it is the
+    answer's only one; or a path for each column that is not under its own name."""
     if isinstance(where, str) and where and alone and len(names) == 1:
         return {names[0]: cell_of(at(document, where))}
     row = at(document, where) if isinstance(where, str) else document
@@ -446,20 +440,19 @@ def json_cells(
     return {name: cell_of(named(row or {}, name, paths)) for name in names}
 
 
-def cell_of(found: object) -> object:
-    if isinstance(found, (list, dict)):
+def cell_of(value: object) -> object:
+    if isinstance(value, (list, dict)):
         raise Rejected("wrong_type")
-    return utf8(found) if isinstance(found, str) else found
+    return utf8(value) if isinstance(value, str) else value
 
 
-# --- format sagemaker
-# ---------------------------------------------------------------------------------------------
+# --- format sagemaker ----------------------------------------------------------------------------
 
 
 def read_capture(
     record: Record, models: Mapping[str, Model], form: Sagemaker, origin: IdentityConfig
 ) -> Event:
-    """A capture line: two sides, each with an encoding of its own, and as many rows on either side."""
+    """A capture line: two sides, each with its own encoding, and as many rows on either side."""
     document = document_of(record.value)
     ids = check_envelope(document)
     time_ms = time_of(document, record, origin.time, "eventMetadata.inferenceTime")
@@ -478,13 +471,13 @@ def capture_rows(document: object, model: Model, form: Sagemaker) -> list[dict[s
         ("endpointOutput", answer, form.output_rows),
         ("endpointInput", request, form.input_rows),
     ]
-    there = [
+    captured = [
         (at(document, f"captureData.{side}"), names, rows) for side, names, rows in sides if names
     ]
-    there = [side for side in there if side[0] is not None]
-    if not there:
+    captured = [side for side in captured if side[0] is not None]
+    if not captured:
         raise Rejected("payload_missing")
-    texts = [(plain_text(payload), names, rows) for payload, names, rows in there]
+    texts = [(plain_text(payload), names, rows) for payload, names, rows in captured]
     tables = [rows_in(*text, names, rows, form) for text, names, rows in texts]
     if len({len(table) for table in tables}) != 1:
         raise Rejected("row_count")
@@ -495,7 +488,7 @@ def capture_rows(document: object, model: Model, form: Sagemaker) -> list[dict[s
 
 
 def check_envelope(document: dict[str, object]) -> tuple[str | None, str | None]:
-    """Both ids; rejects an envelope in which something that is read is not what it should be."""
+    """Both ids; rejects an envelope in which a field that is read has the wrong type."""
     for part in ("captureData", "eventMetadata"):
         if not isinstance(document.get(part), (dict, type(None))):
             raise Rejected("wrong_type")
@@ -511,7 +504,7 @@ def check_envelope(document: dict[str, object]) -> tuple[str | None, str | None]
 
 
 def plain_text(payload: object) -> tuple[str, str]:
-    """The text of a payload and its kind."""
+    """The text of a payload, and whether it is CSV or JSON."""
     text, encoding, content_type = (
         at(payload, key) for key in ("data", "encoding", "observedContentType")
     )
@@ -545,8 +538,7 @@ def rows_in(
 
 
 def csv_rows(text: str, names: Sequence[str], header: bool) -> list[dict[str, object]]:
-    """Rows as Python's csv module reads them; a line with nothing in it is a row with one empty
-    cell."""
+    """Rows as Python's csv module reads them; an empty line is a row with one empty cell."""
     try:
         lines = [line or [""] for line in csv.reader(io.StringIO(text, newline=""))] or [[""]]
     except csv.Error:
@@ -571,17 +563,19 @@ def documents(text: str) -> list[object]:
 
 
 def json_rows(
-    found: object, names: Sequence[str], paths: dict[str, str]
+    payload: object, names: Sequence[str], paths: dict[str, str]
 ) -> list[dict[str, object]]:
-    """A list of lists or objects has a row each, any other list is one row, or a row each for a
-    side of one column."""
-    entries = found if isinstance(found, list) else [found]
+    """Rows of a JSON payload.
+
+    A list of lists or objects has a row each. Any other list is one row, or a row for each entry if
+    the side has a single column."""
+    entries = payload if isinstance(payload, list) else [payload]
     nested = [isinstance(entry, (list, dict)) for entry in entries]
     if any(nested) and not all(nested):
         raise Rejected("wrong_type")
     if not any(nested):
         entries = [[entry] for entry in entries] if len(names) == 1 else [entries]
-    if found == []:
+    if payload == []:
         entries = []
     return [json_row(entry, names, paths) for entry in entries]
 

@@ -11,16 +11,15 @@ from detectors.changes.base import Change
 
 
 class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
-    """Cuts the series where the means of its two parts differ by more than chance at confidence
-    ``delta``.
+    """Cuts the series where the means of its two parts differ by more than chance.
 
-    The series is divided by ``unit`` first, since the bound allows for chance in proportion to the
-    range of the values and takes that to be 1. After 40 calm windows a step of one unit is seen
-    within about 35 windows, one of ten units within 5; whatever its size, none is seen while there
-    are fewer than 18 windows in all. For a mean ``unit`` is in baseline deviations (the mean of n
-    rows varies by about ``1 / sqrt(n)`` of them). ``clock`` is how many values lie between two
-    looks (1 here: a series has one value a window); ``grace_period`` values must be there first.
-    Reports rises and falls.
+    ``delta`` is the confidence. The series is divided by ``unit`` first, since the bound allows for
+    chance in proportion to the range of the values and takes that to be 1. After 40 calm windows a
+    step of one unit is detected within about 35 windows, one of ten units within 5; whatever its
+    size, none is detected in fewer than 18 windows in all. For a mean ``unit`` is in baseline
+    standard deviations (the mean of n rows varies by about ``1 / sqrt(n)`` of them). ``clock`` is
+    the number of values between two tests (1 here: a series has one value a window);
+    ``grace_period`` values are needed first. Detects rises and falls.
 
     Source: Bifet and Gavalda, SDM 2007; computed by river.
     """
@@ -39,10 +38,11 @@ class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
     """The smallest part that the series is cut into."""
 
     def alarms(self, series: Sequence[float]) -> bool:
-        """True if ADWIN drops a part of the series at its last value."""
-        from river.drift import ADWIN  # here, since it takes 74 MB that few jobs need
+        """Whether ADWIN drops a part of the series at its last value."""
+        # Imported here: river takes 74 MB that few jobs need.
+        from river import drift
 
-        detector = ADWIN(
+        detector = drift.ADWIN(
             delta=self.delta,
             clock=self.clock,
             grace_period=self.grace_period,

@@ -11,12 +11,13 @@ from detectors.changes.base import Change
 
 
 class PageHinkley(Change, frozen=True, kw_only=True, tag="page_hinkley"):
-    """Sums how far values lie from their running mean beyond ``delta``; alarms when the sum has
-    moved by ``threshold``.
+    """Sums how far values lie from their running mean, less ``delta`` each.
 
-    Both are in units of the series (baseline standard deviations for a mean). ``direction``
-    ``both`` reports rises and falls. ``min_instances`` values must be there first. Source: Page
-    1954; Hinkley 1971; computed by river.
+    Alarms when that sum has moved by ``threshold`` from its extreme. Both are in units of the
+    series (baseline standard deviations for a mean). ``direction`` ``both`` reports rises and
+    falls. At least ``min_instances`` values are needed first.
+
+    Source: Page 1954; Hinkley 1971; computed by river.
     """
 
     min_instances: Annotated[int, msgspec.Meta(ge=1)] = 5
@@ -31,12 +32,11 @@ class PageHinkley(Change, frozen=True, kw_only=True, tag="page_hinkley"):
     """Whether rises (``up``), falls (``down``) or both are reported."""
 
     def alarms(self, series: Sequence[float]) -> bool:
-        """True if the test's sum passes the threshold at the last value of the series."""
-        from river.drift import (
-            PageHinkley as RiverPageHinkley,
-        )  # here, since it takes 74 MB that few jobs need
+        """Whether the test's sum passes the threshold at the last value of the series."""
+        # Imported here: river takes 74 MB that few jobs need.
+        from river import drift
 
-        detector = RiverPageHinkley(
+        detector = drift.PageHinkley(
             min_instances=self.min_instances,
             delta=self.delta,
             threshold=self.threshold,

@@ -1,1 +1,1 @@
-"""Turns measured windows into violations and signals; may import every other folder of `detectors`."""
+"""Turns measured windows into violations and signals; may import all other folders here."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
+from detectors.decisions.catalogue import size_of
 from detectors.decisions.rules import Rules
 from detectors.report import SIGNAL_VERSION, Signal, SignalKind, Violation, WindowReport
 
-MOST_WINDOWS = 5_000
-"""Judged windows that are remembered at the most: three of an hour that slides by five seconds span
-1,441."""
+MAX_WINDOWS: Final = 5_000
+"""Most judged windows that are remembered: three of an hour that slides by five seconds span 1,441.
+"""
+GROWTH: Final = 2.0
+"""A violation has grown when it is more than this many times as large as it was signalled."""
 
 
 class JudgedWindow(msgspec.Struct, frozen=True, array_like=True):
@@ -23,12 +27,12 @@ class JudgedWindow(msgspec.Struct, frozen=True, array_like=True):
     features: tuple[str, ...]
 
 
-class Episode(msgspec.Struct, frozen=True):
-    """A drift that goes on: since when, which features, when the last signal went out, and the last
-    reasons.
+class Episode(msgspec.Struct, frozen=True, kw_only=True):
+    """An open drift: since when, in which features, and what was signalled last.
 
-    ``features`` are those that still violate, ``ever`` those that did. ``sizes`` is how large each
-    violation was told, by feature and check.
+    ``features`` are those that still violate, ``ever`` all that did since it opened. ``sizes`` is
+    how large each violation was when it was signalled, by feature and check. ``last_signal_ms`` is
+    the end of the window of the last signal, ``reasons`` are the violations that it named.
     """
 
     id: str
@@ -41,11 +45,11 @@ class Episode(msgspec.Struct, frozen=True):
 
 
 class EpisodeState(msgspec.Struct, frozen=True):
-    """What is remembered of one model and variant: recent windows, the open episode, and the series
-    of change detectors.
+    """What is remembered of one model and variant.
 
-    ``told`` maps features to the end of the window in which they were last signalled, for as long
-    as their cool-down lasts.
+    ``windows``: the recent ones. ``open``: the open episode. ``series``: the values of the change
+    detectors, by series. ``told``: the end of the window in which a feature was last signalled, by
+    feature, for as long as its cool-down lasts.
     """
 
     windows: tuple[JudgedWindow, ...] = ()
@@ -57,66 +61,71 @@ class EpisodeState(msgspec.Struct, frozen=True):
 def advance(
     state: EpisodeState, report: WindowReport, rules: Rules
 ) -> tuple[EpisodeState, list[Signal]]:
-    """The state behind a newly closed window, and the signal it gives rise to, if any.
+    """The state after a newly closed window, and the signal that the window gives rise to, if any.
 
     A feature is *confirmed* if it violates in this window and in at least ``k`` of the last ``of``
     windows that do not overlap, this one included; or if this window's evidence is overwhelming.
-    The first confirmed feature **opens** an episode (one that was signalled within ``cooldown_ms``
-    must be overwhelming to open another: what comes and goes is not told each time). The episode
-    **worsens** when a feature joins it (by the same rule), when one of its features breaks another
-    check, or when a violation gets more than twice as large as it was told, but not in a window
-    that overlaps the one told last; after ``cooldown_ms`` without a signal it is **reminded** of. A
-    feature that has not violated in the last ``k`` windows that do not overlap has left it; when
-    all have, it is **recovered**. Each gives one signal, at most one a window.
 
-    Only windows with the state ``ok`` or ``violations`` and revision 0 count; all others change
-    nothing.
+    * The first confirmed feature **opens** an episode. A feature that was signalled within its
+      cool-down opens another one only if its evidence is overwhelming, so that a drift which comes
+      and goes is not signalled each time.
+    * The episode **worsens** when a feature joins it (by the same rule), when one of its features
+      breaks another check, or when a violation is more than twice as large as it was signalled. A
+      window that overlaps the one signalled last does not count.
+    * After a cool-down without a signal a **reminder** is sent.
+    * A feature that has not violated in the last ``k`` windows that do not overlap has left the
+      episode; when all have, it has **recovered**.
+
+    Each gives one signal, at most one a window. Only windows with the state ``ok`` or
+    ``violations`` and revision 0 count; all others change nothing.
     """
     if report.state not in ("ok", "violations") or report.revision or report.end_ms is None:
         return state, []
-    bad = tuple(sorted({violation.feature for violation in report.violations}))
-    windows = (*state.windows, JudgedWindow(report.start_ms, report.end_ms, bad))[-MOST_WINDOWS:]
-    apart = _apart(windows, max(rules.of, rules.k))
-    if len(apart) == max(rules.of, rules.k):
+    violating = tuple(sorted({violation.feature for violation in report.violations}))
+    window = JudgedWindow(report.start_ms, report.end_ms, violating)
+    windows = (*state.windows, window)[-MAX_WINDOWS:]
+    needed = max(rules.of, rules.k)
+    apart = _apart(windows, needed)
+    if len(apart) == needed:
         windows = tuple(window for window in windows if window.start_ms >= apart[-1].start_ms)
-    told = {
+    signalled = {
         name: end_ms
         for name, end_ms in state.told.items()
         if report.end_ms - end_ms < rules.cooldown_ms
     }
-    state = msgspec.structs.replace(state, windows=windows, told=told)
+    state = msgspec.structs.replace(state, windows=windows, told=signalled)
     confirmed = _confirmed(apart[: rules.of], report.violations, rules.k)
     if state.open is not None:
-        return _go_on(state, state.open, report, confirmed, apart, rules)
-    return (
-        _open(state, report, confirmed, apart) if _news(state, report, confirmed) else (state, [])
-    )
+        return _continue(state, state.open, report, confirmed, apart[: rules.k], rules)
+    if not _news(state, report, confirmed):
+        return state, []
+    return _open(state, report, confirmed, apart)
 
 
-def _apart(windows: Sequence[JudgedWindow], most: int) -> list[JudgedWindow]:
-    """The newest windows that do not overlap, newest first."""
-    out = [windows[-1]]
+def _apart(windows: Sequence[JudgedWindow], count: int) -> list[JudgedWindow]:
+    """At most ``count`` of the newest windows that do not overlap, newest first."""
+    apart = [windows[-1]]
     for window in reversed(windows[:-1]):
-        if len(out) < most and window.end_ms <= out[-1].start_ms:
-            out.append(window)
-    return out
+        if len(apart) < count and window.end_ms <= apart[-1].start_ms:
+            apart.append(window)
+    return apart
 
 
 def _confirmed(
     apart: Sequence[JudgedWindow], violations: Sequence[Violation], k: int
 ) -> tuple[str, ...]:
-    out = set()
+    confirmed = set()
     for violation in violations:
-        seen = sum(violation.feature in window.features for window in apart)
-        if violation.overwhelming or seen >= k:
-            out.add(violation.feature)
-    return tuple(sorted(out))
+        times = sum(violation.feature in window.features for window in apart)
+        if violation.overwhelming or times >= k:
+            confirmed.add(violation.feature)
+    return tuple(sorted(confirmed))
 
 
 def _news(state: EpisodeState, report: WindowReport, features: Iterable[str]) -> set[str]:
-    """The features that may be told: not signalled within the cool-down, or overwhelming now."""
-    far = {violation.feature for violation in report.violations if violation.overwhelming}
-    return {name for name in features if name in far or name not in state.told}
+    """The features worth a signal: none within the cool-down, or overwhelming now."""
+    overwhelming = {violation.feature for violation in report.violations if violation.overwhelming}
+    return {name for name in features if name in overwhelming or name not in state.told}
 
 
 def _open(
@@ -125,73 +134,79 @@ def _open(
     confirmed: tuple[str, ...],
     apart: Sequence[JudgedWindow],
 ) -> tuple[EpisodeState, list[Signal]]:
-    first = min(window.start_ms for window in apart if set(window.features) & set(confirmed))
+    first_ms = min(window.start_ms for window in apart if set(window.features) & set(confirmed))
     name = _hash(
         report.job, report.model, report.variant, "episode", report.start_ms, report.baseline
     )
-    return _tell(state, Episode(name, first, 0, (), (), (), {}), "opened", report, confirmed)
+    episode = Episode(
+        id=name,
+        first_violation_ms=first_ms,
+        last_signal_ms=0,
+        features=(),
+        ever=(),
+        reasons=(),
+        sizes={},
+    )
+    return _signal(state, episode, "opened", report, confirmed)
 
 
-def _go_on(
+def _continue(
     state: EpisodeState,
     episode: Episode,
     report: WindowReport,
     confirmed: tuple[str, ...],
-    apart: Sequence[JudgedWindow],
+    recent: Sequence[JudgedWindow],
     rules: Rules,
 ) -> tuple[EpisodeState, list[Signal]]:
-    recent, going_on = apart[: rules.k], set(episode.features)
+    """The open episode after another window; ``recent`` are the last ``k`` that do not overlap."""
+    staying = set(episode.features)
     if len(recent) == rules.k:
-        going_on &= {name for window in recent for name in window.features}
-    if not going_on:
-        return msgspec.structs.replace(state, open=None), [
-            _signal("recovered", episode, report, episode.ever)
-        ]
-    joined = _news(state, report, set(confirmed) - going_on)
-    features, apart_from_last = (
-        tuple(sorted(going_on | joined)),
-        report.start_ms >= episode.last_signal_ms,
-    )
+        staying &= {name for window in recent for name in window.features}
+    if not staying:
+        recovered = _signal_of("recovered", episode, report, episode.ever)
+        return msgspec.structs.replace(state, open=None), [recovered]
+    joined = _news(state, report, set(confirmed) - staying)
+    features = tuple(sorted(staying | joined))
     episode = msgspec.structs.replace(
-        episode, features=tuple(sorted(going_on)), sizes=_of(episode.sizes, going_on)
+        episode, features=tuple(sorted(staying)), sizes=_sizes_of(episode.sizes, staying)
     )
-    if apart_from_last and (joined or _grown(episode, report, set(confirmed) & going_on)):
-        return _tell(state, episode, "worsened", report, features)
-    if (report.end_ms or 0) - episode.last_signal_ms >= rules.cooldown_ms and going_on & set(
-        confirmed
-    ):
-        return _tell(state, episode, "reminder", report, features)
+    still_confirmed = staying & set(confirmed)
+    overlaps_last = report.start_ms < episode.last_signal_ms
+    if not overlaps_last and (joined or _has_grown(episode, report, still_confirmed)):
+        return _signal(state, episode, "worsened", report, features)
+    silent_ms = _end_ms(report) - episode.last_signal_ms
+    if silent_ms >= rules.cooldown_ms and still_confirmed:
+        return _signal(state, episode, "reminder", report, features)
     return msgspec.structs.replace(state, open=episode), []
 
 
-def _tell(
+def _signal(
     state: EpisodeState,
     episode: Episode,
     kind: SignalKind,
     report: WindowReport,
     features: tuple[str, ...],
 ) -> tuple[EpisodeState, list[Signal]]:
-    end_ms, reasons = report.end_ms or 0, _reasons(report, features)
-    grown = msgspec.structs.replace(
+    """Signal the episode with ``features``, and remember what was signalled and when."""
+    end_ms, reasons = _end_ms(report), _reasons(report, features)
+    episode = msgspec.structs.replace(
         episode,
         last_signal_ms=end_ms,
         features=features,
         ever=tuple(sorted({*episode.ever, *features})),
         reasons=reasons or episode.reasons,
-        sizes={**episode.sizes, **{_key(one): _size(one) for one in reasons}},
+        sizes={**episode.sizes, **{_key(reason): size_of(reason) for reason in reasons}},
     )
-    state = msgspec.structs.replace(
-        state, open=grown, told={**state.told, **dict.fromkeys(features, end_ms)}
-    )
-    return state, [_signal(kind, grown, report, features)]
+    signalled = {**state.told, **dict.fromkeys(features, end_ms)}
+    state = msgspec.structs.replace(state, open=episode, told=signalled)
+    return state, [_signal_of(kind, episode, report, features)]
 
 
-def _grown(episode: Episode, report: WindowReport, features: Iterable[str]) -> bool:
-    """True if a violation of these features was not told yet, or is more than twice as large as it
-    was told.
-    """
+def _has_grown(episode: Episode, report: WindowReport, features: Iterable[str]) -> bool:
+    """Whether a violation of these features is new, or much larger than it was signalled."""
     return any(
-        _size(one) > 2.0 * episode.sizes.get(_key(one), 0.0) for one in _reasons(report, features)
+        size_of(reason) > GROWTH * episode.sizes.get(_key(reason), 0.0)
+        for reason in _reasons(report, features)
     )
 
 
@@ -199,19 +214,8 @@ def _key(violation: Violation) -> str:
     return f"{violation.feature}\x1f{violation.check}"
 
 
-def _of(sizes: Mapping[str, float], features: Container[str]) -> dict[str, float]:
+def _sizes_of(sizes: Mapping[str, float], features: Container[str]) -> dict[str, float]:
     return {key: size for key, size in sizes.items() if key.partition("\x1f")[0] in features}
-
-
-def _size(violation: Violation) -> float:
-    """How large a violation is: a distance or a share of bad records itself, of a share of good
-    ones what it lacks.
-    """
-    if violation.check in ("vanished_value_check", "change_check"):
-        return 1.0  # there is no more and less
-    return (
-        violation.value if violation.value > violation.limit else violation.limit - violation.value
-    )
 
 
 def _reasons(report: WindowReport, features: Iterable[str]) -> tuple[Violation, ...]:
@@ -219,10 +223,10 @@ def _reasons(report: WindowReport, features: Iterable[str]) -> tuple[Violation, 
     return tuple(violation for violation in report.violations if violation.feature in wanted)
 
 
-def _signal(
+def _signal_of(
     kind: SignalKind, episode: Episode, report: WindowReport, features: tuple[str, ...]
 ) -> Signal:
-    end_ms = report.end_ms or 0
+    end_ms = _end_ms(report)
     name = _hash(report.job, report.model, report.variant, episode.id, kind, end_ms)
     return Signal(
         version=SIGNAL_VERSION,
@@ -243,5 +247,9 @@ def _signal(
     )
 
 
-def _hash(*parts: object) -> str:
-    return blake2b("\x1f".join(map(str, parts)).encode(), digest_size=8).hexdigest()
+def _end_ms(report: WindowReport) -> int:
+    return report.end_ms or 0
+
+
+def _hash(*components: object) -> str:
+    return blake2b("\x1f".join(map(str, components)).encode(), digest_size=8).hexdigest()

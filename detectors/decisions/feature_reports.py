@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from math import isfinite
 
 import msgspec
@@ -11,110 +11,107 @@ import numpy as np
 from detectors.arrays import Floats
 from detectors.decisions.rules import Ruling
 from detectors.profiles.layout import Feature
-from detectors.report import FeatureReport
+from detectors.report import FeatureReport, Verdict
 from detectors.statistics.measures import Measures
+
+Number = float | None
 
 
 def mark_violating(
     features: tuple[FeatureReport, ...], names: set[str]
 ) -> tuple[FeatureReport, ...]:
     """The reports with the verdict ``violation`` for the named features."""
-    return (
-        tuple(
-            msgspec.structs.replace(one, verdict="violation") if one.name in names else one
-            for one in features
-        )
-        if names
-        else features
+    if not names:
+        return features
+    return tuple(
+        msgspec.structs.replace(feature, verdict="violation") if feature.name in names else feature
+        for feature in features
     )
 
 
 def feature_reports(
     measures: Measures, rulings: Sequence[Ruling], violating: set[str]
 ) -> tuple[FeatureReport, ...]:
-    """The report of each feature in the order of the layout; ``violating`` names those with a
-    violation.
+    """The report of each feature in the order of the layout.
+
+    ``violating`` names those with a violation.
     """
-    moments = [
-        _numbers(values)
-        for values in (measures.mean, measures.std, measures.sum, measures.low, measures.high)
-    ]
-    counts = [values.tolist() for values in (measures.missing, measures.nan, measures.inf)]
-    columns = zip(
-        measures.layout.features,
-        rulings,
-        np.nan_to_num(measures.n).astype(np.int64).tolist(),
-        _numbers(measures.completeness),
-        zip(*counts, strict=True),
-        _rows(measures.types, [_numbers(measures.type_share(name)) for name in measures.types]),
-        zip(*moments, strict=True),
-        _numbers(measures.outliers),
-        _rows(measures.distances, [_numbers(values) for values in measures.distances.values()]),
-        strict=True,
-    )
+    columns = _Columns(measures)
     return tuple(
-        _feature_report(feature.name in violating, feature, *numbers)
-        for feature, *numbers in columns
+        _feature_report(feature, ruling, columns, i, feature.name in violating)
+        for i, (feature, ruling) in enumerate(zip(measures.layout.features, rulings, strict=True))
     )
+
+
+class _Columns:
+    """Every measure as a list of plain numbers, one entry a feature: arrays are slow to index."""
+
+    def __init__(self, measures: Measures) -> None:
+        self.n: list[int] = np.nan_to_num(measures.n).astype(np.int64).tolist()
+        self.missing: list[int] = measures.missing.tolist()
+        self.nan: list[int] = measures.nan.tolist()
+        self.inf: list[int] = measures.inf.tolist()
+        self.completeness = _numbers(measures.completeness)
+        self.types = {name: _numbers(measures.type_share(name)) for name in measures.types}
+        self.mean = _numbers(measures.mean)
+        self.std = _numbers(measures.std)
+        self.sum = _numbers(measures.sum)
+        self.min = _numbers(measures.low)
+        self.max = _numbers(measures.high)
+        self.outliers = _numbers(measures.outliers)
+        self.distances = {name: _numbers(values) for name, values in measures.distances.items()}
 
 
 def _feature_report(
-    violates: bool,
-    feature: Feature,
-    ruling: Ruling,
-    n: int,
-    completeness: float | None,
-    counts: tuple[int, int, int],
-    types: dict[str, float | None],
-    moments: tuple[float | None, ...],
-    outliers: float | None,
-    distances: dict[str, float | None],
+    feature: Feature, ruling: Ruling, columns: _Columns, i: int, violates: bool
 ) -> FeatureReport:
-    missing, nan, inf = counts
-    mean, std, total, low, high = moments
-    verdict = "violation" if violates else "ok" if ruling.verdict == "violation" else ruling.verdict
+    shares = {name: values[i] for name, values in columns.types.items()}
+    has_outliers = feature.ladder > 0 or feature.kind == "codes"
     return FeatureReport(
         name=feature.name,
         role=feature.role,
         type=feature.type,
-        n=n,
-        missing=missing,
-        completeness=completeness,
-        nan=nan,
-        inf=inf,
-        types={name: share for name, share in types.items() if share is not None},
-        mean=mean,
-        std=std,
-        sum=total,
-        min=low,
-        max=high,
-        outlier_share=outliers if feature.ladder or feature.kind == "codes" else None,
-        distances=distances,
+        n=columns.n[i],
+        missing=columns.missing[i],
+        completeness=columns.completeness[i],
+        nan=columns.nan[i],
+        inf=columns.inf[i],
+        types={name: share for name, share in shares.items() if share is not None},
+        mean=columns.mean[i],
+        std=columns.std[i],
+        sum=columns.sum[i],
+        min=columns.min[i],
+        max=columns.max[i],
+        outlier_share=columns.outliers[i] if has_outliers else None,
+        distances={name: values[i] for name, values in columns.distances.items()},
         deciding=ruling.statistic,
         value=_number(ruling.value),
         limit=_number(ruling.limit),
         noise=_number(ruling.noise),
         asked_limit=_number(ruling.asked),
         enabled=ruling.enabled,
-        verdict=verdict,
+        verdict=_verdict(ruling, violates),
     )
 
 
-def _rows(
-    names: Iterable[str], columns: Sequence[Sequence[float | None]]
-) -> Iterator[dict[str, float | None]]:
-    """One mapping a feature, from one column a name."""
-    known = list(names)
-    return (dict(zip(known, row, strict=True)) for row in zip(*columns, strict=True))
+def _verdict(ruling: Ruling, violates: bool) -> Verdict:
+    """The verdict on the feature: of its checks, not of its deciding distance alone.
+
+    A drift that another check explains is no violation of its own.
+    """
+    if violates:
+        return "violation"
+    return "ok" if ruling.verdict == "violation" else ruling.verdict
 
 
-def _numbers(values: Floats) -> list[float | None]:
+def _numbers(values: Floats) -> list[Number]:
     """Plain numbers, ``None`` for those that are not finite."""
+    finite = np.isfinite(values).tolist()
     return [
-        value if finite else None
-        for value, finite in zip(values.tolist(), np.isfinite(values).tolist(), strict=True)
+        value if is_finite else None
+        for value, is_finite in zip(values.tolist(), finite, strict=True)
     ]
 
 
-def _number(value: float) -> float | None:
+def _number(value: float) -> Number:
     return float(value) if isfinite(value) else None

@@ -1,32 +1,32 @@
-"""A window's counts become a report, and a report moves the episodes of its model."""
+"""The judge: a window's counts become a report, and a report moves the episodes of its model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import isfinite
 
 import msgspec
 
-from detectors.changes.base import MOST_VALUES, Change
-from detectors.decisions.checks import Checks, columns_violations
+from detectors.changes.base import Change
+from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.feature_reports import feature_reports, mark_violating
 from detectors.decisions.limits import Limits, limits_of
 from detectors.decisions.masking import masked
 from detectors.decisions.rules import FeatureRules, Rules, rule, rule_values
+from detectors.decisions.series import SeriesWatch
+from detectors.decisions.violations import violations_of
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.profile import Profile
-from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Violation, WindowReport
+from detectors.report import REPORT_VERSION, Signal, State, Violation, WindowReport
 from detectors.statistics.measures import measure
 
 
-class WindowSpan(msgspec.Struct, frozen=True):
-    """Which window of which model: ``[start_ms, end_ms)``, its revision, and what is known about it
-    beside its counts.
+class WindowSpan(msgspec.Struct, frozen=True, kw_only=True):
+    """Which window of which model: ``[start_ms, end_ms)``, its revision, and facts besides counts.
 
-    ``incomplete``: a gap or a change of layout lies in it; ``learning``: the model has no full
-    baseline yet; ``too_narrow`` and ``too_wide``: records with too few or too many columns. ``notes`` are
-    passed on to the report.
+    ``incomplete``: a gap or a change of layout lies in it. ``learning``: the model has no full
+    baseline yet. ``too_narrow`` and ``too_wide``: records with too few or too many columns.
+    ``notes`` are passed on to the report.
     """
 
     model: str
@@ -42,11 +42,11 @@ class WindowSpan(msgspec.Struct, frozen=True):
 
 
 class Judge:
-    """Rules, per-feature rules and change detectors of a job, applied to windows. Holds no state of
-    its own.
+    """Rules, per-feature rules and change detectors of a job, applied to windows.
 
-    ``features`` and ``changes`` are by model. ``expose_values``: whether signals may name feature
-    values; otherwise the names of bins that stand for one value are replaced by ``value #k``.
+    Holds no state of its own. ``features`` and ``changes`` are by model. ``expose_values``: whether
+    signals and summaries may name feature values; otherwise the names of bins that stand for one
+    value are replaced by ``value #k``.
     """
 
     def __init__(
@@ -57,36 +57,31 @@ class Judge:
         changes: Mapping[str, Sequence[Change]] | None = None,
         expose_values: bool = False,
     ) -> None:
-        self.job, self.rules, self.expose_values = job, rules, expose_values
-        self._features, self._changes = features or {}, changes or {}
+        self.job = job
+        self.rules = rules
+        self.expose_values = expose_values
+        self._features = features or {}
+        self._series = SeriesWatch(changes or {})
 
     def limits(self, model: str, constraints: Constraints) -> Limits:
         """The limits of a model whose baseline has these constraints."""
-        own, changes = self._features.get(model, {}), self._changes.get(model, ())
-        return limits_of(constraints, self.rules, own, changes)
+        own = self._features.get(model, {})
+        return limits_of(constraints, self.rules, own, self._series.detectors(model))
 
     def report(
         self, span: WindowSpan, baseline: Baseline, profile: Profile, state: EpisodeState
     ) -> WindowReport:
-        """The report on one window. ``profile`` must have the baseline's layout; an empty one gives
-        ``insufficient``.
+        """The report on one window.
+
+        ``profile`` must have the baseline's layout; an empty one gives ``insufficient``.
         """
-        measures = measure(baseline, profile)
-        own = self._features.get(span.model, {})
-        rulings = rule(self.rules, own, baseline.constraints, measures, profile.rows)
-        violations = Checks(baseline, measures, rulings, self.rules, own).run()
-        violations += columns_violations(
-            len(baseline.columns), span.too_narrow, span.too_wide, profile.rows, self.rules
-        )
-        features = feature_reports(
-            measures, rulings, {violation.feature for violation in violations}
-        )
-        if span.revision == 0 and self._state(span, profile.rows, False) == "ok":
-            changed = self._change_violations(span, baseline, features, state)
-            violations, features = (
-                violations + changed,
-                mark_violating(features, {violation.feature for violation in changed}),
-            )
+        window = self._checked(span, baseline, profile)
+        violations = violations_of(window)
+        features = feature_reports(window.measures, window.rulings, _features_of(violations))
+        if span.revision == 0 and self._state(span, profile.rows, violates=False) == "ok":
+            changed = self._series.violations(span.model, features, baseline, state)
+            features = mark_violating(features, _features_of(changed))
+            violations += changed
         return WindowReport(
             version=REPORT_VERSION,
             id=self.report_id(span, baseline.fingerprint),
@@ -96,118 +91,85 @@ class Judge:
             start_ms=span.start_ms,
             end_ms=span.end_ms,
             revision=span.revision,
-            state=self._state(span, profile.rows, bool(violations)),
+            state=self._state(span, profile.rows, violates=bool(violations)),
             rows=profile.rows,
             baseline=baseline.fingerprint,
             layout=profile.layout.fingerprint,
             limits=self.limits(span.model, baseline.constraints).fingerprint,
             features=features,
             violations=tuple(violations),
-            rules={
-                **rule_values(self.rules),
-                "judged_features": sum(ruling.verdict != "disabled" for ruling in rulings),
-            },
+            rules={**rule_values(self.rules), "judged_features": _judged(window)},
             notes=span.notes,
             profile=profile.encode(),
         )
 
     def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:
-        """The report that a model's silence began (``end_ms`` is ``None``) or that it ended there."""
-        name = f"{self.job}/{model}/{variant}/{start_ms}/silence/-/{0 if end_ms is None else 1}"
+        """The report that a model's silence began, or that it ended.
+
+        ``end_ms`` is ``None`` at its beginning.
+        """
+        revision = int(end_ms is not None)
         return WindowReport(
-            REPORT_VERSION,
-            name,
-            self.job,
-            model,
-            variant,
-            start_ms,
-            end_ms,
-            int(end_ms is not None),
-            "no data",
-            0,
-            "-",
-            "-",
-            "-",
+            version=REPORT_VERSION,
+            id=f"{self.job}/{model}/{variant}/{start_ms}/silence/-/{revision}",
+            job=self.job,
+            model=model,
+            variant=variant,
+            start_ms=start_ms,
+            end_ms=end_ms,
+            revision=revision,
+            state="no data",
+            rows=0,
+            baseline="-",
+            layout="-",
+            limits="-",
         )
 
     def report_id(self, span: WindowSpan, fingerprint: str) -> str:
-        """``job/model/variant/start/end/baseline/revision``."""
-        return f"{self.job}/{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}/{fingerprint}/{span.revision}"
+        """``job/model/variant/start_ms/end_ms/baseline/revision``."""
+        window = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}"
+        return f"{self.job}/{window}/{fingerprint}/{span.revision}"
 
     def advance(
         self, state: EpisodeState, report: WindowReport, baseline: Baseline
     ) -> tuple[EpisodeState, list[Signal]]:
-        """The state behind a report and the signals it gives rise to; see
-        :func:`detectors.decisions.episodes.advance`.
+        """The state after a report, and the signals that the report gives rise to.
+
+        See :func:`detectors.decisions.episodes.advance`.
         """
-        state = self._extend_series(state, report, baseline)
-        return advance(
-            state, report if self.expose_values else masked(report, baseline.layout), self.rules
+        state = self._series.extend(state, report, baseline)
+        public = report if self.expose_values else masked(report, baseline.layout)
+        return advance(state, public, self.rules)
+
+    def _checked(self, span: WindowSpan, baseline: Baseline, profile: Profile) -> CheckedWindow:
+        measures = measure(baseline, profile)
+        feature_rules = self._features.get(span.model, {})
+        return CheckedWindow(
+            baseline=baseline,
+            measures=measures,
+            rulings=rule(self.rules, feature_rules, baseline.constraints, measures, profile.rows),
+            rules=self.rules,
+            feature_rules=feature_rules,
+            rows=profile.rows,
+            too_narrow=span.too_narrow,
+            too_wide=span.too_wide,
+            expose_values=self.expose_values,
         )
 
-    def _state(self, span: WindowSpan, rows: int, violations: bool) -> State:
+    def _state(self, span: WindowSpan, rows: int, *, violates: bool) -> State:
         if span.incomplete:
             return "incomplete"
         if span.learning:
             return "learning"
         if rows + span.too_narrow + span.too_wide < self.rules.min_n:
             return "insufficient"
-        return "violations" if violations else "ok"
+        return "violations" if violates else "ok"
 
-    def _values(
-        self, model: str, features: Sequence[FeatureReport], baseline: Baseline
-    ) -> list[tuple[Change, FeatureReport, float]]:
-        by_name = {
-            feature.name: feature for feature in features if feature.verdict != "insufficient"
-        }
-        out = []
-        for change in self._changes.get(model, ()):
-            if change.feature in by_name:
-                value = change.value(by_name[change.feature], baseline)
-                if value is not None and isfinite(value):
-                    out.append((change, by_name[change.feature], value))
-        return out
 
-    def _change_violations(
-        self,
-        span: WindowSpan,
-        baseline: Baseline,
-        features: Sequence[FeatureReport],
-        state: EpisodeState,
-    ) -> list[Violation]:
-        out = []
-        for change, feature, value in self._values(span.model, features, baseline):
-            series = (*state.series.get(change.key, ()), value)
-            if change.alarms(series):
-                text = (
-                    f"The series {change.series} of the feature has changed"
-                    f" ({type(change).__name__}, {len(series)} windows)."
-                )
-                before = sum(series[:-1]) / max(len(series) - 1, 1)
-                out.append(
-                    Violation(
-                        feature.name,
-                        "change_check",
-                        change.series,
-                        value,
-                        before,
-                        feature.n,
-                        text,
-                        overwhelming=True,
-                    )
-                )
-        return out
+def _features_of(violations: Sequence[Violation]) -> set[str]:
+    return {violation.feature for violation in violations}
 
-    def _extend_series(
-        self, state: EpisodeState, report: WindowReport, baseline: Baseline
-    ) -> EpisodeState:
-        if report.state not in ("ok", "violations") or report.revision:
-            return state
-        alarmed = {(v.feature, v.statistic) for v in report.violations if v.check == "change_check"}
-        series = dict(state.series)
-        for change, feature, value in self._values(report.model, report.features, baseline):
-            over = (feature.name, change.series) in alarmed
-            series[change.key] = (
-                () if over else (*state.series.get(change.key, ()), value)[-MOST_VALUES:]
-            )
-        return msgspec.structs.replace(state, series=series)
+
+def _judged(window: CheckedWindow) -> int:
+    """How many features the noise is shared out among."""
+    return sum(ruling.verdict != "disabled" for ruling in window.rulings)

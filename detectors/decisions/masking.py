@@ -1,45 +1,59 @@
-"""Replaces feature values in what a signal names."""
+"""Replaces feature values in what leaves as a signal, and names cells without their values."""
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-from detectors.profiles.layout import Feature, Layout
+from detectors.profiles.layout import Layout
 from detectors.report import Violation, WindowReport
+
+_VALUE: Final = "value #"
 
 
 def masked(report: WindowReport, layout: Layout) -> WindowReport:
-    """The report without feature values: names of single values become ``value #k``."""
-    return msgspec.structs.replace(
-        report, violations=tuple(_mask(violation, layout) for violation in report.violations)
-    )
+    """The report with the names of single values replaced by ``value #k``.
 
-
-def _mask(reason: Violation, layout: Layout) -> Violation:
-    place = layout.index.get(reason.feature, -1)
-    if place < 0 or not reason.moved:
-        return reason
-    feature, labels = layout.features[place], layout.cell_labels(place)
-    public = {
-        label: _public(feature, label, k)
-        for k, label in enumerate(labels[: -2 if feature.numeric else len(feature.vocabulary)])
-    }
-    said = {
-        **dict.fromkeys((one.label for one in reason.moved), "one value"),
-        **dict.fromkeys(labels),
-        **public,
-    }
-    kept = tuple(
-        msgspec.structs.replace(one, label=said[one.label] or one.label) for one in reason.moved
-    )
-    return msgspec.structs.replace(reason, moved=kept)
-
-
-def _public(feature: Feature, label: str, k: int) -> str:
-    """The label of cell ``k`` without the values that have a cell of their own: an interval shows
-    its ends in six digits, and not whether one of them is such a value.
+    In ``moved``, and in ``summary``, where a value stands in quotes. The built-in checks write
+    their summaries without values in the first place, see :func:`public_label`.
     """
+    violations = tuple(_mask(violation, layout) for violation in report.violations)
+    return msgspec.structs.replace(report, violations=violations)
+
+
+def public_label(layout: Layout, i: int, cell: int) -> str:
+    """The name of coarse cell ``cell`` of feature ``i`` (from 0) without any value of its own.
+
+    A cell of a single value is ``value #k``. An interval shows its ends in six digits, and not
+    whether one of them is a value with a cell of its own. All other names stay.
+    """
+    feature, label = layout.features[i], layout.cell_labels(i)[cell]
+    values = feature.bin_cells if feature.numeric else len(feature.vocabulary)
+    if cell >= values or (feature.numeric and label == "other"):
+        return label
     if feature.numeric and label.startswith(("[", "(")):
         low, high = label.partition(" without ")[0][1:-1].split(", ")
         return f"[{float(low):.6g}, {float(high):.6g})"
-    return label if feature.numeric and label == "other" else f"value #{k}"
+    return f"{_VALUE}{cell}"
+
+
+def is_value(label: str) -> bool:
+    """Whether a :func:`public_label` stands for a single value."""
+    return label.startswith(_VALUE)
+
+
+def _mask(violation: Violation, layout: Layout) -> Violation:
+    i = layout.index.get(violation.feature)
+    if i is None or not violation.moved:
+        return violation
+    public = {label: public_label(layout, i, k) for k, label in enumerate(layout.cell_labels(i))}
+    # A bin of a single value may lie within a cell: its label is not among those of the cells.
+    names = {shift.label: public.get(shift.label, "one value") for shift in violation.moved}
+    moved = tuple(
+        msgspec.structs.replace(shift, label=names[shift.label]) for shift in violation.moved
+    )
+    summary = violation.summary
+    for label in sorted(names, key=len, reverse=True):
+        summary = summary.replace(f"'{label}'", names[label])
+    return msgspec.structs.replace(violation, moved=moved, summary=summary)

@@ -1,32 +1,31 @@
-"""Numbers become verdicts: the only place that knows thresholds."""
+"""Numbers become verdicts: the limits of a job, and the ruling on each deciding distance."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from math import exp, log, sqrt
-from statistics import NormalDist
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
+from detectors.arrays import Floats
 from detectors.durations import Duration, duration_ms
 from detectors.profiles.baseline import Constraints
+from detectors.profiles.layout import Feature
 from detectors.report import Verdict
+from detectors.statistics.catalogue import DISTANCES, deciding_statistics, fits
 from detectors.statistics.measures import Measures
-from detectors.statistics.noise import noise
 
-MOST_GAP = 0.999999
-"""Distribution functions that are further apart have nothing in common: no shift of finite size
-makes that."""
-
-NUMBERS_ONLY: Final = frozenset({"ks", "wasserstein", "mean"})
-TEXT_ONLY: Final = frozenset({"l_infinity"})
+DEFAULT_STATISTIC: Final = "psi"
+"""Decides unless the rules name another, and where theirs is not defined on a feature."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Level = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Statistic = Annotated[str, msgspec.Meta(extra_json_schema={"enum": deciding_statistics()})]
+"""The name of a distance that decides. Editors see the names; the configuration is checked against
+them after it is decoded, so that its errors are all of one kind."""
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -36,10 +35,10 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     * ``alpha``: chance of a false verdict in one window, shared out among the features.
     * ``limit``: the smallest distance that counts as drift, in the unit of the deciding statistic.
       Without it ``comparison_threshold`` of the baseline's ``constraints.json`` serves: a gap
-      between distribution functions (:func:`equivalent`).
+      between distribution functions, which each statistic translates into its own unit.
     * ``statistic``: the deciding statistic of features that name none.
     * ``min_n``: a window of fewer rows gets no verdict (``insufficient``).
-    * ``cooldown``: how long an episode that goes on sends no further signal.
+    * ``cooldown``: how long an open episode sends no further signal.
     * ``overwhelming_alpha``, ``overwhelming_n``: a single window is enough for a signal if its
       distance is above twice the limit and above the noise at this level, and it has at least this
       many rows.
@@ -64,7 +63,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     ``comparison_threshold`` of the baseline's ``constraints.json``, a gap between distribution
     functions.
     """
-    statistic: str = "psi"
+    statistic: Statistic = DEFAULT_STATISTIC
     """The deciding statistic of features that name none."""
     min_n: Count = 100
     """A window of fewer rows gets no verdict (``insufficient``)."""
@@ -99,19 +98,21 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What one feature does differently: its own limit or statistic, or no judgement at all."""
+    """Rules of one feature: a limit or a statistic of its own, or no judgement at all."""
 
     limit: Amount | None = None
     """The feature's own limit; without it that of ``rules``."""
-    statistic: str | None = None
+    statistic: Statistic | None = None
     """The feature's own deciding statistic; without it that of ``rules``."""
     enabled: bool = True
     """Whether the feature is judged at all."""
 
 
 class Ruling(NamedTuple):
-    """The verdict on one feature's deciding distance: ``value`` against ``limit``, the larger of
-    ``asked`` and ``noise``.
+    """The verdict on one feature's deciding distance.
+
+    ``value`` is compared with ``limit``, the larger of ``asked`` (from configuration or baseline)
+    and ``noise``. ``enabled`` is false where the feature's checks are off.
     """
 
     statistic: str
@@ -126,7 +127,7 @@ class Ruling(NamedTuple):
 
 def rule(
     rules: Rules,
-    own: Mapping[str, FeatureRules],
+    feature_rules: Mapping[str, FeatureRules],
     constraints: Constraints,
     measures: Measures,
     rows: int,
@@ -138,114 +139,97 @@ def rule(
     that are judged.
     """
     features = measures.layout.features
-    chosen = [_chosen(rules, own.get(feature.name), feature.numeric) for feature in features]
-    on = [_enabled(own.get(feature.name), constraints, feature.name) for feature in features]
+    own = [feature_rules.get(feature.name) for feature in features]
+    statistics = [_statistic(rules, own[i], feature) for i, feature in enumerate(features)]
+    enabled = [_enabled(constraints, own[i], feature) for i, feature in enumerate(features)]
     compared = (
         constraints.thresholds.evaluate_constraints and constraints.thresholds.perform_comparison
     )
-    judged = [one and compared for one in on]
-    share = max(sum(judged), 1)
-    noises = {name: noise(name, measures, rules.alpha / share) for name in set(chosen)}
-    far = {name: noise(name, measures, rules.overwhelming_alpha / share) for name in set(chosen)}
-    out = []
-    for i, (feature, name) in enumerate(zip(features, chosen, strict=True)):
-        value, floor = float(measures.distances[name][i]), float(noises[name][i])
-        asked = _limit(rules, own.get(feature.name), constraints, feature.numeric, name)
-        limit = float(np.fmax(asked, floor))
-        verdict = _verdict(rules, judged[i], value, limit, float(measures.n[i]), rows)
-        big = (
-            value > max(2.0 * limit, float(far[name][i])) and measures.n[i] >= rules.overwhelming_n
-        )
-        out.append(
+    judged = max(sum(enabled), 1) if compared else 1
+    values = _of_statistics(statistics, measures.distances)
+    noise = _noise(measures, statistics, rules.alpha / judged)
+    far_noise = _noise(measures, statistics, rules.overwhelming_alpha / judged)
+    counts = measures.n.tolist()
+    rulings = []
+    for i, feature in enumerate(features):
+        asked = _asked_limit(rules, own[i], constraints, feature, statistics[i])
+        limit = float(np.fmax(asked, noise[i]))
+        value, n = values[i], counts[i]
+        verdict = _verdict(rules, compared and enabled[i], value, limit, min(n, rows))
+        is_far = value > max(2.0 * limit, far_noise[i]) and n >= rules.overwhelming_n
+        rulings.append(
             Ruling(
-                name,
-                value,
-                limit,
-                floor,
-                asked,
-                on[i],
-                verdict,
-                bool(verdict == "violation" and big),
+                statistic=statistics[i],
+                value=value,
+                limit=limit,
+                noise=noise[i],
+                asked=asked,
+                enabled=enabled[i],
+                verdict=verdict,
+                overwhelming=verdict == "violation" and is_far,
             )
         )
-    return out
+    return rulings
 
 
-def fits(statistic: str, numeric: bool) -> bool:
-    """Whether a statistic or series is defined on numbers, or on text.
-
-    >>> fits("ks", numeric=True), fits("ks", numeric=False), fits("psi", numeric=False)
-    (True, False, True)
-    """
-    return statistic not in (TEXT_ONLY if numeric else NUMBERS_ONLY)
-
-
-def _chosen(rules: Rules, own: FeatureRules | None, numeric: bool) -> str:
+def _statistic(rules: Rules, own: FeatureRules | None, feature: Feature) -> str:
+    """The deciding statistic of a feature: its own, else the job's if it fits, else PSI."""
     if own and own.statistic:
         return own.statistic
-    return rules.statistic if fits(rules.statistic, numeric) else "psi"
+    return rules.statistic if fits(rules.statistic, feature.numeric) else DEFAULT_STATISTIC
 
 
-def _enabled(own: FeatureRules | None, constraints: Constraints, name: str) -> bool:
-    constraint = constraints.features.get(name)
+def _enabled(constraints: Constraints, own: FeatureRules | None, feature: Feature) -> bool:
+    constraint = constraints.features.get(feature.name)
     return (constraint is None or constraint.evaluate) and (own is None or own.enabled)
 
 
-def _limit(
-    rules: Rules, own: FeatureRules | None, constraints: Constraints, numeric: bool, statistic: str
+def _noise(measures: Measures, statistics: Sequence[str], alpha: float) -> list[float]:
+    """The noise of each feature's deciding statistic; each law is computed once."""
+    laws = {name: DISTANCES[name].noise(measures.pair, alpha) for name in set(statistics)}
+    return _of_statistics(statistics, laws)
+
+
+def _of_statistics(statistics: Sequence[str], columns: Mapping[str, Floats]) -> list[float]:
+    """The entry of each feature in the column of its statistic."""
+    lists = {name: columns[name].tolist() for name in set(statistics)}
+    return [lists[name][i] for i, name in enumerate(statistics)]
+
+
+def _asked_limit(
+    rules: Rules,
+    own: FeatureRules | None,
+    constraints: Constraints,
+    feature: Feature,
+    statistic: str,
 ) -> float:
-    thresholds = constraints.thresholds
+    """The nearest limit that was asked for: the feature's, the job's, the baseline's."""
     if own and own.limit is not None:
         return own.limit
     if rules.limit is not None:
         return rules.limit
-    categorical = thresholds.categorical_comparison_threshold
-    return equivalent(
-        statistic,
-        thresholds.comparison_threshold if numeric or categorical is None else categorical,
-    )
+    gap = constraints.thresholds.comparison_threshold
+    categorical = constraints.thresholds.categorical_comparison_threshold
+    if categorical is not None and not feature.numeric:
+        gap = categorical
+    return DISTANCES[statistic].equivalent(gap)
 
 
-def equivalent(statistic: str, gap: float) -> float:
-    """The value that ``statistic`` has for the drift whose distribution functions are ``gap`` apart
-    at most.
-
-    ``comparison_threshold`` is such a gap, so that one threshold means one drift whichever
-    statistic decides. The drift taken is that of a normal distribution which moves by d deviations:
-    ``gap = 2 Phi(d / 2) - 1``, Wasserstein ``d``, PSI ``d**2``, Hellinger ``sqrt(1 - exp(-d**2 /
-    8))``, Jensen-Shannon ``sqrt(d**2 / (8 ln 2))`` (to second order), KS and L-infinity the gap
-    itself.
-
-    >>> [round(equivalent(name, 0.1), 3) for name in ("ks", "psi", "hellinger", "jensen_shannon", "wasserstein")]
-    [0.1, 0.063, 0.089, 0.107, 0.251]
-    """
-    d = 2.0 * NormalDist().inv_cdf((1.0 + min(gap, MOST_GAP)) / 2.0)
-    others = {
-        "psi": d * d,
-        "hellinger": sqrt(1.0 - exp(-d * d / 8.0)),
-        "jensen_shannon": sqrt(d * d / (8.0 * log(2.0))),
-        "wasserstein": d,
-    }
-    return others.get(statistic, gap)
-
-
-def _verdict(
-    rules: Rules, judged: bool, value: float, limit: float, n: float, rows: int
-) -> Verdict:
+def _verdict(rules: Rules, judged: bool, value: float, limit: float, rows: float) -> Verdict:
     if not judged:
         return "disabled"
-    if min(n, rows) < rules.min_n or not np.isfinite(value):
+    if rows < rules.min_n or not np.isfinite(value):
         return "insufficient"
     return "violation" if value > limit else "ok"
 
 
 def binomial_excess(bad: float, n: float, share: float, m: float, alpha: float) -> bool:
-    """True if ``bad`` of ``n`` is more than a share estimated from ``m`` baseline rows explains at
-    level ``alpha``.
+    """Whether ``bad`` of ``n`` is more than ``share`` explains by chance at level ``alpha``.
 
-    Normal bound with half a count added to the variance on both sides: ``bad/n > share + z *
-    sqrt(v/n + v/m)`` with ``v = share * (1 - share) + 0.5 / n``, ``z = sqrt(2 ln(1/alpha))`` (an
-    upper bound of the quantile).
+    ``share`` was estimated from ``m`` baseline rows. Normal bound with half a count added to the
+    variance on both sides: ``bad/n > share + z * sqrt(v/n + v/m)`` with
+    ``v = share * (1 - share) + 0.5 / n`` and ``z = sqrt(2 ln(1/alpha))``, an upper bound of the
+    quantile. See ``docs/statistics.md``.
     """
     variance = share * (1.0 - share) + 0.5 / n
     z = float(np.sqrt(2.0 * np.log(1.0 / alpha)))
@@ -253,7 +237,6 @@ def binomial_excess(bad: float, n: float, share: float, m: float, alpha: float) 
 
 
 def rule_values(rules: Rules) -> dict[str, float | int | str]:
-    """The rules as a report names them; limits that come from the baseline are left out."""
-    return {
-        name: value for name, value in msgspec.structs.asdict(rules).items() if value is not None
-    }
+    """The rules as a report names them; those that are not set are left out."""
+    values = msgspec.structs.asdict(rules)
+    return {name: value for name, value in values.items() if value is not None}

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 
 from detectors.arrays import Floats
 from detectors.report import BinShift
 from detectors.statistics.distances.base import Pair
 
-MOST = 5
+MAX_BINS: Final = 5
 
 
-def moved(pair: Pair, i: int, contributions: Floats) -> tuple[BinShift, ...]:
-    """The coarse cells of feature ``i`` with the largest contribution to PSI, largest first, at
-    most five.
+def top_contributors(pair: Pair, i: int, contributions: Floats) -> tuple[BinShift, ...]:
+    """The coarse cells of feature ``i`` that contribute most to PSI, largest first, at most five.
+
+    ``contributions`` holds what each cell of the layout adds, see
+    :func:`detectors.statistics.distances.psi.contributions`. Cells that add nothing are left out.
     """
     start, stop = int(pair.layout.cell_starts[i]), int(pair.layout.cell_starts[i + 1])
     labels = pair.layout.cell_labels(i)
-    order = np.argsort(-contributions[start:stop], kind="stable")[:MOST]
-    out = []
-    for k in order.tolist():
-        cell = start + k
-        if contributions[cell] > 0:
-            shares = float(pair.p[cell]), float(pair.q[cell])
-            counts = int(pair.before[cell]), int(pair.after[cell])
-            out.append(BinShift(labels[k], *shares, *counts, float(contributions[cell])))
-    return tuple(out)
+    largest = np.argsort(-contributions[start:stop], kind="stable")[:MAX_BINS]
+    return tuple(
+        BinShift(
+            label=labels[k],
+            before=float(pair.p[start + k]),
+            after=float(pair.q[start + k]),
+            before_count=int(pair.before[start + k]),
+            after_count=int(pair.after[start + k]),
+            contribution=float(contributions[start + k]),
+        )
+        for k in largest.tolist()
+        if contributions[start + k] > 0
+    )

@@ -1,1 +1,1 @@
-"""Counts rows on the bins that a baseline fixes; may import only `report`, `errors` and `arrays`."""
+"""Counts rows on the bins that a baseline fixes; may import no other folder of `detectors`."""

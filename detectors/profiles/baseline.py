@@ -15,11 +15,11 @@ BASELINE_VERSION = 1
 
 
 class Constraint(msgspec.Struct, frozen=True):
-    """What the baseline asks of one feature (``constraints.json``, contract section 3).
+    """What the baseline asks of one feature, as ``constraints.json`` states it.
 
-    ``completeness`` is the smallest share of rows that must have a value, ``None`` if nothing is
-    asked. ``domains`` holds the allowed values of a text feature, ``None`` if any will do.
-    ``evaluate`` is false where the feature's checks are off.
+    See ``docs/sagemaker-compatibility.md``. ``completeness`` is the smallest share of rows that
+    must have a value, ``None`` if nothing is asked. ``domains`` holds the allowed values of a text
+    feature, ``None`` if any will do. ``evaluate`` is false where the feature's checks are off.
     """
 
     completeness: float | None = None
@@ -29,7 +29,7 @@ class Constraint(msgspec.Struct, frozen=True):
 
 
 class Thresholds(msgspec.Struct, frozen=True):
-    """The ``monitoring_config`` of ``constraints.json``: which checks run, and with which limits."""
+    """The ``monitoring_config`` of ``constraints.json``: which checks run, and their limits."""
 
     evaluate_constraints: bool = True
     datatype_check_threshold: float = 1.0
@@ -58,13 +58,15 @@ class _Wire(msgspec.Struct, frozen=True):
 class Baseline:
     """Layout, the baseline's own profile, and the constraints that came with them.
 
-    ``columns`` lists every column of the training file in its order (the order of a positional CSV:
-    the endpoint's answer first, then the request), also those that have no feature in the layout
-    (nothing but missing values). Each feature's number of baseline rows is the sum of its type
-    slots, not ``profile.rows``: predictions that were learned later have rows of their own.
+    ``columns`` lists every column of the training file in its order, which is the order of a
+    positional CSV: the endpoint's answer first, then the request. Columns without a feature in the
+    layout (nothing but missing values) are among them. The number of baseline rows of a feature is
+    the sum of its type slots, not ``profile.rows``: predictions that were learned later have rows
+    of their own.
+
     ``fingerprint`` identifies layout, counts, sums and columns: windows of equal fingerprints are
-    comparable. Constraints are limits and not part of it: they may change while counts stay
-    (:class:`detectors.decisions.limits.Limits`). ``checksum`` covers the constraints as well; it
+    comparable. Constraints are limits and not part of it: they may change while the counts stay
+    (:class:`detectors.decisions.limits.Limits`). ``checksum`` covers the constraints as well. It
     guards the file, and it was the fingerprint up to 0.1.0.
     """
 
@@ -76,12 +78,10 @@ class Baseline:
         unknown = sorted(set(layout.index) - set(columns))
         if unknown:
             raise BaselineInvalid("columns", f"features without a column: {', '.join(unknown)}")
-        self.layout, self.profile, self.constraints, self.columns = (
-            layout,
-            profile,
-            constraints,
-            columns,
-        )
+        self.layout = layout
+        self.profile = profile
+        self.constraints = constraints
+        self.columns = columns
 
     @cached_property
     def fingerprint(self) -> str:
@@ -108,12 +108,12 @@ class Baseline:
     def encode(self) -> bytes:
         """``baseline.msgpack``: a versioned struct."""
         wire = _Wire(
-            BASELINE_VERSION,
-            self.checksum,
-            self.layout.features,
-            self.profile.encode(),
-            self.constraints,
-            self.columns,
+            version=BASELINE_VERSION,
+            checksum=self.checksum,
+            features=self.layout.features,
+            profile=self.profile.encode(),
+            constraints=self.constraints,
+            columns=self.columns,
         )
         return msgspec.msgpack.encode(wire)
 

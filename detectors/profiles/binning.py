@@ -1,4 +1,4 @@
-"""Which bins a feature gets, from what its baseline looks like."""
+"""The bins that a feature gets, from the values of its baseline."""
 
 from __future__ import annotations
 
@@ -11,27 +11,33 @@ from detectors.arrays import Floats
 from detectors.profiles.layout import MAX_EDGES, Feature, InferredType, Role
 
 GRID_BINS: Final = 128
+"""Fine bins between the quantiles of a numeric feature of many values."""
 COARSE_CELLS: Final = 10
+"""Coarse cells of equal share that these bins are merged into."""
 LADDER: Final = 16
-MOST_CODES: Final = 32
-MOST_WORDS: Final = 1_000
+"""Bins beyond the smallest and the largest value, on each side."""
+MAX_CODES: Final = 32
+"""Most distinct numbers of a feature of codes."""
+MAX_WORDS: Final = 1_000
+"""Most values in the vocabulary of a text feature."""
 ATOM_SHARE: Final = 0.01
+"""Share from which a number is an atom: a value with a bin of its own."""
 OWN_CELL_SHARE: Final = 0.05
+"""Share from which an atom has a coarse cell of its own, too."""
 
 
 def text_feature(name: str, role: Role, counts: Mapping[str, int]) -> Feature:
-    """A text feature: the most frequent values (ties by name), at most 1,000, are its vocabulary."""
-    ordered = sorted(counts, key=lambda value: (-counts[value], value))[:MOST_WORDS]
-    return Feature(name, "String", "text", role, vocabulary=tuple(ordered))
+    """A text feature; its vocabulary is the most frequent values (ties by name), at most 1,000."""
+    ordered = sorted(counts, key=lambda value: (-counts[value], value))[:MAX_WORDS]
+    return Feature(name=name, type="String", kind="text", role=role, vocabulary=tuple(ordered))
 
 
 def codes_feature(
     name: str, role: Role, kind: InferredType, counts: Mapping[float, int]
 ) -> Feature:
-    """A numeric feature of few distinct values: a bin and a cell a value; all gaps between them
-    share the cell ``other``.
+    """A numeric feature of few distinct values, each with a bin and a cell of its own.
 
-    ``counts`` must hold 1 to 32 values.
+    All gaps between the values share the cell ``other``. ``counts`` must hold 1 to 32 values.
     """
     values = sorted(counts)
     edges: list[float] = []
@@ -41,21 +47,21 @@ def codes_feature(
         cells += [len(values), k]
     cells.append(len(values))
     edges, cells = _without_empty(edges, cells)
-    array, weights = np.array(values), np.array([counts[value] for value in values], dtype=float)
+    array = np.array(values)
+    weights = np.array([counts[value] for value in values], dtype=float)
     center = float((array * weights).sum() / weights.sum())
     scale = float(np.sqrt(((array - center) ** 2 * weights).sum() / weights.sum()))
     return Feature(
-        name,
-        kind,
-        "codes",
-        role,
-        tuple(edges),
-        tuple(cells),
-        (),
-        center,
-        scale,
-        values[0],
-        values[-1],
+        name=name,
+        type=kind,
+        kind="codes",
+        role=role,
+        edges=tuple(edges),
+        cells=tuple(cells),
+        center=center,
+        scale=scale,
+        low=values[0],
+        high=values[-1],
     )
 
 
@@ -77,17 +83,15 @@ def grid_feature(
     center: float,
     scale: float,
 ) -> Feature:
-    """A numeric feature of many values: a grid at the baseline's quantiles, atoms, and a ladder
-    beyond each end.
+    """A numeric feature of many values: a grid at quantiles, atoms, and a ladder beyond each end.
 
     ``quantiles``: rising values of equally spaced ranks. ``atoms``: values with a share of 1 % or
     more, with their shares; each has a bin of its own, those of 5 % a coarse cell too. The ladders
     have 16 bins a side, whose widths double from a 64th of the range. The remaining bins are merged
     into about ten coarse cells of equal share; ladders belong to the end cells.
     """
-    atoms = dict(
-        sorted(atoms.items(), key=lambda item: -item[1])[: (MAX_EDGES - 2 * LADDER - 40) // 3]
-    )
+    most_frequent = sorted(atoms.items(), key=lambda item: -item[1])
+    atoms = dict(most_frequent[: (MAX_EDGES - 2 * LADDER - 40) // 3])
     inner = _inner_edges(quantiles, atoms, low, high)
     step = high / 64.0 - low / 64.0
     top = float(np.nextafter(high, np.inf))
@@ -97,17 +101,27 @@ def grid_feature(
     edges = edges[np.isfinite(edges)]
     cells = _coarse(edges, np.asarray(quantiles, dtype=float), atoms)
     below, above = int((edges <= low).sum()), int((edges >= top).sum())
-    ladder = LADDER if below == LADDER and above == LADDER else 0
     return Feature(
-        name, kind, "grid", role, tuple(edges.tolist()), cells, (), center, scale, low, high, ladder
+        name=name,
+        type=kind,
+        kind="grid",
+        role=role,
+        edges=tuple(edges.tolist()),
+        cells=cells,
+        center=center,
+        scale=scale,
+        low=low,
+        high=high,
+        ladder=LADDER if below == above == LADDER else 0,
     )
 
 
 def _inner_edges(
     quantiles: Sequence[float], atoms: Mapping[float, float], low: float, high: float
 ) -> Floats:
-    room = MAX_EDGES - 2 * LADDER - 2 * len(atoms) - 2
-    ranks = np.linspace(0, len(quantiles) - 1, min(GRID_BINS, room) + 1).round().astype(int)
+    """Edges between the smallest and the largest value: quantiles, and both ends of each atom."""
+    free = MAX_EDGES - 2 * LADDER - 2 * len(atoms) - 2
+    ranks = np.linspace(0, len(quantiles) - 1, min(GRID_BINS, free) + 1).round().astype(int)
     grid = np.unique(np.asarray(quantiles, dtype=float)[ranks])
     lone = np.array([edge for value in atoms for edge in (value, np.nextafter(value, np.inf))])
     edges = np.unique(np.concatenate((grid, lone)))
@@ -115,19 +129,17 @@ def _inner_edges(
 
 
 def _coarse(edges: Floats, quantiles: Floats, atoms: Mapping[float, float]) -> tuple[int, ...]:
-    """The coarse cell of each bin: big atoms alone, all others by the rank of their upper end."""
+    """The coarse cell of each bin: frequent atoms alone, all others by the rank of their middle."""
     own = {value for value, share in atoms.items() if share >= OWN_CELL_SHARE}
     ordered = np.sort(quantiles)
     uppers = np.append(edges, np.inf)
     lowers = np.concatenate(([-np.inf], edges))
-    ranks = (
-        np.searchsorted(ordered, uppers, side="left")
-        + np.searchsorted(ordered, lowers, side="left")
-    ) / 2.0
-    tens = np.minimum((ranks / max(len(ordered), 1) * COARSE_CELLS).astype(int), COARSE_CELLS - 1)
-    names = [
-        ("atom", low) if low in own and up == np.nextafter(low, np.inf) else ("ten", ten)
-        for low, up, ten in zip(lowers.tolist(), uppers.tolist(), tens.tolist(), strict=True)
+    rank_sums = np.searchsorted(ordered, uppers) + np.searchsorted(ordered, lowers)
+    shares = rank_sums / 2.0 / max(len(ordered), 1)
+    deciles = np.minimum((shares * COARSE_CELLS).astype(int), COARSE_CELLS - 1)
+    cells = [
+        ("atom", low) if low in own and up == np.nextafter(low, np.inf) else ("decile", decile)
+        for low, up, decile in zip(lowers.tolist(), uppers.tolist(), deciles.tolist(), strict=True)
     ]
-    number: dict[tuple[str, float], int] = {}
-    return tuple(number.setdefault(cell, len(number)) for cell in names)
+    numbers: dict[tuple[str, float], int] = {}
+    return tuple(numbers.setdefault(cell, len(numbers)) for cell in cells)

@@ -1,26 +1,27 @@
-r"""Columns as the profile takes them, and what the text of a cell means.
+r"""Columns as a profile takes them, and the meaning of a cell's text.
 
 Text in a **numeric** feature, in this order:
 
-* nothing at all is *missing*;
+* empty text is *missing*;
 * exactly ``true`` or ``false`` is *boolean*;
 * a number, with blanks and tabs around it or not, is a number: an optional sign, then digits with
   or without one decimal point (``7``, ``007``, ``7.``, ``.5``), with or without an exponent
   (``1e3``); or ``inf``, ``infinity``, ``nan``, ``nan(...)`` in upper or lower case (letters, digits
   and underscores between the brackets). Too large a number is infinite, too small a one is 0. Only
-  ASCII digits count; ``1_000``, ``1,000``, ``0x1F`` and ``- 7`` are no numbers;
+  ASCII digits count; ``1_000``, ``1,000``, ``0x1F`` and ``- 7`` are not numbers;
 * anything else, a single blank too, is a *string*.
 
 A finite number is *integral* or *fractional*. In a feature of integers the written form decides: a
 sign and digits alone are integral, ``7.0`` and ``1e3`` are fractional. In a feature of fractions
 the value decides: whole numbers are integral.
 
-Text in a **text** feature is a value as it stands, never trimmed; nothing at all is missing. Its
-written type follows the patterns of the SageMaker contract, section 2: :func:`written_types`.
+Text in a **text** feature is a value as it stands, never trimmed; empty text is missing. Its
+written type follows the patterns of SageMaker Model Monitor (:func:`written_types`), see
+``docs/sagemaker-compatibility.md``.
 
 JSON cells: ``null`` and an absent key are missing; a string is read like text; ``true`` and
 ``false`` are boolean; ``7`` is written as an integer, ``7.0`` and ``7e0`` are not. In a text
-feature a number stands for its shortest text (``7``, ``7.0``).
+feature a number is its shortest text (``7``, ``7.0``).
 """
 
 from __future__ import annotations
@@ -42,20 +43,20 @@ NUMBER: Final = (
 """A number in a numeric feature, without the blanks around it."""
 WHOLE: Final = r"^[-+]?[0-9]+$"
 """The written form of an integer in a numeric feature."""
-CONTRACT_INTEGRAL: Final = r"^(-|\+)? ?[0-9]+$"
-CONTRACT_FRACTIONAL: Final = r"^(-|\+)? ?[0-9]+((\.[0-9]+)|((?:\.[0-9]+)?[Ee][-+]?[0-9]+))$"
-CONTRACT_BOOLEAN: Final = r"^(true|false)$"
+SAGEMAKER_INTEGRAL: Final = r"^(-|\+)? ?[0-9]+$"
+SAGEMAKER_FRACTIONAL: Final = r"^(-|\+)? ?[0-9]+((\.[0-9]+)|((?:\.[0-9]+)?[Ee][-+]?[0-9]+))$"
+SAGEMAKER_BOOLEAN: Final = r"^(true|false)$"
 
 
 class Numbers(NamedTuple):
     """A column of a numeric feature, a value a row.
 
     ``values`` holds the numbers, NaN where a row has none. ``slots`` is ``None`` if every row is a
-    number (NaN and the infinities included); otherwise it holds one of ``MISSING``, ``BOOLEAN``,
+    number (NaN and the infinities included). Otherwise it holds one of ``MISSING``, ``BOOLEAN``,
     ``STRING``, ``INTEGRAL``, ``FRACTIONAL`` of :mod:`detectors.profiles.layout` for each row; a row
-    that was read as NaN or infinite stands there as ``FRACTIONAL``, and the value tells. Where
-    ``slots`` is ``None``, ``integral`` decides: true, all finite values were written as integers;
-    false, a finite value counts as integral if it is a whole number.
+    that was read as NaN or infinite is ``FRACTIONAL`` there, and its value tells them apart. Where
+    ``slots`` is ``None``, ``integral`` decides: if true, all finite values were written as
+    integers; if false, a finite value counts as integral if it is a whole number.
     """
 
     values: NDArray[np.float64]
@@ -66,8 +67,8 @@ class Numbers(NamedTuple):
 class Texts(NamedTuple):
     """A column of a text feature, a value a row; null means missing.
 
-    The written type of each value (boolean, integral, fractional, string) is counted from its text
-    by the rules of the SageMaker contract, section 2.
+    The written type of each value (boolean, integral, fractional, string) is counted from its text,
+    see :func:`written_types`.
     """
 
     values: pa.StringArray
@@ -77,20 +78,21 @@ Column = Numbers | Texts
 
 
 def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
-    """The numbers that some text stands for, by the grammar above; null is missing, like empty
-    text.
+    """The numbers of texts, by the grammar above; null is missing, like empty text.
 
-    ``integral``: the feature holds integers, so the written form tells integral from fractional.
+    ``integral``: the feature holds integers, so the written form decides integral or fractional.
 
-    >>> numbers_from_text(pa.array(["7", " 7.0", "", "x", "true", "1e999"]), integral=True).slots.tolist()
+    >>> texts = pa.array(["7", " 7.0", "", "x", "true", "1e999"])
+    >>> numbers_from_text(texts, integral=True).slots.tolist()
     [3, 4, 0, 2, 1, 4]
     """
     return numbers_from_texts([array], [integral])[0]
 
 
 def numbers_from_texts(arrays: Sequence[pa.StringArray], integral: Sequence[bool]) -> list[Numbers]:
-    """:func:`numbers_from_text` of several columns: read together, since most of the time goes into
-    calls, not into values.
+    """:func:`numbers_from_text` of several columns.
+
+    They are read together, since calls take most of the time, not values.
     """
     if not arrays:
         return []
@@ -107,18 +109,20 @@ def numbers_from_texts(arrays: Sequence[pa.StringArray], integral: Sequence[bool
 def read_texts(
     array: pa.StringArray, integral: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
-    """Values and slots of what texts stand for: plain numbers (digits, perhaps a minus and a point)
-    at once, others by pattern.
+    """Values and slots of texts.
+
+    Plain numbers (digits, perhaps a minus and a point) are read at once, all others by pattern.
     """
     if len(array) == 0:
         return np.empty(0), np.empty(0, np.uint8)
     text = _Bytes(array)
-    odd = text.odd_rows()
-    plain = text.array_without(odd)
+    others = text.rows_not_plain()
+    plain = text.array_without(others)
     values = np.array(pc.cast(plain, pa.float64()).to_numpy(zero_copy_only=False))
     slots = finite_slots(values, np.where(integral, ~text.pointed, values == np.floor(values)))
-    if len(odd):
-        values[odd], slots[odd] = _read_by_pattern(array.take(pa.array(odd)), integral[odd])
+    if len(others):
+        read = _read_by_pattern(array.take(pa.array(others)), integral[others])
+        values[others], slots[others] = read
     return values, slots
 
 
@@ -141,9 +145,7 @@ def finite_slots(values: NDArray[np.float64], whole: NDArray[np.bool_]) -> NDArr
 
 
 class _Bytes:
-    """The bytes of a string array, looked at all together. ``pointed``: the rows with a decimal
-    point.
-    """
+    """The bytes of a string array, read together. ``pointed``: the rows with a decimal point."""
 
     def __init__(self, array: pa.StringArray) -> None:
         self._array = array
@@ -155,28 +157,28 @@ class _Bytes:
         self.pointed = np.zeros(len(array), bool)
         self.pointed[self._points] = True
 
-    def odd_rows(self) -> NDArray[np.int64]:
+    def rows_not_plain(self) -> NDArray[np.int64]:
         """Rows that are anything but a plain number, null and empty ones too."""
         data, starts = self._data, self._ends[:-1]
         # The subtraction tests a range: bytes below the minus sign wrap around to large ones.
-        strange = np.flatnonzero(((data - np.uint8(ord("-"))) > 12) | (data == ord("/")))
+        foreign = np.flatnonzero(((data - np.uint8(ord("-"))) > 12) | (data == ord("/")))
         minus = np.flatnonzero(data == ord("-"))
-        odd = np.diff(self._ends) == 0
-        odd[self._rows(strange)] = True
-        minus_of = self._rows(minus)
-        odd[minus_of[minus != starts[minus_of]]] = True
-        odd[self._points[1:][np.diff(self._points) == 0]] = True
-        odd[self._without_digit()] = True
+        not_plain = np.diff(self._ends) == 0
+        not_plain[self._rows(foreign)] = True
+        minus_rows = self._rows(minus)
+        not_plain[minus_rows[minus != starts[minus_rows]]] = True
+        not_plain[self._points[1:][np.diff(self._points) == 0]] = True
+        not_plain[self._without_digit()] = True
         if self._array.null_count:
-            odd |= _mask(self._array.is_null())
-        return np.flatnonzero(odd)
+            not_plain |= _mask(self._array.is_null())
+        return np.flatnonzero(not_plain)
 
     def _without_digit(self) -> NDArray[np.int64]:
-        """Among rows of at most two bytes, those that are signs and points alone."""
+        """Among rows of one or two bytes, those of signs and points alone."""
         short = np.flatnonzero((np.diff(self._ends) - 1).view(np.uint32) < 2)
         first, last = self._data[self._ends[short]], self._data[self._ends[short + 1] - 1]
-        lone: NDArray[np.int64] = short[(first < ord("0")) & (last < ord("0"))]
-        return lone
+        without: NDArray[np.int64] = short[(first < ord("0")) & (last < ord("0"))]
+        return without
 
     def array_without(self, rows: NDArray[np.int64]) -> pa.StringArray:
         """The array with these rows set to null; the text is not copied."""
@@ -187,17 +189,16 @@ class _Bytes:
             len(self._array), self._offsets, self._bytes, bitmap, -1, self._array.offset
         )
 
-    def _rows(self, places: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The row of each byte, by its place."""
+    def _rows(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The row that the byte at each position belongs to."""
         rows: NDArray[np.int64] = (
-            np.searchsorted(self._ends, places.astype(np.int32), side="right") - 1
+            np.searchsorted(self._ends, positions.astype(np.int32), side="right") - 1
         )
         return rows
 
 
 def numbers_from_array(array: pa.Array, integral: bool) -> Numbers:
-    """The numbers of an Arrow array of integers or floats that was read as its type; null is
-    missing.
+    """The numbers of an Arrow array of integers or floats; null is missing.
 
     >>> numbers_from_array(pa.array([7.0, None, 0.5]), integral=False).slots.tolist()
     [3, 0, 4]
@@ -212,42 +213,39 @@ def numbers_from_array(array: pa.Array, integral: bool) -> Numbers:
 
 
 def written_types(array: pa.StringArray) -> NDArray[np.uint8]:
-    """The written type of each value by the contract's patterns: ``BOOLEAN``, ``INTEGRAL``,
-    ``FRACTIONAL`` or ``STRING``.
+    """The written type of each value by the patterns of SageMaker Model Monitor.
 
-    Null is ``MISSING``.
+    ``BOOLEAN``, ``INTEGRAL``, ``FRACTIONAL`` or ``STRING``; null is ``MISSING``.
 
     >>> written_types(pa.array(["true", "- 7", "7.0", ".5", None])).tolist()
     [1, 3, 4, 2, 0]
     """
     slots = np.full(len(array), STRING, dtype=np.uint8)
-    slots[_mask(pc.match_substring_regex(array, CONTRACT_INTEGRAL))] = INTEGRAL
-    slots[_mask(pc.match_substring_regex(array, CONTRACT_FRACTIONAL))] = FRACTIONAL
-    slots[_mask(pc.match_substring_regex(array, CONTRACT_BOOLEAN))] = BOOLEAN
+    slots[_mask(pc.match_substring_regex(array, SAGEMAKER_INTEGRAL))] = INTEGRAL
+    slots[_mask(pc.match_substring_regex(array, SAGEMAKER_FRACTIONAL))] = FRACTIONAL
+    slots[_mask(pc.match_substring_regex(array, SAGEMAKER_BOOLEAN))] = BOOLEAN
     if array.null_count:
         slots[_mask(array.is_null())] = MISSING
     return slots
 
 
 def _split_numbers(array: pa.StringArray) -> tuple[pa.StringArray, NDArray[np.bool_]]:
-    """Text that can be cast, null where it is no number; and where it is one."""
-    found = pc.match_substring_regex(array, NUMBER)
-    number = _mask(found)
-    if number.all():
-        return array, number
-    rest = pa.array(~number)
+    """Text that can be cast, null where it is not a number; and which texts are numbers."""
+    is_number = _mask(pc.match_substring_regex(array, NUMBER))
+    if is_number.all():
+        return array, is_number
+    rest = pa.array(~is_number)
     trimmed = pc.utf8_trim(array.filter(rest), characters=" \t")
-    late = pc.match_substring_regex(trimmed, NUMBER)
-    text = pc.replace_with_mask(
-        array, rest, pc.if_else(late, trimmed, pa.scalar(None, pa.string()))
-    )
-    number[~number] = _mask(late)
-    return text, number
+    matched = pc.match_substring_regex(trimmed, NUMBER)
+    numbers = pc.if_else(matched, trimmed, pa.scalar(None, pa.string()))
+    text = pc.replace_with_mask(array, rest, numbers)
+    is_number[~is_number] = _mask(matched)
+    return text, is_number
 
 
 def _slots_without_number(array: pa.StringArray) -> NDArray[np.uint8]:
     slots = np.full(len(array), STRING, dtype=np.uint8)
-    slots[_mask(pc.match_substring_regex(array, CONTRACT_BOOLEAN))] = BOOLEAN
+    slots[_mask(pc.match_substring_regex(array, SAGEMAKER_BOOLEAN))] = BOOLEAN
     slots[_mask(pc.equal(array, "")) | _mask(array.is_null())] = MISSING
     return slots
 

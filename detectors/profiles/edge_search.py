@@ -1,4 +1,4 @@
-"""Where many values lie among the edges of many tables, all at once."""
+"""Searches many values among the edges of many tables at once."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 CACHED: Final = 20_000
-"""Values that are best searched together: with more, every step goes out of the processor's cache.
-"""
+"""Values that are best searched together: more of them do not fit into the processor's cache."""
 
 
 def edges_below(
     edges: NDArray[np.float64], base: NDArray[np.int64], width: int, values: NDArray[np.float64]
 ) -> NDArray[np.int64]:
-    """How many of its table's edges are at or below each value, by halving: ``log2(width)`` steps.
+    """The number of edges in each value's table that are at or below the value.
 
-    ``edges`` holds tables of ``width`` rising edges, a power of two, the last one infinite;
-    ``base`` is the place before each value's table, in any shape that goes with ``values``.
+    Halves the tables: ``log2(width)`` steps. ``edges`` holds tables of ``width`` rising edges, a
+    power of two, the last one infinite. ``base`` is the position before each value's table, in any
+    shape that broadcasts with ``values``.
 
     >>> edges_below(np.array([1.0, 2.0, 3.0, np.inf]), np.array([-1]), 4, np.array([0.5, 2.0, 9.0]))
     array([0, 2, 3])

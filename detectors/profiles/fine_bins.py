@@ -1,4 +1,4 @@
-"""The fine bins of all numeric features side by side, for distances between distribution functions."""
+"""The fine bins of all numeric features, for distances between distribution functions."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from detectors.profiles.layout import Layout
 
 
 class FineBins(NamedTuple):
-    """``slots`` of all fine bins, feature after feature; ``starts`` of each numeric feature among
-    them; which ``features``.
+    """The fine bins of the numeric features, feature after feature.
 
-    ``widths`` is the number of bins a feature; ``edges`` holds the upper end of each fine bin, NaN
-    for the open last ones.
+    * ``slots``: their slots in the vector of counts.
+    * ``starts``: the first fine bin of each numeric feature.
+    * ``features``: the positions of these features in the layout.
+    * ``widths``: the number of fine bins of each.
+    * ``edges``: the upper end of each fine bin, NaN for the open last ones.
     """
 
     slots: Ints
@@ -28,26 +30,24 @@ class FineBins(NamedTuple):
 
 @lru_cache(maxsize=256)
 def fine_bins(layout: Layout) -> FineBins:
-    """Where the fine bins of the numeric features lie in the vector of counts."""
+    """The fine bins of a layout; computed once for each."""
     numeric = [i for i, feature in enumerate(layout.features) if feature.numeric]
     slots = [np.arange(layout.bins(i).start, layout.bins(i).stop) for i in numeric]
-    widths = np.array([len(part) for part in slots], dtype=np.int64)
-    starts = (
-        np.concatenate(([0], np.cumsum(widths)[:-1])).astype(np.int64) if len(widths) else widths
-    )
-    edges = np.array([edge for i in numeric for edge in (*layout.features[i].edges, np.nan)])
+    widths = np.array([len(bins) for bins in slots], dtype=np.int64)
+    edges = [edge for i in numeric for edge in (*layout.features[i].edges, np.nan)]
     return FineBins(
-        np.concatenate(slots) if slots else np.empty(0, np.int64),
-        starts,
-        np.array(numeric, np.int64),
-        widths,
-        edges,
+        slots=np.concatenate(slots) if slots else np.empty(0, np.int64),
+        starts=np.cumsum(widths) - widths,
+        features=np.array(numeric, np.int64),
+        widths=widths,
+        edges=np.array(edges),
     )
 
 
 def cumulative_shares(counts: Ints, fine: FineBins) -> Floats:
-    """The distribution function at the upper end of each fine bin, over finite numbers; NaN for a
-    feature without any.
+    """The distribution function at the upper end of each fine bin, over finite numbers.
+
+    NaN for a feature without any.
     """
     inside = counts[fine.slots].astype(np.float64)
     running = np.cumsum(inside)

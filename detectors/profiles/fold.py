@@ -1,9 +1,9 @@
-"""Columns in, profiles out: counts of many rows at once.
+"""Columns in, profiles out: counts many rows at once.
 
-Large groups of rows: each numeric column is sorted once and the edges are searched in it. Small
-groups (many models in one batch, or few rows of many columns): the bin of each cell is searched in
-the stacked edges of all layouts, :mod:`detectors.profiles.small_groups`. Both roads give the same
-integers.
+In large groups of rows each numeric column is sorted once, and the edges are searched in it. In
+small groups (many models in one batch, or few rows of many columns) the bin of each cell is
+searched in the stacked edges of all layouts, see :mod:`detectors.profiles.small_groups`. Both ways
+give the same integers.
 """
 
 from __future__ import annotations
@@ -31,14 +31,13 @@ _LOWEST: Final = -np.finfo(np.float64).max
 class Fold:
     """Counts rows of one schema for the layouts of several models.
 
-    ``layouts`` are the layouts that groups may refer to by position. A feature of a layout that has
-    no column in a batch counts as missing in every row; a column that no feature names is passed
-    over.
+    Groups refer to ``layouts`` by position. A feature without a column in a batch counts as missing
+    in every row; a column that no feature names is ignored.
     """
 
     def __init__(self, layouts: Sequence[Layout]) -> None:
         self.layouts = tuple(layouts)
-        self._cells: dict[tuple[str, ...], SmallGroups] = {}
+        self._small_groups: dict[tuple[str, ...], SmallGroups] = {}
         self._bounds = [
             [_search_bounds(layout, i) for i in range(len(layout.features))]
             for layout in self.layouts
@@ -51,25 +50,23 @@ class Fold:
     def fold(
         self, columns: Mapping[str, Column], layout_of: Sequence[int], bounds: NDArray[np.int64]
     ) -> list[Profile]:
-        """One profile a group: group ``g`` holds the rows ``[bounds[g], bounds[g + 1])`` and has
-        layout ``layout_of[g]``.
+        """One profile a group.
 
-        Groups must not be empty; their rows must lie together (order the columns first).
+        Group ``g`` holds the rows ``[bounds[g], bounds[g + 1])`` and has layout ``layout_of[g]``.
+        Groups must not be empty, and their rows must lie together: order the columns first.
         """
         small = np.flatnonzero(np.diff(bounds) < SORT_FROM)
-        out: list[Profile | None] = [None] * len(layout_of)
+        profiles: list[Profile | None] = [None] * len(layout_of)
         if len(small):
-            for at, counted in zip(
-                small.tolist(), self._fold_small(columns, layout_of, bounds, small), strict=True
-            ):
-                out[at] = counted
+            counted = self._fold_small(columns, layout_of, bounds, small)
+            for g, profile in zip(small.tolist(), counted, strict=True):
+                profiles[g] = profile
         encoded: dict[str, pa.DictionaryArray] = {}
-        for g, profile in enumerate(out):
-            if profile is None:
-                out[g] = self._fold_large(
-                    columns, layout_of[g], int(bounds[g]), int(bounds[g + 1]), encoded
-                )
-        return [profile for profile in out if profile is not None]
+        for g in range(len(layout_of)):
+            if profiles[g] is None:
+                start, stop = int(bounds[g]), int(bounds[g + 1])
+                profiles[g] = self._fold_large(columns, layout_of[g], start, stop, encoded)
+        return [profile for profile in profiles if profile is not None]
 
     def _fold_small(
         self,
@@ -79,9 +76,9 @@ class Fold:
         small: NDArray[np.int64],
     ) -> list[Profile]:
         names = tuple(columns)
-        if names not in self._cells:
-            self._cells[names] = SmallGroups(self.layouts, names)
-        return self._cells[names].fold(
+        if names not in self._small_groups:
+            self._small_groups[names] = SmallGroups(self.layouts, names)
+        return self._small_groups[names].fold(
             columns, np.asarray(layout_of)[small], bounds[small], bounds[small + 1]
         )
 
@@ -126,7 +123,7 @@ def fold(
 
 
 def _search_bounds(layout: Layout, i: int) -> NDArray[np.float64]:
-    """What is searched in a sorted column: the places between -inf, the bins, +inf and NaN."""
+    """The values searched in a sorted column: they separate -inf, the bins, +inf and NaN."""
     return np.array([_LOWEST, *layout.features[i].edges, np.inf, np.nan])
 
 
@@ -141,11 +138,11 @@ def _count_numbers(
         counts[first : first + NEG_INF] = np.bincount(slots, minlength=NEG_INF)
         values = values[slots >= INTEGRAL]
     ordered = np.sort(values)
-    places = np.searchsorted(ordered, bounds)
-    found = counts[first + NEG_INF : last]
-    found[0], found[-1] = places[0], len(ordered) - places[-1]
-    np.subtract(places[1:], places[:-1], out=found[1:-1])
-    finite = ordered[places[0] : places[-2]]
+    positions = np.searchsorted(ordered, bounds)
+    counted = counts[first + NEG_INF : last]
+    counted[0], counted[-1] = positions[0], len(ordered) - positions[-1]
+    np.subtract(positions[1:], positions[:-1], out=counted[1:-1])
+    finite = ordered[positions[0] : positions[-2]]
     if column.slots is not None:
         counts[first + FRACTIONAL] -= len(ordered) - len(finite)
     else:
@@ -157,13 +154,13 @@ def _count_numbers(
 
 
 def _add_moments(profile: Profile, i: int, ordered: NDArray[np.float64]) -> None:
-    away = ordered - profile.layout.features[i].center
-    profile.sums[i] = away.sum(), away @ away
+    offsets = ordered - profile.layout.features[i].center
+    profile.sums[i] = offsets.sum(), offsets @ offsets
     profile.low[i], profile.high[i] = ordered[0], ordered[-1]
 
 
 class VocabularyIndex:
-    """A vocabulary, ready to be looked up in."""
+    """The vocabulary of a feature, prepared for look-ups."""
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
         self._array = pa.array(vocabulary, pa.string())
@@ -172,15 +169,16 @@ class VocabularyIndex:
     def look_up(
         self, values: pa.StringArray
     ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.bool_]]:
-        """Bin and written type of each value, and whether the vocabulary holds it; others go to
-        hashed bins.
+        """Bin and written type of each value, and whether the vocabulary holds it.
+
+        Values outside of the vocabulary go to hashed bins.
         """
-        found = pc.index_in(values, value_set=self._array)
-        if not found.null_count:
-            bins = found.to_numpy().astype(np.int64)
+        index = pc.index_in(values, value_set=self._array)
+        if not index.null_count:
+            bins = index.to_numpy().astype(np.int64)
             return bins, self._types[bins], np.ones(len(values), bool)
-        known = found.is_valid().to_numpy(zero_copy_only=False)
-        bins = found.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+        known = index.is_valid().to_numpy(zero_copy_only=False)
+        bins = index.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
         types = self._types[bins] if len(self._types) else np.zeros(len(bins), np.uint8)
         rest = values.filter(pa.array(~known))
         bins[~known], types[~known] = len(self._array) + hashed_bin(rest), written_types(rest)
@@ -194,13 +192,12 @@ def _count_texts(
     first, feature = int(layout.starts[i]), layout.features[i]
     counts[first + MISSING] = column.null_count
     codes = column.indices.drop_null().to_numpy(zero_copy_only=False)
-    seen = np.bincount(codes, minlength=len(column.dictionary))
+    occurrences = np.bincount(codes, minlength=len(column.dictionary))
     bins, types, known = words.look_up(column.dictionary)
-    counts[layout.bins(i)] = np.bincount(bins, weights=seen, minlength=feature.bins)
-    counts[first : first + HEAD] += np.bincount(types, weights=seen, minlength=HEAD).astype(
-        np.int64
-    )
-    fresh = np.flatnonzero(~known & (seen > 0))[:MAX_NOVEL]
-    if len(fresh):
-        names = column.dictionary.take(pa.array(fresh)).to_pylist()
-        profile.note_novel(feature.name, dict(zip(names, seen[fresh].tolist(), strict=True)))
+    counts[layout.bins(i)] = np.bincount(bins, weights=occurrences, minlength=feature.bins)
+    by_type = np.bincount(types, weights=occurrences, minlength=HEAD)
+    counts[first : first + HEAD] += by_type.astype(np.int64)
+    novel = np.flatnonzero(~known & (occurrences > 0))[:MAX_NOVEL]
+    if len(novel):
+        names = column.dictionary.take(pa.array(novel)).to_pylist()
+        profile.note_novel(feature.name, dict(zip(names, occurrences[novel].tolist(), strict=True)))

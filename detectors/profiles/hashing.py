@@ -16,7 +16,7 @@ _SHIFT: Final = np.uint64(64 - (HASHED_BINS - 1).bit_length())
 
 
 def hashed(values: pa.StringArray) -> NDArray[np.uint64]:
-    """A 64-bit hash of each string, by its UTF-8 bytes ``b[0] ... b[k-1]`` alone.
+    """A 64-bit hash of each string, from its UTF-8 bytes ``b[0] ... b[k-1]`` alone.
 
     ``h = sum((b[j] + 1) * BASE ** (j + 1))``, then ``h ^= h >> 32``, ``h *= MIX``, all modulo
     2**64. An empty string has h = 0. The same on every machine and in every version: stored
@@ -32,12 +32,11 @@ def hashed(values: pa.StringArray) -> NDArray[np.uint64]:
     filled = lengths > 0
     if filled.any():
         data = np.frombuffer(values.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
-        begins = (offsets[:-1] - offsets[0])[filled].astype(np.int64)
+        starts = (offsets[:-1] - offsets[0])[filled].astype(np.int64)
         powers = np.multiply.accumulate(np.full(int(lengths.max()), BASE, dtype=np.uint64))
-        within = np.arange(len(data)) - np.repeat(begins, lengths[filled])
-        sums[filled] = np.add.reduceat(
-            (data.astype(np.uint64) + np.uint64(1)) * powers[within], begins
-        )
+        within = np.arange(len(data)) - np.repeat(starts, lengths[filled])
+        terms = (data.astype(np.uint64) + np.uint64(1)) * powers[within]
+        sums[filled] = np.add.reduceat(terms, starts)
     mixed: NDArray[np.uint64] = (sums ^ (sums >> np.uint64(32))) * np.uint64(MIX)
     return mixed
 

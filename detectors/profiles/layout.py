@@ -1,6 +1,4 @@
-"""Which bins each feature has: fixed by the baseline, shared by every profile that is compared with
-it.
-"""
+"""The bins of each feature: fixed by the baseline, shared by every profile compared with it."""
 
 from __future__ import annotations
 
@@ -24,11 +22,11 @@ NEG_INF: Final = 5
 HEAD: Final = 6
 """Slots before the bins of every feature: missing, boolean, string, integral, fractional, -inf."""
 TAIL: Final = 2
-"""Slots behind the bins of every feature: +inf, NaN."""
+"""Slots after the bins of every feature: +inf, NaN."""
 HASHED_BINS: Final = 64
 """Bins that values outside a string feature's vocabulary are hashed into."""
 MAX_EDGES: Final = 255
-"""Most edges a numeric feature may have (a search of eight steps finds the bin)."""
+"""Most edges that a numeric feature may have: a search of eight steps finds the bin."""
 
 Role = Literal["feature", "prediction"]
 InferredType = Literal["Integral", "Fractional", "String", "Unknown"]
@@ -47,9 +45,9 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     other values; there every bin is a cell.
 
     ``center`` and ``scale`` are the baseline's mean and population standard deviation: moments are
-    kept as sums around ``center``, Wasserstein is told in units of ``scale``. ``low`` and ``high``
-    are the baseline's smallest and largest value; ``ladder`` is the number of bins beyond each of
-    them, whose counts together are the outlier share.
+    kept as sums around ``center``, Wasserstein is in units of ``scale``. ``low`` and ``high`` are
+    the baseline's smallest and largest value; ``ladder`` is the number of bins beyond each of them,
+    whose counts together are the outlier share.
     """
 
     name: str
@@ -77,9 +75,7 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def bin_cells(self) -> int:
-        """Number of coarse cells that the bins make, without those for missing and unreadable
-        values.
-        """
+        """Number of coarse cells of the bins, without those for missing and unreadable values."""
         return max(self.cells) + 1 if self.numeric else self.bins
 
 
@@ -91,8 +87,8 @@ class Layout:
     string, integral, fractional, -inf, +inf, NaN, so that these add up to the rows; a finite number
     (or, in a text feature, any value) is counted in one bin as well.
 
-    ``cell_of[slot]`` gives the coarse cell of a slot, or -1 for slots that belong to none (the
-    written types, which the bins count again). Feature ``i`` owns the cells
+    ``cell_of[slot]`` is the coarse cell of a slot, or -1 for slots that belong to none (the written
+    types, which the bins count again). Feature ``i`` owns the cells
     ``cell_starts[i]:cell_starts[i + 1]``: the cells of its bins, then one for missing values, then
     one for unreadable ones (NaN, infinities, text in a numeric feature).
 
@@ -103,21 +99,14 @@ class Layout:
     def __init__(self, features: tuple[Feature, ...]) -> None:
         names = [feature.name for feature in features]
         if len(set(names)) != len(names):
-            raise LayoutInvalid(
-                "feature names are not unique", name=next(n for n in names if names.count(n) > 1)
-            )
+            repeated = next(name for name in names if names.count(name) > 1)
+            raise LayoutInvalid("feature names are not unique", name=repeated)
         for feature in features:
             _check(feature)
         self.features = features
-        widths = [HEAD + feature.bins + TAIL for feature in features]
-        self.starts: NDArray[np.int64] = np.concatenate(
-            ([0], np.cumsum(widths, dtype=np.int64))
-        ).astype(np.int64)
-        cells = [feature.bin_cells + 2 for feature in features]
+        self.starts = _starts([HEAD + feature.bins + TAIL for feature in features])
+        self.cell_starts = _starts([feature.bin_cells + 2 for feature in features])
         self._labels: dict[int, list[str]] = {}
-        self.cell_starts: NDArray[np.int64] = np.concatenate(
-            ([0], np.cumsum(cells, dtype=np.int64))
-        ).astype(np.int64)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Layout) and other.fingerprint == self.fingerprint
@@ -145,18 +134,14 @@ class Layout:
         """The coarse cell of each slot, -1 where a slot has none."""
         out = np.full(self.size, -1, dtype=np.int64)
         for i, feature in enumerate(self.features):
-            start, stop, first = (
-                int(self.starts[i]),
-                int(self.starts[i + 1]),
-                int(self.cell_starts[i]),
-            )
+            start, stop = int(self.starts[i]), int(self.starts[i + 1])
+            first = int(self.cell_starts[i])
             inside = np.array(feature.cells) if feature.numeric else np.arange(feature.bins)
             out[start + HEAD : stop - TAIL] = first + inside
             out[start + MISSING] = first + feature.bin_cells
             if feature.numeric:
-                out[[start + BOOLEAN, start + STRING, start + NEG_INF, stop - 2, stop - 1]] = (
-                    first + feature.bin_cells + 1
-                )
+                unreadable = [start + BOOLEAN, start + STRING, start + NEG_INF, stop - 2, stop - 1]
+                out[unreadable] = first + feature.bin_cells + 1
         return out
 
     def bins(self, i: int) -> slice:
@@ -164,7 +149,7 @@ class Layout:
         return slice(int(self.starts[i]) + HEAD, int(self.starts[i + 1]) - TAIL)
 
     def lone_bins(self, i: int) -> NDArray[np.int64]:
-        """The slots of those bins of feature ``i`` that stand for one value: words, codes, atoms."""
+        """The slots of the bins of feature ``i`` that hold a single value: words, codes, atoms."""
         feature, first = self.features[i], int(self.starts[i]) + HEAD
         if not feature.numeric:
             return first + np.arange(len(feature.vocabulary))
@@ -173,12 +158,10 @@ class Layout:
 
     def bin_label(self, i: int, slot: int) -> str:
         """The name of a bin of :meth:`lone_bins`: its value."""
-        feature, place = self.features[i], slot - int(self.starts[i]) - HEAD
-        return (
-            _edge_texts(np.asarray(feature.edges))[place - 1]
-            if feature.numeric
-            else _quoted(feature.vocabulary[place])
-        )
+        feature, position = self.features[i], slot - int(self.starts[i]) - HEAD
+        if feature.numeric:
+            return _edge_texts(np.asarray(feature.edges))[position - 1]
+        return _quoted(feature.vocabulary[position])
 
     def coarse(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
         """Counts of all coarse cells (length ``cell_starts[-1]``) from the vector of counts."""
@@ -196,8 +179,8 @@ class Layout:
         """A name for each coarse cell of feature ``i``: an interval, a value, ``missing`` or
         ``unreadable``.
 
-        A value of a text feature that reads like a name of driftline's own stands in quotes, so
-        that no two cells share one.
+        A value of a text feature that reads like one of driftline's own names stands in quotes, so
+        that no two cells share a name.
         """
         if i not in self._labels:
             feature = self.features[i]
@@ -205,14 +188,11 @@ class Layout:
             self._labels[i] = [*inner, "missing", "unreadable"]
         return self._labels[i]
 
-    def encode(self) -> bytes:
-        """The features as MessagePack."""
-        return msgspec.msgpack.encode(self.features)
 
-    @classmethod
-    def decode(cls, data: bytes) -> Layout:
-        """The layout that :meth:`encode` wrote."""
-        return cls(msgspec.msgpack.decode(data, type=tuple[Feature, ...]))
+def _starts(widths: Sequence[int]) -> NDArray[np.int64]:
+    """The start of each of several consecutive ranges, and the end of the last one."""
+    ends = np.cumsum(widths, dtype=np.int64)
+    return np.concatenate(([0], ends)).astype(np.int64)
 
 
 def _check(feature: Feature) -> None:
@@ -221,20 +201,14 @@ def _check(feature: Feature) -> None:
             raise LayoutInvalid("vocabulary has a value twice", name=feature.name)
         return
     edges = np.asarray(feature.edges)
-    if (
-        not 0 < len(edges) <= MAX_EDGES
-        or not np.all(np.isfinite(edges))
-        or not np.all(np.diff(edges) > 0)
-    ):
-        raise LayoutInvalid(
-            f"edges must be 1 to {MAX_EDGES} rising finite numbers", name=feature.name
-        )
-    if len(feature.cells) != feature.bins or set(feature.cells) != set(
-        range(max(feature.cells) + 1)
-    ):
-        raise LayoutInvalid(
-            "cells must name a cell for each bin, numbered without holes", name=feature.name
-        )
+    rising = np.all(np.isfinite(edges)) and np.all(np.diff(edges) > 0)
+    if not 0 < len(edges) <= MAX_EDGES or not rising:
+        reason = f"edges must be 1 to {MAX_EDGES} rising finite numbers"
+        raise LayoutInvalid(reason, name=feature.name)
+    cells = set(feature.cells)
+    if len(feature.cells) != feature.bins or cells != set(range(max(cells) + 1)):
+        reason = "cells must name a cell for each bin, numbered without holes"
+        raise LayoutInvalid(reason, name=feature.name)
 
 
 def _text_labels(feature: Feature) -> list[str]:
@@ -242,11 +216,10 @@ def _text_labels(feature: Feature) -> list[str]:
 
 
 def _quoted(value: str) -> str:
-    return (
-        f'"{value}"'
-        if value in ("missing", "unreadable", "") or value.startswith(("unseen #", '"'))
-        else value
-    )
+    """The value, in quotes if it reads like the name of another cell."""
+    if value in ("missing", "unreadable", "") or value.startswith(("unseen #", '"')):
+        return f'"{value}"'
+    return value
 
 
 def _interval_labels(feature: Feature) -> list[str]:
@@ -260,11 +233,10 @@ def _interval_labels(feature: Feature) -> list[str]:
 def _interval_label(
     bins: Sequence[int], texts: Sequence[str], lone: Sequence[bool], kind: Kind
 ) -> str:
-    """A single value, an interval (``without`` the values in it that have cells of their own), or
-    ``other`` codes.
+    """A single value, an interval, or ``other`` codes.
 
-    An interval that borders on a single value says whether it holds it: ``(10, 20)`` lies beside
-    ``10``.
+    An interval names the values in it that have cells of their own (``without``), and shows at its
+    ends whether it holds the single value that it borders on: ``(10, 20)`` lies next to ``10``.
     """
     first, last = bins[0], bins[-1]
     holes = sorted(set(range(first, last)) - set(bins))
@@ -272,32 +244,33 @@ def _interval_label(
         return "other"
     if first == last and lone[first]:
         return texts[first - 1]
-    low = (
-        "[-inf"
-        if first == 0
-        else f"({texts[first - 2]}"
-        if lone[first - 1]
-        else f"[{texts[first - 1]}"
-    )
-    high = (
-        "inf)" if last == len(texts) else f"{texts[last - 1]}]" if lone[last] else f"{texts[last]})"
-    )
+    interval = f"{_lower_end(first, texts, lone)}, {_upper_end(last, texts, lone)}"
     without = ", ".join(texts[hole - 1] for hole in holes)
-    return f"{low}, {high}" + (f" without {without}" if without else "")
+    return f"{interval} without {without}" if without else interval
+
+
+def _lower_end(first: int, texts: Sequence[str], lone: Sequence[bool]) -> str:
+    if first == 0:
+        return "[-inf"
+    return f"({texts[first - 2]}" if lone[first - 1] else f"[{texts[first - 1]}"
+
+
+def _upper_end(last: int, texts: Sequence[str], lone: Sequence[bool]) -> str:
+    if last == len(texts):
+        return "inf)"
+    return f"{texts[last - 1]}]" if lone[last] else f"{texts[last]})"
 
 
 def _adjacent(edges: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """For each edge but the last, whether the next one is the next representable number: the bin
-    between holds one value.
-    """
+    """For each edge but the last, whether the bin above it holds a single representable number."""
     return np.asarray(np.nextafter(edges[:-1], np.inf) == edges[1:])
 
 
 def _edge_texts(edges: NDArray[np.float64]) -> list[str]:
-    """Each edge in six digits, or in as many more as tell all edges apart (and show the whole part
-    of each up to 15 digits).
+    """Each edge in six digits, or in as many more as make all edges different.
 
-    The upper end of a single value may read like that value.
+    With more than six digits the whole part of each is shown, up to 15 digits. The upper end of a
+    single value may read like that value.
     """
     lone = _adjacent(edges)
     apart = edges[~np.concatenate(([False], lone)) | np.concatenate((lone, [False]))].tolist()

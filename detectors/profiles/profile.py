@@ -1,4 +1,4 @@
-"""The counts of one model in one pane: additive, the same in any order and after any replay."""
+"""The counts of one model in one pane: additive, equal in any order and after any replay."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from detectors.errors import LayoutMismatch
 from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, Layout
 
 MAX_NOVEL = 20
-"""How many names of unseen values a profile remembers a feature."""
+"""Most names of unseen values that a profile remembers of each feature."""
 MAX_NAME = 200
-"""How many characters of such a name: a value may be megabytes, and the names go into every report.
-"""
+"""Most characters of such a name: a value may be megabytes, and reports hold the names."""
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):
@@ -64,24 +63,24 @@ class Profile:
             raise LayoutMismatch(self.layout.fingerprint, other.layout.fingerprint)
         self.rows += other.rows
         self.counts += other.counts
-        with np.errstate(
-            over="ignore", invalid="ignore"
-        ):  # beyond the largest float they are infinite, and their difference is nothing
+        # Beyond the largest float a sum is infinite, and the difference of two such sums is NaN.
+        with np.errstate(over="ignore", invalid="ignore"):
             self.sums += other.sums
         np.minimum(self.low, other.low, out=self.low)
         np.maximum(self.high, other.high, out=self.high)
-        for name, seen in other.novel.items():
-            self.note_novel(name, seen)
+        for name, counts in other.novel.items():
+            self.note_novel(name, counts)
 
-    def note_novel(self, name: str, seen: dict[str, int]) -> None:
-        """Remember names of unseen values of a feature, at most ``MAX_NOVEL`` of them and
-        ``MAX_NAME`` characters of each.
+    def note_novel(self, name: str, counts: dict[str, int]) -> None:
+        """Remember names of unseen values of feature ``name``, with their counts.
+
+        At most ``MAX_NOVEL`` names, and at most ``MAX_NAME`` characters of each.
         """
-        mine = self.novel.setdefault(name, {})
-        for whole, count in seen.items():
-            value = whole if len(whole) <= MAX_NAME else whole[: MAX_NAME - 1] + "…"
-            if value in mine or len(mine) < MAX_NOVEL:
-                mine[value] = mine.get(value, 0) + count
+        known = self.novel.setdefault(name, {})
+        for value, count in counts.items():
+            short = value if len(value) <= MAX_NAME else value[: MAX_NAME - 1] + "…"
+            if short in known or len(known) < MAX_NOVEL:
+                known[short] = known.get(short, 0) + count
 
     def copy(self) -> Profile:
         """An independent profile with the same content."""
@@ -96,41 +95,48 @@ class Profile:
 
     @property
     def finite(self) -> NDArray[np.int64]:
-        """Finite numbers of each feature: the ``n`` of its moments. Meaningless for text features."""
+        """Finite numbers of each feature, the ``n`` of its moments; meaningless for text."""
         starts = self.layout.starts[:-1]
         total: NDArray[np.int64] = self.counts[starts + INTEGRAL] + self.counts[starts + FRACTIONAL]
         return total
 
     def encode(self) -> bytes:
-        """Versioned MessagePack with the vectors compressed by zstd; equal profiles of one history
-        give equal bytes.
+        """Versioned MessagePack with the vectors compressed by zstd.
+
+        Equal profiles of one history give equal bytes.
         """
-        raw = b"".join(part.tobytes() for part in (self.counts, self.sums, self.low, self.high))
-        body = _ZSTD.compress(raw, asbytes=True)
-        return msgspec.msgpack.encode(
-            _Wire(1, self.layout.fingerprint, self.rows, len(raw), body, self.novel)
+        vectors = (self.counts, self.sums, self.low, self.high)
+        raw = b"".join(vector.tobytes() for vector in vectors)
+        wire = _Wire(
+            version=1,
+            fingerprint=self.layout.fingerprint,
+            rows=self.rows,
+            size=len(raw),
+            body=_ZSTD.compress(raw, asbytes=True),
+            novel=self.novel,
         )
+        return msgspec.msgpack.encode(wire)
 
     @classmethod
     def decode(cls, data: bytes, layout: Layout) -> Profile:
-        """The profile that :meth:`encode` wrote; raises ``LayoutMismatch`` if it belongs to another
-        layout.
+        """The profile that :meth:`encode` wrote.
+
+        Raises :class:`~detectors.errors.LayoutMismatch` if it belongs to another layout.
         """
         wire = msgspec.msgpack.decode(data, type=_Wire)
         if wire.fingerprint != layout.fingerprint:
             raise LayoutMismatch(layout.fingerprint, wire.fingerprint)
         raw = _ZSTD.decompress(wire.body, decompressed_size=wire.size, asbytes=True)
-        out, features, end = cls(layout), len(layout.features), layout.size * 8
-        out.rows = wire.rows
-        out.counts = np.frombuffer(raw, np.int64, layout.size).copy()
-        floats = np.frombuffer(raw, np.float64, features * 4, end).copy()
-        out.sums = floats[: features * 2].reshape(features, 2)
-        out.low, out.high = (
-            floats[features * 2 : features * 3].copy(),
-            floats[features * 3 :].copy(),
-        )
-        out.novel = wire.novel
-        return out
+        features = len(layout.features)
+        floats = np.frombuffer(raw, np.float64, features * 4, layout.size * 8).copy()
+        profile = cls(layout)
+        profile.rows = wire.rows
+        profile.counts = np.frombuffer(raw, np.int64, layout.size).copy()
+        profile.sums = floats[: features * 2].reshape(features, 2)
+        profile.low = floats[features * 2 : features * 3].copy()
+        profile.high = floats[features * 3 :].copy()
+        profile.novel = wire.novel
+        return profile
 
     @staticmethod
     def rows_of(data: bytes) -> int:

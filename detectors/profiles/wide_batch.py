@@ -1,6 +1,4 @@
-"""Many columns of few rows: cut out of one text, read together, and kept together until they are
-counted.
-"""
+"""Many columns of few rows: read out of one text together, and kept together until counted."""
 
 from __future__ import annotations
 
@@ -20,12 +18,11 @@ from detectors.profiles.layout import MISSING
 
 
 class WideBatch(Mapping[str, Column]):
-    """Many columns of few rows that were cut out of one text together; each is made when it is
-    asked for.
+    """Many columns of few rows that were cut out of one text; each is built when it is accessed.
 
     ``numbers`` names the rows of ``matrix`` and ``slots``, both ``[columns, rows]`` as in
-    :class:`Numbers`, ``integral`` is an entry a column. ``words`` holds the text columns of
-    ``texts``, one behind the other.
+    :class:`~detectors.profiles.columns.Numbers`; ``integral`` has an entry a column. ``words``
+    holds the text columns that ``texts`` names, one after the other.
     """
 
     def __init__(
@@ -38,42 +35,39 @@ class WideBatch(Mapping[str, Column]):
         texts: Sequence[str],
         words: pa.StringArray,
     ) -> None:
-        self.numbers, self.matrix, self.slots, self.integral = (
-            tuple(numbers),
-            matrix,
-            slots,
-            integral,
-        )
-        self.texts, self.words = tuple(texts), words
+        self.numbers = tuple(numbers)
+        self.matrix = matrix
+        self.slots = slots
+        self.integral = integral
+        self.texts = tuple(texts)
+        self.words = words
         self.others: Mapping[str, Column] = {}
-        self._order, self._rows = (
-            order,
-            matrix.shape[1] if len(numbers) else len(words) // max(len(texts), 1),
-        )
+        self._order = order
+        self._rows = matrix.shape[1] if len(numbers) else len(words) // max(len(texts), 1)
 
-    def beside(self, others: Mapping[str, Column]) -> WideBatch:
+    def with_others(self, others: Mapping[str, Column]) -> WideBatch:
         """These columns and ``others`` of the same rows."""
-        out = copy(self)
-        out.others = others
-        return out
+        batch = copy(self)
+        batch.others = others
+        return batch
 
     @cached_property
-    def _places(self) -> dict[str, tuple[bool, int]]:
+    def _positions(self) -> dict[str, tuple[bool, int]]:
+        """Whether a column is numeric, and its position among those of its kind, by name."""
         return {
-            name: (kind, j)
-            for kind, names in ((True, self.numbers), (False, self.texts))
+            name: (numeric, j)
+            for numeric, names in ((True, self.numbers), (False, self.texts))
             for j, name in enumerate(names)
         }
 
     def __getitem__(self, name: str) -> Column:
         if name in self.others:
             return self.others[name]
-        numeric, j = self._places[name]
+        numeric, j = self._positions[name]
         if not numeric:
             return Texts(self.words.slice(j * self._rows, self._rows))
-        return Numbers(
-            self.matrix[j], None if self.slots is None else self.slots[j], bool(self.integral[j])
-        )
+        slots = None if self.slots is None else self.slots[j]
+        return Numbers(self.matrix[j], slots, bool(self.integral[j]))
 
     def __iter__(self) -> Iterator[str]:
         return chain(self._order, self.others)
@@ -83,21 +77,21 @@ class WideBatch(Mapping[str, Column]):
 
 
 def side_by_side(parts: Sequence[Mapping[str, Column]]) -> Mapping[str, Column]:
-    """The columns of several parts of the same rows."""
-    cut = next((part for part in parts if isinstance(part, WideBatch)), None)
-    others = {name: column for part in parts if part is not cut for name, column in part.items()}
-    return others if cut is None else cut.beside(others)
+    """The columns of several parts of the same rows, in one mapping."""
+    wide = next((part for part in parts if isinstance(part, WideBatch)), None)
+    others = {name: column for part in parts if part is not wide for name, column in part.items()}
+    return others if wide is None else wide.with_others(others)
 
 
 def cut_numbers(
     cells: pa.StringArray, numeric: NDArray[np.bool_], integral: NDArray[np.bool_], typed: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
-    """:func:`detectors.profiles.columns.numbers_from_text` of the numeric columns of a table whose
-    ``cells`` lie row after row.
+    """The numbers of the numeric columns of a table whose ``cells`` lie row after row.
 
-    ``numeric`` and ``integral`` have an entry a column. Returns values and slots, ``[numeric
-    columns, rows]``, and whether every cell fitted its column's type. With ``typed`` that is tried
-    first: then Arrow reads all of them in two calls.
+    As :func:`detectors.profiles.columns.numbers_from_text` reads them. ``numeric`` and ``integral``
+    have an entry a column. Returns values and slots, ``[numeric columns, rows]``, and whether every
+    cell fitted its column's type. With ``typed`` that is tried first: Arrow then reads all cells in
+    two calls.
     """
     shape = len(cells) // len(numeric), len(numeric)
     filled = _lengths(cells).reshape(shape) > 0
@@ -110,16 +104,15 @@ def cut_numbers(
         else:
             return _typed(values[:, numeric].T, filled[:, numeric].T, integral[numeric])
     by_column = np.arange(len(cells)).reshape(shape).T[numeric]
-    read, slots = read_texts(
-        cells.take(pa.array(by_column.ravel())), np.repeat(integral[numeric], shape[0])
-    )
+    texts = cells.take(pa.array(by_column.ravel()))
+    read, slots = read_texts(texts, np.repeat(integral[numeric], shape[0]))
     return read.reshape(by_column.shape), slots.reshape(by_column.shape), False
 
 
 def _typed(
     values: NDArray[np.float64], filled: NDArray[np.bool_], integral: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
-    """Values with NaN where a cell is empty, and slots if there are such cells."""
+    """Values with NaN where a cell is empty, and slots if any cell is."""
     values = np.ascontiguousarray(values)
     if filled.all():
         return values, None, True
@@ -130,20 +123,20 @@ def _typed(
 
 
 def _lengths(array: pa.StringArray) -> NDArray[np.int32]:
-    lengths: NDArray[np.int32] = np.diff(
-        np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
-    )
+    """Bytes of each text."""
+    offsets = np.frombuffer(array.buffers()[1], np.int32)
+    lengths: NDArray[np.int32] = np.diff(offsets[array.offset : array.offset + len(array) + 1])
     return lengths
 
 
 def _cast(array: pa.StringArray, chosen: NDArray[np.bool_], kind: pa.DataType) -> NDArray[Any]:
-    """The chosen cells read as this type, by rows; anything where none is chosen. Raises
-    ``pa.ArrowInvalid`` if one does not fit.
+    """The chosen cells read as this type, by rows; arbitrary values where a cell is not chosen.
+
+    Raises ``pa.ArrowInvalid`` if a chosen cell does not fit.
     """
     _, offsets, data = array.buffers()
     bitmap = pa.py_buffer(np.packbits(chosen.ravel(), bitorder="little"))
     read = pc.cast(pa.StringArray.from_buffers(len(array), offsets, data, bitmap), kind)
-    raw = np.frombuffer(read.buffers()[1], np.float64 if pa.types.is_floating(kind) else np.int64)[
-        : len(array)
-    ]
-    return raw.reshape(chosen.shape)
+    dtype = np.float64 if pa.types.is_floating(kind) else np.int64
+    values = np.frombuffer(read.buffers()[1], dtype)[: len(array)]
+    return values.reshape(chosen.shape)

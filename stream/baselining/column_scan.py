@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from detectors.arrays import Floats
 from detectors.profiles.binning import (
     ATOM_SHARE,
-    MOST_CODES,
+    MAX_CODES,
     codes_feature,
     grid_feature,
     text_feature,
@@ -149,7 +149,7 @@ class ColumnScan:
         if inferred == "String":
             return text_feature(name, role, self.values)
         counts = self._counts_by_number()
-        if not self.dropped_values and len(counts) <= MOST_CODES:
+        if not self.dropped_values and len(counts) <= MAX_CODES:
             return codes_feature(name, role, inferred, counts)
         atoms = {
             value: count / self.finite

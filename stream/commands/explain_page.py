@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from inspect import cleandoc
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -14,9 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 from detectors.report import Violation, WindowReport
+from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
-from detectors.statistics.measures import DISTANCES
 
 MOST_BINS: Final = 25
 LABELS: Final = {
@@ -160,7 +159,7 @@ class ExplainPage:
     def _formulas(self, names: Iterable[str]) -> None:
         table = Table.grid(padding=(0, 2))
         for name in names:
-            formula = _formula(name) if name in DISTANCES else FORMULAS.get(name)
+            formula = DISTANCES[name].formula if name in DISTANCES else FORMULAS.get(name)
             if formula:
                 table.add_row(Text(_label(name)), Text(formula))
         self._console.print(Text(f"\n{SYMBOLS}"), table)
@@ -170,13 +169,6 @@ class ExplainPage:
 
     def _indented(self, text: str, style: str = "") -> None:
         self._console.print(Padding(Text(_visible(text), style), (0, 0, 0, 2)))
-
-
-def _formula(distance: str) -> str:
-    """The first sentence of a distance's documentation, which is its formula."""
-    docstring = cleandoc(DISTANCES[distance].distances.__doc__ or "")
-    paragraph = " ".join(docstring.split("\n\n")[0].replace("`", "").split())
-    return EMPHASIS.sub(r"\1", paragraph).split(". ")[0].removesuffix(".")
 
 
 def _compared(violation: Violation) -> str:

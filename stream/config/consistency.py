@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from detectors.decisions.rules import fits
+from detectors.changes.base import series_fits
 from detectors.durations import LONGEST, duration_ms
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Feature
-from detectors.statistics.noise import statistics
+from detectors.statistics.catalogue import DISTANCES, deciding_statistics
 from stream.config.faults import mismatch, unknown_name
 from stream.errors import ConfigFault
 from stream.formats.base import NameConfig
@@ -134,8 +134,8 @@ def _rules(config: Config) -> Faults:
     if rules.k > rules.of:
         yield mismatch("rules.k", f"a number from 1 to rules.of ({rules.of})", str(rules.k))
     for path, name in _statistics(config):
-        if name not in statistics():
-            yield unknown_name(path, "statistic", name, statistics())
+        if name not in deciding_statistics():
+            yield unknown_name(path, "statistic", name, deciding_statistics())
 
 
 def _statistics(config: Config) -> Iterator[tuple[str, str]]:
@@ -197,9 +197,8 @@ def _feature_rules(
         path = f"models.{model}.features.{name}"
         if name not in columns:
             yield unknown_name(path, "column", name, columns)
-        elif rules.statistic in statistics():
-            feature = _feature(baseline, name)
-            yield from _fit(f"{path}.statistic", rules.statistic, feature, statistics())
+        elif rules.statistic is not None and rules.statistic in (valid := deciding_statistics()):
+            yield from _fit(f"{path}.statistic", rules.statistic, _feature(baseline, name), valid)
 
 
 def _change_detectors(
@@ -211,7 +210,7 @@ def _change_detectors(
             yield unknown_name(f"{path}.feature", "column", detector.feature, columns)
         else:
             feature = _feature(baseline, detector.feature)
-            series = ("mean", "completeness", *statistics())
+            series = ("mean", "completeness", *DISTANCES)
             yield from _fit(f"{path}.series", detector.series, feature, series)
 
 
@@ -230,10 +229,10 @@ def _feature(baseline: Baseline, name: str) -> Feature | None:
 
 
 def _fit(path: str, statistic: str, feature: Feature | None, known: Sequence[str]) -> Faults:
-    if feature is None or fits(statistic, feature.numeric):
+    if feature is None or series_fits(statistic, feature.numeric):
         return
     kind = "numbers" if feature.numeric else "text"
-    valid = [name for name in known if fits(name, feature.numeric)]
+    valid = [name for name in known if series_fits(name, feature.numeric)]
     yield ConfigFault(
         path=path,
         reason=f"{statistic!r} does not apply to {kind}; valid: {', '.join(valid)}",

@@ -1,5 +1,4 @@
-"""What every change detector promises: silence on steadiness, an alarm after a step, and nothing
-but the series decides."""
+"""What every change detector promises; a new file in the folder is tested by itself."""
 
 from __future__ import annotations
 
@@ -10,20 +9,21 @@ import msgspec
 import numpy as np
 import pytest
 
-from detectors.changes.base import MOST_VALUES, Change
+from detectors.changes.base import MAX_VALUES, Change
 from detectors.components import find
+from detectors.statistics.catalogue import DISTANCES
 from tests.support.made import normal
 
 KINDS: dict[str, type[Change]] = find("detectors.changes", Change, "driftline.change_detectors")
 ANY = reduce(or_, KINDS.values())
 NOISE = 0.05
-"""What the mean of 400 rows varies by, in baseline deviations."""
+"""Deviation of the mean of 400 rows, in baseline deviations."""
 
 every_kind = pytest.mark.parametrize("name", sorted(KINDS))
 
 
 def first_alarm(change: Change, series: list[float]) -> int | None:
-    """Number of values at the first alarm; None if there is none."""
+    """Number of values at the first alarm; ``None`` without any."""
     return next((k for k in range(1, len(series) + 1) if change.alarms(series[:k])), None)
 
 
@@ -42,6 +42,13 @@ def test_the_files_name_is_the_type_in_the_configuration(name: str) -> None:
     assert type(change) is KINDS[name]
     assert msgspec.to_builtins(change)["type"] == name
     assert change.key == "x/completeness"
+
+
+@every_kind
+@pytest.mark.parametrize("series", ["mean", "completeness", *DISTANCES])
+def test_every_distance_can_be_the_series(name: str, series: str) -> None:
+    change = msgspec.convert({"type": name, "feature": "x", "series": series}, ANY)
+    assert change.series == series
 
 
 @every_kind
@@ -88,7 +95,7 @@ def test_the_same_values_give_the_same_answers(name: str) -> None:
 
 @every_kind
 def test_the_longest_series_is_replayed(name: str) -> None:
-    assert not KINDS[name](feature="x").alarms([0.25] * MOST_VALUES)
+    assert not KINDS[name](feature="x").alarms([0.25] * MAX_VALUES)
 
 
 @every_kind

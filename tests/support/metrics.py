@@ -6,8 +6,8 @@ import time
 
 from prometheus_client import CollectorRegistry
 
+from detectors.decisions.catalogue import CHECKS
 from detectors.decisions.episodes import Episode, EpisodeState
-from detectors.report import CHECKS
 from sinks.base import Published
 from sinks.courier import CourierCounts
 from sinks.prometheus import Prometheus
@@ -42,7 +42,7 @@ class FullPage:
 
     def __init__(self, job: str = "sample") -> None:
         self.telemetry = Telemetry(job)
-        self.sink = Prometheus(per_feature=STATISTICS).open(job)  # type: ignore[arg-type]  # as from a file
+        self.sink = Prometheus(per_feature=STATISTICS).open(job)
         self.telemetry.register(self.sink)
         self._fill_telemetry()
         self._fill_sink()
@@ -104,7 +104,16 @@ def state() -> JobState:
         future=3,
         unremembered=6,
     )
-    opened = EpisodeState(open=Episode("e", START_MS, START_MS, ("amount",), ("amount",), (), {}))
+    episode = Episode(
+        id="e",
+        first_violation_ms=START_MS,
+        last_signal_ms=START_MS,
+        features=("amount",),
+        ever=("amount",),
+        reasons=(),
+        sizes={},
+    )
+    opened = EpisodeState(open=episode)
     return JobState(
         watermark_ms=START_MS,
         partitions={

@@ -77,7 +77,16 @@ def violation(name: str = "amount", **changes: Any) -> Violation:
         "limit": 0.1,
         "n": 100,
         "description": "The distance is above its limit.",
-        "moved": (BinShift("[1, 2)", 0.1, 0.4, 10, 40, 0.2),),
+        "moved": (
+            BinShift(
+                label="[1, 2)",
+                before=0.1,
+                after=0.4,
+                before_count=10,
+                after_count=40,
+                contribution=0.2,
+            ),
+        ),
     }
     return Violation(**{**plain, **changes})
 

@@ -1,14 +1,11 @@
-"""What every distance is given: the counts of all features of a layout, before and after, side by
-side.
-"""
+"""The contract of a distance, and the counts that every distance is computed from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from importlib import import_module
-from pkgutil import iter_modules
-from typing import Any, Protocol, cast
+from statistics import NormalDist
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,15 +16,39 @@ from detectors.profiles.fine_bins import cumulative_shares, fine_bins
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
 
+SMALL_CELL: Final = 5.0
+"""Expected count below which a coarse cell is merged with the other small ones (Cochran 1954)."""
+LARGEST_GAP: Final = 0.999999
+"""The largest gap that a finite shift is computed for; beyond it two laws are simply apart."""
+
+AppliesTo = Literal["numbers", "text", "both"]
+
+
+class MergedCells(NamedTuple):
+    """The coarse cells of each feature once those of small expected counts are merged into one.
+
+    * ``kept``: ``bool[cells]``, the coarse cells that stay as they are.
+    * ``rest_before``, ``rest_after``: counts of the merged cell of each feature, 0 without one.
+    * ``left``: cells of each feature that are left, the merged one among them.
+    * ``merged``: cells with counts that went into the merged one.
+    """
+
+    kept: NDArray[np.bool_]
+    rest_before: Floats
+    rest_after: Floats
+    left: Floats
+    merged: Floats
+
 
 class Pair:
-    """A baseline and a window under one layout, in the forms that distances need; each form is
-    computed once.
+    """A baseline and a window under one layout, in the forms that distances need.
+
+    Each form is computed once, when it is first used.
 
     *Coarse cells* (``p``, ``q``: shares; ``before``, ``after``: counts) are those of
-    :meth:`Layout.coarse`: the merged bins of a feature, then its missing and its unreadable values.
-    ``m`` and ``n`` are the totals of each feature over its coarse cells: all rows. Shares are NaN
-    where a side of the feature has no rows at all.
+    :meth:`~detectors.profiles.layout.Layout.coarse`: the merged bins of a feature, then its missing
+    values, then its unreadable ones. ``m`` and ``n`` are the totals of each feature over its coarse
+    cells, which are all its rows. Shares are NaN where a side of the feature has no rows.
     """
 
     def __init__(self, baseline: Profile, window: Profile) -> None:
@@ -75,9 +96,31 @@ class Pair:
         return self._shares(self.after, self.n)
 
     @cached_property
+    def merged_cells(self) -> MergedCells:
+        """The coarse cells, those with an expected count ``p * n * m / (n + m)`` under 5 merged.
+
+        ``p`` is pooled over both sides: the expectation holds for the smaller of the two.
+        """
+        both = self.before + self.after
+        with np.errstate(invalid="ignore", divide="ignore"):
+            weight = self.spread(self.m * self.n / (self.m + self.n) ** 2)
+        small = both * weight < SMALL_CELL
+        kept = (both > 0) & ~small
+        rest_before = self.total(self.before * small)
+        rest_after = self.total(self.after * small)
+        return MergedCells(
+            kept=kept,
+            rest_before=rest_before,
+            rest_after=rest_after,
+            left=self.total(kept) + (rest_before + rest_after > 0),
+            merged=self.total(small & (both > 0)),
+        )
+
+    @cached_property
     def f(self) -> Floats:
-        """The baseline's distribution function at the upper end of each fine bin, see
-        :func:`detectors.profiles.fine_bins.cumulative_shares`.
+        """The baseline's distribution function at the upper end of each fine bin.
+
+        See :func:`detectors.profiles.fine_bins.cumulative_shares`.
         """
         return cumulative_shares(self.baseline.counts, fine_bins(self.layout))
 
@@ -93,7 +136,7 @@ class Pair:
         return np.add.reduceat(cells.astype(np.float64), self.starts)
 
     def spread(self, features: Floats) -> Floats:
-        """A value of each feature repeated for all its coarse cells."""
+        """The value of each feature, repeated for each of its coarse cells."""
         return np.repeat(features, self.widths)
 
     def _shares(self, counts: Ints, total: Floats) -> Floats:
@@ -107,56 +150,111 @@ class Pair:
         return np.array([feature.numeric for feature in self.layout.features], dtype=bool)
 
     def where_both(self, values: Floats) -> Floats:
-        """The values, NaN for features that have no rows on one side."""
+        """The values, with NaN for features that have no rows on one of the two sides."""
         return np.where((self.m > 0) & (self.n > 0), values, np.nan)
 
 
 def of_counts(before: Mapping[Any, int], after: Mapping[Any, int]) -> Pair:
-    """One feature from counts by value, on the bins that ``before`` gives it: text or, for numbers,
-    a bin a number.
+    """One feature from counts by value, on the bins that ``before`` gives it.
 
-    At most 32 different numbers before. For examples and for trying a distance out.
+    Text gets a bin a value, numbers too: ``before`` may hold at most 32 different numbers. For
+    examples, and for trying a distance.
 
     >>> of_counts({"a": 3, "b": 1}, {"a": 2}).q[:2]
     array([1., 0.])
     """
     from detectors.profiles.binning import codes_feature, text_feature
-    from detectors.profiles.columns import Numbers, Texts
+    from detectors.profiles.columns import Column, Numbers, Texts
     from detectors.profiles.fold import fold
 
-    text = all(isinstance(value, str) for value in (*before, *after))
-    feature = (
-        text_feature("x", "feature", before)
-        if text
-        else codes_feature("x", "feature", "Fractional", before)
-    )
+    is_text = all(isinstance(value, str) for value in (*before, *after))
+    if is_text:
+        feature = text_feature("x", "feature", before)
+    else:
+        feature = codes_feature("x", "feature", "Fractional", before)
+
+    def column(counts: Mapping[Any, int]) -> Column:
+        values = [value for value, count in counts.items() for _ in range(count)]
+        if is_text:
+            return Texts(pa.array(values, pa.string()))
+        return Numbers(np.array(values, dtype=np.float64))
+
     layout = Layout((feature,))
-    rows = [
-        [value for value, count in side.items() for _ in range(count)] for side in (before, after)
-    ]
-    columns = [
-        Texts(pa.array(one, pa.string())) if text else Numbers(np.array(one, dtype=np.float64))
-        for one in rows
-    ]
-    return Pair(*(fold(layout, {"x": column}) for column in columns))
+    return Pair(fold(layout, {"x": column(before)}), fold(layout, {"x": column(after)}))
 
 
-class Distance(Protocol):
-    """A module of this folder: one statistic, computed for all features of a layout at once."""
+class Distance:
+    """One statistic of how far a window is from its baseline, for all features of a layout at once.
 
-    NAME: str
-    """What reports and the configuration call it."""
+    Base of the distances: one subclass a file. The file's name, or the name of an entry point of
+    ``driftline.distances``, is what reports call it, and what ``statistic`` and ``series`` in the
+    configuration and ``per_feature`` of the Prometheus sink accept. A distance has no state and
+    no threshold.
+
+    * ``applies_to``: the kind of features that it is defined on.
+    * ``title``: what sentences call it.
+    * ``formula``: its formula in a line of plain text, for ``driftline explain``.
+    * ``decides``: whether it may be the deciding statistic of a feature. Such a distance grows with
+      the drift, and implements :meth:`noise` and :meth:`equivalent`. A distance that does not
+      decide is reported and nothing else.
+
+    Its docstring names the formula, the convention where there are several, the trap, the source,
+    and holds an example that runs. ``docs/statistics.md`` has all of them on one page.
+    """
+
+    applies_to: ClassVar[AppliesTo]
+    title: ClassVar[str]
+    formula: ClassVar[str]
+    decides: ClassVar[bool] = False
+
+    def __init_subclass__(cls) -> None:
+        """Refuse a distance that lacks a part of the contract: when it is defined, not in a job."""
+        needed = ["applies_to", "title", "formula", "distances"]
+        needed += ["noise", "equivalent"] if cls.decides else []
+        lacking = [
+            name for name in needed if getattr(cls, name, None) is getattr(Distance, name, None)
+        ]
+        if lacking:
+            raise TypeError(f"the distance {cls.__name__} does not define {', '.join(lacking)}")
 
     def distances(self, pair: Pair) -> Floats:
-        """One value a feature; NaN where it is not defined (no rows, or the wrong kind of feature)."""
+        """The statistic of each feature, ``float64[features]`` in the order of the layout.
+
+        0 where both sides have the same shares, and never negative. NaN where it is undefined:
+        without rows on one side, and for features of a kind that it does not apply to. Depends on
+        the counts alone. Must not raise on any counts, and must not change the pair.
+        """
+        raise NotImplementedError
+
+    def noise(self, pair: Pair, alpha: float) -> Floats:
+        """The sampling law: what each feature exceeds by chance in a share of ``alpha`` of windows.
+
+        ``float64[features]``; an upper bound will do. It falls as rows are added and rises as
+        ``alpha`` falls. NaN without rows on one side, for features of a kind that the distance does
+        not apply to, and for every feature of a distance that does not decide.
+        """
+        return np.full(len(pair.layout.features), np.nan)
+
+    def equivalent(self, gap: float) -> float:
+        """The value for the drift whose two distribution functions are at most ``gap`` apart.
+
+        ``comparison_threshold`` of the baseline is such a gap; this is how one threshold means one
+        drift whichever distance decides. The drift taken is that of a normal distribution that
+        moves by :func:`normal_shift` standard deviations. NaN for a distance that does not decide.
+        """
+        return float("nan")
+
+    def fits(self, numeric: bool) -> bool:
+        """Whether the distance is defined on numeric features, or on text features."""
+        return self.applies_to in ("both", "numbers" if numeric else "text")
 
 
-def find() -> dict[str, Distance]:
-    """All distances by name: every module of this folder but this one."""
-    package = import_module("detectors.statistics.distances")
-    modules = [name for _, name, _ in iter_modules(package.__path__) if name != "base"]
-    found: dict[str, Distance] = {}
-    for name in modules:
-        module = import_module(f"detectors.statistics.distances.{name}")
-        found[module.NAME] = cast("Distance", module)
-    return found
+def normal_shift(gap: float) -> float:
+    """By how many standard deviations a normal law has moved when its CDFs are ``gap`` apart.
+
+    ``d`` with ``gap = 2 * Phi(d / 2) - 1``; a gap close to 1 is taken as 0.999999.
+
+    >>> normal_shift(0.1)
+    0.2513
+    """
+    return 2.0 * NormalDist().inv_cdf((1.0 + min(gap, LARGEST_GAP)) / 2.0)

@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.arrays import Floats
-from detectors.statistics.chi2 import tail
-from detectors.statistics.distances.base import Pair
-
-NAME = "chi_squared"
-SMALL_CELL = 5.0
+from detectors.statistics.distances.base import SMALL_CELL, AppliesTo, Distance, Pair
+from detectors.statistics.laws import upper_tail
 
 
-def distances(pair: Pair) -> Floats:
-    """p-value of the chi-squared test of homogeneity of each text feature; NaN for numbers, without
-    rows, with one cell.
+class ChiSquared(Distance):
+    """p-value of the chi-squared test of homogeneity of each text feature: 1 to 0.
 
     ``sum((observed - expected)**2 / expected)`` over both sides, where expected counts come from
     the pooled shares: so the baseline is a sample like the window and not taken as exact. Cells
     whose expected count on the smaller side is under 5 are merged into one; categories that the
     baseline has not seen count in their hashed bins, missing values in theirs. Small values speak
-    for drift: unlike every other distance, 1 means equal.
+    for drift: unlike every other distance, 1 means equal, and therefore it does not decide. NaN for
+    numbers, without rows, and with a single cell.
 
     Trap: with many rows it is tiny for differences that do not matter. Source: Pearson 1900;
     Cochran 1954 (small cells).
 
     >>> from detectors.statistics.distances.base import of_counts
-    >>> distances(of_counts({"a": 10, "b": 10, "c": 20}, {"a": 20, "b": 20, "c": 20}))
+    >>> ChiSquared().distances(of_counts({"a": 10, "b": 10, "c": 20}, {"a": 20, "b": 20, "c": 20}))
     array([0.2494])
     """
-    out = np.full(len(pair.layout.features), np.nan)
-    for i in np.flatnonzero(~pair.numeric & (pair.m > 0) & (pair.n > 0)).tolist():
-        cells = slice(int(pair.layout.cell_starts[i]), int(pair.layout.cell_starts[i + 1]))
-        out[i] = p_value(pair.before[cells].astype(float), pair.after[cells].astype(float))
-    return out
+
+    applies_to: ClassVar[AppliesTo] = "text"
+    title: ClassVar[str] = "chi-squared p-value"
+    formula: ClassVar[str] = "p-value of the chi-squared test of homogeneity; 1 means equal"
+
+    def distances(self, pair: Pair) -> Floats:
+        """One test a text feature."""
+        out = np.full(len(pair.layout.features), np.nan)
+        for i in np.flatnonzero(~pair.numeric & (pair.m > 0) & (pair.n > 0)).tolist():
+            cells = slice(int(pair.layout.cell_starts[i]), int(pair.layout.cell_starts[i + 1]))
+            out[i] = p_value(pair.before[cells].astype(float), pair.after[cells].astype(float))
+        return out
 
 
 def p_value(before: Floats, after: Floats) -> float:
@@ -42,16 +49,21 @@ def p_value(before: Floats, after: Floats) -> float:
     >>> p_value(np.array([10.0, 20, 30]), np.array([10.0, 20, 30]))
     1.0
     """
-    both, m, n = before + after, before.sum(), after.sum()
-    small = both * min(m, n) / (m + n) < SMALL_CELL
-    before, after = (np.append(side[~small], side[small].sum()) for side in (before, after))
+    m, n = before.sum(), after.sum()
+    small = (before + after) * min(m, n) / (m + n) < SMALL_CELL
+    before, after = _merge(before, small), _merge(after, small)
+    filled = before + after > 0
+    before, after = before[filled], after[filled]
     both = before + after
-    before, after, both = before[both > 0], after[both > 0], both[both > 0]
     if len(both) < 2:
         return float("nan")
-    expected_before, expected_after = both * m / (m + n), both * n / (m + n)
-    statistic = (
-        (before - expected_before) ** 2 / expected_before
-        + (after - expected_after) ** 2 / expected_after
-    ).sum()
-    return tail(float(statistic), len(both) - 1)
+    statistic = _pearson(before, both * m / (m + n)) + _pearson(after, both * n / (m + n))
+    return upper_tail(float(statistic.sum()), len(both) - 1)
+
+
+def _merge(counts: Floats, small: NDArray[np.bool_]) -> Floats:
+    return np.append(counts[~small], counts[small].sum())
+
+
+def _pearson(observed: Floats, expected: Floats) -> Floats:
+    return (observed - expected) ** 2 / expected

@@ -2,25 +2,51 @@
 
 from __future__ import annotations
 
+from math import exp, sqrt
+from typing import ClassVar
+
 import numpy as np
 
 from detectors.arrays import Floats
-from detectors.statistics.distances.base import Pair
+from detectors.statistics.distances.base import AppliesTo, Distance, Pair, normal_shift
+from detectors.statistics.laws import chi_squared_noise, freedom_of_small_cells
 
-NAME = "hellinger"
 
+class Hellinger(Distance):
+    """``sqrt(1 - sum(sqrt(p * q)))`` of each feature over its coarse cells: 0 to 1.
 
-def distances(pair: Pair) -> Floats:
-    """``sqrt(1 - sum(sqrt(p * q)))`` of each feature over its coarse cells, missing and unreadable
-    values among them: 0 to 1.
+    The cells for missing and for unreadable values are among them. Computed as
+    ``sqrt(sum((sqrt(p) - sqrt(q))**2) / 2)``, which keeps small distances exact. Empty cells need
+    no floor. NaN without rows.
 
-    Computed as ``sqrt(sum((sqrt(p) - sqrt(q))**2) / 2)``, which keeps small distances exact. Empty
-    cells need no floor. NaN without rows. Trap: close to 1 for anything extreme, so large drifts
-    look alike. Source: Hellinger 1909.
+    Trap: close to 1 for anything extreme, so large drifts look alike. Source: Hellinger 1909.
 
     >>> from detectors.statistics.distances.base import of_counts
-    >>> distances(of_counts({"a": 600, "b": 400}, {"a": 300, "b": 700}))
+    >>> Hellinger().distances(of_counts({"a": 600, "b": 400}, {"a": 300, "b": 700}))
     array([0.2158])
     """
-    gap = np.sqrt(pair.p) - np.sqrt(pair.q)
-    return pair.where_both(np.sqrt(pair.total(gap * gap) / 2.0))
+
+    applies_to: ClassVar[AppliesTo] = "both"
+    title: ClassVar[str] = "Hellinger"
+    formula: ClassVar[str] = (
+        "sqrt(1 - sum(sqrt(p * q))) over the bins, missing and unreadable values among them"
+    )
+    decides: ClassVar[bool] = True
+
+    def distances(self, pair: Pair) -> Floats:
+        """The distance over all coarse cells."""
+        gap = np.sqrt(pair.p) - np.sqrt(pair.q)
+        return pair.where_both(np.sqrt(pair.total(gap * gap) / 2.0))
+
+    def noise(self, pair: Pair, alpha: float) -> Floats:
+        """``sqrt((1/n + 1/m) * quantile / 8)``: to second order its square is an eighth of PSI.
+
+        Small cells are not merged here, see
+        :func:`~detectors.statistics.laws.freedom_of_small_cells`.
+        """
+        return np.sqrt(chi_squared_noise(pair, alpha, freedom_of_small_cells(pair)) / 8.0)
+
+    def equivalent(self, gap: float) -> float:
+        """``sqrt(1 - exp(-d**2 / 8))``, exact for two normal laws that are d deviations apart."""
+        shift = normal_shift(gap)
+        return sqrt(1.0 - exp(-shift * shift / 8.0))

@@ -2,32 +2,55 @@
 
 from __future__ import annotations
 
+from math import log, sqrt
+from typing import ClassVar
+
 import numpy as np
 
 from detectors.arrays import Floats
-from detectors.statistics.distances.base import Pair
+from detectors.statistics.distances.base import AppliesTo, Distance, Pair, normal_shift
+from detectors.statistics.laws import chi_squared_noise, freedom_of_small_cells
 
-NAME = "jensen_shannon"
 
+class JensenShannon(Distance):
+    """The *distance* ``sqrt(KL(p || a) / 2 + KL(q || a) / 2)``, ``a = (p + q) / 2``, **base 2**.
 
-def distances(pair: Pair) -> Floats:
-    """The *distance* of each feature: ``sqrt(KL(p || a) / 2 + KL(q || a) / 2)`` with ``a = (p + q)
-    / 2``, **base 2**: 0 to 1.
+    0 to 1, over the coarse cells of each feature, those for missing and for unreadable values among
+    them; empty cells need no floor (0 log 0 = 0). With the natural logarithm instead the largest
+    value would be 0.8326; the divergence is the square. NaN without rows.
 
-    Over the coarse cells, missing and unreadable values among them; empty cells need no floor (0
-    log 0 = 0). With the natural logarithm instead the largest value would be 0.8326; the divergence
-    is the square. NaN without rows.
-
-    Trap: biased up in small windows, by about ``sqrt((B - 1) * (1/n + 1/m) / (8 ln 2))`` while
+    Trap: biased upwards in small windows, by about ``sqrt((B - 1) * (1/n + 1/m) / (8 ln 2))`` while
     nothing drifts. Source: Lin 1991; Endres and Schindelin 2003 (the root is a metric).
 
     >>> from detectors.statistics.distances.base import of_counts
-    >>> distances(of_counts({"a": 5}, {"b": 5}))
+    >>> JensenShannon().distances(of_counts({"a": 5}, {"b": 5}))
     array([1.])
     """
-    middle = (pair.p + pair.q) / 2.0
-    divergence = pair.total(_kl(pair.p, middle) + _kl(pair.q, middle)) / 2.0
-    return pair.where_both(np.sqrt(np.maximum(divergence, 0.0)))
+
+    applies_to: ClassVar[AppliesTo] = "both"
+    title: ClassVar[str] = "Jensen-Shannon"
+    formula: ClassVar[str] = "sqrt(KL(p || a) / 2 + KL(q || a) / 2) with a = (p + q) / 2, base 2"
+    decides: ClassVar[bool] = True
+
+    def distances(self, pair: Pair) -> Floats:
+        """The root of the divergence over all coarse cells."""
+        middle = (pair.p + pair.q) / 2.0
+        divergence = pair.total(_kl(pair.p, middle) + _kl(pair.q, middle)) / 2.0
+        return pair.where_both(np.sqrt(np.maximum(divergence, 0.0)))
+
+    def noise(self, pair: Pair, alpha: float) -> Floats:
+        """``sqrt((1/n + 1/m) * quantile / (8 ln 2))``, from the law of PSI to second order.
+
+        Small cells are not merged here, see
+        :func:`~detectors.statistics.laws.freedom_of_small_cells`.
+        """
+        law = chi_squared_noise(pair, alpha, freedom_of_small_cells(pair))
+        return np.sqrt(law / (8.0 * log(2.0)))
+
+    def equivalent(self, gap: float) -> float:
+        """``sqrt(d**2 / (8 ln 2))``: to second order, for normal laws d deviations apart."""
+        shift = normal_shift(gap)
+        return sqrt(shift * shift / (8.0 * log(2.0)))
 
 
 def _kl(p: Floats, q: Floats) -> Floats:

@@ -2,40 +2,47 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 
 from detectors.arrays import Floats
-from detectors.statistics.distances.base import Pair
-
-NAME = "l_infinity"
-CRITICAL = 1.8
-"""c in the robust form: sqrt(-ln(alpha / 2) / 2) for alpha = 0.003, as deequ and SageMaker have it.
-"""
+from detectors.statistics.distances.base import AppliesTo, Distance, Pair
+from detectors.statistics.laws import sampling_scale
 
 
-def distances(pair: Pair) -> Floats:
-    """``max |p - q|`` of each text feature over its values, hashed bins, and missing values: 0 to
-    1; NaN for numbers.
+class LInfinity(Distance):
+    """``max |p - q|`` of each text feature over its values, hashed bins and missing values: 0 to 1.
 
-    The *simple* form of the SageMaker contract, section 5.2, on real counts. :func:`robust` is the
-    other one. NaN without rows. Trap: many small moves stay unseen. Source: Breck et al. 2019;
-    deequ's categorical distance.
+    The *Simple* form of SageMaker Model Monitor, see ``docs/sagemaker-compatibility.md``, on real
+    counts; the *Robust* form subtracts ``1.8 * sqrt((n + m) / (n * m))`` from it. Here sampling
+    noise is a floor under the limit instead. NaN for numbers, and without rows.
+
+    Trap: many small moves stay unseen. Source: Breck et al. 2019; the categorical distance of
+    deequ.
 
     >>> from detectors.statistics.distances.base import of_counts
-    >>> distances(of_counts({"a": 600, "b": 400}, {"a": 300, "b": 700}))
+    >>> LInfinity().distances(of_counts({"a": 600, "b": 400}, {"a": 300, "b": 700}))
     array([0.3])
     """
-    if not len(pair.starts):
-        return np.empty(0)
-    gap = np.maximum.reduceat(np.nan_to_num(np.abs(pair.p - pair.q)), pair.starts)
-    return pair.where_both(np.where(pair.numeric, np.nan, gap))
 
+    applies_to: ClassVar[AppliesTo] = "text"
+    title: ClassVar[str] = "L-infinity"
+    formula: ClassVar[str] = "max |p - q| over values, hashed bins and missing values"
+    decides: ClassVar[bool] = True
 
-def robust(simple: float, n: float, m: float) -> float:
-    """``max(0, simple - 1.8 * sqrt((n + m) / (n * m)))``: the form for few samples (contract
-    section 5).
+    def distances(self, pair: Pair) -> Floats:
+        """The largest gap between two shares."""
+        if not len(pair.starts):
+            return np.empty(0)
+        gap = np.maximum.reduceat(np.nan_to_num(np.abs(pair.p - pair.q)), pair.starts)
+        return pair.where_both(np.where(pair.numeric, np.nan, gap))
 
-    >>> robust(0.06015037593984962, 75, 70)
-    0.0
-    """
-    return max(0.0, simple - CRITICAL * float(np.sqrt((n + m) / (n * m))))
+    def noise(self, pair: Pair, alpha: float) -> Floats:
+        """``sqrt((1/n + 1/m) * ln(2 B / alpha) / 2)``: ``alpha`` is shared among the B cells."""
+        noise = np.sqrt(sampling_scale(pair) * np.log(2.0 * pair.widths / alpha) / 2.0)
+        return np.where(pair.numeric, np.nan, noise)
+
+    def equivalent(self, gap: float) -> float:
+        """The gap itself."""
+        return gap

@@ -24,24 +24,33 @@ def signal(
 ) -> Signal:
     start_ms, end_ms = START_MS + int(start_h * HOUR_MS), START_MS + int(end_h * HOUR_MS)
     reasons = tuple(
-        Violation(name, "baseline_drift_check", "psi", 1.0, 0.1, 100, "") for name in features
+        Violation(
+            feature=name,
+            check="baseline_drift_check",
+            statistic="psi",
+            value=1.0,
+            limit=0.1,
+            n=100,
+            description="",
+        )
+        for name in features
     )
     return Signal(
-        1,
-        "id",
-        "dedupe",
-        kind,
-        episode,
-        "demo",
-        "m",
-        "v",
-        start_ms,
-        end_ms,
-        start_ms,
-        "b",
-        "report",
-        tuple(features),
-        reasons,
+        version=1,
+        id="id",
+        dedupe_id="dedupe",
+        kind=kind,
+        episode=episode,
+        job="demo",
+        model="m",
+        variant="v",
+        start_ms=start_ms,
+        end_ms=end_ms,
+        first_violation_ms=start_ms,
+        baseline="b",
+        report="report",
+        features=tuple(features),
+        reasons=reasons,
     )
 
 

@@ -8,9 +8,10 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
-from detectors.report import CHECKS, BinShift, FeatureReport, State
-from detectors.statistics.distances.base import find
-from sinks.prometheus import DISTANCES, PerFeature, Prometheus, PrometheusDelivery
+from detectors.decisions.catalogue import CHECKS
+from detectors.report import BinShift, FeatureReport, State
+from detectors.statistics.catalogue import DISTANCES
+from sinks.prometheus import PerFeature, Prometheus, PrometheusDelivery
 from tests.support.samples import (
     MINUTE_MS,
     START_MS,
@@ -173,7 +174,6 @@ def test_a_statistic_that_a_feature_does_not_have_is_not_exported() -> None:
 
 
 def test_per_feature_accepts_every_distance_by_its_name() -> None:
-    assert set(DISTANCES) == set(find())
     names = ["mean", "outlier_share", *DISTANCES]
     assert (
         msgspec.convert({"type": "prometheus", "per_feature": names}, type=Prometheus).per_feature
@@ -239,7 +239,11 @@ def test_no_label_holds_a_value_of_a_feature() -> None:
         "carrier",
         description="SECRET",
         diagnosis="SECRET",
-        moved=(BinShift("SECRET", 0, 1, 0, 9, 1),),
+        moved=(
+            BinShift(
+                label="SECRET", before=0, after=1, before_count=0, after_count=9, contribution=1
+            ),
+        ),
     )
     page = shown(
         report(violations=(moved,), notes=("SECRET",)),

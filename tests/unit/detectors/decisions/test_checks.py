@@ -1,49 +1,72 @@
-"""The checks: each by its name and text, each cause told once, and nothing told that chance
-explains."""
+"""The checks: each has its name and its sentence, reports a cause once, and never mere chance."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from detectors.decisions import checks
-from detectors.decisions.checks import Checks, columns_violations
+from detectors.decisions.catalogue import CHECKS, size_of
+from detectors.decisions.checks.base import COLUMNS, Check, CheckedWindow
 from detectors.decisions.rules import FeatureRules, Rules, rule
+from detectors.decisions.violations import ORDERED, violations_of
 from detectors.profiles.baseline import Baseline, Constraint, Thresholds
 from detectors.profiles.columns import Column, Numbers, Texts
 from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, STRING
-from detectors.report import CHECKS, Violation
+from detectors.profiles.profile import Profile
+from detectors.report import Violation
 from detectors.statistics.measures import measure
 from tests.support.made import Values, baseline, normal, texts, window
 
 WHOLE = np.random.default_rng(0).integers(0, 1_000, 10_000).astype(float)
 
 
+def checked(
+    base: Baseline,
+    counted: Profile,
+    rules: Rules | None = None,
+    feature_rules: Mapping[str, FeatureRules] | None = None,
+    *,
+    too_narrow: int = 0,
+    too_wide: int = 0,
+    expose_values: bool = False,
+) -> CheckedWindow:
+    measures, asked = measure(base, counted), rules or Rules()
+    return CheckedWindow(
+        baseline=base,
+        measures=measures,
+        rulings=rule(asked, feature_rules or {}, base.constraints, measures, counted.rows),
+        rules=asked,
+        feature_rules=feature_rules,
+        rows=counted.rows,
+        too_narrow=too_narrow,
+        too_wide=too_wide,
+        expose_values=expose_values,
+    )
+
+
 def violations(
     base: Baseline,
     data: Mapping[str, Values | Column],
     rules: Rules | None = None,
-    own: Mapping[str, FeatureRules] | None = None,
+    feature_rules: Mapping[str, FeatureRules] | None = None,
+    *,
+    expose_values: bool = False,
 ) -> list[Violation]:
-    counted, asked = window(base.layout, data), rules or Rules()
-    measures = measure(base, counted)
-    return Checks(
-        base,
-        measures,
-        rule(asked, own or {}, base.constraints, measures, counted.rows),
-        asked,
-        own or {},
-    ).run()
+    counted = window(base.layout, data)
+    return violations_of(checked(base, counted, rules, feature_rules, expose_values=expose_values))
 
 
-def only(found: list[Violation]) -> Violation:
-    assert len(found) == 1, [one.check for one in found]
-    return found[0]
+def only(violations: list[Violation]) -> Violation:
+    assert len(violations) == 1, [violation.check for violation in violations]
+    return violations[0]
+
+
+def names(violations: list[Violation]) -> list[str]:
+    return [violation.check for violation in violations]
 
 
 def with_missing(values: list[float], missing: int) -> list[float | None]:
@@ -66,41 +89,37 @@ def test_a_window_like_the_baseline_breaks_nothing() -> None:
 
 
 def test_a_null_burst_is_one_violation_and_not_one_for_each_distance() -> None:
-    one = only(violations(NUMBERS, {"x": with_missing(normal(2, 600).tolist(), 400)}))
-    assert (one.feature, one.check, one.value, one.limit, one.n) == (
-        "x",
-        "completeness_check",
-        0.6,
-        1.0,
-        1_000,
-    )
-    assert one.description == "Value: 0.6 does not meet the constraint requirement! "
-    assert one.diagnosis == "null burst"
-    assert one.overwhelming
-    assert one.moved[0].label == "missing"
+    violation = only(violations(NUMBERS, {"x": with_missing(normal(2, 600).tolist(), 400)}))
+    assert (violation.feature, violation.check) == ("x", "completeness_check")
+    assert (violation.value, violation.limit, violation.n) == (0.6, 1.0, 1_000)
+    assert violation.description == "Value: 0.6 does not meet the constraint requirement! "
+    assert violation.summary == "completeness 60 %, at least 99 % required (n = 1,000)"
+    assert violation.diagnosis == "nulls rose from 0 % to 40 %"
+    assert violation.overwhelming
+    assert violation.moved[0].label == "missing"
 
 
-def test_a_loss_of_values_that_chance_explains_is_not_told() -> None:
+def test_a_loss_of_values_that_chance_explains_is_no_violation() -> None:
     usual = baseline({"x": with_missing(normal(1, 9_000).tolist(), 1_000)})
     assert usual.constraints.features["x"].completeness == pytest.approx(0.9)
     assert violations(usual, {"x": with_missing(normal(2, 170).tolist(), 30)}) == []  # 15 % of 200
-    assert (
-        only(violations(usual, {"x": with_missing(normal(2, 1_700).tolist(), 300)})).check
-        == "completeness_check"
-    )
+    more = violations(usual, {"x": with_missing(normal(2, 1_700).tolist(), 300)})
+    assert only(more).check == "completeness_check"
+    assert only(more).diagnosis == "nulls rose from 10 % to 15 %"
     assert violations(NUMBERS, {"x": with_missing(normal(2, 999).tolist(), 1)}) == []
-    assert (
-        violations(NUMBERS, {"x": with_missing(normal(2, 99_100).tolist(), 900)}) == []
-    )  # 0.9 % is under completeness_gap
+    # 0.9 % is under completeness_gap
+    assert violations(NUMBERS, {"x": with_missing(normal(2, 99_100).tolist(), 900)}) == []
 
 
 def test_a_column_without_a_single_value_is_missing() -> None:
     two = baseline({"x": normal(1, 5_000), "y": normal(2, 5_000)})
-    one = only(violations(two, {"y": normal(3, 1_000)}))
-    assert (one.feature, one.check, one.diagnosis) == ("x", "missing_column_check", "column lost")
-    assert (
-        "Number of columns in current dataset: 1, Number of columns in baseline constraints: 2"
-        in one.description
+    violation = only(violations(two, {"y": normal(3, 1_000)}))
+    assert (violation.feature, violation.check) == ("x", "missing_column_check")
+    assert violation.diagnosis == "column missing"
+    assert violation.summary == "column missing: no value in 1,000 rows"
+    assert violation.description == (
+        "The column has no value in any row. There are missing columns in current dataset. Number"
+        " of columns in current dataset: 1, Number of columns in baseline constraints: 2"
     )
 
 
@@ -109,107 +128,144 @@ def test_one_malformed_value_is_no_violation() -> None:
     assert violations(CODES, {"x": numbers}) == []
 
 
-def test_text_among_whole_numbers_breaks_the_type_with_the_contracts_sentence() -> None:
+def test_text_among_whole_numbers_breaks_the_type_with_sagemakers_sentence() -> None:
     numbers = written(
         [*WHOLE[:201].tolist(), *[float("nan")] * 120], [INTEGRAL] * 201 + [STRING] * 120
     )
-    one = only(violations(CODES, {"x": numbers}))
-    assert (one.check, one.value, one.limit) == ("data_type_check", 201 / 321, 0.99)
+    violation = only(violations(CODES, {"x": numbers}))
+    assert (violation.check, violation.value, violation.limit) == (
+        "data_type_check",
+        201 / 321,
+        0.99,
+    )
     assert (
-        one.description
+        violation.description
         == "Data type match requirement is not met. Expected data type: Integral, Expected match:"
         " 99.0%. Observed: Only 62.616822429906534% of data is Integral."
     )
-    assert one.diagnosis == "type change: values written as string"
-
-
-def test_whole_numbers_fit_fractional_but_decimals_do_not_fit_integral() -> None:
     assert (
-        violations(NUMBERS, {"x": Numbers(normal(2, 1_000), np.full(1_000, INTEGRAL, np.uint8))})
-        == []
+        violation.summary == "62.6 % of the values are Integral, at least 99 % required (n = 321)"
     )
-    one = only(
-        violations(CODES, {"x": Numbers(WHOLE[:1_000], np.full(1_000, FRACTIONAL, np.uint8))})
-    )
-    assert (one.check, one.value, one.diagnosis) == (
-        "data_type_check",
-        0.0,
-        "type change: values written as fractional",
-    )
-    assert one.overwhelming
+    assert violation.diagnosis == "values are written as strings"
 
 
-def test_numbers_do_not_fit_string_unless_the_baseline_had_them() -> None:
+def test_whole_numbers_match_fractional_but_decimals_do_not_match_integral() -> None:
+    whole = Numbers(normal(2, 1_000), np.full(1_000, INTEGRAL, np.uint8))
+    assert violations(NUMBERS, {"x": whole}) == []
+    decimals = Numbers(WHOLE[:1_000], np.full(1_000, FRACTIONAL, np.uint8))
+    violation = only(violations(CODES, {"x": decimals}))
+    assert (violation.check, violation.value) == ("data_type_check", 0.0)
+    assert violation.diagnosis == "values are written as fractional numbers"
+    assert violation.overwhelming
+
+
+def test_numbers_do_not_match_string_unless_the_baseline_had_them() -> None:
     digits = baseline({"t": texts({"10001": 3_000, "10002": 2_000})})
     assert violations(digits, {"t": texts({"10001": 600, "10002": 400})}) == []
-    found = violations(WORDS, {"t": texts({"7": 1_000})})
-    assert [one.check for one in found] == ["data_type_check", "baseline_drift_check"]
-    assert found[0].diagnosis == "type change: values written as integral"
+    type_change, drift = violations(WORDS, {"t": texts({"7": 1_000})})
+    assert (type_change.check, drift.check) == ("data_type_check", "baseline_drift_check")
+    assert type_change.diagnosis == "values are written as whole numbers"
+    assert drift.diagnosis == "new category values rose from 0 % to 100 %"
 
 
-def test_a_burst_of_nan_is_told_as_nan() -> None:
+@pytest.mark.parametrize(
+    ("odd", "diagnosis"), [(np.nan, "values are NaN"), (-np.inf, "values are infinite")]
+)
+def test_a_burst_of_nan_or_of_infinities_is_named(odd: float, diagnosis: str) -> None:
     values = normal(2, 1_000)
-    values[:300] = np.nan
-    one = only(violations(NUMBERS, {"x": values}))
-    assert (one.check, one.value, one.diagnosis) == (
-        "data_type_check",
-        0.7,
-        "type change: values written as NaN",
+    values[:300] = odd
+    violation = only(violations(NUMBERS, {"x": values}))
+    assert (violation.check, violation.value) == ("data_type_check", 0.7)
+    assert violation.diagnosis == diagnosis
+
+
+def test_drift_has_sagemakers_sentence_and_a_summary_of_what_moved() -> None:
+    violation = only(violations(NUMBERS, {"x": normal(2, 1_000, mean=1.0)}))
+    assert (violation.check, violation.statistic) == ("baseline_drift_check", "psi")
+    value, limit = violation.value, violation.limit
+    assert violation.description == (
+        f"Baseline drift distance: {value!r} exceeds threshold: {limit!r}"
     )
-
-
-def test_drift_is_told_with_the_contracts_sentence() -> None:
-    one = only(violations(NUMBERS, {"x": normal(2, 1_000, mean=1.0)}))
-    assert one.check == "baseline_drift_check"
-    assert one.statistic == "psi"
-    assert (
-        one.description
-        == f"Baseline drift distance: {one.value!r} exceeds threshold: {one.limit!r}"
+    assert re.fullmatch(
+        rf"PSI {value:.2g}, limit 0.063: values moved from \[-inf, \S+\) to \[\S+, inf\)",
+        violation.summary,
     )
-    assert one.moved
-    assert one.overwhelming
+    assert violation.moved
+    assert violation.overwhelming
 
 
-def test_drift_beside_a_loss_of_values_is_told_where_the_loss_does_not_explain_it() -> None:
-    found = violations(NUMBERS, {"x": with_missing(normal(2, 950, mean=3.0).tolist(), 50)})
-    assert {one.check for one in found} == {"completeness_check", "baseline_drift_check"}
+def test_drift_next_to_a_loss_of_values_is_reported_where_the_loss_does_not_explain_it() -> None:
+    shifted = with_missing(normal(2, 950, mean=3.0).tolist(), 50)
+    assert names(violations(NUMBERS, {"x": shifted})) == [
+        "completeness_check",
+        "baseline_drift_check",
+    ]
+
+
+def test_drift_by_a_far_outlier_names_no_bins_that_hardly_moved() -> None:
+    values = np.append(normal(1, 10_000)[:2_000], 5_000.0)
+    wasserstein = {"x": FeatureRules(statistic="wasserstein")}
+    drift = only(violations(NUMBERS, {"x": values}, feature_rules=wasserstein))
+    assert re.fullmatch(r"Wasserstein [\d.]+, limit 0\.25", drift.summary)
+
+
+def test_drift_into_new_values_sums_up_their_hashed_bins() -> None:
+    new = {f"new {k}": 2 for k in range(100)}
+    drift = only(violations(WORDS, {"t": texts({"a": 300, "b": 300, "c": 185, "d": 15, **new})}))
+    assert drift.summary.endswith(": values moved from value #0 to new values")
+    assert drift.diagnosis == "new category values rose from 0 % to 20 %"
+
+
+CLOSED = baseline(
+    {"t": texts({"a": 5_000, "b": 3_000, "c": 1_850, "d": 150})},
+    {"t": Constraint(1.0, domains=("a", "b", "c", "d"))},
+)
 
 
 def test_domains_are_checked_only_where_there_are_any() -> None:
     strange = {"t": texts({"a": 500, "b": 300, "c": 150, "d": 15, "z": 35})}
-    assert "categorical_values_check" not in {one.check for one in violations(WORDS, strange)}
-    closed = baseline(
-        {"t": texts({"a": 5_000, "b": 3_000, "c": 1_850, "d": 150})},
-        {"t": Constraint(1.0, domains=("a", "b", "c", "d"))},
+    assert "categorical_values_check" not in names(violations(WORDS, strange))
+    violation = violations(CLOSED, strange)[0]
+    assert violation.check == "categorical_values_check"
+    assert (violation.value, violation.limit) == (0.965, 0.99)
+    assert violation.description == "Value: 0.965 does not meet the constraint requirement! "
+    assert violation.summary == (
+        "96.5 % of the values are in the domain, at least 99 % required (n = 1,000)"
     )
-    one = next(
-        one for one in violations(closed, strange) if one.check == "categorical_values_check"
-    )
-    assert (one.value, one.limit) == (0.965, 0.99)
-    assert one.description == "Value: 0.965 does not meet the constraint requirement! "
+    assert violation.diagnosis == "new category values"
 
 
-def test_a_rare_value_that_vanishes_is_found_though_psi_sleeps() -> None:
+def test_a_rare_value_that_vanishes_is_found_though_psi_does_not_see_it() -> None:
     # d has 1 % of the baseline: 40 of 4,000 are expected
     words = baseline({"t": texts({"a": 5_000, "b": 3_000, "c": 1_900, "d": 100})})
-    gone = {"t": texts({"a": 2_020, "b": 1_220, "c": 760})}
-    assert float(measure(words, window(words.layout, gone)).distances["psi"][0]) < 0.06
-    one = only(violations(words, gone))
-    assert (one.check, one.limit) == ("vanished_value_check", 30.0)
-    assert one.value == pytest.approx(40.0)
-    assert (one.moved[0].label, one.moved[0].before_count, one.moved[0].after_count) == (
-        "d",
-        100,
-        0,
+    without = {"t": texts({"a": 2_020, "b": 1_220, "c": 760})}
+    assert float(measure(words, window(words.layout, without)).distances["psi"][0]) < 0.06
+    violation = only(violations(words, without))
+    assert (violation.check, violation.limit) == ("vanished_value_check", 30.0)
+    assert violation.value == pytest.approx(40.0)
+    (shift,) = violation.moved
+    assert (shift.label, shift.before_count, shift.after_count) == ("d", 100, 0)
+    assert "d" not in violation.description.split()
+    assert violation.summary == "a known value vanished: 40 expected, none seen"
+
+
+def test_a_summary_names_values_only_where_they_may_be_exposed() -> None:
+    words = baseline({"t": texts({"a": 5_000, "b": 3_000, "c": 1_900, "d": 100})})
+    without = {"t": texts({"a": 2_020, "b": 1_220, "c": 760})}
+    vanished = only(violations(words, without, expose_values=True))
+    assert vanished.summary == "value 'd' vanished: 40 expected, none seen"
+    moved = {"t": texts({"a": 200, "b": 100, "c": 695, "d": 5})}
+    closed, exposed = (
+        only(violations(words, moved, expose_values=exposed)).summary for exposed in (False, True)
     )
-    assert "d" not in one.description.split()
+    assert closed.endswith(": values moved from value #0 to value #2")
+    assert exposed.endswith(": values moved from 'a' to 'c'")
 
 
-def test_a_column_without_a_value_is_told_by_its_name() -> None:
+def test_a_column_without_a_value_is_reported_by_its_name() -> None:
     gaps: list[str | None] = [None] * 500
-    one = only(violations(WORDS, {"t": gaps}))
-    assert (one.check, one.feature) == ("missing_column_check", "t")
-    assert one.description.startswith("The column has no value in any row.")
+    violation = only(violations(WORDS, {"t": gaps}))
+    assert (violation.check, violation.feature) == ("missing_column_check", "t")
 
 
 def test_a_value_of_few_expected_occurrences_may_be_absent() -> None:
@@ -218,45 +274,41 @@ def test_a_value_of_few_expected_occurrences_may_be_absent() -> None:
 
 def test_a_value_that_the_baseline_saw_once_may_be_absent_from_a_large_window() -> None:
     once = baseline({"t": texts({"a": 999, "b": 1})})
-    assert (
-        violations(once, {"t": texts({"a": 100_000})}) == []
-    )  # 100 expected, but the share is hardly known
+    # 100 expected, but from a single occurrence the share is hardly known
+    assert violations(once, {"t": texts({"a": 100_000})}) == []
 
 
 def test_a_code_that_vanishes_is_found_too() -> None:
     codes = baseline({"x": [1.0] * 6_000 + [2.0] * 3_900 + [3.0] * 100})
-    assert (
-        only(violations(codes, {"x": [1.0] * 2_430 + [2.0] * 1_570})).check
-        == "vanished_value_check"
-    )
+    violation = only(violations(codes, {"x": [1.0] * 2_430 + [2.0] * 1_570}))
+    assert violation.check == "vanished_value_check"
 
 
 def test_an_atom_of_a_grid_that_vanishes_is_found_too() -> None:
-    """4 % exact zeros in amounts that spread widely: PSI sees a cell of many values and sleeps."""
+    """4 % exact zeros among amounts that spread widely share a cell with many other values."""
     spread = np.random.default_rng(3).lognormal(3, 1, 10_000)
     amounts = baseline({"x": np.where(np.arange(10_000) < 400, 0.0, spread)})
     assert violations(amounts, {"x": np.where(np.arange(10_000) < 400, 0.0, spread[::-1])}) == []
-    one = only(violations(amounts, {"x": spread}))
-    assert (one.check, one.value, one.moved[0].label, one.moved[0].before_count) == (
-        "vanished_value_check",
-        400.0,
-        "0",
-        400,
-    )
+    violation = only(violations(amounts, {"x": spread}))
+    assert (violation.check, violation.value) == ("vanished_value_check", 400.0)
+    assert (violation.moved[0].label, violation.moved[0].before_count) == ("0", 400)
 
 
-def test_negative_values_are_told_where_the_baseline_had_none() -> None:
+def test_negative_values_are_reported_where_the_baseline_had_none() -> None:
     amounts = np.random.default_rng(1).uniform(0.0, 100.0, 10_000)
     asked = baseline({"x": amounts}, {"x": Constraint(1.0, non_negative=True)})
-    some = np.concatenate((amounts[:980], np.full(20, -40.0)))
-    one = only(violations(asked, {"x": some}))
-    assert (one.check, one.value) == ("non_negative_check", 0.02)
-    assert "-40" not in one.description
+    some_negative = np.concatenate((amounts[:980], np.full(20, -40.0)))
+    violation = only(violations(asked, {"x": some_negative}))
+    assert (violation.check, violation.value) == ("non_negative_check", 0.02)
+    assert violation.summary == (
+        "2 % of the values are negative, at most 0.1 % allowed (n = 1,000)"
+    )
+    assert "-40" not in violation.description + violation.summary
     assert violations(asked, {"x": np.append(amounts[:999], -40.0)}) == []
-    assert violations(baseline({"x": amounts}), {"x": some}) == []
+    assert violations(baseline({"x": amounts}), {"x": some_negative}) == []
 
 
-def test_a_drift_below_zero_is_told_once() -> None:
+def test_a_drift_below_zero_is_reported_once() -> None:
     asked = baseline(
         {"x": np.random.default_rng(1).uniform(0.0, 100.0, 10_000)},
         {"x": Constraint(1.0, non_negative=True)},
@@ -265,8 +317,8 @@ def test_a_drift_below_zero_is_told_once() -> None:
 
 
 def test_a_small_loss_is_not_overwhelming_however_certain() -> None:
-    one = only(violations(NUMBERS, {"x": with_missing(normal(2, 9_700).tolist(), 300)}))
-    assert (one.check, one.overwhelming) == ("completeness_check", False)
+    violation = only(violations(NUMBERS, {"x": with_missing(normal(2, 9_700).tolist(), 300)}))
+    assert (violation.check, violation.overwhelming) == ("completeness_check", False)
 
 
 def test_too_few_rows_break_nothing() -> None:
@@ -276,17 +328,12 @@ def test_too_few_rows_break_nothing() -> None:
 
 def test_a_feature_can_be_left_out() -> None:
     burst: dict[str, Values] = {"x": [None] * 1_000}
-    assert violations(NUMBERS, burst, own={"x": FeatureRules(enabled=False)}) == []
-    assert (
-        violations(baseline({"x": normal(1, 5_000)}, {"x": Constraint(1.0, evaluate=False)}), burst)
-        == []
-    )
-    assert (
-        violations(
-            baseline({"x": normal(1, 5_000)}, None, Thresholds(evaluate_constraints=False)), burst
-        )
-        == []
-    )
+    numbers = {"x": normal(1, 5_000)}
+    off = baseline(numbers, {"x": Constraint(1.0, evaluate=False)})
+    all_off = baseline(numbers, None, Thresholds(evaluate_constraints=False))
+    assert violations(NUMBERS, burst, feature_rules={"x": FeatureRules(enabled=False)}) == []
+    assert violations(off, burst) == []
+    assert violations(all_off, burst) == []
 
 
 @pytest.mark.parametrize("rows", [100, 1_000])
@@ -294,7 +341,7 @@ def test_windows_without_drift_break_nothing_in_twenty_features(rows: int) -> No
     names = [f"x{k}" for k in range(20)]
     rng = np.random.default_rng(9)
 
-    def some(size: int) -> dict[str, Values | Column]:
+    def drawn(size: int) -> dict[str, Values | Column]:
         data: dict[str, Values | Column] = {}
         for k, name in enumerate(names):
             if k % 2:
@@ -311,35 +358,96 @@ def test_windows_without_drift_break_nothing_in_twenty_features(rows: int) -> No
                 )
         return data
 
-    def plain(one: Values | Column) -> Values:
-        if isinstance(one, Texts):
-            return [None if value is None else str(value) for value in one.values.to_pylist()]
-        assert isinstance(one, Numbers)
-        return [None if np.isnan(value) else float(value) for value in one.values]
+    def plain(column: Values | Column) -> Values:
+        if isinstance(column, Texts):
+            return [None if value is None else str(value) for value in column.values.to_pylist()]
+        assert isinstance(column, Numbers)
+        return [None if np.isnan(value) else float(value) for value in column.values]
 
-    base = baseline({name: plain(values) for name, values in some(10_000).items()})
-    alarms = sum(bool(violations(base, some(rows))) for _ in range(100))
+    base = baseline({name: plain(values) for name, values in drawn(10_000).items()})
+    alarms = sum(bool(violations(base, drawn(rows))) for _ in range(100))
     assert alarms <= 2  # alpha is 0.001 a window; the law's tails are up to four times heavier
 
 
-def test_records_with_another_number_of_columns_are_told_by_their_share() -> None:
-    rules = Rules()
-    fewer, more = columns_violations(9, too_narrow=30, too_wide=40, rows=930, rules=rules)
+def of_records(rows: int, too_narrow: int = 0, too_wide: int = 0) -> list[Violation]:
+    """Violations of all columns: ``rows`` that fit, and records of the wrong width."""
+    columns = tuple(f"c{k}" for k in range(8))
+    base = baseline({"x": normal(1, 1_000)})
+    nine = Baseline(base.layout, base.profile, base.constraints, ("x", *columns))
+    counted = window(base.layout, {"x": normal(2, rows)}) if rows else Profile(base.layout)
+    window_of_nine = checked(nine, counted, too_narrow=too_narrow, too_wide=too_wide)
+    return [
+        violation for violation in violations_of(window_of_nine) if violation.feature == COLUMNS
+    ]
+
+
+def test_records_with_another_number_of_columns_are_reported_by_their_share() -> None:
+    fewer, more = of_records(930, too_narrow=30, too_wide=40)
     assert (fewer.check, fewer.value, fewer.n) == ("missing_column_check", 0.03, 1_000)
     assert (more.check, more.value) == ("extra_column_check", 0.04)
-    assert "9" in fewer.description
+    assert fewer.description == (
+        "30 of 1000 records have fewer columns than the 9 of the baseline constraints."
+    )
+    assert fewer.summary == "3 % of 1,000 records have fewer than 9 columns, at most 1 % allowed"
+    assert more.summary == "4 % of 1,000 records have more than 9 columns, at most 1 % allowed"
     assert not fewer.overwhelming
-    assert columns_violations(9, too_narrow=10, too_wide=0, rows=990, rules=rules) == []
-    assert columns_violations(9, too_narrow=50, too_wide=0, rows=49, rules=rules) == []
-    assert columns_violations(9, too_narrow=600, too_wide=0, rows=0, rules=rules)[0].overwhelming
+    assert of_records(990, too_narrow=10) == []
+    assert of_records(49, too_narrow=50) == []
+    assert of_records(0, too_narrow=600)[0].overwhelming
 
 
-def test_every_check_has_its_place_in_the_list() -> None:
-    detectors = Path(checks.__file__).parent
-    written = {
-        name
-        for path in detectors.rglob("*.py")
-        for name in re.findall(r'"(\w+_check)"', path.read_text())
-    }
-    assert written == set(CHECKS)
-    assert len(CHECKS) == len(set(CHECKS)) == 9
+def test_records_of_the_wrong_width_are_reported_though_the_checks_of_features_are_off() -> None:
+    off = baseline({"x": normal(1, 1_000)}, None, Thresholds(evaluate_constraints=False))
+    assert names(violations_of(checked(off, Profile(off.layout), too_wide=500))) == [
+        "extra_column_check"
+    ]
+
+
+def test_the_nine_checks_are_found_by_their_files_and_run_in_their_order() -> None:
+    own = [
+        "completeness_check",
+        "missing_column_check",
+        "data_type_check",
+        "categorical_values_check",
+        "extra_column_check",
+        "baseline_drift_check",
+        "vanished_value_check",
+        "non_negative_check",
+        "change_check",
+    ]
+    assert [check.name for check in ORDERED if check.name in own] == own
+    assert all(CHECKS[name].name == name for name in CHECKS)
+
+
+@pytest.mark.parametrize("name", sorted(CHECKS))
+def test_every_check_says_in_its_docstring_what_it_reports(name: str) -> None:
+    assert type(CHECKS[name]) is not Check
+    assert (type(CHECKS[name]).__doc__ or "").strip().endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("check", "value", "limit", "size"),
+    [
+        ("baseline_drift_check", 0.5, 0.1, 0.5),
+        ("non_negative_check", 0.02, 0.001, 0.02),
+        ("extra_column_check", 0.04, 0.01, 0.04),
+        ("completeness_check", 0.25, 1.0, 0.75),
+        ("data_type_check", 0.5, 0.75, 0.25),
+        ("vanished_value_check", 400.0, 30.0, 1.0),
+        ("change_check", 0.9, 0.1, 1.0),
+        ("check_of_a_distribution_that_was_uninstalled", 0.5, 0.1, 0.5),
+    ],
+)
+def test_the_size_of_a_violation_is_that_of_its_check(
+    check: str, value: float, limit: float, size: float
+) -> None:
+    violation = Violation(
+        feature="x",
+        check=check,
+        statistic="s",
+        value=value,
+        limit=limit,
+        n=1_000,
+        description="",
+    )
+    assert size_of(violation) == size

@@ -1,9 +1,6 @@
-"""One drift is one episode: what opens it, what joins, when it is told again, when it is over, and
-what changes nothing."""
+"""One drift is one episode: what opens, worsens and ends it, and what changes nothing."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
 
 import msgspec
 import pytest
@@ -16,6 +13,26 @@ MINUTE = 60_000
 RULES = Rules(k=2, of=3, cooldown="10m")
 
 
+def violation(
+    feature: str,
+    check: str = "baseline_drift_check",
+    value: float = 0.5,
+    limit: float = 0.1,
+    *,
+    overwhelming: bool = True,
+) -> Violation:
+    return Violation(
+        feature=feature,
+        check=check,
+        statistic="s",
+        value=value,
+        limit=limit,
+        n=1_000,
+        description="",
+        overwhelming=overwhelming,
+    )
+
+
 def report(
     start: int,
     bad: str = "",
@@ -24,47 +41,47 @@ def report(
     length: int = 1,
     revision: int = 0,
 ) -> WindowReport:
-    """A window of ``length`` minutes whose features named in ``bad`` violate, in ``far``
-    overwhelmingly; a letter a feature."""
-    found = tuple(
-        Violation(
-            name, "baseline_drift_check", "psi", 0.5, 0.1, 1_000, "", overwhelming=name in far
-        )
-        for name in sorted({*bad, *far})
-    )
+    """A window of ``length`` minutes; a letter is a feature.
+
+    Those in ``bad`` violate, those in ``far`` overwhelmingly.
+    """
+    violations = tuple(violation(name, overwhelming=name in far) for name in sorted({*bad, *far}))
     return WindowReport(
-        1,
-        f"j/m/v/{start}/{revision}",
-        "j",
-        "m",
-        "v",
-        start * MINUTE,
-        (start + length) * MINUTE,
-        revision,
-        state or ("violations" if found else "ok"),
-        1_000,
-        "b",
-        "l",
-        violations=found,
+        version=1,
+        id=f"j/m/v/{start}/{revision}",
+        job="j",
+        model="m",
+        variant="v",
+        start_ms=start * MINUTE,
+        end_ms=(start + length) * MINUTE,
+        revision=revision,
+        state=state or ("violations" if violations else "ok"),
+        rows=1_000,
+        baseline="b",
+        layout="l",
+        violations=violations,
     )
+
+
+def lettered(start: int, letters: str) -> WindowReport:
+    """A window of a minute in which these features violate, a capital letter overwhelmingly."""
+    bad = "".join(letter for letter in letters if letter.islower())
+    far = "".join(letter.lower() for letter in letters if letter.isupper())
+    return report(start, bad, far)
 
 
 def run(reports: list[WindowReport], rules: Rules = RULES) -> tuple[EpisodeState, list[Signal]]:
     state, signals = EpisodeState(), []
-    for one in reports:
-        state, new = advance(state, one, rules)
+    for window in reports:
+        state, new = advance(state, window, rules)
         signals += new
     return state, signals
 
 
-def told(windows: Mapping[int, str] | list[str], rules: Rules = RULES) -> list[tuple[int, str]]:
-    """Window number and kind of each signal; a capital letter is overwhelming."""
-    numbered = dict(enumerate(windows)) if isinstance(windows, list) else windows
-    every = [
-        report(k, "".join(filter(str.islower, w)), "".join(filter(str.isupper, w)).lower())
-        for k, w in numbered.items()
-    ]
-    return [(signal.start_ms // MINUTE, signal.kind) for signal in run(every, rules)[1]]
+def kinds(windows: list[str], rules: Rules = RULES) -> list[tuple[int, str]]:
+    """Window number and kind of each signal, see :func:`lettered`."""
+    _, signals = run([lettered(k, letters) for k, letters in enumerate(windows)], rules)
+    return [(signal.start_ms // MINUTE, signal.kind) for signal in signals]
 
 
 @pytest.mark.parametrize(
@@ -84,28 +101,26 @@ def told(windows: Mapping[int, str] | list[str], rules: Rules = RULES) -> list[t
 def test_an_episode_opens_with_two_of_three_windows_or_one_overwhelming(
     windows: list[str], expected: list[tuple[int, str]]
 ) -> None:
-    assert told(windows) == expected
+    assert kinds(windows) == expected
 
 
 @pytest.mark.parametrize(("k", "of", "expected"), [(1, 1, 0), (2, 2, 3), (3, 4, 3), (3, 3, None)])
-def test_the_policy_is_k_of_the_last_m(k: int, of: int, expected: int | None) -> None:
-    found = told(["a", "", "a", "a", ""], Rules(k=k, of=of))
-    opened = [window for window, kind in found if kind == "opened"]
+def test_the_policy_is_k_of_the_last_of_windows(k: int, of: int, expected: int | None) -> None:
+    signals = kinds(["a", "", "a", "a", ""], Rules(k=k, of=of))
+    opened = [window for window, kind in signals if kind == "opened"]
     assert (opened[0] if opened else None) == expected
 
 
-def test_what_comes_and_goes_is_not_told_each_time() -> None:
-    """Two bad windows, two clean ones, for an hour: a signal when it opens and one when it is over,
-    then silence for the cool-down."""
-    found = told(["a", "a", "", ""] * 15)
-    assert found == [
+def test_a_drift_that_comes_and_goes_is_not_signalled_each_time() -> None:
+    """For an hour two bad windows, then two clean ones: no second signal within the cool-down."""
+    assert kinds(["a", "a", "", ""] * 15) == [
         (k, kind) for k in (1, 13, 25, 37, 49) for k, kind in ((k, "opened"), (k + 2, "recovered"))
     ]
 
 
 def test_overwhelming_evidence_and_other_features_open_another_episode_at_once() -> None:
-    assert told(["a", "a", "", "", "A"]) == [(1, "opened"), (3, "recovered"), (4, "opened")]
-    assert told(["a", "a", "", "", "b", "b"]) == [(1, "opened"), (3, "recovered"), (5, "opened")]
+    assert kinds(["a", "a", "", "", "A"]) == [(1, "opened"), (3, "recovered"), (4, "opened")]
+    assert kinds(["a", "a", "", "", "b", "b"]) == [(1, "opened"), (3, "recovered"), (5, "opened")]
 
 
 @pytest.mark.parametrize(
@@ -119,30 +134,21 @@ def test_overwhelming_evidence_and_other_features_open_another_episode_at_once()
         ("vanished_value_check", 40.0, 400.0, 30.0, False),
     ],
 )
-def test_a_drift_or_a_loss_that_has_more_than_doubled_is_told_again(
+def test_a_drift_or_a_loss_that_has_more_than_doubled_is_signalled_again(
     check: str, first: float, second: float, limit: float, worse: bool
 ) -> None:
-    def broken(k: int, value: float) -> WindowReport:
-        return msgspec.structs.replace(
-            report(k, bad="a"),
-            violations=(Violation("a", check, "s", value, limit, 1_000, "", True),),
-        )
-
-    kinds = [
-        signal.kind for signal in run([broken(0, first), broken(1, second), broken(2, second)])[1]
+    windows = [
+        checked(k, ("a", check, value, limit)) for k, value in enumerate((first, second, second))
     ]
-    assert kinds == (["opened", "worsened"] if worse else ["opened"])
+    signals = run(windows)[1]
+    assert [signal.kind for signal in signals] == ["opened", "worsened"][: 1 + worse]
 
 
-def checked(k: int, *found: tuple[str, str, float, float], length: int = 1) -> WindowReport:
-    """A window with violations: feature, check, value and limit, each overwhelming."""
-    violations = tuple(
-        Violation(name, check, "s", value, limit, 1_000, "", True)
-        for name, check, value, limit in found
-    )
-    return msgspec.structs.replace(
-        report(k, bad="a" if found else "", length=length), violations=violations
-    )
+def checked(k: int, *broken: tuple[str, str, float, float], length: int = 1) -> WindowReport:
+    """A window with overwhelming violations: feature, check, value and limit of each."""
+    violations = tuple(violation(*each) for each in broken)
+    window = report(k, bad="a" if broken else "", length=length)
+    return msgspec.structs.replace(window, violations=violations)
 
 
 DRIFT = ("a", "baseline_drift_check", 0.5, 0.1)
@@ -151,17 +157,16 @@ WIDTH = ("", "missing_column_check", 1.0, 0.01)
 OTHER = ("b", "baseline_drift_check", 0.5, 0.1)
 
 
-def test_another_check_of_a_feature_in_the_episode_is_told_once() -> None:
-    kinds = [
-        (s.start_ms // MINUTE, s.kind)
-        for s in run([checked(0, DRIFT), checked(1, LOSS), checked(2, DRIFT), checked(3, LOSS)])[1]
+def test_another_check_of_a_feature_in_the_episode_is_signalled_once() -> None:
+    windows = [checked(0, DRIFT), checked(1, LOSS), checked(2, DRIFT), checked(3, LOSS)]
+    assert [(signal.start_ms // MINUTE, signal.kind) for signal in run(windows)[1]] == [
+        (0, "opened"),
+        (1, "worsened"),
     ]
-    assert kinds == [(0, "opened"), (1, "worsened")]
 
 
 def test_a_feature_that_has_left_an_episode_joins_it_again() -> None:
-    """Another feature holds it open meanwhile; overwhelming evidence is told at once, the rest
-    after the cool-down."""
+    """Another feature keeps it open; within the cool-down only overwhelming evidence counts."""
     held = [
         checked(0, DRIFT, OTHER),
         checked(1, OTHER),
@@ -169,33 +174,39 @@ def test_a_feature_that_has_left_an_episode_joins_it_again() -> None:
         checked(3, OTHER, LOSS),
         checked(4, OTHER),
     ]
-    assert [(s.start_ms // MINUTE, s.kind, s.features) for s in run(held)[1]] == [
+    assert [
+        (signal.start_ms // MINUTE, signal.kind, signal.features) for signal in run(held)[1]
+    ] == [
         (0, "opened", ("a", "b")),
         (3, "worsened", ("a", "b")),
     ]
-    assert told(["AB", "b", "b", "ab", "ab", "b"]) == [(0, "opened")]
+    assert kinds(["AB", "b", "b", "ab", "ab", "b"]) == [(0, "opened")]
 
 
-def test_what_stays_the_same_is_told_once_whatever_its_unit() -> None:
-    for found in (DRIFT, LOSS, WIDTH, ("a", "vanished_value_check", 40.0, 30.0)):
-        assert [signal.kind for signal in run([checked(k, found) for k in range(8)])[1]] == [
-            "opened"
-        ]
+@pytest.mark.parametrize("broken", [DRIFT, LOSS, WIDTH, ("a", "vanished_value_check", 40.0, 30.0)])
+def test_a_violation_that_stays_the_same_is_signalled_once(
+    broken: tuple[str, str, float, float],
+) -> None:
+    _, signals = run([checked(k, broken) for k in range(8)])
+    assert [signal.kind for signal in signals] == ["opened"]
 
 
-def test_a_window_that_overlaps_the_one_told_last_tells_nothing_more() -> None:
-    """A minute that slides by ten seconds: the drift fills the window step by step, and another
-    feature follows."""
+def test_a_window_that_overlaps_the_one_signalled_last_adds_no_signal() -> None:
+    """A minute that slides by ten seconds is filled by a drift step by step, then by another."""
     every = MINUTE // 6
 
     def sliding(k: int) -> WindowReport:
         size = 0.2 * 2.2 ** min(k, 6)
-        found = (("a", "baseline_drift_check", size, 0.1), *([OTHER] if k > 1 else []))
+        drift = ("a", "baseline_drift_check", size, 0.1)
         return msgspec.structs.replace(
-            checked(0, *found), start_ms=k * every, end_ms=k * every + MINUTE, id=f"w{k}"
+            checked(0, drift, OTHER) if k > 1 else checked(0, drift),
+            start_ms=k * every,
+            end_ms=k * every + MINUTE,
+            id=f"w{k}",
         )
 
-    assert [(s.start_ms // every, s.kind) for s in run([sliding(k) for k in range(20)])[1]] == [
+    signals = run([sliding(k) for k in range(20)])[1]
+    assert [(signal.start_ms // every, signal.kind) for signal in signals] == [
         (0, "opened"),
         (6, "worsened"),
     ]
@@ -212,34 +223,34 @@ def test_recovered_names_everything_that_the_episode_had() -> None:
     ]
 
 
-def test_an_episode_that_goes_on_is_silent_until_the_cool_down_ends() -> None:
-    assert told(["A"] + ["a"] * 25) == [(0, "opened"), (10, "reminder"), (20, "reminder")]
+def test_an_open_episode_is_silent_until_the_cool_down_ends() -> None:
+    assert kinds(["A"] + ["a"] * 25) == [(0, "opened"), (10, "reminder"), (20, "reminder")]
 
 
-def test_another_feature_makes_it_worse_once() -> None:
-    assert told(["A", "a", "ab", "ab", "ab"]) == [(0, "opened"), (3, "worsened")]
-    assert told(["A", "aB", "aB", "ab"]) == [(0, "opened"), (1, "worsened")]
+def test_another_feature_worsens_an_episode_once() -> None:
+    assert kinds(["A", "a", "ab", "ab", "ab"]) == [(0, "opened"), (3, "worsened")]
+    assert kinds(["A", "aB", "aB", "ab"]) == [(0, "opened"), (1, "worsened")]
 
 
-def test_a_signal_that_it_got_worse_starts_the_cool_down_anew() -> None:
-    assert told(["A", *["a"] * 6, "aB", *["ab"] * 11]) == [
+def test_a_signal_that_it_worsened_restarts_the_cool_down() -> None:
+    assert kinds(["A", *["a"] * 6, "aB", *["ab"] * 11]) == [
         (0, "opened"),
         (7, "worsened"),
         (17, "reminder"),
     ]
 
 
-def test_it_is_over_after_two_clean_windows_and_not_after_one() -> None:
-    assert told(["A", "", "a", "", "a", "a"]) == [(0, "opened")]
-    assert told(["A", "", "", "", ""]) == [(0, "opened"), (2, "recovered")]
+def test_an_episode_recovers_after_two_clean_windows_and_not_after_one() -> None:
+    assert kinds(["A", "", "a", "", "a", "a"]) == [(0, "opened")]
+    assert kinds(["A", "", "", "", ""]) == [(0, "opened"), (2, "recovered")]
 
 
-def test_it_is_over_only_when_all_its_features_are_clean() -> None:
-    assert told(["AB", "a", "a", "", ""]) == [(0, "opened"), (4, "recovered")]
+def test_an_episode_recovers_only_when_all_its_features_are_clean() -> None:
+    assert kinds(["AB", "a", "a", "", ""]) == [(0, "opened"), (4, "recovered")]
 
 
 def test_a_lone_violation_of_another_feature_does_not_keep_it_open() -> None:
-    assert told(["A", "b", "", ""]) == [(0, "opened"), (2, "recovered")]
+    assert kinds(["A", "b", "", ""]) == [(0, "opened"), (2, "recovered")]
 
 
 def test_the_next_drift_is_a_new_episode() -> None:
@@ -250,7 +261,7 @@ def test_the_next_drift_is_a_new_episode() -> None:
 
 
 def test_no_episode_opens_on_a_feature_that_was_confirmed_before_it_recovered() -> None:
-    assert told(["a", "a", "", "", "a"]) == [(1, "opened"), (3, "recovered")]
+    assert kinds(["a", "a", "", "", "a"]) == [(1, "opened"), (3, "recovered")]
 
 
 @pytest.mark.parametrize("state", ["insufficient", "no data", "incomplete", "learning"])
@@ -273,13 +284,15 @@ def test_the_start_of_silence_changes_nothing() -> None:
     assert advance(EpisodeState(), silence, RULES) == (EpisodeState(), [])
 
 
-def test_windows_that_overlap_count_once() -> None:
-    # windows of four minutes, one a minute: one burst of bad rows lies in all of 0 to 3, which do
-    # not make two of three
+def test_windows_that_overlap_count_as_one() -> None:
+    # Windows of four minutes, one a minute: a single burst of bad rows lies in all of 0 to 3, which
+    # do not make two of three.
     sliding = [report(start, "a" if start <= 3 else "", length=4) for start in range(9)]
     assert run(sliding)[1] == []
     lasting = [report(start, "a", length=4) for start in range(9)]
-    assert [(s.start_ms // MINUTE, s.kind) for s in run(lasting)[1]] == [(4, "opened")]
+    assert [(signal.start_ms // MINUTE, signal.kind) for signal in run(lasting)[1]] == [
+        (4, "opened")
+    ]
 
 
 def test_sliding_windows_recover_after_two_that_do_not_overlap_are_clean() -> None:
@@ -287,7 +300,7 @@ def test_sliding_windows_recover_after_two_that_do_not_overlap_are_clean() -> No
         report(start, far="a" if start == 0 else "", bad="a" if start < 4 else "", length=4)
         for start in range(20)
     ]
-    assert [(s.start_ms // MINUTE, s.kind) for s in run(windows)[1]] == [
+    assert [(signal.start_ms // MINUTE, signal.kind) for signal in run(windows)[1]] == [
         (0, "opened"),
         (8, "recovered"),
     ]
@@ -297,14 +310,13 @@ def test_what_is_remembered_is_bounded() -> None:
     state, _ = run([report(start, "a" if start % 9 == 0 else "") for start in range(5_000)])
     assert len(state.windows) == 3
     state, _ = run([report(start, length=12) for start in range(3_000)])
-    assert (
-        len(state.windows) == 25
-    )  # the two before this one that do not overlap, and all between them
+    # the two before the last one that do not overlap, and all between them
+    assert len(state.windows) == 25
     assert len(msgspec.msgpack.encode(state)) < 1_000
 
 
 def test_a_long_window_that_slides_in_small_steps_still_confirms_and_recovers() -> None:
-    # an hour every five seconds: 720 windows lie between two that do not overlap
+    # An hour every five seconds: 720 windows lie between two that do not overlap.
     def window(step: int, bad: str) -> WindowReport:
         return msgspec.structs.replace(
             report(0, bad), start_ms=step * 5_000, end_ms=step * 5_000 + 60 * MINUTE
@@ -321,39 +333,38 @@ def test_a_long_window_that_slides_in_small_steps_still_confirms_and_recovers() 
     assert state.open is None
 
 
-def test_the_state_survives_being_written_down_at_any_moment() -> None:
-    windows = ["A", "a", "ab", "ab", "", "", "b", "", "B", "", ""]
-    every = [
-        report(k, "".join(filter(str.islower, w)), "".join(filter(str.isupper, w)).lower())
-        for k, w in enumerate(windows)
-    ]
+def test_the_state_can_be_encoded_between_any_two_windows() -> None:
+    letters = ["A", "a", "ab", "ab", "", "", "b", "", "B", "", ""]
+    windows = [lettered(k, each) for k, each in enumerate(letters)]
     state, signals = EpisodeState(), []
-    for one in every:
+    for window in windows:
         state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=EpisodeState)
-        state, new = advance(state, one, RULES)
+        state, new = advance(state, window, RULES)
         signals += new
-    assert (state, signals) == run(every)
+    assert (state, signals) == run(windows)
 
 
 def test_signals_are_the_same_in_every_run_and_different_from_each_other() -> None:
-    every = [report(0, far="a"), *[report(k, "a") for k in range(1, 25)], report(25), report(26)]
-    first, again = run(every)[1], run(every)[1]
-    assert [s.kind for s in first] == ["opened", "reminder", "reminder", "recovered"]
+    windows = [report(0, far="a"), *[report(k, "a") for k in range(1, 25)], report(25), report(26)]
+    first, again = run(windows)[1], run(windows)[1]
+    assert [signal.kind for signal in first] == ["opened", "reminder", "reminder", "recovered"]
     assert msgspec.json.encode(first) == msgspec.json.encode(again)
-    assert len({s.dedupe_id for s in first}) == len({s.id for s in first}) == 4
+    assert len({signal.dedupe_id for signal in first}) == 4
+    assert len({signal.id for signal in first}) == 4
 
 
 def test_models_variants_jobs_and_baselines_have_episodes_of_their_own() -> None:
-    one = report(0, far="a")
+    window = report(0, far="a")
     others = [
-        msgspec.structs.replace(one, **{name: "other"})
+        msgspec.structs.replace(window, **{name: "other"})
         for name in ("job", "model", "variant", "baseline")
     ]
-    signals = [signal for each in (one, *others) for signal in run([each])[1]]
-    assert len({s.episode for s in signals}) == len({s.dedupe_id for s in signals}) == 5
+    signals = [signal for each in (window, *others) for signal in run([each])[1]]
+    assert len({signal.episode for signal in signals}) == 5
+    assert len({signal.dedupe_id for signal in signals}) == 5
 
 
-def test_the_signal_says_since_when_and_why() -> None:
+def test_a_signal_says_since_when_and_why() -> None:
     _, signals = run([report(0), report(1, "a"), report(2, "b"), report(3, "ab")])
     (signal,) = signals
     assert (signal.kind, signal.first_violation_ms, signal.start_ms, signal.end_ms) == (

@@ -1,5 +1,4 @@
-"""From counts to a report and from a report to a signal: states, ids, what a signal may name, and
-what it costs."""
+"""From counts to a report, and from a report to a signal: states, ids, names, cost."""
 
 from __future__ import annotations
 
@@ -17,7 +16,7 @@ from detectors.decisions.rules import FeatureRules, Rules
 from detectors.profiles.baseline import Constraint
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
-from detectors.statistics.measures import DISTANCES
+from detectors.statistics.catalogue import DISTANCES
 from tests.support.made import Values, baseline, normal, texts, window
 
 SECRETS = {
@@ -52,7 +51,12 @@ def judged(
     data: dict[str, Values] | None, span: WindowSpan | None = None, judge: Judge = JUDGE
 ) -> WindowReport:
     profile = window(BASE.layout, data) if data else Profile(BASE.layout)
-    return judge.report(span or WindowSpan("delay", "A", 0, 60_000), BASE, profile, EpisodeState())
+    return judge.report(
+        span or WindowSpan(model="delay", variant="A", start_ms=0, end_ms=60_000),
+        BASE,
+        profile,
+        EpisodeState(),
+    )
 
 
 def signal_of(data: dict[str, Values], judge: Judge = JUDGE) -> Signal:
@@ -97,14 +101,19 @@ def test_a_clean_window_is_ok_and_gives_every_number_of_every_feature() -> None:
 
 
 def test_the_id_names_job_model_variant_window_baseline_and_revision() -> None:
-    report = judged(rows(200), WindowSpan("delay", "B", 60_000, 120_000, revision=2))
+    report = judged(
+        rows(200),
+        WindowSpan(model="delay", variant="B", start_ms=60_000, end_ms=120_000, revision=2),
+    )
     assert report.id == f"flights/delay/B/60000/120000/{BASE.fingerprint}/2"
     assert (report.baseline, report.layout) == (BASE.fingerprint, BASE.layout.fingerprint)
 
 
-def test_the_report_holds_the_counts_that_it_was_made_from() -> None:
+def test_a_report_holds_the_counts_that_it_was_computed_from() -> None:
     profile = window(BASE.layout, rows(300))
-    report = JUDGE.report(WindowSpan("delay", "A", 0, 1), BASE, profile, EpisodeState())
+    report = JUDGE.report(
+        WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1), BASE, profile, EpisodeState()
+    )
     assert Profile.decode(report.profile, BASE.layout).counts.tolist() == profile.counts.tolist()
 
 
@@ -135,7 +144,7 @@ def test_each_window_has_one_state(
     assert report.state == state
 
 
-def test_an_empty_window_has_no_numbers_but_no_error_either() -> None:
+def test_an_empty_window_has_no_numbers_and_raises_no_error() -> None:
     report = judged(None)
     assert all(
         feature.completeness is None and feature.value is None for feature in report.features
@@ -144,24 +153,19 @@ def test_an_empty_window_has_no_numbers_but_no_error_either() -> None:
     assert b"NaN" not in msgspec.json.encode(report)
 
 
-def test_silence_is_told_when_it_begins_and_when_it_ends_under_two_ids() -> None:
-    begun, ended = (
-        JUDGE.silence("delay", "A", 60_000, None),
-        JUDGE.silence("delay", "A", 60_000, 300_000),
-    )
+def test_the_beginning_and_the_end_of_a_silence_are_reported_under_two_ids() -> None:
+    begun = JUDGE.silence("delay", "A", 60_000, None)
+    ended = JUDGE.silence("delay", "A", 60_000, 300_000)
     assert (begun.state, begun.end_ms, begun.revision) == ("no data", None, 0)
     assert (ended.state, ended.end_ms, ended.revision) == ("no data", 300_000, 1)
     assert begun.id != ended.id
 
 
 def test_limits_and_switches_of_a_model_are_its_own() -> None:
-    own = {"delay": {"x": FeatureRules(enabled=False)}}
-    judge = Judge("flights", Rules(), own)
+    judge = Judge("flights", Rules(), {"delay": {"x": FeatureRules(enabled=False)}})
+    other = WindowSpan(model="other", variant="A", start_ms=0, end_ms=60_000)
     assert judged(rows(1_000, mean=3.0), judge=judge).state == "ok"
-    assert (
-        judged(rows(1_000, mean=3.0), WindowSpan("other", "A", 0, 60_000), judge).state
-        == "violations"
-    )
+    assert judged(rows(1_000, mean=3.0), other, judge).state == "violations"
     assert judged(rows(1_000), judge=judge).rules["judged_features"] == 3
 
 
@@ -176,12 +180,9 @@ def test_a_null_burst_opens_one_episode_with_one_reason() -> None:
 
 
 def moved_labels(signal: Signal, feature: str) -> list[str]:
-    return [
-        moved.label
-        for reason in signal.reasons
-        if reason.feature == feature
-        for moved in reason.moved
-    ]
+    """Names of the bins that moved, over all reasons about a feature."""
+    reasons = [reason for reason in signal.reasons if reason.feature == feature]
+    return [shift.label for reason in reasons for shift in reason.moved]
 
 
 def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
@@ -196,27 +197,28 @@ def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
         }
     )
     data["atom"] = np.random.default_rng(6).uniform(16.5, 18.5, 2_000)
-    closed, told = signal_of(data), signal_of(data, Judge("flights", Rules(), expose_values=True))
+    closed = signal_of(data)
+    exposed = signal_of(data, Judge("flights", Rules(), expose_values=True))
     assert {reason.feature for reason in closed.reasons} == {"code", "name", "atom"}
-    said = msgspec.json.encode(closed).decode()
+    sent = msgspec.json.encode(closed).decode()
     for value in (*SECRETS, "a secret that is new"):
-        assert value not in said
+        assert value not in sent
     for feature in ("code", "name"):
         assert all(
             label.startswith(("value #", "unseen #")) for label in moved_labels(closed, feature)
         )
     assert "value #2" in moved_labels(closed, "code")
-    assert set(moved_labels(told, "code")) == {"40", "41", "42"}
-    assert "[private]" in moved_labels(told, "name")
-    assert any(label.endswith(" without 17.5") for label in moved_labels(told, "atom"))
+    assert set(moved_labels(exposed, "code")) == {"40", "41", "42"}
+    assert "[private]" in moved_labels(exposed, "name")
+    assert any(label.endswith(" without 17.5") for label in moved_labels(exposed, "atom"))
     assert not any("without" in label or label == "17.5" for label in moved_labels(closed, "atom"))
     assert any(label.startswith("[") for label in moved_labels(closed, "atom"))
 
 
-def test_a_signal_shows_the_ends_of_intervals_in_six_digits_however_many_tell_them_apart() -> None:
+def test_a_signal_shows_the_ends_of_intervals_in_six_digits_only() -> None:
     numbers = baseline({"x": np.arange(491_700_000_000.0, 491_700_010_000.0)})
     report = JUDGE.report(
-        WindowSpan("delay", "A", 0, 1),
+        WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1),
         numbers,
         window(numbers.layout, {"x": [491_700_000_003.0] * 2_000}),
         EpisodeState(),
@@ -230,7 +232,7 @@ def test_a_signal_shows_the_ends_of_intervals_in_six_digits_however_many_tell_th
     }
 
 
-def test_a_signal_about_a_feature_that_is_gone_by_now_names_no_value_either() -> None:
+def test_a_signal_about_a_feature_that_was_removed_names_no_value_either() -> None:
     state, _ = JUDGE.advance(
         EpisodeState(), judged({**rows(2_000), "name": texts({"a secret": 2_000})}), BASE
     )
@@ -238,7 +240,7 @@ def test_a_signal_about_a_feature_that_is_gone_by_now_names_no_value_either() ->
     signals = []
     for k in (1, 2):
         report = JUDGE.report(
-            WindowSpan("delay", "A", k * 60_000, (k + 1) * 60_000),
+            WindowSpan(model="delay", variant="A", start_ms=k * 60_000, end_ms=(k + 1) * 60_000),
             other,
             window(other.layout, {"x": normal(k, 900)}),
             state,
@@ -252,11 +254,11 @@ def test_a_signal_about_a_feature_that_is_gone_by_now_names_no_value_either() ->
     )
 
 
-def test_a_vanished_atom_keeps_its_value_to_itself() -> None:
+def test_a_signal_about_a_vanished_atom_does_not_name_it() -> None:
     spread = np.random.default_rng(6).lognormal(3, 1, 10_000)
     amounts = baseline({"x": np.where(np.arange(10_000) < 400, 17.5, spread)})
     report = JUDGE.report(
-        WindowSpan("delay", "A", 0, 1),
+        WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1),
         amounts,
         window(amounts.layout, {"x": spread}),
         EpisodeState(),
@@ -267,7 +269,7 @@ def test_a_vanished_atom_keeps_its_value_to_itself() -> None:
     assert moved_labels(signal, "x") == ["one value"]
 
 
-def test_a_feature_whose_series_has_changed_is_a_violating_one() -> None:
+def test_a_feature_whose_series_has_changed_has_the_verdict_violation() -> None:
     judge = Judge(
         "flights",
         Rules(),
@@ -278,7 +280,7 @@ def test_a_feature_whose_series_has_changed_is_a_violating_one() -> None:
     state = EpisodeState()
     for k in range(9):
         report = judge.report(
-            WindowSpan("delay", "A", k, k + 1),
+            WindowSpan(model="delay", variant="A", start_ms=k, end_ms=k + 1),
             BASE,
             window(BASE.layout, rows(1_000, k, 0.001 * k if k < 5 else 0.9)),
             state,
@@ -295,19 +297,53 @@ def test_a_feature_whose_series_has_changed_is_a_violating_one() -> None:
     )
 
 
+@pytest.mark.parametrize("expose_values", [False, True])
+def test_summaries_of_report_and_signal_name_values_only_if_that_is_allowed(
+    expose_values: bool,
+) -> None:
+    data = rows(2_000)
+    data["code"] = [42.0] * 2_000
+    data["name"] = texts({"[private]": 1_500, "other diagnosis": 500})
+    judge = Judge("flights", Rules(), expose_values=expose_values)
+    report, signal = judged(data, judge=judge), signal_of(data, judge)
+    summaries = {
+        violation.feature: violation.summary.partition(": ")[2] for violation in report.violations
+    }
+    assert [reason.summary for reason in signal.reasons] == [
+        violation.summary for violation in report.violations
+    ]
+    if expose_values:
+        assert summaries["name"] == "values moved from 'Ms Miller' to '[private]'"
+        assert summaries["code"] == "values moved from '40' to '42'"
+    else:
+        assert summaries["name"] == "values moved from value #0 to value #1"
+        assert summaries["code"] == "values moved from value #0 to value #2"
+
+
+def test_a_signal_masks_the_values_that_a_report_was_allowed_to_name() -> None:
+    exposing = Judge("flights", Rules(), expose_values=True)
+    report = judged({**rows(2_000), "name": texts({"[private]": 2_000})}, judge=exposing)
+    assert "'[private]'" in report.violations[0].summary
+    _, (signal,) = JUDGE.advance(EpisodeState(), report, BASE)
+    assert signal.reasons[0].summary.endswith("values moved from value #0 to value #1")
+
+
 def test_missing_values_keep_their_name_in_a_signal() -> None:
     data = rows(1_000)
     data["name"] = [None] * 1_000
     assert "missing" in moved_labels(signal_of(data), "name")
 
 
-def test_a_missing_value_and_the_word_missing_are_told_apart() -> None:
+def test_a_missing_value_and_the_word_missing_have_different_names() -> None:
     words = baseline({"t": texts({"missing": 5_000, "a": 5_000})}, {"t": Constraint()})
     values: list[str | None] = [None] * 1_000
     report = JUDGE.report(
-        WindowSpan("delay", "A", 0, 1), words, window(words.layout, {"t": values}), EpisodeState()
+        WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1),
+        words,
+        window(words.layout, {"t": values}),
+        EpisodeState(),
     )
-    labels = [moved.label for moved in report.violations[0].moved]
+    labels = [shift.label for shift in report.violations[0].moved]
     assert labels[0] == "missing"
     assert '"missing"' in labels
 
@@ -317,15 +353,19 @@ def wide(features: int) -> float:
     rng = np.random.default_rng(0)
     base = baseline({f"x{k}": rng.normal(size=300) for k in range(features)})
     profile = window(base.layout, {f"x{k}": rng.normal(size=300) for k in range(features)})
-    taken = []
+    times_s = []
     for k in range(3):
-        begun = time.perf_counter()
-        JUDGE.report(WindowSpan("delay", "A", k, k + 1), base, profile, EpisodeState())
-        taken.append(time.perf_counter() - begun)
-    return min(taken)
+        start_s = time.perf_counter()
+        JUDGE.report(
+            WindowSpan(model="delay", variant="A", start_ms=k, end_ms=k + 1),
+            base,
+            profile,
+            EpisodeState(),
+        )
+        times_s.append(time.perf_counter() - start_s)
+    return min(times_s)
 
 
 def test_the_cost_of_a_window_does_not_grow_with_the_square_of_its_features() -> None:
-    assert wide(1_000) < 150 * wide(
-        20
-    )  # fifty times the features; 2,500 times if it grew with their square
+    # fifty times the features; the cost would be 2,500 times as high if it grew with their square
+    assert wide(1_000) < 150 * wide(20)

@@ -96,7 +96,7 @@ def test_a_report_names_the_limits_that_it_was_judged_by() -> None:
     """The id does not change: windows of one baseline stay comparable."""
     strict = BASE.constrained(Constraints({"x": Constraint(completeness=1.0)}))
     judge, counts = Judge("j", Rules()), window(BASE.layout, {"x": normal(5, 500)})
-    span = WindowSpan("m", "v", 0, 60_000)
+    span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=60_000)
     first, second = (judge.report(span, base, counts, EpisodeState()) for base in (BASE, strict))
     assert first.limits == judge.limits("m", BASE.constraints).fingerprint
     assert second.limits == judge.limits("m", strict.constraints).fingerprint

@@ -1,4 +1,4 @@
-"""Thresholds: never below noise, none without enough rows, and each feature's own where it has one."""
+"""Limits: never below noise, no verdict without enough rows, and each feature's own first."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from detectors.decisions.rules import (
     Rules,
     Ruling,
     binomial_excess,
-    equivalent,
     rule,
     rule_values,
 )
 from detectors.profiles.baseline import Constraint, Constraints, Thresholds
+from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.measures import Measures
-from detectors.statistics.noise import noise
 from tests.support.made import Values, baseline, normal, texts, window
 
 BASE = baseline({"x": normal(1, 10_000), "t": texts({"a": 6_000, "b": 4_000})})
@@ -29,17 +28,22 @@ def rulings(
     rows: int,
     mean: float = 0.0,
     rules: Rules | None = None,
-    own: Mapping[str, FeatureRules] | None = None,
+    feature_rules: Mapping[str, FeatureRules] | None = None,
     constraints: Constraints | None = None,
 ) -> list[Ruling]:
-    chosen = np.random.default_rng(3).choice(["a", "b"], rows, p=[0.6, 0.4]).tolist()
-    measures = Measures(
-        BASE.profile, window(BASE.layout, {"x": normal(2, rows, mean=mean), "t": chosen})
+    """The rulings on a number, whose mean is given, and on a text without drift."""
+    words = np.random.default_rng(3).choice(["a", "b"], rows, p=[0.6, 0.4]).tolist()
+    counted = window(BASE.layout, {"x": normal(2, rows, mean=mean), "t": words})
+    return rule(
+        rules or Rules(),
+        feature_rules or {},
+        constraints or BASE.constraints,
+        Measures(BASE.profile, counted),
+        rows,
     )
-    return rule(rules or Rules(), own or {}, constraints or BASE.constraints, measures, rows)
 
 
-def test_in_a_small_window_the_limit_is_the_noise_and_in_a_large_one_the_configured_limit() -> None:
+def test_the_limit_is_the_noise_in_a_small_window_and_the_asked_limit_in_a_large_one() -> None:
     small, large = rulings(120)[0], rulings(50_000)[0]
     assert small.limit == small.noise > 0.1
     assert large.limit == pytest.approx(0.063163, rel=1e-4)
@@ -48,18 +52,17 @@ def test_in_a_small_window_the_limit_is_the_noise_and_in_a_large_one_the_configu
 
 @pytest.mark.parametrize("statistic", ["psi", "ks", "hellinger", "jensen_shannon", "wasserstein"])
 def test_one_threshold_means_one_drift_whichever_statistic_decides(statistic: str) -> None:
-    """A shift by 0.2513 deviations is where normal distribution functions are 0.1 apart: every
-    statistic is close to its limit there."""
+    """After a shift by 0.2513 deviations two normal distribution functions are 0.1 apart."""
     before, after = normal(5, 200_000), normal(6, 200_000, mean=0.2513)
     base = baseline({"x": before})
     measures = Measures(base.profile, window(base.layout, {"x": after}))
     assert float(measures.distances[statistic][0]) == pytest.approx(
-        equivalent(statistic, 0.1), rel=0.1
+        DISTANCES[statistic].equivalent(0.1), rel=0.1
     )
 
 
 @pytest.mark.parametrize(("shift", "least", "most"), [(0.0, 0.0, 0.02), (0.3, 0.9, 1.0)])
-def test_a_shift_by_a_third_of_a_deviation_is_found_and_none_is_not(
+def test_a_shift_by_a_third_of_a_deviation_is_found_and_no_shift_is_not(
     shift: float, least: float, most: float
 ) -> None:
     """Twenty features, one of which moves; a hundred windows of a thousand rows."""
@@ -71,31 +74,29 @@ def test_a_shift_by_a_third_of_a_deviation_is_found_and_none_is_not(
             for k in range(20)
         }
         measures = Measures(base.profile, window(base.layout, data))
-        alarms += any(
-            one.verdict == "violation"
-            for one in rule(Rules(), {}, base.constraints, measures, 1_000)
-        )
+        verdicts = rule(Rules(), {}, base.constraints, measures, 1_000)
+        alarms += any(ruling.verdict == "violation" for ruling in verdicts)
     assert least <= alarms / 100 <= most
 
 
-def test_noise_is_shared_out_among_the_judged_features() -> None:
+def test_alpha_is_shared_out_among_the_judged_features() -> None:
     measures = Measures(
         BASE.profile, window(BASE.layout, {"x": normal(2, 500), "t": texts({"a": 300, "b": 200})})
     )
     both = rule(Rules(), {}, BASE.constraints, measures, 500)
-    one = rule(Rules(), {"t": FeatureRules(enabled=False)}, BASE.constraints, measures, 500)
-    assert both[0].noise == pytest.approx(float(noise("psi", measures, 0.0005)[0]))
-    assert one[0].noise == pytest.approx(float(noise("psi", measures, 0.001)[0]))
-    assert one[1].verdict == "disabled"
+    alone = rule(Rules(), {"t": FeatureRules(enabled=False)}, BASE.constraints, measures, 500)
+    assert both[0].noise == pytest.approx(float(DISTANCES["psi"].noise(measures.pair, 0.0005)[0]))
+    assert alone[0].noise == pytest.approx(float(DISTANCES["psi"].noise(measures.pair, 0.001)[0]))
+    assert alone[1].verdict == "disabled"
 
 
-def test_below_the_least_number_of_rows_there_is_no_verdict_however_far_the_drift() -> None:
-    assert [one.verdict for one in rulings(99, mean=9.0)] == ["insufficient", "insufficient"]
+def test_below_min_n_rows_there_is_no_verdict_however_large_the_drift() -> None:
+    assert {ruling.verdict for ruling in rulings(99, mean=9.0)} == {"insufficient"}
     assert rulings(100, mean=9.0)[0].verdict == "violation"
     assert rulings(100, mean=9.0, rules=Rules(min_n=101))[0].verdict == "insufficient"
 
 
-def test_overwhelming_needs_a_far_distance_and_five_hundred_rows() -> None:
+def test_overwhelming_evidence_needs_twice_the_limit_and_five_hundred_rows() -> None:
     assert rulings(500, mean=3.0)[0].overwhelming
     assert not rulings(499, mean=3.0)[0].overwhelming
     assert rulings(499, mean=3.0)[0].verdict == "violation"
@@ -109,45 +110,58 @@ def test_the_nearest_limit_wins() -> None:
     thresholds = Constraints(
         {}, Thresholds(comparison_threshold=0.3, categorical_comparison_threshold=0.4)
     )
-    assert [one.limit for one in rulings(50_000, constraints=thresholds)] == [
-        equivalent("psi", 0.3),
-        equivalent("psi", 0.4),
+    assert [ruling.limit for ruling in rulings(50_000, constraints=thresholds)] == [
+        DISTANCES["psi"].equivalent(0.3),
+        DISTANCES["psi"].equivalent(0.4),
     ]
     assert [
-        one.limit for one in rulings(50_000, rules=Rules(limit=0.2), constraints=thresholds)
+        ruling.limit for ruling in rulings(50_000, rules=Rules(limit=0.2), constraints=thresholds)
     ] == [0.2, 0.2]
     own = {"x": FeatureRules(limit=0.5)}
     assert [
-        one.limit
-        for one in rulings(50_000, rules=Rules(limit=0.2), own=own, constraints=thresholds)
+        ruling.limit
+        for ruling in rulings(
+            50_000, rules=Rules(limit=0.2), feature_rules=own, constraints=thresholds
+        )
     ] == [0.5, 0.2]
-    assert rulings(50_000, own={"x": FeatureRules(limit=0.0)})[0].limit == rulings(50_000)[0].noise
+    assert (
+        rulings(50_000, feature_rules={"x": FeatureRules(limit=0.0)})[0].limit
+        == rulings(50_000)[0].noise
+    )
 
 
-def test_each_kind_of_feature_gets_a_statistic_that_it_has() -> None:
-    assert [one.statistic for one in rulings(500, rules=Rules(statistic="ks"))] == ["ks", "psi"]
-    assert [one.statistic for one in rulings(500, rules=Rules(statistic="l_infinity"))] == [
+def test_each_kind_of_feature_gets_a_statistic_that_is_defined_on_it() -> None:
+    assert [ruling.statistic for ruling in rulings(500, rules=Rules(statistic="ks"))] == [
+        "ks",
+        "psi",
+    ]
+    assert [ruling.statistic for ruling in rulings(500, rules=Rules(statistic="l_infinity"))] == [
         "psi",
         "l_infinity",
     ]
-    assert [one.statistic for one in rulings(500, rules=Rules(statistic="hellinger"))] == [
+    assert [ruling.statistic for ruling in rulings(500, rules=Rules(statistic="hellinger"))] == [
         "hellinger",
         "hellinger",
     ]
     assert (
-        rulings(500, own={"x": FeatureRules(statistic="wasserstein")})[0].statistic == "wasserstein"
+        rulings(500, feature_rules={"x": FeatureRules(statistic="wasserstein")})[0].statistic
+        == "wasserstein"
     )
 
 
-def test_the_baselines_switches_are_obeyed() -> None:
+def test_the_baselines_switches_turn_judgement_off() -> None:
     off = Constraints({"x": Constraint(evaluate=False)}, Thresholds())
-    assert [one.verdict for one in rulings(500, mean=3.0, constraints=off)] == ["disabled", "ok"]
+    assert [ruling.verdict for ruling in rulings(500, mean=3.0, constraints=off)] == [
+        "disabled",
+        "ok",
+    ]
     for thresholds in (
         Thresholds(perform_comparison=False),
         Thresholds(evaluate_constraints=False),
     ):
         assert {
-            one.verdict for one in rulings(500, mean=3.0, constraints=Constraints({}, thresholds))
+            ruling.verdict
+            for ruling in rulings(500, mean=3.0, constraints=Constraints({}, thresholds))
         } == {"disabled"}
 
 
@@ -156,13 +170,12 @@ def test_a_share_is_only_too_large_where_chance_does_not_explain_it() -> None:
     assert binomial_excess(10, 100, 0.0, 10_000, 0.001)
     assert not binomial_excess(60, 100, 0.5, 10_000, 0.001)
     assert binomial_excess(600, 1_000, 0.5, 10_000, 0.001)
-    assert not binomial_excess(
-        600, 1_000, 0.5, 30, 0.001
-    )  # the baseline itself knows its share too badly
+    # 30 baseline rows hardly determine the share
+    assert not binomial_excess(600, 1_000, 0.5, 30, 0.001)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
-def test_the_binomial_bound_is_seldom_passed_by_chance(share: float) -> None:
+def test_the_binomial_bound_is_rarely_passed_by_chance(share: float) -> None:
     rng = np.random.default_rng(5)
     hits = sum(
         binomial_excess(
@@ -173,7 +186,7 @@ def test_the_binomial_bound_is_seldom_passed_by_chance(share: float) -> None:
     assert hits <= 40 + 3 * 6.3
 
 
-def test_a_report_names_the_rules_in_force_without_those_that_were_not_set() -> None:
+def test_a_report_names_the_rules_in_force_but_none_that_is_not_set() -> None:
     named = rule_values(Rules(k=1))
     assert named["k"] == 1
     assert "limit" not in named

@@ -1,4 +1,4 @@
-"""The two roads of the fold give the same integers, and the counts are what plain loops count."""
+"""Both ways of counting give the same integers, which are those of plain loops."""
 
 from __future__ import annotations
 
@@ -36,16 +36,18 @@ def layout(seed: int) -> Layout:
         cells = np.arange(len(edges) + 1) * 10 // (len(edges) + 1)
         features.append(
             Feature(
-                name,
-                "Fractional",
-                "grid",
+                name=name,
+                type="Fractional",
+                kind="grid",
                 edges=tuple(edges.tolist()),
                 cells=tuple(cells.tolist()),
                 center=seed * 0.1,
             )
         )
-    features.append(Feature("t", "String", "text", vocabulary=tuple(WORDS[seed : seed + 6])))
-    features.append(Feature("absent", "String", "text", vocabulary=("x",)))
+    features.append(
+        Feature(name="t", type="String", kind="text", vocabulary=tuple(WORDS[seed : seed + 6]))
+    )
+    features.append(Feature(name="absent", type="String", kind="text", vocabulary=("x",)))
     return Layout(tuple(features))
 
 
@@ -67,14 +69,13 @@ def columns(rows: int, seed: int) -> dict[str, Column]:
 
 
 def plain_hash(word: str) -> int:
-    total = sum((byte + 1) * pow(BASE, j + 1, 1 << 64) for j, byte in enumerate(word.encode())) % (
-        1 << 64
-    )
-    return ((total ^ (total >> 32)) * MIX % (1 << 64)) >> 58
+    most = 1 << 64
+    total = sum((byte + 1) * pow(BASE, j + 1, most) for j, byte in enumerate(word.encode())) % most
+    return ((total ^ (total >> 32)) * MIX % most) >> 58
 
 
 def plain_number(x: float, slot: int | None, edges: tuple[float, ...], bins: int) -> list[int]:
-    """Slots within the feature that one cell of a numeric column adds to."""
+    """The slots of a feature that a cell of a numeric column is counted in."""
     if slot is not None and slot < INTEGRAL:
         return [slot]
     if math.isnan(x):
@@ -97,20 +98,18 @@ def plain(layout: Layout, data: dict[str, Column], start: int, stop: int) -> lis
                 hits = plain_number(float(column.values[row]), slot, feature.edges, feature.bins)
             else:
                 word = column.values[row].as_py()
-                known = word in feature.vocabulary
-                place = (
-                    feature.vocabulary.index(word)
-                    if known
-                    else len(feature.vocabulary) + plain_hash(word or "")
-                )
-                hits = [MISSING] if word is None else [STRING, HEAD + place]
+                if word in feature.vocabulary:
+                    bin_of_word = feature.vocabulary.index(word)
+                else:
+                    bin_of_word = len(feature.vocabulary) + plain_hash(word or "")
+                hits = [MISSING] if word is None else [STRING, HEAD + bin_of_word]
             for hit in hits:
                 counts[first + hit] += 1
     return counts
 
 
 @pytest.mark.parametrize("sort_from", [1, 50, 10**9])
-def test_both_roads_count_what_plain_loops_count(
+def test_both_ways_of_counting_agree_with_plain_loops(
     sort_from: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("detectors.profiles.fold.SORT_FROM", sort_from)
@@ -129,11 +128,11 @@ def test_moments_are_those_of_the_finite_numbers_around_the_center(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     data = columns(300, seed=9)
-    one = layout(2)
+    second = layout(2)
     x = data["b"].values[np.isfinite(data["b"].values)]
     for sort_from in (1, 10**9):
         monkeypatch.setattr("detectors.profiles.fold.SORT_FROM", sort_from)
-        profile = fold(one, data)
+        profile = fold(second, data)
         assert profile.sums[1].tolist() == pytest.approx(
             [(x - 0.2).sum(), ((x - 0.2) ** 2).sum()], rel=1e-12
         )
@@ -141,26 +140,26 @@ def test_moments_are_those_of_the_finite_numbers_around_the_center(
 
 
 def test_the_eight_type_slots_add_up_to_the_rows() -> None:
-    one = layout(1)
-    profile = fold(one, columns(500, seed=3))
-    for i in range(len(one.features)):
-        slots = profile.counts[one.starts[i] : one.starts[i + 1]]
+    first = layout(1)
+    profile = fold(first, columns(500, seed=3))
+    for i in range(len(first.features)):
+        slots = profile.counts[first.starts[i] : first.starts[i + 1]]
         assert slots[:HEAD].sum() + slots[-2:].sum() == 500
 
 
 def test_a_profile_survives_encoding_and_splitting() -> None:
-    one, data = layout(1), columns(500, seed=4)
-    whole = fold(one, data)
-    parts = Profile(one)
+    first, data = layout(1), columns(500, seed=4)
+    whole = fold(first, data)
+    merged = Profile(first)
     for start in range(0, 500, 77):
-        parts.merge(fold(one, data, start, min(start + 77, 500)))
-    back = Profile.decode(parts.encode(), one)
-    assert back.counts.tolist() == whole.counts.tolist()
-    assert np.allclose(back.sums, whole.sums, rtol=1e-9)
-    assert back.rows == 500
+        merged.merge(fold(first, data, start, min(start + 77, 500)))
+    decoded = Profile.decode(merged.encode(), first)
+    assert decoded.counts.tolist() == whole.counts.tolist()
+    assert np.allclose(decoded.sums, whole.sums, rtol=1e-9)
+    assert decoded.rows == 500
 
 
-def test_the_stable_hash_is_its_formula_for_any_bytes() -> None:
+def test_the_hash_of_unseen_values_is_its_formula_for_any_bytes() -> None:
     words = ["", "a", "b", "ab", "ba", "Grüße", "x" * 300, "\x00", "日本"]
     assert hashed_bin(pa.array(words)).tolist() == [plain_hash(word) for word in words]
     assert hashed_bin(pa.array(words).slice(2, 3)).tolist() == [

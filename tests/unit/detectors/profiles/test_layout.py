@@ -1,4 +1,4 @@
-"""The layout: slots, cells and labels are disjoint, complete, and the same wherever they are made."""
+"""The layout: slots, cells and labels are disjoint, complete, and the same everywhere."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import pytest
 from detectors.errors import LayoutInvalid
 from detectors.profiles.layout import HASHED_BINS, HEAD, TAIL, Feature, Layout
 
-GRID = Feature("g", "Fractional", "grid", edges=(0.0, 1.0, 2.0), cells=(0, 0, 1, 2))
+GRID = Feature(name="g", type="Fractional", kind="grid", edges=(0.0, 1.0, 2.0), cells=(0, 0, 1, 2))
 NEXT = float(np.nextafter(5.0, np.inf))
-ATOM = Feature("a", "Fractional", "grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 2, 1, 3))
-CODES = Feature("c", "Integral", "codes", edges=(5.0, NEXT), cells=(1, 0, 1))
-TEXT = Feature("t", "String", "text", vocabulary=("red", "missing", "unseen #3", "[1, 2)"))
+ATOM = Feature(
+    name="a", type="Fractional", kind="grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 2, 1, 3)
+)
+CODES = Feature(name="c", type="Integral", kind="codes", edges=(5.0, NEXT), cells=(1, 0, 1))
+TEXT = Feature(
+    name="t", type="String", kind="text", vocabulary=("red", "missing", "unseen #3", "[1, 2)")
+)
 
 
 def test_each_feature_owns_its_head_its_bins_and_its_tail() -> None:
@@ -41,7 +45,7 @@ def test_every_row_lies_in_exactly_one_coarse_cell() -> None:
     assert cells[5:9].tolist() == [1, 2, 10, 7]
 
 
-def test_text_in_a_numeric_feature_and_nan_and_infinities_are_unreadable() -> None:
+def test_text_nan_and_infinities_in_a_numeric_feature_are_unreadable() -> None:
     layout = Layout((GRID,))
     for slot in (1, 2, 5, layout.size - 2, layout.size - 1):
         counts = np.zeros(layout.size, np.int64)
@@ -49,7 +53,7 @@ def test_text_in_a_numeric_feature_and_nan_and_infinities_are_unreadable() -> No
         assert layout.coarse(counts).tolist() == [0, 0, 0, 0, 3]
 
 
-def test_labels_name_intervals_values_and_what_is_left() -> None:
+def test_labels_name_intervals_values_and_the_rest() -> None:
     assert Layout((GRID,)).cell_labels(0) == [
         "[-inf, 1)",
         "[1, 2)",
@@ -60,7 +64,7 @@ def test_labels_name_intervals_values_and_what_is_left() -> None:
     assert Layout((CODES,)).cell_labels(0) == ["5", "other", "missing", "unreadable"]
 
 
-def test_an_interval_says_which_values_in_it_have_a_cell_of_their_own() -> None:
+def test_an_interval_names_the_values_in_it_that_have_cells_of_their_own() -> None:
     assert Layout((ATOM,)).cell_labels(0) == [
         "[-inf, 0)",
         "[0, 9) without 5",
@@ -71,59 +75,72 @@ def test_an_interval_says_which_values_in_it_have_a_cell_of_their_own() -> None:
     ]
 
 
-def test_an_interval_says_whether_it_holds_the_single_value_that_it_borders_on() -> None:
-    beside = Feature("b", "Fractional", "grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 2, 3, 4))
-    assert Layout((beside,)).cell_labels(0)[:5] == [
+def test_an_interval_shows_whether_it_holds_the_value_that_it_borders_on() -> None:
+    neighbour = Feature(
+        name="b", type="Fractional", kind="grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 2, 3, 4)
+    )
+    assert Layout((neighbour,)).cell_labels(0)[:5] == [
         "[-inf, 0)",
         "[0, 5)",
         "5",
         "(5, 9)",
         "[9, inf)",
     ]
-    within = Feature("w", "Fractional", "grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 1, 2, 3))
+    within = Feature(
+        name="w", type="Fractional", kind="grid", edges=(0.0, 5.0, NEXT, 9.0), cells=(0, 1, 1, 2, 3)
+    )
     assert Layout((within,)).cell_labels(0)[:4] == ["[-inf, 0)", "[0, 5]", "(5, 9)", "[9, inf)"]
 
 
 def test_no_two_intervals_look_the_same_however_close_their_ends_are() -> None:
     close = Feature(
-        "p", "Fractional", "grid", edges=(1234567.125, 1234567.25, 2345678.0), cells=(0, 1, 2, 3)
+        name="p",
+        type="Fractional",
+        kind="grid",
+        edges=(1234567.125, 1234567.25, 2345678.0),
+        cells=(0, 1, 2, 3),
     )
-    shown = [
+    expected = [
         "[-inf, 1234567.1)",
         "[1234567.1, 1234567.2)",
         "[1234567.2, 2345678)",
         "[2345678, inf)",
     ]
-    assert Layout((close,)).cell_labels(0)[:4] == shown
+    assert Layout((close,)).cell_labels(0)[:4] == expected
     third = float(np.nextafter(0.1 + 0.2, np.inf))
     neighbours = Feature(
-        "n", "Fractional", "codes", edges=(0.3, 0.1 + 0.2, third), cells=(2, 0, 1, 2)
+        name="n", type="Fractional", kind="codes", edges=(0.3, 0.1 + 0.2, third), cells=(2, 0, 1, 2)
     )
     assert Layout((neighbours,)).cell_labels(0)[:3] == ["0.3", "0.30000000000000004", "other"]
 
 
-def test_no_text_can_pass_for_a_cell_of_another_kind() -> None:
+def test_no_text_value_reads_like_a_cell_of_another_kind() -> None:
     labels = Layout((TEXT,)).cell_labels(0)
     assert labels[:4] == ["red", '"missing"', '"unseen #3"', "[1, 2)"]
     assert len(set(labels)) == len(labels)
 
 
 def test_the_fingerprint_sees_every_field_and_the_order() -> None:
-    other = [
+    others = [
         (GRID,),
         (TEXT, GRID),
-        (GRID, Feature("t", "String", "text", vocabulary=("red",))),
+        (GRID, Feature(name="t", type="String", kind="text", vocabulary=("red",))),
         (
             Feature(
-                "g", "Fractional", "grid", edges=(0.0, 1.0, 2.0), cells=(0, 0, 1, 2), center=0.5
+                name="g",
+                type="Fractional",
+                kind="grid",
+                edges=(0.0, 1.0, 2.0),
+                cells=(0, 0, 1, 2),
+                center=0.5,
             ),
             TEXT,
         ),
         (
             Feature(
-                "g",
-                "Fractional",
-                "grid",
+                name="g",
+                type="Fractional",
+                kind="grid",
                 role="prediction",
                 edges=(0.0, 1.0, 2.0),
                 cells=(0, 0, 1, 2),
@@ -131,10 +148,10 @@ def test_the_fingerprint_sees_every_field_and_the_order() -> None:
             TEXT,
         ),
     ]
-    prints = {Layout(features).fingerprint for features in other}
-    assert len(prints) == len(other)
-    assert Layout((GRID, TEXT)).fingerprint not in prints
-    assert Layout.decode(Layout((GRID, TEXT)).encode()) == Layout((GRID, TEXT))
+    fingerprints = {Layout(features).fingerprint for features in others}
+    assert len(fingerprints) == len(others)
+    assert Layout((GRID, TEXT)).fingerprint not in fingerprints
+    assert Layout((GRID, TEXT)) == Layout((GRID, TEXT)) != Layout((TEXT, GRID))
 
 
 def test_a_layout_without_features_is_empty_but_valid() -> None:
@@ -147,28 +164,51 @@ def test_a_layout_without_features_is_empty_but_valid() -> None:
     ("features", "reason"),
     [
         ((GRID, GRID), "not unique"),
-        ((Feature("x", "String", "text", vocabulary=("a", "a")),), "twice"),
-        ((Feature("x", "Integral", "grid"),), "edges"),
-        ((Feature("x", "Integral", "grid", edges=(1.0, 1.0), cells=(0, 1, 2)),), "edges"),
-        ((Feature("x", "Integral", "grid", edges=(float("nan"),), cells=(0, 1)),), "edges"),
-        ((Feature("x", "Integral", "grid", edges=(0.0, float("inf")), cells=(0, 1, 2)),), "edges"),
+        ((Feature(name="x", type="String", kind="text", vocabulary=("a", "a")),), "twice"),
+        ((Feature(name="x", type="Integral", kind="grid"),), "edges"),
+        (
+            (Feature(name="x", type="Integral", kind="grid", edges=(1.0, 1.0), cells=(0, 1, 2)),),
+            "edges",
+        ),
+        (
+            (Feature(name="x", type="Integral", kind="grid", edges=(float("nan"),), cells=(0, 1)),),
+            "edges",
+        ),
         (
             (
                 Feature(
-                    "x",
-                    "Integral",
-                    "grid",
+                    name="x",
+                    type="Integral",
+                    kind="grid",
+                    edges=(0.0, float("inf")),
+                    cells=(0, 1, 2),
+                ),
+            ),
+            "edges",
+        ),
+        (
+            (
+                Feature(
+                    name="x",
+                    type="Integral",
+                    kind="grid",
                     edges=tuple(map(float, range(256))),
                     cells=tuple(range(257)),
                 ),
             ),
             "edges",
         ),
-        ((Feature("x", "Integral", "grid", edges=(0.0, 1.0), cells=(0, 1)),), "cells"),
-        ((Feature("x", "Integral", "grid", edges=(0.0, 1.0), cells=(0, 2, 2)),), "cells"),
+        (
+            (Feature(name="x", type="Integral", kind="grid", edges=(0.0, 1.0), cells=(0, 1)),),
+            "cells",
+        ),
+        (
+            (Feature(name="x", type="Integral", kind="grid", edges=(0.0, 1.0), cells=(0, 2, 2)),),
+            "cells",
+        ),
     ],
 )
-def test_a_layout_that_cannot_be_counted_with_is_refused_by_the_features_name(
+def test_an_invalid_layout_is_refused_with_the_name_of_the_feature(
     features: tuple[Feature, ...], reason: str
 ) -> None:
     with pytest.raises(LayoutInvalid, match=reason) as caught:

@@ -1,5 +1,4 @@
-"""Profiles add up: integers exactly and in any order, extremes too, and what was written is read
-back."""
+"""Profiles add up exactly and in any order, and survive being encoded."""
 
 from __future__ import annotations
 
@@ -23,19 +22,19 @@ PARTS = [
 
 
 def merged(parts: tuple[Profile, ...]) -> Profile:
-    out = Profile(LAYOUT)
+    total = Profile(LAYOUT)
     for part in parts:
-        out.merge(part)
-    return out
+        total.merge(part)
+    return total
 
 
 def test_any_order_of_merging_gives_the_same_integers_and_extremes() -> None:
-    every = [merged(order) for order in permutations(PARTS)]
-    assert len({one.counts.tobytes() for one in every}) == 1
-    for one in every:
-        assert (one.rows, one.low[0], one.high[0]) == (6, -9.0, 3.25)
-        assert one.missing.tolist() == [2, 1]
-        assert int(one.finite[0]) == 4
+    profiles = [merged(order) for order in permutations(PARTS)]
+    assert len({profile.counts.tobytes() for profile in profiles}) == 1
+    for profile in profiles:
+        assert (profile.rows, profile.low[0], profile.high[0]) == (6, -9.0, 3.25)
+        assert profile.missing.tolist() == [2, 1]
+        assert int(profile.finite[0]) == 4
 
 
 def test_moments_are_sums_around_the_baselines_mean() -> None:
@@ -47,16 +46,16 @@ def test_moments_are_sums_around_the_baselines_mean() -> None:
 
 
 def test_an_empty_profile_changes_nothing() -> None:
-    one = PARTS[0].copy()
-    one.merge(Profile(LAYOUT))
-    assert one.encode() == PARTS[0].encode()
+    profile = PARTS[0].copy()
+    profile.merge(Profile(LAYOUT))
+    assert profile.encode() == PARTS[0].encode()
 
 
 def test_a_copy_is_independent() -> None:
-    one = PARTS[0].copy()
-    one.merge(PARTS[1])
+    copy = PARTS[0].copy()
+    copy.merge(PARTS[1])
     assert PARTS[0].rows == 3
-    assert one.rows == 5
+    assert copy.rows == 5
 
 
 def test_profiles_of_different_layouts_do_not_merge() -> None:
@@ -68,14 +67,14 @@ def test_profiles_of_different_layouts_do_not_merge() -> None:
         Profile.decode(PARTS[0].encode(), other)
 
 
-def test_what_was_written_is_read_back() -> None:
+def test_a_profile_survives_encoding() -> None:
     whole = merged(tuple(PARTS))
-    back = Profile.decode(whole.encode(), LAYOUT)
-    assert back.encode() == whole.encode()
-    assert back.counts.tolist() == whole.counts.tolist()
+    decoded = Profile.decode(whole.encode(), LAYOUT)
+    assert decoded.encode() == whole.encode()
+    assert decoded.counts.tolist() == whole.counts.tolist()
     assert Profile.rows_of(whole.encode()) == 6
-    back.merge(PARTS[0])
-    assert back.rows == 9
+    decoded.merge(PARTS[0])
+    assert decoded.rows == 9
 
 
 def test_names_of_unseen_values_are_bounded_and_never_needed_for_a_number() -> None:
@@ -86,7 +85,7 @@ def test_names_of_unseen_values_are_bounded_and_never_needed_for_a_number() -> N
     assert int(many.counts[LAYOUT.bins(1)].sum()) == 200
 
 
-def test_of_a_very_long_value_only_the_beginning_is_remembered() -> None:
+def test_only_the_beginning_of_a_very_long_value_is_remembered() -> None:
     profile = Profile(LAYOUT)
     profile.note_novel("t", {"x" * 1_000_000: 2, "y" * MAX_NAME: 1})
     assert profile.novel["t"] == {"x" * (MAX_NAME - 1) + "…": 2, "y" * MAX_NAME: 1}
@@ -95,7 +94,7 @@ def test_of_a_very_long_value_only_the_beginning_is_remembered() -> None:
     assert twice.novel["t"] == {"x" * (MAX_NAME - 1) + "…": 4, "y" * MAX_NAME: 2}
 
 
-def test_sums_beyond_the_largest_float_are_no_reason_to_write_to_stderr() -> None:
+def test_sums_beyond_the_largest_float_raise_no_warning() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         huge = window(LAYOUT, {"x": [1.7e308, 1.7e308], "t": ["a", "b"]})

@@ -1,5 +1,4 @@
-"""Answers that were known before the code ran: published vectors, closed forms, and what fixed
-thresholds do wrong."""
+"""Known answers: published vectors, closed forms, and what fixed thresholds get wrong."""
 
 from __future__ import annotations
 
@@ -16,21 +15,17 @@ from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import Rules
 from detectors.profiles.layout import Layout
 from detectors.report import Signal
-from detectors.statistics.distances import (
-    chi_squared,
-    hellinger,
-    jensen_shannon,
-    ks,
-    l_infinity,
-    psi,
-    wasserstein,
-)
-from detectors.statistics.measures import Measures
-from detectors.statistics.noise import noise
+from detectors.statistics.catalogue import DISTANCES
+from detectors.statistics.distances.base import Pair
 from tests.support.made import Values, baseline, feature, normal, pair, texts, window
 
 NORMAL = NormalDist()
 DEEQU = {"a": 10, "b": 20, "c": 25, "d": 10, "e": 5}
+
+
+def distance(name: str, pair: Pair) -> float:
+    """The value of the only feature."""
+    return float(DISTANCES[name].distances(pair)[0])
 
 
 @pytest.mark.parametrize(
@@ -43,20 +38,19 @@ DEEQU = {"a": 10, "b": 20, "c": 25, "d": 10, "e": 5}
 def test_l_infinity_of_categories_is_that_of_deequs_tests(
     after: Mapping[str, int], simple: float
 ) -> None:
-    found = float(l_infinity.distances(pair(texts(DEEQU), texts(after)))[0])
-    assert found == pytest.approx(simple, rel=1e-14)
-    assert l_infinity.robust(found, sum(DEEQU.values()), sum(after.values())) == 0.0
+    gap = distance("l_infinity", pair(texts(DEEQU), texts(after)))
+    assert gap == pytest.approx(simple, rel=1e-14)
 
 
 def test_l_infinity_of_numbers_is_that_of_deequs_tests() -> None:
-    assert ks.distances(pair([1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 5.0]))[0] == pytest.approx(0.25)
+    assert distance("ks", pair([1.0, 2.0, 3.0, 4.0], [2.0, 3.0, 4.0, 5.0])) == pytest.approx(0.25)
 
 
 def test_chi_squared_is_the_example_of_scipys_manual() -> None:
     # scipy.stats.chi2_contingency([[10, 10, 20], [20, 20, 20]]): statistic 2.7777..., p
     # 0.24935220877729622, 2 degrees of freedom
     counted = pair(texts({"a": 10, "b": 10, "c": 20}), texts({"a": 20, "b": 20, "c": 20}))
-    assert chi_squared.distances(counted)[0] == pytest.approx(0.24935220877729622, rel=1e-9)
+    assert distance("chi_squared", counted) == pytest.approx(0.24935220877729622, rel=1e-9)
 
 
 BEFORE = normal(1, 200_000)
@@ -67,15 +61,15 @@ def test_psi_between_shifted_normals_is_that_of_deciles_and_below_the_closed_for
     cuts = [NORMAL.inv_cdf(k / 10) for k in range(1, 10)]
     shares = np.diff([0.0, *[NORMAL.cdf(cut - 1.0) for cut in cuts], 1.0])
     expected = float(((shares - 0.1) * np.log(shares / 0.1)).sum())
-    found = float(psi.distances(pair(BEFORE, normal(2, 200_000, mean=1.0)))[0])
-    assert found == pytest.approx(expected, rel=0.02)
-    assert 0.85 < found < 1.0
+    value = distance("psi", pair(BEFORE, normal(2, 200_000, mean=1.0)))
+    assert value == pytest.approx(expected, rel=0.02)
+    assert 0.85 < value < 1.0
 
 
 @pytest.mark.parametrize("shift", [0.1, 0.5, 1.0, 2.0])
 def test_ks_between_shifted_normals_is_its_closed_form(shift: float) -> None:
     expected = 2.0 * NORMAL.cdf(shift / 2.0) - 1.0
-    assert ks.distances(pair(BEFORE, normal(3, 200_000, mean=shift)))[0] == pytest.approx(
+    assert distance("ks", pair(BEFORE, normal(3, 200_000, mean=shift))) == pytest.approx(
         expected, abs=0.006
     )
 
@@ -83,29 +77,30 @@ def test_ks_between_shifted_normals_is_its_closed_form(shift: float) -> None:
 @pytest.mark.parametrize("shift", [0.25, 0.5, 1.0])
 def test_hellinger_between_shifted_normals_comes_near_its_closed_form(shift: float) -> None:
     closed = sqrt(1.0 - exp(-shift * shift / 8.0))
-    found = float(hellinger.distances(pair(BEFORE, normal(4, 200_000, mean=shift)))[0])
-    assert (
-        0.93 * closed < found < 1.02 * closed
-    )  # ten cells lose some; two samples of 200,000 differ by 0.003 in their means
+    value = distance("hellinger", pair(BEFORE, normal(4, 200_000, mean=shift)))
+    # ten cells lose some; two samples of 200,000 differ by 0.003 in their means
+    assert 0.93 * closed < value < 1.02 * closed
 
 
 def test_wasserstein_between_normals_is_the_shift_or_the_stretch() -> None:
-    assert wasserstein.distances(pair(BEFORE, normal(5, 200_000, mean=0.3)))[0] == pytest.approx(
+    assert distance("wasserstein", pair(BEFORE, normal(5, 200_000, mean=0.3))) == pytest.approx(
         0.3, rel=0.05
     )
-    stretched = wasserstein.distances(pair(BEFORE, normal(6, 200_000, std=1.5)))[0]
-    assert stretched == pytest.approx(
-        0.5 * sqrt(2.0 / np.pi), rel=0.1
-    )  # E|Z| times the difference of the deviations
+    stretched = distance("wasserstein", pair(BEFORE, normal(6, 200_000, std=1.5)))
+    # E|Z| times the difference of the deviations
+    assert stretched == pytest.approx(0.5 * sqrt(2.0 / np.pi), rel=0.1)
 
 
 def test_the_bias_of_jensen_shannon_in_small_windows_is_the_one_that_others_report() -> None:
     base = normal(7, 10_000)
-    found = [
-        float(jensen_shannon.distances(pair(base, normal(100 + k, 100)))[0]) ** 2
-        for k in range(200)
+    divergences = [
+        distance("jensen_shannon", pair(base, normal(100 + k, 100))) ** 2 for k in range(200)
     ]
-    assert np.mean(found) == pytest.approx(9 * (1 / 100 + 1 / 10_000) / (8 * log(2)), rel=0.1)
+    assert np.mean(divergences) == pytest.approx(9 * (1 / 100 + 1 / 10_000) / (8 * log(2)), rel=0.1)
+
+
+def psi_noise(pair: Pair, alpha: float) -> float:
+    return float(DISTANCES["psi"].noise(pair, alpha)[0])
 
 
 WINDOWS = 300
@@ -117,9 +112,9 @@ def alarms(rows: int, shift: float, fixed: float | None = None, alpha: float = 0
     """Share of the windows whose PSI is above a fixed limit, or above its own noise."""
     hits = 0
     for k in range(WINDOWS):
-        measures = Measures(BASELINE, window(LAYOUT, {"x": normal(10_000 + k, rows, mean=shift)}))
-        limit = float(noise("psi", measures, alpha)[0]) if fixed is None else fixed
-        hits += float(measures.distances["psi"][0]) > limit
+        sides = Pair(BASELINE, window(LAYOUT, {"x": normal(10_000 + k, rows, mean=shift)}))
+        limit = psi_noise(sides, alpha) if fixed is None else fixed
+        hits += distance("psi", sides) > limit
     return hits / WINDOWS
 
 
@@ -168,20 +163,27 @@ def test_many_rare_categories_keep_the_law(rows: int) -> None:
     layout = Layout((feature("t", before),))
     counted, hits = window(layout, {"t": before}), 0
     for _ in range(200):
-        measures = Measures(counted, window(layout, {"t": drawn(rows)}))
-        hits += float(measures.distances["psi"][0]) > float(noise("psi", measures, 0.001)[0])
+        sides = Pair(counted, window(layout, {"t": drawn(rows)}))
+        hits += distance("psi", sides) > psi_noise(sides, 0.001)
     assert hits <= 3
 
 
 def signals(
-    one: Judge, windows: list[dict[str, Values]], before: dict[str, Values]
+    judge: Judge, windows: list[dict[str, Values]], before: dict[str, Values]
 ) -> list[tuple[int, Signal]]:
-    base, state, out = baseline(before), EpisodeState(), []
+    """Each signal with the number of the window that gave rise to it."""
+    base, state = baseline(before), EpisodeState()
+    signals = []
     for k, data in enumerate(windows):
-        report = one.report(WindowSpan("m", "v", k, k + 1), base, window(base.layout, data), state)
-        state, new = one.advance(state, report, base)
-        out += [(k, signal) for signal in new]
-    return out
+        report = judge.report(
+            WindowSpan(model="m", variant="v", start_ms=k, end_ms=k + 1),
+            base,
+            window(base.layout, data),
+            state,
+        )
+        state, new = judge.advance(state, report, base)
+        signals += [(k, signal) for signal in new]
+    return signals
 
 
 def test_twenty_features_for_two_hundred_windows_give_no_signal_without_drift() -> None:
@@ -198,9 +200,7 @@ def moving(shifts: list[float], rows: int) -> list[dict[str, Values]]:
     return [{"x": normal(500 + k, rows, mean=shift)} for k, shift in enumerate(shifts)]
 
 
-def test_a_small_drift_is_told_with_its_second_violation_and_a_large_one_in_its_first_window() -> (
-    None
-):
+def test_a_small_drift_is_signalled_at_its_second_violation_a_large_one_at_once() -> None:
     before: dict[str, Values] = {"x": normal(8, 10_000)}
     judge = Judge("j", Rules(limit=0.0))
     ((opened, signal),) = signals(judge, moving([0.0] * 5 + [0.25] * 5, 700), before)
@@ -225,8 +225,8 @@ CHANGES: dict[str, tuple[list[float], Floats | list[float]]] = {
 
 
 @pytest.mark.parametrize("name", sorted(CHANGES))
-def test_what_counting_distinct_values_cannot_see_is_told_at_once(name: str) -> None:
-    """SageMaker's distance is 0 for each of these (contract, section 5.1, consequences)."""
+def test_a_change_that_counting_distinct_values_misses_is_signalled_at_once(name: str) -> None:
+    """SageMaker's distance of numbers is 0 for each of these: it compares distinct values."""
     before, after = CHANGES[name]
-    found = signals(Judge("j", Rules()), [{"x": after}], {"x": before})
-    assert [(k, signal.kind) for k, signal in found] == [(0, "opened")]
+    opened = signals(Judge("j", Rules()), [{"x": after}], {"x": before})
+    assert [(k, signal.kind) for k, signal in opened] == [(0, "opened")]

@@ -9,7 +9,8 @@ import pytest
 from detectors.profiles.columns import Numbers, Texts
 from detectors.profiles.layout import BOOLEAN, INTEGRAL, MISSING, STRING
 from detectors.profiles.profile import Profile
-from detectors.statistics.measures import DISTANCES, measure
+from detectors.statistics.catalogue import DISTANCES
+from detectors.statistics.measures import measure
 from tests.support.made import baseline, normal, texts, window
 
 BASE = baseline(
@@ -37,7 +38,7 @@ def test_n_is_the_rows_of_the_window_for_each_feature() -> None:
     assert MEASURES.n.tolist() == [100, 100, 100]
 
 
-def test_missing_nan_and_infinite_are_three_different_things() -> None:
+def test_missing_nan_and_infinite_values_are_counted_apart() -> None:
     assert MEASURES.missing.tolist() == [0, 25, 25]
     assert MEASURES.nan.tolist() == [2, 0, 0]
     assert MEASURES.inf.tolist() == [3, 0, 0]
@@ -65,8 +66,8 @@ def test_text_has_no_moments() -> None:
 
 def test_outliers_of_codes_are_those_that_the_baseline_does_not_have() -> None:
     codes = baseline({"x": [1.0] * 600 + [2.0] * 400})
-    seen = measure(codes, window(codes.layout, {"x": [1.0] * 90 + [7.0] * 6 + [1.5] * 4}))
-    assert seen.outliers[0] == 0.1
+    measures = measure(codes, window(codes.layout, {"x": [1.0] * 90 + [7.0] * 6 + [1.5] * 4}))
+    assert measures.outliers[0] == 0.1
 
 
 def test_outliers_lie_beyond_the_smallest_and_largest_value_of_the_baseline() -> None:
@@ -123,12 +124,12 @@ def test_an_empty_window_gives_nan_and_not_an_error() -> None:
 
 
 def test_a_feature_that_is_nothing_but_missing_gives_nan_only_where_values_are_needed() -> None:
-    gone = measure(
+    all_missing = measure(
         BASE, window(BASE.layout, {"x": [None] * 50, "flag": [1.0] * 50, "t": ["a"] * 50})
     )
-    assert gone.completeness.tolist() == [0.0, 1.0, 1.0]
-    assert np.isnan(gone.mean[0])
-    assert gone.mean[1] == 1.0
+    assert all_missing.completeness.tolist() == [0.0, 1.0, 1.0]
+    assert np.isnan(all_missing.mean[0])
+    assert all_missing.mean[1] == 1.0
 
 
 def test_equal_counts_are_no_distance_at_all() -> None:
@@ -143,3 +144,16 @@ def test_a_baseline_without_features_has_no_numbers() -> None:
     measures = measure(nothing, nothing.profile)
     assert measures.n.tolist() == []
     assert all(values.tolist() == [] for values in measures.distances.values())
+
+
+def test_the_type_match_is_the_share_written_as_the_features_type() -> None:
+    slots = np.array([MISSING, BOOLEAN, STRING, INTEGRAL, INTEGRAL], np.uint8)
+    values = {
+        "x": Numbers(np.array([np.nan] * 3 + [1.0, 2.0]), slots),
+        "flag": Numbers(np.array([0.0, 1.0, 1.0, 0.5, np.nan])),
+        "t": Texts(pa.array(["7", "a", "b", None, "a"])),
+    }
+    measures = measure(BASE, window(BASE.layout, values))
+    assert measures.type_match.tolist() == pytest.approx([2 / 4, 3 / 5, 3 / 4])
+    assert measures.baseline_type_match.tolist() == [1.0, 1.0, 1.0]
+    assert np.isnan(measure(BASE, Profile(BASE.layout)).type_match).all()

@@ -1,5 +1,4 @@
-"""The noise of each statistic: while nothing drifts it is exceeded as seldom as it says, and it
-falls with the rows."""
+"""The sampling law of each distance: without drift it is exceeded as seldom as it says."""
 
 from __future__ import annotations
 
@@ -10,10 +9,9 @@ import pytest
 
 from detectors.arrays import Floats
 from detectors.profiles.layout import Layout
-from detectors.profiles.profile import Profile
-from detectors.statistics.chi2 import quantile
-from detectors.statistics.measures import DISTANCES, Measures
-from detectors.statistics.noise import noise, statistics
+from detectors.statistics.catalogue import DISTANCES
+from detectors.statistics.distances.base import Pair
+from detectors.statistics.laws import upper_quantile
 from tests.support.made import feature, normal, texts, window
 
 BASE = normal(0, 10_000)
@@ -30,12 +28,17 @@ LAYOUT = Layout((feature("x", BASE), feature("t", texts(dict.fromkeys(WORDS.toli
 BASELINE = window(LAYOUT, drawn(1, 10_000))
 
 
+def noise(statistic: str, pair: Pair, alpha: float) -> Floats:
+    return DISTANCES[statistic].noise(pair, alpha)
+
+
 def exceeded(statistic: str, rows: int, alpha: float, windows: int) -> list[float]:
     """Share of the windows without drift in which each feature's distance is above its noise."""
     hits = np.zeros(2)
     for seed in range(windows):
-        measures = Measures(BASELINE, window(LAYOUT, drawn(1_000 + seed, rows)))
-        hits += np.nan_to_num(measures.distances[statistic]) > noise(statistic, measures, alpha)
+        pair = Pair(BASELINE, window(LAYOUT, drawn(1_000 + seed, rows)))
+        distances = np.nan_to_num(DISTANCES[statistic].distances(pair))
+        hits += distances > np.nan_to_num(noise(statistic, pair, alpha), nan=np.inf)
     rates: list[float] = (hits / windows).tolist()
     return rates
 
@@ -59,42 +62,23 @@ def test_no_statistic_is_above_its_noise_more_often_than_alpha_says(
     )  # 0.05 and two and a half deviations of 200 windows
 
 
+PAIR = Pair(BASELINE, window(LAYOUT, drawn(3, 500)))
+
+
 def test_psi_noise_is_the_chi_squared_law_times_the_rows() -> None:
-    measures = Measures(BASELINE, window(LAYOUT, drawn(3, 500)))
-    cells = float(measures.psi_cells[0])
-    assert noise("psi", measures, 0.001)[0] == pytest.approx(
-        quantile(0.001, cells - 1) * (1 / 500 + 1 / 10_000), rel=1e-12
+    quantile = upper_quantile(0.001, PAIR.merged_cells.left[:1] - 1)[0]
+    assert noise("psi", PAIR, 0.001)[0] == pytest.approx(
+        quantile * (1 / 500 + 1 / 10_000), rel=1e-12
     )
 
 
 def test_ks_noise_is_the_critical_value_of_kolmogorov() -> None:
-    measures = Measures(BASELINE, window(LAYOUT, drawn(3, 500)))
-    assert noise("ks", measures, 0.05)[0] == pytest.approx(
-        1.358 * sqrt(1 / 500 + 1 / 10_000), rel=1e-3
-    )
+    assert noise("ks", PAIR, 0.05)[0] == pytest.approx(1.358 * sqrt(1 / 500 + 1 / 10_000), rel=1e-3)
 
 
 def test_wasserstein_noise_knows_the_width_of_a_normal_feature() -> None:
     # J = integral sqrt(F (1 - F)) dx = 1.6147 standard deviations for the normal law
-    measures = Measures(BASELINE, window(LAYOUT, drawn(3, 500)))
     factor = sqrt(2 / pi) + sqrt(2 * log(1 / 0.001))
-    assert noise("wasserstein", measures, 0.001)[0] == pytest.approx(
+    assert noise("wasserstein", PAIR, 0.001)[0] == pytest.approx(
         1.6147 * sqrt(1 / 500 + 1 / 10_000) * factor, rel=0.03
     )
-
-
-@pytest.mark.parametrize("statistic", statistics())
-def test_noise_falls_with_the_rows_and_rises_as_alpha_falls(statistic: str) -> None:
-    few, many = (Measures(BASELINE, window(LAYOUT, drawn(4, rows))) for rows in (200, 5_000))
-    place = 1 if statistic == "l_infinity" else 0
-    assert noise(statistic, many, 0.001)[place] < noise(statistic, few, 0.001)[place]
-    assert noise(statistic, few, 1e-9)[place] > noise(statistic, few, 0.001)[place]
-
-
-@pytest.mark.parametrize("statistic", statistics())
-def test_a_window_without_rows_has_no_noise(statistic: str) -> None:
-    assert np.isnan(noise(statistic, Measures(BASELINE, Profile(LAYOUT)), 0.001)).all()
-
-
-def test_every_statistic_that_may_decide_is_a_distance() -> None:
-    assert set(statistics()) <= set(DISTANCES)

@@ -44,7 +44,10 @@ def report(rows: int = 1_000, mean: float = 0.4) -> WindowReport:
         "off": normal(4, rows, 3.0),
     }
     return Judge("j", Rules(), OWN).report(
-        WindowSpan("m", "v", 0, 60_000), BASE, window(BASE.layout, data), EpisodeState()
+        WindowSpan(model="m", variant="v", start_ms=0, end_ms=60_000),
+        BASE,
+        window(BASE.layout, data),
+        EpisodeState(),
     )
 
 

@@ -41,7 +41,12 @@ def report() -> WindowReport:
         "words": texts({LONG: 500, "new": 500}),
         NAMES[2]: normal(4, 1_000, 2.0),
     }
-    span = WindowSpan("a-model-with-a-name", "AllTraffic", 1_795_590_000_000, 1_795_590_060_000)
+    span = WindowSpan(
+        model="a-model-with-a-name",
+        variant="AllTraffic",
+        start_ms=1_795_590_000_000,
+        end_ms=1_795_590_060_000,
+    )
     return Judge("a-job-with-a-long-name", Rules()).report(
         span, BASE, window(BASE.layout, data), EpisodeState()
     )
@@ -109,7 +114,7 @@ def test_a_violation_shows_its_numbers_once_and_its_cause_below(tmp_path: Path) 
     first = lines.index(
         f"baseline_drift_check: psi {violation.value:.6g}, limit {violation.limit:.6g}"
     )
-    assert violation.diagnosis
+    assert violation.diagnosis == "new category values rose from 0 % to 50 %"
     assert lines[first + 1].strip() == violation.diagnosis
     assert not any("exceeds threshold" in line or "does not meet" in line for line in lines)
 

@@ -11,7 +11,20 @@ from tests.support.samples import signal
 
 def report(start_ms: int, end_ms: int | None, revision: int = 0, state: str = "ok") -> WindowReport:
     name = f"j/m/v/{start_ms}/{end_ms}/{revision}"
-    return WindowReport(1, name, "j", "m", "v", start_ms, end_ms, revision, state, 5, "b", "l")  # type: ignore[arg-type]
+    return WindowReport(
+        version=1,
+        id=name,
+        job="j",
+        model="m",
+        variant="v",
+        start_ms=start_ms,
+        end_ms=end_ms,
+        revision=revision,
+        state=state,  # type: ignore[arg-type]
+        rows=5,
+        baseline="b",
+        layout="l",
+    )
 
 
 def test_each_stage_observes_its_seconds_for_first_reports_of_live_windows_only() -> None:

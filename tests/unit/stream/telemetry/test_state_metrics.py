@@ -172,7 +172,16 @@ def test_an_expired_partition_leaves_the_metrics_and_keeps_its_counts_in_one_acc
 
 
 def test_an_episode_is_exported_for_monitored_models_until_it_recovers() -> None:
-    opened = EpisodeState(open=Episode("e", START_MS, START_MS, ("amount",), ("amount",), (), {}))
+    episode = Episode(
+        id="e",
+        first_violation_ms=START_MS,
+        last_signal_ms=START_MS,
+        features=("amount",),
+        ever=("amount",),
+        reasons=(),
+        sizes={},
+    )
+    opened = EpisodeState(open=episode)
     drifted = state()
     for model, heard_ms, episodes in (
         ("new", START_MS, EpisodeState()),

@@ -1,0 +1,1 @@
+"""The checks of a window, one file each; may import rules and masking of `decisions`."""

@@ -1,0 +1,83 @@
+"""The distribution has moved away from the baseline's."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import numpy as np
+
+from detectors.arrays import Floats
+from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
+from detectors.diagnosis.cause import likely_cause
+from detectors.phrases import apart
+from detectors.profiles.layout import HASHED_BINS
+from detectors.report import Violation
+from detectors.statistics.catalogue import DISTANCES
+
+NOTICEABLE: Final = 0.01
+"""Share that a bin must gain to be named."""
+
+
+class BaselineDriftCheck(Check):
+    """The deciding distance is above its limit, see :mod:`detectors.decisions.rules`.
+
+    Not reported where the largest part of the distance lies in missing or unreadable values that
+    another check has reported. Named as in SageMaker Model Monitor.
+    """
+
+    stage: ClassVar[Stage] = Stage.DRIFT
+
+    def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
+        """A violation if the ruling is one and nothing before explains it."""
+        ruling = window.rulings[i]
+        if ruling.verdict != "violation" or window.main_cell(i) in reported.explained:
+            return None
+        title = DISTANCES[ruling.statistic].title
+        value, limit = apart(ruling.value, ruling.limit)
+        shift = _shift(window, i)
+        return self.violation(
+            window,
+            i,
+            statistic=ruling.statistic,
+            value=ruling.value,
+            limit=ruling.limit,
+            description=(
+                f"Baseline drift distance: {ruling.value!r} exceeds threshold: {ruling.limit!r}"
+            ),
+            summary=f"{title} {value}, limit {limit}" + (f": {shift}" if shift else ""),
+            diagnosis=likely_cause(window.pair, i),
+            overwhelming=ruling.overwhelming,
+        )
+
+
+def _shift(window: CheckedWindow, i: int) -> str:
+    """Between which bins most of the values moved, in words; empty if no share moved noticeably."""
+    cells, gaps = _share_gaps(window, i)
+    lost, gained = int(np.argmin(gaps)), int(np.argmax(gaps))
+    if gaps[gained] < NOTICEABLE:
+        return ""
+    source, target = (_in_words(window, i, cells[k]) for k in (lost, gained))
+    return f"values moved from {source} to {target}"
+
+
+def _share_gaps(window: CheckedWindow, i: int) -> tuple[list[int], Floats]:
+    """Cells of feature ``i`` (from 0) and by how much their shares rose.
+
+    The hashed bins of a text feature count as one cell, the first of them.
+    """
+    start, stop = window.layout.cell_starts[i : i + 2].tolist()
+    gaps = window.pair.q[start:stop] - window.pair.p[start:stop]
+    cells = list(range(stop - start))
+    feature = window.layout.features[i]
+    if feature.numeric:
+        return cells, gaps
+    known = len(feature.vocabulary)
+    firsts = [*range(known + 1), known + HASHED_BINS, known + HASHED_BINS + 1]
+    return firsts, np.add.reduceat(gaps, firsts)
+
+
+def _in_words(window: CheckedWindow, i: int, cell: int) -> str:
+    label = window.label(i, cell)
+    if label.startswith("unseen #"):
+        return "new values"
+    return "values not in the baseline" if label == "other" else label

@@ -1,0 +1,58 @@
+"""Too few values are in the feature's domain."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from detectors.decisions.checks.base import Check, CheckedWindow, Reported
+from detectors.phrases import percent
+from detectors.profiles.profile import Profile
+from detectors.report import Violation
+
+
+class CategoricalValuesCheck(Check):
+    """The share of present values that are in the ``domains`` of the baseline is too small.
+
+    At least the smaller of ``domain_content_threshold`` of the baseline and ``domain_match`` of the
+    rules is required. Named as in SageMaker Model Monitor.
+    """
+
+    position: ClassVar[int] = 40
+
+    def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
+        """A violation if values outside the domain are more than chance explains."""
+        domain, present = window.constraints[i].domains, float(window.measures.present[i])
+        if domain is None or window.layout.features[i].numeric or present == 0:
+            return None
+        required = min(
+            window.baseline.constraints.thresholds.domain_content_threshold,
+            window.rules.domain_match,
+        )
+        inside = _inside(window.pair.window, i, domain)
+        share = inside / present
+        if share >= required:
+            return None
+        if not window.beyond_chance(i, present - inside, present, 1.0 - required):
+            return None
+        return self.violation(
+            window,
+            i,
+            statistic="domain_match",
+            value=share,
+            limit=required,
+            description=f"Value: {share!r} does not meet the constraint requirement! ",
+            summary=(
+                f"{percent(share)} of the values are in the domain, at least {percent(required)}"
+                f" required (n = {int(window.measures.n[i]):,})"
+            ),
+            diagnosis="new category values",
+            overwhelming=window.overwhelming_loss(i, share, required),
+        )
+
+
+def _inside(side: Profile, i: int, domain: Sequence[str]) -> int:
+    """Values of feature ``i`` that are in the domain and known to the baseline."""
+    counts, allowed = side.counts[side.layout.bins(i)], set(domain)
+    vocabulary = side.layout.features[i].vocabulary
+    return sum(int(counts[k]) for k, value in enumerate(vocabulary) if value in allowed)

@@ -1,0 +1,53 @@
+"""Too few rows have a value."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from detectors.decisions.checks.base import CellKind, Check, CheckedWindow, Reported
+from detectors.phrases import percent
+from detectors.report import Violation
+
+
+class CompletenessCheck(Check):
+    """The share of rows with a value is below the baseline's ``completeness``.
+
+    A loss of up to ``completeness_gap`` is none. A feature without a single value is a
+    ``missing_column_check`` instead. Named as in SageMaker Model Monitor.
+    """
+
+    position: ClassVar[int] = 10
+    explains: ClassVar[CellKind | None] = "missing"
+
+    def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
+        """A violation if values were lost, but not all of them."""
+        share = float(window.measures.completeness[i])
+        required = window.constraints[i].completeness
+        if required is None or share == 0.0 or not lost(window, i, required):
+            return None
+        least = max(required - window.rules.completeness_gap, 0.0)
+        missing = int(window.layout.cell_starts[i + 1]) - 2
+        before, after = float(window.pair.p[missing]), float(window.pair.q[missing])
+        return self.violation(
+            window,
+            i,
+            statistic="completeness",
+            value=share,
+            limit=required,
+            description=f"Value: {share!r} does not meet the constraint requirement! ",
+            summary=(
+                f"completeness {percent(share)}, at least {percent(least)} required"
+                f" (n = {int(window.measures.n[i]):,})"
+            ),
+            diagnosis=f"nulls rose from {percent(before)} to {percent(after)}",
+            overwhelming=window.overwhelming_loss(i, share, required),
+        )
+
+
+def lost(window: CheckedWindow, i: int, required: float) -> bool:
+    """Whether feature ``i`` lost more values than ``completeness_gap`` and chance explain."""
+    measures = window.measures
+    share = float(measures.completeness[i])
+    if required - share <= window.rules.completeness_gap:
+        return False
+    return window.beyond_chance(i, float(measures.missing[i]), float(measures.n[i]), 1.0 - required)

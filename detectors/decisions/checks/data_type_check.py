@@ -1,0 +1,78 @@
+"""Too few values are written as the baseline's type."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+import numpy as np
+
+from detectors.decisions.checks.base import CellKind, Check, CheckedWindow, Reported
+from detectors.phrases import percent
+from detectors.report import Violation
+from detectors.statistics.measures import FITTING
+
+WRITTEN: Final = {
+    "integral": "values are written as whole numbers",
+    "fractional": "values are written as fractional numbers",
+    "boolean": "values are written as booleans",
+    "string": "values are written as strings",
+    "NaN": "values are NaN",
+    "infinity": "values are infinite",
+}
+
+
+class DataTypeCheck(Check):
+    """The share of present values that are written as the feature's type is too small.
+
+    At least the smallest of three is required: the baseline's own share, its
+    ``datatype_check_threshold``, and ``type_match`` of the rules. Named as in SageMaker Model
+    Monitor.
+    """
+
+    position: ClassVar[int] = 30
+    explains: ClassVar[CellKind | None] = "unreadable"
+
+    def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
+        """A violation if values of other types are more than chance explains."""
+        measures, kind = window.measures, window.layout.features[i].type
+        share, required = float(measures.type_match[i]), _required(window, i)
+        if not share < required:
+            return None
+        present = float(measures.present[i])
+        if not window.beyond_chance(i, (1.0 - share) * present, present, 1.0 - required):
+            return None
+        return self.violation(
+            window,
+            i,
+            statistic="type_match",
+            value=share,
+            limit=required,
+            description=(
+                f"Data type match requirement is not met. Expected data type: {kind}, Expected"
+                f" match: {required * 100}%. Observed: Only {share * 100}% of data is {kind}."
+            ),
+            summary=(
+                f"{percent(share)} of the values are {kind}, at least {percent(required)} required"
+                f" (n = {int(measures.n[i]):,})"
+            ),
+            diagnosis=WRITTEN[_most_frequent_other(window, i)],
+            overwhelming=window.overwhelming_loss(i, share, required),
+        )
+
+
+def _required(window: CheckedWindow, i: int) -> float:
+    """The smallest of the three shares; a baseline without any value asks for nothing itself."""
+    thresholds = window.baseline.constraints.thresholds
+    asked = min(thresholds.datatype_check_threshold, window.rules.type_match)
+    return float(np.fmin(window.measures.baseline_type_match[i], asked))
+
+
+def _most_frequent_other(window: CheckedWindow, i: int) -> str:
+    """The written type of most of the values that do not match."""
+    measures, kind = window.measures, window.layout.features[i].type
+    others = {
+        name: int(counts[i]) for name, counts in measures.types.items() if name not in FITTING[kind]
+    }
+    others["NaN"] = int(measures.nan[i])
+    others["infinity"] = int(measures.inf[i])
+    return max(others, key=lambda name: others[name])

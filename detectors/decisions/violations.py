@@ -1,0 +1,40 @@
+"""Runs the checks on a window, so that one cause is reported once."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from typing import Final
+
+from detectors.decisions.catalogue import CHECKS
+from detectors.decisions.checks.base import CellKind, Check, CheckedWindow, Reported
+from detectors.report import Violation
+
+ORDERED: Final = sorted(
+    CHECKS.values(), key=lambda check: (check.stage, check.position, check.name)
+)
+"""The checks in the order in which they run and in which a report lists what they find."""
+OF_FEATURES: Final = [check for check in ORDERED if type(check).of_feature != Check.of_feature]
+STAGES: Final = [list(checks) for _, checks in groupby(OF_FEATURES, key=lambda check: check.stage)]
+"""The checks of single features, stage by stage."""
+
+
+def violations_of(window: CheckedWindow) -> list[Violation]:
+    """Violations of the features in the order of the layout, then those of all columns together."""
+    violations: list[Violation] = []
+    for i in window.checked_features():
+        violations += _of_feature(window, i)
+    of_columns = [check.of_columns(window) for check in ORDERED]
+    return violations + [violation for violation in of_columns if violation is not None]
+
+
+def _of_feature(window: CheckedWindow, i: int) -> list[Violation]:
+    violations: list[Violation] = []
+    explained: set[CellKind] = set()
+    for checks in STAGES:
+        reported = Reported(tuple(violations), frozenset(explained))
+        for check in checks:
+            violation = check.of_feature(window, i, reported)
+            if violation is not None:
+                violations.append(violation)
+                explained |= {check.explains} if check.explains else set()
+    return violations

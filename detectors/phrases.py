@@ -1,0 +1,40 @@
+"""Numbers as people read them, for the sentences of violations and diagnoses."""
+
+from __future__ import annotations
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with one decimal, or as many as it takes not to round to 0 or 100.
+
+    >>> percent(0.7831), percent(1.0), percent(0.9997), percent(0.0)
+    ('78.3 %', '100 %', '99.97 %', '0 %')
+    """
+    for decimals in range(1, 12):
+        text = f"{share * 100:.{decimals}f}".rstrip("0").rstrip(".")
+        if text not in ("0", "100") or share in (0.0, 1.0):
+            break
+    return f"{text} %"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number in ``digits`` significant digits, without an exponent where it is large.
+
+    >>> number(0.4127), number(12.3), number(3600.4), number(-17.78, 3)
+    ('0.41', '12', '3,600', '-17.8')
+    """
+    if abs(value) >= 10**digits:
+        return f"{value:,.0f}"
+    return f"{value:.{digits}g}"
+
+
+def apart(value: float, limit: float) -> tuple[str, str]:
+    """Two different numbers in two digits, or in as many as it takes to see the difference.
+
+    >>> apart(0.4127, 0.0632), apart(0.06341, 0.06316)
+    (('0.41', '0.063'), ('0.0634', '0.0632'))
+    """
+    for digits in range(2, 18):
+        texts = number(value, digits), number(limit, digits)
+        if texts[0] != texts[1] or value == limit:
+            break
+    return texts
