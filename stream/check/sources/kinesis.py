@@ -18,7 +18,7 @@ from stream.check.setup import CheckContext
 from stream.events import Assign, Gap, Position, RawBatch
 from stream.sources.base import Reading
 from stream.sources.kinesis.client import KinesisClient, KinesisError, unavailable
-from stream.sources.kinesis.fan_out import described
+from stream.sources.kinesis.fan_out import describe_consumer
 from stream.sources.kinesis.source import FanOut, Kinesis
 
 READ_S: Final = 10.0
@@ -142,14 +142,15 @@ def _described(where: str, source: Kinesis) -> list[Finding]:
     """How long the stream keeps records, and whether the consumer of fan-out is there."""
     client = source.client(1)
     try:
-        facts = client.facts()
+        summary = client.summary()
         kept = Finding(
-            where, f"retention: {told_ms(facts.kept_ms)}; the service may be down for that long"
+            where,
+            f"retention: {told_ms(summary.retention_ms)}; the service may be down for that long",
         )
         return (
             [kept]
             if source.fan_out is None
-            else [kept, _consumer(where, client, facts.arn, source.fan_out)]
+            else [kept, _consumer(where, client, summary.arn, source.fan_out)]
         )
     except KinesisError as failure:
         raise unavailable(client.target, failure) from failure
@@ -159,7 +160,7 @@ def _described(where: str, source: Kinesis) -> list[Finding]:
 
 def _consumer(where: str, client: KinesisClient, stream_arn: str, fan_out: FanOut) -> Finding:
     try:
-        described(client, stream_arn, fan_out.consumer_name, fan_out.consumer_arn)
+        describe_consumer(client, stream_arn, fan_out.consumer_name, fan_out.consumer_arn)
     except KinesisError as failure:
         if failure.kind == "missing" and fan_out.consumer_name:
             return Finding(

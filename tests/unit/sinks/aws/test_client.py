@@ -165,7 +165,7 @@ def test_addresses_that_are_urls_are_no_fault() -> None:
 def test_a_stream_is_told_with_its_region_which_its_arn_names() -> None:
     made = Kinesis(stream_arn=STREAM_ARN).client(1)
     assert made.boto.meta.region_name == "eu-west-1"
-    assert made.target.text == f"kinesis stream {STREAM_ARN!r} in eu-west-1"
+    assert made.target.label == f"kinesis stream {STREAM_ARN!r} in eu-west-1"
     made.close()
 
 
