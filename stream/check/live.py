@@ -22,6 +22,7 @@ from stream.check.stored_state import StoredState, belonging, read_stored
 from stream.config.model import Config
 from stream.errors import DriftlineError, SourceUnavailable
 from stream.service.job import identity_of
+from stream.telemetry.log_setup import LogSetup, style_of
 
 COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
 
@@ -32,6 +33,8 @@ def examine(config: Config) -> list[Finding]:
 
     Raises as ``driftline run`` would for baselines.
     """
+    # What a source logs goes to stderr.
+    LogSetup("warning", style_of("auto"), config.job).set_up()
     stored, of_state = _stored(config)
     setup = setup_of(config, stored)
     out = _look("sources", config.source, setup)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,26 +13,14 @@ LEVELS = frozenset({"info", "warning", "error"})
 
 
 def events() -> set[str]:
-    """The events of the service's own lines."""
-    found = {event for file in _files() if not _sentences(file) for event in _logged(file, LEVELS)}
+    """The events of all log lines."""
+    found = {event for file in _files() for event in _logged(file, LEVELS)}
     return found | {FOUND, *WORDS.values()}
-
-
-def sentences() -> set[str]:
-    """The warnings of modules that log sentences, with ``…`` for what is put in."""
-    found = {
-        text for file in _files() if _sentences(file) for text in _logged(file, LEVELS - {"info"})
-    }
-    return {re.sub(r"%[.\d]*[a-z]", "…", text).replace("`", "") for text in found}
 
 
 def _files() -> Iterator[Path]:
     for folder in ("stream", "sinks"):
         yield from sorted((ROOT / folder).rglob("*.py"))
-
-
-def _sentences(file: Path) -> bool:
-    return "logging.getLogger(__name__)" in file.read_text()
 
 
 def _logged(file: Path, levels: frozenset[str]) -> Iterator[str]:

@@ -52,17 +52,10 @@ def test_the_page_and_the_code_have_the_same_log_lines() -> None:
         "partitions idle",
         "is the owner alive?",
         "metrics left out",
+        "source_unreachable",
+        "no_input_files",
     } <= written
     assert table("## Log lines") == written
-
-
-def test_the_page_and_the_sources_have_the_same_warnings() -> None:
-    written = logged.sentences()
-    assert {
-        "… does not answer (…); waiting for it",
-        "…: no file whose name ends with .jsonl…",
-    } <= written
-    assert table("Lines with `logger`") == written
 
 
 def test_the_page_and_the_code_give_the_same_advice_for_each_reason() -> None:

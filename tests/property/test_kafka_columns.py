@@ -12,7 +12,7 @@ from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from stream.sources.kafka.client import RecordColumns
-from stream.sources.kafka.record_batch import all_at_once, one_by_one, walk
+from stream.sources.kafka.record_batch import all_at_once, one_by_one, columns_of
 
 contents = st.none() | st.binary(max_size=300)
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
@@ -49,7 +49,7 @@ def test_columns_are_what_the_client_reads(some: Some, codec: int) -> None:
         some * (1 + 80 // len(some)) if codec % 2 else some, codec
     )  # many records are taken in another way than few
     plain = list(DefaultRecordBatch(data))
-    found = walk(DefaultRecordBatch(data))
+    found = columns_of(DefaultRecordBatch(data))
     assert found.offsets == [record.offset for record in plain]
     assert found.timestamps == [record.timestamp for record in plain]
     assert found.keys == [record.key for record in plain]
@@ -64,7 +64,7 @@ def test_damaged_bytes_are_told_and_never_read_past_their_end(
     whole = built(some, 0)
     cut = data.draw(st.integers(61, len(whole) - 1))
     with pytest.raises(CorruptRecordError):
-        walk(DefaultRecordBatch(whole[:cut]))
+        columns_of(DefaultRecordBatch(whole[:cut]))
 
 
 def taken(

@@ -22,8 +22,8 @@ from stream.check.setup import CheckContext
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Position, RawBatch
 from stream.sources.base import Reading
-from stream.sources.kafka.confluent_client import ConfluentClient, settings_of
-from stream.sources.kafka.connection import ClientLog, connect
+from stream.sources.kafka.confluent_client import ConfluentClient, librdkafka_settings
+from stream.sources.kafka.connection import connect
 from stream.sources.kafka.source import Kafka
 
 SAMPLED: Final = 200
@@ -167,7 +167,7 @@ def _try_fast(where: str, source: Kafka) -> None:
     if source.client == "fast":
         try:
             ConfluentClient(
-                where, source.topic, settings_of([], "look", source.options, source.region)
+                where, source.topic, librdkafka_settings([], "look", source.options, source.region)
             ).close()
         except ImportError as error:
             raise SourceUnavailable(
@@ -176,10 +176,9 @@ def _try_fast(where: str, source: Kafka) -> None:
 
 
 def _asked(source: Kafka, group: str) -> BrokerFacts:
-    name, client_log = source.verify(), ClientLog()
+    name = source.verify()
     with ExitStack() as undo:
-        undo.callback(client_log.give_back)
-        admin = connect(name, source.looker(), source.give_up_after_s, client_log)
+        admin = connect(name, source.admin_builder(), source.give_up_after_s)
         undo.callback(admin.close)
         try:
             return BrokerFacts(

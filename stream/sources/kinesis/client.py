@@ -307,7 +307,7 @@ def call_with_retries(
                     source=target.label,
                     operation=failure.operation,
                     reason=failure.code,
-                    retry_for_s=round(left_s),
+                    retry_for_s=round(left_s, 1),
                 )
                 logged = True
         time.sleep(min(pause_s, left_s))
