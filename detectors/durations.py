@@ -12,6 +12,7 @@ Duration = Annotated[
     msgspec.Meta(
         pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$",
         description="a number and a unit: 500ms, 60s, 10m, 2h, 1d",
+        extra={"expected": "a number and a unit: 500ms, 60s, 10m, 2h, 1d"},
     ),
 ]
 LONGEST: Final = "366d"

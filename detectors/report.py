@@ -37,11 +37,17 @@ class BinShift(msgspec.Struct, frozen=True):
     """
 
     label: str
+    """The bin or value; masked in signals unless ``expose_values`` is set."""
     before: float
+    """Its share in the baseline."""
     after: float
+    """Its share in the window."""
     before_count: int
+    """Its count in the baseline."""
     after_count: int
+    """Its count in the window."""
     contribution: float
+    """What it adds to the distance."""
 
 
 class Violation(msgspec.Struct, frozen=True):
@@ -55,15 +61,25 @@ class Violation(msgspec.Struct, frozen=True):
     """
 
     feature: str
+    """The feature; empty for a check of all columns."""
     check: str
+    """The name of the check."""
     statistic: str
+    """The statistic that was compared."""
     value: float
+    """Its value in the window."""
     limit: float
+    """What the value was compared with."""
     n: int
+    """The number of rows behind the value."""
     description: str
+    """The violation in a sentence, in the words of SageMaker Model Monitor for its checks."""
     overwhelming: bool = False
+    """Whether this one window is enough for a signal."""
     diagnosis: str = ""
+    """The likely cause; empty if none is known."""
     moved: tuple[BinShift, ...] = ()
+    """The bins or values that moved most."""
 
 
 class FeatureReport(msgspec.Struct, frozen=True):
@@ -78,28 +94,51 @@ class FeatureReport(msgspec.Struct, frozen=True):
     """
 
     name: str
+    """The name of the column."""
     role: str
+    """``feature`` or ``prediction``."""
     type: str
+    """The type in the baseline."""
     n: int
+    """The number of rows."""
     missing: int
+    """Rows without a value."""
     completeness: float | None
+    """The share of rows with a value; null without rows."""
     nan: int
+    """Values that are NaN."""
     inf: int
+    """Values that are infinite."""
     types: dict[str, float]
+    """The share of each written type among present values."""
     mean: float | None
+    """The mean of the finite numbers; null without any."""
     std: float | None
+    """Their population standard deviation; null without any."""
     sum: float | None
+    """Their sum; null without any."""
     min: float | None
+    """The smallest of them; null without any."""
     max: float | None
+    """The largest of them; null without any."""
     outlier_share: float | None
+    """The share of numbers outside of the baseline's range; null without any."""
     distances: dict[str, float | None]
+    """The value of each statistic; null where it is not defined."""
     deciding: str
+    """The deciding statistic."""
     value: float | None
+    """Its value; null where it is not defined."""
     limit: float | None
+    """What it was compared with: the larger of ``asked_limit`` and ``noise``."""
     noise: float | None
+    """What the statistic exceeds by chance only, at the configured level."""
     asked_limit: float | None
+    """The limit of the configuration or of the baseline."""
     enabled: bool
+    """False where the feature's checks are off."""
     verdict: Verdict
+    """The verdict on the deciding statistic."""
 
 
 class WindowReport(msgspec.Struct, frozen=True):
@@ -107,27 +146,50 @@ class WindowReport(msgspec.Struct, frozen=True):
 
     ``id`` is ``job/model/variant/start_ms/end_ms/baseline/revision``: one id never has two
     contents. A ``state`` of "no data" covers a span: ``end_ms`` is null when it begins, and a
-    second report tells when it ended. ``rules`` names the limits in force. ``profile`` is the
-    window's encoded counts, from which ``driftline explain`` rebuilds each number.
+    second report tells when it ended. ``limits`` is the fingerprint of the constraints, rules and
+    change detectors that the window was judged by (empty in reports of 0.1.0, "-" where nothing
+    was judged); ``rules`` holds the rules among them. ``profile`` is the window's encoded counts,
+    from which ``driftline explain`` rebuilds each number.
     """
 
     version: int
+    """The version of this schema."""
     id: str
+    """``job/model/variant/start_ms/end_ms/baseline/revision``; one id never has two contents."""
     job: str
+    """The job."""
     model: str
+    """The model."""
     variant: str
+    """The variant."""
     start_ms: int
+    """The start of the window, in milliseconds since 1970."""
     end_ms: int | None
+    """The end of the window; null while ``no data`` lasts."""
     revision: int
+    """0 for the first report of a window; each later one counts late events too."""
     state: State
+    """The state of the window."""
     rows: int
+    """The number of rows in the window."""
     baseline: str
+    """The fingerprint of the baseline."""
     layout: str
+    """The fingerprint of its bins."""
+    limits: str = ""
+    """The fingerprint of the limits in force: constraints, rules and change detectors."""
     features: tuple[FeatureReport, ...] = ()
+    """The numbers of each feature."""
     violations: tuple[Violation, ...] = ()
+    """The constraints that the window breaks."""
     rules: dict[str, float | int | str] = {}
+    """The rules in force."""
     notes: tuple[str, ...] = ()
+    """What makes the window incomplete, in sentences."""
     profile: bytes = b""
+    """The encoded counts, in base64 in JSON; ``driftline explain`` recomputes each number from
+    them.
+    """
 
 
 class Signal(msgspec.Struct, frozen=True):
@@ -142,17 +204,32 @@ class Signal(msgspec.Struct, frozen=True):
     """
 
     version: int
+    """The version of this schema."""
     id: str
+    """The id of the signal."""
     dedupe_id: str
+    """The same for every repeat of one delivery."""
     kind: SignalKind
+    """``opened``, ``worsened``, ``reminder`` or ``recovered``."""
     episode: str
+    """The id of the episode."""
     job: str
+    """The job."""
     model: str
+    """The model."""
     variant: str
+    """The variant."""
     start_ms: int
+    """The start of the window, in milliseconds since 1970."""
     end_ms: int
+    """The end of the window."""
     first_violation_ms: int
+    """The start of the first window of the episode that violated."""
     baseline: str
+    """The fingerprint of the baseline."""
     report: str
+    """The id of the window's report."""
     features: tuple[str, ...]
+    """The features that violate now; of ``recovered``: all that the episode had."""
     reasons: tuple[Violation, ...]
+    """Their violations; of ``recovered``: those of the signal before."""

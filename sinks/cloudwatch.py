@@ -1,5 +1,5 @@
-"""Sink ``cloudwatch``: the metrics of SageMaker Model Monitor, under the same names, minutes
-instead of hours after the fact.
+"""Sink ``cloudwatch``: the metrics of SageMaker Model Monitor under the same names, minutes after
+the fact instead of hours.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import structlog
 
+from detectors.faults import Fault
 from detectors.report import FeatureReport, WindowReport
 from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
@@ -19,65 +20,76 @@ from sinks.base import Delivery, Published, Sink
 log = structlog.get_logger("driftline.sink")
 MOST_DATA = 1_000
 MOST_BYTES = 900_000
-"""CloudWatch takes 1 MB a call; the request's own words need some of it."""
+"""CloudWatch accepts 1 MB a call, which includes the other parameters of the request."""
 LARGEST = 2.0**360
 LONGEST_NAME = 255
 
 
 class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
-    """Puts the data-quality metrics of SageMaker Model Monitor, by their names there, into
-    ``namespace``.
+    """Puts the data-quality metrics of SageMaker Model Monitor into ``namespace``, under the names
+    that they have there.
 
     For each feature ``feature_data_{f}`` (numbers: a statistic set), ``feature_non_null_{f}``
     (completeness), ``feature_baseline_drift_{f}`` (the deciding distance). Dimensions ``Endpoint``
     (``endpoint``, else the model's name) and ``MonitoringSchedule`` (``schedule``, else the job's
-    name); a variant other than ``AllTraffic`` is added as ``Variant``. One datum a window with the
-    window's end as time, revision 0 only; windows without a verdict (no data, learning) put none.
+    name); a variant other than ``AllTraffic`` is added as ``Variant``. Each metric gets one datum a
+    window, timed at the window's end, of revision 0 only; windows without a verdict (no data,
+    learning) put none.
 
-    A repeat after a crash puts a window's data once more: averages, minima and maxima stay right,
-    ``SampleCount`` and ``Sum`` of that minute count double. A retry goes on behind the last call
-    that was answered. At most 1,000 data and 1 MB a call. CloudWatch itself rejects windows that
-    ended more than two weeks ago or lie more than two hours ahead. Needs
-    ``cloudwatch:PutMetricData`` for the namespace and nothing more.
+    A repeat after a crash puts a window's data again: averages, minima and maxima stay right,
+    ``SampleCount`` and ``Sum`` of that minute count double. A retry resumes after the last call
+    that was answered. A call holds at most 1,000 data and 1 MB. CloudWatch itself rejects windows
+    that ended more than two weeks ago or lie more than two hours ahead. Needs the permission
+    ``cloudwatch:PutMetricData`` for the namespace and nothing else.
     """
 
     takes: ClassVar = (WindowReport,)
     lossless: ClassVar = False
 
     namespace: str = "aws/sagemaker/Endpoints/data-metrics"
+    """The namespace; the default is that of SageMaker Model Monitor."""
     endpoint: str = ""
+    """The dimension ``Endpoint``; empty: the model's name."""
     schedule: str = ""
+    """The dimension ``MonitoringSchedule``; empty: the job's name."""
     region: str = ""
+    """The AWS region; empty: that of the AWS configuration."""
     endpoint_url: str = ""
+    """The address of an emulator; empty: AWS."""
     resolution_s: int = 60
+    """The storage resolution in seconds, 1 or 60."""
 
-    def check(self) -> list[str]:
-        """Namespace, resolution and address."""
-        faults = (
-            []
-            if self.namespace and not self.namespace.startswith(("AWS/", ":"))
-            else ["namespace: empty, or reserved for AWS"]
-        )
-        faults += [] if self.resolution_s in (1, 60) else ["resolution_s: CloudWatch takes 1 or 60"]
+    def check(self) -> list[Fault]:
+        """Check the namespace, the resolution and the address."""
+        faults = []
+        if not self.namespace:
+            faults.append(Fault("namespace", "a name is required"))
+        if self.namespace.startswith(("AWS/", ":")):
+            faults.append(Fault("namespace", f"{self.namespace!r} is reserved for AWS"))
+        if self.resolution_s not in (1, 60):
+            message = f"CloudWatch accepts 1 or 60, found {self.resolution_s}"
+            faults.append(Fault("resolution_s", message))
         return faults + url_faults(self.endpoint_url)
 
     def open(self, job: str) -> Delivery:
-        """The client is made here; nothing is sent."""
+        """Create the client; nothing is sent."""
         return CloudwatchDelivery(self, job, client("cloudwatch", self.region, self.endpoint_url))
 
 
-class CloudwatchDelivery:
+class CloudwatchDelivery(Delivery):
     """The running half; ``aws`` is a CloudWatch client."""
 
     def __init__(self, sink: Cloudwatch, job: str, aws: Any) -> None:
         self._sink, self._job, self._aws = sink, job, aws
         self._answered = ("", 0)
-        """The window put last, and how many of its calls were answered."""
+        """The last window, and how many of its calls were answered."""
         self.left_out = 0
-        """Metrics of windows that were put which CloudWatch cannot hold."""
+        """Metrics of delivered windows that CloudWatch cannot hold."""
 
     def deliver(self, items: Sequence[Published]) -> None:
-        """Put the data of all items: a window at a time, each in as few calls as the limits allow."""
+        """Put the data of all items, one window after another, each in as few calls as the limits
+        allow.
+        """
         for k, item in enumerate(items):
             if isinstance(item, WindowReport) and _has_metrics(item):
                 self._put(k, item)
@@ -93,26 +105,20 @@ class CloudwatchDelivery:
         self.left_out += left_out
 
     def data(self, report: WindowReport) -> tuple[list[dict[str, Any]], int]:
-        """The data of a window, and how many were left out with a line in the log because
-        CloudWatch cannot hold them: a number that is not finite or beyond 2**360, a name of more
-        than 255 characters.
+        """Return the data of a window, and how many metrics were left out.
+
+        Left out (and logged) is what CloudWatch cannot hold: a value that is not finite or beyond
+        2**360, and a name of more than 255 characters.
         """
         common = self._common(report)
-        every = [
+        metrics = [
             {**common, **metric} for feature in report.features for metric in metrics_of(feature)
         ]
-        kept = [datum for datum in every if _can_be_held(datum)]
-        if len(kept) < len(every):
-            log.warning(
-                "metrics left out",
-                sink="cloudwatch",
-                report=report.id,
-                count=len(every) - len(kept),
-            )
-        return kept, len(every) - len(kept)
-
-    def rebuild(self, newest: Sequence[WindowReport]) -> None:
-        """Nothing to rebuild: CloudWatch keeps its own history."""
+        data = [datum for datum in metrics if _can_be_held(datum)]
+        left_out = len(metrics) - len(data)
+        if left_out:
+            log.warning("metrics_left_out", sink="cloudwatch", report=report.id, count=left_out)
+        return data, left_out
 
     def close(self) -> None:
         """Close the client's connections."""
@@ -133,11 +139,11 @@ class CloudwatchDelivery:
 
 
 def metrics_of(feature: FeatureReport) -> Iterator[dict[str, Any]]:
-    """Names and values of one feature. The samples of a statistic set are the cells that held a
-    finite number.
+    """Return the metrics of one feature, by name. The samples of its statistic set are the cells
+    that held a finite number.
     """
-    written = feature.types.get("integral", 0.0) + feature.types.get("fractional", 0.0)
-    numbers = round((feature.n - feature.missing) * written)
+    numeric_share = feature.types.get("integral", 0.0) + feature.types.get("fractional", 0.0)
+    numbers = round((feature.n - feature.missing) * numeric_share)
     if numbers and feature.sum is not None and feature.min is not None and feature.max is not None:
         values = {
             "SampleCount": float(numbers),
@@ -155,8 +161,8 @@ def metrics_of(feature: FeatureReport) -> Iterator[dict[str, Any]]:
 
 
 def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Data in calls of at most 1,000 and less than 1 MB, in whichever protocol the client writes
-    them.
+    """Split data into calls of at most 1,000 data and less than 1 MB, in any protocol that the
+    client may use.
     """
     batch: list[dict[str, Any]] = []
     size = 0

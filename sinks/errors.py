@@ -1,13 +1,13 @@
-"""What a sink may raise: the error says what the caller should do."""
+"""Errors that a sink raises. The type of the error decides what the caller does next."""
 
 from __future__ import annotations
 
 
 class SinkRetry(Exception):
-    """Nothing is wrong with the items: try again, not before ``after_s`` seconds (0: the caller
-    decides).
+    """A transient error: send the items again, not before ``after_s`` seconds (0: the caller's
+    back-off alone decides).
 
-    The first ``delivered`` items of the call are through and must not come again; the others do.
+    The first ``delivered`` items of the call were delivered and must not be sent again.
     """
 
     def __init__(self, reason: str, after_s: float = 0.0, delivered: int = 0) -> None:
@@ -16,8 +16,8 @@ class SinkRetry(Exception):
 
 
 class SinkRejected(Exception):
-    """The item at ``index`` can never be delivered; those before it were. It is counted and left
-    out.
+    """A permanent error of the item at ``index``: it can never be delivered, and is counted and
+    left out. The items before it were delivered.
     """
 
     def __init__(self, index: int, reason: str) -> None:
@@ -26,8 +26,8 @@ class SinkRejected(Exception):
 
 
 class ClientUnusable(Exception):
-    """A client that cannot be made from the settings: ``what`` is wrong, and what to do
-    (``advice``). The other side was not asked.
+    """No client can be built from the settings: ``what`` is wrong, and what to do (``advice``).
+    Raised before any request is sent.
     """
 
     def __init__(self, what: str, advice: str) -> None:

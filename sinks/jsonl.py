@@ -11,43 +11,50 @@ from pathlib import Path
 
 import msgspec
 
+from detectors.faults import Fault
 from detectors.report import WindowReport
 from sinks.base import Delivery, Published, Sink
 from sinks.errors import SinkRetry
 
+DISK_PAUSE_S = 5.0
+"""Shortest wait before another attempt after the disk refused one."""
+
 
 class Jsonl(Sink, frozen=True, tag="jsonl"):
     """Appends to files in the folder ``path``: ``reports-YYYY-MM-DD.jsonl`` by the day (UTC) of a
-    window's end, ``signals.jsonl``.
+    window's end, and ``signals.jsonl``.
 
-    One JSON object a line; the report's counts are base64 in ``profile``. Lines are handed to the
-    operating system before the cursor moves (no fsync: they outlive the process, not a power cut).
-    A line that a crash or a full disk has torn is ended before the next one, and is the only kind
-    of line that is not JSON. A repeat after a crash appends the same item again: readers keep one
-    line for each ``id``. A full disk is retried, and what was written in part is taken back.
+    Each line is one JSON object; the counts of a report are base64 in ``profile``. Lines are handed
+    to the operating system before the cursor moves (without fsync: they survive a crash of the
+    process, not a power failure). A line torn by a crash or a full disk is terminated before the
+    next one, and is the only kind of line that is not valid JSON.
+
+    A repeat after a crash appends the same item again: readers keep one line for each ``id``. A
+    full disk is retried, and a partial write is undone.
     """
 
     path: str
+    """The folder that reports and signals are appended to, in files by day."""
 
-    def check(self) -> list[str]:
-        """That the folder is no file."""
-        return (
-            ["path: empty, or a file; a folder is expected"]
-            if not self.path or Path(self.path).is_file()
-            else []
-        )
+    def check(self) -> list[Fault]:
+        """Check that ``path`` can be a folder; it need not exist yet."""
+        if not self.path:
+            return [Fault("path", "the path of a folder is required")]
+        if Path(self.path).is_file():
+            return [Fault("path", f"{self.path!r} is a file; expected a folder")]
+        return []
 
     def destinations(self) -> list[str]:
-        """The folder."""
+        """Return the folder."""
         return [f"folder {self.path}"]
 
     def open(self, job: str) -> Delivery:
-        """The folder is made at the first item."""
+        """Build the running half; the folder is created with the first item."""
         return JsonlDelivery(Path(self.path))
 
 
-class JsonlDelivery:
-    """The running half: opens a file for each call, so that it can be rotated from outside at any
+class JsonlDelivery(Delivery):
+    """The running half. Opens the file for each call, so files can be rotated from outside at any
     time.
     """
 
@@ -64,20 +71,16 @@ class JsonlDelivery:
                 append(self._folder / name, b"".join(lines))
                 written += len(lines)
         except OSError as error:
-            raise SinkRetry(
-                f"{self._folder}: {error.strerror}", after_s=5.0, delivered=written
-            ) from error
-
-    def rebuild(self, newest: Sequence[WindowReport]) -> None:
-        """Nothing to rebuild: the files are the state."""
+            reason = f"{self._folder}: {error.strerror}"
+            raise SinkRetry(reason, after_s=DISK_PAUSE_S, delivered=written) from error
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: no file is kept open."""
 
 
 def append(path: Path, data: bytes) -> None:
-    """Append lines to a file, all or none: what a full disk took in part is cut off again, since it
-    comes again. Raises ``OSError``.
+    """Append lines to a file, all or none: a partial write is truncated, because the lines will be
+    written again. Raises ``OSError``.
     """
     with path.open("ab+", buffering=0) as file:
         size, left = file.seek(0, 2), memoryview(data)
@@ -93,7 +96,7 @@ def append(path: Path, data: bytes) -> None:
 
 
 def torn(file: RawIOBase) -> bool:
-    """True if the last line of a file opened with ``ab+`` has no end."""
+    """Return true if the last line of a file opened with ``ab+`` is not terminated."""
     if file.seek(0, 2) == 0:
         return False
     file.seek(-1, 2)
@@ -103,7 +106,5 @@ def torn(file: RawIOBase) -> bool:
 def _file_of(item: Published) -> str:
     if not isinstance(item, WindowReport):
         return "signals.jsonl"
-    moment = datetime.fromtimestamp(
-        (item.start_ms if item.end_ms is None else item.end_ms) / 1000, UTC
-    )
-    return f"reports-{moment:%Y-%m-%d}.jsonl"
+    time_ms = item.start_ms if item.end_ms is None else item.end_ms
+    return f"reports-{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d}.jsonl"

@@ -1,10 +1,9 @@
-"""Sink ``prometheus``: gauges of the newest closed window, for a scrape."""
+"""Sink ``prometheus``: gauges of the newest closed window of each model, for scraping."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
-from itertools import chain
 from threading import Lock
 from typing import ClassVar, Literal, NamedTuple, get_args
 
@@ -13,8 +12,9 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from detectors.faults import Fault
 from detectors.report import CHECKS, FeatureReport, Signal, WindowReport
-from sinks.base import Published, Sink
+from sinks.base import Delivery, Published, Sink
 
 Plain = Literal["n", "missing", "nan", "inf", "mean", "std", "sum", "min", "max", "outlier_share"]
 Distance = Literal[
@@ -22,146 +22,165 @@ Distance = Literal[
 ]
 PerFeature = Literal[Plain, Distance]
 DISTANCES = get_args(Distance)
+ALWAYS_EXPORTED = "baseline_drift_check"
+"""Check whose violations are exported even if there are none, so that an alert has a series."""
 WORST = 3
 OF_MODEL = 3
-"""Rows, completeness, end of the window."""
+"""Series of each model and variant, apart from those by state, check and rank: rows, completeness,
+end of the window."""
 OF_FEATURE = 3
-"""Completeness, distance, limit."""
+"""Series of each feature: completeness, distance, limit."""
 STATES = ("ok", "violations", "insufficient", "no data", "incomplete", "learning")
 
 
 class Prometheus(Sink, frozen=True, tag="prometheus"):
-    """Shows the newest closed window of each model at ``/metrics`` of the service (``http`` in the
-    configuration).
+    """Exports the newest closed window of each model at ``/metrics`` of the service (``http`` in
+    the configuration). ``docs/metrics.md`` lists the metrics.
 
     Per model and variant: rows, completeness, end of the window, state, violations by check, the
-    worst three features. Per feature: completeness, the deciding distance and its limit; what
-    ``per_feature`` names is added. ``max_series`` caps the number of these series: models first,
-    then features, in the order of their distance over limit; ``driftline_series_left_out`` tells
-    how many did not fit. Labels are names of models, features and checks, never values.
+    worst three features. Per feature: completeness, the deciding distance and its limit, and the
+    statistics that ``per_feature`` names. ``max_series`` caps the number of these series: models
+    come first, then features, in the order of distance over limit; ``driftline_series_left_out`` is
+    the number of series that did not fit. Labels hold names of models, features and checks, never
+    values of features.
 
-    A repeat shows the same numbers again: nothing changes. After a restart the gauges are rebuilt
-    from the state.
+    A repeat exports the same numbers again: nothing changes. After a restart the gauges are rebuilt
+    from the state; ``driftline_signals_total`` counts the signals of this process.
     """
 
     takes: ClassVar = (WindowReport, Signal)
     lossless: ClassVar = False
 
     max_series: int = 20_000
+    """The highest number of series; the features furthest below their limit are left out first."""
     per_feature: list[PerFeature] = []
+    """Further metrics of each feature."""
 
-    def check(self) -> list[str]:
-        """The cap must leave room for one model."""
+    def check(self) -> list[Fault]:
+        """Check that the cap leaves room for one model."""
         least = self.series(1)
-        return [] if self.max_series >= least else [f"max_series: at least {least} are needed"]
+        if self.max_series >= least:
+            return []
+        return [Fault("max_series", f"at least {least} series are needed, found {self.max_series}")]
 
     def destinations(self) -> list[str]:
-        """The service's one page of metrics."""
+        """Return the service's one page of metrics."""
         return ["/metrics"]
 
     def series(self, features: int) -> int:
-        """The most time series of one variant of a model with so many features, as ``max_series``
-        counts them.
+        """Return the largest number of time series of one variant of a model with this number of
+        ``features``, as ``max_series`` counts them.
 
-        There are fewer while a check finds nothing (only drift is always shown) or a statistic of a
-        feature is not defined.
+        There are fewer while a check finds nothing (only drift is always exported) or a statistic
+        of a feature is undefined.
         """
         of_model = OF_MODEL + len(STATES) + len(CHECKS) + min(WORST, features)
         return of_model + features * (OF_FEATURE + len(self.per_feature))
 
     def open(self, job: str) -> PrometheusDelivery:
-        """A collector; the service registers it."""
+        """Build the running half, a collector that the service registers."""
         return PrometheusDelivery(self, job)
 
 
-class PrometheusDelivery(Collector):
-    """The running half, and the collector that a registry scrapes."""
+class PrometheusDelivery(Delivery, Collector):
+    """The running half, and the collector that a registry reads at each scrape."""
 
     def __init__(self, sink: Prometheus, job: str) -> None:
         self._sink, self._job, self._lock = sink, job, Lock()
         self._newest: dict[tuple[str, str], WindowReport] = {}
         self._signals: dict[tuple[str, str, str], int] = {}
-        self._seen: dict[str, None] = {}
+        self._counted: set[str] = set()
 
     def deliver(self, items: Sequence[Published]) -> None:
-        """Take the newest window of each model; older ones and older revisions are passed over."""
+        """Keep the newest window of each model, and count signals; older windows and revisions,
+        and signals that were counted already, are ignored.
+        """
         with self._lock:
             for item in items:
                 if isinstance(item, WindowReport):
-                    self._show(item)
-                elif item.dedupe_id not in self._seen:
-                    self._seen[item.dedupe_id] = None
-                    key = (item.model, item.variant, item.kind)
-                    self._signals[key] = self._signals.get(key, 0) + 1
+                    self._keep(item)
+                else:
+                    self._count(item)
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
-        """Show what was shown before the restart."""
+        """Export what was exported before the restart."""
         self.deliver(newest)
 
-    def close(self) -> None:
-        """The gauges stay readable until the service's own server stops."""
+    def collector(self) -> Collector:
+        """Return this delivery itself: it keeps what a scrape exports."""
+        return self
 
-    def _show(self, report: WindowReport) -> None:
+    def close(self) -> None:
+        """Do nothing: the gauges stay readable until the service's own server stops."""
+
+    def _keep(self, report: WindowReport) -> None:
         key = (report.model, report.variant)
         old = self._newest.get(key)
         if old is None or (report.start_ms, report.revision) >= (old.start_ms, old.revision):
             self._newest[key] = msgspec.structs.replace(report, profile=b"")
 
+    def _count(self, signal: Signal) -> None:
+        if signal.dedupe_id not in self._counted:
+            self._counted.add(signal.dedupe_id)
+            key = (signal.model, signal.variant, signal.kind)
+            self._signals[key] = self._signals.get(key, 0) + 1
+
     def collect(self) -> Iterator[Metric]:
-        """All gauges; called by the registry at each scrape."""
+        """Yield all metrics; called by the registry at each scrape."""
         with self._lock:
             reports, signals = list(self._newest.values()), dict(self._signals)
-        signal = CounterMetricFamily(
-            "driftline_signals",
-            "Signals by kind since the service started.",
+        by_kind = CounterMetricFamily(
+            "driftline_signals_total",
+            "Signals by kind since this process started.",
             labels=["job", *KEY, "kind"],
         )
         for (model, variant, kind), count in sorted(signals.items()):
-            signal.add_metric([self._job, model, variant, kind], count)
-        yield signal
-        left_out = yield from self._gauges(sorted(reports, key=lambda report: -_worst(report)))
-        left = GaugeMetricFamily(
+            by_kind.add_metric([self._job, model, variant, kind], count)
+        yield by_kind
+        count = yield from self._gauges(sorted(reports, key=lambda report: -_worst(report)))
+        left_out = GaugeMetricFamily(
             "driftline_series_left_out",
-            "Series beyond max_series that are not shown.",
+            "Series beyond max_series that are not exported.",
             labels=["job"],
         )
-        left.add_metric([self._job], left_out)
-        yield left
+        left_out.add_metric([self._job], count)
+        yield left_out
 
     def _gauges(self, reports: Sequence[WindowReport]) -> Generator[Metric, None, int]:
-        """The gauges of models, then of features, worst first, until one does not fit; returns how
-        many series did not.
+        """Yield the gauges of models, then of features, worst first, until a group does not fit;
+        return the number of series that did not.
         """
-        extra = self._sink.per_feature
-        ranked = sorted(
-            ((_badness(f), r, f) for r in reports for f in r.features), key=lambda one: -one[0]
-        )
-        groups = chain(
-            (list(_of_model(r)) for r in reports),
-            (list(_of_feature(r, f, extra)) for _, r, f in ranked),
-        )
         families: dict[str, GaugeMetricFamily] = {}
         room, left_out = self._sink.max_series, 0
-        for group in groups:
+        for group in self._groups(reports):
             if left_out or len(group) > room:
                 left_out += len(group)
                 continue
             room -= len(group)
-            for one in group:
-                if one.name not in families:
-                    families[one.name] = GaugeMetricFamily(
-                        f"driftline_{one.name}", one.text, labels=["job", *one.labels]
+            for series in group:
+                if series.name not in families:
+                    families[series.name] = GaugeMetricFamily(
+                        f"driftline_{series.name}", series.text, labels=["job", *series.labels]
                     )
-                families[one.name].add_metric([self._job, *one.labels.values()], float(one.value))
+                labels = [self._job, *series.labels.values()]
+                families[series.name].add_metric(labels, float(series.value))
         yield from families.values()
         return left_out
+
+    def _groups(self, reports: Sequence[WindowReport]) -> Iterator[list[_Series]]:
+        """Yield series that are exported together or not at all: of models, then of features."""
+        for report in reports:
+            yield list(_of_model(report))
+        features = [(report, feature) for report in reports for feature in report.features]
+        for report, feature in sorted(features, key=lambda pair: -_badness(pair[1])):
+            yield list(_of_feature(report, feature, self._sink.per_feature))
 
 
 KEY = ("model", "variant")
 
 
 class _Series(NamedTuple):
-    """One time series: its family's name and text, its labels, its value."""
+    """One time series: name and help text of its family, its labels and its value."""
 
     name: str
     text: str
@@ -171,7 +190,9 @@ class _Series(NamedTuple):
 
 def _of_model(report: WindowReport) -> Iterator[_Series]:
     key = {"model": report.model, "variant": report.variant}
-    completeness = [f.completeness for f in report.features if f.completeness is not None]
+    completeness = [
+        feature.completeness for feature in report.features if feature.completeness is not None
+    ]
     yield _Series("window_rows", "Rows in the newest closed window.", key, report.rows)
     if completeness:
         text = "Mean completeness over the features of the newest closed window."
@@ -186,26 +207,24 @@ def _of_model(report: WindowReport) -> Iterator[_Series]:
     for state in STATES:
         yield _Series(
             "window_state",
-            "1 for the state of the newest closed window.",
+            "1 for the state of the newest closed window, 0 for all others.",
             {**key, "state": state},
             report.state == state,
         )
-    for check, count in sorted(
-        Counter({"baseline_drift_check": 0, **Counter(v.check for v in report.violations)}).items()
-    ):
+    violations = Counter(violation.check for violation in report.violations)
+    for check, count in sorted({ALWAYS_EXPORTED: 0, **violations}.items()):
         yield _Series(
             "window_violations",
-            "Violations in the newest closed window by check.",
+            "Violations in the newest closed window, by check.",
             {**key, "check": check},
             count,
         )
-    for rank, feature in enumerate(
-        sorted(report.features, key=lambda feature: -_badness(feature))[:WORST], 1
-    ):
+    worst = sorted(report.features, key=lambda feature: -_badness(feature))[:WORST]
+    for rank, feature in enumerate(worst, 1):
         labels = {**key, "rank": str(rank), "feature": feature.name}
         yield _Series(
             "worst_feature_ratio",
-            "Deciding distance over its limit of the worst features.",
+            "Deciding distance divided by its limit, of the worst features.",
             labels,
             _badness(feature),
         )
@@ -217,20 +236,23 @@ def _of_feature(
     key = {"model": report.model, "variant": report.variant, "feature": feature.name}
     if feature.completeness is not None:
         yield _Series(
-            "feature_completeness_ratio", "Share of rows with a value.", key, feature.completeness
+            "feature_completeness_ratio",
+            "Share of rows that have a value, in the newest closed window.",
+            key,
+            feature.completeness,
         )
     if feature.value is not None and feature.limit is not None:
-        both = {**key, "statistic": feature.deciding}
+        deciding = {**key, "statistic": feature.deciding}
         yield _Series(
             "feature_drift_distance",
-            "The deciding distance from the baseline.",
-            both,
+            "Deciding distance from the baseline in the newest closed window.",
+            deciding,
             feature.value,
         )
         yield _Series(
             "feature_drift_limit",
-            "What the deciding distance is compared with.",
-            both,
+            "Limit of the deciding distance.",
+            deciding,
             feature.limit,
         )
     for name in extra:
@@ -238,7 +260,7 @@ def _of_feature(
         if value is not None:
             yield _Series(
                 "feature_statistic",
-                "Further statistics of a feature.",
+                "Further statistics of a feature in the newest closed window.",
                 {**key, "statistic": name},
                 value,
             )
@@ -249,8 +271,8 @@ def _worst(report: WindowReport) -> float:
 
 
 def _badness(feature: FeatureReport) -> float:
-    """How far a feature is beyond its limit: 1 at the limit; a feature with another violation
-    counts as at least 1.
+    """Return the deciding distance divided by its limit; at least 1 for a feature with any
+    violation.
     """
     ratio = feature.value / feature.limit if feature.value is not None and feature.limit else 0.0
     return max(ratio, 1.0) if feature.verdict == "violation" else ratio

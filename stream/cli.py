@@ -1,11 +1,12 @@
-"""The command line: thin; each command says what it does, with an example."""
+"""The command line: thin; each command has a sentence and an example in its help."""
 
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from rich.console import Console
@@ -14,14 +15,19 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from detectors.errors import DetectorError
 from stream.errors import DriftlineError
 
+if TYPE_CHECKING:
+    from stream.config.model import Config
+
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-PLACE = click.Path(exists=True, path_type=Path)
+FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
+EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+INTERRUPTED = 128 + signal.SIGINT
+"""The exit code of a command that Ctrl-C ended, as shells have it."""
 
 
 class CommandGroup(click.Group):
-    """A group whose commands end with a message and an exit code instead of a traceback when the
-    fault is known.
-    """
+    """A group whose commands end with a message and an exit code if the error is a known one."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -32,36 +38,36 @@ class CommandGroup(click.Group):
         except DetectorError as error:
             click.echo(f"driftline: {error}", err=True)
             ctx.exit(2)
+        except KeyboardInterrupt:
+            click.echo("driftline: interrupted", err=True)
+            ctx.exit(INTERRUPTED)
 
 
 @click.group(cls=CommandGroup)
 @click.version_option(package_name="driftline")
 def main() -> None:
-    """Tells within seconds that the world has moved away from what a model was trained on.
+    """Streaming drift detection and model monitoring for deployed ML models.
 
     \b
-    driftline baseline train.csv --out baseline/    what the model was trained on
-    driftline check config.yaml                     is the configuration right?
-    driftline run config.yaml                       watch
-    driftline explain REPORT-ID FEATURE             why is this number what it is?
+    driftline baseline train.csv --out baseline/   summarise the training data
+    driftline check config.yaml --live             check configuration, source, sinks
+    driftline run config.yaml                      run the service
+    driftline explain REPORT-ID FEATURE            recompute published metrics
     """
 
 
 @main.command(short_help="Make a baseline from training data.")
-@click.argument("train", type=PLACE)
-@click.option(
-    "--out",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    help="Folder to write to.",
-)
+@click.argument("train", type=FILE_OR_FOLDER)
+@click.option("--out", required=True, type=FOLDER, help="Folder to write to.")
 @click.option(
     "--predictions",
     default="",
     metavar="NAMES",
-    help="Columns that the endpoint answers, separated by commas.",
+    help="Columns that hold the model's answer, separated by commas.",
 )
-@click.option("--exclude", default="", metavar="NAMES", help="Columns to leave out.")
+@click.option(
+    "--exclude", default="", metavar="NAMES", help="Columns to leave out, separated by commas."
+)
 @click.option(
     "--columns", default="", metavar="NAMES", help="Names of the columns of a CSV, in order."
 )
@@ -78,35 +84,26 @@ def baseline(
 ) -> None:
     """Make a baseline from training data: CSV, Parquet or JSON lines; a file or a folder.
 
-    Writes statistics.json and constraints.json as SageMaker Model Monitor does, and
-    baseline.msgpack with the exact counts. Edit constraints.json to change what is required of a
+    Writes statistics.json and constraints.json in the format of SageMaker Model Monitor, and
+    baseline.msgpack with the exact counts. Edit constraints.json to change the requirements on a
     feature.
 
     \b
-    driftline baseline train.csv --out baseline/ --predictions prediction
+    Example:
+      driftline baseline train.csv --out baseline/ --predictions prediction
     """
-    from stream.baselining.build import make_from_files, refuse_edited, write
-    from stream.baselining.training_data import TrainingData
+    from stream.commands.baseline import BaselineOptions, make_baseline
 
-    if not force:
-        refuse_edited(out)
-    size = 2 * TrainingData(train).size
-    with _progress() as bar:
-        task = bar.add_task(f"reading {train.name} twice", total=size)
-        made = make_from_files(
-            train,
-            _split(predictions),
-            header=not no_header,
-            columns=_split(columns),
-            exclude=_split(exclude),
-            progress=lambda count: bar.advance(task, count),
-        )
-        write(made, out)
-    features = made.baseline.layout.features
-    click.echo(
-        f"{made.baseline.profile.rows} rows, {len(features)} features, fingerprint"
-        f" {made.baseline.fingerprint}: {out}"
+    options = BaselineOptions(
+        out=out,
+        predictions=_names(predictions),
+        exclude=_names(exclude),
+        columns=_names(columns),
+        header=not no_header,
+        force=force,
     )
+    with _progress() as bar:
+        click.echo(make_baseline(train, options, bar))
 
 
 @main.command(short_help="Run the service.")
@@ -114,7 +111,10 @@ def baseline(
 @click.option(
     "--accept-change",
     is_flag=True,
-    help="Go on although baseline or window have changed; open windows close as incomplete.",
+    help=(
+        "Continue even though the baseline or window length changed; windows still open are closed"
+        " as incomplete."
+    ),
 )
 @click.option(
     "--standby",
@@ -126,6 +126,7 @@ def baseline(
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
     show_default=True,
+    help="The lowest level that is logged.",
 )
 @click.option(
     "--log",
@@ -133,7 +134,7 @@ def baseline(
     default="auto",
     show_default=True,
     help=(
-        "How lines on stderr look: json for programs, console for people. auto: console in a"
+        "Format of the log on stderr: json for programs, console for people; auto: console in a"
         " terminal, else json."
     ),
 )
@@ -146,28 +147,33 @@ def run(
 ) -> None:
     """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
 
-    At SIGTERM or Ctrl-C it commits what it has read, gives its sinks 10 seconds to deliver what
-    waits, commits how far they came, and ends. A second one ends it at once; the next run then goes
-    on from the last commit.
+    On SIGTERM or Ctrl-C it commits what it has read, gives its sinks 10 seconds to deliver what is
+    waiting, commits their progress, and exits. A second signal ends it at once; the next run then
+    resumes from the last commit.
 
-    It logs to stderr; colours of a terminal can be switched off with NO_COLOR=1.
+    It logs to stderr; NO_COLOR=1 switches colours off.
+
+    \b
+    Example:
+      driftline run config.yaml
 
     \b
     Exit codes:
-      0  ended
+      0  stopped, everything delivered
       2  configuration or baseline cannot be used
       3  source cannot be read
       4  state belongs to another configuration
       5  state is in use, or another service has taken over
       6  gap in the source (on_gap: stop)
       7  state cannot be written
-      9  ended, but a sink still lacks items: the next run delivers them
+      9  stopped with undelivered items: the next run delivers them
     """
+    from stream.baselining.configured import baselines_check
     from stream.config.load import load
     from stream.service.process import run as run_service
     from stream.telemetry.log_setup import LogSetup, style_of
 
-    loaded = load(config)
+    loaded = load(config, checks=[baselines_check])
     sys.exit(
         run_service(loaded, LogSetup(log_level, style_of(log), loaded.job), accept_change, standby)
     )
@@ -176,95 +182,140 @@ def run(
 @main.command(short_help="Check a configuration; with --live its source and sinks too.")
 @click.argument("config", type=FILE)
 @click.option(
-    "--live", is_flag=True, help="Ask the real source and sinks too; nothing is changed anywhere."
+    "--live", is_flag=True, help="Also check the real source, sinks and state; changes nothing."
 )
 def check(config: Path, live: bool) -> None:
-    """Check a configuration without network: keys, windows, baselines, and what each source and
-    sink can tell.
+    """Check a configuration without network access: keys, values, windows, baselines, and the
+    options of source and sinks. All faults are reported at once, each with its line.
 
-    An environment variable that the configuration names and that is not set is a warning: whoever
-    checks need not have the passwords. With --live, and for driftline run, it is a fault. A
-    configuration without sinks is a warning.
+    An environment variable that is not set is a warning here, so that a configuration can be
+    checked without its secrets; for --live and driftline run it is a fault. A configuration without
+    sinks is a warning.
 
-    With --live it also looks at the topic (rights, kind of time, retention; from the newest
-    records: disorder, skew, what cannot be read), at disks and accounts, counts the Prometheus
-    series, and works out the CloudWatch bill. Exit code 2 if something is a fault; a source that
-    does not answer is one.
+    With --live it also examines the source (permissions, retention, timestamps; from the newest
+    records: out-of-order delay, skew, undecodable records), disks and AWS accounts, counts the
+    Prometheus series, and estimates the CloudWatch bill.
+
+    \b
+    Example:
+      driftline check config.yaml --live
+
+    \b
+    Exit codes:
+      0  no fault
+      2  at least one fault; with --live also a source that cannot be reached
     """
-    from stream.check.offline import check as check_without_network
-    from stream.check.offline import warnings
+    from stream.baselining.configured import baselines_check
+    from stream.check.offline import summary, warnings
     from stream.config.environment import Environment
     from stream.config.load import load
 
-    variables = Environment(needed=live)
-    loaded = load(config, variables)
-    for warning in warnings(loaded, variables):
+    environment = Environment(needed=live)
+    loaded = load(config, environment, [baselines_check])
+    for warning in warnings(loaded, environment):
         click.echo(f"warning: {warning}", err=True)
-    for line in check_without_network(loaded, variables):
+    for line in summary(loaded):
         click.echo(line)
-    click.echo(
-        f"{config}: ok"
-        + (
-            f", as far as can be said without {', '.join(variables.names)}"
-            if variables.names
-            else ""
-        )
-    )
+    unset = ", ".join(environment.names)
+    click.echo(f"{config}: ok{f'; values that need {unset} were not checked' if unset else ''}")
     if live:
-        from stream.check.live import examine, tell
+        _check_live(loaded)
 
-        findings = examine(loaded)
-        tell(findings, Console(soft_wrap=True))
-        if any(one.level == "fault" for one in findings):
-            sys.exit(2)
+
+def _check_live(config: Config) -> None:
+    """Print findings as they come in; in between, a terminal shows what is being checked."""
+    from stream.check.live import examine, print_finding
+
+    console, status, faults = Console(soft_wrap=True), Console(stderr=True).status(""), 0
+
+    def show(component: str) -> None:
+        status.update(f"checking {component}")
+        if sys.stderr.isatty():
+            status.start()
+
+    try:
+        for finding in examine(config, show):
+            status.stop()
+            print_finding(finding, console)
+            faults += finding.level == "fault"
+    finally:
+        status.stop()
+    if faults:
+        sys.exit(2)
 
 
 @main.command(short_help="Print a JSON schema.")
 @click.argument("what", type=click.Choice(["config", "report", "signal"]), default="config")
-def schema(what: str) -> None:
-    """Print the JSON schema of the configuration, of a window report, or of a signal."""
+@click.option("--markdown", is_flag=True, help="Print a page for people instead; only for config.")
+def schema(what: str, markdown: bool) -> None:
+    """Print the JSON schema of the configuration, of a window report, or of a signal.
+
+    \b
+    Example:
+      driftline schema config > config.schema.json
+    """
     from stream.commands.schema import schema_of
 
-    click.echo(json.dumps(schema_of(what), indent=2))
+    if not markdown:
+        click.echo(json.dumps(schema_of(what), indent=2))
+        return
+    if what != "config":
+        raise click.BadParameter(f"there is no page for {what}", param_hint="--markdown")
+    from stream.commands.configuration_page import configuration_page
+
+    click.echo(configuration_page(), nl=False)
 
 
-@main.command(short_help="Rebuild the published numbers of a feature.")
+@main.command(short_help="Recompute the published metrics of a feature.")
 @click.argument("report-id")
 @click.argument("feature")
 @click.option(
-    "--config", type=FILE, help="Configuration of the job: it says where reports and baselines are."
+    "--config", type=FILE, help="Configuration of the job, which names reports and baselines."
 )
-@click.option("--reports", type=PLACE, help="Folder or file with reports of the jsonl sink.")
 @click.option(
-    "--baseline", "folder", type=PLACE, help="Folder of the baseline that the report names."
+    "--reports", type=FILE_OR_FOLDER, help="Folder or file with reports of the jsonl sink."
+)
+@click.option(
+    "--baseline",
+    "folder",
+    type=EXISTING_FOLDER,
+    help="Folder of the baseline that the report names.",
 )
 def explain(
     report_id: str, feature: str, config: Path | None, reports: Path | None, folder: Path | None
 ) -> None:
-    """Rebuild the published numbers of one feature from the counts kept in its report.
+    """Recompute the published metrics of one feature from the counts in its report.
 
-    REPORT-ID is the id of a report: in a log line "window", or "report" in a signal.
+    REPORT-ID is the id of a report: in the log line of its window, or "report" in a signal. Shows
+    each metric with its formula, limit and noise floor, and the bins that moved.
 
     \b
-    driftline explain REPORT-ID dep_delay --config config.yaml
+    Example:
+      driftline explain REPORT-ID dep_delay --config config.yaml
 
-    Exit code 1 if a number that comes out differs from the published one.
+    \b
+    Exit codes:
+      0  all recomputed values match
+      1  a recomputed value differs from the published one
+      2  the report or its baseline cannot be found or read
     """
-    from stream.commands.explain import explain as rebuild
+    from stream.commands.explain import explain as recompute
 
-    sys.exit(0 if rebuild(report_id, feature, config, reports, folder, Console()) else 1)
+    with _progress() as bar:
+        matches = recompute(report_id, feature, config, reports, folder, Console(), bar)
+    sys.exit(0 if matches else 1)
 
 
 def _progress() -> Progress:
-    """A bar on a terminal that is gone at the end, however that comes; nothing elsewhere."""
+    """A progress bar on a terminal that disappears at the end; nothing elsewhere."""
     columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
     return Progress(
         *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
     )
 
 
-def _split(names: str) -> list[str]:
-    return [name.strip() for name in names.split(",") if name.strip()]
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 if __name__ == "__main__":

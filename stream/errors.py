@@ -1,39 +1,108 @@
-"""Errors of the runtime: they carry data; their text is for people."""
+"""Errors of the service and the command line. They carry data; their text is for people."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
-NOT_CONFIGURED: Final = frozenset({"version", "content", "pane", "file", "object"})
-"""Fields of a state that no configuration names."""
+import msgspec
 
 
 class DriftlineError(Exception):
-    """Base of the errors that end the program with a message; ``exit_code`` is what it exits with."""
+    """Base of the errors that end the program with a message and with ``exit_code``."""
 
     exit_code = 1
 
 
+class ConfigFault(msgspec.Struct, frozen=True, kw_only=True):
+    """One fault of a configuration: the ``path`` of the key, and the ``reason`` in a sentence.
+
+    ``path`` is empty for the file as a whole. The reason names what was ``expected``, what was
+    ``found`` and the ``valid`` names; these three repeat it as data, where they apply. ``line``
+    counts from 1; 0 means that the fault has no line, as in a configuration that was not read from
+    a file.
+
+    >>> str(ConfigFault(path="rules.k", reason="expected a whole number >= 1, found 'two'"))
+    "rules.k: expected a whole number >= 1, found 'two'"
+    """
+
+    path: str
+    reason: str
+    expected: str = ""
+    found: str = ""
+    valid: tuple[str, ...] = ()
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}" if self.path else self.reason
+
+
 class ConfigError(DriftlineError):
-    """A configuration that cannot be used: the ``path`` in the file, what was expected, what was
-    found, the valid names.
+    """A configuration that cannot be used, with all ``faults`` that were found in one run.
+
+    ``file`` is the path that the user gave, empty if there is none.
+
+    >>> keys = ConfigFault(path="souce", reason="unknown key", line=4)
+    >>> print(ConfigError([keys], "config.yaml"))
+    config.yaml:4: souce: unknown key
+    >>> rules = ConfigFault(path="rules.k", reason="expected a whole number >= 1", line=12)
+    >>> print(ConfigError([keys, rules], "config.yaml"))
+    config.yaml: 2 faults
+      line 4   souce: unknown key
+      line 12  rules.k: expected a whole number >= 1
     """
 
     exit_code = 2
 
+    def __init__(self, faults: Sequence[ConfigFault], file: str = "") -> None:
+        self.faults, self.file = tuple(faults), file
+        super().__init__(_one_line(faults[0], file) if len(faults) == 1 else _block(faults, file))
+
+
+def _one_line(fault: ConfigFault, file: str) -> str:
+    position = f":{fault.line}" if fault.line else ""
+    return f"{file}{position}: {fault}" if file else str(fault)
+
+
+def _block(faults: Sequence[ConfigFault], file: str) -> str:
+    lines = [f"line {fault.line}" if fault.line else "" for fault in faults]
+    width = max(map(len, lines), default=0)
+    margins = [f"  {line:<{width}}  " if width else "  " for line in lines]
+    listed = [f"{margin}{fault}" for margin, fault in zip(margins, faults, strict=True)]
+    return "\n".join([f"{file or 'configuration'}: {len(faults)} faults", *listed])
+
+
+class DataError(DriftlineError):
+    """Data that a command was given and cannot use: which (``where``), and why (``reason``).
+
+    Training files, reports and baselines to explain them with. The configuration is not at fault.
+    """
+
+    exit_code = 2
+
+    def __init__(self, where: str, reason: str) -> None:
+        self.where, self.reason = where, reason
+        super().__init__(f"{where}: {reason}")
+
+
+class ColumnsUnknown(DataError):
+    """Columns that were named for training data which does not have them.
+
+    ``purpose`` says what they were named for (``exclude`` or ``predictions``), ``columns`` are
+    those that are missing, ``valid`` those that there are.
+    """
+
     def __init__(
-        self, path: str, expected: str, found: str = "", valid: Sequence[str] = ()
+        self, where: str, purpose: str, columns: Sequence[str], valid: Sequence[str]
     ) -> None:
-        self.path, self.expected, self.found, self.valid = path, expected, found, tuple(valid)
-        text = f"{path}: expected {expected}"
-        text += f", found {found}" if found else ""
-        super().__init__(text + (f"; valid: {', '.join(self.valid)}" if valid else ""))
+        self.purpose, self.columns, self.valid = purpose, tuple(columns), tuple(valid)
+        names = ", ".join(map(repr, columns))
+        super().__init__(where, f"no column {names}; columns: {', '.join(valid)}")
 
 
 class SourceUnavailable(DriftlineError):
     """A source that cannot be read: which (``source``), why (``causes``), what to do (``advice``).
-    ``transient``: waiting may heal it.
+
+    ``transient``: the error may pass by itself, so a retry makes sense.
     """
 
     exit_code = 3
@@ -41,18 +110,14 @@ class SourceUnavailable(DriftlineError):
     def __init__(
         self, source: str, causes: Sequence[str], advice: str = "", transient: bool = False
     ) -> None:
-        self.source, self.causes, self.advice, self.transient = (
-            source,
-            tuple(causes),
-            advice,
-            transient,
-        )
+        self.source, self.causes = source, tuple(causes)
+        self.advice, self.transient = advice, transient
         super().__init__(f"{source}: {'; '.join(self.causes)}" + (f". {advice}" if advice else ""))
 
 
 class SinkUnusable(DriftlineError):
-    """A sink (``where`` in the configuration) that nothing can be delivered with: why (``what``),
-    and what to do (``advice``).
+    """A sink (``where`` in the configuration) that cannot deliver: why (``what``), and what to do
+    (``advice``).
     """
 
     exit_code = 2
@@ -63,7 +128,7 @@ class SinkUnusable(DriftlineError):
 
 
 class BaselineMismatch(DriftlineError):
-    """A baseline that does not fit what it is used for: ``field`` names the difference."""
+    """A baseline that does not fit its use: ``field`` names the difference."""
 
     exit_code = 2
 
@@ -75,21 +140,43 @@ class BaselineMismatch(DriftlineError):
 
 
 class StateIncompatible(DriftlineError):
-    """State on disk that belongs to another configuration or version: ``field`` names the
-    difference.
+    """A stored state that belongs to another configuration.
+
+    ``field`` names what differs, ``stored`` and ``configured`` are its two values.
     """
 
     exit_code = 4
 
     def __init__(self, field: str, stored: str, configured: str, advice: str = "") -> None:
         self.field, self.stored, self.configured, self.advice = field, stored, configured, advice
-        known = field in NOT_CONFIGURED
-        text = (
-            f": expected {configured}, found {stored}"
-            if known
-            else f" was {stored}, the configuration says {configured}"
+        text = f"state: {field} was {stored}, the configuration says {configured}"
+        super().__init__(text + (f". {advice}" if advice else ""))
+
+
+class StateUnreadable(DriftlineError):
+    """A state that cannot be read: damaged, another program's, or written by another version.
+
+    ``where`` is its file or its object in S3.
+    """
+
+    exit_code = 4
+
+    def __init__(self, where: str, reason: str, advice: str) -> None:
+        self.where, self.reason, self.advice = where, reason, advice
+        super().__init__(f"state {where} cannot be read: {reason}. {advice}")
+
+
+class StateConflict(DriftlineError):
+    """Two states of one job: the file at ``path`` was never in S3, and ``where`` holds another."""
+
+    exit_code = 4
+
+    def __init__(self, path: str, where: str) -> None:
+        self.path, self.where = path, where
+        super().__init__(
+            f"state {path} was never in S3, and {where} holds another state of this job. Move one"
+            " of the two away; the other one is then used"
         )
-        super().__init__(f"state: {field}{text}" + (f". {advice}" if advice else ""))
 
 
 class StateLocked(DriftlineError):
@@ -99,7 +186,7 @@ class StateLocked(DriftlineError):
 
     def __init__(self, path: str) -> None:
         self.path = path
-        advice = "Stop that one, or start this one with --standby"
+        advice = "Stop that service, or start this one with --standby"
         super().__init__(
             f"state {path} is in use by another service; one job has one owner. {advice}"
         )
@@ -114,16 +201,18 @@ class OwnershipLost(DriftlineError):
 
     def __init__(self, path: str, owner: str) -> None:
         self.path, self.owner = path, owner
-        what = f"another service ({owner}) owns the job now" if owner else "somebody has deleted it"
+        what = f"another service ({owner}) owns the job now" if owner else "the object was deleted"
         super().__init__(
-            f"state {path}: {what}. This service has stopped, and has delivered nothing that was"
-            " not in the state"
+            f"state {path}: {what}. This service has stopped; it has delivered nothing that was not"
+            " in the state"
         )
 
 
 class GapFound(DriftlineError):
-    """``on_gap: stop`` and the log no longer has a position: ``partition``, ``expected``,
-    ``resume``, ``lost``.
+    """A position that the log no longer has, under ``on_gap: stop``.
+
+    Records of ``partition`` from ``expected`` to ``resume`` are gone; ``lost`` is their number,
+    ``None`` if it is unknown.
     """
 
     exit_code = 6
@@ -132,14 +221,15 @@ class GapFound(DriftlineError):
         self.partition, self.expected, self.resume, self.lost = partition, expected, resume, lost
         count = "an unknown number of" if lost is None else str(lost)
         super().__init__(
-            f"gap in {partition}: {count} records from {expected} to {resume} are gone. on_gap:"
-            " continue goes on without them"
+            f"gap in {partition}: {count} records from {expected} to {resume} are gone. With"
+            " `on_gap: continue` the job continues without them"
         )
 
 
 class StateUnwritable(DriftlineError):
-    """A commit that failed (full disk, no rights): nothing of it was kept, the state on disk is the
-    last commit.
+    """A commit that failed, as on a full disk or without permission.
+
+    Nothing of it was kept: the state on disk is that of the last commit.
     """
 
     exit_code = 7
@@ -147,20 +237,5 @@ class StateUnwritable(DriftlineError):
     def __init__(self, path: str, reason: str) -> None:
         self.path, self.reason = path, reason
         super().__init__(
-            f"state {path} cannot be written: {reason}. What was committed before is intact"
-        )
-
-
-class LedgerImbalance(DriftlineError):
-    """The books do not add up: a fault of driftline itself; ``differences`` names what and by how
-    much.
-    """
-
-    exit_code = 8
-
-    def __init__(self, differences: dict[str, int]) -> None:
-        self.differences = differences
-        super().__init__(
-            f"the ledger does not balance: {differences}. This is a fault of driftline: please"
-            " report it"
+            f"state {path} cannot be written: {reason}. Everything committed before is intact"
         )

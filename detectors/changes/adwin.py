@@ -26,10 +26,17 @@ class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
     """
 
     unit: Annotated[float, msgspec.Meta(gt=0)] = 0.1
+    """What the series is divided by first: the change that counts as one unit (for a mean: in
+    standard deviations of the baseline).
+    """
     delta: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.002
+    """The highest chance of a false alarm that is accepted."""
     clock: Annotated[int, msgspec.Meta(ge=1)] = 1
+    """How many windows lie between two tests."""
     grace_period: Annotated[int, msgspec.Meta(ge=1)] = 5
+    """The number of windows before the first test."""
     min_window_length: Annotated[int, msgspec.Meta(ge=1)] = 3
+    """The smallest part that the series is cut into."""
 
     def alarms(self, series: Sequence[float]) -> bool:
         """True if ADWIN drops a part of the series at its last value."""

@@ -28,6 +28,7 @@ class Change(
     """
 
     feature: str
+    """The column."""
     series: Literal[
         "mean",
         "completeness",
@@ -38,6 +39,9 @@ class Change(
         "wasserstein",
         "l_infinity",
     ] = "mean"
+    """The number of each window: the ``mean`` (in standard deviations of the baseline, from its
+    mean), the ``completeness``, or a distance.
+    """
 
     @property
     def key(self) -> str:

@@ -20,10 +20,15 @@ class PageHinkley(Change, frozen=True, kw_only=True, tag="page_hinkley"):
     """
 
     min_instances: Annotated[int, msgspec.Meta(ge=1)] = 5
+    """The number of windows before the first alarm."""
     delta: Annotated[float, msgspec.Meta(ge=0)] = 0.005
+    """Deviations from the running mean up to this are ignored, in units of the series."""
     threshold: Annotated[float, msgspec.Meta(gt=0)] = 1.0
+    """The sum of deviations that raises the alarm, in units of the series."""
     alpha: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.9999
+    """The weight of earlier windows in the sum: below 1 they fade."""
     direction: Literal["up", "down", "both"] = "both"
+    """Whether rises (``up``), falls (``down``) or both are reported."""
 
     def alarms(self, series: Sequence[float]) -> bool:
         """True if the test's sum passes the threshold at the last value of the series."""

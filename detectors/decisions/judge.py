@@ -11,9 +11,10 @@ from detectors.changes.base import MOST_VALUES, Change
 from detectors.decisions.checks import Checks, columns_violations
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.feature_reports import feature_reports, mark_violating
+from detectors.decisions.limits import Limits, limits_of
 from detectors.decisions.masking import masked
 from detectors.decisions.rules import FeatureRules, Rules, rule, rule_values
-from detectors.profiles.baseline import Baseline
+from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.profile import Profile
 from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Violation, WindowReport
 from detectors.statistics.measures import measure
@@ -59,6 +60,11 @@ class Judge:
         self.job, self.rules, self.expose_values = job, rules, expose_values
         self._features, self._changes = features or {}, changes or {}
 
+    def limits(self, model: str, constraints: Constraints) -> Limits:
+        """The limits of a model whose baseline has these constraints."""
+        own, changes = self._features.get(model, {}), self._changes.get(model, ())
+        return limits_of(constraints, self.rules, own, changes)
+
     def report(
         self, span: WindowSpan, baseline: Baseline, profile: Profile, state: EpisodeState
     ) -> WindowReport:
@@ -94,6 +100,7 @@ class Judge:
             rows=profile.rows,
             baseline=baseline.fingerprint,
             layout=profile.layout.fingerprint,
+            limits=self.limits(span.model, baseline.constraints).fingerprint,
             features=features,
             violations=tuple(violations),
             rules={
@@ -118,6 +125,7 @@ class Judge:
             int(end_ms is not None),
             "no data",
             0,
+            "-",
             "-",
             "-",
         )

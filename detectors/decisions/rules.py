@@ -54,19 +54,43 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """
 
     k: Count = 2
+    """A feature must violate in ``k`` of the last ``of`` windows that do not overlap."""
     of: Count = 3
+    """The number of windows that ``k`` refers to."""
     alpha: Level = 0.001
+    """The chance of a false verdict in one window, divided among the features."""
     limit: Amount | None = None
+    """The smallest distance that counts as drift, in the unit of the deciding statistic. Without it
+    ``comparison_threshold`` of the baseline's ``constraints.json``, a gap between distribution
+    functions.
+    """
     statistic: str = "psi"
+    """The deciding statistic of features that name none."""
     min_n: Count = 100
+    """A window of fewer rows gets no verdict (``insufficient``)."""
     cooldown: Duration = "30m"
+    """An episode that continues sends no further signal for this long."""
     overwhelming_alpha: Level = 1e-9
+    """The noise level that a single window must exceed to be enough for a signal."""
     overwhelming_n: Count = 500
+    """The number of rows that such a window must have; its distance must also be above twice the
+    limit.
+    """
     type_match: Share = 0.99
+    """The share of values that must have the type of the baseline, if ``constraints.json`` asks for
+    more. SageMaker writes 1.0 there, which makes a single malformed value a violation; set 1.0
+    here to have that.
+    """
     domain_match: Share = 0.99
+    """The share of values that must be in the domain of the baseline, if ``constraints.json`` asks
+    for more.
+    """
     completeness_gap: Share = 0.01
+    """A loss of completeness up to this is no violation."""
     negative_share: Share = 0.001
+    """The share of negative values that a feature may have if it had none in the baseline."""
     vanished_n: Amount = 30.0
+    """A value has vanished if it does not occur although more than this many were expected."""
 
     @property
     def cooldown_ms(self) -> int:
@@ -78,8 +102,11 @@ class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """What one feature does differently: its own limit or statistic, or no judgement at all."""
 
     limit: Amount | None = None
+    """The feature's own limit; without it that of ``rules``."""
     statistic: str | None = None
+    """The feature's own deciding statistic; without it that of ``rules``."""
     enabled: bool = True
+    """Whether the feature is judged at all."""
 
 
 class Ruling(NamedTuple):

@@ -1,4 +1,4 @@
-"""What a model was trained on: layout, counts and constraints, with a fingerprint over all three."""
+"""The baseline of a model: layout, counts and columns, with a fingerprint; constraints come along."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Constraints(msgspec.Struct, frozen=True):
 
 class _Wire(msgspec.Struct, frozen=True):
     version: int
-    fingerprint: str
+    checksum: str = msgspec.field(name="fingerprint")
     features: tuple[Feature, ...]
     profile: bytes
     constraints: Constraints
@@ -56,13 +56,16 @@ class _Wire(msgspec.Struct, frozen=True):
 
 
 class Baseline:
-    """Layout, the baseline's own profile, and constraints.
+    """Layout, the baseline's own profile, and the constraints that came with them.
 
     ``columns`` lists every column of the training file in its order (the order of a positional CSV:
     the endpoint's answer first, then the request), also those that have no feature in the layout
     (nothing but missing values). Each feature's number of baseline rows is the sum of its type
     slots, not ``profile.rows``: predictions that were learned later have rows of their own.
-    ``fingerprint`` is 16 hex digits over layout, counts, sums and constraints.
+    ``fingerprint`` identifies layout, counts, sums and columns: windows of equal fingerprints are
+    comparable. Constraints are limits and not part of it: they may change while counts stay
+    (:class:`detectors.decisions.limits.Limits`). ``checksum`` covers the constraints as well; it
+    guards the file, and it was the fingerprint up to 0.1.0.
     """
 
     def __init__(
@@ -82,19 +85,31 @@ class Baseline:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Sixteen hex digits: equal baselines judge equally."""
+        """Sixteen hex digits over layout, counts, sums and columns."""
+        return self._digest()
+
+    @cached_property
+    def checksum(self) -> str:
+        """Sixteen hex digits over everything that :meth:`encode` writes."""
+        return self._digest(msgspec.msgpack.encode(self.constraints, order="sorted"))
+
+    def _digest(self, constraints: bytes = b"") -> str:
         seed = blake2b(digest_size=8)
         seed.update(self.layout.fingerprint.encode())
         seed.update(self.profile.counts.tobytes() + self.profile.sums.tobytes())
-        seed.update(msgspec.msgpack.encode(self.constraints, order="sorted"))
+        seed.update(constraints)
         seed.update(msgspec.msgpack.encode(self.columns))
         return seed.hexdigest()
+
+    def constrained(self, constraints: Constraints) -> Baseline:
+        """The same baseline with other constraints; its fingerprint stays."""
+        return Baseline(self.layout, self.profile, constraints, self.columns)
 
     def encode(self) -> bytes:
         """``baseline.msgpack``: a versioned struct."""
         wire = _Wire(
             BASELINE_VERSION,
-            self.fingerprint,
+            self.checksum,
             self.layout.features,
             self.profile.encode(),
             self.constraints,
@@ -116,8 +131,8 @@ class Baseline:
             raise BaselineInvalid("version", f"expected {BASELINE_VERSION}, found {wire.version}")
         layout = Layout(wire.features)
         baseline = cls(layout, Profile.decode(wire.profile, layout), wire.constraints, wire.columns)
-        if baseline.fingerprint != wire.fingerprint:
+        if baseline.checksum != wire.checksum:
             raise BaselineInvalid(
-                "fingerprint", f"expected {wire.fingerprint}, found {baseline.fingerprint}"
+                "checksum", f"expected {wire.checksum}, found {baseline.checksum}"
             )
         return baseline

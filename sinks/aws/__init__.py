@@ -1,3 +1,3 @@
-"""The AWS client that sinks, sources and the state in S3 share, and what its errors mean; imports
-`sinks.errors` only.
+"""The AWS client shared by sinks, sources and the state in S3, and what its errors mean; may
+import `sinks.errors`.
 """

@@ -1,6 +1,4 @@
-"""What the parts that speak to AWS share: a client with time-outs of its own, and what an error
-means for the items.
-"""
+"""The AWS client with its time-outs, and what an error of AWS means for the items of a sink."""
 
 from __future__ import annotations
 
@@ -13,11 +11,13 @@ from botocore.config import Config
 from botocore.parsers import ResponseParserError
 from botocore.utils import is_valid_endpoint_url, is_valid_ipv6_endpoint_url
 
+from detectors.faults import Fault
 from sinks.aws.faults import fault_named
 from sinks.errors import ClientUnusable, SinkRejected, SinkRetry
 
 CONNECT_S, READ_S = 5, 20
 THROTTLED_S = 5.0
+"""Shortest wait after AWS has throttled a request."""
 THROTTLED = frozenset(
     {
         "Throttling",
@@ -47,12 +47,12 @@ NEVER = frozenset(
 def client(
     service: str, region: str, endpoint_url: str, read_s: int = READ_S, connections: int = 10
 ) -> Any:
-    """A client that tries once: retries, back-off and their counting belong to who asks. Empty text
-    means the default.
+    """Build a client that sends each request once: retries, back-off and their counting belong to
+    the caller. Empty text means the library's default.
 
-    A body that was cut off on its way raises ``IncompleteReadError``: the library takes it as it
-    is, and as success. Raises :class:`~sinks.errors.ClientUnusable` if these settings, or those of
-    the environment, are of no use.
+    A truncated body raises ``IncompleteReadError``; the library alone would accept it as a success.
+    Raises :class:`~sinks.errors.ClientUnusable` if these settings, or those of the environment, are
+    invalid.
     """
     config = Config(
         connect_timeout=CONNECT_S,
@@ -62,20 +62,20 @@ def client(
         tcp_keepalive=True,
     )
     try:
-        made = boto3.Session().client(
+        aws = boto3.Session().client(
             service, region_name=region or None, endpoint_url=endpoint_url or None, config=config
         )
     except (botocore.exceptions.BotoCoreError, ValueError) as error:
         raise _unusable(error, endpoint_url) from error
-    made.meta.events.register(f"before-parse.{service}", refuse_a_cut_body)
-    return made
+    aws.meta.events.register(f"before-parse.{service}", reject_truncated_body)
+    return aws
 
 
-def url_faults(endpoint_url: str) -> list[str]:
-    """Whether this can be the address of a service, as the client library sees it; empty text can.
+def url_faults(endpoint_url: str) -> list[Fault]:
+    """Return the fault of an address that the AWS client does not accept; empty text is accepted.
 
-    >>> url_faults("127.0.0.1:5000")
-    ["endpoint_url: '127.0.0.1:5000' is no URL that the AWS client takes, such as http://127.0.0.1:5000"]
+    >>> url_faults("127.0.0.1:5000")[0].message
+    "'127.0.0.1:5000' is not a URL that the AWS client accepts, such as http://127.0.0.1:5000"
     """
     if (
         not endpoint_url
@@ -83,57 +83,61 @@ def url_faults(endpoint_url: str) -> list[str]:
         or is_valid_ipv6_endpoint_url(endpoint_url)
     ):
         return []
-    return [
-        f"endpoint_url: {endpoint_url!r} is no URL that the AWS client takes, such as http://127.0.0.1:5000"
-    ]
+    example = "such as http://127.0.0.1:5000"
+    message = f"{endpoint_url!r} is not a URL that the AWS client accepts, {example}"
+    return [Fault("endpoint_url", message)]
 
 
 def _unusable(error: Exception, endpoint_url: str) -> ClientUnusable:
     if isinstance(error, botocore.exceptions.ProfileNotFound):
         return ClientUnusable(
             f"there is no AWS profile {error.kwargs['profile']!r}",
-            "Correct AWS_PROFILE, or make that profile",
+            "Correct AWS_PROFILE, or create that profile",
         )
     if isinstance(error, botocore.exceptions.InvalidRegionError):
         return ClientUnusable(
-            f"{error.kwargs['region_name']!r} is no name of a region",
-            "Correct region, as in eu-central-1",
+            f"{error.kwargs['region_name']!r} is not the name of a region",
+            "Correct region, such as eu-central-1",
         )
     if fault := fault_named(type(error).__name__):
         return ClientUnusable(*fault)
     if faults := url_faults(endpoint_url):
-        return ClientUnusable(faults[0], "Correct endpoint_url, or leave it out for AWS itself")
+        return ClientUnusable(
+            str(faults[0]), "Correct endpoint_url, or leave it out for AWS itself"
+        )
     return ClientUnusable(
         f"{type(error).__name__}: {error}", "Check region, endpoint_url and the AWS profile"
     )
 
 
-def refuse_a_cut_body(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Raise when the body is shorter than the answer announced; a hook of the client. (Bodies that
-    stream it checks itself.)
+def reject_truncated_body(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
+    """Raise ``IncompleteReadError`` if a body is shorter than its announced length; a hook of the
+    client, which checks only streamed bodies itself.
     """
     headers = response_dict["headers"]
-    told = headers.get("content-length")
+    announced = headers.get("content-length")
     streams = operation_model.has_event_stream_output or operation_model.has_streaming_output
     if (
         streams
         or operation_model.http.get("method") == "HEAD"
-        or told is None
+        or announced is None
         or headers.get("content-encoding")
     ):
         return
-    came = len(response_dict["body"])
-    if came != int(told):
-        raise botocore.exceptions.IncompleteReadError(actual_bytes=came, expected_bytes=int(told))
+    received, expected = len(response_dict["body"]), int(announced)
+    if received != expected:
+        raise botocore.exceptions.IncompleteReadError(
+            actual_bytes=received, expected_bytes=expected
+        )
 
 
 def meaning(code: str, text: str, index: int) -> SinkRetry | SinkRejected:
-    """What the error ``code`` of a service means for the item at ``index``, when those before it
-    are through.
+    """Return what the error ``code`` of a service means for the item at ``index``, if those before
+    it were delivered.
 
-    Only what is wrong with the item itself is a reason to give it up. Refused or expired
-    credentials and a missing topic are repaired while the items wait, throttling and faults of the
-    service pass.
+    Only an invalid item is given up. Refused or expired credentials and a missing topic can be
+    repaired while the items wait; throttling and faults of the service are transient. A throttled
+    item is not sent again before 5 s.
 
     >>> meaning("InvalidParameterValue", "too long", 3)
     SinkRejected('item 3: too long')
@@ -149,8 +153,8 @@ def call(operation: Any, expected: str, index: int, arguments: Mapping[str, Any]
     """Call an operation for the item at ``index``; raises ``SinkRejected`` or ``SinkRetry`` by
     :func:`meaning`.
 
-    ``expected`` is a key that a whole answer has: an answer that was cut off on its way looks like
-    a success without it.
+    ``expected`` is a key that every complete answer has: a truncated answer looks like a success
+    without it.
     """
     try:
         answer = operation(**arguments)
@@ -163,5 +167,5 @@ def call(operation: Any, expected: str, index: int, arguments: Mapping[str, Any]
     except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
         raise SinkRetry(type(error).__name__, delivered=index) from error
     if expected not in answer:
-        raise SinkRetry(f"the answer has no {expected}: it was cut off", delivered=index)
+        raise SinkRetry(f"truncated answer: it has no {expected}", delivered=index)
     return answer

@@ -1,4 +1,4 @@
-"""What errors of AWS and of its client library mean to a person, by the name that they have there."""
+"""Errors of AWS and of its client library, explained for people."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 
 class ErrorAdvice(NamedTuple):
-    """What is wrong, and what to do."""
+    """An explanation (``what`` is wrong) and what to do about it (``advice``)."""
 
     what: str
     advice: str
@@ -20,16 +20,16 @@ _NONE: Final = ErrorAdvice("there are no AWS credentials", _KEYS)
 _UNREACHED: Final = ErrorAdvice("AWS does not answer", "Check region, endpoint_url and the network")
 _EXPIRED: Final = ErrorAdvice("the AWS credentials have expired", "Renew them")
 _UNKNOWN: Final = ErrorAdvice(
-    "AWS does not know these credentials",
+    "AWS does not recognize these credentials",
     "Correct AWS_ACCESS_KEY_ID, and AWS_SESSION_TOKEN if there is one",
 )
 _UNSIGNED: Final = ErrorAdvice(
     "the signature is wrong",
-    "Correct AWS_SECRET_ACCESS_KEY, and see that the machine's clock is right",
+    "Correct AWS_SECRET_ACCESS_KEY, and check the machine's clock",
 )
 _UNFETCHED: Final = ErrorAdvice(
     "the AWS credentials cannot be fetched",
-    "Log in again (aws sso login), or look at the machine's role",
+    "Log in again (aws sso login), or check the machine's role",
 )
 _FAULTS: Final[Mapping[str, ErrorAdvice]] = {
     "ConnectTimeoutError": _UNREACHED,
@@ -48,13 +48,14 @@ _FAULTS: Final[Mapping[str, ErrorAdvice]] = {
     "NoRegionError": ErrorAdvice(
         "no region is set", "Set region, AWS_DEFAULT_REGION, or the region of the AWS profile"
     ),
-    "PartialCredentialsError": ErrorAdvice("the AWS credentials are not complete", _KEYS),
+    "PartialCredentialsError": ErrorAdvice("the AWS credentials are incomplete", _KEYS),
     "ProxyConnectionError": ErrorAdvice(
         "the proxy does not answer", "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
     ),
     "ReadTimeoutError": _UNREACHED,
     "SSLError": ErrorAdvice(
-        "there is no secure connection", "Check endpoint_url (http or https?) and AWS_CA_BUNDLE"
+        "no TLS connection could be established",
+        "Check endpoint_url (http or https?) and AWS_CA_BUNDLE",
     ),
     "SSOTokenLoadError": _UNFETCHED,
     "SignatureDoesNotMatch": _UNSIGNED,
@@ -65,11 +66,11 @@ _FAULTS: Final[Mapping[str, ErrorAdvice]] = {
 
 
 def fault_named(code: str) -> ErrorAdvice | None:
-    """What the error ``code`` means where it means the same for every service; refused permissions,
-    for one, do not.
+    """Return the explanation of the error ``code``, or ``None`` if its meaning depends on the
+    service (as for refused permissions).
 
     >>> fault_named("EndpointConnectionError").what
     'AWS does not answer (EndpointConnectionError)'
     """
-    found = _FAULTS.get(code)
-    return found and found._replace(what=f"{found.what} ({code})")
+    fault = _FAULTS.get(code)
+    return fault and fault._replace(what=f"{fault.what} ({code})")

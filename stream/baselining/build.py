@@ -1,5 +1,5 @@
-"""Training data becomes a baseline: a scan for types and quantiles, then exact counts on the bins
-it gave.
+"""Makes a baseline from training data: a scan for types and quantiles, then exact counts on the
+bins that follow from it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.columns import Column, Texts, numbers_from_text
 from detectors.profiles.fold import Fold
-from detectors.profiles.layout import Layout, Role
+from detectors.profiles.layout import Feature, Layout, Role
 from detectors.profiles.profile import Profile
 from stream.baselining import sagemaker_files
 from stream.baselining.column_scan import ColumnScan
 from stream.baselining.training_data import Progress, TrainingData
-from stream.errors import ConfigError
+from stream.errors import ColumnsUnknown
 
 FILES = ("statistics.json", "constraints.json", "baseline.msgpack")
 
 
 class BuiltBaseline(NamedTuple):
-    """A baseline with the content of the two files that SageMaker knows."""
+    """A baseline, and the content of the two files that SageMaker Model Monitor writes."""
 
     baseline: Baseline
     statistics: dict[str, Any]
@@ -40,21 +40,20 @@ class BuiltBaseline(NamedTuple):
 def make(
     chunks: Callable[[], Iterable[pa.Table]], predictions: Sequence[str] = ()
 ) -> BuiltBaseline:
-    """The baseline of some rows, which are gone through twice. ``predictions`` name the columns of
-    the endpoint's answer.
+    """Make the baseline of the rows in ``chunks``, which are read twice.
 
-    A column without any value gets no bins; it stays in ``columns``, so that positions keep their
-    meaning. Raises ``BaselineInvalid`` if there are no rows or a named prediction is not among the
-    columns.
+    ``predictions`` names the columns of the model's answer. A column without any value gets no
+    bins; it stays in ``columns``, so that positions keep their meaning.
+
+    Raises ``BaselineInvalid`` if there are no rows, and :class:`~stream.errors.ColumnsUnknown` if
+    there is no column for a prediction.
     """
     scans = _scan(chunks())
     if not any(scan.rows for scan in scans.values()):
         raise BaselineInvalid("rows", "the training data has none")
-    lost = [name for name in predictions if name not in scans]
-    if lost:
-        raise BaselineInvalid(
-            "predictions", f"no column {', '.join(lost)}; there are {', '.join(scans)}"
-        )
+    unknown = [name for name in predictions if name not in scans]
+    if unknown:
+        raise ColumnsUnknown("training data", "predictions", unknown, list(scans))
     layout = _layout(scans, predictions)
     profile = Profile(layout)
     fold = Fold([layout])
@@ -67,7 +66,7 @@ def make(
 
 
 def _scan(chunks: Iterable[pa.Table]) -> dict[str, ColumnScan]:
-    """One look at all rows; a column that some chunks lack is missing there."""
+    """Scan all rows once; a column that some chunks lack is missing there."""
     scans: dict[str, ColumnScan] = {}
     rows = 0
     for chunk in chunks:
@@ -75,34 +74,25 @@ def _scan(chunks: Iterable[pa.Table]) -> dict[str, ColumnScan]:
             if name not in scans:
                 scans[name] = ColumnScan()
                 scans[name].pad(rows)
-            scans[name].add(_one(chunk[name]))
+            scans[name].add(_combined(chunk[name]))
         rows += chunk.num_rows
         for scan in scans.values():
             scan.pad(rows)
     return scans
 
 
-def write(made: BuiltBaseline, folder: Path) -> None:
+def write(built: BuiltBaseline, folder: Path) -> None:
     """Write ``statistics.json``, ``constraints.json`` and ``baseline.msgpack``.
 
-    All three lie complete beside their places before the first takes it: a full disk leaves the
-    folder as it was. Raises ``ConfigError`` if that cannot be.
+    All three are written completely to temporary files in the folder before the first of them is
+    renamed: a full disk leaves the folder as it was. Raises ``OSError`` if they cannot be written.
     """
-    try:
-        _replace(made, folder)
-    except OSError as error:
-        raise ConfigError(
-            "--out", "a folder that can be written to", f"{folder}: {error.strerror}"
-        ) from error
-
-
-def _replace(made: BuiltBaseline, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    contents = (_json(made.statistics), _json(made.constraints), made.baseline.encode())
+    contents = (_json(built.statistics), _json(built.constraints), built.baseline.encode())
     written: dict[str, Path] = {}
     try:
         for name, content in zip(FILES, contents, strict=True):
-            written[name] = _aside(folder, name, content)
+            written[name] = _temporary_file(folder, name, content)
         for name, path in written.items():
             path.replace(folder / name)
     finally:
@@ -110,26 +100,20 @@ def _replace(made: BuiltBaseline, folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def refuse_edited(folder: Path) -> None:
-    """Raise ``ConfigError`` if the folder's ``constraints.json`` says anything else than its
-    baseline: somebody has edited it.
+def constraints_were_edited(folder: Path) -> bool:
+    """Return whether the folder's ``constraints.json`` differs from what its baseline wrote there.
+
+    False if the folder holds no baseline.
     """
     try:
-        said, made = (
-            load_baseline(folder).constraints,
-            Baseline.decode((folder / FILES[2]).read_bytes()).constraints,
-        )
+        edited = load_baseline(folder).constraints
+        written = Baseline.decode((folder / FILES[2]).read_bytes()).constraints
     except (BaselineInvalid, OSError):
-        return
-    if said != made:
-        edited = (
-            f"edits in {folder / FILES[1]}. Choose another folder, or give them up with --force"
-        )
-        raise ConfigError("--out", "a folder without edited constraints", edited)
+        return False
+    return edited != written
 
 
-def _aside(folder: Path, name: str, content: bytes) -> Path:
-    """A new file with this content in the folder, under a name of its own."""
+def _temporary_file(folder: Path, name: str, content: bytes) -> Path:
     number, path = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
     try:
         with os.fdopen(number, "wb") as file:
@@ -152,16 +136,17 @@ def make_from_files(
     exclude: Sequence[str] = (),
     progress: Progress = lambda _: None,
 ) -> BuiltBaseline:
-    """The baseline of a training file or folder; see
-    :class:`stream.baselining.training_data.TrainingData` for what is read.
+    """Make the baseline of a training file or folder.
+
+    See :class:`stream.baselining.training_data.TrainingData` for what is read, and for the errors.
     """
     training = TrainingData(path, header, columns, exclude)
     return make(lambda: training.chunks(progress), predictions)
 
 
 def load_baseline(folder: Path) -> Baseline:
-    """The baseline in a folder; what its ``constraints.json`` says goes before what
-    ``baseline.msgpack`` says.
+    """Read the baseline in a folder; ``constraints.json`` takes precedence over the constraints in
+    ``baseline.msgpack``.
 
     Raises ``BaselineInvalid`` if a file is missing or damaged, or if the constraints name a feature
     that has no column.
@@ -196,11 +181,10 @@ def learn(
     outputs: Sequence[str],
     inputs: Sequence[str],
 ) -> Baseline:
-    """The baseline of a model after some of its own events: columns that ``known`` lacks are
-    learned from ``tables``.
+    """Learn the columns that ``known`` lacks from a model's own events, and return the baseline.
 
-    ``tables`` hold text columns. Columns in ``outputs`` get the role prediction. What is known
-    stays as it is.
+    ``tables`` hold text columns. Columns in ``outputs`` get the role prediction. The columns of
+    ``known`` stay as they are.
     """
     before = known.columns if known else ()
     order = tuple(name for name in (*outputs, *inputs) if name not in before)
@@ -218,16 +202,17 @@ def learn_from_samples(
     outputs: Sequence[str],
     inputs: Sequence[str],
 ) -> Baseline:
-    """:func:`learn` from the first ``rows`` rows of Arrow IPC streams, as partials carry them."""
-    tables, left = list[pa.Table](), rows
-    for table in (pa.ipc.open_stream(data).read_all() for data in samples):
-        tables.append(table.slice(0, left))
-        left -= tables[-1].num_rows
+    """Do as :func:`learn`, with the first ``rows`` rows of Arrow IPC streams as partials carry."""
+    tables: list[pa.Table] = []
+    remaining = rows
+    for sample in samples:
+        tables.append(pa.ipc.open_stream(sample).read_all().slice(0, remaining))
+        remaining -= tables[-1].num_rows
     return learn(known if known.columns else None, tables, outputs, inputs)
 
 
 def empty_baseline() -> Baseline:
-    """The baseline of a model that is still being learned: it counts rows and nothing else."""
+    """Return the baseline of a model that is still being learned; it only counts rows."""
     layout = Layout(())
     return Baseline(layout, Profile(layout), Constraints(), ())
 
@@ -238,13 +223,13 @@ def _named(outputs: Sequence[str], tables: Sequence[pa.Table]) -> list[str]:
 
 def _joined(known: Baseline, fresh: Baseline, columns: tuple[str, ...]) -> Baseline:
     layout = Layout((*known.layout.features, *fresh.layout.features))
-    profile, sides = Profile(layout), (known.profile, fresh.profile)
+    sides = (known.profile, fresh.profile)
+    profile = Profile(layout)
     profile.rows = max(side.rows for side in sides)
     profile.counts = np.concatenate([side.counts for side in sides])
     profile.sums = np.concatenate([side.sums for side in sides])
-    profile.low, profile.high = (
-        np.concatenate([getattr(side, name) for side in sides]) for name in ("low", "high")
-    )
+    profile.low = np.concatenate([side.low for side in sides])
+    profile.high = np.concatenate([side.high for side in sides])
     features = {**known.constraints.features, **fresh.constraints.features}
     return Baseline(layout, profile, Constraints(features, known.constraints.thresholds), columns)
 
@@ -263,16 +248,15 @@ def _count(fold: Fold, layout: Layout, chunk: pa.Table) -> Profile:
     columns: dict[str, Column] = {}
     for feature in layout.features:
         if feature.name in chunk.column_names:
-            text = _one(chunk[feature.name])
-            columns[feature.name] = (
-                numbers_from_text(text, feature.type == "Integral")
-                if feature.numeric
-                else Texts(text)
-            )
+            columns[feature.name] = _column(_combined(chunk[feature.name]), feature)
     return fold.fold(columns, [0], np.array([0, chunk.num_rows]))[0]
 
 
-def _one(column: pa.ChunkedArray) -> pa.StringArray:
+def _column(text: pa.StringArray, feature: Feature) -> Column:
+    return numbers_from_text(text, feature.type == "Integral") if feature.numeric else Texts(text)
+
+
+def _combined(column: pa.ChunkedArray) -> pa.StringArray:
     return column.combine_chunks() if column.num_chunks != 1 else column.chunk(0)
 
 

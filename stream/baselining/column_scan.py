@@ -1,4 +1,4 @@
-"""The first look at training data: types, quantiles, extremes, frequent values; one pass, bounded
+"""The first pass over training data: types, quantiles, extremes and frequent values, in bounded
 memory.
 """
 
@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from math import sqrt
+from typing import Final
 
 import datasketches
 import numpy as np
@@ -33,23 +34,26 @@ from detectors.profiles.layout import (
     Role,
 )
 
-KLL_K = 2_048
-MOST_TRACKED = 200_000
-MOST_SAMPLED = 65_536
+KLL_K: Final = 2_048
+"""The parameter k of the sketch, and the number of values up to which it is the data itself."""
+MOST_TRACKED: Final = 200_000
+"""Different values that are counted exactly."""
+MOST_SAMPLED: Final = 65_536
+"""Numbers in the sample that the bins are made from."""
 
 
 class ColumnScan:
-    """What is known of one column so far. Numbers go into a KLL sketch (k = 2,048, as
-    ``statistics.json`` has it).
+    """Summarises one column, chunk by chunk.
 
-    The bins come from a sample instead, since the sketch flips coins: every number up to 65,536 of
-    them, then every second, every fourth, ... in the order they came, so that the same file always
-    gives the same baseline. Up to ``KLL_K`` numbers are also kept as they came: then the sketch is
-    the data. Frequent values are counted exactly while there are at most 200,000 different ones;
-    beyond that the rare half is forgotten now and then.
+    Numbers go into a KLL sketch (k = 2,048, as in ``statistics.json``). The sketch is randomised,
+    so the bins are made from a sample instead: every number up to 65,536 of them, then every
+    second, every fourth and so on, in the order of the data. The same file always gives the same
+    baseline. Up to ``KLL_K`` numbers are also kept as they are: then the sketch is the data.
+    Frequent values are counted exactly up to 200,000 different ones; beyond that the rarer half is
+    dropped from time to time.
 
-    A number is what :mod:`detectors.profiles.columns` reads as one, so that a column is typed here
-    as its events will be counted: ``NaN``, ``.5`` and `` 7`` do not make a column of numbers
+    A number is what :mod:`detectors.profiles.columns` reads as one, so that a column gets the type
+    as which its events will be counted: ``NaN``, ``.5`` and `` 7`` do not make a column of numbers
     String, as SageMaker's patterns would.
     """
 
@@ -64,61 +68,57 @@ class ColumnScan:
         self.low, self.high, self.sum = np.inf, -np.inf, 0.0
         self.shift: float | None = None
         self.total = self.squares = 0.0
-        self.forgot = False
+        self.dropped_values = False
 
     def add(self, column: pa.StringArray) -> None:
-        """Take a chunk of text."""
+        """Add a chunk of text."""
         read = numbers_from_text(column, integral=True)
         slots = read.slots if read.slots is not None else np.full(len(column), INTEGRAL, np.uint8)
         self.rows += len(column)
         self.missing += int((slots == MISSING).sum())
-        self.types.update(
-            {
-                int(slot): int(count)
-                for slot, count in enumerate(np.bincount(slots))
-                if slot != MISSING and count
-            }
-        )
-        self._numbers(read.values[(slots >= INTEGRAL) & np.isfinite(read.values)])
-        for one in pc.value_counts(column.filter(pa.array(slots != MISSING))).to_pylist():
-            self.values[one["values"]] += one["counts"]
+        for slot, count in enumerate(np.bincount(slots)):
+            if slot != MISSING and count:
+                self.types[slot] += int(count)
+        self._add_numbers(read.values[(slots >= INTEGRAL) & np.isfinite(read.values)])
+        self._count_values(column.filter(pa.array(slots != MISSING)))
+
+    def _count_values(self, present: pa.StringArray) -> None:
+        for entry in pc.value_counts(present).to_pylist():
+            self.values[entry["values"]] += entry["counts"]
         if len(self.values) > MOST_TRACKED:
-            self.values, self.forgot = (
-                Counter(dict(self.values.most_common(MOST_TRACKED // 2))),
-                True,
-            )
+            self.values = Counter(dict(self.values.most_common(MOST_TRACKED // 2)))
+            self.dropped_values = True
 
     def pad(self, rows: int) -> None:
-        """``rows`` have gone by; those that this column was absent from are missing values."""
+        """Count the rows that this column was absent from as missing, up to ``rows`` in all."""
         self.missing += rows - self.rows
         self.rows = rows
 
-    def _numbers(self, values: Floats) -> None:
+    def _add_numbers(self, values: Floats) -> None:
         if not len(values):
             return
         self.shift = float(values.mean()) if self.shift is None else self.shift
         self.sketch.update(np.ascontiguousarray(values))
         self.first += values[: KLL_K - len(self.first)].tolist()
-        self._sample(values)
+        self._add_to_sample(values)
         self.finite += len(values)
-        self.low, self.high = (
-            min(self.low, float(values.min())),
-            max(self.high, float(values.max())),
-        )
+        self.low = min(self.low, float(values.min()))
+        self.high = max(self.high, float(values.max()))
         self.sum += float(values.sum())
         self.total += float((values - self.shift).sum())
         with np.errstate(over="ignore"):
             self.squares += float(((values - self.shift) ** 2).sum())
 
-    def _sample(self, values: Floats) -> None:
+    def _add_to_sample(self, values: Floats) -> None:
         self.sample = np.append(self.sample, values[-self.finite % self.stride :: self.stride])
         while len(self.sample) > MOST_SAMPLED:
-            self.sample, self.stride = self.sample[::2], self.stride * 2
+            self.sample = self.sample[::2]
+            self.stride *= 2
 
     @property
     def type(self) -> InferredType:
-        """The inferred type: any text that is no number makes it String, else any fraction
-        Fractional, else Integral.
+        """The inferred type: ``String`` if any text is not a number, else ``Fractional`` if any
+        number is, else ``Integral``; ``Unknown`` without values.
         """
         if not self.types:
             return "Unknown"
@@ -128,29 +128,29 @@ class ColumnScan:
 
     @property
     def mean(self) -> float:
-        """Mean of the finite numbers."""
+        """The mean of the finite numbers; NaN without any."""
         return self.sum / self.finite if self.finite else float("nan")
 
     @property
     def std(self) -> float:
-        """Population standard deviation of the finite numbers."""
+        """The population standard deviation of the finite numbers; NaN without any."""
         if not self.finite:
             return float("nan")
         if len(self.first) == self.finite:
             return _running_std(self.first)
-        away = self.total / self.finite
-        return float(np.sqrt(max(self.squares / self.finite - away * away, 0.0)))
+        offset = self.total / self.finite
+        return float(np.sqrt(max(self.squares / self.finite - offset * offset, 0.0)))
 
     def feature(self, name: str, role: Role) -> Feature | None:
-        """The bins of this column; ``None`` if it has no value at all."""
-        kind = self.type
-        if kind == "Unknown":
+        """Return the bins of this column; ``None`` if it has no value at all."""
+        inferred = self.type
+        if inferred == "Unknown":
             return None
-        if kind == "String":
+        if inferred == "String":
             return text_feature(name, role, self.values)
-        counts = self._by_number()
-        if not self.forgot and len(counts) <= MOST_CODES:
-            return codes_feature(name, role, kind, counts)
+        counts = self._counts_by_number()
+        if not self.dropped_values and len(counts) <= MOST_CODES:
+            return codes_feature(name, role, inferred, counts)
         atoms = {
             value: count / self.finite
             for value, count in counts.items()
@@ -159,7 +159,7 @@ class ColumnScan:
         return grid_feature(
             name,
             role,
-            kind,
+            inferred,
             np.sort(self.sample).tolist(),
             atoms,
             self.low,
@@ -168,27 +168,28 @@ class ColumnScan:
             self.std,
         )
 
-    def _by_number(self) -> Counter[float]:
-        """Counts by value: ``1``, ``1.0`` and ``01`` are one number. Only the frequent ones if
-        there are many.
+    def _counts_by_number(self) -> Counter[float]:
+        """The counts by value: ``1``, ``1.0`` and ``01`` are one number.
+
+        Of more than 10,000 values only the 1,000 most frequent ones are counted.
         """
-        few = self.values.items() if len(self.values) <= 10_000 else self.values.most_common(1_000)
-        out: Counter[float] = Counter()
-        for text, count in few:
+        is_short = len(self.values) <= 10_000
+        counts: Counter[float] = Counter()
+        for text, count in self.values.items() if is_short else self.values.most_common(1_000):
             value = float(text.strip(" \t")) if "(" not in text else float("nan")
             if np.isfinite(value):
-                out[value + 0.0] += count
-        return out
+                counts[value + 0.0] += count
+        return counts
 
 
 def _running_std(values: Sequence[float]) -> float:
-    """Population standard deviation by Welford's recurrence, value by value: the last digit too is
-    as Spark computes it.
+    """The population standard deviation by Welford's recurrence, value by value: equal to Spark's
+    to the last digit.
     """
     mean = squares = 0.0
     for n, value in enumerate(values, 1):
-        away = value - mean
-        step = away / n
+        offset = value - mean
+        step = offset / n
         mean += step
-        squares += away * (away - step)
+        squares += offset * (offset - step)
     return sqrt(squares / len(values))

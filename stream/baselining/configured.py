@@ -8,31 +8,42 @@ from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline
 from stream.baselining.build import empty_baseline, load_baseline
 from stream.baselining.columns import columns_of
-from stream.config.consistency import check_baselines
+from stream.config.consistency import baseline_faults
 from stream.config.model import Config
-from stream.errors import ConfigError
+from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 
 
 def configured_baselines(config: Config) -> dict[str, Baseline]:
-    """The baseline of each model from its folder; an empty one where it is to be learned.
+    """Return the baseline of each model from its folder; an empty one where it is to be learned.
 
-    Raises :class:`~stream.errors.ConfigError` naming the key if a folder holds none,
-    :class:`~stream.errors.BaselineMismatch` if it does not fit the columns or the names in the
-    configuration.
+    Raises :class:`~stream.errors.ConfigError` with all faults: a folder without a baseline, a
+    baseline that does not fit the columns of its model, names and statistics that do not fit the
+    baseline.
     """
-    out = {}
+    baselines, faults = {}, []
+    columns: dict[str, tuple[str, ...]] = {}
     for name, model in config.models.items():
         try:
-            out[name] = empty_baseline() if model.learned else load_baseline(Path(model.baseline))
+            baseline = empty_baseline() if model.learned else load_baseline(Path(model.baseline))
+            named = columns_of(name, baseline, model.outputs, model.inputs)
         except BaselineInvalid as error:
-            raise ConfigError(
-                f"models.{name}.baseline", "a folder with a baseline, or `learn`", str(error)
-            ) from error
-    columns = {
-        name: columns_of(name, out[name], model.outputs, model.inputs)
-        for name, model in config.models.items()
-    }
-    check_baselines(
-        config, {name: (*one.outputs, *one.inputs) for name, one in columns.items()}, out
-    )
-    return out
+            reason = f"expected a folder with a baseline, or `learn`; {error}"
+            faults.append(ConfigFault(path=f"models.{name}.baseline", reason=reason))
+        except BaselineMismatch as error:
+            reason = f"the baseline's {error.field} are in neither outputs nor inputs"
+            faults.append(ConfigFault(path=f"models.{name}", reason=reason))
+        else:
+            baselines[name], columns[name] = baseline, (*named.outputs, *named.inputs)
+    faults += baseline_faults(config, columns, baselines)
+    if faults:
+        raise ConfigError(faults)
+    return baselines
+
+
+def baselines_check(config: Config) -> list[ConfigFault]:
+    """Return the faults of :func:`configured_baselines`, as a check of a configuration."""
+    try:
+        configured_baselines(config)
+    except ConfigError as error:
+        return list(error.faults)
+    return []

@@ -1,11 +1,11 @@
-"""``statistics.json`` and ``constraints.json`` as SageMaker Model Monitor writes and reads them
-(contract, sections 2 and 3).
+"""Writes ``statistics.json`` and writes and reads ``constraints.json`` in the format of SageMaker
+Model Monitor; see docs/sagemaker-compatibility.md.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -15,9 +15,11 @@ from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from stream.baselining.column_scan import KLL_K, ColumnScan
 
-BUCKETS = 10
-MOST_CATEGORIES = 120
-MOST_DOMAIN_SHARE = 0.1
+BUCKETS: Final = 10
+MOST_CATEGORIES: Final = 120
+"""A text column of more different values gets no counts and no domain."""
+MOST_DOMAIN_SHARE: Final = 0.1
+"""A text column of more different values than this share of its values gets no domain."""
 
 
 class _Override(msgspec.Struct, frozen=True):
@@ -57,19 +59,19 @@ class _Monitoring(msgspec.Struct, frozen=True):
 
 
 class _File(msgspec.Struct, frozen=True):
-    """What is read of a ``constraints.json``."""
+    """The part of a ``constraints.json`` that is read."""
 
     features: list[_Feature]
     monitoring_config: _Monitoring = _Monitoring()
 
 
 def statistics(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
-    """The content of ``statistics.json``.
+    """Return the content of ``statistics.json``.
 
     Numbers: mean, sum, population standard deviation, extremes, ten buckets of equal width, and the
-    sketch: up to 2,048 values it is the data in the order they came, above that items by level (an
-    item at level i stands for ``2**i``). Text: the number of different values, and their counts if
-    there are at most 120.
+    sketch. Up to 2,048 values the sketch is the data in its order; above that it has items by level
+    (an item at level i stands for ``2**i`` values). Text: the number of different values, and their
+    counts if there are at most 120.
     """
     rows = max((scan.rows for scan in scans.values()), default=0)
     return {
@@ -80,8 +82,8 @@ def statistics(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
 
 
 def constraints(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
-    """The content of ``constraints.json``: type and completeness as observed, signs, domains of
-    text with few values.
+    """Return the content of ``constraints.json``: type and completeness as observed, whether all
+    numbers are non-negative, the domains of text with few values.
     """
     return {
         "version": 0.0,
@@ -103,28 +105,27 @@ def constraints(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
 
 
 def read_constraints(data: object) -> Constraints:
-    """The constraints in the content of a ``constraints.json``, also an old one without categorical
-    keys.
+    """Return the constraints in the content of a ``constraints.json``.
 
-    Both spellings of a feature's override are understood; keys that nothing here uses are passed
-    over. Raises ``BaselineInvalid`` with the path in the file, what was expected and what was
-    found.
+    Files of earlier versions, without categorical keys, are read too, and both spellings of a
+    feature's override; unknown keys are ignored. Raises ``BaselineInvalid`` with the path in the
+    file, what was expected and what was found.
     """
     try:
         file = msgspec.convert(_without_nulls(data), _File)
     except msgspec.ValidationError as error:
         raise BaselineInvalid("constraints.json", str(error)) from error
     return Constraints(
-        {one.name: _constraint_of(one) for one in file.features},
+        {feature.name: _constraint_of(feature) for feature in file.features},
         _thresholds(file.monitoring_config),
     )
 
 
 def _without_nulls(data: object) -> object:
-    """The same without keys that are null: they say nothing."""
+    """The same without keys whose value is null: they mean the default."""
     if isinstance(data, dict):
         return {key: _without_nulls(value) for key, value in data.items() if value is not None}
-    return [_without_nulls(one) for one in data] if isinstance(data, list) else data
+    return [_without_nulls(item) for item in data] if isinstance(data, list) else data
 
 
 def _common(scan: ColumnScan) -> dict[str, int]:
@@ -132,26 +133,32 @@ def _common(scan: ColumnScan) -> dict[str, int]:
 
 
 def _feature(name: str, scan: ColumnScan) -> dict[str, Any]:
-    out: dict[str, Any] = {"name": name, "inferred_type": scan.type}
+    feature: dict[str, Any] = {"name": name, "inferred_type": scan.type}
     if scan.type in ("Integral", "Fractional"):
-        out["numerical_statistics"] = {
-            "common": _common(scan),
-            "mean": scan.mean,
-            "sum": scan.sum,
-            "std_dev": scan.std,
-            "min": scan.low,
-            "max": scan.high,
-            "distribution": {"kll": _kll(scan)},
-        }
+        feature["numerical_statistics"] = _numerical_statistics(scan)
     elif scan.type == "String":
-        text: dict[str, Any] = {"common": _common(scan), "distinct_count": float(len(scan.values))}
-        if len(scan.values) <= MOST_CATEGORIES:
-            buckets = [
-                {"value": value, "count": count} for value, count in scan.values.most_common()
-            ]
-            text["distribution"] = {"categorical": {"buckets": buckets}}
-        out["string_statistics"] = text
-    return out
+        feature["string_statistics"] = _string_statistics(scan)
+    return feature
+
+
+def _numerical_statistics(scan: ColumnScan) -> dict[str, Any]:
+    return {
+        "common": _common(scan),
+        "mean": scan.mean,
+        "sum": scan.sum,
+        "std_dev": scan.std,
+        "min": scan.low,
+        "max": scan.high,
+        "distribution": {"kll": _kll(scan)},
+    }
+
+
+def _string_statistics(scan: ColumnScan) -> dict[str, Any]:
+    text: dict[str, Any] = {"common": _common(scan), "distinct_count": float(len(scan.values))}
+    if len(scan.values) <= MOST_CATEGORIES:
+        buckets = [{"value": value, "count": count} for value, count in scan.values.most_common()]
+        text["distribution"] = {"categorical": {"buckets": buckets}}
+    return text
 
 
 def _kll(scan: ColumnScan) -> dict[str, Any]:
@@ -160,20 +167,16 @@ def _kll(scan: ColumnScan) -> dict[str, Any]:
     weights = np.concatenate([np.full(len(level), 2.0**i) for i, level in enumerate(levels)])
     width = scan.high - scan.low
     bounds = [scan.low + width * k / BUCKETS for k in range(BUCKETS)] + [scan.high]
-    place = (
-        np.searchsorted(np.array(bounds[1:-1]), values, side="right")
-        if width
-        else np.full(len(values), BUCKETS - 1)
-    )
-    counts = np.bincount(place, weights=weights, minlength=BUCKETS)
+    bucket = np.full(len(values), BUCKETS - 1)
+    if width:
+        bucket = np.searchsorted(np.array(bounds[1:-1]), values, side="right")
+    counts = np.bincount(bucket, weights=weights, minlength=BUCKETS)
     buckets = [
         {"lower_bound": bounds[k], "upper_bound": bounds[k + 1], "count": float(counts[k])}
         for k in range(BUCKETS)
     ]
-    return {
-        "buckets": buckets,
-        "sketch": {"parameters": {"c": 0.64, "k": float(KLL_K)}, "data": levels},
-    }
+    sketch = {"parameters": {"c": 0.64, "k": float(KLL_K)}, "data": levels}
+    return {"buckets": buckets, "sketch": sketch}
 
 
 def _levels(scan: ColumnScan) -> list[list[float]]:
@@ -186,36 +189,42 @@ def _levels(scan: ColumnScan) -> list[list[float]]:
 
 
 def _constraint(name: str, scan: ColumnScan) -> dict[str, Any]:
-    completeness = (scan.rows - scan.missing) / scan.rows if scan.rows else 0.0
-    out: dict[str, Any] = {"name": name, "inferred_type": scan.type, "completeness": completeness}
+    constraint: dict[str, Any] = {
+        "name": name,
+        "inferred_type": scan.type,
+        "completeness": (scan.rows - scan.missing) / scan.rows if scan.rows else 0.0,
+    }
     if scan.type in ("Integral", "Fractional"):
-        out["num_constraints"] = {"is_non_negative": bool(scan.low >= 0)}
-    elif scan.type == "String" and _few(scan):
-        out["string_constraints"] = {"domains": sorted(scan.values)}
-    return out
+        constraint["num_constraints"] = {"is_non_negative": bool(scan.low >= 0)}
+    elif scan.type == "String" and _has_few_values(scan):
+        constraint["string_constraints"] = {"domains": sorted(scan.values)}
+    return constraint
 
 
-def _few(scan: ColumnScan) -> bool:
-    return len(scan.values) <= MOST_CATEGORIES and len(scan.values) <= MOST_DOMAIN_SHARE * (
-        scan.rows - scan.missing
-    )
+def _has_few_values(scan: ColumnScan) -> bool:
+    most = min(MOST_CATEGORIES, MOST_DOMAIN_SHARE * (scan.rows - scan.missing))
+    return len(scan.values) <= most
 
 
-def _constraint_of(one: _Feature) -> Constraint:
-    own, text, numbers = one.monitoringConfigOverrides, one.string_constraints, one.num_constraints
-    nested = (
-        text.monitoring_config_overrides.evaluate_constraints,
-        numbers.monitoring_config_overrides.evaluate_constraints,
-    )
-    said = [
-        value
-        for value in (own.evaluate_constraints, own.evaluateConstraints, *nested)
-        if value is not None
-    ]
-    domains = None if text.domains is None else tuple(map(str, text.domains))
+def _constraint_of(feature: _Feature) -> Constraint:
+    numbers, text = feature.num_constraints, feature.string_constraints
     return Constraint(
-        one.completeness, numbers.is_non_negative, domains, _enabled(said[0] if said else None)
+        feature.completeness,
+        numbers.is_non_negative,
+        None if text.domains is None else tuple(map(str, text.domains)),
+        _enabled(_evaluate_constraints(feature)),
     )
+
+
+def _evaluate_constraints(feature: _Feature) -> str | bool | None:
+    """The first override of a feature that is set, in the order of precedence."""
+    overrides = (
+        feature.monitoringConfigOverrides.evaluate_constraints,
+        feature.monitoringConfigOverrides.evaluateConstraints,
+        feature.string_constraints.monitoring_config_overrides.evaluate_constraints,
+        feature.num_constraints.monitoring_config_overrides.evaluate_constraints,
+    )
+    return next((override for override in overrides if override is not None), None)
 
 
 def _thresholds(config: _Monitoring) -> Thresholds:

@@ -1,4 +1,4 @@
-"""Training data as chunks of text columns: CSV, Parquet, JSON lines; a file, or a folder of files."""
+"""Reads training data as tables of text columns: CSV, Parquet or JSON lines; a file or a folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.csv as csv
 import pyarrow.parquet as parquet
 
 from detectors.profiles.columns import WHOLE
-from stream.errors import ConfigError
+from stream.errors import ColumnsUnknown, DataError
 from stream.formats.rows import Cell, MalformedRecord, cell_of, column_of, load_json
 
 CHUNK_ROWS = 65_536
@@ -27,14 +27,14 @@ SUFFIXES = {
 }
 
 CAPTURED = "captureData"
-NO_TABLE = (
-    "They are what the model was asked later, not what it was trained on. Give the training table"
-    " itself, or write `baseline: learn` in the configuration: the first events then become the"
-    " baseline"
+NOT_TRAINING_DATA = (
+    f"holds captures of SageMaker (`{CAPTURED}`): requests to the deployed model, not the data that"
+    " it was trained on. Give the training table itself, or write `baseline: learn` in the"
+    " configuration: the first events then become the baseline"
 )
 
 Progress = Callable[[int], None]
-"""Told how many bytes of input were read since the last call."""
+"""Called with the number of bytes that were read since the last call."""
 
 
 class TrainingData:
@@ -43,9 +43,12 @@ class TrainingData:
     Cells are text as they stand in the file; null means missing. Numbers from Parquet and JSON
     become text of their type (a floating-point 7 is ``7.0``); fields of nested objects become
     columns named by their dotted path. A CSV without a header gets the names ``_c0``, ``_c1``, ...
-    unless ``columns`` are given. Raises :class:`~stream.errors.ConfigError` if there is no such
-    file, no file in the folder, a file of no known kind, one that cannot be read, a column name
-    twice, a list in a cell, capture lines of SageMaker, or a name in ``exclude`` that no file has.
+    unless ``columns`` are given.
+
+    Raises :class:`~stream.errors.DataError` for a file that does not exist, is of no known kind or
+    cannot be read, a folder without a file, a column name given twice, a list in a cell, and
+    capture lines of SageMaker; :class:`~stream.errors.ColumnsUnknown` for a name in ``exclude``
+    that no file has.
     """
 
     def __init__(
@@ -55,32 +58,33 @@ class TrainingData:
         columns: Sequence[str] = (),
         exclude: Sequence[str] = (),
     ) -> None:
-        self._header, self._columns, self._exclude = header, list(columns), set(exclude)
+        self._path, self._header = path, header
+        self._columns, self._exclude = list(columns), set(exclude)
         self.files = _files(path)
 
     @property
     def size(self) -> int:
-        """Bytes of all files."""
+        """The bytes of all files."""
         return sum(file.stat().st_size for file in self.files)
 
     def chunks(self, progress: Progress = lambda _: None) -> Iterator[pa.Table]:
-        """The rows of all files in the order of their names; ``progress`` hears of each file's
-        bytes as they go.
+        """Yield the rows of all files in the order of their names.
+
+        ``progress`` is called with an estimate of the bytes as they are read; in the end its sum is
+        the size of all files.
         """
         seen: dict[str, None] = {}
         for file in self.files:
-            told, size = 0, file.stat().st_size
+            unreported = file.stat().st_size
             for rows in self._read(file):
                 seen.update(dict.fromkeys(rows.column_names))
                 yield self._text(file, rows)
-                told_now = min(size - told, rows.nbytes)
-                told += told_now
-                progress(told_now)
-            progress(size - told)
-        if lost := sorted(self._exclude - set(seen)):
-            raise ConfigError(
-                "--exclude", "columns of the training data", ", ".join(lost), list(seen)
-            )
+                count = min(unreported, rows.nbytes)
+                unreported -= count
+                progress(count)
+            progress(unreported)
+        if unknown := sorted(self._exclude - set(seen)):
+            raise ColumnsUnknown(str(self._path), "exclude", unknown, list(seen))
 
     def _read(self, file: Path) -> Iterator[pa.Table]:
         kind = SUFFIXES[file.suffix.lower()]
@@ -93,9 +97,8 @@ class TrainingData:
             else:
                 yield from self._read_csv(file)
         except pa.ArrowException as error:
-            raise ConfigError(
-                str(file), f"a {kind} file that can be read", str(error).splitlines()[0]
-            ) from error
+            reason = f"cannot be read as {kind}: {str(error).splitlines()[0]}"
+            raise DataError(str(file), reason) from error
 
     def _read_csv(self, file: Path) -> Iterator[pa.Table]:
         names = self._columns or self._names(file)
@@ -113,22 +116,20 @@ class TrainingData:
             yield pa.Table.from_batches([batch])
 
     def _names(self, file: Path) -> list[str]:
-        peek = csv.open_csv(file, csv.ReadOptions(autogenerate_column_names=not self._header))
-        names = list(peek.schema.names)
+        options = csv.ReadOptions(autogenerate_column_names=not self._header)
+        names = list(csv.open_csv(file, options).schema.names)
         return names if self._header else [f"_c{k}" for k in range(len(names))]
 
     def _read_lines(self, file: Path) -> Iterator[pa.Table]:
-        """JSON objects, a line each: read as events are, so that the same value is the same text."""
+        """Read JSON objects, one a line, as events are read: the same value is the same text."""
         with file.open("rb") as lines:
-            numbered = ((k, line) for k, line in enumerate(lines, 1) if line.strip())
-            while rows := [self._row(file, k, line) for k, line in islice(numbered, CHUNK_LINES)]:
+            numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
+            while chunk := list(islice(numbered, CHUNK_LINES)):
+                rows = [self._row(file, number, line) for number, line in chunk]
                 names = dict.fromkeys(name for row in rows for name in row)
-                yield pa.table(
-                    {
-                        name: column_of([row.get(name) for row in rows], "raw").values
-                        for name in names
-                    }
-                )
+                cells = {name: [row.get(name) for row in rows] for name in names}
+                columns = {name: column_of(cells[name], "raw").values for name in names}
+                yield pa.table(columns)
 
     def _row(self, file: Path, number: int, line: bytes) -> dict[str, Cell]:
         try:
@@ -138,10 +139,9 @@ class TrainingData:
             if isinstance(document.get(CAPTURED), dict):
                 self._refuse_captures(file)
             return dict(self._leaves(document, ""))
-        except MalformedRecord as fault:
-            raise ConfigError(
-                f"{file}:{number}", "a JSON object of plain values", fault.reason
-            ) from fault
+        except MalformedRecord as error:
+            reason = f"expected a JSON object of plain values, found {error.reason}"
+            raise DataError(f"{file}:{number}", reason) from error
 
     def _leaves(self, document: dict[str, object], prefix: str) -> Iterator[tuple[str, Cell]]:
         for key, value in document.items():
@@ -155,11 +155,7 @@ class TrainingData:
 
     def _refuse_captures(self, file: Path) -> None:
         if CAPTURED not in self._exclude:
-            raise ConfigError(
-                str(file),
-                "the table that the model was trained on",
-                f"captures of SageMaker (`{CAPTURED}`). {NO_TABLE}",
-            )
+            raise DataError(str(file), NOT_TRAINING_DATA)
 
     def _text(self, file: Path, rows: pa.Table) -> pa.Table:
         if CAPTURED in rows.column_names and pa.types.is_struct(rows.schema.field(CAPTURED).type):
@@ -168,16 +164,16 @@ class TrainingData:
             rows = rows.flatten()
         names = rows.column_names
         if len(set(names)) < len(names):
-            twice = ", ".join(sorted({name for name in names if names.count(name) > 1}))
-            raise ConfigError(str(file), "each column name once", f"several columns {twice}")
-        return pa.table(
-            {name: _as_text(file, name, rows[name]) for name in names if name not in self._exclude}
-        )
+            repeated = ", ".join(sorted({name for name in names if names.count(name) > 1}))
+            raise DataError(str(file), f"has several columns {repeated}")
+        kept = [name for name in names if name not in self._exclude]
+        return pa.table({name: _as_text(file, name, rows[name]) for name in kept})
 
 
 def text_of(column: pa.Array | pa.ChunkedArray) -> pa.StringArray:
-    """A column as text: floating-point whole numbers keep their ``.0``, NaN is missing. Raises
-    ``pa.ArrowException`` for lists.
+    """Return a column as text: floating-point whole numbers keep their ``.0``, NaN is missing.
+
+    Raises ``pa.ArrowException`` for lists.
 
     >>> text_of(pa.array([7.0, 0.5, float("nan")])).to_pylist()
     ['7.0', '0.5', None]
@@ -188,37 +184,29 @@ def text_of(column: pa.Array | pa.ChunkedArray) -> pa.StringArray:
         column = column.dictionary_decode()
     if pa.types.is_string(column.type):
         return column
-    if pa.types.is_floating(column.type):
-        text = pc.cast(
-            pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column), pa.string()
-        )
-        return pc.if_else(
-            pc.match_substring_regex(text, WHOLE), pc.binary_join_element_wise(text, ".0", ""), text
-        )
-    return pc.cast(column, pa.string())
+    if not pa.types.is_floating(column.type):
+        return pc.cast(column, pa.string())
+    present = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    text = pc.cast(present, pa.string())
+    is_whole = pc.match_substring_regex(text, WHOLE)
+    return pc.if_else(is_whole, pc.binary_join_element_wise(text, ".0", ""), text)
 
 
 def _as_text(file: Path, name: str, column: pa.ChunkedArray) -> pa.StringArray:
     try:
         return text_of(column)
     except pa.ArrowException as error:
-        raise ConfigError(
-            f"{file}: column {name}",
-            "plain values (or leave it out with --exclude)",
-            str(column.type),
-        ) from error
+        reason = f"expected plain values, found {column.type}; --exclude leaves the column out"
+        raise DataError(f"{file}: column {name}", reason) from error
 
 
 def _files(path: Path) -> list[Path]:
     if not path.exists():
-        raise ConfigError(str(path), "a training file or folder", "nothing there")
-    found = (
-        sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES)
-        if path.is_dir()
-        else [path]
-    )
-    if not found or found[0].suffix.lower() not in SUFFIXES:
-        raise ConfigError(
-            str(path), "CSV, Parquet or JSON lines", path.suffix or "no such file", sorted(SUFFIXES)
-        )
-    return found
+        raise DataError(str(path), "no such file or folder")
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    readable = [file for file in files if file.suffix.lower() in SUFFIXES]
+    if not readable:
+        kinds = f"CSV, Parquet or JSON lines ({', '.join(sorted(SUFFIXES))})"
+        found = "a folder without such a file" if path.is_dir() else repr(path.suffix)
+        raise DataError(str(path), f"expected {kinds}, found {found}")
+    return readable

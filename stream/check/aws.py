@@ -1,4 +1,4 @@
-"""Whose credentials are these? The one question that every account answers."""
+"""The account behind AWS credentials, and the errors that every AWS service shares."""
 
 from __future__ import annotations
 
@@ -10,26 +10,21 @@ from sinks.errors import SinkRejected, SinkRetry
 from stream.check.findings import Finding
 
 
-def who(where: str, sts: Any, needed: str) -> Finding:
-    """The account behind the credentials; ``needed`` is the right that cannot be asked for without
-    using it.
+def account_finding(subject: str, sts: Any, permission: str) -> Finding:
+    """Return the account of the credentials.
+
+    ``permission`` is the one that the component needs and that cannot be checked without using it.
     """
     try:
         account = call(sts.get_caller_identity, "Account", 0, {})["Account"]
     except (SinkRetry, SinkRejected) as error:
-        return aws_finding(where, error.reason) or Finding(
-            where, f"account not known: {error.reason}", "warning", "Look again"
-        )
-    return Finding(
-        where,
-        f"credentials of account {account}; whether {needed} is allowed is not known before it is"
-        " used",
-    )
+        unknown = Finding(subject, f"account unknown: {error.reason}", "warning", "Check again")
+        return aws_finding(subject, error.reason) or unknown
+    message = f"credentials of account {account}; {permission} cannot be checked without using it"
+    return Finding(subject, message)
 
 
-def aws_finding(where: str, code: str) -> Finding | None:
-    """The fault that this error is for every service of AWS; ``None`` if it is a matter of the
-    service that was asked.
-    """
-    known = fault_named(code)
-    return Finding(where, known.what, "fault", known.advice) if known else None
+def aws_finding(subject: str, code: str) -> Finding | None:
+    """Return the fault behind an error that every AWS service may raise; ``None`` for others."""
+    fault = fault_named(code)
+    return Finding(subject, fault.what, "fault", fault.advice) if fault else None

@@ -1,6 +1,4 @@
-"""What CloudWatch and SNS cost a month, by the public price list of us-east-1 (November 2026).
-Pure.
-"""
+"""The monthly cost of CloudWatch, by the public prices of us-east-1 (November 2026). Pure."""
 
 from __future__ import annotations
 
@@ -8,27 +6,31 @@ from math import ceil
 from typing import Final
 
 METRIC_TIERS: Final = ((10_000, 0.30), (240_000, 0.10), (750_000, 0.05), (float("inf"), 0.02))
-"""Custom metrics in a tier and the price of one a month, in dollars."""
+"""The number of custom metrics in each tier, and the price of one in dollars a month."""
 PUT_PER_1000: Final = 0.01
+"""Dollars for 1,000 calls of PutMetricData."""
 MOST_DATA: Final = 1_000
+"""Data in one call."""
 MONTH_MS: Final = 30 * 86_400_000
 
 
 def metrics_cost(metrics: int) -> float:
-    """Dollars a month for so many custom metrics.
+    """Return the dollars a month for a number of custom metrics.
 
     >>> metrics_cost(10_000), metrics_cost(12_000)
     (3000.0, 3200.0)
     """
-    cost, left = 0.0, float(metrics)
+    cost, rest = 0.0, float(metrics)
     for size, price in METRIC_TIERS:
-        cost += min(left, size) * price
-        left = max(left - size, 0.0)
+        cost += min(rest, size) * price
+        rest = max(rest - size, 0.0)
     return cost
 
 
 def puts_cost(metrics: int, every_ms: int, models: int = 1) -> float:
-    """Dollars a month for putting them at each window, a call a model and 1,000 data.
+    """Return the dollars a month for the calls that put the metrics of each window.
+
+    A call holds at most 1,000 data of one model.
 
     >>> round(puts_cost(60, 60_000), 3)
     0.432

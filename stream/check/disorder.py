@@ -1,115 +1,106 @@
-"""How far events lie out of order, from the event times of a sample. Pure."""
+"""How far events of a sample are out of order, from their event times. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from detectors.arrays import Ints
-from stream.check.findings import Finding, Level, counted, tidy, told_ms, told_share
+from detectors.durations import duration_ms
+from stream.check.findings import (
+    Finding,
+    Level,
+    counted,
+    format_duration,
+    format_share,
+    round_up,
+)
 from stream.event_time import Times
 
-MOST_LATE = 0.01
-"""A larger share of events behind grace, or lost, is worth a warning, or is a fault."""
+MOST_LATE: Final = 0.01
+"""A larger share of late events is worth a warning; a larger share of lost events is a fault."""
 
 
 class Disorder(NamedTuple):
-    """``behind_ms``: how far each event lies behind the highest time before it; ``late`` come after
-    their first window has closed, ``lost`` of them so late that they are not counted.
+    """``delay_ms``: how far each event is behind the highest event time before it. ``late`` events
+    come after their first window has closed, ``lost`` ones so late that they are not counted.
     """
 
-    behind_ms: Ints
+    delay_ms: Ints
     late: int
     lost: int
 
 
 def disorder(series: Sequence[Ints], times: Times) -> Disorder:
-    """The disorder in event times of partitions, each in the order of its log, by the rules of the
-    reader.
+    """Measure the event times of partitions, each in the order of its log, by the reader's rules.
 
     >>> disorder([np.array([1_000, 65_000, 59_000])], Times(60_000, 2_000, 600_000, 0))
-    Disorder(behind_ms=array([   0,    0, 6000]), late=1, lost=0)
+    Disorder(delay_ms=array([   0,    0, 6000]), late=1, lost=0)
     """
-    behind, late, lost = [np.empty(0, np.int64)], 0, 0
-    for one in series:
-        mark = np.maximum.accumulate(one)
-        closes = one // times.pane_ms * times.pane_ms + times.pane_ms + times.grace_ms
-        behind.append(mark - one)
+    delays, late, lost = [np.empty(0, np.int64)], 0, 0
+    for event_ms in series:
+        mark = np.maximum.accumulate(event_ms)
+        closes = event_ms // times.pane_ms * times.pane_ms + times.pane_ms + times.grace_ms
+        delays.append(mark - event_ms)
         late += int((closes <= mark).sum())
         lost += int((closes + times.lateness_ms <= mark).sum())
-    return Disorder(np.concatenate(behind), late, lost)
+    return Disorder(np.concatenate(delays), late, lost)
 
 
-def disorder_finding(where: str, found: Disorder, times: Times) -> Finding:
-    """What the disorder means for ``grace`` and ``lateness``."""
-    count = len(found.behind_ms)
+def disorder_finding(subject: str, measured: Disorder, times: Times) -> Finding:
+    """Return what the disorder of a sample means for ``grace`` and ``lateness``."""
+    count = len(measured.delay_ms)
     if not count:
-        return Finding(
-            where,
-            "no event with a time in the sample: disorder is not known",
-            "warning",
-            "Look again when events have come",
-        )
-    most, worst = (
-        float(np.quantile(found.behind_ms, 0.99, method="higher")),
-        float(found.behind_ms.max()),
+        message = "out-of-order delay: unknown, no event in the sample has a time"
+        return Finding(subject, message, "warning", "Check again when events have arrived")
+    p99_ms = float(np.quantile(measured.delay_ms, 0.99, method="higher"))
+    max_ms = float(measured.delay_ms.max())
+    message = (
+        f"out-of-order delay: p99 {format_duration(p99_ms)}, max {format_duration(max_ms)}"
+        f" ({counted(count, 'event')}); {format_share(measured.late, count)} after grace"
+        f" ({format_duration(times.grace_ms)}), {format_share(measured.lost, count)} too late"
     )
-    what = (
-        f"disorder of {counted(count, 'event')}: 99 % at most {told_ms(most)} behind, the last one"
-        f" {told_ms(worst)}"
-    )
-    what += (
-        f"; {told_share(found.late, count)} after grace ({told_ms(times.grace_ms)}),"
-        f" {told_share(found.lost, count)} too late"
-    )
-    if found.lost:
-        level: Level = "fault" if found.lost > MOST_LATE * count else "warning"
-        return Finding(
-            where,
-            what,
-            level,
-            f"Events that are too late are not counted: lateness: {tidy(worst)} takes all of these",
-        )
-    if found.late > MOST_LATE * count:
-        return Finding(
-            where,
-            what,
-            "warning",
-            f"Their windows are reported twice; grace: {tidy(most)} waits for 99 % of them",
-        )
-    return Finding(where, what, "ok", f"grace: {tidy(most)} would do")
+    if measured.lost:
+        level: Level = "fault" if measured.lost > MOST_LATE * count else "warning"
+        advice = f"Events that are too late are not counted: raise lateness to {round_up(max_ms)}"
+        return Finding(subject, message, level, advice)
+    if measured.late > MOST_LATE * count:
+        advice = f"Their windows are reported twice: raise grace to {round_up(p99_ms)}"
+        return Finding(subject, message, "warning", advice)
+    return Finding(subject, message, "ok", _lower_grace(p99_ms, times))
 
 
-def skew_finding(where: str, newest_ms: Mapping[str, int], times: Times, idle_ms: int) -> Finding:
-    """How far the newest events of the partitions are apart, and what that means: windows wait for
-    the slowest partition.
+def _lower_grace(p99_ms: float, times: Times) -> str:
+    enough = round_up(p99_ms)
+    return f"grace could be lowered to {enough}" if duration_ms(enough) < times.grace_ms else ""
+
+
+def skew_finding(subject: str, newest_ms: Mapping[str, int], times: Times, idle_ms: int) -> Finding:
+    """Return how far apart the newest events of the partitions are, and what that means.
+
+    Windows wait for the slowest partition.
     """
     if len(newest_ms) < 2:
-        return Finding(
-            where, f"skew: {counted(len(newest_ms), 'partition')} with events, nothing to wait for"
-        )
-    slow, fast = (
-        min(newest_ms, key=newest_ms.__getitem__),
-        max(newest_ms, key=newest_ms.__getitem__),
-    )
+        partitions = counted(len(newest_ms), "partition")
+        return Finding(subject, f"skew: {partitions} with events, nothing to wait for")
+    slow = min(newest_ms, key=newest_ms.__getitem__)
+    fast = max(newest_ms, key=newest_ms.__getitem__)
     skew_ms = newest_ms[fast] - newest_ms[slow]
-    behind = f" ({slow} behind {fast})" if skew_ms else ""
-    what = (
-        f"skew: the newest events of {len(newest_ms)} partitions are {told_ms(skew_ms)}"
-        f" apart{behind}"
-    )
+    order = f" ({slow} behind {fast})" if skew_ms else ""
+    apart = f"{format_duration(skew_ms)} apart{order}"
+    message = f"skew: the newest events of {len(newest_ms)} partitions are {apart}"
     if skew_ms <= times.grace_ms:
-        return Finding(where, what)
+        return Finding(subject, message)
     if skew_ms <= times.grace_ms + times.lateness_ms:
         advice = (
-            f"Windows wait for the slowest, until it is quiet for idle ({told_ms(idle_ms)}); spread"
-            " the keys evenly"
+            "Windows wait for the slowest partition until it is idle"
+            f" ({format_duration(idle_ms)}): distribute the keys evenly"
         )
-        return Finding(where, what, "warning", advice)
-    advice = (
-        f"More than grace + lateness: once {slow} counts as idle, what comes there is too late;"
-        " longer lateness or idle, or even keys"
-    )
-    return Finding(where, what, "warning", advice)
+    else:
+        advice = (
+            f"More than grace + lateness: once {slow} is idle, its events are too late. Raise"
+            " lateness or idle, or distribute the keys evenly"
+        )
+    return Finding(subject, message, "warning", advice)

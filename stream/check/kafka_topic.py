@@ -1,5 +1,5 @@
-"""What rights on a Kafka topic and its settings mean for a job. Pure: ``sources/kafka.py`` asks for
-them.
+"""What the permissions on a Kafka topic and its settings mean for a job. Pure: ``sources/kafka.py``
+asks the broker.
 """
 
 from __future__ import annotations
@@ -8,15 +8,18 @@ import shlex
 from collections.abc import Collection, Mapping
 from typing import Final, NamedTuple
 
-from stream.check.findings import Finding, told_bytes, told_ms
+from stream.check.findings import Finding, format_duration, format_size
 
-SHORT_MS: Final = 6 * 3_600_000
-"""A log that keeps records for less than this leaves little time to repair a service at night."""
+SHORT_RETENTION_MS: Final = 6 * 3_600_000
+"""A shorter retention leaves little time to repair a service at night."""
+UNBOUNDED: Final = "-1"
+"""What a broker reports for a retention without a limit."""
 
 
 class TopicPermissions(NamedTuple):
-    """The operations that are allowed on the topic and on the job's group, in Kafka's words: none
-    means not even to look at it, ``None`` that the broker does not say.
+    """The operations that are allowed on the topic and on the job's group, in Kafka's words.
+
+    Without any the topic is not even visible. ``None``: the broker does not report them.
     """
 
     topic: Collection[str] | None
@@ -24,12 +27,12 @@ class TopicPermissions(NamedTuple):
 
     @property
     def readable(self) -> bool:
-        """False if the topic surely cannot be read."""
+        """False if it is certain that the topic cannot be read."""
         return self.topic is None or "READ" in self.topic
 
 
 def acl(operation: str, kind: str, name: str, user: str) -> str:
-    """The command that allows something; without a user it says where one belongs.
+    """Return the command that grants a permission; without a user it has a placeholder.
 
     >>> acl("Read", "topic", "events", "alice")
     'kafka-acls.sh --add --allow-principal User:alice --operation Read --topic events'
@@ -41,105 +44,92 @@ def acl(operation: str, kind: str, name: str, user: str) -> str:
     )
 
 
-def rights_findings(
-    where: str, topic: str, group: str, rights: TopicPermissions, user: str
+def permission_findings(
+    subject: str, topic: str, group: str, permissions: TopicPermissions, user: str
 ) -> list[Finding]:
-    """A finding for each right that is missing; one in all if none is. (Read includes Describe.)"""
-    out = []
-    if not rights.readable:
-        missing = (
-            "Read on the topic is missing"
-            if rights.topic
-            else "Read and Describe on the topic are missing, or it does not exist"
-        )
-        out.append(Finding(where, f"rights: {missing}", "fault", acl("Read", "topic", topic, user)))
-    if rights.group is not None and "READ" not in rights.group:
-        what = f"rights: Read on the group {group} is missing"
-        what += (
-            ": its offsets are not published, lag tools see nothing"
-            if rights.group
-            else ": the service would end"
-        )
-        out.append(
-            Finding(
-                where,
-                what,
-                "warning" if rights.group else "fault",
-                acl("Read", "group", group, user),
-            )
-        )
-    if not out and rights.topic is not None:
-        known = (
-            f"the group {group} too"
-            if rights.group
-            else f"whether the group {group} may is not known"
-        )
-        return [Finding(where, f"rights: the topic may be read, {known}")]
-    return out
+    """Return a finding for each missing permission, or one if none is missing.
+
+    Read includes Describe.
+    """
+    missing = [
+        *_missing_on_topic(subject, topic, permissions, user),
+        *_missing_on_group(subject, group, permissions, user),
+    ]
+    if missing or permissions.topic is None:
+        return missing
+    known = f"group {group} too" if permissions.group else f"unknown for group {group}"
+    return [Finding(subject, f"permissions: the topic can be read, {known}")]
+
+
+def _missing_on_topic(
+    subject: str, topic: str, permissions: TopicPermissions, user: str
+) -> list[Finding]:
+    if permissions.readable:
+        return []
+    missing = "Read on the topic is missing"
+    if not permissions.topic:
+        missing = "Read and Describe on the topic are missing, or it does not exist"
+    advice = acl("Read", "topic", topic, user)
+    return [Finding(subject, f"permissions: {missing}", "fault", advice)]
+
+
+def _missing_on_group(
+    subject: str, group: str, permissions: TopicPermissions, user: str
+) -> list[Finding]:
+    if permissions.group is None or "READ" in permissions.group:
+        return []
+    missing, advice = f"Read on the group {group} is missing", acl("Read", "group", group, user)
+    if permissions.group:
+        effect = "its offsets are not published, lag tools show nothing"
+        return [Finding(subject, f"permissions: {missing}: {effect}", "warning", advice)]
+    return [Finding(subject, f"permissions: {missing}: the service would stop", "fault", advice)]
 
 
 def config_findings(
-    where: str, configs: Mapping[str, str], uses_arrival: bool, allow: str
+    subject: str, configs: Mapping[str, str], uses_arrival: bool, grant: str
 ) -> list[Finding]:
-    """What the topic's settings mean. None at all: they may not be asked for, and ``allow`` is what
-    allows it.
+    """Return what the settings of the topic mean.
+
+    Without any, they may not be read; ``grant`` is the command that permits it. ``uses_arrival``:
+    the arrival time serves as event time where an event has none.
     """
     if not configs:
-        return [
-            Finding(
-                where,
-                "settings not known: kind of time and retention may not be asked for",
-                "warning",
-                allow,
-            )
-        ]
-    broker = configs.get("message.timestamp.type") == "LogAppendTime"
-    what = (
-        "time: LogAppendTime, arrival is the broker's clock"
-        if broker
-        else "time: CreateTime, arrival is the producer's clock"
-    )
-    advice = (
-        ""
-        if broker
-        else (
-            "One wrong clock of a producer hides what `tolerance` should find; LogAppendTime does"
-            " not depend on them"
-        )
-    )
-    out = [Finding(where, what, "ok" if broker or not uses_arrival else "warning", advice)]
+        message = "settings unknown: timestamp type and retention may not be read"
+        return [Finding(subject, message, "warning", grant)]
+    findings = [_timestamps(subject, configs, uses_arrival)]
     policy = configs.get("cleanup.policy", "delete")
     if "compact" in policy:
-        out.append(
-            Finding(
-                where,
-                "compacted: older records of a key vanish",
-                "warning",
-                "Events are lost to a service that is behind",
-            )
-        )
-    return [*out, _retention(where, configs)] if "delete" in policy else out
+        message = "compacted: older records of a key are removed"
+        advice = "A service that lags behind loses events"
+        findings.append(Finding(subject, message, "warning", advice))
+    return [*findings, _retention(subject, configs)] if "delete" in policy else findings
 
 
-def _retention(where: str, configs: Mapping[str, str]) -> Finding:
-    kept_ms, kept_bytes = (
-        int(configs.get("retention.ms", "-1")),
-        int(configs.get("retention.bytes", "-1")),
+def _timestamps(subject: str, configs: Mapping[str, str], uses_arrival: bool) -> Finding:
+    if configs.get("message.timestamp.type") == "LogAppendTime":
+        return Finding(subject, "timestamps: LogAppendTime, arrival is the broker's clock")
+    message = "timestamps: CreateTime, arrival is the producer's clock"
+    advice = (
+        "A producer with a wrong clock hides what `tolerance` should find; LogAppendTime does not"
+        " depend on producers"
     )
-    if kept_bytes >= 0:
-        what = f"retention: {told_bytes(kept_bytes)} a partition" + (
-            f", and at most {told_ms(kept_ms)}" if kept_ms >= 0 else ""
-        )
+    return Finding(subject, message, "warning" if uses_arrival else "ok", advice)
+
+
+def _retention(subject: str, configs: Mapping[str, str]) -> Finding:
+    retention_ms = int(configs.get("retention.ms", UNBOUNDED))
+    retention_bytes = int(configs.get("retention.bytes", UNBOUNDED))
+    if retention_bytes >= 0:
+        time_limit = f", at most {format_duration(retention_ms)}" if retention_ms >= 0 else ""
+        message = f"retention: {format_size(retention_bytes)} a partition{time_limit}"
         advice = (
-            "More traffic shortens the time that the service may be down: retention.bytes=-1, or"
-            " enough for an outage at peak"
+            "More traffic shortens the time that the service may be down: set retention.bytes=-1,"
+            " or enough for an outage at peak load"
         )
-        return Finding(where, what, "warning", advice)
-    if kept_ms < 0:
-        return Finding(where, "retention: no limit of time or size")
-    short = kept_ms < SHORT_MS
-    what, advice = (
-        f"retention: {told_ms(kept_ms)}; the service may be down for that long",
-        "Raise retention.ms" if short else "",
-    )
-    return Finding(where, what, "warning" if short else "ok", advice)
+        return Finding(subject, message, "warning", advice)
+    if retention_ms < 0:
+        return Finding(subject, "retention: no limit of time or size")
+    message = f"retention: {format_duration(retention_ms)}; the service may be down for that long"
+    if retention_ms < SHORT_RETENTION_MS:
+        return Finding(subject, message, "warning", "Raise retention.ms")
+    return Finding(subject, message)

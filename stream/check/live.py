@@ -1,89 +1,102 @@
-"""All looks together: each part of a configuration by its own file, told as a table."""
+"""The live check of a job: each component by the file of its type, and the state."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from msgspec import MsgspecError
 from rich.console import Console
 from rich.text import Text
 
 from detectors.components import type_of
 from sinks.errors import ClientUnusable
-from stream.check import stored_state_s3 as in_s3
 from stream.check.findings import Finding, fault_of
-from stream.check.setup import CheckContext, setup_of
-from stream.check.sinks.jsonl import room
-from stream.check.stored_state import StoredState, belonging, read_stored
+from stream.check.setup import CheckContext, context_of
+from stream.check.sinks.jsonl import disk_finding
+from stream.check.stored_state import ownership_finding, read_stored
+from stream.check.stored_state_s3 import examine_object
 from stream.config.model import Config
 from stream.errors import DriftlineError, SourceUnavailable
-from stream.service.job import identity_of
+from stream.service.reconcile import ConfiguredJob
+from stream.state.stored import StoredState
 from stream.telemetry.log_setup import LogSetup, style_of
 
-COLOURS = {"ok": "green", "warning": "yellow", "fault": "red"}
+LiveCheck = Callable[[Any, CheckContext], Sequence[Finding]]
+"""Examines a source or sink without changing anything. May raise ``SourceUnavailable``,
+``ClientUnusable`` and every ``DriftlineError``: each becomes a fault."""
+COLOURS: Final = {"ok": "green", "warning": "yellow", "fault": "red"}
 
 
-def examine(config: Config) -> list[Finding]:
-    """What source, sinks and state have to say; a part that cannot be had is a fault among the
-    others.
+def examine(config: Config, on_start: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
+    """Yield the findings about source, sinks and state; a component out of reach is a fault.
 
-    Raises as ``driftline run`` would for baselines.
+    ``on_start`` is called with the name of each component before it is checked. Raises as
+    ``driftline run`` does for baselines.
     """
     # What a source logs goes to stderr.
     LogSetup("warning", style_of("auto"), config.job).set_up()
-    stored, of_state = _stored(config)
-    setup = setup_of(config, stored)
-    out = _look("sources", config.source, setup)
-    for sink in config.sinks:
-        out += _look("sinks", sink, setup)
-    where = f"state {config.state.path}"
-    belongs = (
-        [] if stored is None else [belonging(where, stored, identity_of(config, setup.baselines))]
-    )
-    return [*out, *of_state, *belongs, room(f"room for {where}", Path(config.state.path).parent)]
+    state = f"state {config.state.path}"
+    on_start(state)
+    stored, state_findings = _stored(config)
+    context = context_of(config, stored)
+    components = [("sources", config.source), *(("sinks", sink) for sink in config.sinks)]
+    for folder, component in components:
+        on_start(type_of(component))
+        yield from _findings(folder, component, context)
+    yield from state_findings
+    if stored is not None:
+        configured = ConfiguredJob(config=config, baselines=context.baselines)
+        yield ownership_finding(state, stored, configured)
+    yield disk_finding(f"disk of {state}", Path(config.state.path).parent)
 
 
-def tell(findings: Iterable[Finding], console: Console) -> None:
-    """A line a finding, and below it what to do; lines are never broken."""
-    for one in findings:
-        line = Text(f"{one.level:<8}", style=COLOURS[one.level]).append(
-            f" {one.where}: {one.what}", style="default"
-        )
-        console.print(line, soft_wrap=True, highlight=False)
-        if one.advice:
-            console.print(Text(f"{'':<8} -> {one.advice}"), soft_wrap=True, highlight=False)
+def print_finding(finding: Finding, console: Console) -> None:
+    """Print a line, and below it the advice; lines are never wrapped."""
+    line = Text(f"{finding.level:<8}", style=COLOURS[finding.level])
+    line.append(f" {finding.subject}: {finding.message}", style="default")
+    console.print(line, soft_wrap=True, highlight=False)
+    if finding.advice:
+        console.print(Text(f"{'':<8} -> {finding.advice}"), soft_wrap=True, highlight=False)
 
 
 def _stored(config: Config) -> tuple[StoredState | None, list[Finding]]:
-    """What was committed last: the object in S3 has it if there is one, since it wins at a start."""
+    """The last commit: that of the object in S3 if there is one, since a start prefers it."""
     where, stored = f"state {config.state.path}", None
     findings: list[Finding] = []
     try:
         if config.state.s3 is not None:
-            stored, findings = in_s3.look(config.state.s3, config.job)
+            stored, findings = examine_object(config.state.s3, config.job)
         return stored or read_stored(Path(config.state.path)), findings
     except DriftlineError as error:
         return None, [fault_of(where, error)]
-    except MsgspecError as error:
-        advice = "Run the version that wrote it, or move the file away to begin anew"
-        return None, [Finding(where, f"state of another version: {error}", "fault", advice)]
 
 
-def _look(folder: str, part: Any, setup: CheckContext) -> list[Finding]:
-    kind = type_of(part)
-    name = f"stream.check.{folder}.{kind}"
-    if find_spec(name) is None:
-        return [Finding(kind, "no live check")]
+def _findings(folder: str, component: Any, context: CheckContext) -> Sequence[Finding]:
+    component_type, live_check = type_of(component), live_check_of(folder, component)
+    if live_check is None:
+        return [Finding(component_type, f"no live check for type {component_type!r}")]
     try:
-        found: list[Finding] = import_module(name).look(part, setup)
+        return live_check(component, context)
     except SourceUnavailable as error:
         return [fault_of(error.source, error)]
     except ClientUnusable as error:
-        return [Finding(kind, error.what, "fault", error.advice)]
+        return [Finding(component_type, error.what, "fault", error.advice)]
     except DriftlineError as error:
-        return [fault_of(kind, error)]
-    return found
+        return [fault_of(component_type, error)]
+
+
+def live_check_of(folder: str, component: Any) -> LiveCheck | None:
+    """Return the function ``live_check`` of a component, ``None`` if there is none.
+
+    It is in ``stream/check/FOLDER/TYPE.py``, or for a component of another distribution in the
+    module that defines the component.
+    """
+    name = f"stream.check.{folder}.{type_of(component)}"
+    own_module = sys.modules[type(component).__module__]
+    module = import_module(name) if find_spec(name) else own_module
+    live_check: LiveCheck | None = vars(module).get("live_check")
+    return live_check

@@ -1,4 +1,4 @@
-"""What can be said of a configuration without network."""
+"""The part of `driftline check` that needs no network: a summary of the configuration, warnings."""
 
 from __future__ import annotations
 
@@ -6,50 +6,39 @@ from typing import Final
 
 from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines
-from stream.config.component_checks import check_parts
+from stream.check.findings import counted, format_duration
 from stream.config.environment import Environment
 from stream.config.model import Config
 
 NO_SINKS: Final = (
-    "there are none: windows and signals are told in the log only, and /metrics has no figures of"
-    " features; add {type: prometheus}, or {type: jsonl, path: reports/}, which driftline explain"
-    " needs"
+    "none configured: windows and signals are only logged, and /metrics has no figures of features;"
+    " add {type: prometheus}, or {type: jsonl, path: reports/}, which driftline explain needs"
 )
 
 
-def check(config: Config, variables: Environment) -> list[str]:
-    """Lines about models and windows. Raises as ``driftline run`` would for baselines, and
-    ``ConfigError`` for what a source or a sink finds wrong; what they say of a text with an unset
-    variable in it does not count.
+def summary(config: Config) -> list[str]:
+    """Return a line for each model and one about windows.
+
+    Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
-    with variables.blamed():
-        baselines = configured_baselines(config)
-    check_parts(config, variables.unset)
-    models = [f"model {name}: {_told(baseline)}" for name, baseline in baselines.items()]
-    return [
-        *models,
-        (
-            f"windows of {config.window}, reported {config.grace_ms / 1000:g} s after their end"
-            " (grace)"
-        ),
+    baselines = configured_baselines(config)
+    models = [f"model {name}: {_described(baseline)}" for name, baseline in baselines.items()]
+    grace = format_duration(config.grace_ms)
+    return [*models, f"windows of {config.window}, reported {grace} (grace) after their end"]
+
+
+def warnings(config: Config, environment: Environment) -> list[str]:
+    """Return what is no fault and may still be a mistake: unset variables, and no sinks."""
+    unset = [
+        f"{path}: environment variable {name} is not set; driftline run needs it"
+        for path, names in environment.unset.items()
+        for name in names
     ]
+    return unset if config.sinks else [*unset, f"sinks: {NO_SINKS}"]
 
 
-def warnings(config: Config, variables: Environment) -> list[str]:
-    """What is worth a second look though it is no fault: variables that are not set, and results
-    that go nowhere.
-    """
-    out = [
-        f"{key}: the environment variable {name} is not set; driftline run needs it"
-        for key, name in variables.unset.items()
-    ]
-    return out if config.sinks else [*out, f"sinks: {NO_SINKS}"]
-
-
-def _told(baseline: Baseline) -> str:
-    features = len(baseline.layout.features)
-    return (
-        f"baseline {baseline.fingerprint}, {features} features"
-        if baseline.columns
-        else "baseline will be learned"
-    )
+def _described(baseline: Baseline) -> str:
+    if not baseline.columns:
+        return "the baseline will be learned from the first events"
+    features = counted(len(baseline.layout.features), "feature")
+    return f"baseline {baseline.fingerprint}, {features}"

@@ -1,29 +1,31 @@
-"""Some records of the source, decoded as the service would, and what their outcomes mean."""
+"""Records of the source, decoded as the service would, and what their outcomes mean."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 
 from detectors.arrays import Ints
-from stream.check.findings import Finding, Level, counted, told_ms, told_share
+from stream.check.findings import Finding, Level, counted, format_duration, format_share
 from stream.check.setup import CheckContext
 from stream.config.model import Config
 from stream.events import DecodedRecords, RawBatch
 from stream.outcomes import advice
 from stream.readers.build import plan_of
 
-HALF = 0.5
-"""When more than this share of a sample cannot be read, it is the configuration that is wrong."""
+MOST_FAILED: Final = 0.5
+"""If a larger share of a sample fails, the configuration is wrong and not the events."""
 
 
 class RecordSample(NamedTuple):
-    """``read`` records: why some were rejected, how many are dated ahead (more than the tolerance
-    after arrival), how many belong to each model, and by partition the event times of the others in
-    the order of the log.
+    """The outcomes of ``read`` records.
+
+    ``rejects`` counts those that were rejected by reason, ``models`` the others by model. ``ahead``
+    events are dated more than the tolerance after their arrival; ``times_ms`` has the event times
+    of the rest by partition, in the order of the log.
     """
 
     read: int
@@ -40,122 +42,102 @@ class RecordSample(NamedTuple):
         }
 
 
-def decode(setup: CheckContext, raws: Sequence[RawBatch]) -> RecordSample:
-    """The outcomes of these records with the configured format and the baselines in force."""
-    config = setup.config
-    plan = plan_of(config, setup.baselines).plan
-    return sample_of(
-        config.format.open(config.origin, plan).decode(raws), raws, setup.times.tolerance_ms
-    )
+def decode(context: CheckContext, raws: Sequence[RawBatch]) -> RecordSample:
+    """Decode records with the configured format and the baselines in force."""
+    config = context.config
+    plan = plan_of(config, context.baselines).plan
+    decoder = config.format.open(config.origin, plan)
+    return sample_of(decoder.decode(raws), raws, context.times.tolerance_ms)
 
 
 def sample_of(decoded: DecodedRecords, raws: Sequence[RawBatch], tolerance_ms: int) -> RecordSample:
-    """The outcomes of records that were decoded already."""
-    arrival = np.concatenate([np.empty(0, np.int64), *(raw.arrival_ms for raw in raws)])
-    ahead = (decoded.time_ms >= 0) & (arrival >= 0) & (decoded.time_ms > arrival + tolerance_ms)
-    dated = (decoded.time_ms >= 0) & ~ahead
+    """Return the outcomes of decoded records."""
+    arrival_ms = np.concatenate([np.empty(0, np.int64), *(raw.arrival_ms for raw in raws)])
+    has_time = decoded.time_ms >= 0
+    ahead = has_time & (arrival_ms >= 0) & (decoded.time_ms > arrival_ms + tolerance_ms)
+    dated = has_time & ~ahead
     times: dict[str, list[Ints]] = {}
     start = 0
     for raw in raws:
-        span = slice(start, start + len(raw.values))
-        times.setdefault(raw.partition, []).append(decoded.time_ms[span][dated[span]])
-        start = span.stop
-    models = Counter(decoded.keys[k].model for k in decoded.model.tolist() if k >= 0)
-    rejects = Counter(reject.reason for reject in decoded.rejects)
+        rows = slice(start, start + len(raw.values))
+        times.setdefault(raw.partition, []).append(decoded.time_ms[rows][dated[rows]])
+        start = rows.stop
     return RecordSample(
-        start,
-        rejects,
-        int(ahead.sum()),
-        models,
-        {name: np.concatenate(parts) for name, parts in times.items()},
+        read=start,
+        rejects=Counter(reject.reason for reject in decoded.rejects),
+        ahead=int(ahead.sum()),
+        models=Counter(decoded.keys[k].model for k in decoded.model.tolist() if k >= 0),
+        times_ms={partition: np.concatenate(parts) for partition, parts in times.items()},
     )
 
 
-def sample_findings(where: str, sample: RecordSample, setup: CheckContext) -> list[Finding]:
-    """What the outcomes of a sample say about format, models and clocks. Tells reasons and counts,
-    never a value.
-    """
+def sample_findings(subject: str, sample: RecordSample, context: CheckContext) -> list[Finding]:
+    """Return what the outcomes mean for format, models and clocks; findings hold no values."""
     if not sample.read:
-        return [
-            Finding(
-                where,
-                "no records to sample",
-                "warning",
-                "Look again when events have come: format and time are not known",
-            )
-        ]
-    models = list(setup.config.models)
-    of_models = [*_unknown(where, sample, models), *_unseen(where, sample, models)]
+        message = "no records to sample: format and time are unchecked"
+        return [Finding(subject, message, "warning", "Check again when events have arrived")]
+    models = list(context.config.models)
     return [
-        _rejected(where, sample, setup.config),
-        *of_models,
-        *_ahead(where, sample, setup.times.tolerance_ms),
+        _rejected(subject, sample, context.config),
+        *_unknown_models(subject, sample, models),
+        _models(subject, sample, models),
+        *_ahead(subject, sample, context.times.tolerance_ms),
     ]
 
 
-def _rejected(where: str, sample: RecordSample, config: Config) -> Finding:
+def _level(count: int, sample: RecordSample) -> Level:
+    return "fault" if count > MOST_FAILED * sample.read else "warning"
+
+
+def _rejected(subject: str, sample: RecordSample, config: Config) -> Finding:
     reasons = Counter(
         {reason: count for reason, count in sample.rejects.items() if reason != "unknown_model"}
     )
-    rejected = sum(reasons.values())
-    what = (
-        f"format: {told_share(rejected, sample.read)} of {counted(sample.read, 'sampled record')}"
-        " rejected"
-    )
+    rejected, records = sum(reasons.values()), counted(sample.read, "sampled record")
+    message = f"format: {format_share(rejected, sample.read)} of {records} rejected"
     if not rejected:
-        return Finding(where, what)
-    what += ": " + ", ".join(
-        f"{reason} {told_share(count, sample.read)}" for reason, count in reasons.most_common()
+        return Finding(subject, message)
+    message += ": " + ", ".join(
+        f"{reason} {format_share(count, sample.read)}" for reason, count in reasons.most_common()
     )
     if reasons.keys() & {"time_missing", "time_absurd"}:
-        what += f" (time: {config.time.path or config.format.time_path}, {config.time.unit})"
-    return Finding(
-        where, what, "fault" if rejected > HALF * sample.read else "warning", advice(reasons)
-    )
+        message += f" (time: {config.time.path or config.format.time_path}, {config.time.unit})"
+    return Finding(subject, message, _level(rejected, sample), advice(reasons))
 
 
-def _unknown(where: str, sample: RecordSample, models: Collection[str]) -> list[Finding]:
+def _unknown_models(
+    subject: str, sample: RecordSample, configured: Collection[str]
+) -> list[Finding]:
     count = sample.rejects["unknown_model"]
     if not count:
         return []
-    what = f"models: {told_share(count, sample.read)} of the sample belongs to no configured model"
-    advice = (
-        f"Configured are {', '.join(sorted(models))}: add the others under models:, or correct"
+    share = format_share(count, sample.read)
+    what_to_do = (
+        f"Configured are {', '.join(sorted(configured))}: add the others under models:, or correct"
         " `model` or `variant`"
     )
-    return [Finding(where, what, "fault" if count > HALF * sample.read else "warning", advice)]
+    message = f"models: {share} of the sample belongs to no configured model"
+    return [Finding(subject, message, _level(count, sample), what_to_do)]
 
 
-def _unseen(where: str, sample: RecordSample, models: Collection[str]) -> list[Finding]:
+def _models(subject: str, sample: RecordSample, configured: Collection[str]) -> Finding:
     seen = ", ".join(f"{name} {count:,}" for name, count in sample.models.most_common())
-    missing = sorted(set(models) - set(sample.models))
-    what = f"models: records in the sample: {seen or 'none'}"
+    missing = sorted(set(configured) - set(sample.models))
+    message = f"models: records in the sample: {seen or 'none'}"
     if not missing:
-        return [Finding(where, what)]
-    return [
-        Finding(
-            where,
-            f"{what}; none of {', '.join(missing)}",
-            "warning",
-            "Rare, or sent under another name?",
-        )
-    ]
+        return Finding(subject, message)
+    question = "Are they rare, or sent under another name?"
+    return Finding(subject, f"{message}; none of {', '.join(missing)}", "warning", question)
 
 
-def _ahead(where: str, sample: RecordSample, tolerance_ms: int) -> list[Finding]:
+def _ahead(subject: str, sample: RecordSample, tolerance_ms: int) -> list[Finding]:
     if not sample.ahead:
         return []
-    share = told_share(sample.ahead, sample.read)
-    what = (
-        f"time: {share} of the sample is dated more than {told_ms(tolerance_ms)} (tolerance) after"
-        " its arrival"
+    message = (
+        f"time: {format_share(sample.ahead, sample.read)} of the sample is dated more than"
+        f" {format_duration(tolerance_ms)} (tolerance) after its arrival"
     )
-    level: Level = "fault" if sample.ahead > HALF * sample.read else "warning"
-    return [
-        Finding(
-            where,
-            what,
-            level,
-            "They count at their arrival: look at time.unit and at the producers' clocks",
-        )
-    ]
+    what_to_do = (
+        "Such events are counted at their arrival: check time.unit and the producers' clocks"
+    )
+    return [Finding(subject, message, _level(sample.ahead, sample), what_to_do)]

@@ -1,4 +1,4 @@
-"""What every live look needs to know of a job."""
+"""What the live check of every component has to know of the job."""
 
 from __future__ import annotations
 
@@ -6,18 +6,16 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from detectors.profiles.baseline import Baseline
+from stream.baselining.columns import columns_now
 from stream.baselining.configured import configured_baselines
-from stream.check.stored_state import StoredState
 from stream.config.model import Config
 from stream.config.timing import settings_of, times_of
 from stream.event_time import Times
-from stream.readers.build import columns_now
+from stream.state.stored import StoredState
 
 
 class MonitoredFeatures(NamedTuple):
-    """Features of a model: numbers, texts, and columns of which nobody knows before they are
-    learned.
-    """
+    """The number of a model's features by type; ``unlearned`` columns have no type yet."""
 
     numbers: int
     texts: int
@@ -30,8 +28,9 @@ class MonitoredFeatures(NamedTuple):
 
 
 class CheckContext(NamedTuple):
-    """A configuration, the baselines it names, its times, and what its state holds (``None``:
-    nothing yet).
+    """The configuration of a job, its baselines and times, and its last commit.
+
+    ``stored`` is ``None`` if nothing was committed yet.
     """
 
     config: Config
@@ -40,31 +39,30 @@ class CheckContext(NamedTuple):
     idle_ms: int
     stored: StoredState | None
 
-    def watched(self) -> dict[str, MonitoredFeatures]:
-        """What is counted of each model."""
-        unlearned = {
-            name: len(columns.unlearned)
-            for name, columns in columns_now(self.config, self.baselines).items()
-        }
-        kinds = {
-            name: [feature.numeric for feature in one.layout.features]
-            for name, one in self.baselines.items()
-        }
-        return {
-            name: MonitoredFeatures(
-                sum(kinds[name]), len(kinds[name]) - sum(kinds[name]), unlearned[name]
+    def monitored(self) -> dict[str, MonitoredFeatures]:
+        """Return the features of each model."""
+        columns = columns_now(self.config, self.baselines)
+        features = {}
+        for model, baseline in self.baselines.items():
+            numeric = [feature.numeric for feature in baseline.layout.features]
+            features[model] = MonitoredFeatures(
+                numbers=sum(numeric),
+                texts=len(numeric) - sum(numeric),
+                unlearned=len(columns[model].unlearned),
             )
-            for name in kinds
-        }
+        return features
 
 
-def setup_of(config: Config, stored: StoredState | None) -> CheckContext:
-    """Read the baselines, those that are learned from the state; raises as ``driftline run`` would."""
+def context_of(config: Config, stored: StoredState | None) -> CheckContext:
+    """Read the baselines; those that are learned come from the state.
+
+    Raises as ``driftline run`` does for baselines.
+    """
     baselines = configured_baselines(config)
     if stored is not None:
         baselines |= {
-            name: one
-            for name, one in stored.baselines.items()
+            name: baseline
+            for name, baseline in stored.baselines.items()
             if name in baselines and config.models[name].learned
         }
     return CheckContext(config, baselines, times_of(config), settings_of(config).idle_ms, stored)

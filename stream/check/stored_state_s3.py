@@ -1,44 +1,48 @@
-"""The state of a job in S3: whether bucket and object are there, whose it is, and what was put
-last.
-"""
+"""The state of a job in S3: whether bucket and object exist, its owner, and its last commit."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from stream.check.findings import Finding, counted
-from stream.check.stored_state import StoredState, read_stored
+from stream.check.stored_state import read_stored
 from stream.config.model import S3Config
-from stream.state.s3.chain import hopeless, unpack
+from stream.state.s3.content import unpack
 from stream.state.s3.object import ObservedObject, S3RequestFailed, StateObject
+from stream.state.s3.request_errors import permanent_reason
+from stream.state.stored import StoredState
 
-UNTRIED = "whether s3:PutObject is allowed is not known before it is used"
+UNCHECKED: Final = "s3:PutObject cannot be checked without using it"
 
 
-def look(config: S3Config, job: str) -> tuple[StoredState | None, list[Finding]]:
-    """What the object holds, and what there is to say of it; nothing is put. Raises as
-    :func:`stream.check.stored_state.read_stored` does.
+def examine_object(config: S3Config, job: str) -> tuple[StoredState | None, list[Finding]]:
+    """Read the object, and return what it holds and what there is to report; nothing is put.
+
+    Raises as :func:`stream.check.stored_state.read_stored` does.
     """
-    there = StateObject(config, job)
+    state_object = StateObject(config, job)
+    subject = state_object.uri
     try:
-        seen = _seen(there)
-        content = there.fetch(seen.etag if seen else None)
+        observed = _observed(state_object)
+        content = state_object.fetch(observed.etag if observed else None)
     except S3RequestFailed as error:
-        return None, [_absent(there.where, error.code)]
-    if seen is None:
-        return None, [
-            Finding(there.where, "is put there just now by another service: look again", "warning")
-        ]
-    return _read(unpack(content, there.where)), [_whose(there.where, seen, job)]
+        return None, [_absent(subject, error.code)]
+    if observed is None:
+        message = "is being put by another service at this moment: check again"
+        return None, [Finding(subject, message, "warning")]
+    return _read(unpack(content, subject)), [_owner(subject, observed, job)]
 
 
-def _seen(there: StateObject) -> ObservedObject | None:
-    """A refusal has no words here: fetching tells whether rights, credentials or the bucket are
-    missing.
+def _observed(state_object: StateObject) -> ObservedObject | None:
+    """The object's metadata; ``None`` if they are refused.
+
+    A refusal has no error code here: fetching shows whether permissions, credentials or the bucket
+    are missing.
     """
     try:
-        return there.look()
+        return state_object.head()
     except S3RequestFailed as error:
         if error.code != "403":
             raise
@@ -52,34 +56,27 @@ def _read(content: bytes) -> StoredState | None:
         return read_stored(path)
 
 
-def _whose(where: str, seen: ObservedObject, job: str) -> Finding:
-    note = seen.note
-    if note.job not in ("", job):
-        return Finding(
-            where,
-            f"holds the state of the job {note.job}",
-            "fault",
-            "Give `state.s3` of this job another `key`",
-        )
-    owned = "its last owner has ended" if note.released else "it has an owner, who may be alive"
-    return Finding(
-        where, f"state of this job after {counted(note.commit, 'commit')}, {owned}; {UNTRIED}"
-    )
+def _owner(subject: str, observed: ObservedObject, job: str) -> Finding:
+    metadata = observed.metadata
+    if metadata.job not in ("", job):
+        advice = "Give `state.s3` of this job another `key`"
+        return Finding(subject, f"holds the state of the job {metadata.job}", "fault", advice)
+    owner = "its last owner has ended" if metadata.released else "its owner may be running"
+    commits = counted(metadata.commit, "commit")
+    return Finding(subject, f"state of this job after {commits}, {owner}; {UNCHECKED}")
 
 
-def _absent(where: str, code: str) -> Finding:
-    """Without the right to list the bucket S3 calls an absent object forbidden."""
+def _absent(subject: str, code: str) -> Finding:
+    """Without permission to list the bucket, S3 reports an absent object as forbidden."""
     if code in ("404", "NoSuchKey"):
-        return Finding(where, f"no state there yet, the first run puts it; {UNTRIED}")
+        return Finding(subject, f"no state yet, the first run puts it; {UNCHECKED}")
     if code in ("403", "AccessDenied"):
         advice = (
-            "Needed are s3:GetObject and s3:PutObject; who has s3:ListBucket too is told which of"
-            " both it is"
+            "The job needs s3:GetObject and s3:PutObject; s3:ListBucket lets this check distinguish"
+            " the two cases"
         )
-        return Finding(where, "no state there yet, or reading it is refused", "warning", advice)
-    advice = (
-        ""
-        if hopeless(where, code)
-        else "Check state.s3.region, state.s3.endpoint_url and the network; a running service waits"
-    )
-    return Finding(where, hopeless(where, code) or f"S3 does not answer: {code}", "fault", advice)
+        return Finding(subject, "no state yet, or reading it is refused", "warning", advice)
+    if permanent := permanent_reason(subject, code):
+        return Finding(subject, permanent, "fault")
+    advice = "Check state.s3.region, state.s3.endpoint_url and the network; a service waits"
+    return Finding(subject, f"S3 does not answer: {code}", "fault", advice)

@@ -1,3 +1,3 @@
-"""Implements the commands that explain and describe results; may import every room of `stream` but
-`check` and `cli`.
+"""Implements the commands that make baselines and that explain and describe results; may import
+every room of `stream` except `check` and `cli`.
 """

@@ -1,18 +1,19 @@
-"""Why a published number is what it is: the report is judged again from the counts in its record
-and compared.
-"""
+"""Recomputes the published metrics of a feature: a report is judged again from its own counts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import isclose
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from rich.console import Console
+from rich.progress import Progress
 
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
+from detectors.decisions.limits import Limits
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.errors import DetectorError
 from detectors.profiles.baseline import Baseline
@@ -21,9 +22,14 @@ from detectors.report import FeatureReport, Violation, WindowReport
 from detectors.statistics.measures import measure
 from stream.baselining.build import load_baseline
 from stream.commands.explain_page import ExplainPage, RecomputedMetric
+from stream.commands.usage import wrong_option, wrong_usage
 from stream.config.artifact_paths import ArtifactPaths
-from stream.errors import ConfigError
-from stream.state.store import read_baseline
+from stream.config.faults import unknown_name
+from stream.errors import DataError
+from stream.state.archive import read_baseline, read_limits
+
+TYPES: Final = {"integral": "integer", "fractional": "fraction", "string": "text"}
+"""What the page calls the written types of values, where that is not the name in the report."""
 
 
 def explain(
@@ -33,48 +39,50 @@ def explain(
     reports: Path | None,
     folder: Path | None,
     console: Console,
+    progress: Progress | None = None,
 ) -> bool:
-    """Print every number of one feature as rebuilt and as published, and the bins that moved; true
-    if all are equal.
+    """Print each metric of a feature as recomputed and as published, and the bins that moved.
 
-    The window is judged again with the rules that the report names. A detector on a series is the
-    exception: it needs the windows before.
+    Returns true if all of them match. The window is judged again with the limits that the report
+    names, if the state keeps them; otherwise with the constraints of the baseline and the rules in
+    the report. The verdict of a change detector is the exception: it needs the windows before.
+
+    Raises ``click.UsageError`` for options that lead to no report, and
+    :class:`~stream.errors.DataError` for a report or baseline that cannot be found or read.
     """
-    kept = ArtifactPaths(config) if config else None
-    report = find_report(report_id, _report_files(kept, reports))
-    baseline = _baseline(report, kept, folder)
+    paths = ArtifactPaths(config) if config else None
+    report = find_report(report_id, _report_files(paths, reports), progress)
+    baseline = _baseline(report, paths, folder)
+    limits = read_limits(paths.state, report.limits) if paths else None
     published = _feature(report, feature)
     try:
         measures = measure(baseline, Profile.decode(report.profile, baseline.layout))
-        rebuilt = judged_again(report, baseline)
+        recomputed = judged_again(report, baseline, limits)
     except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
-        raise ConfigError(
-            "REPORT-ID",
-            "a report whose counts can be read",
-            f"a damaged record ({type(error).__name__})",
-        ) from error
-    page, again = ExplainPage(console), _feature(rebuilt, feature)
-    page.head(report, feature, rebuilt.rows)
-    numbers = [*_numbers(again, _comparable(published, again, report))]
-    page.numbers(numbers)
-    equal = rebuilt.rows == report.rows and all(one.same for one in numbers)
-    equal &= _violations(page, _by_check(report, feature), _by_check(rebuilt, feature))
+        reason = f"its counts cannot be read, it is damaged ({type(error).__name__})"
+        raise DataError(f"report {report_id!r}", reason) from error
+    page, again = ExplainPage(console), _feature(recomputed, feature)
+    page.head(report, feature, recomputed.rows)
+    if limits is None and report.limits:
+        page.limits_missing(report.limits)
+    metrics = list(_metrics(again, _comparable(published, again, report)))
+    page.metrics(metrics)
+    matches = recomputed.rows == report.rows and all(metric.matches for metric in metrics)
+    matches &= limits is None or recomputed.rules == report.rules
+    matches &= _violations(page, _by_check(report, feature), _by_check(recomputed, feature))
     page.bins(measures.pair, baseline.layout.index[feature])
-    page.verdict(equal)
-    return equal
+    page.verdict(matches)
+    return matches
 
 
-def judged_again(report: WindowReport, baseline: Baseline) -> WindowReport:
-    """The report that the counts in ``report`` give with the rules that it names."""
-    known = {field.name for field in msgspec.structs.fields(Rules)}
-    rules = msgspec.convert(
-        {name: value for name, value in report.rules.items() if name in known}, Rules
-    )
-    own = {
-        one.name: FeatureRules(limit=one.asked_limit, statistic=one.deciding, enabled=one.enabled)
-        for one in report.features
-    }
-    judge = Judge(report.job, rules, {report.model: own}, expose_values=True)
+def judged_again(
+    report: WindowReport, baseline: Baseline, limits: Limits | None = None
+) -> WindowReport:
+    """Return the report that the counts in ``report`` give with these limits, or with those that it
+    shows.
+    """
+    limits = limits or _shown_limits(report, baseline)
+    judge = Judge(report.job, limits.rules, {report.model: limits.features}, expose_values=True)
     span = WindowSpan(
         report.model,
         report.variant,
@@ -83,43 +91,63 @@ def judged_again(report: WindowReport, baseline: Baseline) -> WindowReport:
         report.revision,
         notes=report.notes,
     )
-    return judge.report(
-        span, baseline, Profile.decode(report.profile, baseline.layout), EpisodeState()
-    )
+    profile = Profile.decode(report.profile, baseline.layout)
+    return judge.report(span, baseline.constrained(limits.constraints), profile, EpisodeState())
 
 
-def find_report(report_id: str, files: list[Path]) -> WindowReport:
-    """The report with this id in files of the jsonl sink; lines that a crash has torn are passed
-    over. Raises ``ConfigError``.
+def _shown_limits(report: WindowReport, baseline: Baseline) -> Limits:
+    """The constraints of the baseline, and the rules and limits that the report shows."""
+    known = {field.name for field in msgspec.structs.fields(Rules)}
+    shown = {name: value for name, value in report.rules.items() if name in known}
+    own = {
+        feature.name: FeatureRules(
+            limit=feature.asked_limit, statistic=feature.deciding, enabled=feature.enabled
+        )
+        for feature in report.features
+    }
+    rules = msgspec.convert(shown, Rules)
+    return Limits(constraints=baseline.constraints, rules=rules, features=own)
+
+
+def find_report(
+    report_id: str, files: Sequence[Path], progress: Progress | None = None
+) -> WindowReport:
+    """Return the report with this id from files of the jsonl sink.
+
+    Lines that a crash has cut off are skipped. Raises :class:`~stream.errors.DataError` if there is
+    no such report.
     """
-    wanted = msgspec.json.encode(report_id)
-    for line in _lines(files):
-        if wanted in line:
+    quoted_id = msgspec.json.encode(report_id)
+    for line in _lines(files, progress):
+        if quoted_id in line:
             try:
                 report = msgspec.json.decode(line, type=WindowReport)
             except msgspec.MsgspecError:
                 continue
             if report.id == report_id:
                 return report
-    raise ConfigError(
-        "REPORT-ID", f"the id of a report in {', '.join(map(str, files)) or 'no file'}", report_id
-    )
+    searched = ", ".join(map(str, files)) or "no file"
+    raise DataError(f"report {report_id!r}", f"not found; searched {searched}")
 
 
-def _lines(files: list[Path]) -> Iterator[bytes]:
+def _lines(files: Sequence[Path], progress: Progress | None) -> Iterator[bytes]:
+    size = sum(path.stat().st_size for path in files)
+    task = progress.add_task("searching reports", total=size) if progress else None
     for path in files:
         with path.open("rb") as file:
-            yield from file
+            for line in file:
+                if progress and task is not None:
+                    progress.advance(task, len(line))
+                yield line
 
 
-def _report_files(kept: ArtifactPaths | None, reports: Path | None) -> list[Path]:
-    places = [*([reports] if reports else []), *(kept.reports if kept else [])]
+def _report_files(paths: ArtifactPaths | None, reports: Path | None) -> list[Path]:
+    if reports is None and paths is None:
+        raise wrong_usage("Give --config, or --reports with the folder of the reports.")
+    places = [*([reports] if reports else []), *(paths.reports if paths else [])]
     if not places:
-        raise ConfigError(
-            "--reports",
-            "the folder with the reports, or a --config whose jsonl sink has written some",
-            "neither",
-        )
+        message = "its jsonl sinks have written no reports: name their folder with --reports"
+        raise wrong_option("--config", message)
     return [
         file
         for place in places
@@ -127,93 +155,98 @@ def _report_files(kept: ArtifactPaths | None, reports: Path | None) -> list[Path
     ]
 
 
-def _baseline(report: WindowReport, kept: ArtifactPaths | None, folder: Path | None) -> Baseline:
-    folders = [folder, kept.baseline(report.model) if kept else None]
-    found = [load_baseline(one) for one in folders if one]
-    if kept and (stored := read_baseline(kept.state, report.baseline)):
-        found.append(stored)
-    for baseline in found:
-        if baseline.fingerprint == report.baseline:
-            return baseline
-    seen = ", ".join(baseline.fingerprint for baseline in found) or "none"
-    raise ConfigError("--baseline", f"the baseline {report.baseline} that the report names", seen)
+def _baseline(report: WindowReport, paths: ArtifactPaths | None, folder: Path | None) -> Baseline:
+    folders = [folder, paths.baseline(report.model) if paths else None]
+    candidates = [load_baseline(path) for path in folders if path]
+    if paths and (stored := read_baseline(paths.state, report.baseline)):
+        candidates.append(stored)
+    for baseline in candidates:
+        if report.baseline in (baseline.fingerprint, baseline.checksum):
+            return baseline  # reports of 0.1.0 name the checksum
+    others = ", ".join(baseline.fingerprint for baseline in candidates) or "none"
+    reason = f"it needs the baseline {report.baseline}, found {others}: name its folder with"
+    raise DataError(f"report {report.id!r}", f"{reason} --baseline")
 
 
 def _feature(report: WindowReport, name: str) -> FeatureReport:
     for feature in report.features:
         if feature.name == name:
             return feature
-    raise ConfigError(
-        "FEATURE",
-        "a feature of the report",
-        repr(name),
-        [feature.name for feature in report.features],
-    )
+    names = [feature.name for feature in report.features]
+    raise wrong_option("FEATURE", unknown_name("", "feature of the report", name, names).reason)
 
 
 def _comparable(
-    published: FeatureReport, rebuilt: FeatureReport, report: WindowReport
+    published: FeatureReport, recomputed: FeatureReport, report: WindowReport
 ) -> FeatureReport:
-    """What was published, with the verdict that it would have without detectors on series."""
-    mine = [
+    """What was published, with the verdict that it would have without change detectors."""
+    checks = {
         violation.check for violation in report.violations if violation.feature == published.name
-    ]
-    only_changed = bool(mine) and set(mine) == {"change_check"} and published.verdict == "violation"
-    return (
-        msgspec.structs.replace(published, verdict=rebuilt.verdict) if only_changed else published
+    }
+    if checks == {"change_check"} and published.verdict == "violation":
+        return msgspec.structs.replace(published, verdict=recomputed.verdict)
+    return published
+
+
+def _metrics(recomputed: FeatureReport, published: FeatureReport) -> Iterator[RecomputedMetric]:
+    """Every field of both; distances and types one by one."""
+    for field in msgspec.structs.fields(FeatureReport):
+        again, before = getattr(recomputed, field.name), getattr(published, field.name)
+        if field.name in ("distances", "types"):
+            for name in sorted(again.keys() | before.keys()):
+                yield _metric(name, again.get(name), before.get(name), field.name == "types")
+        elif field.name != "name":
+            yield _metric(field.name, again, before)
+
+
+def _metric(
+    name: str, recomputed: object, published: object, is_type: bool = False
+) -> RecomputedMetric:
+    return RecomputedMetric(
+        name=f"share written as {TYPES.get(name, name)}" if is_type else name,
+        recomputed=recomputed,
+        published=published,
+        matches=_matches(recomputed, published),
+        is_share=is_type,
     )
 
 
-def _numbers(rebuilt: FeatureReport, published: FeatureReport) -> Iterator[RecomputedMetric]:
-    """Every field of both, distances and types one by one."""
-    for field in msgspec.structs.fields(FeatureReport):
-        value, told = getattr(rebuilt, field.name), getattr(published, field.name)
-        if isinstance(value, dict):
-            for name in sorted(value.keys() | told.keys()):
-                text = name if field.name == "distances" else f"written as {name}"
-                yield RecomputedMetric(
-                    text, value.get(name), told.get(name), _same(value.get(name), told.get(name))
-                )
-        elif field.name != "name":
-            yield RecomputedMetric(field.name, value, told, _same(value, told))
-
-
-def _same(rebuilt: object, published: object) -> bool:
-    if isinstance(rebuilt, float) and isinstance(published, int | float):
-        return isclose(rebuilt, published, rel_tol=1e-12, abs_tol=1e-15)
-    return rebuilt == published
+def _matches(recomputed: object, published: object) -> bool:
+    if isinstance(recomputed, float) and isinstance(published, int | float):
+        return isclose(recomputed, published, rel_tol=1e-12, abs_tol=1e-15)
+    return recomputed == published
 
 
 def _by_check(report: WindowReport, feature: str) -> dict[str, Violation]:
-    """What is told of the feature, by check; without detectors on series."""
+    """The violations of the feature by check, without those of change detectors."""
     return {
-        one.check: one
-        for one in report.violations
-        if one.feature == feature and one.check != "change_check"
+        violation.check: violation
+        for violation in report.violations
+        if violation.feature == feature and violation.check != "change_check"
     }
 
 
 def _violations(
-    page: ExplainPage, published: dict[str, Violation], rebuilt: dict[str, Violation]
+    page: ExplainPage, published: dict[str, Violation], recomputed: dict[str, Violation]
 ) -> bool:
-    """Show what was told of the feature, and what should have been; true if the same is found
-    again.
-    """
-    equal = True
-    for check, told in published.items():
-        found = rebuilt.get(check)
-        same = found is not None and _alike(found, told)
-        page.violation(told, found, same)
-        equal &= same
-    for check in [check for check in rebuilt if check not in published]:
-        page.unpublished(rebuilt[check])
-        equal = False
-    return equal
+    """Show the violations that were published and those that were not; true if all match."""
+    all_match = True
+    for check, violation in published.items():
+        again = recomputed.get(check)
+        matches = again is not None and _violation_matches(again, violation)
+        page.violation(violation, again, matches)
+        all_match &= matches
+    unpublished = [check for check in recomputed if check not in published]
+    for check in unpublished:
+        page.unpublished(recomputed[check])
+    return all_match and not unpublished
 
 
-def _alike(rebuilt: Violation, published: Violation) -> bool:
-    close = _same(rebuilt.value, published.value) and _same(rebuilt.limit, published.limit)
-    return close and (rebuilt.n, rebuilt.overwhelming, rebuilt.diagnosis) == (
+def _violation_matches(recomputed: Violation, published: Violation) -> bool:
+    numbers = _matches(recomputed.value, published.value) and _matches(
+        recomputed.limit, published.limit
+    )
+    return numbers and (recomputed.n, recomputed.overwhelming, recomputed.diagnosis) == (
         published.n,
         published.overwhelming,
         published.diagnosis,

@@ -1,8 +1,10 @@
-"""What ``driftline explain`` shows, readable from 80 columns on."""
+"""The page that ``driftline explain`` prints, readable from 80 columns on."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from inspect import cleandoc
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -15,159 +17,186 @@ from detectors.report import Violation, WindowReport
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
 from detectors.statistics.measures import DISTANCES
-from stream.commands.docstrings import plain
 
 MOST_BINS: Final = 25
+LABELS: Final = {
+    "deciding": "deciding statistic",
+    "value": "decisive value",
+    "noise": "noise floor",
+    "asked_limit": "configured limit",
+    "outlier_share": "outlier share",
+    "enabled": "checks enabled",
+}
+"""What the page calls a field of a report, where that is not the field's own name."""
 FORMULAS: Final = {
     "completeness": "1 - missing / n",
     "std": "standard deviation of the population",
     "outlier_share": "numbers beyond the baseline's smallest and largest / all numbers",
-    "value": "the deciding statistic",
-    "limit": "the larger of asked_limit and noise",
+    "value": "the value of the deciding statistic",
+    "limit": "the larger of configured limit and noise floor",
     "noise": (
-        "what the deciding statistic exceeds by chance in alpha / judged_features of all windows"
+        "exceeded by the deciding statistic by chance, in alpha / judged_features of all windows"
     ),
     "asked_limit": (
         "from the configuration, or from comparison_threshold of the baseline's constraints.json"
     ),
 }
-LETTERS: Final = (
+SYMBOLS: Final = (
     "p and F: shares of the bins and distribution function in the baseline; q and G: in the window"
 )
-DIFFERS: Final = "red"
 BINS: Final = (
-    "psi adds half a count to each bin on both sides, and merges bins of fewer than 5 expected"
+    "PSI adds half a count to each bin on both sides, and merges bins of fewer than 5 expected"
     " counts into one; the last column is without that merging. ks and wasserstein use finer bins."
 )
+DIFFERS: Final = "red"
+EMPHASIS: Final = re.compile(r"(?<!\S)\*{1,2}(\w[^*]*\w)\*{1,2}")
 
 
 class RecomputedMetric(NamedTuple):
-    """One number of a report: as it was rebuilt, as it was published, and whether that is the same."""
+    """One metric of a report: as recomputed, as published, and whether the two match.
+
+    ``name`` is the field of the report, or the name of a statistic. A share is shown in per cent.
+    """
 
     name: str
-    rebuilt: object
+    recomputed: object
     published: object
-    same: bool
+    matches: bool
+    is_share: bool = False
 
 
 class ExplainPage:
-    """Prints one part after the other. Text from data is shown as it is, but for characters that
-    would steer the terminal.
+    """Prints the page part by part.
+
+    Text from data is shown as it is, except for characters that would control the terminal.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def head(self, report: WindowReport, feature: str, rows: int) -> None:
-        """Which feature of which window; ``rows`` are those in its counts. The id stays in one
-        piece, so that it can be copied.
+        """Print which feature of which window this is; ``rows`` is the number of rows counted.
+
+        The id is not wrapped, so that it can be copied.
         """
         self._console.print(Text(report.id, "bold"), soft_wrap=True)
-        self._say(
-            f"{feature}, in a window of {report.rows} rows (the whole window: {report.state})"
-        )
+        self._line(f"{feature}, in a window of {report.rows:,} rows; window state: {report.state}")
         if rows != report.rows:
-            self._say(f"the counts hold {rows} rows", DIFFERS)
+            self._line(f"the counts hold {rows:,} rows", DIFFERS)
 
-    def numbers(self, numbers: Sequence[RecomputedMetric]) -> None:
-        """A table of those that the feature has, and below it what they mean."""
-        shown = [one for one in numbers if not one.rebuilt is one.published is None]
-        table = Table(
-            "number", "rebuilt", "published", *([] if all(one.same for one in shown) else [""])
+    def limits_missing(self, fingerprint: str) -> None:
+        """Print that the limits which the report names are not kept here."""
+        self._line(
+            f"limits {fingerprint} are not kept here: judged again with the constraints of the"
+            " baseline's folder and the rules in the report (--config names the state that keeps"
+            " them)"
         )
-        for one in shown:
-            mark, style = ([], None) if one.same else (["differs"], DIFFERS)
-            table.add_row(
-                *map(_visible, (one.name, _text(one.rebuilt), _text(one.published))),
-                *mark,
-                style=style,
-            )
+
+    def metrics(self, metrics: Sequence[RecomputedMetric]) -> None:
+        """Print a table of the metrics that the feature has, and their formulas below it."""
+        shown = [metric for metric in metrics if not metric.recomputed is metric.published is None]
+        columns = ["metric", "recomputed", "published"]
+        if not all(metric.matches for metric in shown):
+            columns.append("")
+        table = Table(*columns)
+        for metric in shown:
+            mark, style = ([], None) if metric.matches else (["differs"], DIFFERS)
+            values = metric.recomputed, metric.published
+            cells = [_label(metric.name), *(_value(value, metric.is_share) for value in values)]
+            table.add_row(*map(_visible, cells), *mark, style=style)
         self._console.print(table)
-        self._formulas([one.name for one in shown])
+        self._formulas([metric.name for metric in shown])
 
-    def violation(self, published: Violation, rebuilt: Violation | None, same: bool) -> None:
-        """A check that the feature broke, with the likely cause; ``rebuilt`` is what the counts
-        give.
-        """
+    def violation(self, published: Violation, recomputed: Violation | None, matches: bool) -> None:
+        """Print a violation with its likely cause; ``recomputed`` is what the counts give."""
         self._console.print()
-        self._say(_compared(published), "bold")
-        told = (
-            "" if repr(published.value) in published.description else published.description
-        )  # it would tell the same numbers again
-        for sentence in filter(None, (told, published.diagnosis)):
-            self._beside(sentence)
-        if not same:
-            self._beside(
-                (
-                    f"differs from the counts: {_compared(rebuilt)}"
-                    if rebuilt
-                    else "the counts do not give this violation"
-                ),
-                DIFFERS,
-            )
+        self._line(_compared(published), "bold")
+        repeats_numbers = repr(published.value) in published.description
+        description = "" if repeats_numbers else published.description
+        for sentence in filter(None, (description, published.diagnosis)):
+            self._indented(sentence)
+        if recomputed is None:
+            self._indented("the counts do not give this violation", DIFFERS)
+        elif not matches:
+            self._indented(f"differs from the counts: {_compared(recomputed)}", DIFFERS)
 
-    def unpublished(self, rebuilt: Violation) -> None:
-        """A check that the feature broke by its counts, and of which the report says nothing."""
-        self._say(f"{_compared(rebuilt)}: not published", DIFFERS)
+    def unpublished(self, recomputed: Violation) -> None:
+        """Print a violation that the counts give and the report does not have."""
+        self._line(f"{_compared(recomputed)}: not published", DIFFERS)
 
     def bins(self, pair: Pair, feature: int) -> None:
-        """Counts and shares of the bins before and after, the most moved first."""
-        start, stop = (
-            int(pair.layout.cell_starts[feature]),
-            int(pair.layout.cell_starts[feature + 1]),
-        )
-        parts, labels = psi.contributions(pair)[start:stop], pair.layout.cell_labels(feature)
-        table = Table("bin, the most moved first")
-        for name in ("before", "after", "share\nbefore", "share\nafter", "adds\nto psi"):
+        """Print counts and shares of the bins, the largest change first.
+
+        ``before`` is the baseline, ``after`` the window; the last column is the part of PSI.
+        """
+        starts = pair.layout.cell_starts
+        first, stop = int(starts[feature]), int(starts[feature + 1])
+        contributions = psi.contributions(pair)[first:stop]
+        labels = pair.layout.cell_labels(feature)
+        table = Table("bin (largest change first)")
+        for name in ("before", "after", "share\nbefore", "share\nafter", "part\nof PSI"):
             table.add_column(name, justify="right", no_wrap=True)
-        for k in np.argsort(-parts, kind="stable")[:MOST_BINS].tolist():
-            cell = start + k
+        for k in np.argsort(-contributions, kind="stable")[:MOST_BINS].tolist():
+            cell = first + k
             if pair.before[cell] + pair.after[cell]:
-                counts = str(pair.before[cell]), str(pair.after[cell])
-                shares = f"{pair.p[cell]:.4f}", f"{pair.q[cell]:.4f}"
                 table.add_row(
-                    Text(_visible(labels[k]), overflow="fold"), *counts, *shares, f"{parts[k]:.6f}"
+                    Text(_visible(labels[k]), overflow="fold"),
+                    str(pair.before[cell]),
+                    str(pair.after[cell]),
+                    f"{pair.p[cell]:.4f}",
+                    f"{pair.q[cell]:.4f}",
+                    f"{contributions[k]:.6f}",
                 )
         self._console.print("", table)
-        self._say(BINS)
+        self._line(BINS)
 
-    def verdict(self, equal: bool) -> None:
-        """Whether all of it is what was published."""
-        text, style = (
-            ("equal to what was published", "green")
-            if equal
-            else ("differs from what was published", DIFFERS)
-        )
-        self._say(text, style)
+    def verdict(self, matches: bool) -> None:
+        """Print whether everything matches what was published."""
+        if matches:
+            self._line("all recomputed values match", "green")
+        else:
+            self._line("recomputed values differ from the published ones", DIFFERS)
 
     def _formulas(self, names: Iterable[str]) -> None:
         table = Table.grid(padding=(0, 2))
         for name in names:
             formula = _formula(name) if name in DISTANCES else FORMULAS.get(name)
             if formula:
-                table.add_row(Text(name), Text(formula))
-        self._console.print(Text(f"\n{LETTERS}"), table)
+                table.add_row(Text(_label(name)), Text(formula))
+        self._console.print(Text(f"\n{SYMBOLS}"), table)
 
-    def _say(self, text: str, style: str = "") -> None:
+    def _line(self, text: str, style: str = "") -> None:
         self._console.print(Text(_visible(text), style))
 
-    def _beside(self, text: str, style: str = "") -> None:
+    def _indented(self, text: str, style: str = "") -> None:
         self._console.print(Padding(Text(_visible(text), style), (0, 0, 0, 2)))
 
 
 def _formula(distance: str) -> str:
-    """The first sentence that a distance says of itself."""
-    first = plain(DISTANCES[distance].distances.__doc__).split("\n\n")[0]
-    return first.replace("`", "").split(". ")[0].removesuffix(".")
+    """The first sentence of a distance's documentation, which is its formula."""
+    docstring = cleandoc(DISTANCES[distance].distances.__doc__ or "")
+    paragraph = " ".join(docstring.split("\n\n")[0].replace("`", "").split())
+    return EMPHASIS.sub(r"\1", paragraph).split(". ")[0].removesuffix(".")
 
 
-def _compared(one: Violation) -> str:
-    return f"{one.check}: {one.statistic} {one.value:.6g}, limit {one.limit:.6g}"
+def _compared(violation: Violation) -> str:
+    numbers = f"{violation.statistic} {violation.value:.6g}, limit {violation.limit:.6g}"
+    return f"{violation.check}: {numbers}"
 
 
-def _text(value: object) -> str:
-    return "-" if value is None else f"{value:.10g}" if isinstance(value, float) else str(value)
+def _label(name: str) -> str:
+    return LABELS.get(name, name)
+
+
+def _value(value: object, is_share: bool) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if is_share and isinstance(value, float):
+        return f"{100 * value:.10g} %"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def _visible(text: str) -> str:
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

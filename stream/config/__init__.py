@@ -1,1 +1,1 @@
-"""Reads and validates the configuration file; may import `formats`, `sources`, `dedupe` and below."""
+"""Reads and checks the configuration file; may import `formats`, `sources`, `dedupe` and below."""

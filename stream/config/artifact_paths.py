@@ -1,6 +1,4 @@
-"""Where a job keeps its reports and its baselines, read from its configuration without the rest of
-it.
-"""
+"""The paths of reports and baselines, read from a configuration that may have other faults."""
 
 from __future__ import annotations
 
@@ -9,8 +7,8 @@ from pathlib import Path
 import msgspec
 
 from stream.config.environment import Environment
-from stream.config.load import read
-from stream.errors import ConfigError
+from stream.config.load import ConfigFile
+from stream.errors import ConfigFault
 
 
 class _Model(msgspec.Struct, frozen=True):
@@ -26,7 +24,7 @@ class _State(msgspec.Struct, frozen=True):
 
 
 class _Keys(msgspec.Struct, frozen=True):
-    """The keys that are read; all others may hold whatever they like."""
+    """The keys that are read; all others may hold any value."""
 
     models: dict[str, _Model] = {}
     sinks: list[_Sink] = []
@@ -34,44 +32,51 @@ class _Keys(msgspec.Struct, frozen=True):
 
 
 class ArtifactPaths:
-    """The paths in a configuration file that matter once a job has run; relative ones start at the
-    file's folder.
+    """The paths in a configuration file that matter once a job has run.
 
-    An environment variable must be set only if the path that is asked for names it: who reads
-    reports needs no password of a source. Raises :class:`~stream.errors.ConfigError`.
+    Relative paths start at the file's folder. A reference such as ``${NAME}`` is replaced only in
+    the path that is asked for: reading reports takes no password of a source. Raises
+    :class:`~stream.errors.ConfigError`.
     """
 
     def __init__(self, file: Path) -> None:
-        self._folder = file.resolve().parent
+        self._file = ConfigFile(file)
         try:
-            self._keys = msgspec.convert(read(file), _Keys)
+            self._keys = msgspec.convert(self._file.data, _Keys)
         except msgspec.ValidationError as error:
-            raise ConfigError(
-                str(file), "a configuration that `driftline check` accepts", str(error)
-            ) from error
+            reason = f"not a configuration that `driftline check` accepts: {error}"
+            raise self._file.as_error([ConfigFault(path="", reason=reason)]) from error
 
     @property
     def reports(self) -> list[Path]:
-        """Folders of the sinks that write reports to files, where they exist."""
-        named = [
-            (sink.path, f"sinks[{k}].path") for k, sink in enumerate(self._keys.sinks) if sink.path
+        """The folders of the sinks that write reports to files, where they exist."""
+        paths = [
+            self._path(sink.path, f"sinks[{position}].path")
+            for position, sink in enumerate(self._keys.sinks)
+            if sink.path
         ]
-        return [path for text, where in named if (path := self._path(text, where)).exists()]
+        return [path for path in paths if path.exists()]
 
     @property
     def state(self) -> Path:
-        """The state's file."""
+        """The file of the state."""
         return self._path(self._keys.state.path, "state.path")
 
     def baseline(self, model: str) -> Path | None:
-        """The folder of a model's baseline; ``None`` if it is learned, if the model is not in the
-        file, or if there is no folder.
+        """Return the folder of a model's baseline.
+
+        ``None`` if the baseline is learned, if the model is not in the file, or if there is no such
+        folder.
         """
-        kept = self._keys.models.get(model, _Model())
-        if kept.baseline == "learn":
+        settings = self._keys.models.get(model, _Model())
+        if settings.baseline == "learn":
             return None
-        folder = self._path(kept.baseline, f"models.{model}.baseline")
+        folder = self._path(settings.baseline, f"models.{model}.baseline")
         return folder if folder.is_dir() else None
 
-    def _path(self, text: str, where: str) -> Path:
-        return self._folder / str(Environment().put_in(text, where))
+    def _path(self, text: str, path: str) -> Path:
+        environment, folder = Environment(), self._file.folder
+        resolved = folder / str(environment.resolve(text, folder, path))
+        if environment.faults:
+            raise self._file.as_error(environment.faults)
+        return resolved

@@ -1,23 +1,28 @@
-"""What sources, sinks and the state find wrong with their own keys."""
+"""The faults that source, sinks and state find in their own keys."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Iterator
 
-from stream.config.model import Config
-from stream.errors import ConfigError
+from sinks.base import Sink
+from stream.config.model import Config, S3Config
+from stream.errors import ConfigFault
+from stream.sources.base import Source
 
 
-def check_parts(config: Config, unset: Collection[str] = ()) -> None:
-    """Raise ``ConfigError`` for what source, sinks or state find wrong with their own keys; those
-    in ``unset`` do not count.
-    """
-    parts: list[tuple[str, Any]] = [("source", config.source)]
-    parts += [(f"sinks[{k}]", sink) for k, sink in enumerate(config.sinks)]
-    parts += [("state.s3", config.state.s3)] if config.state.s3 else []
-    faults = [f"{where}.{fault}" for where, part in parts for fault in part.check()]
-    faults = [fault for fault in faults if fault.partition(": ")[0] not in unset]
-    if faults:
-        where, _, found = faults[0].partition(": ")
-        raise ConfigError(where, "a value that can work", "; ".join([found, *faults[1:]]))
+def component_faults(config: Config) -> list[ConfigFault]:
+    """Return what ``check()`` of the source, of each sink and of the state in S3 finds."""
+    faults = list(_checked("source", config.source))
+    for position, sink in enumerate(config.sinks):
+        faults += _checked(f"sinks[{position}]", sink)
+    if config.state.s3 is not None:
+        faults += _checked("state.s3", config.state.s3)
+    return faults
+
+
+def _checked(path: str, component: Source | Sink | S3Config) -> Iterator[ConfigFault]:
+    try:
+        for fault in component.check():
+            yield ConfigFault(path=f"{path}.{fault.key}", reason=fault.message)
+    except OSError as error:  # as of a path that is too long for the file system
+        yield ConfigFault(path=path, reason=f"cannot be checked: {error.strerror}")

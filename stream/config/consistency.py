@@ -1,11 +1,11 @@
-"""Faults between the keys of a configuration: names that nothing has, windows that cannot be, parts
-that would meet in one place.
+"""Faults between the keys of a configuration: names that do not exist, windows that cannot be,
+components that write to the same place.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -14,184 +14,230 @@ from detectors.durations import LONGEST, duration_ms
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Feature
 from detectors.statistics.noise import statistics
-from stream.errors import ConfigError
+from stream.config.faults import mismatch, unknown_name
+from stream.errors import ConfigFault
 from stream.formats.base import NameConfig
 
 if TYPE_CHECKING:
     from stream.config.model import Config, ModelConfig
 
 MOST_PANES: Final = 10_000
-"""Panes of a window at the most: each is a row of the state, and all are added up for each window.
-"""
+"""Panes of a window. Each is a row of the state, and all are added up for each window."""
+NAMED_ORIGINS: Final = ("const", "header", "path", "file")
+"""Origins of a name that need a ``name`` themselves."""
+
+Faults = Iterator[ConfigFault]
 
 
-def check_keys(config: Config) -> None:
-    """Raise :class:`~stream.errors.ConfigError` for the first fault that can be seen without a
-    baseline.
-    """
-    _windows(config)
-    for where, origin in (("model", config.model), ("variant", config.variant)):
-        _origin(where, origin, config.source.record_fields)
-    if config.model.source == "const" and config.model.name not in config.models:
-        raise ConfigError(
-            "model.name", "the name of a model", repr(config.model.name), sorted(config.models)
-        )
-    if not 1 <= config.rules.k <= config.rules.of:
-        raise ConfigError(
-            "rules.k", f"a number from 1 to rules.of ({config.rules.of})", str(config.rules.k)
-        )
-    for where, name in _statistics(config):
-        if name not in statistics():
-            raise ConfigError(where, "a statistic that can decide", repr(name), statistics())
-    for name, model in config.models.items():
-        _columns(f"models.{name}", model)
-    _dedupe(config)
-    _places(config)
-    _takeover(config)
+def key_faults(config: Config) -> list[ConfigFault]:
+    """Return all faults between keys that can be found without a baseline."""
+    return [
+        *_longest_durations(config),
+        *_windows(config),
+        *_origin("model", config.model, config),
+        *_origin("variant", config.variant, config),
+        *_models(config),
+        *_rules(config),
+        *_dedupe(config),
+        *_destinations(config),
+        *_files(config),
+        *_takeover(config),
+    ]
 
 
-def check_baselines(
+def baseline_faults(
     config: Config, columns: Mapping[str, Sequence[str]], baselines: Mapping[str, Baseline]
-) -> None:
-    """Raise :class:`~stream.errors.ConfigError` for the first name that no column of its model has,
-    or that its values do not fit.
+) -> list[ConfigFault]:
+    """Return all names that no column of their model has, and statistics that do not fit a column.
+
+    ``columns`` and ``baselines`` are by model. A model that they lack is not looked at.
     """
-    for name, model in config.models.items():
-        for feature, rules in model.features.items():
-            where = f"models.{name}.features.{feature}"
-            _known(where, feature, columns[name])
-            _fits(f"{where}.statistic", rules.statistic, _feature(baselines[name], feature))
-        for k, change in enumerate(model.change_detectors):
-            where = f"models.{name}.change_detectors[{k}]"
-            _known(f"{where}.feature", change.feature, columns[name])
-            _fits(f"{where}.series", change.series, _feature(baselines[name], change.feature))
-    every = sorted({column for names in columns.values() for column in names})
-    for key, names in config.format.named_columns().items():
-        for one in names:
-            _known(f"format.{key}.{one}", one, every)
+    faults: list[ConfigFault] = []
+    for name in baselines:
+        faults += _feature_rules(config, name, columns[name], baselines[name])
+        faults += _change_detectors(config, name, columns[name], baselines[name])
+    if baselines.keys() == config.models.keys():
+        faults += _format_columns(config, columns)
+    return faults
 
 
-def _windows(config: Config) -> None:
+def _longest_durations(config: Config) -> Faults:
     for key in ("window", "every", "grace", "lateness", "idle", "tolerance"):
         text = getattr(config, key)
         if text is not None and duration_ms(text) > duration_ms(LONGEST):
-            raise ConfigError(key, f"at most {LONGEST}", text)
-    window, every = duration_ms(config.window), config.every_ms
-    if window <= 0:
-        raise ConfigError("window", "a duration above 0", config.window)
-    if every <= 0 or window % every:
-        raise ConfigError(
-            "every", f"a duration that divides window ({config.window}) evenly", str(config.every)
-        )
-    if window > MOST_PANES * every:
-        raise ConfigError(
-            "every",
-            f"a step that window ({config.window}) holds at most {MOST_PANES} times",
-            str(config.every),
-        )
+            yield mismatch(key, f"at most {LONGEST}", text)
 
 
-def _dedupe(config: Config) -> None:
-    """The id must be one that the format is told to read."""
-    if config.dedupe is None:
-        return
-    if not 0 < duration_ms(config.dedupe.horizon) <= duration_ms(LONGEST):
-        raise ConfigError(
-            "dedupe.horizon", f"a duration above 0, at most {LONGEST}", config.dedupe.horizon
-        )
-    if not config.format.has_id(config.dedupe.by):
-        raise ConfigError(
-            "dedupe.by",
-            "an id that the format reads (`format.id`, `format.inference_id`)",
-            config.dedupe.by,
-        )
+def _windows(config: Config) -> Faults:
+    window_ms, every_ms, window = duration_ms(config.window), config.every_ms, config.window
+    if window_ms <= 0:
+        yield mismatch("window", "a duration above 0", window)
+    elif every_ms <= 0 or window_ms % every_ms:
+        expected = f"a duration that divides window ({window}) evenly"
+        yield mismatch("every", expected, str(config.every))
+    elif window_ms > MOST_PANES * every_ms:
+        expected = f"a duration that window ({window}) holds at most {MOST_PANES} times"
+        yield mismatch("every", expected, str(config.every))
 
 
-def _origin(where: str, origin: NameConfig, tells: frozenset[str]) -> None:
-    """Refuse an origin that could never give a name."""
-    possible = ["const", "path", *sorted(tells)]
+def _origin(path: str, origin: NameConfig, config: Config) -> Faults:
+    """The faults of an origin that could never give a name."""
+    possible = ["const", "path", *sorted(config.source.record_fields)]
     if origin.source not in possible:
-        raise ConfigError(
-            f"{where}.from",
-            "an origin that records of this source have",
-            repr(origin.source),
-            possible,
+        reason = f"records of this source have no {origin.source!r}; valid: {', '.join(possible)}"
+        yield ConfigFault(
+            path=f"{path}.from",
+            reason=reason,
+            expected="an origin that records of this source have",
+            found=repr(origin.source),
+            valid=tuple(possible),
         )
-    if origin.source in ("const", "header", "path", "file") and not origin.name:
-        raise ConfigError(
-            f"{where}.name", f"a name, which `from: {origin.source}` needs", "nothing"
-        )
-    if origin.source == "file":
-        try:
-            groups = re.compile(origin.name).groups
-        except re.error as error:
-            raise ConfigError(f"{where}.name", "a regular expression", str(error)) from error
-        if not groups:
-            raise ConfigError(
-                f"{where}.name", "a regular expression with a group", repr(origin.name)
-            )
+    elif origin.source in NAMED_ORIGINS and not origin.name:
+        yield mismatch(f"{path}.name", f"a name, which `from: {origin.source}` needs", "nothing")
+    elif origin.source == "file":
+        yield from _pattern(f"{path}.name", origin.name)
+
+
+def _pattern(path: str, pattern: str) -> Faults:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        yield mismatch(path, "a regular expression", f"{pattern!r} ({error})")
+        return
+    if not groups:
+        yield mismatch(path, "a regular expression with a group", repr(pattern))
+
+
+def _models(config: Config) -> Faults:
+    name = config.model.name
+    if config.model.source == "const" and name and name not in config.models:
+        yield unknown_name("model.name", "model", name, sorted(config.models))
+    for model, settings in config.models.items():
+        yield from _columns(f"models.{model}", settings)
+
+
+def _columns(path: str, model: ModelConfig) -> Faults:
+    named = [*(model.outputs or ()), *(model.inputs or ())]
+    if model.learned and (model.outputs is None or model.inputs is None):
+        reason = "outputs and inputs are required: `baseline: learn` has no file with their names"
+        yield ConfigFault(path=path, reason=reason)
+    elif model.learned and not named:
+        reason = "at least one column is required in outputs or inputs"
+        yield ConfigFault(path=path, reason=reason)
+    for name in sorted({name for name in named if named.count(name) > 1}):
+        reason = f"column {name!r} is named more than once in outputs and inputs"
+        yield ConfigFault(path=path, reason=reason)
+
+
+def _rules(config: Config) -> Faults:
+    rules = config.rules
+    if rules.k > rules.of:
+        yield mismatch("rules.k", f"a number from 1 to rules.of ({rules.of})", str(rules.k))
+    for path, name in _statistics(config):
+        if name not in statistics():
+            yield unknown_name(path, "statistic", name, statistics())
 
 
 def _statistics(config: Config) -> Iterator[tuple[str, str]]:
     yield "rules.statistic", config.rules.statistic
-    for model, one in config.models.items():
-        for name, rules in one.features.items():
+    for model, settings in config.models.items():
+        for feature, rules in settings.features.items():
             if rules.statistic is not None:
-                yield f"models.{model}.features.{name}.statistic", rules.statistic
+                yield f"models.{model}.features.{feature}.statistic", rules.statistic
 
 
-def _columns(where: str, model: ModelConfig) -> None:
-    if model.learned and (model.outputs is None or model.inputs is None):
-        raise ConfigError(
-            where,
-            "outputs and inputs, since `baseline: learn` has no file to take names from",
-            "none",
-        )
-    named = [*(model.outputs or ()), *(model.inputs or ())]
-    if model.learned and not named:
-        raise ConfigError(where, "at least one column in outputs or inputs", "none")
-    for name in named:
-        if named.count(name) > 1:
-            raise ConfigError(where, "each column once in outputs and inputs", f"{name!r} twice")
+def _dedupe(config: Config) -> Faults:
+    dedupe = config.dedupe
+    if dedupe is None:
+        return
+    if not 0 < duration_ms(dedupe.horizon) <= duration_ms(LONGEST):
+        yield mismatch("dedupe.horizon", f"a duration above 0, at most {LONGEST}", dedupe.horizon)
+    if not config.format.has_id(dedupe.by):
+        expected = "an id that the format reads (`format.id`, `format.inference_id`)"
+        yield mismatch("dedupe.by", expected, dedupe.by)
 
 
-def _takeover(config: Config) -> None:
-    """An owner must be able to show several times that it is alive before another one takes over."""
-    if (
-        config.state.s3 is not None
-        and not 3_000 <= duration_ms(config.state.s3.take_over_after) <= 600_000
-    ):
-        raise ConfigError("state.s3.take_over_after", "3s to 10m", config.state.s3.take_over_after)
+def _destinations(config: Config) -> Faults:
+    """Two sinks must not write to the same place."""
+    writers: dict[str, str] = {}
+    for position, sink in enumerate(config.sinks):
+        path = f"sinks[{position}]"
+        for destination in sink.destinations():
+            if destination in writers:
+                reason = f"writes to the same place as {writers[destination]} ({destination})"
+                yield ConfigFault(path=path, reason=reason)
+            writers.setdefault(destination, path)
 
 
-def _places(config: Config) -> None:
-    """Two parts must not write to one place, and a file must not lie where a folder is."""
-    seen: dict[object, str] = {}
-    for k, sink in enumerate(config.sinks):
-        for place in sink.destinations():
-            if place in seen:
-                raise ConfigError(f"sinks[{k}]", "a place of its own", f"the same as {seen[place]}")
-            seen[place] = f"sinks[{k}]"
-    for key, path in (
+def _files(config: Config) -> Faults:
+    for path, file in (
         ("state.path", config.state.path),
         ("dead_letters.path", config.dead_letters.path),
     ):
-        if not path or Path(path).is_dir():
-            raise ConfigError(key, "the path of a file", "a folder" if path else "nothing")
+        try:
+            if not file:
+                yield mismatch(path, "the path of a file", "nothing")
+            elif Path(file).is_dir():
+                yield ConfigFault(path=path, reason=f"{file!r} is a folder; expected a file")
+        except OSError as error:  # as of a path that is too long for the file system
+            yield ConfigFault(path=path, reason=f"cannot be a file: {error.strerror}")
 
 
-def _known(where: str, name: str, names: Iterable[str]) -> None:
-    if name not in names:
-        raise ConfigError(where, "the name of a column", repr(name), list(names))
+def _takeover(config: Config) -> Faults:
+    """An owner needs time for several heartbeats before another service takes over."""
+    s3 = config.state.s3
+    if s3 is not None and not 3_000 <= duration_ms(s3.take_over_after) <= 600_000:
+        yield mismatch("state.s3.take_over_after", "3s to 10m", s3.take_over_after)
+
+
+def _feature_rules(
+    config: Config, model: str, columns: Sequence[str], baseline: Baseline
+) -> Faults:
+    for name, rules in config.models[model].features.items():
+        path = f"models.{model}.features.{name}"
+        if name not in columns:
+            yield unknown_name(path, "column", name, columns)
+        elif rules.statistic in statistics():
+            feature = _feature(baseline, name)
+            yield from _fit(f"{path}.statistic", rules.statistic, feature, statistics())
+
+
+def _change_detectors(
+    config: Config, model: str, columns: Sequence[str], baseline: Baseline
+) -> Faults:
+    for position, detector in enumerate(config.models[model].change_detectors):
+        path = f"models.{model}.change_detectors[{position}]"
+        if detector.feature not in columns:
+            yield unknown_name(f"{path}.feature", "column", detector.feature, columns)
+        else:
+            feature = _feature(baseline, detector.feature)
+            series = ("mean", "completeness", *statistics())
+            yield from _fit(f"{path}.series", detector.series, feature, series)
+
+
+def _format_columns(config: Config, columns: Mapping[str, Sequence[str]]) -> Faults:
+    known = sorted({column for names in columns.values() for column in names})
+    for key, names in config.format.named_columns().items():
+        for name in names:
+            if name not in known:
+                yield unknown_name(f"format.{key}.{name}", "column", name, known)
 
 
 def _feature(baseline: Baseline, name: str) -> Feature | None:
-    place = baseline.layout.index.get(name)
-    return None if place is None else baseline.layout.features[place]
+    """The feature of a column; ``None`` if it is still to be learned."""
+    position = baseline.layout.index.get(name)
+    return None if position is None else baseline.layout.features[position]
 
 
-def _fits(where: str, statistic: str | None, feature: Feature | None) -> None:
-    if feature is not None and statistic is not None and not fits(statistic, feature.numeric):
-        kind = "numbers" if feature.numeric else "text"
-        valid = [name for name in statistics() if fits(name, feature.numeric)]
-        raise ConfigError(where, f"a statistic of {kind}", repr(statistic), valid)
+def _fit(path: str, statistic: str, feature: Feature | None, known: Sequence[str]) -> Faults:
+    if feature is None or fits(statistic, feature.numeric):
+        return
+    kind = "numbers" if feature.numeric else "text"
+    valid = [name for name in known if fits(name, feature.numeric)]
+    yield ConfigFault(
+        path=path,
+        reason=f"{statistic!r} does not apply to {kind}; valid: {', '.join(valid)}",
+        expected=f"a statistic of {kind}",
+        found=repr(statistic),
+        valid=tuple(valid),
+    )

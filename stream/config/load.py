@@ -2,101 +2,137 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-import yaml
 from msgspec import inspect
+from msgspec.structs import replace
 
-from stream.config.consistency import check_keys
+from stream.config.component_checks import component_faults
+from stream.config.consistency import key_faults
+from stream.config.document import YamlDocument, YamlInvalid
 from stream.config.environment import Environment
 from stream.config.model import Config
-from stream.config.validation import check
-from stream.errors import ConfigError
+from stream.config.validation import type_faults
+from stream.errors import ConfigError, ConfigFault
+
+Check = Callable[[Config], Sequence[ConfigFault]]
+"""A check of a configuration whose types are right; returns all faults that it finds."""
 
 
-class _UniqueKeys(yaml.SafeLoader):
-    """Plain YAML in which a key given twice is a fault and not the last one's victory."""
+class ConfigFile:
+    """A configuration file as YAML reads it: its ``data``, and errors that point into it.
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is given twice", key.start_mark
-                )
-            seen.add(str(key.value))
-        return super().construct_mapping(node, deep)
-
-
-def load(path: Path, variables: Environment | None = None) -> Config:
-    """Read and check a configuration file. Raises :class:`~stream.errors.ConfigError` with the path
-    in the file.
-
-    Without ``variables`` of the caller's own, an environment variable that is named and not set is
-    such a fault.
+    Raises :class:`~stream.errors.ConfigError` for a file that cannot be read or is not YAML.
     """
-    return parse(read(path), path.resolve().parent, variables)
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._document = YamlDocument(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeError) as error:
+            cause = getattr(error, "strerror", None) or "not a text in UTF-8"
+            fault = ConfigFault(path="", reason=f"cannot be read: {cause}")
+            raise ConfigError([fault], str(path)) from error
+        except YamlInvalid as error:
+            fault = ConfigFault(path="", reason=f"not YAML: {error.reason}", line=error.line)
+            raise ConfigError([fault], str(path)) from error
+        self.data = self._document.data
+        self.folder = path.resolve().parent
+        self.duplicates = self._document.duplicates
+
+    def as_error(self, faults: Iterable[ConfigFault]) -> ConfigError:
+        """Return an error with the faults in the order of the file, each with its line."""
+        located = [
+            fault if fault.line else replace(fault, line=self._document.line(fault.path) or 1)
+            for fault in faults
+        ]
+        return ConfigError(sorted(located, key=lambda fault: fault.line), str(self.path))
 
 
-def read(path: Path) -> object:
-    """What YAML gives for a file, unchecked. Raises :class:`~stream.errors.ConfigError` if it gives
-    nothing.
+def load(
+    path: Path, environment: Environment | None = None, checks: Sequence[Check] = ()
+) -> Config:
+    """Read and check a configuration file.
+
+    The file is checked against its types; then what no type can express, what the components check
+    themselves, and ``checks``. Without an ``environment`` of the caller's own each variable that
+    the file names must be set.
+
+    Raises :class:`~stream.errors.ConfigError` with all faults, each with its line. Faults of a type
+    keep the later checks from running, since these need a whole configuration.
     """
+    file = ConfigFile(path)
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeError) as error:
-        raise ConfigError(str(path), "a readable file", str(error)) from error
-    try:
-        return yaml.load(text, _UniqueKeys)  # noqa: S506  # a safe loader
-    except yaml.YAMLError as error:
-        raise ConfigError(
-            str(path),
-            "YAML",
-            " ".join(str(error).replace('in "<unicode string>", ', "at ").split()),
-        ) from error
-
-
-def parse(data: object, folder: Path, variables: Environment | None = None) -> Config:
-    """The configuration in ``data`` (what YAML gives); relative paths start at ``folder``."""
-    variables = variables or Environment()
-    data = variables.put_in(data)
-    with variables.blamed():
-        check(inspect.type_info(Config), data)
-        config = _absolute(msgspec.convert(data, Config), folder)
-        check_keys(config)
+        config = parse(file.data, file.folder, environment, checks)
+    except ConfigError as error:
+        raise file.as_error([*file.duplicates, *error.faults]) from error
+    if file.duplicates:
+        raise file.as_error(file.duplicates)
     return config
 
 
+def parse(
+    data: object,
+    folder: Path,
+    environment: Environment | None = None,
+    checks: Sequence[Check] = (),
+) -> Config:
+    """Return the configuration in ``data`` (what YAML gives); relative paths start at ``folder``.
+
+    Raises :class:`~stream.errors.ConfigError` as :func:`load` does; the faults have no lines.
+    """
+    environment = environment or Environment()
+    config, faults = _converted(environment.resolve(data, folder), folder)
+    if config is not None:
+        faults += [fault for check in (key_faults, *checks) for fault in check(config)]
+    faults = [*environment.faults, *environment.attributed(faults)]
+    if config is not None:
+        of_components = component_faults(config)
+        faults += [fault for fault in of_components if fault.path not in environment.unset]
+    if config is None or faults:
+        raise ConfigError([environment.redaction.of(fault) for fault in faults])
+    return config
+
+
+def _converted(data: Any, folder: Path) -> tuple[Config | None, list[ConfigFault]]:
+    """The configuration, or the faults of its types."""
+    faults = list(type_faults(inspect.type_info(Config), data))
+    if faults:
+        return None, faults
+    try:
+        return _absolute(msgspec.convert(data, Config), folder), []
+    except msgspec.ValidationError as error:
+        reason, _, path = str(error).partition(" - at ")
+        fault = ConfigFault(path=path.strip("`").removeprefix("$."), reason=reason)
+        return None, [fault]
+
+
 def _absolute(config: Config, folder: Path) -> Config:
-    """All paths made absolute: ``path`` of source and sinks, state, dead letters, and the
-    baselines' folders.
+    """The configuration with absolute paths: ``path`` of source, sinks, state and dead letters, and
+    the folders of the baselines.
     """
 
-    def placed(part: Any) -> Any:
-        path = getattr(part, "path", None)
+    def below_folder(component: Any) -> Any:
+        path = getattr(component, "path", None)
         if isinstance(path, list):
-            return msgspec.structs.replace(
-                part, path=[str(folder / one) if one else one for one in path]
-            )
-        return (
-            msgspec.structs.replace(part, path=str(folder / path))
-            if isinstance(path, str) and path
-            else part
-        )
+            paths = [str(folder / item) if item else item for item in path]
+            return replace(component, path=paths)
+        if isinstance(path, str) and path:
+            return replace(component, path=str(folder / path))
+        return component
 
     models = {
-        name: one
-        if one.learned
-        else msgspec.structs.replace(one, baseline=str(folder / one.baseline))
-        for name, one in config.models.items()
+        name: model if model.learned else replace(model, baseline=str(folder / model.baseline))
+        for name, model in config.models.items()
     }
-    return msgspec.structs.replace(
+    return replace(
         config,
-        source=placed(config.source),
-        sinks=[placed(sink) for sink in config.sinks],
-        state=placed(config.state),
-        dead_letters=placed(config.dead_letters),
+        source=below_folder(config.source),
+        sinks=[below_folder(sink) for sink in config.sinks],
+        state=below_folder(config.state),
+        dead_letters=below_folder(config.dead_letters),
         models=models,
     )

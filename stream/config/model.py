@@ -1,10 +1,11 @@
-"""The configuration file: typed, complete, and checked without network. Every key is read by
-something.
+"""The configuration file as types: every key with its type, its default and its description.
+
+The descriptions below the keys are those of the JSON schema and of docs/configuration.md.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 import msgspec
 
@@ -12,11 +13,18 @@ from detectors.changes.base import Change
 from detectors.components import find
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.durations import Duration, duration_ms
+from detectors.faults import Fault
 from sinks.aws.client import url_faults
 from sinks.base import Sink
 from stream.dedupe.filter import Dedupe
 from stream.formats.base import Format, IdentityConfig, NameConfig, TimeConfig
 from stream.sources.base import Source
+
+
+def _any_of(package: str, base: type, group: str) -> Any:
+    """The union of all components of a kind, those of other distributions included."""
+    return Union[tuple(find(package, base, group).values())]  # noqa: UP007  # its members are found at run time
+
 
 if TYPE_CHECKING:
     AnySource = Source
@@ -24,132 +32,175 @@ if TYPE_CHECKING:
     AnySink = Sink
     AnyChange = Change
 else:
-    AnySource = Union[tuple(find("stream.sources", Source, "driftline.sources").values())]  # noqa: UP007  # the members are found when this runs
-    AnyFormat = Union[tuple(find("stream.formats", Format, "driftline.formats").values())]  # noqa: UP007  # the members are found when this runs
-    AnySink = Union[tuple(find("sinks", Sink, "driftline.sinks").values())]  # noqa: UP007  # the members are found when this runs
-    AnyChange = Union[
-        tuple(find("detectors.changes", Change, "driftline.change_detectors").values())
-    ]  # noqa: UP007  # the members are found when this runs
+    AnySource = _any_of("stream.sources", Source, "driftline.sources")
+    AnyFormat = _any_of("stream.formats", Format, "driftline.formats")
+    AnySink = _any_of("sinks", Sink, "driftline.sinks")
+    AnyChange = _any_of("detectors.changes", Change, "driftline.change_detectors")
 
 
 class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The object that holds the state (``key``: ``driftline/JOB.state`` unless given). Another
-    service may take over once the object has not changed for ``take_over_after``.
-    """
+    """The S3 object that holds the state, so that a service on another machine can take over."""
 
     bucket: Annotated[str, msgspec.Meta(min_length=3)]
+    """The bucket."""
     key: str = ""
+    """The key of the object; empty: ``driftline/JOB.state``."""
     region: str = ""
+    """The bucket's AWS region; empty: that of the AWS configuration."""
     endpoint_url: str = ""
+    """The address of an S3-compatible service; empty: AWS."""
     take_over_after: Duration = "10s"
+    """A standby takes over once the object has not changed for this long; ``3s`` to ``10m``."""
 
-    def check(self) -> list[str]:
-        """Faults that can be seen without network."""
+    def check(self) -> list[Fault]:
+        """Check the address."""
         return url_faults(self.endpoint_url)
 
 
 class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where the state lies: one SQLite file; with ``s3`` it is the local copy of an object there.
-    ``commit_interval``: how often it is written at the least, also when no window closes.
-    """
+    """Where the state is kept: positions, open windows, episodes, undelivered items."""
 
     path: str = "driftline.sqlite"
+    """The SQLite file; with ``s3`` it is the local copy of the object there."""
     commit_interval: Duration = "1s"
+    """The longest time between two commits, also when no window closes."""
     s3: S3Config | None = None
+    """The object in S3; without it the state is the file alone."""
 
 
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One model: the folder of its baseline (or ``learn``), and what differs for it.
+    """One model: its baseline, its columns, and the rules that differ for it.
 
-    ``outputs`` and ``inputs`` name the columns of the answer and of the request in their order;
-    without them the baseline's columns serve, those with the role prediction as the answer. A named
-    column that the baseline lacks is learned.
+    Without ``outputs`` and ``inputs`` the columns of the baseline serve, in their order; those with
+    the role ``prediction`` are the outputs. A named column that the baseline does not have is
+    learned from the first events.
     """
 
     baseline: str
+    """The folder that ``driftline baseline`` wrote, or ``learn``: the first events become the
+    baseline.
+    """
     outputs: list[str] | None = None
+    """The columns of the model's answer, in their order; without them the baseline's predictions.
+    Required with ``baseline: learn``.
+    """
     inputs: list[str] | None = None
+    """The columns of the request, in their order; without them the baseline's other columns.
+    Required with ``baseline: learn``.
+    """
     features: dict[str, FeatureRules] = {}
+    """What is judged differently, by the name of the column."""
     change_detectors: list[AnyChange] = []
+    """Detectors of abrupt changes in a series that has one number a window."""
 
     @property
     def learned(self) -> bool:
-        """True if there is no baseline yet."""
+        """True if the first events become the baseline."""
         return self.baseline == "learn"
 
 
 class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``events``: how many rows a baseline is learned from."""
+    """How a baseline is learned, where a model has none."""
 
     events: Annotated[int, msgspec.Meta(ge=100)] = 5_000
+    """The number of rows that a baseline is learned from."""
 
 
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where ``/metrics``, ``/healthz`` and ``/readyz`` are served; port 0 takes a free one. The
-    service is not ready while a partition is behind by more than ``ready_behind``.
-    """
+    """Where the service answers HTTP: ``/metrics``, ``/healthz`` and ``/readyz``."""
 
     host: str = "127.0.0.1"
+    """The address to listen on."""
     port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9108
+    """The port; 0: any that is free."""
     ready_behind: Duration = "60s"
+    """``/readyz`` fails while a partition lags behind by more than this."""
 
 
 class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where records that could not be counted are kept; their payload only with ``keep_payload``."""
+    """Where records that could not be counted are kept, with their position and the reason."""
 
     path: str = "dead-letters.jsonl"
+    """The file that they are appended to."""
     keep_payload: bool = False
+    """Whether the payload is kept too, not only its hash."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A whole configuration file. Durations are text with a unit; relative paths start at the
-    file's folder.
-
-    ``readers``: 1 reads in the service's own process, more are processes that share the partitions.
-    """
+    """The configuration of one job."""
 
     job: Annotated[
         str,
         msgspec.Meta(
             pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$",
             max_length=100,
-            description=(
-                "a word of letters, digits, dots, dashes and underscores, a letter or digit first"
-            ),
+            extra={
+                "expected": (
+                    "a word of letters, digits, dots, dashes and underscores, a letter or digit"
+                    " first"
+                )
+            },
         ),
     ]
+    """The name of the job in reports, metrics and the state: letters, digits, dots, dashes and
+    underscores, a letter or digit first.
+    """
     source: AnySource
+    """Where the inference events come from."""
     format: AnyFormat
+    """How an event is written."""
     models: Annotated[dict[str, ModelConfig], msgspec.Meta(min_length=1)]
+    """The models, by the name that events carry."""
     model: NameConfig
+    """Where the name of an event's model is."""
     variant: NameConfig = NameConfig(name="AllTraffic")
+    """Where the name of an event's variant is, as in an A/B test."""
     time: TimeConfig = TimeConfig()
+    """Where the event time is."""
     window: Duration = "60s"
+    """The length of a window of event time."""
     every: Duration | None = None
+    """How often a sliding window ends: a divisor of ``window``. Without it windows tumble."""
     grace: Duration | None = None
+    """How far out of order events usually are: a window is reported this long after its end.
+    Without it the default of the source: ``5m`` for files, ``2s`` for Kafka and Kinesis.
+    """
     lateness: Duration = "10m"
+    """How much longer late events are counted; their window is then reported again."""
     idle: Duration = "10s"
+    """A partition without events for this long no longer holds windows open."""
     tolerance: Duration = "60s"
+    """An event dated further than this after its arrival is counted at its arrival."""
     readers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
+    """The processes that share the partitions; 1: the service reads in its own process."""
     on_gap: Literal["continue", "stop"] = "continue"
+    """What happens when the log no longer has the records to read next."""
     dedupe: Dedupe | None = None
+    """How an event that is sent again is recognised; without it every record is counted."""
     learn: LearnConfig = LearnConfig()
+    """How a baseline is learned."""
     rules: Rules = Rules()
+    """Limits and alarm policy."""
     sinks: list[AnySink] = []
+    """Where reports and signals are delivered."""
     state: StateConfig = StateConfig()
+    """Where the state is kept."""
     http: HttpConfig = HttpConfig()
+    """Where the service answers HTTP."""
     dead_letters: DeadLetterConfig = DeadLetterConfig()
+    """Where records that could not be counted are kept."""
     expose_values: bool = False
+    """Whether signals may name feature values."""
 
     @property
     def every_ms(self) -> int:
-        """Length of a pane."""
+        """The length of a pane: ``every``, or ``window`` where windows tumble."""
         return duration_ms(self.every or self.window)
 
     @property
     def grace_ms(self) -> int:
-        """Expected disorder: 2 s, or 5 minutes between the files of a folder."""
-        return duration_ms(self.grace or ("5m" if type(self.source).__name__ == "Jsonl" else "2s"))
+        """``grace``, or the default of the source."""
+        return duration_ms(self.grace or self.source.default_grace)
 
     @property
     def origin(self) -> IdentityConfig:

@@ -28,14 +28,22 @@ class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     The horizon is event time, as far as it was read in the event's partition: an id is remembered
     for at least that long, and up to a fifth longer. An event without an id is never a duplicate,
     nor is one that comes again in *another* partition. Once ``most`` ids are remembered, new ones
-    are not; ``driftline_ids_unremembered`` counts them (an id costs about 80 bytes of memory). Ids
-    are kept as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the chance that any is
-    taken for another is about 1 in 2,000.
+    are not; ``driftline_ids_unremembered_total`` counts them (an id costs about 80 bytes of memory).
+    Ids are kept as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the chance that
+    any is taken for another is about 1 in 2,000.
     """
 
     by: Literal["event_id", "inference_id"] = "event_id"
+    """The id that is compared. An event without it is never a duplicate."""
     horizon: Duration = "5m"
+    """How long an id is remembered, in event time as read in its partition; up to a fifth longer.
+    """
     most: Annotated[int, msgspec.Meta(ge=1000)] = 500_000
+    """The number of ids that are remembered for each partition, at about 80 bytes of memory each;
+    further ids are not remembered, and are counted. Ids are compared by 64-bit hashes: among
+    10**10 events with 10**6 ids remembered, the chance that any is taken for another is about 1 in
+    2,000.
+    """
 
     @property
     def slice_ms(self) -> int:

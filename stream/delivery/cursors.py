@@ -1,4 +1,4 @@
-"""Which cursor belongs to which sink, when a configuration is changed between two runs."""
+"""Matches the sinks of a configuration with the cursors in the state."""
 
 from __future__ import annotations
 
@@ -11,40 +11,45 @@ import msgspec
 
 
 def keys_of(sinks: Iterable[tuple[str, Any]]) -> list[str]:
-    """What the state calls each sink: its type and a hash of its keys, so that its place in the
-    list means nothing.
+    """The key of each sink in the state: its type and a hash of its settings.
 
-    ``sinks``: types and configurations. The second of two that are alike gets a number.
+    The position in the list plays no part, so sinks may be reordered. ``sinks`` are types and
+    configurations; the second of two equal sinks gets a number.
     """
     seen = Counter[str]()
-    out = []
+    keys = []
     for kind, sink in sinks:
         key = f"{kind} {hashlib.sha256(msgspec.json.encode(sink)).hexdigest()[:16]}"
         seen[key] += 1
-        out.append(key if seen[key] == 1 else f"{key} {seen[key]}")
-    return out
+        keys.append(key if seen[key] == 1 else f"{key} {seen[key]}")
+    return keys
 
 
 def cursors_of(keys: Sequence[str], stored: Mapping[str, int], last: int) -> list[int]:
-    """The cursor of each sink: its own if it has one; else that of a sink of the same type that is
-    no more, whose keys were corrected (the one that is least far: what comes twice can be told by
-    its id, what is lost can not); else ``last``, behind what there is.
+    """The cursor that each sink starts with.
+
+    Its own, if the state has one. Else the cursor of a removed sink of the same type, whose
+    settings were edited; of several, the one furthest behind: duplicates carry ids, losses do not.
+    Else ``last``, after everything in the outbox.
 
     >>> cursors_of(["sns b", "jsonl d", "jsonl e"], {"jsonl c": 3, "jsonl d": 7, "sns a": 5}, 9)
     [5, 7, 3]
     >>> cursors_of(["jsonl d"], {"jsonl c": 3, "jsonl d": 7}, 9)
     [7]
     """
-    free = sorted((seq, key) for key, seq in stored.items() if key not in keys)
-    out = []
+    orphaned = sorted((seq, key) for key, seq in stored.items() if key not in keys)
+    cursors = []
     for key in keys:
-        heirs = [] if key in stored else [one for one in free if _kind(one[1]) == _kind(key)]
-        if heirs:
-            free.remove(heirs[0])
-        out.append(heirs[0][0] if heirs else stored.get(key, last))
-    return out
+        if key in stored:
+            cursors.append(stored[key])
+            continue
+        inherited = next((orphan for orphan in orphaned if _type(orphan[1]) == _type(key)), None)
+        if inherited is not None:
+            orphaned.remove(inherited)
+        cursors.append(last if inherited is None else inherited[0])
+    return cursors
 
 
-def _kind(key: str) -> str:
-    """Before keys had a hash, they were ``jsonl``, ``jsonl-2`` and so on."""
+def _type(key: str) -> str:
+    """The type in a key, also in one from before keys had a hash (``jsonl``, ``jsonl-2``)."""
     return key.partition(" ")[0].partition("-")[0]

@@ -1,4 +1,4 @@
-"""Records that were not counted, kept in a file: nothing that arrives is lost without a trace."""
+"""Writes records that were not counted to a file, so that no record is lost without a trace."""
 
 from __future__ import annotations
 
@@ -13,30 +13,29 @@ from stream.events import DeadLetter, DeadLetters
 
 
 class DeadLetterFile:
-    """Appends one JSON line a dead letter: partition, position, reason, length, sha256, and the
-    payload if it was kept.
+    """Appends one JSON line per dead letter.
 
-    Delivery is at least once: after a crash the letters of the last commit may stand there twice,
-    with the same partition and position. The file is opened at the first letter; a torn last line
-    of a crash is ended first.
+    A line holds partition, position, reason, length and sha256, and the payload if it was kept.
+    Delivery is at least once: after a crash the letters of the last commit may be in the file
+    twice, with the same partition and position. The file is created with the first letter; a last
+    line that a crash tore is completed with a line end first.
     """
+
+    left_out = 0
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def deliver(self, items: Sequence[DeadLetters]) -> None:
-        """Append the letters of some partials, all or none."""
+        """Append the letters of some partials: all or none."""
         lines = [_line(letter) for item in items for letter in item.letters]
         if not lines:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
         append(self.path, b"".join(lines))
 
-    def rebuild(self, newest: Sequence[object]) -> None:
-        """Nothing to rebuild: the file is the state."""
-
     def close(self) -> None:
-        """Nothing is held open."""
+        """Do nothing: the file is opened for each call."""
 
 
 def _line(letter: DeadLetter) -> bytes:

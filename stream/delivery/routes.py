@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final
+
+import msgspec
 
 from detectors.components import type_of
 from sinks.base import Delivery, Sink
@@ -17,53 +20,61 @@ from stream.errors import SinkUnusable
 from stream.events import DeadLetters
 from stream.state.store import OutboxItem, Store
 
+DEAD_LETTERS: Final = "dead_letters"
 
-class Route(NamedTuple):
-    """A courier, what it takes, the running half of its sink, and what the state calls its cursor
-    (``key``).
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    """The way of committed items to one sink.
+
+    ``key`` names the sink's cursor in the state, ``takes`` the types of items that the sink takes.
+    ``delivery`` is the running half of the sink, ``None`` for the file of dead letters.
     """
 
     key: str
     courier: Courier[Any]
     takes: tuple[type[Any], ...]
-    delivery: Any
+    delivery: Delivery | None = None
 
-    def offer(self, numbered: Sequence[OutboxItem]) -> None:
-        """Give the courier what its sink takes; the rest only moves its cursor."""
-        items = [
-            (one.seq, one.item if isinstance(one.item, self.takes) else None) for one in numbered
-        ]
+    def offer(self, items: Sequence[OutboxItem]) -> None:
+        """Hand items to the courier; those that the sink does not take only move its cursor."""
         self.courier.offer(
-            items, [one.size for one in numbered], [one.at_ms / 1000 for one in numbered]
+            [
+                (item.seq, item.item if isinstance(item.item, self.takes) else None)
+                for item in items
+            ],
+            [item.size for item in items],
+            [item.at_ms / 1000 for item in items],
         )
 
 
 def routes_of(
     config: Config,
     store: Store,
-    told: DeliveryObserver | None = None,
+    observer: DeliveryObserver | None = None,
     may_deliver: Callable[[], bool] | None = None,
 ) -> list[Route]:
-    """A courier for each sink and one for the dead letters; where each begins says
-    :func:`stream.delivery.cursors.cursors_of`.
+    """Create a route for the dead letters and one for each sink, in this order.
 
-    ``told`` hears of each attempt and of what was delivered; ``may_deliver`` is asked before.
-    Raises :class:`~stream.errors.SinkUnusable` for a sink that finds its settings, or those of the
-    environment, of no use.
+    Each starts at the cursor that :func:`stream.delivery.cursors.cursors_of` finds for it.
+    ``observer`` is notified of attempts and deliveries; nothing is delivered while ``may_deliver``
+    returns false. Raises :class:`~stream.errors.SinkUnusable` for a sink that cannot work with its
+    settings or those of the environment.
     """
-    cursors, last = store.cursors(), store.last_seq()
-    letters, key = DeadLetterFile(Path(config.dead_letters.path)), "dead_letters"
-    carries: Courier[Any] = Courier(
-        key, letters, cursors.get(key, last), True, told=told, may_deliver=may_deliver
+    stored, last = store.cursors(), store.last_seq()
+    letters = DeadLetterFile(Path(config.dead_letters.path))
+    cursor = stored.get(DEAD_LETTERS, last)
+    letter_courier = Courier(
+        DEAD_LETTERS, letters, cursor, True, observer=observer, may_deliver=may_deliver
     )
-    routes = [Route(key, carries, (DeadLetters,), letters)]
+    routes = [Route(key=DEAD_LETTERS, courier=letter_courier, takes=(DeadLetters,))]
     keys = keys_of((type_of(sink), sink) for sink in config.sinks)
-    for k, ((name, sink), key, cursor) in enumerate(
-        zip(_named(config), keys, cursors_of(keys, cursors, last), strict=True)
-    ):
-        delivery = _opened(f"sinks[{k}]", sink, config.job)
-        carries = Courier(name, delivery, cursor, sink.lossless, told=told, may_deliver=may_deliver)
-        routes.append(Route(key, carries, sink.takes, delivery))
+    sinks = zip(config.sinks, _names(config), keys, cursors_of(keys, stored, last), strict=True)
+    for index, (sink, name, key, cursor) in enumerate(sinks):
+        delivery = _opened(f"sinks[{index}]", sink, config.job)
+        courier: Courier[Any] = Courier(
+            name, delivery, cursor, sink.lossless, observer=observer, may_deliver=may_deliver
+        )
+        routes.append(Route(key=key, courier=courier, takes=sink.takes, delivery=delivery))
     return routes
 
 
@@ -74,12 +85,11 @@ def _opened(where: str, sink: Sink, job: str) -> Delivery:
         raise SinkUnusable(where, error.what, error.advice) from error
 
 
-def _named(config: Config) -> list[tuple[str, Any]]:
-    """Sinks by type; a second one of a type gets a number."""
-    seen: dict[str, int] = {}
-    out = []
-    for sink in config.sinks:
-        kind = type_of(sink)
-        seen[kind] = seen.get(kind, 0) + 1
-        out.append((kind if seen[kind] == 1 else f"{kind}-{seen[kind]}", sink))
-    return out
+def _names(config: Config) -> list[str]:
+    """The name of each sink in metrics and log: its type; the second of a type gets a number."""
+    seen = Counter[str]()
+    names = []
+    for kind in map(type_of, config.sinks):
+        seen[kind] += 1
+        names.append(kind if seen[kind] == 1 else f"{kind}-{seen[kind]}")
+    return names

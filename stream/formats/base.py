@@ -73,7 +73,12 @@ class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: Literal["const", "topic", "key", "header", "path", "file"] = msgspec.field(
         name="from", default="const"
     )
+    """``const``: ``name`` itself; ``topic``: the topic or stream; ``key``: the record's key;
+    ``header``: the header called ``name``; ``path``: the dotted path ``name`` in the event;
+    ``file``: the first group of the regular expression ``name`` in the file's path.
+    """
     name: str = ""
+    """The name itself, a header, a path or a regular expression, as ``from`` says."""
 
 
 class TimeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -84,8 +89,16 @@ class TimeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """
 
     path: str = ""
+    """The dotted path of the event time; empty: that of the format (``time`` for json,
+    ``eventMetadata.inferenceTime`` for sagemaker).
+    """
     unit: Literal["iso", "s", "ms", "us", "ns"] = "iso"
+    """``iso``: ISO 8601 text, UTC where it has no offset; otherwise the unit of a number since
+    1970.
+    """
     missing: Literal["reject", "arrival"] = "reject"
+    """What happens to an event without a time: ``reject`` it, or take its ``arrival`` in the log.
+    """
 
 
 class IdentityConfig(NamedTuple):

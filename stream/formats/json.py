@@ -35,9 +35,15 @@ class Json(Format, frozen=True, tag="json"):
     time_path: ClassVar = "time"
 
     features: str | dict[str, str] = ""
+    """The dotted path of the object that holds the features (empty: the event itself), or a path
+    for each feature that is not under its own name.
+    """
     prediction: str | dict[str, str] = ""
+    """The same for the outputs; for a model with one output a path leads to the value itself."""
     id: str = ""
+    """The dotted path of the event's id, text or an integer."""
     inference_id: str = ""
+    """The dotted path of the inference id, text or an integer."""
 
     def named_columns(self) -> dict[str, Collection[str]]:
         """Return the columns with a path of their own."""

@@ -5,23 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detectors.profiles.baseline import Baseline
-from stream.baselining.columns import ModelColumns, columns_of
+from stream.baselining.columns import columns_now
 from stream.config.model import Config
 from stream.config.timing import times_of
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
 from stream.sources.base import Reading
-
-
-def columns_now(config: Config, baselines: Mapping[str, Baseline]) -> dict[str, ModelColumns]:
-    """The columns of all models with the baselines in force."""
-    return {name: model_columns(config, name, baselines[name]) for name in config.models}
-
-
-def model_columns(config: Config, name: str, baseline: Baseline) -> ModelColumns:
-    """The columns of one model with the baseline in force."""
-    model = config.models[name]
-    return columns_of(name, baseline if baseline.columns else None, model.outputs, model.inputs)
 
 
 def reader_of(config: Config, reading: Reading) -> Reader:

@@ -1,6 +1,4 @@
-"""Who owns a job: the service that holds the lock beside its state file and, if the state lies in
-S3, wrote the object there last.
-"""
+"""Ownership of a job: the file lock next to its state and, with the state in S3, the last put."""
 
 from __future__ import annotations
 
@@ -23,20 +21,16 @@ HEARTBEAT_S: Final = 3.0
 
 
 class Ownership:
-    """Taken once, kept by every commit, released at the end.
+    """Taken once, renewed by every commit, released at the end.
 
-    With ``standby`` a service waits for a job that is owned, otherwise ``StateLocked`` is raised.
-    ``heartbeat_s`` is how often a commit must come (never, for a state on a disk: its lock shows
-    who is alive).
+    With ``standby`` a service waits for a job that is owned; without it ``StateLocked`` is raised.
+    ``heartbeat_s`` is the longest time between two commits that shows others that the owner is
+    alive. It is infinite for a state on a disk, where the lock shows that.
     """
 
     def __init__(self, config: Config, standby: bool, stop: threading.Event, log: Any) -> None:
-        self._path, self._standby, self._stop, self._log = (
-            Path(config.state.path),
-            standby,
-            stop,
-            log,
-        )
+        self._path = Path(config.state.path)
+        self._standby, self._stop, self._log = standby, stop, log
         self.role: Role = "starting"
         self.heartbeat_s = float("inf")
         self._lock: FileLock | None = None
@@ -49,72 +43,71 @@ class Ownership:
             self.heartbeat_s = min(HEARTBEAT_S, after_s / 3)
 
     def lock(self) -> None:
-        """Take the lock beside the state file, for a service that would not wait for it. Raises
-        ``StateLocked``.
-        """
+        """Take the file lock ahead of :meth:`take`. Raises ``StateLocked``."""
         self._lock = FileLock(self._path)
 
     def take(self) -> FileLock | None:
-        """Become the owner; returns the lock for the store, or ``None`` if the service was stopped
-        while it waited.
+        """Become the owner; returns the lock for the store.
+
+        Returns ``None`` if the service was asked to stop while it waited.
         """
         began_s = now_s()
-        self._lock = self._lock or self._locked()
-        if self._lock is None or not self._taken(self._lock):
+        self._lock = self._lock or self._wait_for_lock()
+        if self._lock is None or not self._take_state(self._lock):
             return None
-        self._tell(now_s() - began_s)
+        self._log_acquired(now_s() - began_s)
         self.role = "owner"
         return self._lock
 
-    def keep(self, store: Store) -> None:
-        """Make the last commit safe: nothing of it may go out before. Raises ``OwnershipLost``,
-        ``StateUnwritable``.
+    def secure(self, store: Store) -> None:
+        """Put the last commit to S3, if the state lies there. Nothing of it may leave before.
+
+        Raises ``OwnershipLost`` or ``StateUnwritable``.
         """
         if self._chain is not None:
             self._chain.put(store.snapshot())
 
     def may_deliver(self) -> bool:
-        """False while another service may have taken over."""
+        """Return false while another service may have taken over."""
         return self._chain is None or self._chain.may_deliver()
 
     def release(self) -> None:
-        """Let the next one begin at once."""
+        """Give the job up, so that another service can start at once."""
         if self._chain is not None:
             self._chain.release()
         if self._lock is not None:
             self._lock.close()
 
-    def _locked(self) -> FileLock | None:
+    def _wait_for_lock(self) -> FileLock | None:
         while not self._stop.is_set():
             try:
                 return FileLock(self._path)
             except StateLocked as error:
-                self._busy(error.path)
+                self._owned_elsewhere(error.path)
                 self._stop.wait(POLL_S)
         return None
 
-    def _taken(self, lock: FileLock) -> bool:
+    def _take_state(self, lock: FileLock) -> bool:
         if self._chain is None:
             lock.note = ""
             return True
-        return self._takeover.take(lock, self._busy)
+        return self._takeover.take(lock, self._owned_elsewhere)
 
-    def _tell(self, waited_s: float) -> None:
-        """Say whose job it was; nothing of one on a disk that nobody else had."""
-        more = (
-            {"epoch": self._chain.note.epoch, "state": self._chain.where}
-            if self._chain
-            else {"state": str(self._path)}
-        )
-        if self.role == "standby" or (self._chain is not None and self._takeover.silent_owner):
-            self._log.info("took over", waited_s=round(waited_s, 1), **more)
+    def _log_acquired(self, waited_s: float) -> None:
+        """Log how the job was acquired; silent for a local state that had no other owner."""
+        state: dict[str, object] = {"state": str(self._path)}
+        if self._chain is not None:
+            state = {"state": self._chain.uri, "epoch": self._chain.metadata.epoch}
+        silent_owner = self._chain is not None and self._takeover.silent_owner
+        if self.role == "standby" or silent_owner:
+            self._log.info("ownership_taken_over", waited_s=round(waited_s, 1), **state)
         elif self._chain is not None:
-            self._log.info("owns the state", **more)
+            self._log.info("ownership_acquired", **state)
 
-    def _busy(self, state: str) -> None:
-        """Somebody else owns the job: refuse, or say once that we wait."""
+    def _owned_elsewhere(self, state: str) -> None:
+        """Refuse a job that another service owns; a standby logs once that it waits."""
         if not self._standby:
             raise StateLocked(state)
         if self.role != "standby":
             self.role = "standby"
-            self._log.info("standby", waits_for=state)
+            self._log.info("standby", state=state)

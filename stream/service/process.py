@@ -8,34 +8,30 @@ from typing import Final
 
 import pyarrow as pa
 
-from stream.config.component_checks import check_parts
 from stream.config.model import Config
 from stream.service.service import Service
 from stream.telemetry.log_setup import LogSetup
 
-ENDING: Final = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 def run(config: Config, logs: LogSetup, accept_change: bool = False, standby: bool = False) -> int:
-    """Run a service until it ends, or until SIGTERM or Ctrl-C; a second one leaves at once (the
-    last commit is safe).
+    """Run a service until it ends or receives SIGTERM or SIGINT; returns the exit code.
 
-    Raises ``ConfigError`` for what ``driftline check`` finds wrong.
+    A second signal ends the process at once; the last commit is safe.
     """
-    check_parts(config)
     logs.set_up()
-    pa.enable_signal_handlers(
-        False
-    )  # else a signal that comes while Arrow parses ends the parsing with an error
+    # A signal that arrives while Arrow parses would otherwise end the parsing with an error.
+    pa.enable_signal_handlers(False)
     service = Service(config, accept_change, logs=logs, standby=standby)
 
-    def leave(_number: int, _frame: FrameType | None) -> None:
-        for number in ENDING:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
         service.stop()
         if service.opening:
             raise SystemExit(0)
 
-    for number in ENDING:
-        signal.signal(number, leave)
+    for number in STOP_SIGNALS:
+        signal.signal(number, stop)
     return service.run()

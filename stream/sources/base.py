@@ -7,15 +7,16 @@ a :class:`Source`, its configuration, and a :class:`Reading`, which that configu
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Protocol
 
 import msgspec
 
+from detectors.faults import Fault
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 
 
 class Reading(Protocol):
-    """An open source.
+    """An open source; implementations inherit from this class, for its defaults.
 
     The service opens one reading. With ``readers: N`` each reader process opens another one, and
     that of the service only discovers partitions. The calls come in this order::
@@ -84,6 +85,13 @@ class Reading(Protocol):
     def finished(self) -> bool:
         """Whether a bounded source is read to its end; always false for a log that may grow."""
 
+    def expired(self, ended: Collection[str]) -> list[str]:
+        """Return those of the ended partitions that the source does not have any more.
+
+        It must never discover them again. By default none: partitions of most sources do not end.
+        """
+        return []
+
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Publish the committed positions for other tools, where the source has a place for them.
 
@@ -102,28 +110,21 @@ class Reading(Protocol):
         """Release connections, threads and files; safe to call twice."""
 
 
-@runtime_checkable
-class Passing(Protocol):
-    """A reading whose partitions end and are gone some day."""
-
-    def unlisted(self, ended: Collection[str]) -> list[str]:
-        """Those of the ended partitions that the source does not have any more; it must never
-        discover them again.
-        """
-
-
 class Source(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"
 ):
     """Base of the configuration of a source.
 
     The fields of a subclass are the keys in the configuration file, its docstring describes them in
-    the JSON schema, and ``tag`` is its ``type``. ``record_fields`` names what its records have in
-    addition to their value, from which the model and variant may be taken: ``topic``, ``key``,
-    ``header`` or ``file``.
+    the JSON schema, and ``tag`` is its ``type``. A text below a field describes that key.
     """
 
     record_fields: ClassVar[frozenset[str]] = frozenset()
+    """What records have in addition to their value, from which the model and the variant may be
+    taken: ``topic``, ``key``, ``header`` or ``file``.
+    """
+    default_grace: ClassVar[str] = "2s"
+    """The ``grace`` of a job whose configuration sets none: the usual out-of-order delay."""
 
     @property
     def identity(self) -> str:
@@ -134,8 +135,8 @@ class Source(
         """
         raise NotImplementedError
 
-    def check(self) -> list[str]:
-        """Faults that can be seen without network, as sentences; an empty list means none."""
+    def check(self) -> list[Fault]:
+        """Return all faults of the settings that can be found without network access."""
         return []
 
     def open(self, job: str) -> Reading:

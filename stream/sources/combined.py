@@ -12,7 +12,7 @@ RETRY_S = 0.05
 """Pause before all readings are polled again when none had a record."""
 
 
-class CombinedReading:
+class CombinedReading(Reading):
     """Combines readings of bounded or followed files, keyed by the name of their partition.
 
     See :class:`stream.sources.base.Reading` for the contract.

@@ -1,4 +1,4 @@
-"""The lock beside a state file."""
+"""The lock next to a state file."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ NOTE_BYTES: Final = 200
 
 
 class FileLock:
-    """Held by one process at a time; the system lets it go when that process ends, however it ends.
+    """A lock held by one process at a time; the system releases it when that process ends.
 
-    ``note`` is text that is kept in the lock's file: which owner in S3 the state file beside it is
-    a copy of (empty: it never was one). Raises ``StateLocked`` if another process holds it,
-    ``StateUnwritable`` if the file cannot be made.
+    ``note`` is text kept in the lock's file: the id of the owner in S3 whose state the file next to
+    it is a copy of (empty: it was never in S3). Raises ``StateLocked`` if another process holds
+    the lock, ``StateUnwritable`` if its file cannot be created.
     """
 
     def __init__(self, path: Path) -> None:
@@ -34,18 +34,17 @@ class FileLock:
 
     @property
     def note(self) -> str:
-        """What the holder before wrote, or this one."""
+        """The note of the last holder that wrote one."""
         return os.pread(self._file, NOTE_BYTES, 0).decode(errors="replace").rstrip()
 
     @note.setter
     def note(self, text: str) -> None:
-        os.pwrite(
-            self._file, text.encode().ljust(NOTE_BYTES), 0
-        )  # in one piece: a crash leaves the old note or this one
+        # One write of constant length: a crash leaves either the old note or the new one.
+        os.pwrite(self._file, text.encode().ljust(NOTE_BYTES), 0)
         os.fsync(self._file)
 
     def close(self) -> None:
-        """Give it up; safe to call twice."""
+        """Release the lock; safe to call twice."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1

@@ -1,4 +1,4 @@
-"""Panes in the store's file, with the recently used ones in memory."""
+"""Panes in the store's file, with the recently used ones cached in memory."""
 
 from __future__ import annotations
 
@@ -6,24 +6,29 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
 from stream.aggregation.panes import PaneId
-from stream.errors import StateIncompatible
-from stream.state.sqlite_errors import RESTORE, told
+from stream.errors import StateUnreadable
+from stream.state.sqlite_errors import RESTORE, translated_errors
 
-CACHE_BYTES = 64 << 20
-"""Panes that are kept in memory beside those that a commit must write: twice the open windows of 10
-models of 200 features in 12 panes."""
-_PANE = "SELECT body FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?"
+CACHE_BYTES: Final = 64 << 20
+"""Size of the panes kept in memory in addition to those that a commit must write: twice the open
+windows of 10 models of 200 features in 12 panes."""
+_SELECT: Final = (
+    "SELECT body FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?"
+)
+_DELETE: Final = "DELETE FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?"
 
 
 class SqlitePanes:
-    """Panes in the store's file, with the recently used ones in memory. What changed is written by
-    the next commit.
+    """Panes of the given layouts, read from the store's file and cached.
+
+    Changes stay in memory until the next commit writes them.
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
@@ -32,8 +37,8 @@ class SqlitePanes:
         self._cache: OrderedDict[PaneId, Profile] = OrderedDict()
         self._changed: dict[PaneId, Profile | None] = {}
 
-    def know(self, layout: Layout) -> None:
-        """Panes with this layout may come from now on."""
+    def add_layout(self, layout: Layout) -> None:
+        """Accept panes with this layout from now on."""
         self._layouts[layout.fingerprint] = layout
 
     def get(self, pane: PaneId) -> Profile | None:
@@ -42,16 +47,15 @@ class SqlitePanes:
         if pane in self._cache:
             self._cache.move_to_end(pane)
             return self._cache[pane]
-        with told(self._path):
-            row = self._db.execute(_PANE, pane).fetchone()
+        with translated_errors(self._path):
+            row = self._db.execute(_SELECT, pane).fetchone()
         if row is None or pane.layout not in self._layouts:
             return None
         try:
             self._cache[pane] = Profile.decode(row[0], self._layouts[pane.layout])
         except (msgspec.MsgspecError, ValueError) as error:
-            raise StateIncompatible(
-                "pane", f"{self._path}: unreadable", "counts", RESTORE
-            ) from error
+            reason = f"a pane of model {pane.model!r} is damaged ({error})"
+            raise StateUnreadable(str(self._path), reason, RESTORE) from error
         return self._cache[pane]
 
     def put(self, pane: PaneId, profile: Profile) -> None:
@@ -63,7 +67,7 @@ class SqlitePanes:
         self._cache.pop(pane, None)
 
     def ids(self) -> Iterable[PaneId]:
-        with told(self._path):
+        with translated_errors(self._path):
             rows = self._db.execute("SELECT model, variant, layout, start_ms FROM panes").fetchall()
         stored = {PaneId(*row): None for row in rows} | dict.fromkeys(self._changed)
         return [
@@ -73,29 +77,26 @@ class SqlitePanes:
         ]
 
     def rows(self) -> int:
-        """Rows in all panes of the file, counted from the panes."""
-        with told(self._path):
+        """Return the rows in all panes of the file, counted from the panes."""
+        with translated_errors(self._path):
             return sum(
                 Profile.rows_of(body) for (body,) in self._db.execute("SELECT body FROM panes")
             )
 
     def write(self, db: sqlite3.Connection) -> int:
-        """Write what changed, inside the store's transaction; returns how many bytes."""
-        gone = [pane for pane, profile in self._changed.items() if profile is None]
+        """Write the changes, inside the store's transaction; returns the number of bytes."""
+        dropped = [pane for pane, profile in self._changed.items() if profile is None]
         kept = [
             (*pane, profile.encode())
             for pane, profile in self._changed.items()
             if profile is not None
         ]
-        db.executemany(
-            "DELETE FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?",
-            gone,
-        )
+        db.executemany(_DELETE, dropped)
         db.executemany("REPLACE INTO panes VALUES (?, ?, ?, ?, ?)", kept)
         return sum(len(row[-1]) for row in kept)
 
     def written(self) -> None:
-        """The transaction is through: what was written may leave memory."""
+        """Take the changes as committed: they may leave memory when the cache is full."""
         for pane, profile in self._changed.items():
             if profile is not None:
                 self._cache[pane] = profile

@@ -1,4 +1,4 @@
-"""What SQLite has to complain about, in our words."""
+"""Translates the errors of SQLite into driftline's."""
 
 from __future__ import annotations
 
@@ -8,21 +8,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from stream.errors import StateIncompatible, StateUnwritable
+from stream.errors import StateUnreadable, StateUnwritable
 
-RESTORE: Final = "Restore it from a backup or start with another path"
+RESTORE: Final = "Restore it from a backup, or start with another path"
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
-    """Around statements on the file at ``path``: raises ``StateUnwritable`` (full, no rights) or
-    ``StateIncompatible`` (damaged).
+def translated_errors(path: Path) -> Iterator[None]:
+    """Context for statements on the file at ``path``.
+
+    Raises ``StateUnwritable`` (disk full, permission denied) or ``StateUnreadable`` (damaged).
     """
     try:
         yield
     except sqlite3.OperationalError as error:
         raise StateUnwritable(str(path), str(error)) from error
     except sqlite3.DatabaseError as error:
-        raise StateIncompatible(
-            "file", f"{path}: {error}", "a state file of driftline", RESTORE
-        ) from error
+        raise StateUnreadable(str(path), str(error), RESTORE) from error

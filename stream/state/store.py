@@ -7,68 +7,66 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final
 
 import msgspec
 
+from detectors.decisions.limits import Limits
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
 from detectors.report import Signal, WindowReport
-from stream.aggregation.state import STATE_VERSION, JobState
-from stream.errors import StateIncompatible, StateUnwritable
+from stream.aggregation.state import JobState
+from stream.errors import StateUnreadable, StateUnwritable
 from stream.events import DeadLetters, Output
-from stream.state import event_ids as sqlite_ids
+from stream.state import archive, event_ids
 from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
+from stream.state.identity import StateIdentity
 from stream.state.panes import SqlitePanes
-from stream.state.sqlite_errors import told
+from stream.state.sqlite_errors import translated_errors
+from stream.state.stored import StoredState, read_stored
 
 Outgoing = WindowReport | Signal | DeadLetters
-APPLICATION_ID = 0x64726674
+APPLICATION_ID: Final = 0x64726674
 """Marks a database as a state of driftline: "drft"."""
 
-_SCHEMA = (
+_SCHEMA: Final = (
     """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS panes (model TEXT, variant TEXT, layout TEXT, start_ms INTEGER, body BLOB NOT NULL,
-    PRIMARY KEY (model, variant, layout, start_ms)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS baselines (fingerprint TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS newest (model TEXT, variant TEXT, start_ms INTEGER, revision INTEGER, body BLOB NOT NULL,
-    PRIMARY KEY (model, variant)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS outbox (seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL, at_ms INTEGER);
+CREATE TABLE IF NOT EXISTS panes (
+    model TEXT, variant TEXT, layout TEXT, start_ms INTEGER, body BLOB NOT NULL,
+    PRIMARY KEY (model, variant, layout, start_ms)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS newest (
+    model TEXT, variant TEXT, start_ms INTEGER, revision INTEGER, body BLOB NOT NULL,
+    PRIMARY KEY (model, variant)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS outbox (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL, at_ms INTEGER
+);
 CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
 """
-    + sqlite_ids.SCHEMA
+    + archive.SCHEMA
+    + event_ids.SCHEMA
 )
-_VERSION = "Use the version of driftline that wrote it, or another state path"
-_ACCEPT = "`--accept-change` closes the open windows as incomplete and goes on with the new one"
-_NEWEST = """
+_NEWEST: Final = """
 INSERT INTO newest VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, variant) DO UPDATE
     SET start_ms = excluded.start_ms, revision = excluded.revision, body = excluded.body
     WHERE (excluded.start_ms, excluded.revision) >= (newest.start_ms, newest.revision)
 """
-_KINDS: dict[str, type[Outgoing]] = {"report": WindowReport, "signal": Signal, "dead": DeadLetters}
-_LAST = (1 << 63) - 1
-_KIND_OF = {kind: name for name, kind in _KINDS.items()}
+_TYPES: Final[dict[str, type[Outgoing]]] = {
+    "report": WindowReport,
+    "signal": Signal,
+    "dead": DeadLetters,
+}
+_KIND_OF: Final = {type_: kind for kind, type_ in _TYPES.items()}
+_LAST_SEQ: Final = (1 << 63) - 1
 
 
-class StateIdentity(msgspec.Struct, frozen=True):
-    """What a state belongs to. ``source``: what its positions are positions in. ``configured``:
-    fingerprint of the configured baseline of each model (empty: learned), also of models that were
-    watched once.
-    """
+class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
+    """An item of the outbox: its number, its encoded ``size`` in bytes, and when it was committed.
 
-    job: str
-    source: str
-    window_ms: int
-    every_ms: int
-    version: int = STATE_VERSION
-    configured: dict[str, str] = {}
-
-
-class OutboxItem(NamedTuple):
-    """An item of the outbox, its bytes, and when it was committed. Numbers rise, and a sink's
-    cursor is the last one it delivered.
+    Numbers rise; a sink's cursor is the number of the last item it is done with.
     """
 
     seq: int
@@ -78,22 +76,23 @@ class OutboxItem(NamedTuple):
 
 
 class Store:
-    """Owns the state file for as long as it is open: a lock beside it refuses a second owner
-    (``lock``: who opens the store holds it).
+    """Owns the state file for as long as it is open.
 
-    WAL, ``synchronous=FULL``: what :meth:`commit` returned from survives a crash of the process and
-    of the machine; what it did not return from never happened. Raises ``StateLocked``,
-    ``StateIncompatible`` (not ours, damaged, another version) and ``StateUnwritable`` (full disk:
-    the transaction is rolled back and the file stays as it was).
+    A lock next to the file refuses a second owner; with ``lock``, the caller holds it already. The
+    file is in WAL mode with ``synchronous=FULL``: a commit that returned survives a crash of the
+    process and of the machine, and one that did not return never happened.
+
+    Raises ``StateLocked``, ``StateUnreadable`` (another program's database, damaged) and
+    ``StateUnwritable`` (disk full: the transaction is rolled back and the file stays as it was).
     """
 
     def __init__(self, path: Path, lock: FileLock | None = None) -> None:
         self.path, self.written_bytes = path, 0
         self._lock = FileLock(path) if lock is None else None
         try:
-            path.touch(
-                0o600
-            )  # it holds vocabularies, which are feature values; SQLite gives its other files the same rights
+            # The file holds vocabularies, which are feature values: only its user may read it.
+            # SQLite gives the files it creates next to it the same permissions.
+            path.touch(0o600)
             self._open()
         except OSError as error:
             self._unlock()
@@ -103,33 +102,31 @@ class Store:
             raise
 
     def _open(self) -> None:
-        with told(self.path):
+        with translated_errors(self.path):
             self._db = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-            self._ours()
+            self._claim_file()
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.executescript(_SCHEMA)
-            if "at_ms" not in {
-                column for _, column, *_ in self._db.execute("PRAGMA table_info(outbox)")
-            }:
-                self._db.execute(
-                    "ALTER TABLE outbox ADD COLUMN at_ms INTEGER"
-                )  # a file of an older driftline
+            self._add_commit_times()
 
-    def _ours(self) -> None:
-        """Mark a new file as ours; refuse one with tables that is not."""
-        (found,) = self._db.execute("PRAGMA application_id").fetchone()
-        if found != APPLICATION_ID and self._db.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise StateIncompatible(
-                "file",
-                f"{self.path}: another program's database",
-                "a state file of driftline",
-                "Choose another path",
-            )
+    def _claim_file(self) -> None:
+        """Mark a new file as driftline's; refuse a database with tables that is not."""
+        (application,) = self._db.execute("PRAGMA application_id").fetchone()
+        has_tables = self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
+        if application != APPLICATION_ID and has_tables:
+            reason = "it is another program's database"
+            raise StateUnreadable(str(self.path), reason, "Choose another path")
         self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
 
+    def _add_commit_times(self) -> None:
+        """Add the column that outboxes did not have at first."""
+        columns = {name for _, name, *_ in self._db.execute("PRAGMA table_info(outbox)")}
+        if "at_ms" not in columns:
+            self._db.execute("ALTER TABLE outbox ADD COLUMN at_ms INTEGER")
+
     def close(self) -> None:
-        """Close the file and give up its own lock; safe to call twice."""
+        """Close the file and release the store's own lock; safe to call twice."""
         self._db.close()
         self._unlock()
 
@@ -138,26 +135,17 @@ class Store:
             self._lock.close()
 
     def snapshot(self) -> bytes:
-        """The file as the last commit left it."""
-        with told(self.path):
+        """Return the content of the file as of the last commit."""
+        with translated_errors(self.path):
             return self._db.serialize()
 
-    def load(self, identity: StateIdentity, accept_change: bool = False) -> JobState:
-        """The committed state, or a new one. Raises ``StateIncompatible`` naming the field that
-        differs.
+    def load(self) -> StoredState | None:
+        """Return the last commit; ``None`` if nothing was committed yet.
 
-        ``accept_change``: another baseline or window is no difference.
+        Raises ``StateUnreadable`` if it is damaged or was written by another version.
         """
-        stored = self._meta("identity")
-        if stored is None:
-            return JobState()
-        try:
-            compare(msgspec.msgpack.decode(stored, type=StateIdentity), identity, accept_change)
-            return JobState.decode(self._meta("state") or b"")
-        except msgspec.MsgspecError as error:
-            raise StateIncompatible(
-                "content", "something unreadable", f"that of version {STATE_VERSION}", str(error)
-            ) from error
+        with translated_errors(self.path):
+            return read_stored(self._db, self.path)
 
     def commit(
         self,
@@ -171,91 +159,68 @@ class Store:
     ) -> list[OutboxItem]:
         """Write everything in one transaction; returns the outgoing items with their numbers.
 
-        An item leaves the outbox when the cursors of all sinks that take it are past it (``takes``,
-        by sink; without it each takes all).
+        ``cursors`` maps each sink to its cursor, ``takes`` to the types it takes (without it every
+        sink takes all). An item leaves the outbox once the cursors of all sinks that take it have
+        passed it.
         """
         parts: list[SqlitePanes | SqliteIds] = [panes] if ids is None else [panes, ids]
-        with told(self.path), self._transaction() as db:
-            db.execute(
-                "REPLACE INTO meta VALUES ('identity', ?)", (msgspec.msgpack.encode(identity),)
-            )
+        with translated_errors(self.path), self._transaction() as db:
             encoded = state.encode()
-            db.execute("REPLACE INTO meta VALUES ('state', ?)", (encoded,))
+            rows = [("identity", msgspec.msgpack.encode(identity)), ("state", encoded)]
+            db.executemany("REPLACE INTO meta VALUES (?, ?)", rows)
             written = len(encoded) + sum(part.write(db) for part in parts)
             now_ms = int(time.time() * 1000)
             numbered = [_put(db, item, now_ms) for item in outputs if isinstance(item, Outgoing)]
             db.execute("DELETE FROM cursors")
             db.executemany("INSERT INTO cursors VALUES (?, ?)", cursors.items())
-            for name, kind in _KINDS.items():
-                taking = [
-                    seq for sink, seq in cursors.items() if takes is None or kind in takes[sink]
-                ]
-                db.execute(
-                    "DELETE FROM outbox WHERE kind = ? AND seq <= ?",
-                    (name, min(taking, default=_LAST)),
-                )
+            _trim_outbox(db, cursors, takes)
         for part in parts:
             part.written()
         self.written_bytes = written
         return numbered
 
-    def identity(self) -> StateIdentity | None:
-        """What the stored state belongs to; ``None`` if nothing was committed yet."""
-        stored = self._meta("identity")
-        return msgspec.msgpack.decode(stored, type=StateIdentity) if stored else None
+    def keep(self, baselines: Iterable[Baseline], limits: Iterable[Limits]) -> None:
+        """Keep baselines and limits for good, so that reports may name them."""
+        with translated_errors(self.path), self._transaction() as db:
+            archive.Archive(db).add(baselines, limits)
 
     def outbox(self) -> list[OutboxItem]:
-        """What some sink may not have delivered yet, oldest first."""
+        """Return the items that some sink may not have delivered yet, oldest first."""
         now_ms = int(time.time() * 1000)
         rows = self._db.execute(
             "SELECT seq, kind, body, coalesce(at_ms, ?) FROM outbox ORDER BY seq", (now_ms,)
         ).fetchall()
         return [
-            OutboxItem(seq, msgspec.msgpack.decode(body, type=_KINDS[kind]), len(body), at)
-            for seq, kind, body, at in rows
+            OutboxItem(
+                seq=seq,
+                item=msgspec.msgpack.decode(body, type=_TYPES[kind]),
+                size=len(body),
+                at_ms=at_ms,
+            )
+            for seq, kind, body, at_ms in rows
         ]
 
     def cursors(self) -> dict[str, int]:
-        """The last number that each sink delivered."""
+        """Return the cursor of each sink."""
         return dict(self._db.execute("SELECT sink, seq FROM cursors").fetchall())
 
     def last_seq(self) -> int:
-        """The highest number ever given; a sink that is new begins behind it."""
+        """Return the highest number ever given; the cursor of a new sink starts there."""
         row = self._db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'outbox'").fetchone()
         return int(row[0]) if row else 0
 
     def newest(self) -> list[WindowReport]:
-        """The newest report of each model and variant."""
+        """Return the newest report of each model and variant."""
         rows = self._db.execute("SELECT body FROM newest ORDER BY model, variant").fetchall()
         return [msgspec.msgpack.decode(body, type=WindowReport) for (body,) in rows]
 
-    def keep_baseline(self, baseline: Baseline) -> None:
-        """Keep a baseline for ever: reports name it by its fingerprint."""
-        with told(self.path), self._transaction() as db:
-            db.execute(
-                "INSERT OR IGNORE INTO baselines VALUES (?, ?)",
-                (baseline.fingerprint, baseline.encode()),
-            )
-
-    def baseline(self, fingerprint: str) -> Baseline | None:
-        """A kept baseline."""
-        row = self._db.execute(
-            "SELECT body FROM baselines WHERE fingerprint = ?", (fingerprint,)
-        ).fetchone()
-        return Baseline.decode(row[0]) if row else None
-
     def panes(self, layouts: Iterable[Layout]) -> SqlitePanes:
-        """The panes of this store that have one of these layouts."""
+        """Open the panes of this store that have one of these layouts."""
         return SqlitePanes(self.path, self._db, layouts)
 
     def ids(self) -> SqliteIds:
-        """The ids that are remembered in this store."""
+        """Open the event ids that this store remembers."""
         return SqliteIds(self.path, self._db)
-
-    def _meta(self, name: str) -> bytes | None:
-        with told(self.path):
-            row = self._db.execute("SELECT body FROM meta WHERE name = ?", (name,)).fetchone()
-        return bytes(row[0]) if row else None
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -269,58 +234,28 @@ class Store:
             raise
 
 
+def is_state(content: bytes) -> bool:
+    """Return whether this is the content of a state file of driftline."""
+    application = int.from_bytes(content[68:72], "big")
+    return content.startswith(b"SQLite format 3\0") and application == APPLICATION_ID
+
+
 def _put(db: sqlite3.Connection, item: Outgoing, now_ms: int) -> OutboxItem:
     body = msgspec.msgpack.encode(item)
-    seq = db.execute(
-        "INSERT INTO outbox (kind, body, at_ms) VALUES (?, ?, ?)",
-        (_KIND_OF[type(item)], body, now_ms),
-    ).lastrowid
+    query = "INSERT INTO outbox (kind, body, at_ms) VALUES (?, ?, ?)"
+    seq = db.execute(query, (_KIND_OF[type(item)], body, now_ms)).lastrowid
     if isinstance(item, WindowReport):
         db.execute(_NEWEST, (item.model, item.variant, item.start_ms, item.revision, body))
-    return OutboxItem(int(seq or 0), item, len(body), now_ms)
+    return OutboxItem(seq=int(seq or 0), item=item, size=len(body), at_ms=now_ms)
 
 
-def is_ours(content: bytes) -> bool:
-    """Whether this is the content of a state file of driftline."""
-    return (
-        content.startswith(b"SQLite format 3\0")
-        and int.from_bytes(content[68:72], "big") == APPLICATION_ID
-    )
-
-
-def compare(stored: StateIdentity, configured: StateIdentity, accept_change: bool) -> None:
-    """Raise ``StateIncompatible`` for the first thing in which a stored state belongs to another
-    configuration.
-
-    With ``accept_change`` the length of windows and the baselines may differ.
-    """
-    other = (
-        "Use another `job` name or state path for the new configuration, or go back to the old one"
-    )
-    for field in ("version", "job", "source", "window_ms", "every_ms"):
-        before, now = getattr(stored, field), getattr(configured, field)
-        may_change = field in ("window_ms", "every_ms")
-        if before != now and not (accept_change and may_change):
-            advice = _ACCEPT if may_change else _VERSION if field == "version" else other
-            raise StateIncompatible(field, str(before), str(now), advice)
-    for model, fingerprint in configured.configured.items():
-        before = stored.configured.get(model, fingerprint)
-        if before != fingerprint and not accept_change:
-            what = f"baseline of model {model!r}"
-            raise StateIncompatible(what, before or "learned", fingerprint or "learned", _ACCEPT)
-
-
-def read_baseline(path: Path, fingerprint: str) -> Baseline | None:
-    """A baseline that the state at ``path`` keeps; reads beside a running owner. ``None`` if there
-    is no such state or baseline.
-    """
-    if not path.exists():
-        return None
-    db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
-    try:
-        row = db.execute(
-            "SELECT body FROM baselines WHERE fingerprint = ?", (fingerprint,)
-        ).fetchone()
-    finally:
-        db.close()
-    return Baseline.decode(row[0]) if row else None
+def _trim_outbox(
+    db: sqlite3.Connection,
+    cursors: Mapping[str, int],
+    takes: Mapping[str, tuple[type[Outgoing], ...]] | None,
+) -> None:
+    """Delete the items that all sinks that take them are done with."""
+    for kind, type_ in _TYPES.items():
+        done = [seq for sink, seq in cursors.items() if takes is None or type_ in takes[sink]]
+        query = "DELETE FROM outbox WHERE kind = ? AND seq <= ?"
+        db.execute(query, (kind, min(done, default=_LAST_SEQ)))

@@ -1,1 +1,1 @@
-"""The service's own metrics and log; may import `aggregation`, `config`, `web` and below."""
+"""The metrics and the log of the service; may import `aggregation`, `config`, `web` and below."""

@@ -1,4 +1,4 @@
-"""The log of a process: lines on stderr, for programs or for a person."""
+"""Log set-up of a process: events on stderr, as JSON for programs or in columns for people."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SECONDS: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class LogSetup(msgspec.Struct, frozen=True):
-    """From which level on lines are written, as JSON or in columns for a terminal, and the job that
-    every line names.
+    """The lowest level that is logged, the style (JSON, or columns for a terminal), and the job
+    that every event names.
 
-    Lines of libraries come too, if they are warnings or worse, and have a key ``logger``. Columns
-    are coloured where stderr is a terminal that can do it and ``NO_COLOR`` is not set.
+    Warnings and errors of libraries are logged too, with the key ``logger``. Columns are coloured
+    if stderr is a terminal that supports colours and ``NO_COLOR`` is not set.
     """
 
     level: Level = "info"
@@ -29,50 +29,54 @@ class LogSetup(msgspec.Struct, frozen=True):
     job: str = ""
 
     def set_up(self) -> None:
-        """From now on this process logs so."""
+        """Set up structlog and the standard library's ``logging`` for this process."""
         stamp = structlog.processors.TimeStamper(
             fmt="iso" if self.style == "json" else SECONDS, utc=True
         )
-        shared: list[Processor] = [self._name_job, structlog.stdlib.add_log_level, stamp]
+        shared: list[Processor] = [self._add_job, structlog.stdlib.add_log_level, stamp]
+        self._set_up_structlog(shared)
+        self._set_up_libraries(shared)
+
+    def _set_up_structlog(self, shared: list[Processor]) -> None:
+        level = logging.getLevelName(self.level.upper())
         structlog.configure(
-            processors=[*shared, *self._rendering()],
-            wrapper_class=structlog.make_filtering_bound_logger(
-                logging.getLevelName(self.level.upper())
-            ),
+            processors=[*shared, *self._renderers()],
+            wrapper_class=structlog.make_filtering_bound_logger(level),
             logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         )
-        lines = logging.StreamHandler(sys.stderr)
-        lines.setFormatter(
-            structlog.stdlib.ProcessorFormatter(
-                foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
-                processors=[
-                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                    *self._rendering(),
-                ],
-            )
+
+    def _set_up_libraries(self, shared: list[Processor]) -> None:
+        formatter = structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *self._renderers(),
+            ],
         )
-        logging.basicConfig(handlers=[lines], level=logging.WARNING)
+        handler = logging.StreamHandler(sys.stderr)
+        handler.setFormatter(formatter)
+        logging.basicConfig(handlers=[handler], level=logging.WARNING)
 
-    def _name_job(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
-        return {"job": self.job, **line} if self.job else line
+    def _add_job(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {"job": self.job, **event} if self.job else event
 
-    def _rendering(self) -> list[Processor]:
+    def _renderers(self) -> list[Processor]:
         if self.style == "json":
             return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         terminal = Console(stderr=True)
-        colours = terminal.color_system is not None and not terminal.no_color
-        plain = (
-            structlog.dev.plain_traceback
-        )  # the usual one shows local variables, and with them values of features
-        return [
-            structlog.dev.ConsoleRenderer(
-                colors=colours, sort_keys=False, exception_formatter=plain
-            )
-        ]
+        columns = structlog.dev.ConsoleRenderer(
+            colors=terminal.color_system is not None and not terminal.no_color,
+            sort_keys=False,
+            # the default formatter shows local variables, and with them values of features
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+        return [columns]
 
 
 def style_of(wanted: Literal["auto", "json", "console"]) -> Style:
-    """``auto`` is ``console`` if stderr is a terminal, else ``json``."""
+    """Return the style that ``auto`` stands for: ``console`` if stderr is a terminal, else
+    ``json``.
+    """
     if wanted != "auto":
         return wanted
     return "console" if sys.stderr.isatty() else "json"

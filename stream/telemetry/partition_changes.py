@@ -1,4 +1,4 @@
-"""Log lines about partitions that come, end, fall idle and come back: few of them, however many
+"""Log events about partitions that are found, end, become idle or active: few events, however many
 partitions there are.
 """
 
@@ -8,68 +8,65 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
+from sinks.throttle import Throttle
 from stream.event_time import PartitionState
 
 MOST_NAMED: Final = 10
-PAUSE_S: Final = 10.0
-"""How long a kind of change that was just told waits for more of its kind."""
+CHANGE_EVERY_S: Final = 10.0
+"""How often a kind of change is logged."""
 
-Shown = Literal["read", "idle", "ended"]
-FOUND: Final = "partitions found"
-WORDS: Final[dict[Shown, str]] = {
-    "read": "partitions not idle any more",
-    "idle": "partitions idle",
-    "ended": "partitions ended",
+Phase = Literal["active", "idle", "ended"]
+FOUND_EVENT: Final = "partitions_found"
+PHASE_EVENTS: Final[Mapping[Phase, str]] = {
+    "active": "partitions_active",
+    "idle": "partitions_idle",
+    "ended": "partitions_ended",
 }
 
 
 class PartitionChangeLog:
-    """One line for each kind of change, with the number of partitions and the names of the first
-    ten.
+    """Logs one event for each kind of change, with the number of partitions and the first ten
+    names.
 
-    A change is told at the first :meth:`look` that sees it, but a kind at most once in ten seconds:
-    what comes meanwhile is told together, and what has changed back by then not at all. ``log`` is
-    a structlog logger.
+    A change is logged by the first :meth:`write` that sees it, but each kind at most once in ten
+    seconds: later changes of that kind are then logged together, and changes that were undone
+    meanwhile not at all. ``log`` is a structlog logger.
     """
 
     def __init__(self, log: Any, clock: Callable[[], float] = time.monotonic) -> None:
-        self._log, self._clock = log, clock
-        self._told: dict[str, Shown] = {}
-        self._last_s: dict[str, float] = {}
+        self._log = log
+        self._throttle = Throttle(CHANGE_EVERY_S, clock)
+        self._logged: dict[str, Phase] = {}
 
     def begin(self, partitions: Mapping[str, PartitionState]) -> None:
-        """These partitions are known from an earlier process: one line counts them. Whether they
-        are idle must show anew.
+        """Log in one event how many partitions an earlier process knew. Whether they are idle is
+        not known yet.
         """
-        self._told = {
-            name: "ended" if place.ended else "read" for name, place in partitions.items()
+        self._logged = {
+            name: "ended" if state.ended else "active" for name, state in partitions.items()
         }
         if partitions:
-            self._log.info(
-                "partitions known",
-                count=len(partitions),
-                ended=sum(place.ended for place in partitions.values()),
-            )
+            ended = sum(state.ended for state in partitions.values())
+            self._log.info("partitions_known", count=len(partitions), ended=ended)
 
-    def look(self, partitions: Mapping[str, PartitionState]) -> None:
-        """Tell what has changed since it was told last; no line if nothing has."""
+    def write(self, partitions: Mapping[str, PartitionState]) -> None:
+        """Log what has changed since it was logged last; nothing if nothing has."""
         changed: dict[str, list[str]] = {}
-        for name, place in partitions.items():
-            before, now = self._told.get(name), _shown(place)
+        for name, state in partitions.items():
+            before, now = self._logged.get(name), _phase(state)
             if before != now:
-                changed.setdefault(FOUND if before is None else WORDS[now], []).append(name)
-        for what, names in changed.items():
-            self._tell(what, names, partitions)
-
-    def _tell(self, what: str, names: list[str], partitions: Mapping[str, PartitionState]) -> None:
-        now_s = self._clock()
-        if now_s - self._last_s.get(what, -PAUSE_S) < PAUSE_S:
-            return
-        self._last_s[what] = now_s
-        self._log.info(what, count=len(names), partitions=names[:MOST_NAMED])
-        for name in names:
-            self._told[name] = "read" if what == FOUND else _shown(partitions[name])
+                event = FOUND_EVENT if before is None else PHASE_EVENTS[now]
+                changed.setdefault(event, []).append(name)
+        for event, names in changed.items():
+            if self._throttle.due(event):
+                self._log.info(event, count=len(names), partitions=names[:MOST_NAMED])
+                for name in names:
+                    self._logged[name] = (
+                        "active" if event == FOUND_EVENT else _phase(partitions[name])
+                    )
 
 
-def _shown(place: PartitionState) -> Shown:
-    return "ended" if place.ended else "idle" if place.idle else "read"
+def _phase(state: PartitionState) -> Phase:
+    if state.ended:
+        return "ended"
+    return "idle" if state.idle else "active"

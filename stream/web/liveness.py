@@ -1,4 +1,4 @@
-"""Whether the loop of a service turns, and what it saw when it looked at itself last."""
+"""Whether the loop of a service runs, and how ready the service was when it last checked."""
 
 from __future__ import annotations
 
@@ -6,58 +6,64 @@ import time
 from collections.abc import Mapping, Sequence
 
 from stream.event_time import PartitionState
-from stream.web.readiness import PartitionSilence, Readiness, Role, health, readiness, standing
+from stream.web.readiness import (
+    PartitionSilence,
+    Readiness,
+    Role,
+    current_readiness,
+    health,
+    readiness,
+)
 
 
 class Liveness:
-    """The loop says that it turns, and looks at its partitions; ``/healthz`` and ``/readyz`` ask in
-    threads of their own.
+    """Written by the loop of the service, read by the threads that serve ``/healthz``, ``/readyz``.
 
-    ``limit_s``: for how long a partition may be behind or silent, and the loop stand, before the
-    service is not ready. ``silent_s`` is the longest silence of a partition at the last look.
+    ``limit_s``: for how long a partition may be behind or silent, and the loop stand still, before
+    the service is not ready. ``silent_s`` is the longest silence of a partition at the last check.
     """
 
     def __init__(self, limit_s: float) -> None:
         self.silent_s = 0.0
-        self._limit_s, self._heard = limit_s, PartitionSilence()
-        self.begins()
-        self._ready = readiness("starting", {}, 0, [], 0.0)
+        self._limit_s, self._silence = limit_s, PartitionSilence()
+        self._checked = readiness("starting", {}, 0, [], 0.0)
+        self.reset()
 
-    def begins(self) -> None:
-        """The job is owned from now on, however long it was waited for."""
-        self._turned_s = self._looked_s = time.monotonic()
+    def reset(self) -> None:
+        """Restart the timers: ownership was acquired, which may have taken any length of time."""
+        self._beat_s = self._checked_s = time.monotonic()
 
-    def turns(self) -> None:
-        """The loop goes on."""
-        self._turned_s = time.monotonic()
+    def beat(self) -> None:
+        """Record that the loop runs."""
+        self._beat_s = time.monotonic()
 
-    def waits(self) -> None:
-        """The loop waits for the state's other home, which is no reason to kill it, however long it
-        takes.
+    def suspend(self) -> None:
+        """Expect no beat: the loop is blocked writing the state to S3, which restarting the process
+        would not repair. The next :meth:`beat` ends it.
         """
-        self._turned_s = float("inf")
+        self._beat_s = float("inf")
 
-    def look(
+    def check(
         self, partitions: Mapping[str, PartitionState], now_ms: int, full: Sequence[str]
     ) -> Readiness | None:
-        """Look at the partitions and the sinks that are full; returns what came of it if the status
-        is another one than before.
-        """
-        self._looked_s = time.monotonic()
-        silent_s = self._heard.silent_s(partitions, self._looked_s)
-        self.silent_s = max(silent_s.values(), default=0.0)
-        before, self._ready = (
-            self._ready,
-            readiness("owner", partitions, now_ms, full, self._limit_s, silent_s),
-        )
-        return self._ready if self._ready.status != before.status else None
+        """Check the partitions and the sinks that are ``full``.
 
-    def readiness(self, role: Role, alone: bool) -> Readiness:
-        """The last look, if the loop still turns; for who is no owner, what the role says."""
+        Returns the readiness if its status differs from that of the check before.
+        """
+        self._checked_s = time.monotonic()
+        silent_s = self._silence.silent_s(partitions, self._checked_s)
+        self.silent_s = max(silent_s.values(), default=0.0)
+        before = self._checked
+        self._checked = readiness("owner", partitions, now_ms, full, self._limit_s, silent_s)
+        return self._checked if self._checked.status != before.status else None
+
+    def readiness(self, role: Role, may_deliver: bool) -> Readiness:
+        """The last check, if it is recent; for a service that owns nothing, what its role says."""
         if role != "owner":
             return readiness(role, {}, 0, [], 0.0)
-        return standing(self._ready, time.monotonic() - self._looked_s, alone, self._limit_s)
+        age_s = time.monotonic() - self._checked_s
+        return current_readiness(self._checked, age_s, may_deliver, self._limit_s)
 
     def health(self, role: Role) -> Readiness:
-        """Whether an owner's loop turns; others have none."""
-        return health(time.monotonic() - self._turned_s if role == "owner" else 0.0)
+        """Whether the loop of an owner runs; a service that owns nothing has no loop."""
+        return health(time.monotonic() - self._beat_s if role == "owner" else 0.0)

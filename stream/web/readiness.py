@@ -1,4 +1,4 @@
-"""Whether the service is of use right now: what ``/readyz`` and ``/healthz`` say. Pure functions."""
+"""Readiness and liveness, the answers of ``/readyz`` and ``/healthz``, as pure functions."""
 
 from __future__ import annotations
 
@@ -11,53 +11,53 @@ Role = Literal["starting", "standby", "owner"]
 
 
 class Readiness(NamedTuple):
-    """An HTTP status and a word for people."""
+    """An HTTP status, and why it is so."""
 
     status: int
     text: str
 
 
-def behind_s(place: PartitionState, now_ms: int) -> float:
-    """How long ago the log took the last record that was read of a partition; 0 if its reader was
-    at the end of the log.
+def behind_s(partition: PartitionState, now_ms: int) -> float:
+    """Seconds since the log took the record of a partition that was read last; 0 at its end.
 
-    >>> behind_s(PartitionState(1, 0, arrival_ms=4_000), 10_000), behind_s(PartitionState(1, 0), 10_000)
-    (6.0, 0.0)
+    >>> behind_s(PartitionState(1, 0, arrival_ms=4_000), 10_000)
+    6.0
+    >>> behind_s(PartitionState(1, 0), 10_000)
+    0.0
     """
-    return (
-        0.0
-        if place.arrival_ms is None or not place.read
-        else max(now_ms - place.arrival_ms, 0) / 1000
-    )
+    if partition.arrival_ms is None or not partition.read:
+        return 0.0
+    return max(now_ms - partition.arrival_ms, 0) / 1000
 
 
 class PartitionSilence:
-    """When something was heard of each partition last: records, or that there are none. Times are
-    monotonic seconds.
+    """Remembers when the source last reported on each partition: records, or that there are none.
+
+    Times are monotonic seconds.
     """
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[object, float]] = {}
 
     def silent_s(self, partitions: Mapping[str, PartitionState], now_s: float) -> dict[str, float]:
-        """For how long nothing was heard of each partition that should be read: its log does not
-        answer, or its reader stands.
+        """Seconds since each partition that should be read was reported on.
+
+        A silent partition has a source that does not respond, or a reader that hangs.
         """
         self._last = {
-            name: self._heard(name, place, now_s)
-            for name, place in partitions.items()
-            if place.read
+            name: self._report(name, partition, now_s)
+            for name, partition in partitions.items()
+            if partition.read
         }
         return {name: now_s - at_s for name, (_, at_s) in self._last.items()}
 
-    def _heard(self, name: str, place: PartitionState, now_s: float) -> tuple[object, float]:
+    def _report(self, name: str, partition: PartitionState, now_s: float) -> tuple[object, float]:
+        """The last report on a partition and its time. A new assignment is not a report."""
+        report = partition.said_ms, partition.next
         before = self._last.get(name)
-        said = place.said_ms, place.next
-        return (
-            (said, now_s)
-            if before is None or (place.said_ms is not None and before[0] != said)
-            else before
-        )
+        if before is None or (partition.said_ms is not None and before[0] != report):
+            return report, now_s
+        return before
 
 
 def readiness(
@@ -68,8 +68,9 @@ def readiness(
     limit_s: float,
     silent_s: Mapping[str, float] | None = None,
 ) -> Readiness:
-    """Ready is an owner that reads and is caught up, and a standby. ``full`` names the sinks that
-    hold up reading.
+    """An owner is ready if it reads and is caught up; a standby is always ready.
+
+    ``full`` names the sinks that pause reading.
 
     >>> readiness("owner", {"p": PartitionState(1, 0, arrival_ms=0)}, 100_000, [], 60)
     Readiness(status=503, text='behind: p by 100 s')
@@ -82,39 +83,42 @@ def readiness(
         return Readiness(200 if role == "standby" else 503, role)
     if full:
         return Readiness(503, f"paused: {', '.join(full)}")
-    late = {name: behind_s(place, now_ms) for name, place in partitions.items()}
-    for word, found in (
+    late_s = {name: behind_s(partition, now_ms) for name, partition in partitions.items()}
+    for text, seconds in (
         ("silent: {} for {:.0f} s", silent_s or {}),
-        ("behind: {} by {:.0f} s", late),
+        ("behind: {} by {:.0f} s", late_s),
     ):
-        worst = max(found, key=lambda name, found=found: found[name], default=None)  # type: ignore[misc]
-        if worst is not None and found[worst] > limit_s:
-            return Readiness(503, word.format(worst, found[worst]))
+        worst_s, name = max(((value, name) for name, value in seconds.items()), default=(0.0, ""))
+        if worst_s > limit_s:
+            return Readiness(503, text.format(name, worst_s))
     return Readiness(200, "owner")
 
 
-def standing(ready: Readiness, looked_s_ago: float, alone: bool, limit_s: float) -> Readiness:
-    """What an owner's last look at itself (``ready``) is worth now. ``alone``: no other service may
-    have taken over.
+def current_readiness(
+    checked: Readiness, age_s: float, may_deliver: bool, limit_s: float
+) -> Readiness:
+    """The readiness of an owner whose last check, ``age_s`` ago, gave ``checked``.
 
-    >>> standing(Readiness(200, "owner"), 90.0, True, 60)
+    ``may_deliver``: no other service may have taken over.
+
+    >>> current_readiness(Readiness(200, "owner"), 90.0, True, 60)
     Readiness(status=503, text='stuck for 90 s')
-    >>> standing(Readiness(200, "owner"), 1.0, False, 60)
+    >>> current_readiness(Readiness(200, "owner"), 1.0, False, 60)
     Readiness(status=503, text='another service may have taken over')
     """
-    if not alone:
+    if not may_deliver:
         return Readiness(503, "another service may have taken over")
-    return ready if looked_s_ago <= limit_s else Readiness(503, f"stuck for {looked_s_ago:.0f} s")
+    return checked if age_s <= limit_s else Readiness(503, f"stuck for {age_s:.0f} s")
 
 
-def health(turned_s_ago: float, limit_s: float = 60.0) -> Readiness:
-    """A process is well while its loop turns.
+def health(since_beat_s: float, limit_s: float = 60.0) -> Readiness:
+    """A process is healthy while its loop runs.
 
-    >>> health(0.2), health(75.0)
-    (Readiness(status=200, text='ok'), Readiness(status=503, text='the loop has not turned for 75 s'))
+    >>> health(0.2)
+    Readiness(status=200, text='ok')
+    >>> health(75.0)
+    Readiness(status=503, text='the main loop has not run for 75 s')
     """
-    return (
-        Readiness(200, "ok")
-        if turned_s_ago <= limit_s
-        else Readiness(503, f"the loop has not turned for {turned_s_ago:.0f} s")
-    )
+    if since_beat_s <= limit_s:
+        return Readiness(200, "ok")
+    return Readiness(503, f"the main loop has not run for {since_beat_s:.0f} s")

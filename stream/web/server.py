@@ -14,35 +14,32 @@ from prometheus_client import CollectorRegistry, make_wsgi_app
 from stream.errors import SourceUnavailable
 from stream.web.readiness import Readiness
 
+Page = Callable[[], Readiness]
+
 
 class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
     allow_reuse_address = True
 
 
-class _Quiet(WSGIRequestHandler):
+class _SilentRequestHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
-        """Scrapes are not logged."""
+        """Do not log requests."""
 
 
 class HttpServer:
-    """Serves a registry in the text format of Prometheus at ``/metrics``, and what is asked for at
-    ``/healthz`` and ``/readyz``.
+    """Serves a registry in the text format of Prometheus at ``/metrics``, and ``pages`` by path.
 
-    Binds when it is made; port 0 takes a free one, ``port`` tells which. Raises
-    ``SourceUnavailable`` if the port is taken.
+    Binds when it is created: port 0 takes a free one, and ``port`` is the one taken. Raises
+    ``SourceUnavailable`` if the port is in use.
     """
 
     def __init__(
-        self,
-        registry: CollectorRegistry,
-        host: str,
-        port: int,
-        pages: Mapping[str, Callable[[], Readiness]],
+        self, registry: CollectorRegistry, host: str, port: int, pages: Mapping[str, Page]
     ) -> None:
         self._metrics, self._pages = make_wsgi_app(registry), pages
         try:
-            self._server = make_server(host, port, self._answer, _Server, _Quiet)
+            self._server = make_server(host, port, self._respond, _Server, _SilentRequestHandler)
         except OSError as error:
             advice = "Choose another http.port (0 takes a free one)"
             raise SourceUnavailable(
@@ -51,28 +48,32 @@ class HttpServer:
         self.host, self.port = host, self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
 
+    @property
+    def address(self) -> str:
+        """The URL of the server."""
+        return f"http://{self.host}:{self.port}"
+
     def start(self) -> None:
-        """Answer from now on."""
+        """Start to respond."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop answering and free the port; safe to call when it never started."""
+        """Stop responding and free the port; safe to call on a server that never started."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
 
-    def _answer(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def _respond(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "/")
         if path == "/metrics":
-            page: Iterable[bytes] = self._metrics(environ, start_response)
-            return page
-        page_of = self._pages.get(path)
-        status, text = (
-            page_of()
-            if page_of
-            else (404, f"not found; there are /metrics, {', '.join(self._pages)}")
-        )
-        kind = [("Content-Type", "text/plain; charset=utf-8")]
-        start_response(f"{status} {HTTPStatus(status).phrase}", kind)
+            metrics: Iterable[bytes] = self._metrics(environ, start_response)
+            return metrics
+        status, text = self._pages.get(path, self._not_found)()
+        headers = [("Content-Type", "text/plain; charset=utf-8")]
+        start_response(f"{status} {HTTPStatus(status).phrase}", headers)
         return [f"{text}\n".encode()]
+
+    def _not_found(self) -> Readiness:
+        paths = ", ".join(("/metrics", *self._pages))
+        return Readiness(int(HTTPStatus.NOT_FOUND), f"not found; there are {paths}")

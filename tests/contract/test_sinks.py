@@ -1,4 +1,4 @@
-"""What every sink in ``sinks/`` promises; a new one adds its :class:`Rig` and gets the whole suite."""
+"""The contract of every sink in ``sinks/``; a new sink adds its :class:`Rig` to get the suite."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ ITEMS: list[Published] = [
     signal(0, "recovered"),
 ]
 STATISTICS = ["Average", "Minimum", "Maximum"]
-"""What a repeat leaves as it was; see the docstring of the sink."""
+"""Statistics that a repeat does not change; see the docstring of the sink."""
 
 
 class Rig(Protocol):
-    """A sink, a way to read what arrived on the other side, and the same sink with nobody on the
+    """A sink, a way to read what arrived on the other side, and the same sink with an unreachable
     other side."""
 
     def sink(self) -> Sink: ...
 
     def arrived(self, delivery: Any) -> list[str]:
-        """One text for each thing that a reader sees, after whatever the sink asks readers to do
-        about repeats."""
+        """One text for each thing that a reader sees, after readers have handled repeats as the
+        sink's docstring asks."""
 
     def unreachable(self) -> Sink | None:
         """``None`` for a sink that has no other side."""
@@ -157,14 +157,14 @@ def rig(request: pytest.FixtureRequest) -> Rig:
 
 @pytest.fixture
 def opened() -> Iterator[Callable[[Sink], Delivery]]:
-    made: list[Delivery] = []
+    deliveries: list[Delivery] = []
 
     def open_sink(sink: Sink) -> Delivery:
-        made.append(sink.open("contract"))
-        return made[-1]
+        deliveries.append(sink.open("contract"))
+        return deliveries[-1]
 
     yield open_sink
-    for delivery in made:
+    for delivery in deliveries:
         delivery.close()
 
 
@@ -175,7 +175,7 @@ def wanted(sink: Sink, items: list[Published]) -> list[Published]:
     return [item for item in items if isinstance(item, sink.takes)]
 
 
-def test_every_sink_of_the_folder_has_its_rig() -> None:
+def test_every_sink_has_a_rig() -> None:
     assert SINKS.keys() == RIGS.keys()
 
 
@@ -203,7 +203,7 @@ def test_a_sink_is_plain_frozen_data_that_refuses_unknown_keys(rig: Rig) -> None
         msgspec.convert({**plain, "no_such_key": 1}, type(sink))
 
 
-def test_a_working_sink_has_no_faults_and_is_checked_without_network(
+def test_a_valid_sink_has_no_faults_and_is_checked_without_network(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sink = rig.sink()
@@ -213,7 +213,7 @@ def test_a_working_sink_has_no_faults_and_is_checked_without_network(
     assert sink.check() == []
 
 
-def test_what_it_takes_arrives_on_the_other_side(rig: Rig, opened: Open) -> None:
+def test_items_arrive_on_the_other_side(rig: Rig, opened: Open) -> None:
     delivery = opened(rig.sink())
     delivery.rebuild([])
     before = rig.arrived(delivery) if not isinstance(rig, JsonlRig) else []
@@ -234,7 +234,7 @@ def test_a_repeat_shows_readers_nothing_new(rig: Rig, opened: Open) -> None:
     assert rig.arrived(again) == once
 
 
-def test_many_calls_show_what_one_call_shows(rig: Rig, opened: Open) -> None:
+def test_many_calls_have_the_same_result_as_one_call(rig: Rig, opened: Open) -> None:
     items = wanted(rig.sink(), ITEMS)
     delivery = opened(rig.sink())
     for item in items:
@@ -252,11 +252,11 @@ def test_items_are_not_changed(rig: Rig, opened: Open) -> None:
     assert [msgspec.json.encode(item) for item in items] == before
 
 
-def test_nothing_to_deliver_is_no_fault(rig: Rig, opened: Open) -> None:
+def test_an_empty_call_succeeds(rig: Rig, opened: Open) -> None:
     opened(rig.sink()).deliver([])
 
 
-def test_close_may_come_twice_and_before_the_first_delivery(rig: Rig) -> None:
+def test_close_is_safe_twice_and_before_the_first_delivery(rig: Rig) -> None:
     delivery = rig.sink().open("contract")
     delivery.close()
     delivery.close()
@@ -266,7 +266,7 @@ def test_close_may_come_twice_and_before_the_first_delivery(rig: Rig) -> None:
     delivery.close()
 
 
-def test_it_opens_while_the_other_side_is_down_and_asks_for_the_items_again(
+def test_a_sink_opens_while_the_other_side_is_down_and_asks_for_a_retry(
     rig: Rig, opened: Open
 ) -> None:
     sink = rig.unreachable()
@@ -281,11 +281,11 @@ def test_it_opens_while_the_other_side_is_down_and_asks_for_the_items_again(
 
 
 def sink_has_another_side(rig: Rig) -> bool:
-    """Whether the configuration names an address or a place."""
+    """Whether the configuration names an address or a path."""
     return bool({"path", "endpoint_url", "topic_arn"} & set(rig.sink().__struct_fields__))
 
 
-def test_a_courier_carries_everything_and_stops(rig: Rig) -> None:
+def test_a_courier_delivers_everything_and_stops(rig: Rig) -> None:
     sink = rig.sink()
     delivery = sink.open("contract")
     courier: Courier[Any] = Courier("contract", delivery, 0, sink.lossless)
@@ -303,9 +303,8 @@ def test_a_courier_carries_everything_and_stops(rig: Rig) -> None:
     courier.stop(5)
 
 
-def test_reports_and_signals_are_lossless_where_they_are_the_record(rig: Rig) -> None:
-    """Who takes signals for others to act on must not drop them; gauges and metrics may drop their
-    oldest."""
+def test_a_sink_that_keeps_or_passes_on_signals_is_lossless(rig: Rig) -> None:
+    """Signals that others act on must not be dropped; gauges and metrics may drop their oldest."""
     sink = rig.sink()
     assert set(sink.takes) <= {WindowReport, Signal}
     assert sink.lossless == (Signal in sink.takes and not isinstance(sink, Prometheus))

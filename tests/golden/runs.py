@@ -16,6 +16,7 @@ from stream.events import Assign, EndOfInput, Gap, Item, Output, Tick
 from stream.readers import reader as readers
 from stream.readers.in_process import InProcessReader
 from stream.readers.worker import serve
+from stream.readers.worker_handle import Serve
 from stream.service.job import open_job
 from stream.service.service import Service
 from stream.sources.base import Reading
@@ -26,9 +27,9 @@ NOW = Tick(START_MS + 3_600_000)
 SINK = "golden"
 
 
-def served(config: Config) -> Told:
+def served(config: Config, serve: Serve = serve) -> Told:
     """What the service delivers, run to the end of its source."""
-    assert Service(config, logs=LogSetup("error")).run() == 0
+    assert Service(config, logs=LogSetup("error"), serve=serve).run() == 0
     (folder,) = (sink.path for sink in config.sinks)  # type: ignore[attr-defined]  # the sink is the one that writes files
     return written(str(folder))
 
@@ -59,7 +60,7 @@ class Life:
         self._reading: Reading = config.source.open(config.job)
         self._readers = InProcessReader(config, self._reading, lambda took_s, covers: None)
         self._readers.use(self._job.aggregator.baselines)
-        self._waiting: list[Output] = list(self._job.told)
+        self._waiting: list[Output] = list(self._job.pending)
         self._assign(self._job.aggregator.resume())
         for found in self._reading.discover():
             self._step(found)

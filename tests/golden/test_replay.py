@@ -3,7 +3,6 @@ batches, in other files."""
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,8 +10,6 @@ import pytest
 from detectors.profiles.baseline import Baseline
 from stream.baselining.build import load_baseline
 from stream.readers import reader as readers
-from stream.readers.pool import ReaderPool
-from stream.service import service
 from tests.golden.replay import (
     Told,
     assert_equal_windows,
@@ -109,11 +106,9 @@ def test_other_readers_change_nothing(
     folder: Path,
     baseline: Baseline,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "ReaderPool", partial(ReaderPool, serve=serve_few))
     asked = config(tmp_path, folder / "baseline", deal(planted(), folder, 6), readers=processes)
-    assert_equal_windows(served(asked), straight_of_six, baseline)
+    assert_equal_windows(served(asked, serve_few), straight_of_six, baseline)
 
 
 @pytest.mark.parametrize("files", [1, 2, 4])

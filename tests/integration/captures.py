@@ -1,5 +1,4 @@
-"""Capture files that a test writes while the service reads them, and what the service must say of
-them in the end."""
+"""Capture files that a test writes while the service reads them, and what the service reports."""
 
 from __future__ import annotations
 
@@ -58,8 +57,8 @@ def append(folder: Path, lines: list[bytes], first: int = 0) -> None:
 def rows(service: RunningService) -> dict[int, int]:
     """Rows of the last revision of each window, by its number; no id has two contents."""
     return {
-        (end - START_MS) // MINUTE_MS: one.rows
-        for (_, end), one in sorted(newest(service.reports()).items())
+        (end - START_MS) // MINUTE_MS: report.rows
+        for (_, end), report in sorted(newest(service.reports()).items())
     }
 
 

@@ -1,4 +1,4 @@
-"""What tests of the state in S3, of takeovers and of the live check share."""
+"""Fixtures for tests of the state in S3, of takeovers and of the live check."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def s3(moto: MotoServer) -> Any:
 def allowed(
     moto: MotoServer, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str], None]]:
-    """``allowed(policy)``: this process has these rights from now on, and no others."""
+    """``allowed(policy)`` gives this process exactly these permissions."""
 
     def enforce(free_requests: int) -> None:
         post = urllib.request.Request(
@@ -74,8 +74,8 @@ def allowed(
 
 @pytest.fixture
 def road(moto: MotoServer) -> Iterator[FaultyRoad]:
-    with FaultyRoad(moto.port) as one:
-        yield one
+    with FaultyRoad(moto.port) as faulty:
+        yield faulty
 
 
 @pytest.fixture
@@ -85,21 +85,21 @@ def machine(tmp_path: Path, moto: MotoServer, s3: Any) -> Make:
 
 @pytest.fixture
 def services(tmp_path: Path, moto: MotoServer) -> Iterator[Any]:
-    """``services(name, config, *options)`` starts one in a folder of its own; all are killed at the
-    end."""
+    """``services(name, config, *options)`` starts a service in a folder of its own; all are killed
+    at the end."""
     running: list[RunningService] = []
 
     def start(name: str, settings: dict[str, Any], *options: str) -> RunningService:
-        one = RunningService(tmp_path / name, settings, moto.env)
-        running.append(one)
-        one.start(*options)
-        return one
+        service = RunningService(tmp_path / name, settings, moto.env)
+        running.append(service)
+        service.start(*options)
+        return service
 
     yield start
-    for one in running:
-        if one.process is not None and one.process.poll() is None:
-            one.process.kill()
-            one.process.wait()
+    for service in running:
+        if service.process is not None and service.process.poll() is None:
+            service.process.kill()
+            service.process.wait()
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def check_live(tmp_path: Path) -> Callable[..., tuple[int, str]]:
 
     def check(source: dict[str, Any], sinks: list[dict[str, Any]], **more: Any) -> tuple[int, str]:
         config = {
-            "job": "doctor",
+            "job": "checked",
             "source": source,
             "format": {"type": "sagemaker"},
             "model": {"from": "const", "name": "m"},

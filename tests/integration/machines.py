@@ -1,4 +1,4 @@
-"""A service's part of a state in S3, without the service: a disk, a lock, a chain."""
+"""What a service does with a state in S3, without the service: a disk, a lock, a chain of puts."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from stream.config.model import S3Config
 from stream.errors import StateLocked
 from stream.event_time import PartitionState
 from stream.state.file_lock import FileLock
+from stream.state.identity import StateIdentity
 from stream.state.s3.chain import StateChain
 from stream.state.s3.object import ObjectMetadata, StateObject
 from stream.state.s3.takeover import Takeover
-from stream.state.store import StateIdentity, Store
+from stream.state.store import Store
 from tests.servers.moto import REGION
 
 BUCKET, JOB = "states", "prices"
 KEY = f"driftline/{JOB}.state"
 WHERE = f"s3://{BUCKET}/{KEY}"
-WHO = StateIdentity(JOB, "jsonl /captures", 60_000, 60_000)
+IDENTITY = StateIdentity(job=JOB, source="jsonl /captures", window_ms=60_000, every_ms=60_000)
 LOG = structlog.get_logger()
 
 
 class Machine:
-    """A service's part of the state: a disk, a lock, a chain; without the service."""
+    """One machine with a disk of its own that may own the state."""
 
     def __init__(
         self, folder: Path, url: str, *, after_s: float = 1.0, standby: bool = False, **config: Any
@@ -61,35 +62,43 @@ class Machine:
         return taken
 
     def commit(self, position: int) -> None:
-        with_open = Store(self.path, self.lock)
-        state = JobState(partitions={"p": PartitionState(1, position, 99)})
-        with_open.commit(WHO, state, with_open.panes([]), [], {})
-        content = with_open.snapshot()
-        with_open.close()
-        self.chain.put(content)
+        self.chain.put(committed(self.path, position, self.lock))
 
     def position(self) -> int:
         store = Store(self.path, self.lock)
-        place = store.load(WHO).partitions["p"]
+        stored = store.load()
         store.close()
-        assert isinstance(place.next, int)
-        return place.next
+        assert stored is not None
+        position = stored.state.partitions["p"].next
+        assert isinstance(position, int)
+        return position
 
-    def die(self) -> None:
-        """As a crash: the system frees the lock, and nobody says anything."""
+    def crash(self) -> None:
+        """End without releasing the state; the system frees the file lock."""
         self.lock.close()
 
 
 Make = Callable[..., Machine]
 
 
-def started(one: Machine) -> Machine:
-    assert one.start()
-    return one
+def committed(path: Path, position: int, lock: FileLock | None = None) -> bytes:
+    """Commit a position to the file at ``path``, without a put; returns the snapshot."""
+    store = Store(path, lock)
+    state = JobState(partitions={"p": PartitionState(1, position, 99)})
+    store.commit(IDENTITY, state, store.panes([]), [], {})
+    snapshot = store.snapshot()
+    store.close()
+    return snapshot
 
 
-def noted(s3: Any) -> ObjectMetadata:
-    return ObjectMetadata.read(s3.head_object(Bucket=BUCKET, Key=KEY)["Metadata"])
+def started(machine: Machine) -> Machine:
+    assert machine.start()
+    return machine
+
+
+def metadata_of(s3: Any) -> ObjectMetadata:
+    """The metadata of the object now."""
+    return ObjectMetadata.of(s3.head_object(Bucket=BUCKET, Key=KEY)["Metadata"])
 
 
 def policy(*actions: str) -> str:

@@ -1,4 +1,4 @@
-"""The AWS sinks against moto's server (an emulator): what is stored, routed and refused."""
+"""The AWS sinks against an emulator (moto's server): data stored, messages routed and refused."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def cloudwatch(moto: MotoServer) -> Any:
     return closing(Cloudwatch(region=REGION, endpoint_url=moto.url).open("job"))
 
 
-def test_cloudwatch_gives_back_one_point_a_window_with_its_numbers(moto: MotoServer) -> None:
+def test_cloudwatch_returns_one_point_per_window_with_its_numbers(moto: MotoServer) -> None:
     windows = [
         report(k, features=(feature(sum=80.0 * k, min=-k - 1.0, max=k + 0.5, value=k / 8), calm()))
         for k in range(5)
@@ -68,7 +68,7 @@ def test_cloudwatch_gives_back_one_point_a_window_with_its_numbers(moto: MotoSer
     assert statistics(moto, "feature_data_carrier") == []
 
 
-def test_a_wide_window_arrives_whole(moto: MotoServer) -> None:
+def test_a_wide_window_arrives_completely(moto: MotoServer) -> None:
     with cloudwatch(moto) as delivery:
         delivery.deliver([report(features=tuple(feature(f"f{k}") for k in range(1_200)))])
     pages = moto.cloudwatch.get_paginator("list_metrics").paginate(
@@ -81,22 +81,22 @@ def test_a_wide_window_arrives_whole(moto: MotoServer) -> None:
 
 @pytest.fixture
 def sns(moto: MotoServer) -> Iterator[Callable[[str], Any]]:
-    made: list[Any] = []
+    deliveries: list[Any] = []
 
     def open_sns(topic: str) -> Any:
-        made.append(Sns(topic_arn=topic, endpoint_url=moto.url).open("job"))
-        return made[-1]
+        deliveries.append(Sns(topic_arn=topic, endpoint_url=moto.url).open("job"))
+        return deliveries[-1]
 
     yield open_sns
-    for one in made:
-        one.close()
+    for delivery in deliveries:
+        delivery.close()
 
 
 OpenSns = Callable[[str], Any]
 
 
 def queue(moto: MotoServer, topic: str, name: str, policy: dict[str, Any]) -> str:
-    """A queue that asks the topic for what its filter policy names."""
+    """A queue that subscribes to the topic with a filter policy."""
     url = str(moto.sqs.create_queue(QueueName=name)["QueueUrl"])
     arn = moto.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"][
         "QueueArn"
@@ -115,7 +115,7 @@ def received(moto: MotoServer, url: str) -> list[Signal]:
     return [msgspec.json.decode(envelope["Message"], type=Signal) for envelope in envelopes]
 
 
-def test_a_subscriber_receives_the_signals_as_they_were(moto: MotoServer, sns: OpenSns) -> None:
+def test_a_subscriber_receives_the_signals_unchanged(moto: MotoServer, sns: OpenSns) -> None:
     topic, everything = moto.topic_with_queue("everything")
     sent = [signal(0), signal(0, "worsened"), signal(1), signal(1, "recovered", reasons=())]
     sns(topic).deliver(sent)
@@ -133,12 +133,20 @@ def test_a_subscriber_receives_the_signals_as_they_were(moto: MotoServer, sns: O
         ({"model": ["another"]}, []),
     ],
 )
-def test_a_filter_policy_chooses_by_attributes(
+def test_a_filter_policy_selects_by_attributes(
     moto: MotoServer, sns: OpenSns, policy: dict[str, Any], kinds: list[str]
 ) -> None:
     topic = moto.sns.create_topic(Name="chosen")["TopicArn"]
     url = queue(moto, topic, "chosen", policy)
-    carrier = Violation("carrier", "vanished_value_check", "share", 0.0, 0.1, 100, "gone")
+    carrier = Violation(
+        feature="carrier",
+        check="vanished_value_check",
+        statistic="share",
+        value=0.0,
+        limit=0.1,
+        n=100,
+        description="vanished",
+    )
     sns(topic).deliver(
         [
             signal(0),
@@ -146,7 +154,7 @@ def test_a_filter_policy_chooses_by_attributes(
             signal(2, "recovered", reasons=()),
         ]
     )
-    assert [one.kind for one in received(moto, url)] == kinds
+    assert [arrived.kind for arrived in received(moto, url)] == kinds
 
 
 def test_a_signal_of_many_reasons_passes_the_limit_of_256_kb(
@@ -174,30 +182,30 @@ def test_a_fifo_topic_drops_a_repeat(moto: MotoServer) -> None:
     for _ in range(2):
         with closing(Sns(topic_arn=topic, endpoint_url=moto.url).open("job")) as delivery:
             delivery.deliver([signal(0), signal(1)])
-    assert [one.dedupe_id for one in received(moto, url)] == ["d0-opened", "d1-opened"]
+    assert [arrived.dedupe_id for arrived in received(moto, url)] == ["d0-opened", "d1-opened"]
 
 
-def test_a_topic_that_is_not_there_is_waited_for(moto: MotoServer, sns: OpenSns) -> None:
-    topic, url = moto.topic_with_queue("gone")
+def test_a_missing_topic_is_retried_until_it_exists(moto: MotoServer, sns: OpenSns) -> None:
+    topic, url = moto.topic_with_queue("deleted")
     moto.sns.delete_topic(TopicArn=topic)
     delivery = sns(topic)
     with pytest.raises(SinkRetry, match="NotFound"):
         delivery.deliver([signal()])
-    topic, url = moto.topic_with_queue("gone")
+    topic, url = moto.topic_with_queue("deleted")
     delivery.deliver([signal()])
     assert received(moto, url) == [signal()]
 
 
 @pytest.fixture
 def guarded(moto: MotoServer) -> Iterator[MotoServer]:
-    """moto with rights enforced, until the test ends."""
+    """moto with permissions enforced, until the test ends."""
     switch(moto, "0")
     yield moto
     switch(moto, "inf")
 
 
 def switch(moto: MotoServer, free_calls: str) -> None:
-    """After ``free_calls`` more calls moto checks signatures and policies."""
+    """Let moto check signatures and policies after ``free_calls`` more calls."""
     post = urllib.request.Request(
         f"{moto.url}/moto-api/reset-auth",
         free_calls.encode(),
@@ -208,18 +216,18 @@ def switch(moto: MotoServer, free_calls: str) -> None:
         answer.read()
 
 
-def test_refused_credentials_are_waited_for_and_never_logged(
+def test_refused_credentials_are_retried_and_never_logged(
     guarded: MotoServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIASECRETSECRET")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "SECRETSECRETSECRET")
     monkeypatch.delenv("AWS_SESSION_TOKEN", raising=False)
-    opened = [
+    deliveries = [
         Sns(topic_arn=f"arn:aws:sns:{REGION}:123456789012:t", endpoint_url=guarded.url).open("job"),
         Cloudwatch(region=REGION, endpoint_url=guarded.url).open("job"),
     ]
     items: list[Any] = [signal(), report()]
-    for delivery, item in zip(opened, items, strict=True):
+    for delivery, item in zip(deliveries, items, strict=True):
         courier: Courier[Any] = Courier("refused", delivery, 0, True, (3_600.0,))
         courier.offer([(1, item)])
         courier.start()
@@ -233,7 +241,7 @@ def test_refused_credentials_are_waited_for_and_never_logged(
 
 
 class Answers:
-    """Takes HTTP requests on a loopback port and gives each the same raw bytes, then closes."""
+    """Accepts HTTP requests on a loopback port, answers each with the same bytes, and closes."""
 
     def __init__(self, raw: bytes) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -255,10 +263,10 @@ class Answers:
 
     @staticmethod
     def _read_all(client: socket.socket) -> None:
-        got = b""
-        while b"\r\n\r\n" not in got:
-            got += client.recv(65_536)
-        head, _, body = got.partition(b"\r\n\r\n")
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += client.recv(65_536)
+        head, _, body = received.partition(b"\r\n\r\n")
         length = next(
             int(line.split(b":")[1])
             for line in head.lower().splitlines()
@@ -292,14 +300,12 @@ ERROR = (
     [CUT, CUT_AT_ONCE, NO_ID, RESET, ERROR],
     ids=["cut off", "cut at once", "no id", "reset", "a page"],
 )
-def test_an_answer_that_is_none_is_no_success(moto: MotoServer, raw: bytes) -> None:
+def test_a_truncated_or_invalid_answer_is_retried(moto: MotoServer, raw: bytes) -> None:
     items: list[tuple[Any, Signal | WindowReport]] = []
     with closing(Answers(raw)) as broken:
         topic = f"arn:aws:sns:{REGION}:123456789012:t"
         items.append((Sns(topic_arn=topic, endpoint_url=broken.url), signal()))
-        if (
-            raw != NO_ID
-        ):  # the answer of PutMetricData is empty: nothing in it can be missing, but it has a length
+        if raw != NO_ID:  # the answer of PutMetricData is empty: it has only a length to check
             items.append((Cloudwatch(region=REGION, endpoint_url=broken.url), report()))
         for sink, item in items:
             with closing(sink.open("job")) as delivery, pytest.raises(SinkRetry):
@@ -307,7 +313,7 @@ def test_an_answer_that_is_none_is_no_success(moto: MotoServer, raw: bytes) -> N
         assert broken.requests == len(items)
 
 
-def test_what_sns_calls_invalid_is_rejected_and_the_rest_arrives(
+def test_an_invalid_message_is_rejected_and_the_others_arrive(
     moto: MotoServer, sns: OpenSns
 ) -> None:
     topic, url = moto.topic_with_queue("mixed")
@@ -317,4 +323,4 @@ def test_what_sns_calls_invalid_is_rejected_and_the_rest_arrives(
         delivery.deliver([signal(0), huge, signal(2)])
     assert rejected.value.index == 1
     delivery.deliver([signal(2)])
-    assert [one.dedupe_id for one in received(moto, url)] == ["d0-opened", "d2-opened"]
+    assert [arrived.dedupe_id for arrived in received(moto, url)] == ["d0-opened", "d2-opened"]

@@ -1,4 +1,4 @@
-"""Every query of the Grafana board finds something on a real Prometheus while the service runs."""
+"""Every query of the Grafana board returns a series on a real Prometheus while the service runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.paths import ROOT
 
 BOARD = ROOT / "deploy" / "grafana" / "dashboards" / "driftline.json"
 LOGS_ONLY = {"Lag"}
-"""Panels that files have nothing to show in."""
+"""Panels that show nothing for a source of files."""
 
 
 def queries() -> list[tuple[str, str]]:
@@ -31,13 +31,13 @@ def queries() -> list[tuple[str, str]]:
 
 
 def plain(expression: str) -> str:
-    """The expression as Grafana sends it when all of every variable is chosen."""
+    """The expression as Grafana sends it if all values of every variable are selected."""
     return re.sub(r"\$(job|model|feature)", ".*", expression.replace("$__rate_interval", "10s"))
 
 
 def config(folder: Path, source: dict[str, Any]) -> dict[str, Any]:
-    made = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
-    baselining.write(made, folder / "baseline")
+    baseline = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
+    baselining.write(baseline, folder / "baseline")
     return {
         "job": "board",
         "source": source,
@@ -55,7 +55,7 @@ def lines(count: int) -> list[bytes]:
     )
 
 
-def test_each_query_of_the_board_finds_a_series(
+def test_each_query_of_the_board_returns_a_series(
     prometheus: Callable[..., PrometheusServer], tmp_path: Path
 ) -> None:
     captures = tmp_path / "captures"
@@ -70,7 +70,7 @@ def test_each_query_of_the_board_finds_a_series(
                 assert server.wait_for(plain(expression), timeout_s=30), title
 
 
-def test_what_only_a_log_has_is_there_for_a_log(
+def test_panels_about_a_log_return_a_series_for_each_partition(
     kafka: KafkaBroker,
     make_topic: Callable[..., str],
     prometheus: Callable[..., PrometheusServer],
@@ -87,11 +87,12 @@ def test_what_only_a_log_has_is_there_for_a_log(
         server = prometheus(service.port)
         for title, expression in queries():
             if title in LOGS_ONLY:
-                found = server.wait_for(plain(expression), series=2, timeout_s=30)
-                assert {one["metric"]["partition"] for one in found} == {f"{topic}-0", f"{topic}-1"}
+                result = server.wait_for(plain(expression), series=2, timeout_s=30)
+                partitions = {series["metric"]["partition"] for series in result}
+                assert partitions == {f"{topic}-0", f"{topic}-1"}
 
 
-def test_the_board_says_what_it_shows() -> None:
+def test_each_panel_has_a_title_a_description_and_a_unit() -> None:
     board = json.loads(BOARD.read_text())
     assert board["editable"] is False
     names = {variable["name"]: variable for variable in board["templating"]["list"]}

@@ -98,7 +98,7 @@ def test_network_faults_and_broker_restarts_lose_nothing_and_count_nothing_twice
             lambda: max((end for _, end in newest(service.reports())), default=0) >= last_end, 90
         )
         assert service.metric("driftline_ledger_imbalance") == 0
-        assert service.metric("driftline_gaps") == 0
+        assert service.metric("driftline_gaps_total") == 0
         assert service.stop() == 0
     counts = {
         end: counted(trained.baseline, report.profile)

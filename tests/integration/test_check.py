@@ -28,7 +28,7 @@ def produce(kafka: KafkaBroker, topic: str, partition: int, count: int, start_ms
     kafka.produce(topic, [(partition, None, line, (), int(time.time() * 1000)) for line in lines])
 
 
-def test_a_topic_tells_its_time_its_retention_its_skew_and_what_cannot_be_read(
+def test_a_topic_is_reported_with_timestamps_retention_skew_and_undecodable_records(
     kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
 ) -> None:
     topic = make_topic(2, {"retention.ms": "3600000"})
@@ -50,10 +50,10 @@ def test_a_topic_tells_its_time_its_retention_its_skew_and_what_cannot_be_read(
     assert "14.3 % of 350 sampled records rejected: undecodable 14.3 %" in text
     assert "4 min 40 s apart" in text
     assert "no json" not in text
-    assert kafka.admin.list_groups() == [] or "doctor" not in str(kafka.admin.list_groups())
+    assert "checked" not in str(kafka.admin.list_groups())
 
 
-def test_a_topic_with_the_brokers_time_is_well(
+def test_a_topic_with_timestamps_of_the_broker_has_no_fault(
     kafka: KafkaBroker, make_topic: Callable[..., str], check_live: Callable[..., tuple[int, str]]
 ) -> None:
     topic = make_topic(1, {"message.timestamp.type": "LogAppendTime"})
@@ -104,7 +104,7 @@ def test_a_log_that_is_bounded_in_size_is_not_bounded_in_time(
         {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, []
     )
     assert code == 0, text
-    assert f"warning  topic {topic}: retention: 1.0 GB a partition, and at most 1 d" in text
+    assert f"warning  topic {topic}: retention: 1.0 GB a partition, at most 1 d" in text
     topic = make_topic(1, {"cleanup.policy": "compact"})
     code, text = check_live(
         {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, []
@@ -113,7 +113,7 @@ def test_a_log_that_is_bounded_in_size_is_not_bounded_in_time(
     assert "retention" not in text, "retention.ms means nothing there"
 
 
-def test_what_is_not_there_is_a_fault_among_the_other_findings(
+def test_a_missing_topic_or_broker_is_a_fault_among_the_other_findings(
     kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     sinks = [{"type": "prometheus"}, {"type": "jsonl", "path": "reports"}]
@@ -145,70 +145,70 @@ def guarded(kafka: KafkaBroker, topic: str, **more: str) -> dict[str, Any]:
     }
 
 
-def test_each_right_that_is_missing_is_told_with_the_acl_that_gives_it(
+def test_each_missing_permission_is_reported_with_the_acl_that_grants_it(
     guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]]
 ) -> None:
-    guarded_kafka.create_topic("rights")
-    source, acl = (
-        guarded(guarded_kafka, "rights"),
-        f"kafka-acls.sh --add --allow-principal User:{USER} --operation",
-    )
+    guarded_kafka.create_topic("orders")
+    source = guarded(guarded_kafka, "orders")
+    acl = f"kafka-acls.sh --add --allow-principal User:{USER} --operation"
     code, text = check_live(source, [{"type": "prometheus"}])
     assert code == 2
-    assert "fault    topic rights: rights: Read and Describe on the topic are missing" in text
-    assert "fault    topic rights: rights: Read on the group doctor is missing" in text
-    assert f"{acl} Read --group doctor" in text
+    assert "fault    topic orders: permissions: Read and Describe on the topic are missing" in text
+    assert "fault    topic orders: permissions: Read on the group checked is missing" in text
+    assert f"{acl} Read --group checked" in text
     assert "series" in text
 
-    guarded_kafka.allow("DESCRIBE", "GROUP", "doctor")
+    guarded_kafka.allow("DESCRIBE", "GROUP", "checked")
     text = wait_for(
         lambda: check_live(source, []),
-        "warning  topic rights: rights: Read on the group doctor is missing",
+        "warning  topic orders: permissions: Read on the group checked is missing",
     )[1]
     assert "its offsets are not published" in text
-    assert f"{acl} Read --group doctor" in text
+    assert f"{acl} Read --group checked" in text
 
-    guarded_kafka.allow("DESCRIBE", "TOPIC", "rights")
-    guarded_kafka.allow("READ", "GROUP", "doctor")
+    guarded_kafka.allow("DESCRIBE", "TOPIC", "orders")
+    guarded_kafka.allow("READ", "GROUP", "checked")
     code, text = wait_for(lambda: check_live(source, []), "Read on the topic is missing")
     assert code == 2
-    assert f"{acl} Read --topic rights" in text
-    assert "group doctor is missing" not in text
+    assert f"{acl} Read --topic orders" in text
+    assert "group checked is missing" not in text
 
-    guarded_kafka.allow("READ", "TOPIC", "rights")
+    guarded_kafka.allow("READ", "TOPIC", "orders")
     code, text = wait_for(
-        lambda: check_live(source, []), "the topic may be read, the group doctor too"
+        lambda: check_live(source, []), "the topic can be read, group checked too"
     )
     assert code == 0, text
-    assert "warning  topic rights: settings not known" in text
-    assert f"{acl} DescribeConfigs --topic rights" in text
+    assert "warning  topic orders: settings unknown" in text
+    assert f"{acl} DescribeConfigs --topic orders" in text
     assert "CreateTime" not in text
-    assert "retention" not in text.replace("kind of time and retention may not", "")
+    assert "retention" not in text.replace("timestamp type and retention may not", "")
     assert "0 % of 50 sampled records rejected" in text
 
-    guarded_kafka.allow("DESCRIBE_CONFIGS", "TOPIC", "rights")
+    guarded_kafka.allow("DESCRIBE_CONFIGS", "TOPIC", "orders")
     code, text = wait_for(lambda: check_live(source, []), "CreateTime")
     assert code == 0, text
-    assert "settings not known" not in text
+    assert "settings unknown" not in text
 
 
-def wait_for(look: Callable[[], tuple[int, str]], words: str) -> tuple[int, str]:
-    """A new ACL holds a moment after it was made."""
+def wait_for(check: Callable[[], tuple[int, str]], words: str) -> tuple[int, str]:
+    """Repeat a check until its output has ``words``: a new ACL takes effect after a moment."""
     deadline = time.monotonic() + 30
-    while words not in (seen := look())[1]:
-        assert time.monotonic() < deadline, seen[1]
-    return seen
+    code, text = check()
+    while words not in text:
+        assert time.monotonic() < deadline, text
+        code, text = check()
+    return code, text
 
 
 @pytest.mark.parametrize("client", ["columns", "plain", "fast"])
-def test_a_look_makes_no_group_and_no_topic_of_offsets(
+def test_a_check_creates_no_group_and_no_topic_of_offsets(
     guarded_kafka: KafkaBroker, check_live: Callable[..., tuple[int, str]], client: str
 ) -> None:
-    guarded_kafka.create_topic(f"look-{client}")
-    for kind, name in (("TOPIC", f"look-{client}"), ("GROUP", "doctor")):
+    guarded_kafka.create_topic(f"check-{client}")
+    for kind, name in (("TOPIC", f"check-{client}"), ("GROUP", "checked")):
         guarded_kafka.allow("ALL", kind, name)
     code, text = wait_for(
-        lambda: check_live(guarded(guarded_kafka, f"look-{client}", client=client), []),
+        lambda: check_live(guarded(guarded_kafka, f"check-{client}", client=client), []),
         "records rejected",
     )
     assert code == 0, text
@@ -230,7 +230,7 @@ def test_options_that_only_librdkafka_refuses_are_a_fault(
     assert "`fetch_max_bytes` must be >=" in text
 
 
-def test_aws_sinks_tell_their_bill_and_a_topic_that_is_missing(
+def test_aws_sinks_report_their_bill_and_a_missing_topic(
     tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     (tmp_path / "captures.jsonl").write_bytes(
@@ -245,11 +245,10 @@ def test_aws_sinks_tell_their_bill_and_a_topic_that_is_missing(
     ]
     code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, sinks)
     assert code == 0, text
-    assert (
-        "57 metrics a variant: about $17.53 a month" in text
-    )  # 17 numbers and 3 texts: 57 x 0.30, and 43,200 calls
+    # 17 numbers and 3 texts: 57 x 0.30, and 43,200 calls
+    assert "57 metrics a variant: about $17.53 a month" in text
     assert "list price of us-east-1; other regions differ" in text
-    assert "the topic is there" in text
+    assert "the topic exists" in text
     assert "1 file, the newest changed" in text
     code, text = check_live(
         {"type": "jsonl", "path": "captures.jsonl"}, [{**sinks[1], "topic_arn": arn + "-not"}]
@@ -258,7 +257,7 @@ def test_aws_sinks_tell_their_bill_and_a_topic_that_is_missing(
     assert "the topic does not exist" in text
 
 
-def test_a_model_that_is_still_to_be_learned_counts_with_its_columns(
+def test_a_model_still_to_be_learned_is_counted_by_its_columns(
     tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     (tmp_path / "captures.jsonl").write_bytes(
@@ -271,13 +270,12 @@ def test_a_model_that_is_still_to_be_learned_counts_with_its_columns(
     ]
     code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, sinks, models=models)
     assert code == 0, text
-    assert (
-        "at most 60 metrics a variant: at most $18.43 a month" in text
-    )  # 60 x 0.30, and 43,200 calls
+    # 60 x 0.30, and 43,200 calls
+    assert "at most 60 metrics a variant: at most $18.43 a month" in text
     assert "at most 81 series a variant" in text
 
 
-def test_a_model_that_was_learned_counts_with_what_was_learned(
+def test_a_learned_model_is_counted_by_what_was_learned(
     tmp_path: Path, moto: MotoServer, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     lines = [
@@ -287,9 +285,11 @@ def test_a_model_that_was_learned_counts_with_what_was_learned(
     ]
     (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
     more: dict[str, Any] = {
-        "format": {"type": "json"}, "learn": {"events": 200}, "state": {"path": str(tmp_path / "run" / "state.sqlite")},
+        "format": {"type": "json"},
+        "learn": {"events": 200},
+        "state": {"path": str(tmp_path / "run" / "state.sqlite")},
         "models": {"m": {"baseline": "learn", "outputs": ["p"], "inputs": ["t"]}},
-    }  # fmt: skip
+    }
     source = {"type": "jsonl", "path": str(tmp_path / "events.jsonl")}
     sinks = [{"type": "cloudwatch", "endpoint_url": moto.url, "region": "us-east-1"}]
     assert "at most 6 metrics" in check_live(source, sinks, **more)[1]
@@ -303,7 +303,7 @@ def test_a_model_that_was_learned_counts_with_what_was_learned(
     code, text = check_live(source, sinks, window="30s", **more)
     assert code == 0, text
     assert re.search(
-        r"warning  state .*: window_ms was 60000, the configuration says 30000\n +->"
+        r"warning  state .*: window was 60000 ms, the configuration says 30000 ms\n +->"
         r" .*--accept-change",
         text,
     )
@@ -317,18 +317,18 @@ def test_a_model_that_was_learned_counts_with_what_was_learned(
     )
 
 
-def test_prices_and_series_are_those_of_the_lists() -> None:
+def test_costs_and_series_follow_the_price_list_and_the_cap() -> None:
     assert metrics_cost(0) == 0
     assert metrics_cost(260_000) == pytest.approx(10_000 * 0.30 + 240_000 * 0.10 + 10_000 * 0.05)
     assert puts_cost(2_500, 60_000) == pytest.approx(3 * 43_200 / 1000 * 0.01)
-    assert series_finding(Prometheus(), [20]).what.startswith(
+    assert series_finding(Prometheus(), [20]).message.startswith(
         "at most 81 series a variant of 1 model (max_series 20,000)"
     )
     assert series_finding(Prometheus(), [20] * 246).level == "ok"
     assert series_finding(Prometheus(), [20] * 247).level == "warning"
 
 
-def test_the_series_that_are_told_before_are_those_of_the_running_service(
+def test_the_predicted_series_are_those_of_the_running_service(
     tmp_path: Path, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     """Calm traffic: eight of the nine checks find nothing and are not shown, and three of the
@@ -340,19 +340,19 @@ def test_the_series_that_are_told_before_are_those_of_the_running_service(
     source = {"type": "jsonl", "path": str(tmp_path / "captures.jsonl")}
     code, text = check_live(source, [{"type": "prometheus", "per_feature": ["mean", "ks"]}])
     assert code == 0, text
-    told = re.search(r"at most (\d+) series a variant", text)
-    assert told is not None
+    predicted = re.search(r"at most (\d+) series a variant", text)
+    assert predicted is not None
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
     config["source"]["follow"], config["models"]["m"]["baseline"] = True, str(tmp_path / "baseline")
     with RunningService(tmp_path / "run", config) as service:
         service.until(lambda: service.metric("driftline_window_rows") > 0)
         with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/metrics", timeout=5) as page:
             text = page.read().decode()
-    there = re.findall(r"^driftline_(?:window|worst_feature|feature)_.*$", text, re.MULTILINE)
-    assert len(there) == int(told[1]) - 8 - 3 * 2
+    series = re.findall(r"^driftline_(?:window|worst_feature|feature)_.*$", text, re.MULTILINE)
+    assert len(series) == int(predicted[1]) - 8 - 3 * 2
 
 
-def test_events_whose_time_cannot_be_read_are_told_where_it_was_looked_for(
+def test_events_without_a_readable_time_are_reported_with_its_path(
     tmp_path: Path, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     (tmp_path / "events.jsonl").write_text('{"time": 1795590000000, "p": 1}\n' * 3)
@@ -365,7 +365,7 @@ def test_events_whose_time_cannot_be_read_are_told_where_it_was_looked_for(
     assert "The time is not what `time.unit` says" in text
 
 
-def test_a_folder_that_is_not_there_is_named_with_what_to_do(
+def test_a_missing_folder_is_reported_with_advice(
     tmp_path: Path, check_live: Callable[..., tuple[int, str]]
 ) -> None:
     code, text = check_live(
@@ -377,7 +377,7 @@ def test_a_folder_that_is_not_there_is_named_with_what_to_do(
     assert "Make the folder (or the file), or correct source.path" in text
 
 
-def test_an_aws_that_is_not_reached_is_not_taken_for_wrong_credentials(
+def test_aws_out_of_reach_is_not_reported_as_wrong_credentials(
     tmp_path: Path, check_live: Callable[..., tuple[int, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in CREDENTIALS.items():

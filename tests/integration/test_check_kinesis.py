@@ -27,9 +27,7 @@ def source(
 ) -> dict[str, Any]:
     for name, value in kinesis.env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(
-        boto3, "DEFAULT_SESSION", None
-    )  # it keeps the credentials of the tests before
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of earlier tests
     return {
         "type": "kinesis",
         "stream": make_stream(2),
@@ -46,7 +44,7 @@ def lines(count: int, ago_s: float, a_second: int = 10) -> list[bytes]:
     )
 
 
-def test_a_stream_tells_its_retention_and_its_shards(
+def test_a_stream_is_reported_with_its_retention_and_shards(
     kinesis: KinesisEmulator, source: dict[str, Any], check_live: Check
 ) -> None:
     kinesis.put(source["stream"], lines(40, 5))
@@ -57,22 +55,21 @@ def test_a_stream_tells_its_retention_and_its_shards(
     assert "0 % of 40 sampled records rejected" in text
 
 
-def test_the_newest_records_are_looked_at_and_not_the_first_ones_of_a_minute(
+def test_the_sample_is_the_newest_records_of_a_shard(
     kinesis: KinesisEmulator, source: dict[str, Any], check_live: Check
 ) -> None:
-    """A shard has 1,000 records from an hour ago and 300 of now: what is looked at must be the
-    latter ones."""
+    """A shard has 1,000 records from an hour ago and 300 of now: the latter must be sampled."""
     kinesis.put(source["stream"], lines(1_000, 3_600), key="one")
     kinesis.put(source["stream"], lines(300, 3, 100), key="one")
     code, text = check_live(source, [])
     assert code == 0, text
-    told = re.search(r"of ([0-9,]+) sampled records", text)
-    assert told is not None
-    assert 200 <= int(told[1].replace(",", "")) <= 399
+    sampled = re.search(r"of ([0-9,]+) sampled records", text)
+    assert sampled is not None
+    assert 200 <= int(sampled[1].replace(",", "")) <= 399
     assert "0 % after grace" in text
 
 
-def test_the_shards_of_a_split_are_looked_at_and_not_their_parent(
+def test_the_shards_of_a_split_are_sampled_and_not_their_parent(
     kinesis: KinesisEmulator, source: dict[str, Any], check_live: Check
 ) -> None:
     stream = source["stream"]
@@ -84,7 +81,7 @@ def test_the_shards_of_a_split_are_looked_at_and_not_their_parent(
     assert "3 shards for 1 reader" in text
 
 
-def test_a_stream_that_is_not_there_is_told_with_what_to_do(
+def test_a_missing_stream_is_reported_with_advice(
     source: dict[str, Any], check_live: Check
 ) -> None:
     code, text = check_live(source | {"stream": "nowhere"}, [])
@@ -93,7 +90,7 @@ def test_a_stream_that_is_not_there_is_told_with_what_to_do(
     assert "Create the stream, or correct source.stream" in text
 
 
-def test_a_job_that_was_stopped_is_told_how_far_it_is_behind(
+def test_the_lag_of_a_stopped_job_is_reported(
     kinesis: KinesisEmulator,
     source: dict[str, Any],
     check_live: Check,
@@ -102,9 +99,13 @@ def test_a_job_that_was_stopped_is_told_how_far_it_is_behind(
 ) -> None:
     kinesis.put(source["stream"], lines(40, 5))
     settings = {
-        "job": "doctor", "source": source, "format": {"type": "sagemaker"}, "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(baseline)}}, "sinks": [],
-    }  # fmt: skip
+        "job": "checked",
+        "source": source,
+        "format": {"type": "sagemaker"},
+        "model": {"from": "const", "name": "m"},
+        "models": {"m": {"baseline": str(baseline)}},
+        "sinks": [],
+    }
     with RunningService(tmp_path / "run", settings, kinesis.env) as service:
         service.until(lambda: service.accepted() >= 40)
         service.stop()
@@ -113,7 +114,7 @@ def test_a_job_that_was_stopped_is_told_how_far_it_is_behind(
     assert re.search(r"position of this job: .* behind", text)
 
 
-def test_a_consumer_of_fan_out_is_looked_for_and_never_registered(
+def test_a_consumer_of_fan_out_is_looked_up_and_never_registered(
     ministack: Ministack, monkeypatch: pytest.MonkeyPatch, check_live: Check
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -129,7 +130,7 @@ def test_a_consumer_of_fan_out_is_looked_for_and_never_registered(
         "endpoint_url": ministack.url,
     }
     _, text = check_live(source | {"fan_out": {"consumer_name": "drift"}}, [])
-    assert "consumer drift is not registered yet: the first run does it" in text
+    assert "consumer drift is not registered yet: the first run registers it" in text
     assert aws.list_stream_consumers(StreamARN=arn)["Consumers"] == []
     aws.register_stream_consumer(StreamARN=arn, ConsumerName="drift")
     assert (

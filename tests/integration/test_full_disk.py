@@ -1,5 +1,4 @@
-"""The disk is full: the service stops before its state is damaged, and sinks wait for room. Nothing
-is lost."""
+"""A full disk: the service stops before its state is damaged, and sinks wait. Nothing is lost."""
 
 from __future__ import annotations
 
@@ -28,14 +27,14 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def disk(tmp_path: Path) -> Iterator[SmallDisk | None]:
     """A disk of two megabytes at ``small``, or nothing where mounting is not permitted."""
     try:
-        with SmallDisk(tmp_path / "small", tmp_path / "small.log") as made:
-            yield made
+        with SmallDisk(tmp_path / "small", tmp_path / "small.log") as small:
+            yield small
     except PartMissing:
         yield None
 
 
-def sound(state: Path, folder: Path) -> bool:
-    """What SQLite says of a copy of a state and its journal."""
+def is_intact(state: Path, folder: Path) -> bool:
+    """Whether SQLite finds a copy of a state and its journal intact."""
     for end in ("", "-wal"):
         if state.with_name(state.name + end).exists():
             shutil.copy(state.with_name(state.name + end), folder / f"copy{end}")
@@ -46,27 +45,27 @@ def sound(state: Path, folder: Path) -> bool:
         db.close()
 
 
-def stops_and_goes_on(service: RunningService, state: Path, room: Callable[[], None]) -> None:
-    """It ends with 7 and a sound state; with room again it counts every line once."""
+def stops_and_resumes(service: RunningService, state: Path, make_room: Callable[[], None]) -> None:
+    """It ends with exit code 7 and an intact state; with room again it counts every line once."""
     append(service.folder, lines_of(WINDOWS))
     with service:
         assert service.wait() == 7, service.log[-2_000:]
         last = service.log.splitlines()[-1]
         assert last.startswith("driftline: state ")
         assert "cannot be written" in last
-        assert sound(state, service.folder)
-        room()
+        assert is_intact(state, service.folder)
+        make_room()
         service.start()
         service.until(lambda: service.accepted() == WINDOWS * PER_WINDOW)
         service.until(lambda: len(rows(service)) >= WINDOWS - 1)
         assert service.metric("driftline_ledger_imbalance") == 0
         assert service.stop() == 0
-    told = rows(service)
-    assert [told[k] for k in range(1, WINDOWS)] == [PER_WINDOW] * (WINDOWS - 1)
+    counted = rows(service)
+    assert [counted[k] for k in range(1, WINDOWS)] == [PER_WINDOW] * (WINDOWS - 1)
 
 
 @pytest.mark.parametrize("readers", [1, 2])
-def test_a_state_without_room_ends_the_service_before_it_is_damaged(
+def test_a_full_disk_stops_the_service_before_the_state_is_damaged(
     baseline: Path, tmp_path: Path, disk: SmallDisk | None, readers: int
 ) -> None:
     if disk is None:
@@ -74,22 +73,22 @@ def test_a_state_without_room_ends_the_service_before_it_is_damaged(
     settings = config(baseline, readers=readers, state={"path": "small/state.sqlite"})
     (disk.inside / "ballast").write_bytes(bytes((2 << 20) - ROOM))
     service = RunningService(tmp_path, settings, before=disk.before)
-    stops_and_goes_on(service, disk.inside / "state.sqlite", disk.grow)
+    stops_and_resumes(service, disk.inside / "state.sqlite", disk.grow)
 
 
-def test_a_state_that_may_not_grow_ends_the_service_before_it_is_damaged(
+def test_a_file_size_limit_stops_the_service_before_the_state_is_damaged(
     baseline: Path, tmp_path: Path
 ) -> None:
     service = RunningService(tmp_path, config(baseline), before=["prlimit", f"--fsize={ROOM}"])
 
-    def room() -> None:
+    def lift_limit() -> None:
         service.before = []
 
-    stops_and_goes_on(service, tmp_path / "driftline.sqlite", room)
+    stops_and_resumes(service, tmp_path / "driftline.sqlite", lift_limit)
 
 
-def test_reports_and_dead_letters_wait_for_room(baseline: Path, tmp_path: Path) -> None:
-    """The files are /dev/full until there is room: each write fails as on a full disk."""
+def test_reports_and_dead_letters_wait_for_room_on_the_disk(baseline: Path, tmp_path: Path) -> None:
+    """The files are /dev/full at first: each write fails as on a full disk."""
     lines = [*lines_of(3), *[b"no record"] * 7]
     append(tmp_path, lines)
     (tmp_path / "reports").mkdir()
@@ -97,20 +96,21 @@ def test_reports_and_dead_letters_wait_for_room(baseline: Path, tmp_path: Path) 
     for path in full:
         path.symlink_to("/dev/full")
     with RunningService(tmp_path, config(baseline)) as service:
-        for sink in ("jsonl", "dead_letters"):
-            service.until(lambda: service.metric("driftline_sink_retried", sink=sink) >= 2)  # noqa: B023  # it is called at once
+        retried = "driftline_sink_attempts_retried_total"
+        service.until(lambda: service.metric(retried, sink="jsonl") >= 2)
+        service.until(lambda: service.metric(retried, sink="dead_letters") >= 2)
         assert service.accepted() == 3 * PER_WINDOW
         for path in full:
             path.unlink()
         service.until(
-            lambda: service.metric("driftline_sink_waiting") == 0 and len(rows(service)) >= 2
+            lambda: service.metric("driftline_sink_items_waiting") == 0 and len(rows(service)) >= 2
         )
         assert service.stop() == 0
     assert [letter["length"] for letter in letters(tmp_path)] == [len(b"no record")] * 7
     assert [rows(service)[k] for k in (1, 2)] == [PER_WINDOW] * 2
 
 
-def test_what_a_full_disk_took_in_part_is_no_line_twice(
+def test_a_line_that_a_full_disk_took_in_part_is_written_once(
     baseline: Path, tmp_path: Path, disk: SmallDisk | None
 ) -> None:
     if disk is None:
@@ -119,10 +119,14 @@ def test_what_a_full_disk_took_in_part_is_no_line_twice(
     (disk.inside / "ballast").write_bytes(bytes((2 << 20) - 50_000))
     settings = config(baseline, sinks=[{"type": "jsonl", "path": "small/reports"}])
     with RunningService(tmp_path, settings, before=disk.before) as service:
-        service.until(lambda: service.metric("driftline_sink_retried", sink="jsonl") >= 2)
+        service.until(
+            lambda: service.metric("driftline_sink_attempts_retried_total", sink="jsonl") >= 2
+        )
         disk.grow()
         service.until(
-            lambda: service.metric("driftline_sink_delivered", sink="jsonl") >= WINDOWS - 1
+            lambda: (
+                service.metric("driftline_sink_items_delivered_total", sink="jsonl") >= WINDOWS - 1
+            )
         )
         assert service.stop() == 0
         [file] = (disk.inside / "reports").glob("*.jsonl")

@@ -1,4 +1,4 @@
-"""A job whose state is in S3 goes from disk to disk, through outages and changes, at exact counts.
+"""A job with its state in S3 moves between machines, through outages and changes, at exact counts.
 
 S3 is moto's server (an emulator that honours conditional puts).
 """
@@ -18,17 +18,17 @@ from tests.integration.traffic import (
     config,
     delivered,
     lines_of,
-    told,
-    until_taken,
+    reported,
+    until_started,
 )
 from tests.servers.faulty import FaultyRoad
 from tests.servers.moto import MotoServer
 
 
-def test_a_service_on_an_empty_disk_goes_on_at_exact_counts(
+def test_a_service_on_an_empty_disk_continues_at_exact_counts(
     services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
 ) -> None:
-    """The second window is open in the counts of the first service; the second service closes it."""
+    """The first service leaves the second window open; the second service closes it."""
     traffic = Traffic(tmp_path, 4)
     traffic.write_windows(0, 2)
     first = services("a", config(traffic, baseline, moto.url, after="5m"))
@@ -37,21 +37,24 @@ def test_a_service_on_an_empty_disk_goes_on_at_exact_counts(
     traffic.write_windows(2, 4)
     traffic.write_end()
     second = services("b", config(traffic, baseline, moto.url, after="5m"))
-    until_taken(second, 60)  # not after five minutes: a service that was stopped is not waited for
-    second.until(lambda: 4 in told(load_baseline(baseline), second))
+    until_started(second, 60)  # not after five minutes: a stopped service has released the state
+    second.until(lambda: 4 in reported(load_baseline(baseline), second))
     assert second.stop() == 0
-    assert told(load_baseline(baseline), first, second) == traffic.expected()
+    assert reported(load_baseline(baseline), first, second) == traffic.expected()
     assert set(delivered(first)).isdisjoint(delivered(second))
-    assert [lines_of(one, "owns the state")[0]["epoch"] for one in (first, second)] == [1, 2]
-    assert not any(lines_of(one, "took over") for one in (first, second)), (
+    assert [lines_of(service, "ownership_acquired")[0]["epoch"] for service in (first, second)] == [
+        1,
+        2,
+    ]
+    assert not any(lines_of(service, "ownership_taken_over") for service in (first, second)), (
         "the state was new, and then released"
     )
 
 
-def test_nothing_goes_out_that_is_not_in_s3_and_nothing_is_lost_when_it_comes_back(
+def test_nothing_is_delivered_while_s3_is_down_and_nothing_is_lost(
     services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
 ) -> None:
-    """S3 goes away right after a put, and is away when the commit comes that closes two windows."""
+    """S3 goes down right after a put, and is down for the commit that closes two windows."""
 
     def put() -> str:
         return str(s3.head_object(Bucket=BUCKET, Key=KEY)["ETag"])
@@ -65,19 +68,19 @@ def test_nothing_goes_out_that_is_not_in_s3_and_nothing_is_lost_when_it_comes_ba
         service.until(lambda: put() != before)
         road.fault = "down"
         traffic.write_windows(2, 4)
-        service.until(lambda: bool(lines_of(service, "state is not in S3 yet, will be repeated")))
+        service.until(lambda: bool(lines_of(service, "state_put_failed")))
         time.sleep(4.0)
         assert len(service.reports()) == 1
         assert service.accepted() == 2 * PER_WINDOW
         road.fault = ""
         traffic.write_end()
-        service.until(lambda: 4 in told(load_baseline(baseline), service))
+        service.until(lambda: 4 in reported(load_baseline(baseline), service))
         assert service.stop() == 0
-    assert told(load_baseline(baseline), service) == traffic.expected()
+    assert reported(load_baseline(baseline), service) == traffic.expected()
     assert len(set(delivered(service))) == len(delivered(service))
 
 
-def test_a_state_from_s3_of_another_configuration_is_refused_by_name_and_left_for_the_next(
+def test_a_state_in_s3_of_another_configuration_is_refused_and_released(
     services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
 ) -> None:
     traffic = Traffic(tmp_path, 2)
@@ -87,10 +90,10 @@ def test_a_state_from_s3_of_another_configuration_is_refused_by_name_and_left_fo
     assert first.stop() == 0
     other = services("b", config(traffic, baseline, moto.url, after="5m", window="30s"))
     assert other.wait() == 4
-    assert "window_ms was 60000" in other.log
+    assert "window was 60000 ms" in other.log
     assert "--accept-change" in other.log
     third = services(
         "c", config(traffic, baseline, moto.url, after="5m", window="30s"), "--accept-change"
     )
-    until_taken(third, 60)  # not after five minutes: who was refused has let go
+    until_started(third, 60)  # not after five minutes: the refused service has released the state
     assert third.stop() == 0

@@ -15,7 +15,7 @@ import pytest
 from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
-from sinks.aws.client import refuse_a_cut_body
+from sinks.aws.client import reject_truncated_body
 from stream.errors import SourceUnavailable
 from stream.events import Gap, RawBatch
 from stream.sources.kinesis.reading import KinesisReading
@@ -94,7 +94,7 @@ def test_the_client_library_takes_a_truncated_response_for_a_success(
     client = reading.client
     start = {"StreamName": stream, "ShardId": SHARD, "ShardIteratorType": "TRIM_HORIZON"}
     iterator = client.boto.get_shard_iterator(**start)["ShardIterator"]
-    client.boto.meta.events.unregister("before-parse.kinesis", refuse_a_cut_body)
+    client.boto.meta.events.unregister("before-parse.kinesis", reject_truncated_body)
     with toxiproxy.toxic("limit_data", bytes=50_000):
         response = client.boto.get_records(ShardIterator=iterator)
     assert set(response) == {"ResponseMetadata"}

@@ -17,7 +17,6 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
-from stream.sources.base import Passing
 from stream.sources.kinesis.reading import KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.servers.base import LOOPBACK, free_port
@@ -271,8 +270,7 @@ def test_a_closed_shard_has_expired_when_it_is_not_listed_any_more(
     reading = open_source(stream)
     follower = Follower(reading)
     follower.until(lambda: bool(follower.ended))
-    assert isinstance(reading, Passing)
-    assert reading.unlisted(["shardId-000000000000", "shardId-000000000077"]) == [
+    assert reading.expired(["shardId-000000000000", "shardId-000000000077"]) == [
         "shardId-000000000077"
     ]
 

@@ -11,7 +11,6 @@ import pytest
 from stream.config.load import parse
 from stream.errors import SourceUnavailable
 from stream.events import DeadLetter
-from stream.readers.pool import ReaderPool
 from stream.readers.worker import serve
 from stream.service.service import Service
 from tests.integration.captures import (
@@ -55,11 +54,9 @@ def run(folder: Path, lines: list[bytes], monkeypatch: pytest.MonkeyPatch, *, li
     for name, value in small_memory.NO_RESERVES.items():
         monkeypatch.setenv(name, value)
     source = {"type": "jsonl", "path": ["a.jsonl", "b.jsonl", "c.jsonl"]}
-    monkeypatch.setattr(
-        ReaderPool.__init__, "__defaults__", (small_memory.serve if limited else serve,)
-    )
     settings = config(learn(folder), source=source, readers=2, http={"port": 0}, lateness="1d")
-    return Service(parse(settings, folder)).run()
+    reader = small_memory.serve if limited else serve
+    return Service(parse(settings, folder), serve=reader).run()
 
 
 def rows(folder: Path) -> dict[int, int]:

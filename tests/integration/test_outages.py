@@ -1,5 +1,5 @@
-"""Sinks that are down, for an hour of windows and by the clock: each delays only itself, nothing
-that must not be lost is, memory has a bound.
+"""Sinks that are down, for an hour of windows and by the clock: each delays only itself, lossless
+items are kept, and memory is bounded.
 """
 
 from __future__ import annotations
@@ -30,16 +30,15 @@ OUTAGE_S = int(os.environ.get("DRIFTLINE_OUTAGE_S", "20"))
 
 
 def second(step: int, start_ms: int) -> list[bytes]:
-    """The events of one window; every fortieth has amounts in words, which is an episode of its
-    own."""
+    """The events of one window; every fortieth has amounts in words, an episode of its own."""
     out = []
     cells = zip(
         *columns(ROWS, np.random.default_rng(step), step % DRIFTS_EVERY == 9).values(), strict=True
     )
     for k, (score, amount, age, plan) in enumerate(cells):
-        out.append(
-            f'{{"time":{start_ms + k * 30},"score":{score},"amount":{amount},"age":{age},"plan":"{plan}"}}\n'.encode()
-        )
+        time_ms = start_ms + k * 30
+        numbers = f'"time":{time_ms},"score":{score},"amount":{amount},"age":{age}'
+        out.append(f'{{{numbers},"plan":"{plan}"}}\n'.encode())
     return out
 
 
@@ -66,19 +65,19 @@ def config(folder: Path, sinks: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-class Shut(NamedTuple):
-    """AWS behind a door that is shut: the queue that gets what SNS sends, and the sinks."""
+class Unreachable(NamedTuple):
+    """AWS behind a closed door: the queue that receives what SNS sends, and the sinks."""
 
     door: Closed
     queue: str
     sinks: list[dict[str, Any]]
 
 
-def shut(moto: MotoServer, name: str) -> Shut:
+def unreachable(moto: MotoServer, name: str) -> Unreachable:
     topic, queue = moto.topic_with_queue(name)
     door = Closed(int(moto.url.rpartition(":")[2]))
     aws = {"region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{door.port}"}
-    return Shut(
+    return Unreachable(
         door,
         queue,
         [
@@ -92,60 +91,58 @@ def shut(moto: MotoServer, name: str) -> Shut:
 def received(moto: MotoServer, queue: str) -> list[str]:
     """The ids of all signals in the queue."""
     return sorted(
-        msgspec.json.decode(json.loads(one["Body"])["Message"], type=Signal).id
-        for one in moto.messages(queue)
+        msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal).id
+        for message in moto.messages(queue)
     )
 
 
 SIGNALS = 2 * WINDOWS // DRIFTS_EVERY
-"""Each fault opens an episode, and the window behind it ends it."""
+"""Each fault opens an episode, and the next window ends it."""
 
 
 @pytest.mark.slow
-def test_sinks_that_are_down_for_long_lose_nothing_and_hold_up_nobody(
+def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
     moto: MotoServer, tmp_path: Path
 ) -> None:
-    door, queue, sinks = shut(moto, "outage")
+    door, queue, sinks = unreachable(moto, "outage")
     sinks.insert(1, {"type": "jsonl", "path": "full"})
-    (tmp_path / "full").symlink_to(
-        "/proc/nowhere"
-    )  # nothing can be written there until it is a folder
+    # Nothing can be written there until it is a folder.
+    (tmp_path / "full").symlink_to("/proc/nowhere")
     (tmp_path / "log.jsonl").write_bytes(b"".join(lines()))
     try:
         with RunningService(tmp_path, config(tmp_path, sinks), moto.env) as service:
             service.until(lambda: service.metric("driftline_reading_paused") == 1, 120)
-            service.until(lambda: service.metric("driftline_sink_waiting", sink="jsonl") == 0)
-            waiting = int(service.metric("driftline_sink_waiting", sink="jsonl-2"))
+            service.until(lambda: service.metric("driftline_sink_items_waiting", sink="jsonl") == 0)
+            waiting = int(service.metric("driftline_sink_items_waiting", sink="jsonl-2"))
             assert MOST_QUEUED <= waiting < WINDOWS + WINDOWS // DRIFTS_EVERY * 2
-            assert service.metric("driftline_sink_delivered", sink="jsonl") == waiting, (
-                "the others have all that was told"
-            )
-            assert '"reading is paused until a sink has room again"' in service.log
+            assert (
+                service.metric("driftline_sink_items_delivered_total", sink="jsonl") == waiting
+            ), "the other sinks have everything"
+            assert '"reading_paused"' in service.log
             high = rss_mb(service.pid)
             (tmp_path / "full").unlink()
             service.until(lambda: service.accepted() == WINDOWS * ROWS, 120)
             service.until(
-                lambda: service.metric("driftline_sink_waiting", sink="jsonl-2") == 0, 120
+                lambda: service.metric("driftline_sink_items_waiting", sink="jsonl-2") == 0, 120
             )
             assert service.metric("driftline_reading_paused") == 0
-            assert '"reading goes on"' in service.log
-            assert service.metric("driftline_sink_delivered", sink="sns") == 0
+            assert '"reading_resumed"' in service.log
+            assert service.metric("driftline_sink_items_delivered_total", sink="sns") == 0
             service.until(
                 lambda: (
-                    service.metric("driftline_sink_waiting", sink="sns")
+                    service.metric("driftline_sink_items_waiting", sink="sns")
                     == len(service.signals())
                     == SIGNALS
                 )
             )
-            service.until(
-                lambda: len(service.reports()) == WINDOWS + 1
-            )  # the silence behind the last window too
+            # One more than windows: the silence after the last one is reported too.
+            service.until(lambda: len(service.reports()) == WINDOWS + 1)
             door.open()
-            service.until(lambda: service.metric("driftline_sink_waiting") == 0, 120)
+            service.until(lambda: service.metric("driftline_sink_items_waiting") == 0, 120)
             assert max(high, rss_mb(service.pid)) < 400
             names = ("delivered", "dropped", "rejected")
             counts = {
-                name: int(service.metric(f"driftline_sink_{name}", sink="cloudwatch"))
+                name: int(service.metric(f"driftline_sink_items_{name}_total", sink="cloudwatch"))
                 for name in names
             }
             assert service.stop() == 0
@@ -156,12 +153,12 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_hold_up_nobody(
     assert len({report.id for report in service.reports()}) == WINDOWS + 1
     assert service.reports("full") == service.reports()
     assert service.signals("full") == signals
-    assert received(moto, queue) == sorted(one.id for one in signals)
+    assert received(moto, queue) == sorted(signal.id for signal in signals)
     assert counts == {"delivered": MOST_QUEUED, "dropped": WINDOWS + 1 - MOST_QUEUED, "rejected": 0}
 
 
 def write(log: Path, done: threading.Event, seconds: list[int]) -> None:
-    """A second's events each second, until it is enough."""
+    """Append one second of events each second, until ``done``."""
     with log.open("ab", buffering=0) as file:
         while not done.wait(1 - time.time() % 1):
             second_ms = int(time.time()) * 1000
@@ -170,11 +167,11 @@ def write(log: Path, done: threading.Event, seconds: list[int]) -> None:
 
 
 @pytest.mark.slow
-def test_what_happens_while_aws_does_not_answer_is_delivered_afterwards(
+def test_results_of_an_outage_of_aws_are_delivered_afterwards(
     moto: MotoServer, tmp_path: Path
 ) -> None:
     """By the clock: ``DRIFTLINE_OUTAGE_S`` seconds."""
-    door, queue, sinks = shut(moto, "by-the-clock")
+    door, queue, sinks = unreachable(moto, "by-the-clock")
     done, seconds = threading.Event(), list[int]()
     writer = threading.Thread(target=write, args=(tmp_path / "log.jsonl", done, seconds))
     settings = config(tmp_path, sinks)
@@ -185,9 +182,9 @@ def test_what_happens_while_aws_does_not_answer_is_delivered_afterwards(
                 lambda: len(seconds) >= OUTAGE_S and len(service.signals()) > 0, OUTAGE_S + 60
             )
             assert door.refused > 0
-            assert service.metric("driftline_sink_delivered", sink="sns") == 0
+            assert service.metric("driftline_sink_items_delivered_total", sink="sns") == 0
             assert max(end for _, end in newest(service.reports())) > (time.time() - 10) * 1000, (
-                "the file is not held up"
+                "the file sink is not delayed"
             )
             door.open()
             done.set()
@@ -197,12 +194,12 @@ def test_what_happens_while_aws_does_not_answer_is_delivered_afterwards(
             )
             service.until(
                 lambda: (
-                    service.metric("driftline_sink_delivered", sink="cloudwatch")
+                    service.metric("driftline_sink_items_delivered_total", sink="cloudwatch")
                     == len(service.reports())
                 ),
                 120,
             )
-            assert service.metric("driftline_sink_dropped", sink="cloudwatch") == 0
+            assert service.metric("driftline_sink_items_dropped_total", sink="cloudwatch") == 0
             assert service.stop() == 0
     finally:
         done.set()
@@ -210,5 +207,5 @@ def test_what_happens_while_aws_does_not_answer_is_delivered_afterwards(
     assert {end for _, end in newest(service.reports())} >= {
         second_ms + 1_000 for second_ms in seconds
     }
-    assert received(moto, queue) == sorted(one.id for one in service.signals())
+    assert received(moto, queue) == sorted(signal.id for signal in service.signals())
     assert len(service.signals()) >= len(seconds) // DRIFTS_EVERY

@@ -14,8 +14,7 @@ import pytest
 
 from stream.config.load import parse
 from stream.errors import SourceUnavailable
-from stream.readers.pool import ReaderPool
-from stream.service import service
+from stream.service.service import Service
 from tests.servers import deadly
 from tests.servers.service import RunningService, newest
 from tests.support import events
@@ -142,13 +141,12 @@ def test_a_reader_that_hangs_is_replaced_and_nothing_is_lost(
 
 @pytest.mark.slow
 def test_a_record_that_kills_its_reader_is_one_dead_letter_and_everything_else_counts(
-    tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, baseline: Path
 ) -> None:
     """The fault is planted: the reader process kills itself when it decodes a marked record."""
     deal(tmp_path, marked(lines_of(9_000)))
-    monkeypatch.setattr(ReaderPool.__init__, "__defaults__", (deadly.serve,))
     began = time.monotonic()
-    assert service.Service(parse(config(baseline), tmp_path)).run() == 0
+    assert Service(parse(config(baseline), tmp_path), serve=deadly.serve).run() == 0
     took_s = time.monotonic() - began
     letters = (tmp_path / "dead-letters.jsonl").read_text().splitlines()
     assert len(letters) == 1
@@ -159,7 +157,7 @@ def test_a_record_that_kills_its_reader_is_one_dead_letter_and_everything_else_c
 
 @pytest.mark.slow
 def test_a_record_that_its_source_dies_of_ends_the_service_which_names_it_and_goes_on_when_it_is_gone(
-    tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, baseline: Path
 ) -> None:
     """No reader ever holds it, so none can pass over it."""
     deal(tmp_path, marked(lines_of(9_000)))
@@ -167,10 +165,9 @@ def test_a_record_that_its_source_dies_of_ends_the_service_which_names_it_and_go
     line = next(line for line in path.read_bytes().splitlines() if deadly.MARK in line)
     at = path.read_bytes().index(line)
     settings = parse(config(baseline), tmp_path)
-    monkeypatch.setattr(ReaderPool.__init__, "__defaults__", (deadly.serve_unread,))
     began = time.monotonic()
     with pytest.raises(SourceUnavailable, match="delete that record from the source") as caught:
-        service.Service(settings).run()
+        Service(settings, serve=deadly.serve_unread).run()
     assert time.monotonic() - began < 90
     assert caught.value.exit_code == 3
     assert caught.value.causes == (
@@ -179,18 +176,17 @@ def test_a_record_that_its_source_dies_of_ends_the_service_which_names_it_and_go
     with path.open("r+b") as file:
         file.seek(at)
         file.write(b" " * len(line))
-    assert service.Service(settings).run() == 0
+    assert Service(settings, serve=deadly.serve_unread).run() == 0
     assert rows(RunningService(tmp_path, {})) == all_but_the_deadly_one()
     assert not (tmp_path / "dead-letters.jsonl").exists()
 
 
 @pytest.mark.slow
 def test_a_source_that_dies_of_many_records_at_once_is_asked_for_few(
-    tmp_path: Path, baseline: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, baseline: Path
 ) -> None:
     deal(tmp_path, lines_of(9_000))
-    monkeypatch.setattr(ReaderPool.__init__, "__defaults__", (deadly.serve_greedy,))
-    assert service.Service(parse(config(baseline), tmp_path)).run() == 0
+    assert Service(parse(config(baseline), tmp_path), serve=deadly.serve_greedy).run() == 0
     assert rows(RunningService(tmp_path, {})) == expected(9_000)
     assert not (tmp_path / "dead-letters.jsonl").exists()
 

@@ -1,4 +1,4 @@
-"""``/readyz`` says no while nothing is read or nothing can be delivered, whatever the reason."""
+"""``/readyz`` reports 503 while nothing can be read or delivered, whatever the reason."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("readers", [1, 2])
-def test_a_service_that_has_read_all_there_is_stays_ready(
+def test_a_service_at_the_end_of_its_log_stays_ready(
     baseline: Path, tmp_path: Path, readers: int
 ) -> None:
     append(tmp_path, lines_of(2))
     with running(tmp_path, config(baseline, readers=readers)) as service:
         service.until(lambda: service.accepted() == 2 * PER_WINDOW)
         service.until(lambda: service.ready() == "200 owner")
-        until = time.monotonic() + 10
-        while time.monotonic() < until:
+        until_s = time.monotonic() + 10
+        while time.monotonic() < until_s:
             assert service.ready() == "200 owner"
             time.sleep(0.3)
         assert service.stop() == 0
 
 
-def test_a_broker_that_is_gone_is_silence(
+def test_a_broker_that_is_down_makes_its_partitions_silent(
     own_kafka: KafkaBroker, baseline: Path, tmp_path: Path
 ) -> None:
     own_kafka.create_topic("ready")
@@ -52,7 +52,7 @@ def test_a_broker_that_is_gone_is_silence(
         assert service.stop() == 0
 
 
-def test_an_owner_whose_state_is_not_in_s3_is_not_ready(
+def test_an_owner_that_cannot_reach_s3_is_healthy_but_not_ready(
     moto: MotoServer, baseline: Path, tmp_path: Path
 ) -> None:
     moto.client("s3").create_bucket(Bucket="ready")
@@ -72,7 +72,7 @@ def test_an_owner_whose_state_is_not_in_s3_is_not_ready(
             service.until(lambda: service.ready() == "200 owner")
             door.shut()
             service.until(lambda: service.ready() == "503 another service may have taken over", 30)
-            assert service.healthy(), "waiting for S3 is no reason to be killed"
+            assert service.healthy(), "a restart would not bring S3 back"
             door.open()
             service.until(lambda: service.ready() == "200 owner", 60)
             assert service.stop() == 0
@@ -83,7 +83,7 @@ def test_an_owner_whose_state_is_not_in_s3_is_not_ready(
 def running(
     folder: Path, settings: dict[str, object], environment: dict[str, str] | None = None
 ) -> RunningService:
-    """A service that is not ready once it is four seconds behind, or silent for so long."""
+    """A service that is not ready once a partition is behind or silent for four seconds."""
     service = RunningService(folder, settings, environment)
     service.config.write_text(
         service.config.read_text().replace("http:\n", "http:\n  ready_behind: 4s\n")

@@ -1,5 +1,7 @@
-"""A state in S3 that must not be touched, or may not, against moto's server (an emulator that
-honours conditional puts)."""
+"""Refusals: a state in S3 that must not or may not be taken.
+
+S3 is moto's server (an emulator that honours conditional puts).
+"""
 
 from __future__ import annotations
 
@@ -12,26 +14,36 @@ from typing import Any
 import boto3
 import pytest
 
-from stream.aggregation.state import JobState
-from stream.errors import DriftlineError, StateIncompatible, StateUnwritable
-from stream.event_time import PartitionState
+from stream.errors import (
+    DriftlineError,
+    StateConflict,
+    StateIncompatible,
+    StateUnreadable,
+    StateUnwritable,
+)
 from stream.state.file_lock import FileLock
-from stream.state.s3.chain import pack
+from stream.state.s3.content import pack
 from stream.state.s3.object import ObjectMetadata
-from stream.state.store import Store
-from tests.integration.machines import BUCKET, KEY, WHERE, WHO, Make, noted, policy, started
+from tests.integration.machines import (
+    BUCKET,
+    KEY,
+    WHERE,
+    Make,
+    committed,
+    metadata_of,
+    policy,
+    started,
+)
 from tests.support.paths import ROOT
 
 
-def test_a_state_that_never_was_in_s3_is_not_overwritten(machine: Make) -> None:
+def test_a_local_state_that_was_never_in_s3_is_not_overwritten(machine: Make) -> None:
     first = started(machine("a"))
     first.commit(5)
     first.chain.release()
     second = machine("b")
-    store = Store(second.path)
-    store.commit(WHO, JobState(partitions={"p": PartitionState(1, 3, 99)}), store.panes([]), [], {})
-    store.close()
-    with pytest.raises(StateIncompatible, match="never was in S3"):
+    committed(second.path, 3)
+    with pytest.raises(StateConflict, match="was never in S3"):
         second.start()
     second.lock = FileLock(second.path)
     assert second.position() == 3
@@ -40,40 +52,47 @@ def test_a_state_that_never_was_in_s3_is_not_overwritten(machine: Make) -> None:
 def test_the_state_of_another_job_is_refused_before_anything_is_touched(
     machine: Make, s3: Any
 ) -> None:
-    note = ObjectMetadata("rents", "somebody", 3, 9, True)
-    s3.put_object(Bucket=BUCKET, Key=KEY, Body=pack(b""), Metadata=note.written())
+    other = ObjectMetadata(job="rents", owner="another", epoch=3, commit=9, released=True)
+    s3.put_object(Bucket=BUCKET, Key=KEY, Body=pack(b""), Metadata=other.headers())
     with pytest.raises(StateIncompatible, match="job was rents"):
         machine("a").start()
-    assert noted(s3) == note
+    assert metadata_of(s3) == other
 
 
 @pytest.mark.parametrize(
-    "content", [b"holiday photos", pack(b"some other file" * 100)], ids=["no zstd", "no state"]
+    ("content", "reason"),
+    [
+        (b"holiday photos", "the object is not zstd"),
+        (pack(b"some other file" * 100), "the object is not a state of driftline"),
+    ],
+    ids=["not zstd", "not a state"],
 )
 def test_an_object_that_is_no_state_is_refused_and_left_alone(
-    machine: Make, s3: Any, content: bytes
+    machine: Make, s3: Any, content: bytes, reason: str
 ) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=content)
-    with pytest.raises(StateIncompatible, match="object: expected a state of driftline"):
+    with pytest.raises(StateUnreadable, match=reason):
         machine("a").start()
     assert s3.get_object(Bucket=BUCKET, Key=KEY)["Body"].read() == content
 
 
-def test_a_bucket_that_is_not_there_is_told_at_once(machine: Make) -> None:
+def test_a_missing_bucket_is_reported_at_once(machine: Make) -> None:
     with pytest.raises(StateUnwritable, match="there is no such bucket"):
         machine("a", bucket="nowhere").start()
 
 
-def test_what_no_bucket_can_be_called_is_told_at_once(machine: Make) -> None:
+def test_an_invalid_bucket_name_is_reported_at_once(machine: Make) -> None:
     with pytest.raises(
-        StateUnwritable, match=r"no name of a bucket or of a key: correct `state\.s3\.bucket`"
+        StateUnwritable,
+        match=r"not a valid name of a bucket or of a key: correct `state\.s3\.bucket`",
     ):
         machine("a", bucket="no where").start()
 
 
-def test_the_documented_rights_are_enough(machine: Make, allowed: Callable[[str], None]) -> None:
-    """Without the right to list the bucket an absent object looks forbidden: the first put finds
-    out."""
+def test_the_documented_permissions_are_sufficient(
+    machine: Make, allowed: Callable[[str], None]
+) -> None:
+    """Without the permission to list the bucket, an absent object looks forbidden until the put."""
     [documented] = re.findall(
         r"```json\n(.*?)```", (ROOT / "docs" / "state-in-s3.md").read_text(), re.DOTALL
     )
@@ -85,7 +104,7 @@ def test_the_documented_rights_are_enough(machine: Make, allowed: Callable[[str]
 
 
 @pytest.mark.parametrize("actions", [("s3:GetObject",), ("s3:PutObject",), ("s3:ListBucket",)])
-def test_a_right_that_is_missing_is_named_at_the_start(
+def test_a_missing_permission_is_named_at_the_start(
     machine: Make, allowed: Callable[[str], None], s3: Any, actions: tuple[str]
 ) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=pack(b""))
@@ -94,7 +113,7 @@ def test_a_right_that_is_missing_is_named_at_the_start(
         machine("a").start()
 
 
-def test_credentials_that_are_missing_are_told(
+def test_missing_credentials_are_reported(
     machine: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:

@@ -1,5 +1,7 @@
-"""Who owns a state in S3, and who takes it over, against moto's server (an emulator that honours
-conditional puts)."""
+"""Ownership of a state in S3, and takeovers.
+
+S3 is moto's server (an emulator that honours conditional puts).
+"""
 
 from __future__ import annotations
 
@@ -10,19 +12,19 @@ from typing import Any
 import pytest
 
 from stream.errors import OwnershipLost, StateLocked
-from tests.integration.machines import WHERE, Machine, Make, noted, started
+from tests.integration.machines import WHERE, Machine, Make, metadata_of, started
 from tests.servers.faulty import FaultyRoad
 
 
 def test_each_takeover_raises_the_epoch(machine: Make, s3: Any) -> None:
-    for k in range(1, 4):
-        one = started(machine(f"disk {k}"))
-        assert noted(s3).epoch == k
-        assert one.takeover.silent_owner == "", "the object was new, or released"
-        one.chain.release()
+    for epoch in range(1, 4):
+        owner = started(machine(f"disk {epoch}"))
+        assert metadata_of(s3).epoch == epoch
+        assert owner.takeover.silent_owner == "", "the object was new, or released"
+        owner.chain.release()
 
 
-def test_a_living_owner_is_met_and_refused(machine: Make) -> None:
+def test_a_job_with_a_living_owner_is_refused(machine: Make) -> None:
     first, done = started(machine("a")), threading.Event()
 
     def beat() -> None:
@@ -40,9 +42,7 @@ def test_a_living_owner_is_met_and_refused(machine: Make) -> None:
     first.chain.put(b"")
 
 
-def test_an_owner_that_is_silent_is_taken_over_and_loses_its_next_put(
-    machine: Make, s3: Any
-) -> None:
+def test_a_silent_owner_is_taken_over_and_its_next_put_fails(machine: Make, s3: Any) -> None:
     first = started(machine("a"))
     first.commit(5)
     second = started(machine("b"))
@@ -54,15 +54,17 @@ def test_an_owner_that_is_silent_is_taken_over_and_loses_its_next_put(
     assert caught.value.exit_code == 5
     assert not first.chain.may_deliver()
     first.chain.release()
-    assert noted(s3).owner == second.chain.owner, "who lost the job releases nothing"
+    assert metadata_of(s3).owner == second.chain.owner, (
+        "a service that lost the job releases nothing"
+    )
     second.commit(6)
 
 
 def test_after_a_crash_a_service_on_the_same_disk_does_not_wait(machine: Make) -> None:
-    """It holds the lock that the dead one held."""
+    """It holds the file lock that the crashed one held."""
     first = started(machine("a", after_s=30.0))
     first.commit(5)
-    first.die()
+    first.crash()
     began = time.monotonic()
     second = started(machine("a", after_s=30.0))
     assert second.position() == 5
@@ -70,16 +72,16 @@ def test_after_a_crash_a_service_on_the_same_disk_does_not_wait(machine: Make) -
     assert time.monotonic() - began < 10
 
 
-def test_of_many_that_wait_one_becomes_owner(machine: Make) -> None:
+def test_of_several_standbys_exactly_one_becomes_owner(machine: Make) -> None:
     started(machine("a")).commit(5)
     waiting = [machine(f"b{k}", after_s=1.5, standby=True) for k in range(4)]
     won: list[Machine] = []
 
-    def wait(one: Machine) -> None:
-        if one.start():
-            won.append(one)
+    def wait(standby: Machine) -> None:
+        if standby.start():
+            won.append(standby)
 
-    threads = [threading.Thread(target=wait, args=(one,)) for one in waiting]
+    threads = [threading.Thread(target=wait, args=(standby,)) for standby in waiting]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + 30
@@ -89,18 +91,16 @@ def test_of_many_that_wait_one_becomes_owner(machine: Make) -> None:
         won[0].chain.put(b"")
         time.sleep(0.25)
     assert len(won) == 1
-    assert all(one.met_owner.is_set() for one in waiting if one is not won[0])
-    for one in waiting:
-        one.stop.set()
+    assert all(standby.met_owner.is_set() for standby in waiting if standby is not won[0])
+    for standby in waiting:
+        standby.stop.set()
     for thread in threads:
         thread.join()
     assert len(won) == 1
 
 
-def test_an_owner_found_dead_by_an_outage_is_not_taken_for_dead(
-    machine: Make, road: FaultyRoad
-) -> None:
-    """Nobody could put while S3 was away: its time begins anew when S3 answers."""
+def test_an_outage_of_s3_is_not_taken_for_a_silent_owner(machine: Make, road: FaultyRoad) -> None:
+    """No owner can put while S3 is down: the wait starts again when S3 answers."""
     first = started(machine("a"))
     second = machine("b", road.url, after_s=6.0, standby=True)
     thread = threading.Thread(target=second.start)

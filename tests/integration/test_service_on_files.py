@@ -1,5 +1,7 @@
-"""The real command on capture files, as a newcomer runs it: no broker, no cloud. The producer's own
-counts are the truth."""
+"""The real command on capture files, as a newcomer runs it: no broker, no cloud.
+
+The producer's own counts are the expected result.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "baseline", "train.csv", "--out", "baseline", "--predictions", "score", folder=folder
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("5000 rows, 20 features")
+    assert done.stdout.startswith("5,000 rows, 20 features")
     return folder / "baseline"
 
 
@@ -84,7 +86,7 @@ def lines_of(windows: int, seed: int = 3) -> list[bytes]:
 
 
 def wait_for_a_window(service: RunningService) -> None:
-    service.until(lambda: '"window"' in service.log)
+    service.until(lambda: '"window_closed"' in service.log)
 
 
 def by_end(service: RunningService) -> dict[int, WindowReport]:
@@ -99,7 +101,9 @@ def letters(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
-def test_calm_traffic_is_counted_whole_and_nothing_is_told(baseline: Path, tmp_path: Path) -> None:
+def test_calm_traffic_is_counted_completely_without_violations(
+    baseline: Path, tmp_path: Path
+) -> None:
     write(tmp_path, "a.jsonl", lines_of(4))
     reports = by_end(ran(tmp_path, config(baseline)))
     assert {end: (report.rows, report.state) for end, report in reports.items()} == dict.fromkeys(
@@ -108,11 +112,11 @@ def test_calm_traffic_is_counted_whole_and_nothing_is_told(baseline: Path, tmp_p
     assert letters(tmp_path) == []
 
 
-def test_a_schema_that_grew_is_told_though_no_row_can_be_counted(
+def test_a_schema_with_an_extra_column_is_reported_although_no_row_counts(
     baseline: Path, tmp_path: Path
 ) -> None:
-    """From the third minute on every request has one column more: time goes on, and the windows say
-    what is wrong."""
+    """From the third minute on every request has one more column: time continues, and the windows
+    report it."""
     columns = events.values(6 * PER_WINDOW, 3)
     late = range(2 * PER_WINDOW, 6 * PER_WINDOW)
     plans = [f"{cell},surplus" if k in late else cell for k, cell in enumerate(columns["plan"])]
@@ -133,7 +137,7 @@ def test_a_schema_that_grew_is_told_though_no_row_can_be_counted(
     assert (violation.value, violation.n, violation.overwhelming) == (1.0, PER_WINDOW, True)
     [signal] = service.signals()
     assert (signal.kind, signal.end_ms) == ("opened", START_MS + 3 * MINUTE_MS)
-    assert Counter(one["reason"] for one in letters(tmp_path)) == {
+    assert Counter(letter["reason"] for letter in letters(tmp_path)) == {
         "too_many_columns": 4 * PER_WINDOW
     }
 
@@ -161,14 +165,14 @@ def test_bad_records_among_good_ones_change_no_count(baseline: Path, tmp_path: P
     for bad in [*BAD.values()] * 10:
         dirty.insert(random.randrange(len(dirty)), bad)
     write(tmp_path / "dirty", "a.jsonl", dirty)
-    clean, spoilt = (by_end(ran(tmp_path / name, config(baseline))) for name in ("clean", "dirty"))
-    assert {k: report.profile for k, report in spoilt.items()} == {
+    clean, mixed = (by_end(ran(tmp_path / name, config(baseline))) for name in ("clean", "dirty"))
+    assert {k: report.profile for k, report in mixed.items()} == {
         k: report.profile for k, report in clean.items()
     }
-    told = letters(tmp_path / "dirty")
-    assert Counter(one["reason"] for one in told) == dict.fromkeys(BAD, 10)
-    assert not any("payload" in one for one in told)
-    assert {one["length"] for one in told} == {len(bad) for bad in BAD.values()}
+    dead = letters(tmp_path / "dirty")
+    assert Counter(letter["reason"] for letter in dead) == dict.fromkeys(BAD, 10)
+    assert not any("payload" in letter for letter in dead)
+    assert {letter["length"] for letter in dead} == {len(bad) for bad in BAD.values()}
 
 
 def test_dead_letters_keep_the_payload_if_asked(baseline: Path, tmp_path: Path) -> None:
@@ -177,14 +181,14 @@ def test_dead_letters_keep_the_payload_if_asked(baseline: Path, tmp_path: Path) 
         tmp_path,
         config(baseline, dead_letters={"path": "dead-letters.jsonl", "keep_payload": True}),
     )
-    assert [one["payload"] for one in letters(tmp_path)] == ["WzEsIDJd"]
+    assert [letter["payload"] for letter in letters(tmp_path)] == ["WzEsIDJd"]
 
 
-def test_late_events_make_a_revision_and_too_late_ones_are_booked(
+def test_late_events_make_a_revision_and_too_late_ones_are_counted(
     baseline: Path, tmp_path: Path
 ) -> None:
     """100 events a second: a batch of 5,000 is less than a window, so the first window is closed
-    when the late ones come."""
+    when the late events arrive."""
     total, a_window = 24_000, 6_000
     lines = events.capture_lines(events.values(total, 3), start_ms=START_MS, events_a_second=100)
     within, beyond, rest = lines[:25], lines[25:40], lines[40:]
@@ -192,17 +196,17 @@ def test_late_events_make_a_revision_and_too_late_ones_are_booked(
     service = ran(tmp_path, config(baseline, lateness="2m"))
     reports = service.reports()
     first = [report for report in reports if report.end_ms == START_MS + MINUTE_MS]
-    assert [(one.revision, one.rows) for one in first] == [
+    assert [(report.revision, report.rows) for report in first] == [
         (0, a_window - 40),
         (1, a_window - 40 + 25),
     ]
-    assert len({one.id for one in reports}) == len(reports)
+    assert len({report.id for report in reports}) == len(reports)
     assert sum(report.rows for report in by_end(service).values()) == total - len(beyond)
 
 
 def test_one_wrong_date_makes_no_other_event_late(baseline: Path, tmp_path: Path) -> None:
-    """History is replayed from files of today; an event dated 2050 counts when its file was
-    written, and moves nothing."""
+    """Old events are replayed from files of today; an event dated 2050 counts at the time its file
+    was written, and does not advance the watermark."""
     lines = lines_of(3)
     lines[700] = re.sub(rb'"inferenceTime":"2025', b'"inferenceTime":"2050', lines[700])
     write(tmp_path, "a.jsonl", lines)
@@ -211,9 +215,7 @@ def test_one_wrong_date_makes_no_other_event_late(baseline: Path, tmp_path: Path
     assert sum(report.rows for report in reports.values()) == 3 * PER_WINDOW
 
 
-def test_columns_that_were_learned_without_any_value_are_told(
-    baseline: Path, tmp_path: Path
-) -> None:
+def test_learned_columns_without_any_value_are_logged(baseline: Path, tmp_path: Path) -> None:
     lines = events.json_lines(events.values(2_000, 3), start_ms=START_MS, events_a_second=PER_S)
     write(tmp_path, "a.jsonl", lines)
     models = {"m": {"baseline": "learn", "outputs": ["score"], "inputs": ["amount", "country"]}}
@@ -222,11 +224,12 @@ def test_columns_that_were_learned_without_any_value_are_told(
         tmp_path,
         config(baseline, format=form, models=models, time={"unit": "ms"}, learn={"events": 500}),
     )
-    [told] = [json.loads(line) for line in service.log.splitlines() if "without any value" in line]
-    assert (told["level"], told["columns"]) == ("error", ["amount", "country"])
+    [line] = [line for line in service.log.splitlines() if "columns_without_values" in line]
+    logged = json.loads(line)
+    assert (logged["level"], logged["columns"]) == ("error", ["amount", "country"])
 
 
-def test_windows_slide_as_sums_of_panes(baseline: Path, tmp_path: Path) -> None:
+def test_sliding_windows_are_sums_of_panes(baseline: Path, tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", lines_of(2))
     reports = newest(ran(tmp_path, config(baseline, window="60s", every="20s")).reports())
     expected = {START_MS + k * 20_000: PER_S * 20 * min(k, 3, 9 - k) for k in range(1, 9)}
@@ -236,8 +239,8 @@ def test_windows_slide_as_sums_of_panes(baseline: Path, tmp_path: Path) -> None:
 def test_a_growing_folder_is_followed_through_kills_and_restarts(
     baseline: Path, tmp_path: Path
 ) -> None:
-    """Twelve files appear, each in two writes that cut a line in half, while the service is killed
-    four times."""
+    """Twelve files appear, each in two writes that cut a line in half; the service is killed four
+    times."""
     lines, random = lines_of(6), Random(11)
     settings = config(baseline, source={"type": "jsonl", "path": "captures", "follow": True})
     settings.pop("http")
@@ -260,19 +263,21 @@ def test_a_growing_folder_is_followed_through_kills_and_restarts(
         assert service.stop() == 0
         service.start()
         service.until(lambda: service.accepted() == len(lines))
-        assert service.metric("driftline_ledger_bytes", outcome="accepted") == sum(map(len, lines))
-        assert service.log.count('"partitions found"') <= 1
-        assert '"count": 1, "ended": 0, "event": "partitions known"' in service.log
+        assert service.metric("driftline_ledger_bytes_total", outcome="accepted") == sum(
+            map(len, lines)
+        )
+        assert service.log.count('"partitions_found"') <= 1
+        assert '"count": 1, "ended": 0, "event": "partitions_known"' in service.log
         assert service.stop() == 0
     closed = by_end(service)
     assert {k: closed[k].rows for k in sorted(closed)} == dict.fromkeys(range(1, 6), PER_WINDOW)
     layout = load_baseline(baseline).layout
-    truth = events.values(6 * PER_WINDOW, 3)["country"]
-    place = layout.index["country"]
+    produced = events.values(6 * PER_WINDOW, 3)["country"]
+    feature = layout.index["country"]
     for k, report in closed.items():
-        counts = Profile.decode(report.profile, layout).counts[layout.bins(place)].tolist()
-        seen = dict(zip(layout.features[place].vocabulary, counts, strict=False))
-        assert +Counter(seen) == Counter(truth[(k - 1) * PER_WINDOW : k * PER_WINDOW])
+        counts = Profile.decode(report.profile, layout).counts[layout.bins(feature)].tolist()
+        seen = dict(zip(layout.features[feature].vocabulary, counts, strict=False))
+        assert +Counter(seen) == Counter(produced[(k - 1) * PER_WINDOW : k * PER_WINDOW])
 
 
 def test_one_job_has_one_owner(baseline: Path, tmp_path: Path) -> None:
@@ -287,15 +292,17 @@ def test_one_job_has_one_owner(baseline: Path, tmp_path: Path) -> None:
         assert service.stop() == 0
 
 
-def test_another_window_is_refused_for_the_same_state(baseline: Path, tmp_path: Path) -> None:
+def test_another_window_length_is_refused_for_the_same_state(
+    baseline: Path, tmp_path: Path
+) -> None:
     write(tmp_path, "a.jsonl", lines_of(1))
     ran(tmp_path, config(baseline))
     with RunningService(tmp_path, config(baseline, window="30s")) as service:
         assert service.wait() == 4
-    assert "window_ms was 60000, the configuration says 30000" in service.log
+    assert "window was 60000 ms, the configuration says 30000 ms" in service.log
 
 
-def test_more_of_a_file_after_its_end_is_read_by_the_next_run(
+def test_lines_appended_after_a_run_are_read_by_the_next_run(
     baseline: Path, tmp_path: Path
 ) -> None:
     lines = lines_of(3)
@@ -308,7 +315,7 @@ def test_more_of_a_file_after_its_end_is_read_by_the_next_run(
     )
 
 
-def test_explain_rebuilds_what_was_published_and_sees_what_was_changed(
+def test_explain_recomputes_a_report_and_detects_an_altered_one(
     baseline: Path, tmp_path: Path
 ) -> None:
     columns = events.values(PER_WINDOW, 3)
@@ -321,13 +328,13 @@ def test_explain_rebuilds_what_was_published_and_sees_what_was_changed(
     for feature in ("amount", "country", "flag", "score"):
         done = driftline("explain", report.id, feature, "--config", str(service.config))
         assert done.returncode == 0, done.stdout
-        assert "equal to what was published" in done.stdout
+        assert "all recomputed values match" in done.stdout
     [file] = (tmp_path / "reports").glob("reports-*.jsonl")
-    value = next(one.value for one in report.features if one.name == "amount")
+    value = next(feature.value for feature in report.features if feature.name == "amount")
     file.write_text(file.read_text().replace(repr(value), repr((value or 0.0) + 0.5)))
     done = driftline("explain", report.id, "amount", "--config", str(service.config))
     assert done.returncode == 1
-    assert "differs from what was published" in done.stdout
+    assert "recomputed values differ from the published ones" in done.stdout
     for words, names in (
         (("amounts",), "amount"),
         (("amount", "--baseline", "/nowhere"), "/nowhere"),
@@ -337,28 +344,25 @@ def test_explain_rebuilds_what_was_published_and_sees_what_was_changed(
         assert names in done.stderr
 
 
-def test_a_model_that_is_put_back_never_gives_one_id_two_contents(
-    baseline: Path, tmp_path: Path
-) -> None:
-    """Two models with one baseline; one is taken out while its window is open, and put back later."""
+def test_a_model_that_is_put_back_reuses_no_report_id(baseline: Path, tmp_path: Path) -> None:
+    """Two models with one baseline; one is removed while its window is open, and put back later."""
     lines = [
-        line[:-1] + b',"who":"%b"}' % (b"ab"[k % 2 : k % 2 + 1])
+        line[:-1] + b',"model":"%b"}' % (b"ab"[k % 2 : k % 2 + 1])
         for k, line in enumerate(lines_of(4))
     ]
-    one = {"baseline": str(baseline)}
-    both = config(baseline, model={"from": "path", "name": "who"}, models={"a": one, "b": one})
+    model = {"baseline": str(baseline)}
+    names = {"from": "path", "name": "model"}
+    both = config(baseline, model=names, models={"a": model, "b": model})
     settings = [
         {**both, "source": {"type": "jsonl", "path": "captures", "follow": True}},
-        {**both, "models": {"a": one}},
+        {**both, "models": {"a": model}},
         both,
     ]
     cuts = [0, PER_WINDOW * 3 // 2, PER_WINDOW * 2, PER_WINDOW * 4]
-    for k, one_config in enumerate(settings):
+    for k, run_config in enumerate(settings):
         write(tmp_path, "a.jsonl", lines[cuts[k] : cuts[k + 1]])
-        with RunningService(tmp_path, one_config) as service:
-            if (
-                k == 0
-            ):  # it must not come to the end of its source, which would close the window that is to stay open
+        with RunningService(tmp_path, run_config) as service:
+            if k == 0:  # the end of a source would close the window that must stay open
                 wait_for_a_window(service)
                 assert service.stop() == 0
             else:
@@ -377,7 +381,7 @@ def test_a_model_that_is_put_back_never_gives_one_id_two_contents(
     assert states == ["ok", "incomplete", "ok", "ok"]
 
 
-def test_windows_of_another_length_are_taken_on_request_and_what_was_open_is_told(
+def test_an_accepted_window_length_closes_open_windows_as_incomplete(
     baseline: Path, tmp_path: Path
 ) -> None:
     lines = lines_of(4)
@@ -402,7 +406,7 @@ def test_windows_of_another_length_are_taken_on_request_and_what_was_open_is_tol
     assert [by_span[k, k + 30] for k in (120, 150, 180, 210)] == [(PER_WINDOW // 2, "ok")] * 4
 
 
-def test_a_new_baseline_that_lacks_the_answer_learns_it(tmp_path: Path, baseline: Path) -> None:
+def test_a_new_baseline_without_the_prediction_learns_it(tmp_path: Path, baseline: Path) -> None:
     for name, seed in (("one", 1), ("two", 2)):
         columns = events.values(3_000, seed)
         text = [",".join(columns)] + [",".join(row) for row in zip(*columns.values(), strict=True)]
@@ -431,7 +435,7 @@ def test_a_new_baseline_that_lacks_the_answer_learns_it(tmp_path: Path, baseline
     assert len({report.baseline for report in reports}) == 4
 
 
-def test_a_sink_that_cannot_write_is_told_by_the_exit_code_and_made_good_by_the_next_run(
+def test_undelivered_items_set_the_exit_code_and_the_next_run_delivers_them(
     baseline: Path, tmp_path: Path
 ) -> None:
     write(tmp_path, "a.jsonl", lines_of(1))
@@ -441,7 +445,7 @@ def test_a_sink_that_cannot_write_is_told_by_the_exit_code_and_made_good_by_the_
     (tmp_path / "elsewhere" / "reports").symlink_to("/proc/nowhere")
     with RunningService(tmp_path, settings) as service:
         assert service.wait() == 9
-    assert "items wait in the outbox" in service.log
+    assert "items_undelivered" in service.log
     (tmp_path / "elsewhere" / "reports").unlink()
     ran(tmp_path, settings)
     assert [report.rows for report in service.reports("elsewhere/reports")] == [PER_WINDOW]
@@ -454,23 +458,19 @@ def test_what_no_window_counts_is_told_in_the_log(baseline: Path, tmp_path: Path
         [*lines_of(1), BAD["not_an_object"], BAD["time_absurd"], BAD["time_absurd"]],
     )
     service = ran(tmp_path, config(baseline))
-    told = [
-        json.loads(line)
-        for line in service.log.splitlines()
-        if "records that no window counts" in line
-    ]
+    told = [json.loads(line) for line in service.log.splitlines() if "records_dropped" in line]
     assert [one["by_reason"] for one in told] == [{"not_an_object": 1, "time_absurd": 2}]
     assert told[0]["dead_letters"].endswith("dead-letters.jsonl")
     assert "1 not_an_object, 2 time_absurd" in service.log.splitlines()[-1]
 
 
-def test_a_folder_without_capture_files_is_told(baseline: Path, tmp_path: Path) -> None:
+def test_a_folder_without_capture_files_is_logged(baseline: Path, tmp_path: Path) -> None:
     (tmp_path / "captures").mkdir()
     (tmp_path / "captures" / "a.json").write_text("{}")
     assert "no file whose name ends with .jsonl" in ran(tmp_path, config(baseline)).log
 
 
-def test_reports_and_signals_are_what_their_schemas_say(baseline: Path, tmp_path: Path) -> None:
+def test_reports_and_signals_are_valid_by_their_schemas(baseline: Path, tmp_path: Path) -> None:
     columns = events.values(3 * PER_WINDOW, 3)
     cents = {**columns, "amount": [str(float(x) * 100) for x in columns["amount"]]}
     write(

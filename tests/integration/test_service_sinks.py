@@ -1,5 +1,5 @@
-"""One drift, four sinks: what the service publishes, read back from each. CloudWatch, SNS and SQS
-are moto's (an emulator)."""
+"""One drift and four sinks: the service's reports and signals, read back from each. CloudWatch, SNS
+and SQS are emulated by moto."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A baseline, and captures in which the amount is in cents from the fifth minute on; eight
     windows of 3,000 events."""
     folder = tmp_path_factory.mktemp("inputs")
-    made = baselining.make(lambda: [pa.table(events.values(20_000, 4))], events.OUTPUTS)
-    baselining.write(made, folder / "baseline")
+    baseline = baselining.make(lambda: [pa.table(events.values(20_000, 4))], events.OUTPUTS)
+    baselining.write(baseline, folder / "baseline")
     columns = events.values(EVENTS, 6)
     amounts = [
         str(float(x) * 100) if k >= EVENTS // 2 else x for k, x in enumerate(columns["amount"])
@@ -78,7 +78,7 @@ def moment(report: WindowReport) -> datetime:
     return datetime.fromtimestamp((report.end_ms or 0) / 1000, UTC)
 
 
-def test_cloudwatch_holds_what_the_reports_say(
+def test_cloudwatch_holds_the_figures_of_the_reports(
     inputs: Path, moto: MotoServer, tmp_path: Path
 ) -> None:
     with RunningService(tmp_path, config(inputs, [aws(moto, "cloudwatch")]), moto.env) as service:
@@ -93,16 +93,13 @@ def test_cloudwatch_holds_what_the_reports_say(
         feature = next(feature for feature in report.features if feature.name == "amount")
         assert drift[moment(report)]["Sum"] == pytest.approx(feature.value)
         assert filled[moment(report)]["Sum"] == 1.0
-        told = data[moment(report)]
-        assert (told["SampleCount"], told["Minimum"], told["Maximum"]) == (
-            3_000,
-            feature.min,
-            feature.max,
-        )
-        assert told["Sum"] == pytest.approx(feature.sum)
+        point = data[moment(report)]
+        assert point["SampleCount"] == 3_000
+        assert (point["Minimum"], point["Maximum"]) == (feature.min, feature.max)
+        assert point["Sum"] == pytest.approx(feature.sum)
 
 
-def test_the_signal_reaches_a_queue_that_asked_for_it(
+def test_the_signal_reaches_a_queue_whose_filter_policy_matches(
     inputs: Path, moto: MotoServer, tmp_path: Path
 ) -> None:
     topic, queue = moto.topic_with_queue("retrain")
@@ -133,7 +130,7 @@ def test_the_signal_reaches_a_queue_that_asked_for_it(
     assert moto.messages(other) == []
 
 
-def test_a_scrape_shows_the_newest_window(
+def test_a_scrape_returns_the_newest_window(
     inputs: Path, prometheus: Callable[..., PrometheusServer], tmp_path: Path
 ) -> None:
     sinks = [{"type": "prometheus", "per_feature": ["mean", "ks"]}]
@@ -177,11 +174,15 @@ def test_a_sink_that_is_down_delays_only_itself_and_loses_no_signal(
     try:
         with RunningService(tmp_path, config(inputs, [sink], follow=True), moto.env) as service:
             service.until(lambda: len(newest(service.reports())) >= 7)
-            service.until(lambda: service.metric("driftline_sink_retried", sink="sns") >= 2)
+            service.until(
+                lambda: service.metric("driftline_sink_attempts_retried_total", sink="sns") >= 2
+            )
             assert door.refused
             assert moto.messages(queue) == []
             door.open()
-            service.until(lambda: service.metric("driftline_sink_delivered", sink="sns") >= 1)
+            service.until(
+                lambda: service.metric("driftline_sink_items_delivered_total", sink="sns") >= 1
+            )
             assert service.stop() == 0
             written = service.signals()
     finally:

@@ -1,5 +1,5 @@
-"""Two services and one job: the first is killed, frozen or still alive, the second goes on, waits
-or ends.
+"""Two services of one job: the first is killed, frozen or alive, the second takes over, waits or
+is refused.
 
 S3 is moto's server (an emulator that honours conditional puts).
 """
@@ -23,8 +23,8 @@ from tests.integration.traffic import (
     config,
     delivered,
     lines_of,
-    told,
-    until_taken,
+    reported,
+    until_started,
 )
 from tests.servers.base import free_port
 from tests.servers.moto import MotoServer
@@ -34,7 +34,7 @@ TAKEOVER_S = 15.0
 
 
 @pytest.mark.slow
-def test_a_standby_takes_over_from_a_service_that_was_killed(
+def test_a_standby_takes_over_from_a_killed_service(
     services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
 ) -> None:
     traffic = Traffic(tmp_path, 10)
@@ -42,27 +42,29 @@ def test_a_standby_takes_over_from_a_service_that_was_killed(
     traffic.start()
     first.until(lambda: len(first.reports()) >= 2)
     waiting = [services(name, config(traffic, baseline, moto.url), "--standby") for name in "bc"]
-    for one in waiting:
-        one.until(lambda one=one: bool(lines_of(one, "standby")))
-        assert one.metric("driftline_ledger_records") == 0
+    for standby in waiting:
+        standby.until(lambda standby=standby: bool(lines_of(standby, "standby")))
+        assert standby.metric("driftline_ledger_records_total") == 0
     first.kill9()
-    began = time.monotonic()
-    while not (won := [one for one in waiting if lines_of(one, "took over")]):
-        assert time.monotonic() - began < TAKEOVER_S
+    began_s = time.monotonic()
+    while not (
+        owners := [service for service in waiting if lines_of(service, "ownership_taken_over")]
+    ):
+        assert time.monotonic() - began_s < TAKEOVER_S
         time.sleep(0.1)
-    [second] = won
-    [third] = [one for one in waiting if one is not second]
-    second.until(lambda: 10 in told(load_baseline(baseline), second))
+    [second] = owners
+    [third] = [standby for standby in waiting if standby is not second]
+    second.until(lambda: 10 in reported(load_baseline(baseline), second))
     assert second.metric("driftline_ledger_imbalance") == 0
-    assert not lines_of(third, "took over")
-    assert third.stop() == 0, "who waits ends at once and well"
+    assert not lines_of(third, "ownership_taken_over")
+    assert third.stop() == 0, "a standby stops at once, without an error"
     assert second.stop() == 0
-    assert told(load_baseline(baseline), first, second) == traffic.expected()
+    assert reported(load_baseline(baseline), first, second) == traffic.expected()
     assert delivered(third) == []
 
 
 @pytest.mark.slow
-def test_a_service_that_was_frozen_delivers_nothing_after_a_takeover(
+def test_a_frozen_service_delivers_nothing_after_a_takeover(
     services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
 ) -> None:
     traffic = Traffic(tmp_path, 10)
@@ -72,18 +74,18 @@ def test_a_service_that_was_frozen_delivers_nothing_after_a_takeover(
     second = services("b", config(traffic, baseline, moto.url), "--standby")
     second.until(lambda: bool(lines_of(second, "standby")))
     os.kill(first.process.pid, signal.SIGSTOP)
-    assert until_taken(second, 60) < TAKEOVER_S
+    assert until_started(second, 60) < TAKEOVER_S
     before = delivered(first)
     os.kill(first.process.pid, signal.SIGCONT)
     assert first.wait() == 5
     assert "another service" in first.log
     assert delivered(first) == before
-    second.until(lambda: 10 in told(load_baseline(baseline), second))
+    second.until(lambda: 10 in reported(load_baseline(baseline), second))
     assert second.stop() == 0
-    assert told(load_baseline(baseline), first, second) == traffic.expected()
+    assert reported(load_baseline(baseline), first, second) == traffic.expected()
 
 
-def test_without_standby_a_second_service_ends(
+def test_without_standby_a_second_service_is_refused(
     services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
 ) -> None:
     traffic = Traffic(tmp_path, 1)
@@ -95,10 +97,10 @@ def test_without_standby_a_second_service_ends(
     assert first.stop() == 0
 
 
-def test_a_standby_waits_for_the_lock_of_one_disk_too(
+def test_a_standby_also_waits_for_the_lock_of_a_local_state(
     services: Any, baseline: Path, tmp_path: Path
 ) -> None:
-    """Both have one configuration, so one port as well."""
+    """Both have the same configuration, and so the same port."""
     traffic = Traffic(tmp_path, 4)
     traffic.write_windows(0, 2)
     settings = config(traffic, baseline)
@@ -110,20 +112,20 @@ def test_a_standby_waits_for_the_lock_of_one_disk_too(
     try:
         second.until(lambda: bool(lines_of(second, "standby")))
         first.kill9()
-        second.until(lambda: bool(lines_of(second, "took over")), TAKEOVER_S)
+        second.until(lambda: bool(lines_of(second, "ownership_taken_over")), TAKEOVER_S)
         traffic.write_windows(2, 4)
         traffic.write_end()
-        second.until(lambda: 4 in told(load_baseline(baseline), second))
+        second.until(lambda: 4 in reported(load_baseline(baseline), second))
         assert second.accepted() == 4 * PER_WINDOW + 1
         assert second.stop() == 0
     finally:
         if second.process is not None and second.process.poll() is None:
             second.kill9()
-    assert told(load_baseline(baseline), first) == traffic.expected()
+    assert reported(load_baseline(baseline), first) == traffic.expected()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_who_waits_answers_that_it_is_well_and_ends_at_once_when_it_is_told_to(
+def test_a_standby_is_healthy_and_stops_at_once_on_a_signal(
     services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     traffic = Traffic(tmp_path, 1)
@@ -140,7 +142,7 @@ def test_who_waits_answers_that_it_is_well_and_ends_at_once_when_it_is_told_to(
 
 
 @pytest.mark.slow
-def test_a_service_that_waits_for_a_sink_before_it_ends_is_not_taken_for_dead(
+def test_an_owner_that_drains_its_sinks_is_not_taken_over(
     services: Any, s3: Any, moto: MotoServer, baseline: Path, tmp_path: Path
 ) -> None:
     traffic = Traffic(tmp_path, 2)
@@ -158,8 +160,9 @@ def test_a_service_that_waits_for_a_sink_before_it_ends_is_not_taken_for_dead(
         "b", config(traffic, baseline, moto.url, after="4s", sinks=sinks), "--standby"
     )
     second.until(lambda: bool(lines_of(second, "standby")))
-    assert first.stop() == 9, "items wait, which is told; nobody has taken the job away"
-    second.until(lambda: bool(lines_of(second, "took over")), 10)
+    assert first.stop() == 9, "items are undelivered; exit code 5 would mean a lost job"
+    second.until(lambda: bool(lines_of(second, "ownership_taken_over")), 10)
     assert (
-        lines_of(second, "took over")[0]["timestamp"] >= lines_of(first, "stopped")[0]["timestamp"]
+        lines_of(second, "ownership_taken_over")[0]["timestamp"]
+        >= lines_of(first, "stopped")[0]["timestamp"]
     )

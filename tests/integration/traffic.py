@@ -1,5 +1,7 @@
-"""Events that flow for two services of one job, and what both together have delivered. The
-producer's own counts are the truth."""
+"""Events for two services of one job, and what both have delivered together.
+
+The producer's own counts are the expected result.
+"""
 
 from __future__ import annotations
 
@@ -23,15 +25,16 @@ KEY = "driftline/taken.state"
 
 
 class Traffic:
-    """Appends whole windows of events to a followed file, 400 events a second, twenty times as fast
-    as their own time."""
+    """Appends whole windows of events to a followed file, 400 events a second: twenty times as fast
+    as their event time."""
 
     def __init__(self, folder: Path, windows: int) -> None:
         self.columns, self.windows = events.values(windows * PER_WINDOW, 3), windows
         self._lines = events.capture_lines(self.columns, start_ms=START_MS, events_a_second=PER_S)
-        far = START_MS + (windows + 1) * MINUTE_MS
+        # An event of a later window: everything before it closes.
+        later_ms = START_MS + (windows + 1) * MINUTE_MS
         self._ending = events.capture_lines(
-            events.values(1, 5), start_ms=far, events_a_second=PER_S
+            events.values(1, 5), start_ms=later_ms, events_a_second=PER_S
         )
         self.path = folder / "captures" / "a.jsonl"
         self.path.parent.mkdir(parents=True)
@@ -45,7 +48,7 @@ class Traffic:
         for start in range(0, len(self._lines), CHUNK):
             self._append(self._lines[start : start + CHUNK])
             time.sleep(CHUNK / 400)
-        self._append(self._ending)  # an event of a later window: everything before it closes
+        self._append(self._ending)
 
     def start(self) -> None:
         self._thread.start()
@@ -87,30 +90,35 @@ def config(
     }
 
 
-def told(baseline: Baseline, *services: RunningService) -> dict[int, tuple[int, Counter[str]]]:
-    """What all services together delivered; fails if one id has two contents."""
+def reported(baseline: Baseline, *services: RunningService) -> dict[int, tuple[int, Counter[str]]]:
+    """Rows and countries that all services together reported, by the minute of the window's end.
+
+    Fails if one id has two contents.
+    """
     layout = baseline.layout
-    place = layout.index["country"]
+    feature = layout.index["country"]
+    reports = newest([report for service in services for report in service.reports()])
     out = {}
-    for (_, end_ms), report in newest(
-        [report for one in services for report in one.reports()]
-    ).items():
-        counts = Profile.decode(report.profile, layout).counts[layout.bins(place)].tolist()
-        seen = dict(zip(layout.features[place].vocabulary, counts, strict=False))
-        out[(end_ms - START_MS) // MINUTE_MS] = (report.rows, +Counter(seen))
+    for (_, end_ms), report in reports.items():
+        counts = Profile.decode(report.profile, layout).counts[layout.bins(feature)].tolist()
+        countries = dict(zip(layout.features[feature].vocabulary, counts, strict=False))
+        out[(end_ms - START_MS) // MINUTE_MS] = (report.rows, +Counter(countries))
     return out
 
 
 def delivered(service: RunningService) -> list[str]:
+    """The ids of the reports that a service delivered."""
     return [report.id for report in service.reports()]
 
 
 def lines_of(service: RunningService, event: str) -> list[dict[str, Any]]:
+    """The log lines of one event."""
     lines = [json.loads(line) for line in service.log.splitlines() if line.startswith("{")]
     return [line for line in lines if line["event"] == event]
 
 
-def until_taken(service: RunningService, within_s: float) -> float:
+def until_started(service: RunningService, within_s: float) -> float:
+    """Wait until the service owns the job and has started; returns the seconds that took."""
     began = time.monotonic()
     service.until(lambda: bool(lines_of(service, "started")), within_s)
     return time.monotonic() - began

@@ -1,60 +1,81 @@
-"""What the code logs, read off its source."""
+"""The events that the code logs, read from its source.
+
+An event is the first argument of a call of a logger's method, ``log.warning("sink_retrying", ...)``
+or ``log.log(level, "window_closed", ...)``: a literal, or a conditional expression of literals. A
+module that chooses among several events keeps them in constants whose names end in ``_EVENT`` or
+``_EVENTS``. Events of level debug are for developers and are not documented.
+"""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final, NamedTuple
 
-from stream.telemetry.partition_changes import FOUND, WORDS
 from tests.support.paths import ROOT
 
-LEVELS = frozenset({"info", "warning", "error"})
+LEVELS: Final = frozenset({"info", "warning", "error", "exception", "critical"})
+CONSTANTS: Final = ("_EVENT", "_EVENTS")
 
 
-def events() -> set[str]:
-    """The events of all log lines."""
-    found = {event for file in _files() for event in _logged(file, LEVELS)}
-    return found | {FOUND, *WORDS.values()}
+class Logged(NamedTuple):
+    """An event and where it is logged. ``event`` is empty if it cannot be read from the source."""
+
+    event: str
+    room: str
+    where: str
 
 
-def _files() -> Iterator[Path]:
-    for folder in ("stream", "sinks"):
-        yield from sorted((ROOT / folder).rglob("*.py"))
+def logged() -> list[Logged]:
+    """Every event of every module, by room: ``sinks``, ``stream/service`` and so on."""
+    return [entry for top in ("sinks", "stream") for entry in _of_folder(ROOT / top)]
 
 
-def _logged(file: Path, levels: frozenset[str]) -> Iterator[str]:
-    tree = ast.parse(file.read_text())
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and node.args and _logs(node.func, levels):
-            yield from _texts(node.args[0], tree)
+def _of_folder(top: Path) -> Iterator[Logged]:
+    for file in sorted(top.rglob("*.py")):
+        path = file.relative_to(ROOT)
+        room = "/".join(path.parts[:2] if path.parts[0] == "stream" else path.parts[:1])
+        tree = ast.parse(file.read_text())
+        constants = list(_constants(tree))
+        for line, argument in _calls(tree):
+            literals = list(_literals(argument))
+            for event in literals or constants or [""]:
+                yield Logged(event, room, f"{path}:{line}")
 
 
-def _logs(called: ast.expr, levels: frozenset[str]) -> bool:
-    """``log.warning(...)``, or ``say(...)`` where ``say`` is one of several such methods."""
-    return (isinstance(called, ast.Attribute) and called.attr in levels) or (
-        isinstance(called, ast.Name) and called.id == "say"
-    )
-
-
-def _texts(argument: ast.expr, tree: ast.Module) -> Iterator[str]:
-    """The text, both of ``a if ... else b``, or of a name what some assignment to several names
-    gives it."""
-    if isinstance(argument, ast.Name):
-        yield from _assigned(argument.id, tree)
-    for node in ast.walk(argument):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield node.value
-
-
-def _assigned(name: str, tree: ast.Module) -> Iterator[str]:
+def _calls(tree: ast.Module) -> Iterator[tuple[int, ast.expr]]:
+    """Line and event of each call of a logger's method."""
     for node in ast.walk(tree):
         match node:
-            case ast.Assign(targets=[ast.Tuple(elts=names)], value=ast.Tuple(elts=values)):
-                for target, value in zip(names, values, strict=True):
-                    if (
-                        isinstance(target, ast.Name)
-                        and target.id == name
-                        and isinstance(value, ast.Constant)
-                    ):
-                        yield str(value.value)
+            case ast.Call(func=ast.Attribute(attr=attr), args=[event, *_]) if attr in LEVELS:
+                yield node.lineno, event
+            case ast.Call(func=ast.Attribute(value=logger, attr="log"), args=[_, event, *_]) if (
+                ast.unparse(logger).endswith("log")
+            ):
+                yield node.lineno, event
+
+
+def _literals(event: ast.expr) -> Iterator[str]:
+    match event:
+        case ast.Constant(value=str(text)):
+            yield text
+        case ast.IfExp(body=body, orelse=orelse):
+            yield from _literals(body)
+            yield from _literals(orelse)
+
+
+def _constants(tree: ast.Module) -> Iterator[str]:
+    """The texts in constants for events: a text, or the values of a mapping."""
+    for node in tree.body:
+        match node:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                pass
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case _:
+                continue
+        if name.endswith(CONSTANTS):
+            values = value.values if isinstance(value, ast.Dict) else [value]
+            for part in values:
+                yield from _literals(part)

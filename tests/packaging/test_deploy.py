@@ -1,4 +1,4 @@
-"""What is shipped to be deployed is valid: Compose file, Dockerfile, example configurations."""
+"""The files for deployment are valid: Compose file, Dockerfile, examples, alerts and board."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_prometheus_accepts_its_configuration() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_driftline_reads_from_the_broker_of_the_compose_file_and_waits_for_its_topic(
+def test_driftline_reads_from_the_compose_files_broker_and_waits_for_its_topic(
     services: dict[str, Any],
 ) -> None:
     source = read(DEPLOY / "config.kafka.yaml")["source"]
@@ -109,7 +109,7 @@ def test_the_broker_writes_into_its_volume(services: dict[str, Any]) -> None:
     assert f"kafka:{kafka['environment']['KAFKA_LOG_DIRS']}" in kafka["volumes"]
 
 
-def test_what_driftline_writes_in_its_container_lies_in_its_volume(
+def test_driftline_writes_into_its_volume_only(
     services: dict[str, Any],
 ) -> None:
     config = read(DEPLOY / "config.kafka.yaml")
@@ -123,7 +123,7 @@ def test_what_driftline_writes_in_its_container_lies_in_its_volume(
     assert "driftline:/var/lib/driftline" in services["driftline"]["volumes"]
 
 
-def test_scrapes_health_checks_and_the_published_port_meet_the_port_that_is_served(
+def test_scrape_health_check_and_published_port_are_the_served_port(
     services: dict[str, Any],
 ) -> None:
     port = read(DEPLOY / "config.kafka.yaml")["http"]["port"]
@@ -145,21 +145,21 @@ def test_grafana_finds_its_board_and_its_prometheus(services: dict[str, Any]) ->
 
 
 def test_the_alert_rules_fire_when_they_should_and_only_then() -> None:
-    """The rules' own unit tests, by promtool: one in which all is well, one in which each alert
-    fires."""
+    """promtool runs the unit tests of the rules: one without alerts, one in which each alert fires,
+    and restarts."""
     if reason := prometheus.why_missing():
         left_out(PartMissing("prometheus", reason))
-    for words in (
+    for arguments in (
         ["check", "rules", "prometheus-rules.yml"],
         ["test", "rules", "prometheus-rules.test.yml"],
     ):
         done = subprocess.run(
-            ["promtool", *words], cwd=DEPLOY, capture_output=True, text=True, check=False
+            ["promtool", *arguments], cwd=DEPLOY, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_each_alert_says_what_it_is_and_what_to_do() -> None:
+def test_each_alert_says_what_is_wrong_and_what_to_do() -> None:
     (group,) = read(DEPLOY / "prometheus-rules.yml")["groups"]
     for rule in group["rules"]:
         assert rule["labels"]["severity"] in ("info", "warning", "critical"), rule["alert"]

@@ -21,6 +21,7 @@ from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
+from stream.sources.base import Reading
 from tests import oracle
 from tests.property import events
 
@@ -50,7 +51,7 @@ JSONS = [
 ]
 
 
-class NoSource:
+class NoSource(Reading):
     """The records are at hand: nothing is assigned or polled."""
 
     finished = True

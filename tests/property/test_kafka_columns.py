@@ -12,7 +12,7 @@ from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from stream.sources.kafka.client import RecordColumns
-from stream.sources.kafka.record_batch import all_at_once, one_by_one, columns_of
+from stream.sources.kafka.record_batch import all_at_once, columns_of, one_by_one
 
 contents = st.none() | st.binary(max_size=300)
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

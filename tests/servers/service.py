@@ -149,7 +149,7 @@ class RunningService:
 
     def accepted(self) -> int:
         """Records accepted by what is committed."""
-        return int(self.metric("driftline_ledger_records", outcome="accepted"))
+        return int(self.metric("driftline_ledger_records_total", outcome="accepted"))
 
     def reports(self, folder: str = "reports") -> list[WindowReport]:
         """Every line of every report file, repeats too; a torn line is passed over."""

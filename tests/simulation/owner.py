@@ -47,7 +47,7 @@ class PlainJudge:
         found = "incomplete" if span.incomplete else "violations" if bad else "ok"
         return WindowReport(
             1, name, "sim", span.model, span.variant, span.start_ms, span.end_ms, span.revision, found, profile.rows,  # type: ignore[arg-type]
-            baseline.fingerprint, "l", (), violations, {}, span.notes, np.append(counts, span.too_narrow).tobytes(),
+            baseline.fingerprint, "l", "", (), violations, {}, span.notes, np.append(counts, span.too_narrow).tobytes(),
         )  # fmt: skip
 
     def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:

@@ -58,12 +58,13 @@ class Clockwork(Source, frozen=True, tag="clockwork"):
         return Ticking(self)
 
 
-class Ticking:
+class Ticking(Reading):
     """One partition; the position is the number of the step."""
+
+    finished = False
 
     def __init__(self, source: Clockwork) -> None:
         self._source, self._at, self._next = source, 0, 0
-        self.finished = False
 
     def discover(self) -> list[DiscoveredPartition]:
         return [DiscoveredPartition("p", 0)]

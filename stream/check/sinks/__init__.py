@@ -1,1 +1,1 @@
-"""Live checks of sinks, one file a type, found by its name."""
+"""Live checks of sinks: one file a type, with a function `live_check(sink, context)`."""

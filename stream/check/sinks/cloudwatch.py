@@ -1,52 +1,57 @@
-"""CloudWatch: what it will cost, and whether there are credentials."""
+"""CloudWatch: the estimated bill, and whether there are credentials."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from sinks.aws.client import client
 from sinks.cloudwatch import Cloudwatch
-from stream.check.aws import who
+from stream.check.aws import account_finding
 from stream.check.cloudwatch_cost import metrics_cost, puts_cost
 from stream.check.findings import Finding, counted
 from stream.check.setup import CheckContext, MonitoredFeatures
 
-DEAR = 300.0
-"""Dollars a month from which on it is worth a second look."""
+EXPENSIVE: Final = 300.0
+"""Dollars a month that are worth a warning."""
 
 
-def look(sink: Cloudwatch, setup: CheckContext) -> list[Finding]:
-    """The bill of a month, and the account. Whether putting is allowed cannot be asked without
-    doing it.
+def live_check(sink: Cloudwatch, context: CheckContext) -> list[Finding]:
+    """Estimate the bill of a month, and look up the account.
+
+    Whether putting is allowed cannot be asked without doing it.
     """
-    watched = setup.watched().values()
-    learned = not any(one.unlearned for one in watched)
-    found = bill_finding(sum(map(metrics_of, watched)), setup.times.pane_ms, len(watched), learned)
+    models = context.monitored().values()
+    sts = client("sts", sink.region, sink.endpoint_url)
     return [
-        found,
-        who(
-            "cloudwatch", client("sts", sink.region, sink.endpoint_url), "cloudwatch:PutMetricData"
+        bill_finding(
+            sum(map(metrics_of, models)),
+            context.times.pane_ms,
+            len(models),
+            learned=not any(model.unlearned for model in models),
         ),
+        account_finding("cloudwatch", sts, "cloudwatch:PutMetricData"),
     ]
 
 
-def metrics_of(watched: MonitoredFeatures) -> int:
-    """Metrics of one variant of a model, at most: three a number, two a text; a column that is not
-    learned yet may be a number.
+def metrics_of(model: MonitoredFeatures) -> int:
+    """Return the highest number of metrics of one variant of a model.
+
+    Three for each number, two for each text; a column that is not learned yet may be a number.
     """
-    return 3 * (watched.numbers + watched.unlearned) + 2 * watched.texts
+    return 3 * (model.numbers + model.unlearned) + 2 * model.texts
 
 
 def bill_finding(metrics: int, every_ms: int, models: int, learned: bool = True) -> Finding:
-    """What so many metrics cost, put at the end of each window; ``learned``: all columns are known
-    to be numbers or texts.
+    """Return the cost of metrics that are put at the end of each window.
+
+    ``learned``: the type of every column is known; otherwise the numbers are upper limits.
     """
     cost = metrics_cost(metrics) + puts_cost(metrics, every_ms, models)
     most = "" if learned else "at most "
-    what = f"{most}{counted(metrics, 'metric')} a variant: {most or 'about '}${cost:,.2f} a month "
-    what += "(the list price of us-east-1; other regions differ)"
-    dear = cost >= DEAR
-    return Finding(
-        "cloudwatch",
-        what,
-        "warning" if dear else "ok",
-        "Watch fewer features, or longer windows" if dear else "",
+    message = (
+        f"{most}{counted(metrics, 'metric')} a variant: {most or 'about '}${cost:,.2f} a month"
+        " (list price of us-east-1; other regions differ)"
     )
+    if cost < EXPENSIVE:
+        return Finding("cloudwatch", message)
+    return Finding("cloudwatch", message, "warning", "Monitor fewer features, or longer windows")

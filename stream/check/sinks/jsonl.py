@@ -1,39 +1,32 @@
-"""Files: whether the folder can be written, and how much room it has."""
+"""Files: whether the folder can be written to, and the free disk space."""
 
 from __future__ import annotations
 
 import os
 import shutil
 from pathlib import Path
+from typing import Final
 
 from sinks.jsonl import Jsonl
-from stream.check.findings import Finding, told_bytes
+from stream.check.findings import Finding, format_size
 from stream.check.setup import CheckContext
 
-LITTLE = 1 << 30
+LITTLE_SPACE: Final = 1 << 30
 
 
-def look(sink: Jsonl, setup: CheckContext) -> list[Finding]:  # noqa: ARG001  # all looks are called alike
-    """Rights and room of the folder, or of the first one above it that is there."""
-    return [room(f"jsonl {sink.path}", Path(sink.path))]
+def live_check(sink: Jsonl, context: CheckContext) -> list[Finding]:  # noqa: ARG001  # all live checks have one signature
+    """Check permission and free space of the folder, or of the first one above it that exists."""
+    return [disk_finding(f"jsonl {sink.path}", Path(sink.path))]
 
 
-def room(where: str, path: Path) -> Finding:
-    """Whether something can be written at ``path``, and how much."""
-    there = next(one for one in (path, *path.absolute().parents) if one.exists())
-    disk = shutil.disk_usage(there)
-    if not os.access(there, os.W_OK) or not disk.total:
-        return Finding(
-            where,
-            f"{there} cannot be written",
-            "fault",
-            "Give the service the right to write there",
-        )
-    if disk.free < LITTLE:
-        return Finding(
-            where,
-            f"{told_bytes(disk.free)} free",
-            "warning",
-            "Make room: a full disk stops the service",
-        )
-    return Finding(where, f"{told_bytes(disk.free)} free")
+def disk_finding(subject: str, path: Path) -> Finding:
+    """Return whether files can be written at ``path``, and the free space there."""
+    existing = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+    disk = shutil.disk_usage(existing)
+    if not os.access(existing, os.W_OK) or not disk.total:
+        advice = "Give the service write permission there"
+        return Finding(subject, f"{existing} cannot be written to", "fault", advice)
+    message = f"{format_size(disk.free)} free"
+    if disk.free < LITTLE_SPACE:
+        return Finding(subject, message, "warning", "Free some space: a full disk stops the job")
+    return Finding(subject, message)

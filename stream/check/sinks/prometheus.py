@@ -1,4 +1,4 @@
-"""Prometheus: how many series the job will have."""
+"""Prometheus: the number of series of the job."""
 
 from __future__ import annotations
 
@@ -9,25 +9,19 @@ from stream.check.findings import Finding, counted
 from stream.check.setup import CheckContext
 
 
-def look(sink: Prometheus, setup: CheckContext) -> list[Finding]:
-    """Series of one variant of each model, against the cap."""
-    return [series_finding(sink, [one.features for one in setup.watched().values()])]
+def live_check(sink: Prometheus, context: CheckContext) -> list[Finding]:
+    """Compare the series of one variant of each model with the cap."""
+    return [series_finding(sink, [model.features for model in context.monitored().values()])]
 
 
 def series_finding(sink: Prometheus, features: Sequence[int]) -> Finding:
-    """How many series models with so many features have at most; beyond ``max_series`` the calmest
-    are left out.
+    """Return the highest number of series, given the number of features of each model.
+
+    Beyond ``max_series`` the features furthest below their limit are left out.
     """
-    total = sum(map(sink.series, features))
-    what = (
-        f"at most {total:,} series a variant of {counted(len(features), 'model')} (max_series"
-        f" {sink.max_series:,})"
-    )
-    if total > sink.max_series:
-        return Finding(
-            "prometheus",
-            what,
-            "warning",
-            "The calmest features will not be shown: raise max_series",
-        )
-    return Finding("prometheus", what)
+    total, models = sum(map(sink.series, features)), counted(len(features), "model")
+    message = f"at most {total:,} series a variant of {models} (max_series {sink.max_series:,})"
+    if total <= sink.max_series:
+        return Finding("prometheus", message)
+    advice = "The features furthest below their limit will not be shown: raise max_series"
+    return Finding("prometheus", message, "warning", advice)

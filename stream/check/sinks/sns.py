@@ -1,4 +1,4 @@
-"""SNS: whether the topic is there."""
+"""SNS: whether the topic exists."""
 
 from __future__ import annotations
 
@@ -10,21 +10,20 @@ from stream.check.findings import Finding
 from stream.check.setup import CheckContext
 
 
-def look(sink: Sns, setup: CheckContext) -> list[Finding]:  # noqa: ARG001  # all looks are called alike
-    """Whether the topic exists. A role that may only publish cannot ask, and is no fault."""
+def live_check(sink: Sns, context: CheckContext) -> list[Finding]:  # noqa: ARG001  # all live checks have one signature
+    """Check that the topic exists. A role that may only publish cannot ask; that is no fault."""
     aws = client("sns", sink.region or ARN.sub(r"\1", sink.topic_arn), sink.endpoint_url)
     try:
         call(aws.get_topic_attributes, "Attributes", 0, {"TopicArn": sink.topic_arn})
     except (SinkRetry, SinkRejected) as error:
-        if "NotFound" in error.reason:
-            return [
-                Finding(
-                    "sns", "the topic does not exist", "fault", "Create it, or correct topic_arn"
-                )
-            ]
-        advice = "Needed is sns:Publish; asking needs sns:GetTopicAttributes"
-        unknown = Finding(
-            "sns", f"not known whether the topic is there: {error.reason}", "warning", advice
-        )
-        return [aws_finding("sns", error.reason) or unknown]
-    return [Finding("sns", "the topic is there")]
+        return [_refusal(error.reason)]
+    return [Finding("sns", "the topic exists")]
+
+
+def _refusal(reason: str) -> Finding:
+    if "NotFound" in reason:
+        advice = "Create it, or correct topic_arn"
+        return Finding("sns", "the topic does not exist", "fault", advice)
+    advice = "The sink needs sns:Publish; this check needs sns:GetTopicAttributes"
+    message = f"whether the topic exists is unknown: {reason}"
+    return aws_finding("sns", reason) or Finding("sns", message, "warning", advice)

@@ -1,59 +1,59 @@
-"""Files: whether they can be read, how old the newest is, and what lies in its beginning."""
+"""Files: whether they can be read, the age of the newest, and the first records of each path."""
 
 from __future__ import annotations
 
 import os
 import time
 from pathlib import Path
+from typing import Final
 
 from stream.check.disorder import disorder, disorder_finding
-from stream.check.findings import Finding, counted, told_ms
+from stream.check.findings import Finding, counted, format_duration
 from stream.check.sample import decode, sample_findings
 from stream.check.setup import CheckContext
 from stream.events import Assign, RawBatch
 from stream.sources.jsonl.file_order import FileOrder
 from stream.sources.jsonl.source import Jsonl
 
-SAMPLED = 500
+SAMPLED: Final = 500
+"""Records that are read from the beginning of each path."""
 
 
-def look(source: Jsonl, setup: CheckContext) -> list[Finding]:
-    """Findings about each path; raises ``SourceUnavailable`` if one is not there."""
-    reading = source.open(setup.config.job)
-    try:
-        reading.assign(
-            [Assign(1, found.partition, found.start, None) for found in reading.discover()]
-        )
-        raws = [
-            raw
-            for _ in source.paths
-            for raw in reading.poll(0.2, SAMPLED)
-            if isinstance(raw, RawBatch) and raw.values
-        ]
-    finally:
-        reading.close()
-    sample = decode(setup, raws)
+def live_check(source: Jsonl, context: CheckContext) -> list[Finding]:
+    """Return findings about each path; raises ``SourceUnavailable`` if one does not exist."""
+    sample = decode(context, _first_records(source, context.config.job))
+    measured = disorder(list(sample.times_ms.values()), context.times)
     return [
         *(_files(path, source.follow) for path in source.paths),
-        *sample_findings("sample", sample, setup),
-        disorder_finding(
-            "sample", disorder(list(sample.times_ms.values()), setup.times), setup.times
-        ),
+        *sample_findings("sample", sample, context),
+        disorder_finding("sample", measured, context.times),
     ]
 
 
+def _first_records(source: Jsonl, job: str) -> list[RawBatch]:
+    reading = source.open(job)
+    try:
+        partitions = reading.discover()
+        reading.assign([Assign(1, each.partition, each.start, None) for each in partitions])
+        polled = [raw for _ in source.paths for raw in reading.poll(0.2, SAMPLED)]
+        return [raw for raw in polled if isinstance(raw, RawBatch) and raw.values]
+    finally:
+        reading.close()
+
+
 def _files(path: str, follow: bool) -> Finding:
-    names = FileOrder(Path(path))
-    names.refresh(0.0)
-    files = [names.root / name for name in names.listed]
+    order = FileOrder(Path(path))
+    order.refresh(0.0)
+    files = [order.root / name for name in order.listed]
+    if not files and follow:
+        return Finding(path, "no file yet")
     if not files:
-        advice = "" if follow else "Nothing would be read: set follow, or correct source.path"
-        return Finding(path, "no file yet", "ok" if follow else "fault", advice)
-    closed = [file.name for file in files if not os.access(file, os.R_OK)]
-    if closed:
-        what = f"{counted(len(closed), 'file')} cannot be read, first {closed[0]}"
-        return Finding(path, what, "fault", "Give the service the right to read")
+        advice = "Nothing would be read: set follow, or correct source.path"
+        return Finding(path, "no file", "fault", advice)
+    unreadable = [file.name for file in files if not os.access(file, os.R_OK)]
+    if unreadable:
+        message = f"{counted(len(unreadable), 'file')} cannot be read, first {unreadable[0]}"
+        return Finding(path, message, "fault", "Give the service read permission")
     age_ms = (time.time() - max(file.stat().st_mtime for file in files)) * 1000
-    return Finding(
-        path, f"{counted(len(files), 'file')}, the newest changed {told_ms(max(age_ms, 0))} ago"
-    )
+    age = format_duration(max(age_ms, 0))
+    return Finding(path, f"{counted(len(files), 'file')}, the newest changed {age} ago")

@@ -1,12 +1,12 @@
-"""A topic of Apache Kafka: its kind of time, how long it keeps records, and the newest of them in
-each partition.
+"""A topic of Apache Kafka: permissions, timestamps, retention, the newest records, and the position
+of the job.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import closing, suppress
 from typing import Any, Final, NamedTuple
 
 from kafka import errors as kafka_errors
@@ -15,8 +15,8 @@ from kafka.protocol.consumer import HeartbeatRequest
 from msgspec.structs import replace
 
 from stream.check.disorder import disorder, disorder_finding, skew_finding
-from stream.check.findings import Finding, counted, fault_of, gone, told_ms
-from stream.check.kafka_topic import TopicPermissions, acl, config_findings, rights_findings
+from stream.check.findings import Finding, counted, fault_of, format_duration, gap_finding
+from stream.check.kafka_topic import TopicPermissions, acl, config_findings, permission_findings
 from stream.check.sample import decode, sample_findings
 from stream.check.setup import CheckContext
 from stream.errors import SourceUnavailable
@@ -27,254 +27,235 @@ from stream.sources.kafka.connection import connect
 from stream.sources.kafka.source import Kafka
 
 SAMPLED: Final = 200
-"""Records that are looked at in each partition."""
+"""Records that are read of each partition."""
 READ_S: Final = 10.0
+"""The longest time to wait for them."""
 
 
 class OffsetRange(NamedTuple):
-    """One partition: its first position, how many offsets lie behind it (at least as many as
-    records), and when the log took the first and the last record.
+    """What the log holds of one partition: its first position, the number of offsets from there on
+    (at least the number of records), and when the log took the first record.
     """
 
     start: Position
     offsets: int
     first_ms: int | None
-    last_ms: int | None
 
 
 class BrokerFacts(NamedTuple):
-    """What a broker says of the topic before anything is read: the rights of this user, and the
-    settings (none: not allowed).
+    """What a broker reports about the topic before anything is read: the permissions of this user,
+    and the settings (none: they may not be read).
     """
 
-    rights: TopicPermissions
+    permissions: TopicPermissions
     configs: Mapping[str, str]
 
 
-def look(source: Kafka, setup: CheckContext) -> list[Finding]:
-    """Findings about the topic; raises ``SourceUnavailable`` if the broker cannot be reached, or
-    has no such topic.
-
-    Names no group: the first one that is named makes Kafka create its topic of offsets.
+class TopicContent(NamedTuple):
+    """What was read of a topic: by partition the offsets it holds, the newest records, the
+    positions of the job, and the offsets from each of these to the end.
     """
-    where, group = f"topic {source.topic}", setup.config.job
+
+    ranges: Mapping[str, OffsetRange]
+    newest: Sequence[RawBatch]
+    stored: Mapping[str, Position]
+    lag: Mapping[str, int]
+
+
+def live_check(source: Kafka, context: CheckContext) -> list[Finding]:
+    """Return findings about the topic.
+
+    Raises ``SourceUnavailable`` if the broker cannot be reached, or has no such topic. Names no
+    group to the broker: the first one that is named makes Kafka create its topic of offsets.
+    """
+    subject, group = f"topic {source.topic}", context.config.job
     user = str(source.options.get("sasl_plain_username", ""))
-    asked = _asked(source, group)
-    allow = acl("DescribeConfigs", "topic", source.topic, user)
-    out = rights_findings(where, source.topic, group, asked.rights, user)
-    out += config_findings(
-        where, asked.configs, bool(setup.config.time.missing == "arrival"), allow
-    )
-    if not asked.rights.readable:
-        return out
+    facts = _broker_facts(source, group)
+    grant = acl("DescribeConfigs", "topic", source.topic, user)
+    uses_arrival = context.config.time.missing == "arrival"
+    findings = [
+        *permission_findings(subject, source.topic, group, facts.permissions, user),
+        *config_findings(subject, facts.configs, uses_arrival, grant),
+    ]
+    if not facts.permissions.readable:
+        return findings
     try:
-        _try_fast(where, source)
-        return [*out, *_record_findings(where, source, setup)]
+        _try_fast_client(subject, source)
+        content = _read_topic(source, context)
     except SourceUnavailable as error:
-        return [*out, fault_of(where, error)]
+        return [*findings, fault_of(subject, error)]
+    return [*findings, *_content_findings(subject, content, context)]
 
 
-def _record_findings(where: str, source: Kafka, setup: CheckContext) -> list[Finding]:
-    """What the records say, and where the job stands among them."""
+def _content_findings(subject: str, content: TopicContent, context: CheckContext) -> list[Finding]:
+    sample, times = decode(context, content.newest), context.times
+    measured = disorder(list(sample.times_ms.values()), times)
+    now_ms = int(time.time() * 1000)
+    return [
+        *range_findings(subject, content.ranges, context.config.readers, now_ms),
+        *position_findings(subject, content.ranges, content.stored, content.lag),
+        *sample_findings(subject, sample, context),
+        disorder_finding(subject, measured, times),
+        skew_finding(subject, sample.newest_ms, times, context.idle_ms),
+    ]
+
+
+def _read_topic(source: Kafka, context: CheckContext) -> TopicContent:
+    """Read the first and the newest records of each partition."""
     reading = replace(source, client="columns").open("")
     try:
-        starts = {found.partition: found.start for found in reading.discover()}
-        behind = reading.lag(starts)
-        oldest = {
-            raw.partition: raw
-            for raw in _read(reading, {name: starts[name] for name, n in behind.items() if n}, 1)
-        }
-        newest = _read(
-            reading, {name: _newest(starts[name], n) for name, n in behind.items() if n}, SAMPLED
-        )
-        stored = (
-            {}
-            if setup.stored is None
-            else {n: p.next for n, p in setup.stored.state.partitions.items() if n in starts}
-        )
-        waiting = reading.lag(stored)
+        starts = {partition.partition: partition.start for partition in reading.discover()}
+        offsets = reading.lag(starts)
+        filled = {name: starts[name] for name, count in offsets.items() if count}
+        first = {raw.partition: int(raw.arrival_ms[0]) for raw in _read(reading, filled, 1)}
+        tails = {name: _tail(start, offsets[name]) for name, start in filled.items()}
+        newest = _read(reading, tails, SAMPLED)
+        stored = _stored_positions(context, starts)
+        lag = reading.lag(stored)
     finally:
         reading.close()
-    spans = {
-        name: _span(start, behind.get(name, 0), oldest.get(name), newest)
+    ranges = {
+        name: OffsetRange(start, offsets.get(name, 0), first.get(name))
         for name, start in starts.items()
     }
-    sample = decode(setup, newest)
-    return [
-        *span_findings(where, spans, setup.config.readers),
-        *stored_findings(where, spans, stored, waiting),
-        *sample_findings(where, sample, setup),
-        disorder_finding(where, disorder(list(sample.times_ms.values()), setup.times), setup.times),
-        skew_finding(where, sample.newest_ms, setup.times, setup.idle_ms),
-    ]
+    return TopicContent(ranges, newest, stored, lag)
 
 
-def span_findings(where: str, spans: Mapping[str, OffsetRange], readers: int) -> list[Finding]:
-    """How many partitions there are for the readers, and what the log holds now."""
-    what = f"{counted(len(spans), 'partition')} for {counted(readers, 'reader')}"
-    idle = readers > len(spans)
-    out = [
-        Finding(
-            where,
-            what,
-            "warning" if idle else "ok",
-            "More readers than partitions: some have nothing to do" if idle else "",
-        )
-    ]
-    held = [
-        one.last_ms - one.first_ms
-        for one in spans.values()
-        if one.first_ms is not None and one.last_ms is not None
-    ]
-    if held:
-        total = sum(one.offsets for one in spans.values())
-        out.append(
-            Finding(
-                where,
-                f"holds {counted(total, 'offset')}; the shortest partition goes back"
-                f" {told_ms(max(min(held), 0))}",
-            )
-        )
-    return out
+def _stored_positions(context: CheckContext, partitions: Collection[str]) -> dict[str, Position]:
+    if context.stored is None:
+        return {}
+    states = context.stored.state.partitions
+    return {name: state.next for name, state in states.items() if name in partitions}
 
 
-def stored_findings(
-    where: str,
-    spans: Mapping[str, OffsetRange],
-    stored: Mapping[str, Position],
-    waiting: Mapping[str, int],
+def range_findings(
+    subject: str, ranges: Mapping[str, OffsetRange], readers: int, now_ms: int
 ) -> list[Finding]:
-    """Where this job stands: what waits for it, and what is gone already."""
-    lost = sorted(
-        name
-        for name, place in stored.items()
-        if name not in waiting or waiting[name] > spans[name].offsets
-    )
-    out = [gone(where, name) for name in lost]
-    if stored and not lost:
-        out.append(
-            Finding(
-                where, f"position of this job: {counted(sum(waiting.values()), 'offset')} to read"
-            )
-        )
-    return out
+    """Return how many partitions there are for the readers, and how much the log holds now."""
+    message = f"{counted(len(ranges), 'partition')} for {counted(readers, 'reader')}"
+    findings = [Finding(subject, message)]
+    if readers > len(ranges):
+        advice = "There are more readers than partitions: some are idle"
+        findings = [Finding(subject, message, "warning", advice)]
+    oldest_ms = [each.first_ms for each in ranges.values() if each.first_ms is not None]
+    if oldest_ms:
+        total = counted(sum(each.offsets for each in ranges.values()), "offset")
+        age = format_duration(max(now_ms - max(oldest_ms), 0))
+        oldest = f"oldest record in the shortest partition: {age} ago"
+        findings.append(Finding(subject, f"holds {total}; {oldest}"))
+    return findings
 
 
-def _try_fast(where: str, source: Kafka) -> None:
-    """See whether librdkafka takes the options. It is told no broker: it would name the group
-    there.
-    """
-    if source.client == "fast":
-        try:
-            ConfluentClient(
-                where, source.topic, librdkafka_settings([], "look", source.options, source.region)
-            ).close()
-        except ImportError as error:
-            raise SourceUnavailable(
-                where, [str(error)], "Install it: pip install 'driftline[fast]'"
-            ) from error
+def position_findings(
+    subject: str,
+    ranges: Mapping[str, OffsetRange],
+    stored: Mapping[str, Position],
+    lag: Mapping[str, int],
+) -> list[Finding]:
+    """Return how far the job lags behind, or the gaps: positions that the log no longer has."""
+    lost = sorted(name for name in stored if name not in lag or lag[name] > ranges[name].offsets)
+    if lost:
+        return [gap_finding(subject, name) for name in lost]
+    if not stored:
+        return []
+    waiting = counted(sum(lag.values()), "offset")
+    return [Finding(subject, f"position of this job: {waiting} to read")]
 
 
-def _asked(source: Kafka, group: str) -> BrokerFacts:
+def _try_fast_client(subject: str, source: Kafka) -> None:
+    """Check that librdkafka accepts the options. It gets no broker: it would name the group."""
+    if source.client != "fast":
+        return
+    settings = librdkafka_settings([], "check", source.options, source.region)
+    try:
+        ConfluentClient(subject, source.topic, settings).close()
+    except ImportError as error:
+        advice = "Install it: pip install 'driftline[fast]'"
+        raise SourceUnavailable(subject, [str(error)], advice) from error
+
+
+def _broker_facts(source: Kafka, group: str) -> BrokerFacts:
     name = source.verify()
-    with ExitStack() as undo:
-        admin = connect(name, source.admin_builder(), source.give_up_after_s)
-        undo.callback(admin.close)
+    with closing(connect(name, source.admin_builder(), source.give_up_after_s)) as admin:
         try:
-            return BrokerFacts(
-                TopicPermissions(_topic_rights(admin, source.topic), _group_rights(admin, group)),
-                _configs(admin, source.topic),
+            permissions = TopicPermissions(
+                topic=_topic_permissions(admin, source.topic),
+                group=_group_permissions(admin, group),
             )
+            return BrokerFacts(permissions, _configs(admin, source.topic))
         except kafka_errors.UnknownTopicOrPartitionError as error:
-            raise SourceUnavailable(
-                name, [str(error)], "Create the topic, or correct source.topic"
-            ) from error
+            advice = "Create the topic, or correct source.topic"
+            raise SourceUnavailable(name, [str(error)], advice) from error
         except kafka_errors.KafkaError as error:
-            raise SourceUnavailable(
-                name, [str(error)], "It answered a moment ago: try again"
-            ) from error
+            advice = "The broker answered a moment ago: try again"
+            raise SourceUnavailable(name, [str(error)], advice) from error
 
 
-def _topic_rights(admin: Any, topic: str) -> Collection[str] | None:
-    (told,) = admin.describe_topics([topic])
-    if told["error_code"] == kafka_errors.TopicAuthorizationFailedError.errno:
+def _topic_permissions(admin: Any, topic: str) -> Collection[str] | None:
+    (description,) = admin.describe_topics([topic])
+    error_code = description["error_code"]
+    if error_code == kafka_errors.TopicAuthorizationFailedError.errno:
         return ()
-    if told["error_code"]:
-        raise kafka_errors.for_code(told["error_code"])(f"topic {topic!r}")
-    allowed: Collection[str] | None = told.get("authorized_operations")
+    if error_code:
+        raise kafka_errors.for_code(error_code)(f"topic {topic!r}")
+    allowed: Collection[str] | None = description.get("authorized_operations")
     return allowed
 
 
-def _group_rights(admin: Any, group: str) -> Collection[str] | None:
-    """What may be done with the group, asked of any broker: to look for its coordinator would make
-    Kafka create its topic of offsets.
+def _group_permissions(admin: Any, group: str) -> Collection[str] | None:
+    """The operations allowed on the group, asked of any broker: looking up its coordinator would
+    make Kafka create its topic of offsets.
 
-    A group without members lists no rights. A heartbeat of nobody needs Read, and is refused in any
-    case.
+    A group without members lists no operations. A heartbeat of an unknown member needs Read, and is
+    refused in any case.
     """
     for broker in admin.describe_cluster()["brokers"]:
-        with suppress(
-            kafka_errors.KafkaError, AttributeError
-        ):  # a broker that is down, or another inside of the client
-            asked = admin.describe_groups([group], group_coordinator_id=broker["broker_id"])[group]
-            if "GroupAuthorizationFailed" in (asked["error"] or ""):
+        # A broker may be down, or the client may look different inside.
+        with suppress(kafka_errors.KafkaError, AttributeError):
+            node = broker["broker_id"]
+            description = admin.describe_groups([group], group_coordinator_id=node)[group]
+            if "GroupAuthorizationFailed" in (description["error"] or ""):
                 return ()
-            beat = HeartbeatRequest(group_id=group, generation_id=-1, member_id="")
-            told = admin._manager.run(admin._manager.send, beat, broker["broker_id"])  # noqa: SLF001  # there is no other way in
-            return (
-                ("DESCRIBE",)
-                if told.error_code == kafka_errors.GroupAuthorizationFailedError.errno
-                else ("READ",)
-            )
+            heartbeat = HeartbeatRequest(group_id=group, generation_id=-1, member_id="")
+            answer = admin._manager.run(admin._manager.send, heartbeat, node)  # noqa: SLF001  # there is no public method
+            refused = answer.error_code == kafka_errors.GroupAuthorizationFailedError.errno
+            return ("DESCRIBE",) if refused else ("READ",)
     return None
 
 
 def _configs(admin: Any, topic: str) -> Mapping[str, str]:
-    told = admin.describe_configs(
-        [ConfigResource(ConfigResourceType.TOPIC, topic)], config_filter="all"
-    )
-    return {name: _value(one) for topics in told.values() for name, one in topics[topic].items()}
+    resource = ConfigResource(ConfigResourceType.TOPIC, topic)
+    answers = admin.describe_configs([resource], config_filter="all")
+    return {
+        name: _value(entry) for topics in answers.values() for name, entry in topics[topic].items()
+    }
 
 
-def _value(one: Any) -> str:
-    return str(one["value"] if isinstance(one, Mapping) else one)
+def _value(entry: Any) -> str:
+    return str(entry["value"] if isinstance(entry, Mapping) else entry)
 
 
-def _newest(start: Position, offsets: int) -> Position:
+def _tail(start: Position, offsets: int) -> Position:
+    """The position from which on there are at most as many offsets as are sampled."""
     return (start[0], start[1] + max(offsets - SAMPLED, 0)) if isinstance(start, tuple) else start
 
 
-def _read(reading: Reading, places: Mapping[str, Position], most: int) -> list[RawBatch]:
-    """At most so many records of each partition from these places on; fewer if they do not come
-    within ten seconds.
+def _read(reading: Reading, positions: Mapping[str, Position], most: int) -> list[RawBatch]:
+    """Read at least ``most`` records of each partition from its position on.
+
+    Fewer if a partition ends, or does not deliver them within ten seconds.
     """
-    reading.assign([Assign(1, name, place, None) for name, place in places.items()])
-    taken: dict[str, list[RawBatch]] = {name: [] for name in places}
+    reading.assign([Assign(1, name, position, None) for name, position in positions.items()])
+    batches: dict[str, list[RawBatch]] = {name: [] for name in positions}
     deadline = time.monotonic() + READ_S
-    while (
-        open_ones := [n for n, some in taken.items() if not _enough(some, most)]
-    ) and time.monotonic() < deadline:
-        for raw in reading.poll(0.2, most * len(open_ones)):
-            if isinstance(raw, RawBatch) and raw.partition in open_ones:
-                taken[raw.partition].append(raw)
-    return [raw for some in taken.values() for raw in some if raw.values]
+    unread = list(positions)
+    while unread and time.monotonic() < deadline:
+        for raw in reading.poll(0.2, most * len(unread)):
+            if isinstance(raw, RawBatch) and raw.partition in unread:
+                batches[raw.partition].append(raw)
+        unread = [name for name in unread if not _is_enough(batches[name], most)]
+    return [raw for taken in batches.values() for raw in taken if raw.values]
 
 
-def _enough(some: Sequence[RawBatch], most: int) -> bool:
-    return sum(len(raw.values) for raw in some) >= most or bool(some and some[-1].at_end)
-
-
-def _span(
-    start: Position, offsets: int, first: RawBatch | None, newest: Sequence[RawBatch]
-) -> OffsetRange:
-    last = [
-        int(raw.arrival_ms[-1])
-        for raw in newest
-        if first is not None and raw.partition == first.partition
-    ]
-    return OffsetRange(
-        start,
-        offsets,
-        None if first is None else int(first.arrival_ms[0]),
-        last[-1] if last else None,
-    )
+def _is_enough(taken: Sequence[RawBatch], most: int) -> bool:
+    return sum(len(raw.values) for raw in taken) >= most or bool(taken and taken[-1].at_end)

@@ -45,9 +45,18 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
     time_path: ClassVar = "eventMetadata.inferenceTime"
 
     output_rows: str = ""
+    """The dotted path of the rows in a JSON answer, such as ``predictions``; empty: the document
+    itself.
+    """
     input_rows: str = ""
+    """The dotted path of the rows in a JSON request, such as ``instances``; empty: the document
+    itself.
+    """
     columns: dict[str, str] = msgspec.field(default_factory=dict)
+    """The dotted path of each column that is not under its own name in JSON objects."""
     header: bool = False
+    """Whether the first row of every CSV payload names its columns; else they are read by position.
+    """
 
     def named_columns(self) -> dict[str, Collection[str]]:
         """Return the columns with a path of their own."""

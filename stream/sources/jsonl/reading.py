@@ -18,6 +18,7 @@ import numpy as np
 import structlog
 
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
+from stream.sources.base import Reading
 from stream.sources.jsonl.file_order import LIST_S, FileOrder
 from stream.sources.jsonl.lines import Lines, read_lines
 
@@ -30,8 +31,10 @@ FilePosition = tuple[str, int]
 """The file's name, relative to the folder, and the offset of the next line."""
 
 
-class JsonlReading:
+class JsonlReading(Reading):
     """Reads one path; see :class:`stream.sources.base.Reading` for the contract."""
+
+    finished = False
 
     def __init__(self, path: str, follow: bool) -> None:
         self._partition, self._follow = path, follow
@@ -40,7 +43,6 @@ class JsonlReading:
         self._position: FilePosition | None = None
         self._passed: set[str] | None = None
         self._inode: tuple[int, int] | None = None
-        self.finished = False
 
     def discover(self) -> list[DiscoveredPartition]:
         """Return the one partition, which starts at its first file."""

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 import structlog
 
+from detectors.faults import Fault
 from stream.errors import SourceUnavailable
 from stream.sources.base import Reading, Source
 from stream.sources.combined import CombinedReading
@@ -32,9 +33,16 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
     """
 
     record_fields: ClassVar = frozenset({"file"})
+    default_grace: ClassVar = "5m"
 
     path: str | list[str]
+    """A file of any name, or a folder of ``*.jsonl`` files, also in folders below it; or a list of
+    these, each of which is a partition.
+    """
     follow: bool = False
+    """Whether lines and files that are added later are read too; otherwise the job ends with the
+    files.
+    """
 
     @property
     def paths(self) -> list[str]:
@@ -46,15 +54,12 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
         """The paths; files that were moved elsewhere are another source."""
         return f"jsonl {', '.join(self.paths)}"
 
-    def check(self) -> list[str]:
-        """Whether paths are given, each once; they need not exist on the machine that checks."""
+    def check(self) -> list[Fault]:
+        """Check that paths are given, each once; they need not exist on the machine that checks."""
         if not self.paths or not all(self.paths):
-            return ["path: the name of a file or folder is needed"]
-        return (
-            []
-            if len(set(self.paths)) == len(self.paths)
-            else ["path: the same name is given twice"]
-        )
+            return [Fault("path", "the path of a file or folder is required")]
+        repeated = sorted({path for path in self.paths if self.paths.count(path) > 1})
+        return [Fault("path", f"{path!r} is given more than once") for path in repeated]
 
     def open(self, job: str) -> Reading:
         """Check that the paths exist; no file is opened before the first poll."""

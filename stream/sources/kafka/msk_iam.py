@@ -10,18 +10,24 @@ from typing import Any, Final
 
 from kafka.net.sasl.oauth import AbstractTokenProvider
 
+from detectors.faults import Fault
 from stream.errors import SourceUnavailable
 
 MSK_IAM: Final = "AWS_MSK_IAM"
 
 
-def faults(options: Mapping[str, Any], region: str) -> list[str]:
-    """Return the faults of the options that concern MSK."""
+def faults(options: Mapping[str, Any], region: str) -> list[Fault]:
+    """Return what is wrong with the options of a source that uses, or does not use, MSK IAM."""
     if options.get("sasl_mechanism") != MSK_IAM:
-        return ["region: only sasl_mechanism AWS_MSK_IAM needs it"] if region else []
-    safe = options.get("security_protocol") == "SASL_SSL"
-    out = [] if safe else ["options.security_protocol: AWS_MSK_IAM needs SASL_SSL"]
-    return out if region else [*out, "region: AWS_MSK_IAM signs for the region of the cluster"]
+        unused = Fault("region", "has no effect without sasl_mechanism AWS_MSK_IAM")
+        return [unused] if region else []
+    faults = []
+    if options.get("security_protocol") != "SASL_SSL":
+        faults.append(Fault("options.security_protocol", "AWS_MSK_IAM requires SASL_SSL"))
+    if not region:
+        message = "required by sasl_mechanism AWS_MSK_IAM: the region of the cluster"
+        faults.append(Fault("region", message))
+    return faults
 
 
 def verify(name: str, options: Mapping[str, Any], region: str) -> None:

@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
+from stream.sources.base import Reading
 from stream.sources.kafka.client import FetchClient, LazyPositions, RecordColumns, no_records
 from stream.sources.kafka.positions import RefusedPosition, TopicPosition, VerifiedOffsets
 from stream.sources.kafka.topic_watch import TopicObservation, TopicWatch
@@ -38,7 +39,7 @@ def is_at_end(observed: TopicObservation, number: int, position: TopicPosition) 
     return end is None or (position.topic_id, position.offset) == (observed.topic_id, end)
 
 
-class KafkaReading:
+class KafkaReading(Reading):
     """Reads a topic with a client that fetches and a watch that observes it.
 
     See :class:`stream.sources.base.Reading` for the contract. ``resources`` are closed with the

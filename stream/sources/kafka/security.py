@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from kafka.net.sasl import SASL_MECHANISMS
 
+from detectors.faults import Fault, did_you_mean
 from stream.errors import SourceUnavailable
 
 PROTOCOLS: Final = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
@@ -15,35 +16,41 @@ WITH_PASSWORD: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 FILES: Final = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 
 
-def faults(options: Mapping[str, Any]) -> list[str]:
-    """Return the faults that can be seen without network, as ``options.KEY: what is wrong``.
+def faults(options: Mapping[str, Any]) -> list[Fault]:
+    """Return what the options lack for a secured connection, as far as it shows without network.
 
     Files need not exist on the machine that checks.
 
     >>> login = {"sasl_mechanism": "PLAIN", "sasl_plain_username": "me"}
     >>> faults({"security_protocol": "SASL_SSL", **login})
-    ['options.sasl_plain_password: sasl_mechanism PLAIN needs it']
+    [Fault(key='options.sasl_plain_password', message='required by sasl_mechanism PLAIN')]
     """
-    protocol, mechanism = (
-        str(options.get("security_protocol", "PLAINTEXT")),
-        options.get("sasl_mechanism"),
-    )
+    protocol = str(options.get("security_protocol", "PLAINTEXT"))
+    mechanism = options.get("sasl_mechanism")
     if protocol not in PROTOCOLS:
-        return [f"options.security_protocol: {protocol!r} is none of {', '.join(PROTOCOLS)}"]
-    if not protocol.startswith("SASL_"):
-        return (
-            [f"options.sasl_mechanism: security_protocol {protocol} does not use it, SASL_SSL does"]
-            if mechanism
-            else []
-        )
+        near = did_you_mean(protocol, PROTOCOLS) or ";"
+        message = f"unknown protocol {protocol!r}{near} valid: {', '.join(PROTOCOLS)}"
+        return [Fault("options.security_protocol", message)]
+    if protocol.startswith("SASL_"):
+        return _mechanism_faults(protocol, mechanism, options)
+    if mechanism:
+        message = f"has no effect with security_protocol {protocol}; SASL_SSL uses it"
+        return [Fault("options.sasl_mechanism", message)]
+    return []
+
+
+def _mechanism_faults(protocol: str, mechanism: Any, options: Mapping[str, Any]) -> list[Fault]:
     if mechanism not in SASL_MECHANISMS:
-        found = "missing" if mechanism is None else f"{mechanism!r} is unknown"
+        what = f"required by security_protocol {protocol};"
+        if mechanism is not None:
+            near = did_you_mean(str(mechanism), SASL_MECHANISMS) or ";"
+            what = f"unknown mechanism {mechanism!r}{near}"
         valid = ", ".join(sorted(SASL_MECHANISMS))
-        return [f"options.sasl_mechanism: {found}; {protocol} takes one of {valid}"]
-    needed = ("sasl_plain_username", "sasl_plain_password") if mechanism in WITH_PASSWORD else ()
+        return [Fault("options.sasl_mechanism", f"{what} valid: {valid}")]
+    required = ("sasl_plain_username", "sasl_plain_password") if mechanism in WITH_PASSWORD else ()
     return [
-        f"options.{name}: sasl_mechanism {mechanism} needs it"
-        for name in needed
+        Fault(f"options.{name}", f"required by sasl_mechanism {mechanism}")
+        for name in required
         if not options.get(name)
     ]
 

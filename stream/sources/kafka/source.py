@@ -19,6 +19,7 @@ import msgspec
 import structlog
 
 from detectors.durations import Duration, duration_ms
+from detectors.faults import Fault, did_you_mean
 from stream.errors import SourceUnavailable
 from stream.sources.base import Reading, Source
 from stream.sources.kafka import msk_iam, security
@@ -86,19 +87,32 @@ class Kafka(Source, frozen=True, tag="kafka"):
     cluster.
 
     >>> source = Kafka(bootstrap_servers=["h:1"], topic="t", options={"sasl_mechansim": "PLAIN"})
-    >>> source.check()
-    ['options.sasl_mechansim: the Kafka client has no such option']
+    >>> source.check()[0].message
+    "unknown option of the Kafka client; did you mean 'sasl_mechanism'?"
     """
 
     record_fields: ClassVar = frozenset({"topic", "key", "header"})
 
     bootstrap_servers: list[str]
+    """Brokers, as ``host:port``."""
     topic: str
+    """The topic."""
     start: Literal["earliest", "latest"] = "earliest"
+    """Where a job without a state starts."""
     options: dict[str, str | int | float | bool | list[str]] = msgspec.field(default_factory=dict)
+    """Options of the Kafka client, by the names of kafka-python (``security_protocol``,
+    ``sasl_mechanism``, ``ssl_cafile``, ...).
+    """
     give_up_after: Duration = "30s"
+    """How long the start waits for a broker; later outages are waited out."""
     client: Literal["columns", "plain", "fast"] = "columns"
+    """The client that fetches: ``columns`` (kafka-python, record batches as columns), ``plain``
+    (kafka-python), ``fast`` (confluent-kafka; ``pip install 'driftline[fast]'``).
+    """
     region: str = ""
+    """The AWS region of the cluster, for ``sasl_mechanism: AWS_MSK_IAM`` (``pip install
+    'driftline[msk]'``).
+    """
 
     @property
     def give_up_after_s(self) -> float:
@@ -110,28 +124,30 @@ class Kafka(Source, frozen=True, tag="kafka"):
         """The topic by its name, whatever its brokers; positions hold its id."""
         return f"kafka {self.topic}"
 
-    def check(self) -> list[str]:
-        """Faults of the options that can be seen without network."""
-        faults = [
-            f"options.{name}: the service sets this option itself"
+    def check(self) -> list[Fault]:
+        """Check servers, topic, the names of the options, and those that secure the connection."""
+        faults = []
+        if not self.bootstrap_servers:
+            faults.append(Fault("bootstrap_servers", "at least one host:port is required"))
+        if not self.topic:
+            faults.append(Fault("topic", "the name of a topic is required"))
+        faults += [
+            Fault(f"options.{name}", message)
             for name in self.options
-            if name in RESERVED_OPTIONS
+            if (message := self._option_fault(name))
         ]
-        unknown = [name for name in self.options if name not in kafka.KafkaConsumer.DEFAULT_CONFIG]
-        faults += [f"options.{name}: the Kafka client has no such option" for name in unknown]
-        if self.client == "fast":
-            faults += [
-                f"options.{name}: client `fast` has no such option"
-                for name in self.options
-                if name not in OPTION_NAMES
-            ]
-        faults += [*security.faults(self.options), *msk_iam.faults(self.options, self.region)]
-        faults += (
-            []
-            if self.bootstrap_servers
-            else ["bootstrap_servers: at least one host:port is needed"]
-        )
-        return faults + ([] if self.topic else ["topic: a name is needed"])
+        return [*faults, *security.faults(self.options), *msk_iam.faults(self.options, self.region)]
+
+    def _option_fault(self, name: str) -> str:
+        """Return what is wrong with the name of an option; empty if it is known."""
+        known = kafka.KafkaConsumer.DEFAULT_CONFIG
+        if name in RESERVED_OPTIONS:
+            return "set by driftline itself; remove it"
+        if name not in known:
+            return f"unknown option of the Kafka client{did_you_mean(name, known)}"
+        if self.client == "fast" and name not in OPTION_NAMES:
+            return "not supported by `client: fast`"
+        return ""
 
     def verify(self) -> str:
         """Return the topic's name for messages, once the files and tokens of the options exist.

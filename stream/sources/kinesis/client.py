@@ -108,7 +108,7 @@ class KinesisClient:
     """Makes calls that either return a complete response or raise :class:`KinesisError`.
 
     The client library takes a response that was cut off in transit for a success. So each body is
-    compared with its announced length (:func:`sinks.aws.client.refuse_a_cut_body`), and each
+    compared with its announced length (:func:`sinks.aws.client.reject_truncated_body`), and each
     response with the keys that a complete one has.
 
     With an empty ``region`` or ``endpoint_url`` the library's default is used; the target's label

@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Final
 
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
+from stream.sources.base import Reading
 from stream.sources.kinesis.client import KinesisError
 from stream.sources.kinesis.fan_out import SubscribedShardReader
 from stream.sources.kinesis.polling import PolledShardReader
@@ -22,7 +23,7 @@ SETTLE_S: Final = 2.0
 """How long an assignment waits to learn whether the log has the positions."""
 
 
-class KinesisReading:
+class KinesisReading(Reading):
     """Reads a stream with one reader for each shard.
 
     See :class:`stream.sources.base.Reading` for the contract. ``consumer_arn`` is the consumer of
@@ -71,7 +72,7 @@ class KinesisReading:
         """
         self._shared.shards.mark_assigned(partitions)
 
-    def unlisted(self, ended: Collection[str]) -> list[str]:
+    def expired(self, ended: Collection[str]) -> list[str]:
         """Return the closed shards whose records have all expired: Kinesis lists them no more."""
         return self._shared.shards.expired(ended)
 

@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar, Final, Literal
 import msgspec
 
 from detectors.durations import Duration, duration_ms
+from detectors.faults import Fault
 from sinks.aws.client import url_faults
 from stream.sources.base import Reading, Source
 from stream.sources.kinesis.client import (
@@ -44,7 +45,9 @@ class FanOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """
 
     consumer_name: str = ""
+    """A consumer that is registered if it does not exist."""
     consumer_arn: str = ""
+    """A consumer that exists."""
 
 
 class Kinesis(Source, frozen=True, tag="kinesis"):
@@ -65,20 +68,30 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
     >>> start_at = datetime.fromisoformat("2026-11-25T10:00:00Z")
     >>> for fault in Kinesis(start="latest", start_at=start_at).check():
     ...     print(fault)
-    stream: the name of a stream is needed, or stream_arn
-    start_at: contradicts start: latest; leave one out
+    stream: either stream or stream_arn is required
+    start_at: contradicts `start: latest`; remove one of them
     """
 
     record_fields: ClassVar = frozenset({"topic", "key"})
 
     stream: str = ""
+    """The name of the stream; this or ``stream_arn`` is required."""
     stream_arn: str = ""
+    """The ARN of the stream."""
     region: str = ""
+    """The AWS region; empty: that of the ARN or of the AWS configuration."""
     endpoint_url: str = ""
+    """The address of an emulator; empty: AWS."""
     start: Literal["earliest", "latest"] = "earliest"
+    """Where a job without a state starts."""
     start_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    """The time from which on a job without a state reads, instead of ``start``."""
     fan_out: FanOut | None = None
+    """Enhanced fan-out, which has read throughput of its own and costs extra. Without it
+    the shards are polled.
+    """
     give_up_after: Duration = "30s"
+    """How long the start waits for Kinesis; later outages are waited out."""
 
     @property
     def give_up_after_s(self) -> float:
@@ -90,33 +103,31 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
         """The stream's name, whether it is named by ``stream`` or by ``stream_arn``."""
         return f"kinesis {self.stream or self.stream_arn.rpartition('/')[2]}"
 
-    def check(self) -> list[str]:
-        """Faults that can be seen without network."""
+    def check(self) -> list[Fault]:
+        """Check names, region, start and address."""
         faults = self._naming_faults()
         if self.start_at is not None and self.start == "latest":
-            faults.append("start_at: contradicts start: latest; leave one out")
+            faults.append(Fault("start_at", "contradicts `start: latest`; remove one of them"))
         if self.fan_out is not None and bool(self.fan_out.consumer_name) == bool(
             self.fan_out.consumer_arn
         ):
-            faults.append("fan_out: either consumer_name or consumer_arn is needed")
+            faults.append(Fault("fan_out", "either consumer_name or consumer_arn is required"))
         return faults + url_faults(self.endpoint_url)
 
-    def _naming_faults(self) -> list[str]:
-        faults, found = [], re.fullmatch(ARN, self.stream_arn)
+    def _naming_faults(self) -> list[Fault]:
+        faults, arn = [], re.fullmatch(ARN, self.stream_arn)
         if bool(self.stream) == bool(self.stream_arn):
-            faults.append(
-                "stream: the name of a stream is needed, or stream_arn"
-                + (", not both" if self.stream else "")
-            )
+            either = "either stream or stream_arn is required"
+            faults.append(Fault("stream", f"{either}, not both" if self.stream else either))
         if self.stream and not re.fullmatch(NAME, self.stream):
-            faults.append(
-                f"stream: {self.stream!r} is no name of a stream, which has letters, digits, dots,"
-                " dashes and _"
-            )
-        if self.stream_arn and not found:
-            faults.append(f"stream_arn: {self.stream_arn!r} is not the ARN of a Kinesis stream")
-        if found and self.region not in ("", found[1]):
-            faults.append(f"region: the stream is in {found[1]}, not in {self.region}")
+            allowed = "letters, digits, dots, dashes and underscores"
+            message = f"{self.stream!r} is not the name of a stream: {allowed} are allowed"
+            faults.append(Fault("stream", message))
+        if self.stream_arn and not arn:
+            message = f"{self.stream_arn!r} is not the ARN of a Kinesis stream"
+            faults.append(Fault("stream_arn", message))
+        if arn and self.region not in ("", arn[1]):
+            faults.append(Fault("region", f"the stream is in {arn[1]}, not in {self.region}"))
         return faults
 
     def client(self, threads: int) -> KinesisClient:

@@ -1,6 +1,4 @@
-"""One object in S3: looked at, fetched, and put under a condition. What an answer means is decided
-by who asks.
-"""
+"""The object in S3 that holds a state: single requests, whose outcome the caller interprets."""
 
 from __future__ import annotations
 
@@ -8,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import botocore.exceptions
+import msgspec
 from botocore.parsers import ResponseParserError
 
 from sinks.aws.client import client
@@ -18,15 +17,14 @@ if TYPE_CHECKING:
     from stream.config.model import S3Config
 
 READ_S: Final = 5
-"""How long an answer may take to begin: short, since an owner that waits for it cannot show that it
-is alive."""
+"""Read time-out of a request: short, because an owner that waits cannot renew its heartbeat."""
 
 
-class ObjectMetadata(NamedTuple):
-    """What the object says of itself, in its metadata: the job, its owner, how often it changed
-    hands, and the owner's last commit.
+class ObjectMetadata(msgspec.Struct, frozen=True, kw_only=True):
+    """The metadata of the object: the job, its owner, and how far both have come.
 
-    ``released``: the owner has ended and nobody needs to wait for it.
+    ``epoch`` counts changes of owner, ``commit`` the puts of all owners. ``released``: the owner
+    has ended, so that the next one need not wait.
     """
 
     job: str = ""
@@ -36,22 +34,18 @@ class ObjectMetadata(NamedTuple):
     released: bool = False
 
     @classmethod
-    def read(cls, metadata: Mapping[str, str]) -> ObjectMetadata:
-        """The note in an object's metadata; a backup that was put back by hand may have none."""
-        epoch, commit = (
-            int(text) if (text := metadata.get(name, "")).isdecimal() else 0
-            for name in ("epoch", "commit")
-        )
+    def of(cls, headers: Mapping[str, str]) -> ObjectMetadata:
+        """Parse an object's metadata; a backup that was restored by hand may have none."""
         return cls(
-            metadata.get("job", ""),
-            metadata.get("owner", ""),
-            epoch,
-            commit,
-            metadata.get("released") == "true",
+            job=headers.get("job", ""),
+            owner=headers.get("owner", ""),
+            epoch=_number(headers.get("epoch", "")),
+            commit=_number(headers.get("commit", "")),
+            released=headers.get("released") == "true",
         )
 
-    def written(self) -> dict[str, str]:
-        """As metadata."""
+    def headers(self) -> dict[str, str]:
+        """The metadata in the form in which S3 keeps it."""
         return {
             "job": self.job,
             "owner": self.owner,
@@ -62,15 +56,16 @@ class ObjectMetadata(NamedTuple):
 
 
 class ObservedObject(NamedTuple):
-    """The object at one moment: its ETag changes with every put."""
+    """The object at one moment; its ETag changes with every put."""
 
     etag: str
-    note: ObjectMetadata
+    metadata: ObjectMetadata
 
 
 class S3RequestFailed(Exception):
-    """A request that did not come back with success: refused, or nobody knows what became of it.
-    ``code`` is S3's or the client's.
+    """A request without a successful answer: it was refused, or its outcome is unknown.
+
+    ``code`` is the error code of S3, or the name of the client's exception.
     """
 
     def __init__(self, code: str) -> None:
@@ -79,69 +74,68 @@ class S3RequestFailed(Exception):
 
 
 class StateObject:
-    """The object that holds a job's state. Each method is one request, tried once; all raise
-    :class:`S3RequestFailed`.
+    """The object that holds a job's state. Each method sends one request and does not retry.
 
-    Raises ``StateUnwritable`` if no client can be made from the settings.
+    All methods raise :class:`S3RequestFailed`. Raises ``StateUnwritable`` if no client can be
+    created from the settings.
     """
 
     def __init__(self, config: S3Config, job: str) -> None:
         key = config.key or f"driftline/{job}.state"
-        self.where = f"s3://{config.bucket}/{key}"
-        self._place = {"Bucket": config.bucket, "Key": key}
+        self.uri = f"s3://{config.bucket}/{key}"
+        self._target = {"Bucket": config.bucket, "Key": key}
         try:
             self._client = client("s3", config.region, config.endpoint_url, READ_S)
         except ClientUnusable as error:
-            raise StateUnwritable(self.where, str(error)) from error
+            raise StateUnwritable(self.uri, str(error)) from error
 
-    def look(self) -> ObservedObject | None:
-        """ETag and note; ``None`` if there is no object. Without the right to list the bucket S3
-        calls an absent object forbidden (403).
+    def head(self) -> ObservedObject | None:
+        """Return ETag and metadata; ``None`` if there is no object.
+
+        Without the permission to list the bucket, S3 answers 403 for an object that is absent.
         """
         try:
-            return _seen(_asked(self._client.head_object, self._place))
+            answer = _send(self._client.head_object, self._target)
         except S3RequestFailed as error:
             if error.code in ("404", "NoSuchKey"):
                 return None
             raise
+        return ObservedObject(str(answer["ETag"]), ObjectMetadata.of(answer.get("Metadata", {})))
 
     def fetch(self, etag: str | None) -> bytes:
-        """The content, if it still has this ETag; ``None``: whatever it has. Unlike :meth:`look` it
-        tells a missing bucket by name.
+        """Return the content if the object still has this ETag (``None``: whatever it has).
+
+        Unlike :meth:`head` it reports a missing bucket by name.
         """
         condition = {} if etag is None else {"IfMatch": etag}
-        answer = _asked(self._client.get_object, {**self._place, **condition})
+        answer = _send(self._client.get_object, {**self._target, **condition})
         try:
             return bytes(answer["Body"].read())
         except (botocore.exceptions.BotoCoreError, KeyError) as error:
             raise S3RequestFailed(type(error).__name__) from error
 
-    def put(self, content: bytes, note: ObjectMetadata, etag: str | None) -> str:
-        """Replace the object that has this ETag (``None``: make it, if there is none); returns the
-        new ETag.
-        """
+    def put(self, content: bytes, metadata: ObjectMetadata, etag: str | None) -> str:
+        """Replace the object that has this ETag (``None``: create it); returns the new ETag."""
         condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
-        answer = _asked(
-            self._client.put_object,
-            {**self._place, **condition, "Body": content, "Metadata": note.written()},
-        )
+        body = {"Body": content, "Metadata": metadata.headers()}
+        answer = _send(self._client.put_object, {**self._target, **condition, **body})
         return str(answer["ETag"])
 
 
-def _seen(answer: Mapping[str, Any]) -> ObservedObject:
-    return ObservedObject(str(answer["ETag"]), ObjectMetadata.read(answer.get("Metadata", {})))
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else 0
 
 
-def _asked(operation: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The answer of S3. An answer that was cut off on its way comes back as success, but without
-    ``ETag``.
+def _send(operation: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Send a request and return the answer.
+
+    The client returns an answer that was cut off on its way as a success without an ``ETag``.
     """
     try:
         answer: Mapping[str, Any] = operation(**arguments)
     except botocore.exceptions.ClientError as error:
-        raise S3RequestFailed(
-            str(error.response.get("Error", {}).get("Code", "")) or "no code"
-        ) from error
+        code = str(error.response.get("Error", {}).get("Code", ""))
+        raise S3RequestFailed(code or "no code") from error
     except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
         raise S3RequestFailed(type(error).__name__) from error
     if "ETag" not in answer:

@@ -1,4 +1,4 @@
-"""What is put into CloudWatch, seen by a real client whose requests are answered before they leave."""
+"""Data put into CloudWatch by a real client whose requests are answered before they are sent."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ OK = (200, b"")
 
 
 class Wire:
-    """A delivery, the arguments of its calls, the sizes of their bodies; ``answers`` are given
-    first, one a call."""
+    """A delivery, the arguments of its calls and the sizes of their bodies. Each call takes one of
+    ``answers`` first."""
 
     def __init__(self, sink: Cloudwatch) -> None:
         delivery: Any = sink.open("job")
@@ -43,7 +43,7 @@ class Wire:
 
     @property
     def data(self) -> list[dict[str, Any]]:
-        return [datum for one in self.calls for datum in one["MetricData"]]
+        return [datum for call in self.calls for datum in call["MetricData"]]
 
     @property
     def names(self) -> list[str]:
@@ -51,7 +51,7 @@ class Wire:
 
 
 class Answer(AWSResponse):  # type: ignore[misc]  # botocore has no types
-    """An answer that is here already."""
+    """An answer made in advance."""
 
     def __init__(self, url: str, status: int, text: bytes) -> None:
         super().__init__(url, status, {}, None)
@@ -69,7 +69,7 @@ def wire(**settings: Any) -> Wire:
     return Wire(Cloudwatch(**{"region": "us-east-1", **settings}))
 
 
-def test_a_window_puts_the_metrics_of_the_contract() -> None:
+def test_a_window_puts_the_metrics_of_model_monitor() -> None:
     sent = wire()
     sent.delivery.deliver([report()])
     (call,) = sent.calls
@@ -92,25 +92,25 @@ def test_a_window_puts_the_metrics_of_the_contract() -> None:
     ]
 
 
-def test_the_samples_of_a_set_are_its_numbers_alone() -> None:
-    """A statistic set of 80 numbers with sum 400 has the mean 5 that the report tells; texts and
-    NaN are no samples."""
+def test_the_samples_of_a_statistic_set_are_numbers_only() -> None:
+    """A statistic set of 80 numbers with sum 400 has the mean 5 of the report; texts and NaN are
+    not samples."""
     sent = wire()
     sent.delivery.deliver([report()])
     numbers = sent.data[0]["StatisticValues"]
     assert numbers["Sum"] / numbers["SampleCount"] == feature().mean
 
 
-def test_names_of_endpoint_schedule_and_another_variant_become_dimensions() -> None:
+def test_endpoint_schedule_and_a_variant_become_dimensions() -> None:
     sent = wire(endpoint="e", schedule="s", namespace="Own/Space", resolution_s=1)
     sent.delivery.deliver([report(variant="canary")])
-    dimensions = {one["Name"]: one["Value"] for one in sent.data[0]["Dimensions"]}
+    dimensions = {entry["Name"]: entry["Value"] for entry in sent.data[0]["Dimensions"]}
     assert dimensions == {"Endpoint": "e", "MonitoringSchedule": "s", "Variant": "canary"}
     assert sent.calls[0]["Namespace"] == "Own/Space"
     assert sent.data[0]["StorageResolution"] == 1
 
 
-def test_revisions_silences_learning_windows_and_signals_put_nothing() -> None:
+def test_revisions_windows_without_a_verdict_and_signals_put_nothing() -> None:
     sent = wire()
     sent.delivery.deliver(
         [report(0, 1), silence(1), silence(1, ended=True), report(2, state="learning"), signal()]
@@ -119,14 +119,14 @@ def test_revisions_silences_learning_windows_and_signals_put_nothing() -> None:
 
 
 @pytest.mark.parametrize("state", ["ok", "violations", "insufficient", "incomplete"])
-def test_windows_with_numbers_put_them(state: str) -> None:
+def test_a_window_with_a_verdict_puts_its_metrics(state: str) -> None:
     sent = wire()
     sent.delivery.deliver([report(state=state)])
     assert len(sent.data) == 5
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf"), 2.0**361])
-def test_what_cloudwatch_cannot_hold_is_left_out_alone(bad: float) -> None:
+def test_only_values_that_cloudwatch_cannot_hold_are_left_out(bad: float) -> None:
     sent = wire()
     sent.delivery.deliver([report(features=(feature(value=bad, sum=bad), calm()))])
     assert sent.names == [
@@ -137,7 +137,7 @@ def test_what_cloudwatch_cannot_hold_is_left_out_alone(bad: float) -> None:
     assert sent.delivery.left_out == 2
 
 
-def test_what_is_left_out_of_a_window_counts_once_however_often_it_is_put() -> None:
+def test_a_metric_left_out_counts_once_however_often_its_window_is_put() -> None:
     sent, odd = wire(), (feature(value=float("inf")),)
     sent.answers = [(503, b"{}")]
     with pytest.raises(SinkRetry):
@@ -147,7 +147,7 @@ def test_what_is_left_out_of_a_window_counts_once_however_often_it_is_put() -> N
     assert sent.delivery.left_out == 2
 
 
-def test_a_name_that_is_too_long_is_left_out_alone() -> None:
+def test_only_a_name_that_is_too_long_is_left_out() -> None:
     fits = "x" * (255 - len("feature_baseline_drift_"))
     sent = wire()
     sent.delivery.deliver([report(features=(calm(fits), calm(fits + "x")))])
@@ -189,23 +189,23 @@ def test_the_body_of_a_call_stays_below_one_megabyte_whatever_the_names_are(char
     assert len(sent.calls) > 3
 
 
-def test_batches_keep_order_and_lose_nothing() -> None:
+def test_calls_keep_order_and_lose_nothing() -> None:
     data = [{"MetricName": f"m{k}", "Value": float(k)} for k in range(2_500)]
-    made = list(batches(data))
-    assert [datum for batch in made for datum in batch] == data
-    assert [len(batch) for batch in made] == [MOST_DATA, MOST_DATA, 500]
+    calls = list(batches(data))
+    assert [datum for call in calls for datum in call] == data
+    assert [len(call) for call in calls] == [MOST_DATA, MOST_DATA, 500]
     assert list(batches([])) == []
 
 
 @pytest.fixture
 def throttled() -> Wire:
-    """334 features are two calls: the first one is answered, the second is not."""
+    """334 features need two calls: the first is answered, the second fails."""
     sent = wire()
     sent.answers = [OK, (503, b"")]
     return sent
 
 
-def test_a_retry_does_not_put_again_what_was_answered(throttled: Wire) -> None:
+def test_a_retry_does_not_repeat_calls_that_were_answered(throttled: Wire) -> None:
     wide = report(1, features=tuple(feature(f"f{k}") for k in range(334)))
     with pytest.raises(SinkRetry) as retry:
         throttled.delivery.deliver([wide])
@@ -215,7 +215,7 @@ def test_a_retry_does_not_put_again_what_was_answered(throttled: Wire) -> None:
     assert len(set(throttled.names[:1_000] + throttled.names[1_002:])) == 1_002
 
 
-def test_a_retry_says_which_windows_are_through(throttled: Wire) -> None:
+def test_a_retry_names_the_windows_that_were_delivered(throttled: Wire) -> None:
     with pytest.raises(SinkRetry) as retry:
         throttled.delivery.deliver([report(0), report(1), report(2)])
     assert retry.value.delivered == 1
@@ -231,21 +231,21 @@ def test_a_retry_says_which_windows_are_through(throttled: Wire) -> None:
         ("InternalServiceFault", SinkRetry),
     ],
 )
-def test_only_what_is_wrong_with_a_window_gives_it_up(code: str, kind: type[Exception]) -> None:
+def test_only_an_invalid_window_is_rejected(code: str, kind: type[Exception]) -> None:
     sent = wire()
     sent.answers = [OK, (400, json.dumps({"__type": code, "message": "no"}).encode())]
     with pytest.raises(kind) as refused:
         sent.delivery.deliver([report(0), report(1), report(2)])
-    through = (
+    delivered = (
         refused.value.index
         if isinstance(refused.value, SinkRejected)
         else getattr(refused.value, "delivered", 0)
     )
-    assert through == 1
+    assert delivered == 1
 
 
 @pytest.mark.parametrize(
-    ("settings", "fault"),
+    ("settings", "key"),
     [
         ({}, ""),
         ({"namespace": ""}, "namespace"),
@@ -254,6 +254,6 @@ def test_only_what_is_wrong_with_a_window_gives_it_up(code: str, kind: type[Exce
         ({"resolution_s": 5}, "resolution_s"),
     ],
 )
-def test_check_names_the_key_that_cannot_work(settings: dict[str, Any], fault: str) -> None:
+def test_check_names_the_key_that_cannot_work(settings: dict[str, Any], key: str) -> None:
     faults = Cloudwatch(**settings).check()
-    assert [text.partition(":")[0] for text in faults] == ([fault] if fault else [])
+    assert [fault.key for fault in faults] == ([key] if key else [])

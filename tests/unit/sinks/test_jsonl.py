@@ -1,4 +1,4 @@
-"""Files of whole lines, whatever crash or full disk came before."""
+"""The files hold complete lines, also after a crash or a full disk."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def reports(folder: Path, day: str) -> list[WindowReport]:
     ]
 
 
-def test_a_line_gives_back_the_report_or_signal_with_its_counts(tmp_path: Path) -> None:
+def test_a_line_restores_the_report_or_signal_with_its_counts(tmp_path: Path) -> None:
     Jsonl(path=str(tmp_path)).open("job").deliver([report(), signal(), report(1)])
     assert reports(tmp_path, "2025-06-15") == [report(), report(1)]
     assert msgspec.json.decode((tmp_path / "signals.jsonl").read_bytes(), type=Signal) == signal()
 
 
-def test_the_file_is_named_after_the_day_of_the_end(tmp_path: Path) -> None:
+def test_a_file_is_named_after_the_day_of_the_windows_end(tmp_path: Path) -> None:
     ends = [MIDNIGHT_MS - 1, MIDNIGHT_MS, MIDNIGHT_MS + DAY_MS]
     Jsonl(path=str(tmp_path)).open("job").deliver(
         [report(start_ms=end - MINUTE_MS, end_ms=end) for end in ends]
@@ -41,13 +41,15 @@ def test_the_file_is_named_after_the_day_of_the_end(tmp_path: Path) -> None:
     ]
 
 
-def test_a_silence_without_an_end_lies_under_the_day_it_began(tmp_path: Path) -> None:
+def test_a_silence_without_an_end_is_filed_under_its_first_day(tmp_path: Path) -> None:
     Jsonl(path=str(tmp_path)).open("job").deliver([silence(start_ms=MIDNIGHT_MS)])
     assert reports(tmp_path, "2025-06-16")[0].end_ms is None
 
 
 @pytest.mark.parametrize("cut", [1, 2, 50])
-def test_a_torn_line_is_ended_and_the_next_ones_are_whole(tmp_path: Path, cut: int) -> None:
+def test_a_torn_line_is_terminated_and_the_next_lines_are_complete(
+    tmp_path: Path, cut: int
+) -> None:
     sink = Jsonl(path=str(tmp_path)).open("job")
     sink.deliver([report(0)])
     path = tmp_path / "reports-2025-06-15.jsonl"
@@ -71,7 +73,7 @@ def test_a_file_can_be_moved_away_between_deliveries(tmp_path: Path) -> None:
     ] == ["d0-opened", "d1-opened"]
 
 
-def test_a_disk_that_refuses_is_retried_and_nothing_is_lost(tmp_path: Path) -> None:
+def test_a_disk_that_refuses_a_write_is_retried_and_nothing_is_lost(tmp_path: Path) -> None:
     (tmp_path / "folder").write_text("a file where the folder should be")
     sink = Jsonl(path=str(tmp_path / "folder")).open("job")
     with pytest.raises(SinkRetry, match="folder"):
@@ -82,13 +84,13 @@ def test_a_disk_that_refuses_is_retried_and_nothing_is_lost(tmp_path: Path) -> N
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_a_disk_that_is_full_is_retried(tmp_path: Path) -> None:
+def test_a_full_disk_is_retried(tmp_path: Path) -> None:
     (tmp_path / "signals.jsonl").symlink_to("/dev/full")
     with pytest.raises(SinkRetry, match="No space left"):
         Jsonl(path=str(tmp_path)).open("job").deliver([signal()])
 
 
-def test_check_sees_a_file_where_a_folder_is_expected(tmp_path: Path) -> None:
+def test_check_finds_a_file_where_a_folder_is_expected(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert Jsonl(path=str(tmp_path)).check() == []
     assert Jsonl(path=str(tmp_path / "not yet")).check() == []
@@ -96,9 +98,7 @@ def test_check_sees_a_file_where_a_folder_is_expected(tmp_path: Path) -> None:
     assert len(Jsonl(path="").check()) == 1
 
 
-def test_what_was_written_to_one_file_is_not_repeated_while_another_cannot_be(
-    tmp_path: Path,
-) -> None:
+def test_lines_written_to_one_file_are_not_repeated_while_another_fails(tmp_path: Path) -> None:
     (tmp_path / "signals.jsonl").mkdir()
     with pytest.raises(SinkRetry) as raised:
         Jsonl(path=str(tmp_path)).open("job").deliver([report(0), report(1), signal(), report(2)])

@@ -1,4 +1,4 @@
-"""The gauges of the newest closed window, read through a registry as a scrape reads them."""
+"""The gauges of the newest closed window, read through a registry as by a scrape."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from tests.support.samples import (
 )
 
 OF_MODEL, OF_FEATURE = 13, 3
-"""Rows, completeness, end, six states, one check, three worst features; completeness, distance,
-limit."""
+"""Series of a model: rows, completeness, end, six states, one check, three worst features. Series
+of a feature: completeness, distance, limit."""
 KEY = {"job": "sample", "model": "flights", "variant": "AllTraffic"}
 
 
@@ -41,7 +41,7 @@ class Page:
 
     @property
     def series(self) -> list[str]:
-        """Every line of the page but comments."""
+        """Every line of the page except comments."""
         return [
             line
             for line in generate_latest(self.registry).decode().splitlines()
@@ -67,7 +67,7 @@ def shown(*items: Any, **settings: Any) -> Page:
     return page
 
 
-def test_a_model_shows_rows_completeness_end_and_worst_features() -> None:
+def test_a_model_exports_rows_completeness_end_and_worst_features() -> None:
     page = shown(report())
     assert page.value("window_rows") == 100
     assert page.value("window_completeness_ratio") == pytest.approx((0.9 + 1.0) / 2)
@@ -76,7 +76,7 @@ def test_a_model_shows_rows_completeness_end_and_worst_features() -> None:
     assert page.value("worst_feature_ratio", rank="2", feature="carrier") == pytest.approx(0.5)
 
 
-def test_a_feature_shows_completeness_deciding_distance_and_limit() -> None:
+def test_a_feature_exports_completeness_deciding_distance_and_limit() -> None:
     page = shown(report())
     assert page.value("feature_completeness_ratio", feature="amount") == 0.9
     assert page.value("feature_drift_distance", feature="amount", statistic="psi") == 0.3
@@ -84,7 +84,7 @@ def test_a_feature_shows_completeness_deciding_distance_and_limit() -> None:
     assert not [line for line in page.series if line.startswith("driftline_feature_statistic")]
 
 
-def test_violations_are_counted_by_check_and_drift_is_always_there() -> None:
+def test_violations_are_counted_by_check_and_drift_is_always_exported() -> None:
     null = violation("amount", check="completeness_check")
     page = shown(report(violations=(null, null, violation("carrier"))))
     assert page.value("window_violations", check="completeness_check") == 2
@@ -94,13 +94,13 @@ def test_violations_are_counted_by_check_and_drift_is_always_there() -> None:
     assert page.value("window_violations", check="completeness_check") is None
 
 
-def test_exactly_one_state_is_one() -> None:
+def test_exactly_one_state_has_the_value_one() -> None:
     page = shown(silence())
     states = {name: page.value("window_state", state=name) for name in get_args(State)}
     assert states == {**dict.fromkeys(states, 0.0), "no data": 1.0}
 
 
-def test_the_newest_window_wins_whatever_the_order() -> None:
+def test_the_newest_window_wins_in_any_order() -> None:
     page = shown(
         report(1, rows=1),
         report(2, rows=2),
@@ -111,7 +111,7 @@ def test_the_newest_window_wins_whatever_the_order() -> None:
     assert page.value("window_rows") == 21
 
 
-def test_a_silence_hides_the_features_until_data_returns() -> None:
+def test_a_silent_model_exports_no_features_until_data_returns() -> None:
     page = shown(report(0), silence(1))
     assert page.value("window_rows") == 0
     assert page.value("window_end_timestamp_seconds") == (START_MS + MINUTE_MS) / 1000
@@ -128,7 +128,7 @@ def test_a_repeat_changes_nothing() -> None:
     assert page.series == before
 
 
-def test_rebuild_shows_what_was_shown_before_the_restart() -> None:
+def test_rebuild_restores_the_gauges_of_before_the_restart() -> None:
     before, after = shown(report(0), report(1)), Page()
     after.delivery.rebuild([report(1)])
     assert after.gauges() == before.gauges()
@@ -156,23 +156,23 @@ def test_signals_are_counted_by_kind() -> None:
         "ks": 0.25,
     }.items(),
 )
-def test_the_other_statistics_come_by_configuration(name: str, value: float) -> None:
+def test_per_feature_adds_the_statistics_that_it_names(name: str, value: float) -> None:
     page = shown(report(), per_feature=[name])
     assert page.value("feature_statistic", feature="amount", statistic=name) == value
 
 
-def test_a_statistic_that_a_feature_does_not_have_is_not_shown() -> None:
-    """A window that learns has no distances at all, and a scrape must not fail on it."""
+def test_a_statistic_that_a_feature_does_not_have_is_not_exported() -> None:
+    """A window of a model that is learning has no distances, and a scrape must not fail on it."""
     learning = calm("new", distances={}, value=None, limit=None, verdict="learning")
     page = shown(
         report(features=(calm(), learning), state="learning"), per_feature=["mean", *DISTANCES]
     )
-    shown_now = [line for line in page.series if line.startswith("driftline_feature_statistic")]
-    assert len(shown_now) == 2
-    assert all('feature="carrier"' in line for line in shown_now)
+    lines = [line for line in page.series if line.startswith("driftline_feature_statistic")]
+    assert len(lines) == 2
+    assert all('feature="carrier"' in line for line in lines)
 
 
-def test_every_distance_can_be_asked_for_by_its_name() -> None:
+def test_per_feature_accepts_every_distance_by_its_name() -> None:
     assert set(DISTANCES) == set(find())
     names = ["mean", "outlier_share", *DISTANCES]
     assert (
@@ -199,7 +199,7 @@ def features(count: int) -> tuple[FeatureReport, ...]:
         (20, ["n", "ks", "outlier_share"], 18 + 3 + 120),
     ],
 )
-def test_a_scrape_has_as_many_series_as_the_sink_says_when_all_nine_checks_find_something(
+def test_a_scrape_has_as_many_series_as_predicted_when_all_checks_have_violations(
     count: int, per_feature: list[PerFeature], series: int
 ) -> None:
     everything = tuple(violation(check=check) for check in CHECKS)
@@ -207,7 +207,7 @@ def test_a_scrape_has_as_many_series_as_the_sink_says_when_all_nine_checks_find_
     assert len(page.gauges()) == Prometheus(per_feature=per_feature).series(count) == series
 
 
-def test_the_cap_holds_keeps_the_worst_and_tells_what_was_left_out() -> None:
+def test_the_cap_keeps_the_worst_features_and_counts_the_others() -> None:
     everything = shown(report(features=features(100)))
     assert everything.left_out == 0
     assert len(everything.gauges()) == OF_MODEL + 100 * OF_FEATURE
@@ -220,7 +220,7 @@ def test_the_cap_holds_keeps_the_worst_and_tells_what_was_left_out() -> None:
     ] == names[85:]
 
 
-def test_the_cap_holds_for_models_too_and_drops_the_calm_ones() -> None:
+def test_the_cap_applies_to_models_too_and_drops_the_calm_ones() -> None:
     calm_models = [
         report(model=f"m{k:02d}", features=(calm(),), violations=(), state="ok") for k in range(50)
     ]
@@ -249,12 +249,12 @@ def test_no_label_holds_a_value_of_a_feature() -> None:
     assert "SECRET" not in "\n".join(page.series)
 
 
-def test_names_with_quotes_and_line_ends_are_one_label() -> None:
+def test_a_name_with_quotes_and_line_breaks_is_one_label() -> None:
     page = shown(report(features=(calm('a"b\\c\nd'),)))
     assert page.value("feature_completeness_ratio", feature='a"b\\c\nd') == 1.0
     assert all(line.startswith("driftline_") for line in page.series)
 
 
 @pytest.mark.parametrize(("most", "faults"), [(22, 0), (21, 1), (20_000, 0)])
-def test_check_wants_room_for_one_model(most: int, faults: int) -> None:
+def test_check_requires_room_for_one_model(most: int, faults: int) -> None:
     assert len(Prometheus(max_series=most).check()) == faults

@@ -1,4 +1,4 @@
-"""The message that a signal becomes, and what check() sees without network."""
+"""The message of a signal, and the faults that check() finds without network."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.samples import signal, violation
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:retrain"
 MOST_BYTES = 256 * 1024
 LEGAL_GROUP = re.compile(r"[!-~]{1,128}")
-"""What SNS takes as a group: letters, digits, punctuation."""
+"""Characters that SNS accepts in a group: letters, digits, punctuation."""
 
 
 def message(item: Signal, topic: str = TOPIC) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def test_the_body_is_the_signal() -> None:
     assert json.loads(text)["omitted"] == 0
 
 
-def test_the_attributes_are_what_filter_policies_ask_for() -> None:
+def test_the_attributes_serve_filter_policies() -> None:
     assert attributes(signal(3, "worsened")) == {
         "model": "flights",
         "variant": "AllTraffic",
@@ -63,9 +63,9 @@ def test_the_worst_reason_names_feature_and_check() -> None:
     strong = violation("strong", value=0.9)
     empty = violation("empty", check="completeness_check", value=0.05, limit=0.95)
     broken = violation("broken", value=0.2, overwhelming=True)
-    gone = violation("gone", check="completeness_check", value=0.0, limit=0.95)
-    names = [reason.feature for reason in worst_first([mild, strong, empty, broken, gone])]
-    assert names == ["broken", "gone", "empty", "strong", "mild"]
+    lost = violation("lost", check="completeness_check", value=0.0, limit=0.95)
+    names = [reason.feature for reason in worst_first([mild, strong, empty, broken, lost])]
+    assert names == ["broken", "lost", "empty", "strong", "mild"]
     assert attributes(signal(reasons=(mild, strong)))["feature"] == "strong"
 
 
@@ -93,7 +93,7 @@ def test_an_attribute_is_never_empty() -> None:
         "\U0001d11e" * 90,
     ],
 )
-def test_subject_and_group_hold_only_what_sns_takes(model: str) -> None:
+def test_subject_and_group_hold_only_characters_that_sns_accepts(model: str) -> None:
     sent = message(signal(model=model), TOPIC + ".fifo")
     assert sent["Subject"].isascii()
     assert sent["Subject"].isprintable()
@@ -102,35 +102,36 @@ def test_subject_and_group_hold_only_what_sns_takes(model: str) -> None:
     assert sent["MessageAttributes"]["model"]["StringValue"] == model
 
 
-def test_a_fifo_topic_gets_group_and_deduplication_and_no_other_does() -> None:
+def test_only_a_fifo_topic_gets_a_group_and_a_deduplication_id() -> None:
     fifo = message(signal(7), TOPIC + ".fifo")
     assert (fifo["MessageGroupId"], fifo["MessageDeduplicationId"]) == ("flights", "d7-opened")
     assert not {"MessageGroupId", "MessageDeduplicationId"} & message(signal(7)).keys()
 
 
-def test_many_reasons_are_cut_to_the_worst_and_the_rest_is_counted() -> None:
+def test_too_many_reasons_are_cut_to_the_worst_and_counted() -> None:
     reasons = tuple(
         violation(f"f{k:04d}", value=0.1 + k / 1_000, description="long " * 40)
         for k in range(3_000)
     )
     item = signal(reasons=reasons)
     sent = message(item)
-    told = json.loads(sent["Message"])
-    kept = len(told["reasons"])
+    published = json.loads(sent["Message"])
+    kept = len(published["reasons"])
     assert 0.8 * MOST_BYTES < size(sent) < MOST_BYTES
-    assert told["omitted"] == 3_000 - kept
-    assert [reason["feature"] for reason in told["reasons"]] == [
+    assert published["omitted"] == 3_000 - kept
+    assert [reason["feature"] for reason in published["reasons"]] == [
         f"f{k:04d}" for k in range(2_999, 2_999 - kept, -1)
     ]
     assert attributes(item)["feature"] == "f2999"
 
 
-def test_one_reason_that_is_too_long_leaves_a_signal_without_reasons() -> None:
-    told = json.loads(body(signal(reasons=(violation(description="x" * 300_000),))))
-    assert (told["reasons"], told["omitted"], told["kind"]) == ([], 1, "opened")
+def test_a_single_reason_that_is_too_long_is_omitted() -> None:
+    published = json.loads(body(signal(reasons=(violation(description="x" * 300_000),))))
+    assert published["reasons"] == []
+    assert (published["omitted"], published["kind"]) == (1, "opened")
 
 
-def test_texts_of_many_bytes_count_in_bytes() -> None:
+def test_the_limit_counts_bytes_and_not_characters() -> None:
     reasons = tuple(violation(f"f{k}", description="\u20ac" * 1_000) for k in range(200))
     assert size(message(signal(reasons=reasons))) < MOST_BYTES
 
@@ -151,6 +152,6 @@ def test_texts_of_many_bytes_count_in_bytes() -> None:
         (TOPIC, "us-east-1", "region"),
     ],
 )
-def test_check_names_the_key_that_cannot_work(arn: str, region: str, key: str) -> None:
+def test_check_names_the_faulty_key(arn: str, region: str, key: str) -> None:
     faults = Sns(topic_arn=arn, region=region).check()
-    assert [text.partition(":")[0] for text in faults] == ([key] if key else [])
+    assert [fault.key for fault in faults] == ([key] if key else [])

@@ -12,7 +12,8 @@ from stream.cli import main
 
 CONFIG = """\
 job: prices
-source: {type: kafka, bootstrap_servers: ["127.0.0.1:1"], topic: t, give_up_after: "0s", options: {sasl_plain_password: "${PASSWORD}"}}
+source: {type: kafka, bootstrap_servers: ["127.0.0.1:1"], topic: t, give_up_after: "0s",
+  options: {sasl_plain_password: "${PASSWORD}"}}
 format: {type: json}
 model: {from: const, name: prices}
 models: {prices: {baseline: BASELINE}}
@@ -35,37 +36,49 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_check_without_the_password_warns_and_says_what_it_could_not_see(
+def test_the_help_says_what_driftline_is_and_gives_examples() -> None:
+    lines = driftline("--help").output.splitlines()
+    assert lines[2].strip() == (
+        "Streaming drift detection and model monitoring for deployed ML models."
+    )
+    for command in main.commands:
+        text = driftline(command, "--help").output
+        assert f"  driftline {command} " in text, "an example"
+        assert max(map(len, text.splitlines())) <= 80
+
+
+def test_a_check_without_the_password_warns_and_names_what_was_not_checked(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = driftline("check", folder / "config.yaml")
-    assert done.exit_code == 0
-    said = (
-        "warning: source.options.sasl_plain_password: the environment variable PASSWORD is not set;"
+    result = driftline("check", folder / "config.yaml")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "warning: source.options.sasl_plain_password: environment variable PASSWORD is not set;"
         " driftline run needs it\n"
     )
-    assert done.stderr == said
-    assert done.stdout.endswith("config.yaml: ok, as far as can be said without PASSWORD\n")
+    assert "model prices: baseline " in result.stdout
+    assert ", 2 features\n" in result.stdout
+    assert result.stdout.endswith("config.yaml: ok; values that need PASSWORD were not checked\n")
     monkeypatch.setenv("PASSWORD", "secret")
-    done = driftline("check", folder / "config.yaml")
-    assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout.endswith("config.yaml: ok\n")
+    result = driftline("check", folder / "config.yaml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.endswith("config.yaml: ok\n")
 
 
 @pytest.mark.parametrize("words", [("run",), ("check", "--live")])
-def test_who_talks_to_the_source_needs_the_password(folder: Path, words: tuple[str, ...]) -> None:
-    done = driftline(*words, folder / "config.yaml")
-    assert done.exit_code == 2
-    assert (
-        done.stderr
-        == "driftline: source.options.sasl_plain_password: expected the environment variable"
-        " PASSWORD to be set\n"
+def test_commands_that_connect_need_the_password(folder: Path, words: tuple[str, ...]) -> None:
+    path = folder / "config.yaml"
+    result = driftline(*words, path)
+    assert result.exit_code == 2
+    assert result.stderr == (
+        f"driftline: {path}:3: source.options.sasl_plain_password: environment variable PASSWORD is"
+        " not set\n"
     )
 
 
-def test_a_check_does_not_look_into_what_it_has_not(folder: Path) -> None:
-    """The sink asks that its path is no file, the baseline must be there: neither can be said of a
-    variable's text."""
+def test_a_check_leaves_out_values_that_are_not_set(folder: Path) -> None:
+    """The sink refuses a path that is a file, and the baseline must exist: neither can be decided
+    by the text of a reference."""
     config = folder / "config.yaml"
     config.write_text(
         CONFIG.replace("BASELINE", "base").replace("path: reports", 'path: "${PASSWORD}"')
@@ -73,15 +86,32 @@ def test_a_check_does_not_look_into_what_it_has_not(folder: Path) -> None:
     (folder / "${PASSWORD}").write_text("")
     assert driftline("check", config).exit_code == 0
     config.write_text(CONFIG.replace("BASELINE", '"${PASSWORD}"'))
-    done = driftline("check", config)
-    assert done.exit_code == 2
-    assert (
-        "models.prices.baseline: expected the environment variable PASSWORD to be set\n"
-        in done.stderr
+    result = driftline("check", config)
+    assert result.exit_code == 2
+    assert "models.prices.baseline: environment variable PASSWORD is not set\n" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_all_faults_of_a_configuration_are_reported_in_one_block(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.setenv("PASSWORD", "secret")
+    config = folder / "config.yaml"
+    config.write_text(
+        CONFIG.replace("BASELINE", "nowhere").replace("topic: t", "topic: ''") + "window: 0s\n"
     )
+    result = driftline(command, config)
+    assert (result.exit_code, result.stdout) == (2, "")
+    first, *lines = result.stderr.splitlines()
+    assert first == f"driftline: {config}: 3 faults"
+    assert [line.partition(": ")[0] for line in lines] == [
+        "  line 2  source.topic",
+        "  line 6  models.prices.baseline",
+        "  line 8  window",
+    ]
 
 
-def test_a_check_warns_of_results_that_only_the_log_has(
+def test_a_check_warns_of_results_that_are_only_logged(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PASSWORD", "secret")
@@ -89,24 +119,31 @@ def test_a_check_warns_of_results_that_only_the_log_has(
     config.write_text(
         CONFIG.replace("BASELINE", "base").replace("sinks: [{type: jsonl, path: reports}]", "")
     )
-    done = driftline("check", config)
-    assert done.exit_code == 0
-    assert done.stderr.startswith(
-        "warning: sinks: there are none: windows and signals are told in the log only"
+    result = driftline("check", config)
+    assert result.exit_code == 0
+    assert result.stderr.startswith(
+        "warning: sinks: none configured: windows and signals are only logged"
     )
-    assert done.stderr.count("\n") == 1
+    assert result.stderr.count("\n") == 1
 
 
 def test_explain_needs_no_password(folder: Path) -> None:
-    done = driftline("explain", "some-id", "a", "--config", folder / "config.yaml")
-    assert "PASSWORD" not in done.output
-    assert "--reports: expected the folder with the reports" in done.stderr
+    result = driftline("explain", "some-id", "a", "--config", folder / "config.yaml")
+    assert result.exit_code == 2
+    assert "PASSWORD" not in result.output
+    assert "name their folder with --reports" in " ".join(result.stderr.split())
     (folder / "reports").mkdir()
     (folder / "reports" / "reports-2026-11-25.jsonl").write_text("{}\n")
-    assert (
-        "REPORT-ID: expected the id of a report in"
-        in driftline("explain", "some-id", "a", "--config", folder / "config.yaml").stderr
-    )
+    result = driftline("explain", "some-id", "a", "--config", folder / "config.yaml")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("driftline: report 'some-id': not found; searched ")
+
+
+def test_explain_without_reports_is_a_usage_error() -> None:
+    result = driftline("explain", "some-id", "a")
+    assert result.exit_code == 2
+    assert "Usage: " in result.stderr
+    assert "Give --config, or --reports with the folder of the reports." in result.stderr
 
 
 def test_captures_make_no_baseline(folder: Path) -> None:
@@ -115,24 +152,62 @@ def test_captures_make_no_baseline(folder: Path) -> None:
         "eventMetadata": {"eventId": "e"},
     }
     (folder / "captures.jsonl").write_text(json.dumps(capture))
-    done = driftline("baseline", folder / "captures.jsonl", "--out", folder / "new")
-    assert done.exit_code == 2
+    result = driftline("baseline", folder / "captures.jsonl", "--out", folder / "new")
+    assert result.exit_code == 2
     assert (
         "Give the training table itself, or write `baseline: learn` in the configuration"
-        in done.stderr
+        in result.stderr
     )
     assert not (folder / "new").exists()
 
 
-def test_a_baseline_says_nothing_on_stderr_where_nobody_looks(folder: Path) -> None:
-    done = driftline("baseline", folder / "train.csv", "--out", folder / "new")
-    assert (done.exit_code, done.stderr) == (0, "")
-    assert done.stdout.startswith("500 rows, 2 features, fingerprint ")
+@pytest.mark.parametrize(
+    ("words", "option", "message"),
+    [
+        (("--exclude", "zz"), "--exclude", "no column 'zz'; columns: a, b"),
+        (("--predictions", "zz"), "--predictions", "no column 'zz'; columns: a, b"),
+        (("--out", "train.csv/new"), "--out", "cannot write to"),
+    ],
+)
+def test_options_that_do_not_fit_the_data_are_usage_errors(
+    folder: Path, words: tuple[str, str], option: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    result = driftline("baseline", "train.csv", "--out", "new", *words)
+    assert result.exit_code == 2
+    text = " ".join(result.stderr.split())
+    assert f"Invalid value for '{option}': " in text
+    assert message in text
 
 
-def test_the_help_of_run_tells_logs_and_exit_codes() -> None:
+def test_edited_constraints_are_only_replaced_with_force(folder: Path) -> None:
+    path = folder / "base" / "constraints.json"
+    content = json.loads(path.read_text())
+    content["features"][0]["completeness"] = 0.25
+    path.write_text(json.dumps(content))
+    words = ("baseline", folder / "train.csv", "--out", folder / "base")
+    result = driftline(*words)
+    assert result.exit_code == 2
+    text = " ".join(result.stderr.split())
+    assert "constraints.json was edited: choose another folder, or discard the edits" in text
+    assert json.loads(path.read_text()) == content
+    assert driftline(*words, "--force").exit_code == 0
+    assert json.loads(path.read_text()) != content
+
+
+def test_a_baseline_reports_rows_and_features_and_no_progress_without_a_terminal(
+    folder: Path,
+) -> None:
+    result = driftline("baseline", folder / "train.csv", "--out", folder / "new")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("500 rows, 2 features, fingerprint ")
+    (folder / "one.csv").write_text("a\n" + "1\n" * 20_000)
+    result = driftline("baseline", folder / "one.csv", "--out", folder / "new")
+    assert result.stdout.startswith("20,000 rows, 1 feature, fingerprint ")
+
+
+def test_the_help_of_run_lists_logs_and_exit_codes() -> None:
     text = driftline("run", "--help").output
     assert "--log [auto|json|console]" in text
     assert "NO_COLOR" in text
-    assert "  9  ended, but a sink still lacks items" in text
-    assert max(map(len, text.splitlines())) <= 80
+    assert "  9  stopped with undelivered items" in text

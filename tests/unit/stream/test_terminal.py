@@ -1,4 +1,4 @@
-"""What a person sees: commands on a terminal of their own."""
+"""Commands on a terminal of their own: progress, colours, interruption."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,12 +14,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-CAPTURE = '{"captureData":{"endpointInput":{"data":"%d","encoding":"CSV"},"endpointOutput":{"data":"1","encoding":"CSV"}},'
-META = '"eventMetadata":{"eventId":"%d","inferenceTime":"2026-11-25T07:00:%02dZ"},"eventVersion":"0"}\n'
+CAPTURE = (
+    '{"captureData":{"endpointInput":{"data":"%d","encoding":"CSV"},'
+    '"endpointOutput":{"data":"1","encoding":"CSV"}},'
+)
+META = (
+    '"eventMetadata":{"eventId":"%d","inferenceTime":"2026-11-25T07:00:%02dZ"},'
+    '"eventVersion":"0"}\n'
+)
 
 
 def seen(folder: Path, *words: str, **environment: str) -> tuple[int, str]:
-    """The exit code of a command and everything that it sent to its terminal."""
+    """The exit code of a command, and everything that it sent to its terminal."""
     ours, theirs = pty.openpty()
     env = {
         name: value
@@ -43,7 +50,7 @@ def seen(folder: Path, *words: str, **environment: str) -> tuple[int, str]:
 def _some(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)
-    except OSError:  # so ends a terminal that nobody has any more
+    except OSError:  # the other side has closed the terminal
         return b""
 
 
@@ -71,11 +78,32 @@ def test_a_progress_bar_is_gone_when_a_command_fails(tmp_path: Path) -> None:
     assert code == 2
     bar, _, rest = sent.rpartition("\x1b[2K")
     assert "reading t.csv twice" in bar
-    assert rest.startswith("driftline: t.csv: expected a csv file that can be read")
+    assert rest.startswith("driftline: t.csv: cannot be read as csv: ")
     assert "━" not in rest
 
 
-def test_a_service_on_a_terminal_logs_for_people_and_in_json_when_it_is_told_to(
+def test_ctrl_c_ends_a_command_without_a_traceback_and_without_a_trace(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "t.jsonl")  # reading it waits for a writer that does not come
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "stream.cli", "baseline", "t.jsonl", "--out", "b"]
+    terminal = {**os.environ, "TERM": "xterm-256color"}
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdout=theirs, stderr=theirs, env=terminal
+    ) as process:
+        os.close(theirs)
+        sent = b""
+        while b"reading t.jsonl twice" not in sent and (chunk := _some(ours)):
+            sent += chunk
+        process.send_signal(signal.SIGINT)
+        sent += b"".join(iter(lambda: _some(ours), b""))
+    os.close(ours)
+    bar, _, rest = sent.decode().rpartition("\x1b[2K")
+    assert "reading" in bar
+    assert (process.returncode, rest) == (130, "driftline: interrupted\r\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["t.jsonl"]
+
+
+def test_a_service_logs_for_people_on_a_terminal_and_in_json_on_request(
     config: Path,
 ) -> None:
     code, sent = seen(config.parent, "run", "config.yaml")
@@ -90,7 +118,7 @@ def test_a_service_on_a_terminal_logs_for_people_and_in_json_when_it_is_told_to(
     assert {json.loads(line)["job"] for line in sent.splitlines()} == {"short"}
 
 
-def test_no_color_is_heeded(config: Path) -> None:
+def test_no_color_switches_colours_off(config: Path) -> None:
     code, sent = seen(config.parent, "run", "config.yaml", NO_COLOR="1")
     assert (code, sent.count("\x1b")) == (0, 0)
     assert "started" in sent

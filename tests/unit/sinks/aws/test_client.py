@@ -1,4 +1,4 @@
-"""Clients of AWS that cannot be made: what is wrong and what to do, before anything is asked,
+"""Settings from which no AWS client can be built: cause and advice, before any request is sent,
 wherever a client is needed."""
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TOPIC_ARN = "arn:aws:sns:eu-west-1:123456789012:t"
 
 @pytest.fixture(autouse=True)
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """An environment that says nothing of AWS."""
+    """An environment without any AWS settings."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -42,12 +42,12 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     ("region", "endpoint_url", "profile", "what", "advice"),
     [
         ("", LOCAL, "", "no region is set", "Set region, AWS_DEFAULT_REGION"),
-        ("eu central", LOCAL, "", "'eu central' is no name of a region", "Correct region"),
+        ("eu central", LOCAL, "", "'eu central' is not the name of a region", "Correct region"),
         ("eu-west-1", LOCAL, "nobody", "there is no AWS profile 'nobody'", "Correct AWS_PROFILE"),
-        ("eu-west-1", "127.0.0.1:1", "", "'127.0.0.1:1' is no URL", "Correct endpoint_url"),
+        ("eu-west-1", "127.0.0.1:1", "", "'127.0.0.1:1' is not a URL", "Correct endpoint_url"),
     ],
 )
-def test_settings_of_no_use_are_told_with_what_to_do(
+def test_unusable_settings_are_reported_with_advice(
     monkeypatch: pytest.MonkeyPatch,
     region: str,
     endpoint_url: str,
@@ -67,7 +67,7 @@ def test_settings_of_no_use_are_told_with_what_to_do(
     assert unread.value.advice == raised.value.advice
 
 
-def test_a_state_in_s3_without_a_client_is_told_and_not_raised_as_it_came(
+def test_a_state_in_s3_without_a_client_raises_state_unwritable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
@@ -94,7 +94,7 @@ def config(folder: Path, **more: Any) -> str:
     return str(folder / "config.yaml")
 
 
-def test_a_sink_without_a_client_is_a_fault_of_the_live_check_and_ends_the_run(
+def test_a_sink_without_a_client_fails_the_live_check_and_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
@@ -110,12 +110,12 @@ def test_a_sink_without_a_client_is_a_fault_of_the_live_check_and_ends_the_run(
     with RunningService(tmp_path, yaml.safe_load(Path(settings).read_text())) as service:
         assert service.wait() == 2
     assert (
-        "driftline: sinks[1]: there is no AWS profile 'nobody'. Correct AWS_PROFILE, or make that"
+        "driftline: sinks[1]: there is no AWS profile 'nobody'. Correct AWS_PROFILE, or create that"
         " profile\n" in service.log
     )
 
 
-def test_a_live_check_without_credentials_or_region_says_which(
+def test_a_live_check_names_missing_credentials_or_region(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
@@ -147,30 +147,30 @@ def test_a_live_check_without_credentials_or_region_says_which(
         ("state.s3", {"state": {"s3": {"bucket": "states", "endpoint_url": "localhost:1"}}}),
     ],
 )
-def test_an_address_that_is_no_url_is_found_without_network(
+def test_an_invalid_address_is_found_without_network(
     tmp_path: Path, where: str, part: dict[str, Any]
 ) -> None:
     done = CliRunner().invoke(main, ["check", config(tmp_path, **part)])
     assert done.exit_code == 2
     assert f"{where}.endpoint_url: " in done.output
-    assert "'localhost:1' is no URL" in done.output
+    assert "'localhost:1' is not a URL" in done.output
 
 
-def test_addresses_that_are_urls_are_no_fault() -> None:
+def test_valid_addresses_have_no_faults() -> None:
     for url in ("", LOCAL, "https://kinesis.eu-west-1.amazonaws.com", "http://[::1]:4566"):
         assert Cloudwatch(endpoint_url=url).check() == []
         assert Sns(topic_arn=TOPIC_ARN, endpoint_url=url).check() == []
 
 
-def test_a_stream_is_told_with_its_region_which_its_arn_names() -> None:
-    made = Kinesis(stream_arn=STREAM_ARN).client(1)
-    assert made.boto.meta.region_name == "eu-west-1"
-    assert made.target.label == f"kinesis stream {STREAM_ARN!r} in eu-west-1"
-    made.close()
+def test_a_stream_is_named_with_the_region_of_its_arn() -> None:
+    kinesis = Kinesis(stream_arn=STREAM_ARN).client(1)
+    assert kinesis.boto.meta.region_name == "eu-west-1"
+    assert kinesis.target.label == f"kinesis stream {STREAM_ARN!r} in eu-west-1"
+    kinesis.close()
 
 
 @pytest.mark.parametrize(
-    ("code", "kind", "tried_s", "told"),
+    ("code", "kind", "tried_s", "text"),
     [
         (
             "ResourceNotFoundException",
@@ -188,7 +188,7 @@ def test_a_stream_is_told_with_its_region_which_its_arn_names() -> None:
             "UnrecognizedClientException",
             "denied",
             None,
-            "AWS does not know these credentials.*Correct AWS_ACCESS_KEY_ID.*:ListShards",
+            "AWS does not recognize these credentials.*Correct AWS_ACCESS_KEY_ID.*:ListShards",
         ),
         (
             "InvalidArgumentException",
@@ -204,12 +204,11 @@ def test_a_stream_is_told_with_its_region_which_its_arn_names() -> None:
         ),
     ],
 )
-def test_each_failure_of_kinesis_says_what_to_do(
-    code: str, kind: Any, tried_s: float | None, told: str
+def test_each_failure_of_kinesis_comes_with_advice(
+    code: str, kind: Any, tried_s: float | None, text: str
 ) -> None:
-    made = Kinesis(stream="s", region="eu-west-1").client(1)
-    with pytest.raises(SourceUnavailable, match=rf"kinesis stream 's' in eu-west-1: .*{told}"):
-        raise unavailable(
-            made.target, KinesisError("ListShards", code, kind, f"{code}: words of AWS"), tried_s
-        )
-    made.close()
+    kinesis = Kinesis(stream="s", region="eu-west-1").client(1)
+    error = KinesisError("ListShards", code, kind, f"{code}: words of AWS")
+    with pytest.raises(SourceUnavailable, match=rf"kinesis stream 's' in eu-west-1: .*{text}"):
+        raise unavailable(kinesis.target, error, tried_s)
+    kinesis.close()

@@ -1,4 +1,4 @@
-"""Explaining a number: equal to what was published, and unequal to anything else."""
+"""Explaining a metric: the recomputed value matches the published one, and nothing else."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ from detectors.profiles.baseline import Constraint
 from detectors.report import FeatureReport, WindowReport
 from stream.baselining.build import BuiltBaseline, write
 from stream.commands.explain import explain
-from stream.errors import ConfigError
+from stream.errors import DataError
 from tests.support.made import Values, baseline, normal, texts, window
 
 BASE = baseline(
@@ -54,57 +55,61 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def asked(folder: Path, *lines: bytes, name: str = "x") -> tuple[bool, str]:
+def explained(folder: Path, *lines: bytes, name: str = "x") -> tuple[bool, str]:
+    """Whether all values match, and the page, for a file of these lines."""
     (folder / "reports-1.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
-    out = io.StringIO()
-    return explain(
-        report().id, name, None, folder, folder / "b", Console(file=out, width=200)
-    ), out.getvalue()
+    console = Console(file=io.StringIO(), width=200)
+    matches = explain(report().id, name, None, folder, folder / "b", console)
+    assert isinstance(console.file, io.StringIO)
+    return matches, console.file.getvalue()
 
 
-def line(one: WindowReport) -> bytes:
-    return msgspec.json.encode(one)
+def line(window_report: WindowReport) -> bytes:
+    return msgspec.json.encode(window_report)
 
 
 @pytest.mark.parametrize("name", ["x", "code", "[/red]", "off"])
 @pytest.mark.parametrize("rows", [1_000, 60])
-def test_what_was_published_is_rebuilt(folder: Path, name: str, rows: int) -> None:
-    equal, said = asked(folder, line(report(rows)), name=name)
-    assert equal, said
-    assert "equal to what was published" in said
+def test_a_published_report_matches_its_recomputation(folder: Path, name: str, rows: int) -> None:
+    matches, page = explained(folder, line(report(rows)), name=name)
+    assert matches, page
+    assert page.endswith("all recomputed values match\n")
 
 
-def test_it_shows_limit_noise_and_the_counts_of_every_bin(folder: Path) -> None:
-    _, said = asked(folder, line(report()), name="[/red]")
-    rows = {
-        cells[1].strip(): [cell.strip() for cell in cells[2:-1]]
-        for row in said.splitlines()
-        if len(cells := row.split("│")) == 8
-    }
-    assert rows["[bold]"][:4] == ["2500", "500", "0.6250", "0.5000"]
-    numbers = {
-        cells[1].strip(): [cell.strip() for cell in cells[2:4]]
-        for row in said.splitlines()
-        if len(cells := row.split("│")) == 5
-    }
-    x = next(one for one in report().features if one.name == "[/red]")
-    for key in ("limit", "noise", "asked_limit", "psi", "completeness", "verdict"):
-        assert numbers[key][0] == numbers[key][1]
-    assert float(numbers["limit"][0]) == pytest.approx(x.limit, rel=1e-9)
+def table_rows(page: str, columns: int) -> dict[str, list[str]]:
+    """The rows of the table with so many columns, by their first cell."""
+    rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in page.splitlines()]
+    return {row[0]: row[1:] for row in rows if len(row) == columns}
+
+
+def test_the_page_shows_limit_noise_and_the_counts_of_every_bin(folder: Path) -> None:
+    _, page = explained(folder, line(report()), name="[/red]")
+    assert table_rows(page, 6)["[bold]"][:4] == ["2500", "500", "0.6250", "0.5000"]
+    metrics = table_rows(page, 3)
+    names = ("limit", "noise floor", "configured limit", "psi", "completeness", "verdict")
+    for name in names:
+        recomputed, published = metrics[name]
+        assert recomputed == published
+    assert metrics["share written as text"] == ["100 %", "100 %"]
+    assert metrics["deciding statistic"] == ["psi", "psi"]
+    feature = next(feature for feature in report().features if feature.name == "[/red]")
+    assert float(metrics["limit"][0]) == pytest.approx(feature.limit, rel=1e-9)
 
 
 def changed(**fields: Any) -> Callable[[WindowReport], WindowReport]:
-    def change(one: WindowReport) -> WindowReport:
-        first = replace(one.features[0], **fields)
-        return replace(one, features=(first, *one.features[1:]))
+    def change(original: WindowReport) -> WindowReport:
+        first = replace(original.features[0], **fields)
+        return replace(original, features=(first, *original.features[1:]))
 
     return change
 
 
 def violated(**fields: Any) -> Callable[[WindowReport], WindowReport]:
-    return lambda one: replace(
-        one, violations=(replace(one.violations[0], **fields), *one.violations[1:])
-    )
+    def change(original: WindowReport) -> WindowReport:
+        first = replace(original.violations[0], **fields)
+        return replace(original, violations=(first, *original.violations[1:]))
+
+    return change
 
 
 OTHER: dict[str, Any] = {
@@ -121,58 +126,66 @@ OTHER: dict[str, Any] = {
 @pytest.mark.parametrize(
     "field", [field.name for field in msgspec.structs.fields(FeatureReport) if field.name != "name"]
 )
-def test_no_number_of_a_feature_can_be_changed_unnoticed(folder: Path, field: str) -> None:
+def test_no_metric_of_a_feature_can_be_changed_unnoticed(folder: Path, field: str) -> None:
     old = getattr(report().features[0], field)
     value = OTHER.get(field, (old or 0) + 1 if not isinstance(old, str | dict) else None)
-    equal, said = asked(folder, line(changed(**{field: value})(report())))
-    assert not equal, said
-    assert "differs from what was published" in said
+    matches, page = explained(folder, line(changed(**{field: value})(report())))
+    assert not matches, page
+    assert page.endswith("recomputed values differ from the published ones\n")
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        lambda one: replace(one, rows=5),
-        lambda one: replace(one, rules={**one.rules, "alpha": 0.5}),
-        lambda one: replace(one, violations=()),
+        lambda original: replace(original, rows=5),
+        lambda original: replace(original, rules={**original.rules, "alpha": 0.5}),
+        lambda original: replace(original, violations=()),
         violated(value=9.0),
         violated(limit=0.01),
         violated(overwhelming=False),
         violated(check="data_type_check"),
     ],
 )
-def test_nor_anything_else_that_it_rests_on(
+def test_nothing_else_that_a_metric_depends_on_can_be_changed_unnoticed(
     folder: Path, change: Callable[[WindowReport], WindowReport]
 ) -> None:
     assert report().violations[0].feature == "x"
-    assert not asked(folder, line(change(report())))[0]
+    assert not explained(folder, line(change(report())))[0]
 
 
-def test_a_change_on_a_series_does_not_count_against_the_rest(folder: Path) -> None:
+def test_a_violation_of_a_change_detector_is_not_compared(folder: Path) -> None:
     calm = report(mean=0.0)
     assert "x" not in {violation.feature for violation in calm.violations}
-    told = replace(report().violations[0], check="change_check")
-    assert asked(
-        folder,
-        line(replace(changed(verdict="violation")(calm), violations=(*calm.violations, told))),
-    )[0]
+    change = replace(report().violations[0], check="change_check")
+    violating = changed(verdict="violation")(calm)
+    violating = replace(violating, violations=(*calm.violations, change))
+    assert explained(folder, line(violating))[0]
 
 
-def test_torn_lines_are_passed_over(folder: Path) -> None:
+def test_lines_that_were_cut_off_are_skipped(folder: Path) -> None:
     whole = line(report())
-    assert asked(folder, whole[:200], whole)[0]
-    with pytest.raises(ConfigError, match="the id of a report"):
-        asked(folder, whole[:200])
+    assert explained(folder, whole[:200], whole)[0]
+    with pytest.raises(DataError, match=r"report '.*': not found; searched .*reports-1\.jsonl"):
+        explained(folder, whole[:200])
 
 
 @pytest.mark.parametrize("profile", [b"", b"\xc1", b"short"])
-def test_a_damaged_record_is_told(folder: Path, profile: bytes) -> None:
-    with pytest.raises(ConfigError, match="damaged record"):
-        asked(folder, line(replace(report(), profile=profile)))
+def test_a_damaged_report_is_refused(folder: Path, profile: bytes) -> None:
+    with pytest.raises(DataError, match="its counts cannot be read, it is damaged"):
+        explained(folder, line(replace(report(), profile=profile)))
 
 
-def test_what_is_not_there_is_told_with_what_is(folder: Path) -> None:
-    with pytest.raises(ConfigError, match="found 'y'; valid: x, code"):
-        asked(folder, line(report()), name="y")
-    with pytest.raises(ConfigError, match="--baseline: expected the baseline feed"):
-        asked(folder, line(replace(report(), baseline="feed")))
+def test_a_feature_that_the_report_does_not_have_is_refused_with_those_it_has(
+    folder: Path,
+) -> None:
+    with pytest.raises(
+        click.BadParameter, match="unknown feature of the report 'y'; valid: x, cod"
+    ):
+        explained(folder, line(report()), name="y")
+    with pytest.raises(click.BadParameter, match=r"did you mean 'code'\?"):
+        explained(folder, line(report()), name="codes")
+
+
+def test_another_baseline_than_the_reports_is_refused(folder: Path) -> None:
+    with pytest.raises(DataError, match="it needs the baseline feed, found .*--baseline"):
+        explained(folder, line(replace(report(), baseline="feed")))

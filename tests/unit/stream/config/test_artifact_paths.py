@@ -1,4 +1,4 @@
-"""Where a job keeps its files: read from a configuration whose other keys may be anything."""
+"""The paths of a job's files, read from a configuration whose other keys may hold anything."""
 
 from __future__ import annotations
 
@@ -12,13 +12,17 @@ from stream.errors import ConfigError
 CONFIG = """\
 source: {type: kafka, options: {sasl_plain_password: "${PASSWORD}"}}
 window: "${WINDOW}"
-a key of tomorrow: 1
+a key of a later version: 1
 models:
   a: {baseline: baselines/a}
   b: {baseline: learn, outputs: [p], inputs: [x]}
   c: {baseline: "${FOLDER}/c"}
   d: {baseline: nowhere}
-sinks: [{type: prometheus}, {type: jsonl, path: reports}, {type: sns, topic_arn: "${TOPIC}"}, {type: jsonl, path: none}]
+sinks:
+  - {type: prometheus}
+  - {type: jsonl, path: reports}
+  - {type: sns, topic_arn: "${TOPIC}"}
+  - {type: jsonl, path: none}
 """
 
 
@@ -33,26 +37,22 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_paths_start_at_the_folder_of_the_file_and_no_variable_is_needed_for_them(
+def test_paths_start_at_the_folder_of_the_file_and_need_no_other_variables(
     file: Path, tmp_path: Path
 ) -> None:
-    kept = ArtifactPaths(file)
-    assert kept.reports == [tmp_path / "reports"], "those that exist"
-    assert kept.state == tmp_path / "driftline.sqlite"
-    assert kept.baseline("a") == tmp_path / "baselines" / "a"
-    assert [kept.baseline(name) for name in ("b", "d", "a model of yesterday")] == [
-        None,
-        None,
-        None,
-    ]
+    paths = ArtifactPaths(file)
+    assert paths.reports == [tmp_path / "reports"], "those that exist"
+    assert paths.state == tmp_path / "driftline.sqlite"
+    assert paths.baseline("a") == tmp_path / "baselines" / "a"
+    assert {paths.baseline(name) for name in ("b", "d", "a removed model")} == {None}
 
 
-def test_a_path_that_is_asked_for_needs_its_variable(
+def test_a_path_needs_its_own_variable(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
         ConfigError,
-        match=r"models\.c\.baseline: expected the environment variable FOLDER to be set",
+        match=r"config\.yaml:7: models\.c\.baseline: environment variable FOLDER is not set",
     ):
         ArtifactPaths(file).baseline("c")
     (tmp_path / "c").mkdir()
@@ -61,7 +61,9 @@ def test_a_path_that_is_asked_for_needs_its_variable(
 
 
 @pytest.mark.parametrize("text", ["sinks: 3", "models: {a: {baseline: 3}}", "- a list"])
-def test_what_is_no_configuration_says_how_to_look_at_it(file: Path, text: str) -> None:
+def test_a_file_that_is_no_configuration_is_refused_with_the_command_to_check_it(
+    file: Path, text: str
+) -> None:
     file.write_text(text)
-    with pytest.raises(ConfigError, match=r"config\.yaml: .*driftline check"):
+    with pytest.raises(ConfigError, match=r"config\.yaml:1: .*driftline check"):
         ArtifactPaths(file)

@@ -1,5 +1,5 @@
-"""A sink keeps its cursor wherever it stands in the list; one whose keys were corrected takes over
-what waits."""
+"""A sink keeps its cursor at any position in the list; one whose settings were corrected inherits
+what was not delivered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from sinks.jsonl import Jsonl
 from sinks.sns import Sns
 from stream.aggregation.state import JobState
 from stream.delivery.cursors import cursors_of, keys_of
-from stream.state.store import StateIdentity, Store
+from stream.state.identity import StateIdentity
+from stream.state.store import Store
 from tests.support.samples import signal
 
 A, B = ("jsonl", Jsonl(path="/a")), ("jsonl", Jsonl(path="/b"))
@@ -20,7 +21,7 @@ WRONG, RIGHT = (
 LAST = 9
 
 
-def test_sinks_that_change_places_keep_their_cursors() -> None:
+def test_sinks_that_are_reordered_keep_their_cursors() -> None:
     stored = dict(zip(keys_of([A, B]), [3, 7], strict=True))
     assert cursors_of(keys_of([B, A]), stored, LAST) == [7, 3]
 
@@ -30,26 +31,27 @@ def test_a_sink_does_not_take_the_cursor_of_one_that_was_removed() -> None:
     assert cursors_of(keys_of([B]), stored, LAST) == [3]
 
 
-def test_what_waits_for_a_topic_that_was_misspelt_goes_to_the_right_one() -> None:
+def test_undelivered_items_of_a_misspelt_topic_go_to_the_corrected_one() -> None:
     stored = dict(zip(keys_of([A, WRONG]), [LAST, 3], strict=True))
     assert cursors_of(keys_of([A, RIGHT]), stored, LAST) == [LAST, 3]
 
 
-def test_a_new_sink_begins_behind_what_there_is() -> None:
+def test_a_new_sink_starts_after_everything_in_the_outbox() -> None:
     stored = dict(zip(keys_of([A]), [3], strict=True))
     assert cursors_of(keys_of([A, RIGHT]), stored, LAST) == [3, LAST]
 
 
-def test_two_sinks_that_are_alike_have_two_cursors() -> None:
+def test_two_equal_sinks_have_two_cursors() -> None:
     keys = keys_of([A, A])
     assert len(set(keys)) == 2
     assert cursors_of(keys, dict(zip(keys, [3, 7], strict=True)), LAST) == [3, 7]
 
 
-def test_the_state_forgets_a_sink_that_is_no_more(tmp_path: Path) -> None:
+def test_the_state_forgets_the_cursor_of_a_removed_sink(tmp_path: Path) -> None:
     store = Store(tmp_path / "state.sqlite")
-    panes, who = store.panes([]), StateIdentity("j", "s", 1, 1)
-    store.commit(who, JobState(), panes, [signal()], {"jsonl a": 0, "jsonl b": 0})
-    store.commit(who, JobState(), panes, [], {"jsonl b": 1})
+    panes = store.panes([])
+    identity = StateIdentity(job="j", source="s", window_ms=1, every_ms=1)
+    store.commit(identity, JobState(), panes, [signal()], {"jsonl a": 0, "jsonl b": 0})
+    store.commit(identity, JobState(), panes, [], {"jsonl b": 1})
     assert store.cursors() == {"jsonl b": 1}
     store.close()

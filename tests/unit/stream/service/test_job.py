@@ -1,5 +1,4 @@
-"""A job is opened again under another configuration: what is taken over, what is closed, what is
-refused."""
+"""A job is opened again under another configuration: what continues, closes, or is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from detectors.report import WindowReport
 from stream.baselining.build import make_from_files, write
 from stream.config.load import parse
 from stream.delivery.routes import routes_of
-from stream.errors import BaselineMismatch, StateIncompatible
+from stream.errors import ConfigError, StateIncompatible
 from stream.events import (
     Assign,
     CoveredRange,
@@ -51,7 +50,7 @@ def opened(folder: Path, models: dict[str, Any], *, accept: bool = False, **more
         "format": {"type": "sagemaker"},
         "grace": "0s",
     }
-    origin = {"from": "path", "name": "who"}
+    origin = {"from": "path", "name": "model"}
     return open_job(parse({**plain, "model": origin, "models": models, **more}, folder), accept)
 
 
@@ -63,7 +62,7 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
     """A partial with a row at each time, accepted and committed."""
     aggregator = job.aggregator
     aggregator.step(DiscoveredPartition("s", 0))
-    place = aggregator.state.partitions["s"]
+    partition = aggregator.state.partitions["s"]
     layout, every = aggregator.baselines[key.model].layout, aggregator.settings.every_ms
     profiles: dict[int, Profile] = {}
     for time_ms in times_ms:
@@ -71,41 +70,42 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
         profile.rows += 1
         for start in layout.starts[:-1]:
             profile.counts[[start + INTEGRAL, start + HEAD]] += 1
-    assert isinstance(place.next, int)
-    count, mark = len(times_ms), max([*times_ms, place.mark_ms or 0])
+    assert isinstance(partition.next, int)
+    count, mark = len(times_ms), max([*times_ms, partition.mark_ms or 0])
     cover = CoveredRange(
-        "s",
-        place.claim,
-        place.next,
-        place.next + count,
-        mark,
-        False,
-        count,
-        {"accepted": count},
-        count,
-        count,
+        partition="s",
+        claim=partition.claim,
+        first=partition.next,
+        next=partition.next + count,
+        mark_ms=mark,
+        at_end=False,
+        read=count,
+        outcomes={"accepted": count},
+        dated=count,
+        rows=count,
     )
     layouts = {name: baseline.layout.fingerprint for name, baseline in aggregator.baselines.items()}
     out = aggregator.step(
         Partial((cover,), layouts, [(key, pane, profile) for pane, profile in profiles.items()], [])
     )
-    assert not [one for one in out if isinstance(one, Assign)]
-    return finish(job, [one for one in out if isinstance(one, WindowReport)])
+    assert not [output for output in out if isinstance(output, Assign)]
+    return finish(job, [output for output in out if isinstance(output, WindowReport)])
 
 
 def finish(job: Job, reports: list[WindowReport]) -> list[WindowReport]:
     job.store.commit(
-        job.identity, job.aggregator.state, job.panes, [*job.told, *reports], {"sink": 0}
+        job.identity, job.aggregator.state, job.panes, [*job.pending, *reports], {"sink": 0}
     )
     assert job.aggregator.state.ledger.imbalance() == {}
     return reports
 
 
-def told(job: Job) -> list[tuple[int, int | None, int, str]]:
+def closed(job: Job) -> list[tuple[int, int | None, int, str]]:
+    """The windows that the changes since the last run have closed."""
     return [
-        (one.start_ms, one.end_ms, one.rows, one.state)
-        for one in job.told
-        if isinstance(one, WindowReport)
+        (output.start_ms, output.end_ms, output.rows, output.state)
+        for output in job.pending
+        if isinstance(output, WindowReport)
     ]
 
 
@@ -116,14 +116,14 @@ def test_a_baseline_may_drop_a_column_that_is_no_longer_named(folder: Path) -> N
     with pytest.raises(StateIncompatible, match="baseline of model 'a'"):
         opened(folder, {"a": model("x", "x")})
     job = opened(folder, {"a": model("x", "x")}, accept=True)
-    assert told(job) == [(60_000, 120_000, 2, "incomplete")]
+    assert closed(job) == [(60_000, 120_000, 2, "incomplete")]
     assert set(job.aggregator.baselines["a"].layout.index) == {"p", "x"}
     finish(job, [])
     job.store.close()
 
 
 def test_a_baseline_that_does_not_fit_the_named_columns_is_refused(folder: Path) -> None:
-    with pytest.raises(BaselineMismatch, match="features y"):
+    with pytest.raises(ConfigError, match="features y"):
         opened(folder, {"a": model("xy", "x")})
 
 
@@ -137,17 +137,16 @@ def test_a_column_that_is_named_later_is_learned(folder: Path) -> None:
     job.store.close()
 
 
-def test_a_model_that_comes_with_another_window_length_is_learned(folder: Path) -> None:
+def test_a_model_added_with_another_window_length_is_learned(folder: Path) -> None:
     job = opened(folder, {"a": model("xy")})
     send(job, [60_000, 70_000])
     job.store.close()
     job = opened(folder, {"a": model("xy"), "n": model("learn", "k")}, accept=True, window="30s")
-    assert told(job) == [(60_000, 120_000, 2, "incomplete")]
+    assert closed(job) == [(60_000, 120_000, 2, "incomplete")]
     assert job.aggregator.state.models["n"].learning
     assert not job.aggregator.state.models["a"].learning
-    assert [
-        (one.start_ms, one.state) for one in send(job, [80_000, 100_000, 130_000, 150_000])
-    ] == [
+    reports = send(job, [80_000, 100_000, 130_000, 150_000])
+    assert [(report.start_ms, report.state) for report in reports] == [
         (60_000, "incomplete"),
         (90_000, "incomplete"),
         (120_000, "insufficient"),
@@ -155,20 +154,19 @@ def test_a_model_that_comes_with_another_window_length_is_learned(folder: Path) 
     job.store.close()
 
 
-def test_two_models_of_one_baseline_do_not_hang_together(folder: Path) -> None:
+def test_two_models_with_one_baseline_are_independent(folder: Path) -> None:
     job = opened(folder, {"a": model("xy"), "b": model("xy")})
     send(job, [60_000, 70_000], ModelKey("b", "AllTraffic"))
     send(job, [70_000])
     job.store.close()
     job = opened(folder, {"a": model("xy")})
-    assert told(job) == [(60_000, 120_000, 2, "incomplete")]
+    assert closed(job) == [(60_000, 120_000, 2, "incomplete")]
     send(job, [80_000])
     job.store.close()
     job = opened(folder, {"a": model("xy")})
-    assert told(job) == []
-    assert [(one.model, one.rows) for one in send(job, [190_000]) if one.state != "no data"] == [
-        ("a", 2)
-    ]
+    assert closed(job) == []
+    reports = [report for report in send(job, [190_000]) if report.state != "no data"]
+    assert [(report.model, report.rows) for report in reports] == [("a", 2)]
     job.store.close()
 
 
@@ -182,7 +180,7 @@ def test_another_source_is_refused_by_name(folder: Path) -> None:
         )
 
 
-def test_panes_that_are_gone_show_in_the_books(folder: Path) -> None:
+def test_missing_panes_show_in_the_ledger(folder: Path) -> None:
     job = opened(folder, {"a": model("xy")})
     send(job, [60_000, 70_000])
     job.store._db.execute("DELETE FROM panes")
@@ -192,7 +190,7 @@ def test_panes_that_are_gone_show_in_the_books(folder: Path) -> None:
     job.store.close()
 
 
-def test_every_sink_and_the_dead_letters_ask_whether_they_may_deliver(folder: Path) -> None:
+def test_every_sink_and_the_dead_letters_wait_until_they_may_deliver(folder: Path) -> None:
     models, reports = {"a": model("xy")}, folder / "reports"
     job = opened(
         folder,
@@ -217,4 +215,4 @@ def test_every_sink_and_the_dead_letters_ask_whether_they_may_deliver(folder: Pa
         asked.clear()
         route.courier.stop(5)
     job.store.close()
-    assert [one for one in reports.rglob("*") if one.is_file()] == []
+    assert [file for file in reports.rglob("*") if file.is_file()] == []

@@ -1,4 +1,4 @@
-"""Latency is that of first reports of live windows, split by cause."""
+"""Latency of the first reports of live windows by cause, and duration of attempts."""
 
 from __future__ import annotations
 
@@ -14,23 +14,15 @@ def report(start_ms: int, end_ms: int | None, revision: int = 0, state: str = "o
     return WindowReport(1, name, "j", "m", "v", start_ms, end_ms, revision, state, 5, "b", "l")  # type: ignore[arg-type]
 
 
-def test_each_stage_has_its_seconds_and_nothing_else_is_counted() -> None:
+def test_each_stage_observes_its_seconds_for_first_reports_of_live_windows_only() -> None:
     registry = CollectorRegistry()
     latency = Latency("j", registry, clock=lambda: 100.25)
     latency.begin(2.0, 5.0)
-    replayed, silence, again = (
-        report(0, 90_000 - 3_600_000),
-        report(30_000, 90_000, state="no data"),
-        report(30_000, 90_000, revision=1),
-    )
-    items = [
-        report(38_000, 98_000),
-        replayed,
-        silence,
-        again,
-        "a dead letter",
-        signal(end_ms=97_000),
-    ]
+    replayed = report(0, 90_000 - 3_600_000)
+    silence = report(30_000, 90_000, state="no data")
+    revised = report(30_000, 90_000, revision=1)
+    first, opened = report(38_000, 98_000), signal(end_ms=97_000)
+    items = [first, replayed, silence, revised, "a dead letter", opened]
     latency.committed(items)
     latency.delivered("jsonl", items)
     latency.delivered("sns", items[-1:])
@@ -48,22 +40,20 @@ def test_each_stage_has_its_seconds_and_nothing_else_is_counted() -> None:
     assert value("driftline_delivery_latency_seconds_sum", sink="sns") == 1.25
 
 
-def test_attempts_are_counted_by_sink_and_by_how_they_ended() -> None:
+def test_attempts_are_observed_by_sink_and_result() -> None:
     registry = CollectorRegistry()
     latency = Latency("j", registry)
-    latency.tried("sns", "retried", 2.0)
-    latency.tried("sns", "retried", 0.5)
-    latency.tried("jsonl", "delivered", 0.002)
+    latency.attempted("sns", "retried", 2.0)
+    latency.attempted("sns", "retried", 0.5)
+    latency.attempted("jsonl", "delivered", 0.002)
 
     def value(name: str, **labels: str) -> float | None:
         return registry.get_sample_value(
             f"driftline_sink_attempt_seconds_{name}", {"job": "j", **labels}
         )
 
-    assert (
-        value("count", sink="sns", result="retried"),
-        value("sum", sink="sns", result="retried"),
-    ) == (2, 2.5)
+    assert value("count", sink="sns", result="retried") == 2
+    assert value("sum", sink="sns", result="retried") == 2.5
     assert value("bucket", sink="sns", result="retried", le="1.0") == 1
     assert value("bucket", sink="jsonl", result="delivered", le="0.0025") == 1
     assert value("count", sink="sns", result="delivered") is None

@@ -1,4 +1,4 @@
-"""Log lines for programs and for people."""
+"""Log events as JSON for programs and in columns for people."""
 
 from __future__ import annotations
 
@@ -14,72 +14,89 @@ import structlog
 
 from stream.telemetry.log_setup import LogSetup, style_of
 
-Read = Callable[[LogSetup], list[str]]
+Read = Callable[..., list[str]]
 
 
 class Terminal(StringIO):
-    """A stderr that says it is a terminal."""
+    """A stderr that is a terminal."""
 
     def isatty(self) -> bool:
         return True
 
 
-def spoken(logs: LogSetup) -> None:
-    """A line of ours, a warning of a library, and a traceback from a function that holds a value."""
-    logs.set_up()
-    structlog.get_logger("driftline").info("window", rows=600, found=["amount: completeness_check"])
+def write_events() -> None:
+    """An event, a warning of a library, and an exception in a function that holds a value."""
+    log = structlog.get_logger("driftline")
+    log.info("window_closed", rows=600, failed_checks=["amount: completeness_check"])
     logging.getLogger("some.library").warning("%s does not answer", "the broker")
     try:
         secret = "a value of a feature"
         raise ValueError(len(secret))
     except ValueError:
-        structlog.get_logger("driftline").exception("failed")
+        log.exception("commit_failed")
 
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
-    """``read(logs)`` is what comes on a terminal once ``logs`` are set up."""
+    """``read(setup, write)`` returns the lines that a terminal shows of what ``write`` logs."""
     root, level = logging.getLogger(), logging.getLogger().level
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
-    def written(logs: LogSetup) -> list[str]:
+    def lines(setup: LogSetup, write: Callable[[], None] = write_events) -> list[str]:
         stderr = Terminal()
         monkeypatch.setattr(sys, "stderr", stderr)
         monkeypatch.setattr(root, "handlers", [])
-        spoken(logs)
+        setup.set_up()
+        write()
         return stderr.getvalue().splitlines()
 
-    yield written
+    yield lines
     structlog.reset_defaults()
     root.setLevel(level)
 
 
-def test_json_is_an_object_a_line_and_names_the_job_in_each(read: Read) -> None:
-    ours, library, failed = (json.loads(line) for line in read(LogSetup(job="flights")))
-    assert (ours["event"], ours["job"], ours["level"], ours["rows"]) == (
-        "window",
-        "flights",
-        "info",
-        600,
-    )
-    assert (library["event"], library["job"], library["logger"]) == (
-        "the broker does not answer",
-        "flights",
-        "some.library",
-    )
+def test_json_is_one_object_a_line_and_each_names_the_job(read: Read) -> None:
+    window, library, failed = (json.loads(line) for line in read(LogSetup(job="flights")))
+    timestamp = window.pop("timestamp")
+    assert window == {
+        "event": "window_closed",
+        "job": "flights",
+        "level": "info",
+        "rows": 600,
+        "failed_checks": ["amount: completeness_check"],
+    }
+    assert re.fullmatch(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", timestamp)
+    assert (library["event"], library["level"]) == ("the broker does not answer", "warning")
+    assert (library["job"], library["logger"]) == ("flights", "some.library")
     assert "ValueError: 20" in failed["exception"]
-    assert re.fullmatch(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", ours["timestamp"])
 
 
-def test_columns_for_people_show_the_same(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_of_a_library_is_one_line_of_json_whatever_it_holds(read: Read) -> None:
+    def write() -> None:
+        log = logging.getLogger("some.library")
+        log.warning('a "quoted" \\ text\nof two lines: %s', "\u00e9")
+        log.info("below the level of libraries")
+        try:
+            raise ValueError("why")
+        except ValueError:
+            log.exception("failed")
+
+    warning, failed = (json.loads(line) for line in read(LogSetup(), write))
+    assert warning["event"] == 'a "quoted" \\ text\nof two lines: \u00e9'
+    assert (warning["logger"], warning["level"]) == ("some.library", "warning")
+    assert failed["level"] == "error"
+    assert "ValueError: why" in failed["exception"]
+
+
+def test_columns_show_the_same_events(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    ours, library, *failed = read(LogSetup(style="console", job="flights"))
+    window, library, *failed = read(LogSetup(style="console", job="flights"))
     assert re.fullmatch(
-        r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ \[info +\] window +job=flights rows=600 found=\['amount:"
-        r" .*'\]",
-        ours,
+        r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\dZ \[info +\] window_closed +job=flights rows=600"
+        r" failed_checks=\['amount: .*'\]",
+        window,
     )
     assert re.search(
         r"\[warning +\] the broker does not answer +\[some\.library\] job=flights", library
@@ -92,7 +109,7 @@ def test_columns_for_people_show_the_same(read: Read, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
-def test_colours_are_for_terminals_that_want_them(
+def test_colours_depend_on_the_terminal_and_on_no_color(
     read: Read, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     assert any("\x1b[" in line for line in read(LogSetup(style="console")))
@@ -100,14 +117,14 @@ def test_colours_are_for_terminals_that_want_them(
     assert not any("\x1b" in line for line in read(LogSetup(style="console")))
 
 
-def test_a_level_hides_what_is_below_it(read: Read) -> None:
+def test_events_below_the_level_are_not_logged(read: Read) -> None:
     assert [json.loads(line)["event"] for line in read(LogSetup("error"))] == [
         "the broker does not answer",
-        "failed",
+        "commit_failed",
     ]
 
 
-def test_auto_is_for_people_on_a_terminal_and_for_programs_elsewhere(
+def test_auto_means_columns_on_a_terminal_and_json_elsewhere(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert (style_of("json"), style_of("console")) == ("json", "console")

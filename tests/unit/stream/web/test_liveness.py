@@ -1,4 +1,4 @@
-"""Whether the loop turns, as /healthz tells it."""
+"""Whether the loop runs, and how recent the last check is, as the probes report them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,35 @@ import pytest
 from stream.web.liveness import Liveness
 
 
-def test_a_standby_that_has_just_taken_over_is_alive_however_long_it_waited(
+def test_a_standby_is_alive_after_any_wait_and_once_it_has_taken_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    one, built_s = Liveness(60.0), time.monotonic()
+    liveness, built_s = Liveness(60.0), time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: built_s + 3_600)
-    assert one.health("standby").status == HTTPStatus.OK
-    assert one.health("owner").status == HTTPStatus.SERVICE_UNAVAILABLE
-    one.begins()
-    assert one.health("owner").status == HTTPStatus.OK
+    assert liveness.health("standby").status == HTTPStatus.OK
+    assert liveness.health("owner").status == HTTPStatus.SERVICE_UNAVAILABLE
+    liveness.reset()
+    assert liveness.health("owner").status == HTTPStatus.OK
+
+
+def test_a_loop_that_writes_to_s3_is_alive_but_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
+    liveness, began_s = Liveness(60.0), time.monotonic()
+    liveness.check({}, 0, [])
+    liveness.suspend()
+    monkeypatch.setattr(time, "monotonic", lambda: began_s + 90)
+    assert liveness.health("owner").status == HTTPStatus.OK
+    assert liveness.readiness("owner", may_deliver=True).text == "stuck for 90 s"
+    liveness.beat()
+    monkeypatch.setattr(time, "monotonic", lambda: began_s + 180)
+    assert liveness.health("owner").status == HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def test_a_check_returns_the_readiness_only_when_its_status_changes() -> None:
+    liveness = Liveness(60.0)
+    changed = liveness.check({}, 0, [])
+    assert changed is not None
+    assert changed.text == "owner"
+    assert liveness.check({}, 0, []) is None
+    paused = liveness.check({}, 0, ["sns"])
+    assert paused is not None
+    assert paused.text == "paused: sns"

@@ -1,4 +1,4 @@
-"""Ready is an owner that is caught up, or a standby; each other state says why not."""
+"""An owner that is caught up and a standby are ready; every other state gives its reason."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from stream.event_time import PartitionState
 from stream.web.readiness import PartitionSilence, Readiness, Role, readiness
 
 NOW_MS = 1_000_000
-HERE = PartitionState(1, 0)
+CAUGHT_UP = PartitionState(1, 0)
 LATE = PartitionState(1, 0, arrival_ms=NOW_MS - 61_000)
 
-ENDED, WAITING = (
-    PartitionState(1, 0, arrival_ms=1, ended=True),
-    PartitionState(0, 0, arrival_ms=1, parents=("q",)),
-)
+ENDED = PartitionState(1, 0, arrival_ms=1, ended=True)
+WAITING = PartitionState(0, 0, arrival_ms=1, parents=("q",))
 
 
 @pytest.mark.parametrize(
@@ -25,11 +23,11 @@ ENDED, WAITING = (
         ("owner", {}, [], Readiness(200, "owner")),
         (
             "owner",
-            {"p": HERE, "q": PartitionState(1, 0, arrival_ms=NOW_MS - 60_000)},
+            {"p": CAUGHT_UP, "q": PartitionState(1, 0, arrival_ms=NOW_MS - 60_000)},
             [],
             Readiness(200, "owner"),
         ),
-        ("owner", {"p": HERE, "q": LATE}, [], Readiness(503, "behind: q by 61 s")),
+        ("owner", {"p": CAUGHT_UP, "q": LATE}, [], Readiness(503, "behind: q by 61 s")),
         ("owner", {"q": ENDED, "r": WAITING}, [], Readiness(200, "owner")),
         ("owner", {"q": LATE}, ["sns", "jsonl"], Readiness(503, "paused: sns, jsonl")),
         (
@@ -40,20 +38,20 @@ ENDED, WAITING = (
         ),
     ],
 )
-def test_readiness_says_what_is_so(
+def test_readiness_follows_role_partitions_and_full_sinks(
     role: Role, partitions: dict[str, PartitionState], full: list[str], expected: Readiness
 ) -> None:
     assert readiness(role, partitions, NOW_MS, full, 60.0) == expected
 
 
-def test_a_partition_of_which_nothing_is_heard_is_silent_from_the_first_look_on() -> None:
-    heard = PartitionSilence()
-    read = {"p": PartitionState(1, 0), "over": ENDED, "waits": WAITING}
-    assert heard.silent_s(read, 10.0) == {"p": 0.0}
-    assert heard.silent_s(read, 95.0) == {"p": 85.0}
-    said = {"p": PartitionState(1, 0, said_ms=95_000)}
-    assert heard.silent_s(said, 96.0) == {"p": 0.0}
-    assert heard.silent_s(said, 99.0) == {"p": 3.0}
-    assigned_anew = {"p": PartitionState(2, 0)}
-    assert heard.silent_s(assigned_anew, 100.0) == {"p": 4.0}
-    assert heard.silent_s({"p": PartitionState(2, 7, said_ms=95_000)}, 101.0) == {"p": 0.0}
+def test_a_partition_without_reports_is_silent_from_the_first_check_on() -> None:
+    silence = PartitionSilence()
+    read = {"p": PartitionState(1, 0), "ended": ENDED, "waiting": WAITING}
+    assert silence.silent_s(read, 10.0) == {"p": 0.0}
+    assert silence.silent_s(read, 95.0) == {"p": 85.0}
+    reported = {"p": PartitionState(1, 0, said_ms=95_000)}
+    assert silence.silent_s(reported, 96.0) == {"p": 0.0}
+    assert silence.silent_s(reported, 99.0) == {"p": 3.0}
+    reassigned = {"p": PartitionState(2, 0)}
+    assert silence.silent_s(reassigned, 100.0) == {"p": 4.0}
+    assert silence.silent_s({"p": PartitionState(2, 7, said_ms=95_000)}, 101.0) == {"p": 0.0}

@@ -1,7 +1,8 @@
-"""/metrics and /healthz over a real socket."""
+"""/metrics, /healthz and /readyz over a real socket."""
 
 from __future__ import annotations
 
+import socket
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -16,11 +17,14 @@ from stream.web.readiness import Readiness
 from stream.web.server import HttpServer
 from tests.servers.base import free_port
 
+OPENMETRICS_1 = "application/openmetrics-text;version=1.0.0"
+OPENMETRICS_0 = "application/openmetrics-text;version=0.0.1"
+TEXT = "text/plain;version=0.0.4"
 PROMETHEUS_3 = (
-    "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,application/openmetrics-text;version=0.0.1;q=0.4,"
-    "text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1"
+    f"{OPENMETRICS_1};escaping=allow-utf-8;q=0.5,{OPENMETRICS_0};q=0.4,"
+    f"text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,{TEXT};q=0.2,*/*;q=0.1"
 )
-PROMETHEUS_2 = "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1"
+PROMETHEUS_2 = f"{OPENMETRICS_1},{OPENMETRICS_0};q=0.75,{TEXT};q=0.5,*/*;q=0.1"
 
 PAGES = {
     "/healthz": lambda: Readiness(200, "ok"),
@@ -32,10 +36,10 @@ PAGES = {
 def server() -> Iterator[HttpServer]:
     registry = CollectorRegistry()
     Gauge("of_seven", "Always seven.", ["name"], registry=registry).labels('a "name"').set(7)
-    made = HttpServer(registry, "127.0.0.1", 0, PAGES)
-    made.start()
-    yield made
-    made.stop()
+    server = HttpServer(registry, "127.0.0.1", 0, PAGES)
+    server.start()
+    yield server
+    server.stop()
 
 
 def get(server: HttpServer, path: str, accept: str = "*/*") -> tuple[int, str, str]:
@@ -49,7 +53,7 @@ def get(server: HttpServer, path: str, accept: str = "*/*") -> tuple[int, str, s
         return error.code, error.headers["Content-Type"], error.read().decode()
 
 
-def test_health_says_ok_and_other_paths_say_what_there_is(server: HttpServer) -> None:
+def test_pages_are_served_and_other_paths_list_what_there_is(server: HttpServer) -> None:
     assert get(server, "/healthz")[::2] == (200, "ok\n")
     assert get(server, "/readyz")[::2] == (503, "behind: p by 100 s\n")
     status, _, text = get(server, "/nothing")
@@ -66,7 +70,7 @@ def test_health_says_ok_and_other_paths_say_what_there_is(server: HttpServer) ->
         ("", "text/plain"),
     ],
 )
-def test_the_content_type_is_one_that_prometheus_takes_and_true(
+def test_the_content_type_is_true_and_accepted_by_prometheus(
     server: HttpServer, accept: str, kind: str
 ) -> None:
     """Prometheus 3 refuses a page without a known content type."""
@@ -81,7 +85,7 @@ def test_the_content_type_is_one_that_prometheus_takes_and_true(
     ]
 
 
-def test_the_port_is_free_again_after_stop_and_stop_may_come_first() -> None:
+def test_the_port_is_free_after_stop_also_of_a_server_never_started() -> None:
     port = free_port()
     for _ in range(2):
         server = HttpServer(CollectorRegistry(), "127.0.0.1", port, PAGES)
@@ -92,13 +96,11 @@ def test_the_port_is_free_again_after_stop_and_stop_may_come_first() -> None:
     never_started.stop()
 
 
-def test_a_port_that_is_taken_is_a_clear_error(server: HttpServer) -> None:
+def test_a_port_in_use_names_the_key_to_change(server: HttpServer) -> None:
     with pytest.raises(SourceUnavailable, match=r"http\.port"):
         HttpServer(CollectorRegistry(), "127.0.0.1", server.port, PAGES)
 
 
-def test_a_client_that_says_nothing_does_not_hold_up_others(server: HttpServer) -> None:
-    import socket
-
+def test_a_client_that_sends_nothing_does_not_block_others(server: HttpServer) -> None:
     with socket.create_connection(("127.0.0.1", server.port)):
         assert get(server, "/healthz")[0] == 200

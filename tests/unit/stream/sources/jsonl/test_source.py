@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from detectors.faults import Fault
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Position, RawBatch
 from stream.sources.base import Reading
@@ -207,7 +208,12 @@ def test_a_missing_path_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_an_empty_path_is_a_configuration_fault() -> None:
-    assert Jsonl(path="").check() == ["path: the name of a file or folder is needed"]
+    assert Jsonl(path="").check() == [Fault("path", "the path of a file or folder is required")]
+    assert Jsonl(path=["a", ""]).check() == Jsonl(path="").check()
+
+
+def test_a_path_given_twice_is_a_configuration_fault() -> None:
+    assert Jsonl(path=["a", "b", "a"]).check() == [Fault("path", "'a' is given more than once")]
 
 
 def test_files_created_in_an_empty_folder_are_no_gap(

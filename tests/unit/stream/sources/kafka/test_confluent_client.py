@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from structlog.testing import capture_logs
 
+from detectors.faults import Fault
 from stream.errors import SourceUnavailable
 from stream.sources.kafka.confluent_client import (
     OPTION_NAMES,
@@ -58,7 +59,9 @@ def test_an_option_that_librdkafka_lacks_is_a_fault() -> None:
     source = Kafka(
         bootstrap_servers=["h:1"], topic="t", client="fast", options={"sasl_kerberos_name": "x"}
     )
-    assert source.check() == ["options.sasl_kerberos_name: client `fast` has no such option"]
+    assert source.check() == [
+        Fault("options.sasl_kerberos_name", "not supported by `client: fast`")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlparse
 import kafka
 import pytest
 
+from detectors.faults import Fault
 from stream.errors import SourceUnavailable
 from stream.sources.kafka import msk_iam
 from stream.sources.kafka.confluent_client import librdkafka_settings
@@ -76,12 +77,12 @@ def test_the_check_requires_encryption_and_the_region() -> None:
         options={"sasl_mechanism": "AWS_MSK_IAM", "security_protocol": "SASL_PLAINTEXT"},
     )
     assert plain.check() == [
-        "options.security_protocol: AWS_MSK_IAM needs SASL_SSL",
-        "region: AWS_MSK_IAM signs for the region of the cluster",
+        Fault("options.security_protocol", "AWS_MSK_IAM requires SASL_SSL"),
+        Fault("region", "required by sasl_mechanism AWS_MSK_IAM: the region of the cluster"),
     ]
     assert SOURCE.check() == []
     other = Kafka(bootstrap_servers=["h:1"], topic="t", region="eu-central-1")
-    assert other.check() == ["region: only sasl_mechanism AWS_MSK_IAM needs it"]
+    assert other.check() == [Fault("region", "has no effect without sasl_mechanism AWS_MSK_IAM")]
 
 
 def test_missing_credentials_are_an_error_before_any_connection(

@@ -1,0 +1,163 @@
+"""A YAML text with the line of each key: what a message needs to point into the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+import yaml
+
+from stream.config.faults import key_path
+from stream.errors import ConfigFault
+
+MERGE_TAG: Final = "tag:yaml.org,2002:merge"
+
+
+class YamlInvalid(Exception):
+    """A text that is not YAML: ``line`` (0 if it is unknown) and ``reason``."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        self.line, self.reason = line, reason
+        super().__init__(reason)
+
+
+class _Loader(yaml.SafeLoader):
+    """The safe loader, with the line of a value that looks like a date or number and is none."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, str(error), node.start_mark
+            ) from error
+
+
+class _Entry(NamedTuple):
+    """One key of a mapping or one item of a list: its name in a path, its line, and its value."""
+
+    name: str
+    line: int
+    value: yaml.Node
+
+
+class YamlDocument:
+    """The values of a YAML text (``data``), the line of each, and the keys that are given twice.
+
+    Anchors, aliases and merge keys (``<<``) work as everywhere; a value that came through an alias
+    has the line of its anchor. Where a key is given twice, ``data`` has the last value. Raises
+    :class:`YamlInvalid` for a text that is not YAML or holds several documents.
+
+    >>> document = YamlDocument("job: a\\nsinks:\\n  - {type: jsonl}\\njob: b\\n")
+    >>> document.line("sinks[0].type"), document.line("sinks[0].path"), document.line("rules.k")
+    (3, 3, 0)
+    >>> print(*document.duplicates)
+    job: duplicate key; first given on line 1
+    """
+
+    def __init__(self, text: str) -> None:
+        loader = _opened(text)
+        try:
+            self._root = loader.get_single_node()
+            self.duplicates = [] if self._root is None else _DuplicateKeys(self._root).faults
+            self.data = None if self._root is None else loader.construct_document(self._root)
+        except yaml.MarkedYAMLError as error:
+            raise _invalid(error) from error
+        except RecursionError:
+            raise YamlInvalid(0, "nested too deeply") from None
+        finally:
+            loader.dispose()
+
+    def line(self, path: str) -> int:
+        """Return the line of the value at ``path``, or of the nearest part of the path that exists.
+
+        0 if not even the first part of the path exists.
+        """
+        node, line, rest = self._root, 0, path
+        while node is not None and rest:
+            entry = _entry(node, rest)
+            if entry is None:
+                break
+            node, line, rest = entry.value, entry.line, _after(rest, entry.name)
+        return line
+
+
+def _opened(text: str) -> _Loader:
+    try:
+        return _Loader(text)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, int(error.position)) + 1
+        raise YamlInvalid(
+            line, f"the character U+{ord(text[error.position]):04X} is not allowed"
+        ) from error
+
+
+def _invalid(error: yaml.MarkedYAMLError) -> YamlInvalid:
+    mark = error.problem_mark or error.context_mark
+    reasons = [text for text in (error.context, error.problem) if text]
+    return YamlInvalid(mark.line + 1 if mark else 0, ", ".join(reasons))
+
+
+def _entry(node: yaml.Node, path: str) -> _Entry | None:
+    """The entry that a path begins with; of several, the one with the longest name.
+
+    A name may hold a dot itself, as names of features do.
+    """
+    fitting = [entry for entry in _entries(node) if _begins(path, entry.name)]
+    return max(fitting, key=lambda entry: len(entry.name), default=None)
+
+
+def _entries(node: yaml.Node) -> Iterator[_Entry]:
+    if isinstance(node, yaml.SequenceNode):
+        for position, item in enumerate(node.value):
+            yield _Entry(f"[{position}]", item.start_mark.line + 1, item)
+    elif isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            yield _Entry(str(key.value), key.start_mark.line + 1, value)
+
+
+def _begins(path: str, name: str) -> bool:
+    return path == name or (path.startswith(name) and path[len(name)] in ".[")
+
+
+def _after(path: str, name: str) -> str:
+    return path[len(name) :].removeprefix(".")
+
+
+class _DuplicateKeys:
+    """Finds the keys that a mapping gives twice, in a whole tree; visits each node once.
+
+    To be used before the tree is constructed: that replaces merge keys by what they merge. Raises
+    :class:`YamlInvalid` for an alias inside of its own anchor: nothing reads a value without end.
+    """
+
+    def __init__(self, root: yaml.Node) -> None:
+        self.faults: list[ConfigFault] = []
+        self._visited: set[int] = set()
+        self._visit(root, "", frozenset())
+
+    def _visit(self, node: yaml.Node, path: str, above: frozenset[int]) -> None:
+        if id(node) in above:
+            reason = "an alias refers to the value that it is a part of"
+            raise YamlInvalid(node.start_mark.line + 1, reason)
+        if id(node) in self._visited:
+            return
+        self._visited.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            self.faults += _twice(node, path)
+        for entry in _entries(node):
+            is_item = isinstance(node, yaml.SequenceNode)
+            below = f"{path}{entry.name}" if is_item else key_path(path, entry.name)
+            self._visit(entry.value, below, above | {id(node)})
+
+
+def _twice(node: yaml.MappingNode, path: str) -> Iterator[ConfigFault]:
+    first: dict[tuple[str, str], int] = {}
+    for key, _ in node.value:
+        line = key.start_mark.line + 1
+        if not isinstance(key, yaml.ScalarNode) or key.tag == MERGE_TAG:
+            continue
+        if (key.tag, key.value) in first:
+            reason = f"duplicate key; first given on line {first[key.tag, key.value]}"
+            yield ConfigFault(path=key_path(path, key.value), reason=reason, line=line)
+        first.setdefault((key.tag, key.value), line)

@@ -1,0 +1,63 @@
+"""Keys of earlier versions: the fault of each names the key of today, with its value converted."""
+
+from __future__ import annotations
+
+import re
+from typing import Final, NamedTuple
+
+from stream.errors import ConfigFault
+
+UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
+
+
+class RenamedKey(NamedTuple):
+    """An old key: the pattern of its ``path``, the ``name`` of today, and its unit in milliseconds.
+
+    ``unit_ms`` is 0 where the value is written today as it was then.
+    """
+
+    path: str
+    name: str
+    unit_ms: int = 0
+
+
+RENAMED: Final = (
+    RenamedKey(r"state\.commit_at_least", "commit_interval"),
+    RenamedKey(r"models\..+\.changes", "change_detectors"),
+    RenamedKey(r"rules\.cooldown_ms", "cooldown", 1),
+    RenamedKey(r"source\.give_up_after_s", "give_up_after", 1_000),
+)
+
+
+def renamed_key(path: str, value: object) -> ConfigFault | None:
+    """Return the fault of an old key at ``path``; ``None`` if there never was such a key.
+
+    >>> str(renamed_key("rules.cooldown_ms", 1_800_000))
+    'rules.cooldown_ms: renamed; write `cooldown: 30m`'
+    """
+    for old in RENAMED:
+        if re.fullmatch(old.path, path):
+            reason = f"renamed; write `{old.name}{_value(old, value)}`"
+            return ConfigFault(path=path, reason=reason, expected=old.name, valid=(old.name,))
+    return None
+
+
+def _value(old: RenamedKey, value: object) -> str:
+    """The value as it is written today; empty for a value of several lines."""
+    if not old.unit_ms:
+        return f": {value}" if isinstance(value, str) else ""
+    if isinstance(value, int | float) and value >= 0:
+        return f": {duration_text(round(value * old.unit_ms))}"
+    return ""
+
+
+def duration_text(ms: int) -> str:
+    """Return a duration as the configuration has it, in the largest unit that divides it.
+
+    >>> duration_text(1_800_000), duration_text(1_500), duration_text(0)
+    ('30m', '1500ms', '0s')
+    """
+    if not ms:
+        return "0s"
+    unit, size = next((unit, size) for unit, size in UNITS if ms % size == 0)
+    return f"{ms // size}{unit}"

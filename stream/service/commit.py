@@ -1,0 +1,119 @@
+"""Commits what a job has counted and decided, then hands it to the sinks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from detectors.durations import duration_ms
+from detectors.report import Signal, WindowReport
+from stream.events import Output
+from stream.service.ownership import Ownership
+from stream.service.startup import RunningJob
+from stream.state.store import OutboxItem
+from stream.telemetry.metrics import Telemetry
+from stream.web.liveness import Liveness
+
+COMMIT_FACTOR: Final = 40.0
+"""Commits take at most one part in this many of the time."""
+
+
+class Committer:
+    """Collects outputs and commits them together with the state that produced them.
+
+    Nothing leaves before its commit. A commit is due at once when a window closed, a signal was
+    raised or a baseline was installed; otherwise after the longer of ``commit_interval`` and 40
+    times the duration of the last commit, and in time for the owner's heartbeat.
+    """
+
+    def __init__(
+        self, running: RunningJob, ownership: Ownership, telemetry: Telemetry, liveness: Liveness
+    ) -> None:
+        self._running, self._ownership = running, ownership
+        self._telemetry, self._liveness = telemetry, liveness
+        self._interval_s = duration_ms(running.job.config.state.commit_interval) / 1000
+        self._pending: list[Output] = []
+        self._urgent = False
+        self._committed_s = self._took_s = 0.0
+
+    def add(self, outputs: Sequence[Output], urgent: bool = False) -> None:
+        """Include outputs in the next commit; ``urgent``: it is due at once."""
+        self._pending += outputs
+        self._urgent |= urgent or any(
+            isinstance(output, WindowReport | Signal) for output in outputs
+        )
+
+    def commit_if_due(self) -> None:
+        """Commit if it is time."""
+        wait_s = max(self._interval_s, COMMIT_FACTOR * self._took_s)
+        wait_s = min(wait_s, self._ownership.heartbeat_s)
+        if self._urgent or time.monotonic() - self._committed_s >= wait_s:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write state and outputs, secure both in S3, then offer the outputs to the sinks."""
+        job, began_s = self._running.job, time.monotonic()
+        imbalance = job.aggregator.state.ledger.imbalance()
+        items = self._write()
+        self._secure()
+        self._committed_s = time.monotonic()
+        self._took_s = self._committed_s - began_s
+        self._pending, self._urgent = [], False
+        self._publish(items)
+        if imbalance:
+            advice = "this is a fault of driftline: keep state and log, and report it"
+            self._telemetry.log.error("ledger_imbalance", differences=imbalance, advice=advice)
+
+    def drain(self, timeout_s: float) -> bool:
+        """Give the sinks time to deliver, and commit how far they came.
+
+        Returns true if nothing is left; otherwise the rest stays in the outbox.
+        """
+        deadline_s, undelivered = time.monotonic() + timeout_s, list(self._running.routes)
+        while undelivered and (left_s := deadline_s - time.monotonic()) > 0:
+            until_s = time.monotonic() + min(left_s, self._ownership.heartbeat_s)
+            undelivered = [
+                route
+                for route in undelivered
+                if not route.courier.drain(max(until_s - time.monotonic(), 0.0))
+            ]
+            self.commit()
+        if undelivered:
+            sinks = [route.courier.name for route in undelivered]
+            self._telemetry.log.warning("items_undelivered", sinks=sinks)
+        return not undelivered
+
+    def _write(self) -> list[OutboxItem]:
+        job, routes = self._running.job, self._running.routes
+        return job.store.commit(
+            job.identity,
+            job.aggregator.state,
+            job.panes,
+            self._pending,
+            cursors={route.key: route.courier.cursor for route in routes},
+            takes={route.key: route.takes for route in routes},
+            ids=job.ids,
+        )
+
+    def _secure(self) -> None:
+        """Put the commit to S3, which may take any length of time."""
+        self._liveness.suspend()
+        self._ownership.secure(self._running.job.store)
+        self._liveness.beat()
+
+    def _publish(self, items: Sequence[OutboxItem]) -> None:
+        """Record the commit in telemetry, offer its items to the sinks, publish the positions."""
+        job, reading, telemetry = self._running.job, self._running.reading, self._telemetry
+        state = job.aggregator.state
+        positions = {
+            name: partition.next for name, partition in state.partitions.items() if partition.read
+        }
+        lag = reading.lag(positions)
+        telemetry.commit(self._took_s, job.store.written_bytes, state, lag)
+        telemetry.log_verdicts(item.item for item in items)
+        telemetry.latency.committed(item.item for item in items)
+        telemetry.log_dropped(state, job.config.dead_letters.path)
+        for route in self._running.routes:
+            route.offer(items)
+        reading.publish_positions(positions)

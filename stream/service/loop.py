@@ -1,0 +1,165 @@
+"""The loop of a service: reads, steps the aggregator, commits."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from stream.events import (
+    Assign,
+    BaselineInstalled,
+    EndOfInput,
+    Gap,
+    Item,
+    Output,
+    PartitionsExpired,
+    Tick,
+)
+from stream.service.commit import Committer
+from stream.service.startup import RunningJob
+from stream.telemetry.metrics import Telemetry
+from stream.web.liveness import Liveness
+
+POLL_S: Final = 0.2
+TICK_S: Final = 0.5
+DISCOVER_S: Final = 2.0
+
+
+class Loop:
+    """Takes items from the readers, the source and the clock to the aggregator, and its outputs to
+    where they belong: assignments to the readers, everything else into the next commit.
+    """
+
+    def __init__(
+        self,
+        running: RunningJob,
+        committer: Committer,
+        telemetry: Telemetry,
+        liveness: Liveness,
+        clock: Callable[[], float],
+    ) -> None:
+        self._job, self._reading = running.job, running.reading
+        self._readers, self._routes = running.readers, running.routes
+        self._committer, self._telemetry = committer, telemetry
+        self._liveness, self._clock = liveness, clock
+        self._ticked_s = self._discovered_s = 0.0
+        self._full: list[str] = []
+
+    @property
+    def progress(self) -> str:
+        """One line about how far the job has come, for the log."""
+        ledger = self._job.aggregator.state.ledger
+        lost = "".join(f", {count} {name}" for name, count in ledger.lost().items())
+        accepted, open_rows = ledger.total("accepted"), ledger.rows_in_panes
+        return f"{accepted} events accepted{lost}, {open_rows} rows still open to late events"
+
+    def begin(self) -> None:
+        """Commit the changes since the last run, assign the partitions, look for new ones."""
+        self._take(self._job.pending)
+        self._assign(self._job.aggregator.resume())
+        self._discover()
+
+    def run(self, stop: threading.Event) -> None:
+        """Read and commit until asked to stop or until the source ends; then commit once more."""
+        while not stop.is_set():
+            self._liveness.beat()
+            if self._is_paused():
+                stop.wait(POLL_S)
+            else:
+                self._read()
+            self._follow_clock()
+            self._committer.commit_if_due()
+            if self._readers.finished and not self._full:
+                break
+        if not stop.is_set():
+            self._step(EndOfInput())
+        self._committer.commit()
+
+    def _is_paused(self) -> bool:
+        """True while a sink that must not lose anything has no room for more."""
+        before = self._full
+        self._full = [route.courier.name for route in self._routes if route.courier.full]
+        if self._full and not before:
+            self._telemetry.log.warning("reading_paused", sinks=self._full)
+        elif before and not self._full:
+            self._telemetry.log.info("reading_resumed")
+        return bool(self._full)
+
+    def _read(self) -> None:
+        for item in self._readers.read(POLL_S):
+            self._step(item)
+
+    def _follow_clock(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._ticked_s >= TICK_S:
+            self._ticked_s = now_s
+            self._step(Tick(int(self._clock() * 1000)))
+            self._check_readiness()
+            counts = {route.courier.name: route.courier.counts for route in self._routes}
+            self._telemetry.sinks(counts, bool(self._full))
+        if now_s - self._discovered_s >= DISCOVER_S:
+            self._discover()
+
+    def _check_readiness(self) -> None:
+        partitions = self._job.aggregator.state.partitions
+        changed = self._liveness.check(partitions, int(self._clock() * 1000), self._full)
+        if changed is not None:
+            is_ready = changed.status == HTTPStatus.OK
+            self._telemetry.log.info("ready" if is_ready else "not_ready", state=changed.text)
+        self._telemetry.iteration(self._liveness.silent_s)
+
+    def _discover(self) -> None:
+        """Enter new partitions, and expire ended ones that the source no longer has.
+
+        The outputs of all new partitions are taken together, so that the source is asked once for
+        the positions of all.
+        """
+        self._discovered_s = time.monotonic()
+        aggregator = self._job.aggregator
+        discovered = self._reading.discover()
+        self._take([output for item in discovered for output in aggregator.step(item)])
+        partitions = aggregator.state.partitions
+        ended = [name for name, partition in partitions.items() if partition.ended]
+        if expired := self._reading.expired(ended):
+            self._step(PartitionsExpired(tuple(expired)))
+
+    def _step(self, item: Item) -> None:
+        self._take(self._job.aggregator.step(item))
+        if isinstance(item, Gap):
+            lost = "unknown" if item.lost is None else item.lost
+            partition, reason = item.partition, item.reason
+            self._telemetry.log.error("gap", partition=partition, lost=lost, reason=reason)
+
+    def _take(self, outputs: Sequence[Output]) -> None:
+        self._assign([output for output in outputs if isinstance(output, Assign)])
+        for output in outputs:
+            if isinstance(output, BaselineInstalled):
+                self._install(output)
+        self._committer.add(
+            [output for output in outputs if not isinstance(output, Assign | BaselineInstalled)]
+        )
+
+    def _assign(self, assigns: Sequence[Assign]) -> None:
+        for gap in self._readers.assign(assigns) if assigns else []:
+            self._step(gap)
+
+    def _install(self, installed: BaselineInstalled) -> None:
+        """Count with a baseline that was learned."""
+        model, baseline, log = installed.model, installed.baseline, self._telemetry.log
+        self._job.install(model, baseline)
+        self._readers.use(self._job.aggregator.baselines)
+        features = len(baseline.layout.features)
+        log.warning(
+            "baseline_installed",
+            model=model,
+            fingerprint=baseline.fingerprint,
+            features=features,
+        )
+        empty = [name for name in baseline.columns if name not in baseline.layout.index]
+        if empty:
+            advice = "check their paths in `format`"
+            log.error("columns_without_values", model=model, columns=empty, advice=advice)
+        self._committer.add([], urgent=True)

@@ -1,0 +1,237 @@
+"""Decides what becomes of a stored state under a configuration, without reading or writing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from detectors.decisions.judge import Judge
+from detectors.decisions.limits import Limits
+from detectors.profiles.baseline import Baseline, Constraints
+from stream.baselining.columns import columns_now, model_columns
+from stream.config.model import Config
+from stream.config.timing import settings_of
+from stream.errors import StateIncompatible
+from stream.event_time import JobSettings
+from stream.events import RemoveModel, ReplaceBaseline
+from stream.state.identity import StateIdentity
+from stream.state.stored import StoredState
+
+OTHER_JOB: Final = (
+    "Use another `job` name or state path for the new configuration, or restore the old one"
+)
+ACCEPT_CHANGE: Final = (
+    "`--accept-change` closes the open windows as incomplete and continues with the new one"
+)
+
+
+class ConfiguredJob(msgspec.Struct, frozen=True, kw_only=True):
+    """A configuration and the baseline of each of its models, empty where it is to be learned."""
+
+    config: Config
+    baselines: Mapping[str, Baseline]
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """The fingerprint of each configured baseline; empty where it is to be learned."""
+        models = self.config.models
+        return {
+            name: "" if models[name].learned else baseline.fingerprint
+            for name, baseline in self.baselines.items()
+        }
+
+
+class LimitsChange(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits of a model differ from those of the last run: both fingerprints."""
+
+    model: str
+    before: str
+    after: str
+
+
+class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a job starts with, and what it changes first.
+
+    * ``identity``: what the next commit says the state belongs to.
+    * ``in_force``: the baseline that the open windows of each model were counted with, and its
+      constraints. Models that are no longer configured are among them.
+    * ``changes``: to apply, in this order, before anything is read.
+    * ``closing``: the settings under which open windows close as incomplete, because windows had
+      another length; ``None`` if the length is the same.
+    * ``learning``: models with columns that must still be learned.
+    * ``limits``: all limits that a report may name from now on.
+    * ``limits_changes``: models that are judged by other limits than in the last run.
+    """
+
+    identity: StateIdentity
+    in_force: Mapping[str, Baseline]
+    changes: tuple[ReplaceBaseline | RemoveModel, ...] = ()
+    closing: JobSettings | None = None
+    learning: tuple[str, ...] = ()
+    limits: tuple[Limits, ...] = ()
+    limits_changes: tuple[LimitsChange, ...] = ()
+
+
+def reconcile(
+    configured: ConfiguredJob, stored: StoredState | None, accept_change: bool = False
+) -> Reconciliation:
+    """Compare what is configured with what was committed last (``None``: nothing yet).
+
+    A changed job or source is refused. A changed baseline (layout, counts, columns) or window
+    length needs ``accept_change``. A model that was added or removed needs nothing, and neither do
+    changed limits: constraints, rules and change detectors apply from the next window on.
+
+    Raises :class:`~stream.errors.StateIncompatible` naming the first difference that is refused,
+    :class:`~stream.errors.BaselineMismatch` if a baseline in force does not fit the configured
+    columns.
+    """
+    if stored is not None:
+        _refuse(configured, stored.identity, accept_change)
+    in_force = _in_force(configured, stored)
+    changes = tuple(_changes(configured, stored))
+    replaced = replacements(changes)
+    after = {**in_force, **replaced}
+    judge = judge_of(configured.config)
+    limits = {name: judge.limits(name, baseline.constraints) for name, baseline in after.items()}
+    old_limits = [judge.limits(name, in_force[name].constraints) for name in replaced]
+    identity = _identity(configured, stored, limits)
+    return Reconciliation(
+        identity=identity,
+        in_force=in_force,
+        changes=changes,
+        closing=_closing(configured.config, stored),
+        learning=_learning(configured.config, after),
+        limits=(*limits.values(), *old_limits),
+        limits_changes=tuple(_limits_changes(configured.config, stored, identity)),
+    )
+
+
+def replacements(changes: Iterable[ReplaceBaseline | RemoveModel]) -> dict[str, Baseline]:
+    """The new baseline of each model whose baseline is replaced."""
+    return {
+        change.model: change.baseline for change in changes if isinstance(change, ReplaceBaseline)
+    }
+
+
+def judge_of(config: Config) -> Judge:
+    """The judge with the rules, per-feature rules and change detectors of a configuration."""
+    features = {name: model.features for name, model in config.models.items()}
+    changes = {name: model.change_detectors for name, model in config.models.items()}
+    return Judge(config.job, config.rules, features, changes, config.expose_values)
+
+
+def _refuse(configured: ConfiguredJob, stored: StateIdentity, accept_change: bool) -> None:
+    config, settings = configured.config, settings_of(configured.config)
+    _require("job", stored.job, config.job, OTHER_JOB)
+    _require("source", stored.source, config.source.identity, OTHER_JOB)
+    if accept_change:
+        return
+    _require("window", f"{stored.window_ms} ms", f"{settings.window_ms} ms", ACCEPT_CHANGE)
+    _require("every", f"{stored.every_ms} ms", f"{settings.every_ms} ms", ACCEPT_CHANGE)
+    for name, fingerprint in configured.fingerprints.items():
+        before = stored.configured.get(name, fingerprint) or "learned"
+        _require(f"baseline of model {name!r}", before, fingerprint or "learned", ACCEPT_CHANGE)
+
+
+def _require(field: str, stored: str, configured: str, advice: str) -> None:
+    if stored != configured:
+        raise StateIncompatible(field, stored, configured, advice)
+
+
+def _in_force(configured: ConfiguredJob, stored: StoredState | None) -> dict[str, Baseline]:
+    """The baselines that the state was counted with, in its order, then those of new models."""
+    counted = {} if stored is None else dict(_counted(configured, stored))
+    new = {name: base for name, base in configured.baselines.items() if name not in counted}
+    return {**counted, **new}
+
+
+def _counted(configured: ConfiguredJob, stored: StoredState) -> Iterator[tuple[str, Baseline]]:
+    """The baseline of each model in the state, with the constraints that judge its open windows.
+
+    A model that continues has the constraints of its configured folder. One that is removed or gets
+    another baseline keeps those of its last window.
+    """
+    for name, baseline in stored.baselines.items():
+        continues = name in configured.baselines and not _is_replaced(name, configured, stored)
+        if continues and not configured.config.models[name].learned:
+            yield name, baseline.constrained(_constraints(configured.baselines[name], baseline))
+        elif not continues and name in stored.limits:
+            yield name, baseline.constrained(stored.limits[name].constraints)
+        else:
+            yield name, baseline
+
+
+def _constraints(configured: Baseline, counted: Baseline) -> Constraints:
+    """The configured constraints, and the learned ones of columns that the folder does not have."""
+    learned = {
+        name: constraint
+        for name, constraint in counted.constraints.features.items()
+        if name not in configured.columns
+    }
+    features = {**learned, **configured.constraints.features}
+    return Constraints(features, configured.constraints.thresholds)
+
+
+def _is_replaced(name: str, configured: ConfiguredJob, stored: StoredState) -> bool:
+    fingerprint = configured.fingerprints[name]
+    return stored.identity.configured.get(name, fingerprint) != fingerprint
+
+
+def _changes(
+    configured: ConfiguredJob, stored: StoredState | None
+) -> Iterator[ReplaceBaseline | RemoveModel]:
+    """Removals first, then replacements."""
+    if stored is None:
+        return
+    for name in stored.baselines:
+        if name not in configured.baselines:
+            yield RemoveModel(name)
+    for name, baseline in configured.baselines.items():
+        if name in stored.baselines and _is_replaced(name, configured, stored):
+            columns = model_columns(configured.config, name, baseline)
+            yield ReplaceBaseline(name, baseline, learning=bool(columns.unlearned))
+
+
+def _closing(config: Config, stored: StoredState | None) -> JobSettings | None:
+    """The settings with the window length of the state, if it is another one."""
+    if stored is None:
+        return None
+    settings = settings_of(config)
+    before = msgspec.structs.replace(
+        settings, window_ms=stored.identity.window_ms, every_ms=stored.identity.every_ms
+    )
+    return None if before == settings else before
+
+
+def _learning(config: Config, baselines: Mapping[str, Baseline]) -> tuple[str, ...]:
+    """The models with columns that their baseline lacks."""
+    columns = columns_now(config, baselines)
+    return tuple(name for name, of_model in columns.items() if of_model.unlearned)
+
+
+def _identity(
+    configured: ConfiguredJob, stored: StoredState | None, limits: Mapping[str, Limits]
+) -> StateIdentity:
+    """The identity to commit; of models that are not configured it keeps what the state says."""
+    config, settings = configured.config, settings_of(configured.config)
+    kept_configured = stored.identity.configured if stored else {}
+    kept_limits = stored.identity.limits if stored else {}
+    return StateIdentity(
+        job=config.job,
+        source=config.source.identity,
+        window_ms=settings.window_ms,
+        every_ms=settings.every_ms,
+        configured={**kept_configured, **configured.fingerprints},
+        limits={**kept_limits, **{name: limits[name].fingerprint for name in config.models}},
+    )
+
+
+def _limits_changes(
+    config: Config, stored: StoredState | None, identity: StateIdentity
+) -> Iterator[LimitsChange]:
+    before = {} if stored is None else stored.identity.limits
+    for name in config.models:
+        if name in before and before[name] != identity.limits[name]:
+            yield LimitsChange(model=name, before=before[name], after=identity.limits[name])

@@ -1,0 +1,224 @@
+"""Metrics of the committed state: its counts are counters that a restart does not reset."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+import msgspec
+from prometheus_client import Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from stream.aggregation.ledger import Ledger
+from stream.aggregation.state import JobState
+from stream.event_time import PartitionState
+from stream.events import ModelKey
+from stream.web.readiness import behind_s
+
+LEDGER_COUNTS: Final = (
+    ("gaps", "gaps", "Gaps found in the source's log."),
+    ("gap_records_lost", "gap_records", "Records lost in gaps, as far as known."),
+    ("future_events", "future", "Events dated ahead of their arrival."),
+    ("ids_unremembered", "unremembered", "Event ids that dedupe had no room for."),
+    (
+        "ledger_width_mismatches_late_after_idle",
+        "width_mismatches_late_after_idle",
+        "Records with a wrong number of columns that were too late for any window.",
+    ),
+)
+"""Metric, field of the ledger, and help text of each count without labels."""
+
+
+class _Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """What a scrape exports of one commit. ``ledger`` is encoded, because the state keeps
+    changing; everything else is a copy.
+    """
+
+    at_s: float
+    ledger: bytes
+    partitions: dict[str, PartitionState]
+    lag: dict[str, int | None]
+    watermark_ms: int | None
+    episodes: dict[ModelKey, bool]
+
+
+class StateMetrics(Collector):
+    """Exports the last commit: the ledger, the watermark, each partition, and open episodes.
+
+    The counts belong to the state, so a restarted process continues them, and a crash never makes
+    them fall: nothing is exported that is not committed. Before the first commit, and by a standby,
+    nothing is exported at all.
+
+    A commit only copies what a scrape needs (:meth:`committed`, in the thread of the loop); a
+    scrape builds the metrics (:meth:`collect`, in a thread of the HTTP server).
+    """
+
+    def __init__(self, job: str) -> None:
+        self._job = job
+        self._commit: _Commit | None = None
+
+    def committed(self, state: JobState, lag: Mapping[str, int]) -> None:
+        """Export this state from now on. A partition without a known ``lag`` keeps the last one."""
+        last_lag = self._commit.lag if self._commit else {}
+        self._commit = _Commit(
+            at_s=time.time(),
+            ledger=msgspec.msgpack.encode(state.ledger),
+            partitions=dict(state.partitions),
+            lag={name: lag.get(name, last_lag.get(name)) for name in state.partitions},
+            watermark_ms=state.watermark_ms,
+            episodes={
+                key: key_state.episodes.open is not None
+                for key, key_state in state.known()
+                if key_state.heard_ms is not None  # ``None``: the model is no longer monitored
+            },
+        )
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield all metrics; called by the registry at each scrape."""
+        commit = self._commit
+        if commit is None:
+            return
+        ledger = msgspec.msgpack.decode(commit.ledger, type=Ledger)
+        yield from self._records(ledger)
+        yield from self._rows(ledger)
+        yield from self._events(ledger)
+        yield from self._watermark(commit)
+        live = {name: state for name, state in commit.partitions.items() if not state.ended}
+        yield from self._partitions(commit, live)
+        yield from self._delays(commit, live)
+        yield from self._episodes(commit)
+
+    def _records(self, ledger: Ledger) -> Iterator[Metric]:
+        records = self._counter(
+            "driftline_ledger_records_total",
+            "Records read since the state was created, by partition and outcome.",
+            "partition",
+            "outcome",
+        )
+        for partition, account in ledger.partitions.items():
+            for outcome, count in account.outcomes.items():
+                records.add_metric([self._job, partition, outcome], count)
+        yield records
+        length = self._counter(
+            "driftline_ledger_bytes_total",
+            "Bytes of the records read since the state was created, by outcome.",
+            "outcome",
+        )
+        for outcome, count in ledger.bytes.items():
+            length.add_metric([self._job, outcome], count)
+        yield length
+
+    def _rows(self, ledger: Ledger) -> Iterator[Metric]:
+        rows = self._counter(
+            "driftline_ledger_rows_total",
+            "Rows since the state was created: accepted, folded into profiles, closed in windows, "
+            "late_after_idle.",
+            "stage",
+        )
+        rows.add_metric([self._job, "accepted"], ledger.rows_accepted)
+        rows.add_metric([self._job, "folded"], ledger.rows_folded)
+        rows.add_metric([self._job, "closed"], ledger.rows_closed)
+        rows.add_metric([self._job, "late_after_idle"], ledger.rows_late_after_idle)
+        yield rows
+        yield self._gauge(
+            "driftline_rows_in_panes",
+            "Rows in panes whose windows may still change.",
+            ledger.rows_in_panes,
+        )
+        yield self._gauge(
+            "driftline_ledger_imbalance",
+            "Sum of what the ledger's totals are off by; anything but 0 is a bug in driftline.",
+            sum(map(abs, ledger.imbalance().values())),
+        )
+
+    def _events(self, ledger: Ledger) -> Iterator[Metric]:
+        partials = self._counter(
+            "driftline_partials_total",
+            "Partial results of readers since the state was created, by outcome.",
+            "outcome",
+        )
+        partials.add_metric([self._job, "accepted"], ledger.partials_accepted)
+        partials.add_metric([self._job, "dropped"], ledger.partials_dropped)
+        yield partials
+        for name, field, text in LEDGER_COUNTS:
+            family = self._counter(f"driftline_{name}_total", text)
+            family.add_metric([self._job], getattr(ledger, field))
+            yield family
+
+    def _watermark(self, commit: _Commit) -> Iterator[Metric]:
+        if commit.watermark_ms is None:
+            return
+        watermark_s = commit.watermark_ms / 1000
+        yield self._gauge(
+            "driftline_watermark_timestamp_seconds",
+            "Event time up to which all events are expected to have arrived.",
+            watermark_s,
+        )
+        yield self._gauge(
+            "driftline_watermark_delay_seconds",
+            "Clock minus watermark at the last commit.",
+            commit.at_s - watermark_s,
+        )
+
+    def _partitions(self, commit: _Commit, live: Mapping[str, PartitionState]) -> Iterator[Metric]:
+        yield self._gauge(
+            "driftline_partitions_ended",
+            "Partitions that are closed and read to their end.",
+            len(commit.partitions) - len(live),
+        )
+        yield self._by_partition(
+            "driftline_partition_mark_timestamp_seconds",
+            "Highest event time read in a partition.",
+            {name: _seconds(state.mark_ms) for name, state in live.items()},
+        )
+        yield self._by_partition(
+            "driftline_partition_idle",
+            "1 while a partition has nothing to read and does not hold the watermark.",
+            {name: float(state.idle) for name, state in live.items()},
+        )
+
+    def _delays(self, commit: _Commit, live: Mapping[str, PartitionState]) -> Iterator[Metric]:
+        now_ms = int(commit.at_s * 1000)
+        yield self._by_partition(
+            "driftline_partition_behind_seconds",
+            "Age in the log of the record read last; 0 at the end of the log.",
+            {name: behind_s(state, now_ms) for name, state in live.items()},
+        )
+        yield self._by_partition(
+            "driftline_partition_lag",
+            "Distance from the position to the log's end: offsets (Kafka) or ms (Kinesis).",
+            {name: commit.lag[name] for name in live},
+        )
+
+    def _episodes(self, commit: _Commit) -> Iterator[Metric]:
+        family = GaugeMetricFamily(
+            "driftline_episode_open",
+            "1 while an episode of drift is open, from its first signal until it recovered.",
+            labels=["job", "model", "variant"],
+        )
+        for key, is_open in commit.episodes.items():
+            family.add_metric([self._job, key.model, key.variant], float(is_open))
+        yield family
+
+    def _counter(self, name: str, text: str, *labels: str) -> CounterMetricFamily:
+        return CounterMetricFamily(name, text, labels=["job", *labels])
+
+    def _gauge(self, name: str, text: str, value: float) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(name, text, labels=["job"])
+        family.add_metric([self._job], value)
+        return family
+
+    def _by_partition(
+        self, name: str, text: str, values: Mapping[str, float | None]
+    ) -> GaugeMetricFamily:
+        family = GaugeMetricFamily(name, text, labels=["job", "partition"])
+        for partition, value in values.items():
+            if value is not None:
+                family.add_metric([self._job, partition], value)
+        return family
+
+
+def _seconds(time_ms: int | None) -> float | None:
+    return None if time_ms is None else time_ms / 1000

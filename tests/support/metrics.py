@@ -1,0 +1,126 @@
+"""A registry in which every metric of driftline has at least one sample."""
+
+from __future__ import annotations
+
+import time
+
+from prometheus_client import CollectorRegistry
+
+from detectors.decisions.episodes import Episode, EpisodeState
+from detectors.report import CHECKS
+from sinks.base import Published
+from sinks.courier import CourierCounts
+from sinks.prometheus import Prometheus
+from stream.aggregation.ledger import Account, Ledger
+from stream.aggregation.state import JobState, KeyState
+from stream.event_time import PartitionState
+from stream.events import CoveredRange
+from stream.telemetry.metrics import Telemetry
+from tests.support.samples import START_MS, calm, feature, report, signal, silence, violation
+
+ODD_NAME = 'of "two"\\\nlines \u00e9'
+"""Quotes, a backslash, a line break and a letter that is not ASCII."""
+STATISTICS = [
+    "n",
+    "missing",
+    "nan",
+    "inf",
+    "mean",
+    "std",
+    "sum",
+    "min",
+    "max",
+    "outlier_share",
+    "psi",
+    "ks",
+    "l_infinity",
+]
+
+
+class FullPage:
+    """Telemetry and the Prometheus sink of one job, which export everything that they can."""
+
+    def __init__(self, job: str = "sample") -> None:
+        self.telemetry = Telemetry(job)
+        self.sink = Prometheus(per_feature=STATISTICS).open(job)  # type: ignore[arg-type]  # as from a file
+        self.telemetry.register(self.sink)
+        self._fill_telemetry()
+        self._fill_sink()
+
+    @property
+    def registry(self) -> CollectorRegistry:
+        return self.telemetry.registry
+
+    def _fill_telemetry(self) -> None:
+        telemetry = self.telemetry
+        telemetry.iteration(1.5)
+        telemetry.batch(0.01, [covered_range()])
+        telemetry.commit(0.02, 1_000, state(), {"t-0": 7})
+        counts = CourierCounts(delivered=1, retried=2, rejected=3, dropped=4, waiting=5, busy_s=0.5)
+        telemetry.sinks({"sns": counts}, paused=False)
+        telemetry.reader_replaced("killed")
+        telemetry.log_verdicts(verdicts())
+        now_ms = int(time.time() * 1000)
+        live = report(start_ms=now_ms - 1_000, end_ms=now_ms)
+        telemetry.latency.committed([live])
+        telemetry.latency.delivered("sns", [live])
+        telemetry.latency.attempted("sns", "delivered", 0.1)
+
+    def _fill_sink(self) -> None:
+        self.sink.deliver(verdicts())
+
+
+def covered_range() -> CoveredRange:
+    """Twelve records of 400 bytes that were accepted."""
+    return CoveredRange(
+        partition="t-0",
+        claim=1,
+        first=0,
+        next=12,
+        mark_ms=None,
+        at_end=False,
+        read=12,
+        outcomes={"accepted": 12},
+        dated=12,
+        rows=12,
+        bytes={"accepted": 400},
+    )
+
+
+def state() -> JobState:
+    """A state with two partitions and an open episode; each count of its ledger is above 0."""
+    ledger = Ledger(
+        {"t-0": Account(12, {"accepted": 10, "json": 2})},
+        {"accepted": 380, "json": 20},
+        rows_accepted=10,
+        rows_folded=10,
+        rows_closed=9,
+        rows_late_after_idle=1,
+        width_mismatches_late_after_idle=8,
+        partials_accepted=7,
+        partials_dropped=2,
+        gaps=1,
+        gap_records=40,
+        future=3,
+        unremembered=6,
+    )
+    opened = EpisodeState(open=Episode("e", START_MS, START_MS, ("amount",), ("amount",), (), {}))
+    return JobState(
+        watermark_ms=START_MS,
+        partitions={
+            "t-0": PartitionState(1, 12, START_MS, START_MS),
+            "t-1": PartitionState(1, 5, START_MS, ended=True),
+        },
+        ledger=ledger,
+        keys={"flights\x1fAllTraffic": KeyState(heard_ms=START_MS, episodes=opened)},
+    )
+
+
+def verdicts() -> list[Published]:
+    """Reports of three models, one with an odd feature name and extreme values, and two signals."""
+    odd = report(
+        model="odd",
+        features=(feature(ODD_NAME, sum=1.2345678901234567e107, min=-1e-300), calm()),
+        violations=tuple(violation(ODD_NAME, check=check) for check in CHECKS),
+    )
+    return [report(), odd, silence(model="quiet"), signal(), signal(1, "recovered")]

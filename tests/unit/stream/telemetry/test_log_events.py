@@ -1,0 +1,117 @@
+"""Log events about verdicts and dropped records: one each, without values of features."""
+
+from __future__ import annotations
+
+import json
+
+from structlog.testing import CapturingLogger, capture_logs
+
+from stream.aggregation.ledger import Account, Ledger
+from stream.telemetry.log_events import DroppedLog
+from stream.telemetry.metrics import Telemetry
+from tests.support.samples import report, signal, violation
+
+
+def test_a_window_and_a_signal_are_one_event_each_without_values() -> None:
+    telemetry = Telemetry("sample")
+    secret = violation(description="SECRET", diagnosis="SECRET")
+    with capture_logs() as events:
+        telemetry.log_verdicts(
+            [
+                report(violations=(secret,)),
+                report(1, violations=(), state="ok"),
+                signal(reasons=(secret,)),
+                object(),
+            ]
+        )
+    violated, calm, opened = events
+    assert violated == {
+        "event": "window_closed",
+        "log_level": "warning",
+        "job": "sample",
+        "id": report().id,
+        "state": "violations",
+        "rows": 100,
+        "violations": 1,
+        "failed_checks": ["amount: baseline_drift_check"],
+    }
+    assert (calm["event"], calm["log_level"], calm["state"]) == ("window_closed", "info", "ok")
+    assert (calm["violations"], calm["failed_checks"]) == (0, [])
+    assert opened == {
+        "event": "signal_raised",
+        "log_level": "warning",
+        "job": "sample",
+        "kind": "opened",
+        "id": signal().id,
+        "features": ["amount"],
+        "reasons": ["amount: baseline_drift_check"],
+        "report": report().id,
+    }
+    assert "SECRET" not in json.dumps(events)
+
+
+def test_a_signal_of_many_features_names_the_first_ten() -> None:
+    names = tuple(f"f{k:02}" for k in range(30))
+    with capture_logs() as events:
+        Telemetry("sample").log_verdicts(
+            [signal(features=names, reasons=tuple(violation(name) for name in names))]
+        )
+    assert events[0]["features"] == list(names[:10])
+    assert events[0]["reasons"] == [f"{name}: baseline_drift_check" for name in names[:10]]
+
+
+class Dropped:
+    """A log of dropped records with a clock that the test sets."""
+
+    def __init__(self, **outcomes: int) -> None:
+        self.now_s = 1_000.0
+        self.ledger = Ledger({"t-0": Account(0, {"accepted": 100, **outcomes})})
+        self._logger = CapturingLogger()
+        self._log = DroppedLog(self._logger, lambda: self.now_s)
+        self._log.begin(self.ledger)
+
+    def after(self, seconds: float, **outcomes: int) -> list[dict[str, object]]:
+        """The events once these records were dropped too."""
+        self.now_s += seconds
+        counts = self.ledger.partitions["t-0"].outcomes
+        for reason, count in outcomes.items():
+            counts[reason] = counts.get(reason, 0) + count
+        self._log.write(self.ledger, "dead.jsonl")
+        calls, self._logger.calls = self._logger.calls, []
+        assert all(
+            (call.method_name, call.args) == ("warning", ("records_dropped",)) for call in calls
+        )
+        return [call.kwargs for call in calls]
+
+
+def test_dropped_records_are_logged_once_a_minute_with_all_since_the_last_event() -> None:
+    dropped = Dropped()
+    first = dropped.after(0.1, too_late=2)
+    assert [event["by_reason"] for event in first] == [{"too_late": 2}]
+    assert dropped.after(1.0) == []
+    assert dropped.after(1.0, too_late=3) == []
+    assert dropped.after(57.0, too_late=4) == []
+    later = dropped.after(2.0, too_late=5)
+    assert [event["by_reason"] for event in later] == [{"too_late": 12}]
+
+
+def test_a_new_reason_is_logged_at_once() -> None:
+    dropped = Dropped()
+    dropped.after(0.1, too_late=2)
+    assert dropped.after(0.1, too_late=1) == []
+    [event] = dropped.after(0.1, undecodable=3)
+    assert event["by_reason"] == {"too_late": 1, "undecodable": 3}
+    assert event["dead_letters"] == "dead.jsonl"
+    assert "cannot be parsed" in str(event["advice"])
+    assert dropped.after(59.0, undecodable=1) == []
+
+
+def test_late_records_have_no_dead_letters() -> None:
+    [event] = Dropped().after(0.1, too_late=2, duplicate=1)
+    assert "dead_letters" not in event
+
+
+def test_records_dropped_by_an_earlier_process_are_not_logged_again() -> None:
+    dropped = Dropped(too_late=500)
+    assert dropped.after(100.0) == []
+    assert [event["by_reason"] for event in dropped.after(0.1, too_late=1)] == [{"too_late": 1}]
