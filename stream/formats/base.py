@@ -64,10 +64,7 @@ class Decoder(Protocol):
 class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the name of the model (or variant) of a record comes from.
 
-    ``const``: ``name`` itself. ``topic``: the topic. ``key``: the record's key. ``header``: the
-    header called ``name``. ``path``: a dotted path ``name`` in the event (format ``json``, and the
-    envelope of format ``sagemaker``). ``file``: the first group of the regular expression ``name``
-    in the file's path.
+    A ``path`` is one in the event of format ``json``, or in the envelope of format ``sagemaker``.
     """
 
     source: Literal["const", "topic", "key", "header", "path", "file"] = msgspec.field(
@@ -82,11 +79,7 @@ class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TimeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the event time comes from: a dotted ``path`` and its ``unit``.
-
-    ``iso`` is ISO 8601 text, UTC unless it has an offset. Records without a time are rejected, or
-    with ``missing: arrival`` get the time at which the log took them.
-    """
+    """Where the event time comes from: a dotted ``path`` and its ``unit``."""
 
     path: str = ""
     """The dotted path of the event time; empty: that of the format (``time`` for json,
