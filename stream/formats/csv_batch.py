@@ -28,7 +28,7 @@ from stream.formats.base import ColumnType
 
 FEW_ROWS: Final = 200
 MANY_COLUMNS: Final = 50
-"""A batch of fewer rows and at least so many columns is cut into cells, not parsed by column."""
+"""A batch of fewer rows and at least this many columns is cut into cells, not parsed by column."""
 PATIENCE: Final = 16
 """Batches for which a column is parsed as text after one that did not fit its type."""
 
@@ -161,9 +161,9 @@ class CsvTable:
             self._untyped_batches = PATIENCE
         numbers, texts = (np.array(names)[which].tolist() for which in (numeric, ~numeric))
         by_column = np.arange(len(cells)).reshape(-1, len(names)).T[~numeric]
-        words = cells.take(pa.array(by_column.ravel()))
-        words = pc.if_else(pc.equal(words, ""), pa.scalar(None, pa.string()), words)
-        return WideBatch(names, numbers, values, slots, integral[numeric], texts, words), refused
+        strings = cells.take(pa.array(by_column.ravel()))
+        strings = pc.if_else(pc.equal(strings, ""), pa.scalar(None, pa.string()), strings)
+        return WideBatch(names, numbers, values, slots, integral[numeric], texts, strings), refused
 
     def _columns(self, table: pa.Table, as_text: frozenset[str]) -> dict[str, Column]:
         arrays = {name: _flat(table.column(j)) for j, name in enumerate(self._types)}

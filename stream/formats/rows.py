@@ -115,8 +115,8 @@ def column_of(cells: Sequence[Cell], kind: ColumnType) -> Column:
     """
     types = set(map(type, cells)) - {type(None)}
     if kind in ("text", "raw"):
-        words = cells if types <= {str} and "" not in cells else [_word(cell) for cell in cells]
-        return Texts(pa.array(words, pa.string()))
+        strings = cells if types <= {str} and "" not in cells else [_string(cell) for cell in cells]
+        return Texts(pa.array(strings, pa.string()))
     integral = kind == "int"
     if types <= {str}:
         return numbers_from_text(pa.array(cells, pa.string()), integral)
@@ -159,7 +159,7 @@ def _slot(cell: Cell, integral: bool) -> int:
     return INTEGRAL if whole and math.isfinite(_value(cell)) else FRACTIONAL
 
 
-def _word(cell: Cell) -> str | None:
+def _string(cell: Cell) -> str | None:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     return None if cell is None or cell == "" else str(cell)

@@ -30,7 +30,7 @@ _RANGE: Final = np.array([9 if byte == ord("d") else 0 for byte in _STAMP], np.u
 _SAMPLE: Final = 64
 """Stamps that are looked at to decide whether they repeat."""
 _REPETITIONS: Final = 4
-"""Stamps repeat if each of the sample occurs so often on average."""
+"""Stamps repeat if those of the sample occur this often on average."""
 _LONGEST_DIGITS: Final = 25
 """Text with more characters is read as a float."""
 _UNITS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
