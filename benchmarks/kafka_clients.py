@@ -9,7 +9,7 @@ import confluent_kafka
 import kafka
 
 from stream.events import Assign, RawBatch
-from stream.sources.kafka.confluent_client import settings_of
+from stream.sources.kafka.confluent_client import librdkafka_settings
 from stream.sources.kafka.source import Kafka
 from tests.servers.kafka import KafkaBroker
 
@@ -51,7 +51,7 @@ def drain(broker: KafkaBroker, topic: str, total: int, client: ClientName) -> fl
 
 def bare(broker: KafkaBroker, topic: str, total: int) -> float:
     """Events a second of confluent-kafka alone, set up as ours is; each value is touched."""
-    consumer = confluent_kafka.Consumer(settings_of([broker.bootstrap], "bare", {}, ""))
+    consumer = confluent_kafka.Consumer(librdkafka_settings([broker.bootstrap], "bare", {}, ""))
     consumer.assign(
         [confluent_kafka.TopicPartition(topic, number, 0) for number in range(PARTITIONS)]
     )

@@ -23,6 +23,7 @@ from stream.config.model import Config
 from stream.errors import DriftlineError, SourceUnavailable
 from stream.service.reconcile import ConfiguredJob
 from stream.state.stored import StoredState
+from stream.telemetry.log_setup import LogSetup, style_of
 
 LiveCheck = Callable[[Any, CheckContext], Sequence[Finding]]
 """Examines a source or sink without changing anything. May raise ``SourceUnavailable``,
@@ -36,6 +37,8 @@ def examine(config: Config, on_start: Callable[[str], None] = lambda _: None) ->
     ``on_start`` is called with the name of each component before it is checked. Raises as
     ``driftline run`` does for baselines.
     """
+    # What a source logs goes to stderr.
+    LogSetup("warning", style_of("auto"), config.job).set_up()
     state = f"state {config.state.path}"
     on_start(state)
     stored, state_findings = _stored(config)

@@ -1,4 +1,8 @@
-"""The contract of a format: bytes become columns; what cannot be read is told, never hidden."""
+"""The contract of a format: bytes become columns; what cannot be decoded is rejected with a reason.
+
+A format is one file or folder, whose name is its ``type`` in the configuration. It has two halves:
+a :class:`Format`, its configuration, and a :class:`Decoder`, which that configuration opens.
+"""
 
 from __future__ import annotations
 
@@ -10,14 +14,15 @@ import msgspec
 from stream.events import DecodedRecords, RawBatch
 
 ColumnType = Literal["int", "float", "text", "raw"]
-"""How a column is read: as its feature's type says, or ``raw`` (text as it came) while a layout is
-being learned."""
+"""How a column is decoded: as its feature's type says, or ``raw``, as the text in the payload,
+while a layout is being learned.
+"""
 
 
 class Schema(NamedTuple):
-    """The columns of one or more models: names in the order of the payload, and how each is read.
+    """The columns of one or more models, in the order of the payload, and the type of each.
 
-    ``outputs`` come from the endpoint's answer, ``inputs`` from the request.
+    ``outputs`` are in the response of the endpoint, ``inputs`` in the request.
     """
 
     outputs: tuple[str, ...]
@@ -26,10 +31,9 @@ class Schema(NamedTuple):
 
 
 class DecodingPlan(NamedTuple):
-    """What the formats must know of the models: the distinct schemas, and which model uses which.
+    """The distinct schemas, and the index of the schema of each model.
 
-    A model whose name is not in ``models`` is unknown: its records are rejected as
-    ``unknown_model``.
+    A model that is not in ``models`` is unknown: its records are rejected as ``unknown_model``.
     """
 
     schemas: tuple[Schema, ...]
@@ -37,25 +41,30 @@ class DecodingPlan(NamedTuple):
 
 
 class Decoder(Protocol):
-    """The running half of a format. It keeps hints for speed between calls, nothing that changes a
-    result.
+    """The running half of a format.
+
+    A reader opens one, and opens another when the layout of a model changes. One thread uses it. It
+    may keep hints for speed between calls, but nothing that changes a result: the same records give
+    the same columns in any process, in batches of any size.
     """
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
-        """Decode the records of all batches, numbered through in the order given.
+        """Decode the records of all batches, numbered consecutively in the order given.
 
-        A record is taken whole or rejected whole. Every rejected record stands in ``rejects`` once
-        and in no batch.
+        Called once for each poll, with thousands of records: this is the hot path, and must work on
+        columns. Must not raise for any content of a record, and must not block.
+
+        A record is accepted as a whole or rejected as a whole. Each rejected record is in
+        ``rejects`` once, with a reason, and in no batch. If its time can be read it keeps that
+        time. The rows of an accepted record are in exactly one batch. No value of a record is
+        logged.
         """
 
 
 class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where the name of the model (or variant) of a record comes from.
 
-    ``const``: ``name``. ``topic``: the topic. ``key``: the record's key. ``header``: the header
-    called ``name``. ``path``: a dotted path ``name`` in the event (format ``json``, and the
-    envelope of format ``sagemaker``). ``file``: the first group of the regular expression ``name``
-    in the file's path.
+    A ``path`` is one in the event of format ``json``, or in the envelope of format ``sagemaker``.
     """
 
     source: Literal["const", "topic", "key", "header", "path", "file"] = msgspec.field(
@@ -70,12 +79,7 @@ class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class TimeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the event time comes from: a dotted ``path`` and its ``unit``; ``missing`` says what to
-    do without it.
-
-    ``iso``: ISO 8601 text, UTC where it names no offset. ``arrival`` takes the time at which the
-    log took the record.
-    """
+    """Where the event time comes from: a dotted ``path`` and its ``unit``."""
 
     path: str = ""
     """The dotted path of the event time; empty: that of the format (``time`` for json,
@@ -101,27 +105,36 @@ class IdentityConfig(NamedTuple):
 class Format(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"
 ):
-    """Base of the configuration of a format; ``open`` builds the decoder for the models of a plan.
+    """Base of the configuration of a format.
 
-    ``time_path``: where the time lies unless the configuration says.
+    The fields of a subclass are the keys in the configuration file, its docstring describes them in
+    the JSON schema, and ``tag`` is its ``type``. ``time_path`` is where the event time is unless
+    the configuration says otherwise.
     """
 
     time_path: ClassVar[str]
 
     def named_columns(self) -> dict[str, Collection[str]]:
-        """The columns that keys of this format name, by key: each must be a column of some model."""
+        """Return the columns that keys of this format name, by key.
+
+        Each must be a column of some model; the check of a configuration reports those that are
+        not.
+        """
         return {}
 
     def has_id(self, which: str) -> bool:
-        """Whether events of this format have the id ``event_id`` or ``inference_id``."""
+        """Return whether events have the id ``event_id`` or ``inference_id``, for ``dedupe``."""
         return True
 
     def schema(
         self, outputs: Sequence[str], inputs: Sequence[str], types: dict[str, ColumnType]
     ) -> Schema:
-        """The schema of a model whose baseline has these columns, as this format will find them."""
+        """Return the schema of a model whose baseline has these columns, as the decoder finds them.
+
+        Called for each model whenever the layouts change.
+        """
         return Schema(tuple(outputs), tuple(inputs), types)
 
-    def open(self, origin: IdentityConfig, plan: DecodingPlan) -> Decoder:
-        """A decoder for this plan; called again when a model's layout changes."""
+    def open(self, identity: IdentityConfig, plan: DecodingPlan) -> Decoder:
+        """Return a decoder for the models of a plan; called again when a layout changes."""
         raise NotImplementedError

@@ -1,7 +1,7 @@
-"""Many CSV payloads at once: joined, parsed by Arrow, and typed column by column.
+"""Decodes many CSV payloads at once: joined, parsed by Arrow, and typed column by column.
 
-Joining is safe only for payloads that cannot touch a neighbour; :func:`join` names the others,
-which go through :mod:`stream.formats.rows`, one by one. Both roads give the same columns.
+Joining is safe only for payloads that cannot affect a neighbour. :func:`join` names the others,
+which :mod:`stream.formats.rows` decodes one by one. Both ways give the same columns.
 """
 
 from __future__ import annotations
@@ -28,37 +28,35 @@ from stream.formats.base import ColumnType
 
 FEW_ROWS: Final = 200
 MANY_COLUMNS: Final = 50
-"""A batch of fewer rows and at least so many columns is cut into cells, not parsed column by
-column."""
+"""A batch of fewer rows and at least this many columns is cut into cells, not parsed by column."""
 PATIENCE: Final = 16
-"""Batches that a column is read as text after the last one that did not fit its type."""
+"""Batches for which a column is parsed as text after one that did not fit its type."""
 
 _ARROW: Final = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "raw": pa.string()}
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class JoinedPayloads(NamedTuple):
-    """Payloads in one text, each with a newline behind it.
+    """Payloads as one text, each with a newline after it.
 
-    ``rows`` is how many lines each payload has, ``None`` if all have one. ``quoted``: some cells
-    are quoted. ``alone`` names the payloads that could touch a neighbour, or be read otherwise here
-    than alone: they must leave first.
+    ``rows`` is the number of lines of each payload, ``None`` if all have one. ``quoted``: some
+    cells are quoted. ``unsafe`` are the indices of payloads that could affect a neighbour, or be
+    parsed differently here than alone: they must be removed first.
     """
 
     data: bytes
     rows: NDArray[np.int64] | None
     quoted: bool
-    alone: NDArray[np.int64]
+    unsafe: NDArray[np.int64]
 
 
 def join(payloads: Sequence[str], width: int) -> JoinedPayloads:
-    """The payloads of a table of ``width`` columns joined; a newline at the end of a payload is no
-    further row.
+    """Join the payloads of a table of ``width`` columns.
 
-    Unsafe are a quote that is not a whole cell's or a cell's own half, a carriage return that is
-    not part of a line's end, a byte order mark at the front of a line (it may come to stand at the
-    front of all), and an empty line in a table of more than one column (Arrow takes it for missing
-    values).
+    A newline at the end of a payload starts no further row. Unsafe are a quote that neither
+    encloses a whole cell nor is half of an escaped one, a carriage return outside a line end, a
+    byte order mark at the start of a line (it may come to be the first), and an empty line in a
+    table of more than one column (Arrow takes it for missing values).
     """
     data = "\n".join([*payloads, ""]).encode()
     if b"\r" in data:
@@ -68,29 +66,41 @@ def join(payloads: Sequence[str], width: int) -> JoinedPayloads:
     ends = np.flatnonzero(letters == ord("\n"))
     if len(ends) != len(payloads):
         bare = [payload.removesuffix("\n") for payload in payloads]
-        data, rows = (
-            "\n".join([*bare, ""]).encode(),
-            np.array([payload.count("\n") + 1 for payload in bare], np.int64),
-        )
+        data = "\n".join([*bare, ""]).encode()
+        rows = np.array([payload.count("\n") + 1 for payload in bare], np.int64)
         letters = np.frombuffer(data, np.uint8)
         ends = np.flatnonzero(letters == ord("\n"))
     quoted = b'"' in data
+    lines = _unsafe_lines(data, letters, ends, width, quoted)
+    unsafe = np.flatnonzero(lines)
+    if rows is not None:
+        unsafe = np.unique(np.repeat(np.arange(len(payloads)), rows)[unsafe])
+        rows = None if (rows == 1).all() else rows
+    return JoinedPayloads(data, rows, quoted, unsafe)
+
+
+def _unsafe_lines(
+    data: bytes,
+    letters: NDArray[np.uint8],
+    ends: NDArray[np.int64],
+    width: int,
+    quoted: bool,
+) -> NDArray[np.bool_]:
     lines = _unsafe_quotes(letters, ends) if quoted else np.zeros(len(ends), bool)
     if b"\r" in data:
         lines[np.searchsorted(ends, np.flatnonzero(letters == ord("\r")))] = True
     if width > 1:
         lines |= np.diff(ends, prepend=-1) == 1
     if not data.isascii() and _BYTE_ORDER_MARK in data:
-        begins = np.concatenate(([0], ends[:-1] + 1)).tolist()
-        lines |= np.array([data.startswith(_BYTE_ORDER_MARK, begin) for begin in begins])
-    unsafe = np.flatnonzero(lines)
-    alone = unsafe if rows is None else np.unique(np.repeat(np.arange(len(payloads)), rows)[unsafe])
-    return JoinedPayloads(data, None if rows is None or (rows == 1).all() else rows, quoted, alone)
+        starts = np.concatenate(([0], ends[:-1] + 1)).tolist()
+        lines |= np.array([data.startswith(_BYTE_ORDER_MARK, start) for start in starts])
+    return lines
 
 
 def _unsafe_quotes(letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Lines in which quotes do more than enclose whole cells: cells opened and not closed, quotes
-    inside bare cells.
+    """Return the lines in which quotes do more than enclose whole cells.
+
+    Those are lines with a cell that is not closed, or with a quote inside a bare cell.
     """
     quotes = np.flatnonzero(letters == ord('"'))
     line = np.searchsorted(ends, quotes)
@@ -103,29 +113,30 @@ def _unsafe_quotes(letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArr
 
 
 class CsvTable:
-    """Reads joined payloads into columns; remembers which columns did not fit their type lately,
-    for speed alone.
+    """Parses joined payloads into columns.
+
+    It remembers which columns did not fit their type lately, for speed alone.
     """
 
     def __init__(self, names: Sequence[str], types: dict[str, ColumnType]) -> None:
         self._types = {name: types[name] for name in names}
         self._numeric = frozenset(name for name in names if types[name] in ("int", "float"))
         self._integers = frozenset(name for name in names if types[name] == "int")
-        self._patience: dict[str, int] = {}
-        self._hasty = 0
+        self._as_text: dict[str, int] = {}
+        self._untyped_batches = 0
         self._options: dict[frozenset[str], pv.ConvertOptions] = {}
 
     def read(
         self, data: bytes, rows: int, quoted: bool = False
     ) -> tuple[Mapping[str, Column], NDArray[np.int64]] | None:
-        """Columns of all rows that have the right number of cells, and the numbers of the rows that
-        have not.
+        """Return the columns of all rows with the right number of cells, and the other rows'
+        indices.
 
-        ``None`` if the rows do not add up to ``rows``, which no safe payload can bring about.
+        ``None`` if these do not add up to ``rows``, which no safe payload can cause.
         """
         if not quoted and rows < FEW_ROWS and len(self._types) >= MANY_COLUMNS:
             return self._read_cells(data)
-        as_text = frozenset(self._patience)
+        as_text = frozenset(self._as_text)
         if self._integers and _has_hex(data):
             as_text |= self._integers
         try:
@@ -138,23 +149,21 @@ class CsvTable:
         return self._columns(table, as_text), np.array(refused, np.int64) - 1
 
     def _read_cells(self, data: bytes) -> tuple[Mapping[str, Column], NDArray[np.int64]]:
-        """Few rows of many columns: all cells are cut out and read together, since a call a column
-        would cost most.
-        """
+        """Read few rows of many columns: all cells together, since a call a column costs most."""
         names = list(self._types)
         cells, refused = _cut(data, len(names))
         numeric = np.array([name in self._numeric for name in names])
         integral = np.array([name in self._integers for name in names])
-        self._hasty = max(self._hasty - 1, 0)
-        typed = not self._hasty and not (self._integers and _has_hex(data))
+        self._untyped_batches = max(self._untyped_batches - 1, 0)
+        typed = not self._untyped_batches and not (self._integers and _has_hex(data))
         values, slots, fitted = cut_numbers(cells, numeric, integral, typed)
         if typed and not fitted:
-            self._hasty = PATIENCE
+            self._untyped_batches = PATIENCE
         numbers, texts = (np.array(names)[which].tolist() for which in (numeric, ~numeric))
         by_column = np.arange(len(cells)).reshape(-1, len(names)).T[~numeric]
-        words = cells.take(pa.array(by_column.ravel()))
-        words = pc.if_else(pc.equal(words, ""), pa.scalar(None, pa.string()), words)
-        return WideBatch(names, numbers, values, slots, integral[numeric], texts, words), refused
+        strings = cells.take(pa.array(by_column.ravel()))
+        strings = pc.if_else(pc.equal(strings, ""), pa.scalar(None, pa.string()), strings)
+        return WideBatch(names, numbers, values, slots, integral[numeric], texts, strings), refused
 
     def _columns(self, table: pa.Table, as_text: frozenset[str]) -> dict[str, Column]:
         arrays = {name: _flat(table.column(j)) for j, name in enumerate(self._types)}
@@ -212,32 +221,32 @@ class CsvTable:
         return self._options[as_text]
 
     def _remember(self, name: str, numbers: Numbers) -> None:
+        """Note for how many more batches a column is parsed as text."""
         if _fits(numbers):
-            left = self._patience.pop(name, 0) - 1
+            left = self._as_text.pop(name, 0) - 1
             if left > 0:
-                self._patience[name] = left
+                self._as_text[name] = left
         else:
-            self._patience[name] = PATIENCE
+            self._as_text[name] = PATIENCE
 
 
 def _cut(data: bytes, width: int) -> tuple[pa.StringArray, NDArray[np.int64]]:
-    """The cells of all lines that have ``width`` of them, one after the other, and the numbers of
-    the lines that have not.
+    """Return the cells of all lines that have ``width`` of them, and the indices of the other
+    lines.
     """
     letters = np.frombuffer(data, np.uint8)
     between = (letters == ord(",")) | (letters == ord("\n"))
     ends = np.flatnonzero(between)
-    refused = np.flatnonzero(
-        np.diff(np.flatnonzero(letters[ends] == ord("\n")), prepend=-1) != width
-    )
+    cells = np.diff(np.flatnonzero(letters[ends] == ord("\n")), prepend=-1)
+    refused = np.flatnonzero(cells != width)
     if len(refused):
         lines = np.array(data.split(b"\n")[:-1], object)
-        return _cut(b"".join(line + b"\n" for line in np.delete(lines, refused)), width)[0], refused
+        kept = b"".join(line + b"\n" for line in np.delete(lines, refused))
+        return _cut(kept, width)[0], refused
     offsets = np.concatenate(([0], ends - np.arange(len(ends)))).astype(np.int32)
     text = data.translate(None, b",\n")
-    return pa.StringArray.from_buffers(
-        len(ends), pa.py_buffer(offsets), pa.py_buffer(text)
-    ), refused
+    buffers = pa.py_buffer(offsets), pa.py_buffer(text)
+    return pa.StringArray.from_buffers(len(ends), *buffers), refused
 
 
 def _flat(chunked: pa.ChunkedArray) -> pa.Array:
@@ -245,7 +254,7 @@ def _flat(chunked: pa.ChunkedArray) -> pa.Array:
 
 
 def _fits(numbers: Numbers) -> bool:
-    """True if a typed read would take this column."""
+    """Return whether typed parsing would take this column."""
     slots = numbers.slots
     if slots is None:
         return True
@@ -254,11 +263,11 @@ def _fits(numbers: Numbers) -> bool:
 
 
 def _has_hex(data: bytes) -> bool:
-    """True if ``0x`` or ``0X`` occurs: Arrow would take it for an integer."""
+    """Return whether ``0x`` or ``0X`` occurs: Arrow would parse it as an integer."""
     letters = np.frombuffer(data, np.uint8)
     for letter in b"xX":
         if letter in data:
-            places = np.flatnonzero(letters == letter)
-            if (letters[np.maximum(places, 1) - 1] == ord("0")).any():
+            before = np.maximum(np.flatnonzero(letters == letter), 1) - 1
+            if (letters[before] == ord("0")).any():
                 return True
     return False

@@ -1,9 +1,9 @@
-"""Which model a record belongs to, and when it happened: the same answers for every format."""
+"""Which model a record belongs to, and when it happened: the same for every format."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from typing import NamedTuple
 
@@ -12,155 +12,160 @@ from numpy.typing import NDArray
 
 from stream.events import DecodedRecords, EventBatch, ModelKey, RawBatch, Rejection
 from stream.formats.base import DecodingPlan, IdentityConfig, NameConfig, TimeConfig
-from stream.formats.json_paths import dig
+from stream.formats.json_paths import value_at
 from stream.formats.rows import load_json
 from stream.formats.timestamps import MISSING_MS, event_times
 
-Document = Callable[[int], object]
-"""The decoded event of a record, for whoever must look into it."""
+DocumentOf = Callable[[int], object]
+"""Returns the parsed event of a record, by the record's index."""
+ModelNames = tuple[str | None, str | None]
+"""The names of a record's model and variant, ``None`` where there is none."""
 
 
 class Records:
-    """The records of some raw batches, numbered through; ``raw_of[i]`` is the position of record
-    ``i``'s raw batch.
-    """
+    """The records of some raw batches, numbered consecutively."""
 
     def __init__(self, raws: Sequence[RawBatch]) -> None:
         self.raws = raws
-        self.values = (
-            raws[0].values
-            if len(raws) == 1
-            else list(chain.from_iterable(raw.values for raw in raws))
-        )
+        if len(raws) == 1:
+            self.values = raws[0].values
+        else:
+            self.values = list(chain.from_iterable(raw.values for raw in raws))
         self.sizes = [len(raw.values) for raw in raws]
         self.arrival_ms = (
             np.concatenate([raw.arrival_ms for raw in raws]) if raws else np.empty(0, np.int64)
         )
 
     def record_keys(self) -> list[bytes | None]:
-        """The key of each record, ``None`` where it has none."""
+        """Return the key of each record, ``None`` where it has none."""
         return [key for raw in self.raws for key in (raw.keys or [None] * len(raw.values))]
 
     def headers(self, name: str) -> list[bytes | None]:
-        """The last header called ``name`` of each record."""
-        found = ((raw.headers or [[]] * len(raw.values)) for raw in self.raws)
-        return [dict(headers).get(name) for headers in chain.from_iterable(found)]
+        """Return the last header called ``name`` of each record, ``None`` where it has none."""
+        headers = ((raw.headers or [[]] * len(raw.values)) for raw in self.raws)
+        return [dict(of_record).get(name) for of_record in chain.from_iterable(headers)]
 
 
-class _ModelsOf:
-    """Finds the model of each record; a model is told by its position in ``keys``, -1 where it is
-    unknown.
+class _ModelFinder:
+    """Finds the model of each record.
 
-    A record whose model or variant cannot be found, is not text, or is not in the plan has an
-    unknown model.
+    A record has an unknown model if the name of its model or variant is missing, is not text, or is
+    not in the plan.
     """
 
-    def __init__(self, origin: IdentityConfig, plan: DecodingPlan) -> None:
-        self._origin = origin
+    def __init__(self, identity: IdentityConfig, plan: DecodingPlan) -> None:
+        self._identity = identity
         self._models = plan.models
 
-    def of(
-        self, records: Records, document: Document, wanted: NDArray[np.bool_]
+    def find(
+        self, records: Records, document_of: DocumentOf, wanted: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int32], list[ModelKey]]:
-        """The model of each wanted record and the keys; ``document`` is asked for wanted records
-        only.
+        """Return the index of each wanted record's model in the keys, -1 if unknown, and the keys.
+
+        ``document_of`` is called for wanted records only.
         """
-        if self._origin.model.source == self._origin.variant.source == "const":
-            pairs: Sequence[tuple[str | None, str | None]] = [
-                (self._origin.model.name, self._origin.variant.name)
-            ]
-        else:
-            models = self._names(self._origin.model, records, document, wanted)
-            pairs = list(
-                zip(
-                    models,
-                    self._names(self._origin.variant, records, document, wanted),
-                    strict=True,
-                )
-            )
-        numbers: dict[tuple[str | None, str | None], int] = {}
+        pairs = self._pairs(records, document_of, wanted)
+        numbers: dict[ModelNames, int] = {}
         keys: list[ModelKey] = []
         for model, variant in dict.fromkeys(pairs):
-            known = model is not None and variant is not None and model in self._models
-            numbers[model, variant] = len(keys) if known else -1
-            if model is not None and variant is not None and known:
+            if model is None or variant is None or model not in self._models:
+                numbers[model, variant] = -1
+            else:
+                numbers[model, variant] = len(keys)
                 keys.append(ModelKey(model, variant))
         if len(numbers) == 1:
             return np.full(len(wanted), next(iter(numbers.values())), np.int32), keys
         return np.fromiter(map(numbers.__getitem__, pairs), np.int32, len(pairs)), keys
 
+    def _pairs(
+        self, records: Records, document_of: DocumentOf, wanted: NDArray[np.bool_]
+    ) -> Sequence[ModelNames]:
+        """Return the names of each record; only one pair if it is that of all records."""
+        model, variant = self._identity.model, self._identity.variant
+        if model.source == variant.source == "const":
+            return [(model.name, variant.name)]
+        models = self._names(model, records, document_of, wanted)
+        variants = self._names(variant, records, document_of, wanted)
+        return list(zip(models, variants, strict=True))
+
     def _names(
-        self, where: NameConfig, records: Records, document: Document, wanted: NDArray[np.bool_]
+        self,
+        where: NameConfig,
+        records: Records,
+        document_of: DocumentOf,
+        wanted: NDArray[np.bool_],
     ) -> Sequence[str | None]:
         match where.source:
             case "const":
                 return [where.name] * len(records.values)
             case "topic":
-                return self._spread(records, [raw.origin for raw in records.raws])
+                return _repeated([raw.origin for raw in records.raws], records.sizes)
             case "file":
-                return self._spread(
-                    records, [_first_group(where.name, raw.origin) for raw in records.raws]
-                )
+                names = [_first_group(where.name, raw.origin) for raw in records.raws]
+                return _repeated(names, records.sizes)
             case "key":
                 return [_text(key) for key in records.record_keys()]
             case "header":
                 return [_text(value) for value in records.headers(where.name)]
             case "path":
-                parts = where.name.split(".")
+                path = where.name.split(".")
                 return [
-                    _name(dig(document(i), parts)) if yes else None
-                    for i, yes in enumerate(wanted.tolist())
+                    _name(value_at(document_of(i), path)) if is_wanted else None
+                    for i, is_wanted in enumerate(wanted.tolist())
                 ]
-
-    @staticmethod
-    def _spread(records: Records, names: Sequence[str | None]) -> list[str | None]:
-        return [name for name, size in zip(names, records.sizes, strict=True) for _ in range(size)]
 
 
 class IdentityResolver:
-    """Tells when each record happened and whose it is. ``time`` is where the time lies, the
-    format's default filled in.
+    """Finds the event time and the model of each record.
+
+    ``time`` is where the time is, with the format's default filled in.
     """
 
-    def __init__(self, origin: IdentityConfig, plan: DecodingPlan, time_path: str) -> None:
-        self.time = TimeConfig(origin.time.path or time_path, origin.time.unit, origin.time.missing)
-        self._models = _ModelsOf(origin, plan)
+    def __init__(self, identity: IdentityConfig, plan: DecodingPlan, time_path: str) -> None:
+        time = identity.time
+        self.time = TimeConfig(time.path or time_path, time.unit, time.missing)
+        self._models = _ModelFinder(identity, plan)
         self._plan = plan
 
-    def of(
-        self, records: Records, found: Sequence[object], rejects: dict[int, str]
+    def resolve(
+        self, records: Records, times: Sequence[object], rejects: dict[int, str]
     ) -> IdentifiedRecords:
-        """Times (from what was ``found`` where the time lies) and models of the records that are
-        not rejected yet.
+        """Return the times and the models of the records that are not rejected yet.
 
-        Adds ``time_missing``, ``time_absurd`` and ``unknown_model`` to ``rejects``.
+        ``times`` are the values where the time is, ``None`` for none. Adds ``time_missing``,
+        ``time_absurd`` and ``unknown_model`` to ``rejects``.
         """
-        times = event_times(found, self.time, records.arrival_ms)
-        for i in np.flatnonzero(times < 0).tolist():
-            rejects.setdefault(i, "time_missing" if times[i] == MISSING_MS else "time_absurd")
+        time_ms = event_times(times, self.time, records.arrival_ms)
+        for i in np.flatnonzero(time_ms < 0).tolist():
+            rejects.setdefault(i, "time_missing" if time_ms[i] == MISSING_MS else "time_absurd")
         wanted = np.ones(len(records.values), bool)
         wanted[list(rejects)] = False
-        model, keys = self._models.of(
+        model, keys = self._models.find(
             records, lambda i: load_json(records.values[i] or b""), wanted
         )
-        rejects.update(
-            dict.fromkeys(np.flatnonzero(wanted & (model < 0)).tolist(), "unknown_model")
+        unknown = np.flatnonzero(wanted & (model < 0)).tolist()
+        rejects.update(dict.fromkeys(unknown, "unknown_model"))
+        return IdentifiedRecords(
+            time_ms=np.where(wanted, time_ms, -1),
+            model=np.where(wanted, model, -1),
+            keys=keys,
+            schemas=np.array([self._plan.models[key.model] for key in keys], np.int64),
         )
-        times, model = np.where(wanted, times, -1), np.where(wanted, model, -1)
-        schemas = np.array([self._plan.models[key.model] for key in keys], np.int64)
-        return IdentifiedRecords(times, model, keys, schemas)
 
 
 class IdentifiedRecords(NamedTuple):
-    """Times and models, -1 where they are not known, and the schema of each key."""
+    """The time and the model of each record, -1 where unknown, and the schema of each key.
+
+    ``model`` is an index into ``keys``.
+    """
 
     time_ms: NDArray[np.int64]
     model: NDArray[np.int32]
     keys: list[ModelKey]
     schemas: NDArray[np.int64]
 
-    def by_schema(self, rejects: dict[int, str]) -> list[tuple[int, NDArray[np.int64]]]:
-        """The records of each schema that are not rejected."""
+    def by_schema(self, rejects: Mapping[int, str]) -> list[tuple[int, NDArray[np.int64]]]:
+        """Return the indices of the records of each schema that are not rejected."""
         if not self.keys:
             return []
         schema = np.where(self.model < 0, -1, self.schemas[self.model])
@@ -170,20 +175,29 @@ class IdentifiedRecords(NamedTuple):
     def decoded(
         self,
         batches: list[EventBatch],
-        rejects: dict[int, str],
+        rejects: Mapping[int, str],
         event_ids: list[str | None],
         inference_ids: list[str | None],
     ) -> DecodedRecords:
-        """Everything put together."""
-        told = [Rejection(i, rejects[i]) for i in sorted(rejects)]
+        """Return the decoded records with these batches, rejections and ids."""
         return DecodedRecords(
-            self.time_ms, self.model, self.keys, batches, told, event_ids, inference_ids
+            time_ms=self.time_ms,
+            model=self.model,
+            keys=self.keys,
+            batches=batches,
+            rejects=[Rejection(i, rejects[i]) for i in sorted(rejects)],
+            event_ids=event_ids,
+            inference_ids=inference_ids,
         )
 
 
+def _repeated(names: Sequence[str | None], counts: Sequence[int]) -> list[str | None]:
+    return [name for name, count in zip(names, counts, strict=True) for _ in range(count)]
+
+
 def _first_group(pattern: str, path: str) -> str | None:
-    found = re.search(pattern, path)
-    return found.group(1) if found else None
+    match = re.search(pattern, path)
+    return match.group(1) if match else None
 
 
 def _text(value: bytes | None) -> str | None:
@@ -193,5 +207,5 @@ def _text(value: bytes | None) -> str | None:
         return None
 
 
-def _name(found: object) -> str | None:
-    return found if isinstance(found, str) else None
+def _name(value: object) -> str | None:
+    return value if isinstance(value, str) else None

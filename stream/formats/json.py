@@ -1,4 +1,4 @@
-"""Format ``json``: one JSON object a record, flat or nested; each column lies at a path."""
+"""Format ``json``: one JSON object a record, flat or nested; each column has a path."""
 
 from __future__ import annotations
 
@@ -11,19 +11,25 @@ from numpy.typing import NDArray
 from stream.events import DecodedRecords, EventBatch, RawBatch
 from stream.formats.base import Decoder, DecodingPlan, Format, IdentityConfig, Schema
 from stream.formats.identity import IdentityResolver, Records
-from stream.formats.json_paths import LEAF_TYPES, Parts, PathReader, dig, find, own_path
+from stream.formats.json_paths import (
+    LEAF_TYPES,
+    Path,
+    PathReader,
+    find_column,
+    unique_path,
+    value_at,
+)
 from stream.formats.rows import Cell, MalformedRecord, cell_of, column_of, load_json, readable
 
 
 class Json(Format, frozen=True, tag="json"):
-    """Objects that hold features, predictions, an id and a time (at ``time`` unless the
-    configuration says where).
+    """Objects with features, predictions, an id, and a time (at ``time`` unless configured).
 
-    ``features``: the dotted path of the object that holds the features (empty: the event itself),
-    each under its own name; or a path for each feature that does not go by its own name.
+    ``features`` is the dotted path of the object that holds the features (empty: the event itself),
+    each under its own name; or a path for each feature that is not under its own name.
     ``prediction`` likewise; for a model with one output column a path leads to the value itself.
-    ``id`` and ``inference_id`` are paths to text or an integer. A name with a dot that has no path
-    is tried as a key, then as a path. An absent key, or an absent object, is a missing value.
+    ``id`` and ``inference_id`` are paths of text or an integer. A name with a dot and without a
+    path is tried as a key, then as a path. An absent key, or an absent object, is a missing value.
     """
 
     time_path: ClassVar = "time"
@@ -40,182 +46,180 @@ class Json(Format, frozen=True, tag="json"):
     """The dotted path of the inference id, text or an integer."""
 
     def named_columns(self) -> dict[str, Collection[str]]:
-        """The columns that have a path of their own."""
-        return {
-            key: one
-            for key, one in (("features", self.features), ("prediction", self.prediction))
-            if isinstance(one, dict)
-        }
+        """Return the columns with a path of their own."""
+        keys = {"features": self.features, "prediction": self.prediction}
+        return {key: paths for key, paths in keys.items() if isinstance(paths, dict)}
 
     def has_id(self, which: str) -> bool:
-        """Whether a path to that id is given."""
+        """Return whether a path of that id is configured."""
         return bool(self.id if which == "event_id" else self.inference_id)
 
-    def open(self, origin: IdentityConfig, plan: DecodingPlan) -> Decoder:
-        """A decoder for the schemas of this plan."""
-        return JsonDecoder(self, origin, plan)
+    def open(self, identity: IdentityConfig, plan: DecodingPlan) -> Decoder:
+        """Return a decoder for the schemas of this plan."""
+        return JsonDecoder(self, identity, plan)
 
-    def places(self, schema: Schema) -> list[tuple[str, ColumnPaths]]:
-        """Every column of a schema and where it lies, the answer's columns first."""
-        answer = _place(self.prediction)
-        if len(schema.outputs) == 1 and answer.holder:
-            answer = ColumnPaths((), {schema.outputs[0]: ".".join(answer.holder)})
-        request = _place(self.features)
+    def paths(self, schema: Schema) -> list[tuple[str, ColumnPaths]]:
+        """Return every column of a schema and where it is, those of the response first."""
+        response = _column_paths(self.prediction)
+        if len(schema.outputs) == 1 and response.holder:
+            response = ColumnPaths((), {schema.outputs[0]: ".".join(response.holder)})
+        request = _column_paths(self.features)
         return [
-            *((name, answer) for name in schema.outputs),
+            *((name, response) for name in schema.outputs),
             *((name, request) for name in schema.inputs),
         ]
 
 
 class ColumnPaths(NamedTuple):
-    """The object that holds a column, and the paths in it of columns that do not go by their own
-    name.
+    """The path of the object that holds columns, and the dotted paths of columns in that object.
+
+    A column without such a path is under its own name.
     """
 
-    holder: Parts
+    holder: Path
     paths: dict[str, str]
 
-    def parts(self, name: str) -> Parts:
-        """The path of a column; none if its name may be a key or a path."""
-        own = own_path(name, self.paths)
-        return (*self.holder, *own) if own else ()
+    def path(self, name: str) -> Path:
+        """Return the path of a column; empty if its name may be a key or a path."""
+        path = unique_path(name, self.paths)
+        return (*self.holder, *path) if path else ()
 
     def cell(self, document: object, name: str) -> Cell:
-        """The cell of a column, looked for step by step; raises
-        :class:`~stream.formats.rows.MalformedRecord`.
-        """
-        row = dig(document, self.holder)
+        """Return the cell of a column; raises :class:`~stream.formats.rows.MalformedRecord`."""
+        row = value_at(document, self.holder)
         if row is not None and not isinstance(row, dict):
             raise MalformedRecord("wrong_type")
-        return cell_of(find(row or {}, name, self.paths))
+        return cell_of(find_column(row or {}, name, self.paths))
 
 
 class JsonDecoder:
-    """Decodes events in two looks: first when and who, then the columns of each schema's events."""
+    """Decodes events in two passes: time, model and ids, then the columns of each schema."""
 
-    def __init__(self, form: Json, origin: IdentityConfig, plan: DecodingPlan) -> None:
-        self._origins = IdentityResolver(origin, plan, form.time_path)
-        paths = [self._origins.time.path, form.id, form.inference_id]
-        self._head = [_parts(path) for path in paths]
-        self._asked = [k for k, parts in enumerate(self._head) if parts]
-        self._leaves = PathReader([self._head[k] for k in self._asked], [Any] * len(self._asked))
+    def __init__(self, form: Json, identity: IdentityConfig, plan: DecodingPlan) -> None:
+        self._identity = IdentityResolver(identity, plan, form.time_path)
+        self._paths = [_parsed(p) for p in (self._identity.time.path, form.id, form.inference_id)]
+        self._present = [k for k, path in enumerate(self._paths) if path]
+        self._reader = PathReader(
+            [self._paths[k] for k in self._present], [Any] * len(self._present)
+        )
         self._tables = [JsonTable(s, schema, form) for s, schema in enumerate(plan.schemas)]
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
-        """Reasons of rejection, the first that holds: ``tombstone``, ``undecodable``,
-        ``not_an_object``, ``time_missing``, ``time_absurd``, ``unknown_model``, then for the ids,
-        the answer and the features, in this order, ``wrong_type`` (a list or an object where a
-        value should be, a value where an object should be) or ``undecodable`` (text that is not
-        UTF-8).
+        """Decode the records; a rejected one has the first reason that holds.
+
+        ``tombstone``, ``undecodable``, ``not_an_object``, ``time_missing``, ``time_absurd``,
+        ``unknown_model``, then for the ids, the response and the features, in this order,
+        ``wrong_type`` (a list or an object in place of a value, or a value in place of an object)
+        or ``undecodable`` (text that is not UTF-8).
         """
         records = Records(raws)
         rejects: dict[int, str] = {}
-        heads = _read_all(
-            records.values, self._leaves, self._slow_head, rejects, [None] * len(self._asked)
-        )
-        found: list[Sequence[Any]] = [[None] * len(heads)] * len(self._head)
-        for k, column in zip(self._asked, zip(*heads, strict=True), strict=bool(heads)):
-            found[k] = column
-        told = self._origins.of(records, found[0], rejects)
-        ids = [_ids(column, rejects) for column in found[1:]]
+        nothing = [None] * len(self._present)
+        heads = _read_all(records.values, self._reader, self._read_head, rejects, nothing)
+        columns: list[Sequence[Any]] = [[None] * len(heads)] * len(self._paths)
+        for k, column in zip(self._present, zip(*heads, strict=True), strict=bool(heads)):
+            columns[k] = column
+        times, event_ids, inference_ids = columns
+        identified = self._identity.resolve(records, times, rejects)
+        ids = [_ids(column, rejects) for column in (event_ids, inference_ids)]
         batches = [
             batch
-            for s, members in told.by_schema(rejects)
+            for s, members in identified.by_schema(rejects)
             for batch in self._tables[s].read(members, records.values, rejects)
         ]
-        return told.decoded(batches, rejects, ids[0], ids[1])
+        return identified.decoded(batches, rejects, *ids)
 
-    def _slow_head(self, value: bytes) -> Sequence[Any]:
+    def _read_head(self, value: bytes) -> Sequence[Any]:
+        """Read the time and the ids one by one."""
         document = load_json(value)
         if not isinstance(document, dict):
             raise MalformedRecord("not_an_object")
-        return [dig(document, self._head[k]) for k in self._asked]
+        return [value_at(document, self._paths[k]) for k in self._present]
 
 
 class JsonTable:
-    """Makes batches of the events of one schema."""
+    """Builds batches from the events of one schema."""
 
     def __init__(self, number: int, schema: Schema, form: Json) -> None:
         self._number, self._types = number, schema.types
-        self._places = form.places(schema)
-        parts = [place.parts(name) for name, place in self._places]
-        self._leaves = PathReader(
-            parts, [LEAF_TYPES[schema.types[name]] for name, _ in self._places]
+        self._columns = form.paths(schema)
+        self._reader = PathReader(
+            [paths.path(name) for name, paths in self._columns],
+            [LEAF_TYPES[schema.types[name]] for name, _ in self._columns],
         )
 
     def read(
         self, members: NDArray[np.int64], values: Sequence[bytes | None], rejects: dict[int, str]
     ) -> list[EventBatch]:
-        """One batch of these records, or none; what cannot be taken is told in ``rejects``."""
-        lost: dict[int, str] = {}
-        rows = _read_all(
-            [values[i] for i in members.tolist()], self._leaves, self._slow_cells, lost, ()
-        )
-        if lost:
-            rejects.update({int(members[k]): reason for k, reason in lost.items()})
-            rows = [row for k, row in enumerate(rows) if k not in lost]
-            members = np.delete(members, list(lost))
+        """Return one batch of the ``members``, or none; adds to ``rejects``."""
+        refused: dict[int, str] = {}
+        chosen = [values[i] for i in members.tolist()]
+        rows = _read_all(chosen, self._reader, self._read_cells, refused, ())
+        if refused:
+            rejects.update({int(members[k]): reason for k, reason in refused.items()})
+            rows = [row for k, row in enumerate(rows) if k not in refused]
+            members = np.delete(members, list(refused))
         if not rows:
             return []
-        names = [name for name, _ in self._places]
-        columns = {
-            name: column_of(cells, self._types[name])
-            for name, cells in zip(names, zip(*rows, strict=True), strict=True)
-        }
+        names = [name for name, _ in self._columns]
+        by_column = zip(names, zip(*rows, strict=True), strict=True)
+        columns = {name: column_of(cells, self._types[name]) for name, cells in by_column}
         return [EventBatch(self._number, members, columns)]
 
-    def _slow_cells(self, value: bytes) -> Sequence[Cell]:
+    def _read_cells(self, value: bytes) -> Sequence[Cell]:
+        """Read the cells of an event one by one."""
         document = load_json(value)
-        return [place.cell(document, name) for name, place in self._places]
+        return [paths.cell(document, name) for name, paths in self._columns]
 
 
 def _read_all(
     values: Sequence[bytes | None],
-    leaves: PathReader,
-    slow: Callable[[bytes], Sequence[Any]],
+    reader: PathReader,
+    read_slowly: Callable[[bytes], Sequence[Any]],
     rejects: dict[int, str],
     nothing: Sequence[Any],
 ) -> list[Sequence[Any]]:
-    """The leaves of each document, where need be by the slow road; ``nothing`` where there is a
-    reason to reject it.
+    """Return the values of each document, read slowly where the reader fails.
+
+    ``nothing`` stands for a document that is rejected.
     """
-    out: list[Sequence[Any]] = []
+    rows: list[Sequence[Any]] = []
     for k, value in enumerate(values):
         try:
-            out.append(leaves.read(value))
+            rows.append(reader.read(value))
         except (ValueError, TypeError, RecursionError):
             try:
-                out.append(slow(value) if value is not None else _tombstone())
+                rows.append(read_slowly(value) if value is not None else _tombstone())
             except MalformedRecord as problem:
                 rejects[k] = problem.reason
-                out.append(nothing)
-    return out
+                rows.append(nothing)
+    return rows
 
 
 def _tombstone() -> Sequence[Any]:
     raise MalformedRecord("tombstone")
 
 
-def _ids(cells: Sequence[Any], rejects: dict[int, str]) -> list[str | None]:
+def _ids(values: Sequence[Any], rejects: dict[int, str]) -> list[str | None]:
     ids: list[str | None] = []
-    for i, cell in enumerate(cells):
+    for i, value in enumerate(values):
         try:
-            ids.append(None if cell is None or i in rejects else _id(cell))
+            ids.append(None if value is None or i in rejects else _id(value))
         except MalformedRecord as problem:
             rejects[i] = problem.reason
             ids.append(None)
     return ids
 
 
-def _id(cell: object) -> str:
-    if isinstance(cell, bool) or not isinstance(cell, (str, int)):
+def _id(value: object) -> str:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
         raise MalformedRecord("wrong_type")
-    return readable(str(cell))
+    return readable(str(value))
 
 
-def _place(where: str | dict[str, str]) -> ColumnPaths:
-    return ColumnPaths((), where) if isinstance(where, dict) else ColumnPaths(_parts(where), {})
+def _column_paths(where: str | dict[str, str]) -> ColumnPaths:
+    return ColumnPaths((), where) if isinstance(where, dict) else ColumnPaths(_parsed(where), {})
 
 
-def _parts(path: str) -> Parts:
+def _parsed(path: str) -> Path:
     return tuple(path.split(".")) if path else ()

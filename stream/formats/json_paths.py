@@ -1,5 +1,7 @@
-"""Values at fixed places in JSON documents: read by a type made for those places, which is several
-times as fast as looking.
+"""Values at fixed paths in JSON documents.
+
+They are decoded by a type made for these paths, which is several times as fast as looking them up
+in a decoded document.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ import msgspec
 
 from stream.formats.base import ColumnType
 
-Parts = tuple[str, ...]
+Path = tuple[str, ...]
+"""Keys of nested objects, from the outermost on."""
 
 LEAF_TYPES: Final[dict[ColumnType, Any]] = {
     "int": int | float | None,
@@ -20,89 +23,92 @@ LEAF_TYPES: Final[dict[ColumnType, Any]] = {
     "text": str | None,
     "raw": str | None,
 }
+"""The usual type of a cell, by the type of its column."""
 
 
-def dig(document: object, parts: Sequence[str]) -> object:
-    """What lies at a path in nested objects; ``None`` where there is nothing.
+def value_at(document: object, path: Sequence[str]) -> object:
+    """Return the value at a path in nested objects; ``None`` if there is none.
 
-    >>> dig({"a": {"b": 7}}, ["a", "b"])
+    >>> value_at({"a": {"b": 7}}, ["a", "b"])
     7
     """
-    for part in parts:
+    for key in path:
         if not isinstance(document, dict):
             return None
-        document = document.get(part)
+        document = document.get(key)
     return document
 
 
-def find(row: Mapping[str, object], name: str, paths: Mapping[str, str]) -> object:
-    """A column in an object: at its path if ``paths`` has one, else under its own name, else at its
-    name read as a path.
+def find_column(row: Mapping[str, object], name: str, paths: Mapping[str, str]) -> object:
+    """Return the value of a column in an object; ``None`` if there is none.
+
+    It is at the column's path in ``paths``; without one under the column's name, or else at its
+    name read as a dotted path.
     """
     if name in row and name not in paths:
         return row[name]
-    return dig(row, paths.get(name, name).split("."))
+    return value_at(row, paths.get(name, name).split("."))
 
 
-def own_path(name: str, paths: Mapping[str, str]) -> Parts:
-    """The only path that :func:`find` would try; none if there are two."""
+def unique_path(name: str, paths: Mapping[str, str]) -> Path:
+    """Return the only path that :func:`find_column` would try; empty if there are two."""
     if name not in paths and "." in name:
         return ()
     return tuple(paths.get(name, name).split("."))
 
 
 class PathReader:
-    """Reads one value for each place from a document, in the order of the places.
+    """Reads the values at some paths of a document, in the order of the paths.
 
-    Where no type can be made (a place inside another one, a place twice, a place of no parts) every
-    read fails.
+    Where no type can be made (a path inside another one, a path twice, an empty path) every read
+    fails.
     """
 
-    def __init__(self, places: Sequence[Parts], types: Sequence[Any]) -> None:
+    def __init__(self, paths: Sequence[Path], types: Sequence[Any]) -> None:
         tree: dict[str, Any] = {}
-        self._width = len(places)
+        self._width = len(paths)
         self._decoder: msgspec.json.Decoder[Any] | None = None
-        if places and all(
-            _plant(tree, parts, kind) for parts, kind in zip(places, types, strict=True)
-        ):
-            struct, names = _struct(tree)
+        fits = [_insert(tree, path, kind) for path, kind in zip(paths, types, strict=True)]
+        if paths and all(fits):
+            struct, attributes = _struct(tree)
             self._decoder = msgspec.json.Decoder(struct)
-            self._values = attrgetter(*(names[parts] for parts in places))
+            self._values = attrgetter(*(attributes[path] for path in paths))
 
     def read(self, value: bytes | str | None) -> Sequence[Any]:
-        """The values, ``None`` where there is nothing.
+        """Return the values, ``None`` where there is none.
 
-        Raises ``ValueError`` or ``RecursionError`` if the document is no object or a value is not
-        of its type; then nothing is said about what is wrong.
+        Raises ``ValueError``, ``TypeError`` or ``RecursionError`` if the document is not an object,
+        or a value is not of its type. The error does not name the fault.
         """
         if self._decoder is None:
-            raise ValueError("no type for these places")
-        found: Any = self._values(self._decoder.decode(value))  # type: ignore[arg-type]
-        return found if self._width > 1 else (found,)
+            raise ValueError("no type for these paths")
+        values: Any = self._values(self._decoder.decode(value))  # type: ignore[arg-type]
+        return values if self._width > 1 else (values,)
 
 
-def _plant(tree: dict[str, Any], parts: Parts, kind: Any) -> bool:
-    for part in parts[:-1]:
-        tree = tree.setdefault(part, {})
+def _insert(tree: dict[str, Any], path: Path, kind: Any) -> bool:
+    """Insert a type into a tree of types; return false if the path does not fit."""
+    for key in path[:-1]:
+        tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):
             return False
-    if not parts or parts[-1] in tree:
+    if not path or path[-1] in tree:
         return False
-    tree[parts[-1]] = kind
+    tree[path[-1]] = kind
     return True
 
 
-def _struct(tree: dict[str, Any]) -> tuple[type[msgspec.Struct], dict[Parts, str]]:
-    """A struct type for a tree of types, and the dotted attribute of each leaf."""
+def _struct(tree: dict[str, Any]) -> tuple[type[msgspec.Struct], dict[Path, str]]:
+    """Return a struct type for a tree of types, and the dotted attribute of each leaf."""
     fields: list[tuple[str, Any, Any]] = []
-    names: dict[Parts, str] = {}
+    attributes: dict[Path, str] = {}
     for k, (key, kind) in enumerate(tree.items()):
         attribute = f"f{k}"
         if isinstance(kind, dict):
             inner, below = _struct(kind)
             fields.append((attribute, inner, msgspec.field(name=key, default=inner())))
-            names |= {(key, *parts): f"{attribute}.{name}" for parts, name in below.items()}
+            attributes |= {(key, *path): f"{attribute}.{name}" for path, name in below.items()}
         else:
             fields.append((attribute, kind, msgspec.field(name=key, default=None)))
-            names[key,] = attribute
-    return msgspec.defstruct("Leaves", fields, frozen=True, gc=False), names
+            attributes[key,] = attribute
+    return msgspec.defstruct("Leaves", fields, frozen=True, gc=False), attributes

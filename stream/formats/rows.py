@@ -1,4 +1,4 @@
-"""One payload at a time: the exact road, and the only place that says what rows a payload holds."""
+"""Decodes one payload at a time: the definition of which rows a payload holds."""
 
 from __future__ import annotations
 
@@ -19,17 +19,28 @@ import pyarrow as pa
 from detectors.profiles.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_text
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING
 from stream.formats.base import ColumnType
-from stream.formats.json_paths import LEAF_TYPES, PathReader, dig, find, own_path
+from stream.formats.json_paths import (
+    LEAF_TYPES,
+    Path,
+    PathReader,
+    find_column,
+    unique_path,
+    value_at,
+)
 
 Cell = str | int | float | None
 Row = Sequence[Cell]
 
 csv.field_size_limit(sys.maxsize)
-_WHOLE_DIGITS: Final = 4300
+_LONGEST_INTEGER: Final = 4300
+"""Digits of the longest integer that Python parses; longer ones are read as floats."""
+
+TOO_NARROW: Final = "too_few_columns"
+TOO_WIDE: Final = "too_many_columns"
 
 
 class MalformedRecord(Exception):
-    """A record that cannot be taken; ``reason`` is the dead letter's."""
+    """A record that cannot be decoded; ``reason`` is that of its dead letter."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -37,35 +48,34 @@ class MalformedRecord(Exception):
 
 
 class RowShape(NamedTuple):
-    """What one side of an event holds: its columns, where rows lie in a JSON document, and the
-    paths in a row of columns that do not go by their own name.
+    """What one side of an event holds.
 
-    ``header``: the first row of a CSV payload names the columns.
+    ``names`` are its columns, ``rows`` is the path of the rows in a JSON document, and ``paths``
+    are the dotted paths, in a row, of columns that are not under their own name. ``header``: the
+    first row of a CSV payload names the columns.
     """
 
     names: tuple[str, ...]
-    rows: tuple[str, ...]
+    rows: Path
     paths: dict[str, str]
     header: bool
 
-    def leaves(self, types: dict[str, ColumnType]) -> PathReader:
-        """Reads the columns of one row that is an object, without looking for rows."""
-        parts = [own_path(name, self.paths) for name in self.names]
-        return PathReader(parts, [LEAF_TYPES[types[name]] for name in self.names])
+    def reader(self, types: dict[str, ColumnType]) -> PathReader:
+        """Return a reader of a payload that is one row, as an object."""
+        paths = [unique_path(name, self.paths) for name in self.names]
+        return PathReader(paths, [LEAF_TYPES[types[name]] for name in self.names])
 
 
-TOO_NARROW: Final = "too_few_columns"
-TOO_WIDE: Final = "too_many_columns"
-
-
-def misfit(cells: int, width: int) -> str:
-    """The reason for rejecting a row of ``cells`` where ``width`` are asked for."""
+def width_mismatch(cells: int, width: int) -> str:
+    """Return the reason for rejecting a row of ``cells`` instead of ``width``."""
     return TOO_NARROW if cells < width else TOO_WIDE
 
 
-def plain(text: str, encoding: str, content_type: str | None) -> tuple[str, str]:
-    """The payload as text and its kind, ``CSV`` or ``JSON``; base64 is undone, its kind follows the
-    content type.
+def decode_payload(text: str, encoding: str, content_type: str | None) -> tuple[str, str]:
+    """Return the payload as text, and its kind: ``CSV`` or ``JSON``.
+
+    The kind of base64 follows the content type. Raises :class:`MalformedRecord`:
+    ``unknown_encoding``, or ``undecodable``.
     """
     if encoding in ("CSV", "JSON"):
         return text, encoding
@@ -79,7 +89,7 @@ def plain(text: str, encoding: str, content_type: str | None) -> tuple[str, str]
 
 
 def rows_of(text: str, kind: str, shape: RowShape) -> list[Row]:
-    """The rows of a payload, each with a cell for every column of the shape.
+    """Return the rows of a payload, each with a cell for every column of the shape.
 
     Raises :class:`MalformedRecord`: ``undecodable``, ``too_few_columns``, ``too_many_columns``,
     ``wrong_type``, or ``row_count`` if there is no row.
@@ -93,25 +103,24 @@ def rows_of(text: str, kind: str, shape: RowShape) -> list[Row]:
 def columns_of_rows(
     rows: Sequence[Row], names: Sequence[str], types: dict[str, ColumnType]
 ) -> dict[str, Column]:
-    """Columns of rows that have a cell for each name."""
-    return {
-        name: column_of(cells, types[name])
-        for name, cells in zip(names, zip(*rows, strict=True), strict=True)
-    }
+    """Return the columns of rows that have a cell for each name."""
+    by_column = zip(names, zip(*rows, strict=True), strict=True)
+    return {name: column_of(cells, types[name]) for name, cells in by_column}
 
 
 def column_of(cells: Sequence[Cell], kind: ColumnType) -> Column:
-    """A column from cells of text, numbers, booleans and ``None``, by the grammar of
-    :mod:`detectors.profiles.columns`.
+    """Return a column of cells by the grammar of :mod:`detectors.profiles.columns`.
+
+    A cell is text, a number, a boolean, or ``None``.
     """
-    seen = set(map(type, cells)) - {type(None)}
+    types = set(map(type, cells)) - {type(None)}
     if kind in ("text", "raw"):
-        words = cells if seen <= {str} and "" not in cells else [_word(cell) for cell in cells]
-        return Texts(pa.array(words, pa.string()))
+        strings = cells if types <= {str} and "" not in cells else [_string(cell) for cell in cells]
+        return Texts(pa.array(strings, pa.string()))
     integral = kind == "int"
-    if seen <= {str}:
+    if types <= {str}:
         return numbers_from_text(pa.array(cells, pa.string()), integral)
-    if seen <= ({int} if integral else {int, float}):
+    if types <= ({int} if integral else {int, float}):
         try:
             return numbers_from_array(
                 pa.array(cells, pa.int64() if integral else pa.float64()), integral
@@ -126,9 +135,9 @@ def _mixed_numbers(cells: Sequence[Cell], integral: bool) -> Numbers:
     slots = np.array([_slot(cell, integral) for cell in cells], np.uint8)
     texts = [k for k, cell in enumerate(cells) if isinstance(cell, str)]
     if texts:
-        read = numbers_from_text(pa.array([cells[k] for k in texts], pa.string()), integral)
-        values[texts] = read.values
-        slots[texts] = MISSING if read.slots is None else read.slots
+        parsed = numbers_from_text(pa.array([cells[k] for k in texts], pa.string()), integral)
+        values[texts] = parsed.values
+        slots[texts] = MISSING if parsed.slots is None else parsed.slots
     return Numbers(values, slots, integral)
 
 
@@ -150,7 +159,7 @@ def _slot(cell: Cell, integral: bool) -> int:
     return INTEGRAL if whole and math.isfinite(_value(cell)) else FRACTIONAL
 
 
-def _word(cell: Cell) -> str | None:
+def _string(cell: Cell) -> str | None:
     if isinstance(cell, bool):
         return "true" if cell else "false"
     return None if cell is None or cell == "" else str(cell)
@@ -164,29 +173,32 @@ def _kind(content_type: str) -> str | None:
 
 def _csv_rows(text: str, shape: RowShape) -> list[Row]:
     try:
-        read = list(csv.reader(io.StringIO(text, newline="")))
+        parsed = list(csv.reader(io.StringIO(text, newline="")))
     except csv.Error as error:
         raise MalformedRecord("undecodable") from error
-    rows: list[Row] = [row or [""] for row in read or [[]]]
+    rows: list[Row] = [row or [""] for row in parsed or [[]]]
     width = len(rows[0]) if shape.header else len(shape.names)
-    if any(len(row) != width for row in rows):
-        raise MalformedRecord(misfit(next(len(row) for row in rows if len(row) != width), width))
+    wrong = next((len(row) for row in rows if len(row) != width), None)
+    if wrong is not None:
+        raise MalformedRecord(width_mismatch(wrong, width))
     return _by_header(rows, shape.names) if shape.header else rows
 
 
 def _by_header(rows: list[Row], names: Sequence[str]) -> list[Row]:
-    place = {name: j for j, name in enumerate(rows[0])}
-    return [[row[place[name]] if name in place else None for name in names] for row in rows[1:]]
+    index = {name: j for j, name in enumerate(rows[0])}
+    return [[row[index[name]] if name in index else None for name in names] for row in rows[1:]]
 
 
 def _json_rows(text: str, shape: RowShape) -> list[Row]:
     return [
-        row for document in _documents(text) for row in _rows_at(dig(document, shape.rows), shape)
+        row
+        for document in _documents(text)
+        for row in _rows_at(value_at(document, shape.rows), shape)
     ]
 
 
 def _documents(text: str) -> list[object]:
-    """One document, or one a line."""
+    """Parse one document, or one a line."""
     try:
         return [load_json(text)]
     except MalformedRecord:
@@ -196,42 +208,46 @@ def _documents(text: str) -> list[object]:
         return [load_json(line) for line in lines]
 
 
-def _rows_at(found: object, shape: RowShape) -> list[Row]:
-    if not isinstance(found, list):
-        return [_row(found if isinstance(found, dict) else [found], shape)]
-    nested = [isinstance(entry, (list, dict)) for entry in found]
+def _rows_at(value: object, shape: RowShape) -> list[Row]:
+    """Return the rows in a value: those of a list of lists or objects, else one.
+
+    For a side of one column, each entry of a list of plain values is a row.
+    """
+    if not isinstance(value, list):
+        return [_row(value if isinstance(value, dict) else [value], shape)]
+    nested = [isinstance(entry, (list, dict)) for entry in value]
     if all(nested):
-        return [_row(entry, shape) for entry in found]
+        return [_row(entry, shape) for entry in value]
     if any(nested):
         raise MalformedRecord("wrong_type")
     if len(shape.names) == 1:
-        return [[cell_of(cell)] for cell in found]
-    return [_row(found, shape)]
+        return [[cell_of(cell)] for cell in value]
+    return [_row(value, shape)]
 
 
 def _row(entry: list[object] | dict[str, object], shape: RowShape) -> Row:
     if isinstance(entry, dict):
-        cells = [find(entry, name, shape.paths) for name in shape.names]
+        cells = [find_column(entry, name, shape.paths) for name in shape.names]
     else:
         cells = entry
         if len(cells) != len(shape.names):
-            raise MalformedRecord(misfit(len(cells), len(shape.names)))
+            raise MalformedRecord(width_mismatch(len(cells), len(shape.names)))
     if _NUMERIC.issuperset(map(type, cells)):
         return cast("Row", cells)
     return [cell_of(cell) for cell in cells]
 
 
-def cell_of(cell: object) -> Cell:
-    """A cell that was found in a JSON document; lists and objects are ``wrong_type``."""
-    if cell is None or isinstance(cell, (int, float)):
-        return cell
-    if isinstance(cell, str):
-        return readable(cell)
+def cell_of(value: object) -> Cell:
+    """Return a value of a JSON document as a cell; lists and objects are ``wrong_type``."""
+    if value is None or isinstance(value, (int, float)):
+        return value
+    if isinstance(value, str):
+        return readable(value)
     raise MalformedRecord("wrong_type")
 
 
 def readable(text: str) -> str:
-    """The text, if it can be written as UTF-8; lone surrogates are ``undecodable``."""
+    """Return the text if it can be encoded as UTF-8; lone surrogates are ``undecodable``."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -240,11 +256,10 @@ def readable(text: str) -> str:
 
 
 def load_json(text: str | bytes) -> object:
-    """A JSON document by RFC 8259: no ``NaN``, no ``Infinity``; a key given twice has its last
-    value.
+    """Parse a JSON document by RFC 8259: no ``NaN``, no ``Infinity``.
 
-    Text that is not UTF-8 does not matter as long as nobody reads it. Raises :class:`MalformedRecord`
-    (``undecodable``).
+    The last value of a repeated key counts. Bytes that are not UTF-8 are no error before the text
+    that contains them is used. Raises :class:`MalformedRecord` (``undecodable``).
     """
     try:
         return _FAST_JSON.decode(text)
@@ -252,13 +267,13 @@ def load_json(text: str | bytes) -> object:
         pass
     try:
         text = text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")
-        return json.loads(text, parse_constant=_refuse, parse_int=_whole)
+        return json.loads(text, parse_constant=_refuse, parse_int=_integer)
     except (ValueError, RecursionError) as error:
         raise MalformedRecord("undecodable") from error
 
 
-def _whole(digits: str) -> int | float:
-    return int(digits) if len(digits.lstrip("-")) <= _WHOLE_DIGITS else float(digits)
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits.lstrip("-")) <= _LONGEST_INTEGER else float(digits)
 
 
 def _refuse(constant: str) -> NoReturn:

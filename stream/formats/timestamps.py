@@ -1,4 +1,4 @@
-"""Event times of records as milliseconds."""
+"""Event times of records as milliseconds since the epoch."""
 
 from __future__ import annotations
 
@@ -24,93 +24,101 @@ MISSING_MS: Final = -1
 ABSURD_MS: Final = -2
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STAMP: Final = b"dddd-dd-ddTdd:dd:ddZ\n"
+"""The usual form of a time in ISO 8601, where ``d`` is a digit."""
 _LOWEST: Final = np.array([ord("0") if byte == ord("d") else byte for byte in _STAMP], np.uint8)
-_ABOVE: Final = np.array([9 if byte == ord("d") else 0 for byte in _STAMP], np.uint8)
+_RANGE: Final = np.array([9 if byte == ord("d") else 0 for byte in _STAMP], np.uint8)
 _SAMPLE: Final = 64
-"""Stamps that are looked at to see whether they repeat."""
-_TICKS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+"""Stamps that are looked at to decide whether they repeat."""
+_REPETITIONS: Final = 4
+"""Stamps repeat if those of the sample occur this often on average."""
+_LONGEST_DIGITS: Final = 25
+"""Text with more characters is read as a float."""
+_UNITS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def event_times(
-    found: Sequence[object], time: TimeConfig, arrival_ms: NDArray[np.int64]
+    values: Sequence[object], time: TimeConfig, arrival_ms: NDArray[np.int64]
 ) -> NDArray[np.int64]:
-    """Event times in ms; ``MISSING_MS`` where there is none, ``ABSURD_MS`` where it cannot be read
-    or lies out of range.
+    """Return event times in ms.
 
-    ISO 8601 text is UTC unless it names an offset; a fraction of a millisecond is cut off. The
-    other units take a JSON number or text that is a number. With ``missing: arrival`` a record
-    without time has the time at which the log took it, if that is known.
+    ``MISSING_MS`` stands for no time (``None``), ``ABSURD_MS`` for one that cannot be read or is
+    out of range.
+
+    ISO 8601 text is UTC unless it has an offset; fractions of a millisecond are cut off. The other
+    units take a JSON number, or text that is a number. With ``missing: arrival`` a record without
+    time has the time at which the log took it, if that is known.
     """
-    times = _each_once(found) if time.unit == "iso" else _each(found, _from_number(time.unit))
+    times = _from_isos(values) if time.unit == "iso" else _each(values, _from_number(time.unit))
     times[(times != MISSING_MS) & ((times < FIRST_MS) | (times >= END_MS))] = ABSURD_MS
     if time.missing == "arrival":
-        lost = times == MISSING_MS
-        times[lost] = np.where(arrival_ms[lost] < 0, MISSING_MS, arrival_ms[lost])
+        missing = times == MISSING_MS
+        times[missing] = np.where(arrival_ms[missing] < 0, MISSING_MS, arrival_ms[missing])
     return times
 
 
-def _each(found: Sequence[object], read: Callable[[object], int]) -> NDArray[np.int64]:
-    return np.array([MISSING_MS if cell is None else read(cell) for cell in found], np.int64)
+def _each(values: Sequence[object], read: Callable[[object], int]) -> NDArray[np.int64]:
+    return np.array([MISSING_MS if value is None else read(value) for value in values], np.int64)
 
 
-class _Read(dict[object, int]):
-    """ISO stamps that were read, and their times."""
+class _IsoTimes(dict[object, int]):
+    """The times of ISO stamps; each is read when it is first asked for."""
 
-    def __missing__(self, cell: object) -> int:
-        self[cell] = ms = MISSING_MS if cell is None else _from_iso(cell)
+    def __missing__(self, value: object) -> int:
+        self[value] = ms = MISSING_MS if value is None else _from_iso(value)
         return ms
 
 
-def _each_once(found: Sequence[object]) -> NDArray[np.int64]:
-    """ISO times; where stamps repeat, as those of one second do, each is read once."""
+def _from_isos(values: Sequence[object]) -> NDArray[np.int64]:
+    """Return ISO times; where stamps repeat, as those of one second do, each is read once."""
     try:
-        if len(set(found[:_SAMPLE])) * 4 <= _SAMPLE:
-            return np.fromiter(map(_Read().__getitem__, found), np.int64, len(found))
-    except TypeError:  # a list or an object stands where a time should
+        if len(set(values[:_SAMPLE])) * _REPETITIONS <= _SAMPLE:
+            return np.fromiter(map(_IsoTimes().__getitem__, values), np.int64, len(values))
+    except TypeError:  # a list or an object in place of a time
         pass
-    return _iso_times(found)
+    return _from_distinct_isos(values)
 
 
-def _iso_times(found: Sequence[object]) -> NDArray[np.int64]:
-    times = _stamps(found)
+def _from_distinct_isos(values: Sequence[object]) -> NDArray[np.int64]:
+    times = _from_stamps(values)
     if times is not None:
         return times
     usual = [
-        k for k, cell in enumerate(found) if isinstance(cell, str) and len(cell) == len(_STAMP) - 1
+        k for k, text in enumerate(values) if isinstance(text, str) and len(text) == len(_STAMP) - 1
     ]
-    read = _stamps([found[k] for k in usual])
-    if read is None:
-        return _each(found, _from_iso)
-    rest = np.delete(np.arange(len(found)), usual)
-    times = np.empty(len(found), np.int64)
-    times[usual], times[rest] = read, _each([found[k] for k in rest.tolist()], _from_iso)
+    parsed = _from_stamps([values[k] for k in usual])
+    if parsed is None:
+        return _each(values, _from_iso)
+    others = np.delete(np.arange(len(values)), usual)
+    times = np.empty(len(values), np.int64)
+    times[usual] = parsed
+    times[others] = _each([values[k] for k in others.tolist()], _from_iso)
     return times
 
 
-def _stamps(found: Sequence[object]) -> NDArray[np.int64] | None:
-    """All times at once if each is ``YYYY-MM-DDTHH:MM:SSZ``, else nothing."""
+def _from_stamps(values: Sequence[object]) -> NDArray[np.int64] | None:
+    """Return all times at once if each is ``YYYY-MM-DDTHH:MM:SSZ``, else None."""
     try:
-        joined = ("\n".join(found) + "\n").encode()  # type: ignore[arg-type]
+        joined = ("\n".join(values) + "\n").encode()  # type: ignore[arg-type]
     except (TypeError, UnicodeEncodeError):
         return None
-    if len(joined) != len(found) * len(_STAMP):
+    if len(joined) != len(values) * len(_STAMP):
         return None
     grid = np.frombuffer(joined, np.uint8).reshape(-1, len(_STAMP))
-    if (grid - _LOWEST > _ABOVE).any():
+    if (grid - _LOWEST > _RANGE).any():
         return None
     try:
-        parsed = pc.cast(pa.array(found, pa.string()), pa.timestamp("ms", "UTC"))
+        parsed = pc.cast(pa.array(values, pa.string()), pa.timestamp("ms", "UTC"))
     except pa.ArrowInvalid:
         return None
     times: NDArray[np.int64] = np.array(parsed.cast(pa.int64()))
     return times
 
 
-def _from_iso(cell: object) -> int:
-    if not isinstance(cell, str):
+def _from_iso(value: object) -> int:
+    if not isinstance(value, str):
         return ABSURD_MS
     try:
-        moment = datetime.fromisoformat(cell)
+        moment = datetime.fromisoformat(value)
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return (moment - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
@@ -118,23 +126,26 @@ def _from_iso(cell: object) -> int:
 
 
 def _from_number(unit: str) -> Callable[[object], int]:
-    ticks = _TICKS_A_SECOND[unit]
+    per_second = _UNITS_A_SECOND[unit]
 
-    def read(cell: object) -> int:
-        if isinstance(cell, str) and re.fullmatch(NUMBER, cell):
-            cell = int(cell) if cell.lstrip("+-").isdigit() and len(cell) < 26 else _float(cell)
-        if isinstance(cell, int) and not isinstance(cell, bool):
-            return _sane(cell * 1000 // ticks)
-        if isinstance(cell, float) and math.isfinite(cell):
-            return _sane(math.floor(cell * 1000 / ticks))
+    def read(value: object) -> int:
+        if isinstance(value, str) and re.fullmatch(NUMBER, value):
+            value = _parsed(value)
+        if isinstance(value, int) and not isinstance(value, bool):
+            return _in_range(value * 1000 // per_second)
+        if isinstance(value, float) and math.isfinite(value):
+            return _in_range(math.floor(value * 1000 / per_second))
         return ABSURD_MS
 
     return read
 
 
-def _sane(ms: int) -> int:
+def _in_range(ms: int) -> int:
     return ms if FIRST_MS <= ms < END_MS else ABSURD_MS
 
 
-def _float(text: str) -> float:
+def _parsed(text: str) -> int | float:
+    """Parse text that is a number; NaN with a payload, which Python does not parse, is NaN."""
+    if text.lstrip("+-").isdigit() and len(text) <= _LONGEST_DIGITS:
+        return int(text)
     return math.nan if "(" in text else float(text)

@@ -1,1 +1,1 @@
-"""Reads records from a log, one folder a technology; may import `events` and below."""
+"""Reads raw records, one technology a folder; may import `events` and below."""

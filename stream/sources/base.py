@@ -1,5 +1,7 @@
-"""The contract of a source: partitions, positions, raw records. One file a source; file name =
-``type``.
+"""The contract of a source: partitions, positions and raw records.
+
+A source is one file or folder, whose name is its ``type`` in the configuration. It has two halves:
+a :class:`Source`, its configuration, and a :class:`Reading`, which that configuration opens.
 """
 
 from __future__ import annotations
@@ -14,81 +16,122 @@ from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 
 
 class Reading(Protocol):
-    """An open source. Used by one thread; no method but :meth:`poll` blocks for longer than its
-    time-out. A reading inherits from this class for the methods that have a default.
+    """An open source; implementations inherit from this class, for its defaults.
+
+    The service opens one reading. With ``readers: N`` each reader process opens another one, and
+    that of the service only discovers partitions. The calls come in this order::
+
+        discover -> assign -> poll, poll, ... -> close
+
+    :meth:`discover` is called again every two seconds, :meth:`assign` whenever a partition is new
+    or has to be read again, :meth:`lag` and :meth:`publish_positions` after a commit.
+
+    **Threads and time.** One thread uses a reading. Only :meth:`poll` may block, at most for its
+    time-out; :meth:`assign` may wait up to two seconds for information about the log. Anything that
+    takes longer belongs in a thread of the source: while a method blocks, the service neither
+    commits nor delivers.
+
+    **Positions.** A position names a place in a partition. It must mean the same in another process
+    and after a restart: a batch that ended with ``next`` is continued by an :class:`Assign` with
+    that position. Only the source knows their order; everything else compares them for equality. A
+    position is never changed silently: if the log does not have it (any more), that is a gap.
+
+    **Errors.** An outage is no error. The methods return what they have, log the outage, and
+    connect again by themselves. An error that no retry repairs, such as a missing permission,
+    raises :class:`stream.errors.SourceUnavailable`, which ends the service with exit code 3.
+    Records are not validated here: the format rejects those that it cannot decode.
     """
 
     def discover(self) -> list[DiscoveredPartition]:
-        """All partitions that exist now, with the position where a job without state would start."""
+        """Return all partitions that exist now, each with the position where a new job starts.
+
+        Partitions that were returned before are returned again. ``parents`` names those partitions
+        that must be read to their end first. The answer may be some seconds old, but must not wait
+        for the network.
+        """
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
-        """Read these partitions from ``next`` on; others that were assigned before stay as they
-        are.
+        """Read these partitions from ``next`` on; other assigned partitions stay as they are.
 
-        Returns a gap for each partition whose position the log does not have (any more); such a
-        partition is not read until it is assigned again.
+        A partition that is assigned already continues from the new position, and records that were
+        fetched for the old one are dropped. Returns a gap for each partition whose position the log
+        does not have; such a partition is not read until it is assigned again. If that cannot be
+        found out in time, a later :meth:`poll` returns the gap.
         """
 
     def assigned_elsewhere(self, partitions: Collection[str]) -> None:
-        """These partitions are read by others: what :meth:`discover` finds beside them from now on
-        is new, whatever ``start`` says.
+        """Note that other readings read these partitions.
+
+        Called before they are assigned there. What :meth:`discover` finds in addition from now on
+        is new, and starts at its first record, whatever ``start`` says.
         """
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        """What has come since: at most ``max_records`` records, at most one batch a partition and
-        call.
+        """Return new records of the assigned partitions: at most one batch of each, in any order.
 
-        Waits at most ``timeout_s`` for the first record. A batch without values may move ``next``
-        (control records, compaction) or say ``at_end``; a partition that is at its end says so in
-        each call.
+        Waits at most ``timeout_s`` for the first record, and returns at most ``max_records``
+        records in all; a source whose records contain others may exceed that by one such record.
+        Each batch begins where the previous one of its partition ended, or at the assigned
+        position.
+
+        A batch without records may advance ``next`` (control records, compaction), or report that
+        the partition is at its end. Every call reports ``at_end`` for each partition that is, as
+        long as the source can vouch for it: a partition without such reports is not idle and holds
+        the watermark. ``ended`` is reported once, for a partition that gets no more records ever. A
+        gap is returned once; its partition is not read until it is assigned again.
         """
 
     @property
     def finished(self) -> bool:
-        """True when a bounded source has been read to its end. Always false for a log that may
-        grow.
-        """
+        """Whether a bounded source is read to its end; always false for a log that may grow."""
 
     def expired(self, ended: Collection[str]) -> list[str]:
-        """Return those of the ended partitions that the source no longer has, and will never
-        discover again. None, in a source whose partitions do not end.
+        """Return those of the ended partitions that the source does not have any more.
+
+        It must never discover them again. By default none: partitions of most sources do not end.
         """
         return []
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
-        """Tell the outside world how far the job has committed (Kafka: the group's offsets, for lag
-        tools); else nothing.
+        """Publish the committed positions for other tools, where the source has a place for them.
+
+        Kafka: the offsets of the consumer group. Called after each commit; must not block. Nothing
+        reads them back, so a failure is logged and made good by the next call.
         """
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        """How much lies between each position and the end of its partition, in units of the source
-        (Kafka: offsets, which are at least as many as records; Kinesis: milliseconds), as known
-        without asking anybody now; empty where it does not know.
+        """Return the distance of each position from the end of its partition, as known now.
+
+        In units of the source. Kafka: offsets, at least as many as records. Kinesis: milliseconds.
+        Partitions whose lag is unknown are left out; nothing is asked over the network.
         """
 
     def close(self) -> None:
-        """Let go of everything; safe to call twice."""
+        """Release connections, threads and files; safe to call twice."""
 
 
 class Source(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"
 ):
-    """Base of the configuration of a source: its fields are the keys in the file, ``open`` builds
-    the reading half.
+    """Base of the configuration of a source.
 
-    ``record_fields`` names what its records have beside their bytes, as a place to take model and variant
-    from. ``default_grace`` is the grace where the configuration names none: how far out of order
-    the records of this source usually are.
+    The fields of a subclass are the keys in the configuration file, its docstring describes them in
+    the JSON schema, and ``tag`` is its ``type``. A text below a field describes that key.
     """
 
     record_fields: ClassVar[frozenset[str]] = frozenset()
+    """What records have in addition to their value, from which the model and the variant may be
+    taken: ``topic``, ``key``, ``header`` or ``file``.
+    """
     default_grace: ClassVar[str] = "2s"
     """The ``grace`` of a job whose configuration sets none: the usual out-of-order delay."""
 
     @property
     def identity(self) -> str:
-        """What the positions of this source are positions in: a state of another one cannot go on
-        with them.
+        """What the positions of this source are positions in, such as ``kafka events``.
+
+        A stored state with another identity is refused: its positions mean nothing here. Addresses
+        and credentials are no part of it, since they may change.
         """
         raise NotImplementedError
 
@@ -97,5 +140,9 @@ class Source(
         return []
 
     def open(self, job: str) -> Reading:
-        """Connect. Raises :class:`stream.errors.SourceUnavailable` with the cause when it cannot."""
+        """Connect and return the reading.
+
+        ``job`` is the name under which the source may publish positions. Retries transient errors
+        for some time; raises :class:`stream.errors.SourceUnavailable` with the distinct causes.
+        """
         raise NotImplementedError

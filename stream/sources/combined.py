@@ -1,4 +1,4 @@
-"""Several readings of one partition each, read in turn as one source."""
+"""Reads several readings of one partition each in turn, as one source."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ from collections.abc import Collection, Mapping
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
 
-LOOK_S = 0.05
+RETRY_S = 0.05
+"""Pause before all readings are polled again when none had a record."""
 
 
 class CombinedReading(Reading):
-    """The readings of some partitions, by the partition's name; see
-    :class:`stream.sources.base.Reading` for what each method promises.
+    """Combines readings of bounded or followed files, keyed by the name of their partition.
+
+    See :class:`stream.sources.base.Reading` for the contract.
     """
 
     def __init__(self, readings: Mapping[str, Reading]) -> None:
@@ -21,55 +23,65 @@ class CombinedReading(Reading):
         self._assigned: list[str] = []
 
     def discover(self) -> list[DiscoveredPartition]:
-        """The partitions of all."""
-        return [found for reading in self._readings.values() for found in reading.discover()]
+        """Return the partitions of all readings."""
+        return [
+            partition for reading in self._readings.values() for partition in reading.discover()
+        ]
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
-        """Each to its own reading."""
-        for one in assigns:
-            if one.partition not in self._assigned:
-                self._assigned.append(one.partition)
-        return [gap for one in assigns for gap in self._readings[one.partition].assign([one])]
+        """Pass each assignment to the reading of its partition."""
+        gaps: list[Gap] = []
+        for assign in assigns:
+            if assign.partition not in self._assigned:
+                self._assigned.append(assign.partition)
+            gaps += self._readings[assign.partition].assign([assign])
+        return gaps
 
     def assigned_elsewhere(self, partitions: Collection[str]) -> None:
-        """Tell all."""
+        """Pass the partitions on to all readings."""
         for reading in self._readings.values():
             reading.assigned_elsewhere(partitions)
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        """One batch of the next partition that has records; if none has, what all of them say."""
-        deadline = time.monotonic() + timeout_s
+        """Return a batch of the next partition that has records, or what all readings report."""
+        deadline_s = time.monotonic() + timeout_s
         while True:
-            said: list[RawBatch | Gap] = []
-            for name in list(self._assigned):
-                came = self._readings[name].poll(0.0, max_records)
-                said += came
-                if any(isinstance(one, RawBatch) and one.values for one in came):
-                    self._assigned.remove(name)
-                    self._assigned.append(name)  # the others come first now
-                    return said
-            left_s = deadline - time.monotonic()
-            if self.finished or left_s <= 0 or any(isinstance(one, Gap) for one in said):
-                return said
-            time.sleep(min(LOOK_S, left_s))
+            results, has_records = self._poll_each(max_records)
+            left_s = deadline_s - time.monotonic()
+            done = self.finished or left_s <= 0 or any(isinstance(r, Gap) for r in results)
+            if has_records or done:
+                return results
+            time.sleep(min(RETRY_S, left_s))
 
     @property
     def finished(self) -> bool:
-        """True when all that are read are at their end."""
+        """Whether all assigned partitions are at their end."""
         return bool(self._assigned) and all(
             self._readings[name].finished for name in self._assigned
         )
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
-        """Nobody asks."""
+        """Pass the positions on to all readings."""
         for reading in self._readings.values():
             reading.publish_positions(positions)
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        """Not known for files."""
+        """Return nothing: files report no lag."""
         return {}
 
     def close(self) -> None:
-        """Close all."""
+        """Close all readings."""
         for reading in self._readings.values():
             reading.close()
+
+    def _poll_each(self, max_records: int) -> tuple[list[RawBatch | Gap], bool]:
+        """Poll the partitions until one has records; that one is the last in the next turn."""
+        results: list[RawBatch | Gap] = []
+        for name in list(self._assigned):
+            polled = self._readings[name].poll(0.0, max_records)
+            results += polled
+            if any(isinstance(result, RawBatch) and result.values for result in polled):
+                self._assigned.remove(name)
+                self._assigned.append(name)
+                return results, True
+        return results, False

@@ -1,4 +1,4 @@
-"""What every format promises; a new format adds one example of itself to ``EXAMPLES``."""
+"""The contract of every format; a new one adds an example of its records to ``EXAMPLES``."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ LAYOUT = Layout(
 
 
 def capture(
-    answer: object = "0.5",
+    response: object = "0.5",
     request: object = "1.5,7,a",
     encoding: object = "CSV",
     time: object = TIME,
 ) -> dict[str, object]:
     data = {
-        "endpointOutput": {"data": answer, "encoding": encoding},
+        "endpointOutput": {"data": response, "encoding": encoding},
         "endpointInput": {"data": request, "encoding": encoding},
     }
     return {
@@ -67,9 +67,9 @@ def event(time: object = TIME, **cells: object) -> dict[str, object]:
 def without(document: dict[str, object], *path: str) -> dict[str, object]:
     copy: dict[str, object] = json.loads(json.dumps(document))
     inner: object = copy
-    for part in path[:-1]:
+    for key in path[:-1]:
         assert isinstance(inner, dict)
-        inner = inner[part]
+        inner = inner[key]
     assert isinstance(inner, dict)
     del inner[path[-1]]
     return copy
@@ -93,24 +93,24 @@ EXAMPLES = {
             ("time_absurd", capture(time="1969-07-20T20:17:40Z")),
             ("time_absurd", capture(time="2100-01-01T00:00:00Z")),
             ("time_absurd", capture(time="{%s}")),
-            ("wrong_type", capture(answer=5)),
+            ("wrong_type", capture(response=5)),
             ("wrong_type", {**capture(), "captureData": "x"}),
             ("wrong_type", without(capture(), "captureData", "endpointInput", "data")),
             ("payload_missing", without(capture(), "captureData")),
             ("unknown_encoding", capture(encoding="PARQUET")),
             ("unknown_encoding", without(capture(), "captureData", "endpointInput", "encoding")),
-            ("undecodable", capture(answer="[0.5", request="[1.5,7]", encoding="JSON")),
-            ("undecodable", capture(answer="\ud800")),
+            ("undecodable", capture(response="[0.5", request="[1.5,7]", encoding="JSON")),
+            ("undecodable", capture(response="\ud800")),
             ("too_few_columns", capture(request="1.5,7")),
             ("too_many_columns", capture(request="1.5,7,a,b")),
             ("too_few_columns", capture(request="1.5,7,a\n1.5,7")),
             ("too_few_columns", capture(request="")),
             ("too_few_columns", capture(request='"1.5,7,a')),
-            ("too_few_columns", capture(answer="0.5", request="[1.5]", encoding="JSON")),
+            ("too_few_columns", capture(response="0.5", request="[1.5]", encoding="JSON")),
             ("row_count", capture(request="1.5,7,a\n2.5,8,b")),
-            ("row_count", capture(answer="[]", request='[1.5,7,"a"]', encoding="JSON")),
-            ("wrong_type", capture(answer='{"p": [1]}', request='[1.5,7,"a"]', encoding="JSON")),
-            ("wrong_type", capture(answer="[1, [2]]", request='[1.5,7,"a"]', encoding="JSON")),
+            ("row_count", capture(response="[]", request='[1.5,7,"a"]', encoding="JSON")),
+            ("wrong_type", capture(response='{"p": [1]}', request='[1.5,7,"a"]', encoding="JSON")),
+            ("wrong_type", capture(response="[1, [2]]", request='[1.5,7,"a"]', encoding="JSON")),
         ],
     ),
     "json": Example(
@@ -148,14 +148,14 @@ def raw(values: Sequence[bytes | None], origin: str = "topic", arrival_ms: int =
     return raw_batch(values, origin=origin, arrival_ms=arrival_ms)
 
 
-def origin(model: NameConfig | None = None, time: TimeConfig | None = None) -> IdentityConfig:
+def identity(model: NameConfig | None = None, time: TimeConfig | None = None) -> IdentityConfig:
     return IdentityConfig(model or NameConfig(name="m"), NameConfig(name="v"), time or TimeConfig())
 
 
 def decode(
-    form: Format, values: Sequence[bytes | None], where: IdentityConfig | None = None
+    form: Format, values: Sequence[bytes | None], config: IdentityConfig | None = None
 ) -> DecodedRecords:
-    return form.open(where or origin(), PLAN).decode([raw(values)])
+    return form.open(config or identity(), PLAN).decode([raw(values)])
 
 
 def line(document: object) -> bytes | None:
@@ -174,7 +174,7 @@ def test_every_format_has_an_example() -> None:
 
 
 @pytest.mark.parametrize(("name", "reason", "bad"), BAD)
-def test_a_bad_record_is_told_once_with_its_reason_and_touches_no_count(
+def test_a_bad_record_is_rejected_once_with_a_reason_and_changes_no_count(
     name: str, reason: str, bad: object
 ) -> None:
     assert ADVICE[reason]
@@ -189,30 +189,28 @@ def test_a_bad_record_is_told_once_with_its_reason_and_touches_no_count(
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_record_is_dated_even_if_its_content_is_rejected_and_by_nothing_less(name: str) -> None:
-    """Time has come so far, whatever the payload: otherwise a stream of bad payloads would never
-    close a window."""
+def test_a_rejected_record_keeps_its_event_time_if_that_can_be_read(name: str) -> None:
+    """Otherwise a stream of bad payloads would never close a window."""
     form, good, _ = EXAMPLES[name]
-    spoilt = {"sagemaker": capture(request="1.5,7"), "json": event(x=[1])}[name]
-    foreign = origin(NameConfig(source="key"))
-    where = TimeConfig(missing="arrival")
+    malformed = {"sagemaker": capture(request="1.5,7"), "json": event(x=[1])}[name]
+    arrival = TimeConfig(missing="arrival")
     for value, expected in (
-        (line(spoilt), (TIME_MS, 0)),
+        (line(malformed), (TIME_MS, 0)),
         (b"{", (-1, -1)),
         (None, (-1, -1)),
         (b"[]", (-1, -1)),
     ):
-        decoded = form.open(origin(time=where), PLAN).decode(
+        decoded = form.open(identity(time=arrival), PLAN).decode(
             [raw([value, line(good)], arrival_ms=TIME_MS + 9)]
         )
         assert (int(decoded.time_ms[0]), int(decoded.model[0])) == expected
         assert len(decoded.rejects) == 1
-    unknown = form.open(foreign, PLAN).decode([raw([line(good)])])
+    unknown = form.open(identity(NameConfig(source="key")), PLAN).decode([raw([line(good)])])
     assert (unknown.time_ms.tolist(), unknown.model.tolist()) == ([TIME_MS], [-1])
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_good_record_gives_its_cells_its_time_its_model_and_its_ids(name: str) -> None:
+def test_a_good_record_yields_its_cells_time_model_and_ids(name: str) -> None:
     form, good, _ = EXAMPLES[name]
     decoded = decode(form, [line(good)])
     [batch] = decoded.batches
@@ -231,25 +229,29 @@ def test_records_keep_their_order_over_several_raw_batches(name: str) -> None:
     form, good, _ = EXAMPLES[name]
     stamps = ["2025-06-15T15:06:41Z", "2025-06-15T15:06:39Z", "2025-06-15T15:06:45Z"]
     values = [line(json.loads(json.dumps(good).replace(TIME, stamp))) for stamp in stamps]
-    decoded = form.open(origin(), PLAN).decode([raw(values[:1]), raw([]), raw([None, *values[1:]])])
+    decoded = form.open(identity(), PLAN).decode(
+        [raw(values[:1]), raw([]), raw([None, *values[1:]])]
+    )
     assert decoded.time_ms.tolist() == [TIME_MS + 1000, -1, TIME_MS - 1000, TIME_MS + 5000]
     assert decoded.batches[0].record.tolist() == [0, 2, 3]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_nothing_decodes_to_nothing(name: str) -> None:
+def test_no_records_decode_to_no_batches(name: str) -> None:
     for raws in ([], [raw([])], [raw([None])]):
-        decoded = EXAMPLES[name].form.open(origin(), PLAN).decode(raws)
+        decoded = EXAMPLES[name].form.open(identity(), PLAN).decode(raws)
         assert decoded.batches == []
-        assert len(decoded.rejects) == len(decoded.time_ms) == sum(len(one.values) for one in raws)
+        assert (
+            len(decoded.rejects) == len(decoded.time_ms) == sum(len(batch.values) for batch in raws)
+        )
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_an_event_of_an_unknown_model_is_told_and_its_neighbours_are_counted(name: str) -> None:
+def test_an_event_of_an_unknown_model_is_rejected_and_its_neighbours_are_not(name: str) -> None:
     form, good, _ = EXAMPLES[name]
     keys: list[bytes | None] = [b"m", b"other", None, b"\xff"]
     batch = replace(raw([line(good)] * 4), keys=keys)
-    decoded = form.open(origin(NameConfig(source="key")), PLAN).decode([batch])
+    decoded = form.open(identity(NameConfig(source="key")), PLAN).decode([batch])
     assert [(r.record, r.reason) for r in decoded.rejects] == [
         (i, "unknown_model") for i in (1, 2, 3)
     ]
@@ -271,15 +273,15 @@ WHERE: list[tuple[NameConfig, Callable[[RawBatch], RawBatch]]] = [
 
 @pytest.mark.parametrize("name", EXAMPLES)
 @pytest.mark.parametrize(("where", "place"), WHERE, ids=[where.source for where, _ in WHERE])
-def test_the_model_comes_from_where_the_configuration_says(
+def test_the_model_is_read_from_the_configured_place(
     name: str, where: NameConfig, place: Callable[[RawBatch], RawBatch]
 ) -> None:
     form, good, _ = EXAMPLES[name]
-    decoded = form.open(origin(where), PLAN).decode(
+    decoded = form.open(identity(where), PLAN).decode(
         [place(raw([line(good | {"about": {"model": "m"}})]))]
     )
     assert decoded.keys[decoded.model[0]] == ("m", "v")
-    unnamed = form.open(origin(where), PLAN).decode([raw([line(good)])])
+    unnamed = form.open(identity(where), PLAN).decode([raw([line(good)])])
     assert [reject.reason for reject in unnamed.rejects] == ["unknown_model"]
 
 
@@ -302,13 +304,13 @@ TIMES = [
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-@pytest.mark.parametrize(("unit", "found", "expected"), TIMES)
+@pytest.mark.parametrize(("unit", "value", "expected"), TIMES)
 def test_event_time_is_read_by_path_and_unit(
-    name: str, unit: str, found: object, expected: int | None
+    name: str, unit: str, value: object, expected: int | None
 ) -> None:
     form, good, _ = EXAMPLES[name]
     time = TimeConfig("when.at", unit)  # type: ignore[arg-type]
-    decoded = decode(form, [line(good | {"when": {"at": found}})], origin(time=time))
+    decoded = decode(form, [line(good | {"when": {"at": value}})], identity(time=time))
     assert decoded.time_ms.tolist() == [-1 if expected is None else expected]
     assert [reject.reason for reject in decoded.rejects] == ([] if expected else ["time_absurd"])
 
@@ -316,22 +318,22 @@ def test_event_time_is_read_by_path_and_unit(
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_missing_time_can_be_the_arrival_if_that_is_known(name: str) -> None:
     form, good, _ = EXAMPLES[name]
-    decoder = form.open(origin(time=TimeConfig("nowhere", "iso", "arrival")), PLAN)
+    decoder = form.open(identity(time=TimeConfig("nowhere", "iso", "arrival")), PLAN)
     decoded = decoder.decode([raw([line(good)], arrival_ms=TIME_MS + 7), raw([line(good)])])
     assert decoded.time_ms.tolist() == [TIME_MS + 7, -1]
     assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(1, "time_missing")]
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_models_of_different_columns_share_a_stream(name: str) -> None:
+def test_models_with_different_columns_share_a_stream(name: str) -> None:
     form, good, _ = EXAMPLES[name]
     schemas = (SCHEMA, Schema((), ("x", "n", "t"), {"x": "raw", "n": "float", "t": "text"}))
     batch = replace(raw([line(good)] * 4), keys=[b"m", b"w", b"u", b"w"])
     decoded = form.open(
-        origin(NameConfig(source="key")), DecodingPlan(schemas, {"m": 0, "w": 1})
+        identity(NameConfig(source="key")), DecodingPlan(schemas, {"m": 0, "w": 1})
     ).decode([batch])
-    assert {one.schema: one.record.tolist() for one in decoded.batches} == {0: [0], 1: [1, 3]}
-    [raw_text] = [one.columns["x"] for one in decoded.batches if one.schema == 1]
+    assert {part.schema: part.record.tolist() for part in decoded.batches} == {0: [0], 1: [1, 3]}
+    [raw_text] = [part.columns["x"] for part in decoded.batches if part.schema == 1]
     assert isinstance(raw_text, Texts)
     assert raw_text.values.to_pylist() == ["1.5", "1.5"]
     assert [reject.record for reject in decoded.rejects] == [2]

@@ -1,5 +1,4 @@
-"""What every source in ``stream/sources/`` promises; a new one adds its :class:`Rig` and gets the
-whole suite."""
+"""The contract of every source in ``stream/sources/``; a new one adds its :class:`Rig`."""
 
 from __future__ import annotations
 
@@ -23,18 +22,18 @@ RECORDS = [b'{"n": %d, "text": "\xc3\xa9 \\"quoted\\""}' % n for n in range(40)]
 
 
 class Rig(Protocol):
-    """A log that a test can write to and take the beginning from, and the source that reads it."""
+    """A log that a test can write to and whose beginning it can remove, and its source."""
 
     def source(self) -> Source: ...
 
     def write(self, values: list[bytes]) -> None: ...
 
     def lose_the_beginning(self) -> None:
-        """Make the log forget what its partitions have held so far; what is written later stays."""
+        """Remove all records that the partitions hold now; what is written later stays."""
 
-    def before(self, batch: RawBatch, at: int) -> Position:
-        """Where reading begins with record ``at`` of a batch: its own position, unless positions
-        name the record read last."""
+    def position_before(self, batch: RawBatch, at: int) -> Position:
+        """The position before record ``at`` of a batch: its own, unless positions name the record
+        that was read last."""
 
 
 class KafkaRig:
@@ -58,7 +57,7 @@ class KafkaRig:
             self._written[1] + len(values) // 2,
         ]
 
-    def before(self, batch: RawBatch, at: int) -> Position:
+    def position_before(self, batch: RawBatch, at: int) -> Position:
         return batch.positions[at]
 
     def lose_the_beginning(self) -> None:
@@ -67,7 +66,7 @@ class KafkaRig:
 
 
 class KinesisRig:
-    """An emulator: it has no retention, so the beginning is lost by making the stream anew."""
+    """An emulator without retention: the beginning is lost by recreating the stream."""
 
     def __init__(self, emulator: KinesisEmulator, stream: str) -> None:
         self._emulator, self._stream = emulator, stream
@@ -82,7 +81,7 @@ class KinesisRig:
         self._emulator.delete(self._stream)
         self._emulator.create(self._stream, 2)
 
-    def before(self, batch: RawBatch, at: int) -> Position:
+    def position_before(self, batch: RawBatch, at: int) -> Position:
         return batch.positions[at - 1]
 
 
@@ -101,7 +100,7 @@ class FileRig:
     def lose_the_beginning(self) -> None:
         self._path.write_bytes(b"")
 
-    def before(self, batch: RawBatch, at: int) -> Position:
+    def position_before(self, batch: RawBatch, at: int) -> Position:
         return batch.positions[at]
 
 
@@ -125,7 +124,7 @@ class FolderRig:
         for file in self._folder.rglob("*.jsonl"):
             file.unlink()
 
-    def before(self, batch: RawBatch, at: int) -> Position:
+    def position_before(self, batch: RawBatch, at: int) -> Position:
         return batch.positions[at]
 
 
@@ -137,12 +136,12 @@ RIGS = {
     "jsonl": "jsonl",
     "jsonl-folder": "jsonl",
 }
-"""Rig -> the module it tests."""
+"""Rig -> the type of the source it tests."""
 
 
 def marks_of(name: str) -> list[pytest.MarkDecorator]:
-    part = RIGS[name]
-    return [] if part == "jsonl" else [getattr(pytest.mark, part)]
+    server = RIGS[name]
+    return [] if server == "jsonl" else [getattr(pytest.mark, server)]
 
 
 @pytest.fixture(params=[pytest.param(name, marks=marks_of(name)) for name in RIGS])
@@ -174,26 +173,30 @@ def opened(rig: Rig) -> Iterator[Callable[[], Reading]]:
 
 def assign_all(reading: Reading) -> dict[str, Position]:
     """Assign every partition at its start; return the starts."""
-    found = reading.discover()
-    assert reading.assign([Assign(1, one.partition, one.start, None) for one in found]) == []
-    return {one.partition: one.start for one in found}
+    starts = {partition.partition: partition.start for partition in reading.discover()}
+    assert reading.assign([Assign(1, name, start, None) for name, start in starts.items()]) == []
+    return starts
 
 
 def read(
     reading: Reading, count: int, max_records: int = 1000, timeout_s: float = 20.0
 ) -> list[RawBatch]:
-    """Poll until ``count`` records came; at most one batch a partition and call."""
+    """Poll until ``count`` records are read; at most one batch a partition and call."""
     batches: list[RawBatch] = []
     deadline = time.monotonic() + timeout_s
     while sum(len(batch.values) for batch in batches) < count:
         assert time.monotonic() < deadline, "records are missing"
         polled = reading.poll(0.2, max_records)
-        got = [one for one in polled if isinstance(one, RawBatch)]
-        assert len(got) == len(polled), polled
-        assert len({batch.partition for batch in got}) == len(got)
-        assert sum(len(batch.values) for batch in got) <= max_records
-        batches += got
+        new = batches_in(polled)
+        assert len(new) == len(polled), polled
+        assert len({batch.partition for batch in new}) == len(new)
+        assert sum(len(batch.values) for batch in new) <= max_records
+        batches += new
     return batches
+
+
+def batches_in(results: list[RawBatch | Gap]) -> list[RawBatch]:
+    return [result for result in results if isinstance(result, RawBatch)]
 
 
 def values(batches: list[RawBatch]) -> list[bytes | None]:
@@ -201,29 +204,29 @@ def values(batches: list[RawBatch]) -> list[bytes | None]:
 
 
 def until_at_end(reading: Reading, partitions: set[str]) -> list[RawBatch | Gap]:
-    """Poll until every partition has said that it is at its end."""
-    seen: list[RawBatch | Gap] = []
+    """Poll until every partition has reported that it is at its end."""
+    results: list[RawBatch | Gap] = []
     waiting = set(partitions)
     deadline = time.monotonic() + 20.0
     while waiting:
-        assert time.monotonic() < deadline, f"{waiting} never said that they are at their end"
+        assert time.monotonic() < deadline, f"{waiting} never reported their end"
         polled = reading.poll(0.2, 1000)
-        waiting -= {one.partition for one in polled if isinstance(one, RawBatch) and one.at_end}
-        seen += polled
-    return seen
+        waiting -= {batch.partition for batch in batches_in(polled) if batch.at_end}
+        results += polled
+    return results
 
 
 def test_every_source_has_a_rig() -> None:
     assert set(find("stream.sources", Source, "driftline.sources")) == set(RIGS.values())
 
 
-def test_file_name_is_the_type(rig: Rig) -> None:
+def test_the_folder_is_named_like_the_type(rig: Rig) -> None:
     tag = rig.source().__struct_config__.tag
     assert type(rig.source()).__module__.startswith(f"stream.sources.{tag}.")
     assert rig.source().check() == []
 
 
-def test_all_records_come_once_in_the_order_of_their_partition(
+def test_all_records_are_read_once_in_the_order_of_their_partition(
     rig: Rig, opened: Callable[[], Reading]
 ) -> None:
     rig.write(RECORDS)
@@ -239,9 +242,7 @@ def test_all_records_come_once_in_the_order_of_their_partition(
     assert not reading.finished
 
 
-def test_batches_of_a_partition_join_without_a_hole(
-    rig: Rig, opened: Callable[[], Reading]
-) -> None:
+def test_batches_of_a_partition_are_contiguous(rig: Rig, opened: Callable[[], Reading]) -> None:
     rig.write(RECORDS)
     reading = opened()
     expected = assign_all(reading)
@@ -251,7 +252,7 @@ def test_batches_of_a_partition_join_without_a_hole(
         expected[batch.partition] = batch.next
 
 
-def test_reading_begins_with_the_record_that_a_position_names(
+def test_reading_begins_at_the_record_that_a_position_names(
     rig: Rig, opened: Callable[[], Reading]
 ) -> None:
     rig.write(RECORDS)
@@ -261,17 +262,23 @@ def test_reading_begins_with_the_record_that_a_position_names(
     second = opened()
     for batch in [batch for batch in batches if len(batch.values) > 3]:
         at = 3
-        assert second.assign([Assign(2, batch.partition, rig.before(batch, at), None)]) == []
-        again = read(second, len(batch.values) - at)
-        same = [one for one in again if one.partition == batch.partition and one.values]
-        assert same[0].first == rig.before(batch, at)
-        assert [value for one in same for value in one.values][
-            : len(batch.values) - at
-        ] == batch.values[at:]
+        assert (
+            second.assign([Assign(2, batch.partition, rig.position_before(batch, at), None)]) == []
+        )
+        count = len(batch.values) - at
+        reread = [
+            result
+            for result in read(second, count)
+            if result.partition == batch.partition and result.values
+        ]
+        assert reread[0].first == rig.position_before(batch, at)
+        assert [value for result in reread for value in result.values][:count] == batch.values[at:]
         second.assign([Assign(3, batch.partition, batch.next, None)])
 
 
-def test_reading_goes_on_where_another_stopped(rig: Rig, opened: Callable[[], Reading]) -> None:
+def test_a_second_reading_continues_where_the_first_stopped(
+    rig: Rig, opened: Callable[[], Reading]
+) -> None:
     rig.write(RECORDS)
     first = opened()
     positions = assign_all(first)
@@ -289,22 +296,20 @@ def test_reading_goes_on_where_another_stopped(rig: Rig, opened: Callable[[], Re
     assert values(before + after) == sorted(RECORDS)
 
 
-def test_every_partition_at_its_end_says_so_in_each_call(
+def test_every_call_reports_each_partition_at_its_end(
     rig: Rig, opened: Callable[[], Reading]
 ) -> None:
     rig.write(RECORDS)
     reading = opened()
     starts = assign_all(reading)
-    seen = until_at_end(reading, set(starts))
-    assert values([one for one in seen if isinstance(one, RawBatch)]) == sorted(RECORDS)
+    results = until_at_end(reading, set(starts))
+    assert values(batches_in(results)) == sorted(RECORDS)
     for _ in range(3):
         polled = reading.poll(0.1, 1000)
-        assert {one.partition for one in polled if isinstance(one, RawBatch) and one.at_end} == set(
-            starts
-        )
+        assert {batch.partition for batch in batches_in(polled) if batch.at_end} == set(starts)
 
 
-def test_records_that_are_written_later_arrive(rig: Rig, opened: Callable[[], Reading]) -> None:
+def test_records_that_are_written_later_are_read(rig: Rig, opened: Callable[[], Reading]) -> None:
     rig.write(RECORDS[:10])
     reading = opened()
     starts = assign_all(reading)
@@ -317,27 +322,26 @@ def test_arrival_is_known_and_not_in_the_future(rig: Rig, opened: Callable[[], R
     rig.write(RECORDS)
     reading = opened()
     assign_all(reading)
-    arrivals = [int(at) for batch in read(reading, len(RECORDS)) for at in batch.arrival_ms]
-    assert all(1_600_000_000_000 < at <= time.time() * 1000 + 1000 for at in arrivals)
+    arrivals = [int(ms) for batch in read(reading, len(RECORDS)) for ms in batch.arrival_ms]
+    assert all(1_600_000_000_000 < ms <= time.time() * 1000 + 1000 for ms in arrivals)
 
 
-def test_nothing_is_read_before_it_is_assigned(rig: Rig, opened: Callable[[], Reading]) -> None:
+def test_nothing_is_read_before_assignment(rig: Rig, opened: Callable[[], Reading]) -> None:
     rig.write(RECORDS)
     assert opened().poll(0.3, 1000) == []
 
 
-def test_poll_keeps_to_its_time_out(rig: Rig, opened: Callable[[], Reading]) -> None:
+def test_a_poll_lasts_for_its_time_out(rig: Rig, opened: Callable[[], Reading]) -> None:
     rig.write(RECORDS)
     reading = opened()
     until_at_end(reading, set(assign_all(reading)))
     began = time.monotonic()
     reading.poll(0.3, 1000)
-    assert (
-        0.2 < time.monotonic() - began < 2.5
-    )  # a busy machine adds to it; a client that waits for an answer takes longer
+    # A busy machine adds to it; a client that waits for a response takes longer.
+    assert 0.2 < time.monotonic() - began < 2.5
 
 
-def test_a_lost_position_is_one_gap_and_reading_goes_on_only_when_assigned(
+def test_a_lost_position_is_one_gap_and_reading_resumes_when_assigned(
     rig: Rig, opened: Callable[[], Reading]
 ) -> None:
     rig.write(RECORDS)

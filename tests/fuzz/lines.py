@@ -1,4 +1,4 @@
-"""Valid lines, and everything that may become of them on their way."""
+"""Valid lines, and what accidents in transit make of them."""
 
 from __future__ import annotations
 
@@ -54,35 +54,32 @@ TOKENS += [token.encode() for token in [*NASTY, *ODD_CELLS, *ENDINGS, *HUGE]]
 
 
 class Line(NamedTuple):
-    """A line, and whether it is still as its sender wrote it."""
+    """A line, and whether it is as its sender wrote it."""
 
     value: bytes
-    whole: bool
+    intact: bool
 
 
 def capture(random: Random, cell: Callable[[str], str] | None = None) -> bytes:
-    """A capture line with one row, clean but for what ``cell`` makes of its cells."""
+    """A capture line with one row of usual cells, or of those that ``cell`` returns."""
     row = {name: random.choice(USUAL[name]) if cell is None else cell(name) for name in names}
     sides = [
         {"data": ",".join(row[name] for name in part), "encoding": "CSV"}
         for part in (names[1:], names[:1])
     ]
-    at = f"2025-06-15T15:0{random.randrange(5, 10)}:{random.randrange(60):02d}Z"
     line = {
         "captureData": {"endpointInput": sides[0], "endpointOutput": sides[1]},
-        "eventMetadata": {"inferenceTime": at},
+        "eventMetadata": {"inferenceTime": stamp(random)},
     }
     return json.dumps(line).encode()
 
 
 def event(random: Random, cell: Callable[[str], str] | None = None) -> bytes:
-    """An event of the format json, the columns both flat and in objects, so that every way to look
-    for them finds them."""
+    """An event of the format json, its columns both flat and nested, for every configured path."""
     row = {name: random.choice(USUAL[name]) if cell is None else cell(name) for name in names}
-    at = f"2025-06-15T15:0{random.randrange(5, 10)}:{random.randrange(60):02d}Z"
     return json.dumps(
         {
-            "time": at,
+            "time": stamp(random),
             **row,
             "features": row,
             "prediction": {"score": row["p"]},
@@ -91,16 +88,21 @@ def event(random: Random, cell: Callable[[str], str] | None = None) -> bytes:
     ).encode()
 
 
+def stamp(random: Random) -> str:
+    """A time within the same five minutes."""
+    return f"2025-06-15T15:0{random.randrange(5, 10)}:{random.randrange(60):02d}Z"
+
+
 def batch(seed: int, make: Callable[..., bytes], size: int = BATCH) -> list[Line]:
-    """About half of the lines are as they should be, and stand between the others."""
+    """About half of the lines are intact, in between the others."""
     random = Random(seed)
     return [
-        Line(make(random), True) if random.random() < 0.5 else Line(spoilt(random, make), False)
+        Line(make(random), True) if random.random() < 0.5 else Line(damaged(random, make), False)
         for _ in range(size)
     ]
 
 
-def spoilt(random: Random, make: Callable[..., bytes]) -> bytes:
+def damaged(random: Random, make: Callable[..., bytes]) -> bytes:
     """A line after one to three accidents."""
     line = make(random)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
@@ -126,6 +128,13 @@ def _twice(random: Random, line: bytes, _: object) -> bytes:
 def _token(random: Random, line: bytes, _: object) -> bytes:
     at = random.randint(0, len(line))
     return line[:at] + random.choice(TOKENS) + line[at + random.choice((0, 0, 1, 3)) :]
+
+
+def _quote(random: Random, line: bytes, _: object) -> bytes:
+    """An escaped quote at the beginning of a cell, which nothing closes."""
+    cells = [k + 1 for k, letter in enumerate(line) if letter == ord(",")]
+    at = random.choice(cells) if cells else 0
+    return line[:at] + b'\\"' + line[at:]
 
 
 def _cell(random: Random, _line: bytes, make: Callable[..., bytes]) -> bytes:
@@ -194,6 +203,7 @@ ACCIDENTS = (
     _twice,
     _token,
     _token,
+    _quote,
     _cell,
     _cell,
     _encoding,

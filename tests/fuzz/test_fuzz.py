@@ -1,4 +1,4 @@
-"""Bytes of every kind: nothing crashes, everything is booked once, a bad line touches no neighbour."""
+"""Bytes of every kind: each record has one outcome, and a damaged line affects no neighbour."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ LINES = long.LINES if LONG else 20_000
 INPUTS = 100_000 if LONG else 3_000
 
 
-def test_a_bad_line_is_booked_and_touches_no_neighbour() -> None:
-    told = long.run(LINES)
-    assert int(str(told["lines"])) >= LINES
-    assert int(str(told["compared_with_the_oracle"])) > LINES // 20
-    outcomes = told["outcomes"]
+def test_each_line_has_one_outcome_and_a_damaged_one_affects_no_neighbour() -> None:
+    figures = long.run(LINES)
+    assert int(str(figures["lines"])) >= LINES
+    assert int(str(figures["compared_with_the_oracle"])) > LINES // 20
+    outcomes = figures["outcomes"]
     assert isinstance(outcomes, dict)
     assert {
         "accepted",
@@ -29,21 +29,22 @@ def test_a_bad_line_is_booked_and_touches_no_neighbour() -> None:
         "not_an_object",
         "too_many_columns",
         "too_few_columns",
-    } <= set(outcomes), told
+    } <= set(outcomes), figures
     assert outcomes["accepted"] > LINES // 2
 
 
-def test_inputs_chosen_by_what_they_reach_are_booked_too() -> None:
+def test_each_record_of_coverage_guided_inputs_has_one_outcome() -> None:
     if reason := fuzzer.why_missing():
         left_out(PartMissing("atheris", reason))
-    told = long.guided(INPUTS)
-    assert told["inputs"] == INPUTS
-    assert int(str(told["edges"])) > 300
+    figures = long.guided(INPUTS)
+    assert figures["inputs"] == INPUTS
+    assert int(str(figures["edges"])) > 300
 
 
-def test_the_proof_sees_a_line_that_spoils_its_neighbour(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the guard against quotes that reach into the next line, the batches above do not
-    pass."""
+def test_a_planted_fault_that_lets_a_line_affect_its_neighbour_is_found(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The guard against quotes that reach into the next line is removed."""
     monkeypatch.setattr("stream.formats.csv_batch._unsafe_quotes", lambda letters, ends: ends < 0)
     with pytest.raises((AssertionError, ExceptionGroup)):
-        long.run(20_000)
+        long.run(20_000, size=4)

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pyarrow as pa
 import pytest
+import structlog
 import yaml
 from click.testing import CliRunner
 
@@ -21,6 +22,13 @@ from tests.servers.faulty import FaultyRoad
 from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService
 from tests.support import events
+
+
+@pytest.fixture(autouse=True)
+def _log_as_before() -> Iterator[None]:
+    """Undo the log set-up of commands that run in the process of the tests."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,4 @@
-"""What a job does with the shards of a stream, in its plainest form: a shard is assigned when all
-its parents are read."""
+"""The simplest job that reads all shards of a stream: children follow once parents are read."""
 
 from __future__ import annotations
 
@@ -10,32 +9,29 @@ from typing import Any
 
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
-from stream.sources.kinesis.source import Kinesis, KinesisReading
+from stream.sources.kinesis.reading import KinesisReading
+from stream.sources.kinesis.source import Kinesis
 from tests.servers.kinesis import REGION
 
 
 @contextmanager
-def opening(**usual: Any) -> Iterator[Callable[..., KinesisReading]]:
-    """Opens streams with these fields and others; all readings are closed at the end."""
+def opening(**defaults: Any) -> Iterator[Callable[..., KinesisReading]]:
+    """Open streams with these fields unless a call overrides them; close them at the end."""
     opened: list[KinesisReading] = []
 
-    def open_one(stream: str, **fields: Any) -> KinesisReading:
-        reading = Kinesis(**{"stream": stream, "region": REGION, **usual, **fields}).open("job")
+    def open_stream(stream: str, **fields: Any) -> KinesisReading:
+        reading = Kinesis(**{"stream": stream, "region": REGION, **defaults, **fields}).open("job")
         assert isinstance(reading, KinesisReading)
         opened.append(reading)
         return reading
 
-    yield open_one
+    yield open_stream
     for reading in opened:
         reading.close()
 
 
 class Follower:
-    """Reads a stream through its splits and merges and keeps what came, by shard and in order.
-
-    ``ends`` tells for each ended shard how many records had come in all by then, ``begins`` the
-    same for each shard that was assigned.
-    """
+    """Reads a stream through its splits and merges, and keeps its records by shard and in order."""
 
     def __init__(
         self,
@@ -51,11 +47,9 @@ class Follower:
         self.sequences: dict[str, list[Position]] = {}
         self.gaps: list[Gap] = []
         self.batches: list[RawBatch] = []
-        live = {name: place for name, place in self.positions.items() if name not in self.ended}
+        live = {name: at for name, at in self.positions.items() if name not in self.ended}
         if live:
-            self.gaps += reading.assign(
-                [Assign(1, name, place, None) for name, place in live.items()]
-            )
+            self.gaps += reading.assign([Assign(1, name, at, None) for name, at in live.items()])
         self._assigned = set(self.positions)
         self.discover()
 
@@ -68,17 +62,17 @@ class Follower:
         return sorted((value for values in self.values.values() for value in values), key=repr)
 
     def discover(self) -> None:
-        for one in self.reading.discover():
-            self.known.setdefault(one.partition, one)
+        for shard in self.reading.discover():
+            self.known.setdefault(shard.partition, shard)
         self._assign()
 
     def poll(self, max_records: int = 1000) -> list[RawBatch | Gap]:
         polled = self.reading.poll(0.2, max_records)
-        for one in polled:
-            if isinstance(one, Gap):
-                self.gaps.append(one)
+        for result in polled:
+            if isinstance(result, Gap):
+                self.gaps.append(result)
             else:
-                self._take(one)
+                self._take(result)
         self._assign()
         return polled
 
@@ -91,16 +85,14 @@ class Follower:
             self.poll(max_records)
 
     def read(self, count: int, max_records: int = 1000) -> None:
-        """Read until ``count`` records came in all, and then on until every shard says that it is
-        at its end or ended."""
+        """Read ``count`` records in all, then on until every shard has reported its end."""
         self.until(lambda: self.count >= count or bool(self.gaps), max_records=max_records)
         quiet: set[str] = set()
         deadline = time.monotonic() + 20.0
         while not self._assigned <= quiet | self.ended:
             assert time.monotonic() < deadline, (self._assigned, quiet, self.ended)
-            quiet |= {
-                one.partition for one in self.poll() if isinstance(one, RawBatch) and one.at_end
-            }
+            batches = [result for result in self.poll() if isinstance(result, RawBatch)]
+            quiet |= {batch.partition for batch in batches if batch.at_end}
 
     def _take(self, batch: RawBatch) -> None:
         assert batch.first == self.positions[batch.partition]
@@ -115,14 +107,14 @@ class Follower:
 
     def _assign(self) -> None:
         ready = [
-            one
-            for name, one in self.known.items()
-            if name not in self._assigned and set(one.parents) <= self.ended
+            shard
+            for name, shard in self.known.items()
+            if name not in self._assigned and set(shard.parents) <= self.ended
         ]
-        for one in ready:
-            self.positions[one.partition] = one.start
-            self._assigned.add(one.partition)
+        for shard in ready:
+            self.positions[shard.partition] = shard.start
+            self._assigned.add(shard.partition)
         if ready:
             self.gaps += self.reading.assign(
-                [Assign(1, one.partition, one.start, None) for one in ready]
+                [Assign(1, shard.partition, shard.start, None) for shard in ready]
             )

@@ -1,5 +1,4 @@
-"""Whatever happens between the service and its broker, and to the broker itself: windows hold what
-was produced."""
+"""Network faults and restarts of the broker: the windows still hold what was produced."""
 
 from __future__ import annotations
 
@@ -43,12 +42,11 @@ def proxied(
 
 
 def faults(broker: KafkaBroker, proxy: Toxiproxy) -> list[Fault]:
-    """From nothing at all to a broker that dies; while one is on, events come (once the broker can
-    take them)."""
+    """Faults from none to a broker that is killed; events are produced during each of them."""
 
     @contextmanager
-    def anew(end: Callable[[], None]) -> Iterator[None]:
-        end()
+    def restarted(stop: Callable[[], None]) -> Iterator[None]:
+        stop()
         time.sleep(3)
         broker.start()
         yield
@@ -58,32 +56,32 @@ def faults(broker: KafkaBroker, proxy: Toxiproxy) -> list[Fault]:
         proxy.down,
         lambda: proxy.toxic("latency", latency=900),
         lambda: proxy.toxic("reset_peer", timeout=50),
-        lambda: anew(broker.stop),
+        lambda: restarted(broker.stop),
         lambda: proxy.toxic("limit_data", bytes=30_000),
         lambda: proxy.toxic("slicer", average_size=700, size_variation=300, delay=2_000),
-        lambda: anew(broker.kill9),
+        lambda: restarted(broker.kill9),
         nullcontext,
     ]
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("client", ["columns", "fast"])
-def test_cuts_delays_and_deaths_of_the_broker_lose_nothing_and_count_nothing_twice(
+def test_network_faults_and_broker_restarts_lose_nothing_and_count_nothing_twice(
     proxied: tuple[KafkaBroker, Toxiproxy], tmp_path: Path, client: str
 ) -> None:
     broker, proxy = proxied
-    what = faults(broker, proxy)
-    columns = events.values(PER_FAULT * len(what), 3)
+    stages = faults(broker, proxy)
+    columns = events.values(PER_FAULT * len(stages), 3)
     lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=PER_S)
-    made = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
-    baselining.write(made, tmp_path / "baseline")
+    trained = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
+    baselining.write(trained, tmp_path / "baseline")
     broker.create_topic("events", PARTITIONS)
     settings = config(broker, "events", tmp_path / "baseline", readers=1)
     settings["source"] |= {"bootstrap_servers": [f"127.0.0.1:{proxy.port}"], "client": client}
     settings["lateness"] = "10m"
     with RunningService(tmp_path / "run", settings) as service:
         service.until(lambda: '"started"' in service.log)
-        for k, fault in enumerate(what):
+        for k, fault in enumerate(stages):
             with fault():
                 for start in range(k * PER_FAULT, (k + 1) * PER_FAULT, 200):
                     broker.produce(
@@ -102,8 +100,8 @@ def test_cuts_delays_and_deaths_of_the_broker_lose_nothing_and_count_nothing_twi
         assert service.metric("driftline_ledger_imbalance") == 0
         assert service.metric("driftline_gaps_total") == 0
         assert service.stop() == 0
-    got = {
-        end: counted(made.baseline, report.profile)
+    counts = {
+        end: counted(trained.baseline, report.profile)
         for (_, end), report in newest(service.reports()).items()
     }
-    assert got == windows_of(columns)
+    assert counts == windows_of(columns)

@@ -1,5 +1,4 @@
-"""The log's own surprises, for each of the three clients: codecs, holes, times of the broker, a
-start inside a batch."""
+"""Kafka logs as each of the three clients reads them: codecs, holes, transactions, lag."""
 
 from __future__ import annotations
 
@@ -16,30 +15,31 @@ from stream.sources.kafka.source import Kafka
 from tests.servers.kafka import KafkaBroker
 
 MakeTopic = Callable[..., str]
-Name = Literal["columns", "plain", "fast"]
-CLIENTS: list[Name] = ["columns", "plain", "fast"]
+ClientName = Literal["columns", "plain", "fast"]
+CLIENTS: list[ClientName] = ["columns", "plain", "fast"]
 OLD_MS = 1_700_000_000_000
 
 
-def read(reading: Reading, count: int, most: int = 1_000) -> list[RawBatch]:
+def read(reading: Reading, count: int, max_records: int = 1_000) -> list[RawBatch]:
     batches: list[RawBatch] = []
     deadline = time.monotonic() + 30
     while sum(len(batch.values) for batch in batches) < count:
         assert time.monotonic() < deadline, batches
-        for one in reading.poll(0.2, most):
-            assert not isinstance(one, Gap), one
-            batches.append(one)
+        for result in reading.poll(0.2, max_records):
+            assert not isinstance(result, Gap), result
+            batches.append(result)
     return batches
 
 
-def opened(kafka: KafkaBroker, topic: str, client: Name, offset: int | None = None) -> Reading:
-    reading = Kafka(bootstrap_servers=[kafka.bootstrap], topic=topic, client=client).open(
-        f"log-{topic}"
-    )
-    for found in reading.discover():
-        assert not isinstance(found.start, int)
-        start = found.start if offset is None else (found.start[0], offset)
-        assert reading.assign([Assign(1, found.partition, start, None)]) == []
+def opened(
+    kafka: KafkaBroker, topic: str, client: ClientName, offset: int | None = None
+) -> Reading:
+    source = Kafka(bootstrap_servers=[kafka.bootstrap], topic=topic, client=client)
+    reading = source.open(f"log-{topic}")
+    for partition in reading.discover():
+        assert not isinstance(partition.start, int)
+        start = partition.start if offset is None else (partition.start[0], offset)
+        assert reading.assign([Assign(1, partition.partition, start, None)]) == []
     return reading
 
 
@@ -62,11 +62,11 @@ def write(kafka: KafkaBroker, topic: str, values: list[bytes | None], **settings
 
 
 def columns(batches: list[RawBatch]) -> list[tuple[object, ...]]:
-    """Everything that is known of each record. (No headers at all: no record has any.)"""
+    """Every column of each record. (No headers at all: no record has any.)"""
     return [
-        (position, value, key, headers, int(at))
+        (position, value, key, headers, int(arrival_ms))
         for batch in batches
-        for position, value, key, headers, at in zip(
+        for position, value, key, headers, arrival_ms in zip(
             batch.positions,
             batch.values,
             batch.keys,
@@ -78,7 +78,7 @@ def columns(batches: list[RawBatch]) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize("codec", [None, "gzip", "snappy", "lz4", "zstd"])
-def test_all_clients_read_the_same_from_each_codec(
+def test_all_clients_read_the_same_records_from_each_codec(
     kafka: KafkaBroker, make_topic: MakeTopic, codec: str | None
 ) -> None:
     topic = make_topic()
@@ -86,27 +86,27 @@ def test_all_clients_read_the_same_from_each_codec(
         None if k % 50 == 7 else b"x" * (k % 200) + b"%d" % k for k in range(2_000)
     ]
     write(kafka, topic, values, compression_type=codec)
-    seen = []
+    read_by = []
     for client in CLIENTS:
         reading = opened(kafka, topic, client)
-        batches = read(reading, len(values), most=333)
+        batches = read(reading, len(values), max_records=333)
         assert all(len(batch.values) <= 333 for batch in batches)
         assert [batch.next for batch in batches[:-1]] == [batch.first for batch in batches[1:]]
-        seen.append(columns(batches))
+        read_by.append(columns(batches))
         reading.close()
-    assert [row[1] for row in seen[0]] == values
-    assert [row[4] for row in seen[0]] == [OLD_MS + k for k in range(len(values))]
-    assert seen[0] == seen[1] == seen[2]
+    assert [row[1] for row in read_by[0]] == values
+    assert [row[4] for row in read_by[0]] == [OLD_MS + k for k in range(len(values))]
+    assert read_by[0] == read_by[1] == read_by[2]
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_a_start_inside_a_batch_begins_at_that_record(
-    kafka: KafkaBroker, make_topic: MakeTopic, client: Name
+def test_a_start_inside_a_record_batch_begins_at_that_record(
+    kafka: KafkaBroker, make_topic: MakeTopic, client: ClientName
 ) -> None:
     topic = make_topic()
     write(kafka, topic, [b"%d" % k for k in range(500)], compression_type="zstd")
     reading = opened(kafka, topic, client, 123)
-    batches = read(reading, 377, most=100)
+    batches = read(reading, 377, max_records=100)
     assert [value for batch in batches for value in batch.values] == [
         b"%d" % k for k in range(123, 500)
     ]
@@ -114,8 +114,8 @@ def test_a_start_inside_a_batch_begins_at_that_record(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_the_brokers_time_is_the_arrival_where_the_topic_says_so(
-    kafka: KafkaBroker, make_topic: MakeTopic, client: Name
+def test_arrival_is_the_brokers_time_with_log_append_time(
+    kafka: KafkaBroker, make_topic: MakeTopic, client: ClientName
 ) -> None:
     topic = make_topic(1, {"message.timestamp.type": "LogAppendTime"})
     before = int(time.time() * 1000)
@@ -126,13 +126,13 @@ def test_the_brokers_time_is_the_arrival_where_the_topic_says_so(
     reading.close()
 
 
-def test_holes_of_a_compacted_log_are_passed_by_all_clients_alike(
+def test_all_clients_pass_the_holes_of_a_compacted_log(
     kafka: KafkaBroker, make_topic: MakeTopic
 ) -> None:
     topic = make_topic(
         1, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01", "segment.ms": "100"}
     )
-    for turn in range(4):  # a segment ends when the records' own time has gone on
+    for turn in range(4):  # a segment ends when the time of its records has advanced
         kafka.produce(
             topic,
             [
@@ -164,13 +164,14 @@ def until_end(reading: Reading) -> list[RawBatch]:
     deadline = time.monotonic() + 30
     while not (batches and batches[-1].at_end):
         assert time.monotonic() < deadline
-        batches += [one for one in reading.poll(0.2, 1_000) if isinstance(one, RawBatch)]
+        polled = reading.poll(0.2, 1_000)
+        batches += [result for result in polled if isinstance(result, RawBatch)]
     return batches
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_lag_is_what_lies_between_a_position_and_the_end(
-    kafka: KafkaBroker, make_topic: MakeTopic, client: Name
+def test_lag_is_the_distance_from_a_position_to_the_end(
+    kafka: KafkaBroker, make_topic: MakeTopic, client: ClientName
 ) -> None:
     topic = make_topic()
     write(kafka, topic, [b"%d" % k for k in range(50)])
@@ -183,8 +184,8 @@ def test_lag_is_what_lies_between_a_position_and_the_end(
 
 
 @pytest.mark.parametrize("client", CLIENTS)
-def test_an_open_transaction_holds_back_what_lies_behind_it_and_lag_counts_markers_too(
-    kafka: KafkaBroker, make_topic: MakeTopic, client: Name
+def test_an_open_transaction_holds_back_later_records_and_lag_counts_markers(
+    kafka: KafkaBroker, make_topic: MakeTopic, client: ClientName
 ) -> None:
     topic = make_topic()
     producer = kafka_client.KafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=topic)
@@ -195,13 +196,14 @@ def test_an_open_transaction_holds_back_what_lies_behind_it_and_lag_counts_marke
     producer.begin_transaction()
     producer.send(topic, value=b"open", partition=0)
     producer.flush()
-    kafka.produce(topic, [(0, None, b"behind it", [], OLD_MS)])
+    kafka.produce(topic, [(0, None, b"after it", [], OLD_MS)])
     reading = opened(kafka, topic, client)
-    seen, until = until_end(reading), time.monotonic() + 2.0
+    batches, until = until_end(reading), time.monotonic() + 2.0
     while time.monotonic() < until:
-        seen += [one for one in reading.poll(0.2, 100) if isinstance(one, RawBatch)]
-    assert [value for batch in seen for value in batch.values] == [b"done"]
-    first, stable = seen[0].first, seen[-1].next
+        polled = reading.poll(0.2, 100)
+        batches += [result for result in polled if isinstance(result, RawBatch)]
+    assert [value for batch in batches for value in batch.values] == [b"done"]
+    first, stable = batches[0].first, batches[-1].next
     assert isinstance(first, tuple)
     assert stable == (first[0], 2)
     assert reading.lag({f"{topic}-0": stable}) == {f"{topic}-0": 0}
@@ -209,27 +211,27 @@ def test_an_open_transaction_holds_back_what_lies_behind_it_and_lag_counts_marke
     producer.close()
     assert [value for batch in read(reading, 2) for value in batch.values] == [
         b"open",
-        b"behind it",
+        b"after it",
     ]
     assert until_end(reading)[-1].next == (first[0], 5)
     assert reading.lag({f"{topic}-0": first}) == {f"{topic}-0": 5}, "three records and two markers"
     reading.close()
 
 
-def test_what_appears_beside_partitions_that_others_read_begins_at_its_first_record(
+def test_partitions_that_appear_besides_those_assigned_elsewhere_start_at_their_first_record(
     kafka: KafkaBroker, make_topic: MakeTopic
 ) -> None:
-    """As for an owner whose reader processes read: it only looks for partitions."""
+    """As in an owner with reader processes, which only discovers partitions."""
     topic = make_topic(2)
     kafka.produce(topic, [(number, None, b"x", [], OLD_MS) for number in (0, 1)])
     reading = Kafka(bootstrap_servers=[kafka.bootstrap], topic=topic, start="latest").open("owner")
-    assert [found.start[1] for found in reading.discover() if isinstance(found.start, tuple)] == [
-        1,
-        1,
-    ]
+    assert starts(reading) == [1, 1]
     reading.assigned_elsewhere([f"{topic}-0"])
-    assert [found.start[1] for found in reading.discover() if isinstance(found.start, tuple)] == [
-        0,
-        0,
-    ]
+    assert starts(reading) == [0, 0]
     reading.close()
+
+
+def starts(reading: Reading) -> list[int]:
+    """The offsets at which the discovered partitions start."""
+    discovered = [partition.start for partition in reading.discover()]
+    return [start[1] for start in discovered if isinstance(start, tuple)]

@@ -1,22 +1,22 @@
-"""Rights and passwords that a real broker refuses, at the start and later, as each client tells
-them."""
+"""Permissions and passwords that a broker refuses, at the start and later, with each client."""
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import pytest
 from kafka.admin import ScramMechanism, UserScramCredentialDeletion
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign
 from stream.sources.base import Reading
-from stream.sources.kafka.confluent_client import ConfluentClient, settings_of
+from stream.sources.kafka.confluent_client import ConfluentClient, librdkafka_settings
 from stream.sources.kafka.source import Kafka
-from tests.integration.test_kafka_log import CLIENTS, Name
+from tests.integration.test_kafka_log import CLIENTS, ClientName
 from tests.servers.kafka import PASSWORD, USER, KafkaBroker
 
 Options = dict[str, str | int | float | bool | list[str]]
@@ -24,13 +24,17 @@ clients = pytest.mark.parametrize("client", CLIENTS)
 
 
 def sasl(mechanism: str, password: str) -> Options:
-    named: Options = {"sasl_plain_username": USER, "sasl_plain_password": password}
-    return {"security_protocol": "SASL_PLAINTEXT", "sasl_mechanism": mechanism, **named}
+    return {
+        "security_protocol": "SASL_PLAINTEXT",
+        "sasl_mechanism": mechanism,
+        "sasl_plain_username": USER,
+        "sasl_plain_password": password,
+    }
 
 
 @contextmanager
 def opened(
-    kafka: KafkaBroker, topic: str, client: Name, mechanism: str = "PLAIN"
+    kafka: KafkaBroker, topic: str, client: ClientName, mechanism: str = "PLAIN"
 ) -> Iterator[Reading]:
     servers = [kafka.sasl_bootstrap]
     source = Kafka(
@@ -41,30 +45,31 @@ def opened(
         give_up_after="20s",
     )
     with closing(source.open(f"{topic}-job")) as reading:
-        reading.assign([Assign(1, one.partition, one.start, None) for one in reading.discover()])
+        reading.assign([Assign(1, p.partition, p.start, None) for p in reading.discover()])
         yield reading
 
 
-def polled(reading: Reading, until: Callable[[], bool]) -> None:
+def poll_until(reading: Reading, done: Callable[[], bool]) -> None:
     deadline = time.monotonic() + 40
-    while not until():
+    while not done():
         assert time.monotonic() < deadline
         reading.poll(0.2, 100)
 
 
-def allowed(kafka: KafkaBroker, topic: str, *rights: tuple[str, str]) -> str:
+def topic_with(kafka: KafkaBroker, topic: str, *permissions: tuple[str, str]) -> str:
+    """Create a topic, and allow these operations on it or on the group of its job."""
     kafka.create_topic(topic)
-    for operation, kind in rights:
+    for operation, kind in permissions:
         kafka.allow(operation, kind, topic if kind == "TOPIC" else f"{topic}-job")
-    time.sleep(1.0)  # until the broker goes by them
+    time.sleep(1.0)  # until the broker applies them
     return topic
 
 
 @clients
-def test_a_topic_that_may_not_be_looked_at_is_told_with_what_to_allow(
-    guarded_kafka: KafkaBroker, client: Name
+def test_a_topic_that_may_not_be_described_is_an_error_with_what_to_allow(
+    guarded_kafka: KafkaBroker, client: ClientName
 ) -> None:
-    topic = allowed(guarded_kafka, f"closed-{client}")
+    topic = topic_with(guarded_kafka, f"closed-{client}")
     with (
         pytest.raises(SourceUnavailable, match="Allow Read on the topic"),
         opened(guarded_kafka, topic, client),
@@ -74,47 +79,52 @@ def test_a_topic_that_may_not_be_looked_at_is_told_with_what_to_allow(
 
 @clients
 @pytest.mark.parametrize(
-    "rights",
+    "permissions",
     [[("DESCRIBE", "TOPIC"), ("READ", "GROUP")], [("READ", "TOPIC")]],
     ids=["no-topic", "no-group"],
 )
-def test_a_right_to_read_that_is_missing_ends_the_reading_with_what_to_allow(
-    guarded_kafka: KafkaBroker, client: Name, rights: list[tuple[str, str]]
+def test_a_missing_permission_to_read_ends_reading_with_what_to_allow(
+    guarded_kafka: KafkaBroker, client: ClientName, permissions: list[tuple[str, str]]
 ) -> None:
-    topic = allowed(guarded_kafka, f"{client}-{rights[0][0]}", *rights)
+    topic = topic_with(guarded_kafka, f"{client}-{permissions[0][0]}", *permissions)
     guarded_kafka.produce(topic, [(0, None, b"x", [], None)])
     with (
         pytest.raises(SourceUnavailable, match="Allow Read on the topic"),
         opened(guarded_kafka, topic, client) as reading,
     ):
-        polled(reading, lambda: False)
+        poll_until(reading, lambda: False)
 
 
 @clients
-def test_a_refused_commit_of_the_group_is_told_and_reading_goes_on(
-    guarded_kafka: KafkaBroker, client: Name, caplog: pytest.LogCaptureFixture
+def test_a_refused_commit_of_the_group_is_logged_once_and_reading_continues(
+    guarded_kafka: KafkaBroker, client: ClientName
 ) -> None:
-    caplog.set_level(logging.INFO)
-    topic = allowed(guarded_kafka, f"commit-{client}", ("READ", "TOPIC"), ("DESCRIBE", "GROUP"))
+    topic = topic_with(guarded_kafka, f"commit-{client}", ("READ", "TOPIC"), ("DESCRIBE", "GROUP"))
     guarded_kafka.produce(topic, [(0, None, b"x", [], None)])
-    with opened(guarded_kafka, topic, client) as reading:
-        (place,) = [one.start for one in reading.discover()]
-        assert isinstance(place, tuple)
-        polled(reading, lambda: reading.lag({f"{topic}-0": place}) == {f"{topic}-0": 1})
-        reading.publish_positions({f"{topic}-0": (place[0], 1)})
-        polled(reading, lambda: "offsets of group were not published" in caplog.text)
-        reading.poll(0.2, 100)
+    with capture_logs() as lines, opened(guarded_kafka, topic, client) as reading:
+        (start,) = [partition.start for partition in reading.discover()]
+        assert isinstance(start, tuple)
+        poll_until(reading, lambda: reading.lag({f"{topic}-0": start}) == {f"{topic}-0": 1})
+
+        def refusals() -> list[EventDict]:
+            return [line for line in lines if line["event"] == "offsets_not_published"]
+
+        for _ in range(3):
+            reading.publish_positions({f"{topic}-0": (start[0], 1)})
+            poll_until(reading, lambda: len(refusals()) > 0)
+            reading.poll(0.2, 100)
+        (refusal,) = refusals()
+        assert refusal["log_level"] == "info"
+        assert topic in refusal["source"]
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-512"])
-def test_librdkafka_tells_a_wrong_password_at_once(
+def test_the_fast_client_refuses_a_wrong_password_at_once(
     guarded_kafka: KafkaBroker, mechanism: str
 ) -> None:
-    client = ConfluentClient(
-        "here",
-        "t",
-        settings_of([guarded_kafka.sasl_bootstrap], "job", sasl(mechanism, "not-the-password"), ""),
-    )
+    options = sasl(mechanism, "not-the-password")
+    settings = librdkafka_settings([guarded_kafka.sasl_bootstrap], "job", options, "")
+    client = ConfluentClient("here", "t", settings)
     began = time.monotonic()
     with pytest.raises(SourceUnavailable, match="uthentication failed.*sasl_") as raised:
         client.reach(60)
@@ -122,29 +132,29 @@ def test_librdkafka_tells_a_wrong_password_at_once(
     assert "not-the-password" not in str(raised.value)
 
 
-def test_librdkafka_tries_a_broker_that_is_not_there_only_for_so_long() -> None:
-    client = ConfluentClient("here", "t", settings_of(["127.0.0.1:1"], "job", {}, ""))
+def test_the_fast_client_retries_an_unreachable_broker_for_the_stated_time() -> None:
+    settings = librdkafka_settings(["127.0.0.1:1"], "job", {}, "")
+    client = ConfluentClient("here", "t", settings)
     with pytest.raises(SourceUnavailable, match="refused"):
         client.reach(1.0)
 
 
-def test_a_password_that_is_refused_later_is_a_warning(
-    guarded_kafka: KafkaBroker, caplog: pytest.LogCaptureFixture
+def test_a_password_that_is_refused_later_is_logged_as_a_warning(
+    guarded_kafka: KafkaBroker,
 ) -> None:
-    topic = allowed(guarded_kafka, "later", ("READ", "TOPIC"), ("READ", "GROUP"))
-    with opened(guarded_kafka, topic, "fast", "SCRAM-SHA-512") as reading:
+    topic = topic_with(guarded_kafka, "later", ("READ", "TOPIC"), ("READ", "GROUP"))
+    with (
+        capture_logs() as lines,
+        opened(guarded_kafka, topic, "fast", "SCRAM-SHA-512") as reading,
+    ):
         guarded_kafka.admin.alter_user_scram_credentials(
             [UserScramCredentialDeletion(USER, ScramMechanism.SCRAM_SHA_512)]
         )
         guarded_kafka.stop()
         guarded_kafka.start()
-        polled(reading, lambda: any("uthentication failed" in told(one) for one in caplog.records))
+        poll_until(reading, lambda: any(is_refusal(line) for line in lines))
 
 
-def told(record: logging.LogRecord) -> str:
-    return (
-        record.getMessage()
-        if record.levelno == logging.WARNING
-        and record.name == "stream.sources.kafka.confluent_client"
-        else ""
-    )
+def is_refusal(line: EventDict) -> bool:
+    kind = line["event"], line["log_level"]
+    return kind == ("source_refused", "warning") and "uthentication failed" in line["reason"]

@@ -1,5 +1,4 @@
-"""The real service on a real Kafka, or one of its readers, is killed again and again while events
-flow: nothing lost, nothing twice."""
+"""The service on Kafka, or one of its readers, is killed repeatedly while events flow."""
 
 from __future__ import annotations
 
@@ -58,7 +57,7 @@ def config(kafka: KafkaBroker, topic: str, baseline: Path, readers: int) -> dict
 
 
 def counted(baseline: Baseline, blob: bytes) -> tuple[int, Counter[str], Counter[int]]:
-    """Rows, countries and hours of a published profile."""
+    """Rows, countries and hours in a published profile."""
     layout = baseline.layout
     profile = Profile.decode(blob, layout)
     countries, hours = (layout.index[name] for name in ("country", "hour"))
@@ -82,22 +81,17 @@ def windows_of(
     columns: Mapping[str, Sequence[Any]],
 ) -> dict[int, tuple[int, Counter[str], Counter[int]]]:
     """The same of what was produced, by the window's end: the producer's own count."""
-    out, step = {}, PER_S * WINDOW_MS // 1000
+    counts, step = {}, PER_S * WINDOW_MS // 1000
     for start in range(0, len(columns["hour"]), step):
-        hours, countries = (
-            columns["hour"][start : start + step],
-            columns["country"][start : start + step],
-        )
-        out[START_MS + start * 1000 // PER_S + WINDOW_MS] = (
-            len(hours),
-            Counter(countries),
-            Counter(map(int, hours)),
-        )
-    return out
+        hours = columns["hour"][start : start + step]
+        countries = columns["country"][start : start + step]
+        end_ms = START_MS + start * 1000 // PER_S + WINDOW_MS
+        counts[end_ms] = len(hours), Counter(countries), Counter(map(int, hours))
+    return counts
 
 
 def kill_one(service: RunningService, random: Random) -> None:
-    """The service as often as one of its readers."""
+    """Kill the service or one of its readers, with equal probability."""
     readers = service.readers()
     if readers and random.random() < 0.5:
         os.kill(random.choice(readers), signal.SIGKILL)
@@ -113,8 +107,8 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
 ) -> None:
     columns = events.values(EVENTS, 3)
     lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=PER_S)
-    made = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
-    baselining.write(made, tmp_path / "baseline")
+    trained = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
+    baselining.write(trained, tmp_path / "baseline")
     topic = make_topic(PARTITIONS)
     settings = config(kafka, topic, tmp_path / "baseline", readers)
     service, done, random = RunningService(tmp_path / "run", settings), threading.Event(), Random(9)
@@ -136,8 +130,8 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
         assert service.stop() == 0
     assert kills == KILLS
     assert not (tmp_path / "run" / "dead-letters.jsonl").exists()
-    got = {
-        end: counted(made.baseline, report.profile)
+    counts = {
+        end: counted(trained.baseline, report.profile)
         for (_, end), report in newest(service.reports()).items()
     }
-    assert got == windows_of(columns)
+    assert counts == windows_of(columns)

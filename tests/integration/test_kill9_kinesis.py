@@ -1,5 +1,7 @@
-"""The real service on Kinesis (kinesis-local, an emulator) is killed again and again while events
-flow and shards are split and merged."""
+"""The service on Kinesis is killed repeatedly while events flow and shards are split and merged.
+
+Runs against kinesis-local, an emulator.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,13 @@ PER_S, CHUNK, WINDOW_MS, START_MS = 100, 40, 5_000, 1_750_000_000_000
 def produce(
     kinesis: KinesisEmulator, stream: str, lines: list[bytes], done: threading.Event
 ) -> None:
-    """In order of time; after a third a shard is split, after two thirds its children are merged
-    again."""
+    """Put events in order of time; split a shard after a third, merge its children after two."""
     for start in range(0, EVENTS, CHUNK):
         entries = [
             {"Data": lines[k], "PartitionKey": f"key {k}"} for k in range(start, start + CHUNK)
         ]
-        answer = kinesis.client.put_records(StreamName=stream, Records=entries)
-        assert answer["FailedRecordCount"] == 0
+        response = kinesis.client.put_records(StreamName=stream, Records=entries)
+        assert response["FailedRecordCount"] == 0
         if start == EVENTS // CHUNK // 3 * CHUNK:
             kinesis.split(stream, min(kinesis.shards(stream)))
         if start == EVENTS // CHUNK * 2 // 3 * CHUNK:
@@ -68,11 +69,8 @@ def test_kills_and_resharding_lose_nothing_and_count_nothing_twice(
         "idle": "8s",
         "sinks": [{"type": "jsonl", "path": "reports"}],
     }
-    service, done, random = (
-        RunningService(tmp_path / "run", config, kinesis.env),
-        threading.Event(),
-        Random(9),
-    )
+    service = RunningService(tmp_path / "run", config, kinesis.env)
+    done, random = threading.Event(), Random(9)
     producer = threading.Thread(target=produce, args=(kinesis, stream, lines, done))
     with service:
         producer.start()

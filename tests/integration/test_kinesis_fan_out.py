@@ -1,5 +1,7 @@
-"""Enhanced fan-out against ministack (an emulator, which ends no shards: the end of one is an event
-made here)."""
+"""Enhanced fan-out.
+
+Runs against ministack, an emulator that ends no shards: the event at the end of one is made here.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ import pytest
 from stream.errors import SourceUnavailable
 from stream.events import Assign, DiscoveredPartition, Gap, RawBatch
 from stream.sources.kinesis.fan_out import SubscribedShardReader
-from stream.sources.kinesis.source import FanOut, KinesisReading
+from stream.sources.kinesis.reading import KinesisReading
+from stream.sources.kinesis.source import FanOut
 from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_source import numbered
 from tests.servers.kinesis import create
@@ -31,8 +34,9 @@ SHARD = "shardId-000000000000"
 def open_pushed(ministack: Ministack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
-    with opening(endpoint_url=ministack.url, fan_out=FanOut(consumer_name="driftline")) as open_one:
-        yield open_one
+    consumer = FanOut(consumer_name="driftline")
+    with opening(endpoint_url=ministack.url, fan_out=consumer) as open_stream:
+        yield open_stream
 
 
 @pytest.fixture
@@ -47,35 +51,34 @@ def put(ministack: Ministack, stream: str, values: list[bytes]) -> list[dict[str
     return list(ministack.kinesis.put_records(StreamName=stream, Records=entries)["Records"])
 
 
-def arn_of_consumer(ministack: Ministack, stream: str) -> str:
-    arn = ministack.kinesis.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"][
-        "StreamARN"
-    ]
-    (consumer,) = ministack.kinesis.list_stream_consumers(StreamARN=arn)["Consumers"]
+def consumer_arn(ministack: Ministack, stream: str) -> str:
+    response = ministack.kinesis.describe_stream_summary(StreamName=stream)
+    stream_arn = response["StreamDescriptionSummary"]["StreamARN"]
+    (consumer,) = ministack.kinesis.list_stream_consumers(StreamARN=stream_arn)["Consumers"]
     return str(consumer["ConsumerARN"])
 
 
-def test_pushed_records_come_once_and_in_order(
+def test_pushed_records_are_read_once_and_in_order(
     ministack: Ministack, stream: str, open_pushed: Open
 ) -> None:
-    placed = put(ministack, stream, numbered(0, 300))
+    stored = put(ministack, stream, numbered(0, 300))
     reading = open_pushed(stream)
     reading.client.boto.meta.events.register(
         "before-call.kinesis.GetRecords", lambda **_: pytest.fail("it polls")
     )
     follower = Follower(reading)
     follower.until(lambda: follower.count >= 300, max_records=50)
-    placed += put(ministack, stream, numbered(300, 350))
+    stored += put(ministack, stream, numbered(300, 350))
     follower.read(350)
     assert (follower.all, follower.gaps) == (numbered(0, 350), [])
     for shard, sequences in follower.sequences.items():
-        assert [place[0] for place in sequences if isinstance(place, tuple)] == [
-            one["SequenceNumber"] for one in placed if one["ShardId"] == shard
+        assert [position[0] for position in sequences if isinstance(position, tuple)] == [
+            record["SequenceNumber"] for record in stored if record["ShardId"] == shard
         ]
     assert reading.lag(follower.positions) == {SHARD: 0, "shardId-000000000001": 0}
 
 
-def test_a_restart_goes_on_behind_the_last_record_and_uses_the_consumer_that_is_there(
+def test_a_restart_resumes_after_the_last_record_with_the_existing_consumer(
     ministack: Ministack, stream: str, open_pushed: Open
 ) -> None:
     put(ministack, stream, numbered(0, 100))
@@ -84,15 +87,15 @@ def test_a_restart_goes_on_behind_the_last_record_and_uses_the_consumer_that_is_
     before.until(lambda: before.count >= 30, max_records=10)
     first.close()
     put(ministack, stream, numbered(100, 150))
-    again = open_pushed(stream, fan_out=FanOut(consumer_arn=arn_of_consumer(ministack, stream)))
-    after = Follower(again, before.positions)
+    second = open_pushed(stream, fan_out=FanOut(consumer_arn=consumer_arn(ministack, stream)))
+    after = Follower(second, before.positions)
     after.read(150 - before.count)
     assert sorted([*before.all, *after.all], key=repr) == numbered(0, 150)
     Follower(open_pushed(stream)).read(150)
-    assert arn_of_consumer(ministack, stream)
+    assert consumer_arn(ministack, stream)
 
 
-def test_a_subscription_that_breaks_is_renewed_and_nothing_is_lost_or_repeated(
+def test_a_broken_subscription_is_renewed_and_nothing_is_lost_or_repeated(
     ministack: Ministack,
     stream: str,
     open_pushed: Open,
@@ -118,24 +121,30 @@ def test_a_position_that_the_log_has_lost_is_a_gap(
     gaps = reading.assign([Assign(1, SHARD, ("7", 0), None)])
     deadline = time.monotonic() + 20
     while not gaps and time.monotonic() < deadline:
-        gaps = [one for one in reading.poll(0.2, 100) if isinstance(one, Gap)]
+        gaps = [result for result in reading.poll(0.2, 100) if isinstance(result, Gap)]
     (gap,) = gaps
-    assert gap[:4] == (SHARD, ("7", 0), ("TRIM_HORIZON", 0), None)
+    assert (gap.partition, gap.expected, gap.resume, gap.lost) == (
+        SHARD,
+        ("7", 0),
+        ("TRIM_HORIZON", 0),
+        None,
+    )
 
 
-def test_a_consumer_that_is_not_there_is_named(
+def test_a_missing_consumer_is_named_in_the_error(
     ministack: Ministack, stream: str, open_pushed: Open
 ) -> None:
-    arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream}/consumer/nobody:1"
+    arn = f"arn:aws:kinesis:us-east-1:000000000000:stream/{stream}/consumer/missing:1"
     with pytest.raises(SourceUnavailable, match=r"ResourceNotFound.*source\.fan_out\.consumer_arn"):
         open_pushed(stream, fan_out=FanOut(consumer_arn=arn))
 
 
-def test_records_that_are_not_taken_are_no_longer_pushed_when_they_are_eight_megabytes(
+def test_pushing_pauses_when_eight_megabytes_are_not_taken(
     ministack: Ministack, stream: str, open_pushed: Open
 ) -> None:
-    """The emulator pushes all that is there at once: events of 3 MB are made here."""
-    lane = SubscribedShardReader(open_pushed(stream)._common, SHARD, ("TRIM_HORIZON", 0), "arn")
+    """The emulator pushes all records in one event: events of 3 MB are made here."""
+    shared = open_pushed(stream)._shared
+    reader = SubscribedShardReader(shared, SHARD, ("TRIM_HORIZON", 0), "arn")
 
     def event(n: int) -> dict[str, Any]:
         record = {
@@ -151,26 +160,26 @@ def test_records_that_are_not_taken_are_no_longer_pushed_when_they_are_eight_meg
 
     def push() -> None:
         for n in range(1, 6):
-            lane._take_in(event(n))
+            reader._accept_event(event(n), None)
 
     pushing = threading.Thread(target=push, daemon=True)
     pushing.start()
     pushing.join(0.5)
-    assert [one.sequence for one in lane._waiting] == ["1", "2", "3"]
-    taken = lane.take(1, alone=True)
+    assert [record.sequence for record in reader._buffer] == ["1", "2", "3"]
+    taken = reader.take(1, at_least_one=True)
     assert isinstance(taken, RawBatch)
     pushing.join(0.5)
-    assert [one.sequence for one in lane._waiting] == ["2", "3", "4"]
-    lane.close()
+    assert [record.sequence for record in reader._buffer] == ["2", "3", "4"]
+    reader.close()
 
 
-def test_a_consumer_that_is_deregistered_ends_the_reading_and_is_no_gap(
+def test_a_deregistered_consumer_ends_the_service_and_is_no_gap(
     ministack: Ministack, stream: str, open_pushed: Open
 ) -> None:
     put(ministack, stream, numbered(0, 100))
     follower = Follower(open_pushed(stream))
     follower.read(100)
-    ministack.kinesis.deregister_stream_consumer(ConsumerARN=arn_of_consumer(ministack, stream))
+    ministack.kinesis.deregister_stream_consumer(ConsumerARN=consumer_arn(ministack, stream))
     put(ministack, stream, numbered(100, 120))
     with pytest.raises(
         SourceUnavailable,
@@ -183,14 +192,19 @@ def test_a_consumer_that_is_deregistered_ends_the_reading_and_is_no_gap(
     assert (sorted([*follower.all, *after.all], key=repr), after.gaps) == (numbered(0, 120), [])
 
 
-def refuse_numbers_to_go_on_from(reading: KinesisReading, code: str) -> list[str]:
-    """Answer subscriptions behind a number with an error made here; the list grows with the kind of
-    each that is asked for."""
+def refuse_continuations(reading: KinesisReading, code: str) -> list[str]:
+    """Refuse subscriptions that continue after a sequence number.
+
+    Returns the starting positions of all subscriptions, a list that grows.
+    """
     kinds: list[str] = []
 
     def refuse(context: dict[str, Any], **_: Any) -> Any:
-        kinds.append(context["asked"])
-        refusal = {"Error": {"Code": code, "Message": "made by the test"}, "ResponseMetadata": {}}
+        kinds.append(context["start"])
+        refusal = {
+            "Error": {"Code": code, "Message": "refused by the test"},
+            "ResponseMetadata": {},
+        }
         return (
             (SimpleNamespace(status_code=400), refusal)
             if kinds[-1] == "AFTER_SEQUENCE_NUMBER"
@@ -200,28 +214,27 @@ def refuse_numbers_to_go_on_from(reading: KinesisReading, code: str) -> list[str
     events = reading.client.boto.meta.events
     events.register(
         "before-parameter-build.kinesis.SubscribeToShard",
-        lambda params, context, **_: context.update(asked=params["StartingPosition"]["Type"]),
+        lambda params, context, **_: context.update(start=params["StartingPosition"]["Type"]),
     )
     events.register("before-call.kinesis.SubscribeToShard", refuse)
     return kinds
 
 
 @pytest.mark.parametrize("code", ["InvalidArgumentException", "ResourceNotFoundException"])
-def test_a_number_to_go_on_from_that_is_refused_is_no_gap_while_the_last_record_is_there(
+def test_a_refused_continuation_is_no_gap_while_the_last_record_exists(
     ministack: Ministack,
     stream: str,
     open_pushed: Open,
     toxiproxy_before: Callable[[int], Toxiproxy],
     code: str,
 ) -> None:
-    """The emulator refuses no number: calls that would go on behind one are answered with an error
-    made here."""
+    """The emulator accepts any sequence number: the refusals are made here."""
     proxy = toxiproxy_before(ministack.port)
     put(ministack, stream, numbered(0, 100))
     reading = open_pushed(stream, endpoint_url=proxy.url)
     follower = Follower(reading)
     follower.read(100)
-    kinds = refuse_numbers_to_go_on_from(reading, code)
+    kinds = refuse_continuations(reading, code)
     with proxy.down():
         put(ministack, stream, numbered(100, 150))
     follower.read(150)
@@ -229,13 +242,13 @@ def test_a_number_to_go_on_from_that_is_refused_is_no_gap_while_the_last_record_
     assert (follower.all, follower.gaps) == (numbered(0, 150), [])
 
 
-def test_a_shard_whose_last_record_may_be_too_old_goes_on_from_a_time_after_its_end_was_seen(
+def test_a_shard_with_an_old_last_record_resumes_from_a_time_once_it_was_read_to_its_end(
     ministack: Ministack,
     stream: str,
     open_pushed: Open,
     toxiproxy_before: Callable[[int], Toxiproxy],
 ) -> None:
-    """After a restart nobody knows how old the record is that was read last."""
+    """After a restart the age of the last record is unknown."""
     proxy = toxiproxy_before(ministack.port)
     put(ministack, stream, numbered(0, 100))
     first = open_pushed(stream)
@@ -245,7 +258,7 @@ def test_a_shard_whose_last_record_may_be_too_old_goes_on_from_a_time_after_its_
     reading = open_pushed(stream, endpoint_url=proxy.url)
     after = Follower(reading, before.positions)
     after.read(0)
-    kinds = refuse_numbers_to_go_on_from(reading, "InvalidArgumentException")
+    kinds = refuse_continuations(reading, "InvalidArgumentException")
     with proxy.down():
         put(ministack, stream, numbered(100, 150))
     after.read(50)
@@ -254,26 +267,26 @@ def test_a_shard_whose_last_record_may_be_too_old_goes_on_from_a_time_after_its_
 
 
 def pushed_end(reading: KinesisReading, **event: Any) -> list[RawBatch | Gap | None]:
-    lane = SubscribedShardReader(reading._common, SHARD, ("TRIM_HORIZON", 0), "arn")
-    lane._take_in({"Records": [], "MillisBehindLatest": 0, **event})
-    return [lane.take(10, alone=True)]
+    reader = SubscribedShardReader(reading._shared, SHARD, ("TRIM_HORIZON", 0), "arn")
+    reader._accept_event({"Records": [], "MillisBehindLatest": 0, **event}, None)
+    return [reader.take(10, at_least_one=True)]
 
 
 def test_the_last_event_of_a_shard_ends_it_and_names_its_children(
     stream: str, open_pushed: Open
 ) -> None:
     child = {"ShardId": "shardId-000000000005", "ParentShards": [SHARD], "HashKeyRange": {}}
-    (told,) = pushed_end(open_pushed(stream), ChildShards=[child])
-    assert isinstance(told, RawBatch)
-    assert told.ended
-    assert told.children == (
+    (batch,) = pushed_end(open_pushed(stream), ChildShards=[child])
+    assert isinstance(batch, RawBatch)
+    assert batch.ended
+    assert batch.children == (
         DiscoveredPartition("shardId-000000000005", ("TRIM_HORIZON", 0), (SHARD,)),
     )
 
 
-def test_an_event_without_the_next_number_does_not_end_a_shard_that_is_open(
+def test_an_event_without_a_continuation_does_not_end_an_open_shard(
     stream: str, open_pushed: Open
 ) -> None:
-    (told,) = pushed_end(open_pushed(stream))
-    assert isinstance(told, RawBatch)
-    assert (told.ended, told.at_end) == (False, True)
+    (batch,) = pushed_end(open_pushed(stream))
+    assert isinstance(batch, RawBatch)
+    assert (batch.ended, batch.at_end) == (False, True)

@@ -1,5 +1,7 @@
-"""How often and how much the Kinesis source reads, against kinesis-local (an emulator, which would
-allow anything)."""
+"""How often and how much the Kinesis source reads.
+
+Runs against kinesis-local, an emulator without limits.
+"""
 
 from __future__ import annotations
 
@@ -10,28 +12,29 @@ from itertools import pairwise
 import pytest
 
 from stream.events import Assign
-from stream.sources.kinesis.source import KinesisReading
+from stream.sources.kinesis.reading import KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_source import numbered, until_batch
 from tests.servers.kinesis import KinesisEmulator
 
 MakeStream = Callable[..., str]
 Open = Callable[..., KinesisReading]
+SHARD = "shardId-000000000000"
 
 
 @pytest.fixture
 def open_source(kinesis: KinesisEmulator) -> Iterator[Open]:
-    with opening(endpoint_url=kinesis.url) as open_one:
-        yield open_one
+    with opening(endpoint_url=kinesis.url) as open_stream:
+        yield open_stream
 
 
-def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle(
+def test_a_shard_is_read_at_most_five_times_a_second_and_less_often_while_idle(
     kinesis: KinesisEmulator,
     make_stream: MakeStream,
     open_source: Open,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stream.sources.kinesis.polling.MOST_PACKS", 5)
+    monkeypatch.setattr("stream.sources.kinesis.polling.MAX_RECORDS", 5)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 60))
     reading = open_source(stream)
@@ -50,7 +53,7 @@ def test_a_shard_is_read_at_most_five_times_a_second_and_seldom_while_it_is_idle
     assert 2 <= len(calls) <= 5
 
 
-def test_a_shard_that_is_assigned_again_keeps_to_the_pause_of_its_last_read(
+def test_a_reassigned_shard_keeps_the_pause_after_its_last_read(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream()
@@ -63,32 +66,20 @@ def test_a_shard_that_is_assigned_again_keeps_to_the_pause_of_its_last_read(
     follower = Follower(reading)
     follower.read(10)
     for claim in range(2, 8):
-        assert (
-            reading.assign(
-                [
-                    Assign(
-                        claim,
-                        "shardId-000000000000",
-                        follower.positions["shardId-000000000000"],
-                        None,
-                    )
-                ]
-            )
-            == []
-        )
-    until_batch(reading, "shardId-000000000000")
+        assert reading.assign([Assign(claim, SHARD, follower.positions[SHARD], None)]) == []
+    until_batch(reading, SHARD)
     assert len(calls) >= 8
     assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))
 
 
-def test_records_that_are_not_taken_are_no_longer_fetched_when_they_are_large(
+def test_fetching_pauses_when_the_records_not_taken_are_large(
     kinesis: KinesisEmulator,
     make_stream: MakeStream,
     open_source: Open,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stream.sources.kinesis.polling.MOST_PACKS", 3)
-    monkeypatch.setattr("stream.sources.kinesis.shard_reader.MOST_BYTES", 800_000)
+    monkeypatch.setattr("stream.sources.kinesis.polling.MAX_RECORDS", 3)
+    monkeypatch.setattr("stream.sources.kinesis.shard_reader.MAX_BYTES", 800_000)
     stream = make_stream()
     big = [b"%02d" % n + b"." * 99_998 for n in range(15)]
     for n in range(0, 15, 3):
@@ -99,7 +90,7 @@ def test_records_that_are_not_taken_are_no_longer_fetched_when_they_are_large(
         "after-call.kinesis.GetRecords", lambda parsed, **_: fetched.append(len(parsed["Records"]))
     )
     follower = Follower(reading)
-    reading._work(3.0, lambda: False)  # the time of ten reads, in which nobody takes anything
+    reading._fetch_until(lambda: False, 3.0)  # the time of ten reads; nothing is taken
     assert fetched == [3, 3, 3]
     follower.read(15, max_records=2)
     assert follower.all == big

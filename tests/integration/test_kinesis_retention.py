@@ -1,7 +1,7 @@
-"""The Kinesis source when records are gone or may be: kinesis-local (an emulator), microburst in
-front of it for errors by name.
+"""The Kinesis source when records have, or may have, expired.
 
-No emulator trims: the answers are changed to what they are when older records are gone.
+Runs against kinesis-local (an emulator), with microburst for errors by name. No emulator trims a
+log: the responses are changed to what they are when older records have expired.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from stream.events import Assign
-from stream.sources.kinesis.source import KinesisReading
+from stream.sources.kinesis.reading import KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.integration.test_kinesis_faults import SHARD, change, poll_for
 from tests.integration.test_kinesis_source import numbered, until_batch
@@ -28,24 +29,22 @@ Open = Callable[..., KinesisReading]
 @pytest.fixture
 def open_at() -> Iterator[Open]:
     """``open_at(url, stream)``."""
-    with opening() as open_one:
-        yield lambda url, stream, **fields: open_one(stream, endpoint_url=url, **fields)
+    with opening() as open_stream:
+        yield lambda url, stream, **fields: open_stream(stream, endpoint_url=url, **fields)
 
 
 def trim(parsed: dict[str, Any], first: bytes) -> None:
-    """Change an answer to what it is when ``first`` is the oldest record that is kept."""
+    """Change a response to what it is when ``first`` is the oldest record kept."""
     if "Records" in parsed:
-        parsed["Records"] = [one for one in parsed["Records"] if one["Data"] >= first]
+        parsed["Records"] = [record for record in parsed["Records"] if record["Data"] >= first]
 
 
 @pytest.mark.parametrize("left", [5, 0], ids=["some records", "no record"])
-def test_a_position_that_retention_has_passed_is_a_gap(
+def test_a_position_past_retention_is_a_gap(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, left: int
 ) -> None:
-    """No emulator trims: the answers are changed to what they are when only the last records are
-    left."""
     stream = make_stream()
-    numbers = [one["SequenceNumber"] for one in kinesis.put(stream, numbered(0, 20))]
+    numbers = [record["SequenceNumber"] for record in kinesis.put(stream, numbered(0, 20))]
     reading = open_at(kinesis.url, stream)
     change(
         reading,
@@ -54,7 +53,12 @@ def test_a_position_that_retention_has_passed_is_a_gap(
         2,
     )
     (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
-    assert gap[:4] == (SHARD, (numbers[4], 0), ("TRIM_HORIZON", 0), None)
+    assert (gap.partition, gap.expected, gap.resume, gap.lost) == (
+        SHARD,
+        (numbers[4], 0),
+        ("TRIM_HORIZON", 0),
+        None,
+    )
     assert "retention" in gap.reason
     assert poll_for(reading, 0.6) == []
     change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-5:]), 1)
@@ -62,11 +66,11 @@ def test_a_position_that_retention_has_passed_is_a_gap(
     assert until_batch(reading, SHARD).values == numbered(15, 20)
 
 
-def test_a_shard_is_not_read_at_once_again_after_a_gap(
+def test_a_shard_is_read_again_only_after_a_pause_when_there_was_a_gap(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open
 ) -> None:
     stream = make_stream()
-    numbers = [one["SequenceNumber"] for one in kinesis.put(stream, numbered(0, 10))]
+    numbers = [record["SequenceNumber"] for record in kinesis.put(stream, numbered(0, 10))]
     reading = open_at(kinesis.url, stream)
     change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-3:]), 2)
     calls: list[float] = []
@@ -80,7 +84,7 @@ def test_a_shard_is_not_read_at_once_again_after_a_gap(
     assert calls[1] - calls[0] >= 0.2
 
 
-def test_retention_that_passes_a_reader_whose_iterator_has_expired_is_a_gap(
+def test_retention_that_overtakes_a_reader_with_an_expired_iterator_is_a_gap(
     kinesis: KinesisEmulator, microburst: Microburst, make_stream: MakeStream, open_at: Open
 ) -> None:
     stream = make_stream()
@@ -94,13 +98,18 @@ def test_retention_that_passes_a_reader_whose_iterator_has_expired_is_a_gap(
     change(reading, "GetRecords", lambda parsed: trim(parsed, b"00015"), 1000)
     follower.until(lambda: bool(follower.gaps))
     (gap,) = follower.gaps
-    assert gap[:4] == (SHARD, follower.positions[SHARD], ("TRIM_HORIZON", 0), None)
+    assert (gap.partition, gap.expected, gap.resume, gap.lost) == (
+        SHARD,
+        follower.positions[SHARD],
+        ("TRIM_HORIZON", 0),
+        None,
+    )
 
 
 @pytest.mark.parametrize(
     ("code", "times"), [("ExpiredIteratorException", 1), ("InternalFailure", 2)]
 )
-def test_a_shard_that_was_quiet_for_longer_than_retention_and_read_all_the_time_is_no_gap(
+def test_a_shard_quiet_for_longer_than_retention_but_always_read_is_no_gap(
     kinesis: KinesisEmulator,
     microburst: Microburst,
     make_stream: MakeStream,
@@ -108,7 +117,7 @@ def test_a_shard_that_was_quiet_for_longer_than_retention_and_read_all_the_time_
     code: str,
     times: int,
 ) -> None:
-    """No emulator trims: the first records are made old in the answers, and later left out of them."""
+    """The first records are made old in the responses, and later removed from them."""
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     reading = open_at(microburst.url, stream)
@@ -116,36 +125,36 @@ def test_a_shard_that_was_quiet_for_longer_than_retention_and_read_all_the_time_
 
     def age(parsed: dict[str, Any]) -> None:
         trim(parsed, kept[0])
-        for one in parsed.get("Records", ()):
-            if one["Data"] < b"00010":
-                one["ApproximateArrivalTimestamp"] -= timedelta(days=3)
+        for record in parsed.get("Records", ()):
+            if record["Data"] < b"00010":
+                record["ApproximateArrivalTimestamp"] -= timedelta(days=3)
 
     change(reading, "GetRecords", age, 1000)
-    asked: list[str] = []
+    starts: list[str] = []
     reading.client.boto.meta.events.register(
         "before-parameter-build.kinesis.GetShardIterator",
-        lambda params, **_: asked.append(params["ShardIteratorType"]),
+        lambda params, **_: starts.append(params["ShardIteratorType"]),
     )
     follower = Follower(reading)
     follower.read(10)
     kept[0] = b"00010"
     microburst.refuse("GetRecords", code, times)
-    follower.until(lambda: len(asked) > 1)
+    follower.until(lambda: len(starts) > 1)
     assert poll_for(reading, 2.5) != []
     kinesis.put(stream, numbered(10, 20))
     follower.read(20)
-    assert asked == ["TRIM_HORIZON", "AT_TIMESTAMP"]
+    assert starts == ["TRIM_HORIZON", "AT_TIMESTAMP"]
     assert (follower.all, follower.gaps) == (numbered(0, 20), [])
 
 
-def test_a_shard_that_was_not_read_to_its_end_for_a_day_must_have_its_last_record(
+def test_a_shard_not_read_to_its_end_for_a_day_must_have_its_last_record(
     kinesis: KinesisEmulator,
     microburst: Microburst,
     make_stream: MakeStream,
     open_at: Open,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stream.sources.kinesis.shard_reader.SURELY_KEPT_MS", -1)
+    monkeypatch.setattr("stream.sources.kinesis.shard_reader.MIN_RETENTION_MS", -1)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     reading = open_at(microburst.url, stream)
@@ -157,19 +166,23 @@ def test_a_shard_that_was_not_read_to_its_end_for_a_day_must_have_its_last_recor
     microburst.refuse("GetRecords", "ExpiredIteratorException", 1)
     follower.until(lambda: bool(follower.gaps))
     (gap,) = follower.gaps
-    assert gap[:4] == (SHARD, follower.positions[SHARD], ("TRIM_HORIZON", 0), None)
+    assert (gap.partition, gap.expected, gap.resume, gap.lost) == (
+        SHARD,
+        follower.positions[SHARD],
+        ("TRIM_HORIZON", 0),
+        None,
+    )
 
 
-@pytest.mark.parametrize(("hours", "told"), [(21, False), (22, True)])
-def test_a_shard_that_retention_is_about_to_overtake_is_told_once(
+@pytest.mark.parametrize(("hours", "warned"), [(21, False), (22, True)])
+def test_a_shard_that_retention_is_about_to_overtake_is_logged_once(
     kinesis: KinesisEmulator,
     make_stream: MakeStream,
     open_at: Open,
     hours: int,
-    told: bool,
-    caplog: pytest.LogCaptureFixture,
+    warned: bool,
 ) -> None:
-    """The emulator says that it keeps records for 24 hours."""
+    """The emulator reports a retention of 24 hours."""
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     reading = open_at(kinesis.url, stream)
@@ -178,10 +191,13 @@ def test_a_shard_that_retention_is_about_to_overtake_is_told_once(
     changed = change(
         reading, "GetRecords", lambda parsed: parsed.update(MillisBehindLatest=hours * 3_600_000), 3
     )
-    follower.until(lambda: len(changed) == 3)
-    warnings = [one.message for one in caplog.records if "retention" in one.message]
-    words = (
-        f"kinesis stream {stream!r} in us-east-1: {SHARD} is 22 h behind and will lose records soon"
-        " (retention)"
-    )
-    assert warnings == ([words] if told else [])
+    with capture_logs() as lines:
+        follower.until(lambda: len(changed) == 3)
+    warning = {
+        "event": "shard_near_retention",
+        "log_level": "warning",
+        "source": f"kinesis stream {stream!r} in us-east-1",
+        "shard": SHARD,
+        "lag_hours": 22.0,
+    }
+    assert lines == ([warning] if warned else [])

@@ -1,5 +1,7 @@
-"""The Kinesis source against kinesis-local (an emulator): starts, splits, merges, gaps; nothing
-lost, nothing read twice."""
+"""The Kinesis source: starts, splits, merges and gaps lose no record and read none twice.
+
+Runs against kinesis-local, an emulator.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from aws_kinesis_agg.aggregator import RecordAggregator
 
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, RawBatch
-from stream.sources.kinesis.source import KinesisReading
+from stream.sources.kinesis.reading import KinesisReading
 from tests.integration.shards import Follower, opening
 from tests.servers.base import LOOPBACK, free_port
 from tests.servers.kinesis import KinesisEmulator
@@ -26,8 +28,8 @@ Open = Callable[..., KinesisReading]
 
 @pytest.fixture
 def open_source(kinesis: KinesisEmulator) -> Iterator[Open]:
-    with opening(endpoint_url=kinesis.url) as open_one:
-        yield open_one
+    with opening(endpoint_url=kinesis.url) as open_stream:
+        yield open_stream
 
 
 def numbered(start: int, stop: int) -> list[bytes]:
@@ -35,26 +37,25 @@ def numbered(start: int, stop: int) -> list[bytes]:
 
 
 def next_second() -> int:
-    """Wait until a second begins; the second, since the epoch."""
+    """Wait until a second begins; return it, counted from the epoch."""
     time.sleep(1.02 - time.time() % 1)
     return int(time.time())
 
 
 class Producer(threading.Thread):
-    """Puts numbered records until it is told to stop, and remembers in which shard each of them was
-    stored under which number."""
+    """Puts numbered records until :meth:`finish`, and notes their shards and sequence numbers."""
 
     def __init__(self, emulator: KinesisEmulator, stream: str) -> None:
         super().__init__(daemon=True)
         self._emulator, self._stream, self._end = emulator, stream, threading.Event()
         self.sent: list[bytes] = []
-        self.placed: dict[str, list[int]] = defaultdict(list)
+        self.stored: dict[str, list[int]] = defaultdict(list)
 
     def run(self) -> None:
         while not self._end.is_set() and len(self.sent) < 4000:
             values = numbered(len(self.sent), len(self.sent) + 20)
-            for one in self._emulator.put(self._stream, values):
-                self.placed[one["ShardId"]].append(int(one["SequenceNumber"]))
+            for record in self._emulator.put(self._stream, values):
+                self.stored[record["ShardId"]].append(int(record["SequenceNumber"]))
             self.sent += values
             time.sleep(0.05)
 
@@ -66,13 +67,12 @@ class Producer(threading.Thread):
 def assert_all_read_once(follower: Follower, producer: Producer) -> None:
     assert follower.gaps == []
     assert follower.all == sorted(producer.sent)
-    for shard, numbers in producer.placed.items():
-        assert [
-            int(place[0]) for place in follower.sequences[shard] if isinstance(place, tuple)
-        ] == sorted(numbers)
+    for shard, numbers in producer.stored.items():
+        positions = follower.sequences[shard]
+        assert [int(at[0]) for at in positions if isinstance(at, tuple)] == sorted(numbers)
 
 
-def test_earliest_reads_what_was_there_and_what_comes(
+def test_earliest_reads_existing_and_new_records(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream(3)
@@ -84,7 +84,7 @@ def test_earliest_reads_what_was_there_and_what_comes(
     assert follower.all == numbered(0, 250)
 
 
-def test_latest_skips_what_was_there_and_a_restart_before_the_first_record_skips_nothing(
+def test_latest_skips_existing_records_and_a_restart_before_the_first_one_skips_none(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream(2)
@@ -94,12 +94,12 @@ def test_latest_skips_what_was_there_and_a_restart_before_the_first_record_skips
     follower = Follower(first)
     first.close()
     kinesis.put(stream, numbered(50, 100))
-    again = Follower(open_source(stream, start="latest"), follower.positions)
-    again.read(50)
-    assert again.all == numbered(50, 100)
+    after = Follower(open_source(stream, start="latest"), follower.positions)
+    after.read(50)
+    assert after.all == numbered(50, 100)
 
 
-def test_start_at_reads_from_that_time_on(
+def test_start_at_reads_records_from_that_time_on(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream(2)
@@ -114,7 +114,7 @@ def test_start_at_reads_from_that_time_on(
     assert everything.all == numbered(0, 90)
 
 
-def test_start_at_a_time_to_come_waits_for_it(
+def test_start_at_a_future_time_waits_for_it(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream()
@@ -135,7 +135,7 @@ def test_latest_after_a_split_reads_neither_the_closed_parent_nor_the_past(
     kinesis.split(stream, "shardId-000000000000")
     next_second()
     follower = Follower(open_source(stream, start="latest"))
-    assert {name: one.parents for name, one in follower.known.items()} == {
+    assert {name: shard.parents for name, shard in follower.known.items()} == {
         "shardId-000000000001": (),
         "shardId-000000000002": (),
     }
@@ -145,7 +145,7 @@ def test_latest_after_a_split_reads_neither_the_closed_parent_nor_the_past(
     assert follower.all == numbered(50, 80)
 
 
-def test_shards_that_came_while_nobody_read_start_at_their_first_record_after_latest(
+def test_shards_created_during_downtime_start_at_their_first_record_despite_latest(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream()
@@ -165,7 +165,7 @@ def test_shards_that_came_while_nobody_read_start_at_their_first_record_after_la
 
 
 @pytest.mark.parametrize("change", ["split", "merge", "resize"])
-def test_shards_that_change_while_they_are_read_lose_and_repeat_nothing_and_children_come_after_their_parents(
+def test_resharding_while_reading_loses_nothing_and_children_follow_their_parents(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open, change: str
 ) -> None:
     stream = make_stream(2)
@@ -187,33 +187,33 @@ def test_shards_that_change_while_they_are_read_lose_and_repeat_nothing_and_chil
     assert_all_read_once(follower, producer)
     closed = {
         name
-        for name, one in kinesis.shards(stream).items()
-        if "EndingSequenceNumber" in one["SequenceNumberRange"]
+        for name, shard in kinesis.shards(stream).items()
+        if "EndingSequenceNumber" in shard["SequenceNumberRange"]
     }
     assert follower.ended == closed != set()
     assert set(follower.positions) == set(kinesis.shards(stream))
-    seen: list[str] = [batch.partition for batch in follower.batches if batch.values]
-    for name, one in follower.known.items():
-        for parent in one.parents:
-            assert len(seen) - 1 - seen[::-1].index(parent) < seen.index(name)
+    order: list[str] = [batch.partition for batch in follower.batches if batch.values]
+    for name, shard in follower.known.items():
+        for parent in shard.parents:
+            assert len(order) - 1 - order[::-1].index(parent) < order.index(name)
 
 
-def test_a_merged_shard_names_both_its_parents(
+def test_a_merged_shard_names_both_parents(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream(2)
     kinesis.put(stream, numbered(0, 30))
     kinesis.merge(stream, "shardId-000000000000", "shardId-000000000001")
     reading = open_source(stream)
-    found = {one.partition: one for one in reading.discover()}
-    assert set(found["shardId-000000000002"].parents) == {
+    shards = {shard.partition: shard for shard in reading.discover()}
+    assert set(shards["shardId-000000000002"].parents) == {
         "shardId-000000000000",
         "shardId-000000000001",
     }
     follower = Follower(reading)
     follower.read(30)
-    told = {child for batch in follower.batches if batch.ended for child in batch.children}
-    assert {(one.partition, one.start, frozenset(one.parents)) for one in told} == {
+    children = {child for batch in follower.batches if batch.ended for child in batch.children}
+    assert {(child.partition, child.start, frozenset(child.parents)) for child in children} == {
         (
             "shardId-000000000002",
             ("TRIM_HORIZON", 0),
@@ -222,7 +222,7 @@ def test_a_merged_shard_names_both_its_parents(
     }
 
 
-def test_a_restart_in_the_middle_of_a_split_goes_on_where_it_stopped(
+def test_a_restart_in_the_middle_of_a_split_resumes_where_it_stopped(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream()
@@ -238,7 +238,7 @@ def test_a_restart_in_the_middle_of_a_split_goes_on_where_it_stopped(
     assert sorted([*before.all, *after.all], key=repr) == numbered(0, 200)
 
 
-def test_an_ended_shard_says_so_again_when_it_is_assigned_again(
+def test_an_ended_shard_reports_its_end_again_when_reassigned(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream()
@@ -249,21 +249,21 @@ def test_an_ended_shard_says_so_again_when_it_is_assigned_again(
     follower.until(lambda: bool(follower.ended))
     last = follower.positions["shardId-000000000000"]
     assert reading.assign([Assign(2, "shardId-000000000000", last, None)]) == []
-    told = until_batch(reading, "shardId-000000000000")
-    assert (told.first, told.next, told.values, told.ended) == (last, last, [], True)
-    assert {one.partition for one in told.children} == {
+    batch = until_batch(reading, "shardId-000000000000")
+    assert (batch.first, batch.next, batch.values, batch.ended) == (last, last, [], True)
+    assert {child.partition for child in batch.children} == {
         "shardId-000000000001",
         "shardId-000000000002",
     }
 
 
-def test_a_closed_shard_is_gone_when_it_is_listed_no_more(
+def test_a_closed_shard_has_expired_when_it_is_not_listed_any_more(
     kinesis: KinesisEmulator,
     make_stream: MakeStream,
     open_source: Open,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("stream.sources.kinesis.shards.GONE_S", 0.0)
+    monkeypatch.setattr("stream.sources.kinesis.shards.EXPIRED_AFTER_S", 0.0)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     kinesis.split(stream, "shardId-000000000000")
@@ -278,24 +278,29 @@ def test_a_closed_shard_is_gone_when_it_is_listed_no_more(
 def until_batch(reading: KinesisReading, partition: str) -> RawBatch:
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
-        for one in reading.poll(0.2, 1000):
-            if isinstance(one, RawBatch) and one.partition == partition:
-                return one
-    raise AssertionError(f"nothing came of {partition}")
+        for result in reading.poll(0.2, 1000):
+            if isinstance(result, RawBatch) and result.partition == partition:
+                return result
+    raise AssertionError(f"no batch of {partition}")
 
 
-def test_a_shard_that_is_gone_is_a_gap_to_its_end_and_ends_there(
+def test_an_expired_shard_is_a_gap_up_to_its_end(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     reading = open_source(make_stream())
-    place = ("49680550325546427746157202053922463497963374015059853314", 0)
-    (gap,) = reading.assign([Assign(1, "shardId-000000000077", place, None)])
-    assert gap[:4] == ("shardId-000000000077", place, ("ENDED", 0), None)
+    position = ("49680550325546427746157202053922463497963374015059853314", 0)
+    (gap,) = reading.assign([Assign(1, "shardId-000000000077", position, None)])
+    assert (gap.partition, gap.expected, gap.resume, gap.lost) == (
+        "shardId-000000000077",
+        position,
+        ("ENDED", 0),
+        None,
+    )
     assert reading.poll(0.3, 100) == []
     assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
-    (told,) = reading.poll(0.3, 100)
-    assert isinstance(told, RawBatch)
-    assert (told.first, told.next, told.values, told.ended, told.children) == (
+    (batch,) = reading.poll(0.3, 100)
+    assert isinstance(batch, RawBatch)
+    assert (batch.first, batch.next, batch.values, batch.ended, batch.children) == (
         ("ENDED", 0),
         ("ENDED", 0),
         [],
@@ -305,7 +310,7 @@ def test_a_shard_that_is_gone_is_a_gap_to_its_end_and_ends_there(
     assert reading.poll(0.3, 100) == []
 
 
-def test_a_position_in_a_stream_that_was_made_anew_is_a_gap_and_then_read_from_its_first_record(
+def test_a_position_in_a_recreated_stream_is_a_gap_followed_by_its_first_record(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream()
@@ -316,41 +321,41 @@ def test_a_position_in_a_stream_that_was_made_anew_is_a_gap_and_then_read_from_i
     kinesis.delete(stream)
     kinesis.create(stream)
     kinesis.put(stream, numbered(50, 55))
-    place = follower.positions["shardId-000000000000"]
-    gaps = reading.assign([Assign(2, "shardId-000000000000", place, None)])
+    position = follower.positions["shardId-000000000000"]
+    gaps = reading.assign([Assign(2, "shardId-000000000000", position, None)])
     deadline = time.monotonic() + 10
     while not gaps and time.monotonic() < deadline:
-        gaps = [one for one in reading.poll(0.2, 100) if isinstance(one, Gap)]
+        gaps = [result for result in reading.poll(0.2, 100) if isinstance(result, Gap)]
     (gap,) = gaps
-    assert (gap.expected, gap.resume, gap.lost) == (place, ("TRIM_HORIZON", 0), None)
+    assert (gap.expected, gap.resume, gap.lost) == (position, ("TRIM_HORIZON", 0), None)
     assert reading.assign([Assign(3, gap.partition, gap.resume, None)]) == []
     assert until_batch(reading, gap.partition).values == numbered(50, 55)
 
 
-def test_packed_records_come_with_their_own_keys_and_never_in_two_batches(
+def test_user_records_keep_their_keys_and_are_never_split_over_two_batches(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream()
-    packer = RecordAggregator()
+    aggregator = RecordAggregator()
     for n, value in enumerate(numbered(10, 20)):
-        assert packer.add_user_record(f"key-{n % 2}", value) is None
+        assert aggregator.add_user_record(f"key-{n % 2}", value) is None
     kinesis.put(stream, numbered(0, 10))
-    kinesis.put(stream, [packer.clear_and_get().get_contents()[2]], key="outside")
+    kinesis.put(stream, [aggregator.clear_and_get().get_contents()[2]], key="outside")
     kinesis.put(stream, numbered(20, 30))
     first = open_source(stream)
     before = Follower(first)
     before.until(lambda: before.count >= 11, max_records=4)
     assert [len(batch.values) for batch in before.batches if batch.values] == [4, 4, 2, 10]
-    packed = before.batches[-1]
-    assert packed.keys == [b"key-0", b"key-1"] * 5
-    assert packed.positions == [(packed.next[0], n) for n in range(10)]  # type: ignore[index]
+    last = before.batches[-1]
+    assert last.keys == [b"key-0", b"key-1"] * 5
+    assert last.positions == [(last.next[0], n) for n in range(10)]  # type: ignore[index]
     first.close()
     after = Follower(open_source(stream), before.positions)
     after.read(10, max_records=4)
     assert (before.all, after.all) == (numbered(0, 20), numbered(20, 30))
 
 
-def test_lag_is_what_the_last_answers_said(
+def test_lag_is_that_of_the_latest_responses(
     kinesis: KinesisEmulator, make_stream: MakeStream, open_source: Open
 ) -> None:
     stream = make_stream(2)
@@ -362,7 +367,9 @@ def test_lag_is_what_the_last_answers_said(
     assert reading.lag({"shardId-000000000009": ("1", 0)}) == {}
 
 
-def test_a_missing_stream_is_named_at_once(kinesis: KinesisEmulator, open_source: Open) -> None:
+def test_a_missing_stream_is_named_in_the_error_at_once(
+    kinesis: KinesisEmulator, open_source: Open
+) -> None:
     began = time.monotonic()
     with pytest.raises(SourceUnavailable, match=r"ResourceNotFound.*source\.stream") as raised:
         open_source("no-such-stream")
@@ -371,7 +378,7 @@ def test_a_missing_stream_is_named_at_once(kinesis: KinesisEmulator, open_source
     assert time.monotonic() - began < 3.0
 
 
-def test_missing_credentials_are_told_at_once_with_the_permission(
+def test_missing_credentials_end_the_start_at_once_with_the_permission_needed(
     open_source: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
@@ -384,7 +391,7 @@ def test_missing_credentials_are_told_at_once_with_the_permission(
         open_source("any")
 
 
-def test_a_service_that_does_not_answer_is_tried_for_the_stated_time(open_source: Open) -> None:
+def test_an_unreachable_service_is_retried_for_give_up_after(open_source: Open) -> None:
     began, threads = time.monotonic(), threading.active_count()
     with pytest.raises(SourceUnavailable, match=r"EndpointConnectionError.*give_up_after"):
         open_source("any", endpoint_url=f"http://{LOOPBACK}:{free_port()}", give_up_after="1.5s")

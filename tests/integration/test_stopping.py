@@ -127,7 +127,7 @@ def test_sigterm_stops_a_service_that_waits_for_its_source(
         "client": client,
     }
     with RunningService(tmp_path, config(baseline, source=source)) as service:
-        service.until(lambda: "does not answer" in service.log or client == "fast")
+        service.until(lambda: "source_unreachable" in service.log or client == "fast")
         time.sleep(1.0)
         began_s = time.monotonic()
         assert service.stop() == 0

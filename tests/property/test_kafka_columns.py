@@ -11,7 +11,7 @@ from kafka.errors import CorruptRecordError
 from kafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 
 from stream.sources.kafka.client import RecordColumns
-from stream.sources.kafka.record_batch import all_at_once, one_by_one, walk
+from stream.sources.kafka.record_batch import all_at_once, columns_of, one_by_one
 
 HEADER_BYTES = 61
 """Bytes of a record batch before its first record."""
@@ -52,7 +52,7 @@ def test_columns_are_what_the_client_reads(batch: Records, codec: int) -> None:
     many = batch * (1 + 80 // len(batch))
     data = build(many if codec % 2 else batch, codec)
     expected = list(DefaultRecordBatch(data))
-    columns = walk(DefaultRecordBatch(data))
+    columns = columns_of(DefaultRecordBatch(data))
     assert columns.offsets == [record.offset for record in expected]
     assert columns.timestamps == [record.timestamp for record in expected]
     assert columns.keys == [record.key for record in expected]
@@ -67,7 +67,7 @@ def test_a_truncated_batch_raises_and_is_never_read_past_its_end(
     whole = build(batch, 0)
     cut = data.draw(st.integers(HEADER_BYTES, len(whole) - 1))
     with pytest.raises(CorruptRecordError):
-        walk(DefaultRecordBatch(whole[:cut]))
+        columns_of(DefaultRecordBatch(whole[:cut]))
 
 
 def read(

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import closing, suppress
 from typing import Any, Final, NamedTuple
 
 from kafka import errors as kafka_errors
@@ -22,8 +22,8 @@ from stream.check.setup import CheckContext
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Position, RawBatch
 from stream.sources.base import Reading
-from stream.sources.kafka.confluent_client import ConfluentClient, settings_of
-from stream.sources.kafka.connection import ClientLog, connect
+from stream.sources.kafka.confluent_client import ConfluentClient, librdkafka_settings
+from stream.sources.kafka.connection import connect
 from stream.sources.kafka.source import Kafka
 
 SAMPLED: Final = 200
@@ -166,7 +166,7 @@ def _try_fast_client(subject: str, source: Kafka) -> None:
     """Check that librdkafka accepts the options. It gets no broker: it would name the group."""
     if source.client != "fast":
         return
-    settings = settings_of([], "check", source.options, source.region)
+    settings = librdkafka_settings([], "check", source.options, source.region)
     try:
         ConfluentClient(subject, source.topic, settings).close()
     except ImportError as error:
@@ -175,11 +175,8 @@ def _try_fast_client(subject: str, source: Kafka) -> None:
 
 
 def _broker_facts(source: Kafka, group: str) -> BrokerFacts:
-    name, client_log = source.verify(), ClientLog()
-    with ExitStack() as undo:
-        undo.callback(client_log.give_back)
-        admin = connect(name, source.looker(), source.give_up_after_s, client_log)
-        undo.callback(admin.close)
+    name = source.verify()
+    with closing(connect(name, source.admin_builder(), source.give_up_after_s)) as admin:
         try:
             permissions = TopicPermissions(
                 topic=_topic_permissions(admin, source.topic),

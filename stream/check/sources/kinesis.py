@@ -18,7 +18,7 @@ from stream.check.setup import CheckContext
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
 from stream.sources.kinesis.client import KinesisClient, KinesisError, unavailable
-from stream.sources.kinesis.fan_out import described
+from stream.sources.kinesis.fan_out import describe_consumer
 from stream.sources.kinesis.source import FanOut, Kinesis
 
 READ_S: Final = 10.0
@@ -142,12 +142,12 @@ def _stream_findings(subject: str, source: Kinesis) -> list[Finding]:
     """How long the stream keeps records, and whether the consumer of fan-out exists."""
     client = source.client(1)
     try:
-        facts = client.facts()
-        kept = format_duration(facts.kept_ms)
+        summary = client.summary()
+        kept = format_duration(summary.retention_ms)
         message = f"retention: {kept}; the service may be down for that long"
         findings = [Finding(subject, message)]
         if source.fan_out is not None:
-            findings.append(_consumer_finding(subject, client, facts.arn, source.fan_out))
+            findings.append(_consumer_finding(subject, client, summary.arn, source.fan_out))
         return findings
     except KinesisError as error:
         raise unavailable(client.target, error) from error
@@ -159,7 +159,7 @@ def _consumer_finding(
     subject: str, client: KinesisClient, stream_arn: str, fan_out: FanOut
 ) -> Finding:
     try:
-        described(client, stream_arn, fan_out.consumer_name, fan_out.consumer_arn)
+        describe_consumer(client, stream_arn, fan_out.consumer_name, fan_out.consumer_arn)
     except KinesisError as error:
         if error.kind == "missing" and fan_out.consumer_name:
             name = fan_out.consumer_name

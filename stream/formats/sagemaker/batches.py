@@ -1,4 +1,4 @@
-"""Capture lines of one schema: from envelopes to columns, many at once where that is safe."""
+"""Decodes the payloads of one schema into columns, many at once where that is safe."""
 
 from __future__ import annotations
 
@@ -20,20 +20,26 @@ from stream.formats.rows import (
     Row,
     RowShape,
     columns_of_rows,
-    misfit,
-    plain,
+    decode_payload,
     rows_of,
+    width_mismatch,
 )
 from stream.formats.sagemaker.envelope import ContentTypes, Event
 
 _CONTENT_TYPES: Final = ContentTypes()
 KINDS: Final = ("CSV", "JSON")
 
+DecodedPayload = tuple[str, str]
+"""A payload as text, and its kind."""
+ParsedSide = tuple[Mapping[str, Column], NDArray[np.int64]]
+"""The columns of a side, and the indices of the rows that have a wrong width."""
+
 
 class PayloadGroup(NamedTuple):
-    """Records that have the same sides: for each side the payload of every record, and its kind.
+    """Records with the same sides.
 
-    ``kinds`` is ``None`` where every payload is CSV.
+    ``members`` are their indices in the decoded records. For each side there is the payload of
+    every record, and its kind; ``kinds`` is ``None`` if every payload is CSV.
     """
 
     sides: tuple[int, ...]
@@ -43,14 +49,14 @@ class PayloadGroup(NamedTuple):
 
 
 class CaptureTable:
-    """Makes batches of the records of one schema."""
+    """Builds batches from the records of one schema."""
 
     def __init__(self, number: int, schema: Schema, shapes: tuple[RowShape, RowShape]) -> None:
         self._number, self._schema, self._shapes = number, schema, shapes
         self._sides = tuple(side for side, shape in enumerate(shapes) if shape.names)
         self._joinable = not any(shape.header for shape in shapes)
         self._tables = [CsvTable(shape.names, schema.types) for shape in shapes]
-        self._leaves = [shape.leaves(schema.types) for shape in shapes]
+        self._readers = [shape.reader(schema.types) for shape in shapes]
 
     def read(
         self,
@@ -59,19 +65,16 @@ class CaptureTable:
         values: Sequence[bytes | None],
         rejects: dict[int, str],
     ) -> list[EventBatch]:
-        """Batches of these records; what cannot be taken is told in ``rejects``."""
+        """Return batches of the ``members``; adds to ``rejects``."""
         if not len(members):
             return []
         chosen = events if len(members) == len(events) else [events[i] for i in members.tolist()]
-        groups = self._groups(members, chosen, values, rejects)
         batches: list[EventBatch] = []
-        for group in groups:
-            alone = (
-                self._together(group, batches, rejects)
-                if self._joinable and group.kinds is None
-                else range(len(group.members))
-            )
-            self._one_by_one(group, alone, batches, rejects)
+        for group in self._groups(members, chosen, values, rejects):
+            remaining: Sequence[int] = range(len(group.members))
+            if self._joinable and group.kinds is None:
+                remaining = self._read_together(group, batches, rejects)
+            self._read_one_by_one(group, remaining, batches, rejects)
         return batches
 
     def _groups(
@@ -81,78 +84,88 @@ class CaptureTable:
         values: Sequence[bytes | None],
         rejects: dict[int, str],
     ) -> list[PayloadGroup]:
-        group = self._alike(members, events)
+        """Group the records by their sides; those with CSV on all sides are one group."""
+        group = self._uniform_group(members, events)
         if group:
             return [group]
         usual = [all(_encoding(event, side) == "CSV" for side in self._sides) for event in events]
-        rest = [k for k, yes in enumerate(usual) if not yes]
-        groups = self._grouped(members[rest], [events[k] for k in rest], values, rejects)
-        group = self._alike(
-            np.delete(members, rest),
-            [event for event, yes in zip(events, usual, strict=True) if yes],
+        others = [k for k, is_usual in enumerate(usual) if not is_usual]
+        groups = self._mixed_groups(members[others], [events[k] for k in others], values, rejects)
+        group = self._uniform_group(
+            np.delete(members, others),
+            [event for event, is_usual in zip(events, usual, strict=True) if is_usual],
         )
         return [*groups, group] if group else groups
 
-    def _alike(self, members: NDArray[np.int64], events: Sequence[Event]) -> PayloadGroup | None:
-        """The usual case: every record has every side, and each side has one encoding, CSV or JSON."""
+    def _uniform_group(
+        self, members: NDArray[np.int64], events: Sequence[Event]
+    ) -> PayloadGroup | None:
+        """Return the group of the usual case, else None.
+
+        There every record has every side, and each side has one encoding, CSV or JSON.
+        """
         if not events:
             return None
         captures = [event.captureData for event in events]
-        # Attributes that are written out are read twice as fast as those that are asked for by
-        # name.
-        found = [
+        # Attributes in the source text are read twice as fast as those looked up by name.
+        sides = [
             [c.endpointInput for c in captures] if side else [c.endpointOutput for c in captures]
             for side in self._sides
         ]
         try:
-            kinds: list[list[str]] = [[side.encoding for side in sides] for sides in found]  # type: ignore[union-attr]  # caught
+            kinds: list[list[str]] = [[side.encoding for side in of] for of in sides]  # type: ignore[union-attr]  # caught
             if not all(kind[0] in KINDS and kind.count(kind[0]) == len(members) for kind in kinds):
                 return None
-            payloads = [[side.data for side in sides] for sides in found]  # type: ignore[union-attr]  # caught
+            payloads = [[side.data for side in of] for of in sides]  # type: ignore[union-attr]  # caught
         except AttributeError:
             return None
-        return PayloadGroup(
-            self._sides,
-            members,
-            payloads,
-            kinds if any(kind[0] != "CSV" for kind in kinds) else None,
-        )
+        only_csv = all(kind[0] == "CSV" for kind in kinds)
+        return PayloadGroup(self._sides, members, payloads, None if only_csv else kinds)
 
-    def _grouped(
+    def _mixed_groups(
         self,
         members: NDArray[np.int64],
         events: Sequence[Event],
         values: Sequence[bytes | None],
         rejects: dict[int, str],
     ) -> list[PayloadGroup]:
-        found: dict[tuple[bool, tuple[int, ...]], list[tuple[int, list[tuple[str, str]]]]] = {}
+        """Group records one by one, by their sides and by whether all of them are CSV."""
+        entries: dict[tuple[bool, tuple[int, ...]], list[tuple[int, list[DecodedPayload]]]] = {}
         for i, event in zip(members.tolist(), events, strict=True):
             try:
-                parts = {
-                    side: part for side in self._sides if (part := _part(event, side, values[i]))
-                }
+                payloads = self._payloads(event, values[i])
             except MalformedRecord as problem:
                 rejects[i] = problem.reason
                 continue
-            if not parts:
-                rejects[i] = "payload_missing"
-                continue
-            csv = all(kind == "CSV" for _, kind in parts.values())
-            found.setdefault((csv, tuple(parts)), []).append((i, list(parts.values())))
-        return [_group(csv, sides, entries) for (csv, sides), entries in found.items()]
+            only_csv = all(kind == "CSV" for _, kind in payloads.values())
+            group = only_csv, tuple(payloads)
+            entries.setdefault(group, []).append((i, list(payloads.values())))
+        return [_group(only_csv, sides, of) for (only_csv, sides), of in entries.items()]
 
-    def _together(
+    def _payloads(self, event: Event, value: bytes | None) -> dict[int, DecodedPayload]:
+        """Return the payloads of a record, by side; ``payload_missing`` if it has none."""
+        payloads: dict[int, DecodedPayload] = {}
+        for side in self._sides:
+            payload = _payload(event, side, value)
+            if payload is not None:
+                payloads[side] = payload
+        if not payloads:
+            raise MalformedRecord("payload_missing")
+        return payloads
+
+    def _read_together(
         self, group: PayloadGroup, batches: list[EventBatch], rejects: dict[int, str]
     ) -> Sequence[int]:
-        """Read a group at once; what is left must be read one by one."""
+        """Read a group at once; return the indices of the records to be read one by one."""
         joined = self._joined(group)
-        alone = _alone(group, joined)
-        if len(alone):
-            group = _without(group, alone)
-            joined = self._joined(group)
-        if len(group.members) and not self._tables_of(group, joined, batches, rejects):
-            return range(len(group.members) + len(alone))
-        return alone
+        unsafe = _unsafe(group, joined)
+        safe = group
+        if len(unsafe):
+            safe = _without(group, unsafe)
+            joined = self._joined(safe)
+        if len(safe.members) and not self._read_joined(safe, joined, batches, rejects):
+            return range(len(group.members))
+        return unsafe
 
     def _joined(self, group: PayloadGroup) -> list[JoinedPayloads]:
         widths = [len(self._shapes[side].names) for side in group.sides]
@@ -160,111 +173,114 @@ class CaptureTable:
             join(payloads, width) for payloads, width in zip(group.payloads, widths, strict=True)
         ]
 
-    def _tables_of(
+    def _read_joined(
         self,
         group: PayloadGroup,
         joined: Sequence[JoinedPayloads],
         batches: list[EventBatch],
         rejects: dict[int, str],
     ) -> bool:
+        """Parse joined payloads into a batch; return false if the rows do not add up."""
         rows = joined[0].rows
         record = group.members if rows is None else np.repeat(group.members, rows)
-        tables: list[tuple[Mapping[str, Column], NDArray[np.int64]]] = []
+        parts: list[ParsedSide] = []
         for side, text in zip(group.sides, joined, strict=True):
-            table = self._tables[side].read(text.data, len(record), text.quoted)
-            if table is None:
+            part = self._tables[side].read(text.data, len(record), text.quoted)
+            if part is None:
                 return False
-            tables.append(table)
-        lost = [refused for _, refused in tables if len(refused)]
-        if lost:
-            bad = np.unique(record[np.concatenate(lost)])
-            rejects.update(
-                (int(group.members[k]), self._misfit(group, k))
-                for k in np.searchsorted(group.members, bad).tolist()
-            )
-            keep = ~np.isin(record, bad)
+            parts.append(part)
+        columns = [part for part, _ in parts]
+        refused = [wrong for _, wrong in parts if len(wrong)]
+        if refused:
+            rejected = np.unique(record[np.concatenate(refused)])
+            for k in np.searchsorted(group.members, rejected).tolist():
+                rejects[int(group.members[k])] = self._width_reason(group, k)
+            keep = ~np.isin(record, rejected)
             record = record[keep]
-            tables = [
-                ({n: pick(c, np.delete(keep, refused)) for n, c in part.items()}, refused)
-                for part, refused in tables
-            ]
+            columns = [_kept(part, keep) for part in parts]
         if len(record):
-            batches.append(
-                EventBatch(self._number, record, side_by_side([part for part, _ in tables]))
-            )
+            batches.append(EventBatch(self._number, record, side_by_side(columns)))
         return True
 
-    def _misfit(self, group: PayloadGroup, k: int) -> str:
-        """Whether the first row of a record that does not fit has too few or too many cells: the
-        exact road's answer, by counting.
+    def _width_reason(self, group: PayloadGroup, k: int) -> str:
+        """Return whether the first row with a wrong width is too narrow or too wide.
+
+        As :func:`~stream.formats.rows.rows_of` finds it, but by counting.
         """
         for p, side in enumerate(group.sides):
             text, width = group.payloads[p][k], len(self._shapes[side].names)
             if '"' in text:
-                return self._refusal(group, k)
+                return self._exact_reason(group, k)
             counts = (line.count(",") + 1 for line in text.removesuffix("\n").split("\n"))
             wrong = next((cells for cells in counts if cells != width), None)
             if wrong is not None:
-                return misfit(wrong, width)
-        return self._refusal(group, k)
+                return width_mismatch(wrong, width)
+        return self._exact_reason(group, k)
 
-    def _refusal(self, group: PayloadGroup, k: int) -> str:
+    def _exact_reason(self, group: PayloadGroup, k: int) -> str:
         try:
             self._rows(group, k)
         except MalformedRecord as problem:
             return problem.reason
         return "row_count"
 
-    def _one_by_one(
+    def _read_one_by_one(
         self,
         group: PayloadGroup,
-        alone: Sequence[int],
+        indices: Sequence[int],
         batches: list[EventBatch],
         rejects: dict[int, str],
     ) -> None:
         rows: list[Row] = []
         record: list[int] = []
-        for k in alone:
+        for k in indices:
             i = int(group.members[k])
             try:
-                made = self._rows(group, k)
+                of_record = self._rows(group, k)
             except MalformedRecord as problem:
                 rejects[i] = problem.reason
                 continue
-            rows.extend(made)
-            record.extend([i] * len(made))
+            rows.extend(of_record)
+            record.extend([i] * len(of_record))
         if rows:
             names = [name for side in group.sides for name in self._shapes[side].names]
             columns = columns_of_rows(rows, names, self._schema.types)
             batches.append(EventBatch(self._number, np.array(record, np.int64), columns))
 
     def _rows(self, group: PayloadGroup, k: int) -> list[Row]:
-        parts = [
-            self._side(side, group.payloads[p][k], group.kinds[p][k] if group.kinds else "CSV")
-            for p, side in enumerate(group.sides)
-        ]
+        """Return the rows of a record, with the cells of all its sides."""
+        parts: list[list[Row]] = []
+        for p, side in enumerate(group.sides):
+            kind = group.kinds[p][k] if group.kinds else "CSV"
+            parts.append(self._side_rows(side, group.payloads[p][k], kind))
         if len(set(map(len, parts))) != 1:
             raise MalformedRecord("row_count")
-        return (
-            parts[0] if len(parts) == 1 else [[*chain(*rows)] for rows in zip(*parts, strict=True)]
-        )
+        if len(parts) == 1:
+            return parts[0]
+        return [[*chain(*rows)] for rows in zip(*parts, strict=True)]
 
-    def _side(self, side: int, text: str, kind: str) -> list[Row]:
+    def _side_rows(self, side: int, text: str, kind: str) -> list[Row]:
         if kind == "JSON" and not self._shapes[side].rows:
             try:
-                return [self._leaves[side].read(text)]
+                return [self._readers[side].read(text)]
             except (ValueError, RecursionError):
                 pass
         return rows_of(text, kind, self._shapes[side])
 
 
-def pick(column: Column, keep: NDArray[np.bool_]) -> Column:
-    """The rows of a column where ``keep`` is true."""
+def _kept(part: ParsedSide, keep: NDArray[np.bool_]) -> dict[str, Column]:
+    """Return the columns of a side without the rejected rows, which it has partly left out."""
+    columns, refused = part
+    of_side = np.delete(keep, refused)
+    return {name: filtered(column, of_side) for name, column in columns.items()}
+
+
+def filtered(column: Column, keep: NDArray[np.bool_]) -> Column:
+    """Return the rows of a column where ``keep`` is true."""
     if isinstance(column, Texts):
         return Texts(column.values.filter(pa.array(keep)))
-    return Numbers(
-        column.values[keep], None if column.slots is None else column.slots[keep], column.integral
-    )
+    slots = None if column.slots is None else column.slots[keep]
+    return Numbers(column.values[keep], slots, column.integral)
 
 
 def _encoding(event: Event, side: int) -> str | None:
@@ -272,44 +288,44 @@ def _encoding(event: Event, side: int) -> str | None:
     return payload.encoding if payload else None
 
 
-def _part(event: Event, side: int, value: bytes | None) -> tuple[str, str] | None:
+def _payload(event: Event, side: int, value: bytes | None) -> DecodedPayload | None:
     payload = event.captureData.endpointInput if side else event.captureData.endpointOutput
     if payload is None:
         return None
     content_type = _CONTENT_TYPES.of(value, side) if payload.encoding == "BASE64" else None
-    return plain(payload.data, payload.encoding, content_type)
+    return decode_payload(payload.data, payload.encoding, content_type)
 
 
 def _group(
-    csv: bool, sides: tuple[int, ...], entries: list[tuple[int, list[tuple[str, str]]]]
+    only_csv: bool, sides: tuple[int, ...], entries: Sequence[tuple[int, list[DecodedPayload]]]
 ) -> PayloadGroup:
     members = np.array([i for i, _ in entries], np.int64)
-    payloads = [[parts[p][0] for _, parts in entries] for p in range(len(sides))]
-    kinds = None if csv else [[parts[p][1] for _, parts in entries] for p in range(len(sides))]
-    return PayloadGroup(sides, members, payloads, kinds)
+    payloads: list[list[str]] = []
+    kinds: list[list[str]] = []
+    for p in range(len(sides)):
+        payloads.append([of_record[p][0] for _, of_record in entries])
+        kinds.append([of_record[p][1] for _, of_record in entries])
+    return PayloadGroup(sides, members, payloads, None if only_csv else kinds)
 
 
-def _alone(group: PayloadGroup, joined: Sequence[JoinedPayloads]) -> list[int]:
-    """Places in the group of payloads that must leave it, or whose sides seem to have different
-    numbers of rows.
+def _unsafe(group: PayloadGroup, joined: Sequence[JoinedPayloads]) -> list[int]:
+    """Return the indices of payloads that must be read one by one.
+
+    Those that are unsafe, and those whose sides seem to have different numbers of rows.
     """
-    leaves = np.zeros(len(group.members), bool)
+    alone = np.zeros(len(group.members), bool)
     first = joined[0].rows
     for text in joined:
-        leaves[text.alone] = True
+        alone[text.unsafe] = True
         if text.rows is not None or first is not None:
-            leaves |= (1 if text.rows is None else text.rows) != (1 if first is None else first)
-    alone: list[int] = np.flatnonzero(leaves).tolist()
-    return alone
+            alone |= (1 if text.rows is None else text.rows) != (1 if first is None else first)
+    indices: list[int] = np.flatnonzero(alone).tolist()
+    return indices
 
 
-def _without(group: PayloadGroup, places: Sequence[int]) -> PayloadGroup:
+def _without(group: PayloadGroup, indices: Sequence[int]) -> PayloadGroup:
     keep = np.ones(len(group.members), bool)
-    keep[list(places)] = False
+    keep[list(indices)] = False
     kept = np.flatnonzero(keep).tolist()
-    return PayloadGroup(
-        group.sides,
-        group.members[keep],
-        [[payloads[k] for k in kept] for payloads in group.payloads],
-        None,
-    )
+    payloads = [[of_side[k] for k in kept] for of_side in group.payloads]
+    return PayloadGroup(group.sides, group.members[keep], payloads, None)

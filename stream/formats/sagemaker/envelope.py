@@ -1,6 +1,4 @@
-"""The envelope of a capture line: what is read of it, by a type at once and field by field where
-that fails.
-"""
+"""The envelope of a capture line: decoded by its type, or field by field where that fails."""
 
 from __future__ import annotations
 
@@ -8,17 +6,19 @@ from typing import Final, Literal, cast
 
 import msgspec
 
-from stream.formats.json_paths import PathReader, dig
+from stream.formats.json_paths import PathReader, value_at
 from stream.formats.rows import MalformedRecord, load_json, readable
 
 SIDES: Final = ("endpointOutput", "endpointInput")
+"""The sides of an invocation; elsewhere a side is an index into these."""
 
 Encoding = Literal["CSV", "JSON", "BASE64", ""]
 
 
 class Payload(msgspec.Struct, frozen=True, gc=False):
-    """One side of an invocation. (With the usual encodings as literals, all payloads share one text
-    for each.)
+    """One side of an invocation.
+
+    The usual encodings are literals, so that all payloads share one text for each.
     """
 
     data: str
@@ -26,14 +26,14 @@ class Payload(msgspec.Struct, frozen=True, gc=False):
 
 
 class Capture(msgspec.Struct, frozen=True, gc=False):
-    """Both sides; ``None`` where a side was not captured."""
+    """Both sides of an invocation; ``None`` where a side was not captured."""
 
     endpointOutput: Payload | None = None
     endpointInput: Payload | None = None
 
 
 class Metadata(msgspec.Struct, frozen=True, gc=False):
-    """Who and when."""
+    """The ids and the time of an invocation."""
 
     eventId: str | None = None
     inferenceId: str | None = None
@@ -47,12 +47,12 @@ class Event(msgspec.Struct, frozen=True, gc=False):
     eventMetadata: Metadata = Metadata()
 
 
-NOTHING: Final = Event()
-"""Stands where a record could not be read."""
+EMPTY_EVENT: Final = Event()
+"""Stands for a record that cannot be decoded."""
 
 
 def read_event(value: bytes | None) -> Event:
-    """The envelope of one capture line, field by field.
+    """Decode the envelope of one capture line field by field.
 
     Raises :class:`~stream.formats.rows.MalformedRecord`: ``tombstone``, ``undecodable``,
     ``not_an_object``, ``wrong_type``.
@@ -72,12 +72,12 @@ def read_event(value: bytes | None) -> Event:
 
 
 def _object(document: dict[str, object], name: str) -> dict[str, object]:
-    found = document.get(name)
-    if found is None:
+    value = document.get(name)
+    if value is None:
         return {}
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise MalformedRecord("wrong_type")
-    return found
+    return value
 
 
 def _payload(side: dict[str, object]) -> Payload:
@@ -88,25 +88,25 @@ def _payload(side: dict[str, object]) -> Payload:
 
 
 def _string(document: dict[str, object], name: str) -> str | None:
-    found = document.get(name)
-    if found is None:
+    value = document.get(name)
+    if value is None:
         return None
-    if not isinstance(found, str):
+    if not isinstance(value, str):
         raise MalformedRecord("wrong_type")
-    return readable(found)
+    return readable(value)
 
 
 class ContentTypes:
-    """Content types are needed for base64 alone, so the envelope is read again for them."""
+    """Reads the content type of a side, which only base64 needs, from the envelope."""
 
     def __init__(self) -> None:
         self._paths = [("captureData", side, "observedContentType") for side in SIDES]
-        self._leaves = PathReader(self._paths, [str | None, str | None])
+        self._reader = PathReader(self._paths, [str | None, str | None])
 
     def of(self, value: bytes | None, side: int) -> str | None:
-        """The content type of one side (by its place in ``SIDES``), ``None`` if there is none."""
+        """Return the content type of one side; ``None`` if there is none."""
         try:
-            found = self._leaves.read(value)[side]
+            content_type = self._reader.read(value)[side]
         except (ValueError, RecursionError):
-            found = dig(load_json(value or b""), self._paths[side])
-        return found if isinstance(found, str) else None
+            content_type = value_at(load_json(value or b""), self._paths[side])
+        return content_type if isinstance(content_type, str) else None

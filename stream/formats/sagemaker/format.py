@@ -1,14 +1,13 @@
-"""Format ``sagemaker``: capture lines of a SageMaker endpoint (data capture, one JSON object an
-invocation).
+"""Format ``sagemaker``: capture lines of a SageMaker endpoint.
 
-Each side of an invocation (``endpointOutput``, ``endpointInput``) is a payload with an encoding of
-its own: ``CSV``, ``JSON`` or ``BASE64`` of either, in any mix, with one row or several. What is
-read of the envelope: ``captureData.*.data``, ``encoding`` (and ``observedContentType`` for base64),
-``eventMetadata.eventId``, ``inferenceId`` and the event time; everything else in a line may be what
-it likes.
+Data capture writes one JSON object an invocation. Each side of it (``endpointOutput``,
+``endpointInput``) is a payload with an encoding of its own: ``CSV``, ``JSON`` or ``BASE64`` of
+either, in any mix, with one row or several. Of the envelope only ``captureData.*.data``,
+``encoding`` (and ``observedContentType`` for base64), ``eventMetadata.eventId``, ``inferenceId``
+and the event time are read; the rest of a line may be anything.
 
-A side that a record does not have (an endpoint may capture one of the two) has no columns in its
-batch. A side that the schema has no columns for is not looked at.
+A side that a record lacks (an endpoint may capture one of the two) has no columns in its batch. A
+side without columns in the schema is not decoded.
 """
 
 from __future__ import annotations
@@ -22,23 +21,25 @@ import msgspec
 from stream.events import DecodedRecords, RawBatch
 from stream.formats.base import Decoder, DecodingPlan, Format, IdentityConfig
 from stream.formats.identity import IdentityResolver, Records
-from stream.formats.json_paths import dig
+from stream.formats.json_paths import value_at
 from stream.formats.rows import MalformedRecord, RowShape, load_json
 from stream.formats.sagemaker.batches import CaptureTable
-from stream.formats.sagemaker.envelope import NOTHING, Event, read_event
+from stream.formats.sagemaker.envelope import EMPTY_EVENT, Event, read_event
 
 
 class Sagemaker(Format, frozen=True, tag="sagemaker"):
     """Capture lines as SageMaker writes them.
 
-    CSV payloads are read by position: the columns of a side in the schema's order. With ``header:
+    CSV payloads are read by position, the columns of a side in the schema's order. With ``header:
     true`` the first row of every CSV payload names its columns; columns that it does not name are
-    missing. JSON payloads hold one document or one a line; ``output_rows`` and ``input_rows`` are
-    dotted paths to the rows in a document (``instances``, ``predictions``; empty: the document
-    itself). There, a list of lists or objects is a row each, a list of plain values is one row (or,
-    for a side of one column, a row each), an object is one row. Lists are read by position; in an
-    object a column lies under its own name, or at a dotted path: ``columns`` maps names to paths
-    where they differ.
+    missing.
+
+    JSON payloads hold one document or one a line; ``output_rows`` and ``input_rows`` are dotted
+    paths of the rows in a document (``instances``, ``predictions``; empty: the document itself).
+    There, a list of lists or objects is one row each; a list of plain values is one row (or, for a
+    side of one column, a row each); an object is one row. Lists are read by position. In an object
+    a column is under its own name, or at a dotted path: ``columns`` maps names to paths where they
+    differ.
     """
 
     time_path: ClassVar = "eventMetadata.inferenceTime"
@@ -58,58 +59,54 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
     """
 
     def named_columns(self) -> dict[str, Collection[str]]:
-        """The columns that have a path of their own."""
+        """Return the columns with a path of their own."""
         return {"columns": self.columns}
 
-    def open(self, origin: IdentityConfig, plan: DecodingPlan) -> Decoder:
-        """A decoder for the schemas of this plan."""
-        return CaptureDecoder(self, origin, plan)
+    def open(self, identity: IdentityConfig, plan: DecodingPlan) -> Decoder:
+        """Return a decoder for the schemas of this plan."""
+        return CaptureDecoder(self, identity, plan)
 
     def shape(self, names: tuple[str, ...], rows: str) -> RowShape:
-        """What a side with these columns holds."""
+        """Return the shape of a side with these columns, whose rows are at the path ``rows``."""
         return RowShape(names, tuple(rows.split(".")) if rows else (), self.columns, self.header)
 
 
 class CaptureDecoder:
-    """Decodes capture lines: most of them many at once, the rest one by one, with the same result."""
+    """Decodes capture lines: most of them many at once, the rest one by one, to the same result."""
 
-    def __init__(self, form: Sagemaker, origin: IdentityConfig, plan: DecodingPlan) -> None:
+    def __init__(self, form: Sagemaker, identity: IdentityConfig, plan: DecodingPlan) -> None:
         self._line = msgspec.json.Decoder(Event)
-        self._origins = IdentityResolver(origin, plan, form.time_path)
-        self._tables = [
-            CaptureTable(
-                s,
-                schema,
-                (
-                    form.shape(schema.outputs, form.output_rows),
-                    form.shape(schema.inputs, form.input_rows),
-                ),
-            )
-            for s, schema in enumerate(plan.schemas)
-        ]
+        self._identity = IdentityResolver(identity, plan, form.time_path)
+        self._tables: list[CaptureTable] = []
+        for number, schema in enumerate(plan.schemas):
+            outputs = form.shape(schema.outputs, form.output_rows)
+            inputs = form.shape(schema.inputs, form.input_rows)
+            self._tables.append(CaptureTable(number, schema, (outputs, inputs)))
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
-        """Reasons of rejection, the first that holds: ``tombstone``, ``undecodable``,
-        ``not_an_object``, ``wrong_type`` (in the envelope), ``time_missing``, ``time_absurd``,
-        ``unknown_model``, ``payload_missing`` (no side that is needed), then for the answer and
-        after it for the request ``unknown_encoding`` or ``undecodable`` (base64), then likewise
-        ``undecodable`` (JSON), ``wrong_type``, ``too_few_columns`` or ``too_many_columns`` (of the
-        first row that does not fit), ``row_count`` (no row), and last ``row_count`` if the sides
-        differ.
+        """Decode the records; a rejected one has the first reason that holds.
+
+        ``tombstone``, ``undecodable``, ``not_an_object``, ``wrong_type`` (in the envelope),
+        ``time_missing``, ``time_absurd``, ``unknown_model``, ``payload_missing`` (no side that is
+        needed); then for the response and after it for the request ``unknown_encoding`` or
+        ``undecodable`` (base64); then likewise ``undecodable`` (JSON), ``wrong_type``,
+        ``too_few_columns`` or ``too_many_columns`` (of the first row with a wrong width),
+        ``row_count`` (no row); and last ``row_count`` if the sides differ.
         """
         records = Records(raws)
         rejects: dict[int, str] = {}
         events = self._events(records.values, rejects)
-        told = self._origins.of(records, self._found_times(events, records, rejects), rejects)
+        times = self._times(events, records, rejects)
+        identified = self._identity.resolve(records, times, rejects)
         batches = [
             batch
-            for s, members in told.by_schema(rejects)
+            for s, members in identified.by_schema(rejects)
             for batch in self._tables[s].read(members, events, records.values, rejects)
         ]
         metadata = [event.eventMetadata for event in events]
-        return told.decoded(
-            batches, rejects, [m.eventId for m in metadata], [m.inferenceId for m in metadata]
-        )
+        event_ids = [m.eventId for m in metadata]
+        inference_ids = [m.inferenceId for m in metadata]
+        return identified.decoded(batches, rejects, event_ids, inference_ids)
 
     def _events(self, values: Sequence[bytes | None], rejects: dict[int, str]) -> list[Event]:
         decode = self._line.decode
@@ -125,16 +122,17 @@ class CaptureDecoder:
                     add(read_event(value))
                 except MalformedRecord as problem:
                     rejects[len(events)] = problem.reason
-                    add(NOTHING)
+                    add(EMPTY_EVENT)
         return events
 
-    def _found_times(
-        self, events: list[Event], records: Records, rejects: dict[int, str]
+    def _times(
+        self, events: Sequence[Event], records: Records, rejects: dict[int, str]
     ) -> list[object]:
-        if self._origins.time.path == Sagemaker.time_path:
+        """Return the value at the time's path of each record; ``None`` if there is none."""
+        if self._identity.time.path == Sagemaker.time_path:
             return [event.eventMetadata.inferenceTime for event in events]
-        parts = self._origins.time.path.split(".")
+        path = self._identity.time.path.split(".")
         return [
-            None if i in rejects else dig(load_json(value or b""), parts)
+            None if i in rejects else value_at(load_json(value or b""), path)
             for i, value in enumerate(records.values)
         ]

@@ -1,3 +1,1 @@
-"""Reads JSON lines from files and folders; may import `sources.base`, `sources.combined` and
-`events`.
-"""
+"""Reads JSON lines from files and folders; may import `sources.base`, `.combined` and `events`."""

@@ -1,8 +1,7 @@
-"""kafka-python at column speed: a record batch becomes columns at once, and no object is made for a
-record.
+"""Fetches with kafka-python at column speed: record batches are decoded without record objects.
 
-The client has no supported way to its raw batches. One class of its inside is replaced, for
-versions that were tried; the contract suite holds this path and the plain one equal.
+The client has no supported way to its raw batches. One of its internal classes is replaced, for
+tested versions only; a contract suite holds the results equal to those of the plain client.
 """
 
 from __future__ import annotations
@@ -15,35 +14,36 @@ from kafka import errors as kafka_errors
 from kafka.consumer.fetcher import Fetcher
 from kafka.protocol.consumer import IsolationLevel
 
-from stream.sources.kafka.client import RecordColumns, joined
+from stream.sources.kafka.client import RecordColumns, concatenated
 from stream.sources.kafka.plain_client import PlainClient
-from stream.sources.kafka.record_batch import walk
+from stream.sources.kafka.record_batch import columns_of
 
-TRIED: Final = frozenset({"3.0.12"})
-"""Versions of kafka-python whose inside is known to fit."""
+TESTED_VERSIONS: Final = frozenset({"3.0.12"})
+"""Versions of kafka-python whose internals are known to fit."""
+_UNLIMITED: Final = 1 << 62
 
 
-def fits() -> bool:
-    """True if the installed kafka-python is a version that was tried."""
-    return kafka.__version__ in TRIED
+def is_supported() -> bool:
+    """Return whether the installed kafka-python is a tested version."""
+    return kafka.__version__ in TESTED_VERSIONS
 
 
 class ColumnsClient(PlainClient):
-    """Fetches with a ``KafkaConsumer`` whose record batches come as columns."""
+    """Fetches with a ``KafkaConsumer`` that returns record batches as columns."""
 
     def __init__(self, name: str, topic: str, consumer: Any) -> None:
         super().__init__(name, topic, consumer)
-        consumer._fetcher.PartitionRecords = PartitionData  # noqa: SLF001  # there is no other way in
+        consumer._fetcher.PartitionRecords = PartitionData  # noqa: SLF001  # there is no public way
 
     def _chunk(self, records: Sequence[Any]) -> RecordColumns:
         if len(records) == 1:
             chunk: RecordColumns = records[0]
             return chunk
-        return joined(records)
+        return concatenated(records)
 
 
 class CountedColumns(list[RecordColumns]):
-    """Chunks whose length is that of their records: the client counts what it hands out by it."""
+    """Chunks whose length is the number of their records: the client limits a poll by it."""
 
     def __len__(self) -> int:
         return sum(len(chunk.offsets) for chunk in self)
@@ -53,7 +53,7 @@ class CountedColumns(list[RecordColumns]):
 
 
 class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client ships no types
-    """The fetched data of one partition; hands out chunks instead of records."""
+    """The fetched data of one partition; returns chunks instead of records."""
 
     fetch_offset: int
 
@@ -62,29 +62,28 @@ class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clie
         super().__init__(*args, **settings)
 
     def _maybe_skip_record(self, chunk: RecordColumns) -> bool:
-        """Skip whole chunks that lie before the position; the one that holds it is cut."""
+        """Skip chunks that lie before the position; cut the one that contains it."""
         if chunk.offsets and chunk.offsets[-1] >= self.fetch_offset:
             first = next(k for k, offset in enumerate(chunk.offsets) if offset >= self.fetch_offset)
-            self._rest = chunk.cut(first)
+            self._rest = chunk.part(first)
             self.fetch_offset = -1
-            chunk.offsets.clear()  # it stands in the rest now
+            chunk.offsets.clear()  # the records are in the rest now
             return False
         return True
 
     def take(self, n: int | None = None) -> CountedColumns:
-        """At most ``n`` records; what a chunk has beyond that comes next."""
+        """Return at most ``n`` records; the remainder of a chunk comes next."""
         self._maybe_raise_next_inline_exception()
-        taken, room = CountedColumns(), n if n is not None else 1 << 62
+        taken, room = CountedColumns(), n if n is not None else _UNLIMITED
         try:
             while room and (chunk := self._next()) is not None:
                 if len(chunk.offsets) > room:
-                    self._rest, chunk = chunk.cut(room), chunk.cut(0, room)
+                    self._rest, chunk = chunk.part(room), chunk.part(0, room)
                     self.next_fetch_offset = chunk.offsets[-1] + 1
                 taken.append(chunk)
                 room -= len(chunk.offsets)
-        except (
-            Exception
-        ) as error:  # as the client does it: what came before the fault is handed out first
+        except Exception as error:
+            # As in the client: records before the fault are returned first.
             if not taken:
                 raise
             self._next_inline_exception = error
@@ -98,29 +97,21 @@ class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clie
                 return chunk
             if self.record_iterator is None:
                 return None
-            found: RecordColumns | None = next(self.record_iterator, None)
-            if found is None:
+            following: RecordColumns | None = next(self.record_iterator, None)
+            if following is None:
                 return None
-            if found.offsets:
-                return found
+            if following.offsets:
+                return following
 
     def _unpack_records(
         self, tp: Any, records: Any, key_deserializer: Any, value_deserializer: Any
     ) -> Iterator[RecordColumns]:
         batch = records.next_batch()
         while batch is not None:
-            if self.check_crcs and not batch.validate_crc():
-                raise kafka_errors.CorruptRecordError(
-                    f"Record batch for partition {tp} at offset {batch.base_offset} failed crc"
-                    " check"
-                )
-            if batch.magic != 2:
-                raise kafka_errors.UnsupportedVersionError(
-                    f"{tp} holds records of an old format: set `client: plain` in the source"
-                )
+            self._check(tp, batch)
             self.leader_epoch = batch.leader_epoch
-            if self._counts(batch):
-                chunk = walk(batch)
+            if self._is_readable(batch):
+                chunk = columns_of(batch)
                 self.records_read += len(chunk.offsets)
                 self.bytes_read += batch.size_in_bytes
                 self.next_fetch_offset = batch.next_offset
@@ -130,8 +121,18 @@ class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clie
             batch = records.next_batch()
         self.drain()
 
-    def _counts(self, batch: Any) -> bool:
-        """False for control records and for what a transaction took back."""
+    def _check(self, tp: Any, batch: Any) -> None:
+        if self.check_crcs and not batch.validate_crc():
+            raise kafka_errors.CorruptRecordError(
+                f"record batch of {tp} at offset {batch.base_offset} failed the CRC check"
+            )
+        if batch.magic != 2:
+            raise kafka_errors.UnsupportedVersionError(
+                f"{tp} holds records of an old format: set `client: plain` in the source"
+            )
+
+    def _is_readable(self, batch: Any) -> bool:
+        """Return false for control records and for records of aborted transactions."""
         if self.isolation_level == IsolationLevel.READ_COMMITTED and batch.has_producer_id():
             self._consume_aborted_transactions_up_to(batch.last_offset)
             if self._contains_abort_marker(batch):

@@ -1,5 +1,6 @@
-"""confluent-kafka: librdkafka fetches in threads of its own while Python counts. The optional extra
-``fast``.
+"""Fetches with confluent-kafka: librdkafka fetches in its own threads while Python counts.
+
+Needs the optional extra ``fast``.
 """
 
 from __future__ import annotations
@@ -11,14 +12,17 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
+import structlog
 
+from sinks.throttle import Throttle
 from stream.errors import SourceUnavailable
-from stream.sources.kafka.client import RIGHTS, FetchResult, RecordColumns
+from stream.sources.kafka.client import PERMISSIONS_ADVICE, FetchResult, RecordColumns
+from stream.sources.kafka.client_log import LOG_AGAIN_S, ClientLog
 from stream.sources.kafka.msk_iam import MSK_IAM, token
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger("driftline.kafka")
 
-NAMES: Final = {
+OPTION_NAMES: Final = {
     "security_protocol": "security.protocol",
     "sasl_mechanism": "sasl.mechanism",
     "sasl_plain_username": "sasl.username",
@@ -37,280 +41,281 @@ NAMES: Final = {
     "reconnect_backoff_max_ms": "reconnect.backoff.max.ms",
 }
 """Options of the source and their names in librdkafka."""
-WAIT_S: Final = 0.05
-"""A call waits until it has enough records or this is over: longer would delay the few."""
-SAME_LINE_S: Final = 30.0
-ANSWER_S: Final = 0.5
-"""How long one question to a broker may take while nothing is known of it."""
+SETTINGS: Final[Mapping[str, Any]] = {
+    "enable.auto.commit": False,
+    "auto.offset.reset": "error",
+    "isolation.level": "read_committed",
+    "check.crcs": True,
+    "fetch.queue.backoff.ms": 10,  # by default a full queue pauses for a second
+    "queued.max.messages.kbytes": 16384,  # bounds the queue whatever the number of partitions
+    "queued.min.messages": 20_000,
+    "reconnect.backoff.max.ms": 1000,
+    "allow.auto.create.topics": False,
+}
+"""Settings that differ from librdkafka's defaults, unless an option overrides them."""
+CONSUME_S: Final = 0.05
+"""A call returns when it has enough records or after this time: longer would delay few records."""
+RESPONSE_S: Final = 0.5
+"""Duration of one request to a broker that has not responded yet."""
 ADVICE: Final = (
     "Check source.bootstrap_servers, and security_protocol, sasl_... and ssl_... under"
     " source.options"
 )
+TokenCallback = Callable[[str], tuple[str, float]]
+"""Returns a token and its expiry, in seconds since the epoch, for a configuration."""
+
+_LIBRDKAFKA: Final = logging.getLogger("librdkafka")
+_LIBRDKAFKA_LOG: Final = ClientLog(lambda record: record.getMessage().partition(": ")[0])
+"""Lines begin with a keyword, the client and the thread: these are the kind of a line."""
 
 
-def settings_of(
+def librdkafka_settings(
     servers: Sequence[str], job: str, options: Mapping[str, Any], region: str
 ) -> dict[str, Any]:
-    """The configuration of librdkafka for a source: what we set, and the options in its words.
+    """Return the configuration of librdkafka for a source: our settings, then its options.
 
-    A full queue must not sleep for a second (``fetch.queue.backoff.ms``), and its size is bounded
-    whatever the number of partitions. ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are
-    signed here.
+    ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are signed here.
 
-    >>> settings_of(["h:1"], "job", {"ssl_check_hostname": False}, "")["ssl.endpoint.identification.algorithm"]
+    >>> settings = librdkafka_settings(["h:1"], "job", {"ssl_check_hostname": False}, "")
+    >>> settings["ssl.endpoint.identification.algorithm"]
     'none'
     """
-    told = {NAMES[name]: value for name, value in options.items()}
+    translated = {OPTION_NAMES[name]: value for name, value in options.items()}
     if "ssl_check_hostname" in options:
-        told[NAMES["ssl_check_hostname"]] = "https" if options["ssl_check_hostname"] else "none"
+        algorithm = "https" if options["ssl_check_hostname"] else "none"
+        translated[OPTION_NAMES["ssl_check_hostname"]] = algorithm
     if options.get("sasl_mechanism") == MSK_IAM:
-        told |= {"sasl.mechanism": "OAUTHBEARER", "oauth_cb": lambda _config: token(region)}
-    ours = {
-        "bootstrap.servers": ",".join(servers), "group.id": job, "enable.auto.commit": False, "auto.offset.reset": "error",
-        "isolation.level": "read_committed", "check.crcs": True, "fetch.queue.backoff.ms": 10, "queued.max.messages.kbytes": 16384,
-        "queued.min.messages": 20_000, "reconnect.backoff.max.ms": 1000, "allow.auto.create.topics": False,
-    }  # fmt: skip
-    return {**ours, **told}
+        translated["sasl.mechanism"] = "OAUTHBEARER"
+        translated["oauth_cb"] = lambda _config: token(region)
+    return {"bootstrap.servers": ",".join(servers), "group.id": job, **SETTINGS, **translated}
 
 
 class ConfluentClient:
-    """Fetches with librdkafka; see :class:`stream.sources.kafka.client.FetchClient` for what each method
-    promises.
+    """Fetches with librdkafka.
+
+    See :class:`stream.sources.kafka.client.FetchClient` for the contract.
     """
 
     def __init__(self, name: str, topic: str, settings: Mapping[str, Any]) -> None:
         import confluent_kafka
 
         self._kafka, self._name, self._topic = confluent_kafka, name, topic
-        self._told_s: dict[str, float] = {}
-        self._log = logging.getLogger(f"{__name__}.client")
+        self._throttle = Throttle(LOG_AGAIN_S)
         self._causes: dict[str, str] = {}
-        self._lasting: set[str] = set()
-        called: dict[str, Any] = {"error_cb": self._error, "on_commit": self._committed}
-        if "oauth_cb" in settings:
-            called["oauth_cb"] = self._telling(settings["oauth_cb"])
-        try:
-            self._consumer = confluent_kafka.Consumer({**settings, **called}, logger=self._log)
-        except (confluent_kafka.KafkaException, TypeError, ValueError, SystemError) as error:
-            raise SourceUnavailable(
-                name, [self._causes.get("token") or _in_our_words(error)], "Check source.options"
-            ) from error
-        self._log.addFilter(self._seldom)
+        self._permanent: set[str] = set()
         self._expected: dict[int, int] = {}
         self._closed = False
+        self._consumer = self._open(settings)
 
     def reach(self, give_up_after_s: float) -> None:
-        """Wait until a broker answers. SourceUnavailable when none does in that time, or at once
-        for what no waiting heals.
+        """Wait until a broker responds.
+
+        Raises :class:`~stream.errors.SourceUnavailable` immediately for a permanent error, else
+        when none responds within ``give_up_after_s``.
         """
-        deadline = time.monotonic() + give_up_after_s
+        deadline_s = time.monotonic() + give_up_after_s
         while True:
             try:
-                self._consumer.list_topics(self._topic, timeout=ANSWER_S)
+                self._consumer.list_topics(self._topic, timeout=RESPONSE_S)
             except self._kafka.KafkaException as error:
-                self._consumer.consume(1, 0.01)  # errors are told inside of it
-                if self._lasting or time.monotonic() >= deadline:
+                self._consumer.consume(1, 0.01)  # calls the error callbacks
+                if self._permanent or time.monotonic() >= deadline_s:
                     self.close()
-                    causes = [self._causes[one] for one in sorted(self._lasting)] or list(
-                        self._causes.values()
-                    )
-                    raise SourceUnavailable(
-                        self._name, causes or [str(error)], ADVICE, not self._lasting
-                    ) from error
+                    raise self._unreachable(error) from error
             else:
                 return
 
     def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
-        """A refused partition never moves again by seeking: it is taken away and given anew."""
+        """Unassign and assign again the partitions in ``seeks``.
+
+        A seek has no effect on a partition whose position was refused.
+        """
         wanted = set(partitions)
-        self._take_away(
+        self._unassign(
             [number for number in self._expected if number not in wanted or number in seeks]
         )
-        self._give(seeks)
+        self._assign(seeks)
 
     def pause(self, partition: int) -> None:
-        self._take_away([partition])
+        self._unassign([partition])
 
     def resume(self, partition: int, offset: int) -> None:
         self.assign([*self._expected, partition], {partition: offset})
 
     def poll(self, timeout_s: float, max_records: int) -> FetchResult:
-        deadline = time.monotonic() + timeout_s
+        deadline_s = time.monotonic() + timeout_s
         while True:
-            messages = self._consumer.consume(
-                max_records, min(WAIT_S, max(deadline - time.monotonic(), 0.001))
-            )
+            wait_s = min(CONSUME_S, max(deadline_s - time.monotonic(), 0.001))
+            messages = self._consumer.consume(max_records, wait_s)
             faults = [message for message in messages if message.error() is not None]
+            if faults:
+                messages = [message for message in messages if message.error() is None]
             refused = self._refused(faults)
-            chunks = self._chunks(
-                [message for message in messages if message.error() is None] if faults else messages
-            )
-            if chunks or refused or time.monotonic() >= deadline:
+            chunks = self._chunks(messages)
+            if chunks or refused or time.monotonic() >= deadline_s:
                 return FetchResult(chunks, refused)
 
     def position(self, partition: int) -> int | None:
         if partition not in self._expected:
             return None
-        (place,) = self._consumer.position([self._kafka.TopicPartition(self._topic, partition)])
-        return int(place.offset) if place.offset >= 0 else None
+        (position,) = self._consumer.position([self._partition(partition)])
+        return int(position.offset) if position.offset >= 0 else None
 
     def commit(self, offsets: Mapping[int, int]) -> None:
-        told = [
-            self._kafka.TopicPartition(self._topic, number, offset)
-            for number, offset in offsets.items()
-        ]
+        positions = [self._partition(number, offset) for number, offset in offsets.items()]
         try:
-            self._consumer.commit(offsets=told, asynchronous=True)
+            self._consumer.commit(offsets=positions, asynchronous=True)
         except self._kafka.KafkaException as error:
-            log.info("%s: offsets of group were not published: %s", self._name, error)
+            self._log_unpublished(str(error))
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
             self._consumer.close()
-            self._log.removeFilter(self._seldom)
 
-    def _give(self, places: Mapping[int, int]) -> None:
-        if places:
+    def _open(self, settings: Mapping[str, Any]) -> Any:
+        callbacks: dict[str, Any] = {"error_cb": self._on_error, "on_commit": self._on_commit}
+        if "oauth_cb" in settings:
+            callbacks["oauth_cb"] = self._reporting(settings["oauth_cb"])
+        _LIBRDKAFKA_LOG.take_over(_LIBRDKAFKA)
+        try:
+            return self._kafka.Consumer({**settings, **callbacks}, logger=_LIBRDKAFKA)
+        except (self._kafka.KafkaException, TypeError, ValueError, SystemError) as error:
+            cause = self._causes.get("token") or _with_option_names(error)
+            raise SourceUnavailable(self._name, [cause], "Check source.options") from error
+
+    def _unreachable(self, error: Exception) -> SourceUnavailable:
+        causes = [self._causes[name] for name in sorted(self._permanent)]
+        causes = causes or list(self._causes.values()) or [str(error)]
+        return SourceUnavailable(self._name, causes, ADVICE, transient=not self._permanent)
+
+    def _partition(self, number: int, offset: int | None = None) -> Any:
+        if offset is None:
+            return self._kafka.TopicPartition(self._topic, number)
+        return self._kafka.TopicPartition(self._topic, number, offset)
+
+    def _assign(self, offsets: Mapping[int, int]) -> None:
+        if offsets:
             self._consumer.incremental_assign(
-                [self._kafka.TopicPartition(self._topic, n, offset) for n, offset in places.items()]
+                [self._partition(number, offset) for number, offset in offsets.items()]
             )
-            self._expected |= places
+            self._expected |= offsets
 
-    def _take_away(self, numbers: Sequence[int]) -> None:
-        known = [number for number in numbers if self._expected.pop(number, None) is not None]
-        if known:
-            self._consumer.incremental_unassign(
-                [self._kafka.TopicPartition(self._topic, number) for number in known]
-            )
+    def _unassign(self, numbers: Sequence[int]) -> None:
+        assigned = [number for number in numbers if self._expected.pop(number, None) is not None]
+        if assigned:
+            self._consumer.incremental_unassign([self._partition(number) for number in assigned])
 
     def _chunks(self, messages: Sequence[Any]) -> dict[int, RecordColumns]:
-        """Messages by partition, as columns; what was under way before a partition was given anew
-        is left out.
+        """Return messages by partition, as columns.
+
+        Messages that were fetched before a partition was assigned again are left out.
         """
         chunks: dict[int, RecordColumns] = {}
-        for number, mine in _by_partition(messages, self._kafka.Message.partition).items():
+        for number, fetched in _by_partition(messages, self._kafka.Message.partition).items():
             expected = self._expected.get(number)
             if expected is None:
                 continue
-            kept = (
-                mine
-                if mine[0].offset() >= expected
-                else [message for message in mine if message.offset() >= expected]
-            )
-            if kept:
-                self._expected[number] = kept[-1].offset() + 1
-                chunks[number] = _columns(kept, self._kafka.Message)
+            new = fetched
+            if fetched[0].offset() < expected:
+                new = [message for message in fetched if message.offset() >= expected]
+            if new:
+                self._expected[number] = new[-1].offset() + 1
+                chunks[number] = _columns(new, self._kafka.Message)
         return chunks
 
     def _refused(self, faults: Sequence[Any]) -> dict[int, int | None]:
+        """Return the partitions whose position was refused; raise other permanent errors."""
+        codes = self._kafka.KafkaError
         refused: dict[int, int | None] = {}
         for message in faults:
             code, text = message.error().code(), message.error().str()
-            if code in (
-                self._kafka.KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001  # its public name
-                self._kafka.KafkaError.OFFSET_OUT_OF_RANGE,
-            ):
+            if code in (codes._AUTO_OFFSET_RESET, codes.OFFSET_OUT_OF_RANGE):  # noqa: SLF001  # its public name
                 if message.partition() in self._expected:
                     refused[message.partition()] = None
-            elif code in (
-                self._kafka.KafkaError.TOPIC_AUTHORIZATION_FAILED,
-                self._kafka.KafkaError.GROUP_AUTHORIZATION_FAILED,
-            ):
-                raise SourceUnavailable(self._name, [text], RIGHTS)
-            elif code == self._kafka.KafkaError._BAD_MSG:  # noqa: SLF001  # a damaged record batch
+            elif code in (codes.TOPIC_AUTHORIZATION_FAILED, codes.GROUP_AUTHORIZATION_FAILED):
+                raise SourceUnavailable(self._name, [text], PERMISSIONS_ADVICE)
+            elif code == codes._BAD_MSG:  # noqa: SLF001  # a damaged record batch
                 raise SourceUnavailable(self._name, [f"CorruptRecordError: {text}"])
             else:
-                self._error(message.error())
+                self._on_error(message.error())
         return refused
 
-    def _error(self, error: Any) -> None:
-        """Tell it twice a minute; what no waiting heals, such as credentials that are refused from
-        now on, as a warning.
-        """
+    def _on_error(self, error: Any) -> None:
+        """Log an error twice a minute, as a warning if no retry repairs it."""
         codes, name, text = self._kafka.KafkaError, str(error.name()), str(error.str())
         refused = codes._AUTHENTICATION, codes.SASL_AUTHENTICATION_FAILED, codes._SSL  # noqa: SLF001
         if error.code() in refused:
-            self._lasting.add(name)
+            self._permanent.add(name)
         self._causes[name] = text
-        if self._due(name):
-            log.log(
-                logging.WARNING if name in self._lasting or "SSL" in text else logging.INFO,
-                "%s: %s",
-                self._name,
-                text,
-            )
+        if not self._throttle.due(name):
+            return
+        if name in self._permanent or "SSL" in text:
+            log.warning("source_refused", source=self._name, reason=text)
+        else:
+            log.info("client_error", source=self._name, reason=text)
 
-    def _telling(
-        self, give: Callable[[str], tuple[str, float]]
-    ) -> Callable[[str], tuple[str, float]]:
-        """Gives tokens, and tells why there is none: librdkafka only says that there was an error."""
+    def _reporting(self, get_token: TokenCallback) -> TokenCallback:
+        """Return a callback that logs why there is no token: librdkafka drops the exception."""
 
-        def token_or_reason(config: str) -> tuple[str, float]:
+        def reported(config: str) -> tuple[str, float]:
             try:
-                return give(config)
+                return get_token(config)
             except Exception as error:
-                self._causes["token"] = f"no token: {type(error).__name__}: {error}"
-                self._lasting.add("token")
-                log.warning("%s: %s", self._name, self._causes["token"])
+                reason = f"{type(error).__name__}: {error}"
+                self._causes["token"] = f"no token: {reason}"
+                self._permanent.add("token")
+                log.warning("token_unavailable", source=self._name, reason=reason)
                 raise
 
-        return token_or_reason
+        return reported
 
-    def _committed(self, error: Any, offsets: Sequence[Any]) -> None:
-        refused = error or next((one.error for one in offsets if one.error is not None), None)
-        if refused is not None and self._due("commit"):
-            log.info("%s: offsets of group were not published: %s", self._name, refused.str())
+    def _on_commit(self, error: Any, partitions: Sequence[Any]) -> None:
+        if error is None:
+            refused = (partition.error for partition in partitions)
+            error = next((refusal for refusal in refused if refusal is not None), None)
+        if error is not None:
+            self._log_unpublished(str(error.str()))
 
-    def _seldom(self, record: logging.LogRecord) -> bool:
-        """Each kind of line of the client twice a minute: it says the same twenty times a second
-        when a broker is gone.
-        """
-        record.levelno, record.levelname = min(record.levelno, logging.INFO), "INFO"
-        return self._due(record.getMessage().split("|")[0] + str(record.levelno))
-
-    def _due(self, line: str) -> bool:
-        now = time.monotonic()
-        due = now - self._told_s.get(line, -SAME_LINE_S) >= SAME_LINE_S
-        if due:
-            self._told_s[line] = now
-        return due
+    def _log_unpublished(self, reason: str) -> None:
+        if self._throttle.due("offsets"):
+            log.info("offsets_not_published", source=self._name, reason=reason)
 
 
-def _in_our_words(error: Exception) -> str:
-    """What librdkafka says, with the names that the options have in the source."""
+def _with_option_names(error: Exception) -> str:
+    """Return librdkafka's message with the names that the options have in the source."""
     text = str(error.args[0].str() if hasattr(error.args[0], "str") else error)
-    for ours, theirs in NAMES.items():
-        text = text.replace(theirs, ours)
+    for name, native_name in OPTION_NAMES.items():
+        text = text.replace(native_name, name)
     return text
 
 
 def _by_partition(
     messages: Sequence[Any], partition: Callable[[Any], int | None]
 ) -> dict[int, list[Any]]:
-    """Messages come in runs of one partition, which are cut out whole."""
+    """Group messages, which come in runs of one partition: a run is cut out as a whole."""
     numbers = np.fromiter(map(partition, messages), np.int64, len(messages))
     bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(messages)]
-    found: dict[int, list[Any]] = {}
+    groups: dict[int, list[Any]] = {}
     for start, stop in pairwise(bounds if messages else []):
-        found.setdefault(int(numbers[start]), []).extend(messages[start:stop])
-    return found
+        groups.setdefault(int(numbers[start]), []).extend(messages[start:stop])
+    return groups
 
 
-def _columns(messages: Sequence[Any], of: Any) -> RecordColumns:
-    """Messages of one partition as columns; ``of`` is their class, whose methods are mapped over
-    them: there is no faster way.
+def _columns(messages: Sequence[Any], message: Any) -> RecordColumns:
+    """Return messages of one partition as columns.
 
-    An empty list a message would cost more than all else, so there are no headers at all if no
+    ``message`` is their class: to map its methods over the messages is the fastest way. An empty
+    list for each message would cost more than all else, so there are no headers at all if no
     message has one.
     """
     first, last = messages[0].offset(), messages[-1].offset()
-    whole = last - first + 1 == len(messages)
-    headers = list(map(of.headers, messages))
+    consecutive = last - first + 1 == len(messages)
+    headers = list(map(message.headers, messages))
     return RecordColumns(
-        list(range(first, last + 1) if whole else map(of.offset, messages)),
-        [ms for _, ms in map(of.timestamp, messages)],
-        list(map(of.value, messages)),
-        list(map(of.key, messages)),
-        [one or [] for one in headers] if any(headers) else [],
+        offsets=list(range(first, last + 1) if consecutive else map(message.offset, messages)),
+        timestamps=[timestamp_ms for _, timestamp_ms in map(message.timestamp, messages)],
+        values=list(map(message.value, messages)),
+        keys=list(map(message.key, messages)),
+        headers=[of_message or [] for of_message in headers] if any(headers) else [],
     )

@@ -1,5 +1,6 @@
-"""Tokens for Amazon MSK with IAM, the same for every client: a signed request to connect. The
-optional extra ``msk``.
+"""Tokens for Amazon MSK with IAM: signed requests to connect, the same for every client.
+
+Needs the optional extra ``msk``.
 """
 
 from __future__ import annotations
@@ -30,39 +31,40 @@ def faults(options: Mapping[str, Any], region: str) -> list[Fault]:
 
 
 def verify(name: str, options: Mapping[str, Any], region: str) -> None:
-    """Make one token if the options ask for them: ``SourceUnavailable`` now is better than a client
-    that tries without end.
+    """Sign one token if the options ask for them: clients retry without a token for ever.
+
+    ``name`` is the source in messages. Raises ``SourceUnavailable``.
     """
     if options.get("sasl_mechanism") != MSK_IAM:
         return
     try:
         token(region)
     except ImportError as error:
-        raise SourceUnavailable(
-            name, [str(error)], "Install it: pip install 'driftline[msk]'"
-        ) from error
+        advice = "Install it: pip install 'driftline[msk]'"
+        raise SourceUnavailable(name, [str(error)], advice) from error
     except Exception as error:  # the library documents none of its errors
-        raise SourceUnavailable(
-            name, [f"{type(error).__name__}: {error}"], "Give credentials to the AWS environment"
-        ) from error
+        cause = f"{type(error).__name__}: {error}"
+        advice = "Give credentials to the AWS environment"
+        raise SourceUnavailable(name, [cause], advice) from error
 
 
 def token(region: str) -> tuple[str, float]:
-    """A token, and when it runs out (seconds since the epoch); the credentials are those of the AWS
-    environment.
+    """Return a token and its expiry, in seconds since the epoch.
 
-    Raises ``ImportError`` without the extra ``msk``, and what the library of AWS raises where there
-    are no credentials.
+    It is signed with the credentials of the AWS environment. Raises ``ImportError`` without the
+    extra ``msk``, and what AWS's library raises without credentials.
     """
     from aws_msk_iam_sasl_signer import MSKAuthTokenProvider
 
-    signed, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
-    return signed, expires_ms / 1000
+    signed_token, expires_ms = MSKAuthTokenProvider.generate_auth_token(region)
+    return signed_token, expires_ms / 1000
 
 
-class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # the client ships no types
-    """Gives kafka-python a token for each connection. (Its own AWS_MSK_IAM signs for the region of
-    the environment.)
+class TokenProvider(AbstractTokenProvider):  # type: ignore[misc]  # the client ships no types
+    """Provides kafka-python with a token for each connection.
+
+    The client's own ``AWS_MSK_IAM`` signs for the region of the environment, which need not be that
+    of the cluster.
     """
 
     def __init__(self, region: str) -> None:
@@ -70,14 +72,16 @@ class Tokens(AbstractTokenProvider):  # type: ignore[misc]  # the client ships n
         self._region = region
 
     def token(self) -> str:
-        """A new token."""
+        """Return a new token."""
         return token(self._region)[0]
 
 
 def signed(options: Mapping[str, Any], region: str) -> dict[str, Any]:
-    """Options for kafka-python: ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are signed
-    here.
+    """Return the options for kafka-python.
+
+    ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are signed here.
     """
     if options.get("sasl_mechanism") != MSK_IAM:
         return dict(options)
-    return {**options, "sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": Tokens(region)}
+    provider = TokenProvider(region)
+    return {**options, "sasl_mechanism": "OAUTHBEARER", "sasl_oauth_token_provider": provider}

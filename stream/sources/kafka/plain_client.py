@@ -1,107 +1,113 @@
-"""kafka-python as it is meant to be used: one object a record."""
+"""Fetches with kafka-python's public interface: one object a record."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
 
 import kafka
+import structlog
 from kafka import errors as kafka_errors
 
+from sinks.throttle import Throttle
 from stream.errors import SourceUnavailable
-from stream.sources.kafka.client import RIGHTS, FetchResult, RecordColumns
+from stream.sources.kafka.client import PERMISSIONS_ADVICE, FetchResult, RecordColumns
+from stream.sources.kafka.client_log import LOG_AGAIN_S
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger("driftline.kafka")
+
+CLOSE_TIMEOUT_MS: Final = 2000
 
 
 class PlainClient:
-    """Fetches with a ``KafkaConsumer``; see :class:`stream.sources.kafka.client.FetchClient` for what
-    each method promises.
+    """Fetches with a ``KafkaConsumer``.
+
+    See :class:`stream.sources.kafka.client.FetchClient` for the contract.
     """
 
     def __init__(self, name: str, topic: str, consumer: Any) -> None:
         self._name, self._topic, self._consumer = name, topic, consumer
         self._refused: dict[int, int | None] = {}
+        self._throttle = Throttle(LOG_AGAIN_S)
 
     def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
-        self._consumer.assign([self._tp(number) for number in partitions])
+        self._consumer.assign([self._partition(number) for number in partitions])
         for number, offset in seeks.items():
             self.resume(number, offset)
 
     def pause(self, partition: int) -> None:
-        self._consumer.pause(self._tp(partition))
+        self._consumer.pause(self._partition(partition))
 
     def resume(self, partition: int, offset: int) -> None:
-        self._consumer.seek(self._tp(partition), offset)
-        self._consumer.resume(self._tp(partition))
+        self._consumer.seek(self._partition(partition), offset)
+        self._consumer.resume(self._partition(partition))
 
     def poll(self, timeout_s: float, max_records: int) -> FetchResult:
-        records = (
-            self._asked(
-                lambda: self._consumer.poll(
-                    timeout_ms=int(timeout_s * 1000), max_records=max_records
-                )
-            )
-            or {}
+        timeout_ms = int(timeout_s * 1000)
+        records = self._checked(
+            lambda: self._consumer.poll(timeout_ms=timeout_ms, max_records=max_records)
         )
-        chunks = {tp.partition: self._chunk(some) for tp, some in records.items() if some}
+        chunks = {
+            partition.partition: self._chunk(fetched)
+            for partition, fetched in (records or {}).items()
+            if fetched
+        }
         refused, self._refused = self._refused, {}
         return FetchResult(chunks, refused)
 
     def position(self, partition: int) -> int | None:
-        found = self._asked(lambda: self._consumer.position(self._tp(partition), timeout_ms=0))
-        return None if found is None else int(found)
+        offset = self._checked(
+            lambda: self._consumer.position(self._partition(partition), timeout_ms=0)
+        )
+        return None if offset is None else int(offset)
 
     def commit(self, offsets: Mapping[int, int]) -> None:
-        told = {
-            self._tp(number): kafka.OffsetAndMetadata(offset, "", -1)
+        positions = {
+            self._partition(number): kafka.OffsetAndMetadata(offset, "", -1)
             for number, offset in offsets.items()
         }
         try:
-            self._consumer.commit_async(told, callback=self._committed)
+            self._consumer.commit_async(positions, callback=self._on_commit)
         except kafka_errors.KafkaError as error:  # no coordinator can be found
-            self._committed(told, error)
+            self._on_commit(positions, error)
 
     def close(self) -> None:
-        self._consumer.close(autocommit=False, timeout_ms=2000)
+        self._consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
 
     def _chunk(self, records: Sequence[Any]) -> RecordColumns:
-        """Records as columns."""
         return RecordColumns(
-            [record.offset for record in records],
-            [record.timestamp for record in records],
-            [record.value for record in records],
-            [record.key for record in records],
-            [record.headers for record in records],
+            offsets=[record.offset for record in records],
+            timestamps=[record.timestamp for record in records],
+            values=[record.value for record in records],
+            keys=[record.key for record in records],
+            headers=[record.headers for record in records],
         )
 
-    def _tp(self, number: int) -> Any:
+    def _partition(self, number: int) -> Any:
         return kafka.TopicPartition(self._topic, number)
 
-    def _committed(self, offsets: Any, answer: Any) -> None:
-        if isinstance(answer, Exception):
-            log.info("%s: offsets of group were not published: %s", self._name, answer)
+    def _on_commit(self, _offsets: Any, result: Any) -> None:
+        if isinstance(result, Exception) and self._throttle.due("offsets"):
+            log.info("offsets_not_published", source=self._name, reason=str(result))
 
-    def _asked(self, call: Any) -> Any:
-        """What a call of the client gives; ``None`` if it refused a position, which the next poll
-        tells.
+    def _checked(self, call: Callable[[], Any]) -> Any:
+        """Return the result of a call; ``None`` after a transient error or a refused position.
+
+        Refused positions are kept for the result of the next poll.
         """
         try:
             return call()
         except kafka_errors.OffsetOutOfRangeError as error:
-            self._refused |= dict.fromkeys(tp.partition for tp in error.args[0])
+            self._refused |= dict.fromkeys(partition.partition for partition in error.args[0])
         except kafka_errors.LogTruncationError as error:
             self._refused |= {
-                tp.partition: None if at is None else at.offset
-                for tp, at in error.divergent_offsets.items()
+                partition.partition: None if end is None else end.offset
+                for partition, end in error.divergent_offsets.items()
             }
         except kafka_errors.AuthorizationError as error:
-            raise SourceUnavailable(self._name, [str(error)], RIGHTS) from error
+            raise SourceUnavailable(self._name, [str(error)], PERMISSIONS_ADVICE) from error
         except (kafka_errors.CorruptRecordError, kafka_errors.UnsupportedVersionError) as error:
             raise SourceUnavailable(self._name, [str(error)]) from error
-        except (
-            kafka_errors.RetriableError
-        ) as error:  # the watch tells that the broker does not answer
-            log.debug("%s: %s", self._name, error)
+        except kafka_errors.RetriableError as error:  # the topic watch reports outages
+            log.debug("fetch_failed", source=self._name, reason=str(error))
         return None

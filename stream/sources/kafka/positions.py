@@ -1,6 +1,4 @@
-"""Where a partition of a topic stands, as the state keeps it, and how much of what was read is
-surely of this topic.
-"""
+"""Positions in a topic as the state keeps them, and which offsets surely belong to the topic."""
 
 from __future__ import annotations
 
@@ -8,15 +6,15 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from stream.events import Position
-from stream.sources.kafka.client import RecordColumns, joined
+from stream.sources.kafka.client import RecordColumns, concatenated
 
 
 class TopicPosition(NamedTuple):
-    """The topic's id, the next offset, and the offsets that were read already, when the topic still
-    seemed to be the one before (``had``).
+    """The id of a topic and the next offset.
 
-    As a position it is ``(topic id, offset)``; as long as ``had`` lies ahead, its bounds stand
-    behind the id.
+    ``already_read`` is the range of offsets that were read before the topic was found to have been
+    recreated: they are skipped. As a position it is ``(topic id, offset)``; while that range lies
+    ahead, its bounds follow the id.
 
     >>> TopicPosition("TpD7ju_lTxuioXsStbwCOg", 0, (10, 30)).position
     ('TpD7ju_lTxuioXsStbwCOg 10-30', 0)
@@ -26,77 +24,79 @@ class TopicPosition(NamedTuple):
 
     topic_id: str
     offset: int
-    had: tuple[int, int] | None = None
+    already_read: tuple[int, int] | None = None
 
     @classmethod
     def of(cls, position: tuple[str, int]) -> TopicPosition:
-        """The place of a position."""
-        topic_id, _, had = position[0].partition(" ")
-        start, _, stop = had.partition("-")
-        return cls(topic_id, position[1], (int(start), int(stop)) if had else None)
+        """Parse a position."""
+        topic_id, _, already_read = position[0].partition(" ")
+        start, _, stop = already_read.partition("-")
+        return cls(topic_id, position[1], (int(start), int(stop)) if already_read else None)
 
     @property
     def position(self) -> Position:
-        """As the state keeps it."""
-        if self.had is None or self.offset >= self.had[1]:
+        """The position as the state keeps it."""
+        if self.already_read is None or self.offset >= self.already_read[1]:
             return self.topic_id, self.offset
-        return f"{self.topic_id} {self.had[0]}-{self.had[1]}", self.offset
+        start, stop = self.already_read
+        return f"{self.topic_id} {start}-{stop}", self.offset
 
-    def new(self, chunk: RecordColumns) -> RecordColumns:
-        """The records that were not read already."""
-        if self.had is None:
+    def unread(self, chunk: RecordColumns) -> RecordColumns:
+        """Return the records that were not read already."""
+        if self.already_read is None:
             return chunk
-        start, stop = (bisect_left(chunk.offsets, offset) for offset in self.had)
-        return joined([chunk.cut(0, start), chunk.cut(stop)])
+        start, stop = (bisect_left(chunk.offsets, offset) for offset in self.already_read)
+        return concatenated([chunk.part(0, start), chunk.part(stop)])
 
 
 class RefusedPosition(NamedTuple):
-    """A partition whose position the broker refused at ``since_s``; ``safe`` is where its log is
-    known to be right.
+    """A position that the broker refused at ``refused_s``.
+
+    ``valid_until`` is the offset up to which the log is still valid, ``None`` if that is unknown.
     """
 
-    since_s: float
-    safe: int | None
+    refused_s: float
+    valid_until: int | None
 
 
 class VerifiedOffsets:
-    """Up to which offset what was read is surely of the topic with this id. Times are monotonic
-    seconds.
+    """The offset of a partition up to which everything read surely belongs to the topic with an id.
 
-    A topic that is made anew is noticed by a look at its id, while its records may have been
-    fetched before the look: a broker gives them for the old offsets without a word. Sure is what
-    was read before a look was asked that found the id unchanged. The rest is of one topic or the
-    other: passed over in the new one, it is never counted twice, and what may be missing is told as
-    a gap.
+    A topic that was recreated is detected by an observation of its id, but its records may have
+    been fetched before: the broker returns them for the old offsets without an error. Verified is
+    what was read before the request of an observation that found the id unchanged. The rest belongs
+    to the one topic or to the other. Skipped in the new topic, it is never counted twice; what may
+    be missing is reported as a gap. Times are monotonic seconds.
     """
 
     def __init__(self, topic_id: str, offset: int) -> None:
         self.topic_id, self.offset = topic_id, offset
-        self._later: list[tuple[float, int]] = []
+        self._unverified: list[tuple[float, int]] = []
 
-    def read(self, offset: int, now_s: float) -> None:
-        """Everything before ``offset`` is read."""
-        if offset > max([self.offset, *(read for _, read in self._later[-1:])]):
-            self._later.append((now_s, offset))
+    def note_read(self, offset: int, now_s: float) -> None:
+        """Note that everything before ``offset`` has been read."""
+        if offset > self._last_read():
+            self._unverified.append((now_s, offset))
 
-    def unsure_s(self, now_s: float) -> float:
-        """For how long something has been read that is not sure; 0 if nothing is."""
-        return now_s - self._later[0][0] if self._later else 0.0
+    def unverified_s(self, now_s: float) -> float:
+        """Return for how long something read has not been verified; 0 if everything has."""
+        return now_s - self._unverified[0][0] if self._unverified else 0.0
 
-    def looked(self, topic_id: str, asked_s: float) -> None:
-        """A look that was asked at ``asked_s`` found this id."""
-        if topic_id == self.topic_id:
-            self.offset = max(
-                [self.offset, *(offset for at_s, offset in self._later if at_s <= asked_s)]
-            )
-            self._later = [one for one in self._later if one[0] > asked_s]
+    def note_observation(self, topic_id: str, requested_s: float) -> None:
+        """Verify what was read before an observation, if that found the same id."""
+        if topic_id != self.topic_id:
+            return
+        verified = [offset for read_s, offset in self._unverified if read_s <= requested_s]
+        self.offset = max([self.offset, *verified])
+        self._unverified = self._unverified[len(verified) :]
 
-    def again(self, topic_id: str, offset: int) -> VerifiedOffsets:
-        """Reading goes on at ``offset``, which may be one that was read before."""
-        if topic_id != self.topic_id or offset > max(
-            [self.offset, *(read for _, read in self._later)]
-        ):
+    def resumed(self, topic_id: str, offset: int) -> VerifiedOffsets:
+        """Return the offsets for reading that resumes at ``offset``, perhaps one read before."""
+        if topic_id != self.topic_id or offset > self._last_read():
             return VerifiedOffsets(topic_id, offset)
         self.offset = min(self.offset, offset)
-        self._later = [one for one in self._later if one[1] <= offset]
+        self._unverified = [entry for entry in self._unverified if entry[1] <= offset]
         return self
+
+    def _last_read(self) -> int:
+        return self._unverified[-1][1] if self._unverified else self.offset

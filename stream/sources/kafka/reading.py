@@ -1,8 +1,8 @@
-"""Reading a topic of Apache Kafka from our own positions: gaps are told, and nothing is read twice.
+"""Reads a topic from driftline's own positions: gaps are reported, and nothing is read twice.
 
-A topic that is made anew *while* it is read is noticed by its id, within about half a second. What
-was read of it in between, for the offsets of the topic before, is counted; the new positions name
-these offsets, and they are passed over (:class:`stream.sources.kafka.positions.VerifiedOffsets`).
+A topic that is recreated *while* it is read is detected by its id, within about half a second. What
+was read of it in between, at the offsets of the previous topic, is counted. The new positions name
+these offsets, and they are skipped (:class:`stream.sources.kafka.positions.VerifiedOffsets`).
 """
 
 from __future__ import annotations
@@ -16,30 +16,36 @@ import numpy as np
 
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
-from stream.sources.kafka.client import FetchClient, LazyPositions, RecordColumns
-from stream.sources.kafka.connection import TopicObservation, TopicWatch
+from stream.sources.kafka.client import FetchClient, LazyPositions, RecordColumns, no_records
 from stream.sources.kafka.positions import RefusedPosition, TopicPosition, VerifiedOffsets
+from stream.sources.kafka.topic_watch import TopicObservation, TopicWatch
 
 FRESH_S: Final = 1.0
-"""How long an answer about the log's end is trusted."""
-ANSWER_S: Final = 2.0
-"""How long an assignment waits for an answer about the log."""
-UNSURE_S: Final = 0.3
-"""After this the topic's id is asked for, so that little is in doubt if it was made anew."""
+"""How long an observation of the log's end is trusted."""
+OBSERVE_S: Final = 2.0
+"""How long an assignment waits for an observation of the log."""
+VERIFY_S: Final = 0.3
+"""After this time the topic's id is requested, so that few offsets are unverified if it changed."""
 
 
-def at_the_end(look: TopicObservation, number: int, place: TopicPosition) -> bool:
-    """Whether a recent look found the log's end at ``place``; a partition that is no longer there
-    is at its end.
+def is_at_end(observed: TopicObservation, number: int, position: TopicPosition) -> bool:
+    """Return whether a recent observation found the log's end at the position.
+
+    A partition that does not exist any more is at its end.
     """
-    if time.monotonic() - look.ends_s >= FRESH_S:
+    if time.monotonic() - observed.ends_s >= FRESH_S:
         return False
-    end = look.ends.get(number)
-    return end is None or (place.topic_id, place.offset) == (look.topic_id, end)
+    end = observed.ends.get(number)
+    return end is None or (position.topic_id, position.offset) == (observed.topic_id, end)
 
 
 class KafkaReading(Reading):
-    """The reading half; see :class:`stream.sources.base.Reading` for what each method promises."""
+    """Reads a topic with a client that fetches and a watch that observes it.
+
+    See :class:`stream.sources.base.Reading` for the contract. ``resources`` are closed with the
+    reading. With ``from_start`` a partition is discovered at its first offset; without it, at its
+    last one, until partitions have been assigned.
+    """
 
     finished = False
 
@@ -48,209 +54,226 @@ class KafkaReading(Reading):
         topic: str,
         client: FetchClient,
         watch: TopicWatch,
-        undo: ExitStack,
-        from_the_first: bool,
+        resources: ExitStack,
+        from_start: bool,
     ) -> None:
-        self._topic, self._client, self._watch, self._undo = topic, client, watch, undo
-        self._at: dict[int, TopicPosition] = {}
-        self._lost: dict[int, RefusedPosition] = {}
-        self._sure: dict[int, VerifiedOffsets] = {}
-        self._began = from_the_first
+        self._topic, self._client, self._watch = topic, client, watch
+        self._resources = resources
+        self._positions: dict[int, TopicPosition] = {}
+        self._refused: dict[int, RefusedPosition] = {}
+        self._verified: dict[int, VerifiedOffsets] = {}
+        self._from_start = from_start
 
     def discover(self) -> list[DiscoveredPartition]:
-        """All partitions; with ``start: latest`` at their end, but only until something was
-        assigned.
-        """
-        look = self._watch.latest
-        starts = look.begins if self._began else look.ends
+        """Return all partitions of the latest observation."""
+        observed = self._watch.latest
+        starts = observed.begins if self._from_start else observed.ends
         return [
-            DiscoveredPartition(f"{self._topic}-{number}", (look.topic_id, offset))
+            DiscoveredPartition(
+                partition=self._partition(number), start=(observed.topic_id, offset)
+            )
             for number, offset in sorted(starts.items())
         ]
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
-        """Read from there on; without an answer within two seconds the positions are taken
-        unchecked and the broker judges them.
+        """Read the partitions from their positions on.
+
+        If the broker does not respond within two seconds, positions are used unchecked; it refuses
+        wrong ones later.
         """
-        self._began = True
-        look = self._watch.after(time.monotonic(), ANSWER_S)
+        self._from_start = True
+        observed = self._watch.observed_after(time.monotonic(), OBSERVE_S)
         gaps: list[Gap] = []
         seeks: dict[int, int] = {}
         for assign in assigns:
-            number = int(assign.partition.rpartition("-")[2])
-            place = self._place(assign.next)
-            self._at.pop(number, None)
-            self._lost.pop(number, None)
-            self._sure[number] = self._sure.get(number, VerifiedOffsets(*place[:2])).again(
-                *place[:2]
-            )
-            if look is not None and (gap := self._gap(number, place, look, None)) is not None:
+            number, position = _number(assign.partition), self._parsed(assign.next)
+            self._positions.pop(number, None)
+            self._refused.pop(number, None)
+            self._verified[number] = self._verified_at(number, position)
+            gap = None if observed is None else self._gap(number, position, observed, None)
+            if gap is not None:
                 gaps.append(gap)
             else:
-                self._at[number] = place
-                seeks[number] = place.offset
-        self._client.assign(self._at, seeks)
+                self._positions[number] = position
+                seeks[number] = position.offset
+        self._client.assign(self._positions, seeks)
         return gaps
 
     def assigned_elsewhere(self, partitions: Collection[str]) -> None:
-        """Partitions that are found from now on begin at their first record."""
-        self._began = True
+        """Let partitions discovered from now on start at their first record."""
+        self._from_start = True
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        """What has come since; a gap is told once, and its partition then waits to be assigned
-        again.
-        """
+        """Return new records; a gap is returned once, and its partition is then not read."""
         gaps = self._gaps()
         chunks: dict[int, RecordColumns] = {}
-        if len(self._at) == len(self._lost):
+        if len(self._positions) == len(self._refused):
             time.sleep(timeout_s)
         else:
             chunks, refused = self._client.poll(timeout_s, max_records)
-            self._lose(refused)
-        if len(chunks) < len(self._at):
-            self._watch.want()
-        look, now_s = self._watch.latest, time.monotonic()
-        batches = [self._batch(number, chunks.get(number), look) for number in sorted(self._at)]
-        for number, place in self._at.items():
-            self._sure[number].read(place.offset, now_s)
-        if any(self._sure[number].unsure_s(now_s) > UNSURE_S for number in self._at):
-            self._watch.want(topic=True)
+            self._pause(refused)
+        if len(chunks) < len(self._positions):
+            self._watch.request()
+        observed = self._watch.latest
+        batches = [
+            self._batch(number, chunks.get(number), observed) for number in sorted(self._positions)
+        ]
+        self._note_read()
         return [*gaps, *(batch for batch in batches if batch is not None)]
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
-        """Commit the group's offsets without waiting; a failure is logged and the next call makes
-        it good.
-        """
-        places = [
-            (int(partition.rpartition("-")[2]), self._place(position))
-            for partition, position in positions.items()
-        ]
-        offsets = {
-            number: place.offset
-            for number, place in places
-            if place.topic_id == self._watch.latest.topic_id
-        }
+        """Commit the group's offsets without waiting; a failure is logged and made good later."""
+        topic_id = self._watch.latest.topic_id
+        offsets: dict[int, int] = {}
+        for name, position in positions.items():
+            parsed = self._parsed(position)
+            if parsed.topic_id == topic_id:
+                offsets[_number(name)] = parsed.offset
         if offsets:
             self._client.commit(offsets)
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        """Offsets from a position to the end of the log, as it was a moment ago: at least as many
-        as records, since markers of transactions, what was taken back, and holes count too.
+        """Return the offsets from each position to the end of its log, as observed last.
+
+        At least as many as records: transaction markers, aborted records and holes have offsets
+        too.
         """
-        look, out = self._watch.latest, {}
-        for partition, position in positions.items():
-            number, place = int(partition.rpartition("-")[2]), self._place(position)
-            if place.topic_id == look.topic_id and number in look.ends:
-                out[partition] = max(look.ends[number] - place.offset, 0)
-        return out
+        observed = self._watch.latest
+        lags: dict[str, int] = {}
+        for name, position in positions.items():
+            number, parsed = _number(name), self._parsed(position)
+            if parsed.topic_id == observed.topic_id and number in observed.ends:
+                lags[name] = max(observed.ends[number] - parsed.offset, 0)
+        return lags
 
     def close(self) -> None:
-        """Let go of both clients and give the client's log back; safe to call twice."""
-        self._undo.close()
+        """Close both clients; safe to call twice."""
+        self._resources.close()
 
-    def _place(self, position: Position) -> TopicPosition:
-        return (
-            TopicPosition(self._watch.latest.topic_id, position)
-            if isinstance(position, int)
-            else TopicPosition.of(position)
-        )
+    def _partition(self, number: int) -> str:
+        return f"{self._topic}-{number}"
 
-    def _lose(self, refused: Mapping[int, int | None]) -> None:
-        """Stop reading partitions that the broker refused, until a look at the log tells what
-        became of it.
-        """
-        for number, safe in refused.items():
+    def _parsed(self, position: Position) -> TopicPosition:
+        if isinstance(position, int):
+            return TopicPosition(self._watch.latest.topic_id, position)
+        return TopicPosition.of(position)
+
+    def _verified_at(self, number: int, position: TopicPosition) -> VerifiedOffsets:
+        start = position.topic_id, position.offset
+        verified = self._verified.get(number)
+        return VerifiedOffsets(*start) if verified is None else verified.resumed(*start)
+
+    def _note_read(self) -> None:
+        """Note how far partitions are read; have the topic observed if that is long unverified."""
+        now_s = time.monotonic()
+        for number, position in self._positions.items():
+            self._verified[number].note_read(position.offset, now_s)
+        unverified = (self._verified[number].unverified_s(now_s) for number in self._positions)
+        if any(since_s > VERIFY_S for since_s in unverified):
+            self._watch.request(topic=True)
+
+    def _pause(self, refused: Mapping[int, int | None]) -> None:
+        """Stop reading partitions whose position was refused, until the topic is observed."""
+        for number, valid_until in refused.items():
             self._client.pause(number)
-            self._lost[number] = RefusedPosition(time.monotonic(), safe)
+            self._refused[number] = RefusedPosition(time.monotonic(), valid_until)
         if refused:
-            self._watch.want(topic=True)
+            self._watch.request(topic=True)
 
     def _gaps(self) -> list[RawBatch | Gap]:
-        """Gaps of partitions that were refused, or whose topic was made anew; they are read no
-        longer.
-        """
-        look = self._watch.latest
-        found: list[RawBatch | Gap] = []
-        for number, place in list(self._at.items()):
-            self._sure[number].looked(look.topic_id, look.topic_s)
-            lost = self._lost.get(number)
-            if lost is None and place.topic_id != look.topic_id:
-                self._lose(
-                    {number: None}
-                )  # how long the new log is counts from when nothing more is read of it
-            if lost is None or look.topic_s < lost.since_s:
+        """Return the gaps of refused partitions and of a recreated topic, and stop reading them."""
+        observed = self._watch.latest
+        gaps: list[RawBatch | Gap] = []
+        for number, position in list(self._positions.items()):
+            self._verified[number].note_observation(observed.topic_id, observed.topic_s)
+            refused = self._refused.get(number)
+            if refused is None and position.topic_id != observed.topic_id:
+                self._pause({number: None})  # the length of the new log counts from here on
+            if refused is None or observed.topic_s < refused.refused_s:
                 continue
-            if gap := self._gap(number, place, look, lost.safe):
-                found.append(gap)
-                del self._at[number]
+            if gap := self._gap(number, position, observed, refused.valid_until):
+                gaps.append(gap)
+                del self._positions[number]
             else:  # the log has the position after all
-                self._client.resume(number, place.offset)
-            del self._lost[number]
-        if found:
-            self._client.assign(self._at, {})
-        return found
+                self._client.resume(number, position.offset)
+            del self._refused[number]
+        if gaps:
+            self._client.assign(self._positions, {})
+        return gaps
 
     def _gap(
-        self, number: int, place: TopicPosition, look: TopicObservation, safe: int | None
+        self,
+        number: int,
+        position: TopicPosition,
+        observed: TopicObservation,
+        valid_until: int | None,
     ) -> Gap | None:
-        """What is missing at ``place``; None when the log has it, or when the topic has no such
-        partition (any more).
+        """Return the gap at a position.
+
+        None if the log has the position, or if the topic does not have the partition (any more).
         """
-        begin, end, had = look.begins.get(number), look.ends.get(number), place.had
+        begin, end = observed.begins.get(number), observed.ends.get(number)
         if begin is None or end is None:
             return None
-        if place.topic_id != look.topic_id:
-            resume, lost, reason = begin, None, "the topic was made anew"
-            sure, stop = self._sure[number].offset, min(place.offset, end)
-            had = (sure, stop) if sure < stop else None
-        elif place.offset < begin:
-            resume, lost, reason = (
-                begin,
-                begin - place.offset,
-                "the log begins later (retention or deleted records)",
-            )
-        elif place.offset > end or safe is not None:
-            resume, lost, reason = (
-                end if safe is None else max(safe, begin),
-                None,
-                "the log was cut off",
-            )
+        resume, already_read = begin, position.already_read
+        lost: int | None = None
+        if position.topic_id != observed.topic_id:
+            reason = "the topic was recreated"
+            already_read = self._already_read(number, position.offset, end)
+        elif position.offset < begin:
+            reason = "the log begins later (retention or deleted records)"
+            lost = begin - position.offset
+        elif position.offset > end or valid_until is not None:
+            reason = "the log was truncated"
+            resume = end if valid_until is None else max(valid_until, begin)
         else:
             return None
         return Gap(
-            f"{self._topic}-{number}",
-            place.position,
-            TopicPosition(look.topic_id, resume, had).position,
-            lost,
-            reason,
+            partition=self._partition(number),
+            expected=position.position,
+            resume=TopicPosition(observed.topic_id, resume, already_read).position,
+            lost=lost,
+            reason=reason,
         )
 
+    def _already_read(self, number: int, offset: int, end: int) -> tuple[int, int] | None:
+        """Return the offsets of a recreated topic that may have been read as the old one's."""
+        start, stop = self._verified[number].offset, min(offset, end)
+        return (start, stop) if start < stop else None
+
     def _batch(
-        self, number: int, chunk: RecordColumns | None, look: TopicObservation
+        self, number: int, chunk: RecordColumns | None, observed: TopicObservation
     ) -> RawBatch | None:
-        """The records of a partition, or an empty batch that moves on over control records or says
-        that it is at the end.
+        """Return the records of a partition.
+
+        A batch without records advances over control records, or reports the end; None if there is
+        nothing to report.
         """
-        place = self._at[number]
-        following = place.offset
-        if number not in self._lost:
-            following = max(following, self._client.position(number) or 0)
+        position, is_refused = self._positions[number], number in self._refused
+        offset = position.offset
+        if not is_refused:
+            offset = max(offset, self._client.position(number) or 0)
         if chunk is not None:
-            following = max(following, chunk.offsets[-1] + 1)
-        self._at[number] = after = place._replace(offset=following)
-        at_end = number not in self._lost and at_the_end(look, number, after)
-        if chunk is None and following == place.offset and not at_end:
+            offset = max(offset, chunk.offsets[-1] + 1)
+        self._positions[number] = following = position._replace(offset=offset)
+        at_end = not is_refused and is_at_end(observed, number, following)
+        if chunk is None and offset == position.offset and not at_end:
             return None
-        new = place.new(chunk or RecordColumns([], [], [], [], []))
+        records = position.unread(chunk or no_records())
+        timestamps_ms = np.array(records.timestamps, np.int64)
         return RawBatch(
-            partition=f"{self._topic}-{number}",
+            partition=self._partition(number),
             origin=self._topic,
-            first=place.position,
-            next=after.position,
-            positions=LazyPositions(place.topic_id, new.offsets),
-            values=new.values,
-            arrival_ms=np.minimum(np.array(new.timestamps, np.int64), int(time.time() * 1000)),
-            keys=new.keys,
-            headers=new.headers,
+            first=position.position,
+            next=following.position,
+            positions=LazyPositions(position.topic_id, records.offsets),
+            values=records.values,
+            arrival_ms=np.minimum(timestamps_ms, int(time.time() * 1000)),
+            keys=records.keys,
+            headers=records.headers,
             at_end=at_end,
         )
+
+
+def _number(partition: str) -> int:
+    return int(partition.rpartition("-")[2])

@@ -1,6 +1,4 @@
-"""What the options of a Kafka client must hold for a connection to be secured: told before a client
-tries it in vain.
-"""
+"""Checks the security options of a Kafka client, whose own errors do not name the faulty one."""
 
 from __future__ import annotations
 
@@ -23,7 +21,8 @@ def faults(options: Mapping[str, Any]) -> list[Fault]:
 
     Files need not exist on the machine that checks.
 
-    >>> faults({"security_protocol": "SASL_SSL", "sasl_mechanism": "PLAIN", "sasl_plain_username": "me"})
+    >>> login = {"sasl_mechanism": "PLAIN", "sasl_plain_username": "me"}
+    >>> faults({"security_protocol": "SASL_SSL", **login})
     [Fault(key='options.sasl_plain_password', message='required by sasl_mechanism PLAIN')]
     """
     protocol = str(options.get("security_protocol", "PLAINTEXT"))
@@ -57,12 +56,12 @@ def _mechanism_faults(protocol: str, mechanism: Any, options: Mapping[str, Any])
 
 
 def verify(name: str, options: Mapping[str, Any]) -> None:
-    """See that the files are there which the options name; the clients do not say which one they
-    lack. Raises ``SourceUnavailable``.
+    """Check that the files named by the options exist: the clients do not name a missing one.
+
+    ``name`` is the source in messages. Raises ``SourceUnavailable``.
     """
-    absent = [key for key in FILES if options.get(key) and not Path(str(options[key])).is_file()]
-    if absent:
-        causes = [f"there is no file {options[key]}" for key in absent]
-        raise SourceUnavailable(
-            name, causes, f"Correct source.options.{absent[0]}, or put the file there"
-        )
+    missing = [key for key in FILES if options.get(key) and not Path(str(options[key])).is_file()]
+    if missing:
+        causes = [f"there is no file {options[key]}" for key in missing]
+        advice = f"Correct source.options.{missing[0]}, or create the file"
+        raise SourceUnavailable(name, causes, advice)

@@ -1,62 +1,93 @@
-"""One topic of Apache Kafka: partitions are assigned by us, positions are ours, nothing is ever
-reset silently.
+"""The configuration of a source that reads one topic of Apache Kafka.
 
-The group protocol is not used; the group (named like the job) only publishes how far we are, for
-lag tools. A position is ``(topic id, offset)``: a topic that was made anew has another id, so it
-can never go on at an old number. A gap is told when the log no longer has a position (retention,
-``DeleteRecords``, truncation, a topic made anew). See :mod:`stream.sources.kafka.reading`.
+driftline assigns partitions itself, and its positions are its own: nothing is ever reset silently.
+The group protocol is not used; the group, named like the job, only publishes positions for lag
+tools. A position is ``(topic id, offset)``: a recreated topic has another id, so reading never
+continues there at an old offset. It is a gap if the log does not have a position any more
+(retention, ``DeleteRecords``, truncation, a recreated topic). See
+:mod:`stream.sources.kafka.reading`.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import kafka
 import msgspec
+import structlog
 
 from detectors.durations import Duration, duration_ms
 from detectors.faults import Fault, did_you_mean
 from stream.errors import SourceUnavailable
 from stream.sources.base import Reading, Source
-from stream.sources.kafka import msk_iam as msk
-from stream.sources.kafka import security
+from stream.sources.kafka import msk_iam, security
 from stream.sources.kafka.client import FetchClient
-from stream.sources.kafka.columns_client import ColumnsClient, fits
-from stream.sources.kafka.confluent_client import NAMES, ConfluentClient, settings_of
-from stream.sources.kafka.connection import ClientLog, TopicWatch, connect
+from stream.sources.kafka.columns_client import ColumnsClient, is_supported
+from stream.sources.kafka.confluent_client import (
+    OPTION_NAMES,
+    ConfluentClient,
+    librdkafka_settings,
+)
+from stream.sources.kafka.connection import connect
 from stream.sources.kafka.plain_client import PlainClient
 from stream.sources.kafka.reading import KafkaReading
+from stream.sources.kafka.topic_watch import REQUEST_TIMEOUT_MS, TopicWatch
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger("driftline.kafka")
 
-OURS = ("bootstrap_servers", "group_id", "enable_auto_commit", "auto_offset_reset", "key_deserializer", "value_deserializer",
-        "isolation_level", "kafka_client", "bootstrap_timeout_ms")  # fmt: skip
+RESERVED_OPTIONS: Final = (
+    "bootstrap_servers",
+    "group_id",
+    "enable_auto_commit",
+    "auto_offset_reset",
+    "key_deserializer",
+    "value_deserializer",
+    "isolation_level",
+    "kafka_client",
+    "bootstrap_timeout_ms",
+)
 """Options of the client that the service sets itself."""
+RECONNECT_MAX_MS: Final = 1000
+CONSUMER_SETTINGS: Final[Mapping[str, Any]] = {
+    "enable_auto_commit": False,
+    "auto_offset_reset": "none",
+    "allow_auto_create_topics": False,
+    "isolation_level": "read_committed",
+    # While Python counts, the client's thread hardly reads: few large fetches lose less by it.
+    "max_partition_fetch_bytes": 4 << 20,
+    "fetch_max_bytes": 16 << 20,
+    "receive_buffer_bytes": 4 << 20,
+    "max_poll_records": 5000,
+    "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
+    "metadata_max_age_ms": 10_000,
+}
+"""Settings of kafka-python's consumer, unless an option overrides them."""
 
 
 class Kafka(Source, frozen=True, tag="kafka"):
     """Reads ``topic`` from ``bootstrap_servers``.
 
-    ``options`` go to the client as they are (``security_protocol``, ``sasl_...``, ``ssl_...``).
-    ``start`` says where a job without state begins (``earliest`` or ``latest``). A partition that
-    appears later starts at its first offset, whatever ``start`` says. At start a broker that does
-    not answer is tried for ``give_up_after``; refused credentials and a missing topic end the
-    attempt at once. Later outages are waited out. ``arrival_ms`` is the record's timestamp: the
-    broker's where the topic says ``LogAppendTime``, else the producer's; but no later than our own
-    clock, so that one wrong clock cannot end all windows. Aborted transactions are skipped.
+    ``options`` are passed to the client as they are (``security_protocol``, ``sasl_...``,
+    ``ssl_...``). ``start`` is where a job without state begins: ``earliest`` or ``latest``. A
+    partition that is added later starts at its first offset, whatever ``start`` says.
 
-    ``client`` says who fetches: ``columns`` (kafka-python with its record batches taken as columns;
-    ``plain`` serves where that was not tried with the installed version), ``plain`` (kafka-python
+    At the start a broker that does not respond is retried for ``give_up_after``; refused
+    credentials and a missing topic end the program at once. Later outages are waited out.
+    ``arrival_ms`` is the record's timestamp: the broker's if the topic is set to ``LogAppendTime``,
+    else the producer's; but no later than this machine's clock, so that one wrong clock cannot
+    close all windows. Records of aborted transactions are skipped.
+
+    ``client`` chooses what fetches: ``columns`` (kafka-python with its record batches decoded as
+    columns; ``plain`` is used for versions with which that was not tested), ``plain`` (kafka-python
     as it is), or ``fast`` (confluent-kafka, the extra ``driftline[fast]``; options keep their
     names). With ``sasl_mechanism: AWS_MSK_IAM`` and ``security_protocol: SASL_SSL`` the credentials
     of the AWS environment are used (the extra ``driftline[msk]``); ``region`` is that of the
     cluster.
 
-    >>> options = {"sasl_mechansim": "PLAIN"}
-    >>> Kafka(bootstrap_servers=["127.0.0.1:9092"], topic="t", options=options).check()[0].message
+    >>> source = Kafka(bootstrap_servers=["h:1"], topic="t", options={"sasl_mechansim": "PLAIN"})
+    >>> source.check()[0].message
     "unknown option of the Kafka client; did you mean 'sasl_mechanism'?"
     """
 
@@ -85,14 +116,12 @@ class Kafka(Source, frozen=True, tag="kafka"):
 
     @property
     def give_up_after_s(self) -> float:
-        """``give_up_after`` in seconds."""
+        """The duration ``give_up_after`` in seconds."""
         return duration_ms(self.give_up_after) / 1000
 
     @property
     def identity(self) -> str:
-        """The topic; its brokers may move. (Positions name the topic's id: one that was made anew
-        is a gap.)
-        """
+        """The topic by its name, whatever its brokers; positions hold its id."""
         return f"kafka {self.topic}"
 
     def check(self) -> list[Fault]:
@@ -107,93 +136,88 @@ class Kafka(Source, frozen=True, tag="kafka"):
             for name in self.options
             if (message := self._option_fault(name))
         ]
-        return [*faults, *security.faults(self.options), *msk.faults(self.options, self.region)]
+        return [*faults, *security.faults(self.options), *msk_iam.faults(self.options, self.region)]
 
     def _option_fault(self, name: str) -> str:
         """Return what is wrong with the name of an option; empty if it is known."""
         known = kafka.KafkaConsumer.DEFAULT_CONFIG
-        if name in OURS:
+        if name in RESERVED_OPTIONS:
             return "set by driftline itself; remove it"
         if name not in known:
             return f"unknown option of the Kafka client{did_you_mean(name, known)}"
-        if self.client == "fast" and name not in NAMES:
+        if self.client == "fast" and name not in OPTION_NAMES:
             return "not supported by `client: fast`"
         return ""
 
     def verify(self) -> str:
-        """The topic as errors name it, once the files and the tokens that the options ask for are
-        there; else ``SourceUnavailable``.
+        """Return the topic's name for messages, once the files and tokens of the options exist.
+
+        Raises ``SourceUnavailable`` if one is missing.
         """
         name = f"kafka topic {self.topic!r} at {', '.join(self.bootstrap_servers)}"
         security.verify(name, self.options)
-        msk.verify(name, self.options, self.region)
+        msk_iam.verify(name, self.options, self.region)
         return name
 
     def open(self, job: str) -> Reading:
-        """Connect a reading client and one that looks at the topic; SourceUnavailable names the
-        distinct causes. No job: no group.
+        """Connect a client that fetches and one that observes the topic.
+
+        Without ``job`` no group is named. Raises ``SourceUnavailable`` with the distinct causes.
         """
-        name, client_log = self.verify(), ClientLog()
-        with ExitStack() as undo:
-            undo.callback(client_log.give_back)
-            watch = TopicWatch(
-                name, self.topic, connect(name, self.looker(), self.give_up_after_s, client_log)
-            )
-            undo.callback(watch.close)
+        name = self.verify()
+        with ExitStack() as resources:
+            admin = connect(name, self.admin_builder(), self.give_up_after_s)
+            watch = TopicWatch(name, self.topic, admin)
+            resources.callback(watch.close)
             watch.start()
-            client = self._client(name, job, client_log)
-            undo.callback(client.close)
-            return KafkaReading(self.topic, client, watch, undo.pop_all(), self.start == "earliest")
+            client = self._client(name, job)
+            resources.callback(client.close)
+            from_start = self.start == "earliest"
+            return KafkaReading(self.topic, client, watch, resources.pop_all(), from_start)
 
-    def _client(self, name: str, job: str, client_log: ClientLog) -> FetchClient:
+    def _client(self, name: str, job: str) -> FetchClient:
         if self.client == "fast":
-            try:
-                fast = ConfluentClient(
-                    name,
-                    self.topic,
-                    settings_of(self.bootstrap_servers, job, self.options, self.region),
-                )
-            except ImportError as error:
-                raise SourceUnavailable(
-                    name, [str(error)], "Install it: pip install 'driftline[fast]'"
-                ) from error
-            fast.reach(self.give_up_after_s)
-            return fast
-        consumer, columns = (
-            connect(name, self._reader(job), self.give_up_after_s, client_log),
-            self.client == "columns",
+            return self._confluent_client(name, job)
+        consumer = connect(name, self._consumer_builder(job), self.give_up_after_s)
+        if self.client == "plain":
+            return PlainClient(name, self.topic, consumer)
+        if is_supported():
+            return ColumnsClient(name, self.topic, consumer)
+        log.warning(
+            "client_fell_back_to_plain", source=name, kafka_python_version=kafka.__version__
         )
-        if columns and not fits():
-            log.warning(
-                "%s: kafka-python %s was not tested with `client: columns`; using `plain`",
-                name,
-                kafka.__version__,
-            )
-        return (ColumnsClient if columns and fits() else PlainClient)(name, self.topic, consumer)
+        return PlainClient(name, self.topic, consumer)
 
-    def _reader(self, job: str) -> Callable[..., Any]:
+    def _confluent_client(self, name: str, job: str) -> ConfluentClient:
+        settings = librdkafka_settings(self.bootstrap_servers, job, self.options, self.region)
+        try:
+            client = ConfluentClient(name, self.topic, settings)
+        except ImportError as error:
+            advice = "Install it: pip install 'driftline[fast]'"
+            raise SourceUnavailable(name, [str(error)], advice) from error
+        client.reach(self.give_up_after_s)
+        return client
+
+    def _consumer_builder(self, job: str) -> Callable[..., Any]:
         settings = {
-            "group_id": job or None, "enable_auto_commit": False, "auto_offset_reset": "none", "allow_auto_create_topics": False,
-            "isolation_level": "read_committed", "max_partition_fetch_bytes": 4 << 20, "fetch_max_bytes": 16 << 20,
-            "receive_buffer_bytes": 4 << 20, "max_poll_records": 5000, "reconnect_backoff_max_ms": 1000,
-            "metadata_max_age_ms": 10_000, "bootstrap_servers": self.bootstrap_servers, **msk.signed(self.options, self.region),
-        }  # fmt: skip
+            "group_id": job or None,
+            "bootstrap_servers": self.bootstrap_servers,
+            **CONSUMER_SETTINGS,
+            **msk_iam.signed(self.options, self.region),
+        }
         return lambda **more: kafka.KafkaConsumer(**settings, **more)
 
-    def looker(self) -> Callable[..., Any]:
-        """Builds an admin client with the options of this source, for
-        :func:`stream.sources.kafka.connection.connect`.
+    def admin_builder(self) -> Callable[..., Any]:
+        """Return what builds an admin client with the options of this source.
+
+        For :func:`stream.sources.kafka.connection.connect`.
         """
         known = kafka.KafkaAdminClient.DEFAULT_CONFIG
-        options = {
-            name: value
-            for name, value in msk.signed(self.options, self.region).items()
-            if name in known
-        }
+        options = msk_iam.signed(self.options, self.region)
         settings = {
-            **options,
+            **{name: value for name, value in options.items() if name in known},
             "bootstrap_servers": self.bootstrap_servers,
-            "reconnect_backoff_max_ms": 1000,
-            "request_timeout_ms": 2000,
+            "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
+            "request_timeout_ms": REQUEST_TIMEOUT_MS,
         }
         return lambda **more: kafka.KafkaAdminClient(**settings, **more)

@@ -1,38 +1,40 @@
-"""The client of Amazon Kinesis as a source needs it: time-outs, answers that are whole, and what an
-error means.
+"""The client of Amazon Kinesis: time-outs, complete responses, and what each error means.
 
-Only this module knows the client library. It retries nothing: what to do about a failure depends on
-who asked.
+Only this module knows the client library. It retries nothing by itself: what follows from a failure
+depends on the caller.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import botocore.exceptions
+import structlog
 import urllib3.exceptions
 from botocore.parsers import ResponseParserError
 
 from sinks.aws.client import client
 from sinks.aws.faults import fault_named
 from sinks.errors import ClientUnusable
+from sinks.throttle import Throttle
 from stream.errors import SourceUnavailable
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger("driftline.kinesis")
 
-READ_S: Final = 10
+READ_TIMEOUT_S: Final = 10
 HOUR_MS: Final = 3_600_000
-SAME_LINE_S = 30.0
-"""How often it is told again that Kinesis does not answer."""
+LOG_AGAIN_S: Final = 30.0
+"""Shortest time between two log lines about failures of the same kind."""
+FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 3.0
+"""Pauses between two attempts at the start; each is twice as long as the one before."""
 
-Answered = TypeVar("Answered")
-Kind = Literal["throttled", "expired", "missing", "invalid", "denied", "transient"]
-KINDS: Final[dict[str, Kind]] = {
+Response = TypeVar("Response")
+FailureKind = Literal["throttled", "expired", "missing", "invalid", "denied", "transient"]
+KIND_OF_CODE: Final[dict[str, FailureKind]] = {
     "ProvisionedThroughputExceededException": "throttled",
     "LimitExceededException": "throttled",
     "KMSThrottlingException": "throttled",
@@ -55,234 +57,258 @@ KINDS: Final[dict[str, Kind]] = {
     "SubscriptionRequiredException": "denied",
     "UnrecognizedClientException": "denied",
 }
-"""What an error of the service means by its code; all others pass (faults of the service, of the
-way, keys that are renewed)."""
-NEVER: Final = (
+"""The meaning of an error code of the service. All others are transient: failures of the service or
+of the network, and credentials that are being renewed."""
+PERMANENT_KINDS: Final = frozenset({"missing", "denied", "invalid"})
+"""Failures at the start that no retry repairs."""
+CLIENT_ERRORS: Final = (
+    botocore.exceptions.ClientError,
+    botocore.exceptions.BotoCoreError,
+    ResponseParserError,
+    urllib3.exceptions.HTTPError,
+)
+"""Everything that a call of the client library raises."""
+DENIED_ERRORS: Final = (
     botocore.exceptions.NoCredentialsError,
     botocore.exceptions.PartialCredentialsError,
     botocore.exceptions.ProfileNotFound,
     botocore.exceptions.NoRegionError,
     botocore.exceptions.ParamValidationError,
 )
+"""Those of them that are permanent."""
 
 
 class KinesisError(Exception):
-    """A call that failed: ``operation`` as IAM names it, ``code``, and what the failure means
-    (``kind``).
-    """
+    """A failed call: the ``operation`` as IAM names it, the error ``code``, and its meaning."""
 
-    def __init__(self, operation: str, code: str, kind: Kind, text: str) -> None:
+    def __init__(self, operation: str, code: str, kind: FailureKind, text: str) -> None:
         self.operation, self.code, self.kind = operation, code, kind
         super().__init__(text)
 
 
 class StreamTarget(NamedTuple):
-    """The stream as calls name it (``{"StreamName": ...}`` or ``{"StreamARN": ...}``), and as
-    people do.
+    """A stream: the arguments that name it in a call, and the label for messages.
+
+    ``arguments`` is ``{"StreamName": ...}`` or ``{"StreamARN": ...}``.
     """
 
-    names: dict[str, str]
-    text: str
+    arguments: dict[str, str]
+    label: str
 
 
-class StreamFacts(NamedTuple):
-    """What a stream says of itself."""
+class StreamSummary(NamedTuple):
+    """Properties of a stream; ``retention_ms`` is how long it keeps records."""
 
     name: str
     arn: str
-    kept_ms: int
+    retention_ms: int
 
 
 class KinesisClient:
-    """Calls that either give a whole answer or raise :class:`KinesisError`. Threads may share it.
+    """Makes calls that either return a complete response or raise :class:`KinesisError`.
 
-    An answer that was cut off on its way looks like a success to the client library: each body is
-    compared with its announced length (:func:`sinks.aws.client.reject_truncated_body`), and each answer
-    with the keys that a whole one has.
+    The client library takes a response that was cut off in transit for a success. So each body is
+    compared with its announced length (:func:`sinks.aws.client.reject_truncated_body`), and each
+    response with the keys that a complete one has.
 
-    Empty ``region`` and ``endpoint_url`` mean the library's defaults; the target's text names the
-    region.
+    With an empty ``region`` or ``endpoint_url`` the library's default is used; the target's label
+    names the region. Threads may share a client.
     """
 
     def __init__(self, target: StreamTarget, region: str, endpoint_url: str, threads: int) -> None:
-        self._lock, self._failing_since, self._told_s = threading.Lock(), 0.0, -SAME_LINE_S
+        self._lock = threading.Lock()
+        self._throttle = Throttle(LOG_AGAIN_S)
+        self._failing_since_s: float | None = None
+        self._failure_logged = False
         try:
-            self.boto = client("kinesis", region, endpoint_url, READ_S, threads + 2)
+            self.boto = client("kinesis", region, endpoint_url, READ_TIMEOUT_S, threads + 2)
         except ClientUnusable as error:
-            raise SourceUnavailable(target.text, [error.what], error.advice) from error
-        self.target = target._replace(text=f"{target.text} in {self.boto.meta.region_name}")
+            raise SourceUnavailable(target.label, [error.what], error.advice) from error
+        self.target = target._replace(label=f"{target.label} in {self.boto.meta.region_name}")
 
     def call(self, operation: str, expected: tuple[str, ...], **arguments: Any) -> dict[str, Any]:
-        """Call ``operation`` (``get_records``); ``expected`` are the keys that a whole answer has.
-        Raises :class:`KinesisError`.
+        """Return the response of ``operation`` (``get_records``).
+
+        ``expected`` are the keys that a complete response has. Raises :class:`KinesisError`.
         """
         name = str(self.boto.meta.method_to_api_mapping[operation])
         try:
-            answer: dict[str, Any] = getattr(self.boto, operation)(**arguments)
-        except FAILURES as error:
-            raise trouble(name, error) from error
-        if lacking := [key for key in expected if key not in answer]:
-            raise KinesisError(
-                name,
-                "Incomplete",
-                "transient",
-                f"the answer to {name} lacks {', '.join(lacking)}: it was cut off on its way",
-            )
-        return answer
+            response: dict[str, Any] = getattr(self.boto, operation)(**arguments)
+        except CLIENT_ERRORS as error:
+            raise kinesis_error(name, error) from error
+        if missing := [key for key in expected if key not in response]:
+            raise incomplete(name, f"the response lacks {', '.join(missing)}: it was cut off")
+        return response
 
     def events(
         self, operation: str, key: str, **arguments: Any
     ) -> Iterator[tuple[dict[str, Any], int | None]]:
-        """Call an operation that answers with a stream of events under ``key``; each comes with the
-        time when the answer began.
+        """Yield the events under ``key`` of a streaming response, each with the response's time.
 
-        Raises :class:`KinesisError` at any event.
+        Raises :class:`KinesisError`, possibly after some events.
         """
         name = str(self.boto.meta.method_to_api_mapping[operation])
-        answer = self.call(operation, (key,), **arguments)
-        stream, began_ms = answer[key], answered_ms(answer)
+        response = self.call(operation, (key,), **arguments)
+        stream, began_ms = response[key], response_time_ms(response)
         try:
             for event in stream:
                 yield event, began_ms
-        except FAILURES as error:
-            raise trouble(name, error) from error
+        except CLIENT_ERRORS as error:
+            raise kinesis_error(name, error) from error
         finally:
             stream.close()
 
-    def facts(self) -> StreamFacts:
-        """Name and ARN of the stream, and how long it keeps records."""
+    def summary(self) -> StreamSummary:
+        """Return the name, ARN and retention of the stream. Raises :class:`KinesisError`."""
         key = "StreamDescriptionSummary"
-        summary = self.call("describe_stream_summary", (key,), **self.target.names)[key]
-        return StreamFacts(
-            str(summary["StreamName"]),
-            str(summary["StreamARN"]),
-            int(summary["RetentionPeriodHours"]) * HOUR_MS,
+        summary = self.call("describe_stream_summary", (key,), **self.target.arguments)[key]
+        return StreamSummary(
+            name=str(summary["StreamName"]),
+            arn=str(summary["StreamARN"]),
+            retention_ms=int(summary["RetentionPeriodHours"]) * HOUR_MS,
         )
 
     def now_ms(self) -> int:
-        """The time by our clock or that of Kinesis, whichever is earlier, in whole seconds: it
-        takes no finer ones and no later ones.
+        """Return the time by this machine's clock or that of Kinesis, whichever is earlier.
+
+        In whole seconds: Kinesis accepts no later time, and no finer one.
         """
-        told_ms = answered_ms(
-            self.call("list_shards", ("Shards",), MaxResults=1, **self.target.names)
-        )
+        response = self.call("list_shards", ("Shards",), MaxResults=1, **self.target.arguments)
+        kinesis_ms = response_time_ms(response)
         now_ms = int(time.time()) * 1000
-        return now_ms if told_ms is None else min(now_ms, told_ms)
+        return now_ms if kinesis_ms is None else min(now_ms, kinesis_ms)
 
-    def fails(self, failure: KinesisError) -> None:
-        """Tell in the log that Kinesis does not answer, at most twice a minute."""
+    def report_failure(self, failure: KinesisError) -> None:
+        """Log a failed read, each kind at most twice a minute; an expired iterator is none."""
         with self._lock:
-            now = time.monotonic()
-            self._failing_since = self._failing_since or now
-            if failure.kind != "expired" and now - self._told_s >= SAME_LINE_S:
-                self._told_s = now
-                log.warning(
-                    "%s: %s (%s); trying again", self.target.text, failure.operation, failure.code
-                )
+            self._failing_since_s = self._failing_since_s or time.monotonic()
+            if failure.kind == "expired":
+                return
+            if self._throttle.due(failure.kind):
+                self._failure_logged = True
+                _log_failure(self.target, failure)
 
-    def works(self) -> None:
-        """Tell that it answers again, if its failing was told."""
-        if self._failing_since:
-            with self._lock:
-                since, self._failing_since = self._failing_since, 0.0
-            if since and self._told_s >= since:
-                log.warning(
-                    "%s answers again after %.1f s", self.target.text, time.monotonic() - since
-                )
+    def report_success(self) -> None:
+        """Log that reading works again, if its failure was logged."""
+        if self._failing_since_s is None:
+            return
+        with self._lock:
+            since_s, logged = self._failing_since_s, self._failure_logged
+            self._failing_since_s, self._failure_logged = None, False
+        if since_s is not None and logged:
+            after_s = round(time.monotonic() - since_s, 1)
+            log.warning("source_reachable", source=self.target.label, after_s=after_s)
 
     def close(self) -> None:
-        """Let go of the connections; safe to call twice."""
+        """Release the connections; safe to call twice."""
         self.boto.close()
 
 
-FAILURES: Final = (
-    botocore.exceptions.ClientError,
-    botocore.exceptions.BotoCoreError,
-    ResponseParserError,
-    urllib3.exceptions.HTTPError,
-)
+def _log_failure(target: StreamTarget, failure: KinesisError) -> None:
+    details = {"source": target.label, "operation": failure.operation, "reason": failure.code}
+    if failure.kind == "throttled":
+        log.warning("source_throttled", **details)
+    else:
+        log.warning("source_unreachable", **details)
 
 
-def answered_ms(answer: dict[str, Any]) -> int | None:
-    """When an answer was given, by the clock of Kinesis, which tells whole seconds; None if it does
-    not say.
-    """
-    told = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
-    return None if told is None else 1000 * int(parsedate_to_datetime(told).timestamp())
+def response_time_ms(response: Mapping[str, Any]) -> int | None:
+    """Return when Kinesis sent a response, by its clock, in whole seconds; None if unknown."""
+    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+    return None if date is None else 1000 * int(parsedate_to_datetime(date).timestamp())
 
 
-def trouble(operation: str, error: Exception) -> KinesisError:
-    """What an exception of the client library means."""
+def incomplete(operation: str, problem: str) -> KinesisError:
+    """Return the error for a response of ``operation`` that was cut off in transit."""
+    return KinesisError(operation, "Incomplete", "transient", f"{operation}: {problem}")
+
+
+def kinesis_error(operation: str, error: Exception) -> KinesisError:
+    """Return an exception of the client library as the :class:`KinesisError` that it means."""
     if isinstance(error, botocore.exceptions.ClientError):
-        told = error.response.get("Error", {})
-        code = str(told.get("Code", "")) or "no code"
-        words = " ".join(str(told.get("Message", "")).split())
-        return KinesisError(
-            operation, code, KINDS.get(code, "transient"), f"{operation}: {code}: {words}"
-        )
-    kind: Kind = "denied" if isinstance(error, NEVER) else "transient"
-    return KinesisError(operation, type(error).__name__, kind, f"{type(error).__name__}: {error}")
+        details = error.response.get("Error", {})
+        code = str(details.get("Code", "")) or "no code"
+        message = " ".join(str(details.get("Message", "")).split())
+        kind = KIND_OF_CODE.get(code, "transient")
+        return KinesisError(operation, code, kind, f"{operation}: {code}: {message}")
+    name = type(error).__name__
+    permanent = isinstance(error, DENIED_ERRORS)
+    return KinesisError(operation, name, "denied" if permanent else "transient", f"{name}: {error}")
 
 
 def unavailable(
     target: StreamTarget, failure: KinesisError, tried_s: float | None = None
 ) -> SourceUnavailable:
-    """The error that ends the program: what failed, and what a person can do."""
-    cause, advice = str(failure), "It answered a moment ago: try again"
+    """Return the error that ends the program: what failed, and what to do about it.
+
+    ``tried_s`` is for how long the call was repeated, ``None`` if it was not.
+    """
+    cause, advice = _cause_and_advice(failure, tried_s)
+    transient = tried_s is not None and failure.kind not in PERMANENT_KINDS
+    return SourceUnavailable(target.label, [cause], advice, transient)
+
+
+def _cause_and_advice(failure: KinesisError, tried_s: float | None) -> tuple[str, str]:
+    of_consumer = failure.operation == "DescribeStreamConsumer"
+    if of_consumer and failure.kind in ("missing", "invalid"):
+        return str(failure), (
+            "Correct source.fan_out.consumer_arn, or set consumer_name: that consumer is registered"
+            " at the start if it does not exist"
+        )
+    if failure.kind == "missing":
+        cause = f"there is no such stream in this region and account ({failure.code})"
+        return cause, (
+            "Create the stream, or correct source.stream, source.stream_arn and source.region"
+        )
+    if failure.kind == "denied":
+        return _denied(failure)
+    if failure.kind == "invalid":
+        return str(failure), "Correct source.stream or source.stream_arn"
+    if tried_s is None:
+        return str(failure), "It answered a moment ago: try again"
+    return str(failure), (
+        f"Tried for {tried_s:g} s (source.give_up_after); check source.region, source.endpoint_url"
+        " and the network"
+    )
+
+
+def _denied(failure: KinesisError) -> tuple[str, str]:
     needed = (
         f"the permission kinesis:{failure.operation} on the stream; docs/kinesis.md has the whole"
         " policy"
     )
-    if failure.kind in ("missing", "invalid") and failure.operation == "DescribeStreamConsumer":
-        advice = (
-            "Correct source.fan_out.consumer_arn, or give a consumer_name: it is registered at the"
-            " start if it is not there"
-        )
-    elif failure.kind == "missing":
-        cause = f"there is no such stream in this region and account ({failure.code})"
-        advice = "Create the stream, or correct source.stream, source.stream_arn and source.region"
-    elif failure.kind == "denied":
-        known = fault_named(failure.code)
-        cause, advice = (
-            (known.what, f"{known.advice}. Needed is {needed}")
-            if known
-            else (cause, f"Give these credentials {needed}")
-        )
-    elif failure.kind == "invalid":
-        advice = "Correct source.stream or source.stream_arn"
-    elif tried_s is not None:
-        advice = (
-            f"Tried for {tried_s:g} s (source.give_up_after); check source.region,"
-            " source.endpoint_url and the network"
-        )
-    transient = tried_s is not None and failure.kind in ("transient", "throttled", "expired")
-    return SourceUnavailable(target.text, [cause], advice, transient)
+    known = fault_named(failure.code)
+    if known is None:
+        return str(failure), f"Give these credentials {needed}"
+    return known.what, f"{known.advice}. Needed is {needed}"
 
 
-def patiently(
-    target: StreamTarget, give_up_after_s: float, ask: Callable[[], Answered]
-) -> Answered:
-    """``ask()`` again and again for ``give_up_after_s``; what no waiting heals ends it at once, as
-    :class:`SourceUnavailable`.
+def call_with_retries(
+    target: StreamTarget, give_up_after_s: float, call: Callable[[], Response]
+) -> Response:
+    """Return what ``call`` returns, repeated while it fails, for ``give_up_after_s``.
+
+    Raises :class:`SourceUnavailable`: at once for a permanent error, else after that time. The
+    first failure is logged.
     """
-    deadline = time.monotonic() + give_up_after_s
-    pause_s, told = 0.2, False
+    deadline_s = time.monotonic() + give_up_after_s
+    pause_s, logged = FIRST_PAUSE_S, False
     while True:
         try:
-            return ask()
+            return call()
         except KinesisError as failure:
-            left_s = deadline - time.monotonic()
-            if failure.kind in ("missing", "denied", "invalid") or left_s <= 0:
-                raise unavailable(
-                    target, failure, give_up_after_s if left_s <= 0 else None
-                ) from failure
-            if not told:
+            left_s = deadline_s - time.monotonic()
+            if failure.kind in PERMANENT_KINDS or left_s <= 0:
+                tried_s = give_up_after_s if left_s <= 0 else None
+                raise unavailable(target, failure, tried_s) from failure
+            if not logged:
                 log.warning(
-                    "%s does not answer (%s); trying again for %.0f s",
-                    target.text,
-                    failure.code,
-                    left_s,
+                    "source_unreachable",
+                    source=target.label,
+                    operation=failure.operation,
+                    reason=failure.code,
+                    retry_for_s=round(left_s, 1),
                 )
-                told = True
-        time.sleep(min(pause_s, max(left_s, 0.0)))
-        pause_s = min(pause_s * 2, 3.0)
+                logged = True
+        time.sleep(min(pause_s, left_s))
+        pause_s = min(pause_s * 2, MAX_PAUSE_S)

@@ -1,131 +1,144 @@
-"""Enhanced fan-out: Kinesis pushes a shard's records to a registered consumer, which shares its
-reading rate with nobody.
+"""Enhanced fan-out: Kinesis pushes the records of a shard to a registered consumer.
+
+Such a consumer has a read rate of its own, which it shares with no other.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from stream.events import Position
-from stream.sources.kinesis.client import KinesisClient, KinesisError, unavailable
-from stream.sources.kinesis.shard_reader import SHORTEST_S, ShardReader, ShardRecords, SharedClient
+from stream.sources.kinesis.client import KinesisClient, KinesisError, incomplete, unavailable
+from stream.sources.kinesis.shard_reader import MIN_PAUSE_S, ShardReader, ShardRecords, SharedClient
 
 
-def described(client: KinesisClient, stream_arn: str, name: str, arn: str) -> dict[str, Any]:
-    """What Kinesis says of the consumer of ``arn``, or of ``name``. Raises :class:`KinesisError`,
-    ``missing`` if there is none.
+def describe_consumer(
+    client: KinesisClient, stream_arn: str, name: str, arn: str
+) -> Mapping[str, Any]:
+    """Return the description of the consumer ``arn``, or else of ``name`` on the stream.
+
+    Raises :class:`KinesisError`, of kind ``missing`` if there is no such consumer.
     """
-    asked = {"ConsumerARN": arn} if arn else {"StreamARN": stream_arn, "ConsumerName": name}
-    found: dict[str, Any] = client.call(
-        "describe_stream_consumer", ("ConsumerDescription",), **asked
-    )["ConsumerDescription"]
-    return found
+    arguments = {"ConsumerARN": arn} if arn else {"StreamARN": stream_arn, "ConsumerName": name}
+    key = "ConsumerDescription"
+    description: Mapping[str, Any] = client.call("describe_stream_consumer", (key,), **arguments)[
+        key
+    ]
+    return description
 
 
-def consumer(client: KinesisClient, stream_arn: str, name: str, arn: str) -> str:
-    """The ARN of an active consumer: that of ``arn``, or of ``name``, registered if there is none.
+def active_consumer(client: KinesisClient, stream_arn: str, name: str, arn: str) -> str:
+    """Return the ARN of an active consumer: ``arn``, or that of ``name``, registered if missing.
 
     Raises :class:`KinesisError`, also while the consumer is not active yet.
     """
     try:
-        found = described(client, stream_arn, name, arn)
+        consumer = describe_consumer(client, stream_arn, name, arn)
     except KinesisError as failure:
         if failure.kind != "missing" or arn:
             raise
-        found = client.call(
+        consumer = client.call(
             "register_stream_consumer", ("Consumer",), StreamARN=stream_arn, ConsumerName=name
         )["Consumer"]
-    if found["ConsumerStatus"] != "ACTIVE":
-        status = str(found["ConsumerStatus"])
-        raise KinesisError(
-            "DescribeStreamConsumer", status, "transient", f"the consumer {name or arn} is {status}"
-        )
-    return str(found["ConsumerARN"])
+    status = str(consumer["ConsumerStatus"])
+    if status != "ACTIVE":
+        text = f"the consumer {name or arn} is {status}"
+        raise KinesisError("DescribeStreamConsumer", status, "transient", text)
+    return str(consumer["ConsumerARN"])
 
 
 class SubscribedShardReader(ShardReader):
     """Reads its shard with SubscribeToShard, in a thread of its own.
 
-    Kinesis ends a subscription after five minutes; the next one goes on from the number that the
-    last event named.
+    Kinesis ends a subscription after five minutes. The next one continues from the sequence number
+    that the last event named.
     """
 
     fresh_s = 15.0  # an event comes every few seconds, with or without records
 
     def __init__(
-        self, common: SharedClient, partition: str, place: Position, consumer_arn: str
+        self, shared: SharedClient, partition: str, position: Position, consumer_arn: str
     ) -> None:
-        super().__init__(common, partition, place)
+        super().__init__(shared, partition, position)
         self._consumer_arn = consumer_arn
-        self._following: str | None = None
+        self._continuation: str | None = None
         self._thread = threading.Thread(target=self._run, name=f"kinesis-{partition}", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def renew(self) -> None:
-        self._following = None
+    def restart(self) -> None:
+        self._continuation = None
 
-    def refused(self) -> None:
-        """Only a consumer that is there can tell of the position, and only of the last record: a
-        number to go on from may be too old.
+    def position_refused(self) -> None:
+        """Decide what a refusal means: an absent consumer, a gap, or an old continuation.
+
+        Only with an existing consumer is it about the position, and only if reading started at the
+        last record: a continuation may just be too old.
         """
-        client = self.common.client
+        client = self.shared.client
         try:
-            consumer(client, "", "", self._consumer_arn)
-        except KinesisError as absent:
-            if absent.kind in ("missing", "invalid", "denied"):
-                self.fail(unavailable(client.target, absent))
-            client.fails(absent)
+            active_consumer(client, "", "", self._consumer_arn)
+        except KinesisError as failure:
+            if failure.kind in ("missing", "invalid", "denied"):
+                self.fail(unavailable(client.target, failure))
+            client.report_failure(failure)
             return
-        if self._following is None:
-            super().refused()
+        if self._continuation is None:
+            super().position_refused()
 
     def _run(self) -> None:
         try:
-            while not self.over:
-                self._pause(self._subscribe())
-        except Exception as error:  # noqa: BLE001  # raised again where the batches are taken
+            while not self.stopped:
+                self._wait(self._subscribe())
+        except Exception as error:  # noqa: BLE001  # take() raises it again
             self.fail(error)
 
     def _subscribe(self) -> float:
-        """One subscription to its end; how many seconds to wait before the next."""
-        if self._following is None:
-            start = self.position("Type", "SequenceNumber", "Timestamp")
-        else:
-            start = {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._following}
-        asked = {
-            "ConsumerARN": self._consumer_arn,
-            "ShardId": self.partition,
-            "StartingPosition": start,
-        }
+        """Read one subscription to its end; return how many seconds to wait before the next."""
         try:
-            for event, began_ms in self.common.client.events(
-                "subscribe_to_shard", "EventStream", **asked
-            ):
-                self._take_in(event.get("SubscribeToShardEvent", {}), began_ms)
-                if self.over:
+            events = self.shared.client.events(
+                "subscribe_to_shard",
+                "EventStream",
+                ConsumerARN=self._consumer_arn,
+                ShardId=self.partition,
+                StartingPosition=self._start(),
+            )
+            for event, began_ms in events:
+                self._accept_event(event.get("SubscribeToShardEvent", {}), began_ms)
+                if self.stopped:
                     return 0.0
         except KinesisError as failure:
-            return self.after(failure)
-        return SHORTEST_S
+            return self.backoff_s(failure)
+        return MIN_PAUSE_S
 
-    def _take_in(self, told: dict[str, Any], began_ms: int | None = None) -> None:
-        if lacking := [key for key in ("Records", "MillisBehindLatest") if key not in told]:
-            text = f"an event lacks {', '.join(lacking)}"
-            raise KinesisError("SubscribeToShard", "Incomplete", "transient", text)
-        came, following = (
-            self.records("SubscribeToShard", told),
-            told.get("ContinuationSequenceNumber"),
+    def _start(self) -> dict[str, Any]:
+        if self._continuation is None:
+            return self.start_position("Type", "SequenceNumber", "Timestamp")
+        return {"Type": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": self._continuation}
+
+    def _accept_event(self, event: Mapping[str, Any], began_ms: int | None) -> None:
+        missing = [key for key in ("Records", "MillisBehindLatest") if key not in event]
+        if missing:
+            raise incomplete("SubscribeToShard", f"an event lacks {', '.join(missing)}")
+        records = self.records("SubscribeToShard", event)
+        continuation = event.get("ContinuationSequenceNumber")
+        ended = not continuation and self.has_ended(event)
+        self.accept(
+            ShardRecords(
+                records=records,
+                lag_ms=int(event["MillisBehindLatest"]),
+                ended=ended,
+                children=self.children(event) if ended else (),
+                as_of_ms=began_ms,
+            )
         )
-        ended = not following and self.has_ended(told)
-        children = self.children(told) if ended else ()
-        self.accept(ShardRecords(came, int(told["MillisBehindLatest"]), ended, children, began_ms))
-        self._following = following or self._following
-        with self.common.wake:
-            self.common.wake.wait_for(lambda: self.over or not self.full)
+        self._continuation = continuation or self._continuation
+        with self.shared.changed:
+            self.shared.changed.wait_for(lambda: self.stopped or not self.full)
 
-    def _pause(self, seconds: float) -> None:
-        with self.common.wake:
-            self.common.wake.wait_for(lambda: self.over, seconds)
+    def _wait(self, seconds: float) -> None:
+        with self.shared.changed:
+            self.shared.changed.wait_for(lambda: self.stopped, seconds)

@@ -1,92 +1,106 @@
-"""Polling: a shard is asked for its next records again and again."""
+"""Polls a shard with GetRecords."""
 
 from __future__ import annotations
 
 import time
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from stream.events import Position
-from stream.sources.kinesis.client import KinesisError, answered_ms
+from stream.sources.kinesis.client import KinesisError, incomplete, response_time_ms
 from stream.sources.kinesis.shard_reader import (
-    MOST_PACKS,
-    SHORTEST_S,
-    WORST_S,
+    MAX_BACKOFF_S,
+    MAX_RECORDS,
+    MIN_PAUSE_S,
     ShardReader,
     ShardRecords,
     SharedClient,
 )
 
-LONGEST_S: Final = 1.0
-"""Pause between two reads of a shard in which nothing comes."""
+IDLE_PAUSE_S: Final = 1.0
+"""Longest pause between two reads of a shard that has no new records."""
+IDLE_FACTOR: Final = 1.5
+"""By which the pause grows with each read that returns nothing."""
 
 
 class PolledShardReader(ShardReader):
-    """Reads its shard with GetRecords: at most five times a second, more seldom while nothing
-    comes; not before ``due_s``.
+    """Reads its shard at most five times a second, and less often while there is nothing new.
+
+    The first read is not before ``due_s`` (monotonic).
     """
 
     def __init__(
-        self, common: SharedClient, partition: str, place: Position, due_s: float = 0.0
+        self, shared: SharedClient, partition: str, position: Position, due_s: float = 0.0
     ) -> None:
-        super().__init__(common, partition, place)
+        super().__init__(shared, partition, position)
         self._iterator: str | None = None
-        self._busy, self._due_s, self._pause_s = False, due_s, SHORTEST_S
+        self._reserved, self._due_s = False, due_s
+        self._pause_s = MIN_PAUSE_S
 
     def due_s(self) -> float | None:
-        return None if self._busy or self.over or self.full else self._due_s
+        return None if self._reserved or self.stopped or self.full else self._due_s
 
-    def rests_until_s(self) -> float:
-        with self.common.wake:
-            return time.monotonic() + SHORTEST_S if self._busy else self._due_s
+    def next_read_s(self) -> float:
+        with self.shared.changed:
+            return time.monotonic() + MIN_PAUSE_S if self._reserved else self._due_s
 
-    def begin(self) -> None:
-        self._busy = True
+    def reserve(self) -> None:
+        self._reserved = True
 
-    def step(self) -> None:
-        pause_s = WORST_S
+    def fetch(self) -> None:
+        pause_s = MAX_BACKOFF_S
         try:
-            pause_s = self._fetch()
+            pause_s = self._read()
         except KinesisError as failure:
-            pause_s = self.after(failure)
-        except Exception as error:  # noqa: BLE001  # raised again where the batches are taken
+            pause_s = self.backoff_s(failure)
+        except Exception as error:  # noqa: BLE001  # take() raises it again
             self.fail(error)
         finally:
-            with self.common.wake:
-                self._busy, self._due_s = False, time.monotonic() + pause_s
-                self.common.wake.notify_all()
+            with self.shared.changed:
+                self._reserved, self._due_s = False, time.monotonic() + pause_s
+                self.shared.changed.notify_all()
 
-    def renew(self) -> None:
+    def restart(self) -> None:
         self._iterator = None
 
-    def _fetch(self) -> float:
-        client = self.common.client
+    def _read(self) -> float:
+        """Read once from the iterator; return how many seconds to wait before the next read."""
         if self._iterator is None:
-            where = self.position("ShardIteratorType", "StartingSequenceNumber", "Timestamp")
-            asked = {**client.target.names, "ShardId": self.partition, **where}
-            self._iterator = str(
-                client.call("get_shard_iterator", ("ShardIterator",), **asked)["ShardIterator"]
-            )
-        told = client.call(
+            self._iterator = self._new_iterator()
+        response = self.shared.client.call(
             "get_records",
             ("Records", "MillisBehindLatest"),
             ShardIterator=self._iterator,
-            Limit=MOST_PACKS,
+            Limit=MAX_RECORDS,
         )
-        came, following = self.records("GetRecords", told), told.get("NextShardIterator")
-        if following is None and not self.has_ended(told):
-            text = "the answer to GetRecords names nothing to go on from, and the shard is open"
-            raise KinesisError("GetRecords", "Incomplete", "transient", text)
-        children = self.children(told) if following is None else ()
-        self._iterator = following
-        self.accept(
-            ShardRecords(
-                came,
-                int(told["MillisBehindLatest"]),
-                following is None,
-                children,
-                answered_ms(told),
-            )
-        )
-        idle = not came and not told["MillisBehindLatest"]
-        self._pause_s = min(self._pause_s * 1.5, LONGEST_S) if idle else SHORTEST_S
+        fetched = self._fetched(response)
+        self._iterator = response.get("NextShardIterator")
+        self.accept(fetched)
+        idle = not fetched.records and fetched.lag_ms == 0
+        self._pause_s = min(self._pause_s * IDLE_FACTOR, IDLE_PAUSE_S) if idle else MIN_PAUSE_S
         return self._pause_s
+
+    def _new_iterator(self) -> str:
+        client = self.shared.client
+        start = self.start_position("ShardIteratorType", "StartingSequenceNumber", "Timestamp")
+        response = client.call(
+            "get_shard_iterator",
+            ("ShardIterator",),
+            ShardId=self.partition,
+            **client.target.arguments,
+            **start,
+        )
+        return str(response["ShardIterator"])
+
+    def _fetched(self, response: Mapping[str, Any]) -> ShardRecords:
+        records = self.records("GetRecords", response)
+        ended = response.get("NextShardIterator") is None
+        if ended and not self.has_ended(response):
+            raise incomplete("GetRecords", "the response has no next iterator, the shard is open")
+        return ShardRecords(
+            records=records,
+            lag_ms=int(response["MillisBehindLatest"]),
+            ended=ended,
+            children=self.children(response) if ended else (),
+            as_of_ms=response_time_ms(response),
+        )

@@ -1,33 +1,24 @@
-"""Records of Kinesis as they are stored, and the records inside: the Kinesis Producer Library packs
-many into one.
-
-Only this module knows the package that reads the packed form. Its own loop is not used: it prints
-what it cannot read, values and all, and drops the rest of the record.
-"""
+"""Records as Kinesis stores them, and the raw batches that are made of them."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Mapping
-from hashlib import md5
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from stream.events import Position, RawBatch
+from stream.events import DiscoveredPartition, Position, RawBatch
+from stream.sources.kinesis.kpl import UserRecords, deaggregate
 
-_path = sys.path.copy()
-import aws_kinesis_agg  # noqa: E402
-from aws_kinesis_agg import deaggregator  # noqa: E402  # puts folders in front of the path
-
-sys.path[:] = _path
-
-BESIDE_BYTES: Final = 64
-"""Memory that a value takes beside its bytes."""
+VALUE_OVERHEAD_BYTES: Final = 64
+"""Memory that a value takes in addition to its bytes."""
 
 
-class AggregatedRecord(NamedTuple):
-    """One record of Kinesis with the records inside it; a position never lies between them."""
+class StoredRecord(NamedTuple):
+    """One record of Kinesis with the user records in it; a position never lies between these.
+
+    A record that no producer library aggregated holds one user record: itself.
+    """
 
     sequence: str
     arrival_ms: int
@@ -35,66 +26,65 @@ class AggregatedRecord(NamedTuple):
     values: list[bytes | None]
 
     @property
-    def size(self) -> int:
-        """Bytes of memory that the values take: without what is beside the bytes, a million empty
-        records would be nothing.
-        """
-        return sum(len(value or b"") for value in self.values) + BESIDE_BYTES * len(self.values)
-
-
-def packs(records: Iterable[Mapping[str, Any]]) -> list[AggregatedRecord]:
-    """The records of an answer, taken apart. Raises KeyError when one lacks what every record has."""
-    return [
-        AggregatedRecord(
-            str(record["SequenceNumber"]),
-            round(record["ApproximateArrivalTimestamp"].timestamp() * 1000),
-            *unpacked(str(record["PartitionKey"]), record["Data"]),
+    def memory_bytes(self) -> int:
+        """Memory that the values take, overhead included: a million empty values are not free."""
+        return sum(len(value or b"") for value in self.values) + VALUE_OVERHEAD_BYTES * len(
+            self.values
         )
-        for record in records
-    ]
 
 
-def unpacked(key: str, data: bytes) -> tuple[list[bytes | None], list[bytes | None]]:
-    """Keys and values of the records inside one record.
+def stored_records(records: Iterable[Mapping[str, Any]]) -> list[StoredRecord]:
+    """Return the records of a response with their user records.
 
-    A record that only looks packed is one record, and so is one that cannot be taken apart: its
-    reader then rejects it as a whole.
-
-    >>> unpacked("k", b"plain")
-    ([b'k'], [b'plain'])
+    Raises ``KeyError`` if one lacks a field that every record has: the response was cut off.
     """
-    as_it_is: tuple[list[bytes | None], list[bytes | None]] = ([key.encode()], [data])
-    size = aws_kinesis_agg.DIGEST_SIZE
-    if not data.startswith(aws_kinesis_agg.MAGIC) or len(data) <= len(aws_kinesis_agg.MAGIC) + size:
-        return as_it_is
-    body = data[len(aws_kinesis_agg.MAGIC) : -size]
-    if md5(body, usedforsecurity=False).digest() != data[-size:]:
-        return as_it_is
-    try:
-        inside = deaggregator.messages_pb2.AggregatedRecord.FromString(body)
-        table = [one.encode() for one in inside.partition_key_table]
-        return [table[one.partition_key_index] for one in inside.records], [
-            one.data for one in inside.records
-        ]
-    except (deaggregator.google.protobuf.message.DecodeError, IndexError):
-        return as_it_is
+    stored: list[StoredRecord] = []
+    for record in records:
+        keys, values = user_records(str(record["PartitionKey"]), record["Data"])
+        arrival_ms = round(record["ApproximateArrivalTimestamp"].timestamp() * 1000)
+        stored.append(StoredRecord(str(record["SequenceNumber"]), arrival_ms, keys, values))
+    return stored
 
 
-def batch(
-    partition: str, origin: str, first: Position, taken: list[AggregatedRecord], **said: Any
+def user_records(key: str, data: bytes) -> UserRecords:
+    """Return the user records in one stored record.
+
+    Data that only looks aggregated, or that is damaged, is a single user record with the key of the
+    stored record: the format then rejects it as a whole.
+
+    >>> user_records("k", b"plain")
+    UserRecords(keys=[b'k'], values=[b'plain'])
+    """
+    return deaggregate(data) or UserRecords([key.encode()], [data])
+
+
+def raw_batch(
+    partition: str,
+    origin: str,
+    first: Position,
+    records: Sequence[StoredRecord],
+    *,
+    at_end: bool = False,
+    ended: bool = False,
+    children: tuple[DiscoveredPartition, ...] = (),
 ) -> RawBatch:
-    """The raw batch of some whole records of a shard; ``said`` are the fields of :class:`RawBatch`
-    about its end.
+    """Return the raw batch of whole records of a shard, which begins at ``first``.
+
+    The next position is the last record's sequence number; without records it stays ``first``. The
+    position of a user record is the sequence number and its index in the stored record.
     """
-    counts = [len(one.values) for one in taken]
+    counts = [len(record.values) for record in records]
+    arrival_ms = np.array([record.arrival_ms for record in records], np.int64)
     return RawBatch(
         partition=partition,
         origin=origin,
         first=first,
-        next=(taken[-1].sequence, 0) if taken else first,
-        positions=[(one.sequence, k) for one in taken for k in range(len(one.values))],
-        values=[value for one in taken for value in one.values],
-        arrival_ms=np.repeat(np.array([one.arrival_ms for one in taken], np.int64), counts),
-        keys=[key for one in taken for key in one.keys],
-        **said,
+        next=(records[-1].sequence, 0) if records else first,
+        positions=[(record.sequence, k) for record in records for k in range(len(record.values))],
+        values=[value for record in records for value in record.values],
+        arrival_ms=np.repeat(arrival_ms, counts),
+        keys=[key for record in records for key in record.keys],
+        at_end=at_end,
+        ended=ended,
+        children=children,
     )

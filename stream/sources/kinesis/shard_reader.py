@@ -1,336 +1,384 @@
-"""One shard that is read: what was fetched of it and waits to be taken, and where its log turned
-out to lack something.
-"""
+"""Reads one shard: buffers fetched records, proves its position, and detects gaps."""
 
 from __future__ import annotations
 
-import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+import structlog
+
 from stream.events import DiscoveredPartition, Gap, Position, RawBatch
-from stream.sources.kinesis.client import HOUR_MS, KinesisClient, KinesisError, unavailable
-from stream.sources.kinesis.records import AggregatedRecord, batch, packs
+from stream.sources.kinesis.client import (
+    HOUR_MS,
+    KinesisClient,
+    KinesisError,
+    incomplete,
+    unavailable,
+)
+from stream.sources.kinesis.records import StoredRecord, raw_batch, stored_records
 from stream.sources.kinesis.shards import ENDED, OLDEST, ShardList
 
-log = logging.getLogger(__name__)
+log = structlog.get_logger("driftline.kinesis")
 
-MOST_PACKS: Final = 2_000
-"""Records that one read asks for, and that may wait before no more are fetched."""
-MOST_BYTES: Final = 8_000_000
-"""Size of what may wait before no more is fetched; the read that goes beyond it brings 10 MB at
-most."""
-SHORTEST_S: Final = 0.21
-"""Pause from the end of a read of a shard to the next one: five a second is all that Kinesis
-allows, for all who read it together."""
-SURELY_KEPT_MS: Final = 23 * HOUR_MS
-"""No stream keeps records for less than a day; the rest is for clocks that are off."""
-MARGIN_MS: Final = 600_000
-"""How far before the moment at which all was read it is read again: times of arrival are not exact.
+MAX_RECORDS: Final = 2_000
+"""Records that one read asks for, and that may be buffered before fetching pauses."""
+MAX_BYTES: Final = 8_000_000
+"""Memory that may be buffered before fetching pauses; the last read adds at most 10 MB to it."""
+MIN_PAUSE_S: Final = 0.21
+"""Pause between the end of a read of a shard and the next one.
+
+Kinesis allows five reads a second of a shard, for all consumers that poll it together.
 """
-NEAR: Final = 0.9
-"""A shard that is behind by this part of what the stream keeps is told in the log."""
-WORST_S: Final = 5.0
-"""Pause after failures without end."""
+MAX_BACKOFF_S: Final = 5.0
+"""Longest pause after repeated failures."""
+MIN_RETENTION_MS: Final = 23 * HOUR_MS
+"""No stream keeps records for less than a day; an hour is left for clocks that are wrong."""
+REREAD_MS: Final = 600_000
+"""How far before the last known end of a shard it is read again: arrival times are not exact."""
+NEAR_RETENTION: Final = 0.9
+"""A shard that lags by more than this share of the retention is logged."""
+ABSENT_AFTER: Final = 2
+"""Reads to the end of a shard without the last record, after which it counts as lost."""
 
 
 class ShardRecords(NamedTuple):
-    """What was read: ``ended`` and ``children`` as in :class:`RawBatch`; ``told_ms``: not later
-    than that, by the clock of Kinesis.
+    """The result of one read.
+
+    ``lag_ms``: how far the read lies behind the newest record. ``ended`` and ``children``: as in
+    :class:`~stream.events.RawBatch`. ``as_of_ms``: a time, by the clock of Kinesis, at or before
+    which the response was made.
     """
 
-    packs: list[AggregatedRecord]
-    behind_ms: int
+    records: list[StoredRecord]
+    lag_ms: int
     ended: bool = False
     children: tuple[DiscoveredPartition, ...] = ()
-    told_ms: int | None = None
+    as_of_ms: int | None = None
+
+
+class Loss(NamedTuple):
+    """Why the log lacks the position of a reader, and where reading resumes."""
+
+    resume: Position
+    reason: str
+
+
+LOST_SHARD: Final = Loss(ENDED, "the stream does not have this shard any more (retention)")
+UNKNOWN_POSITION: Final = Loss(
+    OLDEST, "the stream does not know this position (retention, or the stream was recreated)"
+)
+LOST_RECORD: Final = Loss(
+    OLDEST,
+    "the log does not have the record that was read last (retention, or the stream was recreated)",
+)
 
 
 class SharedClient:
-    """What all lanes of a reading share; ``wake`` guards what they hold and is notified when
-    something came.
+    """What the shard readers of a stream share.
 
-    ``kept_ms``: how long the stream keeps records.
+    ``changed`` guards the buffers of the readers and is notified when one of them has changed.
+    ``retention_ms`` is how long the stream keeps records.
     """
 
-    def __init__(self, client: KinesisClient, shards: ShardList, origin: str, kept_ms: int) -> None:
-        self.client, self.shards, self.origin, self.kept_ms = client, shards, origin, kept_ms
-        self.wake = threading.Condition()
+    def __init__(
+        self, client: KinesisClient, shards: ShardList, origin: str, retention_ms: int
+    ) -> None:
+        self.client, self.shards = client, shards
+        self.origin, self.retention_ms = origin, retention_ms
+        self.changed = threading.Condition()
 
 
 class ShardReader:
-    """One shard from one position on. Fetching threads call :meth:`accept`, the reading calls
-    :meth:`take`.
+    """Reads one shard from one position on.
 
-    A position says what was read last. Reading goes on *at* that record, and not behind it: if it
-    does not come again, the log has lost it, and nobody knows what else. That record may be gone
-    where nothing is lost: in a shard that was quiet for longer than records are kept. There reading
-    goes on from a time shortly before the lane was last at the end of the shard.
+    Fetching threads call :meth:`accept`; the thread of the reading calls :meth:`take`.
+
+    A position names the record that was read last. Reading resumes *at* that record, not after it:
+    if it does not come again, the log has lost it and an unknown number of others. In a shard that
+    was quiet for longer than the retention, that record may be gone although nothing is lost.
+    There, reading resumes from a time shortly before the reader was last at the end of the shard.
     """
 
     fresh_s = 3.0
-    """How long an answer without records vouches that the shard is at its end."""
+    """For how long a response without records proves that the shard is at its end."""
 
-    def __init__(self, common: SharedClient, partition: str, place: Position) -> None:
-        self.common, self.partition = common, partition
-        self.behind_ms: int | None = None
+    def __init__(self, shared: SharedClient, partition: str, position: Position) -> None:
+        self.shared, self.partition = shared, partition
+        self.lag_ms: int | None = None
         self.closed = False
-        self._place = place
-        self._last: str | None = (
-            str(place[0]) if isinstance(place, tuple) and str(place[0]).isdigit() else None
-        )
-        self._proven, self._nothing = self._last is None, 0
-        self._waiting: deque[AggregatedRecord] = deque()
-        self._waiting_bytes = 0
-        self._quiet_s = -self.fresh_s
+        self._position = position
+        self._last = _sequence_of(position)
         self._last_ms: int | None = None
-        self._tip_ms: int | None = None
-        self._near = self._last is None
-        self._ended = place == ENDED
+        self._proven = self._last is None
+        self._reads_without_last = 0
+        self._buffer: deque[StoredRecord] = deque()
+        self._buffer_bytes = 0
+        self._at_end_s = -self.fresh_s
+        self._end_ms: int | None = None
+        self._near_retention = self._last is None
+        self._ended = position == ENDED
         self._children: tuple[DiscoveredPartition, ...] = ()
-        self._lost: tuple[Position, str] | None = None
+        self._loss: Loss | None = None
         self._error: Exception | None = None
         self._failures = 0
 
     @property
-    def over(self) -> bool:
-        """Nothing more is to be fetched."""
-        return self.closed or self._ended or self._lost is not None or self._error is not None
+    def stopped(self) -> bool:
+        """Whether nothing more is to be fetched."""
+        return self.closed or self._ended or self._loss is not None or self._error is not None
 
     @property
     def settled(self) -> bool:
-        """Whether the log has the position is known."""
-        return self._proven or self.over
+        """Whether it is known if the log has the position."""
+        return self._proven or self.stopped
 
     @property
     def full(self) -> bool:
-        """So much waits that no more should be fetched."""
-        return len(self._waiting) >= MOST_PACKS or self._waiting_bytes >= MOST_BYTES
+        """Whether fetching pauses until records are taken."""
+        return len(self._buffer) >= MAX_RECORDS or self._buffer_bytes >= MAX_BYTES
 
     @property
     def ready(self) -> bool:
-        """There is something to take that is worth ending a wait for."""
-        return bool(self._waiting) or (self.over and not self.closed)
+        """Whether :meth:`take` has something for which a wait should end."""
+        return bool(self._buffer) or (self.stopped and not self.closed)
 
     def start(self) -> None:
-        """Begin to fetch, if the lane does so by itself."""
+        """Start fetching, if the reader has a thread of its own."""
 
     def due_s(self) -> float | None:
-        """When :meth:`step` should be called next; None if that is not known now."""
+        """Return when :meth:`fetch` should be called next; None while that is unknown."""
         return None
 
-    def rests_until_s(self) -> float:
-        """Before this moment nobody should read the shard again."""
+    def next_read_s(self) -> float:
+        """Return the time before which no reader should read the shard again."""
         return 0.0
 
-    def begin(self) -> None:
-        """Take note that a thread will call :meth:`step`."""
+    def reserve(self) -> None:
+        """Note that a thread will call :meth:`fetch`: until then none is due."""
 
-    def step(self) -> None:
-        """Fetch once; in a thread."""
+    def fetch(self) -> None:
+        """Read once; called in a thread of the pool."""
 
     def close(self) -> None:
-        """Fetch and tell no more."""
-        with self.common.wake:
+        """Stop fetching and returning records."""
+        with self.shared.changed:
             self.closed = True
-            self.common.wake.notify_all()
+            self.shared.changed.notify_all()
 
-    def take(self, most: int, alone: bool) -> RawBatch | Gap | None:
-        """Whole records with at most ``most`` records inside (``alone``: at least one, however
-        large); else what there is to say.
+    def take(self, max_records: int, at_least_one: bool) -> RawBatch | Gap | None:
+        """Return a batch of whole stored records with at most ``max_records`` user records in them.
+
+        With ``at_least_one``, the first stored record is taken however many it holds. Without
+        records: a gap, an empty batch that reports the end, or None. Raises the error of a fetch.
         """
-        with self.common.wake:
+        with self.shared.changed:
             if self._error is not None:
                 raise self._error
-            taken: list[AggregatedRecord] = []
-            while self._waiting and (len(self._waiting[0].values) <= most or (alone and not taken)):
-                taken.append(self._waiting.popleft())
-                most -= len(taken[-1].values)
-            self._waiting_bytes -= sum(one.size for one in taken)
-            self.common.wake.notify_all()
+            taken: list[StoredRecord] = []
+            count = 0
+            while self._buffer:
+                following = count + len(self._buffer[0].values)
+                if following > max_records and (taken or not at_least_one):
+                    break
+                taken.append(self._buffer.popleft())
+                count = following
+            self._buffer_bytes -= sum(record.memory_bytes for record in taken)
+            self.shared.changed.notify_all()
             return (None if taken else self.gap()) or self._batch(taken)
 
     def gap(self) -> Gap | None:
-        """The gap at the lane's position, once all before it is taken."""
-        with self.common.wake:
-            if self._lost is None or self._waiting:
+        """Return the gap at the position, once all records before it are taken."""
+        with self.shared.changed:
+            if self._loss is None or self._buffer:
                 return None
-            return Gap(self.partition, self._place, self._lost[0], None, self._lost[1])
+            return Gap(
+                partition=self.partition,
+                expected=self._position,
+                resume=self._loss.resume,
+                lost=None,
+                reason=self._loss.reason,
+            )
 
-    def accept(self, came: ShardRecords) -> None:
-        """Keep what was fetched; find out whether the log still has the position."""
-        with self.common.wake:
-            self.behind_ms = came.behind_ms
-            if self._prove(came):
-                new = [
-                    one
-                    for one in came.packs
-                    if self._last is None or int(one.sequence) > int(self._last)
-                ]
-                self._waiting.extend(new)
-                self._waiting_bytes += sum(one.size for one in new)
-                self._remember(came, new)
-                self._ended, self._children = came.ended, came.children
-                self._quiet_s = (
-                    time.monotonic() if came.behind_ms == 0 and not new else -self.fresh_s
-                )
-            self.common.wake.notify_all()
+    def accept(self, fetched: ShardRecords) -> None:
+        """Buffer what was fetched, and check whether the log still has the position."""
+        with self.shared.changed:
+            self.lag_ms = fetched.lag_ms
+            if self._prove(fetched):
+                self._keep(fetched)
+            self.shared.changed.notify_all()
         self._failures = 0
-        self._warn(came.behind_ms)
-        self.common.client.works()
+        self._log_lag(fetched.lag_ms)
+        self.shared.client.report_success()
 
-    def position(self, kind: str, sequence: str, timestamp: str) -> dict[str, Any]:
-        """Where fetching (again) begins, under the names that the operation has for it.
+    def start_position(self, kind: str, sequence: str, timestamp: str) -> dict[str, Any]:
+        """Return where fetching begins, under the argument names of the operation.
 
-        A first record that is named by its number must be the last one that was read.
+        If it begins at a sequence number, the first record must be the one that was read last.
         """
-        since_ms = self._vouched_ms()
+        since_ms = self._resume_ms()
         if since_ms is not None:
             self._proven = True
         elif self._last is not None:
-            self._proven, self._nothing = False, 0
+            self._proven, self._reads_without_last = False, 0
             return {kind: "AT_SEQUENCE_NUMBER", sequence: self._last}
-        elif isinstance(self._place, tuple) and self._place[0] == "AT_TIMESTAMP":
-            since_ms = self._place[1]
+        elif isinstance(self._position, tuple) and self._position[0] == "AT_TIMESTAMP":
+            since_ms = self._position[1]
         if since_ms is None:
             return {kind: "TRIM_HORIZON"}
         return {kind: "AT_TIMESTAMP", timestamp: datetime.fromtimestamp(since_ms / 1000, UTC)}
 
-    def _vouched_ms(self) -> int | None:
-        """A time up to which all was read and since which nothing was trimmed; None where the last
-        record can still be asked for.
-        """
-        now_ms = time.time() * 1000
-        if self._last is None or self._tip_ms is None or now_ms - self._tip_ms > SURELY_KEPT_MS:
-            return None
-        is_old = self._last_ms is None or now_ms - self._last_ms > SURELY_KEPT_MS
-        return self._tip_ms - MARGIN_MS if is_old else None
+    def restart(self) -> None:
+        """Forget how fetching would have continued: it restarts at the position."""
 
-    def renew(self) -> None:
-        """Forget how fetching would have gone on: it begins again at the position."""
-
-    def after(self, failure: KinesisError) -> float:
-        """What a failure means for the lane; how many seconds to wait."""
+    def backoff_s(self, failure: KinesisError) -> float:
+        """Handle a failed read; return how many seconds to wait before the next one."""
         self._failures += 1
         if failure.kind == "denied":
-            self.fail(unavailable(self.common.client.target, failure))
+            self.fail(unavailable(self.shared.client.target, failure))
             return 0.0
-        self.common.client.fails(failure)
+        self.shared.client.report_failure(failure)
         if failure.kind in ("missing", "invalid") and failure.operation != "GetRecords":
-            self.refused()
+            self.position_refused()
         if failure.kind != "throttled" and (failure.kind != "transient" or self._failures > 1):
-            self.renew()
+            self.restart()
         if failure.kind == "expired":
-            return SHORTEST_S
-        return float(min(SHORTEST_S * 2 ** min(self._failures, 10), WORST_S))
+            return MIN_PAUSE_S
+        return float(min(MIN_PAUSE_S * 2 ** min(self._failures, 10), MAX_BACKOFF_S))
 
-    def refused(self) -> None:
-        """The position was refused: a gap if the shard is gone or does not know it; nothing if the
-        whole stream does not answer.
+    def position_refused(self) -> None:
+        """Find out why Kinesis refused the position.
+
+        It is a gap if the stream lacks the shard or does not know the position, and none if the
+        whole stream does not respond.
         """
         try:
-            listed = self.common.shards.refresh()
-        except KinesisError as unlisted:
-            self.common.client.fails(unlisted)
+            listed = self.shared.shards.refresh()
+        except KinesisError as failure:
+            self.shared.client.report_failure(failure)
             return
-        with self.common.wake:
+        with self.shared.changed:
             if listed and self.partition not in listed:
-                self._lost = (ENDED, "the stream does not have this shard any more (retention)")
+                self._loss = LOST_SHARD
             elif self.partition in listed and not self._proven:
-                self._lost = (
-                    OLDEST,
-                    (
-                        "the stream does not know this position (retention, or the stream was made"
-                        " anew)"
-                    ),
-                )
-            self.common.wake.notify_all()
+                self._loss = UNKNOWN_POSITION
+            self.shared.changed.notify_all()
 
     def fail(self, error: Exception) -> None:
-        """Let the next :meth:`take` raise it."""
-        with self.common.wake:
+        """Make the next :meth:`take` raise ``error``."""
+        with self.shared.changed:
             self._error = error
-            self.common.wake.notify_all()
+            self.shared.changed.notify_all()
 
-    def records(self, operation: str, told: dict[str, Any]) -> list[AggregatedRecord]:
-        """The records of an answer; raises :class:`KinesisError` if one is not whole."""
+    def records(self, operation: str, response: Mapping[str, Any]) -> list[StoredRecord]:
+        """Return the records of a response; raises :class:`KinesisError` if one is incomplete."""
         try:
-            return packs(told["Records"])
-        except KeyError as lacking:
-            raise KinesisError(
-                operation,
-                "Incomplete",
-                "transient",
-                f"a record in the answer to {operation} lacks {lacking}",
-            ) from lacking
+            return stored_records(response["Records"])
+        except KeyError as missing:
+            raise incomplete(operation, f"a record in the response lacks {missing}") from missing
 
-    def has_ended(self, told: dict[str, Any]) -> bool:
-        """An answer that names nothing to go on from is the last one if it names children, or if
-        the stream lists the shard as closed.
+    def has_ended(self, response: Mapping[str, Any]) -> bool:
+        """Return whether a response without a continuation is the last one of the shard.
+
+        It is if it names children, or if the stream lists the shard as closed. Raises
+        :class:`KinesisError`.
         """
-        return bool(told.get("ChildShards")) or self.common.shards.closed(self.partition)
+        return bool(response.get("ChildShards")) or self.shared.shards.closed(self.partition)
 
-    def children(self, told: dict[str, Any]) -> tuple[DiscoveredPartition, ...]:
-        """The shards that this one became, as its last answer tells them, else as the stream lists
+    def children(self, response: Mapping[str, Any]) -> tuple[DiscoveredPartition, ...]:
+        """Return the shards that continue this one, as its last response or else the stream lists
         them.
         """
-        if named := told.get("ChildShards"):
+        if named := response.get("ChildShards"):
             return tuple(
-                DiscoveredPartition(str(one["ShardId"]), OLDEST, tuple(one["ParentShards"]))
-                for one in named
+                DiscoveredPartition(
+                    partition=str(child["ShardId"]),
+                    start=OLDEST,
+                    parents=tuple(child["ParentShards"]),
+                )
+                for child in named
             )
-        return self.common.shards.children(self.partition)
+        return self.shared.shards.children(self.partition)
 
-    def _batch(self, taken: list[AggregatedRecord]) -> RawBatch | None:
-        ended = self._ended and not self._waiting
-        at_end = (
-            not taken
-            and not self._waiting
-            and self._proven
-            and time.monotonic() - self._quiet_s < self.fresh_s
-        )
-        if not (taken or ended or at_end):
-            return None
-        said = {"at_end": at_end, "ended": ended, "children": self._children if ended else ()}
-        made = batch(self.partition, self.common.origin, self._place, taken, **said)
-        self._place = made.next
-        return made
-
-    def _remember(self, came: ShardRecords, new: list[AggregatedRecord]) -> None:
+    def _keep(self, fetched: ShardRecords) -> None:
+        """Buffer the records after the one that was read last."""
+        last = -1 if self._last is None else int(self._last)
+        new = [record for record in fetched.records if int(record.sequence) > last]
+        self._buffer.extend(new)
+        self._buffer_bytes += sum(record.memory_bytes for record in new)
         if new:
             self._last, self._last_ms = new[-1].sequence, new[-1].arrival_ms
-        if came.behind_ms == 0 and came.told_ms is not None:
-            self._tip_ms = came.told_ms
+        if fetched.lag_ms == 0 and fetched.as_of_ms is not None:
+            self._end_ms = fetched.as_of_ms
+        self._ended, self._children = fetched.ended, fetched.children
+        at_end = fetched.lag_ms == 0 and not new
+        self._at_end_s = time.monotonic() if at_end else -self.fresh_s
 
-    def _warn(self, behind_ms: int) -> None:
-        """A reading of all that is kept begins as far behind as can be, and is not told."""
-        near = behind_ms > self.common.kept_ms * NEAR
-        if near and not self._near:
-            hours, text = (
-                behind_ms / HOUR_MS,
-                "%s: %s is %.0f h behind and will lose records soon (retention)",
-            )
-            log.warning(text, self.common.client.target.text, self.partition, hours)
-        self._near = near
-
-    def _prove(self, came: ShardRecords) -> bool:
-        """Whether the record that was read last came again; when it surely will not, that is a gap."""
+    def _prove(self, fetched: ShardRecords) -> bool:
+        """Return whether the record that was read last came again; if it never will, note a gap."""
         if self._proven:
             return True
-        if came.packs:
-            self._proven = self._last is not None and int(came.packs[0].sequence) == int(self._last)
-            self._nothing = 0 if self._proven else 2
-        elif came.ended or came.behind_ms == 0:
-            self._nothing += 2 if came.ended else 1
-        if self._nothing >= 2:
-            self._lost = (
-                OLDEST,
-                (
-                    "the log does not have the record that was read last (retention, or the stream"
-                    " was made anew)"
-                ),
-            )
+        if fetched.records:
+            first = int(fetched.records[0].sequence)
+            self._proven = self._last is not None and first == int(self._last)
+            self._reads_without_last = 0 if self._proven else ABSENT_AFTER
+        elif fetched.ended:
+            self._reads_without_last = ABSENT_AFTER
+        elif fetched.lag_ms == 0:
+            self._reads_without_last += 1
+        if self._reads_without_last >= ABSENT_AFTER:
+            self._loss = LOST_RECORD
         return self._proven
+
+    def _batch(self, taken: list[StoredRecord]) -> RawBatch | None:
+        ended = self._ended and not self._buffer
+        fresh = time.monotonic() - self._at_end_s < self.fresh_s
+        at_end = self._proven and fresh and not taken and not self._buffer
+        if not (taken or ended or at_end):
+            return None
+        batch = raw_batch(
+            self.partition,
+            self.shared.origin,
+            self._position,
+            taken,
+            at_end=at_end,
+            ended=ended,
+            children=self._children if ended else (),
+        )
+        self._position = batch.next
+        return batch
+
+    def _resume_ms(self) -> int | None:
+        """Return a time up to which all was read and after which nothing can have expired.
+
+        None where the last record can still be asked for.
+        """
+        now_ms = time.time() * 1000
+        if self._last is None or self._end_ms is None or now_ms - self._end_ms > MIN_RETENTION_MS:
+            return None
+        is_old = self._last_ms is None or now_ms - self._last_ms > MIN_RETENTION_MS
+        return self._end_ms - REREAD_MS if is_old else None
+
+    def _log_lag(self, lag_ms: int) -> None:
+        """Warn when the retention is about to overtake the reader.
+
+        A reader that starts at the oldest record lags by the retention, and is not logged.
+        """
+        near = lag_ms > self.shared.retention_ms * NEAR_RETENTION
+        if near and not self._near_retention:
+            log.warning(
+                "shard_near_retention",
+                source=self.shared.client.target.label,
+                shard=self.partition,
+                lag_hours=round(lag_ms / HOUR_MS, 1),
+            )
+        self._near_retention = near
+
+
+def _sequence_of(position: Position) -> str | None:
+    """Return the sequence number that a position names; None where reading begins without one."""
+    name = str(position[0]) if isinstance(position, tuple) else ""
+    return name if name.isdigit() else None

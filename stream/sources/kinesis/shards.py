@@ -1,12 +1,10 @@
-"""The shards of a stream: which there are, which of them is whose parent, and where a job without
-state begins.
-"""
+"""The shards of a stream: their lineage, and where a job without state begins."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, NamedTuple
 
@@ -15,12 +13,12 @@ from stream.sources.kinesis.client import KinesisClient, KinesisError
 
 OLDEST: Final[Position] = ("TRIM_HORIZON", 0)
 ENDED: Final[Position] = ("ENDED", 0)
-GONE_S: Final = 3600.0
-"""How long listings must lack a shard before it is gone."""
+EXPIRED_AFTER_S: Final = 3600.0
+"""How long a shard must be missing from the listings before it counts as expired."""
 
 
 class Shard(NamedTuple):
-    """One shard; ``parents`` are those that the stream still lists."""
+    """A shard; ``parents`` are those that the stream still lists."""
 
     name: str
     parents: tuple[str, ...]
@@ -28,11 +26,11 @@ class Shard(NamedTuple):
 
 
 class ShardList:
-    """The last listing of a stream. Threads may share it.
+    """The latest listing of a stream's shards. Threads may share it.
 
-    With ``start: latest`` or ``start_at`` a job without state begins with the shards that cover
-    this time. Later it is shown what it has been assigned and what came of it, but not the shards
-    from which these came.
+    With ``start: latest`` or ``start_at``, a job without state begins with the shards that cover
+    that time. Afterwards it discovers the assigned shards and their descendants, but not their
+    ancestors.
     """
 
     def __init__(
@@ -43,29 +41,30 @@ class ShardList:
         self._assigned: set[str] = set()
         self.latest: dict[str, Shard] = {}
         self.asked_s = 0.0
-        self._missing: dict[str, float] = {}
+        self._missing_since_s: dict[str, float] = {}
 
     def refresh(self) -> dict[str, Shard]:
-        """Ask for all shards. Raises :class:`KinesisError`."""
+        """List all shards. Raises :class:`KinesisError`."""
         asked_s = time.monotonic()
         if self._start == "at" and not self._assigned:
-            found = self._covering()
+            listed = self._list_from_start()
         else:
-            found = self._ask({})
+            listed = self._list()
         with self._lock:
             if asked_s > self.asked_s:
-                self.asked_s, self.latest = asked_s, found
-        return found
+                self.asked_s, self.latest = asked_s, listed
+        return listed
 
-    def assigned(self, partitions: Collection[str]) -> None:
-        """Remember what is read: from now on only these, what came of them, and what nobody knows
-        are discovered.
+    def mark_assigned(self, partitions: Collection[str]) -> None:
+        """Remember the shards that are read.
+
+        From now on :meth:`discovered` returns only these, their descendants, and unrelated shards.
         """
         with self._lock:
             self._assigned.update(partitions)
 
     def discovered(self) -> list[DiscoveredPartition]:
-        """The shards to read, each with its start and its parents among them."""
+        """Return the shards to read, each with its start and those of its parents to read."""
         with self._lock:
             shards, assigned = self.latest, set(self._assigned)
         start: Position = OLDEST
@@ -74,86 +73,100 @@ class ShardList:
             if self._start == "latest":
                 shards = {name: shard for name, shard in shards.items() if shard.open}
         elif self._start != "earliest":
-            unread = ancestors(shards, assigned) - assigned
-            shards = {name: shard for name, shard in shards.items() if name not in unread}
+            skipped = ancestors(shards, assigned) - assigned
+            shards = {name: shard for name, shard in shards.items() if name not in skipped}
         return [
-            DiscoveredPartition(one.name, start, tuple(p for p in one.parents if p in shards))
-            for one in shards.values()
+            DiscoveredPartition(
+                partition=shard.name,
+                start=start,
+                parents=tuple(parent for parent in shard.parents if parent in shards),
+            )
+            for shard in shards.values()
         ]
 
     def children(self, partition: str) -> tuple[DiscoveredPartition, ...]:
-        """The shards that a closed shard became. Raises :class:`KinesisError`."""
+        """List the shards that continue a closed shard. Raises :class:`KinesisError`."""
         return tuple(
-            DiscoveredPartition(one.name, OLDEST, one.parents)
-            for one in self.refresh().values()
-            if partition in one.parents
+            DiscoveredPartition(partition=shard.name, start=OLDEST, parents=shard.parents)
+            for shard in self.refresh().values()
+            if partition in shard.parents
         )
 
     def closed(self, partition: str) -> bool:
-        """Whether a shard takes no more records: it has an ending number, or children, or is gone.
-        Raises :class:`KinesisError`.
+        """Return whether a shard takes no more records. Raises :class:`KinesisError`.
+
+        A closed shard has an ending sequence number, or children, or is not listed any more.
         """
         listed = self.refresh()
         if partition not in listed:
             return bool(listed)
-        return not listed[partition].open or any(
-            partition in one.parents for one in listed.values()
-        )
+        has_children = any(partition in shard.parents for shard in listed.values())
+        return has_children or not listed[partition].open
 
-    def unlisted(self, ended: Collection[str]) -> list[str]:
-        """Those of these shards that all listings of the last hour lack: one that was missed by a
-        single listing may come again.
+    def expired(self, ended: Collection[str]) -> list[str]:
+        """Return those of the ended shards that no listing of the last hour has.
+
+        A shard that a single listing lacks may be back in the next one.
         """
         with self._lock:
-            lacking = [name for name in ended if name not in self.latest and self._assigned]
-            self._missing = {name: self._missing.get(name, self.asked_s) for name in lacking}
-            return [
-                name for name, since_s in self._missing.items() if self.asked_s - since_s >= GONE_S
-            ]
+            missing = [name for name in ended if name not in self.latest and self._assigned]
+            since_s = {name: self._missing_since_s.get(name, self.asked_s) for name in missing}
+            self._missing_since_s = since_s
+            return [name for name in missing if self.asked_s - since_s[name] >= EXPIRED_AFTER_S]
 
-    def _covering(self) -> dict[str, Shard]:
-        """The shards that were open at the start or came later; all of them where the service
-        cannot tell (harmless, but slower).
+    def _list_from_start(self) -> dict[str, Shard]:
+        """List the shards that were open at the start or were created later.
+
+        Where the service does not know that filter: all shards, which is as correct, but slower.
         """
-        at = datetime.fromtimestamp(self._start_ms / 1000, UTC)
+        start = datetime.fromtimestamp(self._start_ms / 1000, UTC)
         try:
-            return self._ask({"ShardFilter": {"Type": "FROM_TIMESTAMP", "Timestamp": at}})
+            return self._list({"Type": "FROM_TIMESTAMP", "Timestamp": start})
         except KinesisError as failure:
             if failure.kind != "invalid":
                 raise
-            return self._ask({})
+            return self._list()
 
-    def _ask(self, asked: dict[str, Any]) -> dict[str, Shard]:
-        answer = self._client.call("list_shards", ("Shards",), **self._client.target.names, **asked)
-        told = list(answer["Shards"])
-        while more := answer.get("NextToken"):
-            answer = self._client.call("list_shards", ("Shards",), NextToken=more)
-            told += answer["Shards"]
-        names = {str(one["ShardId"]) for one in told}
-        return {shard.name: shard for shard in (shard_of(one, names) for one in told)}
-
-
-def shard_of(told: dict[str, Any], names: Collection[str]) -> Shard:
-    """A shard as ListShards tells it; ``names`` are all that are listed."""
-    parents = [
-        str(told[key]) for key in ("ParentShardId", "AdjacentParentShardId") if told.get(key)
-    ]
-    is_open = told["SequenceNumberRange"].get("EndingSequenceNumber") is None
-    return Shard(str(told["ShardId"]), tuple(one for one in parents if one in names), is_open)
+    def _list(self, shard_filter: Mapping[str, Any] | None = None) -> dict[str, Shard]:
+        arguments = {} if shard_filter is None else {"ShardFilter": shard_filter}
+        response = self._client.call(
+            "list_shards", ("Shards",), **self._client.target.arguments, **arguments
+        )
+        entries = list(response["Shards"])
+        while token := response.get("NextToken"):
+            response = self._client.call("list_shards", ("Shards",), NextToken=token)
+            entries += response["Shards"]
+        names = {str(entry["ShardId"]) for entry in entries}
+        shards = [shard_of(entry, names) for entry in entries]
+        return {shard.name: shard for shard in shards}
 
 
-def ancestors(shards: dict[str, Shard], of: Collection[str]) -> set[str]:
-    """All shards from which these came.
+def shard_of(entry: Mapping[str, Any], listed: Collection[str]) -> Shard:
+    """Return the shard in an entry of ListShards; ``listed`` are the names of all shards."""
+    parents = [entry.get(key) for key in ("ParentShardId", "AdjacentParentShardId")]
+    return Shard(
+        name=str(entry["ShardId"]),
+        parents=tuple(str(parent) for parent in parents if parent in listed),
+        open=entry["SequenceNumberRange"].get("EndingSequenceNumber") is None,
+    )
 
-    >>> tree = {"a": Shard("a", (), False), "b": Shard("b", ("a",), False), "c": Shard("c", ("b",), True)}
+
+def ancestors(shards: Mapping[str, Shard], of: Collection[str]) -> set[str]:
+    """Return all shards from which the shards ``of`` descend.
+
+    >>> tree = {
+    ...     "a": Shard("a", (), False),
+    ...     "b": Shard("b", ("a",), False),
+    ...     "c": Shard("c", ("b",), True),
+    ... }
     >>> sorted(ancestors(tree, {"c"}))
     ['a', 'b']
     """
-    found: set[str] = set()
-    waiting = [parent for name in of if name in shards for parent in shards[name].parents]
-    while waiting:
-        name = waiting.pop()
-        if name not in found:
-            found.add(name)
-            waiting += shards[name].parents
-    return found
+    visited: set[str] = set()
+    pending = [parent for name in of if name in shards for parent in shards[name].parents]
+    while pending:
+        name = pending.pop()
+        if name not in visited:
+            visited.add(name)
+            pending += shards[name].parents
+    return visited

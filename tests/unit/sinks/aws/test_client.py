@@ -165,7 +165,7 @@ def test_valid_addresses_have_no_faults() -> None:
 def test_a_stream_is_named_with_the_region_of_its_arn() -> None:
     kinesis = Kinesis(stream_arn=STREAM_ARN).client(1)
     assert kinesis.boto.meta.region_name == "eu-west-1"
-    assert kinesis.target.text == f"kinesis stream {STREAM_ARN!r} in eu-west-1"
+    assert kinesis.target.label == f"kinesis stream {STREAM_ARN!r} in eu-west-1"
     kinesis.close()
 
 

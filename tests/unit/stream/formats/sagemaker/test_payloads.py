@@ -1,5 +1,4 @@
-"""Capture lines whose shape matters: rows on both sides, headers, JSON shapes, base64, sides that
-are not there."""
+"""Capture lines of every shape: rows on both sides, headers, JSON, base64, missing sides."""
 
 from __future__ import annotations
 
@@ -13,6 +12,7 @@ from detectors.profiles.columns import Numbers, Texts
 from stream.events import DecodedRecords
 from stream.formats.base import (
     ColumnType,
+    Decoder,
     DecodingPlan,
     IdentityConfig,
     NameConfig,
@@ -29,9 +29,12 @@ SCHEMA = Schema(("p",), ("x", "n", "t"), KINDS)
 
 
 def line(
-    answer: str | None, request: str | None, encoding: str = "CSV", content_type: str | None = None
+    response: str | None,
+    request: str | None,
+    encoding: str = "CSV",
+    content_type: str | None = None,
 ) -> bytes:
-    sides = {"endpointOutput": answer, "endpointInput": request}
+    sides = {"endpointOutput": response, "endpointInput": request}
     data = {
         side: {"observedContentType": content_type, "data": text, "encoding": encoding}
         for side, text in sides.items()
@@ -45,9 +48,12 @@ def line(
 def decode(
     values: list[bytes], form: Sagemaker | None = None, schema: Schema = SCHEMA
 ) -> DecodedRecords:
-    origin = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
-    decoder = (form or Sagemaker()).open(origin, DecodingPlan((schema,), {"m": 0}))
-    return decoder.decode([raw_batch(values)])
+    return opened(form or Sagemaker(), schema).decode([raw_batch(values)])
+
+
+def opened(form: Sagemaker, schema: Schema = SCHEMA) -> Decoder:
+    identity = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
+    return form.open(identity, DecodingPlan((schema,), {"m": 0}))
 
 
 def rows(decoded: DecodedRecords) -> list[tuple[int, dict[str, object]]]:
@@ -70,7 +76,7 @@ def row(p: float | None, x: float, n: float, t: str | None) -> dict[str, object]
     return {"p": p, "x": x, "n": n, "t": t}
 
 
-def test_rows_of_one_event_are_paired_in_order_and_a_trailing_newline_is_no_row() -> None:
+def test_rows_of_an_event_are_paired_in_order_and_a_final_newline_is_no_row() -> None:
     decoded = decode(
         [line("0.1\n0.2\n", "1,2,a\n3,4,b"), line("0.3\n", "5,6,c\n"), line("\n", "7,8,d")]
     )
@@ -82,7 +88,7 @@ def test_rows_of_one_event_are_paired_in_order_and_a_trailing_newline_is_no_row(
     ]
 
 
-def test_two_events_whose_rows_differ_in_opposite_ways_are_not_paired_with_each_other() -> None:
+def test_rows_are_never_paired_with_those_of_another_event() -> None:
     decoded = decode([line("0.1\n0.2", "1,2,a"), line("0.3", "3,4,b\n5,6,c"), line("0.4", "7,8,d")])
     assert [(reject.record, reject.reason) for reject in decoded.rejects] == [
         (0, "row_count"),
@@ -91,7 +97,7 @@ def test_two_events_whose_rows_differ_in_opposite_ways_are_not_paired_with_each_
     assert rows(decoded) == [(2, row(0.4, 7, 8, "d"))]
 
 
-def test_an_unbalanced_quote_stays_in_its_own_event() -> None:
+def test_an_unbalanced_quote_affects_only_its_own_event() -> None:
     decoded = decode(
         [
             line("0.1", "1,2,a"),
@@ -100,11 +106,11 @@ def test_an_unbalanced_quote_stays_in_its_own_event() -> None:
             line("0.4", "7,8,e"),
         ]
     )
-    assert [found["t"] for _, found in rows(decoded)] == ["a", "b", 'c,"d"', "e"]
+    assert [cells["t"] for _, cells in rows(decoded)] == ["a", "b", 'c,"d"', "e"]
     assert not decoded.rejects
 
 
-def test_one_row_of_a_wrong_width_rejects_the_whole_event() -> None:
+def test_one_row_of_wrong_width_rejects_the_whole_event() -> None:
     decoded = decode([line("0.1\n0.2\n0.3", "1,2,a\n3,4\n5,6,c"), line("0.4", "7,8,d")])
     assert [(reject.record, reject.reason) for reject in decoded.rejects] == [
         (0, "too_few_columns")
@@ -112,7 +118,7 @@ def test_one_row_of_a_wrong_width_rejects_the_whole_event() -> None:
     assert rows(decoded) == [(1, row(0.4, 7, 8, "d"))]
 
 
-def test_a_header_names_the_columns_in_any_order_and_what_it_does_not_name_is_missing() -> None:
+def test_a_header_names_columns_in_any_order_and_others_are_missing() -> None:
     form = Sagemaker(header=True)
     decoded = decode(
         [
@@ -135,20 +141,32 @@ JSON_SIDES = [
     ("[0.5]", '[1.5, 7, "a"]', Sagemaker()),
     ("[[0.5]]", '[[1.5, 7, "a"]]', Sagemaker()),
     ('{"p": 0.5, "more": [1]}', '{"t": "a", "n": 7, "x": 1.5, "more": {}}', Sagemaker()),
-    ('{"predictions": [0.5]}', '{"instances": [[1.5, 7, "a"]]}', Sagemaker(output_rows="predictions", input_rows="instances")),
-    ('{"out": {"rows": [{"p": 0.5}]}}', '{"instances": [{"x": 1.5, "n": 7, "t": "a"}]}', Sagemaker("out.rows", "instances")),
-    ('{"score": {"value": 0.5}}', '{"a": {"x": 1.5}, "n": 7, "t": "a"}', Sagemaker(columns={"p": "score.value", "x": "a.x"})),
+    (
+        '{"predictions": [0.5]}',
+        '{"instances": [[1.5, 7, "a"]]}',
+        Sagemaker(output_rows="predictions", input_rows="instances"),
+    ),
+    (
+        '{"out": {"rows": [{"p": 0.5}]}}',
+        '{"instances": [{"x": 1.5, "n": 7, "t": "a"}]}',
+        Sagemaker("out.rows", "instances"),
+    ),
+    (
+        '{"score": {"value": 0.5}}',
+        '{"a": {"x": 1.5}, "n": 7, "t": "a"}',
+        Sagemaker(columns={"p": "score.value", "x": "a.x"}),
+    ),
     ('{\n "p": 0.5\n}\n', ' {"x":\n1.5, "n": 7,\n"t": "a"}', Sagemaker()),
-]  # fmt: skip
+]
 
 
-@pytest.mark.parametrize(("answer", "request_", "form"), [(a, r, f) for a, r, f in JSON_SIDES])
+@pytest.mark.parametrize(("response", "request_", "form"), JSON_SIDES)
 def test_json_sides_are_read_by_name_or_by_position(
-    answer: str, request_: str, form: Sagemaker
+    response: str, request_: str, form: Sagemaker
 ) -> None:
-    plain = line(answer, request_, "JSON")
+    plain = line(response, request_, "JSON")
     coded = line(
-        b64encode(answer.encode()).decode(),
+        b64encode(response.encode()).decode(),
         b64encode(request_.encode()).decode(),
         "BASE64",
         "application/json",
@@ -167,17 +185,22 @@ def test_json_lines_are_a_row_each() -> None:
         ]
     )
     assert rows(decoded) == [
-        (0, row(1, 1, 2, "a")), (0, row(2, 3, 4, None)), (1, row(0.1, 1, 2, "a")), (1, row(0.2, 3, 4, None)),
-    ]  # fmt: skip
+        (0, row(1, 1, 2, "a")),
+        (0, row(2, 3, 4, None)),
+        (1, row(0.1, 1, 2, "a")),
+        (1, row(0.2, 3, 4, None)),
+    ]
 
 
-def test_sides_of_different_encodings_belong_together() -> None:
+def test_sides_with_different_encodings_are_joined() -> None:
     mixed = json.loads(line("0.5", "1.5,7,a"))
     mixed["captureData"]["endpointOutput"] |= {"data": '{"p": 0.5}', "encoding": "JSON"}
     coded = json.loads(line("0.5", "1.5,7,a"))
     coded["captureData"]["endpointInput"] |= {
-        "data": b64encode(b"1.5,7,a").decode(), "encoding": "BASE64", "observedContentType": "text/csv; charset=utf-8",
-    }  # fmt: skip
+        "data": b64encode(b"1.5,7,a").decode(),
+        "encoding": "BASE64",
+        "observedContentType": "text/csv; charset=utf-8",
+    }
     decoded = decode(
         [json.dumps(mixed).encode(), json.dumps(coded).encode(), line("0.5", "1.5,7,a")]
     )
@@ -193,7 +216,7 @@ def test_sides_of_different_encodings_belong_together() -> None:
         ("MA==", None, "unknown_encoding"),
     ],
 )
-def test_base64_that_cannot_be_read_is_told(
+def test_base64_that_cannot_be_decoded_is_rejected(
     data: str, content_type: str | None, reason: str
 ) -> None:
     decoded = decode([line(data, data, "BASE64", content_type)])
@@ -210,24 +233,20 @@ def test_a_side_that_was_not_captured_has_no_columns() -> None:
     assert not decoded.rejects
 
 
-def test_a_side_without_columns_is_not_looked_at() -> None:
+def test_a_side_without_columns_is_not_decoded() -> None:
     decoded = decode([line('"no,', "1.5,7,a", "CSV")], schema=Schema((), ("x", "n", "t"), KINDS))
     assert rows(decoded) == [(0, {"x": 1.5, "n": 7.0, "t": "a"})]
 
 
-def test_bad_values_change_the_road_and_not_the_result() -> None:
-    form, origin = (
-        Sagemaker(),
-        IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig()),
-    )
-    decoder = form.open(origin, DecodingPlan((SCHEMA,), {"m": 0}))
+def test_bad_values_change_how_columns_are_parsed_and_not_the_result() -> None:
+    decoder = opened(Sagemaker())
     clean = [line("0.5", f"{k}.5,{k},a") for k in range(10)]
     for batch in [clean, [*clean, line("n/a", "x,7.0,b")], *[clean] * 20]:
         assert rows(decoder.decode([raw_batch(batch)])) == rows(decode(batch))
 
 
 fixtures = pytest.mark.skipif(
-    not CAPTURES.is_dir(), reason=f"the shared capture files are not there: {CAPTURES}"
+    not CAPTURES.is_dir(), reason=f"capture files are missing: {CAPTURES}"
 )
 
 
@@ -236,24 +255,24 @@ def lines_of(name: str) -> list[bytes]:
 
 
 @fixtures
-def test_the_churn_demos_capture_file() -> None:
+def test_the_capture_file_of_the_churn_demo() -> None:
     inputs = tuple(f"f{k}" for k in range(69))
     decoded = decode(
         lines_of("churn_csv_capture.jsonl"),
         schema=Schema(("p",), inputs, dict.fromkeys(("p", *inputs), "float")),
     )
     assert not decoded.rejects
-    assert [found["p"] for _, found in rows(decoded)][:2] == [
+    assert [cells["p"] for _, cells in rows(decoded)][:2] == [
         0.036397725343704224,
         0.3791300654411316,
     ]
-    assert [found["f2"] for _, found in rows(decoded)][:2] == [182.9, 263.7]
+    assert [cells["f2"] for _, cells in rows(decoded)][:2] == [182.9, 263.7]
     assert decoded.event_ids[0] == "f04a8538-696c-4648-8064-8b680b2e3318"
     assert decoded.time_ms[0] == 1_650_241_308_000
 
 
 @fixtures
-def test_the_adult_capture_file_with_several_records_a_line() -> None:
+def test_the_adult_capture_file_with_several_rows_a_line() -> None:
     inputs = tuple(f"f{k}" for k in range(14))
     kinds: dict[str, ColumnType] = {
         "predicted_label": "int",
@@ -266,22 +285,23 @@ def test_the_adult_capture_file_with_several_records_a_line() -> None:
         Sagemaker(input_rows="features"),
         schema,
     )
-    told = rows(decoded)
-    assert [(record, found["score"], found["f0"]) for record, found in told] == [
-        (0, 0.989977359771728, 28.0), (1, 0.989977359771728, 28.0), (1, 0.504138827323913, 43.0),
-    ]  # fmt: skip
+    assert [(record, cells["score"], cells["f0"]) for record, cells in rows(decoded)] == [
+        (0, 0.989977359771728, 28.0),
+        (1, 0.989977359771728, 28.0),
+        (1, 0.504138827323913, 43.0),
+    ]
     assert not decoded.rejects
 
 
 @fixtures
-def test_the_sdks_capture_file_of_nested_json() -> None:
+def test_the_nested_json_capture_file_of_the_sdk() -> None:
     form = Sagemaker(output_rows="predictions", input_rows="instances")
     decoded = decode(
         lines_of("sdk_test_capture_json.jsonl"),
         form,
         Schema(("p",), ("x",), {"p": "float", "x": "float"}),
     )
-    assert [found for record, found in rows(decoded) if record == 0] == [
+    assert [cells for record, cells in rows(decoded) if record == 0] == [
         {"p": 3.5, "x": 1.0},
         {"p": 4.0, "x": 2.0},
         {"p": 5.5, "x": 5.0},
@@ -289,19 +309,24 @@ def test_the_sdks_capture_file_of_nested_json() -> None:
 
 
 @fixtures
-def test_the_language_models_capture_file_by_dotted_path() -> None:
-    schema = Schema(("generated_text",), ("parameters.temperature", "parameters.do_sample", "inputs"), {
-        "generated_text": "text", "parameters.temperature": "float", "parameters.do_sample": "text", "inputs": "text",
-    })  # fmt: skip
-    told = rows(decode(lines_of("llm_json_capture.jsonl"), schema=schema))
-    assert len(told) == 3
+def test_the_language_model_capture_file_by_dotted_paths() -> None:
+    kinds: dict[str, ColumnType] = {
+        "generated_text": "text",
+        "parameters.temperature": "float",
+        "parameters.do_sample": "text",
+        "inputs": "text",
+    }
+    output, *inputs = kinds
+    schema = Schema((output,), tuple(inputs), kinds)
+    decoded = rows(decode(lines_of("llm_json_capture.jsonl"), schema=schema))
+    assert len(decoded) == 3
     assert {
-        (found["parameters.temperature"], found["parameters.do_sample"]) for _, found in told
+        (cells["parameters.temperature"], cells["parameters.do_sample"]) for _, cells in decoded
     } == {(0.7, "true")}
 
 
 @fixtures
-def test_the_sdks_template_has_no_time_that_could_be_read() -> None:
+def test_the_capture_template_of_the_sdk_has_no_readable_time() -> None:
     inputs = tuple(f"f{k}" for k in range(7))
     decoded = decode(
         lines_of("sdk_test_capture_csv_template.jsonl"),
@@ -312,7 +337,7 @@ def test_the_sdks_template_has_no_time_that_could_be_read() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3])
-def test_byte_order_marks_are_read_alike_wherever_the_stream_is_cut(cut: int) -> None:
+def test_byte_order_marks_are_read_alike_however_the_stream_is_divided(cut: int) -> None:
     values = [
         line("0.1", "\ufeff1,2,a"),
         line("0.2", "\ufeff3,4,b"),

@@ -1,4 +1,4 @@
-"""What only files can do: end without a newline, grow, shrink, vanish, be replaced, turn up late."""
+"""Files that end without a newline, grow, shrink, vanish, are replaced, or appear late."""
 
 from __future__ import annotations
 
@@ -12,37 +12,36 @@ from stream.errors import SourceUnavailable
 from stream.events import Assign, Gap, Position, RawBatch
 from stream.sources.base import Reading
 from stream.sources.jsonl.file_order import LIST_S
-from stream.sources.jsonl.source import CHUNK_BYTES, Jsonl
+from stream.sources.jsonl.lines import CHUNK_BYTES
+from stream.sources.jsonl.source import Jsonl
 
 
 def begin(path: Path, follow: bool, position: Position | None = None) -> tuple[Reading, list[Gap]]:
     reading = Jsonl(path=str(path), follow=follow).open("unit")
-    (found,) = reading.discover()
-    return reading, reading.assign(
-        [Assign(1, found.partition, found.start if position is None else position, None)]
-    )
+    (discovered,) = reading.discover()
+    start = discovered.start if position is None else position
+    return reading, reading.assign([Assign(1, discovered.partition, start, None)])
 
 
 def drain(
     reading: Reading, max_records: int = 100
 ) -> tuple[list[bytes | None], list[Gap], Position | None]:
-    """Poll until the end of the log, a gap, or the end of a bounded source: records, gaps, last
-    position."""
+    """Poll until the end of the log or a gap; return records, gaps and the last position."""
     values: list[bytes | None] = []
     at: Position | None = None
     for _ in range(200):
-        for one in reading.poll(0.0, max_records):
-            if isinstance(one, Gap):
-                return values, [one], at
-            assert isinstance(one, RawBatch)
-            assert at is None or one.first == at
-            values, at = [*values, *one.values], one.next
-            if one.at_end:
+        for result in reading.poll(0.0, max_records):
+            if isinstance(result, Gap):
+                return values, [result], at
+            assert isinstance(result, RawBatch)
+            assert at is None or result.first == at
+            values, at = [*values, *result.values], result.next
+            if result.at_end:
                 return values, [], at
-    raise AssertionError("the source never came to its end")
+    raise AssertionError("the source never reached its end")
 
 
-def test_bounded_read_takes_the_last_line_without_newline_and_is_finished(tmp_path: Path) -> None:
+def test_a_bounded_read_includes_a_last_line_without_newline_and_finishes(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"one\n\n  \ntwo")
     reading, _ = begin(path, follow=False)
@@ -51,7 +50,7 @@ def test_bounded_read_takes_the_last_line_without_newline_and_is_finished(tmp_pa
     assert reading.finished
 
 
-def test_followed_file_gives_only_whole_lines(tmp_path: Path) -> None:
+def test_a_followed_file_yields_only_complete_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"one\ntw")
     reading, _ = begin(path, follow=True)
@@ -62,7 +61,7 @@ def test_followed_file_gives_only_whole_lines(tmp_path: Path) -> None:
     assert not reading.finished
 
 
-def test_files_of_several_endpoints_take_turns_by_the_date_in_their_path(tmp_path: Path) -> None:
+def test_files_of_several_endpoints_are_ordered_by_the_date_in_their_path(tmp_path: Path) -> None:
     """The layout of captures: endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl."""
     for name in (
         "b/v/2025/06/15/09/05-1",
@@ -75,11 +74,11 @@ def test_files_of_several_endpoints_take_turns_by_the_date_in_their_path(tmp_pat
         path.write_bytes(name[-1:].encode() + b"\n")
     reading, _ = begin(tmp_path, follow=False)
     assert drain(reading)[0] == [b"1", b"2", b"3", b"4"]
-    again, _ = begin(tmp_path, follow=False, position=("b/v/2025/06/15/10/01-3.jsonl", 0))
-    assert drain(again)[0] == [b"3", b"4"]
+    resumed, _ = begin(tmp_path, follow=False, position=("b/v/2025/06/15/10/01-3.jsonl", 0))
+    assert drain(resumed)[0] == [b"3", b"4"]
 
 
-def test_folder_is_read_in_the_order_of_names_and_a_line_without_end_is_taken_before_the_next_file(
+def test_a_folder_is_read_by_name_and_an_unended_line_before_the_next_file(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "b").mkdir()
@@ -91,7 +90,7 @@ def test_folder_is_read_in_the_order_of_names_and_a_line_without_end_is_taken_be
     assert drain(reading) == ([b"first", b"second", b"unended", b"third"], [], ("c.jsonl", 6))
 
 
-def test_origin_names_the_file_and_positions_the_start_of_each_line(tmp_path: Path) -> None:
+def test_origin_is_the_file_and_positions_are_the_starts_of_lines(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"x\n\nyy\nz\n")
     reading, _ = begin(tmp_path, follow=False)
     (batch,) = reading.poll(0.0, 100)
@@ -101,20 +100,20 @@ def test_origin_names_the_file_and_positions_the_start_of_each_line(tmp_path: Pa
     assert batch.arrival_ms.tolist() == [os.stat(batch.origin).st_mtime_ns // 1_000_000] * 3
 
 
-def test_lines_longer_than_a_chunk_come_whole(tmp_path: Path) -> None:
+def test_a_line_longer_than_a_chunk_is_read_whole(tmp_path: Path) -> None:
     long = b"x" * (2 * CHUNK_BYTES + 5)
     (tmp_path / "a.jsonl").write_bytes(b"short\n" + long + b"\nafter\n")
     reading, _ = begin(tmp_path, follow=True)
     assert drain(reading)[0] == [b"short", long, b"after"]
 
 
-def test_more_blank_lines_than_a_batch_holds_are_not_the_end(tmp_path: Path) -> None:
+def test_more_blank_lines_than_a_batch_holds_are_not_the_end_of_the_log(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"\n" * 50 + b"x\n")
     reading, _ = begin(tmp_path, follow=True)
     assert drain(reading, max_records=10)[0] == [b"x"]
 
 
-def test_empty_folder_gives_its_first_file_later(tmp_path: Path) -> None:
+def test_a_file_created_in_an_empty_folder_is_read(tmp_path: Path) -> None:
     reading, gaps = begin(tmp_path, follow=True)
     assert gaps == []
     assert drain(reading) == ([], [], ("", 0))
@@ -124,7 +123,7 @@ def test_empty_folder_gives_its_first_file_later(tmp_path: Path) -> None:
     assert batch.values == [b"one"]
 
 
-def test_file_that_turns_up_behind_the_position_is_told_once_and_not_read(tmp_path: Path) -> None:
+def test_a_file_that_appears_before_the_position_is_one_gap_and_not_read(tmp_path: Path) -> None:
     (tmp_path / "b.jsonl").write_bytes(b"one\n")
     reading, _ = begin(tmp_path, follow=True)
     _, _, at = drain(reading)
@@ -141,7 +140,7 @@ def test_file_that_turns_up_behind_the_position_is_told_once_and_not_read(tmp_pa
     assert batch.values == [b"two"]
 
 
-def test_file_that_grows_after_reading_went_on_to_the_next_is_told(tmp_path: Path) -> None:
+def test_a_file_that_grows_after_reading_moved_on_is_a_gap(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"one\n")
     (tmp_path / "b.jsonl").write_bytes(b"two\n")
     reading, _ = begin(tmp_path, follow=True)
@@ -154,9 +153,7 @@ def test_file_that_grows_after_reading_went_on_to_the_next_is_told(tmp_path: Pat
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "restarted"])
-def test_file_shorter_than_what_was_read_is_a_gap_to_its_beginning(
-    tmp_path: Path, running: bool
-) -> None:
+def test_a_truncated_file_is_a_gap_and_resumes_at_its_start(tmp_path: Path, running: bool) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"one\ntwo\nthree\n")
     reading, _ = begin(path, follow=True)
@@ -173,7 +170,9 @@ def test_file_shorter_than_what_was_read_is_a_gap_to_its_beginning(
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "restarted"])
-def test_vanished_file_is_a_gap_to_the_next_one(tmp_path: Path, running: bool) -> None:
+def test_a_vanished_file_is_a_gap_and_resumes_at_the_next_one(
+    tmp_path: Path, running: bool
+) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"one\ntwo\n")
     reading, _ = begin(tmp_path, follow=True)
     drain(reading)
@@ -188,7 +187,7 @@ def test_vanished_file_is_a_gap_to_the_next_one(tmp_path: Path, running: bool) -
     assert drain(reading)[0] == [b"three"]
 
 
-def test_longer_file_under_the_same_name_is_a_gap_while_running(tmp_path: Path) -> None:
+def test_a_file_replaced_by_a_longer_one_is_a_gap_while_running(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"one\n")
     reading, _ = begin(path, follow=True)
@@ -200,7 +199,7 @@ def test_longer_file_under_the_same_name_is_a_gap_while_running(tmp_path: Path) 
     assert "replaced" in gap.reason
 
 
-def test_missing_path_is_refused_with_its_name(tmp_path: Path) -> None:
+def test_a_missing_path_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(
         SourceUnavailable,
         match=r"nowhere: No such file or directory\. Make the folder .*correct source\.path",
@@ -208,22 +207,22 @@ def test_missing_path_is_refused_with_its_name(tmp_path: Path) -> None:
         Jsonl(path=str(tmp_path / "nowhere")).open("unit")
 
 
-def test_empty_path_is_a_fault_of_the_configuration() -> None:
+def test_an_empty_path_is_a_configuration_fault() -> None:
     assert Jsonl(path="").check() == [Fault("path", "the path of a file or folder is required")]
     assert Jsonl(path=["a", ""]).check() == Jsonl(path="").check()
 
 
-def test_a_path_given_twice_is_a_fault_of_the_configuration() -> None:
+def test_a_path_given_twice_is_a_configuration_fault() -> None:
     assert Jsonl(path=["a", "b", "a"]).check() == [Fault("path", "'a' is given more than once")]
 
 
-def test_files_that_come_into_an_empty_folder_are_no_gap(
+def test_files_created_in_an_empty_folder_are_no_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("stream.sources.jsonl.source.LIST_S", 0.0)
+    monkeypatch.setattr("stream.sources.jsonl.reading.LIST_S", 0.0)
     reading, gaps = begin(tmp_path, follow=True)
     assert drain(reading)[1] == gaps == []
     for name in ("1.jsonl", "2.jsonl"):
         (tmp_path / name).write_bytes(b"one\n")
-        values, found, _ = drain(reading)
-        assert (values, found) == ([b"one"], [])
+        values, new_gaps, _ = drain(reading)
+        assert (values, new_gaps) == ([b"one"], [])

@@ -1,5 +1,4 @@
-"""Tokens for Amazon MSK. What its brokers make of them cannot be tried here: their half is not to
-be had."""
+"""Tokens for Amazon MSK. No broker here verifies them: their half is not available."""
 
 from __future__ import annotations
 
@@ -14,8 +13,8 @@ import pytest
 
 from detectors.faults import Fault
 from stream.errors import SourceUnavailable
-from stream.sources.kafka import msk_iam as msk
-from stream.sources.kafka.confluent_client import settings_of
+from stream.sources.kafka import msk_iam
+from stream.sources.kafka.confluent_client import librdkafka_settings
 from stream.sources.kafka.source import Kafka
 
 OPTIONS: dict[str, str | int | float | bool | list[str]] = {
@@ -35,45 +34,43 @@ def _account(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def tokens(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """The token of each client that the source opens."""
-    told: dict[str, dict[str, Any]] = {}
+    options_of: dict[str, dict[str, Any]] = {}
     for name in ("KafkaConsumer", "KafkaAdminClient"):
         body = {
             "DEFAULT_CONFIG": getattr(kafka, name).DEFAULT_CONFIG,
-            "__init__": lambda _self, name=name, **one: told.update({name: one}),
+            "__init__": lambda _self, name=name, **options: options_of.update({name: options}),
         }
         monkeypatch.setattr(f"kafka.{name}", type(name, (), body))
-    SOURCE._reader("job")()
-    SOURCE.looker()()
-    fast = settings_of(["h:1"], "job", OPTIONS, "eu-central-1")
-    assert (
-        {one["sasl_mechanism"] for one in told.values()}
-        == {fast["sasl.mechanism"]}
-        == {"OAUTHBEARER"}
-    )
+    SOURCE._consumer_builder("job")()
+    SOURCE.admin_builder()()
+    fast = librdkafka_settings(["h:1"], "job", OPTIONS, "eu-central-1")
+    mechanisms = {options["sasl_mechanism"] for options in options_of.values()}
+    assert mechanisms == {fast["sasl.mechanism"]} == {"OAUTHBEARER"}
+    providers = {name: each["sasl_oauth_token_provider"] for name, each in options_of.items()}
     return {
-        **{name: one["sasl_oauth_token_provider"].token() for name, one in told.items()},
+        **{name: provider.token() for name, provider in providers.items()},
         "fast": fast["oauth_cb"]("")[0],
     }
 
 
 def test_all_clients_sign_for_the_region_of_the_source(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = tokens(monkeypatch)
-    assert made.keys() == {"KafkaConsumer", "KafkaAdminClient", "fast"}
-    for token in made.values():
+    by_client = tokens(monkeypatch)
+    assert by_client.keys() == {"KafkaConsumer", "KafkaAdminClient", "fast"}
+    for token in by_client.values():
         url = urlparse(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)).decode())
-        asked = parse_qs(url.query)
+        query = parse_qs(url.query)
         assert url.hostname == "kafka.eu-central-1.amazonaws.com"
-        assert asked["Action"] == ["kafka-cluster:Connect"]
-        assert asked["X-Amz-Credential"][0].startswith("AKIDEXAMPLE/")
-        assert asked["X-Amz-Credential"][0].endswith("/eu-central-1/kafka-cluster/aws4_request")
+        assert query["Action"] == ["kafka-cluster:Connect"]
+        assert query["X-Amz-Credential"][0].startswith("AKIDEXAMPLE/")
+        assert query["X-Amz-Credential"][0].endswith("/eu-central-1/kafka-cluster/aws4_request")
         assert "secret-of-the-key" not in token
 
 
-def test_a_token_runs_out_within_a_quarter_of_an_hour() -> None:
-    assert 0 < msk.token("eu-central-1")[1] - time.time() <= 900
+def test_a_token_expires_within_a_quarter_of_an_hour() -> None:
+    assert 0 < msk_iam.token("eu-central-1")[1] - time.time() <= 900
 
 
-def test_the_check_asks_for_encryption_and_for_the_region() -> None:
+def test_the_check_requires_encryption_and_the_region() -> None:
     plain = Kafka(
         bootstrap_servers=["h:1"],
         topic="t",
@@ -88,7 +85,7 @@ def test_the_check_asks_for_encryption_and_for_the_region() -> None:
     assert other.check() == [Fault("region", "has no effect without sasl_mechanism AWS_MSK_IAM")]
 
 
-def test_missing_credentials_are_told_before_anything_is_tried(
+def test_missing_credentials_are_an_error_before_any_connection(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
@@ -102,7 +99,7 @@ def test_missing_credentials_are_told_before_anything_is_tried(
     assert time.monotonic() - began < 5
 
 
-def test_a_missing_library_is_named_with_the_extra_that_has_it(
+def test_a_missing_library_is_named_with_its_extra(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(sys.modules, "aws_msk_iam_sasl_signer", None)

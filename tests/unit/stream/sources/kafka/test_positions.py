@@ -1,5 +1,4 @@
-"""What of a partition is surely of the topic that it seems to be, and what of a new one was read
-before it was noticed."""
+"""Verified offsets, and offsets of a recreated topic that were read before it was detected."""
 
 from __future__ import annotations
 
@@ -22,34 +21,42 @@ def chunk(start: int, stop: int) -> RecordColumns:
 
 
 @given(st.integers(0, 50), st.integers(0, 50), st.lists(st.integers(1, 20), max_size=8))
-def test_offsets_that_were_had_are_passed_over_however_the_log_is_cut(
+def test_already_read_offsets_are_skipped_however_the_log_is_divided(
     start: int, length: int, sizes: list[int]
 ) -> None:
-    had = (start, start + length)
-    place, out = TopicPosition.of(TopicPosition("id", 0, had).position), list[int]()  # type: ignore[arg-type]
+    already_read = range(start, start + length)
+    position = parsed(TopicPosition("id", 0, (start, start + length)))
+    offsets: list[int] = []
     for size in sizes:
-        came = chunk(place.offset, place.offset + size)
-        out += place.new(came).offsets
-        place = TopicPosition.of(place._replace(offset=place.offset + size).position)  # type: ignore[arg-type]
-    assert out == [n for n in range(sum(sizes)) if not had[0] <= n < had[1]]
+        following = position.offset + size
+        offsets += position.unread(chunk(position.offset, following)).offsets
+        position = parsed(position._replace(offset=following))
+    assert offsets == [offset for offset in range(sum(sizes)) if offset not in already_read]
 
 
-def test_only_what_was_read_before_a_look_that_found_the_id_is_sure() -> None:
-    sure = VerifiedOffsets("id", 5)
-    sure.read(20, 1.0)
-    sure.read(40, 2.0)
-    sure.looked("id", 1.5)
-    assert (sure.offset, sure.unsure_s(2.5)) == (20, 0.5)
-    sure.looked("another", 3.0)
-    assert sure.offset == 20
-    sure.looked("id", 3.0)
-    assert (sure.offset, sure.unsure_s(9.0)) == (40, 0.0)
+def parsed(position: TopicPosition) -> TopicPosition:
+    """The position as it comes back from the state."""
+    stored = position.position
+    assert isinstance(stored, tuple)
+    return TopicPosition.of(stored)
 
 
-def test_what_is_read_again_is_in_doubt_again() -> None:
-    sure = VerifiedOffsets("id", 0)
-    sure.read(20, 1.0)
-    sure.looked("id", 1.5)
-    assert sure.again("id", 10).offset == 10
-    assert sure.again("id", 90).offset == 90
-    assert sure.again("another", 7).offset == 7
+def test_offsets_read_before_an_observation_of_the_same_id_are_verified() -> None:
+    verified = VerifiedOffsets("id", 5)
+    verified.note_read(20, 1.0)
+    verified.note_read(40, 2.0)
+    verified.note_observation("id", 1.5)
+    assert (verified.offset, verified.unverified_s(2.5)) == (20, 0.5)
+    verified.note_observation("another", 3.0)
+    assert verified.offset == 20
+    verified.note_observation("id", 3.0)
+    assert (verified.offset, verified.unverified_s(9.0)) == (40, 0.0)
+
+
+def test_offsets_that_are_read_again_have_to_be_verified_again() -> None:
+    verified = VerifiedOffsets("id", 0)
+    verified.note_read(20, 1.0)
+    verified.note_observation("id", 1.5)
+    assert verified.resumed("id", 10).offset == 10
+    assert verified.resumed("id", 90).offset == 90
+    assert verified.resumed("another", 7).offset == 7

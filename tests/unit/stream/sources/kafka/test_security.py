@@ -1,5 +1,4 @@
-"""Options that secure a connection to Kafka: what is missing is told by name, before a client fails
-without words."""
+"""Security options of the Kafka source: a missing or wrong one is named before connecting."""
 
 from __future__ import annotations
 
@@ -43,7 +42,7 @@ LOGIN = {"sasl_plain_username": "me", "sasl_plain_password": "secret"}
     ],
 )
 @pytest.mark.parametrize("client", ["columns", "fast"])
-def test_an_option_that_cannot_work_is_named_and_its_value_is_not_if_it_is_secret(
+def test_a_wrong_option_is_named_and_a_secret_value_is_not(
     options: dict[str, Any], key: str, client: Any
 ) -> None:
     [fault] = Kafka(bootstrap_servers=["h:1"], topic="t", client=client, options=options).check()
@@ -60,11 +59,11 @@ def test_an_option_that_cannot_work_is_named_and_its_value_is_not_if_it_is_secre
         {"security_protocol": "SASL_SSL", "sasl_mechanism": "SCRAM-SHA-256", **LOGIN},
     ],
 )
-def test_options_that_can_work_pass(options: dict[str, Any]) -> None:
+def test_correct_options_have_no_faults(options: dict[str, Any]) -> None:
     assert Kafka(bootstrap_servers=["h:1"], topic="t", options=options).check() == []
 
 
-def test_a_certificate_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_a_missing_certificate_is_named(tmp_path: Path) -> None:
     options: dict[str, Any] = {"security_protocol": "SSL", "ssl_cafile": str(tmp_path / "ca.pem")}
     with pytest.raises(
         SourceUnavailable, match=r"there is no file .*ca\.pem\. Correct source\.options\.ssl_cafile"

@@ -1,4 +1,4 @@
-"""The keys of the Kinesis source: what is refused without network, and in which words."""
+"""The configuration of the Kinesis source, and which shards a job discovers."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ ARN = "arn:aws:kinesis:eu-central-1:123456789012:stream/a"
 
 
 def source(keys: str) -> Kinesis:
-    read = parse(yaml.safe_load(BASE % keys), Path("/")).source
-    assert isinstance(read, Kinesis)
-    return read
+    parsed = parse(yaml.safe_load(BASE % keys), Path("/")).source
+    assert isinstance(parsed, Kinesis)
+    return parsed
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_start_at_is_a_time_with_its_zone(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["2026-11-25T10:00:00", "2026-11-25", "yesterday", "5"])
-def test_start_at_without_a_zone_or_no_time_at_all_is_refused_with_an_example(text: str) -> None:
+def test_start_at_without_a_zone_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(
         ConfigError,
         match=r"source\.start_at: expected a time with its zone, like 2026-11-25T10:00:00Z",
@@ -47,7 +47,7 @@ def test_start_at_without_a_zone_or_no_time_at_all_is_refused_with_an_example(te
 
 
 @pytest.mark.parametrize(
-    ("faulty", "told"),
+    ("faulty", "expected"),
     [
         (Kinesis(), "stream: either stream or stream_arn is required"),
         (Kinesis(stream="a", stream_arn=ARN), "not both"),
@@ -69,16 +69,16 @@ def test_start_at_without_a_zone_or_no_time_at_all_is_refused_with_an_example(te
         ),
     ],
 )
-def test_faults_that_need_no_network_are_told(faulty: Kinesis, told: str) -> None:
+def test_faults_are_found_without_network(faulty: Kinesis, expected: str) -> None:
     (fault,) = faulty.check()
-    assert told in str(fault)
+    assert expected in str(fault)
 
 
-def test_a_stream_has_one_identity_by_name_and_by_arn() -> None:
+def test_a_stream_has_the_same_identity_by_name_and_by_arn() -> None:
     assert Kinesis(stream="a").identity == Kinesis(stream_arn=ARN).identity
 
 
-def test_a_shard_whose_parents_are_past_retention_has_none_and_nobody_is_its_own_ancestor() -> None:
+def test_ancestors_are_listed_shards_only_and_never_the_shard_itself() -> None:
     shards = {
         "b": Shard("b", (), False),
         "c": Shard("c", ("b",), True),
@@ -88,40 +88,40 @@ def test_a_shard_whose_parents_are_past_retention_has_none_and_nobody_is_its_own
     assert ancestors(shards, {"b", "gone"}) == set()
 
 
-def test_a_job_that_started_at_the_latest_discovers_what_nobody_knows_at_its_first_record() -> None:
+def test_after_a_start_at_the_latest_new_shards_begin_at_their_first_record() -> None:
     shards = ShardList(None, "latest", 5000)  # type: ignore[arg-type]
     shards.latest = {
         "a": Shard("a", (), False),
         "b": Shard("b", ("a",), True),
         "c": Shard("c", ("a",), True),
     }
-    assert [(one.partition, one.start, one.parents) for one in shards.discovered()] == [
+    assert [(shard.partition, shard.start, shard.parents) for shard in shards.discovered()] == [
         ("b", ("AT_TIMESTAMP", 5000), ()),
         ("c", ("AT_TIMESTAMP", 5000), ()),
     ]
-    shards.assigned(["b", "c"])
+    shards.mark_assigned(["b", "c"])
     shards.latest |= {
         "b": Shard("b", ("a",), False),
         "d": Shard("d", ("b",), True),
         "x": Shard("x", (), True),
     }
     assert [
-        (one.partition, one.start, one.parents)
-        for one in shards.discovered()
-        if one.partition not in "bc"
+        (shard.partition, shard.start, shard.parents)
+        for shard in shards.discovered()
+        if shard.partition not in "bc"
     ] == [
         ("d", ("TRIM_HORIZON", 0), ("b",)),
         ("x", ("TRIM_HORIZON", 0), ()),
     ]
 
 
-def test_a_shard_is_gone_once_all_listings_of_an_hour_lacked_it() -> None:
+def test_a_shard_has_expired_once_all_listings_of_an_hour_lack_it() -> None:
     shards = ShardList(None, "earliest", 0)  # type: ignore[arg-type]
-    shards.assigned(["a", "b"])
+    shards.mark_assigned(["a", "b"])
 
     def listing(at_s: float, *names: str) -> list[str]:
         shards.asked_s, shards.latest = at_s, {name: Shard(name, (), True) for name in names}
-        return shards.unlisted(["a", "b"])
+        return shards.expired(["a", "b"])
 
     assert [listing(5.0, "a", "b"), listing(10.0, "b"), listing(3_609.0, "b")] == [[], [], []]
     assert listing(3_610.0, "b") == ["a"]

@@ -1,0 +1,62 @@
+"""Lines of a file from an offset on."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+CHUNK_BYTES = 4 << 20
+"""How much of a file is read at once."""
+LONGEST_LINE_BYTES = 64 << 20
+"""A line without an end is cut here and becomes a record that its format rejects."""
+
+
+class Lines(NamedTuple):
+    """Lines of a file: the offset of each, its bytes, and the offset of the line that follows."""
+
+    starts: list[int]
+    values: list[bytes]
+    next: int
+
+
+def split_lines(data: bytes, offset: int, max_records: int, final: bool) -> Lines:
+    """Split ``data``, which begins at ``offset``, into at most ``max_records`` lines.
+
+    With ``final`` the end of the data ends a line too. Blank lines are left out.
+
+    >>> split_lines(b'{"a":1}\\n \\n{"a"', 10, 100, final=False)
+    Lines(starts=[10], values=[b'{"a":1}'], next=20)
+    >>> split_lines(b'{"a"', 20, 100, final=True)
+    Lines(starts=[20], values=[b'{"a"'], next=24)
+    """
+    *complete, rest = data.split(b"\n", max_records)
+    ends = list(accumulate((len(line) + 1 for line in complete), initial=offset))
+    if final and rest and len(complete) < max_records:
+        complete.append(rest)
+        ends.append(ends[-1] + len(rest))
+    kept = [
+        (start, line)
+        for start, line in zip(ends, complete, strict=False)
+        if line and not line.isspace()
+    ]
+    return Lines([start for start, _ in kept], [line for _, line in kept], ends[-1])
+
+
+def read_lines(path: Path, offset: int, max_records: int, final: bool) -> Lines:
+    """Read lines of a file from ``offset`` on: about 4 MB of them, or one that is longer.
+
+    Raises ``FileNotFoundError``.
+    """
+    size = CHUNK_BYTES
+    with path.open("rb") as file:
+        while True:
+            file.seek(offset)
+            data = file.read(size)
+            at_end = len(data) < size
+            lines = split_lines(data, offset, max_records, final and at_end)
+            if lines.next > offset or at_end:
+                return lines
+            if size >= LONGEST_LINE_BYTES:
+                return Lines([offset], [data], offset + len(data))
+            size *= 2
