@@ -8,10 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from stream.baselining import build as baselining
+from stream.baselining.build import load_baseline
 from tests.integration.test_kill9 import (
     PARTITIONS,
     PER_S,
@@ -25,7 +24,7 @@ from tests.servers.base import free_port
 from tests.servers.kafka import KafkaBroker
 from tests.servers.service import RunningService, newest
 from tests.servers.toxiproxy import Toxiproxy
-from tests.support import events
+from tests.support import events, jobs
 
 Fault = Callable[[], AbstractContextManager[None]]
 PER_FAULT = PER_S * WINDOW_MS // 1000
@@ -75,10 +74,9 @@ def test_cuts_delays_and_deaths_of_the_broker_lose_nothing_and_count_nothing_twi
     what = faults(broker, proxy)
     columns = events.values(PER_FAULT * len(what), 3)
     lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=PER_S)
-    made = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
-    baselining.write(made, tmp_path / "baseline")
+    baseline = jobs.learn(tmp_path)
     broker.create_topic("events", PARTITIONS)
-    settings = config(broker, "events", tmp_path / "baseline", readers=1)
+    settings = config(broker, "events", baseline, readers=1)
     settings["source"] |= {"bootstrap_servers": [f"127.0.0.1:{proxy.port}"], "client": client}
     settings["lateness"] = "10m"
     with RunningService(tmp_path / "run", settings) as service:
@@ -103,7 +101,7 @@ def test_cuts_delays_and_deaths_of_the_broker_lose_nothing_and_count_nothing_twi
         assert service.metric("driftline_gaps") == 0
         assert service.stop() == 0
     got = {
-        end: counted(made.baseline, report.profile)
+        end: counted(load_baseline(baseline), report.profile)
         for (_, end), report in newest(service.reports()).items()
     }
     assert got == windows_of(columns)

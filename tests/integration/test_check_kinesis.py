@@ -17,6 +17,7 @@ from tests.servers.kinesis import KinesisEmulator, create
 from tests.servers.ministack import Ministack
 from tests.servers.service import RunningService
 from tests.support import events
+from tests.support.jobs import config
 
 Check = Callable[..., tuple[int, str]]
 
@@ -101,10 +102,7 @@ def test_a_job_that_was_stopped_is_told_how_far_it_is_behind(
     baseline: Path,
 ) -> None:
     kinesis.put(source["stream"], lines(40, 5))
-    settings = {
-        "job": "doctor", "source": source, "format": {"type": "sagemaker"}, "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(baseline)}}, "sinks": [],
-    }  # fmt: skip
+    settings = config(baseline, job="doctor", source=source, sinks=[])
     with RunningService(tmp_path / "run", settings, kinesis.env) as service:
         service.until(lambda: service.accepted() >= 40)
         service.stop()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.captures import PER_WINDOW, append, config, learn, letters, lines_of, rows
 from tests.servers.base import PartMissing
 from tests.servers.service import RunningService
 from tests.servers.small_disk import SmallDisk
+from tests.support.jobs import PER_WINDOW, append, config, learn, letters, lines_of, rows
 
 WINDOWS = 12
 ROOM = 400_000

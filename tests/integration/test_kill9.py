@@ -13,15 +13,14 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from stream.baselining import build as baselining
+from stream.baselining.build import load_baseline
 from tests.servers.kafka import KafkaBroker
 from tests.servers.service import RunningService, newest
-from tests.support import events
+from tests.support import events, jobs
 
 CRASHES_READER = int(os.environ.get("DRIFTLINE_KILLS", "20"))
 EVENTS, PER_S, PARTITIONS = 2_000 * CRASHES_READER, 400, 4
@@ -44,17 +43,10 @@ def produce(kafka: KafkaBroker, topic: str, lines: list[bytes], done: threading.
 
 
 def config(kafka: KafkaBroker, topic: str, baseline: Path, readers: int) -> dict[str, Any]:
-    return {
-        "job": "killed",
-        "source": {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic},
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(baseline)}},
-        "readers": readers,
-        "window": "5s",
-        "idle": "8s",
-        "sinks": [{"type": "jsonl", "path": "reports"}],
-    }
+    source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}
+    return jobs.config(
+        baseline, job="killed", source=source, readers=readers, window="5s", idle="8s"
+    )
 
 
 def counted(baseline: Baseline, blob: bytes) -> tuple[int, Counter[str], Counter[int]]:
@@ -113,10 +105,9 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
 ) -> None:
     columns = events.values(EVENTS, 3)
     lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=PER_S)
-    made = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
-    baselining.write(made, tmp_path / "baseline")
+    baseline = jobs.learn(tmp_path)
     topic = make_topic(PARTITIONS)
-    settings = config(kafka, topic, tmp_path / "baseline", readers)
+    settings = config(kafka, topic, baseline, readers)
     service, done, random = RunningService(tmp_path / "run", settings), threading.Event(), Random(9)
     producer = threading.Thread(target=produce, args=(kafka, topic, lines, done))
     with service:
@@ -137,7 +128,7 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
     assert kills == CRASHES_READER
     assert not (tmp_path / "run" / "dead-letters.jsonl").exists()
     got = {
-        end: counted(made.baseline, report.profile)
+        end: counted(load_baseline(baseline), report.profile)
         for (_, end), report in newest(service.reports()).items()
     }
     assert got == windows_of(columns)

@@ -21,7 +21,7 @@ from stream.events import Assign, Partial
 from stream.readers import pool as fleet
 from stream.readers.pool import ReaderPool
 from stream.telemetry.log_setup import LogSetup
-from tests.integration.captures import learn
+from tests.support.jobs import config, learn
 
 SILENT_S = 3.0
 
@@ -40,18 +40,8 @@ def running(
     baseline = learn(tmp_path)
     for name in "ab":
         (tmp_path / f"{name}.jsonl").touch()
-    settings = parse(
-        {
-            "job": "fleet",
-            "source": {"type": "jsonl", "path": ["a.jsonl", "b.jsonl"], "follow": True},
-            "format": {"type": "sagemaker"},
-            "model": {"from": "const", "name": "m"},
-            "models": {"m": {"baseline": str(baseline)}},
-            "readers": 2,
-            "sinks": [{"type": "jsonl", "path": "reports"}],
-        },
-        tmp_path,
-    )
+    source = {"type": "jsonl", "path": ["a.jsonl", "b.jsonl"], "follow": True}
+    settings = parse(config(baseline, job="fleet", source=source, readers=2), tmp_path)
     reading = settings.source.open("fleet")
     one = ReaderPool(
         settings, reading, LogSetup("error"), lambda took_s, covers: None, replaced.append

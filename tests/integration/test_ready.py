@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.captures import PER_WINDOW, append, config, learn, lines_of
 from tests.servers.door import Closed
 from tests.servers.kafka import KafkaBroker
 from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService
+from tests.support.jobs import PER_WINDOW, append, config, learn, lines_of
 
 
 @pytest.fixture(scope="module")

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from stream.service.service import DRAIN_S
-from tests.integration.captures import PER_WINDOW, append, config, learn, lines_of, rows
 from tests.servers.base import free_port
 from tests.servers.moto import CREDENTIALS
 from tests.servers.processes import children, gone
 from tests.servers.service import RunningService
+from tests.support.jobs import PER_WINDOW, append, config, learn, lines_of, rows
 
 WINDOWS = 4
 

@@ -8,7 +8,7 @@ from stream.baselining.build import load_baseline
 from stream.config.load import parse
 from stream.events import Assign
 from stream.readers.build import plan_of, reader_of
-from tests.integration.captures import config, learn, lines_of
+from tests.support.jobs import config, learn, lines_of
 
 
 def test_an_order_that_comes_again_passes_over_no_second_record(tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""Reports and signals as the judge makes them, with numbers that a test can compute in its head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detectors.report import (
+    REPORT_VERSION,
+    SIGNAL_VERSION,
+    BinShift,
+    FeatureReport,
+    Signal,
+    Violation,
+    WindowReport,
+)
+
+START_MS = 1_750_000_020_000
+MINUTE_MS = 60_000
+
+
+def feature(name: str = "amount", **changes: Any) -> FeatureReport:
+    """100 rows: 10 missing, 6 strings, 4 NaN, 80 numbers that add up to 400; PSI 0.3 against a
+    limit of 0.1."""
+    plain: dict[str, Any] = {
+        "name": name,
+        "role": "input",
+        "type": "Fractional",
+        "n": 100,
+        "missing": 10,
+        "completeness": 0.9,
+        "nan": 4,
+        "inf": 0,
+        "types": {"integral": 20 / 90, "fractional": 60 / 90, "boolean": 0.0, "string": 6 / 90},
+        "mean": 5.0,
+        "std": 2.0,
+        "sum": 400.0,
+        "min": -1.0,
+        "max": 9.0,
+        "outlier_share": 0.05,
+        "distances": {"psi": 0.3, "ks": 0.25, "l_infinity": None},
+        "deciding": "psi",
+        "value": 0.3,
+        "limit": 0.1,
+        "noise": 0.02,
+        "asked_limit": 0.1,
+        "enabled": True,
+        "verdict": "violation",
+    }
+    return FeatureReport(**{**plain, **changes})
+
+
+def calm(name: str = "carrier", **changes: Any) -> FeatureReport:
+    """100 rows of text, all there; PSI 0.05 against a limit of 0.1."""
+    text: dict[str, Any] = dict.fromkeys(("mean", "std", "sum", "min", "max", "outlier_share"))
+    text |= {
+        "type": "String",
+        "missing": 0,
+        "completeness": 1.0,
+        "nan": 0,
+        "types": {"string": 1.0},
+    }
+    text |= {
+        "distances": {"psi": 0.05, "ks": None, "l_infinity": 0.04},
+        "value": 0.05,
+        "verdict": "ok",
+    }
+    return feature(name, **{**text, **changes})
+
+
+def violation(name: str = "amount", **changes: Any) -> Violation:
+    """PSI three times its limit, with one bin that moved."""
+    plain: dict[str, Any] = {
+        "feature": name,
+        "check": "baseline_drift_check",
+        "statistic": "psi",
+        "value": 0.3,
+        "limit": 0.1,
+        "n": 100,
+        "description": "The distance is above its limit.",
+        "moved": (BinShift("[1, 2)", 0.1, 0.4, 10, 40, 0.2),),
+    }
+    return Violation(**{**plain, **changes})
+
+
+def report(window: int = 0, revision: int = 0, **changes: Any) -> WindowReport:
+    """The ``window``-th minute of model ``flights`` in job ``sample``: a drifted number and a calm
+    text."""
+    start_ms = START_MS + window * MINUTE_MS
+    plain: dict[str, Any] = {
+        "version": REPORT_VERSION,
+        "job": "sample",
+        "model": "flights",
+        "variant": "AllTraffic",
+        "start_ms": start_ms,
+        "end_ms": start_ms + MINUTE_MS,
+        "revision": revision,
+        "state": "violations",
+        "rows": 100,
+        "baseline": "b0",
+        "layout": "l0",
+        "features": (feature(), calm()),
+        "violations": (violation(),),
+        "profile": b"\x00counts\xff",
+    }
+    fields = {**plain, **changes}
+    name = "/".join(
+        str(fields[part])
+        for part in ("job", "model", "variant", "start_ms", "end_ms", "baseline", "revision")
+    )
+    return WindowReport(**{"id": name, **fields})
+
+
+def silence(window: int = 1, ended: bool = False, **changes: Any) -> WindowReport:
+    """No data of the model from the ``window``-th minute on; ``ended`` a minute later."""
+    start_ms = START_MS + window * MINUTE_MS
+    empty: dict[str, Any] = {
+        "state": "no data",
+        "rows": 0,
+        "features": (),
+        "violations": (),
+        "profile": b"",
+        "baseline": "-",
+    }
+    return report(
+        window,
+        int(ended),
+        **{**empty, "end_ms": start_ms + MINUTE_MS if ended else None, **changes},
+    )
+
+
+def signal(number: int = 0, kind: str = "opened", **changes: Any) -> Signal:
+    """The ``number``-th signal of model ``flights``: its amount drifted."""
+    plain: dict[str, Any] = {
+        "version": SIGNAL_VERSION,
+        "id": f"sample/flights/AllTraffic/e{number}/{kind}",
+        "dedupe_id": f"d{number}-{kind}",
+        "kind": kind,
+        "episode": f"e{number}",
+        "job": "sample",
+        "model": "flights",
+        "variant": "AllTraffic",
+        "start_ms": START_MS,
+        "end_ms": START_MS + MINUTE_MS,
+        "first_violation_ms": START_MS,
+        "baseline": "b0",
+        "report": report().id,
+        "features": ("amount",),
+        "reasons": (violation(),),
+    }
+    return Signal(**{**plain, **changes})
