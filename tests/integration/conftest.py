@@ -20,7 +20,7 @@ from tests.servers.service import RunningService
 from tests.support import jobs
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return jobs.learn(tmp_path_factory.mktemp("training"))
 

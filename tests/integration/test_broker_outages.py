@@ -3,6 +3,7 @@ was produced."""
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -28,6 +29,8 @@ from tests.support import events, jobs
 
 Fault = Callable[[], AbstractContextManager[None]]
 PER_FAULT = PER_S * WINDOW_MS // 1000
+CHUNK_S = float(os.environ.get("DRIFTLINE_CHUNK_S", "0.2"))
+"""Time between two chunks of 200 events; a fault lasts ten chunks."""
 
 
 @pytest.fixture
@@ -48,7 +51,7 @@ def faults(broker: KafkaBroker, proxy: Toxiproxy) -> list[Fault]:
     @contextmanager
     def anew(end: Callable[[], None]) -> Iterator[None]:
         end()
-        time.sleep(3)
+        time.sleep(CHUNK_S * 8)
         broker.start()
         yield
 
@@ -91,7 +94,7 @@ def test_cuts_delays_and_deaths_of_the_broker_lose_nothing_and_count_nothing_twi
                             for n in range(start, start + 200)
                         ],
                     )
-                    time.sleep(0.4)
+                    time.sleep(CHUNK_S)
         service.until(lambda: service.accepted() == len(lines), 120)
         last_end = START_MS + len(lines) * 1000 // PER_S
         service.until(

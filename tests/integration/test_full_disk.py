@@ -13,15 +13,10 @@ import pytest
 from tests.servers.base import PartMissing
 from tests.servers.service import RunningService
 from tests.servers.small_disk import SmallDisk
-from tests.support.jobs import PER_WINDOW, append, config, learn, letters, lines_of, rows
+from tests.support.jobs import PER_WINDOW, append, config, letters, lines_of, rows
 
 WINDOWS = 12
 ROOM = 400_000
-
-
-@pytest.fixture(scope="module")
-def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return learn(tmp_path_factory.mktemp("training"))
 
 
 @pytest.fixture

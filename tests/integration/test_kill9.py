@@ -22,7 +22,7 @@ from tests.servers.kafka import KafkaBroker
 from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
 
-CRASHES_READER = int(os.environ.get("DRIFTLINE_KILLS", "20"))
+CRASHES_READER = int(os.environ.get("DRIFTLINE_KILLS", "10"))
 EVENTS, PER_S, PARTITIONS = 2_000 * CRASHES_READER, 400, 4
 WINDOW_MS = 5_000
 START_MS = 1_750_000_000_000

@@ -18,7 +18,7 @@ from tests.servers.kinesis import KinesisEmulator
 from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
 
-CRASHES_READER = int(os.environ.get("DRIFTLINE_KILLS_KINESIS", "8"))
+CRASHES_READER = int(os.environ.get("DRIFTLINE_KILLS_KINESIS", "5"))
 EVENTS = 400 * CRASHES_READER
 PER_S, CHUNK, WINDOW_MS, START_MS = 100, 40, 5_000, 1_750_000_000_000
 

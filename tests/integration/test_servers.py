@@ -59,8 +59,8 @@ def test_records_survive_a_killed_broker(own_kafka: KafkaBroker) -> None:
     assert read_all(own_kafka, "survivors", 2, 100) == expected
 
 
-def test_broker_listens_on_loopback_only(kafka: KafkaBroker) -> None:
-    assert {kafka.port, kafka.sasl_port} < loopback_ports(kafka.process.pid)
+def test_broker_listens_on_loopback_only(own_kafka: KafkaBroker) -> None:
+    assert {own_kafka.port, own_kafka.sasl_port} < loopback_ports(own_kafka.process.pid)
 
 
 def test_a_deleted_topic_begins_again_at_offset_zero(

@@ -16,14 +16,9 @@ from tests.servers.base import free_port
 from tests.servers.moto import CREDENTIALS
 from tests.servers.processes import children, gone
 from tests.servers.service import RunningService
-from tests.support.jobs import PER_WINDOW, append, config, learn, lines_of, rows
+from tests.support.jobs import PER_WINDOW, append, config, lines_of, rows
 
 WINDOWS = 4
-
-
-@pytest.fixture(scope="module")
-def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return learn(tmp_path_factory.mktemp("training"))
 
 
 def nobody() -> dict[str, object]:

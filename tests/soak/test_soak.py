@@ -11,10 +11,11 @@ from tests.soak import memory, month
 from tests.soak.clockwork import told_by
 
 LONG = os.environ.get("DRIFTLINE_LONG") == "all"
-WINDOWS = month.WINDOWS if LONG else 2_000
-WIDE_WINDOWS = memory.WINDOWS if LONG else 250
+WINDOWS = month.WINDOWS if LONG else 1_600
+WIDE_WINDOWS = memory.WINDOWS if LONG else 200
 
 
+@pytest.mark.slow
 def test_windows_pass_and_neither_memory_nor_the_state_grows() -> None:
     told = month.run(WINDOWS)
     assert told["exit_code"] == 0, told
@@ -36,6 +37,7 @@ def test_windows_pass_and_neither_memory_nor_the_state_grows() -> None:
     assert rows["outbox"] <= 2_500, told
 
 
+@pytest.mark.slow
 def test_ten_models_of_200_features_stay_under_400_mb() -> None:
     told = memory.run(WIDE_WINDOWS)
     assert told["exit_code"] == 0, told
