@@ -34,7 +34,6 @@ MARKERS = {
     "microburst": "needs microburst (AWS errors by name)",
     "ministack": "needs ministack (an emulator)",
     "toxiproxy": "needs Toxiproxy (network faults)",
-    "server": "needs any of the above",
 }
 FIXTURES = {
     "kafka": "kafka",
@@ -59,6 +58,7 @@ Server = TypeVar("Server")
 def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning} (set automatically from fixtures)")
+    config.addinivalue_line("markers", "server: needs any of the above (set automatically)")
     config.addinivalue_line("markers", "slow: takes more than about ten seconds")
 
 
@@ -66,6 +66,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for name in {FIXTURES[fixture] for fixture in fixtures_of(item) if fixture in FIXTURES}:
             item.add_marker(name)
+        if any(item.get_closest_marker(name) for name in MARKERS):
             item.add_marker("server")
     if "PYTEST_XDIST_WORKER" in os.environ:
         schedule(items)
@@ -246,7 +247,7 @@ def toxiproxy(kinesis: KinesisEmulator, toxiproxy_before: Callable[[int], Toxipr
 
 @pytest.fixture(scope="session")
 def microburst_proxy(kinesis_emulator: KinesisEmulator) -> Iterator[Microburst]:
-    """microburst for the whole run; tests should take ``microburst``, which starts without rules."""
+    """microburst for the whole run; tests should take ``microburst``, which has no rules yet."""
     yield from running(lambda: Microburst(kinesis_emulator.url))
 
 

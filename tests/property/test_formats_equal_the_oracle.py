@@ -23,13 +23,14 @@ from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
 from tests import oracle
 from tests.property import events
+from tests.support.examples import examples
 
 MANY = 200
 """Examples a test: enough for the planted mistakes that were tried, a minute in all."""
 BROAD = settings(
     derandomize=True,
     deadline=None,
-    max_examples=MANY,
+    max_examples=examples(MANY),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 CLOCKING = oracle.Clocking(pane_ms=60_000, grace_ms=2_000, lateness_ms=120_000, tolerance_ms=60_000)

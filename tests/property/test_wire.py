@@ -21,6 +21,7 @@ from stream.events import (
     WidthMismatches,
 )
 from stream.readers.messages import PartialMessage, encode, packed, unpacked, word_of
+from tests.support.examples import examples
 
 LAYOUTS = {
     "a": Layout((Feature("x", "Fractional", "grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),)),
@@ -110,7 +111,7 @@ def plain(partial: Partial) -> Partial:
     return partial._replace(profiles=plain)  # type: ignore[arg-type]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(partials)
 def test_a_partial_comes_out_as_it_went_in(partial: Partial) -> None:
     got = through_the_pipe(partial, LAYOUTS)
@@ -119,7 +120,7 @@ def test_a_partial_comes_out_as_it_went_in(partial: Partial) -> None:
     assert all(isinstance(cover, CoveredRange) for cover in got.covers)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(partials)
 def test_a_profile_that_came_through_can_be_added_to(partial: Partial) -> None:
     for _, _, profile in through_the_pipe(partial, LAYOUTS).profiles:
@@ -128,7 +129,7 @@ def test_a_profile_that_came_through_can_be_added_to(partial: Partial) -> None:
         assert (profile.counts == before).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(partials)
 def test_counted_with_another_layout_it_comes_without_profiles_and_still_says_what_it_covers(
     partial: Partial,
