@@ -21,8 +21,8 @@ class FolderTaken(Exception):
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} is not empty and was not created by the demo. Choose another folder with --out,"
-            " or move it away."
+            f"{path} is not empty and was not created by the demo."
+            " Choose another folder with --out, or move it away."
         )
 
 
