@@ -1,8 +1,6 @@
-"""One leg of the core benchmark in a process and on a core of its own: ``python -m
-benchmarks.core_leg NAME FOLDER``.
+"""One leg of the core benchmark: ``python -m benchmarks.core_leg NAME FOLDER``.
 
-Prints ``{"events": ..., "cells": ..., "seconds": ...}`` for the better-warmed second pass over the
-same events.
+Prints ``{"events": ..., "cells": ..., "seconds": ...}`` of the second, warm pass over the events.
 """
 
 from __future__ import annotations
@@ -37,17 +35,15 @@ TIMES = Times(pane_ms=60_000, grace_ms=2_000, lateness_ms=600_000, tolerance_ms=
 
 
 class Batch(msgspec.Struct):
-    """The events of one leg as they were written by the driver: lines, and the model of each
-    (empty: one model).
-    """
+    """The events of a leg: lines, and the model of each; without models there is only one."""
 
     lines: list[bytes]
     models: list[bytes]
     width: int
 
 
-class _NoSource:
-    """The records are in memory: there is nothing to assign or to poll."""
+class NoSource:
+    """Stands for a source whose records are in memory: it assigns and polls nothing."""
 
     finished = True
 
@@ -56,7 +52,7 @@ class _NoSource:
 
 
 def floor_leg(folder: Path) -> Callable[[], int]:
-    """The floor over the standard events."""
+    """The floor on the standard events."""
     data = _load(folder, "d")
     baseline = _baselines(folder)[0]
     names = [*events.OUTPUTS, *events.INPUTS]
@@ -76,8 +72,8 @@ def floor_leg(folder: Path) -> Callable[[], int]:
 
 
 def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
-    """From bytes to merged counts, everything on: envelope, guards, marks, lateness, panes, dead
-    letters, moments.
+    """From bytes to merged counts, with everything on: envelope, guards, marks, lateness, panes,
+    dead letters, moments.
     """
     data = _load(folder, name)
     models = sorted({key.decode() for key in data.models} or {"m"})
@@ -85,7 +81,7 @@ def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     form = Sagemaker()
     source = NameConfig(source="key") if data.models else NameConfig(name="m")
     origin = IdentityConfig(source, NameConfig(name="v"), TimeConfig("eventMetadata.inferenceTime"))
-    reader = Reader(_NoSource(), form, origin, TIMES)  # type: ignore[arg-type]  # fold() needs no open source
+    reader = Reader(NoSource(), form, origin, TIMES)  # type: ignore[arg-type]  # fold() needs no open source
     named = {
         name: ModelColumns(*_columns(layout), layout)
         for name, layout in zip(models, layouts, strict=True)
@@ -123,9 +119,11 @@ def _raw_batches(data: Batch, records: int) -> list[RawBatch]:
     for start in range(0, len(data.lines), records):
         lines: list[bytes | None] = [*data.lines[start : start + records]]
         keys: list[bytes | None] = [*data.models[start : start + records]]
-        places = list(range(start, start + len(lines)))
+        positions = list(range(start, start + len(lines)))
         arrival = np.full(len(lines), ARRIVAL_MS, np.int64)
-        out.append(RawBatch("p", "t", start, start + len(lines), [*places], lines, arrival, keys))
+        out.append(
+            RawBatch("p", "t", start, start + len(lines), [*positions], lines, arrival, keys)
+        )
     return out
 
 
@@ -141,8 +139,8 @@ def _baselines(folder: Path, width: int = 20) -> list[Baseline]:
 
 
 def _layouts(baselines: Sequence[Baseline], models: int) -> list[Layout]:
-    """A layout a model; beyond the number of baselines they differ in the center of their first
-    feature only.
+    """A layout for each model; layouts of one baseline differ only in the center of the first
+    feature.
     """
     out = []
     for k in range(models):
@@ -153,7 +151,7 @@ def _layouts(baselines: Sequence[Baseline], models: int) -> list[Layout]:
 
 
 def main() -> None:
-    """Pin the process, run the leg twice, print the second."""
+    """Run the leg twice and print the figures of the second run."""
     name, folder = sys.argv[1], Path(sys.argv[2])
     pa.set_cpu_count(1)
     run = floor_leg(folder) if name == "f" else driftline_leg(folder, name)
@@ -162,15 +160,8 @@ def main() -> None:
     start = time.perf_counter()
     count = run()
     seconds = time.perf_counter() - start
-    print(
-        json.dumps(
-            {
-                "events": count,
-                "cells": count * _load(folder, "d" if name == "f" else name).width,
-                "seconds": seconds,
-            }
-        )
-    )
+    cells = count * _load(folder, "d" if name == "f" else name).width
+    print(json.dumps({"events": count, "cells": cells, "seconds": seconds}))
 
 
 if __name__ == "__main__":

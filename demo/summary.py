@@ -65,7 +65,8 @@ def errors(replay: Replay) -> list[str]:
     rmse = replay.traffic.rmse
     lines = []
     for handover in replay.handovers:
-        starts = (one.start_ms for one in replay.traffic.incidents if one.permanent)
+        incidents = replay.traffic.incidents
+        starts = (incident.start_ms for incident in incidents if incident.permanent)
         change_ms = next(starts, handover.at_ms)
         lines.append(
             f"model error (RMSE): {rmse(change_ms - BEFORE_MS, change_ms):.1f} min before,"
