@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md and SECURITY.md name commands, files and variables that exist; the example runs."""
+"""CONTRIBUTING.md and SECURITY.md name what exists, and the example of a component runs."""
 
 from __future__ import annotations
 
