@@ -8,7 +8,7 @@ from tests.support.paths import ROOT
 
 FOLDERS = ("stream", "sinks", "detectors", "demo", "benchmarks", "tests")
 LIMIT = 420
-"""About 400 lines, so that nobody squeezes a file for the sake of a number."""
+"""About 400 lines, so that no file is squeezed for the sake of a number."""
 LIMIT_OF_TESTS = 600
 """A file of tests is a list, of which a reader needs one test at a time."""
 EXCEPTIONS = {
