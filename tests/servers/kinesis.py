@@ -92,7 +92,7 @@ class KinesisEmulator:
         trace: TracebackType | None,
     ) -> None:
         self.client.close()
-        self.process.stop()
+        self.process.kill9()  # on SIGTERM it waits for connections that clients keep open
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def start(self) -> None:

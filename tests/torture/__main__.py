@@ -66,6 +66,7 @@ def report(results: list[tuple[str, SectionResult]]) -> str:
         "",
         "The results of the last `make torture`: the long versions of the tests. Each row says how",
         "often a trial was run, how often it failed, and how long all of its runs took.",
+        "`make test` runs short versions; [CONTRIBUTING.md](../CONTRIBUTING.md) has both lengths.",
         "",
         f"{today}, {machine}, Python {platform.python_version()}.",
     ]
