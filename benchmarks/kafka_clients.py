@@ -1,4 +1,4 @@
-"""A topic in a real Kafka, and how fast a client alone takes its events."""
+"""A topic in a real Kafka, and the speed of a client alone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ClientName = Literal["columns", "plain", "fast"]
 
 
 def fill(broker: KafkaBroker, topic: str, lines: list[bytes], total: int) -> None:
-    """Produce ``total`` events, the given lines again and again, evenly over the partitions."""
+    """Produce ``total`` events by repeating the lines, evenly over the partitions."""
     broker.create_topic(
         topic, PARTITIONS, {"retention.ms": "-1", "message.timestamp.after.max.ms": str(10**13)}
     )
@@ -32,35 +32,40 @@ def fill(broker: KafkaBroker, topic: str, lines: list[bytes], total: int) -> Non
 
 
 def drain(broker: KafkaBroker, topic: str, total: int, client: ClientName) -> float:
-    """Events a second of our client alone; each value is touched."""
+    """Events per second of driftline's client alone; each value is touched."""
     reading = Kafka(bootstrap_servers=[broker.bootstrap], topic=topic, client=client).open(
         f"drain-{client}"
     )
-    reading.assign([Assign(1, found.partition, found.start, None) for found in reading.discover()])
-    seen = size = 0
-    began = time.perf_counter()
-    while seen < total:
+    reading.assign(
+        [
+            Assign(1, discovered.partition, discovered.start, None)
+            for discovered in reading.discover()
+        ]
+    )
+    events = size = 0
+    began_s = time.perf_counter()
+    while events < total:
         for raw in reading.poll(0.2, 5_000):
             if isinstance(raw, RawBatch):
-                seen += len(raw.values)
+                events += len(raw.values)
                 size += sum(len(value or b"") for value in raw.values)
-    rate = seen / (time.perf_counter() - began)
+    rate = events / (time.perf_counter() - began_s)
     reading.close()
     return rate
 
 
 def bare(broker: KafkaBroker, topic: str, total: int) -> float:
-    """Events a second of confluent-kafka alone, set up as ours is; each value is touched."""
+    """Events per second of confluent-kafka alone, with the same settings; each value is touched."""
     consumer = confluent_kafka.Consumer(librdkafka_settings([broker.bootstrap], "bare", {}, ""))
     consumer.assign(
         [confluent_kafka.TopicPartition(topic, number, 0) for number in range(PARTITIONS)]
     )
-    seen = size = 0
-    began = time.perf_counter()
-    while seen < total:
+    events = size = 0
+    began_s = time.perf_counter()
+    while events < total:
         for message in consumer.consume(2_000, 0.2):
-            seen += 1
+            events += 1
             size += len(message.value() or b"")
-    rate = seen / (time.perf_counter() - began)
+    rate = events / (time.perf_counter() - began_s)
     consumer.close()
     return rate

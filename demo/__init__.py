@@ -1,1 +1,1 @@
-"""A replay of real flights with five incidents on the way: ``python -m demo`` (or ``make demo``)."""
+"""A replay of real flights with five planted incidents: ``python -m demo``, or ``make demo``."""

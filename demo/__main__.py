@@ -1,6 +1,4 @@
-"""``python -m demo``: the whole of driftline on real flights, in about a minute, with nothing but
-this machine.
-"""
+"""``python -m demo``: driftline on real flights, in about a minute, without network."""
 
 from __future__ import annotations
 
@@ -8,9 +6,7 @@ import sys
 
 
 def main() -> int:
-    """Run the demo; an interruption while the libraries are still loading ends it as quietly as a
-    later one.
-    """
+    """Run the demo; Ctrl-C ends it without a traceback, also while the libraries are loading."""
     try:
         from demo.cli import main as command
 

@@ -1,4 +1,4 @@
-"""Requests and answers as the files that SageMaker's data capture writes."""
+"""Requests and responses as capture files, in the format of SageMaker's data capture."""
 
 from __future__ import annotations
 
@@ -17,55 +17,58 @@ from numpy.typing import NDArray
 from demo.flights import Flights
 
 ENDPOINT, VARIANT = "flights", "AllTraffic"
-MINUTE_MS = 60_000
 
 
 def capture_lines(
     flights: Flights, predicted: NDArray[np.float64], first_id: int, epoch_ms: int
 ) -> list[str]:
-    """A capture line a flight: request and answer as CSV, ids, and the time in whole seconds.
+    """One capture line for each flight: request and response as CSV, ids, time in whole seconds.
 
-    ``first_id`` numbers the flights: ``inferenceId`` is the number, ``eventId`` a UUID made from
-    it, so that a replay gives the same bytes each time. ``epoch_ms`` is the time at which the
-    replay begins.
+    ``inferenceId`` counts the flights from ``first_id``; ``eventId`` is a UUID derived from it, so
+    that every replay writes the same bytes. ``epoch_ms`` is the time at which the replay starts.
     """
     rows = _csv_rows(flights.features)
-    times = [_stamp(epoch_ms + ms) for ms in flights.time_ms.tolist()]
-    answers = predicted.tolist()
+    predictions = predicted.tolist()
+    times = [_iso_time(epoch_ms + ms) for ms in flights.time_ms.tolist()]
     return [
-        '{"captureData":{"endpointInput":{"observedContentType":"text/csv","mode":"INPUT","data":'
-        f'{json.dumps(row)},"encoding":"CSV"}},"endpointOutput":{{"observedContentType":"text/csv;'
-        ' charset=utf-8",'
-        f'"mode":"OUTPUT","data":"{answer}","encoding":"CSV"}}}},"eventMetadata":{{"eventId":"{_event_id(number)}",'
-        f'"inferenceId":"{number}","inferenceTime":"{time}"}},"eventVersion":"0"}}\n'
-        for number, (row, answer, time) in enumerate(
-            zip(rows, answers, times, strict=True), first_id
+        _capture_line(row, prediction, number, time)
+        for number, (row, prediction, time) in enumerate(
+            zip(rows, predictions, times, strict=True), first_id
         )
     ]
 
 
+def _capture_line(row: str, prediction: float, number: int, time: str) -> str:
+    request = f'"observedContentType":"text/csv","mode":"INPUT","data":{json.dumps(row)}'
+    response = (
+        f'"observedContentType":"text/csv; charset=utf-8","mode":"OUTPUT","data":"{prediction}"'
+    )
+    metadata = f'"eventId":"{_event_id(number)}","inferenceId":"{number}","inferenceTime":"{time}"'
+    return (
+        f'{{"captureData":{{"endpointInput":{{{request},"encoding":"CSV"}},'
+        f'"endpointOutput":{{{response},"encoding":"CSV"}}}},'
+        f'"eventMetadata":{{{metadata}}},"eventVersion":"0"}}\n'
+    )
+
+
 def write_capture_file(folder: Path, lines: list[str], time_ms: int) -> Path:
-    """Write ``endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl`` for an object put at
-    ``time_ms``; it appears whole.
+    """Write ``endpoint/variant/yyyy/mm/dd/hh/mm-ss-mmm-uuid.jsonl`` for the time ``time_ms``.
+
+    The file appears with all of its lines, as an object in S3 does.
     """
     at = datetime.fromtimestamp(time_ms / 1000, UTC)
-    path = (
-        folder
-        / ENDPOINT
-        / VARIANT
-        / f"{at:%Y/%m/%d/%H}"
-        / f"{at:%M-%S}-{time_ms % 1000:03d}-{_event_id(time_ms)}.jsonl"
-    )
+    name = f"{at:%M-%S}-{time_ms % 1000:03d}-{_event_id(time_ms)}.jsonl"
+    path = folder / ENDPOINT / VARIANT / f"{at:%Y/%m/%d/%H}" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    hidden = path.with_suffix(".part")
-    hidden.write_text("".join(lines), encoding="utf-8")
-    os.replace(hidden, path)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_text("".join(lines), encoding="utf-8")
+    os.replace(unfinished, path)
     return path
 
 
 def write_training_file(path: Path, flights: Flights, predicted: NDArray[np.float64]) -> None:
-    """A CSV file with a header: the model's own answer first, as a capture's columns are ordered,
-    then the features.
+    """Write a CSV file with a header: the model's prediction first, then the features, which is the
+    column order of a capture.
     """
     table = flights.features.add_column(0, "prediction", pa.chunked_array([pa.array(predicted)]))
     pa.csv.write_csv(table, path)
@@ -81,5 +84,5 @@ def _event_id(number: int) -> str:
     return str(uuid.UUID(int=(number * 0x9E3779B97F4A7C15F39CC0605CEDC834) % (1 << 128), version=4))
 
 
-def _stamp(time_ms: int) -> str:
+def _iso_time(time_ms: int) -> str:
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%dT%H:%M:%SZ}"

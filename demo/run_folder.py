@@ -1,4 +1,4 @@
-"""The folder of a run: where everything lies, and the service's configuration in it."""
+"""The folder of a run: its paths, and the configuration of the service."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from demo.captures import ENDPOINT, VARIANT
 
 JOB = "demo"
 COOLDOWN = "4h"
-"""Longer than any incident that is repaired, so that only what stays is told again."""
-MARK = ".driftline-demo"
+"""Longer than any incident that is repaired: only a permanent one causes a reminder."""
+MARKER = ".driftline-demo"
 
 
 class FolderTaken(Exception):
-    """The folder holds something that the demo did not make."""
+    """The folder holds files that the demo did not create."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(
-            f"{path} is not empty and was not made by the demo. Name another folder with --out, or"
-            " move it away."
+            f"{path} is not empty and was not created by the demo."
+            " Choose another folder with --out, or move it away."
         )
 
 
 @dataclass(frozen=True)
 class Folder:
-    """Everything that a run leaves behind, below one path."""
+    """All files of a run, below one path."""
 
     path: Path
 
     @property
     def captures(self) -> Path:
-        """What the endpoint was asked and what it answered."""
+        """Requests and responses of the endpoint."""
         return self.path / "captures"
 
     @property
     def reports(self) -> Path:
-        """What driftline had to say: a line a window, a line a signal."""
+        """Reports and signals of driftline, one on each line."""
         return self.path / "reports"
 
     @property
@@ -49,44 +49,44 @@ class Folder:
 
     @property
     def log(self) -> Path:
-        """What the service logged."""
+        """The log of the service."""
         return self.path / "service.log"
 
     def training(self, number: int) -> Path:
-        """The training file of the model that was deployed as this number."""
+        """The training file of the model with this number."""
         return self.path / f"train-{number}.csv"
 
     def baseline(self, number: int) -> Path:
-        """The baseline made from it."""
+        """The baseline learned from that file."""
         return self.path / f"baseline-{number}"
 
     def empty(self) -> None:
-        """Make the folder, without what an earlier run left; raises FolderTaken if it holds
+        """Create the folder, or empty it after an earlier run; raises FolderTaken if it holds
         anything else.
         """
-        mark = self.path / MARK
+        marker = self.path / MARKER
         if (
             self.path.exists()
-            and not mark.exists()
+            and not marker.exists()
             and (not self.path.is_dir() or any(self.path.iterdir()))
         ):
             raise FolderTaken(self.path)
         shutil.rmtree(self.path, ignore_errors=True)
         self.captures.mkdir(parents=True)
-        mark.write_text("made by: python -m demo\n")
+        marker.write_text("created by: python -m demo\n")
 
     def write_config(self, number: int, port: int) -> None:
-        """Write the configuration with the baseline of this number; metrics are served on ``port``
-        of the loopback.
+        """Write the configuration with the baseline of this number, and metrics on ``port`` of the
+        loopback.
         """
         self.config.write_text(yaml.safe_dump(self.settings(number, port), sort_keys=False))
 
     def settings(self, number: int, port: int) -> dict[str, object]:
-        """The configuration as it stands in the file; paths start at its folder.
+        """The content of the configuration file; its paths are relative to its folder.
 
-        ``grace`` is short, since the events come in order. ``idle`` is long, since the replayed
-        time is not the clock's: a pause while the model is trained again is not silence.
-        ``expose_values``: the names of carriers are no secret.
+        ``grace`` is short, because events arrive in order. ``idle`` is long, because the replayed
+        time is not the clock's: a pause while the model is retrained is not silence. Values are
+        exposed, because the names of carriers are public.
         """
         return {
             "job": JOB,

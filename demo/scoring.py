@@ -1,4 +1,4 @@
-"""Which signals were right: every incident must be found, and nothing else may be told."""
+"""Scores the signals: every incident must be detected, and no signal may be false."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from detectors.report import Signal
 
 
 @dataclass(frozen=True)
-class Finding:
-    """An incident and the first signal that named its cause: how long after its beginning, and
-    after how many events.
+class Detection:
+    """An incident, the first signal that named its cause, and how long after the start that was in
+    time and in events.
     """
 
     incident: Incident
@@ -23,54 +23,54 @@ class Finding:
 
 @dataclass
 class Tally:
-    """Judges signals against what really happened. Times of incidents count from ``start_ms`` of
-    the replay.
+    """Compares signals with the incidents, whose times are relative to ``start_ms``.
 
-    A signal is **right** about an incident if it names the incident's cause and its window overlaps
-    the incident. A signal that names a feature which no incident in its window touches is
-    **false**. ``recovered`` says that something ended and names nothing new: it is only noted.
-    ``count(start_ms, end_ms)`` is the number of events in a span.
+    A signal **detects** an incident if it names its cause and its window overlaps it. A signal that
+    names a feature which no incident in its window affects is **false**. ``recovered`` marks the
+    end of an episode and names nothing new. ``count(start_ms, end_ms)`` is the number of events in
+    a span.
     """
 
     incidents: Sequence[Incident]
     start_ms: int
     count: Callable[[int, int], int]
-    found: dict[str, Finding] = field(default_factory=dict)
-    false: list[Signal] = field(default_factory=list)
+    detections: dict[str, Detection] = field(default_factory=dict)
+    false_signals: list[Signal] = field(default_factory=list)
     recovered: set[str] = field(default_factory=set)
     _episodes: dict[str, set[str]] = field(default_factory=dict)
 
-    def take(self, signal: Signal) -> str:
-        """Judge one signal; returns what there is to say about it in a few words."""
+    def judge(self, signal: Signal) -> str:
+        """Judge one signal; returns the verdict in a few words."""
         if signal.kind == "recovered":
             ended = self._episodes.get(signal.episode, set())
             self.recovered |= ended
-            return ", ".join(sorted(ended)) or "an episode that was no incident"
+            return ", ".join(sorted(ended)) or "an episode without an incident"
         start_ms, end_ms = signal.start_ms - self.start_ms, signal.end_ms - self.start_ms
-        going_on = [one for one in self.incidents if one.meets(start_ms, end_ms)]
+        active = [incident for incident in self.incidents if incident.overlaps(start_ms, end_ms)]
         named = {reason.feature for reason in signal.reasons}
-        right = [one for one in going_on if one.cause in named]
-        for incident in right:
+        detected = [incident for incident in active if incident.cause in named]
+        for incident in detected:
             self._note(incident, signal, end_ms)
-        if named - {name for one in going_on for name in (one.cause, *one.touched)}:
-            self.false.append(signal)
-            return "FALSE: nothing touched " + ", ".join(sorted(named))
-        return ", ".join(one.name for one in right) or "a consequence"
+        if named - {name for incident in active for name in (incident.cause, *incident.affected)}:
+            self.false_signals.append(signal)
+            return "FALSE: no incident affects " + ", ".join(sorted(named))
+        return ", ".join(incident.name for incident in detected) or "a consequence"
 
     @property
     def missed(self) -> list[Incident]:
-        """Incidents that no signal has named."""
-        return [one for one in self.incidents if one.name not in self.found]
+        """Incidents that no signal has detected."""
+        return [incident for incident in self.incidents if incident.name not in self.detections]
 
     @property
     def passed(self) -> bool:
-        """All found, all recovered from, nothing false."""
-        return not self.missed and not self.false and self.recovered >= set(self.found)
+        """Whether all incidents were detected, all detected ones recovered, and no signal false."""
+        recovered = self.recovered >= set(self.detections)
+        return not self.missed and not self.false_signals and recovered
 
     def _note(self, incident: Incident, signal: Signal, end_ms: int) -> None:
         self._episodes.setdefault(signal.episode, set()).add(incident.name)
-        if incident.name not in self.found:
+        if incident.name not in self.detections:
             events = self.count(incident.start_ms, end_ms)
-            self.found[incident.name] = Finding(
+            self.detections[incident.name] = Detection(
                 incident, signal, end_ms - incident.start_ms, events
             )

@@ -1,9 +1,11 @@
-"""What the terminal shows: a live table of windows on a terminal, plain lines everywhere else."""
+"""The screen: a live table of windows on a terminal, plain lines everywhere else."""
 
 from __future__ import annotations
 
+import io
 from collections import deque
 from datetime import UTC, datetime
+from pathlib import Path
 from types import TracebackType
 from typing import Literal, NamedTuple, Self
 
@@ -26,12 +28,16 @@ COLUMNS: tuple[tuple[str, int, Literal["left", "right"]], ...] = (
     ("signal", 9, "left"),
 )
 PLAIN_EVERY = 36
-"""Without a terminal, a line for every so many windows (six hours)."""
+"""Without a terminal, one line for this many windows (six hours)."""
+
+
+SVG_WIDTH, SVG_LINES = 150, 52
+"""Size of the picture that :meth:`Screen.save_svg` saves, in characters."""
 
 
 class Row(NamedTuple):
-    """One closed window: its report, the model's error in it, events a second through the service,
-    and signals sent.
+    """One closed window: its report, the model's error in it, the event rate of the service, and
+    the signals sent.
     """
 
     report: WindowReport
@@ -46,7 +52,7 @@ def clock(time_ms: int) -> str:
 
 
 def worst(report: WindowReport, most: int = 2) -> str:
-    """The violations, or else the features that are nearest to their limits.
+    """The violations, or without any the features closest to their limits.
 
     >>> worst(WindowReport(1, "", "", "", "", 0, 1, 0, "ok", 0, "", ""))
     ''
@@ -73,8 +79,8 @@ def _near(feature: FeatureReport) -> str:
 
 
 class Screen:
-    """Progress, a table of the newest windows, and lines that stay. ``windows`` is the number that
-    the replay will have.
+    """Progress, a table of the newest windows, and lines that stay; ``windows`` is their number in
+    the whole replay.
     """
 
     def __init__(self, windows: int, console: Console | None = None) -> None:
@@ -88,8 +94,9 @@ class Screen:
             TimeElapsedColumn(),
         )
         self._task = self._bar.add_task("replay", total=windows)
-        self._live = Live(get_renderable=self._picture, console=self.console, refresh_per_second=8)
+        self._live = Live(get_renderable=self._table, console=self.console, refresh_per_second=8)
         self._windows = 0
+        self._shown: list[Text | Group] = []
 
     def __enter__(self) -> Self:
         if self.console.is_terminal:
@@ -103,20 +110,38 @@ class Screen:
         trace: TracebackType | None,
     ) -> None:
         self._live.stop()
+        self._shown.append(self._table())
 
-    def say(self, text: str, style: str = "") -> None:
-        """A line that stays."""
-        self.console.print(Text(text, style=style))
+    def print(self, text: str, style: str = "") -> None:
+        """Print lines that stay."""
+        self._shown.append(Text(text, style=style))
+        self.console.print(self._shown[-1])
 
-    def show(self, row: Row) -> None:
-        """A window has been closed."""
+    def add_window(self, row: Row) -> None:
+        """Show a window that has been closed."""
         self._windows += 1
         self._rows.append(row)
         self._bar.update(self._task, completed=self._windows)
         if not self.console.is_terminal and self._windows % PLAIN_EVERY == 0:
-            self.say("  ".join(_cells(row)))
+            self.console.print("  ".join(_cells(row)), markup=False)
 
-    def _picture(self) -> Group:
+    def save_svg(self, path: Path, title: str) -> None:
+        """Save the last lines of the screen as a picture of a terminal."""
+        console = Console(
+            record=True, width=SVG_WIDTH, file=io.StringIO(), highlight=False, force_terminal=True
+        )
+        kept: list[Text | Group] = []
+        lines = 0
+        for item in reversed(self._shown):
+            lines += len(console.render_lines(item))
+            if lines > SVG_LINES:
+                break
+            kept.append(item)
+        for item in reversed(kept):
+            console.print(item)
+        console.save_svg(str(path), title=title)
+
+    def _table(self) -> Group:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for name, width, side in COLUMNS:
             table.add_column(name, min_width=width, justify=side, no_wrap=True)

@@ -1,6 +1,4 @@
-"""The real service, run as a user would run it: ``driftline run driftline.yaml``, in a process of
-its own.
-"""
+"""The real service, in a process of its own: ``driftline run driftline.yaml``."""
 
 from __future__ import annotations
 
@@ -17,15 +15,15 @@ TAIL_LINES = 15
 
 
 class ServiceFailed(Exception):
-    """A command of driftline ended when it should not have; the text ends with what it said last."""
+    """A command of driftline failed or ended too early; the text has the end of its output."""
 
-    def __init__(self, command: str, code: int, said: str) -> None:
-        tail = "\n".join(said.splitlines()[-TAIL_LINES:])
-        super().__init__(f"{command} ended with exit code {code}. It said:\n{tail}")
+    def __init__(self, command: str, code: int, output: str) -> None:
+        tail = "\n".join(output.splitlines()[-TAIL_LINES:])
+        super().__init__(f"{command} ended with exit code {code}:\n{tail}")
 
 
 def driftline(*words: str) -> None:
-    """Run one command of driftline to its end; raises ServiceFailed if it fails."""
+    """Run a command of driftline to its end; raises ServiceFailed if it fails."""
     done = subprocess.run(
         _command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
@@ -36,8 +34,8 @@ def driftline(*words: str) -> None:
 
 
 class Service:
-    """The running service. It has a session of its own, so that Ctrl-C reaches the demo alone,
-    which then stops it.
+    """The running service, in a session of its own: Ctrl-C reaches the demo alone, which then
+    stops it.
     """
 
     def __init__(self, config: Path, log: Path) -> None:
@@ -45,7 +43,7 @@ class Service:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
-        """Begin to run with these options behind ``driftline run CONFIG``; returns at once."""
+        """Start ``driftline run CONFIG`` with these options; returns immediately."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 _command("run", str(self._config), *options),
@@ -55,15 +53,15 @@ class Service:
                 start_new_session=True,
             )
 
-    def check(self) -> None:
-        """Raise ServiceFailed if it no longer runs."""
+    def raise_if_ended(self) -> None:
+        """Raise ServiceFailed if it is no longer running."""
         code = self._process.poll() if self._process else 0
         if code is not None and self._process:
             raise ServiceFailed("driftline run", code, self._log.read_text(errors="replace"))
 
     def stop(self) -> None:
-        """Ask it to end, and wait until it has; killed if that takes long or patience ends
-        (Ctrl-C). Safe to call twice.
+        """Terminate it and wait; kill it if that takes longer than ``STOP_S``, or on Ctrl-C. Safe
+        to call twice.
         """
         process, self._process = self._process, None
         if process is None:
@@ -77,18 +75,16 @@ class Service:
 
 
 class Subscription:
-    """Reads what the service's ``jsonl`` sink has written since the last look: reports and signals
-    in their order.
-    """
+    """Reads reports and signals from the files of the service's ``jsonl`` sink."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._read: dict[Path, int] = {}
+        self._offsets: dict[Path, int] = {}
         self._known: set[str] = set()
 
-    def news(self) -> list[WindowReport | Signal]:
-        """Everything new, each id once; an item that is not yet written whole comes with the next
-        look.
+    def poll(self) -> list[WindowReport | Signal]:
+        """The items written since the last poll, each id once; a line that is not yet complete is
+        left for the next poll.
         """
         lines = [
             line
@@ -96,21 +92,21 @@ class Subscription:
             for line in self._lines(path)
             if line
         ]
-        fresh = [one for one in map(published, lines) if one.id not in self._known]
-        self._known.update(one.id for one in fresh)
-        return fresh
+        items = [item for item in map(published, lines) if item.id not in self._known]
+        self._known.update(item.id for item in items)
+        return items
 
     def _lines(self, path: Path) -> list[bytes]:
         with path.open("rb") as file:
-            file.seek(self._read.get(path, 0))
+            file.seek(self._offsets.get(path, 0))
             data = file.read()
-        whole = data.rfind(b"\n") + 1
-        self._read[path] = self._read.get(path, 0) + whole
-        return data[:whole].splitlines()
+        complete = data.rfind(b"\n") + 1
+        self._offsets[path] = self._offsets.get(path, 0) + complete
+        return data[:complete].splitlines()
 
 
 def published(line: bytes) -> WindowReport | Signal:
-    """The report or the signal that a line holds."""
+    """The report or signal of a line."""
     if "dedupe_id" in msgspec.json.decode(line, type=dict[str, msgspec.Raw]):
         return msgspec.json.decode(line, type=Signal)
     return msgspec.json.decode(line, type=WindowReport)

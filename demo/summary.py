@@ -1,4 +1,4 @@
-"""The last lines: what was found, how soon, what it did to the model, and where to read on."""
+"""The last lines: what was detected, how soon, the model's error, and what to do next."""
 
 from __future__ import annotations
 
@@ -6,105 +6,115 @@ import os
 import sys
 from pathlib import Path
 
-from demo.incidents import HOUR_MS
+from demo.incidents import HOUR_MS, Incident
 from demo.replay import Replay
 from demo.run_folder import Folder
+from demo.scoring import Detection
 from demo.screen import Screen
 from demo.traffic import LENGTH_MS, WINDOWS
 
 BEFORE_MS = 4 * HOUR_MS
+MINUTE_MS = 60_000
 
 
-def conclude(play: Replay, screen: Screen, folder: Folder) -> int:
-    """Say how it went; returns the exit code: 0 if all incidents were found and recovered from, and
-    nothing false was told.
+def conclude(replay: Replay, screen: Screen, folder: Folder) -> int:
+    """Print the summary; returns the exit code.
+
+    It is 0 if all incidents were detected and recovered, no signal was false, and a permanent
+    incident led to a new model.
     """
-    screen.say("")
-    for line in [*findings(play), *errors(play), *verdict(play), *reading(play, folder)]:
-        screen.say(line)
-    return 0 if play.tally.passed and (play.handovers or not lasting(play)) else 1
+    screen.print("")
+    for line in [*detected(replay), *errors(replay), *verdict(replay), *next_steps(replay, folder)]:
+        screen.print(line)
+    retrained = bool(replay.handovers) or not has_permanent(replay)
+    return 0 if replay.tally.passed and retrained else 1
 
 
-def lasting(play: Replay) -> bool:
-    """Whether an incident of this replay is for good, so that a new model is called for."""
-    return any(one.for_good for one in play.traffic.incidents)
+def has_permanent(replay: Replay) -> bool:
+    """Whether the replay has a permanent incident, which calls for a new model."""
+    return any(incident.permanent for incident in replay.traffic.incidents)
 
 
-def findings(play: Replay) -> list[str]:
-    """A line an incident: its first signal, how long after its beginning, and whether it recovered."""
-    out = []
-    for incident in play.traffic.incidents:
-        found = play.tally.found.get(incident.name)
-        if found is None:
-            out.append(f"{incident.name:<20} NOT FOUND")
-            continue
-        ended = "recovered" if incident.name in play.tally.recovered else "NOT RECOVERED"
-        when = (
-            f"first signal after {found.after_ms // 1000:>5,} s of event time /"
-            f" {found.after_events:>5,} events"
+def detected(replay: Replay) -> list[str]:
+    """One line for each incident: when it was detected, and whether it recovered."""
+    return [
+        f"{incident.name:<20} {_outcome(replay, incident)}" for incident in replay.traffic.incidents
+    ]
+
+
+def _outcome(replay: Replay, incident: Incident) -> str:
+    detection = replay.tally.detections.get(incident.name)
+    if detection is None:
+        return "NOT DETECTED"
+    ended = "recovered" if incident.name in replay.tally.recovered else "NOT RECOVERED"
+    return f"detected after {_delay(detection)}, {ended}"
+
+
+def _delay(detection: Detection) -> str:
+    """How long a detection took.
+
+    >>> from types import SimpleNamespace
+    >>> _delay(SimpleNamespace(after_ms=900_000, after_events=938))
+    '15 min (938 events)'
+    """
+    return f"{detection.after_ms / MINUTE_MS:g} min ({detection.after_events:,} events)"
+
+
+def errors(replay: Replay) -> list[str]:
+    """The model's error before the permanent change, during it, and with the new model."""
+    rmse = replay.traffic.rmse
+    lines = []
+    for handover in replay.handovers:
+        incidents = replay.traffic.incidents
+        starts = (incident.start_ms for incident in incidents if incident.permanent)
+        change_ms = next(starts, handover.at_ms)
+        lines.append(
+            f"model error (RMSE): {rmse(change_ms - BEFORE_MS, change_ms):.1f} min before,"
+            f" {rmse(change_ms, handover.at_ms):,.1f} min during,"
+            f" {rmse(handover.at_ms, LENGTH_MS):.1f} min after retraining on"
+            f" {handover.events:,} events"
         )
-        out.append(f"{incident.name:<20} {when}, {ended}")
-    return out
+    return lines
 
 
-def errors(play: Replay) -> list[str]:
-    """The model's error before the lasting change, during it, and with the new model."""
-    out = []
-    for handover in play.handovers:
-        first_ms = next(
-            (one.start_ms for one in play.traffic.incidents if one.for_good), handover.at_ms
-        )
-        rmse = play.traffic.rmse
-        out.append(
-            f"model error (RMSE): {rmse(first_ms - BEFORE_MS, first_ms):.1f} min before,"
-            f" {rmse(first_ms, handover.at_ms):,.1f} min during,"
-            f" {rmse(handover.at_ms, LENGTH_MS):.1f} min after retraining on {handover.events:,}"
-            " events"
-        )
-    return out
-
-
-def verdict(play: Replay) -> list[str]:
-    """The line that counts, and what else must be said."""
-    tally, incidents = play.tally, play.traffic.incidents
+def verdict(replay: Replay) -> list[str]:
+    """The result, and the number of windows that had a violation without an incident."""
+    tally, incidents = replay.tally, replay.traffic.incidents
     text = (
-        f"{len(tally.found)} of {len(incidents)} incidents found, {len(tally.false)} false signals"
+        f"{len(tally.detections)} of {len(incidents)} incidents detected,"
+        f" {len(tally.false_signals)} false signals"
     )
-    if tally.found:
-        slowest = max(tally.found.values(), key=lambda one: one.after_ms)
-        text += (
-            f", first signal after at most {slowest.after_ms // 1000:,} s of event time /"
-            f" {slowest.after_events:,} events"
-        )
-    alarmed = f"{play.alarmed_for_nothing} windows with a violation outside incidents"
-    quiet = f"{WINDOWS} windows, {play.traffic.events:,} events, {alarmed}"
-    return ["", text, quiet]
+    if tally.detections:
+        slowest = max(tally.detections.values(), key=lambda detection: detection.after_ms)
+        text += f"; the slowest detection took {_delay(slowest)}"
+    windows = (
+        f"{WINDOWS} windows, {replay.traffic.events:,} events,"
+        f" {replay.violations_outside_incidents} windows with a violation outside of incidents"
+    )
+    return ["", text, windows]
 
 
-def reading(play: Replay, folder: Folder) -> list[str]:
-    """Where the reports lie, and what to do next."""
+def next_steps(replay: Replay, folder: Folder) -> list[str]:
+    """Where the files are, and what to try next."""
     lines = [
         "",
         f"Reports and signals: {folder.reports}",
         f"Configuration:       {folder.config}    service log: {folder.log}",
     ]
-    if play.tally.found:
-        last = list(play.tally.found.values())[-1]
+    if replay.tally.detections:
+        last = list(replay.tally.detections.values())[-1]
         lines += [
-            "Next: have a published number rebuilt from its counts,",
+            "Next: recompute a published number from its counts,",
             (
-                f"      {program()} explain {last.signal.report} {last.incident.cause} --config"
-                f" {folder.config}"
+                f"      {program()} explain {last.signal.report} {last.incident.cause}"
+                f" --config {folder.config}"
             ),
-            (
-                "      then do the same with your own training file and capture files: README.md"
-                " shows how."
-            ),
+            "      then do the same with your own training file and captures: see README.md.",
         ]
     return lines
 
 
 def program() -> str:
-    """How to call driftline from here: it lies beside this Python, which need not be on the path."""
+    """The path of ``driftline`` next to this Python, which need not be on the search path."""
     path = Path(sys.executable).parent / "driftline"
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

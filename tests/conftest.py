@@ -1,32 +1,34 @@
-"""Fixtures for the real components, and the promise that none is left out in silence.
+"""Fixtures for real servers, and the order in which worker processes run the tests.
 
-A test that asks for a component which this machine does not have is skipped by name with the reason
-and counted in the last lines; with ``DRIFTLINE_REQUIRE=all`` it fails instead.
+A test whose server or tool this machine does not have is skipped with the reason, and counted in
+the last lines; with ``DRIFTLINE_REQUIRE=all`` it fails instead.
 """
 
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import structlog
 
 from tests.servers import linters
-from tests.servers.base import PartMissing
-from tests.servers.kafka import GUARDED, KafkaBroker
+from tests.servers.base import DependencyMissing
+from tests.servers.kafka import GUARDED, KafkaBroker, RunningBroker
 from tests.servers.kinesis import KinesisEmulator
 from tests.servers.microburst import Microburst
 from tests.servers.ministack import Ministack
 from tests.servers.moto import MotoServer
 from tests.servers.prometheus import PrometheusServer
+from tests.servers.shared import shared_broker
 from tests.servers.toxiproxy import Toxiproxy
 
 MARKERS = {
     "kafka": "needs a real Apache Kafka broker",
-    "moto": "needs moto's server (CloudWatch, SNS, SQS)",
+    "moto": "needs moto's server (CloudWatch, SNS, SQS, S3)",
     "prometheus": "needs a real Prometheus",
     "linters": "needs docker-compose and hadolint",
     "kinesis": "needs kinesis-local (an emulator)",
@@ -38,109 +40,158 @@ FIXTURES = {
     "kafka": "kafka",
     "own_kafka": "kafka",
     "guarded_kafka": "kafka",
-    "moto": "moto",
+    "moto_server": "moto",
     "prometheus": "prometheus",
     "linter": "linters",
-    "kinesis": "kinesis",
-    "microburst": "microburst",
+    "kinesis_emulator": "kinesis",
+    "microburst_proxy": "microburst",
     "ministack": "ministack",
     "toxiproxy_before": "toxiproxy",
 }
-SKIP = re.compile(r"component (\w+) cannot be had: (.*)", re.DOTALL)
+LONG = ("tests/integration/", "tests/soak/", "tests/golden/", "tests/fuzz/", "tests/simulation/")
+"""Folders of tests that take seconds rather than milliseconds."""
+MISSING = re.compile(r"(\w+) is missing: (.*)", re.DOTALL)
 
 MakeTopic = Callable[..., str]
-Part = TypeVar("Part")
+Server = TypeVar("Server")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in MARKERS.items():
-        config.addinivalue_line("markers", f"{name}: {meaning} (set by itself from the fixtures)")
+        config.addinivalue_line("markers", f"{name}: {meaning} (set automatically from fixtures)")
+    config.addinivalue_line("markers", "server: needs any of the above (set automatically)")
     config.addinivalue_line("markers", "slow: takes more than about ten seconds")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        for fixture in getattr(item, "fixturenames", ()):
-            if fixture in FIXTURES:
-                item.add_marker(FIXTURES[fixture])
+        for name in {FIXTURES[fixture] for fixture in fixtures_of(item) if fixture in FIXTURES}:
+            item.add_marker(name)
+        if any(item.get_closest_marker(name) for name in MARKERS):
+            item.add_marker("server")
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        schedule(items)
+
+
+def fixtures_of(item: pytest.Item) -> Sequence[str]:
+    """The names of all fixtures that a test uses; none for a doctest."""
+    return getattr(item, "fixturenames", ())
+
+
+def schedule(items: list[pytest.Item]) -> None:
+    """Order and group the tests for ``--dist loadgroup --no-loadscope-reorder``.
+
+    The slowest tests start first, so that no worker is left with one of them at the end; tests that
+    wait for servers follow. Tests that share a fixture of their module stay on one worker, so that
+    it is set up once.
+    """
+    for item in items:
+        if not is_slow(item) and shares_module_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(item.location[0]))
+    items.sort(key=lambda item: (not is_slow(item), not is_long(item)))
+
+
+def is_slow(item: pytest.Item) -> bool:
+    """Whether a test takes more than about ten seconds."""
+    return item.get_closest_marker("slow") is not None
+
+
+def is_long(item: pytest.Item) -> bool:
+    """Whether a test probably takes seconds rather than milliseconds."""
+    return item.get_closest_marker("server") is not None or item.location[0].startswith(LONG)
+
+
+def shares_module_fixture(item: pytest.Item) -> bool:
+    """Whether a test uses a fixture that its module sets up once."""
+    fixtures = getattr(item, "_fixtureinfo", None)
+    chains = fixtures.name2fixturedefs.values() if fixtures else ()
+    return any(fixture.scope == "module" for chain in chains for fixture in chain)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     counts: Counter[tuple[str, str]] = Counter()
     for report in terminalreporter.stats.get("skipped", []):
         text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-        if found := SKIP.search(text):
-            counts[found[1], found[2].strip()] += 1
+        if missing := MISSING.search(text):
+            counts[missing[1], missing[2].strip()] += 1
     for (name, reason), tests in sorted(counts.items()):
-        terminalreporter.write_line(
-            f"components skipped: {name} ({reason}) {tests} tests", yellow=True
-        )
+        terminalreporter.write_line(f"skipped {tests} tests without {name}: {reason}", yellow=True)
 
 
-def left_out(missing: PartMissing) -> None:
+def skip_or_fail(missing: DependencyMissing) -> None:
     """Skip the test, or fail it under DRIFTLINE_REQUIRE=all."""
-    text = f"component {missing.part} cannot be had: {missing.reason}"
+    text = f"{missing.name} is missing: {missing.reason}"
     if os.environ.get("DRIFTLINE_REQUIRE") == "all":
         pytest.fail(f"{text} (DRIFTLINE_REQUIRE=all)", pytrace=False)
     pytest.skip(text)
 
 
-def running(make: Callable[[], AbstractContextManager[Part]]) -> Iterator[Part]:
-    """A component for as long as a fixture lives; without it the test is left out."""
+def running(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
+    """A server for as long as a fixture lives; without it the test is skipped."""
     with ExitStack() as stack:
         try:
-            part = stack.enter_context(make())
-        except PartMissing as missing:
-            left_out(missing)
-        yield part
+            server = stack.enter_context(start())
+        except DependencyMissing as missing:
+            skip_or_fail(missing)
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def _default_logging() -> Iterator[None]:
+    """Undo the log set-up of commands that ran in the process of the tests."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Iterator[KafkaBroker]:
-    """One broker for the whole run; isolate by topic name, and never stop this one."""
-    yield from running(KafkaBroker)
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """One broker for the whole run, shared by all workers; isolate by topic name."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    yield from running(lambda: shared_broker(folder))
 
 
 @pytest.fixture
 def own_kafka() -> Iterator[KafkaBroker]:
-    """A broker of the test's own, for tests that stop or kill it."""
+    """A broker for one test, which may stop or kill it."""
     yield from running(KafkaBroker)
 
 
 @pytest.fixture(scope="module")
 def guarded_kafka() -> Iterator[KafkaBroker]:
-    """A new broker with ACLs; see :data:`tests.servers.kafka.GUARDED`."""
+    """A broker with ACLs; see :data:`tests.servers.kafka.GUARDED`."""
     yield from running(lambda: KafkaBroker(settings=GUARDED))
 
 
 @pytest.fixture
-def make_topic(kafka: KafkaBroker, request: pytest.FixtureRequest) -> Iterator[MakeTopic]:
+def make_topic(kafka: RunningBroker, request: pytest.FixtureRequest) -> Iterator[MakeTopic]:
     """``make_topic(partitions=1, configs=None)`` creates a topic named after the test, returns its
     name."""
-    made: list[str] = []
+    names: list[str] = []
 
     def make(partitions: int = 1, configs: dict[str, str] | None = None) -> str:
         stem = re.sub(r"[^\w.-]", "_", request.node.name)[:180]
-        made.append(f"{stem}-{os.urandom(3).hex()}")
-        kafka.create_topic(made[-1], partitions, configs)
-        return made[-1]
+        names.append(f"{stem}-{os.urandom(3).hex()}")
+        kafka.create_topic(names[-1], partitions, configs)
+        return names[-1]
 
     yield make
     present = set(kafka.admin.list_topics())
-    for name in made:
+    for name in names:
         if name in present:
             kafka.delete_topic(name)
 
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[MotoServer]:
-    """moto's server for the whole run; tests should take ``moto``, which is empty at the start."""
+    """moto's server for the whole run; tests should take ``moto``, which is empty at first."""
     yield from running(MotoServer)
 
 
 @pytest.fixture
 def moto(moto_server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> MotoServer:
-    """moto's server, emptied, with its fake credentials in the environment of this process."""
+    """moto's server, emptied, with its fake credentials in this process's environment."""
     for name, value in moto_server.env.items():
         monkeypatch.setenv(name, value)
     moto_server.reset()
@@ -155,8 +206,7 @@ def kinesis_emulator() -> Iterator[KinesisEmulator]:
 
 @pytest.fixture
 def kinesis(kinesis_emulator: KinesisEmulator, monkeypatch: pytest.MonkeyPatch) -> KinesisEmulator:
-    """kinesis-local, with its credentials in the environment of this process; isolate by stream
-    name."""
+    """kinesis-local, with its credentials in this process's environment; isolate by stream name."""
     for name, value in kinesis_emulator.env.items():
         monkeypatch.setenv(name, value)
     return kinesis_emulator
@@ -164,31 +214,31 @@ def kinesis(kinesis_emulator: KinesisEmulator, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def make_stream(kinesis: KinesisEmulator) -> Iterator[Callable[..., str]]:
-    """``make_stream(shards=1)`` creates a stream of the test's own, returns its name."""
-    made: list[str] = []
+    """``make_stream(shards=1)`` creates a stream for one test, returns its name."""
+    names: list[str] = []
 
     def make(shards: int = 1) -> str:
-        made.append(f"stream-{os.urandom(6).hex()}")
-        kinesis.create(made[-1], shards)
-        return made[-1]
+        names.append(f"stream-{os.urandom(6).hex()}")
+        kinesis.create(names[-1], shards)
+        return names[-1]
 
     yield make
     present = set(kinesis.client.list_streams()["StreamNames"])
-    for name in made:
+    for name in names:
         if name in present:
             kinesis.delete(name)
 
 
 @pytest.fixture
 def toxiproxy_before() -> Iterator[Callable[[int], Toxiproxy]]:
-    """``toxiproxy_before(port)`` is a proxy with network faults in front of a port."""
+    """``toxiproxy_before(port)`` starts a proxy with network faults in front of a port."""
     with ExitStack() as stack:
 
         def start(port: int) -> Toxiproxy:
             try:
                 return stack.enter_context(Toxiproxy(port))
-            except PartMissing as missing:
-                left_out(missing)
+            except DependencyMissing as missing:
+                skip_or_fail(missing)
                 raise
 
         yield start
@@ -200,10 +250,17 @@ def toxiproxy(kinesis: KinesisEmulator, toxiproxy_before: Callable[[int], Toxipr
     return toxiproxy_before(kinesis.port)
 
 
+@pytest.fixture(scope="session")
+def microburst_proxy(kinesis_emulator: KinesisEmulator) -> Iterator[Microburst]:
+    """microburst for the whole run; tests should take ``microburst``, which has no rules yet."""
+    yield from running(lambda: Microburst(kinesis_emulator.url))
+
+
 @pytest.fixture
-def microburst(kinesis: KinesisEmulator) -> Iterator[Microburst]:
+def microburst(kinesis: KinesisEmulator, microburst_proxy: Microburst) -> Microburst:
     """A proxy with errors by name in front of kinesis-local."""
-    yield from running(lambda: Microburst(kinesis.url))
+    microburst_proxy.clear()
+    return microburst_proxy
 
 
 @pytest.fixture(scope="session")
@@ -214,14 +271,15 @@ def ministack() -> Iterator[Ministack]:
 
 @pytest.fixture
 def prometheus() -> Iterator[Callable[..., PrometheusServer]]:
-    """``prometheus(port, ...)`` starts a server that scrapes these ports; they must answer already."""
+    """``prometheus(port, ...)`` starts a server that scrapes these ports; they must respond
+    already."""
     with ExitStack() as stack:
 
         def start(*ports: int) -> PrometheusServer:
             try:
                 return stack.enter_context(PrometheusServer(*ports))
-            except PartMissing as missing:
-                left_out(missing)
+            except DependencyMissing as missing:
+                skip_or_fail(missing)
                 raise
 
         yield start
@@ -229,13 +287,13 @@ def prometheus() -> Iterator[Callable[..., PrometheusServer]]:
 
 @pytest.fixture
 def linter() -> Callable[[str], Path]:
-    """``linter("hadolint")`` or ``linter("docker-compose")`` is the path of that program."""
+    """``linter("hadolint")`` or ``linter("docker-compose")`` returns the path of that program."""
 
     def find(name: str) -> Path:
         try:
             return linters.program(name)
-        except PartMissing as missing:
-            left_out(missing)
+        except DependencyMissing as missing:
+            skip_or_fail(missing)
             raise
 
     return find

@@ -1,8 +1,7 @@
-"""One peer on rows that are already decoded: prints ``{"events": ..., "seconds": ...}``.
+"""A peer on rows that are already decoded; prints ``{"events": ..., "seconds": ...}``.
 
 Runs in the peer's own virtual environment: ``python leg.py whylogs rows.parquet``. The file holds a
-baseline part and a current part of equal length; reading it is not timed, nor is the first
-(warming) call.
+baseline and a current part of equal length. Reading it and the first, warming call are not timed.
 """
 
 import json
@@ -52,7 +51,7 @@ def river_leg(rows):
 
 
 def main():
-    """Time one call of the leg after a warming one, over the rows it reports on."""
+    """Time the second call of the leg."""
     warnings.simplefilter("ignore")
     name, path = sys.argv[1:]
     rows = pq.read_table(path)

@@ -1,9 +1,8 @@
-"""Events at a rate that the service's own client could not send: ``python producer.py BOOTSTRAP
-TOPIC PARTITIONS RATE STOP_S FILE``.
+"""Sends events at a high rate: ``python producer.py BOOTSTRAP TOPIC PARTITIONS RATE STOP_S FILE``.
 
-Runs in an environment of its own. ``FILE`` is JSON: two lists of (head, tail), calm and drifted;
-the time of sending is put between. Events are drifted in each odd second since the epoch; at
-``STOP_S`` it ends. Prints how many were sent a second.
+Runs in an environment of its own. ``FILE`` is JSON: two lists of (head, tail), one of calm and one
+of drifted events; the time of sending is put between head and tail. Events are drifted in each odd
+second since the epoch. Stops at ``STOP_S`` and prints the rate that was reached.
 """
 
 from __future__ import annotations
@@ -18,22 +17,23 @@ from confluent_kafka import Producer
 
 def main() -> None:
     bootstrap, topic, partitions, rate, stop_s, file = sys.argv[1:]
-    forms = json.loads(Path(file).read_text())
-    calm, drifted = ([(head.encode(), tail.encode()) for head, tail in form] for form in forms)
+    templates = json.loads(Path(file).read_text())
+    calm, drifted = ([(head.encode(), tail.encode()) for head, tail in kind] for kind in templates)
     producer = Producer(
         {"bootstrap.servers": bootstrap, "linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
     )
-    began, sent = time.time(), 0
+    began_s, sent = time.time(), 0
     while (now := time.time()) < float(stop_s):
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)).encode()
-        form, due = drifted if int(now) % 2 else calm, int((now - began) * float(rate))
+        events = drifted if int(now) % 2 else calm
+        due = int((now - began_s) * float(rate))
         for k in range(sent, due):
-            head, tail = form[k % len(form)]
+            head, tail = events[k % len(events)]
             producer.produce(topic, head + stamp + tail, partition=k % int(partitions))
         sent = due
         producer.poll(0)
         time.sleep(0.005)
-    print(json.dumps({"sent_per_s": sent / (time.time() - began)}))
+    print(json.dumps({"sent_per_s": sent / (time.time() - began_s)}))
     producer.flush(10)
 
 

@@ -45,7 +45,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @classmethod
     def decode(cls, data: bytes) -> Limits:
-        """The limits that :meth:`encode` wrote; raises ``msgspec.ValidationError`` for other data."""
+        """Return the limits that :meth:`encode` wrote.
+
+        Raises ``msgspec.ValidationError`` for other data.
+        """
         return msgspec.msgpack.decode(data, type=cls)
 
 

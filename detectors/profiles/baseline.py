@@ -1,4 +1,4 @@
-"""The baseline of a model: layout, counts and columns, with a fingerprint; constraints come along."""
+"""The baseline of a model: layout, counts and columns with a fingerprint, and its constraints."""
 
 from __future__ import annotations
 

@@ -31,9 +31,9 @@ class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     The horizon is event time as read in the event's partition: an id is remembered for at least
     that long, and up to a fifth longer. An event without an id is never a duplicate, nor is an
     event that is repeated in *another* partition. Once ``most`` ids are remembered, new ones are
-    not; ``driftline_ids_unremembered_total`` counts them. An id needs about 80 bytes of memory. Ids are
-    kept as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the probability that any
-    event is mistaken for a duplicate is about 1 in 2,000.
+    not; ``driftline_ids_unremembered_total`` counts them. An id needs about 80 bytes of memory.
+    Ids are kept as 64-bit hashes: among 10**10 events with 10**6 ids remembered, the probability
+    that any event is mistaken for a duplicate is about 1 in 2,000.
     """
 
     by: Literal["event_id", "inference_id"] = "event_id"

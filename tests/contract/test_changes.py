@@ -12,7 +12,7 @@ import pytest
 from detectors.changes.base import MAX_VALUES, Change
 from detectors.components import find
 from detectors.statistics.catalogue import DISTANCES
-from tests.support.made import normal
+from tests.support.baselines import normal
 
 KINDS: dict[str, type[Change]] = find("detectors.changes", Change, "driftline.change_detectors")
 ANY = reduce(or_, KINDS.values())

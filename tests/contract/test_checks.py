@@ -15,7 +15,7 @@ from detectors.profiles.baseline import Constraint
 from detectors.profiles.profile import Profile
 from detectors.report import Violation
 from detectors.statistics.measures import measure
-from tests.support.made import Values, baseline, texts, window
+from tests.support.baselines import Values, baseline, texts, window
 
 SECRETS = ("Ms Miller", "[private]", "unseen disease")
 ROWS = 4_000

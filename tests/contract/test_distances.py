@@ -13,7 +13,7 @@ from detectors.profiles.layout import HASHED_BINS, Feature, Layout
 from detectors.profiles.profile import Profile
 from detectors.statistics.catalogue import DISTANCES, deciding_statistics
 from detectors.statistics.distances.base import AppliesTo, Pair
-from tests.support.made import Values, feature, normal, texts, window
+from tests.support.baselines import Values, feature, normal, texts, window
 
 every_distance = pytest.mark.parametrize("name", sorted(DISTANCES))
 every_deciding_distance = pytest.mark.parametrize("name", deciding_statistics())

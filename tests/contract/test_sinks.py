@@ -26,7 +26,7 @@ from sinks.prometheus import Prometheus, PrometheusDelivery
 from sinks.sns import Sns
 from tests.servers.base import free_port
 from tests.servers.moto import REGION, MotoServer
-from tests.support.samples import START_MS, report, signal, silence
+from tests.support.reports import START_MS, report, signal, silence
 
 ITEMS: list[Published] = [
     report(0),

@@ -6,10 +6,9 @@ import os
 
 import pytest
 
-from tests.conftest import left_out
+from tests.conftest import skip_or_fail
 from tests.fuzz import long
 from tests.servers import fuzzer
-from tests.servers.base import PartMissing
 
 LONG = os.environ.get("DRIFTLINE_LONG") == "all"
 LINES = long.LINES if LONG else 20_000
@@ -35,7 +34,7 @@ def test_each_line_has_one_outcome_and_a_damaged_one_affects_no_neighbour() -> N
 
 def test_each_record_of_coverage_guided_inputs_has_one_outcome() -> None:
     if reason := fuzzer.why_missing():
-        left_out(PartMissing("atheris", reason))
+        skip_or_fail(DependencyMissing("atheris", reason))
     figures = long.guided(INPUTS)
     assert figures["inputs"] == INPUTS
     assert int(str(figures["edges"])) > 300

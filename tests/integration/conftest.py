@@ -8,32 +8,21 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import pyarrow as pa
 import pytest
-import structlog
 import yaml
 from click.testing import CliRunner
 
-from stream.baselining import build as baselining
 from stream.cli import main
-from tests.integration.captures import learn
 from tests.integration.machines import BUCKET, Machine, Make
 from tests.servers.faulty import FaultyRoad
 from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService
-from tests.support import events
+from tests.support import jobs
 
 
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    """Undo the log set-up of commands that run in the process of the tests."""
-    yield
-    structlog.reset_defaults()
-
-
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return learn(tmp_path_factory.mktemp("training"))
+    return jobs.learn(tmp_path_factory.mktemp("training"))
 
 
 @pytest.fixture
@@ -105,21 +94,11 @@ def services(tmp_path: Path, moto: MotoServer) -> Iterator[Any]:
 @pytest.fixture
 def check_live(tmp_path: Path) -> Callable[..., tuple[int, str]]:
     """Runs the live check on a configuration; returns exit code and output."""
-    baselining.write(
-        baselining.make(lambda: [pa.table(events.values(2_000, 4))], events.OUTPUTS),
-        tmp_path / "baseline",
-    )
+    jobs.learn(tmp_path, rows=2_000)
 
     def check(source: dict[str, Any], sinks: list[dict[str, Any]], **more: Any) -> tuple[int, str]:
-        config = {
-            "job": "checked",
-            "source": source,
-            "format": {"type": "sagemaker"},
-            "model": {"from": "const", "name": "m"},
-            "models": {"m": {"baseline": "baseline"}},
-            "sinks": sinks,
-            **more,
-        }
+        usual = {"job": "checked", "source": source, "sinks": sinks, "grace": None}
+        config = jobs.config("baseline", **{**usual, **more})
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
         done = CliRunner().invoke(main, ["check", "--live", str(tmp_path / "config.yaml")])
         return done.exit_code, done.output

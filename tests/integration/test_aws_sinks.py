@@ -20,7 +20,7 @@ from sinks.courier import Courier
 from sinks.errors import SinkRejected, SinkRetry
 from sinks.sns import Sns
 from tests.servers.moto import REGION, MotoServer
-from tests.support.samples import MINUTE_MS, START_MS, calm, feature, report, signal
+from tests.support.reports import MINUTE_MS, START_MS, calm, feature, report, signal
 
 ROOM_S = 3_600
 

@@ -9,13 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
-from stream.baselining import build as baselining
 from tests.servers.kafka import KafkaBroker
 from tests.servers.prometheus import PrometheusServer
 from tests.servers.service import RunningService
-from tests.support import events
+from tests.support import events, jobs
 from tests.support.paths import ROOT
 
 BOARD = ROOT / "deploy" / "grafana" / "dashboards" / "driftline.json"
@@ -36,16 +33,8 @@ def plain(expression: str) -> str:
 
 
 def config(folder: Path, source: dict[str, Any]) -> dict[str, Any]:
-    baseline = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
-    baselining.write(baseline, folder / "baseline")
-    return {
-        "job": "board",
-        "source": source,
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(folder / "baseline")}},
-        "sinks": [{"type": "prometheus"}, {"type": "jsonl", "path": "reports"}],
-    }
+    sinks = [{"type": "prometheus"}, {"type": "jsonl", "path": "reports"}]
+    return jobs.config(jobs.learn(folder), job="board", source=source, sinks=sinks, grace=None)
 
 
 def lines(count: int) -> list[bytes]:

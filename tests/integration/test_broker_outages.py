@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
 
-from stream.baselining import build as baselining
+from stream.baselining.build import load_baseline
 from tests.integration.test_kill9 import (
     PARTITIONS,
     PER_S,
@@ -24,10 +24,12 @@ from tests.servers.base import free_port
 from tests.servers.kafka import KafkaBroker
 from tests.servers.service import RunningService, newest
 from tests.servers.toxiproxy import Toxiproxy
-from tests.support import events
+from tests.support import events, jobs
 
 Fault = Callable[[], AbstractContextManager[None]]
 PER_FAULT = PER_S * WINDOW_MS // 1000
+CHUNK_S = float(os.environ.get("DRIFTLINE_CHUNK_S", "0.2"))
+"""Time between two chunks of 200 events; a fault lasts ten chunks."""
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def faults(broker: KafkaBroker, proxy: Toxiproxy) -> list[Fault]:
     @contextmanager
     def restarted(stop: Callable[[], None]) -> Iterator[None]:
         stop()
-        time.sleep(3)
+        time.sleep(CHUNK_S * 8)
         broker.start()
         yield
 
@@ -73,10 +75,9 @@ def test_network_faults_and_broker_restarts_lose_nothing_and_count_nothing_twice
     stages = faults(broker, proxy)
     columns = events.values(PER_FAULT * len(stages), 3)
     lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=PER_S)
-    trained = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
-    baselining.write(trained, tmp_path / "baseline")
+    baseline = jobs.learn(tmp_path)
     broker.create_topic("events", PARTITIONS)
-    settings = config(broker, "events", tmp_path / "baseline", readers=1)
+    settings = config(broker, "events", baseline, readers=1)
     settings["source"] |= {"bootstrap_servers": [f"127.0.0.1:{proxy.port}"], "client": client}
     settings["lateness"] = "10m"
     with RunningService(tmp_path / "run", settings) as service:
@@ -91,7 +92,7 @@ def test_network_faults_and_broker_restarts_lose_nothing_and_count_nothing_twice
                             for n in range(start, start + 200)
                         ],
                     )
-                    time.sleep(0.4)
+                    time.sleep(CHUNK_S)
         service.until(lambda: service.accepted() == len(lines), 120)
         last_end = START_MS + len(lines) * 1000 // PER_S
         service.until(
@@ -101,7 +102,7 @@ def test_network_faults_and_broker_restarts_lose_nothing_and_count_nothing_twice
         assert service.metric("driftline_gaps_total") == 0
         assert service.stop() == 0
     counts = {
-        end: counted(trained.baseline, report.profile)
+        end: counted(load_baseline(baseline), report.profile)
         for (_, end), report in newest(service.reports()).items()
     }
     assert counts == windows_of(columns)

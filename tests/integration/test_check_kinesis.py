@@ -17,6 +17,7 @@ from tests.servers.kinesis import KinesisEmulator, create
 from tests.servers.ministack import Ministack
 from tests.servers.service import RunningService
 from tests.support import events
+from tests.support.jobs import config
 
 Check = Callable[..., tuple[int, str]]
 
@@ -98,14 +99,7 @@ def test_the_lag_of_a_stopped_job_is_reported(
     baseline: Path,
 ) -> None:
     kinesis.put(source["stream"], lines(40, 5))
-    settings = {
-        "job": "checked",
-        "source": source,
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(baseline)}},
-        "sinks": [],
-    }
+    settings = config(baseline, job="checked", source=source, sinks=[])
     with RunningService(tmp_path / "run", settings, kinesis.env) as service:
         service.until(lambda: service.accepted() >= 40)
         service.stop()

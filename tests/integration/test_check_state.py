@@ -13,9 +13,9 @@ from click.testing import CliRunner
 from stream.check.stored_state_s3 import examine_object
 from stream.cli import main
 from stream.config.model import S3Config
-from tests.integration.captures import config as job_config
 from tests.integration.machines import BUCKET, JOB, WHERE, Make, policy
 from tests.servers.moto import REGION, MotoServer
+from tests.support.jobs import config as job_config
 
 
 @pytest.fixture

@@ -9,18 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.captures import PER_WINDOW, append, config, learn, letters, lines_of, rows
-from tests.servers.base import PartMissing
+from tests.servers.base import DependencyMissing
 from tests.servers.service import RunningService
 from tests.servers.small_disk import SmallDisk
+from tests.support.jobs import PER_WINDOW, append, config, letters, lines_of, rows
 
 WINDOWS = 12
 ROOM = 400_000
-
-
-@pytest.fixture(scope="module")
-def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return learn(tmp_path_factory.mktemp("training"))
 
 
 @pytest.fixture
@@ -29,7 +24,7 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk | None]:
     try:
         with SmallDisk(tmp_path / "small", tmp_path / "small.log") as small:
             yield small
-    except PartMissing:
+    except DependencyMissing:
         yield None
 
 

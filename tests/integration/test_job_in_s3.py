@@ -13,7 +13,6 @@ from stream.baselining.build import load_baseline
 from tests.integration.machines import BUCKET
 from tests.integration.traffic import (
     KEY,
-    PER_WINDOW,
     Traffic,
     config,
     delivered,
@@ -23,6 +22,7 @@ from tests.integration.traffic import (
 )
 from tests.servers.faulty import FaultyRoad
 from tests.servers.moto import MotoServer
+from tests.support.jobs import PER_WINDOW
 
 
 def test_a_service_on_an_empty_disk_continues_at_exact_counts(

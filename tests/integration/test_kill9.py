@@ -12,17 +12,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import pyarrow as pa
 import pytest
 
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from stream.baselining import build as baselining
+from stream.baselining.build import load_baseline
 from tests.servers.kafka import KafkaBroker
 from tests.servers.service import RunningService, newest
-from tests.support import events
+from tests.support import events, jobs
 
-KILLS = int(os.environ.get("DRIFTLINE_KILLS", "20"))
+KILLS = int(os.environ.get("DRIFTLINE_KILLS", "10"))
 EVENTS, PER_S, PARTITIONS = 2_000 * KILLS, 400, 4
 WINDOW_MS = 5_000
 START_MS = 1_750_000_000_000
@@ -43,17 +42,10 @@ def produce(kafka: KafkaBroker, topic: str, lines: list[bytes], done: threading.
 
 
 def config(kafka: KafkaBroker, topic: str, baseline: Path, readers: int) -> dict[str, Any]:
-    return {
-        "job": "killed",
-        "source": {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic},
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(baseline)}},
-        "readers": readers,
-        "window": "5s",
-        "idle": "8s",
-        "sinks": [{"type": "jsonl", "path": "reports"}],
-    }
+    source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}
+    return jobs.config(
+        baseline, job="killed", source=source, readers=readers, window="5s", idle="8s"
+    )
 
 
 def counted(baseline: Baseline, blob: bytes) -> tuple[int, Counter[str], Counter[int]]:
@@ -107,10 +99,9 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
 ) -> None:
     columns = events.values(EVENTS, 3)
     lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=PER_S)
-    trained = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
-    baselining.write(trained, tmp_path / "baseline")
+    baseline = jobs.learn(tmp_path)
     topic = make_topic(PARTITIONS)
-    settings = config(kafka, topic, tmp_path / "baseline", readers)
+    settings = config(kafka, topic, baseline, readers)
     service, done, random = RunningService(tmp_path / "run", settings), threading.Event(), Random(9)
     producer = threading.Thread(target=produce, args=(kafka, topic, lines, done))
     with service:
@@ -131,7 +122,7 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
     assert kills == KILLS
     assert not (tmp_path / "run" / "dead-letters.jsonl").exists()
     counts = {
-        end: counted(trained.baseline, report.profile)
+        end: counted(load_baseline(baseline), report.profile)
         for (_, end), report in newest(service.reports()).items()
     }
     assert counts == windows_of(columns)

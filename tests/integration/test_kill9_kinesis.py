@@ -15,13 +15,12 @@ from random import Random
 
 import pytest
 
-from tests.integration.captures import learn
 from tests.integration.test_kill9 import kill_one
 from tests.servers.kinesis import KinesisEmulator
 from tests.servers.service import RunningService, newest
-from tests.support import events
+from tests.support import events, jobs
 
-KILLS = int(os.environ.get("DRIFTLINE_KILLS_KINESIS", "8"))
+KILLS = int(os.environ.get("DRIFTLINE_KILLS_KINESIS", "5"))
 EVENTS = 400 * KILLS
 PER_S, CHUNK, WINDOW_MS, START_MS = 100, 40, 5_000, 1_750_000_000_000
 
@@ -53,22 +52,15 @@ def test_kills_and_resharding_lose_nothing_and_count_nothing_twice(
 ) -> None:
     lines = events.capture_lines(events.values(EVENTS, 3), start_ms=START_MS, events_a_second=PER_S)
     stream = make_stream(2)
-    config = {
-        "job": "killed",
-        "source": {
-            "type": "kinesis",
-            "stream": stream,
-            "region": "us-east-1",
-            "endpoint_url": kinesis.url,
-        },
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(learn(tmp_path))}},
-        "readers": 2,
-        "window": "5s",
-        "idle": "8s",
-        "sinks": [{"type": "jsonl", "path": "reports"}],
+    source = {
+        "type": "kinesis",
+        "stream": stream,
+        "region": "us-east-1",
+        "endpoint_url": kinesis.url,
     }
+    config = jobs.config(
+        jobs.learn(tmp_path), job="killed", source=source, readers=2, window="5s", idle="8s"
+    )
     service = RunningService(tmp_path / "run", config, kinesis.env)
     done, random = threading.Event(), Random(9)
     producer = threading.Thread(target=produce, args=(kinesis, stream, lines, done))

@@ -12,7 +12,9 @@ from click.testing import CliRunner
 from stream.cli import main
 from stream.config.load import parse
 from stream.service.service import Service
-from tests.integration.captures import (
+from tests.servers.service import RunningService
+from tests.support import events
+from tests.support.jobs import (
     MINUTE_MS,
     PER_S,
     PER_WINDOW,
@@ -23,8 +25,6 @@ from tests.integration.captures import (
     lines_of,
     rows,
 )
-from tests.servers.service import RunningService
-from tests.support import events
 
 HALF = PER_WINDOW // 2
 FILES = {"type": "jsonl", "path": ["a.jsonl", "b.jsonl", "c.jsonl"]}

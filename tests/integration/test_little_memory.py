@@ -14,7 +14,10 @@ from stream.errors import SourceUnavailable
 from stream.events import DeadLetter
 from stream.readers.worker import serve
 from stream.service.service import Service
-from tests.integration.captures import (
+from tests.servers import small_memory
+from tests.servers.service import RunningService, newest
+from tests.support import events
+from tests.support.jobs import (
     MINUTE_MS,
     PER_S,
     PER_WINDOW,
@@ -23,9 +26,6 @@ from tests.integration.captures import (
     learn,
     lines_of,
 )
-from tests.servers import small_memory
-from tests.servers.service import RunningService, newest
-from tests.support import events
 
 WINDOWS = 3
 BIG = WINDOWS * PER_WINDOW // 2

@@ -14,11 +14,10 @@ import pytest
 from prometheus_client import generate_latest
 
 from stream.web.server import HttpServer
-from tests.conftest import left_out
-from tests.servers.base import PartMissing
+from tests.conftest import skip_or_fail
 from tests.servers.prometheus import PrometheusServer
 from tests.support.metrics import FullPage
-from tests.support.samples import calm, feature, report
+from tests.support.reports import calm, feature, report
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 """Values by name and labels."""
@@ -112,7 +111,7 @@ def test_the_gauges_follow_the_newest_window(
 def test_names_and_help_texts_pass_the_linter_of_prometheus(page: FullPage) -> None:
     program = shutil.which("promtool")
     if program is None:
-        left_out(PartMissing("prometheus", "no promtool (Debian package prometheus)"))
+        skip_or_fail(DependencyMissing("prometheus", "no promtool (Debian package prometheus)"))
     command = [str(program), "check", "metrics"]
     linted = subprocess.run(command, input=generate_latest(page.registry), capture_output=True)
     assert (linted.returncode, linted.stderr.decode()) == (0, "")

@@ -22,7 +22,7 @@ from stream.events import Assign, Partial
 from stream.readers import pool as pools
 from stream.readers.pool import ReaderPool
 from stream.telemetry.log_setup import LogSetup
-from tests.integration.captures import learn
+from tests.support.jobs import config, learn
 
 SILENT_S = 3.0
 
@@ -42,21 +42,11 @@ def pool(
     baseline = learn(tmp_path)
     for name in "ab":
         (tmp_path / f"{name}.jsonl").touch()
-    config = parse(
-        {
-            "job": "pool",
-            "source": {"type": "jsonl", "path": ["a.jsonl", "b.jsonl"], "follow": True},
-            "format": {"type": "sagemaker"},
-            "model": {"from": "const", "name": "m"},
-            "models": {"m": {"baseline": str(baseline)}},
-            "readers": 2,
-            "sinks": [{"type": "jsonl", "path": "reports"}],
-        },
-        tmp_path,
-    )
-    reading = config.source.open("pool")
+    source = {"type": "jsonl", "path": ["a.jsonl", "b.jsonl"], "follow": True}
+    settings = parse(config(baseline, job="pool", source=source, readers=2), tmp_path)
+    reading = settings.source.open("pool")
     started = ReaderPool(
-        config, reading, LogSetup("error"), lambda took_s, covers: None, replaced.append
+        settings, reading, LogSetup("error"), lambda took_s, covers: None, replaced.append
     )
     started.use({"m": load_baseline(baseline)})
     started.assign(assigns_of(started))

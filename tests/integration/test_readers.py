@@ -17,28 +17,19 @@ from stream.errors import SourceUnavailable
 from stream.service.service import Service
 from tests.servers import deadly
 from tests.servers.service import RunningService, newest
-from tests.support import events
+from tests.support import events, jobs
+from tests.support.jobs import MINUTE_MS, PER_S, START_MS
 
-START_MS, WINDOW_MS, FILES = 1_750_000_020_000, 60_000, 3
-EVENTS_PER_S, GRACE_MS = 20, 5_000
+WINDOW_MS, FILES = MINUTE_MS, 3
+EVENTS_PER_S, GRACE_MS = PER_S, 5_000
 POISON = 4_500
 """The number of the poison record."""
 
 
 def config(baseline: Path, **changes: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = {
-        "job": "readers",
-        "source": {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)]},
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(baseline)}},
-        "readers": 2,
-        "grace": "5s",
-        "lateness": "1d",
-        "sinks": [{"type": "jsonl", "path": "reports"}],
-        "http": {"port": 0},
-    }
-    return {**plain, **changes}
+    source = {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)]}
+    usual = {"source": source, "readers": 2, "grace": "5s", "lateness": "1d", "http": {"port": 0}}
+    return jobs.config(baseline, **{**usual, **changes})
 
 
 def lines_of(count: int) -> list[bytes]:

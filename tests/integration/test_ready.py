@@ -8,16 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.captures import PER_WINDOW, append, config, learn, lines_of
 from tests.servers.door import Closed
 from tests.servers.kafka import KafkaBroker
 from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService
-
-
-@pytest.fixture(scope="module")
-def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return learn(tmp_path_factory.mktemp("training"))
+from tests.support.jobs import PER_WINDOW, append, config, lines_of
 
 
 @pytest.mark.parametrize("readers", [1, 2])

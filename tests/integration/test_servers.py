@@ -1,9 +1,10 @@
-"""The real components do what the other integration tests rely on."""
+"""Brokers, emulators and proxies do what the other integration tests rely on."""
 
 import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 from kafka import KafkaConsumer, TopicPartition
@@ -15,17 +16,18 @@ from tests.servers.microburst import Microburst
 from tests.servers.ministack import Ministack
 from tests.servers.moto import MotoServer
 from tests.servers.prometheus import PrometheusServer
+from tests.servers.shared import shared_broker
 from tests.servers.toxiproxy import Toxiproxy
 
 EXPOSITION = b"# TYPE gauge_of_seven gauge\ngauge_of_seven 7\n"
 
 
 def loopback_ports(pid: int) -> set[int]:
-    """Return the ports of a process after asserting that each is on 127.0.0.1."""
-    found = listening_addresses(pid)
-    assert found
-    assert {address for address, _ in found} == {LOOPBACK}
-    return {port for _, port in found}
+    """The listening ports of a process, all of which must be bound to 127.0.0.1."""
+    addresses = listening_addresses(pid)
+    assert addresses
+    assert {address for address, _ in addresses} == {LOOPBACK}
+    return {port for _, port in addresses}
 
 
 def read_all(
@@ -59,11 +61,11 @@ def test_records_survive_a_killed_broker(own_kafka: KafkaBroker) -> None:
     assert read_all(own_kafka, "survivors", 2, 100) == expected
 
 
-def test_broker_listens_on_loopback_only(kafka: KafkaBroker) -> None:
-    assert {kafka.port, kafka.sasl_port} < loopback_ports(kafka.process.pid)
+def test_the_broker_listens_on_the_loopback_only(own_kafka: KafkaBroker) -> None:
+    assert {own_kafka.port, own_kafka.sasl_port} < loopback_ports(own_kafka.process.pid)
 
 
-def test_a_deleted_topic_begins_again_at_offset_zero(
+def test_a_recreated_topic_starts_at_offset_zero(
     kafka: KafkaBroker, make_topic: Callable[..., str]
 ) -> None:
     topic = make_topic()
@@ -73,7 +75,23 @@ def test_a_deleted_topic_begins_again_at_offset_zero(
     assert kafka.produce(topic, [(0, None, b"c", [], 3)]) == [0]
 
 
-def test_sns_message_arrives_in_the_queue_that_subscribes(moto: MotoServer) -> None:
+def test_workers_share_one_broker_which_stops_with_its_last_user(tmp_path: Path) -> None:
+    with shared_broker(tmp_path) as first, shared_broker(tmp_path) as second:
+        assert isinstance(first, KafkaBroker)
+        assert not isinstance(second, KafkaBroker)
+        first.create_topic("shared")
+        assert second.produce("shared", [(0, None, b"value", [], 1)]) == [0]
+    assert not first.process.alive
+
+
+def test_a_broker_is_started_again_after_its_last_user(tmp_path: Path) -> None:
+    for _ in range(2):
+        with shared_broker(tmp_path) as broker:
+            assert isinstance(broker, KafkaBroker)
+            assert port_answers(broker.port)
+
+
+def test_an_sns_message_arrives_in_the_subscribed_queue(moto: MotoServer) -> None:
     topic, queue = moto.topic_with_queue("signals")
     attribute = {"model": {"DataType": "String", "StringValue": "flights"}}
     moto.sns.publish(TopicArn=topic, Message="drifted", MessageAttributes=attribute)
@@ -84,32 +102,28 @@ def test_sns_message_arrives_in_the_queue_that_subscribes(moto: MotoServer) -> N
     assert moto.messages(queue) == []
 
 
-def test_moto_listens_on_loopback_only_and_starts_each_test_empty(moto: MotoServer) -> None:
+def test_moto_listens_on_the_loopback_only_and_is_empty_at_first(moto: MotoServer) -> None:
     assert loopback_ports(moto.process.pid) == {moto.port}
     assert moto.sns.list_topics()["Topics"] == []
 
 
-def test_kinesis_emulator_listens_on_loopback_only_and_ends_a_shard_that_is_split(
+def test_kinesis_local_listens_on_the_loopback_only_and_ends_a_split_shard(
     kinesis: KinesisEmulator, make_stream: Callable[..., str]
 ) -> None:
     assert loopback_ports(kinesis.process.pid) == {kinesis.port, kinesis.tls_port}
     stream = make_stream()
     (placed,) = kinesis.put(stream, [b"value"])
     kinesis.split(stream, placed["ShardId"])
-    asked = {
-        "StreamName": stream,
-        "ShardId": placed["ShardId"],
-        "ShardIteratorType": "TRIM_HORIZON",
-    }
-    answer = kinesis.client.get_records(
-        ShardIterator=kinesis.client.get_shard_iterator(**asked)["ShardIterator"]
-    )
-    assert [one["Data"] for one in answer["Records"]] == [b"value"]
-    assert "NextShardIterator" not in answer
-    assert len(answer["ChildShards"]) == 2
+    iterator = kinesis.client.get_shard_iterator(
+        StreamName=stream, ShardId=placed["ShardId"], ShardIteratorType="TRIM_HORIZON"
+    )["ShardIterator"]
+    response = kinesis.client.get_records(ShardIterator=iterator)
+    assert [record["Data"] for record in response["Records"]] == [b"value"]
+    assert "NextShardIterator" not in response
+    assert len(response["ChildShards"]) == 2
 
 
-def test_microburst_listens_on_loopback_only_and_refuses_as_often_as_it_was_told(
+def test_microburst_listens_on_the_loopback_only_and_fails_calls_as_configured(
     kinesis: KinesisEmulator, microburst: Microburst, make_stream: Callable[..., str]
 ) -> None:
     assert loopback_ports(microburst.process.pid) == {microburst.port}
@@ -120,33 +134,28 @@ def test_microburst_listens_on_loopback_only_and_refuses_as_often_as_it_was_told
     for _ in range(3):
         try:
             client.list_shards(StreamName=stream)
-        except client.exceptions.LimitExceededException as refused:
-            codes.append(refused.response["Error"]["Code"])
+        except client.exceptions.LimitExceededException as error:
+            codes.append(error.response["Error"]["Code"])
     assert codes == ["LimitExceededException"] * 2
 
 
-def test_ministack_listens_on_loopback_only_and_pushes_records(ministack: Ministack) -> None:
+def test_ministack_listens_on_the_loopback_only_and_pushes_records(ministack: Ministack) -> None:
     assert loopback_ports(ministack.process.pid) == {ministack.port}
     create(ministack.kinesis, "parts", 1)
     placed = ministack.kinesis.put_record(StreamName="parts", Data=b"value", PartitionKey="k")
-    arn = ministack.kinesis.describe_stream_summary(StreamName="parts")["StreamDescriptionSummary"][
-        "StreamARN"
-    ]
-    consumer = ministack.kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="parts")[
-        "Consumer"
-    ]["ConsumerARN"]
-    asked = {
-        "ConsumerARN": consumer,
-        "ShardId": placed["ShardId"],
-        "StartingPosition": {"Type": "TRIM_HORIZON"},
-    }
-    event = next(iter(ministack.kinesis.subscribe_to_shard(**asked)["EventStream"]))[
-        "SubscribeToShardEvent"
-    ]
-    assert [one["Data"] for one in event["Records"]] == [b"value"]
+    summary = ministack.kinesis.describe_stream_summary(StreamName="parts")
+    arn = summary["StreamDescriptionSummary"]["StreamARN"]
+    registered = ministack.kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="parts")
+    subscription = ministack.kinesis.subscribe_to_shard(
+        ConsumerARN=registered["Consumer"]["ConsumerARN"],
+        ShardId=placed["ShardId"],
+        StartingPosition={"Type": "TRIM_HORIZON"},
+    )
+    event = next(iter(subscription["EventStream"]))["SubscribeToShardEvent"]
+    assert [record["Data"] for record in event["Records"]] == [b"value"]
 
 
-def test_toxiproxy_listens_on_loopback_only_and_can_be_taken_down(
+def test_toxiproxy_listens_on_the_loopback_only_and_can_be_closed(
     kinesis: KinesisEmulator, toxiproxy: Toxiproxy
 ) -> None:
     assert toxiproxy.port in loopback_ports(toxiproxy.process.pid)
@@ -157,7 +166,7 @@ def test_toxiproxy_listens_on_loopback_only_and_can_be_taken_down(
 
 @pytest.fixture
 def exporter() -> Iterator[int]:
-    class Answer(BaseHTTPRequestHandler):
+    class Page(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "text/plain; version=0.0.4")
@@ -167,8 +176,8 @@ def exporter() -> Iterator[int]:
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
             pass
 
-    server = ThreadingHTTPServer((LOOPBACK, 0), Answer)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    server = ThreadingHTTPServer((LOOPBACK, 0), Page)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield server.server_port
     server.shutdown()
     server.server_close()

@@ -23,10 +23,9 @@ from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from stream.baselining.build import load_baseline
 from tests.servers.service import RunningService, newest
-from tests.support import events
+from tests.support import events, jobs
+from tests.support.jobs import MINUTE_MS, PER_S, PER_WINDOW, START_MS, letters, lines_of
 
-START_MS, MINUTE_MS, PER_S = 1_750_000_020_000, 60_000, 20
-PER_WINDOW = PER_S * 60
 TRAIN = events.training_csv(5_000)
 
 
@@ -53,17 +52,8 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(baseline: Path, **changes: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = {
-        "job": "files",
-        "source": {"type": "jsonl", "path": "captures"},
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(baseline)}},
-        "grace": "2s",
-        "sinks": [{"type": "jsonl", "path": "reports"}],
-        "http": {"port": 0},
-    }
-    return {**plain, **changes}
+    source = {"type": "jsonl", "path": "captures"}
+    return jobs.config(baseline, **{"source": source, "http": {"port": 0}, **changes})
 
 
 def write(folder: Path, name: str, lines: list[bytes]) -> None:
@@ -79,12 +69,6 @@ def ran(folder: Path, settings: Mapping[str, Any]) -> RunningService:
     return service
 
 
-def lines_of(windows: int, seed: int = 3) -> list[bytes]:
-    return events.capture_lines(
-        events.values(windows * PER_WINDOW, seed), start_ms=START_MS, events_a_second=PER_S
-    )
-
-
 def wait_for_a_window(service: RunningService) -> None:
     service.until(lambda: '"window_closed"' in service.log)
 
@@ -94,11 +78,6 @@ def by_end(service: RunningService) -> dict[int, WindowReport]:
         (end - START_MS) // MINUTE_MS: report
         for (_, end), report in newest(service.reports()).items()
     }
-
-
-def letters(folder: Path) -> list[dict[str, Any]]:
-    path = folder / "dead-letters.jsonl"
-    return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []
 
 
 def test_calm_traffic_is_counted_completely_without_violations(

@@ -10,16 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 import pytest
 
 from detectors.report import Signal, WindowReport
-from stream.baselining import build as baselining
 from tests.servers.door import Closed
 from tests.servers.moto import MotoServer
 from tests.servers.prometheus import PrometheusServer
 from tests.servers.service import RunningService, newest
-from tests.support import events
+from tests.support import events, jobs
 
 START_MS, PER_S, EVENTS = 1_750_000_020_000, 50, 24_000
 NAMESPACE = "aws/sagemaker/Endpoints/data-metrics"
@@ -30,8 +28,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A baseline, and captures in which the amount is in cents from the fifth minute on; eight
     windows of 3,000 events."""
     folder = tmp_path_factory.mktemp("inputs")
-    baseline = baselining.make(lambda: [pa.table(events.values(20_000, 4))], events.OUTPUTS)
-    baselining.write(baseline, folder / "baseline")
+    jobs.learn(folder, rows=20_000)
     columns = events.values(EVENTS, 6)
     amounts = [
         str(float(x) * 100) if k >= EVENTS // 2 else x for k, x in enumerate(columns["amount"])
@@ -45,15 +42,12 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def config(inputs: Path, sinks: list[dict[str, Any]], follow: bool = False) -> dict[str, Any]:
-    return {
-        "job": "sinks",
-        "source": {"type": "jsonl", "path": str(inputs / "captures"), "follow": follow},
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(inputs / "baseline")}},
-        "grace": "2s",
-        "sinks": [{"type": "jsonl", "path": "reports"}, *sinks],
-    }
+    return jobs.config(
+        inputs / "baseline",
+        job="sinks",
+        source={"type": "jsonl", "path": str(inputs / "captures"), "follow": follow},
+        sinks=[{"type": "jsonl", "path": "reports"}, *sinks],
+    )
 
 
 def aws(moto: MotoServer, kind: str, **more: str) -> dict[str, Any]:

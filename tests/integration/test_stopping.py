@@ -12,18 +12,13 @@ from pathlib import Path
 import pytest
 
 from stream.service.service import DRAIN_S
-from tests.integration.captures import PER_WINDOW, append, config, learn, lines_of, rows
 from tests.servers.base import free_port
 from tests.servers.moto import CREDENTIALS
 from tests.servers.processes import children, gone
 from tests.servers.service import RunningService
+from tests.support.jobs import PER_WINDOW, append, config, lines_of, rows
 
 WINDOWS = 4
-
-
-@pytest.fixture(scope="module")
-def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return learn(tmp_path_factory.mktemp("training"))
 
 
 def unreachable() -> dict[str, object]:

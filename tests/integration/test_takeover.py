@@ -18,7 +18,6 @@ from stream.baselining.build import load_baseline
 from tests.integration.machines import BUCKET
 from tests.integration.traffic import (
     KEY,
-    PER_WINDOW,
     Traffic,
     config,
     delivered,
@@ -29,6 +28,7 @@ from tests.integration.traffic import (
 from tests.servers.base import free_port
 from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService
+from tests.support.jobs import PER_WINDOW
 
 TAKEOVER_S = 15.0
 

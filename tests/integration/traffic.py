@@ -17,15 +17,15 @@ from detectors.profiles.profile import Profile
 from tests.integration.machines import BUCKET
 from tests.servers.moto import REGION
 from tests.servers.service import RunningService, newest
-from tests.support import events
+from tests.support import events, jobs
+from tests.support.jobs import MINUTE_MS, PER_S, PER_WINDOW, START_MS
 
-START_MS, MINUTE_MS, PER_S = 1_750_000_020_000, 60_000, 20
-PER_WINDOW, CHUNK = PER_S * 60, 100
+CHUNK = 100
 KEY = "driftline/taken.state"
 
 
 class Traffic:
-    """Appends whole windows of events to a followed file, 400 events a second: twenty times as fast
+    """Appends whole windows of events to a followed file, 800 events a second: forty times as fast
     as their event time."""
 
     def __init__(self, folder: Path, windows: int) -> None:
@@ -47,7 +47,7 @@ class Traffic:
     def _flow(self) -> None:
         for start in range(0, len(self._lines), CHUNK):
             self._append(self._lines[start : start + CHUNK])
-            time.sleep(CHUNK / 400)
+            time.sleep(CHUNK / 800)
         self._append(self._ending)
 
     def start(self) -> None:
@@ -72,22 +72,14 @@ def config(
     traffic: Traffic, baseline: Path, url: str = "", after: str = "10s", **changes: Any
 ) -> dict[str, Any]:
     s3 = {"bucket": BUCKET, "region": REGION, "endpoint_url": url, "take_over_after": after}
-    return {
-        "job": "taken",
-        "source": {"type": "jsonl", "path": str(traffic.path.parent), "follow": True},
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(baseline)}},
-        "grace": "2s",
-        "idle": "1h",
-        "sinks": [{"type": "jsonl", "path": "reports"}],
-        "state": {
-            "path": "state.sqlite",
-            "commit_interval": "1s" if after == "10s" else "1m",
-            **({"s3": s3} if url else {}),
-        },
-        **changes,
+    state = {
+        "path": "state.sqlite",
+        "commit_interval": "1s" if after == "10s" else "1m",
+        **({"s3": s3} if url else {}),
     }
+    source = {"type": "jsonl", "path": str(traffic.path.parent), "follow": True}
+    usual = {"job": "taken", "source": source, "idle": "1h", "state": state}
+    return jobs.config(baseline, **{**usual, **changes})
 
 
 def reported(baseline: Baseline, *services: RunningService) -> dict[int, tuple[int, Counter[str]]]:

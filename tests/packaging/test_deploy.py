@@ -12,9 +12,8 @@ import yaml
 from click.testing import CliRunner
 
 from stream.cli import main
-from tests.conftest import left_out
+from tests.conftest import skip_or_fail
 from tests.servers import prometheus
-from tests.servers.base import PartMissing
 from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "deploy"
@@ -85,7 +84,7 @@ def test_there_is_an_example_for_each_source_and_for_aws() -> None:
 
 def test_prometheus_accepts_its_configuration() -> None:
     if reason := prometheus.why_missing():
-        left_out(PartMissing("prometheus", reason))
+        skip_or_fail(DependencyMissing("prometheus", reason))
     command = ["promtool", "check", "config", str(DEPLOY / "prometheus.yml")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -148,7 +147,7 @@ def test_the_alert_rules_fire_when_they_should_and_only_then() -> None:
     """promtool runs the unit tests of the rules: one without alerts, one in which each alert fires,
     and restarts."""
     if reason := prometheus.why_missing():
-        left_out(PartMissing("prometheus", reason))
+        skip_or_fail(DependencyMissing("prometheus", reason))
     for arguments in (
         ["check", "rules", "prometheus-rules.yml"],
         ["test", "rules", "prometheus-rules.test.yml"],

@@ -1,4 +1,4 @@
-"""What the README, the Makefile and the continuous integration say of each other is so."""
+"""README, Makefile and continuous integration agree with each other and with the code."""
 
 import re
 import subprocess
@@ -15,30 +15,30 @@ from tests.support.paths import ROOT
 from tests.support.records import raw_batch
 
 README = (ROOT / "README.md").read_text()
-SHOWN = README + (ROOT / "docs" / "state-in-s3.md").read_text()
-CONFIGURATIONS = re.findall(r"```yaml\n(.*?)```", SHOWN, re.DOTALL)
+PAGES = README + (ROOT / "docs" / "state-in-s3.md").read_text()
+CONFIGURATIONS = re.findall(r"```yaml\n(.*?)```", PAGES, re.DOTALL)
 TRAINING = "prediction,carrier,distance\n" + "".join(
     f"{k % 7},{'UA' if k % 3 else 'DL'},{100 + k}\n" for k in range(300)
 )
 
 
 def helped() -> set[str]:
-    """The targets that ``make`` without an argument explains."""
-    told = subprocess.run(
+    """The targets that ``make`` without an argument lists."""
+    output = subprocess.run(
         ["make", "-C", str(ROOT), "--no-print-directory"],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    return set(re.findall(r"^make ([a-z-]+)", told, re.MULTILINE))
+    return set(re.findall(r"^make ([a-z-]+)", output, re.MULTILINE))
 
 
-def test_there_are_configurations_to_be_checked() -> None:
+def test_the_readme_has_configurations() -> None:
     assert CONFIGURATIONS
 
 
 @pytest.mark.parametrize("text", CONFIGURATIONS, ids=lambda text: text.splitlines()[0])
-def test_a_configuration_of_the_readme_passes_the_check(
+def test_every_configuration_of_the_readme_passes_driftline_check(
     text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in re.findall(r"\$\{(\w+)\}", text):
@@ -46,10 +46,10 @@ def test_a_configuration_of_the_readme_passes_the_check(
     (tmp_path / "train.csv").write_text(TRAINING)
     (tmp_path / "config.yaml").write_text(text)
     out = str(tmp_path / "baseline")
-    made = CliRunner().invoke(
+    learned = CliRunner().invoke(
         main, ["baseline", str(tmp_path / "train.csv"), "--out", out, "--predictions", "prediction"]
     )
-    assert made.exit_code == 0, made.output
+    assert learned.exit_code == 0, learned.output
     done = CliRunner().invoke(main, ["check", str(tmp_path / "config.yaml")])
     assert done.exit_code == 0, done.output
 
@@ -71,7 +71,7 @@ def shown(key: str) -> str:
         ("prices", ("price", "area", "rooms", "city")),
     ],
 )
-def test_the_event_that_the_readme_shows_can_be_read_with_its_configuration(
+def test_the_example_events_decode_with_the_configuration_of_the_readme(
     job: str, columns: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KAFKA_PASSWORD", "a-value")
@@ -89,8 +89,8 @@ def test_the_event_that_the_readme_shows_can_be_read_with_its_configuration(
 
 
 def test_every_driftline_command_of_the_readme_exists() -> None:
-    shown = "".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
-    named = set(re.findall(r"^driftline ([a-z]+)", shown, re.MULTILINE)) | set(
+    commands = "".join(re.findall(r"```sh\n(.*?)```", README, re.DOTALL))
+    named = set(re.findall(r"^driftline ([a-z]+)", commands, re.MULTILINE)) | set(
         re.findall(r"`driftline ([a-z]+)", README)
     )
     assert named
@@ -103,18 +103,18 @@ def test_every_make_target_of_the_readme_exists() -> None:
     assert named <= helped()
 
 
-def test_make_explains_every_target_that_a_person_calls() -> None:
+def test_make_lists_every_phony_target() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony
     assert helped() == set(phony[1].split())
 
 
-def test_continuous_integration_runs_the_test_command_of_the_readme_last() -> None:
+def test_continuous_integration_ends_with_the_test_command_of_the_readme() -> None:
     assert (ROOT / ".ci" / "run").read_text().splitlines()[-1] == "make test"
     assert re.search(r"^make test\b", README, re.MULTILINE)
 
 
-def test_every_link_into_the_project_leads_somewhere() -> None:
+def test_every_link_into_the_project_leads_to_a_file() -> None:
     links = [link for link in re.findall(r"\]\(([^)#]+)", README) if "://" not in link]
     assert links
     assert [link for link in links if not (ROOT / link).exists()] == []

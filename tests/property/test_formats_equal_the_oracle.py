@@ -22,6 +22,7 @@ from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
 from tests import oracle
 from tests.property import events
+from tests.support.examples import examples
 from tests.support.records import NoSource, job_settings, raw_batch
 
 EXAMPLES = 200
@@ -29,7 +30,7 @@ EXAMPLES = 200
 BROAD = settings(
     derandomize=True,
     deadline=None,
-    max_examples=EXAMPLES,
+    max_examples=examples(EXAMPLES),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 CLOCKING = oracle.Clocking(pane_ms=60_000, grace_ms=2_000, lateness_ms=120_000, tolerance_ms=60_000)

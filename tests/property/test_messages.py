@@ -22,6 +22,7 @@ from stream.events import (
     WidthMismatches,
 )
 from stream.readers.messages import PartialMessage, decode_for_owner, encode, pack, unpack
+from tests.support.examples import examples
 
 LAYOUTS = {
     "a": Layout((Feature("x", "Fractional", "grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),)),
@@ -115,7 +116,7 @@ def _content(profile: Profile) -> tuple[object, ...]:
     return (profile.rows, profile.layout.fingerprint, profile.novel, *content)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(partials)
 def test_a_partial_comes_out_of_the_pipe_as_it_went_in(partial: Partial) -> None:
     decoded = through_the_pipe(partial, LAYOUTS)
@@ -124,7 +125,7 @@ def test_a_partial_comes_out_of_the_pipe_as_it_went_in(partial: Partial) -> None
     assert all(isinstance(cover, CoveredRange) for cover in decoded.covers)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(partials)
 def test_a_decoded_profile_can_be_added_to(partial: Partial) -> None:
     for _, _, profile in through_the_pipe(partial, LAYOUTS).profiles:
@@ -133,14 +134,14 @@ def test_a_decoded_profile_can_be_added_to(partial: Partial) -> None:
         assert (profile.counts == before).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(partials)
 def test_a_partial_of_other_layouts_loses_its_profiles_and_nothing_else(partial: Partial) -> None:
     decoded = through_the_pipe(partial, {"a": LAYOUTS["b"], "b": LAYOUTS["b"]})
     assert decoded == msgspec.structs.replace(partial, profiles=[])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(partials)
 def test_fields_of_a_message_are_found_by_name_and_not_by_order(partial: Partial) -> None:
     """A field that another version inserts must not shift the meaning of those after it."""

@@ -1,1 +1,1 @@
-"""The real components that the tests and the benchmarks start: broker, cloud emulator, Prometheus."""
+"""Servers and tools for tests and benchmarks: Kafka, cloud emulators, proxies, Prometheus."""

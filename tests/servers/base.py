@@ -1,6 +1,6 @@
-"""What every part shares: where downloads live, free loopback ports, one child process with a log.
+"""Shared by all servers: the cache of downloads, free loopback ports, a child process with a log.
 
-Everything listens on 127.0.0.1 only. Downloads live outside the clone, in
+Every server listens on 127.0.0.1 only. Downloads are kept outside of the clone, in
 ``${XDG_CACHE_HOME:-~/.cache}/driftline``.
 """
 
@@ -15,41 +15,43 @@ from pathlib import Path
 
 LOOPBACK = "127.0.0.1"
 LOG_TAIL_LINES = 40
+LISTENING = "0A"
+"""State of a listening socket in /proc/net/tcp."""
 
 
-class PartMissing(Exception):
-    """A component that this machine cannot offer; ``part`` is its name, ``reason`` says why."""
+class DependencyMissing(Exception):
+    """A server, tool or data set that this machine does not have, with the reason."""
 
-    def __init__(self, part: str, reason: str) -> None:
-        super().__init__(f"{part}: {reason}")
-        self.part = part
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name}: {reason}")
+        self.name = name
         self.reason = reason
 
 
-class PartFailed(Exception):
-    """A component that is installed but did not start; the text ends with the tail of its log."""
+class ServerFailed(Exception):
+    """A server that is installed but did not start; the text ends with the tail of its log."""
 
 
 def cache_dir() -> Path:
-    """Return the folder for downloads; it may not exist yet."""
+    """Return the folder of downloads; it may not exist yet."""
     root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(root) / "driftline"
 
 
 WORKERS = 8
+"""Worker processes of one test run that have ports of their own."""
 _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a port on 127.0.0.1 that nobody listens on now, and that was not returned before.
+    """Return a port of 127.0.0.1 that is free now and was not returned before.
 
-    The port lies below the kernel's range for outgoing connections: a client that keeps trying a
-    closed port inside that range can end up connected to itself. Processes of one test run have
-    ports of their own: what is asked for here is bound a second later.
+    The port lies below the kernel's range for outgoing connections: a client that retries a closed
+    port inside that range can connect to itself. Each worker process of a test run draws from
+    ports of its own, because a port is bound only some time after it was returned.
     """
-    worker = (
-        int(os.environ.get("PYTEST_XDIST_WORKER", f"gw{WORKERS - 1}").removeprefix("gw")) % WORKERS
-    )
+    name = os.environ.get("PYTEST_XDIST_WORKER", f"gw{WORKERS - 1}")
+    worker = int(name.removeprefix("gw")) % WORKERS
     for port in random.sample(range(15_000 + worker, 32_000, WORKERS), 200):
         with socket.socket() as probe:
             try:
@@ -59,11 +61,11 @@ def free_port() -> int:
         if port not in _given:
             _given.add(port)
             return port
-    raise PartFailed("no free port between 15000 and 32000")
+    raise ServerFailed("no free port between 15000 and 32000")
 
 
 def port_answers(port: int) -> bool:
-    """Return whether something accepts TCP connections on 127.0.0.1:port."""
+    """Return whether 127.0.0.1:port accepts TCP connections."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex((LOOPBACK, port)) == 0
@@ -79,17 +81,17 @@ def listening_addresses(pid: int) -> set[tuple[str, int]]:
             continue
         if target.startswith("socket:["):
             inodes.add(target[8:-1])
-    found = set()
+    addresses = set()
     for table, family in (("tcp", socket.AF_INET), ("tcp6", socket.AF_INET6)):
         for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
-            local, state, inode = (fields := line.split())[1], fields[3], fields[9]
-            if state == "0A" and inode in inodes:
-                found.add(_address(local, family))
-    return found
+            _, local, _, state, *_, inode = line.split()[:10]
+            if state == LISTENING and inode in inodes:
+                addresses.add(_address(local, family))
+    return addresses
 
 
 def _address(text: str, family: socket.AddressFamily) -> tuple[str, int]:
-    """Decode ``0100007F:1F90`` (32-bit words in the machine's order); mapped IPv4 becomes IPv4."""
+    """Decode ``0100007F:1F90`` (32-bit words in native order); mapped IPv4 becomes IPv4."""
     words, port = text.split(":")
     raw = b"".join(bytes.fromhex(words[i : i + 8])[::-1] for i in range(0, len(words), 8))
     if raw[:12] == b"\0" * 10 + b"\xff\xff":
@@ -98,10 +100,10 @@ def _address(text: str, family: socket.AddressFamily) -> tuple[str, int]:
 
 
 class Process:
-    """One child process whose output goes to a log file; it dies with the process that started it.
+    """A child process whose output goes to a log file; it ends with the process that started it.
 
-    Start it from a thread that lives as long as it should: the kernel ties the child to the
-    starting *thread*.
+    The kernel ties the child to the *thread* that started it: start it from a thread that lives
+    as long as the child should.
     """
 
     def __init__(self, name: str, log: Path) -> None:
@@ -111,14 +113,14 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process id; RuntimeError when it is not running."""
+        """The process id; raises RuntimeError while it is not running."""
         if not self.alive or self._child is None:
             raise RuntimeError(f"{self.name} is not running")
         return self._child.pid
 
     @property
     def alive(self) -> bool:
-        """Whether the child runs."""
+        """Whether the child is running."""
         return self._child is not None and self._child.poll() is None
 
     def start(
@@ -130,9 +132,12 @@ class Process:
         cwd: Path | None = None,
         timeout_s: float = 60.0,
     ) -> None:
-        """Start ``command`` and wait until ``ready()``; PartFailed if it ends or takes too long."""
+        """Start ``command`` and wait until ``ready()``.
+
+        Raises ServerFailed if it ends before that, or takes longer than ``timeout_s``.
+        """
         if self.alive:
-            raise RuntimeError(f"{self.name} runs already")
+            raise RuntimeError(f"{self.name} is running already")
         tie = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with self.log.open("ab") as out:
             self._child = subprocess.Popen(
@@ -146,18 +151,18 @@ class Process:
         deadline = time.monotonic() + timeout_s
         while not ready():
             if self._child.poll() is not None:
-                raise PartFailed(
+                raise ServerFailed(
                     f"{self.name} ended with code {self._child.returncode}\n{self.tail()}"
                 )
             if time.monotonic() > deadline:
                 self.kill9()
-                raise PartFailed(
+                raise ServerFailed(
                     f"{self.name} was not ready after {timeout_s:.0f} s\n{self.tail()}"
                 )
             time.sleep(0.05)
 
     def stop(self, grace_s: float = 2.0) -> None:
-        """Terminate, wait ``grace_s``, then kill; nothing happens when it does not run."""
+        """Terminate it, wait ``grace_s``, then kill it; does nothing if it was never started."""
         if self._child is None:
             return
         self._child.terminate()
@@ -167,7 +172,7 @@ class Process:
             self.kill9()
 
     def kill9(self) -> None:
-        """Kill it at once, as a crash would."""
+        """Kill it immediately, as a crash would."""
         if self._child is not None:
             self._child.kill()
             self._child.wait()

@@ -1,5 +1,4 @@
-"""A reader process that reads nothing: it gives signs of life, far more in a moment than a real one
-in an hour, and waits."""
+"""A reader process that reads nothing and floods its owner with heartbeats."""
 
 from __future__ import annotations
 
@@ -12,7 +11,7 @@ SIGNS = 20_000
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
-    """Say ``Decoding``, many signs of life, ``Decoding``, one more sign; then stay."""
+    """Send ``Decoding``, 20,000 heartbeats, ``Decoding``, one more heartbeat; then stay alive."""
     pipe.send_bytes(encode(Decoding([("p", 1)])))
     for k in range(SIGNS):
         pipe.send_bytes(encode(Heartbeat(k, False)))

@@ -1,4 +1,4 @@
-"""A real Apache Kafka broker (4.3.1, one node) for tests and benchmarks.
+"""A real Apache Kafka broker (4.3.1, one node).
 
 >>> from tests.servers.kafka import KafkaBroker
 >>> with KafkaBroker() as broker:                                          # doctest: +SKIP
@@ -7,6 +7,7 @@
 [0]
 """
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -21,9 +22,9 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 
 from tests.servers.base import (
     LOOPBACK,
-    PartFailed,
-    PartMissing,
+    DependencyMissing,
     Process,
+    ServerFailed,
     cache_dir,
     free_port,
     port_answers,
@@ -37,8 +38,8 @@ GUARDED = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": "User:ANONYMOUS",
 }
-"""Settings of a broker whose user ``alice`` may do nothing that was not allowed; who comes without
-a password may do everything."""
+"""Settings of a broker whose user ``alice`` may do nothing that was not allowed; clients without a
+password may do everything."""
 QUICK_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 BENCH_JVM = ("-Xmx1g",)
 
@@ -91,8 +92,29 @@ def jar_dir() -> Path:
     return cache_dir() / f"kafka-{VERSION}"
 
 
+def class_archive() -> Path:
+    """Return the archive of loaded classes that halves the time a broker takes to start."""
+    return jar_dir() / "classes.jsa"
+
+
+def archive_classes() -> None:
+    """Write the class archive from one run of a broker, if there is none yet.
+
+    A JVM that the archive does not fit ignores it.
+    """
+    archive = class_archive()
+    if archive.exists():
+        return
+    unfinished = archive.with_suffix(f".{os.getpid()}")
+    with KafkaBroker(jvm=(*QUICK_JVM, f"-XX:ArchiveClassesAtExit={unfinished}")) as broker:
+        broker.create_topic("events")
+        broker.produce("events", [(0, None, b"value", [], None)])
+    if unfinished.exists():  # not every JVM can archive
+        unfinished.replace(archive)
+
+
 def why_missing() -> str | None:
-    """Return why no broker can be started here, or None when one can."""
+    """Return why no broker can be started here, or None if one can."""
     if shutil.which("java") is None:
         return "no java"
     if not (jar_dir() / "complete").exists():
@@ -100,126 +122,19 @@ def why_missing() -> str | None:
     return None
 
 
-class KafkaBroker:
-    """One broker on free ports of 127.0.0.1, started on entry, stopped and removed on exit.
+class RunningBroker:
+    """A running broker, whichever process started it: topics, records and rights.
 
-    ``stop()``, ``kill9()`` and ``start()`` may follow each other: ports and records stay.
-    ``bootstrap`` is the plain listener, ``sasl_bootstrap`` wants user ``alice`` (PLAIN or
-    SCRAM-SHA-512). Tests isolate themselves by topic name; a test that stops the broker makes one
-    of its own. ``via`` is a port on which it listens too, and the port of a proxy before that: who
-    begins at the proxy goes on through it. Raises PartMissing when the machine has no java or no
-    jars, PartFailed when it does not start.
+    ``bootstrap`` is the plain listener; ``sasl_bootstrap`` requires user ``alice`` (PLAIN or
+    SCRAM-SHA-512).
     """
 
-    def __init__(
-        self,
-        jvm: Sequence[str] = QUICK_JVM,
-        settings: Mapping[str, str] | None = None,
-        via: tuple[int, int] | None = None,
-    ) -> None:
-        if reason := why_missing():
-            raise PartMissing("kafka", reason)
-        self._jvm = jvm
-        self.dir = Path(tempfile.mkdtemp(prefix="driftline-kafka-"))
-        self.port, self.sasl_port, controller = free_port(), free_port(), free_port()
-        self.bootstrap = f"{LOOPBACK}:{self.port}"
-        self.sasl_bootstrap = f"{LOOPBACK}:{self.sasl_port}"
-        self.process = Process("kafka", self.dir / "broker.log")
+    def __init__(self, port: int, sasl_port: int) -> None:
+        self.port, self.sasl_port = port, sasl_port
+        self.bootstrap = f"{LOOPBACK}:{port}"
+        self.sasl_bootstrap = f"{LOOPBACK}:{sasl_port}"
         self._producer: Any = None
         self._admin: Any = None
-        text = PROPERTIES.format(
-            plain=self.port, sasl=self.sasl_port, controller=controller,
-            data=self.dir / "data", user=USER, password=PASSWORD,
-        )  # fmt: skip
-        text += "".join(
-            f"{key}={value}\n"
-            for key, value in {**self._through(text, via), **(settings or {})}.items()
-        )
-        (self.dir / "server.properties").write_text(text)
-        (self.dir / "log4j2.properties").write_text(LOG4J)
-        self._format()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _through(self, text: str, via: tuple[int, int] | None) -> dict[str, str]:
-        """Settings of one more listener; a later line takes the place of an earlier one."""
-        if via is None:
-            return {}
-        first = dict(
-            line.split("=", 1) for line in text.splitlines() if line.startswith("listener")
-        )
-        told = (
-            f"PLAINTEXT://{self.bootstrap},SASL://{self.sasl_bootstrap},VIA://{LOOPBACK}:{via[1]}"
-        )
-        name = "listener.security.protocol.map"
-        listeners = f"{first['listeners']},VIA://{LOOPBACK}:{via[0]}"
-        return {
-            "listeners": listeners,
-            "advertised.listeners": told,
-            name: f"{first[name]},VIA:PLAINTEXT",
-        }
-
-    def _java(self, *arguments: str) -> list[str]:
-        jars = ":".join(str(jar) for jar in sorted(jar_dir().glob("*.jar")))
-        logging = f"-Dlog4j2.configurationFile={self.dir / 'log4j2.properties'}"
-        return ["java", *self._jvm, logging, "-cp", jars, *arguments]
-
-    def _format(self) -> None:
-        scram = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
-        command = self._java(
-            "kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID,
-            "-c", str(self.dir / "server.properties"), "--add-scram", scram,
-        )  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode != 0:
-            raise PartFailed(
-                f"kafka's log folder could not be formatted\n{done.stdout}{done.stderr}"
-            )
-
-    def start(self) -> None:
-        """Start the broker and wait (60 s at most) until it serves clients."""
-        seen = self.process.log.stat().st_size if self.process.log.exists() else 0
-
-        def ready() -> bool:
-            with self.process.log.open("rb") as log:
-                log.seek(seen)
-                return b"Kafka Server started" in log.read() and port_answers(self.port)
-
-        command = self._java("kafka.Kafka", str(self.dir / "server.properties"))
-        self.process.start(command, ready, timeout_s=60.0)
-
-    def stop(self) -> None:
-        """Shut down cleanly; records stay."""
-        self._drop_clients()
-        self.process.stop(grace_s=20.0)
-
-    def kill9(self) -> None:
-        """Kill the broker without warning; records that were acknowledged stay."""
-        self._drop_clients()
-        self.process.kill9()
-
-    def close(self) -> None:
-        """End everything and remove the broker's files."""
-        self.stop()
-        shutil.rmtree(self.dir, ignore_errors=True)
-
-    def _drop_clients(self) -> None:
-        """Close our own clients: idle ones would log each failed try to reach a stopped broker."""
-        if self._producer is not None:
-            self._producer.close(timeout=2 if self.process.alive else 0)
-        if self._admin is not None:
-            self._admin.close()
-        self._producer = self._admin = None
 
     @property
     def admin(self) -> Any:
@@ -235,22 +150,23 @@ class KafkaBroker:
     ) -> None:
         """Create a topic and wait until every partition has a leader.
 
-        Timestamps ahead of the clock are allowed, unless ``configs`` says otherwise.
+        Timestamps ahead of the clock are allowed, unless ``configs`` forbids them.
         """
         settings = {"message.timestamp.after.max.ms": str(2**62), **(configs or {})}
         spec = {"num_partitions": partitions, "replication_factor": 1, "configs": settings}
         self.admin.create_topics({name: spec}, wait_for_metadata=True)
 
     def delete_topic(self, name: str) -> None:
-        """Delete a topic and wait until the broker no longer names it."""
-        self._drop_clients()  # the producer's sequence numbers would not fit a topic made anew
+        """Delete a topic and wait until the broker no longer lists it."""
+        self.drop_clients()  # the producer's sequence numbers do not fit a recreated topic
         self.admin.delete_topics([name])
         while name in self.admin.list_topics():
             time.sleep(0.02)
 
     def allow(self, operation: str, kind: str, name: str) -> None:
-        """Give user ``alice`` a right, as ``allow("READ", "TOPIC", "events")``; it holds a moment
-        later."""
+        """Grant user ``alice`` a right, as ``allow("READ", "TOPIC", "events")``; it takes effect a
+        moment later.
+        """
         pattern = ResourcePattern(ResourceType[kind], name)
         self.admin.create_acls(
             [ACL(f"User:{USER}", "*", ACLOperation[operation], ACLPermissionType.ALLOW, pattern)]
@@ -260,14 +176,14 @@ class KafkaBroker:
         """Grow ``topic`` to ``total`` partitions."""
         self.admin.create_partitions({topic: total})
         self.admin.wait_for_topics([topic])
-        self._drop_clients()  # the producer would learn of them only minutes later
+        self.drop_clients()  # the producer would learn of them only minutes later
 
     def delete_records(self, topic: str, partition: int, before: int) -> None:
         """Remove the records of a partition below offset ``before``, as retention would."""
         self.admin.delete_records({TopicPartition(topic, partition): before})
 
     def produce(self, topic: str, records: Iterable[Record]) -> list[int]:
-        """Write records, wait until all are acknowledged, return their offsets in the given order."""
+        """Write records, wait for all acknowledgements, return the offsets in the given order."""
         if self._producer is None:
             self._producer = KafkaProducer(
                 bootstrap_servers=self.bootstrap, linger_ms=5, batch_size=256 * 1024,
@@ -286,3 +202,122 @@ class KafkaBroker:
         ]
         self._producer.flush(60)
         return [future.get(60).offset for future in sent]
+
+    def drop_clients(self) -> None:
+        """Close our own clients: idle ones log each failed attempt to reach a stopped broker."""
+        if self._producer is not None:
+            self._producer.close(timeout=2 if port_answers(self.port) else 0)
+        if self._admin is not None:
+            self._admin.close()
+        self._producer = self._admin = None
+
+
+class KafkaBroker(RunningBroker):
+    """A broker on free ports of 127.0.0.1, started on entry, stopped and removed on exit.
+
+    ``stop()``, ``kill9()`` and ``start()`` may follow each other: ports and records stay. Tests
+    isolate themselves by topic name; a test that stops the broker starts one of its own. ``via`` is
+    one more port to listen on, and the port of a proxy in front of it: clients that bootstrap
+    through the proxy stay behind it. Raises DependencyMissing without java or the jars,
+    ServerFailed if the broker does not start.
+    """
+
+    def __init__(
+        self,
+        jvm: Sequence[str] = QUICK_JVM,
+        settings: Mapping[str, str] | None = None,
+        via: tuple[int, int] | None = None,
+    ) -> None:
+        if reason := why_missing():
+            raise DependencyMissing("kafka", reason)
+        super().__init__(free_port(), free_port())
+        archive = class_archive()
+        shared = ["-Xshare:auto", f"-XX:SharedArchiveFile={archive}"] if archive.exists() else []
+        self._jvm = [*jvm, *shared]
+        self.dir = Path(tempfile.mkdtemp(prefix="driftline-kafka-"))
+        self.process = Process("kafka", self.dir / "broker.log")
+        self._write_properties(settings or {}, via)
+        self._format()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _write_properties(self, settings: Mapping[str, str], via: tuple[int, int] | None) -> None:
+        text = PROPERTIES.format(
+            plain=self.port, sasl=self.sasl_port, controller=free_port(),
+            data=self.dir / "data", user=USER, password=PASSWORD,
+        )  # fmt: skip
+        more = {**self._proxied_listener(text, via), **settings}
+        text += "".join(f"{key}={value}\n" for key, value in more.items())
+        (self.dir / "server.properties").write_text(text)
+        (self.dir / "log4j2.properties").write_text(LOG4J)
+
+    def _proxied_listener(self, text: str, via: tuple[int, int] | None) -> dict[str, str]:
+        """Settings of one more listener; a later line overrides an earlier one."""
+        if via is None:
+            return {}
+        listens, proxy = via
+        usual = dict(
+            line.split("=", 1) for line in text.splitlines() if line.startswith("listener")
+        )
+        protocols = "listener.security.protocol.map"
+        return {
+            "listeners": f"{usual['listeners']},VIA://{LOOPBACK}:{listens}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap},SASL://{self.sasl_bootstrap},"
+            f"VIA://{LOOPBACK}:{proxy}",
+            protocols: f"{usual[protocols]},VIA:PLAINTEXT",
+        }
+
+    def _java(self, *arguments: str) -> list[str]:
+        jars = ":".join(str(jar) for jar in sorted(jar_dir().glob("*.jar")))
+        logging = f"-Dlog4j2.configurationFile={self.dir / 'log4j2.properties'}"
+        return ["java", *self._jvm, logging, "-cp", jars, *arguments]
+
+    def _format(self) -> None:
+        scram = f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"
+        command = self._java(
+            "kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID,
+            "-c", str(self.dir / "server.properties"), "--add-scram", scram,
+        )  # fmt: skip
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise ServerFailed(
+                f"kafka's log folder could not be formatted\n{done.stdout}{done.stderr}"
+            )
+
+    def start(self) -> None:
+        """Start the broker and wait, at most 60 s, until it serves clients."""
+        log = self.process.log
+        already_logged = log.stat().st_size if log.exists() else 0
+
+        def ready() -> bool:
+            with log.open("rb") as lines:
+                lines.seek(already_logged)
+                return b"Kafka Server started" in lines.read() and port_answers(self.port)
+
+        command = self._java("kafka.Kafka", str(self.dir / "server.properties"))
+        self.process.start(command, ready, timeout_s=60.0)
+
+    def stop(self) -> None:
+        """Shut down cleanly; records stay."""
+        self.drop_clients()
+        self.process.stop(grace_s=20.0)
+
+    def kill9(self) -> None:
+        """Kill the broker without warning; acknowledged records stay."""
+        self.drop_clients()
+        self.process.kill9()
+
+    def close(self) -> None:
+        """Stop the broker and remove its files."""
+        self.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)

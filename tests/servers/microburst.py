@@ -1,5 +1,6 @@
-"""microburst: a proxy in front of an emulator that answers chosen calls with errors of AWS, by name
-and number."""
+"""microburst: a proxy in front of an emulator that fails chosen calls with AWS errors, by name and
+count.
+"""
 
 import json
 import shutil
@@ -9,7 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.servers.base import LOOPBACK, PartMissing, Process, cache_dir, free_port, port_answers
+from tests.servers.base import (
+    LOOPBACK,
+    DependencyMissing,
+    Process,
+    cache_dir,
+    free_port,
+    port_answers,
+)
 
 WHEEL = "microburst==0.10.0"
 
@@ -20,24 +28,21 @@ def folder() -> Path:
 
 
 def why_missing() -> str | None:
-    """Return why it cannot be started here, or None when it can."""
-    return (
-        None
-        if (folder() / "bin" / "microburst").exists()
-        else "not installed: python -m tests.servers.setup"
-    )
+    """Return why microburst cannot be started here, or None if it can."""
+    installed = (folder() / "bin" / "microburst").exists()
+    return None if installed else "not installed: python -m tests.servers.setup"
 
 
 class Microburst:
-    """The proxy on a free port of 127.0.0.1 in front of ``upstream`` (a URL), started on entry,
+    """microburst on a free port of 127.0.0.1 in front of ``upstream`` (a URL), started on entry,
     stopped on exit.
 
-    Raises PartMissing when it is not installed, PartFailed when it does not start.
+    Raises DependencyMissing if it is not installed, ServerFailed if it does not start.
     """
 
     def __init__(self, upstream: str) -> None:
         if reason := why_missing():
-            raise PartMissing("microburst", reason)
+            raise DependencyMissing("microburst", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-microburst-"))
         self.port, self._upstream = free_port(), upstream
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -66,11 +71,16 @@ class Microburst:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def refuse(self, operation: str, code: str, times: int, service: str = "kinesis") -> None:
-        """Answer the next ``times`` calls of ``operation`` with the error ``code``."""
+        """Fail the next ``times`` calls of ``operation`` with ``code``; replaces earlier rules."""
         rule = {"service": service, "operation": operation, "times": times, "error": {"code": code}}
-        post = urllib.request.Request(
-            f"{self.url}/_microburst/rules", json.dumps([rule]).encode(), method="POST"
-        )
+        self._replace_rules([rule])
+
+    def clear(self) -> None:
+        """Remove all rules: every call passes."""
+        self._replace_rules([])
+
+    def _replace_rules(self, rules: list[dict[str, object]]) -> None:
+        post = urllib.request.Request(f"{self.url}/_microburst/rules", json.dumps(rules).encode())
         post.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(post, timeout=10) as answer:
-            answer.read()
+        with urllib.request.urlopen(post, timeout=10) as response:
+            response.read()

@@ -1,7 +1,6 @@
-"""Kinesis' enhanced fan-out as ministack plays it: an emulator in a process of its own.
+"""Kinesis with enhanced fan-out, emulated by ministack in a process of its own.
 
-Trust it for SubscribeToShard; its split deletes the parent, so nothing about resharding can be
-learned from it.
+Trust it for SubscribeToShard, and for nothing about resharding: its split deletes the parent.
 """
 
 import os
@@ -11,7 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.servers.base import LOOPBACK, PartMissing, Process, cache_dir, free_port, port_answers
+from tests.servers.base import (
+    LOOPBACK,
+    DependencyMissing,
+    Process,
+    cache_dir,
+    free_port,
+    port_answers,
+)
 from tests.servers.kinesis import boto
 
 WHEEL = "ministack==1.5.33"
@@ -24,24 +30,21 @@ def folder() -> Path:
 
 
 def why_missing() -> str | None:
-    """Return why it cannot be started here, or None when it can."""
-    return (
-        None
-        if (folder() / "bin" / "ministack").exists()
-        else "not installed: python -m tests.servers.setup"
-    )
+    """Return why ministack cannot be started here, or None if it can."""
+    installed = (folder() / "bin" / "ministack").exists()
+    return None if installed else "not installed: python -m tests.servers.setup"
 
 
 class Ministack:
     """ministack on a free port of 127.0.0.1, started on entry, stopped on exit; ``kinesis`` is a
     client.
 
-    Raises PartMissing when it is not installed, PartFailed when it does not start.
+    Raises DependencyMissing if it is not installed, ServerFailed if it does not start.
     """
 
     def __init__(self) -> None:
         if reason := why_missing():
-            raise PartMissing("ministack", reason)
+            raise DependencyMissing("ministack", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-ministack-"))
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"

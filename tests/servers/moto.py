@@ -1,8 +1,8 @@
-"""CloudWatch, SNS, SQS and S3 as moto's server plays them: an emulator in a process of its own.
+"""CloudWatch, SNS, SQS and S3, emulated by moto's server in a process of its own.
 
-Trust it for what it stores and routes (data put, statistics read back, SNS to SQS, filter policies,
-conditional puts); it accepts more than 1,000 data a call, never evaluates an alarm, and enforces
-rights only after ``/moto-api/reset-auth``.
+Trust it for what it stores and routes: metric data and statistics, SNS to SQS, filter policies,
+conditional puts. It accepts more than 1,000 data per call, never evaluates an alarm, and enforces
+permissions only after ``/moto-api/reset-auth``.
 """
 
 import importlib.util
@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.servers.base import LOOPBACK, PartMissing, Process, free_port, port_answers
+from tests.servers.base import LOOPBACK, DependencyMissing, Process, free_port, port_answers
 
 REGION = "us-east-1"
 CREDENTIALS = {
@@ -28,7 +28,7 @@ CREDENTIALS = {
 
 
 def why_missing() -> str | None:
-    """Return why moto's server cannot be started here, or None when it can."""
+    """Return why moto's server cannot be started here, or None if it can."""
     for module in ("moto.server", "flask", "boto3"):
         if importlib.util.find_spec(module.split(".")[0]) is None:
             return f"python package {module.split('.')[0]} is not installed"
@@ -38,13 +38,14 @@ def why_missing() -> str | None:
 class MotoServer:
     """moto's server on a free port of 127.0.0.1, started on entry, stopped on exit.
 
-    ``url`` is the ``endpoint_url`` for every client; ``env`` are the fake credentials a child
-    process needs. Raises PartMissing when moto is not installed, PartFailed when it does not start.
+    ``url`` is the ``endpoint_url`` for every client; ``env`` holds the fake credentials that a
+    child process needs. Raises DependencyMissing if moto is not installed, ServerFailed if it does
+    not start.
     """
 
     def __init__(self) -> None:
         if reason := why_missing():
-            raise PartMissing("moto", reason)
+            raise DependencyMissing("moto", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-moto-"))
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -68,11 +69,11 @@ class MotoServer:
     def reset(self) -> None:
         """Empty every service."""
         post = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
-        with urllib.request.urlopen(post, timeout=10) as answer:
-            answer.read()
+        with urllib.request.urlopen(post, timeout=10) as response:
+            response.read()
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client of ``service`` that talks to this server with fake credentials."""
+        """Return a boto3 client of ``service`` for this server, with fake credentials."""
         import boto3
 
         return boto3.client(
@@ -99,28 +100,25 @@ class MotoServer:
         return self.client("sqs")
 
     def topic_with_queue(self, name: str) -> tuple[str, str]:
-        """Create an SNS topic and an SQS queue that subscribes to it; return (topic ARN, queue
-        URL)."""
+        """Create an SNS topic and an SQS queue subscribed to it; return topic ARN and queue URL."""
         sqs, sns = self.sqs, self.sns
         queue = str(sqs.create_queue(QueueName=name)["QueueUrl"])
-        wanted = ["QueueArn"]
-        arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=wanted)["Attributes"][
-            "QueueArn"
-        ]
+        attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
         topic = str(sns.create_topic(Name=name)["TopicArn"])
+        arn = attributes["Attributes"]["QueueArn"]
         sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
         return topic, queue
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
-        """Take every message that waits in ``queue``, body and attributes as SQS gives them."""
-        sqs, taken = self.sqs, []
-        asked = {
+        """Receive and delete all messages in ``queue``; body and attributes are as SQS has them."""
+        sqs, messages = self.sqs, []
+        options = {
             "MaxNumberOfMessages": 10,
             "MessageAttributeNames": ["All"],
             "AttributeNames": ["SentTimestamp"],
         }
-        while batch := sqs.receive_message(QueueUrl=queue, **asked).get("Messages"):
+        while batch := sqs.receive_message(QueueUrl=queue, **options).get("Messages"):
             for message in batch:
-                taken.append(message)
+                messages.append(message)
                 sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
-        return taken
+        return messages

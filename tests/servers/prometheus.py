@@ -11,7 +11,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.servers.base import LOOPBACK, PartFailed, PartMissing, Process, free_port, port_answers
+from tests.servers.base import (
+    LOOPBACK,
+    DependencyMissing,
+    Process,
+    ServerFailed,
+    free_port,
+    port_answers,
+)
 
 CONFIG = """\
 global: {{scrape_interval: 1s, evaluation_interval: 1s}}
@@ -22,20 +29,21 @@ scrape_configs:
 
 
 def why_missing() -> str | None:
-    """Return why no Prometheus can be started here, or None when one can."""
+    """Return why no Prometheus can be started here, or None if one can."""
     return None if shutil.which("prometheus") else "no prometheus (Debian package of that name)"
 
 
 class PrometheusServer:
     """Prometheus on a free port of 127.0.0.1, scraping ``127.0.0.1:port`` for each of ``targets``.
 
-    Started on entry, which waits until each target was scraped once (``up``); the targets must
-    answer before. Raises PartMissing without the binary, PartFailed when it does not start.
+    Starts on entry, which waits until each target was scraped once (``up``); the targets must
+    respond before that. Raises DependencyMissing without the binary, ServerFailed if Prometheus
+    does not start.
     """
 
     def __init__(self, *targets: int) -> None:
         if reason := why_missing():
-            raise PartMissing("prometheus", reason)
+            raise DependencyMissing("prometheus", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-prometheus-"))
         self.port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -72,18 +80,18 @@ class PrometheusServer:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """Return the result of an instant query: a list of {"metric": labels, "value": [time,
-        text]}.
+        """Return the result of an instant query: ``{"metric": labels, "value": [time, text]}`` for
+        each series.
 
-        Raises urllib.error.HTTPError when the expression is not valid.
+        Raises urllib.error.HTTPError if the expression is invalid.
         """
         text = urllib.parse.urlencode({"query": expression})
-        with urllib.request.urlopen(f"{self.url}/api/v1/query?{text}", timeout=10) as answer:
-            result = json.load(answer)["data"]["result"]
+        with urllib.request.urlopen(f"{self.url}/api/v1/query?{text}", timeout=10) as response:
+            result = json.load(response)["data"]["result"]
         return list(result)
 
     def value(self, expression: str) -> float:
-        """Return the value of an expression that gives exactly one series; LookupError otherwise."""
+        """Return the value of the only series of an expression; raises LookupError otherwise."""
         result = self.query(expression)
         if len(result) != 1:
             raise LookupError(f"{expression}: {len(result)} series instead of 1")
@@ -92,11 +100,13 @@ class PrometheusServer:
     def wait_for(
         self, expression: str, series: int = 1, timeout_s: float = 30.0
     ) -> list[dict[str, Any]]:
-        """Query until at least ``series`` series come back; PartFailed after ``timeout_s``."""
+        """Query until at least ``series`` series are returned; raises ServerFailed after
+        ``timeout_s``.
+        """
         deadline = time.monotonic() + timeout_s
         while len(result := self._query_when_up(expression)) < series:
             if time.monotonic() > deadline:
-                raise PartFailed(
+                raise ServerFailed(
                     f"prometheus: {expression} gave {len(result)} series, {series}"
                     f" expected\n{self.process.tail()}"
                 )
@@ -107,6 +117,6 @@ class PrometheusServer:
         try:
             return self.query(expression)
         except urllib.error.HTTPError as error:
-            if error.code == 503:  # it still loads its storage
+            if error.code == 503:  # it is still loading its storage
                 return []
             raise

@@ -1,4 +1,4 @@
-"""The real service in a process of its own, as a user runs it."""
+"""The real service in a process of its own, started as a user starts it."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ import msgspec
 import yaml
 
 from detectors.report import Signal, WindowReport
-from tests.servers.base import free_port
+from tests.servers.base import LOOPBACK, free_port
 
 
 class RunningService:
-    """``driftline run config.yaml`` in ``folder``; its files lie there. Stops with the ``with``
-    block.
+    """``driftline run config.yaml`` in ``folder``, which holds its files. The ``with`` block ends
+    it.
 
-    ``before`` are words in front of the command; ``new_session``: it is the first of a process
-    group of its own.
+    ``before`` is a prefix of the command; with ``new_session`` the service leads a process group of
+    its own.
     """
 
     def __init__(
@@ -54,19 +54,11 @@ class RunningService:
             self.process.wait()
 
     def start(self, *options: str) -> None:
-        """Begin to run; returns at once."""
-        command = [
-            *self.before,
-            sys.executable,
-            "-m",
-            "stream.cli",
-            "run",
-            str(self.config),
-            *options,
-        ]
+        """Start the service with these options; returns immediately."""
+        run = [sys.executable, "-m", "stream.cli", "run", str(self.config), *options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                command,
+                [*self.before, *run],
                 stdin=subprocess.DEVNULL,
                 stderr=log,
                 env=self._environment,
@@ -75,106 +67,107 @@ class RunningService:
 
     @property
     def pid(self) -> int:
-        """The number of its process."""
+        """The id of its process."""
         assert self.process is not None
         return self.process.pid
 
     def kill9(self) -> None:
-        """SIGKILL, in the middle of whatever it does."""
+        """Kill it with SIGKILL, in the middle of whatever it does."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """SIGTERM; returns the exit code."""
+        """Send SIGTERM and wait; returns the exit code."""
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(30)
 
     def wait(self, timeout_s: float = 60.0) -> int:
-        """Wait for it to end by itself; returns the exit code."""
+        """Wait until it ends by itself; returns the exit code."""
         assert self.process is not None
         return self.process.wait(timeout_s)
 
     @property
     def log(self) -> str:
-        """Everything it wrote to stderr so far."""
+        """Everything it has written to stderr."""
         return (self.folder / "log").read_text(errors="replace")
 
     def metric(self, name: str, **labels: str) -> float:
-        """The sum of a metric's samples that have these labels; 0 while it does not answer or has
-        none."""
+        """The sum of a metric's samples with these labels; 0 without any, or while the service does
+        not respond.
+        """
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as page:
-                text = page.read().decode()
+            text = self._get("metrics")
         except OSError:
             return 0.0
         total = 0.0
-        for found in re.finditer(rf"^{name}\{{(.*)\}} (\S+)$", text, re.MULTILINE):
-            if all(f'{key}="{value}"' in found.group(1) for key, value in labels.items()):
-                total += float(found.group(2))
+        for sample in re.finditer(rf"^{name}\{{(.*)\}} (\S+)$", text, re.MULTILINE):
+            if all(f'{key}="{value}"' in sample.group(1) for key, value in labels.items()):
+                total += float(sample.group(2))
         return total
 
     def healthy(self) -> bool:
-        """Whether ``/healthz`` answers with 200."""
+        """Whether ``/healthz`` responds with a success."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as page:
-                return bool(page.status == 200)
+            self._get("healthz")
         except OSError:
             return False
+        return True
 
     def ready(self) -> str:
-        """What ``/readyz`` says, behind its status."""
+        """Status and text of ``/readyz``, or the error while the service does not respond."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/readyz", timeout=5) as page:
-                return f"{page.status} {page.read().decode().strip()}"
+            return f"200 {self._get('readyz').strip()}"
         except urllib.error.HTTPError as error:
             return f"{error.code} {error.read().decode().strip()}"
         except OSError as error:
             return str(error)
 
+    def _get(self, path: str) -> str:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{self.port}/{path}", timeout=5) as page:
+            return str(page.read().decode())
+
     def until(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-        """Wait for a condition; fails with the end of the log if the service dies or time runs out."""
+        """Wait for a condition; fails with the end of the log if the service ends or time runs
+        out.
+        """
         deadline = time.monotonic() + timeout_s
         while not condition():
-            died = self.process is not None and self.process.poll() is not None
-            assert not died, f"the service ended:\n{self.log[-3000:]}"
+            ended = self.process is not None and self.process.poll() is not None
+            assert not ended, f"the service ended:\n{self.log[-3000:]}"
             assert time.monotonic() < deadline, f"not within {timeout_s} s:\n{self.log[-3000:]}"
             time.sleep(0.1)
 
     def readers(self) -> list[int]:
-        """The reader processes that live."""
+        """The ids of the reader processes that are alive."""
         started = re.findall(r'"pid": (\d+), "event": "reader_started"', self.log)
         return [pid for pid in map(int, started) if Path(f"/proc/{pid}").exists()]
 
     def accepted(self) -> int:
-        """Records accepted by what is committed."""
+        """Records accepted up to the last commit."""
         return int(self.metric("driftline_ledger_records_total", outcome="accepted"))
 
     def reports(self, folder: str = "reports") -> list[WindowReport]:
-        """Every line of every report file, repeats too; a torn line is passed over."""
+        """Every line of every report file, repeats included; a torn line is skipped."""
         files = sorted((self.folder / folder).glob("reports-*.jsonl"))
-        lines = [
-            line for file in files for line in file.read_bytes().splitlines() if line.endswith(b"}")
-        ]
-        return [msgspec.json.decode(line, type=WindowReport) for line in lines]
+        lines = [line for file in files for line in file.read_bytes().splitlines()]
+        whole = [line for line in lines if line.endswith(b"}")]
+        return [msgspec.json.decode(line, type=WindowReport) for line in whole]
 
     def signals(self, folder: str = "reports") -> list[Signal]:
-        """Every line of the signals file."""
+        """Every line of the signals file; none without a file."""
         path = self.folder / folder / "signals.jsonl"
-        return (
-            [msgspec.json.decode(line, type=Signal) for line in path.read_bytes().splitlines()]
-            if path.exists()
-            else []
-        )
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        return [msgspec.json.decode(line, type=Signal) for line in lines]
 
 
 def newest(reports: list[WindowReport]) -> dict[tuple[str, int], WindowReport]:
     """The last revision of each window by model and end; fails if one id has two contents."""
-    seen: dict[str, WindowReport] = {}
+    contents: dict[str, WindowReport] = {}
     last: dict[tuple[str, int], WindowReport] = {}
     for report in reports:
-        assert seen.setdefault(report.id, report) == report, f"{report.id} has two contents"
+        assert contents.setdefault(report.id, report) == report, f"{report.id} has two contents"
         if report.state != "no data" and report.end_ms is not None:
             key = (report.model, report.end_ms)
             if key not in last or report.revision > last[key].revision:

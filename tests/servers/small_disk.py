@@ -1,5 +1,4 @@
-"""A file system of two megabytes that fills up and can be made larger: a tmpfs in a mount namespace
-of its own."""
+"""A file system of two megabytes that fills up and can grow: a tmpfs in its own mount namespace."""
 
 import os
 import subprocess
@@ -7,14 +6,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.servers.base import PartMissing, Process
+from tests.servers.base import DependencyMissing, Process
 
 
 class SmallDisk:
-    """Mounted at ``folder``, seen only by programs started with the words of ``before``; ``inside``
-    is how others look into it.
+    """Mounted at ``folder``, visible only to commands that begin with ``before``.
 
-    Raises PartMissing where mounting is not permitted.
+    Other programs see its files at ``inside``.
+
+    Raises DependencyMissing where mounting is not permitted.
     """
 
     def __init__(self, folder: Path, log: Path, size: str = "2m") -> None:
@@ -26,7 +26,7 @@ class SmallDisk:
         mount = f"mount -t tmpfs -o size={self._size} tmpfs '{self._folder}'"
         done = subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True, text=True)
         if done.returncode:
-            raise PartMissing("small disk", done.stderr.strip())
+            raise DependencyMissing("small disk", done.stderr.strip())
         command = [
             "unshare",
             "-m",
@@ -34,7 +34,7 @@ class SmallDisk:
             "-c",
             f"{mount} && touch '{self._folder}/ready' && exec sleep 3600",
         ]
-        self._process.start(command, lambda: (self.inside / "ready").exists())  # noqa: PLW0108  # it has no number before
+        self._process.start(command, lambda: (self.inside / "ready").exists())  # noqa: PLW0108  # it has no pid before
         return self
 
     def __exit__(
@@ -47,16 +47,16 @@ class SmallDisk:
 
     @property
     def before(self) -> list[str]:
-        """Words in front of a command that must see the disk."""
+        """The prefix of a command that must see the disk."""
         return ["nsenter", "-m", "-t", str(self._process.pid), "env", "-C", str(Path.cwd())]
 
     @property
     def inside(self) -> Path:
-        """The folder as a program outside of the namespace sees it."""
+        """The folder as programs outside of the namespace see it."""
         return Path(f"/proc/{self._process.pid}/root{self._folder}")
 
     def grow(self, size: str = "200m") -> None:
-        """Make room."""
+        """Enlarge the file system."""
         subprocess.run(
             [*self.before, "mount", "-o", f"remount,size={size}", str(self._folder)],
             check=True,

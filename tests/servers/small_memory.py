@@ -1,5 +1,4 @@
-"""A reader process that gets little memory beyond what it has when it begins to read on, by the
-kernel's own limit."""
+"""A reader process whose address space the kernel limits to little more than it uses at a poll."""
 
 from __future__ import annotations
 
@@ -18,13 +17,14 @@ NO_RESERVES: Final = {
     "OMP_NUM_THREADS": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
-"""The environment in which a process maps no memory that it does not use: the limit counts that
+"""The environment in which a process maps no memory that it does not use, which the limit counts
 too."""
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
-    """The real reader. What one poll and the count of what it brought ask for beyond the room they
-    do not get."""
+    """Run the real reader; a poll, and counting what it returned, get at most ``ROOM_BYTES`` more
+    memory.
+    """
     poll = readers.Reader.poll
 
     def poll_in_little_room(

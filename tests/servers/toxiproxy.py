@@ -10,33 +10,41 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from tests.servers.base import LOOPBACK, PartMissing, Process, cache_dir, free_port, port_answers
+from tests.servers.base import (
+    LOOPBACK,
+    DependencyMissing,
+    Process,
+    cache_dir,
+    free_port,
+    port_answers,
+)
 
 VERSION = "2.5.0"
 MODULE = f"github.com/Shopify/toxiproxy/v2/cmd/server@v{VERSION}"
 
 
 def binary() -> Path:
-    """Return where ``python -m tests.servers.setup`` puts it; the module calls its program
-    ``server``."""
+    """Return the path where ``python -m tests.servers.setup`` installs it; the module names its
+    program ``server``.
+    """
     return cache_dir() / f"toxiproxy-{VERSION}" / "server"
 
 
 def why_missing() -> str | None:
-    """Return why it cannot be started here, or None when it can."""
+    """Return why Toxiproxy cannot be started here, or None if it can."""
     return None if binary().exists() else "not built: python -m tests.servers.setup (needs go)"
 
 
 class Toxiproxy:
-    """A proxy on 127.0.0.1 in front of one port, started on entry, stopped on exit; ``port`` is
-    where clients connect.
+    """A proxy on 127.0.0.1 in front of one port, started on entry, stopped on exit; clients connect
+    to ``port``.
 
-    Raises PartMissing when it is not built, PartFailed when it does not start.
+    Raises DependencyMissing if it is not built, ServerFailed if it does not start.
     """
 
     def __init__(self, upstream_port: int) -> None:
         if reason := why_missing():
-            raise PartMissing("toxiproxy", reason)
+            raise DependencyMissing("toxiproxy", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-toxiproxy-"))
         self.port, self._api_port, self._upstream = free_port(), free_port(), upstream_port
         self.url = f"http://{LOOPBACK}:{self.port}"
@@ -60,8 +68,9 @@ class Toxiproxy:
 
     @contextlib.contextmanager
     def toxic(self, kind: str, **attributes: int) -> Iterator[None]:
-        """While inside, answers suffer: ``latency``, ``timeout``, ``reset_peer``, ``limit_data``,
-        ``bandwidth``, ``slicer``."""
+        """Disturb all responses inside the block: ``latency``, ``timeout``, ``reset_peer``,
+        ``limit_data``, ``bandwidth`` or ``slicer``.
+        """
         self._ask(
             "POST", "/proxies/p/toxics", {"name": "t", "type": kind, "attributes": attributes}
         )
@@ -72,7 +81,7 @@ class Toxiproxy:
 
     @contextlib.contextmanager
     def down(self) -> Iterator[None]:
-        """While inside, nothing listens and what was connected is cut."""
+        """Close the port and cut all connections inside the block."""
         self._ask("POST", "/proxies/p", {"enabled": False})
         try:
             yield
@@ -82,7 +91,6 @@ class Toxiproxy:
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> None:
         url = f"http://{LOOPBACK}:{self._api_port}{path}"
         data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(
-            urllib.request.Request(url, data, method=method), timeout=10
-        ) as answer:
-            answer.read()
+        request = urllib.request.Request(url, data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            response.read()

@@ -1,5 +1,6 @@
 """A source whose log is a function of time, so that a month passes in minutes; the service that
-reads it is the real one."""
+reads it is the real one.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +26,12 @@ from stream.sources.base import Reading, Source
 
 START_MS = 1_750_000_020_000
 
-Step = Callable[[int], list[bytes]]
-"""The records of one step of time, by its number."""
+Records = Callable[[int], list[bytes]]
+"""The records of a step of time, by its number."""
 
 
 class Figures(NamedTuple):
-    """What the service is made of at one moment."""
+    """Size of the service and of its state at one moment."""
 
     step: int
     seconds: float
@@ -41,14 +42,15 @@ class Figures(NamedTuple):
 
 
 class Clockwork(Source, frozen=True, tag="clockwork"):
-    """``steps`` polls of ``made(step)``, ``step_ms`` apart; ``looked`` is called at every
-    ``look_every`` steps."""
+    """``steps`` polls of ``records(step)``, ``step_ms`` apart; calls ``observe(step)`` before every
+    ``observe_every`` steps.
+    """
 
-    made: Any
-    looked: Any
+    records: Any
+    observe: Any
     steps: int
     step_ms: int
-    look_every: int
+    observe_every: int
 
     @property
     def identity(self) -> str:
@@ -59,20 +61,20 @@ class Clockwork(Source, frozen=True, tag="clockwork"):
 
 
 class Ticking(Reading):
-    """One partition; the position is the number of the step."""
+    """One partition, whose position is the number of the step."""
 
     finished = False
 
     def __init__(self, source: Clockwork) -> None:
-        self._source, self._at, self._next = source, 0, 0
+        self._source, self._next = source, 0
 
     def discover(self) -> list[DiscoveredPartition]:
         return [DiscoveredPartition("p", 0)]
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
-        for one in assigns:
-            assert isinstance(one.next, int)
-            self._next = one.next
+        for assign in assigns:
+            assert isinstance(assign.next, int)
+            self._next = assign.next
         return []
 
     def assigned_elsewhere(self, partitions: Collection[str]) -> None:
@@ -83,9 +85,9 @@ class Ticking(Reading):
         if step >= self._source.steps:
             self.finished = True
             return []
-        if step % self._source.look_every == 0:
-            self._source.looked(step)
-        values = self._source.made(step)
+        if step % self._source.observe_every == 0:
+            self._source.observe(step)
+        values = self._source.records(step)
         assert len(values) <= max_records
         return [
             RawBatch(
@@ -115,13 +117,13 @@ def now_ms(step: int, step_ms: int) -> int:
 
 
 def rss_mb(pid: int | None = None) -> float:
-    """Resident memory of a process, as the kernel tells it."""
+    """Resident memory of a process, by default of this one."""
     pages = int(Path(f"/proc/{pid or os.getpid()}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
 def tables(state: Path) -> tuple[float, dict[str, int]]:
-    """How large the job's state is (kB), and how many rows each table has."""
+    """Size of the job's state in kB, and the number of rows of each table of its file."""
     db = sqlite3.connect(f"file:{state}?mode=ro", uri=True)
     try:
         names = [
@@ -131,41 +133,41 @@ def tables(state: Path) -> tuple[float, dict[str, int]]:
             )
         ]
         body = db.execute("SELECT length(body) FROM meta WHERE name = 'state'").fetchone()
-        return (body or (0,))[0] / 1e3, {
-            name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names
-        }
+        rows = {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in names}
     finally:
         db.close()
+    return (body or (0,))[0] / 1e3, rows
 
 
 def file_mb(state: Path) -> float:
-    """The state file with its journal."""
-    return (
-        sum(
-            path.stat().st_size
-            for path in (state, state.with_name(f"{state.name}-wal"))
-            if path.exists()
-        )
-        / 1e6
-    )
+    """Size of the state file and its journal."""
+    files = (state, state.with_name(f"{state.name}-wal"))
+    return sum(path.stat().st_size for path in files if path.exists()) / 1e6
 
 
 def live(
-    folder: Path, data: Mapping[str, Any], made: Step, steps: int, step_ms: int, look_every: int
+    folder: Path,
+    data: Mapping[str, Any],
+    records: Records,
+    steps: int,
+    step_ms: int,
+    observe_every: int,
 ) -> tuple[int, list[Figures]]:
-    """Run the service over all steps; returns its exit code and what was seen on the way. The clock
-    is that of the log."""
-    state, began, seen = folder / "driftline.sqlite", time.monotonic(), list[Figures]()
+    """Run the service over all steps; returns its exit code and the figures observed meanwhile.
+
+    The service's clock is the time of the log.
+    """
+    state, began_s = folder / "driftline.sqlite", time.monotonic()
+    figures: list[Figures] = []
     clock_s = [START_MS / 1000]
 
-    def looked(step: int) -> None:
-        seen.append(
-            Figures(step, time.monotonic() - began, rss_mb(), file_mb(state), *tables(state))
-        )
+    def observe(step: int) -> None:
+        seconds = time.monotonic() - began_s
+        figures.append(Figures(step, seconds, rss_mb(), file_mb(state), *tables(state)))
 
-    def made_now(step: int) -> list[bytes]:
+    def records_now(step: int) -> list[bytes]:
         clock_s[0] = now_ms(step, step_ms) / 1000
-        return made(step)
+        return records(step)
 
     plain = {
         "source": {"type": "jsonl", "path": "unused"},
@@ -174,36 +176,40 @@ def live(
     }
     config: Config = parse({**plain, **data}, folder)
     source = Clockwork(
-        made=made_now, looked=looked, steps=steps, step_ms=step_ms, look_every=look_every
+        records=records_now,
+        observe=observe,
+        steps=steps,
+        step_ms=step_ms,
+        observe_every=observe_every,
     )
     service = Service(msgspec.structs.replace(config, source=source), clock=lambda: clock_s[0])
     code = service.run()
-    looked(steps)
-    return code, seen
+    observe(steps)
+    return code, figures
 
 
-def slope(seen: list[Figures], what: str) -> float:
+def growth(figures: list[Figures], name: str) -> float:
     """Growth of a figure from the first to the last of these, along the line of least squares."""
-    x, y = (
-        np.array([one.step for one in seen], float),
-        np.array([getattr(one, what) for one in seen], float),
-    )
-    return float(np.polyfit(x, y, 1)[0] * (x[-1] - x[0]))
+    steps = np.array([figure.step for figure in figures], float)
+    values = np.array([getattr(figure, name) for figure in figures], float)
+    return float(np.polyfit(steps, values, 1)[0] * (steps[-1] - steps[0]))
 
 
-def told_by(module: str, *words: str) -> dict[str, object]:
-    """The figures that a module prints as its last line, run in a process of its own; with its last
-    log lines if its service failed."""
+def measured_by(module: str, *arguments: str) -> dict[str, object]:
+    """The figures that a module prints as its last line, run in a process of its own.
+
+    Raises RuntimeError with the end of its log if it fails; a failed service adds its ``log`` to
+    the figures.
+    """
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", "-m", module, *words], capture_output=True, text=True
+        [sys.executable, "-X", "faulthandler", "-m", module, *arguments],
+        capture_output=True,
+        text=True,
     )
-    said = "\n".join(done.stderr.splitlines()[-20:])[-4_000:]
+    log = "\n".join(done.stderr.splitlines()[-20:])[-4_000:]
     if done.returncode:
-        how = (
-            signal.Signals(-done.returncode).name
-            if done.returncode < 0
-            else f"exit code {done.returncode}"
-        )
-        raise RuntimeError(f"{module} ended by {how}; its last words: {said or 'none'}")
-    told = dict(json.loads(done.stdout.splitlines()[-1]))
-    return {**told, "log": said} if told.get("exit_code") else told
+        killed = done.returncode < 0
+        how = signal.Signals(-done.returncode).name if killed else f"exit code {done.returncode}"
+        raise RuntimeError(f"{module} ended with {how}; the end of its log: {log or 'empty'}")
+    figures = dict(json.loads(done.stdout.splitlines()[-1]))
+    return {**figures, "log": log} if figures.get("exit_code") else figures

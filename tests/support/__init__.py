@@ -1,0 +1,1 @@
+"""Builders that tests and benchmarks share: baselines, events, jobs, reports."""

@@ -1,8 +1,7 @@
-"""The standard events of all benchmarks: 20 columns, 17 of them numbers and 3 strings, about 480
-bytes a capture line.
+"""The standard events of tests and benchmarks: 20 columns in about 480 bytes of a capture line.
 
-Twelve floats of different shapes (one is the endpoint's answer), five integers, three strings.
-Everything follows from a seed.
+Twelve floats of different distributions (one is the prediction), five integers, three strings. All
+values follow from a seed.
 """
 
 from __future__ import annotations
@@ -36,38 +35,22 @@ TYPES = {
     **dict.fromkeys(STRINGS, "text"),
 }
 COUNTRIES = (
-    "DE",
-    "FR",
-    "US",
-    "GB",
-    "PL",
-    "IT",
-    "ES",
-    "NL",
-    "SE",
-    "BR",
-    "IN",
-    "JP",
-    "CA",
-    "MX",
-    "AU",
-    "CH",
-    "AT",
-    "DK",
-    "NO",
-    "FI",
-)
+    "DE", "FR", "US", "GB", "PL", "IT", "ES", "NL", "SE", "BR",
+    "IN", "JP", "CA", "MX", "AU", "CH", "AT", "DK", "NO", "FI",
+)  # fmt: skip
 DEVICES = ("android", "ios", "web", "tablet", "kiosk")
 PLANS = ("free", "basic", "plus", "premium", "enterprise")
 LINE = (
-    '{{"captureData":{{"endpointInput":{{"observedContentType":"{kind}","mode":"INPUT","data":{asked},"encoding":"{encoding}"}},'
-    '"endpointOutput":{{"observedContentType":"{kind}","mode":"OUTPUT","data":{answer},"encoding":"{encoding}"}}}},'
+    '{{"captureData":{{"endpointInput":{{"observedContentType":"{kind}","mode":"INPUT",'
+    '"data":{request},"encoding":"{encoding}"}},'
+    '"endpointOutput":{{"observedContentType":"{kind}","mode":"OUTPUT",'
+    '"data":{response},"encoding":"{encoding}"}}}},'
     '"eventMetadata":{{"eventId":"{event}","inferenceTime":"{time}"}},"eventVersion":"0"}}'
 )
 
 
 def values(rows: int, seed: int = 0) -> dict[str, list[str]]:
-    """Columns of cell text by name, the endpoint's answer first."""
+    """Columns of cell text by name, the prediction first."""
     rng = np.random.default_rng(seed)
     spent = rng.lognormal(3.0, 1.0, rows)
     floats = {
@@ -102,7 +85,7 @@ def values(rows: int, seed: int = 0) -> dict[str, list[str]]:
 
 
 def spoil(columns: dict[str, list[str]], share: float, seed: int = 0) -> dict[str, list[str]]:
-    """The columns with a share of all numeric cells turned into text that is no number."""
+    """The columns, with a share of all numeric cells replaced by text that is not a number."""
     rng = np.random.default_rng(seed)
     return {
         name: [
@@ -116,14 +99,14 @@ def spoil(columns: dict[str, list[str]], share: float, seed: int = 0) -> dict[st
 
 
 def training_csv(rows: int, seed: int = 1) -> str:
-    """Training data with a header, drawn from the same shapes."""
+    """Training data with a header, from the same distributions."""
     columns = values(rows, seed)
     body = "\n".join(map(",".join, zip(*columns.values(), strict=True)))
     return f"{','.join(columns)}\n{body}\n"
 
 
 def wide(rows: int, width: int, seed: int = 0) -> dict[str, list[str]]:
-    """The answer ``score`` and ``width - 1`` inputs ``f0 ...`` that repeat the standard columns."""
+    """The prediction ``score`` and ``width - 1`` inputs ``f0 ...`` like the standard columns."""
     standard = [values(rows, seed + k) for k in range(-(-width // len(INPUTS)))]
     inputs = [
         cells for columns in standard for name, cells in columns.items() if name not in OUTPUTS
@@ -134,11 +117,6 @@ def wide(rows: int, width: int, seed: int = 0) -> dict[str, list[str]]:
     }
 
 
-def wide_types(width: int) -> dict[str, str]:
-    """How each column of :func:`wide` is read."""
-    return {"score": "float", **{f"f{j}": TYPES[INPUTS[j % len(INPUTS)]] for j in range(width - 1)}}
-
-
 def capture_lines(
     columns: dict[str, list[str]],
     *,
@@ -146,21 +124,22 @@ def capture_lines(
     start_ms: int = 1_750_000_000_000,
     events_a_second: int = 1000,
 ) -> list[bytes]:
-    """One SageMaker capture line a row: the columns in ``OUTPUTS`` are the answer, all others the
-    request."""
+    """One SageMaker capture line for each row: the columns ``OUTPUTS`` are the response, all others
+    the request.
+    """
     names = [name for name in columns if name not in OUTPUTS]
-    asked = _payloads(columns, names, as_json)
-    answers = _payloads(columns, list(OUTPUTS), as_json)
+    requests = _payloads(columns, names, as_json)
+    responses = _payloads(columns, list(OUTPUTS), as_json)
     kind, encoding = ("application/json", "JSON") if as_json else ("text/csv", "CSV")
-    ids = np.random.default_rng(len(asked)).bytes(16 * len(asked)).hex()
+    ids = np.random.default_rng(len(requests)).bytes(16 * len(requests)).hex()
     lines = []
-    for i, (request, answer) in enumerate(zip(asked, answers, strict=True)):
+    for i, (request, response) in enumerate(zip(requests, responses, strict=True)):
         event = ids[i * 32 : i * 32 + 32]
         line = LINE.format(
             kind=kind,
             encoding=encoding,
-            asked=json.dumps(request),
-            answer=json.dumps(answer),
+            request=json.dumps(request),
+            response=json.dumps(response),
             event=f"{event[:8]}-{event[8:12]}-{event[12:16]}-{event[16:20]}-{event[20:]}",
             time=_time(start_ms + i * 1000 // events_a_second),
         )
@@ -171,8 +150,9 @@ def capture_lines(
 def json_lines(
     columns: dict[str, list[str]], *, start_ms: int = 1_750_000_000_000, events_a_second: int = 1000
 ) -> list[bytes]:
-    """One flat object a row, numbers as numbers, for the format ``json``; the event time is
-    ``time`` in milliseconds."""
+    """One flat JSON object for each row, for the format ``json``; ``time`` is the event time in
+    milliseconds.
+    """
     bodies = _payloads(columns, list(columns), True)
     return [
         f'{body[:-1]},"time":{start_ms + i * 1000 // events_a_second}}}'.encode()
@@ -184,22 +164,18 @@ def _payloads(columns: dict[str, list[str]], names: Sequence[str], as_json: bool
     rows = zip(*(columns[name] for name in names), strict=True)
     if not as_json:
         return list(map(",".join, rows))
-    quoted = [
-        name in STRINGS or (TYPES.get(name) is None and not _number(columns[name][0]))
-        for name in names
-    ]
-    form = (
-        "{{"
-        + ",".join(
-            f'"{name}":' + ('"{}"' if text else "{}")
-            for name, text in zip(names, quoted, strict=True)
-        )
-        + "}}"
+    cells = ",".join(
+        f'"{name}":"{{}}"' if _is_text(name, columns) else f'"{name}":{{}}' for name in names
     )
-    return [form.format(*row) for row in rows]
+    template = f"{{{{{cells}}}}}"
+    return [template.format(*row) for row in rows]
 
 
-def _number(cell: str) -> bool:
+def _is_text(name: str, columns: dict[str, list[str]]) -> bool:
+    return name in STRINGS or (name not in TYPES and not _is_number(columns[name][0]))
+
+
+def _is_number(cell: str) -> bool:
     try:
         float(cell)
     except ValueError:

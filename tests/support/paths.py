@@ -1,8 +1,8 @@
-"""Folders that tests read from."""
+"""Folders that tests read."""
 
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-"""The repository."""
+"""The root of the repository."""
 SHARED = ROOT.parent / "shared" / "fixtures"
-"""Real files that may lie beside the repository; tests that need them are skipped without."""
+"""Real files that may exist next to the repository; tests that need them are skipped without."""

@@ -1,8 +1,8 @@
-"""The long versions of what the tests try in short: ``python -m tests.torture [section ...]``
-writes ``docs/torture.md``.
+"""The long versions of the tests: ``python -m tests.torture [section ...]`` writes
+``docs/torture.md``.
 
-A section is a function that returns rows; to add one, add a line to ``SECTIONS``. Exit code 1 if
-anything was wrong.
+A section is a function that returns rows; to add one, add a line to ``SECTIONS``. The exit code is
+1 if any trial failed.
 """
 
 from __future__ import annotations
@@ -12,81 +12,81 @@ import platform
 import sys
 from datetime import UTC, datetime
 
-from benchmarks.core import processor
+from tests.support.machine import processor
 from tests.support.paths import ROOT
 from tests.torture import replays, schedules, service
-from tests.torture.rows import Section, Told
+from tests.torture.rows import Section, SectionResult
 
 REPORT = ROOT / "docs" / "torture.md"
+MOST_FAILURES = 20
+"""Failures of a section that are listed."""
 SECTIONS: list[tuple[str, Section]] = [
     ("The protocol, simulated", schedules.simulated),
-    ("Planted faults", schedules.planted_bugs),
+    ("Planted bugs", schedules.planted_bugs),
     ("Whole jobs, crashed and resumed", replays.replayed),
-    ("The wire to reader processes", replays.wired),
+    ("Messages of reader processes", replays.encoded),
     ("The service, killed", service.killed),
-    ("Sinks that do not answer", service.shut_out),
+    ("The broker, disturbed", service.disturbed),
+    ("Sinks that do not respond", service.shut_out),
     ("Mangled lines", service.mangled),
-    ("Long lives", service.lived),
+    ("Long lives", service.long_lives),
 ]
 
 
-def main(asked: list[str]) -> int:
-    """Run the sections whose name holds one of the words (all without any); the report is written
-    when all have run."""
-    told: list[tuple[str, Told]] = []
-    for name, section in SECTIONS:
-        if not asked or any(word.lower() in name.lower() for word in asked):
-            print(f"{name} ...", flush=True)
-            told.append((name, section()))
-            print("\n".join(table(told[-1][1])), flush=True)
-    if not told:
+def main(words: list[str]) -> int:
+    """Run the sections whose name contains one of the words, or all without words.
+
+    The report is written only after a run of all sections.
+    """
+    chosen = [
+        (name, section)
+        for name, section in SECTIONS
+        if not words or any(word.lower() in name.lower() for word in words)
+    ]
+    if not chosen:
         print(f"no such section; there are: {', '.join(name for name, _ in SECTIONS)}")
         return 2
-    if not asked:
-        REPORT.write_text(report(told))
+    results: list[tuple[str, SectionResult]] = []
+    for name, section in chosen:
+        print(f"{name} ...", flush=True)
+        results.append((name, section()))
+        print("\n".join(table(results[-1][1])), flush=True)
+    if not words:
+        REPORT.write_text(report(results))
         print(f"written: {REPORT}")
-    return int(any(row.wrong for _, one in told for row in one.rows))
+    return int(any(row.failures for _, result in results for row in result.rows))
 
 
-def report(told: list[tuple[str, Told]]) -> str:
+def report(results: list[tuple[str, SectionResult]]) -> str:
     """The page."""
-    when = datetime.now(UTC).date().isoformat()
+    today = datetime.now(UTC).date().isoformat()
+    machine = f"{os.cpu_count()} cores of {processor()['processor']}"
     lines = [
         "# Torture",
         "",
-        (
-            "What `make torture` last found: the long versions of what the tests try in short. Each"
-            " line says how often something was tried,"
-        ),
-        "how often it went wrong, and how long all of it took.",
+        "The results of the last `make torture`: the long versions of the tests. Each row says how",
+        "often a trial was run, how often it failed, and how long all of its runs took.",
+        "`make test` runs short versions; [CONTRIBUTING.md](../CONTRIBUTING.md) has both lengths.",
         "",
-        (
-            f"{when}, {os.cpu_count()} cores of {processor()['processor']}, Python"
-            f" {platform.python_version()}."
-        ),
+        f"{today}, {machine}, Python {platform.python_version()}.",
     ]
-    for name, one in told:
-        lines += ["", f"## {name}", "", *table(one)]
+    for name, result in results:
+        lines += ["", f"## {name}", "", *table(result)]
     return "\n".join(lines) + "\n"
 
 
-def table(told: Told) -> list[str]:
-    """Rows, what was wrong, and what was met, in Markdown."""
-    lines = ["| tried | times | wrong | seconds |", "| --- | ---: | ---: | ---: |"]
+def table(result: SectionResult) -> list[str]:
+    """Rows, failures and counts in Markdown."""
+    lines = ["| trial | runs | failures | seconds |", "| --- | ---: | ---: | ---: |"]
     lines += [
-        f"| {row.what} | {row.times:,} | {len(row.wrong):,} | {row.seconds:,.1f} |"
-        for row in told.rows
+        f"| {row.trial} | {row.times:,} | {len(row.failures):,} | {row.seconds:,.1f} |"
+        for row in result.rows
     ]
-    faults = [fault for row in told.rows for fault in row.wrong]
-    lines += ["", *(f"* {fault}" for fault in faults[:20])] if faults else []
-    if told.met:
-        lines += [
-            "",
-            (
-                "Met on the way:"
-                f" {', '.join(f'{count:,} {name}' for name, count in told.met.most_common())}."
-            ),
-        ]
+    failures = [failure for row in result.rows for failure in row.failures]
+    lines += ["", *(f"* {failure}" for failure in failures[:MOST_FAILURES])] if failures else []
+    if result.counts:
+        counts = (f"{count:,} {name}" for name, count in result.counts.most_common())
+        lines += ["", f"Counted on the way: {', '.join(counts)}."]
     return lines
 
 

@@ -1,5 +1,6 @@
-"""Whole jobs over planted files, crashed after every few items, against the straight run; and
-partials through the wire."""
+"""Whole jobs over planted files, crashed after every few items and compared with a run without
+crashes; and partials through the messages of reader processes.
+"""
 
 from __future__ import annotations
 
@@ -14,113 +15,88 @@ from hypothesis import HealthCheck, given, settings
 from stream.baselining.build import load_baseline
 from stream.readers import reader as readers
 from stream.telemetry.log_setup import LogSetup
-from tests.golden.replay import (
-    Results,
-    assert_equal_windows,
-    config,
-    deal,
-    plain_rows,
-    planted,
-    write_baseline,
-)
+from tests.golden import replay as golden
 from tests.golden.runs import run_service, run_with_crashes
 from tests.property.test_messages import LAYOUTS, comparable, partials, through_the_pipe
-from tests.torture.rows import Row, Told, on_all_cores
+from tests.torture.rows import Row, SectionResult, on_all_cores
 
 INPUTS, EVERY, BATCHES, FILES = range(10, 22), (1, 2, 3, 5, 8, 13), (60, 150), (1, 3)
 PARTIALS = 5_000
 
 
 class Outcome(NamedTuple):
-    """Of one input: how many crashes, how many runs, and what was wrong."""
+    """The number of crashes and of runs of one input, and its failures."""
 
     crashes: int
     runs: int
-    wrong: list[str]
+    failures: list[str]
 
 
-def replayed() -> Told:
-    """Inputs of their own seeds, batches and files; each is crashed through in several rhythms."""
-    began = time.monotonic()
-    outcomes = on_all_cores(replay, INPUTS)
-    seconds, wrong = (
-        time.monotonic() - began,
-        tuple(fault for one in outcomes for fault in one.wrong),
-    )
-    return Told(
-        [
-            Row(
-                "jobs crashed through and compared with the straight run",
-                sum(one.runs for one in outcomes),
-                wrong,
-                seconds,
-            ),
-            Row(
-                "crashes in them, each resumed from the committed state",
-                sum(one.crashes for one in outcomes),
-                (),
-                seconds,
-            ),
-        ]
+def replayed() -> SectionResult:
+    """Inputs with seeds, batches and files of their own; each is crashed in several rhythms."""
+    began_s = time.monotonic()
+    outcomes = on_all_cores(crash_in_each_rhythm, INPUTS)
+    seconds = time.monotonic() - began_s
+    failures = tuple(failure for outcome in outcomes for failure in outcome.failures)
+    runs = sum(outcome.runs for outcome in outcomes)
+    crashes = sum(outcome.crashes for outcome in outcomes)
+    return SectionResult.of(
+        Row("jobs with crashes, compared with a run without", runs, failures, seconds),
+        Row("crashes in them, each resumed from the committed state", crashes, (), seconds),
     )
 
 
-def replay(seed: int) -> Outcome:
-    """One input: straight, and through crashes in each rhythm."""
+def crash_in_each_rhythm(seed: int) -> Outcome:
+    """One input: without a crash, and with crashes in each rhythm."""
     LogSetup("error").set_up()
-    out = Outcome(0, 0, [])
+    outcome = Outcome(0, 0, [])
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        folder, files, came = Path(name), FILES[seed % 2], planted(seed)
+        folder, files, planted = Path(name), FILES[seed % 2], golden.planted(seed)
+        baseline = folder / "baseline"
         patch.setattr(readers, "MAX_RECORDS", BATCHES[seed // 2 % 2])
-        write_baseline(folder / "baseline")
-        paths = deal(came, folder, files)
-        straight = run_service(config(folder / "straight", folder / "baseline", paths))
-        if files == 1 and straight.rows != plain_rows(came):
-            out.wrong.append(f"input {seed}: the straight run differs from the plain count")
+        golden.write_baseline(baseline)
+        paths = golden.deal(planted, folder, files)
+        straight = run_service(golden.config(folder / "straight", baseline, paths))
+        if files == 1 and straight.rows != golden.plain_rows(planted):
+            outcome.failures.append(f"input {seed}: the run without crashes miscounts")
         for every in EVERY:
-            told, lives = run_with_crashes(
-                config(folder / f"crashed-{every}", folder / "baseline", paths), every
+            config = golden.config(folder / f"crashed-{every}", baseline, paths)
+            resumed, lives = run_with_crashes(config, every)
+            failures = differences(resumed, straight, baseline, f"input {seed}, every {every}")
+            outcome = Outcome(
+                outcome.crashes + lives - 1, outcome.runs + 1, [*outcome.failures, *failures]
             )
-            out = Outcome(
-                out.crashes + lives - 1,
-                out.runs + 1,
-                [*out.wrong, *different(told, straight, folder, f"input {seed}, {every}")],
-            )
-    return out
+    return outcome
 
 
-def different(told: Results, straight: Results, folder: Path, where: str) -> list[str]:
-    """What differs, if anything does."""
+def differences(
+    resumed: golden.Results, straight: golden.Results, baseline: Path, where: str
+) -> list[str]:
+    """A description of the first difference between two runs, if there is one."""
     try:
-        assert_equal_windows(told, straight, load_baseline(folder / "baseline"))
+        golden.assert_equal_windows(resumed, straight, load_baseline(baseline))
     except AssertionError as error:
         return [f"{where}: {str(error)[:200]}"]
     return []
 
 
-def wired() -> Told:
-    """Arbitrary partials through the pipe's messages and back."""
-    began = time.monotonic()
+def encoded() -> SectionResult:
+    """Arbitrary partials, encoded as messages of a reader process and decoded again."""
+    began_s = time.monotonic()
 
     @settings(
         max_examples=PARTIALS, deadline=None, database=None, suppress_health_check=list(HealthCheck)
     )
     @given(partials)
-    def comes_out_as_it_went_in(partial: object) -> None:
+    def is_decoded_unchanged(partial: object) -> None:
         assert comparable(through_the_pipe(partial, LAYOUTS)) == comparable(partial)  # type: ignore[arg-type]  # drawn from partials
 
+    failures: tuple[str, ...] = ()
     try:
-        comes_out_as_it_went_in()
-        wrong: tuple[str, ...] = ()
+        is_decoded_unchanged()
     except AssertionError as error:
-        wrong = (str(error)[:200],)
-    return Told(
-        [
-            Row(
-                "arbitrary partials, packed, sent and unpacked",
-                PARTIALS,
-                wrong,
-                time.monotonic() - began,
-            )
-        ]
+        failures = (str(error)[:200],)
+    seconds = time.monotonic() - began_s
+    return SectionResult.of(
+        Row("arbitrary partials, encoded, sent and decoded", PARTIALS, failures, seconds)
     )

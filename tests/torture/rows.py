@@ -1,4 +1,4 @@
-"""What a section of the torture says: a row a trial, and what the trials have met."""
+"""The results of a section: a row for each trial, and counts of what the trials went through."""
 
 from __future__ import annotations
 
@@ -14,22 +14,31 @@ Result = TypeVar("Result")
 
 
 class Row(NamedTuple):
-    """What was tried, how often, what was wrong each time it was, and how long all of it took."""
+    """A trial: how often it was run, a description of each failure, how long all runs took."""
 
-    what: str
+    trial: str
     times: int
-    wrong: tuple[str, ...]
+    failures: tuple[str, ...]
     seconds: float
 
 
-class Told(NamedTuple):
-    """The rows of a section; ``met`` counts what the trials came across."""
+class SectionResult(NamedTuple):
+    """The rows of a section; ``counts`` is what its trials went through, by name."""
 
     rows: list[Row]
-    met: Counter[str] = Counter()
+    counts: Counter[str]
+
+    @classmethod
+    def of(cls, *rows: Row) -> SectionResult:
+        """A result without counts."""
+        return cls(list(rows), Counter())
+
+    def __or__(self, other: SectionResult) -> SectionResult:
+        """Both results in one section."""
+        return SectionResult([*self.rows, *other.rows], self.counts + other.counts)
 
 
-Section = Callable[[], Told]
+Section = Callable[[], SectionResult]
 
 
 def on_all_cores(work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:

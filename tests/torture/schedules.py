@@ -1,5 +1,7 @@
-"""Seeded schedules of the protocol, many more than a test run has time for.
-``DRIFTLINE_SCHEDULES``: how many."""
+"""Seeded schedules of the protocol, far more than a test run has time for.
+
+``DRIFTLINE_SCHEDULES`` is their number.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from tests.simulation import live, planted, schedules
-from tests.torture.rows import Row, Told, on_all_cores
+from tests.torture.rows import Row, SectionResult, on_all_cores
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "100000"))
 CHUNK, PLANTED = 500, 5_000
@@ -25,67 +27,68 @@ class Chunk(NamedTuple):
     stop: int
 
 
-def simulated() -> Told:
-    """Six of seven schedules are chaos over complete logs, the others live traffic."""
-    rows, met = [], Counter[str]()
-    for name, alive, count in (
-        ("chaos over complete logs", False, SCHEDULES * 6 // 7),
-        ("live traffic", True, SCHEDULES - SCHEDULES * 6 // 7),
-    ):
-        began = time.monotonic()
-        chunks = [
-            Chunk(alive, first, min(first + CHUNK, count)) for first in range(0, count, CHUNK)
-        ]
-        wrong: list[str] = []
-        for seen, faults in on_all_cores(run_chunk, chunks):
-            met += seen
-            wrong += faults
-        rows.append(Row(f"schedules of {name}", count, tuple(wrong), time.monotonic() - began))
-    return Told(rows, met)
-
-
-def run_chunk(chunk: Chunk) -> tuple[Counter[str], list[str]]:
-    """What these schedules met, and what was wrong with them."""
-    seen, wrong = Counter[str](), []
-    for seed in range(chunk.first, chunk.stop):
-        try:
-            if chunk.live:
-                alive = live.run(seed)
-                seen, fault = seen + schedules.met(alive), live.verdict(alive)
-            else:
-                world = schedules.run(seed)
-                seen, fault = seen + schedules.met(world), schedules.verdict(world)
-        except AssertionError as error:
-            fault = str(error)
-        if fault:
-            wrong.append(f"{'live' if chunk.live else 'chaos'} seed {seed}: {fault}")
-    return seen, wrong
-
-
-def planted_bugs() -> Told:
-    """Each fault is planted by itself; the row counts the schedules up to the one that caught it."""
-    return Told(on_all_cores(catch, [*planted.CHAOS, *planted.LIVE]))
-
-
-def catch(bug: str) -> Row:
-    """Run schedules until one of them notices."""
-    began = time.monotonic()
-    plant, of_live = {**planted.CHAOS, **planted.LIVE}[bug], bug in planted.LIVE
-    with pytest.MonkeyPatch.context() as patch:
-        plant(patch)
-        for seed in range(PLANTED):
-            if noticed(seed, of_live):
-                return Row(f"until caught: {bug}", seed + 1, (), time.monotonic() - began)
-    return Row(
-        f"until caught: {bug}", PLANTED, (f"{bug}: went unnoticed",), time.monotonic() - began
+def simulated() -> SectionResult:
+    """Six of seven schedules are chaos over complete logs, the others are live traffic."""
+    of_chaos = SCHEDULES * 6 // 7
+    return _simulated("chaos over complete logs", False, of_chaos) | _simulated(
+        "live traffic", True, SCHEDULES - of_chaos
     )
 
 
-def noticed(seed: int, of_live: bool) -> bool:
-    """True if something is wrong with this schedule."""
+def _simulated(name: str, of_live: bool, schedules: int) -> SectionResult:
+    began_s = time.monotonic()
+    firsts = range(0, schedules, CHUNK)
+    chunks = [Chunk(of_live, first, min(first + CHUNK, schedules)) for first in firsts]
+    results = on_all_cores(run_chunk, chunks)
+    failures = tuple(failure for _, failures in results for failure in failures)
+    row = Row(f"schedules of {name}", schedules, failures, time.monotonic() - began_s)
+    return SectionResult([row], sum((counts for counts, _ in results), Counter[str]()))
+
+
+def run_chunk(chunk: Chunk) -> tuple[Counter[str], list[str]]:
+    """What these schedules went through, by count, and the failures among them."""
+    counts, failures = Counter[str](), []
+    kind = "live" if chunk.live else "chaos"
+    for seed in range(chunk.first, chunk.stop):
+        try:
+            fault, of_schedule = _run(seed, chunk.live)
+            counts += of_schedule
+        except AssertionError as error:
+            fault = str(error)
+        if fault:
+            failures.append(f"{kind} seed {seed}: {fault}")
+    return counts, failures
+
+
+def _run(seed: int, of_live: bool) -> tuple[str | None, Counter[str]]:
+    if of_live:
+        world = live.run(seed)
+        return live.verdict(world), schedules.met(world)
+    chaos = schedules.run(seed)
+    return schedules.verdict(chaos), schedules.met(chaos)
+
+
+def planted_bugs() -> SectionResult:
+    """Each bug is planted by itself; its row counts the schedules up to the one that exposed it."""
+    return SectionResult.of(*on_all_cores(expose, [*planted.CHAOS, *planted.LIVE]))
+
+
+def expose(bug: str) -> Row:
+    """Run schedules until one of them fails because of the bug."""
+    began_s = time.monotonic()
+    plant, of_live = {**planted.CHAOS, **planted.LIVE}[bug], bug in planted.LIVE
+    with pytest.MonkeyPatch.context() as patch:
+        plant(patch)
+        exposing = next((seed for seed in range(PLANTED) if fails(seed, of_live)), None)
+    seconds = time.monotonic() - began_s
+    if exposing is None:
+        return Row(f"until exposed: {bug}", PLANTED, (f"{bug}: not exposed",), seconds)
+    return Row(f"until exposed: {bug}", exposing + 1, (), seconds)
+
+
+def fails(seed: int, of_live: bool) -> bool:
+    """Whether a schedule fails."""
     try:
-        return bool(
-            live.verdict(live.run(seed)) if of_live else schedules.verdict(schedules.run(seed))
-        )
+        return bool(_run(seed, of_live)[0])
     except (AssertionError, KeyError):
         return True

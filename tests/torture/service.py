@@ -1,5 +1,6 @@
-"""The long versions of what is tried with the real service: kills, outages, mangled lines, a month
-of windows, wide models."""
+"""The long versions of tests of the real service: kills, faults, outages, mangled lines, a month of
+windows, wide models.
+"""
 
 from __future__ import annotations
 
@@ -12,104 +13,102 @@ from collections.abc import Mapping
 
 from tests.fuzz import long
 from tests.soak import memory, month
-from tests.torture.rows import Row, Told
+from tests.torture.rows import Row, SectionResult
 
-KILLS, KILLS_KINESIS, OUTAGE_S = 100, 20, 600
+KILLS_KAFKA, KILLS_KINESIS, OUTAGE_S, CHUNK_S = 100, 20, 600, 0.4
 GUIDED = 100_000
 MOST_MB, MOST_GROWTH_MB = 400.0, 20.0
 
 
-def killed() -> Told:
-    """Services and readers killed at random while events flow; the tests hold the windows equal to
-    the producer's own counts."""
-    return Told(
-        [
-            _tests(
-                "tests/integration/test_kill9.py",
-                2 * KILLS,
-                {"DRIFTLINE_KILLS": str(KILLS)},
-                "kills, Apache Kafka",
-            ),
-            _tests(
-                "tests/integration/test_kill9_kinesis.py",
-                KILLS_KINESIS,
-                {"DRIFTLINE_KILLS_KINESIS": str(KILLS_KINESIS)},
-                "kills, kinesis-local (an emulator), with a split and a merge",
-            ),
-        ]
+def killed() -> SectionResult:
+    """Kill services and readers at random while events arrive; windows must equal the producer's
+    own counts.
+    """
+    return SectionResult.of(
+        _tests(
+            "tests/integration/test_kill9.py",
+            2 * KILLS_KAFKA,
+            {"DRIFTLINE_KILLS": str(KILLS_KAFKA)},
+            "kills, Apache Kafka",
+        ),
+        _tests(
+            "tests/integration/test_kill9_kinesis.py",
+            KILLS_KINESIS,
+            {"DRIFTLINE_KILLS_KINESIS": str(KILLS_KINESIS)},
+            "kills, kinesis-local (an emulator), with a split and a merge",
+        ),
     )
 
 
-def shut_out() -> Told:
-    """SNS and CloudWatch do not answer for ten minutes by the clock; afterwards nothing is missing."""
+def disturbed() -> SectionResult:
+    """Cut, delay and kill a broker while events arrive."""
+    path = "tests/integration/test_broker_outages.py"
+    settings = {"DRIFTLINE_CHUNK_S": str(CHUNK_S)}
+    return SectionResult.of(_tests(path, 2 * 9, settings, "faults between service and broker"))
+
+
+def shut_out() -> SectionResult:
+    """Let SNS and CloudWatch not respond for ten minutes by the clock; nothing may be missing
+    afterwards.
+    """
     settings = {"DRIFTLINE_OUTAGE_S": str(OUTAGE_S)}
-    what = f"outage of SNS and CloudWatch (moto, an emulator), {OUTAGE_S} s"
-    return Told([_tests("tests/integration/test_outages.py", 1, settings, what)])
+    trial = f"outage of SNS and CloudWatch (moto, an emulator), {OUTAGE_S} s"
+    return SectionResult.of(_tests("tests/integration/test_outages.py", 1, settings, trial))
 
 
-def _tests(path: str, times: int, settings: Mapping[str, str], what: str) -> Row:
-    began = time.monotonic()
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path]
-    needed = {
-        "DRIFTLINE_REQUIRE": "all"
-    }  # a part that is not there must not pass for kills without a fault
+def _tests(path: str, times: int, settings: Mapping[str, str], trial: str) -> Row:
+    """A file of tests with other settings; a missing server is a failure."""
+    began_s = time.monotonic()
     done = subprocess.run(
-        command,
-        env={**os.environ, **needed, **settings},
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path],
+        env={**os.environ, "DRIFTLINE_REQUIRE": "all", **settings},
         capture_output=True,
         text=True,
         check=False,
     )
-    wrong = () if done.returncode == 0 else (done.stdout[-2_000:],)
-    return Row(what, times, wrong, time.monotonic() - began)
+    failures = () if done.returncode == 0 else (done.stdout[-2_000:],)
+    return Row(trial, times, failures, time.monotonic() - began_s)
 
 
-def mangled() -> Told:
-    """A million lines of every kind through both formats, and inputs that atheris looks for; one
-    without exactly one outcome raises."""
-    parts = [
-        _told("mangled lines", long.LINES, long.run(), {}),
-        _told("inputs chosen by atheris", GUIDED, long.guided(GUIDED), {}),
-    ]
-    return Told(
-        [row for part in parts for row in part.rows],
-        sum((part.met for part in parts), Counter[str]()),
+def mangled() -> SectionResult:
+    """Decode a million lines of every kind with both formats, and inputs that atheris chooses; a
+    line without exactly one outcome raises.
+    """
+    return _measured("mangled lines", long.LINES, long.run(), {}) | _measured(
+        "inputs chosen by atheris", GUIDED, long.guided(GUIDED), {}
     )
 
 
-def lived() -> Told:
+def long_lives() -> SectionResult:
     """A month of minutes, and ten wide models."""
-    one = month.run()
-    grown = float(str(one["rss_growth_mb"]))
-    asked = {
-        "exit code": one["exit_code"] == 0,
-        "windows": one["windows_reported"] == one["windows_sent"],
-        "rows": one["rows_reported"] == one["rows_sent"],
-        "memory grows": grown < MOST_GROWTH_MB,
+    minutes = month.run()
+    of_month = {
+        "the exit code is 0": minutes["exit_code"] == 0,
+        "each window is reported": minutes["windows_reported"] == minutes["windows_sent"],
+        "each row is counted": minutes["rows_reported"] == minutes["rows_sent"],
+        "memory does not grow": float(str(minutes["rss_growth_mb"])) < MOST_GROWTH_MB,
     }
-    two = memory.run()
-    wide = {
-        "exit code": two["exit_code"] == 0,
-        "memory": float(str(two["rss_mb_most"])) < MOST_MB,
-        "memory grows": float(str(two["rss_growth_mb"])) < MOST_GROWTH_MB,
+    wide = memory.run()
+    of_wide = {
+        "the exit code is 0": wide["exit_code"] == 0,
+        f"memory stays under {MOST_MB:g} MB": float(str(wide["rss_mb_most"])) < MOST_MB,
+        "memory does not grow": float(str(wide["rss_growth_mb"])) < MOST_GROWTH_MB,
     }
-    parts = [
-        _told("windows of a compressed month", month.WINDOWS, one, asked),
-        _told("windows of ten models with 200 features", memory.WINDOWS, two, wide),
-    ]
-    return Told(
-        [row for part in parts for row in part.rows],
-        sum((part.met for part in parts), Counter[str]()),
+    return _measured("windows of a compressed month", month.WINDOWS, minutes, of_month) | _measured(
+        "windows of ten models with 200 features", memory.WINDOWS, wide, of_wide
     )
 
 
-def _told(what: str, times: int, figures: Mapping[str, object], right: Mapping[str, bool]) -> Told:
-    wrong = tuple(f"{name}: {figures}" for name, holds in right.items() if not holds)
-    met = Counter(
+def _measured(
+    trial: str, times: int, figures: Mapping[str, object], claims: Mapping[str, bool]
+) -> SectionResult:
+    """A row whose failures are the claims that do not hold; its numeric figures are counts."""
+    failures = tuple(f"not so: {claim}: {figures}" for claim, holds in claims.items() if not holds)
+    counts = Counter(
         {
-            f"{what}: {name}": round(value)
+            f"{trial}: {name}": round(value)
             for name, value in figures.items()
             if isinstance(value, int | float)
         }
     )
-    return Told([Row(what, times, wrong, float(str(figures["seconds"])))], met)
+    return SectionResult([Row(trial, times, failures, float(str(figures["seconds"])))], counts)

@@ -1,4 +1,4 @@
-"""What is wrong is said in the report and in the exit code."""
+"""A failed trial is in the report and in the exit code."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from pathlib import Path
 import pytest
 
 from tests.torture import __main__ as torture
-from tests.torture.rows import Row, Told
+from tests.torture.rows import Row, SectionResult
 from tests.torture.schedules import Chunk, run_chunk
 
 
-def calm() -> Told:
-    return Told([Row("kills", 1_000, (), 2.0)], Counter(records=12_345))
+def passing() -> SectionResult:
+    return SectionResult([Row("kills", 1_000, (), 2.0)], Counter(records=12_345))
 
 
-def wild() -> Told:
-    return Told([Row("kills", 20, ("seed 7: a window is off",), 2.0)])
+def failing() -> SectionResult:
+    return SectionResult.of(Row("kills", 20, ("seed 7: a window is wrong",), 2.0))
 
 
-def test_a_report_says_how_often_what_was_tried_and_what_was_met(
+def test_the_report_has_trials_runs_failures_and_counts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torture, "REPORT", tmp_path / "torture.md")
-    monkeypatch.setattr(torture, "SECTIONS", [("Kills", calm)])
+    monkeypatch.setattr(torture, "SECTIONS", [("Kills", passing)])
     assert torture.main([]) == 0
     text = (tmp_path / "torture.md").read_text()
     assert "## Kills" in text
@@ -32,18 +32,24 @@ def test_a_report_says_how_often_what_was_tried_and_what_was_met(
     assert "12,345 records" in text
 
 
-def test_one_fault_is_named_and_is_an_exit_code(
+def test_a_failure_is_printed_and_gives_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(torture, "SECTIONS", [("Kills", wild), ("Others", calm)])
+    monkeypatch.setattr(torture, "SECTIONS", [("Kills", failing), ("Others", passing)])
     assert torture.main(["kill"]) == 1
-    assert "* seed 7: a window is off" in capsys.readouterr().out
+    assert "* seed 7: a window is wrong" in capsys.readouterr().out
     assert torture.main(["others"]) == 0
     assert torture.main(["nothing"]) == 2
 
 
+def test_sections_are_joined_with_their_counts() -> None:
+    both = passing() | failing()
+    assert [row.times for row in both.rows] == [1_000, 20]
+    assert both.counts == Counter(records=12_345)
+
+
 @pytest.mark.parametrize("live", [False, True])
-def test_a_chunk_of_schedules_counts_what_it_met(live: bool) -> None:
-    seen, wrong = run_chunk(Chunk(live, 3, 6))
-    assert wrong == []
-    assert seen["records"] > 0
+def test_a_chunk_of_schedules_counts_what_it_went_through(live: bool) -> None:
+    counts, failures = run_chunk(Chunk(live, 3, 6))
+    assert failures == []
+    assert counts["records"] > 0

@@ -1,4 +1,4 @@
-"""Capture lines and files have the shapes that SageMaker writes."""
+"""Capture lines and files have the format that SageMaker writes."""
 
 import json
 import re
@@ -19,7 +19,7 @@ FLIGHTS = Flights(
 )
 
 
-def test_a_line_holds_request_answer_ids_and_the_time_in_seconds() -> None:
+def test_a_line_holds_request_response_ids_and_the_time_in_seconds() -> None:
     first, second = (
         json.loads(line) for line in capture_lines(FLIGHTS, np.array([-3.5, 12.0]), 41, NEW_YEAR_MS)
     )
@@ -44,7 +44,9 @@ def test_a_line_holds_request_answer_ids_and_the_time_in_seconds() -> None:
     assert first["eventVersion"] == "0"
 
 
-def test_a_file_lies_where_the_contract_says_and_holds_a_line_an_event(tmp_path: Path) -> None:
+def test_a_capture_file_has_the_path_of_the_contract_and_one_line_for_each_event(
+    tmp_path: Path,
+) -> None:
     lines = capture_lines(FLIGHTS, np.zeros(2), 0, NEW_YEAR_MS)
     path = write_capture_file(tmp_path, lines, NEW_YEAR_MS + 3_600_000 + 61_005)
     name = path.relative_to(tmp_path).as_posix()
@@ -62,7 +64,7 @@ def test_later_files_have_greater_names(tmp_path: Path) -> None:
     assert names == sorted(names)
 
 
-def test_the_training_file_has_the_answer_first(tmp_path: Path) -> None:
+def test_the_training_file_has_the_prediction_first(tmp_path: Path) -> None:
     write_training_file(tmp_path / "train.csv", FLIGHTS, np.array([1.5, 2.0]))
     assert (tmp_path / "train.csv").read_text().splitlines() == [
         '"prediction","carrier","temp","dep_hour"',

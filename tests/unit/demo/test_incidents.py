@@ -1,4 +1,4 @@
-"""The five incidents: what they change, when, and what they leave alone."""
+"""The five incidents: what they change, when, and what they leave unchanged."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -14,7 +14,7 @@ HALF_HOUR_MS = HOUR_MS // 2
 
 
 def two_days() -> Flights:
-    """A flight each half hour for 48 hours, UA and DL in turn."""
+    """A flight every half hour for 48 hours, of UA and DL in turn."""
     n = 96
     columns = {name: pa.array([float(i) for i in range(n)]) for name in FEATURES}
     columns |= {
@@ -30,8 +30,8 @@ def two_days() -> Flights:
 
 
 def column(name: str, feature: str) -> tuple[list[object], list[object]]:
-    """The feature in the flights during the incident of this name, before and after its change."""
-    incident = next(one for one in FIVE if one.name == name)
+    """A feature of the flights during an incident, before and after its change."""
+    incident = next(incident for incident in FIVE if incident.name == name)
     healthy = two_days().between(incident.start_ms, incident.end_ms or 48 * HOUR_MS)
     return healthy.features[feature].to_pylist(), incident.change(healthy).features[
         feature
@@ -48,36 +48,36 @@ def test_the_hour_is_written_as_a_fraction() -> None:
     assert after == [f"{hour}.0" for hour in before]
 
 
-def test_no_flight_of_united_is_left_and_all_others_are() -> None:
-    before, after = column("United is gone", "carrier")
+def test_all_flights_but_those_of_united_remain() -> None:
+    before, after = column("United is missing", "carrier")
     assert after == ["DL"] * before.count("DL")
 
 
-def test_water_boils_at_100_degrees() -> None:
+def test_the_temperature_is_in_celsius() -> None:
     assert set(column("Celsius", "temp")[1]) == {100.0}
 
 
-def test_a_minute_has_60_seconds() -> None:
+def test_the_delay_is_in_seconds() -> None:
     before, after = column("delay in seconds", "dep_delay")
     assert list(after) == [60 * int(str(value)) for value in before]
 
 
-@pytest.mark.parametrize("incident", FIVE, ids=lambda one: one.name)
-def test_features_that_are_not_named_stay_as_they_are(incident: Incident) -> None:
+@pytest.mark.parametrize("incident", FIVE, ids=lambda incident: incident.name)
+def test_an_incident_changes_no_other_feature_than_it_names(incident: Incident) -> None:
     healthy = two_days()
     changed = incident.change(healthy).features
-    for name in set(FEATURES) - {incident.cause, *incident.touched}:
+    for name in set(FEATURES) - {incident.cause, *incident.affected}:
         kept = changed[name].to_pylist()
         assert kept == healthy.features[name].to_pylist() or len(kept) < len(healthy)
 
 
-def test_pieces_of_a_healthy_time_are_the_flights_themselves() -> None:
+def test_healthy_flights_are_one_unchanged_piece() -> None:
     quiet = two_days().between(0, 6 * HOUR_MS)
     (piece,) = pieces(FIVE, quiet)
     assert piece.features.equals(quiet.features)
 
 
-def test_a_window_in_which_an_incident_begins_is_cut_there() -> None:
+def test_flights_are_cut_where_an_incident_starts_and_ends() -> None:
     flights = two_days()
     incident = replace(FIVE[0], start_ms=2 * HOUR_MS, end_ms=4 * HOUR_MS)
     before, during, after = pieces((incident,), flights)
@@ -86,8 +86,8 @@ def test_a_window_in_which_an_incident_begins_is_cut_there() -> None:
     assert during.features["humid"].null_count == 4
 
 
-def test_no_two_incidents_meet_and_quiet_hours_lie_between() -> None:
-    for one, other in pairwise(FIVE):
-        assert one.end_ms is not None
-        assert other.start_ms - one.end_ms >= 3 * HOUR_MS
-    assert [one.for_good for one in FIVE] == [False, False, False, False, True]
+def test_three_quiet_hours_separate_two_incidents() -> None:
+    for earlier, later in pairwise(FIVE):
+        assert earlier.end_ms is not None
+        assert later.start_ms - earlier.end_ms >= 3 * HOUR_MS
+    assert [incident.permanent for incident in FIVE] == [False, False, False, False, True]

@@ -1,4 +1,4 @@
-"""The model of the demonstration on data whose law is known."""
+"""The model of the demo on data with a known law."""
 
 import numpy as np
 import pyarrow as pa
@@ -27,12 +27,12 @@ def changed(known: Flights, name: str, column: pa.Array) -> Flights:
     return Flights(table, known.label, known.time_ms)
 
 
-def test_a_linear_law_is_found() -> None:
+def test_a_linear_law_is_recovered() -> None:
     known = flights()
     assert fit(known).rmse(known) < 0.1
 
 
-def test_numbers_in_text_are_read() -> None:
+def test_numbers_in_text_are_parsed() -> None:
     known = flights()
     text = pa.array([f"{value}.0" for value in known.features["dep_delay"].to_pylist()])
     assert (
@@ -45,24 +45,24 @@ def test_a_missing_number_counts_as_the_training_mean() -> None:
     known = flights()
     mean = float(np.mean(known.features["dep_delay"].to_numpy()))
     missing = changed(known, "dep_delay", pa.nulls(len(known), pa.int64()))
-    instead = changed(known, "dep_delay", pa.array([mean] * len(known)))
+    mean_filled = changed(known, "dep_delay", pa.array([mean] * len(known)))
     assert fit(known).predict(missing.features) == pytest.approx(
-        fit(known).predict(instead.features), abs=0.11
+        fit(known).predict(mean_filled.features), abs=0.11
     )
 
 
-def test_an_unknown_carrier_lies_between_the_known_ones() -> None:
+def test_the_prediction_for_an_unknown_carrier_is_between_the_known_ones() -> None:
     known, model = flights(), fit(flights())
-    answers = {
+    predictions = {
         carrier: model.predict(
             changed(known, "carrier", pa.array([carrier] * len(known))).features
         ).mean()
         for carrier in ("A", "B", "unknown")
     }
-    assert answers["A"] - answers["B"] == pytest.approx(10.0, abs=0.2)
-    assert answers["B"] < answers["unknown"] < answers["A"]
+    assert predictions["A"] - predictions["B"] == pytest.approx(10.0, abs=0.2)
+    assert predictions["B"] < predictions["unknown"] < predictions["A"]
 
 
-def test_without_flights_there_is_no_error_to_tell() -> None:
+def test_the_error_without_flights_is_nan() -> None:
     known = flights()
     assert np.isnan(fit(known).rmse(known.slice(0, 0)))

@@ -1,4 +1,4 @@
-"""The demonstration's folder, its configuration, and its traffic."""
+"""The folder of the demo, its configuration, and its traffic."""
 
 from pathlib import Path
 
@@ -15,14 +15,14 @@ from stream.config.load import load
 from stream.sources.jsonl.source import Jsonl
 
 
-def test_a_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
+def test_a_folder_with_other_files_is_left_unchanged(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(FolderTaken, match="not made by the demo"):
+    with pytest.raises(FolderTaken, match="not created by the demo"):
         Folder(tmp_path).empty()
     assert (tmp_path / "thesis.txt").read_text() == "years of work"
 
 
-def test_what_an_earlier_run_left_is_cleared(tmp_path: Path) -> None:
+def test_the_files_of_an_earlier_run_are_removed(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "out")
     folder.empty()
     folder.log.write_text("old")
@@ -31,7 +31,7 @@ def test_what_an_earlier_run_left_is_cleared(tmp_path: Path) -> None:
     assert folder.captures.is_dir()
 
 
-def test_the_configuration_is_one_that_the_service_takes(tmp_path: Path) -> None:
+def test_the_service_accepts_the_configuration(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.empty()
     folder.write_config(2, 12345)
@@ -42,7 +42,7 @@ def test_the_configuration_is_one_that_the_service_takes(tmp_path: Path) -> None
     assert config.http.port == 12345
 
 
-def test_no_incident_that_is_repaired_outlasts_the_cool_down(tmp_path: Path) -> None:
+def test_only_the_permanent_incident_outlasts_the_cool_down(tmp_path: Path) -> None:
     folder = Folder(tmp_path)
     folder.empty()
     folder.write_config(1, 1)
@@ -69,19 +69,19 @@ def flights(n: int) -> Flights:
     )
 
 
-def test_a_whole_replay_asks_about_each_flight_once_but_those_that_vanished(tmp_path: Path) -> None:
+def test_a_replay_serves_each_flight_once_except_those_an_incident_drops(tmp_path: Path) -> None:
     known = flights((WINDOWS + 1) * 10)
     traffic = Traffic(known, fit(known), FIVE, tmp_path)
     written = sum(traffic.write(window) for window in range(WINDOWS + 1))
-    gone_ms = next(one for one in FIVE if one.cause == "carrier")
-    assert gone_ms.end_ms is not None
-    vanished = (gone_ms.end_ms - gone_ms.start_ms) // WINDOW_MS * 10 // 2
-    assert written == traffic.events == len(known) - vanished
+    outage = next(incident for incident in FIVE if incident.cause == "carrier")
+    assert outage.end_ms is not None
+    dropped = (outage.end_ms - outage.start_ms) // WINDOW_MS * 10 // 2
+    assert written == traffic.events == len(known) - dropped
     assert traffic.count(0, LENGTH_MS) == written
     assert sum(path.read_text().count("\n") for path in tmp_path.rglob("*.jsonl")) == written
 
 
-def test_the_error_is_that_of_the_answers_which_were_given(tmp_path: Path) -> None:
+def test_the_error_is_that_of_the_served_predictions(tmp_path: Path) -> None:
     known = flights((WINDOWS + 1) * 2)
     traffic = Traffic(known, fit(known), (), tmp_path)
     traffic.write(0)

@@ -1,9 +1,9 @@
-"""The demonstration is an honest judge: it counts what was missed and what was false."""
+"""Scoring counts missed incidents and false signals."""
 
 from collections.abc import Sequence
 
 from demo.incidents import HOUR_MS, Incident
-from demo.retraining import wanted
+from demo.retraining import is_called_for_by
 from demo.scoring import Tally
 from detectors.report import Signal, SignalKind, Violation
 
@@ -11,11 +11,11 @@ START_MS = 1_000 * HOUR_MS
 
 
 def incident(
-    name: str, cause: str, start_h: float, end_h: float | None, touched: tuple[str, ...] = ()
+    name: str, cause: str, start_h: float, end_h: float | None, affected: tuple[str, ...] = ()
 ) -> Incident:
     end_ms = None if end_h is None else int(end_h * HOUR_MS)
     return Incident(
-        name, "", cause, touched, int(start_h * HOUR_MS), end_ms, lambda flights: flights
+        name, "", cause, affected, int(start_h * HOUR_MS), end_ms, lambda flights: flights
     )
 
 
@@ -59,69 +59,74 @@ def tally(*incidents: Incident) -> Tally:
     return Tally(incidents, START_MS, lambda start_ms, end_ms: (end_ms - start_ms) * 10 // HOUR_MS)
 
 
-COLD = incident("cold", "temp", 2, 4, touched=("prediction",))
+COLD = incident("cold", "temp", 2, 4, affected=("prediction",))
 
 
-def test_the_first_signal_that_names_the_cause_finds_an_incident() -> None:
-    judged = tally(COLD)
-    judged.take(signal("opened", ["temp", "prediction"], 2.5, 3))
-    judged.take(signal("reminder", ["temp"], 3, 3.5))
-    judged.take(signal("recovered", ["temp"], 5, 5.5))
-    assert (judged.found["cold"].after_ms, judged.found["cold"].after_events) == (HOUR_MS, 10)
-    assert judged.passed
+def test_the_first_signal_that_names_the_cause_detects_an_incident() -> None:
+    tallied = tally(COLD)
+    tallied.judge(signal("opened", ["temp", "prediction"], 2.5, 3))
+    tallied.judge(signal("reminder", ["temp"], 3, 3.5))
+    tallied.judge(signal("recovered", ["temp"], 5, 5.5))
+    assert (tallied.detections["cold"].after_ms, tallied.detections["cold"].after_events) == (
+        HOUR_MS,
+        10,
+    )
+    assert tallied.passed
 
 
-def test_a_consequence_alone_does_not_find_the_incident_but_is_not_false() -> None:
-    judged = tally(COLD)
-    judged.take(signal("opened", ["prediction"], 2, 3))
-    assert judged.missed == [COLD]
-    assert judged.false == []
-    assert not judged.passed
+def test_a_signal_on_an_affected_feature_is_neither_a_detection_nor_false() -> None:
+    tallied = tally(COLD)
+    tallied.judge(signal("opened", ["prediction"], 2, 3))
+    assert tallied.missed == [COLD]
+    assert tallied.false_signals == []
+    assert not tallied.passed
 
 
 def test_a_signal_outside_every_incident_is_false() -> None:
     for start_h, end_h in ((1.0, 2.0), (4.0, 5.0)):
-        judged = tally(COLD)
-        judged.take(signal("opened", ["temp"], start_h, end_h))
-        assert len(judged.false) == 1
+        tallied = tally(COLD)
+        tallied.judge(signal("opened", ["temp"], start_h, end_h))
+        assert len(tallied.false_signals) == 1
 
 
-def test_a_window_that_overlaps_an_incident_by_a_moment_may_tell_it() -> None:
-    judged = tally(COLD)
-    judged.take(signal("opened", ["temp"], 1.5, 2.5))
-    assert judged.false == []
-    assert judged.found["cold"].after_events == 5
+def test_a_window_that_overlaps_an_incident_in_part_can_detect_it() -> None:
+    tallied = tally(COLD)
+    tallied.judge(signal("opened", ["temp"], 1.5, 2.5))
+    assert tallied.false_signals == []
+    assert tallied.detections["cold"].after_events == 5
 
 
-def test_a_signal_that_names_an_untouched_feature_is_false_even_during_an_incident() -> None:
-    judged = tally(COLD)
-    judged.take(signal("opened", ["temp", "carrier"], 2, 3))
-    assert len(judged.false) == 1
-    assert not judged.passed
+def test_a_signal_on_an_unaffected_feature_is_false_even_during_an_incident() -> None:
+    tallied = tally(COLD)
+    tallied.judge(signal("opened", ["temp", "carrier"], 2, 3))
+    assert len(tallied.false_signals) == 1
+    assert not tallied.passed
 
 
-def test_without_recovery_it_has_not_passed() -> None:
-    judged = tally(COLD)
-    judged.take(signal("opened", ["temp"], 2, 3))
-    assert not judged.passed
-    judged.take(signal("recovered", ["temp"], 4, 5, episode="another"))
-    assert not judged.passed
+def test_an_incident_without_recovery_fails() -> None:
+    tallied = tally(COLD)
+    tallied.judge(signal("opened", ["temp"], 2, 3))
+    assert not tallied.passed
+    tallied.judge(signal("recovered", ["temp"], 4, 5, episode="another"))
+    assert not tallied.passed
 
 
-def test_nothing_told_when_nothing_happened_has_passed() -> None:
+def test_no_signal_without_incidents_passes() -> None:
     assert tally().passed
-    judged = tally()
-    judged.take(signal("opened", ["temp"], 0, 1))
-    assert not judged.passed
+    tallied = tally()
+    tallied.judge(signal("opened", ["temp"], 0, 1))
+    assert not tallied.passed
 
 
-def test_an_incident_for_good_never_ends() -> None:
-    judged = tally(incident("seconds", "delay", 2, None))
-    judged.take(signal("opened", ["delay"], 900, 901))
-    assert judged.missed == []
-    assert judged.false == []
+def test_a_permanent_incident_never_ends() -> None:
+    tallied = tally(incident("seconds", "delay", 2, None))
+    tallied.judge(signal("opened", ["delay"], 900, 901))
+    assert tallied.missed == []
+    assert tallied.false_signals == []
 
 
-def test_only_what_outlives_the_cool_down_is_a_reason_to_train_again() -> None:
+def test_only_a_reminder_after_the_cool_down_calls_for_retraining() -> None:
     kinds: tuple[SignalKind, ...] = ("opened", "worsened", "reminder", "recovered")
-    assert [kind for kind in kinds if wanted(signal(kind, ["temp"], 0, 1))] == ["reminder"]
+    assert [kind for kind in kinds if is_called_for_by(signal(kind, ["temp"], 0, 1))] == [
+        "reminder"
+    ]

@@ -9,7 +9,7 @@ from stream.baselining.build import load_baseline
 from stream.config.load import parse
 from stream.events import Assign
 from stream.readers.build import plan_of, reader_of
-from tests.integration.captures import config, learn, lines_of
+from tests.support.jobs import config, learn, lines_of
 
 
 def test_an_order_to_skip_that_is_repeated_skips_no_second_record(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from stream.service.startup import Startup
 from stream.telemetry.log_setup import LogSetup
 from stream.telemetry.metrics import Telemetry
 from stream.web.liveness import Liveness
-from tests.support.samples import report, signal
+from tests.support.reports import report, signal
 
 
 class Running:

@@ -25,7 +25,7 @@ from stream.events import (
 )
 from stream.service.job import Job, open_job
 from tests.support.records import covered_range
-from tests.support.samples import report
+from tests.support.reports import report
 
 A = ModelKey("a", "AllTraffic")
 

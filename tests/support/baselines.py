@@ -1,4 +1,4 @@
-"""Baselines and windows made from arrays, for tests of the core."""
+"""Baselines, windows and pairs of windows from arrays, for tests of the core."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Values = Floats | Sequence[float | None] | Sequence[str | None]
 
 
 def column(values: Values, numeric: bool) -> Column:
-    """A column of numbers or of text; missing values are ``None``."""
+    """A column of numbers or text; ``None`` is a missing value."""
     present = [value for value in values if value is not None]
     if not numeric:
         return Texts(pa.array(list(values), pa.string()))
@@ -34,29 +34,32 @@ def column(values: Values, numeric: bool) -> Column:
 
 
 def feature(name: str, values: Values, kind: str = "") -> Feature:
-    """The bins that a baseline with these values gets; ``kind`` is ``grid`` or ``codes`` for
-    numbers."""
+    """The bins of a baseline with these values.
+
+    ``kind`` is ``grid`` or ``codes`` for numbers; by default at most 32 distinct values are codes.
+    """
     present = [value for value in values if value is not None]
     if isinstance(present[0], str):
         return text_feature(name, "feature", Counter(map(str, present)))
     numbers = np.array(present, dtype=np.float64)
     counts = Counter(numbers.tolist())
-    whole = "Integral" if np.all(numbers == np.floor(numbers)) else "Fractional"
+    integral = bool(np.all(numbers == np.floor(numbers)))
     if kind == "codes" or (not kind and len(counts) <= 32):
-        return codes_feature(
-            name, "feature", "Integral" if whole == "Integral" else "Fractional", counts
-        )
-    atoms = {
-        value: n / len(numbers) for value, n in counts.items() if n / len(numbers) >= ATOM_SHARE
-    }
-    ends = float(numbers.min()), float(numbers.max()), float(numbers.mean()), float(numbers.std())
+        return codes_feature(name, "feature", "Integral" if integral else "Fractional", counts)
+    shares = {value: count / len(numbers) for value, count in counts.items()}
+    moments = (
+        float(numbers.min()),
+        float(numbers.max()),
+        float(numbers.mean()),
+        float(numbers.std()),
+    )
     return grid_feature(
         name,
         "feature",
-        "Integral" if whole == "Integral" else "Fractional",
+        "Integral" if integral else "Fractional",
         np.sort(numbers).tolist(),
-        atoms,
-        *ends,
+        {value: share for value, share in shares.items() if share >= ATOM_SHARE},
+        *moments,
     )
 
 
@@ -65,38 +68,38 @@ def baseline(
     constraints: Mapping[str, Constraint] | None = None,
     thresholds: Thresholds | None = None,
 ) -> Baseline:
-    """A baseline with completeness as observed, unless ``constraints`` say otherwise."""
+    """A baseline that requires the observed completeness, except where ``constraints`` differ."""
     layout = Layout(tuple(feature(name, values) for name, values in data.items()))
     profile = window(layout, data)
-    usual = {
-        name: Constraint(completeness=1.0 - sum(v is None for v in values) / len(values))
+    observed = {
+        name: Constraint(completeness=1.0 - sum(value is None for value in values) / len(values))
         for name, values in data.items()
     }
-    asked = Constraints({**usual, **(constraints or {})}, thresholds or Thresholds())
-    return Baseline(layout, profile, asked, tuple(data))
+    required = Constraints({**observed, **(constraints or {})}, thresholds or Thresholds())
+    return Baseline(layout, profile, required, tuple(data))
 
 
 def window(layout: Layout, data: Mapping[str, Values | Column]) -> Profile:
-    """The counts of some rows under a layout."""
-    kinds = {one.name: one.numeric for one in layout.features}
+    """The counts of rows under a layout."""
+    numeric = {feature.name: feature.numeric for feature in layout.features}
     columns = {
-        name: values if isinstance(values, Numbers | Texts) else column(values, kinds[name])
+        name: values if isinstance(values, Numbers | Texts) else column(values, numeric[name])
         for name, values in data.items()
     }
     return fold(layout, columns)
 
 
 def pair(before: Values, after: Values, kind: str = "") -> Pair:
-    """One feature, before and after, on the bins of ``before``."""
+    """A feature before and after, on the bins of ``before``."""
     layout = Layout((feature("x", before, kind),))
     return Pair(window(layout, {"x": before}), window(layout, {"x": after}))
 
 
 def texts(counts: Mapping[str, int]) -> list[str | None]:
-    """So many of each value."""
+    """Each value as often as counted."""
     return [value for value, count in counts.items() for _ in range(count)]
 
 
 def normal(seed: int, rows: int, mean: float = 0.0, std: float = 1.0) -> Floats:
-    """Seeded normal numbers."""
+    """Normally distributed numbers from a seed."""
     return np.random.default_rng(seed).normal(mean, std, rows)

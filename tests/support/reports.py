@@ -1,4 +1,4 @@
-"""Reports and signals as the judge makes them, with numbers that a test can compute in its head."""
+"""Reports and signals as the judge makes them, with numbers that are easy to check by hand."""
 
 from __future__ import annotations
 
@@ -19,8 +19,10 @@ MINUTE_MS = 60_000
 
 
 def feature(name: str = "amount", **changes: Any) -> FeatureReport:
-    """100 rows: 10 missing, 6 strings, 4 NaN, 80 numbers that add up to 400; PSI 0.3 against a
-    limit of 0.1."""
+    """A drifted number, PSI 0.3 with a limit of 0.1.
+
+    Its 100 rows are 10 missing values, 6 strings, 4 NaN, and 80 numbers whose sum is 400.
+    """
     plain: dict[str, Any] = {
         "name": name,
         "role": "input",
@@ -50,7 +52,7 @@ def feature(name: str = "amount", **changes: Any) -> FeatureReport:
 
 
 def calm(name: str = "carrier", **changes: Any) -> FeatureReport:
-    """100 rows of text, all there; PSI 0.05 against a limit of 0.1."""
+    """A calm text of 100 rows without missing values, PSI 0.05 with a limit of 0.1."""
     text: dict[str, Any] = dict.fromkeys(("mean", "std", "sum", "min", "max", "outlier_share"))
     text |= {
         "type": "String",
@@ -68,7 +70,7 @@ def calm(name: str = "carrier", **changes: Any) -> FeatureReport:
 
 
 def violation(name: str = "amount", **changes: Any) -> Violation:
-    """PSI three times its limit, with one bin that moved."""
+    """PSI three times its limit, with one shifted bin."""
     plain: dict[str, Any] = {
         "feature": name,
         "check": "baseline_drift_check",
@@ -92,8 +94,9 @@ def violation(name: str = "amount", **changes: Any) -> Violation:
 
 
 def report(window: int = 0, revision: int = 0, **changes: Any) -> WindowReport:
-    """The ``window``-th minute of model ``flights`` in job ``sample``: a drifted number and a calm
-    text."""
+    """Minute number ``window`` of model ``flights`` in job ``sample``: a drifted number and a calm
+    text.
+    """
     start_ms = START_MS + window * MINUTE_MS
     plain: dict[str, Any] = {
         "version": REPORT_VERSION,
@@ -120,7 +123,7 @@ def report(window: int = 0, revision: int = 0, **changes: Any) -> WindowReport:
 
 
 def silence(window: int = 1, ended: bool = False, **changes: Any) -> WindowReport:
-    """No data of the model from the ``window``-th minute on; ``ended`` a minute later."""
+    """No data of the model from minute number ``window`` on; ``ended``: for that minute only."""
     start_ms = START_MS + window * MINUTE_MS
     empty: dict[str, Any] = {
         "state": "no data",
@@ -138,7 +141,7 @@ def silence(window: int = 1, ended: bool = False, **changes: Any) -> WindowRepor
 
 
 def signal(number: int = 0, kind: str = "opened", **changes: Any) -> Signal:
-    """The ``number``-th signal of model ``flights``: its amount drifted."""
+    """Signal number ``number`` of model ``flights``, whose amount drifted."""
     plain: dict[str, Any] = {
         "version": SIGNAL_VERSION,
         "id": f"sample/flights/AllTraffic/e{number}/{kind}",
