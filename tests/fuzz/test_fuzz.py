@@ -9,6 +9,7 @@ import pytest
 from tests.conftest import skip_or_fail
 from tests.fuzz import long
 from tests.servers import fuzzer
+from tests.servers.base import DependencyMissing
 
 LONG = os.environ.get("DRIFTLINE_LONG") == "all"
 LINES = long.LINES if LONG else 20_000

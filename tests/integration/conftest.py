@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from stream.cli import main
 from tests.integration.machines import BUCKET, Machine, Make
-from tests.servers.faulty import FaultyRoad
+from tests.servers.faulty_proxy import FaultyProxy
 from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService
 from tests.support import jobs
@@ -62,8 +62,8 @@ def allowed(
 
 
 @pytest.fixture
-def road(moto: MotoServer) -> Iterator[FaultyRoad]:
-    with FaultyRoad(moto.port) as faulty:
+def proxy(moto: MotoServer) -> Iterator[FaultyProxy]:
+    with FaultyProxy(moto.port) as faulty:
         yield faulty
 
 

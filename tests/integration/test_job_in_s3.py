@@ -20,7 +20,7 @@ from tests.integration.traffic import (
     reported,
     until_started,
 )
-from tests.servers.faulty import FaultyRoad
+from tests.servers.faulty_proxy import FaultyProxy
 from tests.servers.moto import MotoServer
 from tests.support.jobs import PER_WINDOW
 
@@ -61,18 +61,18 @@ def test_nothing_is_delivered_while_s3_is_down_and_nothing_is_lost(
 
     traffic = Traffic(tmp_path, 4)
     traffic.write_windows(0, 2)
-    with FaultyRoad(moto.port) as road:
-        service = services("a", config(traffic, baseline, road.url, after="1m"))
+    with FaultyProxy(moto.port) as proxy:
+        service = services("a", config(traffic, baseline, proxy.url, after="1m"))
         service.until(lambda: service.accepted() == 2 * PER_WINDOW and len(service.reports()) == 1)
         before = put()
         service.until(lambda: put() != before)
-        road.fault = "down"
+        proxy.fault = "down"
         traffic.write_windows(2, 4)
         service.until(lambda: bool(lines_of(service, "state_put_failed")))
         time.sleep(4.0)
         assert len(service.reports()) == 1
         assert service.accepted() == 2 * PER_WINDOW
-        road.fault = ""
+        proxy.fault = ""
         traffic.write_end()
         service.until(lambda: 4 in reported(load_baseline(baseline), service))
         assert service.stop() == 0

@@ -17,7 +17,7 @@ import pytest
 
 from detectors.report import Signal
 from sinks.courier import MOST_QUEUED
-from tests.servers.door import Closed
+from tests.servers.gate import Gate
 from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService, newest
 from tests.soak.clockwork import rss_mb
@@ -63,19 +63,19 @@ def config(folder: Path, sinks: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 class Unreachable(NamedTuple):
-    """AWS behind a closed door: the queue that receives what SNS sends, and the sinks."""
+    """AWS behind a closed gate: the queue that receives what SNS sends, and the sinks."""
 
-    door: Closed
+    gate: Gate
     queue: str
     sinks: list[dict[str, Any]]
 
 
 def unreachable(moto: MotoServer, name: str) -> Unreachable:
     topic, queue = moto.topic_with_queue(name)
-    door = Closed(int(moto.url.rpartition(":")[2]))
-    aws = {"region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{door.port}"}
+    gate = Gate(int(moto.url.rpartition(":")[2]))
+    aws = {"region": "us-east-1", "endpoint_url": f"http://127.0.0.1:{gate.port}"}
     return Unreachable(
-        door,
+        gate,
         queue,
         [
             {"type": "jsonl", "path": "reports"},
@@ -101,7 +101,7 @@ SIGNALS = 2 * WINDOWS // DRIFTS_EVERY
 def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
     moto: MotoServer, tmp_path: Path
 ) -> None:
-    door, queue, sinks = unreachable(moto, "outage")
+    gate, queue, sinks = unreachable(moto, "outage")
     sinks.insert(1, {"type": "jsonl", "path": "full"})
     # Nothing can be written there until it is a folder.
     (tmp_path / "full").symlink_to("/proc/nowhere")
@@ -134,7 +134,7 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
             )
             # One more than windows: the silence after the last one is reported too.
             service.until(lambda: len(service.reports()) == WINDOWS + 1)
-            door.open()
+            gate.open()
             service.until(lambda: service.metric("driftline_sink_items_waiting") == 0, 120)
             assert max(high, rss_mb(service.pid)) < 400
             names = ("delivered", "dropped", "rejected")
@@ -144,7 +144,7 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
             }
             assert service.stop() == 0
     finally:
-        door.close()
+        gate.close()
     windows, signals = newest(service.reports()), service.signals()
     assert {end for _, end in windows} == {START_MS + (k + 1) * 1_000 for k in range(WINDOWS)}
     assert len({report.id for report in service.reports()}) == WINDOWS + 1
@@ -168,7 +168,7 @@ def test_results_of_an_outage_of_aws_are_delivered_afterwards(
     moto: MotoServer, tmp_path: Path
 ) -> None:
     """By the clock: ``DRIFTLINE_OUTAGE_S`` seconds."""
-    door, queue, sinks = unreachable(moto, "by-the-clock")
+    gate, queue, sinks = unreachable(moto, "by-the-clock")
     done, seconds = threading.Event(), list[int]()
     writer = threading.Thread(target=write, args=(tmp_path / "log.jsonl", done, seconds))
     settings = config(tmp_path, sinks)
@@ -178,12 +178,12 @@ def test_results_of_an_outage_of_aws_are_delivered_afterwards(
             service.until(
                 lambda: len(seconds) >= OUTAGE_S and len(service.signals()) > 0, OUTAGE_S + 60
             )
-            assert door.refused > 0
+            assert gate.refused > 0
             assert service.metric("driftline_sink_items_delivered_total", sink="sns") == 0
             assert max(end for _, end in newest(service.reports())) > (time.time() - 10) * 1000, (
                 "the file sink is not delayed"
             )
-            door.open()
+            gate.open()
             done.set()
             writer.join()
             service.until(
@@ -200,7 +200,7 @@ def test_results_of_an_outage_of_aws_are_delivered_afterwards(
             assert service.stop() == 0
     finally:
         done.set()
-        door.close()
+        gate.close()
     assert {end for _, end in newest(service.reports())} >= {
         second_ms + 1_000 for second_ms in seconds
     }

@@ -15,6 +15,7 @@ from prometheus_client import generate_latest
 
 from stream.web.server import HttpServer
 from tests.conftest import skip_or_fail
+from tests.servers.base import DependencyMissing
 from tests.servers.prometheus import PrometheusServer
 from tests.support.metrics import FullPage
 from tests.support.reports import calm, feature, report

@@ -15,7 +15,7 @@ import pytest
 from stream.config.load import parse
 from stream.errors import SourceUnavailable
 from stream.service.service import Service
-from tests.servers import deadly
+from tests.servers import poison
 from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
 from tests.support.jobs import MINUTE_MS, PER_S, START_MS
@@ -66,9 +66,9 @@ def expected_without_the_poison_record() -> dict[int, int]:
 
 
 def marked(lines: list[bytes]) -> list[bytes]:
-    """Mark the middle line, so that it crashes the readers of ``deadly``."""
-    poison = lines[POISON][:-1] + b',"x":"' + deadly.MARK + b'"}'
-    return [*lines[:POISON], poison, *lines[POISON + 1 :]]
+    """Mark the middle line, so that it crashes the readers of :mod:`tests.servers.poison`."""
+    record = lines[POISON][:-1] + b',"x":"' + poison.MARK + b'"}'
+    return [*lines[:POISON], record, *lines[POISON + 1 :]]
 
 
 def following() -> dict[str, Any]:
@@ -147,7 +147,7 @@ def test_a_poison_record_becomes_one_dead_letter_and_everything_else_counts(
     """The fault is planted: the reader process kills itself when it decodes a marked record."""
     deal(tmp_path, marked(lines_of(9_000)))
     started_s = time.monotonic()
-    assert Service(parse(config(baseline), tmp_path), serve=deadly.serve).run() == 0
+    assert Service(parse(config(baseline), tmp_path), serve=poison.serve).run() == 0
     took_s = time.monotonic() - started_s
     letters = (tmp_path / "dead-letters.jsonl").read_text().splitlines()
     assert len(letters) == 1
@@ -163,12 +163,12 @@ def test_a_record_that_crashes_its_source_stops_the_service_until_it_is_removed(
     """No reader ever gets the record, so it cannot be skipped; the error names its position."""
     deal(tmp_path, marked(lines_of(9_000)))
     path = tmp_path / "0.jsonl"
-    line = next(line for line in path.read_bytes().splitlines() if deadly.MARK in line)
+    line = next(line for line in path.read_bytes().splitlines() if poison.MARK in line)
     offset = path.read_bytes().index(line)
     settings = parse(config(baseline), tmp_path)
     started_s = time.monotonic()
     with pytest.raises(SourceUnavailable, match="delete that record from the source") as error:
-        Service(settings, serve=deadly.serve_unread).run()
+        Service(settings, serve=poison.serve_unread).run()
     assert time.monotonic() - started_s < 90
     assert error.value.exit_code == 3
     assert error.value.causes == (
@@ -177,7 +177,7 @@ def test_a_record_that_crashes_its_source_stops_the_service_until_it_is_removed(
     with path.open("r+b") as file:
         file.seek(offset)
         file.write(b" " * len(line))
-    assert Service(settings, serve=deadly.serve_unread).run() == 0
+    assert Service(settings, serve=poison.serve_unread).run() == 0
     assert rows(RunningService(tmp_path, {})) == expected_without_the_poison_record()
     assert not (tmp_path / "dead-letters.jsonl").exists()
 
@@ -187,7 +187,7 @@ def test_a_source_that_crashes_on_large_batches_is_asked_for_small_ones(
     tmp_path: Path, baseline: Path
 ) -> None:
     deal(tmp_path, lines_of(9_000))
-    assert Service(parse(config(baseline), tmp_path), serve=deadly.serve_greedy).run() == 0
+    assert Service(parse(config(baseline), tmp_path), serve=poison.serve_greedy).run() == 0
     assert rows(RunningService(tmp_path, {})) == expected(9_000)
     assert not (tmp_path / "dead-letters.jsonl").exists()
 

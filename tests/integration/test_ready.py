@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.door import Closed
+from tests.servers.gate import Gate
 from tests.servers.kafka import KafkaBroker
 from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService
@@ -51,12 +51,12 @@ def test_an_owner_that_cannot_reach_s3_is_healthy_but_not_ready(
     moto: MotoServer, baseline: Path, tmp_path: Path
 ) -> None:
     moto.client("s3").create_bucket(Bucket="ready")
-    door = Closed(int(moto.url.rpartition(":")[2]))
-    door.open()
+    gate = Gate(int(moto.url.rpartition(":")[2]))
+    gate.open()
     away = {
         "bucket": "ready",
         "region": "us-east-1",
-        "endpoint_url": f"http://127.0.0.1:{door.port}",
+        "endpoint_url": f"http://127.0.0.1:{gate.port}",
         "take_over_after": "5s",
     }
     append(tmp_path, lines_of(2))
@@ -65,14 +65,14 @@ def test_an_owner_that_cannot_reach_s3_is_healthy_but_not_ready(
             tmp_path, config(baseline, state={"path": "state.sqlite", "s3": away}), moto.env
         ) as service:
             service.until(lambda: service.ready() == "200 owner")
-            door.shut()
+            gate.shut()
             service.until(lambda: service.ready() == "503 another service may have taken over", 30)
             assert service.healthy(), "a restart would not bring S3 back"
-            door.open()
+            gate.open()
             service.until(lambda: service.ready() == "200 owner", 60)
             assert service.stop() == 0
     finally:
-        door.close()
+        gate.close()
 
 
 def running(

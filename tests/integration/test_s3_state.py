@@ -25,7 +25,7 @@ from tests.integration.machines import (
     metadata_of,
     started,
 )
-from tests.servers.faulty import Fault, FaultyRoad
+from tests.servers.faulty_proxy import Fault, FaultyProxy
 
 
 def test_a_commit_is_restored_on_an_empty_disk(machine: Make) -> None:
@@ -77,14 +77,14 @@ def test_the_etag_changes_with_each_put_of_the_same_content(machine: Make, s3: A
 
 @pytest.mark.parametrize("fault", ["answer lost", "answer cut"])
 def test_a_put_whose_answer_is_lost_is_neither_lost_nor_repeated(
-    machine: Make, road: FaultyRoad, s3: Any, fault: Fault
+    machine: Make, proxy: FaultyProxy, s3: Any, fault: Fault
 ) -> None:
-    owner = started(machine("a", road.url))
+    owner = started(machine("a", proxy.url))
     owner.commit(5)
     commit = metadata_of(s3).commit
-    road.fault, road.only, road.times = fault, "PUT", 1
+    proxy.fault, proxy.only, proxy.times = fault, "PUT", 1
     owner.commit(6)
-    assert (road.met, metadata_of(s3).commit) == (1, commit + 1)
+    assert (proxy.met, metadata_of(s3).commit) == (1, commit + 1)
     owner.commit(7)
     assert metadata_of(s3) == ObjectMetadata(
         job=JOB, owner=owner.chain.owner, epoch=1, commit=commit + 2
@@ -94,36 +94,36 @@ def test_a_put_whose_answer_is_lost_is_neither_lost_nor_repeated(
 
 @pytest.mark.parametrize("fault", ["answer lost", "answer cut"])
 def test_a_first_put_whose_answer_is_lost_acquires_ownership(
-    machine: Make, road: FaultyRoad, fault: Fault
+    machine: Make, proxy: FaultyProxy, fault: Fault
 ) -> None:
-    road.fault, road.only, road.times = fault, "PUT", 1
-    owner = started(machine("a", road.url))
+    proxy.fault, proxy.only, proxy.times = fault, "PUT", 1
+    owner = started(machine("a", proxy.url))
     owner.commit(5)
-    assert road.met == 1
+    assert proxy.met == 1
 
 
 def test_a_put_whose_answers_are_lost_repeatedly_is_found_in_the_metadata(
-    machine: Make, road: FaultyRoad, s3: Any
+    machine: Make, proxy: FaultyProxy, s3: Any
 ) -> None:
     """The put is stored, reading its metadata fails, and the repeated put conflicts with it."""
-    owner = started(machine("a", road.url))
+    owner = started(machine("a", proxy.url))
     commit = metadata_of(s3).commit
-    road.fault, road.times = "answer lost", 4
+    proxy.fault, proxy.times = "answer lost", 4
     owner.commit(5)
-    assert (road.met, metadata_of(s3).commit) == (4, commit + 1)
+    assert (proxy.met, metadata_of(s3).commit) == (4, commit + 1)
 
 
 def test_a_put_waits_while_s3_is_down_and_delivery_waits_with_it(
-    machine: Make, road: FaultyRoad
+    machine: Make, proxy: FaultyProxy
 ) -> None:
-    owner = started(machine("a", road.url))
-    road.fault = "down"
+    owner = started(machine("a", proxy.url))
+    proxy.fault = "down"
     thread = threading.Thread(target=owner.commit, args=(5,))
     thread.start()
     time.sleep(2.0)
     assert thread.is_alive()
     assert not owner.chain.may_deliver(), "after 1 s another service may have taken over"
-    road.fault = ""
+    proxy.fault = ""
     thread.join(20)
     assert not thread.is_alive()
     assert owner.chain.may_deliver()
@@ -132,11 +132,11 @@ def test_a_put_waits_while_s3_is_down_and_delivery_waits_with_it(
 
 
 def test_a_service_stopped_while_s3_is_down_reports_an_unstored_commit(
-    machine: Make, road: FaultyRoad, monkeypatch: pytest.MonkeyPatch
+    machine: Make, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stream.state.s3.chain.LEAVE_S", 0.5)
-    owner = started(machine("a", road.url))
-    road.fault = "down"
+    owner = started(machine("a", proxy.url))
+    proxy.fault = "down"
     owner.stop.set()
     with pytest.raises(StateUnwritable, match=WHERE):
         owner.commit(5)

@@ -13,7 +13,7 @@ import pytest
 
 from stream.errors import OwnershipLost, StateLocked
 from tests.integration.machines import WHERE, Machine, Make, metadata_of, started
-from tests.servers.faulty import FaultyRoad
+from tests.servers.faulty_proxy import FaultyProxy
 
 
 def test_each_takeover_raises_the_epoch(machine: Make, s3: Any) -> None:
@@ -99,16 +99,16 @@ def test_of_several_standbys_exactly_one_becomes_owner(machine: Make) -> None:
     assert len(won) == 1
 
 
-def test_an_outage_of_s3_is_not_taken_for_a_silent_owner(machine: Make, road: FaultyRoad) -> None:
+def test_an_outage_of_s3_is_not_taken_for_a_silent_owner(machine: Make, proxy: FaultyProxy) -> None:
     """No owner can put while S3 is down: the wait starts again when S3 answers."""
     first = started(machine("a"))
-    second = machine("b", road.url, after_s=6.0, standby=True)
+    second = machine("b", proxy.url, after_s=6.0, standby=True)
     thread = threading.Thread(target=second.start)
     thread.start()
     time.sleep(1.0)
-    road.fault = "down"
+    proxy.fault = "down"
     time.sleep(7.0)
-    road.fault = ""
+    proxy.fault = ""
     time.sleep(1.0)
     first.commit(5)  # raises if it was taken over
     second.stop.set()

@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from detectors.report import Signal, WindowReport
-from tests.servers.door import Closed
+from tests.servers.gate import Gate
 from tests.servers.moto import MotoServer
 from tests.servers.prometheus import PrometheusServer
 from tests.servers.service import RunningService, newest
@@ -158,12 +158,12 @@ def test_a_sink_that_is_down_delays_only_itself_and_loses_no_signal(
     inputs: Path, moto: MotoServer, tmp_path: Path
 ) -> None:
     topic, queue = moto.topic_with_queue("late")
-    door = Closed(int(moto.url.rpartition(":")[2]))
+    gate = Gate(int(moto.url.rpartition(":")[2]))
     sink = {
         "type": "sns",
         "topic_arn": topic,
         "region": "us-east-1",
-        "endpoint_url": f"http://127.0.0.1:{door.port}",
+        "endpoint_url": f"http://127.0.0.1:{gate.port}",
     }
     try:
         with RunningService(tmp_path, config(inputs, [sink], follow=True), moto.env) as service:
@@ -171,16 +171,16 @@ def test_a_sink_that_is_down_delays_only_itself_and_loses_no_signal(
             service.until(
                 lambda: service.metric("driftline_sink_attempts_retried_total", sink="sns") >= 2
             )
-            assert door.refused
+            assert gate.refused
             assert moto.messages(queue) == []
-            door.open()
+            gate.open()
             service.until(
                 lambda: service.metric("driftline_sink_items_delivered_total", sink="sns") >= 1
             )
             assert service.stop() == 0
             written = service.signals()
     finally:
-        door.close()
+        gate.close()
     received = [
         msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal)
         for message in moto.messages(queue)

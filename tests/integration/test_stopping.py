@@ -14,7 +14,7 @@ import pytest
 from stream.service.service import DRAIN_S
 from tests.servers.base import free_port
 from tests.servers.moto import CREDENTIALS
-from tests.servers.processes import children, gone
+from tests.servers.processes import children, have_ended
 from tests.servers.service import RunningService
 from tests.support.jobs import PER_WINDOW, append, config, lines_of, rows
 
@@ -47,7 +47,7 @@ def test_sigterm_stops_in_time_although_a_sink_is_down(
         assert len(pids) >= (readers if readers > 1 else 0)
         assert service.stop() == 9
         assert time.monotonic() - began_s < DRAIN_S + 8, "the sinks' time, and a busy machine's"
-        assert gone(pids)
+        assert have_ended(pids)
     assert '"items_undelivered"' in service.log
     assert "Traceback" not in service.log
 
@@ -74,7 +74,7 @@ def test_a_second_signal_ends_the_process_at_once_and_loses_nothing(
         service.process.send_signal(second)
         assert service.process.wait(10) == -second
         assert time.monotonic() - began_s < 3
-        assert gone(pids)
+        assert have_ended(pids)
     append(tmp_path, lines_of(WINDOWS + 1)[len(lines) :], len(lines))
     with RunningService(tmp_path, config(baseline, readers=readers)) as service:
         service.until(lambda: service.accepted() == (WINDOWS + 1) * PER_WINDOW)
@@ -102,7 +102,7 @@ def test_a_signal_to_all_processes_stops_the_service_cleanly(
         pids = children(service.pid)
         os.killpg(service.pid, number)
         assert service.wait(30) == 0, service.log
-        assert gone(pids)
+        assert have_ended(pids)
     lines = [json.loads(line) for line in service.log.splitlines()]
     events = [line["event"] for line in lines]
     assert {line["job"] for line in lines} == {config(baseline)["job"]}, "also lines of readers"

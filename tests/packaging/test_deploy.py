@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from stream.cli import main
 from tests.conftest import skip_or_fail
 from tests.servers import prometheus
+from tests.servers.base import DependencyMissing
 from tests.support.paths import ROOT
 
 DEPLOY = ROOT / "deploy"

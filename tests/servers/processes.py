@@ -28,6 +28,3 @@ def have_ended(pids: list[int], timeout_s: float = 15.0) -> bool:
             return False
         time.sleep(0.1)
     return True
-
-
-gone = have_ended  # the former name
