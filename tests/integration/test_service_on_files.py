@@ -446,7 +446,7 @@ def test_what_no_window_counts_is_told_in_the_log(baseline: Path, tmp_path: Path
 def test_a_folder_without_capture_files_is_logged(baseline: Path, tmp_path: Path) -> None:
     (tmp_path / "captures").mkdir()
     (tmp_path / "captures" / "a.json").write_text("{}")
-    assert "no file whose name ends with .jsonl" in ran(tmp_path, config(baseline)).log
+    assert '"event": "no_input_files"' in ran(tmp_path, config(baseline)).log
 
 
 def test_reports_and_signals_are_valid_by_their_schemas(baseline: Path, tmp_path: Path) -> None:
