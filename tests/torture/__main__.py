@@ -65,9 +65,9 @@ def report(results: list[tuple[str, SectionResult]]) -> str:
     lines = [
         "# Torture",
         "",
-        "For contributors. The results of the last `make torture`: the long versions of the tests. A",
-        "row has the number of runs of a trial, the number of failures, and the duration of all runs.",
-        "A planted bug must be exposed: its row has the number of schedules up to the one that did.",
+        "For contributors. The results of the last `make torture`: the long versions of the tests.",
+        "A row has the number of runs of a trial, the number of failures, and the duration of all",
+        "runs. A planted bug must be exposed: its row has the number of schedules until one did.",
         "`make test` runs short versions; [CONTRIBUTING.md](../CONTRIBUTING.md) has both lengths.",
         "",
         f"{today}, {machine}, Python {platform.python_version()}.",

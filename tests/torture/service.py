@@ -102,7 +102,7 @@ def long_lives() -> SectionResult:
 def _measured(
     trial: str, times: int, figures: Mapping[str, object], claims: Mapping[str, bool]
 ) -> SectionResult:
-    """A row whose failures are the claims that do not hold; its other numeric figures are counts."""
+    """A row whose failures are the claims that do not hold; other numeric figures are counts."""
     failures = tuple(f"not so: {claim}: {figures}" for claim, holds in claims.items() if not holds)
     counts = Counter(
         {
