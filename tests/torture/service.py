@@ -102,13 +102,13 @@ def long_lives() -> SectionResult:
 def _measured(
     trial: str, times: int, figures: Mapping[str, object], claims: Mapping[str, bool]
 ) -> SectionResult:
-    """A row whose failures are the claims that do not hold; its numeric figures are counts."""
+    """A row whose failures are the claims that do not hold; other numeric figures are counts."""
     failures = tuple(f"not so: {claim}: {figures}" for claim, holds in claims.items() if not holds)
     counts = Counter(
         {
             f"{trial}: {name}": round(value)
             for name, value in figures.items()
-            if isinstance(value, int | float)
+            if isinstance(value, int | float) and name != "seconds"
         }
     )
     return SectionResult([Row(trial, times, failures, float(str(figures["seconds"])))], counts)
