@@ -49,8 +49,22 @@ sinks:
 """
 PROGRAMS = {
     *(".", "cd", "mkdir", "git", "pip", "python", "python3", "make", "driftline", "docker"),
-    *("curl", "jq", "zstd", "kubectl", "systemctl", "pre-commit", "cat", "head", "export"),
+    *(
+        "curl",
+        "jq",
+        "zstd",
+        "kubectl",
+        "systemctl",
+        "pre-commit",
+        "cat",
+        "cp",
+        "head",
+        "sed",
+        "export",
+    ),
 }
+SUBSTITUTION: Final = re.compile(r'"\$\((.*)\)"')
+"""An argument that is the output of a command."""
 PLACEHOLDER: Final = re.compile(r"^[A-Z][A-Z-]+$")
 RUN_BY_OTHER_TESTS: Final = frozenset({"README.md"})
 MAKEFILE = (ROOT / "Makefile").read_text()
@@ -139,9 +153,14 @@ def test_json_can_be_parsed_and_reports_and_signals_follow_their_schemas(block: 
 
 
 def commands(text: str) -> Iterator[list[str]]:
-    """The words of each simple command of a shell block, without assignments before it."""
+    """The words of each simple command of a shell block, without assignments before it.
+
+    The command whose output is an argument is a command of its own.
+    """
     for line in text.replace("\\\n", " ").splitlines():
-        lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+        if inner := SUBSTITUTION.search(line):
+            yield from commands(inner[1])
+        lexer = shlex.shlex(SUBSTITUTION.sub("OUTPUT", line), posix=True, punctuation_chars=True)
         lexer.whitespace_split = True
         words: list[str] = []
         for word in [*lexer, ";"]:
