@@ -19,7 +19,7 @@ from stream.formats.base import DecodingPlan, Format, IdentityConfig, NameConfig
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 from stream.outcomes import ADVICE
-from tests.support.records import raw_batch
+from stream.testing.records import raw_batch
 
 TIME = "2025-06-15T15:06:40Z"
 TIME_MS = 1_750_000_000_000

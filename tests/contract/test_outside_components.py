@@ -95,7 +95,7 @@ import numpy as np
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
-from tests.support.baselines import baseline, normal, texts, window
+from stream.testing.baselines import baseline, normal, texts, window
 
 base = baseline({"x": normal(1, 5_000), "t": texts({"a": 3_000, "b": 2_000})})
 
