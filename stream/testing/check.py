@@ -101,7 +101,9 @@ class CheckContract:
 
     def test_it_is_found_by_its_name(self, check: Check) -> None:
         """Its file, or an entry point of ``driftline.checks`` that is installed, names it."""
-        assert type(CHECKS.get(check.name)) is type(check)
+        assert type(CHECKS.get(check.name)) is type(check), (
+            f"driftline.checks has no such entry point {check.name!r}: declare it, and install it"
+        )
 
     def test_too_few_rows_are_no_verdict(self, check: Check) -> None:
         few: dict[str, Values] = {

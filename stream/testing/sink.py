@@ -74,7 +74,7 @@ class SinkContract(ConfigurationContract):
             def rig(self, tmp_path) -> SinkRig:
                 return LogRig(tmp_path)
 
-    ``rig`` is set up anew for each test: nothing has arrived on its other side.
+    Each test gets a rig of its own, on whose other side nothing has arrived.
     """
 
     package: ClassVar = "sinks"
