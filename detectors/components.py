@@ -88,10 +88,9 @@ def _order(entry: EntryPoint) -> tuple[str, str, str]:
 
 
 def _name_taken(entry: EntryPoint, owner: str) -> ComponentInvalid:
-    """The error of a name that distribution ``owner`` uses, or driftline itself if that is empty."""
-    reason = (
-        f"the name is already used by {f'distribution {owner}' if owner else 'driftline itself'}"
-    )
+    """The error of a name that is in use by distribution ``owner``; empty: by driftline itself."""
+    user = f"distribution {owner}" if owner else "driftline itself"
+    reason = f"the name is already used by {user}"
     remove = "uninstall one of the two" if owner else "uninstall that distribution"
     advice = f"Rename the entry point and the tag of its class, or {remove}"
     return ComponentInvalid(entry.group, entry.name, _distribution(entry), reason, advice)

@@ -338,13 +338,14 @@ def refusal(folder: Path) -> str:
 def test_an_entry_point_without_a_class_is_an_error_that_names_it(
     group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    install(tmp_path, group, f"thing = {group[10:]}_of_acme:Nothing", f"{group[10:]}_of_acme", "")
+    module = f"{group.removeprefix('driftline.')}_of_acme"
+    install(tmp_path, group, f"thing = {module}:Nothing", module, "")
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(ComponentInvalid) as refused:
         find("detectors.changes", Change, group)
     assert refused.value.group == group
     assert refused.value.distribution == "acme-drift 1.0"
-    assert "_of_acme:Nothing cannot be imported: AttributeError" in refused.value.reason
+    assert f"{module}:Nothing cannot be imported: AttributeError" in refused.value.reason
     assert refused.value.advice == CORRECT
 
 
@@ -382,6 +383,6 @@ def test_check_names_a_component_that_takes_a_name_of_driftline(tmp_path: Path) 
     install(tmp_path, "driftline.sinks", "jsonl = acme:Thing", "acme", sink)
     assert refusal(tmp_path) == (
         "driftline: entry point 'jsonl' of driftline.sinks, in distribution acme-drift 1.0: the"
-        " name is already used by driftline itself. Rename the entry point and the tag of its class,"
-        " or uninstall that distribution"
+        " name is already used by driftline itself. Rename the entry point and the tag of its"
+        " class, or uninstall that distribution"
     )

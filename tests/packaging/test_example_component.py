@@ -190,6 +190,16 @@ def test_the_readme_names_every_file(example: Path) -> None:
     assert {Path(path).name for path in unnamed} <= {"__init__.py", "py.typed"}
 
 
+def test_its_requirements_are_satisfied_where_driftline_and_pytest_are_installed(
+    programs: Path, example: Path
+) -> None:
+    """``pip install '.[test]'``, except that it downloads and changes nothing."""
+    offline = ("--dry-run", "--no-index", "--no-build-isolation", "--disable-pip-version-check")
+    result = run(programs, example, "python", "-m", "pip", "install", *offline, ".[test]")
+    assert result.returncode == 0, result.stderr
+    assert "Would install driftline-example-1.0.0" in result.stdout
+
+
 def test_its_requirement_offers_the_extra_that_it_names() -> None:
     project = tomllib.loads((EXAMPLE / "pyproject.toml").read_text())["project"]
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][
