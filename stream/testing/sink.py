@@ -153,6 +153,18 @@ class SinkContract(ConfigurationContract):
         together.deliver(items)
         assert rig.arrived(together) == one_by_one
 
+    def test_one_call_delivers_all_that_many_calls_deliver(
+        self, rig: SinkRig, opened: OpenSink
+    ) -> None:
+        items = taken(rig.sink())
+        together = opened(rig.sink())
+        together.deliver(items)
+        at_once = rig.arrived(together)
+        delivery = opened(rig.sink())
+        for item in items:
+            delivery.deliver([item])
+        assert rig.arrived(delivery) == at_once
+
     def test_items_are_not_changed(self, rig: SinkRig, opened: OpenSink) -> None:
         items = taken(rig.sink())
         before = [msgspec.json.encode(item) for item in items]
