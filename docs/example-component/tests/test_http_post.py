@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from threading import Thread
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from driftline_example.http_post import HttpPost
@@ -37,6 +38,7 @@ class Receive(BaseHTTPRequestHandler):
             self.server.received.setdefault(key, self.headers["X-Driftline-Kind"])
         self.send_response(status)
         self.send_header("Retry-After", "7")
+        self.send_header("Location", self.server.url)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -89,6 +91,18 @@ def test_a_busy_receiver_is_retried_after_the_time_that_it_asks_for(receiver: Re
     with pytest.raises(SinkRetry) as busy:
         HttpPost(url=receiver.url).open("job").deliver([report(0), signal(0), report(1)])
     assert (busy.value.delivered, busy.value.after_s) == (1, 7.0)
+
+
+def test_a_redirect_is_retried_and_not_followed_without_the_item(receiver: Receiver) -> None:
+    receiver.statuses = [302]
+    with pytest.raises(SinkRetry, match="302"):
+        HttpPost(url=receiver.url).open("job").deliver([report(0)])
+    assert receiver.received == {}
+
+
+def test_a_name_of_any_letters_can_be_sent(receiver: Receiver) -> None:
+    HttpPost(url=receiver.url).open("job").deliver([report(0, model="模型\n")])
+    assert list(receiver.received) == [quote(report(0, model="模型\n").id)]
 
 
 def test_a_header_distinguishes_reports_and_signals(receiver: Receiver) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from http.client import HTTPException
 from typing import Annotated, Final
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.parse import quote, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 import msgspec
 
@@ -20,13 +20,23 @@ REFUSED_FOR_GOOD: Final = frozenset({400, 409, 413, 422})
 """Status codes of a request whose content is refused: it can never be delivered."""
 
 
+class NoRedirect(HTTPRedirectHandler):
+    """Takes a redirect as a refusal: urllib would repeat the request as a GET, without the item."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Follow no redirect."""
+
+
+OPENER: Final = build_opener(NoRedirect)
+
+
 class HttpPost(Sink, frozen=True, tag="http_post"):
     """POSTs each report and each signal as JSON to ``url``, in order, one request an item.
 
-    The header ``Idempotency-Key`` holds the item's id, ``X-Driftline-Kind`` is ``report`` or
-    ``signal``. Any status 2xx is a delivery. The status 400, 409, 413 or 422 leaves the item out
-    for good; every other answer, and no answer within ``timeout_s``, is retried, not before the
-    seconds of ``Retry-After``.
+    The header ``Idempotency-Key`` holds the item's id, percent-encoded; ``X-Driftline-Kind`` is
+    ``report`` or ``signal``. Any status 2xx is a delivery. The status 400, 409, 413 or 422 leaves
+    the item out for good. Every other answer, such as a redirect, is retried, not before the
+    seconds of ``Retry-After``; so is a request without an answer within ``timeout_s``.
 
     A repeat after a crash or a lost answer sends the same item with the same ``Idempotency-Key``
     again: the receiver must drop an item whose key it has.
@@ -41,7 +51,8 @@ class HttpPost(Sink, frozen=True, tag="http_post"):
         """Check the form of the address; nothing is sent."""
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            return [Fault("url", f"expected https://host/path, found {self.url!r}")]
+            # The address may hold a secret, so the message does not repeat it.
+            return [Fault("url", "expected an address such as https://host/path")]
         return []
 
     def open(self, job: str) -> Delivery:
@@ -59,25 +70,30 @@ class HttpPostDelivery(Delivery):
         """Send items one by one; the error of one names those before it as delivered."""
         for position, item in enumerate(items):
             try:
-                with urlopen(self._request(item), timeout=self._timeout_s):  # noqa: S310  # check() allows http and https only
+                with OPENER.open(self._request(item), timeout=self._timeout_s):
                     pass
             except HTTPError as error:
-                if error.code in REFUSED_FOR_GOOD:
-                    raise SinkRejected(position, f"{error.code} {error.reason}") from error
-                pause_s = seconds(error.headers.get("Retry-After", ""))
-                reason = f"{error.code} {error.reason}"
-                raise SinkRetry(reason, after_s=pause_s, delivered=position) from error
+                raise refusal(error, position) from error
             except (OSError, HTTPException) as error:
                 raise SinkRetry(repr(error), delivered=position) from error
 
     def _request(self, item: Published) -> Request:
         headers = {
             "Content-Type": "application/json",
-            "Idempotency-Key": item.id,
+            "Idempotency-Key": quote(item.id),
             "X-Driftline-Kind": "signal" if isinstance(item, Signal) else "report",
         }
         body = msgspec.json.encode(item)
-        return Request(self._url, body, headers, method="POST")  # noqa: S310  # as above
+        return Request(self._url, body, headers, method="POST")  # noqa: S310  # check() allows http and https
+
+
+def refusal(error: HTTPError, position: int) -> SinkRejected | SinkRetry:
+    """The error of a sink for an answer that is no delivery of the item at ``position``."""
+    reason = f"{error.code} {error.reason}"
+    if error.code in REFUSED_FOR_GOOD:
+        return SinkRejected(position, reason)
+    pause_s = seconds(error.headers.get("Retry-After", ""))
+    return SinkRetry(reason, after_s=pause_s, delivered=position)
 
 
 def seconds(retry_after: str) -> float:
