@@ -41,10 +41,12 @@ def find(package: str, base: type[Component], group: str) -> dict[str, type[Comp
     True
     """
     components = dict(_of_project(package, base))
-    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+    owners = dict.fromkeys(components, "")
+    for entry in sorted(entry_points(group=group), key=_order):
         if entry.name in components:
-            raise ComponentInvalid(group, entry.name, _distribution(entry), "the name is taken")
+            raise _name_taken(entry, owners[entry.name])
         components[entry.name] = _load(entry, base)
+        owners[entry.name] = _distribution(entry)
     return components
 
 
@@ -79,6 +81,19 @@ def _defines(module: ModuleType, value: object, base: type[Any]) -> bool:
         and value is not base
         and value.__module__ == module.__name__
     )
+
+
+def _order(entry: EntryPoint) -> tuple[str, str, str]:
+    return entry.name, _distribution(entry), entry.value
+
+
+def _name_taken(entry: EntryPoint, owner: str) -> ComponentInvalid:
+    """The error of a name that is in use by distribution ``owner``; empty: by driftline itself."""
+    user = f"distribution {owner}" if owner else "driftline itself"
+    reason = f"the name is already used by {user}"
+    remove = "uninstall one of the two" if owner else "uninstall that distribution"
+    advice = f"Rename the entry point and the tag of its class, or {remove}"
+    return ComponentInvalid(entry.group, entry.name, _distribution(entry), reason, advice)
 
 
 def _load(entry: EntryPoint, base: type[Component]) -> type[Component]:

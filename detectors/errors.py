@@ -35,17 +35,25 @@ class BaselineInvalid(DetectorError):
 
 
 class ComponentInvalid(DetectorError):
-    """A component of another distribution that cannot be used, and the ``reason``.
+    """A component of another distribution that cannot be used: why (``reason``), and what to do
+    (``advice``).
 
     It is entry point ``name`` of ``group`` in ``distribution``.
     """
 
-    def __init__(self, group: str, name: str, distribution: str, reason: str) -> None:
+    def __init__(
+        self,
+        group: str,
+        name: str,
+        distribution: str,
+        reason: str,
+        advice: str = "Correct that distribution, or uninstall it",
+    ) -> None:
         self.group = group
         self.name = name
         self.distribution = distribution
         self.reason = reason
+        self.advice = advice
         super().__init__(
-            f"entry point {name!r} of {group}, in distribution {distribution}: {reason}."
-            " Correct that distribution, or uninstall it"
+            f"entry point {name!r} of {group}, in distribution {distribution}: {reason}. {advice}"
         )

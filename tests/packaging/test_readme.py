@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from stream.cli import main
 from stream.config.load import parse
 from stream.formats.base import DecodingPlan, Schema
+from stream.testing.records import raw_batch
 from tests.support.paths import ROOT
-from tests.support.records import raw_batch
 
 README = (ROOT / "README.md").read_text()
 DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text()

@@ -12,7 +12,7 @@ from botocore.awsrequest import AWSResponse
 
 from sinks.cloudwatch import MOST_DATA, Cloudwatch, batches
 from sinks.errors import SinkRejected, SinkRetry
-from tests.support.reports import MINUTE_MS, START_MS, calm, feature, report, signal, silence
+from stream.testing.reports import MINUTE_MS, START_MS, calm, feature, report, signal, silence
 
 ONE_MB = 1_000_000
 OK = (200, b"")

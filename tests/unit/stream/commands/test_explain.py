@@ -22,7 +22,7 @@ from detectors.report import FeatureReport, WindowReport
 from stream.baselining.build import BuiltBaseline, write
 from stream.commands.explain import explain
 from stream.errors import DataError
-from tests.support.baselines import Values, baseline, normal, texts, window
+from stream.testing.baselines import Values, baseline, normal, texts, window
 
 BASE = baseline(
     {

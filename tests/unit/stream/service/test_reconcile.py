@@ -24,7 +24,7 @@ from stream.service.reconcile import (
     replacements,
 )
 from stream.state.stored import StoredState
-from tests.support.baselines import baseline, normal
+from stream.testing.baselines import baseline, normal
 
 BASE = baseline({"x": normal(1, 500), "y": normal(2, 500)})
 OTHER = baseline({"x": normal(3, 500), "y": normal(4, 500)})

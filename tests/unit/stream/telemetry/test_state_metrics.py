@@ -9,7 +9,7 @@ from stream.aggregation.ledger import Account, Ledger
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import PartitionState
 from stream.telemetry.state_metrics import StateMetrics
-from tests.support.reports import START_MS
+from stream.testing.reports import START_MS
 
 
 class Page:
