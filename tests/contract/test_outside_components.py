@@ -19,6 +19,7 @@ from detectors.components import find
 from detectors.errors import ComponentInvalid
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.programs
 DISTANCE = '''
 import numpy as np
 

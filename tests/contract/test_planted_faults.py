@@ -12,6 +12,8 @@ import pytest
 from tests.contract.planted_faults import FOUND_BY
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.programs
+
 
 @pytest.fixture(scope="module")
 def output() -> str:
