@@ -45,17 +45,17 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EpisodeState(msgspec.Struct, frozen=True):
-    """What is remembered of one model and variant.
+    """The memory of the episodes of one model and variant.
 
     ``windows``: the recent ones. ``open``: the open episode. ``series``: the values of the change
-    detectors, by series. ``told``: the end of the window in which a feature was last signalled, by
-    feature, for as long as its cool-down lasts.
+    detectors, by series. ``signalled``: the end of the window in which a feature was last
+    signalled, by feature, while its cool-down lasts.
     """
 
     windows: tuple[JudgedWindow, ...] = ()
     open: Episode | None = None
     series: dict[str, tuple[float, ...]] = {}
-    told: dict[str, int] = {}
+    signalled: dict[str, int] = msgspec.field(name="told", default_factory=dict)
 
 
 def advance(
@@ -90,10 +90,10 @@ def advance(
         windows = tuple(window for window in windows if window.start_ms >= apart[-1].start_ms)
     signalled = {
         name: end_ms
-        for name, end_ms in state.told.items()
+        for name, end_ms in state.signalled.items()
         if report.end_ms - end_ms < rules.cooldown_ms
     }
-    state = msgspec.structs.replace(state, windows=windows, told=signalled)
+    state = msgspec.structs.replace(state, windows=windows, signalled=signalled)
     confirmed = _confirmed(apart[: rules.of], report.violations, rules.k)
     if state.open is not None:
         return _continue(state, state.open, report, confirmed, apart[: rules.k], rules)
@@ -125,7 +125,7 @@ def _confirmed(
 def _news(state: EpisodeState, report: WindowReport, features: Iterable[str]) -> set[str]:
     """The features worth a signal: none within the cool-down, or overwhelming now."""
     overwhelming = {violation.feature for violation in report.violations if violation.overwhelming}
-    return {name for name in features if name in overwhelming or name not in state.told}
+    return {name for name in features if name in overwhelming or name not in state.signalled}
 
 
 def _open(
@@ -197,8 +197,8 @@ def _signal(
         reasons=reasons or episode.reasons,
         sizes={**episode.sizes, **{_key(reason): size_of(reason) for reason in reasons}},
     )
-    signalled = {**state.told, **dict.fromkeys(features, end_ms)}
-    state = msgspec.structs.replace(state, open=episode, told=signalled)
+    signalled = {**state.signalled, **dict.fromkeys(features, end_ms)}
+    state = msgspec.structs.replace(state, open=episode, signalled=signalled)
     return state, [_signal_of(kind, episode, report, features)]
 
 

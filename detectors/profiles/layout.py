@@ -33,7 +33,7 @@ InferredType = Literal["Integral", "Fractional", "String", "Unknown"]
 Kind = Literal["grid", "codes", "text"]
 
 
-class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The bins of one feature.
 
     A numeric feature (``grid``, ``codes``) has ``len(edges) + 1`` bins: bin ``b`` holds

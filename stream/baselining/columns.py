@@ -55,6 +55,6 @@ def model_columns(config: Config, name: str, baseline: Baseline) -> ModelColumns
     return columns_of(name, baseline, model.outputs, model.inputs)
 
 
-def columns_now(config: Config, baselines: Mapping[str, Baseline]) -> dict[str, ModelColumns]:
+def columns_by_model(config: Config, baselines: Mapping[str, Baseline]) -> dict[str, ModelColumns]:
     """The columns of all configured models under the baselines in force."""
     return {name: model_columns(config, name, baselines[name]) for name in config.models}

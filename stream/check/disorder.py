@@ -1,4 +1,4 @@
-"""How far events of a sample are out of order, from their event times. Pure."""
+"""Out-of-order delay and skew of a sample, from its event times. Pure."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from stream.check.findings import (
     round_up,
 )
 from stream.event_time import JobSettings
+from stream.readers.lateness import after_grace, pane_starts, too_late
 
 MOST_LATE: Final = 0.01
 """A larger share of late events is worth a warning; a larger share of lost events is a fault."""
 
 
 class Disorder(NamedTuple):
-    """``delay_ms``: how far each event is behind the highest event time before it. ``late`` events
-    come after their first window has closed, ``lost`` ones so late that they are not counted.
+    """The disorder of a sample of events.
+
+    ``delay_ms`` is how far each event lags behind the highest event time read before it. ``late``
+    events come after their first window has closed; ``lost`` ones are too late to be counted.
     """
 
     delay_ms: Ints
@@ -34,7 +37,10 @@ class Disorder(NamedTuple):
 
 
 def disorder(series: Sequence[Ints], times: JobSettings) -> Disorder:
-    """Measure the event times of partitions, each in the order of its log, by the reader's rules.
+    """Measure the event times of partitions, each in the order of its log.
+
+    Which events are late or too late is decided by the rules of the reader, see
+    :mod:`stream.readers.lateness`.
 
     >>> minute = JobSettings(
     ...     window_ms=60_000, every_ms=60_000, grace_ms=2_000, lateness_ms=600_000, idle_ms=0,
@@ -43,13 +49,14 @@ def disorder(series: Sequence[Ints], times: JobSettings) -> Disorder:
     >>> disorder([np.array([1_000, 65_000, 59_000])], minute)
     Disorder(delay_ms=array([   0,    0, 6000]), late=1, lost=0)
     """
-    delays, late, lost = [np.empty(0, np.int64)], 0, 0
+    delays: list[Ints] = [np.empty(0, np.int64)]
+    late = lost = 0
     for event_ms in series:
-        mark = np.maximum.accumulate(event_ms)
-        closes = event_ms // times.every_ms * times.every_ms + times.every_ms + times.grace_ms
-        delays.append(mark - event_ms)
-        late += int((closes <= mark).sum())
-        lost += int((closes + times.lateness_ms <= mark).sum())
+        mark_ms = np.maximum.accumulate(event_ms)
+        pane_ms = pane_starts(event_ms, times)
+        delays.append(mark_ms - event_ms)
+        late += int(after_grace(pane_ms, mark_ms, times).sum())
+        lost += int(too_late(pane_ms, mark_ms, times).sum())
     return Disorder(np.concatenate(delays), late, lost)
 
 

@@ -19,6 +19,7 @@ from detectors.errors import DetectorError
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import FeatureReport, Violation, WindowReport
+from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.measures import measure
 from stream.baselining.build import load_baseline
 from stream.commands.explain_page import ExplainPage, RecomputedMetric
@@ -61,7 +62,8 @@ def explain(
     except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
         reason = f"its counts cannot be read, it is damaged ({type(error).__name__})"
         raise DataError(f"report {report_id!r}", reason) from error
-    page, again = ExplainPage(console), _feature(recomputed, feature)
+    again = _feature(recomputed, feature)
+    page = ExplainPage(console)
     page.head(report, feature, recomputed.rows)
     if limits is None and report.limits:
         page.limits_missing(report.limits)
@@ -78,10 +80,12 @@ def explain(
 def judged_again(
     report: WindowReport, baseline: Baseline, limits: Limits | None = None
 ) -> WindowReport:
-    """Return the report that the counts in ``report`` give with these limits, or with those that it
-    shows.
+    """Return the report that the counts in ``report`` give with these limits, or its own.
+
+    Raises :class:`~stream.errors.DataError` if a deciding distance is not installed.
     """
     limits = limits or _shown_limits(report, baseline)
+    _require_distances(report, limits)
     judge = Judge(report.job, limits.rules, {report.model: limits.features}, expose_values=True)
     span = WindowSpan(
         model=report.model,
@@ -93,6 +97,17 @@ def judged_again(
     )
     profile = Profile.decode(report.profile, baseline.layout)
     return judge.report(span, baseline.constrained(limits.constraints), profile, EpisodeState())
+
+
+def _require_distances(report: WindowReport, limits: Limits) -> None:
+    """Raise if a distance that decides is not installed here, as one of another distribution."""
+    own = {rules.statistic for rules in limits.features.values() if rules.statistic is not None}
+    missing = sorted({limits.rules.statistic, *own} - DISTANCES.keys())
+    if missing:
+        names = ", ".join(map(repr, missing))
+        reason = f"its deciding distance {names} is not installed: install the distribution"
+        advice = f"whose entry point in the group 'driftline.distances' is called {names}"
+        raise DataError(f"report {report.id!r}", f"{reason} {advice}")
 
 
 def _shown_limits(report: WindowReport, baseline: Baseline) -> Limits:

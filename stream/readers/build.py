@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detectors.profiles.baseline import Baseline
-from stream.baselining.columns import columns_now
+from stream.baselining.columns import columns_by_model
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.readers.plan import ReadingPlan
@@ -27,4 +27,4 @@ def reader_of(config: Config, reading: Reading) -> Reader:
 
 def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:
     """Return how readers decode and count the records of the models."""
-    return ReadingPlan(columns_now(config, baselines), config.format)
+    return ReadingPlan(columns_by_model(config, baselines), config.format)

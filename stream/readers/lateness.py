@@ -1,4 +1,7 @@
-"""Decides, record by record, in which pane an event counts and whether it is too late for it."""
+"""Decides, record by record, in which pane an event counts and whether it is too late for it.
+
+``driftline check --live`` uses the same rules on a sample of the source.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +54,7 @@ def record_times(
     ahead = known & (arrival_ms >= 0) & (time_ms > arrival_ms + settings.tolerance_ms)
     counted_ms = np.where(ahead, arrival_ms, time_ms)
     dated = known & ~ahead
-    pane_ms = counted_ms // settings.every_ms * settings.every_ms
+    pane_ms = pane_starts(counted_ms, settings)
     mark_ms, end_marks = _running_marks(np.where(dated, time_ms, NO_MARK), raws, bounds, marks)
     late = too_late(pane_ms, mark_ms, settings) & (counted_ms >= 0)
     return RecordTimes(
@@ -62,6 +65,11 @@ def record_times(
         late=late,
         end_marks=end_marks,
     )
+
+
+def pane_starts(time_ms: Ints, settings: JobSettings) -> Ints:
+    """Return the start of the pane that each time lies in."""
+    return time_ms // settings.every_ms * settings.every_ms
 
 
 def too_late(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.bool_]:
@@ -77,8 +85,23 @@ def too_late(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.
     >>> too_late(np.array([0, 0]), np.array([69_999, 70_000]), minute)
     array([False,  True])
     """
-    wait_ms = settings.every_ms + settings.grace_ms + settings.lateness_ms
-    late: NDArray[np.bool_] = pane_ms + wait_ms <= mark_ms
+    return after_grace(pane_ms + settings.lateness_ms, mark_ms, settings)
+
+
+def after_grace(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.bool_]:
+    """Return which events come after grace: pane end + grace is at or before the mark.
+
+    The first window of such an event has been reported already; if the event is not too late, that
+    window is reported again.
+
+    >>> minute = JobSettings(
+    ...     window_ms=60_000, every_ms=60_000, grace_ms=2_000, lateness_ms=8_000, idle_ms=0,
+    ...     tolerance_ms=0,
+    ... )
+    >>> after_grace(np.array([0, 0]), np.array([61_999, 62_000]), minute)
+    array([False,  True])
+    """
+    late: NDArray[np.bool_] = pane_ms + settings.every_ms + settings.grace_ms <= mark_ms
     return late
 
 

@@ -10,7 +10,7 @@ import msgspec
 from detectors.decisions.judge import Judge
 from detectors.decisions.limits import Limits
 from detectors.profiles.baseline import Baseline, Constraints
-from stream.baselining.columns import columns_now, model_columns
+from stream.baselining.columns import columns_by_model, model_columns
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.errors import StateIncompatible
@@ -207,7 +207,7 @@ def _closing(config: Config, stored: StoredState | None) -> JobSettings | None:
 
 def _learning(config: Config, baselines: Mapping[str, Baseline]) -> tuple[str, ...]:
     """The models with columns that their baseline lacks."""
-    columns = columns_now(config, baselines)
+    columns = columns_by_model(config, baselines)
     return tuple(name for name, of_model in columns.items() if of_model.unlearned)
 
 

@@ -27,10 +27,10 @@ SCHEMA = Schema(("p",), ("x", "n", "t"), {"p": "float", "x": "float", "n": "int"
 PLAN = DecodingPlan((SCHEMA,), {"m": 0})
 LAYOUT = Layout(
     (
-        Feature("p", "Fractional", "grid", edges=(0.0, 1.0), cells=(0, 1, 2)),
-        Feature("x", "Fractional", "grid", edges=(0.0, 1.0), cells=(0, 1, 2)),
-        Feature("n", "Integral", "grid", edges=(0.0, 5.0), cells=(0, 1, 2)),
-        Feature("t", "String", "text", vocabulary=("a", "b")),
+        Feature(name="p", type="Fractional", kind="grid", edges=(0.0, 1.0), cells=(0, 1, 2)),
+        Feature(name="x", type="Fractional", kind="grid", edges=(0.0, 1.0), cells=(0, 1, 2)),
+        Feature(name="n", type="Integral", kind="grid", edges=(0.0, 5.0), cells=(0, 1, 2)),
+        Feature(name="t", type="String", kind="text", vocabulary=("a", "b")),
     )
 )
 

@@ -172,7 +172,7 @@ def test_every_field_of_a_job_state_of_0_1_0_is_read() -> None:
     assert known.episodes.open.sizes == {"area\x1fbaseline_drift_check": 0.5}
     assert known.episodes.open.reasons[0].moved[0].before_count == 10
     assert known.episodes.series == {"area/mean": (0.1, 0.2)}
-    assert known.episodes.told == {"area": 120000}
+    assert known.episodes.signalled == {"area": 120000}
     assert state.open_gaps == {"0": 4000, "1": None}
     assert [(span.from_ms, span.to_ms, span.reason) for span in state.spans] == [
         (None, 5000, "gap in 0")
