@@ -18,7 +18,7 @@ import msgspec
 
 from detectors.errors import ComponentInvalid
 
-INSIDE: Final = ("source", "format")
+DEFINING_MODULES: Final = ("source", "format")
 """The modules of a component's folder that may define its class."""
 NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -67,8 +67,10 @@ def _of_project(package: str, base: type[Component]) -> Iterator[tuple[str, type
 
 
 def _module(name: str, is_folder: bool) -> ModuleType:
-    """The module that defines the component: ``name``, or one of :data:`INSIDE` in its folder."""
-    inside = [f"{name}.{file}" for file in INSIDE if is_folder and find_spec(f"{name}.{file}")]
+    """The module that defines the component: ``name``, or in its folder ``source``, ``format``."""
+    inside = [
+        f"{name}.{file}" for file in DEFINING_MODULES if is_folder and find_spec(f"{name}.{file}")
+    ]
     return import_module(inside[0] if inside else name)
 
 

@@ -27,10 +27,10 @@ def number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}g}"
 
 
-def apart(value: float, limit: float) -> tuple[str, str]:
+def distinguishable(value: float, limit: float) -> tuple[str, str]:
     """Two different numbers in two digits, or in as many as it takes to see the difference.
 
-    >>> apart(0.4127, 0.0632), apart(0.06341, 0.06316)
+    >>> distinguishable(0.4127, 0.0632), distinguishable(0.06341, 0.06316)
     (('0.41', '0.063'), ('0.0634', '0.0632'))
     """
     for digits in range(2, 18):

@@ -18,8 +18,8 @@ from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 
 log = structlog.get_logger("driftline.sink")
-MOST_DATA = 1_000
-MOST_BYTES = 900_000
+MAX_DATA = 1_000
+MAX_BYTES = 900_000
 """CloudWatch accepts 1 MB a call, which includes the other parameters of the request."""
 LARGEST = 2.0**360
 LONGEST_NAME = 255
@@ -80,7 +80,9 @@ class CloudwatchDelivery(Delivery):
     """The running half; ``aws`` is a CloudWatch client."""
 
     def __init__(self, sink: Cloudwatch, job: str, aws: Any) -> None:
-        self._sink, self._job, self._aws = sink, job, aws
+        self._sink = sink
+        self._job = job
+        self._aws = aws
         self._answered = ("", 0)
         """The last window, and how many of its calls were answered."""
         self.left_out = 0
@@ -168,9 +170,10 @@ def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
     size = 0
     for datum in data:
         length = 2 * len(json.dumps(datum, default=str)) + 200
-        if batch and (len(batch) == MOST_DATA or size + length > MOST_BYTES):
+        if batch and (len(batch) == MAX_DATA or size + length > MAX_BYTES):
             yield batch
-            batch, size = [], 0
+            batch = []
+            size = 0
         batch.append(datum)
         size += length
     if batch:

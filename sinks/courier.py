@@ -17,8 +17,8 @@ from sinks.throttle import Throttle
 Item = TypeVar("Item")
 Item_contra = TypeVar("Item_contra", contravariant=True)
 BATCH = 200
-MOST_QUEUED = 2_000
-MOST_BYTES = 32 << 20
+MAX_QUEUED = 2_000
+MAX_BYTES = 32 << 20
 """As encoded; the objects take about twice that. A report on 200 features is 108 kB, on 20 features
 11 kB."""
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -159,7 +159,7 @@ class Courier(Generic[Item]):
             for k, (number, item) in enumerate(items):
                 size = sizes[k] if sizes and item is not None else 0
                 self._append(_Queued(number, item, size, since_s[k] if since_s else now_s))
-            while not self._lossless and self._over(MOST_QUEUED + 1):
+            while not self._lossless and self._over(MAX_QUEUED + 1):
                 number, item = self._pop()
                 self._cursor = max(self._cursor, number)
                 self._dropped += item is not None
@@ -168,7 +168,7 @@ class Courier(Generic[Item]):
     @property
     def full(self) -> bool:
         """True if a lossless courier has no room: reading must pause."""
-        return self._lossless and self._over(MOST_QUEUED)
+        return self._lossless and self._over(MAX_QUEUED)
 
     @property
     def cursor(self) -> int:
@@ -222,7 +222,7 @@ class Courier(Generic[Item]):
         return entry.number, entry.item
 
     def _over(self, most: int) -> bool:
-        return self._waiting >= most or self._bytes >= MOST_BYTES
+        return self._waiting >= most or self._bytes >= MAX_BYTES
 
     def _run(self) -> None:
         failures = 0

@@ -11,7 +11,9 @@ class SinkRetry(Exception):
     """
 
     def __init__(self, reason: str, after_s: float = 0.0, delivered: int = 0) -> None:
-        self.reason, self.after_s, self.delivered = reason, after_s, delivered
+        self.reason = reason
+        self.after_s = after_s
+        self.delivered = delivered
         super().__init__(reason)
 
 
@@ -21,15 +23,17 @@ class SinkRejected(Exception):
     """
 
     def __init__(self, index: int, reason: str) -> None:
-        self.index, self.reason = index, reason
+        self.index = index
+        self.reason = reason
         super().__init__(f"item {index}: {reason}")
 
 
 class ClientUnusable(Exception):
-    """No client can be built from the settings: ``what`` is wrong, and what to do (``advice``).
+    """No client can be built from the settings: ``problem``, and what to do (``advice``).
     Raised before any request is sent.
     """
 
-    def __init__(self, what: str, advice: str) -> None:
-        self.what, self.advice = what, advice
-        super().__init__(f"{what}. {advice}")
+    def __init__(self, problem: str, advice: str) -> None:
+        self.problem = problem
+        self.advice = advice
+        super().__init__(f"{problem}. {advice}")

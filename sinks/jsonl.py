@@ -83,7 +83,8 @@ def append(path: Path, data: bytes) -> None:
     written again. Raises ``OSError``.
     """
     with path.open("ab+", buffering=0) as file:
-        size, left = file.seek(0, 2), memoryview(data)
+        size = file.seek(0, 2)
+        left = memoryview(data)
         try:
             if torn(file):
                 file.write(b"\n")

@@ -88,7 +88,9 @@ class PrometheusDelivery(Delivery, Collector):
     """The running half, and the collector that a registry reads at each scrape."""
 
     def __init__(self, sink: Prometheus, job: str) -> None:
-        self._sink, self._job, self._lock = sink, job, Lock()
+        self._sink = sink
+        self._job = job
+        self._lock = Lock()
         self._newest: dict[tuple[str, str], WindowReport] = {}
         self._signals: dict[tuple[str, str, str], int] = {}
         self._counted: set[str] = set()
@@ -153,7 +155,8 @@ class PrometheusDelivery(Delivery, Collector):
         return the number of series that did not.
         """
         families: dict[str, GaugeMetricFamily] = {}
-        room, left_out = self._sink.max_series, 0
+        room = self._sink.max_series
+        left_out = 0
         for group in self._groups(reports):
             if left_out or len(group) > room:
                 left_out += len(group)

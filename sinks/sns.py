@@ -14,10 +14,10 @@ from detectors.report import Signal, Violation
 from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 
-MOST_BYTES = 250_000
+MAX_BYTES = 250_000
 """SNS accepts 256 KB, which includes all attributes."""
-MOST_SUBJECT = 99
-MOST_GROUP = 128
+MAX_SUBJECT = 99
+MAX_GROUP = 128
 FORBIDDEN = re.compile(r"[^!-~]")
 """Characters that SNS refuses in subjects (where spaces are allowed) and in message group ids."""
 ARN = re.compile(r"^arn:[a-z-]+:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$")
@@ -48,7 +48,8 @@ class Sns(Sink, frozen=True, tag="sns"):
 
     def check(self) -> list[Fault]:
         """Check the form of ARN and address, and that ``region`` is the region of the ARN."""
-        faults, arn = [], ARN.match(self.topic_arn)
+        faults = []
+        arn = ARN.match(self.topic_arn)
         if not arn:
             faults.append(Fault("topic_arn", f"{self.topic_arn!r} is not the ARN of an SNS topic"))
         elif self.region not in ("", arn[1]):
@@ -65,7 +66,8 @@ class SnsDelivery(Delivery):
     """The running half; ``aws`` is an SNS client."""
 
     def __init__(self, topic_arn: str, aws: Any) -> None:
-        self._topic, self._aws = topic_arn, aws
+        self._topic = topic_arn
+        self._aws = aws
 
     def deliver(self, items: Sequence[Published]) -> None:
         """Publish signals one by one, in order."""
@@ -78,13 +80,13 @@ class SnsDelivery(Delivery):
         model = FORBIDDEN.sub("_", signal.model)
         arguments = {
             "TopicArn": self._topic,
-            "Subject": f"driftline: {model} {signal.kind}"[:MOST_SUBJECT],
+            "Subject": f"driftline: {model} {signal.kind}"[:MAX_SUBJECT],
             "Message": body(signal),
             "MessageAttributes": attributes(signal),
         }
         if self._topic.endswith(".fifo"):
             arguments |= {
-                "MessageGroupId": model[:MOST_GROUP],
+                "MessageGroupId": model[:MAX_GROUP],
                 "MessageDeduplicationId": signal.dedupe_id,
             }
         return arguments
@@ -133,6 +135,6 @@ def body(signal: Signal) -> str:
             "omitted": len(signal.reasons) - len(reasons),
         }
         text = msgspec.json.encode(fields)
-        if len(text) <= MOST_BYTES or not reasons:
+        if len(text) <= MAX_BYTES or not reasons:
             return text.decode()
-        reasons = worst_first(signal.reasons)[: len(reasons) * MOST_BYTES // (len(text) + 1)]
+        reasons = worst_first(signal.reasons)[: len(reasons) * MAX_BYTES // (len(text) + 1)]

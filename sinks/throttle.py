@@ -15,7 +15,8 @@ class Throttle:
     """
 
     def __init__(self, every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._every_s, self._clock = every_s, clock
+        self._every_s = every_s
+        self._clock = clock
         self._last_s: dict[Hashable, float] = {}
 
     def due(self, key: Hashable) -> bool:

@@ -226,7 +226,9 @@ def _check_live(config: Config) -> None:
     """Print findings as they come in; in between, a terminal shows what is being checked."""
     from stream.check.live import examine, print_finding
 
-    console, status, faults = Console(soft_wrap=True), Console(stderr=True).status(""), 0
+    console = Console(soft_wrap=True)
+    status = Console(stderr=True).status("")
+    faults = 0
 
     def show(component: str) -> None:
         status.update(f"checking {component}")

@@ -54,7 +54,8 @@ class ConfigError(DriftlineError):
     exit_code = 2
 
     def __init__(self, faults: Sequence[ConfigFault], file: str = "") -> None:
-        self.faults, self.file = tuple(faults), file
+        self.faults = tuple(faults)
+        self.file = file
         super().__init__(_one_line(faults[0], file) if len(faults) == 1 else _block(faults, file))
 
 
@@ -80,7 +81,8 @@ class DataError(DriftlineError):
     exit_code = 2
 
     def __init__(self, where: str, reason: str) -> None:
-        self.where, self.reason = where, reason
+        self.where = where
+        self.reason = reason
         super().__init__(f"{where}: {reason}")
 
 
@@ -94,7 +96,9 @@ class ColumnsUnknown(DataError):
     def __init__(
         self, where: str, purpose: str, columns: Sequence[str], valid: Sequence[str]
     ) -> None:
-        self.purpose, self.columns, self.valid = purpose, tuple(columns), tuple(valid)
+        self.purpose = purpose
+        self.columns = tuple(columns)
+        self.valid = tuple(valid)
         names = ", ".join(map(repr, columns))
         super().__init__(where, f"no column {names}; columns: {', '.join(valid)}")
 
@@ -110,21 +114,23 @@ class SourceUnavailable(DriftlineError):
     def __init__(
         self, source: str, causes: Sequence[str], advice: str = "", transient: bool = False
     ) -> None:
-        self.source, self.causes = source, tuple(causes)
-        self.advice, self.transient = advice, transient
+        self.source = source
+        self.causes = tuple(causes)
+        self.advice = advice
+        self.transient = transient
         super().__init__(f"{source}: {'; '.join(self.causes)}" + (f". {advice}" if advice else ""))
 
 
 class SinkUnusable(DriftlineError):
-    """A sink (``where`` in the configuration) that cannot deliver: why (``what``), and what to do
-    (``advice``).
-    """
+    """A sink that cannot deliver: ``where`` in the configuration, the ``problem``, and ``advice``."""
 
     exit_code = 2
 
-    def __init__(self, where: str, what: str, advice: str) -> None:
-        self.where, self.what, self.advice = where, what, advice
-        super().__init__(f"{where}: {what}. {advice}")
+    def __init__(self, where: str, problem: str, advice: str) -> None:
+        self.where = where
+        self.problem = problem
+        self.advice = advice
+        super().__init__(f"{where}: {problem}. {advice}")
 
 
 class BaselineMismatch(DriftlineError):
@@ -133,7 +139,10 @@ class BaselineMismatch(DriftlineError):
     exit_code = 2
 
     def __init__(self, model: str, field: str, expected: str, found: str) -> None:
-        self.model, self.field, self.expected, self.found = model, field, expected, found
+        self.model = model
+        self.field = field
+        self.expected = expected
+        self.found = found
         super().__init__(
             f"baseline of model {model!r}: {field}: expected {expected}, found {found}"
         )
@@ -148,7 +157,10 @@ class StateIncompatible(DriftlineError):
     exit_code = 4
 
     def __init__(self, field: str, stored: str, configured: str, advice: str = "") -> None:
-        self.field, self.stored, self.configured, self.advice = field, stored, configured, advice
+        self.field = field
+        self.stored = stored
+        self.configured = configured
+        self.advice = advice
         text = f"state: {field} was {stored}, the configuration says {configured}"
         super().__init__(text + (f". {advice}" if advice else ""))
 
@@ -162,7 +174,9 @@ class StateUnreadable(DriftlineError):
     exit_code = 4
 
     def __init__(self, where: str, reason: str, advice: str) -> None:
-        self.where, self.reason, self.advice = where, reason, advice
+        self.where = where
+        self.reason = reason
+        self.advice = advice
         super().__init__(f"state {where} cannot be read: {reason}. {advice}")
 
 
@@ -172,7 +186,8 @@ class StateConflict(DriftlineError):
     exit_code = 4
 
     def __init__(self, path: str, where: str) -> None:
-        self.path, self.where = path, where
+        self.path = path
+        self.where = where
         super().__init__(
             f"state {path} was never in S3, and {where} holds another state of this job. Move one"
             " of the two away; the other one is then used"
@@ -200,7 +215,8 @@ class OwnershipLost(DriftlineError):
     exit_code = 5
 
     def __init__(self, path: str, owner: str) -> None:
-        self.path, self.owner = path, owner
+        self.path = path
+        self.owner = owner
         what = f"another service ({owner}) owns the job now" if owner else "the object was deleted"
         super().__init__(
             f"state {path}: {what}. This service has stopped; it has delivered nothing that was not"
@@ -218,7 +234,10 @@ class GapFound(DriftlineError):
     exit_code = 6
 
     def __init__(self, partition: str, expected: str, resume: str, lost: int | None) -> None:
-        self.partition, self.expected, self.resume, self.lost = partition, expected, resume, lost
+        self.partition = partition
+        self.expected = expected
+        self.resume = resume
+        self.lost = lost
         count = "an unknown number of" if lost is None else str(lost)
         super().__init__(
             f"gap in {partition}: {count} records from {expected} to {resume} are gone. With"
@@ -235,7 +254,8 @@ class StateUnwritable(DriftlineError):
     exit_code = 7
 
     def __init__(self, path: str, reason: str) -> None:
-        self.path, self.reason = path, reason
+        self.path = path
+        self.reason = reason
         super().__init__(
             f"state {path} cannot be written: {reason}. Everything committed before is intact"
         )

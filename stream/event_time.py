@@ -36,7 +36,7 @@ class PartitionState(msgspec.Struct, frozen=True):
 
     ``quiet_ms`` is the clock at which the reader first reported that there is nothing to date: it
     is at the end of the log, or reads only records without a readable time; ``None`` otherwise.
-    ``said_ms`` is the clock at its last report of any kind. ``idle`` partitions do not hold the
+    ``reported_ms`` is the clock at its last report of any kind. ``idle`` partitions do not hold the
     watermark.
 
     An ``ended`` partition is closed and read to its end; it holds nothing any more. A partition
@@ -48,7 +48,7 @@ class PartitionState(msgspec.Struct, frozen=True):
     next: int | tuple[str, int]
     mark_ms: int | None = None
     quiet_ms: int | None = None
-    said_ms: int | None = None
+    reported_ms: int | None = msgspec.field(name="said_ms", default=None)
     idle: bool = False
     arrival_ms: int | None = None
     ended: bool = False
@@ -91,10 +91,10 @@ def is_idle(partition: PartitionState, now_ms: int, idle_ms: int) -> bool:
     partition that is not being read (a dead reader, a pause, a broker that does not answer) is not
     idle, however long that lasts.
     """
-    if partition.quiet_ms is None or partition.said_ms is None:
+    if partition.quiet_ms is None or partition.reported_ms is None:
         return False
-    quiet_for_ms = partition.said_ms - partition.quiet_ms
-    return quiet_for_ms >= idle_ms and now_ms - partition.said_ms <= idle_ms // 2
+    quiet_for_ms = partition.reported_ms - partition.quiet_ms
+    return quiet_for_ms >= idle_ms and now_ms - partition.reported_ms <= idle_ms // 2
 
 
 def watermark(

@@ -85,44 +85,44 @@ def advance(
     window = JudgedWindow(report.start_ms, report.end_ms, violating)
     windows = (*state.windows, window)[-MAX_WINDOWS:]
     needed = max(rules.of, rules.k)
-    apart = _apart(windows, needed)
-    if len(apart) == needed:
-        windows = tuple(window for window in windows if window.start_ms >= apart[-1].start_ms)
+    separate = _non_overlapping(windows, needed)
+    if len(separate) == needed:
+        windows = tuple(window for window in windows if window.start_ms >= separate[-1].start_ms)
     signalled = {
         name: end_ms
         for name, end_ms in state.signalled.items()
         if report.end_ms - end_ms < rules.cooldown_ms
     }
     state = msgspec.structs.replace(state, windows=windows, signalled=signalled)
-    confirmed = _confirmed(apart[: rules.of], report.violations, rules.k)
+    confirmed = _confirmed(separate[: rules.of], report.violations, rules.k)
     if state.open is not None:
-        return _continue(state, state.open, report, confirmed, apart[: rules.k], rules)
-    if not _news(state, report, confirmed):
+        return _continue(state, state.open, report, confirmed, separate[: rules.k], rules)
+    if not _worth_a_signal(state, report, confirmed):
         return state, []
-    return _open(state, report, confirmed, apart)
+    return _open(state, report, confirmed, separate)
 
 
-def _apart(windows: Sequence[JudgedWindow], count: int) -> list[JudgedWindow]:
+def _non_overlapping(windows: Sequence[JudgedWindow], count: int) -> list[JudgedWindow]:
     """At most ``count`` of the newest windows that do not overlap, newest first."""
-    apart = [windows[-1]]
+    separate = [windows[-1]]
     for window in reversed(windows[:-1]):
-        if len(apart) < count and window.end_ms <= apart[-1].start_ms:
-            apart.append(window)
-    return apart
+        if len(separate) < count and window.end_ms <= separate[-1].start_ms:
+            separate.append(window)
+    return separate
 
 
 def _confirmed(
-    apart: Sequence[JudgedWindow], violations: Sequence[Violation], k: int
+    separate: Sequence[JudgedWindow], violations: Sequence[Violation], k: int
 ) -> tuple[str, ...]:
     confirmed = set()
     for violation in violations:
-        times = sum(violation.feature in window.features for window in apart)
+        times = sum(violation.feature in window.features for window in separate)
         if violation.overwhelming or times >= k:
             confirmed.add(violation.feature)
     return tuple(sorted(confirmed))
 
 
-def _news(state: EpisodeState, report: WindowReport, features: Iterable[str]) -> set[str]:
+def _worth_a_signal(state: EpisodeState, report: WindowReport, features: Iterable[str]) -> set[str]:
     """The features worth a signal: none within the cool-down, or overwhelming now."""
     overwhelming = {violation.feature for violation in report.violations if violation.overwhelming}
     return {name for name in features if name in overwhelming or name not in state.signalled}
@@ -132,9 +132,9 @@ def _open(
     state: EpisodeState,
     report: WindowReport,
     confirmed: tuple[str, ...],
-    apart: Sequence[JudgedWindow],
+    separate: Sequence[JudgedWindow],
 ) -> tuple[EpisodeState, list[Signal]]:
-    first_ms = min(window.start_ms for window in apart if set(window.features) & set(confirmed))
+    first_ms = min(window.start_ms for window in separate if set(window.features) & set(confirmed))
     name = _hash(
         report.job, report.model, report.variant, "episode", report.start_ms, report.baseline
     )
@@ -165,7 +165,7 @@ def _continue(
     if not staying:
         recovered = _signal_of("recovered", episode, report, episode.ever)
         return msgspec.structs.replace(state, open=None), [recovered]
-    joined = _news(state, report, set(confirmed) - staying)
+    joined = _worth_a_signal(state, report, set(confirmed) - staying)
     features = tuple(sorted(staying | joined))
     episode = msgspec.structs.replace(
         episode, features=tuple(sorted(staying)), sizes=_sizes_of(episode.sizes, staying)
@@ -188,7 +188,8 @@ def _signal(
     features: tuple[str, ...],
 ) -> tuple[EpisodeState, list[Signal]]:
     """Signal the episode with ``features``, and remember what was signalled and when."""
-    end_ms, reasons = _end_ms(report), _reasons(report, features)
+    end_ms = _end_ms(report)
+    reasons = _reasons(report, features)
     episode = msgspec.structs.replace(
         episode,
         last_signal_ms=end_ms,

@@ -88,7 +88,7 @@ def _feature_report(
         value=_number(ruling.value),
         limit=_number(ruling.limit),
         noise=_number(ruling.noise),
-        asked_limit=_number(ruling.asked),
+        asked_limit=_number(ruling.asked_limit),
         enabled=ruling.enabled,
         verdict=_verdict(ruling, violates),
     )

@@ -28,7 +28,8 @@ def public_label(layout: Layout, i: int, cell: int) -> str:
     A cell of a single value is ``value #k``. An interval shows its ends in six digits, and not
     whether one of them is a value with a cell of its own. All other names stay.
     """
-    feature, label = layout.features[i], layout.cell_labels(i)[cell]
+    feature = layout.features[i]
+    label = layout.cell_labels(i)[cell]
     values = feature.bin_cells if feature.numeric else len(feature.vocabulary)
     if cell >= values or (feature.numeric and label == "other"):
         return label

@@ -22,7 +22,7 @@ DEFAULT_STATISTIC: Final = "psi"
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Level = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Probability = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Statistic = Annotated[str, msgspec.Meta(extra_json_schema={"enum": deciding_statistics()})]
 """The name of a distance that decides. Editors see the names; the configuration is checked against
 them after it is decoded, so that its errors are all of one kind."""
@@ -56,7 +56,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A feature must violate in ``k`` of the last ``of`` windows that do not overlap."""
     of: Count = 3
     """The number of windows that ``k`` refers to."""
-    alpha: Level = 0.001
+    alpha: Probability = 0.001
     """The chance of a false verdict in one window, divided among the features."""
     limit: Amount | None = None
     """The smallest distance that counts as drift, in the unit of the deciding statistic. Without it
@@ -69,7 +69,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A window of fewer rows gets no verdict (``insufficient``)."""
     cooldown: Duration = "30m"
     """An episode that continues sends no further signal for this long."""
-    overwhelming_alpha: Level = 1e-9
+    overwhelming_alpha: Probability = 1e-9
     """The noise level that a single window must exceed to be enough for a signal."""
     overwhelming_n: Count = 500
     """The number of rows that such a window must have; its distance must also be above twice the
@@ -111,15 +111,15 @@ class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Ruling(NamedTuple):
     """The verdict on one feature's deciding distance.
 
-    ``value`` is compared with ``limit``, the larger of ``asked`` (from configuration or baseline)
-    and ``noise``. ``enabled`` is false where the feature's checks are off.
+    ``value`` is compared with ``limit``, the larger of ``asked_limit`` (from the configuration or
+    the baseline) and ``noise``. ``enabled`` is false where the feature's checks are off.
     """
 
     statistic: str
     value: float
     limit: float
     noise: float
-    asked: float
+    asked_limit: float
     enabled: bool
     verdict: Verdict
     overwhelming: bool
@@ -152,8 +152,8 @@ def rule(
     counts = measures.n.tolist()
     rulings = []
     for i, feature in enumerate(features):
-        asked = _asked_limit(rules, own[i], constraints, feature, statistics[i])
-        limit = float(np.fmax(asked, noise[i]))
+        asked_limit = _asked_limit(rules, own[i], constraints, feature, statistics[i])
+        limit = float(np.fmax(asked_limit, noise[i]))
         value, n = values[i], counts[i]
         verdict = _verdict(rules, compared and enabled[i], value, limit, min(n, rows))
         is_far = value > max(2.0 * limit, far_noise[i]) and n >= rules.overwhelming_n
@@ -163,7 +163,7 @@ def rule(
                 value=value,
                 limit=limit,
                 noise=noise[i],
-                asked=asked,
+                asked_limit=asked_limit,
                 enabled=enabled[i],
                 verdict=verdict,
                 overwhelming=verdict == "violation" and is_far,

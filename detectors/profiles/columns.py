@@ -152,7 +152,8 @@ class _Bytes:
         _, self._offsets, self._bytes = array.buffers()
         ends = np.frombuffer(self._offsets, np.int32)[array.offset : array.offset + len(array) + 1]
         data = np.frombuffer(self._bytes, np.uint8) if self._bytes else np.empty(0, np.uint8)
-        self._data, self._ends = data[ends[0] : ends[-1]], ends - ends[0]
+        self._data = data[ends[0] : ends[-1]]
+        self._ends = ends - ends[0]
         self._points = self._rows(np.flatnonzero(self._data == ord(".")))
         self.pointed = np.zeros(len(array), bool)
         self.pointed[self._points] = True

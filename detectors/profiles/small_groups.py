@@ -332,10 +332,8 @@ class _TextTables:
         novel = np.flatnonzero(self.unseen & self.text.is_valid().to_numpy(zero_copy_only=False))
         if not len(novel):
             return
-        group, column = (
-            np.searchsorted(groups.bounds, novel % rows, side="right") - 1,
-            novel // rows,
-        )
+        group = np.searchsorted(groups.bounds, novel % rows, side="right") - 1
+        column = novel // rows
         first = np.unique(group * len(self.names) + column, return_index=True)[1]
         values = self.text.take(pa.array(novel[first])).to_pylist()
         for g, j, value in zip(group[first].tolist(), column[first].tolist(), values, strict=True):

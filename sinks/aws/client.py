@@ -18,7 +18,7 @@ from sinks.errors import ClientUnusable, SinkRejected, SinkRetry
 CONNECT_S, READ_S = 5, 20
 THROTTLED_S = 5.0
 """Shortest wait after AWS has throttled a request."""
-THROTTLED = frozenset(
+THROTTLED_CODES = frozenset(
     {
         "Throttling",
         "ThrottlingException",
@@ -27,7 +27,7 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-NEVER = frozenset(
+PERMANENT_CODES = frozenset(
     {
         "InvalidParameter",
         "InvalidParameterCombination",
@@ -144,9 +144,9 @@ def meaning(code: str, text: str, index: int) -> SinkRetry | SinkRejected:
     >>> meaning("ThrottlingException", "slow down", 3).after_s
     5.0
     """
-    if code in NEVER:
+    if code in PERMANENT_CODES:
         return SinkRejected(index, text)
-    return SinkRetry(code or text, THROTTLED_S if code in THROTTLED else 0.0, delivered=index)
+    return SinkRetry(code or text, THROTTLED_S if code in THROTTLED_CODES else 0.0, delivered=index)
 
 
 def call(operation: Any, expected: str, index: int, arguments: Mapping[str, Any]) -> Any:

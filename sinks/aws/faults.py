@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 
 class ErrorAdvice(NamedTuple):
-    """An explanation (``what`` is wrong) and what to do about it (``advice``)."""
+    """An explanation (``problem`` is wrong) and what to do about it (``advice``)."""
 
-    what: str
+    problem: str
     advice: str
 
 
@@ -69,8 +69,8 @@ def fault_named(code: str) -> ErrorAdvice | None:
     """Return the explanation of the error ``code``, or ``None`` if its meaning depends on the
     service (as for refused permissions).
 
-    >>> fault_named("EndpointConnectionError").what
+    >>> fault_named("EndpointConnectionError").problem
     'AWS does not answer (EndpointConnectionError)'
     """
     fault = _FAULTS.get(code)
-    return fault and fault._replace(what=f"{fault.what} ({code})")
+    return fault and fault._replace(problem=f"{fault.problem} ({code})")

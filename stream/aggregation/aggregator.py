@@ -71,9 +71,12 @@ class Aggregator:
         learning: Sequence[str] = (),
         ids: RememberedIds = DEDUPE_OFF,
     ) -> None:
-        self.settings, self.state, self.panes = settings, state, panes
+        self.settings = settings
+        self.state = state
+        self.panes = panes
         self.baselines = dict(baselines)
-        self._ids, self._learn = ids, learn
+        self._ids = ids
+        self._learn = learn
         self._partitions = Partitions(settings, state, ids)
         self._windows = WindowCloser(settings, judge, state, panes, self.baselines)
         for name, baseline in self.baselines.items():
@@ -115,9 +118,9 @@ class Aggregator:
         self.state.now_ms = None
         return self._partitions.assign_all()
 
-    def cut(self) -> list[Output]:
+    def close_early(self) -> list[Output]:
         """Close all open windows early, because windows have another length from now on."""
-        return [output for model in self.baselines for output in self._windows.cut(model)]
+        return [output for model in self.baselines for output in self._windows.close_early(model)]
 
     def _take_partial(self, partial: Partial) -> list[Output]:
         if not self._is_acceptable(partial):
@@ -229,8 +232,8 @@ class Aggregator:
         if state.now_ms is None:
             latest_ms = now_ms
         else:
-            latest_ms = state.now_ms + (MAX_STEP_MS << state.hurried)
-        state.hurried = min(state.hurried + 1, MAX_DOUBLINGS) if now_ms > latest_ms else 0
+            latest_ms = state.now_ms + (MAX_STEP_MS << state.clock_jumps)
+        state.clock_jumps = min(state.clock_jumps + 1, MAX_DOUBLINGS) if now_ms > latest_ms else 0
         return min(now_ms, latest_ms)
 
     def _take_gap(self, gap: Gap) -> list[Output]:
@@ -256,11 +259,13 @@ class Aggregator:
 
     def _install(self, name: str, baseline: Baseline, learning: bool = False) -> list[Output]:
         """Continue with another baseline: open windows are closed early, their panes dropped."""
-        outputs = self._windows.cut(name)
+        outputs = self._windows.close_early(name)
         self.baselines[name] = baseline
         self._windows.baselines[name] = baseline
-        cut_ms = self.state.models[name].cut_ms
-        self.state.models[name] = ModelState(baseline.fingerprint, learning, cut_ms=cut_ms)
+        incomplete_before_ms = self.state.models[name].incomplete_before_ms
+        self.state.models[name] = ModelState(
+            baseline.fingerprint, learning, incomplete_before_ms=incomplete_before_ms
+        )
         return [*outputs, BaselineInstalled(name, baseline)]
 
     def _remove(self, name: str) -> list[Output]:
@@ -268,7 +273,7 @@ class Aggregator:
 
         Its reported windows stay known, so that no report id is used twice if the model returns.
         """
-        outputs = self._windows.cut(name)
+        outputs = self._windows.close_early(name)
         del self.baselines[name]
         self._windows.forget(name)
         return outputs

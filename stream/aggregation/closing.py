@@ -35,7 +35,10 @@ class WindowCloser:
         baselines: dict[str, Baseline],
     ) -> None:
         self.baselines = dict(baselines)
-        self._settings, self._judge, self._state, self._panes = settings, judge, state, panes
+        self._settings = settings
+        self._judge = judge
+        self._state = state
+        self._panes = panes
         self._starts: dict[ModelKey, set[int]] = {
             key: set(key_state.width_mismatches)
             for key, key_state in state.known()
@@ -49,8 +52,8 @@ class WindowCloser:
         """Note that a pane has events."""
         self._starts.setdefault(key, set()).add(start_ms)
         key_state = self._state.key_state(key)
-        if key_state.heard_ms is None:
-            key_state.heard_ms = start_ms
+        if key_state.active_until_ms is None:
+            key_state.active_until_ms = start_ms
 
     def add_width_mismatches(
         self, key: ModelKey, start_ms: int, mismatches: WidthMismatches
@@ -64,7 +67,8 @@ class WindowCloser:
 
     def close_up_to(self, watermark_ms: int) -> list[Output]:
         """Close the windows that end at or before the watermark, and report silences up to it."""
-        every, closed = self._settings.every_ms, self._state.closed_ms
+        every = self._settings.every_ms
+        closed = self._state.closed_ms
         boundary = watermark_ms // every * every
         if closed is not None and boundary <= closed:
             return []
@@ -78,7 +82,8 @@ class WindowCloser:
 
     def close_all(self) -> list[Output]:
         """Close all windows that have events, since the input is at its end."""
-        state, window_ms = self._state, self._settings.window_ms
+        state = self._state
+        window_ms = self._settings.window_ms
         ends = [max(starts) + window_ms for starts in self._starts.values() if starts]
         if not ends:
             return []
@@ -99,20 +104,20 @@ class WindowCloser:
             outputs += self._report_touched(key)
         return outputs
 
-    def cut(self, model: str) -> list[Output]:
+    def close_early(self, model: str) -> list[Output]:
         """Close a model's open windows early and drop all its panes.
 
         Windows that began before now are incomplete. Violations of the old baseline do not count
         under the new one; only an open episode is kept.
         """
         outputs: list[Output] = []
-        latest = self._state.models[model].cut_ms
+        latest = self._state.models[model].incomplete_before_ms
         for key in [key for key in sorted(self._starts) if key.model == model]:
-            outputs += self._cut_key(key)
-            heard_ms = self._state.key_state(key).heard_ms
-            if heard_ms is not None:
-                latest = max(latest or -FOREVER_MS, heard_ms)
-        self._state.models[model].cut_ms = latest
+            outputs += self._close_early(key)
+            active_until_ms = self._state.key_state(key).active_until_ms
+            if active_until_ms is not None:
+                latest = max(latest or -FOREVER_MS, active_until_ms)
+        self._state.models[model].incomplete_before_ms = latest
         return outputs
 
     def forget(self, model: str) -> None:
@@ -120,7 +125,7 @@ class WindowCloser:
         self.baselines.pop(model)
         for key in [key for key in self._starts if key.model == model]:
             state = self._state.key_state(key)
-            state.heard_ms = state.silent_ms = None
+            state.active_until_ms = state.silent_ms = None
             del self._starts[key]
 
     def settle(self, before_ms: int) -> list[Output]:
@@ -129,7 +134,8 @@ class WindowCloser:
         Panes that end at or before ``before_ms`` get no more events. A pane is kept for as long as
         another pane of one of its windows may still change.
         """
-        state, window_ms = self._state, self._settings.window_ms
+        state = self._state
+        window_ms = self._settings.window_ms
         bound = before_ms // self._settings.every_ms * self._settings.every_ms
         if state.settled_ms is not None and bound <= state.settled_ms:
             return []
@@ -145,11 +151,12 @@ class WindowCloser:
         ]
         return outputs
 
-    def _cut_key(self, key: ModelKey) -> list[Output]:
-        state, starts = self._state.key_state(key), self._starts[key]
+    def _close_early(self, key: ModelKey) -> list[Output]:
+        state = self._state.key_state(key)
+        starts = self._starts[key]
         outputs: list[Output] = []
         for end in self._open_or_touched(key):
-            outputs += self._close(key, end, cut=True)
+            outputs += self._close(key, end, early=True)
         state.touched.clear()
         if starts:
             outputs += self._report_silence(key, max(starts) + self._settings.every_ms)
@@ -160,7 +167,8 @@ class WindowCloser:
 
     def _open_or_touched(self, key: ModelKey) -> list[int]:
         """Return the ends of windows with events that are open, or must be reported again."""
-        touched, closed = self._state.key_state(key).touched, self._state.closed_ms
+        touched = self._state.key_state(key).touched
+        closed = self._state.closed_ms
         ends = {end for start in self._starts[key] for end in window_ends(start, self._settings)}
         return sorted(end for end in ends if closed is None or end > closed or end in touched)
 
@@ -209,13 +217,14 @@ class WindowCloser:
                     )
         return sorted(due)
 
-    def _close(self, key: ModelKey, end_ms: int, cut: bool = False) -> list[Output]:
+    def _close(self, key: ModelKey, end_ms: int, early: bool = False) -> list[Output]:
         """Report a window; its first report also moves the episodes, which may raise signals."""
-        state, baseline = self._state.key_state(key), self.baselines[key.model]
+        state = self._state.key_state(key)
+        baseline = self.baselines[key.model]
         window = self._settings.window_ms, end_ms
         revision = state.reported.get(window, -1) + 1
         profile = self._sum(key, end_ms, baseline)
-        span = self._span(key, end_ms, revision, cut)
+        span = self._span(key, end_ms, revision, early)
         report = self._judge.report(span, baseline, profile, state.episodes)
         state.reported[window] = revision
         if revision or not self._is_newest(state, report):
@@ -238,12 +247,14 @@ class WindowCloser:
                 total.merge(profile)
         return total
 
-    def _span(self, key: ModelKey, end_ms: int, revision: int, cut: bool) -> WindowSpan:
+    def _span(self, key: ModelKey, end_ms: int, revision: int, early: bool) -> WindowSpan:
         """Return what the judge must know of a window besides its counts."""
         start_ms = end_ms - self._settings.window_ms
         model = self._state.models[key.model]
         notes = self._missing(start_ms, end_ms)
-        if cut or (model.cut_ms is not None and start_ms < model.cut_ms):
+        if early or (
+            model.incomplete_before_ms is not None and start_ms < model.incomplete_before_ms
+        ):
             notes.append("baseline or window length changed in this window")
         mismatches = self._sum_width_mismatches(key, end_ms)
         return WindowSpan(
@@ -260,7 +271,8 @@ class WindowCloser:
         )
 
     def _sum_width_mismatches(self, key: ModelKey, end_ms: int) -> WidthMismatches:
-        counted, total = self._state.key_state(key).width_mismatches, WidthMismatches()
+        counted = self._state.key_state(key).width_mismatches
+        total = WidthMismatches()
         for start in window_panes(end_ms, self._settings):
             total = total.plus(counted.get(start, WidthMismatches()))
         return total
@@ -285,25 +297,26 @@ class WindowCloser:
 
         A silence is at least one window without an event.
         """
-        state, settings = self._state.key_state(key), self._settings
+        state = self._state.key_state(key)
+        settings = self._settings
         outputs: list[Output] = []
-        if state.heard_ms is None:
+        if state.active_until_ms is None:
             return outputs
-        starts = [start for start in self._starts[key] if state.heard_ms <= start < boundary]
+        starts = [start for start in self._starts[key] if state.active_until_ms <= start < boundary]
         for start in sorted(starts):
             outputs += self._begin_silence(key, start)
             if state.silent_ms is not None:
                 outputs.append(self._judge.silence(*key, state.silent_ms, start))
                 state.silent_ms = None
-            state.heard_ms = start + settings.every_ms
+            state.active_until_ms = start + settings.every_ms
         return [*outputs, *self._begin_silence(key, boundary)]
 
     def _begin_silence(self, key: ModelKey, until_ms: int) -> list[Output]:
         """Report the begin of a silence if no event came for a window up to ``until_ms``."""
         state = self._state.key_state(key)
-        if state.heard_ms is None or state.silent_ms is not None:
+        if state.active_until_ms is None or state.silent_ms is not None:
             return []
-        if until_ms - state.heard_ms < self._settings.window_ms:
+        if until_ms - state.active_until_ms < self._settings.window_ms:
             return []
-        state.silent_ms = state.heard_ms
+        state.silent_ms = state.active_until_ms
         return [self._judge.silence(*key, state.silent_ms, None)]

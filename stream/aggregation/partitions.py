@@ -24,7 +24,9 @@ class Partitions:
     """
 
     def __init__(self, settings: JobSettings, state: JobState, ids: RememberedIds) -> None:
-        self._settings, self._state, self._ids = settings, state, ids
+        self._settings = settings
+        self._state = state
+        self._ids = ids
 
     def discover(self, discovered: DiscoveredPartition) -> list[Assign]:
         """Add a partition if it is new; returns its assignment unless it waits for its parents."""
@@ -44,7 +46,7 @@ class Partitions:
         """
         before = self._state.partitions[name]
         partition = msgspec.structs.replace(
-            before, claim=before.claim + 1, quiet_ms=None, said_ms=None, idle=False
+            before, claim=before.claim + 1, quiet_ms=None, reported_ms=None, idle=False
         )
         self._state.partitions[name] = partition
         return Assign(
@@ -89,7 +91,8 @@ class Partitions:
 
         Returns the partitions that may be read from now on, because this one ended.
         """
-        name, now_ms = cover.partition, self._state.now_ms
+        name = cover.partition
+        now_ms = self._state.now_ms
         moved = self._moved(self._state.partitions[name], cover)
         idle = now_ms is not None and is_idle(moved, now_ms, self._settings.idle_ms)
         self._state.partitions[name] = msgspec.structs.replace(moved, idle=idle)
@@ -106,7 +109,7 @@ class Partitions:
             seen = msgspec.structs.replace(
                 partition,
                 quiet_ms=_at_most(partition.quiet_ms, now_ms),
-                said_ms=_at_most(partition.said_ms, now_ms),
+                reported_ms=_at_most(partition.reported_ms, now_ms),
             )
             idle = is_idle(seen, now_ms, self._settings.idle_ms)
             self._state.partitions[name] = msgspec.structs.replace(seen, idle=idle)
@@ -150,7 +153,7 @@ class Partitions:
             next=cover.next,
             mark_ms=cover.mark_ms,
             quiet_ms=self._quiet_since(partition, cover),
-            said_ms=self._state.now_ms,
+            reported_ms=self._state.now_ms,
             arrival_ms=None if cover.at_end else arrival_ms,
         )
 
@@ -167,8 +170,8 @@ class Partitions:
             return now_ms if cover.at_end else None
         unbroken = (
             now_ms is not None
-            and partition.said_ms is not None
-            and now_ms - partition.said_ms <= self._settings.idle_ms
+            and partition.reported_ms is not None
+            and now_ms - partition.reported_ms <= self._settings.idle_ms
         )
         return partition.quiet_ms if unbroken and partition.quiet_ms is not None else now_ms
 

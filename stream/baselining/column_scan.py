@@ -36,9 +36,9 @@ from detectors.profiles.layout import (
 
 KLL_K: Final = 2_048
 """The parameter k of the sketch, and the number of values up to which it is the data itself."""
-MOST_TRACKED: Final = 200_000
+MAX_TRACKED: Final = 200_000
 """Different values that are counted exactly."""
-MOST_SAMPLED: Final = 65_536
+MAX_SAMPLED: Final = 65_536
 """Numbers in the sample that the bins are made from."""
 
 
@@ -65,7 +65,9 @@ class ColumnScan:
         self.sample = np.empty(0)
         self.stride = 1
         self.values: Counter[str] = Counter()
-        self.low, self.high, self.sum = np.inf, -np.inf, 0.0
+        self.low = np.inf
+        self.high = -np.inf
+        self.sum = 0.0
         self.shift: float | None = None
         self.total = self.squares = 0.0
         self.dropped_values = False
@@ -85,8 +87,8 @@ class ColumnScan:
     def _count_values(self, present: pa.StringArray) -> None:
         for entry in pc.value_counts(present).to_pylist():
             self.values[entry["values"]] += entry["counts"]
-        if len(self.values) > MOST_TRACKED:
-            self.values = Counter(dict(self.values.most_common(MOST_TRACKED // 2)))
+        if len(self.values) > MAX_TRACKED:
+            self.values = Counter(dict(self.values.most_common(MAX_TRACKED // 2)))
             self.dropped_values = True
 
     def pad(self, rows: int) -> None:
@@ -111,7 +113,7 @@ class ColumnScan:
 
     def _add_to_sample(self, values: Floats) -> None:
         self.sample = np.append(self.sample, values[-self.finite % self.stride :: self.stride])
-        while len(self.sample) > MOST_SAMPLED:
+        while len(self.sample) > MAX_SAMPLED:
             self.sample = self.sample[::2]
             self.stride *= 2
 

@@ -20,7 +20,8 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     baseline that does not fit the columns of its model, names and statistics that do not fit the
     baseline.
     """
-    baselines, faults = {}, []
+    baselines = {}
+    faults = []
     columns: dict[str, tuple[str, ...]] = {}
     for name, model in config.models.items():
         try:
@@ -33,7 +34,8 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
             reason = f"the baseline's {error.field} are in neither outputs nor inputs"
             faults.append(ConfigFault(path=f"models.{name}", reason=reason))
         else:
-            baselines[name], columns[name] = baseline, (*named.outputs, *named.inputs)
+            baselines[name] = baseline
+            columns[name] = (*named.outputs, *named.inputs)
     faults += baseline_faults(config, columns, baselines)
     if faults:
         raise ConfigError(faults)

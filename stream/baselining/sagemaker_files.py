@@ -16,9 +16,9 @@ from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from stream.baselining.column_scan import KLL_K, ColumnScan
 
 BUCKETS: Final = 10
-MOST_CATEGORIES: Final = 120
+MAX_CATEGORIES: Final = 120
 """A text column of more different values gets no counts and no domain."""
-MOST_DOMAIN_SHARE: Final = 0.1
+MAX_DOMAIN_SHARE: Final = 0.1
 """A text column of more different values than this share of its values gets no domain."""
 
 
@@ -155,7 +155,7 @@ def _numerical_statistics(scan: ColumnScan) -> dict[str, Any]:
 
 def _string_statistics(scan: ColumnScan) -> dict[str, Any]:
     text: dict[str, Any] = {"common": _common(scan), "distinct_count": float(len(scan.values))}
-    if len(scan.values) <= MOST_CATEGORIES:
+    if len(scan.values) <= MAX_CATEGORIES:
         buckets = [{"value": value, "count": count} for value, count in scan.values.most_common()]
         text["distribution"] = {"categorical": {"buckets": buckets}}
     return text
@@ -202,7 +202,7 @@ def _constraint(name: str, scan: ColumnScan) -> dict[str, Any]:
 
 
 def _has_few_values(scan: ColumnScan) -> bool:
-    most = min(MOST_CATEGORIES, MOST_DOMAIN_SHARE * (scan.rows - scan.missing))
+    most = min(MAX_CATEGORIES, MAX_DOMAIN_SHARE * (scan.rows - scan.missing))
     return len(scan.values) <= most
 
 

@@ -58,8 +58,10 @@ class TrainingData:
         columns: Sequence[str] = (),
         exclude: Sequence[str] = (),
     ) -> None:
-        self._path, self._header = path, header
-        self._columns, self._exclude = list(columns), set(exclude)
+        self._path = path
+        self._header = header
+        self._columns = list(columns)
+        self._exclude = set(exclude)
         self.files = _files(path)
 
     @property

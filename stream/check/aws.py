@@ -27,4 +27,4 @@ def account_finding(subject: str, sts: Any, permission: str) -> Finding:
 def aws_finding(subject: str, code: str) -> Finding | None:
     """Return the fault behind an error that every AWS service may raise; ``None`` for others."""
     fault = fault_named(code)
-    return Finding(subject, fault.what, "fault", fault.advice) if fault else None
+    return Finding(subject, fault.problem, "fault", fault.advice) if fault else None

@@ -9,7 +9,7 @@ METRIC_TIERS: Final = ((10_000, 0.30), (240_000, 0.10), (750_000, 0.05), (float(
 """The number of custom metrics in each tier, and the price of one in dollars a month."""
 PUT_PER_1000: Final = 0.01
 """Dollars for 1,000 calls of PutMetricData."""
-MOST_DATA: Final = 1_000
+MAX_DATA: Final = 1_000
 """Data in one call."""
 MONTH_MS: Final = 30 * 86_400_000
 
@@ -35,5 +35,5 @@ def puts_cost(metrics: int, every_ms: int, models: int = 1) -> float:
     >>> round(puts_cost(60, 60_000), 3)
     0.432
     """
-    calls = models * ceil(metrics / models / MOST_DATA) if metrics else 0
+    calls = models * ceil(metrics / models / MAX_DATA) if metrics else 0
     return calls * MONTH_MS / every_ms / 1000 * PUT_PER_1000

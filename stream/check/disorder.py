@@ -11,7 +11,7 @@ from detectors.arrays import Ints
 from detectors.durations import duration_ms
 from stream.check.findings import (
     Finding,
-    Level,
+    FindingLevel,
     counted,
     format_duration,
     format_share,
@@ -20,7 +20,7 @@ from stream.check.findings import (
 from stream.event_time import JobSettings
 from stream.readers.lateness import after_grace, pane_starts, too_late
 
-MOST_LATE: Final = 0.01
+MAX_LATE: Final = 0.01
 """A larger share of late events is worth a warning; a larger share of lost events is a fault."""
 
 
@@ -74,10 +74,10 @@ def disorder_finding(subject: str, measured: Disorder, times: JobSettings) -> Fi
         f" ({format_duration(times.grace_ms)}), {format_share(measured.lost, count)} too late"
     )
     if measured.lost:
-        level: Level = "fault" if measured.lost > MOST_LATE * count else "warning"
+        level: FindingLevel = "fault" if measured.lost > MAX_LATE * count else "warning"
         advice = f"Events that are too late are not counted: raise lateness to {round_up(max_ms)}"
         return Finding(subject, message, level, advice)
-    if measured.late > MOST_LATE * count:
+    if measured.late > MAX_LATE * count:
         advice = f"Their windows are reported twice: raise grace to {round_up(p99_ms)}"
         return Finding(subject, message, "warning", advice)
     return Finding(subject, message, "ok", _lower_grace(p99_ms, times))

@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from stream.errors import DriftlineError, SourceUnavailable, StateUnwritable
 
-Level = Literal["ok", "warning", "fault"]
+FindingLevel = Literal["ok", "warning", "fault"]
 
 _UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 _ROUND_S: Final = (
@@ -28,7 +28,7 @@ class Finding(NamedTuple):
 
     subject: str
     message: str
-    level: Level = "ok"
+    level: FindingLevel = "ok"
     advice: str = ""
 
 

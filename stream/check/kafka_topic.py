@@ -78,7 +78,8 @@ def _missing_on_group(
 ) -> list[Finding]:
     if permissions.group is None or "READ" in permissions.group:
         return []
-    missing, advice = f"Read on the group {group} is missing", acl("Read", "group", group, user)
+    missing = f"Read on the group {group} is missing"
+    advice = acl("Read", "group", group, user)
     if permissions.group:
         effect = "its offsets are not published, lag tools show nothing"
         return [Finding(subject, f"permissions: {missing}: {effect}", "warning", advice)]

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from stream.check.findings import Finding, counted
-from stream.check.stored_state import read_stored
+from stream.check.stored_state import read_stored_file
 from stream.config.model import S3Config
 from stream.state.s3.content import unpack
 from stream.state.s3.object import ObservedObject, S3RequestFailed, StateObject
@@ -20,7 +20,7 @@ UNCHECKED: Final = "s3:PutObject cannot be checked without using it"
 def examine_object(config: S3Config, job: str) -> tuple[StoredState | None, list[Finding]]:
     """Read the object, and return what it holds and what there is to report; nothing is put.
 
-    Raises as :func:`stream.check.stored_state.read_stored` does.
+    Raises as :func:`stream.check.stored_state.read_stored_file` does.
     """
     state_object = StateObject(config, job)
     subject = state_object.uri
@@ -53,7 +53,7 @@ def _read(content: bytes) -> StoredState | None:
     with TemporaryDirectory(prefix="driftline-") as folder:
         path = Path(folder) / "state.sqlite"
         path.write_bytes(content)
-        return read_stored(path)
+        return read_stored_file(path)
 
 
 def _owner(subject: str, observed: ObservedObject, job: str) -> Finding:

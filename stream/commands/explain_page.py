@@ -17,7 +17,7 @@ from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
 
-MOST_BINS: Final = 25
+MAX_BINS: Final = 25
 LABELS: Final = {
     "deciding": "deciding statistic",
     "value": "decisive value",
@@ -135,7 +135,7 @@ class ExplainPage:
         table = Table("bin (largest change first)")
         for name in ("before", "after", "share\nbefore", "share\nafter", "part\nof PSI"):
             table.add_column(name, justify="right", no_wrap=True)
-        for k in np.argsort(-contributions, kind="stable")[:MOST_BINS].tolist():
+        for k in np.argsort(-contributions, kind="stable")[:MAX_BINS].tolist():
             cell = first + k
             if pair.before[cell] + pair.after[cell]:
                 table.add_row(

@@ -75,7 +75,8 @@ class ArtifactPaths:
         return folder if folder.is_dir() else None
 
     def _path(self, text: str, path: str) -> Path:
-        environment, folder = Environment(), self._file.folder
+        environment = Environment()
+        folder = self._file.folder
         resolved = folder / str(environment.resolve(text, folder, path))
         if environment.faults:
             raise self._file.as_error(environment.faults)

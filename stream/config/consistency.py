@@ -21,7 +21,7 @@ from stream.formats.base import NameConfig
 if TYPE_CHECKING:
     from stream.config.model import Config, ModelConfig
 
-MOST_PANES: Final = 10_000
+MAX_PANES: Final = 10_000
 """Panes of a window. Each is a row of the state, and all are added up for each window."""
 NAMED_ORIGINS: Final = ("const", "header", "path", "file")
 """Origins of a name that need a ``name`` themselves."""
@@ -69,14 +69,16 @@ def _longest_durations(config: Config) -> Faults:
 
 
 def _windows(config: Config) -> Faults:
-    window_ms, every_ms, window = duration_ms(config.window), config.every_ms, config.window
+    window_ms = duration_ms(config.window)
+    every_ms = config.every_ms
+    window = config.window
     if window_ms <= 0:
         yield mismatch("window", "a duration above 0", window)
     elif every_ms <= 0 or window_ms % every_ms:
         expected = f"a duration that divides window ({window}) evenly"
         yield mismatch("every", expected, str(config.every))
-    elif window_ms > MOST_PANES * every_ms:
-        expected = f"a duration that window ({window}) holds at most {MOST_PANES} times"
+    elif window_ms > MAX_PANES * every_ms:
+        expected = f"a duration that window ({window}) holds at most {MAX_PANES} times"
         yield mismatch("every", expected, str(config.every))
 
 

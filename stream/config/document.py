@@ -17,7 +17,8 @@ class YamlInvalid(Exception):
     """A text that is not YAML: ``line`` (0 if it is unknown) and ``reason``."""
 
     def __init__(self, line: int, reason: str) -> None:
-        self.line, self.reason = line, reason
+        self.line = line
+        self.reason = reason
         super().__init__(reason)
 
 

@@ -49,7 +49,8 @@ def unknown_name(path: str, kind: str, value: object, valid: Iterable[str]) -> C
     >>> str(unknown_name("sinks[1].type", "type", "promtheus", ["jsonl", "prometheus"]))
     "sinks[1].type: unknown type 'promtheus'; did you mean 'prometheus'? valid: jsonl, prometheus"
     """
-    names, found = tuple(valid), quoted(value)
+    names = tuple(valid)
+    found = quoted(value)
     reason = _with_names(f"unknown {kind} {found}", str(value), names)
     return ConfigFault(
         path=path, reason=reason, expected=f"the name of a {kind}", found=found, valid=names

@@ -18,7 +18,7 @@ from stream.config.model import Config
 from stream.config.validation import type_faults
 from stream.errors import ConfigError, ConfigFault
 
-Check = Callable[[Config], Sequence[ConfigFault]]
+ConfigCheck = Callable[[Config], Sequence[ConfigFault]]
 """A check of a configuration whose types are right; returns all faults that it finds."""
 
 
@@ -53,7 +53,7 @@ class ConfigFile:
 
 
 def load(
-    path: Path, environment: Environment | None = None, checks: Sequence[Check] = ()
+    path: Path, environment: Environment | None = None, checks: Sequence[ConfigCheck] = ()
 ) -> Config:
     """Read and check a configuration file.
 
@@ -78,7 +78,7 @@ def parse(
     data: object,
     folder: Path,
     environment: Environment | None = None,
-    checks: Sequence[Check] = (),
+    checks: Sequence[ConfigCheck] = (),
 ) -> Config:
     """Return the configuration in ``data`` (what YAML gives); relative paths start at ``folder``.
 

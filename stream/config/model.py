@@ -203,6 +203,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return duration_ms(self.grace or self.source.default_grace)
 
     @property
-    def origin(self) -> IdentityConfig:
+    def identity(self) -> IdentityConfig:
         """Where model, variant and time of a record come from."""
         return IdentityConfig(self.model, self.variant, self.time)

@@ -124,7 +124,8 @@ def _shape(kind: inspect.Type) -> str:
 def _tagged_faults(
     by_tag: Mapping[str, inspect.StructType], value: Mapping[Any, object], path: str
 ) -> Faults:
-    tag_path, tag = key_path(path, "type"), value.get("type")
+    tag_path = key_path(path, "type")
+    tag = value.get("type")
     if "type" not in value:
         yield missing(tag_path, sorted(by_tag))
     elif isinstance(tag, str) and tag in by_tag:

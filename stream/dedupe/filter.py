@@ -83,7 +83,8 @@ class DuplicateFilter:
     """
 
     def __init__(self, rules: Dedupe, partition: str, known: Iterable[SeenIds] = ()) -> None:
-        self._rules, self._partition = rules, partition
+        self._rules = rules
+        self._partition = partition
         self._slices: dict[int, set[int]] = {}
         for seen in known:
             hashes = np.frombuffer(seen.ids, np.uint64).tolist()

@@ -38,7 +38,8 @@ class IdIndex:
     """
 
     def __init__(self, rules: Dedupe, store: IdStore) -> None:
-        self._rules, self._store = rules, store
+        self._rules = rules
+        self._store = store
 
     def take(self, seen: Sequence[SeenIds]) -> None:
         for ids in seen:

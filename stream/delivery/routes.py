@@ -60,7 +60,8 @@ def routes_of(
     returns false. Raises :class:`~stream.errors.SinkUnusable` for a sink that cannot work with its
     settings or those of the environment.
     """
-    stored, last = store.cursors(), store.last_seq()
+    stored = store.cursors()
+    last = store.last_seq()
     letters = DeadLetterFile(Path(config.dead_letters.path))
     cursor = stored.get(DEAD_LETTERS, last)
     letter_courier = Courier(
@@ -82,7 +83,7 @@ def _opened(where: str, sink: Sink, job: str) -> Delivery:
     try:
         return sink.open(job)
     except ClientUnusable as error:
-        raise SinkUnusable(where, error.what, error.advice) from error
+        raise SinkUnusable(where, error.problem, error.advice) from error
 
 
 def _names(config: Config) -> list[str]:

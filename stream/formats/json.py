@@ -141,7 +141,8 @@ class JsonTable:
     """Builds batches from the events of one schema."""
 
     def __init__(self, number: int, schema: Schema, form: Json) -> None:
-        self._number, self._types = number, schema.types
+        self._number = number
+        self._types = schema.types
         self._columns = form.paths(schema)
         self._reader = PathReader(
             [paths.path(name) for name, paths in self._columns],

@@ -18,7 +18,7 @@ def reader_of(config: Config, reading: Reading) -> Reader:
     return Reader(
         reading,
         config.format,
-        config.origin,
+        config.identity,
         settings_of(config),
         keep_payload=config.dead_letters.keep_payload,
         dedupe=config.dedupe,

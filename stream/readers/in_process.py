@@ -17,7 +17,9 @@ class InProcessReader:
     """One reader, called by the service itself."""
 
     def __init__(self, config: Config, reading: Reading, on_counted: OnCounted) -> None:
-        self._config, self._reading, self._on_counted = config, reading, on_counted
+        self._config = config
+        self._reading = reading
+        self._on_counted = on_counted
         self._reader = reader_of(config, reading)
 
     def use(self, baselines: Mapping[str, Baseline]) -> None:

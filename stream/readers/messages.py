@@ -66,7 +66,7 @@ class PartialMessage(msgspec.Struct, tag=True, kw_only=True):
 
     partial: Partial
     profiles: list[tuple[ModelKey, int, bytes]]
-    took_s: float
+    duration_s: float
 
 
 class GapMessage(msgspec.Struct, tag=True):
@@ -103,11 +103,11 @@ decode_for_reader: Final = msgspec.msgpack.Decoder(ToReader).decode
 decode_for_owner: Final = msgspec.msgpack.Decoder(ToOwner).decode
 
 
-def pack(partial: Partial, took_s: float) -> PartialMessage:
+def pack(partial: Partial, duration_s: float) -> PartialMessage:
     """Return the message of a partial."""
     profiles = [(key, pane_ms, profile.encode()) for key, pane_ms, profile in partial.profiles]
     without = msgspec.structs.replace(partial, profiles=[])
-    return PartialMessage(partial=without, profiles=profiles, took_s=took_s)
+    return PartialMessage(partial=without, profiles=profiles, duration_s=duration_s)
 
 
 def unpack(message: PartialMessage, layouts: Mapping[str, Layout]) -> Partial:

@@ -82,7 +82,8 @@ class PoisonRecordSearch:
             alone = suspect.one_by_one and len(positions) == 1
             again = alone and suspect.position == position
             suspect.crashes = suspect.crashes + 1 if again else int(alone)
-            suspect.position, suspect.crashed_decoding = position, True
+            suspect.position = position
+            suspect.crashed_decoding = True
             suspect.skip = suspect.crashes >= CRASHES_TO_SKIP
             self._read_more_carefully(suspect)
 

@@ -80,9 +80,12 @@ class ReaderPool:
         on_replaced: Callable[[str], None],
         serve: Serve = serve,
     ) -> None:
-        self._reading, self._source = reading, config.source.identity
+        self._reading = reading
+        self._source = config.source.identity
         self._setup = msgspec.msgpack.encode(WorkerSetup(config, logs))
-        self._on_counted, self._on_replaced, self._serve = on_counted, on_replaced, serve
+        self._on_counted = on_counted
+        self._on_replaced = on_replaced
+        self._serve = serve
         self._inbox = Inbox()
         self._layouts: dict[str, Layout] = {}
         self._baselines: dict[str, bytes] = {}
@@ -204,7 +207,7 @@ class ReaderPool:
         reader.decoding = []
         self._deaths_in_a_row = 0
         self._unacknowledged[reader] = self._unacknowledged.get(reader, 0) + 1
-        self._on_counted(message.took_s, covers)
+        self._on_counted(message.duration_s, covers)
         for cover in covers:
             reader.fetching.pop(cover.partition, None)
             self._search.counted(cover.partition, cover.read, cover.at_end)
@@ -244,7 +247,8 @@ class ReaderPool:
                     pid=reader.pid,
                     silent_s=round(silent_s, 1),
                 )
-                reader.last_message_s, reader.hung = now_s, True
+                reader.last_message_s = now_s
+                reader.hung = True
                 reader.kill()
 
     def _replace(self, reader: WorkerHandle) -> None:

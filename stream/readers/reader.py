@@ -73,13 +73,17 @@ class Reader:
         self,
         reading: Reading,
         record_format: Format,
-        origin: IdentityConfig,
+        identity: IdentityConfig,
         settings: JobSettings,
         keep_payload: bool = False,
         dedupe: Dedupe | None = None,
     ) -> None:
-        self._reading, self._format, self._origin = reading, record_format, origin
-        self._settings, self._keep_payload, self._dedupe = settings, keep_payload, dedupe
+        self._reading = reading
+        self._format = record_format
+        self._identity = identity
+        self._settings = settings
+        self._keep_payload = keep_payload
+        self._dedupe = dedupe
         self._assigned: dict[str, _Assigned] = {}
         self._plan: ReadingPlan | None = None
         self._careful_records = 0
@@ -88,7 +92,7 @@ class Reader:
     def use(self, plan: ReadingPlan) -> None:
         """Count with these models from the next poll on."""
         self._plan = plan
-        self._decoder = self._format.open(self._origin, plan.decoding)
+        self._decoder = self._format.open(self._identity, plan.decoding)
         records = CELLS_PER_BATCH // max(plan.width, 1)
         self.max_records = max(MIN_RECORDS, min(MAX_RECORDS, records))
 

@@ -82,11 +82,14 @@ class _Loop:
     """Carries out orders, reads, and sends a heartbeat each second."""
 
     def __init__(self, pipe: Connection, config: Config, reading: Reading) -> None:
-        self._pipe, self._config, self._reading = pipe, config, reading
+        self._pipe = pipe
+        self._config = config
+        self._reading = reading
         self._reader = reader_of(config, reading)
         self._ready = False
         self._unacknowledged = self._orders = 0
-        self._heartbeat, self._heartbeat_s = Heartbeat(0, False), 0.0
+        self._heartbeat = Heartbeat(0, False)
+        self._heartbeat_s = 0.0
 
     def run(self) -> None:
         """Run until the owner orders ``Shutdown``; raises ``EOFError`` when it is gone."""
@@ -137,7 +140,8 @@ class _Loop:
 
     def _send_heartbeat(self) -> None:
         """Send a heartbeat if the last one is a second old, or states something else."""
-        now_s, heartbeat = time.monotonic(), Heartbeat(self._orders, self._reading.finished)
+        now_s = time.monotonic()
+        heartbeat = Heartbeat(self._orders, self._reading.finished)
         if heartbeat != self._heartbeat or now_s - self._heartbeat_s >= HEARTBEAT_S:
             self._heartbeat, self._heartbeat_s = heartbeat, now_s
             self._send(heartbeat)

@@ -96,7 +96,8 @@ class WorkerHandle:
     """
 
     def __init__(self, name: str, serve: Serve, setup: bytes, inbox: Inbox) -> None:
-        self.name, self.last_message_s = name, time.monotonic()
+        self.name = name
+        self.last_message_s = time.monotonic()
         self.partitions: set[str] = set()
         self.fetching: dict[str, Position] = {}
         self.decoding: list[tuple[str, Position]] = []
@@ -155,7 +156,8 @@ class WorkerHandle:
     def note_heartbeat(self, orders: int, finished: bool) -> None:
         """Note how many orders it has carried out, and whether its source is at the end."""
         self.opened = True
-        self._orders_done, self.finished = orders, finished
+        self._orders_done = orders
+        self.finished = finished
 
     def kill(self) -> None:
         """Send SIGKILL, which ends a stopped process too; messages in the pipe still arrive."""

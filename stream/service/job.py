@@ -80,7 +80,8 @@ def open_job(config: Config, accept_change: bool = False, lock: FileLock | None 
 def _carry_out(plan: Reconciliation, config: Config, store: Store, state: JobState) -> Job:
     replaced = replacements(plan.changes)
     store.keep([*plan.in_force.values(), *replaced.values()], plan.limits)
-    panes, ids = store.panes(baseline.layout for baseline in plan.in_force.values()), store.ids()
+    panes = store.panes(baseline.layout for baseline in plan.in_force.values())
+    ids = store.ids()
     state.ledger.rows_in_panes = panes.rows()
     pending = (
         [] if plan.closing is None else _close_windows(plan, plan.closing, config, state, panes)
@@ -117,7 +118,7 @@ def _close_windows(
 ) -> list[Output]:
     """Close the open windows, which had another length, as ``incomplete``."""
     counted = {name: base for name, base in plan.in_force.items() if name in state.models}
-    return Aggregator(settings, counted, judge_of(config), state, panes).cut()
+    return Aggregator(settings, counted, judge_of(config), state, panes).close_early()
 
 
 def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes]) -> Baseline:

@@ -41,10 +41,14 @@ class Loop:
         liveness: Liveness,
         clock: Callable[[], float],
     ) -> None:
-        self._job, self._reading = running.job, running.reading
-        self._readers, self._routes = running.readers, running.routes
-        self._committer, self._telemetry = committer, telemetry
-        self._liveness, self._clock = liveness, clock
+        self._job = running.job
+        self._reading = running.reading
+        self._readers = running.readers
+        self._routes = running.routes
+        self._committer = committer
+        self._telemetry = telemetry
+        self._liveness = liveness
+        self._clock = clock
         self._ticked_s = self._discovered_s = 0.0
         self._full: list[str] = []
 
@@ -53,7 +57,8 @@ class Loop:
         """One line about how far the job has come, for the log."""
         ledger = self._job.aggregator.state.ledger
         lost = "".join(f", {count} {name}" for name, count in ledger.lost().items())
-        accepted, open_rows = ledger.total("accepted"), ledger.rows_in_panes
+        accepted = ledger.total("accepted")
+        open_rows = ledger.rows_in_panes
         return f"{accepted} events accepted{lost}, {open_rows} rows still open to late events"
 
     def begin(self) -> None:
@@ -130,7 +135,8 @@ class Loop:
         self._take(self._job.aggregator.step(item))
         if isinstance(item, Gap):
             lost = "unknown" if item.lost is None else item.lost
-            partition, reason = item.partition, item.reason
+            partition = item.partition
+            reason = item.reason
             self._telemetry.log.error("gap", partition=partition, lost=lost, reason=reason)
 
     def _take(self, outputs: Sequence[Output]) -> None:
@@ -148,7 +154,9 @@ class Loop:
 
     def _install(self, installed: BaselineInstalled) -> None:
         """Count with a baseline that was learned."""
-        model, baseline, log = installed.model, installed.baseline, self._telemetry.log
+        model = installed.model
+        baseline = installed.baseline
+        log = self._telemetry.log
         self._job.install(model, baseline)
         self._readers.use(self._job.aggregator.baselines)
         features = len(baseline.layout.features)

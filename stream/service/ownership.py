@@ -14,7 +14,7 @@ from stream.state.s3.chain import StateChain, now_s
 from stream.state.s3.object import StateObject
 from stream.state.s3.takeover import Takeover
 from stream.state.store import Store
-from stream.web.readiness import Role
+from stream.web.readiness import ServiceRole
 
 POLL_S: Final = 1.0
 HEARTBEAT_S: Final = 3.0
@@ -30,8 +30,10 @@ class Ownership:
 
     def __init__(self, config: Config, standby: bool, stop: threading.Event, log: Any) -> None:
         self._path = Path(config.state.path)
-        self._standby, self._stop, self._log = standby, stop, log
-        self.role: Role = "starting"
+        self._standby = standby
+        self._stop = stop
+        self._log = log
+        self.role: ServiceRole = "starting"
         self.heartbeat_s = float("inf")
         self._lock: FileLock | None = None
         self._chain: StateChain | None = None
@@ -51,11 +53,11 @@ class Ownership:
 
         Returns ``None`` if the service was asked to stop while it waited.
         """
-        began_s = now_s()
+        started_s = now_s()
         self._lock = self._lock or self._wait_for_lock()
         if self._lock is None or not self._take_state(self._lock):
             return None
-        self._log_acquired(now_s() - began_s)
+        self._log_acquired(now_s() - started_s)
         self.role = "owner"
         return self._lock
 

@@ -123,7 +123,8 @@ def judge_of(config: Config) -> Judge:
 
 
 def _refuse(configured: ConfiguredJob, stored: StateIdentity, accept_change: bool) -> None:
-    config, settings = configured.config, settings_of(configured.config)
+    config = configured.config
+    settings = settings_of(configured.config)
     _require("job", stored.job, config.job, OTHER_JOB)
     _require("source", stored.source, config.source.identity, OTHER_JOB)
     if accept_change:
@@ -215,7 +216,8 @@ def _identity(
     configured: ConfiguredJob, stored: StoredState | None, limits: Mapping[str, Limits]
 ) -> StateIdentity:
     """The identity to commit; of models that are not configured it keeps what the state says."""
-    config, settings = configured.config, settings_of(configured.config)
+    config = configured.config
+    settings = settings_of(configured.config)
     kept_configured = stored.identity.configured if stored else {}
     kept_limits = stored.identity.limits if stored else {}
     return StateIdentity(

@@ -18,7 +18,7 @@ from stream.service.startup import Startup
 from stream.telemetry.log_setup import LogSetup
 from stream.telemetry.metrics import Telemetry
 from stream.web.liveness import Liveness
-from stream.web.readiness import Role
+from stream.web.readiness import ServiceRole
 
 DRAIN_S = 10.0
 """How long a service that ends gives its sinks to deliver what is left."""
@@ -60,7 +60,7 @@ class Service:
         )
 
     @property
-    def role(self) -> Role:
+    def role(self) -> ServiceRole:
         """``starting``, ``standby`` (another service owns the job) or ``owner``."""
         return self._ownership.role
 

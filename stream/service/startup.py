@@ -56,10 +56,14 @@ class Startup:
         accept_change: bool,
         standby: bool,
     ) -> None:
-        self._config, self._ownership = config, ownership
-        self._telemetry, self._liveness = telemetry, liveness
-        self._logs, self._serve = logs, serve
-        self._accept_change, self._standby = accept_change, standby
+        self._config = config
+        self._ownership = ownership
+        self._telemetry = telemetry
+        self._liveness = liveness
+        self._logs = logs
+        self._serve = serve
+        self._accept_change = accept_change
+        self._standby = standby
         self._http: HttpServer | None = None
         self.opening = False
 
@@ -115,7 +119,9 @@ class Startup:
         }
 
     def _serve_http(self, cleanup: ExitStack) -> None:
-        http, ownership, liveness = self._config.http, self._ownership, self._liveness
+        http = self._config.http
+        ownership = self._ownership
+        liveness = self._liveness
         pages = {
             "/healthz": lambda: liveness.health(ownership.role),
             "/readyz": lambda: liveness.readiness(ownership.role, ownership.may_deliver()),

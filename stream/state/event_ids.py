@@ -26,7 +26,8 @@ class SqliteIds:
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
-        self._path, self._db = path, db
+        self._path = path
+        self._db = db
         with translated_errors(path):
             rows = db.execute("SELECT DISTINCT partition, slice_ms FROM ids").fetchall()
         self._slices: dict[str, set[int]] = {}

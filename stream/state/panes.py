@@ -32,7 +32,8 @@ class SqlitePanes:
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
-        self._path, self._db = path, db
+        self._path = path
+        self._db = db
         self._layouts = {layout.fingerprint: layout for layout in layouts}
         self._cache: OrderedDict[PaneId, Profile] = OrderedDict()
         self._changed: dict[PaneId, Profile | None] = {}

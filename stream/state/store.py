@@ -87,7 +87,8 @@ class Store:
     """
 
     def __init__(self, path: Path, lock: FileLock | None = None) -> None:
-        self.path, self.written_bytes = path, 0
+        self.path = path
+        self.written_bytes = 0
         self._lock = FileLock(path) if lock is None else None
         try:
             # The file holds vocabularies, which are feature values: only its user may read it.

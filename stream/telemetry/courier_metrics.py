@@ -39,7 +39,8 @@ class CourierMetrics(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics; called by the registry at each scrape."""
-        counts, labels = self._counts, ["job", "sink"]
+        counts = self._counts
+        labels = ["job", "sink"]
         for name, field, text in COUNTERS:
             counter = CounterMetricFamily(f"driftline_sink_{name}_total", text, labels=labels)
             yield self._filled(counter, field, counts)

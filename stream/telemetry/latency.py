@@ -53,7 +53,8 @@ class Latency:
             registry=registry,
             buckets=ATTEMPT_S,
         )
-        self._job, self._clock = job, clock
+        self._job = job
+        self._clock = clock
         self._grace_s = self._every_s = 0.0
 
     def begin(self, grace_s: float, every_s: float) -> None:

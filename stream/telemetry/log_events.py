@@ -15,7 +15,7 @@ from stream.outcomes import advice
 LATE: Final = frozenset({"too_late", "late_after_idle", "duplicate"})
 """Outcomes without a dead letter: too late by grace and lateness, too late after the partition was
 idle, and counted before."""
-MOST_NAMED: Final = 10
+MAX_NAMED: Final = 10
 DROPPED_EVERY_S: Final = 60.0
 """How often dropped records are logged while no new reason appears."""
 
@@ -46,7 +46,7 @@ class VerdictLog:
             "signal_raised",
             kind=signal.kind,
             id=signal.id,
-            features=list(signal.features[:MOST_NAMED]),
+            features=list(signal.features[:MAX_NAMED]),
             reasons=_checks(signal.reasons),
             report=signal.report,
         )
@@ -83,4 +83,4 @@ class DroppedLog:
 
 def _checks(violations: Sequence[Violation]) -> list[str]:
     """Return some violations as ``feature: check``; their other fields may hold values."""
-    return [f"{violation.feature}: {violation.check}" for violation in violations[:MOST_NAMED]]
+    return [f"{violation.feature}: {violation.check}" for violation in violations[:MAX_NAMED]]

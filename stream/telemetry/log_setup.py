@@ -11,8 +11,8 @@ import structlog
 from rich.console import Console
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-Level = Literal["debug", "info", "warning", "error"]
-Style = Literal["json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogStyle = Literal["json", "console"]
 SECONDS: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
@@ -24,8 +24,8 @@ class LogSetup(msgspec.Struct, frozen=True):
     if stderr is a terminal that supports colours and ``NO_COLOR`` is not set.
     """
 
-    level: Level = "info"
-    style: Style = "json"
+    level: LogLevel = "info"
+    style: LogStyle = "json"
     job: str = ""
 
     def set_up(self) -> None:
@@ -73,7 +73,7 @@ class LogSetup(msgspec.Struct, frozen=True):
         return [columns]
 
 
-def style_of(wanted: Literal["auto", "json", "console"]) -> Style:
+def style_of(wanted: Literal["auto", "json", "console"]) -> LogStyle:
     """Return the style that ``auto`` stands for: ``console`` if stderr is a terminal, else
     ``json``.
     """

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 from sinks.throttle import Throttle
 from stream.event_time import PartitionState
 
-MOST_NAMED: Final = 10
+MAX_NAMED: Final = 10
 CHANGE_EVERY_S: Final = 10.0
 """How often a kind of change is logged."""
 
@@ -59,7 +59,7 @@ class PartitionChangeLog:
                 changed.setdefault(event, []).append(name)
         for event, names in changed.items():
             if self._throttle.due(event):
-                self._log.info(event, count=len(names), partitions=names[:MOST_NAMED])
+                self._log.info(event, count=len(names), partitions=names[:MAX_NAMED])
                 for name in names:
                     self._logged[name] = (
                         "active" if event == FOUND_EVENT else _phase(partitions[name])

@@ -71,7 +71,8 @@ class StateMetrics(Collector):
             episodes={
                 key: key_state.episodes.open is not None
                 for key, key_state in state.known()
-                if key_state.heard_ms is not None  # ``None``: the model is no longer monitored
+                if key_state.active_until_ms
+                is not None  # ``None``: the model is no longer monitored
             },
         )
 

@@ -9,7 +9,7 @@ from stream.event_time import PartitionState
 from stream.web.readiness import (
     PartitionSilence,
     Readiness,
-    Role,
+    ServiceRole,
     current_readiness,
     health,
     readiness,
@@ -25,7 +25,8 @@ class Liveness:
 
     def __init__(self, limit_s: float) -> None:
         self.silent_s = 0.0
-        self._limit_s, self._silence = limit_s, PartitionSilence()
+        self._limit_s = limit_s
+        self._silence = PartitionSilence()
         self._checked = readiness("starting", {}, 0, [], 0.0)
         self.reset()
 
@@ -57,13 +58,13 @@ class Liveness:
         self._checked = readiness("owner", partitions, now_ms, full, self._limit_s, silent_s)
         return self._checked if self._checked.status != before.status else None
 
-    def readiness(self, role: Role, may_deliver: bool) -> Readiness:
+    def readiness(self, role: ServiceRole, may_deliver: bool) -> Readiness:
         """The last check, if it is recent; for a service that owns nothing, what its role says."""
         if role != "owner":
             return readiness(role, {}, 0, [], 0.0)
         age_s = time.monotonic() - self._checked_s
         return current_readiness(self._checked, age_s, may_deliver, self._limit_s)
 
-    def health(self, role: Role) -> Readiness:
+    def health(self, role: ServiceRole) -> Readiness:
         """Whether the loop of an owner runs; a service that owns nothing has no loop."""
         return health(time.monotonic() - self._beat_s if role == "owner" else 0.0)

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 
 from stream.event_time import PartitionState
 
-Role = Literal["starting", "standby", "owner"]
+ServiceRole = Literal["starting", "standby", "owner"]
 
 
 class Readiness(NamedTuple):
@@ -53,15 +53,15 @@ class PartitionSilence:
 
     def _report(self, name: str, partition: PartitionState, now_s: float) -> tuple[object, float]:
         """The last report on a partition and its time. A new assignment is not a report."""
-        report = partition.said_ms, partition.next
+        report = partition.reported_ms, partition.next
         before = self._last.get(name)
-        if before is None or (partition.said_ms is not None and before[0] != report):
+        if before is None or (partition.reported_ms is not None and before[0] != report):
             return report, now_s
         return before
 
 
 def readiness(
-    role: Role,
+    role: ServiceRole,
     partitions: Mapping[str, PartitionState],
     now_ms: int,
     full: Sequence[str],

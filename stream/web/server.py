@@ -37,7 +37,8 @@ class HttpServer:
     def __init__(
         self, registry: CollectorRegistry, host: str, port: int, pages: Mapping[str, Page]
     ) -> None:
-        self._metrics, self._pages = make_wsgi_app(registry), pages
+        self._metrics = make_wsgi_app(registry)
+        self._pages = pages
         try:
             self._server = make_server(host, port, self._respond, _Server, _SilentRequestHandler)
         except OSError as error:
@@ -45,7 +46,8 @@ class HttpServer:
             raise SourceUnavailable(
                 f"http {host}:{port}", [error.strerror or str(error)], advice
             ) from error
-        self.host, self.port = host, self._server.server_port
+        self.host = host
+        self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
 
     @property

@@ -106,7 +106,7 @@ partials = st.builds(
 def through_the_pipe(partial: Partial, layouts: dict[str, Layout]) -> Partial:
     message = decode_for_owner(encode(pack(partial, 0.25)))
     assert isinstance(message, PartialMessage)
-    assert math.isclose(message.took_s, 0.25)
+    assert math.isclose(message.duration_s, 0.25)
     return unpack(message, layouts)
 
 

@@ -131,7 +131,8 @@ class CheckedWindow:
         It misses more than twice what is allowed, at least 5 % of the rows more than that, in at
         least ``overwhelming_n`` rows, and more than chance explains at ``overwhelming_alpha``.
         """
-        n, lost = float(self.measures.n[i]), required - share
+        n = float(self.measures.n[i])
+        lost = required - share
         return (
             n >= self.rules.overwhelming_n
             and lost > max(OVERWHELMING_LOSS, 1.0 - required)

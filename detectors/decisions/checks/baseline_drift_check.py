@@ -9,7 +9,7 @@ import numpy as np
 from detectors.arrays import Floats
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
 from detectors.diagnosis.cause import likely_cause
-from detectors.phrases import apart
+from detectors.phrases import distinguishable
 from detectors.profiles.layout import HASHED_BINS
 from detectors.report import Violation
 from detectors.statistics.catalogue import DISTANCES
@@ -33,7 +33,7 @@ class BaselineDriftCheck(Check):
         if ruling.verdict != "violation" or window.main_cell(i) in reported.explained:
             return None
         title = DISTANCES[ruling.statistic].title
-        value, limit = apart(ruling.value, ruling.limit)
+        value, limit = distinguishable(ruling.value, ruling.limit)
         shift = _shift(window, i)
         return self.violation(
             window,

@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from detectors.changes.base import Change
 from detectors.components import type_of
 from detectors.decisions.checks.base import Check, Stage
-from detectors.phrases import apart
+from detectors.phrases import distinguishable
 from detectors.report import FeatureReport, Violation
 
 NAME: Final = "change_check"
@@ -54,7 +54,7 @@ class ChangeCheck(Check):
 
 
 def _summary(change: Change, value: float, before: float, windows: int) -> str:
-    shown_value, shown_before = apart(value, before)
+    shown_value, shown_before = distinguishable(value, before)
     unit = " baseline deviations" if change.series == "mean" else ""
     return (
         f"{change.series} changed from {shown_before} to {shown_value}{unit}"

@@ -34,8 +34,10 @@ class DataTypeCheck(Check):
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if values of other types are more than chance explains."""
-        measures, kind = window.measures, window.layout.features[i].type
-        share, required = float(measures.type_match[i]), _required(window, i)
+        measures = window.measures
+        kind = window.layout.features[i].type
+        share = float(measures.type_match[i])
+        required = _required(window, i)
         if not share < required:
             return None
         present = float(measures.present[i])
@@ -69,7 +71,8 @@ def _required(window: CheckedWindow, i: int) -> float:
 
 def _most_frequent_other(window: CheckedWindow, i: int) -> str:
     """The written type of most of the values that do not match."""
-    measures, kind = window.measures, window.layout.features[i].type
+    measures = window.measures
+    kind = window.layout.features[i].type
     others = {
         name: int(counts[i]) for name, counts in measures.types.items() if name not in FITTING[kind]
     }

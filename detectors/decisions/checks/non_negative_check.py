@@ -26,7 +26,8 @@ class NonNegativeCheck(Check):
         if reported.violations or not self._applies(window, i):
             return None
         finite = float(window.measures.finite[i])
-        share, limit = _negative(window, i) / finite, window.rules.negative_share
+        share = _negative(window, i) / finite
+        limit = window.rules.negative_share
         if share <= limit or not window.beyond_chance(i, share * finite, finite, limit):
             return None
         return self.violation(

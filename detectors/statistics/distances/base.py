@@ -53,7 +53,8 @@ class Pair:
 
     def __init__(self, baseline: Profile, window: Profile) -> None:
         self.layout: Layout = window.layout
-        self.baseline, self.window = baseline, window
+        self.baseline = baseline
+        self.window = window
 
     @cached_property
     def before(self) -> Ints:

@@ -24,7 +24,7 @@ def live_check(sink: Cloudwatch, context: CheckContext) -> list[Finding]:
     sts = client("sts", sink.region, sink.endpoint_url)
     return [
         bill_finding(
-            sum(map(metrics_of, models)),
+            sum(map(metric_count, models)),
             context.times.every_ms,
             len(models),
             learned=not any(model.unlearned for model in models),
@@ -33,7 +33,7 @@ def live_check(sink: Cloudwatch, context: CheckContext) -> list[Finding]:
     ]
 
 
-def metrics_of(model: MonitoredFeatures) -> int:
+def metric_count(model: MonitoredFeatures) -> int:
     """Return the highest number of metrics of one variant of a model.
 
     Three for each number, two for each text; a column that is not learned yet may be a number.

@@ -19,7 +19,8 @@ def series_finding(sink: Prometheus, features: Sequence[int]) -> Finding:
 
     Beyond ``max_series`` the features furthest below their limit are left out.
     """
-    total, models = sum(map(sink.series, features)), counted(len(features), "model")
+    total = sum(map(sink.series, features))
+    models = counted(len(features), "model")
     message = f"at most {total:,} series a variant of {models} (max_series {sink.max_series:,})"
     if total <= sink.max_series:
         return Finding("prometheus", message)

@@ -68,7 +68,8 @@ def live_check(source: Kafka, context: CheckContext) -> list[Finding]:
     Raises ``SourceUnavailable`` if the broker cannot be reached, or has no such topic. Names no
     group to the broker: the first one that is named makes Kafka create its topic of offsets.
     """
-    subject, group = f"topic {source.topic}", context.config.job
+    subject = f"topic {source.topic}"
+    group = context.config.job
     user = str(source.options.get("sasl_plain_username", ""))
     facts = _broker_facts(source, group)
     grant = acl("DescribeConfigs", "topic", source.topic, user)
@@ -88,7 +89,8 @@ def live_check(source: Kafka, context: CheckContext) -> list[Finding]:
 
 
 def _content_findings(subject: str, content: TopicContent, context: CheckContext) -> list[Finding]:
-    sample, times = decode(context, content.newest), context.times
+    sample = decode(context, content.newest)
+    times = context.times
     measured = disorder(list(sample.times_ms.values()), times)
     now_ms = int(time.time() * 1000)
     return [

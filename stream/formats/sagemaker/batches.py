@@ -52,7 +52,9 @@ class CaptureTable:
     """Builds batches from the records of one schema."""
 
     def __init__(self, number: int, schema: Schema, shapes: tuple[RowShape, RowShape]) -> None:
-        self._number, self._schema, self._shapes = number, schema, shapes
+        self._number = number
+        self._schema = schema
+        self._shapes = shapes
         self._sides = tuple(side for side, shape in enumerate(shapes) if shape.names)
         self._joinable = not any(shape.header for shape in shapes)
         self._tables = [CsvTable(shape.names, schema.types) for shape in shapes]

@@ -44,7 +44,8 @@ class FileOrder:
         """List the files unless that was done within ``pause_s``; return whether it was."""
         if time.monotonic() - self._listed_s < pause_s:
             return False
-        self.listed, self._listed_s = self._list(), time.monotonic()
+        self.listed = self._list()
+        self._listed_s = time.monotonic()
         return True
 
     def after(self, name: str) -> str | None:
@@ -64,7 +65,7 @@ class FileOrder:
     def grown(self) -> list[str]:
         """Return files that have grown since :meth:`note_size`; each is returned once."""
         grown = [
-            name for name, size in self._sizes.items() if (size_of(self.root / name) or 0) > size
+            name for name, size in self._sizes.items() if (file_size(self.root / name) or 0) > size
         ]
         for name in grown:
             del self._sizes[name]
@@ -82,7 +83,7 @@ class FileOrder:
         return sorted(names, key=sort_key)
 
 
-def size_of(path: Path) -> int | None:
+def file_size(path: Path) -> int | None:
     """Return the size of a file in bytes; None if it does not exist."""
     try:
         return path.stat().st_size

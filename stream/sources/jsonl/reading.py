@@ -37,7 +37,8 @@ class JsonlReading(Reading):
     finished = False
 
     def __init__(self, path: str, follow: bool) -> None:
-        self._partition, self._follow = path, follow
+        self._partition = path
+        self._follow = follow
         self.names = FileOrder(Path(path))
         self.names.refresh(0.0)
         self._position: FilePosition | None = None
@@ -58,7 +59,9 @@ class JsonlReading(Reading):
                     f" {assign.next}"
                 )
             self.names.refresh(0.0)
-            self._position, self._inode, self.finished = assign.next, None, False
+            self._position = assign.next
+            self._inode = None
+            self.finished = False
             if self._passed is None:
                 self._passed = self.names.before(assign.next[0])
         gap = self._lost_file(self._position)
@@ -110,7 +113,8 @@ class JsonlReading(Reading):
                 self.finished = not self._follow
                 return self._batch(first, self._position, lines, at_end=True)
             self._leave(name, lines.next)
-            self._position, self._inode = (following, 0), None
+            self._position = (following, 0)
+            self._inode = None
 
     def _leave(self, name: str, size: int) -> None:
         if name:  # a folder that was empty has no file before its first one

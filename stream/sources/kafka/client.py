@@ -52,7 +52,8 @@ class LazyPositions(Sequence[Position]):
     """
 
     def __init__(self, topic_id: str, offsets: Sequence[int]) -> None:
-        self._topic_id, self._offsets = topic_id, offsets
+        self._topic_id = topic_id
+        self._offsets = offsets
 
     def __len__(self) -> int:
         return len(self._offsets)

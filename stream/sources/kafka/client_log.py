@@ -27,7 +27,8 @@ class ClientLog(logging.Handler):
 
     def __init__(self, kind_of: Callable[[logging.LogRecord], Hashable]) -> None:
         super().__init__(logging.WARNING)
-        self._kind_of, self._throttle = kind_of, Throttle(LOG_AGAIN_S)
+        self._kind_of = kind_of
+        self._throttle = Throttle(LOG_AGAIN_S)
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._throttle.due(self._kind_of(record)):

@@ -74,7 +74,8 @@ class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clie
     def take(self, n: int | None = None) -> CountedColumns:
         """Return at most ``n`` records; the remainder of a chunk comes next."""
         self._maybe_raise_next_inline_exception()
-        taken, room = CountedColumns(), n if n is not None else _UNLIMITED
+        taken = CountedColumns()
+        room = n if n is not None else _UNLIMITED
         try:
             while room and (chunk := self._next()) is not None:
                 if len(chunk.offsets) > room:

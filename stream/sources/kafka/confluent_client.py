@@ -99,7 +99,9 @@ class ConfluentClient:
     def __init__(self, name: str, topic: str, settings: Mapping[str, Any]) -> None:
         import confluent_kafka
 
-        self._kafka, self._name, self._topic = confluent_kafka, name, topic
+        self._kafka = confluent_kafka
+        self._name = name
+        self._topic = topic
         self._throttle = Throttle(LOG_AGAIN_S)
         self._causes: dict[str, str] = {}
         self._permanent: set[str] = set()
@@ -243,7 +245,9 @@ class ConfluentClient:
 
     def _on_error(self, error: Any) -> None:
         """Log an error twice a minute, as a warning if no retry repairs it."""
-        codes, name, text = self._kafka.KafkaError, str(error.name()), str(error.str())
+        codes = self._kafka.KafkaError
+        name = str(error.name())
+        text = str(error.str())
         refused = codes._AUTHENTICATION, codes.SASL_AUTHENTICATION_FAILED, codes._SSL  # noqa: SLF001
         if error.code() in refused:
             self._permanent.add(name)

@@ -26,7 +26,9 @@ class PlainClient:
     """
 
     def __init__(self, name: str, topic: str, consumer: Any) -> None:
-        self._name, self._topic, self._consumer = name, topic, consumer
+        self._name = name
+        self._topic = topic
+        self._consumer = consumer
         self._refused: dict[int, int | None] = {}
         self._throttle = Throttle(LOG_AGAIN_S)
 

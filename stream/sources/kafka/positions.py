@@ -70,7 +70,8 @@ class VerifiedOffsets:
     """
 
     def __init__(self, topic_id: str, offset: int) -> None:
-        self.topic_id, self.offset = topic_id, offset
+        self.topic_id = topic_id
+        self.offset = offset
         self._unverified: list[tuple[float, int]] = []
 
     def note_read(self, offset: int, now_s: float) -> None:

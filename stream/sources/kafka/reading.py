@@ -57,7 +57,9 @@ class KafkaReading(Reading):
         resources: ExitStack,
         from_start: bool,
     ) -> None:
-        self._topic, self._client, self._watch = topic, client, watch
+        self._topic = topic
+        self._client = client
+        self._watch = watch
         self._resources = resources
         self._positions: dict[int, TopicPosition] = {}
         self._refused: dict[int, RefusedPosition] = {}
@@ -249,7 +251,8 @@ class KafkaReading(Reading):
         A batch without records advances over control records, or reports the end; None if there is
         nothing to report.
         """
-        position, is_refused = self._positions[number], number in self._refused
+        position = self._positions[number]
+        is_refused = number in self._refused
         offset = position.offset
         if not is_refused:
             offset = max(offset, self._client.position(number) or 0)

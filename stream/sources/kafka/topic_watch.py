@@ -49,7 +49,9 @@ class TopicWatch:
     """
 
     def __init__(self, name: str, topic: str, admin: Any) -> None:
-        self._name, self._topic, self._admin = name, topic, admin
+        self._name = name
+        self._topic = topic
+        self._admin = admin
         self.latest: TopicObservation
         self._requested = threading.Event()
         self._observed = threading.Condition()

@@ -82,7 +82,9 @@ class KinesisError(Exception):
     """A failed call: the ``operation`` as IAM names it, the error ``code``, and its meaning."""
 
     def __init__(self, operation: str, code: str, kind: FailureKind, text: str) -> None:
-        self.operation, self.code, self.kind = operation, code, kind
+        self.operation = operation
+        self.code = code
+        self.kind = kind
         super().__init__(text)
 
 
@@ -123,7 +125,7 @@ class KinesisClient:
         try:
             self.boto = client("kinesis", region, endpoint_url, READ_TIMEOUT_S, threads + 2)
         except ClientUnusable as error:
-            raise SourceUnavailable(target.label, [error.what], error.advice) from error
+            raise SourceUnavailable(target.label, [error.problem], error.advice) from error
         self.target = target._replace(label=f"{target.label} in {self.boto.meta.region_name}")
 
     def call(self, operation: str, expected: tuple[str, ...], **arguments: Any) -> dict[str, Any]:
@@ -149,7 +151,8 @@ class KinesisClient:
         """
         name = str(self.boto.meta.method_to_api_mapping[operation])
         response = self.call(operation, (key,), **arguments)
-        stream, began_ms = response[key], response_time_ms(response)
+        stream = response[key]
+        began_ms = response_time_ms(response)
         try:
             for event in stream:
                 yield event, began_ms
@@ -193,8 +196,10 @@ class KinesisClient:
         if self._failing_since_s is None:
             return
         with self._lock:
-            since_s, logged = self._failing_since_s, self._failure_logged
-            self._failing_since_s, self._failure_logged = None, False
+            since_s = self._failing_since_s
+            logged = self._failure_logged
+            self._failing_since_s = None
+            self._failure_logged = False
         if since_s is not None and logged:
             after_s = round(time.monotonic() - since_s, 1)
             log.warning("source_reachable", source=self.target.label, after_s=after_s)
@@ -280,7 +285,7 @@ def _denied(failure: KinesisError) -> tuple[str, str]:
     known = fault_named(failure.code)
     if known is None:
         return str(failure), f"Give these credentials {needed}"
-    return known.what, f"{known.advice}. Needed is {needed}"
+    return known.problem, f"{known.advice}. Needed is {needed}"
 
 
 def call_with_retries(
@@ -292,7 +297,8 @@ def call_with_retries(
     first failure is logged.
     """
     deadline_s = time.monotonic() + give_up_after_s
-    pause_s, logged = FIRST_PAUSE_S, False
+    pause_s = FIRST_PAUSE_S
+    logged = False
     while True:
         try:
             return call()

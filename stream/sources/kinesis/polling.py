@@ -34,7 +34,8 @@ class PolledShardReader(ShardReader):
     ) -> None:
         super().__init__(shared, partition, position)
         self._iterator: str | None = None
-        self._reserved, self._due_s = False, due_s
+        self._reserved = False
+        self._due_s = due_s
         self._pause_s = MIN_PAUSE_S
 
     def due_s(self) -> float | None:
@@ -57,7 +58,8 @@ class PolledShardReader(ShardReader):
             self.fail(error)
         finally:
             with self.shared.changed:
-                self._reserved, self._due_s = False, time.monotonic() + pause_s
+                self._reserved = False
+                self._due_s = time.monotonic() + pause_s
                 self.shared.changed.notify_all()
 
     def restart(self) -> None:

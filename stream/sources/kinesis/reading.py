@@ -33,7 +33,8 @@ class KinesisReading(Reading):
     finished = False
 
     def __init__(self, shared: SharedClient, consumer_arn: str) -> None:
-        self._shared, self._consumer_arn = shared, consumer_arn
+        self._shared = shared
+        self._consumer_arn = consumer_arn
         self.client = shared.client
         self._readers: dict[str, ShardReader] = {}
         self._next_read_s: dict[str, float] = {}
@@ -139,7 +140,8 @@ class KinesisReading(Reading):
 
     def _close(self, partition: str) -> None:
         """Close a reader, and remember when its shard may be read again."""
-        reader, now_s = self._readers.pop(partition), time.monotonic()
+        reader = self._readers.pop(partition)
+        now_s = time.monotonic()
         reader.close()
         self._next_read_s = {
             name: next_s for name, next_s in self._next_read_s.items() if next_s > now_s

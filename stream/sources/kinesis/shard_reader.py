@@ -87,8 +87,10 @@ class SharedClient:
     def __init__(
         self, client: KinesisClient, shards: ShardList, origin: str, retention_ms: int
     ) -> None:
-        self.client, self.shards = client, shards
-        self.origin, self.retention_ms = origin, retention_ms
+        self.client = client
+        self.shards = shards
+        self.origin = origin
+        self.retention_ms = retention_ms
         self.changed = threading.Condition()
 
 
@@ -107,7 +109,8 @@ class ShardReader:
     """For how long a response without records proves that the shard is at its end."""
 
     def __init__(self, shared: SharedClient, partition: str, position: Position) -> None:
-        self.shared, self.partition = shared, partition
+        self.shared = shared
+        self.partition = partition
         self.lag_ms: int | None = None
         self.closed = False
         self._position = position

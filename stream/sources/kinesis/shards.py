@@ -36,7 +36,9 @@ class ShardList:
     def __init__(
         self, client: KinesisClient, start: Literal["earliest", "latest", "at"], start_ms: int
     ) -> None:
-        self._client, self._start, self._start_ms = client, start, start_ms
+        self._client = client
+        self._start = start
+        self._start_ms = start_ms
         self._lock = threading.Lock()
         self._assigned: set[str] = set()
         self.latest: dict[str, Shard] = {}

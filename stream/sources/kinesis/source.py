@@ -115,7 +115,8 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
         return faults + url_faults(self.endpoint_url)
 
     def _naming_faults(self) -> list[Fault]:
-        faults, arn = [], re.fullmatch(ARN, self.stream_arn)
+        faults = []
+        arn = re.fullmatch(ARN, self.stream_arn)
         if bool(self.stream) == bool(self.stream_arn):
             either = "either stream or stream_arn is required"
             faults.append(Fault("stream", f"{either}, not both" if self.stream else either))

@@ -45,7 +45,9 @@ class StateChain:
     ) -> None:
         self.owner = secrets.token_hex(8)
         self.metadata = ObjectMetadata(job=job)
-        self._object, self._stop, self._log = stored, stop, log
+        self._object = stored
+        self._stop = stop
+        self._log = log
         self._take_over_after_s = take_over_after_s
         self._etag: str | None = None
         self._packed = b""
@@ -64,7 +66,8 @@ class StateChain:
         error: no bucket, no permission, no credentials.
         """
         before = observed.metadata if observed else ObjectMetadata()
-        self._etag, self._packed = observed.etag if observed else None, packed
+        self._etag = observed.etag if observed else None
+        self._packed = packed
         self.metadata = ObjectMetadata(
             job=self.metadata.job,
             owner=self.owner,
@@ -116,7 +119,9 @@ class StateChain:
         """Put the packed content, again and again until it is stored."""
         self.metadata = self._next()
         content = stamped(self.metadata, self._packed)
-        first_s, failures, leave_s = now_s(), 0, float("inf")
+        first_s = now_s()
+        failures = 0
+        leave_s = float("inf")
         while (reason := self._attempt(content, first_s)) is not None:
             self._log.warning("state_put_failed", state=self.uri, reason=reason)
             if self._stop.is_set():
@@ -125,10 +130,10 @@ class StateChain:
                 raise StateUnwritable(self.uri, reason)
             self._pause(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
             failures += 1
-        took_s = now_s() - first_s
-        if took_s > self._take_over_after_s / 2:
+        duration_s = now_s() - first_s
+        if duration_s > self._take_over_after_s / 2:
             advice = "raise `state.s3.take_over_after`"
-            self._log.warning("state_put_slow", took_s=round(took_s, 1), advice=advice)
+            self._log.warning("state_put_slow", took_s=round(duration_s, 1), advice=advice)
 
     def _attempt(self, content: bytes, first_s: float) -> str | None:
         """Put the content once; returns ``None`` if it is stored, else why it is not.
@@ -136,15 +141,16 @@ class StateChain:
         The heartbeat counts from before the request. If the outcome of a request was unknown and
         the put has arrived, it may have been any attempt: then it counts from before the first.
         """
-        began_s = now_s()
+        started_s = now_s()
         try:
             self._etag = self._object.put(content, self.metadata, self._etag)
         except S3RequestFailed as error:
             etag = self._settle(error.code)
             if etag is None:
                 return error.code
-            self._etag, began_s = etag, first_s
-        self._heartbeat_s = began_s
+            self._etag = etag
+            started_s = first_s
+        self._heartbeat_s = started_s
         return None
 
     def _settle(self, code: str) -> str | None:

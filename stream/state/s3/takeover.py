@@ -40,8 +40,12 @@ class Takeover:
         stop: threading.Event,
         log: Any,
     ) -> None:
-        self._object, self._chain, self._path = stored, chain, path
-        self._take_over_after_s, self._stop, self._log = take_over_after_s, stop, log
+        self._object = stored
+        self._chain = chain
+        self._path = path
+        self._take_over_after_s = take_over_after_s
+        self._stop = stop
+        self._log = log
         self._free: ObservedObject | None = None
         self.silent_owner = ""
         """The owner on another machine that was taken over because it had no heartbeat any more;
@@ -49,14 +53,14 @@ class Takeover:
         self._answered = False
         self._failures = 0
 
-    def take(self, lock: FileLock, busy: Callable[[str], None]) -> bool:
+    def take(self, lock: FileLock, on_owner_alive: Callable[[str], None]) -> bool:
         """Become the owner; returns false if the service was asked to stop first.
 
-        ``busy`` is called when the owner turns out to be alive, and may raise. Raises
+        ``on_owner_alive`` is called when the owner turns out to be alive, and may raise. Raises
         ``StateIncompatible`` if the object belongs to another job, ``StateUnreadable`` if it is no
         state, ``StateConflict`` if the local file holds a state that was never in S3.
         """
-        while self._watch(lock.note, busy):
+        while self._watch(lock.note, on_owner_alive):
             try:
                 taken = self._try(lock)
             except S3RequestFailed as error:
@@ -66,12 +70,14 @@ class Takeover:
                 continue
             if taken:
                 return True
-            busy(self._chain.uri)
+            on_owner_alive(self._chain.uri)
         return False
 
-    def _watch(self, note: str, busy: Callable[[str], None]) -> bool:
+    def _watch(self, note: str, on_owner_alive: Callable[[str], None]) -> bool:
         """Wait until the object is free, and keep it as observed; false if asked to stop."""
-        observed, since_s, announced = self._observe(), now_s(), False
+        observed = self._observe()
+        since_s = now_s()
+        announced = False
         while not self._stop.is_set():
             if observed is None or self._is_free(observed.metadata, note, now_s() - since_s):
                 self._free = observed
@@ -80,10 +86,11 @@ class Takeover:
                 self._announce(observed.metadata)
                 announced = True
             self._stop.wait(min(POLL_S, self._take_over_after_s / 4))
-            before, failures = observed, self._failures
+            before = observed
+            failures = self._failures
             observed = self._observe()
             if observed is not None and _has_heartbeat(before, observed):
-                busy(self._chain.uri)
+                on_owner_alive(self._chain.uri)
                 since_s = now_s()
             elif self._failures > failures:
                 since_s = now_s()
@@ -126,7 +133,8 @@ class Takeover:
         """Take the free object, or create it; returns false if another service was faster."""
         if self._free is None:
             return self._create(lock)
-        observed, before = self._free, lock.note
+        observed = self._free
+        before = lock.note
         self._refuse(observed.metadata, lock)
         packed = self._object.fetch(observed.etag)
         content = self._content(packed)
@@ -143,7 +151,8 @@ class Takeover:
 
         The note comes first: after a crash in between, the file is known to be a copy.
         """
-        before, packed = lock.note, self._local(lock)
+        before = lock.note
+        packed = self._local(lock)
         lock.note = self._chain.owner
         created = self._chain.take(None, packed)
         if not created:
