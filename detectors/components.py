@@ -26,12 +26,12 @@ Component = TypeVar("Component")
 
 
 def find(package: str, base: type[Component], group: str) -> dict[str, type[Component]]:
-    """The components of one kind by name: subclasses of ``base``.
+    """The components of one kind, subclasses of ``base``, by name.
 
-    Each module of ``package`` defines at most one, and the module's name is the component's; in a
-    folder its ``source.py`` or ``format.py`` defines it. Modules without a component are helpers
-    and are skipped. For another distribution's component, the name is that of its entry point in
-    ``group``. A component with a configuration has its name as ``type``.
+    Each module of ``package`` defines at most one, and the module's name is the component's name.
+    In a folder its ``source.py`` or ``format.py`` defines it. Modules without a component are
+    helpers and are skipped. For another distribution's component, the name is that of its entry
+    point in ``group``. A component with a configuration has its name as ``type``.
 
     Raises :class:`~detectors.errors.ComponentInvalid`, naming the distribution, for an entry point
     that cannot be imported, is not a subclass of ``base``, or has a name that is in use.

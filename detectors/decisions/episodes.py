@@ -1,4 +1,4 @@
-"""Violations over time become signals: one drift is one episode."""
+"""Turns violations over time into signals: one drift is one episode."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from detectors.decisions.rules import Rules
 from detectors.report import SIGNAL_VERSION, Signal, SignalKind, Violation, WindowReport
 
 MAX_WINDOWS: Final = 5_000
-"""Most judged windows that are remembered: three of an hour that slides by five seconds span 1,441.
+"""The largest number of judged windows that are remembered.
+
+Three windows of an hour that slide by five seconds span 1,441.
 """
 GROWTH: Final = 2.0
-"""A violation has grown when it is more than this many times as large as it was signalled."""
+"""The factor by which a violation must have grown since it was signalled, to be signalled again."""
 
 
 class JudgedWindow(msgspec.Struct, frozen=True, array_like=True):
@@ -28,11 +30,11 @@ class JudgedWindow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """An open drift: since when, in which features, and what was signalled last.
+    """An open drift: its start, its features, and its last signal.
 
     ``features`` are those that still violate, ``ever`` all that did since it opened. ``sizes`` is
-    how large each violation was when it was signalled, by feature and check. ``last_signal_ms`` is
-    the end of the window of the last signal, ``reasons`` are the violations that it named.
+    the size that each violation had when it was signalled, by feature and check. ``last_signal_ms``
+    is the end of the window of the last signal, ``reasons`` are the violations that it named.
     """
 
     id: str
@@ -61,7 +63,7 @@ class EpisodeState(msgspec.Struct, frozen=True):
 def advance(
     state: EpisodeState, report: WindowReport, rules: Rules
 ) -> tuple[EpisodeState, list[Signal]]:
-    """The state after a newly closed window, and the signal that the window gives rise to, if any.
+    """The state after a newly closed window, and the signal that the window raises, if any.
 
     A feature is *confirmed* if it violates in this window and in at least ``k`` of the last ``of``
     windows that do not overlap, this one included; or if this window's evidence is overwhelming.
@@ -76,7 +78,7 @@ def advance(
     * A feature that has not violated in the last ``k`` windows that do not overlap has left the
       episode; when all have, it has **recovered**.
 
-    Each gives one signal, at most one a window. Only windows with the state ``ok`` or
+    Each gives one signal, at most one per window. Only windows with the state ``ok`` or
     ``violations`` and revision 0 count; all others change nothing.
     """
     if report.state not in ("ok", "violations") or report.revision or report.end_ms is None:
@@ -123,7 +125,7 @@ def _confirmed(
 
 
 def _worth_a_signal(state: EpisodeState, report: WindowReport, features: Iterable[str]) -> set[str]:
-    """The features worth a signal: none within the cool-down, or overwhelming now."""
+    """The features that may be signalled: outside of their cool-down, or overwhelming now."""
     overwhelming = {violation.feature for violation in report.violations if violation.overwhelming}
     return {name for name in features if name in overwhelming or name not in state.signalled}
 
@@ -187,7 +189,7 @@ def _signal(
     report: WindowReport,
     features: tuple[str, ...],
 ) -> tuple[EpisodeState, list[Signal]]:
-    """Signal the episode with ``features``, and remember what was signalled and when."""
+    """Signal the episode with ``features``, and note in the state what was signalled and when."""
     end_ms = _end_ms(report)
     reasons = _reasons(report, features)
     episode = msgspec.structs.replace(
@@ -204,7 +206,7 @@ def _signal(
 
 
 def _has_grown(episode: Episode, report: WindowReport, features: Iterable[str]) -> bool:
-    """Whether a violation of these features is new, or much larger than it was signalled."""
+    """Return whether a violation of these features is new, or much larger than when signalled."""
     return any(
         size_of(reason) > GROWTH * episode.sizes.get(_key(reason), 0.0)
         for reason in _reasons(report, features)

@@ -1,4 +1,4 @@
-"""Numbers become verdicts: the limits of a job, and the ruling on each deciding distance."""
+"""Turns numbers into verdicts: the rules of a job, and the ruling on each deciding distance."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from detectors.statistics.catalogue import DISTANCES, deciding_statistics, fits
 from detectors.statistics.measures import Measures
 
 DEFAULT_STATISTIC: Final = "psi"
-"""Decides unless the rules name another, and where theirs is not defined on a feature."""
+"""The statistic that decides if the rules name none, or one that a feature does not have."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
@@ -32,20 +32,20 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The limits and the policy of a job.
 
     * ``k``, ``of``: a feature must violate in ``k`` of the last ``of`` windows that do not overlap.
-    * ``alpha``: chance of a false verdict in one window, shared out among the features.
+    * ``alpha``: chance of a false verdict in one window, divided among the features.
     * ``limit``: the smallest distance that counts as drift, in the unit of the deciding statistic.
-      Without it ``comparison_threshold`` of the baseline's ``constraints.json`` serves: a gap
+      Without it, ``comparison_threshold`` of the baseline's ``constraints.json`` is used: a gap
       between distribution functions, which each statistic translates into its own unit.
     * ``statistic``: the deciding statistic of features that name none.
     * ``min_n``: a window of fewer rows gets no verdict (``insufficient``).
-    * ``cooldown``: how long an open episode sends no further signal.
+    * ``cooldown``: for how long an open episode sends no further signal.
     * ``overwhelming_alpha``, ``overwhelming_n``: a single window is enough for a signal if its
       distance is above twice the limit and above the noise at this level, and it has at least this
       many rows.
     * ``type_match``, ``domain_match``: the share of values that must fit type and domain, if
       ``constraints.json`` asks for more. The 1.0 that SageMaker writes there would make a single
       malformed value a violation; set 1.0 here to have that.
-    * ``completeness_gap``: a loss of completeness up to this is no violation.
+    * ``completeness_gap``: a loss of completeness up to this is not a violation.
     * ``negative_share``: the share of negative values that a feature may have if it had none in the
       baseline.
     * ``vanished_n``: a value has vanished if it does not occur although more than this many were
@@ -85,7 +85,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     for more.
     """
     completeness_gap: Share = 0.01
-    """A loss of completeness up to this is no violation."""
+    """A loss of completeness up to this is not a violation."""
     negative_share: Share = 0.001
     """The share of negative values that a feature may have if it had none in the baseline."""
     vanished_n: Amount = 30.0
@@ -185,7 +185,7 @@ def _enabled(constraints: Constraints, own: FeatureRules | None, feature: Featur
 
 
 def _noise(measures: Measures, statistics: Sequence[str], alpha: float) -> list[float]:
-    """The noise of each feature's deciding statistic; each law is computed once."""
+    """The noise of each feature's deciding statistic; each distance computes its noise once."""
     laws = {name: DISTANCES[name].noise(measures.pair, alpha) for name in set(statistics)}
     return _of_statistics(statistics, laws)
 
@@ -203,7 +203,7 @@ def _asked_limit(
     feature: Feature,
     statistic: str,
 ) -> float:
-    """The nearest limit that was asked for: the feature's, the job's, the baseline's."""
+    """The most specific limit that is set: the feature's, else the job's, else the baseline's."""
     if own and own.limit is not None:
         return own.limit
     if rules.limit is not None:
@@ -224,7 +224,7 @@ def _verdict(rules: Rules, judged: bool, value: float, limit: float, rows: float
 
 
 def binomial_excess(bad: float, n: float, share: float, m: float, alpha: float) -> bool:
-    """Whether ``bad`` of ``n`` is more than ``share`` explains by chance at level ``alpha``.
+    """Return whether ``bad`` of ``n`` is more than ``share`` explains by chance at level ``alpha``.
 
     ``share`` was estimated from ``m`` baseline rows. Normal bound with half a count added to the
     variance on both sides: ``bad/n > share + z * sqrt(v/n + v/m)`` with

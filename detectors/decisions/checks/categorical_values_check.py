@@ -1,4 +1,4 @@
-"""Too few values are in the feature's domain."""
+"""The check for unknown categories: too few values are in the feature's domain."""
 
 from __future__ import annotations
 

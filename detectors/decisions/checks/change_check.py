@@ -1,4 +1,4 @@
-"""A series over windows has changed."""
+"""The check for abrupt changes: a series over windows has changed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ NAME: Final = "change_check"
 class ChangeCheck(Check):
     """A change detector of the configuration alarms at the newest value of its series.
 
-    It needs the windows before, which :mod:`detectors.decisions.series` keeps, and so it runs after
-    all other checks. Its evidence lies in the series, so one window is enough for a signal. One of
-    driftline's own.
+    It needs the previous windows, which :mod:`detectors.decisions.series` keeps, and so it runs
+    after all other checks. Its evidence lies in the series, so one window is enough for a signal. A
+    check of driftline, not of SageMaker Model Monitor.
     """
 
     stage: ClassVar[Stage] = Stage.REMAINDER

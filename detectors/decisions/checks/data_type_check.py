@@ -1,4 +1,4 @@
-"""Too few values are written as the baseline's type."""
+"""The check for types: too few values are written as the type that they have in the baseline."""
 
 from __future__ import annotations
 
@@ -63,10 +63,10 @@ class DataTypeCheck(Check):
 
 
 def _required(window: CheckedWindow, i: int) -> float:
-    """The smallest of the three shares; a baseline without any value asks for nothing itself."""
+    """The smallest of the three shares; a baseline without any value has no share of its own."""
     thresholds = window.baseline.constraints.thresholds
-    asked = min(thresholds.datatype_check_threshold, window.rules.type_match)
-    return float(np.fmin(window.measures.baseline_type_match[i], asked))
+    configured = min(thresholds.datatype_check_threshold, window.rules.type_match)
+    return float(np.fmin(window.measures.baseline_type_match[i], configured))
 
 
 def _most_frequent_other(window: CheckedWindow, i: int) -> str:
