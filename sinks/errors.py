@@ -1,13 +1,13 @@
-"""Errors that a sink raises. The type of the error decides what the caller does next."""
+"""The errors that a sink raises; the type decides whether its courier retries."""
 
 from __future__ import annotations
 
 
 class SinkRetry(Exception):
-    """A transient error: send the items again, not before ``after_s`` seconds (0: the caller's
-    back-off alone decides).
+    """A transient error: the items are sent again, after at least ``after_s`` seconds.
 
-    The first ``delivered`` items of the call were delivered and must not be sent again.
+    With 0, only the back-off of the courier applies. The first ``delivered`` items of the call were
+    delivered and are not sent again.
     """
 
     def __init__(self, reason: str, after_s: float = 0.0, delivered: int = 0) -> None:
@@ -18,8 +18,9 @@ class SinkRetry(Exception):
 
 
 class SinkRejected(Exception):
-    """A permanent error of the item at ``index``: it can never be delivered, and is counted and
-    left out. The items before it were delivered.
+    """A permanent error: the item at ``index`` can never be delivered.
+
+    It is counted and left out. The items before it were delivered, those after it are sent again.
     """
 
     def __init__(self, index: int, reason: str) -> None:
@@ -29,7 +30,8 @@ class SinkRejected(Exception):
 
 
 class ClientUnusable(Exception):
-    """No client can be built from the settings: ``problem``, and what to do (``advice``).
+    """No client can be built from the settings: the ``problem``, and ``advice`` on what to do.
+
     Raised before any request is sent.
     """
 

@@ -1,4 +1,4 @@
-"""Sink ``sns``: the retrain signal as a message."""
+"""Sink ``sns``: publishes signals as messages of Amazon SNS."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ ARN = re.compile(r"^arn:[a-z-]+:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(
 
 
 class Sns(Sink, frozen=True, tag="sns"):
-    """Publishes each signal to ``topic_arn`` as JSON (``driftline schema signal``), with attributes
-    for filter policies.
+    """Publishes each signal to ``topic_arn`` as JSON, with attributes for filter policies.
 
-    Attributes: ``model``, ``variant``, ``kind``, ``episode``, ``dedupe_id``, and of the worst
-    reason (overwhelming first, then the largest ratio between value and limit) ``feature`` and
-    ``check``. A FIFO topic gets the model as message group and ``dedupe_id`` as deduplication id.
-    If the reasons exceed 250 KB, the worst are kept; ``omitted`` is the number of the others.
+    The JSON is described by ``driftline schema signal``. Attributes: ``model``, ``variant``,
+    ``kind``, ``episode``, ``dedupe_id``, and of the worst reason (overwhelming first, then the
+    largest ratio between value and limit) ``feature`` and ``check``. A FIFO topic gets the model as
+    message group and ``dedupe_id`` as deduplication id. If the reasons exceed 250 KB, the worst are
+    kept; ``omitted`` is the number of the others.
 
     A repeat after a crash publishes the same message with the same ``dedupe_id`` again. A FIFO
     topic drops a repeat within five minutes; subscribers of other topics must drop it themselves.
@@ -114,8 +114,9 @@ def attributes(signal: Signal) -> dict[str, dict[str, str]]:
 
 
 def worst_first(reasons: Sequence[Violation]) -> list[Violation]:
-    """Sort reasons by weight: overwhelming ones first, then by the ratio between value and limit,
-    in whichever direction it is large.
+    """Sort reasons by weight: overwhelming ones first, then by the ratio of value and limit.
+
+    The ratio is that of the larger to the smaller one.
     """
     return sorted(reasons, key=lambda reason: (reason.overwhelming, _ratio(reason)), reverse=True)
 

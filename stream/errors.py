@@ -122,7 +122,7 @@ class SourceUnavailable(DriftlineError):
 
 
 class SinkUnusable(DriftlineError):
-    """A sink that cannot deliver: ``where`` in the configuration, the ``problem``, and ``advice``."""
+    """A sink that cannot deliver: its path in the configuration, the ``problem``, ``advice``."""
 
     exit_code = 2
 
@@ -161,7 +161,7 @@ class StateIncompatible(DriftlineError):
         self.stored = stored
         self.configured = configured
         self.advice = advice
-        text = f"state: {field} was {stored}, the configuration says {configured}"
+        text = f"state: {field} was {stored}, configured is {configured}"
         super().__init__(text + (f". {advice}" if advice else ""))
 
 

@@ -1,5 +1,6 @@
-"""Closes windows: which ones, from which panes, reported in which order; silence, revisions, and
-dropped panes.
+"""Closes windows: sums their panes, reports them in order of time, and drops settled panes.
+
+Also reports revisions of closed windows, and silences of models.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from stream.event_time import JobSettings, window_ends, window_panes
 from stream.events import ModelKey, Output, WidthMismatches
 
 FOREVER_MS = 1 << 62
+"""Later than every time."""
 
 
 class WindowCloser:
@@ -58,8 +60,9 @@ class WindowCloser:
     def add_width_mismatches(
         self, key: ModelKey, start_ms: int, mismatches: WidthMismatches
     ) -> None:
-        """Count records of a pane with a wrong width; its windows report them, even if they contain
-        nothing else.
+        """Count records of a pane that have a wrong width.
+
+        The windows of the pane report them, even if they contain nothing else.
         """
         counted = self._state.key_state(key).width_mismatches
         counted[start_ms] = counted.get(start_ms, WidthMismatches()).plus(mismatches)
@@ -81,7 +84,7 @@ class WindowCloser:
         return outputs
 
     def close_all(self) -> list[Output]:
-        """Close all windows that have events, since the input is at its end."""
+        """Close all windows that have events, at the end of the input."""
         state = self._state
         window_ms = self._settings.window_ms
         ends = [max(starts) + window_ms for starts in self._starts.values() if starts]
@@ -98,7 +101,7 @@ class WindowCloser:
         return outputs
 
     def revisions(self) -> list[Output]:
-        """Report the closed windows again that late events have changed since."""
+        """Report again the closed windows that late events have changed since."""
         outputs: list[Output] = []
         for key in sorted(self._starts):
             outputs += self._report_touched(key)
@@ -166,14 +169,14 @@ class WindowCloser:
         return outputs
 
     def _open_or_touched(self, key: ModelKey) -> list[int]:
-        """Return the ends of windows with events that are open, or must be reported again."""
+        """Return the ends of the windows with events that are open or must be reported again."""
         touched = self._state.key_state(key).touched
         closed = self._state.closed_ms
         ends = {end for start in self._starts[key] for end in window_ends(start, self._settings)}
         return sorted(end for end in ends if closed is None or end > closed or end in touched)
 
     def _report_touched(self, key: ModelKey, bound: int = FOREVER_MS) -> list[Output]:
-        """Report the touched windows that end at or before ``bound`` again."""
+        """Report again the touched windows that end at or before ``bound``."""
         touched = self._state.key_state(key).touched
         due = sorted(end for end in touched if end <= bound)
         outputs: list[Output] = []
@@ -248,10 +251,10 @@ class WindowCloser:
         return total
 
     def _span(self, key: ModelKey, end_ms: int, revision: int, early: bool) -> WindowSpan:
-        """Return what the judge must know of a window besides its counts."""
+        """Return the facts about a window that the judge needs in addition to its counts."""
         start_ms = end_ms - self._settings.window_ms
         model = self._state.models[key.model]
-        notes = self._missing(start_ms, end_ms)
+        notes = self._incomplete_reasons(start_ms, end_ms)
         if early or (
             model.incomplete_before_ms is not None and start_ms < model.incomplete_before_ms
         ):
@@ -277,7 +280,7 @@ class WindowCloser:
             total = total.plus(counted.get(start, WidthMismatches()))
         return total
 
-    def _missing(self, start_ms: int, end_ms: int) -> list[str]:
+    def _incomplete_reasons(self, start_ms: int, end_ms: int) -> list[str]:
         """Return the reasons why records of a window may be missing, in alphabetical order."""
         reasons = {
             span.reason
@@ -312,7 +315,7 @@ class WindowCloser:
         return [*outputs, *self._begin_silence(key, boundary)]
 
     def _begin_silence(self, key: ModelKey, until_ms: int) -> list[Output]:
-        """Report the begin of a silence if no event came for a window up to ``until_ms``."""
+        """Report the start of a silence if no event came for one window up to ``until_ms``."""
         state = self._state.key_state(key)
         if state.active_until_ms is None or state.silent_ms is not None:
             return []

@@ -1,4 +1,4 @@
-"""The state of a job besides its panes: one struct, written whole at each commit."""
+"""The state of a job except its panes: one struct, written as a whole at each commit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class KeyState(msgspec.Struct):
 
 
 class ModelState(msgspec.Struct):
-    """The state of one model: the fingerprint of its baseline, and what it is learned from.
+    """The state of one model: the fingerprint of its baseline, and the samples to learn it from.
 
     ``samples`` are the raw rows (Arrow IPC streams) of a model that is ``learning``, and
     ``sampled_rows`` is their number. Windows that begin before ``incomplete_before_ms`` are
@@ -64,7 +64,7 @@ class ModelState(msgspec.Struct):
 class JobState(msgspec.Struct):
     """The state of a job: its partitions, watermark, ledger, models, and gaps.
 
-    ``now_ms`` is the clock as last taken over, and ``clock_jumps`` counts the consecutive ticks at
+    ``now_ms`` is the clock as of the last tick, and ``clock_jumps`` counts the consecutive ticks at
     which the clock was further ahead than one tick may move it. All windows that end at or before
     ``closed_ms`` are closed. Panes that end at or before ``settled_ms`` get no more events.
     ``open_gaps`` are the partitions in which a gap was met and no later time has been read, each

@@ -1,6 +1,4 @@
-"""The first pass over training data: types, quantiles, extremes and frequent values, in bounded
-memory.
-"""
+"""The first pass over training data: types, quantiles and frequent values, in bounded memory."""
 
 from __future__ import annotations
 
@@ -35,11 +33,11 @@ from detectors.profiles.layout import (
 )
 
 KLL_K: Final = 2_048
-"""The parameter k of the sketch, and the number of values up to which it is the data itself."""
+"""The parameter k of the sketch, and the number of values up to which the sketch is exact."""
 MAX_TRACKED: Final = 200_000
-"""Different values that are counted exactly."""
+"""The largest number of different values that are counted exactly."""
 MAX_SAMPLED: Final = 65_536
-"""Numbers in the sample that the bins are made from."""
+"""The largest number of values in the sample that the bins are made from."""
 
 
 class ColumnScan:
@@ -48,13 +46,12 @@ class ColumnScan:
     Numbers go into a KLL sketch (k = 2,048, as in ``statistics.json``). The sketch is randomised,
     so the bins are made from a sample instead: every number up to 65,536 of them, then every
     second, every fourth and so on, in the order of the data. The same file always gives the same
-    baseline. Up to ``KLL_K`` numbers are also kept as they are: then the sketch is the data.
-    Frequent values are counted exactly up to 200,000 different ones; beyond that the rarer half is
-    dropped from time to time.
+    baseline. Up to ``KLL_K`` numbers are also kept as they are, and replace the sketch. Values are
+    counted exactly up to 200,000 different ones; beyond that the rarer half is dropped.
 
-    A number is what :mod:`detectors.profiles.columns` reads as one, so that a column gets the type
-    as which its events will be counted: ``NaN``, ``.5`` and `` 7`` do not make a column of numbers
-    String, as SageMaker's patterns would.
+    Numbers are recognised by the grammar of :mod:`detectors.profiles.columns`, so that a column
+    gets the type with which its events will be counted. With the patterns of SageMaker, ``NaN``,
+    ``.5`` and `` 7`` would make it a String.
     """
 
     def __init__(self) -> None:
@@ -119,8 +116,10 @@ class ColumnScan:
 
     @property
     def type(self) -> InferredType:
-        """The inferred type: ``String`` if any text is not a number, else ``Fractional`` if any
-        number is, else ``Integral``; ``Unknown`` without values.
+        """The inferred type.
+
+        ``String`` if any text is not a number, else ``Fractional`` if any number is, else
+        ``Integral``; ``Unknown`` without values.
         """
         if not self.types:
             return "Unknown"
@@ -185,8 +184,9 @@ class ColumnScan:
 
 
 def _running_std(values: Sequence[float]) -> float:
-    """The population standard deviation by Welford's recurrence, value by value: equal to Spark's
-    to the last digit.
+    """The population standard deviation by Welford's recurrence, value by value.
+
+    It is equal to that of Spark to the last digit.
     """
     mean = squares = 0.0
     for n, value in enumerate(values, 1):

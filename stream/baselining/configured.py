@@ -1,4 +1,4 @@
-"""The baselines that a configuration names."""
+"""Loads the baselines that a configuration names, and checks that they fit it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 
 
 def configured_baselines(config: Config) -> dict[str, Baseline]:
-    """Return the baseline of each model from its folder; an empty one where it is to be learned.
+    """Return the baseline of each model from its folder, empty where it is to be learned.
 
     Raises :class:`~stream.errors.ConfigError` with all faults: a folder without a baseline, a
     baseline that does not fit the columns of its model, names and statistics that do not fit the

@@ -61,7 +61,7 @@ def disorder(series: Sequence[Ints], times: JobSettings) -> Disorder:
 
 
 def disorder_finding(subject: str, measured: Disorder, times: JobSettings) -> Finding:
-    """Return what the disorder of a sample means for ``grace`` and ``lateness``."""
+    """Return a finding on ``grace`` and ``lateness`` from the disorder of a sample."""
     count = len(measured.delay_ms)
     if not count:
         message = "out-of-order delay: unknown, no event in the sample has a time"
@@ -91,7 +91,7 @@ def _lower_grace(p99_ms: float, times: JobSettings) -> str:
 def skew_finding(
     subject: str, newest_ms: Mapping[str, int], times: JobSettings, idle_ms: int
 ) -> Finding:
-    """Return how far apart the newest events of the partitions are, and what that means.
+    """Return a finding on the skew: the distance between the newest events of the partitions.
 
     Windows wait for the slowest partition.
     """
@@ -102,8 +102,8 @@ def skew_finding(
     fast = max(newest_ms, key=newest_ms.__getitem__)
     skew_ms = newest_ms[fast] - newest_ms[slow]
     order = f" ({slow} behind {fast})" if skew_ms else ""
-    apart = f"{format_duration(skew_ms)} apart{order}"
-    message = f"skew: the newest events of {len(newest_ms)} partitions are {apart}"
+    distance = f"{format_duration(skew_ms)} apart{order}"
+    message = f"skew: the newest events of {len(newest_ms)} partitions are {distance}"
     if skew_ms <= times.grace_ms:
         return Finding(subject, message)
     if skew_ms <= times.grace_ms + times.lateness_ms:

@@ -1,4 +1,4 @@
-"""The live check of a job: each component by the file of its type, and the state."""
+"""The live check of a job: of its source, its sinks and its state."""
 
 from __future__ import annotations
 
@@ -64,8 +64,7 @@ def print_finding(finding: Finding, console: Console) -> None:
 
 
 def _stored(config: Config) -> tuple[StoredState | None, list[Finding]]:
-    """The last commit: that of the object in S3 if there is one, since a start prefers it."""
-    where = f"state {config.state.path}"
+    """The last commit; that of the object in S3 if there is one, as at a start."""
     stored = None
     findings: list[Finding] = []
     try:
@@ -73,7 +72,7 @@ def _stored(config: Config) -> tuple[StoredState | None, list[Finding]]:
             stored, findings = examine_object(config.state.s3, config.job)
         return stored or read_stored_file(Path(config.state.path)), findings
     except DriftlineError as error:
-        return None, [fault_of(where, error)]
+        return None, [fault_of(f"state {config.state.path}", error)]
 
 
 def _findings(folder: str, component: Any, context: CheckContext) -> Sequence[Finding]:

@@ -1,4 +1,4 @@
-"""Records of the source, decoded as the service would, and what their outcomes mean."""
+"""Decodes a sample of records as the service would, with findings about their outcomes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from stream.outcomes import advice
 from stream.readers.build import plan_of
 
 MAX_FAILED: Final = 0.5
-"""If a larger share of a sample fails, the configuration is wrong and not the events."""
+"""A larger share of failures is a fault of the configuration; a smaller one is a warning."""
 
 
 class RecordSample(NamedTuple):
     """The outcomes of ``read`` records.
 
-    ``rejects`` counts those that were rejected by reason, ``models`` the others by model. ``ahead``
-    events are dated more than the tolerance after their arrival; ``times_ms`` has the event times
+    ``rejects`` counts the rejected ones by reason, ``models`` the others by model. ``ahead`` events
+    are dated more than the tolerance after their arrival; ``times_ms`` has the event times
     of the rest by partition, in the order of the log.
     """
 
@@ -72,7 +72,7 @@ def sample_of(decoded: DecodedRecords, raws: Sequence[RawBatch], tolerance_ms: i
 
 
 def sample_findings(subject: str, sample: RecordSample, context: CheckContext) -> list[Finding]:
-    """Return what the outcomes mean for format, models and clocks; findings hold no values."""
+    """Return findings about format, models and clocks; they hold no feature values."""
     if not sample.read:
         message = "no records to sample: format and time are unchecked"
         return [Finding(subject, message, "warning", "Check again when events have arrived")]

@@ -1,4 +1,4 @@
-"""What the live check of every component has to know of the job."""
+"""The context of a live check: configuration, baselines, times and last commit of the job."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class MonitoredFeatures(NamedTuple):
 
     @property
     def features(self) -> int:
-        """All of them."""
+        """The number of all features."""
         return sum(self)
 
 

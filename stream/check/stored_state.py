@@ -1,4 +1,4 @@
-"""The state of a job in a file, read alongside a running owner: takes no lock, writes nothing."""
+"""Live check of the state of a job in a file: without a lock, and without writing."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def read_stored_file(path: Path) -> StoredState | None:
 
 
 def ownership_finding(subject: str, stored: StoredState, configured: ConfiguredJob) -> Finding:
-    """Return whether ``driftline run`` would continue from this state, and its progress.
+    """Return a finding on whether ``driftline run`` would continue from this state.
 
     A change that ``--accept-change`` accepts is a warning.
     """
@@ -35,7 +35,7 @@ def ownership_finding(subject: str, stored: StoredState, configured: ConfiguredJ
         try:
             plan = reconcile(configured, stored, accept_change)
         except StateIncompatible as error:
-            message = f"{error.field} was {error.stored}, the configuration says {error.configured}"
+            message = f"{error.field} was {error.stored}, configured is {error.configured}"
             return Finding(subject, message, level, error.advice)
     accepted = counted(stored.state.ledger.total("accepted"), "event")
     changed = ", ".join(change.model for change in plan.limits_changes)
