@@ -1,4 +1,4 @@
-"""Errors of the service and the command line. They carry data; their text is for people."""
+"""The errors that end the service or a command. They carry data; their text is for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class DriftlineError(Exception):
-    """Base of the errors that end the program with a message and with ``exit_code``."""
+    """Base of the errors that end the program with a message and an ``exit_code``."""
 
     exit_code = 1
 
@@ -39,7 +39,7 @@ class ConfigFault(msgspec.Struct, frozen=True, kw_only=True):
 class ConfigError(DriftlineError):
     """A configuration that cannot be used, with all ``faults`` that were found in one run.
 
-    ``file`` is the path that the user gave, empty if there is none.
+    ``file`` is the path of the configuration, empty if it was not read from a file.
 
     >>> keys = ConfigFault(path="souce", reason="unknown key", line=4)
     >>> print(ConfigError([keys], "config.yaml"))
@@ -73,9 +73,9 @@ def _block(faults: Sequence[ConfigFault], file: str) -> str:
 
 
 class DataError(DriftlineError):
-    """Data that a command was given and cannot use: which (``where``), and why (``reason``).
+    """Data that a command cannot use: ``where`` they are, and the ``reason``.
 
-    Training files, reports and baselines to explain them with. The configuration is not at fault.
+    Training files, reports, and the baselines to explain them.
     """
 
     exit_code = 2
@@ -87,10 +87,10 @@ class DataError(DriftlineError):
 
 
 class ColumnsUnknown(DataError):
-    """Columns that were named for training data which does not have them.
+    """Column names that the training data does not have.
 
-    ``purpose`` says what they were named for (``exclude`` or ``predictions``), ``columns`` are
-    those that are missing, ``valid`` those that there are.
+    ``purpose`` is the option that names them (``exclude`` or ``predictions``), ``columns`` are the
+    missing ones, ``valid`` the existing ones.
     """
 
     def __init__(
@@ -104,9 +104,9 @@ class ColumnsUnknown(DataError):
 
 
 class SourceUnavailable(DriftlineError):
-    """A source that cannot be read: which (``source``), why (``causes``), what to do (``advice``).
+    """A ``source`` that cannot be read, with the ``causes`` and ``advice``.
 
-    ``transient``: the error may pass by itself, so a retry makes sense.
+    ``transient``: a retry may succeed.
     """
 
     exit_code = 3
@@ -134,7 +134,7 @@ class SinkUnusable(DriftlineError):
 
 
 class BaselineMismatch(DriftlineError):
-    """A baseline that does not fit its use: ``field`` names the difference."""
+    """A baseline that does not fit its model: ``field`` names the difference."""
 
     exit_code = 2
 
@@ -151,7 +151,7 @@ class BaselineMismatch(DriftlineError):
 class StateIncompatible(DriftlineError):
     """A stored state that belongs to another configuration.
 
-    ``field`` names what differs, ``stored`` and ``configured`` are its two values.
+    ``field`` names the difference, ``stored`` and ``configured`` are its two values.
     """
 
     exit_code = 4
@@ -181,7 +181,7 @@ class StateUnreadable(DriftlineError):
 
 
 class StateConflict(DriftlineError):
-    """Two states of one job: the file at ``path`` was never in S3, and ``where`` holds another."""
+    """Two states of one job: the file at ``path``, which was never in S3, and one at ``where``."""
 
     exit_code = 4
 
@@ -208,8 +208,9 @@ class StateLocked(DriftlineError):
 
 
 class OwnershipLost(DriftlineError):
-    """Another service (``owner``; empty: the object was deleted) has taken over the state at
-    ``path``.
+    """Another service has taken over the state at ``path``.
+
+    ``owner`` is its id; empty if the object in S3 was deleted.
     """
 
     exit_code = 5
@@ -217,10 +218,10 @@ class OwnershipLost(DriftlineError):
     def __init__(self, path: str, owner: str) -> None:
         self.path = path
         self.owner = owner
-        what = f"another service ({owner}) owns the job now" if owner else "the object was deleted"
+        cause = f"another service ({owner}) owns the job now" if owner else "the object was deleted"
         super().__init__(
-            f"state {path}: {what}. This service has stopped; it has delivered nothing that was not"
-            " in the state"
+            f"state {path}: {cause}. This service has stopped; it has delivered nothing that was"
+            " not in the state"
         )
 
 
@@ -246,9 +247,9 @@ class GapFound(DriftlineError):
 
 
 class StateUnwritable(DriftlineError):
-    """A commit that failed, as on a full disk or without permission.
+    """A commit that failed, for example on a full disk or without permission.
 
-    Nothing of it was kept: the state on disk is that of the last commit.
+    It was rolled back: the state on disk is that of the last commit.
     """
 
     exit_code = 7

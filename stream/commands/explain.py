@@ -1,4 +1,4 @@
-"""Recomputes the published metrics of a feature: a report is judged again from its own counts."""
+"""`driftline explain`: recomputes the published metrics of a feature from a report's counts."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from stream.errors import DataError
 from stream.state.archive import read_baseline, read_limits
 
 TYPES: Final = {"integral": "integer", "fractional": "fraction", "string": "text"}
-"""What the page calls the written types of values, where that is not the name in the report."""
+"""Names of the written types of values on the page, if they differ from those in the report."""
 
 
 def explain(
@@ -46,7 +46,7 @@ def explain(
 
     Returns true if all of them match. The window is judged again with the limits that the report
     names, if the state keeps them; otherwise with the constraints of the baseline and the rules in
-    the report. The verdict of a change detector is the exception: it needs the windows before.
+    the report. Verdicts of change detectors are excluded: they need the previous windows.
 
     Raises ``click.UsageError`` for options that lead to no report, and
     :class:`~stream.errors.DataError` for a report or baseline that cannot be found or read.
@@ -129,8 +129,8 @@ def find_report(
 ) -> WindowReport:
     """Return the report with this id from files of the jsonl sink.
 
-    Lines that a crash has cut off are skipped. Raises :class:`~stream.errors.DataError` if there is
-    no such report.
+    Lines that a crash has truncated are skipped. Raises :class:`~stream.errors.DataError` if there
+    is no such report.
     """
     quoted_id = msgspec.json.encode(report_id)
     for line in _lines(files, progress):
@@ -159,14 +159,14 @@ def _lines(files: Sequence[Path], progress: Progress | None) -> Iterator[bytes]:
 def _report_files(paths: ArtifactPaths | None, reports: Path | None) -> list[Path]:
     if reports is None and paths is None:
         raise wrong_usage("Give --config, or --reports with the folder of the reports.")
-    places = [*([reports] if reports else []), *(paths.reports if paths else [])]
-    if not places:
+    sources = [*([reports] if reports else []), *(paths.reports if paths else [])]
+    if not sources:
         message = "its jsonl sinks have written no reports: name their folder with --reports"
         raise wrong_option("--config", message)
     return [
         file
-        for place in places
-        for file in (sorted(place.glob("reports-*.jsonl")) if place.is_dir() else [place])
+        for source in sources
+        for file in (sorted(source.glob("reports-*.jsonl")) if source.is_dir() else [source])
     ]
 
 
@@ -194,7 +194,7 @@ def _feature(report: WindowReport, name: str) -> FeatureReport:
 def _comparable(
     published: FeatureReport, recomputed: FeatureReport, report: WindowReport
 ) -> FeatureReport:
-    """What was published, with the verdict that it would have without change detectors."""
+    """The published numbers, with the verdict that they would have without change detectors."""
     checks = {
         violation.check for violation in report.violations if violation.feature == published.name
     }
@@ -204,7 +204,7 @@ def _comparable(
 
 
 def _metrics(recomputed: FeatureReport, published: FeatureReport) -> Iterator[RecomputedMetric]:
-    """Every field of both; distances and types one by one."""
+    """Every field of both reports; distances and types one by one."""
     for field in msgspec.structs.fields(FeatureReport):
         again, before = getattr(recomputed, field.name), getattr(published, field.name)
         if field.name in ("distances", "types"):
@@ -244,7 +244,7 @@ def _by_check(report: WindowReport, feature: str) -> dict[str, Violation]:
 def _violations(
     page: ExplainPage, published: dict[str, Violation], recomputed: dict[str, Violation]
 ) -> bool:
-    """Show the violations that were published and those that were not; true if all match."""
+    """Print published and unpublished violations; returns true if all match."""
     all_match = True
     for check, violation in published.items():
         again = recomputed.get(check)
@@ -258,7 +258,7 @@ def _violations(
 
 
 def _violation_matches(recomputed: Violation, published: Violation) -> bool:
-    """Whether the numbers are equal; another version may have worded the sentences differently."""
+    """Return whether the numbers are equal; sentences may differ between versions."""
     values = _matches(recomputed.value, published.value)
     limits = _matches(recomputed.limit, published.limit)
     rest = (recomputed.n, recomputed.overwhelming) == (published.n, published.overwhelming)

@@ -32,10 +32,10 @@ class _Keys(msgspec.Struct, frozen=True):
 
 
 class ArtifactPaths:
-    """The paths in a configuration file that matter once a job has run.
+    """The paths in a configuration file that are needed after a job has run.
 
     Relative paths start at the file's folder. A reference such as ``${NAME}`` is replaced only in
-    the path that is asked for: reading reports takes no password of a source. Raises
+    the requested path: reading reports does not need the password of a source. Raises
     :class:`~stream.errors.ConfigError`.
     """
 

@@ -24,7 +24,7 @@ DEAD_LETTERS: Final = "dead_letters"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """The way of committed items to one sink.
+    """The route of committed items to one sink.
 
     ``key`` names the sink's cursor in the state, ``takes`` the types of items that the sink takes.
     ``delivery`` is the running half of the sink, ``None`` for the file of dead letters.

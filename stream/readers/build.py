@@ -14,7 +14,7 @@ from stream.sources.base import Reading
 
 
 def reader_of(config: Config, reading: Reading) -> Reader:
-    """Return a reader of an open source; call its ``use`` before it reads."""
+    """Return a reader of an open source; its ``use`` must be called before it reads."""
     return Reader(
         reading,
         config.format,
@@ -26,5 +26,5 @@ def reader_of(config: Config, reading: Reading) -> Reader:
 
 
 def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:
-    """Return how readers decode and count the records of the models."""
+    """Return the plan by which readers decode and count the records of the models."""
     return ReadingPlan(columns_by_model(config, baselines), config.format)

@@ -1,4 +1,4 @@
-"""The reader in the service's own process: the same protocol without a pipe."""
+"""The reader in the service's own process: the same contract without a pipe."""
 
 from __future__ import annotations
 
@@ -42,4 +42,4 @@ class InProcessReader:
         return self._reading.finished
 
     def close(self) -> None:
-        """No-op: the source is closed by the service, which opened it."""
+        """Do nothing: the service, which opened the source, closes it."""

@@ -20,7 +20,7 @@ NO_MARK: Final = -1
 
 
 class RecordTimes(NamedTuple):
-    """The panes of some records, and which of them are too late; arrays have an entry a record.
+    """The panes of some records, and a mask of those that are too late; one entry per record.
 
     ``dated`` records state their event time, and it is not ahead of their arrival; only they move
     the mark. ``ahead`` ones are dated more than the tolerance after their arrival, and count at
@@ -46,7 +46,7 @@ def record_times(
 ) -> RecordTimes:
     """Return the times of the records of some raw batches that follow each other.
 
-    ``time_ms`` are their event times, negative where unknown; ``bounds`` are the limits of the
+    ``time_ms`` are their event times, negative where unknown; ``bounds`` are the bounds of the
     batches among the records; ``marks`` are the marks of the partitions at the start.
     """
     arrival_ms = np.concatenate([raw.arrival_ms for raw in raws])
@@ -73,7 +73,7 @@ def pane_starts(time_ms: Ints, settings: JobSettings) -> Ints:
 
 
 def too_late(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.bool_]:
-    """Return which events are too late: pane end + grace + lateness is at or before the mark.
+    """Return a mask of events that are too late: pane end + grace + lateness is at most the mark.
 
     The mark is the running mark of the record's own partition, so that lateness depends on the log
     alone and not on timing.
@@ -89,7 +89,7 @@ def too_late(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.
 
 
 def after_grace(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.bool_]:
-    """Return which events come after grace: pane end + grace is at or before the mark.
+    """Return a mask of events that come after grace: pane end + grace is at most the mark.
 
     The first window of such an event has been reported already; if the event is not too late, that
     window is reported again.

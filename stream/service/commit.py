@@ -1,4 +1,4 @@
-"""Commits what a job has counted and decided, then hands it to the sinks."""
+"""Commits the state of a job together with its outputs, then hands the outputs to the sinks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from stream.telemetry.metrics import Telemetry
 from stream.web.liveness import Liveness
 
 COMMIT_FACTOR: Final = 40.0
-"""Commits take at most one part in this many of the time."""
+"""The interval between commits is at least this many times the duration of a commit."""
 
 
 class Committer:
     """Collects outputs and commits them together with the state that produced them.
 
-    Nothing leaves before its commit. A commit is due at once when a window closed, a signal was
+    Nothing leaves before its commit. A commit is due immediately when a window closed, a signal was
     raised or a baseline was installed; otherwise after the longer of ``commit_interval`` and 40
     times the duration of the last commit, and in time for the owner's heartbeat.
     """
@@ -40,21 +40,21 @@ class Committer:
         self._committed_s = self._commit_s = 0.0
 
     def add(self, outputs: Sequence[Output], urgent: bool = False) -> None:
-        """Include outputs in the next commit; ``urgent``: it is due at once."""
+        """Include outputs in the next commit; ``urgent``: it is due immediately."""
         self._pending += outputs
         self._urgent |= urgent or any(
             isinstance(output, WindowReport | Signal) for output in outputs
         )
 
     def commit_if_due(self) -> None:
-        """Commit if it is time."""
+        """Commit if a commit is due."""
         wait_s = max(self._interval_s, COMMIT_FACTOR * self._commit_s)
         wait_s = min(wait_s, self._ownership.heartbeat_s)
         if self._urgent or time.monotonic() - self._committed_s >= wait_s:
             self.commit()
 
     def commit(self) -> None:
-        """Write state and outputs, secure both in S3, then offer the outputs to the sinks."""
+        """Write state and outputs, put both to S3, then offer the outputs to the sinks."""
         job = self._running.job
         started_s = time.monotonic()
         imbalance = job.aggregator.state.ledger.imbalance()
@@ -70,9 +70,9 @@ class Committer:
             self._telemetry.log.error("ledger_imbalance", differences=imbalance, advice=advice)
 
     def drain(self, timeout_s: float) -> bool:
-        """Give the sinks time to deliver, and commit how far they came.
+        """Give the sinks time to deliver, and commit their progress.
 
-        Returns true if nothing is left; otherwise the rest stays in the outbox.
+        Returns true if everything is delivered; otherwise the rest stays in the outbox.
         """
         deadline_s = time.monotonic() + timeout_s
         undelivered = list(self._running.routes)

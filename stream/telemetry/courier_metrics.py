@@ -34,7 +34,7 @@ class CourierMetrics(Collector):
         self._counts: Mapping[str, CourierCounts] = {}
 
     def show(self, counts: Mapping[str, CourierCounts]) -> None:
-        """Export these figures, by the name of the sink, from now on."""
+        """Set the figures to export, by the name of the sink."""
         self._counts = dict(counts)
 
     def collect(self) -> Iterator[Metric]:

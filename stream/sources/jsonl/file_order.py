@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 LIST_S: Final = 0.5
-"""How often a folder is listed."""
+"""The time between two listings of a folder."""
 _REMEMBERED: Final = 8
-"""Files whose size is remembered after they were read."""
+"""The number of files of which the size is remembered after they were read."""
 _DATED: Final = re.compile(r"\d{4}/\d{2}/\d{2}/\d{2}/.*")
 
 
@@ -30,7 +30,7 @@ def sort_key(name: str) -> tuple[str, str]:
 class FileOrder:
     """The file names of a source, ordered by :func:`sort_key`, relative to its folder ``root``.
 
-    It remembers how long the latest files were when reading moved on, to notice that they grow.
+    It remembers the sizes of the latest files when reading moved on, to detect that they grow.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,7 +41,7 @@ class FileOrder:
         self._listed_s = -LIST_S
 
     def refresh(self, pause_s: float) -> bool:
-        """List the files unless that was done within ``pause_s``; return whether it was."""
+        """List the files, unless that was done within ``pause_s``; return whether it listed."""
         if time.monotonic() - self._listed_s < pause_s:
             return False
         self.listed = self._list()

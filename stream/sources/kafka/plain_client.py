@@ -1,4 +1,4 @@
-"""Fetches with kafka-python's public interface: one object a record."""
+"""Fetches with kafka-python's public interface: one object per record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Polls a shard with GetRecords."""
+"""Reads a shard by polling with GetRecords."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stream.sources.kinesis.shard_reader import (
 )
 
 IDLE_PAUSE_S: Final = 1.0
-"""Longest pause between two reads of a shard that has no new records."""
+"""The longest pause between two reads of a shard that has no new records."""
 IDLE_FACTOR: Final = 1.5
-"""By which the pause grows with each read that returns nothing."""
+"""The factor by which the pause grows with each read without records."""
 
 
 class PolledShardReader(ShardReader):

@@ -24,7 +24,7 @@ class Takeover:
 
     An object is free if it is absent or released, if its owner held the file lock that this service
     holds now, or if its ETag did not change for ``take_over_after_s``. That time is measured on one
-    clock only, and starts again whenever S3 does not answer.
+    clock only, and restarts whenever S3 does not respond.
 
     The content is fetched and the object put again with a higher epoch, on the condition that it is
     unchanged. Only then does the content replace the local file. S3 wins over that file: a commit
@@ -48,15 +48,14 @@ class Takeover:
         self._log = log
         self._free: ObservedObject | None = None
         self.silent_owner = ""
-        """The owner on another machine that was taken over because it had no heartbeat any more;
-        empty if there was none."""
+        """The previous owner if it was taken over because its heartbeat had stopped; else empty."""
         self._answered = False
         self._failures = 0
 
     def take(self, lock: FileLock, on_owner_alive: Callable[[str], None]) -> bool:
-        """Become the owner; returns false if the service was asked to stop first.
+        """Become the owner; returns false if the service is stopped first.
 
-        ``on_owner_alive`` is called when the owner turns out to be alive, and may raise. Raises
+        ``on_owner_alive`` is called when the owner has a heartbeat, and may raise. Raises
         ``StateIncompatible`` if the object belongs to another job, ``StateUnreadable`` if it is no
         state, ``StateConflict`` if the local file holds a state that was never in S3.
         """
@@ -74,7 +73,7 @@ class Takeover:
         return False
 
     def _watch(self, note: str, on_owner_alive: Callable[[str], None]) -> bool:
-        """Wait until the object is free, and keep it as observed; false if asked to stop."""
+        """Wait until the object is free, and keep the observation; returns false if stopped."""
         observed = self._observe()
         since_s = now_s()
         announced = False
@@ -109,9 +108,9 @@ class Takeover:
         )
 
     def _observe(self) -> ObservedObject | None:
-        """Return the object as soon as S3 answers; ``None`` if it is absent or may be.
+        """Return the object as soon as S3 responds; ``None`` if it is, or may be, absent.
 
-        Which of the two it is turns out at the put.
+        The put shows which of the two is true.
         """
         while not self._stop.is_set():
             try:
@@ -149,7 +148,7 @@ class Takeover:
     def _create(self, lock: FileLock) -> bool:
         """Create the object; its first content is the local file, which may hold a state already.
 
-        The note comes first: after a crash in between, the file is known to be a copy.
+        The note is written first, so that after a crash in between the file counts as a copy.
         """
         before = lock.note
         packed = self._local(lock)
@@ -206,5 +205,5 @@ def restore(path: Path, content: bytes) -> None:
 
 
 def _has_heartbeat(before: ObservedObject, after: ObservedObject) -> bool:
-    """The object changed, and not because its owner released it."""
+    """Return whether the object changed, other than by a release."""
     return after.etag != before.etag and not after.metadata.released
