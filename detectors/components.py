@@ -18,7 +18,7 @@ import msgspec
 
 from detectors.errors import ComponentInvalid
 
-INSIDE: Final = ("source", "format")
+DEFINING_MODULES: Final = ("source", "format")
 """The modules of a component's folder that may define its class."""
 NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -26,12 +26,12 @@ Component = TypeVar("Component")
 
 
 def find(package: str, base: type[Component], group: str) -> dict[str, type[Component]]:
-    """The components of one kind by name: subclasses of ``base``.
+    """The components of one kind, subclasses of ``base``, by name.
 
-    Each module of ``package`` defines at most one, and the module's name is the component's; in a
-    folder its ``source.py`` or ``format.py`` defines it. Modules without a component are helpers
-    and are skipped. For another distribution's component, the name is that of its entry point in
-    ``group``. A component with a configuration has its name as ``type``.
+    Each module of ``package`` defines at most one, and the module's name is the component's name.
+    In a folder its ``source.py`` or ``format.py`` defines it. Modules without a component are
+    helpers and are skipped. For another distribution's component, the name is that of its entry
+    point in ``group``. A component with a configuration has its name as ``type``.
 
     Raises :class:`~detectors.errors.ComponentInvalid`, naming the distribution, for an entry point
     that cannot be imported, is not a subclass of ``base``, or has a name that is in use.
@@ -69,8 +69,10 @@ def _of_project(package: str, base: type[Component]) -> Iterator[tuple[str, type
 
 
 def _module(name: str, is_folder: bool) -> ModuleType:
-    """The module that defines the component: ``name``, or one of :data:`INSIDE` in its folder."""
-    inside = [f"{name}.{file}" for file in INSIDE if is_folder and find_spec(f"{name}.{file}")]
+    """The module that defines the component: ``name``, or in its folder ``source``, ``format``."""
+    inside = [
+        f"{name}.{file}" for file in DEFINING_MODULES if is_folder and find_spec(f"{name}.{file}")
+    ]
     return import_module(inside[0] if inside else name)
 
 

@@ -69,7 +69,7 @@ PLACEHOLDER: Final = re.compile(r"^[A-Z][A-Z-]+$")
 RUN_BY_OTHER_TESTS: Final = frozenset(
     {"README.md", "CONTRIBUTING.md", "docs/example-component/README.md"}
 )
-""" test_example_component.py run."""
+"""Pages whose programs and commands other tests of this folder run."""
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
 

@@ -121,7 +121,7 @@ def state() -> JobState:
             "t-1": PartitionState(1, 5, START_MS, ended=True),
         },
         ledger=ledger,
-        keys={"flights\x1fAllTraffic": KeyState(heard_ms=START_MS, episodes=opened)},
+        keys={"flights\x1fAllTraffic": KeyState(active_until_ms=START_MS, episodes=opened)},
     )
 
 

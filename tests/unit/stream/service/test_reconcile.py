@@ -268,7 +268,7 @@ def test_a_refusal_names_both_values_and_what_to_do() -> None:
     with pytest.raises(StateIncompatible) as caught:
         reconcile(job(window="30s"), RUN)
     assert str(caught.value) == (
-        "state: window was 60000 ms, the configuration says 30000 ms. `--accept-change` closes the"
+        "state: window was 60000 ms, configured is 30000 ms. `--accept-change` closes the"
         " open windows as incomplete and continues with the new one"
     )
     with pytest.raises(StateIncompatible) as caught:
