@@ -32,7 +32,8 @@ from tests.support import events
 from tests.support.machine import processor
 
 HERE = Path(__file__).parent
-EVENTS, PEER_ROWS = 100_000, 5_000
+EVENTS = 100_000
+PEER_ROWS = 5_000
 PEERS = {"w": "whylogs", "e": "evidently", "r": "river"}
 OURS = ("f", "d", "json", "bad", "models10", "models100", "models1000", "wide200", "wide5000")
 RATIOS = {
@@ -90,7 +91,8 @@ def _write_baseline(path: Path, columns: dict[str, list[str]]) -> None:
 def environment(peer: str) -> Path:
     """The Python of a peer's own virtual environment, created in the cache on first use."""
     cache = cache_dir() / "peers" / peer
-    python, wanted = cache / "bin" / "python", HERE / "peers" / f"{peer}.txt"
+    python = cache / "bin" / "python"
+    wanted = HERE / "peers" / f"{peer}.txt"
     stamp = cache / "installed.txt"
     if not stamp.exists() or stamp.read_text() != wanted.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", cache], check=True)
@@ -154,7 +156,8 @@ def summary(values: Sequence[float]) -> tuple[float, float, float]:
 )
 def main(rounds: int, out: str) -> None:
     """Run all legs in turn and write the results."""
-    console, legs = Console(), (*OURS, *PEERS)
+    console = Console()
+    legs = (*OURS, *PEERS)
     for peer in PEERS.values():
         environment(peer)
     rounds_done: list[Rates] = []

@@ -142,7 +142,8 @@ def _layouts(baselines: Sequence[Baseline], models: int) -> list[Layout]:
 
 def main() -> None:
     """Run the leg twice and print the figures of the second run."""
-    name, folder = sys.argv[1], Path(sys.argv[2])
+    name = sys.argv[1]
+    folder = Path(sys.argv[2])
     pa.set_cpu_count(1)
     run = floor_leg(folder) if name == "f" else driftline_leg(folder, name)
     run()

@@ -26,8 +26,10 @@ from tests.servers.moto import MotoServer
 from tests.support import events
 
 PRODUCER = Path(__file__).parent / "peers" / "producer.py"
-WINDOW_S, GRACE_S = 1, 1
-LIVE_S, WARM_S = 75, 10
+WINDOW_S = 1
+GRACE_S = 1
+LIVE_S = 75
+WARM_S = 10
 """How long events arrive, and how much of that is warming up."""
 SEGMENT_BYTES = 64 << 20
 """The roll of a segment of a gigabyte would cost the broker half a second."""

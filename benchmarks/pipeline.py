@@ -82,7 +82,8 @@ def core(lines: list[bytes], baseline: Baseline, total: int) -> float:
     ]
     for batch in batches[:2]:
         reader.fold(batch)
-    began_s, done = time.perf_counter(), 0
+    began_s = time.perf_counter()
+    done = 0
     while done < total // 2:
         for batch in batches:
             reader.fold(batch)
@@ -120,7 +121,8 @@ def measure_round(bench: Bench, folder: Path) -> Figures:
 
 
 def _client(bench: Bench, folder: Path, client: ClientName, k: float) -> Figures:
-    broker, total = bench.broker, bench.total
+    broker = bench.broker
+    total = bench.total
     alone = bare(broker, TOPIC, total) if client == "fast" else drain(broker, TOPIC, total, client)
     config = on_topic(broker, TOPIC, bench.baseline, client)
     speed = events_per_s(folder / client, config, total)
@@ -148,7 +150,8 @@ def _two_readers_on_files(bench: Bench, folder: Path) -> Figures:
 def _two_readers_on_kafka(bench: Bench, folder: Path, single: float) -> Figures:
     pid = bench.broker.process.pid
     config = on_topic(bench.broker, TOPIC, bench.baseline, "columns", readers=2)
-    began_s, used_s = time.perf_counter(), busy_s(pid)
+    began_s = time.perf_counter()
+    used_s = busy_s(pid)
     double = events_per_s(folder / "two", config, bench.total)
     share = (busy_s(pid) - used_s) / (time.perf_counter() - began_s)
     return {

@@ -91,7 +91,8 @@ def events_per_s(folder: Path, config: dict[str, Any], total: int) -> float:
     try:
         while (first := running.read()) == 0:
             time.sleep(0.02)
-        began_s, last = time.perf_counter(), first
+        began_s = time.perf_counter()
+        last = first
         while last < total:
             took_s = time.perf_counter() - began_s
             remaining_s = took_s * (total - last) / (last - first + 1)

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from demo.flights import Flights
 
-ENDPOINT, VARIANT = "flights", "AllTraffic"
+ENDPOINT = "flights"
+VARIANT = "AllTraffic"
 
 
 def capture_lines(

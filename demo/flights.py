@@ -84,7 +84,8 @@ def load() -> Flights:
     row = _weather_rows(flights, weather)
     known = np.flatnonzero(row >= 0)
     order = known[np.random.default_rng(SEED).permutation(len(known))]
-    flights, weather = flights.take(order), weather.take(row[order])
+    flights = flights.take(order)
+    weather = weather.take(row[order])
     flights = flights.append_column("dep_hour", flights["hour"])
     columns = [flights[name] for name in FROM_FLIGHT] + [weather[name] for name in FROM_WEATHER]
     label = flights[LABEL].to_numpy().astype(np.float64)

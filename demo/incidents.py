@@ -146,7 +146,8 @@ def pieces(incidents: Sequence[Incident], flights: Flights) -> list[Flights]:
 def _spans(incidents: Sequence[Incident], flights: Flights) -> list[tuple[int, int]]:
     if not len(flights):
         return []
-    first, last = int(flights.time_ms[0]), int(flights.time_ms[-1]) + 1
+    first = int(flights.time_ms[0])
+    last = int(flights.time_ms[-1]) + 1
     edges = {
         edge
         for incident in incidents

@@ -60,7 +60,8 @@ def fit(flights: Flights) -> Model:
         name: pc.unique(flights.features[name].combine_chunks().drop_null()) for name in TEXTS
     }
     design = _design(flights.features, levels, mean, scale)
-    center, offset = design.mean(axis=0), float(flights.label.mean())
+    center = design.mean(axis=0)
+    offset = float(flights.label.mean())
     inner = design - center
     gram = inner.T @ inner + PENALTY * np.eye(inner.shape[1])
     weights: Floats = np.linalg.solve(gram, inner.T @ (flights.label - offset))

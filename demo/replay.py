@@ -54,11 +54,14 @@ class Replay:
     def __init__(
         self, traffic: Traffic, service: Service, folder: Folder, port: int, screen: Screen
     ) -> None:
-        self.traffic, self.folder = traffic, folder
+        self.traffic = traffic
+        self.folder = folder
         self.tally = Tally(traffic.incidents, START_MS, traffic.count)
         self.handovers: list[Handover] = []
         self.violations_outside_incidents = 0
-        self._service, self._screen, self._port = service, screen, port
+        self._service = service
+        self._screen = screen
+        self._port = port
         self._subscription = Subscription(folder.reports)
         self._closed_windows = 0
         self._last_close_s = time.monotonic()

@@ -53,7 +53,8 @@ def retrain(signal: Signal, traffic: Traffic, until_ms: int) -> Retrained:
     since_ms = signal.first_violation_ms - START_MS + WINDOW_MS
     flights = joined([served.flights for served in traffic.between(since_ms, until_ms)])
     cut = len(flights) * 3 // 4
-    older, held_out = flights.slice(0, cut), flights.slice(cut, len(flights))
+    older = flights.slice(0, cut)
+    held_out = flights.slice(cut, len(flights))
     trial = fit(older)
     return Retrained(fit(flights), flights, traffic.model.rmse(held_out), trial.rmse(held_out))
 

@@ -45,7 +45,8 @@ class Tally:
             ended = self._episodes.get(signal.episode, set())
             self.recovered |= ended
             return ", ".join(sorted(ended)) or "an episode without an incident"
-        start_ms, end_ms = signal.start_ms - self.start_ms, signal.end_ms - self.start_ms
+        start_ms = signal.start_ms - self.start_ms
+        end_ms = signal.end_ms - self.start_ms
         active = [incident for incident in self.incidents if incident.overlaps(start_ms, end_ms)]
         named = {reason.feature for reason in signal.reasons}
         detected = [incident for incident in active if incident.cause in named]

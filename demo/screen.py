@@ -31,7 +31,8 @@ PLAIN_EVERY = 36
 """Without a terminal, one line for this many windows (six hours)."""
 
 
-SVG_WIDTH, SVG_LINES = 150, 52
+SVG_WIDTH = 150
+SVG_LINES = 52
 """Size of the picture that :meth:`Screen.save_svg` saves, in characters."""
 
 
@@ -151,7 +152,8 @@ class Screen:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    report, error = row.report, f"{row.rmse:.1f} min"
+    report = row.report
+    error = f"{row.rmse:.1f} min"
     return (
         clock(report.start_ms),
         f"{report.rows:,}",

@@ -39,7 +39,8 @@ class Service:
     """
 
     def __init__(self, config: Path, log: Path) -> None:
-        self._config, self._log = config, log
+        self._config = config
+        self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
@@ -63,7 +64,8 @@ class Service:
         """Terminate it and wait; kill it if that takes longer than ``STOP_S``, or on Ctrl-C. Safe
         to call twice.
         """
-        process, self._process = self._process, None
+        process = self._process
+        self._process = None
         if process is None:
             return
         process.terminate()

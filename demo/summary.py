@@ -79,7 +79,8 @@ def errors(replay: Replay) -> list[str]:
 
 def verdict(replay: Replay) -> list[str]:
     """The result, and the number of windows that had a violation without an incident."""
-    tally, incidents = replay.tally, replay.traffic.incidents
+    tally = replay.tally
+    incidents = replay.traffic.incidents
     text = (
         f"{len(tally.detections)} of {len(incidents)} incidents detected,"
         f" {len(tally.false_signals)} false signals"

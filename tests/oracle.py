@@ -154,7 +154,8 @@ def count(
             continue
         time_ms = event.time_ms
         if 0 <= record.arrival_ms < time_ms - clocking.tolerance_ms:
-            time_ms, out.future = record.arrival_ms, out.future + 1
+            time_ms = record.arrival_ms
+            out.future = out.future + 1
         else:
             out.marks[record.partition] = max(time_ms, out.marks.get(record.partition, time_ms))
         mark = out.marks.get(record.partition)
@@ -254,7 +255,9 @@ def written_type(text: str) -> int:
 
 def hash_of(text: str) -> int:
     """The bin of an unseen value: a polynomial over its bytes, mixed, the top six of 64 bits."""
-    base, mix, most = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 2**64
+    base = 0x9E3779B97F4A7C15
+    mix = 0xBF58476D1CE4E5B9
+    most = 2**64
     total = sum((byte + 1) * pow(base, j + 1, most) for j, byte in enumerate(text.encode())) % most
     return ((total ^ (total >> 32)) * mix % most) >> 58
 
@@ -466,7 +469,8 @@ def read_capture(
 
 
 def capture_rows(document: object, model: Model, form: Sagemaker) -> list[dict[str, object]]:
-    answer, request = model.outputs, model.inputs
+    answer = model.outputs
+    request = model.inputs
     sides = [
         ("endpointOutput", answer, form.output_rows),
         ("endpointInput", request, form.input_rows),

@@ -22,7 +22,8 @@ def main() -> None:
     producer = Producer(
         {"bootstrap.servers": bootstrap, "linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
     )
-    began_s, sent = time.time(), 0
+    began_s = time.time()
+    sent = 0
     while (now := time.time()) < float(stop_s):
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)).encode()
         events = drifted if int(now) % 2 else calm

@@ -81,8 +81,10 @@ def verify(tolerant: Reader, batch: Sequence[Line]) -> Counter[str]:
     whole = fold(tolerant, [line.value for line in batch])
     intact = [line.value for line in batch if line.intact]
     damaged = [line.value for line in batch if not line.intact]
-    good, bad = fold(tolerant, intact), fold(tolerant, damaged)
-    outcomes, good_outcomes = outcomes_of(whole, len(batch)), outcomes_of(good, len(intact))
+    good = fold(tolerant, intact)
+    bad = fold(tolerant, damaged)
+    outcomes = outcomes_of(whole, len(batch))
+    good_outcomes = outcomes_of(good, len(intact))
     assert good_outcomes["accepted"] == len(intact)
     assert outcomes == good_outcomes + outcomes_of(bad, len(damaged))
     assert summed(whole) == summed(good, bad)
@@ -94,10 +96,13 @@ def run(count: int = LINES, seed: int = 0, size: int = BATCH) -> dict[str, objec
 
     Smaller batches find faults at the end of a batch, larger ones check more lines a second.
     """
-    outcomes, compared, began = Counter[str](), 0, time.monotonic()
+    outcomes = Counter[str]()
+    compared = 0
+    began = time.monotonic()
     forms: list[Form] = [*CAPTURES[:3], *JSONS[:3]]
     for k, form in enumerate(forms):
-        tolerant, exact = patient(form), reader(form)
+        tolerant = patient(form)
+        exact = reader(form)
         make = lines.capture if isinstance(form, Sagemaker) else lines.event
         batches = count // len(forms) // size + 1
 

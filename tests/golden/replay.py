@@ -23,8 +23,13 @@ from stream.config.load import parse
 from stream.config.model import Config
 from tests.support import events
 
-EVENTS, EVENTS_PER_S, START_MS = 4_000, 20, 1_750_000_000_000
-WINDOW_MS, PANE_MS, GRACE_MS, LATENESS_MS = 20_000, 10_000, 3_000, 20_000
+EVENTS = 4_000
+EVENTS_PER_S = 20
+START_MS = 1_750_000_000_000
+WINDOW_MS = 20_000
+PANE_MS = 10_000
+GRACE_MS = 3_000
+LATENESS_MS = 20_000
 KEYS = (("a", "blue"), ("a", "green"), ("b", "blue"), ("b", "green"))
 UNKNOWN = ("unknown", "blue")
 """The key of events whose model is not configured."""
@@ -50,7 +55,8 @@ def planted(seed: int = 5, very_late: bool = True) -> list[Planted]:
     Most are within the grace, some are late, and some of these too late (unless not ``very_late``).
     Model ``a`` drifts for a while.
     """
-    random, columns = Random(seed), events.values(EVENTS, seed)
+    random = Random(seed)
+    columns = events.values(EVENTS, seed)
     drifted = range(EVENTS * 2 // 5, EVENTS * 3 // 4)
     columns["amount"] = [
         str(float(value) * 20 + 7) if k in drifted and k % 4 < 2 else value
@@ -68,7 +74,8 @@ def planted(seed: int = 5, very_late: bool = True) -> list[Planted]:
 
 
 def _planted(random: Random, k: int, line: bytes, fits: bool) -> Planted:
-    time_ms, chance = START_MS + k * 1000 // EVENTS_PER_S // 1000 * 1000, random.random()
+    time_ms = START_MS + k * 1000 // EVENTS_PER_S // 1000 * 1000
+    chance = random.random()
     if chance < 0.01:
         return Planted(line[: len(line) // 2], None, KEYS[0], row=False)
     key = UNKNOWN if chance < 0.02 else KEYS[k % 4]

@@ -208,7 +208,8 @@ def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
 
 def sides(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
     """Request or response of an invocation: data, encoding and content type in any combination."""
-    csv, documents = csv_payloads(len(columns)), json_payloads(columns)
+    csv = csv_payloads(len(columns))
+    documents = json_payloads(columns)
 
     def side(data: Any, encoding: Any, kind: Any) -> dict[str, Any]:
         return {"observedContentType": kind, "mode": "INPUT", "data": data, "encoding": encoding}
@@ -343,7 +344,8 @@ def near_misses(draw: st.DrawFn) -> list[bytes | None]:
     end = draw(st.sampled_from(["", "\n"]))
     payloads = [[text + end for text in texts] for texts in payloads]
     for _ in range(draw(st.integers(0, 2))):
-        texts, k = draw(st.sampled_from(payloads)), draw(st.integers(0, count - 1))
+        texts = draw(st.sampled_from(payloads))
+        k = draw(st.integers(0, count - 1))
         texts[k] = draw(
             st.sampled_from(
                 [

@@ -119,7 +119,8 @@ def check_numbers(profile: Profile, pane: oracle.Pane) -> None:
             assert profile.sums[i].tolist() == pytest.approx(
                 pane.sums(i), rel=1e-9, abs=1e-9 * scale + 1e-300
             )
-            lowest, highest = min(numbers, default=math.inf), max(numbers, default=-math.inf)
+            lowest = min(numbers, default=math.inf)
+            highest = max(numbers, default=-math.inf)
             assert (profile.low[i], profile.high[i]) == (lowest, highest)
 
 

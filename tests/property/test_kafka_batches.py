@@ -25,7 +25,9 @@ from stream.sources.kafka.columns_client import PartitionData
 from stream.sources.kafka.plain_client import PlainClient
 
 PARTITION = kafka.TopicPartition("t", 0)
-CRC_AT, ATTRIBUTES_AT, CONTROL = 17, 21, 0x20
+CRC_AT = 17
+ATTRIBUTES_AT = 21
+CONTROL = 0x20
 
 
 class Data(NamedTuple):
@@ -88,8 +90,10 @@ def batch(
 
 def write(log: list[Data | End]) -> tuple[list[bytes], list[Aborted], int]:
     """Return the batches that a broker would send, the aborted transactions, and the end offset."""
-    offset, batches = 0, list[bytes]()
-    firsts, aborted = dict[int, int](), list[Aborted]()
+    offset = 0
+    batches = list[bytes]()
+    firsts = dict[int, int]()
+    aborted = list[Aborted]()
     for entry in log:
         if isinstance(entry, End):
             first = firsts.pop(entry.producer, None)
@@ -152,7 +156,8 @@ def test_columns_return_the_records_that_the_client_returns(
     log: list[Data | End], share: float, takes: list[int]
 ) -> None:
     batches, aborted, end = write(log)
-    start, data = int(share * end), b"".join(batches)
+    start = int(share * end)
+    data = b"".join(batches)
     ours = take_all(PartitionData, data, aborted, start, takes)
     assert ours == take_all(Fetcher.PartitionRecords, data, aborted, start, takes)
 

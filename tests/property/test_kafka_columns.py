@@ -94,7 +94,8 @@ def test_records_read_all_at_once_equal_those_read_one_by_one_also_when_damaged(
 @pytest.mark.parametrize("number", [0, -1, 63, -64, 64, 8_191, 2**31, 2**62, 2**63 - 1, -(2**63)])
 def test_numbers_of_every_length_are_read(number: int) -> None:
     """By the rule of the protocol: zigzag, then groups of seven bits."""
-    zigzag, groups = (number << 1) ^ (number >> 63), []
+    zigzag = (number << 1) ^ (number >> 63)
+    groups = []
     while True:
         groups.append(zigzag & 127 | (128 if zigzag > 127 else 0))
         zigzag >>= 7

@@ -71,7 +71,8 @@ seen = st.builds(SeenIds, texts, integers, st.binary(max_size=24))
 def profiles(draw: st.DrawFn) -> tuple[ModelKey, int, Profile]:
     key = draw(keys)
     profile = Profile(LAYOUTS[key.model])
-    features, size = len(profile.layout.features), profile.layout.size
+    features = len(profile.layout.features)
+    size = profile.layout.size
     sums = draw(st.lists(floats, min_size=2 * features, max_size=2 * features))
     profile.rows = draw(counts)
     profile.counts[:] = draw(st.lists(integers, min_size=size, max_size=size))

@@ -95,7 +95,8 @@ def _address(text: str, family: socket.AddressFamily) -> tuple[str, int]:
     words, port = text.split(":")
     raw = b"".join(bytes.fromhex(words[i : i + 8])[::-1] for i in range(0, len(words), 8))
     if raw[:12] == b"\0" * 10 + b"\xff\xff":
-        raw, family = raw[12:], socket.AF_INET
+        raw = raw[12:]
+        family = socket.AF_INET
     return socket.inet_ntop(family, raw), int(port, 16)
 
 

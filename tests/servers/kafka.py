@@ -33,7 +33,8 @@ from tests.servers.base import (
 VERSION = "4.3.1"
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 CLUSTER_ID = "Zm9vYmFyYmF6cXV4MTIzNA"
-USER, PASSWORD = "alice", "alice-secret"
+USER = "alice"
+PASSWORD = "alice-secret"
 GUARDED = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": "User:ANONYMOUS",
@@ -130,7 +131,8 @@ class RunningBroker:
     """
 
     def __init__(self, port: int, sasl_port: int) -> None:
-        self.port, self.sasl_port = port, sasl_port
+        self.port = port
+        self.sasl_port = sasl_port
         self.bootstrap = f"{LOOPBACK}:{port}"
         self.sasl_bootstrap = f"{LOOPBACK}:{sasl_port}"
         self._producer: Any = None

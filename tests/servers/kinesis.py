@@ -69,7 +69,8 @@ class KinesisEmulator:
         if reason := why_missing():
             raise DependencyMissing("kinesis", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-kinesis-"))
-        self.port, self.tls_port = free_port(), free_port()
+        self.port = free_port()
+        self.tls_port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         account = str(10**11 + secrets.randbelow(9 * 10**11))
         self.env = {

@@ -44,7 +44,8 @@ class Microburst:
         if reason := why_missing():
             raise DependencyMissing("microburst", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-microburst-"))
-        self.port, self._upstream = free_port(), upstream
+        self.port = free_port()
+        self._upstream = upstream
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.process = Process("microburst", self.dir / "microburst.log")
 

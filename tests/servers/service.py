@@ -37,8 +37,10 @@ class RunningService:
         new_session: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.port = folder, free_port()
-        self.before, self._new_session = list(before), new_session
+        self.folder = folder
+        self.port = free_port()
+        self.before = list(before)
+        self._new_session = new_session
         self._environment = {**os.environ, **(environment or {})}
         self.config = folder / "config.yaml"
         self.config.write_text(yaml.safe_dump({"http": {"port": self.port}, **config}))

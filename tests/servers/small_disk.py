@@ -18,7 +18,8 @@ class SmallDisk:
     """
 
     def __init__(self, folder: Path, log: Path, size: str = "2m") -> None:
-        self._folder, self._size = folder, size
+        self._folder = folder
+        self._size = size
         self._process = Process("small disk", log)
         self._folder.mkdir(parents=True)
 

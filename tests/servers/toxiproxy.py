@@ -46,7 +46,9 @@ class Toxiproxy:
         if reason := why_missing():
             raise DependencyMissing("toxiproxy", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-toxiproxy-"))
-        self.port, self._api_port, self._upstream = free_port(), free_port(), upstream_port
+        self.port = free_port()
+        self._api_port = free_port()
+        self._upstream = upstream_port
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.process = Process("toxiproxy", self.dir / "toxiproxy.log")
 

@@ -57,7 +57,8 @@ class LiveWorld(World):
     def append(self, partition: str) -> None:
         """Append a record that happened within the last ``grace``."""
         delay_ms = self.random.randint(0, self.settings.grace_ms)
-        model, value = self.random.choice(MODELS), self.random.randint(0, 3)
+        model = self.random.choice(MODELS)
+        value = self.random.randint(0, 3)
         key = self.random.choice(self.logs.keys[partition])
         self.logs.append(partition, key, Record(model, self.now_ms - delay_ms, value))
 

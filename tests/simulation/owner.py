@@ -36,7 +36,8 @@ class PlainJudge:
     A window violates if the value 3 has the majority.
     """
 
-    job, rules = "sim", RULES
+    job = "sim"
+    rules = RULES
 
     def report(
         self, span: WindowSpan, baseline: Baseline, profile: Profile, state: EpisodeState
@@ -193,16 +194,21 @@ class Owner:
         random: Random,
         readers: list[Reader],
     ) -> None:
-        self._store, self._sink, self._random, self.readers = store, sink, random, readers
+        self._store = store
+        self._sink = sink
+        self._random = random
+        self.readers = readers
         self.epoch = store.take_over()
         self._committed = store.committed
         self.panes = MemoryPanes()
-        self.cursor, self.accepted = self._committed.cursor, list(self._committed.accepted)
+        self.cursor = self._committed.cursor
+        self.accepted = list(self._committed.accepted)
         self.waiting: list[Output] = []
         self.lost: list[tuple[str, ...]] = []
         self.restore(self._committed)
         state = JobState.decode(self._committed.state)
-        baselines, judge = dict.fromkeys(MODELS, BASELINE), PlainJudge()
+        baselines = dict.fromkeys(MODELS, BASELINE)
+        judge = PlainJudge()
         self.aggregator = Aggregator(settings, baselines, judge, state, self.panes)  # type: ignore[arg-type]
         self.take(list(self.aggregator.resume()))
 
@@ -257,7 +263,8 @@ class Owner:
         )
         if not self._store.commit(self.epoch, content):
             return False
-        self._committed, self.waiting = content, []
+        self._committed = content
+        self.waiting = []
         return True
 
     def deliver(self, everything: bool = False) -> None:

@@ -45,7 +45,8 @@ def repeats_revisions(patch: Patch) -> None:
     def close_again(
         self: WindowCloser, key: ModelKey, end_ms: int, cut: bool = False
     ) -> list[Output]:
-        reported, window = self._state.key_state(key).reported, (self._settings.window_ms, end_ms)
+        reported = self._state.key_state(key).reported
+        window = (self._settings.window_ms, end_ms)
         if window in reported:
             reported[window] -= 1
         return close(self, key, end_ms, cut)
@@ -54,7 +55,8 @@ def repeats_revisions(patch: Patch) -> None:
 
 
 def late_by_the_watermark(patch: Patch) -> None:
-    read, watermarks = World.read, [0]
+    read = World.read
+    watermarks = [0]
 
     def read_with_watermark(self: World, owner: Owner | None = None) -> None:
         watermarks.append((owner or self.owner).aggregator.state.watermark_ms or 0)

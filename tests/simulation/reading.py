@@ -47,7 +47,8 @@ def count(
 
     The result is a pure function of the range and the mark at its start.
     """
-    outcomes, lengths = Counter[str](), Counter[str]()
+    outcomes = Counter[str]()
+    lengths = Counter[str]()
     panes: Panes = {}
     mark_ms = assigned.mark_ms
     for record in records[assigned.next : stop]:
@@ -124,7 +125,9 @@ class Reader:
         random: Random,
         reports_children: dict[str, bool],
     ) -> None:
-        self._logs, self._settings, self._random = logs, settings, random
+        self._logs = logs
+        self._settings = settings
+        self._random = random
         self._reports_children = reports_children
         self._assigned: dict[str, Assigned] = {}
         self.holds: set[str] = set()
@@ -143,7 +146,8 @@ class Reader:
     def read(self, at_most: int = 12) -> None:
         """Make a partial of one or two partitions and send it."""
         names = list(self._assigned)
-        covers, panes = [], Panes()
+        covers = []
+        panes = Panes()
         for name in self._random.sample(names, min(len(names), self._random.choice((1, 1, 2)))):
             cover, counted = self._read_partition(name, at_most)
             covers.append(cover)
@@ -154,7 +158,8 @@ class Reader:
             self.in_flight.append(partial_of(covers, panes))
 
     def _read_partition(self, name: str, at_most: int) -> tuple[CoveredRange, Panes]:
-        assigned, records = self._assigned[name], self._logs.records[name]
+        assigned = self._assigned[name]
+        records = self._logs.records[name]
         stop = min(assigned.next + self._random.randint(0, at_most), len(records))
         cover, panes = count(records, name, assigned, stop, self._settings)
         self._assigned[name] = Assigned(assigned.claim, stop, cover.mark_ms)

@@ -68,7 +68,8 @@ def finish(world: World) -> None:
 
 def at_end(world: World) -> bool:
     """Return whether all logs are read, and all closed ones are known to be ended."""
-    partitions, children = world.owner.aggregator.state.partitions, world.logs.children
+    partitions = world.owner.aggregator.state.partitions
+    children = world.logs.children
     return all(
         partitions[name].next == len(records) and partitions[name].ended == (name in children)
         for name, records in world.logs.records.items()
@@ -128,7 +129,8 @@ def wrong_windows(world: World) -> str:
     """
     ledger = world.owner.aggregator.state.ledger
     late = ledger.rows_late_after_idle + ledger.width_mismatches_late_after_idle
-    totals, expected = world.sink.totals(), world.logs.expected(world.settings)
+    totals = world.sink.totals()
+    expected = world.logs.expected(world.settings)
     if not late:
         windows = sorted(
             window for window in {*totals, *expected} if totals.get(window) != expected.get(window)
@@ -144,7 +146,8 @@ def wrong_windows(world: World) -> str:
 
 def met(world: World) -> Counter[str]:
     """Return what a schedule has met, and how often."""
-    ledger, items = world.owner.aggregator.state.ledger, list(world.sink.delivered.values())
+    ledger = world.owner.aggregator.state.ledger
+    items = list(world.sink.delivered.values())
     reports = [item for item in items if isinstance(item, WindowReport)]
     silences = [report for report in reports if report.state == "no data"]
     revisions = [report for report in reports if report.revision and report not in silences]

@@ -13,7 +13,8 @@ import pytest
 from tests.simulation.planted import CHAOS
 from tests.simulation.schedules import met, run, verdict
 
-SCHEDULES, PARTS = int(os.environ.get("DRIFTLINE_SCHEDULES", "2800")), 4
+SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "2800"))
+PARTS = 4
 PLANTED = 600
 """Schedules within which a planted bug must be found."""
 

@@ -42,7 +42,8 @@ class World:
     """
 
     def __init__(self, seed: int) -> None:
-        self.seed, self.random = seed, Random(seed)
+        self.seed = seed
+        self.random = Random(seed)
         self.prompt = self.random.random() < 0.5
         self.settings = random_settings(self.random, self.prompt)
         self.logs = self.write_logs()
@@ -50,8 +51,10 @@ class World:
             name: self.prompt or self.random.random() < 0.6 for name in self.logs.children
         }
         self.reader_count = self.random.choice((1, 2, 3))
-        self.now_ms, self.met = 10_000, Counter[str]()
-        self.store, self.sink = SharedStore(), Sink()
+        self.now_ms = 10_000
+        self.met = Counter[str]()
+        self.store = SharedStore()
+        self.sink = Sink()
         self.frozen: list[Owner] = []
         self.zombies: list[Reader] = []
         self.start_owner()

@@ -66,7 +66,8 @@ class Ticking(Reading):
     finished = False
 
     def __init__(self, source: Clockwork) -> None:
-        self._source, self._next = source, 0
+        self._source = source
+        self._next = 0
 
     def discover(self) -> list[DiscoveredPartition]:
         return [DiscoveredPartition("p", 0)]
@@ -81,7 +82,8 @@ class Ticking(Reading):
         pass
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        step, self._next = self._next, self._next + 1
+        step = self._next
+        self._next = self._next + 1
         if step >= self._source.steps:
             self.finished = True
             return []
@@ -157,7 +159,8 @@ def live(
 
     The service's clock is the time of the log.
     """
-    state, began_s = folder / "driftline.sqlite", time.monotonic()
+    state = folder / "driftline.sqlite"
+    began_s = time.monotonic()
     figures: list[Figures] = []
     clock_s = [START_MS / 1000]
 

@@ -14,7 +14,9 @@ from stream.telemetry.log_setup import LogSetup
 from tests.soak.clockwork import START_MS, growth, live, measured_by
 from tests.support import jobs
 
-MODELS, FEATURES, PANE_MS = 10, 200, 5_000
+MODELS = 10
+FEATURES = 200
+PANE_MS = 5_000
 WINDOWS = 1_000
 WARM = 150
 """From this window on ten minutes of panes are kept, and each new pane releases one."""
@@ -98,7 +100,8 @@ def run(windows: int = WINDOWS) -> dict[str, object]:
 
 if __name__ == "__main__":
     LogSetup("info").set_up()  # the end of the log is shown if it fails
-    windows_or_baseline, run_folder = sys.argv[1], Path(sys.argv[2])
+    windows_or_baseline = sys.argv[1]
+    run_folder = Path(sys.argv[2])
     if windows_or_baseline == "baseline":
         result = learn(run_folder)
     else:

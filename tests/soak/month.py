@@ -23,7 +23,9 @@ from stream.telemetry.log_setup import LogSetup
 from tests.soak.clockwork import START_MS, Figures, growth, live, measured_by
 from tests.support import jobs
 
-MINUTE_MS, DAY, WEEK = 60_000, 1_440, 10_080
+MINUTE_MS = 60_000
+DAY = 1_440
+WEEK = 10_080
 WINDOWS = 43_200
 QUIET = 60
 """Minutes without any record at the end of each week."""

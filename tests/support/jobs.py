@@ -17,7 +17,9 @@ from stream.baselining import build as baselining
 from tests.servers.service import RunningService, newest
 from tests.support import events
 
-START_MS, MINUTE_MS, PER_S = 1_750_000_020_000, 60_000, 20
+START_MS = 1_750_000_020_000
+MINUTE_MS = 60_000
+PER_S = 20
 PER_WINDOW = PER_S * 60
 
 

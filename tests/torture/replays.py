@@ -20,7 +20,10 @@ from tests.golden.runs import run_service, run_with_crashes
 from tests.property.test_messages import LAYOUTS, comparable, partials, through_the_pipe
 from tests.torture.rows import Row, SectionResult, on_all_cores
 
-INPUTS, EVERY, BATCHES, FILES = range(10, 22), (1, 2, 3, 5, 8, 13), (60, 150), (1, 3)
+INPUTS = range(10, 22)
+EVERY = (1, 2, 3, 5, 8, 13)
+BATCHES = (60, 150)
+FILES = (1, 3)
 PARTIALS = 5_000
 
 
@@ -51,7 +54,9 @@ def crash_in_each_rhythm(seed: int) -> Outcome:
     LogSetup("error").set_up()
     outcome = Outcome(0, 0, [])
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        folder, files, planted = Path(name), FILES[seed % 2], golden.planted(seed)
+        folder = Path(name)
+        files = FILES[seed % 2]
+        planted = golden.planted(seed)
         baseline = folder / "baseline"
         patch.setattr(readers, "MAX_RECORDS", BATCHES[seed // 2 % 2])
         golden.write_baseline(baseline)

@@ -16,7 +16,8 @@ from tests.simulation import live, planted, schedules
 from tests.torture.rows import Row, SectionResult, on_all_cores
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "100000"))
-CHUNK, PLANTED = 500, 5_000
+CHUNK = 500
+PLANTED = 5_000
 
 
 class Chunk(NamedTuple):
@@ -47,7 +48,8 @@ def _simulated(name: str, of_live: bool, schedules: int) -> SectionResult:
 
 def run_chunk(chunk: Chunk) -> tuple[Counter[str], list[str]]:
     """What these schedules went through, by count, and the failures among them."""
-    counts, failures = Counter[str](), []
+    counts = Counter[str]()
+    failures = []
     kind = "live" if chunk.live else "chaos"
     for seed in range(chunk.first, chunk.stop):
         try:
@@ -76,7 +78,8 @@ def planted_bugs() -> SectionResult:
 def expose(bug: str) -> Row:
     """Run schedules until one of them fails because of the bug."""
     began_s = time.monotonic()
-    plant, of_live = {**planted.CHAOS, **planted.LIVE}[bug], bug in planted.LIVE
+    plant = {**planted.CHAOS, **planted.LIVE}[bug]
+    of_live = bug in planted.LIVE
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
         exposing = next((seed for seed in range(PLANTED) if fails(seed, of_live)), None)

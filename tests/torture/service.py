@@ -15,9 +15,13 @@ from tests.fuzz import long
 from tests.soak import memory, month
 from tests.torture.rows import Row, SectionResult
 
-KILLS_KAFKA, KILLS_KINESIS, OUTAGE_S, CHUNK_S = 100, 20, 600, 0.4
+KILLS_KAFKA = 100
+KILLS_KINESIS = 20
+OUTAGE_S = 600
+CHUNK_S = 0.4
 GUIDED = 100_000
-MOST_MB, MOST_GROWTH_MB = 400.0, 20.0
+MOST_MB = 400.0
+MOST_GROWTH_MB = 20.0
 
 
 def killed() -> SectionResult:

@@ -22,7 +22,8 @@ def incident(
 def signal(
     kind: SignalKind, features: Sequence[str], start_h: float, end_h: float, episode: str = "e1"
 ) -> Signal:
-    start_ms, end_ms = START_MS + int(start_h * HOUR_MS), START_MS + int(end_h * HOUR_MS)
+    start_ms = START_MS + int(start_h * HOUR_MS)
+    end_ms = START_MS + int(end_h * HOUR_MS)
     reasons = tuple(
         Violation(
             feature=name,

@@ -138,7 +138,8 @@ def test_only_values_that_cloudwatch_cannot_hold_are_left_out(bad: float) -> Non
 
 
 def test_a_metric_left_out_counts_once_however_often_its_window_is_put() -> None:
-    sent, odd = wire(), (feature(value=float("inf")),)
+    sent = wire()
+    odd = (feature(value=float("inf")),)
     sent.answers = [(503, b"{}")]
     with pytest.raises(SinkRetry):
         sent.delivery.deliver([report(features=odd)])

@@ -229,9 +229,11 @@ def test_an_item_dropped_during_its_delivery_is_not_counted_twice(make: Make) ->
 
 
 def test_a_blocked_sink_blocks_neither_another_sink_nor_the_caller(make: Make) -> None:
-    blocked, free = Recorder(), Recorder()
+    blocked = Recorder()
+    free = Recorder()
     blocked.gate.clear()
-    first, second = make(blocked), make(free)
+    first = make(blocked)
+    second = make(free)
     for courier in (first, second):
         courier.start()
     began = time.monotonic()
@@ -416,7 +418,8 @@ def test_moving_the_cursor_alone_is_no_attempt(make: Make) -> None:
 
 
 def test_the_oldest_waiting_item_is_as_old_as_its_commit(make: Make) -> None:
-    sink, now_s = Recorder(SinkRetry("slow", delivered=1)), time.time()
+    sink = Recorder(SinkRetry("slow", delivered=1))
+    now_s = time.time()
     courier = make(sink, backoff_s=(60.0,))
     assert courier.counts.oldest_s == 0
     courier.offer(
@@ -526,7 +529,8 @@ def test_items_that_a_sink_does_not_take_never_fill_its_queue(make: Make) -> Non
 def test_nothing_is_delivered_while_delivery_is_not_allowed(make: Make) -> None:
     """As after a freeze, when another service may own the job: items wait until delivery is allowed
     again."""
-    sink, allowed = Recorder(), threading.Event()
+    sink = Recorder()
+    allowed = threading.Event()
     courier = make(sink, may_deliver=allowed.is_set)
     courier.offer(numbered(1, 3))
     courier.start()

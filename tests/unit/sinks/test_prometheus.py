@@ -23,7 +23,8 @@ from tests.support.reports import (
     violation,
 )
 
-OF_MODEL, OF_FEATURE = 13, 3
+OF_MODEL = 13
+OF_FEATURE = 3
 """Series of a model: rows, completeness, end, six states, one check, three worst features. Series
 of a feature: completeness, distance, limit."""
 KEY = {"job": "sample", "model": "flights", "variant": "AllTraffic"}
@@ -130,7 +131,8 @@ def test_a_repeat_changes_nothing() -> None:
 
 
 def test_rebuild_restores_the_gauges_of_before_the_restart() -> None:
-    before, after = shown(report(0), report(1)), Page()
+    before = shown(report(0), report(1))
+    after = Page()
     after.delivery.rebuild([report(1)])
     assert after.gauges() == before.gauges()
 

@@ -34,7 +34,8 @@ def checked(
     too_wide: int = 0,
     expose_values: bool = False,
 ) -> CheckedWindow:
-    measures, asked = measure(base, counted), rules or Rules()
+    measures = measure(base, counted)
+    asked = rules or Rules()
     return CheckedWindow(
         baseline=base,
         measures=measures,
@@ -182,7 +183,8 @@ def test_a_burst_of_nan_or_of_infinities_is_named(odd: float, diagnosis: str) ->
 def test_drift_has_sagemakers_sentence_and_a_summary_of_what_moved() -> None:
     violation = only(violations(NUMBERS, {"x": normal(2, 1_000, mean=1.0)}))
     assert (violation.check, violation.statistic) == ("baseline_drift_check", "psi")
-    value, limit = violation.value, violation.limit
+    value = violation.value
+    limit = violation.limit
     assert violation.description == (
         f"Baseline drift distance: {value!r} exceeds threshold: {limit!r}"
     )

@@ -71,7 +71,8 @@ def lettered(start: int, letters: str) -> WindowReport:
 
 
 def run(reports: list[WindowReport], rules: Rules = RULES) -> tuple[EpisodeState, list[Signal]]:
-    state, signals = EpisodeState(), []
+    state = EpisodeState()
+    signals = []
     for window in reports:
         state, new = advance(state, window, rules)
         signals += new
@@ -266,7 +267,8 @@ def test_no_episode_opens_on_a_feature_that_was_confirmed_before_it_recovered() 
 
 @pytest.mark.parametrize("state", ["insufficient", "no data", "incomplete", "learning"])
 def test_windows_without_a_verdict_neither_open_nor_end_anything(state: State) -> None:
-    bad, clean = report(1, far="a", state=state), report(2, state=state)
+    bad = report(1, far="a", state=state)
+    clean = report(2, state=state)
     assert advance(EpisodeState(), bad, RULES) == (EpisodeState(), [])
     open_, signals = run(
         [report(0, far="a"), clean, report(3, state=state), report(4, state=state)]
@@ -336,7 +338,8 @@ def test_a_long_window_that_slides_in_small_steps_still_confirms_and_recovers() 
 def test_the_state_can_be_encoded_between_any_two_windows() -> None:
     letters = ["A", "a", "ab", "ab", "", "", "b", "", "B", "", ""]
     windows = [lettered(k, each) for k, each in enumerate(letters)]
-    state, signals = EpisodeState(), []
+    state = EpisodeState()
+    signals = []
     for window in windows:
         state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=EpisodeState)
         state, new = advance(state, window, RULES)
@@ -346,7 +349,8 @@ def test_the_state_can_be_encoded_between_any_two_windows() -> None:
 
 def test_signals_are_the_same_in_every_run_and_different_from_each_other() -> None:
     windows = [report(0, far="a"), *[report(k, "a") for k in range(1, 25)], report(25), report(26)]
-    first, again = run(windows)[1], run(windows)[1]
+    first = run(windows)[1]
+    again = run(windows)[1]
     assert [signal.kind for signal in first] == ["opened", "reminder", "reminder", "recovered"]
     assert msgspec.json.encode(first) == msgspec.json.encode(again)
     assert len({signal.dedupe_id for signal in first}) == 4

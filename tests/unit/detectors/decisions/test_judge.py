@@ -305,7 +305,8 @@ def test_summaries_of_report_and_signal_name_values_only_if_that_is_allowed(
     data["code"] = [42.0] * 2_000
     data["name"] = texts({"[private]": 1_500, "other diagnosis": 500})
     judge = Judge("flights", Rules(), expose_values=expose_values)
-    report, signal = judged(data, judge=judge), signal_of(data, judge)
+    report = judged(data, judge=judge)
+    signal = signal_of(data, judge)
     summaries = {
         violation.feature: violation.summary.partition(": ")[2] for violation in report.violations
     }

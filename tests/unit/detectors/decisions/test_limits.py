@@ -17,7 +17,8 @@ from tests.support.paths import ROOT
 
 BASE = baseline({"x": normal(1, 1_000), "y": normal(2, 1_000)})
 OF_0_1_0 = ROOT / "tests" / "golden" / "state_0_1_0" / "base" / "baseline.msgpack"
-X, Y = PageHinkley(feature="x"), PageHinkley(feature="y")
+X = PageHinkley(feature="x")
+Y = PageHinkley(feature="y")
 PLAIN = limits_of(Constraints(), Rules(), {}, [])
 
 
@@ -95,7 +96,8 @@ def test_a_damaged_baseline_is_refused(damaged: str) -> None:
 def test_a_report_names_the_limits_that_it_was_judged_by() -> None:
     """The id does not change: windows of one baseline stay comparable."""
     strict = BASE.constrained(Constraints({"x": Constraint(completeness=1.0)}))
-    judge, counts = Judge("j", Rules()), window(BASE.layout, {"x": normal(5, 500)})
+    judge = Judge("j", Rules())
+    counts = window(BASE.layout, {"x": normal(5, 500)})
     span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=60_000)
     first, second = (judge.report(span, base, counts, EpisodeState()) for base in (BASE, strict))
     assert first.limits == judge.limits("m", BASE.constraints).fingerprint

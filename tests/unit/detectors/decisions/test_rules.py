@@ -44,7 +44,8 @@ def rulings(
 
 
 def test_the_limit_is_the_noise_in_a_small_window_and_the_asked_limit_in_a_large_one() -> None:
-    small, large = rulings(120)[0], rulings(50_000)[0]
+    small = rulings(120)[0]
+    large = rulings(50_000)[0]
     assert small.limit == small.noise > 0.1
     assert large.limit == pytest.approx(0.063163, rel=1e-4)
     assert large.limit > large.noise
@@ -53,7 +54,8 @@ def test_the_limit_is_the_noise_in_a_small_window_and_the_asked_limit_in_a_large
 @pytest.mark.parametrize("statistic", ["psi", "ks", "hellinger", "jensen_shannon", "wasserstein"])
 def test_one_threshold_means_one_drift_whichever_statistic_decides(statistic: str) -> None:
     """After a shift by 0.2513 deviations two normal distribution functions are 0.1 apart."""
-    before, after = normal(5, 200_000), normal(6, 200_000, mean=0.2513)
+    before = normal(5, 200_000)
+    after = normal(6, 200_000, mean=0.2513)
     base = baseline({"x": before})
     measures = Measures(base.profile, window(base.layout, {"x": after}))
     assert float(measures.distances[statistic][0]) == pytest.approx(

@@ -102,7 +102,8 @@ def test_the_typed_read_of_csv_agrees_with_the_grammar(cell: str, kind: ColumnTy
         assert read is not None
         column, refused = read
         assert len(refused) == 0
-        expected, numbers = numbers_from_text(pa.array(lines), kind == "int"), column["a"]
+        expected = numbers_from_text(pa.array(lines), kind == "int")
+        numbers = column["a"]
         assert isinstance(numbers, Numbers)
         assert np.array_equal(numbers.values, expected.values, equal_nan=True)
         assert slots_of(numbers) == slots_of(expected)
@@ -194,7 +195,8 @@ def test_reading_typed_gives_what_reading_by_pattern_gives(odd: str, column: int
     rows = [["1.5", "7", "a"], ["2", "-8", "7"], ["0.25", "0", ""]]
     rows[1][column] = odd
     cells = pa.array([cell for row in rows for cell in row], pa.string())
-    numeric, integral = np.array([True, True, False]), np.array([False, True, False])
+    numeric = np.array([True, True, False])
+    integral = np.array([False, True, False])
     values, slots, _ = cut_numbers(
         cells, numeric, integral, typed="0x" not in odd.lower()
     )  # hex is kept away

@@ -89,7 +89,8 @@ def plain_number(x: float, slot: int | None, edges: tuple[float, ...], bins: int
 def plain(layout: Layout, data: dict[str, Column], start: int, stop: int) -> list[int]:
     counts = [0] * layout.size
     for i, feature in enumerate(layout.features):
-        first, column = int(layout.starts[i]), data.get(feature.name)
+        first = int(layout.starts[i])
+        column = data.get(feature.name)
         for row in range(start, stop):
             if column is None:
                 hits = [MISSING]
@@ -148,7 +149,8 @@ def test_the_eight_type_slots_add_up_to_the_rows() -> None:
 
 
 def test_a_profile_survives_encoding_and_splitting() -> None:
-    first, data = layout(1), columns(500, seed=4)
+    first = layout(1)
+    data = columns(500, seed=4)
     whole = fold(first, data)
     merged = Profile(first)
     for start in range(0, 500, 77):

@@ -34,7 +34,8 @@ def test_every_row_lies_in_exactly_one_coarse_cell() -> None:
     layout = Layout((GRID, CODES, TEXT))
     counts = np.zeros(layout.size, np.int64)
     for i, feature in enumerate(layout.features):
-        start, stop = int(layout.starts[i]), int(layout.starts[i + 1])
+        start = int(layout.starts[i])
+        stop = int(layout.starts[i + 1])
         counts[layout.bins(i)] = 1
         counts[start], counts[start + 3] = 10, feature.bins
         counts[stop - 1] = 0 if feature.kind == "text" else 7

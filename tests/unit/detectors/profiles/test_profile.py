@@ -38,7 +38,8 @@ def test_any_order_of_merging_gives_the_same_integers_and_extremes() -> None:
 
 
 def test_moments_are_sums_around_the_baselines_mean() -> None:
-    center, values = LAYOUT.features[0].center, np.array([0.5, 2.0, -9.0, 3.25])
+    center = LAYOUT.features[0].center
+    values = np.array([0.5, 2.0, -9.0, 3.25])
     whole = merged(tuple(PARTS))
     assert whole.sums[0] == pytest.approx(
         [(values - center).sum(), ((values - center) ** 2).sum()], rel=1e-12

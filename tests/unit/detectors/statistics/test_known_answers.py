@@ -161,7 +161,8 @@ def test_many_rare_categories_keep_the_law(rows: int) -> None:
 
     before = drawn(20_000)
     layout = Layout((feature("t", before),))
-    counted, hits = window(layout, {"t": before}), 0
+    counted = window(layout, {"t": before})
+    hits = 0
     for _ in range(200):
         sides = Pair(counted, window(layout, {"t": drawn(rows)}))
         hits += distance("psi", sides) > psi_noise(sides, 0.001)
@@ -172,7 +173,8 @@ def signals(
     judge: Judge, windows: list[dict[str, Values]], before: dict[str, Values]
 ) -> list[tuple[int, Signal]]:
     """Each signal with the number of the window that gave rise to it."""
-    base, state = baseline(before), EpisodeState()
+    base = baseline(before)
+    state = EpisodeState()
     signals = []
     for k, data in enumerate(windows):
         report = judge.report(

@@ -27,7 +27,8 @@ from tests.support.records import covered_range, job_settings
 from tests.support.stores import MemoryIds, MemoryPanes
 
 SETTINGS = job_settings(window_ms=10, every_ms=10, grace_ms=0, lateness_ms=100, idle_ms=50)
-A, B = DiscoveredPartition("a", 0), DiscoveredPartition("b", 0)
+A = DiscoveredPartition("a", 0)
+B = DiscoveredPartition("b", 0)
 MERGED = DiscoveredPartition("c", 0, ("a", "b"))
 
 

@@ -70,7 +70,8 @@ def test_types_counts_and_moments_of_a_small_file(tmp_path: Path) -> None:
     assert [numbers[key] for key in ("mean", "sum", "min", "max")] == [2.0, 6.0, 1.0, 3.0]
     assert numbers["std_dev"] == pytest.approx(np.sqrt(2 / 3))
     assert numbers["distribution"]["kll"]["sketch"]["data"] == [[1.0, 2.0, 3.0]]
-    layout, counts = built.baseline.layout, built.baseline.profile.counts
+    layout = built.baseline.layout
+    counts = built.baseline.profile.counts
     assert built.baseline.profile.rows == 4
     assert [int(counts[layout.starts[i] + MISSING]) for i in range(3)] == [1, 1, 1]
     assert [
@@ -172,7 +173,8 @@ def test_a_long_file_gives_the_same_bins_each_time_and_exact_counts() -> None:
     chunks = [
         table(x=[repr(float(x)) for x in values[k : k + 50_000]]) for k in range(0, 200_000, 50_000)
     ]
-    first, second = make(lambda: chunks).baseline, make(lambda: chunks).baseline
+    first = make(lambda: chunks).baseline
+    second = make(lambda: chunks).baseline
     assert first.fingerprint == second.fingerprint
     edges = np.array(first.layout.features[0].edges)
     expected = np.histogram(values, np.concatenate(([-np.inf], edges, [np.inf])))[0]
@@ -238,7 +240,8 @@ def test_json_keeps_the_text_of_dates_and_names_nested_fields_by_path(tmp_path: 
     assert built.baseline.columns == ("day", "n.x", "n.y", "late")
     assert built.baseline.layout.features[0].vocabulary == ("2013-01-01",)
     assert types(built) == {"day": "String", "n.x": "String", "n.y": "Fractional", "late": "String"}
-    layout, counts = built.baseline.layout, built.baseline.profile.counts
+    layout = built.baseline.layout
+    counts = built.baseline.profile.counts
     assert [int(counts[layout.starts[1] + slot]) for slot in (BOOLEAN, INTEGRAL)] == [1, 1]
     assert present(built)["late"] == (1, 1)
 
@@ -351,7 +354,8 @@ def test_columns_that_do_not_exist_are_refused_with_those_that_do(tmp_path: Path
 
 
 def test_progress_adds_up_to_all_bytes_twice(tmp_path: Path) -> None:
-    path, counts = train(tmp_path), list[int]()
+    path = train(tmp_path)
+    counts = list[int]()
     make_from_files(path, progress=counts.append)
     assert sum(counts) == 2 * TrainingData(path).size == 2 * path.stat().st_size
 
@@ -527,7 +531,8 @@ def test_learning_all_columns_equals_making_a_baseline_of_the_same_rows() -> Non
 
 def test_learning_takes_the_first_rows_wherever_the_samples_are_cut() -> None:
     def samples(*sizes: int) -> list[bytes]:
-        streams, start = list[bytes](), 0
+        streams = list[bytes]()
+        start = 0
         for size in sizes:
             sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, events(1_000).schema) as writer:

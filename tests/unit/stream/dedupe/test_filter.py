@@ -13,7 +13,8 @@ from stream.dedupe.index import IdIndex
 from tests.support.stores import MemoryIds
 
 RULES = Dedupe(horizon="1s", most=1_000_000)
-HORIZON_MS, SLICE_MS = 1_000, 200
+HORIZON_MS = 1_000
+SLICE_MS = 200
 
 Event = tuple[str | None, int]
 """An id, and by how many milliseconds the event moves the mark."""
@@ -27,7 +28,8 @@ def duplicates_by_definition(log: list[Event]) -> list[bool]:
     before the mark.
     """
     accepted: dict[str, set[int]] = {}
-    mark, duplicates = 0, []
+    mark = 0
+    duplicates = []
     for id_, step in log:
         mark += step
         slices = accepted.setdefault(id_ or "", set())
@@ -44,7 +46,8 @@ def duplicates_in_batches(log: list[Event], cuts: list[int], restarts: bool) -> 
     """
     marks = np.cumsum([step for _, step in log], dtype=np.int64)
     index = IdIndex(RULES, MemoryIds())
-    known_ids, duplicates = DuplicateFilter(RULES, "p"), list[bool]()
+    known_ids = DuplicateFilter(RULES, "p")
+    duplicates = list[bool]()
     bounds = sorted({0, len(log), *(cut for cut in cuts if cut < len(log))})
     for start, stop in pairwise(bounds):
         if restarts:

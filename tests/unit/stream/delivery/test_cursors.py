@@ -13,7 +13,8 @@ from stream.state.identity import StateIdentity
 from stream.state.store import Store
 from tests.support.reports import signal
 
-A, B = ("jsonl", Jsonl(path="/a")), ("jsonl", Jsonl(path="/b"))
+A = ("jsonl", Jsonl(path="/a"))
+B = ("jsonl", Jsonl(path="/b"))
 WRONG, RIGHT = (
     ("sns", Sns(topic_arn=f"arn:aws:sns:eu-central-1:123456789012:{name}"))
     for name in ("retrian", "retrain")

@@ -10,7 +10,9 @@ from stream.readers.poison_records import TRUSTED_RECORDS, PoisonRecordSearch
 
 def crashes_until_skipped(poison: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
     """How many readers crash until a record is skipped, and which: a reader in a few lines."""
-    search, position, crashes = PoisonRecordSearch(), 0, 0
+    search = PoisonRecordSearch()
+    position = 0
+    crashes = 0
     while crashes < 50:
         if to_skip := search.to_skip(["p"]):
             return crashes, to_skip
@@ -78,11 +80,14 @@ def crashes_until_given_up(poison: int, size: int) -> tuple[int, list[tuple[str,
 
     The source, in a few lines, crashes while it fetches a batch that holds the record.
     """
-    search, position, crashes = PoisonRecordSearch(), 0, 0
+    search = PoisonRecordSearch()
+    position = 0
+    crashes = 0
     while crashes < 50:
         fetching: dict[str, Position] = {"p": position}
         while not position <= poison < position + (records := search.max_records(["p"]) or size):
-            fetching, position = {}, position + records
+            fetching = {}
+            position = position + records
             search.counted("p", records)
         crashes += 1
         if unreadable := search.crashed_fetching(fetching):
@@ -107,7 +112,8 @@ def test_crashes_of_readers_that_make_progress_give_up_no_record() -> None:
 
 
 def test_a_partition_that_returns_records_in_between_is_not_named() -> None:
-    search, unreadable = PoisonRecordSearch(), []
+    search = PoisonRecordSearch()
+    unreadable = []
     for k in range(12):
         fetching: dict[str, Position] = {"culprit": 7}
         if k % 2:

@@ -40,7 +40,8 @@ class Running:
             },
             folder,
         )
-        telemetry, liveness = Telemetry(config.job), Liveness(60.0)
+        telemetry = Telemetry(config.job)
+        liveness = Liveness(60.0)
         self.ownership = Ownership(config, False, threading.Event(), telemetry.log)
         startup = Startup(
             config,

@@ -63,7 +63,8 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
     aggregator = job.aggregator
     aggregator.step(DiscoveredPartition("s", 0))
     partition = aggregator.state.partitions["s"]
-    layout, every = aggregator.baselines[key.model].layout, aggregator.settings.every_ms
+    layout = aggregator.baselines[key.model].layout
+    every = aggregator.settings.every_ms
     profiles: dict[int, Profile] = {}
     for time_ms in times_ms:
         profile = profiles.setdefault(time_ms // every * every, Profile(layout))
@@ -71,7 +72,8 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
         for start in layout.starts[:-1]:
             profile.counts[[start + INTEGRAL, start + HEAD]] += 1
     assert isinstance(partition.next, int)
-    count, mark = len(times_ms), max([*times_ms, partition.mark_ms or 0])
+    count = len(times_ms)
+    mark = max([*times_ms, partition.mark_ms or 0])
     cover = covered_range("s", partition.next, count, mark, claim=partition.claim)
     layouts = {name: baseline.layout.fingerprint for name, baseline in aggregator.baselines.items()}
     out = aggregator.step(
@@ -184,7 +186,8 @@ def test_missing_panes_show_in_the_ledger(folder: Path) -> None:
 
 
 def test_every_sink_and_the_dead_letters_wait_until_they_may_deliver(folder: Path) -> None:
-    models, reports = {"a": model("xy")}, folder / "reports"
+    models = {"a": model("xy")}
+    reports = folder / "reports"
     job = opened(
         folder,
         models,

@@ -331,7 +331,8 @@ def test_the_state_is_readable_by_its_user_only(store: Store, path: Path) -> Non
 
 def test_an_item_leaves_once_the_sinks_that_take_its_type_have_it(store: Store) -> None:
     """A sink that is down with a signal keeps no reports: the file would grow without bound."""
-    panes, takes = store.panes([LAYOUT]), {"files": (WindowReport, Signal), "topic": (Signal,)}
+    panes = store.panes([LAYOUT])
+    takes = {"files": (WindowReport, Signal), "topic": (Signal,)}
     last = store.commit(
         IDENTITY, state(), panes, [signal(0), report(0), report(1)], {"files": 0, "topic": 0}, takes
     )[-1].seq

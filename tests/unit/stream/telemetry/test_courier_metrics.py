@@ -9,7 +9,8 @@ from stream.telemetry.courier_metrics import CourierMetrics
 
 
 def test_each_figure_of_a_courier_has_its_metric() -> None:
-    metrics, registry = CourierMetrics("sample"), CollectorRegistry()
+    metrics = CourierMetrics("sample")
+    registry = CollectorRegistry()
     registry.register(metrics)
     metrics.show(
         {

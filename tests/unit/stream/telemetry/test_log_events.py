@@ -77,7 +77,8 @@ class Dropped:
         for reason, count in outcomes.items():
             counts[reason] = counts.get(reason, 0) + count
         self._log.write(self.ledger, "dead.jsonl")
-        calls, self._logger.calls = self._logger.calls, []
+        calls = self._logger.calls
+        self._logger.calls = []
         assert all(
             (call.method_name, call.args) == ("warning", ("records_dropped",)) for call in calls
         )

@@ -49,7 +49,8 @@ def test_a_process_exports_its_start_and_its_last_iteration() -> None:
 
 
 def test_two_services_do_not_share_their_metrics() -> None:
-    first, second = Telemetry("sample"), Telemetry("sample")
+    first = Telemetry("sample")
+    second = Telemetry("sample")
     first.batch(0.5, [covered_range()])
     assert value(second, "records_read_total") == 0
 

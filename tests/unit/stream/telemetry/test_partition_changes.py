@@ -32,7 +32,8 @@ class Log:
         return self.events()
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
-        calls, self._logger.calls = self._logger.calls, []
+        calls = self._logger.calls
+        self._logger.calls = []
         assert all(call.method_name == "info" for call in calls)
         return [(call.args[0], call.kwargs) for call in calls]
 
@@ -57,7 +58,8 @@ def test_each_change_is_one_event_and_no_change_is_none() -> None:
 
 
 def test_a_thousand_partitions_are_one_event_with_their_number() -> None:
-    log, first_ten = Log(), [f"t-{k:04}" for k in range(10)]
+    log = Log()
+    first_ten = [f"t-{k:04}" for k in range(10)]
     log.changes.write({f"t-{k:04}": ACTIVE for k in range(1_000)})
     assert log.events() == [("partitions_found", {"count": 1_000, "partitions": first_ten})]
 

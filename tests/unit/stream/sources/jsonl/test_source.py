@@ -35,7 +35,8 @@ def drain(
                 return values, [result], at
             assert isinstance(result, RawBatch)
             assert at is None or result.first == at
-            values, at = [*values, *result.values], result.next
+            values = [*values, *result.values]
+            at = result.next
             if result.at_end:
                 return values, [], at
     raise AssertionError("the source never reached its end")

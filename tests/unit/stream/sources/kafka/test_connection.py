@@ -86,6 +86,7 @@ def test_refusals_missing_files_and_wrong_options_are_permanent(
 
 
 def test_each_cause_is_named_once_and_unspecific_ones_only_if_alone() -> None:
-    refused, timeout = ConnectionRefusedError("111"), kafka_errors.KafkaTimeoutError("timed out")
+    refused = ConnectionRefusedError("111")
+    timeout = kafka_errors.KafkaTimeoutError("timed out")
     assert distinct_messages([refused, timeout, refused]) == ["ConnectionRefusedError: 111"]
     assert distinct_messages([timeout]) == [str(timeout)]

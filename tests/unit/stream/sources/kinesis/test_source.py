@@ -120,7 +120,8 @@ def test_a_shard_has_expired_once_all_listings_of_an_hour_lack_it() -> None:
     shards.mark_assigned(["a", "b"])
 
     def listing(at_s: float, *names: str) -> list[str]:
-        shards.asked_s, shards.latest = at_s, {name: Shard(name, (), True) for name in names}
+        shards.asked_s = at_s
+        shards.latest = {name: Shard(name, (), True) for name in names}
         return shards.expired(["a", "b"])
 
     assert [listing(5.0, "a", "b"), listing(10.0, "b"), listing(3_609.0, "b")] == [[], [], []]
