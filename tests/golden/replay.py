@@ -1,4 +1,4 @@
-"""One input for many runs: capture lines with planted disorder, late events, rejects and width
+"""An input for many runs: capture lines with planted disorder, late events, rejects and width
 mismatches; and the comparison of two runs.
 """
 
@@ -50,9 +50,9 @@ class Planted(NamedTuple):
 
 
 def planted(seed: int = 5, very_late: bool = True) -> list[Planted]:
-    """Return events in their order of arrival.
+    """Return events in order of arrival.
 
-    Most are within the grace, some are late, and some of these too late (unless not ``very_late``).
+    Most are within the grace, some are late, and with ``very_late`` some are too late.
     Model ``a`` drifts for a while.
     """
     random = Random(seed)
@@ -67,10 +67,10 @@ def planted(seed: int = 5, very_late: bool = True) -> list[Planted]:
         f"{value},surplus" if k in too_wide else value for k, value in enumerate(columns["plan"])
     ]
     lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=EVENTS_PER_S)
-    out = [_planted(random, k, line, k not in too_wide) for k, line in enumerate(lines)]
+    in_order = [_planted(random, k, line, k not in too_wide) for k, line in enumerate(lines)]
     delays_s = (0,) * 20 + (1, 2) * 15 + (8, 60) if very_late else (0, 0, 1, 2)
     arrival = sorted(range(EVENTS), key=lambda k: k + EVENTS_PER_S * random.choice(delays_s))
-    return [out[k] for k in arrival]
+    return [in_order[k] for k in arrival]
 
 
 def _planted(random: Random, k: int, line: bytes, fits: bool) -> Planted:
@@ -86,7 +86,7 @@ def _planted(random: Random, k: int, line: bytes, fits: bool) -> Planted:
 def plain_rows(arrived: Iterable[Planted]) -> Counter[Window]:
     """Count the rows of each window in plain loops.
 
-    An event that is not too late for its pane counts in all windows above it.
+    An event that is not too late for its pane counts in all windows that contain the pane.
     """
     rows: Counter[Window] = Counter()
     mark_ms = 0
@@ -107,8 +107,8 @@ def write_baseline(folder: Path) -> None:
     baselining.write(baselining.make(lambda: [training], events.OUTPUTS), folder)
 
 
-def deal(arrived: Sequence[Planted], folder: Path, files: int) -> list[str]:
-    """Deal the events over some files, each in its order of arrival; returns their names."""
+def distribute(arrived: Sequence[Planted], folder: Path, files: int) -> list[str]:
+    """Distribute the events over files, each in order of arrival; return the files' names."""
     names = []
     for k in range(files):
         names.append(str(folder / f"captures-{files}-{k}.jsonl"))
@@ -119,7 +119,7 @@ def deal(arrived: Sequence[Planted], folder: Path, files: int) -> list[str]:
 
 def config(folder: Path, baseline: Path, files: list[str], **changes: Any) -> Config:
     """Return a job over these files, whose state and reports are in ``folder``."""
-    plain: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "job": "golden",
         "source": {"type": "jsonl", "path": files},
         "format": {"type": "sagemaker"},
@@ -136,7 +136,7 @@ def config(folder: Path, baseline: Path, files: list[str], **changes: Any) -> Co
         "http": {"port": 0},
     }
     folder.mkdir(parents=True, exist_ok=True)
-    return parse({**plain, **changes}, folder)
+    return parse({**defaults, **changes}, folder)
 
 
 class Results(NamedTuple):
@@ -154,11 +154,13 @@ class Results(NamedTuple):
 
     @property
     def newest(self) -> dict[Window, WindowReport]:
-        """The last revision of each window; fails if an id has two contents."""
+        """The last revision of each window; fails if two reports with the same id differ."""
         by_id: dict[str, WindowReport] = {}
         newest: dict[Window, WindowReport] = {}
         for report in self.reports:
-            assert by_id.setdefault(report.id, report) == report, f"{report.id} has two contents"
+            assert by_id.setdefault(report.id, report) == report, (
+                f"{report.id} has two different contents"
+            )
             if report.state != "no data" and report.end_ms is not None:
                 window = report.model, report.variant, report.end_ms
                 if window not in newest or report.revision > newest[window].revision:
@@ -204,7 +206,7 @@ def assert_equal_reports(got: WindowReport, want: WindowReport, baseline: Baseli
 
 
 def assert_close(got: object, want: object, where: str) -> None:
-    """Compare two values that are equal but for the last digits of floats."""
+    """Compare two values that are equal except for the last digits of floats."""
     if isinstance(want, dict):
         assert isinstance(got, dict)
         assert got.keys() == want.keys(), where

@@ -191,7 +191,7 @@ def test_each_missing_permission_is_reported_with_the_acl_that_grants_it(
 
 
 def wait_for(check: Callable[[], tuple[int, str]], expected: str) -> tuple[int, str]:
-    """Repeat a check until its output contains ``expected``: new ACLs take effect after a moment."""
+    """Repeat a check until its output contains ``expected``: ACLs take effect after a moment."""
     deadline = time.monotonic() + 30
     code, text = check()
     while expected not in text:

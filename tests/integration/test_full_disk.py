@@ -43,7 +43,7 @@ def is_intact(state: Path, folder: Path) -> bool:
 def assert_stops_and_resumes(
     service: RunningService, state: Path, make_room: Callable[[], None]
 ) -> None:
-    """Assert exit code 7 and an intact state, and exact counts after ``make_room`` and a restart."""
+    """Assert exit code 7, an intact state, and exact counts after ``make_room`` and a restart."""
     append(service.folder, lines_of(WINDOWS))
     with service:
         assert service.wait() == 7, service.log[-2_000:]

@@ -1,4 +1,4 @@
-"""Fetched data read as columns equals what kafka-python's own reader returns, for any batches,
+"""Fetched data read as columns equals the result of kafka-python's own reader, for any batches,
 transactions, starts and steps.
 """
 
@@ -33,7 +33,7 @@ CONTROL = 0x20
 class Data(NamedTuple):
     """A batch of records.
 
-    ``steps`` are the distances of each offset from the one before (more than 1: compaction removed
+    ``steps`` are the distances of each offset from the previous one (above 1: compaction removed
     records in between).
     """
 
@@ -79,13 +79,13 @@ def batch(
     )
     for delta, key, value, headers in records:
         builder.append(delta, 1_000 + base + delta, key, value, headers)
-    out = bytearray(builder.build())
-    struct.pack_into(">q", out, 0, base)
+    encoded = bytearray(builder.build())
+    struct.pack_into(">q", encoded, 0, base)
     if control:
-        (attributes,) = struct.unpack_from(">h", out, ATTRIBUTES_AT)
-        struct.pack_into(">h", out, ATTRIBUTES_AT, attributes | CONTROL)
-        struct.pack_into(">I", out, CRC_AT, calc_crc32c(bytes(out[ATTRIBUTES_AT:])))
-    return bytes(out)
+        (attributes,) = struct.unpack_from(">h", encoded, ATTRIBUTES_AT)
+        struct.pack_into(">h", encoded, ATTRIBUTES_AT, attributes | CONTROL)
+        struct.pack_into(">I", encoded, CRC_AT, calc_crc32c(bytes(encoded[ATTRIBUTES_AT:])))
+    return bytes(encoded)
 
 
 def write(log: list[Data | End]) -> tuple[list[bytes], list[Aborted], int]:
@@ -126,7 +126,7 @@ def data_batch(offset: int, data: Data) -> bytes:
 def take_all(
     kind: Any, data: bytes, aborted: list[Aborted], start: int, takes: list[int]
 ) -> tuple[list[Any], int]:
-    """Return the rows of each step (``damaged`` for a failed one), and the next offset to fetch."""
+    """Return the rows of each step (``damaged`` for a failed step), and the next offset to fetch."""
     settings = {"isolation_level": IsolationLevel.READ_COMMITTED, "aborted_transactions": aborted}
     fetched = kind(start, PARTITION, MemoryRecords(data), **settings)
     steps: list[Any] = []
@@ -178,7 +178,7 @@ def test_records_before_a_damaged_batch_are_returned_before_it_raises(
 
 
 def test_records_of_an_old_format_raise_an_error_with_advice() -> None:
-    """Brokers before version 0.11 wrote them, and newer ones return them unchanged."""
+    """Brokers before version 0.11 wrote such records, and newer brokers return them unchanged."""
     builder = LegacyRecordBatchBuilder(magic=1, compression_type=0, batch_size=1 << 10)
     builder.append(0, 1_000, None, b"old")
     fetched = PartitionData(0, PARTITION, MemoryRecords(bytes(builder.build())))

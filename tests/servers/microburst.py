@@ -1,5 +1,5 @@
-"""microburst: a proxy in front of an emulator that fails chosen calls with AWS errors, by name and
-count.
+"""microburst: a proxy in front of an emulator that fails chosen calls with named AWS errors, a
+given number of times.
 """
 
 import json
@@ -23,7 +23,7 @@ WHEEL = "microburst==0.10.0"
 
 
 def folder() -> Path:
-    """Return the virtual environment that ``python -m tests.servers.setup`` makes for it."""
+    """Return the virtual environment that ``python -m tests.servers.setup`` creates for it."""
     return cache_dir() / WHEEL.replace("==", "-")
 
 

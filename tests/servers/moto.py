@@ -1,8 +1,8 @@
 """CloudWatch, SNS, SQS and S3, emulated by moto's server in a process of its own.
 
-Trust it for what it stores and routes: metric data and statistics, SNS to SQS, filter policies,
-conditional puts. It accepts more than 1,000 data per call, never evaluates an alarm, and enforces
-permissions only after ``/moto-api/reset-auth``.
+It is reliable in what it stores and routes: metric data and statistics, SNS to SQS, filter
+policies, conditional puts. It accepts more than 1,000 data per call, never evaluates an alarm, and
+enforces permissions only after ``/moto-api/reset-auth``.
 """
 
 import importlib.util

@@ -1,4 +1,4 @@
-"""Readers of the simulation: what they make of a range, and the partials that are on their way."""
+"""Readers of the simulation: how they count a range, and the partials in flight."""
 
 from __future__ import annotations
 
@@ -114,8 +114,9 @@ def profile_of(counts: list[int]) -> Profile:
 class Reader:
     """Reads assigned partitions and sends partials; ``in_flight`` are those not yet delivered.
 
-    It ``holds`` a partition from its assignment until the partial that ends it is delivered. At the
-    end of a partition it reports the children only if ``reports_children`` is true for it.
+    The reader ``holds`` a partition from its assignment until the partial that ends it is
+    delivered. At the end of a partition it reports the children only if ``reports_children`` is
+    true for it.
     """
 
     def __init__(
@@ -139,12 +140,12 @@ class Reader:
         self.holds.add(assign.partition)
 
     def delivered(self, partial: Partial) -> Partial:
-        """Note that a partial arrives at an owner."""
+        """Record that a partial arrives at an owner."""
         self.holds -= {cover.partition for cover in partial.covers if cover.ended}
         return partial
 
     def read(self, at_most: int = 12) -> None:
-        """Make a partial of one or two partitions and send it."""
+        """Count a range of one or two partitions, and send the partial."""
         names = list(self._assigned)
         covers = []
         panes = Panes()
@@ -168,7 +169,7 @@ class Reader:
         return cover, panes
 
     def _end_partition(self, name: str, cover: CoveredRange) -> CoveredRange:
-        """The reader may see only at the next poll that the partition is closed."""
+        """End a partition, or leave its end to a later poll, as a source may report it late."""
         if self._random.random() < 0.3:
             return replace(cover, at_end=False)
         del self._assigned[name]

@@ -1,4 +1,4 @@
-"""Raw batches, covered ranges and settings, for tests that care about few of their fields; and a
+"""Raw batches, covered ranges and settings, for tests that depend on few of their fields; and a
 source without records.
 """
 
@@ -23,7 +23,7 @@ def raw_batch(
     arrival_ms: int = -1,
     **fields: Any,
 ) -> RawBatch:
-    """A raw batch with these values at consecutive offsets, which all arrived at the same time."""
+    """A raw batch with these values at consecutive offsets, all of which arrived at the same time."""
     count = len(values)
     return RawBatch(
         partition=partition,
@@ -40,7 +40,7 @@ def raw_batch(
 def covered_range(
     partition: str, first: int, count: int, mark_ms: int | None = None, **fields: Any
 ) -> CoveredRange:
-    """A range of dated and accepted records of one row each, unless ``fields`` say otherwise."""
+    """A range of dated and accepted records of one row each, except where ``fields`` differ."""
     accepted = {
         "claim": 1,
         "at_end": False,
@@ -72,7 +72,7 @@ def job_settings(**changes: Any) -> JobSettings:
 
 
 class NoSource(Reading):
-    """An open source for readers that get their records from the test."""
+    """An open source for readers that receive their records from the test."""
 
     finished = True
 

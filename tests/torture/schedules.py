@@ -1,4 +1,4 @@
-"""Seeded schedules of the protocol, far more than a test run has time for.
+"""Seeded schedules of the protocol, far more than a run of the tests has time for.
 
 ``DRIFTLINE_SCHEDULES`` is their number.
 """
@@ -21,7 +21,7 @@ PLANTED = 5_000
 
 
 class Chunk(NamedTuple):
-    """Seeds of one kind of schedule."""
+    """A range of seeds for one kind of schedule."""
 
     live: bool
     first: int
@@ -29,7 +29,7 @@ class Chunk(NamedTuple):
 
 
 def simulated() -> SectionResult:
-    """Six of seven schedules are chaos over complete logs, the others are live traffic."""
+    """Run the schedules: six of seven are chaos over complete logs, the others live traffic."""
     of_chaos = SCHEDULES * 6 // 7
     return _simulated("chaos over complete logs", False, of_chaos) | _simulated(
         "live traffic", True, SCHEDULES - of_chaos
@@ -47,7 +47,7 @@ def _simulated(name: str, of_live: bool, schedules: int) -> SectionResult:
 
 
 def run_chunk(chunk: Chunk) -> tuple[Counter[str], list[str]]:
-    """What these schedules went through, by count, and the failures among them."""
+    """Counts of the events in these schedules, and the failures among them."""
     counts = Counter[str]()
     failures = []
     kind = "live" if chunk.live else "chaos"
@@ -65,13 +65,13 @@ def run_chunk(chunk: Chunk) -> tuple[Counter[str], list[str]]:
 def _run(seed: int, of_live: bool) -> tuple[str | None, Counter[str]]:
     if of_live:
         world = live.run(seed)
-        return live.verdict(world), schedules.met(world)
+        return live.verdict(world), schedules.observations(world)
     chaos = schedules.run(seed)
-    return schedules.verdict(chaos), schedules.met(chaos)
+    return schedules.verdict(chaos), schedules.observations(chaos)
 
 
 def planted_bugs() -> SectionResult:
-    """Each bug is planted by itself; its row counts the schedules up to the one that exposed it."""
+    """Plant each bug separately; its row counts the schedules up to the one that exposed it."""
     return SectionResult.of(*on_all_cores(expose, [*planted.CHAOS, *planted.LIVE]))
 
 

@@ -67,9 +67,9 @@ def test_a_real_reader_with_a_paused_owner_fills_no_memory_and_is_not_silent() -
         messages = [received.message for received in inbox.take(0.0, 1_000)]
         assert messages == [
             Decoding([("p", 1)]),
-            Heartbeat(chatty.SIGNS - 1, False),
+            Heartbeat(chatty.HEARTBEATS - 1, False),
             Decoding([("p", 2)]),
-            Heartbeat(chatty.SIGNS, True),
+            Heartbeat(chatty.HEARTBEATS, True),
         ]
         assert reader.last_message_s > started_s
     finally:
