@@ -82,7 +82,7 @@ def _one_hot(column: pa.ChunkedArray, known: pa.Array) -> Floats:
 
 
 def _numbers(features: pa.Table) -> Floats:
-    """The numeric columns side by side; missing is NaN, and numbers in text are parsed."""
+    """The numeric columns as a matrix; missing is NaN, and numbers in text are parsed."""
     return np.column_stack(
         [pc.cast(features[name], pa.float64()).to_numpy().astype(np.float64) for name in NUMBERS]
     )

@@ -11,7 +11,7 @@ from detectors.report import Signal
 
 @dataclass(frozen=True)
 class Detection:
-    """An incident, the first signal that named its cause, and how long after the start that was in
+    """An incident, the first signal that named its cause, and the delay after its start in
     time and in events.
     """
 
@@ -40,7 +40,7 @@ class Tally:
     _episodes: dict[str, set[str]] = field(default_factory=dict)
 
     def judge(self, signal: Signal) -> str:
-        """Judge one signal; returns the verdict in a few words."""
+        """Judge a signal; return the verdict in a few words."""
         if signal.kind == "recovered":
             ended = self._episodes.get(signal.episode, set())
             self.recovered |= ended

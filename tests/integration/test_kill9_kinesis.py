@@ -31,7 +31,7 @@ START_MS = 1_750_000_000_000
 def produce(
     kinesis: KinesisEmulator, stream: str, lines: list[bytes], done: threading.Event
 ) -> None:
-    """Put events in time order; split a shard after a third, merge its children after two thirds."""
+    """Put events in time order; split a shard after a third, merge its children after two."""
     for start in range(0, EVENTS, CHUNK):
         entries = [
             {"Data": lines[k], "PartitionKey": f"key {k}"} for k in range(start, start + CHUNK)

@@ -39,14 +39,14 @@ def test_the_installed_wheel_has_the_command(wheel: Path, tmp_path: Path) -> Non
     dependencies = next(path for path in map(Path, sys.path) if path.name == "site-packages")
     site_packages = next((tmp_path / "v" / "lib").glob("python*")) / "site-packages"
     (site_packages / "borrowed.pth").write_text(f"{dependencies}\n")
-    done = subprocess.run(
+    result = subprocess.run(
         [tmp_path / "v" / "bin" / "driftline", "--help"],
         capture_output=True,
         text=True,
         check=True,
         cwd=tmp_path,
     )
-    assert "explain" in done.stdout
+    assert "explain" in result.stdout
 
 
 def test_the_metadata_names_every_dependency_and_extra(wheel: Path) -> None:

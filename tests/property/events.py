@@ -207,7 +207,7 @@ def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
 
 
 def sides(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
-    """A request or response of an invocation: data, encoding and content type in any combination."""
+    """A request or a response: data, encoding and content type in any combination."""
     csv = csv_payloads(len(columns))
     documents = json_payloads(columns)
 

@@ -126,7 +126,7 @@ def data_batch(offset: int, data: Data) -> bytes:
 def take_all(
     kind: Any, data: bytes, aborted: list[Aborted], start: int, takes: list[int]
 ) -> tuple[list[Any], int]:
-    """Return the rows of each step (``damaged`` for a failed step), and the next offset to fetch."""
+    """Return the rows of each step (``damaged`` for a failed one), and the next offset to fetch."""
     settings = {"isolation_level": IsolationLevel.READ_COMMITTED, "aborted_transactions": aborted}
     fetched = kind(start, PARTITION, MemoryRecords(data), **settings)
     steps: list[Any] = []

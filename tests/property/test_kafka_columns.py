@@ -1,4 +1,4 @@
-"""A record batch read as columns equals the result of kafka-python's own reader, for any content."""
+"""A record batch read as columns equals the result of kafka-python's reader, for any content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docker-compose and hadolint, which check the compose file and the Dockerfile without an engine."""
+"""docker-compose and hadolint, which check the Compose file and Dockerfile without an engine."""
 
 from pathlib import Path
 

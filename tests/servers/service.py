@@ -165,7 +165,7 @@ class RunningService:
 
 
 def newest(reports: list[WindowReport]) -> dict[tuple[str, int], WindowReport]:
-    """The last revision of each window by model and end; fails if reports with the same id differ."""
+    """The last revision of each window by model and end; fails if an id has different reports."""
     contents: dict[str, WindowReport] = {}
     last: dict[tuple[str, int], WindowReport] = {}
     for report in reports:

@@ -84,7 +84,7 @@ class LiveWorld(World):
             self.freeze()
 
     def pause(self) -> None:
-        """Let the service read the clock but accept no partial; earlier ones are still in flight."""
+        """Let the service read the clock but accept no partial; earlier ones remain in flight."""
         self.observed["pauses"] += 1
         for _ in range(self.random.randint(0, 4)):
             for reader in self.owner.readers:

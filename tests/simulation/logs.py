@@ -59,7 +59,7 @@ class Logs:
         self.records[partition].append(record._replace(key=key, number=self._appended[key]))
 
     def reshard(self, random: Random) -> tuple[str, ...]:
-        """Split a partition or merge two; return the new partitions, none if neither is possible."""
+        """Split a partition or merge two; return the new ones, none if neither is possible."""
         candidates = self.open
         if len(candidates) > 1 and random.random() < 0.4:
             return self._replace(tuple(random.sample(candidates, 2)), 1)

@@ -88,12 +88,12 @@ class World:
         self.step(Tick(self.now_ms))
 
     def read(self, owner: Owner | None = None) -> None:
-        """Let a reader read: one of the given owner, otherwise one of the active owner or a zombie."""
+        """Let a reader read: of the given owner, otherwise of the active owner, or a zombie."""
         zombies = self.zombies if owner is None else []
         self.random.choice([*(owner or self.owner).readers, *zombies]).read()
 
     def deliver_partial(self, owner: Owner | None = None) -> None:
-        """Deliver a partial: usually the oldest of its reader; occasionally it is repeated later."""
+        """Deliver a partial: usually the oldest of its reader; it may be repeated later."""
         receiver = owner or self.owner
         zombies = self.zombies if owner is None else []
         readers = [reader for reader in [*receiver.readers, *zombies] if reader.in_flight]

@@ -23,7 +23,7 @@ def raw_batch(
     arrival_ms: int = -1,
     **fields: Any,
 ) -> RawBatch:
-    """A raw batch with these values at consecutive offsets, all of which arrived at the same time."""
+    """A raw batch with these values at consecutive offsets, which arrived at the same time."""
     count = len(values)
     return RawBatch(
         partition=partition,

@@ -123,7 +123,7 @@ def report(window: int = 0, revision: int = 0, **changes: Any) -> WindowReport:
 
 
 def silence(window: int = 1, ended: bool = False, **changes: Any) -> WindowReport:
-    """A report of no data from minute number ``window`` on; with ``ended``, for that minute only."""
+    """A report of no data from minute ``window`` on; with ``ended``, for that minute only."""
     start_ms = START_MS + window * MINUTE_MS
     empty: dict[str, Any] = {
         "state": "no data",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from demo.incidents import HOUR_MS, Incident
-from demo.retraining import is_called_for_by
+from demo.retraining import is_needed_after
 from demo.scoring import Tally
 from detectors.report import Signal, SignalKind, Violation
 
@@ -128,6 +128,6 @@ def test_a_permanent_incident_never_ends() -> None:
 
 def test_only_a_reminder_after_the_cool_down_calls_for_retraining() -> None:
     kinds: tuple[SignalKind, ...] = ("opened", "worsened", "reminder", "recovered")
-    assert [kind for kind in kinds if is_called_for_by(signal(kind, ["temp"], 0, 1))] == [
+    assert [kind for kind in kinds if is_needed_after(signal(kind, ["temp"], 0, 1))] == [
         "reminder"
     ]
