@@ -365,7 +365,7 @@ def test_events_without_a_readable_time_are_reported_with_its_path(
     )
     assert code == 2
     assert "time_absurd 100 % (time: time, iso)" in text
-    assert "The time is not what `time.unit` says" in text
+    assert "The time does not match `time.unit`" in text
 
 
 def test_a_missing_folder_is_reported_with_advice(

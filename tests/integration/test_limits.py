@@ -79,7 +79,7 @@ def test_edited_constraints_judge_the_open_window_and_old_reports_stay_explainab
         second.limits,
     )
     for report in (first, second):
-        assert "equal to what was published" in explained(service, report.id, "country")
+        assert "all recomputed values match" in explained(service, report.id, "country")
 
 
 def test_an_explanation_without_the_state_reports_that_the_limits_are_not_kept(

@@ -459,7 +459,7 @@ def test_dropped_records_are_logged_by_reason(baseline: Path, tmp_path: Path) ->
 def test_a_folder_without_capture_files_is_logged(baseline: Path, tmp_path: Path) -> None:
     (tmp_path / "captures").mkdir()
     (tmp_path / "captures" / "a.json").write_text("{}")
-    assert "no file whose name ends with .jsonl" in run_to_end(tmp_path, config(baseline)).log
+    assert '"event": "no_input_files"' in run_to_end(tmp_path, config(baseline)).log
 
 
 def test_reports_and_signals_are_valid_by_their_schemas(baseline: Path, tmp_path: Path) -> None:
