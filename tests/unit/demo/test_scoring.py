@@ -128,6 +128,4 @@ def test_a_permanent_incident_never_ends() -> None:
 
 def test_only_a_reminder_after_the_cool_down_calls_for_retraining() -> None:
     kinds: tuple[SignalKind, ...] = ("opened", "worsened", "reminder", "recovered")
-    assert [kind for kind in kinds if is_needed_after(signal(kind, ["temp"], 0, 1))] == [
-        "reminder"
-    ]
+    assert [kind for kind in kinds if is_needed_after(signal(kind, ["temp"], 0, 1))] == ["reminder"]

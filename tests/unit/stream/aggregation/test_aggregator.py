@@ -38,7 +38,9 @@ def installed(outputs: list[Output]) -> list[BaselineInstalled]:
 
 
 @pytest.mark.parametrize("first", [1, 3, -1], ids=["a hole", "a larger hole", "from before"])
-def test_a_partial_that_starts_elsewhere_is_dropped_whole_and_assigned_again(first: int) -> None:
+def test_a_partial_at_an_unexpected_position_is_dropped_whole_and_its_partition_reassigned(
+    first: int,
+) -> None:
     job = started()
     assert job.step(job.partial([4, 30], first=first)) == [Assign(2, "p", 0, None)]
     ledger = job.state.ledger
@@ -47,7 +49,7 @@ def test_a_partial_that_starts_elsewhere_is_dropped_whole_and_assigned_again(fir
     assert windows(job.send([4, 30])) == [(0, 10, 0, 1)]
 
 
-def test_a_repeated_partial_is_dropped_and_assigned_again_only_once() -> None:
+def test_a_repeated_partial_is_dropped_and_its_partition_reassigned_only_once() -> None:
     job = started()
     partial = job.partial([4])
     job.step(partial)

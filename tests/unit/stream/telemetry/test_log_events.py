@@ -71,7 +71,7 @@ class Dropped:
         self._log.begin(self.ledger)
 
     def after(self, seconds: float, **outcomes: int) -> list[dict[str, object]]:
-        """The events once these records were dropped too."""
+        """The events after these records were dropped."""
         self.now_s += seconds
         counts = self.ledger.partitions["t-0"].outcomes
         for reason, count in outcomes.items():

@@ -1,4 +1,4 @@
-"""Whether the loop runs, and how recent the last check is, as the probes report them."""
+"""The liveness of the loop and the age of the last check, as reported by the probes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The configuration of the Kinesis source, and which shards a job discovers."""
+"""The configuration of the Kinesis source, and the shards that a job discovers."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_start_at_without_a_zone_is_refused_with_an_example(text: str) -> None:
         ),
     ],
 )
-def test_faults_are_found_without_network(faulty: Kinesis, expected: str) -> None:
+def test_faults_are_reported_without_network(faulty: Kinesis, expected: str) -> None:
     (fault,) = faulty.check()
     assert expected in str(fault)
 
@@ -85,7 +85,7 @@ def test_ancestors_are_listed_shards_only_and_never_the_shard_itself() -> None:
         "d": Shard("d", ("b",), True),
     }
     assert ancestors(shards, {"c", "d"}) == {"b"}
-    assert ancestors(shards, {"b", "gone"}) == set()
+    assert ancestors(shards, {"b", "unlisted"}) == set()
 
 
 def test_after_a_start_at_the_latest_new_shards_begin_at_their_first_record() -> None:
