@@ -56,7 +56,7 @@ def signal(
 
 
 def tally(*incidents: Incident) -> Tally:
-    """Ten events an hour."""
+    """A tally of traffic with ten events an hour."""
     return Tally(incidents, START_MS, lambda start_ms, end_ms: (end_ms - start_ms) * 10 // HOUR_MS)
 
 
@@ -126,6 +126,6 @@ def test_a_permanent_incident_never_ends() -> None:
     assert tallied.false_signals == []
 
 
-def test_only_a_reminder_after_the_cool_down_calls_for_retraining() -> None:
+def test_only_a_reminder_after_the_cool_down_requires_retraining() -> None:
     kinds: tuple[SignalKind, ...] = ("opened", "worsened", "reminder", "recovered")
     assert [kind for kind in kinds if is_needed_after(signal(kind, ["temp"], 0, 1))] == ["reminder"]

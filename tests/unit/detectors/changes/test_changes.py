@@ -1,4 +1,4 @@
-"""Change detectors in the judge: which series they see, what an alarm does, what is kept."""
+"""Change detectors in the judge: their series, the effect of an alarm, and the kept state."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_an_alarm_opens_an_episode_at_once_and_restarts_the_series() -> None:
     assert len(state.series["x/mean"]) == 1
 
 
-def test_detectors_of_one_series_share_its_values_once() -> None:
+def test_detectors_of_one_series_share_a_single_copy_of_its_values() -> None:
     state, _, _ = run(
         judge_of(Longest(feature="x", length=8), Longest(feature="x", length=9)),
         [of_mean(100.0)] * 4,
@@ -131,7 +131,7 @@ def test_windows_with_too_few_rows_are_not_part_of_a_series() -> None:
     assert (report.state, report.violations, state.series) == ("insufficient", (), {})
 
 
-def test_a_window_without_a_mean_leaves_the_series_as_it_is() -> None:
+def test_a_window_without_a_mean_leaves_the_series_unchanged() -> None:
     state, _, _ = run(
         judge_of(Longest(feature="x", length=9)), [of_mean(100.0), [None] * 400, of_mean(100.0)]
     )

@@ -1,4 +1,4 @@
-"""Profiles add up exactly and in any order, and survive being encoded."""
+"""Profiles add up exactly in any order, and are unchanged by encoding."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def merged(parts: tuple[Profile, ...]) -> Profile:
     return total
 
 
-def test_any_order_of_merging_gives_the_same_integers_and_extremes() -> None:
+def test_any_order_of_merging_leads_to_the_same_integers_and_extremes() -> None:
     profiles = [merged(order) for order in permutations(PARTS)]
     assert len({profile.counts.tobytes() for profile in profiles}) == 1
     for profile in profiles:
@@ -78,7 +78,7 @@ def test_a_profile_survives_encoding() -> None:
     assert decoded.rows == 9
 
 
-def test_names_of_unseen_values_are_bounded_and_never_needed_for_a_number() -> None:
+def test_names_of_unseen_values_are_bounded_and_no_number_depends_on_them() -> None:
     many = window(LAYOUT, {"x": [0.0] * 100, "t": [f"new {k}" for k in range(100)]})
     assert len(many.novel["t"]) <= MAX_NOVEL
     many.merge(many.copy())
@@ -86,7 +86,7 @@ def test_names_of_unseen_values_are_bounded_and_never_needed_for_a_number() -> N
     assert int(many.counts[LAYOUT.bins(1)].sum()) == 200
 
 
-def test_only_the_beginning_of_a_very_long_value_is_remembered() -> None:
+def test_only_the_beginning_of_a_very_long_value_is_kept() -> None:
     profile = Profile(LAYOUT)
     profile.note_novel("t", {"x" * 1_000_000: 2, "y" * MAX_NAME: 1})
     assert profile.novel["t"] == {"x" * (MAX_NAME - 1) + "…": 2, "y" * MAX_NAME: 1}

@@ -1,4 +1,4 @@
-"""Each distance on what has a closed form, and on what misleads others."""
+"""Each distance on inputs with a closed form, and on inputs that mislead other distances."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def distance(name: str, pair: Pair) -> float:
 TWO = pair(texts({"a": 600, "b": 400}), texts({"a": 300, "b": 700}))
 
 
-def test_psi_is_its_formula_on_cells_with_half_a_count_more() -> None:
+def test_psi_is_its_formula_on_cells_with_half_a_count_added() -> None:
     p = np.array([600.5, 400.5]) / 1001
     q = np.array([300.5, 700.5]) / 1001
     assert distance("psi", TWO) == pytest.approx(float(((q - p) * np.log(q / p)).sum()), rel=1e-12)
@@ -52,7 +52,7 @@ def test_chi_squared_is_the_p_value_of_the_two_by_two_table() -> None:
     assert distance("chi_squared", small) == pytest.approx(erfc(sqrt(statistic / 2)), rel=1e-9)
 
 
-def test_disjoint_values_are_as_far_as_a_distance_goes() -> None:
+def test_disjoint_values_have_the_largest_distance() -> None:
     apart = pair(texts({"a": 1000}), texts({"z": 1000}))
     assert distance("jensen_shannon", apart) == pytest.approx(1.0)
     assert distance("hellinger", apart) == pytest.approx(1.0)
@@ -128,7 +128,7 @@ def exact_ks(before: Floats, after: Floats) -> float:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_binned_distances_come_close_to_those_of_the_raw_values(seed: int) -> None:
+def test_binned_distances_are_close_to_those_of_the_raw_values(seed: int) -> None:
     rng = np.random.default_rng(seed)
     before = rng.gamma(2.0, 3.0, 8_000)
     after = rng.gamma(2.0 + 0.2 * seed, 3.0, 2_000)
@@ -144,7 +144,7 @@ def test_two_separated_numbers_have_a_ks_of_one() -> None:
     assert distance("ks", pair(normal(1, 500), normal(2, 500, mean=1_000.0))) == pytest.approx(1.0)
 
 
-def test_a_constant_baseline_has_no_unit_for_wasserstein_but_the_others_see_a_move() -> None:
+def test_a_constant_baseline_has_no_unit_for_wasserstein_but_other_distances_change() -> None:
     moved = pair([3.0] * 200, [4.0] * 200)
     assert np.isnan(distance("wasserstein", moved))
     assert distance("ks", moved) == pytest.approx(1.0)
