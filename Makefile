@@ -1,4 +1,4 @@
-# The first target explains the others.
+# The first target lists the others.
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 PYTHON ?= python3
@@ -16,7 +16,7 @@ PYTEST := $(BIN)/python -m pytest
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
 
-test: $(VENV)/installed-dev $(VENV)/installed-demo lint  ## Lint, then all tests, on real servers where the machine has them
+test: $(VENV)/installed-dev $(VENV)/installed-demo lint  ## Lint, then all tests, on real servers where they are installed
 	@$(BIN)/python -m tests.servers.setup
 	@$(PYTEST) -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
@@ -27,7 +27,7 @@ quick: $(VENV)/installed-dev $(VENV)/installed-demo  ## Unit, contract and prope
 demo: $(VENV)/installed-demo  ## Real flights, five incidents, one retrained model: about a minute
 	@$(BIN)/python -m demo
 
-lint: $(VENV)/installed-dev  ## Format, style, types, and which room may import which
+lint: $(VENV)/installed-dev  ## Format, style, types and import contracts
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
@@ -44,10 +44,10 @@ bench-pipeline: $(VENV)/installed-dev  ## The service on 2,000,000 events in a r
 	@$(BIN)/python -m tests.servers.setup
 	@$(BIN)/python -m benchmarks.pipeline
 
-# UPGRADE=--upgrade takes the newest versions; otherwise only what pyproject.toml or an .in file changed moves.
+# UPGRADE=--upgrade selects the newest versions; otherwise only a change of pyproject.toml or an .in file changes a version.
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
     --custom-compile-command "make lock" $(UPGRADE)
-lock: $(VENV)/installed-dev  ## Renew requirements/*.lock (UPGRADE=--upgrade: to the newest versions)
+lock: $(VENV)/installed-dev  ## Update requirements/*.lock (UPGRADE=--upgrade: to the newest versions)
 	@$(LOCK) pyproject.toml --extra fast --extra msk --extra dev -o $(LOCKS)/dev.lock
 	@$(LOCK) pyproject.toml --extra fast --extra msk -c $(LOCKS)/dev.lock -o $(LOCKS)/service.lock
 	@$(LOCK) $(LOCKS)/build.in -c $(LOCKS)/dev.lock -o $(LOCKS)/build.lock
@@ -55,11 +55,11 @@ lock: $(VENV)/installed-dev  ## Renew requirements/*.lock (UPGRADE=--upgrade: to
 	@for name in fuzz linters microburst ministack; do \
 	    $(LOCK) $(LOCKS)/$$name.in -o $(LOCKS)/$$name.lock || exit 1; done
 
-audit: $(VENV)/installed-dev  ## Known vulnerabilities of the locked versions (asks an advisory database)
-	@# strict: a package that the database does not know fails, instead of passing unnoticed
+audit: $(VENV)/installed-dev  ## Known vulnerabilities of the locked versions (queries an advisory database)
+	@# strict: a package that is not in the database is an error
 	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r $(LOCKS)/dev.lock
 
-# From an environment of its own, which holds what the image holds.
+# From a separate environment with the same packages as the image.
 SBOM := build/sbom
 sbom: $(VENV)/installed-dev  ## Software bill of materials of the service (CycloneDX): dist/driftline.cdx.json
 	@rm -rf $(SBOM) && mkdir -p dist && $(PYTHON) -m venv $(SBOM)
@@ -70,7 +70,7 @@ sbom: $(VENV)/installed-dev  ## Software bill of materials of the service (Cyclo
 	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --mc-type application \
 	    --output-reproducible -o dist/driftline.cdx.json $(SBOM)/bin/python
 
-clean:  ## Remove everything that was installed and made here
+clean:  ## Remove everything installed or built in this folder
 	rm -rf $(VENV) demo-output build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(VENV)/installed: pyproject.toml $(LOCKS)/service.lock $(LOCKS)/build.lock
@@ -88,6 +88,6 @@ $(VENV)/installed-demo: $(VENV)/installed $(LOCKS)/demo.lock
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed $(LOCKS)/dev.lock
-	@echo "installing what the tests need ..."
+	@echo "installing the dependencies of the tests ..."
 	@$(PIP) $(LOCKED) $(LOCKS)/dev.lock
 	@touch $@

@@ -1,4 +1,4 @@
-"""The core, the floor and the peers in one run: ``python -m benchmarks.core``.
+"""The core, the floor and the peers, compared in one run: ``python -m benchmarks.core``.
 
 Rounds alternate; every leg runs in a process of its own on one core, peers in virtual environments
 of their own. A ratio is the median of the ratios of all rounds. Figures depend on the machine,
@@ -32,7 +32,8 @@ from tests.support import events
 from tests.support.machine import processor
 
 HERE = Path(__file__).parent
-EVENTS, PEER_ROWS = 100_000, 5_000
+EVENTS = 100_000
+PEER_ROWS = 5_000
 PEERS = {"w": "whylogs", "e": "evidently", "r": "river"}
 OURS = ("f", "d", "json", "bad", "models10", "models100", "models1000", "wide200", "wide5000")
 RATIOS = {
@@ -90,12 +91,13 @@ def _write_baseline(path: Path, columns: dict[str, list[str]]) -> None:
 def environment(peer: str) -> Path:
     """The Python of a peer's own virtual environment, created in the cache on first use."""
     cache = cache_dir() / "peers" / peer
-    python, wanted = cache / "bin" / "python", HERE / "peers" / f"{peer}.txt"
+    python = cache / "bin" / "python"
+    requirements = HERE / "peers" / f"{peer}.txt"
     stamp = cache / "installed.txt"
-    if not stamp.exists() or stamp.read_text() != wanted.read_text():
+    if not stamp.exists() or stamp.read_text() != requirements.read_text():
         subprocess.run([sys.executable, "-m", "venv", "--clear", cache], check=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", "-r", wanted], check=True)
-        stamp.write_text(wanted.read_text())
+        subprocess.run([python, "-m", "pip", "install", "-q", "-r", requirements], check=True)
+        stamp.write_text(requirements.read_text())
     return python
 
 
@@ -105,12 +107,12 @@ def run_leg(name: str, folder: Path) -> dict[str, float]:
     if name in PEERS:
         peer = PEERS[name]
         command = [environment(peer), HERE / "peers" / "leg.py", peer, folder / "rows.parquet"]
-    done = subprocess.run(
+    result = subprocess.run(
         command, capture_output=True, text=True, preexec_fn=_pin, cwd=HERE.parent, check=False
     )
-    if done.returncode:
-        raise click.ClickException(f"leg {name} failed:\n{done.stderr[-2000:]}")
-    figures = json.loads(done.stdout.splitlines()[-1])
+    if result.returncode:
+        raise click.ClickException(f"leg {name} failed:\n{result.stderr[-2000:]}")
+    figures = json.loads(result.stdout.splitlines()[-1])
     per_s = figures["events"] / figures["seconds"]
     return {"events_per_s": per_s, "cells_per_s": figures.get("cells", 0) / figures["seconds"]}
 
@@ -120,7 +122,7 @@ def _pin() -> None:
 
 
 def ratio(name: str, rounds: list[Rates]) -> list[float]:
-    """The ratio ``a/b`` of each round, in cells if ``a`` has wide events, else in events."""
+    """The ratio ``a/b`` of each round, in cells if ``a`` has wide events, otherwise in events."""
     a, b = name.split("/")
     unit = "cells_per_s" if a.startswith("wide") else "events_per_s"
     return [round_[a][unit] / round_[b][unit] for round_ in rounds]
@@ -154,23 +156,24 @@ def summary(values: Sequence[float]) -> tuple[float, float, float]:
 )
 def main(rounds: int, out: str) -> None:
     """Run all legs in turn and write the results."""
-    console, legs = Console(), (*OURS, *PEERS)
+    console = Console()
+    legs = (*OURS, *PEERS)
     for peer in PEERS.values():
         environment(peer)
-    rounds_done: list[Rates] = []
+    measured_rounds: list[Rates] = []
     with tempfile.TemporaryDirectory() as name, console.status("preparing the events") as status:
         prepare(Path(name))
         for k in range(rounds):
-            rounds_done.append({})
+            measured_rounds.append({})
             for leg in legs:
                 status.update(f"round {k + 1} of {rounds}: {leg}")
-                rounds_done[-1][leg] = run_leg(leg, Path(name))
+                measured_rounds[-1][leg] = run_leg(leg, Path(name))
     machine = {**processor(), "python": platform.python_version(), "at": time.strftime("%Y-%m-%d")}
     console.print(f"{machine['processor']}, {machine['vectors']}, Python {machine['python']}")
-    show(console, rounds_done, legs)
-    medians = {name: statistics.median(ratio(name, rounds_done)) for name in RATIOS}
-    result = {"ratios": medians, "asked": RATIOS, "machine": machine, "rounds": rounds_done}
-    Path(out).write_text(json.dumps(result, indent=1) + "\n")
+    show(console, measured_rounds, legs)
+    medians = {name: statistics.median(ratio(name, measured_rounds)) for name in RATIOS}
+    results = {"ratios": medians, "asked": RATIOS, "machine": machine, "rounds": measured_rounds}
+    Path(out).write_text(json.dumps(results, indent=1) + "\n")
     console.print(f"written to {out}")
 
 

@@ -36,7 +36,9 @@ SETTINGS = job_settings(lateness_ms=600_000)
 
 
 class Batch(msgspec.Struct):
-    """The events of a leg: lines, and the model of each; without models there is only one."""
+    """The events of a leg: lines, and the model of each line; without ``models`` there is one
+    model.
+    """
 
     lines: list[bytes]
     models: list[bytes]
@@ -44,7 +46,7 @@ class Batch(msgspec.Struct):
 
 
 def floor_leg(folder: Path) -> Callable[[], int]:
-    """The floor on the standard events."""
+    """The floor leg on the standard events."""
     data = _load(folder, "d")
     baseline = _baselines(folder)[0]
     names = [*events.OUTPUTS, *events.INPUTS]
@@ -64,8 +66,8 @@ def floor_leg(folder: Path) -> Callable[[], int]:
 
 
 def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
-    """From bytes to merged counts, with everything on: envelope, guards, marks, lateness, panes,
-    dead letters, moments.
+    """A leg from bytes to merged counts, with everything on: envelope, guards, marks, lateness,
+    panes, dead letters, moments.
     """
     data = _load(folder, name)
     models = sorted({key.decode() for key in data.models} or {"m"})
@@ -133,17 +135,18 @@ def _layouts(baselines: Sequence[Baseline], models: int) -> list[Layout]:
     """A layout for each model; layouts of one baseline differ only in the center of the first
     feature.
     """
-    out = []
+    layouts = []
     for k in range(models):
         features = baselines[k % len(baselines)].layout.features
         first = msgspec.structs.replace(features[0], center=features[0].center + k * 1e-9)
-        out.append(Layout((first, *features[1:])))
-    return out
+        layouts.append(Layout((first, *features[1:])))
+    return layouts
 
 
 def main() -> None:
     """Run the leg twice and print the figures of the second run."""
-    name, folder = sys.argv[1], Path(sys.argv[2])
+    name = sys.argv[1]
+    folder = Path(sys.argv[2])
     pa.set_cpu_count(1)
     run = floor_leg(folder) if name == "f" else driftline_leg(folder, name)
     run()

@@ -1,5 +1,5 @@
-"""The floor: the least that counting events costs. A typed envelope, Arrow's CSV reader, sorting, a
-search of the edges, value counts.
+"""The floor, a lower bound of the cost of counting: a typed envelope, Arrow's CSV reader, sorting,
+a search of the edges, and value counts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def count(
     types: dict[str, pa.DataType],
     edges: dict[str, NDArray[np.float64]],
 ) -> int:
-    """Count all columns of capture lines, the prediction first; returns the number of counts."""
+    """Count all columns of capture lines, the prediction first; return the number of counts."""
     decode = msgspec.json.Decoder(Event).decode
     events = [decode(line).captureData for line in lines]
     text = "\n".join(

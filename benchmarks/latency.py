@@ -1,7 +1,7 @@
 """The time from the end of a window to its SNS message and to its report, under load.
 
-Every other window of a second is drifted, and each window sends a signal. Measured is what remains
-after the window's end and grace: until SNS had the message, and until the report was in the file.
+Every other window of a second is drifted, and each window sends a signal. The latency is the time
+after the window's end and grace until SNS has the message, and until the report is in the file.
 """
 
 from __future__ import annotations
@@ -26,11 +26,14 @@ from tests.servers.moto import MotoServer
 from tests.support import events
 
 PRODUCER = Path(__file__).parent / "peers" / "producer.py"
-WINDOW_S, GRACE_S = 1, 1
-LIVE_S, WARM_S = 75, 10
-"""How long events arrive, and how much of that is warming up."""
+WINDOW_S = 1
+GRACE_S = 1
+LIVE_S = 75
+"""Time during which events arrive."""
+WARM_S = 10
+"""Part of that time which is not measured."""
 SEGMENT_BYTES = 64 << 20
-"""The roll of a segment of a gigabyte would cost the broker half a second."""
+"""Small segments: rolling a segment of a gigabyte would cost the broker half a second."""
 
 
 def under_load(
@@ -85,7 +88,7 @@ def _producer(
 
 
 def _templates() -> list[list[list[str]]]:
-    """Calm and drifted capture lines, each split where its time goes."""
+    """Calm and drifted capture lines, each split at the position of its time."""
     columns = events.values(20_000, 11)
     drifted = {**columns, "balance": [str(float(x) * 100) for x in columns["balance"]]}
     kinds = [
@@ -95,7 +98,7 @@ def _templates() -> list[list[list[str]]]:
 
 
 def _reported(folder: Path, until_s: float) -> dict[float, float]:
-    """When the report of each window was in the file, by the window's end."""
+    """The time at which the report of each window was in the file, by the window's end."""
     times: dict[float, float] = {}
     offsets: dict[Path, int] = {}
     while time.time() < until_s:
@@ -112,7 +115,7 @@ def _reported(folder: Path, until_s: float) -> dict[float, float]:
 
 
 def _signalled(message: Mapping[str, Any]) -> tuple[float, float]:
-    """The end of a signal's window, and when SNS put the message into the queue."""
+    """The end of a signal's window, and the time at which SNS put the message into the queue."""
     signal = msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal)
     return signal.end_ms / 1000, int(message["Attributes"]["SentTimestamp"]) / 1000
 

@@ -1,8 +1,8 @@
 """The service on a real Kafka: ``python -m benchmarks.pipeline``.
 
-Measured in alternating rounds, for each client:
+Alternating rounds measure, for each client:
 
-* ``c``: the client alone draining the topic, with values touched. For ``fast`` that is
+* ``c``: the client alone, which drains the topic and touches each value. For ``fast`` that is
   confluent-kafka itself, for ``columns`` driftline's own client, which is faster than kafka-python;
 * ``k``: the core on the same bytes in memory;
 * ``s``: the service with state, sinks and metrics on, and its ratio to ``1 / (1/c + 1/k)``, the
@@ -64,7 +64,7 @@ Figures = dict[str, float]
 
 
 class Bench(NamedTuple):
-    """What all rounds share."""
+    """The inputs that all rounds share."""
 
     broker: KafkaBroker
     lines: list[bytes]
@@ -83,16 +83,17 @@ def core(lines: list[bytes], baseline: Baseline, total: int) -> float:
     ]
     for batch in batches[:2]:
         reader.fold(batch)
-    began_s, done = time.perf_counter(), 0
-    while done < total // 2:
+    began_s = time.perf_counter()
+    events_done = 0
+    while events_done < total // 2:
         for batch in batches:
             reader.fold(batch)
-            done += sum(len(raw.values) for raw in batch)
-    return done / (time.perf_counter() - began_s)
+            events_done += sum(len(raw.values) for raw in batch)
+    return events_done / (time.perf_counter() - began_s)
 
 
 def _raw_batches(lines: list[bytes], start: int) -> list[RawBatch]:
-    """A batch of each partition, from line ``start`` on."""
+    """A batch for each partition, from line ``start`` on."""
     parts = [lines[start + k * BATCH : start + (k + 1) * BATCH] for k in range(PARTITIONS)]
     return [
         raw_batch([*part], f"p{k}", arrival_ms=ARRIVAL_MS) for k, part in enumerate(parts) if part
@@ -100,13 +101,13 @@ def _raw_batches(lines: list[bytes], start: int) -> list[RawBatch]:
 
 
 def busy_s(pid: int) -> float:
-    """Processor seconds of a process."""
+    """Processor seconds used by a process."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def measure_round(bench: Bench, folder: Path) -> Figures:
-    """All figures once."""
+    """Measure all figures once."""
     folder.mkdir()
     k = core(bench.lines, load_baseline(bench.baseline), bench.total)
     figures = {"k": k}
@@ -121,7 +122,8 @@ def measure_round(bench: Bench, folder: Path) -> Figures:
 
 
 def _client(bench: Bench, folder: Path, client: ClientName, k: float) -> Figures:
-    broker, total = bench.broker, bench.total
+    broker = bench.broker
+    total = bench.total
     alone = bare(broker, TOPIC, total) if client == "fast" else drain(broker, TOPIC, total, client)
     config = on_topic(broker, TOPIC, bench.baseline, client)
     speed = events_per_s(folder / client, config, total)
@@ -132,10 +134,10 @@ def _client(bench: Bench, folder: Path, client: ClientName, k: float) -> Figures
     }
 
 
-def _rare_commits(bench: Bench, folder: Path, usual: float) -> Figures:
+def _rare_commits(bench: Bench, folder: Path, with_commits: float) -> Figures:
     state = {"commit_interval": "1h"}
     config = on_topic(bench.broker, TOPIC, bench.baseline, "columns", state=state)
-    return {"state on/off": usual / events_per_s(folder / "rare", config, bench.total)}
+    return {"state on/off": with_commits / events_per_s(folder / "rare", config, bench.total)}
 
 
 def _two_readers_on_files(bench: Bench, folder: Path) -> Figures:
@@ -149,7 +151,8 @@ def _two_readers_on_files(bench: Bench, folder: Path) -> Figures:
 def _two_readers_on_kafka(bench: Bench, folder: Path, single: float) -> Figures:
     pid = bench.broker.process.pid
     config = on_topic(bench.broker, TOPIC, bench.baseline, "columns", readers=2)
-    began_s, used_s = time.perf_counter(), busy_s(pid)
+    began_s = time.perf_counter()
+    used_s = busy_s(pid)
     double = events_per_s(folder / "two", config, bench.total)
     share = (busy_s(pid) - used_s) / (time.perf_counter() - began_s)
     return {
@@ -176,7 +179,7 @@ def main(total: int, rounds: int) -> None:
         bench = Bench(broker, lines, baseline, total)
         console.print(f"producing {total:,} events ...")
         fill(broker, TOPIC, lines, total)
-        gc.freeze()  # as the service does
+        gc.freeze()  # the service freezes its objects as well
         all_rounds = []
         for k in range(rounds):
             all_rounds.append(measure_round(bench, folder / f"round-{k}"))

@@ -22,7 +22,7 @@ SINKS: list[dict[str, Any]] = [{"type": "prometheus"}, {"type": "jsonl", "path":
 
 
 class Running:
-    """The service in a folder of its own, started at construction."""
+    """A service in a folder of its own, started at construction."""
 
     def __init__(
         self, folder: Path, config: dict[str, Any], environment: dict[str, str] | None = None
@@ -53,7 +53,7 @@ class Running:
 
 
 def on_topic(
-    broker: KafkaBroker, topic: str, baseline: Path, client: ClientName, **more: Any
+    broker: KafkaBroker, topic: str, baseline: Path, client: ClientName, **changes: Any
 ) -> dict[str, Any]:
     """The configuration of a job on a topic."""
     source = {
@@ -62,14 +62,14 @@ def on_topic(
         "topic": topic,
         "client": client,
     }
-    usual = {"job": topic, "source": source, "sinks": SINKS, "grace": None}
-    return jobs.config(baseline, **{**usual, **more})
+    defaults = {"job": topic, "source": source, "sinks": SINKS, "grace": None}
+    return jobs.config(baseline, **{**defaults, **changes})
 
 
 def on_files(
     folder: Path, lines: list[bytes], baseline: Path, total: int
 ) -> Callable[[int], dict[str, Any]]:
-    """Write ``total`` events to four files; returns the configuration for a number of readers."""
+    """Write ``total`` events to four files; return a function from readers to the configuration."""
     paths = [folder / f"{k}.jsonl" for k in range(PARTITIONS)]
     for path in paths:
         with path.open("wb") as file:
@@ -91,11 +91,12 @@ def events_per_s(folder: Path, config: dict[str, Any], total: int) -> float:
     try:
         while (first := running.read()) == 0:
             time.sleep(0.02)
-        began_s, last = time.perf_counter(), first
+        began_s = time.perf_counter()
+        last = first
         while last < total:
-            took_s = time.perf_counter() - began_s
-            remaining_s = took_s * (total - last) / (last - first + 1)
-            # a scrape costs the service time: few of them, and dense near the end
+            elapsed_s = time.perf_counter() - began_s
+            remaining_s = elapsed_s * (total - last) / (last - first + 1)
+            # scrapes cost the service time: they are rare at first and frequent near the end
             time.sleep(min(max(remaining_s / 2, 0.02), 1.0))
             last = running.read()
         return (last - first) / (time.perf_counter() - began_s)

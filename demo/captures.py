@@ -16,13 +16,14 @@ from numpy.typing import NDArray
 
 from demo.flights import Flights
 
-ENDPOINT, VARIANT = "flights", "AllTraffic"
+ENDPOINT = "flights"
+VARIANT = "AllTraffic"
 
 
 def capture_lines(
     flights: Flights, predicted: NDArray[np.float64], first_id: int, epoch_ms: int
 ) -> list[str]:
-    """One capture line for each flight: request and response as CSV, ids, time in whole seconds.
+    """A capture line for each flight: request and response as CSV, ids, time in whole seconds.
 
     ``inferenceId`` counts the flights from ``first_id``; ``eventId`` is a UUID derived from it, so
     that every replay writes the same bytes. ``epoch_ms`` is the time at which the replay starts.
@@ -75,9 +76,9 @@ def write_training_file(path: Path, flights: Flights, predicted: NDArray[np.floa
 
 
 def _csv_rows(table: pa.Table) -> list[str]:
-    out = io.BytesIO()
-    pa.csv.write_csv(table, out, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
-    return out.getvalue().decode().splitlines()
+    buffer = io.BytesIO()
+    pa.csv.write_csv(table, buffer, pa.csv.WriteOptions(include_header=False, quoting_style="none"))
+    return buffer.getvalue().decode().splitlines()
 
 
 def _event_id(number: int) -> str:

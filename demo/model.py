@@ -60,7 +60,8 @@ def fit(flights: Flights) -> Model:
         name: pc.unique(flights.features[name].combine_chunks().drop_null()) for name in TEXTS
     }
     design = _design(flights.features, levels, mean, scale)
-    center, offset = design.mean(axis=0), float(flights.label.mean())
+    center = design.mean(axis=0)
+    offset = float(flights.label.mean())
     inner = design - center
     gram = inner.T @ inner + PENALTY * np.eye(inner.shape[1])
     weights: Floats = np.linalg.solve(gram, inner.T @ (flights.label - offset))
@@ -81,7 +82,7 @@ def _one_hot(column: pa.ChunkedArray, known: pa.Array) -> Floats:
 
 
 def _numbers(features: pa.Table) -> Floats:
-    """The numeric columns side by side; missing is NaN, and numbers in text are parsed."""
+    """The numeric columns as a matrix; missing is NaN, and numbers in text are parsed."""
     return np.column_stack(
         [pc.cast(features[name], pa.float64()).to_numpy().astype(np.float64) for name in NUMBERS]
     )

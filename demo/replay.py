@@ -1,4 +1,4 @@
-"""The replay: writes traffic, reads reports and signals, retrains when a signal calls for it."""
+"""The replay: writes traffic, reads reports and signals, and retrains on a reminder signal."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from demo.traffic import START_MS, WINDOW_MS, WINDOWS, Traffic
 from detectors.report import Signal, Violation, WindowReport
 
 LAG_WINDOWS = 8
-"""The traffic waits for the service while it is more than this many windows ahead."""
+"""The traffic waits for the service while it is more than this number of windows ahead."""
 STUCK_S = 60.0
 POLL_S = 0.02
 RATE_S = 3.0
-"""The event rate on the screen is the mean of this many seconds."""
+"""The event rate on the screen is a mean over this time."""
 
 
 class ServiceStalled(Exception):
@@ -47,18 +47,21 @@ class Handover:
 class Replay:
     """Replays the traffic to the running service and acts on its reports and signals.
 
-    One thread does everything: it writes the capture file of a window, reads what the service has
-    published, retrains if a signal calls for it, and waits while the service lags.
+    A single thread writes the capture file of a window, reads what the service has
+    published, retrains on a reminder, and waits while the service lags.
     """
 
     def __init__(
         self, traffic: Traffic, service: Service, folder: Folder, port: int, screen: Screen
     ) -> None:
-        self.traffic, self.folder = traffic, folder
+        self.traffic = traffic
+        self.folder = folder
         self.tally = Tally(traffic.incidents, START_MS, traffic.count)
         self.handovers: list[Handover] = []
         self.violations_outside_incidents = 0
-        self._service, self._screen, self._port = service, screen, port
+        self._service = service
+        self._screen = screen
+        self._port = port
         self._subscription = Subscription(folder.reports)
         self._closed_windows = 0
         self._last_close_s = time.monotonic()
@@ -69,7 +72,7 @@ class Replay:
         self._announcements = _announcements(traffic)
 
     def run(self, seconds: float) -> None:
-        """Replay all windows in about ``seconds`` (0: as fast as the service reads); returns when
+        """Replay all windows in about ``seconds`` (0: as fast as the service reads); return when
         the last one is closed.
         """
         began_s = time.monotonic()
@@ -82,8 +85,8 @@ class Replay:
         self._follow(WINDOWS, until_s=0.0)
 
     def _follow(self, closed_windows: int, until_s: float) -> None:
-        """Read what the service publishes until this many windows are closed and this time has
-        come.
+        """Read what the service publishes until ``closed_windows`` are closed and ``until_s`` has
+        passed.
         """
         self._read_published()
         while self._closed_windows < closed_windows or time.monotonic() < until_s:
@@ -95,7 +98,7 @@ class Replay:
                 raise ServiceStalled(STUCK_S, self.folder.log)
 
     def _read_published(self) -> None:
-        """Handle new items in the order of time, signals of a window before its report, so that
+        """Process new items in time order, signals of a window before its report, so that
         its row can name them.
         """
         for item in sorted(
@@ -123,7 +126,7 @@ class Replay:
         )
 
     def _event_rate(self, rows: int) -> float:
-        """Events per second through the service, with ``rows`` more now."""
+        """Events per second through the service, including ``rows`` just reported."""
         self._recent.append((self._last_close_s, rows))
         while self._last_close_s - self._recent[0][0] > RATE_S:
             self._recent.popleft()
@@ -144,18 +147,18 @@ class Replay:
             ),
             "green" if recovered else "bold red",
         )
-        if retraining.is_called_for_by(signal) and not self.handovers:
+        if retraining.is_needed_after(signal) and not self.handovers:
             self._reminder = signal
 
     def _announce(self, until_ms: int) -> None:
-        """Announce, once each, the incidents that started or ended before this time."""
+        """Announce, each once, the incidents that started or ended before this time."""
         for at_ms, text in self._announcements:
             if self._announced_ms <= at_ms < until_ms:
                 self._screen.print(f"{clock(START_MS + at_ms)}  {text}", "yellow")
         self._announced_ms = max(self._announced_ms, until_ms)
 
     def _retrain(self, signal: Signal, window: int) -> None:
-        """Train a new model, and deploy it with its baseline if it is better; it answers from the
+        """Train a new model, and deploy it with its baseline if it is better; it serves from the
         next window on.
         """
         at_ms = (window + 1) * WINDOW_MS
@@ -169,7 +172,7 @@ class Replay:
             f" {retrained.error_old:,.1f} -> {retrained.error_new:.1f} min",
         )
         if not retrained.better:
-            self._print_step(at_ms, "the new model is no better: the old one stays")
+            self._print_step(at_ms, "the new model is not better: the old model stays")
             return
         self._service.stop()
         deploy(self.folder, 2, self._port, retrained.flights, retrained.model)
@@ -197,7 +200,7 @@ def _announcements(traffic: Traffic) -> list[tuple[int, str]]:
 
 
 def describe(reason: Violation) -> str:
-    """One line on a violation: its statistic, the largest shift of a share, and the diagnosis if
+    """A line about a violation: its statistic, the largest shift of a share, and the diagnosis if
     there is one.
     """
     parts = [f"{reason.feature}: {reason.statistic} {reason.value:.2f}, limit {reason.limit:.2f}"]

@@ -12,14 +12,14 @@ from demo.model import Model, fit
 from demo.traffic import START_MS, WINDOW_MS, Traffic
 from detectors.report import Signal
 
-LEAST_GAIN = 0.1
+MIN_GAIN = 0.1
 """A new model must lower the error of the old one by this share."""
 
 
 @dataclass(frozen=True)
 class Retrained:
-    """A model fitted on ``flights``, and the errors of the old and of a trial model on the newest
-    quarter of them, which the trial model was not fitted on.
+    """A model fitted on ``flights``, and the errors of the old model and of a trial model on the
+    newest quarter of them, which the trial model was not fitted on.
     """
 
     model: Model
@@ -30,21 +30,21 @@ class Retrained:
     @property
     def better(self) -> bool:
         """Whether the new model may replace the old one."""
-        return self.error_new < (1.0 - LEAST_GAIN) * self.error_old
+        return self.error_new < (1.0 - MIN_GAIN) * self.error_old
 
 
-def is_called_for_by(signal: Signal) -> bool:
+def is_needed_after(signal: Signal) -> bool:
     """Whether a signal is a reason to retrain: only a ``reminder``, sent after the cool-down.
 
-    Most incidents are repaired and need no new model: training on a broken field would teach the
-    fault. ``opened`` and ``worsened`` are therefore for people. What persists beyond the cool-down
-    counts as the new state of the world.
+    Most incidents are repaired and need no new model: a model trained on a broken field would learn
+    the fault. ``opened`` and ``worsened`` are therefore for people. A change that persists beyond
+    the cool-down counts as the new state of the world.
     """
     return signal.kind == "reminder"
 
 
 def retrain(signal: Signal, traffic: Traffic, until_ms: int) -> Retrained:
-    """Fit on the events from the first window wholly inside the episode up to ``until_ms``.
+    """Fit a model on the events from the first window wholly inside the episode up to ``until_ms``.
 
     The first window with a violation may have started before the change, so it is left out. Labels
     are joined by the order of the replay; a real job joins them by ``inferenceId`` and waits until
@@ -53,13 +53,14 @@ def retrain(signal: Signal, traffic: Traffic, until_ms: int) -> Retrained:
     since_ms = signal.first_violation_ms - START_MS + WINDOW_MS
     flights = joined([served.flights for served in traffic.between(since_ms, until_ms)])
     cut = len(flights) * 3 // 4
-    older, held_out = flights.slice(0, cut), flights.slice(cut, len(flights))
+    older = flights.slice(0, cut)
+    held_out = flights.slice(cut, len(flights))
     trial = fit(older)
     return Retrained(fit(flights), flights, traffic.model.rmse(held_out), trial.rmse(held_out))
 
 
 def joined(parts: list[Flights]) -> Flights:
-    """All flights in one; their columns must have the same types."""
+    """Concatenate flights; their columns must have the same types."""
     table = pa.concat_tables([part.features for part in parts]).combine_chunks()
     return Flights(
         table,

@@ -39,7 +39,7 @@ class Folder:
 
     @property
     def reports(self) -> Path:
-        """Reports and signals of driftline, one on each line."""
+        """Reports and signals of driftline, one per line."""
         return self.path / "reports"
 
     @property
@@ -57,11 +57,11 @@ class Folder:
         return self.path / f"train-{number}.csv"
 
     def baseline(self, number: int) -> Path:
-        """The baseline learned from that file."""
+        """The baseline learned from the training file with this number."""
         return self.path / f"baseline-{number}"
 
     def empty(self) -> None:
-        """Create the folder, or empty it after an earlier run; raises FolderTaken if it holds
+        """Create the folder, or empty it after an earlier run; raise FolderTaken if it holds
         anything else.
         """
         marker = self.path / MARKER
@@ -84,9 +84,9 @@ class Folder:
     def settings(self, number: int, port: int) -> dict[str, object]:
         """The content of the configuration file; its paths are relative to its folder.
 
-        ``grace`` is short, because events arrive in order. ``idle`` is long, because the replayed
+        ``grace`` is short because events arrive in order. ``idle`` is long because the replayed
         time is not the clock's: a pause while the model is retrained is not silence. Values are
-        exposed, because the names of carriers are public.
+        exposed because the names of carriers are public.
         """
         return {
             "job": JOB,

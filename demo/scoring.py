@@ -11,7 +11,7 @@ from detectors.report import Signal
 
 @dataclass(frozen=True)
 class Detection:
-    """An incident, the first signal that named its cause, and how long after the start that was in
+    """An incident, the first signal that named its cause, and the delay after its start in
     time and in events.
     """
 
@@ -40,12 +40,13 @@ class Tally:
     _episodes: dict[str, set[str]] = field(default_factory=dict)
 
     def judge(self, signal: Signal) -> str:
-        """Judge one signal; returns the verdict in a few words."""
+        """Judge a signal; return the verdict in a few words."""
         if signal.kind == "recovered":
             ended = self._episodes.get(signal.episode, set())
             self.recovered |= ended
             return ", ".join(sorted(ended)) or "an episode without an incident"
-        start_ms, end_ms = signal.start_ms - self.start_ms, signal.end_ms - self.start_ms
+        start_ms = signal.start_ms - self.start_ms
+        end_ms = signal.end_ms - self.start_ms
         active = [incident for incident in self.incidents if incident.overlaps(start_ms, end_ms)]
         named = {reason.feature for reason in signal.reasons}
         detected = [incident for incident in active if incident.cause in named]

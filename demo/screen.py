@@ -28,15 +28,17 @@ COLUMNS: tuple[tuple[str, int, Literal["left", "right"]], ...] = (
     ("signal", 9, "left"),
 )
 PLAIN_EVERY = 36
-"""Without a terminal, one line for this many windows (six hours)."""
+"""Without a terminal, one line is printed for this number of windows (six hours)."""
 
 
-SVG_WIDTH, SVG_LINES = 150, 52
-"""Size of the picture that :meth:`Screen.save_svg` saves, in characters."""
+SVG_WIDTH = 150
+"""Width of the picture that :meth:`Screen.save_svg` saves, in characters."""
+SVG_LINES = 52
+"""Height of that picture, in lines."""
 
 
 class Row(NamedTuple):
-    """One closed window: its report, the model's error in it, the event rate of the service, and
+    """A closed window: its report, the model's error in it, the event rate of the service, and
     the signals sent.
     """
 
@@ -51,19 +53,19 @@ def clock(time_ms: int) -> str:
     return f"{datetime.fromtimestamp(time_ms / 1000, UTC):%a %H:%M}"
 
 
-def worst(report: WindowReport, most: int = 2) -> str:
-    """The violations, or without any the features closest to their limits.
+def worst(report: WindowReport, limit: int = 2) -> str:
+    """The violations; without violations, the features closest to their limits.
 
     >>> worst(WindowReport(1, "", "", "", "", 0, 1, 0, "ok", 0, "", ""))
     ''
     """
     if report.violations:
-        named = [_violated(violation) for violation in report.violations[:most]]
-        more = len(report.violations) - most
+        named = [_violated(violation) for violation in report.violations[:limit]]
+        more = len(report.violations) - limit
         return ", ".join(named) + (f" and {more} more" if more > 0 else "")
     known = [feature for feature in report.features if feature.value is not None and feature.limit]
     nearest = sorted(known, key=lambda feature: -(feature.value or 0.0) / (feature.limit or 1.0))
-    return ", ".join(_near(feature) for feature in nearest[:most])
+    return ", ".join(_near(feature) for feature in nearest[:limit])
 
 
 def _violated(violation: Violation) -> str:
@@ -79,7 +81,7 @@ def _near(feature: FeatureReport) -> str:
 
 
 class Screen:
-    """Progress, a table of the newest windows, and lines that stay; ``windows`` is their number in
+    """Progress, a table of the newest windows, and permanent lines; ``windows`` is their number in
     the whole replay.
     """
 
@@ -113,7 +115,7 @@ class Screen:
         self._shown.append(self._table())
 
     def print(self, text: str, style: str = "") -> None:
-        """Print lines that stay."""
+        """Print permanent lines."""
         self._shown.append(Text(text, style=style))
         self.console.print(self._shown[-1])
 
@@ -151,7 +153,8 @@ class Screen:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    report, error = row.report, f"{row.rmse:.1f} min"
+    report = row.report
+    error = f"{row.rmse:.1f} min"
     return (
         clock(report.start_ms),
         f"{report.rows:,}",

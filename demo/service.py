@@ -15,21 +15,21 @@ TAIL_LINES = 15
 
 
 class ServiceFailed(Exception):
-    """A command of driftline failed or ended too early; the text has the end of its output."""
+    """A command of driftline failed or ended too early; the message has the end of its output."""
 
     def __init__(self, command: str, code: int, output: str) -> None:
         tail = "\n".join(output.splitlines()[-TAIL_LINES:])
         super().__init__(f"{command} ended with exit code {code}:\n{tail}")
 
 
-def driftline(*words: str) -> None:
-    """Run a command of driftline to its end; raises ServiceFailed if it fails."""
-    done = subprocess.run(
-        _command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+def driftline(*arguments: str) -> None:
+    """Run a command of driftline to its end; raise ServiceFailed if it fails."""
+    result = subprocess.run(
+        _command(*arguments), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
-    if done.returncode:
+    if result.returncode:
         raise ServiceFailed(
-            f"driftline {' '.join(words)}", done.returncode, done.stdout + done.stderr
+            f"driftline {' '.join(arguments)}", result.returncode, result.stdout + result.stderr
         )
 
 
@@ -39,11 +39,12 @@ class Service:
     """
 
     def __init__(self, config: Path, log: Path) -> None:
-        self._config, self._log = config, log
+        self._config = config
+        self._log = log
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, *options: str) -> None:
-        """Start ``driftline run CONFIG`` with these options; returns immediately."""
+        """Start ``driftline run CONFIG`` with these options; return immediately."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 _command("run", str(self._config), *options),
@@ -54,16 +55,17 @@ class Service:
             )
 
     def raise_if_ended(self) -> None:
-        """Raise ServiceFailed if it is no longer running."""
+        """Raise ServiceFailed if the service is no longer running."""
         code = self._process.poll() if self._process else 0
         if code is not None and self._process:
             raise ServiceFailed("driftline run", code, self._log.read_text(errors="replace"))
 
     def stop(self) -> None:
-        """Terminate it and wait; kill it if that takes longer than ``STOP_S``, or on Ctrl-C. Safe
+        """Terminate the service and wait; kill it after ``STOP_S``, or on Ctrl-C. Safe
         to call twice.
         """
-        process, self._process = self._process, None
+        process = self._process
+        self._process = None
         if process is None:
             return
         process.terminate()
@@ -83,7 +85,7 @@ class Subscription:
         self._known: set[str] = set()
 
     def poll(self) -> list[WindowReport | Signal]:
-        """The items written since the last poll, each id once; a line that is not yet complete is
+        """The items written since the last poll, each id once; an incomplete line is
         left for the next poll.
         """
         lines = [
@@ -112,5 +114,5 @@ def published(line: bytes) -> WindowReport | Signal:
     return msgspec.json.decode(line, type=WindowReport)
 
 
-def _command(*words: str) -> list[str]:
-    return [sys.executable, "-m", "stream.cli", *words]
+def _command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "stream.cli", *arguments]

@@ -1,4 +1,4 @@
-"""The last lines: what was detected, how soon, the model's error, and what to do next."""
+"""The summary: detected incidents, their delays, the model's error, and next steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MINUTE_MS = 60_000
 
 
 def conclude(replay: Replay, screen: Screen, folder: Folder) -> int:
-    """Print the summary; returns the exit code.
+    """Print the summary; return the exit code.
 
     It is 0 if all incidents were detected and recovered, no signal was false, and a permanent
     incident led to a new model.
@@ -31,12 +31,12 @@ def conclude(replay: Replay, screen: Screen, folder: Folder) -> int:
 
 
 def has_permanent(replay: Replay) -> bool:
-    """Whether the replay has a permanent incident, which calls for a new model."""
+    """Whether the replay has a permanent incident, which requires a new model."""
     return any(incident.permanent for incident in replay.traffic.incidents)
 
 
 def detected(replay: Replay) -> list[str]:
-    """One line for each incident: when it was detected, and whether it recovered."""
+    """A line for each incident: the delay of its detection, and whether it recovered."""
     return [
         f"{incident.name:<20} {_outcome(replay, incident)}" for incident in replay.traffic.incidents
     ]
@@ -51,7 +51,7 @@ def _outcome(replay: Replay, incident: Incident) -> str:
 
 
 def _delay(detection: Detection) -> str:
-    """How long a detection took.
+    """The delay of a detection.
 
     >>> from types import SimpleNamespace
     >>> _delay(SimpleNamespace(after_ms=900_000, after_events=938))
@@ -79,7 +79,8 @@ def errors(replay: Replay) -> list[str]:
 
 def verdict(replay: Replay) -> list[str]:
     """The result, and the number of windows that had a violation without an incident."""
-    tally, incidents = replay.tally, replay.traffic.incidents
+    tally = replay.tally
+    incidents = replay.traffic.incidents
     text = (
         f"{len(tally.detections)} of {len(incidents)} incidents detected,"
         f" {len(tally.false_signals)} false signals"
@@ -95,7 +96,7 @@ def verdict(replay: Replay) -> list[str]:
 
 
 def next_steps(replay: Replay, folder: Folder) -> list[str]:
-    """Where the files are, and what to try next."""
+    """The locations of the files, and the next command to try."""
     lines = [
         "",
         f"Reports and signals: {folder.reports}",
@@ -115,6 +116,6 @@ def next_steps(replay: Replay, folder: Folder) -> list[str]:
 
 
 def program() -> str:
-    """The path of ``driftline`` next to this Python, which need not be on the search path."""
+    """The path of ``driftline`` next to this Python, which may not be on the search path."""
     path = Path(sys.executable).parent / "driftline"
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)

@@ -19,7 +19,7 @@ START_MS = 1_767_571_200_000
 WINDOW_MS = 600_000
 WINDOWS = 48 * HOUR_MS // WINDOW_MS
 LENGTH_MS = (WINDOWS + 1) * WINDOW_MS
-"""Two days, and ten more minutes whose events close the last window."""
+"""Two days, and a further ten minutes whose events close the last window."""
 
 
 @dataclass
@@ -32,8 +32,8 @@ class ServedFlights:
 
 @dataclass
 class Traffic:
-    """Writes a capture file for each window, and keeps requests, responses and labels, which a real
-    endpoint would learn later.
+    """Writes a capture file for each window, and keeps requests, responses and labels, which reach
+    a real endpoint later.
     """
 
     flights: Flights
@@ -47,7 +47,7 @@ class Traffic:
         self.flights = retime(self.flights, LENGTH_MS)
 
     def write(self, window: int) -> int:
-        """Serve the flights of a window and write their capture file; returns the number of
+        """Serve the flights of a window and write their capture file; return the number of
         events.
         """
         start_ms = window * WINDOW_MS
@@ -62,13 +62,13 @@ class Traffic:
 
     def between(self, start_ms: int, end_ms: int) -> list[ServedFlights]:
         """The flights served in ``[start_ms, end_ms)``."""
-        out = []
+        served = []
         for part in self.served:
             start, stop = np.searchsorted(part.flights.time_ms, [start_ms, end_ms]).tolist()
             if stop > start:
                 flights = part.flights.slice(start, stop)
-                out.append(ServedFlights(flights, part.predicted[start:stop]))
-        return out
+                served.append(ServedFlights(flights, part.predicted[start:stop]))
+        return served
 
     def count(self, start_ms: int, end_ms: int) -> int:
         """The number of events in ``[start_ms, end_ms)``."""

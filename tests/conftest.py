@@ -1,6 +1,6 @@
 """Fixtures for real servers, and the order in which worker processes run the tests.
 
-A test whose server or tool this machine does not have is skipped with the reason, and counted in
+A test whose server or tool is missing on this machine is skipped with the reason, and counted in
 the last lines; with ``DRIFTLINE_REQUIRE=all`` it fails instead.
 """
 
@@ -32,7 +32,7 @@ MARKERS = {
     "prometheus": "needs a real Prometheus",
     "linters": "needs docker-compose and hadolint",
     "kinesis": "needs kinesis-local (an emulator)",
-    "microburst": "needs microburst (AWS errors by name)",
+    "microburst": "needs microburst (named AWS errors)",
     "ministack": "needs ministack (an emulator)",
     "toxiproxy": "needs Toxiproxy (network faults)",
 }
@@ -82,9 +82,9 @@ def fixtures_of(item: pytest.Item) -> Sequence[str]:
 def schedule(items: list[pytest.Item]) -> None:
     """Order and group the tests for ``--dist loadgroup --no-loadscope-reorder``.
 
-    The slowest tests start first, so that no worker is left with one of them at the end; tests that
-    wait for servers follow. Tests that share a fixture of their module stay on one worker, so that
-    it is set up once.
+    The slowest tests start first, so that none of them keeps a single worker busy at the end; tests
+    that wait for servers follow. Tests that share a fixture of their module stay on one worker, so
+    that it is set up once.
     """
     for item in items:
         if not is_slow(item) and shares_module_fixture(item):
@@ -128,7 +128,7 @@ def skip_or_fail(missing: DependencyMissing) -> None:
 
 
 def running(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Server]:
-    """A server for as long as a fixture lives; without it the test is skipped."""
+    """A server that runs for the lifetime of a fixture; if it is missing, the test is skipped."""
     with ExitStack() as stack:
         try:
             server = stack.enter_context(start())
@@ -139,7 +139,7 @@ def running(start: Callable[[], AbstractContextManager[Server]]) -> Iterator[Ser
 
 @pytest.fixture(autouse=True)
 def _default_logging() -> Iterator[None]:
-    """Undo the log set-up of commands that ran in the process of the tests."""
+    """Undo the log set-up of commands that were run in this process."""
     yield
     structlog.reset_defaults()
 
@@ -167,8 +167,9 @@ def guarded_kafka() -> Iterator[KafkaBroker]:
 
 @pytest.fixture
 def make_topic(kafka: RunningBroker, request: pytest.FixtureRequest) -> Iterator[MakeTopic]:
-    """``make_topic(partitions=1, configs=None)`` creates a topic named after the test, returns its
-    name."""
+    """``make_topic(partitions=1, configs=None)`` creates a topic named after the test and returns
+    its name.
+    """
     names: list[str] = []
 
     def make(partitions: int = 1, configs: dict[str, str] | None = None) -> str:
@@ -186,7 +187,7 @@ def make_topic(kafka: RunningBroker, request: pytest.FixtureRequest) -> Iterator
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[MotoServer]:
-    """moto's server for the whole run; tests should take ``moto``, which is empty at first."""
+    """moto's server for the whole run; tests should use ``moto``, which is empty at first."""
     yield from running(MotoServer)
 
 
@@ -201,7 +202,7 @@ def moto(moto_server: MotoServer, monkeypatch: pytest.MonkeyPatch) -> MotoServer
 
 @pytest.fixture(scope="session")
 def kinesis_emulator() -> Iterator[KinesisEmulator]:
-    """kinesis-local for the whole run; tests should take ``kinesis``."""
+    """kinesis-local for the whole run; tests should use ``kinesis``."""
     yield from running(KinesisEmulator)
 
 
@@ -215,7 +216,7 @@ def kinesis(kinesis_emulator: KinesisEmulator, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.fixture
 def make_stream(kinesis: KinesisEmulator) -> Iterator[Callable[..., str]]:
-    """``make_stream(shards=1)`` creates a stream for one test, returns its name."""
+    """``make_stream(shards=1)`` creates a stream for one test and returns its name."""
     names: list[str] = []
 
     def make(shards: int = 1) -> str:
@@ -253,13 +254,13 @@ def toxiproxy(kinesis: KinesisEmulator, toxiproxy_before: Callable[[int], Toxipr
 
 @pytest.fixture(scope="session")
 def microburst_proxy(kinesis_emulator: KinesisEmulator) -> Iterator[Microburst]:
-    """microburst for the whole run; tests should take ``microburst``, which has no rules yet."""
+    """microburst for the whole run; tests should use ``microburst``, which has no rules yet."""
     yield from running(lambda: Microburst(kinesis_emulator.url))
 
 
 @pytest.fixture
 def microburst(kinesis: KinesisEmulator, microburst_proxy: Microburst) -> Microburst:
-    """A proxy with errors by name in front of kinesis-local."""
+    """A proxy in front of kinesis-local that returns named AWS errors."""
     microburst_proxy.clear()
     return microburst_proxy
 
@@ -272,7 +273,7 @@ def ministack() -> Iterator[Ministack]:
 
 @pytest.fixture
 def prometheus() -> Iterator[Callable[..., PrometheusServer]]:
-    """``prometheus(port, ...)`` starts a server that scrapes these ports; they must respond
+    """``prometheus(port, ...)`` starts a server that scrapes these ports, which must respond
     already."""
     with ExitStack() as stack:
 

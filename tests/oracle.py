@@ -1,7 +1,7 @@
-"""The slow, obvious counter: the definition of what driftline counts.
+"""The oracle, a slow and obvious counter: the definition of what driftline counts.
 
 ``json``, ``csv`` and plain loops, one record, one row, one cell at a time; nothing of the fast path
-is used. It takes raw records and returns which are rejected and why, and the counts of every pane.
+is used. It returns the rejected raw records with their reasons, and the counts of every pane.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Record(NamedTuple):
 
 
 class Model(NamedTuple):
-    """A monitored model: columns of the answer and of the request, and the layout they count in."""
+    """A monitored model: columns of the response and of the request, and their layout."""
 
     outputs: tuple[str, ...]
     inputs: tuple[str, ...]
@@ -58,7 +58,7 @@ class Model(NamedTuple):
 
 
 class Clocking(NamedTuple):
-    """Pane length, grace, lateness, and how far an event may be dated ahead of its arrival."""
+    """Pane length, grace, lateness, and the time by which an event may be ahead of its arrival."""
 
     pane_ms: int
     grace_ms: int
@@ -68,7 +68,7 @@ class Clocking(NamedTuple):
 
 @dataclass
 class Pane:
-    """Counts of one model in one pane, in the order of its layout.
+    """Counts of a model in a pane, in the order of its layout.
 
     ``numbers[i]`` holds the finite numbers of feature ``i``."""
 
@@ -82,7 +82,7 @@ class Pane:
         self.numbers = [[] for _ in self.layout.features]
 
     def add(self, row: Mapping[str, object]) -> None:
-        """Count one row; a feature that the row does not have is missing."""
+        """Count a row; a feature that the row does not have is missing."""
         self.rows += 1
         for i, feature in enumerate(self.layout.features):
             for slot in slots_of(row.get(feature.name), feature):
@@ -99,7 +99,7 @@ class Pane:
 
 @dataclass
 class Counted:
-    """The result of counting some records."""
+    """The result of counting records."""
 
     panes: dict[tuple[str, str, int], Pane] = field(default_factory=dict)
     outcomes: dict[str, Counter[str]] = field(default_factory=dict)
@@ -110,14 +110,14 @@ class Counted:
     width_mismatches: dict[tuple[str, str, int], Counter[str]] = field(default_factory=dict)
     future: int = 0
 
-    def book(self, record: Record, outcome: str) -> None:
+    def note(self, record: Record, outcome: str) -> None:
         """Record the outcome of a record, with its length in bytes."""
         self.outcomes.setdefault(record.partition, Counter())[outcome] += 1
         self.lengths.setdefault(record.partition, Counter())[outcome] += len(record.value or b"")
 
 
 class Rejected(Exception):
-    """A record is not counted; the text is the reason."""
+    """A record that is not counted; the message is the reason."""
 
 
 class Event(NamedTuple):
@@ -143,21 +143,24 @@ def count(
     is rejected for its payload or for an unknown model. A record dated ahead of its arrival counts
     at its arrival and does not advance the mark.
     """
-    out = Counted()
+    counted = Counted()
     read = read_capture if isinstance(form, Sagemaker) else read_json
     for i, record in enumerate(records):
         try:
             event = read(record, models, form, origin)  # type: ignore[arg-type]
         except Rejected as reason:
-            out.rejected[i] = str(reason)
-            out.book(record, str(reason))
+            counted.rejected[i] = str(reason)
+            counted.note(record, str(reason))
             continue
         time_ms = event.time_ms
         if 0 <= record.arrival_ms < time_ms - clocking.tolerance_ms:
-            time_ms, out.future = record.arrival_ms, out.future + 1
+            time_ms = record.arrival_ms
+            counted.future = counted.future + 1
         else:
-            out.marks[record.partition] = max(time_ms, out.marks.get(record.partition, time_ms))
-        mark = out.marks.get(record.partition)
+            counted.marks[record.partition] = max(
+                time_ms, counted.marks.get(record.partition, time_ms)
+            )
+        mark = counted.marks.get(record.partition)
         pane_ms = time_ms // clocking.pane_ms * clocking.pane_ms
         late = (
             mark is not None
@@ -165,19 +168,19 @@ def count(
         )
         pane_key = event.model, event.variant, pane_ms
         try:
-            out.ids[i], rows = event.content()
+            counted.ids[i], rows = event.content()
         except Rejected as reason:
-            out.rejected[i] = str(reason)
-            out.book(record, str(reason))
+            counted.rejected[i] = str(reason)
+            counted.note(record, str(reason))
             if "columns" in str(reason) and not late:
-                out.width_mismatches.setdefault(pane_key, Counter())[str(reason)] += 1
+                counted.width_mismatches.setdefault(pane_key, Counter())[str(reason)] += 1
             continue
-        out.book(record, "too_late" if late else "accepted")
+        counted.note(record, "too_late" if late else "accepted")
         if not late:
-            pane = out.panes.setdefault(pane_key, Pane(models[event.model].layout))
+            pane = counted.panes.setdefault(pane_key, Pane(models[event.model].layout))
             for row in rows:
                 pane.add(row)
-    return out
+    return counted
 
 
 # --- cells ---------------------------------------------------------------------------------------
@@ -254,9 +257,14 @@ def written_type(text: str) -> int:
 
 def hash_of(text: str) -> int:
     """The bin of an unseen value: a polynomial over its bytes, mixed, the top six of 64 bits."""
-    base, mix, most = 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 2**64
-    total = sum((byte + 1) * pow(base, j + 1, most) for j, byte in enumerate(text.encode())) % most
-    return ((total ^ (total >> 32)) * mix % most) >> 58
+    base = 0x9E3779B97F4A7C15
+    mix = 0xBF58476D1CE4E5B9
+    modulus = 2**64
+    total = (
+        sum((byte + 1) * pow(base, j + 1, modulus) for j, byte in enumerate(text.encode()))
+        % modulus
+    )
+    return ((total ^ (total >> 32)) * mix % modulus) >> 58
 
 
 def matches(pattern: str, text: str, flags: int = re.IGNORECASE) -> bool:
@@ -309,7 +317,7 @@ def named(row: dict[str, object], name: str, paths: Mapping[str, str]) -> object
 
 
 def text_at(document: object, path: str) -> str | None:
-    """Text at a path, ``None`` if there is nothing; it must be text, and UTF-8."""
+    """Text at a path, ``None`` if absent; rejects other values, and text that is not UTF-8."""
     value = at(document, path)
     if value is None:
         return None
@@ -399,7 +407,7 @@ def unknown(time_ms: int) -> Event:
 def read_json(
     record: Record, models: Mapping[str, Model], form: Json, origin: IdentityConfig
 ) -> Event:
-    """One event a record, with a cell at each path."""
+    """An event from each record, with a cell at each path."""
     document = document_of(record.value)
     time_ms = time_of(document, record, origin.time, "time")
     key = model_of(document, record, origin, models)
@@ -427,10 +435,10 @@ def json_id(document: object, path: str) -> str | None:
 def json_cells(
     document: object, names: Sequence[str], where: str | dict[str, str], alone: bool
 ) -> dict[str, object]:
-    """The cells of some columns by name.
+    """The cells of the named columns.
 
     ``where`` is a path to the object that holds the columns, or to the cell itself if it is the
-    answer's only one; or a path for each column that is not under its own name."""
+    only column of the response; or a path for each column that is not under its own name."""
     if isinstance(where, str) and where and alone and len(names) == 1:
         return {names[0]: cell_of(at(document, where))}
     row = at(document, where) if isinstance(where, str) else document
@@ -452,7 +460,7 @@ def cell_of(value: object) -> object:
 def read_capture(
     record: Record, models: Mapping[str, Model], form: Sagemaker, origin: IdentityConfig
 ) -> Event:
-    """A capture line: two sides, each with its own encoding, and as many rows on either side."""
+    """A capture line: two sides, each with its own encoding, and equally many rows."""
     document = document_of(record.value)
     ids = check_envelope(document)
     time_ms = time_of(document, record, origin.time, "eventMetadata.inferenceTime")
@@ -466,10 +474,9 @@ def read_capture(
 
 
 def capture_rows(document: object, model: Model, form: Sagemaker) -> list[dict[str, object]]:
-    answer, request = model.outputs, model.inputs
     sides = [
-        ("endpointOutput", answer, form.output_rows),
-        ("endpointInput", request, form.input_rows),
+        ("endpointOutput", model.outputs, form.output_rows),
+        ("endpointInput", model.inputs, form.input_rows),
     ]
     captured = [
         (at(document, f"captureData.{side}"), names, rows) for side, names, rows in sides if names
@@ -488,7 +495,7 @@ def capture_rows(document: object, model: Model, form: Sagemaker) -> list[dict[s
 
 
 def check_envelope(document: dict[str, object]) -> tuple[str | None, str | None]:
-    """Both ids; rejects an envelope in which a field that is read has the wrong type."""
+    """Both ids; an envelope is rejected if a field that is read has the wrong type."""
     for part in ("captureData", "eventMetadata"):
         if not isinstance(document.get(part), (dict, type(None))):
             raise Rejected("wrong_type")
@@ -523,7 +530,7 @@ def plain_text(payload: object) -> tuple[str, str]:
 def rows_in(
     text: str, kind: str, names: Sequence[str], path: str, form: Sagemaker
 ) -> list[dict[str, object]]:
-    """The rows of one side, each with its columns by name."""
+    """The rows of a side, each with its columns by name."""
     if kind == "CSV":
         rows = csv_rows(text, names, form.header)
     else:
@@ -552,7 +559,7 @@ def csv_rows(text: str, names: Sequence[str], header: bool) -> list[dict[str, ob
 
 
 def documents(text: str) -> list[object]:
-    """One JSON document, or one a line."""
+    """One JSON document, or one per line."""
     try:
         return [parsed(text)]
     except Rejected:

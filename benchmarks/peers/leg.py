@@ -1,7 +1,7 @@
 """A peer on rows that are already decoded; prints ``{"events": ..., "seconds": ...}``.
 
 Runs in the peer's own virtual environment: ``python leg.py whylogs rows.parquet``. The file holds a
-baseline and a current part of equal length. Reading it and the first, warming call are not timed.
+baseline and a current part of equal length. Reading the file and the first call are not timed.
 """
 
 import json

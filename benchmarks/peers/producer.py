@@ -1,8 +1,8 @@
 """Sends events at a high rate: ``python producer.py BOOTSTRAP TOPIC PARTITIONS RATE STOP_S FILE``.
 
 Runs in an environment of its own. ``FILE`` is JSON: two lists of (head, tail), one of calm and one
-of drifted events; the time of sending is put between head and tail. Events are drifted in each odd
-second since the epoch. Stops at ``STOP_S`` and prints the rate that was reached.
+of drifted events; the time of sending is inserted between head and tail. Events are drifted in each
+odd second since the epoch. Stops at ``STOP_S`` and prints the achieved rate.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ def main() -> None:
     producer = Producer(
         {"bootstrap.servers": bootstrap, "linger.ms": 5, "queue.buffering.max.messages": 1_000_000}
     )
-    began_s, sent = time.time(), 0
+    began_s = time.time()
+    sent = 0
     while (now := time.time()) < float(stop_s):
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now)).encode()
         events = drifted if int(now) % 2 else calm

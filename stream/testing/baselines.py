@@ -28,9 +28,9 @@ def column(values: Values, numeric: bool) -> Column:
     if len(present) == len(values):
         return Numbers(np.asarray(values, dtype=np.float64))
     missing = np.array([value is None for value in values])
-    plain = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    written = np.where(missing, 0, np.where(plain == np.floor(plain), 3, 4)).astype(np.uint8)
-    return Numbers(plain, written)
+    numbers = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    written = np.where(missing, 0, np.where(numbers == np.floor(numbers), 3, 4)).astype(np.uint8)
+    return Numbers(numbers, written)
 
 
 def feature(name: str, values: Values, kind: str = "") -> Feature:
@@ -96,7 +96,7 @@ def pair(before: Values, after: Values, kind: str = "") -> Pair:
 
 
 def texts(counts: Mapping[str, int]) -> list[str | None]:
-    """Each value as often as counted."""
+    """Each value, repeated by its count."""
     return [value for value, count in counts.items() for _ in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""Reports and signals as the judge makes them, with numbers that are easy to check by hand."""
+"""Reports and signals like those of the judge, with numbers that are easy to check by hand."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def feature(name: str = "amount", **changes: Any) -> FeatureReport:
 
     Its 100 rows are 10 missing values, 6 strings, 4 NaN, and 80 numbers whose sum is 400.
     """
-    plain: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "name": name,
         "role": "input",
         "type": "Fractional",
@@ -48,7 +48,7 @@ def feature(name: str = "amount", **changes: Any) -> FeatureReport:
         "enabled": True,
         "verdict": "violation",
     }
-    return FeatureReport(**{**plain, **changes})
+    return FeatureReport(**{**defaults, **changes})
 
 
 def calm(name: str = "carrier", **changes: Any) -> FeatureReport:
@@ -70,8 +70,8 @@ def calm(name: str = "carrier", **changes: Any) -> FeatureReport:
 
 
 def violation(name: str = "amount", **changes: Any) -> Violation:
-    """PSI three times its limit, with one shifted bin."""
-    plain: dict[str, Any] = {
+    """A violation: PSI three times its limit, with one shifted bin."""
+    defaults: dict[str, Any] = {
         "feature": name,
         "check": "baseline_drift_check",
         "statistic": "psi",
@@ -90,7 +90,7 @@ def violation(name: str = "amount", **changes: Any) -> Violation:
             ),
         ),
     }
-    return Violation(**{**plain, **changes})
+    return Violation(**{**defaults, **changes})
 
 
 def report(window: int = 0, revision: int = 0, **changes: Any) -> WindowReport:
@@ -98,7 +98,7 @@ def report(window: int = 0, revision: int = 0, **changes: Any) -> WindowReport:
     text.
     """
     start_ms = START_MS + window * MINUTE_MS
-    plain: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "version": REPORT_VERSION,
         "job": "sample",
         "model": "flights",
@@ -114,7 +114,7 @@ def report(window: int = 0, revision: int = 0, **changes: Any) -> WindowReport:
         "violations": (violation(),),
         "profile": b"\x00counts\xff",
     }
-    fields = {**plain, **changes}
+    fields = {**defaults, **changes}
     name = "/".join(
         str(fields[part])
         for part in ("job", "model", "variant", "start_ms", "end_ms", "baseline", "revision")
@@ -123,7 +123,7 @@ def report(window: int = 0, revision: int = 0, **changes: Any) -> WindowReport:
 
 
 def silence(window: int = 1, ended: bool = False, **changes: Any) -> WindowReport:
-    """No data of the model from minute number ``window`` on; ``ended``: for that minute only."""
+    """A report of no data from minute ``window`` on; with ``ended``, for that minute only."""
     start_ms = START_MS + window * MINUTE_MS
     empty: dict[str, Any] = {
         "state": "no data",
@@ -142,7 +142,7 @@ def silence(window: int = 1, ended: bool = False, **changes: Any) -> WindowRepor
 
 def signal(number: int = 0, kind: str = "opened", **changes: Any) -> Signal:
     """Signal number ``number`` of model ``flights``, whose amount drifted."""
-    plain: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "version": SIGNAL_VERSION,
         "id": f"sample/flights/AllTraffic/e{number}/{kind}",
         "dedupe_id": f"d{number}-{kind}",
@@ -159,4 +159,4 @@ def signal(number: int = 0, kind: str = "opened", **changes: Any) -> Signal:
         "features": ("amount",),
         "reasons": (violation(),),
     }
-    return Signal(**{**plain, **changes})
+    return Signal(**{**defaults, **changes})

@@ -1,7 +1,7 @@
 """Coverage-guided input for the formats: ``python -m tests.fuzz.guided -runs=20000 -seed=1``.
 
-Ends with an error at the first fault. The first byte of an input chooses the form, the rest are
-records, one a line. All options are libFuzzer's.
+Ends with an error at the first fault. The first byte of an input chooses the form, the rest holds
+records, one per line. All options are libFuzzer's.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def one_input(data: bytes) -> None:
 
 
 def mutated(data: bytes, max_size: int, seed: int) -> bytes:
-    """Half of the inputs are libFuzzer's own, half are lines that a sender might write."""
+    """Half of the inputs are libFuzzer's mutations, half are lines that a sender might write."""
     random = Random(seed)
     if random.random() < 0.5:
         return bytes(atheris.Mutate(data, max_size))

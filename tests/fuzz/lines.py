@@ -1,4 +1,4 @@
-"""Valid lines, and what accidents in transit make of them."""
+"""Valid lines, and lines damaged in transit."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ TOKENS += [token.encode() for token in [*NASTY, *ODD_CELLS, *ENDINGS, *HUGE]]
 
 
 class Line(NamedTuple):
-    """A line, and whether it is as its sender wrote it."""
+    """A line, and whether it is unchanged since its sender wrote it."""
 
     value: bytes
     intact: bool
 
 
 def capture(random: Random, cell: Callable[[str], str] | None = None) -> bytes:
-    """A capture line with one row of usual cells, or of those that ``cell`` returns."""
+    """A capture line with a row of usual cells, or of those that ``cell`` returns."""
     row = {name: random.choice(USUAL[name]) if cell is None else cell(name) for name in names}
     sides = [
         {"data": ",".join(row[name] for name in part), "encoding": "CSV"}
@@ -94,7 +94,7 @@ def stamp(random: Random) -> str:
 
 
 def batch(seed: int, make: Callable[..., bytes], size: int = BATCH) -> list[Line]:
-    """About half of the lines are intact, in between the others."""
+    """A batch in which about half of the lines are intact, mixed with damaged ones."""
     random = Random(seed)
     return [
         Line(make(random), True) if random.random() < 0.5 else Line(damaged(random, make), False)
@@ -103,10 +103,10 @@ def batch(seed: int, make: Callable[..., bytes], size: int = BATCH) -> list[Line
 
 
 def damaged(random: Random, make: Callable[..., bytes]) -> bytes:
-    """A line after one to three accidents."""
+    """A line with one to three kinds of damage."""
     line = make(random)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
-        line = random.choice(ACCIDENTS)(random, line, make)
+        line = random.choice(DAMAGES)(random, line, make)
     return line
 
 
@@ -131,7 +131,7 @@ def _token(random: Random, line: bytes, _: object) -> bytes:
 
 
 def _quote(random: Random, line: bytes, _: object) -> bytes:
-    """An escaped quote at the beginning of a cell, which nothing closes."""
+    """An escaped quote at the beginning of a cell, which is never closed."""
     cells = [k + 1 for k, letter in enumerate(line) if letter == ord(",")]
     at = random.choice(cells) if cells else 0
     return line[:at] + b'\\"' + line[at:]
@@ -197,7 +197,7 @@ def _bytes(random: Random, _line: bytes, _: object) -> bytes:
     return random.randbytes(random.choice((0, 1, 3, 40, 400)))
 
 
-ACCIDENTS = (
+DAMAGES = (
     _flip,
     _cut,
     _twice,

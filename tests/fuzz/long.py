@@ -36,34 +36,36 @@ from tests.support.records import NoSource, job_settings
 
 LINES = 1_000_000
 PATIENT = job_settings(lateness_ms=1 << 50)
-"""Nothing is ever too late: the outcome of a line depends on the line alone, so that those of two
-parts must add up to those of the whole."""
+"""No event is too late: the outcome of a line depends on the line alone, so that the outcomes of
+two parts must add up to those of the whole."""
 COMPARED = 8
-"""One batch in this many is compared with the oracle, with a lateness of two minutes."""
+"""One batch in this number is compared with the oracle, with a lateness of two minutes."""
 
 Form = Sagemaker | Json
 
 
 def patient(form: Form) -> Reader:
-    """A reader for which no line is too late."""
-    new = Reader(NoSource(), form, ORIGIN, PATIENT)
-    new.use(ReadingPlan({"m": ModelColumns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
-    return new
+    """A reader to which no line is too late."""
+    tolerant = Reader(NoSource(), form, ORIGIN, PATIENT)
+    tolerant.use(ReadingPlan({"m": ModelColumns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
+    return tolerant
 
 
 def fold(tolerant: Reader, values: Sequence[bytes]) -> Partial:
-    """The partial of these lines, all that the partition holds."""
+    """The partial of these lines, which are all records of the partition."""
     tolerant.assign([Assign(1, "p", 0, None)])
     return tolerant.fold([raw(values)])
 
 
 def outcomes_of(partial: Partial, sent: int) -> Counter[str]:
-    """The outcomes in a partial; fails unless each record that was sent has exactly one."""
+    """The outcomes in a partial; fails unless each sent record has exactly one."""
     [cover] = partial.covers
     outcomes = +Counter(cover.outcomes)
     assert cover.read == sum(outcomes.values()) == sent
-    places = [letter.position for letter in partial.dead_letters]
-    assert len(set(places)) == len(places) == sent - outcomes["accepted"] - outcomes["too_late"]
+    positions = [letter.position for letter in partial.dead_letters]
+    assert (
+        len(set(positions)) == len(positions) == sent - outcomes["accepted"] - outcomes["too_late"]
+    )
     return outcomes
 
 
@@ -81,8 +83,10 @@ def verify(tolerant: Reader, batch: Sequence[Line]) -> Counter[str]:
     whole = fold(tolerant, [line.value for line in batch])
     intact = [line.value for line in batch if line.intact]
     damaged = [line.value for line in batch if not line.intact]
-    good, bad = fold(tolerant, intact), fold(tolerant, damaged)
-    outcomes, good_outcomes = outcomes_of(whole, len(batch)), outcomes_of(good, len(intact))
+    good = fold(tolerant, intact)
+    bad = fold(tolerant, damaged)
+    outcomes = outcomes_of(whole, len(batch))
+    good_outcomes = outcomes_of(good, len(intact))
     assert good_outcomes["accepted"] == len(intact)
     assert outcomes == good_outcomes + outcomes_of(bad, len(damaged))
     assert summed(whole) == summed(good, bad)
@@ -90,14 +94,17 @@ def verify(tolerant: Reader, batch: Sequence[Line]) -> Counter[str]:
 
 
 def run(count: int = LINES, seed: int = 0, size: int = BATCH) -> dict[str, object]:
-    """Check ``count`` lines, in batches that depend on the seed; return what became of them.
+    """Check ``count`` lines, in batches that depend on the seed; return figures and outcomes.
 
-    Smaller batches find faults at the end of a batch, larger ones check more lines a second.
+    Small batches find faults at the end of a batch; large ones check more lines per second.
     """
-    outcomes, compared, began = Counter[str](), 0, time.monotonic()
+    outcomes = Counter[str]()
+    compared = 0
+    began = time.monotonic()
     forms: list[Form] = [*CAPTURES[:3], *JSONS[:3]]
     for k, form in enumerate(forms):
-        tolerant, exact = patient(form), reader(form)
+        tolerant = patient(form)
+        exact = reader(form)
         make = lines.capture if isinstance(form, Sagemaker) else lines.event
         batches = count // len(forms) // size + 1
 
@@ -112,7 +119,7 @@ def run(count: int = LINES, seed: int = 0, size: int = BATCH) -> dict[str, objec
         @given(batch_seed=st.integers(0, 2**48 - 1))
         def check_batch(batch_seed: int) -> None:
             nonlocal compared
-            batch = lines.batch(batch_seed, make, size)  # noqa: B023  # called before the next turn
+            batch = lines.batch(batch_seed, make, size)  # noqa: B023  # called before the next iteration
             outcomes.update(verify(tolerant, batch))  # noqa: B023
             if batch_seed % COMPARED == 0:
                 check(form, [line.value for line in batch], exact)  # noqa: B023

@@ -44,7 +44,7 @@ def test_each_record_of_coverage_guided_inputs_has_one_outcome() -> None:
 def test_a_planted_fault_that_lets_a_line_affect_its_neighbour_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The guard against quotes that reach into the next line is removed."""
+    """The planted fault removes the guard against quotes that extend into the next line."""
     monkeypatch.setattr("stream.formats.csv_batch._unsafe_quotes", lambda letters, ends: ends < 0)
     with pytest.raises((AssertionError, ExceptionGroup)):
         long.run(20_000, size=4)

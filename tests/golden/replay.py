@@ -1,4 +1,4 @@
-"""One input for many runs: capture lines with planted disorder, late events, rejects and width
+"""An input for many runs: capture lines with planted disorder, late events, rejects and width
 mismatches; and the comparison of two runs.
 """
 
@@ -23,8 +23,13 @@ from stream.config.load import parse
 from stream.config.model import Config
 from tests.support import events
 
-EVENTS, EVENTS_PER_S, START_MS = 4_000, 20, 1_750_000_000_000
-WINDOW_MS, PANE_MS, GRACE_MS, LATENESS_MS = 20_000, 10_000, 3_000, 20_000
+EVENTS = 4_000
+EVENTS_PER_S = 20
+START_MS = 1_750_000_000_000
+WINDOW_MS = 20_000
+PANE_MS = 10_000
+GRACE_MS = 3_000
+LATENESS_MS = 20_000
 KEYS = (("a", "blue"), ("a", "green"), ("b", "blue"), ("b", "green"))
 UNKNOWN = ("unknown", "blue")
 """The key of events whose model is not configured."""
@@ -45,12 +50,13 @@ class Planted(NamedTuple):
 
 
 def planted(seed: int = 5, very_late: bool = True) -> list[Planted]:
-    """Return events in their order of arrival.
+    """Return events in order of arrival.
 
-    Most are within the grace, some are late, and some of these too late (unless not ``very_late``).
+    Most are within the grace, some are late, and with ``very_late`` some are too late.
     Model ``a`` drifts for a while.
     """
-    random, columns = Random(seed), events.values(EVENTS, seed)
+    random = Random(seed)
+    columns = events.values(EVENTS, seed)
     drifted = range(EVENTS * 2 // 5, EVENTS * 3 // 4)
     columns["amount"] = [
         str(float(value) * 20 + 7) if k in drifted and k % 4 < 2 else value
@@ -61,14 +67,15 @@ def planted(seed: int = 5, very_late: bool = True) -> list[Planted]:
         f"{value},surplus" if k in too_wide else value for k, value in enumerate(columns["plan"])
     ]
     lines = events.capture_lines(columns, start_ms=START_MS, events_a_second=EVENTS_PER_S)
-    out = [_planted(random, k, line, k not in too_wide) for k, line in enumerate(lines)]
+    in_order = [_planted(random, k, line, k not in too_wide) for k, line in enumerate(lines)]
     delays_s = (0,) * 20 + (1, 2) * 15 + (8, 60) if very_late else (0, 0, 1, 2)
     arrival = sorted(range(EVENTS), key=lambda k: k + EVENTS_PER_S * random.choice(delays_s))
-    return [out[k] for k in arrival]
+    return [in_order[k] for k in arrival]
 
 
 def _planted(random: Random, k: int, line: bytes, fits: bool) -> Planted:
-    time_ms, chance = START_MS + k * 1000 // EVENTS_PER_S // 1000 * 1000, random.random()
+    time_ms = START_MS + k * 1000 // EVENTS_PER_S // 1000 * 1000
+    chance = random.random()
     if chance < 0.01:
         return Planted(line[: len(line) // 2], None, KEYS[0], row=False)
     key = UNKNOWN if chance < 0.02 else KEYS[k % 4]
@@ -79,7 +86,7 @@ def _planted(random: Random, k: int, line: bytes, fits: bool) -> Planted:
 def plain_rows(arrived: Iterable[Planted]) -> Counter[Window]:
     """Count the rows of each window in plain loops.
 
-    An event that is not too late for its pane counts in all windows above it.
+    An event that is not too late for its pane counts in all windows that contain the pane.
     """
     rows: Counter[Window] = Counter()
     mark_ms = 0
@@ -100,8 +107,8 @@ def write_baseline(folder: Path) -> None:
     baselining.write(baselining.make(lambda: [training], events.OUTPUTS), folder)
 
 
-def deal(arrived: Sequence[Planted], folder: Path, files: int) -> list[str]:
-    """Deal the events over some files, each in its order of arrival; returns their names."""
+def distribute(arrived: Sequence[Planted], folder: Path, files: int) -> list[str]:
+    """Distribute the events over files, each in order of arrival; return the files' names."""
     names = []
     for k in range(files):
         names.append(str(folder / f"captures-{files}-{k}.jsonl"))
@@ -112,7 +119,7 @@ def deal(arrived: Sequence[Planted], folder: Path, files: int) -> list[str]:
 
 def config(folder: Path, baseline: Path, files: list[str], **changes: Any) -> Config:
     """Return a job over these files, whose state and reports are in ``folder``."""
-    plain: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "job": "golden",
         "source": {"type": "jsonl", "path": files},
         "format": {"type": "sagemaker"},
@@ -129,7 +136,7 @@ def config(folder: Path, baseline: Path, files: list[str], **changes: Any) -> Co
         "http": {"port": 0},
     }
     folder.mkdir(parents=True, exist_ok=True)
-    return parse({**plain, **changes}, folder)
+    return parse({**defaults, **changes}, folder)
 
 
 class Results(NamedTuple):
@@ -147,11 +154,13 @@ class Results(NamedTuple):
 
     @property
     def newest(self) -> dict[Window, WindowReport]:
-        """The last revision of each window; fails if an id has two contents."""
+        """The last revision of each window; fails if two reports with the same id differ."""
         by_id: dict[str, WindowReport] = {}
         newest: dict[Window, WindowReport] = {}
         for report in self.reports:
-            assert by_id.setdefault(report.id, report) == report, f"{report.id} has two contents"
+            assert by_id.setdefault(report.id, report) == report, (
+                f"{report.id} has two different contents"
+            )
             if report.state != "no data" and report.end_ms is not None:
                 window = report.model, report.variant, report.end_ms
                 if window not in newest or report.revision > newest[window].revision:
@@ -197,7 +206,7 @@ def assert_equal_reports(got: WindowReport, want: WindowReport, baseline: Baseli
 
 
 def assert_close(got: object, want: object, where: str) -> None:
-    """Compare two values that are equal but for the last digits of floats."""
+    """Compare two values that are equal except for the last digits of floats."""
     if isinstance(want, dict):
         assert isinstance(got, dict)
         assert got.keys() == want.keys(), where

@@ -1,4 +1,4 @@
-"""Three ways through the same files: the service without a break, with a crash after every few
+"""Three runs over the same files: the service without interruption, with a crash after every few
 items, and with other readers.
 """
 
@@ -30,14 +30,14 @@ MAX_PROCESSES = 1_000
 
 
 def run_service(config: Config, serve: Serve = serve) -> Results:
-    """Return what the service delivers when it runs to the end of its source."""
+    """Run the service to the end of its source; return what it delivered."""
     assert Service(config, logs=LogSetup("error"), serve=serve).run() == 0
-    (folder,) = (sink.path for sink in config.sinks)  # type: ignore[attr-defined]  # it writes files
+    (folder,) = (sink.path for sink in config.sinks)  # type: ignore[attr-defined]  # a jsonl sink
     return delivered(Path(folder))
 
 
 def delivered(folder: Path) -> Results:
-    """Return all reports and signals that the sink for files has written."""
+    """Return all reports and signals that the jsonl sink has written."""
     files = sorted(folder.glob("reports-*.jsonl"))
     reports = chain.from_iterable(path.read_bytes().splitlines() for path in files)
     path = folder / "signals.jsonl"
@@ -55,7 +55,7 @@ def serve_small_batches(pipe: Connection, setup: bytes) -> None:
 
 
 class JobProcess:
-    """One process of a job, driven by hand, from the last commit to the next crash.
+    """One process of a job, driven by the test, from the last commit to the next crash.
 
     Store, aggregator and reader are the real ones.
     """
@@ -72,11 +72,13 @@ class JobProcess:
 
     @property
     def finished(self) -> bool:
-        """True when the source is read to its end."""
+        """Whether the source is read to its end."""
         return self._readers.finished
 
     def turns(self) -> Iterator[int]:
-        """Read a partial and the clock at a time, up to the end of the source; yields the count."""
+        """Read a partial and the clock in turn, up to the end of the source; yield the turn's
+        number.
+        """
         count = 0
         while not self.finished:
             for item in self._readers.read(0.0):
@@ -88,7 +90,7 @@ class JobProcess:
         self._step(EndOfInput())
 
     def commit(self) -> None:
-        """Commit; nothing is ever taken from the outbox, so that it holds all outputs."""
+        """Commit; no item is ever removed from the outbox, so that it holds all outputs."""
         job = self._job
         off = job.aggregator.state.ledger.imbalance()
         assert not off, f"the ledger is off by {off}"
@@ -96,7 +98,7 @@ class JobProcess:
         self._waiting = []
 
     def crash(self) -> Results:
-        """Forget what is not committed; returns the whole outbox."""
+        """Discard what is not committed; return the whole outbox."""
         items = [entry.item for entry in self._job.store.outbox()]
         self._reading.close()
         self._job.store.close()
@@ -116,9 +118,9 @@ class JobProcess:
 
 
 def run_with_crashes(config: Config, turns: int) -> tuple[Results, int]:
-    """Run processes of some turns each, the last half of which are not committed.
+    """Run processes of ``turns`` turns each; the second half of the turns is not committed.
 
-    Returns the results, and how many processes it took.
+    Returns the results, and the number of processes.
     """
     for processes in range(1, MAX_PROCESSES):
         process = JobProcess(config)

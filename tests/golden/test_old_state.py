@@ -1,8 +1,8 @@
-"""A state that driftline 0.1.0 wrote opens, and continues to the results that 0.1.0 went on to
-report.
+"""A state that driftline 0.1.0 wrote opens, and continues to the results that 0.1.0 itself
+reported.
 
-``state_0_1_0/`` was made by that version: a service was stopped with open sliding windows, an open
-episode, a model that was still learning, remembered ids, and a signal in the outbox. The same
+``state_0_1_0/`` was written by that version: a service was stopped with open sliding windows, an
+open episode, a model that was still learning, remembered ids, and a signal in the outbox. The same
 version then continued from a copy of the state; ``continued.json`` holds what it reported.
 """
 
@@ -32,7 +32,7 @@ SNS = {
 
 
 def config() -> dict[str, Any]:
-    """The configuration that wrote the state, in the keys of today. The source now ends."""
+    """The configuration that wrote the state, in today's keys. The source now ends."""
     return {
         "job": "upgrade",
         "source": {"type": "jsonl", "path": "captures", "follow": False},
@@ -74,13 +74,13 @@ def config() -> dict[str, Any]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The working folder of the old service, with the file that it had not read yet."""
+    """The working folder of the old service, with the file that it has not read yet."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "captures").mkdir()
     packed = {"state.sqlite": "", "a.jsonl": "captures", "b.jsonl": "captures"}
-    for name, place in packed.items():
+    for name, subfolder in packed.items():
         content = gzip.decompress((FIXTURE / f"{name}.gz").read_bytes())
-        (tmp_path / place / name).write_bytes(content)
+        (tmp_path / subfolder / name).write_bytes(content)
     shutil.copytree(FIXTURE / "base", tmp_path / "base")
     return tmp_path
 

@@ -1,5 +1,5 @@
-"""The same events lead to the same reports: without a break, through crashes, by other readers, in
-other batches, and in other files.
+"""The same events lead to the same reports: without interruption, through crashes, by other
+readers, in other batches, and in other files.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tests.golden.replay import (
     Results,
     assert_equal_windows,
     config,
-    deal,
+    distribute,
     plain_rows,
     planted,
     write_baseline,
@@ -36,26 +36,26 @@ def baseline(folder: Path) -> Baseline:
     return load_baseline(folder / "baseline")
 
 
-def straight_through(folder: Path, files: int) -> Results:
+def run_without_crashes(folder: Path, files: int) -> Results:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(readers, "MAX_RECORDS", 100)
-        names = deal(planted(), folder, files)
+        names = distribute(planted(), folder, files)
         return run_service(config(folder / f"straight-{files}", folder / "baseline", names))
 
 
 @pytest.fixture(scope="module")
 def straight(folder: Path) -> Results:
-    """The results of one file, without a break."""
-    return straight_through(folder, 1)
+    """The results of one file, without interruption."""
+    return run_without_crashes(folder, 1)
 
 
 @pytest.fixture(scope="module")
 def straight_of_six(folder: Path) -> Results:
-    """The results of six files, without a break."""
-    return straight_through(folder, 6)
+    """The results of six files, without interruption."""
+    return run_without_crashes(folder, 6)
 
 
-def test_the_straight_run_counts_what_was_written_and_has_results_of_every_kind(
+def test_the_run_without_crashes_counts_every_event_and_has_results_of_every_kind(
     straight: Results,
 ) -> None:
     assert straight.rows == plain_rows(planted())
@@ -76,7 +76,7 @@ def test_crashes_do_not_change_the_results(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(readers, "MAX_RECORDS", 100)
-    job = config(tmp_path, folder / "baseline", deal(planted(), folder, 1))
+    job = config(tmp_path, folder / "baseline", distribute(planted(), folder, 1))
     results, processes = run_with_crashes(job, turns)
     assert processes > 40 // turns
     ids = [report.id for report in results.reports]
@@ -94,7 +94,7 @@ def test_other_batches_do_not_change_the_results(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(readers, "MAX_RECORDS", max_records)
-    job = config(tmp_path, folder / "baseline", deal(planted(), folder, 1))
+    job = config(tmp_path, folder / "baseline", distribute(planted(), folder, 1))
     assert_equal_windows(run_service(job), straight, baseline)
 
 
@@ -106,26 +106,26 @@ def test_reader_processes_do_not_change_the_results(
     baseline: Baseline,
     tmp_path: Path,
 ) -> None:
-    files = deal(planted(), folder, 6)
+    files = distribute(planted(), folder, 6)
     job = config(tmp_path, folder / "baseline", files, readers=processes)
     assert_equal_windows(run_service(job, serve_small_batches), straight_of_six, baseline)
 
 
 @pytest.mark.parametrize("files", [1, 2, 4])
-def test_events_dealt_over_other_files_lead_to_the_same_counts(
+def test_events_distributed_over_other_files_lead_to_the_same_counts(
     files: int, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arrived = planted(seed=6, very_late=False)
     monkeypatch.setattr(readers, "MAX_RECORDS", 100)
-    job = config(tmp_path, folder / "baseline", deal(arrived, tmp_path, files))
+    job = config(tmp_path, folder / "baseline", distribute(arrived, tmp_path, files))
     assert run_service(job).rows == plain_rows(arrived)
 
 
-def test_one_missing_event_is_noticed_by_the_comparison(
+def test_the_comparison_detects_a_single_missing_event(
     straight: Results, folder: Path, baseline: Baseline, tmp_path: Path
 ) -> None:
     arrived = planted()
     del arrived[next(k for k, event in enumerate(arrived) if event.row)]
-    job = config(tmp_path, folder / "baseline", deal(arrived, tmp_path, 1))
+    job = config(tmp_path, folder / "baseline", distribute(arrived, tmp_path, 1))
     with pytest.raises(AssertionError):
         assert_equal_windows(run_service(job), straight, baseline)

@@ -55,7 +55,8 @@ def test_the_written_file_holds_the_same_numbers(golden: BuiltBaseline, tmp_path
 
 
 def test_the_constraints_of_a_hundred_rows_are_equal(golden: BuiltBaseline) -> None:
-    theirs, ours = content(GOLDEN / "constraints.json"), golden.constraints
+    theirs = content(GOLDEN / "constraints.json")
+    ours = golden.constraints
     assert ours["features"] == theirs["features"]
     drift = ours["monitoring_config"].pop("distribution_constraints")
     drift_there = theirs["monitoring_config"].pop("distribution_constraints")
@@ -113,8 +114,8 @@ def test_the_types_and_moments_of_the_churn_set_are_exact(churn: BuiltBaseline) 
         assert statistics["std_dev"] == pytest.approx(std, rel=1e-12)
 
 
-def test_the_sketch_of_the_churn_set_stands_for_all_values(churn: BuiltBaseline) -> None:
-    """2,333 values do not fit into level 0. An item of level i stands for 2**i values, and all of
+def test_the_sketch_of_the_churn_set_represents_all_values(churn: BuiltBaseline) -> None:
+    """2,333 values do not fit into level 0. An item of level i represents 2**i values, and all of
     them together for exactly 2,333.
     """
     for feature in churn.statistics["features"]:

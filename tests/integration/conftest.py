@@ -36,7 +36,7 @@ def s3(moto: MotoServer) -> Any:
 def allowed(
     moto: MotoServer, s3: Any, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str], None]]:
-    """``allowed(policy)`` gives this process exactly these permissions."""
+    """``allowed(policy)`` restricts this process to the permissions of the policy."""
 
     def enforce(free_requests: int) -> None:
         post = urllib.request.Request(
@@ -93,14 +93,16 @@ def services(tmp_path: Path, moto: MotoServer) -> Iterator[Any]:
 
 @pytest.fixture
 def check_live(tmp_path: Path) -> Callable[..., tuple[int, str]]:
-    """Runs the live check on a configuration; returns exit code and output."""
+    """Run the live check on a configuration; return its exit code and output."""
     jobs.learn(tmp_path, rows=2_000)
 
-    def check(source: dict[str, Any], sinks: list[dict[str, Any]], **more: Any) -> tuple[int, str]:
-        usual = {"job": "checked", "source": source, "sinks": sinks, "grace": None}
-        config = jobs.config("baseline", **{**usual, **more})
+    def check(
+        source: dict[str, Any], sinks: list[dict[str, Any]], **changes: Any
+    ) -> tuple[int, str]:
+        defaults = {"job": "checked", "source": source, "sinks": sinks, "grace": None}
+        config = jobs.config("baseline", **{**defaults, **changes})
         (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
-        done = CliRunner().invoke(main, ["check", "--live", str(tmp_path / "config.yaml")])
-        return done.exit_code, done.output
+        result = CliRunner().invoke(main, ["check", "--live", str(tmp_path / "config.yaml")])
+        return result.exit_code, result.output
 
     return check

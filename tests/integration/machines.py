@@ -1,4 +1,4 @@
-"""What a service does with a state in S3, without the service: a disk, a lock, a chain of puts."""
+"""The part of a service that owns a state in S3: a disk, a file lock and a chain of puts."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from stream.state.s3.takeover import Takeover
 from stream.state.store import Store
 from tests.servers.moto import REGION
 
-BUCKET, JOB = "states", "prices"
+BUCKET = "states"
+JOB = "prices"
 KEY = f"driftline/{JOB}.state"
 WHERE = f"s3://{BUCKET}/{KEY}"
 IDENTITY = StateIdentity(job=JOB, source="jsonl /captures", window_ms=60_000, every_ms=60_000)
@@ -30,12 +31,14 @@ LOG = structlog.get_logger()
 
 
 class Machine:
-    """One machine with a disk of its own that may own the state."""
+    """A machine with a disk of its own that may own the state."""
 
     def __init__(
         self, folder: Path, url: str, *, after_s: float = 1.0, standby: bool = False, **config: Any
     ) -> None:
-        self.path, self.stop, self._standby = folder / "job.sqlite", threading.Event(), standby
+        self.path = folder / "job.sqlite"
+        self.stop = threading.Event()
+        self._standby = standby
         self.stored = StateObject(
             S3Config(
                 bucket=config.pop("bucket", BUCKET), region=REGION, endpoint_url=url, **config
@@ -44,10 +47,10 @@ class Machine:
         )
         self.chain = StateChain(self.stored, JOB, after_s, self.stop, LOG)
         self.takeover = Takeover(self.stored, self.chain, self.path, after_s, self.stop, LOG)
-        self.met_owner = threading.Event()
+        self.waited_for_owner = threading.Event()
 
     def busy(self, state: str) -> None:
-        self.met_owner.set()
+        self.waited_for_owner.set()
         if not self._standby:
             raise StateLocked(state)
 
@@ -82,7 +85,7 @@ Make = Callable[..., Machine]
 
 
 def committed(path: Path, position: int, lock: FileLock | None = None) -> bytes:
-    """Commit a position to the file at ``path``, without a put; returns the snapshot."""
+    """Commit a position to the file at ``path``, without a put; return the snapshot."""
     store = Store(path, lock)
     state = JobState(partitions={"p": PartitionState(1, position, 99)})
     store.commit(IDENTITY, state, store.panes([]), [], {})
@@ -97,7 +100,7 @@ def started(machine: Machine) -> Machine:
 
 
 def metadata_of(s3: Any) -> ObjectMetadata:
-    """The metadata of the object now."""
+    """The current metadata of the object."""
     return ObjectMetadata.of(s3.head_object(Bucket=BUCKET, Key=KEY)["Metadata"])
 
 

@@ -1,4 +1,4 @@
-"""The simplest job that reads all shards of a stream: children follow once parents are read."""
+"""A minimal job that reads all shards of a stream; children are read after their parents."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def opening(**defaults: Any) -> Iterator[Callable[..., KinesisReading]]:
 
 
 class Follower:
-    """Reads a stream through its splits and merges, and keeps its records by shard and in order."""
+    """Reads a stream across splits and merges, and keeps its records by shard, in order."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Follower:
             self.poll(max_records)
 
     def read(self, count: int, max_records: int = 1000) -> None:
-        """Read ``count`` records in all, then on until every shard has reported its end."""
+        """Read ``count`` records in all, then continue until every shard has reported its end."""
         self.until(lambda: self.count >= count or bool(self.gaps), max_records=max_records)
         quiet: set[str] = set()
         deadline = time.monotonic() + 20.0

@@ -1,4 +1,4 @@
-"""The AWS sinks against an emulator (moto's server): data stored, messages routed and refused."""
+"""The AWS sinks against moto's server (an emulator): stored data, routed and refused messages."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from sinks.sns import Sns
 from stream.testing.reports import MINUTE_MS, START_MS, calm, feature, report, signal
 from tests.servers.moto import REGION, MotoServer
 
-ROOM_S = 3_600
+SPAN_S = 3_600
 
 
 def statistics(moto: MotoServer, metric: str, period_s: int = 60) -> list[dict[str, Any]]:
     """The points of a metric of model flights, oldest first."""
-    answer = moto.cloudwatch.get_metric_statistics(
+    response = moto.cloudwatch.get_metric_statistics(
         Namespace="aws/sagemaker/Endpoints/data-metrics",
         MetricName=metric,
         Dimensions=[
@@ -35,11 +35,11 @@ def statistics(moto: MotoServer, metric: str, period_s: int = 60) -> list[dict[s
             {"Name": "MonitoringSchedule", "Value": "job"},
         ],
         StartTime=datetime.fromtimestamp(START_MS / 1000, UTC),
-        EndTime=datetime.fromtimestamp(START_MS / 1000 + ROOM_S, UTC),
+        EndTime=datetime.fromtimestamp(START_MS / 1000 + SPAN_S, UTC),
         Period=period_s,
         Statistics=["SampleCount", "Sum", "Minimum", "Maximum", "Average"],
     )
-    return sorted(answer["Datapoints"], key=lambda point: point["Timestamp"])
+    return sorted(response["Datapoints"], key=lambda point: point["Timestamp"])
 
 
 def cloudwatch(moto: MotoServer) -> Any:
@@ -199,21 +199,21 @@ def test_a_missing_topic_is_retried_until_it_exists(moto: MotoServer, sns: OpenS
 @pytest.fixture
 def guarded(moto: MotoServer) -> Iterator[MotoServer]:
     """moto with permissions enforced, until the test ends."""
-    switch(moto, "0")
+    enforce_permissions(moto, "0")
     yield moto
-    switch(moto, "inf")
+    enforce_permissions(moto, "inf")
 
 
-def switch(moto: MotoServer, free_calls: str) -> None:
-    """Let moto check signatures and policies after ``free_calls`` more calls."""
+def enforce_permissions(moto: MotoServer, free_calls: str) -> None:
+    """Make moto check signatures and policies after ``free_calls`` more calls."""
     post = urllib.request.Request(
         f"{moto.url}/moto-api/reset-auth",
         free_calls.encode(),
         {"Content-Type": "text/plain"},
         method="POST",
     )
-    with urllib.request.urlopen(post, timeout=10) as answer:
-        answer.read()
+    with urllib.request.urlopen(post, timeout=10) as response:
+        response.read()
 
 
 def test_refused_credentials_are_retried_and_never_logged(
@@ -240,13 +240,14 @@ def test_refused_credentials_are_retried_and_never_logged(
     assert "SECRET" not in written
 
 
-class Answers:
-    """Accepts HTTP requests on a loopback port, answers each with the same bytes, and closes."""
+class FixedResponses:
+    """Accepts HTTP requests on a loopback port, sends the same bytes to each, and disconnects."""
 
     def __init__(self, raw: bytes) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
-        self._raw, self.requests = raw, 0
+        self._raw = raw
+        self.requests = 0
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -280,18 +281,18 @@ class Answers:
 
 
 CUT = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length:"
-    b" 400\r\n\r\n<PublishResponse><PublishResult>"
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 400\r\n\r\n"
+    b"<PublishResponse><PublishResult>"
 )
 CUT_AT_ONCE = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: 400\r\n\r\n"
 NO_ID = (
-    b"HTTP/1.1 200 OK\r\nContent-Length:"
-    b" 66\r\n\r\n<PublishResponse><PublishResult></PublishResult></PublishResponse>"
+    b"HTTP/1.1 200 OK\r\nContent-Length: 66\r\n\r\n"
+    b"<PublishResponse><PublishResult></PublishResult></PublishResponse>"
 )
 RESET = b""
 ERROR = (
-    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length:"
-    b" 13\r\n\r\n<html></html>"
+    b"HTTP/1.1 500 Internal Server Error\r\nContent-Type: text/html\r\nContent-Length: 13\r\n\r\n"
+    b"<html></html>"
 )
 
 
@@ -300,12 +301,12 @@ ERROR = (
     [CUT, CUT_AT_ONCE, NO_ID, RESET, ERROR],
     ids=["cut off", "cut at once", "no id", "reset", "a page"],
 )
-def test_a_truncated_or_invalid_answer_is_retried(moto: MotoServer, raw: bytes) -> None:
+def test_a_truncated_or_invalid_response_is_retried(moto: MotoServer, raw: bytes) -> None:
     items: list[tuple[Any, Signal | WindowReport]] = []
-    with closing(Answers(raw)) as broken:
+    with closing(FixedResponses(raw)) as broken:
         topic = f"arn:aws:sns:{REGION}:123456789012:t"
         items.append((Sns(topic_arn=topic, endpoint_url=broken.url), signal()))
-        if raw != NO_ID:  # the answer of PutMetricData is empty: it has only a length to check
+        if raw != NO_ID:  # the response of PutMetricData is empty: it has only a length to check
             items.append((Cloudwatch(region=REGION, endpoint_url=broken.url), report()))
         for sink, item in items:
             with closing(sink.open("job")) as delivery, pytest.raises(SinkRetry):

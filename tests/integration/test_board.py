@@ -17,7 +17,7 @@ from tests.support.paths import ROOT
 
 BOARD = ROOT / "deploy" / "grafana" / "dashboards" / "driftline.json"
 LOGS_ONLY = {"Lag"}
-"""Panels that show nothing for a source of files."""
+"""Panels that are empty for a source of files."""
 
 
 def queries() -> list[tuple[str, str]]:
@@ -27,8 +27,8 @@ def queries() -> list[tuple[str, str]]:
     ]
 
 
-def plain(expression: str) -> str:
-    """The expression as Grafana sends it if all values of every variable are selected."""
+def with_variables_selected(expression: str) -> str:
+    """The expression that Grafana sends when all values of every variable are selected."""
     return re.sub(r"\$(job|model|feature)", ".*", expression.replace("$__rate_interval", "10s"))
 
 
@@ -38,7 +38,7 @@ def config(folder: Path, source: dict[str, Any]) -> dict[str, Any]:
 
 
 def lines(count: int) -> list[bytes]:
-    """Events of the last seven minutes, 50 a second."""
+    """Events of the last seven minutes, 50 per second."""
     return events.capture_lines(
         events.values(count), start_ms=int(time.time() * 1000) - 420_000, events_a_second=50
     )
@@ -56,7 +56,7 @@ def test_each_query_of_the_board_returns_a_series(
         server = prometheus(service.port)
         for title, expression in queries():
             if title not in LOGS_ONLY:
-                assert server.wait_for(plain(expression), timeout_s=30), title
+                assert server.wait_for(with_variables_selected(expression), timeout_s=30), title
 
 
 def test_panels_about_a_log_return_a_series_for_each_partition(
@@ -76,7 +76,9 @@ def test_panels_about_a_log_return_a_series_for_each_partition(
         server = prometheus(service.port)
         for title, expression in queries():
             if title in LOGS_ONLY:
-                result = server.wait_for(plain(expression), series=2, timeout_s=30)
+                result = server.wait_for(
+                    with_variables_selected(expression), series=2, timeout_s=30
+                )
                 partitions = {series["metric"]["partition"] for series in result}
                 assert partitions == {f"{topic}-0", f"{topic}-1"}
 

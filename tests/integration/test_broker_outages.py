@@ -36,15 +36,15 @@ CHUNK_S = float(os.environ.get("DRIFTLINE_CHUNK_S", "0.2"))
 def proxied(
     toxiproxy_before: Callable[[int], Toxiproxy],
 ) -> Iterator[tuple[KafkaBroker, Toxiproxy]]:
-    """A broker, and a proxy through which the service reads it."""
-    listens = free_port()
-    proxy = toxiproxy_before(listens)
-    with KafkaBroker(via=(listens, proxy.port)) as broker:
+    """A broker, and the proxy through which the service reads from it."""
+    listen_port = free_port()
+    proxy = toxiproxy_before(listen_port)
+    with KafkaBroker(via=(listen_port, proxy.port)) as broker:
         yield broker, proxy
 
 
 def faults(broker: KafkaBroker, proxy: Toxiproxy) -> list[Fault]:
-    """Faults from none to a broker that is killed; events are produced during each of them."""
+    """Faults, from none to a killed broker; events are produced during each of them."""
 
     @contextmanager
     def restarted(stop: Callable[[], None]) -> Iterator[None]:

@@ -1,5 +1,5 @@
-"""``driftline check --live`` against a real topic, real files, and moto's server (an emulator) for
-AWS."""
+"""``driftline check --live`` against a real topic, real files, and AWS as emulated by moto's
+server."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_log_that_is_bounded_in_size_is_not_bounded_in_time(
         {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, []
     )
     assert "compacted" in text
-    assert "retention" not in text, "retention.ms means nothing there"
+    assert "retention" not in text, "retention.ms has no effect on a compacted topic"
 
 
 def test_a_missing_topic_or_broker_is_a_fault_among_the_other_findings(
@@ -190,11 +190,11 @@ def test_each_missing_permission_is_reported_with_the_acl_that_grants_it(
     assert "settings unknown" not in text
 
 
-def wait_for(check: Callable[[], tuple[int, str]], words: str) -> tuple[int, str]:
-    """Repeat a check until its output has ``words``: a new ACL takes effect after a moment."""
+def wait_for(check: Callable[[], tuple[int, str]], expected: str) -> tuple[int, str]:
+    """Repeat a check until its output contains ``expected``: ACLs take effect after a moment."""
     deadline = time.monotonic() + 30
     code, text = check()
-    while words not in text:
+    while expected not in text:
         assert time.monotonic() < deadline, text
         code, text = check()
     return code, text
@@ -284,7 +284,7 @@ def test_a_learned_model_is_counted_by_what_was_learned(
         for k in range(600)
     ]
     (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
-    more: dict[str, Any] = {
+    changes: dict[str, Any] = {
         "format": {"type": "json"},
         "learn": {"events": 200},
         "state": {"path": str(tmp_path / "run" / "state.sqlite")},
@@ -292,15 +292,15 @@ def test_a_learned_model_is_counted_by_what_was_learned(
     }
     source = {"type": "jsonl", "path": str(tmp_path / "events.jsonl")}
     sinks = [{"type": "cloudwatch", "endpoint_url": moto.url, "region": "us-east-1"}]
-    assert "at most 6 metrics" in check_live(source, sinks, **more)[1]
+    assert "at most 6 metrics" in check_live(source, sinks, **changes)[1]
     settings = yaml.safe_load((tmp_path / "config.yaml").read_text()) | {"sinks": []}
     with RunningService(tmp_path / "run", settings) as service:
         assert service.wait() == 0
-    code, text = check_live(source, sinks, **more)
+    code, text = check_live(source, sinks, **changes)
     assert code == 0, text
     assert "cloudwatch: 5 metrics per variant: about " in text
     assert "state.sqlite: 600 events accepted so far" in text
-    code, text = check_live(source, sinks, window="30s", **more)
+    code, text = check_live(source, sinks, window="30s", **changes)
     assert code == 0, text
     assert re.search(
         r"warning  state .*: window was 60000 ms, configured is 30000 ms\n +->"
@@ -308,7 +308,9 @@ def test_a_learned_model_is_counted_by_what_was_learned(
         text,
     )
     (tmp_path / "other.jsonl").touch()
-    code, text = check_live({"type": "jsonl", "path": str(tmp_path / "other.jsonl")}, sinks, **more)
+    code, text = check_live(
+        {"type": "jsonl", "path": str(tmp_path / "other.jsonl")}, sinks, **changes
+    )
     assert code == 2
     assert re.search(
         r"fault    state .*: source was jsonl .*events\.jsonl, configured is jsonl"
@@ -331,8 +333,8 @@ def test_costs_and_series_follow_the_price_list_and_the_cap() -> None:
 def test_the_predicted_series_are_those_of_the_running_service(
     tmp_path: Path, check_live: Callable[..., tuple[int, str]]
 ) -> None:
-    """Calm traffic: eight of the nine checks find nothing and are not shown, and three of the
-    features are texts without mean and KS."""
+    """Traffic without drift: eight of the nine checks report nothing and have no series, and three
+    features are texts, which have neither mean nor KS."""
     lines = events.capture_lines(
         events.values(3_000, 3), start_ms=int(time.time() * 1000) - 420_000, events_a_second=10
     )
@@ -343,7 +345,8 @@ def test_the_predicted_series_are_those_of_the_running_service(
     predicted = re.search(r"at most (\d+) series per variant", text)
     assert predicted is not None
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
-    config["source"]["follow"], config["models"]["m"]["baseline"] = True, str(tmp_path / "baseline")
+    config["source"]["follow"] = True
+    config["models"]["m"]["baseline"] = str(tmp_path / "baseline")
     with RunningService(tmp_path / "run", config) as service:
         service.until(lambda: service.metric("driftline_window_rows") > 0)
         with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/metrics", timeout=5) as page:

@@ -1,5 +1,5 @@
-"""``driftline check --live`` on a Kinesis stream: kinesis-local plays it, ministack its fan-out
-(emulators)."""
+"""``driftline check --live`` on a Kinesis stream: kinesis-local emulates the stream, ministack
+enhanced fan-out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def source(
 ) -> dict[str, Any]:
     for name, value in kinesis.env.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of earlier tests
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)  # the default session caches credentials
     return {
         "type": "kinesis",
         "stream": make_stream(2),
@@ -59,9 +59,9 @@ def test_a_stream_is_reported_with_its_retention_and_shards(
 def test_the_sample_is_the_newest_records_of_a_shard(
     kinesis: KinesisEmulator, source: dict[str, Any], check_live: Check
 ) -> None:
-    """A shard has 1,000 records from an hour ago and 300 of now: the latter must be sampled."""
-    kinesis.put(source["stream"], lines(1_000, 3_600), key="one")
-    kinesis.put(source["stream"], lines(300, 3, 100), key="one")
+    """A shard has 1,000 records of an hour ago and 300 recent ones: the latter must be sampled."""
+    kinesis.put(source["stream"], lines(1_000, 3_600), key="k")
+    kinesis.put(source["stream"], lines(300, 3, 100), key="k")
     code, text = check_live(source, [])
     assert code == 0, text
     sampled = re.search(r"of ([0-9,]+) sampled records", text)
@@ -114,7 +114,8 @@ def test_a_consumer_of_fan_out_is_looked_up_and_never_registered(
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
-    stream, aws = f"pushed-{os.urandom(4).hex()}", ministack.kinesis
+    stream = f"pushed-{os.urandom(4).hex()}"
+    aws = ministack.kinesis
     create(aws, stream, 1)
     arn = aws.describe_stream_summary(StreamName=stream)["StreamDescriptionSummary"]["StreamARN"]
     source = {

@@ -1,4 +1,4 @@
-"""``driftline check --live`` on a state in S3; moto's server emulates S3."""
+"""``driftline check --live`` on a state in S3, which moto's server emulates."""
 
 from __future__ import annotations
 
@@ -34,9 +34,9 @@ def test_a_missing_bucket_is_the_fault_that_would_end_the_service(
     }
     content = yaml.safe_dump(job_config(baseline, state=state))
     (tmp_path / "config.yaml").write_text(content)
-    done = CliRunner().invoke(main, ["check", "--live", str(tmp_path / "config.yaml")])
-    assert done.exit_code == 2
-    assert "there is no such bucket: create it, or correct `state.s3.bucket`" in done.output
+    result = CliRunner().invoke(main, ["check", "--live", str(tmp_path / "config.yaml")])
+    assert result.exit_code == 2
+    assert "there is no such bucket: create it, or correct `state.s3.bucket`" in result.output
 
 
 def test_a_bucket_without_a_state_has_no_fault(s3: Any, settings: Callable[..., S3Config]) -> None:

@@ -1,4 +1,4 @@
-"""Counters of the state continue when the service is restarted; those of the process begin at 0."""
+"""Counters of the state continue when the service is restarted; those of the process start at 0."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def state_counters() -> set[str]:
 
 
 def scraped(service: RunningService) -> dict[tuple[str, ...], float]:
-    """The counters of the state, by name and labels; empty while there are none."""
+    """The counters of the state, by name and labels; empty before the first commit."""
     with urllib.request.urlopen(f"http://127.0.0.1:{service.port}/metrics", timeout=5) as page:
         families = list(text_string_to_metric_families(page.read().decode()))
     names = state_counters()
@@ -62,7 +62,7 @@ def config(folder: Path) -> dict[str, Any]:
 
 
 def write(folder: Path, name: str, start_ms: int) -> None:
-    """Capture lines from ``start_ms`` on, and two that are not valid."""
+    """Write capture lines from ``start_ms`` on, and two invalid lines."""
     lines = events.capture_lines(events.values(EVENTS), start_ms=start_ms, events_a_second=50)
     (folder / "captures").mkdir(exist_ok=True)
     path = folder / "captures" / f".{name}"

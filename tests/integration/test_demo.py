@@ -30,8 +30,8 @@ def flights() -> None:
 
 
 @contextmanager
-def demo(*words: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "demo", *words]
+def demo(*arguments: str) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "demo", *arguments]
     process = subprocess.Popen(
         command,
         cwd=ROOT,
@@ -49,15 +49,15 @@ def demo(*words: str) -> Iterator[subprocess.Popen[str]]:
 
 
 def services_of(folder: Path) -> list[str]:
-    """Command lines of processes that name this folder."""
+    """The command lines of other processes that name this folder."""
     commands = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            command = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:
             continue
-        if str(folder) in words and int(path.parent.name) != os.getpid():
-            commands.append(words)
+        if str(folder) in command and int(path.parent.name) != os.getpid():
+            commands.append(command)
     return commands
 
 
@@ -114,8 +114,8 @@ def test_metrics_are_served_during_the_demo_and_ctrl_c_leaves_no_process(tmp_pat
 def scraped(url: str, until_s: float) -> str:
     while True:
         try:
-            with urlopen(url, timeout=5) as answer:
-                text: str = answer.read().decode()
+            with urlopen(url, timeout=5) as response:
+                text: str = response.read().decode()
                 return text
         except OSError:
             if time.monotonic() > until_s:

@@ -1,4 +1,4 @@
-"""A full disk: the service stops before its state is damaged, and sinks wait. Nothing is lost."""
+"""A full disk: the service stops before its state is damaged, sinks wait, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tests.servers.small_disk import SmallDisk
 from tests.support.jobs import PER_WINDOW, append, config, letters, lines_of, rows
 
 WINDOWS = 12
-ROOM = 400_000
+FREE_BYTES = 400_000
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[SmallDisk | None]:
-    """A disk of two megabytes at ``small``, or nothing where mounting is not permitted."""
+    """A disk of two megabytes at ``small``, or ``None`` where mounting is not permitted."""
     try:
         with SmallDisk(tmp_path / "small", tmp_path / "small.log") as small:
             yield small
@@ -29,10 +29,10 @@ def disk(tmp_path: Path) -> Iterator[SmallDisk | None]:
 
 
 def is_intact(state: Path, folder: Path) -> bool:
-    """Whether SQLite finds a copy of a state and its journal intact."""
-    for end in ("", "-wal"):
-        if state.with_name(state.name + end).exists():
-            shutil.copy(state.with_name(state.name + end), folder / f"copy{end}")
+    """Whether a copy of a state and its journal passes SQLite's integrity check."""
+    for suffix in ("", "-wal"):
+        if state.with_name(state.name + suffix).exists():
+            shutil.copy(state.with_name(state.name + suffix), folder / f"copy{suffix}")
     db = sqlite3.connect(folder / "copy")
     try:
         return db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -40,8 +40,10 @@ def is_intact(state: Path, folder: Path) -> bool:
         db.close()
 
 
-def stops_and_resumes(service: RunningService, state: Path, make_room: Callable[[], None]) -> None:
-    """It ends with exit code 7 and an intact state; with room again it counts every line once."""
+def assert_stops_and_resumes(
+    service: RunningService, state: Path, make_room: Callable[[], None]
+) -> None:
+    """Assert exit code 7, an intact state, and exact counts after ``make_room`` and a restart."""
     append(service.folder, lines_of(WINDOWS))
     with service:
         assert service.wait() == 7, service.log[-2_000:]
@@ -66,24 +68,28 @@ def test_a_full_disk_stops_the_service_before_the_state_is_damaged(
     if disk is None:
         pytest.skip("mounting is not permitted here; the limit on file sizes is tested instead")
     settings = config(baseline, readers=readers, state={"path": "small/state.sqlite"})
-    (disk.inside / "ballast").write_bytes(bytes((2 << 20) - ROOM))
+    (disk.inside / "ballast").write_bytes(bytes((2 << 20) - FREE_BYTES))
     service = RunningService(tmp_path, settings, before=disk.before)
-    stops_and_resumes(service, disk.inside / "state.sqlite", disk.grow)
+    assert_stops_and_resumes(service, disk.inside / "state.sqlite", disk.grow)
 
 
 def test_a_file_size_limit_stops_the_service_before_the_state_is_damaged(
     baseline: Path, tmp_path: Path
 ) -> None:
-    service = RunningService(tmp_path, config(baseline), before=["prlimit", f"--fsize={ROOM}"])
+    service = RunningService(
+        tmp_path, config(baseline), before=["prlimit", f"--fsize={FREE_BYTES}"]
+    )
 
     def lift_limit() -> None:
         service.before = []
 
-    stops_and_resumes(service, tmp_path / "driftline.sqlite", lift_limit)
+    assert_stops_and_resumes(service, tmp_path / "driftline.sqlite", lift_limit)
 
 
-def test_reports_and_dead_letters_wait_for_room_on_the_disk(baseline: Path, tmp_path: Path) -> None:
-    """The files are /dev/full at first: each write fails as on a full disk."""
+def test_reports_and_dead_letters_wait_until_the_disk_has_space(
+    baseline: Path, tmp_path: Path
+) -> None:
+    """The files are links to /dev/full at first: each write fails as on a full disk."""
     lines = [*lines_of(3), *[b"no record"] * 7]
     append(tmp_path, lines)
     (tmp_path / "reports").mkdir()
@@ -105,11 +111,11 @@ def test_reports_and_dead_letters_wait_for_room_on_the_disk(baseline: Path, tmp_
     assert [rows(service)[k] for k in (1, 2)] == [PER_WINDOW] * 2
 
 
-def test_a_line_that_a_full_disk_took_in_part_is_written_once(
+def test_a_line_written_in_part_to_a_full_disk_is_completed_once(
     baseline: Path, tmp_path: Path, disk: SmallDisk | None
 ) -> None:
     if disk is None:
-        pytest.skip("mounting is not permitted here; files that take nothing are tested instead")
+        pytest.skip("mounting is not permitted here; files that accept no byte are tested instead")
     append(tmp_path, lines_of(WINDOWS))
     (disk.inside / "ballast").write_bytes(bytes((2 << 20) - 50_000))
     settings = config(baseline, sinks=[{"type": "jsonl", "path": "small/reports"}])

@@ -1,4 +1,4 @@
-"""A job with its state in S3 moves between machines, through outages and changes, at exact counts.
+"""A job with its state in S3 keeps exact counts across machines, outages and changes.
 
 S3 is moto's server (an emulator that honours conditional puts).
 """
@@ -37,15 +37,13 @@ def test_a_service_on_an_empty_disk_continues_at_exact_counts(
     traffic.write_windows(2, 4)
     traffic.write_end()
     second = services("b", config(traffic, baseline, moto.url, after="5m"))
-    until_started(second, 60)  # not after five minutes: a stopped service has released the state
+    until_started(second, 60)  # not after five minutes: the stopped service has released the state
     second.until(lambda: 4 in reported(load_baseline(baseline), second))
     assert second.stop() == 0
     assert reported(load_baseline(baseline), first, second) == traffic.expected()
     assert set(delivered(first)).isdisjoint(delivered(second))
-    assert [lines_of(service, "ownership_acquired")[0]["epoch"] for service in (first, second)] == [
-        1,
-        2,
-    ]
+    acquired = [lines_of(service, "ownership_acquired")[0] for service in (first, second)]
+    assert [line["epoch"] for line in acquired] == [1, 2]
     assert not any(lines_of(service, "ownership_taken_over") for service in (first, second)), (
         "the state was new, and then released"
     )

@@ -1,4 +1,4 @@
-"""Kafka logs as each of the three clients reads them: codecs, holes, transactions, lag."""
+"""Kafka logs as read by each of the three clients: codecs, holes, transactions, lag."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def write(kafka: KafkaBroker, topic: str, values: list[bytes | None], **settings
 
 
 def columns(batches: list[RawBatch]) -> list[tuple[object, ...]]:
-    """Every column of each record. (No headers at all: no record has any.)"""
+    """Every column of each record; a batch without headers has none in any record."""
     return [
         (position, value, key, headers, int(arrival_ms))
         for batch in batches
@@ -132,7 +132,7 @@ def test_all_clients_pass_the_holes_of_a_compacted_log(
     topic = make_topic(
         1, {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.01", "segment.ms": "100"}
     )
-    for turn in range(4):  # a segment ends when the time of its records has advanced
+    for turn in range(4):  # a segment is rolled when the time of its records has advanced
         kafka.produce(
             topic,
             [
@@ -143,9 +143,9 @@ def test_all_clients_pass_the_holes_of_a_compacted_log(
     deadline = time.monotonic() + 60
     while True:
         reading = opened(kafka, topic, "plain")
-        plain = until_end(reading)
+        batches = until_end(reading)
         reading.close()
-        if len(columns(plain)) < 200:
+        if len(columns(batches)) < 200:
             break
         assert time.monotonic() < deadline, "the broker did not compact"
         time.sleep(1.0)
@@ -198,12 +198,14 @@ def test_an_open_transaction_holds_back_later_records_and_lag_counts_markers(
     producer.flush()
     kafka.produce(topic, [(0, None, b"after it", [], OLD_MS)])
     reading = opened(kafka, topic, client)
-    batches, until = until_end(reading), time.monotonic() + 2.0
+    batches = until_end(reading)
+    until = time.monotonic() + 2.0
     while time.monotonic() < until:
         polled = reading.poll(0.2, 100)
         batches += [result for result in polled if isinstance(result, RawBatch)]
     assert [value for batch in batches for value in batch.values] == [b"done"]
-    first, stable = batches[0].first, batches[-1].next
+    first = batches[0].first
+    stable = batches[-1].next
     assert isinstance(first, tuple)
     assert stable == (first[0], 2)
     assert reading.lag({f"{topic}-0": stable}) == {f"{topic}-0": 0}
@@ -218,10 +220,10 @@ def test_an_open_transaction_holds_back_later_records_and_lag_counts_markers(
     reading.close()
 
 
-def test_partitions_that_appear_besides_those_assigned_elsewhere_start_at_their_first_record(
+def test_new_partitions_start_at_their_first_record_while_others_are_assigned_elsewhere(
     kafka: KafkaBroker, make_topic: MakeTopic
 ) -> None:
-    """As in an owner with reader processes, which only discovers partitions."""
+    """This is the case of an owner with reader processes, which only discovers partitions."""
     topic = make_topic(2)
     kafka.produce(topic, [(number, None, b"x", [], OLD_MS) for number in (0, 1)])
     reading = Kafka(bootstrap_servers=[kafka.bootstrap], topic=topic, start="latest").open("owner")

@@ -1,4 +1,4 @@
-"""Permissions and passwords that a broker refuses, at the start and later, with each client."""
+"""Missing permissions and refused passwords, at the start and later, with each client."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def poll_until(reading: Reading, done: Callable[[], bool]) -> None:
 
 
 def topic_with(kafka: KafkaBroker, topic: str, *permissions: tuple[str, str]) -> str:
-    """Create a topic, and allow these operations on it or on the group of its job."""
+    """Create a topic, and permit these operations on it or on the group of its job."""
     kafka.create_topic(topic)
     for operation, kind in permissions:
         kafka.allow(operation, kind, topic if kind == "TOPIC" else f"{topic}-job")
@@ -66,7 +66,7 @@ def topic_with(kafka: KafkaBroker, topic: str, *permissions: tuple[str, str]) ->
 
 
 @clients
-def test_a_topic_that_may_not_be_described_is_an_error_with_what_to_allow(
+def test_an_error_names_the_permission_to_describe_a_topic(
     guarded_kafka: KafkaBroker, client: ClientName
 ) -> None:
     topic = topic_with(guarded_kafka, f"closed-{client}")
@@ -83,7 +83,7 @@ def test_a_topic_that_may_not_be_described_is_an_error_with_what_to_allow(
     [[("DESCRIBE", "TOPIC"), ("READ", "GROUP")], [("READ", "TOPIC")]],
     ids=["no-topic", "no-group"],
 )
-def test_a_missing_permission_to_read_ends_reading_with_what_to_allow(
+def test_a_missing_read_permission_ends_reading_with_an_error_that_names_it(
     guarded_kafka: KafkaBroker, client: ClientName, permissions: list[tuple[str, str]]
 ) -> None:
     topic = topic_with(guarded_kafka, f"{client}-{permissions[0][0]}", *permissions)
@@ -132,7 +132,7 @@ def test_the_fast_client_refuses_a_wrong_password_at_once(
     assert "not-the-password" not in str(raised.value)
 
 
-def test_the_fast_client_retries_an_unreachable_broker_for_the_stated_time() -> None:
+def test_the_fast_client_retries_an_unreachable_broker_for_the_given_time() -> None:
     settings = librdkafka_settings(["127.0.0.1:1"], "job", {}, "")
     client = ConfluentClient("here", "t", settings)
     with pytest.raises(SourceUnavailable, match="refused"):

@@ -1,4 +1,4 @@
-"""The Kafka source against a real broker: gaps, outages and refusals lose and repeat nothing."""
+"""The Kafka source against a real broker: gaps, outages and refusals lose and repeat no record."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def numbered(start: int, stop: int) -> list[bytes | None]:
 
 @pytest.fixture(params=["columns", "plain", "fast"])
 def client(request: pytest.FixtureRequest) -> str:
-    """Each of the three clients, which must behave the same."""
+    """Each of the three clients; they must behave the same."""
     return str(request.param)
 
 
@@ -56,7 +56,7 @@ def open_source(client: str) -> Iterator[Open]:
 
 
 def begin(reading: Reading) -> dict[str, Any]:
-    """Assign every partition at its start; return the starts."""
+    """Assign every partition at its start position; return these positions."""
     starts = {partition.partition: partition.start for partition in reading.discover()}
     assert reading.assign([Assign(1, name, start, None) for name, start in starts.items()]) == []
     return starts
@@ -172,7 +172,7 @@ def test_a_topic_recreated_while_reading_is_a_gap_and_its_records_are_read_once(
     reading = open_source(kafka, topic)
     start = begin(reading)[f"{topic}-0"]
     assert read(reading, 10) == numbered(0, 10)
-    until = time.monotonic() + 1.5  # what was read a moment ago is not verified yet
+    until = time.monotonic() + 1.5  # records read a moment ago are not verified yet
     while time.monotonic() < until:
         assert (
             values([result for result in reading.poll(0.1, 100) if isinstance(result, RawBatch)])
@@ -254,7 +254,8 @@ def test_start_latest_skips_existing_records_and_earliest_does_not(
 ) -> None:
     topic = make_topic()
     kafka.produce(topic, records(numbered(0, 5)))
-    late, early = open_source(kafka, topic, start="latest"), open_source(kafka, topic)
+    late = open_source(kafka, topic, start="latest")
+    early = open_source(kafka, topic)
     begin(late)
     begin(early)
     kafka.produce(topic, records(numbered(5, 8)))
@@ -262,16 +263,16 @@ def test_start_latest_skips_existing_records_and_earliest_does_not(
     assert read(early, 8) == numbered(0, 8)
 
 
-@pytest.mark.parametrize("how", ["stop", "kill9"])
+@pytest.mark.parametrize("outage", ["stop", "kill9"])
 def test_a_broker_restart_loses_and_repeats_nothing(
-    own_kafka: KafkaBroker, open_source: Open, how: str
+    own_kafka: KafkaBroker, open_source: Open, outage: str
 ) -> None:
     own_kafka.create_topic("outage")
     own_kafka.produce("outage", records(numbered(0, 50)))
     reading = open_source(own_kafka, "outage")
     partition, (topic_id, _) = next(iter(begin(reading).items()))
     assert read(reading, 50) == numbered(0, 50)
-    getattr(own_kafka, how)()
+    getattr(own_kafka, outage)()
     until = time.monotonic() + 3.0
     slowest_s = 0.0
     last: list[RawBatch | Gap] = []
@@ -299,14 +300,14 @@ def test_aborted_transactions_are_skipped_and_the_end_is_reached(
     topic = make_topic()
     producer = kafka_client.KafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=topic)
     producer.init_transactions()
-    for value, end in (
+    for value, finish in (
         (b"committed", producer.commit_transaction),
         (b"aborted", producer.abort_transaction),
     ):
         producer.begin_transaction()
         producer.send(topic, value=value, partition=0)
         producer.flush()
-        end()
+        finish()
     producer.close()
     reading = open_source(kafka, topic)
     begin(reading)
@@ -329,10 +330,10 @@ def test_published_positions_are_the_offsets_of_the_group(
     offsets: dict[Any, Any] = {}
     while not offsets:
         assert time.monotonic() < deadline
-        # Each call makes good what failed.
+        # Each call repeats what failed before.
         reading.publish_positions({partition: (topic_id, 3), "other-0": ("an-older-topic", 9)})
         time.sleep(0.2)
-        # A new broker first creates the topic of offsets.
+        # A new broker first creates the topic that stores the offsets.
         with suppress(kafka_client.errors.CoordinatorNotAvailableError):
             offsets = kafka.admin.list_group_offsets("job-" + topic)["job-" + topic]
     assert {tp: at.offset for tp, at in offsets.items()} == {committed: 3}
@@ -351,17 +352,18 @@ def test_a_missing_topic_is_named_in_the_error_at_once(
     assert time.monotonic() - began < 3.0
 
 
-def test_an_unreachable_broker_is_retried_for_the_stated_time_and_named_with_the_cause(
+def test_an_unreachable_broker_is_retried_for_give_up_after_and_named_with_the_cause(
     kafka: KafkaBroker, open_source: Open
 ) -> None:
-    began, threads = time.monotonic(), threading.active_count()
+    began = time.monotonic()
+    threads = threading.active_count()
     with pytest.raises(SourceUnavailable, match=r"ECONNREFUSED.*give_up_after"):
         open_source(kafka, "any", bootstrap=f"{LOOPBACK}:{free_port()}", give_up_after="1.5s")
     assert 1.2 < time.monotonic() - began < 4.0
     assert threading.active_count() <= threads
 
 
-def test_a_broker_that_starts_within_the_stated_time_is_used(
+def test_a_broker_that_starts_within_give_up_after_is_used(
     own_kafka: KafkaBroker, open_source: Open
 ) -> None:
     own_kafka.create_topic("patience")
@@ -411,7 +413,8 @@ def test_a_wrong_password_is_an_error_at_once_and_never_logged(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     began = time.monotonic()
-    topic, options = make_topic(), sasl(mechanism, "not-the-password")
+    topic = make_topic()
+    options = sasl(mechanism, "not-the-password")
     with (
         capture_logs() as lines,
         pytest.raises(
@@ -431,30 +434,32 @@ def test_a_recreated_topic_that_outgrows_the_previous_one_loses_nothing(
 ) -> None:
     """Records 5 to 9 of the old topic are not verified.
 
-    The new one has three records when it is detected: none of the former can have been its own.
+    The new topic has three records when it is detected, so it cannot have held records 5 to 9.
     """
-    topic, observe, free = make_topic(), TopicWatch._observe, threading.Event()
-    free.set()
+    topic = make_topic()
+    observe = TopicWatch._observe
+    may_observe = threading.Event()
+    may_observe.set()
 
-    def observe_when_free(watch: TopicWatch, known: TopicObservation | None) -> TopicObservation:
-        free.wait()
+    def observe_when_allowed(watch: TopicWatch, known: TopicObservation | None) -> TopicObservation:
+        may_observe.wait()
         return observe(watch, known)
 
-    monkeypatch.setattr(TopicWatch, "_observe", observe_when_free)
+    monkeypatch.setattr(TopicWatch, "_observe", observe_when_allowed)
     reading = open_source(kafka, topic)
     begin(reading)
     kafka.produce(topic, records(numbered(0, 5)))
     assert read(reading, 5) == numbered(0, 5)
-    until = time.monotonic() + 1.5  # what was read a moment ago is not verified yet
+    until = time.monotonic() + 1.5  # records read a moment ago are not verified yet
     while time.monotonic() < until:
         reading.poll(0.1, 100)
-    free.clear()  # the topic is not observed from here on
+    may_observe.clear()  # the topic is not observed from here on
     kafka.produce(topic, records(numbered(5, 10)))
     assert read(reading, 5) == numbered(5, 10)
     kafka.delete_topic(topic)
     kafka.create_topic(topic)
     kafka.produce(topic, records(numbered(1000, 1003)))
-    free.set()
+    may_observe.set()
     early, (gap,) = poll_until(reading, lambda batches, gaps: bool(gaps))
     resume(reading, gap)
     kafka.produce(topic, records(numbered(1003, 1040)))

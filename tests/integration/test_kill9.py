@@ -22,7 +22,9 @@ from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
 
 KILLS = int(os.environ.get("DRIFTLINE_KILLS", "10"))
-EVENTS, PER_S, PARTITIONS = 2_000 * KILLS, 400, 4
+EVENTS = 2_000 * KILLS
+PER_S = 400
+PARTITIONS = 4
 WINDOW_MS = 5_000
 START_MS = 1_750_000_000_000
 CHUNK = 400
@@ -49,7 +51,7 @@ def config(kafka: KafkaBroker, topic: str, baseline: Path, readers: int) -> dict
 
 
 def counted(baseline: Baseline, blob: bytes) -> tuple[int, Counter[str], Counter[int]]:
-    """Rows, countries and hours in a published profile."""
+    """The rows, countries and hours counted in a published profile."""
     layout = baseline.layout
     profile = Profile.decode(blob, layout)
     countries, hours = (layout.index[name] for name in ("country", "hour"))
@@ -72,8 +74,9 @@ def counted(baseline: Baseline, blob: bytes) -> tuple[int, Counter[str], Counter
 def windows_of(
     columns: Mapping[str, Sequence[Any]],
 ) -> dict[int, tuple[int, Counter[str], Counter[int]]]:
-    """The same of what was produced, by the window's end: the producer's own count."""
-    counts, step = {}, PER_S * WINDOW_MS // 1000
+    """The same figures of the produced events, by the window's end: the producer's own count."""
+    counts = {}
+    step = PER_S * WINDOW_MS // 1000
     for start in range(0, len(columns["hour"]), step):
         hours = columns["hour"][start : start + step]
         countries = columns["country"][start : start + step]
@@ -82,7 +85,7 @@ def windows_of(
     return counts
 
 
-def kill_one(service: RunningService, random: Random) -> None:
+def kill_at_random(service: RunningService, random: Random) -> None:
     """Kill the service or one of its readers, with equal probability."""
     readers = service.readers()
     if readers and random.random() < 0.5:
@@ -102,14 +105,16 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
     baseline = jobs.learn(tmp_path)
     topic = make_topic(PARTITIONS)
     settings = config(kafka, topic, baseline, readers)
-    service, done, random = RunningService(tmp_path / "run", settings), threading.Event(), Random(9)
+    service = RunningService(tmp_path / "run", settings)
+    done = threading.Event()
+    random = Random(9)
     producer = threading.Thread(target=produce, args=(kafka, topic, lines, done))
     with service:
         producer.start()
         kills = 0
         while kills < KILLS:
             time.sleep(random.uniform(0.6, 2.6))
-            kill_one(service, random)
+            kill_at_random(service, random)
             kills += 1
         producer.join()
         service.until(lambda: service.accepted() == EVENTS, 120)

@@ -15,20 +15,23 @@ from random import Random
 
 import pytest
 
-from tests.integration.test_kill9 import kill_one
+from tests.integration.test_kill9 import kill_at_random
 from tests.servers.kinesis import KinesisEmulator
 from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
 
 KILLS = int(os.environ.get("DRIFTLINE_KILLS_KINESIS", "5"))
 EVENTS = 400 * KILLS
-PER_S, CHUNK, WINDOW_MS, START_MS = 100, 40, 5_000, 1_750_000_000_000
+PER_S = 100
+CHUNK = 40
+WINDOW_MS = 5_000
+START_MS = 1_750_000_000_000
 
 
 def produce(
     kinesis: KinesisEmulator, stream: str, lines: list[bytes], done: threading.Event
 ) -> None:
-    """Put events in order of time; split a shard after a third, merge its children after two."""
+    """Put events in time order; split a shard after a third, merge its children after two."""
     for start in range(0, EVENTS, CHUNK):
         entries = [
             {"Data": lines[k], "PartitionKey": f"key {k}"} for k in range(start, start + CHUNK)
@@ -62,13 +65,14 @@ def test_kills_and_resharding_lose_nothing_and_count_nothing_twice(
         jobs.learn(tmp_path), job="killed", source=source, readers=2, window="5s", idle="8s"
     )
     service = RunningService(tmp_path / "run", config, kinesis.env)
-    done, random = threading.Event(), Random(9)
+    done = threading.Event()
+    random = Random(9)
     producer = threading.Thread(target=produce, args=(kinesis, stream, lines, done))
     with service:
         producer.start()
         for _ in range(KILLS):
             time.sleep(random.uniform(1.5, 4.0))
-            kill_one(service, random)
+            kill_at_random(service, random)
         producer.join()
         assert done.is_set()
         service.until(lambda: service.accepted() == EVENTS, 120)

@@ -1,6 +1,6 @@
 """Enhanced fan-out.
 
-Runs against ministack, an emulator that ends no shards: the event at the end of one is made here.
+Runs against ministack, an emulator that ends no shards: the tests construct that event themselves.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def test_pushed_records_are_read_once_and_in_order(
     stored = put(ministack, stream, numbered(0, 300))
     reading = open_pushed(stream)
     reading.client.boto.meta.events.register(
-        "before-call.kinesis.GetRecords", lambda **_: pytest.fail("it polls")
+        "before-call.kinesis.GetRecords", lambda **_: pytest.fail("a subscribed shard is polled")
     )
     follower = Follower(reading)
     follower.until(lambda: follower.count >= 300, max_records=50)
@@ -139,10 +139,10 @@ def test_a_missing_consumer_is_named_in_the_error(
         open_pushed(stream, fan_out=FanOut(consumer_arn=arn))
 
 
-def test_pushing_pauses_when_eight_megabytes_are_not_taken(
+def test_pushing_pauses_while_eight_megabytes_are_buffered(
     ministack: Ministack, stream: str, open_pushed: Open
 ) -> None:
-    """The emulator pushes all records in one event: events of 3 MB are made here."""
+    """The emulator pushes all records in one event: the test constructs events of 3 MB."""
     shared = open_pushed(stream)._shared
     reader = SubscribedShardReader(shared, SHARD, ("TRIM_HORIZON", 0), "arn")
 
@@ -228,7 +228,7 @@ def test_a_refused_continuation_is_no_gap_while_the_last_record_exists(
     toxiproxy_before: Callable[[int], Toxiproxy],
     code: str,
 ) -> None:
-    """The emulator accepts any sequence number: the refusals are made here."""
+    """The emulator accepts any sequence number: the test constructs the refusals."""
     proxy = toxiproxy_before(ministack.port)
     put(ministack, stream, numbered(0, 100))
     reading = open_pushed(stream, endpoint_url=proxy.url)
@@ -248,7 +248,7 @@ def test_a_shard_with_an_old_last_record_resumes_from_a_time_once_it_was_read_to
     open_pushed: Open,
     toxiproxy_before: Callable[[int], Toxiproxy],
 ) -> None:
-    """After a restart the age of the last record is unknown."""
+    """After a restart, the age of the last record is unknown."""
     proxy = toxiproxy_before(ministack.port)
     put(ministack, stream, numbered(0, 100))
     first = open_pushed(stream)

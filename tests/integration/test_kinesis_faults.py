@@ -1,7 +1,7 @@
 """The Kinesis source when the network or the service fails.
 
-Runs against kinesis-local (an emulator) behind Toxiproxy and microburst. Responses that no emulator
-gives, such as incomplete ones, are made by changing what the client library has parsed.
+Runs against kinesis-local (an emulator) through Toxiproxy and microburst. Responses that no
+emulator sends, such as incomplete ones, are simulated by changing what botocore has parsed.
 """
 
 from __future__ import annotations
@@ -42,12 +42,12 @@ def padded(start: int, stop: int) -> list[bytes]:
 
 
 def logged(lines: list[EventDict], event: str) -> list[EventDict]:
-    """The warnings of one kind."""
+    """The warnings with this event."""
     return [line for line in lines if (line["event"], line["log_level"]) == (event, "warning")]
 
 
 def poll_for(reading: KinesisReading, seconds: float) -> list[RawBatch | Gap]:
-    """Poll for some time; no poll may exceed its time-out by much, even on a busy machine."""
+    """Poll for ``seconds``; each poll must return near its time-out, even on a busy machine."""
     polled: list[RawBatch | Gap] = []
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -85,7 +85,7 @@ def test_a_truncated_response_is_not_the_end_of_a_shard_and_nothing_is_lost(
         assert logged(lines, "source_reachable")
 
 
-def test_the_client_library_takes_a_truncated_response_for_a_success(
+def test_the_client_library_treats_a_truncated_response_as_a_success(
     kinesis: KinesisEmulator, toxiproxy: Toxiproxy, make_stream: MakeStream, open_at: Open
 ) -> None:
     stream = make_stream()
@@ -114,7 +114,7 @@ def test_slow_responses_delay_no_poll_and_lose_nothing(
 
 
 @pytest.mark.parametrize("fault", ["reset_peer", "down", "timeout"])
-def test_an_outage_is_waited_out_and_is_not_the_end_of_the_log(
+def test_reading_continues_after_an_outage_which_is_not_the_end_of_the_log(
     kinesis: KinesisEmulator,
     toxiproxy: Toxiproxy,
     make_stream: MakeStream,
@@ -134,7 +134,7 @@ def test_an_outage_is_waited_out_and_is_not_the_end_of_the_log(
             assert poll_for(reading, 1.0) == []
         follower.read(200)
     assert (follower.all, follower.gaps) == (numbered(0, 200), [])
-    if fault != "timeout":  # that is logged only when the read time-out is over
+    if fault != "timeout":  # a stalled response is logged only after the read time-out
         assert logged(lines, "source_unreachable")
         assert logged(lines, "source_reachable")
 
@@ -223,7 +223,7 @@ def change(
 ) -> list[str]:
     """Let ``alter`` change the next ``times`` responses of an operation.
 
-    Returns a list that grows with each response that was changed.
+    Returns a list that grows by an entry for each changed response.
     """
     changed: list[str] = []
 
@@ -340,17 +340,17 @@ def test_sequence_numbers_are_compared_as_numbers(
     open_at: Open,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A number may have a digit more than its predecessor; as text it would be the smaller one."""
+    """A number may have a digit more than its predecessor; as text it would compare as smaller."""
     monkeypatch.setattr("stream.sources.kinesis.polling.MAX_RECORDS", 5)
     stream = make_stream()
     kinesis.put(stream, numbered(0, 12))
     reading = open_at(kinesis.url, stream)
 
-    def small(parsed: dict[str, Any]) -> None:
+    def renumber(parsed: dict[str, Any]) -> None:
         for record in parsed.get("Records", ()):
             record["SequenceNumber"] = str(95 + int(record["Data"]))
 
-    change(reading, "GetRecords", small, 1000)
+    change(reading, "GetRecords", renumber, 1000)
     follower = Follower(reading)
     follower.read(12)
     assert follower.sequences[SHARD] == [(str(n), 0) for n in range(95, 107)]

@@ -72,7 +72,7 @@ def test_a_reassigned_shard_keeps_the_pause_after_its_last_read(
     assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))
 
 
-def test_fetching_pauses_when_the_records_not_taken_are_large(
+def test_fetching_pauses_while_the_buffered_records_are_large(
     kinesis: KinesisEmulator,
     make_stream: MakeStream,
     open_source: Open,
@@ -90,7 +90,7 @@ def test_fetching_pauses_when_the_records_not_taken_are_large(
         "after-call.kinesis.GetRecords", lambda parsed, **_: fetched.append(len(parsed["Records"]))
     )
     follower = Follower(reading)
-    reading._fetch_until(lambda: False, 3.0)  # the time of ten reads; nothing is taken
+    reading._fetch_until(lambda: False, 3.0)  # time for ten reads; nothing is taken
     assert fetched == [3, 3, 3]
     follower.read(15, max_records=2)
     assert follower.all == big

@@ -1,7 +1,7 @@
 """The Kinesis source when records have, or may have, expired.
 
-Runs against kinesis-local (an emulator), with microburst for errors by name. No emulator trims a
-log: the responses are changed to what they are when older records have expired.
+Runs against kinesis-local (an emulator); microburst adds named errors. No emulator trims a
+log: the responses are changed to those of a log whose older records have expired.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ def open_at() -> Iterator[Open]:
 
 
 def trim(parsed: dict[str, Any], first: bytes) -> None:
-    """Change a response to what it is when ``first`` is the oldest record kept."""
+    """Change a response to that of a log whose oldest record is ``first``."""
     if "Records" in parsed:
         parsed["Records"] = [record for record in parsed["Records"] if record["Data"] >= first]
 
 
-@pytest.mark.parametrize("left", [5, 0], ids=["some records", "no record"])
+@pytest.mark.parametrize("remaining", [5, 0], ids=["five records", "no record"])
 def test_a_position_past_retention_is_a_gap(
-    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, left: int
+    kinesis: KinesisEmulator, make_stream: MakeStream, open_at: Open, remaining: int
 ) -> None:
     stream = make_stream()
     numbers = [record["SequenceNumber"] for record in kinesis.put(stream, numbered(0, 20))]
@@ -49,7 +49,7 @@ def test_a_position_past_retention_is_a_gap(
     change(
         reading,
         "GetRecords",
-        lambda parsed: parsed.update(Records=parsed["Records"][-left:] if left else []),
+        lambda parsed: parsed.update(Records=parsed["Records"][-remaining:] if remaining else []),
         2,
     )
     (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
@@ -109,7 +109,7 @@ def test_retention_that_overtakes_a_reader_with_an_expired_iterator_is_a_gap(
 @pytest.mark.parametrize(
     ("code", "times"), [("ExpiredIteratorException", 1), ("InternalFailure", 2)]
 )
-def test_a_shard_quiet_for_longer_than_retention_but_always_read_is_no_gap(
+def test_a_shard_idle_for_longer_than_retention_but_read_to_its_end_is_no_gap(
     kinesis: KinesisEmulator,
     microburst: Microburst,
     make_stream: MakeStream,
@@ -117,7 +117,7 @@ def test_a_shard_quiet_for_longer_than_retention_but_always_read_is_no_gap(
     code: str,
     times: int,
 ) -> None:
-    """The first records are made old in the responses, and later removed from them."""
+    """The responses first age the first records, and later omit them."""
     stream = make_stream()
     kinesis.put(stream, numbered(0, 10))
     reading = open_at(microburst.url, stream)
@@ -147,7 +147,7 @@ def test_a_shard_quiet_for_longer_than_retention_but_always_read_is_no_gap(
     assert (follower.all, follower.gaps) == (numbered(0, 20), [])
 
 
-def test_a_shard_not_read_to_its_end_for_a_day_must_have_its_last_record(
+def test_a_missing_last_record_is_a_gap_in_a_shard_not_read_to_its_end_for_a_day(
     kinesis: KinesisEmulator,
     microburst: Microburst,
     make_stream: MakeStream,

@@ -37,17 +37,19 @@ def numbered(start: int, stop: int) -> list[bytes]:
 
 
 def next_second() -> int:
-    """Wait until a second begins; return it, counted from the epoch."""
+    """Wait until a second begins; return it in seconds since the epoch."""
     time.sleep(1.02 - time.time() % 1)
     return int(time.time())
 
 
 class Producer(threading.Thread):
-    """Puts numbered records until :meth:`finish`, and notes their shards and sequence numbers."""
+    """Puts numbered records until :meth:`finish`, and keeps their shards and sequence numbers."""
 
     def __init__(self, emulator: KinesisEmulator, stream: str) -> None:
         super().__init__(daemon=True)
-        self._emulator, self._stream, self._end = emulator, stream, threading.Event()
+        self._emulator = emulator
+        self._stream = stream
+        self._end = threading.Event()
         self.sent: list[bytes] = []
         self.stored: dict[str, list[int]] = defaultdict(list)
 
@@ -392,7 +394,8 @@ def test_missing_credentials_end_the_start_at_once_with_the_permission_needed(
 
 
 def test_an_unreachable_service_is_retried_for_give_up_after(open_source: Open) -> None:
-    began, threads = time.monotonic(), threading.active_count()
+    began = time.monotonic()
+    threads = threading.active_count()
     with pytest.raises(SourceUnavailable, match=r"EndpointConnectionError.*give_up_after"):
         open_source("any", endpoint_url=f"http://{LOOPBACK}:{free_port()}", give_up_after="1.5s")
     assert 1.2 < time.monotonic() - began < 6.0

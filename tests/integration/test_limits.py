@@ -44,10 +44,10 @@ def edit(baseline: Path, feature: str, **changes: Any) -> None:
 
 
 def explained(service: RunningService, report_id: str, feature: str) -> str:
-    words = ["explain", report_id, feature, "--config", str(service.config)]
-    done = CliRunner().invoke(main, words)
-    assert done.exit_code == 0, done.output
-    return done.output
+    arguments = ["explain", report_id, feature, "--config", str(service.config)]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
 
 
 def test_edited_constraints_judge_the_open_window_and_old_reports_stay_explainable(
@@ -82,17 +82,17 @@ def test_edited_constraints_judge_the_open_window_and_old_reports_stay_explainab
         assert "all recomputed values match" in explained(service, report.id, "country")
 
 
-def test_an_explanation_without_the_state_says_that_the_limits_are_not_kept(
+def test_an_explanation_without_the_state_reports_that_the_limits_are_not_kept(
     baseline: Path, tmp_path: Path
 ) -> None:
     append(tmp_path, lines_of(1))
     settings = config(baseline, source=FILES, http={"port": 0})
     assert Service(parse(settings, tmp_path)).run() == 0
     [report] = RunningService(tmp_path, {}).reports()
-    words = [report.id, "country", "--reports", str(tmp_path / "reports")]
-    done = CliRunner().invoke(main, ["explain", *words, "--baseline", str(baseline)])
-    assert done.exit_code == 0, done.output
-    assert f"limits {report.limits} are not kept here" in done.output
+    arguments = [report.id, "country", "--reports", str(tmp_path / "reports")]
+    result = CliRunner().invoke(main, ["explain", *arguments, "--baseline", str(baseline)])
+    assert result.exit_code == 0, result.output
+    assert f"limits {report.limits} are not kept here" in result.output
 
 
 def test_the_memory_of_violations_and_an_open_episode_outlive_changed_limits(

@@ -1,4 +1,4 @@
-"""Readers that really run out of memory at one line: it becomes a dead letter, or is named in the
+"""Readers that run out of memory at one line: it becomes a dead letter, or is named in the
 error; all other lines count.
 """
 
@@ -31,9 +31,9 @@ WINDOWS = 3
 BIG = WINDOWS * PER_WINDOW // 2
 BIG_MS = START_MS + BIG * 1000 // PER_S
 WIDE = 10_000_000
-"""Bytes of a text that needs many times as much memory while it is counted."""
+"""Bytes of a text; counting it needs many times as much memory."""
 LONG = 60_000_000
-"""Bytes of a line for which there is not even memory to fetch it."""
+"""Bytes of a line that the limited memory does not suffice to fetch."""
 EVERYTHING = {START_MS + k * MINUTE_MS: PER_WINDOW for k in range(1, WINDOWS + 1)}
 ALL_BUT_ONE = {
     end_ms: rows - (end_ms - MINUTE_MS <= BIG_MS < end_ms) for end_ms, rows in EVERYTHING.items()
@@ -41,7 +41,7 @@ ALL_BUT_ONE = {
 
 
 def with_wide_text() -> list[bytes]:
-    """Return lines of which one has a country with a very long name."""
+    """Lines, one of which has a country with a very long name."""
     lines = lines_of(WINDOWS)
     country = b"," + events.values(len(lines), 3)["country"][BIG].encode() + b","
     assert lines[BIG].count(country) == 1
@@ -50,7 +50,7 @@ def with_wide_text() -> list[bytes]:
 
 
 def run(folder: Path, lines: list[bytes], monkeypatch: pytest.MonkeyPatch, *, limited: bool) -> int:
-    """Run the service to the end of three files, over which the lines are dealt."""
+    """Distribute the lines over three files, and run the service to their end."""
     folder.mkdir(exist_ok=True)
     for k, name in enumerate("abc"):
         (folder / f"{name}.jsonl").write_bytes(b"".join(line + b"\n" for line in lines[k::3]))
@@ -78,7 +78,9 @@ def test_a_line_that_needs_more_memory_than_there_is_becomes_the_only_dead_lette
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Without memory the reader raises ``MemoryError``, which ends it like any other crash."""
-    lines, small, large = with_wide_text(), tmp_path / "small", tmp_path / "large"
+    lines = with_wide_text()
+    small = tmp_path / "small"
+    large = tmp_path / "large"
     assert run(small, lines, monkeypatch, limited=True) == 0
     log = "".join(capfd.readouterr())
     assert "MemoryError" in log
@@ -91,7 +93,7 @@ def test_a_line_that_needs_more_memory_than_there_is_becomes_the_only_dead_lette
 
 
 @pytest.mark.slow
-def test_a_line_that_cannot_be_fetched_for_lack_of_memory_is_named_until_there_is_more(
+def test_a_line_too_large_to_fetch_is_named_until_there_is_more_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lines = lines_of(WINDOWS)

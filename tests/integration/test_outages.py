@@ -1,4 +1,4 @@
-"""Sinks that are down, for 2,400 windows and by the clock: each delays only itself, lossless items
+"""Sinks that are down, for 2,400 windows and in real time: each delays only itself, lossless items
 are kept, and memory is bounded.
 """
 
@@ -24,12 +24,15 @@ from tests.soak.clockwork import rss_mb
 from tests.soak.month import columns
 from tests.support import jobs
 
-START_MS, WINDOWS, ROWS, DRIFTS_EVERY = 1_750_000_020_000, 2_400, 30, 40
+START_MS = 1_750_000_020_000
+WINDOWS = 2_400
+ROWS = 30
+DRIFTS_EVERY = 40
 OUTAGE_S = int(os.environ.get("DRIFTLINE_OUTAGE_S", "12"))
 
 
 def second(step: int, start_ms: int) -> list[bytes]:
-    """The events of one window; every fortieth has amounts in words, an episode of its own."""
+    """The events of one window; in every fortieth the amounts are words, which opens an episode."""
     out = []
     cells = zip(
         *columns(ROWS, np.random.default_rng(step), step % DRIFTS_EVERY == 9).values(), strict=True
@@ -42,7 +45,7 @@ def second(step: int, start_ms: int) -> list[bytes]:
 
 
 def lines() -> list[bytes]:
-    """Windows of one second."""
+    """The events of all windows, each of one second."""
     return [line for step in range(WINDOWS) for line in second(step, START_MS + step * 1_000)]
 
 
@@ -63,7 +66,7 @@ def config(folder: Path, sinks: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 class Unreachable(NamedTuple):
-    """AWS behind a closed gate: the queue that receives what SNS sends, and the sinks."""
+    """AWS through a closed gate: the queue that receives what SNS sends, and the sinks."""
 
     gate: Gate
     queue: str
@@ -132,7 +135,7 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
                     == SIGNALS
                 )
             )
-            # One more than windows: the silence after the last one is reported too.
+            # One report more than windows: the silence after the last window is reported too.
             service.until(lambda: len(service.reports()) == WINDOWS + 1)
             gate.open()
             service.until(lambda: service.metric("driftline_sink_items_waiting") == 0, 120)
@@ -145,7 +148,8 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
             assert service.stop() == 0
     finally:
         gate.close()
-    windows, signals = newest(service.reports()), service.signals()
+    windows = newest(service.reports())
+    signals = service.signals()
     assert {end for _, end in windows} == {START_MS + (k + 1) * 1_000 for k in range(WINDOWS)}
     assert len({report.id for report in service.reports()}) == WINDOWS + 1
     assert service.reports("full") == service.reports()
@@ -155,7 +159,7 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
 
 
 def write(log: Path, done: threading.Event, seconds: list[int]) -> None:
-    """Append one second of events each second, until ``done``."""
+    """Append one second of events each second until ``done`` is set."""
     with log.open("ab", buffering=0) as file:
         while not done.wait(1 - time.time() % 1):
             second_ms = int(time.time()) * 1000
@@ -167,9 +171,10 @@ def write(log: Path, done: threading.Event, seconds: list[int]) -> None:
 def test_results_of_an_outage_of_aws_are_delivered_afterwards(
     moto: MotoServer, tmp_path: Path
 ) -> None:
-    """By the clock: ``DRIFTLINE_OUTAGE_S`` seconds."""
+    """In real time: the outage lasts ``DRIFTLINE_OUTAGE_S`` seconds."""
     gate, queue, sinks = unreachable(moto, "by-the-clock")
-    done, seconds = threading.Event(), list[int]()
+    done = threading.Event()
+    seconds = list[int]()
     writer = threading.Thread(target=write, args=(tmp_path / "log.jsonl", done, seconds))
     settings = config(tmp_path, sinks)
     writer.start()

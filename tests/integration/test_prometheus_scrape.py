@@ -31,7 +31,7 @@ def page() -> FullPage:
 
 @pytest.fixture
 def port(page: FullPage) -> Iterator[int]:
-    """Where the page is served."""
+    """The port at which the page is served."""
     server = HttpServer(page.registry, "127.0.0.1", 0, {})
     server.start()
     yield server.port
@@ -39,7 +39,7 @@ def port(page: FullPage) -> Iterator[int]:
 
 
 def stored(server: PrometheusServer) -> Series:
-    """All series of driftline in Prometheus, with the labels as they were exported."""
+    """All series of driftline in Prometheus, with the labels that were exported."""
     out = {}
     for series in server.query('{__name__=~"driftline_.*"}'):
         labels = series["metric"]
@@ -66,7 +66,8 @@ def test_prometheus_holds_every_value_of_the_page(
 ) -> None:
     server = prometheus(port)
     server.wait_for("driftline_series_left_out")
-    expected, scraped = exported(page), stored(server)
+    expected = exported(page)
+    scraped = stored(server)
     assert len(expected) > 100
     assert scraped.keys() == expected.keys()
     assert [
@@ -76,13 +77,13 @@ def test_prometheus_holds_every_value_of_the_page(
     ] == []
 
 
-def test_prometheus_knows_the_type_of_every_metric(
+def test_prometheus_stores_the_type_of_every_metric(
     page: FullPage, port: int, prometheus: Callable[..., PrometheusServer]
 ) -> None:
     server = prometheus(port)
     server.wait_for("driftline_series_left_out")
-    with urllib.request.urlopen(f"{server.url}/api/v1/metadata", timeout=10) as answer:
-        metadata = json.load(answer)["data"]
+    with urllib.request.urlopen(f"{server.url}/api/v1/metadata", timeout=10) as response:
+        metadata = json.load(response)["data"]
     scraped = {
         name.removesuffix("_total"): entries[0]["type"]
         for name, entries in metadata.items()

@@ -29,7 +29,7 @@ SILENT_S = 3.0
 
 @pytest.fixture
 def replaced() -> list[str]:
-    """Why readers were replaced."""
+    """The reasons for which readers were replaced, in order."""
     return []
 
 
@@ -37,7 +37,7 @@ def replaced() -> list[str]:
 def pool(
     tmp_path: Path, replaced: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[ReaderPool]:
-    """Two readers that follow a file each."""
+    """Two readers, each of which follows a file."""
     monkeypatch.setattr(pools, "SILENT_S", SILENT_S)
     baseline = learn(tmp_path)
     for name in "ab":
@@ -105,7 +105,7 @@ def test_a_reader_that_died_during_a_pause_is_replaced_right_after_it(
 def test_an_owner_that_was_suspended_itself_replaces_no_reader(
     pool: ReaderPool, replaced: list[str]
 ) -> None:
-    """A suspended machine, or SIGSTOP: for a minute no message was received."""
+    """A suspended machine, or SIGSTOP: no message was received for a minute."""
     pool._checked_s -= 60
     for reader in pool.readers:
         reader.last_message_s -= 60
@@ -119,7 +119,7 @@ def test_an_owner_that_was_suspended_itself_replaces_no_reader(
 def test_readers_that_die_while_fetching_stop_the_job_unless_they_hung(
     pool: ReaderPool, hung: bool
 ) -> None:
-    """A client that hangs while its broker is down has met no poison record; the broker returns."""
+    """A client that hangs while its broker is down has no poison record; the broker will return."""
     dead: Any = SimpleNamespace(decoding=[], fetching={"a.jsonl": ("a.jsonl", 7)}, hung=hung)
     message = r"the next record of a.jsonl, at \('a.jsonl', 7\)"
     with nullcontext() if hung else pytest.raises(SourceUnavailable, match=message):
@@ -131,7 +131,7 @@ def test_readers_that_die_while_fetching_stop_the_job_unless_they_hung(
 def test_a_new_reader_that_meets_a_permanent_error_stops_the_job(
     pool: ReaderPool, tmp_path: Path
 ) -> None:
-    """A missing permission or file does not return by waiting, so no further reader is started."""
+    """Waiting restores no missing permission or file, so no further reader is started."""
     for name in "ab":
         (tmp_path / f"{name}.jsonl").unlink()
     os.kill(pool.readers[0].pid, signal.SIGKILL)
@@ -145,7 +145,8 @@ def test_all_readers_count_full_batches_again_once_the_poison_record_is_skipped(
     """Both partitions were suspects; the record at the start of one of them is skipped. The reader
     of the other partition must be relaxed too.
     """
-    line, assigns = b'{"x":1}\n', assigns_of(pool)
+    line = b'{"x":1}\n'
+    assigns = assigns_of(pool)
     first, second = ((assign.partition, assign.next) for assign in assigns)
     partitions = [first[0], second[0]]
     for _ in range(3):
@@ -160,7 +161,8 @@ def test_all_readers_count_full_batches_again_once_the_poison_record_is_skipped(
     with (tmp_path / "b.jsonl").open("ab") as file:
         file.write(line * 20_000)
 
-    largest, deadline = 0, time.monotonic() + 30.0
+    largest = 0
+    deadline = time.monotonic() + 30.0
     while largest <= 1_000:
         assert time.monotonic() < deadline, largest
         partials = [item for item in pool.read(0.1) if isinstance(item, Partial)]

@@ -1,4 +1,4 @@
-"""Reader processes die, hang and meet poison records; the counts equal those of the producer."""
+"""Reader processes crash, hang and read poison records; the counts equal those of the producer."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
 from tests.support.jobs import MINUTE_MS, PER_S, START_MS
 
-WINDOW_MS, FILES = MINUTE_MS, 3
-EVENTS_PER_S, GRACE_MS = PER_S, 5_000
+WINDOW_MS = MINUTE_MS
+FILES = 3
+EVENTS_PER_S = PER_S
+GRACE_MS = 5_000
 POISON = 4_500
 """The number of the poison record."""
 
@@ -66,13 +68,13 @@ def expected_without_the_poison_record() -> dict[int, int]:
 
 
 def marked(lines: list[bytes]) -> list[bytes]:
-    """Mark the middle line, so that it crashes the readers of :mod:`tests.servers.poison`."""
+    """Mark the middle line so that it crashes the readers of :mod:`tests.servers.poison`."""
     record = lines[POISON][:-1] + b',"x":"' + poison.MARK + b'"}'
     return [*lines[:POISON], record, *lines[POISON + 1 :]]
 
 
 def following() -> dict[str, Any]:
-    """The source that waits for more lines."""
+    """The source of the same files, followed: it waits for more lines."""
     return {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)], "follow": True}
 
 
@@ -97,10 +99,11 @@ def test_two_readers_count_what_one_reader_counts(tmp_path: Path, baseline: Path
 def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(
     tmp_path: Path, baseline: Path
 ) -> None:
-    lines, random = lines_of(30_000), Random(4)
+    lines = lines_of(30_000)
+    random = Random(4)
     deal(tmp_path, [])
     settings = config(baseline, source=following(), idle="300s")
-    del settings["http"]  # the test needs a known port to ask for metrics
+    del settings["http"]  # the test reads metrics from a known port
     with RunningService(tmp_path, settings) as running:
         for k in range(20):
             deal(tmp_path, lines[k * 1_500 : (k + 1) * 1_500], "ab")
@@ -115,7 +118,7 @@ def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(
         )
         assert running.stop() == 0
     assert not (tmp_path / "dead-letters.jsonl").exists()
-    with RunningService(tmp_path, config(baseline)) as running:  # now to the end
+    with RunningService(tmp_path, config(baseline)) as running:  # this run reads to the end
         assert running.wait() == 0, running.log
     assert rows(running) == expected(30_000)
     assert running.readers() == []
@@ -144,23 +147,23 @@ def test_a_reader_that_hangs_is_replaced_and_nothing_is_lost(
 def test_a_poison_record_becomes_one_dead_letter_and_everything_else_counts(
     tmp_path: Path, baseline: Path
 ) -> None:
-    """The fault is planted: the reader process kills itself when it decodes a marked record."""
+    """A planted fault: the reader process kills itself when it decodes a marked record."""
     deal(tmp_path, marked(lines_of(9_000)))
     started_s = time.monotonic()
     assert Service(parse(config(baseline), tmp_path), serve=poison.serve).run() == 0
-    took_s = time.monotonic() - started_s
+    elapsed_s = time.monotonic() - started_s
     letters = (tmp_path / "dead-letters.jsonl").read_text().splitlines()
     assert len(letters) == 1
     assert '"reason":"crashes_reader"' in letters[0]
     assert rows(RunningService(tmp_path, {})) == expected_without_the_poison_record()
-    assert took_s < 60
+    assert elapsed_s < 60
 
 
 @pytest.mark.slow
 def test_a_record_that_crashes_its_source_stops_the_service_until_it_is_removed(
     tmp_path: Path, baseline: Path
 ) -> None:
-    """No reader ever gets the record, so it cannot be skipped; the error names its position."""
+    """No reader ever receives the record, so it cannot be skipped; the error names its position."""
     deal(tmp_path, marked(lines_of(9_000)))
     path = tmp_path / "0.jsonl"
     line = next(line for line in path.read_bytes().splitlines() if poison.MARK in line)
@@ -194,7 +197,7 @@ def test_a_source_that_crashes_on_large_batches_is_asked_for_small_ones(
 
 @pytest.mark.slow
 def test_repeated_events_count_once_also_across_a_crash(tmp_path: Path, baseline: Path) -> None:
-    """Each event is written twice to its file, the second time some hundred lines later."""
+    """Each event is written twice to its file, the second time 300 lines later."""
     lines = lines_of(9_000)
     for k in range(FILES):
         once = lines[k::FILES]

@@ -53,7 +53,7 @@ def test_an_owner_that_cannot_reach_s3_is_healthy_but_not_ready(
     moto.client("s3").create_bucket(Bucket="ready")
     gate = Gate(int(moto.url.rpartition(":")[2]))
     gate.open()
-    away = {
+    s3 = {
         "bucket": "ready",
         "region": "us-east-1",
         "endpoint_url": f"http://127.0.0.1:{gate.port}",
@@ -62,7 +62,7 @@ def test_an_owner_that_cannot_reach_s3_is_healthy_but_not_ready(
     append(tmp_path, lines_of(2))
     try:
         with running(
-            tmp_path, config(baseline, state={"path": "state.sqlite", "s3": away}), moto.env
+            tmp_path, config(baseline, state={"path": "state.sqlite", "s3": s3}), moto.env
         ) as service:
             service.until(lambda: service.ready() == "200 owner")
             gate.shut()
@@ -78,7 +78,7 @@ def test_an_owner_that_cannot_reach_s3_is_healthy_but_not_ready(
 def running(
     folder: Path, settings: dict[str, object], environment: dict[str, str] | None = None
 ) -> RunningService:
-    """A service that is not ready once a partition is behind or silent for four seconds."""
+    """A service that is not ready once a partition has lagged or been silent for four seconds."""
     service = RunningService(folder, settings, environment)
     service.config.write_text(
         service.config.read_text().replace("http:\n", "http:\n  ready_behind: 4s\n")

@@ -1,4 +1,4 @@
-"""Refusals: a state in S3 that must not or may not be taken.
+"""Refusals: a state in S3 that must not be taken over, or that permissions protect.
 
 S3 is moto's server (an emulator that honours conditional puts).
 """
@@ -49,9 +49,7 @@ def test_a_local_state_that_was_never_in_s3_is_not_overwritten(machine: Make) ->
     assert second.position() == 3
 
 
-def test_the_state_of_another_job_is_refused_before_anything_is_touched(
-    machine: Make, s3: Any
-) -> None:
+def test_the_state_of_another_job_is_refused_and_left_unchanged(machine: Make, s3: Any) -> None:
     other = ObjectMetadata(job="rents", owner="another", epoch=3, commit=9, released=True)
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=pack(b""), Metadata=other.headers())
     with pytest.raises(StateIncompatible, match="job was rents"):
@@ -63,11 +61,11 @@ def test_the_state_of_another_job_is_refused_before_anything_is_touched(
     ("content", "reason"),
     [
         (b"holiday photos", "the object is not zstd"),
-        (pack(b"some other file" * 100), "the object is not a state of driftline"),
+        (pack(b"another file" * 100), "the object is not a state of driftline"),
     ],
     ids=["not zstd", "not a state"],
 )
-def test_an_object_that_is_no_state_is_refused_and_left_alone(
+def test_an_object_that_is_no_state_is_refused_and_left_unchanged(
     machine: Make, s3: Any, content: bytes, reason: str
 ) -> None:
     s3.put_object(Bucket=BUCKET, Key=KEY, Body=content)
@@ -92,7 +90,7 @@ def test_an_invalid_bucket_name_is_reported_at_once(machine: Make) -> None:
 def test_the_documented_permissions_are_sufficient(
     machine: Make, allowed: Callable[[str], None]
 ) -> None:
-    """Without the permission to list the bucket, an absent object looks forbidden until the put."""
+    """Without the permission to list the bucket, S3 reports an absent object as forbidden."""
     [documented] = re.findall(
         r"```json\n(.*?)```", (ROOT / "docs" / "state-in-s3.md").read_text(), re.DOTALL
     )

@@ -1,4 +1,4 @@
-"""The state in S3: what is put, what is restored, and puts that fail.
+"""The state in S3: puts, restores, and puts that fail.
 
 S3 is moto's server (an emulator that honours conditional puts).
 """
@@ -38,7 +38,7 @@ def test_a_commit_is_restored_on_an_empty_disk(machine: Make) -> None:
 
 
 def test_a_local_commit_that_was_never_put_is_discarded(machine: Make) -> None:
-    """It was not delivered either: the history of the job is the one in S3."""
+    """The results of that commit were not delivered: the history of the job is the one in S3."""
     first = started(machine("a"))
     first.commit(5)
     committed(first.path, 9, first.lock)
@@ -67,24 +67,27 @@ def test_the_object_names_its_owner_and_is_plain_zstd(machine: Make, s3: Any) ->
 
 
 def test_the_etag_changes_with_each_put_of_the_same_content(machine: Make, s3: Any) -> None:
-    """It is the owner's heartbeat."""
-    owner, etags = started(machine("a")), set()
+    """The ETag is the owner's heartbeat."""
+    owner = started(machine("a"))
+    etags = set()
     for _ in range(4):
         owner.chain.put(b"the same")
         etags.add(s3.head_object(Bucket=BUCKET, Key=KEY)["ETag"])
     assert len(etags) == 4
 
 
-@pytest.mark.parametrize("fault", ["answer lost", "answer cut"])
-def test_a_put_whose_answer_is_lost_is_neither_lost_nor_repeated(
+@pytest.mark.parametrize("fault", ["response lost", "response cut"])
+def test_a_put_whose_response_is_lost_is_neither_lost_nor_repeated(
     machine: Make, proxy: FaultyProxy, s3: Any, fault: Fault
 ) -> None:
     owner = started(machine("a", proxy.url))
     owner.commit(5)
     commit = metadata_of(s3).commit
-    proxy.fault, proxy.only, proxy.times = fault, "PUT", 1
+    proxy.fault = fault
+    proxy.only = "PUT"
+    proxy.times = 1
     owner.commit(6)
-    assert (proxy.met, metadata_of(s3).commit) == (1, commit + 1)
+    assert (proxy.faults_met, metadata_of(s3).commit) == (1, commit + 1)
     owner.commit(7)
     assert metadata_of(s3) == ObjectMetadata(
         job=JOB, owner=owner.chain.owner, epoch=1, commit=commit + 2
@@ -92,25 +95,28 @@ def test_a_put_whose_answer_is_lost_is_neither_lost_nor_repeated(
     assert owner.chain.may_deliver()
 
 
-@pytest.mark.parametrize("fault", ["answer lost", "answer cut"])
-def test_a_first_put_whose_answer_is_lost_acquires_ownership(
+@pytest.mark.parametrize("fault", ["response lost", "response cut"])
+def test_a_first_put_whose_response_is_lost_acquires_ownership(
     machine: Make, proxy: FaultyProxy, fault: Fault
 ) -> None:
-    proxy.fault, proxy.only, proxy.times = fault, "PUT", 1
+    proxy.fault = fault
+    proxy.only = "PUT"
+    proxy.times = 1
     owner = started(machine("a", proxy.url))
     owner.commit(5)
-    assert proxy.met == 1
+    assert proxy.faults_met == 1
 
 
-def test_a_put_whose_answers_are_lost_repeatedly_is_found_in_the_metadata(
+def test_a_put_whose_responses_are_lost_repeatedly_is_recognized_by_its_metadata(
     machine: Make, proxy: FaultyProxy, s3: Any
 ) -> None:
     """The put is stored, reading its metadata fails, and the repeated put conflicts with it."""
     owner = started(machine("a", proxy.url))
     commit = metadata_of(s3).commit
-    proxy.fault, proxy.times = "answer lost", 4
+    proxy.fault = "response lost"
+    proxy.times = 4
     owner.commit(5)
-    assert (proxy.met, metadata_of(s3).commit) == (4, commit + 1)
+    assert (proxy.faults_met, metadata_of(s3).commit) == (4, commit + 1)
 
 
 def test_a_put_waits_while_s3_is_down_and_delivery_waits_with_it(
@@ -143,15 +149,15 @@ def test_a_service_stopped_while_s3_is_down_reports_an_unstored_commit(
     owner.crash()
 
 
-def test_an_object_deleted_under_its_owner_is_reported(machine: Make, s3: Any) -> None:
+def test_an_object_deleted_while_it_is_owned_is_reported(machine: Make, s3: Any) -> None:
     owner = started(machine("a"))
     owner.commit(5)
     s3.delete_object(Bucket=BUCKET, Key=KEY)
     with pytest.raises(OwnershipLost, match="deleted"):
         owner.commit(6)
     owner.crash()
-    again = started(machine("a"))
-    assert again.position() == 6, "only the local copy is left"
+    restarted = started(machine("a"))
+    assert restarted.position() == 6, "only the local copy is left"
 
 
 def test_a_restored_backup_without_metadata_is_taken_over(machine: Make, s3: Any) -> None:

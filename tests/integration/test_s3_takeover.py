@@ -25,7 +25,8 @@ def test_each_takeover_raises_the_epoch(machine: Make, s3: Any) -> None:
 
 
 def test_a_job_with_a_living_owner_is_refused(machine: Make) -> None:
-    first, done = started(machine("a")), threading.Event()
+    first = started(machine("a"))
+    done = threading.Event()
 
     def beat() -> None:
         while not done.wait(0.2):
@@ -61,7 +62,7 @@ def test_a_silent_owner_is_taken_over_and_its_next_put_fails(machine: Make, s3: 
 
 
 def test_after_a_crash_a_service_on_the_same_disk_does_not_wait(machine: Make) -> None:
-    """It holds the file lock that the crashed one held."""
+    """It acquires the file lock that the crashed service held."""
     first = started(machine("a", after_s=30.0))
     first.commit(5)
     first.crash()
@@ -75,32 +76,34 @@ def test_after_a_crash_a_service_on_the_same_disk_does_not_wait(machine: Make) -
 def test_of_several_standbys_exactly_one_becomes_owner(machine: Make) -> None:
     started(machine("a")).commit(5)
     waiting = [machine(f"b{k}", after_s=1.5, standby=True) for k in range(4)]
-    won: list[Machine] = []
+    owners: list[Machine] = []
 
     def wait(standby: Machine) -> None:
         if standby.start():
-            won.append(standby)
+            owners.append(standby)
 
     threads = [threading.Thread(target=wait, args=(standby,)) for standby in waiting]
     for thread in threads:
         thread.start()
     deadline = time.monotonic() + 30
-    while not won and time.monotonic() < deadline:
+    while not owners and time.monotonic() < deadline:
         time.sleep(0.05)
     for _ in range(12):
-        won[0].chain.put(b"")
+        owners[0].chain.put(b"")
         time.sleep(0.25)
-    assert len(won) == 1
-    assert all(standby.met_owner.is_set() for standby in waiting if standby is not won[0])
+    assert len(owners) == 1
+    assert all(standby.waited_for_owner.is_set() for standby in waiting if standby is not owners[0])
     for standby in waiting:
         standby.stop.set()
     for thread in threads:
         thread.join()
-    assert len(won) == 1
+    assert len(owners) == 1
 
 
-def test_an_outage_of_s3_is_not_taken_for_a_silent_owner(machine: Make, proxy: FaultyProxy) -> None:
-    """No owner can put while S3 is down: the wait starts again when S3 answers."""
+def test_an_outage_of_s3_is_not_mistaken_for_a_silent_owner(
+    machine: Make, proxy: FaultyProxy
+) -> None:
+    """No owner can put while S3 is down: the wait restarts when S3 responds."""
     first = started(machine("a"))
     second = machine("b", proxy.url, after_s=6.0, standby=True)
     thread = threading.Thread(target=second.start)

@@ -84,7 +84,7 @@ def test_workers_share_one_broker_which_stops_with_its_last_user(tmp_path: Path)
     assert not first.process.alive
 
 
-def test_a_broker_is_started_again_after_its_last_user(tmp_path: Path) -> None:
+def test_a_broker_is_restarted_after_its_last_user_has_left_it(tmp_path: Path) -> None:
     for _ in range(2):
         with shared_broker(tmp_path) as broker:
             assert isinstance(broker, KafkaBroker)
@@ -141,11 +141,11 @@ def test_microburst_listens_on_the_loopback_only_and_fails_calls_as_configured(
 
 def test_ministack_listens_on_the_loopback_only_and_pushes_records(ministack: Ministack) -> None:
     assert loopback_ports(ministack.process.pid) == {ministack.port}
-    create(ministack.kinesis, "parts", 1)
-    placed = ministack.kinesis.put_record(StreamName="parts", Data=b"value", PartitionKey="k")
-    summary = ministack.kinesis.describe_stream_summary(StreamName="parts")
+    create(ministack.kinesis, "pushed", 1)
+    placed = ministack.kinesis.put_record(StreamName="pushed", Data=b"value", PartitionKey="k")
+    summary = ministack.kinesis.describe_stream_summary(StreamName="pushed")
     arn = summary["StreamDescriptionSummary"]["StreamARN"]
-    registered = ministack.kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="parts")
+    registered = ministack.kinesis.register_stream_consumer(StreamARN=arn, ConsumerName="pushed")
     subscription = ministack.kinesis.subscribe_to_shard(
         ConsumerARN=registered["Consumer"]["ConsumerARN"],
         ShardId=placed["ShardId"],

@@ -1,4 +1,4 @@
-"""The real command on capture files, as a newcomer runs it: no broker, no cloud.
+"""The command line on capture files, as a newcomer runs it: no broker, no cloud.
 
 The producer's own counts are the expected result.
 """
@@ -29,9 +29,9 @@ from tests.support.jobs import MINUTE_MS, PER_S, PER_WINDOW, START_MS, letters, 
 TRAIN = events.training_csv(5_000)
 
 
-def driftline(*words: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+def driftline(*arguments: str, folder: Path | None = None) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "stream.cli", *words],
+        [sys.executable, "-m", "stream.cli", *arguments],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -43,11 +43,11 @@ def driftline(*words: str, folder: Path | None = None) -> subprocess.CompletedPr
 def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("training")
     (folder / "train.csv").write_text(TRAIN)
-    done = driftline(
+    result = driftline(
         "baseline", "train.csv", "--out", "baseline", "--predictions", "score", folder=folder
     )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("5,000 rows, 20 features")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("5,000 rows, 20 features")
     return folder / "baseline"
 
 
@@ -62,8 +62,8 @@ def write(folder: Path, name: str, lines: list[bytes]) -> None:
         file.write(b"".join(line + b"\n" for line in lines))
 
 
-def ran(folder: Path, settings: Mapping[str, Any]) -> RunningService:
-    """The service, after it has read everything."""
+def run_to_end(folder: Path, settings: Mapping[str, Any]) -> RunningService:
+    """Run the service until it has read everything; return it."""
     with RunningService(folder, settings) as service:
         assert service.wait() == 0, service.log
     return service
@@ -84,7 +84,7 @@ def test_calm_traffic_is_counted_completely_without_violations(
     baseline: Path, tmp_path: Path
 ) -> None:
     write(tmp_path, "a.jsonl", lines_of(4))
-    reports = by_end(ran(tmp_path, config(baseline)))
+    reports = by_end(run_to_end(tmp_path, config(baseline)))
     assert {end: (report.rows, report.state) for end, report in reports.items()} == dict.fromkeys(
         range(1, 5), (PER_WINDOW, "ok")
     )
@@ -94,8 +94,8 @@ def test_calm_traffic_is_counted_completely_without_violations(
 def test_a_schema_with_an_extra_column_is_reported_although_no_row_counts(
     baseline: Path, tmp_path: Path
 ) -> None:
-    """From the third minute on every request has one more column: time continues, and the windows
-    report it."""
+    """From the third minute on, every request has an extra column: event time advances, and the
+    windows report the violation."""
     columns = events.values(6 * PER_WINDOW, 3)
     late = range(2 * PER_WINDOW, 6 * PER_WINDOW)
     plans = [f"{cell},surplus" if k in late else cell for k, cell in enumerate(columns["plan"])]
@@ -104,7 +104,7 @@ def test_a_schema_with_an_extra_column_is_reported_although_no_row_counts(
         "a.jsonl",
         events.capture_lines({**columns, "plan": plans}, start_ms=START_MS, events_a_second=PER_S),
     )
-    service = ran(tmp_path, config(baseline))
+    service = run_to_end(tmp_path, config(baseline))
     reports = by_end(service)
     assert [reports[k].rows for k in sorted(reports)] == [PER_WINDOW, PER_WINDOW, 0, 0, 0, 0]
     assert [[v.check for v in reports[k].violations] for k in sorted(reports)] == [
@@ -138,13 +138,16 @@ BAD: dict[str, bytes] = {
 
 
 def test_bad_records_among_good_ones_change_no_count(baseline: Path, tmp_path: Path) -> None:
-    lines, random = lines_of(2), Random(5)
+    lines = lines_of(2)
+    random = Random(5)
     write(tmp_path / "clean", "a.jsonl", lines)
     dirty = list(lines)
     for bad in [*BAD.values()] * 10:
         dirty.insert(random.randrange(len(dirty)), bad)
     write(tmp_path / "dirty", "a.jsonl", dirty)
-    clean, mixed = (by_end(ran(tmp_path / name, config(baseline))) for name in ("clean", "dirty"))
+    clean, mixed = (
+        by_end(run_to_end(tmp_path / name, config(baseline))) for name in ("clean", "dirty")
+    )
     assert {k: report.profile for k, report in mixed.items()} == {
         k: report.profile for k, report in clean.items()
     }
@@ -154,42 +157,45 @@ def test_bad_records_among_good_ones_change_no_count(baseline: Path, tmp_path: P
     assert {letter["length"] for letter in dead} == {len(bad) for bad in BAD.values()}
 
 
-def test_dead_letters_keep_the_payload_if_asked(baseline: Path, tmp_path: Path) -> None:
+def test_dead_letters_keep_the_payload_if_configured(baseline: Path, tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", [BAD["not_an_object"]])
-    ran(
+    run_to_end(
         tmp_path,
         config(baseline, dead_letters={"path": "dead-letters.jsonl", "keep_payload": True}),
     )
     assert [letter["payload"] for letter in letters(tmp_path)] == ["WzEsIDJd"]
 
 
-def test_late_events_make_a_revision_and_too_late_ones_are_counted(
+def test_late_events_cause_a_revision_and_too_late_events_are_dropped(
     baseline: Path, tmp_path: Path
 ) -> None:
-    """100 events a second: a batch of 5,000 is less than a window, so the first window is closed
+    """100 events a second: a batch of 5,000 is less than a window, so the first window has closed
     when the late events arrive."""
-    total, a_window = 24_000, 6_000
+    total = 24_000
+    per_window = 6_000
     lines = events.capture_lines(events.values(total, 3), start_ms=START_MS, events_a_second=100)
-    within, beyond, rest = lines[:25], lines[25:40], lines[40:]
+    within = lines[:25]
+    beyond = lines[25:40]
+    rest = lines[40:]
     write(tmp_path, "a.jsonl", rest[:15_000] + within + rest[15_000:] + beyond)
-    service = ran(tmp_path, config(baseline, lateness="2m"))
+    service = run_to_end(tmp_path, config(baseline, lateness="2m"))
     reports = service.reports()
     first = [report for report in reports if report.end_ms == START_MS + MINUTE_MS]
     assert [(report.revision, report.rows) for report in first] == [
-        (0, a_window - 40),
-        (1, a_window - 40 + 25),
+        (0, per_window - 40),
+        (1, per_window - 40 + 25),
     ]
     assert len({report.id for report in reports}) == len(reports)
     assert sum(report.rows for report in by_end(service).values()) == total - len(beyond)
 
 
 def test_one_wrong_date_makes_no_other_event_late(baseline: Path, tmp_path: Path) -> None:
-    """Old events are replayed from files of today; an event dated 2050 counts at the time its file
-    was written, and does not advance the watermark."""
+    """Old events are replayed from today's files; an event dated 2050 counts at the time when its
+    file was written, and does not advance the watermark."""
     lines = lines_of(3)
     lines[700] = re.sub(rb'"inferenceTime":"2025', b'"inferenceTime":"2050', lines[700])
     write(tmp_path, "a.jsonl", lines)
-    reports = by_end(ran(tmp_path, config(baseline)))
+    reports = by_end(run_to_end(tmp_path, config(baseline)))
     assert [reports[k].rows for k in (1, 2, 3)] == [PER_WINDOW - 1, PER_WINDOW, PER_WINDOW]
     assert sum(report.rows for report in reports.values()) == 3 * PER_WINDOW
 
@@ -198,10 +204,16 @@ def test_learned_columns_without_any_value_are_logged(baseline: Path, tmp_path: 
     lines = events.json_lines(events.values(2_000, 3), start_ms=START_MS, events_a_second=PER_S)
     write(tmp_path, "a.jsonl", lines)
     models = {"m": {"baseline": "learn", "outputs": ["score"], "inputs": ["amount", "country"]}}
-    form = {"type": "json", "features": "reqest"}
-    service = ran(
+    payload_format = {"type": "json", "features": "reqest"}
+    service = run_to_end(
         tmp_path,
-        config(baseline, format=form, models=models, time={"unit": "ms"}, learn={"events": 500}),
+        config(
+            baseline,
+            format=payload_format,
+            models=models,
+            time={"unit": "ms"},
+            learn={"events": 500},
+        ),
     )
     [line] = [line for line in service.log.splitlines() if "columns_without_values" in line]
     logged = json.loads(line)
@@ -210,7 +222,7 @@ def test_learned_columns_without_any_value_are_logged(baseline: Path, tmp_path: 
 
 def test_sliding_windows_are_sums_of_panes(baseline: Path, tmp_path: Path) -> None:
     write(tmp_path, "a.jsonl", lines_of(2))
-    reports = newest(ran(tmp_path, config(baseline, window="60s", every="20s")).reports())
+    reports = newest(run_to_end(tmp_path, config(baseline, window="60s", every="20s")).reports())
     expected = {START_MS + k * 20_000: PER_S * 20 * min(k, 3, 9 - k) for k in range(1, 9)}
     assert {end: report.rows for (_, end), report in reports.items()} == expected
 
@@ -218,9 +230,10 @@ def test_sliding_windows_are_sums_of_panes(baseline: Path, tmp_path: Path) -> No
 def test_a_growing_folder_is_followed_through_kills_and_restarts(
     baseline: Path, tmp_path: Path
 ) -> None:
-    """Twelve files appear, each in two writes that cut a line in half; the service is killed four
+    """Twelve files appear, each in two writes that cut a line in two; the service is killed four
     times."""
-    lines, random = lines_of(6), Random(11)
+    lines = lines_of(6)
+    random = Random(11)
     settings = config(baseline, source={"type": "jsonl", "path": "captures", "follow": True})
     settings.pop("http")
     (tmp_path / "captures").mkdir()
@@ -275,7 +288,7 @@ def test_another_window_length_is_refused_for_the_same_state(
     baseline: Path, tmp_path: Path
 ) -> None:
     write(tmp_path, "a.jsonl", lines_of(1))
-    ran(tmp_path, config(baseline))
+    run_to_end(tmp_path, config(baseline))
     with RunningService(tmp_path, config(baseline, window="30s")) as service:
         assert service.wait() == 4
     assert "window was 60000 ms, configured is 30000 ms" in service.log
@@ -286,9 +299,9 @@ def test_lines_appended_after_a_run_are_read_by_the_next_run(
 ) -> None:
     lines = lines_of(3)
     write(tmp_path, "a.jsonl", lines[:PER_WINDOW])
-    ran(tmp_path, config(baseline))
+    run_to_end(tmp_path, config(baseline))
     write(tmp_path, "a.jsonl", lines[PER_WINDOW:])
-    reports = by_end(ran(tmp_path, config(baseline)))
+    reports = by_end(run_to_end(tmp_path, config(baseline)))
     assert {k: report.rows for k, report in reports.items()} == dict.fromkeys(
         range(1, 4), PER_WINDOW
     )
@@ -302,29 +315,31 @@ def test_explain_recomputes_a_report_and_detects_an_altered_one(
     write(
         tmp_path, "a.jsonl", events.capture_lines(cents, start_ms=START_MS, events_a_second=PER_S)
     )
-    service = ran(tmp_path, config(baseline))
+    service = run_to_end(tmp_path, config(baseline))
     [report] = service.reports()
     for feature in ("amount", "country", "flag", "score"):
-        done = driftline("explain", report.id, feature, "--config", str(service.config))
-        assert done.returncode == 0, done.stdout
-        assert "all recomputed values match" in done.stdout
+        result = driftline("explain", report.id, feature, "--config", str(service.config))
+        assert result.returncode == 0, result.stdout
+        assert "all recomputed values match" in result.stdout
     [file] = (tmp_path / "reports").glob("reports-*.jsonl")
     value = next(feature.value for feature in report.features if feature.name == "amount")
     file.write_text(file.read_text().replace(repr(value), repr((value or 0.0) + 0.5)))
-    done = driftline("explain", report.id, "amount", "--config", str(service.config))
-    assert done.returncode == 1
-    assert "recomputed values differ from the published ones" in done.stdout
-    for words, names in (
+    result = driftline("explain", report.id, "amount", "--config", str(service.config))
+    assert result.returncode == 1
+    assert "recomputed values differ from the published ones" in result.stdout
+    for arguments, named in (
         (("amounts",), "amount"),
         (("amount", "--baseline", "/nowhere"), "/nowhere"),
     ):
-        done = driftline("explain", report.id, *words, "--config", str(service.config))
-        assert done.returncode == 2
-        assert names in done.stderr
+        result = driftline("explain", report.id, *arguments, "--config", str(service.config))
+        assert result.returncode == 2
+        assert named in result.stderr
 
 
-def test_a_model_that_is_put_back_reuses_no_report_id(baseline: Path, tmp_path: Path) -> None:
-    """Two models with one baseline; one is removed while its window is open, and put back later."""
+def test_a_model_that_is_configured_again_reuses_no_report_id(
+    baseline: Path, tmp_path: Path
+) -> None:
+    """Two models share a baseline; the second is removed while its window is open, then added."""
     lines = [
         line[:-1] + b',"model":"%b"}' % (b"ab"[k % 2 : k % 2 + 1])
         for k, line in enumerate(lines_of(4))
@@ -386,19 +401,17 @@ def test_an_accepted_window_length_closes_open_windows_as_incomplete(
 
 
 def test_a_new_baseline_without_the_prediction_learns_it(tmp_path: Path, baseline: Path) -> None:
-    for name, seed in (("one", 1), ("two", 2)):
+    for name, seed in (("first", 1), ("second", 2)):
         columns = events.values(3_000, seed)
         text = [",".join(columns)] + [",".join(row) for row in zip(*columns.values(), strict=True)]
         (tmp_path / f"{name}.csv").write_text("\n".join(text) + "\n")
-        assert (
-            driftline(
-                "baseline", f"{name}.csv", "--out", name, "--exclude", "score", folder=tmp_path
-            ).returncode
-            == 0
+        built = driftline(
+            "baseline", f"{name}.csv", "--out", name, "--exclude", "score", folder=tmp_path
         )
+        assert built.returncode == 0
     lines = events.capture_lines(events.values(24_000, 3), start_ms=START_MS, events_a_second=100)
     names = {"outputs": ["score"], "inputs": list(events.INPUTS)}
-    for k, name in enumerate(("one", "two")):
+    for k, name in enumerate(("first", "second")):
         write(tmp_path, "a.jsonl", lines[k * 12_000 : (k + 1) * 12_000])
         settings = config(
             baseline,
@@ -426,27 +439,27 @@ def test_undelivered_items_set_the_exit_code_and_the_next_run_delivers_them(
         assert service.wait() == 9
     assert "items_undelivered" in service.log
     (tmp_path / "elsewhere" / "reports").unlink()
-    ran(tmp_path, settings)
+    run_to_end(tmp_path, settings)
     assert [report.rows for report in service.reports("elsewhere/reports")] == [PER_WINDOW]
 
 
-def test_what_no_window_counts_is_told_in_the_log(baseline: Path, tmp_path: Path) -> None:
+def test_dropped_records_are_logged_by_reason(baseline: Path, tmp_path: Path) -> None:
     write(
         tmp_path,
         "a.jsonl",
         [*lines_of(1), BAD["not_an_object"], BAD["time_absurd"], BAD["time_absurd"]],
     )
-    service = ran(tmp_path, config(baseline))
-    told = [json.loads(line) for line in service.log.splitlines() if "records_dropped" in line]
-    assert [one["by_reason"] for one in told] == [{"not_an_object": 1, "time_absurd": 2}]
-    assert told[0]["dead_letters"].endswith("dead-letters.jsonl")
+    service = run_to_end(tmp_path, config(baseline))
+    dropped = [json.loads(line) for line in service.log.splitlines() if "records_dropped" in line]
+    assert [line["by_reason"] for line in dropped] == [{"not_an_object": 1, "time_absurd": 2}]
+    assert dropped[0]["dead_letters"].endswith("dead-letters.jsonl")
     assert "1 not_an_object, 2 time_absurd" in service.log.splitlines()[-1]
 
 
 def test_a_folder_without_capture_files_is_logged(baseline: Path, tmp_path: Path) -> None:
     (tmp_path / "captures").mkdir()
     (tmp_path / "captures" / "a.json").write_text("{}")
-    assert '"event": "no_input_files"' in ran(tmp_path, config(baseline)).log
+    assert '"event": "no_input_files"' in run_to_end(tmp_path, config(baseline)).log
 
 
 def test_reports_and_signals_are_valid_by_their_schemas(baseline: Path, tmp_path: Path) -> None:
@@ -455,13 +468,13 @@ def test_reports_and_signals_are_valid_by_their_schemas(baseline: Path, tmp_path
     write(
         tmp_path, "a.jsonl", events.capture_lines(cents, start_ms=START_MS, events_a_second=PER_S)
     )
-    ran(tmp_path, config(baseline))
-    for what, file in (
+    run_to_end(tmp_path, config(baseline))
+    for schema_name, file in (
         ("report", next((tmp_path / "reports").glob("reports-*"))),
         ("signal", tmp_path / "reports" / "signals.jsonl"),
     ):
-        done = driftline("schema", what)
-        schema = json.loads(done.stdout)
+        result = driftline("schema", schema_name)
+        schema = json.loads(result.stdout)
         Draft202012Validator.check_schema(schema)
         lines = file.read_text().splitlines()
         assert lines

@@ -1,4 +1,4 @@
-"""One drift and four sinks: the service's reports and signals, read back from each. CloudWatch, SNS
+"""A drift delivered to four sinks: reports and signals, read back from each. CloudWatch, SNS
 and SQS are emulated by moto."""
 
 from __future__ import annotations
@@ -19,7 +19,9 @@ from tests.servers.prometheus import PrometheusServer
 from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
 
-START_MS, PER_S, EVENTS = 1_750_000_020_000, 50, 24_000
+START_MS = 1_750_000_020_000
+PER_S = 50
+EVENTS = 24_000
 NAMESPACE = "aws/sagemaker/Endpoints/data-metrics"
 
 
@@ -56,7 +58,7 @@ def aws(moto: MotoServer, kind: str, **more: str) -> dict[str, Any]:
 
 def statistics(moto: MotoServer, metric: str) -> dict[datetime, dict[str, Any]]:
     names = {"Endpoint": "m", "MonitoringSchedule": "sinks"}
-    answer = moto.cloudwatch.get_metric_statistics(
+    response = moto.cloudwatch.get_metric_statistics(
         Namespace=NAMESPACE,
         MetricName=metric,
         Dimensions=[{"Name": name, "Value": value} for name, value in names.items()],
@@ -65,7 +67,7 @@ def statistics(moto: MotoServer, metric: str) -> dict[datetime, dict[str, Any]]:
         Period=60,
         Statistics=["Sum", "SampleCount", "Minimum", "Maximum", "Average"],
     )
-    return {point["Timestamp"]: point for point in answer["Datapoints"]}
+    return {point["Timestamp"]: point for point in response["Datapoints"]}
 
 
 def moment(report: WindowReport) -> datetime:

@@ -1,4 +1,4 @@
-"""SIGTERM, a second signal, and Ctrl-C: the service stops in time, and the next run resumes after
+"""SIGTERM, a second signal and Ctrl-C: the service stops in time, and the next run resumes after
 the last commit."""
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ WINDOWS = 4
 
 
 def unreachable() -> dict[str, object]:
-    """A CloudWatch sink with the address of a closed port."""
+    """A CloudWatch sink whose endpoint is a closed port."""
     return {
         "type": "cloudwatch",
         "region": "us-east-1",
@@ -43,10 +43,13 @@ def test_sigterm_stops_in_time_although_a_sink_is_down(
         service.until(
             lambda: service.metric("driftline_sink_attempts_retried_total", sink="cloudwatch") >= 1
         )
-        pids, began_s = children(service.pid), time.monotonic()
+        pids = children(service.pid)
+        began_s = time.monotonic()
         assert len(pids) >= (readers if readers > 1 else 0)
         assert service.stop() == 9
-        assert time.monotonic() - began_s < DRAIN_S + 8, "the sinks' time, and a busy machine's"
+        assert time.monotonic() - began_s < DRAIN_S + 8, (
+            "the sinks' time, and a margin for a busy machine"
+        )
         assert have_ended(pids)
     assert '"items_undelivered"' in service.log
     assert "Traceback" not in service.log
@@ -85,9 +88,11 @@ def test_a_second_signal_ends_the_process_at_once_and_loses_nothing(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("soon", [True, False], ids=["while readers start", "while they read"])
+@pytest.mark.parametrize(
+    "during_start", [True, False], ids=["while readers start", "while they read"]
+)
 def test_a_signal_to_all_processes_stops_the_service_cleanly(
-    baseline: Path, tmp_path: Path, number: signal.Signals, soon: bool
+    baseline: Path, tmp_path: Path, number: signal.Signals, during_start: bool
 ) -> None:
     """Ctrl-C in a terminal reaches the readers too, as does the SIGTERM of systemd."""
     append(tmp_path, lines_of(2))
@@ -95,7 +100,7 @@ def test_a_signal_to_all_processes_stops_the_service_cleanly(
         service.until(
             lambda: (
                 service.log.count("reader_started") == 2
-                if soon
+                if during_start
                 else service.accepted() == 2 * PER_WINDOW
             )
         )

@@ -1,4 +1,4 @@
-"""Two services of one job: the first is killed, frozen or alive, the second takes over, waits or
+"""Two services of one job: the first is killed, frozen or running; the second takes over, waits or
 is refused.
 
 S3 is moto's server (an emulator that honours conditional puts).
@@ -100,7 +100,7 @@ def test_without_standby_a_second_service_is_refused(
 def test_a_standby_also_waits_for_the_lock_of_a_local_state(
     services: Any, baseline: Path, tmp_path: Path
 ) -> None:
-    """Both have the same configuration, and so the same port."""
+    """Both services have the same configuration, and therefore the same port."""
     traffic = Traffic(tmp_path, 4)
     traffic.write_windows(0, 2)
     settings = config(traffic, baseline)

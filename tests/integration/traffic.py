@@ -1,4 +1,4 @@
-"""Events for two services of one job, and what both have delivered together.
+"""Events for two services of one job, and the results that both have delivered together.
 
 The producer's own counts are the expected result.
 """
@@ -25,11 +25,12 @@ KEY = "driftline/taken.state"
 
 
 class Traffic:
-    """Appends whole windows of events to a followed file, 800 events a second: forty times as fast
+    """Appends whole windows of events to a followed file: 800 events a second, forty times as fast
     as their event time."""
 
     def __init__(self, folder: Path, windows: int) -> None:
-        self.columns, self.windows = events.values(windows * PER_WINDOW, 3), windows
+        self.columns = events.values(windows * PER_WINDOW, 3)
+        self.windows = windows
         self._lines = events.capture_lines(self.columns, start_ms=START_MS, events_a_second=PER_S)
         # An event of a later window: everything before it closes.
         later_ms = START_MS + (windows + 1) * MINUTE_MS
@@ -85,7 +86,7 @@ def config(
 def reported(baseline: Baseline, *services: RunningService) -> dict[int, tuple[int, Counter[str]]]:
     """Rows and countries that all services together reported, by the minute of the window's end.
 
-    Fails if one id has two contents.
+    Fails if two reports with the same id differ.
     """
     layout = baseline.layout
     feature = layout.index["country"]
@@ -104,13 +105,13 @@ def delivered(service: RunningService) -> list[str]:
 
 
 def lines_of(service: RunningService, event: str) -> list[dict[str, Any]]:
-    """The log lines of one event."""
+    """The log lines with this event."""
     lines = [json.loads(line) for line in service.log.splitlines() if line.startswith("{")]
     return [line for line in lines if line["event"] == event]
 
 
 def until_started(service: RunningService, within_s: float) -> float:
-    """Wait until the service owns the job and has started; returns the seconds that took."""
+    """Wait until the service owns the job and has started; return the elapsed seconds."""
     began = time.monotonic()
     service.until(lambda: bool(lines_of(service, "started")), within_s)
     return time.monotonic() - began

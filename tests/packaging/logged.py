@@ -20,7 +20,7 @@ CONSTANTS: Final = ("_EVENT", "_EVENTS")
 
 
 class Logged(NamedTuple):
-    """An event and where it is logged. ``event`` is empty if it cannot be read from the source."""
+    """An event and its location. ``event`` is empty if it cannot be read from the source."""
 
     event: str
     room: str

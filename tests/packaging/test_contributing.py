@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md and SECURITY.md name what exists, and the example of a component runs."""
+"""CONTRIBUTING.md and SECURITY.md name only existing things, and the example component runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 
 from detectors.changes.base import Change
 from detectors.components import type_of
-from tests.packaging.test_readme import helped
+from tests.packaging.test_readme import listed_targets
 from tests.support.paths import ROOT
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
@@ -118,7 +118,7 @@ def test_every_link_leads_to_a_file(page: str) -> None:
 def test_every_make_target_exists(page: str) -> None:
     named = set(re.findall(r"`make ([a-z-]+)", (ROOT / page).read_text()))
     assert named
-    assert named <= helped()
+    assert named <= listed_targets()
 
 
 def test_every_folder_of_the_tests_is_described() -> None:

@@ -38,8 +38,8 @@ def test_the_compose_file_is_valid(linter: Callable[[str], Path]) -> None:
         "config",
         "-q",
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 def test_every_published_port_is_bound_to_the_loopback(services: dict[str, Any]) -> None:
@@ -49,13 +49,13 @@ def test_every_published_port_is_bound_to_the_loopback(services: dict[str, Any])
 
 
 def test_the_dockerfile_follows_good_practice(linter: Callable[[str], Path]) -> None:
-    done = subprocess.run(
+    result = subprocess.run(
         [str(linter("hadolint")), str(ROOT / "deploy" / "Dockerfile")],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert result.returncode == 0, result.stdout
 
 
 def test_the_container_does_not_run_as_root() -> None:
@@ -71,8 +71,8 @@ def test_an_example_configuration_passes_the_check(
 ) -> None:
     for name in ("BOOTSTRAP", "KAFKA_USER", "KAFKA_PASSWORD"):
         monkeypatch.setenv(name, "a-value")
-    done = CliRunner().invoke(main, ["check", str(example)])
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(main, ["check", str(example)])
+    assert result.exit_code == 0, result.output
 
 
 def test_there_is_an_example_for_each_source_and_for_aws() -> None:
@@ -87,11 +87,11 @@ def test_prometheus_accepts_its_configuration() -> None:
     if reason := prometheus.why_missing():
         skip_or_fail(DependencyMissing("prometheus", reason))
     command = ["promtool", "check", "config", str(DEPLOY / "prometheus.yml")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_driftline_reads_from_the_compose_files_broker_and_waits_for_its_topic(
+def test_driftline_reads_from_the_broker_of_the_compose_file_and_waits_for_its_topic(
     services: dict[str, Any],
 ) -> None:
     source = read(DEPLOY / "config.kafka.yaml")["source"]
@@ -133,7 +133,7 @@ def test_scrape_health_check_and_published_port_are_the_served_port(
     assert services["driftline"]["ports"] == [f"127.0.0.1:{port}:{port}"]
 
 
-def test_grafana_finds_its_board_and_its_prometheus(services: dict[str, Any]) -> None:
+def test_grafana_is_provisioned_with_its_board_and_its_prometheus(services: dict[str, Any]) -> None:
     provisioning = DEPLOY / "grafana" / "provisioning"
     [provider] = read(provisioning / "dashboards" / "driftline.yaml")["providers"]
     [source] = read(provisioning / "datasources" / "prometheus.yaml")["datasources"]
@@ -144,22 +144,23 @@ def test_grafana_finds_its_board_and_its_prometheus(services: dict[str, Any]) ->
     assert "prometheus" in services
 
 
-def test_the_alert_rules_fire_when_they_should_and_only_then() -> None:
-    """promtool runs the unit tests of the rules: one without alerts, one in which each alert fires,
-    and restarts."""
+def test_the_alert_rules_fire_only_when_they_should() -> None:
+    """promtool runs the unit tests of the rules: one without alerts, one in which every alert
+    fires, and restarts.
+    """
     if reason := prometheus.why_missing():
         skip_or_fail(DependencyMissing("prometheus", reason))
     for arguments in (
         ["check", "rules", "prometheus-rules.yml"],
         ["test", "rules", "prometheus-rules.test.yml"],
     ):
-        done = subprocess.run(
+        result = subprocess.run(
             ["promtool", *arguments], cwd=DEPLOY, capture_output=True, text=True, check=False
         )
-        assert done.returncode == 0, done.stdout + done.stderr
+        assert result.returncode == 0, result.stdout + result.stderr
 
 
-def test_each_alert_says_what_is_wrong_and_what_to_do() -> None:
+def test_each_alert_describes_the_fault_and_the_action() -> None:
     (group,) = read(DEPLOY / "prometheus-rules.yml")["groups"]
     for rule in group["rules"]:
         assert rule["labels"]["severity"] in ("info", "warning", "critical"), rule["alert"]

@@ -1,4 +1,4 @@
-"""Files stay short enough to be read as a whole; pyproject.toml has the rule and its reason."""
+"""Files are short enough to be read as a whole; pyproject.toml has the rule and its reason."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""What docs/kinesis.md shows can be used as it stands: its configuration, and its policies, which
-allow what is called and no more."""
+"""The configuration and the policies of docs/kinesis.md can be used unchanged; the policies
+allow exactly the operations that are called."""
 
 from __future__ import annotations
 
@@ -31,12 +31,10 @@ def allowed(policy: dict[str, object]) -> set[str]:
     assert policy["Version"] == "2012-10-17"
     statements = policy["Statement"]
     assert isinstance(statements, list)
-    assert {one["Effect"] for one in statements} == {"Allow"}
-    return {
-        action
-        for one in statements
-        for action in ([one["Action"]] if isinstance(one["Action"], str) else one["Action"])
-    }
+    assert {statement["Effect"] for statement in statements} == {"Allow"}
+    actions = [statement["Action"] for statement in statements]
+    lists = [[action] if isinstance(action, str) else action for action in actions]
+    return {action for listed in lists for action in listed}
 
 
 def called(files: list[Path]) -> set[str]:
@@ -51,7 +49,7 @@ def called(files: list[Path]) -> set[str]:
     return {f"kinesis:{known[name.replace('_', '')]}" for name in names}
 
 
-def test_the_policies_allow_what_is_called_and_nothing_else() -> None:
+def test_the_policies_allow_exactly_the_operations_that_are_called() -> None:
     others = [file for file in FOLDER.glob("*.py") if file != FAN_OUT]
     assert allowed(POLLING) == called(others)
     assert allowed(PUSHING) == called([FAN_OUT])
@@ -67,13 +65,14 @@ def test_a_permission_for_a_consumer_names_consumers_of_the_same_stream() -> Non
 
 
 @pytest.mark.parametrize(
-    "more", ["", "  fan_out: {consumer_name: driftline}\n", "  start_at: 2026-11-25T10:00:00Z\n"]
+    "addition",
+    ["", "  fan_out: {consumer_name: driftline}\n", "  start_at: 2026-11-25T10:00:00Z\n"],
 )
-def test_the_configuration_of_the_page_passes_the_check(more: str, tmp_path: Path) -> None:
+def test_the_configuration_of_the_page_passes_the_check(addition: str, tmp_path: Path) -> None:
     (shown,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    (tmp_path / "config.yaml").write_text(REST + shown + more)
-    done = CliRunner().invoke(main, ["check", str(tmp_path / "config.yaml")])
-    assert done.exit_code == 0, done.output
+    (tmp_path / "config.yaml").write_text(REST + shown + addition)
+    result = CliRunner().invoke(main, ["check", str(tmp_path / "config.yaml")])
+    assert result.exit_code == 0, result.output
 
 
 def test_the_table_of_keys_names_every_key() -> None:

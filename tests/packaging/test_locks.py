@@ -52,7 +52,7 @@ def test_the_service_lock_satisfies_the_dependencies_of_the_wheel() -> None:
     assert unsatisfied(requirements, "service.lock") == []
 
 
-def test_the_dev_lock_satisfies_what_the_tests_need() -> None:
+def test_the_dev_lock_satisfies_the_requirements_of_the_tests() -> None:
     assert unsatisfied([*PROJECT["dependencies"], *EXTRAS["dev"]], "dev.lock") == []
 
 
@@ -82,7 +82,7 @@ def test_every_package_has_hashes_and_no_index_is_named(name: str) -> None:
     assert "--index" not in text(name)
 
 
-def test_versions_that_code_names_are_those_of_the_locks() -> None:
+def test_versions_named_in_the_code_are_those_of_the_locks() -> None:
     assert microburst.WHEEL in text("microburst.in")
     assert ministack.WHEEL in text("ministack.in")
     assert set(EXTRAS["fuzz"]) <= set(text("fuzz.in").splitlines())

@@ -27,7 +27,7 @@ TRAINING = "prediction,carrier,distance\n" + "".join(
 )
 
 
-def helped() -> set[str]:
+def listed_targets() -> set[str]:
     """The targets that ``make`` without an argument lists."""
     output = subprocess.run(
         ["make", "-C", str(ROOT), "--no-print-directory"],
@@ -55,12 +55,14 @@ def test_every_configuration_of_the_readme_passes_driftline_check(
         main, ["baseline", str(tmp_path / "train.csv"), "--out", out, "--predictions", "prediction"]
     )
     assert learned.exit_code == 0, learned.output
-    done = CliRunner().invoke(main, ["check", str(tmp_path / "config.yaml")])
-    assert done.exit_code == 0, done.output
+    result = CliRunner().invoke(main, ["check", str(tmp_path / "config.yaml")])
+    assert result.exit_code == 0, result.output
 
 
 def shown(key: str) -> str:
-    """The one configuration of the README and the page on deployment that has this line."""
+    """The configuration of the README and the page on deployment that has this line; fails unless
+    there is exactly one.
+    """
     (text,) = [
         text
         for text in re.findall(r"```yaml\n(.*?)```", README + DEPLOYMENT, re.DOTALL)
@@ -136,13 +138,13 @@ def test_every_driftline_command_of_the_readme_exists() -> None:
 def test_every_make_target_of_the_readme_exists() -> None:
     named = set(re.findall(r"(?:^|`)make ([a-z-]+)", README, re.MULTILINE))
     assert {"demo", "test"} <= named
-    assert named <= helped()
+    assert named <= listed_targets()
 
 
 def test_make_lists_every_phony_target() -> None:
     phony = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert phony
-    assert helped() == set(phony[1].split())
+    assert listed_targets() == set(phony[1].split())
 
 
 def test_continuous_integration_ends_with_the_test_command_of_the_readme() -> None:

@@ -28,14 +28,14 @@ def test_the_wheel_holds_exactly_three_packages(wheel: Path) -> None:
 
 def test_the_installed_wheel_has_the_command(wheel: Path, tmp_path: Path) -> None:
     programs = installed(tmp_path, [wheel])
-    done = subprocess.run(
+    result = subprocess.run(
         [programs / "driftline", "--help"],
         capture_output=True,
         text=True,
         check=True,
         cwd=tmp_path,
     )
-    assert "explain" in done.stdout
+    assert "explain" in result.stdout
 
 
 def test_the_metadata_names_every_dependency_and_extra(wheel: Path) -> None:

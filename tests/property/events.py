@@ -1,4 +1,4 @@
-"""Strategies for capture lines, JSON events, and the bytes that arrive in their place."""
+"""Strategies for capture lines, JSON events, and bytes that arrive instead of them."""
 
 from __future__ import annotations
 
@@ -188,7 +188,7 @@ def json_rows(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
 
 
 def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
-    """JSON documents, a single one or one a line, some of them broken."""
+    """JSON documents, a single one or one per line, some of them broken."""
     document = st.one_of(
         json_rows(columns).map(json.dumps),
         json_rows(columns).map(lambda content: json.dumps(content, indent=1)),
@@ -212,8 +212,9 @@ def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
 
 
 def sides(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
-    """Request or response of an invocation: data, encoding and content type in any combination."""
-    csv, documents = csv_payloads(len(columns)), json_payloads(columns)
+    """A request or a response: data, encoding and content type in any combination."""
+    csv = csv_payloads(len(columns))
+    documents = json_payloads(columns)
 
     def side(data: Any, encoding: Any, kind: Any) -> dict[str, Any]:
         return {"observedContentType": kind, "mode": "INPUT", "data": data, "encoding": encoding}
@@ -278,7 +279,7 @@ ids = st.one_of(st.uuids().map(str), st.none(), st.sampled_from([5, "\ud800", "Ã
 
 
 def dropped(key: str) -> st.SearchStrategy[str | None]:
-    """The key in one of ten cases, in which it is to be dropped from a dictionary."""
+    """The key in one of ten cases, to be removed from a dictionary; otherwise ``None``."""
     return st.sampled_from([None] * 9 + [key])
 
 
@@ -329,7 +330,7 @@ ENDINGS = ["\n", "\n\n", "\r\n", "\r", '"', ",", "\n1,2,3"]
 
 @st.composite
 def near_misses(draw: st.DrawFn) -> list[bytes | None]:
-    """A batch of clean CSV captures with up to two defects, for which the fast path could miscount
+    """A batch of clean CSV captures with up to two defects, which the fast path could miscount
     without an error.
     """
     count = draw(st.integers(1, 6))
@@ -348,7 +349,8 @@ def near_misses(draw: st.DrawFn) -> list[bytes | None]:
     end = draw(st.sampled_from(["", "\n"]))
     payloads = [[text + end for text in texts] for texts in payloads]
     for _ in range(draw(st.integers(0, 2))):
-        texts, k = draw(st.sampled_from(payloads)), draw(st.integers(0, count - 1))
+        texts = draw(st.sampled_from(payloads))
+        k = draw(st.integers(0, count - 1))
         texts[k] = draw(
             st.sampled_from(
                 [
@@ -448,7 +450,7 @@ def encoded(draw: st.DrawFn, document: Any) -> bytes:
 
 
 def records(events: st.SearchStrategy[bytes]) -> st.SearchStrategy[list[bytes | None]]:
-    """A few records, some of which are no events."""
+    """A few records, some of which are not events."""
     other = st.one_of(
         st.none(),
         st.binary(max_size=5),

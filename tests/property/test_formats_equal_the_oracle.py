@@ -27,7 +27,7 @@ from tests.support.examples import examples
 from tests.support.records import NoSource, job_settings
 
 EXAMPLES = 200
-"""Examples a test: enough to find the mistakes that were planted, a minute in all."""
+"""Examples per test: enough to find the planted mistakes, in about a minute for all tests."""
 BROAD = settings(
     derandomize=True,
     deadline=None,
@@ -79,7 +79,7 @@ def records(values: Sequence[bytes | None]) -> list[oracle.Record]:
 
 
 def check(form: Sagemaker | Json, values: Sequence[bytes | None], started: Reader) -> None:
-    """The reader makes of records at the start of a partition what the oracle makes of them."""
+    """Check that the reader counts records at the start of a partition as the oracle does."""
     started.assign([Assign(1, "p", 0, None)])
     partial = started.fold([raw(values)])
     expected = oracle.count(records(values), {"m": MODEL}, form, ORIGIN, CLOCKING)
@@ -112,7 +112,7 @@ def check_profiles(partial: Partial, expected: dict[tuple[str, str, int], oracle
 
 
 def check_numbers(profile: Profile, pane: oracle.Pane) -> None:
-    """Sums agree up to rounding, and extremes exactly, unless squares would overflow."""
+    """Check that sums agree up to rounding and extremes exactly, unless squares would overflow."""
     for i, feature in enumerate(events.layout.features):
         numbers = pane.numbers[i]
         if feature.numeric and all(abs(x) < 1e150 for x in numbers):
@@ -120,7 +120,8 @@ def check_numbers(profile: Profile, pane: oracle.Pane) -> None:
             assert profile.sums[i].tolist() == pytest.approx(
                 pane.sums(i), rel=1e-9, abs=1e-9 * scale + 1e-300
             )
-            lowest, highest = min(numbers, default=math.inf), max(numbers, default=-math.inf)
+            lowest = min(numbers, default=math.inf)
+            highest = max(numbers, default=-math.inf)
             assert (profile.low[i], profile.high[i]) == (lowest, highest)
 
 

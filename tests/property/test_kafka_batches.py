@@ -1,4 +1,4 @@
-"""Fetched data read as columns equals what kafka-python's own reader returns, for any batches,
+"""Fetched data read as columns equals the result of kafka-python's own reader, for any batches,
 transactions, starts and steps.
 """
 
@@ -25,13 +25,15 @@ from stream.sources.kafka.columns_client import PartitionData
 from stream.sources.kafka.plain_client import PlainClient
 
 PARTITION = kafka.TopicPartition("t", 0)
-CRC_AT, ATTRIBUTES_AT, CONTROL = 17, 21, 0x20
+CRC_AT = 17
+ATTRIBUTES_AT = 21
+CONTROL = 0x20
 
 
 class Data(NamedTuple):
     """A batch of records.
 
-    ``steps`` are the distances of each offset from the one before (more than 1: compaction removed
+    ``steps`` are the distances of each offset from the previous one (above 1: compaction removed
     records in between).
     """
 
@@ -77,19 +79,21 @@ def batch(
     )
     for delta, key, value, headers in records:
         builder.append(delta, 1_000 + base + delta, key, value, headers)
-    out = bytearray(builder.build())
-    struct.pack_into(">q", out, 0, base)
+    encoded = bytearray(builder.build())
+    struct.pack_into(">q", encoded, 0, base)
     if control:
-        (attributes,) = struct.unpack_from(">h", out, ATTRIBUTES_AT)
-        struct.pack_into(">h", out, ATTRIBUTES_AT, attributes | CONTROL)
-        struct.pack_into(">I", out, CRC_AT, calc_crc32c(bytes(out[ATTRIBUTES_AT:])))
-    return bytes(out)
+        (attributes,) = struct.unpack_from(">h", encoded, ATTRIBUTES_AT)
+        struct.pack_into(">h", encoded, ATTRIBUTES_AT, attributes | CONTROL)
+        struct.pack_into(">I", encoded, CRC_AT, calc_crc32c(bytes(encoded[ATTRIBUTES_AT:])))
+    return bytes(encoded)
 
 
 def write(log: list[Data | End]) -> tuple[list[bytes], list[Aborted], int]:
     """Return the batches that a broker would send, the aborted transactions, and the end offset."""
-    offset, batches = 0, list[bytes]()
-    firsts, aborted = dict[int, int](), list[Aborted]()
+    offset = 0
+    batches = list[bytes]()
+    firsts = dict[int, int]()
+    aborted = list[Aborted]()
     for entry in log:
         if isinstance(entry, End):
             first = firsts.pop(entry.producer, None)
@@ -152,7 +156,8 @@ def test_columns_return_the_records_that_the_client_returns(
     log: list[Data | End], share: float, takes: list[int]
 ) -> None:
     batches, aborted, end = write(log)
-    start, data = int(share * end), b"".join(batches)
+    start = int(share * end)
+    data = b"".join(batches)
     ours = take_all(PartitionData, data, aborted, start, takes)
     assert ours == take_all(Fetcher.PartitionRecords, data, aborted, start, takes)
 
@@ -173,7 +178,7 @@ def test_records_before_a_damaged_batch_are_returned_before_it_raises(
 
 
 def test_records_of_an_old_format_raise_an_error_with_advice() -> None:
-    """Brokers before version 0.11 wrote them, and newer ones return them unchanged."""
+    """Brokers before version 0.11 wrote such records, and newer brokers return them unchanged."""
     builder = LegacyRecordBatchBuilder(magic=1, compression_type=0, batch_size=1 << 10)
     builder.append(0, 1_000, None, b"old")
     fetched = PartitionData(0, PARTITION, MemoryRecords(bytes(builder.build())))

@@ -1,4 +1,4 @@
-"""A record batch read as columns equals what kafka-python's own reader finds, for any content."""
+"""A record batch read as columns equals the result of kafka-python's reader, for any content."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def build(batch: Records, codec: int) -> bytes:
 
 @given(records, st.sampled_from([0, 1, 2, 3, 4]))
 def test_columns_are_what_the_client_reads(batch: Records, codec: int) -> None:
-    """Many records are read in another way than few."""
+    """Many records take another code path than few."""
     many = batch * (1 + 80 // len(batch))
     data = build(many if codec % 2 else batch, codec)
     expected = list(DefaultRecordBatch(data))
@@ -93,8 +93,9 @@ def test_records_read_all_at_once_equal_those_read_one_by_one_also_when_damaged(
 
 @pytest.mark.parametrize("number", [0, -1, 63, -64, 64, 8_191, 2**31, 2**62, 2**63 - 1, -(2**63)])
 def test_numbers_of_every_length_are_read(number: int) -> None:
-    """By the rule of the protocol: zigzag, then groups of seven bits."""
-    zigzag, groups = (number << 1) ^ (number >> 63), []
+    """The expected bytes follow the protocol: zigzag, then groups of seven bits."""
+    zigzag = (number << 1) ^ (number >> 63)
+    groups = []
     while True:
         groups.append(zigzag & 127 | (128 if zigzag > 127 else 0))
         zigzag >>= 7

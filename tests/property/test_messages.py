@@ -1,4 +1,4 @@
-"""A partial comes out of the pipe of a reader process as it went in, whatever it contains."""
+"""A partial is unchanged by the pipe of a reader process, whatever it contains."""
 
 from __future__ import annotations
 
@@ -77,7 +77,8 @@ seen = st.builds(SeenIds, texts, integers, st.binary(max_size=24))
 def profiles(draw: st.DrawFn) -> tuple[ModelKey, int, Profile]:
     key = draw(keys)
     profile = Profile(LAYOUTS[key.model])
-    features, size = len(profile.layout.features), profile.layout.size
+    features = len(profile.layout.features)
+    size = profile.layout.size
     sums = draw(st.lists(floats, min_size=2 * features, max_size=2 * features))
     profile.rows = draw(counts)
     profile.counts[:] = draw(st.lists(integers, min_size=size, max_size=size))
@@ -124,7 +125,7 @@ def _content(profile: Profile) -> tuple[object, ...]:
 
 @settings(max_examples=examples(300), deadline=None)
 @given(partials)
-def test_a_partial_comes_out_of_the_pipe_as_it_went_in(partial: Partial) -> None:
+def test_a_partial_is_unchanged_by_the_pipe(partial: Partial) -> None:
     decoded = through_the_pipe(partial, LAYOUTS)
     assert comparable(decoded) == comparable(partial)
     assert type(decoded.covers) is tuple
@@ -133,7 +134,7 @@ def test_a_partial_comes_out_of_the_pipe_as_it_went_in(partial: Partial) -> None
 
 @settings(max_examples=examples(50), deadline=None)
 @given(partials)
-def test_a_decoded_profile_can_be_added_to(partial: Partial) -> None:
+def test_a_decoded_profile_can_be_merged_into(partial: Partial) -> None:
     for _, _, profile in through_the_pipe(partial, LAYOUTS).profiles:
         before = profile.counts.copy()
         profile.merge(Profile(profile.layout))
@@ -149,8 +150,8 @@ def test_a_partial_of_other_layouts_loses_its_profiles_and_nothing_else(partial:
 
 @settings(max_examples=examples(50), deadline=None)
 @given(partials)
-def test_fields_of_a_message_are_found_by_name_and_not_by_order(partial: Partial) -> None:
-    """A field that another version inserts must not shift the meaning of those after it."""
+def test_fields_of_a_message_are_read_by_name_and_not_by_order(partial: Partial) -> None:
+    """A field that another version inserts must not shift the meaning of the fields after it."""
     message = msgspec.msgpack.decode(encode(pack(partial, 0.25)))
     reordered = dict(reversed(message.items()))
     reordered["partial"] = {"inserted": 5, **dict(reversed(message["partial"].items()))}

@@ -1,4 +1,4 @@
-"""Shared by all servers: the cache of downloads, free loopback ports, a child process with a log.
+"""Code shared by all servers: the download cache, free loopback ports, a child process with a log.
 
 Every server listens on 127.0.0.1 only. Downloads are kept outside of the clone, in
 ``${XDG_CACHE_HOME:-~/.cache}/driftline``.
@@ -40,7 +40,7 @@ def cache_dir() -> Path:
 
 WORKERS = 8
 """Worker processes of one test run that have ports of their own."""
-_given: set[int] = set()
+_returned: set[int] = set()
 
 
 def free_port() -> int:
@@ -58,8 +58,8 @@ def free_port() -> int:
                 probe.bind((LOOPBACK, port))
             except OSError:
                 continue
-        if port not in _given:
-            _given.add(port)
+        if port not in _returned:
+            _returned.add(port)
             return port
     raise ServerFailed("no free port between 15000 and 32000")
 
@@ -95,7 +95,8 @@ def _address(text: str, family: socket.AddressFamily) -> tuple[str, int]:
     words, port = text.split(":")
     raw = b"".join(bytes.fromhex(words[i : i + 8])[::-1] for i in range(0, len(words), 8))
     if raw[:12] == b"\0" * 10 + b"\xff\xff":
-        raw, family = raw[12:], socket.AF_INET
+        raw = raw[12:]
+        family = socket.AF_INET
     return socket.inet_ntop(family, raw), int(port, 16)
 
 
@@ -113,7 +114,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """The process id; raises RuntimeError while it is not running."""
+        """The process id; raises RuntimeError while the process is not running."""
         if not self.alive or self._child is None:
             raise RuntimeError(f"{self.name} is not running")
         return self._child.pid
@@ -134,7 +135,7 @@ class Process:
     ) -> None:
         """Start ``command`` and wait until ``ready()``.
 
-        Raises ServerFailed if it ends before that, or takes longer than ``timeout_s``.
+        Raises ServerFailed if the process ends before that, or is not ready after ``timeout_s``.
         """
         if self.alive:
             raise RuntimeError(f"{self.name} is running already")
@@ -162,7 +163,7 @@ class Process:
             time.sleep(0.05)
 
     def stop(self, grace_s: float = 2.0) -> None:
-        """Terminate it, wait ``grace_s``, then kill it; does nothing if it was never started."""
+        """Terminate the process, wait ``grace_s``, then kill it; do nothing if it never started."""
         if self._child is None:
             return
         self._child.terminate()
@@ -172,7 +173,7 @@ class Process:
             self.kill9()
 
     def kill9(self) -> None:
-        """Kill it immediately, as a crash would."""
+        """Kill the process immediately, as a crash would."""
         if self._child is not None:
             self._child.kill()
             self._child.wait()

@@ -7,14 +7,14 @@ from multiprocessing.connection import Connection
 
 from stream.readers.messages import Decoding, Heartbeat, encode
 
-SIGNS = 20_000
+HEARTBEATS = 20_000
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
     """Send ``Decoding``, 20,000 heartbeats, ``Decoding``, one more heartbeat; then stay alive."""
     pipe.send_bytes(encode(Decoding([("p", 1)])))
-    for k in range(SIGNS):
+    for k in range(HEARTBEATS):
         pipe.send_bytes(encode(Heartbeat(k, False)))
     pipe.send_bytes(encode(Decoding([("p", 2)])))
-    pipe.send_bytes(encode(Heartbeat(SIGNS, True)))
+    pipe.send_bytes(encode(Heartbeat(HEARTBEATS, True)))
     time.sleep(600)

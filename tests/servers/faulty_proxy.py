@@ -9,16 +9,16 @@ from typing import Literal, Self
 
 from tests.servers.base import LOOPBACK
 
-Fault = Literal["", "down", "answer lost", "answer cut"]
+Fault = Literal["", "down", "response lost", "response cut"]
 
 
 class FaultyProxy:
     """Listens on a free port of 127.0.0.1 and forwards to ``port``; ``url`` is for clients.
 
-    ``fault`` is what happens to each request from now on: ``down`` (it is not forwarded),
-    ``answer lost`` (it is forwarded, and the connection ends without a response), ``answer cut``
-    (the response ends inside its headers). ``only`` restricts the fault to one method, ``times`` to
-    that many requests. ``met`` counts the requests that met a fault.
+    ``fault`` applies to each request from now on: ``down`` (it is not forwarded), ``response lost``
+    (it is forwarded, and the connection closes without a response), ``response cut`` (the response
+    ends inside its headers). ``only`` restricts the fault to one method, ``times`` to that number
+    of requests. ``faults_met`` counts the requests to which a fault was applied.
     """
 
     def __init__(self, port: int) -> None:
@@ -41,7 +41,7 @@ class FaultyProxy:
         self.fault: Fault = ""
         self.only = ""
         self.times: int | None = None
-        self.met = 0
+        self.faults_met = 0
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -61,7 +61,7 @@ class FaultyProxy:
         response, content = self._forward(request, body)
         if fault:
             request.close_connection = True
-            cut = b"HTTP/1.1 200 OK\r\nx-amz-request-id: 1\r\n" if fault == "answer cut" else b""
+            cut = b"HTTP/1.1 200 OK\r\nx-amz-request-id: 1\r\n" if fault == "response cut" else b""
             request.wfile.write(cut)
             return
         _send(request, response, content)
@@ -79,7 +79,7 @@ class FaultyProxy:
             if not self.fault or self.only not in ("", method) or self.times == 0:
                 return ""
             self.times = None if self.times is None else self.times - 1
-            self.met += 1
+            self.faults_met += 1
             return self.fault
 
 

@@ -8,7 +8,8 @@ from tests.servers.base import LOOPBACK, free_port
 
 
 class Gate:
-    """Listens on ``port`` and drops connections until :meth:`open` lets them through to ``target``.
+    """Listens on ``port`` and drops connections until :meth:`open`, which forwards them to
+    ``target``.
 
     ``refused`` counts the connections that were dropped.
     """
@@ -23,7 +24,7 @@ class Gate:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def open(self) -> None:
-        """Let connections through from now on."""
+        """Forward connections from now on."""
         self._opened.set()
 
     def shut(self) -> None:
@@ -56,10 +57,10 @@ class Gate:
             threading.Thread(target=self._copy, args=ends, daemon=True).start()
 
     @staticmethod
-    def _copy(reads: socket.socket, writes: socket.socket) -> None:
+    def _copy(source: socket.socket, target: socket.socket) -> None:
         try:
-            while data := reads.recv(65_536):
-                writes.sendall(data)
-            writes.shutdown(socket.SHUT_WR)
+            while data := source.recv(65_536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
         except OSError:
             pass

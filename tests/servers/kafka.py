@@ -33,13 +33,14 @@ from tests.servers.base import (
 VERSION = "4.3.1"
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 CLUSTER_ID = "Zm9vYmFyYmF6cXV4MTIzNA"
-USER, PASSWORD = "alice", "alice-secret"
+USER = "alice"
+PASSWORD = "alice-secret"
 GUARDED = {
     "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
     "super.users": "User:ANONYMOUS",
 }
-"""Settings of a broker whose user ``alice`` may do nothing that was not allowed; clients without a
-password may do everything."""
+"""Settings of a broker whose user ``alice`` has only the permissions granted; clients without a
+password have all of them."""
 QUICK_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 BENCH_JVM = ("-Xmx1g",)
 
@@ -93,7 +94,7 @@ def jar_dir() -> Path:
 
 
 def class_archive() -> Path:
-    """Return the archive of loaded classes that halves the time a broker takes to start."""
+    """Return the archive of loaded classes, which halves the start-up time of a broker."""
     return jar_dir() / "classes.jsa"
 
 
@@ -123,14 +124,15 @@ def why_missing() -> str | None:
 
 
 class RunningBroker:
-    """A running broker, whichever process started it: topics, records and rights.
+    """A running broker, whichever process started it: topics, records and permissions.
 
     ``bootstrap`` is the plain listener; ``sasl_bootstrap`` requires user ``alice`` (PLAIN or
     SCRAM-SHA-512).
     """
 
     def __init__(self, port: int, sasl_port: int) -> None:
-        self.port, self.sasl_port = port, sasl_port
+        self.port = port
+        self.sasl_port = sasl_port
         self.bootstrap = f"{LOOPBACK}:{port}"
         self.sasl_bootstrap = f"{LOOPBACK}:{sasl_port}"
         self._producer: Any = None
@@ -138,7 +140,7 @@ class RunningBroker:
 
     @property
     def admin(self) -> Any:
-        """A connected ``KafkaAdminClient``, made at first use."""
+        """A connected ``KafkaAdminClient``, created at first use."""
         if self._admin is None:
             self._admin = KafkaAdminClient(
                 bootstrap_servers=self.bootstrap, reconnect_backoff_max_ms=500
@@ -164,8 +166,8 @@ class RunningBroker:
             time.sleep(0.02)
 
     def allow(self, operation: str, kind: str, name: str) -> None:
-        """Grant user ``alice`` a right, as ``allow("READ", "TOPIC", "events")``; it takes effect a
-        moment later.
+        """Grant user ``alice`` a permission, as ``allow("READ", "TOPIC", "events")``; it takes
+        effect a moment later.
         """
         pattern = ResourcePattern(ResourceType[kind], name)
         self.admin.create_acls(
@@ -176,7 +178,7 @@ class RunningBroker:
         """Grow ``topic`` to ``total`` partitions."""
         self.admin.create_partitions({topic: total})
         self.admin.wait_for_topics([topic])
-        self.drop_clients()  # the producer would learn of them only minutes later
+        self.drop_clients()  # the producer would discover them only minutes later
 
     def delete_records(self, topic: str, partition: int, before: int) -> None:
         """Remove the records of a partition below offset ``before``, as retention would."""
@@ -204,7 +206,7 @@ class RunningBroker:
         return [future.get(60).offset for future in sent]
 
     def drop_clients(self) -> None:
-        """Close our own clients: idle ones log each failed attempt to reach a stopped broker."""
+        """Close these clients: idle clients log each failed attempt to reach a stopped broker."""
         if self._producer is not None:
             self._producer.close(timeout=2 if port_answers(self.port) else 0)
         if self._admin is not None:
@@ -215,10 +217,10 @@ class RunningBroker:
 class KafkaBroker(RunningBroker):
     """A broker on free ports of 127.0.0.1, started on entry, stopped and removed on exit.
 
-    ``stop()``, ``kill9()`` and ``start()`` may follow each other: ports and records stay. Tests
+    ``stop()``, ``kill9()`` and ``start()`` may follow each other: ports and records remain. Tests
     isolate themselves by topic name; a test that stops the broker starts one of its own. ``via`` is
-    one more port to listen on, and the port of a proxy in front of it: clients that bootstrap
-    through the proxy stay behind it. Raises DependencyMissing without java or the jars,
+    another port to listen on, and the port of a proxy in front of it: clients that bootstrap
+    through the proxy connect only through it. Raises DependencyMissing without java or the jars,
     ServerFailed if the broker does not start.
     """
 
@@ -256,25 +258,25 @@ class KafkaBroker(RunningBroker):
             plain=self.port, sasl=self.sasl_port, controller=free_port(),
             data=self.dir / "data", user=USER, password=PASSWORD,
         )  # fmt: skip
-        more = {**self._proxied_listener(text, via), **settings}
-        text += "".join(f"{key}={value}\n" for key, value in more.items())
+        overrides = {**self._proxied_listener(text, via), **settings}
+        text += "".join(f"{key}={value}\n" for key, value in overrides.items())
         (self.dir / "server.properties").write_text(text)
         (self.dir / "log4j2.properties").write_text(LOG4J)
 
     def _proxied_listener(self, text: str, via: tuple[int, int] | None) -> dict[str, str]:
-        """Settings of one more listener; a later line overrides an earlier one."""
+        """Settings of another listener; a later line overrides an earlier one."""
         if via is None:
             return {}
-        listens, proxy = via
-        usual = dict(
+        listen_port, proxy = via
+        configured = dict(
             line.split("=", 1) for line in text.splitlines() if line.startswith("listener")
         )
         protocols = "listener.security.protocol.map"
         return {
-            "listeners": f"{usual['listeners']},VIA://{LOOPBACK}:{listens}",
+            "listeners": f"{configured['listeners']},VIA://{LOOPBACK}:{listen_port}",
             "advertised.listeners": f"PLAINTEXT://{self.bootstrap},SASL://{self.sasl_bootstrap},"
             f"VIA://{LOOPBACK}:{proxy}",
-            protocols: f"{usual[protocols]},VIA:PLAINTEXT",
+            protocols: f"{configured[protocols]},VIA:PLAINTEXT",
         }
 
     def _java(self, *arguments: str) -> list[str]:
@@ -288,10 +290,10 @@ class KafkaBroker(RunningBroker):
             "kafka.tools.StorageTool", "format", "--standalone", "-t", CLUSTER_ID,
             "-c", str(self.dir / "server.properties"), "--add-scram", scram,
         )  # fmt: skip
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode != 0:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        if result.returncode != 0:
             raise ServerFailed(
-                f"kafka's log folder could not be formatted\n{done.stdout}{done.stderr}"
+                f"kafka's log folder could not be formatted\n{result.stdout}{result.stderr}"
             )
 
     def start(self) -> None:
@@ -308,12 +310,12 @@ class KafkaBroker(RunningBroker):
         self.process.start(command, ready, timeout_s=60.0)
 
     def stop(self) -> None:
-        """Shut down cleanly; records stay."""
+        """Shut down cleanly; records remain."""
         self.drop_clients()
         self.process.stop(grace_s=20.0)
 
     def kill9(self) -> None:
-        """Kill the broker without warning; acknowledged records stay."""
+        """Kill the broker without warning; acknowledged records remain."""
         self.drop_clients()
         self.process.kill9()
 

@@ -1,6 +1,6 @@
 """Kinesis emulated by kinesis-local, in a process of its own.
 
-Trust it for iterators, sequence numbers, splits, merges and the end of a shard. It throttles
+It is reliable for iterators, sequence numbers, splits, merges and the end of a shard. It throttles
 nothing and trims nothing, gives a closed shard an ending number below those of its records, and
 boto3 cannot read its SubscribeToShard.
 """
@@ -69,7 +69,8 @@ class KinesisEmulator:
         if reason := why_missing():
             raise DependencyMissing("kinesis", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-kinesis-"))
-        self.port, self.tls_port = free_port(), free_port()
+        self.port = free_port()
+        self.tls_port = free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         account = str(10**11 + secrets.randbelow(9 * 10**11))
         self.env = {
@@ -92,7 +93,7 @@ class KinesisEmulator:
         trace: TracebackType | None,
     ) -> None:
         self.client.close()
-        self.process.kill9()  # on SIGTERM it waits for connections that clients keep open
+        self.process.kill9()  # SIGTERM waits for connections that clients keep open
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def start(self) -> None:
@@ -133,11 +134,11 @@ class KinesisEmulator:
         ]
         placed: list[dict[str, Any]] = []
         for start in range(0, len(entries), 500):
-            answer = self.client.put_records(
+            response = self.client.put_records(
                 StreamName=stream, Records=entries[start : start + 500]
             )
-            assert answer["FailedRecordCount"] == 0
-            placed += answer["Records"]
+            assert response["FailedRecordCount"] == 0
+            placed += response["Records"]
         return placed
 
     def shards(self, stream: str) -> dict[str, dict[str, Any]]:

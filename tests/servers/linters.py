@@ -1,4 +1,4 @@
-"""docker-compose and hadolint, which check compose file and Dockerfile without an engine."""
+"""docker-compose and hadolint, which check the Compose file and Dockerfile without an engine."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ PROGRAMS = ("docker-compose", "hadolint")
 
 
 def folder() -> Path:
-    """Return the virtual environment that ``python -m tests.servers.setup`` makes for them."""
+    """Return the virtual environment that ``python -m tests.servers.setup`` creates for them."""
     return cache_dir() / "linters"
 
 
 def why_missing() -> str | None:
-    """Return why they cannot be run here, or None if they can."""
+    """Return why the linters cannot be run here, or None if they can."""
     absent = [name for name in PROGRAMS if not (folder() / "bin" / name).exists()]
     return f"{', '.join(absent)} not installed: python -m tests.servers.setup" if absent else None
 

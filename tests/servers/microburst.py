@@ -1,5 +1,5 @@
-"""microburst: a proxy in front of an emulator that fails chosen calls with AWS errors, by name and
-count.
+"""microburst: a proxy in front of an emulator that fails chosen calls with named AWS errors, a
+given number of times.
 """
 
 import json
@@ -23,7 +23,7 @@ WHEEL = "microburst==0.10.0"
 
 
 def folder() -> Path:
-    """Return the virtual environment that ``python -m tests.servers.setup`` makes for it."""
+    """Return the virtual environment that ``python -m tests.servers.setup`` creates for it."""
     return cache_dir() / WHEEL.replace("==", "-")
 
 
@@ -44,7 +44,8 @@ class Microburst:
         if reason := why_missing():
             raise DependencyMissing("microburst", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-microburst-"))
-        self.port, self._upstream = free_port(), upstream
+        self.port = free_port()
+        self._upstream = upstream
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.process = Process("microburst", self.dir / "microburst.log")
 

@@ -1,6 +1,6 @@
 """Kinesis with enhanced fan-out, emulated by ministack in a process of its own.
 
-Trust it for SubscribeToShard, and for nothing about resharding: its split deletes the parent.
+It is reliable for SubscribeToShard, but not for resharding: its split deletes the parent.
 """
 
 import os
@@ -24,7 +24,7 @@ WHEEL = "ministack==1.5.33"
 
 
 def folder() -> Path:
-    """Return the virtual environment that ``python -m tests.servers.setup`` makes for it; it pins
+    """Return the virtual environment that ``python -m tests.servers.setup`` creates for it; it pins
     botocore."""
     return cache_dir() / WHEEL.replace("==", "-")
 

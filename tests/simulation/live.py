@@ -43,7 +43,7 @@ class LiveWorld(World):
             self.owner.step(DiscoveredPartition(name, 0, parents))
 
     def live(self, steps: int) -> None:
-        """Time passes and records are appended; each partition is busy and silent by turns."""
+        """Advance time and append records; each partition is busy and silent in turn."""
         for _ in range(steps):
             self.now_ms += self.random.choice((1, 2, 5, 9))
             few = len(self.logs.records) < MAX_PARTITIONS
@@ -55,14 +55,15 @@ class LiveWorld(World):
                     self.append(name)
 
     def append(self, partition: str) -> None:
-        """Append a record that happened within the last ``grace``."""
+        """Append a record of an event within the last ``grace``."""
         delay_ms = self.random.randint(0, self.settings.grace_ms)
-        model, value = self.random.choice(MODELS), self.random.randint(0, 3)
+        model = self.random.choice(MODELS)
+        value = self.random.randint(0, 3)
         key = self.random.choice(self.logs.keys[partition])
         self.logs.append(partition, key, Record(model, self.now_ms - delay_ms, value))
 
     def work(self) -> None:
-        """One turn of the service: read, take partials, read the clock, perhaps commit."""
+        """Run one turn of the service: read, accept partials, read the clock, perhaps commit."""
         self.report_lost_reader()
         for reader in self.owner.readers:
             reader.read(at_most=30)
@@ -70,12 +71,12 @@ class LiveWorld(World):
                 self.step(reader.delivered(reader.in_flight.pop(0)))
         self.step(Tick(self.now_ms))
         partitions = self.owner.aggregator.state.partitions.values()
-        self.met["partitions idle"] += sum(partition.idle for partition in partitions)
+        self.observed["partitions idle"] += sum(partition.idle for partition in partitions)
         if self.random.random() < 0.4:
             self.owner.commit()
 
-    def be_down(self) -> None:
-        """The service is down for a while, or frozen and replaced by another one."""
+    def stop_for_a_while(self) -> None:
+        """Stop the service for a while, or freeze it and start another one."""
         self.live(self.random.randint(5, 60))
         if self.random.random() < 0.5:
             self.restart()
@@ -83,8 +84,8 @@ class LiveWorld(World):
             self.freeze()
 
     def pause(self) -> None:
-        """The service reads the clock but takes no partial; earlier ones are still in flight."""
-        self.met["pauses"] += 1
+        """Let the service read the clock but accept no partial; earlier ones remain in flight."""
+        self.observed["pauses"] += 1
         for _ in range(self.random.randint(0, 4)):
             for reader in self.owner.readers:
                 reader.read(at_most=30)
@@ -102,7 +103,7 @@ def run(seed: int) -> LiveWorld:
             world.live(world.random.randint(0, 3))
             world.work()
         elif chance < 0.86:
-            world.be_down()
+            world.stop_for_a_while()
         elif chance < 0.90:
             world.give_up_reader()
         elif chance < 0.93:
@@ -114,7 +115,7 @@ def run(seed: int) -> LiveWorld:
 
 
 def finish(world: LiveWorld) -> None:
-    """Read, commit and deliver all that is there; no more records are appended."""
+    """Read, commit and deliver everything; no more records are appended."""
     world.wake_all()
     for _ in range(300):
         if schedules.at_end(world):
@@ -126,7 +127,7 @@ def finish(world: LiveWorld) -> None:
 
 
 def verdict(world: LiveWorld) -> str:
-    """Return what is wrong with the outcome of a schedule; empty if nothing is."""
+    """Return what is wrong with the outcome of a schedule; empty if it is correct."""
     ledger = world.owner.aggregator.state.ledger
     if ledger.rows_late_after_idle:
         return f"{ledger.rows_late_after_idle} rows were counted as late after idle"

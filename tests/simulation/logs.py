@@ -36,7 +36,7 @@ class Record(NamedTuple):
 
 
 class Logs:
-    """Partitions by name, parents before children.
+    """The partitions by name, parents before children.
 
     A key belongs to one open partition; when that ends, to one of its children.
     """
@@ -54,12 +54,12 @@ class Logs:
         return [name for name in self.records if name not in self.children]
 
     def append(self, partition: str, key: int, record: Record) -> None:
-        """Append a record of a key to the partition that the key belongs to."""
+        """Append a record with a key to the partition to which the key belongs."""
         self._appended[key] += 1
         self.records[partition].append(record._replace(key=key, number=self._appended[key]))
 
     def reshard(self, random: Random) -> tuple[str, ...]:
-        """Split a partition or merge two; returns the new ones, none if neither is possible."""
+        """Split a partition or merge two; return the new ones, none if neither is possible."""
         candidates = self.open
         if len(candidates) > 1 and random.random() < 0.4:
             return self._replace(tuple(random.sample(candidates, 2)), 1)
@@ -67,7 +67,7 @@ class Logs:
         return self._replace((random.choice(wide),), 2) if wide else ()
 
     def _replace(self, parents: tuple[str, ...], count: int) -> tuple[str, ...]:
-        """End some partitions; their keys are shared out among ``count`` children."""
+        """End partitions, and distribute their keys over ``count`` children."""
         keys = [key for name in parents for key in self.keys[name]]
         children = tuple(f"p{len(self.records) + k}" for k in range(count))
         for k, name in enumerate(children):
@@ -80,7 +80,7 @@ class Logs:
     def expected(self, settings: JobSettings) -> Counts:
         """Count each window in plain loops, one partition after the other.
 
-        A record is late by the highest time that was read before it in its partition. A child
+        Lateness is measured against the highest time read before in the partition. A child
         starts with the smallest mark of its parents at their ends.
         """
         counts: Counts = {}
@@ -95,7 +95,7 @@ class Logs:
 def _count(
     records: list[Record], mark_ms: int | None, settings: JobSettings, counts: Counts
 ) -> int | None:
-    """Add the records of one partition to the counts; returns its mark at the end."""
+    """Add the records of one partition to the counts; return its mark at the end."""
     for record in records:
         if record.model is None:
             continue
@@ -110,7 +110,7 @@ def _count(
 
 
 def too_late(record: Record, mark_ms: int, settings: JobSettings) -> bool:
-    """Return whether one record is too late, by the rule as documented."""
+    """Return whether a record is too late, by the documented rule."""
     pane_ms = record.time_ms // settings.every_ms * settings.every_ms
     return pane_ms + settings.every_ms + settings.grace_ms + settings.lateness_ms <= mark_ms
 
@@ -118,7 +118,7 @@ def too_late(record: Record, mark_ms: int, settings: JobSettings) -> bool:
 def complete_logs(random: Random) -> Logs:
     """Return logs that are complete.
 
-    They have disorder, undecodable records, records of a wrong width, a stretch of drift, and
+    They have disorder, undecodable records, records of a wrong width, a period of drift, and
     shards that are split and merged.
     """
     logs = Logs(random.randint(1, 3))

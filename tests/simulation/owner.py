@@ -31,12 +31,13 @@ Range = tuple[str, int, int]
 
 
 class PlainJudge:
-    """Reports plain counts, since the protocol is under test and not the statistics.
+    """Reports plain counts, because the protocol is under test and not the statistics.
 
     A window violates if the value 3 has the majority.
     """
 
-    job, rules = "sim", RULES
+    job = "sim"
+    rules = RULES
 
     def report(
         self, span: WindowSpan, baseline: Baseline, profile: Profile, state: EpisodeState
@@ -134,7 +135,7 @@ class SharedStore:
         before = JobState.decode(self.committed.state).watermark_ms
         after = JobState.decode(content.state).watermark_ms
         if before is not None:
-            assert after is not None, "the watermark is gone"
+            assert after is not None, "the watermark was lost"
             assert after >= before, "the watermark fell"
         self.committed = content
         return True
@@ -145,14 +146,14 @@ class SharedStore:
 
 
 class Sink:
-    """All delivered items; an id must never have two contents."""
+    """All delivered items; two items with the same id must not differ."""
 
     def __init__(self) -> None:
         self.delivered: dict[str, WindowReport | Signal] = {}
         self.changed: list[str] = []
 
     def take(self, item: Output) -> None:
-        """Take an item, which may be a repeat."""
+        """Accept an item, which may be a repeat."""
         if isinstance(item, WindowReport | Signal):
             name = id_of(item)
             if self.delivered.setdefault(name, item) != item:
@@ -174,14 +175,14 @@ class Sink:
 
 
 def id_of(item: WindowReport | Signal) -> str:
-    """Return the id by which a repeat is recognised."""
+    """Return the id by which a repeat is recognized."""
     return item.id if isinstance(item, WindowReport) else item.dedupe_id
 
 
 class Owner:
-    """One service: it starts from the last commit under an epoch of its own, with new readers.
+    """One service, which starts from the last commit with an epoch of its own and new readers.
 
-    ``waiting`` are the outputs of items since its last commit, ``lost`` the partitions of readers
+    ``waiting`` holds the outputs since its last commit, ``lost`` the partitions of readers
     that were given up.
     """
 
@@ -193,16 +194,21 @@ class Owner:
         random: Random,
         readers: list[Reader],
     ) -> None:
-        self._store, self._sink, self._random, self.readers = store, sink, random, readers
+        self._store = store
+        self._sink = sink
+        self._random = random
+        self.readers = readers
         self.epoch = store.take_over()
         self._committed = store.committed
         self.panes = MemoryPanes()
-        self.cursor, self.accepted = self._committed.cursor, list(self._committed.accepted)
+        self.cursor = self._committed.cursor
+        self.accepted = list(self._committed.accepted)
         self.waiting: list[Output] = []
         self.lost: list[tuple[str, ...]] = []
         self.restore(self._committed)
         state = JobState.decode(self._committed.state)
-        baselines, judge = dict.fromkeys(MODELS, BASELINE), PlainJudge()
+        baselines = dict.fromkeys(MODELS, BASELINE)
+        judge = PlainJudge()
         self.aggregator = Aggregator(settings, baselines, judge, state, self.panes)  # type: ignore[arg-type]
         self.take(list(self.aggregator.resume()))
 
@@ -212,7 +218,7 @@ class Owner:
             self.panes.put(pane, profile.copy())
 
     def step(self, item: Item) -> None:
-        """Let the aggregator take one item."""
+        """Pass one item to the aggregator."""
         ledger = self.aggregator.state.ledger
         before = ledger.partials_accepted
         outputs = self.aggregator.step(item)
@@ -225,7 +231,7 @@ class Owner:
         self.take(outputs)
 
     def take(self, outputs: list[Output]) -> None:
-        """Give assignments to the readers; all other outputs wait for the commit."""
+        """Pass assignments to the readers; all other outputs wait for the commit."""
         for output in outputs:
             if isinstance(output, Assign):
                 self._reader_of(output.partition).assign(output)
@@ -233,14 +239,14 @@ class Owner:
                 self.waiting.append(output)
 
     def _reader_of(self, partition: str) -> Reader:
-        """Return the reader that has the partition, or the one with the fewest."""
+        """Return the reader that holds the partition, or the one that holds the fewest."""
         for reader in self.readers:
             if partition in reader.holds:
                 return reader
         return min(self.readers, key=lambda reader: len(reader.holds))
 
     def commit(self) -> bool:
-        """Commit state, panes, outbox and cursor; false if another owner has taken over."""
+        """Commit state, panes, outbox and cursor; return false if another owner has taken over."""
         off = self.aggregator.state.ledger.imbalance()
         assert not off, f"the ledger is off by {off}"
         panes = {
@@ -257,11 +263,12 @@ class Owner:
         )
         if not self._store.commit(self.epoch, content):
             return False
-        self._committed, self.waiting = content, []
+        self._committed = content
+        self.waiting = []
         return True
 
     def deliver(self, everything: bool = False) -> None:
-        """Deliver committed items from the cursor on; unless ``everything``, the sink may fail
+        """Deliver committed items from the cursor on; without ``everything``, the sink may fail
         before or after it has taken an item.
         """
         for item in self._committed.outbox[self.cursor :]:

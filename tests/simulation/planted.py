@@ -23,7 +23,7 @@ Plant = Callable[[Patch], None]
 
 
 def accepts_if(rule: Callable[[CoveredRange, PartitionState], bool]) -> Plant:
-    """A range is accepted if this rule holds for it and its partition."""
+    """Accept a range if this rule holds for it and its partition."""
 
     def expects(self: Partitions, cover: CoveredRange) -> bool:
         known = self._state.partitions
@@ -45,7 +45,8 @@ def repeats_revisions(patch: Patch) -> None:
     def close_again(
         self: WindowCloser, key: ModelKey, end_ms: int, cut: bool = False
     ) -> list[Output]:
-        reported, window = self._state.key_state(key).reported, (self._settings.window_ms, end_ms)
+        reported = self._state.key_state(key).reported
+        window = (self._settings.window_ms, end_ms)
         if window in reported:
             reported[window] -= 1
         return close(self, key, end_ms, cut)
@@ -54,7 +55,8 @@ def repeats_revisions(patch: Patch) -> None:
 
 
 def late_by_the_watermark(patch: Patch) -> None:
-    read, watermarks = World.read, [0]
+    read = World.read
+    watermarks = [0]
 
     def read_with_watermark(self: World, owner: Owner | None = None) -> None:
         watermarks.append((owner or self.owner).aggregator.state.watermark_ms or 0)
@@ -79,8 +81,8 @@ def delivers_before_the_commit(patch: Patch) -> None:
     patch.setattr(Owner, "take", deliver_at_once)
 
 
-def children_get(**changes: object) -> Plant:
-    """The state of a partition with parents has these changes."""
+def children_start_with(**changes: object) -> Plant:
+    """Apply these changes to the state of a partition with parents."""
     await_parents = lineage.await_parents
 
     def await_wrongly(
@@ -120,32 +122,32 @@ CHAOS: dict[str, Plant] = {
         lambda cover, partition: cover.first == partition.next
     ),
     "a restart forgets the panes": forgets_panes,
-    "a revision repeats the number of the one before": repeats_revisions,
+    "a revision repeats the number of the previous one": repeats_revisions,
     "lateness is decided by the watermark": late_by_the_watermark,
     "reports are delivered before the commit": delivers_before_the_commit,
-    "a child is read before its parents are read to their ends": children_get(parents=()),
-    "a child starts without the mark of its parents": children_get(mark_ms=None),
+    "a child is read before its parents are read to their ends": children_start_with(parents=()),
+    "a child starts without the mark of its parents": children_start_with(mark_ms=None),
     "the watermark moves between the end of a partition and its children": children_enter_later,
     "the commit of an old owner is accepted": accepts_old_owners,
 }
 
 
-def idle_for_ever(partition: PartitionState, now_ms: int, idle_ms: int) -> bool:
+def idle_without_reports(partition: PartitionState, now_ms: int, idle_ms: int) -> bool:
     return partition.quiet_ms is not None and now_ms - partition.quiet_ms >= idle_ms
 
 
 def idle_without_a_reader(patch: Patch) -> None:
-    patch.setattr(partitions, "is_idle", idle_for_ever)
+    patch.setattr(partitions, "is_idle", idle_without_reports)
 
 
 def idle_over_a_restart(patch: Patch) -> None:
-    def assign_as_it_is(self: Partitions, name: str) -> Assign:
+    def assign_unchanged(self: Partitions, name: str) -> Assign:
         before = self._state.partitions[name]
         self._state.partitions[name] = partition = replace(before, claim=before.claim + 1)
         return Assign(partition.claim, name, partition.next, partition.mark_ms)
 
     idle_without_a_reader(patch)
-    patch.setattr(Partitions, "assign", assign_as_it_is)
+    patch.setattr(Partitions, "assign", assign_unchanged)
     patch.setattr(Aggregator, "resume", lambda self: self._partitions.assign_all())
 
 

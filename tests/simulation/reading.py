@@ -1,4 +1,4 @@
-"""Readers of the simulation: what they make of a range, and the partials that are on their way."""
+"""Readers of the simulation: how they count a range, and the partials in flight."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def count(
 
     The result is a pure function of the range and the mark at its start.
     """
-    outcomes, lengths = Counter[str](), Counter[str]()
+    outcomes = Counter[str]()
+    lengths = Counter[str]()
     panes: Panes = {}
     mark_ms = assigned.mark_ms
     for record in records[assigned.next : stop]:
@@ -115,8 +116,9 @@ def profile_of(counts: list[int]) -> Profile:
 class Reader:
     """Reads assigned partitions and sends partials; ``in_flight`` are those not yet delivered.
 
-    It ``holds`` a partition from its assignment until the partial that ends it is delivered. At the
-    end of a partition it reports the children only if ``reports_children`` is true for it.
+    The reader ``holds`` a partition from its assignment until the partial that ends it is
+    delivered. At the end of a partition it reports the children only if ``reports_children`` is
+    true for it.
     """
 
     def __init__(
@@ -126,7 +128,9 @@ class Reader:
         random: Random,
         reports_children: dict[str, bool],
     ) -> None:
-        self._logs, self._settings, self._random = logs, settings, random
+        self._logs = logs
+        self._settings = settings
+        self._random = random
         self._reports_children = reports_children
         self._assigned: dict[str, Assigned] = {}
         self.holds: set[str] = set()
@@ -138,14 +142,15 @@ class Reader:
         self.holds.add(assign.partition)
 
     def delivered(self, partial: Partial) -> Partial:
-        """Note that a partial arrives at an owner."""
+        """Record that a partial arrives at an owner."""
         self.holds -= {cover.partition for cover in partial.covers if cover.ended}
         return partial
 
     def read(self, at_most: int = 12) -> None:
-        """Make a partial of one or two partitions and send it."""
+        """Count a range of one or two partitions, and send the partial."""
         names = list(self._assigned)
-        covers, panes = [], Panes()
+        covers = []
+        panes = Panes()
         for name in self._random.sample(names, min(len(names), self._random.choice((1, 1, 2)))):
             cover, counted = self._read_partition(name, at_most)
             covers.append(cover)
@@ -156,7 +161,8 @@ class Reader:
             self.in_flight.append(partial_of(covers, panes))
 
     def _read_partition(self, name: str, at_most: int) -> tuple[CoveredRange, Panes]:
-        assigned, records = self._assigned[name], self._logs.records[name]
+        assigned = self._assigned[name]
+        records = self._logs.records[name]
         stop = min(assigned.next + self._random.randint(0, at_most), len(records))
         cover, panes = count(records, name, assigned, stop, self._settings)
         self._assigned[name] = Assigned(assigned.claim, stop, cover.mark_ms)
@@ -165,7 +171,7 @@ class Reader:
         return cover, panes
 
     def _end_partition(self, name: str, cover: CoveredRange) -> CoveredRange:
-        """The reader may see only at the next poll that the partition is closed."""
+        """End a partition, or leave its end to a later poll, as a source may report it late."""
         if self._random.random() < 0.3:
             return replace(cover, at_end=False)
         del self._assigned[name]

@@ -1,4 +1,4 @@
-"""Schedules over complete logs: chaos for a while, then all that is left is read, committed and
+"""Schedules over complete logs: chaos for a while, then everything is read, committed and
 delivered.
 """
 
@@ -14,7 +14,7 @@ from tests.simulation.world import World
 
 
 def discover(world: World) -> None:
-    """A partition is reported: before its parents, long after them, or again."""
+    """Report a partition: before its parents, long after them, or again."""
     world.discover(world.random.choice(list(world.logs.records)))
 
 
@@ -36,7 +36,7 @@ CHAOS: tuple[tuple[int, Callable[[World], object]], ...] = (
     (1, World.freeze),
     (3, World.wake),
 )
-"""What may happen next, and how often in a hundred steps."""
+"""The possible steps, and how often each happens in a hundred steps."""
 
 
 def run(seed: int) -> World:
@@ -50,7 +50,7 @@ def run(seed: int) -> World:
 
 
 def finish(world: World) -> None:
-    """Read, commit and deliver all that is left, without further faults."""
+    """Read, commit and deliver everything, without further faults."""
     world.owner.commit()
     world.restart()
     world.wake_all()
@@ -67,8 +67,9 @@ def finish(world: World) -> None:
 
 
 def at_end(world: World) -> bool:
-    """Return whether all logs are read, and all closed ones are known to be ended."""
-    partitions, children = world.owner.aggregator.state.partitions, world.logs.children
+    """Return whether all logs are read, and the owner has recorded the end of all closed ones."""
+    partitions = world.owner.aggregator.state.partitions
+    children = world.logs.children
     return all(
         partitions[name].next == len(records) and partitions[name].ended == (name in children)
         for name, records in world.logs.records.items()
@@ -76,23 +77,25 @@ def at_end(world: World) -> bool:
 
 
 def verdict(world: World) -> str:
-    """Return what is wrong with the outcome of a schedule; empty if nothing is."""
+    """Return what is wrong with the outcome of a schedule; empty if it is correct."""
     return (
         wrong_deliveries(world) or wrong_ledger(world) or wrong_order(world) or wrong_windows(world)
     )
 
 
 def wrong_deliveries(world: World) -> str:
-    """Each id has one content, and nothing was delivered that is not committed."""
+    """Items with the same id are equal, and every delivered item is committed."""
     if world.sink.changed:
-        return f"ids with two contents: {world.sink.changed[:3]}"
+        return f"ids with two different contents: {world.sink.changed[:3]}"
     committed = {
         id_of(item): item
         for item in world.store.committed.outbox
         if isinstance(item, WindowReport | Signal)
     }
-    loose = [name for name, item in world.sink.delivered.items() if committed.get(name) != item]
-    return f"delivered and never committed: {loose[:3]}" if loose else ""
+    uncommitted = [
+        name for name, item in world.sink.delivered.items() if committed.get(name) != item
+    ]
+    return f"delivered and never committed: {uncommitted[:3]}" if uncommitted else ""
 
 
 def wrong_ledger(world: World) -> str:
@@ -123,12 +126,13 @@ def wrong_order(world: World) -> str:
 
 
 def wrong_windows(world: World) -> str:
-    """Windows are as the plain count; rows that are late after idle are missing and counted, in
+    """Windows equal the plain count; rows that are late after idle are missing and counted, in
     worlds where that may happen.
     """
     ledger = world.owner.aggregator.state.ledger
     late = ledger.rows_late_after_idle + ledger.width_mismatches_late_after_idle
-    totals, expected = world.sink.totals(), world.logs.expected(world.settings)
+    totals = world.sink.totals()
+    expected = world.logs.expected(world.settings)
     if not late:
         windows = sorted(
             window for window in {*totals, *expected} if totals.get(window) != expected.get(window)
@@ -142,13 +146,14 @@ def wrong_windows(world: World) -> str:
     return "" if missing == late * panes else f"{missing} counts are missing, {late} rows were late"
 
 
-def met(world: World) -> Counter[str]:
-    """Return what a schedule has met, and how often."""
-    ledger, items = world.owner.aggregator.state.ledger, list(world.sink.delivered.values())
+def observations(world: World) -> Counter[str]:
+    """Return the kinds of events in a schedule, and how often each happened."""
+    ledger = world.owner.aggregator.state.ledger
+    items = list(world.sink.delivered.values())
     reports = [item for item in items if isinstance(item, WindowReport)]
     silences = [report for report in reports if report.state == "no data"]
     revisions = [report for report in reports if report.revision and report not in silences]
-    return world.met + Counter(
+    return world.observed + Counter(
         {
             "records": sum(map(len, world.logs.records.values())),
             "windows": len(world.sink.totals()),

@@ -1,4 +1,4 @@
-"""No live traffic is lost while the service is down, paused or replaced, or its readers die."""
+"""No live traffic is lost while the service is down, paused or replaced, or its readers crash."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from tests.simulation.live import run, verdict
 from tests.simulation.planted import LIVE
-from tests.simulation.schedules import met
+from tests.simulation.schedules import observations
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "2800")) // 7
 PLANTED = 200
@@ -22,7 +22,7 @@ def test_no_live_traffic_is_lost_while_the_service_is_down_or_paused() -> None:
         world = run(seed)
         wrong = verdict(world)
         assert not wrong, f"seed {seed}: {wrong}"
-        seen += met(world)
+        seen += observations(world)
     for name in ("partitions idle", "pauses", "marks inherited"):
         assert seen[name] > SCHEDULES, name
 

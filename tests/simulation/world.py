@@ -1,4 +1,4 @@
-"""A small world to run the aggregator in: logs, readers that die and return, owners that are frozen
+"""A small world around the aggregator: logs, readers that crash and return, owners that are frozen
 and replaced.
 """
 
@@ -34,15 +34,16 @@ def random_settings(random: Random, prompt: bool) -> JobSettings:
 
 
 class World:
-    """One schedule: the owner at work with its readers, frozen owners, and zombies.
+    """One schedule: the active owner with its readers, frozen owners, and zombies.
 
     A zombie is a reader that was given up but continues. In a ``prompt`` world every partition is
-    discovered before anything that follows it is counted, and none is idle, so that no row may be
-    late after idle. ``met`` counts the events of the schedule.
+    discovered before any record after it is counted, and none is idle, so that no row may be
+    late after idle. ``observed`` counts the events of the schedule.
     """
 
     def __init__(self, seed: int) -> None:
-        self.seed, self.random = seed, Random(seed)
+        self.seed = seed
+        self.random = Random(seed)
         self.prompt = self.random.random() < 0.5
         self.settings = random_settings(self.random, self.prompt)
         self.logs = self.write_logs()
@@ -50,8 +51,10 @@ class World:
             name: self.prompt or self.random.random() < 0.6 for name in self.logs.children
         }
         self.reader_count = self.random.choice((1, 2, 3))
-        self.now_ms, self.met = 10_000, Counter[str]()
-        self.store, self.sink = SharedStore(), Sink()
+        self.now_ms = 10_000
+        self.observed = Counter[str]()
+        self.store = SharedStore()
+        self.sink = Sink()
         self.frozen: list[Owner] = []
         self.zombies: list[Reader] = []
         self.start_owner()
@@ -72,25 +75,25 @@ class World:
         return Reader(self.logs, self.settings, self.random, self.reports_children)
 
     def step(self, item: Item) -> None:
-        """Let the owner at work take one item."""
+        """Pass one item to the active owner."""
         self.owner.step(item)
 
     def discover(self, name: str) -> None:
-        """The source reports a partition."""
+        """Report a partition, as a source does."""
         self.step(DiscoveredPartition(name, 0, self.logs.parents[name]))
 
     def tick(self, passed_ms: int) -> None:
-        """Time passes (or the clock is set back), and the owner reads the clock."""
+        """Advance the clock (or set it back), and let the owner read it."""
         self.now_ms += passed_ms
         self.step(Tick(self.now_ms))
 
     def read(self, owner: Owner | None = None) -> None:
-        """One reader reads: of the given owner, or else of the one at work or a zombie."""
+        """Let a reader read: of the given owner, otherwise of the active owner, or a zombie."""
         zombies = self.zombies if owner is None else []
         self.random.choice([*(owner or self.owner).readers, *zombies]).read()
 
     def deliver_partial(self, owner: Owner | None = None) -> None:
-        """A partial arrives: mostly the oldest of its reader; and now and then it is repeated."""
+        """Deliver a partial: usually the oldest of its reader; it may be repeated later."""
         receiver = owner or self.owner
         zombies = self.zombies if owner is None else []
         readers = [reader for reader in [*receiver.readers, *zombies] if reader.in_flight]
@@ -106,52 +109,52 @@ class World:
         receiver.step(reader.delivered(partial))
         accepted = receiver.aggregator.state.ledger.partials_accepted > before
         if reader in self.zombies and accepted:
-            self.met["partials of zombies accepted"] += 1
+            self.observed["partials of zombies accepted"] += 1
 
     def lose_partial(self) -> None:
-        """A partial never arrives."""
+        """Drop a partial: it never arrives."""
         readers = [reader for reader in self.owner.readers if reader.in_flight]
         if readers:
             in_flight = self.random.choice(readers).in_flight
             del in_flight[self.random.randrange(len(in_flight))]
-            self.met["partials lost"] += 1
+            self.observed["partials lost"] += 1
 
     def give_up_reader(self) -> None:
-        """A reader is given up and replaced; it may be dead, or become a zombie."""
+        """Give up a reader and replace it; it may be dead, or become a zombie."""
         readers = self.owner.readers
         reader = readers.pop(self.random.randrange(len(readers)))
         readers.append(self.new_reader())
         self.owner.lost.append(tuple(sorted(reader.holds)))
-        self.met["readers given up"] += 1
+        self.observed["readers given up"] += 1
         if self.random.random() < 0.6:
             self.zombies.append(reader)
 
     def report_lost_reader(self) -> None:
-        """The owner takes back the partitions of a reader that was given up."""
+        """Report a given-up reader to the owner, which releases its partitions."""
         if self.owner.lost:
             self.step(ReaderLost(self.owner.lost.pop()))
 
     def restart(self) -> None:
-        """The owner dies and is replaced; its readers may survive it for a while."""
-        self.met["restarts"] += 1
+        """Replace an owner that crashed; its readers may survive it for a while."""
+        self.observed["restarts"] += 1
         survivors = [reader for reader in self.owner.readers if self.random.random() < 0.5]
         self.zombies = [*self.zombies, *survivors][-MAX_ZOMBIES:]
         self.start_owner()
 
     def freeze(self) -> None:
-        """The owner freezes, and another one takes over."""
-        self.met["owners frozen"] += 1
+        """Freeze the owner, and let another one take over."""
+        self.observed["owners frozen"] += 1
         self.frozen.append(self.owner)
         self.start_owner()
 
     def wake_all(self) -> None:
-        """All frozen owners resume until none of them does anything any more."""
+        """Let all frozen owners resume, until the commit of each is refused."""
         for _ in range(20 * len(self.frozen)):
             self.wake()
         self.frozen.clear()
 
     def wake(self) -> None:
-        """A frozen owner resumes as if nothing had happened, until its commit is refused."""
+        """Let a frozen owner resume with its old state, until its commit is refused."""
         if not self.frozen:
             return
         owner = self.random.choice(self.frozen)
@@ -166,5 +169,5 @@ class World:
             if owner.commit():
                 owner.deliver()
             else:
-                self.met["commits of old owners refused"] += 1
+                self.observed["commits of old owners refused"] += 1
                 self.frozen.remove(owner)

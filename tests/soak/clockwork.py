@@ -1,5 +1,5 @@
-"""A source whose log is a function of time, so that a month passes in minutes; the service that
-reads it is the real one.
+"""A source whose log is a function of time, so that a month passes in minutes. The service that
+reads it is real.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Records = Callable[[int], list[bytes]]
 
 
 class Figures(NamedTuple):
-    """Size of the service and of its state at one moment."""
+    """Sizes of the service and of its state at a given step."""
 
     step: int
     seconds: float
@@ -66,7 +66,8 @@ class Ticking(Reading):
     finished = False
 
     def __init__(self, source: Clockwork) -> None:
-        self._source, self._next = source, 0
+        self._source = source
+        self._next = 0
 
     def discover(self) -> list[DiscoveredPartition]:
         return [DiscoveredPartition("p", 0)]
@@ -81,7 +82,8 @@ class Ticking(Reading):
         pass
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        step, self._next = self._next, self._next + 1
+        step = self._next
+        self._next = self._next + 1
         if step >= self._source.steps:
             self.finished = True
             return []
@@ -153,11 +155,12 @@ def live(
     step_ms: int,
     observe_every: int,
 ) -> tuple[int, list[Figures]]:
-    """Run the service over all steps; returns its exit code and the figures observed meanwhile.
+    """Run the service over all steps; return its exit code and the observed figures.
 
     The service's clock is the time of the log.
     """
-    state, began_s = folder / "driftline.sqlite", time.monotonic()
+    state = folder / "driftline.sqlite"
+    began_s = time.monotonic()
     figures: list[Figures] = []
     clock_s = [START_MS / 1000]
 
@@ -169,12 +172,12 @@ def live(
         clock_s[0] = now_ms(step, step_ms) / 1000
         return records(step)
 
-    plain = {
+    defaults = {
         "source": {"type": "jsonl", "path": "unused"},
         "http": {"port": 0},
         "state": {"path": str(state)},
     }
-    config: Config = parse({**plain, **data}, folder)
+    config: Config = parse({**defaults, **data}, folder)
     source = Clockwork(
         records=records_now,
         observe=observe,
@@ -189,7 +192,7 @@ def live(
 
 
 def growth(figures: list[Figures], name: str) -> float:
-    """Growth of a figure from the first to the last of these, along the line of least squares."""
+    """Growth of a figure from the first to the last observation, along the least-squares line."""
     steps = np.array([figure.step for figure in figures], float)
     values = np.array([getattr(figure, name) for figure in figures], float)
     return float(np.polyfit(steps, values, 1)[0] * (steps[-1] - steps[0]))
@@ -201,15 +204,17 @@ def measured_by(module: str, *arguments: str) -> dict[str, object]:
     Raises RuntimeError with the end of its log if it fails; a failed service adds its ``log`` to
     the figures.
     """
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-X", "faulthandler", "-m", module, *arguments],
         capture_output=True,
         text=True,
     )
-    log = "\n".join(done.stderr.splitlines()[-20:])[-4_000:]
-    if done.returncode:
-        killed = done.returncode < 0
-        how = signal.Signals(-done.returncode).name if killed else f"exit code {done.returncode}"
-        raise RuntimeError(f"{module} ended with {how}; the end of its log: {log or 'empty'}")
-    figures = dict(json.loads(done.stdout.splitlines()[-1]))
+    log = "\n".join(result.stderr.splitlines()[-20:])[-4_000:]
+    if result.returncode:
+        killed = result.returncode < 0
+        ending = (
+            signal.Signals(-result.returncode).name if killed else f"exit code {result.returncode}"
+        )
+        raise RuntimeError(f"{module} ended with {ending}; the end of its log: {log or 'empty'}")
+    figures = dict(json.loads(result.stdout.splitlines()[-1]))
     return {**figures, "log": log} if figures.get("exit_code") else figures

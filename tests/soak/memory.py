@@ -14,17 +14,19 @@ from stream.telemetry.log_setup import LogSetup
 from tests.soak.clockwork import START_MS, growth, live, measured_by
 from tests.support import jobs
 
-MODELS, FEATURES, PANE_MS = 10, 200, 5_000
+MODELS = 10
+FEATURES = 200
+PANE_MS = 5_000
 WINDOWS = 1_000
 WARM = 150
-"""From this window on ten minutes of panes are kept, and each new pane releases one."""
+"""From this window on, ten minutes of panes are kept, and each new pane releases one."""
 LIMIT_MB = 400.0
 NAMES = [f"f{k}" for k in range(FEATURES)]
 
 
 def pane(step: int) -> list[bytes]:
-    """Two events of each model in each pane, and one that is five minutes late, which changes a
-    stored pane.
+    """Two events of each model in each pane, and an event that is five minutes late, which changes
+    a stored pane.
     """
     rng = np.random.default_rng(step)
     at_ms = START_MS + step * PANE_MS + 1_000
@@ -41,7 +43,7 @@ def pane(step: int) -> list[bytes]:
 
 
 def learn(folder: Path) -> dict[str, object]:
-    """Learn the baseline; in a process of its own, because its memory is not measured."""
+    """Learn the baseline, in a process of its own because its memory is not measured."""
     rng = np.random.default_rng(1)
     columns = {name: [repr(value) for value in rng.normal(0, 1, 5_000).tolist()] for name in NAMES}
     jobs.learn_from(columns, (), folder)
@@ -68,7 +70,7 @@ def measure(windows: int, folder: Path) -> dict[str, object]:
     def records(step: int) -> list[bytes]:
         if step % 50 == 0:
             for path in (folder / "reports").glob("*"):
-                path.write_bytes(b"")  # reports are not what is measured
+                path.write_bytes(b"")  # the size of the reports is not measured
         return pane(step)
 
     code, figures = live(folder, config(), records, windows, PANE_MS, max(windows // 50, 1))
@@ -98,7 +100,8 @@ def run(windows: int = WINDOWS) -> dict[str, object]:
 
 if __name__ == "__main__":
     LogSetup("info").set_up()  # the end of the log is shown if it fails
-    windows_or_baseline, run_folder = sys.argv[1], Path(sys.argv[2])
+    windows_or_baseline = sys.argv[1]
+    run_folder = Path(sys.argv[2])
     if windows_or_baseline == "baseline":
         result = learn(run_folder)
     else:

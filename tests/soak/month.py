@@ -1,7 +1,7 @@
 """A month of one-minute windows through the service: ``python -m tests.soak.month 43200`` prints
 its figures.
 
-The traffic has what a month has: quiet nights, late records, undecodable records, a sender that
+The traffic resembles a real month: quiet nights, late records, undecodable records, a sender that
 fails for twenty minutes each day, which opens an episode that ends, and an hour of silence each
 week.
 """
@@ -23,7 +23,9 @@ from stream.telemetry.log_setup import LogSetup
 from tests.soak.clockwork import START_MS, Figures, growth, live, measured_by
 from tests.support import jobs
 
-MINUTE_MS, DAY, WEEK = 60_000, 1_440, 10_080
+MINUTE_MS = 60_000
+DAY = 1_440
+WEEK = 10_080
 WINDOWS = 43_200
 QUIET = 60
 """Minutes without any record at the end of each week."""
@@ -44,8 +46,8 @@ def columns(rows: int, rng: np.random.Generator, broken: bool = False) -> dict[s
 
 
 def minute(step: int) -> list[bytes]:
-    """The records of a minute: one is two minutes late, and every seventh minute has an undecodable
-    one.
+    """The records of a minute: the first is two minutes late, and every seventh minute has an
+    undecodable record.
     """
     if step % WEEK >= WEEK - QUIET:
         return []
@@ -96,7 +98,7 @@ class Files:
         """Reported windows, and the rows in their last revisions."""
 
     def rotate(self, keep: int) -> None:
-        """Count all files but the newest ones; one file has all revisions of a window."""
+        """Count all files except the newest; a file has all revisions of a window."""
         for path in sorted(self._folder.glob("reports-*.jsonl"))[: -keep or None]:
             newest: dict[int, tuple[int, int]] = {}
             for line in path.read_bytes().splitlines():

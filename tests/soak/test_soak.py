@@ -1,4 +1,4 @@
-"""Nothing grows with time: part of a compressed month and ten wide models, in the service."""
+"""No size grows with time: part of a compressed month and ten wide models, in the service."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_neither_memory_nor_the_state_grows_with_the_number_of_windows() -> None
     assert figures["rss_growth_mb"] < 15, figures
     assert figures["file_growth_mb"] < 1, figures
     rows = figures["most_rows"]
-    # a pane for each of ten minutes of lateness, the open one, and the one of the last poll
+    # a pane for each of ten minutes of lateness, the open pane, and the pane of the last poll
     assert rows["panes"] <= 13, figures
     assert (rows["newest"], rows["baselines"], rows["cursors"]) == (1, 1, 3)
     assert rows["outbox"] <= 2_500, figures
@@ -38,7 +38,7 @@ def test_ten_models_of_200_features_stay_under_400_mb() -> None:
     assert figures["exit_code"] == 0, figures
     assert figures["rss_mb_most"] < memory.LIMIT_MB, figures
     assert figures["rss_growth_mb"] < 10, figures
-    # for each model twelve open panes, and two minutes more than ten of lateness by grace and
+    # for each model twelve open panes, and two minutes beyond the ten of lateness for grace and
     # rounding
     assert figures["panes_most"] <= memory.MODELS * (12 + 120 + 13), figures
 

@@ -75,13 +75,13 @@ def values(rows: int, seed: int = 0) -> dict[str, list[str]]:
         "stock": rng.geometric(0.01, rows),
     }
     words = {"country": COUNTRIES, "device": DEVICES, "plan": PLANS}
-    out = {name: [f"{x:.6f}" for x in column.tolist()] for name, column in floats.items()}
-    out |= {name: [str(x) for x in column.tolist()] for name, column in integers.items()}
+    columns = {name: [f"{x:.6f}" for x in column.tolist()] for name, column in floats.items()}
+    columns |= {name: [str(x) for x in column.tolist()] for name, column in integers.items()}
     for name, choices in words.items():
         weights = 1.0 / np.arange(1, len(choices) + 1)
         picked = rng.choice(len(choices), rows, p=weights / weights.sum())
-        out[name] = [choices[k] for k in picked.tolist()]
-    return {name: out[name] for name in (*OUTPUTS, *INPUTS)}
+        columns[name] = [choices[k] for k in picked.tolist()]
+    return {name: columns[name] for name in (*OUTPUTS, *INPUTS)}
 
 
 def spoil(columns: dict[str, list[str]], share: float, seed: int = 0) -> dict[str, list[str]]:

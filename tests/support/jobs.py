@@ -1,7 +1,7 @@
-"""Jobs for tests: a baseline, a configuration, capture files to read, and what the job delivered.
+"""Jobs for tests: a baseline, a configuration, capture files to read, and the delivered results.
 
-The producer's own counts are the truth: :func:`lines_of` makes :data:`PER_WINDOW` events a minute,
-so a test can compute the rows of each window in its head.
+The producer's own counts are the expected ones: :func:`lines_of` returns :data:`PER_WINDOW` events
+a minute, from which the rows of each window follow.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from stream.baselining import build as baselining
 from tests.servers.service import RunningService, newest
 from tests.support import events
 
-START_MS, MINUTE_MS, PER_S = 1_750_000_020_000, 60_000, 20
+START_MS = 1_750_000_020_000
+MINUTE_MS = 60_000
+PER_S = 20
 PER_WINDOW = PER_S * 60
 
 
 def learn(folder: Path, rows: int = 5_000) -> Path:
-    """Learn a baseline from ``rows`` standard events; returns its folder."""
+    """Learn a baseline from ``rows`` standard events; return its folder."""
     return learn_from(events.values(rows, 4), events.OUTPUTS, folder)
 
 
@@ -35,7 +37,7 @@ def learn_from(columns: Mapping[str, list[str]], outputs: Iterable[str], folder:
 
 def config(baseline: Path | str, **changes: Any) -> dict[str, Any]:
     """A job that follows the files a, b and c; ``changes`` replace whole top-level keys."""
-    plain: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "job": "files",
         "source": {"type": "jsonl", "path": ["a.jsonl", "b.jsonl", "c.jsonl"], "follow": True},
         "format": {"type": "sagemaker"},
@@ -44,7 +46,7 @@ def config(baseline: Path | str, **changes: Any) -> dict[str, Any]:
         "grace": "2s",
         "sinks": [{"type": "jsonl", "path": "reports"}],
     }
-    return {**plain, **changes}
+    return {**defaults, **changes}
 
 
 def lines_of(windows: int, seed: int = 3) -> list[bytes]:
@@ -63,8 +65,8 @@ def append(folder: Path, lines: list[bytes], first: int = 0) -> None:
 
 
 def rows(service: RunningService) -> dict[int, int]:
-    """Rows in the last revision of each window, by the window's number; fails if one report id has
-    two contents.
+    """Rows in the last revision of each window, by the window's number; fails if reports with the
+    same id differ.
     """
     return {
         (end_ms - START_MS) // MINUTE_MS: report.rows
@@ -73,6 +75,6 @@ def rows(service: RunningService) -> dict[int, int]:
 
 
 def letters(folder: Path) -> list[dict[str, Any]]:
-    """The dead letters of the job in ``folder``; none without a file."""
+    """The dead letters of the job in ``folder``; empty without a file."""
     path = folder / "dead-letters.jsonl"
     return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []

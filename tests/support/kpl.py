@@ -1,4 +1,4 @@
-"""Records as the reference implementation of the Kinesis Producer Library aggregates them."""
+"""Records aggregated by the reference implementation of the Kinesis Producer Library."""
 
 from __future__ import annotations
 

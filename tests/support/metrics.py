@@ -38,7 +38,7 @@ STATISTICS = [
 
 
 class FullPage:
-    """Telemetry and the Prometheus sink of one job, which export everything that they can."""
+    """Telemetry and the Prometheus sink of a job, with at least one sample of every metric."""
 
     def __init__(self, job: str = "sample") -> None:
         self.telemetry = Telemetry(job)

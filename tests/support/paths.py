@@ -1,4 +1,4 @@
-"""Folders that tests read."""
+"""Folders from which tests read."""
 
 from pathlib import Path
 

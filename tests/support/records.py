@@ -1,4 +1,4 @@
-"""Covered ranges and settings, for tests that care about few of their fields; and a
+"""Covered ranges and settings, for tests that depend on few of their fields; and a
 source without records.
 """
 
@@ -15,7 +15,7 @@ from stream.sources.base import Reading
 def covered_range(
     partition: str, first: int, count: int, mark_ms: int | None = None, **fields: Any
 ) -> CoveredRange:
-    """A range of dated and accepted records of one row each, unless ``fields`` say otherwise."""
+    """A range of dated and accepted records of one row each, except where ``fields`` differ."""
     accepted = {
         "claim": 1,
         "at_end": False,
@@ -47,7 +47,7 @@ def job_settings(**changes: Any) -> JobSettings:
 
 
 class NoSource(Reading):
-    """An open source for readers that get their records from the test."""
+    """An open source for readers that receive their records from the test."""
 
     finished = True
 

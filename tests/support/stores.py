@@ -1,4 +1,4 @@
-"""Stores in memory that take the place of those in SQLite."""
+"""In-memory stores that replace those in SQLite."""
 
 from __future__ import annotations
 

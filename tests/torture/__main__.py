@@ -19,8 +19,8 @@ from tests.torture import replays, schedules, service
 from tests.torture.rows import Section, SectionResult
 
 REPORT = ROOT / "docs" / "torture.md"
-MOST_FAILURES = 20
-"""Failures of a section that are listed."""
+MAX_LISTED_FAILURES = 20
+"""The number of failures of a section that are listed."""
 SECTIONS: list[tuple[str, Section]] = [
     ("The protocol, simulated", schedules.simulated),
     ("Planted bugs", schedules.planted_bugs),
@@ -34,15 +34,15 @@ SECTIONS: list[tuple[str, Section]] = [
 ]
 
 
-def main(words: list[str]) -> int:
-    """Run the sections whose name contains one of the words, or all without words.
+def main(names: list[str]) -> int:
+    """Run the sections whose name contains one of ``names``, or all if there are none.
 
     The report is written only after a run of all sections.
     """
     chosen = [
         (name, section)
         for name, section in SECTIONS
-        if not words or any(word.lower() in name.lower() for word in words)
+        if not names or any(part.lower() in name.lower() for part in names)
     ]
     if not chosen:
         print(f"no such section; there are: {', '.join(name for name, _ in SECTIONS)}")
@@ -52,14 +52,14 @@ def main(words: list[str]) -> int:
         print(f"{name} ...", flush=True)
         results.append((name, section()))
         print("\n".join(table(results[-1][1])), flush=True)
-    if not words:
+    if not names:
         REPORT.write_text(report(results))
         print(f"written: {REPORT}")
     return int(any(row.failures for _, result in results for row in result.rows))
 
 
 def report(results: list[tuple[str, SectionResult]]) -> str:
-    """The page."""
+    """The report as a page in Markdown."""
     today = datetime.now(UTC).date().isoformat()
     machine = f"{os.cpu_count()} cores of {processor()['processor']}"
     lines = [
@@ -78,14 +78,16 @@ def report(results: list[tuple[str, SectionResult]]) -> str:
 
 
 def table(result: SectionResult) -> list[str]:
-    """Rows, failures and counts in Markdown."""
+    """Rows, failures and counts of a section in Markdown."""
     lines = ["| trial | runs | failures | seconds |", "| --- | ---: | ---: | ---: |"]
     lines += [
         f"| {row.trial} | {row.times:,} | {len(row.failures):,} | {row.seconds:,.1f} |"
         for row in result.rows
     ]
     failures = [failure for row in result.rows for failure in row.failures]
-    lines += ["", *(f"* {failure}" for failure in failures[:MOST_FAILURES])] if failures else []
+    lines += (
+        ["", *(f"* {failure}" for failure in failures[:MAX_LISTED_FAILURES])] if failures else []
+    )
     return [*lines, "", *counted(result.counts)] if result.counts else lines
 
 

@@ -20,7 +20,10 @@ from tests.golden.runs import run_service, run_with_crashes
 from tests.property.test_messages import LAYOUTS, comparable, partials, through_the_pipe
 from tests.torture.rows import Row, SectionResult, on_all_cores
 
-INPUTS, EVERY, BATCHES, FILES = range(10, 22), (1, 2, 3, 5, 8, 13), (60, 150), (1, 3)
+INPUTS = range(10, 22)
+INTERVALS = (1, 2, 3, 5, 8, 13)
+BATCHES = (60, 150)
+FILES = (1, 3)
 PARTIALS = 5_000
 
 
@@ -33,9 +36,9 @@ class Outcome(NamedTuple):
 
 
 def replayed() -> SectionResult:
-    """Inputs with seeds, batches and files of their own; each is crashed in several rhythms."""
+    """Replay inputs with different seeds, batches and files, each with several crash intervals."""
     began_s = time.monotonic()
-    outcomes = on_all_cores(crash_in_each_rhythm, INPUTS)
+    outcomes = on_all_cores(crash_at_each_interval, INPUTS)
     seconds = time.monotonic() - began_s
     failures = tuple(failure for outcome in outcomes for failure in outcome.failures)
     runs = sum(outcome.runs for outcome in outcomes)
@@ -46,25 +49,27 @@ def replayed() -> SectionResult:
     )
 
 
-def crash_in_each_rhythm(seed: int) -> Outcome:
-    """One input: without a crash, and with crashes in each rhythm."""
+def crash_at_each_interval(seed: int) -> Outcome:
+    """Run one input without a crash, and with crashes at each interval."""
     LogSetup("error").set_up()
     outcome = Outcome(0, 0, [])
     with tempfile.TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        folder, files, planted = Path(name), FILES[seed % 2], golden.planted(seed)
+        folder = Path(name)
+        files = FILES[seed % 2]
+        planted = golden.planted(seed)
         baseline = folder / "baseline"
         patch.setattr(readers, "MAX_RECORDS", BATCHES[seed // 2 % 2])
         golden.write_baseline(baseline)
-        paths = golden.deal(planted, folder, files)
+        paths = golden.distribute(planted, folder, files)
         straight = run_service(golden.config(folder / "straight", baseline, paths))
         if files == 1 and straight.rows != golden.plain_rows(planted):
             outcome.failures.append(f"input {seed}: the run without crashes miscounts")
-        for every in EVERY:
+        for every in INTERVALS:
             config = golden.config(folder / f"crashed-{every}", baseline, paths)
-            resumed, lives = run_with_crashes(config, every)
+            resumed, processes = run_with_crashes(config, every)
             failures = differences(resumed, straight, baseline, f"input {seed}, every {every}")
             outcome = Outcome(
-                outcome.crashes + lives - 1, outcome.runs + 1, [*outcome.failures, *failures]
+                outcome.crashes + processes - 1, outcome.runs + 1, [*outcome.failures, *failures]
             )
     return outcome
 
@@ -72,7 +77,7 @@ def crash_in_each_rhythm(seed: int) -> Outcome:
 def differences(
     resumed: golden.Results, straight: golden.Results, baseline: Path, where: str
 ) -> list[str]:
-    """A description of the first difference between two runs, if there is one."""
+    """A description of the first difference between two runs; empty without a difference."""
     try:
         golden.assert_equal_windows(resumed, straight, load_baseline(baseline))
     except AssertionError as error:
@@ -81,7 +86,7 @@ def differences(
 
 
 def encoded() -> SectionResult:
-    """Arbitrary partials, encoded as messages of a reader process and decoded again."""
+    """Encode arbitrary partials as messages of a reader process, and decode them."""
     began_s = time.monotonic()
 
     @settings(

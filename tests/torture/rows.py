@@ -1,4 +1,4 @@
-"""The results of a section: a row for each trial, and counts of what the trials went through."""
+"""The results of a section: a row for each trial, and counts of the events in the trials."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Result = TypeVar("Result")
 
 
 class Row(NamedTuple):
-    """A trial: how often it was run, a description of each failure, how long all runs took."""
+    """A trial: its number of runs, a description of each failure, the duration of all runs."""
 
     trial: str
     times: int
@@ -23,7 +23,7 @@ class Row(NamedTuple):
 
 
 class SectionResult(NamedTuple):
-    """The rows of a section; ``counts`` is what its trials went through, by name."""
+    """The rows of a section; ``counts`` holds the events in its trials, by name."""
 
     rows: list[Row]
     counts: Counter[str]
@@ -34,7 +34,7 @@ class SectionResult(NamedTuple):
         return cls(list(rows), Counter())
 
     def __or__(self, other: SectionResult) -> SectionResult:
-        """Both results in one section."""
+        """Join two results into one section."""
         return SectionResult([*self.rows, *other.rows], self.counts + other.counts)
 
 
@@ -42,6 +42,6 @@ Section = Callable[[], SectionResult]
 
 
 def on_all_cores(work: Callable[[Task], Result], tasks: Iterable[Task]) -> list[Result]:
-    """The results in the order of the tasks; each core takes the next task when it is free."""
+    """Results in the order of the tasks; each core starts the next task when it is free."""
     with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
         return list(pool.map(work, tasks))

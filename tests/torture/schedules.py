@@ -1,4 +1,4 @@
-"""Seeded schedules of the protocol, far more than a test run has time for.
+"""Seeded schedules of the protocol, far more than a run of the tests has time for.
 
 ``DRIFTLINE_SCHEDULES`` is their number.
 """
@@ -16,11 +16,12 @@ from tests.simulation import live, planted, schedules
 from tests.torture.rows import Row, SectionResult, on_all_cores
 
 SCHEDULES = int(os.environ.get("DRIFTLINE_SCHEDULES", "100000"))
-CHUNK, PLANTED = 500, 5_000
+CHUNK = 500
+PLANTED = 5_000
 
 
 class Chunk(NamedTuple):
-    """Seeds of one kind of schedule."""
+    """A range of seeds for one kind of schedule."""
 
     live: bool
     first: int
@@ -28,7 +29,7 @@ class Chunk(NamedTuple):
 
 
 def simulated() -> SectionResult:
-    """Six of seven schedules are chaos over complete logs, the others are live traffic."""
+    """Run the schedules: six of seven are chaos over complete logs, the others live traffic."""
     of_chaos = SCHEDULES * 6 // 7
     return _simulated("chaos over complete logs", False, of_chaos) | _simulated(
         "live traffic", True, SCHEDULES - of_chaos
@@ -46,8 +47,9 @@ def _simulated(name: str, of_live: bool, schedules: int) -> SectionResult:
 
 
 def run_chunk(chunk: Chunk) -> tuple[Counter[str], list[str]]:
-    """What these schedules went through, by count, and the failures among them."""
-    counts, failures = Counter[str](), []
+    """Counts of the events in these schedules, and the failures among them."""
+    counts = Counter[str]()
+    failures = []
     kind = "live" if chunk.live else "chaos"
     for seed in range(chunk.first, chunk.stop):
         try:
@@ -63,20 +65,21 @@ def run_chunk(chunk: Chunk) -> tuple[Counter[str], list[str]]:
 def _run(seed: int, of_live: bool) -> tuple[str | None, Counter[str]]:
     if of_live:
         world = live.run(seed)
-        return live.verdict(world), schedules.met(world)
+        return live.verdict(world), schedules.observations(world)
     chaos = schedules.run(seed)
-    return schedules.verdict(chaos), schedules.met(chaos)
+    return schedules.verdict(chaos), schedules.observations(chaos)
 
 
 def planted_bugs() -> SectionResult:
-    """Each bug is planted by itself; its row counts the schedules up to the one that exposed it."""
+    """Plant each bug separately; its row counts the schedules up to the one that exposed it."""
     return SectionResult.of(*on_all_cores(expose, [*planted.CHAOS, *planted.LIVE]))
 
 
 def expose(bug: str) -> Row:
     """Run schedules until one of them fails because of the bug."""
     began_s = time.monotonic()
-    plant, of_live = {**planted.CHAOS, **planted.LIVE}[bug], bug in planted.LIVE
+    plant = {**planted.CHAOS, **planted.LIVE}[bug]
+    of_live = bug in planted.LIVE
     with pytest.MonkeyPatch.context() as patch:
         plant(patch)
         exposing = next((seed for seed in range(PLANTED) if fails(seed, of_live)), None)

@@ -15,9 +15,13 @@ from tests.fuzz import long
 from tests.soak import memory, month
 from tests.torture.rows import Row, SectionResult
 
-KILLS_KAFKA, KILLS_KINESIS, OUTAGE_S, CHUNK_S = 100, 20, 600, 0.4
+KILLS_KAFKA = 100
+KILLS_KINESIS = 20
+OUTAGE_S = 600
+CHUNK_S = 0.4
 GUIDED = 100_000
-MOST_MB, MOST_GROWTH_MB = 400.0, 20.0
+MAX_MB = 400.0
+MAX_GROWTH_MB = 20.0
 
 
 def killed() -> SectionResult:
@@ -48,7 +52,7 @@ def disturbed() -> SectionResult:
 
 
 def shut_out() -> SectionResult:
-    """Let SNS and CloudWatch not respond for ten minutes by the clock; nothing may be missing
+    """Keep SNS and CloudWatch from responding for ten real minutes; no result may be missing
     afterwards.
     """
     settings = {"DRIFTLINE_OUTAGE_S": str(OUTAGE_S)}
@@ -57,16 +61,16 @@ def shut_out() -> SectionResult:
 
 
 def _tests(path: str, times: int, settings: Mapping[str, str], trial: str) -> Row:
-    """A file of tests with other settings; a missing server is a failure."""
+    """Run a file of tests with other settings; a missing server is a failure."""
     began_s = time.monotonic()
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path],
         env={**os.environ, "DRIFTLINE_REQUIRE": "all", **settings},
         capture_output=True,
         text=True,
         check=False,
     )
-    failures = () if done.returncode == 0 else (done.stdout[-2_000:],)
+    failures = () if result.returncode == 0 else (result.stdout[-2_000:],)
     return Row(trial, times, failures, time.monotonic() - began_s)
 
 
@@ -80,19 +84,19 @@ def mangled() -> SectionResult:
 
 
 def long_lives() -> SectionResult:
-    """A month of minutes, and ten wide models."""
+    """Run a month of one-minute windows, and ten wide models."""
     minutes = month.run()
     of_month = {
         "the exit code is 0": minutes["exit_code"] == 0,
         "each window is reported": minutes["windows_reported"] == minutes["windows_sent"],
         "each row is counted": minutes["rows_reported"] == minutes["rows_sent"],
-        "memory does not grow": float(str(minutes["rss_growth_mb"])) < MOST_GROWTH_MB,
+        "memory does not grow": float(str(minutes["rss_growth_mb"])) < MAX_GROWTH_MB,
     }
     wide = memory.run()
     of_wide = {
         "the exit code is 0": wide["exit_code"] == 0,
-        f"memory stays under {MOST_MB:g} MB": float(str(wide["rss_mb_most"])) < MOST_MB,
-        "memory does not grow": float(str(wide["rss_growth_mb"])) < MOST_GROWTH_MB,
+        f"memory stays under {MAX_MB:g} MB": float(str(wide["rss_mb_most"])) < MAX_MB,
+        "memory does not grow": float(str(wide["rss_growth_mb"])) < MAX_GROWTH_MB,
     }
     return _measured("windows of a compressed month", month.WINDOWS, minutes, of_month) | _measured(
         "windows of ten models with 200 features", memory.WINDOWS, wide, of_wide
@@ -103,7 +107,9 @@ def _measured(
     trial: str, times: int, figures: Mapping[str, object], claims: Mapping[str, bool]
 ) -> SectionResult:
     """A row whose failures are the claims that do not hold; other numeric figures are counts."""
-    failures = tuple(f"not so: {claim}: {figures}" for claim, holds in claims.items() if not holds)
+    failures = tuple(
+        f"not true: {claim}: {figures}" for claim, holds in claims.items() if not holds
+    )
     counts = Counter(
         {
             f"{trial}: {name}": round(value)

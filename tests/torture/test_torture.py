@@ -32,7 +32,7 @@ def test_the_report_has_trials_runs_failures_and_counts(
     assert "12,345 records" in text
 
 
-def test_a_failure_is_printed_and_gives_exit_code_1(
+def test_a_failure_is_printed_and_sets_exit_code_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(torture, "SECTIONS", [("Kills", failing), ("Others", passing)])
@@ -49,7 +49,7 @@ def test_sections_are_joined_with_their_counts() -> None:
 
 
 @pytest.mark.parametrize("live", [False, True])
-def test_a_chunk_of_schedules_counts_what_it_went_through(live: bool) -> None:
+def test_a_chunk_of_schedules_counts_its_events(live: bool) -> None:
     counts, failures = run_chunk(Chunk(live, 3, 6))
     assert failures == []
     assert counts["records"] > 0

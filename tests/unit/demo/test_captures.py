@@ -44,7 +44,7 @@ def test_a_line_holds_request_response_ids_and_the_time_in_seconds() -> None:
     assert first["eventVersion"] == "0"
 
 
-def test_a_capture_file_has_the_path_of_the_contract_and_one_line_for_each_event(
+def test_a_capture_file_has_the_documented_path_and_a_line_for_each_event(
     tmp_path: Path,
 ) -> None:
     lines = capture_lines(FLIGHTS, np.zeros(2), 0, NEW_YEAR_MS)
@@ -55,7 +55,7 @@ def test_a_capture_file_has_the_path_of_the_contract_and_one_line_for_each_event
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_later_files_have_greater_names(tmp_path: Path) -> None:
+def test_names_of_later_files_sort_after_earlier_ones(tmp_path: Path) -> None:
     times = [NEW_YEAR_MS + minutes * 60_000 for minutes in (0, 10, 59, 60, 1439, 1440)]
     names = [
         write_capture_file(tmp_path, [], time_ms).relative_to(tmp_path).as_posix()

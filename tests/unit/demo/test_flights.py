@@ -29,19 +29,19 @@ def rows_by_plain_loops(folder: Path) -> list[tuple[str, int, float]]:
         weather = {(row["origin"], row["time_hour"]): row for row in csv.DictReader(file)}
     with zipfile.ZipFile(folder / "flights.csv.zip") as archive:
         flights = list(csv.DictReader(io.StringIO(archive.read("flights.csv").decode())))
-    out = []
+    rows = []
     for row in flights:
         of_hour = weather.get((row["origin"], row["time_hour"]))
         if of_hour is not None and row["dep_time"] != "NA" and row["arr_delay"] != "NA":
             temp = -999.0 if of_hour["temp"] == "NA" else float(of_hour["temp"])
-            out.append((row["carrier"], int(row["arr_delay"]), temp))
-    return sorted(out)
+            rows.append((row["carrier"], int(row["arr_delay"]), temp))
+    return sorted(rows)
 
 
 def test_the_join_equals_plain_loops_up_to_the_order(data_folder: Path) -> None:
     flights = load()
     temp = flights.features["temp"].fill_null(-999.0).to_pylist()
-    got = list(
+    loaded = list(
         zip(
             flights.features["carrier"].to_pylist(),
             flights.label.astype(int).tolist(),
@@ -50,8 +50,8 @@ def test_the_join_equals_plain_loops_up_to_the_order(data_folder: Path) -> None:
         )
     )
     expected = rows_by_plain_loops(data_folder)
-    assert sorted(got) == expected
-    assert got != expected
+    assert sorted(loaded) == expected
+    assert loaded != expected
 
 
 def test_two_loads_give_the_same_order(data_folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The five incidents: what they change, when, and what they leave unchanged."""
+"""The five incidents: their changes, their times, and the features that they leave unchanged."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -48,7 +48,7 @@ def test_the_hour_is_written_as_a_fraction() -> None:
     assert after == [f"{hour}.0" for hour in before]
 
 
-def test_all_flights_but_those_of_united_remain() -> None:
+def test_all_flights_except_those_of_united_remain() -> None:
     before, after = column("United is missing", "carrier")
     assert after == ["DL"] * before.count("DL")
 
@@ -63,7 +63,7 @@ def test_the_delay_is_in_seconds() -> None:
 
 
 @pytest.mark.parametrize("incident", FIVE, ids=lambda incident: incident.name)
-def test_an_incident_changes_no_other_feature_than_it_names(incident: Incident) -> None:
+def test_an_incident_changes_only_the_features_that_it_names(incident: Incident) -> None:
     healthy = two_days()
     changed = incident.change(healthy).features
     for name in set(FEATURES) - {incident.cause, *incident.affected}:

@@ -52,7 +52,8 @@ def test_a_missing_number_counts_as_the_training_mean() -> None:
 
 
 def test_the_prediction_for_an_unknown_carrier_is_between_the_known_ones() -> None:
-    known, model = flights(), fit(flights())
+    known = flights()
+    model = fit(flights())
     predictions = {
         carrier: model.predict(
             changed(known, "carrier", pa.array([carrier] * len(known))).features

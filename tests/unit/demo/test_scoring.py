@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from demo.incidents import HOUR_MS, Incident
-from demo.retraining import is_called_for_by
+from demo.retraining import is_needed_after
 from demo.scoring import Tally
 from detectors.report import Signal, SignalKind, Violation
 
@@ -22,7 +22,8 @@ def incident(
 def signal(
     kind: SignalKind, features: Sequence[str], start_h: float, end_h: float, episode: str = "e1"
 ) -> Signal:
-    start_ms, end_ms = START_MS + int(start_h * HOUR_MS), START_MS + int(end_h * HOUR_MS)
+    start_ms = START_MS + int(start_h * HOUR_MS)
+    end_ms = START_MS + int(end_h * HOUR_MS)
     reasons = tuple(
         Violation(
             feature=name,
@@ -55,7 +56,7 @@ def signal(
 
 
 def tally(*incidents: Incident) -> Tally:
-    """Ten events an hour."""
+    """A tally of traffic with ten events an hour."""
     return Tally(incidents, START_MS, lambda start_ms, end_ms: (end_ms - start_ms) * 10 // HOUR_MS)
 
 
@@ -125,8 +126,6 @@ def test_a_permanent_incident_never_ends() -> None:
     assert tallied.false_signals == []
 
 
-def test_only_a_reminder_after_the_cool_down_calls_for_retraining() -> None:
+def test_only_a_reminder_after_the_cool_down_requires_retraining() -> None:
     kinds: tuple[SignalKind, ...] = ("opened", "worsened", "reminder", "recovered")
-    assert [kind for kind in kinds if is_called_for_by(signal(kind, ["temp"], 0, 1))] == [
-        "reminder"
-    ]
+    assert [kind for kind in kinds if is_needed_after(signal(kind, ["temp"], 0, 1))] == ["reminder"]

@@ -1,4 +1,4 @@
-"""Numbers in sentences: short, never rounded to a claim that is not true."""
+"""Numbers in sentences: short, and never rounded to a false statement."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from detectors.phrases import distinguishable, number, percent
         (1e-9, "0.0000001 %"),
     ],
 )
-def test_a_share_reads_0_or_100_percent_only_if_it_is(share: float, text: str) -> None:
+def test_a_share_is_shown_as_0_or_100_percent_only_if_exact(share: float, text: str) -> None:
     assert percent(share) == text
 
 
@@ -32,7 +32,7 @@ def test_a_number_has_two_digits_and_no_exponent_where_it_is_large(value: float,
     assert number(value) == text
 
 
-def test_two_different_numbers_never_read_the_same() -> None:
+def test_two_different_numbers_are_never_shown_the_same() -> None:
     assert distinguishable(0.41, 0.063) == ("0.41", "0.063")
     assert distinguishable(0.0631, 0.06309) == ("0.0631", "0.06309")
     assert distinguishable(12345.6, 12345.1) == ("12,346", "12,345")

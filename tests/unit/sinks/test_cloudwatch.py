@@ -1,4 +1,4 @@
-"""Data put into CloudWatch by a real client whose requests are answered before they are sent."""
+"""Data put into CloudWatch by a real client whose requests get a response before they are sent."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ OK = (200, b"")
 
 
 class Wire:
-    """A delivery, the arguments of its calls and the sizes of their bodies. Each call takes one of
-    ``answers`` first."""
+    """A delivery, the arguments of its calls and the sizes of their bodies. Each call receives the
+    first of ``responses``, or a success when none is left."""
 
     def __init__(self, sink: Cloudwatch) -> None:
         delivery: Any = sink.open("job")
         self.delivery = delivery
         self.calls: list[dict[str, Any]] = []
         self.sizes: list[int] = []
-        self.answers: list[tuple[int, bytes]] = []
+        self.responses: list[tuple[int, bytes]] = []
         events = delivery._aws.meta.events
-        events.register("provide-client-params.cloudwatch.PutMetricData", self._called)
-        events.register("before-send.cloudwatch.PutMetricData", self._answer)
+        events.register("provide-client-params.cloudwatch.PutMetricData", self._record)
+        events.register("before-send.cloudwatch.PutMetricData", self._respond)
 
-    def _called(self, params: dict[str, Any], **_: Any) -> None:
+    def _record(self, params: dict[str, Any], **_: Any) -> None:
         self.calls.append(params)
 
-    def _answer(self, request: Any, **_: Any) -> AWSResponse:
+    def _respond(self, request: Any, **_: Any) -> AWSResponse:
         body = request.body if isinstance(request.body, bytes) else request.body.encode()
         self.sizes.append(len(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body))
-        status, text = self.answers.pop(0) if self.answers else OK
-        return Answer(request.url, status, text)
+        status, text = self.responses.pop(0) if self.responses else OK
+        return PreparedResponse(request.url, status, text)
 
     @property
     def data(self) -> list[dict[str, Any]]:
@@ -50,8 +50,8 @@ class Wire:
         return [datum["MetricName"] for datum in self.data]
 
 
-class Answer(AWSResponse):  # type: ignore[misc]  # botocore has no types
-    """An answer made in advance."""
+class PreparedResponse(AWSResponse):  # type: ignore[misc]  # botocore has no types
+    """A response that the test prepared."""
 
     def __init__(self, url: str, status: int, text: bytes) -> None:
         super().__init__(url, status, {}, None)
@@ -138,8 +138,9 @@ def test_only_values_that_cloudwatch_cannot_hold_are_left_out(bad: float) -> Non
 
 
 def test_a_metric_left_out_counts_once_however_often_its_window_is_put() -> None:
-    sent, odd = wire(), (feature(value=float("inf")),)
-    sent.answers = [(503, b"{}")]
+    sent = wire()
+    odd = (feature(value=float("inf")),)
+    sent.responses = [(503, b"{}")]
     with pytest.raises(SinkRetry):
         sent.delivery.deliver([report(features=odd)])
     assert sent.delivery.left_out == 0
@@ -178,7 +179,7 @@ def test_a_call_holds_at_most_a_thousand_data(features: int, calls: list[int]) -
 
 @pytest.mark.parametrize("character", ["x", '"', "\u00e9", "\u20ac", "\U0001d11e"])
 def test_the_body_of_a_call_stays_below_one_megabyte_whatever_the_names_are(character: str) -> None:
-    """Names of the greatest length, in characters that take between one and twelve bytes."""
+    """Names of the greatest length, in characters of one to twelve bytes."""
     names = [f"{k:04d}{character * 220}" for k in range(700)]
     sent = wire(endpoint=character * 250)
     sent.delivery.deliver(
@@ -199,13 +200,13 @@ def test_calls_keep_order_and_lose_nothing() -> None:
 
 @pytest.fixture
 def throttled() -> Wire:
-    """334 features need two calls: the first is answered, the second fails."""
+    """334 features need two calls: the first succeeds, the second fails."""
     sent = wire()
-    sent.answers = [OK, (503, b"")]
+    sent.responses = [OK, (503, b"")]
     return sent
 
 
-def test_a_retry_does_not_repeat_calls_that_were_answered(throttled: Wire) -> None:
+def test_a_retry_does_not_repeat_successful_calls(throttled: Wire) -> None:
     wide = report(1, features=tuple(feature(f"f{k}") for k in range(334)))
     with pytest.raises(SinkRetry) as retry:
         throttled.delivery.deliver([wide])
@@ -233,7 +234,7 @@ def test_a_retry_names_the_windows_that_were_delivered(throttled: Wire) -> None:
 )
 def test_only_an_invalid_window_is_rejected(code: str, kind: type[Exception]) -> None:
     sent = wire()
-    sent.answers = [OK, (400, json.dumps({"__type": code, "message": "no"}).encode())]
+    sent.responses = [OK, (400, json.dumps({"__type": code, "message": "no"}).encode())]
     with pytest.raises(kind) as refused:
         sent.delivery.deliver([report(0), report(1), report(2)])
     delivered = (
@@ -254,6 +255,6 @@ def test_only_an_invalid_window_is_rejected(code: str, kind: type[Exception]) ->
         ({"resolution_s": 5}, "resolution_s"),
     ],
 )
-def test_check_names_the_key_that_cannot_work(settings: dict[str, Any], key: str) -> None:
+def test_check_names_the_invalid_key(settings: dict[str, Any], key: str) -> None:
     faults = Cloudwatch(**settings).check()
     assert [fault.key for fault in faults] == ([key] if key else [])

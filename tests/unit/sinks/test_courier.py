@@ -1,4 +1,4 @@
-"""The courier delivers in order, retries until items are taken, and never skips an item."""
+"""The courier delivers in order, retries until items are accepted, and never skips an item."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ QUICK_S = (0.001,)
 
 
 class Recorder:
-    """A sink that takes texts. Each of ``faults`` is raised by one call first; ``gate`` blocks
+    """A sink of texts. Each of ``faults`` is raised by one of the first calls; ``gate`` blocks
     deliveries until it is set."""
 
     left_out = 0
 
     def __init__(self, *faults: Exception) -> None:
-        self.taken: list[str] = []
+        self.received: list[str] = []
         self.calls: list[list[str]] = []
         self.faults = list(faults)
         self.gate = threading.Event()
@@ -44,9 +44,9 @@ class Recorder:
             delivered = (
                 fault.index if isinstance(fault, SinkRejected) else getattr(fault, "delivered", 0)
             )
-            self.taken += items[:delivered]
+            self.received += items[:delivered]
             raise fault
-        self.taken += items
+        self.received += items
 
     def close(self) -> None:
         self.closed += 1
@@ -110,12 +110,12 @@ def test_items_arrive_once_and_in_order(make: Make) -> None:
     for first in range(1, 1_001, 100):
         courier.offer(numbered(first, first + 99))
     assert courier.drain(10)
-    assert sink.taken == texts(1, 1_000)
+    assert sink.received == texts(1, 1_000)
     assert courier.cursor == 1_000
     assert courier.counts[:5] == (1_000, 0, 0, 0, 0)
 
 
-def test_the_cursor_does_not_move_while_nothing_is_taken(make: Make) -> None:
+def test_the_cursor_does_not_move_while_no_item_is_accepted(make: Make) -> None:
     sink = Recorder()
     sink.gate.clear()
     courier = make(sink, cursor=41)
@@ -157,17 +157,17 @@ def test_a_retry_does_not_repeat_items_already_delivered(make: Make) -> None:
     courier.start()
     assert courier.drain(10)
     assert sink.calls == [["a", "b", "c"], ["c"]]
-    assert sink.taken == ["a", "b", "c"]
+    assert sink.received == ["a", "b", "c"]
     assert courier.counts[:4] == (3, 1, 0, 0)
 
 
-def test_a_rejected_item_is_left_out_and_the_items_after_it_arrive(make: Make) -> None:
+def test_a_rejected_item_is_skipped_and_the_items_after_it_arrive(make: Make) -> None:
     sink = Recorder(SinkRejected(1, "malformed"))
     courier = make(sink)
     courier.offer([(1, "a"), (2, None), (3, "malformed"), (4, None), (5, "c")])
     courier.start()
     assert courier.drain(10)
-    assert sink.taken == ["a", "c"]
+    assert sink.received == ["a", "c"]
     assert courier.cursor == 5
     assert courier.counts[:4] == (2, 0, 1, 0)
 
@@ -183,11 +183,11 @@ def test_an_unexpected_exception_of_a_sink_does_not_end_its_thread(
     courier.offer(numbered(1, 2))
     courier.start()
     assert courier.drain(10)
-    assert sink.taken[-2:] == texts(1, 2)
+    assert sink.received[-2:] == texts(1, 2)
     assert courier.counts[:4] == (2, 1, 0, 0)
 
 
-def test_a_full_lossless_courier_reports_it_and_drops_nothing(make: Make) -> None:
+def test_a_full_lossless_courier_reports_that_it_is_full_and_drops_nothing(make: Make) -> None:
     sink = Recorder()
     courier = make(sink)
     courier.offer(numbered(1, MAX_QUEUED - 1))
@@ -197,7 +197,7 @@ def test_a_full_lossless_courier_reports_it_and_drops_nothing(make: Make) -> Non
     courier.start()
     assert courier.drain(10)
     assert not courier.full
-    assert sink.taken == texts(1, MAX_QUEUED + 50)
+    assert sink.received == texts(1, MAX_QUEUED + 50)
     assert courier.counts.dropped == 0
 
 
@@ -209,7 +209,7 @@ def test_a_lossy_courier_drops_its_oldest_and_counts_them(make: Make) -> None:
     assert courier.cursor == 30
     courier.start()
     assert courier.drain(10)
-    assert sink.taken == texts(31, MAX_QUEUED + 30)
+    assert sink.received == texts(31, MAX_QUEUED + 30)
     assert courier.counts[:4] == (MAX_QUEUED, 0, 0, 30)
 
 
@@ -229,9 +229,11 @@ def test_an_item_dropped_during_its_delivery_is_not_counted_twice(make: Make) ->
 
 
 def test_a_blocked_sink_blocks_neither_another_sink_nor_the_caller(make: Make) -> None:
-    blocked, free = Recorder(), Recorder()
+    blocked = Recorder()
+    unblocked = Recorder()
     blocked.gate.clear()
-    first, second = make(blocked), make(free)
+    first = make(blocked)
+    second = make(unblocked)
     for courier in (first, second):
         courier.start()
     began = time.monotonic()
@@ -239,13 +241,13 @@ def test_a_blocked_sink_blocks_neither_another_sink_nor_the_caller(make: Make) -
         courier.offer(numbered(1, 5_000))
     assert time.monotonic() - began < 5
     assert second.drain(10)
-    assert free.taken == texts(1, 5_000)
-    assert blocked.taken == []
+    assert unblocked.received == texts(1, 5_000)
+    assert blocked.received == []
     assert not first.drain(0.01)
 
 
-def test_stop_ends_a_long_wait_at_once_and_leaves_items_in_the_outbox(make: Make) -> None:
-    sink = Recorder(SinkRetry("come back in an hour", after_s=3_600))
+def test_stop_ends_a_long_wait_at_once_and_leaves_items_undelivered(make: Make) -> None:
+    sink = Recorder(SinkRetry("retry in an hour", after_s=3_600))
     courier = make(sink)
     courier.offer(numbered(1, 3))
     courier.start()
@@ -254,7 +256,7 @@ def test_stop_ends_a_long_wait_at_once_and_leaves_items_in_the_outbox(make: Make
     courier.stop(30)
     assert time.monotonic() - began < 5
     assert sink.closed == 1
-    assert sink.taken == []
+    assert sink.received == []
     assert (courier.cursor, courier.counts.waiting) == (0, 3)
 
 
@@ -279,7 +281,7 @@ def test_the_wait_grows_with_each_failure_in_a_row_and_restarts_after_a_success(
     courier.offer(numbered(1, 1))
     courier.start()
     assert courier.drain(10)
-    sink.faults = [SinkRetry("down once more")]
+    sink.faults = [SinkRetry("down again")]
     courier.offer(numbered(2, 2))
     assert courier.drain(10)
     assert waits == [0.1, 0.5, 1.0, 1.0, 0.1]
@@ -299,10 +301,10 @@ def test_a_wait_is_a_random_part_of_the_back_off_and_repeats_with_its_seed(
 
     assert waits(1) == waits(1)
     runs = [waits(seed) for seed in range(200)]
-    for drawn, longest_s in zip(zip(*runs, strict=True), BACKOFF_S, strict=True):
-        assert 0 <= min(drawn) < 0.05 * longest_s
-        assert 0.95 * longest_s < max(drawn) <= longest_s
-        assert sum(drawn) / len(drawn) == pytest.approx(longest_s / 2, rel=0.15)
+    for waits_s, longest_s in zip(zip(*runs, strict=True), BACKOFF_S, strict=True):
+        assert 0 <= min(waits_s) < 0.05 * longest_s
+        assert 0.95 * longest_s < max(waits_s) <= longest_s
+        assert sum(waits_s) / len(waits_s) == pytest.approx(longest_s / 2, rel=0.15)
 
 
 @pytest.mark.parametrize("draw", [0.0, 1.0])
@@ -321,7 +323,7 @@ def test_a_sink_that_asks_for_a_pause_is_never_called_before_it_ends(
 def test_couriers_throttled_together_do_not_retry_together(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Eight couriers fail three times at the same moments: no two of them wait equally long."""
+    """Eight couriers fail three times at the same moments: no two of them wait the same time."""
     couriers = [
         make(Recorder(*[SinkRetry("throttled", after_s=5.0)] * 3), backoff_s=BACKOFF_S)
         for _ in range(8)
@@ -341,7 +343,7 @@ def recovered(lines: Sequence[MutableMapping[str, Any]], times: int) -> bool:
 def test_an_outage_is_logged_at_once_then_once_a_minute_and_when_it_ends(
     make: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each attempt takes 25 s by the courier's clock. The next outage is logged at once again."""
+    """Each attempt takes 25 s by the courier's clock. The next outage is logged at once as well."""
     now_s = 1_000.0
 
     class Slow(Recorder):
@@ -374,7 +376,7 @@ def test_an_outage_is_logged_at_once_then_once_a_minute_and_when_it_ends(
 
 
 class Observer:
-    """Records how attempts ended, how long they took, and what was delivered."""
+    """Records the results and durations of attempts, and the delivered items."""
 
     def __init__(self) -> None:
         self.results: list[Result] = []
@@ -416,7 +418,8 @@ def test_moving_the_cursor_alone_is_no_attempt(make: Make) -> None:
 
 
 def test_the_oldest_waiting_item_is_as_old_as_its_commit(make: Make) -> None:
-    sink, now_s = Recorder(SinkRetry("slow", delivered=1)), time.time()
+    sink = Recorder(SinkRetry("slow", delivered=1))
+    now_s = time.time()
     courier = make(sink, backoff_s=(60.0,))
     assert courier.counts.oldest_s == 0
     courier.offer(
@@ -431,7 +434,7 @@ def test_the_oldest_waiting_item_is_as_old_as_its_commit(make: Make) -> None:
     assert courier.counts.stuck_s < 60
 
 
-def test_the_parts_that_a_sink_left_out_are_taken_from_the_sink(make: Make) -> None:
+def test_the_count_of_omitted_parts_is_that_of_the_sink(make: Make) -> None:
     sink = Recorder()
     courier = make(sink)
     assert courier.counts.left_out == 0
@@ -446,7 +449,7 @@ def test_an_item_committed_ahead_of_the_clock_has_no_age(make: Make) -> None:
 
 
 class Unreliable(Recorder):
-    """Fails at random in every possible way; records only what it took."""
+    """Fails at random in every possible way; records only the items that it accepted."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -457,31 +460,31 @@ class Unreliable(Recorder):
         draw = self._random.random()
         delivered = self._random.randrange(len(items))
         if draw < 0.3:
-            self.taken += items[:delivered]
+            self.received += items[:delivered]
             raise SinkRetry("transient", delivered=delivered)
         if draw < 0.4:
-            self.taken += items[:delivered]
+            self.received += items[:delivered]
             self.rejected.append(items[delivered])
             raise SinkRejected(delivered, "permanent")
         if draw < 0.5:
             raise RuntimeError("a bug")
-        self.taken += items
+        self.received += items
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_each_item_is_taken_or_rejected_exactly_once_and_in_order(make: Make, seed: int) -> None:
+def test_each_item_is_accepted_or_rejected_exactly_once_and_in_order(make: Make, seed: int) -> None:
     sink = Unreliable(seed)
     courier = make(sink, backoff_s=(0.0,))
     courier.start()
     courier.offer(numbered(1, 300))
     courier.offer(numbered(301, 700))
     assert courier.drain(20)
-    settled = sorted([*sink.taken, *sink.rejected], key=lambda text: int(text.split()[1]))
+    settled = sorted([*sink.received, *sink.rejected], key=lambda text: int(text.split()[1]))
     assert settled == texts(1, 700)
-    assert sink.taken == [text for text in texts(1, 700) if text not in sink.rejected]
+    assert sink.received == [text for text in texts(1, 700) if text not in sink.rejected]
     assert courier.cursor == 700
     counts = courier.counts
-    assert (counts.delivered, counts.rejected) == (len(sink.taken), len(sink.rejected))
+    assert (counts.delivered, counts.rejected) == (len(sink.received), len(sink.rejected))
     assert (counts.dropped, counts.waiting) == (0, 0)
 
 
@@ -503,7 +506,7 @@ def test_a_lossy_queue_drops_its_oldest_until_large_items_fit(make: Make) -> Non
     assert courier.counts.dropped == 3
     courier.start()
     assert courier.drain(10)
-    assert sink.taken == texts(4, 5)
+    assert sink.received == texts(4, 5)
 
 
 def test_items_that_a_sink_does_not_take_never_fill_its_queue(make: Make) -> None:
@@ -520,13 +523,14 @@ def test_items_that_a_sink_does_not_take_never_fill_its_queue(make: Make) -> Non
     assert courier.cursor == 0
     sink.gate.set()
     assert courier.drain(10)
-    assert (courier.cursor, sink.taken) == (3 * MAX_QUEUED - 1, ["a signal"])
+    assert (courier.cursor, sink.received) == (3 * MAX_QUEUED - 1, ["a signal"])
 
 
 def test_nothing_is_delivered_while_delivery_is_not_allowed(make: Make) -> None:
-    """As after a freeze, when another service may own the job: items wait until delivery is allowed
+    """After a freeze, another service may own the job: items wait until delivery is allowed
     again."""
-    sink, allowed = Recorder(), threading.Event()
+    sink = Recorder()
+    allowed = threading.Event()
     courier = make(sink, may_deliver=allowed.is_set)
     courier.offer(numbered(1, 3))
     courier.start()

@@ -90,7 +90,7 @@ def test_a_full_disk_is_retried(tmp_path: Path) -> None:
         Jsonl(path=str(tmp_path)).open("job").deliver([signal()])
 
 
-def test_check_finds_a_file_where_a_folder_is_expected(tmp_path: Path) -> None:
+def test_check_reports_a_file_where_a_folder_is_expected(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert Jsonl(path=str(tmp_path)).check() == []
     assert Jsonl(path=str(tmp_path / "not yet")).check() == []

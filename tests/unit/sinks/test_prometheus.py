@@ -23,14 +23,15 @@ from stream.testing.reports import (
     violation,
 )
 
-OF_MODEL, OF_FEATURE = 13, 3
-"""Series of a model: rows, completeness, end, six states, one check, three worst features. Series
-of a feature: completeness, distance, limit."""
+OF_MODEL = 13
+"""Series of a model: rows, completeness, end, six states, one check, three worst features."""
+OF_FEATURE = 3
+"""Series of a feature: completeness, distance, limit."""
 KEY = {"job": "sample", "model": "flights", "variant": "AllTraffic"}
 
 
 class Page:
-    """A delivery and the registry it is scraped through."""
+    """A delivery and the registry through which it is scraped."""
 
     def __init__(self, **settings: Any) -> None:
         self.delivery: PrometheusDelivery = Prometheus(**settings).open("sample")
@@ -101,7 +102,7 @@ def test_exactly_one_state_has_the_value_one() -> None:
     assert states == {**dict.fromkeys(states, 0.0), "no data": 1.0}
 
 
-def test_the_newest_window_wins_in_any_order() -> None:
+def test_the_newest_window_is_exported_whatever_the_order() -> None:
     page = shown(
         report(1, rows=1),
         report(2, rows=2),
@@ -129,8 +130,9 @@ def test_a_repeat_changes_nothing() -> None:
     assert page.series == before
 
 
-def test_rebuild_restores_the_gauges_of_before_the_restart() -> None:
-    before, after = shown(report(0), report(1)), Page()
+def test_rebuild_restores_the_gauges_of_the_time_before_a_restart() -> None:
+    before = shown(report(0), report(1))
+    after = Page()
     after.delivery.rebuild([report(1)])
     assert after.gauges() == before.gauges()
 
@@ -157,7 +159,7 @@ def test_signals_are_counted_by_kind() -> None:
         "ks": 0.25,
     }.items(),
 )
-def test_per_feature_adds_the_statistics_that_it_names(name: str, value: float) -> None:
+def test_per_feature_adds_the_named_statistics(name: str, value: float) -> None:
     page = shown(report(), per_feature=[name])
     assert page.value("feature_statistic", feature="amount", statistic=name) == value
 
@@ -186,7 +188,7 @@ def test_per_feature_accepts_every_distance_by_its_name() -> None:
 
 
 def features(count: int) -> tuple[FeatureReport, ...]:
-    """Feature k has a distance of k percent of its limit."""
+    """Features, of which number k has a distance of k percent of its limit."""
     return tuple(feature(f"f{k:03d}", value=k / 1_000, verdict="ok") for k in range(count))
 
 
@@ -220,7 +222,7 @@ def test_the_cap_keeps_the_worst_features_and_counts_the_others() -> None:
     ] == names[85:]
 
 
-def test_the_cap_applies_to_models_too_and_drops_the_calm_ones() -> None:
+def test_the_cap_also_applies_to_models_and_drops_those_without_drift() -> None:
     calm_models = [
         report(model=f"m{k:02d}", features=(calm(),), violations=(), state="ok") for k in range(50)
     ]
@@ -259,6 +261,6 @@ def test_a_name_with_quotes_and_line_breaks_is_one_label() -> None:
     assert all(line.startswith("driftline_") for line in page.series)
 
 
-@pytest.mark.parametrize(("most", "faults"), [(22, 0), (21, 1), (20_000, 0)])
-def test_check_requires_room_for_one_model(most: int, faults: int) -> None:
-    assert len(Prometheus(max_series=most).check()) == faults
+@pytest.mark.parametrize(("max_series", "faults"), [(22, 0), (21, 1), (20_000, 0)])
+def test_check_requires_max_series_to_suffice_for_one_model(max_series: int, faults: int) -> None:
+    assert len(Prometheus(max_series=max_series).check()) == faults

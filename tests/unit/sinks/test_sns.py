@@ -1,4 +1,4 @@
-"""The message of a signal, and the faults that check() finds without network."""
+"""The message of a signal, and the faults that check() reports without network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sinks.sns import Sns, SnsDelivery, body, worst_first
 from stream.testing.reports import signal, violation
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:retrain"
-MOST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 LEGAL_GROUP = re.compile(r"[!-~]{1,128}")
 """Characters that SNS accepts in a group: letters, digits, punctuation."""
 
@@ -102,7 +102,7 @@ def test_subject_and_group_hold_only_characters_that_sns_accepts(model: str) -> 
     assert sent["MessageAttributes"]["model"]["StringValue"] == model
 
 
-def test_only_a_fifo_topic_gets_a_group_and_a_deduplication_id() -> None:
+def test_only_a_message_to_a_fifo_topic_has_a_group_and_a_deduplication_id() -> None:
     fifo = message(signal(7), TOPIC + ".fifo")
     assert (fifo["MessageGroupId"], fifo["MessageDeduplicationId"]) == ("flights", "d7-opened")
     assert not {"MessageGroupId", "MessageDeduplicationId"} & message(signal(7)).keys()
@@ -117,7 +117,7 @@ def test_too_many_reasons_are_cut_to_the_worst_and_counted() -> None:
     sent = message(item)
     published = json.loads(sent["Message"])
     kept = len(published["reasons"])
-    assert 0.8 * MOST_BYTES < size(sent) < MOST_BYTES
+    assert 0.8 * MAX_BYTES < size(sent) < MAX_BYTES
     assert published["omitted"] == 3_000 - kept
     assert [reason["feature"] for reason in published["reasons"]] == [
         f"f{k:04d}" for k in range(2_999, 2_999 - kept, -1)
@@ -133,7 +133,7 @@ def test_a_single_reason_that_is_too_long_is_omitted() -> None:
 
 def test_the_limit_counts_bytes_and_not_characters() -> None:
     reasons = tuple(violation(f"f{k}", description="\u20ac" * 1_000) for k in range(200))
-    assert size(message(signal(reasons=reasons))) < MOST_BYTES
+    assert size(message(signal(reasons=reasons))) < MAX_BYTES
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The command line, as far as it needs nothing but files."""
+"""The commands that need only files."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ sinks: [{type: jsonl, path: reports}]
 """
 
 
-def driftline(*words: object) -> Result:
-    return CliRunner().invoke(main, [str(word) for word in words])
+def driftline(*arguments: object) -> Result:
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_help_says_what_driftline_is_and_gives_examples() -> None:
+def test_the_help_describes_driftline_and_gives_examples() -> None:
     lines = driftline("--help").output.splitlines()
     assert lines[2].strip() == (
         "Streaming drift detection and model monitoring for deployed ML models."
@@ -47,7 +47,7 @@ def test_the_help_says_what_driftline_is_and_gives_examples() -> None:
         assert max(map(len, text.splitlines())) <= 80
 
 
-def test_a_check_without_the_password_warns_and_names_what_was_not_checked(
+def test_a_check_without_the_password_warns_and_names_the_unchecked_values(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     result = driftline("check", folder / "config.yaml")
@@ -65,10 +65,10 @@ def test_a_check_without_the_password_warns_and_names_what_was_not_checked(
     assert result.stdout.endswith("config.yaml: ok\n")
 
 
-@pytest.mark.parametrize("words", [("run",), ("check", "--live")])
-def test_commands_that_connect_need_the_password(folder: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("arguments", [("run",), ("check", "--live")])
+def test_commands_that_connect_need_the_password(folder: Path, arguments: tuple[str, ...]) -> None:
     path = folder / "config.yaml"
-    result = driftline(*words, path)
+    result = driftline(*arguments, path)
     assert result.exit_code == 2
     assert result.stderr == (
         f"driftline: {path}:3: source.options.sasl_plain_password: environment variable PASSWORD is"
@@ -76,7 +76,7 @@ def test_commands_that_connect_need_the_password(folder: Path, words: tuple[str,
     )
 
 
-def test_a_check_leaves_out_values_that_are_not_set(folder: Path) -> None:
+def test_a_check_skips_values_that_are_not_set(folder: Path) -> None:
     """The sink refuses a path that is a file, and the baseline must exist: neither can be decided
     by the text of a reference."""
     config = folder / "config.yaml"
@@ -128,25 +128,25 @@ def test_a_check_warns_of_results_that_are_only_logged(
 
 
 def test_explain_needs_no_password(folder: Path) -> None:
-    result = driftline("explain", "some-id", "a", "--config", folder / "config.yaml")
+    result = driftline("explain", "an-id", "a", "--config", folder / "config.yaml")
     assert result.exit_code == 2
     assert "PASSWORD" not in result.output
     assert "name their folder with --reports" in " ".join(result.stderr.split())
     (folder / "reports").mkdir()
     (folder / "reports" / "reports-2026-11-25.jsonl").write_text("{}\n")
-    result = driftline("explain", "some-id", "a", "--config", folder / "config.yaml")
+    result = driftline("explain", "an-id", "a", "--config", folder / "config.yaml")
     assert result.exit_code == 2
-    assert result.stderr.startswith("driftline: report 'some-id': not found; searched ")
+    assert result.stderr.startswith("driftline: report 'an-id': not found; searched ")
 
 
 def test_explain_without_reports_is_a_usage_error() -> None:
-    result = driftline("explain", "some-id", "a")
+    result = driftline("explain", "an-id", "a")
     assert result.exit_code == 2
     assert "Usage: " in result.stderr
     assert "Give --config, or --reports with the folder of the reports." in result.stderr
 
 
-def test_captures_make_no_baseline(folder: Path) -> None:
+def test_captures_are_refused_as_training_data(folder: Path) -> None:
     capture = {
         "captureData": {"endpointInput": {"data": "1", "encoding": "CSV"}},
         "eventMetadata": {"eventId": "e"},
@@ -162,7 +162,7 @@ def test_captures_make_no_baseline(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "option", "message"),
+    ("arguments", "option", "message"),
     [
         (("--exclude", "zz"), "--exclude", "no column 'zz'; columns: a, b"),
         (("--predictions", "zz"), "--predictions", "no column 'zz'; columns: a, b"),
@@ -170,10 +170,14 @@ def test_captures_make_no_baseline(folder: Path) -> None:
     ],
 )
 def test_options_that_do_not_fit_the_data_are_usage_errors(
-    folder: Path, words: tuple[str, str], option: str, message: str, monkeypatch: pytest.MonkeyPatch
+    folder: Path,
+    arguments: tuple[str, str],
+    option: str,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(folder)
-    result = driftline("baseline", "train.csv", "--out", "new", *words)
+    result = driftline("baseline", "train.csv", "--out", "new", *arguments)
     assert result.exit_code == 2
     text = " ".join(result.stderr.split())
     assert f"Invalid value for '{option}': " in text
@@ -185,13 +189,13 @@ def test_edited_constraints_are_only_replaced_with_force(folder: Path) -> None:
     content = json.loads(path.read_text())
     content["features"][0]["completeness"] = 0.25
     path.write_text(json.dumps(content))
-    words = ("baseline", folder / "train.csv", "--out", folder / "base")
-    result = driftline(*words)
+    arguments = ("baseline", folder / "train.csv", "--out", folder / "base")
+    result = driftline(*arguments)
     assert result.exit_code == 2
     text = " ".join(result.stderr.split())
     assert "constraints.json was edited: choose another folder, or discard the edits" in text
     assert json.loads(path.read_text()) == content
-    assert driftline(*words, "--force").exit_code == 0
+    assert driftline(*arguments, "--force").exit_code == 0
     assert json.loads(path.read_text()) != content
 
 
@@ -201,8 +205,8 @@ def test_a_baseline_reports_rows_and_features_and_no_progress_without_a_terminal
     result = driftline("baseline", folder / "train.csv", "--out", folder / "new")
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith("500 rows, 2 features, fingerprint ")
-    (folder / "one.csv").write_text("a\n" + "1\n" * 20_000)
-    result = driftline("baseline", folder / "one.csv", "--out", folder / "new")
+    (folder / "constant.csv").write_text("a\n" + "1\n" * 20_000)
+    result = driftline("baseline", folder / "constant.csv", "--out", folder / "new")
     assert result.stdout.startswith("20,000 rows, 1 feature, fingerprint ")
 
 

@@ -1,4 +1,4 @@
-"""Event time by plain arithmetic: panes of windows, windows of panes, the watermark, idleness, and
+"""Arithmetic of event time: panes of windows, windows of panes, the watermark, idleness, and
 settled panes.
 """
 

@@ -24,15 +24,15 @@ META = (
 )
 
 
-def seen(folder: Path, *words: str, **environment: str) -> tuple[int, str]:
-    """The exit code of a command, and everything that it sent to its terminal."""
+def run_on_terminal(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
+    """Run a command; return its exit code, and everything that it sent to its terminal."""
     ours, theirs = pty.openpty()
     env = {
         name: value
         for name, value in os.environ.items()
         if name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI")
     }
-    command = [sys.executable, "-m", "stream.cli", *words]
+    command = [sys.executable, "-m", "stream.cli", *arguments]
     with subprocess.Popen(
         command,
         cwd=folder,
@@ -42,12 +42,12 @@ def seen(folder: Path, *words: str, **environment: str) -> tuple[int, str]:
         env={**env, "TERM": "xterm-256color", **environment},
     ) as process:
         os.close(theirs)
-        sent = b"".join(iter(lambda: _some(ours), b""))
+        sent = b"".join(iter(lambda: _read_chunk(ours), b""))
     os.close(ours)
     return process.returncode, sent.decode()
 
 
-def _some(terminal: int) -> bytes:
+def _read_chunk(terminal: int) -> bytes:
     try:
         return os.read(terminal, 65_536)
     except OSError:  # the other side has closed the terminal
@@ -72,9 +72,9 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_progress_bar_is_gone_when_a_command_fails(tmp_path: Path) -> None:
+def test_a_progress_bar_is_removed_when_a_command_fails(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,2\n3\n")
-    code, sent = seen(tmp_path, "baseline", "t.csv", "--out", "b")
+    code, sent = run_on_terminal(tmp_path, "baseline", "t.csv", "--out", "b")
     assert code == 2
     bar, _, rest = sent.rpartition("\x1b[2K")
     assert "reading t.csv twice" in bar
@@ -82,8 +82,10 @@ def test_a_progress_bar_is_gone_when_a_command_fails(tmp_path: Path) -> None:
     assert "━" not in rest
 
 
-def test_ctrl_c_ends_a_command_without_a_traceback_and_without_a_trace(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "t.jsonl")  # reading it waits for a writer that does not come
+def test_ctrl_c_ends_a_command_without_a_traceback_and_without_files(tmp_path: Path) -> None:
+    os.mkfifo(
+        tmp_path / "t.jsonl"
+    )  # opening it blocks until a writer appears, which does not happen
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "stream.cli", "baseline", "t.jsonl", "--out", "b"]
     terminal = {**os.environ, "TERM": "xterm-256color"}
@@ -92,10 +94,10 @@ def test_ctrl_c_ends_a_command_without_a_traceback_and_without_a_trace(tmp_path:
     ) as process:
         os.close(theirs)
         sent = b""
-        while b"reading t.jsonl twice" not in sent and (chunk := _some(ours)):
+        while b"reading t.jsonl twice" not in sent and (chunk := _read_chunk(ours)):
             sent += chunk
         process.send_signal(signal.SIGINT)
-        sent += b"".join(iter(lambda: _some(ours), b""))
+        sent += b"".join(iter(lambda: _read_chunk(ours), b""))
     os.close(ours)
     bar, _, rest = sent.decode().rpartition("\x1b[2K")
     assert "reading" in bar
@@ -106,19 +108,19 @@ def test_ctrl_c_ends_a_command_without_a_traceback_and_without_a_trace(tmp_path:
 def test_a_service_logs_for_people_on_a_terminal_and_in_json_on_request(
     config: Path,
 ) -> None:
-    code, sent = seen(config.parent, "run", "config.yaml")
+    code, sent = run_on_terminal(config.parent, "run", "config.yaml")
     assert code == 0, sent
-    plain = [re.sub(r"\x1b\[\d*m", "", line) for line in sent.splitlines()]
+    uncoloured = [re.sub(r"\x1b\[\d*m", "", line) for line in sent.splitlines()]
     assert sent.count("\x1b[") > 10
     assert any(
-        re.search(r"^\S+Z \[info +\] started +job=short http=http://", line) for line in plain
+        re.search(r"^\S+Z \[info +\] started +job=short http=http://", line) for line in uncoloured
     )
-    assert not any(line.startswith("{") for line in plain)
-    code, sent = seen(config.parent, "run", "config.yaml", "--log", "json")
+    assert not any(line.startswith("{") for line in uncoloured)
+    code, sent = run_on_terminal(config.parent, "run", "config.yaml", "--log", "json")
     assert {json.loads(line)["job"] for line in sent.splitlines()} == {"short"}
 
 
-def test_no_color_switches_colours_off(config: Path) -> None:
-    code, sent = seen(config.parent, "run", "config.yaml", NO_COLOR="1")
+def test_no_color_disables_colours(config: Path) -> None:
+    code, sent = run_on_terminal(config.parent, "run", "config.yaml", NO_COLOR="1")
     assert (code, sent.count("\x1b")) == (0, 0)
     assert "started" in sent

@@ -1,4 +1,4 @@
-"""Change detectors in the judge: which series they see, what an alarm does, what is kept."""
+"""Change detectors in the judge: their series, the effect of an alarm, and the kept state."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def run(
     judge: Judge, windows: Sequence[Values], state: EpisodeState | None = None
 ) -> tuple[EpisodeState, list[WindowReport], list[Signal]]:
     state = state or EpisodeState()
-    reports, signals = [], []
+    reports = []
+    signals = []
     for k, values in enumerate(windows):
         report = judge.report(
             WindowSpan(model="m", variant="v", start_ms=k, end_ms=k + 1),
@@ -94,7 +95,7 @@ def test_an_alarm_opens_an_episode_at_once_and_restarts_the_series() -> None:
     assert len(state.series["x/mean"]) == 1
 
 
-def test_detectors_of_one_series_share_its_values_once() -> None:
+def test_detectors_of_one_series_share_a_single_copy_of_its_values() -> None:
     state, _, _ = run(
         judge_of(Longest(feature="x", length=8), Longest(feature="x", length=9)),
         [of_mean(100.0)] * 4,
@@ -113,7 +114,8 @@ def test_an_alarm_of_one_detector_restarts_the_series_for_all_that_share_it() ->
 
 @pytest.mark.parametrize("span", [{"incomplete": True}, {"learning": True}])
 def test_windows_without_a_verdict_are_not_part_of_a_series(span: dict[str, bool]) -> None:
-    judge, state = judge_of(Longest(feature="x", length=1)), EpisodeState()
+    judge = judge_of(Longest(feature="x", length=1))
+    state = EpisodeState()
     span_without_verdict = msgspec.convert(
         {"model": "m", "variant": "v", "start_ms": 0, "end_ms": 1, **span}, WindowSpan
     )
@@ -129,7 +131,7 @@ def test_windows_with_too_few_rows_are_not_part_of_a_series() -> None:
     assert (report.state, report.violations, state.series) == ("insufficient", (), {})
 
 
-def test_a_window_without_a_mean_leaves_the_series_as_it_is() -> None:
+def test_a_window_without_a_mean_leaves_the_series_unchanged() -> None:
     state, _, _ = run(
         judge_of(Longest(feature="x", length=9)), [of_mean(100.0), [None] * 400, of_mean(100.0)]
     )
@@ -137,7 +139,8 @@ def test_a_window_without_a_mean_leaves_the_series_as_it_is() -> None:
 
 
 def test_a_revision_is_not_part_of_a_series() -> None:
-    judge, state = judge_of(Longest(feature="x", length=1)), EpisodeState()
+    judge = judge_of(Longest(feature="x", length=1))
+    state = EpisodeState()
     report = judge.report(
         WindowSpan(model="m", variant="v", start_ms=0, end_ms=1, revision=1),
         BASE,
@@ -161,7 +164,8 @@ def test_restoring_the_state_between_any_two_windows_changes_no_alarm() -> None:
         of_mean(100.0 + float(rng.normal(0, 1)) + (30.0 if k >= 30 else 0.0)) for k in range(45)
     ]
     whole, reports, signals = run(judge, windows)
-    state, kept = EpisodeState(), []
+    state = EpisodeState()
+    kept = []
     for k, values in enumerate(windows):
         state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=EpisodeState)
         report = judge.report(

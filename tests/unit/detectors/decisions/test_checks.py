@@ -1,4 +1,4 @@
-"""The checks: each has its name and its sentence, reports a cause once, and never mere chance."""
+"""The checks: each has a name and a text, reports a cause once, and does not report chance."""
 
 from __future__ import annotations
 
@@ -34,12 +34,13 @@ def checked(
     too_wide: int = 0,
     expose_values: bool = False,
 ) -> CheckedWindow:
-    measures, asked = measure(base, counted), rules or Rules()
+    measures = measure(base, counted)
+    in_force = rules or Rules()
     return CheckedWindow(
         baseline=base,
         measures=measures,
-        rulings=rule(asked, feature_rules or {}, base.constraints, measures, counted.rows),
-        rules=asked,
+        rulings=rule(in_force, feature_rules or {}, base.constraints, measures, counted.rows),
+        rules=in_force,
         feature_rules=feature_rules,
         rows=counted.rows,
         too_narrow=too_narrow,
@@ -82,7 +83,7 @@ CODES = baseline({"x": WHOLE})
 WORDS = baseline({"t": texts({"a": 5_000, "b": 3_000, "c": 1_850, "d": 150})})
 
 
-def test_a_window_like_the_baseline_breaks_nothing() -> None:
+def test_a_window_like_the_baseline_has_no_violations() -> None:
     assert violations(NUMBERS, {"x": normal(2, 2_000)}) == []
     assert violations(CODES, {"x": WHOLE[:2_000]}) == []
     assert violations(WORDS, {"t": texts({"a": 1_000, "b": 600, "c": 370, "d": 30})}) == []
@@ -100,12 +101,14 @@ def test_a_null_burst_is_one_violation_and_not_one_for_each_distance() -> None:
 
 
 def test_a_loss_of_values_that_chance_explains_is_no_violation() -> None:
-    usual = baseline({"x": with_missing(normal(1, 9_000).tolist(), 1_000)})
-    assert usual.constraints.features["x"].completeness == pytest.approx(0.9)
-    assert violations(usual, {"x": with_missing(normal(2, 170).tolist(), 30)}) == []  # 15 % of 200
-    more = violations(usual, {"x": with_missing(normal(2, 1_700).tolist(), 300)})
-    assert only(more).check == "completeness_check"
-    assert only(more).diagnosis == "nulls rose from 10 % to 15 %"
+    incomplete = baseline({"x": with_missing(normal(1, 9_000).tolist(), 1_000)})
+    assert incomplete.constraints.features["x"].completeness == pytest.approx(0.9)
+    assert (
+        violations(incomplete, {"x": with_missing(normal(2, 170).tolist(), 30)}) == []
+    )  # 15 % of 200
+    certain = violations(incomplete, {"x": with_missing(normal(2, 1_700).tolist(), 300)})
+    assert only(certain).check == "completeness_check"
+    assert only(certain).diagnosis == "nulls rose from 10 % to 15 %"
     assert violations(NUMBERS, {"x": with_missing(normal(2, 999).tolist(), 1)}) == []
     # 0.9 % is under completeness_gap
     assert violations(NUMBERS, {"x": with_missing(normal(2, 99_100).tolist(), 900)}) == []
@@ -123,12 +126,12 @@ def test_a_column_without_a_single_value_is_missing() -> None:
     )
 
 
-def test_one_malformed_value_is_no_violation() -> None:
+def test_a_single_malformed_value_is_no_violation() -> None:
     numbers = written([*WHOLE[:1_976].tolist(), float("nan")], [INTEGRAL] * 1_976 + [STRING])
     assert violations(CODES, {"x": numbers}) == []
 
 
-def test_text_among_whole_numbers_breaks_the_type_with_sagemakers_sentence() -> None:
+def test_text_among_whole_numbers_is_a_type_violation_with_sagemakers_description() -> None:
     numbers = written(
         [*WHOLE[:201].tolist(), *[float("nan")] * 120], [INTEGRAL] * 201 + [STRING] * 120
     )
@@ -179,10 +182,11 @@ def test_a_burst_of_nan_or_of_infinities_is_named(odd: float, diagnosis: str) ->
     assert violation.diagnosis == diagnosis
 
 
-def test_drift_has_sagemakers_sentence_and_a_summary_of_what_moved() -> None:
+def test_drift_has_sagemakers_description_and_a_summary_of_the_moved_values() -> None:
     violation = only(violations(NUMBERS, {"x": normal(2, 1_000, mean=1.0)}))
     assert (violation.check, violation.statistic) == ("baseline_drift_check", "psi")
-    value, limit = violation.value, violation.limit
+    value = violation.value
+    limit = violation.limit
     assert violation.description == (
         f"Baseline drift distance: {value!r} exceeds threshold: {limit!r}"
     )
@@ -202,7 +206,7 @@ def test_drift_next_to_a_loss_of_values_is_reported_where_the_loss_does_not_expl
     ]
 
 
-def test_drift_by_a_far_outlier_names_no_bins_that_hardly_moved() -> None:
+def test_drift_by_a_far_outlier_names_no_bins_with_small_shifts() -> None:
     values = np.append(normal(1, 10_000)[:2_000], 5_000.0)
     wasserstein = {"x": FeatureRules(statistic="wasserstein")}
     drift = only(violations(NUMBERS, {"x": values}, feature_rules=wasserstein))
@@ -222,7 +226,7 @@ CLOSED = baseline(
 )
 
 
-def test_domains_are_checked_only_where_there_are_any() -> None:
+def test_domains_are_checked_only_where_they_are_configured() -> None:
     strange = {"t": texts({"a": 500, "b": 300, "c": 150, "d": 15, "z": 35})}
     assert "categorical_values_check" not in names(violations(WORDS, strange))
     violation = violations(CLOSED, strange)[0]
@@ -235,7 +239,7 @@ def test_domains_are_checked_only_where_there_are_any() -> None:
     assert violation.diagnosis == "new category values"
 
 
-def test_a_rare_value_that_vanishes_is_found_though_psi_does_not_see_it() -> None:
+def test_a_rare_value_that_vanishes_is_reported_although_its_psi_is_small() -> None:
     # d has 1 % of the baseline: 40 of 4,000 are expected
     words = baseline({"t": texts({"a": 5_000, "b": 3_000, "c": 1_900, "d": 100})})
     without = {"t": texts({"a": 2_020, "b": 1_220, "c": 760})}
@@ -249,7 +253,7 @@ def test_a_rare_value_that_vanishes_is_found_though_psi_does_not_see_it() -> Non
     assert violation.summary == "a known value vanished: 40 expected, none seen"
 
 
-def test_a_summary_names_values_only_where_they_may_be_exposed() -> None:
+def test_a_summary_names_values_only_if_they_may_be_exposed() -> None:
     words = baseline({"t": texts({"a": 5_000, "b": 3_000, "c": 1_900, "d": 100})})
     without = {"t": texts({"a": 2_020, "b": 1_220, "c": 760})}
     vanished = only(violations(words, without, expose_values=True))
@@ -268,23 +272,23 @@ def test_a_column_without_a_value_is_reported_by_its_name() -> None:
     assert (violation.check, violation.feature) == ("missing_column_check", "t")
 
 
-def test_a_value_of_few_expected_occurrences_may_be_absent() -> None:
+def test_a_value_with_few_expected_occurrences_may_be_absent() -> None:
     assert violations(WORDS, {"t": texts({"a": 960, "b": 580, "c": 370})}) == []  # 28.7 expected
 
 
-def test_a_value_that_the_baseline_saw_once_may_be_absent_from_a_large_window() -> None:
+def test_a_value_counted_once_in_the_baseline_may_be_absent_from_a_large_window() -> None:
     once = baseline({"t": texts({"a": 999, "b": 1})})
-    # 100 expected, but from a single occurrence the share is hardly known
+    # 100 expected, but a single occurrence hardly determines the share
     assert violations(once, {"t": texts({"a": 100_000})}) == []
 
 
-def test_a_code_that_vanishes_is_found_too() -> None:
+def test_a_code_that_vanishes_is_reported() -> None:
     codes = baseline({"x": [1.0] * 6_000 + [2.0] * 3_900 + [3.0] * 100})
     violation = only(violations(codes, {"x": [1.0] * 2_430 + [2.0] * 1_570}))
     assert violation.check == "vanished_value_check"
 
 
-def test_an_atom_of_a_grid_that_vanishes_is_found_too() -> None:
+def test_an_atom_of_a_grid_that_vanishes_is_reported() -> None:
     """4 % exact zeros among amounts that spread widely share a cell with many other values."""
     spread = np.random.default_rng(3).lognormal(3, 1, 10_000)
     amounts = baseline({"x": np.where(np.arange(10_000) < 400, 0.0, spread)})
@@ -296,24 +300,26 @@ def test_an_atom_of_a_grid_that_vanishes_is_found_too() -> None:
 
 def test_negative_values_are_reported_where_the_baseline_had_none() -> None:
     amounts = np.random.default_rng(1).uniform(0.0, 100.0, 10_000)
-    asked = baseline({"x": amounts}, {"x": Constraint(1.0, non_negative=True)})
-    some_negative = np.concatenate((amounts[:980], np.full(20, -40.0)))
-    violation = only(violations(asked, {"x": some_negative}))
+    non_negative = baseline({"x": amounts}, {"x": Constraint(1.0, non_negative=True)})
+    with_negative = np.concatenate((amounts[:980], np.full(20, -40.0)))
+    violation = only(violations(non_negative, {"x": with_negative}))
     assert (violation.check, violation.value) == ("non_negative_check", 0.02)
     assert violation.summary == (
         "2 % of the values are negative, at most 0.1 % allowed (n = 1,000)"
     )
     assert "-40" not in violation.description + violation.summary
-    assert violations(asked, {"x": np.append(amounts[:999], -40.0)}) == []
-    assert violations(baseline({"x": amounts}), {"x": some_negative}) == []
+    assert violations(non_negative, {"x": np.append(amounts[:999], -40.0)}) == []
+    assert violations(baseline({"x": amounts}), {"x": with_negative}) == []
 
 
 def test_a_drift_below_zero_is_reported_once() -> None:
-    asked = baseline(
+    non_negative = baseline(
         {"x": np.random.default_rng(1).uniform(0.0, 100.0, 10_000)},
         {"x": Constraint(1.0, non_negative=True)},
     )
-    assert only(violations(asked, {"x": np.full(1_000, -40.0)})).check == "baseline_drift_check"
+    assert (
+        only(violations(non_negative, {"x": np.full(1_000, -40.0)})).check == "baseline_drift_check"
+    )
 
 
 def test_a_small_loss_is_not_overwhelming_however_certain() -> None:
@@ -321,12 +327,12 @@ def test_a_small_loss_is_not_overwhelming_however_certain() -> None:
     assert (violation.check, violation.overwhelming) == ("completeness_check", False)
 
 
-def test_too_few_rows_break_nothing() -> None:
+def test_too_few_rows_have_no_violations() -> None:
     assert violations(NUMBERS, {"x": [None] * 99}) == []
     assert only(violations(NUMBERS, {"x": [None] * 100})).check == "missing_column_check"
 
 
-def test_a_feature_can_be_left_out() -> None:
+def test_a_feature_can_be_excluded() -> None:
     burst: dict[str, Values] = {"x": [None] * 1_000}
     numbers = {"x": normal(1, 5_000)}
     off = baseline(numbers, {"x": Constraint(1.0, evaluate=False)})
@@ -337,7 +343,7 @@ def test_a_feature_can_be_left_out() -> None:
 
 
 @pytest.mark.parametrize("rows", [100, 1_000])
-def test_windows_without_drift_break_nothing_in_twenty_features(rows: int) -> None:
+def test_windows_without_drift_have_no_violations_in_twenty_features(rows: int) -> None:
     names = [f"x{k}" for k in range(20)]
     rng = np.random.default_rng(9)
 
@@ -358,13 +364,13 @@ def test_windows_without_drift_break_nothing_in_twenty_features(rows: int) -> No
                 )
         return data
 
-    def plain(column: Values | Column) -> Values:
+    def as_values(column: Values | Column) -> Values:
         if isinstance(column, Texts):
             return [None if value is None else str(value) for value in column.values.to_pylist()]
         assert isinstance(column, Numbers)
         return [None if np.isnan(value) else float(value) for value in column.values]
 
-    base = baseline({name: plain(values) for name, values in drawn(10_000).items()})
+    base = baseline({name: as_values(values) for name, values in drawn(10_000).items()})
     alarms = sum(bool(violations(base, drawn(rows))) for _ in range(100))
     assert alarms <= 2  # alpha is 0.001 a window; the law's tails are up to four times heavier
 
@@ -396,14 +402,14 @@ def test_records_with_another_number_of_columns_are_reported_by_their_share() ->
     assert of_records(0, too_narrow=600)[0].overwhelming
 
 
-def test_records_of_the_wrong_width_are_reported_though_the_checks_of_features_are_off() -> None:
+def test_records_of_the_wrong_width_are_reported_even_if_feature_checks_are_disabled() -> None:
     off = baseline({"x": normal(1, 1_000)}, None, Thresholds(evaluate_constraints=False))
     assert names(violations_of(checked(off, Profile(off.layout), too_wide=500))) == [
         "extra_column_check"
     ]
 
 
-def test_the_nine_checks_are_found_by_their_files_and_run_in_their_order() -> None:
+def test_the_nine_checks_are_discovered_by_their_files_and_run_in_order() -> None:
     own = [
         "completeness_check",
         "missing_column_check",
@@ -420,7 +426,7 @@ def test_the_nine_checks_are_found_by_their_files_and_run_in_their_order() -> No
 
 
 @pytest.mark.parametrize("name", sorted(CHECKS))
-def test_every_check_says_in_its_docstring_what_it_reports(name: str) -> None:
+def test_every_check_has_a_docstring(name: str) -> None:
     assert type(CHECKS[name]) is not Check
     assert (type(CHECKS[name]).__doc__ or "").strip().endswith(".")
 

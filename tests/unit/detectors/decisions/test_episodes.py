@@ -1,4 +1,4 @@
-"""One drift is one episode: what opens, worsens and ends it, and what changes nothing."""
+"""A drift is one episode: events that open, worsen and end it, and events without effect."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def report(
 ) -> WindowReport:
     """A window of ``length`` minutes; a letter is a feature.
 
-    Those in ``bad`` violate, those in ``far`` overwhelmingly.
+    Features in ``bad`` violate, features in ``far`` overwhelmingly.
     """
     violations = tuple(violation(name, overwhelming=name in far) for name in sorted({*bad, *far}))
     return WindowReport(
@@ -71,7 +71,8 @@ def lettered(start: int, letters: str) -> WindowReport:
 
 
 def run(reports: list[WindowReport], rules: Rules = RULES) -> tuple[EpisodeState, list[Signal]]:
-    state, signals = EpisodeState(), []
+    state = EpisodeState()
+    signals = []
     for window in reports:
         state, new = advance(state, window, rules)
         signals += new
@@ -111,8 +112,8 @@ def test_the_policy_is_k_of_the_last_of_windows(k: int, of: int, expected: int |
     assert (opened[0] if opened else None) == expected
 
 
-def test_a_drift_that_comes_and_goes_is_not_signalled_each_time() -> None:
-    """For an hour two bad windows, then two clean ones: no second signal within the cool-down."""
+def test_an_intermittent_drift_is_not_signalled_each_time() -> None:
+    """For an hour, two bad windows and two clean ones alternate: one signal per cool-down."""
     assert kinds(["a", "a", "", ""] * 15) == [
         (k, kind) for k in (1, 13, 25, 37, 49) for k, kind in ((k, "opened"), (k + 2, "recovered"))
     ]
@@ -146,7 +147,7 @@ def test_a_drift_or_a_loss_that_has_more_than_doubled_is_signalled_again(
 
 def checked(k: int, *broken: tuple[str, str, float, float], length: int = 1) -> WindowReport:
     """A window with overwhelming violations: feature, check, value and limit of each."""
-    violations = tuple(violation(*each) for each in broken)
+    violations = tuple(violation(*arguments) for arguments in broken)
     window = report(k, bad="a" if broken else "", length=length)
     return msgspec.structs.replace(window, violations=violations)
 
@@ -165,8 +166,8 @@ def test_another_check_of_a_feature_in_the_episode_is_signalled_once() -> None:
     ]
 
 
-def test_a_feature_that_has_left_an_episode_joins_it_again() -> None:
-    """Another feature keeps it open; within the cool-down only overwhelming evidence counts."""
+def test_a_feature_that_has_left_an_episode_can_rejoin_it() -> None:
+    """Another feature keeps the episode open; within the cool-down only strong evidence counts."""
     held = [
         checked(0, DRIFT, OTHER),
         checked(1, OTHER),
@@ -191,8 +192,8 @@ def test_a_violation_that_stays_the_same_is_signalled_once(
     assert [signal.kind for signal in signals] == ["opened"]
 
 
-def test_a_window_that_overlaps_the_one_signalled_last_adds_no_signal() -> None:
-    """A minute that slides by ten seconds is filled by a drift step by step, then by another."""
+def test_a_window_that_overlaps_the_last_signalled_one_adds_no_signal() -> None:
+    """A window of a minute, sliding by ten seconds, fills with one drift, then with another."""
     every = MINUTE // 6
 
     def sliding(k: int) -> WindowReport:
@@ -212,7 +213,7 @@ def test_a_window_that_overlaps_the_one_signalled_last_adds_no_signal() -> None:
     ]
 
 
-def test_recovered_names_everything_that_the_episode_had() -> None:
+def test_recovered_names_all_features_of_the_episode() -> None:
     _, signals = run(
         [checked(0, DRIFT), checked(1, DRIFT, OTHER), checked(2, OTHER), checked(3), checked(4)]
     )
@@ -232,7 +233,7 @@ def test_another_feature_worsens_an_episode_once() -> None:
     assert kinds(["A", "aB", "aB", "ab"]) == [(0, "opened"), (1, "worsened")]
 
 
-def test_a_signal_that_it_worsened_restarts_the_cool_down() -> None:
+def test_a_worsened_signal_restarts_the_cool_down() -> None:
     assert kinds(["A", *["a"] * 6, "aB", *["ab"] * 11]) == [
         (0, "opened"),
         (7, "worsened"),
@@ -249,7 +250,7 @@ def test_an_episode_recovers_only_when_all_its_features_are_clean() -> None:
     assert kinds(["AB", "a", "a", "", ""]) == [(0, "opened"), (4, "recovered")]
 
 
-def test_a_lone_violation_of_another_feature_does_not_keep_it_open() -> None:
+def test_a_single_violation_of_another_feature_does_not_keep_an_episode_open() -> None:
     assert kinds(["A", "b", "", ""]) == [(0, "opened"), (2, "recovered")]
 
 
@@ -266,7 +267,8 @@ def test_no_episode_opens_on_a_feature_that_was_confirmed_before_it_recovered() 
 
 @pytest.mark.parametrize("state", ["insufficient", "no data", "incomplete", "learning"])
 def test_windows_without_a_verdict_neither_open_nor_end_anything(state: State) -> None:
-    bad, clean = report(1, far="a", state=state), report(2, state=state)
+    bad = report(1, far="a", state=state)
+    clean = report(2, state=state)
     assert advance(EpisodeState(), bad, RULES) == (EpisodeState(), [])
     open_, signals = run(
         [report(0, far="a"), clean, report(3, state=state), report(4, state=state)]
@@ -306,11 +308,11 @@ def test_sliding_windows_recover_after_two_that_do_not_overlap_are_clean() -> No
     ]
 
 
-def test_what_is_remembered_is_bounded() -> None:
+def test_the_state_of_episodes_is_bounded() -> None:
     state, _ = run([report(start, "a" if start % 9 == 0 else "") for start in range(5_000)])
     assert len(state.windows) == 3
     state, _ = run([report(start, length=12) for start in range(3_000)])
-    # the two before the last one that do not overlap, and all between them
+    # two windows before the last one that do not overlap, and all windows between them
     assert len(state.windows) == 25
     assert len(msgspec.msgpack.encode(state)) < 1_000
 
@@ -335,8 +337,9 @@ def test_a_long_window_that_slides_in_small_steps_still_confirms_and_recovers() 
 
 def test_the_state_can_be_encoded_between_any_two_windows() -> None:
     letters = ["A", "a", "ab", "ab", "", "", "b", "", "B", "", ""]
-    windows = [lettered(k, each) for k, each in enumerate(letters)]
-    state, signals = EpisodeState(), []
+    windows = [lettered(k, window_letters) for k, window_letters in enumerate(letters)]
+    state = EpisodeState()
+    signals = []
     for window in windows:
         state = msgspec.msgpack.decode(msgspec.msgpack.encode(state), type=EpisodeState)
         state, new = advance(state, window, RULES)
@@ -346,25 +349,26 @@ def test_the_state_can_be_encoded_between_any_two_windows() -> None:
 
 def test_signals_are_the_same_in_every_run_and_different_from_each_other() -> None:
     windows = [report(0, far="a"), *[report(k, "a") for k in range(1, 25)], report(25), report(26)]
-    first, again = run(windows)[1], run(windows)[1]
+    first = run(windows)[1]
+    second = run(windows)[1]
     assert [signal.kind for signal in first] == ["opened", "reminder", "reminder", "recovered"]
-    assert msgspec.json.encode(first) == msgspec.json.encode(again)
+    assert msgspec.json.encode(first) == msgspec.json.encode(second)
     assert len({signal.dedupe_id for signal in first}) == 4
     assert len({signal.id for signal in first}) == 4
 
 
-def test_models_variants_jobs_and_baselines_have_episodes_of_their_own() -> None:
+def test_models_variants_jobs_and_baselines_have_separate_episodes() -> None:
     window = report(0, far="a")
     others = [
         msgspec.structs.replace(window, **{name: "other"})
         for name in ("job", "model", "variant", "baseline")
     ]
-    signals = [signal for each in (window, *others) for signal in run([each])[1]]
+    signals = [signal for report in (window, *others) for signal in run([report])[1]]
     assert len({signal.episode for signal in signals}) == 5
     assert len({signal.dedupe_id for signal in signals}) == 5
 
 
-def test_a_signal_says_since_when_and_why() -> None:
+def test_a_signal_has_the_first_violation_and_the_reasons() -> None:
     _, signals = run([report(0), report(1, "a"), report(2, "b"), report(3, "ab")])
     (signal,) = signals
     assert (signal.kind, signal.first_violation_ms, signal.start_ms, signal.end_ms) == (

@@ -64,7 +64,7 @@ def signal_of(data: dict[str, Values], judge: Judge = JUDGE) -> Signal:
     return signal
 
 
-def test_a_clean_window_is_ok_and_gives_every_number_of_every_feature() -> None:
+def test_a_clean_window_is_ok_and_reports_every_number_of_every_feature() -> None:
     data = rows(1_000)
     report = judged(data)
     assert (report.state, report.rows, report.violations) == ("ok", 1_000, ())
@@ -109,7 +109,7 @@ def test_the_id_names_job_model_variant_window_baseline_and_revision() -> None:
     assert (report.baseline, report.layout) == (BASE.fingerprint, BASE.layout.fingerprint)
 
 
-def test_a_report_holds_the_counts_that_it_was_computed_from() -> None:
+def test_a_report_holds_the_counts_from_which_it_was_computed() -> None:
     profile = window(BASE.layout, rows(300))
     report = JUDGE.report(
         WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1), BASE, profile, EpisodeState()
@@ -117,7 +117,7 @@ def test_a_report_holds_the_counts_that_it_was_computed_from() -> None:
     assert Profile.decode(report.profile, BASE.layout).counts.tolist() == profile.counts.tolist()
 
 
-def test_the_same_window_gives_the_same_bytes() -> None:
+def test_the_same_window_leads_to_the_same_bytes() -> None:
     assert msgspec.json.encode(judged(rows(500))) == msgspec.json.encode(judged(rows(500)))
 
 
@@ -161,7 +161,7 @@ def test_the_beginning_and_the_end_of_a_silence_are_reported_under_two_ids() -> 
     assert begun.id != ended.id
 
 
-def test_limits_and_switches_of_a_model_are_its_own() -> None:
+def test_limits_and_switches_apply_to_their_model_only() -> None:
     judge = Judge("flights", Rules(), {"delay": {"x": FeatureRules(enabled=False)}})
     other = WindowSpan(model="other", variant="A", start_ms=0, end_ms=60_000)
     assert judged(rows(1_000, mean=3.0), judge=judge).state == "ok"
@@ -180,12 +180,12 @@ def test_a_null_burst_opens_one_episode_with_one_reason() -> None:
 
 
 def moved_labels(signal: Signal, feature: str) -> list[str]:
-    """Names of the bins that moved, over all reasons about a feature."""
+    """The labels of the bins that moved, over all reasons about a feature."""
     reasons = [reason for reason in signal.reasons if reason.feature == feature]
     return [shift.label for reason in reasons for shift in reason.moved]
 
 
-def test_a_signal_names_no_value_unless_that_is_allowed() -> None:
+def test_a_signal_names_no_value_unless_values_may_be_exposed() -> None:
     data = rows(2_000)
     data["code"] = [42.0] * 2_000
     data["name"] = texts(
@@ -232,7 +232,7 @@ def test_a_signal_shows_the_ends_of_intervals_in_six_digits_only() -> None:
     }
 
 
-def test_a_signal_about_a_feature_that_was_removed_names_no_value_either() -> None:
+def test_a_signal_about_a_removed_feature_names_no_value() -> None:
     state, _ = JUDGE.advance(
         EpisodeState(), judged({**rows(2_000), "name": texts({"a secret": 2_000})}), BASE
     )
@@ -298,14 +298,15 @@ def test_a_feature_whose_series_has_changed_has_the_verdict_violation() -> None:
 
 
 @pytest.mark.parametrize("expose_values", [False, True])
-def test_summaries_of_report_and_signal_name_values_only_if_that_is_allowed(
+def test_summaries_of_report_and_signal_name_values_only_if_they_may_be_exposed(
     expose_values: bool,
 ) -> None:
     data = rows(2_000)
     data["code"] = [42.0] * 2_000
     data["name"] = texts({"[private]": 1_500, "other diagnosis": 500})
     judge = Judge("flights", Rules(), expose_values=expose_values)
-    report, signal = judged(data, judge=judge), signal_of(data, judge)
+    report = judged(data, judge=judge)
+    signal = signal_of(data, judge)
     summaries = {
         violation.feature: violation.summary.partition(": ")[2] for violation in report.violations
     }
@@ -349,7 +350,7 @@ def test_a_missing_value_and_the_word_missing_have_different_names() -> None:
 
 
 def wide(features: int) -> float:
-    """Seconds that judging a window of many features takes, the best of three."""
+    """The shortest of three times, in seconds, to judge a window of many features."""
     rng = np.random.default_rng(0)
     base = baseline({f"x{k}": rng.normal(size=300) for k in range(features)})
     profile = window(base.layout, {f"x{k}": rng.normal(size=300) for k in range(features)})

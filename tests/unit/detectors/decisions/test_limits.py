@@ -1,4 +1,4 @@
-"""Limits are apart from the baseline: each has a fingerprint of its own."""
+"""Limits are separate from the baseline: each has a fingerprint of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tests.support.paths import ROOT
 
 BASE = baseline({"x": normal(1, 1_000), "y": normal(2, 1_000)})
 OF_0_1_0 = ROOT / "tests" / "golden" / "state_0_1_0" / "base" / "baseline.msgpack"
-X, Y = PageHinkley(feature="x"), PageHinkley(feature="y")
+X = PageHinkley(feature="x")
+Y = PageHinkley(feature="y")
 PLAIN = limits_of(Constraints(), Rules(), {}, [])
 
 
@@ -39,21 +40,21 @@ def test_every_limit_is_in_the_fingerprint(other: Limits) -> None:
 
 
 def test_order_and_spelling_are_not_in_the_fingerprint() -> None:
-    """A file may say 1 or 1.0, and list features and detectors in any order."""
+    """A file may contain 1 or 1.0, and list features and detectors in any order."""
     features = {"x": FeatureRules(limit=1), "y": FeatureRules(limit=2.0)}
     reordered = {"y": FeatureRules(limit=2), "x": FeatureRules(limit=1.0)}
     limits = limits_of(Constraints(), Rules(), features, [X, Y])
     assert limits.fingerprint == limits_of(Constraints(), Rules(), reordered, [Y, X]).fingerprint
 
 
-def test_limits_are_read_as_they_were_written() -> None:
+def test_limits_are_unchanged_by_encoding() -> None:
     limits = limits_of(BASE.constraints, Rules(k=1), {"x": FeatureRules(enabled=False)}, [X, Y])
     read = Limits.decode(limits.encode())
     assert (read, read.fingerprint) == (limits, limits.fingerprint)
     assert {detector["type"] for detector in read.change_detectors} == {"page_hinkley"}
 
 
-def test_data_that_is_no_limits_is_refused() -> None:
+def test_data_other_than_limits_is_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
         Limits.decode(msgspec.msgpack.encode([1, 2]))
 
@@ -74,7 +75,7 @@ def test_layout_counts_and_columns_are_in_the_fingerprint_of_a_baseline() -> Non
 
 
 def test_a_baseline_of_0_1_0_is_read_and_verified() -> None:
-    """Its stored fingerprint covers the constraints: it is the checksum of today."""
+    """Its stored fingerprint covers the constraints: it is today's checksum."""
     base = Baseline.decode(OF_0_1_0.read_bytes())
     stored = msgspec.msgpack.decode(OF_0_1_0.read_bytes())["fingerprint"]
     assert stored == base.checksum
@@ -92,10 +93,11 @@ def test_a_damaged_baseline_is_refused(damaged: str) -> None:
         Baseline.decode(msgspec.msgpack.encode(wire))
 
 
-def test_a_report_names_the_limits_that_it_was_judged_by() -> None:
-    """The id does not change: windows of one baseline stay comparable."""
+def test_a_report_names_the_limits_by_which_it_was_judged() -> None:
+    """The id does not change: windows of one baseline remain comparable."""
     strict = BASE.constrained(Constraints({"x": Constraint(completeness=1.0)}))
-    judge, counts = Judge("j", Rules()), window(BASE.layout, {"x": normal(5, 500)})
+    judge = Judge("j", Rules())
+    counts = window(BASE.layout, {"x": normal(5, 500)})
     span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=60_000)
     first, second = (judge.report(span, base, counts, EpisodeState()) for base in (BASE, strict))
     assert first.limits == judge.limits("m", BASE.constraints).fingerprint

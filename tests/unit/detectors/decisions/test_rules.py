@@ -1,4 +1,4 @@
-"""Limits: never below noise, no verdict without enough rows, and each feature's own first."""
+"""Limits: never below noise, no verdict without enough rows, and a feature's own limit first."""
 
 from __future__ import annotations
 
@@ -43,8 +43,9 @@ def rulings(
     )
 
 
-def test_the_limit_is_the_noise_in_a_small_window_and_the_asked_limit_in_a_large_one() -> None:
-    small, large = rulings(120)[0], rulings(50_000)[0]
+def test_the_limit_is_the_noise_in_a_small_window_and_the_configured_limit_in_a_large_one() -> None:
+    small = rulings(120)[0]
+    large = rulings(50_000)[0]
     assert small.limit == small.noise > 0.1
     assert large.limit == pytest.approx(0.063163, rel=1e-4)
     assert large.limit > large.noise
@@ -52,8 +53,9 @@ def test_the_limit_is_the_noise_in_a_small_window_and_the_asked_limit_in_a_large
 
 @pytest.mark.parametrize("statistic", ["psi", "ks", "hellinger", "jensen_shannon", "wasserstein"])
 def test_one_threshold_means_one_drift_whichever_statistic_decides(statistic: str) -> None:
-    """After a shift by 0.2513 deviations two normal distribution functions are 0.1 apart."""
-    before, after = normal(5, 200_000), normal(6, 200_000, mean=0.2513)
+    """After a shift by 0.2513 deviations, two normal distribution functions are 0.1 apart."""
+    before = normal(5, 200_000)
+    after = normal(6, 200_000, mean=0.2513)
     base = baseline({"x": before})
     measures = Measures(base.profile, window(base.layout, {"x": after}))
     assert float(measures.distances[statistic][0]) == pytest.approx(
@@ -61,9 +63,9 @@ def test_one_threshold_means_one_drift_whichever_statistic_decides(statistic: st
     )
 
 
-@pytest.mark.parametrize(("shift", "least", "most"), [(0.0, 0.0, 0.02), (0.3, 0.9, 1.0)])
-def test_a_shift_by_a_third_of_a_deviation_is_found_and_no_shift_is_not(
-    shift: float, least: float, most: float
+@pytest.mark.parametrize(("shift", "lowest", "highest"), [(0.0, 0.0, 0.02), (0.3, 0.9, 1.0)])
+def test_a_shift_by_a_third_of_a_deviation_is_detected_and_no_shift_is_not(
+    shift: float, lowest: float, highest: float
 ) -> None:
     """Twenty features, one of which moves; a hundred windows of a thousand rows."""
     base = baseline({f"x{k}": normal(k, 10_000) for k in range(20)})
@@ -76,10 +78,10 @@ def test_a_shift_by_a_third_of_a_deviation_is_found_and_no_shift_is_not(
         measures = Measures(base.profile, window(base.layout, data))
         verdicts = rule(Rules(), {}, base.constraints, measures, 1_000)
         alarms += any(ruling.verdict == "violation" for ruling in verdicts)
-    assert least <= alarms / 100 <= most
+    assert lowest <= alarms / 100 <= highest
 
 
-def test_alpha_is_shared_out_among_the_judged_features() -> None:
+def test_alpha_is_divided_among_the_judged_features() -> None:
     measures = Measures(
         BASE.profile, window(BASE.layout, {"x": normal(2, 500), "t": texts({"a": 300, "b": 200})})
     )
@@ -106,7 +108,7 @@ def test_overwhelming_evidence_needs_twice_the_limit_and_five_hundred_rows() -> 
     assert not modest.overwhelming
 
 
-def test_the_nearest_limit_wins() -> None:
+def test_the_most_specific_limit_applies() -> None:
     thresholds = Constraints(
         {}, Thresholds(comparison_threshold=0.3, categorical_comparison_threshold=0.4)
     )
@@ -130,7 +132,7 @@ def test_the_nearest_limit_wins() -> None:
     )
 
 
-def test_each_kind_of_feature_gets_a_statistic_that_is_defined_on_it() -> None:
+def test_each_kind_of_feature_has_a_statistic_that_is_defined_for_it() -> None:
     assert [ruling.statistic for ruling in rulings(500, rules=Rules(statistic="ks"))] == [
         "ks",
         "psi",
@@ -149,7 +151,7 @@ def test_each_kind_of_feature_gets_a_statistic_that_is_defined_on_it() -> None:
     )
 
 
-def test_the_baselines_switches_turn_judgement_off() -> None:
+def test_the_switches_of_the_baseline_disable_judgement() -> None:
     off = Constraints({"x": Constraint(evaluate=False)}, Thresholds())
     assert [ruling.verdict for ruling in rulings(500, mean=3.0, constraints=off)] == [
         "disabled",
@@ -175,7 +177,7 @@ def test_a_share_is_only_too_large_where_chance_does_not_explain_it() -> None:
 
 
 @pytest.mark.parametrize("share", [0.01, 0.1, 0.5])
-def test_the_binomial_bound_is_rarely_passed_by_chance(share: float) -> None:
+def test_the_binomial_bound_is_rarely_exceeded_by_chance(share: float) -> None:
     rng = np.random.default_rng(5)
     hits = sum(
         binomial_excess(
@@ -186,7 +188,7 @@ def test_the_binomial_bound_is_rarely_passed_by_chance(share: float) -> None:
     assert hits <= 40 + 3 * 6.3
 
 
-def test_a_report_names_the_rules_in_force_but_none_that_is_not_set() -> None:
+def test_a_report_names_the_rules_in_force_and_omits_unset_ones() -> None:
     named = rule_values(Rules(k=1))
     assert named["k"] == 1
     assert "limit" not in named

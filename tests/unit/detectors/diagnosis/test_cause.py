@@ -1,4 +1,4 @@
-"""The likely cause of a drift: named where one clearly fits, and never made up."""
+"""The likely cause of a drift: named where it clearly fits, and not guessed otherwise."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_change_of_unit_is_named_with_its_formula(
 
 
 @pytest.mark.parametrize("conversion", CONVERSIONS)
-def test_every_conversion_that_is_tried_is_found(conversion: tuple[float, float, str]) -> None:
+def test_every_known_conversion_is_recognized(conversion: tuple[float, float, str]) -> None:
     factor, offset, example = conversion
     spread = np.random.default_rng(7).gamma(9.0, 8.0, 5_000)
     assert cause(spread, factor * spread[:2_000] + offset).endswith(example)
@@ -57,15 +57,15 @@ def test_every_conversion_that_is_tried_is_found(conversion: tuple[float, float,
         normal(4, 2_000) ** 2,
     ],
 )
-def test_no_cause_is_named_where_none_fits(after: Floats) -> None:
+def test_no_cause_is_named_if_none_fits(after: Floats) -> None:
     assert cause(normal(1, 5_000), after) == ""
 
 
-def test_one_absurd_value_does_not_hide_a_change_of_unit() -> None:
+def test_a_single_absurd_value_does_not_hide_a_change_of_unit() -> None:
     assert "Fahrenheit to Celsius" in cause(FAHRENHEIT, np.append(CELSIUS, 1e9))
 
 
-def test_a_feature_that_does_not_vary_any_more_is_frozen() -> None:
+def test_a_feature_that_no_longer_varies_is_frozen() -> None:
     assert cause(normal(1, 5_000), [0.25] * 1_000) == "frozen: a single value"
 
 
@@ -85,5 +85,5 @@ def test_a_vanished_value_is_named_without_the_value() -> None:
     assert cause(BEFORE, texts({"a": 600, "b": 400})) == "a known value has vanished"
 
 
-def test_known_values_that_trade_places_have_no_cause() -> None:
+def test_known_values_that_exchange_their_shares_have_no_cause() -> None:
     assert cause(BEFORE, texts({"a": 300, "b": 600, "c": 100})) == ""

@@ -14,7 +14,8 @@ def top(sides: Pair) -> tuple[BinShift, ...]:
 
 
 def test_the_value_that_moved_most_comes_first_with_both_counts() -> None:
-    before, after = {"a": 800, "b": 150, "c": 50}, {"a": 390, "b": 85, "c": 525}
+    before = {"a": 800, "b": 150, "c": 50}
+    after = {"a": 390, "b": 85, "c": 525}
     first, second, *_ = top(pair(texts(before), texts(after)))
     assert (first.label, first.before_count, first.after_count) == ("c", 50, 525)
     assert (first.before, first.after) == (0.05, 0.525)

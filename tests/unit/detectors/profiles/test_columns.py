@@ -64,17 +64,17 @@ def slot_of(cell: str, integral: bool) -> int:
 
 
 def slots_of(column: Numbers) -> list[int]:
-    """The slot of each row, also where the values decide."""
+    """The slot of each row, also where it follows from the values."""
     if column.slots is not None:
         return [int(slot) for slot in column.slots]
     finite = np.isfinite(column.values)
     whole = finite & (column.integral | (column.values == np.floor(column.values)))
-    return [INTEGRAL if yes else FRACTIONAL for yes in whole.tolist()]
+    return [INTEGRAL if is_whole else FRACTIONAL for is_whole in whole.tolist()]
 
 
 @pytest.mark.parametrize("integral", [True, False])
 @pytest.mark.parametrize("cell", CELLS)
-def test_a_cell_means_the_same_alone_and_among_others(cell: str, integral: bool) -> None:
+def test_a_cell_is_read_the_same_alone_and_among_others(cell: str, integral: bool) -> None:
     expected = NUMBERS.get(cell, math.nan)
     for others in ([], ["1", "2"], ["x", "1e5", " 3", ""]):
         column = numbers_from_text(pa.array([*others, cell, *others]), integral)
@@ -102,7 +102,8 @@ def test_the_typed_read_of_csv_agrees_with_the_grammar(cell: str, kind: ColumnTy
         assert read is not None
         column, refused = read
         assert len(refused) == 0
-        expected, numbers = numbers_from_text(pa.array(lines), kind == "int"), column["a"]
+        expected = numbers_from_text(pa.array(lines), kind == "int")
+        numbers = column["a"]
         assert isinstance(numbers, Numbers)
         assert np.array_equal(numbers.values, expected.values, equal_nan=True)
         assert slots_of(numbers) == slots_of(expected)
@@ -119,7 +120,7 @@ def test_slices_and_nulls_are_read_like_fresh_arrays(integral: bool) -> None:
     assert slots_of(whole)[0] == slots_of(whole)[-1] == MISSING
 
 
-def test_columns_read_together_are_those_read_one_by_one() -> None:
+def test_columns_read_together_equal_those_read_separately() -> None:
     arrays = [
         pa.array(CELLS),
         pa.array([], pa.string()),
@@ -164,7 +165,7 @@ def test_a_json_token_keeps_its_written_type(
             assert slots_of(column)[0] == expected
 
 
-def test_text_columns_take_json_values_by_their_shortest_text() -> None:
+def test_text_columns_hold_json_values_as_their_shortest_text() -> None:
     column = column_of(["a", " ", "", None, True, False, 7, 7.0, 1e3, 1e22], "text")
     values = column.values.to_pylist()  # type: ignore[union-attr]
     assert values == ["a", " ", None, None, "true", "false", "7", "7.0", "1000.0", "1e+22"]
@@ -189,15 +190,16 @@ def test_written_types_follow_the_patterns_of_sagemaker() -> None:
 
 @pytest.mark.parametrize("odd", CELLS)
 @pytest.mark.parametrize("column", [0, 1])
-def test_reading_typed_gives_what_reading_by_pattern_gives(odd: str, column: int) -> None:
+def test_reading_by_type_equals_reading_by_pattern(odd: str, column: int) -> None:
     """A table of a column of fractions, one of integers and one of text; one cell is odd."""
     rows = [["1.5", "7", "a"], ["2", "-8", "7"], ["0.25", "0", ""]]
     rows[1][column] = odd
     cells = pa.array([cell for row in rows for cell in row], pa.string())
-    numeric, integral = np.array([True, True, False]), np.array([False, True, False])
+    numeric = np.array([True, True, False])
+    integral = np.array([False, True, False])
     values, slots, _ = cut_numbers(
         cells, numeric, integral, typed="0x" not in odd.lower()
-    )  # hex is kept away
+    )  # hexadecimal numbers are not read by type
     for j in range(2):
         expected = numbers_from_text(
             pa.array([row[j] for row in rows], pa.string()), bool(integral[j])

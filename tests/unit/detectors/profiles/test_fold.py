@@ -1,4 +1,4 @@
-"""Both ways of counting give the same integers, which are those of plain loops."""
+"""Both ways of counting lead to the same integers, which are those of plain loops."""
 
 from __future__ import annotations
 
@@ -69,13 +69,16 @@ def columns(rows: int, seed: int) -> dict[str, Column]:
 
 
 def plain_hash(word: str) -> int:
-    most = 1 << 64
-    total = sum((byte + 1) * pow(BASE, j + 1, most) for j, byte in enumerate(word.encode())) % most
-    return ((total ^ (total >> 32)) * MIX % most) >> 58
+    modulus = 1 << 64
+    total = (
+        sum((byte + 1) * pow(BASE, j + 1, modulus) for j, byte in enumerate(word.encode()))
+        % modulus
+    )
+    return ((total ^ (total >> 32)) * MIX % modulus) >> 58
 
 
 def plain_number(x: float, slot: int | None, edges: tuple[float, ...], bins: int) -> list[int]:
-    """The slots of a feature that a cell of a numeric column is counted in."""
+    """The slots of a feature in which a cell of a numeric column is counted."""
     if slot is not None and slot < INTEGRAL:
         return [slot]
     if math.isnan(x):
@@ -86,10 +89,11 @@ def plain_number(x: float, slot: int | None, edges: tuple[float, ...], bins: int
     return [kind, HEAD + bisect_right(edges, x)]
 
 
-def plain(layout: Layout, data: dict[str, Column], start: int, stop: int) -> list[int]:
+def counts_by_loops(layout: Layout, data: dict[str, Column], start: int, stop: int) -> list[int]:
     counts = [0] * layout.size
     for i, feature in enumerate(layout.features):
-        first, column = int(layout.starts[i]), data.get(feature.name)
+        first = int(layout.starts[i])
+        column = data.get(feature.name)
         for row in range(start, stop):
             if column is None:
                 hits = [MISSING]
@@ -116,10 +120,10 @@ def test_both_ways_of_counting_agree_with_plain_loops(
     layouts = [layout(seed) for seed in range(3)]
     data = columns(400, seed=5)
     bounds = np.array([0, 1, 30, 31, 200, 400])
-    which = [0, 1, 2, 0, 1]
-    for g, profile in enumerate(Fold(layouts).fold(data, which, bounds)):
-        assert profile.counts.tolist() == plain(
-            layouts[which[g]], data, int(bounds[g]), int(bounds[g + 1])
+    layout_of_group = [0, 1, 2, 0, 1]
+    for g, profile in enumerate(Fold(layouts).fold(data, layout_of_group, bounds)):
+        assert profile.counts.tolist() == counts_by_loops(
+            layouts[layout_of_group[g]], data, int(bounds[g]), int(bounds[g + 1])
         )
         assert profile.rows == bounds[g + 1] - bounds[g]
 
@@ -148,7 +152,8 @@ def test_the_eight_type_slots_add_up_to_the_rows() -> None:
 
 
 def test_a_profile_survives_encoding_and_splitting() -> None:
-    first, data = layout(1), columns(500, seed=4)
+    first = layout(1)
+    data = columns(500, seed=4)
     whole = fold(first, data)
     merged = Profile(first)
     for start in range(0, 500, 77):

@@ -34,7 +34,8 @@ def test_every_row_lies_in_exactly_one_coarse_cell() -> None:
     layout = Layout((GRID, CODES, TEXT))
     counts = np.zeros(layout.size, np.int64)
     for i, feature in enumerate(layout.features):
-        start, stop = int(layout.starts[i]), int(layout.starts[i + 1])
+        start = int(layout.starts[i])
+        stop = int(layout.starts[i + 1])
         counts[layout.bins(i)] = 1
         counts[start], counts[start + 3] = 10, feature.bins
         counts[stop - 1] = 0 if feature.kind == "text" else 7
@@ -92,7 +93,7 @@ def test_an_interval_shows_whether_it_holds_the_value_that_it_borders_on() -> No
     assert Layout((within,)).cell_labels(0)[:4] == ["[-inf, 0)", "[0, 5]", "(5, 9)", "[9, inf)"]
 
 
-def test_no_two_intervals_look_the_same_however_close_their_ends_are() -> None:
+def test_no_two_intervals_have_the_same_label_however_close_their_ends_are() -> None:
     close = Feature(
         name="p",
         type="Fractional",
@@ -114,13 +115,13 @@ def test_no_two_intervals_look_the_same_however_close_their_ends_are() -> None:
     assert Layout((neighbours,)).cell_labels(0)[:3] == ["0.3", "0.30000000000000004", "other"]
 
 
-def test_no_text_value_reads_like_a_cell_of_another_kind() -> None:
+def test_no_text_value_has_the_label_of_another_kind_of_cell() -> None:
     labels = Layout((TEXT,)).cell_labels(0)
     assert labels[:4] == ["red", '"missing"', '"unseen #3"', "[1, 2)"]
     assert len(set(labels)) == len(labels)
 
 
-def test_the_fingerprint_sees_every_field_and_the_order() -> None:
+def test_the_fingerprint_covers_every_field_and_the_order() -> None:
     others = [
         (GRID,),
         (TEXT, GRID),

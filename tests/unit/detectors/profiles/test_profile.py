@@ -1,4 +1,4 @@
-"""Profiles add up exactly and in any order, and survive being encoded."""
+"""Profiles add up exactly in any order, and are unchanged by encoding."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def merged(parts: tuple[Profile, ...]) -> Profile:
     return total
 
 
-def test_any_order_of_merging_gives_the_same_integers_and_extremes() -> None:
+def test_any_order_of_merging_leads_to_the_same_integers_and_extremes() -> None:
     profiles = [merged(order) for order in permutations(PARTS)]
     assert len({profile.counts.tobytes() for profile in profiles}) == 1
     for profile in profiles:
@@ -38,7 +38,8 @@ def test_any_order_of_merging_gives_the_same_integers_and_extremes() -> None:
 
 
 def test_moments_are_sums_around_the_baselines_mean() -> None:
-    center, values = LAYOUT.features[0].center, np.array([0.5, 2.0, -9.0, 3.25])
+    center = LAYOUT.features[0].center
+    values = np.array([0.5, 2.0, -9.0, 3.25])
     whole = merged(tuple(PARTS))
     assert whole.sums[0] == pytest.approx(
         [(values - center).sum(), ((values - center) ** 2).sum()], rel=1e-12
@@ -77,7 +78,7 @@ def test_a_profile_survives_encoding() -> None:
     assert decoded.rows == 9
 
 
-def test_names_of_unseen_values_are_bounded_and_never_needed_for_a_number() -> None:
+def test_names_of_unseen_values_are_bounded_and_no_number_depends_on_them() -> None:
     many = window(LAYOUT, {"x": [0.0] * 100, "t": [f"new {k}" for k in range(100)]})
     assert len(many.novel["t"]) <= MAX_NOVEL
     many.merge(many.copy())
@@ -85,7 +86,7 @@ def test_names_of_unseen_values_are_bounded_and_never_needed_for_a_number() -> N
     assert int(many.counts[LAYOUT.bins(1)].sum()) == 200
 
 
-def test_only_the_beginning_of_a_very_long_value_is_remembered() -> None:
+def test_only_the_beginning_of_a_very_long_value_is_kept() -> None:
     profile = Profile(LAYOUT)
     profile.note_novel("t", {"x" * 1_000_000: 2, "y" * MAX_NAME: 1})
     assert profile.novel["t"] == {"x" * (MAX_NAME - 1) + "…": 2, "y" * MAX_NAME: 1}

@@ -1,4 +1,4 @@
-"""Known answers: published vectors, closed forms, and what fixed thresholds get wrong."""
+"""Known answers: published vectors, closed forms, and the errors of fixed thresholds."""
 
 from __future__ import annotations
 
@@ -75,10 +75,10 @@ def test_ks_between_shifted_normals_is_its_closed_form(shift: float) -> None:
 
 
 @pytest.mark.parametrize("shift", [0.25, 0.5, 1.0])
-def test_hellinger_between_shifted_normals_comes_near_its_closed_form(shift: float) -> None:
+def test_hellinger_between_shifted_normals_is_near_its_closed_form(shift: float) -> None:
     closed = sqrt(1.0 - exp(-shift * shift / 8.0))
     value = distance("hellinger", pair(BEFORE, normal(4, 200_000, mean=shift)))
-    # ten cells lose some; two samples of 200,000 differ by 0.003 in their means
+    # ten cells lose a part; two samples of 200,000 differ by 0.003 in their means
     assert 0.93 * closed < value < 1.02 * closed
 
 
@@ -91,7 +91,7 @@ def test_wasserstein_between_normals_is_the_shift_or_the_stretch() -> None:
     assert stretched == pytest.approx(0.5 * sqrt(2.0 / np.pi), rel=0.1)
 
 
-def test_the_bias_of_jensen_shannon_in_small_windows_is_the_one_that_others_report() -> None:
+def test_the_bias_of_jensen_shannon_in_small_windows_is_the_published_one() -> None:
     base = normal(7, 10_000)
     divergences = [
         distance("jensen_shannon", pair(base, normal(100 + k, 100))) ** 2 for k in range(200)
@@ -119,7 +119,7 @@ def alarms(rows: int, shift: float, fixed: float | None = None, alpha: float = 0
 
 
 @pytest.mark.parametrize("rows", [100, 250, 500, 1_000, 5_000])
-def test_without_drift_the_noise_limit_hardly_ever_alarms(rows: int) -> None:
+def test_without_drift_the_noise_limit_rarely_alarms(rows: int) -> None:
     assert alarms(rows, 0.0) <= 3 / WINDOWS
 
 
@@ -129,16 +129,16 @@ def test_without_drift_a_fixed_limit_alarms_in_small_windows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rows", "least", "most"),
+    ("rows", "lowest", "highest"),
     [(250, 0.25, 0.6), (500, 0.75, 0.97), (1_000, 0.98, 1.0), (5_000, 1.0, 1.0)],
 )
-def test_the_noise_limit_finds_a_quarter_of_a_deviation(
-    rows: int, least: float, most: float
+def test_the_noise_limit_detects_a_shift_by_a_quarter_of_a_deviation(
+    rows: int, lowest: float, highest: float
 ) -> None:
-    assert least <= alarms(rows, 0.25) <= most
+    assert lowest <= alarms(rows, 0.25) <= highest
 
 
-def test_a_fixed_limit_sleeps_through_a_quarter_of_a_deviation_in_large_windows() -> None:
+def test_a_fixed_limit_misses_a_quarter_of_a_deviation_in_large_windows() -> None:
     assert alarms(1_000, 0.25, fixed=0.1) < 0.2
     assert alarms(5_000, 0.25, fixed=0.1) == 0.0
 
@@ -161,7 +161,8 @@ def test_many_rare_categories_keep_the_law(rows: int) -> None:
 
     before = drawn(20_000)
     layout = Layout((feature("t", before),))
-    counted, hits = window(layout, {"t": before}), 0
+    counted = window(layout, {"t": before})
+    hits = 0
     for _ in range(200):
         sides = Pair(counted, window(layout, {"t": drawn(rows)}))
         hits += distance("psi", sides) > psi_noise(sides, 0.001)
@@ -171,8 +172,9 @@ def test_many_rare_categories_keep_the_law(rows: int) -> None:
 def signals(
     judge: Judge, windows: list[dict[str, Values]], before: dict[str, Values]
 ) -> list[tuple[int, Signal]]:
-    """Each signal with the number of the window that gave rise to it."""
-    base, state = baseline(before), EpisodeState()
+    """Each signal with the number of the window that caused it."""
+    base = baseline(before)
+    state = EpisodeState()
     signals = []
     for k, data in enumerate(windows):
         report = judge.report(
@@ -186,7 +188,7 @@ def signals(
     return signals
 
 
-def test_twenty_features_for_two_hundred_windows_give_no_signal_without_drift() -> None:
+def test_twenty_features_over_two_hundred_windows_cause_no_signal_without_drift() -> None:
     rng = np.random.default_rng(10)
 
     def drawn(rows: int) -> dict[str, Values]:
@@ -212,7 +214,7 @@ def test_a_small_drift_is_signalled_at_its_second_violation_a_large_one_at_once(
 
 CHANGES: dict[str, tuple[list[float], Floats | list[float]]] = {
     "a flag whose mix changes": ([0.0] * 9_000 + [1.0] * 1_000, [0.0] * 500 + [1.0] * 500),
-    "an age code whose groups trade places": (
+    "an age code whose groups exchange their shares": (
         [float(k) for k in range(7) for _ in range((k + 1) * 300)],
         [float(k) for k in range(7) for _ in range((7 - k) * 40)],
     ),

@@ -22,7 +22,7 @@ TABLE = [
     (0.001, 100, 149.44925277903874),
     (0.95, 10, 3.9402991361190605),
 ]
-"""Upper quantiles as NIST's handbook prints them (section 1.3.6.7.4), with the digits of an
+"""Upper quantiles as printed in NIST's handbook (section 1.3.6.7.4), with the digits of an
 independent implementation."""
 
 
@@ -49,7 +49,7 @@ def test_even_degrees_of_freedom_are_a_poisson_sum(x: float, dof: int) -> None:
 
 @pytest.mark.parametrize("alpha", [0.5, 1e-3, 1e-9, 1e-9 / 5_000])
 @pytest.mark.parametrize("dof", [1, 2, 9, 65, 1_063])
-def test_the_quantile_inverts_the_tail_far_out_too(alpha: float, dof: int) -> None:
+def test_the_quantile_inverts_the_tail_even_for_tiny_probabilities(alpha: float, dof: int) -> None:
     assert upper_tail(quantile(alpha, dof), dof) == pytest.approx(alpha, rel=1e-6)
 
 
@@ -58,7 +58,7 @@ def test_two_degrees_of_freedom_have_a_closed_quantile() -> None:
         assert exp(-quantile(alpha, 2) / 2) == pytest.approx(alpha, rel=1e-9)
 
 
-def test_arguments_at_the_edge_of_the_domain_have_exact_answers() -> None:
+def test_arguments_at_the_edge_of_the_domain_have_exact_results() -> None:
     assert upper_tail(0.0, 3) == 1.0
     assert upper_tail(-1.0, 3) == 1.0
     assert upper_tail(1e6, 3) == 0.0
@@ -67,12 +67,12 @@ def test_arguments_at_the_edge_of_the_domain_have_exact_answers() -> None:
 
 
 @pytest.mark.parametrize("alpha", [1e-12, 1e-9, 1e-4, 0.001, 0.05, 0.5])
-def test_quantiles_are_scipys_but_for_the_last_digits(alpha: float) -> None:
+def test_quantiles_equal_scipys_except_for_the_last_digits(alpha: float) -> None:
     dof = np.array([*range(1, 60), *range(60, 2_001, 97)], np.float64)
     np.testing.assert_allclose(upper_quantile(alpha, dof), chdtri(dof, alpha), rtol=1e-12)
 
 
-def test_quantiles_of_many_degrees_of_freedom_come_together_and_nan_stays_nan() -> None:
+def test_quantiles_are_computed_for_an_array_and_nan_remains_nan() -> None:
     quantiles = upper_quantile(0.001, np.array([9.0, np.nan, 0.0, 100.0]))
     assert quantiles[[0, 2, 3]].tolist() == [quantile(0.001, 9), 0.0, quantile(0.001, 100)]
     assert np.isnan(quantiles[1])

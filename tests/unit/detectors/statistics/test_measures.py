@@ -38,7 +38,7 @@ def test_n_is_the_rows_of_the_window_for_each_feature() -> None:
     assert MEASURES.n.tolist() == [100, 100, 100]
 
 
-def test_missing_nan_and_infinite_values_are_counted_apart() -> None:
+def test_missing_nan_and_infinite_values_are_counted_separately() -> None:
     assert MEASURES.missing.tolist() == [0, 25, 25]
     assert MEASURES.nan.tolist() == [2, 0, 0]
     assert MEASURES.inf.tolist() == [3, 0, 0]
@@ -64,7 +64,7 @@ def test_text_has_no_moments() -> None:
         assert np.isnan(numbers[2])
 
 
-def test_outliers_of_codes_are_those_that_the_baseline_does_not_have() -> None:
+def test_outliers_of_codes_are_values_that_the_baseline_does_not_have() -> None:
     codes = baseline({"x": [1.0] * 600 + [2.0] * 400})
     measures = measure(codes, window(codes.layout, {"x": [1.0] * 90 + [7.0] * 6 + [1.5] * 4}))
     assert measures.outliers[0] == 0.1
@@ -78,7 +78,7 @@ def test_outliers_lie_beyond_the_smallest_and_largest_value_of_the_baseline() ->
     assert measure(BASE, BASE.profile).outliers[0] == 0.0
 
 
-def test_written_types_are_counted_apart() -> None:
+def test_written_types_are_counted_separately() -> None:
     slots = np.array(
         [MISSING, BOOLEAN, STRING, STRING, INTEGRAL, INTEGRAL, INTEGRAL, INTEGRAL], np.uint8
     )
@@ -106,7 +106,7 @@ def test_written_types_are_counted_apart() -> None:
     assert typed.missing.tolist() == [1, 8, 1]
 
 
-def test_an_empty_window_gives_nan_and_not_an_error() -> None:
+def test_an_empty_window_has_nan_measures_and_raises_no_error() -> None:
     empty = measure(BASE, Profile(BASE.layout))
     for numbers in (
         empty.completeness,
@@ -123,7 +123,7 @@ def test_an_empty_window_gives_nan_and_not_an_error() -> None:
         assert np.isnan(values).all()
 
 
-def test_a_feature_that_is_nothing_but_missing_gives_nan_only_where_values_are_needed() -> None:
+def test_an_entirely_missing_feature_has_nan_only_where_values_are_needed() -> None:
     all_missing = measure(
         BASE, window(BASE.layout, {"x": [None] * 50, "flag": [1.0] * 50, "t": ["a"] * 50})
     )
@@ -132,7 +132,7 @@ def test_a_feature_that_is_nothing_but_missing_gives_nan_only_where_values_are_n
     assert all_missing.mean[1] == 1.0
 
 
-def test_equal_counts_are_no_distance_at_all() -> None:
+def test_equal_counts_have_a_distance_of_zero() -> None:
     same = measure(BASE, BASE.profile)
     for name, values in same.distances.items():
         expected = 1.0 if name == "chi_squared" else 0.0
@@ -140,8 +140,8 @@ def test_equal_counts_are_no_distance_at_all() -> None:
 
 
 def test_a_baseline_without_features_has_no_numbers() -> None:
-    nothing = baseline({})
-    measures = measure(nothing, nothing.profile)
+    empty = baseline({})
+    measures = measure(empty, empty.profile)
     assert measures.n.tolist() == []
     assert all(values.tolist() == [] for values in measures.distances.values())
 

@@ -1,4 +1,4 @@
-"""The sampling law of each distance: without drift it is exceeded as seldom as it says."""
+"""The sampling law of each distance: without drift it is exceeded no more often than alpha."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def noise(statistic: str, pair: Pair, alpha: float) -> Floats:
 
 
 def exceeded(statistic: str, rows: int, alpha: float, windows: int) -> list[float]:
-    """Share of the windows without drift in which each feature's distance is above its noise."""
+    """The share of windows without drift in which a feature's distance is above its noise."""
     hits = np.zeros(2)
     for seed in range(windows):
         pair = Pair(BASELINE, window(LAYOUT, drawn(1_000 + seed, rows)))
@@ -44,7 +44,7 @@ def exceeded(statistic: str, rows: int, alpha: float, windows: int) -> list[floa
 
 
 @pytest.mark.parametrize("rows", [200, 2_000])
-def test_psi_is_above_its_noise_about_as_often_as_alpha_says(rows: int) -> None:
+def test_psi_is_above_its_noise_about_as_often_as_alpha(rows: int) -> None:
     number, text = exceeded("psi", rows, 0.05, 400)
     assert 0.02 <= number <= 0.09
     assert 0.01 <= text <= 0.09
@@ -54,9 +54,7 @@ def test_psi_is_above_its_noise_about_as_often_as_alpha_says(rows: int) -> None:
 @pytest.mark.parametrize(
     "statistic", ["ks", "jensen_shannon", "hellinger", "l_infinity", "wasserstein"]
 )
-def test_no_statistic_is_above_its_noise_more_often_than_alpha_says(
-    statistic: str, rows: int
-) -> None:
+def test_no_statistic_is_above_its_noise_more_often_than_alpha(statistic: str, rows: int) -> None:
     assert (
         max(exceeded(statistic, rows, 0.05, 200)) <= 0.09
     )  # 0.05 and two and a half deviations of 200 windows
@@ -76,7 +74,7 @@ def test_ks_noise_is_the_critical_value_of_kolmogorov() -> None:
     assert noise("ks", PAIR, 0.05)[0] == pytest.approx(1.358 * sqrt(1 / 500 + 1 / 10_000), rel=1e-3)
 
 
-def test_wasserstein_noise_knows_the_width_of_a_normal_feature() -> None:
+def test_wasserstein_noise_uses_the_width_of_a_normal_feature() -> None:
     # J = integral sqrt(F (1 - F)) dx = 1.6147 standard deviations for the normal law
     factor = sqrt(2 / pi) + sqrt(2 * log(1 / 0.001))
     assert noise("wasserstein", PAIR, 0.001)[0] == pytest.approx(

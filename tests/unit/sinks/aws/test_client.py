@@ -39,11 +39,11 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("region", "endpoint_url", "profile", "what", "advice"),
+    ("region", "endpoint_url", "profile", "reason", "advice"),
     [
         ("", LOCAL, "", "no region is set", "Set region, AWS_DEFAULT_REGION"),
         ("eu central", LOCAL, "", "'eu central' is not the name of a region", "Correct region"),
-        ("eu-west-1", LOCAL, "nobody", "there is no AWS profile 'nobody'", "Correct AWS_PROFILE"),
+        ("eu-west-1", LOCAL, "absent", "there is no AWS profile 'absent'", "Correct AWS_PROFILE"),
         ("eu-west-1", "127.0.0.1:1", "", "'127.0.0.1:1' is not a URL", "Correct endpoint_url"),
     ],
 )
@@ -52,14 +52,14 @@ def test_unusable_settings_are_reported_with_advice(
     region: str,
     endpoint_url: str,
     profile: str,
-    what: str,
+    reason: str,
     advice: str,
 ) -> None:
     if profile:
         monkeypatch.setenv("AWS_PROFILE", profile)
     with pytest.raises(ClientUnusable) as raised:
         client("kinesis", region, endpoint_url)
-    assert what in raised.value.problem
+    assert reason in raised.value.problem
     assert advice in raised.value.advice
     with pytest.raises(SourceUnavailable) as unread:
         Kinesis(stream="s", region=region, endpoint_url=endpoint_url).open("j")
@@ -70,17 +70,17 @@ def test_unusable_settings_are_reported_with_advice(
 def test_a_state_in_s3_without_a_client_raises_state_unwritable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_PROFILE", "absent")
     with pytest.raises(
         StateUnwritable,
         match=(
-            r"s3://states/driftline/j\.state.*there is no AWS profile 'nobody'. Correct AWS_PROFILE"
+            r"s3://states/driftline/j\.state.*there is no AWS profile 'absent'. Correct AWS_PROFILE"
         ),
     ):
         StateObject(S3Config(bucket="states"), "j")
 
 
-def config(folder: Path, **more: Any) -> str:
+def config(folder: Path, **changes: Any) -> str:
     (folder / "events.jsonl").write_text("{}\n")
     settings = {
         "job": "j",
@@ -88,7 +88,7 @@ def config(folder: Path, **more: Any) -> str:
         "format": {"type": "json"},
         "model": {"from": "const", "name": "m"},
         "models": {"m": {"baseline": "learn", "outputs": ["p"], "inputs": []}},
-        **more,
+        **changes,
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(settings))
     return str(folder / "config.yaml")
@@ -97,20 +97,20 @@ def config(folder: Path, **more: Any) -> str:
 def test_a_sink_without_a_client_fails_the_live_check_and_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("AWS_PROFILE", "nobody")
+    monkeypatch.setenv("AWS_PROFILE", "absent")
     settings = config(
         tmp_path, sinks=[{"type": "prometheus"}, {"type": "cloudwatch", "region": "eu-west-1"}]
     )
     checked = CliRunner().invoke(main, ["check", "--live", settings])
     assert checked.exit_code == 2
     assert (
-        "fault    cloudwatch: there is no AWS profile 'nobody'\n         -> Correct AWS_PROFILE"
+        "fault    cloudwatch: there is no AWS profile 'absent'\n         -> Correct AWS_PROFILE"
         in checked.output
     )
     with RunningService(tmp_path, yaml.safe_load(Path(settings).read_text())) as service:
         assert service.wait() == 2
     assert (
-        "driftline: sinks[1]: there is no AWS profile 'nobody'. Correct AWS_PROFILE, or create that"
+        "driftline: sinks[1]: there is no AWS profile 'absent'. Correct AWS_PROFILE, or create that"
         " profile\n" in service.log
     )
 
@@ -123,20 +123,20 @@ def test_a_live_check_names_missing_credentials_or_region(
         {"type": "sns", "topic_arn": TOPIC_ARN, "endpoint_url": LOCAL},
         {"type": "cloudwatch", "endpoint_url": LOCAL},
     ]
-    done = CliRunner().invoke(main, ["check", "--live", config(tmp_path, sinks=sinks)])
-    assert done.exit_code == 2
+    result = CliRunner().invoke(main, ["check", "--live", config(tmp_path, sinks=sinks)])
+    assert result.exit_code == 2
     assert (
         "fault    sns: there are no AWS credentials (NoCredentialsError)\n         -> Set"
-        " AWS_ACCESS_KEY_ID" in done.output
+        " AWS_ACCESS_KEY_ID" in result.output
     )
     assert (
         "fault    cloudwatch: no region is set (NoRegionError)\n         -> Set region"
-        in done.output
+        in result.output
     )
 
 
 @pytest.mark.parametrize(
-    ("where", "part"),
+    ("key", "part"),
     [
         ("source", {"source": {"type": "kinesis", "stream": "s", "endpoint_url": "localhost:1"}}),
         ("sinks[0]", {"sinks": [{"type": "cloudwatch", "endpoint_url": "localhost:1"}]}),
@@ -147,13 +147,13 @@ def test_a_live_check_names_missing_credentials_or_region(
         ("state.s3", {"state": {"s3": {"bucket": "states", "endpoint_url": "localhost:1"}}}),
     ],
 )
-def test_an_invalid_address_is_found_without_network(
-    tmp_path: Path, where: str, part: dict[str, Any]
+def test_an_invalid_address_is_reported_without_network(
+    tmp_path: Path, key: str, part: dict[str, Any]
 ) -> None:
-    done = CliRunner().invoke(main, ["check", config(tmp_path, **part)])
-    assert done.exit_code == 2
-    assert f"{where}.endpoint_url: " in done.output
-    assert "'localhost:1' is not a URL" in done.output
+    result = CliRunner().invoke(main, ["check", config(tmp_path, **part)])
+    assert result.exit_code == 2
+    assert f"{key}.endpoint_url: " in result.output
+    assert "'localhost:1' is not a URL" in result.output
 
 
 def test_valid_addresses_have_no_faults() -> None:
@@ -194,7 +194,7 @@ def test_a_stream_is_named_with_the_region_of_its_arn() -> None:
             "InvalidArgumentException",
             "invalid",
             None,
-            r"words of AWS\. Correct source\.stream or source\.stream_arn",
+            r"the text of AWS\. Correct source\.stream or source\.stream_arn",
         ),
         (
             "EndpointConnectionError",
@@ -204,11 +204,11 @@ def test_a_stream_is_named_with_the_region_of_its_arn() -> None:
         ),
     ],
 )
-def test_each_failure_of_kinesis_comes_with_advice(
+def test_each_failure_of_kinesis_has_advice(
     code: str, kind: Any, tried_s: float | None, text: str
 ) -> None:
     kinesis = Kinesis(stream="s", region="eu-west-1").client(1)
-    error = KinesisError("ListShards", code, kind, f"{code}: words of AWS")
+    error = KinesisError("ListShards", code, kind, f"{code}: the text of AWS")
     with pytest.raises(SourceUnavailable, match=rf"kinesis stream 's' in eu-west-1: .*{text}"):
         raise unavailable(kinesis.target, error, tried_s)
     kinesis.close()

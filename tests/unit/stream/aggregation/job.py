@@ -1,4 +1,4 @@
-"""An aggregator with a reader's half of the protocol: claims and positions as assigned."""
+"""An aggregator with the reader's part of the protocol: claims and positions as assigned."""
 
 from __future__ import annotations
 
@@ -100,15 +100,15 @@ class Job:
     def send(
         self, times: Sequence[int], partition: str = "p", *, at_end: bool = False
     ) -> list[Output]:
-        """The aggregator takes the partial of records with these times."""
+        """Pass the partial of records with these times to the aggregator."""
         return self.step(self.partial(times, partition, at_end=at_end))
 
     def report_end(self, now_ms: int, partition: str = "p") -> list[Output]:
-        """The clock ticks, and the reader reports once more that it is at the end of the log."""
+        """Let the clock tick, and the reader report again that it is at the end of the log."""
         return self.step(Tick(now_ms), self.partial([], partition, at_end=True))
 
     def send_undated(self, partition: str) -> list[Output]:
-        """The aggregator takes a record whose time cannot be read."""
+        """Pass a record whose time cannot be read to the aggregator."""
         partial = self.partial([], partition)
         cover = replace(partial.covers[0], read=1, outcomes={"undecodable": 1})
         return self.step(replace(partial, covers=(cover,)))

@@ -38,7 +38,9 @@ def installed(outputs: list[Output]) -> list[BaselineInstalled]:
 
 
 @pytest.mark.parametrize("first", [1, 3, -1], ids=["a hole", "a larger hole", "from before"])
-def test_a_partial_that_starts_elsewhere_is_dropped_whole_and_assigned_again(first: int) -> None:
+def test_a_partial_at_an_unexpected_position_is_dropped_whole_and_its_partition_reassigned(
+    first: int,
+) -> None:
     job = started()
     assert job.step(job.partial([4, 30], first=first)) == [Assign(2, "p", 0, None)]
     ledger = job.state.ledger
@@ -47,7 +49,7 @@ def test_a_partial_that_starts_elsewhere_is_dropped_whole_and_assigned_again(fir
     assert windows(job.send([4, 30])) == [(0, 10, 0, 1)]
 
 
-def test_a_repeated_partial_is_dropped_and_assigned_again_only_once() -> None:
+def test_a_repeated_partial_is_dropped_and_its_partition_reassigned_only_once() -> None:
     job = started()
     partial = job.partial([4])
     job.step(partial)
@@ -59,7 +61,8 @@ def test_a_repeated_partial_is_dropped_and_assigned_again_only_once() -> None:
 def test_a_partial_is_accepted_for_all_of_its_partitions_or_for_none() -> None:
     job = started()
     job.step(DiscoveredPartition("q", 0))
-    expected, unexpected = job.partial([4]), job.partial([5], "q", first=9)
+    expected = job.partial([4])
+    unexpected = job.partial([5], "q", first=9)
     both = replace(
         expected,
         covers=(*expected.covers, *unexpected.covers),
@@ -95,7 +98,8 @@ def test_bytes_enter_the_ledger_with_the_accepted_partial_and_survive_a_restart(
 
 
 def test_dead_letters_are_returned_only_for_an_accepted_partial() -> None:
-    job, letter = started(), DeadLetter("p", 0, "undecodable", 3, "aa")
+    job = started()
+    letter = DeadLetter("p", 0, "undecodable", 3, "aa")
     accepted = job.step(replace(job.partial([4]), dead_letters=[letter]))
     assert DeadLetters((letter,)) in accepted
     dropped = job.step(replace(job.partial([4], first=9), dead_letters=[letter]))

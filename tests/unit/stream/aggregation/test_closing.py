@@ -1,4 +1,4 @@
-"""When windows close, what they report, when they are revised, and when their panes are dropped."""
+"""Windows: their closing, their reports and revisions, and the dropping of their panes."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_silence_is_reported_when_it_begins_and_when_it_ends() -> None:
     assert silences(job.send([101, 112])) == []
 
 
-def test_the_end_of_input_closes_all_windows_and_more_may_follow_it() -> None:
+def test_the_end_of_input_closes_all_windows_and_more_input_may_follow() -> None:
     job = started()
     outputs = [*job.send([5, 17]), *job.step(EndOfInput())]
     assert windows(outputs) == [(0, 10, 0, 1), (10, 20, 0, 1)]

@@ -1,4 +1,4 @@
-"""Partitions that are split or merged: children wait for their parents, and inherit their mark."""
+"""Partitions that are split or merged: children wait for their parents and inherit their mark."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ from tests.support.records import covered_range, job_settings
 from tests.support.stores import MemoryIds, MemoryPanes
 
 SETTINGS = job_settings(window_ms=10, every_ms=10, grace_ms=0, lateness_ms=100, idle_ms=50)
-A, B = DiscoveredPartition("a", 0), DiscoveredPartition("b", 0)
+A = DiscoveredPartition("a", 0)
+B = DiscoveredPartition("b", 0)
 MERGED = DiscoveredPartition("c", 0, ("a", "b"))
 
 
@@ -75,7 +76,7 @@ def test_the_watermark_waits_for_a_child_from_the_end_of_its_first_parent_on() -
 
 
 def test_a_partial_of_a_waiting_child_is_refused_and_not_assigned_again() -> None:
-    """It comes from a reader of an owner that died before its last commit."""
+    """The partial comes from a reader of an owner that crashed before it committed."""
     job = started()
     step(job, A, B, MERGED)
     assert step(job, read("c", 0, 2, 95, claim=0)) == []

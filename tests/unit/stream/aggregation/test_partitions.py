@@ -1,4 +1,4 @@
-"""Positions, claims, idleness and gaps of partitions; how far watermark and clock move."""
+"""Positions, claims, idleness and gaps of partitions; advances of watermark and clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_discovered_partition_is_assigned_once_from_its_start() -> None:
     assert job.step(DiscoveredPartition("p", 7)) == []
 
 
-def test_partitions_of_a_lost_reader_are_assigned_from_what_was_accepted() -> None:
+def test_partitions_of_a_lost_reader_are_assigned_from_the_last_accepted_position() -> None:
     job = started()
     job.send([4, 6])
     assert job.step(ReaderLost(("p", "never discovered"))) == [Assign(2, "p", 2, 6)]
@@ -38,8 +38,8 @@ def test_a_partition_that_is_not_at_its_end_is_never_idle() -> None:
     assert reports(job.step(Tick(50_000))) == []
 
 
-def test_a_partition_that_is_not_being_read_is_not_idle_however_long_that_lasts() -> None:
-    """A paused service, or a broker that does not answer: the last report grows old."""
+def test_a_partition_that_is_not_being_read_never_becomes_idle() -> None:
+    """A paused service, or a broker that does not respond: the last report grows old."""
     job = started()
     job.step(Tick(1_000))
     job.send([5], at_end=True)
@@ -54,7 +54,7 @@ def test_a_partition_that_is_not_being_read_is_not_idle_however_long_that_lasts(
     assert job.state.ledger.rows_late_after_idle == 0
 
 
-def test_no_partition_is_idle_after_a_restart_until_its_reader_reports_so() -> None:
+def test_no_partition_is_idle_after_a_restart_until_its_reader_reports_the_end() -> None:
     """Events that arrived during the downtime are read before the clock may close a window."""
     job = started()
     job.step(Tick(1_000))
@@ -68,7 +68,7 @@ def test_no_partition_is_idle_after_a_restart_until_its_reader_reports_so() -> N
     assert (ledger.rows_late_after_idle, ledger.rows_folded, ledger.imbalance()) == (0, 5, {})
 
 
-def test_a_partition_with_undated_records_only_does_not_hold_up_the_others() -> None:
+def test_a_partition_with_only_undated_records_does_not_hold_up_the_others() -> None:
     job = started()
     job.step(DiscoveredPartition("q", 0), Tick(1_000))
     job.send([5, 45])
@@ -105,7 +105,7 @@ def test_the_watermark_never_falls() -> None:
 
 
 @pytest.mark.parametrize("jump_ms", [86_400_000, -86_400_000])
-def test_one_wrong_reading_of_the_clock_loses_nothing(jump_ms: int) -> None:
+def test_a_single_wrong_reading_of_the_clock_loses_nothing(jump_ms: int) -> None:
     job = started(lateness_ms=120_000)
     job.step(Tick(100_000_000))
     job.send([99_999_990], at_end=True)
@@ -170,6 +170,6 @@ def test_a_gap_that_is_reported_twice_is_counted_once() -> None:
     assert job.state.ledger.gaps == 1
 
 
-def test_a_gap_raises_if_the_job_should_stop_on_it() -> None:
+def test_a_gap_raises_if_the_job_is_configured_to_stop_on_gaps() -> None:
     with pytest.raises(GapFound, match="9 records"):
         started(stop_on_gap=True).step(Gap("p", 0, 9, 9, "retention"))

@@ -1,4 +1,4 @@
-"""Training data in, baseline out: what is counted, what is written, what is refused."""
+"""Baselines from training data: counts, written files, and refused input."""
 
 import json
 import os
@@ -70,7 +70,8 @@ def test_types_counts_and_moments_of_a_small_file(tmp_path: Path) -> None:
     assert [numbers[key] for key in ("mean", "sum", "min", "max")] == [2.0, 6.0, 1.0, 3.0]
     assert numbers["std_dev"] == pytest.approx(np.sqrt(2 / 3))
     assert numbers["distribution"]["kll"]["sketch"]["data"] == [[1.0, 2.0, 3.0]]
-    layout, counts = built.baseline.layout, built.baseline.profile.counts
+    layout = built.baseline.layout
+    counts = built.baseline.profile.counts
     assert built.baseline.profile.rows == 4
     assert [int(counts[layout.starts[i] + MISSING]) for i in range(3)] == [1, 1, 1]
     assert [
@@ -94,13 +95,13 @@ def test_types_counts_and_moments_of_a_small_file(tmp_path: Path) -> None:
         ([None, None], "Unknown"),
     ],
 )
-def test_a_column_gets_the_narrowest_type_that_all_its_values_have(
+def test_a_column_has_the_narrowest_type_of_all_its_values(
     values: list[str | None], inferred_type: str
 ) -> None:
     assert types(make(lambda: [table(x=values)])) == {"x": inferred_type}
 
 
-def test_a_column_without_a_value_keeps_its_position_and_gets_no_bins(tmp_path: Path) -> None:
+def test_a_column_without_values_keeps_its_position_and_has_no_bins(tmp_path: Path) -> None:
     built = make_from_files(csv_file(tmp_path / "t.csv", "a,b,c\n1,,2\n3,,4\n"))
     assert built.baseline.columns == ("a", "b", "c")
     assert [feature.name for feature in built.baseline.layout.features] == ["a", "c"]
@@ -116,11 +117,11 @@ def test_constraints_hold_signs_completeness_and_domains(tmp_path: Path) -> None
     assert sign["num_constraints"] == {"is_non_negative": False}
     assert (gaps["completeness"], gaps["num_constraints"]) == (0.75, {"is_non_negative": True})
     assert word["string_constraints"] == {"domains": ["x", "y"]}
-    assert "string_constraints" not in number, "forty names of forty rows are no domain"
+    assert "string_constraints" not in number, "forty names in forty rows are not a domain"
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
-def test_the_same_rows_make_the_same_baseline_from_every_kind_of_file(
+def test_the_same_rows_lead_to_the_same_baseline_from_every_kind_of_file(
     tmp_path: Path, suffix: str
 ) -> None:
     rng = np.random.default_rng(7)
@@ -165,14 +166,15 @@ def test_chunks_make_no_difference() -> None:
     assert single.profile.sums == pytest.approx(many.profile.sums, rel=1e-9, abs=1e-9)
 
 
-def test_a_long_file_gives_the_same_bins_each_time_and_exact_counts() -> None:
-    """200,000 numbers overflow sketch and sample: bins come from every fourth number, counts from
-    all of them."""
+def test_a_long_file_leads_to_the_same_bins_each_time_and_exact_counts() -> None:
+    """200,000 numbers overflow sketch and sample: bins are based on every fourth number, counts on
+    all numbers."""
     values = np.random.default_rng(3).normal(size=200_000)
     chunks = [
         table(x=[repr(float(x)) for x in values[k : k + 50_000]]) for k in range(0, 200_000, 50_000)
     ]
-    first, second = make(lambda: chunks).baseline, make(lambda: chunks).baseline
+    first = make(lambda: chunks).baseline
+    second = make(lambda: chunks).baseline
     assert first.fingerprint == second.fingerprint
     edges = np.array(first.layout.features[0].edges)
     expected = np.histogram(values, np.concatenate(([-np.inf], edges, [np.inf])))[0]
@@ -238,12 +240,13 @@ def test_json_keeps_the_text_of_dates_and_names_nested_fields_by_path(tmp_path: 
     assert built.baseline.columns == ("day", "n.x", "n.y", "late")
     assert built.baseline.layout.features[0].vocabulary == ("2013-01-01",)
     assert types(built) == {"day": "String", "n.x": "String", "n.y": "Fractional", "late": "String"}
-    layout, counts = built.baseline.layout, built.baseline.profile.counts
+    layout = built.baseline.layout
+    counts = built.baseline.profile.counts
     assert [int(counts[layout.starts[1] + slot]) for slot in (BOOLEAN, INTEGRAL)] == [1, 1]
     assert present(built)["late"] == (1, 1)
 
 
-def test_parquet_keeps_types_and_takes_nan_for_missing(tmp_path: Path) -> None:
+def test_parquet_keeps_types_and_treats_nan_as_missing(tmp_path: Path) -> None:
     columns = {
         "f": [1.0, float("nan"), 2.0],
         "i": [1, None, 3],
@@ -265,7 +268,7 @@ def test_an_empty_line_of_a_single_column_is_a_missing_value(tmp_path: Path) -> 
     assert present(make_from_files(csv_file(tmp_path / "t.csv", "a\n1\n\n3\n"))) == {"a": (2, 1)}
 
 
-def test_names_without_a_header_and_columns_left_out(tmp_path: Path) -> None:
+def test_columns_without_a_header_are_named_and_can_be_excluded(tmp_path: Path) -> None:
     path = csv_file(tmp_path / "t.csv", "1,2,3\n4,5,6\n")
     assert make_from_files(path, header=False).baseline.columns == ("_c0", "_c1", "_c2")
     built = make_from_files(path, ["p"], header=False, columns=["p", "q", "r"], exclude=["q"])
@@ -320,7 +323,7 @@ def test_captures_are_refused_as_training_data(tmp_path: Path) -> None:
         ):
             make_from_files(path)
     built = make_from_files(lines, exclude=["captureData", "eventMetadata"])
-    assert built.baseline.columns == ("eventVersion",), "unless they are left out"
+    assert built.baseline.columns == ("eventVersion",), "unless these columns are excluded"
     named = make_from_files(csv_file(tmp_path / "n.jsonl", '{"captureData": "a word", "a": 1}\n'))
     assert named.baseline.columns == ("captureData", "a")
 
@@ -351,12 +354,13 @@ def test_columns_that_do_not_exist_are_refused_with_those_that_do(tmp_path: Path
 
 
 def test_progress_adds_up_to_all_bytes_twice(tmp_path: Path) -> None:
-    path, counts = train(tmp_path), list[int]()
+    path = train(tmp_path)
+    counts = list[int]()
     make_from_files(path, progress=counts.append)
     assert sum(counts) == 2 * TrainingData(path).size == 2 * path.stat().st_size
 
 
-def test_a_written_baseline_is_loaded_as_it_was(tmp_path: Path) -> None:
+def test_a_written_baseline_is_loaded_unchanged(tmp_path: Path) -> None:
     built = make_from_files(train(tmp_path), ["b"])
     write(built, tmp_path / "baseline")
     assert {path.name for path in (tmp_path / "baseline").iterdir()} == {
@@ -368,7 +372,7 @@ def test_a_written_baseline_is_loaded_as_it_was(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "baseline" / "statistics.json").read_text()) == built.statistics
 
 
-def test_a_disk_that_fills_up_leaves_the_folder_as_it_was(
+def test_a_disk_that_fills_up_leaves_the_folder_unchanged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = tmp_path / "baseline"
@@ -389,12 +393,12 @@ def test_a_disk_that_fills_up_leaves_the_folder_as_it_was(
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def edited(tmp_path: Path, change: dict[str, object], where: int = 2) -> Path:
+def edited(tmp_path: Path, change: dict[str, object], index: int = 2) -> Path:
     folder = tmp_path / "baseline"
     write(make_from_files(train(tmp_path)), folder)
     path = folder / "constraints.json"
     data = json.loads(path.read_text())
-    data["features"][where].update(change)
+    data["features"][index].update(change)
     path.write_text(json.dumps(data))
     return folder
 
@@ -411,7 +415,7 @@ def test_edits_of_the_constraints_take_effect_and_keep_the_fingerprint(tmp_path:
     assert loaded.checksum != built.checksum
 
 
-def test_edits_of_the_constraints_are_noticed(tmp_path: Path) -> None:
+def test_edits_of_the_constraints_are_detected(tmp_path: Path) -> None:
     assert not constraints_were_edited(edited(tmp_path, {}))
     assert not constraints_were_edited(tmp_path / "nowhere")
     assert constraints_were_edited(edited(tmp_path, {"completeness": 0.25}))
@@ -440,7 +444,7 @@ def test_a_key_that_is_null_has_its_default(tmp_path: Path) -> None:
         },
     ],
 )
-def test_both_spellings_of_an_override_switch_a_feature_off(
+def test_both_spellings_of_an_override_disable_a_feature(
     tmp_path: Path, change: dict[str, object]
 ) -> None:
     features = load_baseline(edited(tmp_path, change)).constraints.features
@@ -500,7 +504,7 @@ def test_a_folder_without_constraints_uses_those_of_the_baseline(tmp_path: Path)
     assert load_baseline(tmp_path / "baseline").fingerprint == built.baseline.fingerprint
 
 
-def test_a_folder_without_a_baseline_is_refused_with_the_command_that_makes_one(
+def test_a_folder_without_a_baseline_is_refused_with_the_command_that_creates_one(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(BaselineInvalid, match="driftline baseline TRAIN"):
@@ -518,16 +522,17 @@ def events(rows: int) -> pa.Table:
     )
 
 
-def test_learning_all_columns_equals_making_a_baseline_of_the_same_rows() -> None:
+def test_learning_all_columns_equals_building_a_baseline_from_the_same_rows() -> None:
     learned = learn(None, [events(300), events(200)], ["p"], ["a", "w"])
     built = make(lambda: [events(300), events(200)], ["p"]).baseline
     assert learned.fingerprint == built.fingerprint
     assert learned.columns == ("p", "a", "w")
 
 
-def test_learning_takes_the_first_rows_wherever_the_samples_are_cut() -> None:
+def test_learning_uses_the_first_rows_however_the_samples_are_divided() -> None:
     def samples(*sizes: int) -> list[bytes]:
-        streams, start = list[bytes](), 0
+        streams = list[bytes]()
+        start = 0
         for size in sizes:
             sink = pa.BufferOutputStream()
             with pa.ipc.new_stream(sink, events(1_000).schema) as writer:
@@ -543,7 +548,7 @@ def test_learning_takes_the_first_rows_wherever_the_samples_are_cut() -> None:
     assert fingerprints == {make(lambda: [events(600)], ["p"]).baseline.fingerprint}
 
 
-def test_learning_the_outputs_leaves_known_columns_as_they_are() -> None:
+def test_learning_the_outputs_leaves_known_columns_unchanged() -> None:
     known = make(lambda: [events(1_000).select(["a", "w"])]).baseline
     both = learn(known, [events(300)], ["p"], ["a", "w"])
     assert both.columns == ("a", "w", "p")

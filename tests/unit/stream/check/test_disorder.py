@@ -28,12 +28,12 @@ def test_events_in_order_allow_a_lower_grace() -> None:
     )
 
 
-def test_a_grace_that_is_needed_is_not_advised_against() -> None:
+def test_a_grace_that_is_needed_causes_no_advice() -> None:
     times = [second * 1_000 - (9_000 if second % 2 else 0) for second in range(20, 420)]
     assert finding(times)[2:] == ("ok", "")
 
 
-def test_late_events_call_for_more_grace() -> None:
+def test_late_events_lead_to_the_advice_to_raise_grace() -> None:
     times = [second * 1_000 - (25_000 if second % 10 == 5 else 0) for second in range(100, 500)]
     result = finding(times)
     assert "p99 24 s, max 24 s (400 events)" in result.message
@@ -44,13 +44,13 @@ def test_late_events_call_for_more_grace() -> None:
 
 
 @pytest.mark.parametrize(("lost", "level"), [(1, "warning"), (50, "fault")])
-def test_lost_events_call_for_more_lateness(lost: int, level: str) -> None:
+def test_lost_events_lead_to_the_advice_to_raise_lateness(lost: int, level: str) -> None:
     result = finding([10_000_000] * 400 + [9_000_000] * lost)
     assert result.level == level
     assert result.advice == "Events that are too late are not counted: raise lateness to 20m"
 
 
-def test_a_sample_without_times_says_so() -> None:
+def test_a_sample_without_times_is_a_warning() -> None:
     result = finding()
     assert result.level == "warning"
     assert result.message.startswith("out-of-order delay: unknown")

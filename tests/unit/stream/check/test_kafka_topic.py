@@ -1,4 +1,4 @@
-"""What permissions and settings of a Kafka topic mean for a job."""
+"""Findings about the permissions and settings of a Kafka topic."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_missing_permissions_are_reported(
     findings = permissions(topic, group)
     assert [finding.level for finding in findings] == levels
     assert message in "".join(finding.message for finding in findings)
-    assert all("kafka-acls.sh" in each.advice for each in findings if each.level != "ok")
+    assert all("kafka-acls.sh" in finding.advice for finding in findings if finding.level != "ok")
 
 
 def test_unreadable_settings_are_a_warning_with_the_command_that_permits_reading() -> None:

@@ -1,4 +1,4 @@
-"""The published schemas: every key has a description for people, and the committed files match."""
+"""The published schemas: every key has a readable description, and the committed files match."""
 
 from __future__ import annotations
 
@@ -35,20 +35,22 @@ def descriptions(schema: Any) -> Iterator[str]:
                 yield from descriptions(value)
 
 
-@pytest.mark.parametrize("what", ROOTS)
-def test_every_key_has_a_description(what: str) -> None:
+@pytest.mark.parametrize("name", ROOTS)
+def test_every_key_has_a_description(name: str) -> None:
     keys = {
-        f"{name}.{key}": value
-        for name, definition in schema_of(what)["$defs"].items()
+        f"{struct}.{key}": value
+        for struct, definition in schema_of(name)["$defs"].items()
         for key, value in definition["properties"].items()
     }
     without = [key for key, value in keys.items() if not value.get("description")]
-    assert [key for key in without if "enum" not in keys[key]] == [], "but for the `type` of a type"
+    assert [key for key in without if "enum" not in keys[key]] == [], (
+        "except the `type` of a component"
+    )
 
 
-@pytest.mark.parametrize("what", ROOTS)
-def test_descriptions_are_sentences_without_markup_of_code(what: str) -> None:
-    texts = list(descriptions(schema_of(what)))
+@pytest.mark.parametrize("name", ROOTS)
+def test_descriptions_are_sentences_without_markup_of_code(name: str) -> None:
+    texts = list(descriptions(schema_of(name)))
     assert len(texts) >= 20
     for text in texts:
         assert not re.search(r"``|:\w+:`|>>>|\n|  ", text), text
@@ -85,20 +87,20 @@ def test_only_descriptions_differ_from_the_types() -> None:
     assert {"description", "check"} <= set(schema_of("report")["$defs"]["Violation"]["properties"])
 
 
-@pytest.mark.parametrize("what", ROOTS)
-def test_the_committed_schema_equals_the_code(what: str) -> None:
-    path = ROOT / "docs" / "schemas" / f"{what}.json"
-    renew = f"renew it: driftline schema {what} > docs/schemas/{what}.json"
-    assert path.read_text() == json.dumps(schema_of(what), indent=2) + "\n", renew
+@pytest.mark.parametrize("name", ROOTS)
+def test_the_committed_schema_equals_the_code(name: str) -> None:
+    path = ROOT / "docs" / "schemas" / f"{name}.json"
+    advice = f"update it: driftline schema {name} > docs/schemas/{name}.json"
+    assert path.read_text() == json.dumps(schema_of(name), indent=2) + "\n", advice
 
 
 def test_the_page_about_the_configuration_equals_the_code() -> None:
     path = ROOT / "docs" / "configuration.md"
-    renew = "renew it: driftline schema config --markdown > docs/configuration.md"
-    assert path.read_text() == configuration_page(), renew
+    advice = "update it: driftline schema config --markdown > docs/configuration.md"
+    assert path.read_text() == configuration_page(), advice
 
 
-def test_the_page_has_every_key_and_its_links_lead_somewhere() -> None:
+def test_the_page_has_every_key_and_its_links_have_targets() -> None:
     page = configuration_page()
     for definition in schema_of("config")["$defs"].values():
         for key in definition["properties"]:
@@ -119,7 +121,7 @@ def test_the_examples_name_the_schema_for_editors_and_follow_it(path: Any) -> No
     jsonschema.Draft202012Validator(schema).validate(yaml.safe_load(path.read_text()))
 
 
-def test_a_file_with_a_fault_does_not_follow_the_schema() -> None:
+def test_a_file_with_a_fault_is_invalid_by_the_schema() -> None:
     content = yaml.safe_load(EXAMPLES[0].read_text()) | {"windw": "60s"}
     errors = list(jsonschema.Draft202012Validator(schema_of("config")).iter_errors(content))
     assert ["windw" in error.message for error in errors] == [True]
@@ -151,7 +153,7 @@ def test_descriptions_are_read_from_the_source_of_a_struct_and_its_bases() -> No
 
 
 def test_a_struct_without_source_has_no_descriptions() -> None:
-    struct = msgspec.defstruct("Made", [("a", int, 1)])
+    struct = msgspec.defstruct("WithoutSource", [("a", int, 1)])
     assert field_descriptions(struct) == {}
     assert summary(struct) == ""
 

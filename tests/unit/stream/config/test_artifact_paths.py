@@ -1,4 +1,4 @@
-"""The paths of a job's files, read from a configuration whose other keys may hold anything."""
+"""The paths of a job's files, read from a configuration whose other keys may be invalid."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
-def test_paths_start_at_the_folder_of_the_file_and_need_no_other_variables(
+def test_paths_are_relative_to_the_file_and_need_no_other_variables(
     file: Path, tmp_path: Path
 ) -> None:
     paths = ArtifactPaths(file)
@@ -61,7 +61,7 @@ def test_a_path_needs_its_own_variable(
 
 
 @pytest.mark.parametrize("text", ["sinks: 3", "models: {a: {baseline: 3}}", "- a list"])
-def test_a_file_that_is_no_configuration_is_refused_with_the_command_to_check_it(
+def test_an_invalid_configuration_is_refused_with_the_command_that_checks_it(
     file: Path, text: str
 ) -> None:
     file.write_text(text)

@@ -1,4 +1,4 @@
-"""The lines of a YAML text, keys that are given twice, and texts that are not YAML."""
+"""The lines of a YAML text, duplicate keys, and texts that are not YAML."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ same: *shared
         ("", 0),
     ],
 )
-def test_the_line_of_a_path_is_that_of_its_nearest_part_that_exists(path: str, line: int) -> None:
+def test_the_line_of_a_path_is_that_of_its_nearest_existing_part(path: str, line: int) -> None:
     assert YamlDocument(TEXT).line(path) == line
 
 
@@ -61,7 +61,7 @@ def test_the_data_are_those_of_plain_yaml() -> None:
     assert YamlDocument("").data is None
 
 
-def test_every_key_that_is_given_twice_is_reported_with_both_lines() -> None:
+def test_every_duplicate_key_is_reported_with_both_lines() -> None:
     text = "a: 1\nb:\n  - {c: 1}\n  - {c: 1, d: 2, c: 3}\na: 2\na: 3\n"
     document = YamlDocument(text)
     assert [(fault.line, str(fault)) for fault in document.duplicates] == [

@@ -1,4 +1,4 @@
-"""References in a configuration: variables that a run needs and a check does not, secret files."""
+"""References in a configuration: secret files, and variables that only a run requires."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def error_of(file: Path, text: str, environment: Environment | None = None) -> C
     return caught.value
 
 
-def test_references_are_replaced_wherever_text_stands() -> None:
+def test_references_are_replaced_in_every_text() -> None:
     data = {"a": "${WHERE}/x", "b": [1, {"c": "${WHERE}${WHERE}"}], "d": "$WHERE ${}", "e": True}
     assert resolve(data) == {
         "a": "/data/x",
@@ -90,7 +90,7 @@ def test_a_file_reference_becomes_its_content_without_the_last_newline(
     assert resolve("<${file:secret}>", tmp_path) == f"<{value}>", "relative to the configuration"
 
 
-def test_what_a_file_holds_is_not_resolved_again(tmp_path: Path) -> None:
+def test_the_content_of_a_file_is_not_resolved_again(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("${WHERE}")
     assert resolve("${file:secret}", tmp_path) == "${WHERE}"
 
@@ -104,7 +104,7 @@ def test_a_variable_that_is_not_set_is_a_fault_with_its_path_and_name() -> None:
     ]
 
 
-def test_where_variables_are_not_needed_their_text_stays_and_they_are_noted() -> None:
+def test_variables_that_are_not_needed_keep_their_text_and_are_listed() -> None:
     environment = Environment(needed=False)
     data = {"a": "x${PASSWORD}", "b": ["${PASSWORD}", "${WHERE}"]}
     assert environment.resolve(data, Path()) == {"a": "x${PASSWORD}", "b": ["${PASSWORD}", "/data"]}
@@ -113,7 +113,7 @@ def test_where_variables_are_not_needed_their_text_stays_and_they_are_noted() ->
     assert environment.faults == []
 
 
-def test_a_configuration_can_be_checked_without_its_password_but_not_be_run(file: Path) -> None:
+def test_a_configuration_can_be_checked_but_not_run_without_its_password(file: Path) -> None:
     error = error_of(file, CONFIG)
     assert str(error) == (
         f"{file}:3: source.options.sasl_plain_password: environment variable PASSWORD is not set"
@@ -123,7 +123,7 @@ def test_a_configuration_can_be_checked_without_its_password_but_not_be_run(file
     assert environment.unset == {"source.options.sasl_plain_password": ["PASSWORD"]}
 
 
-def test_a_default_makes_the_variable_set(file: Path) -> None:
+def test_a_variable_with_a_default_counts_as_set(file: Path) -> None:
     file.write_text(CONFIG.replace("${PASSWORD}", "${PASSWORD:-}") + "window: ${WINDOW:-5m}\n")
     environment = Environment(needed=False)
     assert load(file, environment).window == "5m"
@@ -183,7 +183,7 @@ def test_a_file_that_cannot_be_read_is_a_fault_with_path_and_line(file: Path, ne
     ],
 )
 @pytest.mark.parametrize("secret", [SECRET, SECRET * 10, 'it\'s \\ a\n"secret"', "x7"])
-def test_what_a_file_holds_appears_in_no_message(file: Path, text: str, secret: str) -> None:
+def test_the_content_of_a_file_appears_in_no_message(file: Path, text: str, secret: str) -> None:
     (file.parent / "secret").write_text(secret + "\n")
     error = error_of(file, WITHOUT_PASSWORD + text)
     for message in (str(error), repr(error.faults)):

@@ -1,4 +1,4 @@
-"""The configuration: what is accepted, and what each fault says."""
+"""The configuration: accepted values, and the text of each fault."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def fault_of(file: Path, text: str) -> ConfigFault:
     return fault
 
 
-def make_baseline(folder: Path) -> None:
-    """A baseline of a number ``x`` and a text ``color``."""
+def write_baseline(folder: Path) -> None:
+    """Write the baseline of a number ``x`` and a text ``color``."""
     rows = "".join(f"{k}.5,{'rg'[k % 2]}\n" for k in range(50))
     (folder / "train.csv").write_text("x,color\n" + rows)
     write(make_from_files(folder / "train.csv"), folder / "baseline")
 
 
-def test_relative_paths_start_at_the_folder_of_the_file(file: Path, tmp_path: Path) -> None:
+def test_relative_paths_are_relative_to_the_folder_of_the_file(file: Path, tmp_path: Path) -> None:
     file.write_text(
         BASE + "sinks: [{type: jsonl, path: reports}]\nstate: {path: /elsewhere/state}\n"
     )
@@ -154,7 +154,7 @@ sinks:
   - {type: jsonl, path: afile}
 rules: {k: 4}
 """
-    make_baseline(file.parent)
+    write_baseline(file.parent)
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
         load(file, checks=[baselines_check])
@@ -171,7 +171,7 @@ rules: {k: 4}
     assert "did you mean 'sasl_mechanism'?" in str(caught.value)
 
 
-def test_one_fault_is_one_line_with_file_and_line_number(file: Path) -> None:
+def test_a_single_fault_is_one_line_with_file_and_line_number(file: Path) -> None:
     assert str(error_of(file, BASE + "readers: 0\n")) == (
         f"{file}:7: readers: expected a whole number >= 1, found 0"
     )
@@ -187,7 +187,7 @@ def test_an_unknown_key_is_reported_with_the_nearest_and_all_valid_ones(file: Pa
 
 
 @pytest.mark.parametrize(
-    ("instead", "by", "path", "valid"),
+    ("old", "new", "path", "valid"),
     [
         ("type: jsonl", "type: jsnol", "source.type", ("jsonl", "kafka", "kinesis")),
         ("type: sagemaker", "typ: sagemaker", "format.type", ("json", "sagemaker")),
@@ -208,9 +208,9 @@ def test_an_unknown_key_is_reported_with_the_nearest_and_all_valid_ones(file: Pa
     ],
 )
 def test_a_wrong_name_is_reported_with_the_valid_ones(
-    file: Path, instead: str, by: str, path: str, valid: tuple[str, ...]
+    file: Path, old: str, new: str, path: str, valid: tuple[str, ...]
 ) -> None:
-    fault = fault_of(file, BASE.replace(instead, by))
+    fault = fault_of(file, BASE.replace(old, new))
     assert (fault.path, fault.valid) == (path, valid)
 
 
@@ -227,7 +227,7 @@ def test_a_misspelt_required_key_is_one_fault(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "path", "expected", "found"),
+    ("line", "path", "expected", "actual"),
     [
         ("window: 60", "window", "a number and a unit", "60"),
         ("window: sixty", "window", "a number and a unit", "'sixty'"),
@@ -260,14 +260,14 @@ def test_a_misspelt_required_key_is_one_fault(file: Path) -> None:
         ("state: {s3: {bucket: ab}}", "state.s3.bucket", "3 or more characters", "2"),
     ],
 )
-def test_a_wrong_value_is_reported_with_what_was_expected(
-    file: Path, line: str, path: str, expected: str, found: str
+def test_a_wrong_value_is_reported_with_the_expected_one(
+    file: Path, line: str, path: str, expected: str, actual: str
 ) -> None:
     fault = fault_of(file, BASE + line + "\n")
     assert fault.path == path
     assert fault.line == 6 + 1 + line.count("\n")
     assert expected in fault.expected
-    assert found in fault.found
+    assert actual in fault.found
     assert fault.expected in fault.reason
     assert fault.found in fault.reason
 
@@ -345,7 +345,7 @@ def test_a_model_that_is_learned_must_name_its_columns_once(
 
 
 @pytest.mark.parametrize(
-    ("model", "form", "path", "found"),
+    ("model", "columns", "path", "unknown"),
     [
         ("features: {colour: {limit: 1}}", "", "models.delay.features.colour", "'colour'"),
         (
@@ -376,25 +376,25 @@ def test_a_model_that_is_learned_must_name_its_columns_once(
     ],
 )
 def test_names_that_do_not_fit_the_baseline_are_reported_by_their_path(
-    file: Path, model: str, form: str, path: str, found: str
+    file: Path, model: str, columns: str, path: str, unknown: str
 ) -> None:
-    make_baseline(file.parent)
+    write_baseline(file.parent)
     text = BASE.replace("baseline: baseline", f"baseline: baseline, {model}").replace(
-        "{type: sagemaker}", f"{{type: sagemaker, {form}}}"
+        "{type: sagemaker}", f"{{type: sagemaker, {columns}}}"
     )
     file.write_text(text)
     with pytest.raises(ConfigError) as caught:
         configured_baselines(load(file))
     [fault] = caught.value.faults
-    assert (fault.path, fault.found, fault.line) == (path, found, 0)
+    assert (fault.path, fault.found, fault.line) == (path, unknown, 0)
     assert fault.valid
     with pytest.raises(ConfigError) as caught:
         load(file, checks=[baselines_check])
-    assert [fault.line for fault in caught.value.faults] == [3 if form else 6]
+    assert [fault.line for fault in caught.value.faults] == [3 if columns else 6]
 
 
 def test_a_baseline_with_columns_that_the_model_does_not_name_is_a_fault(file: Path) -> None:
-    make_baseline(file.parent)
+    write_baseline(file.parent)
     file.write_text(BASE.replace("baseline: baseline", "baseline: baseline, inputs: [x]"))
     with pytest.raises(ConfigError, match=r"models\.delay: the baseline's features color are in"):
         configured_baselines(load(file))
@@ -410,12 +410,12 @@ def test_a_baseline_with_columns_that_the_model_does_not_name_is_a_fault(file: P
         ("{s3: {bucket: my-bucket, endpoint_url: 'a:1'}}", "state.s3.endpoint_url"),
     ],
 )
-def test_a_state_in_s3_that_cannot_work_is_a_fault(file: Path, state: str, path: str) -> None:
+def test_an_invalid_state_in_s3_is_a_fault(file: Path, state: str, path: str) -> None:
     assert fault_of(file, f"{BASE}state: {state}\n").path == path
 
 
 @pytest.mark.parametrize("name", ["a/b", "", "two words", "-x", "x" * 101])
-def test_a_job_is_a_plain_word(file: Path, name: str) -> None:
+def test_the_name_of_a_job_is_a_single_word(file: Path, name: str) -> None:
     assert fault_of(file, BASE.replace("job: flights", f"job: {name!r}")).path == "job"
 
 
@@ -480,7 +480,7 @@ def test_variables_are_replaced_and_missing_ones_are_faults(
     assert getattr(load(file).source, "path", None) == "/data/today"
 
 
-def test_the_schema_requires_what_a_file_must_have() -> None:
+def test_the_schema_requires_the_required_keys() -> None:
     schema = msgspec.json.schema(Config)
     assert set(schema["$defs"]["Config"]["required"]) == {
         "job",

@@ -62,9 +62,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def driftline(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def driftline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(folder), str(ROOT)])
-    command = [sys.executable, "-m", "stream.cli", *words]
+    command = [sys.executable, "-m", "stream.cli", *arguments]
     return subprocess.run(
         command,
         cwd=folder,
@@ -106,13 +106,13 @@ def test_faults_of_an_outside_sink_are_reported_like_any_other(
     assert f"config.yaml:6: {message}" in result.stderr
 
 
-def test_an_outside_sink_without_a_live_check_is_named(folder: Path) -> None:
+def test_an_outside_sink_without_a_live_check_is_reported_as_such(folder: Path) -> None:
     (folder / "config.yaml").write_text(CONFIG.replace("SINK", "type: acme, room: 1"))
     result = driftline(folder, "check", "--live", "config.yaml")
     assert "ok       acme: no live check for type 'acme'\n" in result.stdout
 
 
-def test_an_outside_sink_brings_its_live_check_with_it(folder: Path) -> None:
+def test_the_live_check_of_an_outside_sink_is_run(folder: Path) -> None:
     (folder / "acme.py").write_text(MODULE + LIVE_CHECK)
     (folder / "config.yaml").write_text(CONFIG.replace("SINK", "type: acme, room: 7"))
     result = driftline(folder, "check", "--live", "config.yaml")

@@ -1,4 +1,4 @@
-"""Duplicates are found exactly, however the log is split into batches; memory is bounded."""
+"""Duplicates are detected exactly, however the log is divided into batches; memory is bounded."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from stream.dedupe.index import IdIndex
 from tests.support.stores import MemoryIds
 
 RULES = Dedupe(horizon="1s", most=1_000_000)
-HORIZON_MS, SLICE_MS = 1_000, 200
+HORIZON_MS = 1_000
+SLICE_MS = 200
 
 Event = tuple[str | None, int]
-"""An id, and by how many milliseconds the event moves the mark."""
+"""An id, and the milliseconds by which the event advances the mark."""
 logs = st.lists(
     st.tuples(st.sampled_from([None, "", *"abcdefgh"]), st.integers(0, 400)), max_size=60
 )
 
 
 def duplicates_by_definition(log: list[Event]) -> list[bool]:
-    """An id is a duplicate if it was accepted before, in a slice that ended less than a horizon
+    """Find the duplicates: ids accepted before, in a slice that ended less than a horizon
     before the mark.
     """
     accepted: dict[str, set[int]] = {}
-    mark, duplicates = 0, []
+    mark = 0
+    duplicates = []
     for id_, step in log:
         mark += step
         slices = accepted.setdefault(id_ or "", set())
@@ -39,12 +41,13 @@ def duplicates_by_definition(log: list[Event]) -> list[bool]:
 
 
 def duplicates_in_batches(log: list[Event], cuts: list[int], restarts: bool) -> list[bool]:
-    """The same by the filter, in batches; with ``restarts`` each batch has a reader of its own that
-    starts from the stored ids.
+    """Find the duplicates by the filter, in batches; with ``restarts``, each batch has a reader
+    that starts from the stored ids.
     """
     marks = np.cumsum([step for _, step in log], dtype=np.int64)
     index = IdIndex(RULES, MemoryIds())
-    known_ids, duplicates = DuplicateFilter(RULES, "p"), list[bool]()
+    known_ids = DuplicateFilter(RULES, "p")
+    duplicates = list[bool]()
     bounds = sorted({0, len(log), *(cut for cut in cuts if cut < len(log))})
     for start, stop in pairwise(bounds):
         if restarts:
@@ -58,7 +61,7 @@ def duplicates_in_batches(log: list[Event], cuts: list[int], restarts: bool) -> 
 
 
 @given(logs, st.lists(st.integers(1, 59)), st.booleans())
-def test_what_is_a_duplicate_depends_on_the_log_alone(
+def test_duplicates_depend_on_the_log_alone(
     log: list[Event], cuts: list[int], restarts: bool
 ) -> None:
     assert duplicates_in_batches(log, cuts, restarts) == duplicates_by_definition(log)
@@ -68,11 +71,11 @@ def test_ids_beyond_the_limit_are_counted_and_not_remembered() -> None:
     known_ids = DuplicateFilter(Dedupe(horizon="1s", most=1_000), "p")
     ids, has_id = hashes_of([f"id {k}" for k in range(500)])
     first = known_ids.find(ids, has_id, np.zeros(500, np.int64))
-    room = 1_000 // (SLICES + 2)
-    assert first.unremembered == 500 - room
-    assert sum(len(seen.ids) for seen in first.new_ids) == 8 * room
+    capacity = 1_000 // (SLICES + 2)
+    assert first.unremembered == 500 - capacity
+    assert sum(len(seen.ids) for seen in first.new_ids) == 8 * capacity
     second = known_ids.find(ids, has_id, np.zeros(500, np.int64))
-    assert second.duplicate.sum() == room
+    assert second.duplicate.sum() == capacity
 
 
 def test_half_a_surrogate_pair_is_an_id_like_any_other() -> None:

@@ -1,5 +1,5 @@
-"""A sink keeps its cursor at any position in the list; one whose settings were corrected inherits
-what was not delivered."""
+"""A sink keeps its cursor at any position in the list; a sink with corrected settings inherits
+the undelivered items."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from stream.state.identity import StateIdentity
 from stream.state.store import Store
 from stream.testing.reports import signal
 
-A, B = ("jsonl", Jsonl(path="/a")), ("jsonl", Jsonl(path="/b"))
+A = ("jsonl", Jsonl(path="/a"))
+B = ("jsonl", Jsonl(path="/b"))
 WRONG, RIGHT = (
     ("sns", Sns(topic_arn=f"arn:aws:sns:eu-central-1:123456789012:{name}"))
     for name in ("retrian", "retrain")
@@ -26,7 +27,7 @@ def test_sinks_that_are_reordered_keep_their_cursors() -> None:
     assert cursors_of(keys_of([B, A]), stored, LAST) == [7, 3]
 
 
-def test_a_sink_does_not_take_the_cursor_of_one_that_was_removed() -> None:
+def test_a_sink_does_not_inherit_the_cursor_of_a_removed_one() -> None:
     stored = dict(zip(keys_of([A, B]), [LAST, 3], strict=True))
     assert cursors_of(keys_of([B]), stored, LAST) == [3]
 
@@ -47,7 +48,7 @@ def test_two_equal_sinks_have_two_cursors() -> None:
     assert cursors_of(keys, dict(zip(keys, [3, 7], strict=True)), LAST) == [3, 7]
 
 
-def test_the_state_forgets_the_cursor_of_a_removed_sink(tmp_path: Path) -> None:
+def test_the_cursor_of_a_removed_sink_is_deleted_from_the_state(tmp_path: Path) -> None:
     store = Store(tmp_path / "state.sqlite")
     panes = store.panes([])
     identity = StateIdentity(job="j", source="s", window_ms=1, every_ms=1)

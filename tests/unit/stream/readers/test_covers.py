@@ -1,4 +1,4 @@
-"""Each record and each byte that a reader is given has one outcome in the range it covers."""
+"""Each record and each byte that a reader receives has one outcome in the covered range."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LENGTH = 189
 
 
 def line(event_id: str, minute: int, padding: int = 0) -> bytes:
-    """A capture whose id is one letter, with some blanks after it."""
+    """A capture whose id is a letter, followed by ``padding`` blanks."""
     data = (
         b'"endpointInput":{"data":"1.5,2,a","encoding":"CSV"},'
         b'"endpointOutput":{"data":"0.5","encoding":"CSV"}'
@@ -37,7 +37,7 @@ def line(event_id: str, minute: int, padding: int = 0) -> bytes:
 
 
 def started() -> Reader:
-    """A reader that finds duplicates, and has the partitions ``p`` and ``q``."""
+    """A reader that detects duplicates and holds the partitions ``p`` and ``q``."""
     form = Sagemaker()
     reader = Reader(NoSource(), form, ORIGIN, job_settings(), dedupe=Dedupe(horizon="1h"))
     reader.use(ReadingPlan({"m": ModelColumns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
@@ -49,12 +49,12 @@ def covers_of(partial: Partial) -> dict[str, CoveredRange]:
     return {cover.partition: cover for cover in partial.covers}
 
 
-def test_a_line_is_as_long_as_it_should_be() -> None:
+def test_a_line_has_the_expected_length() -> None:
     assert len(line("a", 10)) == LENGTH
     assert len(line("b", 30, 7)) == LENGTH + 7
 
 
-def test_records_and_bytes_of_two_partitions_are_counted_apart_by_outcome() -> None:
+def test_records_and_bytes_are_counted_by_partition_and_outcome() -> None:
     mixed = [
         line("a", 10),
         line("b", 30, 9),
@@ -83,7 +83,7 @@ def test_records_and_bytes_of_two_partitions_are_counted_apart_by_outcome() -> N
     assert covers["q"].bytes == {"accepted": LENGTH + 5}
 
 
-def test_batches_of_one_partition_are_added_up_and_an_empty_batch_adds_nothing() -> None:
+def test_batches_of_a_partition_are_added_up_and_an_empty_batch_adds_nothing() -> None:
     raws = [
         raw_batch([line("a", 10)]),
         raw_batch([b"no json"], first=1),
@@ -95,7 +95,7 @@ def test_batches_of_one_partition_are_added_up_and_an_empty_batch_adds_nothing()
     assert cover.bytes == {"accepted": 2 * LENGTH, "undecodable": 7, "duplicate": LENGTH + 3}
 
 
-def test_skipped_records_have_their_bytes_too() -> None:
+def test_the_bytes_of_skipped_records_are_counted() -> None:
     reader = started()
     reader.read_carefully(1, [("p", 0)])
     [partial] = reader.count([raw_batch([line("a", 10), None, b"1234"])])
@@ -105,7 +105,7 @@ def test_skipped_records_have_their_bytes_too() -> None:
     assert [letter.length for letter in partial.dead_letters] == [LENGTH, 0, 4]
 
 
-def test_an_ended_partition_is_forgotten_with_its_ids() -> None:
+def test_an_ended_partition_is_removed_with_its_ids() -> None:
     reader = started()
     ended = replace(raw_batch([line("a", 10)]), ended=True)
     reader.count([ended, raw_batch([line("b", 10)], "q")])

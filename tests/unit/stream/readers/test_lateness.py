@@ -1,4 +1,4 @@
-"""In which pane an event counts, what moves the mark, and where an event begins to be too late."""
+"""The pane in which an event counts, the advance of the mark, and the limit of lateness."""
 
 from __future__ import annotations
 

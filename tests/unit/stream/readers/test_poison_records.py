@@ -1,4 +1,4 @@
-"""A poison record is found in a few crashes, and a single crash changes nothing for long."""
+"""A poison record is located within a few crashes, and a single crash has no lasting effect."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from stream.readers.poison_records import TRUSTED_RECORDS, PoisonRecordSearch
 
 
 def crashes_until_skipped(poison: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
-    """How many readers crash until a record is skipped, and which: a reader in a few lines."""
-    search, position, crashes = PoisonRecordSearch(), 0, 0
+    """The number of crashes until a record is skipped, and that record, with a minimal reader."""
+    search = PoisonRecordSearch()
+    position = 0
+    crashes = 0
     while crashes < 50:
         if to_skip := search.to_skip(["p"]):
             return crashes, to_skip
@@ -21,7 +23,7 @@ def crashes_until_skipped(poison: int, size: int) -> tuple[int, list[tuple[str, 
         else:
             search.counted("p", stop - position)
             position = stop
-    pytest.fail("the poison record was never found")
+    pytest.fail("the poison record was never located")
 
 
 @pytest.mark.parametrize("poison", [0, 1, 63, 64, 65, 2_500, 4_999])
@@ -29,7 +31,7 @@ def test_the_poison_record_and_no_other_is_skipped_after_six_crashes(poison: int
     assert crashes_until_skipped(poison, 5_000) == (6, [("p", poison)])
 
 
-def test_a_single_crash_changes_nothing_and_is_soon_forgotten() -> None:
+def test_a_single_crash_has_no_effect_and_is_soon_discounted() -> None:
     search = PoisonRecordSearch()
     search.crashed_decoding([("p", 7), ("q", 9)])
     assert search.max_records(["p", "q"]) == 0
@@ -45,7 +47,7 @@ def test_a_crash_while_nothing_is_decoded_makes_no_partition_suspect() -> None:
     assert (search.max_records(["p"]), search.to_skip(["p"])) == (0, [])
 
 
-def test_crashes_at_changing_records_never_skip_one() -> None:
+def test_crashes_at_changing_records_skip_no_record() -> None:
     search = PoisonRecordSearch()
     for position in range(40):
         search.crashed_decoding([("p", position)])
@@ -74,15 +76,18 @@ def test_all_partitions_are_trusted_again_when_the_poison_record_is_skipped() ->
 
 
 def crashes_until_given_up(poison: int, size: int) -> tuple[int, list[tuple[str, Position]]]:
-    """How many readers crash until a record is given up, and which.
+    """The number of crashes until a record is given up, and that record.
 
-    The source, in a few lines, crashes while it fetches a batch that holds the record.
+    The minimal source crashes while it fetches a batch that holds the record.
     """
-    search, position, crashes = PoisonRecordSearch(), 0, 0
+    search = PoisonRecordSearch()
+    position = 0
+    crashes = 0
     while crashes < 50:
         fetching: dict[str, Position] = {"p": position}
         while not position <= poison < position + (records := search.max_records(["p"]) or size):
-            fetching, position = {}, position + records
+            fetching = {}
+            position = position + records
             search.counted("p", records)
         crashes += 1
         if unreadable := search.crashed_fetching(fetching):
@@ -98,7 +103,7 @@ def test_a_record_that_crashes_its_source_is_named_after_ten_crashes(poison: int
 
 
 def test_crashes_of_readers_that_make_progress_give_up_no_record() -> None:
-    """Readers are killed from outside: most have fetched all, the others crash at new positions."""
+    """Readers are killed from outside: most have fetched everything, others crash further on."""
     search = PoisonRecordSearch()
     for position in range(100):
         assert search.crashed_fetching({"p": position, "q": position}) == []
@@ -107,7 +112,8 @@ def test_crashes_of_readers_that_make_progress_give_up_no_record() -> None:
 
 
 def test_a_partition_that_returns_records_in_between_is_not_named() -> None:
-    search, unreadable = PoisonRecordSearch(), []
+    search = PoisonRecordSearch()
+    unreadable = []
     for k in range(12):
         fetching: dict[str, Position] = {"culprit": 7}
         if k % 2:

@@ -12,7 +12,7 @@ from stream.readers.build import plan_of, reader_of
 from tests.support.jobs import config, learn, lines_of
 
 
-def test_an_order_to_skip_that_is_repeated_skips_no_second_record(tmp_path: Path) -> None:
+def test_a_repeated_order_to_skip_skips_no_second_record(tmp_path: Path) -> None:
     lines = lines_of(1)[:3]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines) + b"\n")
     settings = parse(config(learn(tmp_path), source={"type": "jsonl", "path": "a.jsonl"}), tmp_path)

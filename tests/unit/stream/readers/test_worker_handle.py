@@ -1,4 +1,4 @@
-"""Messages that wait for an owner that is paused, as by a full sink: bounded, in order, and no
+"""Messages that wait for a paused owner, as with a full sink: bounded, in order, and no
 reader counts as silent meanwhile.
 """
 
@@ -42,7 +42,7 @@ def test_only_the_latest_heartbeat_of_each_reader_waits() -> None:
 
 
 def test_a_heartbeat_never_overtakes_an_earlier_message_of_its_reader() -> None:
-    """Else the owner could take the source for finished before it has the last partial."""
+    """Otherwise the owner could regard the source as finished before it has the last partial."""
     first = received(FIRST, Heartbeat(1, False), Decoding([("p", 5)]), Heartbeat(1, True), None)
     second = received(SECOND, Heartbeat(1, True))
     assert filled([*first, *second]).take(0.0, 1_000) == [*first, *second]
@@ -67,9 +67,9 @@ def test_a_real_reader_with_a_paused_owner_fills_no_memory_and_is_not_silent() -
         messages = [received.message for received in inbox.take(0.0, 1_000)]
         assert messages == [
             Decoding([("p", 1)]),
-            Heartbeat(chatty.SIGNS - 1, False),
+            Heartbeat(chatty.HEARTBEATS - 1, False),
             Decoding([("p", 2)]),
-            Heartbeat(chatty.SIGNS, True),
+            Heartbeat(chatty.HEARTBEATS, True),
         ]
         assert reader.last_message_s > started_s
     finally:

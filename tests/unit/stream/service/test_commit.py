@@ -1,4 +1,4 @@
-"""When a commit is due, and what leaves after it."""
+"""The time at which a commit is due, and the deliveries after it."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ class Running:
             },
             folder,
         )
-        telemetry, liveness = Telemetry(config.job), Liveness(60.0)
+        telemetry = Telemetry(config.job)
+        liveness = Liveness(60.0)
         self.ownership = Ownership(config, False, threading.Event(), telemetry.log)
         startup = Startup(
             config,
@@ -62,7 +63,7 @@ class Running:
 
     @property
     def commits(self) -> int:
-        """How many commits there were since the first."""
+        """The number of commits since the first."""
         return int(self._writes.call_count) - 1
 
 
@@ -99,7 +100,7 @@ def test_an_owner_commits_in_time_for_its_heartbeat(running: Running) -> None:
     assert running.commits == 1
 
 
-def test_nothing_leaves_before_the_commit(running: Running, tmp_path: Path) -> None:
+def test_nothing_is_delivered_before_the_commit(running: Running, tmp_path: Path) -> None:
     signals = tmp_path / "reports" / "signals.jsonl"
     running.committer.add([signal()])
     time.sleep(0.3)  # the courier's thread would have written it by now

@@ -1,4 +1,4 @@
-"""A job is opened again under another configuration: what continues, closes, or is refused."""
+"""A job is reopened with another configuration: what continues, closes, or is refused."""
 
 from __future__ import annotations
 
@@ -43,15 +43,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def opened(folder: Path, models: dict[str, Any], *, accept: bool = False, **more: Any) -> Job:
-    plain = {
+def opened(folder: Path, models: dict[str, Any], *, accept: bool = False, **changes: Any) -> Job:
+    defaults = {
         "job": "j",
         "source": {"type": "jsonl", "path": "captures"},
         "format": {"type": "sagemaker"},
         "grace": "0s",
     }
     origin = {"from": "path", "name": "model"}
-    return open_job(parse({**plain, "model": origin, "models": models, **more}, folder), accept)
+    return open_job(
+        parse({**defaults, "model": origin, "models": models, **changes}, folder), accept
+    )
 
 
 def model(baseline: str, *inputs: str) -> dict[str, Any]:
@@ -59,11 +61,12 @@ def model(baseline: str, *inputs: str) -> dict[str, Any]:
 
 
 def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]:
-    """A partial with a row at each time, accepted and committed."""
+    """Accept and commit a partial with a row at each time; return the reports."""
     aggregator = job.aggregator
     aggregator.step(DiscoveredPartition("s", 0))
     partition = aggregator.state.partitions["s"]
-    layout, every = aggregator.baselines[key.model].layout, aggregator.settings.every_ms
+    layout = aggregator.baselines[key.model].layout
+    every = aggregator.settings.every_ms
     profiles: dict[int, Profile] = {}
     for time_ms in times_ms:
         profile = profiles.setdefault(time_ms // every * every, Profile(layout))
@@ -71,18 +74,19 @@ def send(job: Job, times_ms: list[int], key: ModelKey = A) -> list[WindowReport]
         for start in layout.starts[:-1]:
             profile.counts[[start + INTEGRAL, start + HEAD]] += 1
     assert isinstance(partition.next, int)
-    count, mark = len(times_ms), max([*times_ms, partition.mark_ms or 0])
+    count = len(times_ms)
+    mark = max([*times_ms, partition.mark_ms or 0])
     cover = covered_range("s", partition.next, count, mark, claim=partition.claim)
     layouts = {name: baseline.layout.fingerprint for name, baseline in aggregator.baselines.items()}
-    out = aggregator.step(
+    outputs = aggregator.step(
         Partial(
             covers=(cover,),
             layouts=layouts,
             profiles=[(key, pane, profile) for pane, profile in profiles.items()],
         )
     )
-    assert not [output for output in out if isinstance(output, Assign)]
-    return finish(job, [output for output in out if isinstance(output, WindowReport)])
+    assert not [output for output in outputs if isinstance(output, Assign)]
+    return finish(job, [output for output in outputs if isinstance(output, WindowReport)])
 
 
 def finish(job: Job, reports: list[WindowReport]) -> list[WindowReport]:
@@ -94,7 +98,7 @@ def finish(job: Job, reports: list[WindowReport]) -> list[WindowReport]:
 
 
 def closed(job: Job) -> list[tuple[int, int | None, int, str]]:
-    """The windows that the changes since the last run have closed."""
+    """The windows that were closed by the changes since the last run."""
     return [
         (output.start_ms, output.end_ms, output.rows, output.state)
         for output in job.pending
@@ -173,7 +177,7 @@ def test_another_source_is_refused_by_name(folder: Path) -> None:
         )
 
 
-def test_missing_panes_show_in_the_ledger(folder: Path) -> None:
+def test_missing_panes_are_an_imbalance_of_the_ledger(folder: Path) -> None:
     job = opened(folder, {"a": model("xy")})
     send(job, [60_000, 70_000])
     job.store._db.execute("DELETE FROM panes")
@@ -183,29 +187,30 @@ def test_missing_panes_show_in_the_ledger(folder: Path) -> None:
     job.store.close()
 
 
-def test_every_sink_and_the_dead_letters_wait_until_they_may_deliver(folder: Path) -> None:
-    models, reports = {"a": model("xy")}, folder / "reports"
+def test_every_sink_and_the_dead_letters_wait_for_permission_to_deliver(folder: Path) -> None:
+    models = {"a": model("xy")}
+    reports = folder / "reports"
     job = opened(
         folder,
         models,
         sinks=[{"type": "jsonl", "path": "reports"}],
         dead_letters={"path": "reports/dead.jsonl"},
     )
-    asked: list[bool] = []
+    refusals: list[bool] = []
 
-    def may() -> bool:
-        asked.append(False)
+    def refuse() -> bool:
+        refusals.append(False)
         return False
 
-    routes = routes_of(job.config, job.store, may_deliver=may)
+    routes = routes_of(job.config, job.store, may_deliver=refuse)
     letters = DeadLetters((DeadLetter("p", 7, "undecodable", 3, "aa"),))
     for route, item in zip(routes, [letters, report()], strict=True):
         assert isinstance(item, route.takes)
         route.courier.offer([(1, item)])
         route.courier.start()
         assert not route.courier.drain(0.3)
-        assert asked
-        asked.clear()
+        assert refusals
+        refusals.clear()
         route.courier.stop(5)
     job.store.close()
     assert [file for file in reports.rglob("*") if file.is_file()] == []

@@ -1,4 +1,4 @@
-"""What becomes of a stored state under a configuration: a table of every kind of change."""
+"""The reconciliation of a stored state with a configuration: a table of every kind of change."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def stored(
     before: StoredState | None = None,
     learned: Mapping[str, Baseline] | None = None,
 ) -> StoredState:
-    """What the next start finds after a run of this job, in which baselines were ``learned``."""
+    """The stored state after a run of this job, in which baselines were ``learned``."""
     plan = reconcile(configured, before, accept_change=True)
     baselines = {**plan.in_force, **replacements(plan.changes), **(learned or {})}
     judge = judge_of(configured.config)
@@ -81,7 +81,7 @@ def stored(
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """A configured job that meets a stored state, and what is expected of it."""
+    """A configured job, a stored state, and the expected reconciliation."""
 
     stored: StoredState | None
     job: ConfiguredJob
@@ -120,8 +120,8 @@ CASES = {
     "model still removed": Case(
         stored=stored(job(), stored(TWO)), job=job(), changes=("remove n",)
     ),
-    "model put back": Case(stored=stored(job(), stored(TWO)), job=TWO),
-    "model put back with another baseline": Case(
+    "model added again": Case(stored=stored(job(), stored(TWO)), job=TWO),
+    "model added again with another baseline": Case(
         stored=stored(job(), stored(TWO)),
         job=job({"m": BASE, "n": BASE}),
         refused="baseline of model 'n'",
@@ -182,10 +182,10 @@ CASES = {
         closing_ms=60_000,
         limits_changed=("m",),
     ),
-    "changed baseline of which the state kept nothing": Case(
+    "changed baseline that the state has not kept": Case(
         stored=replace(RUN, baselines={}), job=job({"m": OTHER}), refused="baseline of model 'm'"
     ),
-    "state of 0.1.0, which knew no limits": Case(
+    "state of 0.1.0, which has no limits": Case(
         stored=replace(RUN, identity=replace(RUN.identity, limits={}), limits={}),
         job=job({"m": STRICT}),
     ),
@@ -193,7 +193,7 @@ CASES = {
 
 
 def described(plan: Reconciliation) -> tuple[str, ...]:
-    """The changes of a plan in words."""
+    """A description of each change of a plan."""
     return tuple(
         f"remove {change.model}"
         if isinstance(change, RemoveModel)
@@ -203,7 +203,7 @@ def described(plan: Reconciliation) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_changes_are_what_the_table_says(case: Case) -> None:
+def test_changes_are_those_of_the_table(case: Case) -> None:
     plan = reconcile(case.job, case.stored, accept_change=bool(case.refused))
     assert described(plan) == case.changes
     assert (None if plan.closing is None else plan.closing.window_ms) == case.closing_ms
@@ -223,9 +223,9 @@ def test_only_incomparable_counts_need_accept_change(case: Case) -> None:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_after_a_run_the_same_configuration_changes_nothing(case: Case) -> None:
-    again = reconcile(case.job, stored(case.job, case.stored))
-    assert not replacements(again.changes)
-    assert (again.closing, again.limits_changes) == (None, ())
+    repeated = reconcile(case.job, stored(case.job, case.stored))
+    assert not replacements(repeated.changes)
+    assert (repeated.closing, repeated.limits_changes) == (None, ())
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
@@ -242,7 +242,7 @@ def test_every_limit_that_a_report_may_name_is_kept(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_nothing_that_is_stored_is_changed_in_place(case: Case) -> None:
+def test_the_stored_state_is_not_modified(case: Case) -> None:
     before = None if case.stored is None else case.stored.state.encode()
     reconcile(case.job, case.stored, accept_change=True)
     assert (None if case.stored is None else case.stored.state.encode()) == before
@@ -288,7 +288,7 @@ def test_models_of_the_state_keep_their_order_and_new_ones_follow() -> None:
     assert list(plan.in_force) == ["m", "n", "a"]
 
 
-def test_the_identity_keeps_what_it_knows_of_removed_models() -> None:
+def test_the_identity_keeps_the_fingerprints_of_removed_models() -> None:
     before = stored(TWO)
     plan = reconcile(job(), before)
     assert plan.identity.configured == {"m": BASE.fingerprint, "n": OTHER.fingerprint}
@@ -309,8 +309,8 @@ def test_a_learned_model_is_judged_by_the_constraints_that_were_learned() -> Non
 def test_learned_columns_keep_their_constraints_when_those_of_the_folder_change() -> None:
     folder = baseline({"x": normal(1, 500)})
     own = {"m": {**FOLDER, "inputs": ["x", "y"], "outputs": []}}
-    asked = {"x": Constraint(completeness=0.9), "y": Constraint(completeness=0.8)}
-    joined = BASE.constrained(Constraints(asked))
+    constraints = {"x": Constraint(completeness=0.9), "y": Constraint(completeness=0.8)}
+    joined = BASE.constrained(Constraints(constraints))
     edited = folder.constrained(Constraints({"x": Constraint(completeness=0.1)}))
     before = stored(job({"m": folder}, own), learned={"m": joined})
     in_force = reconcile(job({"m": edited}, own), before).in_force["m"]
@@ -320,7 +320,7 @@ def test_learned_columns_keep_their_constraints_when_those_of_the_folder_change(
     assert completeness == {"x": 0.1, "y": 0.8}
 
 
-def test_a_constraint_that_was_deleted_from_the_folder_does_not_come_back() -> None:
+def test_a_constraint_deleted_from_the_folder_is_not_restored() -> None:
     without_y = BASE.constrained(Constraints({"x": Constraint(completeness=1.0)}))
     plan = reconcile(job({"m": without_y}), RUN)
     assert set(plan.in_force["m"].constraints.features) == {"x"}
@@ -328,7 +328,7 @@ def test_a_constraint_that_was_deleted_from_the_folder_does_not_come_back() -> N
 
 @pytest.mark.parametrize("then", [job({"m": OTHER}), job({"n": OTHER})], ids=["replace", "remove"])
 def test_the_last_windows_of_a_baseline_keep_its_last_constraints(then: ConfiguredJob) -> None:
-    """The archive has the baseline with its first constraints; they were edited since."""
+    """The archive has the baseline with its first constraints, which have been edited since."""
     edited = stored(job({"m": STRICT}), RUN)
     archived = replace(edited, baselines={"m": BASE})
     plan = reconcile(then, archived, accept_change=True)

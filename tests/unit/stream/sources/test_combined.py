@@ -1,4 +1,4 @@
-"""Several files as one source: partitions take turns, and each reports its end and its gaps."""
+"""Several files as one source: partitions are read in turn, and each reports its end and gaps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,9 @@ from stream.sources.jsonl.source import Jsonl
 def opened(*paths: Path, follow: bool = False) -> Reading:
     """Open the files as one source and assign each of them."""
     reading = Jsonl(path=[str(path) for path in paths], follow=follow).open("combined")
-    assigns = [Assign(1, found.partition, found.start, None) for found in reading.discover()]
+    assigns = [
+        Assign(1, discovered.partition, discovered.start, None) for discovered in reading.discover()
+    ]
     assert reading.assign(assigns) == []
     return reading
 
@@ -23,7 +25,7 @@ def written(path: Path, *lines: bytes) -> Path:
     return path
 
 
-def test_each_path_is_a_partition_and_they_take_turns(tmp_path: Path) -> None:
+def test_each_path_is_a_partition_and_partitions_are_read_in_turn(tmp_path: Path) -> None:
     first = written(tmp_path / "a.jsonl", b"a1", b"a2", b"a3")
     second = written(tmp_path / "b.jsonl", b"b1", b"b2")
     reading = opened(first, second)
@@ -38,7 +40,7 @@ def test_each_path_is_a_partition_and_they_take_turns(tmp_path: Path) -> None:
     ]
 
 
-def test_it_is_finished_once_all_partitions_are(tmp_path: Path) -> None:
+def test_the_source_is_finished_once_all_partitions_are(tmp_path: Path) -> None:
     reading = opened(written(tmp_path / "a.jsonl", b"a1"), written(tmp_path / "b.jsonl", b"b1"))
     while not reading.finished:
         results = reading.poll(0.0, 10)
@@ -46,7 +48,7 @@ def test_it_is_finished_once_all_partitions_are(tmp_path: Path) -> None:
     assert ends == {str(tmp_path / "a.jsonl"), str(tmp_path / "b.jsonl")}
 
 
-def test_a_gap_of_one_partition_ends_the_wait_and_others_are_read_on(tmp_path: Path) -> None:
+def test_a_gap_of_one_partition_ends_the_wait_and_the_others_continue(tmp_path: Path) -> None:
     first = written(tmp_path / "a.jsonl", b"a1")
     second = written(tmp_path / "b.jsonl", b"b1")
     reading = opened(first, second, follow=True)

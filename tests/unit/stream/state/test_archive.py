@@ -1,4 +1,4 @@
-"""Baselines and limits are kept for good, and are read while a service owns the state."""
+"""Baselines and limits are kept permanently, and are readable while a service owns the state."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_an_unknown_fingerprint_or_a_missing_state_is_none(store: Store, tmp_pat
 
 
 def test_a_state_without_the_table_has_no_limits(store: Store) -> None:
-    """States of 0.1.0 kept none, and reading must not add the table."""
+    """States of 0.1.0 have no limits, and reading must not add the table."""
     store._db.execute("DROP TABLE limits")
     assert read_limits(store.path, LIMITS.fingerprint) is None
 
 
 def test_a_baseline_with_other_constraints_is_the_same_baseline(store: Store) -> None:
-    """The first one stays: its constraints are superseded by the limits that a report names."""
+    """The first baseline is kept: the limits that a report names supersede its constraints."""
     other = Baseline(
         BASE.layout, BASE.profile, Constraints({"x": Constraint(completeness=0.5)}), BASE.columns
     )
@@ -74,7 +74,7 @@ def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
         read_limits(path, LIMITS.fingerprint)
 
 
-def test_a_baseline_is_found_under_the_fingerprint_of_0_1_0(store: Store) -> None:
+def test_a_baseline_is_read_by_the_fingerprint_of_0_1_0(store: Store) -> None:
     """That version kept it under the checksum, which covers the constraints."""
     store.close()
     db = sqlite3.connect(store.path)

@@ -1,4 +1,4 @@
-"""The store: a commit that returned survives any crash, one that did not return never happened."""
+"""The store: a commit that returned survives any crash; one that did not return has no effect."""
 
 from __future__ import annotations
 
@@ -78,42 +78,42 @@ def loaded(store: Store) -> JobState:
     return stored.state
 
 
-def test_a_commit_is_there_after_the_store_is_reopened(store: Store) -> None:
+def test_a_commit_is_read_back_after_the_store_is_reopened(store: Store) -> None:
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts())
     items: list[Output] = [report(), LETTERS, signal()]
     numbered = store.commit(IDENTITY, state(), panes, items, {"a": 0})
     assert [numbered_item.item for numbered_item in numbered] == items
-    again = reopened(store)
-    assert loaded(again) == state()
-    assert again.outbox() == numbered
-    assert again.cursors() == {"a": 0}
-    assert again.last_seq() == numbered[-1].seq
-    kept = again.panes([LAYOUT]).get(pane())
+    second = reopened(store)
+    assert loaded(second) == state()
+    assert second.outbox() == numbered
+    assert second.cursors() == {"a": 0}
+    assert second.last_seq() == numbered[-1].seq
+    kept = second.panes([LAYOUT]).get(pane())
     assert kept is not None
     assert kept.counts.tolist() == counts().counts.tolist()
-    again.close()
+    second.close()
 
 
-def test_the_outbox_keeps_when_an_item_was_committed(store: Store) -> None:
+def test_the_outbox_keeps_the_commit_time_of_an_item(store: Store) -> None:
     before_ms = int(time.time() * 1000)
     [item] = store.commit(IDENTITY, state(), store.panes([LAYOUT]), [report()], {"a": 0})
     assert before_ms <= item.at_ms <= int(time.time() * 1000)
-    again = reopened(store)
-    assert [kept.at_ms for kept in again.outbox()] == [item.at_ms]
-    again.close()
+    second = reopened(store)
+    assert [kept.at_ms for kept in second.outbox()] == [item.at_ms]
+    second.close()
 
 
 def test_an_outbox_without_commit_times_counts_as_committed_now(store: Store) -> None:
     store.commit(IDENTITY, state(), store.panes([LAYOUT]), [report()], {"a": 0})
     store._db.execute("ALTER TABLE outbox DROP COLUMN at_ms")
     before_ms = int(time.time() * 1000)
-    again = reopened(store)
-    [item] = again.outbox()
+    second = reopened(store)
+    [item] = second.outbox()
     assert (item.item, before_ms <= item.at_ms) == (report(), True)
-    [next_item] = again.commit(IDENTITY, state(), again.panes([LAYOUT]), [report(1)], {"a": 0})
+    [next_item] = second.commit(IDENTITY, state(), second.panes([LAYOUT]), [report(1)], {"a": 0})
     assert next_item.seq == item.seq + 1
-    again.close()
+    second.close()
 
 
 def test_uncommitted_panes_are_lost_on_reopening(store: Store) -> None:
@@ -122,12 +122,12 @@ def test_uncommitted_panes_are_lost_on_reopening(store: Store) -> None:
     store.commit(IDENTITY, state(), panes, [], {})
     panes.put(pane(60_000), counts())
     panes.drop(pane())
-    again = reopened(store)
-    assert list(again.panes([LAYOUT]).ids()) == [pane()]
-    again.close()
+    second = reopened(store)
+    assert list(second.panes([LAYOUT]).ids()) == [pane()]
+    second.close()
 
 
-def test_a_failed_commit_leaves_positions_and_panes_as_they_were(
+def test_a_failed_commit_leaves_positions_and_panes_unchanged(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The disk fills up in the middle of the transaction."""
@@ -144,13 +144,13 @@ def test_a_failed_commit_leaves_positions_and_panes_as_they_were(
         with pytest.raises(StateUnwritable, match="disk is full") as caught:
             store.commit(IDENTITY, state(6), panes, [report(1)], {"a": 1})
     assert caught.value.exit_code == 7
-    again = reopened(store)
-    assert loaded(again) == state(5)
-    assert [item.item for item in again.outbox()] == [report()]
-    kept = again.panes([LAYOUT]).get(pane())
+    second = reopened(store)
+    assert loaded(second) == state(5)
+    assert [item.item for item in second.outbox()] == [report()]
+    kept = second.panes([LAYOUT]).get(pane())
     assert kept is not None
     assert kept.rows == 100
-    again.close()
+    second.close()
 
 
 def test_a_failed_commit_can_be_repeated_as_a_whole(
@@ -163,11 +163,11 @@ def test_a_failed_commit_can_be_repeated_as_a_whole(
         with pytest.raises(StateUnwritable):
             store.commit(IDENTITY, state(6), panes, [report()], {"a": 0})
     store.commit(IDENTITY, state(6), panes, [report()], {"a": 0})
-    again = reopened(store)
-    kept = again.panes([LAYOUT]).get(pane())
+    second = reopened(store)
+    kept = second.panes([LAYOUT]).get(pane())
     assert kept is not None
-    assert (kept.rows, len(again.outbox())) == (900, 1)
-    again.close()
+    assert (kept.rows, len(second.outbox())) == (900, 1)
+    second.close()
 
 
 KILLED = """
@@ -177,9 +177,9 @@ from tests.unit.stream.state.test_store import *
 store = Store(Path({path!r}))
 panes = store.panes([LAYOUT])
 panes.put(pane(60_000), counts(700))
-real = panes.write
+write = panes.write
 def write_and_die(db):
-    real(db)
+    write(db)
     os.kill(os.getpid(), 9)
 panes.write = write_and_die
 store.commit(IDENTITY, state(8), panes, [report(1)], {{"a": 9}})
@@ -192,13 +192,13 @@ def test_a_kill_during_a_commit_leaves_the_previous_commit(store: Store) -> None
     store.commit(IDENTITY, state(5), panes, [report()], {"a": 0})
     store.close()
     script = KILLED.format(root=str(ROOT), path=str(store.path))
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
-    assert done.returncode == -9, done.stderr
-    again = Store(store.path)
-    assert loaded(again) == state(5)
-    assert list(again.panes([LAYOUT]).ids()) == [pane()]
-    assert (len(again.outbox()), again.cursors()) == (1, {"a": 0})
-    again.close()
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, timeout=60)
+    assert result.returncode == -9, result.stderr
+    second = Store(store.path)
+    assert loaded(second) == state(5)
+    assert list(second.panes([LAYOUT]).ids()) == [pane()]
+    assert (len(second.outbox()), second.cursors()) == (1, {"a": 0})
+    second.close()
 
 
 def test_an_item_leaves_the_outbox_once_every_sink_has_it(store: Store) -> None:
@@ -241,7 +241,7 @@ def test_a_state_of_another_version_is_refused(store: Store) -> None:
 @pytest.mark.parametrize(
     "content", [b"this is not a database, but long enough to be inspected" * 20, b"\x00" * 4096]
 )
-def test_a_file_that_is_no_database_is_refused_and_left_alone(
+def test_a_file_that_is_no_database_is_refused_and_left_unchanged(
     tmp_path: Path, content: bytes
 ) -> None:
     path = tmp_path / "notes.txt"
@@ -251,7 +251,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(
     assert path.read_bytes() == content
 
 
-def test_the_database_of_another_program_is_refused_and_left_alone(tmp_path: Path) -> None:
+def test_the_database_of_another_program_is_refused_and_left_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "other.sqlite"
     db = sqlite3.connect(path)
     db.execute("CREATE TABLE meta (a TEXT)")
@@ -283,18 +283,18 @@ def test_a_damaged_pane_is_reported(store: Store) -> None:
     panes = store.panes([LAYOUT])
     panes.put(pane(), counts())
     store.commit(IDENTITY, state(), panes, [], {})
-    again = damaged(store, "UPDATE panes SET body = x'c1'")
+    second = damaged(store, "UPDATE panes SET body = x'c1'")
     with pytest.raises(StateUnreadable, match="a pane of model 'm' is damaged"):
-        again.panes([LAYOUT]).get(pane())
-    again.close()
+        second.panes([LAYOUT]).get(pane())
+    second.close()
 
 
 def test_damaged_content_is_refused(store: Store) -> None:
     store.commit(IDENTITY, state(), store.panes([LAYOUT]), [], {})
-    again = damaged(store, "UPDATE meta SET body = x'c1' WHERE name = 'state'")
+    second = damaged(store, "UPDATE meta SET body = x'c1' WHERE name = 'state'")
     with pytest.raises(StateUnreadable, match="damaged content"):
-        again.load()
-    again.close()
+        second.load()
+    second.close()
 
 
 def test_panes_include_changes_that_are_not_committed_yet(store: Store) -> None:
@@ -322,7 +322,7 @@ def test_the_newest_report_is_of_the_latest_window_and_not_a_later_revision(
 
 
 def test_the_state_is_readable_by_its_user_only(store: Store, path: Path) -> None:
-    """It holds vocabularies, which are feature values."""
+    """The state holds vocabularies, which are feature values."""
     store.commit(IDENTITY, state(), store.panes([LAYOUT]), [], {})
     files = list(path.parent.iterdir())
     assert {file.name for file in files} >= {path.name, f"{path.name}-wal", f"{path.name}.lock"}
@@ -330,8 +330,9 @@ def test_the_state_is_readable_by_its_user_only(store: Store, path: Path) -> Non
 
 
 def test_an_item_leaves_once_the_sinks_that_take_its_type_have_it(store: Store) -> None:
-    """A sink that is down with a signal keeps no reports: the file would grow without bound."""
-    panes, takes = store.panes([LAYOUT]), {"files": (WindowReport, Signal), "topic": (Signal,)}
+    """A signal that waits for a sink that is down holds back no reports; the file stays small."""
+    panes = store.panes([LAYOUT])
+    takes = {"files": (WindowReport, Signal), "topic": (Signal,)}
     last = store.commit(
         IDENTITY, state(), panes, [signal(0), report(0), report(1)], {"files": 0, "topic": 0}, takes
     )[-1].seq
@@ -366,9 +367,9 @@ def test_a_lock_keeps_its_note_for_the_next_holder_and_outlives_a_store(path: Pa
         FileLock(path)
     lock.close()
     lock.close()
-    again = FileLock(path)
-    assert again.note == "a note"
-    again.close()
+    second = FileLock(path)
+    assert second.note == "a note"
+    second.close()
 
 
 def test_the_note_of_a_lock_is_replaced_in_one_step(

@@ -1,4 +1,4 @@
-"""What the last commit left: read back, also from a state of 0.1.0."""
+"""The last commit is read back, also from a state of 0.1.0."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def committed(store: Store, *, named: str) -> StoredState:
-    """The stored state of a job with one model, which names its baseline so."""
+    """The stored state of a job with one model, whose baseline has the fingerprint ``named``."""
     identity = StateIdentity(
         job="j",
         source="s",
@@ -53,7 +53,7 @@ def test_baselines_and_limits_of_models_are_read_with_the_state(store: Store) ->
     assert stored.limits == {"m": LIMITS}
 
 
-def test_a_baseline_that_was_not_kept_keeps_its_name(store: Store) -> None:
+def test_a_baseline_that_was_not_kept_retains_its_fingerprint(store: Store) -> None:
     stored = committed(store, named="feedface")
     assert stored.baselines == {}
     assert (stored.identity.configured, stored.state.models["m"].baseline) == (
@@ -63,7 +63,7 @@ def test_a_baseline_that_was_not_kept_keeps_its_name(store: Store) -> None:
 
 
 def test_a_state_of_0_1_0_is_read_with_todays_fingerprints(tmp_path: Path) -> None:
-    """It names its baseline by the checksum, and keeps no limits."""
+    """That version names a baseline by its checksum, and keeps no limits."""
     path = tmp_path / "state.sqlite"
     path.write_bytes(gzip.decompress((OF_0_1_0 / "state.sqlite.gz").read_bytes()))
     store = Store(path)

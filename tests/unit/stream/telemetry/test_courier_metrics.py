@@ -9,7 +9,8 @@ from stream.telemetry.courier_metrics import CourierMetrics
 
 
 def test_each_figure_of_a_courier_has_its_metric() -> None:
-    metrics, registry = CourierMetrics("sample"), CollectorRegistry()
+    metrics = CourierMetrics("sample")
+    registry = CollectorRegistry()
     registry.register(metrics)
     metrics.show(
         {
@@ -52,6 +53,6 @@ def test_each_figure_of_a_courier_has_its_metric() -> None:
     }
 
 
-def test_no_figure_of_a_courier_is_forgotten() -> None:
+def test_every_figure_of_a_courier_is_exported() -> None:
     metrics = CourierMetrics("sample")
     assert len(list(metrics.collect())) == len(CourierCounts._fields)

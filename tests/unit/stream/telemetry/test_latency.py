@@ -34,7 +34,8 @@ def test_each_stage_observes_its_seconds_for_first_reports_of_live_windows_only(
     replayed = report(0, 90_000 - 3_600_000)
     silence = report(30_000, 90_000, state="no data")
     revised = report(30_000, 90_000, revision=1)
-    first, opened = report(38_000, 98_000), signal(end_ms=97_000)
+    first = report(38_000, 98_000)
+    opened = signal(end_ms=97_000)
     items = [first, replayed, silence, revised, "a dead letter", opened]
     latency.committed(items)
     latency.delivered("jsonl", items)

@@ -71,13 +71,14 @@ class Dropped:
         self._log.begin(self.ledger)
 
     def after(self, seconds: float, **outcomes: int) -> list[dict[str, object]]:
-        """The events once these records were dropped too."""
+        """The events after these records were dropped."""
         self.now_s += seconds
         counts = self.ledger.partitions["t-0"].outcomes
         for reason, count in outcomes.items():
             counts[reason] = counts.get(reason, 0) + count
         self._log.write(self.ledger, "dead.jsonl")
-        calls, self._logger.calls = self._logger.calls, []
+        calls = self._logger.calls
+        self._logger.calls = []
         assert all(
             (call.method_name, call.args) == ("warning", ("records_dropped",)) for call in calls
         )

@@ -28,7 +28,7 @@ def write_events() -> None:
     """An event, a warning of a library, and an exception in a function that holds a value."""
     log = structlog.get_logger("driftline")
     log.info("window_closed", rows=600, failed_checks=["amount: completeness_check"])
-    logging.getLogger("some.library").warning("%s does not answer", "the broker")
+    logging.getLogger("a.library").warning("%s does not respond", "the broker")
     try:
         secret = "a value of a feature"
         raise ValueError(len(secret))
@@ -38,8 +38,9 @@ def write_events() -> None:
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
-    """``read(setup, write)`` returns the lines that a terminal shows of what ``write`` logs."""
-    root, level = logging.getLogger(), logging.getLogger().level
+    """``read(setup, write)`` returns the lines that a terminal shows when ``write`` logs."""
+    root = logging.getLogger()
+    level = logging.getLogger().level
     monkeypatch.setenv("TERM", "xterm-256color")
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
@@ -57,7 +58,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
     root.setLevel(level)
 
 
-def test_json_is_one_object_a_line_and_each_names_the_job(read: Read) -> None:
+def test_json_logs_have_one_object_per_line_each_with_the_job(read: Read) -> None:
     window, library, failed = (json.loads(line) for line in read(LogSetup(job="flights")))
     timestamp = window.pop("timestamp")
     assert window == {
@@ -68,14 +69,14 @@ def test_json_is_one_object_a_line_and_each_names_the_job(read: Read) -> None:
         "failed_checks": ["amount: completeness_check"],
     }
     assert re.fullmatch(r"2\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", timestamp)
-    assert (library["event"], library["level"]) == ("the broker does not answer", "warning")
-    assert (library["job"], library["logger"]) == ("flights", "some.library")
+    assert (library["event"], library["level"]) == ("the broker does not respond", "warning")
+    assert (library["job"], library["logger"]) == ("flights", "a.library")
     assert "ValueError: 20" in failed["exception"]
 
 
-def test_an_event_of_a_library_is_one_line_of_json_whatever_it_holds(read: Read) -> None:
+def test_an_event_of_a_library_is_one_line_of_json_whatever_its_text(read: Read) -> None:
     def write() -> None:
-        log = logging.getLogger("some.library")
+        log = logging.getLogger("a.library")
         log.warning('a "quoted" \\ text\nof two lines: %s', "\u00e9")
         log.info("below the level of libraries")
         try:
@@ -85,7 +86,7 @@ def test_an_event_of_a_library_is_one_line_of_json_whatever_it_holds(read: Read)
 
     warning, failed = (json.loads(line) for line in read(LogSetup(), write))
     assert warning["event"] == 'a "quoted" \\ text\nof two lines: \u00e9'
-    assert (warning["logger"], warning["level"]) == ("some.library", "warning")
+    assert (warning["logger"], warning["level"]) == ("a.library", "warning")
     assert failed["level"] == "error"
     assert "ValueError: why" in failed["exception"]
 
@@ -99,7 +100,7 @@ def test_columns_show_the_same_events(read: Read, monkeypatch: pytest.MonkeyPatc
         window,
     )
     assert re.search(
-        r"\[warning +\] the broker does not answer +\[some\.library\] job=flights", library
+        r"\[warning +\] the broker does not respond +\[a\.library\] job=flights", library
     )
     assert failed[-1] == "ValueError: 20"
     assert "a value of a feature" not in "".join(
@@ -119,7 +120,7 @@ def test_colours_depend_on_the_terminal_and_on_no_color(
 
 def test_events_below_the_level_are_not_logged(read: Read) -> None:
     assert [json.loads(line)["event"] for line in read(LogSetup("error"))] == [
-        "the broker does not answer",
+        "the broker does not respond",
         "commit_failed",
     ]
 

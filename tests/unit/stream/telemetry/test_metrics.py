@@ -1,4 +1,4 @@
-"""The service's own metrics: values, and the types that both exposition formats state."""
+"""The service's own metrics: values, and the types in both exposition formats."""
 
 from __future__ import annotations
 
@@ -49,7 +49,8 @@ def test_a_process_exports_its_start_and_its_last_iteration() -> None:
 
 
 def test_two_services_do_not_share_their_metrics() -> None:
-    first, second = Telemetry("sample"), Telemetry("sample")
+    first = Telemetry("sample")
+    second = Telemetry("sample")
     first.batch(0.5, [covered_range()])
     assert value(second, "records_read_total") == 0
 
@@ -63,7 +64,7 @@ def parsed(registry: CollectorRegistry, format_: str) -> list[Metric]:
 
 
 @pytest.mark.parametrize("format_", ["classic", "openmetrics"])
-def test_what_only_grows_is_a_counter_in_both_exposition_formats(format_: str) -> None:
+def test_monotonic_metrics_are_counters_in_both_exposition_formats(format_: str) -> None:
     types = {
         sample.name: family.type
         for family in parsed(FullPage().registry, format_)

@@ -1,4 +1,4 @@
-"""Changes of partitions are logged as one event each kind, and never as a flood."""
+"""Changes of partitions are logged as one event per kind, at a limited rate."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ class Log:
         return self.events()
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
-        calls, self._logger.calls = self._logger.calls, []
+        calls = self._logger.calls
+        self._logger.calls = []
         assert all(call.method_name == "info" for call in calls)
         return [(call.args[0], call.kwargs) for call in calls]
 
@@ -56,8 +57,9 @@ def test_each_change_is_one_event_and_no_change_is_none() -> None:
     assert log.after(p=ENDED, q=ACTIVE, r=ACTIVE) == []
 
 
-def test_a_thousand_partitions_are_one_event_with_their_number() -> None:
-    log, first_ten = Log(), [f"t-{k:04}" for k in range(10)]
+def test_a_thousand_discovered_partitions_are_one_event_with_their_number() -> None:
+    log = Log()
+    first_ten = [f"t-{k:04}" for k in range(10)]
     log.changes.write({f"t-{k:04}": ACTIVE for k in range(1_000)})
     assert log.events() == [("partitions_found", {"count": 1_000, "partitions": first_ten})]
 
@@ -85,7 +87,7 @@ def test_a_kind_of_change_is_logged_at_once_and_then_at_most_every_ten_seconds()
 
 
 def test_a_flapping_partition_is_not_logged_each_time() -> None:
-    """It changes each half second for ten minutes: at most two events in ten seconds."""
+    """It changes every half second for ten minutes: at most two events in ten seconds."""
     log = Log()
     log.after(p=ACTIVE)
     events = [event for k in range(1_200) for event in log.after(0.5, p=IDLE if k % 2 else ACTIVE)]
@@ -93,8 +95,8 @@ def test_a_flapping_partition_is_not_logged_each_time() -> None:
 
 
 def test_partitions_of_an_earlier_process_are_counted_and_not_found_again() -> None:
-    """A partition committed as idle is read from now on. That is no change: whether it has anything
-    to read is not known yet."""
+    """A partition committed as idle is read from now on. This is not a change: whether it has
+    records to read is not known yet."""
     log = Log()
     log.changes.begin({"p": IDLE, "q": ENDED, "r": ACTIVE})
     assert log.events() == [("partitions_known", {"count": 3, "ended": 1})]

@@ -113,7 +113,7 @@ def test_an_imbalance_is_the_sum_of_all_differences() -> None:
     assert shown(broken).value("ledger_imbalance") == 4 + 3
 
 
-def test_a_scrape_sees_the_last_commit_and_not_what_was_counted_since() -> None:
+def test_a_scrape_returns_the_last_commit_and_no_later_counts() -> None:
     committed = state(rows_accepted=20, rows_folded=20, rows_closed=20)
     page = shown(committed)
     committed.ledger.rows_accepted += 5

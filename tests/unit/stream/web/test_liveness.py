@@ -1,4 +1,4 @@
-"""Whether the loop runs, and how recent the last check is, as the probes report them."""
+"""The liveness of the loop and the age of the last check, as reported by the probes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from stream.web.liveness import Liveness
 def test_a_standby_is_alive_after_any_wait_and_once_it_has_taken_over(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    liveness, built_s = Liveness(60.0), time.monotonic()
+    liveness = Liveness(60.0)
+    built_s = time.monotonic()
     monkeypatch.setattr(time, "monotonic", lambda: built_s + 3_600)
     assert liveness.health("standby").status == HTTPStatus.OK
     assert liveness.health("owner").status == HTTPStatus.SERVICE_UNAVAILABLE
@@ -22,7 +23,8 @@ def test_a_standby_is_alive_after_any_wait_and_once_it_has_taken_over(
 
 
 def test_a_loop_that_writes_to_s3_is_alive_but_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    liveness, began_s = Liveness(60.0), time.monotonic()
+    liveness = Liveness(60.0)
+    began_s = time.monotonic()
     liveness.check({}, 0, [])
     liveness.suspend()
     monkeypatch.setattr(time, "monotonic", lambda: began_s + 90)

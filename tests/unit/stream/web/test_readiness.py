@@ -1,4 +1,4 @@
-"""An owner that is caught up and a standby are ready; every other state gives its reason."""
+"""A caught-up owner and a standby are ready; every other state is reported with its reason."""
 
 from __future__ import annotations
 

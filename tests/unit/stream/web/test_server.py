@@ -47,13 +47,13 @@ def get(server: HttpServer, path: str, accept: str = "*/*") -> tuple[int, str, s
         f"http://127.0.0.1:{server.port}{path}", headers={"Accept": accept}
     )
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
-            return answer.status, answer.headers["Content-Type"], answer.read().decode()
+        with urllib.request.urlopen(request, timeout=5) as response:
+            return response.status, response.headers["Content-Type"], response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.headers["Content-Type"], error.read().decode()
 
 
-def test_pages_are_served_and_other_paths_list_what_there_is(server: HttpServer) -> None:
+def test_pages_are_served_and_other_paths_list_the_available_ones(server: HttpServer) -> None:
     assert get(server, "/healthz")[::2] == (200, "ok\n")
     assert get(server, "/readyz")[::2] == (503, "behind: p by 100 s\n")
     status, _, text = get(server, "/nothing")
@@ -70,7 +70,7 @@ def test_pages_are_served_and_other_paths_list_what_there_is(server: HttpServer)
         ("", "text/plain"),
     ],
 )
-def test_the_content_type_is_true_and_accepted_by_prometheus(
+def test_the_content_type_is_correct_and_accepted_by_prometheus(
     server: HttpServer, accept: str, kind: str
 ) -> None:
     """Prometheus 3 refuses a page without a known content type."""

@@ -1,4 +1,4 @@
-"""Each distance on what has a closed form, and on what misleads others."""
+"""Each distance on inputs with a closed form, and on inputs that mislead other distances."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ def distance(name: str, pair: Pair) -> float:
 TWO = pair(texts({"a": 600, "b": 400}), texts({"a": 300, "b": 700}))
 
 
-def test_psi_is_its_formula_on_cells_with_half_a_count_more() -> None:
-    p, q = np.array([600.5, 400.5]) / 1001, np.array([300.5, 700.5]) / 1001
+def test_psi_is_its_formula_on_cells_with_half_a_count_added() -> None:
+    p = np.array([600.5, 400.5]) / 1001
+    q = np.array([300.5, 700.5]) / 1001
     assert distance("psi", TWO) == pytest.approx(float(((q - p) * np.log(q / p)).sum()), rel=1e-12)
 
 
 def test_jensen_shannon_is_the_root_with_the_logarithm_to_base_2() -> None:
-    p, q = np.array([0.6, 0.4]), np.array([0.3, 0.7])
+    p = np.array([0.6, 0.4])
+    q = np.array([0.3, 0.7])
     middle = (p + q) / 2
     divergence = float((p * np.log2(p / middle) + q * np.log2(q / middle)).sum()) / 2
     assert distance("jensen_shannon", TWO) == pytest.approx(sqrt(divergence), rel=1e-12)
@@ -50,13 +52,14 @@ def test_chi_squared_is_the_p_value_of_the_two_by_two_table() -> None:
     assert distance("chi_squared", small) == pytest.approx(erfc(sqrt(statistic / 2)), rel=1e-9)
 
 
-def test_disjoint_values_are_as_far_as_a_distance_goes() -> None:
+def test_disjoint_values_have_the_largest_distance() -> None:
     apart = pair(texts({"a": 1000}), texts({"z": 1000}))
     assert distance("jensen_shannon", apart) == pytest.approx(1.0)
     assert distance("hellinger", apart) == pytest.approx(1.0)
     assert distance("l_infinity", apart) == pytest.approx(1.0)
     assert distance("chi_squared", apart) < 1e-300
-    p, q = 1000.5 / 1001, 0.5 / 1001
+    p = 1000.5 / 1001
+    q = 0.5 / 1001
     assert distance("psi", apart) == pytest.approx(2 * (p - q) * log(p / q), rel=1e-12)
 
 
@@ -68,7 +71,8 @@ def test_small_cells_are_merged_into_one_before_psi_is_summed() -> None:
     sides = pair(texts(before), texts(after))
     # a; r0 with 36 in both, expected 9; r1 to r4 merged, 24 in both
     assert (sides.merged_cells.left[0], sides.merged_cells.merged[0]) == (3, 4)
-    p, q = np.array([970.5, 6.5, 24.5]) / 1001.5, np.array([970.5, 30.5, 0.5]) / 1001.5
+    p = np.array([970.5, 6.5, 24.5]) / 1001.5
+    q = np.array([970.5, 30.5, 0.5]) / 1001.5
     assert distance("psi", sides) == pytest.approx(
         float(((q - p) * np.log(q / p)).sum()), rel=1e-12
     )
@@ -99,7 +103,8 @@ def test_wasserstein_is_never_below_the_gap_between_the_exact_means() -> None:
 
 
 def test_wasserstein_is_in_baseline_deviations_whatever_the_unit() -> None:
-    values, after = normal(4, 5_000), normal(5, 5_000, mean=0.5)
+    values = normal(4, 5_000)
+    after = normal(5, 5_000, mean=0.5)
     expected = distance("wasserstein", pair(values, after))
     assert distance("wasserstein", pair(values * 1e6, after * 1e6)) == pytest.approx(
         expected, rel=1e-9
@@ -123,9 +128,10 @@ def exact_ks(before: Floats, after: Floats) -> float:
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_binned_distances_come_close_to_those_of_the_raw_values(seed: int) -> None:
+def test_binned_distances_are_close_to_those_of_the_raw_values(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    before, after = rng.gamma(2.0, 3.0, 8_000), rng.gamma(2.0 + 0.2 * seed, 3.0, 2_000)
+    before = rng.gamma(2.0, 3.0, 8_000)
+    after = rng.gamma(2.0 + 0.2 * seed, 3.0, 2_000)
     moved = pair(before, after)
     assert distance("wasserstein", moved) == pytest.approx(
         exact_wasserstein(before, after), abs=0.02
@@ -138,7 +144,7 @@ def test_two_separated_numbers_have_a_ks_of_one() -> None:
     assert distance("ks", pair(normal(1, 500), normal(2, 500, mean=1_000.0))) == pytest.approx(1.0)
 
 
-def test_a_constant_baseline_has_no_unit_for_wasserstein_but_the_others_see_a_move() -> None:
+def test_a_constant_baseline_has_no_unit_for_wasserstein_but_other_distances_change() -> None:
     moved = pair([3.0] * 200, [4.0] * 200)
     assert np.isnan(distance("wasserstein", moved))
     assert distance("ks", moved) == pytest.approx(1.0)

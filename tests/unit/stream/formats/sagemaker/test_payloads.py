@@ -58,7 +58,7 @@ def opened(form: Sagemaker, schema: Schema = SCHEMA) -> Decoder:
 
 def rows(decoded: DecodedRecords) -> list[tuple[int, dict[str, object]]]:
     """Record and cells of each row; a missing number is ``None``."""
-    out = []
+    cells_by_record = []
     for batch in decoded.batches:
         for r, record in enumerate(batch.record.tolist()):
             row: dict[str, object] = {}
@@ -68,8 +68,8 @@ def rows(decoded: DecodedRecords) -> list[tuple[int, dict[str, object]]]:
                 else:
                     assert isinstance(column, Numbers)
                     row[name] = None if np.isnan(column.values[r]) else float(column.values[r])
-            out.append((record, row))
-    return sorted(out, key=lambda pair: pair[0])
+            cells_by_record.append((record, row))
+    return sorted(cells_by_record, key=lambda pair: pair[0])
 
 
 def row(p: float | None, x: float, n: float, t: str | None) -> dict[str, object]:
@@ -164,20 +164,20 @@ JSON_SIDES = [
 def test_json_sides_are_read_by_name_or_by_position(
     response: str, request_: str, form: Sagemaker
 ) -> None:
-    plain = line(response, request_, "JSON")
-    coded = line(
+    as_text = line(response, request_, "JSON")
+    as_base64 = line(
         b64encode(response.encode()).decode(),
         b64encode(request_.encode()).decode(),
         "BASE64",
         "application/json",
     )
-    assert rows(decode([plain, coded], form)) == [
+    assert rows(decode([as_text, as_base64], form)) == [
         (0, row(0.5, 1.5, 7, "a")),
         (1, row(0.5, 1.5, 7, "a")),
     ]
 
 
-def test_json_lines_are_a_row_each() -> None:
+def test_each_json_line_is_a_row() -> None:
     decoded = decode(
         [
             line('{"p": 1}\n{"p": 2}\n', '[1, 2, "a"]\n\n{"n": 4, "x": 3}', "JSON"),
@@ -195,14 +195,14 @@ def test_json_lines_are_a_row_each() -> None:
 def test_sides_with_different_encodings_are_joined() -> None:
     mixed = json.loads(line("0.5", "1.5,7,a"))
     mixed["captureData"]["endpointOutput"] |= {"data": '{"p": 0.5}', "encoding": "JSON"}
-    coded = json.loads(line("0.5", "1.5,7,a"))
-    coded["captureData"]["endpointInput"] |= {
+    as_base64 = json.loads(line("0.5", "1.5,7,a"))
+    as_base64["captureData"]["endpointInput"] |= {
         "data": b64encode(b"1.5,7,a").decode(),
         "encoding": "BASE64",
         "observedContentType": "text/csv; charset=utf-8",
     }
     decoded = decode(
-        [json.dumps(mixed).encode(), json.dumps(coded).encode(), line("0.5", "1.5,7,a")]
+        [json.dumps(mixed).encode(), json.dumps(as_base64).encode(), line("0.5", "1.5,7,a")]
     )
     assert rows(decoded) == [(k, row(0.5, 1.5, 7, "a")) for k in range(3)]
 
@@ -238,7 +238,7 @@ def test_a_side_without_columns_is_not_decoded() -> None:
     assert rows(decoded) == [(0, {"x": 1.5, "n": 7.0, "t": "a"})]
 
 
-def test_bad_values_change_how_columns_are_parsed_and_not_the_result() -> None:
+def test_bad_values_change_the_parsing_of_columns_but_not_the_result() -> None:
     decoder = opened(Sagemaker())
     clean = [line("0.5", f"{k}.5,{k},a") for k in range(10)]
     for batch in [clean, [*clean, line("n/a", "x,7.0,b")], *[clean] * 20]:

@@ -1,4 +1,4 @@
-"""Files that end without a newline, grow, shrink, vanish, are replaced, or appear late."""
+"""Files that end without a newline, grow, shrink, disappear, are replaced, or appear late."""
 
 from __future__ import annotations
 
@@ -35,7 +35,8 @@ def drain(
                 return values, [result], at
             assert isinstance(result, RawBatch)
             assert at is None or result.first == at
-            values, at = [*values, *result.values], result.next
+            values = [*values, *result.values]
+            at = result.next
             if result.at_end:
                 return values, [], at
     raise AssertionError("the source never reached its end")
@@ -43,10 +44,10 @@ def drain(
 
 def test_a_bounded_read_includes_a_last_line_without_newline_and_finishes(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    path.write_bytes(b"one\n\n  \ntwo")
+    path.write_bytes(b"first\n\n  \nsecond")
     reading, _ = begin(path, follow=False)
     assert not reading.finished
-    assert drain(reading) == ([b"one", b"two"], [], ("a.jsonl", 11))
+    assert drain(reading) == ([b"first", b"second"], [], ("a.jsonl", 16))
     assert reading.finished
 
 
@@ -78,7 +79,7 @@ def test_files_of_several_endpoints_are_ordered_by_the_date_in_their_path(tmp_pa
     assert drain(resumed)[0] == [b"3", b"4"]
 
 
-def test_a_folder_is_read_by_name_and_an_unended_line_before_the_next_file(
+def test_a_folder_is_read_in_name_order_with_an_unended_line_before_the_next_file(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "b").mkdir()
@@ -153,7 +154,9 @@ def test_a_file_that_grows_after_reading_moved_on_is_a_gap(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "restarted"])
-def test_a_truncated_file_is_a_gap_and_resumes_at_its_start(tmp_path: Path, running: bool) -> None:
+def test_a_truncated_file_is_a_gap_and_reading_resumes_at_its_start(
+    tmp_path: Path, running: bool
+) -> None:
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"one\ntwo\nthree\n")
     reading, _ = begin(path, follow=True)
@@ -170,7 +173,7 @@ def test_a_truncated_file_is_a_gap_and_resumes_at_its_start(tmp_path: Path, runn
 
 
 @pytest.mark.parametrize("running", [True, False], ids=["running", "restarted"])
-def test_a_vanished_file_is_a_gap_and_resumes_at_the_next_one(
+def test_a_deleted_file_is_a_gap_and_reading_resumes_at_the_next_file(
     tmp_path: Path, running: bool
 ) -> None:
     (tmp_path / "a.jsonl").write_bytes(b"one\ntwo\n")
@@ -199,7 +202,7 @@ def test_a_file_replaced_by_a_longer_one_is_a_gap_while_running(tmp_path: Path) 
     assert "replaced" in gap.reason
 
 
-def test_a_missing_path_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_missing_path_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(
         SourceUnavailable,
         match=r"nowhere: No such file or directory\. Make the folder .*correct source\.path",
@@ -216,7 +219,7 @@ def test_a_path_given_twice_is_a_configuration_fault() -> None:
     assert Jsonl(path=["a", "b", "a"]).check() == [Fault("path", "'a' is given more than once")]
 
 
-def test_files_created_in_an_empty_folder_are_no_gap(
+def test_files_created_in_an_empty_folder_are_not_a_gap(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stream.sources.jsonl.reading.LIST_S", 0.0)

@@ -31,7 +31,7 @@ def test_warnings_are_passed_on_once_for_each_kind_of_line() -> None:
     ]
 
 
-def test_lines_are_handled_once_however_often_the_logger_is_taken_over(
+def test_lines_are_logged_once_however_often_the_logger_is_taken_over(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     logger = logging.getLogger("another_client_library")

@@ -1,4 +1,4 @@
-"""The options of the source under the names that librdkafka has for them."""
+"""The options of the source translated to the names of librdkafka."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Connecting: transient causes are retried, permanent ones end the start at once and are named."""
+"""Connecting: transient causes are retried, permanent ones are raised at once and named."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_permanent_cause_is_raised_at_once_without_the_transient_ones() -> Non
     assert len(raised.value.causes) == 1
 
 
-def test_transient_causes_are_retried_logged_and_named_in_the_end() -> None:
+def test_transient_causes_are_retried_logged_and_finally_named() -> None:
     build = failing(ConnectionRefusedError("111"))
     with (
         capture_logs() as lines,
@@ -86,6 +86,7 @@ def test_refusals_missing_files_and_wrong_options_are_permanent(
 
 
 def test_each_cause_is_named_once_and_unspecific_ones_only_if_alone() -> None:
-    refused, timeout = ConnectionRefusedError("111"), kafka_errors.KafkaTimeoutError("timed out")
+    refused = ConnectionRefusedError("111")
+    timeout = kafka_errors.KafkaTimeoutError("timed out")
     assert distinct_messages([refused, timeout, refused]) == ["ConnectionRefusedError: 111"]
     assert distinct_messages([timeout]) == [str(timeout)]

@@ -1,4 +1,4 @@
-"""Tokens for Amazon MSK. No broker here verifies them: their half is not available."""
+"""Tokens for Amazon MSK. No broker verifies them here: the side of MSK is not available."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def tokens(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     fast = librdkafka_settings(["h:1"], "job", OPTIONS, "eu-central-1")
     mechanisms = {options["sasl_mechanism"] for options in options_of.values()}
     assert mechanisms == {fast["sasl.mechanism"]} == {"OAUTHBEARER"}
-    providers = {name: each["sasl_oauth_token_provider"] for name, each in options_of.items()}
+    providers = {name: options["sasl_oauth_token_provider"] for name, options in options_of.items()}
     return {
         **{name: provider.token() for name, provider in providers.items()},
         "fast": fast["oauth_cb"]("")[0],

@@ -35,7 +35,7 @@ def test_already_read_offsets_are_skipped_however_the_log_is_divided(
 
 
 def parsed(position: TopicPosition) -> TopicPosition:
-    """The position as it comes back from the state."""
+    """The position as it is read back from the state."""
     stored = position.position
     assert isinstance(stored, tuple)
     return TopicPosition.of(stored)
@@ -53,7 +53,7 @@ def test_offsets_read_before_an_observation_of_the_same_id_are_verified() -> Non
     assert (verified.offset, verified.unverified_s(9.0)) == (40, 0.0)
 
 
-def test_offsets_that_are_read_again_have_to_be_verified_again() -> None:
+def test_offsets_that_are_read_again_must_be_verified_again() -> None:
     verified = VerifiedOffsets("id", 0)
     verified.note_read(20, 1.0)
     verified.note_observation("id", 1.5)

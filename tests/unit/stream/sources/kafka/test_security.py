@@ -1,4 +1,4 @@
-"""Security options of the Kafka source: a missing or wrong one is named before connecting."""
+"""Security options of the Kafka source: a missing or wrong option is named before connecting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the producer library aggregates comes out as it was put in; anything else is one record."""
+"""Aggregated records are returned as they were put; any other record is a single user record."""
 
 from __future__ import annotations
 
@@ -18,17 +18,19 @@ RECORDS = st.lists(st.tuples(KEYS, st.binary(max_size=300)), min_size=1, max_siz
 
 
 def sealed(body: bytes) -> bytes:
-    """A message between the magic bytes and its digest."""
+    """A message with the magic bytes before it and its digest after it."""
     return MAGIC + body + hashlib.md5(body).digest()
 
 
 @given(RECORDS)
-def test_user_records_of_the_reference_implementation_come_out_as_put(
+def test_user_records_of_the_reference_implementation_are_returned_as_put(
     records: list[tuple[str, bytes]],
 ) -> None:
-    out = deaggregate(aggregated(records))
-    assert out is not None
-    assert list(zip(*out, strict=True)) == [(key.encode(), value) for key, value in records]
+    user_records = deaggregate(aggregated(records))
+    assert user_records is not None
+    assert list(zip(*user_records, strict=True)) == [
+        (key.encode(), value) for key, value in records
+    ]
 
 
 @given(RECORDS, st.lists(st.integers(0, 2**128 - 1), min_size=40, max_size=40))
@@ -43,7 +45,7 @@ def test_explicit_hash_keys_do_not_change_the_user_records(
 
 
 @given(RECORDS, st.data())
-def test_a_changed_byte_makes_it_an_ordinary_record(
+def test_aggregated_data_with_a_changed_byte_is_an_ordinary_record(
     records: list[tuple[str, bytes]], draw: st.DataObject
 ) -> None:
     data = bytearray(aggregated(records))

@@ -1,4 +1,4 @@
-"""Stored records of Kinesis and the raw batches made of them."""
+"""Stored records of Kinesis, and the raw batches built from them."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def response_record(number: int, data: bytes, key: str = "outer") -> dict[str, A
     }
 
 
-def test_user_records_come_out_in_order_with_their_own_keys() -> None:
+def test_user_records_are_returned_in_order_with_their_own_keys() -> None:
     records = [(f"key-{n % 3}", b"value %d" % n) for n in range(50)]
     keys, values = user_records("outer", aggregated(records))
     assert keys == [key.encode() for key, _ in records]
     assert values == [value for _, value in records]
 
 
-def test_data_that_only_looks_aggregated_is_one_user_record() -> None:
+def test_data_that_only_resembles_aggregated_data_is_one_user_record() -> None:
     data = aggregated([("a", b"1"), ("b", b"2")])[:-1]
     assert user_records("outer", data) == UserRecords([b"outer"], [data])
 

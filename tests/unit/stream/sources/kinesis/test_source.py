@@ -1,4 +1,4 @@
-"""The configuration of the Kinesis source, and which shards a job discovers."""
+"""The configuration of the Kinesis source, and the shards that a job discovers."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_start_at_without_a_zone_is_refused_with_an_example(text: str) -> None:
         ),
     ],
 )
-def test_faults_are_found_without_network(faulty: Kinesis, expected: str) -> None:
+def test_faults_are_reported_without_network(faulty: Kinesis, expected: str) -> None:
     (fault,) = faulty.check()
     assert expected in str(fault)
 
@@ -85,7 +85,7 @@ def test_ancestors_are_listed_shards_only_and_never_the_shard_itself() -> None:
         "d": Shard("d", ("b",), True),
     }
     assert ancestors(shards, {"c", "d"}) == {"b"}
-    assert ancestors(shards, {"b", "gone"}) == set()
+    assert ancestors(shards, {"b", "unlisted"}) == set()
 
 
 def test_after_a_start_at_the_latest_new_shards_begin_at_their_first_record() -> None:
@@ -120,7 +120,8 @@ def test_a_shard_has_expired_once_all_listings_of_an_hour_lack_it() -> None:
     shards.mark_assigned(["a", "b"])
 
     def listing(at_s: float, *names: str) -> list[str]:
-        shards.asked_s, shards.latest = at_s, {name: Shard(name, (), True) for name in names}
+        shards.asked_s = at_s
+        shards.latest = {name: Shard(name, (), True) for name in names}
         return shards.expired(["a", "b"])
 
     assert [listing(5.0, "a", "b"), listing(10.0, "b"), listing(3_609.0, "b")] == [[], [], []]
