@@ -1,4 +1,4 @@
-"""Formats numbers for the sentences of violations and diagnoses."""
+"""Formats numbers for sentences: of violations and diagnoses, and of commands."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ def number(value: float, digits: int = 2) -> str:
     if abs(value) >= 10**digits:
         return f"{value:,.0f}"
     return f"{value:.{digits}g}"
+
+
+def counted(count: int, noun: str) -> str:
+    """Format a number with its noun.
+
+    >>> counted(1, "partition"), counted(12_000, "record")
+    ('1 partition', '12,000 records')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def distinguishable(value: float, limit: float) -> tuple[str, str]:

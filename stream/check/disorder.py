@@ -9,10 +9,10 @@ import numpy as np
 
 from detectors.arrays import Ints
 from detectors.durations import duration_ms
+from detectors.phrases import counted
 from stream.check.findings import (
     Finding,
     FindingLevel,
-    counted,
     format_duration,
     format_share,
     round_up,

@@ -94,15 +94,6 @@ def format_share(part: int, whole: int) -> str:
     return "more than 99.9 %" if 99.9 < share < 100 else f"{round(share, 1):g} %"
 
 
-def counted(count: int, noun: str) -> str:
-    """Format a number with its noun.
-
-    >>> counted(1, "partition"), counted(12_000, "record")
-    ('1 partition', '12,000 records')
-    """
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def round_up(ms: float) -> str:
     """Format the next longer round duration, in the form of the configuration.
 

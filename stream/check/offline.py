@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines
-from stream.check.findings import counted, format_duration
+from stream.check.findings import format_duration
 from stream.config.environment import Environment
 from stream.config.model import Config
 

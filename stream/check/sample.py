@@ -9,7 +9,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors.arrays import Ints
-from stream.check.findings import Finding, FindingLevel, counted, format_duration, format_share
+from detectors.phrases import counted
+from stream.check.findings import Finding, FindingLevel, format_duration, format_share
 from stream.check.setup import CheckContext
 from stream.config.model import Config
 from stream.events import DecodedRecords, RawBatch

@@ -6,7 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from stream.check.findings import Finding, FindingLevel, counted
+from detectors.phrases import counted
+from stream.check.findings import Finding, FindingLevel
 from stream.errors import StateIncompatible
 from stream.service.reconcile import ConfiguredJob, reconcile
 from stream.state.sqlite_errors import translated_errors

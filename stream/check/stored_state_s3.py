@@ -6,7 +6,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-from stream.check.findings import Finding, counted
+from detectors.phrases import counted
+from stream.check.findings import Finding
 from stream.check.stored_state import read_stored_file
 from stream.config.model import S3Config
 from stream.state.s3.content import unpack

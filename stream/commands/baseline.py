@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from rich.progress import Progress
 
+from detectors.phrases import counted
 from stream.baselining.build import (
     BuiltBaseline,
     constraints_were_edited,
@@ -48,8 +49,8 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
     except OSError as error:
         raise wrong_option("--out", f"cannot write to {options.out}: {error.strerror}") from error
     baseline = built.baseline
-    rows = _counted(baseline.profile.rows, "row")
-    features = _counted(len(baseline.layout.features), "feature")
+    rows = counted(baseline.profile.rows, "row")
+    features = counted(len(baseline.layout.features), "feature")
     return f"{rows}, {features}, fingerprint {baseline.fingerprint}: {options.out}"
 
 
@@ -64,7 +65,3 @@ def _built(train: Path, options: BaselineOptions, progress: Progress) -> BuiltBa
         exclude=options.exclude,
         progress=lambda count: progress.advance(task, count),
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

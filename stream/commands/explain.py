@@ -204,11 +204,16 @@ def _comparable(
 
 
 def _metrics(recomputed: FeatureReport, published: FeatureReport) -> Iterator[RecomputedMetric]:
-    """Every field of both reports; distances and types one by one."""
+    """Every field of both reports; distances and types one by one.
+
+    A distance that only one of the reports has is left out: its distribution was installed or
+    removed in between, so that there is nothing to compare.
+    """
     for field in msgspec.structs.fields(FeatureReport):
         again, before = getattr(recomputed, field.name), getattr(published, field.name)
         if field.name in ("distances", "types"):
-            for name in sorted(again.keys() | before.keys()):
+            both = again.keys() & before.keys()
+            for name in sorted(both if field.name == "distances" else again.keys() | before.keys()):
                 yield _metric(name, again.get(name), before.get(name), field.name == "types")
         elif field.name != "name":
             yield _metric(field.name, again, before)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from detectors.phrases import counted
 from sinks.aws.client import client
 from sinks.cloudwatch import Cloudwatch
 from stream.check.aws import account_finding
 from stream.check.cloudwatch_cost import metrics_cost, puts_cost
-from stream.check.findings import Finding, counted
+from stream.check.findings import Finding
 from stream.check.setup import CheckContext, MonitoredFeatures
 
 EXPENSIVE: Final = 300.0

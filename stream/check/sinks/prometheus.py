@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from detectors.phrases import counted
 from sinks.prometheus import Prometheus
-from stream.check.findings import Finding, counted
+from stream.check.findings import Finding
 from stream.check.setup import CheckContext
 
 

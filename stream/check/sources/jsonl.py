@@ -7,8 +7,9 @@ import time
 from pathlib import Path
 from typing import Final
 
+from detectors.phrases import counted
 from stream.check.disorder import disorder, disorder_finding
-from stream.check.findings import Finding, counted, format_duration
+from stream.check.findings import Finding, format_duration
 from stream.check.sample import decode, sample_findings
 from stream.check.setup import CheckContext
 from stream.events import Assign, RawBatch

@@ -12,8 +12,9 @@ from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.protocol.consumer import HeartbeatRequest
 from msgspec.structs import replace
 
+from detectors.phrases import counted
 from stream.check.disorder import disorder, disorder_finding, skew_finding
-from stream.check.findings import Finding, counted, fault_of, format_duration, gap_finding
+from stream.check.findings import Finding, fault_of, format_duration, gap_finding
 from stream.check.kafka_topic import TopicPermissions, acl, config_findings, permission_findings
 from stream.check.sample import decode, sample_findings
 from stream.check.setup import CheckContext

@@ -9,8 +9,9 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from detectors.phrases import counted
 from stream.check.disorder import disorder, disorder_finding, skew_finding
-from stream.check.findings import Finding, counted, fault_of, format_duration, gap_finding
+from stream.check.findings import Finding, fault_of, format_duration, gap_finding
 from stream.check.sample import decode, sample_findings
 from stream.check.setup import CheckContext
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
