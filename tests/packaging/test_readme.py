@@ -1,7 +1,10 @@
 """README, Makefile and continuous integration agree with each other and with the code."""
 
+import json
+import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +18,9 @@ from tests.support.paths import ROOT
 from tests.support.records import raw_batch
 
 README = (ROOT / "README.md").read_text()
-PAGES = README + (ROOT / "docs" / "state-in-s3.md").read_text()
+DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text()
+PAGES = README + DEPLOYMENT + (ROOT / "docs" / "state-in-s3.md").read_text()
+QUICKSTART = README.partition("## Quickstart")[2].partition("## ")[0]
 CONFIGURATIONS = re.findall(r"```yaml\n(.*?)```", PAGES, re.DOTALL)
 TRAINING = "prediction,carrier,distance\n" + "".join(
     f"{k % 7},{'UA' if k % 3 else 'DL'},{100 + k}\n" for k in range(300)
@@ -55,10 +60,10 @@ def test_every_configuration_of_the_readme_passes_driftline_check(
 
 
 def shown(key: str) -> str:
-    """The configuration of the README that has this line; fails unless there is exactly one."""
+    """The only configuration with this line in the README and the page on deployment."""
     (text,) = [
         text
-        for text in re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+        for text in re.findall(r"```yaml\n(.*?)```", README + DEPLOYMENT, re.DOTALL)
         if re.search(f"^{key}$", text, re.MULTILINE)
     ]
     return str(text)
@@ -78,7 +83,7 @@ def test_the_example_events_decode_with_the_configuration_of_the_readme(
     config = parse(yaml.safe_load(shown(f"job: {job}")), tmp_path)
     lines = [
         line
-        for line in re.findall(r"```json\n(.*)\n```", README)
+        for line in re.findall(r"```json\n(.*)\n```", README + DEPLOYMENT)
         if ("captureData" in line) == (job == "delays")
     ]
     schema = Schema(columns[:1], columns[1:], dict.fromkeys(columns, "text"))
@@ -86,6 +91,37 @@ def test_the_example_events_decode_with_the_configuration_of_the_readme(
     decoded = decoder.decode([raw_batch([lines[0].encode()])])
     assert (len(lines), decoded.rejects, len(decoded.batches)) == (1, [], 1)
     assert decoded.time_ms.tolist() == [1_795_590_000_000]
+
+
+def test_the_quickstart_runs_and_its_signal_is_the_one_described(tmp_path: Path) -> None:
+    """All its commands but those that make the environment, in a shell that stops at an error."""
+    (block,) = re.findall(r"```sh\n(.*?)```", QUICKSTART, re.DOTALL)
+    commands = [line for line in block.splitlines() if "venv" not in line and "pip" not in line]
+    (tmp_path / "clone").mkdir()
+    (tmp_path / "clone" / "docs").symlink_to(ROOT / "docs")
+    env = {**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-euc", "\n".join(commands)],
+        cwd=tmp_path / "clone",
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all recomputed values match" in done.stdout
+    quickstart = tmp_path / "driftline-quickstart"
+    (line,) = (quickstart / "reports" / "signals.jsonl").read_text().splitlines()
+    failed = {reason["feature"]: reason for reason in json.loads(line)["reasons"]}
+    assert sorted(failed) == ["area", "price", "rooms"]
+    assert round(failed["area"]["value"], 4) == 0.5999, "the number in docs/decisions.md"
+    assert round(1 - failed["rooms"]["value"], 2) == 0.21
+
+
+def test_the_picture_of_the_quickstart_shows_its_numbers() -> None:
+    picture = (ROOT / "docs" / "explain.svg").read_text().replace("&#160;", " ")
+    assert "psi 0.599869, limit 0.125709" in picture
+    assert "all recomputed values match" in picture
 
 
 def test_every_driftline_command_of_the_readme_exists() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 
 from tests.support.machine import processor
@@ -64,8 +65,9 @@ def report(results: list[tuple[str, SectionResult]]) -> str:
     lines = [
         "# Torture",
         "",
-        "The results of the last `make torture`: the long versions of the tests. Each row says how",
-        "often a trial was run, how often it failed, and how long all of its runs took.",
+        "For contributors. The results of the last `make torture`: the long versions of the tests.",
+        "A row has the number of runs of a trial, the number of failures, and the duration of all",
+        "runs. A planted bug must be exposed: its row has the number of schedules until one did.",
         "`make test` runs short versions; [CONTRIBUTING.md](../CONTRIBUTING.md) has both lengths.",
         "",
         f"{today}, {machine}, Python {platform.python_version()}.",
@@ -86,10 +88,19 @@ def table(result: SectionResult) -> list[str]:
     lines += (
         ["", *(f"* {failure}" for failure in failures[:MAX_LISTED_FAILURES])] if failures else []
     )
-    if result.counts:
-        counts = (f"{count:,} {name}" for name, count in result.counts.most_common())
-        lines += ["", f"Counted on the way: {', '.join(counts)}."]
-    return lines
+    return [*lines, "", *counted(result.counts)] if result.counts else lines
+
+
+def counted(counts: Counter[str]) -> list[str]:
+    """A line for the counts of all trials, and one for each trial that has counts of its own."""
+    by_trial: dict[str, list[str]] = {}
+    for name, count in counts.most_common():
+        trial, _, of_trial = name.rpartition(": ")
+        by_trial.setdefault(trial, []).append(f"{count:,} {of_trial.replace('_', ' ')}")
+    return [
+        f"* Counts of {trial or 'these schedules'}: {', '.join(texts)}."
+        for trial, texts in by_trial.items()
+    ]
 
 
 if __name__ == "__main__":

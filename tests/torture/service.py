@@ -106,7 +106,7 @@ def long_lives() -> SectionResult:
 def _measured(
     trial: str, times: int, figures: Mapping[str, object], claims: Mapping[str, bool]
 ) -> SectionResult:
-    """A row whose failures are the claims that do not hold; its numeric figures are counts."""
+    """A row whose failures are the claims that do not hold; other numeric figures are counts."""
     failures = tuple(
         f"not true: {claim}: {figures}" for claim, holds in claims.items() if not holds
     )
@@ -114,7 +114,7 @@ def _measured(
         {
             f"{trial}: {name}": round(value)
             for name, value in figures.items()
-            if isinstance(value, int | float)
+            if isinstance(value, int | float) and name != "seconds"
         }
     )
     return SectionResult([Row(trial, times, failures, float(str(figures["seconds"])))], counts)

@@ -1,0 +1,75 @@
+"""docs/reports.md lists exactly the fields of reports and signals, and shows a real signal."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import pytest
+
+from detectors.report import (
+    BinShift,
+    FeatureReport,
+    Signal,
+    SignalKind,
+    State,
+    Verdict,
+    Violation,
+    WindowReport,
+)
+from tests.packaging.pages import blocks_of
+from tests.support.paths import ROOT
+
+PAGE = ROOT / "docs" / "reports.md"
+SECTIONS: dict[str, type[msgspec.Struct]] = {
+    "Window report": WindowReport,
+    "Feature report": FeatureReport,
+    "Violation": Violation,
+    "Moved bin": BinShift,
+    "Signal": Signal,
+}
+
+
+def table(section: str, heading: str) -> dict[str, str]:
+    """The meaning of each name in a table, found by its section and the heading of its column."""
+    text = PAGE.read_text().split(f"\n## {section}\n")[1].split("\n## ")[0]
+    body = text.split(f"| {heading} | meaning |\n| --- | --- |\n")[1].split("\n\n")[0]
+    meanings: dict[str, str] = {}
+    for row in body.splitlines():
+        names, meaning = row.strip("| ").split(" | ", 1)
+        meanings |= dict.fromkeys(re.findall(r"`([^`]+)`", names), meaning)
+    return meanings
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_the_page_has_every_field_with_its_meaning(section: str) -> None:
+    meanings = table(section, "field")
+    assert set(meanings) == set(SECTIONS[section].__struct_fields__)
+    assert all(meaning.endswith(".") for meaning in meanings.values())
+
+
+def test_the_page_has_every_state_verdict_and_kind() -> None:
+    assert set(table("Window report", "state")) == set(get_args(State))
+    named = re.findall(r"`([^`]+)`", table("Feature report", "field")["verdict"])
+    assert set(named) == set(get_args(Verdict))
+    assert set(re.findall(r"`(\w+)`", table("Signal", "field")["kind"])) == set(
+        get_args(SignalKind)
+    )
+
+
+def is_part_of(shown: Any, real: Any) -> bool:
+    """Whether an example shows a part of a real document: lists may be shortened, nothing else."""
+    if isinstance(shown, dict):
+        return shown.keys() == real.keys() and all(is_part_of(shown[k], real[k]) for k in shown)
+    if isinstance(shown, list):
+        return all(any(is_part_of(entry, whole) for whole in real) for entry in shown)
+    return bool(shown == (pytest.approx(real) if isinstance(real, float) else real))
+
+
+def test_the_signal_on_the_page_is_that_of_the_quickstart(finished_quickstart: Path) -> None:
+    (signal,) = (finished_quickstart / "reports" / "signals.jsonl").read_text().splitlines()
+    (example,) = [block.text for block in blocks_of(PAGE) if block.language == "json"]
+    assert is_part_of(json.loads(example), json.loads(signal))
