@@ -21,7 +21,7 @@ test: $(VENV)/installed-dev $(VENV)/installed-demo lint  ## Lint, then all tests
 	@$(PYTEST) -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
 quick: $(VENV)/installed-dev $(VENV)/installed-demo  ## Unit, contract and property tests and doctests, without servers: under a minute
-	@DRIFTLINE_QUICK=1 $(PYTEST) -q -n 2 --dist worksteal -m "not server and not slow" \
+	@DRIFTLINE_QUICK=1 $(PYTEST) -q -n 2 --dist worksteal -m "not server and not slow and not programs" \
 	    tests/unit tests/contract tests/property detectors sinks stream
 
 demo: $(VENV)/installed-demo  ## Real flights, five incidents, one retrained model: about a minute

@@ -26,8 +26,9 @@ from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
+from stream.testing.records import raw_batch
 from tests.support import events
-from tests.support.records import NoSource, job_settings, raw_batch
+from tests.support.records import NoSource, job_settings
 
 ARRIVAL_MS = 4_000_000_000_000
 ARROW = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}

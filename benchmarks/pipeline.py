@@ -41,11 +41,12 @@ from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
+from stream.testing.records import raw_batch
 from tests.servers.kafka import BENCH_JVM, KafkaBroker
 from tests.servers.moto import MotoServer
 from tests.support import events, jobs
 from tests.support.machine import processor
-from tests.support.records import NoSource, raw_batch
+from tests.support.records import NoSource
 
 HERE = Path(__file__).parent
 TOPIC = "bench"

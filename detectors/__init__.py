@@ -1,4 +1,4 @@
-"""Counts, statistics, rules and episodes. Imports nothing of `sinks` or `stream`.
+"""Counts, statistics, rules and episodes; imports nothing of `sinks` or `stream`.
 
 No I/O, no clock, and no randomness without a seed.
 """

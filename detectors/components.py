@@ -18,7 +18,7 @@ import msgspec
 
 from detectors.errors import ComponentInvalid
 
-INSIDE: Final = ("source", "format")
+DEFINING_MODULES: Final = ("source", "format")
 """The modules of a component's folder that may define its class."""
 NAME: Final = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -26,12 +26,12 @@ Component = TypeVar("Component")
 
 
 def find(package: str, base: type[Component], group: str) -> dict[str, type[Component]]:
-    """The components of one kind by name: subclasses of ``base``.
+    """The components of one kind, subclasses of ``base``, by name.
 
-    Each module of ``package`` defines at most one, and the module's name is the component's; in a
-    folder its ``source.py`` or ``format.py`` defines it. Modules without a component are helpers
-    and are skipped. For another distribution's component, the name is that of its entry point in
-    ``group``. A component with a configuration has its name as ``type``.
+    Each module of ``package`` defines at most one, and the module's name is the component's name.
+    In a folder its ``source.py`` or ``format.py`` defines it. Modules without a component are
+    helpers and are skipped. For another distribution's component, the name is that of its entry
+    point in ``group``. A component with a configuration has its name as ``type``.
 
     Raises :class:`~detectors.errors.ComponentInvalid`, naming the distribution, for an entry point
     that cannot be imported, is not a subclass of ``base``, or has a name that is in use.
@@ -41,10 +41,12 @@ def find(package: str, base: type[Component], group: str) -> dict[str, type[Comp
     True
     """
     components = dict(_of_project(package, base))
-    for entry in sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)):
+    owners = dict.fromkeys(components, "")
+    for entry in sorted(entry_points(group=group), key=_order):
         if entry.name in components:
-            raise ComponentInvalid(group, entry.name, _distribution(entry), "the name is taken")
+            raise _name_taken(entry, owners[entry.name])
         components[entry.name] = _load(entry, base)
+        owners[entry.name] = _distribution(entry)
     return components
 
 
@@ -67,8 +69,10 @@ def _of_project(package: str, base: type[Component]) -> Iterator[tuple[str, type
 
 
 def _module(name: str, is_folder: bool) -> ModuleType:
-    """The module that defines the component: ``name``, or one of :data:`INSIDE` in its folder."""
-    inside = [f"{name}.{file}" for file in INSIDE if is_folder and find_spec(f"{name}.{file}")]
+    """The module that defines the component: ``name``, or in its folder ``source``, ``format``."""
+    inside = [
+        f"{name}.{file}" for file in DEFINING_MODULES if is_folder and find_spec(f"{name}.{file}")
+    ]
     return import_module(inside[0] if inside else name)
 
 
@@ -79,6 +83,19 @@ def _defines(module: ModuleType, value: object, base: type[Any]) -> bool:
         and value is not base
         and value.__module__ == module.__name__
     )
+
+
+def _order(entry: EntryPoint) -> tuple[str, str, str]:
+    return entry.name, _distribution(entry), entry.value
+
+
+def _name_taken(entry: EntryPoint, owner: str) -> ComponentInvalid:
+    """The error of a name that is in use by distribution ``owner``; empty: by driftline itself."""
+    user = f"distribution {owner}" if owner else "driftline itself"
+    reason = f"the name is already used by {user}"
+    remove = "uninstall one of the two" if owner else "uninstall that distribution"
+    advice = f"Rename the entry point and the tag of its class, or {remove}"
+    return ComponentInvalid(entry.group, entry.name, _distribution(entry), reason, advice)
 
 
 def _load(entry: EntryPoint, base: type[Component]) -> type[Component]:

@@ -1,4 +1,4 @@
-"""Durations as people write them: a number and a unit."""
+"""Durations as the configuration has them: a number and a unit."""
 
 from __future__ import annotations
 

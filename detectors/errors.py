@@ -1,4 +1,4 @@
-"""Errors of the core. They carry data as attributes; their text is for people."""
+"""The errors that `detectors` raises. They carry data as attributes; their text is for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ class DetectorError(Exception):
 
 
 class LayoutInvalid(DetectorError):
-    """A layout that cannot be counted with: ``reason``, and the ``name`` of the feature."""
+    """A layout that is not valid: the ``reason``, and the ``name`` of the feature."""
 
     def __init__(self, reason: str, *, name: str = "") -> None:
         self.reason = reason
@@ -17,7 +17,7 @@ class LayoutInvalid(DetectorError):
 
 
 class LayoutMismatch(DetectorError):
-    """Profiles of two layouts cannot be merged: ``ours`` and ``theirs`` are the fingerprints."""
+    """Profiles of two layouts, which cannot be merged: ``ours`` and ``theirs`` are fingerprints."""
 
     def __init__(self, ours: str, theirs: str) -> None:
         self.ours = ours
@@ -26,7 +26,7 @@ class LayoutMismatch(DetectorError):
 
 
 class BaselineInvalid(DetectorError):
-    """A baseline that cannot be used: ``field`` names the part, ``reason`` says why."""
+    """A baseline that cannot be used: the ``field`` that is wrong, and the ``reason``."""
 
     def __init__(self, field: str, reason: str) -> None:
         self.field = field
@@ -35,17 +35,25 @@ class BaselineInvalid(DetectorError):
 
 
 class ComponentInvalid(DetectorError):
-    """A component of another distribution that cannot be used, and the ``reason``.
+    """A component of another distribution that cannot be used: why (``reason``), and what to do
+    (``advice``).
 
     It is entry point ``name`` of ``group`` in ``distribution``.
     """
 
-    def __init__(self, group: str, name: str, distribution: str, reason: str) -> None:
+    def __init__(
+        self,
+        group: str,
+        name: str,
+        distribution: str,
+        reason: str,
+        advice: str = "Correct that distribution, or uninstall it",
+    ) -> None:
         self.group = group
         self.name = name
         self.distribution = distribution
         self.reason = reason
+        self.advice = advice
         super().__init__(
-            f"entry point {name!r} of {group}, in distribution {distribution}: {reason}."
-            " Correct that distribution, or uninstall it"
+            f"entry point {name!r} of {group}, in distribution {distribution}: {reason}. {advice}"
         )

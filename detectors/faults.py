@@ -9,10 +9,10 @@ import msgspec
 
 
 class Fault(msgspec.Struct, frozen=True):
-    """One fault of a component: the ``key`` of its configuration, and what is wrong with the value.
+    """One fault of a component: the ``key`` of its configuration, and a ``message`` on its value.
 
     ``key`` is a path below the component, such as ``options.sasl_mechanism``. ``message`` is one
-    sentence without the key and without a full stop; it names what would be right.
+    sentence without the key and without a full stop; it names a valid value where there is one.
 
     >>> str(Fault("region", "the topic is in eu-central-1, not in us-east-1"))
     'region: the topic is in eu-central-1, not in us-east-1'

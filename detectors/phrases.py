@@ -1,10 +1,10 @@
-"""Numbers as people read them, for the sentences of violations and diagnoses."""
+"""Formats numbers for the sentences of violations and diagnoses."""
 
 from __future__ import annotations
 
 
 def percent(share: float) -> str:
-    """A share as a percentage with one decimal, or as many as it takes not to round to 0 or 100.
+    """A share as a percentage with one decimal; with more where it would round to 0 or 100.
 
     >>> percent(0.7831), percent(1.0), percent(0.9997), percent(0.0)
     ('78.3 %', '100 %', '99.97 %', '0 %')
@@ -27,10 +27,10 @@ def number(value: float, digits: int = 2) -> str:
     return f"{value:.{digits}g}"
 
 
-def apart(value: float, limit: float) -> tuple[str, str]:
-    """Two different numbers in two digits, or in as many as it takes to see the difference.
+def distinguishable(value: float, limit: float) -> tuple[str, str]:
+    """Two numbers in two digits; in more where two different numbers would look equal.
 
-    >>> apart(0.4127, 0.0632), apart(0.06341, 0.06316)
+    >>> distinguishable(0.4127, 0.0632), distinguishable(0.06341, 0.06316)
     (('0.41', '0.063'), ('0.0634', '0.0632'))
     """
     for digits in range(2, 18):

@@ -1,4 +1,4 @@
-"""The output: metrics and violations of a window, and the signal that an episode sends.
+"""The published results: the report of a window, and the signal of an episode.
 
 These structs are the published schemas. ``version`` is raised when a field changes its meaning or
 is removed; readers must ignore fields that they do not know.
@@ -18,10 +18,10 @@ SignalKind = Literal["opened", "worsened", "reminder", "recovered"]
 
 
 class BinShift(msgspec.Struct, frozen=True, kw_only=True):
-    """One bin or value whose share moved.
+    """One bin or value with a changed share.
 
     ``before`` and ``after`` are its shares in baseline and window, with their counts;
-    ``contribution`` is what it adds to PSI.
+    ``contribution`` is the part that it adds to PSI.
     """
 
     label: str
@@ -35,11 +35,11 @@ class BinShift(msgspec.Struct, frozen=True, kw_only=True):
     after_count: int
     """Its count in the window."""
     contribution: float
-    """What it adds to the distance."""
+    """The part that it adds to PSI."""
 
 
 class Violation(msgspec.Struct, frozen=True, kw_only=True):
-    """One constraint that a window breaks.
+    """One constraint that a window violates.
 
     ``feature`` is ``(columns)`` where all columns together are meant. ``check`` is the name of a
     check: ``data_type_check``, ``completeness_check``, ``baseline_drift_check``,
@@ -48,14 +48,14 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     driftline; or one of another distribution. ``value`` of ``statistic`` is compared with
     ``limit``; ``n`` is the number of rows that it was computed from.
 
-    ``description`` is the sentence of SageMaker Model Monitor, where that has one. ``summary`` is
-    one sentence for people, numbers first; it names feature values only if ``expose_values`` is
-    set. ``diagnosis`` is the likely cause, empty if none fits. ``moved`` lists the bins that
-    changed most. ``overwhelming``: this one window is enough for a signal.
+    ``description`` is the sentence of SageMaker Model Monitor, for the checks that it has.
+    ``summary`` is one sentence for people, numbers first; it names feature values only if
+    ``expose_values`` is set. ``diagnosis`` is the likely cause, empty if none fits. ``moved`` lists
+    the bins that changed most. ``overwhelming``: this one window is enough for a signal.
     """
 
     feature: str
-    """The feature; empty for a check of all columns."""
+    """The feature; ``(columns)`` for a check of all columns together."""
     check: str
     """The name of the check."""
     statistic: str
@@ -63,7 +63,7 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     value: float
     """Its value in the window."""
     limit: float
-    """What the value was compared with."""
+    """The limit that the value was compared with."""
     n: int
     """The number of rows behind the value."""
     description: str
@@ -84,8 +84,8 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     ``n`` counts rows, ``completeness`` is the share of rows with a value. ``types`` holds the
     shares of the written types among present values. Moments are over finite numbers, null if there
     are none. ``distances`` maps the name of each statistic to its value, null where it is not
-    defined. ``deciding`` names the statistic that decides, and ``value`` is its value. ``limit`` is
-    what it was compared with: the larger of ``asked_limit`` (from configuration or baseline) and
+    defined. ``deciding`` names the statistic that decides, and ``value`` is its value. It was
+    compared with ``limit``: the larger of ``asked_limit`` (from configuration or baseline) and
     ``noise``. ``enabled`` is false where the feature's checks are off.
     """
 
@@ -126,15 +126,15 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None
     """Its value; null where it is not defined."""
     limit: float | None
-    """What it was compared with: the larger of ``asked_limit`` and ``noise``."""
+    """The limit that it was compared with: the larger of ``asked_limit`` and ``noise``."""
     noise: float | None
-    """What the statistic exceeds by chance only, at the configured level."""
+    """The noise floor: the statistic exceeds it by chance only, at the configured level."""
     asked_limit: float | None
     """The limit of the configuration or of the baseline."""
     enabled: bool
     """False where the feature's checks are off."""
     verdict: Verdict
-    """The verdict on the deciding statistic."""
+    """The verdict on the feature, by all of its checks."""
 
 
 class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,7 +142,7 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
 
     ``id`` is ``job/model/variant/start_ms/end_ms/baseline/revision``: one id never has two
     contents. A report with the state "no data" covers a silence: ``end_ms`` is null in the report
-    that it began, and set in a second one that it ended. ``limits`` is the fingerprint of the
+    of its start, and set in a second report, of its end. ``limits`` is the fingerprint of the
     constraints, rules and change detectors that the window was judged with (empty in reports of
     0.1.0, "-" where nothing was judged); ``rules`` holds the rules among them. ``profile`` holds
     the window's encoded counts, from which ``driftline explain`` recomputes each number.
@@ -177,11 +177,11 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[FeatureReport, ...] = ()
     """The numbers of each feature."""
     violations: tuple[Violation, ...] = ()
-    """The constraints that the window breaks."""
+    """The constraints that the window violates."""
     rules: dict[str, float | int | str] = {}
     """The rules in force."""
     notes: tuple[str, ...] = ()
-    """What makes the window incomplete, in sentences."""
+    """The reasons why the window is incomplete, in sentences."""
     profile: bytes = b""
     """The encoded counts, in base64 in JSON; ``driftline explain`` recomputes each number from
     them.
@@ -194,7 +194,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     ``kind``: ``opened`` (a new episode), ``worsened`` (another feature or check, or twice as
     large), ``reminder`` (still open after the cool-down), ``recovered``. ``features`` are those
     that violate now, and ``reasons`` their violations. A ``recovered`` names all features that the
-    episode had, with the reasons of the signal before. ``dedupe_id`` is the same for every repeat
+    episode had, with the reasons of the previous signal. ``dedupe_id`` is the same for every repeat
     of one delivery. ``report`` is the id of the window's report; ``first_violation_ms`` is the
     start of the first window of the episode that violated.
     """
@@ -228,4 +228,4 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     features: tuple[str, ...]
     """The features that violate now; of ``recovered``: all that the episode had."""
     reasons: tuple[Violation, ...]
-    """Their violations; of ``recovered``: those of the signal before."""
+    """Their violations; of ``recovered``: those of the previous signal."""

@@ -1,1 +1,1 @@
-"""Delivers window reports and signals, one file a sink; may import `detectors`, never `stream`."""
+"""Delivers window reports and signals, one file per sink; may import `detectors`, not `stream`."""

@@ -1,5 +1,7 @@
-"""The contract of a sink, which delivers window reports and signals. One file a sink; the name of
-the file is its ``type`` in the configuration.
+"""The contract of a sink, which delivers window reports and signals.
+
+A sink is one file, whose name is its ``type`` in the configuration. It has two halves: a
+:class:`Sink`, its configuration, and a :class:`Delivery`, which that configuration opens.
 """
 
 from __future__ import annotations
@@ -19,14 +21,16 @@ Published = WindowReport | Signal
 
 
 class Delivery:
-    """Base of the running half of a sink. Called by one thread of its own; a call may block up to
-    the sink's own time-out.
+    """Base of the running half of a sink.
+
+    A courier calls :meth:`deliver` in a thread of its own (:mod:`sinks.courier`), one call at a
+    time; a call may block up to the sink's own time-out.
 
     Delivery is at least once: after a crash or a :class:`~sinks.errors.SinkRetry` the same items
-    come again, with the same ids. The docstring of each sink says what a repeat does on the other
-    side.
+    are delivered again, with the same ids. The docstring of each sink states the effect of a repeat
+    at its destination.
 
-    ``left_out`` counts the parts of delivered items that the other side cannot hold.
+    ``left_out`` counts the parts of delivered items that the destination cannot hold.
     """
 
     left_out: int = 0
@@ -34,20 +38,25 @@ class Delivery:
     def deliver(self, items: Sequence[Published]) -> None:
         """Deliver items in order; return when all of them are delivered.
 
-        Raises :class:`sinks.errors.SinkRetry` if items must be sent again (all but those that it
-        names as delivered), or :class:`sinks.errors.SinkRejected` if one item can never be
-        delivered: it is left out, and those after it come again.
+        ``items`` is not empty, and holds only the types that the sink ``takes``.
+
+        Raises :class:`sinks.errors.SinkRetry` for a transient error: all items are sent again,
+        except those that the error names as delivered. Raises :class:`sinks.errors.SinkRejected` if
+        one item can never be delivered: it is counted and left out, and the items after it are sent
+        again. Any other exception is logged and treated as transient.
         """
         raise NotImplementedError
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:
-        """Restore what the sink kept in memory before a restart, from the newest report of each
-        model. Called once, before the first delivery. Does nothing by default.
+        """Restore what the sink kept in memory, from the newest report of each model and variant.
+
+        Called once after a start, before the first delivery. Does nothing by default.
         """
 
     def collector(self) -> Collector | None:
-        """Return the collector of the sink's own metrics, which the service exports with its own;
-        ``None`` if it has none.
+        """Return the collector of the sink's metrics, which the service exports with its own.
+
+        ``None``, the default, if the sink has none.
         """
         return None
 
@@ -56,12 +65,12 @@ class Delivery:
 
 
 class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="type"):
-    """Base of a sink's configuration: the fields are the keys in the file, ``open`` builds the
-    running half.
+    """Base of the configuration of a sink.
 
-    ``takes`` names the types of items that the sink delivers; others never reach it. If items of a
-    ``lossless`` sink cannot be delivered for long, reading pauses; any other sink drops its oldest
-    items and counts them.
+    The fields of a subclass are the keys in the configuration file, its docstring describes them in
+    the JSON schema, and ``tag`` is its ``type``. ``takes`` lists the types of items that the sink
+    delivers; it receives no others. If items of a ``lossless`` sink cannot be delivered for long,
+    reading pauses and nothing is lost; any other sink drops its oldest items and counts them.
     """
 
     takes: ClassVar[tuple[type[WindowReport | Signal], ...]] = (WindowReport, Signal)
@@ -72,11 +81,16 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return []
 
     def destinations(self) -> list[str]:
-        """Return names of what this sink writes to, if two sinks with the same destination would
-        interfere with each other.
+        """Return names of the destinations that this sink must not share with another sink.
+
+        Empty, the default, if two sinks with the same destination do not interfere.
         """
         return []
 
     def open(self, job: str) -> Delivery:
-        """Build the running half. Must not fail because the other side is down: connect lazily."""
+        """Build the running half for ``job``.
+
+        Must not fail because the destination is down: connect at the first delivery. Raises
+        :class:`sinks.errors.ClientUnusable` if no client can be built from the settings.
+        """
         raise NotImplementedError

@@ -1,6 +1,4 @@
-"""Sink ``cloudwatch``: the metrics of SageMaker Model Monitor under the same names, minutes after
-the fact instead of hours.
-"""
+"""Sink ``cloudwatch``: the metrics of SageMaker Model Monitor, under the same names."""
 
 from __future__ import annotations
 
@@ -18,27 +16,26 @@ from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 
 log = structlog.get_logger("driftline.sink")
-MOST_DATA = 1_000
-MOST_BYTES = 900_000
+MAX_DATA = 1_000
+MAX_BYTES = 900_000
 """CloudWatch accepts 1 MB a call, which includes the other parameters of the request."""
 LARGEST = 2.0**360
 LONGEST_NAME = 255
 
 
 class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
-    """Puts the data-quality metrics of SageMaker Model Monitor into ``namespace``, under the names
-    that they have there.
+    """Puts the data-quality metrics of SageMaker Model Monitor into ``namespace``.
 
     For each feature ``feature_data_{f}`` (numbers: a statistic set), ``feature_non_null_{f}``
     (completeness), ``feature_baseline_drift_{f}`` (the deciding distance). Dimensions ``Endpoint``
     (``endpoint``, else the model's name) and ``MonitoringSchedule`` (``schedule``, else the job's
-    name); a variant other than ``AllTraffic`` is added as ``Variant``. Each metric gets one datum a
-    window, timed at the window's end, of revision 0 only; windows without a verdict (no data,
-    learning) put none.
+    name); a variant other than ``AllTraffic`` is added as ``Variant``. Each metric gets one datum
+    per window, timed at the window's end, for revision 0 only; windows without a verdict (no data,
+    learning) have none.
 
-    A repeat after a crash puts a window's data again: averages, minima and maxima stay right,
-    ``SampleCount`` and ``Sum`` of that minute count double. A retry resumes after the last call
-    that was answered. A call holds at most 1,000 data and 1 MB. CloudWatch itself rejects windows
+    A repeat after a crash puts a window's data again: averages, minima and maxima stay correct,
+    ``SampleCount`` and ``Sum`` of that minute are doubled. A retry resumes after the last call that
+    succeeded. A call holds at most 1,000 data and 1 MB. CloudWatch itself rejects windows
     that ended more than two weeks ago or lie more than two hours ahead. Needs the permission
     ``cloudwatch:PutMetricData`` for the namespace and nothing else.
     """
@@ -80,16 +77,16 @@ class CloudwatchDelivery(Delivery):
     """The running half; ``aws`` is a CloudWatch client."""
 
     def __init__(self, sink: Cloudwatch, job: str, aws: Any) -> None:
-        self._sink, self._job, self._aws = sink, job, aws
+        self._sink = sink
+        self._job = job
+        self._aws = aws
         self._answered = ("", 0)
-        """The last window, and how many of its calls were answered."""
+        """The last window, and the number of its calls that succeeded."""
         self.left_out = 0
         """Metrics of delivered windows that CloudWatch cannot hold."""
 
     def deliver(self, items: Sequence[Published]) -> None:
-        """Put the data of all items, one window after another, each in as few calls as the limits
-        allow.
-        """
+        """Put the data of the windows one after another, each in as few calls as possible."""
         for k, item in enumerate(items):
             if isinstance(item, WindowReport) and _has_metrics(item):
                 self._put(k, item)
@@ -105,10 +102,10 @@ class CloudwatchDelivery(Delivery):
         self.left_out += left_out
 
     def data(self, report: WindowReport) -> tuple[list[dict[str, Any]], int]:
-        """Return the data of a window, and how many metrics were left out.
+        """Return the data of a window, and the number of metrics that were left out.
 
-        Left out (and logged) is what CloudWatch cannot hold: a value that is not finite or beyond
-        2**360, and a name of more than 255 characters.
+        CloudWatch cannot hold a value that is not finite or is beyond 2**360, or a name of more
+        than 255 characters. Such metrics are left out, and logged.
         """
         common = self._common(report)
         metrics = [
@@ -139,8 +136,9 @@ class CloudwatchDelivery(Delivery):
 
 
 def metrics_of(feature: FeatureReport) -> Iterator[dict[str, Any]]:
-    """Return the metrics of one feature, by name. The samples of its statistic set are the cells
-    that held a finite number.
+    """Yield the metrics of one feature.
+
+    The samples of its statistic set are the values that are finite numbers.
     """
     numeric_share = feature.types.get("integral", 0.0) + feature.types.get("fractional", 0.0)
     numbers = round((feature.n - feature.missing) * numeric_share)
@@ -161,16 +159,15 @@ def metrics_of(feature: FeatureReport) -> Iterator[dict[str, Any]]:
 
 
 def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Split data into calls of at most 1,000 data and less than 1 MB, in any protocol that the
-    client may use.
-    """
+    """Split data into calls of at most 1,000 data and less than 1 MB, in any protocol of AWS."""
     batch: list[dict[str, Any]] = []
     size = 0
     for datum in data:
         length = 2 * len(json.dumps(datum, default=str)) + 200
-        if batch and (len(batch) == MOST_DATA or size + length > MOST_BYTES):
+        if batch and (len(batch) == MAX_DATA or size + length > MAX_BYTES):
             yield batch
-            batch, size = [], 0
+            batch = []
+            size = 0
         batch.append(datum)
         size += length
     if batch:

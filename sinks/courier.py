@@ -17,12 +17,14 @@ from sinks.throttle import Throttle
 Item = TypeVar("Item")
 Item_contra = TypeVar("Item_contra", contravariant=True)
 BATCH = 200
-MOST_QUEUED = 2_000
-MOST_BYTES = 32 << 20
-"""As encoded; the objects take about twice that. A report on 200 features is 108 kB, on 20 features
-11 kB."""
+MAX_QUEUED = 2_000
+MAX_BYTES = 32 << 20
+"""Encoded size of the queued items, which take about twice that in memory.
+
+A report on 200 features has 108 kB, one on 20 features 11 kB.
+"""
 BACKOFF_S = (0.1, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
-"""Longest wait after the first, second, ... failure in a row; the last one applies from then on."""
+"""The longest wait after the first, second, ... consecutive failure; the last one is repeated."""
 RETRYING_EVERY_S = 60.0
 """How often a sink that keeps failing is logged."""
 HELD_S = 0.1
@@ -46,8 +48,8 @@ class CourierCounts(NamedTuple):
     ``delivered``, ``rejected`` and ``dropped`` count items, ``retried`` counts attempts that failed
     and are repeated. ``waiting`` items are in the queue. ``busy_s`` is the time spent in attempts;
     ``stuck_s`` the time since an item was last delivered or rejected, while some wait; ``oldest_s``
-    the age of the oldest item that waits (0 if none does). ``left_out`` counts parts of delivered
-    items that the other side cannot hold.
+    the age of the oldest waiting item (0 if none waits). ``left_out`` counts parts of delivered
+    items that the destination cannot hold.
     """
 
     delivered: int
@@ -62,24 +64,23 @@ class CourierCounts(NamedTuple):
 
 
 Result = Literal["delivered", "retried", "rejected"]
-"""How an attempt ended: all items were taken, they are sent again, or one was refused for good."""
+"""The result of an attempt: all items delivered, to be repeated, or one item rejected."""
 
 
 class DeliveryObserver(Protocol):
-    """Receives what a courier does, with the name of the sink, in the courier's thread. Must not
-    raise.
-    """
+    """Observes the deliveries of couriers; called in the thread of a courier. Must not raise."""
 
     def delivered(self, sink: str, items: Sequence[object]) -> None:
-        """The sink has just taken these items."""
+        """Called when the sink has delivered these items."""
 
     def attempted(self, sink: str, result: Result, seconds: float) -> None:
-        """An attempt to deliver at least one item has ended."""
+        """Called when an attempt to deliver at least one item has ended."""
 
 
 class _Queued(NamedTuple, Generic[Item]):
     """A queued item, its size in bytes, and when it was committed (seconds since the epoch).
-    Without an item it only moves the cursor.
+
+    An entry without an item only moves the cursor.
     """
 
     number: int
@@ -89,14 +90,14 @@ class _Queued(NamedTuple, Generic[Item]):
 
 
 class Courier(Generic[Item]):
-    """Delivers items in order and repeats each attempt until the sink has taken them.
+    """Delivers items in order, and repeats each attempt until it succeeds.
 
     ``offer`` never blocks. The queue holds 2,000 items or 32 MB: beyond that a ``lossless`` courier
     is ``full`` (the service pauses reading, nothing is lost), any other drops its oldest items and
     counts them.
 
     After ``SinkRetry`` or an unexpected exception the courier waits for a random part of the
-    back-off (full jitter: uniform between 0 and 0.1 s, rising to 30 s with each failure in a row),
+    back-off (full jitter: uniform between 0 and 0.1 s, rising to 30 s with consecutive failures),
     so that couriers which fail together do not retry together. If the sink asks for a pause
     (``after_s``), the random part is added to it. ``uniform(low, high)`` draws that part.
     ``SinkRejected`` leaves one item out.
@@ -147,10 +148,10 @@ class Courier(Generic[Item]):
         sizes: Sequence[int] = (),
         since_s: Sequence[float] = (),
     ) -> None:
-        """Queue numbered items, with the size of each in bytes and the time it was committed
-        (seconds since the epoch; default: now).
+        """Queue numbered items, with their sizes in bytes and their commit times.
 
-        ``None`` stands for an item that this sink does not take; it only moves the cursor.
+        Commit times are in seconds since the epoch; the default is now. ``None`` replaces an item
+        that this sink does not take; it only moves the cursor.
         """
         now_s = time.time()
         with self._changed:
@@ -159,7 +160,7 @@ class Courier(Generic[Item]):
             for k, (number, item) in enumerate(items):
                 size = sizes[k] if sizes and item is not None else 0
                 self._append(_Queued(number, item, size, since_s[k] if since_s else now_s))
-            while not self._lossless and self._over(MOST_QUEUED + 1):
+            while not self._lossless and self._over(MAX_QUEUED + 1):
                 number, item = self._pop()
                 self._cursor = max(self._cursor, number)
                 self._dropped += item is not None
@@ -168,7 +169,7 @@ class Courier(Generic[Item]):
     @property
     def full(self) -> bool:
         """True if a lossless courier has no room: reading must pause."""
-        return self._lossless and self._over(MOST_QUEUED)
+        return self._lossless and self._over(MAX_QUEUED)
 
     @property
     def cursor(self) -> int:
@@ -177,7 +178,7 @@ class Courier(Generic[Item]):
 
     @property
     def counts(self) -> CourierCounts:
-        """Figures for telemetry."""
+        """The current figures, for telemetry."""
         with self._changed:
             since_s = next((entry.since_s for entry in self._queue if entry.item is not None), None)
             return CourierCounts(
@@ -193,13 +194,14 @@ class Courier(Generic[Item]):
             )
 
     def drain(self, timeout_s: float) -> bool:
-        """Wait until the queue is empty; returns false if it is not after ``timeout_s``."""
+        """Wait until the queue is empty; returns false if it is not within ``timeout_s``."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._queue, timeout_s)
 
     def stop(self, timeout_s: float) -> None:
-        """Stop after the attempt in progress and close the sink. Undelivered items stay in the
-        outbox.
+        """Stop after the attempt in progress, and close the sink.
+
+        Undelivered items stay in the outbox.
         """
         with self._changed:
             self._stopping = True
@@ -221,8 +223,8 @@ class Courier(Generic[Item]):
         self._bytes -= entry.size
         return entry.number, entry.item
 
-    def _over(self, most: int) -> bool:
-        return self._waiting >= most or self._bytes >= MOST_BYTES
+    def _over(self, max_items: int) -> bool:
+        return self._waiting >= max_items or self._bytes >= MAX_BYTES
 
     def _run(self) -> None:
         failures = 0
@@ -236,8 +238,9 @@ class Courier(Generic[Item]):
                 self._pause(self._wait_s(failures, after_s))
 
     def _wait_s(self, failures: int, after_s: float) -> float:
-        """Return the seconds until the next attempt, after this number of ``failures`` in a row:
-        at least the pause that the sink asks for, and a random part that no other courier shares.
+        """Return the seconds until the next attempt, after that many consecutive ``failures``.
+
+        The pause that the sink asks for, and a random part of the back-off.
         """
         longest_s = self._backoff_s[min(failures, len(self._backoff_s)) - 1]
         return after_s + self._uniform(0.0, longest_s)
@@ -250,15 +253,16 @@ class Courier(Generic[Item]):
             return [self._queue[k][:2] for k in range(min(BATCH, len(self._queue)))]
 
     def _attempt(self, batch: list[tuple[int, Item | None]]) -> float | None:
-        """Deliver a batch; returns the pause that the sink asks for before the next attempt (0:
-        none), or ``None`` if the batch is settled.
+        """Deliver a batch; returns ``None`` if it is settled.
+
+        Otherwise returns the pause in seconds that the sink asks for before the next attempt.
         """
         start_s = time.monotonic()
         result: Result = "retried"
         try:
             result, after_s = self._deliver(batch)
             return after_s
-        except Exception as error:  # noqa: BLE001  # a sink's fault must neither stop the service nor lose what waits
+        except Exception as error:  # noqa: BLE001  # a fault of a sink must neither stop the service nor lose items
             self._retried += 1
             self._log_failure(f"{type(error).__name__}: {error}")
             return 0.0
@@ -289,8 +293,10 @@ class Courier(Generic[Item]):
             return "retried", error.after_s
 
     def _settle(self, last: int, rejected: bool = False) -> None:
-        """Remove everything up to number ``last`` from the queue: delivered, but for ``last`` if it
-        was ``rejected``. Items dropped meanwhile stay dropped.
+        """Remove the entries up to number ``last`` from the queue, and count them as delivered.
+
+        With ``rejected`` the item ``last`` is counted as rejected. Items that were dropped in the
+        meantime stay dropped.
         """
         delivered: list[Item] = []
         with self._changed:
@@ -308,7 +314,7 @@ class Courier(Generic[Item]):
             self._observer.delivered(self.name, delivered)
 
     def _log_failure(self, reason: str) -> None:
-        """Log the first failure of an outage at once, and once a minute that it lasts."""
+        """Log the first failure of an outage immediately, and then once per minute."""
         now_s = time.monotonic()
         if self._failing_s is None:
             self._failing_s = now_s

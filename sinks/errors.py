@@ -1,35 +1,41 @@
-"""Errors that a sink raises. The type of the error decides what the caller does next."""
+"""The errors that a sink raises; the type decides whether its courier retries."""
 
 from __future__ import annotations
 
 
 class SinkRetry(Exception):
-    """A transient error: send the items again, not before ``after_s`` seconds (0: the caller's
-    back-off alone decides).
+    """A transient error: the items are sent again, after at least ``after_s`` seconds.
 
-    The first ``delivered`` items of the call were delivered and must not be sent again.
+    With 0, only the back-off of the courier applies. The first ``delivered`` items of the call were
+    delivered and are not sent again.
     """
 
     def __init__(self, reason: str, after_s: float = 0.0, delivered: int = 0) -> None:
-        self.reason, self.after_s, self.delivered = reason, after_s, delivered
+        self.reason = reason
+        self.after_s = after_s
+        self.delivered = delivered
         super().__init__(reason)
 
 
 class SinkRejected(Exception):
-    """A permanent error of the item at ``index``: it can never be delivered, and is counted and
-    left out. The items before it were delivered.
+    """A permanent error: the item at ``index`` can never be delivered.
+
+    It is counted and left out. The items before it were delivered, those after it are sent again.
     """
 
     def __init__(self, index: int, reason: str) -> None:
-        self.index, self.reason = index, reason
+        self.index = index
+        self.reason = reason
         super().__init__(f"item {index}: {reason}")
 
 
 class ClientUnusable(Exception):
-    """No client can be built from the settings: ``what`` is wrong, and what to do (``advice``).
+    """No client can be built from the settings: the ``problem``, and ``advice`` on what to do.
+
     Raised before any request is sent.
     """
 
-    def __init__(self, what: str, advice: str) -> None:
-        self.what, self.advice = what, advice
-        super().__init__(f"{what}. {advice}")
+    def __init__(self, problem: str, advice: str) -> None:
+        self.problem = problem
+        self.advice = advice
+        super().__init__(f"{problem}. {advice}")

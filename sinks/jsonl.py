@@ -1,4 +1,4 @@
-"""Sink ``jsonl``: window reports and signals as lines of files."""
+"""Sink ``jsonl``: appends window reports and signals to files, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from sinks.base import Delivery, Published, Sink
 from sinks.errors import SinkRetry
 
 DISK_PAUSE_S = 5.0
-"""Shortest wait before another attempt after the disk refused one."""
+"""The shortest wait after a failed write to the disk."""
 
 
 class Jsonl(Sink, frozen=True, tag="jsonl"):
-    """Appends to files in the folder ``path``: ``reports-YYYY-MM-DD.jsonl`` by the day (UTC) of a
-    window's end, and ``signals.jsonl``.
+    """Appends reports and signals to files in the folder ``path``.
 
-    Each line is one JSON object; the counts of a report are base64 in ``profile``. Lines are handed
-    to the operating system before the cursor moves (without fsync: they survive a crash of the
-    process, not a power failure). A line torn by a crash or a full disk is terminated before the
-    next one, and is the only kind of line that is not valid JSON.
+    Reports go to ``reports-YYYY-MM-DD.jsonl``, by the day (UTC) of a window's end, signals to
+    ``signals.jsonl``. Each line is one JSON object; the counts of a report are base64 in
+    ``profile``. Lines are handed to the operating system before the cursor moves (without fsync:
+    they survive a crash of the process, not a power failure). A line that a crash or a full disk
+    truncated is terminated before the next one, and is the only kind of line that is not valid
+    JSON.
 
     A repeat after a crash appends the same item again: readers keep one line for each ``id``. A
     full disk is retried, and a partial write is undone.
@@ -54,9 +55,7 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
 
 
 class JsonlDelivery(Delivery):
-    """The running half. Opens the file for each call, so files can be rotated from outside at any
-    time.
-    """
+    """The running half. It opens files for each call, so that they can be rotated at any time."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -79,11 +78,13 @@ class JsonlDelivery(Delivery):
 
 
 def append(path: Path, data: bytes) -> None:
-    """Append lines to a file, all or none: a partial write is truncated, because the lines will be
-    written again. Raises ``OSError``.
+    """Append lines to a file, all or none.
+
+    A partial write is truncated, because the lines will be written again. Raises ``OSError``.
     """
     with path.open("ab+", buffering=0) as file:
-        size, left = file.seek(0, 2), memoryview(data)
+        size = file.seek(0, 2)
+        left = memoryview(data)
         try:
             if torn(file):
                 file.write(b"\n")
@@ -96,7 +97,7 @@ def append(path: Path, data: bytes) -> None:
 
 
 def torn(file: RawIOBase) -> bool:
-    """Return true if the last line of a file opened with ``ab+`` is not terminated."""
+    """Return whether the last line of a file opened with ``ab+`` is not terminated."""
     if file.seek(0, 2) == 0:
         return False
     file.seek(-1, 2)

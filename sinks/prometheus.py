@@ -23,31 +23,31 @@ if TYPE_CHECKING:
     PerFeature = str
 else:
     PerFeature = Literal[(*get_args(Plain), *DISTANCES)]
-"""What may be shown of each feature: the names of the distances are known when this runs."""
+"""A metric that may be exported of each feature: the distances are found at run time."""
 ALWAYS_EXPORTED = "baseline_drift_check"
-"""Check whose violations are exported even if there are none, so that an alert has a series."""
+"""The check for which 0 violations are exported as well, so that an alert has a series."""
 WORST = 3
+"""The number of worst features that are exported by rank."""
 OF_MODEL = 3
-"""Series of each model and variant, apart from those by state, check and rank: rows, completeness,
-end of the window."""
+"""Series per model and variant, except those by state, check and rank: rows, completeness, end."""
 OF_FEATURE = 3
-"""Series of each feature: completeness, distance, limit."""
+"""Series per feature: completeness, distance, limit."""
 STATES = get_args(State)
 
 
 class Prometheus(Sink, frozen=True, tag="prometheus"):
-    """Exports the newest closed window of each model at ``/metrics`` of the service (``http`` in
-    the configuration). ``docs/metrics.md`` lists the metrics.
+    """Exports the newest closed window of each model at ``/metrics`` of the service.
 
-    Per model and variant: rows, completeness, end of the window, state, violations by check, the
+    The address is that of ``http`` in the configuration; ``docs/metrics.md`` lists the metrics. Per
+    model and variant: rows, completeness, end of the window, state, violations by check, the
     worst three features. Per feature: completeness, the deciding distance and its limit, and the
     statistics that ``per_feature`` names. ``max_series`` caps the number of these series: models
     come first, then features, in the order of distance over limit; ``driftline_series_left_out`` is
     the number of series that did not fit. Labels hold names of models, features and checks, never
     values of features.
 
-    A repeat exports the same numbers again: nothing changes. After a restart the gauges are rebuilt
-    from the state; ``driftline_signals_total`` counts the signals of this process.
+    A repeat exports the same numbers again and changes nothing. After a restart the gauges are
+    rebuilt from the state; ``driftline_signals_total`` counts the signals of this process.
     """
 
     takes: ClassVar = (WindowReport, Signal)
@@ -66,14 +66,14 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
         return [Fault("max_series", f"at least {least} series are needed, found {self.max_series}")]
 
     def destinations(self) -> list[str]:
-        """Return the service's one page of metrics."""
+        """Return the page of metrics, of which the service has one."""
         return ["/metrics"]
 
     def series(self, features: int) -> int:
-        """Return the largest number of time series of one variant of a model with this number of
-        ``features``, as ``max_series`` counts them.
+        """Return the largest number of time series of one variant of a model.
 
-        There are fewer while a check finds nothing (only drift is always exported) or a statistic
+        ``features`` is the number of its features. Series are counted as by ``max_series``. There
+        are fewer while a check finds nothing (only drift is always exported) or a statistic
         of a feature is undefined.
         """
         of_model = OF_MODEL + len(STATES) + len(CHECKS) + min(WORST, features)
@@ -88,14 +88,17 @@ class PrometheusDelivery(Delivery, Collector):
     """The running half, and the collector that a registry reads at each scrape."""
 
     def __init__(self, sink: Prometheus, job: str) -> None:
-        self._sink, self._job, self._lock = sink, job, Lock()
+        self._sink = sink
+        self._job = job
+        self._lock = Lock()
         self._newest: dict[tuple[str, str], WindowReport] = {}
         self._signals: dict[tuple[str, str, str], int] = {}
         self._counted: set[str] = set()
 
     def deliver(self, items: Sequence[Published]) -> None:
-        """Keep the newest window of each model, and count signals; older windows and revisions,
-        and signals that were counted already, are ignored.
+        """Keep the newest window of each model, and count signals.
+
+        Older windows and revisions, and signals that were counted already, are ignored.
         """
         with self._lock:
             for item in items:
@@ -109,7 +112,7 @@ class PrometheusDelivery(Delivery, Collector):
         self.deliver(newest)
 
     def collector(self) -> Collector:
-        """Return this delivery itself: it keeps what a scrape exports."""
+        """Return this delivery itself, which holds what a scrape exports."""
         return self
 
     def close(self) -> None:
@@ -149,11 +152,13 @@ class PrometheusDelivery(Delivery, Collector):
         yield left_out
 
     def _gauges(self, reports: Sequence[WindowReport]) -> Generator[Metric, None, int]:
-        """Yield the gauges of models, then of features, worst first, until a group does not fit;
-        return the number of series that did not.
+        """Yield the gauges of models, then of features, worst first, until a group does not fit.
+
+        Returns the number of series that did not fit.
         """
         families: dict[str, GaugeMetricFamily] = {}
-        room, left_out = self._sink.max_series, 0
+        room = self._sink.max_series
+        left_out = 0
         for group in self._groups(reports):
             if left_out or len(group) > room:
                 left_out += len(group)
@@ -170,7 +175,7 @@ class PrometheusDelivery(Delivery, Collector):
         return left_out
 
     def _groups(self, reports: Sequence[WindowReport]) -> Iterator[list[_Series]]:
-        """Yield series that are exported together or not at all: of models, then of features."""
+        """Yield groups of series that are exported as a whole or not at all."""
         for report in reports:
             yield list(_of_model(report))
         features = [(report, feature) for report in reports for feature in report.features]
@@ -273,8 +278,6 @@ def _worst(report: WindowReport) -> float:
 
 
 def _badness(feature: FeatureReport) -> float:
-    """Return the deciding distance divided by its limit; at least 1 for a feature with any
-    violation.
-    """
+    """Return the deciding distance divided by its limit; at least 1 if the feature violates."""
     ratio = feature.value / feature.limit if feature.value is not None and feature.limit else 0.0
     return max(ratio, 1.0) if feature.verdict == "violation" else ratio

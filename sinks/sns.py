@@ -1,4 +1,4 @@
-"""Sink ``sns``: the retrain signal as a message."""
+"""Sink ``sns``: publishes signals as messages of Amazon SNS."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from detectors.report import Signal, Violation
 from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 
-MOST_BYTES = 250_000
+MAX_BYTES = 250_000
 """SNS accepts 256 KB, which includes all attributes."""
-MOST_SUBJECT = 99
-MOST_GROUP = 128
+MAX_SUBJECT = 99
+MAX_GROUP = 128
 FORBIDDEN = re.compile(r"[^!-~]")
 """Characters that SNS refuses in subjects (where spaces are allowed) and in message group ids."""
 ARN = re.compile(r"^arn:[a-z-]+:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$")
 
 
 class Sns(Sink, frozen=True, tag="sns"):
-    """Publishes each signal to ``topic_arn`` as JSON (``driftline schema signal``), with attributes
-    for filter policies.
+    """Publishes each signal to ``topic_arn`` as JSON, with attributes for filter policies.
 
-    Attributes: ``model``, ``variant``, ``kind``, ``episode``, ``dedupe_id``, and of the worst
-    reason (overwhelming first, then the largest ratio between value and limit) ``feature`` and
-    ``check``. A FIFO topic gets the model as message group and ``dedupe_id`` as deduplication id.
-    If the reasons exceed 250 KB, the worst are kept; ``omitted`` is the number of the others.
+    The JSON is described by ``driftline schema signal``. Attributes: ``model``, ``variant``,
+    ``kind``, ``episode``, ``dedupe_id``, and of the worst reason (overwhelming first, then the
+    largest ratio between value and limit) ``feature`` and ``check``. A FIFO topic gets the model as
+    message group and ``dedupe_id`` as deduplication id. If the reasons exceed 250 KB, the worst are
+    kept; ``omitted`` is the number of the others.
 
     A repeat after a crash publishes the same message with the same ``dedupe_id`` again. A FIFO
     topic drops a repeat within five minutes; subscribers of other topics must drop it themselves.
@@ -48,7 +48,8 @@ class Sns(Sink, frozen=True, tag="sns"):
 
     def check(self) -> list[Fault]:
         """Check the form of ARN and address, and that ``region`` is the region of the ARN."""
-        faults, arn = [], ARN.match(self.topic_arn)
+        faults = []
+        arn = ARN.match(self.topic_arn)
         if not arn:
             faults.append(Fault("topic_arn", f"{self.topic_arn!r} is not the ARN of an SNS topic"))
         elif self.region not in ("", arn[1]):
@@ -65,7 +66,8 @@ class SnsDelivery(Delivery):
     """The running half; ``aws`` is an SNS client."""
 
     def __init__(self, topic_arn: str, aws: Any) -> None:
-        self._topic, self._aws = topic_arn, aws
+        self._topic = topic_arn
+        self._aws = aws
 
     def deliver(self, items: Sequence[Published]) -> None:
         """Publish signals one by one, in order."""
@@ -78,13 +80,13 @@ class SnsDelivery(Delivery):
         model = FORBIDDEN.sub("_", signal.model)
         arguments = {
             "TopicArn": self._topic,
-            "Subject": f"driftline: {model} {signal.kind}"[:MOST_SUBJECT],
+            "Subject": f"driftline: {model} {signal.kind}"[:MAX_SUBJECT],
             "Message": body(signal),
             "MessageAttributes": attributes(signal),
         }
         if self._topic.endswith(".fifo"):
             arguments |= {
-                "MessageGroupId": model[:MOST_GROUP],
+                "MessageGroupId": model[:MAX_GROUP],
                 "MessageDeduplicationId": signal.dedupe_id,
             }
         return arguments
@@ -112,8 +114,9 @@ def attributes(signal: Signal) -> dict[str, dict[str, str]]:
 
 
 def worst_first(reasons: Sequence[Violation]) -> list[Violation]:
-    """Sort reasons by weight: overwhelming ones first, then by the ratio between value and limit,
-    in whichever direction it is large.
+    """Sort reasons by weight: overwhelming ones first, then by the ratio of value and limit.
+
+    The ratio is that of the larger to the smaller one.
     """
     return sorted(reasons, key=lambda reason: (reason.overwhelming, _ratio(reason)), reverse=True)
 
@@ -133,6 +136,6 @@ def body(signal: Signal) -> str:
             "omitted": len(signal.reasons) - len(reasons),
         }
         text = msgspec.json.encode(fields)
-        if len(text) <= MOST_BYTES or not reasons:
+        if len(text) <= MAX_BYTES or not reasons:
             return text.decode()
-        reasons = worst_first(signal.reasons)[: len(reasons) * MOST_BYTES // (len(text) + 1)]
+        reasons = worst_first(signal.reasons)[: len(reasons) * MAX_BYTES // (len(text) + 1)]

@@ -1,4 +1,4 @@
-"""The command line: thin; each command has a sentence and an example in its help."""
+"""The command line. Commands are thin; the help of each has a sentence and an example."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
 EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 INTERRUPTED = 128 + signal.SIGINT
-"""The exit code of a command that Ctrl-C ended, as shells have it."""
+"""The exit code after Ctrl-C, by the convention of shells."""
 
 
 class CommandGroup(click.Group):
-    """A group whose commands end with a message and an exit code if the error is a known one."""
+    """A group of commands that end with a message and an exit code for known errors."""
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -63,7 +63,7 @@ def main() -> None:
     "--predictions",
     default="",
     metavar="NAMES",
-    help="Columns that hold the model's answer, separated by commas.",
+    help="Columns that hold the model's response, separated by commas.",
 )
 @click.option(
     "--exclude", default="", metavar="NAMES", help="Columns to leave out, separated by commas."
@@ -147,9 +147,9 @@ def run(
 ) -> None:
     """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
 
-    On SIGTERM or Ctrl-C it commits what it has read, gives its sinks 10 seconds to deliver what is
-    waiting, commits their progress, and exits. A second signal ends it at once; the next run then
-    resumes from the last commit.
+    On SIGTERM or Ctrl-C it commits what it has read, gives its sinks 10 seconds to deliver the
+    items that wait, commits their progress, and exits. A second signal ends it immediately; the
+    next run then resumes from the last commit.
 
     It logs to stderr; NO_COLOR=1 switches colours off.
 
@@ -185,12 +185,12 @@ def run(
     "--live", is_flag=True, help="Also check the real source, sinks and state; changes nothing."
 )
 def check(config: Path, live: bool) -> None:
-    """Check a configuration without network access: keys, values, windows, baselines, and the
-    options of source and sinks. All faults are reported at once, each with its line.
+    """Check a configuration without network access.
 
-    An environment variable that is not set is a warning here, so that a configuration can be
-    checked without its secrets; for --live and driftline run it is a fault. A configuration without
-    sinks is a warning.
+    Checks keys, values, windows, baselines, and the options of source and sinks. All faults are
+    reported at once, each with its line. An environment variable that is not set is a warning here,
+    so that a configuration can be checked without its secrets; for --live and driftline run it is a
+    fault. A configuration without sinks is a warning.
 
     With --live it also examines the source (permissions, retention, timestamps; from the newest
     records: out-of-order delay, skew, undecodable records), disks and AWS accounts, counts the
@@ -223,10 +223,12 @@ def check(config: Path, live: bool) -> None:
 
 
 def _check_live(config: Config) -> None:
-    """Print findings as they come in; in between, a terminal shows what is being checked."""
+    """Print findings as they arrive; a terminal shows the component that is being checked."""
     from stream.check.live import examine, print_finding
 
-    console, status, faults = Console(soft_wrap=True), Console(stderr=True).status(""), 0
+    console = Console(soft_wrap=True)
+    status = Console(stderr=True).status("")
+    faults = 0
 
     def show(component: str) -> None:
         status.update(f"checking {component}")
@@ -245,9 +247,9 @@ def _check_live(config: Config) -> None:
 
 
 @main.command(short_help="Print a JSON schema.")
-@click.argument("what", type=click.Choice(["config", "report", "signal"]), default="config")
+@click.argument("document", type=click.Choice(["config", "report", "signal"]), default="config")
 @click.option("--markdown", is_flag=True, help="Print a page for people instead; only for config.")
-def schema(what: str, markdown: bool) -> None:
+def schema(document: str, markdown: bool) -> None:
     """Print the JSON schema of the configuration, of a window report, or of a signal.
 
     \b
@@ -257,10 +259,10 @@ def schema(what: str, markdown: bool) -> None:
     from stream.commands.schema import schema_of
 
     if not markdown:
-        click.echo(json.dumps(schema_of(what), indent=2))
+        click.echo(json.dumps(schema_of(document), indent=2))
         return
-    if what != "config":
-        raise click.BadParameter(f"there is no page for {what}", param_hint="--markdown")
+    if document != "config":
+        raise click.BadParameter(f"there is no page for {document}", param_hint="--markdown")
     from stream.commands.configuration_page import configuration_page
 
     click.echo(configuration_page(), nl=False)
@@ -270,7 +272,7 @@ def schema(what: str, markdown: bool) -> None:
 @click.argument("report-id")
 @click.argument("feature")
 @click.option(
-    "--config", type=FILE, help="Configuration of the job, which names reports and baselines."
+    "--config", type=FILE, help="Configuration of the job, which names the reports and baselines."
 )
 @click.option(
     "--reports", type=FILE_OR_FOLDER, help="Folder or file with reports of the jsonl sink."

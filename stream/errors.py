@@ -1,4 +1,4 @@
-"""Errors of the service and the command line. They carry data; their text is for people."""
+"""The errors that end the service or a command. They carry data; their text is for people."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 
 class DriftlineError(Exception):
-    """Base of the errors that end the program with a message and with ``exit_code``."""
+    """Base of the errors that end the program with a message and an ``exit_code``."""
 
     exit_code = 1
 
@@ -39,7 +39,7 @@ class ConfigFault(msgspec.Struct, frozen=True, kw_only=True):
 class ConfigError(DriftlineError):
     """A configuration that cannot be used, with all ``faults`` that were found in one run.
 
-    ``file`` is the path that the user gave, empty if there is none.
+    ``file`` is the path of the configuration, empty if it was not read from a file.
 
     >>> keys = ConfigFault(path="souce", reason="unknown key", line=4)
     >>> print(ConfigError([keys], "config.yaml"))
@@ -54,7 +54,8 @@ class ConfigError(DriftlineError):
     exit_code = 2
 
     def __init__(self, faults: Sequence[ConfigFault], file: str = "") -> None:
-        self.faults, self.file = tuple(faults), file
+        self.faults = tuple(faults)
+        self.file = file
         super().__init__(_one_line(faults[0], file) if len(faults) == 1 else _block(faults, file))
 
 
@@ -72,37 +73,40 @@ def _block(faults: Sequence[ConfigFault], file: str) -> str:
 
 
 class DataError(DriftlineError):
-    """Data that a command was given and cannot use: which (``where``), and why (``reason``).
+    """Data that a command cannot use: ``where`` they are, and the ``reason``.
 
-    Training files, reports and baselines to explain them with. The configuration is not at fault.
+    Training files, reports, and the baselines to explain them.
     """
 
     exit_code = 2
 
     def __init__(self, where: str, reason: str) -> None:
-        self.where, self.reason = where, reason
+        self.where = where
+        self.reason = reason
         super().__init__(f"{where}: {reason}")
 
 
 class ColumnsUnknown(DataError):
-    """Columns that were named for training data which does not have them.
+    """Column names that the training data does not have.
 
-    ``purpose`` says what they were named for (``exclude`` or ``predictions``), ``columns`` are
-    those that are missing, ``valid`` those that there are.
+    ``purpose`` is the option that names them (``exclude`` or ``predictions``), ``columns`` are the
+    missing ones, ``valid`` the existing ones.
     """
 
     def __init__(
         self, where: str, purpose: str, columns: Sequence[str], valid: Sequence[str]
     ) -> None:
-        self.purpose, self.columns, self.valid = purpose, tuple(columns), tuple(valid)
+        self.purpose = purpose
+        self.columns = tuple(columns)
+        self.valid = tuple(valid)
         names = ", ".join(map(repr, columns))
         super().__init__(where, f"no column {names}; columns: {', '.join(valid)}")
 
 
 class SourceUnavailable(DriftlineError):
-    """A source that cannot be read: which (``source``), why (``causes``), what to do (``advice``).
+    """A ``source`` that cannot be read, with the ``causes`` and ``advice``.
 
-    ``transient``: the error may pass by itself, so a retry makes sense.
+    ``transient``: a retry may succeed.
     """
 
     exit_code = 3
@@ -110,30 +114,35 @@ class SourceUnavailable(DriftlineError):
     def __init__(
         self, source: str, causes: Sequence[str], advice: str = "", transient: bool = False
     ) -> None:
-        self.source, self.causes = source, tuple(causes)
-        self.advice, self.transient = advice, transient
+        self.source = source
+        self.causes = tuple(causes)
+        self.advice = advice
+        self.transient = transient
         super().__init__(f"{source}: {'; '.join(self.causes)}" + (f". {advice}" if advice else ""))
 
 
 class SinkUnusable(DriftlineError):
-    """A sink (``where`` in the configuration) that cannot deliver: why (``what``), and what to do
-    (``advice``).
-    """
+    """A sink that cannot deliver: its path in the configuration, the ``problem``, ``advice``."""
 
     exit_code = 2
 
-    def __init__(self, where: str, what: str, advice: str) -> None:
-        self.where, self.what, self.advice = where, what, advice
-        super().__init__(f"{where}: {what}. {advice}")
+    def __init__(self, where: str, problem: str, advice: str) -> None:
+        self.where = where
+        self.problem = problem
+        self.advice = advice
+        super().__init__(f"{where}: {problem}. {advice}")
 
 
 class BaselineMismatch(DriftlineError):
-    """A baseline that does not fit its use: ``field`` names the difference."""
+    """A baseline that does not fit its model: ``field`` names the difference."""
 
     exit_code = 2
 
     def __init__(self, model: str, field: str, expected: str, found: str) -> None:
-        self.model, self.field, self.expected, self.found = model, field, expected, found
+        self.model = model
+        self.field = field
+        self.expected = expected
+        self.found = found
         super().__init__(
             f"baseline of model {model!r}: {field}: expected {expected}, found {found}"
         )
@@ -142,14 +151,17 @@ class BaselineMismatch(DriftlineError):
 class StateIncompatible(DriftlineError):
     """A stored state that belongs to another configuration.
 
-    ``field`` names what differs, ``stored`` and ``configured`` are its two values.
+    ``field`` names the difference, ``stored`` and ``configured`` are its two values.
     """
 
     exit_code = 4
 
     def __init__(self, field: str, stored: str, configured: str, advice: str = "") -> None:
-        self.field, self.stored, self.configured, self.advice = field, stored, configured, advice
-        text = f"state: {field} was {stored}, the configuration says {configured}"
+        self.field = field
+        self.stored = stored
+        self.configured = configured
+        self.advice = advice
+        text = f"state: {field} was {stored}, configured is {configured}"
         super().__init__(text + (f". {advice}" if advice else ""))
 
 
@@ -162,17 +174,20 @@ class StateUnreadable(DriftlineError):
     exit_code = 4
 
     def __init__(self, where: str, reason: str, advice: str) -> None:
-        self.where, self.reason, self.advice = where, reason, advice
+        self.where = where
+        self.reason = reason
+        self.advice = advice
         super().__init__(f"state {where} cannot be read: {reason}. {advice}")
 
 
 class StateConflict(DriftlineError):
-    """Two states of one job: the file at ``path`` was never in S3, and ``where`` holds another."""
+    """Two states of one job: the file at ``path``, which was never in S3, and one at ``where``."""
 
     exit_code = 4
 
     def __init__(self, path: str, where: str) -> None:
-        self.path, self.where = path, where
+        self.path = path
+        self.where = where
         super().__init__(
             f"state {path} was never in S3, and {where} holds another state of this job. Move one"
             " of the two away; the other one is then used"
@@ -193,18 +208,20 @@ class StateLocked(DriftlineError):
 
 
 class OwnershipLost(DriftlineError):
-    """Another service (``owner``; empty: the object was deleted) has taken over the state at
-    ``path``.
+    """Another service has taken over the state at ``path``.
+
+    ``owner`` is its id; empty if the object in S3 was deleted.
     """
 
     exit_code = 5
 
     def __init__(self, path: str, owner: str) -> None:
-        self.path, self.owner = path, owner
-        what = f"another service ({owner}) owns the job now" if owner else "the object was deleted"
+        self.path = path
+        self.owner = owner
+        cause = f"another service ({owner}) owns the job now" if owner else "the object was deleted"
         super().__init__(
-            f"state {path}: {what}. This service has stopped; it has delivered nothing that was not"
-            " in the state"
+            f"state {path}: {cause}. This service has stopped; it has delivered nothing that was"
+            " not in the state"
         )
 
 
@@ -218,7 +235,10 @@ class GapFound(DriftlineError):
     exit_code = 6
 
     def __init__(self, partition: str, expected: str, resume: str, lost: int | None) -> None:
-        self.partition, self.expected, self.resume, self.lost = partition, expected, resume, lost
+        self.partition = partition
+        self.expected = expected
+        self.resume = resume
+        self.lost = lost
         count = "an unknown number of" if lost is None else str(lost)
         super().__init__(
             f"gap in {partition}: {count} records from {expected} to {resume} are gone. With"
@@ -227,15 +247,16 @@ class GapFound(DriftlineError):
 
 
 class StateUnwritable(DriftlineError):
-    """A commit that failed, as on a full disk or without permission.
+    """A commit that failed, for example on a full disk or without permission.
 
-    Nothing of it was kept: the state on disk is that of the last commit.
+    It was rolled back: the state on disk is that of the last commit.
     """
 
     exit_code = 7
 
     def __init__(self, path: str, reason: str) -> None:
-        self.path, self.reason = path, reason
+        self.path = path
+        self.reason = reason
         super().__init__(
             f"state {path} cannot be written: {reason}. Everything committed before is intact"
         )

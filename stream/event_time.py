@@ -34,21 +34,21 @@ class PartitionState(msgspec.Struct, frozen=True):
     ``mark_ms`` is the highest event time read so far (the mark). ``arrival_ms`` is the time at
     which the log took the last record that was read, ``None`` while the reader is at the end.
 
-    ``quiet_ms`` is the clock at which the reader first reported that there is nothing to date: it
-    is at the end of the log, or reads only records without a readable time; ``None`` otherwise.
-    ``said_ms`` is the clock at its last report of any kind. ``idle`` partitions do not hold the
-    watermark.
+    ``quiet_ms`` is the time, by the clock, at which the reader first reported that there is nothing
+    to date: it is at the end of the log, or reads only records without a readable time; ``None``
+    otherwise. ``reported_ms`` is the time of its last report of any kind. ``idle`` partitions do
+    not hold the watermark.
 
-    An ``ended`` partition is closed and read to its end; it holds nothing any more. A partition
-    with ``parents`` waits until all of them are ended; until then it holds the watermark with the
-    smallest mark of those that are.
+    An ``ended`` partition is closed and read to its end; it no longer holds the watermark. A
+    partition with ``parents`` waits until all of them are ended; until then it holds the watermark
+    with the smallest mark of those that are.
     """
 
     claim: int
     next: int | tuple[str, int]
     mark_ms: int | None = None
     quiet_ms: int | None = None
-    said_ms: int | None = None
+    reported_ms: int | None = msgspec.field(name="said_ms", default=None)
     idle: bool = False
     arrival_ms: int | None = None
     ended: bool = False
@@ -88,23 +88,23 @@ def is_idle(partition: PartitionState, now_ms: int, idle_ms: int) -> bool:
     """Return whether the reader has reported for ``idle_ms`` that there is nothing to read.
 
     Its last report must be at most half of ``idle_ms`` old. Only a reader can report that: a
-    partition that is not being read (a dead reader, a pause, a broker that does not answer) is not
-    idle, however long that lasts.
+    partition that is not being read (a dead reader, a pause, a broker that does not respond) never
+    becomes idle.
     """
-    if partition.quiet_ms is None or partition.said_ms is None:
+    if partition.quiet_ms is None or partition.reported_ms is None:
         return False
-    quiet_for_ms = partition.said_ms - partition.quiet_ms
-    return quiet_for_ms >= idle_ms and now_ms - partition.said_ms <= idle_ms // 2
+    quiet_for_ms = partition.reported_ms - partition.quiet_ms
+    return quiet_for_ms >= idle_ms and now_ms - partition.reported_ms <= idle_ms // 2
 
 
 def watermark(
     partitions: Iterable[PartitionState], now_ms: int | None, settings: JobSettings
 ) -> int | None:
-    """Return the time up to which all events are expected to be in.
+    """Return the watermark: the time up to which all events are expected to have arrived.
 
-    It is the smallest ``mark - grace`` over the partitions that hold it, and ``None`` while one of
+    It is the smallest ``mark - grace`` of the partitions that hold it, and ``None`` while one of
     these has no mark yet, or if there is no partition. When all partitions are idle or ended it is
-    ``now - grace - idle`` by the clock. The caller keeps it from falling.
+    ``now - grace - idle`` by the clock. It may fall; the caller keeps the highest one.
     """
     known = list(partitions)
     marks = [partition.mark_ms for partition in known if partition.holds_watermark]
@@ -121,9 +121,9 @@ def retained_from(
     """Return the time up to which panes get no more events; ``None`` if all panes must be kept.
 
     A reader accepts an event while its pane's end + grace + lateness is ahead of its partition's
-    mark. A pane may therefore be dropped once that has passed for every partition that is not idle.
-    If an idle partition returns with older events, their pane is gone; such rows are counted as
-    ``late_after_idle``.
+    mark (:func:`stream.readers.lateness.too_late`). A pane may therefore be dropped once the marks
+    of all partitions that are not idle have passed that. If an idle partition returns with older
+    events, their pane is gone; such rows are counted as ``late_after_idle``.
     """
     marks = [partition.mark_ms for partition in partitions if partition.holds_watermark]
     if marks:

@@ -1,6 +1,4 @@
-"""The vocabulary of the runtime: raw and decoded records, partial counts, and the items and outputs
-of the aggregator.
-"""
+"""The vocabulary of the service: raw and decoded records, partials, items and outputs."""
 
 from __future__ import annotations
 
@@ -19,9 +17,9 @@ from detectors.report import Signal, WindowReport
 # Names and positions
 
 Position = int | tuple[str, int]
-"""A position in the log of a partition: an offset, or (name, offset) with the name of a file or the
-id of a Kafka topic.
+"""A position in the log of a partition: an offset, or a tuple (name, offset).
 
+The name is that of a file, the id of a Kafka topic, or a sequence number of Kinesis.
 Only the source knows the order of positions; all other components compare them for equality.
 """
 
@@ -34,7 +32,7 @@ class ModelKey(NamedTuple):
 
 
 class DiscoveredPartition(NamedTuple):
-    """A partition that the source has and that the aggregator may not know yet.
+    """A partition of the source, which may be new to the aggregator.
 
     Reading begins at ``start``. A partition with ``parents`` continues where they end: it is read
     once all of them are read to their ends. Each parent is discovered as well, before or after it.
@@ -98,7 +96,7 @@ class Rejection(NamedTuple):
 class DecodedRecords(NamedTuple):
     """Some raw batches of one origin, decoded by a format.
 
-    Arrays have an entry a record: ``time_ms`` (event time) and ``model`` (index into ``keys``),
+    Arrays have one entry per record: ``time_ms`` (event time) and ``model`` (index into ``keys``),
     -1 where the record does not state it or it cannot be read. A record rejected for its payload or
     for an unknown model keeps its event time, and still advances its partition's mark.
     ``event_ids`` and ``inference_ids`` are kept for dedupe and for the join with labels.
@@ -197,13 +195,13 @@ class SeenIds(NamedTuple):
 
 
 class Partial(msgspec.Struct, frozen=True, kw_only=True):
-    """The counts that a reader made of some ranges, and exactly which ranges they cover.
+    """The counts of some ranges, from a reader, and exactly the ranges that they cover.
 
     ``layouts`` maps each model to the fingerprint of the layout it was counted with. ``profiles``
     and ``width_mismatches`` have at most one entry for each model, variant and pane, with the start
     of the pane in milliseconds; records of a wrong width are rejected, and their windows report
     them. ``samples`` are raw rows of models that are still being learned. ``future`` counts the
-    records whose own time lay too far ahead, so that they count at their arrival. ``seen`` are ids
+    records dated too far ahead, which count at their arrival. ``seen`` are ids
     to remember, so that the same events are not counted again; ``unremembered`` is the number of
     ids for which there was no room.
     """
@@ -223,13 +221,13 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tick(NamedTuple):
-    """A reading of the clock: the only way in which wall-clock time reaches the aggregator."""
+    """A reading of the clock: wall-clock time reaches the aggregator in no other way."""
 
     now_ms: int
 
 
 class ReaderLost(NamedTuple):
-    """The partitions of a reader that is gone: they are assigned again from what was accepted."""
+    """The partitions of a lost reader: they are assigned again, after the accepted ranges."""
 
     partitions: tuple[str, ...]
 
@@ -311,7 +309,7 @@ class DeadLetters(NamedTuple):
 
 
 class BaselineInstalled(NamedTuple):
-    """A model is counted with another baseline from now on (a learned or a replaced one)."""
+    """A new baseline (learned or replaced) with which a model is now counted."""
 
     model: str
     baseline: Baseline

@@ -1,4 +1,4 @@
-"""The reasons for which a record is not counted, and what to do about each."""
+"""The outcomes of a record: the reasons for not counting it, with advice on each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ ACCEPTED: Final = "accepted"
 TOO_LATE: Final = "too_late"
 DUPLICATE: Final = "duplicate"
 CRASHES_READER: Final = "crashes_reader"
-"""The reason of a record that repeatedly crashed the process decoding it."""
+"""The reason for a record that repeatedly crashed the process decoding it."""
 
 ADVICE: Final[Mapping[str, str]] = {
     "time_missing": (
@@ -63,7 +63,7 @@ ADVICE: Final[Mapping[str, str]] = {
     ),
     DUPLICATE: "An event with the same id was already counted within `dedupe.horizon`",
 }
-"""The meaning of each reason, and what to do about it."""
+"""The meaning of each reason, and advice."""
 
 
 def advice(counts: Mapping[str, int]) -> str:

@@ -60,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning} (set automatically from fixtures)")
     config.addinivalue_line("markers", "server: needs any of the above (set automatically)")
+    config.addinivalue_line("markers", "programs: runs other programs; make quick leaves it out")
     config.addinivalue_line("markers", "slow: takes more than about ten seconds")
 
 

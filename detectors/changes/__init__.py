@@ -1,3 +1,3 @@
-"""Change detectors on a series of one value a window, one file each; may import `statistics` and
-`profiles`.
+"""Change detectors on a series with one value per window, one file each; may import `statistics`
+and `profiles`.
 """

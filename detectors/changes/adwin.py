@@ -11,31 +11,31 @@ from detectors.changes.base import Change
 
 
 class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
-    """Cuts the series where the means of its two parts differ by more than chance.
+    """Detects the point at which the means before and after differ by more than chance.
 
     ``delta`` is the confidence. The series is divided by ``unit`` first, since the bound allows for
-    chance in proportion to the range of the values and takes that to be 1. After 40 calm windows a
-    step of one unit is detected within about 35 windows, one of ten units within 5; whatever its
-    size, none is detected in fewer than 18 windows in all. For a mean ``unit`` is in baseline
-    standard deviations (the mean of n rows varies by about ``1 / sqrt(n)`` of them). ``clock`` is
-    the number of values between two tests (1 here: a series has one value a window);
-    ``grace_period`` values are needed first. Detects rises and falls.
+    chance in proportion to the range of the values and assumes that this range is 1. After 40 calm
+    windows a step of one unit is detected within about 35 windows, one of ten units within 5. A
+    step of any size needs at least 18 windows in all. For a mean ``unit`` is in baseline standard
+    deviations (the mean of n rows varies by about ``1 / sqrt(n)`` of them). ``clock`` is the number
+    of values between two tests (1 by default: a series has one value per window); ``grace_period``
+    values are needed first. Detects rises and falls.
 
     Source: Bifet and Gavalda, SDM 2007; computed by river.
     """
 
     unit: Annotated[float, msgspec.Meta(gt=0)] = 0.1
-    """What the series is divided by first: the change that counts as one unit (for a mean: in
-    standard deviations of the baseline).
+    """The divisor of the series: the change that counts as one unit (for a mean: in standard
+    deviations of the baseline).
     """
     delta: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.002
     """The highest chance of a false alarm that is accepted."""
     clock: Annotated[int, msgspec.Meta(ge=1)] = 1
-    """How many windows lie between two tests."""
+    """The number of windows between two tests."""
     grace_period: Annotated[int, msgspec.Meta(ge=1)] = 5
     """The number of windows before the first test."""
     min_window_length: Annotated[int, msgspec.Meta(ge=1)] = 3
-    """The smallest part that the series is cut into."""
+    """The smallest part that the series is divided into."""
 
     def alarms(self, series: Sequence[float]) -> bool:
         """Whether ADWIN drops a part of the series at its last value."""

@@ -1,4 +1,4 @@
-"""The contract of a change detector on a series of one number a window."""
+"""The contract of a change detector, which watches a series with one number per window."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from detectors.report import FeatureReport
 from detectors.statistics import catalogue
 
 MAX_VALUES: Final = 1_000
-"""Most values of a series that are kept; the oldest are dropped first."""
+"""The largest number of values that a series keeps; the oldest are dropped first."""
 
 if TYPE_CHECKING:
     Series = str
 else:
     Series = Literal[("mean", "completeness", *catalogue.DISTANCES)]
-"""What a detector may watch: the names of the distances are known when this runs."""
+"""The name of a series: those of the distances are found at run time."""
 
 
 class Change(
@@ -26,10 +26,14 @@ class Change(
 ):
     """Base of the configuration of a change detector on a per-window series of one feature.
 
+    A subclass adds its parameters as fields and implements :meth:`alarms`. One subclass per file;
+    the name of the file, or of an entry point of ``driftline.change_detectors``, is its ``type``.
+
     ``series``: ``mean`` (in baseline standard deviations from the baseline's mean),
     ``completeness``, or the name of a distance. The state is the series since the last alarm, at
     most 1,000 values, and is replayed for each window: the verdict follows from the values alone,
-    and no detector is pickled. Windows in which the series has no value are left out.
+    and no detector is pickled. Windows in which the series has no value are left out, as are
+    windows without a verdict and revisions.
     """
 
     feature: str
@@ -59,9 +63,11 @@ class Change(
         return (report.mean - feature.center) / feature.scale
 
     def alarms(self, series: Sequence[float]) -> bool:
-        """Whether the last value of the series completes a change.
+        """Return whether the last value of the series completes a change.
 
-        Deterministic. The values are finite; an empty series is no change.
+        ``series`` holds the values since the last alarm, oldest first, the newest window last. All
+        are finite. Must be deterministic, must not change the series, and must return false for an
+        empty one. After an alarm the series restarts empty.
         """
         raise NotImplementedError
 

@@ -11,11 +11,11 @@ from detectors.changes.base import Change
 
 
 class PageHinkley(Change, frozen=True, kw_only=True, tag="page_hinkley"):
-    """Sums how far values lie from their running mean, less ``delta`` each.
+    """Sums the deviations of the values from their running mean, each reduced by ``delta``.
 
     Alarms when that sum has moved by ``threshold`` from its extreme. Both are in units of the
-    series (baseline standard deviations for a mean). ``direction`` ``both`` reports rises and
-    falls. At least ``min_instances`` values are needed first.
+    series (baseline standard deviations for a mean). ``direction: both`` reports rises and falls.
+    At least ``min_instances`` values are needed first.
 
     Source: Page 1954; Hinkley 1971; computed by river.
     """

@@ -1,1 +1,3 @@
-"""Turns measured windows into violations and signals; may import all other folders here."""
+"""Turns measured windows into violations and signals; may import all other folders of
+`detectors`.
+"""

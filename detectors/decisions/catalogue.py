@@ -17,5 +17,5 @@ _ANY: Final = Check("")
 
 
 def size_of(violation: Violation) -> float:
-    """How large a violation is, as its check measures it, see :meth:`Check.size`."""
+    """The size of a violation, as its check measures it; see :meth:`Check.size`."""
     return CHECKS.get(violation.check, _ANY).size(violation)

@@ -1,4 +1,4 @@
-"""Violations over time become signals: one drift is one episode."""
+"""Turns violations over time into signals: one drift is one episode."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from detectors.decisions.rules import Rules
 from detectors.report import SIGNAL_VERSION, Signal, SignalKind, Violation, WindowReport
 
 MAX_WINDOWS: Final = 5_000
-"""Most judged windows that are remembered: three of an hour that slides by five seconds span 1,441.
+"""The largest number of judged windows that are remembered.
+
+Three windows of an hour that slide by five seconds span 1,441.
 """
 GROWTH: Final = 2.0
-"""A violation has grown when it is more than this many times as large as it was signalled."""
+"""The factor by which a violation must have grown since it was signalled, to be signalled again."""
 
 
 class JudgedWindow(msgspec.Struct, frozen=True, array_like=True):
@@ -28,11 +30,11 @@ class JudgedWindow(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
-    """An open drift: since when, in which features, and what was signalled last.
+    """An open drift: its start, its features, and its last signal.
 
     ``features`` are those that still violate, ``ever`` all that did since it opened. ``sizes`` is
-    how large each violation was when it was signalled, by feature and check. ``last_signal_ms`` is
-    the end of the window of the last signal, ``reasons`` are the violations that it named.
+    the size that each violation had when it was signalled, by feature and check. ``last_signal_ms``
+    is the end of the window of the last signal, ``reasons`` are the violations that it named.
     """
 
     id: str
@@ -45,23 +47,23 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EpisodeState(msgspec.Struct, frozen=True):
-    """What is remembered of one model and variant.
+    """The memory of the episodes of one model and variant.
 
     ``windows``: the recent ones. ``open``: the open episode. ``series``: the values of the change
-    detectors, by series. ``told``: the end of the window in which a feature was last signalled, by
-    feature, for as long as its cool-down lasts.
+    detectors, by series. ``signalled``: the end of the window in which a feature was last
+    signalled, by feature, while its cool-down lasts.
     """
 
     windows: tuple[JudgedWindow, ...] = ()
     open: Episode | None = None
     series: dict[str, tuple[float, ...]] = {}
-    told: dict[str, int] = {}
+    signalled: dict[str, int] = msgspec.field(name="told", default_factory=dict)
 
 
 def advance(
     state: EpisodeState, report: WindowReport, rules: Rules
 ) -> tuple[EpisodeState, list[Signal]]:
-    """The state after a newly closed window, and the signal that the window gives rise to, if any.
+    """The state after a newly closed window, and the signal that the window raises, if any.
 
     A feature is *confirmed* if it violates in this window and in at least ``k`` of the last ``of``
     windows that do not overlap, this one included; or if this window's evidence is overwhelming.
@@ -76,7 +78,7 @@ def advance(
     * A feature that has not violated in the last ``k`` windows that do not overlap has left the
       episode; when all have, it has **recovered**.
 
-    Each gives one signal, at most one a window. Only windows with the state ``ok`` or
+    Each gives one signal, at most one per window. Only windows with the state ``ok`` or
     ``violations`` and revision 0 count; all others change nothing.
     """
     if report.state not in ("ok", "violations") or report.revision or report.end_ms is None:
@@ -85,56 +87,56 @@ def advance(
     window = JudgedWindow(report.start_ms, report.end_ms, violating)
     windows = (*state.windows, window)[-MAX_WINDOWS:]
     needed = max(rules.of, rules.k)
-    apart = _apart(windows, needed)
-    if len(apart) == needed:
-        windows = tuple(window for window in windows if window.start_ms >= apart[-1].start_ms)
+    separate = _non_overlapping(windows, needed)
+    if len(separate) == needed:
+        windows = tuple(window for window in windows if window.start_ms >= separate[-1].start_ms)
     signalled = {
         name: end_ms
-        for name, end_ms in state.told.items()
+        for name, end_ms in state.signalled.items()
         if report.end_ms - end_ms < rules.cooldown_ms
     }
-    state = msgspec.structs.replace(state, windows=windows, told=signalled)
-    confirmed = _confirmed(apart[: rules.of], report.violations, rules.k)
+    state = msgspec.structs.replace(state, windows=windows, signalled=signalled)
+    confirmed = _confirmed(separate[: rules.of], report.violations, rules.k)
     if state.open is not None:
-        return _continue(state, state.open, report, confirmed, apart[: rules.k], rules)
-    if not _news(state, report, confirmed):
+        return _continue(state, state.open, report, confirmed, separate[: rules.k], rules)
+    if not _worth_a_signal(state, report, confirmed):
         return state, []
-    return _open(state, report, confirmed, apart)
+    return _open(state, report, confirmed, separate)
 
 
-def _apart(windows: Sequence[JudgedWindow], count: int) -> list[JudgedWindow]:
+def _non_overlapping(windows: Sequence[JudgedWindow], count: int) -> list[JudgedWindow]:
     """At most ``count`` of the newest windows that do not overlap, newest first."""
-    apart = [windows[-1]]
+    separate = [windows[-1]]
     for window in reversed(windows[:-1]):
-        if len(apart) < count and window.end_ms <= apart[-1].start_ms:
-            apart.append(window)
-    return apart
+        if len(separate) < count and window.end_ms <= separate[-1].start_ms:
+            separate.append(window)
+    return separate
 
 
 def _confirmed(
-    apart: Sequence[JudgedWindow], violations: Sequence[Violation], k: int
+    separate: Sequence[JudgedWindow], violations: Sequence[Violation], k: int
 ) -> tuple[str, ...]:
     confirmed = set()
     for violation in violations:
-        times = sum(violation.feature in window.features for window in apart)
+        times = sum(violation.feature in window.features for window in separate)
         if violation.overwhelming or times >= k:
             confirmed.add(violation.feature)
     return tuple(sorted(confirmed))
 
 
-def _news(state: EpisodeState, report: WindowReport, features: Iterable[str]) -> set[str]:
-    """The features worth a signal: none within the cool-down, or overwhelming now."""
+def _worth_a_signal(state: EpisodeState, report: WindowReport, features: Iterable[str]) -> set[str]:
+    """The features that may be signalled: outside of their cool-down, or overwhelming now."""
     overwhelming = {violation.feature for violation in report.violations if violation.overwhelming}
-    return {name for name in features if name in overwhelming or name not in state.told}
+    return {name for name in features if name in overwhelming or name not in state.signalled}
 
 
 def _open(
     state: EpisodeState,
     report: WindowReport,
     confirmed: tuple[str, ...],
-    apart: Sequence[JudgedWindow],
+    separate: Sequence[JudgedWindow],
 ) -> tuple[EpisodeState, list[Signal]]:
-    first_ms = min(window.start_ms for window in apart if set(window.features) & set(confirmed))
+    first_ms = min(window.start_ms for window in separate if set(window.features) & set(confirmed))
     name = _hash(
         report.job, report.model, report.variant, "episode", report.start_ms, report.baseline
     )
@@ -165,7 +167,7 @@ def _continue(
     if not staying:
         recovered = _signal_of("recovered", episode, report, episode.ever)
         return msgspec.structs.replace(state, open=None), [recovered]
-    joined = _news(state, report, set(confirmed) - staying)
+    joined = _worth_a_signal(state, report, set(confirmed) - staying)
     features = tuple(sorted(staying | joined))
     episode = msgspec.structs.replace(
         episode, features=tuple(sorted(staying)), sizes=_sizes_of(episode.sizes, staying)
@@ -187,8 +189,9 @@ def _signal(
     report: WindowReport,
     features: tuple[str, ...],
 ) -> tuple[EpisodeState, list[Signal]]:
-    """Signal the episode with ``features``, and remember what was signalled and when."""
-    end_ms, reasons = _end_ms(report), _reasons(report, features)
+    """Signal the episode with ``features``, and note in the state what was signalled and when."""
+    end_ms = _end_ms(report)
+    reasons = _reasons(report, features)
     episode = msgspec.structs.replace(
         episode,
         last_signal_ms=end_ms,
@@ -197,13 +200,13 @@ def _signal(
         reasons=reasons or episode.reasons,
         sizes={**episode.sizes, **{_key(reason): size_of(reason) for reason in reasons}},
     )
-    signalled = {**state.told, **dict.fromkeys(features, end_ms)}
-    state = msgspec.structs.replace(state, open=episode, told=signalled)
+    signalled = {**state.signalled, **dict.fromkeys(features, end_ms)}
+    state = msgspec.structs.replace(state, open=episode, signalled=signalled)
     return state, [_signal_of(kind, episode, report, features)]
 
 
 def _has_grown(episode: Episode, report: WindowReport, features: Iterable[str]) -> bool:
-    """Whether a violation of these features is new, or much larger than it was signalled."""
+    """Return whether a violation of these features is new, or much larger than when signalled."""
     return any(
         size_of(reason) > GROWTH * episode.sizes.get(_key(reason), 0.0)
         for reason in _reasons(report, features)

@@ -1,4 +1,4 @@
-"""The numbers of each feature as its report has them."""
+"""The report of each feature, from the measures of a window and the rulings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def feature_reports(
 
 
 class _Columns:
-    """Every measure as a list of plain numbers, one entry a feature: arrays are slow to index."""
+    """Every measure as a list of plain numbers, one per feature: arrays are slow to index."""
 
     def __init__(self, measures: Measures) -> None:
         self.n: list[int] = np.nan_to_num(measures.n).astype(np.int64).tolist()
@@ -88,16 +88,16 @@ def _feature_report(
         value=_number(ruling.value),
         limit=_number(ruling.limit),
         noise=_number(ruling.noise),
-        asked_limit=_number(ruling.asked),
+        asked_limit=_number(ruling.asked_limit),
         enabled=ruling.enabled,
         verdict=_verdict(ruling, violates),
     )
 
 
 def _verdict(ruling: Ruling, violates: bool) -> Verdict:
-    """The verdict on the feature: of its checks, not of its deciding distance alone.
+    """The verdict on the feature, by all of its checks and not by its deciding distance alone.
 
-    A drift that another check explains is no violation of its own.
+    A drift that the violation of another check explains is not a violation of its own.
     """
     if violates:
         return "violation"

@@ -1,4 +1,4 @@
-"""The judge: a window's counts become a report, and a report moves the episodes of its model."""
+"""Judges a window: its counts become a report, and the report moves the model's episodes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from detectors.statistics.measures import measure
 
 
 class WindowSpan(msgspec.Struct, frozen=True, kw_only=True):
-    """Which window of which model: ``[start_ms, end_ms)``, its revision, and facts besides counts.
+    """The window ``[start_ms, end_ms)`` of a model, its revision, and facts other than counts.
 
     ``incomplete``: a gap or a change of layout lies in it. ``learning``: the model has no full
     baseline yet. ``too_narrow`` and ``too_wide``: records with too few or too many columns.
@@ -104,9 +104,9 @@ class Judge:
         )
 
     def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:
-        """The report that a model's silence began, or that it ended.
+        """The report of the start of a model's silence, or of its end.
 
-        ``end_ms`` is ``None`` at its beginning.
+        ``end_ms`` is ``None`` at the start.
         """
         revision = int(end_ms is not None)
         return WindowReport(
@@ -133,7 +133,7 @@ class Judge:
     def advance(
         self, state: EpisodeState, report: WindowReport, baseline: Baseline
     ) -> tuple[EpisodeState, list[Signal]]:
-        """The state after a report, and the signals that the report gives rise to.
+        """The state after a report, and the signals that the report raises.
 
         See :func:`detectors.decisions.episodes.advance`.
         """
@@ -171,5 +171,5 @@ def _features_of(violations: Sequence[Violation]) -> set[str]:
 
 
 def _judged(window: CheckedWindow) -> int:
-    """How many features the noise is shared out among."""
+    """The number of features among which ``alpha`` is divided."""
     return sum(ruling.verdict != "disabled" for ruling in window.rulings)

@@ -17,9 +17,9 @@ from detectors.profiles.baseline import Constraints
 class Limits(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Constraints, rules, per-feature rules and change detectors of one model.
 
-    Limits may change between two windows while the counts go on: a report names the ones it was
-    judged by, and the state keeps them, so that it can be judged again. ``change_detectors`` holds
-    the configuration of each detector as plain data: it is readable where a detector is not
+    Limits may change between two windows while the counts continue. A report names the limits it
+    was judged by, and the state keeps them, so that it can be judged again. ``change_detectors``
+    holds the configuration of each detector as plain data: it is readable where a detector is not
     installed.
     """
 
@@ -58,7 +58,7 @@ def limits_of(
     features: Mapping[str, FeatureRules],
     changes: Sequence[Change],
 ) -> Limits:
-    """The limits that a configuration and a baseline's constraints amount to.
+    """The limits that follow from a configuration and a baseline's constraints.
 
     The order of features and of change detectors does not matter, nor whether a number is written
     as 1 or as 1.0: passing through the encoding gives each field its type.

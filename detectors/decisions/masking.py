@@ -1,4 +1,4 @@
-"""Replaces feature values in what leaves as a signal, and names cells without their values."""
+"""Replaces feature values in signals, and names cells without their values."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _VALUE: Final = "value #"
 def masked(report: WindowReport, layout: Layout) -> WindowReport:
     """The report with the names of single values replaced by ``value #k``.
 
-    In ``moved``, and in ``summary``, where a value stands in quotes. The built-in checks write
-    their summaries without values in the first place, see :func:`public_label`.
+    They are replaced in ``moved``, and in ``summary``, where values are in quotes. The built-in
+    checks write their summaries without values in the first place, see :func:`public_label`.
     """
     violations = tuple(_mask(violation, layout) for violation in report.violations)
     return msgspec.structs.replace(report, violations=violations)
@@ -28,7 +28,8 @@ def public_label(layout: Layout, i: int, cell: int) -> str:
     A cell of a single value is ``value #k``. An interval shows its ends in six digits, and not
     whether one of them is a value with a cell of its own. All other names stay.
     """
-    feature, label = layout.features[i], layout.cell_labels(i)[cell]
+    feature = layout.features[i]
+    label = layout.cell_labels(i)[cell]
     values = feature.bin_cells if feature.numeric else len(feature.vocabulary)
     if cell >= values or (feature.numeric and label == "other"):
         return label
@@ -39,7 +40,7 @@ def public_label(layout: Layout, i: int, cell: int) -> str:
 
 
 def is_value(label: str) -> bool:
-    """Whether a :func:`public_label` stands for a single value."""
+    """Return whether a :func:`public_label` replaces a single value."""
     return label.startswith(_VALUE)
 
 

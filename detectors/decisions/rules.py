@@ -1,4 +1,4 @@
-"""Numbers become verdicts: the limits of a job, and the ruling on each deciding distance."""
+"""Turns numbers into verdicts: the rules of a job, and the ruling on each deciding distance."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from detectors.statistics.catalogue import DISTANCES, deciding_statistics, fits
 from detectors.statistics.measures import Measures
 
 DEFAULT_STATISTIC: Final = "psi"
-"""Decides unless the rules name another, and where theirs is not defined on a feature."""
+"""The statistic that decides if the rules name none, or one that a feature does not have."""
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
-Level = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+Probability = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Statistic = Annotated[str, msgspec.Meta(extra_json_schema={"enum": deciding_statistics()})]
 """The name of a distance that decides. Editors see the names; the configuration is checked against
 them after it is decoded, so that its errors are all of one kind."""
@@ -32,20 +32,20 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """The limits and the policy of a job.
 
     * ``k``, ``of``: a feature must violate in ``k`` of the last ``of`` windows that do not overlap.
-    * ``alpha``: chance of a false verdict in one window, shared out among the features.
+    * ``alpha``: chance of a false verdict in one window, divided among the features.
     * ``limit``: the smallest distance that counts as drift, in the unit of the deciding statistic.
-      Without it ``comparison_threshold`` of the baseline's ``constraints.json`` serves: a gap
+      Without it, ``comparison_threshold`` of the baseline's ``constraints.json`` is used: a gap
       between distribution functions, which each statistic translates into its own unit.
     * ``statistic``: the deciding statistic of features that name none.
     * ``min_n``: a window of fewer rows gets no verdict (``insufficient``).
-    * ``cooldown``: how long an open episode sends no further signal.
+    * ``cooldown``: for how long an open episode sends no further signal.
     * ``overwhelming_alpha``, ``overwhelming_n``: a single window is enough for a signal if its
       distance is above twice the limit and above the noise at this level, and it has at least this
       many rows.
     * ``type_match``, ``domain_match``: the share of values that must fit type and domain, if
       ``constraints.json`` asks for more. The 1.0 that SageMaker writes there would make a single
       malformed value a violation; set 1.0 here to have that.
-    * ``completeness_gap``: a loss of completeness up to this is no violation.
+    * ``completeness_gap``: a loss of completeness up to this is not a violation.
     * ``negative_share``: the share of negative values that a feature may have if it had none in the
       baseline.
     * ``vanished_n``: a value has vanished if it does not occur although more than this many were
@@ -56,7 +56,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A feature must violate in ``k`` of the last ``of`` windows that do not overlap."""
     of: Count = 3
     """The number of windows that ``k`` refers to."""
-    alpha: Level = 0.001
+    alpha: Probability = 0.001
     """The chance of a false verdict in one window, divided among the features."""
     limit: Amount | None = None
     """The smallest distance that counts as drift, in the unit of the deciding statistic. Without it
@@ -69,7 +69,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A window of fewer rows gets no verdict (``insufficient``)."""
     cooldown: Duration = "30m"
     """An episode that continues sends no further signal for this long."""
-    overwhelming_alpha: Level = 1e-9
+    overwhelming_alpha: Probability = 1e-9
     """The noise level that a single window must exceed to be enough for a signal."""
     overwhelming_n: Count = 500
     """The number of rows that such a window must have; its distance must also be above twice the
@@ -85,7 +85,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     for more.
     """
     completeness_gap: Share = 0.01
-    """A loss of completeness up to this is no violation."""
+    """A loss of completeness up to this is not a violation."""
     negative_share: Share = 0.001
     """The share of negative values that a feature may have if it had none in the baseline."""
     vanished_n: Amount = 30.0
@@ -111,15 +111,15 @@ class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class Ruling(NamedTuple):
     """The verdict on one feature's deciding distance.
 
-    ``value`` is compared with ``limit``, the larger of ``asked`` (from configuration or baseline)
-    and ``noise``. ``enabled`` is false where the feature's checks are off.
+    ``value`` is compared with ``limit``, the larger of ``asked_limit`` (from the configuration or
+    the baseline) and ``noise``. ``enabled`` is false where the feature's checks are off.
     """
 
     statistic: str
     value: float
     limit: float
     noise: float
-    asked: float
+    asked_limit: float
     enabled: bool
     verdict: Verdict
     overwhelming: bool
@@ -152,8 +152,8 @@ def rule(
     counts = measures.n.tolist()
     rulings = []
     for i, feature in enumerate(features):
-        asked = _asked_limit(rules, own[i], constraints, feature, statistics[i])
-        limit = float(np.fmax(asked, noise[i]))
+        asked_limit = _asked_limit(rules, own[i], constraints, feature, statistics[i])
+        limit = float(np.fmax(asked_limit, noise[i]))
         value, n = values[i], counts[i]
         verdict = _verdict(rules, compared and enabled[i], value, limit, min(n, rows))
         is_far = value > max(2.0 * limit, far_noise[i]) and n >= rules.overwhelming_n
@@ -163,7 +163,7 @@ def rule(
                 value=value,
                 limit=limit,
                 noise=noise[i],
-                asked=asked,
+                asked_limit=asked_limit,
                 enabled=enabled[i],
                 verdict=verdict,
                 overwhelming=verdict == "violation" and is_far,
@@ -185,7 +185,7 @@ def _enabled(constraints: Constraints, own: FeatureRules | None, feature: Featur
 
 
 def _noise(measures: Measures, statistics: Sequence[str], alpha: float) -> list[float]:
-    """The noise of each feature's deciding statistic; each law is computed once."""
+    """The noise of each feature's deciding statistic; each distance computes its noise once."""
     laws = {name: DISTANCES[name].noise(measures.pair, alpha) for name in set(statistics)}
     return _of_statistics(statistics, laws)
 
@@ -203,7 +203,7 @@ def _asked_limit(
     feature: Feature,
     statistic: str,
 ) -> float:
-    """The nearest limit that was asked for: the feature's, the job's, the baseline's."""
+    """The most specific limit that is set: the feature's, else the job's, else the baseline's."""
     if own and own.limit is not None:
         return own.limit
     if rules.limit is not None:
@@ -224,7 +224,7 @@ def _verdict(rules: Rules, judged: bool, value: float, limit: float, rows: float
 
 
 def binomial_excess(bad: float, n: float, share: float, m: float, alpha: float) -> bool:
-    """Whether ``bad`` of ``n`` is more than ``share`` explains by chance at level ``alpha``.
+    """Return whether ``bad`` of ``n`` is more than ``share`` explains by chance at level ``alpha``.
 
     ``share`` was estimated from ``m`` baseline rows. Normal bound with half a count added to the
     variance on both sides: ``bad/n > share + z * sqrt(v/n + v/m)`` with

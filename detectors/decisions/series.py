@@ -1,4 +1,4 @@
-"""The series of change detectors: one value a window, and what an alarm does to them."""
+"""The series of change detectors: one value per window; an alarm restarts them."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class SeriesWatch:
         return violations
 
     def extend(self, state: EpisodeState, report: WindowReport, baseline: Baseline) -> EpisodeState:
-        """The state with the window's values; a series with an alarm starts again, empty.
+        """The state with the window's values; a series with an alarm restarts empty.
 
         Windows without a verdict, and revisions, add nothing.
         """
@@ -74,7 +74,7 @@ class SeriesWatch:
     def _observe(
         self, model: str, features: Sequence[FeatureReport], baseline: Baseline
     ) -> list[Observation]:
-        """The values of this window; detectors whose series has none are left out."""
+        """The values of this window; detectors without a value are left out."""
         by_name = {
             feature.name: feature for feature in features if feature.verdict != "insufficient"
         }

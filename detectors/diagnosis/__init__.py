@@ -1,3 +1,3 @@
-"""Names what moved and, where it can, the cause; may import `changes`, `quality`, `statistics` and
-`profiles`.
+"""Names the bins that moved and, where it is clear, the cause; may import `changes`, `statistics`
+and `profiles`.
 """

@@ -1,4 +1,4 @@
-"""Text values that are new, or that vanished."""
+"""Diagnosis of text features: values that are new, or that vanished."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from detectors.profiles.layout import HASHED_BINS
 from detectors.statistics.distances.base import Pair
 
 NOTICEABLE: Final = 0.02
-"""Share of the rows that new values must gain, or that a value must have had, to be a cause."""
+"""The share of rows that new values must gain, or that a vanished one must have had."""
 
 
 def category_values(pair: Pair, i: int) -> str:
-    """What happened to the vocabulary of text feature ``i``: new values, else vanished ones."""
+    """The change of the vocabulary of text feature ``i``: new values, else vanished ones."""
     start = int(pair.layout.cell_starts[i])
     known = slice(start, start + len(pair.layout.features[i].vocabulary))
     hashed = slice(known.stop, known.stop + HASHED_BINS)

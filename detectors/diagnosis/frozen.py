@@ -1,4 +1,4 @@
-"""A number that does not vary any more."""
+"""Diagnosis of numeric features: a number that does not vary any more."""
 
 from __future__ import annotations
 

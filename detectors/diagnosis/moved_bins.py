@@ -11,12 +11,13 @@ from detectors.report import BinShift
 from detectors.statistics.distances.base import Pair
 
 MAX_BINS: Final = 5
+"""The largest number of bins that a violation lists."""
 
 
 def top_contributors(pair: Pair, i: int, contributions: Floats) -> tuple[BinShift, ...]:
     """The coarse cells of feature ``i`` that contribute most to PSI, largest first, at most five.
 
-    ``contributions`` holds what each cell of the layout adds, see
+    ``contributions`` holds the part that each cell of the layout adds, see
     :func:`detectors.statistics.distances.psi.contributions`. Cells that add nothing are left out.
     """
     start, stop = int(pair.layout.cell_starts[i]), int(pair.layout.cell_starts[i + 1])

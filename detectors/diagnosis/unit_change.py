@@ -1,4 +1,4 @@
-"""A change of unit: the values of a window are those of the baseline, scaled and shifted."""
+"""Diagnosis of numeric features: a change of unit, which scales and shifts all values."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from detectors.statistics.distances.base import Pair
 
 
 class Conversion(NamedTuple):
-    """``factor * x + offset`` is the new value of ``x``; ``example`` says where that occurs."""
+    """A change from ``x`` to ``factor * x + offset``, and an ``example`` of where it occurs."""
 
     factor: float
     offset: float
@@ -37,7 +37,7 @@ CONVERSIONS: Final = (
     Conversion(-1.0, 0.0, "with the sign changed"),
 )
 UNCHANGED: Final = Conversion(1.0, 0.0, "")
-"""The last candidate: a conversion must fit at least twice as well."""
+"""The last candidate, no change: a conversion must fit at least twice as well."""
 
 _CANDIDATES: Final = (*CONVERSIONS, UNCHANGED)
 _FACTORS: Final = np.array([conversion.factor for conversion in _CANDIDATES])
@@ -63,7 +63,7 @@ def _in_words(conversion: Conversion) -> str:
 def _by_moments(pair: Pair, i: int) -> Conversion | None:
     """The conversion that the exact means and deviations fit within a quarter of a deviation.
 
-    A single outlier spoils it.
+    A single outlier prevents a match.
     """
     mean, std = _moments(pair.baseline, i)
     window_mean, window_std = _moments(pair.window, i)
@@ -87,9 +87,9 @@ def _moments(side: Profile, i: int) -> tuple[float, float]:
 
 
 def _by_quantiles(pair: Pair, i: int) -> Conversion | None:
-    """The conversion that five quantiles fit, read off the bins.
+    """The conversion that five quantiles fit, estimated from the bins.
 
-    No outlier spoils it, but far bins are wide.
+    Robust against outliers, but imprecise where bins are wide.
     """
     before = _quantiles(pair, i, pair.baseline.counts)
     after = _quantiles(pair, i, pair.window.counts)
@@ -103,8 +103,8 @@ def _by_quantiles(pair: Pair, i: int) -> Conversion | None:
 def _best(errors: Floats, largest: float) -> Conversion | None:
     """The conversion with the smallest error.
 
-    ``errors`` has an entry a candidate. ``None`` if the error is not below ``largest``, or not
-    below half of that of no conversion.
+    ``errors`` has one entry per candidate. ``None`` if the error is not below ``largest``, or not
+    below half the error of no conversion.
     """
     k = int(np.argmin(errors[:-1]))
     if errors[k] < largest and errors[-1] > 2.0 * errors[k]:

@@ -15,11 +15,11 @@ BASELINE_VERSION = 1
 
 
 class Constraint(msgspec.Struct, frozen=True):
-    """What the baseline asks of one feature, as ``constraints.json`` states it.
+    """The requirements of the baseline on one feature, as ``constraints.json`` states them.
 
     See ``docs/sagemaker-compatibility.md``. ``completeness`` is the smallest share of rows that
-    must have a value, ``None`` if nothing is asked. ``domains`` holds the allowed values of a text
-    feature, ``None`` if any will do. ``evaluate`` is false where the feature's checks are off.
+    must have a value, ``None`` if any is allowed. ``domains`` holds the allowed values of a text
+    feature, ``None`` if all are. ``evaluate`` is false where the feature's checks are off.
     """
 
     completeness: float | None = None
@@ -56,11 +56,11 @@ class _Wire(msgspec.Struct, frozen=True):
 
 
 class Baseline:
-    """Layout, the baseline's own profile, and the constraints that came with them.
+    """The layout, the profile of the training data, and the constraints that belong to them.
 
     ``columns`` lists every column of the training file in its order, which is the order of a
-    positional CSV: the endpoint's answer first, then the request. Columns without a feature in the
-    layout (nothing but missing values) are among them. The number of baseline rows of a feature is
+    positional CSV: the endpoint's response first, then the request. Columns without a feature in
+    the layout (those without any value) are among them. The number of baseline rows of a feature is
     the sum of its type slots, not ``profile.rows``: predictions that were learned later have rows
     of their own.
 

@@ -1,4 +1,4 @@
-"""The bins that a feature gets, from the values of its baseline."""
+"""Chooses the bins of a feature from the values of its baseline."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from detectors.arrays import Floats
 from detectors.profiles.layout import MAX_EDGES, Feature, InferredType, Role
 
 GRID_BINS: Final = 128
-"""Fine bins between the quantiles of a numeric feature of many values."""
+"""The number of fine bins, at quantiles, of a numeric feature of many values."""
 COARSE_CELLS: Final = 10
-"""Coarse cells of equal share that these bins are merged into."""
+"""The number of coarse cells of equal share that these bins are merged into."""
 LADDER: Final = 16
-"""Bins beyond the smallest and the largest value, on each side."""
+"""The number of bins beyond the smallest value, and beyond the largest."""
 MAX_CODES: Final = 32
-"""Most distinct numbers of a feature of codes."""
+"""The largest number of distinct values of a feature of codes."""
 MAX_WORDS: Final = 1_000
-"""Most values in the vocabulary of a text feature."""
+"""The largest number of values in the vocabulary of a text feature."""
 ATOM_SHARE: Final = 0.01
-"""Share from which a number is an atom: a value with a bin of its own."""
+"""The share from which on a number is an atom: a value with a bin of its own."""
 OWN_CELL_SHARE: Final = 0.05
-"""Share from which an atom has a coarse cell of its own, too."""
+"""The share from which on an atom also has a coarse cell of its own."""
 
 
 def text_feature(name: str, role: Role, counts: Mapping[str, int]) -> Feature:
@@ -86,9 +86,9 @@ def grid_feature(
     """A numeric feature of many values: a grid at quantiles, atoms, and a ladder beyond each end.
 
     ``quantiles``: rising values of equally spaced ranks. ``atoms``: values with a share of 1 % or
-    more, with their shares; each has a bin of its own, those of 5 % a coarse cell too. The ladders
-    have 16 bins a side, whose widths double from a 64th of the range. The remaining bins are merged
-    into about ten coarse cells of equal share; ladders belong to the end cells.
+    more, with their shares; each has a bin of its own, those of 5 % or more a coarse cell too. A
+    ladder has 16 bins, whose widths double from a 64th of the range on. The remaining bins are
+    merged into about ten coarse cells of equal share; ladders belong to the end cells.
     """
     most_frequent = sorted(atoms.items(), key=lambda item: -item[1])
     atoms = dict(most_frequent[: (MAX_EDGES - 2 * LADDER - 40) // 3])
@@ -129,7 +129,10 @@ def _inner_edges(
 
 
 def _coarse(edges: Floats, quantiles: Floats, atoms: Mapping[float, float]) -> tuple[int, ...]:
-    """The coarse cell of each bin: frequent atoms alone, all others by the rank of their middle."""
+    """The coarse cell of each bin: frequent atoms alone, all others by the rank of their middle.
+
+    Cells are numbered in the order of their first bin.
+    """
     own = {value for value, share in atoms.items() if share >= OWN_CELL_SHARE}
     ordered = np.sort(quantiles)
     uppers = np.append(edges, np.inf)

@@ -1,4 +1,4 @@
-r"""Columns as a profile takes them, and the meaning of a cell's text.
+r"""The columns that a profile counts, and how the text of a cell is read.
 
 Text in a **numeric** feature, in this order:
 
@@ -49,13 +49,13 @@ SAGEMAKER_BOOLEAN: Final = r"^(true|false)$"
 
 
 class Numbers(NamedTuple):
-    """A column of a numeric feature, a value a row.
+    """A column of a numeric feature, one value per row.
 
     ``values`` holds the numbers, NaN where a row has none. ``slots`` is ``None`` if every row is a
     number (NaN and the infinities included). Otherwise it holds one of ``MISSING``, ``BOOLEAN``,
     ``STRING``, ``INTEGRAL``, ``FRACTIONAL`` of :mod:`detectors.profiles.layout` for each row; a row
-    that was read as NaN or infinite is ``FRACTIONAL`` there, and its value tells them apart. Where
-    ``slots`` is ``None``, ``integral`` decides: if true, all finite values were written as
+    that was read as NaN or infinite is ``FRACTIONAL`` there, and its value distinguishes them.
+    Where ``slots`` is ``None``, ``integral`` decides: if true, all finite values were written as
     integers; if false, a finite value counts as integral if it is a whole number.
     """
 
@@ -65,7 +65,7 @@ class Numbers(NamedTuple):
 
 
 class Texts(NamedTuple):
-    """A column of a text feature, a value a row; null means missing.
+    """A column of a text feature, one value per row; null means missing.
 
     The written type of each value (boolean, integral, fractional, string) is counted from its text,
     see :func:`written_types`.
@@ -92,7 +92,7 @@ def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
 def numbers_from_texts(arrays: Sequence[pa.StringArray], integral: Sequence[bool]) -> list[Numbers]:
     """:func:`numbers_from_text` of several columns.
 
-    They are read together, since calls take most of the time, not values.
+    They are read together: for short columns, calls cost more than values.
     """
     if not arrays:
         return []
@@ -111,7 +111,7 @@ def read_texts(
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8]]:
     """Values and slots of texts.
 
-    Plain numbers (digits, perhaps a minus and a point) are read at once, all others by pattern.
+    Plain numbers (digits, perhaps a minus and a point) are read together, all others by pattern.
     """
     if len(array) == 0:
         return np.empty(0), np.empty(0, np.uint8)
@@ -152,7 +152,8 @@ class _Bytes:
         _, self._offsets, self._bytes = array.buffers()
         ends = np.frombuffer(self._offsets, np.int32)[array.offset : array.offset + len(array) + 1]
         data = np.frombuffer(self._bytes, np.uint8) if self._bytes else np.empty(0, np.uint8)
-        self._data, self._ends = data[ends[0] : ends[-1]], ends - ends[0]
+        self._data = data[ends[0] : ends[-1]]
+        self._ends = ends - ends[0]
         self._points = self._rows(np.flatnonzero(self._data == ord(".")))
         self.pointed = np.zeros(len(array), bool)
         self.pointed[self._points] = True

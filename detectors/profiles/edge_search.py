@@ -1,4 +1,4 @@
-"""Searches many values among the edges of many tables at once."""
+"""Finds the bins of many values, among the edges of many features, in one search."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 CACHED: Final = 20_000
-"""Values that are best searched together: more of them do not fit into the processor's cache."""
+"""The number of values to search together: more do not fit into the processor's cache."""
 
 
 def edges_below(

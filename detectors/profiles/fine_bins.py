@@ -47,7 +47,7 @@ def fine_bins(layout: Layout) -> FineBins:
 def cumulative_shares(counts: Ints, fine: FineBins) -> Floats:
     """The distribution function at the upper end of each fine bin, over finite numbers.
 
-    NaN for a feature without any.
+    NaN for a feature without finite numbers.
     """
     inside = counts[fine.slots].astype(np.float64)
     running = np.cumsum(inside)

@@ -1,4 +1,4 @@
-"""Columns in, profiles out: counts many rows at once.
+"""Counts the rows of columns into profiles, many rows at once.
 
 In large groups of rows each numeric column is sorted once, and the edges are searched in it. In
 small groups (many models in one batch, or few rows of many columns) the bin of each cell is
@@ -32,7 +32,7 @@ class Fold:
     """Counts rows of one schema for the layouts of several models.
 
     Groups refer to ``layouts`` by position. A feature without a column in a batch counts as missing
-    in every row; a column that no feature names is ignored.
+    in every row; a column without a feature is ignored.
     """
 
     def __init__(self, layouts: Sequence[Layout]) -> None:
@@ -50,7 +50,7 @@ class Fold:
     def fold(
         self, columns: Mapping[str, Column], layout_of: Sequence[int], bounds: NDArray[np.int64]
     ) -> list[Profile]:
-        """One profile a group.
+        """Return one profile per group.
 
         Group ``g`` holds the rows ``[bounds[g], bounds[g + 1])`` and has layout ``layout_of[g]``.
         Groups must not be empty, and their rows must lie together: order the columns first.

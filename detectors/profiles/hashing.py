@@ -1,4 +1,4 @@
-"""A stable hash for values that a baseline has never seen."""
+"""A stable hash for values that are not in the baseline."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bins of each feature: fixed by the baseline, shared by every profile compared with it."""
+"""The layout: the bins of each feature, fixed by the baseline and shared by all profiles."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ INTEGRAL: Final = 3
 FRACTIONAL: Final = 4
 NEG_INF: Final = 5
 HEAD: Final = 6
-"""Slots before the bins of every feature: missing, boolean, string, integral, fractional, -inf."""
+"""Slots before the bins of a feature: missing, boolean, string, integral, fractional, -inf."""
 TAIL: Final = 2
-"""Slots after the bins of every feature: +inf, NaN."""
+"""Slots after the bins of a feature: +inf, NaN."""
 HASHED_BINS: Final = 64
-"""Bins that values outside a string feature's vocabulary are hashed into."""
+"""The number of bins into which values outside a text feature's vocabulary are hashed."""
 MAX_EDGES: Final = 255
-"""Most edges that a numeric feature may have: a search of eight steps finds the bin."""
+"""The largest number of edges of a numeric feature: eight steps of a search find the bin."""
 
 Role = Literal["feature", "prediction"]
 InferredType = Literal["Integral", "Fractional", "String", "Unknown"]
 Kind = Literal["grid", "codes", "text"]
 
 
-class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The bins of one feature.
 
     A numeric feature (``grid``, ``codes``) has ``len(edges) + 1`` bins: bin ``b`` holds
@@ -46,8 +46,8 @@ class Feature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     ``center`` and ``scale`` are the baseline's mean and population standard deviation: moments are
     kept as sums around ``center``, Wasserstein is in units of ``scale``. ``low`` and ``high`` are
-    the baseline's smallest and largest value; ``ladder`` is the number of bins beyond each of them,
-    whose counts together are the outlier share.
+    the baseline's smallest and largest value; ``ladder`` is the number of bins beyond each of them.
+    The share of the values in these bins is the outlier share.
     """
 
     name: str
@@ -176,11 +176,10 @@ class Layout:
         return slots, self.cell_of[slots]
 
     def cell_labels(self, i: int) -> Sequence[str]:
-        """A name for each coarse cell of feature ``i``: an interval, a value, ``missing`` or
-        ``unreadable``.
+        """The name of each coarse cell of feature ``i``.
 
-        A value of a text feature that reads like one of driftline's own names stands in quotes, so
-        that no two cells share a name.
+        An interval, a value, ``missing`` or ``unreadable``. A value of a text feature that reads
+        like one of driftline's own names is in quotes, so that no two cells share a name.
         """
         if i not in self._labels:
             feature = self.features[i]
@@ -223,7 +222,7 @@ def _quoted(value: str) -> str:
 
 
 def _interval_labels(feature: Feature) -> list[str]:
-    """One label a cell, as :func:`_interval_label` gives it."""
+    """One label per cell, see :func:`_interval_label`."""
     edges, cells = np.asarray(feature.edges), np.asarray(feature.cells)
     texts, lone = _edge_texts(edges), [False, *_adjacent(edges).tolist(), False]
     members = (np.flatnonzero(cells == cell).tolist() for cell in range(feature.bin_cells))

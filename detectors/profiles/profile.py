@@ -1,4 +1,4 @@
-"""The counts of one model in one pane: additive, equal in any order and after any replay."""
+"""A profile: the counts of some rows, additive and equal in any order and after any replay."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from detectors.errors import LayoutMismatch
 from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, Layout
 
 MAX_NOVEL = 20
-"""Most names of unseen values that a profile remembers of each feature."""
+"""The largest number of names of unseen values that a profile keeps per feature."""
 MAX_NAME = 200
-"""Most characters of such a name: a value may be megabytes, and reports hold the names."""
+"""The largest number of characters of such a name: values may be long, and reports hold names."""
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):
@@ -28,15 +28,15 @@ class _Wire(msgspec.Struct, frozen=True, array_like=True):
 class Profile:
     """Counts, moments and extremes of every feature over some rows.
 
-    * ``rows``: how many rows were folded in.
+    * ``rows``: the number of rows counted.
     * ``counts``: ``int64[layout.size]``, see :class:`detectors.profiles.layout.Layout`. The eight
       type slots of a feature add up to ``rows``.
     * ``sums``: ``float64[features, 2]``: sum of ``x - center`` and of its square over the finite
       numbers.
     * ``low``, ``high``: ``float64[features]``: smallest and largest finite number;
       ``+inf``/``-inf`` where there is none.
-    * ``novel``: names of some values outside the vocabulary with counts, best effort and bounded:
-      not part of the profile's identity, never needed for a number.
+    * ``novel``: names of some values outside the vocabulary, with counts. Best effort and bounded:
+      not part of the profile's identity, and not used for any number.
 
     Two profiles of one layout merge by addition: integers exactly, in any order; floating-point
     sums up to rounding. An empty profile is the neutral element.
@@ -72,7 +72,7 @@ class Profile:
             self.note_novel(name, counts)
 
     def note_novel(self, name: str, counts: dict[str, int]) -> None:
-        """Remember names of unseen values of feature ``name``, with their counts.
+        """Add names of unseen values of feature ``name``, with their counts.
 
         At most ``MAX_NOVEL`` names, and at most ``MAX_NAME`` characters of each.
         """
@@ -140,7 +140,7 @@ class Profile:
 
     @staticmethod
     def rows_of(data: bytes) -> int:
-        """Rows of an encoded profile, whatever its layout."""
+        """The rows of an encoded profile of any layout."""
         return msgspec.msgpack.decode(data, type=_Wire).rows
 
 

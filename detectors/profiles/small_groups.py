@@ -25,7 +25,7 @@ from detectors.profiles.wide_batch import WideBatch
 class SmallGroups:
     """The stacked tables of several layouts for batches that have the columns ``names``.
 
-    A cell is one value: column ``j``, row ``r``. Tables have one entry a (layout, column).
+    A cell is one value: column ``j``, row ``r``. Tables have one entry per (layout, column).
     """
 
     def __init__(self, layouts: Sequence[Layout], names: Sequence[str]) -> None:
@@ -40,7 +40,7 @@ class SmallGroups:
     def fold(
         self, columns: Mapping[str, Column], layout_of: Ints, starts: Ints, stops: Ints
     ) -> list[Profile]:
-        """One profile a group of rows ``[starts[g], stops[g])``; other rows are left out."""
+        """Return one profile per group of rows ``[starts[g], stops[g])``, without other rows."""
         sizes = stops - starts
         bounds = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
         rows = np.repeat(starts - bounds[:-1], sizes) + np.arange(int(bounds[-1]))
@@ -332,10 +332,8 @@ class _TextTables:
         novel = np.flatnonzero(self.unseen & self.text.is_valid().to_numpy(zero_copy_only=False))
         if not len(novel):
             return
-        group, column = (
-            np.searchsorted(groups.bounds, novel % rows, side="right") - 1,
-            novel // rows,
-        )
+        group = np.searchsorted(groups.bounds, novel % rows, side="right") - 1
+        column = novel // rows
         first = np.unique(group * len(self.names) + column, return_index=True)[1]
         values = self.text.take(pa.array(novel[first])).to_pylist()
         for g, j, value in zip(group[first].tolist(), column[first].tolist(), values, strict=True):
@@ -376,7 +374,7 @@ def _whole_wide_batch(columns: Mapping[str, Column], groups: _Groups) -> WideBat
 
 
 def _kinds(layouts: Sequence[Layout], name: str) -> set[bool]:
-    """Whether the feature ``name`` is numeric, in each of the layouts that have it."""
+    """The kinds of the feature ``name`` in the layouts that have it: true where it is numeric."""
     return {
         layout.features[layout.index[name]].numeric for layout in layouts if name in layout.index
     }

@@ -1,4 +1,4 @@
-"""Many columns of few rows: read out of one text together, and kept together until counted."""
+"""A batch of many columns and few rows, read from one text and kept together until counted."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from detectors.profiles.layout import MISSING
 
 
 class WideBatch(Mapping[str, Column]):
-    """Many columns of few rows that were cut out of one text; each is built when it is accessed.
+    """Many columns of few rows that were read from one text; each is built when it is accessed.
 
     ``numbers`` names the rows of ``matrix`` and ``slots``, both ``[columns, rows]`` as in
-    :class:`~detectors.profiles.columns.Numbers`; ``integral`` has an entry a column. ``words``
+    :class:`~detectors.profiles.columns.Numbers`; ``integral`` has one entry per column. ``words``
     holds the text columns that ``texts`` names, one after the other.
     """
 
@@ -53,7 +53,7 @@ class WideBatch(Mapping[str, Column]):
 
     @cached_property
     def _positions(self) -> dict[str, tuple[bool, int]]:
-        """Whether a column is numeric, and its position among those of its kind, by name."""
+        """By name: whether a column is numeric, and its position among those of its kind."""
         return {
             name: (numeric, j)
             for numeric, names in ((True, self.numbers), (False, self.texts))
@@ -86,12 +86,12 @@ def side_by_side(parts: Sequence[Mapping[str, Column]]) -> Mapping[str, Column]:
 def cut_numbers(
     cells: pa.StringArray, numeric: NDArray[np.bool_], integral: NDArray[np.bool_], typed: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
-    """The numbers of the numeric columns of a table whose ``cells`` lie row after row.
+    """The numbers of the numeric columns of a table, from its ``cells``, row after row.
 
-    As :func:`detectors.profiles.columns.numbers_from_text` reads them. ``numeric`` and ``integral``
-    have an entry a column. Returns values and slots, ``[numeric columns, rows]``, and whether every
-    cell fitted its column's type. With ``typed`` that is tried first: Arrow then reads all cells in
-    two calls.
+    They are read as by :func:`detectors.profiles.columns.numbers_from_text`. ``numeric`` and
+    ``integral`` have one entry per column. Returns values and slots, ``[numeric columns, rows]``,
+    and whether every cell fitted its column's type. With ``typed`` that is tried first: Arrow then
+    reads all cells in two calls.
     """
     shape = len(cells) // len(numeric), len(numeric)
     filled = _lengths(cells).reshape(shape) > 0

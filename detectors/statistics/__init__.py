@@ -1,1 +1,1 @@
-"""Computes numbers from a window and its baseline and knows no limit; may import `profiles`."""
+"""Computes numbers from a window and its baseline, without any limit; may import `profiles`."""

@@ -23,7 +23,7 @@ def deciding_statistics() -> list[str]:
 
 
 def fits(statistic: str, numeric: bool) -> bool:
-    """Whether the distance ``statistic`` is defined on numbers, or on text.
+    """Return whether the distance ``statistic`` is defined on numbers, or on text.
 
     >>> fits("ks", numeric=True), fits("ks", numeric=False), fits("psi", numeric=False)
     (True, False, True)

@@ -1,4 +1,4 @@
-"""Sampling laws that several statistics share; ``docs/statistics.md`` has them all.
+"""Sampling laws that several statistics share; ``docs/statistics.md`` describes them.
 
 SciPy's special functions are imported where they are called: they take 20 MB and a tenth of a
 second, which only the process that judges windows needs.
@@ -47,16 +47,16 @@ def sampling_scale(pair: Pair) -> Floats:
 
 
 def chi_squared_noise(pair: Pair, alpha: float, dof: Floats) -> Floats:
-    """``(1/n + 1/m)`` times the upper chi-squared quantile: the law of PSI and what follows it."""
+    """``(1/n + 1/m)`` times the upper chi-squared quantile: the law of PSI and its relatives."""
     return sampling_scale(pair) * upper_quantile(alpha, dof)
 
 
 def freedom_of_small_cells(pair: Pair) -> Floats:
     """Degrees of freedom of a statistic that is summed over small cells too.
 
-    Each small cell varies up to 1.9 times as much as the chi-squared law says
-    (``4 * E(sqrt(x) - sqrt(l))**2`` for a Poisson count x of mean l), so it counts as two degrees
-    of freedom in place of the one cell that they would merge into.
+    The variance of a small cell is up to 1.9 times that of the chi-squared law
+    (``4 * E(sqrt(x) - sqrt(l))**2`` for a Poisson count x of mean l), so each counts as two degrees
+    of freedom. They replace the one cell that small cells are merged into elsewhere.
     """
     merged = pair.merged_cells.merged
     return pair.merged_cells.left - 1.0 + np.where(merged > 0, 2.0 * merged - 1.0, 0.0)

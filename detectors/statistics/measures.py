@@ -1,4 +1,4 @@
-"""All numbers of a window against its baseline, for all features at once."""
+"""The measures of a window: counts, moments and distances, for all features at once."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Measures:
       feature's type.
     * ``distances[name]`` holds the values of each distance.
 
-    An empty window gives NaN and no error.
+    An empty window gives NaN, not an error.
     """
 
     def __init__(self, baseline: Profile, window: Profile) -> None:

@@ -1,4 +1,4 @@
-"""The AWS client with its time-outs, and what an error of AWS means for the items of a sink."""
+"""The AWS client with its time-outs, and the meaning of AWS errors for the items of a sink."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sinks.errors import ClientUnusable, SinkRejected, SinkRetry
 CONNECT_S, READ_S = 5, 20
 THROTTLED_S = 5.0
 """Shortest wait after AWS has throttled a request."""
-THROTTLED = frozenset(
+THROTTLED_CODES = frozenset(
     {
         "Throttling",
         "ThrottlingException",
@@ -27,7 +27,7 @@ THROTTLED = frozenset(
         "TooManyRequestsException",
     }
 )
-NEVER = frozenset(
+PERMANENT_CODES = frozenset(
     {
         "InvalidParameter",
         "InvalidParameterCombination",
@@ -47,12 +47,11 @@ NEVER = frozenset(
 def client(
     service: str, region: str, endpoint_url: str, read_s: int = READ_S, connections: int = 10
 ) -> Any:
-    """Build a client that sends each request once: retries, back-off and their counting belong to
-    the caller. Empty text means the library's default.
+    """Build a client that sends each request once: the caller retries.
 
-    A truncated body raises ``IncompleteReadError``; the library alone would accept it as a success.
-    Raises :class:`~sinks.errors.ClientUnusable` if these settings, or those of the environment, are
-    invalid.
+    Empty text selects the library's default. A truncated body raises ``IncompleteReadError``; the
+    library alone would accept it as a success. Raises :class:`~sinks.errors.ClientUnusable` if
+    these settings, or those of the environment, are invalid.
     """
     config = Config(
         connect_timeout=CONNECT_S,
@@ -111,8 +110,9 @@ def _unusable(error: Exception, endpoint_url: str) -> ClientUnusable:
 
 
 def reject_truncated_body(operation_model: Any, response_dict: Mapping[str, Any], **_: Any) -> None:
-    """Raise ``IncompleteReadError`` if a body is shorter than its announced length; a hook of the
-    client, which checks only streamed bodies itself.
+    """Raise ``IncompleteReadError`` if a body is shorter than its announced length.
+
+    A hook of the client, which itself checks only streamed bodies.
     """
     headers = response_dict["headers"]
     announced = headers.get("content-length")
@@ -132,32 +132,30 @@ def reject_truncated_body(operation_model: Any, response_dict: Mapping[str, Any]
 
 
 def meaning(code: str, text: str, index: int) -> SinkRetry | SinkRejected:
-    """Return what the error ``code`` of a service means for the item at ``index``, if those before
-    it were delivered.
+    """Return the error to raise for the item at ``index``, from the error ``code`` of a service.
 
-    Only an invalid item is given up. Refused or expired credentials and a missing topic can be
-    repaired while the items wait; throttling and faults of the service are transient. A throttled
-    item is not sent again before 5 s.
+    All items before it were delivered. Only an invalid item is rejected. Refused or expired
+    credentials and a missing topic can be repaired while the items wait; throttling and faults of
+    the service are transient. A throttled item is sent again after 5 s at the earliest.
 
     >>> meaning("InvalidParameterValue", "too long", 3)
     SinkRejected('item 3: too long')
     >>> meaning("ThrottlingException", "slow down", 3).after_s
     5.0
     """
-    if code in NEVER:
+    if code in PERMANENT_CODES:
         return SinkRejected(index, text)
-    return SinkRetry(code or text, THROTTLED_S if code in THROTTLED else 0.0, delivered=index)
+    return SinkRetry(code or text, THROTTLED_S if code in THROTTLED_CODES else 0.0, delivered=index)
 
 
 def call(operation: Any, expected: str, index: int, arguments: Mapping[str, Any]) -> Any:
-    """Call an operation for the item at ``index``; raises ``SinkRejected`` or ``SinkRetry`` by
-    :func:`meaning`.
+    """Call an operation for the item at ``index``.
 
-    ``expected`` is a key that every complete answer has: a truncated answer looks like a success
-    without it.
+    ``expected`` is a key that every complete response has: without it, a truncated response would
+    look like a success. Raises ``SinkRejected`` or ``SinkRetry``, see :func:`meaning`.
     """
     try:
-        answer = operation(**arguments)
+        response = operation(**arguments)
     except botocore.exceptions.ClientError as error:
         raise meaning(
             str(error.response.get("Error", {}).get("Code", "")), str(error), index
@@ -166,6 +164,6 @@ def call(operation: Any, expected: str, index: int, arguments: Mapping[str, Any]
         raise SinkRejected(index, str(error)) from error
     except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
         raise SinkRetry(type(error).__name__, delivered=index) from error
-    if expected not in answer:
-        raise SinkRetry(f"truncated answer: it has no {expected}", delivered=index)
-    return answer
+    if expected not in response:
+        raise SinkRetry(f"truncated response: it has no {expected}", delivered=index)
+    return response

@@ -1,4 +1,4 @@
-"""Errors of AWS and of its client library, explained for people."""
+"""Explanations of the errors of AWS and of its client library, with advice."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Final, NamedTuple
 
 
 class ErrorAdvice(NamedTuple):
-    """An explanation (``what`` is wrong) and what to do about it (``advice``)."""
+    """A ``problem`` in words, and ``advice`` on what to do about it."""
 
-    what: str
+    problem: str
     advice: str
 
 
@@ -17,7 +17,9 @@ _KEYS: Final = (
     "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY or AWS_PROFILE, or give the machine a role"
 )
 _NONE: Final = ErrorAdvice("there are no AWS credentials", _KEYS)
-_UNREACHED: Final = ErrorAdvice("AWS does not answer", "Check region, endpoint_url and the network")
+_UNREACHED: Final = ErrorAdvice(
+    "AWS does not respond", "Check region, endpoint_url and the network"
+)
 _EXPIRED: Final = ErrorAdvice("the AWS credentials have expired", "Renew them")
 _UNKNOWN: Final = ErrorAdvice(
     "AWS does not recognize these credentials",
@@ -50,7 +52,7 @@ _FAULTS: Final[Mapping[str, ErrorAdvice]] = {
     ),
     "PartialCredentialsError": ErrorAdvice("the AWS credentials are incomplete", _KEYS),
     "ProxyConnectionError": ErrorAdvice(
-        "the proxy does not answer", "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
+        "the proxy does not respond", "Check HTTP_PROXY, HTTPS_PROXY and NO_PROXY"
     ),
     "ReadTimeoutError": _UNREACHED,
     "SSLError": ErrorAdvice(
@@ -66,11 +68,12 @@ _FAULTS: Final[Mapping[str, ErrorAdvice]] = {
 
 
 def fault_named(code: str) -> ErrorAdvice | None:
-    """Return the explanation of the error ``code``, or ``None`` if its meaning depends on the
-    service (as for refused permissions).
+    """Return the explanation of the error ``code``.
 
-    >>> fault_named("EndpointConnectionError").what
-    'AWS does not answer (EndpointConnectionError)'
+    ``None`` if its meaning depends on the service, as for refused permissions.
+
+    >>> fault_named("EndpointConnectionError").problem
+    'AWS does not respond (EndpointConnectionError)'
     """
     fault = _FAULTS.get(code)
-    return fault and fault._replace(what=f"{fault.what} ({code})")
+    return fault and fault._replace(problem=f"{fault.problem} ({code})")

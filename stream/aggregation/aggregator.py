@@ -1,6 +1,6 @@
-"""The owner of a job's counts: takes items, moves the watermark, closes and judges windows.
+"""The aggregator: merges partials, moves the watermark, and closes and judges windows.
 
-No thread, no clock, no socket.
+It has no thread, no clock and no I/O.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ from stream.events import (
 )
 
 MAX_STEP_MS = 60_000
-"""How far one tick moves the clock; after a longer pause it takes a few ticks to catch up."""
+"""The furthest that one tick moves the clock; after a longer pause, several ticks catch up."""
 MAX_DOUBLINGS = 40
+"""The largest number of times that this bound is doubled."""
 
 Learn = Callable[[str, Baseline, Sequence[bytes]], Baseline]
-"""Makes a model's baseline from what is known of it and from raw samples (Arrow IPC streams)."""
+"""Makes a model's baseline from its name, its baseline so far, and samples (Arrow IPC streams)."""
 
 
 class Aggregator:
@@ -54,10 +55,10 @@ class Aggregator:
     the expected positions under a new claim, unless the partial's own claim is already stale.
     Exactness rests on ``first`` alone.
 
-    ``state`` and the panes are all that is remembered; a commit writes both together with the
-    outputs. ``baselines`` are the ones in force, by model; a model in ``learning`` gets its
-    baseline from ``learn`` once enough samples are in. ``ids`` are the ids of accepted events, if
-    duplicates are to be found.
+    ``state`` and the panes hold everything between two items; a commit writes both together with
+    the outputs. ``baselines`` are the ones in force, by model. A model in ``learning`` gets its
+    baseline from ``learn`` once there are enough samples. ``ids`` are the ids of accepted events,
+    if duplicates are to be found.
     """
 
     def __init__(
@@ -71,19 +72,22 @@ class Aggregator:
         learning: Sequence[str] = (),
         ids: RememberedIds = DEDUPE_OFF,
     ) -> None:
-        self.settings, self.state, self.panes = settings, state, panes
+        self.settings = settings
+        self.state = state
+        self.panes = panes
         self.baselines = dict(baselines)
-        self._ids, self._learn = ids, learn
+        self._ids = ids
+        self._learn = learn
         self._partitions = Partitions(settings, state, ids)
         self._windows = WindowCloser(settings, judge, state, panes, self.baselines)
         for name, baseline in self.baselines.items():
             model = state.models.setdefault(name, ModelState(baseline.fingerprint))
             model.learning |= name in learning
 
-    def step(self, item: Item) -> list[Output]:  # noqa: PLR0911  # one return a kind of item
-        """Take one item; returns the outputs to deliver once the state is committed.
+    def step(self, item: Item) -> list[Output]:  # noqa: PLR0911  # one return per kind of item
+        """Process one item; returns the outputs to deliver once the state is committed.
 
-        Raises ``GapFound``, and whatever ``learn`` raises.
+        Raises ``GapFound``, and the errors of ``learn``.
         """
         match item:
             case Partial():
@@ -107,17 +111,17 @@ class Aggregator:
                 return [*self._windows.close_all(), *self._windows.revisions()]
 
     def resume(self) -> list[Assign]:
-        """Assign all partitions from the committed positions, to readers that have none yet.
+        """Assign all partitions from the committed positions, after a start.
 
-        What happened since the last commit is unknown: no partition is idle, and the clock is taken
-        over from the next tick.
+        The time since the last commit is unknown: no partition is idle, and the clock is that of
+        the next tick.
         """
         self.state.now_ms = None
         return self._partitions.assign_all()
 
-    def cut(self) -> list[Output]:
-        """Close all open windows early, because windows have another length from now on."""
-        return [output for model in self.baselines for output in self._windows.cut(model)]
+    def close_early(self) -> list[Output]:
+        """Close all open windows early, because the window length has changed."""
+        return [output for model in self.baselines for output in self._windows.close_early(model)]
 
     def _take_partial(self, partial: Partial) -> list[Output]:
         if not self._is_acceptable(partial):
@@ -219,18 +223,18 @@ class Aggregator:
         return [*self._advance_watermark(), *self._windows.revisions()]
 
     def _bounded_clock(self, now_ms: int) -> int:
-        """Return the time to take over from a reading of the clock.
+        """Return the time to continue with after a reading of the clock.
 
         The clock may be set back, but one tick moves it forward by at most ``MAX_STEP_MS``, so that
-        one wrong reading does not close all windows. A step that persists is followed soon: the
-        bound doubles with each consecutive tick that exceeds it.
+        one wrong reading does not close all windows. A persistent step is followed soon: the bound
+        doubles with each consecutive tick that exceeds it.
         """
         state = self.state
         if state.now_ms is None:
             latest_ms = now_ms
         else:
-            latest_ms = state.now_ms + (MAX_STEP_MS << state.hurried)
-        state.hurried = min(state.hurried + 1, MAX_DOUBLINGS) if now_ms > latest_ms else 0
+            latest_ms = state.now_ms + (MAX_STEP_MS << state.clock_jumps)
+        state.clock_jumps = min(state.clock_jumps + 1, MAX_DOUBLINGS) if now_ms > latest_ms else 0
         return min(now_ms, latest_ms)
 
     def _take_gap(self, gap: Gap) -> list[Output]:
@@ -256,11 +260,13 @@ class Aggregator:
 
     def _install(self, name: str, baseline: Baseline, learning: bool = False) -> list[Output]:
         """Continue with another baseline: open windows are closed early, their panes dropped."""
-        outputs = self._windows.cut(name)
+        outputs = self._windows.close_early(name)
         self.baselines[name] = baseline
         self._windows.baselines[name] = baseline
-        cut_ms = self.state.models[name].cut_ms
-        self.state.models[name] = ModelState(baseline.fingerprint, learning, cut_ms=cut_ms)
+        incomplete_before_ms = self.state.models[name].incomplete_before_ms
+        self.state.models[name] = ModelState(
+            baseline.fingerprint, learning, incomplete_before_ms=incomplete_before_ms
+        )
         return [*outputs, BaselineInstalled(name, baseline)]
 
     def _remove(self, name: str) -> list[Output]:
@@ -268,7 +274,7 @@ class Aggregator:
 
         Its reported windows stay known, so that no report id is used twice if the model returns.
         """
-        outputs = self._windows.cut(name)
+        outputs = self._windows.close_early(name)
         del self.baselines[name]
         self._windows.forget(name)
         return outputs

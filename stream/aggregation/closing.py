@@ -1,5 +1,6 @@
-"""Closes windows: which ones, from which panes, reported in which order; silence, revisions, and
-dropped panes.
+"""Closes windows: sums their panes, reports them in order of time, and drops settled panes.
+
+Also reports revisions of closed windows, and silences of models.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from stream.event_time import JobSettings, window_ends, window_panes
 from stream.events import ModelKey, Output, WidthMismatches
 
 FOREVER_MS = 1 << 62
+"""Later than every time."""
 
 
 class WindowCloser:
@@ -35,7 +37,10 @@ class WindowCloser:
         baselines: dict[str, Baseline],
     ) -> None:
         self.baselines = dict(baselines)
-        self._settings, self._judge, self._state, self._panes = settings, judge, state, panes
+        self._settings = settings
+        self._judge = judge
+        self._state = state
+        self._panes = panes
         self._starts: dict[ModelKey, set[int]] = {
             key: set(key_state.width_mismatches)
             for key, key_state in state.known()
@@ -49,14 +54,15 @@ class WindowCloser:
         """Note that a pane has events."""
         self._starts.setdefault(key, set()).add(start_ms)
         key_state = self._state.key_state(key)
-        if key_state.heard_ms is None:
-            key_state.heard_ms = start_ms
+        if key_state.active_until_ms is None:
+            key_state.active_until_ms = start_ms
 
     def add_width_mismatches(
         self, key: ModelKey, start_ms: int, mismatches: WidthMismatches
     ) -> None:
-        """Count records of a pane with a wrong width; its windows report them, even if they contain
-        nothing else.
+        """Count records of a pane that have a wrong width.
+
+        The windows of the pane report them, even if they contain nothing else.
         """
         counted = self._state.key_state(key).width_mismatches
         counted[start_ms] = counted.get(start_ms, WidthMismatches()).plus(mismatches)
@@ -64,7 +70,8 @@ class WindowCloser:
 
     def close_up_to(self, watermark_ms: int) -> list[Output]:
         """Close the windows that end at or before the watermark, and report silences up to it."""
-        every, closed = self._settings.every_ms, self._state.closed_ms
+        every = self._settings.every_ms
+        closed = self._state.closed_ms
         boundary = watermark_ms // every * every
         if closed is not None and boundary <= closed:
             return []
@@ -77,8 +84,9 @@ class WindowCloser:
         return outputs
 
     def close_all(self) -> list[Output]:
-        """Close all windows that have events, since the input is at its end."""
-        state, window_ms = self._state, self._settings.window_ms
+        """Close all windows that have events, at the end of the input."""
+        state = self._state
+        window_ms = self._settings.window_ms
         ends = [max(starts) + window_ms for starts in self._starts.values() if starts]
         if not ends:
             return []
@@ -93,26 +101,26 @@ class WindowCloser:
         return outputs
 
     def revisions(self) -> list[Output]:
-        """Report the closed windows again that late events have changed since."""
+        """Report again the closed windows that late events have changed since."""
         outputs: list[Output] = []
         for key in sorted(self._starts):
             outputs += self._report_touched(key)
         return outputs
 
-    def cut(self, model: str) -> list[Output]:
+    def close_early(self, model: str) -> list[Output]:
         """Close a model's open windows early and drop all its panes.
 
         Windows that began before now are incomplete. Violations of the old baseline do not count
         under the new one; only an open episode is kept.
         """
         outputs: list[Output] = []
-        latest = self._state.models[model].cut_ms
+        latest = self._state.models[model].incomplete_before_ms
         for key in [key for key in sorted(self._starts) if key.model == model]:
-            outputs += self._cut_key(key)
-            heard_ms = self._state.key_state(key).heard_ms
-            if heard_ms is not None:
-                latest = max(latest or -FOREVER_MS, heard_ms)
-        self._state.models[model].cut_ms = latest
+            outputs += self._close_early(key)
+            active_until_ms = self._state.key_state(key).active_until_ms
+            if active_until_ms is not None:
+                latest = max(latest or -FOREVER_MS, active_until_ms)
+        self._state.models[model].incomplete_before_ms = latest
         return outputs
 
     def forget(self, model: str) -> None:
@@ -120,7 +128,7 @@ class WindowCloser:
         self.baselines.pop(model)
         for key in [key for key in self._starts if key.model == model]:
             state = self._state.key_state(key)
-            state.heard_ms = state.silent_ms = None
+            state.active_until_ms = state.silent_ms = None
             del self._starts[key]
 
     def settle(self, before_ms: int) -> list[Output]:
@@ -129,7 +137,8 @@ class WindowCloser:
         Panes that end at or before ``before_ms`` get no more events. A pane is kept for as long as
         another pane of one of its windows may still change.
         """
-        state, window_ms = self._state, self._settings.window_ms
+        state = self._state
+        window_ms = self._settings.window_ms
         bound = before_ms // self._settings.every_ms * self._settings.every_ms
         if state.settled_ms is not None and bound <= state.settled_ms:
             return []
@@ -145,11 +154,12 @@ class WindowCloser:
         ]
         return outputs
 
-    def _cut_key(self, key: ModelKey) -> list[Output]:
-        state, starts = self._state.key_state(key), self._starts[key]
+    def _close_early(self, key: ModelKey) -> list[Output]:
+        state = self._state.key_state(key)
+        starts = self._starts[key]
         outputs: list[Output] = []
         for end in self._open_or_touched(key):
-            outputs += self._close(key, end, cut=True)
+            outputs += self._close(key, end, early=True)
         state.touched.clear()
         if starts:
             outputs += self._report_silence(key, max(starts) + self._settings.every_ms)
@@ -159,13 +169,14 @@ class WindowCloser:
         return outputs
 
     def _open_or_touched(self, key: ModelKey) -> list[int]:
-        """Return the ends of windows with events that are open, or must be reported again."""
-        touched, closed = self._state.key_state(key).touched, self._state.closed_ms
+        """Return the ends of the windows with events that are open or must be reported again."""
+        touched = self._state.key_state(key).touched
+        closed = self._state.closed_ms
         ends = {end for start in self._starts[key] for end in window_ends(start, self._settings)}
         return sorted(end for end in ends if closed is None or end > closed or end in touched)
 
     def _report_touched(self, key: ModelKey, bound: int = FOREVER_MS) -> list[Output]:
-        """Report the touched windows that end at or before ``bound`` again."""
+        """Report again the touched windows that end at or before ``bound``."""
         touched = self._state.key_state(key).touched
         due = sorted(end for end in touched if end <= bound)
         outputs: list[Output] = []
@@ -209,13 +220,14 @@ class WindowCloser:
                     )
         return sorted(due)
 
-    def _close(self, key: ModelKey, end_ms: int, cut: bool = False) -> list[Output]:
+    def _close(self, key: ModelKey, end_ms: int, early: bool = False) -> list[Output]:
         """Report a window; its first report also moves the episodes, which may raise signals."""
-        state, baseline = self._state.key_state(key), self.baselines[key.model]
+        state = self._state.key_state(key)
+        baseline = self.baselines[key.model]
         window = self._settings.window_ms, end_ms
         revision = state.reported.get(window, -1) + 1
         profile = self._sum(key, end_ms, baseline)
-        span = self._span(key, end_ms, revision, cut)
+        span = self._span(key, end_ms, revision, early)
         report = self._judge.report(span, baseline, profile, state.episodes)
         state.reported[window] = revision
         if revision or not self._is_newest(state, report):
@@ -238,12 +250,14 @@ class WindowCloser:
                 total.merge(profile)
         return total
 
-    def _span(self, key: ModelKey, end_ms: int, revision: int, cut: bool) -> WindowSpan:
-        """Return what the judge must know of a window besides its counts."""
+    def _span(self, key: ModelKey, end_ms: int, revision: int, early: bool) -> WindowSpan:
+        """Return the facts about a window that the judge needs in addition to its counts."""
         start_ms = end_ms - self._settings.window_ms
         model = self._state.models[key.model]
-        notes = self._missing(start_ms, end_ms)
-        if cut or (model.cut_ms is not None and start_ms < model.cut_ms):
+        notes = self._incomplete_reasons(start_ms, end_ms)
+        if early or (
+            model.incomplete_before_ms is not None and start_ms < model.incomplete_before_ms
+        ):
             notes.append("baseline or window length changed in this window")
         mismatches = self._sum_width_mismatches(key, end_ms)
         return WindowSpan(
@@ -260,12 +274,13 @@ class WindowCloser:
         )
 
     def _sum_width_mismatches(self, key: ModelKey, end_ms: int) -> WidthMismatches:
-        counted, total = self._state.key_state(key).width_mismatches, WidthMismatches()
+        counted = self._state.key_state(key).width_mismatches
+        total = WidthMismatches()
         for start in window_panes(end_ms, self._settings):
             total = total.plus(counted.get(start, WidthMismatches()))
         return total
 
-    def _missing(self, start_ms: int, end_ms: int) -> list[str]:
+    def _incomplete_reasons(self, start_ms: int, end_ms: int) -> list[str]:
         """Return the reasons why records of a window may be missing, in alphabetical order."""
         reasons = {
             span.reason
@@ -285,25 +300,26 @@ class WindowCloser:
 
         A silence is at least one window without an event.
         """
-        state, settings = self._state.key_state(key), self._settings
+        state = self._state.key_state(key)
+        settings = self._settings
         outputs: list[Output] = []
-        if state.heard_ms is None:
+        if state.active_until_ms is None:
             return outputs
-        starts = [start for start in self._starts[key] if state.heard_ms <= start < boundary]
+        starts = [start for start in self._starts[key] if state.active_until_ms <= start < boundary]
         for start in sorted(starts):
             outputs += self._begin_silence(key, start)
             if state.silent_ms is not None:
                 outputs.append(self._judge.silence(*key, state.silent_ms, start))
                 state.silent_ms = None
-            state.heard_ms = start + settings.every_ms
+            state.active_until_ms = start + settings.every_ms
         return [*outputs, *self._begin_silence(key, boundary)]
 
     def _begin_silence(self, key: ModelKey, until_ms: int) -> list[Output]:
-        """Report the begin of a silence if no event came for a window up to ``until_ms``."""
+        """Report the start of a silence if no event came for one window up to ``until_ms``."""
         state = self._state.key_state(key)
-        if state.heard_ms is None or state.silent_ms is not None:
+        if state.active_until_ms is None or state.silent_ms is not None:
             return []
-        if until_ms - state.heard_ms < self._settings.window_ms:
+        if until_ms - state.active_until_ms < self._settings.window_ms:
             return []
-        state.silent_ms = state.heard_ms
+        state.silent_ms = state.active_until_ms
         return [self._judge.silence(*key, state.silent_ms, None)]

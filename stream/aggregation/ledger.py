@@ -1,6 +1,4 @@
-"""The event ledger: each record read has exactly one outcome, and each accepted row is accounted
-for.
-"""
+"""The event ledger: each record read has one outcome; each accepted row is in a window or lost."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from stream.events import CoveredRange
 from stream.outcomes import ACCEPTED
 
 EXPIRED: Final = "ended"
-"""The name of the account that sums up all partitions which the source no longer has."""
+"""The name of the account of all partitions that the source no longer has."""
 
 
 class Account(msgspec.Struct):
@@ -37,9 +35,9 @@ class Ledger(msgspec.Struct):
 
     ``bytes`` is the length of the records of all partitions by outcome.
     ``width_mismatches_late_after_idle`` are records with a wrong number of columns that came too
-    late for any window to report. ``partials_dropped`` counts the partials whose records had to be
-    read again. ``gap_records`` is the known number of records lost in ``gaps``. ``future`` events
-    were counted at their arrival. ``unremembered`` are ids for which there was no room
+    late to be reported by any window. ``partials_dropped`` counts the partials whose records had to
+    be read again. ``gap_records`` is the known number of records lost in ``gaps``. ``future``
+    events were counted at their arrival. ``unremembered`` are ids for which there was no room
     (``dedupe.most``): if their events are repeated, they are counted again.
     """
 
@@ -59,7 +57,7 @@ class Ledger(msgspec.Struct):
     unremembered: int = 0
 
     def enter(self, cover: CoveredRange) -> None:
-        """Enter the records of one accepted range."""
+        """Add the records of one accepted range."""
         account = self.partitions.setdefault(cover.partition, Account())
         account.read += cover.read
         self.rows_accepted += cover.rows
@@ -67,20 +65,20 @@ class Ledger(msgspec.Struct):
         _add(self.bytes, cover.bytes)
 
     def close_account(self, partition: str) -> None:
-        """Move the records of a partition that has expired to the one account of all such."""
+        """Move the records of an expired partition to the account of all expired ones."""
         account = self.partitions.pop(partition, Account())
         expired = self.partitions.setdefault(EXPIRED, Account())
         expired.read += account.read
         _add(expired.outcomes, account.outcomes)
 
     def rename_outcome(self, old: str, new: str) -> None:
-        """Give an outcome a new name, in a ledger that an earlier version wrote."""
+        """Rename an outcome in a ledger that an earlier version wrote."""
         for counts in (self.bytes, *(account.outcomes for account in self.partitions.values())):
             if old in counts:
                 _add(counts, {new: counts.pop(old)})
 
     def lost(self) -> dict[str, int]:
-        """Return what was read and is in no window, by reason.
+        """Return the number of records and rows that are in no window, by reason.
 
         These are rejected records, late records, duplicates, and rows and width mismatches that
         were late after idle. Reasons without a record are left out.
@@ -97,16 +95,16 @@ class Ledger(msgspec.Struct):
         return sum(account.outcomes.get(outcome, 0) for account in self.partitions.values())
 
     def imbalance(self) -> dict[str, int]:
-        """Return by how much each law is violated, by name; empty if all laws hold."""
-        off = {
+        """Return the difference of each law that is violated, by name; empty if all laws hold."""
+        differences = {
             f"partition {name}": account.read - sum(account.outcomes.values())
             for name, account in self.partitions.items()
         }
-        off["rows accepted"] = self.rows_accepted - self.rows_folded
-        off["rows in panes"] = (
+        differences["rows accepted"] = self.rows_accepted - self.rows_folded
+        differences["rows in panes"] = (
             self.rows_folded - self.rows_in_panes - self.rows_closed - self.rows_late_after_idle
         )
-        return {name: difference for name, difference in off.items() if difference}
+        return {name: difference for name, difference in differences.items() if difference}
 
 
 def _add(totals: dict[str, int], counts: dict[str, int]) -> None:

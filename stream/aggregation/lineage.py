@@ -1,4 +1,4 @@
-"""Lineage of partitions: shards that are split or merged. Functions without a clock or I/O."""
+"""Lineage of partitions: shards that are split or merged. Pure functions."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def end(
 ) -> dict[str, tuple[str, ...]]:
     """End a partition; returns the partitions that may be read now, with the parents of each.
 
-    Its children are added in the same step, so that there is no moment at which neither it nor its
-    children hold the watermark.
+    Its children are added in the same step, so that at every moment either it or its children hold
+    the watermark.
     """
     partitions[cover.partition] = msgspec.structs.replace(
         partitions[cover.partition], ended=True, arrival_ms=None
@@ -69,7 +69,7 @@ def end(
 def expire(state: JobState, names: Collection[str]) -> None:
     """Forget ended partitions that the source no longer has.
 
-    A partition stays while a child waits for it or its gap is open. All children are known by then:
+    A partition stays while a child waits for it or its gap is open. All children are known before:
     they are added when their parents end, or are discovered long before these expire.
     """
     parents = {parent for partition in state.partitions.values() for parent in partition.parents}

@@ -1,4 +1,4 @@
-"""The contract for the storage of the panes of open windows."""
+"""The contract of the store of the panes of open windows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from stream.events import ModelKey
 
 
 class PaneId(NamedTuple):
-    """One pane of a model and variant: the start, and the fingerprint of the layout it uses."""
+    """One pane of a model and variant: its start, and the fingerprint of its layout."""
 
     model: str
     variant: str
@@ -24,12 +24,13 @@ class PaneId(NamedTuple):
 
 
 class PaneStore(Protocol):
-    """Profiles by pane. A profile returned by :meth:`get` may be changed in place if it is put
-    back.
+    """Profiles by pane.
+
+    A profile returned by :meth:`get` may be changed in place if it is then :meth:`put` back.
     """
 
     def get(self, pane: PaneId) -> Profile | None:
-        """Return the profile of a pane, ``None`` if it has none."""
+        """Return the profile of a pane; ``None`` if it has none."""
 
     def put(self, pane: PaneId, profile: Profile) -> None:
         """Store the profile of a pane."""

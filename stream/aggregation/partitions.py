@@ -24,7 +24,9 @@ class Partitions:
     """
 
     def __init__(self, settings: JobSettings, state: JobState, ids: RememberedIds) -> None:
-        self._settings, self._state, self._ids = settings, state, ids
+        self._settings = settings
+        self._state = state
+        self._ids = ids
 
     def discover(self, discovered: DiscoveredPartition) -> list[Assign]:
         """Add a partition if it is new; returns its assignment unless it waits for its parents."""
@@ -40,11 +42,11 @@ class Partitions:
     def assign(self, name: str) -> Assign:
         """Assign a partition from its expected position, under a new claim.
 
-        It is no longer idle: what was reported under the old claim does not count any more.
+        It is no longer idle: reports under the old claim do not count any more.
         """
         before = self._state.partitions[name]
         partition = msgspec.structs.replace(
-            before, claim=before.claim + 1, quiet_ms=None, said_ms=None, idle=False
+            before, claim=before.claim + 1, quiet_ms=None, reported_ms=None, idle=False
         )
         self._state.partitions[name] = partition
         return Assign(
@@ -60,7 +62,7 @@ class Partitions:
         return self.assign_again(list(self._state.partitions))
 
     def assign_again(self, names: Iterable[str]) -> list[Assign]:
-        """Assign those of some partitions that may be read now; unknown ones are ignored."""
+        """Assign the named partitions that may be read now; others are ignored."""
         known = self._state.partitions
         return [self.assign(name) for name in names if name in known and known[name].assignable]
 
@@ -74,7 +76,8 @@ class Partitions:
     def refuse(self, covers: Sequence[CoveredRange]) -> list[Assign]:
         """Assign the partitions of a refused partial again.
 
-        A range that was read under an old claim needs no new assignment: there already was one.
+        A range that was read under an old claim needs no new assignment, since there was one
+        already.
         """
         known = self._state.partitions
         current = [
@@ -89,7 +92,8 @@ class Partitions:
 
         Returns the partitions that may be read from now on, because this one ended.
         """
-        name, now_ms = cover.partition, self._state.now_ms
+        name = cover.partition
+        now_ms = self._state.now_ms
         moved = self._moved(self._state.partitions[name], cover)
         idle = now_ms is not None and is_idle(moved, now_ms, self._settings.idle_ms)
         self._state.partitions[name] = msgspec.structs.replace(moved, idle=idle)
@@ -101,12 +105,12 @@ class Partitions:
         return []
 
     def follow_clock(self, now_ms: int) -> None:
-        """Find out which partitions are idle at this time; the clock may have been set back."""
+        """Update which partitions are idle at this time; the clock may have been set back."""
         for name, partition in self._state.partitions.items():
             seen = msgspec.structs.replace(
                 partition,
-                quiet_ms=_at_most(partition.quiet_ms, now_ms),
-                said_ms=_at_most(partition.said_ms, now_ms),
+                quiet_ms=_capped(partition.quiet_ms, now_ms),
+                reported_ms=_capped(partition.reported_ms, now_ms),
             )
             idle = is_idle(seen, now_ms, self._settings.idle_ms)
             self._state.partitions[name] = msgspec.structs.replace(seen, idle=idle)
@@ -128,11 +132,11 @@ class Partitions:
         expire(self._state, [name for name in names if not self._ids.remembers(name)])
 
     def ended(self) -> Iterable[str]:
-        """Return the names of the partitions that are read to their ends."""
+        """Return the names of the partitions that have been read to their end."""
         return (name for name, partition in self._state.partitions.items() if partition.ended)
 
     def watermark(self) -> int | None:
-        """Return the time up to which all events are expected to be in; it may fall."""
+        """Return the time up to which all events are expected to have arrived; it may fall."""
         return watermark(self._state.partitions.values(), self._state.now_ms, self._settings)
 
     def retained_from(self, watermark_ms: int) -> int | None:
@@ -150,16 +154,15 @@ class Partitions:
             next=cover.next,
             mark_ms=cover.mark_ms,
             quiet_ms=self._quiet_since(partition, cover),
-            said_ms=self._state.now_ms,
+            reported_ms=self._state.now_ms,
             arrival_ms=None if cover.at_end else arrival_ms,
         )
 
     def _quiet_since(self, partition: PartitionState, cover: CoveredRange) -> int | None:
-        """Return the clock since which reports say that nothing is there to date.
+        """Return the time since which readers report that there is nothing to date.
 
-        A report counts from the earlier one on only if the two are at most ``idle`` apart: reports
-        from before and after a pause do not add up. ``None`` if the range has a dated record and
-        more follows.
+        Two reports are connected only if they are at most ``idle`` apart: reports from before and
+        after a pause do not add up. ``None`` if the range has a dated record and more follows.
         """
         now_ms = self._state.now_ms
         quiet = not cover.dated and (cover.at_end or cover.read > 0)
@@ -167,20 +170,20 @@ class Partitions:
             return now_ms if cover.at_end else None
         unbroken = (
             now_ms is not None
-            and partition.said_ms is not None
-            and now_ms - partition.said_ms <= self._settings.idle_ms
+            and partition.reported_ms is not None
+            and now_ms - partition.reported_ms <= self._settings.idle_ms
         )
         return partition.quiet_ms if unbroken and partition.quiet_ms is not None else now_ms
 
     def _end(self, cover: CoveredRange) -> list[str]:
-        """End a partition; returns those that may be read now, which inherit its ids."""
+        """End a partition; returns the children that may be read now, which inherit its ids."""
         children = end(self._state.partitions, cover)
         for name, parents in children.items():
             self._ids.hand_down(parents, name)
         return list(children)
 
     def _close_gap(self, cover: CoveredRange) -> None:
-        """Note the span of event time in which records were lost, if its end is known by now.
+        """Note the span of event time in which records were lost, once its end is known.
 
         The lost records are older than the first time read after them. In an idle partition, they
         are older than the marks of the others. In an ended partition nothing follows, so they are
@@ -207,5 +210,5 @@ class Partitions:
         return max(ahead, default=None)
 
 
-def _at_most(time_ms: int | None, now_ms: int) -> int | None:
+def _capped(time_ms: int | None, now_ms: int) -> int | None:
     return None if time_ms is None else min(time_ms, now_ms)

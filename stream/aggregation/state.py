@@ -1,4 +1,4 @@
-"""The state of a job besides its panes: one struct, written whole at each commit."""
+"""The state of a job except its panes: one struct, written as a whole at each commit."""
 
 from __future__ import annotations
 
@@ -31,8 +31,9 @@ class KeyState(msgspec.Struct):
 
     ``reported`` maps length and end of a window to its last revision. ``width_mismatches`` counts
     the records of each pane with too few or too many columns. ``touched`` are the ends of closed
-    windows that late events have changed since. Up to ``heard_ms`` it is settled where there were
-    events and where there was silence; ``silent_ms`` is the start of a silence that continues.
+    windows that late events have changed since. Up to
+    ``active_until_ms`` it is settled which times had events and which were silent; ``None`` for a
+    model that is no longer monitored. ``silent_ms`` is the start of a silence that continues.
     """
 
     reported: dict[tuple[int, int], int] = {}
@@ -40,30 +41,30 @@ class KeyState(msgspec.Struct):
         name="misfits", default_factory=dict
     )
     touched: set[int] = set()
-    heard_ms: int | None = None
+    active_until_ms: int | None = msgspec.field(name="heard_ms", default=None)
     silent_ms: int | None = None
     episodes: EpisodeState = EpisodeState()
 
 
 class ModelState(msgspec.Struct):
-    """The state of one model: the fingerprint of its baseline, and what it is learned from.
+    """The state of one model: the fingerprint of its baseline, and the samples to learn it from.
 
     ``samples`` are the raw rows (Arrow IPC streams) of a model that is ``learning``, and
-    ``sampled_rows`` is their number. Windows that begin before ``cut_ms`` are ``incomplete``,
-    because the baseline or the window length changed in them.
+    ``sampled_rows`` is their number. Windows that begin before ``incomplete_before_ms`` are
+    ``incomplete``, because the baseline or the window length changed in them.
     """
 
     baseline: str
     learning: bool = False
     sampled_rows: int = 0
     samples: list[bytes] = []
-    cut_ms: int | None = None
+    incomplete_before_ms: int | None = msgspec.field(name="cut_ms", default=None)
 
 
 class JobState(msgspec.Struct):
     """The state of a job: its partitions, watermark, ledger, models, and gaps.
 
-    ``now_ms`` is the clock as last taken over, and ``hurried`` counts the consecutive ticks at
+    ``now_ms`` is the clock as of the last tick, and ``clock_jumps`` counts the consecutive ticks at
     which the clock was further ahead than one tick may move it. All windows that end at or before
     ``closed_ms`` are closed. Panes that end at or before ``settled_ms`` get no more events.
     ``open_gaps`` are the partitions in which a gap was met and no later time has been read, each
@@ -73,7 +74,7 @@ class JobState(msgspec.Struct):
     version: int = STATE_VERSION
     partitions: dict[str, PartitionState] = msgspec.field(name="places", default_factory=dict)
     now_ms: int | None = None
-    hurried: int = 0
+    clock_jumps: int = msgspec.field(name="hurried", default=0)
     watermark_ms: int | None = None
     closed_ms: int | None = None
     settled_ms: int | None = None

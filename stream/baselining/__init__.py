@@ -1,3 +1,3 @@
 """Makes baselines from training data or first events, reads and writes SageMaker's files; may
-import `config`, `formats` and below.
+import `config` and below.
 """

@@ -1,6 +1,4 @@
-"""Makes a baseline from training data: a scan for types and quantiles, then exact counts on the
-bins that follow from it.
-"""
+"""Makes a baseline from training data: scans types and quantiles, then counts on the bins."""
 
 from __future__ import annotations
 
@@ -42,7 +40,7 @@ def make(
 ) -> BuiltBaseline:
     """Make the baseline of the rows in ``chunks``, which are read twice.
 
-    ``predictions`` names the columns of the model's answer. A column without any value gets no
+    ``predictions`` names the columns of the model's response. A column without any value gets no
     bins; it stays in ``columns``, so that positions keep their meaning.
 
     Raises ``BaselineInvalid`` if there are no rows, and :class:`~stream.errors.ColumnsUnknown` if
@@ -66,7 +64,7 @@ def make(
 
 
 def _scan(chunks: Iterable[pa.Table]) -> dict[str, ColumnScan]:
-    """Scan all rows once; a column that some chunks lack is missing there."""
+    """Scan all rows once; a column is missing in chunks that do not have it."""
     scans: dict[str, ColumnScan] = {}
     rows = 0
     for chunk in chunks:
@@ -101,7 +99,7 @@ def write(built: BuiltBaseline, folder: Path) -> None:
 
 
 def constraints_were_edited(folder: Path) -> bool:
-    """Return whether the folder's ``constraints.json`` differs from what its baseline wrote there.
+    """Return whether the folder's ``constraints.json`` was edited after its baseline was written.
 
     False if the folder holds no baseline.
     """
@@ -145,11 +143,11 @@ def make_from_files(
 
 
 def load_baseline(folder: Path) -> Baseline:
-    """Read the baseline in a folder; ``constraints.json`` takes precedence over the constraints in
-    ``baseline.msgpack``.
+    """Read the baseline in a folder.
 
-    Raises ``BaselineInvalid`` if a file is missing or damaged, or if the constraints name a feature
-    that has no column.
+    ``constraints.json`` takes precedence over the constraints in ``baseline.msgpack``. Raises
+    ``BaselineInvalid`` if a file is missing or damaged, or if the constraints name a feature that
+    has no column.
     """
     try:
         baseline = Baseline.decode((folder / FILES[2]).read_bytes())
@@ -202,7 +200,7 @@ def learn_from_samples(
     outputs: Sequence[str],
     inputs: Sequence[str],
 ) -> Baseline:
-    """Do as :func:`learn`, with the first ``rows`` rows of Arrow IPC streams as partials carry."""
+    """Learn as :func:`learn` does, from the first ``rows`` rows of the samples of partials."""
     tables: list[pa.Table] = []
     remaining = rows
     for sample in samples:

@@ -1,6 +1,4 @@
-"""The first pass over training data: types, quantiles, extremes and frequent values, in bounded
-memory.
-"""
+"""The first pass over training data: types, quantiles and frequent values, in bounded memory."""
 
 from __future__ import annotations
 
@@ -35,11 +33,11 @@ from detectors.profiles.layout import (
 )
 
 KLL_K: Final = 2_048
-"""The parameter k of the sketch, and the number of values up to which it is the data itself."""
-MOST_TRACKED: Final = 200_000
-"""Different values that are counted exactly."""
-MOST_SAMPLED: Final = 65_536
-"""Numbers in the sample that the bins are made from."""
+"""The parameter k of the sketch, and the number of values up to which the sketch is exact."""
+MAX_TRACKED: Final = 200_000
+"""The largest number of different values that are counted exactly."""
+MAX_SAMPLED: Final = 65_536
+"""The largest number of values in the sample that the bins are made from."""
 
 
 class ColumnScan:
@@ -48,13 +46,12 @@ class ColumnScan:
     Numbers go into a KLL sketch (k = 2,048, as in ``statistics.json``). The sketch is randomised,
     so the bins are made from a sample instead: every number up to 65,536 of them, then every
     second, every fourth and so on, in the order of the data. The same file always gives the same
-    baseline. Up to ``KLL_K`` numbers are also kept as they are: then the sketch is the data.
-    Frequent values are counted exactly up to 200,000 different ones; beyond that the rarer half is
-    dropped from time to time.
+    baseline. Up to ``KLL_K`` numbers are also kept as they are, and replace the sketch. Values are
+    counted exactly up to 200,000 different ones; beyond that the rarer half is dropped.
 
-    A number is what :mod:`detectors.profiles.columns` reads as one, so that a column gets the type
-    as which its events will be counted: ``NaN``, ``.5`` and `` 7`` do not make a column of numbers
-    String, as SageMaker's patterns would.
+    Numbers are recognised by the grammar of :mod:`detectors.profiles.columns`, so that a column
+    gets the type with which its events will be counted. With the patterns of SageMaker, ``NaN``,
+    ``.5`` and `` 7`` would make it a String.
     """
 
     def __init__(self) -> None:
@@ -65,7 +62,9 @@ class ColumnScan:
         self.sample = np.empty(0)
         self.stride = 1
         self.values: Counter[str] = Counter()
-        self.low, self.high, self.sum = np.inf, -np.inf, 0.0
+        self.low = np.inf
+        self.high = -np.inf
+        self.sum = 0.0
         self.shift: float | None = None
         self.total = self.squares = 0.0
         self.dropped_values = False
@@ -85,8 +84,8 @@ class ColumnScan:
     def _count_values(self, present: pa.StringArray) -> None:
         for entry in pc.value_counts(present).to_pylist():
             self.values[entry["values"]] += entry["counts"]
-        if len(self.values) > MOST_TRACKED:
-            self.values = Counter(dict(self.values.most_common(MOST_TRACKED // 2)))
+        if len(self.values) > MAX_TRACKED:
+            self.values = Counter(dict(self.values.most_common(MAX_TRACKED // 2)))
             self.dropped_values = True
 
     def pad(self, rows: int) -> None:
@@ -111,14 +110,16 @@ class ColumnScan:
 
     def _add_to_sample(self, values: Floats) -> None:
         self.sample = np.append(self.sample, values[-self.finite % self.stride :: self.stride])
-        while len(self.sample) > MOST_SAMPLED:
+        while len(self.sample) > MAX_SAMPLED:
             self.sample = self.sample[::2]
             self.stride *= 2
 
     @property
     def type(self) -> InferredType:
-        """The inferred type: ``String`` if any text is not a number, else ``Fractional`` if any
-        number is, else ``Integral``; ``Unknown`` without values.
+        """The inferred type.
+
+        ``String`` if any text is not a number, else ``Fractional`` if any number is, else
+        ``Integral``; ``Unknown`` without values.
         """
         if not self.types:
             return "Unknown"
@@ -183,8 +184,9 @@ class ColumnScan:
 
 
 def _running_std(values: Sequence[float]) -> float:
-    """The population standard deviation by Welford's recurrence, value by value: equal to Spark's
-    to the last digit.
+    """The population standard deviation by Welford's recurrence, value by value.
+
+    It is equal to that of Spark to the last digit.
     """
     mean = squares = 0.0
     for n, value in enumerate(values, 1):

@@ -1,4 +1,4 @@
-"""The columns of a model, those of its answer and those of the request."""
+"""The columns of a model: those of the response and those of the request."""
 
 from __future__ import annotations
 
@@ -28,8 +28,9 @@ def columns_of(
 ) -> ModelColumns:
     """Return the columns of a model, from its baseline unless ``outputs`` and ``inputs`` are given.
 
-    Without names, the baseline's columns serve in their order: those with the role ``prediction``
-    are outputs, all others inputs. A named column that the baseline does not have is learned.
+    Without names, the baseline's columns are used in their order: those with the role
+    ``prediction`` are outputs, all others inputs. A named column that the baseline does not have is
+    learned.
 
     Raises :class:`~stream.errors.BaselineMismatch` if a feature of the baseline is in neither list.
     """
@@ -50,11 +51,11 @@ def columns_of(
 
 
 def model_columns(config: Config, name: str, baseline: Baseline) -> ModelColumns:
-    """The columns of one configured model under a baseline; an empty one gives none of its own."""
+    """The columns of one configured model with a baseline, which may be empty."""
     model = config.models[name]
     return columns_of(name, baseline, model.outputs, model.inputs)
 
 
-def columns_now(config: Config, baselines: Mapping[str, Baseline]) -> dict[str, ModelColumns]:
-    """The columns of all configured models under the baselines in force."""
+def columns_by_model(config: Config, baselines: Mapping[str, Baseline]) -> dict[str, ModelColumns]:
+    """The columns of all configured models with the baselines in force."""
     return {name: model_columns(config, name, baselines[name]) for name in config.models}

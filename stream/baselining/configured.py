@@ -1,4 +1,4 @@
-"""The baselines that a configuration names."""
+"""Loads the baselines that a configuration names, and checks that they fit it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 
 
 def configured_baselines(config: Config) -> dict[str, Baseline]:
-    """Return the baseline of each model from its folder; an empty one where it is to be learned.
+    """Return the baseline of each model from its folder, empty where it is to be learned.
 
     Raises :class:`~stream.errors.ConfigError` with all faults: a folder without a baseline, a
     baseline that does not fit the columns of its model, names and statistics that do not fit the
     baseline.
     """
-    baselines, faults = {}, []
+    baselines = {}
+    faults = []
     columns: dict[str, tuple[str, ...]] = {}
     for name, model in config.models.items():
         try:
@@ -33,7 +34,8 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
             reason = f"the baseline's {error.field} are in neither outputs nor inputs"
             faults.append(ConfigFault(path=f"models.{name}", reason=reason))
         else:
-            baselines[name], columns[name] = baseline, (*named.outputs, *named.inputs)
+            baselines[name] = baseline
+            columns[name] = (*named.outputs, *named.inputs)
     faults += baseline_faults(config, columns, baselines)
     if faults:
         raise ConfigError(faults)

@@ -1,5 +1,6 @@
-"""Writes ``statistics.json`` and writes and reads ``constraints.json`` in the format of SageMaker
-Model Monitor; see docs/sagemaker-compatibility.md.
+"""The files of SageMaker Model Monitor: ``statistics.json`` (written), ``constraints.json``.
+
+See docs/sagemaker-compatibility.md.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from stream.baselining.column_scan import KLL_K, ColumnScan
 
 BUCKETS: Final = 10
-MOST_CATEGORIES: Final = 120
-"""A text column of more different values gets no counts and no domain."""
-MOST_DOMAIN_SHARE: Final = 0.1
-"""A text column of more different values than this share of its values gets no domain."""
+MAX_CATEGORIES: Final = 120
+"""The largest number of different values of a text column that gets counts and a domain."""
+MAX_DOMAIN_SHARE: Final = 0.1
+"""The largest ratio of different values to values of a text column that gets a domain."""
 
 
 class _Override(msgspec.Struct, frozen=True):
@@ -82,8 +83,10 @@ def statistics(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
 
 
 def constraints(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
-    """Return the content of ``constraints.json``: type and completeness as observed, whether all
-    numbers are non-negative, the domains of text with few values.
+    """Return the content of ``constraints.json``.
+
+    Type and completeness as observed, whether all numbers are non-negative, and the domains of text
+    with few values.
     """
     return {
         "version": 0.0,
@@ -109,7 +112,7 @@ def read_constraints(data: object) -> Constraints:
 
     Files of earlier versions, without categorical keys, are read too, and both spellings of a
     feature's override; unknown keys are ignored. Raises ``BaselineInvalid`` with the path in the
-    file, what was expected and what was found.
+    file, the expected and the actual type.
     """
     try:
         file = msgspec.convert(_without_nulls(data), _File)
@@ -122,7 +125,7 @@ def read_constraints(data: object) -> Constraints:
 
 
 def _without_nulls(data: object) -> object:
-    """The same without keys whose value is null: they mean the default."""
+    """The same data without keys that have the value null, which means the default."""
     if isinstance(data, dict):
         return {key: _without_nulls(value) for key, value in data.items() if value is not None}
     return [_without_nulls(item) for item in data] if isinstance(data, list) else data
@@ -155,7 +158,7 @@ def _numerical_statistics(scan: ColumnScan) -> dict[str, Any]:
 
 def _string_statistics(scan: ColumnScan) -> dict[str, Any]:
     text: dict[str, Any] = {"common": _common(scan), "distinct_count": float(len(scan.values))}
-    if len(scan.values) <= MOST_CATEGORIES:
+    if len(scan.values) <= MAX_CATEGORIES:
         buckets = [{"value": value, "count": count} for value, count in scan.values.most_common()]
         text["distribution"] = {"categorical": {"buckets": buckets}}
     return text
@@ -202,7 +205,7 @@ def _constraint(name: str, scan: ColumnScan) -> dict[str, Any]:
 
 
 def _has_few_values(scan: ColumnScan) -> bool:
-    most = min(MOST_CATEGORIES, MOST_DOMAIN_SHARE * (scan.rows - scan.missing))
+    most = min(MAX_CATEGORIES, MAX_DOMAIN_SHARE * (scan.rows - scan.missing))
     return len(scan.values) <= most
 
 

@@ -1,4 +1,4 @@
-"""Reads training data as tables of text columns: CSV, Parquet or JSON lines; a file or a folder."""
+"""Reads training data (CSV, Parquet or JSON lines; a file or folder) as tables of text columns."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ NOT_TRAINING_DATA = (
 )
 
 Progress = Callable[[int], None]
-"""Called with the number of bytes that were read since the last call."""
+"""A callback that gets the number of bytes read since its last call."""
 
 
 class TrainingData:
     """The rows of a training file or folder, always in the same order, as tables of text columns.
 
-    Cells are text as they stand in the file; null means missing. Numbers from Parquet and JSON
+    Cells are the text in the file; null means missing. Numbers from Parquet and JSON
     become text of their type (a floating-point 7 is ``7.0``); fields of nested objects become
     columns named by their dotted path. A CSV without a header gets the names ``_c0``, ``_c1``, ...
     unless ``columns`` are given.
@@ -58,8 +58,10 @@ class TrainingData:
         columns: Sequence[str] = (),
         exclude: Sequence[str] = (),
     ) -> None:
-        self._path, self._header = path, header
-        self._columns, self._exclude = list(columns), set(exclude)
+        self._path = path
+        self._header = header
+        self._columns = list(columns)
+        self._exclude = set(exclude)
         self.files = _files(path)
 
     @property
@@ -70,8 +72,8 @@ class TrainingData:
     def chunks(self, progress: Progress = lambda _: None) -> Iterator[pa.Table]:
         """Yield the rows of all files in the order of their names.
 
-        ``progress`` is called with an estimate of the bytes as they are read; in the end its sum is
-        the size of all files.
+        ``progress`` is called with estimates of the bytes read, which add up to the size of all
+        files.
         """
         seen: dict[str, None] = {}
         for file in self.files:
@@ -121,7 +123,7 @@ class TrainingData:
         return names if self._header else [f"_c{k}" for k in range(len(names))]
 
     def _read_lines(self, file: Path) -> Iterator[pa.Table]:
-        """Read JSON objects, one a line, as events are read: the same value is the same text."""
+        """Read JSON objects, one per line, as events are read: equal values become equal text."""
         with file.open("rb") as lines:
             numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
             while chunk := list(islice(numbered, CHUNK_LINES)):
@@ -207,6 +209,6 @@ def _files(path: Path) -> list[Path]:
     readable = [file for file in files if file.suffix.lower() in SUFFIXES]
     if not readable:
         kinds = f"CSV, Parquet or JSON lines ({', '.join(sorted(SUFFIXES))})"
-        found = "a folder without such a file" if path.is_dir() else repr(path.suffix)
-        raise DataError(str(path), f"expected {kinds}, found {found}")
+        actual = "a folder without such a file" if path.is_dir() else repr(path.suffix)
+        raise DataError(str(path), f"expected {kinds}, found {actual}")
     return readable

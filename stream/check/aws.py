@@ -1,4 +1,4 @@
-"""The account behind AWS credentials, and the errors that every AWS service shares."""
+"""Findings about AWS: the account of the credentials, and errors that all services share."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from stream.check.findings import Finding
 
 
 def account_finding(subject: str, sts: Any, permission: str) -> Finding:
-    """Return the account of the credentials.
+    """Return a finding with the account of the credentials.
 
-    ``permission`` is the one that the component needs and that cannot be checked without using it.
+    ``permission`` is the one that the component needs; it cannot be checked without using it.
     """
     try:
         account = call(sts.get_caller_identity, "Account", 0, {})["Account"]
@@ -25,6 +25,6 @@ def account_finding(subject: str, sts: Any, permission: str) -> Finding:
 
 
 def aws_finding(subject: str, code: str) -> Finding | None:
-    """Return the fault behind an error that every AWS service may raise; ``None`` for others."""
+    """Return the fault for an error that any AWS service may raise; ``None`` for other errors."""
     fault = fault_named(code)
-    return Finding(subject, fault.what, "fault", fault.advice) if fault else None
+    return Finding(subject, fault.problem, "fault", fault.advice) if fault else None

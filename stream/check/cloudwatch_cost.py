@@ -6,16 +6,16 @@ from math import ceil
 from typing import Final
 
 METRIC_TIERS: Final = ((10_000, 0.30), (240_000, 0.10), (750_000, 0.05), (float("inf"), 0.02))
-"""The number of custom metrics in each tier, and the price of one in dollars a month."""
+"""The number of custom metrics in each tier, and the price of one in dollars per month."""
 PUT_PER_1000: Final = 0.01
 """Dollars for 1,000 calls of PutMetricData."""
-MOST_DATA: Final = 1_000
-"""Data in one call."""
+MAX_DATA: Final = 1_000
+"""The largest number of data in one call."""
 MONTH_MS: Final = 30 * 86_400_000
 
 
 def metrics_cost(metrics: int) -> float:
-    """Return the dollars a month for a number of custom metrics.
+    """Return the cost of a number of custom metrics, in dollars per month.
 
     >>> metrics_cost(10_000), metrics_cost(12_000)
     (3000.0, 3200.0)
@@ -28,12 +28,12 @@ def metrics_cost(metrics: int) -> float:
 
 
 def puts_cost(metrics: int, every_ms: int, models: int = 1) -> float:
-    """Return the dollars a month for the calls that put the metrics of each window.
+    """Return the cost of the calls that put the metrics of each window, in dollars per month.
 
     A call holds at most 1,000 data of one model.
 
     >>> round(puts_cost(60, 60_000), 3)
     0.432
     """
-    calls = models * ceil(metrics / models / MOST_DATA) if metrics else 0
+    calls = models * ceil(metrics / models / MAX_DATA) if metrics else 0
     return calls * MONTH_MS / every_ms / 1000 * PUT_PER_1000

@@ -1,4 +1,4 @@
-"""How far events of a sample are out of order, from their event times. Pure."""
+"""Out-of-order delay and skew of a sample, from its event times. Pure."""
 
 from __future__ import annotations
 
@@ -11,21 +11,24 @@ from detectors.arrays import Ints
 from detectors.durations import duration_ms
 from stream.check.findings import (
     Finding,
-    Level,
+    FindingLevel,
     counted,
     format_duration,
     format_share,
     round_up,
 )
 from stream.event_time import JobSettings
+from stream.readers.lateness import after_grace, pane_starts, too_late
 
-MOST_LATE: Final = 0.01
+MAX_LATE: Final = 0.01
 """A larger share of late events is worth a warning; a larger share of lost events is a fault."""
 
 
 class Disorder(NamedTuple):
-    """``delay_ms``: how far each event is behind the highest event time before it. ``late`` events
-    come after their first window has closed, ``lost`` ones so late that they are not counted.
+    """The disorder of a sample of events.
+
+    ``delay_ms`` is how far each event lags behind the highest event time read before it. ``late``
+    events come after their first window has closed; ``lost`` ones are too late to be counted.
     """
 
     delay_ms: Ints
@@ -34,7 +37,10 @@ class Disorder(NamedTuple):
 
 
 def disorder(series: Sequence[Ints], times: JobSettings) -> Disorder:
-    """Measure the event times of partitions, each in the order of its log, by the reader's rules.
+    """Measure the event times of partitions, each in the order of its log.
+
+    Which events are late or too late is decided by the rules of the reader, see
+    :mod:`stream.readers.lateness`.
 
     >>> minute = JobSettings(
     ...     window_ms=60_000, every_ms=60_000, grace_ms=2_000, lateness_ms=600_000, idle_ms=0,
@@ -43,18 +49,19 @@ def disorder(series: Sequence[Ints], times: JobSettings) -> Disorder:
     >>> disorder([np.array([1_000, 65_000, 59_000])], minute)
     Disorder(delay_ms=array([   0,    0, 6000]), late=1, lost=0)
     """
-    delays, late, lost = [np.empty(0, np.int64)], 0, 0
+    delays: list[Ints] = [np.empty(0, np.int64)]
+    late = lost = 0
     for event_ms in series:
-        mark = np.maximum.accumulate(event_ms)
-        closes = event_ms // times.every_ms * times.every_ms + times.every_ms + times.grace_ms
-        delays.append(mark - event_ms)
-        late += int((closes <= mark).sum())
-        lost += int((closes + times.lateness_ms <= mark).sum())
+        mark_ms = np.maximum.accumulate(event_ms)
+        pane_ms = pane_starts(event_ms, times)
+        delays.append(mark_ms - event_ms)
+        late += int(after_grace(pane_ms, mark_ms, times).sum())
+        lost += int(too_late(pane_ms, mark_ms, times).sum())
     return Disorder(np.concatenate(delays), late, lost)
 
 
 def disorder_finding(subject: str, measured: Disorder, times: JobSettings) -> Finding:
-    """Return what the disorder of a sample means for ``grace`` and ``lateness``."""
+    """Return a finding on ``grace`` and ``lateness`` from the disorder of a sample."""
     count = len(measured.delay_ms)
     if not count:
         message = "out-of-order delay: unknown, no event in the sample has a time"
@@ -67,10 +74,10 @@ def disorder_finding(subject: str, measured: Disorder, times: JobSettings) -> Fi
         f" ({format_duration(times.grace_ms)}), {format_share(measured.lost, count)} too late"
     )
     if measured.lost:
-        level: Level = "fault" if measured.lost > MOST_LATE * count else "warning"
+        level: FindingLevel = "fault" if measured.lost > MAX_LATE * count else "warning"
         advice = f"Events that are too late are not counted: raise lateness to {round_up(max_ms)}"
         return Finding(subject, message, level, advice)
-    if measured.late > MOST_LATE * count:
+    if measured.late > MAX_LATE * count:
         advice = f"Their windows are reported twice: raise grace to {round_up(p99_ms)}"
         return Finding(subject, message, "warning", advice)
     return Finding(subject, message, "ok", _lower_grace(p99_ms, times))
@@ -84,7 +91,7 @@ def _lower_grace(p99_ms: float, times: JobSettings) -> str:
 def skew_finding(
     subject: str, newest_ms: Mapping[str, int], times: JobSettings, idle_ms: int
 ) -> Finding:
-    """Return how far apart the newest events of the partitions are, and what that means.
+    """Return a finding on the skew: the distance between the newest events of the partitions.
 
     Windows wait for the slowest partition.
     """
@@ -95,8 +102,8 @@ def skew_finding(
     fast = max(newest_ms, key=newest_ms.__getitem__)
     skew_ms = newest_ms[fast] - newest_ms[slow]
     order = f" ({slow} behind {fast})" if skew_ms else ""
-    apart = f"{format_duration(skew_ms)} apart{order}"
-    message = f"skew: the newest events of {len(newest_ms)} partitions are {apart}"
+    distance = f"{format_duration(skew_ms)} apart{order}"
+    message = f"skew: the newest events of {len(newest_ms)} partitions are {distance}"
     if skew_ms <= times.grace_ms:
         return Finding(subject, message)
     if skew_ms <= times.grace_ms + times.lateness_ms:

@@ -1,4 +1,4 @@
-"""The findings of the live check, and how they write figures."""
+"""The findings of the live check, and the formats of their figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final, Literal, NamedTuple
 
 from stream.errors import DriftlineError, SourceUnavailable, StateUnwritable
 
-Level = Literal["ok", "warning", "fault"]
+FindingLevel = Literal["ok", "warning", "fault"]
 
 _UNITS: Final = ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1_000, "s"))
 _ROUND_S: Final = (
@@ -15,25 +15,24 @@ _ROUND_S: Final = (
     *(60, 120, 300, 600, 1_200, 1_800),
     *(3_600, 7_200, 14_400, 28_800, 43_200, 86_400),
 )
-"""Durations in seconds that a person would write."""
+"""Round durations, in seconds."""
 
 
 class Finding(NamedTuple):
-    """One result of the live check: about which ``subject``, the figure in a ``message``, its
-    ``level``, and ``advice`` on what to do.
+    """One result of the live check: its ``subject``, a ``message``, its ``level``, and ``advice``.
 
-    A ``fault`` keeps the job from working or loses events. A ``warning`` may do so, or is something
-    that could not be found out.
+    A ``fault`` keeps the job from working or loses events. A ``warning`` may do so, or concerns
+    something that could not be checked.
     """
 
     subject: str
     message: str
-    level: Level = "ok"
+    level: FindingLevel = "ok"
     advice: str = ""
 
 
 def fault_of(subject: str, error: DriftlineError) -> Finding:
-    """Return the error that the service would end with, as a finding.
+    """Return an error with which the service would end, as a finding.
 
     >>> fault_of("topic t", SourceUnavailable("kafka topic 't'", ["no answer"], "Start the broker"))
     Finding(subject='topic t', message='no answer', level='fault', advice='Start the broker')
@@ -46,13 +45,13 @@ def fault_of(subject: str, error: DriftlineError) -> Finding:
 
 
 def gap_finding(subject: str, partition: str) -> Finding:
-    """The fault that the log no longer has the record which the job would read next."""
+    """The fault that the log no longer has the next record to read."""
     message = f"position of {partition} is no longer in the log"
     return Finding(subject, message, "fault", "This is a gap: see on_gap, and raise the retention")
 
 
 def format_duration(ms: float) -> str:
-    """Write a duration in its two largest units.
+    """Format a duration in its two largest units.
 
     >>> format_duration(350), format_duration(1_500)
     ('350 ms', '1.5 s')
@@ -72,7 +71,7 @@ def format_duration(ms: float) -> str:
 
 
 def format_size(count: float) -> str:
-    """Write a number of bytes.
+    """Format a number of bytes.
 
     >>> format_size(512), format_size(20_480), format_size(3 << 30)
     ('512 B', '20 KB', '3.0 GB')
@@ -84,7 +83,7 @@ def format_size(count: float) -> str:
 
 
 def format_share(part: int, whole: int) -> str:
-    """Write a share in per cent; it is rounded to 0 or 100 only if it is exactly that.
+    """Format a share in per cent; only an exact 0 or 100 is shown as such.
 
     >>> format_share(0, 7), format_share(1, 3), format_share(1, 10_000), format_share(9_999, 10_000)
     ('0 %', '33.3 %', 'less than 0.1 %', 'more than 99.9 %')
@@ -96,7 +95,7 @@ def format_share(part: int, whole: int) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Write a number with its noun.
+    """Format a number with its noun.
 
     >>> counted(1, "partition"), counted(12_000, "record")
     ('1 partition', '12,000 records')
@@ -105,7 +104,7 @@ def counted(count: int, noun: str) -> str:
 
 
 def round_up(ms: float) -> str:
-    """Write the next longer round duration, as the configuration takes it.
+    """Format the next longer round duration, in the form of the configuration.
 
     >>> round_up(0), round_up(1_200), round_up(61_000), round_up(90_000_000)
     ('1s', '2s', '2m', '2d')

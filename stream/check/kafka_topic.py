@@ -1,5 +1,6 @@
-"""What the permissions on a Kafka topic and its settings mean for a job. Pure: ``sources/kafka.py``
-asks the broker.
+"""Findings about the permissions on a Kafka topic and about its settings.
+
+Pure functions; ``sources/kafka.py`` requests the data from the broker.
 """
 
 from __future__ import annotations
@@ -11,15 +12,15 @@ from typing import Final, NamedTuple
 from stream.check.findings import Finding, format_duration, format_size
 
 SHORT_RETENTION_MS: Final = 6 * 3_600_000
-"""A shorter retention leaves little time to repair a service at night."""
+"""A shorter retention is a warning: it leaves little time to repair the service."""
 UNBOUNDED: Final = "-1"
-"""What a broker reports for a retention without a limit."""
+"""The value that a broker reports for a retention without a limit."""
 
 
 class TopicPermissions(NamedTuple):
-    """The operations that are allowed on the topic and on the job's group, in Kafka's words.
+    """The operations that are allowed on the topic and on the job's group, by Kafka's names.
 
-    Without any the topic is not even visible. ``None``: the broker does not report them.
+    Without any, the topic is not visible. ``None``: the broker does not report them.
     """
 
     topic: Collection[str] | None
@@ -47,7 +48,7 @@ def acl(operation: str, kind: str, name: str, user: str) -> str:
 def permission_findings(
     subject: str, topic: str, group: str, permissions: TopicPermissions, user: str
 ) -> list[Finding]:
-    """Return a finding for each missing permission, or one if none is missing.
+    """Return a finding for each missing permission, or a single one if none is missing.
 
     Read includes Describe.
     """
@@ -78,7 +79,8 @@ def _missing_on_group(
 ) -> list[Finding]:
     if permissions.group is None or "READ" in permissions.group:
         return []
-    missing, advice = f"Read on the group {group} is missing", acl("Read", "group", group, user)
+    missing = f"Read on the group {group} is missing"
+    advice = acl("Read", "group", group, user)
     if permissions.group:
         effect = "its offsets are not published, lag tools show nothing"
         return [Finding(subject, f"permissions: {missing}: {effect}", "warning", advice)]
@@ -88,10 +90,10 @@ def _missing_on_group(
 def config_findings(
     subject: str, configs: Mapping[str, str], uses_arrival: bool, grant: str
 ) -> list[Finding]:
-    """Return what the settings of the topic mean.
+    """Return findings about the settings of the topic.
 
-    Without any, they may not be read; ``grant`` is the command that permits it. ``uses_arrival``:
-    the arrival time serves as event time where an event has none.
+    ``configs`` is empty if they may not be read; ``grant`` is the command that permits it.
+    ``uses_arrival``: the arrival time is used as event time where an event has none.
     """
     if not configs:
         message = "settings unknown: timestamp type and retention may not be read"
@@ -121,7 +123,7 @@ def _retention(subject: str, configs: Mapping[str, str]) -> Finding:
     retention_bytes = int(configs.get("retention.bytes", UNBOUNDED))
     if retention_bytes >= 0:
         time_limit = f", at most {format_duration(retention_ms)}" if retention_ms >= 0 else ""
-        message = f"retention: {format_size(retention_bytes)} a partition{time_limit}"
+        message = f"retention: {format_size(retention_bytes)} per partition{time_limit}"
         advice = (
             "More traffic shortens the time that the service may be down: set retention.bytes=-1,"
             " or enough for an outage at peak load"

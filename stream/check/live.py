@@ -1,4 +1,4 @@
-"""The live check of a job: each component by the file of its type, and the state."""
+"""The live check of a job: of its source, its sinks and its state."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sinks.errors import ClientUnusable
 from stream.check.findings import Finding, fault_of
 from stream.check.setup import CheckContext, context_of
 from stream.check.sinks.jsonl import disk_finding
-from stream.check.stored_state import ownership_finding, read_stored
+from stream.check.stored_state import ownership_finding, read_stored_file
 from stream.check.stored_state_s3 import examine_object
 from stream.config.model import Config
 from stream.errors import DriftlineError, SourceUnavailable
@@ -64,19 +64,20 @@ def print_finding(finding: Finding, console: Console) -> None:
 
 
 def _stored(config: Config) -> tuple[StoredState | None, list[Finding]]:
-    """The last commit: that of the object in S3 if there is one, since a start prefers it."""
-    where, stored = f"state {config.state.path}", None
+    """The last commit; that of the object in S3 if there is one, as at a start."""
+    stored = None
     findings: list[Finding] = []
     try:
         if config.state.s3 is not None:
             stored, findings = examine_object(config.state.s3, config.job)
-        return stored or read_stored(Path(config.state.path)), findings
+        return stored or read_stored_file(Path(config.state.path)), findings
     except DriftlineError as error:
-        return None, [fault_of(where, error)]
+        return None, [fault_of(f"state {config.state.path}", error)]
 
 
 def _findings(folder: str, component: Any, context: CheckContext) -> Sequence[Finding]:
-    component_type, live_check = type_of(component), live_check_of(folder, component)
+    component_type = type_of(component)
+    live_check = live_check_of(folder, component)
     if live_check is None:
         return [Finding(component_type, f"no live check for type {component_type!r}")]
     try:
@@ -84,7 +85,7 @@ def _findings(folder: str, component: Any, context: CheckContext) -> Sequence[Fi
     except SourceUnavailable as error:
         return [fault_of(error.source, error)]
     except ClientUnusable as error:
-        return [Finding(component_type, error.what, "fault", error.advice)]
+        return [Finding(component_type, error.problem, "fault", error.advice)]
     except DriftlineError as error:
         return [fault_of(component_type, error)]
 

@@ -1,4 +1,4 @@
-"""The part of `driftline check` that needs no network: a summary of the configuration, warnings."""
+"""The offline part of `driftline check`: a summary of the configuration, and warnings."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def summary(config: Config) -> list[str]:
 
 
 def warnings(config: Config, environment: Environment) -> list[str]:
-    """Return what is no fault and may still be a mistake: unset variables, and no sinks."""
+    """Return warnings about possible mistakes: unset variables, and no sinks."""
     unset = [
         f"{path}: environment variable {name} is not set; driftline run needs it"
         for path, names in environment.unset.items()

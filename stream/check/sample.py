@@ -1,4 +1,4 @@
-"""Records of the source, decoded as the service would, and what their outcomes mean."""
+"""Decodes a sample of records as the service would, with findings about their outcomes."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from detectors.arrays import Ints
-from stream.check.findings import Finding, Level, counted, format_duration, format_share
+from stream.check.findings import Finding, FindingLevel, counted, format_duration, format_share
 from stream.check.setup import CheckContext
 from stream.config.model import Config
 from stream.events import DecodedRecords, RawBatch
 from stream.outcomes import advice
 from stream.readers.build import plan_of
 
-MOST_FAILED: Final = 0.5
-"""If a larger share of a sample fails, the configuration is wrong and not the events."""
+MAX_FAILED: Final = 0.5
+"""A larger share of failures is a fault of the configuration; a smaller one is a warning."""
 
 
 class RecordSample(NamedTuple):
     """The outcomes of ``read`` records.
 
-    ``rejects`` counts those that were rejected by reason, ``models`` the others by model. ``ahead``
-    events are dated more than the tolerance after their arrival; ``times_ms`` has the event times
+    ``rejects`` counts the rejected ones by reason, ``models`` the others by model. ``ahead`` events
+    are dated more than the tolerance after their arrival; ``times_ms`` has the event times
     of the rest by partition, in the order of the log.
     """
 
@@ -46,7 +46,7 @@ def decode(context: CheckContext, raws: Sequence[RawBatch]) -> RecordSample:
     """Decode records with the configured format and the baselines in force."""
     config = context.config
     decoding = plan_of(config, context.baselines).decoding
-    decoder = config.format.open(config.origin, decoding)
+    decoder = config.format.open(config.identity, decoding)
     return sample_of(decoder.decode(raws), raws, context.times.tolerance_ms)
 
 
@@ -72,7 +72,7 @@ def sample_of(decoded: DecodedRecords, raws: Sequence[RawBatch], tolerance_ms: i
 
 
 def sample_findings(subject: str, sample: RecordSample, context: CheckContext) -> list[Finding]:
-    """Return what the outcomes mean for format, models and clocks; findings hold no values."""
+    """Return findings about format, models and clocks; they hold no feature values."""
     if not sample.read:
         message = "no records to sample: format and time are unchecked"
         return [Finding(subject, message, "warning", "Check again when events have arrived")]
@@ -85,15 +85,16 @@ def sample_findings(subject: str, sample: RecordSample, context: CheckContext) -
     ]
 
 
-def _level(count: int, sample: RecordSample) -> Level:
-    return "fault" if count > MOST_FAILED * sample.read else "warning"
+def _level(count: int, sample: RecordSample) -> FindingLevel:
+    return "fault" if count > MAX_FAILED * sample.read else "warning"
 
 
 def _rejected(subject: str, sample: RecordSample, config: Config) -> Finding:
     reasons = Counter(
         {reason: count for reason, count in sample.rejects.items() if reason != "unknown_model"}
     )
-    rejected, records = sum(reasons.values()), counted(sample.read, "sampled record")
+    rejected = sum(reasons.values())
+    records = counted(sample.read, "sampled record")
     message = f"format: {format_share(rejected, sample.read)} of {records} rejected"
     if not rejected:
         return Finding(subject, message)

@@ -1,4 +1,4 @@
-"""What the live check of every component has to know of the job."""
+"""The context of a live check: configuration, baselines, times and last commit of the job."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from detectors.profiles.baseline import Baseline
-from stream.baselining.columns import columns_now
+from stream.baselining.columns import columns_by_model
 from stream.baselining.configured import configured_baselines
 from stream.config.model import Config
 from stream.config.timing import settings_of
@@ -23,7 +23,7 @@ class MonitoredFeatures(NamedTuple):
 
     @property
     def features(self) -> int:
-        """All of them."""
+        """The number of all features."""
         return sum(self)
 
 
@@ -41,7 +41,7 @@ class CheckContext(NamedTuple):
 
     def monitored(self) -> dict[str, MonitoredFeatures]:
         """Return the features of each model."""
-        columns = columns_now(self.config, self.baselines)
+        columns = columns_by_model(self.config, self.baselines)
         features = {}
         for model, baseline in self.baselines.items():
             numeric = [feature.numeric for feature in baseline.layout.features]

@@ -1,4 +1,4 @@
-"""The state of a job in a file, read alongside a running owner: takes no lock, writes nothing."""
+"""Live check of the state of a job in a file: without a lock, and without writing."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from stream.check.findings import Finding, Level, counted
+from stream.check.findings import Finding, FindingLevel, counted
 from stream.errors import StateIncompatible
 from stream.service.reconcile import ConfiguredJob, reconcile
 from stream.state.sqlite_errors import translated_errors
-from stream.state.stored import StoredState
-from stream.state.stored import read_stored as read_stored_from
+from stream.state.stored import StoredState, read_stored
 
 
-def read_stored(path: Path) -> StoredState | None:
+def read_stored_file(path: Path) -> StoredState | None:
     """Read the last commit of the file at ``path``.
 
     ``None`` if there is no file, or nothing was committed yet. Raises ``StateUnreadable`` or
@@ -23,20 +22,20 @@ def read_stored(path: Path) -> StoredState | None:
     if not path.exists() or not path.stat().st_size:
         return None
     with translated_errors(path), closing(sqlite3.connect(_address(path), uri=True)) as db:
-        return read_stored_from(db, path)
+        return read_stored(db, path)
 
 
 def ownership_finding(subject: str, stored: StoredState, configured: ConfiguredJob) -> Finding:
-    """Return whether ``driftline run`` would continue from this state, and its progress.
+    """Return a finding on whether ``driftline run`` would continue from this state.
 
     A change that ``--accept-change`` accepts is a warning.
     """
-    levels: list[tuple[Level, bool]] = [("fault", True), ("warning", False)]
+    levels: list[tuple[FindingLevel, bool]] = [("fault", True), ("warning", False)]
     for level, accept_change in levels:
         try:
             plan = reconcile(configured, stored, accept_change)
         except StateIncompatible as error:
-            message = f"{error.field} was {error.stored}, the configuration says {error.configured}"
+            message = f"{error.field} was {error.stored}, configured is {error.configured}"
             return Finding(subject, message, level, error.advice)
     accepted = counted(stored.state.ledger.total("accepted"), "event")
     changed = ", ".join(change.model for change in plan.limits_changes)

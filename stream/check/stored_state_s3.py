@@ -1,4 +1,4 @@
-"""The state of a job in S3: whether bucket and object exist, its owner, and its last commit."""
+"""Live check of the state of a job in S3: bucket, object, owner and last commit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from stream.check.findings import Finding, counted
-from stream.check.stored_state import read_stored
+from stream.check.stored_state import read_stored_file
 from stream.config.model import S3Config
 from stream.state.s3.content import unpack
 from stream.state.s3.object import ObservedObject, S3RequestFailed, StateObject
@@ -18,9 +18,9 @@ UNCHECKED: Final = "s3:PutObject cannot be checked without using it"
 
 
 def examine_object(config: S3Config, job: str) -> tuple[StoredState | None, list[Finding]]:
-    """Read the object, and return what it holds and what there is to report; nothing is put.
+    """Read the object, and return its state and findings about it; nothing is put.
 
-    Raises as :func:`stream.check.stored_state.read_stored` does.
+    Raises as :func:`stream.check.stored_state.read_stored_file` does.
     """
     state_object = StateObject(config, job)
     subject = state_object.uri
@@ -36,7 +36,7 @@ def examine_object(config: S3Config, job: str) -> tuple[StoredState | None, list
 
 
 def _observed(state_object: StateObject) -> ObservedObject | None:
-    """The object's metadata; ``None`` if they are refused.
+    """The object with its metadata; ``None`` if S3 refuses to return them.
 
     A refusal has no error code here: fetching shows whether permissions, credentials or the bucket
     are missing.
@@ -53,7 +53,7 @@ def _read(content: bytes) -> StoredState | None:
     with TemporaryDirectory(prefix="driftline-") as folder:
         path = Path(folder) / "state.sqlite"
         path.write_bytes(content)
-        return read_stored(path)
+        return read_stored_file(path)
 
 
 def _owner(subject: str, observed: ObservedObject, job: str) -> Finding:
@@ -67,7 +67,10 @@ def _owner(subject: str, observed: ObservedObject, job: str) -> Finding:
 
 
 def _absent(subject: str, code: str) -> Finding:
-    """Without permission to list the bucket, S3 reports an absent object as forbidden."""
+    """A finding on an object that cannot be read.
+
+    Without permission to list the bucket, S3 reports an absent object as forbidden.
+    """
     if code in ("404", "NoSuchKey"):
         return Finding(subject, f"no state yet, the first run puts it; {UNCHECKED}")
     if code in ("403", "AccessDenied"):
@@ -79,4 +82,4 @@ def _absent(subject: str, code: str) -> Finding:
     if permanent := permanent_reason(subject, code):
         return Finding(subject, permanent, "fault")
     advice = "Check state.s3.region, state.s3.endpoint_url and the network; a service waits"
-    return Finding(subject, f"S3 does not answer: {code}", "fault", advice)
+    return Finding(subject, f"S3 does not respond: {code}", "fault", advice)

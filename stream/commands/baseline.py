@@ -1,4 +1,4 @@
-"""`driftline baseline`: training data in, the three files of a baseline out."""
+"""`driftline baseline`: makes the three files of a baseline from training data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from stream.errors import ColumnsUnknown
 
 
 class BaselineOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The options of the command, as its help describes them."""
+    """The options of the command; its help describes them."""
 
     out: Path
     predictions: tuple[str, ...] = ()

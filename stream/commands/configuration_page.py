@@ -1,4 +1,4 @@
-"""docs/configuration.md, written from the JSON schema of the configuration."""
+"""Writes docs/configuration.md from the JSON schema of the configuration."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class _Page:
         self._name("Config", "The file")
 
     def _name(self, definition: str, title: str) -> None:
-        """Give a definition its title, and those below it theirs, if it has none yet."""
+        """Set the titles of a definition and of those below it, unless it has one already."""
         if definition in self._titles:
             return
         self._titles[definition] = title
@@ -107,7 +107,7 @@ class _Page:
         """The defaults of the keys of the struct that a value refers to."""
         for name in _references(value):
             keys = self._definitions[name]["properties"]
-            return {key: each["default"] for key, each in keys.items() if "default" in each}
+            return {key: of_key["default"] for key, of_key in keys.items() if "default" in of_key}
         return None
 
     def _type(self, value: dict[str, Any]) -> str:

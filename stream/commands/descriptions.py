@@ -1,4 +1,4 @@
-"""The descriptions of structs and of their fields, as people read them outside of the code."""
+"""Extracts the descriptions of structs and of their fields, for the JSON schemas."""
 
 from __future__ import annotations
 

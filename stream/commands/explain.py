@@ -1,4 +1,4 @@
-"""Recomputes the published metrics of a feature: a report is judged again from its own counts."""
+"""`driftline explain`: recomputes the published metrics of a feature from a report's counts."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from detectors.errors import DetectorError
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import FeatureReport, Violation, WindowReport
+from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.measures import measure
 from stream.baselining.build import load_baseline
 from stream.commands.explain_page import ExplainPage, RecomputedMetric
@@ -29,7 +30,7 @@ from stream.errors import DataError
 from stream.state.archive import read_baseline, read_limits
 
 TYPES: Final = {"integral": "integer", "fractional": "fraction", "string": "text"}
-"""What the page calls the written types of values, where that is not the name in the report."""
+"""Names of the written types of values on the page, if they differ from those in the report."""
 
 
 def explain(
@@ -45,7 +46,7 @@ def explain(
 
     Returns true if all of them match. The window is judged again with the limits that the report
     names, if the state keeps them; otherwise with the constraints of the baseline and the rules in
-    the report. The verdict of a change detector is the exception: it needs the windows before.
+    the report. Verdicts of change detectors are excluded: they need the previous windows.
 
     Raises ``click.UsageError`` for options that lead to no report, and
     :class:`~stream.errors.DataError` for a report or baseline that cannot be found or read.
@@ -61,7 +62,8 @@ def explain(
     except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
         reason = f"its counts cannot be read, it is damaged ({type(error).__name__})"
         raise DataError(f"report {report_id!r}", reason) from error
-    page, again = ExplainPage(console), _feature(recomputed, feature)
+    again = _feature(recomputed, feature)
+    page = ExplainPage(console)
     page.head(report, feature, recomputed.rows)
     if limits is None and report.limits:
         page.limits_missing(report.limits)
@@ -78,10 +80,12 @@ def explain(
 def judged_again(
     report: WindowReport, baseline: Baseline, limits: Limits | None = None
 ) -> WindowReport:
-    """Return the report that the counts in ``report`` give with these limits, or with those that it
-    shows.
+    """Return the report that the counts in ``report`` give with these limits, or its own.
+
+    Raises :class:`~stream.errors.DataError` if a deciding distance is not installed.
     """
     limits = limits or _shown_limits(report, baseline)
+    _require_distances(report, limits)
     judge = Judge(report.job, limits.rules, {report.model: limits.features}, expose_values=True)
     span = WindowSpan(
         model=report.model,
@@ -93,6 +97,17 @@ def judged_again(
     )
     profile = Profile.decode(report.profile, baseline.layout)
     return judge.report(span, baseline.constrained(limits.constraints), profile, EpisodeState())
+
+
+def _require_distances(report: WindowReport, limits: Limits) -> None:
+    """Raise if a distance that decides is not installed here, as one of another distribution."""
+    own = {rules.statistic for rules in limits.features.values() if rules.statistic is not None}
+    missing = sorted({limits.rules.statistic, *own} - DISTANCES.keys())
+    if missing:
+        names = ", ".join(map(repr, missing))
+        reason = f"its deciding distance {names} is not installed: install the distribution"
+        advice = f"whose entry point in the group 'driftline.distances' is called {names}"
+        raise DataError(f"report {report.id!r}", f"{reason} {advice}")
 
 
 def _shown_limits(report: WindowReport, baseline: Baseline) -> Limits:
@@ -114,8 +129,8 @@ def find_report(
 ) -> WindowReport:
     """Return the report with this id from files of the jsonl sink.
 
-    Lines that a crash has cut off are skipped. Raises :class:`~stream.errors.DataError` if there is
-    no such report.
+    Lines that a crash has truncated are skipped. Raises :class:`~stream.errors.DataError` if there
+    is no such report.
     """
     quoted_id = msgspec.json.encode(report_id)
     for line in _lines(files, progress):
@@ -144,14 +159,14 @@ def _lines(files: Sequence[Path], progress: Progress | None) -> Iterator[bytes]:
 def _report_files(paths: ArtifactPaths | None, reports: Path | None) -> list[Path]:
     if reports is None and paths is None:
         raise wrong_usage("Give --config, or --reports with the folder of the reports.")
-    places = [*([reports] if reports else []), *(paths.reports if paths else [])]
-    if not places:
+    sources = [*([reports] if reports else []), *(paths.reports if paths else [])]
+    if not sources:
         message = "its jsonl sinks have written no reports: name their folder with --reports"
         raise wrong_option("--config", message)
     return [
         file
-        for place in places
-        for file in (sorted(place.glob("reports-*.jsonl")) if place.is_dir() else [place])
+        for source in sources
+        for file in (sorted(source.glob("reports-*.jsonl")) if source.is_dir() else [source])
     ]
 
 
@@ -179,7 +194,7 @@ def _feature(report: WindowReport, name: str) -> FeatureReport:
 def _comparable(
     published: FeatureReport, recomputed: FeatureReport, report: WindowReport
 ) -> FeatureReport:
-    """What was published, with the verdict that it would have without change detectors."""
+    """The published numbers, with the verdict that they would have without change detectors."""
     checks = {
         violation.check for violation in report.violations if violation.feature == published.name
     }
@@ -189,7 +204,7 @@ def _comparable(
 
 
 def _metrics(recomputed: FeatureReport, published: FeatureReport) -> Iterator[RecomputedMetric]:
-    """Every field of both; distances and types one by one."""
+    """Every field of both reports; distances and types one by one."""
     for field in msgspec.structs.fields(FeatureReport):
         again, before = getattr(recomputed, field.name), getattr(published, field.name)
         if field.name in ("distances", "types"):
@@ -229,7 +244,7 @@ def _by_check(report: WindowReport, feature: str) -> dict[str, Violation]:
 def _violations(
     page: ExplainPage, published: dict[str, Violation], recomputed: dict[str, Violation]
 ) -> bool:
-    """Show the violations that were published and those that were not; true if all match."""
+    """Print published and unpublished violations; returns true if all match."""
     all_match = True
     for check, violation in published.items():
         again = recomputed.get(check)
@@ -243,7 +258,7 @@ def _violations(
 
 
 def _violation_matches(recomputed: Violation, published: Violation) -> bool:
-    """Whether the numbers are equal; another version may have worded the sentences differently."""
+    """Return whether the numbers are equal; sentences may differ between versions."""
     values = _matches(recomputed.value, published.value)
     limits = _matches(recomputed.limit, published.limit)
     rest = (recomputed.n, recomputed.overwhelming) == (published.n, published.overwhelming)

@@ -1,4 +1,4 @@
-"""The page that ``driftline explain`` prints, readable from 80 columns on."""
+"""The page that ``driftline explain`` prints, for terminals of 80 columns and more."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
 
-MOST_BINS: Final = 25
+MAX_BINS: Final = 25
 LABELS: Final = {
     "deciding": "deciding statistic",
     "value": "decisive value",
@@ -26,7 +26,7 @@ LABELS: Final = {
     "outlier_share": "outlier share",
     "enabled": "checks enabled",
 }
-"""What the page calls a field of a report, where that is not the field's own name."""
+"""Names of fields of a report on the page, if they differ from those in the report."""
 FORMULAS: Final = {
     "completeness": "1 - missing / n",
     "std": "standard deviation of the population",
@@ -67,14 +67,14 @@ class RecomputedMetric(NamedTuple):
 class ExplainPage:
     """Prints the page part by part.
 
-    Text from data is shown as it is, except for characters that would control the terminal.
+    Text from data is shown unchanged, except for characters that would control the terminal.
     """
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def head(self, report: WindowReport, feature: str, rows: int) -> None:
-        """Print which feature of which window this is; ``rows`` is the number of rows counted.
+        """Print the feature and its window; ``rows`` is the number of rows counted.
 
         The id is not wrapped, so that it can be copied.
         """
@@ -84,7 +84,7 @@ class ExplainPage:
             self._line(f"the counts hold {rows:,} rows", DIFFERS)
 
     def limits_missing(self, fingerprint: str) -> None:
-        """Print that the limits which the report names are not kept here."""
+        """Print that the limits named by the report are not available."""
         self._line(
             f"limits {fingerprint} are not kept here: judged again with the constraints of the"
             " baseline's folder and the rules in the report (--config names the state that keeps"
@@ -92,7 +92,7 @@ class ExplainPage:
         )
 
     def metrics(self, metrics: Sequence[RecomputedMetric]) -> None:
-        """Print a table of the metrics that the feature has, and their formulas below it."""
+        """Print a table of the metrics of the feature, and their formulas."""
         shown = [metric for metric in metrics if not metric.recomputed is metric.published is None]
         columns = ["metric", "recomputed", "published"]
         if not all(metric.matches for metric in shown):
@@ -107,7 +107,7 @@ class ExplainPage:
         self._formulas([metric.name for metric in shown])
 
     def violation(self, published: Violation, recomputed: Violation | None, matches: bool) -> None:
-        """Print a violation with its likely cause; ``recomputed`` is what the counts give."""
+        """Print a violation and its likely cause; ``recomputed`` is the one from the counts."""
         self._console.print()
         self._line(_compared(published), "bold")
         repeats_numbers = repr(published.value) in published.description
@@ -120,7 +120,7 @@ class ExplainPage:
             self._indented(f"differs from the counts: {_compared(recomputed)}", DIFFERS)
 
     def unpublished(self, recomputed: Violation) -> None:
-        """Print a violation that the counts give and the report does not have."""
+        """Print a violation that follows from the counts but is not in the report."""
         self._line(f"{_compared(recomputed)}: not published", DIFFERS)
 
     def bins(self, pair: Pair, feature: int) -> None:
@@ -135,7 +135,7 @@ class ExplainPage:
         table = Table("bin (largest change first)")
         for name in ("before", "after", "share\nbefore", "share\nafter", "part\nof PSI"):
             table.add_column(name, justify="right", no_wrap=True)
-        for k in np.argsort(-contributions, kind="stable")[:MOST_BINS].tolist():
+        for k in np.argsort(-contributions, kind="stable")[:MAX_BINS].tolist():
             cell = first + k
             if pair.before[cell] + pair.after[cell]:
                 table.add_row(

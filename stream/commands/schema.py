@@ -15,23 +15,23 @@ from stream.config.model import Config
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 
 
-def schema_of(what: str) -> dict[str, Any]:
+def schema_of(document: str) -> dict[str, Any]:
     """Return the schema of ``config``, ``report`` or ``signal``, with a description of each key.
 
-    Reports and signals carry their version: in the ``$id``, and as the one value that their field
-    ``version`` may have.
+    Schemas of reports and signals carry their version: in the ``$id``, and as the only valid value
+    of the field ``version``.
 
     >>> schema_of("signal")["$id"]
     'urn:driftline:signal:1'
     """
-    if what == "config":
+    if document == "config":
         return {"$schema": DIALECT, "$id": "urn:driftline:config", **_described(Config)}
     struct, version = (
-        (WindowReport, REPORT_VERSION) if what == "report" else (Signal, SIGNAL_VERSION)
+        (WindowReport, REPORT_VERSION) if document == "report" else (Signal, SIGNAL_VERSION)
     )
     schema = _described(struct)
     schema["$defs"][struct.__name__]["properties"]["version"] |= {"const": version}
-    return {"$schema": DIALECT, "$id": f"urn:driftline:{what}:{version}", **schema}
+    return {"$schema": DIALECT, "$id": f"urn:driftline:{document}:{version}", **schema}
 
 
 def _described(root: type) -> dict[str, Any]:
@@ -48,13 +48,13 @@ def _described(root: type) -> dict[str, Any]:
 
 
 def definition_name(struct: type, schema: dict[str, Any]) -> str:
-    """Return the name of a struct in ``$defs``: two of one name have their modules before it."""
+    """Return the name of a struct in ``$defs``, with its module if another struct shares it."""
     short = struct.__name__
     return short if short in schema["$defs"] else f"{struct.__module__}.{struct.__qualname__}"
 
 
 def structs_of(root: type) -> list[type]:
-    """Return all structs that a struct is made of, itself first, each once."""
+    """Return a struct and all structs in the types of its fields, each once."""
     structs: dict[type, None] = {}
     waiting = [inspect.type_info(root)]
     while waiting:
@@ -68,7 +68,7 @@ def structs_of(root: type) -> list[type]:
 
 
 def _parts(kind: inspect.Type) -> Iterator[inspect.Type]:
-    """The types that a type is made of."""
+    """The types that a type consists of."""
     match kind:
         case inspect.Metadata():
             yield kind.type

@@ -32,10 +32,10 @@ class _Keys(msgspec.Struct, frozen=True):
 
 
 class ArtifactPaths:
-    """The paths in a configuration file that matter once a job has run.
+    """The paths in a configuration file that are needed after a job has run.
 
     Relative paths start at the file's folder. A reference such as ``${NAME}`` is replaced only in
-    the path that is asked for: reading reports takes no password of a source. Raises
+    the requested path: reading reports does not need the password of a source. Raises
     :class:`~stream.errors.ConfigError`.
     """
 
@@ -75,7 +75,8 @@ class ArtifactPaths:
         return folder if folder.is_dir() else None
 
     def _path(self, text: str, path: str) -> Path:
-        environment, folder = Environment(), self._file.folder
+        environment = Environment()
+        folder = self._file.folder
         resolved = folder / str(environment.resolve(text, folder, path))
         if environment.faults:
             raise self._file.as_error(environment.faults)

@@ -1,4 +1,4 @@
-"""The faults that source, sinks and state find in their own keys."""
+"""Collects the faults that source, sinks and state find in their own keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stream.sources.base import Source
 
 
 def component_faults(config: Config) -> list[ConfigFault]:
-    """Return what ``check()`` of the source, of each sink and of the state in S3 finds."""
+    """Return the faults from ``check()`` of the source, of each sink and of the state in S3."""
     faults = list(_checked("source", config.source))
     for position, sink in enumerate(config.sinks):
         faults += _checked(f"sinks[{position}]", sink)
@@ -24,5 +24,5 @@ def _checked(path: str, component: Source | Sink | S3Config) -> Iterator[ConfigF
     try:
         for fault in component.check():
             yield ConfigFault(path=f"{path}.{fault.key}", reason=fault.message)
-    except OSError as error:  # as of a path that is too long for the file system
+    except OSError as error:  # for example of a path that is too long for the file system
         yield ConfigFault(path=path, reason=f"cannot be checked: {error.strerror}")

@@ -1,6 +1,4 @@
-"""Faults between the keys of a configuration: names that do not exist, windows that cannot be,
-components that write to the same place.
-"""
+"""Checks between the keys of a configuration: unknown names, windows, shared destinations."""
 
 from __future__ import annotations
 
@@ -21,10 +19,10 @@ from stream.formats.base import NameConfig
 if TYPE_CHECKING:
     from stream.config.model import Config, ModelConfig
 
-MOST_PANES: Final = 10_000
-"""Panes of a window. Each is a row of the state, and all are added up for each window."""
+MAX_PANES: Final = 10_000
+"""The largest number of panes of a window. Each is a row of the state; each window sums them."""
 NAMED_ORIGINS: Final = ("const", "header", "path", "file")
-"""Origins of a name that need a ``name`` themselves."""
+"""Origins that need the key ``name``."""
 
 Faults = Iterator[ConfigFault]
 
@@ -48,9 +46,9 @@ def key_faults(config: Config) -> list[ConfigFault]:
 def baseline_faults(
     config: Config, columns: Mapping[str, Sequence[str]], baselines: Mapping[str, Baseline]
 ) -> list[ConfigFault]:
-    """Return all names that no column of their model has, and statistics that do not fit a column.
+    """Return the faults of unknown column names, and of statistics that do not fit a column.
 
-    ``columns`` and ``baselines`` are by model. A model that they lack is not looked at.
+    ``columns`` and ``baselines`` are by model. Other models are not checked.
     """
     faults: list[ConfigFault] = []
     for name in baselines:
@@ -69,19 +67,21 @@ def _longest_durations(config: Config) -> Faults:
 
 
 def _windows(config: Config) -> Faults:
-    window_ms, every_ms, window = duration_ms(config.window), config.every_ms, config.window
+    window_ms = duration_ms(config.window)
+    every_ms = config.every_ms
+    window = config.window
     if window_ms <= 0:
         yield mismatch("window", "a duration above 0", window)
     elif every_ms <= 0 or window_ms % every_ms:
         expected = f"a duration that divides window ({window}) evenly"
         yield mismatch("every", expected, str(config.every))
-    elif window_ms > MOST_PANES * every_ms:
-        expected = f"a duration that window ({window}) holds at most {MOST_PANES} times"
+    elif window_ms > MAX_PANES * every_ms:
+        expected = f"a duration that window ({window}) holds at most {MAX_PANES} times"
         yield mismatch("every", expected, str(config.every))
 
 
 def _origin(path: str, origin: NameConfig, config: Config) -> Faults:
-    """The faults of an origin that could never give a name."""
+    """The faults of an origin that cannot yield a name."""
     possible = ["const", "path", *sorted(config.source.record_fields)]
     if origin.source not in possible:
         reason = f"records of this source have no {origin.source!r}; valid: {', '.join(possible)}"
@@ -158,7 +158,7 @@ def _dedupe(config: Config) -> Faults:
 
 
 def _destinations(config: Config) -> Faults:
-    """Two sinks must not write to the same place."""
+    """Faults of sinks that write to the same destination."""
     writers: dict[str, str] = {}
     for position, sink in enumerate(config.sinks):
         path = f"sinks[{position}]"
@@ -179,12 +179,12 @@ def _files(config: Config) -> Faults:
                 yield mismatch(path, "the path of a file", "nothing")
             elif Path(file).is_dir():
                 yield ConfigFault(path=path, reason=f"{file!r} is a folder; expected a file")
-        except OSError as error:  # as of a path that is too long for the file system
+        except OSError as error:  # for example of a path that is too long for the file system
             yield ConfigFault(path=path, reason=f"cannot be a file: {error.strerror}")
 
 
 def _takeover(config: Config) -> Faults:
-    """An owner needs time for several heartbeats before another service takes over."""
+    """Faults of ``take_over_after``, which must leave an owner time for several heartbeats."""
     s3 = config.state.s3
     if s3 is not None and not 3_000 <= duration_ms(s3.take_over_after) <= 600_000:
         yield mismatch("state.s3.take_over_after", "3s to 10m", s3.take_over_after)

@@ -1,4 +1,4 @@
-"""A YAML text with the line of each key: what a message needs to point into the file."""
+"""Reads YAML together with the line of each key, so that messages can point into the file."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ class YamlInvalid(Exception):
     """A text that is not YAML: ``line`` (0 if it is unknown) and ``reason``."""
 
     def __init__(self, line: int, reason: str) -> None:
-        self.line, self.reason = line, reason
+        self.line = line
+        self.reason = reason
         super().__init__(reason)
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader, with the line of a value that looks like a date or number and is none."""
+    """The safe loader; errors of malformed dates and numbers have a line as well."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -44,8 +45,8 @@ class _Entry(NamedTuple):
 class YamlDocument:
     """The values of a YAML text (``data``), the line of each, and the keys that are given twice.
 
-    Anchors, aliases and merge keys (``<<``) work as everywhere; a value that came through an alias
-    has the line of its anchor. Where a key is given twice, ``data`` has the last value. Raises
+    Anchors, aliases and merge keys (``<<``) are supported; a value from an alias has the line of
+    its anchor. Where a key is given twice, ``data`` has the last value. Raises
     :class:`YamlInvalid` for a text that is not YAML or holds several documents.
 
     >>> document = YamlDocument("job: a\\nsinks:\\n  - {type: jsonl}\\njob: b\\n")
@@ -99,7 +100,7 @@ def _invalid(error: yaml.MarkedYAMLError) -> YamlInvalid:
 
 
 def _entry(node: yaml.Node, path: str) -> _Entry | None:
-    """The entry that a path begins with; of several, the one with the longest name.
+    """The entry that a path begins with; the one with the longest name if there are several.
 
     A name may hold a dot itself, as names of features do.
     """
@@ -125,10 +126,10 @@ def _after(path: str, name: str) -> str:
 
 
 class _DuplicateKeys:
-    """Finds the keys that a mapping gives twice, in a whole tree; visits each node once.
+    """Finds duplicate keys in the mappings of a whole tree; visits each node once.
 
-    To be used before the tree is constructed: that replaces merge keys by what they merge. Raises
-    :class:`YamlInvalid` for an alias inside of its own anchor: nothing reads a value without end.
+    To be used before the tree is constructed, which replaces merge keys by the merged values.
+    Raises :class:`YamlInvalid` for an alias inside of its own anchor, which would never end.
     """
 
     def __init__(self, root: yaml.Node) -> None:

@@ -1,4 +1,4 @@
-"""Values that come from outside of a configuration: environment variables and secret files."""
+"""Replaces references in a configuration: environment variables and secret files."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Environment:
       path starts at the folder of the configuration.
 
     A variable that is not set and has no default is a fault, as is a file that cannot be read.
-    With ``needed`` false such a variable is no fault: its text stays as it is, and ``unset`` maps
-    the path of the text to the names of its variables. What a file held appears in no message:
-    ``redaction`` replaces it by the reference.
+    With ``needed`` false such a variable is not a fault: its text stays as it is, and ``unset``
+    maps the path of the text to the names of its variables. The content of a file appears in no
+    message: ``redaction`` replaces it by the reference.
     """
 
     def __init__(self, needed: bool = True) -> None:
@@ -50,7 +50,7 @@ class Environment:
         return [*unset, *self._file_faults]
 
     def resolve(self, value: Any, folder: Path, path: str = "") -> Any:
-        """Return ``value``, which stands at ``path``, with every reference in it replaced."""
+        """Return the ``value`` at ``path`` with every reference in it replaced."""
         if isinstance(value, dict):
             return {
                 key: self.resolve(item, folder, key_path(path, key)) for key, item in value.items()
@@ -60,9 +60,9 @@ class Environment:
         return self._text(value, folder, path) if isinstance(value, str) else value
 
     def attributed(self, faults: Sequence[ConfigFault]) -> list[ConfigFault]:
-        """Return the faults, those of a text with an unset variable as faults of that variable.
+        """Return the faults; those of a text with an unset variable become faults of the variable.
 
-        Such a variable is named once; with ``needed`` it is among :attr:`faults` already, as is a
+        Such a variable is named once. With ``needed`` it is among :attr:`faults` already, as is a
         file that cannot be read.
         """
         unread = {fault.path for fault in self._file_faults}

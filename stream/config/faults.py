@@ -1,4 +1,4 @@
-"""The faults that the passes over a configuration have in common, and how a value is quoted."""
+"""The faults that several checks of a configuration report, and how values are quoted."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from detectors.faults import nearest
 from stream.errors import ConfigFault
 
 LONGEST_QUOTE: Final = 80
-"""Characters of a value that a message shows."""
+"""The largest number of characters of a value that a message shows."""
 SHORT_LIST: Final = 8
 """A list of valid names up to this length is shown even where the nearest name is known."""
 LONGEST_LIST: Final = 20
-"""Valid names that a message shows; the fault holds all of them."""
+"""The largest number of valid names that a message shows; the fault holds all of them."""
 
 
 def mismatch(path: str, expected: str, found: str) -> ConfigFault:
-    """A value that is not what was expected.
+    """The fault of an unexpected value.
 
     >>> str(mismatch("window", "a number and a unit", "60"))
     'window: expected a number and a unit, found 60'
@@ -27,13 +27,13 @@ def mismatch(path: str, expected: str, found: str) -> ConfigFault:
 
 
 def missing(path: str, valid: Sequence[str] = ()) -> ConfigFault:
-    """A key that must be there and is not."""
+    """The fault of a missing key."""
     reason = _with_names("required key is missing", "", valid)
     return ConfigFault(path=path, reason=reason, expected="a value", valid=tuple(valid))
 
 
 def unknown_key(path: str, key: object, valid: Sequence[str]) -> ConfigFault:
-    """A key that nothing reads.
+    """The fault of an unknown key.
 
     >>> str(unknown_key("souce", "souce", ["job", "source"]))
     "souce: unknown key; did you mean 'source'? valid: job, source"
@@ -44,12 +44,13 @@ def unknown_key(path: str, key: object, valid: Sequence[str]) -> ConfigFault:
 
 
 def unknown_name(path: str, kind: str, value: object, valid: Iterable[str]) -> ConfigFault:
-    """A name of some ``kind`` (a type, a model, a column) that does not exist.
+    """The fault of an unknown name of some ``kind`` (a type, a model, a column).
 
     >>> str(unknown_name("sinks[1].type", "type", "promtheus", ["jsonl", "prometheus"]))
     "sinks[1].type: unknown type 'promtheus'; did you mean 'prometheus'? valid: jsonl, prometheus"
     """
-    names, found = tuple(valid), quoted(value)
+    names = tuple(valid)
+    found = quoted(value)
     reason = _with_names(f"unknown {kind} {found}", str(value), names)
     return ConfigFault(
         path=path, reason=reason, expected=f"the name of a {kind}", found=found, valid=names
@@ -68,7 +69,7 @@ def _with_names(reason: str, wrong: str, valid: Sequence[str]) -> str:
 
 
 def quoted(value: object) -> str:
-    """Return a value as a message shows it: short, and in the words of the file.
+    """Return a value as a message shows it: short, and in the notation of the file.
 
     >>> quoted(None), quoted({"a": 1}), quoted(True), quoted("sixty")
     ('nothing', 'a mapping', 'true', "'sixty'")

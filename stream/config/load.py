@@ -18,8 +18,8 @@ from stream.config.model import Config
 from stream.config.validation import type_faults
 from stream.errors import ConfigError, ConfigFault
 
-Check = Callable[[Config], Sequence[ConfigFault]]
-"""A check of a configuration whose types are right; returns all faults that it finds."""
+ConfigCheck = Callable[[Config], Sequence[ConfigFault]]
+"""A check of a configuration with valid types; returns all faults that it finds."""
 
 
 class ConfigFile:
@@ -53,16 +53,16 @@ class ConfigFile:
 
 
 def load(
-    path: Path, environment: Environment | None = None, checks: Sequence[Check] = ()
+    path: Path, environment: Environment | None = None, checks: Sequence[ConfigCheck] = ()
 ) -> Config:
     """Read and check a configuration file.
 
-    The file is checked against its types; then what no type can express, what the components check
-    themselves, and ``checks``. Without an ``environment`` of the caller's own each variable that
-    the file names must be set.
+    The file is checked against its types, then by the checks between keys, by those of the
+    components, and by ``checks``. Without ``environment``, each variable that the file names must
+    be set.
 
-    Raises :class:`~stream.errors.ConfigError` with all faults, each with its line. Faults of a type
-    keep the later checks from running, since these need a whole configuration.
+    Raises :class:`~stream.errors.ConfigError` with all faults, each with its line. After faults of
+    types the other checks do not run, since they need a valid configuration.
     """
     file = ConfigFile(path)
     try:
@@ -78,9 +78,9 @@ def parse(
     data: object,
     folder: Path,
     environment: Environment | None = None,
-    checks: Sequence[Check] = (),
+    checks: Sequence[ConfigCheck] = (),
 ) -> Config:
-    """Return the configuration in ``data`` (what YAML gives); relative paths start at ``folder``.
+    """Return the configuration in ``data`` (parsed YAML); relative paths start at ``folder``.
 
     Raises :class:`~stream.errors.ConfigError` as :func:`load` does; the faults have no lines.
     """
@@ -111,8 +111,9 @@ def _converted(data: Any, folder: Path) -> tuple[Config | None, list[ConfigFault
 
 
 def _absolute(config: Config, folder: Path) -> Config:
-    """The configuration with absolute paths: ``path`` of source, sinks, state and dead letters, and
-    the folders of the baselines.
+    """The configuration with absolute paths.
+
+    These are ``path`` of source, sinks, state and dead letters, and the folders of the baselines.
     """
 
     def below_folder(component: Any) -> Any:

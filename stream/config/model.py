@@ -71,8 +71,8 @@ class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One model: its baseline, its columns, and the rules that differ for it.
 
-    Without ``outputs`` and ``inputs`` the columns of the baseline serve, in their order; those with
-    the role ``prediction`` are the outputs. A named column that the baseline does not have is
+    Without ``outputs`` and ``inputs`` the columns of the baseline are used, in their order; those
+    with the role ``prediction`` are the outputs. A named column that the baseline does not have is
     learned from the first events.
     """
 
@@ -81,7 +81,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     baseline.
     """
     outputs: list[str] | None = None
-    """The columns of the model's answer, in their order; without them the baseline's predictions.
+    """The columns of the model's response, in their order; without them the baseline's predictions.
     Required with ``baseline: learn``.
     """
     inputs: list[str] | None = None
@@ -89,9 +89,9 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Required with ``baseline: learn``.
     """
     features: dict[str, FeatureRules] = {}
-    """What is judged differently, by the name of the column."""
+    """Rules of single features, by the name of the column."""
     change_detectors: list[AnyChange] = []
-    """Detectors of abrupt changes in a series that has one number a window."""
+    """Detectors of abrupt changes in a series with one number per window."""
 
     @property
     def learned(self) -> bool:
@@ -174,7 +174,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     readers: Annotated[int, msgspec.Meta(ge=1, le=64)] = 1
     """The processes that share the partitions; 1: the service reads in its own process."""
     on_gap: Literal["continue", "stop"] = "continue"
-    """What happens when the log no longer has the records to read next."""
+    """Whether the job continues or stops if the log no longer has the records to read next."""
     dedupe: Dedupe | None = None
     """How an event that is sent again is recognised; without it every record is counted."""
     learn: LearnConfig = LearnConfig()
@@ -203,6 +203,6 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         return duration_ms(self.grace or self.source.default_grace)
 
     @property
-    def origin(self) -> IdentityConfig:
+    def identity(self) -> IdentityConfig:
         """Where model, variant and time of a record come from."""
         return IdentityConfig(self.model, self.variant, self.time)

@@ -1,4 +1,4 @@
-"""Keeps what was read from secret files out of messages."""
+"""Keeps the content of secret files out of messages."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ LONGEST_WORD: Final = 3
 
 
 class Redaction:
-    """The secrets of a configuration, and what a message shows instead of each."""
+    """The secrets of a configuration, and the text that messages show instead of each."""
 
     def __init__(self) -> None:
         self._shown: dict[str, str] = {}
         self._paths: dict[str, str] = {}
 
     def keep_out(self, secret: str, shown: str) -> None:
-        """From now on messages have ``shown`` in the place of ``secret``."""
+        """Replace ``secret`` by ``shown`` in messages."""
         for text in (secret, repr(secret)[1:-1]):
             if text:
                 self._shown[text] = shown
 
     def keep_out_at(self, path: str, shown: str) -> None:
-        """From now on messages have ``shown`` in the place of the value at ``path``.
+        """Replace the value at ``path`` by ``shown`` in messages.
 
         A message may show a part of a long value, which is not recognised as the secret.
         """

@@ -1,4 +1,4 @@
-"""Keys of earlier versions: the fault of each names the key of today, with its value converted."""
+"""Keys of earlier versions: the fault of each names the current key, with its value converted."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ UNITS: Final = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)
 
 
 class RenamedKey(NamedTuple):
-    """An old key: the pattern of its ``path``, the ``name`` of today, and its unit in milliseconds.
+    """An old key: the pattern of its ``path``, its current ``name``, and its unit in milliseconds.
 
-    ``unit_ms`` is 0 where the value is written today as it was then.
+    ``unit_ms`` is 0 where the form of the value has not changed.
     """
 
     path: str
@@ -43,7 +43,7 @@ def renamed_key(path: str, value: object) -> ConfigFault | None:
 
 
 def _value(old: RenamedKey, value: object) -> str:
-    """The value as it is written today; empty for a value of several lines."""
+    """The value in its current form; empty for a value of several lines."""
     if not old.unit_ms:
         return f": {value}" if isinstance(value, str) else ""
     if isinstance(value, int | float) and value >= 0:
@@ -52,7 +52,7 @@ def _value(old: RenamedKey, value: object) -> str:
 
 
 def duration_text(ms: int) -> str:
-    """Return a duration as the configuration has it, in the largest unit that divides it.
+    """Return a duration in the form of the configuration, in the largest unit that divides it.
 
     >>> duration_text(1_800_000), duration_text(1_500), duration_text(0)
     ('30m', '1500ms', '0s')

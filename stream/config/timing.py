@@ -1,4 +1,4 @@
-"""The durations of a configuration in milliseconds."""
+"""Converts the durations of a configuration to milliseconds."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Checks the values of a configuration against its types, and finds all faults in one run.
 
-``msgspec.convert`` stops at the first fault and names neither the keys of a mapping nor the names
-that would have been right. What this pass does not know of, it leaves to that conversion.
+``msgspec.convert`` stops at the first fault, and names neither the keys of a mapping nor the valid
+names. Constraints that this module does not handle are left to that conversion.
 """
 
 from __future__ import annotations
@@ -46,10 +46,10 @@ Faults = Iterator[ConfigFault]
 
 
 def type_faults(kind: inspect.Type, value: object, path: str = "", expected: str = "") -> Faults:
-    """Yield all faults of ``value``, which stands at ``path``, against the type ``kind``.
+    """Yield all faults of the ``value`` at ``path`` against the type ``kind``.
 
-    ``expected`` describes the value in words. Without it, those of the type serve: the ``expected``
-    in the ``extra`` of its ``msgspec.Meta``, else the name of the plain type.
+    ``expected`` describes the value in words. Without it, the words of the type are used: the
+    ``expected`` in the ``extra`` of its ``msgspec.Meta``, else the name of the plain type.
     """
     match kind:
         case inspect.Metadata():
@@ -124,7 +124,8 @@ def _shape(kind: inspect.Type) -> str:
 def _tagged_faults(
     by_tag: Mapping[str, inspect.StructType], value: Mapping[Any, object], path: str
 ) -> Faults:
-    tag_path, tag = key_path(path, "type"), value.get("type")
+    tag_path = key_path(path, "type")
+    tag = value.get("type")
     if "type" not in value:
         yield missing(tag_path, sorted(by_tag))
     elif isinstance(tag, str) and tag in by_tag:
@@ -134,7 +135,7 @@ def _tagged_faults(
 
 
 def _struct_faults(kind: inspect.StructType, value: object, path: str) -> Faults:
-    """The faults of a mapping; a required key that is only misspelt is not missing as well."""
+    """The faults of a mapping; a misspelt required key is not reported as missing as well."""
     fields = {field.encode_name: field for field in kind.fields}
     valid = [*([kind.tag_field] if kind.tag_field else []), *fields]
     if not isinstance(value, Mapping):
@@ -205,9 +206,9 @@ def _scalar_faults(kind: inspect.Type, value: Any, path: str, expected: str) -> 
 
 
 def _is_scalar(kind: inspect.Type, value: object) -> bool:
-    is_truth = isinstance(value, bool)
+    is_boolean = isinstance(value, bool)
     return isinstance(value, _SCALARS[type(kind)][0]) and (
-        not is_truth or isinstance(kind, inspect.BoolType)
+        not is_boolean or isinstance(kind, inspect.BoolType)
     )
 
 
@@ -217,7 +218,7 @@ def _bounds(kind: inspect.Type) -> list[str]:
 
 
 def _yaml_hint(kind: inspect.Type, value: object) -> str:
-    """YAML takes a number without a point before its exponent for text."""
+    """A hint for numbers without a point before their exponent, which are text in YAML."""
     exponent = isinstance(value, str) and re.fullmatch(r"([-+]?\d+)([eE][-+]?\d+)", value)
     if not exponent or not isinstance(kind, inspect.FloatType):
         return ""

@@ -1,6 +1,6 @@
-"""Finds events whose id was accepted before, within a horizon of event time.
+"""Finds events with an id that was accepted before, within a horizon of event time.
 
-What is remembered is bounded, and what is a duplicate depends on the log alone.
+The memory is bounded, and the result depends on the log alone.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from detectors.profiles.hashing import hashed
 from stream.events import SeenIds
 
 SLICES: Final = 5
-"""Number of slices of the horizon; ids are forgotten a slice at a time."""
+"""The number of slices of the horizon; ids are forgotten one slice at a time."""
 
 
 class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -64,9 +64,10 @@ class Dedupe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class DedupeResult(NamedTuple):
-    """The duplicates among some records (an entry a record), and their new ids.
+    """The duplicates among some records (one entry per record), and their new ids.
 
-    ``new_ids`` holds the ids to remember, by slice; for ``unremembered`` ids there was no room.
+    ``new_ids`` holds the ids to remember, by slice; ``unremembered`` is the number of ids for which
+    there was no room.
     """
 
     duplicate: NDArray[np.bool_]
@@ -83,7 +84,8 @@ class DuplicateFilter:
     """
 
     def __init__(self, rules: Dedupe, partition: str, known: Iterable[SeenIds] = ()) -> None:
-        self._rules, self._partition = rules, partition
+        self._rules = rules
+        self._partition = partition
         self._slices: dict[int, set[int]] = {}
         for seen in known:
             hashes = np.frombuffer(seen.ids, np.uint64).tolist()
@@ -95,7 +97,7 @@ class DuplicateFilter:
         """Find the duplicates among the ``candidates``, and remember the ids of the others.
 
         ``ids``, ``candidates`` (records that would otherwise be accepted) and ``marks`` (the
-        running mark in milliseconds) have an entry a record.
+        running mark in milliseconds) have one entry per record.
         """
         records = np.flatnonzero(candidates)
         starts = marks[records] // self._rules.slice_ms * self._rules.slice_ms
@@ -155,7 +157,7 @@ class DuplicateFilter:
 
 
 def hashes_of(ids: Sequence[str | None]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-    """Return a 64-bit hash of each id, and which records have an id (an empty text is none)."""
+    """Return a 64-bit hash of each id, and a mask of records with an id (not an empty text)."""
     try:
         column = pa.array(ids, pa.string())
     except UnicodeEncodeError:  # half a surrogate pair, which JSON can contain

@@ -1,4 +1,4 @@
-"""The contract for the storage of the ids of accepted events."""
+"""The contract of the store of the ids of accepted events."""
 
 from __future__ import annotations
 

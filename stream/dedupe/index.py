@@ -1,4 +1,4 @@
-"""The ids that a job remembers, so that repeated events are not counted twice."""
+"""The index of remembered ids, so that repeated events are not counted twice."""
 
 from __future__ import annotations
 
@@ -33,12 +33,11 @@ class RememberedIds(Protocol):
 
 
 class IdIndex:
-    """Remembers ids in a store, forgets them by each partition's mark, and hands them down to
-    children.
-    """
+    """Keeps ids in a store, drops them by the partitions' marks, and copies them to children."""
 
     def __init__(self, rules: Dedupe, store: IdStore) -> None:
-        self._rules, self._store = rules, store
+        self._rules = rules
+        self._store = store
 
     def take(self, seen: Sequence[SeenIds]) -> None:
         for ids in seen:
@@ -74,7 +73,7 @@ class IdIndex:
 
 
 class NoIdIndex:
-    """Remembers nothing: the index of a job without ``dedupe``."""
+    """The index of a job without ``dedupe``: it keeps no ids."""
 
     def take(self, seen: Sequence[SeenIds]) -> None:
         pass

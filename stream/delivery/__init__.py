@@ -1,3 +1,3 @@
-"""Routes committed items to sinks and to the dead-letter file; may import `state`, `telemetry`,
-`config` and below.
+"""Routes committed items to sinks and to the dead-letter file; may import `state`,
+`telemetry` and below.
 """

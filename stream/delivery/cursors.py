@@ -13,8 +13,8 @@ import msgspec
 def keys_of(sinks: Iterable[tuple[str, Any]]) -> list[str]:
     """The key of each sink in the state: its type and a hash of its settings.
 
-    The position in the list plays no part, so sinks may be reordered. ``sinks`` are types and
-    configurations; the second of two equal sinks gets a number.
+    The key does not depend on the position in the list, so sinks may be reordered. ``sinks`` are
+    types and configurations; the second of two equal sinks gets a number.
     """
     seen = Counter[str]()
     keys = []
@@ -28,9 +28,9 @@ def keys_of(sinks: Iterable[tuple[str, Any]]) -> list[str]:
 def cursors_of(keys: Sequence[str], stored: Mapping[str, int], last: int) -> list[int]:
     """The cursor that each sink starts with.
 
-    Its own, if the state has one. Else the cursor of a removed sink of the same type, whose
-    settings were edited; of several, the one furthest behind: duplicates carry ids, losses do not.
-    Else ``last``, after everything in the outbox.
+    Its own, if the state has one. Else the cursor of a removed sink of the same type, assuming that
+    its settings were edited; of several, the one furthest behind: duplicates carry ids, losses do
+    not. Else ``last``, after everything in the outbox.
 
     >>> cursors_of(["sns b", "jsonl d", "jsonl e"], {"jsonl c": 3, "jsonl d": 7, "sns a": 5}, 9)
     [5, 7, 3]
@@ -51,5 +51,5 @@ def cursors_of(keys: Sequence[str], stored: Mapping[str, int], last: int) -> lis
 
 
 def _type(key: str) -> str:
-    """The type in a key, also in one from before keys had a hash (``jsonl``, ``jsonl-2``)."""
+    """The type in a key, also in a key of an earlier version without a hash (``jsonl-2``)."""
     return key.partition(" ")[0].partition("-")[0]

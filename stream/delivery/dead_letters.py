@@ -1,4 +1,4 @@
-"""Writes records that were not counted to a file, so that no record is lost without a trace."""
+"""Writes dead letters, the records that were not counted, to a file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class DeadLetterFile:
     A line holds partition, position, reason, length and sha256, and the payload if it was kept.
     Delivery is at least once: after a crash the letters of the last commit may be in the file
     twice, with the same partition and position. The file is created with the first letter; a last
-    line that a crash tore is completed with a line end first.
+    line that a crash truncated is terminated first.
     """
 
     left_out = 0

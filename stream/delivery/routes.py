@@ -24,7 +24,7 @@ DEAD_LETTERS: Final = "dead_letters"
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """The way of committed items to one sink.
+    """The route of committed items to one sink.
 
     ``key`` names the sink's cursor in the state, ``takes`` the types of items that the sink takes.
     ``delivery`` is the running half of the sink, ``None`` for the file of dead letters.
@@ -60,7 +60,8 @@ def routes_of(
     returns false. Raises :class:`~stream.errors.SinkUnusable` for a sink that cannot work with its
     settings or those of the environment.
     """
-    stored, last = store.cursors(), store.last_seq()
+    stored = store.cursors()
+    last = store.last_seq()
     letters = DeadLetterFile(Path(config.dead_letters.path))
     cursor = stored.get(DEAD_LETTERS, last)
     letter_courier = Courier(
@@ -82,7 +83,7 @@ def _opened(where: str, sink: Sink, job: str) -> Delivery:
     try:
         return sink.open(job)
     except ClientUnusable as error:
-        raise SinkUnusable(where, error.what, error.advice) from error
+        raise SinkUnusable(where, error.problem, error.advice) from error
 
 
 def _names(config: Config) -> list[str]:

@@ -1,1 +1,1 @@
-"""Decodes records into columns, one file or folder a format; may import `events` and below."""
+"""Decodes records into columns, one file or folder per format; may import `events` and below."""

@@ -14,8 +14,8 @@ import msgspec
 from stream.events import DecodedRecords, RawBatch
 
 ColumnType = Literal["int", "float", "text", "raw"]
-"""How a column is decoded: as its feature's type says, or ``raw``, as the text in the payload,
-while a layout is being learned.
+"""The decoding of a column: by its feature's type, or ``raw``, as the text in the payload, while a
+layout is being learned.
 """
 
 
@@ -44,8 +44,8 @@ class Decoder(Protocol):
     """The running half of a format.
 
     A reader opens one, and opens another when the layout of a model changes. One thread uses it. It
-    may keep hints for speed between calls, but nothing that changes a result: the same records give
-    the same columns in any process, in batches of any size.
+    may keep hints for speed between calls, but nothing that changes a result: the same records
+    yield the same columns in any process, in batches of any size.
     """
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
@@ -54,17 +54,17 @@ class Decoder(Protocol):
         Called once for each poll, with thousands of records: this is the hot path, and must work on
         columns. Must not raise for any content of a record, and must not block.
 
-        A record is accepted as a whole or rejected as a whole. Each rejected record is in
-        ``rejects`` once, with a reason, and in no batch. If its time can be read it keeps that
-        time. The rows of an accepted record are in exactly one batch. No value of a record is
-        logged.
+        A record is accepted or rejected as a whole. Each rejected record is in ``rejects`` once,
+        with a reason, and in no batch. If its time can be read it keeps that time, else it has -1.
+        The rows of an accepted record are in exactly one batch. No value of a record is logged.
+        Without batches or records, the result is empty.
         """
 
 
 class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the name of the model (or variant) of a record comes from.
+    """The origin of the name of a record's model or variant.
 
-    A ``path`` is one in the event of format ``json``, or in the envelope of format ``sagemaker``.
+    A ``path`` refers to the event of format ``json``, or to the envelope of format ``sagemaker``.
     """
 
     source: Literal["const", "topic", "key", "header", "path", "file"] = msgspec.field(
@@ -75,11 +75,11 @@ class NameConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``file``: the first group of the regular expression ``name`` in the file's path.
     """
     name: str = ""
-    """The name itself, a header, a path or a regular expression, as ``from`` says."""
+    """The name itself, a header, a path or a regular expression, depending on ``from``."""
 
 
 class TimeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the event time comes from: a dotted ``path`` and its ``unit``."""
+    """The origin of the event time: a dotted ``path`` and its ``unit``."""
 
     path: str = ""
     """The dotted path of the event time; empty: that of the format (``time`` for json,
@@ -90,12 +90,11 @@ class TimeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     1970.
     """
     missing: Literal["reject", "arrival"] = "reject"
-    """What happens to an event without a time: ``reject`` it, or take its ``arrival`` in the log.
-    """
+    """The treatment of an event without a time: ``reject``, or count at its ``arrival``."""
 
 
 class IdentityConfig(NamedTuple):
-    """The part of the configuration that every format needs: model, variant and time."""
+    """The origins of model, variant and time, which every format needs."""
 
     model: NameConfig
     variant: NameConfig
@@ -108,8 +107,8 @@ class Format(
     """Base of the configuration of a format.
 
     The fields of a subclass are the keys in the configuration file, its docstring describes them in
-    the JSON schema, and ``tag`` is its ``type``. ``time_path`` is where the event time is unless
-    the configuration says otherwise.
+    the JSON schema, and ``tag`` is its ``type``. ``time_path`` is the default path of the event
+    time.
     """
 
     time_path: ClassVar[str]
@@ -117,8 +116,7 @@ class Format(
     def named_columns(self) -> dict[str, Collection[str]]:
         """Return the columns that keys of this format name, by key.
 
-        Each must be a column of some model; the check of a configuration reports those that are
-        not.
+        Each must be a column of some model; the check of a configuration reports the others.
         """
         return {}
 
@@ -129,9 +127,9 @@ class Format(
     def schema(
         self, outputs: Sequence[str], inputs: Sequence[str], types: dict[str, ColumnType]
     ) -> Schema:
-        """Return the schema of a model whose baseline has these columns, as the decoder finds them.
+        """Return the schema of a model with these columns, as the decoder needs it.
 
-        Called for each model whenever the layouts change.
+        ``types`` has the type of each column. Called for each model whenever the layouts change.
         """
         return Schema(tuple(outputs), tuple(inputs), types)
 

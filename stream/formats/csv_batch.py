@@ -29,8 +29,8 @@ from stream.formats.base import ColumnType
 FEW_ROWS: Final = 200
 MANY_COLUMNS: Final = 50
 """A batch of fewer rows and at least this many columns is cut into cells, not parsed by column."""
-PATIENCE: Final = 16
-"""Batches for which a column is parsed as text after one that did not fit its type."""
+RETRY_AFTER: Final = 16
+"""The number of batches for which a column is parsed as text after it did not fit its type."""
 
 _ARROW: Final = {"int": pa.int64(), "float": pa.float64(), "text": pa.string(), "raw": pa.string()}
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
@@ -39,7 +39,7 @@ _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 class JoinedPayloads(NamedTuple):
     """Payloads as one text, each with a newline after it.
 
-    ``rows`` is the number of lines of each payload, ``None`` if all have one. ``quoted``: some
+    ``rows`` is the number of lines of each payload, ``None`` if each has one. ``quoted``: some
     cells are quoted. ``unsafe`` are the indices of payloads that could affect a neighbour, or be
     parsed differently here than alone: they must be removed first.
     """
@@ -53,10 +53,10 @@ class JoinedPayloads(NamedTuple):
 def join(payloads: Sequence[str], width: int) -> JoinedPayloads:
     """Join the payloads of a table of ``width`` columns.
 
-    A newline at the end of a payload starts no further row. Unsafe are a quote that neither
+    A newline at the end of a payload does not start another row. Unsafe are a quote that neither
     encloses a whole cell nor is half of an escaped one, a carriage return outside a line end, a
-    byte order mark at the start of a line (it may come to be the first), and an empty line in a
-    table of more than one column (Arrow takes it for missing values).
+    byte order mark at the start of a line (which may become the first one), and an empty line in a
+    table of more than one column (Arrow reads it as missing values).
     """
     data = "\n".join([*payloads, ""]).encode()
     if b"\r" in data:
@@ -98,9 +98,9 @@ def _unsafe_lines(
 
 
 def _unsafe_quotes(letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return the lines in which quotes do more than enclose whole cells.
+    """Return a mask of the lines in which quotes do more than enclose whole cells.
 
-    Those are lines with a cell that is not closed, or with a quote inside a bare cell.
+    Those are lines with a cell that is not closed, or with a quote inside an unquoted cell.
     """
     quotes = np.flatnonzero(letters == ord('"'))
     line = np.searchsorted(ends, quotes)
@@ -115,7 +115,7 @@ def _unsafe_quotes(letters: NDArray[np.uint8], ends: NDArray[np.int64]) -> NDArr
 class CsvTable:
     """Parses joined payloads into columns.
 
-    It remembers which columns did not fit their type lately, for speed alone.
+    It remembers the columns that recently did not fit their type, only for speed.
     """
 
     def __init__(self, names: Sequence[str], types: dict[str, ColumnType]) -> None:
@@ -129,10 +129,10 @@ class CsvTable:
     def read(
         self, data: bytes, rows: int, quoted: bool = False
     ) -> tuple[Mapping[str, Column], NDArray[np.int64]] | None:
-        """Return the columns of all rows with the right number of cells, and the other rows'
-        indices.
+        """Return the columns of the rows with the right number of cells, and the other rows.
 
-        ``None`` if these do not add up to ``rows``, which no safe payload can cause.
+        The latter as indices. ``None`` if both do not add up to ``rows``, which no safe payload can
+        cause.
         """
         if not quoted and rows < FEW_ROWS and len(self._types) >= MANY_COLUMNS:
             return self._read_cells(data)
@@ -149,7 +149,7 @@ class CsvTable:
         return self._columns(table, as_text), np.array(refused, np.int64) - 1
 
     def _read_cells(self, data: bytes) -> tuple[Mapping[str, Column], NDArray[np.int64]]:
-        """Read few rows of many columns: all cells together, since a call a column costs most."""
+        """Read few rows of many columns: all cells together, since calls per column cost most."""
         names = list(self._types)
         cells, refused = _cut(data, len(names))
         numeric = np.array([name in self._numeric for name in names])
@@ -158,7 +158,7 @@ class CsvTable:
         typed = not self._untyped_batches and not (self._integers and _has_hex(data))
         values, slots, fitted = cut_numbers(cells, numeric, integral, typed)
         if typed and not fitted:
-            self._untyped_batches = PATIENCE
+            self._untyped_batches = RETRY_AFTER
         numbers, texts = (np.array(names)[which].tolist() for which in (numeric, ~numeric))
         by_column = np.arange(len(cells)).reshape(-1, len(names)).T[~numeric]
         strings = cells.take(pa.array(by_column.ravel()))
@@ -221,19 +221,17 @@ class CsvTable:
         return self._options[as_text]
 
     def _remember(self, name: str, numbers: Numbers) -> None:
-        """Note for how many more batches a column is parsed as text."""
+        """Note the number of further batches for which a column is parsed as text."""
         if _fits(numbers):
             left = self._as_text.pop(name, 0) - 1
             if left > 0:
                 self._as_text[name] = left
         else:
-            self._as_text[name] = PATIENCE
+            self._as_text[name] = RETRY_AFTER
 
 
 def _cut(data: bytes, width: int) -> tuple[pa.StringArray, NDArray[np.int64]]:
-    """Return the cells of all lines that have ``width`` of them, and the indices of the other
-    lines.
-    """
+    """Return the cells of the lines that have ``width`` cells, and the indices of the others."""
     letters = np.frombuffer(data, np.uint8)
     between = (letters == ord(",")) | (letters == ord("\n"))
     ends = np.flatnonzero(between)

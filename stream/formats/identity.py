@@ -1,4 +1,4 @@
-"""Which model a record belongs to, and when it happened: the same for every format."""
+"""Finds the model and the event time of records, in the same way for every format."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class _ModelFinder:
     def _pairs(
         self, records: Records, document_of: DocumentOf, wanted: NDArray[np.bool_]
     ) -> Sequence[ModelNames]:
-        """Return the names of each record; only one pair if it is that of all records."""
+        """Return the names of each record; a single pair if it is that of all records."""
         model, variant = self._identity.model, self._identity.variant
         if model.source == variant.source == "const":
             return [(model.name, variant.name)]
@@ -118,7 +118,7 @@ class _ModelFinder:
 class IdentityResolver:
     """Finds the event time and the model of each record.
 
-    ``time`` is where the time is, with the format's default filled in.
+    ``time`` is the configured origin of the time, with the format's default path filled in.
     """
 
     def __init__(self, identity: IdentityConfig, plan: DecodingPlan, time_path: str) -> None:
@@ -132,8 +132,8 @@ class IdentityResolver:
     ) -> IdentifiedRecords:
         """Return the times and the models of the records that are not rejected yet.
 
-        ``times`` are the values where the time is, ``None`` for none. Adds ``time_missing``,
-        ``time_absurd`` and ``unknown_model`` to ``rejects``.
+        ``times`` are the values at the path of the time, ``None`` if there is none. Adds
+        ``time_missing``, ``time_absurd`` and ``unknown_model`` to ``rejects``.
         """
         time_ms = event_times(times, self.time, records.arrival_ms)
         for i in np.flatnonzero(time_ms < 0).tolist():

@@ -1,4 +1,4 @@
-"""Format ``json``: one JSON object a record, flat or nested; each column has a path."""
+"""Format ``json``: one JSON object per record, flat or nested; each column has a path."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Json(Format, frozen=True, tag="json"):
         return JsonDecoder(self, identity, plan)
 
     def paths(self, schema: Schema) -> list[tuple[str, ColumnPaths]]:
-        """Return every column of a schema and where it is, those of the response first."""
+        """Return the columns of a schema with their paths, those of the response first."""
         response = _column_paths(self.prediction)
         if len(schema.outputs) == 1 and response.holder:
             response = ColumnPaths((), {schema.outputs[0]: ".".join(response.holder)})
@@ -105,7 +105,7 @@ class JsonDecoder:
         self._tables = [JsonTable(s, schema, form) for s, schema in enumerate(plan.schemas)]
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
-        """Decode the records; a rejected one has the first reason that holds.
+        """Decode the records; a rejected one has the first reason that applies.
 
         ``tombstone``, ``undecodable``, ``not_an_object``, ``time_missing``, ``time_absurd``,
         ``unknown_model``, then for the ids, the response and the features, in this order,
@@ -141,7 +141,8 @@ class JsonTable:
     """Builds batches from the events of one schema."""
 
     def __init__(self, number: int, schema: Schema, form: Json) -> None:
-        self._number, self._types = number, schema.types
+        self._number = number
+        self._types = schema.types
         self._columns = form.paths(schema)
         self._reader = PathReader(
             [paths.path(name) for name, paths in self._columns],
@@ -179,9 +180,9 @@ def _read_all(
     rejects: dict[int, str],
     nothing: Sequence[Any],
 ) -> list[Sequence[Any]]:
-    """Return the values of each document, read slowly where the reader fails.
+    """Return the values of each document, with ``read_slowly`` where the reader fails.
 
-    ``nothing`` stands for a document that is rejected.
+    ``nothing`` replaces the values of a rejected document.
     """
     rows: list[Sequence[Any]] = []
     for k, value in enumerate(values):

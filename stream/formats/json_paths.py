@@ -1,7 +1,7 @@
-"""Values at fixed paths in JSON documents.
+"""Reads values at fixed paths in JSON documents.
 
-They are decoded by a type made for these paths, which is several times as fast as looking them up
-in a decoded document.
+They are decoded by a type that is made for these paths, which is several times as fast as looking
+them up in a decoded document.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def value_at(document: object, path: Sequence[str]) -> object:
 def find_column(row: Mapping[str, object], name: str, paths: Mapping[str, str]) -> object:
     """Return the value of a column in an object; ``None`` if there is none.
 
-    It is at the column's path in ``paths``; without one under the column's name, or else at its
-    name read as a dotted path.
+    It is at the column's path in ``paths``; without such a path it is under the column's name, or
+    else at the name as a dotted path.
     """
     if name in row and name not in paths:
         return row[name]

@@ -1,4 +1,4 @@
-"""Decodes one payload at a time: the definition of which rows a payload holds."""
+"""Decodes one payload at a time; this is the definition of the rows of a payload."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ Row = Sequence[Cell]
 
 csv.field_size_limit(sys.maxsize)
 _LONGEST_INTEGER: Final = 4300
-"""Digits of the longest integer that Python parses; longer ones are read as floats."""
+"""The number of digits of the longest integer that Python parses; longer ones become floats."""
 
 TOO_NARROW: Final = "too_few_columns"
 TOO_WIDE: Final = "too_many_columns"
 
 
 class MalformedRecord(Exception):
-    """A record that cannot be decoded; ``reason`` is that of its dead letter."""
+    """A record that cannot be decoded; ``reason`` is the reason in its dead letter."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -48,7 +48,7 @@ class MalformedRecord(Exception):
 
 
 class RowShape(NamedTuple):
-    """What one side of an event holds.
+    """The content of one side of an event.
 
     ``names`` are its columns, ``rows`` is the path of the rows in a JSON document, and ``paths``
     are the dotted paths, in a row, of columns that are not under their own name. ``header``: the
@@ -198,7 +198,7 @@ def _json_rows(text: str, shape: RowShape) -> list[Row]:
 
 
 def _documents(text: str) -> list[object]:
-    """Parse one document, or one a line."""
+    """Parse one document, or one per line."""
     try:
         return [load_json(text)]
     except MalformedRecord:
@@ -209,7 +209,7 @@ def _documents(text: str) -> list[object]:
 
 
 def _rows_at(value: object, shape: RowShape) -> list[Row]:
-    """Return the rows in a value: those of a list of lists or objects, else one.
+    """Return the rows in a value: those of a list of lists or objects, else a single one.
 
     For a side of one column, each entry of a list of plain values is a row.
     """
@@ -258,8 +258,8 @@ def readable(text: str) -> str:
 def load_json(text: str | bytes) -> object:
     """Parse a JSON document by RFC 8259: no ``NaN``, no ``Infinity``.
 
-    The last value of a repeated key counts. Bytes that are not UTF-8 are no error before the text
-    that contains them is used. Raises :class:`MalformedRecord` (``undecodable``).
+    The last value of a repeated key counts. Bytes that are not UTF-8 are an error only when the
+    text that contains them is used. Raises :class:`MalformedRecord` (``undecodable``).
     """
     try:
         return _FAST_JSON.decode(text)

@@ -1,4 +1,4 @@
-"""Event times of records as milliseconds since the epoch."""
+"""Converts event times to milliseconds since the epoch."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _STAMP: Final = b"dddd-dd-ddTdd:dd:ddZ\n"
 _LOWEST: Final = np.array([ord("0") if byte == ord("d") else byte for byte in _STAMP], np.uint8)
 _RANGE: Final = np.array([9 if byte == ord("d") else 0 for byte in _STAMP], np.uint8)
 _SAMPLE: Final = 64
-"""Stamps that are looked at to decide whether they repeat."""
+"""The number of stamps that are sampled to decide whether stamps repeat."""
 _REPETITIONS: Final = 4
 """Stamps repeat if those of the sample occur this often on average."""
 _LONGEST_DIGITS: Final = 25
 """Text with more characters is read as a float."""
-_UNITS_A_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
+_UNITS_PER_SECOND: Final = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 
 
 def event_times(
@@ -41,12 +41,12 @@ def event_times(
 ) -> NDArray[np.int64]:
     """Return event times in ms.
 
-    ``MISSING_MS`` stands for no time (``None``), ``ABSURD_MS`` for one that cannot be read or is
-    out of range.
+    They are ``MISSING_MS`` for no time (``None``), and ``ABSURD_MS`` for a time that cannot be read
+    or is out of range.
 
-    ISO 8601 text is UTC unless it has an offset; fractions of a millisecond are cut off. The other
-    units take a JSON number, or text that is a number. With ``missing: arrival`` a record without
-    time has the time at which the log took it, if that is known.
+    ISO 8601 text is UTC unless it has an offset; fractions of a millisecond are truncated. The
+    other units accept a JSON number, or text that is a number. With ``missing: arrival`` a record
+    without time gets the time at which the log took it, if that is known.
     """
     times = _from_isos(values) if time.unit == "iso" else _each(values, _from_number(time.unit))
     times[(times != MISSING_MS) & ((times < FIRST_MS) | (times >= END_MS))] = ABSURD_MS
@@ -61,7 +61,7 @@ def _each(values: Sequence[object], read: Callable[[object], int]) -> NDArray[np
 
 
 class _IsoTimes(dict[object, int]):
-    """The times of ISO stamps; each is read when it is first asked for."""
+    """The times of ISO stamps; each is parsed when it is first needed."""
 
     def __missing__(self, value: object) -> int:
         self[value] = ms = MISSING_MS if value is None else _from_iso(value)
@@ -69,7 +69,7 @@ class _IsoTimes(dict[object, int]):
 
 
 def _from_isos(values: Sequence[object]) -> NDArray[np.int64]:
-    """Return ISO times; where stamps repeat, as those of one second do, each is read once."""
+    """Return ISO times; where stamps repeat, as those of one second do, each is parsed once."""
     try:
         if len(set(values[:_SAMPLE])) * _REPETITIONS <= _SAMPLE:
             return np.fromiter(map(_IsoTimes().__getitem__, values), np.int64, len(values))
@@ -126,7 +126,7 @@ def _from_iso(value: object) -> int:
 
 
 def _from_number(unit: str) -> Callable[[object], int]:
-    per_second = _UNITS_A_SECOND[unit]
+    per_second = _UNITS_PER_SECOND[unit]
 
     def read(value: object) -> int:
         if isinstance(value, str) and re.fullmatch(NUMBER, value):

@@ -1,3 +1,3 @@
 """Turns records into partial counts, in this process or in worker processes; may import
-`baselining`, `state`, `config` and below.
+`baselining`, `telemetry`, `state` and below.
 """

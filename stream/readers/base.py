@@ -1,4 +1,4 @@
-"""The contract between the service and its readers."""
+"""The contract between the service and its readers, in its own process or in others."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from detectors.profiles.baseline import Baseline
 from stream.events import Assign, CoveredRange, Gap, Partial, ReaderLost
 
 OnCounted = Callable[[float, Sequence[CoveredRange]], None]
-"""Called after each batch, with the seconds it took to decode and count, and the covered ranges."""
+"""A callback for each batch: the seconds of decoding and counting, and the covered ranges."""
 
 
 class Readers(Protocol):
     """The readers of a job: one in the service's own process, or several in worker processes."""
 
     def use(self, baselines: Mapping[str, Baseline]) -> None:
-        """Count with these baselines from now on."""
+        """Count with these baselines, by model, from the next read on."""
 
     def assign(self, assigns: Sequence[Assign]) -> list[Gap]:
-        """Read these partitions; returns the gaps that are known at once."""
+        """Read these partitions; returns the gaps that are known immediately."""
 
     def read(self, timeout_s: float) -> Sequence[Partial | Gap | ReaderLost]:
         """Return new items, after at most ``timeout_s``.

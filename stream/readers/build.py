@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from detectors.profiles.baseline import Baseline
-from stream.baselining.columns import columns_now
+from stream.baselining.columns import columns_by_model
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.readers.plan import ReadingPlan
@@ -14,11 +14,11 @@ from stream.sources.base import Reading
 
 
 def reader_of(config: Config, reading: Reading) -> Reader:
-    """Return a reader of an open source; call its ``use`` before it reads."""
+    """Return a reader of an open source; its ``use`` must be called before it reads."""
     return Reader(
         reading,
         config.format,
-        config.origin,
+        config.identity,
         settings_of(config),
         keep_payload=config.dead_letters.keep_payload,
         dedupe=config.dedupe,
@@ -26,5 +26,5 @@ def reader_of(config: Config, reading: Reading) -> Reader:
 
 
 def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:
-    """Return how readers decode and count the records of the models."""
-    return ReadingPlan(columns_now(config, baselines), config.format)
+    """Return the plan by which readers decode and count the records of the models."""
+    return ReadingPlan(columns_by_model(config, baselines), config.format)

@@ -1,4 +1,4 @@
-"""The range of each partition that a partial covers, with the outcomes of its records."""
+"""Computes the range of each partition that a partial covers, with the outcomes of its records."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class BatchOutcomes(NamedTuple):
 
 
 def record_bounds(raws: Sequence[RawBatch]) -> Ints:
-    """Return the limits of raw batches among their records, which are numbered through.
+    """Return the bounds of raw batches among their records, which are numbered consecutively.
 
     Batch ``b`` has the records ``[bounds[b], bounds[b + 1])``.
     """
@@ -53,9 +53,9 @@ def count_outcomes(
 ) -> list[BatchOutcomes]:
     """Return the outcomes of each raw batch.
 
-    Accepted records and their rows are counted from what was decoded, not as the rest of the batch,
-    so that the ledger can compare the two. Their bytes are the rest, so that no accepted record is
-    looked at by itself.
+    Accepted records and their rows are counted from the decoded batches, not as the rest of the
+    records, so that the ledger can compare the two. Their bytes are the rest, so that no accepted
+    record is inspected by itself.
     """
     accepted, rows = _count_accepted(decoded, times.late | duplicate, bounds)
     dated = _count_between(times.dated, bounds)
@@ -84,7 +84,7 @@ def covered_ranges(
 ) -> tuple[CoveredRange, ...]:
     """Return one range for each partition of some raw batches.
 
-    ``end_marks`` has the mark at the end of each batch; ``claims`` are those of the partitions.
+    ``end_marks`` has the mark at the end of each batch; ``claims`` has the claim of each partition.
     """
     covers: dict[str, CoveredRange] = {}
     for raw, outcome, mark_ms in zip(raws, outcomes, end_marks, strict=True):
@@ -172,7 +172,7 @@ def _count_accepted(
 
 
 def _count_between(flags: NDArray[np.bool_], bounds: Ints) -> list[int]:
-    """Return how many flags are set between neighbouring bounds."""
+    """Return the number of flags that are set between consecutive bounds."""
     return [int(np.count_nonzero(flags[start:stop])) for start, stop in pairwise(bounds.tolist())]
 
 

@@ -1,4 +1,4 @@
-"""Groups the rows of a batch by model and pane, to be counted together."""
+"""Groups the rows of a batch by model and pane, so that each group is counted at once."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def group_rows(
 ) -> RowGroups:
     """Order the rows of a batch by (model, pane), without those of uncounted records.
 
-    ``model``, ``pane_ms`` and ``uncounted`` have an entry a record. Rows of one group keep their
+    ``model``, ``pane_ms`` and ``uncounted`` have one entry per record. Rows of one group keep their
     order.
     """
     model_of, pane_of = model[batch.record].astype(np.int64), pane_ms[batch.record]
@@ -69,7 +69,7 @@ def take_rows(column: Column, rows: Ints) -> Column:
 def merge_by_pane(
     profiles: Sequence[tuple[ModelKey, int, Profile]],
 ) -> list[tuple[ModelKey, int, Profile]]:
-    """Return one profile for each model and pane: batches of several schemas may share a pane."""
+    """Return one profile per model and pane: batches of several schemas may share a pane."""
     merged: dict[tuple[ModelKey, int], Profile] = {}
     for key, pane_ms, profile in profiles:
         if (key, pane_ms) in merged:

@@ -1,4 +1,4 @@
-"""The reader in the service's own process: the same protocol without a pipe."""
+"""The reader in the service's own process: the same contract without a pipe."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ class InProcessReader:
     """One reader, called by the service itself."""
 
     def __init__(self, config: Config, reading: Reading, on_counted: OnCounted) -> None:
-        self._config, self._reading, self._on_counted = config, reading, on_counted
+        self._config = config
+        self._reading = reading
+        self._on_counted = on_counted
         self._reader = reader_of(config, reading)
 
     def use(self, baselines: Mapping[str, Baseline]) -> None:
@@ -40,4 +42,4 @@ class InProcessReader:
         return self._reading.finished
 
     def close(self) -> None:
-        """No-op: the source is closed by the service, which opened it."""
+        """Do nothing: the service, which opened the source, closes it."""

@@ -1,4 +1,7 @@
-"""Decides, record by record, in which pane an event counts and whether it is too late for it."""
+"""Decides, record by record, in which pane an event counts and whether it is too late for it.
+
+``driftline check --live`` uses the same rules on a sample of the source.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ NO_MARK: Final = -1
 
 
 class RecordTimes(NamedTuple):
-    """The panes of some records, and which of them are too late; arrays have an entry a record.
+    """The panes of some records, and a mask of those that are too late; one entry per record.
 
     ``dated`` records state their event time, and it is not ahead of their arrival; only they move
     the mark. ``ahead`` ones are dated more than the tolerance after their arrival, and count at
@@ -43,7 +46,7 @@ def record_times(
 ) -> RecordTimes:
     """Return the times of the records of some raw batches that follow each other.
 
-    ``time_ms`` are their event times, negative where unknown; ``bounds`` are the limits of the
+    ``time_ms`` are their event times, negative where unknown; ``bounds`` are the bounds of the
     batches among the records; ``marks`` are the marks of the partitions at the start.
     """
     arrival_ms = np.concatenate([raw.arrival_ms for raw in raws])
@@ -51,7 +54,7 @@ def record_times(
     ahead = known & (arrival_ms >= 0) & (time_ms > arrival_ms + settings.tolerance_ms)
     counted_ms = np.where(ahead, arrival_ms, time_ms)
     dated = known & ~ahead
-    pane_ms = counted_ms // settings.every_ms * settings.every_ms
+    pane_ms = pane_starts(counted_ms, settings)
     mark_ms, end_marks = _running_marks(np.where(dated, time_ms, NO_MARK), raws, bounds, marks)
     late = too_late(pane_ms, mark_ms, settings) & (counted_ms >= 0)
     return RecordTimes(
@@ -64,8 +67,13 @@ def record_times(
     )
 
 
+def pane_starts(time_ms: Ints, settings: JobSettings) -> Ints:
+    """Return the start of the pane that each time lies in."""
+    return time_ms // settings.every_ms * settings.every_ms
+
+
 def too_late(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.bool_]:
-    """Return which events are too late: pane end + grace + lateness is at or before the mark.
+    """Return a mask of events that are too late: pane end + grace + lateness is at most the mark.
 
     The mark is the running mark of the record's own partition, so that lateness depends on the log
     alone and not on timing.
@@ -77,8 +85,23 @@ def too_late(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.
     >>> too_late(np.array([0, 0]), np.array([69_999, 70_000]), minute)
     array([False,  True])
     """
-    wait_ms = settings.every_ms + settings.grace_ms + settings.lateness_ms
-    late: NDArray[np.bool_] = pane_ms + wait_ms <= mark_ms
+    return after_grace(pane_ms + settings.lateness_ms, mark_ms, settings)
+
+
+def after_grace(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[np.bool_]:
+    """Return a mask of events that come after grace: pane end + grace is at most the mark.
+
+    The first window of such an event has been reported already; if the event is not too late, that
+    window is reported again.
+
+    >>> minute = JobSettings(
+    ...     window_ms=60_000, every_ms=60_000, grace_ms=2_000, lateness_ms=8_000, idle_ms=0,
+    ...     tolerance_ms=0,
+    ... )
+    >>> after_grace(np.array([0, 0]), np.array([61_999, 62_000]), minute)
+    array([False,  True])
+    """
+    late: NDArray[np.bool_] = pane_ms + settings.every_ms + settings.grace_ms <= mark_ms
     return late
 
 

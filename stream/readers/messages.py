@@ -13,13 +13,13 @@ from stream.events import Assign, Gap, ModelKey, Partial, Position
 
 
 class UseBaselines(msgspec.Struct, tag=True):
-    """Order to count with these baselines (encoded, by model) from now on."""
+    """An order to count with these baselines (encoded, by model)."""
 
     baselines: dict[str, bytes]
 
 
 class AssignPartitions(msgspec.Struct, tag=True):
-    """Order to read these partitions; others that were assigned before stay as they are.
+    """An order to read these partitions; others that were assigned before stay assigned.
 
     ``max_records`` is the largest number of records to count at a time (0: as usual). The records
     in ``skip`` become dead letters without being decoded.
@@ -31,17 +31,17 @@ class AssignPartitions(msgspec.Struct, tag=True):
 
 
 class Acknowledge(msgspec.Struct, tag=True):
-    """The number of partials that the owner has accepted or refused: there is room for others."""
+    """An acknowledgement of partials that the owner has accepted or refused: others may follow."""
 
     partials: int
 
 
 class Shutdown(msgspec.Struct, tag=True):
-    """Order to end now."""
+    """An order to end."""
 
 
 class Fetching(msgspec.Struct, tag=True):
-    """The reader asks the source for the records from these positions on.
+    """A note that the reader fetches the records from these positions on.
 
     If it dies before any of them arrive, they may be the reason.
     """
@@ -50,7 +50,7 @@ class Fetching(msgspec.Struct, tag=True):
 
 
 class Decoding(msgspec.Struct, tag=True):
-    """The reader begins to decode the records from these positions on.
+    """A note that the reader begins to decode the records from these positions on.
 
     If it dies before it sends their partial, they may be the reason.
     """
@@ -59,24 +59,24 @@ class Decoding(msgspec.Struct, tag=True):
 
 
 class PartialMessage(msgspec.Struct, tag=True, kw_only=True):
-    """A partial, and the seconds that decoding and counting took.
+    """A partial, and the duration of decoding and counting in seconds.
 
-    ``partial`` is without its profiles, which are encoded apart in ``profiles``.
+    ``partial`` is without its profiles, which are encoded separately in ``profiles``.
     """
 
     partial: Partial
     profiles: list[tuple[ModelKey, int, bytes]]
-    took_s: float
+    duration_s: float
 
 
 class GapMessage(msgspec.Struct, tag=True):
-    """A gap that the reader met."""
+    """A gap that the reader found."""
 
     gap: Gap
 
 
 class Heartbeat(msgspec.Struct, tag=True):
-    """A periodic sign that the reader works.
+    """A periodic message of a working reader.
 
     ``orders`` is the number of :class:`AssignPartitions` messages it has carried out, and
     ``finished`` is true at the end of a bounded source.
@@ -87,7 +87,7 @@ class Heartbeat(msgspec.Struct, tag=True):
 
 
 class SourceFailed(msgspec.Struct, tag=True):
-    """The source cannot be opened or read; the fields are those of ``SourceUnavailable``."""
+    """A failure to open or read the source; the fields are those of ``SourceUnavailable``."""
 
     source: str
     causes: list[str]
@@ -103,11 +103,11 @@ decode_for_reader: Final = msgspec.msgpack.Decoder(ToReader).decode
 decode_for_owner: Final = msgspec.msgpack.Decoder(ToOwner).decode
 
 
-def pack(partial: Partial, took_s: float) -> PartialMessage:
+def pack(partial: Partial, duration_s: float) -> PartialMessage:
     """Return the message of a partial."""
     profiles = [(key, pane_ms, profile.encode()) for key, pane_ms, profile in partial.profiles]
     without = msgspec.structs.replace(partial, profiles=[])
-    return PartialMessage(partial=without, profiles=profiles, took_s=took_s)
+    return PartialMessage(partial=without, profiles=profiles, duration_s=duration_s)
 
 
 def unpack(message: PartialMessage, layouts: Mapping[str, Layout]) -> Partial:

@@ -1,4 +1,4 @@
-"""How readers decode and count the records of the models: schemas, types and layouts."""
+"""The plan by which readers decode and count records: schemas, types and layouts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _READ_AS: Mapping[str, ColumnType] = {
 
 
 class ReadingPlan:
-    """How to decode and count the records of all models.
+    """The plan for the records of all models.
 
     ``decoding`` has the distinct schemas of the models, for the format. ``folds`` has one
     :class:`~detectors.profiles.fold.Fold` for each schema, and ``position[model]`` is the index of
@@ -54,7 +54,7 @@ def _types(columns: ModelColumns) -> dict[str, ColumnType]:
 
 
 def _type(layout: Layout, name: str) -> ColumnType:
-    """Return how a column is read: raw if the layout does not have it yet."""
+    """Return the type as which a column is read: raw if the layout does not have it yet."""
     index = layout.index.get(name)
     return "raw" if index is None else _read_as(layout.features[index])
 

@@ -1,4 +1,4 @@
-"""Finds the record that crashes its readers, by reading in ever smaller steps where they crashed.
+"""Finds poison records, which crash their readers: where they crashed, fewer records are read.
 
 Pure: no process, no clock, no I/O.
 """
@@ -13,16 +13,20 @@ import msgspec
 from stream.events import Position
 
 BATCH_SIZES: Final = (0, 0, 64, 1)
-"""Records to count at a time, by the number of crashes in a range (0: as many as usual). A single
-crash may have any cause."""
+"""The number of records to count at a time, by the number of crashes in a range (0: as usual).
+
+A single crash may have any cause.
+"""
 CRASHES_TO_SKIP: Final = 3
-"""A record is skipped after this many consecutive crashes while it was decoded by itself."""
+"""The number of consecutive crashes while decoding a single record after which it is skipped."""
 CRASHES_TO_GIVE_UP: Final = 5
-"""A record cannot be read after this many consecutive crashes while it was fetched by itself."""
+"""The number of consecutive crashes while fetching a single record after which reading ends."""
 TRUSTED_RECORDS: Final = 5_000
-"""A partition is trusted again after this many records without a crash: as many as a reader counts
-at a time. If readers crashed there only while fetching, the records of all partitions count,
-provided that it gave some as well."""
+"""The number of records without a crash after which a partition is trusted again.
+
+A reader counts that many at a time. If readers crashed in the partition only while fetching, the
+records of all partitions count, provided that it returned some as well.
+"""
 
 
 class _Suspect(msgspec.Struct):
@@ -50,12 +54,12 @@ class _Suspect(msgspec.Struct):
 
 
 class PoisonRecordSearch:
-    """Remembers where readers crashed, and how carefully each partition must be read.
+    """Notes where readers crashed, and in which steps each partition must be read.
 
     After the second crash in a range it is read in steps of 64 records, after the third one by one.
-    A record at which three readers have crashed while it was decoded by itself is skipped: it
-    becomes a dead letter (``crashes_reader``). Crashes before the source has returned a record are
-    counted apart: such a record cannot be skipped, because the position after it is unknown.
+    A record at which three readers have crashed while it was decoded alone is skipped: it becomes a
+    dead letter (``crashes_reader``). Crashes before the source has returned a record are counted
+    separately: such a record cannot be skipped, because the position after it is unknown.
 
     >>> search = PoisonRecordSearch()
     >>> for _ in range(3):
@@ -75,14 +79,15 @@ class PoisonRecordSearch:
     def crashed_decoding(self, positions: Sequence[tuple[str, Position]]) -> None:
         """Note that a reader crashed while it decoded records from these positions on.
 
-        There are none if it was not decoding.
+        ``positions`` is empty if it was not decoding.
         """
         for partition, position in positions:
             suspect = self._suspect(partition)
             alone = suspect.one_by_one and len(positions) == 1
             again = alone and suspect.position == position
             suspect.crashes = suspect.crashes + 1 if again else int(alone)
-            suspect.position, suspect.crashed_decoding = position, True
+            suspect.position = position
+            suspect.crashed_decoding = True
             suspect.skip = suspect.crashes >= CRASHES_TO_SKIP
             self._read_more_carefully(suspect)
 
@@ -106,8 +111,8 @@ class PoisonRecordSearch:
     def counted(self, partition: str, records: int, at_end: bool = False) -> None:
         """Note that a reader counted some records of a partition; ``at_end``: up to its end.
 
-        If their partial is dropped afterwards they are counted again, and what was forgotten here
-        is found again.
+        If their partial is dropped afterwards, they are counted again and a poison record among
+        them is found again.
         """
         self._read += records
         suspect = self._suspects.get(partition)
@@ -121,7 +126,10 @@ class PoisonRecordSearch:
             del self._suspects[partition]
 
     def max_records(self, partitions: Collection[str]) -> int:
-        """Return how many records a reader of these partitions may count at a time; 0: as usual."""
+        """Return the largest number of records to count at a time; 0: as usual.
+
+        It is that of a reader of these partitions.
+        """
         sizes = [
             BATCH_SIZES[suspect.level]
             for partition, suspect in self._suspects.items()

@@ -1,4 +1,4 @@
-"""Several reader processes: distributes partitions over them, and replaces those that fail."""
+"""The pool of reader processes: distributes partitions, and replaces processes that fail."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from stream.sources.base import Reading
 from stream.telemetry.log_setup import LogSetup
 
 SILENT_S: Final = 15.0
-"""A reader without a message for this long is killed; it sends a heartbeat each second."""
+"""The time without a message after which a reader is killed; it sends a heartbeat each second."""
 OPENING_S: Final = 90.0
 """The same while it starts and connects."""
 RESTART_DELAYS_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
 """Delay before a reader is replaced, by the number of consecutive deaths without a partial."""
 MESSAGES_PER_READ: Final = 32
 EXIT_GRACE_S: Final = 0.5
-"""Time for a reader whose pipe has ended to exit by itself, so that its exit code is its own."""
+"""The time for a reader to exit after its pipe has ended, so that its own exit code is logged."""
 SHUTDOWN_S: Final = 2.0
-"""Time for all readers together to shut down by themselves."""
+"""The time for all readers together to shut down before they are killed."""
 UNREADABLE: Final = (
     "The log lines above show the cause. Give the readers more memory, or delete that record from"
     " the source: reading then continues after it, and the record is reported as a gap"
@@ -60,15 +60,16 @@ class ReaderPool:
     """Distributes partitions over reader processes, and replaces those that die or fall silent.
 
     Partitions stay with their reader. Those of a dead one are returned as ``ReaderLost``, and the
-    aggregator assigns them again from what it has accepted. A range at which readers repeatedly
-    crash is read ever more carefully (:class:`~stream.readers.poison_records.PoisonRecordSearch`)
-    until the poison record is found, which becomes a dead letter.
+    aggregator assigns them again, after the ranges it has accepted. A range at which readers
+    repeatedly crash is read in ever smaller steps
+    (:class:`~stream.readers.poison_records.PoisonRecordSearch`) until the poison record is found,
+    which becomes a dead letter.
 
     Raises ``SourceUnavailable`` if the source cannot be opened at the start, if a reader meets a
     permanent error, or if readers repeatedly crash before the source has returned a record.
     ``reading`` is the owner's own open source, which discovers partitions and reads none.
     ``on_replaced`` is called with ``killed`` or ``ended`` for each reader that is replaced;
-    ``serve`` is what each reader process runs.
+    ``serve`` is the main function of a reader process.
     """
 
     def __init__(
@@ -80,9 +81,12 @@ class ReaderPool:
         on_replaced: Callable[[str], None],
         serve: Serve = serve,
     ) -> None:
-        self._reading, self._source = reading, config.source.identity
+        self._reading = reading
+        self._source = config.source.identity
         self._setup = msgspec.msgpack.encode(WorkerSetup(config, logs))
-        self._on_counted, self._on_replaced, self._serve = on_counted, on_replaced, serve
+        self._on_counted = on_counted
+        self._on_replaced = on_replaced
+        self._serve = serve
         self._inbox = Inbox()
         self._layouts: dict[str, Layout] = {}
         self._baselines: dict[str, bytes] = {}
@@ -94,7 +98,7 @@ class ReaderPool:
         self.readers = [self._start() for _ in range(config.readers)]
 
     def use(self, baselines: Mapping[str, Baseline]) -> None:
-        """Count with these baselines from now on."""
+        """Count with these baselines from the next batch on."""
         self._layouts = {name: baseline.layout for name, baseline in baselines.items()}
         self._baselines = {name: baseline.encode() for name, baseline in baselines.items()}
         for reader in self.readers:
@@ -156,14 +160,14 @@ class ReaderPool:
         return reader
 
     def _order(self, reader: WorkerHandle, assigns: Sequence[Assign] = ()) -> None:
-        """Order a reader to read partitions, as carefully as all of its partitions require."""
+        """Order a reader to read partitions, in the steps that all of its partitions require."""
         max_records = self._search.max_records(reader.partitions)
         reader.read(assigns, max_records, self._search.to_skip(reader.partitions))
 
     def _awaits_replacement(self, partition: str) -> bool:
         """Return whether a partition waits for a reader to be replaced.
 
-        It is returned as ``ReaderLost`` then, and assigned again.
+        If so, it is returned as ``ReaderLost`` later, and assigned again.
         """
         if not self.readers:
             first = self._replacements[0]
@@ -204,7 +208,7 @@ class ReaderPool:
         reader.decoding = []
         self._deaths_in_a_row = 0
         self._unacknowledged[reader] = self._unacknowledged.get(reader, 0) + 1
-        self._on_counted(message.took_s, covers)
+        self._on_counted(message.duration_s, covers)
         for cover in covers:
             reader.fetching.pop(cover.partition, None)
             self._search.counted(cover.partition, cover.read, cover.at_end)
@@ -220,7 +224,7 @@ class ReaderPool:
                 self._order(reader)
 
     def _take_failure(self, reader: WorkerHandle, failed: SourceFailed) -> None:
-        """Raise unless a new reader met a transient error, which then ends and is replaced."""
+        """Raise, unless a replacement met a transient error: it ends and is replaced again."""
         at_start = self._started <= len(self.readers)
         if reader.opened or at_start or not failed.transient:
             raise SourceUnavailable(failed.source, failed.causes, failed.advice)
@@ -229,7 +233,7 @@ class ReaderPool:
         )
 
     def _kill_silent_readers(self) -> None:
-        """Kill silent readers, unless it was the owner that did not run for a while."""
+        """Kill silent readers, unless the owner itself did not run for a while."""
         now_s = time.monotonic()
         if now_s - self._checked_s > SILENT_S / 3:
             for reader in self.readers:
@@ -244,11 +248,12 @@ class ReaderPool:
                     pid=reader.pid,
                     silent_s=round(silent_s, 1),
                 )
-                reader.last_message_s, reader.hung = now_s, True
+                reader.last_message_s = now_s
+                reader.hung = True
                 reader.kill()
 
     def _replace(self, reader: WorkerHandle) -> None:
-        """Schedule a replacement for a dead reader, which reads what it did not hand over."""
+        """Schedule the replacement of a dead reader, which reads the same partitions."""
         reader.join(EXIT_GRACE_S)
         self._unacknowledged.pop(reader, None)
         self._note_crash(reader)
@@ -266,8 +271,9 @@ class ReaderPool:
         self._on_replaced("killed" if (reader.exit_code or 0) < 0 else "ended")
 
     def _note_crash(self, reader: WorkerHandle) -> None:
-        """Note where a reader died. If it hung while it waited for its source, that says nothing
-        about the records there.
+        """Note where a reader died.
+
+        If it hung while it waited for its source, the records there are not suspect.
         """
         if reader.decoding:
             self._search.crashed_decoding(reader.decoding)
@@ -279,7 +285,7 @@ class ReaderPool:
             raise SourceUnavailable(self._source, causes, UNREADABLE)
 
     def _start_replacements(self) -> list[ReaderLost]:
-        """Start the readers that are due; returns the partitions that they are to read."""
+        """Start the replacements that are due; returns the partitions that they read."""
         now_s = time.monotonic()
         due = [waiting for waiting in self._replacements if waiting.due_s <= now_s]
         self._replacements = [waiting for waiting in self._replacements if waiting.due_s > now_s]

@@ -1,6 +1,4 @@
-"""The reader: polls a source, decodes, drops late and repeated records, and folds the others into
-partial counts.
-"""
+"""The reader: polls a source, decodes, drops late and repeated records, and counts the others."""
 
 from __future__ import annotations
 
@@ -45,8 +43,10 @@ from stream.readers.plan import ReadingPlan
 from stream.sources.base import Reading
 
 CELLS_PER_BATCH: Final = 400_000
-"""Rows times columns of one batch. With fewer, calls cost more than cells; more do not fit into the
-processor's cache."""
+"""Rows times columns of one batch.
+
+With fewer, calls cost more than cells; more do not fit into the processor's cache.
+"""
 MIN_RECORDS: Final = 20
 MAX_RECORDS: Final = 5_000
 
@@ -60,26 +60,30 @@ class _Assigned(NamedTuple):
 
 
 class Reader:
-    """Reads the partitions assigned to it, and makes one partial a poll. It keeps no counts.
+    """Reads the partitions assigned to it, and returns one partial per poll. It keeps no counts.
 
     A partial is a pure function of the ranges it covers, the layouts, and the marks and ids at
     their start. Lateness is decided here, record by record
     (:func:`stream.readers.lateness.record_times`). A time more than the tolerance after arrival is
-    replaced by the arrival and does not move the mark: the true time is unknown, and one wrong date
-    must not make all other events late.
+    replaced by the arrival and does not advance the mark: the true time is unknown, and one wrong
+    date must not make all other events late.
     """
 
     def __init__(
         self,
         reading: Reading,
         record_format: Format,
-        origin: IdentityConfig,
+        identity: IdentityConfig,
         settings: JobSettings,
         keep_payload: bool = False,
         dedupe: Dedupe | None = None,
     ) -> None:
-        self._reading, self._format, self._origin = reading, record_format, origin
-        self._settings, self._keep_payload, self._dedupe = settings, keep_payload, dedupe
+        self._reading = reading
+        self._format = record_format
+        self._identity = identity
+        self._settings = settings
+        self._keep_payload = keep_payload
+        self._dedupe = dedupe
         self._assigned: dict[str, _Assigned] = {}
         self._plan: ReadingPlan | None = None
         self._careful_records = 0
@@ -88,7 +92,7 @@ class Reader:
     def use(self, plan: ReadingPlan) -> None:
         """Count with these models from the next poll on."""
         self._plan = plan
-        self._decoder = self._format.open(self._origin, plan.decoding)
+        self._decoder = self._format.open(self._identity, plan.decoding)
         records = CELLS_PER_BATCH // max(plan.width, 1)
         self.max_records = max(MIN_RECORDS, min(MAX_RECORDS, records))
 
@@ -122,7 +126,7 @@ class Reader:
         return gaps, [raw for raw in raws if raw.partition in self._assigned]
 
     def count(self, raws: Sequence[RawBatch]) -> list[Partial]:
-        """Return the partial of what a poll returned, and one for each batch that is skipped."""
+        """Return the partial of some raw batches, and one for each batch that is skipped."""
         partials = [self._skip_batch(raw) for raw in raws if self._is_skipped(raw)]
         rest = [raw for raw in raws if not self._is_skipped(raw)]
         if rest:
@@ -248,7 +252,7 @@ class Reader:
 
 
 def _have_rows(decoded: DecodedRecords) -> NDArray[np.bool_]:
-    """Return which records have rows in a batch."""
+    """Return a mask of the records that have rows in a batch."""
     has_rows = np.zeros(len(decoded.time_ms), bool)
     for batch in decoded.batches:
         has_rows[batch.record] = True

@@ -1,4 +1,4 @@
-"""The reader process: reads, counts, sends partials to its owner, and keeps nothing."""
+"""The reader process: reads, counts, and sends partials to its owner; it keeps no state."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from stream.sources.base import Reading
 from stream.telemetry.log_setup import LogSetup
 
 MAX_UNACKNOWLEDGED: Final = 4
-"""Partials that may wait for acknowledgement: more would only fill memory."""
+"""The largest number of partials without acknowledgement: more would only fill memory."""
 POLL_S: Final = 0.2
 HEARTBEAT_S: Final = 1.0
 
@@ -48,7 +48,7 @@ class WorkerSetup(msgspec.Struct, frozen=True):
 
 
 def serve(pipe: Connection, setup: bytes) -> None:
-    """Open the source, and carry out the owner's orders until it orders ``Shutdown`` or is gone.
+    """Open the source, and carry out the owner's orders until ``Shutdown`` or until it is gone.
 
     The signals of a terminal (Ctrl-C) and of systemd (SIGTERM) reach all processes; only the owner
     acts on them.
@@ -56,7 +56,7 @@ def serve(pipe: Connection, setup: bytes) -> None:
     for number in OWNER_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, OWNER_SIGNALS)
-    pa.enable_signal_handlers(False)  # else a signal makes a parse of Arrow fail
+    pa.enable_signal_handlers(False)  # otherwise a signal makes a parse of Arrow fail
     decoded = msgspec.msgpack.decode(setup, type=WorkerSetup)
     decoded.logs.set_up()
     try:
@@ -82,11 +82,14 @@ class _Loop:
     """Carries out orders, reads, and sends a heartbeat each second."""
 
     def __init__(self, pipe: Connection, config: Config, reading: Reading) -> None:
-        self._pipe, self._config, self._reading = pipe, config, reading
+        self._pipe = pipe
+        self._config = config
+        self._reading = reading
         self._reader = reader_of(config, reading)
         self._ready = False
         self._unacknowledged = self._orders = 0
-        self._heartbeat, self._heartbeat_s = Heartbeat(0, False), 0.0
+        self._heartbeat = Heartbeat(0, False)
+        self._heartbeat_s = 0.0
 
     def run(self) -> None:
         """Run until the owner orders ``Shutdown``; raises ``EOFError`` when it is gone."""
@@ -98,7 +101,7 @@ class _Loop:
             self._send_heartbeat()
 
     def _take_orders(self) -> bool:
-        """Carry out the orders that have arrived; false if one of them is ``Shutdown``."""
+        """Carry out the orders that have arrived; returns false after ``Shutdown``."""
         while self._pipe.poll(0):
             match decode_for_reader(self._pipe.recv_bytes()):
                 case UseBaselines(baselines):
@@ -136,8 +139,9 @@ class _Loop:
             self._send(pack(partial, time.monotonic() - started_s))
 
     def _send_heartbeat(self) -> None:
-        """Send a heartbeat if the last one is a second old, or states something else."""
-        now_s, heartbeat = time.monotonic(), Heartbeat(self._orders, self._reading.finished)
+        """Send a heartbeat if the last one is a second old or had another content."""
+        now_s = time.monotonic()
+        heartbeat = Heartbeat(self._orders, self._reading.finished)
         if heartbeat != self._heartbeat or now_s - self._heartbeat_s >= HEARTBEAT_S:
             self._heartbeat, self._heartbeat_s = heartbeat, now_s
             self._send(heartbeat)

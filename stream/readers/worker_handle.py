@@ -1,4 +1,4 @@
-"""The owner's end of the pipe to one reader process."""
+"""The owner's handle of one reader process: the process, its pipe, and its last messages."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ Serve = Callable[[Connection, bytes], None]
 
 
 class ReceivedMessage(NamedTuple):
-    """A message of a reader; ``None`` when its pipe has ended, because it is dead."""
+    """A message of a reader; ``None`` if its pipe has ended because the process is dead."""
 
     reader: WorkerHandle
     message: ToOwner | None
@@ -65,11 +65,11 @@ class Inbox:
                 self._messages.append(received)
             self._arrived.notify()
 
-    def take(self, timeout_s: float, at_most: int) -> list[ReceivedMessage]:
-        """Return at most ``at_most`` messages; waits for the first one."""
+    def take(self, timeout_s: float, max_messages: int) -> list[ReceivedMessage]:
+        """Return at most ``max_messages``; waits at most ``timeout_s`` for the first one."""
         with self._arrived:
             self._arrived.wait_for(lambda: bool(self._messages), timeout_s)
-            return [self._messages.popleft() for _ in range(min(at_most, len(self._messages)))]
+            return [self._messages.popleft() for _ in range(min(max_messages, len(self._messages)))]
 
     def _last_of(self, reader: WorkerHandle) -> int | None:
         for k in range(len(self._messages) - 1, -1, -1):
@@ -83,20 +83,21 @@ def _is_heartbeat(received: ReceivedMessage) -> bool:
 
 
 class WorkerHandle:
-    """One reader process, its orders, and its last reports.
+    """One reader process, its orders, and its last messages.
 
     Neither a reader that hangs in the middle of a message nor one that does not read its pipe
     delays the owner: each direction of the pipe has a thread.
 
     ``partitions`` are those it reads, at most ``max_records`` at a time (0: as usual).
-    ``fetching`` are the positions whose first records it has not returned yet, ``decoding`` the
-    positions of the records that it is decoding. ``last_message_s`` is when its last message
-    arrived, whether or not the owner has taken it since. ``opened``: it has opened its source.
+    ``fetching`` are the positions at which it has not returned a record yet, ``decoding`` the
+    positions of the records that it is decoding. ``last_message_s`` is the time at which its last
+    message arrived, even if the owner has not taken it yet. ``opened``: it has opened its source.
     ``hung``: it was killed because it was silent.
     """
 
     def __init__(self, name: str, serve: Serve, setup: bytes, inbox: Inbox) -> None:
-        self.name, self.last_message_s = name, time.monotonic()
+        self.name = name
+        self.last_message_s = time.monotonic()
         self.partitions: set[str] = set()
         self.fetching: dict[str, Position] = {}
         self.decoding: list[tuple[str, Position]] = []
@@ -108,7 +109,7 @@ class WorkerHandle:
         self._pipe, its_end = _SPAWN.Pipe()
         self._process = _SPAWN.Process(target=serve, args=(its_end, setup), name=name, daemon=True)
         self._start_process()
-        its_end.close()  # else the pipe would not end when the process ends
+        its_end.close()  # otherwise the pipe would not end with the process
         for loop in (self._receive, self._transmit):
             thread = f"{name}-{loop.__name__.strip('_')}"
             threading.Thread(target=loop, name=thread, daemon=True).start()
@@ -130,7 +131,7 @@ class WorkerHandle:
         return not self.partitions or (self.finished and carried_out)
 
     def use(self, baselines: dict[str, bytes]) -> None:
-        """Order it to count with these baselines from now on."""
+        """Order it to count with these baselines."""
         self._send(UseBaselines(baselines))
 
     def read(
@@ -138,8 +139,8 @@ class WorkerHandle:
     ) -> None:
         """Order it to read these partitions too.
 
-        If records are read one by one, each partition is assigned and fetched by itself, so that a
-        crash shows which one is the reason.
+        If records are read one by one, each partition is assigned and fetched separately, so that a
+        crash identifies the partition that caused it.
         """
         self.partitions |= {assign.partition for assign in assigns}
         self.max_records = max_records
@@ -155,7 +156,8 @@ class WorkerHandle:
     def note_heartbeat(self, orders: int, finished: bool) -> None:
         """Note how many orders it has carried out, and whether its source is at the end."""
         self.opened = True
-        self._orders_done, self.finished = orders, finished
+        self._orders_done = orders
+        self.finished = finished
 
     def kill(self) -> None:
         """Send SIGKILL, which ends a stopped process too; messages in the pipe still arrive."""
@@ -178,7 +180,7 @@ class WorkerHandle:
 
     def _start_process(self) -> None:
         """Start the process with the owner's signals blocked, until it ignores them."""
-        resource_tracker.ensure_running()  # else start() would start it, and unblock the signals
+        resource_tracker.ensure_running()  # otherwise start() starts it, and unblocks the signals
         before = signal.pthread_sigmask(signal.SIG_BLOCK, OWNER_SIGNALS)
         try:
             self._process.start()

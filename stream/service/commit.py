@@ -1,4 +1,4 @@
-"""Commits what a job has counted and decided, then hands it to the sinks."""
+"""Commits the state of a job together with its outputs, then hands the outputs to the sinks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from stream.telemetry.metrics import Telemetry
 from stream.web.liveness import Liveness
 
 COMMIT_FACTOR: Final = 40.0
-"""Commits take at most one part in this many of the time."""
+"""The interval between commits is at least this many times the duration of a commit."""
 
 
 class Committer:
     """Collects outputs and commits them together with the state that produced them.
 
-    Nothing leaves before its commit. A commit is due at once when a window closed, a signal was
+    Nothing leaves before its commit. A commit is due immediately when a window closed, a signal was
     raised or a baseline was installed; otherwise after the longer of ``commit_interval`` and 40
     times the duration of the last commit, and in time for the owner's heartbeat.
     """
@@ -30,47 +30,52 @@ class Committer:
     def __init__(
         self, running: RunningJob, ownership: Ownership, telemetry: Telemetry, liveness: Liveness
     ) -> None:
-        self._running, self._ownership = running, ownership
-        self._telemetry, self._liveness = telemetry, liveness
+        self._running = running
+        self._ownership = ownership
+        self._telemetry = telemetry
+        self._liveness = liveness
         self._interval_s = duration_ms(running.job.config.state.commit_interval) / 1000
         self._pending: list[Output] = []
         self._urgent = False
-        self._committed_s = self._took_s = 0.0
+        self._committed_s = self._commit_s = 0.0
 
     def add(self, outputs: Sequence[Output], urgent: bool = False) -> None:
-        """Include outputs in the next commit; ``urgent``: it is due at once."""
+        """Include outputs in the next commit; ``urgent``: it is due immediately."""
         self._pending += outputs
         self._urgent |= urgent or any(
             isinstance(output, WindowReport | Signal) for output in outputs
         )
 
     def commit_if_due(self) -> None:
-        """Commit if it is time."""
-        wait_s = max(self._interval_s, COMMIT_FACTOR * self._took_s)
+        """Commit if a commit is due."""
+        wait_s = max(self._interval_s, COMMIT_FACTOR * self._commit_s)
         wait_s = min(wait_s, self._ownership.heartbeat_s)
         if self._urgent or time.monotonic() - self._committed_s >= wait_s:
             self.commit()
 
     def commit(self) -> None:
-        """Write state and outputs, secure both in S3, then offer the outputs to the sinks."""
-        job, began_s = self._running.job, time.monotonic()
+        """Write state and outputs, put both to S3, then offer the outputs to the sinks."""
+        job = self._running.job
+        started_s = time.monotonic()
         imbalance = job.aggregator.state.ledger.imbalance()
         items = self._write()
         self._secure()
         self._committed_s = time.monotonic()
-        self._took_s = self._committed_s - began_s
-        self._pending, self._urgent = [], False
+        self._commit_s = self._committed_s - started_s
+        self._pending = []
+        self._urgent = False
         self._publish(items)
         if imbalance:
             advice = "this is a fault of driftline: keep state and log, and report it"
             self._telemetry.log.error("ledger_imbalance", differences=imbalance, advice=advice)
 
     def drain(self, timeout_s: float) -> bool:
-        """Give the sinks time to deliver, and commit how far they came.
+        """Give the sinks time to deliver, and commit their progress.
 
-        Returns true if nothing is left; otherwise the rest stays in the outbox.
+        Returns true if everything is delivered; otherwise the rest stays in the outbox.
         """
-        deadline_s, undelivered = time.monotonic() + timeout_s, list(self._running.routes)
+        deadline_s = time.monotonic() + timeout_s
+        undelivered = list(self._running.routes)
         while undelivered and (left_s := deadline_s - time.monotonic()) > 0:
             until_s = time.monotonic() + min(left_s, self._ownership.heartbeat_s)
             undelivered = [
@@ -85,7 +90,8 @@ class Committer:
         return not undelivered
 
     def _write(self) -> list[OutboxItem]:
-        job, routes = self._running.job, self._running.routes
+        job = self._running.job
+        routes = self._running.routes
         return job.store.commit(
             job.identity,
             job.aggregator.state,
@@ -104,7 +110,9 @@ class Committer:
 
     def _publish(self, items: Sequence[OutboxItem]) -> None:
         """Record the commit in telemetry, offer its items to the sinks, publish the positions."""
-        job, reading, telemetry = self._running.job, self._running.reading, self._telemetry
+        job = self._running.job
+        reading = self._running.reading
+        telemetry = self._telemetry
         state = job.aggregator.state
         positions = {
             name: partition.next
@@ -112,7 +120,7 @@ class Committer:
             if partition.assignable
         }
         lag = reading.lag(positions)
-        telemetry.commit(self._took_s, job.store.written_bytes, state, lag)
+        telemetry.commit(self._commit_s, job.store.written_bytes, state, lag)
         telemetry.log_verdicts(item.item for item in items)
         telemetry.latency.committed(item.item for item in items)
         telemetry.log_dropped(state, job.config.dead_letters.path)

@@ -1,4 +1,4 @@
-"""Opens a job: reads what is stored, decides, then does what was decided."""
+"""Opens a job: reads the stored state, reconciles it with the configuration, and applies that."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ from stream.state.store import Store
 class Job(msgspec.Struct, kw_only=True):
     """An open job.
 
-    ``identity`` is what the next commit says the state belongs to. ``pending`` are the outputs of
-    the changes since the last run; they go out with the first commit. ``limits_changes`` are the
-    models that are judged by other limits than in the last run.
+    ``identity`` is the identity of the state in the next commit. ``pending`` are the outputs of the
+    changes since the last run; they are delivered after the first commit. ``limits_changes`` are
+    the models that are judged by other limits than in the last run.
     """
 
     config: Config
@@ -52,7 +52,7 @@ class Job(msgspec.Struct, kw_only=True):
     limits_changes: Sequence[LimitsChange]
 
     def install(self, model: str, baseline: Baseline) -> None:
-        """Keep a baseline that was learned, and its limits: reports name both from now on."""
+        """Archive a learned baseline and its limits, which reports name from now on."""
         limits = judge_of(self.config).limits(model, baseline.constraints)
         self.store.keep([baseline], [limits])
         self.panes.add_layout(baseline.layout)
@@ -61,10 +61,11 @@ class Job(msgspec.Struct, kw_only=True):
 
 
 def open_job(config: Config, accept_change: bool = False, lock: FileLock | None = None) -> Job:
-    """Open the store and build the aggregator on what it holds.
+    """Open the store, and build the aggregator on the stored state.
 
-    ``lock`` is passed on to the store. Raises what :func:`stream.service.reconcile.reconcile`,
-    :class:`stream.state.store.Store` and the baselines raise; the store is closed again then.
+    ``lock`` is passed on to the store. Raises the errors of
+    :func:`stream.service.reconcile.reconcile`, of :class:`stream.state.store.Store` and of the
+    baselines, after closing the store again.
     """
     configured = ConfiguredJob(config=config, baselines=configured_baselines(config))
     store = Store(Path(config.state.path), lock)
@@ -80,7 +81,8 @@ def open_job(config: Config, accept_change: bool = False, lock: FileLock | None 
 def _carry_out(plan: Reconciliation, config: Config, store: Store, state: JobState) -> Job:
     replaced = replacements(plan.changes)
     store.keep([*plan.in_force.values(), *replaced.values()], plan.limits)
-    panes, ids = store.panes(baseline.layout for baseline in plan.in_force.values()), store.ids()
+    panes = store.panes(baseline.layout for baseline in plan.in_force.values())
+    ids = store.ids()
     state.ledger.rows_in_panes = panes.rows()
     pending = (
         [] if plan.closing is None else _close_windows(plan, plan.closing, config, state, panes)
@@ -117,10 +119,10 @@ def _close_windows(
 ) -> list[Output]:
     """Close the open windows, which had another length, as ``incomplete``."""
     counted = {name: base for name, base in plan.in_force.items() if name in state.models}
-    return Aggregator(settings, counted, judge_of(config), state, panes).cut()
+    return Aggregator(settings, counted, judge_of(config), state, panes).close_early()
 
 
 def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes]) -> Baseline:
-    """The baseline of a model after its first events: what ``known`` lacks is learned."""
+    """The baseline of a model after its first events: columns that ``known`` lacks are learned."""
     columns = model_columns(config, name, known)
     return learn_from_samples(known, samples, config.learn.events, columns.outputs, columns.inputs)

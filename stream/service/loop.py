@@ -1,4 +1,4 @@
-"""The loop of a service: reads, steps the aggregator, commits."""
+"""The main loop of the service: reads items, steps the aggregator, commits."""
 
 from __future__ import annotations
 
@@ -29,8 +29,9 @@ DISCOVER_S: Final = 2.0
 
 
 class Loop:
-    """Takes items from the readers, the source and the clock to the aggregator, and its outputs to
-    where they belong: assignments to the readers, everything else into the next commit.
+    """Passes items from the readers, the source and the clock to the aggregator.
+
+    Of its outputs, assignments go to the readers, and everything else into the next commit.
     """
 
     def __init__(
@@ -41,29 +42,34 @@ class Loop:
         liveness: Liveness,
         clock: Callable[[], float],
     ) -> None:
-        self._job, self._reading = running.job, running.reading
-        self._readers, self._routes = running.readers, running.routes
-        self._committer, self._telemetry = committer, telemetry
-        self._liveness, self._clock = liveness, clock
+        self._job = running.job
+        self._reading = running.reading
+        self._readers = running.readers
+        self._routes = running.routes
+        self._committer = committer
+        self._telemetry = telemetry
+        self._liveness = liveness
+        self._clock = clock
         self._ticked_s = self._discovered_s = 0.0
         self._full: list[str] = []
 
     @property
     def progress(self) -> str:
-        """One line about how far the job has come, for the log."""
+        """The progress of the job in one line, for the log."""
         ledger = self._job.aggregator.state.ledger
         lost = "".join(f", {count} {name}" for name, count in ledger.lost().items())
-        accepted, open_rows = ledger.total("accepted"), ledger.rows_in_panes
+        accepted = ledger.total("accepted")
+        open_rows = ledger.rows_in_panes
         return f"{accepted} events accepted{lost}, {open_rows} rows still open to late events"
 
     def begin(self) -> None:
-        """Commit the changes since the last run, assign the partitions, look for new ones."""
+        """Take the changes since the last run, assign the partitions, and discover new ones."""
         self._take(self._job.pending)
         self._assign(self._job.aggregator.resume())
         self._discover()
 
     def run(self, stop: threading.Event) -> None:
-        """Read and commit until asked to stop or until the source ends; then commit once more."""
+        """Read and commit until ``stop`` is set or the source ends; then commit once more."""
         while not stop.is_set():
             self._liveness.beat()
             if self._is_paused():
@@ -79,7 +85,7 @@ class Loop:
         self._committer.commit()
 
     def _is_paused(self) -> bool:
-        """True while a sink that must not lose anything has no room for more."""
+        """Return whether a lossless sink has no room for more items."""
         before = self._full
         self._full = [route.courier.name for route in self._routes if route.courier.full]
         if self._full and not before:
@@ -112,10 +118,9 @@ class Loop:
         self._telemetry.iteration(self._liveness.silent_s)
 
     def _discover(self) -> None:
-        """Enter new partitions, and expire ended ones that the source no longer has.
+        """Add new partitions, and expire ended ones that the source no longer has.
 
-        The outputs of all new partitions are taken together, so that the source is asked once for
-        the positions of all.
+        All new partitions are assigned together, so that the source looks up their positions once.
         """
         self._discovered_s = time.monotonic()
         aggregator = self._job.aggregator
@@ -130,7 +135,8 @@ class Loop:
         self._take(self._job.aggregator.step(item))
         if isinstance(item, Gap):
             lost = "unknown" if item.lost is None else item.lost
-            partition, reason = item.partition, item.reason
+            partition = item.partition
+            reason = item.reason
             self._telemetry.log.error("gap", partition=partition, lost=lost, reason=reason)
 
     def _take(self, outputs: Sequence[Output]) -> None:
@@ -147,8 +153,10 @@ class Loop:
             self._step(gap)
 
     def _install(self, installed: BaselineInstalled) -> None:
-        """Count with a baseline that was learned."""
-        model, baseline, log = installed.model, installed.baseline, self._telemetry.log
+        """Continue with a learned baseline."""
+        model = installed.model
+        baseline = installed.baseline
+        log = self._telemetry.log
         self._job.install(model, baseline)
         self._readers.use(self._job.aggregator.baselines)
         features = len(baseline.layout.features)

@@ -1,4 +1,4 @@
-"""Ownership of a job: the file lock next to its state and, with the state in S3, the last put."""
+"""Ownership of a job: by the file lock next to its state, and for a state in S3 by the last put."""
 
 from __future__ import annotations
 
@@ -14,24 +14,26 @@ from stream.state.s3.chain import StateChain, now_s
 from stream.state.s3.object import StateObject
 from stream.state.s3.takeover import Takeover
 from stream.state.store import Store
-from stream.web.readiness import Role
+from stream.web.readiness import ServiceRole
 
 POLL_S: Final = 1.0
 HEARTBEAT_S: Final = 3.0
 
 
 class Ownership:
-    """Taken once, renewed by every commit, released at the end.
+    """The ownership of a job: taken once, renewed by every commit, released at the end.
 
     With ``standby`` a service waits for a job that is owned; without it ``StateLocked`` is raised.
-    ``heartbeat_s`` is the longest time between two commits that shows others that the owner is
-    alive. It is infinite for a state on a disk, where the lock shows that.
+    ``heartbeat_s`` is the longest time between two commits, which are the heartbeat of the owner.
+    It is infinite for a state on a disk, which the lock protects.
     """
 
     def __init__(self, config: Config, standby: bool, stop: threading.Event, log: Any) -> None:
         self._path = Path(config.state.path)
-        self._standby, self._stop, self._log = standby, stop, log
-        self.role: Role = "starting"
+        self._standby = standby
+        self._stop = stop
+        self._log = log
+        self.role: ServiceRole = "starting"
         self.heartbeat_s = float("inf")
         self._lock: FileLock | None = None
         self._chain: StateChain | None = None
@@ -49,18 +51,18 @@ class Ownership:
     def take(self) -> FileLock | None:
         """Become the owner; returns the lock for the store.
 
-        Returns ``None`` if the service was asked to stop while it waited.
+        Returns ``None`` if the service is stopped while it waits.
         """
-        began_s = now_s()
+        started_s = now_s()
         self._lock = self._lock or self._wait_for_lock()
         if self._lock is None or not self._take_state(self._lock):
             return None
-        self._log_acquired(now_s() - began_s)
+        self._log_acquired(now_s() - started_s)
         self.role = "owner"
         return self._lock
 
     def secure(self, store: Store) -> None:
-        """Put the last commit to S3, if the state lies there. Nothing of it may leave before.
+        """Put the last commit to S3 if the state is kept there; nothing may be delivered before.
 
         Raises ``OwnershipLost`` or ``StateUnwritable``.
         """
@@ -72,7 +74,7 @@ class Ownership:
         return self._chain is None or self._chain.may_deliver()
 
     def release(self) -> None:
-        """Give the job up, so that another service can start at once."""
+        """Release the job, so that another service can start immediately."""
         if self._chain is not None:
             self._chain.release()
         if self._lock is not None:
@@ -105,7 +107,7 @@ class Ownership:
             self._log.info("ownership_acquired", **state)
 
     def _owned_elsewhere(self, state: str) -> None:
-        """Refuse a job that another service owns; a standby logs once that it waits."""
+        """Raise ``StateLocked`` for a job of another service; a standby logs once that it waits."""
         if not self._standby:
             raise StateLocked(state)
         if self.role != "standby":

@@ -1,4 +1,4 @@
-"""A service as a process: its log, and the signals that end it."""
+"""Runs the service as a process: sets up its log, and handles the signals that end it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 def run(config: Config, logs: LogSetup, accept_change: bool = False, standby: bool = False) -> int:
     """Run a service until it ends or receives SIGTERM or SIGINT; returns the exit code.
 
-    A second signal ends the process at once; the last commit is safe.
+    A second signal ends the process immediately; the last commit is safe.
     """
     logs.set_up()
-    # A signal that arrives while Arrow parses would otherwise end the parsing with an error.
+    # Otherwise a signal that arrives while Arrow parses makes the parse fail.
     pa.enable_signal_handlers(False)
     service = Service(config, accept_change, logs=logs, standby=standby)
 

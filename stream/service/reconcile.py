@@ -1,4 +1,4 @@
-"""Decides what becomes of a stored state under a configuration, without reading or writing."""
+"""Decides how a job continues from a stored state under a configuration. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 from detectors.decisions.judge import Judge
 from detectors.decisions.limits import Limits
 from detectors.profiles.baseline import Baseline, Constraints
-from stream.baselining.columns import columns_now, model_columns
+from stream.baselining.columns import columns_by_model, model_columns
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.errors import StateIncompatible
@@ -44,7 +44,7 @@ class ConfiguredJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LimitsChange(msgspec.Struct, frozen=True, kw_only=True):
-    """The limits of a model differ from those of the last run: both fingerprints."""
+    """A model with other limits than in the last run, and both fingerprints."""
 
     model: str
     before: str
@@ -52,9 +52,9 @@ class LimitsChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a job starts with, and what it changes first.
+    """The start of a job: the baselines in force, and the changes to apply first.
 
-    * ``identity``: what the next commit says the state belongs to.
+    * ``identity``: the identity of the state in the next commit.
     * ``in_force``: the baseline that the open windows of each model were counted with, and its
       constraints. Models that are no longer configured are among them.
     * ``changes``: to apply, in this order, before anything is read.
@@ -77,11 +77,11 @@ class Reconciliation(msgspec.Struct, frozen=True, kw_only=True):
 def reconcile(
     configured: ConfiguredJob, stored: StoredState | None, accept_change: bool = False
 ) -> Reconciliation:
-    """Compare what is configured with what was committed last (``None``: nothing yet).
+    """Compare the configuration with the last commit (``None`` if there is none).
 
     A changed job or source is refused. A changed baseline (layout, counts, columns) or window
-    length needs ``accept_change``. A model that was added or removed needs nothing, and neither do
-    changed limits: constraints, rules and change detectors apply from the next window on.
+    length needs ``accept_change``. A model may be added or removed, and limits may change, without
+    it: constraints, rules and change detectors apply from the next window on.
 
     Raises :class:`~stream.errors.StateIncompatible` naming the first difference that is refused,
     :class:`~stream.errors.BaselineMismatch` if a baseline in force does not fit the configured
@@ -123,7 +123,8 @@ def judge_of(config: Config) -> Judge:
 
 
 def _refuse(configured: ConfiguredJob, stored: StateIdentity, accept_change: bool) -> None:
-    config, settings = configured.config, settings_of(configured.config)
+    config = configured.config
+    settings = settings_of(configured.config)
     _require("job", stored.job, config.job, OTHER_JOB)
     _require("source", stored.source, config.source.identity, OTHER_JOB)
     if accept_change:
@@ -182,7 +183,7 @@ def _is_replaced(name: str, configured: ConfiguredJob, stored: StoredState) -> b
 def _changes(
     configured: ConfiguredJob, stored: StoredState | None
 ) -> Iterator[ReplaceBaseline | RemoveModel]:
-    """Removals first, then replacements."""
+    """The changes to apply: removals first, then replacements."""
     if stored is None:
         return
     for name in stored.baselines:
@@ -195,7 +196,7 @@ def _changes(
 
 
 def _closing(config: Config, stored: StoredState | None) -> JobSettings | None:
-    """The settings with the window length of the state, if it is another one."""
+    """The settings with the window length of the state, if that differs; else ``None``."""
     if stored is None:
         return None
     settings = settings_of(config)
@@ -207,15 +208,16 @@ def _closing(config: Config, stored: StoredState | None) -> JobSettings | None:
 
 def _learning(config: Config, baselines: Mapping[str, Baseline]) -> tuple[str, ...]:
     """The models with columns that their baseline lacks."""
-    columns = columns_now(config, baselines)
+    columns = columns_by_model(config, baselines)
     return tuple(name for name, of_model in columns.items() if of_model.unlearned)
 
 
 def _identity(
     configured: ConfiguredJob, stored: StoredState | None, limits: Mapping[str, Limits]
 ) -> StateIdentity:
-    """The identity to commit; of models that are not configured it keeps what the state says."""
-    config, settings = configured.config, settings_of(configured.config)
+    """The identity to commit; it keeps the entries of models that are no longer configured."""
+    config = configured.config
+    settings = settings_of(configured.config)
     kept_configured = stored.identity.configured if stored else {}
     kept_limits = stored.identity.limits if stored else {}
     return StateIdentity(

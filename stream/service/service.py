@@ -18,20 +18,20 @@ from stream.service.startup import Startup
 from stream.telemetry.log_setup import LogSetup
 from stream.telemetry.metrics import Telemetry
 from stream.web.liveness import Liveness
-from stream.web.readiness import Role
+from stream.web.readiness import ServiceRole
 
 DRAIN_S = 10.0
-"""How long a service that ends gives its sinks to deliver what is left."""
+"""The time that an ending service gives its sinks to deliver the remaining items."""
 UNDELIVERED = 9
 """Exit code when undelivered items remain in the outbox: the next run delivers them."""
 
 
 class Service:
-    """Runs a job: owns its state, reads in its own process or in several others (``readers``), and
-    delivers in the threads of the sinks.
+    """Runs a job: owns its state, reads, counts, judges, and delivers the results.
 
-    ``stop`` may be called from another thread or a signal handler: the loop then commits what it
-    has and ends. ``serve`` is the main function of a reader process.
+    It reads in its own process or in several others (``readers``), and delivers in one thread per
+    sink. ``stop`` may be called from another thread or a signal handler: the loop then commits what
+    it has and ends. ``serve`` is the main function of a reader process.
     """
 
     def __init__(
@@ -60,13 +60,13 @@ class Service:
         )
 
     @property
-    def role(self) -> Role:
+    def role(self) -> ServiceRole:
         """``starting``, ``standby`` (another service owns the job) or ``owner``."""
         return self._ownership.role
 
     @property
     def opening(self) -> bool:
-        """True while the source is connected: nothing is lost by leaving then."""
+        """True while the source is being connected: the process may exit then without loss."""
         return self._startup.opening
 
     def stop(self) -> None:

@@ -28,7 +28,7 @@ COURIER_STOP_S = 1.0
 
 
 class RunningJob(msgspec.Struct, frozen=True, kw_only=True):
-    """An open job with everything that reads for it and delivers its results."""
+    """An open job with its source, its readers, and the routes to its sinks."""
 
     job: Job
     reading: Reading
@@ -40,8 +40,8 @@ class Startup:
     """Takes a service to the point where its loop can begin.
 
     Everything that is opened is closed again by the exit stack, in reverse order. ``opening`` is
-    true while the source is connected: that may wait for a source that does not respond, and a
-    service may leave then without losing anything.
+    true while the source is being connected: that may wait for a source that does not respond, and
+    the process may exit then without loss.
     """
 
     def __init__(
@@ -56,18 +56,23 @@ class Startup:
         accept_change: bool,
         standby: bool,
     ) -> None:
-        self._config, self._ownership = config, ownership
-        self._telemetry, self._liveness = telemetry, liveness
-        self._logs, self._serve = logs, serve
-        self._accept_change, self._standby = accept_change, standby
+        self._config = config
+        self._ownership = ownership
+        self._telemetry = telemetry
+        self._liveness = liveness
+        self._logs = logs
+        self._serve = serve
+        self._accept_change = accept_change
+        self._standby = standby
         self._http: HttpServer | None = None
         self.opening = False
 
     def own(self, cleanup: ExitStack) -> Job | None:
-        """Respond to HTTP, become the owner, open the job; ``None`` if asked to stop meanwhile.
+        """Serve HTTP, become the owner, and open the job; ``None`` if stopped in the meantime.
 
-        A service that is no standby takes the lock first, and so fails before it binds a port. A
-        standby whose port is in use, as on the owner's machine, binds it once it is the owner.
+        A service that is not a standby takes the lock first, so that it fails before it binds a
+        port. A standby binds a port that is in use, as on the owner's machine, once it is the
+        owner.
         """
         cleanup.callback(self._ownership.release)
         if not self._standby:
@@ -98,7 +103,7 @@ class Startup:
         cleanup.callback(readers.close)
         readers.use(job.aggregator.baselines)
         self._start_couriers(job, routes)
-        # Objects that exist now stay for good. Without this, passes of the garbage collector over
+        # Objects that exist now are permanent. Without this, passes of the garbage collector over
         # all modules take a third of the time of a fast client.
         gc.freeze()
         return RunningJob(job=job, reading=reading, readers=readers, routes=routes)
@@ -115,7 +120,9 @@ class Startup:
         }
 
     def _serve_http(self, cleanup: ExitStack) -> None:
-        http, ownership, liveness = self._config.http, self._ownership, self._liveness
+        http = self._config.http
+        ownership = self._ownership
+        liveness = self._liveness
         pages = {
             "/healthz": lambda: liveness.health(ownership.role),
             "/readyz": lambda: liveness.readiness(ownership.role, ownership.may_deliver()),
@@ -151,7 +158,7 @@ class Startup:
         return ReaderPool(self._config, reading, self._logs, counted, replaced, self._serve)
 
     def _start_couriers(self, job: Job, routes: list[Route]) -> None:
-        """Restore what the sinks showed, and hand them what they have not delivered yet."""
+        """Restore what the sinks exported, and offer them their undelivered items."""
         undelivered = job.store.outbox()
         models = job.aggregator.baselines
         newest = [report for report in job.store.newest() if report.model in models]

@@ -1,1 +1,1 @@
-"""Reads raw records, one technology a folder; may import `events` and below."""
+"""Reads raw records, one folder per technology; may import `events` and below."""

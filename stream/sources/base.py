@@ -24,19 +24,20 @@ class Reading(Protocol):
         discover -> assign -> poll, poll, ... -> close
 
     :meth:`discover` is called again every two seconds, :meth:`assign` whenever a partition is new
-    or has to be read again, :meth:`lag` and :meth:`publish_positions` after a commit.
+    or has to be read again, :meth:`lag` and :meth:`publish_positions` after each commit.
 
     **Threads and time.** One thread uses a reading. Only :meth:`poll` may block, at most for its
     time-out; :meth:`assign` may wait up to two seconds for information about the log. Anything that
     takes longer belongs in a thread of the source: while a method blocks, the service neither
     commits nor delivers.
 
-    **Positions.** A position names a place in a partition. It must mean the same in another process
-    and after a restart: a batch that ended with ``next`` is continued by an :class:`Assign` with
-    that position. Only the source knows their order; everything else compares them for equality. A
-    position is never changed silently: if the log does not have it (any more), that is a gap.
+    **Positions.** A position is a point in the log of a partition. It must mean the same in another
+    process and after a restart: a batch that ended with ``next`` is continued by an
+    :class:`Assign` with that position. Only the source knows the order of positions; all other
+    components compare them for equality. A position is never changed silently: if the log does not
+    have it (any more), that is a gap.
 
-    **Errors.** An outage is no error. The methods return what they have, log the outage, and
+    **Errors.** An outage is not an error. The methods return what they have, log the outage, and
     connect again by themselves. An error that no retry repairs, such as a missing permission,
     raises :class:`stream.errors.SourceUnavailable`, which ends the service with exit code 3.
     Records are not validated here: the format rejects those that it cannot decode.
@@ -46,8 +47,8 @@ class Reading(Protocol):
         """Return all partitions that exist now, each with the position where a new job starts.
 
         Partitions that were returned before are returned again. ``parents`` names those partitions
-        that must be read to their end first. The answer may be some seconds old, but must not wait
-        for the network.
+        that must be read to their end first. The result may be some seconds old; the call must not
+        wait for the network.
         """
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
@@ -56,14 +57,14 @@ class Reading(Protocol):
         A partition that is assigned already continues from the new position, and records that were
         fetched for the old one are dropped. Returns a gap for each partition whose position the log
         does not have; such a partition is not read until it is assigned again. If that cannot be
-        found out in time, a later :meth:`poll` returns the gap.
+        determined in time, a later :meth:`poll` returns the gap.
         """
 
     def assigned_elsewhere(self, partitions: Collection[str]) -> None:
         """Note that other readings read these partitions.
 
-        Called before they are assigned there. What :meth:`discover` finds in addition from now on
-        is new, and starts at its first record, whatever ``start`` says.
+        Called before they are assigned there. Partitions that :meth:`discover` finds afterwards are
+        new, and start at their first record, regardless of ``start``.
         """
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
@@ -75,35 +76,35 @@ class Reading(Protocol):
         position.
 
         A batch without records may advance ``next`` (control records, compaction), or report that
-        the partition is at its end. Every call reports ``at_end`` for each partition that is, as
-        long as the source can vouch for it: a partition without such reports is not idle and holds
-        the watermark. ``ended`` is reported once, for a partition that gets no more records ever. A
-        gap is returned once; its partition is not read until it is assigned again.
+        the partition is at its end. Every call reports ``at_end`` for each partition that is at its
+        end, if the source knows this for sure: a partition without such reports is not idle and
+        holds the watermark. ``ended`` is reported once, for a partition that never gets more
+        records. A gap is returned once; its partition is not read until it is assigned again.
         """
 
     @property
     def finished(self) -> bool:
-        """Whether a bounded source is read to its end; always false for a log that may grow."""
+        """True when a bounded source is read to its end; always false for a log that may grow."""
 
     def expired(self, ended: Collection[str]) -> list[str]:
-        """Return those of the ended partitions that the source does not have any more.
+        """Return the ended partitions that the source does not have any more.
 
-        It must never discover them again. By default none: partitions of most sources do not end.
+        It must never discover them again. By default none: partitions of most sources never end.
         """
         return []
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
-        """Publish the committed positions for other tools, where the source has a place for them.
+        """Publish the committed positions for other tools, if the source can store them.
 
-        Kafka: the offsets of the consumer group. Called after each commit; must not block. Nothing
-        reads them back, so a failure is logged and made good by the next call.
+        Kafka: the offsets of the consumer group. Called after each commit; must not block. The
+        positions are never read back, so a failure is logged, and repaired by the next call.
         """
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
         """Return the distance of each position from the end of its partition, as known now.
 
         In units of the source. Kafka: offsets, at least as many as records. Kinesis: milliseconds.
-        Partitions whose lag is unknown are left out; nothing is asked over the network.
+        Partitions with an unknown lag are left out; the call must not wait for the network.
         """
 
     def close(self) -> None:
@@ -120,18 +121,18 @@ class Source(
     """
 
     record_fields: ClassVar[frozenset[str]] = frozenset()
-    """What records have in addition to their value, from which the model and the variant may be
-    taken: ``topic``, ``key``, ``header`` or ``file``.
+    """The fields of a record, in addition to its value, that may name its model and variant:
+    ``topic``, ``key``, ``header`` or ``file``.
     """
     default_grace: ClassVar[str] = "2s"
-    """The ``grace`` of a job whose configuration sets none: the usual out-of-order delay."""
+    """The default of ``grace``: the usual out-of-order delay of this source."""
 
     @property
     def identity(self) -> str:
-        """What the positions of this source are positions in, such as ``kafka events``.
+        """The name of the log to which the positions belong, such as ``kafka events``.
 
-        A stored state with another identity is refused: its positions mean nothing here. Addresses
-        and credentials are no part of it, since they may change.
+        A stored state with another identity is refused: its positions have no meaning here.
+        Addresses and credentials are not part of it, since they may change.
         """
         raise NotImplementedError
 

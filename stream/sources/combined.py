@@ -1,4 +1,4 @@
-"""Reads several readings of one partition each in turn, as one source."""
+"""Combines several readings of one partition each into one source, and polls them in turn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
 
 RETRY_S = 0.05
-"""Pause before all readings are polled again when none had a record."""
+"""The pause before all readings are polled again after none had a record."""
 
 
 class CombinedReading(Reading):
@@ -55,7 +55,7 @@ class CombinedReading(Reading):
 
     @property
     def finished(self) -> bool:
-        """Whether all assigned partitions are at their end."""
+        """True when all assigned partitions are at their end."""
         return bool(self._assigned) and all(
             self._readings[name].finished for name in self._assigned
         )
@@ -66,7 +66,7 @@ class CombinedReading(Reading):
             reading.publish_positions(positions)
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        """Return nothing: files report no lag."""
+        """Return no lags: files do not report any."""
         return {}
 
     def close(self) -> None:

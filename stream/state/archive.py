@@ -1,4 +1,4 @@
-"""Baselines and limits that reports name: kept for good, so that a report can be judged again."""
+"""The archive of baselines and limits that reports name, so that a report can be judged again."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ CREATE TABLE IF NOT EXISTS limits (
 class Archive:
     """Baselines and limits by fingerprint, in an open state file.
 
-    A baseline is found by the fingerprint it was kept under: for one that 0.1.0 kept, that covered
-    the constraints too.
+    A baseline is found by the fingerprint at the time it was archived; in 0.1.0 that covered the
+    constraints too.
     """
 
     def __init__(self, db: sqlite3.Connection) -> None:
         self._db = db
 
     def add(self, baselines: Iterable[Baseline], limits: Iterable[Limits]) -> None:
-        """Keep baselines and limits; what is kept already stays. Belongs into a transaction."""
+        """Add baselines and limits unless they exist; to be called in a transaction."""
         bodies = [(baseline.fingerprint, baseline.encode()) for baseline in baselines]
         self._db.executemany("INSERT OR IGNORE INTO baselines VALUES (?, ?)", bodies)
         bodies = [(limit_set.fingerprint, limit_set.encode()) for limit_set in limits]
         self._db.executemany("INSERT OR IGNORE INTO limits VALUES (?, ?)", bodies)
 
     def baseline(self, fingerprint: str) -> Baseline | None:
-        """The baseline that was kept under this fingerprint."""
+        """The baseline with this fingerprint; ``None`` if there is none."""
         body = self._body("SELECT body FROM baselines WHERE fingerprint = ?", fingerprint)
         return None if body is None else Baseline.decode(body)
 
     def limits(self, fingerprint: str) -> Limits | None:
-        """The limits with this fingerprint; ``None`` for a file of 0.1.0, which kept none."""
+        """The limits with this fingerprint; ``None`` if there are none, as in a file of 0.1.0."""
         if not self._db.execute("SELECT 1 FROM sqlite_master WHERE name = 'limits'").fetchone():
             return None
         body = self._body("SELECT body FROM limits WHERE fingerprint = ?", fingerprint)
@@ -56,7 +56,7 @@ class Archive:
 
 
 def read_baseline(path: Path, fingerprint: str) -> Baseline | None:
-    """A baseline kept in the state at ``path``; may be read while a service owns the state.
+    """Return a baseline from the state at ``path``, which a service may own at the same time.
 
     ``None`` if there is no such state or baseline.
     """
@@ -67,7 +67,7 @@ def read_baseline(path: Path, fingerprint: str) -> Baseline | None:
 
 
 def read_limits(path: Path, fingerprint: str) -> Limits | None:
-    """Limits kept in the state at ``path``; may be read while a service owns the state.
+    """Return limits from the state at ``path``, which a service may own at the same time.
 
     ``None`` if there is no such state or no such limits in it.
     """

@@ -1,4 +1,4 @@
-"""Remembered event ids in the store's file; new ones are in memory until the next commit."""
+"""The store of event ids in the state file; new ids are in memory until the next commit."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ CREATE INDEX IF NOT EXISTS ids_by_slice ON ids (partition, slice_ms);
 class SqliteIds:
     """Event ids by partition and slice.
 
-    Each commit appends one row per slice with new ids. A slice is read whole when its partition is
-    assigned, and deleted whole.
+    Each commit appends one row per slice with new ids. A slice is read and deleted as a whole; it
+    is read when its partition is assigned.
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
-        self._path, self._db = path, db
+        self._path = path
+        self._db = db
         with translated_errors(path):
             rows = db.execute("SELECT DISTINCT partition, slice_ms FROM ids").fetchall()
         self._slices: dict[str, set[int]] = {}
@@ -79,6 +80,6 @@ class SqliteIds:
         return sum(len(row[-1]) for row in rows)
 
     def written(self) -> None:
-        """Take the changes as committed."""
+        """Note that the changes are committed."""
         self._new.clear()
         self._dropped.clear()

@@ -1,4 +1,4 @@
-"""The lock next to a state file."""
+"""The file lock next to a state file, which allows one owner per machine."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ NOTE_BYTES: Final = 200
 class FileLock:
     """A lock held by one process at a time; the system releases it when that process ends.
 
-    ``note`` is text kept in the lock's file: the id of the owner in S3 whose state the file next to
-    it is a copy of (empty: it was never in S3). Raises ``StateLocked`` if another process holds
-    the lock, ``StateUnwritable`` if its file cannot be created.
+    ``note`` is text in the lock's file: the id of the owner in S3 of whose state the file next to
+    it is a copy (empty: it was never in S3). Raises ``StateLocked`` if another process holds the
+    lock, ``StateUnwritable`` if its file cannot be created.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What a state belongs to."""
+"""The identity of a state: the job, source and baselines that it belongs to."""
 
 from __future__ import annotations
 

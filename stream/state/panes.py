@@ -1,4 +1,4 @@
-"""Panes in the store's file, with the recently used ones cached in memory."""
+"""The store of panes in the state file, with the recently used ones cached in memory."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from stream.errors import StateUnreadable
 from stream.state.sqlite_errors import RESTORE, translated_errors
 
 CACHE_BYTES: Final = 64 << 20
-"""Size of the panes kept in memory in addition to those that a commit must write: twice the open
-windows of 10 models of 200 features in 12 panes."""
+"""The size of the cache, in addition to the panes that the next commit writes.
+
+Twice the open windows of 10 models of 200 features in 12 panes.
+"""
 _SELECT: Final = (
     "SELECT body FROM panes WHERE model = ? AND variant = ? AND layout = ? AND start_ms = ?"
 )
@@ -32,13 +34,14 @@ class SqlitePanes:
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, layouts: Iterable[Layout]) -> None:
-        self._path, self._db = path, db
+        self._path = path
+        self._db = db
         self._layouts = {layout.fingerprint: layout for layout in layouts}
         self._cache: OrderedDict[PaneId, Profile] = OrderedDict()
         self._changed: dict[PaneId, Profile | None] = {}
 
     def add_layout(self, layout: Layout) -> None:
-        """Accept panes with this layout from now on."""
+        """Add a layout, so that panes with it can be read."""
         self._layouts[layout.fingerprint] = layout
 
     def get(self, pane: PaneId) -> Profile | None:
@@ -96,7 +99,7 @@ class SqlitePanes:
         return sum(len(row[-1]) for row in kept)
 
     def written(self) -> None:
-        """Take the changes as committed: they may leave memory when the cache is full."""
+        """Note that the changes are committed: they may leave memory when the cache is full."""
         for pane, profile in self._changed.items():
             if profile is not None:
                 self._cache[pane] = profile

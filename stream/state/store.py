@@ -1,4 +1,4 @@
-"""The store: one SQLite file, one owner, one transaction for everything that belongs together."""
+"""The store: one SQLite file with one owner, in which each commit is a single transaction."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _LAST_SEQ: Final = (1 << 63) - 1
 class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
     """An item of the outbox: its number, its encoded ``size`` in bytes, and when it was committed.
 
-    Numbers rise; a sink's cursor is the number of the last item it is done with.
+    Numbers rise; a sink's cursor is the number of the last item that is settled.
     """
 
     seq: int
@@ -76,7 +76,7 @@ class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Store:
-    """Owns the state file for as long as it is open.
+    """Owns the state file while it is open.
 
     A lock next to the file refuses a second owner; with ``lock``, the caller holds it already. The
     file is in WAL mode with ``synchronous=FULL``: a commit that returned survives a crash of the
@@ -87,7 +87,8 @@ class Store:
     """
 
     def __init__(self, path: Path, lock: FileLock | None = None) -> None:
-        self.path, self.written_bytes = path, 0
+        self.path = path
+        self.written_bytes = 0
         self._lock = FileLock(path) if lock is None else None
         try:
             # The file holds vocabularies, which are feature values: only its user may read it.
@@ -111,7 +112,7 @@ class Store:
             self._add_commit_times()
 
     def _claim_file(self) -> None:
-        """Mark a new file as driftline's; refuse a database with tables that is not."""
+        """Mark a new file as driftline's; refuse the database of another program."""
         (application,) = self._db.execute("PRAGMA application_id").fetchone()
         has_tables = self._db.execute("SELECT 1 FROM sqlite_master").fetchone()
         if application != APPLICATION_ID and has_tables:
@@ -120,7 +121,7 @@ class Store:
         self._db.execute(f"PRAGMA application_id={APPLICATION_ID}")
 
     def _add_commit_times(self) -> None:
-        """Add the column that outboxes did not have at first."""
+        """Add the column of commit times to an outbox of an earlier version."""
         columns = {name for _, name, *_ in self._db.execute("PRAGMA table_info(outbox)")}
         if "at_ms" not in columns:
             self._db.execute("ALTER TABLE outbox ADD COLUMN at_ms INTEGER")
@@ -180,12 +181,12 @@ class Store:
         return numbered
 
     def keep(self, baselines: Iterable[Baseline], limits: Iterable[Limits]) -> None:
-        """Keep baselines and limits for good, so that reports may name them."""
+        """Archive baselines and limits, so that reports may name them."""
         with translated_errors(self.path), self._transaction() as db:
             archive.Archive(db).add(baselines, limits)
 
     def outbox(self) -> list[OutboxItem]:
-        """Return the items that some sink may not have delivered yet, oldest first."""
+        """Return the items that at least one sink may not have delivered yet, oldest first."""
         now_ms = int(time.time() * 1000)
         rows = self._db.execute(
             "SELECT seq, kind, body, coalesce(at_ms, ?) FROM outbox ORDER BY seq", (now_ms,)
@@ -254,7 +255,7 @@ def _trim_outbox(
     cursors: Mapping[str, int],
     takes: Mapping[str, tuple[type[Outgoing], ...]] | None,
 ) -> None:
-    """Delete the items that all sinks that take them are done with."""
+    """Delete the items that are settled for all sinks that take them."""
     for kind, type_ in _TYPES.items():
         done = [seq for sink, seq in cursors.items() if takes is None or type_ in takes[sink]]
         query = "DELETE FROM outbox WHERE kind = ? AND seq <= ?"

@@ -1,4 +1,4 @@
-"""What the last commit left in a state file."""
+"""Reads the last commit from a state file."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ OTHER_VERSION: Final = "Use the version of driftline that wrote it, or another s
 
 
 class StoredState(msgspec.Struct, frozen=True, kw_only=True):
-    """The last commit: what it belongs to, the state of the job, and what its models count with.
+    """The last commit: its identity, the state of the job, and the baselines and limits in force.
 
     ``baselines`` and ``limits`` are by model, each where the archive has it. All fingerprints are
-    in today's formula, also those of a state that 0.1.0 wrote, where they covered constraints.
+    in the current form, also those of a state that 0.1.0 wrote, where they covered constraints.
     """
 
     identity: StateIdentity
@@ -35,7 +35,7 @@ class StoredState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def read_stored(db: sqlite3.Connection, path: Path) -> StoredState | None:
-    """The last commit in an open state file; ``None`` if nothing was committed yet.
+    """Return the last commit in an open state file; ``None`` if nothing was committed yet.
 
     Raises ``StateUnreadable`` if it is damaged or of another version.
     """

@@ -34,12 +34,13 @@ class CourierMetrics(Collector):
         self._counts: Mapping[str, CourierCounts] = {}
 
     def show(self, counts: Mapping[str, CourierCounts]) -> None:
-        """Export these figures, by the name of the sink, from now on."""
+        """Set the figures to export, by the name of the sink."""
         self._counts = dict(counts)
 
     def collect(self) -> Iterator[Metric]:
         """Yield all metrics; called by the registry at each scrape."""
-        counts, labels = self._counts, ["job", "sink"]
+        counts = self._counts
+        labels = ["job", "sink"]
         for name, field, text in COUNTERS:
             counter = CounterMetricFamily(f"driftline_sink_{name}_total", text, labels=labels)
             yield self._filled(counter, field, counts)

@@ -13,10 +13,12 @@ from sinks.courier import Result
 
 LATENCY_S: Final = (0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 ATTEMPT_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
-"""Upper bounds of buckets. A line in a file takes a millisecond and an AWS request a hundred; what
-takes much longer waits for a time-out."""
+"""Upper bounds of buckets.
+
+A line in a file takes a millisecond, an AWS request a hundred; longer attempts wait for a time-out.
+"""
 LIVE_S: Final = 3600.0
-"""A window that ended longer ago when it was judged is replayed history, and not observed."""
+"""The largest latency that is observed; older windows are replayed history."""
 
 
 class Latency:
@@ -25,8 +27,8 @@ class Latency:
     The stages add up to the time from an event to its verdict: ``window_wait`` is the longest that
     an event waits for the end of its first window (``every``: the length of tumbling windows),
     ``grace`` the wait for late events, ``verdict`` the rest until the verdict is committed. For
-    each sink, the delivery latency runs from the end of grace until the sink has the item. Each
-    attempt of a sink is observed by its result, whatever it delivered.
+    each sink, the delivery latency is the time from the end of grace until the sink has the item.
+    Each attempt of a sink is observed with its result, whether or not it delivered live windows.
     """
 
     def __init__(
@@ -53,11 +55,12 @@ class Latency:
             registry=registry,
             buckets=ATTEMPT_S,
         )
-        self._job, self._clock = job, clock
+        self._job = job
+        self._clock = clock
         self._grace_s = self._every_s = 0.0
 
     def begin(self, grace_s: float, every_s: float) -> None:
-        """Set how long windows wait for late events, and how often a window ends."""
+        """Set the wait of windows for late events, and the time between two ends of windows."""
         self._grace_s, self._every_s = grace_s, every_s
 
     def committed(self, items: Iterable[object]) -> None:
@@ -77,9 +80,7 @@ class Latency:
         self._attempts.labels(self._job, sink, result).observe(seconds)
 
     def _live(self, items: Iterable[object]) -> list[float]:
-        """Return the seconds since the end of window and grace, of each item that reports a live
-        window for the first time.
-        """
+        """Return the seconds since the end of window and grace, for new live windows."""
         now_s = self._clock()
         ends_ms = [end_ms for end_ms in map(_end_ms, items) if end_ms is not None]
         latencies = [max(now_s - end_ms / 1000 - self._grace_s, 0.0) for end_ms in ends_ms]
@@ -87,7 +88,7 @@ class Latency:
 
 
 def _end_ms(item: object) -> int | None:
-    """Return the end of the item's window, or ``None`` if the item is no first verdict on one."""
+    """Return the end of the item's window; ``None`` if the item is not a first verdict."""
     if isinstance(item, Signal):
         return item.end_ms
     if isinstance(item, WindowReport) and not item.revision and item.state != "no data":

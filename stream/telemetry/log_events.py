@@ -1,4 +1,4 @@
-"""Log events about committed windows and signals, and about records that no window counts."""
+"""Log events about committed windows and signals, and about dropped records."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from stream.aggregation.ledger import Ledger
 from stream.outcomes import advice
 
 LATE: Final = frozenset({"too_late", "late_after_idle", "duplicate"})
-"""Outcomes without a dead letter: too late by grace and lateness, too late after the partition was
-idle, and counted before."""
-MOST_NAMED: Final = 10
+"""Outcomes without a dead letter: late records, and duplicates."""
+MAX_NAMED: Final = 10
 DROPPED_EVERY_S: Final = 60.0
-"""How often dropped records are logged while no new reason appears."""
+"""The time between two log events about dropped records, unless a new reason appears."""
 
 
 class VerdictLog:
-    """Logs one event for each report and signal. No event holds a value of a feature. ``log`` is a
-    structlog logger.
+    """Logs one event per report and signal, without feature values.
+
+    ``log`` is a structlog logger.
     """
 
     def __init__(self, log: Any) -> None:
@@ -46,14 +46,14 @@ class VerdictLog:
             "signal_raised",
             kind=signal.kind,
             id=signal.id,
-            features=list(signal.features[:MOST_NAMED]),
+            features=list(signal.features[:MAX_NAMED]),
             reasons=_checks(signal.reasons),
             report=signal.report,
         )
 
 
 class DroppedLog:
-    """Warns of records that no window counts: at once of a new reason, else once a minute."""
+    """Logs a warning about dropped records: immediately for a new reason, else once a minute."""
 
     def __init__(self, log: Any, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
@@ -61,12 +61,13 @@ class DroppedLog:
         self._logged: dict[str, int] = {}
 
     def begin(self, ledger: Ledger) -> None:
-        """Records dropped until now were logged by an earlier process."""
+        """Start from this ledger: its dropped records were logged by an earlier process."""
         self._logged = ledger.lost()
 
     def write(self, ledger: Ledger, dead_letters: str) -> None:
-        """Log how many records were dropped since the last event, by reason. ``dead_letters`` is
-        the path of their file.
+        """Log the number of records dropped since the last event, by reason.
+
+        ``dead_letters`` is the path of the file of dead letters.
         """
         total = ledger.lost()
         by_reason = {
@@ -83,4 +84,4 @@ class DroppedLog:
 
 def _checks(violations: Sequence[Violation]) -> list[str]:
     """Return some violations as ``feature: check``; their other fields may hold values."""
-    return [f"{violation.feature}: {violation.check}" for violation in violations[:MOST_NAMED]]
+    return [f"{violation.feature}: {violation.check}" for violation in violations[:MAX_NAMED]]

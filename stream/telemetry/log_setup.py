@@ -1,4 +1,4 @@
-"""Log set-up of a process: events on stderr, as JSON for programs or in columns for people."""
+"""The log set-up of a process: events on stderr, as JSON or in columns for people."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ import structlog
 from rich.console import Console
 from structlog.typing import EventDict, Processor, WrappedLogger
 
-Level = Literal["debug", "info", "warning", "error"]
-Style = Literal["json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+LogStyle = Literal["json", "console"]
 SECONDS: Final = "%Y-%m-%dT%H:%M:%SZ"
 
 
 class LogSetup(msgspec.Struct, frozen=True):
-    """The lowest level that is logged, the style (JSON, or columns for a terminal), and the job
-    that every event names.
+    """The lowest level that is logged, the style, and the job that every event names.
 
-    Warnings and errors of libraries are logged too, with the key ``logger``. Columns are coloured
-    if stderr is a terminal that supports colours and ``NO_COLOR`` is not set.
+    The style is JSON, or columns for a terminal. Warnings and errors of libraries are logged too,
+    with the key ``logger``. Columns are coloured if stderr is a terminal that supports colours and
+    ``NO_COLOR`` is not set.
     """
 
-    level: Level = "info"
-    style: Style = "json"
+    level: LogLevel = "info"
+    style: LogStyle = "json"
     job: str = ""
 
     def set_up(self) -> None:
@@ -67,16 +67,14 @@ class LogSetup(msgspec.Struct, frozen=True):
         columns = structlog.dev.ConsoleRenderer(
             colors=terminal.color_system is not None and not terminal.no_color,
             sort_keys=False,
-            # the default formatter shows local variables, and with them values of features
+            # the default formatter shows local variables, which may hold feature values
             exception_formatter=structlog.dev.plain_traceback,
         )
         return [columns]
 
 
-def style_of(wanted: Literal["auto", "json", "console"]) -> Style:
-    """Return the style that ``auto`` stands for: ``console`` if stderr is a terminal, else
-    ``json``.
-    """
+def style_of(wanted: Literal["auto", "json", "console"]) -> LogStyle:
+    """Return the style; ``auto`` is ``console`` if stderr is a terminal, else ``json``."""
     if wanted != "auto":
         return wanted
     return "console" if sys.stderr.isatty() else "json"

@@ -23,7 +23,7 @@ class Telemetry:
     """Metrics of driftline itself, in a registry of their own, and the log of the service.
 
     Metrics that only grow are counters. Those of the committed state (the ledger) continue after a
-    restart; all others count what this process has done.
+    restart; all others count since the start of this process.
     """
 
     def __init__(self, job: str) -> None:
@@ -80,7 +80,7 @@ class Telemetry:
         self.registry.register(collector)
 
     def begin(self, state: JobState) -> None:
-        """Start from this state: what it holds already was logged by an earlier process."""
+        """Start from this state: an earlier process has logged its dropped records."""
         self._dropped.begin(state.ledger)
         self._partitions.begin(state.partitions)
 
@@ -96,8 +96,9 @@ class Telemetry:
         self._bytes.inc(sum(sum(cover.bytes.values()) for cover in covers))
 
     def reader_replaced(self, reason: str) -> None:
-        """Record a reader process that was ``killed`` (by a signal, or because it was silent) or
-        has ``ended``.
+        """Record a replaced reader process.
+
+        ``reason`` is ``killed`` (by a signal, or because it was silent) or ``ended``.
         """
         self._replaced.labels(self._job, reason).inc()
 
@@ -118,7 +119,7 @@ class Telemetry:
                 self._verdicts.signal(item)
 
     def log_dropped(self, state: JobState, dead_letters: str) -> None:
-        """Log records that no window counts; ``dead_letters`` is the path of their file."""
+        """Log dropped records; ``dead_letters`` is the path of the file of dead letters."""
         self._dropped.write(state.ledger, dead_letters)
 
     def sinks(self, counts: Mapping[str, CourierCounts], paused: bool) -> None:

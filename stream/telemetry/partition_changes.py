@@ -1,6 +1,4 @@
-"""Log events about partitions that are found, end, become idle or active: few events, however many
-partitions there are.
-"""
+"""Log events about partitions that are found, end, become idle or active, at a limited rate."""
 
 from __future__ import annotations
 
@@ -11,9 +9,9 @@ from typing import Any, Final, Literal
 from sinks.throttle import Throttle
 from stream.event_time import PartitionState
 
-MOST_NAMED: Final = 10
+MAX_NAMED: Final = 10
 CHANGE_EVERY_S: Final = 10.0
-"""How often a kind of change is logged."""
+"""The shortest time between two log events about the same kind of change."""
 
 Phase = Literal["active", "idle", "ended"]
 FOUND_EVENT: Final = "partitions_found"
@@ -25,12 +23,11 @@ PHASE_EVENTS: Final[Mapping[Phase, str]] = {
 
 
 class PartitionChangeLog:
-    """Logs one event for each kind of change, with the number of partitions and the first ten
-    names.
+    """Logs one event per kind of change, with the number of partitions and the first ten names.
 
-    A change is logged by the first :meth:`write` that sees it, but each kind at most once in ten
-    seconds: later changes of that kind are then logged together, and changes that were undone
-    meanwhile not at all. ``log`` is a structlog logger.
+    The first :meth:`write` after a change logs it, but each kind at most once in ten seconds: later
+    changes of that kind are then logged together, and changes that were undone in the meantime are
+    not logged. ``log`` is a structlog logger.
     """
 
     def __init__(self, log: Any, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,8 +36,9 @@ class PartitionChangeLog:
         self._logged: dict[str, Phase] = {}
 
     def begin(self, partitions: Mapping[str, PartitionState]) -> None:
-        """Log in one event how many partitions an earlier process knew. Whether they are idle is
-        not known yet.
+        """Log the number of known partitions in one event.
+
+        Whether they are idle is not known yet.
         """
         self._logged = {
             name: "ended" if state.ended else "active" for name, state in partitions.items()
@@ -50,7 +48,7 @@ class PartitionChangeLog:
             self._log.info("partitions_known", count=len(partitions), ended=ended)
 
     def write(self, partitions: Mapping[str, PartitionState]) -> None:
-        """Log what has changed since it was logged last; nothing if nothing has."""
+        """Log the changes since the last event of their kind, if there are any."""
         changed: dict[str, list[str]] = {}
         for name, state in partitions.items():
             before, now = self._logged.get(name), _phase(state)
@@ -59,7 +57,7 @@ class PartitionChangeLog:
                 changed.setdefault(event, []).append(name)
         for event, names in changed.items():
             if self._throttle.due(event):
-                self._log.info(event, count=len(names), partitions=names[:MOST_NAMED])
+                self._log.info(event, count=len(names), partitions=names[:MAX_NAMED])
                 for name in names:
                     self._logged[name] = (
                         "active" if event == FOUND_EVENT else _phase(partitions[name])

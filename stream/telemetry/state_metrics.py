@@ -1,4 +1,4 @@
-"""Metrics of the committed state: its counts are counters that a restart does not reset."""
+"""Metrics of the committed state; a restart does not reset its counters."""
 
 from __future__ import annotations
 
@@ -32,8 +32,9 @@ LEDGER_COUNTS: Final = (
 
 
 class _Commit(msgspec.Struct, frozen=True, kw_only=True):
-    """What a scrape exports of one commit. ``ledger`` is encoded, because the state keeps
-    changing; everything else is a copy.
+    """The part of one commit that a scrape exports.
+
+    ``ledger`` is encoded, because the state keeps changing; everything else is a copy.
     """
 
     at_s: float
@@ -47,9 +48,9 @@ class _Commit(msgspec.Struct, frozen=True, kw_only=True):
 class StateMetrics(Collector):
     """Exports the last commit: the ledger, the watermark, each partition, and open episodes.
 
-    The counts belong to the state, so a restarted process continues them, and a crash never makes
-    them fall: nothing is exported that is not committed. Before the first commit, and by a standby,
-    nothing is exported at all.
+    The counts belong to the state, so a restarted process continues them. A crash never makes them
+    fall, since only committed counts are exported. Before the first commit, and by a standby,
+    nothing is exported.
 
     A commit only copies what a scrape needs (:meth:`committed`, in the thread of the loop); a
     scrape builds the metrics (:meth:`collect`, in a thread of the HTTP server).
@@ -60,7 +61,7 @@ class StateMetrics(Collector):
         self._commit: _Commit | None = None
 
     def committed(self, state: JobState, lag: Mapping[str, int]) -> None:
-        """Export this state from now on. A partition without a known ``lag`` keeps the last one."""
+        """Set the state to export. A partition without a known ``lag`` keeps the last one."""
         last_lag = self._commit.lag if self._commit else {}
         self._commit = _Commit(
             at_s=time.time(),
@@ -71,7 +72,8 @@ class StateMetrics(Collector):
             episodes={
                 key: key_state.episodes.open is not None
                 for key, key_state in state.known()
-                if key_state.heard_ms is not None  # ``None``: the model is no longer monitored
+                if key_state.active_until_ms
+                is not None  # ``None``: the model is no longer monitored
             },
         )
 
@@ -129,7 +131,7 @@ class StateMetrics(Collector):
         )
         yield self._gauge(
             "driftline_ledger_imbalance",
-            "Sum of what the ledger's totals are off by; anything but 0 is a bug in driftline.",
+            "Sum of the differences of the ledger's totals; anything but 0 is a bug in driftline.",
             sum(map(abs, ledger.imbalance().values())),
         )
 

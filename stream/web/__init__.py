@@ -1,1 +1,1 @@
-"""Serves `/metrics`, `/healthz` and `/readyz`; may import `events` and below."""
+"""Serves `/metrics`, `/healthz` and `/readyz`; may import `event_time`, `outcomes` and `errors`."""

@@ -1,4 +1,4 @@
-"""Whether the loop of a service runs, and how ready the service was when it last checked."""
+"""Liveness: the beat of the main loop, and the readiness at its last check."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from stream.event_time import PartitionState
 from stream.web.readiness import (
     PartitionSilence,
     Readiness,
-    Role,
+    ServiceRole,
     current_readiness,
     health,
     readiness,
@@ -19,18 +19,20 @@ from stream.web.readiness import (
 class Liveness:
     """Written by the loop of the service, read by the threads that serve ``/healthz``, ``/readyz``.
 
-    ``limit_s``: for how long a partition may be behind or silent, and the loop stand still, before
-    the service is not ready. ``silent_s`` is the longest silence of a partition at the last check.
+    ``limit_s``: the time for which a partition may be behind or silent, and the loop may stop,
+    before the service is not ready. ``silent_s`` is the longest silence of a partition at the last
+    check.
     """
 
     def __init__(self, limit_s: float) -> None:
         self.silent_s = 0.0
-        self._limit_s, self._silence = limit_s, PartitionSilence()
+        self._limit_s = limit_s
+        self._silence = PartitionSilence()
         self._checked = readiness("starting", {}, 0, [], 0.0)
         self.reset()
 
     def reset(self) -> None:
-        """Restart the timers: ownership was acquired, which may have taken any length of time."""
+        """Restart the timers after ownership was acquired, which may take any length of time."""
         self._beat_s = self._checked_s = time.monotonic()
 
     def beat(self) -> None:
@@ -38,8 +40,9 @@ class Liveness:
         self._beat_s = time.monotonic()
 
     def suspend(self) -> None:
-        """Expect no beat: the loop is blocked writing the state to S3, which restarting the process
-        would not repair. The next :meth:`beat` ends it.
+        """Expect no beat until the next :meth:`beat`.
+
+        The loop is blocked writing the state to S3, which a restart would not repair.
         """
         self._beat_s = float("inf")
 
@@ -57,13 +60,13 @@ class Liveness:
         self._checked = readiness("owner", partitions, now_ms, full, self._limit_s, silent_s)
         return self._checked if self._checked.status != before.status else None
 
-    def readiness(self, role: Role, may_deliver: bool) -> Readiness:
-        """The last check, if it is recent; for a service that owns nothing, what its role says."""
+    def readiness(self, role: ServiceRole, may_deliver: bool) -> Readiness:
+        """Return the last check if it is recent; without ownership, the readiness of the role."""
         if role != "owner":
             return readiness(role, {}, 0, [], 0.0)
         age_s = time.monotonic() - self._checked_s
         return current_readiness(self._checked, age_s, may_deliver, self._limit_s)
 
-    def health(self, role: Role) -> Readiness:
-        """Whether the loop of an owner runs; a service that owns nothing has no loop."""
+    def health(self, role: ServiceRole) -> Readiness:
+        """Return whether the loop of an owner runs; a service without ownership has no loop."""
         return health(time.monotonic() - self._beat_s if role == "owner" else 0.0)

@@ -1,4 +1,4 @@
-"""Readiness and liveness, the answers of ``/readyz`` and ``/healthz``, as pure functions."""
+"""Readiness and health, the responses of ``/readyz`` and ``/healthz``, as pure functions."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Literal, NamedTuple
 
 from stream.event_time import PartitionState
 
-Role = Literal["starting", "standby", "owner"]
+ServiceRole = Literal["starting", "standby", "owner"]
 
 
 class Readiness(NamedTuple):
-    """An HTTP status, and why it is so."""
+    """An HTTP status, and its reason."""
 
     status: int
     text: str
 
 
 def behind_s(partition: PartitionState, now_ms: int) -> float:
-    """Seconds since the log took the record of a partition that was read last; 0 at its end.
+    """Return the age in the log of a partition's last record read; 0 at the end of the log.
 
     >>> behind_s(PartitionState(1, 0, arrival_ms=4_000), 10_000)
     6.0
@@ -31,7 +31,7 @@ def behind_s(partition: PartitionState, now_ms: int) -> float:
 
 
 class PartitionSilence:
-    """Remembers when the source last reported on each partition: records, or that there are none.
+    """Notes when the source last reported on each partition: records, or that there are none.
 
     Times are monotonic seconds.
     """
@@ -40,7 +40,7 @@ class PartitionSilence:
         self._last: dict[str, tuple[object, float]] = {}
 
     def silent_s(self, partitions: Mapping[str, PartitionState], now_s: float) -> dict[str, float]:
-        """Seconds since each partition that should be read was reported on.
+        """Return the seconds since the last report on each partition that should be read.
 
         A silent partition has a source that does not respond, or a reader that hangs.
         """
@@ -53,22 +53,22 @@ class PartitionSilence:
 
     def _report(self, name: str, partition: PartitionState, now_s: float) -> tuple[object, float]:
         """The last report on a partition and its time. A new assignment is not a report."""
-        report = partition.said_ms, partition.next
+        report = partition.reported_ms, partition.next
         before = self._last.get(name)
-        if before is None or (partition.said_ms is not None and before[0] != report):
+        if before is None or (partition.reported_ms is not None and before[0] != report):
             return report, now_s
         return before
 
 
 def readiness(
-    role: Role,
+    role: ServiceRole,
     partitions: Mapping[str, PartitionState],
     now_ms: int,
     full: Sequence[str],
     limit_s: float,
     silent_s: Mapping[str, float] | None = None,
 ) -> Readiness:
-    """An owner is ready if it reads and is caught up; a standby is always ready.
+    """Return the readiness: an owner is ready if it has caught up; a standby is always ready.
 
     ``full`` names the sinks that pause reading.
 
@@ -97,7 +97,7 @@ def readiness(
 def current_readiness(
     checked: Readiness, age_s: float, may_deliver: bool, limit_s: float
 ) -> Readiness:
-    """The readiness of an owner whose last check, ``age_s`` ago, gave ``checked``.
+    """Return the readiness of an owner with the last check ``checked``, ``age_s`` ago.
 
     ``may_deliver``: no other service may have taken over.
 
@@ -112,7 +112,7 @@ def current_readiness(
 
 
 def health(since_beat_s: float, limit_s: float = 60.0) -> Readiness:
-    """A process is healthy while its loop runs.
+    """Return the health: a process is healthy while its loop runs.
 
     >>> health(0.2)
     Readiness(status=200, text='ok')

@@ -1,4 +1,4 @@
-"""``/metrics``, ``/healthz`` and ``/readyz`` over HTTP."""
+"""The HTTP server of ``/metrics``, ``/healthz`` and ``/readyz``."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 class _SilentRequestHandler(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the name is the base class's
-        """Do not log requests."""
+        """Do nothing: requests are not logged."""
 
 
 class HttpServer:
     """Serves a registry in the text format of Prometheus at ``/metrics``, and ``pages`` by path.
 
-    Binds when it is created: port 0 takes a free one, and ``port`` is the one taken. Raises
+    Binds when it is created. With port 0 a free one is used, which ``port`` holds. Raises
     ``SourceUnavailable`` if the port is in use.
     """
 
     def __init__(
         self, registry: CollectorRegistry, host: str, port: int, pages: Mapping[str, Page]
     ) -> None:
-        self._metrics, self._pages = make_wsgi_app(registry), pages
+        self._metrics = make_wsgi_app(registry)
+        self._pages = pages
         try:
             self._server = make_server(host, port, self._respond, _Server, _SilentRequestHandler)
         except OSError as error:
@@ -45,7 +46,8 @@ class HttpServer:
             raise SourceUnavailable(
                 f"http {host}:{port}", [error.strerror or str(error)], advice
             ) from error
-        self.host, self.port = host, self._server.server_port
+        self.host = host
+        self.port = self._server.server_port
         self._thread = threading.Thread(target=self._server.serve_forever, name="http", daemon=True)
 
     @property
@@ -54,11 +56,11 @@ class HttpServer:
         return f"http://{self.host}:{self.port}"
 
     def start(self) -> None:
-        """Start to respond."""
+        """Start to serve requests."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop responding and free the port; safe to call on a server that never started."""
+        """Stop serving and release the port; safe to call on a server that never started."""
         if self._thread.is_alive():
             self._server.shutdown()
             self._thread.join()

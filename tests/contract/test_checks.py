@@ -1,135 +1,19 @@
-"""What every check promises, whatever it looks at. A new file in the folder is tested by itself."""
+"""The contract of every check in ``detectors/decisions/checks/``, and of those that other
+distributions offer. A new file is tested by itself.
+
+The laws are in :mod:`stream.testing.check`.
+"""
 
 from __future__ import annotations
 
-from math import isfinite
-
-import msgspec
-import numpy as np
 import pytest
 
 from detectors.decisions.catalogue import CHECKS
-from detectors.decisions.checks.base import COLUMNS, CheckedWindow, Reported, Stage
-from detectors.decisions.rules import Rules, rule
-from detectors.profiles.baseline import Constraint
-from detectors.profiles.profile import Profile
-from detectors.report import Violation
-from detectors.statistics.measures import measure
-from tests.support.baselines import Values, baseline, texts, window
-
-SECRETS = ("Ms Miller", "[private]", "unseen disease")
-ROWS = 4_000
-
-every_check = pytest.mark.parametrize("name", sorted(CHECKS))
+from detectors.decisions.checks.base import Check
+from stream.testing.check import CheckContract
 
 
-def drawn(seed: int, rows: int = ROWS) -> dict[str, Values]:
-    rng = np.random.default_rng(seed)
-    return {
-        "amount": rng.lognormal(1, 1, rows),
-        "price": rng.uniform(0, 100, rows),
-        "code": rng.choice([40.0, 41.0, 42.0], rows, p=[0.6, 0.35, 0.05]),
-        "name": rng.choice(SECRETS, rows, p=[0.6, 0.35, 0.05]).tolist(),
-        "closed": rng.choice(["a", "b"], rows).tolist(),
-    }
-
-
-CONSTRAINTS = {
-    "price": Constraint(completeness=1.0, non_negative=True),
-    "closed": Constraint(completeness=1.0, domains=("a", "b")),
-}
-BASE = baseline(drawn(1, 10_000), CONSTRAINTS)
-
-
-def checked(
-    data: dict[str, Values] | None, *, wrong_width: int = 0, expose_values: bool = False
-) -> CheckedWindow:
-    profile = window(BASE.layout, data) if data else Profile(BASE.layout)
-    measures, rules = measure(BASE, profile), Rules()
-    return CheckedWindow(
-        baseline=BASE,
-        measures=measures,
-        rulings=rule(rules, {}, BASE.constraints, measures, profile.rows),
-        rules=rules,
-        rows=profile.rows,
-        too_narrow=wrong_width,
-        too_wide=wrong_width,
-        expose_values=expose_values,
-    )
-
-
-def faulty(seed: int) -> dict[str, Values]:
-    """A window in which each feature has another fault."""
-    rng, data = np.random.default_rng(seed), drawn(seed)
-    return {
-        "amount": np.where(rng.random(ROWS) < 0.2, np.nan, rng.lognormal(3, 1, ROWS)),
-        "price": np.where(rng.random(ROWS) < 0.02, -1.0, rng.uniform(0, 100, ROWS)),
-        "code": [None if rng.random() < 0.3 else 40.0 for _ in range(ROWS)],
-        "name": texts({"unseen disease": ROWS // 2, "a secret": ROWS // 2}),
-        "closed": [("z" if k % 4 else value) for k, value in enumerate(data["closed"])],
-    }
-
-
-def violations(name: str, window: CheckedWindow, *reported: Violation) -> list[Violation]:
-    """All violations of one check, after earlier checks have reported something, or nothing."""
-    check, before = CHECKS[name], Reported(reported, frozenset())
-    of_features = [check.of_feature(window, i, before) for i in window.checked_features()]
-    return [violation for violation in (*of_features, check.of_columns(window)) if violation]
-
-
-@every_check
-def test_a_window_like_the_baseline_breaks_nothing(name: str) -> None:
-    assert violations(name, checked(drawn(2))) == []
-
-
-@every_check
-def test_a_window_without_rows_breaks_nothing(name: str) -> None:
-    assert violations(name, checked(None)) == []
-
-
-@every_check
-@pytest.mark.parametrize("expose_values", [False, True])
-def test_a_violation_is_complete_and_carries_the_name_of_its_check(
-    name: str, expose_values: bool
-) -> None:
-    window = checked(faulty(3), wrong_width=500, expose_values=expose_values)
-    for violation in violations(name, window):
-        assert violation.check == name
-        assert violation.feature in (COLUMNS, *BASE.layout.index)
-        assert isfinite(violation.value)
-        assert isfinite(violation.limit)
-        assert violation.n >= Rules().min_n
-        assert violation.description
-        assert violation.summary
-        assert "\n" not in violation.summary
-        assert CHECKS[name].size(violation) >= 0.0
-        assert msgspec.json.decode(msgspec.json.encode(violation), type=Violation) == violation
-
-
-@every_check
-def test_its_sentences_hold_no_feature_value_unless_that_is_allowed(name: str) -> None:
-    for violation in violations(name, checked(faulty(4), wrong_width=500)):
-        sentences = violation.description, violation.summary, violation.diagnosis
-        for secret in (*SECRETS, "a secret"):
-            assert not any(secret in sentence for sentence in sentences)
-
-
-@every_check
-def test_the_same_window_gives_the_same_violations(name: str) -> None:
-    first, second = (violations(name, checked(faulty(5), wrong_width=500)) for _ in range(2))
-    assert first == second
-
-
-@every_check
-def test_a_check_for_the_remainder_is_silent_where_something_was_reported(name: str) -> None:
-    if CHECKS[name].stage is not Stage.REMAINDER:
-        return
-    window = checked(faulty(6))
-    earlier = violations("baseline_drift_check", window)[0]
-    features = {violation.feature for violation in violations(name, window, earlier)}
-    assert features <= {COLUMNS}
-
-
-@every_check
-def test_its_docstring_says_what_it_reports(name: str) -> None:
-    assert len((type(CHECKS[name]).__doc__ or "").split()) > 5
+class TestChecks(CheckContract):
+    @pytest.fixture(params=sorted(CHECKS))
+    def check(self, request: pytest.FixtureRequest) -> Check:
+        return CHECKS[request.param]

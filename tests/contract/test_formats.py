@@ -1,38 +1,32 @@
-"""The contract of every format; a new one adds an example of its records to ``EXAMPLES``."""
+"""The contract of every format; a new one adds an example of its records to ``EXAMPLES``.
+
+The laws are in :mod:`stream.testing.format`. Here is what holds for JSON: one test for each bad
+record, and names and times at a path.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import pytest
-from msgspec.structs import replace
 
 from detectors.components import find
-from detectors.profiles.columns import Numbers, Texts
-from detectors.profiles.fold import fold
-from detectors.profiles.layout import Feature, Layout
-from stream.events import DecodedRecords, RawBatch
-from stream.formats.base import DecodingPlan, Format, IdentityConfig, NameConfig, Schema, TimeConfig
+from stream.formats.base import Format, NameConfig, TimeConfig
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 from stream.outcomes import ADVICE
-from tests.support.records import raw_batch
-
-TIME = "2025-06-15T15:06:40Z"
-TIME_MS = 1_750_000_000_000
-SCHEMA = Schema(("p",), ("x", "n", "t"), {"p": "float", "x": "float", "n": "int", "t": "text"})
-PLAN = DecodingPlan((SCHEMA,), {"m": 0})
-LAYOUT = Layout(
-    (
-        Feature("p", "Fractional", "grid", edges=(0.0, 1.0), cells=(0, 1, 2)),
-        Feature("x", "Fractional", "grid", edges=(0.0, 1.0), cells=(0, 1, 2)),
-        Feature("n", "Integral", "grid", edges=(0.0, 5.0), cells=(0, 1, 2)),
-        Feature("t", "String", "text", vocabulary=("a", "b")),
-    )
+from stream.testing.format import (
+    PLAN,
+    TIME,
+    TIME_MS,
+    FormatContract,
+    FormatRig,
+    counts,
+    decode,
+    identity,
 )
+from stream.testing.records import raw_batch
 
 
 def capture(
@@ -79,14 +73,33 @@ class Example(NamedTuple):
     """A format, one good record of one row, and records that must be rejected for a reason."""
 
     form: Format
-    good: dict[str, object]
-    bad: list[tuple[str, dict[str, object]]]
+    record: dict[str, object]
+    undated_record: dict[str, object]
+    malformed_record: dict[str, object]
+    bad_records: list[tuple[str, dict[str, object]]]
+
+    def format(self) -> Format:
+        return self.form
+
+    def good(self, time: str = TIME) -> bytes:
+        return json.dumps(self.record).replace(TIME, time).encode()
+
+    def undated(self) -> bytes:
+        return json.dumps(self.undated_record).encode()
+
+    def malformed(self) -> bytes:
+        return json.dumps(self.malformed_record).encode()
+
+    def bad(self) -> list[tuple[str, bytes | None]]:
+        return EVERYWHERE + [(reason, json.dumps(bad).encode()) for reason, bad in self.bad_records]
 
 
 EXAMPLES = {
     "sagemaker": Example(
         Sagemaker(),
         capture(),
+        capture(time=None),
+        capture(request="1.5,7"),
         [
             ("time_missing", capture(time=None)),
             ("time_missing", without(capture(), "eventMetadata")),
@@ -116,6 +129,8 @@ EXAMPLES = {
     "json": Example(
         Json(id="id", inference_id="inference"),
         event(),
+        event(time=None),
+        event(x=[1]),
         [
             ("time_missing", event(time=None)),
             ("time_absurd", event(time="1969-07-20T20:17:40Z")),
@@ -127,7 +142,7 @@ EXAMPLES = {
         ],
     ),
 }
-EVERYWHERE = [
+EVERYWHERE: list[tuple[str, bytes | None]] = [
     ("tombstone", None),
     ("undecodable", b""),
     ("undecodable", b"\xff"),
@@ -137,36 +152,13 @@ EVERYWHERE = [
     ("not_an_object", b'"text"'),
     ("not_an_object", b"null"),
 ]
-BAD = [
-    (name, reason, bad)
-    for name, example in EXAMPLES.items()
-    for reason, bad in [*EVERYWHERE, *example.bad]
-]
+BAD = [(name, reason, bad) for name, example in EXAMPLES.items() for reason, bad in example.bad()]
 
 
-def raw(values: Sequence[bytes | None], origin: str = "topic", arrival_ms: int = -1) -> RawBatch:
-    return raw_batch(values, origin=origin, arrival_ms=arrival_ms)
-
-
-def identity(model: NameConfig | None = None, time: TimeConfig | None = None) -> IdentityConfig:
-    return IdentityConfig(model or NameConfig(name="m"), NameConfig(name="v"), time or TimeConfig())
-
-
-def decode(
-    form: Format, values: Sequence[bytes | None], config: IdentityConfig | None = None
-) -> DecodedRecords:
-    return form.open(config or identity(), PLAN).decode([raw(values)])
-
-
-def line(document: object) -> bytes | None:
-    return document if isinstance(document, (bytes, type(None))) else json.dumps(document).encode()
-
-
-def counts(decoded: DecodedRecords) -> list[int]:
-    total = np.zeros(LAYOUT.size, np.int64)
-    for batch in decoded.batches:
-        total += fold(LAYOUT, batch.columns).counts
-    return [int(count) for count in total]
+class TestFormats(FormatContract):
+    @pytest.fixture(params=EXAMPLES)
+    def rig(self, request: pytest.FixtureRequest) -> FormatRig:
+        return EXAMPLES[request.param]
 
 
 def test_every_format_has_an_example() -> None:
@@ -175,113 +167,35 @@ def test_every_format_has_an_example() -> None:
 
 @pytest.mark.parametrize(("name", "reason", "bad"), BAD)
 def test_a_bad_record_is_rejected_once_with_a_reason_and_changes_no_count(
-    name: str, reason: str, bad: object
+    name: str, reason: str, bad: bytes | None
 ) -> None:
     assert ADVICE[reason]
-    form, good, _ = EXAMPLES[name]
-    values = [line(good), line(bad), line(good)]
-    decoded = decode(form, values)
+    form, good = EXAMPLES[name].form, EXAMPLES[name].good()
+    decoded = decode(form, [good, bad, good])
     assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(1, reason)]
     assert decoded.time_ms[[0, 2]].tolist() == [TIME_MS, TIME_MS]
     assert decoded.model[[0, 2]].tolist() == [0, 0]
     assert [record for batch in decoded.batches for record in batch.record.tolist()] == [0, 2]
-    assert counts(decoded) == counts(decode(form, [line(good), line(good)]))
+    assert counts(decoded) == counts(decode(form, [good, good]))
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_rejected_record_keeps_its_event_time_if_that_can_be_read(name: str) -> None:
-    """Otherwise a stream of bad payloads would never close a window."""
-    form, good, _ = EXAMPLES[name]
-    malformed = {"sagemaker": capture(request="1.5,7"), "json": event(x=[1])}[name]
-    arrival = TimeConfig(missing="arrival")
-    for value, expected in (
-        (line(malformed), (TIME_MS, 0)),
-        (b"{", (-1, -1)),
-        (None, (-1, -1)),
-        (b"[]", (-1, -1)),
-    ):
-        decoded = form.open(identity(time=arrival), PLAN).decode(
-            [raw([value, line(good)], arrival_ms=TIME_MS + 9)]
-        )
-        assert (int(decoded.time_ms[0]), int(decoded.model[0])) == expected
-        assert len(decoded.rejects) == 1
-    unknown = form.open(identity(NameConfig(source="key")), PLAN).decode([raw([line(good)])])
-    assert (unknown.time_ms.tolist(), unknown.model.tolist()) == ([TIME_MS], [-1])
+@pytest.mark.parametrize("value", [b"{", b"[]"])
+def test_a_record_that_is_no_object_has_no_event_time(name: str, value: bytes) -> None:
+    arrival = identity(time=TimeConfig(missing="arrival"))
+    decoder = EXAMPLES[name].form.open(arrival, PLAN)
+    decoded = decoder.decode([raw_batch([value, EXAMPLES[name].good()], arrival_ms=TIME_MS + 9)])
+    assert (int(decoded.time_ms[0]), int(decoded.model[0])) == (-1, -1)
+    assert len(decoded.rejects) == 1
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_good_record_yields_its_cells_time_model_and_ids(name: str) -> None:
-    form, good, _ = EXAMPLES[name]
-    decoded = decode(form, [line(good)])
-    [batch] = decoded.batches
-    x, n, t = batch.columns["x"], batch.columns["n"], batch.columns["t"]
-    assert isinstance(x, Numbers)
-    assert isinstance(n, Numbers)
-    assert isinstance(t, Texts)
-    assert (x.values.tolist(), n.values.tolist(), t.values.to_pylist()) == ([1.5], [7.0], ["a"])
+def test_the_model_is_read_from_a_path(name: str) -> None:
+    form, record = EXAMPLES[name].form, EXAMPLES[name].record
+    by_path = identity(NameConfig(source="path", name="about.model"))
+    decoded = decode(form, [json.dumps(record | {"about": {"model": "m"}}).encode()], by_path)
     assert decoded.keys[decoded.model[0]] == ("m", "v")
-    assert (decoded.event_ids, decoded.inference_ids) == (["e1"], ["i1"])
-    assert not decoded.rejects
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_records_keep_their_order_over_several_raw_batches(name: str) -> None:
-    form, good, _ = EXAMPLES[name]
-    stamps = ["2025-06-15T15:06:41Z", "2025-06-15T15:06:39Z", "2025-06-15T15:06:45Z"]
-    values = [line(json.loads(json.dumps(good).replace(TIME, stamp))) for stamp in stamps]
-    decoded = form.open(identity(), PLAN).decode(
-        [raw(values[:1]), raw([]), raw([None, *values[1:]])]
-    )
-    assert decoded.time_ms.tolist() == [TIME_MS + 1000, -1, TIME_MS - 1000, TIME_MS + 5000]
-    assert decoded.batches[0].record.tolist() == [0, 2, 3]
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_no_records_decode_to_no_batches(name: str) -> None:
-    for raws in ([], [raw([])], [raw([None])]):
-        decoded = EXAMPLES[name].form.open(identity(), PLAN).decode(raws)
-        assert decoded.batches == []
-        assert (
-            len(decoded.rejects) == len(decoded.time_ms) == sum(len(batch.values) for batch in raws)
-        )
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_an_event_of_an_unknown_model_is_rejected_and_its_neighbours_are_not(name: str) -> None:
-    form, good, _ = EXAMPLES[name]
-    keys: list[bytes | None] = [b"m", b"other", None, b"\xff"]
-    batch = replace(raw([line(good)] * 4), keys=keys)
-    decoded = form.open(identity(NameConfig(source="key")), PLAN).decode([batch])
-    assert [(r.record, r.reason) for r in decoded.rejects] == [
-        (i, "unknown_model") for i in (1, 2, 3)
-    ]
-    assert decoded.batches[0].record.tolist() == [0]
-
-
-HEADERS: list[tuple[str, bytes | None]] = [("model", b"other"), ("model", b"m")]
-WHERE: list[tuple[NameConfig, Callable[[RawBatch], RawBatch]]] = [
-    (NameConfig(source="topic"), lambda batch: replace(batch, origin="m")),
-    (
-        NameConfig(source="file", name=r"captures/(\w+)/"),
-        lambda batch: replace(batch, origin="captures/m/2025/x.jsonl"),
-    ),
-    (NameConfig(source="header", name="model"), lambda batch: replace(batch, headers=[HEADERS])),
-    (NameConfig(source="key"), lambda batch: replace(batch, keys=[b"m"])),
-    (NameConfig(source="path", name="about.model"), lambda batch: batch),
-]
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-@pytest.mark.parametrize(("where", "place"), WHERE, ids=[where.source for where, _ in WHERE])
-def test_the_model_is_read_from_the_configured_place(
-    name: str, where: NameConfig, place: Callable[[RawBatch], RawBatch]
-) -> None:
-    form, good, _ = EXAMPLES[name]
-    decoded = form.open(identity(where), PLAN).decode(
-        [place(raw([line(good | {"about": {"model": "m"}})]))]
-    )
-    assert decoded.keys[decoded.model[0]] == ("m", "v")
-    unnamed = form.open(identity(where), PLAN).decode([raw([line(good)])])
+    unnamed = decode(form, [EXAMPLES[name].good()], by_path)
     assert [reject.reason for reject in unnamed.rejects] == ["unknown_model"]
 
 
@@ -308,32 +222,18 @@ TIMES = [
 def test_event_time_is_read_by_path_and_unit(
     name: str, unit: str, value: object, expected: int | None
 ) -> None:
-    form, good, _ = EXAMPLES[name]
+    form, record = EXAMPLES[name].form, EXAMPLES[name].record
     time = TimeConfig("when.at", unit)  # type: ignore[arg-type]
-    decoded = decode(form, [line(good | {"when": {"at": value}})], identity(time=time))
+    dated = json.dumps(record | {"when": {"at": value}}).encode()
+    decoded = decode(form, [dated], identity(time=time))
     assert decoded.time_ms.tolist() == [-1 if expected is None else expected]
     assert [reject.reason for reject in decoded.rejects] == ([] if expected else ["time_absurd"])
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_a_missing_time_can_be_the_arrival_if_that_is_known(name: str) -> None:
-    form, good, _ = EXAMPLES[name]
-    decoder = form.open(identity(time=TimeConfig("nowhere", "iso", "arrival")), PLAN)
-    decoded = decoder.decode([raw([line(good)], arrival_ms=TIME_MS + 7), raw([line(good)])])
+def test_a_time_that_is_not_at_its_path_can_be_the_arrival(name: str) -> None:
+    good = EXAMPLES[name].good()
+    decoder = EXAMPLES[name].form.open(identity(time=TimeConfig("nowhere", "iso", "arrival")), PLAN)
+    decoded = decoder.decode([raw_batch([good], arrival_ms=TIME_MS + 7), raw_batch([good])])
     assert decoded.time_ms.tolist() == [TIME_MS + 7, -1]
     assert [(reject.record, reject.reason) for reject in decoded.rejects] == [(1, "time_missing")]
-
-
-@pytest.mark.parametrize("name", EXAMPLES)
-def test_models_with_different_columns_share_a_stream(name: str) -> None:
-    form, good, _ = EXAMPLES[name]
-    schemas = (SCHEMA, Schema((), ("x", "n", "t"), {"x": "raw", "n": "float", "t": "text"}))
-    batch = replace(raw([line(good)] * 4), keys=[b"m", b"w", b"u", b"w"])
-    decoded = form.open(
-        identity(NameConfig(source="key")), DecodingPlan(schemas, {"m": 0, "w": 1})
-    ).decode([batch])
-    assert {part.schema: part.record.tolist() for part in decoded.batches} == {0: [0], 1: [1, 3]}
-    [raw_text] = [part.columns["x"] for part in decoded.batches if part.schema == 1]
-    assert isinstance(raw_text, Texts)
-    assert raw_text.values.to_pylist() == ["1.5", "1.5"]
-    assert [reject.record for reject in decoded.rejects] == [2]

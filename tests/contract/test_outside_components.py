@@ -14,8 +14,12 @@ from textwrap import dedent
 
 import pytest
 
+from detectors.changes.base import Change
+from detectors.components import find
+from detectors.errors import ComponentInvalid
 from tests.support.paths import ROOT
 
+pytestmark = pytest.mark.programs
 DISTANCE = '''
 import numpy as np
 
@@ -95,7 +99,7 @@ import numpy as np
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
-from tests.support.baselines import baseline, normal, texts, window
+from stream.testing.baselines import baseline, normal, texts, window
 
 base = baseline({"x": normal(1, 5_000), "t": texts({"a": 3_000, "b": 2_000})})
 
@@ -107,12 +111,14 @@ def judged(data, rules=Rules()):
 """
 
 
-def install(folder: Path, group: str, entry: str, module: str, source: str) -> None:
-    """A distribution ``acme-drift`` with one module and one entry point, as pip would leave it."""
+def install(
+    folder: Path, group: str, entry: str, module: str, source: str, name: str = "acme-drift"
+) -> None:
+    """A distribution with one module and one entry point, as pip would leave it."""
     (folder / f"{module}.py").write_text(source)
-    info = folder / "acme_drift-1.0.dist-info"
+    info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-drift\nVersion: 1.0\n")
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text(f"[{group}]\n{entry}\n")
 
 
@@ -284,7 +290,7 @@ def test_a_distance_that_decides_without_a_sampling_law_is_refused(tmp_path: Pat
 @pytest.mark.parametrize(
     ("group", "entry", "reason"),
     [
-        ("driftline.distances", "psi = acme:Thing", "the name is taken"),
+        ("driftline.distances", "psi = acme:Thing", "the name is already used by driftline itself"),
         ("driftline.distances", "thing = acme:Thing", "not a subclass of detectors.statistics"),
         ("driftline.checks", "thing = acme:Thing", "not a subclass of detectors.decisions"),
         ("driftline.checks", "thing = acme:Nothing", "cannot be imported"),
@@ -299,3 +305,85 @@ def test_a_component_that_cannot_be_used_is_refused_by_its_distribution(
     last = answer.stderr.splitlines()[-1]
     assert reason in last
     assert "acme-drift 1.0" in last
+
+
+CONFIG = """\
+job: prices
+source: {type: jsonl, path: events.jsonl}
+format: {type: json}
+model: {from: const, name: prices}
+models: {prices: {baseline: learn, outputs: [price], inputs: []}}
+sinks: [{type: jsonl, path: reports}]
+"""
+GROUPS = {
+    "driftline.sources": "stream.sources.base.Source",
+    "driftline.formats": "stream.formats.base.Format",
+    "driftline.sinks": "sinks.base.Sink",
+    "driftline.distances": "detectors.statistics.distances.base.Distance",
+    "driftline.change_detectors": "detectors.changes.base.Change",
+    "driftline.checks": "detectors.decisions.checks.base.Check",
+}
+CORRECT = "Correct that distribution, or uninstall it"
+
+
+def refusal(folder: Path) -> str:
+    """What ``driftline check`` writes about a valid configuration, next to a broken component."""
+    (folder / "config.yaml").write_text(CONFIG)
+    answer = run(folder, "-m", "stream.cli", "check", str(folder / "config.yaml"))
+    assert (answer.returncode, answer.stdout) == (2, "")
+    [line] = answer.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_an_entry_point_without_a_class_is_an_error_that_names_it(
+    group: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = f"{group.removeprefix('driftline.')}_of_acme"
+    install(tmp_path, group, f"thing = {module}:Nothing", module, "")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(ComponentInvalid) as refused:
+        find("detectors.changes", Change, group)
+    assert refused.value.group == group
+    assert refused.value.distribution == "acme-drift 1.0"
+    assert f"{module}:Nothing cannot be imported: AttributeError" in refused.value.reason
+    assert refused.value.advice == CORRECT
+
+
+def test_check_names_the_package_that_a_component_lacks(tmp_path: Path) -> None:
+    install(tmp_path, "driftline.sinks", "thing = acme:Thing", "acme", "import no_such_package")
+    assert refusal(tmp_path) == (
+        "driftline: entry point 'thing' of driftline.sinks, in distribution acme-drift 1.0:"
+        ' acme:Thing cannot be imported: ModuleNotFoundError("No module named'
+        f" 'no_such_package'\"). {CORRECT}"
+    )
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_check_names_the_base_class_that_a_component_must_have(group: str, tmp_path: Path) -> None:
+    install(tmp_path, group, "thing = acme:Thing", "acme", "class Thing: ...\n")
+    assert refusal(tmp_path) == (
+        f"driftline: entry point 'thing' of {group}, in distribution acme-drift 1.0: acme:Thing is"
+        f" not a subclass of {GROUPS[group]}. {CORRECT}"
+    )
+
+
+def test_check_names_both_distributions_that_offer_one_name(tmp_path: Path) -> None:
+    sink = "from sinks.base import Sink\nclass Thing(Sink, frozen=True, tag='thing'): ...\n"
+    install(tmp_path, "driftline.sinks", "thing = acme:Thing", "acme", sink)
+    install(tmp_path, "driftline.sinks", "thing = bolt:Thing", "bolt", sink, name="bolt-drift")
+    assert refusal(tmp_path) == (
+        "driftline: entry point 'thing' of driftline.sinks, in distribution bolt-drift 1.0: the"
+        " name is already used by distribution acme-drift 1.0. Rename the entry point and the tag"
+        " of its class, or uninstall one of the two"
+    )
+
+
+def test_check_names_a_component_that_takes_a_name_of_driftline(tmp_path: Path) -> None:
+    sink = "from sinks.base import Sink\nclass Thing(Sink, frozen=True, tag='jsonl'): ...\n"
+    install(tmp_path, "driftline.sinks", "jsonl = acme:Thing", "acme", sink)
+    assert refusal(tmp_path) == (
+        "driftline: entry point 'jsonl' of driftline.sinks, in distribution acme-drift 1.0: the"
+        " name is already used by driftline itself. Rename the entry point and the tag of its"
+        " class, or uninstall that distribution"
+    )

@@ -145,11 +145,11 @@ def test_every_field_of_a_job_state_of_0_1_0_is_read() -> None:
     state = JobState.decode((FIXTURE / "job_state.msgpack").read_bytes())
     partition = state.partitions["0"]
     assert (partition.claim, partition.next, partition.mark_ms) == (3, ("AbCdEf", 17), 5000)
-    assert (partition.quiet_ms, partition.said_ms, partition.idle) == (100, 200, True)
+    assert (partition.quiet_ms, partition.reported_ms, partition.idle) == (100, 200, True)
     assert partition.arrival_ms == 4000
     assert state.partitions["shardId-1"].ended
     assert state.partitions["shardId-2"].parents == ("shardId-1",)
-    assert (state.now_ms, state.hurried, state.watermark_ms) == (7000, 2, 4500)
+    assert (state.now_ms, state.clock_jumps, state.watermark_ms) == (7000, 2, 4500)
     assert (state.closed_ms, state.settled_ms) == (4000, 3000)
     ledger = state.ledger
     assert (ledger.partitions["0"].read, ledger.partitions["0"].outcomes["too_late"]) == (10, 3)
@@ -161,18 +161,18 @@ def test_every_field_of_a_job_state_of_0_1_0_is_read() -> None:
     assert (ledger.gaps, ledger.gap_records, ledger.future, ledger.unremembered) == (9, 10, 11, 12)
     model = state.models["m"]
     assert (model.baseline, model.learning, model.sampled_rows) == ("abcdef", True, 5)
-    assert (model.samples, model.cut_ms) == ([b"xyz"], 60000)
+    assert (model.samples, model.incomplete_before_ms) == ([b"xyz"], 60000)
     (key, known) = state.known()[0]
     assert key == ("m", "v")
     assert (known.reported, known.touched) == ({(60000, 120000): 1}, {120000})
     assert known.width_mismatches == {60000: WidthMismatches(1, 2)}
-    assert (known.heard_ms, known.silent_ms) == (130000, 140000)
+    assert (known.active_until_ms, known.silent_ms) == (130000, 140000)
     assert len(known.episodes.windows) == 2
     assert known.episodes.open is not None
     assert known.episodes.open.sizes == {"area\x1fbaseline_drift_check": 0.5}
     assert known.episodes.open.reasons[0].moved[0].before_count == 10
     assert known.episodes.series == {"area/mean": (0.1, 0.2)}
-    assert known.episodes.told == {"area": 120000}
+    assert known.episodes.signalled == {"area": 120000}
     assert state.open_gaps == {"0": 4000, "1": None}
     assert [(span.from_ms, span.to_ms, span.reason) for span in state.spans] == [
         (None, 5000, "gap in 0")

@@ -19,8 +19,8 @@ from sinks.cloudwatch import Cloudwatch
 from sinks.courier import Courier
 from sinks.errors import SinkRejected, SinkRetry
 from sinks.sns import Sns
+from stream.testing.reports import MINUTE_MS, START_MS, calm, feature, report, signal
 from tests.servers.moto import REGION, MotoServer
-from tests.support.reports import MINUTE_MS, START_MS, calm, feature, report, signal
 
 SPAN_S = 3_600
 

@@ -104,7 +104,7 @@ def test_a_log_that_is_bounded_in_size_is_not_bounded_in_time(
         {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, []
     )
     assert code == 0, text
-    assert f"warning  topic {topic}: retention: 1.0 GB a partition, at most 1 d" in text
+    assert f"warning  topic {topic}: retention: 1.0 GB per partition, at most 1 d" in text
     topic = make_topic(1, {"cleanup.policy": "compact"})
     code, text = check_live(
         {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}, []
@@ -246,7 +246,7 @@ def test_aws_sinks_report_their_bill_and_a_missing_topic(
     code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, sinks)
     assert code == 0, text
     # 17 numbers and 3 texts: 57 x 0.30, and 43,200 calls
-    assert "57 metrics a variant: about $17.53 a month" in text
+    assert "57 metrics per variant: about $17.53 per month" in text
     assert "list price of us-east-1; other regions differ" in text
     assert "the topic exists" in text
     assert "1 file, the newest changed" in text
@@ -271,8 +271,8 @@ def test_a_model_still_to_be_learned_is_counted_by_its_columns(
     code, text = check_live({"type": "jsonl", "path": "captures.jsonl"}, sinks, models=models)
     assert code == 0, text
     # 60 x 0.30, and 43,200 calls
-    assert "at most 60 metrics a variant: at most $18.43 a month" in text
-    assert "at most 81 series a variant" in text
+    assert "at most 60 metrics per variant: at most $18.43 per month" in text
+    assert "at most 81 series per variant" in text
 
 
 def test_a_learned_model_is_counted_by_what_was_learned(
@@ -298,12 +298,12 @@ def test_a_learned_model_is_counted_by_what_was_learned(
         assert service.wait() == 0
     code, text = check_live(source, sinks, **changes)
     assert code == 0, text
-    assert "cloudwatch: 5 metrics a variant: about " in text
+    assert "cloudwatch: 5 metrics per variant: about " in text
     assert "state.sqlite: 600 events accepted so far" in text
     code, text = check_live(source, sinks, window="30s", **changes)
     assert code == 0, text
     assert re.search(
-        r"warning  state .*: window was 60000 ms, the configuration says 30000 ms\n +->"
+        r"warning  state .*: window was 60000 ms, configured is 30000 ms\n +->"
         r" .*--accept-change",
         text,
     )
@@ -313,7 +313,7 @@ def test_a_learned_model_is_counted_by_what_was_learned(
     )
     assert code == 2
     assert re.search(
-        r"fault    state .*: source was jsonl .*events\.jsonl, the configuration says jsonl"
+        r"fault    state .*: source was jsonl .*events\.jsonl, configured is jsonl"
         r" .*other\.jsonl",
         text,
     )
@@ -324,7 +324,7 @@ def test_costs_and_series_follow_the_price_list_and_the_cap() -> None:
     assert metrics_cost(260_000) == pytest.approx(10_000 * 0.30 + 240_000 * 0.10 + 10_000 * 0.05)
     assert puts_cost(2_500, 60_000) == pytest.approx(3 * 43_200 / 1000 * 0.01)
     assert series_finding(Prometheus(), [20]).message.startswith(
-        "at most 81 series a variant of 1 model (max_series 20,000)"
+        "at most 81 series per variant of 1 model (max_series 20,000)"
     )
     assert series_finding(Prometheus(), [20] * 246).level == "ok"
     assert series_finding(Prometheus(), [20] * 247).level == "warning"
@@ -342,7 +342,7 @@ def test_the_predicted_series_are_those_of_the_running_service(
     source = {"type": "jsonl", "path": str(tmp_path / "captures.jsonl")}
     code, text = check_live(source, [{"type": "prometheus", "per_feature": ["mean", "ks"]}])
     assert code == 0, text
-    predicted = re.search(r"at most (\d+) series a variant", text)
+    predicted = re.search(r"at most (\d+) series per variant", text)
     assert predicted is not None
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
     config["source"]["follow"] = True
@@ -394,5 +394,5 @@ def test_aws_out_of_reach_is_not_reported_as_wrong_credentials(
         [{"type": "cloudwatch", "endpoint_url": "http://127.0.0.1:1"}],
     )
     assert code == 2
-    assert "AWS does not answer (EndpointConnectionError)" in text
+    assert "AWS does not respond (EndpointConnectionError)" in text
     assert "credentials" not in text

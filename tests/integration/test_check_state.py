@@ -84,6 +84,6 @@ def test_s3_out_of_reach_is_a_fault_of_the_network(
     _, [finding] = examine_object(settings(endpoint_url="http://127.0.0.1:1"), JOB)
     assert (finding.level, finding.message) == (
         "fault",
-        "S3 does not answer: EndpointConnectionError",
+        "S3 does not respond: EndpointConnectionError",
     )
     assert "endpoint_url" in finding.advice

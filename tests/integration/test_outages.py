@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from detectors.report import Signal
-from sinks.courier import MOST_QUEUED
+from sinks.courier import MAX_QUEUED
 from tests.servers.gate import Gate
 from tests.servers.moto import MotoServer
 from tests.servers.service import RunningService, newest
@@ -114,7 +114,7 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
             service.until(lambda: service.metric("driftline_reading_paused") == 1, 120)
             service.until(lambda: service.metric("driftline_sink_items_waiting", sink="jsonl") == 0)
             waiting = int(service.metric("driftline_sink_items_waiting", sink="jsonl-2"))
-            assert MOST_QUEUED <= waiting < WINDOWS + WINDOWS // DRIFTS_EVERY * 2
+            assert MAX_QUEUED <= waiting < WINDOWS + WINDOWS // DRIFTS_EVERY * 2
             assert (
                 service.metric("driftline_sink_items_delivered_total", sink="jsonl") == waiting
             ), "the other sinks have everything"
@@ -155,7 +155,7 @@ def test_sinks_that_are_down_for_long_lose_nothing_and_delay_only_themselves(
     assert service.reports("full") == service.reports()
     assert service.signals("full") == signals
     assert received(moto, queue) == sorted(signal.id for signal in signals)
-    assert counts == {"delivered": MOST_QUEUED, "dropped": WINDOWS + 1 - MOST_QUEUED, "rejected": 0}
+    assert counts == {"delivered": MAX_QUEUED, "dropped": WINDOWS + 1 - MAX_QUEUED, "rejected": 0}
 
 
 def write(log: Path, done: threading.Event, seconds: list[int]) -> None:

@@ -13,12 +13,12 @@ from collections.abc import Callable, Iterator
 import pytest
 from prometheus_client import generate_latest
 
+from stream.testing.reports import calm, feature, report
 from stream.web.server import HttpServer
 from tests.conftest import skip_or_fail
 from tests.servers.base import DependencyMissing
 from tests.servers.prometheus import PrometheusServer
 from tests.support.metrics import FullPage
-from tests.support.reports import calm, feature, report
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 """Values by name and labels."""

@@ -291,7 +291,7 @@ def test_another_window_length_is_refused_for_the_same_state(
     run_to_end(tmp_path, config(baseline))
     with RunningService(tmp_path, config(baseline, window="30s")) as service:
         assert service.wait() == 4
-    assert "window was 60000 ms, the configuration says 30000 ms" in service.log
+    assert "window was 60000 ms, configured is 30000 ms" in service.log
 
 
 def test_lines_appended_after_a_run_are_read_by_the_next_run(

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 import tomllib
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +19,8 @@ from tests.packaging.test_readme import listed_targets
 from tests.support.paths import ROOT
 
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text()
+BUILDERS = {"__init__", "baselines", "configuration", "records", "reports"}
+"""Modules of ``stream.testing`` that are no contract of a kind of component."""
 PAGES = ["CONTRIBUTING.md", "SECURITY.md"]
 
 
@@ -43,6 +50,61 @@ def test_the_example_entry_point_names_the_type_of_the_example() -> None:
     [(name, value)] = groups["driftline.change_detectors"].items()
     assert name == type_of(example()(feature="amount"))
     assert value == f"my_package.step:{example().__name__}"
+
+
+def test_the_example_keeps_the_contract_of_its_kind_as_shown(tmp_path: Path) -> None:
+    """A distribution of the class, the entry point and the test that the page shows."""
+    component, entry_point, test = (
+        re.search(pattern, CONTRIBUTING, re.MULTILINE | re.DOTALL)
+        for pattern in (
+            r"^   ```python\n(.*?)^   ```",
+            r"```toml\n(.*?)```",
+            r"^```python\n(.*?)```",
+        )
+    )
+    assert component
+    assert entry_point
+    assert test
+    package, info = tmp_path / "my_package", tmp_path / "my_package-1.0.dist-info"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "step.py").write_text(re.sub(r"^   ", "", component[1], flags=re.MULTILINE))
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n")
+    [(group, entries)] = tomllib.loads(entry_point[1])["project"]["entry-points"].items()
+    lines = [f"{name} = {value}" for name, value in entries.items()]
+    (info / "entry_points.txt").write_text("\n".join([f"[{group}]", *lines, ""]))
+    (tmp_path / "test_step.py").write_text(test[1])
+    path = os.pathsep.join([str(tmp_path), str(ROOT)])
+    tests = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            tmp_path,
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+    )
+    assert tests.returncode == 0, tests.stdout[-2_000:]
+    assert " passed" in tests.stdout
+
+
+def test_every_contract_is_named_with_the_fixture_that_an_author_overrides() -> None:
+    rows = re.findall(
+        r"^\| [a-z ]+ \| `(stream\.testing\.\S+)\.(\w+)` \| `(\w+)` \|$", CONTRIBUTING, re.MULTILINE
+    )
+    modules = {path.stem for path in (ROOT / "stream" / "testing").glob("*.py")}
+    assert {module.rpartition(".")[2] for module, _, _ in rows} == modules - BUILDERS
+    for module, contract, fixture in rows:
+        assert hasattr(getattr(import_module(module), contract), fixture)
 
 
 @pytest.mark.parametrize("page", PAGES)

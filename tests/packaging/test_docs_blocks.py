@@ -66,7 +66,10 @@ PROGRAMS = {
 SUBSTITUTION: Final = re.compile(r'"\$\((.*)\)"')
 """An argument that is the output of a command."""
 PLACEHOLDER: Final = re.compile(r"^[A-Z][A-Z-]+$")
-RUN_BY_OTHER_TESTS: Final = frozenset({"README.md"})
+RUN_BY_OTHER_TESTS: Final = frozenset(
+    {"README.md", "CONTRIBUTING.md", "docs/example-component/README.md"}
+)
+"""Pages whose programs and commands other tests of this folder run."""
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = set(re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split())
 
@@ -81,7 +84,11 @@ def test_the_language_of_a_block_is_known(block: Block) -> None:
     assert block.words in (("", "other") if block.language == "yaml" else ("",))
 
 
-@pytest.mark.parametrize("page", pages_with("python"), ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [page for page in pages_with("python") if name_of(page) not in RUN_BY_OTHER_TESTS],
+    ids=name_of,
+)
 def test_python_runs(
     page: Path, finished_quickstart: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

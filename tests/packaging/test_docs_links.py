@@ -12,8 +12,6 @@ from tests.support.paths import ROOT
 
 DOCS = ROOT / "docs"
 DECISIONS = sorted((DOCS / "adr").glob("0*.md"))
-PENDING = frozenset({"docs/example-component"})
-"""Targets that are linked before they exist."""
 FILE = re.compile(r"(?:stream|detectors|sinks|tests|docs|deploy|demo|benchmarks)/[\w./*-]*")
 
 
@@ -22,17 +20,13 @@ def broken(page: Path, link: str) -> bool:
     path, _, anchor = link.partition("#")
     target = (page.parent / path).resolve() if path else page
     if not target.exists():
-        return not target.is_relative_to(ROOT) or name_of(target) not in PENDING
+        return True
     return bool(anchor) and (target.suffix != ".md" or anchor not in anchors(target))
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
     assert [link for link in links(page) if broken(page, link)] == []
-
-
-def test_a_pending_target_is_removed_from_the_list_when_it_exists() -> None:
-    assert [target for target in PENDING if (ROOT / target).exists()] == []
 
 
 def test_a_broken_link_is_found(tmp_path: Path) -> None:
@@ -50,7 +44,7 @@ def test_every_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
     named = {span for span in spans(page) if FILE.fullmatch(span) and "NAME" not in span}
     folders = {ROOT, page.parent}
     missing = {path for path in named if not any(any(f.glob(path)) for f in folders)}
-    assert missing - PENDING == set()
+    assert missing == set()
 
 
 def test_the_architecture_page_names_every_room() -> None:

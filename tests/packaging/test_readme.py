@@ -14,8 +14,8 @@ from click.testing import CliRunner
 from stream.cli import main
 from stream.config.load import parse
 from stream.formats.base import DecodingPlan, Schema
+from stream.testing.records import raw_batch
 from tests.support.paths import ROOT
-from tests.support.records import raw_batch
 
 README = (ROOT / "README.md").read_text()
 DEPLOYMENT = (ROOT / "docs" / "deployment.md").read_text()
@@ -87,7 +87,7 @@ def test_the_example_events_decode_with_the_configuration_of_the_readme(
         if ("captureData" in line) == (job == "delays")
     ]
     schema = Schema(columns[:1], columns[1:], dict.fromkeys(columns, "text"))
-    decoder = config.format.open(config.origin, DecodingPlan((schema,), {job: 0}))
+    decoder = config.format.open(config.identity, DecodingPlan((schema,), {job: 0}))
     decoded = decoder.decode([raw_batch([lines[0].encode()])])
     assert (len(lines), decoded.rejects, len(decoded.batches)) == (1, [], 1)
     assert decoded.time_ms.tolist() == [1_795_590_000_000]

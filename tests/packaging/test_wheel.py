@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import tomllib
-import venv
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
 
+from tests.packaging.wheels import build_wheel, installed
 from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
-    subprocess.run([*build, str(ROOT)], check=True, capture_output=True)
-    return next(folder.glob("driftline-*.whl"))
+    return build_wheel(ROOT, tmp_path_factory.mktemp("wheel"))
 
 
 def test_the_wheel_holds_exactly_three_packages(wheel: Path) -> None:
@@ -31,16 +27,9 @@ def test_the_wheel_holds_exactly_three_packages(wheel: Path) -> None:
 
 
 def test_the_installed_wheel_has_the_command(wheel: Path, tmp_path: Path) -> None:
-    venv.create(tmp_path / "v", with_pip=True, system_site_packages=False)
-    python = tmp_path / "v" / "bin" / "python"
-    subprocess.run(
-        [python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True
-    )
-    dependencies = next(path for path in map(Path, sys.path) if path.name == "site-packages")
-    site_packages = next((tmp_path / "v" / "lib").glob("python*")) / "site-packages"
-    (site_packages / "borrowed.pth").write_text(f"{dependencies}\n")
+    programs = installed(tmp_path, [wheel])
     result = subprocess.run(
-        [tmp_path / "v" / "bin" / "driftline", "--help"],
+        [programs / "driftline", "--help"],
         capture_output=True,
         text=True,
         check=True,

@@ -110,26 +110,31 @@ names = ("p", "x", "n", "t")
 layout = Layout(
     (
         Feature(
-            "p",
-            "Fractional",
-            "grid",
+            name="p",
+            type="Fractional",
+            kind="grid",
             role="prediction",
             edges=(-1.0, 0.0, 0.5, 1.0, 7.0),
             cells=(0, 1, 1, 2, 3, 3),
             center=0.5,
         ),
         Feature(
-            "x",
-            "Fractional",
-            "grid",
+            name="x",
+            type="Fractional",
+            kind="grid",
             edges=(-2.0, 0.0, 2.5, 3.0),
             cells=(0, 0, 1, 1, 2),
             center=1.0,
         ),
         Feature(
-            "n", "Integral", "codes", edges=(3.0, 4.0, 7.0, 8.0), cells=(0, 1, 0, 2, 0), center=5.0
+            name="n",
+            type="Integral",
+            kind="codes",
+            edges=(3.0, 4.0, 7.0, 8.0),
+            cells=(0, 1, 0, 2, 0),
+            center=5.0,
         ),
-        Feature("t", "String", "text", vocabulary=("a", "DE", "7", "true")),
+        Feature(name="t", type="String", kind="text", vocabulary=("a", "DE", "7", "true")),
     )
 )
 

@@ -20,10 +20,11 @@ from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
+from stream.testing.records import raw_batch
 from tests import oracle
 from tests.property import events
 from tests.support.examples import examples
-from tests.support.records import NoSource, job_settings, raw_batch
+from tests.support.records import NoSource, job_settings
 
 EXAMPLES = 200
 """Examples per test: enough to find the planted mistakes, in about a minute for all tests."""

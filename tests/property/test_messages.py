@@ -25,11 +25,17 @@ from stream.readers.messages import PartialMessage, decode_for_owner, encode, pa
 from tests.support.examples import examples
 
 LAYOUTS = {
-    "a": Layout((Feature("x", "Fractional", "grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),)),
+    "a": Layout(
+        (
+            Feature(
+                name="x", type="Fractional", kind="grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)
+            ),
+        )
+    ),
     "b": Layout(
         (
-            Feature("x", "Integral", "grid", edges=(0.0,), cells=(0, 1)),
-            Feature("y", "Integral", "grid", edges=(0.5, 1.5), cells=(0, 1, 2)),
+            Feature(name="x", type="Integral", kind="grid", edges=(0.0,), cells=(0, 1)),
+            Feature(name="y", type="Integral", kind="grid", edges=(0.5, 1.5), cells=(0, 1, 2)),
         )
     ),
 }
@@ -101,7 +107,7 @@ partials = st.builds(
 def through_the_pipe(partial: Partial, layouts: dict[str, Layout]) -> Partial:
     message = decode_for_owner(encode(pack(partial, 0.25)))
     assert isinstance(message, PartialMessage)
-    assert math.isclose(message.took_s, 0.25)
+    assert math.isclose(message.duration_s, 0.25)
     return unpack(message, layouts)
 
 

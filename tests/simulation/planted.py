@@ -156,7 +156,7 @@ def quiet_over_a_pause(patch: Patch) -> None:
 
     def advance_unbroken(self: Partitions, cover: CoveredRange) -> list[str]:
         before = self._state.partitions[cover.partition]
-        reported_now = replace(before, said_ms=self._state.now_ms)
+        reported_now = replace(before, reported_ms=self._state.now_ms)
         self._state.partitions[cover.partition] = reported_now
         return advance(self, cover)
 

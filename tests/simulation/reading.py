@@ -23,7 +23,9 @@ from stream.events import (
 )
 from tests.simulation.logs import MODELS, TOO_NARROW, Logs, Record, too_late
 
-LAYOUT = Layout((Feature("x", "Integral", "grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),))
+LAYOUT = Layout(
+    (Feature(name="x", type="Integral", kind="grid", edges=(0.5, 1.5, 2.5), cells=(0, 1, 2, 3)),)
+)
 BASELINE = Baseline(LAYOUT, Profile(LAYOUT), Constraints(), ("x",))
 FINGERPRINTS = dict.fromkeys(MODELS, LAYOUT.fingerprint)
 

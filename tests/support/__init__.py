@@ -1,1 +1,3 @@
-"""Builders that tests and benchmarks share: baselines, events, jobs, reports."""
+"""Builders that tests and benchmarks share: events, jobs, metrics, records. Those that authors of
+components need as well are in `stream.testing`.
+"""

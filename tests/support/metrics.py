@@ -16,7 +16,7 @@ from stream.aggregation.state import JobState, KeyState
 from stream.event_time import PartitionState
 from stream.events import CoveredRange
 from stream.telemetry.metrics import Telemetry
-from tests.support.reports import START_MS, calm, feature, report, signal, silence, violation
+from stream.testing.reports import START_MS, calm, feature, report, signal, silence, violation
 
 ODD_NAME = 'of "two"\\\nlines \u00e9'
 """Quotes, a backslash, a line break and a letter that is not ASCII."""
@@ -121,7 +121,7 @@ def state() -> JobState:
             "t-1": PartitionState(1, 5, START_MS, ended=True),
         },
         ledger=ledger,
-        keys={"flights\x1fAllTraffic": KeyState(heard_ms=START_MS, episodes=opened)},
+        keys={"flights\x1fAllTraffic": KeyState(active_until_ms=START_MS, episodes=opened)},
     )
 
 

@@ -1,40 +1,15 @@
-"""Raw batches, covered ranges and settings, for tests that depend on few of their fields; and a
+"""Covered ranges and settings, for tests that depend on few of their fields; and a
 source without records.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
-
-import numpy as np
 
 from stream.event_time import JobSettings
 from stream.events import Assign, CoveredRange, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
-
-
-def raw_batch(
-    values: Sequence[bytes | None],
-    partition: str = "p",
-    *,
-    origin: str = "topic",
-    first: int = 0,
-    arrival_ms: int = -1,
-    **fields: Any,
-) -> RawBatch:
-    """A raw batch with these values at consecutive offsets, which arrived at the same time."""
-    count = len(values)
-    return RawBatch(
-        partition=partition,
-        origin=origin,
-        first=first,
-        next=first + count,
-        positions=range(first, first + count),
-        values=list(values),
-        arrival_ms=np.full(count, arrival_ms, np.int64),
-        **fields,
-    )
 
 
 def covered_range(

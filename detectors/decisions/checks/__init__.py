@@ -1,1 +1,3 @@
-"""The checks of a window, one file each; may import rules and masking of `decisions`."""
+"""The checks of a window, one file each; may import `rules` and `masking` of `decisions`, and all
+other folders of `detectors`.
+"""

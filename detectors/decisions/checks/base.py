@@ -1,4 +1,4 @@
-"""The contract of a check, and what a check may look at."""
+"""The contract of a check, and the window that it checks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from detectors.statistics.distances.base import Pair
 from detectors.statistics.measures import Measures
 
 COLUMNS: Final = "(columns)"
-"""Stands in ``Violation.feature`` where all columns together are meant."""
+"""The value of ``Violation.feature`` for a violation of all columns together."""
 OVERWHELMING_LOSS: Final = 0.05
 """Share of the rows that must be lost before a loss alone is enough for a signal."""
 
@@ -31,10 +31,10 @@ CellKind = Literal["missing", "unreadable", "bin"]
 
 
 class Stage(IntEnum):
-    """When a check runs: a check sees what earlier stages have reported on its feature.
+    """The order in which checks run: a check receives what earlier stages reported on its feature.
 
-    ``VALUES``: values are missing, of another type, outside of their domain. ``DRIFT``: the
-    distribution moved. ``REMAINDER``: for checks that report only what nothing before has reported.
+    ``VALUES``: values are missing, of another type, or outside of their domain. ``DRIFT``: the
+    distribution moved. ``REMAINDER``: checks that report only what no earlier stage has reported.
     """
 
     VALUES = 1
@@ -43,14 +43,14 @@ class Stage(IntEnum):
 
 
 class Reported(NamedTuple):
-    """What earlier stages have reported on a feature, and which kinds of cells that explains."""
+    """The violations of a feature found by earlier stages, and the kinds of cells they explain."""
 
     violations: tuple[Violation, ...]
     explained: frozenset[CellKind]
 
 
 class CheckedWindow:
-    """One window, its baseline, and the rules in force: everything that a check may look at.
+    """One window, its baseline, and the rules in force: everything that a check may use.
 
     * ``measures``: the numbers of the window, see :class:`~detectors.statistics.measures.Measures`;
       ``measures.pair`` holds the counts of both sides.
@@ -91,34 +91,34 @@ class CheckedWindow:
 
     @property
     def layout(self) -> Layout:
-        """The layout of both."""
+        """The layout of baseline and window."""
         return self.measures.layout
 
     @cached_property
     def alpha(self) -> float:
-        """The chance of a false verdict that each feature gets: ``alpha`` shared out among them."""
+        """The chance of a false verdict per feature: ``alpha`` over the number of features."""
         return self.rules.alpha / max(len(self.layout.features), 1)
 
     @cached_property
     def contributions(self) -> Floats:
-        """What each coarse cell adds to PSI, see :func:`detectors.statistics.distances.psi`."""
+        """The part of PSI that each coarse cell adds, see :func:`psi.contributions`."""
         return psi.contributions(self.pair)
 
     def checked_features(self) -> list[int]:
         """Positions of the features whose checks are on and that have at least ``min_n`` rows."""
         if not self.baseline.constraints.thresholds.evaluate_constraints:
             return []
-        enough = (self.measures.n >= self.rules.min_n).tolist()
-        return [i for i in range(len(self.layout.features)) if enough[i] and self._enabled(i)]
+        large = (self.measures.n >= self.rules.min_n).tolist()
+        return [i for i in range(len(self.layout.features)) if large[i] and self._enabled(i)]
 
     @cached_property
     def constraints(self) -> list[Constraint]:
-        """What the baseline asks of each feature, in the order of the layout."""
-        asked = self.baseline.constraints.features
-        return [asked.get(feature.name, _UNCONSTRAINED) for feature in self.layout.features]
+        """The baseline's constraint on each feature, in the order of the layout."""
+        constraints = self.baseline.constraints.features
+        return [constraints.get(feature.name, _UNCONSTRAINED) for feature in self.layout.features]
 
     def beyond_chance(self, i: int, bad: float, n: float, allowed: float) -> bool:
-        """Whether ``bad`` of ``n`` values are more than the share ``allowed`` explains.
+        """Return whether ``bad`` of ``n`` values are more than the share ``allowed`` explains.
 
         At the feature's level :attr:`alpha`, with that share estimated from the baseline's rows;
         see :func:`~detectors.decisions.rules.binomial_excess`.
@@ -126,12 +126,14 @@ class CheckedWindow:
         return binomial_excess(bad, n, allowed, float(self.pair.m[i]), self.alpha)
 
     def overwhelming_loss(self, i: int, share: float, required: float) -> bool:
-        """Whether a share of good rows is so far below ``required`` that one window is enough.
+        """Return whether a share of good rows is so low that one window is enough for a signal.
 
-        It misses more than twice what is allowed, at least 5 % of the rows more than that, in at
-        least ``overwhelming_n`` rows, and more than chance explains at ``overwhelming_alpha``.
+        That needs at least ``overwhelming_n`` rows, a share below ``required`` by more than 5 % and
+        by more than ``1 - required``, and more bad rows than chance explains at
+        ``overwhelming_alpha``.
         """
-        n, lost = float(self.measures.n[i]), required - share
+        n = float(self.measures.n[i])
+        lost = required - share
         return (
             n >= self.rules.overwhelming_n
             and lost > max(OVERWHELMING_LOSS, 1.0 - required)
@@ -155,7 +157,7 @@ class CheckedWindow:
     def label(self, i: int, cell: int) -> str:
         """The name of coarse cell ``cell`` of feature ``i`` (from 0), for use in a summary.
 
-        With ``expose_values`` a value stands in quotes; otherwise under the name that signals use.
+        With ``expose_values`` a value is in quotes; otherwise it has the name that signals use.
         """
         public = public_label(self.layout, i, cell)
         if not self.expose_values:
@@ -175,18 +177,19 @@ class CheckedWindow:
 class Check:
     """One kind of fault that a window can have.
 
-    Base of the checks: one subclass a file. The file's name, or the name of an entry point of
+    Base of the checks: one subclass per file. The file's name, or the name of an entry point of
     ``driftline.checks``, is the ``check`` of its violations; it is passed to the constructor. A
-    check holds no state between windows.
+    check holds no state between windows, and must not change the window.
 
-    It returns at most one violation for a feature (:meth:`of_feature`) and at most one for all
-    columns together (:meth:`of_columns`). One cause is reported once: ``stage`` says which other
-    checks of the same feature come first, and ``explains`` which kind of cell its violation
-    accounts for, so that a drift which lies mainly in that cell is not reported as well. Checks of
-    one stage do not see each other; ``position`` and then the name order them in the report.
+    It returns at most one violation per feature (:meth:`of_feature`) and at most one for all
+    columns together (:meth:`of_columns`). One cause is reported once: ``stage`` determines which
+    other checks of the same feature run first, and ``explains`` is the kind of cell that its
+    violation accounts for, so that a drift which lies mainly in that cell is not reported as well.
+    Checks of one stage do not receive each other's violations; ``position`` and then the name order
+    them in the report.
 
-    Two rules hold for every check: no verdict below ``rules.min_n`` rows, and no share is a
-    violation that its own sampling noise explains (:meth:`CheckedWindow.beyond_chance`).
+    Two rules hold for every check: no verdict below ``rules.min_n`` rows, and no violation for a
+    share that sampling noise alone explains (:meth:`CheckedWindow.beyond_chance`).
     """
 
     stage: ClassVar[Stage] = Stage.VALUES
@@ -197,24 +200,25 @@ class Check:
         self.name = name
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
-        """The violation of feature ``i``, if there is one.
+        """Return the violation of feature ``i`` (its position in the layout), or ``None``.
 
-        Called for features whose checks are on and that have enough rows. ``reported`` is what
-        earlier stages found on the same feature.
+        Called for features whose checks are enabled and that have at least ``min_n`` rows.
+        ``reported`` holds the violations of earlier stages on the same feature.
         """
         return None
 
     def of_columns(self, window: CheckedWindow) -> Violation | None:
-        """The violation of all columns together, if there is one; its feature is ``(columns)``.
+        """Return the violation of all columns together, or ``None``; its feature is ``(columns)``.
 
-        Called once a window, also when it has too few rows for a verdict.
+        Called once per window, also if the window has too few rows for a verdict.
         """
         return None
 
     def size(self, violation: Violation) -> float:
-        """How large a violation of this check is: an episode has worsened when it has doubled.
+        """Return the size of a violation: an episode has worsened when it has doubled.
 
-        A distance or a share of bad rows is its own size; of a share of good rows it is what lacks.
+        By default the value where it is above its limit (a distance, a share of bad rows), else the
+        limit minus the value (a share of good rows that is too low).
         """
         if violation.value > violation.limit:
             return violation.value
@@ -237,7 +241,7 @@ class Check:
         """A violation of feature ``i``, with its rows and the bins that moved most.
 
         ``description`` and ``summary`` must hold no feature value unless
-        ``window.expose_values`` is set; :meth:`CheckedWindow.label` keeps to that.
+        ``window.expose_values`` is set; :meth:`CheckedWindow.label` names a cell accordingly.
         """
         return Violation(
             feature=window.layout.features[i].name,

@@ -1,4 +1,4 @@
-"""The distribution has moved away from the baseline's."""
+"""The check for drift: the distribution has moved away from that of the baseline."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 from detectors.arrays import Floats
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
 from detectors.diagnosis.cause import likely_cause
-from detectors.phrases import apart
+from detectors.phrases import distinguishable
 from detectors.profiles.layout import HASHED_BINS
 from detectors.report import Violation
 from detectors.statistics.catalogue import DISTANCES
 
 NOTICEABLE: Final = 0.01
-"""Share that a bin must gain to be named."""
+"""The share that a bin must gain to be named."""
 
 
 class BaselineDriftCheck(Check):
@@ -28,12 +28,12 @@ class BaselineDriftCheck(Check):
     stage: ClassVar[Stage] = Stage.DRIFT
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
-        """A violation if the ruling is one and nothing before explains it."""
+        """A violation if the ruling is one and no earlier violation explains it."""
         ruling = window.rulings[i]
         if ruling.verdict != "violation" or window.main_cell(i) in reported.explained:
             return None
         title = DISTANCES[ruling.statistic].title
-        value, limit = apart(ruling.value, ruling.limit)
+        value, limit = distinguishable(ruling.value, ruling.limit)
         shift = _shift(window, i)
         return self.violation(
             window,
@@ -51,7 +51,7 @@ class BaselineDriftCheck(Check):
 
 
 def _shift(window: CheckedWindow, i: int) -> str:
-    """Between which bins most of the values moved, in words; empty if no share moved noticeably."""
+    """The bins between which most values moved, in words; empty if no share moved noticeably."""
     cells, gaps = _share_gaps(window, i)
     lost, gained = int(np.argmin(gaps)), int(np.argmax(gaps))
     if gaps[gained] < NOTICEABLE:
@@ -61,7 +61,7 @@ def _shift(window: CheckedWindow, i: int) -> str:
 
 
 def _share_gaps(window: CheckedWindow, i: int) -> tuple[list[int], Floats]:
-    """Cells of feature ``i`` (from 0) and by how much their shares rose.
+    """Cells of feature ``i`` (from 0), and the rise of the share of each.
 
     The hashed bins of a text feature count as one cell, the first of them.
     """

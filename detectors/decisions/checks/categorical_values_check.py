@@ -1,4 +1,4 @@
-"""Too few values are in the feature's domain."""
+"""The check for unknown categories: too few values are in the feature's domain."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ class CategoricalValuesCheck(Check):
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if values outside the domain are more than chance explains."""
-        domain, present = window.constraints[i].domains, float(window.measures.present[i])
+        domain = window.constraints[i].domains
+        present = float(window.measures.present[i])
         if domain is None or window.layout.features[i].numeric or present == 0:
             return None
         required = min(
@@ -53,6 +54,7 @@ class CategoricalValuesCheck(Check):
 
 def _inside(side: Profile, i: int, domain: Sequence[str]) -> int:
     """Values of feature ``i`` that are in the domain and known to the baseline."""
-    counts, allowed = side.counts[side.layout.bins(i)], set(domain)
+    counts = side.counts[side.layout.bins(i)]
+    allowed = set(domain)
     vocabulary = side.layout.features[i].vocabulary
     return sum(int(counts[k]) for k, value in enumerate(vocabulary) if value in allowed)

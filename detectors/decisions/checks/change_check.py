@@ -1,4 +1,4 @@
-"""A series over windows has changed."""
+"""The check for abrupt changes: a series over windows has changed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar, Final
 from detectors.changes.base import Change
 from detectors.components import type_of
 from detectors.decisions.checks.base import Check, Stage
-from detectors.phrases import apart
+from detectors.phrases import distinguishable
 from detectors.report import FeatureReport, Violation
 
 NAME: Final = "change_check"
@@ -17,9 +17,9 @@ NAME: Final = "change_check"
 class ChangeCheck(Check):
     """A change detector of the configuration alarms at the newest value of its series.
 
-    It needs the windows before, which :mod:`detectors.decisions.series` keeps, and so it runs after
-    all other checks. Its evidence lies in the series, so one window is enough for a signal. One of
-    driftline's own.
+    It needs the previous windows, which :mod:`detectors.decisions.series` keeps, and so it runs
+    after all other checks. Its evidence lies in the series, so one window is enough for a signal. A
+    check of driftline, not of SageMaker Model Monitor.
     """
 
     stage: ClassVar[Stage] = Stage.REMAINDER
@@ -54,7 +54,7 @@ class ChangeCheck(Check):
 
 
 def _summary(change: Change, value: float, before: float, windows: int) -> str:
-    shown_value, shown_before = apart(value, before)
+    shown_value, shown_before = distinguishable(value, before)
     unit = " baseline deviations" if change.series == "mean" else ""
     return (
         f"{change.series} changed from {shown_before} to {shown_value}{unit}"

@@ -1,4 +1,4 @@
-"""Too few rows have a value."""
+"""The check for missing values: too few rows have a value."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from detectors.report import Violation
 class CompletenessCheck(Check):
     """The share of rows with a value is below the baseline's ``completeness``.
 
-    A loss of up to ``completeness_gap`` is none. A feature without a single value is a
-    ``missing_column_check`` instead. Named as in SageMaker Model Monitor.
+    A loss of up to ``completeness_gap`` is not a violation. A feature without a single value is
+    left to ``missing_column_check``. Named as in SageMaker Model Monitor.
     """
 
     position: ClassVar[int] = 10
@@ -45,7 +45,7 @@ class CompletenessCheck(Check):
 
 
 def lost(window: CheckedWindow, i: int, required: float) -> bool:
-    """Whether feature ``i`` lost more values than ``completeness_gap`` and chance explain."""
+    """Return whether feature ``i`` lost more than ``completeness_gap`` and chance explain."""
     measures = window.measures
     share = float(measures.completeness[i])
     if required - share <= window.rules.completeness_gap:

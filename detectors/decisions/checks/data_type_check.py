@@ -1,4 +1,4 @@
-"""Too few values are written as the baseline's type."""
+"""The check for types: too few values are written as the type that they have in the baseline."""
 
 from __future__ import annotations
 
@@ -34,8 +34,10 @@ class DataTypeCheck(Check):
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if values of other types are more than chance explains."""
-        measures, kind = window.measures, window.layout.features[i].type
-        share, required = float(measures.type_match[i]), _required(window, i)
+        measures = window.measures
+        kind = window.layout.features[i].type
+        share = float(measures.type_match[i])
+        required = _required(window, i)
         if not share < required:
             return None
         present = float(measures.present[i])
@@ -61,15 +63,16 @@ class DataTypeCheck(Check):
 
 
 def _required(window: CheckedWindow, i: int) -> float:
-    """The smallest of the three shares; a baseline without any value asks for nothing itself."""
+    """The smallest of the three shares; a baseline without any value has no share of its own."""
     thresholds = window.baseline.constraints.thresholds
-    asked = min(thresholds.datatype_check_threshold, window.rules.type_match)
-    return float(np.fmin(window.measures.baseline_type_match[i], asked))
+    configured = min(thresholds.datatype_check_threshold, window.rules.type_match)
+    return float(np.fmin(window.measures.baseline_type_match[i], configured))
 
 
 def _most_frequent_other(window: CheckedWindow, i: int) -> str:
     """The written type of most of the values that do not match."""
-    measures, kind = window.measures, window.layout.features[i].type
+    measures = window.measures
+    kind = window.layout.features[i].type
     others = {
         name: int(counts[i]) for name, counts in measures.types.items() if name not in FITTING[kind]
     }

@@ -1,4 +1,4 @@
-"""Records have too many columns."""
+"""The check for additional columns: too many records have too many columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A column has no values, or records have too few columns."""
+"""The check for lost columns: one has no values, or too many records have too few columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class MissingColumnCheck(Check):
     explains: ClassVar[CellKind | None] = "missing"
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
-        """A violation if not a single row has a value."""
+        """A violation if no row has a value."""
         required = window.constraints[i].completeness
         if required is None or float(window.measures.completeness[i]) != 0.0:
             return None

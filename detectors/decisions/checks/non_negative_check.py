@@ -1,4 +1,4 @@
-"""Negative values where the baseline had none."""
+"""The check for negative values where the baseline had none."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from detectors.report import Violation
 
 
 class NonNegativeCheck(Check):
-    """Negative values in a feature that ``constraints.json`` calls ``is_non_negative``.
+    """A feature that ``constraints.json`` calls ``is_non_negative`` has negative values.
 
-    Their share of the finite numbers must be above ``negative_share``. Reported only where nothing
-    else is. One of driftline's own.
+    A violation if their share of the finite numbers is above ``negative_share``, and the feature
+    has no other violation. A check of driftline, not of SageMaker Model Monitor.
     """
 
     stage: ClassVar[Stage] = Stage.REMAINDER
@@ -26,7 +26,8 @@ class NonNegativeCheck(Check):
         if reported.violations or not self._applies(window, i):
             return None
         finite = float(window.measures.finite[i])
-        share, limit = _negative(window, i) / finite, window.rules.negative_share
+        share = _negative(window, i) / finite
+        limit = window.rules.negative_share
         if share <= limit or not window.beyond_chance(i, share * finite, finite, limit):
             return None
         return self.violation(

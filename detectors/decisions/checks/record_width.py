@@ -1,4 +1,4 @@
-"""Violations by records whose number of columns is wrong."""
+"""Violations of records that have a wrong number of columns."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from detectors.phrases import percent
 from detectors.report import Violation
 
 OVERWHELMING_SHARE: Final = 0.5
-"""More than half of the records with a wrong number of columns are enough for a signal."""
+"""A larger share of records with a wrong number of columns is enough for a signal."""
 
 
 def record_violation(
     check: Check, window: CheckedWindow, records: int, than_expected: str
 ) -> Violation | None:
-    """The violation of ``check`` by ``records`` of the wrong width, if they are too many.
+    """The violation of ``check`` if too many records have the wrong width; else ``None``.
 
-    Their share is of all records, those that fitted among them. It must be above
-    ``1 - type_match``, and at least ``min_n`` records must be there in all.
+    ``records`` is their number. Their share of all records must be above ``1 - type_match``, and
+    there must be at least ``min_n`` records in all.
     """
     expected = len(window.baseline.columns)
     total = window.rows + window.too_narrow + window.too_wide

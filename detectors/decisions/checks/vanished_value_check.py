@@ -1,4 +1,4 @@
-"""A frequent value does not occur any more."""
+"""The check for vanished values: a frequent value does not occur any more."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from detectors.report import BinShift, Violation
 class VanishedValueCheck(Check):
     """A known value (a word, a code, an atom) does not occur although it should be frequent.
 
-    However small its share: a value of 2 % that vanishes has a PSI of 0.02 only. Its expected count
-    must be above ``vanished_n``, and chance must not explain its absence: with k occurrences in the
-    baseline's m rows and none in the window's n, that has the probability ``(m / (n + m))**k``,
-    compared with ``alpha`` over all cells of the layout. Reported only where nothing else is. One
-    of driftline's own.
+    Distances overlook small shares: a value of 2 % that vanishes has a PSI of only 0.02. The
+    expected count must be above ``vanished_n``, and chance must not explain the absence: with k
+    occurrences in the baseline's m rows and none in the window's n, that has the probability
+    ``(m / (n + m))**k``, compared with ``alpha`` over all cells of the layout. Reported only for a
+    feature without another violation. A check of driftline, not of SageMaker Model Monitor.
     """
 
     stage: ClassVar[Stage] = Stage.REMAINDER
@@ -57,14 +57,14 @@ class VanishedValueCheck(Check):
 
 
 def _expected(window: CheckedWindow, i: int, bins: Ints) -> Floats:
-    """Occurrences in the window by the baseline's share of each value."""
+    """The occurrences expected in the window, by the baseline's share of each value."""
     before = window.pair.baseline.counts[bins]
     expected: Floats = before / float(window.pair.m[i]) * float(window.measures.n[i])
     return expected
 
 
 def _vanished(window: CheckedWindow, i: int, bins: Ints, expected: Floats) -> NDArray[np.bool_]:
-    """Which values are absent although they were expected, and not by chance."""
+    """A mask of the values that are absent although they were expected, and not by chance."""
     m, n = float(window.pair.m[i]), float(window.measures.n[i])
     before, after = window.pair.baseline.counts[bins], window.pair.window.counts[bins]
     level = np.log(window.rules.alpha / len(window.pair.after))

@@ -1,4 +1,4 @@
-"""The contract of a distance, and the counts that every distance is computed from."""
+"""The contract of a distance, and the pair of counts that it is computed from."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from detectors.profiles.profile import Profile
 SMALL_CELL: Final = 5.0
 """Expected count below which a coarse cell is merged with the other small ones (Cochran 1954)."""
 LARGEST_GAP: Final = 0.999999
-"""The largest gap that a finite shift is computed for; beyond it two laws are simply apart."""
+"""The largest gap for which a shift is computed: that of a gap of 1 would be infinite."""
 
 AppliesTo = Literal["numbers", "text", "both"]
 
@@ -53,7 +53,8 @@ class Pair:
 
     def __init__(self, baseline: Profile, window: Profile) -> None:
         self.layout: Layout = window.layout
-        self.baseline, self.window = baseline, window
+        self.baseline = baseline
+        self.window = window
 
     @cached_property
     def before(self) -> Ints:
@@ -146,7 +147,7 @@ class Pair:
 
     @cached_property
     def numeric(self) -> NDArray[np.bool_]:
-        """Which features are numeric."""
+        """A mask of the numeric features, ``bool[features]``."""
         return np.array([feature.numeric for feature in self.layout.features], dtype=bool)
 
     def where_both(self, values: Floats) -> Floats:
@@ -155,10 +156,10 @@ class Pair:
 
 
 def of_counts(before: Mapping[Any, int], after: Mapping[Any, int]) -> Pair:
-    """One feature from counts by value, on the bins that ``before`` gives it.
+    """A pair of one feature from counts by value, on bins that are made from ``before``.
 
-    Text gets a bin a value, numbers too: ``before`` may hold at most 32 different numbers. For
-    examples, and for trying a distance.
+    Every value has a bin of its own; ``before`` may hold at most 32 different numbers. For examples
+    and for trying a distance.
 
     >>> of_counts({"a": 3, "b": 1}, {"a": 2}).q[:2]
     array([1., 0.])
@@ -186,20 +187,20 @@ def of_counts(before: Mapping[Any, int], after: Mapping[Any, int]) -> Pair:
 class Distance:
     """One statistic of how far a window is from its baseline, for all features of a layout at once.
 
-    Base of the distances: one subclass a file. The file's name, or the name of an entry point of
-    ``driftline.distances``, is what reports call it, and what ``statistic`` and ``series`` in the
-    configuration and ``per_feature`` of the Prometheus sink accept. A distance has no state and
-    no threshold.
+    Base of the distances: one subclass per file. The file's name, or the name of an entry point of
+    ``driftline.distances``, is its name in reports, in ``statistic`` and ``series`` of the
+    configuration, and in ``per_feature`` of the Prometheus sink. A distance has no state and no
+    threshold.
 
     * ``applies_to``: the kind of features that it is defined on.
-    * ``title``: what sentences call it.
+    * ``title``: its name in sentences.
     * ``formula``: its formula in a line of plain text, for ``driftline explain``.
     * ``decides``: whether it may be the deciding statistic of a feature. Such a distance grows with
       the drift, and implements :meth:`noise` and :meth:`equivalent`. A distance that does not
       decide is reported and nothing else.
 
-    Its docstring names the formula, the convention where there are several, the trap, the source,
-    and holds an example that runs. ``docs/statistics.md`` has all of them on one page.
+    Its docstring states the formula, the convention where there are several, the trap and the
+    source, and has an example that runs. ``docs/statistics.md`` has all of them on one page.
     """
 
     applies_to: ClassVar[AppliesTo]
@@ -208,7 +209,7 @@ class Distance:
     decides: ClassVar[bool] = False
 
     def __init_subclass__(cls) -> None:
-        """Refuse a distance that lacks a part of the contract: when it is defined, not in a job."""
+        """Raise ``TypeError`` for a subclass that lacks a part of the contract."""
         needed = ["applies_to", "title", "formula", "distances"]
         needed += ["noise", "equivalent"] if cls.decides else []
         lacking = [
@@ -218,41 +219,44 @@ class Distance:
             raise TypeError(f"the distance {cls.__name__} does not define {', '.join(lacking)}")
 
     def distances(self, pair: Pair) -> Floats:
-        """The statistic of each feature, ``float64[features]`` in the order of the layout.
+        """Return the statistic of each feature, ``float64[features]`` in the order of the layout.
 
-        0 where both sides have the same shares, and never negative. NaN where it is undefined:
-        without rows on one side, and for features of a kind that it does not apply to. Depends on
-        the counts alone. Must not raise on any counts, and must not change the pair.
+        It is 0 where both sides have the same shares, and never negative. It is NaN where it is
+        undefined: without rows on one side, and for features of a kind that it does not apply to.
+        It depends on the counts alone. Must not raise for any counts (an empty layout, empty cells,
+        a single row), and must not change the pair.
         """
         raise NotImplementedError
 
     def noise(self, pair: Pair, alpha: float) -> Floats:
-        """The sampling law: what each feature exceeds by chance in a share of ``alpha`` of windows.
+        """Return the value that each feature exceeds by chance in a share ``alpha`` of windows.
 
-        ``float64[features]``; an upper bound will do. It falls as rows are added and rises as
-        ``alpha`` falls. NaN without rows on one side, for features of a kind that the distance does
-        not apply to, and for every feature of a distance that does not decide.
+        This is the sampling law of the statistic without drift, ``float64[features]``; an upper
+        bound is allowed. It falls as rows are added and rises as ``alpha`` (0 to 1) falls. NaN
+        without rows on one side, for features of a kind that the distance does not apply to, and
+        for every feature of a distance that does not decide. Must not raise for any counts.
         """
         return np.full(len(pair.layout.features), np.nan)
 
     def equivalent(self, gap: float) -> float:
-        """The value for the drift whose two distribution functions are at most ``gap`` apart.
+        """Return the value for a drift whose distribution functions are at most ``gap`` apart.
 
-        ``comparison_threshold`` of the baseline is such a gap; this is how one threshold means one
-        drift whichever distance decides. The drift taken is that of a normal distribution that
-        moves by :func:`normal_shift` standard deviations. NaN for a distance that does not decide.
+        ``comparison_threshold`` of the baseline is such a gap (0 to 1): with this conversion, one
+        threshold means the same drift for every deciding distance. The drift is that of a normal
+        distribution that moves by :func:`normal_shift` standard deviations. NaN for a distance that
+        does not decide.
         """
         return float("nan")
 
     def fits(self, numeric: bool) -> bool:
-        """Whether the distance is defined on numeric features, or on text features."""
+        """Return whether the distance is defined on numeric features, or on text features."""
         return self.applies_to in ("both", "numbers" if numeric else "text")
 
 
 def normal_shift(gap: float) -> float:
-    """By how many standard deviations a normal law has moved when its CDFs are ``gap`` apart.
+    """The shift, in standard deviations, of a normal law whose CDFs are ``gap`` apart.
 
-    ``d`` with ``gap = 2 * Phi(d / 2) - 1``; a gap close to 1 is taken as 0.999999.
+    ``d`` with ``gap = 2 * Phi(d / 2) - 1``; a gap above 0.999999 is taken as 0.999999.
 
     >>> normal_shift(0.1)
     0.2513

@@ -16,13 +16,13 @@ class ChiSquared(Distance):
     """p-value of the chi-squared test of homogeneity of each text feature: 1 to 0.
 
     ``sum((observed - expected)**2 / expected)`` over both sides, where expected counts come from
-    the pooled shares: so the baseline is a sample like the window and not taken as exact. Cells
-    whose expected count on the smaller side is under 5 are merged into one; categories that the
-    baseline has not seen count in their hashed bins, missing values in theirs. Small values speak
-    for drift: unlike every other distance, 1 means equal, and therefore it does not decide. NaN for
+    the pooled shares: the baseline is taken as a sample like the window, not as exact. Cells with
+    an expected count under 5 on the smaller side are merged into one; categories that the baseline
+    does not have count in their hashed bins, missing values in their own cell. Small values mean
+    drift: unlike every other distance, 1 means equal, and therefore it does not decide. NaN for
     numbers, without rows, and with a single cell.
 
-    Trap: with many rows it is tiny for differences that do not matter. Source: Pearson 1900;
+    Trap: with many rows it is tiny even for differences that do not matter. Source: Pearson 1900;
     Cochran 1954 (small cells).
 
     >>> from detectors.statistics.distances.base import of_counts
@@ -35,7 +35,7 @@ class ChiSquared(Distance):
     formula: ClassVar[str] = "p-value of the chi-squared test of homogeneity; 1 means equal"
 
     def distances(self, pair: Pair) -> Floats:
-        """One test a text feature."""
+        """Return the p-value of one test per text feature."""
         out = np.full(len(pair.layout.features), np.nan)
         for i in np.flatnonzero(~pair.numeric & (pair.m > 0) & (pair.n > 0)).tolist():
             cells = slice(int(pair.layout.cell_starts[i]), int(pair.layout.cell_starts[i + 1]))

@@ -19,7 +19,8 @@ class Hellinger(Distance):
     ``sqrt(sum((sqrt(p) - sqrt(q))**2) / 2)``, which keeps small distances exact. Empty cells need
     no floor. NaN without rows.
 
-    Trap: close to 1 for anything extreme, so large drifts look alike. Source: Hellinger 1909.
+    Trap: close to 1 for every extreme drift, so it does not separate large ones. Source: Hellinger
+    1909.
 
     >>> from detectors.statistics.distances.base import of_counts
     >>> Hellinger().distances(of_counts({"a": 600, "b": 400}, {"a": 300, "b": 700}))

@@ -19,8 +19,8 @@ class JensenShannon(Distance):
     them; empty cells need no floor (0 log 0 = 0). With the natural logarithm instead the largest
     value would be 0.8326; the divergence is the square. NaN without rows.
 
-    Trap: biased upwards in small windows, by about ``sqrt((B - 1) * (1/n + 1/m) / (8 ln 2))`` while
-    nothing drifts. Source: Lin 1991; Endres and Schindelin 2003 (the root is a metric).
+    Trap: biased upwards in small windows, by about ``sqrt((B - 1) * (1/n + 1/m) / (8 ln 2))``
+    without drift. Source: Lin 1991; Endres and Schindelin 2003 (the root is a metric).
 
     >>> from detectors.statistics.distances.base import of_counts
     >>> JensenShannon().distances(of_counts({"a": 5}, {"b": 5}))

@@ -18,7 +18,7 @@ class Ks(Distance):
 
     F and G are over finite numbers. **Missing is a bin of its own**: the result is never below the
     gap between the shares of missing values, nor below that of unreadable ones; if one side has no
-    number at all, that gap is all there is. NaN for text, and without rows.
+    number at all, it is that gap. NaN for text, and without rows.
 
     Trap: on bins it is low by at most the largest share of a single bin (under 1 % where the grid
     has 128 bins). Its p-value is not used: with many rows it rejects differences that do not

@@ -15,10 +15,10 @@ class LInfinity(Distance):
     """``max |p - q|`` of each text feature over its values, hashed bins and missing values: 0 to 1.
 
     The *Simple* form of SageMaker Model Monitor, see ``docs/sagemaker-compatibility.md``, on real
-    counts; the *Robust* form subtracts ``1.8 * sqrt((n + m) / (n * m))`` from it. Here sampling
-    noise is a floor under the limit instead. NaN for numbers, and without rows.
+    counts; the *Robust* form subtracts ``1.8 * sqrt((n + m) / (n * m))`` from it. Here the limit is
+    at least the sampling noise instead. NaN for numbers, and without rows.
 
-    Trap: many small moves stay unseen. Source: Breck et al. 2019; the categorical distance of
+    Trap: many small changes go undetected. Source: Breck et al. 2019; the categorical distance of
     deequ.
 
     >>> from detectors.statistics.distances.base import of_counts

@@ -15,15 +15,15 @@ class Psi(Distance):
     """PSI of each feature: ``sum((q - p) * ln(q / p))`` over its coarse cells.
 
     The cells for missing and for unreadable values are among them. Natural logarithm; 0 for equal
-    shares, no upper end. PSI has no value for an empty cell, and what replaces it determines
-    the number: here **one half is added to each cell on both sides**, and all cells whose expected
-    count ``p * n * m / (n + m)`` (p pooled over both sides) is under 5 are first merged into one.
-    So smoothed, ``PSI / (1/n + 1/m)`` follows the chi-squared law with B - 1 degrees of freedom
-    while nothing drifts (B cells after merging), which is its noise. NaN without rows.
+    shares, no upper end. PSI has no value for an empty cell, and the result depends on how empty
+    cells are treated. Here all cells with an expected count ``p * n * m / (n + m)`` (p pooled over
+    both sides) under 5 are first merged into one, then **one half is added to each cell on both
+    sides**. Without drift, ``PSI / (1/n + 1/m)`` then follows the chi-squared law with B - 1
+    degrees of freedom (B cells after merging), which is its noise. NaN without rows.
 
     Trap: without drift PSI is about ``(B - 1) * (1/n + 1/m)``, so fixed limits alarm in small
     windows. The far tail of its law is heavier than chi-squared in small windows: evidence is
-    called overwhelming from 500 rows on only. Source: Siddiqi 2006 (the convention 0.1 and 0.25);
+    called overwhelming only from 500 rows on. Source: Siddiqi 2006 (the convention 0.1 and 0.25);
     Yurdakul 2018 (the law). To second order PSI is 8 times the Jensen-Shannon divergence in nats.
 
     >>> from detectors.statistics.distances.base import of_counts
@@ -59,9 +59,9 @@ class Psi(Distance):
 
 
 def contributions(pair: Pair) -> Floats:
-    """What each coarse cell adds to PSI if no cells are merged, ``float64[cells]``.
+    """The part that each coarse cell adds to PSI if no cells are merged, ``float64[cells]``.
 
-    It shows which bins moved; nothing is judged by it.
+    It shows which bins moved; no verdict depends on it.
     """
     filled = pair.before + pair.after > 0
     cells = pair.total(filled)

@@ -17,16 +17,16 @@ from detectors.statistics.laws import sampling_scale
 class Wasserstein(Distance):
     """``integral |F - G| dx`` of each numeric feature, in baseline standard deviations.
 
-    F and G are over finite numbers and taken as linear within a fine bin; the two open bins end at
-    the smallest and largest number that either side has seen. The error is at most the width of a
-    bin times the share in it, summed: a normal feature that is stretched by half comes out 8 % too
-    high, since the outermost bins are wide. The result is never below the gap between the two
-    means, which are exact. Missing values have no position on the axis and do not count here: PSI
-    sees them. NaN for text, if a side has no finite number, and if the baseline has no spread (a
-    standard deviation of 0).
+    F and G are over finite numbers and assumed to be linear within a fine bin; the two open bins
+    end at the smallest and largest number of both sides. The error is at most the sum over the bins
+    of width times share: for a normal feature that is stretched by half the result is 8 % too high,
+    since the outermost bins are wide. The result is never below the gap between the two means,
+    which are exact. Missing values have no position on the axis and are ignored here; PSI includes
+    them. NaN for text, if a side has no finite number, and if the baseline has a standard deviation
+    of 0.
 
-    Trap: one far outlier moves it; a very wide ladder bin blurs it. Source: Vaserstein 1969; the
-    quantile form of Vallender 1974.
+    Trap: a single far outlier changes it, and wide ladder bins make it imprecise. Source:
+    Vaserstein 1969; the quantile form of Vallender 1974.
 
     >>> from detectors.statistics.distances.base import of_counts
     >>> Wasserstein().distances(of_counts({0.0: 1, 2.0: 1}, {1.0: 1, 3.0: 1}))

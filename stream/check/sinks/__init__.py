@@ -1,1 +1,1 @@
-"""Live checks of sinks: one file a type, with a function `live_check(sink, context)`."""
+"""Live checks of sinks: one file per type, with a function `live_check(sink, context)`."""

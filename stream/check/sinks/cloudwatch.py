@@ -1,4 +1,4 @@
-"""CloudWatch: the estimated bill, and whether there are credentials."""
+"""Live check of CloudWatch: the estimated bill, and the account of the credentials."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from stream.check.findings import Finding, counted
 from stream.check.setup import CheckContext, MonitoredFeatures
 
 EXPENSIVE: Final = 300.0
-"""Dollars a month that are worth a warning."""
+"""The cost in dollars per month from which on a finding is a warning."""
 
 
 def live_check(sink: Cloudwatch, context: CheckContext) -> list[Finding]:
-    """Estimate the bill of a month, and look up the account.
+    """Estimate the monthly bill, and look up the account.
 
-    Whether putting is allowed cannot be asked without doing it.
+    The permission to put metrics cannot be checked without using it.
     """
     models = context.monitored().values()
     sts = client("sts", sink.region, sink.endpoint_url)
     return [
         bill_finding(
-            sum(map(metrics_of, models)),
+            sum(map(metric_count, models)),
             context.times.every_ms,
             len(models),
             learned=not any(model.unlearned for model in models),
@@ -33,7 +33,7 @@ def live_check(sink: Cloudwatch, context: CheckContext) -> list[Finding]:
     ]
 
 
-def metrics_of(model: MonitoredFeatures) -> int:
+def metric_count(model: MonitoredFeatures) -> int:
     """Return the highest number of metrics of one variant of a model.
 
     Three for each number, two for each text; a column that is not learned yet may be a number.
@@ -49,7 +49,7 @@ def bill_finding(metrics: int, every_ms: int, models: int, learned: bool = True)
     cost = metrics_cost(metrics) + puts_cost(metrics, every_ms, models)
     most = "" if learned else "at most "
     message = (
-        f"{most}{counted(metrics, 'metric')} a variant: {most or 'about '}${cost:,.2f} a month"
+        f"{most}{counted(metrics, 'metric')} per variant: {most or 'about '}${cost:,.2f} per month"
         " (list price of us-east-1; other regions differ)"
     )
     if cost < EXPENSIVE:

@@ -1,4 +1,4 @@
-"""Files: whether the folder can be written to, and the free disk space."""
+"""Live check of the jsonl sink: write permission, and free disk space."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LITTLE_SPACE: Final = 1 << 30
 
 
 def live_check(sink: Jsonl, context: CheckContext) -> list[Finding]:  # noqa: ARG001  # all live checks have one signature
-    """Check permission and free space of the folder, or of the first one above it that exists."""
+    """Check permission and free space of the folder, or of its nearest existing parent."""
     return [disk_finding(f"jsonl {sink.path}", Path(sink.path))]
 
 

@@ -1,4 +1,4 @@
-"""Prometheus: the number of series of the job."""
+"""Live check of Prometheus: the number of series of the job."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ def series_finding(sink: Prometheus, features: Sequence[int]) -> Finding:
 
     Beyond ``max_series`` the features furthest below their limit are left out.
     """
-    total, models = sum(map(sink.series, features)), counted(len(features), "model")
-    message = f"at most {total:,} series a variant of {models} (max_series {sink.max_series:,})"
+    total = sum(map(sink.series, features))
+    models = counted(len(features), "model")
+    message = f"at most {total:,} series per variant of {models} (max_series {sink.max_series:,})"
     if total <= sink.max_series:
         return Finding("prometheus", message)
     advice = "The features furthest below their limit will not be shown: raise max_series"

@@ -1,4 +1,4 @@
-"""SNS: whether the topic exists."""
+"""Live check of SNS: whether the topic exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stream.check.setup import CheckContext
 
 
 def live_check(sink: Sns, context: CheckContext) -> list[Finding]:  # noqa: ARG001  # all live checks have one signature
-    """Check that the topic exists. A role that may only publish cannot ask; that is no fault."""
+    """Check that the topic exists; missing permission for this check is not a fault."""
     aws = client("sns", sink.region or ARN.sub(r"\1", sink.topic_arn), sink.endpoint_url)
     try:
         call(aws.get_topic_attributes, "Attributes", 0, {"TopicArn": sink.topic_arn})

@@ -1,1 +1,1 @@
-"""Live checks of sources: one file a type, with a function `live_check(source, context)`."""
+"""Live checks of sources: one file per type, with a function `live_check(source, context)`."""

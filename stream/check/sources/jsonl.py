@@ -1,4 +1,4 @@
-"""Files: whether they can be read, the age of the newest, and the first records of each path."""
+"""Live check of files: permissions, age of the newest, and the first records of each path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from stream.sources.jsonl.file_order import FileOrder
 from stream.sources.jsonl.source import Jsonl
 
 SAMPLED: Final = 500
-"""Records that are read from the beginning of each path."""
+"""The number of records that are read from the beginning of each path."""
 
 
 def live_check(source: Jsonl, context: CheckContext) -> list[Finding]:

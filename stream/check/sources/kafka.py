@@ -1,6 +1,4 @@
-"""A topic of Apache Kafka: permissions, timestamps, retention, the newest records, and the position
-of the job.
-"""
+"""Live check of a Kafka topic: permissions, settings, newest records, and position of the job."""
 
 from __future__ import annotations
 
@@ -27,14 +25,16 @@ from stream.sources.kafka.connection import connect
 from stream.sources.kafka.source import Kafka
 
 SAMPLED: Final = 200
-"""Records that are read of each partition."""
+"""The number of records that are read of each partition."""
 READ_S: Final = 10.0
 """The longest time to wait for them."""
 
 
 class OffsetRange(NamedTuple):
-    """What the log holds of one partition: its first position, the number of offsets from there on
-    (at least the number of records), and when the log took the first record.
+    """The content of the log of one partition.
+
+    Its first position, the number of offsets from there on (at least the number of records), and
+    the time at which the log took the first record.
     """
 
     start: Position
@@ -43,17 +43,17 @@ class OffsetRange(NamedTuple):
 
 
 class BrokerFacts(NamedTuple):
-    """What a broker reports about the topic before anything is read: the permissions of this user,
-    and the settings (none: they may not be read).
-    """
+    """The permissions of this user on a topic, and its settings (none if they may not be read)."""
 
     permissions: TopicPermissions
     configs: Mapping[str, str]
 
 
 class TopicContent(NamedTuple):
-    """What was read of a topic: by partition the offsets it holds, the newest records, the
-    positions of the job, and the offsets from each of these to the end.
+    """The content of a topic, by partition.
+
+    The range of offsets, the newest records, the stored positions of the job, and the number of
+    offsets from each of these to the end.
     """
 
     ranges: Mapping[str, OffsetRange]
@@ -65,10 +65,11 @@ class TopicContent(NamedTuple):
 def live_check(source: Kafka, context: CheckContext) -> list[Finding]:
     """Return findings about the topic.
 
-    Raises ``SourceUnavailable`` if the broker cannot be reached, or has no such topic. Names no
-    group to the broker: the first one that is named makes Kafka create its topic of offsets.
+    Raises ``SourceUnavailable`` if the broker cannot be reached, or has no such topic. Does
+    not name a group to the broker, since the first one makes Kafka create its topic of offsets.
     """
-    subject, group = f"topic {source.topic}", context.config.job
+    subject = f"topic {source.topic}"
+    group = context.config.job
     user = str(source.options.get("sasl_plain_username", ""))
     facts = _broker_facts(source, group)
     grant = acl("DescribeConfigs", "topic", source.topic, user)
@@ -88,7 +89,8 @@ def live_check(source: Kafka, context: CheckContext) -> list[Finding]:
 
 
 def _content_findings(subject: str, content: TopicContent, context: CheckContext) -> list[Finding]:
-    sample, times = decode(context, content.newest), context.times
+    sample = decode(context, content.newest)
+    times = context.times
     measured = disorder(list(sample.times_ms.values()), times)
     now_ms = int(time.time() * 1000)
     return [
@@ -131,7 +133,7 @@ def _stored_positions(context: CheckContext, partitions: Collection[str]) -> dic
 def range_findings(
     subject: str, ranges: Mapping[str, OffsetRange], readers: int, now_ms: int
 ) -> list[Finding]:
-    """Return how many partitions there are for the readers, and how much the log holds now."""
+    """Return findings about the number of partitions and the content of the log."""
     message = f"{counted(len(ranges), 'partition')} for {counted(readers, 'reader')}"
     findings = [Finding(subject, message)]
     if readers > len(ranges):
@@ -152,7 +154,7 @@ def position_findings(
     stored: Mapping[str, Position],
     lag: Mapping[str, int],
 ) -> list[Finding]:
-    """Return how far the job lags behind, or the gaps: positions that the log no longer has."""
+    """Return a finding on the lag of the job, or its gaps: positions that the log no longer has."""
     lost = sorted(name for name in stored if name not in lag or lag[name] > ranges[name].offsets)
     if lost:
         return [gap_finding(subject, name) for name in lost]
@@ -163,7 +165,7 @@ def position_findings(
 
 
 def _try_fast_client(subject: str, source: Kafka) -> None:
-    """Check that librdkafka accepts the options. It gets no broker: it would name the group."""
+    """Check that librdkafka accepts the options; without a broker, it cannot name the group."""
     if source.client != "fast":
         return
     settings = librdkafka_settings([], "check", source.options, source.region)
@@ -203,14 +205,14 @@ def _topic_permissions(admin: Any, topic: str) -> Collection[str] | None:
 
 
 def _group_permissions(admin: Any, group: str) -> Collection[str] | None:
-    """The operations allowed on the group, asked of any broker: looking up its coordinator would
-    make Kafka create its topic of offsets.
+    """The operations allowed on the group, requested from any broker.
 
-    A group without members lists no operations. A heartbeat of an unknown member needs Read, and is
-    refused in any case.
+    Looking up the group's coordinator would make Kafka create its topic of offsets. A group without
+    members lists no operations. A heartbeat of an unknown member needs Read, and is refused in any
+    case.
     """
     for broker in admin.describe_cluster()["brokers"]:
-        # A broker may be down, or the client may look different inside.
+        # A broker may be down, or the internals of the client may have changed.
         with suppress(kafka_errors.KafkaError, AttributeError):
             node = broker["broker_id"]
             description = admin.describe_groups([group], group_coordinator_id=node)[group]
@@ -240,22 +242,22 @@ def _tail(start: Position, offsets: int) -> Position:
     return (start[0], start[1] + max(offsets - SAMPLED, 0)) if isinstance(start, tuple) else start
 
 
-def _read(reading: Reading, positions: Mapping[str, Position], most: int) -> list[RawBatch]:
-    """Read at least ``most`` records of each partition from its position on.
+def _read(reading: Reading, positions: Mapping[str, Position], count: int) -> list[RawBatch]:
+    """Read at least ``count`` records of each partition from its position on.
 
-    Fewer if a partition ends, or does not deliver them within ten seconds.
+    Fewer if a partition ends, or if they do not arrive within ten seconds.
     """
     reading.assign([Assign(1, name, position, None) for name, position in positions.items()])
     batches: dict[str, list[RawBatch]] = {name: [] for name in positions}
     deadline = time.monotonic() + READ_S
     unread = list(positions)
     while unread and time.monotonic() < deadline:
-        for raw in reading.poll(0.2, most * len(unread)):
+        for raw in reading.poll(0.2, count * len(unread)):
             if isinstance(raw, RawBatch) and raw.partition in unread:
                 batches[raw.partition].append(raw)
-        unread = [name for name in unread if not _is_enough(batches[name], most)]
+        unread = [name for name in unread if not _is_enough(batches[name], count)]
     return [raw for taken in batches.values() for raw in taken if raw.values]
 
 
-def _is_enough(taken: Sequence[RawBatch], most: int) -> bool:
-    return sum(len(raw.values) for raw in taken) >= most or bool(taken and taken[-1].at_end)
+def _is_enough(taken: Sequence[RawBatch], count: int) -> bool:
+    return sum(len(raw.values) for raw in taken) >= count or bool(taken and taken[-1].at_end)

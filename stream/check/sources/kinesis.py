@@ -1,6 +1,4 @@
-"""A Kinesis stream: its retention, its shards, the newest records of each, and the position of the
-job.
-"""
+"""Live check of a Kinesis stream: retention, shards, newest records, and position of the job."""
 
 from __future__ import annotations
 
@@ -24,15 +22,15 @@ from stream.sources.kinesis.source import FanOut, Kinesis
 READ_S: Final = 10.0
 """The longest time to wait for records."""
 SAMPLED: Final = 200
-"""Records that are read of each shard."""
+"""The number of records that are read of each shard."""
 BACK_MS: Final = (10_000, 600_000)
-"""How far back reading starts; the second one only if the first finds nothing."""
+"""The times before now at which reading starts; the second only if the first finds nothing."""
 
 
 class NewestRecords(NamedTuple):
-    """The newest records of shards, and the shards whose end was not reached in time.
+    """The newest records of shards.
 
-    The records of the latter are older ones.
+    ``unread`` are the shards whose end was not reached in time; their records are older ones.
     """
 
     raws: list[RawBatch]
@@ -123,7 +121,7 @@ def _stored_positions(
 def _position_findings(
     subject: str, reading: Reading, positions: Mapping[str, Position]
 ) -> list[Finding]:
-    """How far this job lags behind in the shards that it reads, or the gaps."""
+    """A finding on the lag of this job in the shards that it reads, or its gaps."""
     if not positions:
         return []
     assigns = [Assign(2, name, position, None) for name, position in positions.items()]
@@ -139,7 +137,7 @@ def _position_findings(
 
 
 def _stream_findings(subject: str, source: Kinesis) -> list[Finding]:
-    """How long the stream keeps records, and whether the consumer of fan-out exists."""
+    """Findings on the retention of the stream and on the consumer of fan-out."""
     client = source.client(1)
     try:
         summary = client.summary()

@@ -48,7 +48,7 @@ class Event(msgspec.Struct, frozen=True, gc=False):
 
 
 EMPTY_EVENT: Final = Event()
-"""Stands for a record that cannot be decoded."""
+"""Replaces a record that cannot be decoded."""
 
 
 def read_event(value: bytes | None) -> Event:

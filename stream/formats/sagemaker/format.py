@@ -1,13 +1,13 @@
 """Format ``sagemaker``: capture lines of a SageMaker endpoint.
 
-Data capture writes one JSON object an invocation. Each side of it (``endpointOutput``,
+Data capture writes one JSON object per invocation. Each side of it (``endpointOutput``,
 ``endpointInput``) is a payload with an encoding of its own: ``CSV``, ``JSON`` or ``BASE64`` of
 either, in any mix, with one row or several. Of the envelope only ``captureData.*.data``,
 ``encoding`` (and ``observedContentType`` for base64), ``eventMetadata.eventId``, ``inferenceId``
 and the event time are read; the rest of a line may be anything.
 
-A side that a record lacks (an endpoint may capture one of the two) has no columns in its batch. A
-side without columns in the schema is not decoded.
+If a record lacks a side (an endpoint may capture one of the two), its batch has no columns of that
+side. A side without columns in the schema is not decoded.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
     true`` the first row of every CSV payload names its columns; columns that it does not name are
     missing.
 
-    JSON payloads hold one document or one a line; ``output_rows`` and ``input_rows`` are dotted
+    JSON payloads hold one document, or one per line; ``output_rows`` and ``input_rows`` are dotted
     paths of the rows in a document (``instances``, ``predictions``; empty: the document itself).
-    There, a list of lists or objects is one row each; a list of plain values is one row (or, for a
-    side of one column, a row each); an object is one row. Lists are read by position. In an object
-    a column is under its own name, or at a dotted path: ``columns`` maps names to paths where they
-    differ.
+    There, a list of lists or objects holds one row each; a list of plain values is one row (or, for
+    a side of one column, one row each); an object is one row. Lists are read by position. In an
+    object a column is under its own name, or at a dotted path: ``columns`` maps names to paths
+    where they differ.
     """
 
     time_path: ClassVar = "eventMetadata.inferenceTime"
 
     output_rows: str = ""
-    """The dotted path of the rows in a JSON answer, such as ``predictions``; empty: the document
+    """The dotted path of the rows in a JSON response, such as ``predictions``; empty: the document
     itself.
     """
     input_rows: str = ""
@@ -72,7 +72,7 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
 
 
 class CaptureDecoder:
-    """Decodes capture lines: most of them many at once, the rest one by one, to the same result."""
+    """Decodes capture lines: most of them together, the rest one by one, with the same result."""
 
     def __init__(self, form: Sagemaker, identity: IdentityConfig, plan: DecodingPlan) -> None:
         self._line = msgspec.json.Decoder(Event)
@@ -84,7 +84,7 @@ class CaptureDecoder:
             self._tables.append(CaptureTable(number, schema, (outputs, inputs)))
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
-        """Decode the records; a rejected one has the first reason that holds.
+        """Decode the records; a rejected one has the first reason that applies.
 
         ``tombstone``, ``undecodable``, ``not_an_object``, ``wrong_type`` (in the envelope),
         ``time_missing``, ``time_absurd``, ``unknown_model``, ``payload_missing`` (no side that is

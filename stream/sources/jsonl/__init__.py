@@ -1,1 +1,3 @@
-"""Reads JSON lines from files and folders; may import `sources.base`, `.combined` and `events`."""
+"""Reads JSON lines from files and folders; may import `sources.base`,
+`sources.combined`, `events` and below.
+"""

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Final
 
 LIST_S: Final = 0.5
-"""How often a folder is listed."""
+"""The time between two listings of a folder."""
 _REMEMBERED: Final = 8
-"""Files whose size is remembered after they were read."""
+"""The number of files of which the size is remembered after they were read."""
 _DATED: Final = re.compile(r"\d{4}/\d{2}/\d{2}/\d{2}/.*")
 
 
@@ -30,7 +30,7 @@ def sort_key(name: str) -> tuple[str, str]:
 class FileOrder:
     """The file names of a source, ordered by :func:`sort_key`, relative to its folder ``root``.
 
-    It remembers how long the latest files were when reading moved on, to notice that they grow.
+    It remembers the sizes of the latest files when reading moved on, to detect that they grow.
     """
 
     def __init__(self, path: Path) -> None:
@@ -41,10 +41,11 @@ class FileOrder:
         self._listed_s = -LIST_S
 
     def refresh(self, pause_s: float) -> bool:
-        """List the files unless that was done within ``pause_s``; return whether it was."""
+        """List the files, unless that was done within ``pause_s``; return whether it listed."""
         if time.monotonic() - self._listed_s < pause_s:
             return False
-        self.listed, self._listed_s = self._list(), time.monotonic()
+        self.listed = self._list()
+        self._listed_s = time.monotonic()
         return True
 
     def after(self, name: str) -> str | None:
@@ -64,7 +65,7 @@ class FileOrder:
     def grown(self) -> list[str]:
         """Return files that have grown since :meth:`note_size`; each is returned once."""
         grown = [
-            name for name, size in self._sizes.items() if (size_of(self.root / name) or 0) > size
+            name for name, size in self._sizes.items() if (file_size(self.root / name) or 0) > size
         ]
         for name in grown:
             del self._sizes[name]
@@ -82,7 +83,7 @@ class FileOrder:
         return sorted(names, key=sort_key)
 
 
-def size_of(path: Path) -> int | None:
+def file_size(path: Path) -> int | None:
     """Return the size of a file in bytes; None if it does not exist."""
     try:
         return path.stat().st_size

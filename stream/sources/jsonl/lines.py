@@ -1,4 +1,4 @@
-"""Lines of a file from an offset on."""
+"""Reads lines of a file from an offset on."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 CHUNK_BYTES = 4 << 20
-"""How much of a file is read at once."""
+"""The number of bytes of a file that are read at once."""
 LONGEST_LINE_BYTES = 64 << 20
-"""A line without an end is cut here and becomes a record that its format rejects."""
+"""The length at which a line without an end is cut; its format then rejects the record."""
 
 
 class Lines(NamedTuple):

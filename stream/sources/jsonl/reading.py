@@ -1,11 +1,11 @@
 """Reads the lines of a file, or of the files of a folder, as one partition.
 
-While a file is *followed*, only lines that end with a newline are read. What a file has after its
-last newline is a line when reading is bounded, or when it moves on to the next file.
+While a file is *followed*, only lines that end with a newline are read. The text after the last
+newline is a line when reading is bounded, or when it moves on to the next file.
 
-A file that vanished, was replaced, or became shorter than what was read of it is a gap. So is a
-file that appears, or grows, under a name that reading has passed: it is never read. That can be
-seen only while the service runs; after a restart every file before the position counts as read.
+It is a gap if a file vanished, was replaced, or became shorter than what was read of it. It is also
+a gap if a file appears or grows under a name that reading has passed: it is never read. That is
+detected only while the service runs; after a restart every file before the position counts as read.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from stream.sources.jsonl.lines import Lines, read_lines
 log = structlog.get_logger("driftline.jsonl")
 
 RETRY_S = 0.05
-"""Pause before a followed file is read again when it had no new line."""
+"""The pause before a followed file is read again after it had no new line."""
 
 FilePosition = tuple[str, int]
 """The file's name, relative to the folder, and the offset of the next line."""
@@ -37,7 +37,8 @@ class JsonlReading(Reading):
     finished = False
 
     def __init__(self, path: str, follow: bool) -> None:
-        self._partition, self._follow = path, follow
+        self._partition = path
+        self._follow = follow
         self.names = FileOrder(Path(path))
         self.names.refresh(0.0)
         self._position: FilePosition | None = None
@@ -58,7 +59,9 @@ class JsonlReading(Reading):
                     f" {assign.next}"
                 )
             self.names.refresh(0.0)
-            self._position, self._inode, self.finished = assign.next, None, False
+            self._position = assign.next
+            self._inode = None
+            self.finished = False
             if self._passed is None:
                 self._passed = self.names.before(assign.next[0])
         gap = self._lost_file(self._position)
@@ -83,7 +86,7 @@ class JsonlReading(Reading):
         """Do nothing: files keep no positions of their readers."""
 
     def lag(self, positions: Mapping[str, Position]) -> dict[str, int]:
-        """Return nothing: files report no lag."""
+        """Return no lags: files do not report any."""
         return {}
 
     def close(self) -> None:
@@ -94,7 +97,7 @@ class JsonlReading(Reading):
         """Read on from ``first``, into the next file if this one has nothing more."""
         while True:
             if (gap := self._lost_file(first) or self._passed_file(first)) is not None:
-                return gap  # it begins where the last batch ended: nothing was returned since
+                return gap  # it begins where the last batch ended: no record was returned since
             position = self._position or first
             name = position[0]
             following = self.names.after(name)
@@ -110,15 +113,16 @@ class JsonlReading(Reading):
                 self.finished = not self._follow
                 return self._batch(first, self._position, lines, at_end=True)
             self._leave(name, lines.next)
-            self._position, self._inode = (following, 0), None
+            self._position = (following, 0)
+            self._inode = None
 
     def _leave(self, name: str, size: int) -> None:
-        if name:  # a folder that was empty has no file before its first one
+        if name:  # an empty folder has no file before its first one
             self.names.note_size(name, size)
         self._passed = {*(self._passed or ()), name}
 
     def _lines(self, position: FilePosition, max_records: int, final: bool) -> Lines:
-        """Read lines of a file; none if it is missing, which is no gap before its first line."""
+        """Read lines of a file; none if it is missing, which is not a gap before its first line."""
         name, offset = position
         path = self.names.root / name
         try:

@@ -1,11 +1,11 @@
 """The configuration of a source that reads JSON lines from files and folders.
 
-Where a path has a date in it (``.../2025/06/15/09/20-48-871-0b7b.jsonl``, as captures have), files
-are ordered by the part from the date on, so that those of several endpoints in one folder take
-turns.
+If a path contains a date (``.../2025/06/15/09/20-48-871-0b7b.jsonl``, as in captures), files are
+ordered by the part from the date on, so that the files of several endpoints in one folder are read
+in order of time.
 
-A position is ``(file name, byte offset)``, the name relative to the folder. Blank lines are no
-records. See :mod:`stream.sources.jsonl.reading` for what is a gap.
+A position is ``(file name, byte offset)``, the name relative to the folder. Blank lines are
+skipped. See :mod:`stream.sources.jsonl.reading` for gaps.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
 
     @property
     def paths(self) -> list[str]:
-        """All paths."""
+        """The paths as a list."""
         return [self.path] if isinstance(self.path, str) else self.path
 
     @property

@@ -1,1 +1,3 @@
-"""Reads Kafka topics with one of three clients; may import `sources.base` and `events`."""
+"""Reads Kafka topics with one of three clients; may import `sources.base`, `events` and
+below.
+"""

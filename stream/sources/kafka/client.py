@@ -11,7 +11,7 @@ PERMISSIONS_ADVICE: Final = (
     "Allow Read on the topic, and on the group that is named like the job; `driftline check --live`"
     " prints the command"
 )
-"""What to do about missing permissions."""
+"""Advice on missing permissions."""
 Headers = list[tuple[str, bytes | None]]
 
 
@@ -47,12 +47,13 @@ def no_records() -> RecordColumns:
 class LazyPositions(Sequence[Position]):
     """The positions of a batch's records, each built when it is asked for.
 
-    Only dead letters need them, a few of thousands. A list of tuples would cost 50 ns a record: 4 %
-    of the time in which the fastest client fetches it.
+    Only dead letters need them, a few among thousands. A list of tuples would cost 50 ns per
+    record: 4 % of the time in which the fastest client fetches it.
     """
 
     def __init__(self, topic_id: str, offsets: Sequence[int]) -> None:
-        self._topic_id, self._offsets = topic_id, offsets
+        self._topic_id = topic_id
+        self._offsets = offsets
 
     def __len__(self) -> int:
         return len(self._offsets)
@@ -82,7 +83,7 @@ def concatenated(chunks: Sequence[RecordColumns]) -> RecordColumns:
 class FetchResult(NamedTuple):
     """The result of one poll.
 
-    ``chunks`` are the records by partition. ``refused`` are the partitions whose position the
+    ``chunks`` are the records by partition. ``refused`` are the partitions with a position that the
     broker refused, with the offset up to which their log is still valid, ``None`` if that is
     unknown.
     """
@@ -94,14 +95,15 @@ class FetchResult(NamedTuple):
 class FetchClient(Protocol):
     """Fetches the partitions of one topic from given offsets. Used by one thread.
 
-    Outages are waited out. Permanent errors (missing permissions, damaged records) raise
-    :class:`~stream.errors.SourceUnavailable` immediately.
+    During an outage the client keeps retrying. Permanent errors (missing permissions, damaged
+    records) raise :class:`~stream.errors.SourceUnavailable` immediately.
     """
 
     def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
         """Fetch exactly these partitions.
 
-        Those in ``seeks`` are fetched from that offset on, the others continue where they are.
+        Those in ``seeks`` are fetched from that offset on, the others from their current position
+        on.
         """
 
     def pause(self, partition: int) -> None:
@@ -119,7 +121,7 @@ class FetchClient(Protocol):
     def position(self, partition: int) -> int | None:
         """Return the next offset to be fetched; ``None`` while it is unknown.
 
-        It lies after control records and aborted transactions that were passed.
+        It is after the control records and aborted transactions that were skipped.
         """
 
     def commit(self, offsets: Mapping[int, int]) -> None:

@@ -1,4 +1,4 @@
-"""The log of the Kafka client libraries: passed on to driftline's log, rarely enough to be read."""
+"""Passes the log lines of Kafka client libraries on to driftline's log, at a limited rate."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from sinks.throttle import Throttle
 log = structlog.get_logger("driftline.kafka")
 
 LOG_AGAIN_S: Final = 30.0
-"""Shortest time between two lines of the same kind."""
+"""The shortest time between two lines of the same kind."""
 
 
 class ClientLog(logging.Handler):
     """Passes warnings and errors of a client on as events ``client_log``.
 
-    While a broker is unreachable a client repeats the same lines many times a second: of each kind,
-    which ``kind_of`` returns for a line, one is passed on each half minute. They are details of an
-    outage that driftline reports itself, so their level is ``info``.
+    While a broker is unreachable a client repeats the same lines many times per second. Of each
+    kind of line, which ``kind_of`` returns, one is passed on every half minute. They are details of
+    an outage that driftline reports itself, so their level is ``info``.
     """
 
     def __init__(self, kind_of: Callable[[logging.LogRecord], Hashable]) -> None:
         super().__init__(logging.WARNING)
-        self._kind_of, self._throttle = kind_of, Throttle(LOG_AGAIN_S)
+        self._kind_of = kind_of
+        self._throttle = Throttle(LOG_AGAIN_S)
 
     def emit(self, record: logging.LogRecord) -> None:
         if self._throttle.due(self._kind_of(record)):
@@ -62,8 +63,7 @@ _KAFKA_PYTHON: Final = ClientLog(lambda record: (record.pathname, record.lineno)
 
 @contextmanager
 def logged_errors() -> Iterator[list[BaseException]]:
-    """Collect the exceptions that kafka-python logs: it reports the cause of a failure nowhere
-    else.
+    """Collect the exceptions that kafka-python logs, the only place where it reports causes.
 
     From the first use on its lines are passed on to driftline's log.
     """

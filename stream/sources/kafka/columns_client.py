@@ -1,7 +1,7 @@
 """Fetches with kafka-python at column speed: record batches are decoded without record objects.
 
-The client has no supported way to its raw batches. One of its internal classes is replaced, for
-tested versions only; a contract suite holds the results equal to those of the plain client.
+The client has no public interface to its raw batches. One of its internal classes is replaced, for
+tested versions only; a contract suite compares the results with those of the plain client.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from stream.sources.kafka.plain_client import PlainClient
 from stream.sources.kafka.record_batch import columns_of
 
 TESTED_VERSIONS: Final = frozenset({"3.0.12"})
-"""Versions of kafka-python whose internals are known to fit."""
+"""The versions of kafka-python with internals that were tested."""
 _UNLIMITED: Final = 1 << 62
 
 
@@ -43,7 +43,7 @@ class ColumnsClient(PlainClient):
 
 
 class CountedColumns(list[RecordColumns]):
-    """Chunks whose length is the number of their records: the client limits a poll by it."""
+    """Chunks with the number of their records as length, by which the client limits a poll."""
 
     def __len__(self) -> int:
         return sum(len(chunk.offsets) for chunk in self)
@@ -62,7 +62,7 @@ class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clie
         super().__init__(*args, **settings)
 
     def _maybe_skip_record(self, chunk: RecordColumns) -> bool:
-        """Skip chunks that lie before the position; cut the one that contains it."""
+        """Skip chunks before the position; split the one that contains it."""
         if chunk.offsets and chunk.offsets[-1] >= self.fetch_offset:
             first = next(k for k, offset in enumerate(chunk.offsets) if offset >= self.fetch_offset)
             self._rest = chunk.part(first)
@@ -74,7 +74,8 @@ class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clie
     def take(self, n: int | None = None) -> CountedColumns:
         """Return at most ``n`` records; the remainder of a chunk comes next."""
         self._maybe_raise_next_inline_exception()
-        taken, room = CountedColumns(), n if n is not None else _UNLIMITED
+        taken = CountedColumns()
+        room = n if n is not None else _UNLIMITED
         try:
             while room and (chunk := self._next()) is not None:
                 if len(chunk.offsets) > room:

@@ -1,4 +1,4 @@
-"""Fetches with confluent-kafka: librdkafka fetches in its own threads while Python counts.
+"""Fetches with confluent-kafka, based on librdkafka, which fetches in threads of its own.
 
 Needs the optional extra ``fast``.
 """
@@ -54,9 +54,9 @@ SETTINGS: Final[Mapping[str, Any]] = {
 }
 """Settings that differ from librdkafka's defaults, unless an option overrides them."""
 CONSUME_S: Final = 0.05
-"""A call returns when it has enough records or after this time: longer would delay few records."""
+"""The longest time of a call that waits for more records: a longer one would delay few records."""
 RESPONSE_S: Final = 0.5
-"""Duration of one request to a broker that has not responded yet."""
+"""The time-out of a request to a broker that has not responded yet."""
 ADVICE: Final = (
     "Check source.bootstrap_servers, and security_protocol, sasl_... and ssl_... under"
     " source.options"
@@ -66,7 +66,7 @@ TokenCallback = Callable[[str], tuple[str, float]]
 
 _LIBRDKAFKA: Final = logging.getLogger("librdkafka")
 _LIBRDKAFKA_LOG: Final = ClientLog(lambda record: record.getMessage().partition(": ")[0])
-"""Lines begin with a keyword, the client and the thread: these are the kind of a line."""
+"""The kind of a line is its first part: a keyword, the client and the thread."""
 
 
 def librdkafka_settings(
@@ -99,7 +99,9 @@ class ConfluentClient:
     def __init__(self, name: str, topic: str, settings: Mapping[str, Any]) -> None:
         import confluent_kafka
 
-        self._kafka, self._name, self._topic = confluent_kafka, name, topic
+        self._kafka = confluent_kafka
+        self._name = name
+        self._topic = topic
         self._throttle = Throttle(LOG_AGAIN_S)
         self._causes: dict[str, str] = {}
         self._permanent: set[str] = set()
@@ -225,7 +227,7 @@ class ConfluentClient:
         return chunks
 
     def _refused(self, faults: Sequence[Any]) -> dict[int, int | None]:
-        """Return the partitions whose position was refused; raise other permanent errors."""
+        """Return the partitions with a refused position; raise other permanent errors."""
         codes = self._kafka.KafkaError
         refused: dict[int, int | None] = {}
         for message in faults:
@@ -242,8 +244,10 @@ class ConfluentClient:
         return refused
 
     def _on_error(self, error: Any) -> None:
-        """Log an error twice a minute, as a warning if no retry repairs it."""
-        codes, name, text = self._kafka.KafkaError, str(error.name()), str(error.str())
+        """Log an error, at most twice a minute; permanent errors as warnings."""
+        codes = self._kafka.KafkaError
+        name = str(error.name())
+        text = str(error.str())
         refused = codes._AUTHENTICATION, codes.SASL_AUTHENTICATION_FAILED, codes._SSL  # noqa: SLF001
         if error.code() in refused:
             self._permanent.add(name)
@@ -256,7 +260,7 @@ class ConfluentClient:
             log.info("client_error", source=self._name, reason=text)
 
     def _reporting(self, get_token: TokenCallback) -> TokenCallback:
-        """Return a callback that logs why there is no token: librdkafka drops the exception."""
+        """Return a callback that logs the exception if there is no token: librdkafka drops it."""
 
         def reported(config: str) -> tuple[str, float]:
             try:
@@ -293,7 +297,7 @@ def _with_option_names(error: Exception) -> str:
 def _by_partition(
     messages: Sequence[Any], partition: Callable[[Any], int | None]
 ) -> dict[int, list[Any]]:
-    """Group messages, which come in runs of one partition: a run is cut out as a whole."""
+    """Group messages by partition; they come in runs of one partition, which are sliced."""
     numbers = np.fromiter(map(partition, messages), np.int64, len(messages))
     bounds = [0, *(np.flatnonzero(np.diff(numbers)) + 1).tolist(), len(messages)]
     groups: dict[int, list[Any]] = {}
@@ -305,9 +309,9 @@ def _by_partition(
 def _columns(messages: Sequence[Any], message: Any) -> RecordColumns:
     """Return messages of one partition as columns.
 
-    ``message`` is their class: to map its methods over the messages is the fastest way. An empty
-    list for each message would cost more than all else, so there are no headers at all if no
-    message has one.
+    ``message`` is their class: mapping its methods over the messages is the fastest way. An empty
+    list per message would cost more than everything else, so there are no headers at all if no
+    message has any.
     """
     first, last = messages[0].offset(), messages[-1].offset()
     consecutive = last - first + 1 == len(messages)

@@ -1,4 +1,4 @@
-"""Connects kafka-python's clients, with a clear cause where that fails."""
+"""Connects the clients of kafka-python, and reports the cause if that fails."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from stream.sources.kafka.client_log import logged_errors
 log = structlog.get_logger("driftline.kafka")
 
 ATTEMPT_S: Final = 4.0
-"""Duration of one attempt: long enough for a broker, which delays that answer, to refuse
-credentials."""
+"""The time-out of one attempt: long enough for a broker, which delays refusals of credentials."""
 MIN_ATTEMPT_S: Final = 0.1
 UNSPECIFIC: Final = ("Unable to bootstrap", "timed out", "socket disconnected")
-"""Texts of errors that only report that an attempt failed, from the least specific on."""
+"""Texts of errors that only report a failed attempt, the least specific first."""
 
 
 def connect(name: str, build: Callable[..., Any], give_up_after_s: float) -> Any:
-    """Return the client that ``build`` returns; repeat transient failures for ``give_up_after_s``.
+    """Return the client from ``build``; retry transient failures for ``give_up_after_s``.
 
     ``name`` is the source in messages. Raises :class:`~stream.errors.SourceUnavailable` with the
     distinct causes: immediately for a permanent error, else after that time.
@@ -71,9 +70,9 @@ def _attempt(build: Callable[..., Any], timeout_s: float) -> tuple[Any, list[Bas
 
 
 def is_permanent(cause: BaseException) -> bool:
-    """Return whether no retry repairs this error.
+    """Return whether an error is permanent, so that no retry can succeed.
 
-    Permanent are refused credentials and certificates, missing files, and wrong options.
+    These are refused credentials and certificates, missing files, and invalid options.
     """
     if isinstance(cause, kafka_errors.KafkaError):
         return not isinstance(cause, kafka_errors.RetriableError)
@@ -91,7 +90,7 @@ def distinct_messages(causes: Sequence[BaseException]) -> list[str]:
 
 
 def _message(cause: BaseException) -> str:
-    """Return the text with the name of the error once: the client repeats the name of some."""
+    """Return the text with the name of the error once; the client repeats some names."""
     name = type(cause).__name__
     if isinstance(cause, kafka_errors.KafkaError):
         return str(cause).replace(f"{name}: {name}: ", f"{name}: ")

@@ -1,4 +1,4 @@
-"""Tokens for Amazon MSK with IAM: signed requests to connect, the same for every client.
+"""Tokens for Amazon MSK with IAM: signed requests to connect, for all Kafka clients.
 
 Needs the optional extra ``msk``.
 """
@@ -17,7 +17,7 @@ MSK_IAM: Final = "AWS_MSK_IAM"
 
 
 def faults(options: Mapping[str, Any], region: str) -> list[Fault]:
-    """Return what is wrong with the options of a source that uses, or does not use, MSK IAM."""
+    """Return the faults of the options of a source with regard to MSK IAM."""
     if options.get("sasl_mechanism") != MSK_IAM:
         unused = Fault("region", "has no effect without sasl_mechanism AWS_MSK_IAM")
         return [unused] if region else []
@@ -31,7 +31,7 @@ def faults(options: Mapping[str, Any], region: str) -> list[Fault]:
 
 
 def verify(name: str, options: Mapping[str, Any], region: str) -> None:
-    """Sign one token if the options ask for them: clients retry without a token for ever.
+    """Sign one token if the options require tokens: clients would retry forever without one.
 
     ``name`` is the source in messages. Raises ``SourceUnavailable``.
     """
@@ -44,7 +44,7 @@ def verify(name: str, options: Mapping[str, Any], region: str) -> None:
         raise SourceUnavailable(name, [str(error)], advice) from error
     except Exception as error:  # the library documents none of its errors
         cause = f"{type(error).__name__}: {error}"
-        advice = "Give credentials to the AWS environment"
+        advice = "Set credentials in the AWS environment"
         raise SourceUnavailable(name, [cause], advice) from error
 
 

@@ -1,4 +1,4 @@
-"""Fetches with kafka-python's public interface: one object a record."""
+"""Fetches with kafka-python's public interface: one object per record."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class PlainClient:
     """
 
     def __init__(self, name: str, topic: str, consumer: Any) -> None:
-        self._name, self._topic, self._consumer = name, topic, consumer
+        self._name = name
+        self._topic = topic
+        self._consumer = consumer
         self._refused: dict[int, int | None] = {}
         self._throttle = Throttle(LOG_AGAIN_S)
 

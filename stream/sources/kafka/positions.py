@@ -1,4 +1,4 @@
-"""Positions in a topic as the state keeps them, and which offsets surely belong to the topic."""
+"""Positions in a topic as the state keeps them, and the offsets verified to belong to the topic."""
 
 from __future__ import annotations
 
@@ -60,17 +60,18 @@ class RefusedPosition(NamedTuple):
 
 
 class VerifiedOffsets:
-    """The offset of a partition up to which everything read surely belongs to the topic with an id.
+    """The offset of a partition up to which all records read belong to the topic with an id.
 
-    A topic that was recreated is detected by an observation of its id, but its records may have
-    been fetched before: the broker returns them for the old offsets without an error. Verified is
-    what was read before the request of an observation that found the id unchanged. The rest belongs
-    to the one topic or to the other. Skipped in the new topic, it is never counted twice; what may
-    be missing is reported as a gap. Times are monotonic seconds.
+    A recreated topic is detected by an observation of its id, but its records may have been fetched
+    before: the broker returns them for the old offsets without an error. Records are verified if
+    they were read before the request of an observation that found the id unchanged. The others
+    belong to either topic. They are skipped in the new topic, so that they are never counted twice;
+    records that may be missing are reported as a gap. Times are monotonic seconds.
     """
 
     def __init__(self, topic_id: str, offset: int) -> None:
-        self.topic_id, self.offset = topic_id, offset
+        self.topic_id = topic_id
+        self.offset = offset
         self._unverified: list[tuple[float, int]] = []
 
     def note_read(self, offset: int, now_s: float) -> None:
@@ -79,11 +80,11 @@ class VerifiedOffsets:
             self._unverified.append((now_s, offset))
 
     def unverified_s(self, now_s: float) -> float:
-        """Return for how long something read has not been verified; 0 if everything has."""
+        """Return the age of the oldest unverified record; 0 if all are verified."""
         return now_s - self._unverified[0][0] if self._unverified else 0.0
 
     def note_observation(self, topic_id: str, requested_s: float) -> None:
-        """Verify what was read before an observation, if that found the same id."""
+        """Verify the offsets read before an observation, if it found the same id."""
         if topic_id != self.topic_id:
             return
         verified = [offset for read_s, offset in self._unverified if read_s <= requested_s]
@@ -91,7 +92,7 @@ class VerifiedOffsets:
         self._unverified = self._unverified[len(verified) :]
 
     def resumed(self, topic_id: str, offset: int) -> VerifiedOffsets:
-        """Return the offsets for reading that resumes at ``offset``, perhaps one read before."""
+        """Return the verified offsets for reading that resumes at ``offset``."""
         if topic_id != self.topic_id or offset > self._last_read():
             return VerifiedOffsets(topic_id, offset)
         self.offset = min(self.offset, offset)

@@ -1,8 +1,9 @@
 """Reads a topic from driftline's own positions: gaps are reported, and nothing is read twice.
 
-A topic that is recreated *while* it is read is detected by its id, within about half a second. What
-was read of it in between, at the offsets of the previous topic, is counted. The new positions name
-these offsets, and they are skipped (:class:`stream.sources.kafka.positions.VerifiedOffsets`).
+A topic that is recreated *while* it is read is detected by its id, within about half a second.
+Records that were read from it in between, at the offsets of the previous topic, are counted. The
+new positions name these offsets, and they are skipped
+(:class:`stream.sources.kafka.positions.VerifiedOffsets`).
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from stream.sources.kafka.positions import RefusedPosition, TopicPosition, Verif
 from stream.sources.kafka.topic_watch import TopicObservation, TopicWatch
 
 FRESH_S: Final = 1.0
-"""How long an observation of the log's end is trusted."""
+"""The time for which an observation of the log's end is valid."""
 OBSERVE_S: Final = 2.0
-"""How long an assignment waits for an observation of the log."""
+"""The longest time that an assignment waits for an observation of the log."""
 VERIFY_S: Final = 0.3
-"""After this time the topic's id is requested, so that few offsets are unverified if it changed."""
+"""The time after which the topic's id is requested, so that few offsets stay unverified."""
 
 
 def is_at_end(observed: TopicObservation, number: int, position: TopicPosition) -> bool:
     """Return whether a recent observation found the log's end at the position.
 
-    A partition that does not exist any more is at its end.
+    A partition that no longer exists is at its end.
     """
     if time.monotonic() - observed.ends_s >= FRESH_S:
         return False
@@ -57,7 +58,9 @@ class KafkaReading(Reading):
         resources: ExitStack,
         from_start: bool,
     ) -> None:
-        self._topic, self._client, self._watch = topic, client, watch
+        self._topic = topic
+        self._client = client
+        self._watch = watch
         self._resources = resources
         self._positions: dict[int, TopicPosition] = {}
         self._refused: dict[int, RefusedPosition] = {}
@@ -100,7 +103,7 @@ class KafkaReading(Reading):
         return gaps
 
     def assigned_elsewhere(self, partitions: Collection[str]) -> None:
-        """Let partitions discovered from now on start at their first record."""
+        """Note that partitions discovered later start at their first record."""
         self._from_start = True
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
@@ -122,7 +125,7 @@ class KafkaReading(Reading):
         return [*gaps, *(batch for batch in batches if batch is not None)]
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
-        """Commit the group's offsets without waiting; a failure is logged and made good later."""
+        """Commit the group's offsets without waiting; a failure is logged, and repaired later."""
         topic_id = self._watch.latest.topic_id
         offsets: dict[int, int] = {}
         for name, position in positions.items():
@@ -164,7 +167,7 @@ class KafkaReading(Reading):
         return VerifiedOffsets(*start) if verified is None else verified.resumed(*start)
 
     def _note_read(self) -> None:
-        """Note how far partitions are read; have the topic observed if that is long unverified."""
+        """Note the offsets read; request an observation if they have been unverified for long."""
         now_s = time.monotonic()
         for number, position in self._positions.items():
             self._verified[number].note_read(position.offset, now_s)
@@ -173,7 +176,7 @@ class KafkaReading(Reading):
             self._watch.request(topic=True)
 
     def _pause(self, refused: Mapping[int, int | None]) -> None:
-        """Stop reading partitions whose position was refused, until the topic is observed."""
+        """Stop reading partitions with a refused position, until the topic is observed."""
         for number, valid_until in refused.items():
             self._client.pause(number)
             self._refused[number] = RefusedPosition(time.monotonic(), valid_until)
@@ -249,7 +252,8 @@ class KafkaReading(Reading):
         A batch without records advances over control records, or reports the end; None if there is
         nothing to report.
         """
-        position, is_refused = self._positions[number], number in self._refused
+        position = self._positions[number]
+        is_refused = number in self._refused
         offset = position.offset
         if not is_refused:
             offset = max(offset, self._client.position(number) or 0)

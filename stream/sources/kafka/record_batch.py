@@ -17,12 +17,12 @@ from detectors.arrays import Ints
 from stream.sources.kafka.client import Headers, RecordColumns, no_records
 
 FEW: Final = 80
-"""Below this number of records, calls of numpy cost more than decoding them one by one."""
+"""The number of records below which calls of numpy cost more than decoding one by one."""
 _LOG_APPEND_TIME: Final = 1
 _VALUE_BITS: Final = 64
 _TOO_LONG: Final = "a number of more than ten bytes"
 _NO_HEADERS: Final[Headers] = []
-"""Shared by all records without headers: a list for each would cost more than the rest of it."""
+"""Shared by all records without headers: a list per record would cost more than the record."""
 
 Bytes = NDArray[np.uint8]
 
@@ -94,7 +94,7 @@ def all_at_once(
         headers = [record_headers for record_headers, _ in decoded]
         stops = np.array([stop for _, stop in decoded], np.int64)
     if not np.array_equal(stops, ends):
-        raise ValueError("records do not end where their lengths say")
+        raise ValueError("records do not end at their lengths")
     columns = RecordColumns(
         offsets=(base[0] + offsets).tolist(),
         timestamps=(base[1] + timestamps).tolist(),

@@ -1,4 +1,4 @@
-"""Checks the security options of a Kafka client, whose own errors do not name the faulty one."""
+"""Checks the security options of a Kafka client; its own errors do not name the faulty option."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILES: Final = ("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_crlfile")
 
 
 def faults(options: Mapping[str, Any]) -> list[Fault]:
-    """Return what the options lack for a secured connection, as far as it shows without network.
+    """Return the faults of the options for a secured connection that show without network access.
 
     Files need not exist on the machine that checks.
 
@@ -41,12 +41,12 @@ def faults(options: Mapping[str, Any]) -> list[Fault]:
 
 def _mechanism_faults(protocol: str, mechanism: Any, options: Mapping[str, Any]) -> list[Fault]:
     if mechanism not in SASL_MECHANISMS:
-        what = f"required by security_protocol {protocol};"
+        problem = f"required by security_protocol {protocol};"
         if mechanism is not None:
             near = did_you_mean(str(mechanism), SASL_MECHANISMS) or ";"
-            what = f"unknown mechanism {mechanism!r}{near}"
+            problem = f"unknown mechanism {mechanism!r}{near}"
         valid = ", ".join(sorted(SASL_MECHANISMS))
-        return [Fault("options.sasl_mechanism", f"{what} valid: {valid}")]
+        return [Fault("options.sasl_mechanism", f"{problem} valid: {valid}")]
     required = ("sasl_plain_username", "sasl_plain_password") if mechanism in WITH_PASSWORD else ()
     return [
         Fault(f"options.{name}", f"required by sasl_mechanism {mechanism}")
@@ -56,7 +56,7 @@ def _mechanism_faults(protocol: str, mechanism: Any, options: Mapping[str, Any])
 
 
 def verify(name: str, options: Mapping[str, Any]) -> None:
-    """Check that the files named by the options exist: the clients do not name a missing one.
+    """Check that the files named by the options exist: clients do not name a missing one.
 
     ``name`` is the source in messages. Raises ``SourceUnavailable``.
     """

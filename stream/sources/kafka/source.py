@@ -71,20 +71,21 @@ class Kafka(Source, frozen=True, tag="kafka"):
 
     ``options`` are passed to the client as they are (``security_protocol``, ``sasl_...``,
     ``ssl_...``). ``start`` is where a job without state begins: ``earliest`` or ``latest``. A
-    partition that is added later starts at its first offset, whatever ``start`` says.
+    partition that is added later starts at its first offset, regardless of ``start``.
 
     At the start a broker that does not respond is retried for ``give_up_after``; refused
-    credentials and a missing topic end the program at once. Later outages are waited out.
+    credentials and a missing topic end the program immediately. In later outages the service keeps
+    retrying.
     ``arrival_ms`` is the record's timestamp: the broker's if the topic is set to ``LogAppendTime``,
     else the producer's; but no later than this machine's clock, so that one wrong clock cannot
     close all windows. Records of aborted transactions are skipped.
 
-    ``client`` chooses what fetches: ``columns`` (kafka-python with its record batches decoded as
-    columns; ``plain`` is used for versions with which that was not tested), ``plain`` (kafka-python
-    as it is), or ``fast`` (confluent-kafka, the extra ``driftline[fast]``; options keep their
-    names). With ``sasl_mechanism: AWS_MSK_IAM`` and ``security_protocol: SASL_SSL`` the credentials
-    of the AWS environment are used (the extra ``driftline[msk]``); ``region`` is that of the
-    cluster.
+    ``client`` is the client that fetches: ``columns`` (kafka-python with its record batches decoded
+    as columns; ``plain`` is used for versions with which that was not tested), ``plain``
+    (kafka-python as it is), or ``fast`` (confluent-kafka, the extra ``driftline[fast]``; options
+    keep their names). With ``sasl_mechanism: AWS_MSK_IAM`` and ``security_protocol: SASL_SSL`` the
+    credentials of the AWS environment are used (the extra ``driftline[msk]``); ``region`` is that
+    of the cluster.
 
     >>> source = Kafka(bootstrap_servers=["h:1"], topic="t", options={"sasl_mechansim": "PLAIN"})
     >>> source.check()[0].message
@@ -104,7 +105,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
     ``sasl_mechanism``, ``ssl_cafile``, ...).
     """
     give_up_after: Duration = "30s"
-    """How long the start waits for a broker; later outages are waited out."""
+    """How long the start waits for a broker; in later outages the service keeps retrying."""
     client: Literal["columns", "plain", "fast"] = "columns"
     """The client that fetches: ``columns`` (kafka-python, record batches as columns), ``plain``
     (kafka-python), ``fast`` (confluent-kafka; ``pip install 'driftline[fast]'``).
@@ -121,7 +122,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
 
     @property
     def identity(self) -> str:
-        """The topic by its name, whatever its brokers; positions hold its id."""
+        """The name of the topic, without its brokers; positions hold its id."""
         return f"kafka {self.topic}"
 
     def check(self) -> list[Fault]:
@@ -139,7 +140,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
         return [*faults, *security.faults(self.options), *msk_iam.faults(self.options, self.region)]
 
     def _option_fault(self, name: str) -> str:
-        """Return what is wrong with the name of an option; empty if it is known."""
+        """Return the fault of the name of an option; empty if it is known."""
         known = kafka.KafkaConsumer.DEFAULT_CONFIG
         if name in RESERVED_OPTIONS:
             return "set by driftline itself; remove it"
@@ -208,7 +209,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
         return lambda **more: kafka.KafkaConsumer(**settings, **more)
 
     def admin_builder(self) -> Callable[..., Any]:
-        """Return what builds an admin client with the options of this source.
+        """Return a function that builds an admin client with the options of this source.
 
         For :func:`stream.sources.kafka.connection.connect`.
         """

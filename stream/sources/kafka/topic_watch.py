@@ -19,12 +19,12 @@ from stream.sources.kafka.client import PERMISSIONS_ADVICE
 log = structlog.get_logger("driftline.kafka")
 
 OBSERVE_S: Final = 2.0
-"""How often a topic is observed without a request."""
+"""The longest time between two observations of a topic."""
 MIN_PAUSE_S: Final = 0.2
-"""Shortest pause between two observations."""
+"""The shortest pause between two observations."""
 REQUEST_TIMEOUT_MS: Final = 2000
 CLOSE_S: Final = 3.0
-"""How long closing waits for the thread."""
+"""The longest time that closing waits for the thread."""
 
 
 class TopicObservation(NamedTuple):
@@ -44,12 +44,14 @@ class TopicObservation(NamedTuple):
 class TopicWatch:
     """Observes a topic with a client and a thread of its own.
 
-    So neither a long poll nor an unreachable broker delays the thread that reads. ``admin`` is a
+    Neither a long request nor an unreachable broker delays the thread that reads. ``admin`` is a
     ``KafkaAdminClient``.
     """
 
     def __init__(self, name: str, topic: str, admin: Any) -> None:
-        self._name, self._topic, self._admin = name, topic, admin
+        self._name = name
+        self._topic = topic
+        self._admin = admin
         self.latest: TopicObservation
         self._requested = threading.Event()
         self._observed = threading.Condition()

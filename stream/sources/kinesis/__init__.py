@@ -1,1 +1,3 @@
-"""Reads Kinesis streams by polling or enhanced fan-out; may import `sources.base` and `events`."""
+"""Reads Kinesis streams by polling or enhanced fan-out; may import `sources.base`, `events`,
+`sinks.aws` and below.
+"""

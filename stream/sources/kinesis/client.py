@@ -1,7 +1,7 @@
-"""The client of Amazon Kinesis: time-outs, complete responses, and what each error means.
+"""The client of Amazon Kinesis: time-outs, complete responses, and the meaning of each error.
 
-Only this module knows the client library. It retries nothing by itself: what follows from a failure
-depends on the caller.
+Only this module uses the client library. It does not retry: the consequence of a failure depends on
+the caller.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ log = structlog.get_logger("driftline.kinesis")
 READ_TIMEOUT_S: Final = 10
 HOUR_MS: Final = 3_600_000
 LOG_AGAIN_S: Final = 30.0
-"""Shortest time between two log lines about failures of the same kind."""
+"""The shortest time between two log events about failures of the same kind."""
 FIRST_PAUSE_S, MAX_PAUSE_S = 0.2, 3.0
 """Pauses between two attempts at the start; each is twice as long as the one before."""
 
@@ -60,14 +60,14 @@ KIND_OF_CODE: Final[dict[str, FailureKind]] = {
 """The meaning of an error code of the service. All others are transient: failures of the service or
 of the network, and credentials that are being renewed."""
 PERMANENT_KINDS: Final = frozenset({"missing", "denied", "invalid"})
-"""Failures at the start that no retry repairs."""
+"""The failures at the start that are permanent."""
 CLIENT_ERRORS: Final = (
     botocore.exceptions.ClientError,
     botocore.exceptions.BotoCoreError,
     ResponseParserError,
     urllib3.exceptions.HTTPError,
 )
-"""Everything that a call of the client library raises."""
+"""All errors that a call of the client library raises."""
 DENIED_ERRORS: Final = (
     botocore.exceptions.NoCredentialsError,
     botocore.exceptions.PartialCredentialsError,
@@ -82,7 +82,9 @@ class KinesisError(Exception):
     """A failed call: the ``operation`` as IAM names it, the error ``code``, and its meaning."""
 
     def __init__(self, operation: str, code: str, kind: FailureKind, text: str) -> None:
-        self.operation, self.code, self.kind = operation, code, kind
+        self.operation = operation
+        self.code = code
+        self.kind = kind
         super().__init__(text)
 
 
@@ -107,9 +109,9 @@ class StreamSummary(NamedTuple):
 class KinesisClient:
     """Makes calls that either return a complete response or raise :class:`KinesisError`.
 
-    The client library takes a response that was cut off in transit for a success. So each body is
-    compared with its announced length (:func:`sinks.aws.client.reject_truncated_body`), and each
-    response with the keys that a complete one has.
+    The client library accepts a response that was truncated in transit as a success. Therefore each
+    body is compared with its announced length (:func:`sinks.aws.client.reject_truncated_body`), and
+    each response with the keys that a complete one has.
 
     With an empty ``region`` or ``endpoint_url`` the library's default is used; the target's label
     names the region. Threads may share a client.
@@ -123,7 +125,7 @@ class KinesisClient:
         try:
             self.boto = client("kinesis", region, endpoint_url, READ_TIMEOUT_S, threads + 2)
         except ClientUnusable as error:
-            raise SourceUnavailable(target.label, [error.what], error.advice) from error
+            raise SourceUnavailable(target.label, [error.problem], error.advice) from error
         self.target = target._replace(label=f"{target.label} in {self.boto.meta.region_name}")
 
     def call(self, operation: str, expected: tuple[str, ...], **arguments: Any) -> dict[str, Any]:
@@ -149,7 +151,8 @@ class KinesisClient:
         """
         name = str(self.boto.meta.method_to_api_mapping[operation])
         response = self.call(operation, (key,), **arguments)
-        stream, began_ms = response[key], response_time_ms(response)
+        stream = response[key]
+        began_ms = response_time_ms(response)
         try:
             for event in stream:
                 yield event, began_ms
@@ -179,7 +182,7 @@ class KinesisClient:
         return now_ms if kinesis_ms is None else min(now_ms, kinesis_ms)
 
     def report_failure(self, failure: KinesisError) -> None:
-        """Log a failed read, each kind at most twice a minute; an expired iterator is none."""
+        """Log a failed read, each kind at most twice a minute; expired iterators are not logged."""
         with self._lock:
             self._failing_since_s = self._failing_since_s or time.monotonic()
             if failure.kind == "expired":
@@ -193,8 +196,10 @@ class KinesisClient:
         if self._failing_since_s is None:
             return
         with self._lock:
-            since_s, logged = self._failing_since_s, self._failure_logged
-            self._failing_since_s, self._failure_logged = None, False
+            since_s = self._failing_since_s
+            logged = self._failure_logged
+            self._failing_since_s = None
+            self._failure_logged = False
         if since_s is not None and logged:
             after_s = round(time.monotonic() - since_s, 1)
             log.warning("source_reachable", source=self.target.label, after_s=after_s)
@@ -219,12 +224,12 @@ def response_time_ms(response: Mapping[str, Any]) -> int | None:
 
 
 def incomplete(operation: str, problem: str) -> KinesisError:
-    """Return the error for a response of ``operation`` that was cut off in transit."""
+    """Return the error for a response of ``operation`` that was truncated in transit."""
     return KinesisError(operation, "Incomplete", "transient", f"{operation}: {problem}")
 
 
 def kinesis_error(operation: str, error: Exception) -> KinesisError:
-    """Return an exception of the client library as the :class:`KinesisError` that it means."""
+    """Return the :class:`KinesisError` for an exception of the client library."""
     if isinstance(error, botocore.exceptions.ClientError):
         details = error.response.get("Error", {})
         code = str(details.get("Code", "")) or "no code"
@@ -239,7 +244,7 @@ def kinesis_error(operation: str, error: Exception) -> KinesisError:
 def unavailable(
     target: StreamTarget, failure: KinesisError, tried_s: float | None = None
 ) -> SourceUnavailable:
-    """Return the error that ends the program: what failed, and what to do about it.
+    """Return the error that ends the program, with cause and advice.
 
     ``tried_s`` is for how long the call was repeated, ``None`` if it was not.
     """
@@ -265,7 +270,7 @@ def _cause_and_advice(failure: KinesisError, tried_s: float | None) -> tuple[str
     if failure.kind == "invalid":
         return str(failure), "Correct source.stream or source.stream_arn"
     if tried_s is None:
-        return str(failure), "It answered a moment ago: try again"
+        return str(failure), "It responded a moment ago: try again"
     return str(failure), (
         f"Tried for {tried_s:g} s (source.give_up_after); check source.region, source.endpoint_url"
         " and the network"
@@ -280,19 +285,20 @@ def _denied(failure: KinesisError) -> tuple[str, str]:
     known = fault_named(failure.code)
     if known is None:
         return str(failure), f"Give these credentials {needed}"
-    return known.what, f"{known.advice}. Needed is {needed}"
+    return known.problem, f"{known.advice}. Needed is {needed}"
 
 
 def call_with_retries(
     target: StreamTarget, give_up_after_s: float, call: Callable[[], Response]
 ) -> Response:
-    """Return what ``call`` returns, repeated while it fails, for ``give_up_after_s``.
+    """Return the result of ``call``, which is retried for ``give_up_after_s``.
 
-    Raises :class:`SourceUnavailable`: at once for a permanent error, else after that time. The
+    Raises :class:`SourceUnavailable`: immediately for a permanent error, else after that time. The
     first failure is logged.
     """
     deadline_s = time.monotonic() + give_up_after_s
-    pause_s, logged = FIRST_PAUSE_S, False
+    pause_s = FIRST_PAUSE_S
+    logged = False
     while True:
         try:
             return call()

@@ -1,6 +1,6 @@
 """Enhanced fan-out: Kinesis pushes the records of a shard to a registered consumer.
 
-Such a consumer has a read rate of its own, which it shares with no other.
+Such a consumer has a read rate of its own, not shared with others.
 """
 
 from __future__ import annotations
@@ -73,10 +73,10 @@ class SubscribedShardReader(ShardReader):
         self._continuation = None
 
     def position_refused(self) -> None:
-        """Decide what a refusal means: an absent consumer, a gap, or an old continuation.
+        """Find the cause of a refusal: an absent consumer, a gap, or an old continuation.
 
-        Only with an existing consumer is it about the position, and only if reading started at the
-        last record: a continuation may just be too old.
+        If the consumer exists and reading started at the last record, the position is refused. A
+        continuation may merely be too old.
         """
         client = self.shared.client
         try:

@@ -1,4 +1,4 @@
-"""The aggregated record of the Kinesis Producer Library (KPL): many user records in one record.
+"""Decodes aggregated records of the Kinesis Producer Library (KPL): many user records in one.
 
 An aggregated record is four magic bytes, a protobuf message, and the MD5 digest of that message.
 Source: "KPL Aggregated Record Format" in AWS's repository ``awslabs/amazon-kinesis-producer``

@@ -1,4 +1,4 @@
-"""Polls a shard with GetRecords."""
+"""Reads a shard by polling with GetRecords."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from stream.sources.kinesis.shard_reader import (
 )
 
 IDLE_PAUSE_S: Final = 1.0
-"""Longest pause between two reads of a shard that has no new records."""
+"""The longest pause between two reads of a shard that has no new records."""
 IDLE_FACTOR: Final = 1.5
-"""By which the pause grows with each read that returns nothing."""
+"""The factor by which the pause grows with each read without records."""
 
 
 class PolledShardReader(ShardReader):
@@ -34,7 +34,8 @@ class PolledShardReader(ShardReader):
     ) -> None:
         super().__init__(shared, partition, position)
         self._iterator: str | None = None
-        self._reserved, self._due_s = False, due_s
+        self._reserved = False
+        self._due_s = due_s
         self._pause_s = MIN_PAUSE_S
 
     def due_s(self) -> float | None:
@@ -57,7 +58,8 @@ class PolledShardReader(ShardReader):
             self.fail(error)
         finally:
             with self.shared.changed:
-                self._reserved, self._due_s = False, time.monotonic() + pause_s
+                self._reserved = False
+                self._due_s = time.monotonic() + pause_s
                 self.shared.changed.notify_all()
 
     def restart(self) -> None:

@@ -16,11 +16,11 @@ from stream.sources.kinesis.shard_reader import ShardReader, SharedClient
 from stream.sources.kinesis.shards import ENDED
 
 THREADS: Final = 8
-"""Shards that are read at the same time by polling."""
+"""The number of shards that are polled at the same time."""
 LIST_S: Final = 5.0
-"""How often the shards are listed."""
+"""The time between two listings of the shards."""
 SETTLE_S: Final = 2.0
-"""How long an assignment waits to learn whether the log has the positions."""
+"""The longest time that an assignment waits for gaps at its positions."""
 
 
 class KinesisReading(Reading):
@@ -33,7 +33,8 @@ class KinesisReading(Reading):
     finished = False
 
     def __init__(self, shared: SharedClient, consumer_arn: str) -> None:
-        self._shared, self._consumer_arn = shared, consumer_arn
+        self._shared = shared
+        self._consumer_arn = consumer_arn
         self.client = shared.client
         self._readers: dict[str, ShardReader] = {}
         self._next_read_s: dict[str, float] = {}
@@ -42,16 +43,14 @@ class KinesisReading(Reading):
         self._turn = 0
 
     def discover(self) -> list[DiscoveredPartition]:
-        """Return the shards of the latest listing; one older than five seconds is renewed in the
-        background.
-        """
+        """Return the shards of the latest listing, which is renewed in the background."""
         stale = time.monotonic() - self._shared.shards.asked_s > LIST_S
         if stale and (self._listing is None or self._listing.done()):
             self._listing = self._pool.submit(self._list)
         return self._shared.shards.discovered()
 
     def assign(self, assigns: list[Assign]) -> list[Gap]:
-        """Read the shards on after their positions.
+        """Read the shards from their positions on.
 
         A gap that is not detected within two seconds is returned by a later poll.
         """
@@ -67,17 +66,17 @@ class KinesisReading(Reading):
         return gaps
 
     def assigned_elsewhere(self, partitions: Collection[str]) -> None:
-        """Treat shards discovered from now on as children of these, or as unknown: both start at
-        their first record.
+        """Note that shards discovered later are children of these, or new: all start at their
+        first record.
         """
         self._shared.shards.mark_assigned(partitions)
 
     def expired(self, ended: Collection[str]) -> list[str]:
-        """Return the closed shards whose records have all expired: Kinesis lists them no more."""
+        """Return the closed shards that Kinesis no longer lists, since all records have expired."""
         return self._shared.shards.expired(ended)
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        """Return what was fetched; each shard is the first in its turn, so that none starves.
+        """Return fetched records; the shards take turns in being first, so that none starves.
 
         A gap and the end of a shard are returned once; the shard is then closed.
         """
@@ -124,7 +123,7 @@ class KinesisReading(Reading):
             self.client.report_failure(failure)
 
     def _open(self, partition: str, position: Position) -> ShardReader:
-        """Open a reader, after closing a previous one of the shard, whose pause it keeps."""
+        """Open a reader, after closing a previous one of the shard, and keep its pause."""
         if partition in self._readers:
             self._close(partition)
         reader: ShardReader
@@ -139,7 +138,8 @@ class KinesisReading(Reading):
 
     def _close(self, partition: str) -> None:
         """Close a reader, and remember when its shard may be read again."""
-        reader, now_s = self._readers.pop(partition), time.monotonic()
+        reader = self._readers.pop(partition)
+        now_s = time.monotonic()
         reader.close()
         self._next_read_s = {
             name: next_s for name, next_s in self._next_read_s.items() if next_s > now_s

@@ -1,4 +1,4 @@
-"""Records as Kinesis stores them, and the raw batches that are made of them."""
+"""The records that Kinesis stores, and the raw batches that are made of them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from stream.events import DiscoveredPartition, Position, RawBatch
 from stream.sources.kinesis.kpl import UserRecords, deaggregate
 
 VALUE_OVERHEAD_BYTES: Final = 64
-"""Memory that a value takes in addition to its bytes."""
+"""The memory of a value in addition to its bytes."""
 
 
 class StoredRecord(NamedTuple):
-    """One record of Kinesis with the user records in it; a position never lies between these.
+    """One record of Kinesis with its user records; a position never lies between these.
 
-    A record that no producer library aggregated holds one user record: itself.
+    A record without aggregation holds a single user record: itself.
     """
 
     sequence: str
@@ -27,7 +27,7 @@ class StoredRecord(NamedTuple):
 
     @property
     def memory_bytes(self) -> int:
-        """Memory that the values take, overhead included: a million empty values are not free."""
+        """The memory of the values, with the overhead that even an empty one has."""
         return sum(len(value or b"") for value in self.values) + VALUE_OVERHEAD_BYTES * len(
             self.values
         )

@@ -1,4 +1,4 @@
-"""Reads one shard: buffers fetched records, proves its position, and detects gaps."""
+"""Reads one shard: buffers fetched records, verifies its position, and detects gaps."""
 
 from __future__ import annotations
 
@@ -25,32 +25,35 @@ from stream.sources.kinesis.shards import ENDED, OLDEST, ShardList
 log = structlog.get_logger("driftline.kinesis")
 
 MAX_RECORDS: Final = 2_000
-"""Records that one read asks for, and that may be buffered before fetching pauses."""
+"""The number of records that one read requests, and that may be buffered before it pauses."""
 MAX_BYTES: Final = 8_000_000
-"""Memory that may be buffered before fetching pauses; the last read adds at most 10 MB to it."""
+"""The memory that may be buffered before fetching pauses; the last read adds at most 10 MB."""
 MIN_PAUSE_S: Final = 0.21
-"""Pause between the end of a read of a shard and the next one.
+"""The pause between two reads of a shard.
 
-Kinesis allows five reads a second of a shard, for all consumers that poll it together.
+Kinesis allows five reads per second of a shard, for all polling consumers together.
 """
 MAX_BACKOFF_S: Final = 5.0
-"""Longest pause after repeated failures."""
+"""The longest pause after repeated failures."""
 MIN_RETENTION_MS: Final = 23 * HOUR_MS
-"""No stream keeps records for less than a day; an hour is left for clocks that are wrong."""
+"""The shortest retention of a stream is a day; an hour of it is left for wrong clocks."""
 REREAD_MS: Final = 600_000
-"""How far before the last known end of a shard it is read again: arrival times are not exact."""
+"""The time before the last known end of a shard from which it is read again.
+
+Arrival times are not exact.
+"""
 NEAR_RETENTION: Final = 0.9
-"""A shard that lags by more than this share of the retention is logged."""
+"""The share of the retention by which a shard may lag before that is logged."""
 ABSENT_AFTER: Final = 2
-"""Reads to the end of a shard without the last record, after which it counts as lost."""
+"""The number of reads to the end of a shard without the last record, until it counts as lost."""
 
 
 class ShardRecords(NamedTuple):
     """The result of one read.
 
-    ``lag_ms``: how far the read lies behind the newest record. ``ended`` and ``children``: as in
+    ``lag_ms``: the lag of the read behind the newest record. ``ended`` and ``children``: as in
     :class:`~stream.events.RawBatch`. ``as_of_ms``: a time, by the clock of Kinesis, at or before
-    which the response was made.
+    the response.
     """
 
     records: list[StoredRecord]
@@ -61,7 +64,7 @@ class ShardRecords(NamedTuple):
 
 
 class Loss(NamedTuple):
-    """Why the log lacks the position of a reader, and where reading resumes."""
+    """The reason why the log lacks a position, and the position at which reading resumes."""
 
     resume: Position
     reason: str
@@ -78,7 +81,7 @@ LOST_RECORD: Final = Loss(
 
 
 class SharedClient:
-    """What the shard readers of a stream share.
+    """The client and the state that the shard readers of a stream share.
 
     ``changed`` guards the buffers of the readers and is notified when one of them has changed.
     ``retention_ms`` is how long the stream keeps records.
@@ -87,8 +90,10 @@ class SharedClient:
     def __init__(
         self, client: KinesisClient, shards: ShardList, origin: str, retention_ms: int
     ) -> None:
-        self.client, self.shards = client, shards
-        self.origin, self.retention_ms = origin, retention_ms
+        self.client = client
+        self.shards = shards
+        self.origin = origin
+        self.retention_ms = retention_ms
         self.changed = threading.Condition()
 
 
@@ -98,16 +103,18 @@ class ShardReader:
     Fetching threads call :meth:`accept`; the thread of the reading calls :meth:`take`.
 
     A position names the record that was read last. Reading resumes *at* that record, not after it:
-    if it does not come again, the log has lost it and an unknown number of others. In a shard that
-    was quiet for longer than the retention, that record may be gone although nothing is lost.
-    There, reading resumes from a time shortly before the reader was last at the end of the shard.
+    if it is not returned again, the log has lost it and an unknown number of others. In a shard
+    without new records for longer than the retention, that record may have expired although nothing
+    is lost. There, reading resumes from a time shortly before the reader was last at the end of the
+    shard.
     """
 
     fresh_s = 3.0
-    """For how long a response without records proves that the shard is at its end."""
+    """The time for which a response without records proves that the shard is at its end."""
 
     def __init__(self, shared: SharedClient, partition: str, position: Position) -> None:
-        self.shared, self.partition = shared, partition
+        self.shared = shared
+        self.partition = partition
         self.lag_ms: int | None = None
         self.closed = False
         self._position = position
@@ -128,22 +135,22 @@ class ShardReader:
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing more is to be fetched."""
+        """True if nothing more is to be fetched."""
         return self.closed or self._ended or self._loss is not None or self._error is not None
 
     @property
     def settled(self) -> bool:
-        """Whether it is known if the log has the position."""
+        """True once it is known whether the log has the position."""
         return self._proven or self.stopped
 
     @property
     def full(self) -> bool:
-        """Whether fetching pauses until records are taken."""
+        """True while fetching pauses until records are taken."""
         return len(self._buffer) >= MAX_RECORDS or self._buffer_bytes >= MAX_BYTES
 
     @property
     def ready(self) -> bool:
-        """Whether :meth:`take` has something for which a wait should end."""
+        """True if :meth:`take` has records, a gap, an error or the end of the shard to return."""
         return bool(self._buffer) or (self.stopped and not self.closed)
 
     def start(self) -> None:
@@ -172,8 +179,8 @@ class ShardReader:
     def take(self, max_records: int, at_least_one: bool) -> RawBatch | Gap | None:
         """Return a batch of whole stored records with at most ``max_records`` user records in them.
 
-        With ``at_least_one``, the first stored record is taken however many it holds. Without
-        records: a gap, an empty batch that reports the end, or None. Raises the error of a fetch.
+        With ``at_least_one``, the first stored record is always taken. Without records: a gap, an
+        empty batch that reports the end, or ``None``. Raises the error of a failed fetch.
         """
         with self.shared.changed:
             if self._error is not None:
@@ -232,7 +239,7 @@ class ShardReader:
         return {kind: "AT_TIMESTAMP", timestamp: datetime.fromtimestamp(since_ms / 1000, UTC)}
 
     def restart(self) -> None:
-        """Forget how fetching would have continued: it restarts at the position."""
+        """Discard the iterator or continuation: fetching restarts at the position."""
 
     def backoff_s(self, failure: KinesisError) -> float:
         """Handle a failed read; return how many seconds to wait before the next one."""
@@ -250,9 +257,9 @@ class ShardReader:
         return float(min(MIN_PAUSE_S * 2 ** min(self._failures, 10), MAX_BACKOFF_S))
 
     def position_refused(self) -> None:
-        """Find out why Kinesis refused the position.
+        """Find the reason why Kinesis refused the position.
 
-        It is a gap if the stream lacks the shard or does not know the position, and none if the
+        It is a gap if the stream lacks the shard or does not have the position, but not if the
         whole stream does not respond.
         """
         try:
@@ -283,15 +290,13 @@ class ShardReader:
     def has_ended(self, response: Mapping[str, Any]) -> bool:
         """Return whether a response without a continuation is the last one of the shard.
 
-        It is if it names children, or if the stream lists the shard as closed. Raises
+        It is the last one if it names children, or if the stream lists the shard as closed. Raises
         :class:`KinesisError`.
         """
         return bool(response.get("ChildShards")) or self.shared.shards.closed(self.partition)
 
     def children(self, response: Mapping[str, Any]) -> tuple[DiscoveredPartition, ...]:
-        """Return the shards that continue this one, as its last response or else the stream lists
-        them.
-        """
+        """Return the shards that continue this one, from its last response or else the listing."""
         if named := response.get("ChildShards"):
             return tuple(
                 DiscoveredPartition(
@@ -318,7 +323,7 @@ class ShardReader:
         self._at_end_s = time.monotonic() if at_end else -self.fresh_s
 
     def _prove(self, fetched: ShardRecords) -> bool:
-        """Return whether the record that was read last came again; if it never will, note a gap."""
+        """Return whether the record read last was returned again; note a gap if it is lost."""
         if self._proven:
             return True
         if fetched.records:
@@ -354,7 +359,7 @@ class ShardReader:
     def _resume_ms(self) -> int | None:
         """Return a time up to which all was read and after which nothing can have expired.
 
-        None where the last record can still be asked for.
+        ``None`` if the last record is still available.
         """
         now_ms = time.time() * 1000
         if self._last is None or self._end_ms is None or now_ms - self._end_ms > MIN_RETENTION_MS:
@@ -363,9 +368,9 @@ class ShardReader:
         return self._end_ms - REREAD_MS if is_old else None
 
     def _log_lag(self, lag_ms: int) -> None:
-        """Warn when the retention is about to overtake the reader.
+        """Log a warning when the lag of the reader approaches the retention.
 
-        A reader that starts at the oldest record lags by the retention, and is not logged.
+        A reader that starts at the oldest record lags by the retention; that is not logged.
         """
         near = lag_ms > self.shared.retention_ms * NEAR_RETENTION
         if near and not self._near_retention:

@@ -14,7 +14,7 @@ from stream.sources.kinesis.client import KinesisClient, KinesisError
 OLDEST: Final[Position] = ("TRIM_HORIZON", 0)
 ENDED: Final[Position] = ("ENDED", 0)
 EXPIRED_AFTER_S: Final = 3600.0
-"""How long a shard must be missing from the listings before it counts as expired."""
+"""The time for which a shard must be missing from the listings before it counts as expired."""
 
 
 class Shard(NamedTuple):
@@ -36,7 +36,9 @@ class ShardList:
     def __init__(
         self, client: KinesisClient, start: Literal["earliest", "latest", "at"], start_ms: int
     ) -> None:
-        self._client, self._start, self._start_ms = client, start, start_ms
+        self._client = client
+        self._start = start
+        self._start_ms = start_ms
         self._lock = threading.Lock()
         self._assigned: set[str] = set()
         self.latest: dict[str, Shard] = {}
@@ -56,9 +58,9 @@ class ShardList:
         return listed
 
     def mark_assigned(self, partitions: Collection[str]) -> None:
-        """Remember the shards that are read.
+        """Note the shards that are read.
 
-        From now on :meth:`discovered` returns only these, their descendants, and unrelated shards.
+        Afterwards :meth:`discovered` returns only these, their descendants, and unrelated shards.
         """
         with self._lock:
             self._assigned.update(partitions)
@@ -104,9 +106,9 @@ class ShardList:
         return has_children or not listed[partition].open
 
     def expired(self, ended: Collection[str]) -> list[str]:
-        """Return those of the ended shards that no listing of the last hour has.
+        """Return the ended shards that were in no listing of the last hour.
 
-        A shard that a single listing lacks may be back in the next one.
+        A shard that is missing from a single listing may be in the next one.
         """
         with self._lock:
             missing = [name for name in ended if name not in self.latest and self._assigned]
@@ -117,7 +119,7 @@ class ShardList:
     def _list_from_start(self) -> dict[str, Shard]:
         """List the shards that were open at the start or were created later.
 
-        Where the service does not know that filter: all shards, which is as correct, but slower.
+        If the service does not support that filter, all shards: the result is the same, but slower.
         """
         start = datetime.fromtimestamp(self._start_ms / 1000, UTC)
         try:

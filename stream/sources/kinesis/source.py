@@ -40,8 +40,8 @@ ARN: Final = rf"arn:[\w-]+:kinesis:([\w-]+):\d+:stream/{NAME}"
 class FanOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The consumer of enhanced fan-out.
 
-    ``consumer_arn`` of an existing one, or ``consumer_name``: that one is registered if it does not
-    exist.
+    Either ``consumer_arn`` of an existing consumer, or ``consumer_name`` of one that is registered
+    if it does not exist.
     """
 
     consumer_name: str = ""
@@ -60,7 +60,8 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
     Kinesis pushes their records.
 
     At the start a service that does not respond is retried for ``give_up_after``; a missing stream
-    and a missing permission end the program at once. Later outages are waited out. ``arrival_ms``
+    and a missing permission end the program immediately. In later outages the service keeps
+    retrying. ``arrival_ms``
     is Kinesis' own arrival time. Records of the Kinesis Producer Library are deaggregated, each
     with its own partition key; a batch may exceed the requested number of records by those of one
     aggregated record.
@@ -91,7 +92,7 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
     the shards are polled.
     """
     give_up_after: Duration = "30s"
-    """How long the start waits for Kinesis; later outages are waited out."""
+    """How long the start waits for Kinesis; in later outages the service keeps retrying."""
 
     @property
     def give_up_after_s(self) -> float:
@@ -115,7 +116,8 @@ class Kinesis(Source, frozen=True, tag="kinesis"):
         return faults + url_faults(self.endpoint_url)
 
     def _naming_faults(self) -> list[Fault]:
-        faults, arn = [], re.fullmatch(ARN, self.stream_arn)
+        faults = []
+        arn = re.fullmatch(ARN, self.stream_arn)
         if bool(self.stream) == bool(self.stream_arn):
             either = "either stream or stream_arn is required"
             faults.append(Fault("stream", f"{either}, not both" if self.stream else either))

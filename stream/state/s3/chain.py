@@ -1,4 +1,4 @@
-"""The state in S3 as its owner writes it: one object, one chain of ETags."""
+"""Writes the state to S3 as its owner: one object, with one chain of ETags."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from stream.state.s3.object import ObjectMetadata, ObservedObject, S3RequestFail
 from stream.state.s3.request_errors import raise_if_permanent
 
 LEAVE_S: Final = 10.0
-"""How long a service that was asked to stop keeps trying to put its last commit."""
+"""The time for which a stopping service keeps trying to put its last commit."""
 BACKOFF_S: Final = (0.1, 0.3, 1.0, 2.0)
 
 
 def now_s() -> float:
-    """Seconds of a clock that is never set and, where the system has one, runs during suspend."""
+    """The seconds of a monotonic clock that also runs during suspend, if the system has one."""
     return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
 
 class StateChain:
-    """Puts the state on the condition that the object is unchanged since the put before.
+    """Puts the state on the condition that the object is unchanged since the previous put.
 
-    ``If-Match`` on the last ETag makes one history: a service whose put is refused has lost the
-    job. A put with an unknown outcome is settled by reading the object's metadata: the put arrived
-    (only the answer was lost), nothing changed (it is repeated until it succeeds), or another
+    ``If-Match`` on the last ETag ensures a single history: a service with a refused put has lost
+    the job. After a put with an unknown outcome the object's metadata are read: the put arrived
+    (only the response was lost), nothing changed (it is repeated until it succeeds), or another
     service owns the object (``OwnershipLost``). Each put has a new stamp, even for equal content:
     the changed ETag is the owner's heartbeat. :meth:`put` and :meth:`release` may be called once
     :meth:`take` has returned true.
@@ -45,7 +45,9 @@ class StateChain:
     ) -> None:
         self.owner = secrets.token_hex(8)
         self.metadata = ObjectMetadata(job=job)
-        self._object, self._stop, self._log = stored, stop, log
+        self._object = stored
+        self._stop = stop
+        self._log = log
         self._take_over_after_s = take_over_after_s
         self._etag: str | None = None
         self._packed = b""
@@ -64,7 +66,8 @@ class StateChain:
         error: no bucket, no permission, no credentials.
         """
         before = observed.metadata if observed else ObjectMetadata()
-        self._etag, self._packed = observed.etag if observed else None, packed
+        self._etag = observed.etag if observed else None
+        self._packed = packed
         self.metadata = ObjectMetadata(
             job=self.metadata.job,
             owner=self.owner,
@@ -79,10 +82,10 @@ class StateChain:
         return True
 
     def put(self, snapshot: bytes) -> None:
-        """Put a commit; returns once it is stored, however long that takes.
+        """Put a commit; returns when it is stored, which may take any length of time.
 
         Raises ``OwnershipLost`` if another service has taken over, and ``StateUnwritable`` if the
-        service is asked to stop and the commit is not stored within 10 s.
+        service is stopping and the commit is not stored within 10 s.
         """
         self._packed = pack(snapshot)
         self._write()
@@ -97,8 +100,8 @@ class StateChain:
     def release(self) -> None:
         """Mark the object as released, so that the next owner need not wait.
 
-        Does nothing if the job is not owned. It is tried once: a failure only costs the next owner
-        the wait.
+        Does nothing if the job is not owned. There is no retry: after a failure, the next owner
+        waits for the heartbeat.
         """
         if not self._owned:
             return
@@ -113,10 +116,12 @@ class StateChain:
         return msgspec.structs.replace(self.metadata, commit=self.metadata.commit + 1)
 
     def _write(self) -> None:
-        """Put the packed content, again and again until it is stored."""
+        """Put the packed content, and retry until it is stored."""
         self.metadata = self._next()
         content = stamped(self.metadata, self._packed)
-        first_s, failures, leave_s = now_s(), 0, float("inf")
+        first_s = now_s()
+        failures = 0
+        leave_s = float("inf")
         while (reason := self._attempt(content, first_s)) is not None:
             self._log.warning("state_put_failed", state=self.uri, reason=reason)
             if self._stop.is_set():
@@ -125,30 +130,31 @@ class StateChain:
                 raise StateUnwritable(self.uri, reason)
             self._pause(BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
             failures += 1
-        took_s = now_s() - first_s
-        if took_s > self._take_over_after_s / 2:
+        duration_s = now_s() - first_s
+        if duration_s > self._take_over_after_s / 2:
             advice = "raise `state.s3.take_over_after`"
-            self._log.warning("state_put_slow", took_s=round(took_s, 1), advice=advice)
+            self._log.warning("state_put_slow", took_s=round(duration_s, 1), advice=advice)
 
     def _attempt(self, content: bytes, first_s: float) -> str | None:
-        """Put the content once; returns ``None`` if it is stored, else why it is not.
+        """Put the content once; returns ``None`` if it is stored, else the reason.
 
         The heartbeat counts from before the request. If the outcome of a request was unknown and
         the put has arrived, it may have been any attempt: then it counts from before the first.
         """
-        began_s = now_s()
+        started_s = now_s()
         try:
             self._etag = self._object.put(content, self.metadata, self._etag)
         except S3RequestFailed as error:
             etag = self._settle(error.code)
             if etag is None:
                 return error.code
-            self._etag, began_s = etag, first_s
-        self._heartbeat_s = began_s
+            self._etag = etag
+            started_s = first_s
+        self._heartbeat_s = started_s
         return None
 
     def _settle(self, code: str) -> str | None:
-        """Find out what became of a failed put; returns its ETag if it is stored.
+        """Determine the outcome of a failed put; returns its ETag if it is stored.
 
         Returns ``None`` if the put may be repeated.
         """
@@ -170,7 +176,7 @@ class StateChain:
         return (metadata.owner, metadata.commit) == (self.owner, self.metadata.commit)
 
     def _raise_if_permanent(self, code: str) -> None:
-        """Refuse to start on a permanent error; a running owner waits until it is repaired."""
+        """Raise a permanent error at the start; a running owner waits until it is repaired."""
         if not self._owned:
             raise_if_permanent(self.uri, code)
 
@@ -179,6 +185,6 @@ class StateChain:
         raise OwnershipLost(self.uri, observed.metadata.owner if observed else "")
 
     def _pause(self, wait_s: float) -> None:
-        """Wait, also if the service was asked to stop: its last commit must still be stored."""
+        """Wait, also if the service is stopping: its last commit must still be stored."""
         if self._stop.is_set() or self._stop.wait(wait_s):
             time.sleep(min(wait_s, 0.3))

@@ -1,4 +1,4 @@
-"""The content of the object in S3: a compressed snapshot behind a stamp."""
+"""The content of the object in S3: a stamp, then a compressed snapshot."""
 
 from __future__ import annotations
 

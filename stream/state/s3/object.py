@@ -1,4 +1,4 @@
-"""The object in S3 that holds a state: single requests, whose outcome the caller interprets."""
+"""The object in S3 that holds a state: single requests, without retries."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from stream.config.model import S3Config
 
 READ_S: Final = 5
-"""Read time-out of a request: short, because an owner that waits cannot renew its heartbeat."""
+"""The read time-out of a request: short, because a waiting owner cannot renew its heartbeat."""
 
 
 class ObjectMetadata(msgspec.Struct, frozen=True, kw_only=True):
-    """The metadata of the object: the job, its owner, and how far both have come.
+    """The metadata of the object: the job, its owner, and the number of puts.
 
     ``epoch`` counts changes of owner, ``commit`` the puts of all owners. ``released``: the owner
     has ended, so that the next one need not wait.
@@ -63,7 +63,7 @@ class ObservedObject(NamedTuple):
 
 
 class S3RequestFailed(Exception):
-    """A request without a successful answer: it was refused, or its outcome is unknown.
+    """A request without a successful response: it was refused, or its outcome is unknown.
 
     ``code`` is the error code of S3, or the name of the client's exception.
     """
@@ -92,7 +92,7 @@ class StateObject:
     def head(self) -> ObservedObject | None:
         """Return ETag and metadata; ``None`` if there is no object.
 
-        Without the permission to list the bucket, S3 answers 403 for an object that is absent.
+        Without the permission to list the bucket, S3 responds with 403 for an absent object.
         """
         try:
             answer = _send(self._client.head_object, self._target)
@@ -103,7 +103,7 @@ class StateObject:
         return ObservedObject(str(answer["ETag"]), ObjectMetadata.of(answer.get("Metadata", {})))
 
     def fetch(self, etag: str | None) -> bytes:
-        """Return the content if the object still has this ETag (``None``: whatever it has).
+        """Return the content if the object still has this ETag (``None``: any).
 
         Unlike :meth:`head` it reports a missing bucket by name.
         """
@@ -127,9 +127,9 @@ def _number(text: str) -> int:
 
 
 def _send(operation: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Send a request and return the answer.
+    """Send a request and return the response.
 
-    The client returns an answer that was cut off on its way as a success without an ``ETag``.
+    The client returns a response that was truncated in transit as a success without an ``ETag``.
     """
     try:
         answer: Mapping[str, Any] = operation(**arguments)
@@ -139,5 +139,5 @@ def _send(operation: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
         raise S3RequestFailed(type(error).__name__) from error
     if "ETag" not in answer:
-        raise S3RequestFailed("answer cut off")
+        raise S3RequestFailed("truncated response")
     return answer

@@ -1,4 +1,4 @@
-"""Which errors of S3 are permanent: retrying does not help, changing the set-up does."""
+"""The permanent errors of S3, which require a change of the set-up, with advice."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ADVICE: Final = {
     "NoSuchBucket": "there is no such bucket: create it, or correct `state.s3.bucket`",
     "AccessDenied": _PERMISSIONS,
     "403": _PERMISSIONS,
-    "InvalidAccessKeyId": "S3 does not know these credentials",
+    "InvalidAccessKeyId": "S3 does not recognize these credentials",
     "SignatureDoesNotMatch": "the secret key does not belong to the access key",
     "NoCredentialsError": (
         "there are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the"
@@ -29,11 +29,11 @@ _ADVICE: Final = {
         " `state.s3.key`"
     ),
 }
-"""What to do, by error code."""
+"""Advice by error code."""
 
 
 def permanent_reason(uri: str, code: str) -> str:
-    """The code with advice if the error is permanent; empty if it may be transient.
+    """Return the code with advice if the error is permanent; empty if it may be transient.
 
     >>> permanent_reason("s3://a/b", "NoSuchBucket")
     'NoSuchBucket: there is no such bucket: create it, or correct `state.s3.bucket`'

@@ -24,7 +24,7 @@ class Takeover:
 
     An object is free if it is absent or released, if its owner held the file lock that this service
     holds now, or if its ETag did not change for ``take_over_after_s``. That time is measured on one
-    clock only, and starts again whenever S3 does not answer.
+    clock only, and restarts whenever S3 does not respond.
 
     The content is fetched and the object put again with a higher epoch, on the condition that it is
     unchanged. Only then does the content replace the local file. S3 wins over that file: a commit
@@ -40,23 +40,26 @@ class Takeover:
         stop: threading.Event,
         log: Any,
     ) -> None:
-        self._object, self._chain, self._path = stored, chain, path
-        self._take_over_after_s, self._stop, self._log = take_over_after_s, stop, log
+        self._object = stored
+        self._chain = chain
+        self._path = path
+        self._take_over_after_s = take_over_after_s
+        self._stop = stop
+        self._log = log
         self._free: ObservedObject | None = None
         self.silent_owner = ""
-        """The owner on another machine that was taken over because it had no heartbeat any more;
-        empty if there was none."""
+        """The previous owner if it was taken over because its heartbeat had stopped; else empty."""
         self._answered = False
         self._failures = 0
 
-    def take(self, lock: FileLock, busy: Callable[[str], None]) -> bool:
-        """Become the owner; returns false if the service was asked to stop first.
+    def take(self, lock: FileLock, on_owner_alive: Callable[[str], None]) -> bool:
+        """Become the owner; returns false if the service is stopped first.
 
-        ``busy`` is called when the owner turns out to be alive, and may raise. Raises
+        ``on_owner_alive`` is called when the owner has a heartbeat, and may raise. Raises
         ``StateIncompatible`` if the object belongs to another job, ``StateUnreadable`` if it is no
         state, ``StateConflict`` if the local file holds a state that was never in S3.
         """
-        while self._watch(lock.note, busy):
+        while self._watch(lock.note, on_owner_alive):
             try:
                 taken = self._try(lock)
             except S3RequestFailed as error:
@@ -66,12 +69,14 @@ class Takeover:
                 continue
             if taken:
                 return True
-            busy(self._chain.uri)
+            on_owner_alive(self._chain.uri)
         return False
 
-    def _watch(self, note: str, busy: Callable[[str], None]) -> bool:
-        """Wait until the object is free, and keep it as observed; false if asked to stop."""
-        observed, since_s, announced = self._observe(), now_s(), False
+    def _watch(self, note: str, on_owner_alive: Callable[[str], None]) -> bool:
+        """Wait until the object is free, and keep the observation; returns false if stopped."""
+        observed = self._observe()
+        since_s = now_s()
+        announced = False
         while not self._stop.is_set():
             if observed is None or self._is_free(observed.metadata, note, now_s() - since_s):
                 self._free = observed
@@ -80,10 +85,11 @@ class Takeover:
                 self._announce(observed.metadata)
                 announced = True
             self._stop.wait(min(POLL_S, self._take_over_after_s / 4))
-            before, failures = observed, self._failures
+            before = observed
+            failures = self._failures
             observed = self._observe()
             if observed is not None and _has_heartbeat(before, observed):
-                busy(self._chain.uri)
+                on_owner_alive(self._chain.uri)
                 since_s = now_s()
             elif self._failures > failures:
                 since_s = now_s()
@@ -102,9 +108,9 @@ class Takeover:
         )
 
     def _observe(self) -> ObservedObject | None:
-        """Return the object as soon as S3 answers; ``None`` if it is absent or may be.
+        """Return the object as soon as S3 responds; ``None`` if it is, or may be, absent.
 
-        Which of the two it is turns out at the put.
+        The put shows which of the two is true.
         """
         while not self._stop.is_set():
             try:
@@ -126,7 +132,8 @@ class Takeover:
         """Take the free object, or create it; returns false if another service was faster."""
         if self._free is None:
             return self._create(lock)
-        observed, before = self._free, lock.note
+        observed = self._free
+        before = lock.note
         self._refuse(observed.metadata, lock)
         packed = self._object.fetch(observed.etag)
         content = self._content(packed)
@@ -141,9 +148,10 @@ class Takeover:
     def _create(self, lock: FileLock) -> bool:
         """Create the object; its first content is the local file, which may hold a state already.
 
-        The note comes first: after a crash in between, the file is known to be a copy.
+        The note is written first, so that after a crash in between the file counts as a copy.
         """
-        before, packed = lock.note, self._local(lock)
+        before = lock.note
+        packed = self._local(lock)
         lock.note = self._chain.owner
         created = self._chain.take(None, packed)
         if not created:
@@ -197,5 +205,5 @@ def restore(path: Path, content: bytes) -> None:
 
 
 def _has_heartbeat(before: ObservedObject, after: ObservedObject) -> bool:
-    """The object changed, and not because its owner released it."""
+    """Return whether the object changed, other than by a release."""
     return after.etag != before.etag and not after.metadata.released

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from detectors.phrases import apart, number, percent
+from detectors.phrases import distinguishable, number, percent
 
 
 @pytest.mark.parametrize(
@@ -33,7 +33,7 @@ def test_a_number_has_two_digits_and_no_exponent_where_it_is_large(value: float,
 
 
 def test_two_different_numbers_are_never_shown_the_same() -> None:
-    assert apart(0.41, 0.063) == ("0.41", "0.063")
-    assert apart(0.0631, 0.06309) == ("0.0631", "0.06309")
-    assert apart(12345.6, 12345.1) == ("12,346", "12,345")
-    assert apart(0.1, 0.1) == ("0.1", "0.1")
+    assert distinguishable(0.41, 0.063) == ("0.41", "0.063")
+    assert distinguishable(0.0631, 0.06309) == ("0.0631", "0.06309")
+    assert distinguishable(12345.6, 12345.1) == ("12,346", "12,345")
+    assert distinguishable(0.1, 0.1) == ("0.1", "0.1")

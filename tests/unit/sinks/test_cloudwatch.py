@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from sinks.cloudwatch import MOST_DATA, Cloudwatch, batches
+from sinks.cloudwatch import MAX_DATA, Cloudwatch, batches
 from sinks.errors import SinkRejected, SinkRetry
-from tests.support.reports import MINUTE_MS, START_MS, calm, feature, report, signal, silence
+from stream.testing.reports import MINUTE_MS, START_MS, calm, feature, report, signal, silence
 
 ONE_MB = 1_000_000
 OK = (200, b"")
@@ -194,7 +194,7 @@ def test_calls_keep_order_and_lose_nothing() -> None:
     data = [{"MetricName": f"m{k}", "Value": float(k)} for k in range(2_500)]
     calls = list(batches(data))
     assert [datum for call in calls for datum in call] == data
-    assert [len(call) for call in calls] == [MOST_DATA, MOST_DATA, 500]
+    assert [len(call) for call in calls] == [MAX_DATA, MAX_DATA, 500]
     assert list(batches([])) == []
 
 

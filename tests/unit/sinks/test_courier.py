@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from sinks.courier import BACKOFF_S, MOST_BYTES, MOST_QUEUED, Courier, DeliveryObserver, Result
+from sinks.courier import BACKOFF_S, MAX_BYTES, MAX_QUEUED, Courier, DeliveryObserver, Result
 from sinks.errors import SinkRejected, SinkRetry
 from sinks.throttle import Throttle
 
@@ -190,27 +190,27 @@ def test_an_unexpected_exception_of_a_sink_does_not_end_its_thread(
 def test_a_full_lossless_courier_reports_that_it_is_full_and_drops_nothing(make: Make) -> None:
     sink = Recorder()
     courier = make(sink)
-    courier.offer(numbered(1, MOST_QUEUED - 1))
+    courier.offer(numbered(1, MAX_QUEUED - 1))
     assert not courier.full
-    courier.offer(numbered(MOST_QUEUED, MOST_QUEUED + 50))
+    courier.offer(numbered(MAX_QUEUED, MAX_QUEUED + 50))
     assert courier.full
     courier.start()
     assert courier.drain(10)
     assert not courier.full
-    assert sink.received == texts(1, MOST_QUEUED + 50)
+    assert sink.received == texts(1, MAX_QUEUED + 50)
     assert courier.counts.dropped == 0
 
 
 def test_a_lossy_courier_drops_its_oldest_and_counts_them(make: Make) -> None:
     sink = Recorder()
     courier = make(sink, lossless=False)
-    courier.offer(numbered(1, MOST_QUEUED + 30))
+    courier.offer(numbered(1, MAX_QUEUED + 30))
     assert not courier.full
     assert courier.cursor == 30
     courier.start()
     assert courier.drain(10)
-    assert sink.received == texts(31, MOST_QUEUED + 30)
-    assert courier.counts[:4] == (MOST_QUEUED, 0, 0, 30)
+    assert sink.received == texts(31, MAX_QUEUED + 30)
+    assert courier.counts[:4] == (MAX_QUEUED, 0, 0, 30)
 
 
 def test_an_item_dropped_during_its_delivery_is_not_counted_twice(make: Make) -> None:
@@ -220,12 +220,12 @@ def test_an_item_dropped_during_its_delivery_is_not_counted_twice(make: Make) ->
     courier.offer(numbered(1, 10))
     courier.start()
     assert sink.entered.wait(10)
-    courier.offer(numbered(11, MOST_QUEUED + 10))
+    courier.offer(numbered(11, MAX_QUEUED + 10))
     sink.gate.set()
     assert courier.drain(10)
     counts = courier.counts
     assert counts.dropped == 10
-    assert counts.delivered + counts.rejected + counts.dropped == MOST_QUEUED + 10
+    assert counts.delivered + counts.rejected + counts.dropped == MAX_QUEUED + 10
 
 
 def test_a_blocked_sink_blocks_neither_another_sink_nor_the_caller(make: Make) -> None:
@@ -490,9 +490,9 @@ def test_each_item_is_accepted_or_rejected_exactly_once_and_in_order(make: Make,
 
 def test_a_few_large_items_fill_a_lossless_queue(make: Make) -> None:
     courier = make(Recorder())
-    courier.offer(numbered(1, 3), [MOST_BYTES // 4] * 3)
+    courier.offer(numbered(1, 3), [MAX_BYTES // 4] * 3)
     assert not courier.full
-    courier.offer(numbered(4, 4), [MOST_BYTES // 4])
+    courier.offer(numbered(4, 4), [MAX_BYTES // 4])
     assert courier.full
     courier.start()
     assert courier.drain(10)
@@ -502,7 +502,7 @@ def test_a_few_large_items_fill_a_lossless_queue(make: Make) -> None:
 def test_a_lossy_queue_drops_its_oldest_until_large_items_fit(make: Make) -> None:
     sink = Recorder()
     courier = make(sink, lossless=False)
-    courier.offer(numbered(1, 5), [MOST_BYTES // 3 + 1] * 5)
+    courier.offer(numbered(1, 5), [MAX_BYTES // 3 + 1] * 5)
     assert courier.counts.dropped == 3
     courier.start()
     assert courier.drain(10)
@@ -517,13 +517,13 @@ def test_items_that_a_sink_does_not_take_never_fill_its_queue(make: Make) -> Non
     courier = make(sink)
     courier.start()
     courier.offer([(1, "a signal")])
-    for number in range(2, 3 * MOST_QUEUED):
-        courier.offer([(number, None)], [MOST_BYTES])
+    for number in range(2, 3 * MAX_QUEUED):
+        courier.offer([(number, None)], [MAX_BYTES])
     assert not courier.full
     assert courier.cursor == 0
     sink.gate.set()
     assert courier.drain(10)
-    assert (courier.cursor, sink.received) == (3 * MOST_QUEUED - 1, ["a signal"])
+    assert (courier.cursor, sink.received) == (3 * MAX_QUEUED - 1, ["a signal"])
 
 
 def test_nothing_is_delivered_while_delivery_is_not_allowed(make: Make) -> None:

@@ -11,7 +11,7 @@ import pytest
 from detectors.report import Signal, WindowReport
 from sinks.errors import SinkRetry
 from sinks.jsonl import Jsonl
-from tests.support.reports import MINUTE_MS, report, signal, silence
+from stream.testing.reports import MINUTE_MS, report, signal, silence
 
 DAY_MS = 86_400_000
 MIDNIGHT_MS = 1_750_032_000_000

@@ -12,7 +12,7 @@ from detectors.decisions.catalogue import CHECKS
 from detectors.report import BinShift, FeatureReport, State
 from detectors.statistics.catalogue import DISTANCES
 from sinks.prometheus import PerFeature, Prometheus, PrometheusDelivery
-from tests.support.reports import (
+from stream.testing.reports import (
     MINUTE_MS,
     START_MS,
     calm,

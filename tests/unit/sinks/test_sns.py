@@ -11,7 +11,7 @@ import pytest
 
 from detectors.report import Signal
 from sinks.sns import Sns, SnsDelivery, body, worst_first
-from tests.support.reports import signal, violation
+from stream.testing.reports import signal, violation
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:retrain"
 MAX_BYTES = 256 * 1024

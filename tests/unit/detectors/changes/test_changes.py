@@ -15,7 +15,7 @@ from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.report import Signal, WindowReport
-from tests.support.baselines import Values, baseline, window
+from stream.testing.baselines import Values, baseline, window
 
 BASE = baseline({"x": np.random.default_rng(1).normal(100.0, 20.0, 10_000)})
 LOOSE = Rules(limit=100.0)

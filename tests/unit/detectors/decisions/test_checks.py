@@ -19,7 +19,7 @@ from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, STRING
 from detectors.profiles.profile import Profile
 from detectors.report import Violation
 from detectors.statistics.measures import measure
-from tests.support.baselines import Values, baseline, normal, texts, window
+from stream.testing.baselines import Values, baseline, normal, texts, window
 
 WHOLE = np.random.default_rng(0).integers(0, 1_000, 10_000).astype(float)
 

@@ -17,7 +17,7 @@ from detectors.profiles.baseline import Constraint
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
 from detectors.statistics.catalogue import DISTANCES
-from tests.support.baselines import Values, baseline, normal, texts, window
+from stream.testing.baselines import Values, baseline, normal, texts, window
 
 SECRETS = {
     "Ms Miller": 4_000,

@@ -12,7 +12,7 @@ from detectors.decisions.limits import Limits, limits_of
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline, Constraint, Constraints, Thresholds
-from tests.support.baselines import baseline, normal, window
+from stream.testing.baselines import baseline, normal, window
 from tests.support.paths import ROOT
 
 BASE = baseline({"x": normal(1, 1_000), "y": normal(2, 1_000)})

@@ -19,7 +19,7 @@ from detectors.decisions.rules import (
 from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.measures import Measures
-from tests.support.baselines import Values, baseline, normal, texts, window
+from stream.testing.baselines import Values, baseline, normal, texts, window
 
 BASE = baseline({"x": normal(1, 10_000), "t": texts({"a": 6_000, "b": 4_000})})
 

@@ -8,7 +8,7 @@ import pytest
 from detectors.arrays import Floats
 from detectors.diagnosis.cause import likely_cause
 from detectors.diagnosis.unit_change import CONVERSIONS
-from tests.support.baselines import Values, normal, pair, texts
+from stream.testing.baselines import Values, normal, pair, texts
 
 FAHRENHEIT = normal(1, 5_000, mean=55.0, std=18.0)
 CELSIUS = (normal(3, 2_000, mean=55.0, std=18.0) - 32) * 5 / 9

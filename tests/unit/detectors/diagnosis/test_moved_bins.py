@@ -6,7 +6,7 @@ from detectors.diagnosis.moved_bins import MAX_BINS, top_contributors
 from detectors.report import BinShift
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
-from tests.support.baselines import normal, pair, texts
+from stream.testing.baselines import normal, pair, texts
 
 
 def top(sides: Pair) -> tuple[BinShift, ...]:

@@ -11,7 +11,7 @@ import pytest
 from detectors.errors import LayoutMismatch
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import MAX_NAME, MAX_NOVEL, Profile
-from tests.support.baselines import feature, normal, texts, window
+from stream.testing.baselines import feature, normal, texts, window
 
 LAYOUT = Layout((feature("x", normal(1, 500)), feature("t", texts({"a": 5, "b": 3}))))
 PARTS = [

@@ -17,7 +17,7 @@ from detectors.profiles.layout import Layout
 from detectors.report import Signal
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances.base import Pair
-from tests.support.baselines import Values, baseline, feature, normal, pair, texts, window
+from stream.testing.baselines import Values, baseline, feature, normal, pair, texts, window
 
 NORMAL = NormalDist()
 DEEQU = {"a": 10, "b": 20, "c": 25, "d": 10, "e": 5}

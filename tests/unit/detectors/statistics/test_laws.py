@@ -9,7 +9,7 @@ import pytest
 from scipy.special import chdtri
 
 from detectors.statistics.laws import sampling_scale, upper_quantile, upper_tail
-from tests.support.baselines import pair
+from stream.testing.baselines import pair
 
 TABLE = [
     (0.05, 1, 3.841458820694124),

@@ -11,7 +11,7 @@ from detectors.profiles.layout import BOOLEAN, INTEGRAL, MISSING, STRING
 from detectors.profiles.profile import Profile
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.measures import measure
-from tests.support.baselines import baseline, normal, texts, window
+from stream.testing.baselines import baseline, normal, texts, window
 
 BASE = baseline(
     {

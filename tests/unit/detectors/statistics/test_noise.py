@@ -12,7 +12,7 @@ from detectors.profiles.layout import Layout
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances.base import Pair
 from detectors.statistics.laws import upper_quantile
-from tests.support.baselines import feature, normal, texts, window
+from stream.testing.baselines import feature, normal, texts, window
 
 BASE = normal(0, 10_000)
 WORDS = np.array([f"w{k}" for k in range(12)])

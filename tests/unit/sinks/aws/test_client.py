@@ -59,11 +59,11 @@ def test_unusable_settings_are_reported_with_advice(
         monkeypatch.setenv("AWS_PROFILE", profile)
     with pytest.raises(ClientUnusable) as raised:
         client("kinesis", region, endpoint_url)
-    assert reason in raised.value.what
+    assert reason in raised.value.problem
     assert advice in raised.value.advice
     with pytest.raises(SourceUnavailable) as unread:
         Kinesis(stream="s", region=region, endpoint_url=endpoint_url).open("j")
-    assert unread.value.causes == (raised.value.what,)
+    assert unread.value.causes == (raised.value.problem,)
     assert unread.value.advice == raised.value.advice
 
 

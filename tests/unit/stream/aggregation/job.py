@@ -21,8 +21,10 @@ from stream.events import Assign, DiscoveredPartition, Item, ModelKey, Output, P
 from tests.support.records import covered_range, job_settings
 from tests.support.stores import MemoryPanes
 
-LAYOUT = Layout((Feature("x", "Integral", "grid", edges=(0.5, 1.5), cells=(0, 1, 2)),))
-OTHER = Layout((Feature("x", "Integral", "grid", edges=(0.5,), cells=(0, 1)),))
+LAYOUT = Layout(
+    (Feature(name="x", type="Integral", kind="grid", edges=(0.5, 1.5), cells=(0, 1, 2)),)
+)
+OTHER = Layout((Feature(name="x", type="Integral", kind="grid", edges=(0.5,), cells=(0, 1)),))
 M = ModelKey("m", "v")
 
 

@@ -69,8 +69,8 @@ def test_windows_that_began_before_a_cut_are_incomplete_after_their_panes_are_dr
     job.send([5, 95])
     job.send([105, 115])
     assert min(pane.start_ms for pane in job.panes.ids()) > 5
-    job.aggregator.cut()
-    assert job.state.models["m"].cut_ms == 120
+    job.aggregator.close_early()
+    assert job.state.models["m"].incomplete_before_ms == 120
 
 
 def test_records_of_a_wrong_width_are_reported_by_their_windows() -> None:

@@ -35,9 +35,9 @@ def test_an_outcome_of_0_1_0_is_read_under_its_new_name() -> None:
 
 def test_models_and_variants_keep_their_names() -> None:
     state = JobState()
-    state.key_state(ModelKey("prices", "a/b")).heard_ms = 7
+    state.key_state(ModelKey("prices", "a/b")).active_until_ms = 7
     [(key, key_state)] = JobState.decode(state.encode()).known()
-    assert (key, key_state.heard_ms) == (ModelKey("prices", "a/b"), 7)
+    assert (key, key_state.active_until_ms) == (ModelKey("prices", "a/b"), 7)
 
 
 def test_data_that_is_no_state_raises() -> None:

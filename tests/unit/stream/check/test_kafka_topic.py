@@ -63,10 +63,10 @@ def test_timestamps_of_producers_are_a_warning_if_arrival_is_used(
         ({"retention.ms": "-1"}, "retention: no limit of time or size", "ok"),
         ({"retention.ms": "86400000"}, "retention: 1 d; the service may be down", "ok"),
         ({"retention.ms": "3600000"}, "retention: 1 h; the service may be down", "warning"),
-        ({"retention.bytes": "1048576"}, "retention: 1.0 MB a partition", "warning"),
+        ({"retention.bytes": "1048576"}, "retention: 1.0 MB per partition", "warning"),
         (
             {"retention.ms": "86400000", "retention.bytes": "1073741824"},
-            "retention: 1.0 GB a partition, at most 1 d",
+            "retention: 1.0 GB per partition, at most 1 d",
             "warning",
         ),
         ({"cleanup.policy": "compact"}, "compacted: older records of a key", "warning"),

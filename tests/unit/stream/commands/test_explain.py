@@ -22,7 +22,7 @@ from detectors.report import FeatureReport, WindowReport
 from stream.baselining.build import BuiltBaseline, write
 from stream.commands.explain import explain
 from stream.errors import DataError
-from tests.support.baselines import Values, baseline, normal, texts, window
+from stream.testing.baselines import Values, baseline, normal, texts, window
 
 BASE = baseline(
     {
@@ -192,3 +192,21 @@ def test_a_feature_that_the_report_does_not_have_is_refused_with_those_it_has(
 def test_another_baseline_than_the_reports_is_refused(folder: Path) -> None:
     with pytest.raises(DataError, match="it needs the baseline feed, found .*--baseline"):
         explained(folder, line(replace(report(), baseline="feed")))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        changed(deciding="energy"),
+        lambda original: replace(original, rules={**original.rules, "statistic": "energy"}),
+    ],
+)
+def test_a_deciding_distance_that_is_not_installed_is_named(
+    folder: Path, change: Callable[[WindowReport], WindowReport]
+) -> None:
+    with pytest.raises(DataError) as raised:
+        explained(folder, line(change(report())))
+    assert raised.value.reason == (
+        "its deciding distance 'energy' is not installed: install the distribution whose entry"
+        " point in the group 'driftline.distances' is called 'energy'"
+    )

@@ -19,7 +19,7 @@ from detectors.decisions.rules import Rules
 from detectors.report import WindowReport
 from stream.baselining.build import BuiltBaseline, write
 from stream.commands.explain import explain
-from tests.support.baselines import Values, baseline, normal, texts, window
+from stream.testing.baselines import Values, baseline, normal, texts, window
 
 LONG = (
     "a value that is longer than half of a line, and then continues for another half of a line,"

@@ -11,7 +11,7 @@ from stream.aggregation.state import JobState
 from stream.delivery.cursors import cursors_of, keys_of
 from stream.state.identity import StateIdentity
 from stream.state.store import Store
-from tests.support.reports import signal
+from stream.testing.reports import signal
 
 A = ("jsonl", Jsonl(path="/a"))
 B = ("jsonl", Jsonl(path="/b"))

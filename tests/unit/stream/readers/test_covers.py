@@ -15,8 +15,9 @@ from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.covers import join_covers, locate_records, record_bounds, skipped_range
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
+from stream.testing.records import raw_batch
 from tests.property.test_formats_equal_the_oracle import MODEL, ORIGIN
-from tests.support.records import NoSource, covered_range, job_settings, raw_batch
+from tests.support.records import NoSource, covered_range, job_settings
 
 LENGTH = 189
 """Bytes of a line."""

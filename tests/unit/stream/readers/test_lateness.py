@@ -7,7 +7,8 @@ import pytest
 
 from stream.events import RawBatch
 from stream.readers.lateness import RecordTimes, record_times
-from tests.support.records import job_settings, raw_batch
+from stream.testing.records import raw_batch
+from tests.support.records import job_settings
 
 SETTINGS = job_settings(every_ms=10, grace_ms=5, lateness_ms=20, tolerance_ms=3)
 UNKNOWN = -1

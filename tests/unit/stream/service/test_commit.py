@@ -19,8 +19,8 @@ from stream.service.ownership import Ownership
 from stream.service.startup import Startup
 from stream.telemetry.log_setup import LogSetup
 from stream.telemetry.metrics import Telemetry
+from stream.testing.reports import report, signal
 from stream.web.liveness import Liveness
-from tests.support.reports import report, signal
 
 
 class Running:

@@ -24,8 +24,8 @@ from stream.events import (
     Partial,
 )
 from stream.service.job import Job, open_job
+from stream.testing.reports import report
 from tests.support.records import covered_range
-from tests.support.reports import report
 
 A = ModelKey("a", "AllTraffic")
 

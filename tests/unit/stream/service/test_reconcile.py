@@ -24,7 +24,7 @@ from stream.service.reconcile import (
     replacements,
 )
 from stream.state.stored import StoredState
-from tests.support.baselines import baseline, normal
+from stream.testing.baselines import baseline, normal
 
 BASE = baseline({"x": normal(1, 500), "y": normal(2, 500)})
 OTHER = baseline({"x": normal(3, 500), "y": normal(4, 500)})
@@ -268,7 +268,7 @@ def test_a_refusal_names_both_values_and_what_to_do() -> None:
     with pytest.raises(StateIncompatible) as caught:
         reconcile(job(window="30s"), RUN)
     assert str(caught.value) == (
-        "state: window was 60000 ms, the configuration says 30000 ms. `--accept-change` closes the"
+        "state: window was 60000 ms, configured is 30000 ms. `--accept-change` closes the"
         " open windows as incomplete and continues with the new one"
     )
     with pytest.raises(StateIncompatible) as caught:

@@ -14,7 +14,7 @@ from detectors.profiles.baseline import Baseline, Constraint, Constraints
 from stream.errors import StateUnreadable
 from stream.state.archive import read_baseline, read_limits
 from stream.state.store import Store
-from tests.support.baselines import baseline, normal
+from stream.testing.baselines import baseline, normal
 
 BASE = baseline({"x": normal(1, 2_000)})
 LIMITS = Limits(constraints=BASE.constraints, rules=Rules(min_n=50))

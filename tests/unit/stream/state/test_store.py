@@ -23,9 +23,9 @@ from stream.events import DeadLetter, DeadLetters, Output
 from stream.state.file_lock import FileLock
 from stream.state.identity import StateIdentity
 from stream.state.store import Store, is_state
-from tests.support.baselines import baseline, normal, window
+from stream.testing.baselines import baseline, normal, window
+from stream.testing.reports import report, signal
 from tests.support.paths import ROOT
-from tests.support.reports import report, signal
 
 BASE = baseline({"x": normal(1, 2_000)})
 LAYOUT = BASE.layout

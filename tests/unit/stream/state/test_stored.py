@@ -15,7 +15,7 @@ from stream.baselining.build import load_baseline
 from stream.state.identity import StateIdentity
 from stream.state.store import Store
 from stream.state.stored import StoredState
-from tests.support.baselines import baseline, normal
+from stream.testing.baselines import baseline, normal
 from tests.support.paths import ROOT
 
 BASE = baseline({"x": normal(1, 500)})

@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry
 
 from detectors.report import WindowReport
 from stream.telemetry.latency import Latency
-from tests.support.reports import signal
+from stream.testing.reports import signal
 
 
 def report(start_ms: int, end_ms: int | None, revision: int = 0, state: str = "ok") -> WindowReport:

@@ -9,7 +9,7 @@ from structlog.testing import CapturingLogger, capture_logs
 from stream.aggregation.ledger import Account, Ledger
 from stream.telemetry.log_events import DroppedLog
 from stream.telemetry.metrics import Telemetry
-from tests.support.reports import report, signal, violation
+from stream.testing.reports import report, signal, violation
 
 
 def test_a_window_and_a_signal_are_one_event_each_without_values() -> None:

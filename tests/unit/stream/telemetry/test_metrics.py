@@ -12,8 +12,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as classic
 
 from stream.telemetry.metrics import Telemetry
+from stream.testing.reports import report, signal
 from tests.support.metrics import FullPage, covered_range
-from tests.support.reports import report, signal
 
 
 def value(telemetry: Telemetry, name: str, **labels: str) -> float | None:

@@ -9,7 +9,7 @@ from stream.aggregation.ledger import Account, Ledger
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import PartitionState
 from stream.telemetry.state_metrics import StateMetrics
-from tests.support.reports import START_MS
+from stream.testing.reports import START_MS
 
 
 class Page:
@@ -183,12 +183,12 @@ def test_an_episode_is_exported_for_monitored_models_until_it_recovers() -> None
     )
     opened = EpisodeState(open=episode)
     drifted = state()
-    for model, heard_ms, episodes in (
+    for model, active_until_ms, episodes in (
         ("new", START_MS, EpisodeState()),
         ("drifted", START_MS, opened),
         ("removed", None, opened),
     ):
-        drifted.keys[f"{model}\x1fv"] = KeyState(heard_ms=heard_ms, episodes=episodes)
+        drifted.keys[f"{model}\x1fv"] = KeyState(active_until_ms=active_until_ms, episodes=episodes)
 
     def open_episodes() -> dict[str, float | None]:
         page = shown(drifted)

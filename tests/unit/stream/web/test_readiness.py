@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stream.event_time import PartitionState
-from stream.web.readiness import PartitionSilence, Readiness, Role, readiness
+from stream.web.readiness import PartitionSilence, Readiness, ServiceRole, readiness
 
 NOW_MS = 1_000_000
 CAUGHT_UP = PartitionState(1, 0)
@@ -39,7 +39,7 @@ WAITING = PartitionState(0, 0, arrival_ms=1, parents=("q",))
     ],
 )
 def test_readiness_follows_role_partitions_and_full_sinks(
-    role: Role, partitions: dict[str, PartitionState], full: list[str], expected: Readiness
+    role: ServiceRole, partitions: dict[str, PartitionState], full: list[str], expected: Readiness
 ) -> None:
     assert readiness(role, partitions, NOW_MS, full, 60.0) == expected
 
@@ -49,9 +49,9 @@ def test_a_partition_without_reports_is_silent_from_the_first_check_on() -> None
     read = {"p": PartitionState(1, 0), "ended": ENDED, "waiting": WAITING}
     assert silence.silent_s(read, 10.0) == {"p": 0.0}
     assert silence.silent_s(read, 95.0) == {"p": 85.0}
-    reported = {"p": PartitionState(1, 0, said_ms=95_000)}
+    reported = {"p": PartitionState(1, 0, reported_ms=95_000)}
     assert silence.silent_s(reported, 96.0) == {"p": 0.0}
     assert silence.silent_s(reported, 99.0) == {"p": 3.0}
     reassigned = {"p": PartitionState(2, 0)}
     assert silence.silent_s(reassigned, 100.0) == {"p": 4.0}
-    assert silence.silent_s({"p": PartitionState(2, 7, said_ms=95_000)}, 101.0) == {"p": 0.0}
+    assert silence.silent_s({"p": PartitionState(2, 7, reported_ms=95_000)}, 101.0) == {"p": 0.0}

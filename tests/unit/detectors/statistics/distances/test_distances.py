@@ -13,7 +13,7 @@ from detectors.profiles.layout import Layout
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair, normal_shift
-from tests.support.baselines import feature, normal, pair, texts, window
+from stream.testing.baselines import feature, normal, pair, texts, window
 
 
 def distance(name: str, pair: Pair) -> float:

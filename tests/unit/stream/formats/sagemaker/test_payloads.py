@@ -20,8 +20,8 @@ from stream.formats.base import (
     TimeConfig,
 )
 from stream.formats.sagemaker.format import Sagemaker
+from stream.testing.records import raw_batch
 from tests.support.paths import SHARED
-from tests.support.records import raw_batch
 
 CAPTURES = SHARED / "capture"
 KINDS: dict[str, ColumnType] = {"p": "float", "x": "float", "n": "int", "t": "text"}

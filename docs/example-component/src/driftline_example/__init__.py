@@ -1,0 +1,1 @@
+"""Components for driftline in a distribution of their own: a sink and a distance."""
