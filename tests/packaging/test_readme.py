@@ -60,7 +60,9 @@ def test_every_configuration_of_the_readme_passes_driftline_check(
 
 
 def shown(key: str) -> str:
-    """The only configuration with this line in the README and the page on deployment."""
+    """The configuration of the README and the page on deployment that has this line; fails unless
+    there is exactly one.
+    """
     (text,) = [
         text
         for text in re.findall(r"```yaml\n(.*?)```", README + DEPLOYMENT, re.DOTALL)

@@ -94,7 +94,7 @@ def test_missing_credentials_are_an_error_before_any_connection(
     for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
         monkeypatch.setenv(name, "/nowhere")
     began = time.monotonic()
-    with pytest.raises(SourceUnavailable, match="Give credentials to the AWS environment"):
+    with pytest.raises(SourceUnavailable, match="Set credentials in the AWS environment"):
         SOURCE.open("job")
     assert time.monotonic() - began < 5
 
