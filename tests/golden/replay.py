@@ -173,51 +173,54 @@ class Results(NamedTuple):
         return Counter({window: report.rows for window, report in self.newest.items()})
 
 
-def assert_equal_windows(got: Results, want: Results, baseline: Baseline) -> None:
+def assert_equal_windows(actual: Results, expected: Results, baseline: Baseline) -> None:
     """Compare the last revisions of all windows, and the signals.
 
     Integers, texts and ids must be equal, floats to 1e-9.
     """
-    assert got.first_ids == want.first_ids
-    assert {signal.dedupe_id for signal in got.signals} == {
-        signal.dedupe_id for signal in want.signals
+    assert actual.first_ids == expected.first_ids
+    assert {signal.dedupe_id for signal in actual.signals} == {
+        signal.dedupe_id for signal in expected.signals
     }
-    assert got.newest.keys() == want.newest.keys()
-    for window, report in want.newest.items():
-        assert_equal_reports(got.newest[window], report, baseline)
+    assert actual.newest.keys() == expected.newest.keys()
+    for window, report in expected.newest.items():
+        assert_equal_reports(actual.newest[window], report, baseline)
 
 
-def assert_equal_reports(got: WindowReport, want: WindowReport, baseline: Baseline) -> None:
+def assert_equal_reports(actual: WindowReport, expected: WindowReport, baseline: Baseline) -> None:
     """Compare two reports of a window.
 
     The number of the revision depends on the moment of a tick; the content of the last one does
     not.
     """
-    content, expected = (
-        to_builtins(replace(report, profile=b"", id="", revision=0)) for report in (got, want)
+    content, expected_content = (
+        to_builtins(replace(report, profile=b"", id="", revision=0))
+        for report in (actual, expected)
     )
-    assert_close(content, expected, want.id)
-    ours, theirs = (Profile.decode(report.profile, baseline.layout) for report in (got, want))
-    assert ours.rows == theirs.rows
+    assert_close(content, expected_content, expected.id)
+    profile, expected_profile = (
+        Profile.decode(report.profile, baseline.layout) for report in (actual, expected)
+    )
+    assert profile.rows == expected_profile.rows
     for name in ("counts", "low", "high"):
-        same = getattr(ours, name).tobytes() == getattr(theirs, name).tobytes()
-        assert same, f"{want.id}: {name}"
-    assert ours.sums == pytest.approx(theirs.sums, rel=1e-9, abs=1e-9)
+        same = getattr(profile, name).tobytes() == getattr(expected_profile, name).tobytes()
+        assert same, f"{expected.id}: {name}"
+    assert profile.sums == pytest.approx(expected_profile.sums, rel=1e-9, abs=1e-9)
 
 
-def assert_close(got: object, want: object, where: str) -> None:
+def assert_close(actual: object, expected: object, where: str) -> None:
     """Compare two values that are equal except for the last digits of floats."""
-    if isinstance(want, dict):
-        assert isinstance(got, dict)
-        assert got.keys() == want.keys(), where
-        for name in want:
-            assert_close(got[name], want[name], f"{where} {name}")
-    elif isinstance(want, list | tuple):
-        assert isinstance(got, list | tuple)
-        assert len(got) == len(want), where
-        for k, (ours, theirs) in enumerate(zip(got, want, strict=True)):
-            assert_close(ours, theirs, f"{where} {k}")
-    elif isinstance(want, float) and isinstance(got, float):
-        assert got == pytest.approx(want, rel=1e-9, abs=1e-9), where
+    if isinstance(expected, dict):
+        assert isinstance(actual, dict)
+        assert actual.keys() == expected.keys(), where
+        for name in expected:
+            assert_close(actual[name], expected[name], f"{where} {name}")
+    elif isinstance(expected, list | tuple):
+        assert isinstance(actual, list | tuple)
+        assert len(actual) == len(expected), where
+        for k, (item, expected_item) in enumerate(zip(actual, expected, strict=True)):
+            assert_close(item, expected_item, f"{where} {k}")
+    elif isinstance(expected, float) and isinstance(actual, float):
+        assert actual == pytest.approx(expected, rel=1e-9, abs=1e-9), where
     else:
-        assert got == want, where
+        assert actual == expected, where

@@ -55,14 +55,14 @@ def test_the_written_file_holds_the_same_numbers(golden: BuiltBaseline, tmp_path
 
 
 def test_the_constraints_of_a_hundred_rows_are_equal(golden: BuiltBaseline) -> None:
-    theirs = content(GOLDEN / "constraints.json")
-    ours = golden.constraints
-    assert ours["features"] == theirs["features"]
-    drift = ours["monitoring_config"].pop("distribution_constraints")
-    drift_there = theirs["monitoring_config"].pop("distribution_constraints")
-    assert ours["monitoring_config"] == theirs["monitoring_config"]
+    sagemaker = content(GOLDEN / "constraints.json")
+    driftline = golden.constraints
+    assert driftline["features"] == sagemaker["features"]
+    drift = driftline["monitoring_config"].pop("distribution_constraints")
+    sagemaker_drift = sagemaker["monitoring_config"].pop("distribution_constraints")
+    assert driftline["monitoring_config"] == sagemaker["monitoring_config"]
     newer = {"categorical_comparison_threshold": 0.1, "categorical_drift_method": "LInfinity"}
-    assert drift == drift_there | newer, "the container writes the newer keys since 2026"
+    assert drift == sagemaker_drift | newer, "the container writes the newer keys since 2026"
 
 
 def test_constraints_written_by_sagemaker_can_replace_ours(
@@ -72,15 +72,15 @@ def test_constraints_written_by_sagemaker_can_replace_ours(
     (tmp_path / "constraints.json").write_bytes(
         existing(GOLDEN / "constraints_bad_case.json").read_bytes()
     )
-    theirs = content(GOLDEN / "constraints_bad_case.json")
+    sagemaker = content(GOLDEN / "constraints_bad_case.json")
     loaded = load_baseline(tmp_path).constraints
     completeness = {name: feature.completeness for name, feature in loaded.features.items()}
     assert completeness == {
-        feature["name"]: feature["completeness"] for feature in theirs["features"]
+        feature["name"]: feature["completeness"] for feature in sagemaker["features"]
     }
     assert (
         loaded.thresholds.comparison_threshold
-        == theirs["monitoring_config"]["distribution_constraints"]["comparison_threshold"]
+        == sagemaker["monitoring_config"]["distribution_constraints"]["comparison_threshold"]
     )
     assert loaded.thresholds.categorical_comparison_threshold is None
 

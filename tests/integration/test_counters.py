@@ -9,15 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from stream.baselining import build as baselining
 from stream.telemetry.state_metrics import StateMetrics
 from tests.servers.prometheus import PrometheusServer
 from tests.servers.service import RunningService
-from tests.support import events
+from tests.support import events, jobs
 from tests.support.metrics import state
 from tests.support.paths import ROOT
 
@@ -49,16 +47,8 @@ def scraped(service: RunningService) -> dict[tuple[str, ...], float]:
 
 
 def config(folder: Path) -> dict[str, Any]:
-    baseline = baselining.make(lambda: [pa.table(events.values(5_000, 4))], events.OUTPUTS)
-    baselining.write(baseline, folder / "baseline")
-    return {
-        "job": "restarted",
-        "source": {"type": "jsonl", "path": str(folder / "captures"), "follow": True},
-        "format": {"type": "sagemaker"},
-        "model": {"from": "const", "name": "m"},
-        "models": {"m": {"baseline": str(folder / "baseline")}},
-        "sinks": [{"type": "jsonl", "path": "reports"}],
-    }
+    source = {"type": "jsonl", "path": str(folder / "captures"), "follow": True}
+    return jobs.config(jobs.learn(folder), job="restarted", source=source, grace=None)
 
 
 def write(folder: Path, name: str, start_ms: int) -> None:

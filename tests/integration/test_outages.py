@@ -33,15 +33,15 @@ OUTAGE_S = int(os.environ.get("DRIFTLINE_OUTAGE_S", "12"))
 
 def second(step: int, start_ms: int) -> list[bytes]:
     """The events of one window; in every fortieth the amounts are words, which opens an episode."""
-    out = []
+    events = []
     cells = zip(
         *columns(ROWS, np.random.default_rng(step), step % DRIFTS_EVERY == 9).values(), strict=True
     )
     for k, (score, amount, age, plan) in enumerate(cells):
         time_ms = start_ms + k * 30
         numbers = f'"time":{time_ms},"score":{score},"amount":{amount},"age":{age}'
-        out.append(f'{{{numbers},"plan":"{plan}"}}\n'.encode())
-    return out
+        events.append(f'{{{numbers},"plan":"{plan}"}}\n'.encode())
+    return events
 
 
 def lines() -> list[bytes]:

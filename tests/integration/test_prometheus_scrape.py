@@ -40,15 +40,15 @@ def port(page: FullPage) -> Iterator[int]:
 
 def stored(server: PrometheusServer) -> Series:
     """All series of driftline in Prometheus, with the labels that were exported."""
-    out = {}
+    series_by_name = {}
     for series in server.query('{__name__=~"driftline_.*"}'):
         labels = series["metric"]
         name = labels.pop("__name__")
         labels["job"] = labels.pop("exported_job")
         labels.pop("instance")
         if not name.endswith("_created"):
-            out[name, frozenset(labels.items())] = float(series["value"][1])
-    return out
+            series_by_name[name, frozenset(labels.items())] = float(series["value"][1])
+    return series_by_name
 
 
 def exported(page: FullPage) -> Series:

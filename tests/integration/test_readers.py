@@ -30,8 +30,14 @@ POISON = 4_500
 
 def config(baseline: Path, **changes: Any) -> dict[str, Any]:
     source = {"type": "jsonl", "path": [f"{k}.jsonl" for k in range(FILES)]}
-    usual = {"source": source, "readers": 2, "grace": "5s", "lateness": "1d", "http": {"port": 0}}
-    return jobs.config(baseline, **{**usual, **changes})
+    defaults = {
+        "source": source,
+        "readers": 2,
+        "grace": "5s",
+        "lateness": "1d",
+        "http": {"port": 0},
+    }
+    return jobs.config(baseline, **{**defaults, **changes})
 
 
 def lines_of(count: int) -> list[bytes]:
@@ -40,7 +46,7 @@ def lines_of(count: int) -> list[bytes]:
     )
 
 
-def deal(folder: Path, lines: list[bytes], mode: str = "wb") -> None:
+def distribute(folder: Path, lines: list[bytes], mode: str = "wb") -> None:
     """Write line ``k`` to file ``k`` modulo three."""
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(FILES):
@@ -87,7 +93,7 @@ def test_two_readers_count_what_one_reader_counts(tmp_path: Path, baseline: Path
     reports = []
     for readers in (1, 2):
         folder = tmp_path / str(readers)
-        deal(folder, lines_of(20_000))
+        distribute(folder, lines_of(20_000))
         with RunningService(folder, config(baseline, readers=readers)) as running:
             assert running.wait() == 0, running.log
         assert rows(running) == expected(20_000)
@@ -101,12 +107,12 @@ def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(
 ) -> None:
     lines = lines_of(30_000)
     random = Random(4)
-    deal(tmp_path, [])
+    distribute(tmp_path, [])
     settings = config(baseline, source=following(), idle="300s")
     del settings["http"]  # the test reads metrics from a known port
     with RunningService(tmp_path, settings) as running:
         for k in range(20):
-            deal(tmp_path, lines[k * 1_500 : (k + 1) * 1_500], "ab")
+            distribute(tmp_path, lines[k * 1_500 : (k + 1) * 1_500], "ab")
             time.sleep(random.uniform(0.2, 1.2))
             if k % 5 == 4:
                 running.kill9()
@@ -129,12 +135,12 @@ def test_a_reader_that_hangs_is_replaced_and_nothing_is_lost(
     tmp_path: Path, baseline: Path
 ) -> None:
     lines = lines_of(9_000)
-    deal(tmp_path, lines[:3_000])
+    distribute(tmp_path, lines[:3_000])
     with RunningService(tmp_path, config(baseline, source=following(), idle="300s")) as running:
         running.until(lambda: len(running.readers()) == 2 and bool(rows(running)))
         stopped = running.readers()[0]
         os.kill(stopped, signal.SIGSTOP)
-        deal(tmp_path, lines[3_000:], "ab")
+        distribute(tmp_path, lines[3_000:], "ab")
         running.until(lambda: has_closed_all_but_the_last(running, 9_000), 90)
         assert not Path(f"/proc/{stopped}").exists()
         assert running.stop() == 0
@@ -148,7 +154,7 @@ def test_a_poison_record_becomes_one_dead_letter_and_everything_else_counts(
     tmp_path: Path, baseline: Path
 ) -> None:
     """A planted fault: the reader process kills itself when it decodes a marked record."""
-    deal(tmp_path, marked(lines_of(9_000)))
+    distribute(tmp_path, marked(lines_of(9_000)))
     started_s = time.monotonic()
     assert Service(parse(config(baseline), tmp_path), serve=poison.serve).run() == 0
     elapsed_s = time.monotonic() - started_s
@@ -164,7 +170,7 @@ def test_a_record_that_crashes_its_source_stops_the_service_until_it_is_removed(
     tmp_path: Path, baseline: Path
 ) -> None:
     """No reader ever receives the record, so it cannot be skipped; the error names its position."""
-    deal(tmp_path, marked(lines_of(9_000)))
+    distribute(tmp_path, marked(lines_of(9_000)))
     path = tmp_path / "0.jsonl"
     line = next(line for line in path.read_bytes().splitlines() if poison.MARK in line)
     offset = path.read_bytes().index(line)
@@ -189,7 +195,7 @@ def test_a_record_that_crashes_its_source_stops_the_service_until_it_is_removed(
 def test_a_source_that_crashes_on_large_batches_is_asked_for_small_ones(
     tmp_path: Path, baseline: Path
 ) -> None:
-    deal(tmp_path, lines_of(9_000))
+    distribute(tmp_path, lines_of(9_000))
     assert Service(parse(config(baseline), tmp_path), serve=poison.serve_greedy).run() == 0
     assert rows(RunningService(tmp_path, {})) == expected(9_000)
     assert not (tmp_path / "dead-letters.jsonl").exists()

@@ -79,8 +79,8 @@ def config(
         **({"s3": s3} if url else {}),
     }
     source = {"type": "jsonl", "path": str(traffic.path.parent), "follow": True}
-    usual = {"job": "taken", "source": source, "idle": "1h", "state": state}
-    return jobs.config(baseline, **{**usual, **changes})
+    defaults = {"job": "taken", "source": source, "idle": "1h", "state": state}
+    return jobs.config(baseline, **{**defaults, **changes})
 
 
 def reported(baseline: Baseline, *services: RunningService) -> dict[int, tuple[int, Counter[str]]]:
@@ -91,12 +91,12 @@ def reported(baseline: Baseline, *services: RunningService) -> dict[int, tuple[i
     layout = baseline.layout
     feature = layout.index["country"]
     reports = newest([report for service in services for report in service.reports()])
-    out = {}
+    counted = {}
     for (_, end_ms), report in reports.items():
         counts = Profile.decode(report.profile, layout).counts[layout.bins(feature)].tolist()
         countries = dict(zip(layout.features[feature].vocabulary, counts, strict=False))
-        out[(end_ms - START_MS) // MINUTE_MS] = (report.rows, +Counter(countries))
-    return out
+        counted[(end_ms - START_MS) // MINUTE_MS] = (report.rows, +Counter(countries))
+    return counted
 
 
 def delivered(service: RunningService) -> list[str]:

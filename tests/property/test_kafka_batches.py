@@ -158,8 +158,8 @@ def test_columns_return_the_records_that_the_client_returns(
     batches, aborted, end = write(log)
     start = int(share * end)
     data = b"".join(batches)
-    ours = take_all(PartitionData, data, aborted, start, takes)
-    assert ours == take_all(Fetcher.PartitionRecords, data, aborted, start, takes)
+    taken = take_all(PartitionData, data, aborted, start, takes)
+    assert taken == take_all(Fetcher.PartitionRecords, data, aborted, start, takes)
 
 
 @given(logs, st.data())
@@ -171,10 +171,10 @@ def test_records_before_a_damaged_batch_are_returned_before_it_raises(
     damaged = bytearray(batches[k])
     damaged[data.draw(st.integers(ATTRIBUTES_AT + 2, len(damaged) - 1))] ^= 0x40
     body = b"".join([*batches[:k], bytes(damaged), *batches[k + 1 :]])
-    ours, _ = take_all(PartitionData, body, aborted, 0, [7, 50])
-    theirs, _ = take_all(Fetcher.PartitionRecords, body, aborted, 0, [7, 50])
-    assert ours == theirs
-    assert ours[-1] == "damaged"
+    taken, _ = take_all(PartitionData, body, aborted, 0, [7, 50])
+    expected, _ = take_all(Fetcher.PartitionRecords, body, aborted, 0, [7, 50])
+    assert taken == expected
+    assert taken[-1] == "damaged"
 
 
 def test_records_of_an_old_format_raise_an_error_with_advice() -> None:

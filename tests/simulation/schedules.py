@@ -138,7 +138,7 @@ def wrong_windows(world: World) -> str:
             window for window in {*totals, *expected} if totals.get(window) != expected.get(window)
         )
         wrong = [(window, totals.get(window), expected.get(window)) for window in windows[:3]]
-        return f"windows differ (got, expected): {wrong}" if wrong else ""
+        return f"windows differ (actual, expected): {wrong}" if wrong else ""
     if world.prompt:
         return f"{late} rows were counted as late after idle"
     panes = world.settings.window_ms // world.settings.every_ms

@@ -139,12 +139,12 @@ def test_only_values_that_cloudwatch_cannot_hold_are_left_out(bad: float) -> Non
 
 def test_a_metric_left_out_counts_once_however_often_its_window_is_put() -> None:
     sent = wire()
-    odd = (feature(value=float("inf")),)
+    infinite = (feature(value=float("inf")),)
     sent.responses = [(503, b"{}")]
     with pytest.raises(SinkRetry):
-        sent.delivery.deliver([report(features=odd)])
+        sent.delivery.deliver([report(features=infinite)])
     assert sent.delivery.left_out == 0
-    sent.delivery.deliver([report(features=odd), report(1, features=odd), report(2)])
+    sent.delivery.deliver([report(features=infinite), report(1, features=infinite), report(2)])
     assert sent.delivery.left_out == 2
 
 

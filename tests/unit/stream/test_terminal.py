@@ -26,7 +26,7 @@ META = (
 
 def run_on_terminal(folder: Path, *arguments: str, **environment: str) -> tuple[int, str]:
     """Run a command; return its exit code, and everything that it sent to its terminal."""
-    ours, theirs = pty.openpty()
+    controller, terminal_side = pty.openpty()
     env = {
         name: value
         for name, value in os.environ.items()
@@ -36,14 +36,14 @@ def run_on_terminal(folder: Path, *arguments: str, **environment: str) -> tuple[
     with subprocess.Popen(
         command,
         cwd=folder,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        stdin=terminal_side,
+        stdout=terminal_side,
+        stderr=terminal_side,
         env={**env, "TERM": "xterm-256color", **environment},
     ) as process:
-        os.close(theirs)
-        sent = b"".join(iter(lambda: _read_chunk(ours), b""))
-    os.close(ours)
+        os.close(terminal_side)
+        sent = b"".join(iter(lambda: _read_chunk(controller), b""))
+    os.close(controller)
     return process.returncode, sent.decode()
 
 
@@ -86,19 +86,19 @@ def test_ctrl_c_ends_a_command_without_a_traceback_and_without_files(tmp_path: P
     os.mkfifo(
         tmp_path / "t.jsonl"
     )  # opening it blocks until a writer appears, which does not happen
-    ours, theirs = pty.openpty()
+    controller, terminal_side = pty.openpty()
     command = [sys.executable, "-m", "stream.cli", "baseline", "t.jsonl", "--out", "b"]
     terminal = {**os.environ, "TERM": "xterm-256color"}
     with subprocess.Popen(
-        command, cwd=tmp_path, stdout=theirs, stderr=theirs, env=terminal
+        command, cwd=tmp_path, stdout=terminal_side, stderr=terminal_side, env=terminal
     ) as process:
-        os.close(theirs)
+        os.close(terminal_side)
         sent = b""
-        while b"reading t.jsonl twice" not in sent and (chunk := _read_chunk(ours)):
+        while b"reading t.jsonl twice" not in sent and (chunk := _read_chunk(controller)):
             sent += chunk
         process.send_signal(signal.SIGINT)
-        sent += b"".join(iter(lambda: _read_chunk(ours), b""))
-    os.close(ours)
+        sent += b"".join(iter(lambda: _read_chunk(controller), b""))
+    os.close(controller)
     bar, _, rest = sent.decode().rpartition("\x1b[2K")
     assert "reading" in bar
     assert (process.returncode, rest) == (130, "driftline: interrupted\r\n")

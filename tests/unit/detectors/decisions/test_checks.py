@@ -172,11 +172,11 @@ def test_numbers_do_not_match_string_unless_the_baseline_had_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("odd", "diagnosis"), [(np.nan, "values are NaN"), (-np.inf, "values are infinite")]
+    ("value", "diagnosis"), [(np.nan, "values are NaN"), (-np.inf, "values are infinite")]
 )
-def test_a_burst_of_nan_or_of_infinities_is_named(odd: float, diagnosis: str) -> None:
+def test_a_burst_of_nan_or_of_infinities_is_named(value: float, diagnosis: str) -> None:
     values = normal(2, 1_000)
-    values[:300] = odd
+    values[:300] = value
     violation = only(violations(NUMBERS, {"x": values}))
     assert (violation.check, violation.value) == ("data_type_check", 0.7)
     assert violation.diagnosis == diagnosis

@@ -188,17 +188,17 @@ def test_written_types_follow_the_patterns_of_sagemaker() -> None:
     assert dict(zip(expected, types, strict=True)) == expected
 
 
-@pytest.mark.parametrize("odd", CELLS)
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("column", [0, 1])
-def test_reading_by_type_equals_reading_by_pattern(odd: str, column: int) -> None:
-    """A table of a column of fractions, one of integers and one of text; one cell is odd."""
+def test_reading_by_type_equals_reading_by_pattern(cell: str, column: int) -> None:
+    """A table of a column of fractions, one of integers and one of text; one cell is ``cell``."""
     rows = [["1.5", "7", "a"], ["2", "-8", "7"], ["0.25", "0", ""]]
-    rows[1][column] = odd
+    rows[1][column] = cell
     cells = pa.array([cell for row in rows for cell in row], pa.string())
     numeric = np.array([True, True, False])
     integral = np.array([False, True, False])
     values, slots, _ = cut_numbers(
-        cells, numeric, integral, typed="0x" not in odd.lower()
+        cells, numeric, integral, typed="0x" not in cell.lower()
     )  # hexadecimal numbers are not read by type
     for j in range(2):
         expected = numbers_from_text(

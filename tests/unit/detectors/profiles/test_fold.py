@@ -53,16 +53,16 @@ def layout(seed: int) -> Layout:
 
 def columns(rows: int, seed: int) -> dict[str, Column]:
     rng = np.random.default_rng(seed)
-    odd = rng.normal(size=rows).round(1)
-    odd[rng.random(rows) < 0.1] = np.nan
-    odd[rng.random(rows) < 0.1] = np.inf
-    odd[rng.random(rows) < 0.1] = -np.inf
+    with_non_finite = rng.normal(size=rows).round(1)
+    with_non_finite[rng.random(rows) < 0.1] = np.nan
+    with_non_finite[rng.random(rows) < 0.1] = np.inf
+    with_non_finite[rng.random(rows) < 0.1] = -np.inf
     slots = rng.choice(np.array([MISSING, BOOLEAN, STRING, INTEGRAL, FRACTIONAL], np.uint8), rows)
     mixed = np.where(slots >= INTEGRAL, rng.normal(size=rows).round(1), np.nan)
     text = [None if rng.random() < 0.1 else WORDS[rng.integers(12)] for _ in range(rows)]
     return {
         "a": Numbers(rng.normal(size=rows).round(1)),
-        "b": Numbers(odd),
+        "b": Numbers(with_non_finite),
         "c": Numbers(mixed, slots),
         "t": Texts(pa.array(text, pa.string())),
     }

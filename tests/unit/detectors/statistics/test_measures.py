@@ -82,12 +82,12 @@ def test_written_types_are_counted_separately() -> None:
     slots = np.array(
         [MISSING, BOOLEAN, STRING, STRING, INTEGRAL, INTEGRAL, INTEGRAL, INTEGRAL], np.uint8
     )
-    odd = Numbers(np.array([np.nan] * 4 + [1.0, 2.0, 3.0, 4.0]), slots)
+    half_nan = Numbers(np.array([np.nan] * 4 + [1.0, 2.0, 3.0, 4.0]), slots)
     typed = measure(
         BASE,
         window(
             BASE.layout,
-            {"x": odd, "t": Texts(pa.array(["7", "1.5", "true", "a", None, "a", "a", "a"]))},
+            {"x": half_nan, "t": Texts(pa.array(["7", "1.5", "true", "a", None, "a", "a", "a"]))},
         ),
     )
     assert {name: int(counts[0]) for name, counts in typed.types.items()} == {
