@@ -13,7 +13,7 @@ import msgspec
 REPORT_VERSION = 1
 SIGNAL_VERSION = 1
 State = Literal["ok", "violations", "insufficient", "no data", "incomplete", "learning"]
-Verdict = Literal["ok", "violation", "insufficient", "learning", "disabled"]
+Verdict = Literal["ok", "violation", "insufficient", "disabled"]
 SignalKind = Literal["opened", "worsened", "reminder", "recovered"]
 
 
@@ -63,7 +63,9 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     value: float
     """Its value in the window."""
     limit: float
-    """The limit that the value was compared with."""
+    """The limit that the value was compared with; for checks of shares the constraint, from which
+    tolerance and sampling noise are still subtracted: ``summary`` has the effective limit.
+    """
     n: int
     """The number of rows behind the value."""
     description: str

@@ -1,3 +1,3 @@
-"""Implements `driftline check`, offline and live; may import every room of `stream` except
+"""Implements `driftline check`, offline and live; may import every package of `stream` except
 `commands` and `cli`.
 """

@@ -1,3 +1,3 @@
 """Implements the commands that make baselines and that explain and describe results; may import
-every room of `stream` except `check` and `cli`.
+every package of `stream` except `check` and `cli`.
 """

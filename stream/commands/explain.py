@@ -187,6 +187,9 @@ def _feature(report: WindowReport, name: str) -> FeatureReport:
     for feature in report.features:
         if feature.name == name:
             return feature
+    if not report.features:
+        reason = f"its state is {report.state!r}: nothing was judged in its window"
+        raise DataError(f"report {report.id!r}", reason)
     names = [feature.name for feature in report.features]
     raise wrong_option("FEATURE", unknown_name("", "feature of the report", name, names).reason)
 

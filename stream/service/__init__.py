@@ -1,3 +1,3 @@
-"""Runs a job: start-up, loop, commit, shutdown; may import every room of `stream` except
+"""Runs a job: start-up, loop, commit, shutdown; may import every package of `stream` except
 `commands`, `check` and `cli`.
 """

@@ -1,5 +1,5 @@
 """Contract suites for components, and builders of their input, for tests in any distribution; may
-import every room of `stream` except `cli`, and is imported by none. Needs pytest.
+import every package of `stream` except `cli`, and is imported by none. Needs pytest.
 
 A component of another distribution is held to the same laws as driftline's own: subclass the
 contract of its kind in a test module, and override the fixture that returns the component.

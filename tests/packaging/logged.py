@@ -23,25 +23,25 @@ class Logged(NamedTuple):
     """An event and its location. ``event`` is empty if it cannot be read from the source."""
 
     event: str
-    room: str
+    package: str
     where: str
 
 
 def logged() -> list[Logged]:
-    """Every event of every module, by room: ``sinks``, ``stream/service`` and so on."""
+    """Every event of every module, by package: ``sinks``, ``stream/service`` and so on."""
     return [entry for top in ("sinks", "stream") for entry in _of_folder(ROOT / top)]
 
 
 def _of_folder(top: Path) -> Iterator[Logged]:
     for file in sorted(top.rglob("*.py")):
         path = file.relative_to(ROOT)
-        room = "/".join(path.parts[:2] if path.parts[0] == "stream" else path.parts[:1])
+        package = "/".join(path.parts[:2] if path.parts[0] == "stream" else path.parts[:1])
         tree = ast.parse(file.read_text())
         constants = list(_constants(tree))
         for line, argument in _calls(tree):
             literals = list(_literals(argument))
             for event in literals or constants or [""]:
-                yield Logged(event, room, f"{path}:{line}")
+                yield Logged(event, package, f"{path}:{line}")
 
 
 def _calls(tree: ast.Module) -> Iterator[tuple[int, ast.expr]]:

@@ -1,4 +1,4 @@
-"""Links, files, rooms and pages that the documentation names exist."""
+"""Links, files, packages and pages that the documentation names exist."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_every_file_of_the_project_that_a_page_names_exists(page: Path) -> None:
     assert missing == set()
 
 
-def test_the_architecture_page_names_every_room() -> None:
+def test_the_architecture_page_names_every_package() -> None:
     named = set(spans(DOCS / "ARCHITECTURE.md"))
-    rooms = {
+    packages = {
         f"{path.parent.relative_to(ROOT)}/"
         for top in ("stream", "detectors", "sinks")
         for path in (ROOT / top).glob("*/__init__.py")
     }
-    assert rooms - named == set()
+    assert packages - named == set()
 
 
 def test_the_index_names_every_page() -> None:

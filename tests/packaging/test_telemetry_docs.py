@@ -97,13 +97,13 @@ def test_the_page_has_all_log_events() -> None:
     assert {"started", "window_closed", "sink_retrying", "partitions_idle"} <= set(events)
 
 
-@pytest.mark.parametrize("room", sorted({entry.room for entry in logged()}))
-def test_an_event_is_an_identifier_that_can_be_read_from_its_source(room: str) -> None:
+@pytest.mark.parametrize("package", sorted({entry.package for entry in logged()}))
+def test_an_event_is_an_identifier_that_can_be_read_from_its_source(package: str) -> None:
     """Events are matched by programs: a stable name in snake_case; everything else is a key."""
     assert [
         (entry.event, entry.where)
         for entry in logged()
-        if entry.room == room and not IDENTIFIER.fullmatch(entry.event)
+        if entry.package == package and not IDENTIFIER.fullmatch(entry.event)
     ] == []
 
 

@@ -178,6 +178,12 @@ def test_a_damaged_report_is_refused(folder: Path, profile: bytes) -> None:
         explained(folder, line(replace(report(), profile=profile)))
 
 
+def test_a_report_without_features_is_refused_with_its_state(folder: Path) -> None:
+    silent = replace(report(), state="learning", features=())
+    with pytest.raises(DataError, match="its state is 'learning': nothing was judged"):
+        explained(folder, line(silent))
+
+
 def test_a_feature_that_the_report_does_not_have_is_refused_with_those_it_has(
     folder: Path,
 ) -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from detectors.components import find
 from detectors.durations import duration_ms
+from sinks.base import Sink
 from stream.baselining.build import make_from_files, write
 from stream.baselining.configured import baselines_check, configured_baselines
 from stream.config.load import load
@@ -120,6 +122,7 @@ rules:
   alpha: 2
 """
     error = error_of(file, text)
+    sinks = ", ".join(sorted(find("sinks", Sink, "driftline.sinks")))
     assert error.exit_code == 2
     assert (
         str(error)
@@ -127,8 +130,7 @@ rules:
 {file}: 5 faults
   line 1   job: required key is missing
   line 4   souce: unknown key; did you mean 'source'?
-  line 12  sinks[1].type: unknown type 'promtheus'; did you mean 'prometheus'? valid: cloudwatch, \
-jsonl, prometheus, sns
+  line 12  sinks[1].type: unknown type 'promtheus'; did you mean 'prometheus'? valid: {sinks}
   line 16  rules.k: expected a whole number >= 1, found 'two'
   line 17  rules.alpha: expected a number < 1, found 2"""
     )
