@@ -14,6 +14,7 @@ from typing import TypeVar
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests.servers import linters
 from tests.servers.base import DependencyMissing
@@ -57,6 +58,8 @@ Server = TypeVar("Server")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    settings.register_profile("driftline", deadline=None)  # a busy machine is no failure
+    settings.load_profile("driftline")
     for name, meaning in MARKERS.items():
         config.addinivalue_line("markers", f"{name}: {meaning} (set automatically from fixtures)")
     config.addinivalue_line("markers", "server: needs any of the above (set automatically)")

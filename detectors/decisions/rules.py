@@ -19,7 +19,7 @@ from detectors.statistics.measures import Measures
 DEFAULT_STATISTIC: Final = "psi"
 """The statistic that decides if the rules name none, or one that a feature does not have."""
 
-Count = Annotated[int, msgspec.Meta(ge=1)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=10**9)]
 Amount = Annotated[float, msgspec.Meta(ge=0)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Probability = Annotated[float, msgspec.Meta(gt=0, lt=1)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.exceptions
@@ -76,15 +77,21 @@ def url_faults(endpoint_url: str) -> list[Fault]:
     >>> url_faults("127.0.0.1:5000")[0].message
     "'127.0.0.1:5000' is not a URL that the AWS client accepts, such as http://127.0.0.1:5000"
     """
-    if (
-        not endpoint_url
-        or is_valid_endpoint_url(endpoint_url)
-        or is_valid_ipv6_endpoint_url(endpoint_url)
-    ):
+    if not endpoint_url or _is_url(endpoint_url):
         return []
     example = "such as http://127.0.0.1:5000"
     message = f"{endpoint_url!r} is not a URL that the AWS client accepts, {example}"
     return [Fault("endpoint_url", message)]
+
+
+def _is_url(endpoint_url: str) -> bool:
+    """Whether the AWS client accepts an address; a malformed host or port raises inside of it."""
+    try:
+        urlsplit(endpoint_url).port  # noqa: B018  # raises if it is out of range
+        valid = is_valid_endpoint_url(endpoint_url) or is_valid_ipv6_endpoint_url(endpoint_url)
+        return bool(valid)
+    except ValueError:
+        return False
 
 
 def _unusable(error: Exception, endpoint_url: str) -> ClientUnusable:

@@ -161,7 +161,7 @@ def load_baseline(folder: Path) -> Baseline:
         constraints = sagemaker_files.read_constraints(json.loads(path.read_text()))
     except OSError as error:
         raise BaselineInvalid(str(path), error.strerror or str(error)) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BaselineInvalid(str(path), f"not JSON ({error})") from error
     except BaselineInvalid as error:
         raise BaselineInvalid(str(path), error.reason) from error

@@ -98,7 +98,7 @@ class TrainingData:
                 yield from self._read_lines(file)
             else:
                 yield from self._read_csv(file)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError) as error:
             reason = f"cannot be read as {kind}: {str(error).splitlines()[0]}"
             raise DataError(str(file), reason) from error
 

@@ -132,7 +132,7 @@ def find_report(
     Lines that a crash has truncated are skipped. Raises :class:`~stream.errors.DataError` if there
     is no such report.
     """
-    quoted_id = msgspec.json.encode(report_id)
+    quoted_id = msgspec.json.encode(report_id.encode(errors="replace").decode())
     for line in _lines(files, progress):
         if quoted_id in line:
             try:

@@ -23,15 +23,15 @@ class YamlInvalid(Exception):
 
 
 class _Loader(yaml.SafeLoader):
-    """The safe loader; errors of malformed dates and numbers have a line as well."""
+    """The safe loader; errors of malformed dates, numbers and tagged values have a line as well."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep)
-        except ValueError as error:
-            raise yaml.constructor.ConstructorError(
-                None, None, str(error), node.start_mark
-            ) from error
+        except (ValueError, KeyError) as error:
+            reason = f"{error} is no value of the type {node.tag.rpartition(':')[2]}"
+            problem = reason if isinstance(error, KeyError) else str(error)
+            raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 
 class _Entry(NamedTuple):
@@ -94,7 +94,11 @@ def _opened(text: str) -> _Loader:
 
 
 def _invalid(error: yaml.MarkedYAMLError) -> YamlInvalid:
-    mark = error.problem_mark or error.context_mark
+    """The error at the line of its problem; at the line of its beginning for what never ends."""
+    marks = [error.problem_mark, error.context_mark]
+    if "end of stream" in (error.problem or ""):
+        marks.reverse()
+    mark = marks[0] or marks[1]
     reasons = [text for text in (error.context, error.problem) if text]
     return YamlInvalid(mark.line + 1 if mark else 0, ", ".join(reasons))
 
@@ -114,7 +118,16 @@ def _entries(node: yaml.Node) -> Iterator[_Entry]:
             yield _Entry(f"[{position}]", item.start_mark.line + 1, item)
     elif isinstance(node, yaml.MappingNode):
         for key, value in node.value:
-            yield _Entry(str(key.value), key.start_mark.line + 1, value)
+            yield _Entry(_name_of(key), key.start_mark.line + 1, value)
+
+
+def _name_of(key: yaml.Node) -> str:
+    """A key as paths have it: YAML reads ``null`` and ``no`` as ``None`` and ``False``."""
+    if key.tag == "tag:yaml.org,2002:null":
+        return str(None)
+    if key.tag == "tag:yaml.org,2002:bool":
+        return str(_Loader.bool_values.get(str(key.value).lower(), key.value))
+    return str(key.value)
 
 
 def _begins(path: str, name: str) -> bool:

@@ -18,6 +18,10 @@ REFERENCE: Final = re.compile(
 )
 
 
+MAX_FILE_BYTES: Final = 1 << 20
+"""Largest file that a configuration may refer to: a secret, not data."""
+
+
 class Environment:
     """Replaces references in the texts of a configuration, which keep secrets out of the file.
 
@@ -96,9 +100,9 @@ class Environment:
 
     def _content(self, file: Path, reference: str, path: str) -> str:
         try:
-            content = file.read_bytes().decode("utf-8")
+            content = _text_of(file)
         except (OSError, ValueError) as error:
-            cause = getattr(error, "strerror", None) or "not a file of UTF-8 text"
+            cause = getattr(error, "strerror", None) or "not a file of UTF-8 text of at most 1 MiB"
             reason = f"cannot read {reference}: {cause}"
             self._file_faults.append(ConfigFault(path=path, reason=reason))
             return reference
@@ -111,3 +115,11 @@ class Environment:
         subject = f"environment variable{'' if len(names) == 1 else 's'} {', '.join(names)}"
         reason = f"{subject} {'is' if len(names) == 1 else 'are'} not set"
         return ConfigFault(path=path, reason=reason)
+
+
+def _text_of(file: Path) -> str:
+    """The text of a file; raises ``OSError`` or ``ValueError`` if it cannot hold a secret."""
+    size = file.stat().st_size
+    if not file.is_dir() and not (file.is_file() and size <= MAX_FILE_BYTES):
+        raise ValueError
+    return file.read_bytes().decode("utf-8")

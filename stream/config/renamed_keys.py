@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from math import inf
 from typing import Final, NamedTuple
 
 from stream.errors import ConfigFault
@@ -46,7 +47,7 @@ def _value(old: RenamedKey, value: object) -> str:
     """The value in its current form; empty for a value of several lines."""
     if not old.unit_ms:
         return f": {value}" if isinstance(value, str) else ""
-    if isinstance(value, int | float) and value >= 0:
+    if isinstance(value, int | float) and 0 <= value < inf:
         return f": {duration_text(round(value * old.unit_ms))}"
     return ""
 

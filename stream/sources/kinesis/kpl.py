@@ -53,7 +53,8 @@ def deaggregate(data: bytes) -> UserRecords | None:
     """Return the user records in an aggregated record, ``None`` if ``data`` is not one.
 
     ``None`` stands for data without the magic bytes or with a wrong digest, which is an ordinary
-    record, and for a damaged message. Nothing of the data is logged or printed.
+    record, and for a damaged message: one that lacks required fields or holds no user record, so
+    that no stored record disappears. Nothing of the data is logged or printed.
 
     >>> deaggregate(b"plain") is None
     True
@@ -65,6 +66,8 @@ def deaggregate(data: bytes) -> UserRecords | None:
     values: list[bytes | None] = []
     try:
         message = _MESSAGE.FromString(body)
+        if not message.records or not message.IsInitialized():
+            return None
         table = list(message.partition_key_table)
         for record in message.records:
             keys.append(table[record.partition_key_index])

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from sinks.aws.client import client
+from sinks.aws.client import client, url_faults
 from sinks.cloudwatch import Cloudwatch
 from sinks.errors import ClientUnusable
 from sinks.sns import Sns
@@ -45,6 +45,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         ("eu central", LOCAL, "", "'eu central' is not the name of a region", "Correct region"),
         ("eu-west-1", LOCAL, "absent", "there is no AWS profile 'absent'", "Correct AWS_PROFILE"),
         ("eu-west-1", "127.0.0.1:1", "", "'127.0.0.1:1' is not a URL", "Correct endpoint_url"),
+        ("eu-west-1", "http://[::1", "", "'http://[::1' is not a URL", "Correct endpoint_url"),
     ],
 )
 def test_unusable_settings_are_reported_with_advice(
@@ -212,3 +213,11 @@ def test_each_failure_of_kinesis_has_advice(
     with pytest.raises(SourceUnavailable, match=rf"kinesis stream 's' in eu-west-1: .*{text}"):
         raise unavailable(kinesis.target, error, tried_s)
     kinesis.close()
+
+
+@pytest.mark.parametrize(
+    "address", ["http://[::1", "https://[bad/x", "http://[zz]:1", "http://x:99999999", "x:1"]
+)
+def test_a_malformed_address_is_a_fault_and_no_exception(address: str) -> None:
+    [fault] = url_faults(address)
+    assert str(fault).startswith(f"endpoint_url: {address!r} is not a URL")

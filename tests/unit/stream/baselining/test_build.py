@@ -480,7 +480,11 @@ def test_constraints_that_cannot_apply_are_refused_with_file_and_path(
 
 def test_a_file_that_holds_no_constraints_is_refused(tmp_path: Path) -> None:
     path = edited(tmp_path, {}) / "constraints.json"
-    for content, reason in (("{", "not JSON"), ("[]", "Expected `object`, got `array`")):
+    for content, reason in (
+        ("{", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "Expected `object`, got `array`"),
+    ):
         path.write_text(content)
         with pytest.raises(BaselineInvalid, match="constraints.json") as caught:
             load_baseline(path.parent)

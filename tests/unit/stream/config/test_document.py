@@ -54,6 +54,13 @@ def test_the_line_of_a_path_is_that_of_its_nearest_existing_part(path: str, line
     assert YamlDocument(TEXT).line(path) == line
 
 
+def test_keys_that_yaml_converts_have_their_lines() -> None:
+    document = YamlDocument("job: a\n\nnull: {x: 1}\nNO: 2\nYes: 3\n7: 4\n")
+    assert document.data is not None
+    paths = [str(key) for key in document.data]
+    assert [document.line(path) for path in paths] == [1, 3, 4, 5, 6]
+
+
 def test_the_data_are_those_of_plain_yaml() -> None:
     data = YamlDocument(TEXT).data
     assert isinstance(data, dict)
@@ -89,6 +96,8 @@ def test_a_key_may_replace_a_merged_one_and_differ_in_type() -> None:
         ("a: 1\nb: \x01", 2, "the character U+0001 is not allowed"),
         ("a: 1\nb: &x [*x]", 2, "an alias refers to the value that it is a part of"),
         ("a: 1\n? [b]\n: 3\n", 2, "unhashable key"),
+        ("a: 1\nb: !!bool maybe\n", 2, "'maybe' is no value of the type bool"),
+        ("a: 1\nb: 'open\nc: 2\n", 2, "found unexpected end of stream"),
         ("[" * 5_000, 0, "nested too deeply"),
     ],
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from stream.config.environment import Environment
+from stream.config.environment import MAX_FILE_BYTES, Environment
 from stream.config.load import load
 from stream.errors import ConfigError
 
@@ -162,7 +163,22 @@ def test_a_file_that_cannot_be_read_is_a_fault_with_path_and_line(file: Path, ne
         "cannot read ${file:none}: No such file or directory",
     )
     assert faults["source.topic"] == (2, "cannot read ${file:.}: Is a directory")
-    assert faults["window"] == (7, "cannot read ${file:bytes}: not a file of UTF-8 text")
+    assert faults["window"] == (
+        7,
+        "cannot read ${file:bytes}: not a file of UTF-8 text of at most 1 MiB",
+    )
+
+
+@pytest.mark.parametrize("kind", ["pipe", "large"])
+def test_a_file_that_cannot_hold_a_secret_is_not_read(file: Path, kind: str) -> None:
+    """Reading the pipe would wait for a writer."""
+    secret = file.parent / "secret"
+    if kind == "pipe":
+        os.mkfifo(secret)
+    else:
+        secret.write_bytes(b"x" * (MAX_FILE_BYTES + 1))
+    error = error_of(file, CONFIG.replace("${PASSWORD}", "${file:secret}"))
+    assert "cannot read ${file:secret}: not a file of UTF-8 text of at most 1 MiB" in str(error)
 
 
 @pytest.mark.parametrize(

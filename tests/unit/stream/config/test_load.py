@@ -131,7 +131,7 @@ rules:
   line 1   job: required key is missing
   line 4   souce: unknown key; did you mean 'source'?
   line 12  sinks[1].type: unknown type 'promtheus'; did you mean 'prometheus'? valid: {sinks}
-  line 16  rules.k: expected a whole number >= 1, found 'two'
+  line 16  rules.k: expected a whole number >= 1 and <= 1000000000, found 'two'
   line 17  rules.alpha: expected a number < 1, found 2"""
     )
 
@@ -430,6 +430,8 @@ def test_the_name_of_a_job_is_a_single_word(file: Path, name: str) -> None:
         ),
         ("rules: {cooldown_ms: 1800000}", "rules.cooldown_ms: renamed; write `cooldown: 30m`"),
         ("rules: {cooldown_ms: soon}", "rules.cooldown_ms: renamed; write `cooldown`"),
+        ("rules: {cooldown_ms: .inf}", "rules.cooldown_ms: renamed; write `cooldown`"),
+        ("rules: {cooldown_ms: .nan}", "rules.cooldown_ms: renamed; write `cooldown`"),
     ],
 )
 def test_a_key_of_an_earlier_version_is_reported_with_its_new_name_and_value(

@@ -78,8 +78,22 @@ def test_damaged_data_is_an_ordinary_record(damage: Callable[[bytes], bytes]) ->
 
 @pytest.mark.parametrize(
     "body",
-    [b"\xff\xff\xff", b"\x1a\x04\x08\x07\x1a\x00", b"\x1a\x0d\x08" + b"\xff" * 9 + b"\x01\x1a\x00"],
-    ids=["no message", "a key that is not in the table", "the largest index"],
+    [
+        b"\xff\xff\xff",
+        b"\x1a\x04\x08\x07\x1a\x00",
+        b"\x1a\x0d\x08" + b"\xff" * 9 + b"\x01\x1a\x00",
+        b"\x0a\x01k",
+        b"\x0a\x01k\x1a\x03\x1a\x01a",
+        b"\x0a\x01k\x1a\x02\x08\x00",
+    ],
+    ids=[
+        "no message",
+        "a key that is not in the table",
+        "the largest index",
+        "no user record",
+        "a user record without the index of its key",
+        "a user record without data",
+    ],
 )
 def test_a_damaged_message_is_refused_and_printed_nowhere(
     body: bytes, capfd: pytest.CaptureFixture[str]
