@@ -14,7 +14,7 @@ from demo.model import fit
 from demo.replay import Replay, ServiceStalled, deploy
 from demo.run_folder import Folder, FolderTaken
 from demo.screen import Screen
-from demo.service import Service, ServiceFailed
+from demo.service import ServiceFailed, ServiceProcess
 from demo.summary import conclude
 from demo.traffic import WINDOWS, Traffic
 
@@ -67,7 +67,7 @@ def play(options: argparse.Namespace, screen: Screen) -> int:
         f" {model.rmse(training):.1f} min"
     )
     deploy(folder, 1, port, training, model)
-    service = Service(folder.config, folder.log)
+    service = ServiceProcess(folder.config, folder.log)
     incidents = FIVE if options.incidents == "all" else ()
     traffic = Traffic(replayed, model, incidents, folder.captures)
     replay = Replay(traffic, service, folder, port, screen)

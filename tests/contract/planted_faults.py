@@ -50,6 +50,7 @@ FOUND_BY: dict[str, str] = {
     "TestRaisingDecoder": "test_no_content_of_a_record_raises",
     "TestNeighbours": "test_a_bad_record_is_rejected_once_with_a_reason_and_changes_no_count",
     "TestTimeOfBatch": "test_records_keep_their_order_over_several_raw_batches",
+    "TestFormatWithoutDocstring": "test_its_docstring_describes_the_records",
     "TestScaled": "test_all_features_at_once_are_what_each_is_alone",
     "TestNegative": "test_it_is_never_negative_and_grows_with_the_drift",
     "TestConstantNoise": "test_noise_falls_with_the_rows_and_rises_as_alpha_falls",
@@ -59,6 +60,7 @@ FOUND_BY: dict[str, str] = {
     "TestExposedValue": "test_its_sentences_hold_no_feature_value_unless_that_is_allowed",
     "TestAlwaysViolated": "test_a_window_like_the_baseline_breaks_nothing",
     "TestOtherName": "test_a_violation_is_complete_and_carries_the_name_of_its_check",
+    "TestCheckWithoutDocstring": "test_its_docstring_says_what_it_reports",
 }
 """Class of a planted fault -> the law that finds it."""
 
@@ -265,6 +267,17 @@ class TestTimeOfBatch(PlantedFormatContract):
     fault = "time of batch"
 
 
+class FormatWithoutDocstring(Json, frozen=True, kw_only=True, tag="planted"):
+    pass
+
+
+class TestFormatWithoutDocstring(FormatContract):
+    @pytest.fixture
+    def rig(self) -> Example:
+        form = FormatWithoutDocstring(id="id", inference_id="inference")
+        return EXAMPLES["json"]._replace(form=form)
+
+
 # Distances
 
 
@@ -384,6 +397,10 @@ class OtherName(BaselineDriftCheck):
         return violation and msgspec.structs.replace(violation, check="another")
 
 
+class CheckWithoutDocstring(MissingColumnCheck):
+    pass
+
+
 class TestExposedValue(CheckContract):
     @pytest.fixture
     def check(self) -> Check:
@@ -400,3 +417,9 @@ class TestOtherName(CheckContract):
     @pytest.fixture
     def check(self) -> Check:
         return OtherName("planted")
+
+
+class TestCheckWithoutDocstring(CheckContract):
+    @pytest.fixture
+    def check(self) -> Check:
+        return CheckWithoutDocstring("planted")
