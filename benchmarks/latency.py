@@ -49,16 +49,7 @@ def under_load(
     broker.create_topic(topic, PARTITIONS, {"segment.bytes": str(SEGMENT_BYTES)})
     arn, queue = moto.topic_with_queue(topic)
     sns = {"type": "sns", "topic_arn": arn, "endpoint_url": moto.url, "region": "us-east-1"}
-    config = on_topic(
-        broker,
-        topic,
-        baseline,
-        client,
-        window=f"{WINDOW_S}s",
-        grace=f"{GRACE_S}s",
-        rules={"k": 1, "of": 1, "cooldown": "0s"},
-        sinks=[*SINKS, sns],
-    )
+    config = _config(broker, topic, baseline, client, sns)
     running = Running(folder, config, {**os.environ, **moto.env})
     began_s = time.time()
     stop_s = int(began_s) + LIVE_S
@@ -75,6 +66,22 @@ def under_load(
         **_remaining("sns", signalled, began_s + WARM_S, stop_s),
         **_remaining("report", reported, began_s + WARM_S, stop_s),
     }
+
+
+def _config(
+    broker: KafkaBroker, topic: str, baseline: Path, client: ClientName, sns: dict[str, Any]
+) -> dict[str, Any]:
+    """A job that sends a signal for each drifted window."""
+    return on_topic(
+        broker,
+        topic,
+        baseline,
+        client,
+        window=f"{WINDOW_S}s",
+        grace=f"{GRACE_S}s",
+        rules={"k": 1, "of": 1, "cooldown": "0s"},
+        sinks=[*SINKS, sns],
+    )
 
 
 def _producer(

@@ -59,8 +59,8 @@ class _Replacement(NamedTuple):
 class ReaderPool:
     """Distributes partitions over reader processes, and replaces those that crash or fall silent.
 
-    Partitions stay with their reader. Those of a crashed one are returned as ``ReaderLost``, and the
-    aggregator assigns them again, after the ranges it has accepted. A range at which readers
+    Partitions stay with their reader. Those of a crashed one are returned as ``ReaderLost``, and
+    the aggregator assigns them again, after the ranges it has accepted. A range at which readers
     repeatedly crash is read in ever smaller steps
     (:class:`~stream.readers.poison_records.PoisonRecordSearch`) until the poison record is found,
     which becomes a dead letter.
