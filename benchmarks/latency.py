@@ -58,14 +58,7 @@ def under_load(
         sent = json.loads((producer.communicate()[0] or "{}").strip() or "{}")
     running.stop()
     signalled = dict(_signalled(message) for message in moto.messages(queue))
-    return {
-        "rate": rate,
-        **sent,
-        "window_wait_s": WINDOW_S,
-        "grace_s": GRACE_S,
-        **_remaining("sns", signalled, began_s + WARM_S, stop_s),
-        **_remaining("report", reported, began_s + WARM_S, stop_s),
-    }
+    return {"rate": rate, **sent, **_latencies(signalled, reported, began_s + WARM_S, stop_s)}
 
 
 def _config(
@@ -125,6 +118,21 @@ def _signalled(message: Mapping[str, Any]) -> tuple[float, float]:
     """The end of a signal's window, and the time at which SNS put the message into the queue."""
     signal = msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal)
     return signal.end_ms / 1000, int(message["Attributes"]["SentTimestamp"]) / 1000
+
+
+def _latencies(
+    signalled: Mapping[float, float],
+    reported: Mapping[float, float],
+    from_s: float,
+    until_s: float,
+) -> dict[str, float]:
+    """Window, grace, and both latencies beyond them, of the windows that end in this time."""
+    return {
+        "window_wait_s": WINDOW_S,
+        "grace_s": GRACE_S,
+        **_remaining("sns", signalled, from_s, until_s),
+        **_remaining("report", reported, from_s, until_s),
+    }
 
 
 def _remaining(
