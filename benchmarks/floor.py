@@ -23,7 +23,7 @@ class Data(msgspec.Struct, gc=False):
     endpointOutput: Side
 
 
-class Event(msgspec.Struct, gc=False):
+class FloorEvent(msgspec.Struct, gc=False):
     captureData: Data
 
 
@@ -34,7 +34,7 @@ def count(
     edges: dict[str, NDArray[np.float64]],
 ) -> int:
     """Count all columns of capture lines, the prediction first; return the number of counts."""
-    decode = msgspec.json.Decoder(Event).decode
+    decode = msgspec.json.Decoder(FloorEvent).decode
     events = [decode(line).captureData for line in lines]
     text = "\n".join(
         [f"{event.endpointOutput.data},{event.endpointInput.data}" for event in events]

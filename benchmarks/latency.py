@@ -49,7 +49,23 @@ def under_load(
     broker.create_topic(topic, PARTITIONS, {"segment.bytes": str(SEGMENT_BYTES)})
     arn, queue = moto.topic_with_queue(topic)
     sns = {"type": "sns", "topic_arn": arn, "endpoint_url": moto.url, "region": "us-east-1"}
-    config = on_topic(
+    config = _config(broker, topic, baseline, client, sns)
+    running = Running(folder, config, {**os.environ, **moto.env})
+    began_s = time.time()
+    stop_s = int(began_s) + LIVE_S
+    with _producer(broker, topic, rate, stop_s, folder) as producer:
+        reported = _reported(folder / "reports", stop_s)
+        sent = json.loads((producer.communicate()[0] or "{}").strip() or "{}")
+    running.stop()
+    signalled = dict(_signalled(message) for message in moto.messages(queue))
+    return {"rate": rate, **sent, **_latencies(signalled, reported, began_s + WARM_S, stop_s)}
+
+
+def _config(
+    broker: KafkaBroker, topic: str, baseline: Path, client: ClientName, sns: dict[str, Any]
+) -> dict[str, Any]:
+    """A job that sends a signal for each drifted window."""
+    return on_topic(
         broker,
         topic,
         baseline,
@@ -59,22 +75,6 @@ def under_load(
         rules={"k": 1, "of": 1, "cooldown": "0s"},
         sinks=[*SINKS, sns],
     )
-    running = Running(folder, config, {**os.environ, **moto.env})
-    began_s = time.time()
-    stop_s = int(began_s) + LIVE_S
-    with _producer(broker, topic, rate, stop_s, folder) as producer:
-        reported = _reported(folder / "reports", stop_s)
-        sent = json.loads((producer.communicate()[0] or "{}").strip() or "{}")
-    running.stop()
-    signalled = dict(_signalled(message) for message in moto.messages(queue))
-    return {
-        "rate": rate,
-        **sent,
-        "window_wait_s": WINDOW_S,
-        "grace_s": GRACE_S,
-        **_remaining("sns", signalled, began_s + WARM_S, stop_s),
-        **_remaining("report", reported, began_s + WARM_S, stop_s),
-    }
 
 
 def _producer(
@@ -118,6 +118,21 @@ def _signalled(message: Mapping[str, Any]) -> tuple[float, float]:
     """The end of a signal's window, and the time at which SNS put the message into the queue."""
     signal = msgspec.json.decode(json.loads(message["Body"])["Message"], type=Signal)
     return signal.end_ms / 1000, int(message["Attributes"]["SentTimestamp"]) / 1000
+
+
+def _latencies(
+    signalled: Mapping[float, float],
+    reported: Mapping[float, float],
+    from_s: float,
+    until_s: float,
+) -> dict[str, float]:
+    """Window, grace, and both latencies beyond them, of the windows that end in this time."""
+    return {
+        "window_wait_s": WINDOW_S,
+        "grace_s": GRACE_S,
+        **_remaining("sns", signalled, from_s, until_s),
+        **_remaining("report", reported, from_s, until_s),
+    }
 
 
 def _remaining(

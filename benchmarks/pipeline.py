@@ -177,28 +177,49 @@ def main(total: int, rounds: int) -> None:
         folder = Path(name)
         baseline = jobs.learn_from(events.values(20_000, 100), events.OUTPUTS, folder)
         bench = Bench(broker, lines, baseline, total)
-        console.print(f"producing {total:,} events ...")
-        fill(broker, TOPIC, lines, total)
-        gc.freeze()  # the service freezes its objects as well
-        all_rounds = []
-        for k in range(rounds):
-            all_rounds.append(measure_round(bench, folder / f"round-{k}"))
-            console.print(_rounded(all_rounds[-1]))
+        all_rounds = _measure_rounds(bench, folder, rounds, console)
         median = {
             key: statistics.median(figures[key] for figures in all_rounds) for key in all_rounds[0]
         }
-        latency = {
-            name: under_load(
-                broker, moto, baseline, folder / f"live-{client}", median[f"{client} s"] / 2, client
-            )
-            for client, name in CLIENTS.items()
-        }
+        latency = _latency(bench, moto, folder, median)
     ratios = {key: median[key] for key in RATIOS}
     for figures in (ratios, *latency.values()):
         console.print(_rounded(figures))
+    _write({"ratios": ratios, "latency": latency}, median, all_rounds, total)
+
+
+def _measure_rounds(bench: Bench, folder: Path, rounds: int, console: Console) -> list[Figures]:
+    """Fill the topic; measure and print all rounds."""
+    console.print(f"producing {bench.total:,} events ...")
+    fill(bench.broker, TOPIC, bench.lines, bench.total)
+    gc.freeze()  # the service freezes its objects as well
+    all_rounds = []
+    for k in range(rounds):
+        all_rounds.append(measure_round(bench, folder / f"round-{k}"))
+        console.print(_rounded(all_rounds[-1]))
+    return all_rounds
+
+
+def _latency(
+    bench: Bench, moto: MotoServer, folder: Path, median: Figures
+) -> dict[str, dict[str, Any]]:
+    """The latency of each client at half the speed of its service."""
+    return {
+        name: under_load(
+            bench.broker,
+            moto,
+            bench.baseline,
+            folder / f"live-{client}",
+            median[f"{client} s"] / 2,
+            client,
+        )
+        for client, name in CLIENTS.items()
+    }
+
+
+def _write(summary: dict[str, Any], median: Figures, all_rounds: list[Figures], total: int) -> None:
     result = {
-        "ratios": ratios,
-        "latency": latency,
+        **summary,
         "machine": processor(),
         "events": total,
         "median": median,

@@ -14,7 +14,7 @@ from demo.model import fit
 from demo.replay import Replay, ServiceStalled, deploy
 from demo.run_folder import Folder, FolderTaken
 from demo.screen import Screen
-from demo.service import Service, ServiceFailed
+from demo.service import ServiceFailed, ServiceProcess
 from demo.summary import conclude
 from demo.traffic import WINDOWS, Traffic
 
@@ -67,7 +67,7 @@ def play(options: argparse.Namespace, screen: Screen) -> int:
         f" {model.rmse(training):.1f} min"
     )
     deploy(folder, 1, port, training, model)
-    service = Service(folder.config, folder.log)
+    service = ServiceProcess(folder.config, folder.log)
     incidents = FIVE if options.incidents == "all" else ()
     traffic = Traffic(replayed, model, incidents, folder.captures)
     replay = Replay(traffic, service, folder, port, screen)
@@ -95,30 +95,37 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
         epilog=END,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add = parser.add_argument
-    add(
+    _add_replay_options(parser)
+    _add_output_options(parser)
+    return parser.parse_args(arguments)
+
+
+def _add_replay_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--incidents",
         choices=("all", "none"),
         default="all",
         help="none: no incident is planted, and no signal may be sent",
     )
-    add(
+    parser.add_argument(
         "--seconds",
         type=float,
         default=45.0,
         help="duration of the two days; 0: as fast as the service reads (default: 45)",
     )
-    add(
+
+
+def _add_output_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--out",
         type=Path,
         default=Path("demo-output"),
         help="folder for captures, reports and state (default: demo-output)",
     )
-    add(
+    parser.add_argument(
         "--port",
         type=int,
         default=0,
         help="port of the Prometheus metrics on 127.0.0.1 (default: a free one)",
     )
-    add("--svg", type=Path, help="save the last lines of the screen as a picture")
-    return parser.parse_args(arguments)
+    parser.add_argument("--svg", type=Path, help="save the last lines of the screen as a picture")

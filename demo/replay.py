@@ -14,7 +14,7 @@ from demo.model import Model
 from demo.run_folder import Folder
 from demo.scoring import Tally
 from demo.screen import Row, Screen, clock
-from demo.service import Service, Subscription, driftline
+from demo.service import ServiceProcess, Subscription, driftline
 from demo.traffic import START_MS, WINDOW_MS, WINDOWS, Traffic
 from detectors.report import Signal, Violation, WindowReport
 
@@ -52,7 +52,7 @@ class Replay:
     """
 
     def __init__(
-        self, traffic: Traffic, service: Service, folder: Folder, port: int, screen: Screen
+        self, traffic: Traffic, service: ServiceProcess, folder: Folder, port: int, screen: Screen
     ) -> None:
         self.traffic = traffic
         self.folder = folder

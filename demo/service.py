@@ -33,7 +33,7 @@ def driftline(*arguments: str) -> None:
         )
 
 
-class Service:
+class ServiceProcess:
     """The running service, in a session of its own: Ctrl-C reaches the demo alone, which then
     stops it.
     """

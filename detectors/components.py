@@ -106,7 +106,7 @@ def _load(entry: EntryPoint, base: type[Component]) -> type[Component]:
         raise invalid("a name consists of a-z, 0-9 and underscores, and starts with a letter")
     try:
         component = entry.load()
-    except Exception as error:  # a foreign module may raise anything at import
+    except (Exception, SystemExit) as error:  # a foreign module may raise anything at import
         raise invalid(f"{entry.value} cannot be imported: {error!r}") from error
     if not (isinstance(component, type) and issubclass(component, base)):
         raise invalid(f"{entry.value} is not a subclass of {base.__module__}.{base.__qualname__}")

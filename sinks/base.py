@@ -7,7 +7,8 @@ A sink is one file, whose name is its ``type`` in the configuration. It has two 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import msgspec
 
@@ -75,6 +76,14 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     takes: ClassVar[tuple[type[WindowReport | Signal], ...]] = (WindowReport, Signal)
     lossless: ClassVar[bool] = True
+
+    def in_folder(self, folder: Path) -> Self:
+        """Return this configuration with its relative paths resolved below ``folder``.
+
+        ``folder`` is that of the configuration file. A sink whose fields hold paths of files or
+        folders overrides this; an empty path stays empty. By default nothing changes.
+        """
+        return self
 
     def check(self) -> list[Fault]:
         """Return all faults of the settings that can be found without network access."""

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from io import RawIOBase
 from itertools import groupby
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -36,6 +37,10 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
 
     path: str
     """The folder that reports and signals are appended to, in files by day."""
+
+    def in_folder(self, folder: Path) -> Self:
+        """Return the sink with ``path`` resolved below ``folder``."""
+        return msgspec.structs.replace(self, path=self.path and str(folder / self.path))
 
     def check(self) -> list[Fault]:
         """Check that ``path`` can be a folder; it need not exist yet."""

@@ -197,10 +197,24 @@ class _Series(NamedTuple):
 
 def _of_model(report: WindowReport) -> Iterator[_Series]:
     key = {"model": report.model, "variant": report.variant}
+    yield from _of_window(report, key)
+    for state in STATES:
+        yield _Series(
+            "window_state",
+            "1 for the state of the newest closed window, 0 for all others.",
+            {**key, "state": state},
+            report.state == state,
+        )
+    yield from _of_checks(report, key)
+    yield from _of_worst_features(report, key)
+
+
+def _of_window(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
+    """Yield rows, mean completeness and end of the window."""
+    yield _Series("window_rows", "Rows in the newest closed window.", key, report.rows)
     completeness = [
         feature.completeness for feature in report.features if feature.completeness is not None
     ]
-    yield _Series("window_rows", "Rows in the newest closed window.", key, report.rows)
     if completeness:
         text = "Mean completeness over the features of the newest closed window."
         yield _Series("window_completeness_ratio", text, key, sum(completeness) / len(completeness))
@@ -211,13 +225,10 @@ def _of_model(report: WindowReport) -> Iterator[_Series]:
         key,
         end_s,
     )
-    for state in STATES:
-        yield _Series(
-            "window_state",
-            "1 for the state of the newest closed window, 0 for all others.",
-            {**key, "state": state},
-            report.state == state,
-        )
+
+
+def _of_checks(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
+    """Yield the number of violations of each check that has any, and of drift always."""
     violations = Counter(violation.check for violation in report.violations)
     for check, count in sorted({ALWAYS_EXPORTED: 0, **violations}.items()):
         yield _Series(
@@ -226,13 +237,16 @@ def _of_model(report: WindowReport) -> Iterator[_Series]:
             {**key, "check": check},
             count,
         )
+
+
+def _of_worst_features(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
+    """Yield the features with the largest ratio of distance to limit, by rank."""
     worst = sorted(report.features, key=lambda feature: -_badness(feature))[:WORST]
     for rank, feature in enumerate(worst, 1):
-        labels = {**key, "rank": str(rank), "feature": feature.name}
         yield _Series(
             "worst_feature_ratio",
             "Deciding distance divided by its limit, of the worst features.",
-            labels,
+            {**key, "rank": str(rank), "feature": feature.name},
             _badness(feature),
         )
 
@@ -248,20 +262,7 @@ def _of_feature(
             key,
             feature.completeness,
         )
-    if feature.value is not None and feature.limit is not None:
-        deciding = {**key, "statistic": feature.deciding}
-        yield _Series(
-            "feature_drift_distance",
-            "Deciding distance from the baseline in the newest closed window.",
-            deciding,
-            feature.value,
-        )
-        yield _Series(
-            "feature_drift_limit",
-            "Limit of the deciding distance.",
-            deciding,
-            feature.limit,
-        )
+    yield from _of_drift(feature, {**key, "statistic": feature.deciding})
     for name in extra:
         value = feature.distances.get(name) if name in DISTANCES else getattr(feature, name)
         if value is not None:
@@ -271,6 +272,18 @@ def _of_feature(
                 {**key, "statistic": name},
                 value,
             )
+
+
+def _of_drift(feature: FeatureReport, key: dict[str, str]) -> Iterator[_Series]:
+    """Yield the deciding distance and its limit, if both are defined."""
+    if feature.value is not None and feature.limit is not None:
+        yield _Series(
+            "feature_drift_distance",
+            "Deciding distance from the baseline in the newest closed window.",
+            key,
+            feature.value,
+        )
+        yield _Series("feature_drift_limit", "Limit of the deciding distance.", key, feature.limit)
 
 
 def _worst(report: WindowReport) -> float:

@@ -53,11 +53,13 @@ class _Columns:
         self.inf: list[int] = measures.inf.tolist()
         self.completeness = _numbers(measures.completeness)
         self.types = {name: _numbers(measures.type_share(name)) for name in measures.types}
-        self.mean = _numbers(measures.mean)
-        self.std = _numbers(measures.std)
-        self.sum = _numbers(measures.sum)
-        self.min = _numbers(measures.low)
-        self.max = _numbers(measures.high)
+        self.moments = {
+            "mean": _numbers(measures.mean),
+            "std": _numbers(measures.std),
+            "sum": _numbers(measures.sum),
+            "min": _numbers(measures.low),
+            "max": _numbers(measures.high),
+        }
         self.outliers = _numbers(measures.outliers)
         self.distances = {name: _numbers(values) for name, values in measures.distances.items()}
 
@@ -77,21 +79,24 @@ def _feature_report(
         nan=columns.nan[i],
         inf=columns.inf[i],
         types={name: share for name, share in shares.items() if share is not None},
-        mean=columns.mean[i],
-        std=columns.std[i],
-        sum=columns.sum[i],
-        min=columns.min[i],
-        max=columns.max[i],
+        **{name: values[i] for name, values in columns.moments.items()},
         outlier_share=columns.outliers[i] if has_outliers else None,
         distances={name: values[i] for name, values in columns.distances.items()},
         deciding=ruling.statistic,
-        value=_number(ruling.value),
-        limit=_number(ruling.limit),
-        noise=_number(ruling.noise),
-        asked_limit=_number(ruling.asked_limit),
+        **_ruled_numbers(ruling),
         enabled=ruling.enabled,
         verdict=_verdict(ruling, violates),
     )
+
+
+def _ruled_numbers(ruling: Ruling) -> dict[str, Number]:
+    """The numbers of a ruling, by their names in the report."""
+    return {
+        "value": _number(ruling.value),
+        "limit": _number(ruling.limit),
+        "noise": _number(ruling.noise),
+        "asked_limit": _number(ruling.asked_limit),
+    }
 
 
 def _verdict(ruling: Ruling, violates: bool) -> Verdict:

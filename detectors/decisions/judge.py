@@ -17,7 +17,7 @@ from detectors.decisions.series import SeriesWatch
 from detectors.decisions.violations import violations_of
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.profile import Profile
-from detectors.report import REPORT_VERSION, Signal, State, Violation, WindowReport
+from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Violation, WindowReport
 from detectors.statistics.measures import measure
 
 
@@ -76,12 +76,7 @@ class Judge:
         ``profile`` must have the baseline's layout; an empty one gives ``insufficient``.
         """
         window = self._checked(span, baseline, profile)
-        violations = violations_of(window)
-        features = feature_reports(window.measures, window.rulings, _features_of(violations))
-        if span.revision == 0 and self._state(span, profile.rows, violates=False) == "ok":
-            changed = self._series.violations(span.model, features, baseline, state)
-            features = mark_violating(features, _features_of(changed))
-            violations += changed
+        features, violations = self._judged(span, window, state)
         return WindowReport(
             version=REPORT_VERSION,
             id=self.report_id(span, baseline.fingerprint),
@@ -98,7 +93,7 @@ class Judge:
             limits=self.limits(span.model, baseline.constraints).fingerprint,
             features=features,
             violations=tuple(violations),
-            rules={**rule_values(self.rules), "judged_features": _judged(window)},
+            rules={**rule_values(self.rules), "judged_features": _judged_features(window)},
             notes=span.notes,
             profile=profile.encode(),
         )
@@ -156,6 +151,21 @@ class Judge:
             expose_values=self.expose_values,
         )
 
+    def _judged(
+        self, span: WindowSpan, window: CheckedWindow, state: EpisodeState
+    ) -> tuple[tuple[FeatureReport, ...], list[Violation]]:
+        """The reports of the features, and all violations.
+
+        Change detectors judge the first revision of a window with enough rows.
+        """
+        violations = violations_of(window)
+        features = feature_reports(window.measures, window.rulings, _features_of(violations))
+        if span.revision == 0 and self._state(span, window.rows, violates=False) == "ok":
+            changed = self._series.violations(span.model, features, window.baseline, state)
+            features = mark_violating(features, _features_of(changed))
+            violations += changed
+        return features, violations
+
     def _state(self, span: WindowSpan, rows: int, *, violates: bool) -> State:
         if span.incomplete:
             return "incomplete"
@@ -170,6 +180,6 @@ def _features_of(violations: Sequence[Violation]) -> set[str]:
     return {violation.feature for violation in violations}
 
 
-def _judged(window: CheckedWindow) -> int:
+def _judged_features(window: CheckedWindow) -> int:
     """The number of features among which ``alpha`` is divided."""
     return sum(ruling.verdict != "disabled" for ruling in window.rulings)

@@ -82,7 +82,7 @@ def judged_again(
 ) -> WindowReport:
     """Return the report that the counts in ``report`` give with these limits, or its own.
 
-    Raises :class:`~stream.errors.DataError` if a deciding distance is not installed.
+    Raises :class:`~stream.errors.DataError` if a deciding statistic is not installed.
     """
     limits = limits or _shown_limits(report, baseline)
     _require_distances(report, limits)
@@ -105,7 +105,7 @@ def _require_distances(report: WindowReport, limits: Limits) -> None:
     missing = sorted({limits.rules.statistic, *own} - DISTANCES.keys())
     if missing:
         names = ", ".join(map(repr, missing))
-        reason = f"its deciding distance {names} is not installed: install the distribution"
+        reason = f"its deciding statistic {names} is not installed: install the distribution"
         advice = f"whose entry point in the group 'driftline.distances' is called {names}"
         raise DataError(f"report {report.id!r}", f"{reason} {advice}")
 

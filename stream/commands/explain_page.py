@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -20,7 +19,6 @@ from detectors.statistics.distances.base import Pair
 MAX_BINS: Final = 25
 LABELS: Final = {
     "deciding": "deciding statistic",
-    "value": "decisive value",
     "noise": "noise floor",
     "asked_limit": "configured limit",
     "outlier_share": "outlier share",
@@ -48,7 +46,6 @@ BINS: Final = (
     " counts into one; the last column is without that merging. ks and wasserstein use finer bins."
 )
 DIFFERS: Final = "red"
-EMPHASIS: Final = re.compile(r"(?<!\S)\*{1,2}(\w[^*]*\w)\*{1,2}")
 
 
 class RecomputedMetric(NamedTuple):

@@ -113,17 +113,11 @@ def _converted(data: Any, folder: Path) -> tuple[Config | None, list[ConfigFault
 def _absolute(config: Config, folder: Path) -> Config:
     """The configuration with absolute paths.
 
-    These are ``path`` of source, sinks, state and dead letters, and the folders of the baselines.
+    These are the paths of source, sinks, state and dead letters, and the folders of the baselines.
     """
 
-    def below_folder(component: Any) -> Any:
-        path = getattr(component, "path", None)
-        if isinstance(path, list):
-            paths = [str(folder / item) if item else item for item in path]
-            return replace(component, path=paths)
-        if isinstance(path, str) and path:
-            return replace(component, path=str(folder / path))
-        return component
+    def below_folder(path: str) -> str:
+        return path and str(folder / path)
 
     models = {
         name: model if model.learned else replace(model, baseline=str(folder / model.baseline))
@@ -131,9 +125,9 @@ def _absolute(config: Config, folder: Path) -> Config:
     }
     return replace(
         config,
-        source=below_folder(config.source),
-        sinks=[below_folder(sink) for sink in config.sinks],
-        state=below_folder(config.state),
-        dead_letters=below_folder(config.dead_letters),
+        source=config.source.in_folder(folder),
+        sinks=[sink.in_folder(folder) for sink in config.sinks],
+        state=replace(config.state, path=below_folder(config.state.path)),
+        dead_letters=replace(config.dead_letters, path=below_folder(config.dead_letters.path)),
         models=models,
     )

@@ -43,7 +43,7 @@ class Shutdown(msgspec.Struct, tag=True):
 class Fetching(msgspec.Struct, tag=True):
     """A note that the reader fetches the records from these positions on.
 
-    If it dies before any of them arrive, they may be the reason.
+    If it crashes before any of them arrive, they may be the reason.
     """
 
     positions: list[tuple[str, Position]]
@@ -52,7 +52,7 @@ class Fetching(msgspec.Struct, tag=True):
 class Decoding(msgspec.Struct, tag=True):
     """A note that the reader begins to decode the records from these positions on.
 
-    If it dies before it sends their partial, they may be the reason.
+    If it crashes before it sends their partial, they may be the reason.
     """
 
     positions: list[tuple[str, Position]]

@@ -35,7 +35,7 @@ SILENT_S: Final = 15.0
 OPENING_S: Final = 90.0
 """The same while it starts and connects."""
 RESTART_DELAYS_S: Final = (0.0, 0.25, 0.5, 1.0, 2.0)
-"""Delay before a reader is replaced, by the number of consecutive deaths without a partial."""
+"""Delay before a reader is replaced, by the number of consecutive crashes without a partial."""
 MESSAGES_PER_READ: Final = 32
 EXIT_GRACE_S: Final = 0.5
 """The time for a reader to exit after its pipe has ended, so that its own exit code is logged."""
@@ -57,10 +57,10 @@ class _Replacement(NamedTuple):
 
 
 class ReaderPool:
-    """Distributes partitions over reader processes, and replaces those that die or fall silent.
+    """Distributes partitions over reader processes, and replaces those that crash or fall silent.
 
-    Partitions stay with their reader. Those of a dead one are returned as ``ReaderLost``, and the
-    aggregator assigns them again, after the ranges it has accepted. A range at which readers
+    Partitions stay with their reader. Those of a crashed one are returned as ``ReaderLost``, and
+    the aggregator assigns them again, after the ranges it has accepted. A range at which readers
     repeatedly crash is read in ever smaller steps
     (:class:`~stream.readers.poison_records.PoisonRecordSearch`) until the poison record is found,
     which becomes a dead letter.
@@ -92,7 +92,7 @@ class ReaderPool:
         self._baselines: dict[str, bytes] = {}
         self._search = PoisonRecordSearch()
         self._unacknowledged: dict[WorkerHandle, int] = {}
-        self._deaths_in_a_row = self._started = 0
+        self._crashes_in_a_row = self._started = 0
         self._checked_s = time.monotonic()
         self._replacements: list[_Replacement] = []
         self.readers = [self._start() for _ in range(config.readers)]
@@ -206,7 +206,7 @@ class ReaderPool:
     def _take_partial(self, reader: WorkerHandle, message: PartialMessage) -> Partial:
         covers = message.partial.covers
         reader.decoding = []
-        self._deaths_in_a_row = 0
+        self._crashes_in_a_row = 0
         self._unacknowledged[reader] = self._unacknowledged.get(reader, 0) + 1
         self._on_counted(message.duration_s, covers)
         for cover in covers:
@@ -253,12 +253,12 @@ class ReaderPool:
                 reader.kill()
 
     def _replace(self, reader: WorkerHandle) -> None:
-        """Schedule the replacement of a dead reader, which reads the same partitions."""
+        """Schedule the replacement of a crashed reader, which reads the same partitions."""
         reader.join(EXIT_GRACE_S)
         self._unacknowledged.pop(reader, None)
         self._note_crash(reader)
-        delay_s = RESTART_DELAYS_S[min(self._deaths_in_a_row, len(RESTART_DELAYS_S) - 1)]
-        self._deaths_in_a_row += 1
+        delay_s = RESTART_DELAYS_S[min(self._crashes_in_a_row, len(RESTART_DELAYS_S) - 1)]
+        self._crashes_in_a_row += 1
         self.readers.remove(reader)
         partitions = tuple(sorted(reader.partitions))
         self._replacements.append(_Replacement(time.monotonic() + delay_s, partitions))
@@ -271,7 +271,7 @@ class ReaderPool:
         self._on_replaced("killed" if (reader.exit_code or 0) < 0 else "ended")
 
     def _note_crash(self, reader: WorkerHandle) -> None:
-        """Note where a reader died.
+        """Note where a reader crashed.
 
         If it hung while it waited for its source, the records there are not suspect.
         """

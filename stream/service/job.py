@@ -18,7 +18,7 @@ from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.dedupe.index import DEDUPE_OFF, IdIndex
 from stream.event_time import JobSettings
-from stream.events import BaselineInstalled, Output
+from stream.events import BaselineInstalled, Output, RemoveModel, ReplaceBaseline
 from stream.service.reconcile import (
     ConfiguredJob,
     LimitsChange,
@@ -87,19 +87,8 @@ def _carry_out(plan: Reconciliation, config: Config, store: Store, state: JobSta
     pending = (
         [] if plan.closing is None else _close_windows(plan, plan.closing, config, state, panes)
     )
-    aggregator = Aggregator(
-        settings_of(config),
-        plan.in_force,
-        judge_of(config),
-        state,
-        panes,
-        partial(_learn, config),
-        plan.learning,
-        IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
-    )
-    for change in plan.changes:
-        outputs = aggregator.step(change)
-        pending += [output for output in outputs if not isinstance(output, BaselineInstalled)]
+    aggregator = _aggregator(plan, config, state, panes, ids)
+    pending += _apply(plan.changes, aggregator)
     for baseline in replaced.values():
         panes.add_layout(baseline.layout)
     return Job(
@@ -112,6 +101,30 @@ def _carry_out(plan: Reconciliation, config: Config, store: Store, state: JobSta
         pending=pending,
         limits_changes=plan.limits_changes,
     )
+
+
+def _aggregator(
+    plan: Reconciliation, config: Config, state: JobState, panes: SqlitePanes, ids: SqliteIds
+) -> Aggregator:
+    """The aggregator that continues from the stored state."""
+    return Aggregator(
+        settings=settings_of(config),
+        baselines=plan.in_force,
+        judge=judge_of(config),
+        state=state,
+        panes=panes,
+        learn=partial(_learn, config),
+        learning=plan.learning,
+        ids=IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
+    )
+
+
+def _apply(
+    changes: Sequence[ReplaceBaseline | RemoveModel], aggregator: Aggregator
+) -> list[Output]:
+    """Apply the changes of models; return the outputs, without those of installed baselines."""
+    outputs = [output for change in changes for output in aggregator.step(change)]
+    return [output for output in outputs if not isinstance(output, BaselineInstalled)]
 
 
 def _close_windows(

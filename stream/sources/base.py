@@ -7,7 +7,8 @@ a :class:`Source`, its configuration, and a :class:`Reading`, which that configu
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import ClassVar, Protocol
+from pathlib import Path
+from typing import ClassVar, Protocol, Self
 
 import msgspec
 
@@ -135,6 +136,14 @@ class Source(
         Addresses and credentials are not part of it, since they may change.
         """
         raise NotImplementedError
+
+    def in_folder(self, folder: Path) -> Self:
+        """Return this configuration with its relative paths resolved below ``folder``.
+
+        ``folder`` is that of the configuration file. A source whose fields hold paths of files or
+        folders overrides this; an empty path stays empty. By default nothing changes.
+        """
+        return self
 
     def check(self) -> list[Fault]:
         """Return all faults of the settings that can be found without network access."""

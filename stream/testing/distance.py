@@ -1,4 +1,4 @@
-"""The contract of a distance: what every one of them must keep, whatever it measures."""
+"""The contract of a distance: the laws of its values and of its sampling noise."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class DistanceContract:
             distances[0], values(distance, window(LAYOUT, after))[i], rtol=1e-9
         )
 
-    def test_missing_afterare_a_bin_of_their_own(self, distance: Distance) -> None:
+    def test_missing_values_are_a_bin_of_their_own(self, distance: Distance) -> None:
         before, after = (
             self.difference(
                 distance, values(distance, window(LAYOUT, with_missing(3_000, missing)))
@@ -182,7 +182,9 @@ class DistanceContract:
         if defined_for(distance)[0] and self.counts_missing(distance):
             assert self.difference(distance, after)[0] > 0.3
 
-    def test_afterthat_the_baseline_never_saw_are_finite_and_far(self, distance: Distance) -> None:
+    def test_values_that_the_baseline_never_saw_are_finite_and_far(
+        self, distance: Distance
+    ) -> None:
         data = drawn(13, 1_000)
         data["plain"] = np.full(1_000, 1e12)
         data["codes"] = np.full(1_000, -77.0)

@@ -1,8 +1,7 @@
-"""The contract of a format: what every one of them must keep, however records are encoded."""
+"""The contract of a format: the laws of its decoded records and rejects."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import ClassVar, Protocol
 
@@ -277,4 +276,4 @@ class FormatContract(ConfigurationContract):
         assert [reject.record for reject in decoded.rejects] == [2]
 
     def test_its_docstring_describes_the_records(self, rig: FormatRig) -> None:
-        assert len((inspect.getdoc(type(rig.format())) or "").split()) > 5
+        assert len((type(rig.format()).__doc__ or "").split()) > 5

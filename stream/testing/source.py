@@ -1,4 +1,4 @@
-"""The contract of a source: what every one of them must keep, whatever log it reads."""
+"""The contract of a source: the laws of its partitions, positions and batches."""
 
 from __future__ import annotations
 

@@ -359,6 +359,14 @@ def test_check_names_the_package_that_a_component_lacks(tmp_path: Path) -> None:
     )
 
 
+def test_a_module_that_exits_at_import_is_an_error_like_any_other(tmp_path: Path) -> None:
+    install(tmp_path, "driftline.sinks", "thing = acme:Thing", "acme", "raise SystemExit(0)")
+    assert refusal(tmp_path) == (
+        "driftline: entry point 'thing' of driftline.sinks, in distribution acme-drift 1.0:"
+        f" acme:Thing cannot be imported: SystemExit(0). {CORRECT}"
+    )
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_check_names_the_base_class_that_a_component_must_have(group: str, tmp_path: Path) -> None:
     install(tmp_path, group, "thing = acme:Thing", "acme", "class Thing: ...\n")

@@ -9,16 +9,25 @@ import sys
 
 import pytest
 
-from tests.contract.planted_faults import FOUND_BY
+from tests.contract import planted_faults, planted_statistics
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.programs
+FILES = {
+    "planted_faults.py": planted_faults.FOUND_BY,
+    "planted_statistics.py": planted_statistics.FOUND_BY,
+}
+FOUND_BY = {name: law for found_by in FILES.values() for name, law in found_by.items()}
 
 
 @pytest.fixture(scope="module")
 def output() -> str:
     """What pytest prints about the planted faults: a line for each test that fails."""
-    tests = [f"tests/contract/planted_faults.py::{name}::{law}" for name, law in FOUND_BY.items()]
+    tests = [
+        f"tests/contract/{file}::{name}::{law}"
+        for file, found_by in FILES.items()
+        for name, law in found_by.items()
+    ]
     options = ("-q", "-p", "no:cacheprovider", "-p", "no:xdist", "-rf", "--tb=no")
     run = subprocess.run(
         [sys.executable, "-m", "pytest", *options, *tests],

@@ -26,16 +26,16 @@ class CategoricalValuesCheck(Check):
         present = float(window.measures.present[i])
         if domain is None or window.layout.features[i].numeric or present == 0:
             return None
-        required = min(
-            window.baseline.constraints.thresholds.domain_content_threshold,
-            window.rules.domain_match,
-        )
+        required = _required(window)
         inside = _inside(window.pair.window, i, domain)
         share = inside / present
         if share >= required:
             return None
         if not window.beyond_chance(i, present - inside, present, 1.0 - required):
             return None
+        return self._violation(window, i, share, required)
+
+    def _violation(self, window: CheckedWindow, i: int, share: float, required: float) -> Violation:
         return self.violation(
             window,
             i,
@@ -50,6 +50,12 @@ class CategoricalValuesCheck(Check):
             diagnosis="new category values",
             overwhelming=window.overwhelming_loss(i, share, required),
         )
+
+
+def _required(window: CheckedWindow) -> float:
+    """The smaller of the share that the baseline demands and the one that the rules demand."""
+    thresholds = window.baseline.constraints.thresholds
+    return min(thresholds.domain_content_threshold, window.rules.domain_match)
 
 
 def _inside(side: Profile, i: int, domain: Sequence[str]) -> int:

@@ -42,7 +42,7 @@ class ChangeCheck(Check):
             n=feature.n,
             description=(
                 f"The series {change.series} of the feature has changed"
-                f" ({type(change).__name__}, {len(series)} windows)."
+                f" ({type_of(change)}, {len(series)} windows)."
             ),
             summary=_summary(change, value, before, len(series)),
             overwhelming=True,

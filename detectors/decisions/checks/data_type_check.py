@@ -34,15 +34,17 @@ class DataTypeCheck(Check):
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if values of other types are more than chance explains."""
-        measures = window.measures
-        kind = window.layout.features[i].type
-        share = float(measures.type_match[i])
+        share = float(window.measures.type_match[i])
         required = _required(window, i)
         if not share < required:
             return None
-        present = float(measures.present[i])
+        present = float(window.measures.present[i])
         if not window.beyond_chance(i, (1.0 - share) * present, present, 1.0 - required):
             return None
+        return self._violation(window, i, share, required)
+
+    def _violation(self, window: CheckedWindow, i: int, share: float, required: float) -> Violation:
+        kind = window.layout.features[i].type
         return self.violation(
             window,
             i,
@@ -55,7 +57,7 @@ class DataTypeCheck(Check):
             ),
             summary=(
                 f"{percent(share)} of the values are {kind}, at least {percent(required)} required"
-                f" (n = {int(measures.n[i]):,})"
+                f" (n = {int(window.measures.n[i]):,})"
             ),
             diagnosis=WRITTEN[_most_frequent_other(window, i)],
             overwhelming=window.overwhelming_loss(i, share, required),

@@ -1,1 +1,3 @@
-"""Live checks of sinks: one file per type, with a function `live_check(sink, context)`."""
+"""Live checks of sinks: one file per type, with a function `live_check(sink, context)`; may import
+the files of `check`, `sinks` and `detectors`.
+"""

@@ -11,9 +11,11 @@ skipped. See :mod:`stream.sources.jsonl.reading` for gaps.
 from __future__ import annotations
 
 import os
-from typing import ClassVar
+from pathlib import Path
+from typing import ClassVar, Self
 
 import structlog
+from msgspec.structs import replace
 
 from detectors.faults import Fault
 from stream.errors import SourceUnavailable
@@ -53,6 +55,11 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
     def identity(self) -> str:
         """The paths; files that were moved elsewhere are another source."""
         return f"jsonl {', '.join(self.paths)}"
+
+    def in_folder(self, folder: Path) -> Self:
+        """Return the source with its paths resolved below ``folder``."""
+        resolved = [path and str(folder / path) for path in self.paths]
+        return replace(self, path=resolved[0] if isinstance(self.path, str) else resolved)
 
     def check(self) -> list[Fault]:
         """Check that paths are given, each once; they need not exist on the machine that checks."""

@@ -83,6 +83,15 @@ def _digest(body: bytes) -> bytes:
 
 def _message_class() -> Any:
     """Build the class of ``AggregatedRecord``, in a pool that no other library shares."""
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(_description())
+    return message_factory.GetMessageClass(
+        pool.FindMessageTypeByName(f"{_PACKAGE}.AggregatedRecord")
+    )
+
+
+def _description() -> FileDescriptorProto:
+    """The three messages of the format, as in the docstring of this module."""
     file = FileDescriptorProto(name="driftline/kpl.proto", package=_PACKAGE, syntax="proto2")
     file.message_type.add(name="AggregatedRecord").field.extend(
         [
@@ -105,11 +114,7 @@ def _message_class() -> Any:
             _field("tags", 4, Field.LABEL_REPEATED, Field.TYPE_MESSAGE, "Tag"),
         ]
     )
-    pool = descriptor_pool.DescriptorPool()
-    pool.Add(file)
-    return message_factory.GetMessageClass(
-        pool.FindMessageTypeByName(f"{_PACKAGE}.AggregatedRecord")
-    )
+    return file
 
 
 def _field(

@@ -104,3 +104,8 @@ def test_lines_written_to_one_file_are_not_repeated_while_another_fails(tmp_path
         Jsonl(path=str(tmp_path)).open("job").deliver([report(0), report(1), signal(), report(2)])
     assert raised.value.delivered == 2
     assert reports(tmp_path, "2025-06-15") == [report(0), report(1)]
+
+
+@pytest.mark.parametrize(("path", "resolved"), [("a", "/jobs/a"), ("/b", "/b"), ("", "")])
+def test_a_relative_path_is_resolved_below_a_folder(path: str, resolved: str) -> None:
+    assert Jsonl(path=path).in_folder(Path("/jobs")) == Jsonl(path=resolved)

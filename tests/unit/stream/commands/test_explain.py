@@ -207,12 +207,12 @@ def test_another_baseline_than_the_reports_is_refused(folder: Path) -> None:
         lambda original: replace(original, rules={**original.rules, "statistic": "energy"}),
     ],
 )
-def test_a_deciding_distance_that_is_not_installed_is_named(
+def test_a_deciding_statistic_that_is_not_installed_is_named(
     folder: Path, change: Callable[[WindowReport], WindowReport]
 ) -> None:
     with pytest.raises(DataError) as raised:
         explained(folder, line(change(report())))
     assert raised.value.reason == (
-        "its deciding distance 'energy' is not installed: install the distribution whose entry"
+        "its deciding statistic 'energy' is not installed: install the distribution whose entry"
         " point in the group 'driftline.distances' is called 'energy'"
     )

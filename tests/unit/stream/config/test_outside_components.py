@@ -29,6 +29,10 @@ class Acme(Sink, frozen=True, tag="acme"):
     room: Annotated[int, msgspec.Meta(ge=1)]
     """The number of the room."""
     tags: set[str] = set()
+    key_file: str = ""
+
+    def in_folder(self, folder):
+        return msgspec.structs.replace(self, key_file=str(folder / self.key_file))
 
     def check(self):
         return [Fault("room", "the room is closed")] if self.room == 13 else []
@@ -117,3 +121,12 @@ def test_the_live_check_of_an_outside_sink_is_run(folder: Path) -> None:
     (folder / "config.yaml").write_text(CONFIG.replace("SINK", "type: acme, room: 7"))
     result = driftline(folder, "check", "--live", "config.yaml")
     assert "warning  acme: room 7 of job prices\n         -> Knock\n" in result.stdout
+
+
+def test_paths_of_an_outside_sink_start_at_the_folder_of_the_configuration(folder: Path) -> None:
+    live_check = LIVE_CHECK.replace("room {sink.room} of job", "{sink.key_file} of job")
+    (folder / "acme.py").write_text(MODULE + live_check)
+    sink = "type: acme, room: 7, key_file: keys/a"
+    (folder / "config.yaml").write_text(CONFIG.replace("SINK", sink))
+    result = driftline(folder, "check", "--live", str(folder / "config.yaml"))
+    assert f"acme: {folder}/keys/a of job prices\n" in result.stdout

@@ -229,3 +229,12 @@ def test_files_created_in_an_empty_folder_are_not_a_gap(
         (tmp_path / name).write_bytes(b"one\n")
         values, new_gaps, _ = drain(reading)
         assert (values, new_gaps) == ([b"one"], [])
+
+
+def test_relative_paths_are_resolved_below_a_folder_and_keep_their_form() -> None:
+    folder = Path("/jobs")
+    assert Jsonl(path="a", follow=True).in_folder(folder) == Jsonl(path="/jobs/a", follow=True)
+    several = Jsonl(path=["a", "/b", ""])
+    assert several.in_folder(folder).path == ["/jobs/a", "/b", ""]
+    assert Jsonl(path=["a"]).in_folder(folder).path == ["/jobs/a"]
+    assert Jsonl(path="").in_folder(folder).path == ""
