@@ -65,7 +65,13 @@ def fit(flights: Flights) -> Model:
     inner = design - center
     gram = inner.T @ inner + PENALTY * np.eye(inner.shape[1])
     weights: Floats = np.linalg.solve(gram, inner.T @ (flights.label - offset))
-    return Model(levels, mean, scale, weights, offset - float(center @ weights))
+    return Model(
+        levels=levels,
+        mean=mean,
+        scale=scale,
+        weights=weights,
+        offset=offset - float(center @ weights),
+    )
 
 
 def _design(features: pa.Table, levels: dict[str, pa.Array], mean: Floats, scale: Floats) -> Floats:

@@ -88,14 +88,14 @@ def _carry_out(plan: Reconciliation, config: Config, store: Store, state: JobSta
         [] if plan.closing is None else _close_windows(plan, plan.closing, config, state, panes)
     )
     aggregator = Aggregator(
-        settings_of(config),
-        plan.in_force,
-        judge_of(config),
-        state,
-        panes,
-        partial(_learn, config),
-        plan.learning,
-        IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
+        settings=settings_of(config),
+        baselines=plan.in_force,
+        judge=judge_of(config),
+        state=state,
+        panes=panes,
+        learn=partial(_learn, config),
+        learning=plan.learning,
+        ids=IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
     )
     for change in plan.changes:
         outputs = aggregator.step(change)
@@ -119,10 +119,18 @@ def _close_windows(
 ) -> list[Output]:
     """Close the open windows, which had another length, as ``incomplete``."""
     counted = {name: base for name, base in plan.in_force.items() if name in state.models}
-    return Aggregator(settings, counted, judge_of(config), state, panes).close_early()
+    return Aggregator(
+        settings=settings, baselines=counted, judge=judge_of(config), state=state, panes=panes
+    ).close_early()
 
 
 def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes]) -> Baseline:
     """The baseline of a model after its first events: columns that ``known`` lacks are learned."""
     columns = model_columns(config, name, known)
-    return learn_from_samples(known, samples, config.learn.events, columns.outputs, columns.inputs)
+    return learn_from_samples(
+        known=known,
+        samples=samples,
+        rows=config.learn.events,
+        outputs=columns.outputs,
+        inputs=columns.inputs,
+    )
