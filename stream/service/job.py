@@ -88,14 +88,14 @@ def _carry_out(plan: Reconciliation, config: Config, store: Store, state: JobSta
         [] if plan.closing is None else _close_windows(plan, plan.closing, config, state, panes)
     )
     aggregator = Aggregator(
-        settings=settings_of(config),
-        baselines=plan.in_force,
-        judge=judge_of(config),
-        state=state,
-        panes=panes,
-        learn=partial(_learn, config),
-        learning=plan.learning,
-        ids=IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
+        settings_of(config),
+        plan.in_force,
+        judge_of(config),
+        state,
+        panes,
+        partial(_learn, config),
+        plan.learning,
+        IdIndex(config.dedupe, ids) if config.dedupe else DEDUPE_OFF,
     )
     for change in plan.changes:
         outputs = aggregator.step(change)
