@@ -84,7 +84,7 @@ def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     raws = _raw_batches(data, reader.max_records)
 
     def run() -> int:
-        reader.assign([Assign(1, "p", 0, None)])
+        reader.assign([Assign(claim=1, partition="p", next=0, mark_ms=None)])
         panes: dict[tuple[ModelKey, int], Profile] = {}
         for raw in raws:
             _merge(panes, reader.fold([raw]).profiles)

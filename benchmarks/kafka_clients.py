@@ -38,7 +38,7 @@ def drain(broker: KafkaBroker, topic: str, total: int, client: ClientName) -> fl
     )
     reading.assign(
         [
-            Assign(1, discovered.partition, discovered.start, None)
+            Assign(claim=1, partition=discovered.partition, next=discovered.start, mark_ms=None)
             for discovered in reading.discover()
         ]
     )

@@ -77,7 +77,9 @@ def core(lines: list[bytes], baseline: Baseline, total: int) -> float:
     identity = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
     reader = Reader(NoSource(), Sagemaker(), identity, SETTINGS)
     reader.use(ReadingPlan({"m": columns_of("m", baseline)}, Sagemaker()))
-    reader.assign([Assign(1, f"p{k}", 0, None) for k in range(PARTITIONS)])
+    reader.assign(
+        [Assign(claim=1, partition=f"p{k}", next=0, mark_ms=None) for k in range(PARTITIONS)]
+    )
     batches = [
         _raw_batches(lines, start) for start in range(0, min(total, len(lines)), BATCH * PARTITIONS)
     ]

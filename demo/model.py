@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,7 +15,7 @@ NUMBERS = tuple(name for name in FEATURES if name not in TEXTS)
 PENALTY = 1.0
 
 
-class Model(NamedTuple):
+class Model(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A fitted ridge regression: ``label = offset + one_hot(texts) @ w + (numbers - mean) / scale @
     w``.
 
@@ -65,7 +64,13 @@ def fit(flights: Flights) -> Model:
     inner = design - center
     gram = inner.T @ inner + PENALTY * np.eye(inner.shape[1])
     weights: Floats = np.linalg.solve(gram, inner.T @ (flights.label - offset))
-    return Model(levels, mean, scale, weights, offset - float(center @ weights))
+    return Model(
+        levels=levels,
+        mean=mean,
+        scale=scale,
+        weights=weights,
+        offset=offset - float(center @ weights),
+    )
 
 
 def _design(features: pa.Table, levels: dict[str, pa.Array], mean: Floats, scale: Floats) -> Floats:

@@ -95,7 +95,13 @@ def _name_taken(entry: EntryPoint, owner: str) -> ComponentInvalid:
     reason = f"the name is already used by {user}"
     remove = "uninstall one of the two" if owner else "uninstall that distribution"
     advice = f"Rename the entry point and the tag of its class, or {remove}"
-    return ComponentInvalid(entry.group, entry.name, _distribution(entry), reason, advice)
+    return ComponentInvalid(
+        group=entry.group,
+        name=entry.name,
+        distribution=_distribution(entry),
+        reason=reason,
+        advice=advice,
+    )
 
 
 def _load(entry: EntryPoint, base: type[Component]) -> type[Component]:

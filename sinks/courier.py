@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
+import msgspec
 import structlog
 
 from sinks.errors import SinkRejected, SinkRetry
@@ -42,7 +43,7 @@ class Deliverer(Protocol[Item_contra]):
     def close(self) -> None: ...
 
 
-class CourierCounts(NamedTuple):
+class CourierCounts(msgspec.Struct, frozen=True, kw_only=True):
     """Figures of one courier since its process started, and of its queue now.
 
     ``delivered``, ``rejected`` and ``dropped`` count items, ``retried`` counts attempts that failed

@@ -304,7 +304,15 @@ def explain(
     from stream.commands.explain import explain as recompute
 
     with _progress() as bar:
-        matches = recompute(report_id, feature, config, reports, folder, Console(), bar)
+        matches = recompute(
+            report_id=report_id,
+            feature=feature,
+            config=config,
+            reports=reports,
+            folder=folder,
+            console=Console(),
+            progress=bar,
+        )
     sys.exit(0 if matches else 1)
 
 

@@ -93,7 +93,7 @@ class Rejection(NamedTuple):
     reason: str
 
 
-class DecodedRecords(NamedTuple):
+class DecodedRecords(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """Some raw batches of one origin, decoded by a format.
 
     Arrays have one entry per record: ``time_ms`` (event time) and ``model`` (index into ``keys``),
@@ -114,7 +114,7 @@ class DecodedRecords(NamedTuple):
 # Counts: from the reader to the aggregator
 
 
-class DeadLetter(msgspec.Struct, frozen=True):
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A record that was not counted: its position, the reason, its length in bytes, and a hash.
 
     ``sha256`` is over the raw bytes (empty for a tombstone). ``payload`` (base64) is present only
@@ -232,7 +232,7 @@ class ReaderLost(NamedTuple):
     partitions: tuple[str, ...]
 
 
-class Gap(NamedTuple):
+class Gap(msgspec.Struct, frozen=True, kw_only=True):
     """Records that the log no longer has.
 
     Reading was to continue at ``expected`` and continues at ``resume``. ``lost`` is the number of
@@ -289,7 +289,7 @@ Item = (
 # Outputs: what the aggregator returns
 
 
-class Assign(NamedTuple):
+class Assign(msgspec.Struct, frozen=True, kw_only=True):
     """An order to read a partition from ``next`` on, under a new claim.
 
     ``mark_ms`` is the partition's mark at that position, ``seen`` the ids remembered there.

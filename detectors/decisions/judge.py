@@ -142,7 +142,13 @@ class Judge:
         return CheckedWindow(
             baseline=baseline,
             measures=measures,
-            rulings=rule(self.rules, feature_rules, baseline.constraints, measures, profile.rows),
+            rulings=rule(
+                rules=self.rules,
+                feature_rules=feature_rules,
+                constraints=baseline.constraints,
+                measures=measures,
+                rows=profile.rows,
+            ),
             rules=self.rules,
             feature_rules=feature_rules,
             rows=profile.rows,

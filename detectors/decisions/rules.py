@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Final
 
 import msgspec
 import numpy as np
@@ -108,7 +108,7 @@ class FeatureRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Whether the feature is judged at all."""
 
 
-class Ruling(NamedTuple):
+class Ruling(msgspec.Struct, frozen=True, kw_only=True):
     """The verdict on one feature's deciding distance.
 
     ``value`` is compared with ``limit``, the larger of ``asked_limit`` (from the configuration or
@@ -142,34 +142,90 @@ def rule(
     own = [feature_rules.get(feature.name) for feature in features]
     statistics = [_statistic(rules, own[i], feature) for i, feature in enumerate(features)]
     enabled = [_enabled(constraints, own[i], feature) for i, feature in enumerate(features)]
-    compared = (
-        constraints.thresholds.evaluate_constraints and constraints.thresholds.perform_comparison
-    )
+    thresholds = constraints.thresholds
+    compared = thresholds.evaluate_constraints and thresholds.perform_comparison
     judged = max(sum(enabled), 1) if compared else 1
-    values = _of_statistics(statistics, measures.distances)
-    noise = _noise(measures, statistics, rules.alpha / judged)
-    far_noise = _noise(measures, statistics, rules.overwhelming_alpha / judged)
-    counts = measures.n.tolist()
+    evidence = _evidence(rules, measures, statistics, judged)
     rulings = []
     for i, feature in enumerate(features):
-        asked_limit = _asked_limit(rules, own[i], constraints, feature, statistics[i])
-        limit = float(np.fmax(asked_limit, noise[i]))
-        value, n = values[i], counts[i]
-        verdict = _verdict(rules, compared and enabled[i], value, limit, min(n, rows))
-        is_far = value > max(2.0 * limit, far_noise[i]) and n >= rules.overwhelming_n
+        asked_limit = _asked_limit(
+            rules=rules,
+            own=own[i],
+            constraints=constraints,
+            feature=feature,
+            statistic=statistics[i],
+        )
         rulings.append(
-            Ruling(
-                statistic=statistics[i],
-                value=value,
-                limit=limit,
-                noise=noise[i],
+            _ruling(
+                rules=rules,
+                evidence=evidence[i],
                 asked_limit=asked_limit,
                 enabled=enabled[i],
-                verdict=verdict,
-                overwhelming=verdict == "violation" and is_far,
+                compared=compared,
+                rows=rows,
             )
         )
     return rulings
+
+
+class _Evidence(msgspec.Struct, frozen=True, kw_only=True):
+    """The deciding distance of one feature, and what chance explains of it.
+
+    ``noise`` is at the level ``alpha``, ``far_noise`` at ``overwhelming_alpha``, each divided by
+    the number of judged features. ``n`` is the feature's total in the window.
+    """
+
+    statistic: str
+    value: float
+    noise: float
+    far_noise: float
+    n: float
+
+
+def _evidence(
+    rules: Rules, measures: Measures, statistics: Sequence[str], judged: int
+) -> list[_Evidence]:
+    """The evidence on each feature of the layout, in its order."""
+    columns = zip(
+        statistics,
+        _of_statistics(statistics, measures.distances),
+        _noise(measures, statistics, rules.alpha / judged),
+        _noise(measures, statistics, rules.overwhelming_alpha / judged),
+        measures.n.tolist(),
+        strict=True,
+    )
+    return [
+        _Evidence(statistic=statistic, value=value, noise=noise, far_noise=far_noise, n=n)
+        for statistic, value, noise, far_noise, n in columns
+    ]
+
+
+def _ruling(
+    *,
+    rules: Rules,
+    evidence: _Evidence,
+    asked_limit: float,
+    enabled: bool,
+    compared: bool,
+    rows: int,
+) -> Ruling:
+    """The ruling on one feature; ``compared`` is false where the comparison is switched off."""
+    value = evidence.value
+    limit = float(np.fmax(asked_limit, evidence.noise))
+    judged = compared and enabled
+    verdict = _verdict(rules, judged=judged, value=value, limit=limit, n=min(evidence.n, rows))
+    beyond = max(2.0 * limit, evidence.far_noise)
+    is_far = value > beyond and evidence.n >= rules.overwhelming_n
+    return Ruling(
+        statistic=evidence.statistic,
+        value=value,
+        limit=limit,
+        noise=evidence.noise,
+        asked_limit=asked_limit,
+        enabled=enabled,
+        verdict=verdict,
+        overwhelming=verdict == "violation" and is_far,
+    )
 
 
 def _statistic(rules: Rules, own: FeatureRules | None, feature: Feature) -> str:
@@ -215,10 +271,10 @@ def _asked_limit(
     return DISTANCES[statistic].equivalent(gap)
 
 
-def _verdict(rules: Rules, judged: bool, value: float, limit: float, rows: float) -> Verdict:
+def _verdict(rules: Rules, *, judged: bool, value: float, limit: float, n: float) -> Verdict:
     if not judged:
         return "disabled"
-    if rows < rules.min_n or not np.isfinite(value):
+    if n < rules.min_n or not np.isfinite(value):
         return "insufficient"
     return "violation" if value > limit else "ok"
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 
 from detectors.arrays import Floats, Ints
 from detectors.profiles.layout import Layout
 
 
-class FineBins(NamedTuple):
+class FineBins(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The fine bins of the numeric features, feature after feature.
 
     * ``slots``: their slots in the vector of counts.

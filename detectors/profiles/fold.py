@@ -189,7 +189,8 @@ def _count_texts(
     profile: Profile, i: int, column: pa.DictionaryArray, words: VocabularyIndex
 ) -> None:
     layout, counts = profile.layout, profile.counts
-    first, feature = int(layout.starts[i]), layout.features[i]
+    first = int(layout.starts[i])
+    feature = layout.features[i]
     counts[first + MISSING] = column.null_count
     codes = column.indices.drop_null().to_numpy(zero_copy_only=False)
     occurrences = np.bincount(codes, minlength=len(column.dictionary))

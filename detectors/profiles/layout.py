@@ -150,7 +150,8 @@ class Layout:
 
     def lone_bins(self, i: int) -> NDArray[np.int64]:
         """The slots of the bins of feature ``i`` that hold a single value: words, codes, atoms."""
-        feature, first = self.features[i], int(self.starts[i]) + HEAD
+        feature = self.features[i]
+        first = int(self.starts[i]) + HEAD
         if not feature.numeric:
             return first + np.arange(len(feature.vocabulary))
         edges = np.asarray(feature.edges)
@@ -158,7 +159,8 @@ class Layout:
 
     def bin_label(self, i: int, slot: int) -> str:
         """The name of a bin of :meth:`lone_bins`: its value."""
-        feature, position = self.features[i], slot - int(self.starts[i]) - HEAD
+        feature = self.features[i]
+        position = slot - int(self.starts[i]) - HEAD
         if feature.numeric:
             return _edge_texts(np.asarray(feature.edges))[position - 1]
         return _quoted(feature.vocabulary[position])
@@ -223,8 +225,10 @@ def _quoted(value: str) -> str:
 
 def _interval_labels(feature: Feature) -> list[str]:
     """One label per cell, see :func:`_interval_label`."""
-    edges, cells = np.asarray(feature.edges), np.asarray(feature.cells)
-    texts, lone = _edge_texts(edges), [False, *_adjacent(edges).tolist(), False]
+    edges = np.asarray(feature.edges)
+    cells = np.asarray(feature.cells)
+    texts = _edge_texts(edges)
+    lone = [False, *_adjacent(edges).tolist(), False]
     members = (np.flatnonzero(cells == cell).tolist() for cell in range(feature.bin_cells))
     return [_interval_label(bins, texts, lone, feature.kind) for bins in members]
 

@@ -52,7 +52,8 @@ class SmallGroups:
         return profiles
 
     def _count(self, groups: _Groups, g: int, slots: Sequence[Ints]) -> Profile:
-        which, start, stop = int(groups.layout_of[g]), groups.bounds[g], groups.bounds[g + 1]
+        which = int(groups.layout_of[g])
+        start, stop = groups.bounds[g], groups.bounds[g + 1]
         layout = self.layouts[which]
         profile = Profile(layout)
         profile.rows = int(stop - start)
@@ -272,7 +273,8 @@ class _TextTables:
         ]
         bins = [b for _, vocabulary in vocabularies for b in range(len(vocabulary))]
         order = np.argsort(np.array(keys, np.int64))
-        self.keys, self.key_bins = np.array(keys, np.int64)[order], np.array(bins, np.int64)[order]
+        self.keys = np.array(keys, np.int64)[order]
+        self.key_bins = np.array(bins, np.int64)[order]
 
     def slots(self, columns: Mapping[str, Column], groups: _Groups) -> list[Ints]:
         """Slots to count: the bin of every value, and the type of every cell.

@@ -79,7 +79,9 @@ class Aggregator:
         self._ids = ids
         self._learn = learn
         self._partitions = Partitions(settings, state, ids)
-        self._windows = WindowCloser(settings, judge, state, panes, self.baselines)
+        self._windows = WindowCloser(
+            settings=settings, judge=judge, state=state, panes=panes, baselines=self.baselines
+        )
         for name, baseline in self.baselines.items():
             model = state.models.setdefault(name, ModelState(baseline.fingerprint))
             model.learning |= name in learning

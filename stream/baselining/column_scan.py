@@ -158,15 +158,15 @@ class ColumnScan:
             if count >= ATOM_SHARE * self.finite
         }
         return grid_feature(
-            name,
-            role,
-            inferred,
-            np.sort(self.sample).tolist(),
-            atoms,
-            self.low,
-            self.high,
-            self.mean,
-            self.std,
+            name=name,
+            role=role,
+            kind=inferred,
+            quantiles=np.sort(self.sample).tolist(),
+            atoms=atoms,
+            low=self.low,
+            high=self.high,
+            center=self.mean,
+            scale=self.std,
         )
 
     def _counts_by_number(self) -> Counter[float]:

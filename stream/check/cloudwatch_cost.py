@@ -20,7 +20,8 @@ def metrics_cost(metrics: int) -> float:
     >>> metrics_cost(10_000), metrics_cost(12_000)
     (3000.0, 3200.0)
     """
-    cost, rest = 0.0, float(metrics)
+    cost = 0.0
+    rest = float(metrics)
     for size, price in METRIC_TIERS:
         cost += min(rest, size) * price
         rest = max(rest - size, 0.0)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 import numpy as np
 
 from detectors.arrays import Ints
@@ -21,7 +22,7 @@ MAX_FAILED: Final = 0.5
 """A larger share of failures is a fault of the configuration; a smaller one is a warning."""
 
 
-class RecordSample(NamedTuple):
+class RecordSample(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The outcomes of ``read`` records.
 
     ``rejects`` counts the rejected ones by reason, ``models`` the others by model. ``ahead`` events

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from detectors.profiles.baseline import Baseline
 from stream.baselining.columns import columns_by_model
 from stream.baselining.configured import configured_baselines
@@ -27,7 +29,7 @@ class MonitoredFeatures(NamedTuple):
         return sum(self)
 
 
-class CheckContext(NamedTuple):
+class CheckContext(msgspec.Struct, frozen=True, kw_only=True):
     """The configuration of a job, its baselines and times, and its last commit.
 
     ``stored`` is ``None`` if nothing was committed yet.
@@ -66,4 +68,6 @@ def context_of(config: Config, stored: StoredState | None) -> CheckContext:
             if name in baselines and config.models[name].learned
         }
     settings = settings_of(config)
-    return CheckContext(config, baselines, settings, settings.idle_ms, stored)
+    return CheckContext(
+        config=config, baselines=baselines, times=settings, idle_ms=settings.idle_ms, stored=stored
+    )

@@ -62,7 +62,8 @@ def join(payloads: Sequence[str], width: int) -> JoinedPayloads:
     if b"\r" in data:
         payloads = [payload.replace("\r\n", "\n") for payload in payloads]
         data = "\n".join([*payloads, ""]).encode()
-    letters, rows = np.frombuffer(data, np.uint8), None
+    letters = np.frombuffer(data, np.uint8)
+    rows = None
     ends = np.flatnonzero(letters == ord("\n"))
     if len(ends) != len(payloads):
         bare = [payload.removesuffix("\n") for payload in payloads]
@@ -163,7 +164,15 @@ class CsvTable:
         by_column = np.arange(len(cells)).reshape(-1, len(names)).T[~numeric]
         strings = cells.take(pa.array(by_column.ravel()))
         strings = pc.if_else(pc.equal(strings, ""), pa.scalar(None, pa.string()), strings)
-        return WideBatch(names, numbers, values, slots, integral[numeric], texts, strings), refused
+        return WideBatch(
+            order=names,
+            numbers=numbers,
+            matrix=values,
+            slots=slots,
+            integral=integral[numeric],
+            texts=texts,
+            words=strings,
+        ), refused
 
     def _columns(self, table: pa.Table, as_text: frozenset[str]) -> dict[str, Column]:
         arrays = {name: _flat(table.column(j)) for j, name in enumerate(self._types)}

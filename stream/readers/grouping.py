@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from stream.events import EventBatch, ModelKey, Sample
 from stream.readers.plan import ReadingPlan
 
 
-class RowGroups(NamedTuple):
+class RowGroups(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The ``rows`` of a batch, ordered by group.
 
     Group ``g`` has the rows ``rows[bounds[g]:bounds[g + 1]]`` of ``model[g]`` and ``pane_ms[g]``.
@@ -43,7 +43,9 @@ def group_rows(
     if len(counted) and counted.all() and _constant(pane_of) and _constant(model_of):
         rows = np.arange(len(counted))
         bounds = np.array([0, len(rows)])
-        return RowGroups(rows, bounds, model_of[:1], pane_of[:1], in_place=True)
+        return RowGroups(
+            rows=rows, bounds=bounds, model=model_of[:1], pane_ms=pane_of[:1], in_place=True
+        )
     rows = np.flatnonzero(counted)
     rows = rows[np.lexsort((pane_of[rows], model_of[rows]))]
     model_of, pane_of = model_of[rows], pane_of[rows]
@@ -51,7 +53,9 @@ def group_rows(
     is_first[1:] = (np.diff(model_of) != 0) | (np.diff(pane_of) != 0)
     starts = np.flatnonzero(is_first)
     bounds = np.append(starts, len(rows))
-    return RowGroups(rows, bounds, model_of[starts], pane_of[starts], in_place=False)
+    return RowGroups(
+        rows=rows, bounds=bounds, model=model_of[starts], pane_ms=pane_of[starts], in_place=False
+    )
 
 
 def _constant(values: Ints) -> bool:

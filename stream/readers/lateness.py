@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,7 +20,7 @@ NO_MARK: Final = -1
 """The running mark of a partition before its first dated record."""
 
 
-class RecordTimes(NamedTuple):
+class RecordTimes(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The panes of some records, and a mask of those that are too late; one entry per record.
 
     ``dated`` records state their event time, and it is not ahead of their arrival; only they move

@@ -116,7 +116,8 @@ class Reader:
         The records in ``skip`` (partitions and positions) become dead letters without being
         decoded.
         """
-        self._careful_records, self._skip = max_records, dict(skip)
+        self._careful_records = max_records
+        self._skip = dict(skip)
 
     def poll(self, timeout_s: float) -> tuple[list[Gap], list[RawBatch]]:
         """Return the gaps and the raw batches that the source has, of assigned partitions only."""
@@ -144,11 +145,15 @@ class Reader:
         decoded = self._decoder.decode(raws)
         bounds = record_bounds(raws)
         marks = {raw.partition: self._assigned[raw.partition].mark_ms for raw in raws}
-        times = record_times(decoded.time_ms, raws, bounds, marks, self._settings)
+        times = record_times(
+            time_ms=decoded.time_ms, raws=raws, bounds=bounds, marks=marks, settings=self._settings
+        )
         dedupe = self._find_duplicates(decoded, times, bounds, raws)
         uncounted = times.late | dedupe.duplicate
         profiles, samples = self._count_rows(self._plan, decoded, times.pane_ms, uncounted)
-        outcomes = count_outcomes(raws, bounds, decoded, times, dedupe.duplicate)
+        outcomes = count_outcomes(
+            raws=raws, bounds=bounds, decoded=decoded, times=times, duplicate=dedupe.duplicate
+        )
         claims = {raw.partition: self._assigned[raw.partition].claim for raw in raws}
         covers = covered_ranges(raws, outcomes, times.end_marks, claims)
         self._move_marks(covers)

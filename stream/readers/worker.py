@@ -143,7 +143,8 @@ class _Loop:
         now_s = time.monotonic()
         heartbeat = Heartbeat(self._orders, self._reading.finished)
         if heartbeat != self._heartbeat or now_s - self._heartbeat_s >= HEARTBEAT_S:
-            self._heartbeat, self._heartbeat_s = heartbeat, now_s
+            self._heartbeat = heartbeat
+            self._heartbeat_s = now_s
             self._send(heartbeat)
 
     def _send(self, message: ToOwner) -> None:

@@ -132,10 +132,18 @@ def _close_windows(
 ) -> list[Output]:
     """Close the open windows, which had another length, as ``incomplete``."""
     counted = {name: base for name, base in plan.in_force.items() if name in state.models}
-    return Aggregator(settings, counted, judge_of(config), state, panes).close_early()
+    return Aggregator(
+        settings=settings, baselines=counted, judge=judge_of(config), state=state, panes=panes
+    ).close_early()
 
 
 def _learn(config: Config, name: str, known: Baseline, samples: Sequence[bytes]) -> Baseline:
     """The baseline of a model after its first events: columns that ``known`` lacks are learned."""
     columns = model_columns(config, name, known)
-    return learn_from_samples(known, samples, config.learn.events, columns.outputs, columns.inputs)
+    return learn_from_samples(
+        known=known,
+        samples=samples,
+        rows=config.learn.events,
+        outputs=columns.outputs,
+        inputs=columns.inputs,
+    )

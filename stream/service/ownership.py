@@ -40,8 +40,17 @@ class Ownership:
         if config.state.s3 is not None:
             after_s = duration_ms(config.state.s3.take_over_after) / 1000
             stored = StateObject(config.state.s3, config.job)
-            self._chain = StateChain(stored, config.job, after_s, stop, log)
-            self._takeover = Takeover(stored, self._chain, self._path, after_s, stop, log)
+            self._chain = StateChain(
+                stored=stored, job=config.job, take_over_after_s=after_s, stop=stop, log=log
+            )
+            self._takeover = Takeover(
+                stored=stored,
+                chain=self._chain,
+                path=self._path,
+                take_over_after_s=after_s,
+                stop=stop,
+                log=log,
+            )
             self.heartbeat_s = min(HEARTBEAT_S, after_s / 3)
 
     def lock(self) -> None:

@@ -119,7 +119,13 @@ def judge_of(config: Config) -> Judge:
     """The judge with the rules, per-feature rules and change detectors of a configuration."""
     features = {name: model.features for name, model in config.models.items()}
     changes = {name: model.change_detectors for name, model in config.models.items()}
-    return Judge(config.job, config.rules, features, changes, config.expose_values)
+    return Judge(
+        job=config.job,
+        rules=config.rules,
+        features=features,
+        changes=changes,
+        expose_values=config.expose_values,
+    )
 
 
 def _refuse(configured: ConfiguredJob, stored: StateIdentity, accept_change: bool) -> None:

@@ -49,12 +49,12 @@ class Service:
         self._ownership = Ownership(config, standby, self._stop, self.telemetry.log)
         self._liveness = Liveness(duration_ms(config.http.ready_behind) / 1000)
         self._startup = Startup(
-            config,
-            self._ownership,
-            self.telemetry,
-            self._liveness,
-            logs or LogSetup(),
-            serve,
+            config=config,
+            ownership=self._ownership,
+            telemetry=self.telemetry,
+            liveness=self._liveness,
+            logs=logs or LogSetup(),
+            serve=serve,
             accept_change=accept_change,
             standby=standby,
         )
@@ -84,7 +84,13 @@ class Service:
                 return 0
             running = self._startup.open(job, cleanup)
             committer = Committer(running, self._ownership, self.telemetry, self._liveness)
-            loop = Loop(running, committer, self.telemetry, self._liveness, self._clock)
+            loop = Loop(
+                running=running,
+                committer=committer,
+                telemetry=self.telemetry,
+                liveness=self._liveness,
+                clock=self._clock,
+            )
             self.telemetry.log.info("started", **self._startup.settings(), state=loop.progress)
             loop.begin()
             loop.run(self._stop)

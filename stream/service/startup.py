@@ -155,7 +155,14 @@ class Startup:
         if self._config.readers == 1:
             return InProcessReader(self._config, reading, counted)
         replaced = self._telemetry.reader_replaced
-        return ReaderPool(self._config, reading, self._logs, counted, replaced, self._serve)
+        return ReaderPool(
+            config=self._config,
+            reading=reading,
+            logs=self._logs,
+            on_counted=counted,
+            on_replaced=replaced,
+            serve=self._serve,
+        )
 
     def _start_couriers(self, job: Job, routes: list[Route]) -> None:
         """Restore what the sinks exported, and offer them their undelivered items."""

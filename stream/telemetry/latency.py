@@ -61,7 +61,8 @@ class Latency:
 
     def begin(self, grace_s: float, every_s: float) -> None:
         """Set the wait of windows for late events, and the time between two ends of windows."""
-        self._grace_s, self._every_s = grace_s, every_s
+        self._grace_s = grace_s
+        self._every_s = every_s
 
     def committed(self, items: Iterable[object]) -> None:
         """Observe the stages of the reports among ``items``, which were committed just now."""

@@ -39,7 +39,15 @@ class SourceRig(Protocol):
 def assign_all(reading: Reading) -> dict[str, Position]:
     """Assign every partition at its start; return the starts."""
     starts = {partition.partition: partition.start for partition in reading.discover()}
-    assert reading.assign([Assign(1, name, start, None) for name, start in starts.items()]) == []
+    assert (
+        reading.assign(
+            [
+                Assign(claim=1, partition=name, next=start, mark_ms=None)
+                for name, start in starts.items()
+            ]
+        )
+        == []
+    )
     return starts
 
 
@@ -190,7 +198,16 @@ class SourceContract(ConfigurationContract):
         for batch in [batch for batch in batches if len(batch.values) > 3]:
             at = 3
             assert (
-                second.assign([Assign(2, batch.partition, rig.position_before(batch, at), None)])
+                second.assign(
+                    [
+                        Assign(
+                            claim=2,
+                            partition=batch.partition,
+                            next=rig.position_before(batch, at),
+                            mark_ms=None,
+                        )
+                    ]
+                )
                 == []
             )
             count = len(batch.values) - at
@@ -203,7 +220,9 @@ class SourceContract(ConfigurationContract):
             assert [value for result in reread for value in result.values][:count] == batch.values[
                 at:
             ]
-            second.assign([Assign(3, batch.partition, batch.next, None)])
+            second.assign(
+                [Assign(claim=3, partition=batch.partition, next=batch.next, mark_ms=None)]
+            )
 
     def test_a_second_reading_continues_where_the_first_stopped(
         self, rig: SourceRig, opened: OpenReading
@@ -217,7 +236,10 @@ class SourceContract(ConfigurationContract):
         second = opened()
         assert (
             second.assign(
-                [Assign(2, partition, position, None) for partition, position in positions.items()]
+                [
+                    Assign(claim=2, partition=partition, next=position, mark_ms=None)
+                    for partition, position in positions.items()
+                ]
             )
             == []
         )
@@ -283,12 +305,23 @@ class SourceContract(ConfigurationContract):
 
         reading = opened()
         gaps = reading.assign(
-            [Assign(2, partition, position, None) for partition, position in middle.items()]
+            [
+                Assign(claim=2, partition=partition, next=position, mark_ms=None)
+                for partition, position in middle.items()
+            ]
         )
         assert {gap.partition: gap.expected for gap in gaps} == middle
         assert set(middle) == set(starts)
         assert reading.poll(0.3, 1000) == []
-        assert reading.assign([Assign(3, gap.partition, gap.resume, None) for gap in gaps]) == []
+        assert (
+            reading.assign(
+                [
+                    Assign(claim=3, partition=gap.partition, next=gap.resume, mark_ms=None)
+                    for gap in gaps
+                ]
+            )
+            == []
+        )
         assert values(read(reading, 6)) == sorted(RECORDS[:6])
 
     def test_positions_can_be_published_and_closing_twice_is_harmless(

@@ -28,7 +28,7 @@ class Liveness:
         self.silent_s = 0.0
         self._limit_s = limit_s
         self._silence = PartitionSilence()
-        self._checked = readiness("starting", {}, 0, [], 0.0)
+        self._checked = readiness(role="starting", partitions={}, now_ms=0, full=[], limit_s=0.0)
         self.reset()
 
     def reset(self) -> None:
@@ -57,13 +57,20 @@ class Liveness:
         silent_s = self._silence.silent_s(partitions, self._checked_s)
         self.silent_s = max(silent_s.values(), default=0.0)
         before = self._checked
-        self._checked = readiness("owner", partitions, now_ms, full, self._limit_s, silent_s)
+        self._checked = readiness(
+            role="owner",
+            partitions=partitions,
+            now_ms=now_ms,
+            full=full,
+            limit_s=self._limit_s,
+            silent_s=silent_s,
+        )
         return self._checked if self._checked.status != before.status else None
 
     def readiness(self, role: ServiceRole, may_deliver: bool) -> Readiness:
         """Return the last check if it is recent; without ownership, the readiness of the role."""
         if role != "owner":
-            return readiness(role, {}, 0, [], 0.0)
+            return readiness(role=role, partitions={}, now_ms=0, full=[], limit_s=0.0)
         age_s = time.monotonic() - self._checked_s
         return current_readiness(self._checked, age_s, may_deliver, self._limit_s)
 

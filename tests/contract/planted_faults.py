@@ -51,7 +51,10 @@ class PlantedDelivery(Delivery):
     """Delivers through another sink, with a fault."""
 
     def __init__(self, inner: Delivery, fault: str) -> None:
-        self._inner, self._fault, self._calls, self._closed = inner, fault, 0, False
+        self._inner = inner
+        self._fault = fault
+        self._calls = 0
+        self._closed = False
 
     def deliver(self, items: Sequence[Published]) -> None:
         self._calls += 1
@@ -121,7 +124,9 @@ class PlantedReading(Reading):
     """Reads through another source, with a fault."""
 
     def __init__(self, inner: Reading, fault: str) -> None:
-        self._inner, self._fault, self._claim = inner, fault, 0
+        self._inner = inner
+        self._fault = fault
+        self._claim = 0
 
     def discover(self) -> list[DiscoveredPartition]:
         return self._inner.discover()
@@ -203,16 +208,19 @@ class PlantedDecoder:
     """Decodes through another format, with a fault."""
 
     def __init__(self, inner: Decoder, fault: str) -> None:
-        self._inner, self._fault = inner, fault
+        self._inner = inner
+        self._fault = fault
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
         decoded = self._inner.decode(raws)
         if self._fault == "raises" and any(r.reason == "undecodable" for r in decoded.rejects):
             raise ValueError("undecodable")
         if self._fault == "neighbour" and decoded.rejects:
-            return decoded._replace(batches=[])
+            return msgspec.structs.replace(decoded, batches=[])
         if self._fault == "time of batch" and len(decoded.time_ms):
-            return decoded._replace(time_ms=np.full_like(decoded.time_ms, decoded.time_ms.max()))
+            return msgspec.structs.replace(
+                decoded, time_ms=np.full_like(decoded.time_ms, decoded.time_ms.max())
+            )
         return decoded
 
 

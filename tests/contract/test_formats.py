@@ -96,11 +96,11 @@ class Example(NamedTuple):
 
 EXAMPLES = {
     "sagemaker": Example(
-        Sagemaker(),
-        capture(),
-        capture(time=None),
-        capture(request="1.5,7"),
-        [
+        form=Sagemaker(),
+        record=capture(),
+        undated_record=capture(time=None),
+        malformed_record=capture(request="1.5,7"),
+        bad_records=[
             ("time_missing", capture(time=None)),
             ("time_missing", without(capture(), "eventMetadata")),
             ("time_absurd", capture(time="1969-07-20T20:17:40Z")),
@@ -127,11 +127,11 @@ EXAMPLES = {
         ],
     ),
     "json": Example(
-        Json(id="id", inference_id="inference"),
-        event(),
-        event(time=None),
-        event(x=[1]),
-        [
+        form=Json(id="id", inference_id="inference"),
+        record=event(),
+        undated_record=event(time=None),
+        malformed_record=event(x=[1]),
+        bad_records=[
             ("time_missing", event(time=None)),
             ("time_absurd", event(time="1969-07-20T20:17:40Z")),
             ("time_absurd", event(time=5)),

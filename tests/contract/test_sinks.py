@@ -95,7 +95,8 @@ class CloudwatchRig:
 
 class SnsRig:
     def __init__(self, moto: MotoServer) -> None:
-        self._moto, self._seen = moto, dict[str, None]()
+        self._moto = moto
+        self._seen = dict[str, None]()
         self._topic, self._queue = moto.topic_with_queue("signals")
 
     def sink(self) -> Sns:

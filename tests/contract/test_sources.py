@@ -26,7 +26,10 @@ class KafkaRig:
     def __init__(
         self, broker: KafkaBroker, topic: str, client: Literal["columns", "plain", "fast"]
     ) -> None:
-        self._broker, self._topic, self._written, self._client = broker, topic, [0, 0], client
+        self._broker = broker
+        self._topic = topic
+        self._written = [0, 0]
+        self._client = client
 
     def source(self) -> Kafka:
         return Kafka(
@@ -55,7 +58,8 @@ class KinesisRig:
     """An emulator without retention: the beginning is lost by recreating the stream."""
 
     def __init__(self, emulator: KinesisEmulator, stream: str) -> None:
-        self._emulator, self._stream = emulator, stream
+        self._emulator = emulator
+        self._stream = stream
 
     def source(self) -> Kinesis:
         return Kinesis(stream=self._stream, region="us-east-1", endpoint_url=self._emulator.url)
@@ -92,7 +96,8 @@ class FileRig:
 
 class FolderRig:
     def __init__(self, path: Path) -> None:
-        self._folder, self._files = path, 0
+        self._folder = path
+        self._files = 0
 
     def source(self) -> Jsonl:
         return Jsonl(path=str(self._folder), follow=True)

@@ -53,7 +53,7 @@ def patient(form: Form) -> Reader:
 
 def fold(tolerant: Reader, values: Sequence[bytes]) -> Partial:
     """The partial of these lines, which are all records of the partition."""
-    tolerant.assign([Assign(1, "p", 0, None)])
+    tolerant.assign([Assign(claim=1, partition="p", next=0, mark_ms=None)])
     return tolerant.fold([raw(values)])
 
 

@@ -45,8 +45,17 @@ class Machine:
             ),
             JOB,
         )
-        self.chain = StateChain(self.stored, JOB, after_s, self.stop, LOG)
-        self.takeover = Takeover(self.stored, self.chain, self.path, after_s, self.stop, LOG)
+        self.chain = StateChain(
+            stored=self.stored, job=JOB, take_over_after_s=after_s, stop=self.stop, log=LOG
+        )
+        self.takeover = Takeover(
+            stored=self.stored,
+            chain=self.chain,
+            path=self.path,
+            take_over_after_s=after_s,
+            stop=self.stop,
+            log=LOG,
+        )
         self.waited_for_owner = threading.Event()
 
     def busy(self, state: str) -> None:

@@ -49,7 +49,12 @@ class Follower:
         self.batches: list[RawBatch] = []
         live = {name: at for name, at in self.positions.items() if name not in self.ended}
         if live:
-            self.gaps += reading.assign([Assign(1, name, at, None) for name, at in live.items()])
+            self.gaps += reading.assign(
+                [
+                    Assign(claim=1, partition=name, next=at, mark_ms=None)
+                    for name, at in live.items()
+                ]
+            )
         self._assigned = set(self.positions)
         self.discover()
 
@@ -116,5 +121,8 @@ class Follower:
             self._assigned.add(shard.partition)
         if ready:
             self.gaps += self.reading.assign(
-                [Assign(1, shard.partition, shard.start, None) for shard in ready]
+                [
+                    Assign(claim=1, partition=shard.partition, next=shard.start, mark_ms=None)
+                    for shard in ready
+                ]
             )

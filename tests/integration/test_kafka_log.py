@@ -39,7 +39,12 @@ def opened(
     for partition in reading.discover():
         assert not isinstance(partition.start, int)
         start = partition.start if offset is None else (partition.start[0], offset)
-        assert reading.assign([Assign(1, partition.partition, start, None)]) == []
+        assert (
+            reading.assign(
+                [Assign(claim=1, partition=partition.partition, next=start, mark_ms=None)]
+            )
+            == []
+        )
     return reading
 
 

@@ -45,7 +45,12 @@ def opened(
         give_up_after="20s",
     )
     with closing(source.open(f"{topic}-job")) as reading:
-        reading.assign([Assign(1, p.partition, p.start, None) for p in reading.discover()])
+        reading.assign(
+            [
+                Assign(claim=1, partition=p.partition, next=p.start, mark_ms=None)
+                for p in reading.discover()
+            ]
+        )
         yield reading
 
 

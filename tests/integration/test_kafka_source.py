@@ -58,7 +58,15 @@ def open_source(client: str) -> Iterator[Open]:
 def begin(reading: Reading) -> dict[str, Any]:
     """Assign every partition at its start position; return these positions."""
     starts = {partition.partition: partition.start for partition in reading.discover()}
-    assert reading.assign([Assign(1, name, start, None) for name, start in starts.items()]) == []
+    assert (
+        reading.assign(
+            [
+                Assign(claim=1, partition=name, next=start, mark_ms=None)
+                for name, start in starts.items()
+            ]
+        )
+        == []
+    )
     return starts
 
 
@@ -97,7 +105,10 @@ def next_gap(reading: Reading) -> Gap:
 
 
 def resume(reading: Reading, gap: Gap) -> None:
-    assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
+    assert (
+        reading.assign([Assign(claim=2, partition=gap.partition, next=gap.resume, mark_ms=None)])
+        == []
+    )
 
 
 def test_keys_headers_tombstones_and_times_are_read_as_sent(
@@ -128,7 +139,7 @@ def test_records_deleted_before_the_position_are_a_gap_of_known_size(
     start = reading.discover()[0].start
     assert isinstance(start, tuple)
     kafka.delete_records(topic, 0, 15)
-    (gap,) = reading.assign([Assign(1, f"{topic}-0", start, None)])
+    (gap,) = reading.assign([Assign(claim=1, partition=f"{topic}-0", next=start, mark_ms=None)])
     assert (gap.partition, gap.expected, gap.resume, gap.lost) == (
         f"{topic}-0",
         (start[0], 0),
@@ -148,7 +159,10 @@ def test_retention_that_overtakes_a_reader_is_one_gap_and_other_partitions_conti
     reading = open_source(kafka, topic)
     topic_id, _ = begin(reading)[f"{topic}-0"]
     read(reading, 8)
-    assert reading.assign([Assign(2, f"{topic}-0", (topic_id, 2), None)]) == []
+    assert (
+        reading.assign([Assign(claim=2, partition=f"{topic}-0", next=(topic_id, 2), mark_ms=None)])
+        == []
+    )
     kafka.delete_records(topic, 0, 4)
     gap = next_gap(reading)
     assert (gap.partition, gap.expected, gap.resume, gap.lost) == (
@@ -210,7 +224,7 @@ def test_a_topic_recreated_during_downtime_is_a_gap_at_assignment(
     kafka.create_topic(topic)
     kafka.produce(topic, records(numbered(1000, 1000 + after)))
     reading = open_source(kafka, topic)
-    (gap,) = reading.assign([Assign(1, f"{topic}-0", stored, None)])
+    (gap,) = reading.assign([Assign(claim=1, partition=f"{topic}-0", next=stored, mark_ms=None)])
     assert gap.expected == stored
     assert gap.reason == "the topic was recreated"
     resume(reading, gap)
@@ -224,7 +238,9 @@ def test_a_position_after_the_end_of_the_log_is_a_gap_to_its_end(
     kafka.produce(topic, records(numbered(0, 10)))
     reading = open_source(kafka, topic)
     topic_id = reading.discover()[0].start[0]  # type: ignore[index]
-    (gap,) = reading.assign([Assign(1, f"{topic}-0", (topic_id, 500), None)])
+    (gap,) = reading.assign(
+        [Assign(claim=1, partition=f"{topic}-0", next=(topic_id, 500), mark_ms=None)]
+    )
     assert (gap.resume, gap.lost) == ((topic_id, 10), None)
     resume(reading, gap)
     kafka.produce(topic, records(numbered(10, 12)))
@@ -245,7 +261,10 @@ def test_a_partition_added_while_running_starts_at_its_first_record(
         assert time.monotonic() < deadline, "the new partition was not discovered"
         reading.poll(0.2, 100)
     (new,) = [partition for partition in discovered if partition.partition == f"{topic}-1"]
-    assert reading.assign([Assign(1, new.partition, new.start, None)]) == []
+    assert (
+        reading.assign([Assign(claim=1, partition=new.partition, next=new.start, mark_ms=None)])
+        == []
+    )
     assert set(read(reading, 5)) >= set(numbered(100, 105))
 
 

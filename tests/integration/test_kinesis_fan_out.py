@@ -118,7 +118,7 @@ def test_a_position_that_the_log_has_lost_is_a_gap(
 ) -> None:
     put(ministack, stream, numbered(0, 100))
     reading = open_pushed(stream)
-    gaps = reading.assign([Assign(1, SHARD, ("7", 0), None)])
+    gaps = reading.assign([Assign(claim=1, partition=SHARD, next=("7", 0), mark_ms=None)])
     deadline = time.monotonic() + 20
     while not gaps and time.monotonic() < deadline:
         gaps = [result for result in reading.poll(0.2, 100) if isinstance(result, Gap)]

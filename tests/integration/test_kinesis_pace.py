@@ -66,7 +66,12 @@ def test_a_reassigned_shard_keeps_the_pause_after_its_last_read(
     follower = Follower(reading)
     follower.read(10)
     for claim in range(2, 8):
-        assert reading.assign([Assign(claim, SHARD, follower.positions[SHARD], None)]) == []
+        assert (
+            reading.assign(
+                [Assign(claim=claim, partition=SHARD, next=follower.positions[SHARD], mark_ms=None)]
+            )
+            == []
+        )
     until_batch(reading, SHARD)
     assert len(calls) >= 8
     assert all(later - earlier >= 0.2 for earlier, later in pairwise(calls))

@@ -52,7 +52,7 @@ def test_a_position_past_retention_is_a_gap(
         lambda parsed: parsed.update(Records=parsed["Records"][-remaining:] if remaining else []),
         2,
     )
-    (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
+    (gap,) = reading.assign([Assign(claim=1, partition=SHARD, next=(numbers[4], 0), mark_ms=None)])
     assert (gap.partition, gap.expected, gap.resume, gap.lost) == (
         SHARD,
         (numbers[4], 0),
@@ -62,7 +62,7 @@ def test_a_position_past_retention_is_a_gap(
     assert "retention" in gap.reason
     assert poll_for(reading, 0.6) == []
     change(reading, "GetRecords", lambda parsed: parsed.update(Records=parsed["Records"][-5:]), 1)
-    assert reading.assign([Assign(2, SHARD, gap.resume, None)]) == []
+    assert reading.assign([Assign(claim=2, partition=SHARD, next=gap.resume, mark_ms=None)]) == []
     assert until_batch(reading, SHARD).values == numbered(15, 20)
 
 
@@ -77,8 +77,8 @@ def test_a_shard_is_read_again_only_after_a_pause_when_there_was_a_gap(
     reading.client.boto.meta.events.register(
         "before-call.kinesis.GetRecords", lambda **_: calls.append(time.monotonic())
     )
-    (gap,) = reading.assign([Assign(1, SHARD, (numbers[4], 0), None)])
-    assert reading.assign([Assign(2, SHARD, gap.resume, None)]) == []
+    (gap,) = reading.assign([Assign(claim=1, partition=SHARD, next=(numbers[4], 0), mark_ms=None)])
+    assert reading.assign([Assign(claim=2, partition=SHARD, next=gap.resume, mark_ms=None)]) == []
     assert until_batch(reading, SHARD).values == numbered(7, 10)
     assert len(calls) == 2
     assert calls[1] - calls[0] >= 0.2

@@ -250,7 +250,10 @@ def test_an_ended_shard_reports_its_end_again_when_reassigned(
     follower = Follower(reading)
     follower.until(lambda: bool(follower.ended))
     last = follower.positions["shardId-000000000000"]
-    assert reading.assign([Assign(2, "shardId-000000000000", last, None)]) == []
+    assert (
+        reading.assign([Assign(claim=2, partition="shardId-000000000000", next=last, mark_ms=None)])
+        == []
+    )
     batch = until_batch(reading, "shardId-000000000000")
     assert (batch.first, batch.next, batch.values, batch.ended) == (last, last, [], True)
     assert {child.partition for child in batch.children} == {
@@ -291,7 +294,9 @@ def test_an_expired_shard_is_a_gap_up_to_its_end(
 ) -> None:
     reading = open_source(make_stream())
     position = ("49680550325546427746157202053922463497963374015059853314", 0)
-    (gap,) = reading.assign([Assign(1, "shardId-000000000077", position, None)])
+    (gap,) = reading.assign(
+        [Assign(claim=1, partition="shardId-000000000077", next=position, mark_ms=None)]
+    )
     assert (gap.partition, gap.expected, gap.resume, gap.lost) == (
         "shardId-000000000077",
         position,
@@ -299,7 +304,10 @@ def test_an_expired_shard_is_a_gap_up_to_its_end(
         None,
     )
     assert reading.poll(0.3, 100) == []
-    assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
+    assert (
+        reading.assign([Assign(claim=2, partition=gap.partition, next=gap.resume, mark_ms=None)])
+        == []
+    )
     (batch,) = reading.poll(0.3, 100)
     assert isinstance(batch, RawBatch)
     assert (batch.first, batch.next, batch.values, batch.ended, batch.children) == (
@@ -324,13 +332,18 @@ def test_a_position_in_a_recreated_stream_is_a_gap_followed_by_its_first_record(
     kinesis.create(stream)
     kinesis.put(stream, numbered(50, 55))
     position = follower.positions["shardId-000000000000"]
-    gaps = reading.assign([Assign(2, "shardId-000000000000", position, None)])
+    gaps = reading.assign(
+        [Assign(claim=2, partition="shardId-000000000000", next=position, mark_ms=None)]
+    )
     deadline = time.monotonic() + 10
     while not gaps and time.monotonic() < deadline:
         gaps = [result for result in reading.poll(0.2, 100) if isinstance(result, Gap)]
     (gap,) = gaps
     assert (gap.expected, gap.resume, gap.lost) == (position, ("TRIM_HORIZON", 0), None)
-    assert reading.assign([Assign(3, gap.partition, gap.resume, None)]) == []
+    assert (
+        reading.assign([Assign(claim=3, partition=gap.partition, next=gap.resume, mark_ms=None)])
+        == []
+    )
     assert until_batch(reading, gap.partition).values == numbered(50, 55)
 
 

@@ -46,7 +46,11 @@ def pool(
     settings = parse(config(baseline, job="pool", source=source, readers=2), tmp_path)
     reading = settings.source.open("pool")
     started = ReaderPool(
-        settings, reading, LogSetup("error"), lambda took_s, covers: None, replaced.append
+        config=settings,
+        reading=reading,
+        logs=LogSetup("error"),
+        on_counted=lambda took_s, covers: None,
+        on_replaced=replaced.append,
     )
     started.use({"m": load_baseline(baseline)})
     started.assign(assigns_of(started))
@@ -58,7 +62,7 @@ def pool(
 def assigns_of(pool: ReaderPool) -> list[Assign]:
     """Assignments of all partitions from their starts."""
     return [
-        Assign(1, discovered.partition, discovered.start, None)
+        Assign(claim=1, partition=discovered.partition, next=discovered.start, mark_ms=None)
         for discovered in pool._reading.discover()
     ]
 

@@ -54,7 +54,7 @@ def blocks_of(page: Path) -> Iterator[Block]:
     text = page.read_text()
     for match in FENCE.finditer(text):
         line = text.count("\n", 0, match.start()) + 1
-        yield Block(page, line, match[3], match[4], dedent(match[5]))
+        yield Block(page=page, line=line, language=match[3], words=match[4], text=dedent(match[5]))
 
 
 def prose(page: Path) -> str:

@@ -66,7 +66,7 @@ def reader(form: Sagemaker | Json) -> Reader:
     """A reader at the start of the partition ``p``."""
     started = Reader(NoSource(), form, ORIGIN, SETTINGS)
     started.use(plan(form))
-    started.assign([Assign(1, "p", 0, None)])
+    started.assign([Assign(claim=1, partition="p", next=0, mark_ms=None)])
     return started
 
 
@@ -80,7 +80,7 @@ def records(values: Sequence[bytes | None]) -> list[oracle.Record]:
 
 def check(form: Sagemaker | Json, values: Sequence[bytes | None], started: Reader) -> None:
     """Check that the reader counts records at the start of a partition as the oracle does."""
-    started.assign([Assign(1, "p", 0, None)])
+    started.assign([Assign(claim=1, partition="p", next=0, mark_ms=None)])
     partial = started.fold([raw(values)])
     expected = oracle.count(records(values), {"m": MODEL}, form, ORIGIN, CLOCKING)
     rejected = {letter.position: letter.reason for letter in partial.dead_letters}

@@ -21,6 +21,7 @@ from kafka.record.memory_records import MemoryRecords
 from kafka.record.util import calc_crc32c
 
 from stream.errors import SourceUnavailable
+from stream.sources.kafka.client import RecordColumns
 from stream.sources.kafka.columns_client import PartitionData
 from stream.sources.kafka.plain_client import PlainClient
 
@@ -144,11 +145,16 @@ def take_all(
 def rows(taken: Any) -> list[tuple[Any, ...]]:
     """Return the records as tuples, of our columns or of the client's records."""
     if isinstance(taken, list) and type(taken) is not list:
-        return [row for chunk in taken for row in zip(*chunk, strict=True)]
+        return [row for chunk in taken for row in zip(*columns(chunk), strict=True)]
     return [
         (record.offset, record.timestamp, record.value, record.key, record.headers)
         for record in taken
     ]
+
+
+def columns(chunk: RecordColumns) -> tuple[list[Any], ...]:
+    """Return the columns of a chunk in the order of the client's records."""
+    return chunk.offsets, chunk.timestamps, chunk.values, chunk.keys, chunk.headers
 
 
 @given(logs, st.floats(0, 1), st.lists(st.integers(1, 60), max_size=8))

@@ -103,6 +103,8 @@ def test_numbers_of_every_length_are_read(number: int) -> None:
             break
     body = bytes([0, *groups, 0, 1, 1, 0])  # attributes, time, offset, no key, no value, no headers
     buffer = bytes([2 * len(body)]) + body
-    expected = RecordColumns([0], [number], [None], [None], [[]])
+    expected = RecordColumns(
+        offsets=[0], timestamps=[number], values=[None], keys=[None], headers=[[]]
+    )
     for reader in (one_by_one, all_at_once):
         assert reader(buffer, 0, 1, (0, 0)) == (expected, len(buffer))

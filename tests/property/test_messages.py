@@ -65,7 +65,13 @@ covers = st.builds(
     bytes=st.dictionaries(texts, counts, max_size=4),
 )
 letters = st.builds(
-    DeadLetter, texts, positions, texts, counts, texts, st.none() | st.binary(max_size=20)
+    DeadLetter,
+    partition=texts,
+    position=positions,
+    reason=texts,
+    length=counts,
+    sha256=texts,
+    payload=st.none() | st.binary(max_size=20),
 )
 keys = st.builds(ModelKey, st.sampled_from(sorted(LAYOUTS)), texts)
 samples = st.builds(Sample, keys, counts, st.binary(max_size=40))

@@ -209,7 +209,13 @@ class Owner:
         state = JobState.decode(self._committed.state)
         baselines = dict.fromkeys(MODELS, BASELINE)
         judge = PlainJudge()
-        self.aggregator = Aggregator(settings, baselines, judge, state, self.panes)  # type: ignore[arg-type]
+        self.aggregator = Aggregator(
+            settings=settings,
+            baselines=baselines,
+            judge=judge,  # type: ignore[arg-type]
+            state=state,
+            panes=self.panes,
+        )
         self.take(list(self.aggregator.resume()))
 
     def restore(self, committed: Committed) -> None:

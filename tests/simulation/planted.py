@@ -144,7 +144,9 @@ def idle_over_a_restart(patch: Patch) -> None:
     def assign_unchanged(self: Partitions, name: str) -> Assign:
         before = self._state.partitions[name]
         self._state.partitions[name] = partition = replace(before, claim=before.claim + 1)
-        return Assign(partition.claim, name, partition.next, partition.mark_ms)
+        return Assign(
+            claim=partition.claim, partition=name, next=partition.next, mark_ms=partition.mark_ms
+        )
 
     idle_without_a_reader(patch)
     patch.setattr(Partitions, "assign", assign_unchanged)

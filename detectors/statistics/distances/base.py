@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cached_property
 from statistics import NormalDist
-from typing import Any, ClassVar, Final, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ LARGEST_GAP: Final = 0.999999
 AppliesTo = Literal["numbers", "text", "both"]
 
 
-class MergedCells(NamedTuple):
+class MergedCells(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The coarse cells of each feature once those of small expected counts are merged into one.
 
     * ``kept``: ``bool[cells]``, the coarse cells that stay as they are.

@@ -35,7 +35,12 @@ def _first_records(source: Jsonl, job: str) -> list[RawBatch]:
     reading = source.open(job)
     try:
         partitions = reading.discover()
-        reading.assign([Assign(1, each.partition, each.start, None) for each in partitions])
+        reading.assign(
+            [
+                Assign(claim=1, partition=each.partition, next=each.start, mark_ms=None)
+                for each in partitions
+            ]
+        )
         polled = [raw for _ in source.paths for raw in reading.poll(0.2, SAMPLED)]
         return [raw for raw in polled if isinstance(raw, RawBatch) and raw.values]
     finally:

@@ -76,7 +76,13 @@ def live_check(source: Kafka, context: CheckContext) -> list[Finding]:
     grant = acl("DescribeConfigs", "topic", source.topic, user)
     uses_arrival = context.config.time.missing == "arrival"
     findings = [
-        *permission_findings(subject, source.topic, group, facts.permissions, user),
+        *permission_findings(
+            subject=subject,
+            topic=source.topic,
+            group=group,
+            permissions=facts.permissions,
+            user=user,
+        ),
         *config_findings(subject, facts.configs, uses_arrival, grant),
     ]
     if not facts.permissions.readable:
@@ -248,7 +254,12 @@ def _read(reading: Reading, positions: Mapping[str, Position], count: int) -> li
 
     Fewer if a partition ends, or if they do not arrive within ten seconds.
     """
-    reading.assign([Assign(1, name, position, None) for name, position in positions.items()])
+    reading.assign(
+        [
+            Assign(claim=1, partition=name, next=position, mark_ms=None)
+            for name, position in positions.items()
+        ]
+    )
     batches: dict[str, list[RawBatch]] = {name: [] for name in positions}
     deadline = time.monotonic() + READ_S
     unread = list(positions)

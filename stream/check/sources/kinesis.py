@@ -78,7 +78,12 @@ def _newest(reading: Reading, shards: Sequence[str]) -> NewestRecords:
 
 def _read_to_end(reading: Reading, positions: Mapping[str, Position]) -> NewestRecords:
     """Read each shard to its end and keep its last records, at least ``SAMPLED`` if there are."""
-    reading.assign([Assign(1, name, position, None) for name, position in positions.items()])
+    reading.assign(
+        [
+            Assign(claim=1, partition=name, next=position, mark_ms=None)
+            for name, position in positions.items()
+        ]
+    )
     batches: dict[str, deque[RawBatch]] = {name: deque() for name in positions}
     unread = set(positions)
     deadline = time.monotonic() + READ_S
@@ -125,7 +130,10 @@ def _position_findings(
     """A finding on the lag of this job in the shards that it reads, or its gaps."""
     if not positions:
         return []
-    assigns = [Assign(2, name, position, None) for name, position in positions.items()]
+    assigns = [
+        Assign(claim=2, partition=name, next=position, mark_ms=None)
+        for name, position in positions.items()
+    ]
     gaps = [gap.partition for gap in reading.assign(assigns)]
     deadline = time.monotonic() + READ_S
     while len(reading.lag(positions)) + len(gaps) < len(positions) and time.monotonic() < deadline:

@@ -210,7 +210,8 @@ class CaptureTable:
         The result is that of :func:`~stream.formats.rows.rows_of`, but found by counting commas.
         """
         for p, side in enumerate(group.sides):
-            text, width = group.payloads[p][k], len(self._shapes[side].names)
+            text = group.payloads[p][k]
+            width = len(self._shapes[side].names)
             if '"' in text:
                 return self._exact_reason(group, k)
             counts = (line.count(",") + 1 for line in text.removesuffix("\n").split("\n"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple, Protocol, overload
 
+import msgspec
+
 from stream.events import Position
 
 PERMISSIONS_ADVICE: Final = (
@@ -15,7 +17,7 @@ PERMISSIONS_ADVICE: Final = (
 Headers = list[tuple[str, bytes | None]]
 
 
-class RecordColumns(NamedTuple):
+class RecordColumns(msgspec.Struct, frozen=True, kw_only=True):
     """Records of one partition as columns of equal length; timestamps in ms.
 
     The value of a tombstone is ``None``. ``headers`` may be empty: then no record has any.
@@ -41,7 +43,7 @@ class RecordColumns(NamedTuple):
 
 def no_records() -> RecordColumns:
     """Return columns without a record, to which records may be appended."""
-    return RecordColumns([], [], [], [], [])
+    return RecordColumns(offsets=[], timestamps=[], values=[], keys=[], headers=[])
 
 
 class LazyPositions(Sequence[Position]):

@@ -89,7 +89,8 @@ class KafkaReading(Reading):
         gaps: list[Gap] = []
         seeks: dict[int, int] = {}
         for assign in assigns:
-            number, position = _number(assign.partition), self._parsed(assign.next)
+            number = _number(assign.partition)
+            position = self._parsed(assign.next)
             self._positions.pop(number, None)
             self._refused.pop(number, None)
             self._verified[number] = self._verified_at(number, position)
@@ -144,7 +145,8 @@ class KafkaReading(Reading):
         observed = self._watch.latest
         lags: dict[str, int] = {}
         for name, position in positions.items():
-            number, parsed = _number(name), self._parsed(position)
+            number = _number(name)
+            parsed = self._parsed(position)
             if parsed.topic_id == observed.topic_id and number in observed.ends:
                 lags[name] = max(observed.ends[number] - parsed.offset, 0)
         return lags
@@ -218,7 +220,8 @@ class KafkaReading(Reading):
         begin, end = observed.begins.get(number), observed.ends.get(number)
         if begin is None or end is None:
             return None
-        resume, already_read = begin, position.already_read
+        resume = begin
+        already_read = position.already_read
         lost: int | None = None
         if position.topic_id != observed.topic_id:
             reason = "the topic was recreated"

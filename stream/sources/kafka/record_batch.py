@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 from kafka import errors as kafka_errors
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ def columns_of(batch: Any) -> RecordColumns:
     if end != len(buffer):
         raise kafka_errors.CorruptRecordError(f"{len(buffer) - end} bytes after the last record")
     if batch.timestamp_type == _LOG_APPEND_TIME:
-        return columns._replace(timestamps=[batch.max_timestamp] * count)
+        return msgspec.structs.replace(columns, timestamps=[batch.max_timestamp] * count)
     return columns
 
 

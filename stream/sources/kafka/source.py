@@ -174,7 +174,13 @@ class Kafka(Source, frozen=True, tag="kafka"):
             client = self._client(name, job)
             resources.callback(client.close)
             from_start = self.start == "earliest"
-            return KafkaReading(self.topic, client, watch, resources.pop_all(), from_start)
+            return KafkaReading(
+                topic=self.topic,
+                client=client,
+                watch=watch,
+                resources=resources.pop_all(),
+                from_start=from_start,
+            )
 
     def _client(self, name: str, job: str) -> FetchClient:
         if self.client == "fast":

@@ -6,9 +6,10 @@ import base64
 import threading
 import time
 import uuid
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import kafka
+import msgspec
 import structlog
 from kafka import errors as kafka_errors
 from kafka.protocol.consumer import IsolationLevel, OffsetSpec
@@ -27,7 +28,7 @@ CLOSE_S: Final = 3.0
 """The longest time that closing waits for the thread."""
 
 
-class TopicObservation(NamedTuple):
+class TopicObservation(msgspec.Struct, frozen=True, kw_only=True):
     """A topic at some time, in monotonic seconds.
 
     The id and the first offsets (``begins``) were requested at ``topic_s``, the last stable offsets
@@ -130,7 +131,7 @@ class TopicWatch:
         requested_s = time.monotonic()
         observation = self._observe_topic(requested_s) if known is None else known
         ends = self._offsets(list(observation.begins), OffsetSpec.LATEST)
-        return observation._replace(ends_s=requested_s, ends=ends)
+        return msgspec.structs.replace(observation, ends_s=requested_s, ends=ends)
 
     def _observe_topic(self, requested_s: float) -> TopicObservation:
         (topic,) = self._admin.describe_topics([self._topic])

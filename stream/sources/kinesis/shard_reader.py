@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import structlog
 
 from stream.events import DiscoveredPartition, Gap, Position, RawBatch
@@ -48,7 +49,7 @@ ABSENT_AFTER: Final = 2
 """The number of reads to the end of a shard without the last record, until it counts as lost."""
 
 
-class ShardRecords(NamedTuple):
+class ShardRecords(msgspec.Struct, frozen=True, kw_only=True):
     """The result of one read.
 
     ``lag_ms``: the lag of the read behind the newest record. ``ended`` and ``children``: as in
@@ -230,7 +231,8 @@ class ShardReader:
         if since_ms is not None:
             self._proven = True
         elif self._last is not None:
-            self._proven, self._reads_without_last = False, 0
+            self._proven = False
+            self._reads_without_last = 0
             return {kind: "AT_SEQUENCE_NUMBER", sequence: self._last}
         elif isinstance(self._position, tuple) and self._position[0] == "AT_TIMESTAMP":
             since_ms = self._position[1]
@@ -315,10 +317,12 @@ class ShardReader:
         self._buffer.extend(new)
         self._buffer_bytes += sum(record.memory_bytes for record in new)
         if new:
-            self._last, self._last_ms = new[-1].sequence, new[-1].arrival_ms
+            self._last = new[-1].sequence
+            self._last_ms = new[-1].arrival_ms
         if fetched.lag_ms == 0 and fetched.as_of_ms is not None:
             self._end_ms = fetched.as_of_ms
-        self._ended, self._children = fetched.ended, fetched.children
+        self._ended = fetched.ended
+        self._children = fetched.children
         at_end = fetched.lag_ms == 0 and not new
         self._at_end_s = time.monotonic() if at_end else -self.fresh_s
 

@@ -54,7 +54,8 @@ class ShardList:
             listed = self._list()
         with self._lock:
             if asked_s > self.asked_s:
-                self.asked_s, self.latest = asked_s, listed
+                self.asked_s = asked_s
+                self.latest = listed
         return listed
 
     def mark_assigned(self, partitions: Collection[str]) -> None:

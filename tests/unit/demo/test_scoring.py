@@ -15,7 +15,13 @@ def incident(
 ) -> Incident:
     end_ms = None if end_h is None else int(end_h * HOUR_MS)
     return Incident(
-        name, "", cause, affected, int(start_h * HOUR_MS), end_ms, lambda flights: flights
+        name=name,
+        story="",
+        cause=cause,
+        affected=affected,
+        start_ms=int(start_h * HOUR_MS),
+        end_ms=end_ms,
+        change=lambda flights: flights,
     )
 
 

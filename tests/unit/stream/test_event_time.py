@@ -79,7 +79,16 @@ def test_idle_partitions_do_not_hold_the_watermark(
 def test_a_partition_is_idle_while_its_reader_keeps_reporting_that_it_is_quiet(
     quiet_ms: int | None, reported_ms: int | None, now_ms: int, idle: bool
 ) -> None:
-    assert is_idle(PartitionState(1, 0, None, quiet_ms, reported_ms), now_ms, 100) is idle
+    assert (
+        is_idle(
+            PartitionState(
+                claim=1, next=0, mark_ms=None, quiet_ms=quiet_ms, reported_ms=reported_ms
+            ),
+            now_ms,
+            100,
+        )
+        is idle
+    )
 
 
 def test_a_pane_is_settled_when_no_live_partition_can_add_an_event_to_it() -> None:

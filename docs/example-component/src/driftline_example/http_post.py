@@ -64,7 +64,8 @@ class HttpPostDelivery(Delivery):
     """The running half. It keeps no connection and no state."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
-        self._url, self._timeout_s = url, timeout_s
+        self._url = url
+        self._timeout_s = timeout_s
 
     def deliver(self, items: Sequence[Published]) -> None:
         """Send items one by one; the error of one names those before it as delivered."""

@@ -44,13 +44,13 @@ class Job:
 
     def __post_init__(self) -> None:
         self.aggregator = Aggregator(
-            self.settings,
-            {"m": baseline(LAYOUT)},
-            Judge("j", Rules(min_n=1)),
-            self.state,
-            self.panes,
-            lambda *_: baseline(OTHER),
-            self.learning,
+            settings=self.settings,
+            baselines={"m": baseline(LAYOUT)},
+            judge=Judge("j", Rules(min_n=1)),
+            state=self.state,
+            panes=self.panes,
+            learn=lambda *_: baseline(OTHER),
+            learning=self.learning,
         )
 
     def step(self, *items: Item) -> list[Output]:
@@ -90,7 +90,9 @@ class Job:
             at_end=at_end,
             bytes={"accepted": 10 * len(times)},
         )
-        self.assigned[partition] = Assign(assign.claim, partition, start + len(times), mark_ms)
+        self.assigned[partition] = Assign(
+            claim=assign.claim, partition=partition, next=start + len(times), mark_ms=mark_ms
+        )
         return Partial(
             covers=(cover,),
             layouts={"m": layout.fingerprint},
@@ -148,7 +150,13 @@ class Reported(NamedTuple):
 def reports(outputs: Sequence[Output]) -> list[Reported]:
     """All reports, of windows and of silences."""
     return [
-        Reported(report.start_ms, report.end_ms, report.revision, report.rows, report.state)
+        Reported(
+            start_ms=report.start_ms,
+            end_ms=report.end_ms,
+            revision=report.revision,
+            rows=report.rows,
+            state=report.state,
+        )
         for report in outputs
         if isinstance(report, WindowReport)
     ]

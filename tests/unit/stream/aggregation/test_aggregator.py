@@ -42,7 +42,9 @@ def test_a_partial_at_an_unexpected_position_is_dropped_whole_and_its_partition_
     first: int,
 ) -> None:
     job = started()
-    assert job.step(job.partial([4, 30], first=first)) == [Assign(2, "p", 0, None)]
+    assert job.step(job.partial([4, 30], first=first)) == [
+        Assign(claim=2, partition="p", next=0, mark_ms=None)
+    ]
     ledger = job.state.ledger
     assert (ledger.partials_dropped, ledger.total("accepted")) == (1, 0)
     assert list(job.panes.ids()) == []
@@ -53,7 +55,7 @@ def test_a_repeated_partial_is_dropped_and_its_partition_reassigned_only_once() 
     job = started()
     partial = job.partial([4])
     job.step(partial)
-    assert job.step(partial) == [Assign(2, "p", 1, 4)]
+    assert job.step(partial) == [Assign(claim=2, partition="p", next=1, mark_ms=4)]
     assert job.step(partial) == []
     assert job.state.ledger.total("accepted") == 1
 
@@ -81,7 +83,7 @@ def test_a_partial_counted_with_another_layout_is_dropped() -> None:
 
 def test_a_partial_of_an_unknown_partition_is_dropped() -> None:
     job = started()
-    job.assigned["ghost"] = Assign(1, "ghost", 0, None)
+    job.assigned["ghost"] = Assign(claim=1, partition="ghost", next=0, mark_ms=None)
     assert job.step(job.partial([4], "ghost")) == []
     assert job.state.ledger.partials_dropped == 1
 
@@ -99,7 +101,7 @@ def test_bytes_enter_the_ledger_with_the_accepted_partial_and_survive_a_restart(
 
 def test_dead_letters_are_returned_only_for_an_accepted_partial() -> None:
     job = started()
-    letter = DeadLetter("p", 0, "undecodable", 3, "aa")
+    letter = DeadLetter(partition="p", position=0, reason="undecodable", length=3, sha256="aa")
     accepted = job.step(replace(job.partial([4]), dead_letters=[letter]))
     assert DeadLetters((letter,)) in accepted
     dropped = job.step(replace(job.partial([4], first=9), dead_letters=[letter]))
@@ -110,7 +112,7 @@ def test_a_restarted_job_resumes_after_the_last_accepted_record() -> None:
     job = started()
     job.send([5, 17])
     restarted = job.restarted()
-    assert restarted.assigned["p"] == Assign(2, "p", 2, 17)
+    assert restarted.assigned["p"] == Assign(claim=2, partition="p", next=2, mark_ms=17)
     assert windows(restarted.send([21])) == [(10, 20, 0, 1)]
 
 
@@ -123,7 +125,7 @@ def test_a_new_baseline_closes_open_windows_as_incomplete() -> None:
     assert list(job.panes.ids()) == []
     job.step(job.partial([26], layout=LAYOUT))
     assert job.state.ledger.partials_dropped == 1
-    job.assigned["p"] = Assign(2, "p", 2, 25)
+    job.assigned["p"] = Assign(claim=2, partition="p", next=2, mark_ms=25)
     first = reports(job.step(job.partial([27, 35, 47], layout=OTHER)))[0]
     assert (first.rows, first.state) == (1, "incomplete")
 

@@ -34,7 +34,9 @@ MERGED = DiscoveredPartition("c", 0, ("a", "b"))
 
 def started(ids: RememberedIds = DEDUPE_OFF) -> Aggregator:
     judge = Judge("j", Rules())
-    return Aggregator(SETTINGS, {}, judge, JobState(), MemoryPanes(), ids=ids)
+    return Aggregator(
+        settings=SETTINGS, baselines={}, judge=judge, state=JobState(), panes=MemoryPanes(), ids=ids
+    )
 
 
 def step(job: Aggregator, *items: Item) -> list[Output]:
@@ -64,7 +66,7 @@ def test_a_merged_child_is_read_after_both_parents_with_the_smaller_mark() -> No
     step(job, A, B)
     assert step(job, ends("a", 0, 3, 70)) == []
     assert step(job, read("b", 0, 2, 40)) == []
-    assert step(job, ends("b", 2, 5, 90)) == [Assign(1, "c", 0, 70)]
+    assert step(job, ends("b", 2, 5, 90)) == [Assign(claim=1, partition="c", next=0, mark_ms=70)]
 
 
 def test_the_watermark_waits_for_a_child_from_the_end_of_its_first_parent_on() -> None:
@@ -81,13 +83,15 @@ def test_a_partial_of_a_waiting_child_is_refused_and_not_assigned_again() -> Non
     step(job, A, B, MERGED)
     assert step(job, read("c", 0, 2, 95, claim=0)) == []
     assert (job.state.partitions["c"].next, job.state.ledger.partials_dropped) == (0, 1)
-    assert step(job, ends("a", 0, 3, 70), ends("b", 0, 5, 90)) == [Assign(1, "c", 0, 70)]
+    assert step(job, ends("a", 0, 3, 70), ends("b", 0, 5, 90)) == [
+        Assign(claim=1, partition="c", next=0, mark_ms=70)
+    ]
 
 
 def test_a_gap_in_a_waiting_child_is_ignored() -> None:
     job = started()
     step(job, A, B, MERGED)
-    assert step(job, Gap("c", 0, 7, 7, "retention")) == []
+    assert step(job, Gap(partition="c", expected=0, resume=7, lost=7, reason="retention")) == []
     assert (job.state.partitions["c"].next, job.state.ledger.gaps) == (0, 0)
 
 
@@ -122,7 +126,9 @@ def test_a_child_that_is_discovered_after_its_parents_ended_inherits_their_ids()
     job = started(remembering(SeenIds("a", 0, b"of a....")))
     step(job, A, ends("a", 0, 3, 70))
     (assigned,) = step(job, DiscoveredPartition("d", 0, ("a",)))
-    assert assigned == Assign(1, "d", 0, 70, (SeenIds("d", 0, b"of a...."),))
+    assert assigned == Assign(
+        claim=1, partition="d", next=0, mark_ms=70, seen=(SeenIds("d", 0, b"of a...."),)
+    )
 
 
 def test_ids_of_an_ended_partition_are_dropped_when_the_watermark_passes_the_horizon() -> None:
@@ -156,7 +162,7 @@ def test_an_ended_partition_is_kept_while_a_child_waits_for_its_other_parent() -
     job = started()
     step(job, A, B, ends("a", 0, 3, 70), PartitionsExpired(("a",)))
     assert set(job.state.partitions) == {"a", "b", "c"}
-    assert step(job, ends("b", 0, 2, 40)) == [Assign(1, "c", 0, 40)]
+    assert step(job, ends("b", 0, 2, 40)) == [Assign(claim=1, partition="c", next=0, mark_ms=40)]
     step(job, PartitionsExpired(("a",)))
     assert set(job.state.partitions) == {"b", "c"}
 
@@ -164,7 +170,7 @@ def test_an_ended_partition_is_kept_while_a_child_waits_for_its_other_parent() -
 def test_a_gap_up_to_the_end_of_a_partition_is_closed_by_that_end() -> None:
     job = started()
     step(job, A, B, Tick(1_000), read("a", 0, 3, 70), read("b", 0, 3, 70))
-    step(job, Gap("a", 3, 99, None, "retention"))
+    step(job, Gap(partition="a", expected=3, resume=99, lost=None, reason="retention"))
     assert set(job.state.open_gaps) == {"a"}
     step(job, partial(covered_range("a", 99, 0, 70, claim=2, outcomes={}, ended=True)))
     assert job.state.open_gaps == {}

@@ -11,14 +11,16 @@ from tests.unit.stream.aggregation.job import reports, silences, started, states
 
 def test_a_discovered_partition_is_assigned_once_from_its_start() -> None:
     job = started()
-    assert job.assigned["p"] == Assign(1, "p", 0, None)
+    assert job.assigned["p"] == Assign(claim=1, partition="p", next=0, mark_ms=None)
     assert job.step(DiscoveredPartition("p", 7)) == []
 
 
 def test_partitions_of_a_lost_reader_are_assigned_from_the_last_accepted_position() -> None:
     job = started()
     job.send([4, 6])
-    assert job.step(ReaderLost(("p", "never discovered"))) == [Assign(2, "p", 2, 6)]
+    assert job.step(ReaderLost(("p", "never discovered"))) == [
+        Assign(claim=2, partition="p", next=2, mark_ms=6)
+    ]
 
 
 def test_an_idle_partition_leaves_the_watermark_to_the_clock() -> None:
@@ -128,7 +130,9 @@ def test_a_clock_that_was_wrong_at_first_is_followed_within_seconds() -> None:
 def test_a_gap_is_counted_and_the_windows_over_it_are_incomplete() -> None:
     job = started()
     job.send([5])
-    assert Assign(2, "p", 9, 5) in job.step(Gap("p", 1, 9, 8, "retention"))
+    assert Assign(claim=2, partition="p", next=9, mark_ms=5) in job.step(
+        Gap(partition="p", expected=1, resume=9, lost=8, reason="retention")
+    )
     assert states(job.send([35, 61])) == ["incomplete", "incomplete"]
     assert windows(job.send([72])) == [(60, 70, 0, 1)]
     assert reports(job.send([82]))[0].state == "ok"
@@ -140,7 +144,7 @@ def test_a_gap_at_the_end_of_an_idle_partition_ends_at_the_mark_of_the_others() 
     job.step(DiscoveredPartition("q", 0), Tick(1_000))
     job.send([5])
     job.send([5], "q")
-    job.step(Gap("q", 1, 9, 8, "retention"))
+    job.step(Gap(partition="q", expected=1, resume=9, lost=8, reason="retention"))
     job.send([25])
     job.send([], "q", at_end=True)
     job.send([65])
@@ -155,7 +159,7 @@ def test_a_gap_stays_open_until_a_later_time_is_read() -> None:
     job = started()
     job.step(Tick(1_000))
     job.send([1, 5, 12])
-    job.step(Gap("p", 3, 100, 97, "retention"))
+    job.step(Gap(partition="p", expected=3, resume=100, lost=97, reason="retention"))
     for now_ms in (1_000, 1_030, 1_060):
         job.report_end(now_ms)
     assert list(job.state.open_gaps) == ["p"]
@@ -165,11 +169,13 @@ def test_a_gap_stays_open_until_a_later_time_is_read() -> None:
 
 def test_a_gap_that_is_reported_twice_is_counted_once() -> None:
     job = started()
-    job.step(Gap("p", 0, 9, 9, "retention"))
-    assert job.step(Gap("p", 0, 9, 9, "retention")) == []
+    job.step(Gap(partition="p", expected=0, resume=9, lost=9, reason="retention"))
+    assert job.step(Gap(partition="p", expected=0, resume=9, lost=9, reason="retention")) == []
     assert job.state.ledger.gaps == 1
 
 
 def test_a_gap_raises_if_the_job_is_configured_to_stop_on_gaps() -> None:
     with pytest.raises(GapFound, match="9 records"):
-        started(stop_on_gap=True).step(Gap("p", 0, 9, 9, "retention"))
+        started(stop_on_gap=True).step(
+            Gap(partition="p", expected=0, resume=9, lost=9, reason="retention")
+        )

@@ -546,7 +546,13 @@ def test_learning_uses_the_first_rows_however_the_samples_are_divided() -> None:
         return streams
 
     fingerprints = {
-        learn_from_samples(empty_baseline(), samples(*sizes), 600, ["p"], ["a", "w"]).fingerprint
+        learn_from_samples(
+            known=empty_baseline(),
+            samples=samples(*sizes),
+            rows=600,
+            outputs=["p"],
+            inputs=["a", "w"],
+        ).fingerprint
         for sizes in ((1_000,), (600,), (100, 900), (599, 1, 400))
     }
     assert fingerprints == {make(lambda: [events(600)], ["p"]).baseline.fingerprint}

@@ -10,7 +10,13 @@ from stream.check.sources.kafka import OffsetRange, position_findings, range_fin
 
 
 def permissions(topic: tuple[str, ...] | None, group: tuple[str, ...] | None) -> list[Finding]:
-    return permission_findings("topic t", "t", "g", TopicPermissions(topic, group), "alice")
+    return permission_findings(
+        subject="topic t",
+        topic="t",
+        group="g",
+        permissions=TopicPermissions(topic, group),
+        user="alice",
+    )
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,12 @@ def started() -> Reader:
     form = Sagemaker()
     reader = Reader(NoSource(), form, ORIGIN, job_settings(), dedupe=Dedupe(horizon="1h"))
     reader.use(ReadingPlan({"m": ModelColumns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form))
-    reader.assign([Assign(1, "p", 0, None), Assign(1, "q", 0, None)])
+    reader.assign(
+        [
+            Assign(claim=1, partition="p", next=0, mark_ms=None),
+            Assign(claim=1, partition="q", next=0, mark_ms=None),
+        ]
+    )
     return reader
 
 

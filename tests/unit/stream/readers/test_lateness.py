@@ -25,7 +25,7 @@ def times_of(
     bounds = np.cumsum([0, *(len(times) for _, times in batches)])
     time_ms = np.array([time for _, times in batches for time in times], np.int64)
     marks = {partition: mark_ms for partition, _ in batches}
-    return record_times(time_ms, raws, bounds, marks, SETTINGS)
+    return record_times(time_ms=time_ms, raws=raws, bounds=bounds, marks=marks, settings=SETTINGS)
 
 
 def test_an_event_is_too_late_when_its_pane_end_plus_grace_and_lateness_is_at_the_mark() -> None:

@@ -20,7 +20,9 @@ def test_a_repeated_order_to_skip_skips_no_second_record(tmp_path: Path) -> None
     reader = reader_of(settings, reading)
     reader.use(plan_of(settings, {"m": load_baseline(tmp_path / "baseline")}))
     [discovered] = reading.discover()
-    reader.assign([Assign(1, discovered.partition, discovered.start, None)])
+    reader.assign(
+        [Assign(claim=1, partition=discovered.partition, next=discovered.start, mark_ms=None)]
+    )
     poison = (discovered.partition, ("a.jsonl", len(lines[0]) + 1))
     outcomes = []
     for _ in lines:

@@ -44,12 +44,12 @@ class Running:
         liveness = Liveness(60.0)
         self.ownership = Ownership(config, False, threading.Event(), telemetry.log)
         startup = Startup(
-            config,
-            self.ownership,
-            telemetry,
-            liveness,
-            LogSetup(),
-            serve,
+            config=config,
+            ownership=self.ownership,
+            telemetry=telemetry,
+            liveness=liveness,
+            logs=LogSetup(),
+            serve=serve,
             accept_change=False,
             standby=False,
         )

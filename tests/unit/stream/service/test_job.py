@@ -203,7 +203,9 @@ def test_every_sink_and_the_dead_letters_wait_for_permission_to_deliver(folder: 
         return False
 
     routes = routes_of(job.config, job.store, may_deliver=refuse)
-    letters = DeadLetters((DeadLetter("p", 7, "undecodable", 3, "aa"),))
+    letters = DeadLetters(
+        (DeadLetter(partition="p", position=7, reason="undecodable", length=3, sha256="aa"),)
+    )
     for route, item in zip(routes, [letters, report()], strict=True):
         assert isinstance(item, route.takes)
         route.courier.offer([(1, item)])

@@ -14,7 +14,8 @@ def opened(*paths: Path, follow: bool = False) -> Reading:
     """Open the files as one source and assign each of them."""
     reading = Jsonl(path=[str(path) for path in paths], follow=follow).open("combined")
     assigns = [
-        Assign(1, discovered.partition, discovered.start, None) for discovered in reading.discover()
+        Assign(claim=1, partition=discovered.partition, next=discovered.start, mark_ms=None)
+        for discovered in reading.discover()
     ]
     assert reading.assign(assigns) == []
     return reading

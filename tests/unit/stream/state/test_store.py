@@ -36,7 +36,9 @@ IDENTITY = StateIdentity(
     every_ms=60_000,
     configured={"m": BASE.fingerprint},
 )
-LETTERS = DeadLetters((DeadLetter("p", 7, "undecodable", 3, "aa"),))
+LETTERS = DeadLetters(
+    (DeadLetter(partition="p", position=7, reason="undecodable", length=3, sha256="aa"),)
+)
 
 
 @pytest.fixture

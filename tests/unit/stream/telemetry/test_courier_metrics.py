@@ -55,4 +55,4 @@ def test_each_figure_of_a_courier_has_its_metric() -> None:
 
 def test_every_figure_of_a_courier_is_exported() -> None:
     metrics = CourierMetrics("sample")
-    assert len(list(metrics.collect())) == len(CourierCounts._fields)
+    assert len(list(metrics.collect())) == len(CourierCounts.__struct_fields__)

@@ -41,7 +41,10 @@ WAITING = PartitionState(0, 0, arrival_ms=1, parents=("q",))
 def test_readiness_follows_role_partitions_and_full_sinks(
     role: ServiceRole, partitions: dict[str, PartitionState], full: list[str], expected: Readiness
 ) -> None:
-    assert readiness(role, partitions, NOW_MS, full, 60.0) == expected
+    assert (
+        readiness(role=role, partitions=partitions, now_ms=NOW_MS, full=full, limit_s=60.0)
+        == expected
+    )
 
 
 def test_a_partition_without_reports_is_silent_from_the_first_check_on() -> None:

@@ -20,7 +20,9 @@ def begin(path: Path, follow: bool, position: Position | None = None) -> tuple[R
     reading = Jsonl(path=str(path), follow=follow).open("unit")
     (discovered,) = reading.discover()
     start = discovered.start if position is None else position
-    return reading, reading.assign([Assign(1, discovered.partition, start, None)])
+    return reading, reading.assign(
+        [Assign(claim=1, partition=discovered.partition, next=start, mark_ms=None)]
+    )
 
 
 def drain(
@@ -134,7 +136,10 @@ def test_a_file_that_appears_before_the_position_is_one_gap_and_not_read(tmp_pat
     assert isinstance(gap, Gap)
     assert (gap.expected, gap.resume, gap.lost) == (at, at, None)
     assert gap.reason.startswith("a.jsonl came after")
-    assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
+    assert (
+        reading.assign([Assign(claim=2, partition=gap.partition, next=gap.resume, mark_ms=None)])
+        == []
+    )
     (tmp_path / "c.jsonl").write_bytes(b"two\n")
     (batch,) = reading.poll(3 * LIST_S, 10)
     assert isinstance(batch, RawBatch)
@@ -168,7 +173,10 @@ def test_a_truncated_file_is_a_gap_and_reading_resumes_at_its_start(
         reading, (gap,) = begin(path, follow=True, position=at)
     assert (gap.expected, gap.resume, gap.lost) == (("a.jsonl", 14), ("a.jsonl", 0), None)
     assert reading.poll(0.0, 10) == []
-    assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
+    assert (
+        reading.assign([Assign(claim=2, partition=gap.partition, next=gap.resume, mark_ms=None)])
+        == []
+    )
     assert drain(reading)[0] == [b"new"]
 
 
@@ -186,7 +194,10 @@ def test_a_deleted_file_is_a_gap_and_reading_resumes_at_the_next_file(
     else:
         reading, (gap,) = begin(tmp_path, follow=True, position=("a.jsonl", 4))
     assert gap.resume == ("b.jsonl", 0)
-    assert reading.assign([Assign(2, gap.partition, gap.resume, None)]) == []
+    assert (
+        reading.assign([Assign(claim=2, partition=gap.partition, next=gap.resume, mark_ms=None)])
+        == []
+    )
     assert drain(reading)[0] == [b"three"]
 
 

@@ -12,11 +12,11 @@ from stream.sources.kafka.positions import TopicPosition, VerifiedOffsets
 def chunk(start: int, stop: int) -> RecordColumns:
     count = stop - start
     return RecordColumns(
-        [*range(start, stop)],
-        [0] * count,
-        [b"%d" % n for n in range(start, stop)],
-        [None] * count,
-        [],
+        offsets=[*range(start, stop)],
+        timestamps=[0] * count,
+        values=[b"%d" % n for n in range(start, stop)],
+        keys=[None] * count,
+        headers=[],
     )
 
 
