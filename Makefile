@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 LOCKED := install --require-hashes -r
 LOCKS := requirements
-# Tests mostly wait for servers: twice as many workers as cores keep two cores busy.
-WORKERS ?= 4
+# Tests mostly wait for servers: three times as many workers as cores keep two cores busy.
+WORKERS ?= 6
 PYTEST := $(BIN)/python -m pytest
 
 .PHONY: help test quick demo lint torture bench bench-pipeline lock audit sbom clean
