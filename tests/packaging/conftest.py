@@ -30,8 +30,6 @@ def finished_quickstart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the files of docs/quickstart, its baseline, and the reports of its job."""
     folder = tmp_path_factory.mktemp("quickstart") / "job"
     shutil.copytree(ROOT / "docs" / "quickstart", folder)
-    with (folder / "config.yaml").open("a") as config:
-        config.write("\nhttp: {port: 0}\n")
     commands = (
         ("baseline", "train.csv", "--out", "baseline/", "--predictions", "price"),
         ("run", "config.yaml"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
@@ -26,8 +27,8 @@ from tests.property import events
 from tests.support.examples import examples
 from tests.support.records import NoSource, job_settings
 
-EXAMPLES = 200
-"""Examples per test: enough to find the planted mistakes, in about a minute for all tests."""
+EXAMPLES = int(os.environ.get("DRIFTLINE_EXAMPLES", "100"))
+"""Examples a test."""
 BROAD = settings(
     derandomize=True,
     deadline=None,

@@ -19,7 +19,7 @@ KILLS_KAFKA = 100
 KILLS_KINESIS = 20
 OUTAGE_S = 600
 CHUNK_S = 0.4
-GUIDED = 100_000
+GUIDED, EXAMPLES = 100_000, 1_000
 MAX_MB = 400.0
 MAX_GROWTH_MB = 20.0
 
@@ -75,11 +75,16 @@ def _tests(path: str, times: int, settings: Mapping[str, str], trial: str) -> Ro
 
 
 def mangled() -> SectionResult:
-    """Decode a million lines of every kind with both formats, and inputs that atheris chooses; a
-    line without exactly one outcome raises.
+    """Decode a million lines of every kind with both formats, inputs that atheris chooses, and
+    arbitrary inputs that an oracle counts too; a line without exactly one outcome is a failure.
     """
-    return _measured("mangled lines", long.LINES, long.run(), {}) | _measured(
-        "inputs chosen by atheris", GUIDED, long.guided(GUIDED), {}
+    settings = {"DRIFTLINE_EXAMPLES": str(EXAMPLES)}
+    path = "tests/property/test_formats_equal_the_oracle.py"
+    arbitrary = _tests(path, EXAMPLES, settings, "arbitrary inputs of each property of formats")
+    return (
+        _measured("mangled lines", long.LINES, long.run(), {})
+        | _measured("inputs chosen by atheris", GUIDED, long.guided(GUIDED), {})
+        | SectionResult.of(arbitrary)
     )
 
 
