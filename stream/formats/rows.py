@@ -104,8 +104,10 @@ def columns_of_rows(
     rows: Sequence[Row], names: Sequence[str], types: dict[str, ColumnType]
 ) -> dict[str, Column]:
     """Return the columns of rows that have a cell for each name."""
-    by_column = zip(names, zip(*rows, strict=True), strict=True)
-    return {name: column_of(cells, types[name]) for name, cells in by_column}
+    return {
+        name: column_of(cells, types[name])
+        for name, cells in zip(names, zip(*rows, strict=True), strict=True)
+    }
 
 
 def column_of(cells: Sequence[Cell], kind: ColumnType) -> Column:

@@ -252,10 +252,11 @@ class CaptureTable:
 
     def _rows(self, group: PayloadGroup, k: int) -> list[Row]:
         """Return the rows of a record, with the cells of all its sides."""
-        parts: list[list[Row]] = []
-        for p, side in enumerate(group.sides):
-            kind = group.kinds[p][k] if group.kinds else "CSV"
-            parts.append(self._side_rows(side, group.payloads[p][k], kind))
+        kinds = group.kinds  # a comprehension: this runs for each record
+        parts = [
+            self._side_rows(side, group.payloads[p][k], kinds[p][k] if kinds else "CSV")
+            for p, side in enumerate(group.sides)
+        ]
         if len(set(map(len, parts))) != 1:
             raise MalformedRecord("row_count")
         if len(parts) == 1:
