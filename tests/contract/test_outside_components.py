@@ -6,9 +6,7 @@ a fresh interpreter: components are found when driftline is imported.
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -17,6 +15,7 @@ import pytest
 from detectors.changes.base import Change
 from detectors.components import find
 from detectors.errors import ComponentInvalid
+from tests.support.distributions import install, python
 from tests.support.paths import ROOT
 
 pytestmark = pytest.mark.programs
@@ -111,27 +110,8 @@ def judged(data, rules=Rules()):
 """
 
 
-def install(
-    folder: Path, group: str, entry: str, module: str, source: str, name: str = "acme-drift"
-) -> None:
-    """A distribution with one module and one entry point, as pip would leave it."""
-    (folder / f"{module}.py").write_text(source)
-    info = folder / f"{name.replace('-', '_')}-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\n{entry}\n")
-
-
 def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    paths = os.pathsep.join((str(folder), str(ROOT)))
-    return subprocess.run(
-        [sys.executable, *arguments],
-        env={**os.environ, "PYTHONPATH": paths},
-        cwd=ROOT,
-        text=True,
-        capture_output=True,
-        timeout=300,
-    )
+    return python(folder, *arguments, cwd=ROOT)
 
 
 def ask(folder: Path, script: str) -> str:

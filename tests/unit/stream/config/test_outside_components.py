@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.paths import ROOT
+from tests.support.distributions import install, python
 
 MODULE = '''\
 """A sink of another distribution."""
@@ -57,26 +55,13 @@ sinks: [{SINK}]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    metadata = tmp_path / "acme-1.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: acme\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[driftline.sinks]\nacme = acme:Acme\n")
-    (tmp_path / "acme.py").write_text(MODULE)
+    install(tmp_path, "driftline.sinks", "acme = acme:Acme", "acme", MODULE, name="acme")
     (tmp_path / "events.jsonl").write_text('{"time": "2026-11-25T07:00:00Z", "price": 1}\n')
     return tmp_path
 
 
 def driftline(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    path = os.pathsep.join([str(folder), str(ROOT)])
-    command = [sys.executable, "-m", "stream.cli", *arguments]
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return python(folder, "-m", "stream.cli", *arguments)
 
 
 def test_an_outside_sink_is_in_the_schema_with_its_descriptions(folder: Path) -> None:
