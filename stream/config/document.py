@@ -11,6 +11,7 @@ from stream.config.faults import key_path
 from stream.errors import ConfigFault
 
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
+TEXT_TAG: Final = "tag:yaml.org,2002:str"
 
 
 class YamlInvalid(Exception):
@@ -122,12 +123,13 @@ def _entries(node: yaml.Node) -> Iterator[_Entry]:
 
 
 def _name_of(key: yaml.Node) -> str:
-    """A key as paths have it: YAML reads ``null`` and ``no`` as ``None`` and ``False``."""
-    if key.tag == "tag:yaml.org,2002:null":
-        return str(None)
-    if key.tag == "tag:yaml.org,2002:bool":
-        return str(_Loader.bool_values.get(str(key.value).lower(), key.value))
-    return str(key.value)
+    """A key as paths have it: as the loader converts it, ``null`` to ``None`` or ``0x10`` to 16."""
+    if not isinstance(key, yaml.ScalarNode) or key.tag == TEXT_TAG:
+        return str(key.value)
+    try:
+        return str(_Loader("").construct_object(key))
+    except yaml.YAMLError:
+        return str(key.value)
 
 
 def _begins(path: str, name: str) -> bool:

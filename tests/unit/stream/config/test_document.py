@@ -55,10 +55,10 @@ def test_the_line_of_a_path_is_that_of_its_nearest_existing_part(path: str, line
 
 
 def test_keys_that_yaml_converts_have_their_lines() -> None:
-    document = YamlDocument("job: a\n\nnull: {x: 1}\nNO: 2\nYes: 3\n7: 4\n")
+    document = YamlDocument("job: a\n\nnull: {x: 1}\nNO: 2\nYes: 3\n7: 4\n0x10: 5\n")
     assert document.data is not None
     paths = [str(key) for key in document.data]
-    assert [document.line(path) for path in paths] == [1, 3, 4, 5, 6]
+    assert [document.line(path) for path in paths] == [1, 3, 4, 5, 6, 7]
 
 
 def test_the_data_are_those_of_plain_yaml() -> None:
