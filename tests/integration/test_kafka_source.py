@@ -18,6 +18,7 @@ from stream.events import Assign, Gap, RawBatch
 from stream.sources.base import Reading
 from stream.sources.kafka.source import Kafka
 from stream.sources.kafka.topic_watch import TopicObservation, TopicWatch
+from stream.testing.source import assign_all
 from tests.servers.base import LOOPBACK, free_port
 from tests.servers.kafka import PASSWORD, USER, KafkaBroker, Record
 
@@ -56,18 +57,8 @@ def open_source(client: str) -> Iterator[Open]:
 
 
 def begin(reading: Reading) -> dict[str, Any]:
-    """Assign every partition at its start position; return these positions."""
-    starts = {partition.partition: partition.start for partition in reading.discover()}
-    assert (
-        reading.assign(
-            [
-                Assign(claim=1, partition=name, next=start, mark_ms=None)
-                for name, start in starts.items()
-            ]
-        )
-        == []
-    )
-    return starts
+    """Assign every partition at its start position; return these: topic ids and offsets."""
+    return {**assign_all(reading)}
 
 
 def poll_until(

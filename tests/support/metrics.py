@@ -87,6 +87,19 @@ def covered_range() -> CoveredRange:
     )
 
 
+def open_episode() -> Episode:
+    """An open episode of one feature that has violated since the first window."""
+    return Episode(
+        id="e",
+        first_violation_ms=START_MS,
+        last_signal_ms=START_MS,
+        features=("amount",),
+        ever=("amount",),
+        reasons=(),
+        sizes={},
+    )
+
+
 def state() -> JobState:
     """A state with two partitions and an open episode; each count of its ledger is above 0."""
     ledger = Ledger(
@@ -104,16 +117,7 @@ def state() -> JobState:
         future=3,
         unremembered=6,
     )
-    episode = Episode(
-        id="e",
-        first_violation_ms=START_MS,
-        last_signal_ms=START_MS,
-        features=("amount",),
-        ever=("amount",),
-        reasons=(),
-        sizes={},
-    )
-    opened = EpisodeState(open=episode)
+    opened = EpisodeState(open=open_episode())
     return JobState(
         watermark_ms=START_MS,
         partitions={

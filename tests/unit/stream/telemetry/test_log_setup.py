@@ -54,7 +54,6 @@ def read(monkeypatch: pytest.MonkeyPatch) -> Iterator[Read]:
         return stderr.getvalue().splitlines()
 
     yield lines
-    structlog.reset_defaults()
     root.setLevel(level)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry
 
-from detectors.decisions.episodes import Episode, EpisodeState
+from detectors.decisions.episodes import EpisodeState
 from stream.aggregation.ledger import Account, Ledger
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import PartitionState
 from stream.telemetry.state_metrics import StateMetrics
 from stream.testing.reports import START_MS
+from tests.support.metrics import open_episode
 
 
 class Page:
@@ -172,16 +173,7 @@ def test_an_expired_partition_leaves_the_metrics_and_keeps_its_counts_in_one_acc
 
 
 def test_an_episode_is_exported_for_monitored_models_until_it_recovers() -> None:
-    episode = Episode(
-        id="e",
-        first_violation_ms=START_MS,
-        last_signal_ms=START_MS,
-        features=("amount",),
-        ever=("amount",),
-        reasons=(),
-        sizes={},
-    )
-    opened = EpisodeState(open=episode)
+    opened = EpisodeState(open=open_episode())
     drifted = state()
     for model, active_until_ms, episodes in (
         ("new", START_MS, EpisodeState()),
