@@ -53,7 +53,7 @@ def poll_for(reading: KinesisReading, seconds: float) -> list[RawBatch | Gap]:
     while time.monotonic() < until:
         began = time.monotonic()
         polled += reading.poll(0.2, 1000)
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 5.0
     return polled
 
 
@@ -194,9 +194,9 @@ def test_throttled_reads_are_logged_and_become_less_frequent(
         "GetRecords",
         "ProvisionedThroughputExceededException",
     )
-    pauses = [later - earlier for earlier, later in pairwise(calls[:5])]
-    assert pauses[0] >= 0.4
-    assert pauses[3] >= 2 * pauses[1] >= 4 * 0.8 * pauses[0]
+    # A busy machine makes a pause longer, never shorter.
+    for (earlier, later), pause_s in zip(pairwise(calls[:5]), (0.4, 0.8, 1.6, 3.2), strict=True):
+        assert later - earlier >= pause_s
 
 
 @pytest.mark.parametrize(
