@@ -6,6 +6,7 @@ the last lines; with ``DRIFTLINE_REQUIRE=all`` it fails instead.
 
 import os
 import re
+import signal
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -58,6 +59,9 @@ Server = TypeVar("Server")
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell ignores Ctrl-C in what it starts in the background, and children inherit that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     settings.register_profile("driftline", deadline=None)  # a busy machine is no failure
     settings.load_profile("driftline")
     for name, meaning in MARKERS.items():

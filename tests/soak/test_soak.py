@@ -37,7 +37,8 @@ def test_ten_models_of_200_features_stay_under_400_mb() -> None:
     figures: dict[str, Any] = memory.run(WIDE_WINDOWS)
     assert figures["exit_code"] == 0, figures
     assert figures["rss_mb_most"] < memory.LIMIT_MB, figures
-    assert figures["rss_growth_mb"] < 10, figures
+    # 1,330 panes take 170 MB: ten panes that stay in each step are 58 MB in the last 45 steps
+    assert figures["rss_growth_mb"] < 25, figures
     # for each model twelve open panes, and two minutes beyond the ten of lateness for grace and
     # rounding
     assert figures["panes_most"] <= memory.MODELS * (12 + 120 + 13), figures
