@@ -5,12 +5,12 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
+from sinks.cloudwatch import MAX_DATA
+
 METRIC_TIERS: Final = ((10_000, 0.30), (240_000, 0.10), (750_000, 0.05), (float("inf"), 0.02))
 """The number of custom metrics in each tier, and the price of one in dollars per month."""
 PUT_PER_1000: Final = 0.01
 """Dollars for 1,000 calls of PutMetricData."""
-MAX_DATA: Final = 1_000
-"""The largest number of data in one call."""
 MONTH_MS: Final = 30 * 86_400_000
 
 

@@ -290,11 +290,11 @@ def test_a_broker_restart_loses_and_repeats_nothing(
         began = time.monotonic()
         last = reading.poll(0.2, 1000)
         slowest_s = max(slowest_s, time.monotonic() - began)
-    assert slowest_s < 5.0
+    assert slowest_s < 2.0
     assert last == []  # an unreachable broker is not the end of the log
     began = time.monotonic()
     reading.publish_positions({partition: (topic_id, 50)})
-    assert time.monotonic() - began < 5.0
+    assert time.monotonic() - began < 1.0
     own_kafka.start()
     own_kafka.produce("outage", records(numbered(50, 100)))
     assert read(reading, 50) == numbered(50, 100)
@@ -359,7 +359,7 @@ def test_a_missing_topic_is_named_in_the_error_at_once(
         open_source(kafka, "no-such-topic")
     assert "no-such-topic" in raised.value.source
     assert raised.value.exit_code == 3
-    assert time.monotonic() - began < 15.0
+    assert time.monotonic() - began < 3.0
 
 
 def test_an_unreachable_broker_is_retried_for_give_up_after_and_named_with_the_cause(
@@ -369,7 +369,7 @@ def test_an_unreachable_broker_is_retried_for_give_up_after_and_named_with_the_c
     threads = threading.active_count()
     with pytest.raises(SourceUnavailable, match=r"ECONNREFUSED.*give_up_after"):
         open_source(kafka, "any", bootstrap=f"{LOOPBACK}:{free_port()}", give_up_after="1.5s")
-    assert 1.2 < time.monotonic() - began < 15.0
+    assert 1.2 < time.monotonic() - began < 4.0
     assert threading.active_count() <= threads
 
 

@@ -390,7 +390,7 @@ def test_a_missing_stream_is_named_in_the_error_at_once(
         open_source("no-such-stream")
     assert "no-such-stream" in raised.value.source
     assert raised.value.exit_code == 3
-    assert time.monotonic() - began < 15.0
+    assert time.monotonic() - began < 3.0
 
 
 def test_missing_credentials_end_the_start_at_once_with_the_permission_needed(
@@ -411,5 +411,5 @@ def test_an_unreachable_service_is_retried_for_give_up_after(open_source: Open) 
     threads = threading.active_count()
     with pytest.raises(SourceUnavailable, match=r"EndpointConnectionError.*give_up_after"):
         open_source("any", endpoint_url=f"http://{LOOPBACK}:{free_port()}", give_up_after="1.5s")
-    assert 1.2 < time.monotonic() - began < 15.0
+    assert 1.2 < time.monotonic() - began < 6.0
     assert threading.active_count() <= threads

@@ -95,12 +95,14 @@ class StateObject:
         Without the permission to list the bucket, S3 responds with 403 for an absent object.
         """
         try:
-            answer = _send(self._client.head_object, self._target)
+            response = _send(self._client.head_object, self._target)
         except S3RequestFailed as error:
             if error.code in ("404", "NoSuchKey"):
                 return None
             raise
-        return ObservedObject(str(answer["ETag"]), ObjectMetadata.of(answer.get("Metadata", {})))
+        return ObservedObject(
+            str(response["ETag"]), ObjectMetadata.of(response.get("Metadata", {}))
+        )
 
     def fetch(self, etag: str | None) -> bytes:
         """Return the content if the object still has this ETag (``None``: any).
@@ -108,9 +110,9 @@ class StateObject:
         Unlike :meth:`head` it reports a missing bucket by name.
         """
         condition = {} if etag is None else {"IfMatch": etag}
-        answer = _send(self._client.get_object, {**self._target, **condition})
+        response = _send(self._client.get_object, {**self._target, **condition})
         try:
-            return bytes(answer["Body"].read())
+            return bytes(response["Body"].read())
         except (botocore.exceptions.BotoCoreError, KeyError) as error:
             raise S3RequestFailed(type(error).__name__) from error
 
@@ -118,8 +120,8 @@ class StateObject:
         """Replace the object that has this ETag (``None``: create it); returns the new ETag."""
         condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
         body = {"Body": content, "Metadata": metadata.headers()}
-        answer = _send(self._client.put_object, {**self._target, **condition, **body})
-        return str(answer["ETag"])
+        response = _send(self._client.put_object, {**self._target, **condition, **body})
+        return str(response["ETag"])
 
 
 def _number(text: str) -> int:
@@ -132,12 +134,12 @@ def _send(operation: Any, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
     The client returns a response that was truncated in transit as a success without an ``ETag``.
     """
     try:
-        answer: Mapping[str, Any] = operation(**arguments)
+        response: Mapping[str, Any] = operation(**arguments)
     except botocore.exceptions.ClientError as error:
         code = str(error.response.get("Error", {}).get("Code", ""))
         raise S3RequestFailed(code or "no code") from error
     except (botocore.exceptions.BotoCoreError, ResponseParserError) as error:
         raise S3RequestFailed(type(error).__name__) from error
-    if "ETag" not in answer:
+    if "ETag" not in response:
         raise S3RequestFailed("truncated response")
-    return answer
+    return response
