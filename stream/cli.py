@@ -166,6 +166,7 @@ def run(
       5  state is in use, or another service has taken over
       6  gap in the source (on_gap: stop)
       7  state cannot be written
+      8  HTTP server cannot listen
       9  stopped with undelivered items: the next run delivers them
     """
     from stream.baselining.configured import baselines_check

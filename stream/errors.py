@@ -121,6 +121,18 @@ class SourceUnavailable(DriftlineError):
         super().__init__(f"{source}: {'; '.join(self.causes)}" + (f". {advice}" if advice else ""))
 
 
+class HttpUnavailable(DriftlineError):
+    """An HTTP server that cannot listen, with the ``causes`` and ``advice``."""
+
+    exit_code = 8
+
+    def __init__(self, address: str, causes: Sequence[str], advice: str) -> None:
+        self.address = address
+        self.causes = tuple(causes)
+        self.advice = advice
+        super().__init__(f"{address}: {'; '.join(self.causes)}. {advice}")
+
+
 class SinkUnusable(DriftlineError):
     """A sink that cannot deliver: its path in the configuration, the ``problem``, ``advice``."""
 

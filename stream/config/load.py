@@ -14,7 +14,7 @@ from stream.config.component_checks import component_faults
 from stream.config.consistency import key_faults
 from stream.config.document import YamlDocument, YamlInvalid
 from stream.config.environment import Environment
-from stream.config.model import Config
+from stream.config.model import Config, HttpConfig, TlsConfig
 from stream.config.validation import type_faults
 from stream.errors import ConfigError, ConfigFault
 
@@ -113,7 +113,8 @@ def _converted(data: Any, folder: Path) -> tuple[Config | None, list[ConfigFault
 def _absolute(config: Config, folder: Path) -> Config:
     """The configuration with absolute paths.
 
-    These are the paths of source, sinks, state and dead letters, and the folders of the baselines.
+    These are the paths of source, sinks, state, dead letters and certificates, and the folders of
+    the baselines.
     """
 
     def below_folder(path: str) -> str:
@@ -129,5 +130,14 @@ def _absolute(config: Config, folder: Path) -> Config:
         sinks=[sink.in_folder(folder) for sink in config.sinks],
         state=replace(config.state, path=below_folder(config.state.path)),
         dead_letters=replace(config.dead_letters, path=below_folder(config.dead_letters.path)),
+        http=_with_tls(config.http, folder),
         models=models,
     )
+
+
+def _with_tls(http: HttpConfig, folder: Path) -> HttpConfig:
+    """The settings with the certificate's paths below ``folder``."""
+    if http.tls is None:
+        return http
+    tls = TlsConfig(certificate=str(folder / http.tls.certificate), key=str(folder / http.tls.key))
+    return replace(http, tls=tls)

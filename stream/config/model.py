@@ -106,6 +106,15 @@ class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The number of rows that a baseline is learned from."""
 
 
+class TlsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The certificate of an HTTPS server."""
+
+    certificate: Annotated[str, msgspec.Meta(min_length=1)]
+    """A PEM file with the certificate and those of its issuers, in this order."""
+    key: Annotated[str, msgspec.Meta(min_length=1)]
+    """A PEM file with the private key."""
+
+
 class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the service answers HTTP: ``/metrics``, ``/healthz`` and ``/readyz``."""
 
@@ -115,6 +124,13 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The port; 0: any that is free."""
     ready_behind: Duration = "60s"
     """``/readyz`` fails while a partition lags behind by more than this."""
+    tls: TlsConfig | None = None
+    """Serve HTTPS with this certificate; without it HTTP."""
+    token: str = ""
+    """A secret that ``/metrics`` requires as ``Authorization: Bearer TOKEN``; empty: none. Without
+    it the other two pages answer with their status alone. Give it as ``${NAME}`` or
+    ``${file:PATH}``.
+    """
 
 
 class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -11,7 +12,7 @@ import msgspec
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.delivery.routes import Route, routes_of
-from stream.errors import SourceUnavailable
+from stream.errors import HttpUnavailable
 from stream.readers.base import Readers
 from stream.readers.in_process import InProcessReader
 from stream.readers.pool import ReaderPool
@@ -128,8 +129,16 @@ class Startup:
             "/readyz": lambda: liveness.readiness(ownership.role, ownership.may_deliver()),
         }
         try:
-            server = HttpServer(self._telemetry.registry, http.host, http.port, pages)
-        except SourceUnavailable as error:
+            server = HttpServer(
+                self._telemetry.registry,
+                http.host,
+                http.port,
+                pages,
+                token=http.token,
+                certificate=None if http.tls is None else Path(http.tls.certificate),
+                key=None if http.tls is None else Path(http.tls.key),
+            )
+        except HttpUnavailable as error:
             if not self._standby or ownership.role == "owner":
                 raise
             self._telemetry.log.warning("http_delayed", reason=str(error))
