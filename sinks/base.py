@@ -6,7 +6,7 @@ A sink is one file, whose name is its ``type`` in the configuration. It has two 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -87,6 +87,18 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     def check(self) -> list[Fault]:
         """Return all faults of the settings that can be found without network access."""
+        return []
+
+    def replaced_names(
+        self,
+        job: str,  # for subclasses
+        models: Mapping[str, Sequence[str]],
+    ) -> list[tuple[str, str]]:
+        """Return pairs of a name that the destination does not accept, and the one used instead.
+
+        ``models`` holds the names of the features of each model. ``driftline check`` warns of each
+        pair. By default none: every name is accepted.
+        """
         return []
 
     def destinations(self) -> list[str]:

@@ -1,37 +1,61 @@
-"""Sink ``cloudwatch``: the metrics of SageMaker Model Monitor, under the same names."""
+"""Sink ``cloudwatch``: data-quality metrics of each window, named as by SageMaker Model Monitor."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+import msgspec
 import structlog
 
 from detectors.faults import Fault
 from detectors.report import FeatureReport, WindowReport
 from sinks.aws.client import call, client, url_faults
+from sinks.aws.metric_names import LONGEST_NAME, LONGEST_VALUE, accepted, is_accepted, metric_name
 from sinks.base import Delivery, Published, Sink
+from sinks.errors import SinkRejected
 
 log = structlog.get_logger("driftline.sink")
 MAX_DATA = 1_000
 MAX_BYTES = 900_000
 """CloudWatch accepts 1 MB a call, which includes the other parameters of the request."""
 LARGEST = 2.0**360
-LONGEST_NAME = 255
+MAX_REFUSED = 100
+"""The number of refused calls of a window after which the data of further refused calls are left
+out together. One refused datum among 1,000 takes eleven refused calls to find.
+"""
+MAX_REFUSED_AT_FIRST = 15
+"""The same while no call of the window was accepted: then each eighth of its data was refused, as
+when CloudWatch does not accept the time of the window.
+"""
+DATA: Final = "feature_data_"
+NON_NULL: Final = "feature_non_null_"
+DRIFT: Final = "feature_baseline_drift_"
+MODEL_MONITOR: Final = re.compile(r"/?aws/sagemaker(/|$)", re.IGNORECASE)
+"""The namespaces of SageMaker Model Monitor, as its jobs and its documentation write them."""
 
 
 class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
-    """Puts the data-quality metrics of SageMaker Model Monitor into ``namespace``.
+    """Puts the data-quality metrics of each window into ``namespace``.
 
     For each feature ``feature_data_{f}`` (numbers: a statistic set), ``feature_non_null_{f}``
     (completeness), ``feature_baseline_drift_{f}`` (the deciding distance). Dimensions ``Endpoint``
     (``endpoint``, else the model's name) and ``MonitoringSchedule`` (``schedule``, else the job's
     name); a variant other than ``AllTraffic`` is added as ``Variant``. Each metric gets one datum
     per window, timed at the window's end, for revision 0 only; windows without a verdict (no data,
-    learning) have none.
+    learning) have none. The namespaces of SageMaker Model Monitor are refused: it puts one datum an
+    hour, so that an alarm on the ``Sum`` of an hour would add up the values of all windows.
+
+    CloudWatch accepts printable ASCII characters, 255 in the name of a metric and 1,024 in the
+    value of a dimension. In any other name the unaccepted characters become ``_``, the end is cut
+    off, and ``~`` with eight hexadecimal digits is added, which identify the name. A value that
+    CloudWatch cannot hold is left out; if it refuses a call, the data are put in ever smaller
+    calls, and only those that it refuses by themselves are left out, within a limit of 100
+    refused calls a window.
 
     A repeat after a crash puts a window's data again: averages, minima and maxima stay correct,
     ``SampleCount`` and ``Sum`` of that minute are doubled. A retry resumes after the last call that
@@ -43,8 +67,8 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
     takes: ClassVar = (WindowReport,)
     lossless: ClassVar = False
 
-    namespace: str = "aws/sagemaker/Endpoints/data-metrics"
-    """The namespace; the default is that of SageMaker Model Monitor."""
+    namespace: str = "driftline/data-metrics"
+    """The namespace; not one of SageMaker Model Monitor."""
     endpoint: str = ""
     """The dimension ``Endpoint``; empty: the model's name."""
     schedule: str = ""
@@ -57,20 +81,67 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
     """The storage resolution in seconds, 1 or 60."""
 
     def check(self) -> list[Fault]:
-        """Check the namespace, the resolution and the address."""
-        faults = []
-        if not self.namespace:
-            faults.append(Fault("namespace", "a name is required"))
-        if self.namespace.startswith(("AWS/", ":")):
-            faults.append(Fault("namespace", f"{self.namespace!r} is reserved for AWS"))
+        """Check the namespace, the dimensions, the resolution and the address."""
+        faults = [*_namespace_faults(self.namespace)]
+        for key, value in (("endpoint", self.endpoint), ("schedule", self.schedule)):
+            if value and not is_accepted(value, LONGEST_VALUE):
+                expected = f"at most {LONGEST_VALUE:,} printable ASCII characters"
+                faults.append(Fault(key, f"CloudWatch accepts {expected}, found {value!r}"))
         if self.resolution_s not in (1, 60):
             message = f"CloudWatch accepts 1 or 60, found {self.resolution_s}"
             faults.append(Fault("resolution_s", message))
         return faults + url_faults(self.endpoint_url)
 
+    def replaced_names(
+        self, job: str, models: Mapping[str, Sequence[str]]
+    ) -> list[tuple[str, str]]:
+        """Return the names that CloudWatch does not accept, and the names that stand for them."""
+        dimensions = [*([] if self.endpoint else models), *([] if self.schedule else [job])]
+        features = dict.fromkeys(name for names in models.values() for name in names)
+        pairs = [(name, accepted(name, LONGEST_VALUE)) for name in dimensions]
+        # The longest prefix leaves the least room for the name of the feature.
+        pairs += [(name, metric_name(DRIFT, name).removeprefix(DRIFT)) for name in features]
+        return [(name, stands_for) for name, stands_for in pairs if name != stands_for]
+
     def open(self, job: str) -> Delivery:
         """Create the client; nothing is sent."""
         return CloudwatchDelivery(self, job, client("cloudwatch", self.region, self.endpoint_url))
+
+
+class _Window(msgspec.Struct):
+    """A window whose data are being put: its id, and the calls that CloudWatch has not answered.
+
+    ``accepted`` and ``refused`` count answered calls, ``left_out`` counts data; ``reason`` is that
+    of the last refusal.
+    """
+
+    id: str
+    calls: list[list[dict[str, Any]]]
+    left_out: int
+    accepted: int = 0
+    refused: int = 0
+    reason: str = ""
+
+    @property
+    def may_split(self) -> bool:
+        """Whether the data of a refused call are put again in smaller calls."""
+        return self.refused < (MAX_REFUSED if self.accepted else MAX_REFUSED_AT_FIRST)
+
+    def was_accepted(self) -> None:
+        """Take the first call from the list."""
+        del self.calls[0]
+        self.accepted += 1
+
+    def was_refused(self, reason: str) -> None:
+        """Replace the first call by its halves, which are put last; or leave its data out."""
+        data = self.calls.pop(0)
+        self.refused += 1
+        self.reason = reason
+        if len(data) == 1 or not self.may_split:
+            self.left_out += len(data)
+        else:
+            middle = len(data) // 2
+            self.calls += [data[:middle], data[middle:]]
 
 
 class CloudwatchDelivery(Delivery):
@@ -80,10 +151,10 @@ class CloudwatchDelivery(Delivery):
         self._sink = sink
         self._job = job
         self._aws = aws
-        self._answered = ("", 0)
-        """The last window, and the number of its calls that succeeded."""
+        self._window = _Window("", [], 0)
+        """The last window: a retry continues with its calls that have no answer yet."""
         self.left_out = 0
-        """Metrics of delivered windows that CloudWatch cannot hold."""
+        """Metrics of delivered windows that CloudWatch does not accept."""
 
     def deliver(self, items: Sequence[Published]) -> None:
         """Put the data of the windows one after another, each in as few calls as possible."""
@@ -92,30 +163,46 @@ class CloudwatchDelivery(Delivery):
                 self._put(k, item)
 
     def _put(self, index: int, report: WindowReport) -> None:
-        data, left_out = self.data(report)
-        calls = list(batches(data))
-        window, answered = self._answered
-        for number in range(answered if window == report.id else 0, len(calls)):
-            arguments = {"Namespace": self._sink.namespace, "MetricData": calls[number]}
-            call(self._aws.put_metric_data, "ResponseMetadata", index, arguments)
-            self._answered = (report.id, number + 1)
-        self.left_out += left_out
+        window = self._window
+        if window.id != report.id:
+            data, left_out = self.data(report)
+            window = self._window = _Window(report.id, list(batches(data)), left_out)
+        while window.calls:
+            arguments = {"Namespace": self._sink.namespace, "MetricData": window.calls[0]}
+            try:
+                call(self._aws.put_metric_data, "ResponseMetadata", index, arguments)
+            except SinkRejected as error:
+                window.was_refused(error.reason)
+            else:
+                window.was_accepted()
+        self._settle(index, window)
+
+    def _settle(self, index: int, window: _Window) -> None:
+        """Count what was left out of an answered window; reject it if all of it was refused."""
+        self._window = _Window("", [], 0)
+        if window.refused and not window.accepted:
+            raise SinkRejected(index, window.reason)
+        self.left_out += window.left_out
+        if window.left_out:
+            log.warning(
+                "metrics_left_out",
+                sink="cloudwatch",
+                report=window.id,
+                count=window.left_out,
+                reason=window.reason or "values that are not finite or beyond 2**360",
+            )
 
     def data(self, report: WindowReport) -> tuple[list[dict[str, Any]], int]:
         """Return the data of a window, and the number of metrics that were left out.
 
-        CloudWatch cannot hold a value that is not finite or is beyond 2**360, or a name of more
-        than 255 characters. Such metrics are left out, and logged.
+        CloudWatch cannot hold a value that is not finite or is beyond 2**360.
         """
         common = self._common(report)
         metrics = [
             {**common, **metric} for feature in report.features for metric in metrics_of(feature)
         ]
         data = [datum for datum in metrics if _can_be_held(datum)]
-        left_out = len(metrics) - len(data)
-        if left_out:
-            log.warning("metrics_left_out", sink="cloudwatch", report=report.id, count=left_out)
-        return data, left_out
+        return data, len(metrics) - len(data)
 
     def close(self) -> None:
         """Close the client's connections."""
@@ -130,7 +217,10 @@ class CloudwatchDelivery(Delivery):
             names["Variant"] = report.variant
         return {
             "Timestamp": datetime.fromtimestamp((report.end_ms or 0) / 1000, UTC),
-            "Dimensions": [{"Name": name, "Value": value} for name, value in names.items()],
+            "Dimensions": [
+                {"Name": name, "Value": accepted(value, LONGEST_VALUE)}
+                for name, value in names.items()
+            ],
             "StorageResolution": self._sink.resolution_s,
         }
 
@@ -149,13 +239,10 @@ def metrics_of(feature: FeatureReport) -> Iterator[dict[str, Any]]:
             "Minimum": feature.min,
             "Maximum": feature.max,
         }
-        yield {"MetricName": f"feature_data_{feature.name}", "StatisticValues": values}
-    for name, value in (
-        ("feature_non_null", feature.completeness),
-        ("feature_baseline_drift", feature.value),
-    ):
+        yield {"MetricName": metric_name(DATA, feature.name), "StatisticValues": values}
+    for prefix, value in ((NON_NULL, feature.completeness), (DRIFT, feature.value)):
         if value is not None:
-            yield {"MetricName": f"{name}_{feature.name}", "Value": value}
+            yield {"MetricName": metric_name(prefix, feature.name), "Value": value}
 
 
 def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
@@ -184,8 +271,22 @@ def _has_metrics(report: WindowReport) -> bool:
 
 def _can_be_held(datum: dict[str, Any]) -> bool:
     values = datum["StatisticValues"].values() if "StatisticValues" in datum else [datum["Value"]]
-    return len(datum["MetricName"]) <= LONGEST_NAME and all(map(_fits, values))
+    return all(map(_fits, values))
 
 
 def _fits(value: float) -> bool:
     return isfinite(value) and abs(value) <= LARGEST and (value == 0 or abs(value) >= 1 / LARGEST)
+
+
+def _namespace_faults(namespace: str) -> Iterator[Fault]:
+    if not namespace:
+        yield Fault("namespace", "a name is required")
+    elif namespace.startswith(("AWS/", ":")):
+        yield Fault("namespace", f"{namespace!r} is reserved for AWS")
+    elif MODEL_MONITOR.match(namespace):
+        reason = "SageMaker Model Monitor puts the same metrics there, once an hour, and its alarms"
+        advice = "on Sum would add up all windows of an hour: remove the key, or name another one"
+        yield Fault("namespace", f"{namespace!r}: {reason} {advice}")
+    elif not is_accepted(namespace, LONGEST_NAME):
+        expected = f"at most {LONGEST_NAME} printable ASCII characters"
+        yield Fault("namespace", f"CloudWatch accepts {expected}, found {namespace!r}")

@@ -20,6 +20,8 @@ MAX_SUBJECT = 99
 MAX_GROUP = 128
 FORBIDDEN = re.compile(r"[^!-~]")
 """Characters that SNS refuses in subjects (where spaces are allowed) and in message group ids."""
+NOT_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that SNS refuses in attributes."""
 ARN = re.compile(r"^arn:[a-z-]+:sns:([a-z0-9-]+):[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?$")
 
 
@@ -97,7 +99,10 @@ class SnsDelivery(Delivery):
 
 
 def attributes(signal: Signal) -> dict[str, dict[str, str]]:
-    """Return the message attributes that filter policies may use; none of them is empty."""
+    """Return the message attributes that filter policies may use; none of them is empty.
+
+    A character that SNS refuses there, such as a control character in a name, becomes ``_``.
+    """
     texts = {
         "model": signal.model,
         "variant": signal.variant,
@@ -109,7 +114,9 @@ def attributes(signal: Signal) -> dict[str, dict[str, str]]:
         worst = worst_first(signal.reasons)[0]
         texts |= {"feature": worst.feature, "check": worst.check}
     return {
-        name: {"DataType": "String", "StringValue": text} for name, text in texts.items() if text
+        name: {"DataType": "String", "StringValue": NOT_XML.sub("_", text)}
+        for name, text in texts.items()
+        if text
     }
 
 

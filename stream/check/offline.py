@@ -8,6 +8,7 @@ from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines
 from stream.check.findings import format_duration
+from stream.check.sink_names import name_warnings
 from stream.config.environment import Environment
 from stream.config.model import Config
 
@@ -29,13 +30,17 @@ def summary(config: Config) -> list[str]:
 
 
 def warnings(config: Config, environment: Environment) -> list[str]:
-    """Return warnings about possible mistakes: unset variables, and no sinks."""
+    """Return warnings about possible mistakes: unset variables, no sinks, names that sinks replace.
+
+    Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
+    """
     unset = [
         f"{path}: environment variable {name} is not set; driftline run needs it"
         for path, names in environment.unset.items()
         for name in names
     ]
-    return unset if config.sinks else [*unset, f"sinks: {NO_SINKS}"]
+    sinks = [*name_warnings(config)] if config.sinks else [f"sinks: {NO_SINKS}"]
+    return [*unset, *sinks]
 
 
 def _described(baseline: Baseline) -> str:

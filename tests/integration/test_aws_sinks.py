@@ -28,7 +28,7 @@ SPAN_S = 3_600
 def statistics(moto: MotoServer, metric: str, period_s: int = 60) -> list[dict[str, Any]]:
     """The points of a metric of model flights, oldest first."""
     response = moto.cloudwatch.get_metric_statistics(
-        Namespace="aws/sagemaker/Endpoints/data-metrics",
+        Namespace="driftline/data-metrics",
         MetricName=metric,
         Dimensions=[
             {"Name": "Endpoint", "Value": "flights"},
@@ -72,7 +72,7 @@ def test_a_wide_window_arrives_completely(moto: MotoServer) -> None:
     with cloudwatch(moto) as delivery:
         delivery.deliver([report(features=tuple(feature(f"f{k}") for k in range(1_200)))])
     pages = moto.cloudwatch.get_paginator("list_metrics").paginate(
-        Namespace="aws/sagemaker/Endpoints/data-metrics"
+        Namespace="driftline/data-metrics"
     )
     names = {metric["MetricName"] for page in pages for metric in page["Metrics"]}
     assert len(names) == 3 * 1_200

@@ -22,7 +22,7 @@ from tests.support import events, jobs
 START_MS = 1_750_000_020_000
 PER_S = 50
 EVENTS = 24_000
-NAMESPACE = "aws/sagemaker/Endpoints/data-metrics"
+NAMESPACE = "driftline/data-metrics"
 
 
 @pytest.fixture(scope="module")

@@ -4,30 +4,38 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from botocore.awsrequest import AWSResponse
 
+from detectors.report import WindowReport
 from sinks.cloudwatch import MAX_DATA, Cloudwatch, batches
 from sinks.errors import SinkRejected, SinkRetry
 from stream.testing.reports import MINUTE_MS, START_MS, calm, feature, report, signal, silence
 
 ONE_MB = 1_000_000
 OK = (200, b"")
+REFUSED = (400, b'{"__type": "InvalidParameterValueException", "message": "no"}')
 
 
 class Wire:
     """A delivery, the arguments of its calls and the sizes of their bodies. Each call receives the
     first of ``responses``, or a success when none is left."""
 
-    def __init__(self, sink: Cloudwatch) -> None:
-        delivery: Any = sink.open("job")
+    def __init__(self, sink: Cloudwatch, job: str = "job") -> None:
+        delivery: Any = sink.open(job)
         self.delivery = delivery
         self.calls: list[dict[str, Any]] = []
         self.sizes: list[int] = []
+        self.held: list[str] = []
+        """The names of the metrics of calls that succeeded."""
         self.responses: list[tuple[int, bytes]] = []
+        self.refused: Callable[[str], bool] = lambda name: False
+        """Calls that hold a metric of such a name are refused."""
         events = delivery._aws.meta.events
         events.register("provide-client-params.cloudwatch.PutMetricData", self._record)
         events.register("before-send.cloudwatch.PutMetricData", self._respond)
@@ -38,7 +46,11 @@ class Wire:
     def _respond(self, request: Any, **_: Any) -> AWSResponse:
         body = request.body if isinstance(request.body, bytes) else request.body.encode()
         self.sizes.append(len(gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body))
-        status, text = self.responses.pop(0) if self.responses else OK
+        names = [datum["MetricName"] for datum in self.calls[-1]["MetricData"]]
+        given = REFUSED if any(map(self.refused, names)) else OK
+        status, text = self.responses.pop(0) if self.responses else given
+        if status == 200:
+            self.held += names
         return PreparedResponse(request.url, status, text)
 
     @property
@@ -69,11 +81,11 @@ def wire(**settings: Any) -> Wire:
     return Wire(Cloudwatch(**{"region": "us-east-1", **settings}))
 
 
-def test_a_window_puts_the_metrics_of_model_monitor() -> None:
+def test_a_window_puts_metrics_with_the_names_of_model_monitor_into_an_own_namespace() -> None:
     sent = wire()
     sent.delivery.deliver([report()])
     (call,) = sent.calls
-    assert call["Namespace"] == "aws/sagemaker/Endpoints/data-metrics"
+    assert call["Namespace"] == "driftline/data-metrics"
     common = {
         "Timestamp": datetime.fromtimestamp((START_MS + MINUTE_MS) / 1000, UTC),
         "Dimensions": [
@@ -148,15 +160,87 @@ def test_a_metric_left_out_counts_once_however_often_its_window_is_put() -> None
     assert sent.delivery.left_out == 2
 
 
-def test_only_a_name_that_is_too_long_is_left_out() -> None:
+def test_only_a_name_that_is_too_long_is_cut() -> None:
     fits = "x" * (255 - len("feature_baseline_drift_"))
     sent = wire()
     sent.delivery.deliver([report(features=(calm(fits), calm(fits + "x")))])
-    assert sent.names == [
+    assert sent.names[:3] == [
         f"feature_non_null_{fits}",
         f"feature_baseline_drift_{fits}",
         f"feature_non_null_{fits}x",
     ]
+    assert sent.names[3].startswith("feature_baseline_drift_xxx")
+    assert len(sent.names[3]) == 255
+    assert len(set(sent.names)) == 4
+    assert sent.delivery.left_out == 0
+
+
+ODD_NAMES = [
+    "größe",
+    "面积",
+    "a\tb",
+    "a\x7fb",
+    "a\u00a0b",
+    "\U0001d11e",
+    "\ud800",
+    "x" * 2_000,
+    "é" * 2_000,
+    "x" * 1_999 + "y",
+]
+"""Names that are not printable ASCII, or too long, for metrics and dimensions alike."""
+
+
+def is_held(text: str, longest: int) -> bool:
+    """Whether CloudWatch documents that it holds a text."""
+    return (
+        0 < len(text) <= longest
+        and bool(text.strip())
+        and all(" " <= character <= "~" for character in text)
+    )
+
+
+@pytest.mark.parametrize("name", [*ODD_NAMES, "", "   "])
+def test_a_feature_with_any_name_has_metrics_and_keeps_those_of_others(name: str) -> None:
+    sent = wire()
+    sent.delivery.deliver([report(features=(feature(name), calm()))])
+    assert len(sent.names) == 5
+    assert all(is_held(text, 255) for text in sent.names)
+    assert sent.names[3:] == ["feature_non_null_carrier", "feature_baseline_drift_carrier"]
+    assert sent.delivery.left_out == 0
+
+
+@pytest.mark.parametrize("name", [*ODD_NAMES, "", "   "])
+def test_a_variant_model_or_job_with_any_name_has_all_of_its_metrics(name: str) -> None:
+    sink = Cloudwatch(region="us-east-1")
+    sent = Wire(sink, name)
+    sent.delivery.deliver([report(variant=name, model=name)])
+    assert len(sent.data) == 5
+    dimensions = sent.data[0]["Dimensions"]
+    assert [entry["Name"] for entry in dimensions] == ["Endpoint", "MonitoringSchedule", "Variant"]
+    assert all(is_held(entry["Value"], 1_024) for entry in dimensions)
+
+
+def test_different_names_never_become_one_metric() -> None:
+    names = [*ODD_NAMES, "gr__e", "grüße", "größe ", "a_b", "__", "_"]
+    sent = wire()
+    sent.delivery.deliver([report(features=tuple(calm(name) for name in names))])
+    assert len(set(sent.names)) == 2 * len(names)
+    again = wire()
+    again.delivery.deliver([report(1, features=tuple(calm(name) for name in names))])
+    assert again.names == sent.names, "a name is replaced by the same name in each window"
+
+
+def test_the_sink_says_which_names_it_replaces() -> None:
+    models = {"prices": ["area", "größe"], "flüge": ["area", "x" * 240]}
+    pairs = dict(Cloudwatch().replaced_names("job", models))
+    assert list(pairs) == ["flüge", "größe", "x" * 240]
+    sent = Wire(Cloudwatch(region="us-east-1"))
+    sent.delivery.deliver([report(model="flüge", features=(calm("größe"), calm("x" * 240)))])
+    assert sent.data[0]["Dimensions"][0]["Value"] == pairs["flüge"]
+    assert sent.names[1::2] == [
+        f"feature_baseline_drift_{pairs[name]}" for name in ("größe", "x" * 240)
+    ]
+    assert Cloudwatch(endpoint="e", schedule="s").replaced_names("jöb", {"ö": ["area"]}) == []
 
 
 def test_a_feature_without_numbers_has_no_statistic_set() -> None:
@@ -232,9 +316,12 @@ def test_a_retry_names_the_windows_that_were_delivered(throttled: Wire) -> None:
         ("InternalServiceFault", SinkRetry),
     ],
 )
-def test_only_an_invalid_window_is_rejected(code: str, kind: type[Exception]) -> None:
+def test_only_a_window_whose_data_are_all_invalid_is_rejected(
+    code: str, kind: type[Exception]
+) -> None:
     sent = wire()
-    sent.responses = [OK, (400, json.dumps({"__type": code, "message": "no"}).encode())]
+    answer = (400, json.dumps({"__type": code, "message": "no"}).encode())
+    sent.responses = [OK, *[answer] * 9]
     with pytest.raises(kind) as refused:
         sent.delivery.deliver([report(0), report(1), report(2)])
     delivered = (
@@ -245,6 +332,81 @@ def test_only_an_invalid_window_is_rejected(code: str, kind: type[Exception]) ->
     assert delivered == 1
 
 
+def wide(count: int, window: int = 0) -> WindowReport:
+    """A window of ``count`` features, which have two metrics each."""
+    return report(window, features=tuple(calm(f"f{k:03d}") for k in range(count)))
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 31, 64, 500])
+@pytest.mark.parametrize("place", [0.0, 0.5, 1.0])
+def test_one_refused_metric_costs_no_other(count: int, place: float) -> None:
+    bad = f"feature_non_null_f{int(place * (count - 1)):03d}"
+    sent = wire()
+    sent.refused = lambda name: name == bad
+    sent.delivery.deliver([wide(count), report(1)])
+    expected = [
+        *(
+            f"feature_{kind}_f{k:03d}"
+            for k in range(count)
+            for kind in ("non_null", "baseline_drift")
+        ),
+        *(datum for datum in sent.names[-5:]),
+    ]
+    expected.remove(bad)
+    assert sorted(sent.held) == sorted(expected), "each of the others exactly once"
+    assert sent.delivery.left_out == 1
+    assert len(sent.calls) <= 3 + 2 * math.ceil(math.log2(2 * count))
+
+
+def test_each_refused_metric_is_found_while_they_are_few() -> None:
+    bad = {
+        f"feature_{kind}_f{k:03d}" for k in (3, 4, 90) for kind in ("non_null", "baseline_drift")
+    }
+    sent = wire()
+    sent.refused = lambda name: name in bad
+    sent.delivery.deliver([wide(100)])
+    assert len(sent.held) == len(set(sent.held)) == 194
+    assert sent.delivery.left_out == 6
+
+
+def test_the_number_of_calls_is_bounded_when_many_metrics_are_refused() -> None:
+    """Every second metric is refused, so that no call of two succeeds."""
+    sent = wire()
+    sent.refused = lambda name: name.startswith("feature_non_null")
+    with pytest.raises(SinkRejected):
+        sent.delivery.deliver([wide(500)])
+    assert len(sent.calls) < 40
+    half = wire()
+    half.refused = lambda name: (
+        name.startswith("feature_non_null") and name < "feature_non_null_f250"
+    )
+    half.delivery.deliver([wide(500)])
+    assert len(half.calls) < 250
+    assert set(half.held) >= {f"feature_baseline_drift_f{k:03d}" for k in range(250, 500)}
+    assert len(half.held) + half.delivery.left_out == 1_000
+
+
+def test_a_window_that_is_refused_as_a_whole_costs_few_calls() -> None:
+    sent = wire()
+    sent.refused = lambda name: True
+    with pytest.raises(SinkRejected, match="no"):
+        sent.delivery.deliver([wide(500)])
+    assert len(sent.calls) < 40
+    assert sent.delivery.left_out == 0, "the courier counts the whole item"
+
+
+def test_a_retry_while_refused_data_are_sought_repeats_nothing() -> None:
+    sent = wire()
+    bad = "feature_baseline_drift_f025"  # in the second half, which the third call holds
+    sent.refused = lambda name: name == bad
+    sent.responses = [REFUSED, OK, (503, b"")]
+    with pytest.raises(SinkRetry):
+        sent.delivery.deliver([wide(31)])
+    sent.delivery.deliver([wide(31)])
+    assert len(sent.held) == len(set(sent.held)) == 61
+    assert sent.delivery.left_out == 1
+
+
 @pytest.mark.parametrize(
     ("settings", "key"),
     [
@@ -252,6 +414,19 @@ def test_only_an_invalid_window_is_rejected(code: str, kind: type[Exception]) ->
         ({"namespace": ""}, "namespace"),
         ({"namespace": "AWS/SageMaker"}, "namespace"),
         ({"namespace": ":mine"}, "namespace"),
+        ({"namespace": "größe"}, "namespace"),
+        ({"namespace": "x" * 256}, "namespace"),
+        ({"namespace": "aws/sagemaker/Endpoints/data-metrics"}, "namespace"),
+        ({"namespace": "/aws/sagemaker/Endpoints/data-metrics"}, "namespace"),
+        ({"namespace": "/aws/sagemaker/Endpoint/data-metric"}, "namespace"),
+        ({"namespace": "aws/sagemaker/ModelMonitoring/data-metrics"}, "namespace"),
+        ({"namespace": "aws/SageMaker/Endpoints/model-metrics"}, "namespace"),
+        ({"namespace": "aws/sagemaker"}, "namespace"),
+        ({"namespace": "mine/aws/sagemaker/Endpoints"}, ""),
+        ({"namespace": "aws/sagemakers"}, ""),
+        ({"endpoint": "größe"}, "endpoint"),
+        ({"schedule": "x" * 1_025}, "schedule"),
+        ({"schedule": " "}, "schedule"),
         ({"resolution_s": 5}, "resolution_s"),
     ],
 )

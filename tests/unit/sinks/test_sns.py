@@ -46,6 +46,14 @@ def test_the_body_is_the_signal() -> None:
     assert json.loads(text)["omitted"] == 0
 
 
+@pytest.mark.parametrize("character", ["\x00", "\x1f", "\x0b", "\ufffe"])
+def test_no_attribute_has_a_character_that_sns_refuses(character: str) -> None:
+    odd = f"a{character}b"
+    sent = attributes(signal(model=odd, variant=odd, reasons=(violation(odd),)))
+    assert sent["model"] == sent["variant"] == sent["feature"] == "a_b"
+    assert attributes(signal(variant="größe\t\U0001d11e"))["variant"] == "größe\t\U0001d11e"
+
+
 def test_the_attributes_serve_filter_policies() -> None:
     assert attributes(signal(3, "worsened")) == {
         "model": "flights",

@@ -127,6 +127,48 @@ def test_a_check_warns_of_results_that_are_only_logged(
     assert result.stderr.count("\n") == 1
 
 
+def test_a_check_names_what_cloudwatch_cannot_hold_and_what_it_becomes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD", "secret")
+    long = "z" * 240
+    names = ["größe", *(f"spalte_ä{k}" for k in range(6)), long, "fits"]
+    (folder / "train.csv").write_text(
+        ",".join(names) + "\n" + "".join(f"{','.join([str(k)] * 9)}\n" for k in range(300))
+    )
+    driftline("baseline", folder / "train.csv", "--out", folder / "base")
+    config = folder / "config.yaml"
+    sinks = "[{type: jsonl, path: reports}, {type: cloudwatch, region: us-east-1}]"
+    config.write_text(
+        CONFIG.replace("BASELINE", "base").replace("[{type: jsonl, path: reports}]", sinks)
+    )
+    result = driftline("check", config)
+    assert result.exit_code == 0
+    assert result.stderr.startswith(
+        "warning: sinks[1]: cloudwatch cannot hold these names: 'größe' becomes 'gr__e~"
+    )
+    assert "; and 3 more; rename them" in result.stderr
+    assert "fits" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "namespace", ["aws/sagemaker/Endpoints/data-metrics", "/aws/sagemaker/Endpoints/data-metrics"]
+)
+def test_a_check_refuses_the_namespace_of_model_monitor_and_says_why(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, namespace: str
+) -> None:
+    monkeypatch.setenv("PASSWORD", "secret")
+    config = folder / "config.yaml"
+    sinks = f"[{{type: cloudwatch, region: us-east-1, namespace: {namespace}}}]"
+    config.write_text(
+        CONFIG.replace("BASELINE", "base").replace("[{type: jsonl, path: reports}]", sinks)
+    )
+    result = driftline("check", config)
+    assert result.exit_code == 2
+    assert "sinks[0].namespace" in result.stderr
+    assert "alarms on Sum would add up all windows of an hour" in result.stderr
+
+
 def test_explain_needs_no_password(folder: Path) -> None:
     result = driftline("explain", "an-id", "a", "--config", folder / "config.yaml")
     assert result.exit_code == 2

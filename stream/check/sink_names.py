@@ -1,0 +1,37 @@
+"""Warnings about configured names that a sink cannot use as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from detectors.components import type_of
+from stream.baselining.columns import columns_by_model
+from stream.baselining.configured import configured_baselines
+from stream.config.model import Config
+
+MAX_NAMED: Final = 5
+MAX_SHOWN: Final = 60
+"""The number of characters up to which a name is shown whole."""
+
+
+def name_warnings(config: Config) -> Iterator[str]:
+    """Yield a line for each sink that replaces names of the job, its models or their features.
+
+    Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
+    """
+    columns = columns_by_model(config, configured_baselines(config))
+    names = {model: [*known.outputs, *known.inputs] for model, known in columns.items()}
+    for position, sink in enumerate(config.sinks):
+        if pairs := sink.replaced_names(config.job, names):
+            shown = [f"{_shown(name)} becomes {_shown(other)}" for name, other in pairs[:MAX_NAMED]]
+            if len(pairs) > MAX_NAMED:
+                shown.append(f"and {len(pairs) - MAX_NAMED:,} more")
+            yield (
+                f"sinks[{position}]: {type_of(sink)} cannot hold these names: {'; '.join(shown)};"
+                " rename them, or use the new names in alarms and dashboards"
+            )
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= MAX_SHOWN else f"{name[:30]}…{name[-20:]}")
