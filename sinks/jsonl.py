@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -29,7 +30,7 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
     ``profile``. Lines are handed to the operating system before the cursor moves (without fsync:
     they survive a crash of the process, not a power failure). A line that a crash or a full disk
     truncated is terminated before the next one, and is the only kind of line that is not valid
-    JSON.
+    JSON. New files can be read by the user of the service alone.
 
     A repeat after a crash appends the same item again: readers keep one line for each ``id``. A
     full disk is retried, and a partial write is undone.
@@ -85,9 +86,10 @@ class JsonlDelivery(Delivery):
 def append(path: Path, data: bytes) -> None:
     """Append lines to a file, all or none.
 
-    A partial write is truncated, because the lines will be written again. Raises ``OSError``.
+    A partial write is truncated, because the lines will be written again. A new file can be read
+    by its user alone, because labels of bins are feature values. Raises ``OSError``.
     """
-    with path.open("ab+", buffering=0) as file:
+    with open(path, "ab+", buffering=0, opener=_private) as file:  # Path has no opener
         size = file.seek(0, 2)
         left = memoryview(data)
         try:
@@ -99,6 +101,10 @@ def append(path: Path, data: bytes) -> None:
             with suppress(OSError):
                 file.truncate(size)
             raise
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def torn(file: RawIOBase) -> bool:

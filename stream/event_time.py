@@ -15,7 +15,8 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     late events are accepted for ``lateness_ms`` more. A partition at the end of its log holds the
     watermark for ``idle_ms``. An event dated more than ``tolerance_ms`` after its arrival counts at
     its arrival. ``learn_rows`` is the number of rows that a baseline is learned from.
-    ``stop_on_gap``: a gap raises an error instead of being reported.
+    ``stop_on_gap``: a gap raises an error instead of being reported. ``most_variants`` is the
+    number of variants of a model that are counted by name.
     """
 
     window_ms: int
@@ -26,6 +27,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     tolerance_ms: int
     learn_rows: int = 5_000
     stop_on_gap: bool = False
+    most_variants: int = 1_000
 
 
 class PartitionState(msgspec.Struct, frozen=True):

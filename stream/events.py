@@ -303,9 +303,10 @@ class Assign(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeadLetters(NamedTuple):
-    """The dead letters of one accepted partial."""
+    """The dead letters of one accepted partial, and the number that were left out."""
 
     letters: tuple[DeadLetter, ...]
+    left_out: int = 0
 
 
 class BaselineInstalled(NamedTuple):

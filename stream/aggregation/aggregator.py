@@ -14,6 +14,7 @@ from stream.aggregation.closing import WindowCloser
 from stream.aggregation.panes import PaneId, PaneStore
 from stream.aggregation.partitions import Partitions
 from stream.aggregation.state import JobState, ModelState
+from stream.aggregation.variants import OTHER, NamedVariants
 from stream.dedupe.index import DEDUPE_OFF, RememberedIds
 from stream.errors import GapFound
 from stream.event_time import JobSettings, window_ends
@@ -79,6 +80,7 @@ class Aggregator:
         self._ids = ids
         self._learn = learn
         self._partitions = Partitions(settings, state, ids)
+        self._variants = NamedVariants(state, settings.most_variants)
         self._windows = WindowCloser(
             settings=settings, judge=judge, state=state, panes=panes, baselines=self.baselines
         )
@@ -168,6 +170,9 @@ class Aggregator:
         """Add the rows of a pane to it, or to the ledger if the pane is settled."""
         ledger = self.state.ledger
         ledger.rows_folded += profile.rows
+        key = self._variants.named(key)
+        if key.variant == OTHER:
+            ledger.rows_of_other_variants += profile.rows
         if self._is_settled(pane_ms):
             ledger.rows_late_after_idle += profile.rows
             return
@@ -188,6 +193,7 @@ class Aggregator:
         if self._is_settled(pane_ms):
             self.state.ledger.width_mismatches_late_after_idle += sum(mismatches)
             return
+        key = self._variants.named(key)
         self._windows.add_width_mismatches(key, pane_ms, mismatches)
         self._revise_windows(key, pane_ms)
 

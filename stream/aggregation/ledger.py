@@ -39,6 +39,7 @@ class Ledger(msgspec.Struct):
     be read again. ``gap_records`` is the known number of records lost in ``gaps``. ``future``
     events were counted at their arrival. ``unremembered`` are ids for which there was no room
     (``dedupe.most``): if their events are repeated, they are counted again.
+    ``rows_of_other_variants`` are the folded rows of variants beyond ``most_variants``.
     """
 
     partitions: dict[str, Account] = {}
@@ -55,6 +56,7 @@ class Ledger(msgspec.Struct):
     gap_records: int = 0
     future: int = 0
     unremembered: int = 0
+    rows_of_other_variants: int = 0
 
     def enter(self, cover: CoveredRange) -> None:
         """Add the records of one accepted range."""

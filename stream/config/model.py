@@ -134,12 +134,23 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where records that could not be counted are kept, with their position and the reason."""
+    """Where records that could not be counted are kept, with their position and the reason.
+
+    Every such record is counted by its reason, also one that is left out here.
+    """
 
     path: str = "dead-letters.jsonl"
     """The file that they are appended to."""
     keep_payload: bool = False
     """Whether the payload is kept too, not only its hash."""
+    most_per_s: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    """The number of records kept in a second, on average over ten seconds; a line of the file says
+    how many more were left out.
+    """
+    file_mb: Annotated[int, msgspec.Meta(ge=1)] = 100
+    """The size in megabytes from which on the file is renamed to ``PATH.1`` and a new one begun."""
+    old_files: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 3
+    """The number of renamed files that are kept, up to ``PATH.3``; the oldest one is removed."""
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -175,6 +186,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Where the event time is."""
     window: Duration = "60s"
     """The length of a window of event time."""
+    most_variants: Annotated[int, msgspec.Meta(ge=1)] = 1_000
+    """The largest number of variants of a model that are counted by name, in the order of their
+    first events; all others are counted together as ``other``.
+    """
     every: Duration | None = None
     """How often a sliding window ends: a divisor of ``window``. Without it windows tumble."""
     grace: Duration | None = None

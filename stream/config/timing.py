@@ -18,4 +18,5 @@ def settings_of(config: Config) -> JobSettings:
         tolerance_ms=duration_ms(config.tolerance),
         learn_rows=config.learn.events,
         stop_on_gap=config.on_gap == "stop",
+        most_variants=config.most_variants,
     )

@@ -62,10 +62,13 @@ def routes_of(
     """
     stored = store.cursors()
     last = store.last_seq()
-    letters = DeadLetterFile(Path(config.dead_letters.path))
+    kept = config.dead_letters
+    letters = DeadLetterFile(Path(kept.path), kept.file_mb << 20, kept.old_files)
     cursor = stored.get(DEAD_LETTERS, last)
+    # Not lossless: a disk that is full for long must not end the reading of all models. The ledger
+    # counts every letter.
     letter_courier = Courier(
-        DEAD_LETTERS, letters, cursor, True, observer=observer, may_deliver=may_deliver
+        DEAD_LETTERS, letters, cursor, False, observer=observer, may_deliver=may_deliver
     )
     routes = [Route(key=DEAD_LETTERS, courier=letter_courier, takes=(DeadLetters,))]
     keys = keys_of((type_of(sink), sink) for sink in config.sinks)

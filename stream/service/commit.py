@@ -8,6 +8,7 @@ from typing import Final
 
 from detectors.durations import duration_ms
 from detectors.report import Signal, WindowReport
+from stream.delivery.letter_limit import LetterLimit
 from stream.events import Output
 from stream.service.ownership import Ownership
 from stream.service.startup import RunningJob
@@ -35,13 +36,16 @@ class Committer:
         self._telemetry = telemetry
         self._liveness = liveness
         self._interval_s = duration_ms(running.job.config.state.commit_interval) / 1000
+        self._letters = LetterLimit(running.job.config.dead_letters.most_per_s)
         self._pending: list[Output] = []
         self._urgent = False
         self._committed_s = self._commit_s = 0.0
 
     def add(self, outputs: Sequence[Output], urgent: bool = False) -> None:
         """Include outputs in the next commit; ``urgent``: it is due immediately."""
-        self._pending += outputs
+        kept, left_out = self._letters.kept(outputs, time.monotonic())
+        self._telemetry.letters_left_out(left_out)
+        self._pending += kept
         self._urgent |= urgent or any(
             isinstance(output, WindowReport | Signal) for output in outputs
         )

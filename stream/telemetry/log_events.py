@@ -10,6 +10,7 @@ from typing import Any, Final
 from detectors.report import Signal, Violation, WindowReport
 from sinks.throttle import Throttle
 from stream.aggregation.ledger import Ledger
+from stream.aggregation.variants import OTHER
 from stream.outcomes import advice
 
 LATE: Final = frozenset({"too_late", "late_after_idle", "duplicate"})
@@ -80,6 +81,30 @@ class DroppedLog:
         self._logged = total
         path = {} if by_reason.keys() <= LATE else {"dead_letters": dead_letters}
         self._log.warning("records_dropped", by_reason=by_reason, advice=advice(by_reason), **path)
+
+
+class VariantLimitLog:
+    """Logs a warning about rows of variants beyond the limit: at the first one, then once a minute.
+
+    The names of these variants come from data and are not logged.
+    """
+
+    def __init__(self, log: Any, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
+        self._throttle = Throttle(DROPPED_EVERY_S, clock)
+        self._logged = 0
+
+    def begin(self, ledger: Ledger) -> None:
+        """Start from this ledger: its rows were logged by an earlier process."""
+        self._logged = ledger.rows_of_other_variants
+
+    def write(self, ledger: Ledger) -> None:
+        """Log the rows since the last event."""
+        rows = ledger.rows_of_other_variants - self._logged
+        if rows and self._throttle.due("variants"):
+            advice = "raise most_variants, or correct variant if its values are not variants"
+            self._log.warning("variants_over_limit", rows=rows, counted_as=OTHER, advice=advice)
+            self._logged = ledger.rows_of_other_variants
 
 
 def _checks(violations: Sequence[Violation]) -> list[str]:

@@ -14,7 +14,7 @@ from stream.aggregation.state import JobState
 from stream.events import CoveredRange
 from stream.telemetry.courier_metrics import CourierMetrics
 from stream.telemetry.latency import Latency
-from stream.telemetry.log_events import DroppedLog, VerdictLog
+from stream.telemetry.log_events import DroppedLog, VariantLimitLog, VerdictLog
 from stream.telemetry.partition_changes import PartitionChangeLog
 from stream.telemetry.state_metrics import StateMetrics
 
@@ -34,6 +34,7 @@ class Telemetry:
         self._partitions = PartitionChangeLog(self.log)
         self._verdicts = VerdictLog(self.log)
         self._dropped = DroppedLog(self.log)
+        self._variant_limit = VariantLimitLog(self.log)
         self._state = StateMetrics(job)
         self._couriers = CourierMetrics(job)
         self.register(self._state)
@@ -63,6 +64,9 @@ class Telemetry:
         """Create the metrics about reading, closing windows, and commits."""
         self._read = self._counter("records_read_total", "Records read by this process.")
         self._bytes = self._counter("bytes_read_total", "Bytes read by this process.")
+        self._letters_left_out = self._counter(
+            "dead_letters_left_out_total", "Dead letters beyond dead_letters.most_per_s."
+        )
         self._batch_s = self._histogram("batch_seconds", "Decoding and counting of one poll.")
         self._commit_s = self._histogram("commit_seconds", "Duration of a commit.")
         self._commit_bytes = self._gauge(
@@ -82,6 +86,7 @@ class Telemetry:
     def begin(self, state: JobState) -> None:
         """Start from this state: an earlier process has logged its dropped records."""
         self._dropped.begin(state.ledger)
+        self._variant_limit.begin(state.ledger)
         self._partitions.begin(state.partitions)
 
     def iteration(self, silent_s: float) -> None:
@@ -119,8 +124,16 @@ class Telemetry:
                 self._verdicts.signal(item)
 
     def log_dropped(self, state: JobState, dead_letters: str) -> None:
-        """Log dropped records; ``dead_letters`` is the path of the file of dead letters."""
+        """Log dropped records, and rows of variants beyond the limit.
+
+        ``dead_letters`` is the path of the file of dead letters.
+        """
         self._dropped.write(state.ledger, dead_letters)
+        self._variant_limit.write(state.ledger)
+
+    def letters_left_out(self, count: int) -> None:
+        """Count dead letters beyond ``dead_letters.most_per_s``."""
+        self._letters_left_out.inc(count)
 
     def sinks(self, counts: Mapping[str, CourierCounts], paused: bool) -> None:
         """Export the figures of all couriers, and whether a full one pauses reading."""

@@ -23,6 +23,11 @@ LEDGER_COUNTS: Final = (
     ("future_events", "future", "Events dated ahead of their arrival."),
     ("ids_unremembered", "unremembered", "Event ids that dedupe had no room for."),
     (
+        "other_variants_rows",
+        "rows_of_other_variants",
+        "Rows of variants beyond most_variants, counted as the variant other.",
+    ),
+    (
         "ledger_width_mismatches_late_after_idle",
         "width_mismatches_late_after_idle",
         "Records with a wrong number of columns that were too late for any window.",

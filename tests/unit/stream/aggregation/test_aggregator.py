@@ -9,13 +9,16 @@ import pytest
 from msgspec.structs import replace
 
 from detectors.decisions.episodes import EpisodeState, JudgedWindow
+from detectors.report import WindowReport
 from stream.aggregation.state import JobState
+from stream.aggregation.variants import NamedVariants
 from stream.events import (
     Assign,
     BaselineInstalled,
     DeadLetter,
     DeadLetters,
     DiscoveredPartition,
+    ModelKey,
     Output,
     RemoveModel,
     ReplaceBaseline,
@@ -169,3 +172,34 @@ def test_a_learning_model_gets_its_baseline_once_enough_rows_are_sampled() -> No
     assert reports(job.send([12]))[0].state == "learning"
     enough = job.step(replace(job.partial([13, 14]), samples=[Sample(M, 2, b"")]))
     assert [output.model for output in installed(enough)] == ["m"]
+
+
+def test_variants_beyond_the_limit_are_counted_together_and_keep_their_totals() -> None:
+    """The first two names are kept, also after a restart; all rows are in some window."""
+    job = started(most_variants=2)
+
+    def send(job: Job, variant: str, time_ms: int) -> list[Output]:
+        partial = job.partial([time_ms])
+        profiles = [(ModelKey("m", variant), at, profile) for _, at, profile in partial.profiles]
+        return job.step(replace(partial, profiles=profiles))
+
+    for time_ms, variant in enumerate(["a", "b", "c", "d", "a", "e"]):
+        send(job, variant, time_ms)
+    restarted = job.restarted()
+    for time_ms, variant in enumerate(["f", "b", "other"], start=6):
+        send(restarted, variant, time_ms)
+    closed = [
+        (output.variant, output.rows)
+        for output in send(restarted, "a", 10)
+        if isinstance(output, WindowReport)
+    ]
+    assert closed == [("a", 2), ("b", 2), ("other", 5)]
+    assert restarted.state.ledger.imbalance() == {}
+    assert restarted.state.ledger.rows_of_other_variants == 5
+
+
+def test_each_model_has_its_own_limit_of_variants() -> None:
+    state = JobState()
+    variants = NamedVariants(state, most=1)
+    keys = [ModelKey("m", "a"), ModelKey("m", "b"), ModelKey("n", "b"), ModelKey("n", "a")]
+    assert [variants.named(key).variant for key in keys] == ["a", "other", "b", "other"]

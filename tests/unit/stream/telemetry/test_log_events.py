@@ -116,3 +116,19 @@ def test_records_dropped_by_an_earlier_process_are_not_logged_again() -> None:
     dropped = Dropped(too_late=500)
     assert dropped.after(100.0) == []
     assert [event["by_reason"] for event in dropped.after(0.1, too_late=1)] == [{"too_late": 1}]
+
+
+def test_rows_of_further_variants_are_logged_once_a_minute_without_their_names() -> None:
+    now_s = 1_000.0
+    logger = CapturingLogger()
+    ledger = Ledger(rows_of_other_variants=40)
+    log = VariantLimitLog(logger, lambda: now_s)
+    log.begin(ledger)
+    for second, rows in ((0.0, 0), (1.0, 5), (2.0, 7), (62.0, 1)):
+        now_s = 1_000.0 + second
+        ledger.rows_of_other_variants += rows
+        log.write(ledger)
+    assert [(call.args, call.kwargs["rows"]) for call in logger.calls] == [
+        (("variants_over_limit",), 5),
+        (("variants_over_limit",), 8),
+    ]

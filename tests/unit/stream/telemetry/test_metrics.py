@@ -77,6 +77,8 @@ def test_monotonic_metrics_are_counters_in_both_exposition_formats(format_: str)
         f"driftline_{name}_total"
         for name in (
             "ledger_records",
+            "other_variants_rows",
+            "dead_letters_left_out",
             "ledger_bytes",
             "ledger_rows",
             "ledger_width_mismatches_late_after_idle",
