@@ -7,7 +7,7 @@ import json
 from structlog.testing import CapturingLogger, capture_logs
 
 from stream.aggregation.ledger import Account, Ledger
-from stream.telemetry.log_events import DroppedLog
+from stream.telemetry.log_events import DroppedLog, VariantLimitLog
 from stream.telemetry.metrics import Telemetry
 from stream.testing.reports import report, signal, violation
 
