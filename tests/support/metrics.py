@@ -116,6 +116,7 @@ def state() -> JobState:
         gap_records=40,
         future=3,
         unremembered=6,
+        rows_of_other_variants=7,
     )
     opened = EpisodeState(open=open_episode())
     return JobState(

@@ -98,6 +98,7 @@ def test_each_count_of_the_ledger_has_its_counter() -> None:
             gap_records=40,
             future=3,
             unremembered=6,
+            rows_of_other_variants=7,
             width_mismatches_late_after_idle=8,
         )
     )
