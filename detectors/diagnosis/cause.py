@@ -14,6 +14,5 @@ def likely_cause(pair: Pair, i: int) -> str:
     No cause is better than a wrong one: each is named only where it fits clearly. Holds no feature
     value.
     """
-    if pair.layout.features[i].numeric:
-        return frozen(pair, i) or unit_change(pair, i)
-    return category_values(pair, i)
+    others = unit_change if pair.layout.features[i].numeric else category_values
+    return frozen(pair, i) or others(pair, i)

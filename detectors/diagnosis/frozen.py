@@ -1,13 +1,46 @@
-"""Diagnosis of numeric features: a number that does not vary any more."""
+"""Diagnosis of all features: values that do not vary any more."""
 
 from __future__ import annotations
 
+from typing import Final
+
+import numpy as np
+
 from detectors.statistics.distances.base import Pair
+
+USUAL: Final = 0.5
+"""The share of the baseline from which on a single value is a usual sight."""
 
 
 def frozen(pair: Pair, i: int) -> str:
-    """``frozen: a single value`` if only the baseline of feature ``i`` varies; else empty."""
+    """``frozen: a single value`` if only the baseline of feature ``i`` varies; else empty.
+
+    Empty too for a value that at least half of the baseline has: on a dry day the rain is 0 all
+    day. A text outside of the vocabulary is never called frozen, since many share a bin.
+    """
+    single = _single_number(pair, i) if pair.layout.features[i].numeric else _single_word(pair, i)
+    return "frozen: a single value" if single and not _is_usual(pair, i) else ""
+
+
+def _single_number(pair: Pair, i: int) -> bool:
     baseline, window = pair.baseline, pair.window
-    if window.low[i] == window.high[i] and baseline.low[i] < baseline.high[i]:
-        return "frozen: a single value"
-    return ""
+    return bool(window.low[i] == window.high[i] and baseline.low[i] < baseline.high[i])
+
+
+def _single_word(pair: Pair, i: int) -> bool:
+    known = _known(pair, i)
+    all_known = int(pair.window.counts[pair.layout.bins(i)].sum()) == int(pair.after[known].sum())
+    return all_known and int(np.count_nonzero(pair.after[known])) == 1
+
+
+def _known(pair: Pair, i: int) -> slice:
+    start = int(pair.layout.cell_starts[i])
+    return slice(start, start + len(pair.layout.features[i].vocabulary))
+
+
+def _is_usual(pair: Pair, i: int) -> bool:
+    """Whether at least half of the baseline lies in the single bin that the window fills."""
+    bins = pair.layout.bins(i)
+    filled = pair.window.counts[bins] > 0
+    before = pair.baseline.counts[bins]
+    return bool(before[filled].sum() >= USUAL * before.sum())

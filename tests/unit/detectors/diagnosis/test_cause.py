@@ -14,6 +14,9 @@ FAHRENHEIT = normal(1, 5_000, mean=55.0, std=18.0)
 CELSIUS = (normal(3, 2_000, mean=55.0, std=18.0) - 32) * 5 / 9
 MINUTES = np.random.default_rng(2).gamma(2.0, 8.0, 5_000)
 
+BEFORE = texts({"a": 500, "b": 400, "c": 100})
+WEIGHTS = normal(5, 5_000, mean=75.0, std=12.0)
+
 
 def cause(before: Values, after: Values) -> str:
     return likely_cause(pair(before, after), 0)
@@ -34,6 +37,8 @@ def cause(before: Values, after: Values) -> str:
         (MINUTES, MINUTES[:2_000] * 100, "100 x, as from shares to percent"),
         (MINUTES, MINUTES[:2_000] / 100, "0.01 x, as from percent to shares"),
         (MINUTES, -MINUTES[:2_000], "-1 x, with the sign changed"),
+        (WEIGHTS, WEIGHTS[:2_000] * 2.20462, "2.2 x, as from kilograms to pounds"),
+        (WEIGHTS, WEIGHTS[:500] + 273.15, "x + 273, as from Celsius to kelvin"),
     ],
 )
 def test_a_change_of_unit_is_named_with_its_formula(
@@ -61,6 +66,59 @@ def test_no_cause_is_named_if_none_fits(after: Floats) -> None:
     assert cause(normal(1, 5_000), after) == ""
 
 
+@pytest.mark.parametrize("rows", [200, 1_000, 20_000])
+@pytest.mark.parametrize("mean", [0.0, 50.0])
+@pytest.mark.parametrize("factor", [0.45, 0.621, 1.609, 1.8, 2.2])
+def test_a_wider_or_narrower_distribution_is_no_change_of_unit(
+    rows: int, mean: float, factor: float
+) -> None:
+    after = normal(4, rows, mean=mean, std=10.0 * factor)
+    assert cause(normal(1, 20_000, mean=mean, std=10.0), after) == ""
+
+
+def delays(seed: int, rows: int, late: float, mean: float) -> Floats:
+    """Delays in whole minutes: most flights leave a little early, some very late."""
+    rng = np.random.default_rng(seed)
+    early = rng.normal(-4.0, 4.0, rows)
+    minutes = np.where(rng.random(rows) < late, rng.exponential(mean, rows), early)
+    return np.rint(minutes).astype(np.float64)
+
+
+def test_delays_of_bad_and_good_days_are_no_change_of_unit() -> None:
+    usual = delays(1, 20_000, late=0.35, mean=40.0)
+    days = [(late, mean) for late in (0.1, 0.2, 0.5, 0.6, 0.8) for mean in (25.0, 65.0, 90.0)]
+    said = [cause(usual, delays(2 + k, 900, *day)) for k, day in enumerate(days)]
+    assert said == [""] * len(days)
+
+
+def test_shifts_and_spreads_at_random_are_hardly_ever_called_a_change_of_unit() -> None:
+    rng = np.random.default_rng(8)
+    before = rng.normal(60.0, 15.0, 5_000)
+    said = []
+    for _ in range(60):
+        mean, std = 60.0 + 15.0 * rng.uniform(-2, 2), 15.0 * np.exp(rng.uniform(-0.9, 0.9))
+        said.append(cause(before, rng.normal(mean, std, 1_000)))
+    assert sum(bool(text) for text in said) <= 1
+
+
+def test_whole_numbers_that_grow_stay_whole_and_are_not_converted_miles() -> None:
+    counts = np.random.default_rng(3).poisson(200.0, 20_000).astype(float)
+    grown = np.random.default_rng(4).poisson(200.0 * 1.609, 2_000).astype(float)
+    assert cause(counts, np.round(counts[:2_000] * 1.609)) == ""
+    assert cause(counts, grown) == ""
+    assert "miles to kilometres" in cause(counts, counts[:2_000] * 1.609344)
+
+
+def test_a_symmetric_distribution_on_the_other_side_of_zero_has_only_moved() -> None:
+    assert cause(normal(1, 20_000, mean=1.0), normal(2, 2_000, mean=-1.0)) == ""
+
+
+def test_a_share_of_zeros_does_not_hide_a_change_of_unit() -> None:
+    shares = np.random.default_rng(6).beta(2.0, 5.0, 5_000)
+    shares[::2] = 0.0
+    assert "shares to percent" in cause(shares, shares[:1_000] * 100)
+
+
 def test_a_single_absurd_value_does_not_hide_a_change_of_unit() -> None:
     assert "Fahrenheit to Celsius" in cause(FAHRENHEIT, np.append(CELSIUS, 1e9))
 
@@ -73,7 +131,31 @@ def test_a_feature_that_never_varied_is_not_frozen() -> None:
     assert cause([3.0] * 500, [3.0] * 500) == ""
 
 
-BEFORE = texts({"a": 500, "b": 400, "c": 100})
+def test_a_dry_day_is_not_frozen() -> None:
+    """Most of the baseline has this value, so a window may well have nothing else."""
+    assert cause([0.0] * 900 + [1.5, 2.5] * 50, [0.0] * 1_000) == ""
+    dry = texts({"dry": 900, "rain": 100}), texts({"dry": 1_000})
+    assert cause(*dry) == "a known value has vanished"
+
+
+def test_a_word_that_is_written_in_every_row_is_frozen_and_not_vanished() -> None:
+    assert cause(BEFORE, texts({"b": 1_000})) == "frozen: a single value"
+
+
+def test_rows_that_are_all_new_are_new_and_not_frozen() -> None:
+    """Words outside of the vocabulary share bins: that they are one word is not certain."""
+    assert cause(BEFORE, texts({"z": 1_000})) == "new category values rose from 0 % to 100 %"
+
+
+def test_a_rare_value_that_a_small_window_lacks_has_not_vanished() -> None:
+    before = texts({"a": 4_800, "b": 4_900, "c": 300})
+    assert cause(before, texts({"a": 80, "b": 20})) == ""
+
+
+def test_a_few_new_values_by_chance_are_not_the_cause() -> None:
+    before = texts({**{f"w{k}": 12 for k in range(1_000)}, **{f"x{k}": 1 for k in range(500)}})
+    after = texts({"w0": 94, **{f"x{k}": 1 for k in range(6)}})
+    assert cause(before, after) == ""
 
 
 def test_new_category_values_are_named_with_their_shares() -> None:
