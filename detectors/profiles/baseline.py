@@ -8,7 +8,7 @@ from hashlib import blake2b
 import msgspec
 
 from detectors.errors import BaselineInvalid
-from detectors.profiles.layout import Feature, Layout
+from detectors.profiles.layout import Feature, InferredType, Layout
 from detectors.profiles.profile import Profile
 
 BASELINE_VERSION = 1
@@ -18,14 +18,17 @@ class Constraint(msgspec.Struct, frozen=True):
     """The requirements of the baseline on one feature, as ``constraints.json`` states them.
 
     See ``docs/sagemaker-compatibility.md``. ``completeness`` is the smallest share of rows that
-    must have a value, ``None`` if any is allowed. ``domains`` holds the allowed values of a text
-    feature, ``None`` if all are. ``evaluate`` is false where the feature's checks are off.
+    must have a value, ``None`` if any is allowed. ``domains`` holds the allowed values as text,
+    ``None`` if all are. ``evaluate`` is false where the feature's checks are off. ``type`` is set
+    where another type is required than that of the layout; unset, it is not encoded, so that
+    constraints without it keep their bytes.
     """
 
     completeness: float | None = None
     non_negative: bool | None = None
     domains: tuple[str, ...] | None = None
     evaluate: bool = True
+    type: InferredType | msgspec.UnsetType = msgspec.UNSET
 
 
 class Thresholds(msgspec.Struct, frozen=True):

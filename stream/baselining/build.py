@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
@@ -21,8 +20,9 @@ from detectors.profiles.layout import Feature, Layout, Role
 from detectors.profiles.profile import Profile
 from stream.baselining import sagemaker_files
 from stream.baselining.column_scan import ColumnScan
+from stream.baselining.constraints_file import load_constraints, read_constraints
 from stream.baselining.training_data import Progress, TrainingData
-from stream.errors import ColumnsUnknown
+from stream.errors import ColumnsUnknown, ConfigError
 
 FILES = ("statistics.json", "constraints.json", "baseline.msgpack")
 
@@ -59,7 +59,8 @@ def make(
         profile.merge(_count(fold, layout, chunk))
     profile.novel.clear()
     written = sagemaker_files.constraints(scans)
-    baseline = Baseline(layout, profile, sagemaker_files.read_constraints(written), tuple(scans))
+    constraints = read_constraints(written, layout, tuple(scans))
+    baseline = Baseline(layout, profile, constraints, tuple(scans))
     return BuiltBaseline(baseline, sagemaker_files.statistics(scans), written)
 
 
@@ -101,11 +102,13 @@ def write(built: BuiltBaseline, folder: Path) -> None:
 def constraints_were_edited(folder: Path) -> bool:
     """Return whether the folder's ``constraints.json`` was edited after its baseline was written.
 
-    False if the folder holds no baseline.
+    True if it cannot be used as it is; false if the folder holds no baseline.
     """
     try:
         edited = load_baseline(folder).constraints
         written = Baseline.decode((folder / FILES[2]).read_bytes()).constraints
+    except ConfigError:
+        return True
     except (BaselineInvalid, OSError):
         return False
     return edited != written
@@ -146,8 +149,8 @@ def load_baseline(folder: Path) -> Baseline:
     """Read the baseline in a folder.
 
     ``constraints.json`` takes precedence over the constraints in ``baseline.msgpack``. Raises
-    ``BaselineInvalid`` if a file is missing or damaged, or if the constraints name a feature that
-    has no column.
+    ``BaselineInvalid`` if that file is missing or damaged, and
+    :class:`~stream.errors.ConfigError` with all faults of ``constraints.json``.
     """
     try:
         baseline = Baseline.decode((folder / FILES[2]).read_bytes())
@@ -157,20 +160,7 @@ def load_baseline(folder: Path) -> Baseline:
     path = folder / FILES[1]
     if not path.exists():
         return baseline
-    try:
-        constraints = sagemaker_files.read_constraints(json.loads(path.read_text()))
-    except OSError as error:
-        raise BaselineInvalid(str(path), error.strerror or str(error)) from error
-    except (ValueError, RecursionError) as error:
-        raise BaselineInvalid(str(path), f"not JSON ({error})") from error
-    except BaselineInvalid as error:
-        raise BaselineInvalid(str(path), error.reason) from error
-    unknown = sorted(set(constraints.features) - set(baseline.columns))
-    if unknown:
-        raise BaselineInvalid(
-            str(path), f"constraints for {', '.join(unknown)}, which the baseline does not have"
-        )
-    return Baseline(baseline.layout, baseline.profile, constraints, baseline.columns)
+    return baseline.constrained(load_constraints(path, baseline.layout, baseline.columns))
 
 
 def learn(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline
-from stream.baselining.build import empty_baseline, load_baseline
+from stream.baselining.build import FILES, empty_baseline, load_baseline
 from stream.baselining.columns import columns_of
 from stream.config.consistency import baseline_faults
 from stream.config.model import Config
@@ -16,9 +16,9 @@ from stream.errors import BaselineMismatch, ConfigError, ConfigFault
 def configured_baselines(config: Config) -> dict[str, Baseline]:
     """Return the baseline of each model from its folder, empty where it is to be learned.
 
-    Raises :class:`~stream.errors.ConfigError` with all faults: a folder without a baseline, a
-    baseline that does not fit the columns of its model, names and statistics that do not fit the
-    baseline.
+    Raises :class:`~stream.errors.ConfigError` with all faults: a folder without a baseline, those
+    of each ``constraints.json``, a baseline that does not fit the columns of its model, names and
+    statistics that do not fit the baseline.
     """
     baselines = {}
     faults = []
@@ -28,8 +28,12 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
             baseline = empty_baseline() if model.learned else load_baseline(Path(model.baseline))
             named = columns_of(name, baseline, model.outputs, model.inputs)
         except BaselineInvalid as error:
-            reason = f"expected a folder with a baseline, or `learn`; {error}"
+            reason = f"{_expectation(Path(model.baseline))}{error}"
             faults.append(ConfigFault(path=f"models.{name}.baseline", reason=reason))
+        except ConfigError as error:
+            path = f"models.{name}.baseline"
+            reasons = [f"{error.file}: {fault}" for fault in error.faults]
+            faults += [ConfigFault(path=path, reason=reason) for reason in reasons]
         except BaselineMismatch as error:
             reason = f"the baseline's {error.field} are in neither outputs nor inputs"
             faults.append(ConfigFault(path=f"models.{name}", reason=reason))
@@ -40,6 +44,21 @@ def configured_baselines(config: Config) -> dict[str, Baseline]:
     if faults:
         raise ConfigError(faults)
     return baselines
+
+
+def _expectation(folder: Path) -> str:
+    """The start of the message on a folder without a baseline; empty if it has a damaged one."""
+    return "" if (folder / FILES[2]).exists() else "expected a folder with a baseline, or `learn`; "
+
+
+def without_constraints(config: Config) -> dict[str, Path]:
+    """The missing ``constraints.json`` of each model whose baseline lacks that file, by its key."""
+    files = {
+        f"models.{name}.baseline": Path(model.baseline) / FILES[1]
+        for name, model in config.models.items()
+        if not model.learned
+    }
+    return {key: path for key, path in files.items() if not path.exists()}
 
 
 def baselines_check(config: Config) -> list[ConfigFault]:

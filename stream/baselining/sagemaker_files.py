@@ -1,4 +1,4 @@
-"""The files of SageMaker Model Monitor: ``statistics.json`` (written), ``constraints.json``.
+"""The content of the files of SageMaker Model Monitor: ``statistics.json``, ``constraints.json``.
 
 See docs/sagemaker-compatibility.md.
 """
@@ -8,12 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-import msgspec
 import numpy as np
 
-from detectors.decisions.rules import Amount, Share
-from detectors.errors import BaselineInvalid
-from detectors.profiles.baseline import Constraint, Constraints, Thresholds
 from stream.baselining.column_scan import KLL_K, ColumnScan
 
 BUCKETS: Final = 10
@@ -21,49 +17,6 @@ MAX_CATEGORIES: Final = 120
 """The largest number of different values of a text column that gets counts and a domain."""
 MAX_DOMAIN_SHARE: Final = 0.1
 """The largest ratio of different values to values of a text column that gets a domain."""
-
-
-class _Override(msgspec.Struct, frozen=True):
-    evaluate_constraints: str | bool | None = None
-    evaluateConstraints: str | bool | None = None
-
-
-class _Numbers(msgspec.Struct, frozen=True):
-    is_non_negative: bool | None = None
-    monitoring_config_overrides: _Override = _Override()
-
-
-class _Text(msgspec.Struct, frozen=True):
-    domains: list[str | int | float | bool] | None = None
-    monitoring_config_overrides: _Override = _Override()
-
-
-class _Feature(msgspec.Struct, frozen=True):
-    name: str
-    completeness: Share | None = None
-    num_constraints: _Numbers = _Numbers()
-    string_constraints: _Text = _Text()
-    monitoringConfigOverrides: _Override = _Override()
-
-
-class _Drift(msgspec.Struct, frozen=True):
-    perform_comparison: str | bool | None = None
-    comparison_threshold: Amount = 0.1
-    categorical_comparison_threshold: Amount | None = None
-
-
-class _Monitoring(msgspec.Struct, frozen=True):
-    evaluate_constraints: str | bool | None = None
-    datatype_check_threshold: Share = 1.0
-    domain_content_threshold: Share = 1.0
-    distribution_constraints: _Drift = _Drift()
-
-
-class _File(msgspec.Struct, frozen=True):
-    """The part of a ``constraints.json`` that is read."""
-
-    features: list[_Feature]
-    monitoring_config: _Monitoring = _Monitoring()
 
 
 def statistics(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
@@ -105,30 +58,6 @@ def constraints(scans: Mapping[str, ColumnScan]) -> dict[str, Any]:
             },
         },
     }
-
-
-def read_constraints(data: object) -> Constraints:
-    """Return the constraints in the content of a ``constraints.json``.
-
-    Files of earlier versions, without categorical keys, are read too, and both spellings of a
-    feature's override; unknown keys are ignored. Raises ``BaselineInvalid`` with the path in the
-    file, the expected and the actual type.
-    """
-    try:
-        file = msgspec.convert(_without_nulls(data), _File)
-    except msgspec.ValidationError as error:
-        raise BaselineInvalid("constraints.json", str(error)) from error
-    return Constraints(
-        {feature.name: _constraint_of(feature) for feature in file.features},
-        _thresholds(file.monitoring_config),
-    )
-
-
-def _without_nulls(data: object) -> object:
-    """The same data without keys that have the value null, which means the default."""
-    if isinstance(data, dict):
-        return {key: _without_nulls(value) for key, value in data.items() if value is not None}
-    return [_without_nulls(item) for item in data] if isinstance(data, list) else data
 
 
 def _common(scan: ColumnScan) -> dict[str, int]:
@@ -207,40 +136,3 @@ def _constraint(name: str, scan: ColumnScan) -> dict[str, Any]:
 def _has_few_values(scan: ColumnScan) -> bool:
     most = min(MAX_CATEGORIES, MAX_DOMAIN_SHARE * (scan.rows - scan.missing))
     return len(scan.values) <= most
-
-
-def _constraint_of(feature: _Feature) -> Constraint:
-    numbers, text = feature.num_constraints, feature.string_constraints
-    return Constraint(
-        feature.completeness,
-        numbers.is_non_negative,
-        None if text.domains is None else tuple(map(str, text.domains)),
-        _enabled(_evaluate_constraints(feature)),
-    )
-
-
-def _evaluate_constraints(feature: _Feature) -> str | bool | None:
-    """The first override of a feature that is set, in the order of precedence."""
-    overrides = (
-        feature.monitoringConfigOverrides.evaluate_constraints,
-        feature.monitoringConfigOverrides.evaluateConstraints,
-        feature.string_constraints.monitoring_config_overrides.evaluate_constraints,
-        feature.num_constraints.monitoring_config_overrides.evaluate_constraints,
-    )
-    return next((override for override in overrides if override is not None), None)
-
-
-def _thresholds(config: _Monitoring) -> Thresholds:
-    drift = config.distribution_constraints
-    return Thresholds(
-        evaluate_constraints=_enabled(config.evaluate_constraints),
-        datatype_check_threshold=config.datatype_check_threshold,
-        domain_content_threshold=config.domain_content_threshold,
-        perform_comparison=_enabled(drift.perform_comparison),
-        comparison_threshold=drift.comparison_threshold,
-        categorical_comparison_threshold=drift.categorical_comparison_threshold,
-    )
-
-
-def _enabled(value: object) -> bool:
-    return value is None or str(value).lower() in ("enabled", "true")

@@ -6,7 +6,7 @@ from typing import Final
 
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline
-from stream.baselining.configured import configured_baselines
+from stream.baselining.configured import configured_baselines, without_constraints
 from stream.check.findings import format_duration
 from stream.check.sink_names import name_warnings
 from stream.config.environment import Environment
@@ -15,6 +15,9 @@ from stream.config.model import Config
 NO_SINKS: Final = (
     "none configured: windows and signals are only logged, and /metrics has no figures of features;"
     " add {type: prometheus}, or {type: jsonl, path: reports/}, which driftline explain needs"
+)
+NO_CONSTRAINTS: Final = (
+    "does not exist: the constraints that were written with the baseline apply, without later edits"
 )
 
 
@@ -30,7 +33,9 @@ def summary(config: Config) -> list[str]:
 
 
 def warnings(config: Config, environment: Environment) -> list[str]:
-    """Return warnings about possible mistakes: unset variables, no sinks, names that sinks replace.
+    """Return warnings about possible mistakes.
+
+    Unset variables, missing constraints, no sinks, names that sinks replace.
 
     Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
@@ -39,8 +44,9 @@ def warnings(config: Config, environment: Environment) -> list[str]:
         for path, names in environment.unset.items()
         for name in names
     ]
+    lost = [f"{key}: {path} {NO_CONSTRAINTS}" for key, path in without_constraints(config).items()]
     sinks = [*name_warnings(config)] if config.sinks else [f"sinks: {NO_SINKS}"]
-    return [*unset, *sinks]
+    return [*unset, *lost, *sinks]
 
 
 def _described(baseline: Baseline) -> str:

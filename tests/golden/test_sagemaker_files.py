@@ -10,10 +10,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
-from stream.baselining.build import BuiltBaseline, load_baseline, make_from_files, write
-from stream.baselining.sagemaker_files import read_constraints
+from stream.baselining.build import BuiltBaseline, load_baseline, make, make_from_files, write
+from stream.baselining.constraints_file import read_constraints
+from stream.errors import ConfigError
 from tests.support.paths import SHARED
 
 GOLDEN = SHARED / "golden_data_quality_100rows"
@@ -69,10 +71,8 @@ def test_constraints_written_by_sagemaker_can_replace_ours(
     golden: BuiltBaseline, tmp_path: Path
 ) -> None:
     write(golden, tmp_path)
-    (tmp_path / "constraints.json").write_bytes(
-        existing(GOLDEN / "constraints_bad_case.json").read_bytes()
-    )
-    sagemaker = content(GOLDEN / "constraints_bad_case.json")
+    (tmp_path / "constraints.json").write_bytes(existing(GOLDEN / "constraints.json").read_bytes())
+    sagemaker = content(GOLDEN / "constraints.json")
     loaded = load_baseline(tmp_path).constraints
     completeness = {name: feature.completeness for name, feature in loaded.features.items()}
     assert completeness == {
@@ -85,8 +85,23 @@ def test_constraints_written_by_sagemaker_can_replace_ours(
     assert loaded.thresholds.categorical_comparison_threshold is None
 
 
+def test_constraints_of_another_type_are_refused_with_the_option_that_makes_the_baseline_anew(
+    golden: BuiltBaseline, tmp_path: Path
+) -> None:
+    """That file declares a column of numbers a String, which the SDK's tests expect to fail."""
+    write(golden, tmp_path)
+    (tmp_path / "constraints.json").write_bytes(
+        existing(GOLDEN / "constraints_bad_case.json").read_bytes()
+    )
+    with pytest.raises(ConfigError, match="--text _c5") as caught:
+        load_baseline(tmp_path)
+    assert [fault.path for fault in caught.value.faults] == ["features[5].inferred_type"]
+
+
 def test_a_file_of_2019_is_read_with_its_override_inside_string_constraints() -> None:
-    loaded = read_constraints(content(OLD))
+    words = pa.table({"message": ["a", "b"], "second_message": ["a", "b"]})
+    baseline = make(lambda: [words]).baseline
+    loaded = read_constraints(content(OLD), baseline.layout, baseline.columns)
     domain = ("preproc-not-YET-supported-for-csv-json",)
     domains = {name: feature.domains for name, feature in loaded.features.items()}
     assert domains == {"message": domain, "second_message": domain}

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.phrases import percent
+from detectors.profiles.domains import allowed_bins
 from detectors.profiles.profile import Profile
 from detectors.report import Violation
 
@@ -24,7 +25,7 @@ class CategoricalValuesCheck(Check):
         """A violation if values outside the domain are more than chance explains."""
         domain = window.constraints[i].domains
         present = float(window.measures.present[i])
-        if domain is None or window.layout.features[i].numeric or present == 0:
+        if domain is None or present == 0:
             return None
         required = _required(window)
         inside = _inside(window.pair.window, i, domain)
@@ -59,8 +60,5 @@ def _required(window: CheckedWindow) -> float:
 
 
 def _inside(side: Profile, i: int, domain: Sequence[str]) -> int:
-    """Values of feature ``i`` that are in the domain and known to the baseline."""
-    counts = side.counts[side.layout.bins(i)]
-    allowed = set(domain)
-    vocabulary = side.layout.features[i].vocabulary
-    return sum(int(counts[k]) for k, value in enumerate(vocabulary) if value in allowed)
+    """Values of feature ``i`` in the bins of the domain."""
+    return int(side.counts[allowed_bins(side.layout, i, domain)].sum())

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar, Final
 
+import msgspec
 import numpy as np
 
 from detectors.decisions.checks.base import CellKind, Check, CheckedWindow, Reported
 from detectors.phrases import percent
+from detectors.profiles.layout import InferredType
 from detectors.report import Violation
 from detectors.statistics.measures import FITTING
 
@@ -34,7 +36,7 @@ class DataTypeCheck(Check):
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if values of other types are more than chance explains."""
-        share = float(window.measures.type_match[i])
+        share = _share(window, i)
         required = _required(window, i)
         if not share < required:
             return None
@@ -44,7 +46,7 @@ class DataTypeCheck(Check):
         return self._violation(window, i, share, required)
 
     def _violation(self, window: CheckedWindow, i: int, share: float, required: float) -> Violation:
-        kind = window.layout.features[i].type
+        kind = _required_type(window, i)
         return self.violation(
             window,
             i,
@@ -64,17 +66,36 @@ class DataTypeCheck(Check):
         )
 
 
+def _required_type(window: CheckedWindow, i: int) -> InferredType:
+    """The type that ``constraints.json`` requires, by default that of the baseline."""
+    declared = window.constraints[i].type
+    return window.layout.features[i].type if declared is msgspec.UNSET else declared
+
+
+def _share(window: CheckedWindow, i: int) -> float:
+    """The share of the present values that are written as the required type; NaN without any."""
+    kind, present = _required_type(window, i), float(window.measures.present[i])
+    if kind not in FITTING or present == 0:
+        return float("nan")
+    return sum(int(window.measures.types[name][i]) for name in FITTING[kind]) / present
+
+
 def _required(window: CheckedWindow, i: int) -> float:
-    """The smallest of the three shares; a baseline without any value has no share of its own."""
+    """The smallest of the three shares.
+
+    The baseline's own share does not count for another type than its own, nor without a value.
+    """
     thresholds = window.baseline.constraints.thresholds
     configured = min(thresholds.datatype_check_threshold, window.rules.type_match)
+    if _required_type(window, i) != window.layout.features[i].type:
+        return configured
     return float(np.fmin(window.measures.baseline_type_match[i], configured))
 
 
 def _most_frequent_other(window: CheckedWindow, i: int) -> str:
     """The written type of most of the values that do not match."""
     measures = window.measures
-    kind = window.layout.features[i].type
+    kind = _required_type(window, i)
     others = {
         name: int(counts[i]) for name, counts in measures.types.items() if name not in FITTING[kind]
     }

@@ -455,46 +455,6 @@ def test_both_spellings_of_an_override_disable_a_feature(
     }
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"name": "typo"}, "constraints for typo, which"),
-        (
-            {"completeness": "most"},
-            "Expected `float | null`, got `str` - at `$.features[2].completeness`",
-        ),
-        ({"completeness": 7.5}, "<= 1.0 - at `$.features[2].completeness`"),
-        (
-            {"string_constraints": {"domains": "ann"}},
-            "at `$.features[2].string_constraints.domains`",
-        ),
-    ],
-)
-def test_constraints_that_cannot_apply_are_refused_with_file_and_path(
-    tmp_path: Path, change: dict[str, object], reason: str
-) -> None:
-    with pytest.raises(BaselineInvalid, match="constraints.json") as caught:
-        load_baseline(edited(tmp_path, change))
-    assert reason in str(caught.value)
-
-
-def test_a_file_that_holds_no_constraints_is_refused(tmp_path: Path) -> None:
-    path = edited(tmp_path, {}) / "constraints.json"
-    for content, reason in (
-        ("{", "not JSON"),
-        ("[" * 100_000, "not JSON"),
-        ("[]", "Expected `object`, got `array`"),
-    ):
-        path.write_text(content)
-        with pytest.raises(BaselineInvalid, match="constraints.json") as caught:
-            load_baseline(path.parent)
-        assert reason in str(caught.value)
-    path.unlink()
-    path.mkdir()
-    with pytest.raises(BaselineInvalid, match="Is a directory"):
-        load_baseline(path.parent)
-
-
 def test_a_folder_that_cannot_be_created_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NotADirectoryError):
