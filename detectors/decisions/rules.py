@@ -42,9 +42,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     * ``overwhelming_alpha``, ``overwhelming_n``: a single window is enough for a signal if its
       distance is above twice the limit and above the noise at this level, and it has at least this
       many rows.
-    * ``type_match``, ``domain_match``: the share of values that must fit type and domain, if
-      ``constraints.json`` asks for more. The 1.0 that SageMaker writes there would make a single
-      malformed value a violation; set 1.0 here to have that.
+    * ``type_match``, ``domain_match``: the share of values that must fit type and domain where
+      ``constraints.json`` has the 1.0 that SageMaker writes, which would make a single malformed
+      value a violation; set 1.0 here to have that. A threshold below 1.0 applies as it stands.
     * ``completeness_gap``: a loss of completeness up to this is not a violation.
     * ``negative_share``: the share of negative values that a feature may have if it had none in the
       baseline.
@@ -76,13 +76,14 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     limit.
     """
     type_match: Share = 0.99
-    """The share of values that must have the type of the baseline, if ``constraints.json`` asks for
-    more. SageMaker writes 1.0 there, which makes a single malformed value a violation; set 1.0
-    here to have that.
+    """The share of values that must have the type of the baseline where
+    ``datatype_check_threshold`` in ``constraints.json`` is the 1.0 that SageMaker writes. That
+    makes a single malformed value a violation; set 1.0 here to have it. A threshold below 1.0
+    applies as it stands.
     """
     domain_match: Share = 0.99
-    """The share of values that must be in the domain of the baseline, if ``constraints.json`` asks
-    for more.
+    """The share of values that must be in the domain of the baseline where
+    ``domain_content_threshold`` in ``constraints.json`` is 1.0; one below 1.0 applies as it stands.
     """
     completeness_gap: Share = 0.01
     """A loss of completeness up to this is not a violation."""
@@ -290,6 +291,18 @@ def binomial_excess(bad: float, n: float, share: float, m: float, alpha: float) 
     variance = share * (1.0 - share) + 0.5 / n
     z = float(np.sqrt(2.0 * np.log(1.0 / alpha)))
     return bad / n > share + z * float(np.sqrt(variance / n + variance / max(m, 1.0)))
+
+
+def required_share(threshold: float, share: float) -> float:
+    """The share of fitting values that is required: the ``threshold`` of ``constraints.json``.
+
+    The 1.0 that SageMaker writes there, which makes a single value a violation, is replaced by the
+    ``share`` of the rules.
+
+    >>> required_share(0.95, 0.99), required_share(0.995, 0.99), required_share(1.0, 0.99)
+    (0.95, 0.995, 0.99)
+    """
+    return share if threshold >= 1.0 else threshold
 
 
 def rule_values(rules: Rules) -> dict[str, float | int | str]:

@@ -9,12 +9,14 @@ from typing import ClassVar, Final, Literal, NamedTuple
 
 import numpy as np
 
-from detectors.arrays import Floats
+from detectors.arrays import Floats, Ints
 from detectors.decisions.masking import is_value, public_label
-from detectors.decisions.rules import FeatureRules, Rules, Ruling, binomial_excess
+from detectors.decisions.rules import FeatureRules, Rules, Ruling, binomial_excess, rule
 from detectors.diagnosis.moved_bins import top_contributors
 from detectors.profiles.baseline import Baseline, Constraint
-from detectors.profiles.layout import Layout
+from detectors.profiles.domains import allowed_bins
+from detectors.profiles.layout import BOOLEAN, MISSING, NEG_INF, STRING, Layout
+from detectors.profiles.profile import Profile
 from detectors.report import BinShift, Violation
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
@@ -104,6 +106,41 @@ class CheckedWindow:
         """The part of PSI that each coarse cell adds, see :func:`psi.contributions`."""
         return psi.contributions(self.pair)
 
+    @cached_property
+    def without_other_checks(self) -> CheckedWindow:
+        """The same window without the counts that other checks judge, on both of its sides.
+
+        These are missing and unreadable values and, in a feature with a domain, all values outside
+        of it and those that the baseline does not have. What those checks allow is no drift, and
+        what they report is reported once.
+        """
+        slots = np.concatenate([_slots_of_cells(self.layout), *self._slots_outside_domains()])
+        sides = self.pair.baseline, self.pair.window
+        if not any(side.counts[slots].any() for side in sides):
+            return self
+        measures = Measures(*(_cleared(side, slots) for side in sides))
+        constraints = self.baseline.constraints
+        return CheckedWindow(
+            baseline=self.baseline,
+            measures=measures,
+            rulings=rule(self.rules, self.feature_rules, constraints, measures, self.rows),
+            rules=self.rules,
+            feature_rules=self.feature_rules,
+            rows=self.rows,
+            expose_values=self.expose_values,
+        )
+
+    def _slots_outside_domains(self) -> list[Ints]:
+        """Of each feature with a domain, the slots of all bins but those of its known values."""
+        outside = []
+        for i, constraint in enumerate(self.constraints):
+            if constraint.domains is not None:
+                bins = self.layout.bins(i)
+                allowed = allowed_bins(self.layout, i, constraint.domains)
+                known = np.intersect1d(allowed, self.layout.lone_bins(i))
+                outside.append(np.setdiff1d(np.arange(bins.start, bins.stop), known))
+        return outside
+
     def checked_features(self) -> list[int]:
         """Positions of the features whose checks are on and that have at least ``min_n`` rows."""
         if not self.baseline.constraints.thresholds.evaluate_constraints:
@@ -172,6 +209,21 @@ class CheckedWindow:
     def _enabled(self, i: int) -> bool:
         own = self.feature_rules.get(self.layout.features[i].name)
         return self.constraints[i].evaluate and (own is None or own.enabled)
+
+
+def _slots_of_cells(layout: Layout) -> Ints:
+    """The slots of missing values, and in numeric features those of unreadable ones."""
+    starts, ends = layout.starts[:-1], layout.starts[1:]
+    numeric = np.array([feature.numeric for feature in layout.features], dtype=bool)
+    first, last = starts[numeric], ends[numeric]
+    unreadable = [first + BOOLEAN, first + STRING, first + NEG_INF, last - 2, last - 1]
+    return np.concatenate([starts + MISSING, *unreadable])
+
+
+def _cleared(side: Profile, slots: Ints) -> Profile:
+    cleared = side.copy()
+    cleared.counts[slots] = 0
+    return cleared
 
 
 class Check:

@@ -21,16 +21,20 @@ NOTICEABLE: Final = 0.01
 class BaselineDriftCheck(Check):
     """The deciding distance is above its limit, see :mod:`detectors.decisions.rules`.
 
-    Not reported where the largest part of the distance lies in missing or unreadable values that
-    another check has reported. Named as in SageMaker Model Monitor.
+    Reported if it is above its limit without the counts that other checks judge, too: missing and
+    unreadable values, and values outside of a domain. What those checks allow is no drift, and what
+    they report is one violation. Named as in SageMaker Model Monitor.
     """
 
     stage: ClassVar[Stage] = Stage.DRIFT
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if the ruling is one and no earlier violation explains it."""
+        if window.rulings[i].verdict != "violation" or window.main_cell(i) in reported.explained:
+            return None
+        window = window.without_other_checks
         ruling = window.rulings[i]
-        if ruling.verdict != "violation" or window.main_cell(i) in reported.explained:
+        if ruling.verdict != "violation":
             return None
         title = DISTANCES[ruling.statistic].title
         value, limit = distinguishable(ruling.value, ruling.limit)

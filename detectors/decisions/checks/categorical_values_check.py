@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
+from detectors.decisions.rules import required_share
 from detectors.phrases import percent
 from detectors.profiles.domains import allowed_bins
 from detectors.profiles.profile import Profile
@@ -15,8 +16,9 @@ from detectors.report import Violation
 class CategoricalValuesCheck(Check):
     """The share of present values that are in the ``domains`` of the baseline is too small.
 
-    At least the smaller of ``domain_content_threshold`` of the baseline and ``domain_match`` of the
-    rules is required. Named as in SageMaker Model Monitor.
+    At least ``domain_content_threshold`` of the baseline is required (``domain_match`` of the rules
+    where that is 1.0). A value of the domain that the baseline does not have is recognised by its
+    hash, see :mod:`detectors.profiles.domains`. Named as in SageMaker Model Monitor.
     """
 
     position: ClassVar[int] = 40
@@ -54,9 +56,9 @@ class CategoricalValuesCheck(Check):
 
 
 def _required(window: CheckedWindow) -> float:
-    """The smaller of the share that the baseline demands and the one that the rules demand."""
+    """The share that is asked for."""
     thresholds = window.baseline.constraints.thresholds
-    return min(thresholds.domain_content_threshold, window.rules.domain_match)
+    return required_share(thresholds.domain_content_threshold, window.rules.domain_match)
 
 
 def _inside(side: Profile, i: int, domain: Sequence[str]) -> int:

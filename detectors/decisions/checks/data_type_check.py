@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 
 from detectors.decisions.checks.base import CellKind, Check, CheckedWindow, Reported
+from detectors.decisions.rules import required_share
 from detectors.phrases import percent
 from detectors.profiles.layout import InferredType
 from detectors.report import Violation
@@ -26,8 +27,8 @@ WRITTEN: Final = {
 class DataTypeCheck(Check):
     """The share of present values that are written as the feature's type is too small.
 
-    At least the smallest of three is required: the baseline's own share, its
-    ``datatype_check_threshold``, and ``type_match`` of the rules. Named as in SageMaker Model
+    At least ``datatype_check_threshold`` of the baseline is required (``type_match`` of the rules
+    where that is 1.0), or the baseline's own share if that is smaller. Named as in SageMaker Model
     Monitor.
     """
 
@@ -81,12 +82,12 @@ def _share(window: CheckedWindow, i: int) -> float:
 
 
 def _required(window: CheckedWindow, i: int) -> float:
-    """The smallest of the three shares.
+    """The smaller of the share that is asked for and the baseline's own.
 
     The baseline's own share does not count for another type than its own, nor without a value.
     """
     thresholds = window.baseline.constraints.thresholds
-    configured = min(thresholds.datatype_check_threshold, window.rules.type_match)
+    configured = required_share(thresholds.datatype_check_threshold, window.rules.type_match)
     if _required_type(window, i) != window.layout.features[i].type:
         return configured
     return float(np.fmin(window.measures.baseline_type_match[i], configured))

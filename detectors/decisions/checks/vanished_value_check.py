@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Floats, Ints
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
+from detectors.profiles.domains import allowed_bins
 from detectors.report import BinShift, Violation
 
 
@@ -29,7 +30,7 @@ class VanishedValueCheck(Check):
         """A violation for the vanished value with the largest expected count."""
         if reported.violations or window.rulings[i].verdict != "ok":
             return None
-        bins = window.layout.lone_bins(i)
+        bins = _known_bins(window, i)
         if not len(bins):
             return None
         expected = _expected(window, i, bins)
@@ -54,6 +55,12 @@ class VanishedValueCheck(Check):
     def size(self, violation: Violation) -> float:
         """Always 1: a value that has vanished cannot vanish more."""
         return 1.0
+
+
+def _known_bins(window: CheckedWindow, i: int) -> Ints:
+    """The slots of single values of feature ``i``, without those that its domain excludes."""
+    bins, domain = window.layout.lone_bins(i), window.constraints[i].domains
+    return bins if domain is None else np.intersect1d(bins, allowed_bins(window.layout, i, domain))
 
 
 def _expected(window: CheckedWindow, i: int, bins: Ints) -> Floats:

@@ -13,7 +13,6 @@ from detectors.changes.page_hinkley import PageHinkley
 from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
-from detectors.profiles.baseline import Constraint
 from detectors.profiles.profile import Profile
 from detectors.report import Signal, WindowReport
 from detectors.statistics.catalogue import DISTANCES
@@ -336,7 +335,7 @@ def test_missing_values_keep_their_name_in_a_signal() -> None:
 
 
 def test_a_missing_value_and_the_word_missing_have_different_names() -> None:
-    words = baseline({"t": texts({"missing": 5_000, "a": 5_000})}, {"t": Constraint()})
+    words = baseline({"t": texts({"missing": 5_000, "a": 5_000})})
     values: list[str | None] = [None] * 1_000
     report = JUDGE.report(
         WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1),
