@@ -80,6 +80,31 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """The bins or values that moved most."""
 
 
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """Numbers of one feature on one side: in the baseline, or in a window.
+
+    They have the meaning of the fields of :class:`FeatureReport` with the same names. In signals
+    ``min`` and ``max`` are null unless ``expose_values`` is set, because they are values.
+    """
+
+    n: int
+    """The number of rows."""
+    missing: int
+    """Rows without a value."""
+    completeness: float | None
+    """The share of rows with a value; null without rows."""
+    types: dict[str, float]
+    """The share of each written type among present values."""
+    mean: float | None
+    """The mean of the finite numbers; null without any."""
+    std: float | None
+    """Their population standard deviation; null without any."""
+    min: float | None
+    """The smallest of them; null without any."""
+    max: float | None
+    """The largest of them; null without any."""
+
+
 class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     """The numbers of one feature in one window.
 
@@ -88,7 +113,8 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     are none. ``distances`` maps the name of each statistic to its value, null where it is not
     defined. ``deciding`` names the statistic that decides, and ``value`` is its value. It was
     compared with ``limit``: the larger of ``asked_limit`` (from configuration or baseline) and
-    ``noise``. ``enabled`` is false where the feature's checks are off.
+    ``noise``. ``enabled`` is false where the feature's checks are off. ``baseline`` holds the same
+    numbers of the baseline.
     """
 
     name: str
@@ -137,6 +163,8 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
     """False where the feature's checks are off."""
     verdict: Verdict
     """The verdict on the feature, by all of its checks."""
+    baseline: Figures | None = None
+    """The same numbers of the baseline; null in reports of 0.1.0."""
 
 
 class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -190,6 +218,25 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     """
 
 
+class SignalledFeature(msgspec.Struct, frozen=True, kw_only=True):
+    """The numbers of a feature of a signal, in the window of the signal and in the baseline."""
+
+    name: str
+    """The name of the column."""
+    verdict: Verdict
+    """The verdict on the feature in the window."""
+    statistic: str
+    """The deciding statistic."""
+    value: float | None
+    """Its value in the window; null where it is not defined."""
+    limit: float | None
+    """The limit that it was compared with."""
+    window: Figures
+    """The numbers of the window."""
+    baseline: Figures | None
+    """The numbers of the baseline."""
+
+
 class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """The retrain signal: which model drifted, why, and where the evidence is.
 
@@ -198,7 +245,8 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     that violate now, and ``reasons`` their violations. A ``recovered`` names all features that the
     episode had, with the reasons of the previous signal. ``dedupe_id`` is the same for every repeat
     of one delivery. ``report`` is the id of the window's report; ``first_violation_ms`` is the
-    start of the first window of the episode that violated.
+    start of the first window of the episode that violated. ``figures`` holds the numbers of each
+    feature in the window of this signal, beside those of the baseline.
     """
 
     version: int
@@ -231,3 +279,5 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True):
     """The features that violate now; of ``recovered``: all that the episode had."""
     reasons: tuple[Violation, ...]
     """Their violations; of ``recovered``: those of the previous signal."""
+    figures: tuple[SignalledFeature, ...] = ()
+    """The numbers of each of the features in this window and in the baseline."""

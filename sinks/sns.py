@@ -31,8 +31,8 @@ class Sns(Sink, frozen=True, tag="sns"):
     The JSON is described by ``driftline schema signal``. Attributes: ``model``, ``variant``,
     ``kind``, ``episode``, ``dedupe_id``, and of the worst reason (overwhelming first, then the
     largest ratio between value and limit) ``feature`` and ``check``. A FIFO topic gets the model as
-    message group and ``dedupe_id`` as deduplication id. If the reasons exceed 250 KB, the worst are
-    kept; ``omitted`` is the number of the others.
+    message group and ``dedupe_id`` as deduplication id. If the message exceeds 250 KB, the worst
+    reasons are kept, with the figures of their features; ``omitted`` is the number of the others.
 
     A repeat after a crash publishes the same message with the same ``dedupe_id`` again. A FIFO
     topic drops a repeat within five minutes; subscribers of other topics must drop it themselves.
@@ -137,9 +137,12 @@ def body(signal: Signal) -> str:
     """Return the signal as JSON with ``omitted``, the number of reasons that did not fit."""
     reasons = list(signal.reasons)
     while True:
+        named = {reason.feature for reason in reasons}
+        figures = [feature for feature in signal.figures if feature.name in named]
         fields = {
             **msgspec.to_builtins(signal),
             "reasons": msgspec.to_builtins(reasons),
+            "figures": msgspec.to_builtins(figures),
             "omitted": len(signal.reasons) - len(reasons),
         }
         text = msgspec.json.encode(fields)

@@ -10,7 +10,16 @@ import msgspec
 
 from detectors.decisions.catalogue import size_of
 from detectors.decisions.rules import Rules
-from detectors.report import SIGNAL_VERSION, Signal, SignalKind, Violation, WindowReport
+from detectors.report import (
+    SIGNAL_VERSION,
+    FeatureReport,
+    Figures,
+    Signal,
+    SignalKind,
+    SignalledFeature,
+    Violation,
+    WindowReport,
+)
 
 MAX_WINDOWS: Final = 5_000
 """The largest number of judged windows that are remembered.
@@ -247,6 +256,22 @@ def _signal_of(
         report=report.id,
         features=features,
         reasons=episode.reasons,
+        figures=tuple(
+            _signalled(feature) for feature in report.features if feature.name in features
+        ),
+    )
+
+
+def _signalled(feature: FeatureReport) -> SignalledFeature:
+    shared = {name: getattr(feature, name) for name in Figures.__struct_fields__}
+    return SignalledFeature(
+        name=feature.name,
+        verdict=feature.verdict,
+        statistic=feature.deciding,
+        value=feature.value,
+        limit=feature.limit,
+        window=Figures(**shared),
+        baseline=feature.baseline,
     )
 
 

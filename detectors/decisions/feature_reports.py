@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from math import isfinite
 
-import msgspec
 import numpy as np
+from msgspec import structs
 
 from detectors.arrays import Floats
 from detectors.decisions.rules import Ruling
 from detectors.profiles.layout import Feature
-from detectors.report import FeatureReport, Verdict
+from detectors.report import FeatureReport, Figures, Verdict
 from detectors.statistics.measures import Measures
 
 Number = float | None
@@ -24,7 +25,7 @@ def mark_violating(
     if not names:
         return features
     return tuple(
-        msgspec.structs.replace(feature, verdict="violation") if feature.name in names else feature
+        structs.replace(feature, verdict="violation") if feature.name in names else feature
         for feature in features
     )
 
@@ -37,8 +38,9 @@ def feature_reports(
     ``violating`` names those with a violation.
     """
     columns = _Columns(measures)
+    baseline = _Columns(Measures(measures.pair.baseline, measures.pair.baseline))
     return tuple(
-        _feature_report(feature, ruling, columns, i, feature.name in violating)
+        _feature_report(feature, ruling, columns, baseline.figures(i), i, feature.name in violating)
         for i, (feature, ruling) in enumerate(zip(measures.layout.features, rulings, strict=True))
     )
 
@@ -60,32 +62,56 @@ class _Columns:
             "min": _numbers(measures.low),
             "max": _numbers(measures.high),
         }
-        self.outliers = _numbers(measures.outliers)
-        self.distances = {name: _numbers(values) for name, values in measures.distances.items()}
+        self._measures = measures
+
+    @cached_property
+    def outliers(self) -> list[Number]:
+        return _numbers(self._measures.outliers)
+
+    @cached_property
+    def distances(self) -> dict[str, list[Number]]:
+        return {name: _numbers(values) for name, values in self._measures.distances.items()}
+
+    def figures(self, i: int) -> Figures:
+        """The numbers of feature ``i`` that are reported of both sides."""
+        shares = {name: values[i] for name, values in self.types.items()}
+        moments = {name: self.moments[name][i] for name in ("mean", "std", "min", "max")}
+        return Figures(
+            n=self.n[i],
+            missing=self.missing[i],
+            completeness=self.completeness[i],
+            types={name: share for name, share in shares.items() if share is not None},
+            **moments,
+        )
 
 
 def _feature_report(
-    feature: Feature, ruling: Ruling, columns: _Columns, i: int, violates: bool
+    feature: Feature, ruling: Ruling, columns: _Columns, baseline: Figures, i: int, violates: bool
 ) -> FeatureReport:
-    shares = {name: values[i] for name, values in columns.types.items()}
+    figures = columns.figures(i)
     has_outliers = feature.ladder > 0 or feature.kind == "codes"
     return FeatureReport(
         name=feature.name,
         role=feature.role,
         type=feature.type,
-        n=columns.n[i],
-        missing=columns.missing[i],
-        completeness=columns.completeness[i],
+        n=figures.n,
+        missing=figures.missing,
+        completeness=figures.completeness,
         nan=columns.nan[i],
         inf=columns.inf[i],
-        types={name: share for name, share in shares.items() if share is not None},
-        **{name: values[i] for name, values in columns.moments.items()},
+        types=figures.types,
+        mean=figures.mean,
+        std=figures.std,
+        sum=columns.moments["sum"][i],
+        min=figures.min,
+        max=figures.max,
         outlier_share=columns.outliers[i] if has_outliers else None,
         distances={name: values[i] for name, values in columns.distances.items()},
         deciding=ruling.statistic,
         **_ruled_numbers(ruling),
         enabled=ruling.enabled,
         verdict=_verdict(ruling, violates),
+        baseline=baseline,
     )
 
 

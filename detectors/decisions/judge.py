@@ -11,7 +11,7 @@ from detectors.decisions.checks.base import CheckedWindow
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.feature_reports import feature_reports, mark_violating
 from detectors.decisions.limits import Limits, limits_of
-from detectors.decisions.masking import masked
+from detectors.decisions.masking import masked, without_extremes
 from detectors.decisions.rules import FeatureRules, Rules, rule, rule_values
 from detectors.decisions.series import SeriesWatch
 from detectors.decisions.violations import violations_of
@@ -133,8 +133,10 @@ class Judge:
         See :func:`detectors.decisions.episodes.advance`.
         """
         state = self._series.extend(state, report, baseline)
-        public = report if self.expose_values else masked(report, baseline.layout)
-        return advance(state, public, self.rules)
+        if self.expose_values:
+            return advance(state, report, self.rules)
+        state, signals = advance(state, masked(report, baseline.layout), self.rules)
+        return state, list(map(without_extremes, signals))
 
     def _checked(self, span: WindowSpan, baseline: Baseline, profile: Profile) -> CheckedWindow:
         measures = measure(baseline, profile)

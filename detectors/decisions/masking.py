@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from detectors.profiles.layout import Layout
-from detectors.report import Violation, WindowReport
+from detectors.report import Figures, Signal, Violation, WindowReport
 
 _VALUE: Final = "value #"
 
@@ -22,11 +22,25 @@ def masked(report: WindowReport, layout: Layout) -> WindowReport:
     return msgspec.structs.replace(report, violations=violations)
 
 
+def without_extremes(signal: Signal) -> Signal:
+    """The signal without the smallest and largest numbers of its features, which are values."""
+    figures = tuple(
+        msgspec.structs.replace(
+            feature,
+            window=_without_extremes(feature.window),
+            baseline=feature.baseline and _without_extremes(feature.baseline),
+        )
+        for feature in signal.figures
+    )
+    return msgspec.structs.replace(signal, figures=figures)
+
+
 def public_label(layout: Layout, i: int, cell: int) -> str:
     """The name of coarse cell ``cell`` of feature ``i`` (from 0) without any value of its own.
 
-    A cell of a single value is ``value #k``. An interval shows its ends in six digits, and not
-    whether one of them is a value with a cell of its own. All other names stay.
+    A cell of a single value is ``value #k``. An interval has the name that the report gives it,
+    but with at most six digits at its ends, and without the values in it that have cells of their
+    own. All other names stay.
     """
     feature = layout.features[i]
     label = layout.cell_labels(i)[cell]
@@ -34,14 +48,19 @@ def public_label(layout: Layout, i: int, cell: int) -> str:
     if cell >= values or (feature.numeric and label == "other"):
         return label
     if feature.numeric and label.startswith(("[", "(")):
-        low, high = label.partition(" without ")[0][1:-1].split(", ")
-        return f"[{float(low):.6g}, {float(high):.6g})"
+        interval = label.partition(" without ")[0]
+        low, high = interval[1:-1].split(", ")
+        return f"{interval[0]}{float(low):.6g}, {float(high):.6g}{interval[-1]}"
     return f"{_VALUE}{cell}"
 
 
 def is_value(label: str) -> bool:
     """Return whether a :func:`public_label` replaces a single value."""
     return label.startswith(_VALUE)
+
+
+def _without_extremes(figures: Figures) -> Figures:
+    return msgspec.structs.replace(figures, min=None, max=None)
 
 
 def _mask(violation: Violation, layout: Layout) -> Violation:

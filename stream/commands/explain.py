@@ -207,29 +207,39 @@ def _comparable(
 
 
 def _metrics(recomputed: FeatureReport, published: FeatureReport) -> Iterator[RecomputedMetric]:
-    """Every field of both reports; distances and types one by one.
+    """Every field of both reports; distances and types one by one, beside the baseline's numbers.
 
     A distance that only one of the reports has is left out: its distribution was installed or
     removed in between, so that there is nothing to compare.
     """
+    sides = (recomputed, published, recomputed.baseline, published.baseline)
     for field in msgspec.structs.fields(FeatureReport):
-        again, before = getattr(recomputed, field.name), getattr(published, field.name)
+        values = [getattr(side, field.name, None) for side in sides]
         if field.name in ("distances", "types"):
+            again, before = getattr(recomputed, field.name), getattr(published, field.name)
             both = again.keys() & before.keys()
             for name in sorted(both if field.name == "distances" else again.keys() | before.keys()):
-                yield _metric(name, again.get(name), before.get(name), field.name == "types")
-        elif field.name != "name":
-            yield _metric(field.name, again, before)
+                entries = [(value or {}).get(name) for value in values]
+                yield _metric(name, entries, published, field.name == "types")
+        elif field.name not in ("name", "baseline"):
+            yield _metric(field.name, values, published)
 
 
 def _metric(
-    name: str, recomputed: object, published: object, is_type: bool = False
+    name: str, values: Sequence[object], published: FeatureReport, is_type: bool = False
 ) -> RecomputedMetric:
+    """A metric from its values: as recomputed and as published, and the same two of the baseline.
+
+    Reports of 0.1.0 have no numbers of the baseline to compare.
+    """
+    again, before, baseline_again, baseline_before = values
+    baseline_matches = published.baseline is None or _matches(baseline_again, baseline_before)
     return RecomputedMetric(
         name=f"share written as {TYPES.get(name, name)}" if is_type else name,
-        recomputed=recomputed,
-        published=published,
-        matches=_matches(recomputed, published),
+        baseline=baseline_again,
+        recomputed=again,
+        published=before,
+        matches=_matches(again, before) and baseline_matches,
         is_share=is_type,
     )
 

@@ -51,10 +51,12 @@ DIFFERS: Final = "red"
 class RecomputedMetric(NamedTuple):
     """One metric of a report: as recomputed, as published, and whether the two match.
 
-    ``name`` is the field of the report, or the name of a statistic. A share is shown in per cent.
+    ``name`` is the field of the report, or the name of a statistic. ``baseline`` is the metric of
+    the baseline, ``None`` if it has none. A share is shown in per cent.
     """
 
     name: str
+    baseline: object
     recomputed: object
     published: object
     matches: bool
@@ -89,16 +91,18 @@ class ExplainPage:
         )
 
     def metrics(self, metrics: Sequence[RecomputedMetric]) -> None:
-        """Print a table of the metrics of the feature, and their formulas."""
+        """Print a table of the metrics of the feature beside the baseline's, and their formulas."""
         shown = [metric for metric in metrics if not metric.recomputed is metric.published is None]
-        columns = ["metric", "recomputed", "published"]
+        columns = ["metric", "baseline", "recomputed", "published"]
         if not all(metric.matches for metric in shown):
             columns.append("")
         table = Table(*columns)
         for metric in shown:
             mark, style = ([], None) if metric.matches else (["differs"], DIFFERS)
             values = metric.recomputed, metric.published
-            cells = [_label(metric.name), *(_value(value, metric.is_share) for value in values)]
+            baseline = "" if metric.baseline is None else _value(metric.baseline, metric.is_share)
+            texts = [_value(value, metric.is_share) for value in values]
+            cells = [_label(metric.name), baseline, *texts]
             table.add_row(*map(_visible, cells), *mark, style=style)
         self._console.print(table)
         self._formulas([metric.name for metric in shown])

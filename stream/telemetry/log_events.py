@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from detectors.report import Signal, Violation, WindowReport
@@ -42,13 +43,19 @@ class VerdictLog:
         )
 
     def signal(self, signal: Signal) -> None:
-        """Log a signal."""
-        self._log.warning(
+        """Log a signal: a warning, unless the model has recovered.
+
+        The reasons of a ``recovered`` are past, and left out.
+        """
+        recovered = signal.kind == "recovered"
+        self._log.log(
+            logging.INFO if recovered else logging.WARNING,
             "signal_raised",
             kind=signal.kind,
             id=signal.id,
+            since=datetime.fromtimestamp(signal.first_violation_ms / 1000, UTC).isoformat(),
             features=list(signal.features[:MAX_NAMED]),
-            reasons=_checks(signal.reasons),
+            reasons=[] if recovered else _checks(signal.reasons),
             report=signal.report,
         )
 

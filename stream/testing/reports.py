@@ -9,7 +9,9 @@ from detectors.report import (
     SIGNAL_VERSION,
     BinShift,
     FeatureReport,
+    Figures,
     Signal,
+    SignalledFeature,
     Violation,
     WindowReport,
 )
@@ -47,8 +49,24 @@ def feature(name: str = "amount", **changes: Any) -> FeatureReport:
         "asked_limit": 0.1,
         "enabled": True,
         "verdict": "violation",
+        "baseline": figures(),
     }
     return FeatureReport(**{**defaults, **changes})
+
+
+def figures(**changes: Any) -> Figures:
+    """The numbers of a column in a baseline of 1,000 rows, 20 of them without a value."""
+    defaults: dict[str, Any] = {
+        "n": 1_000,
+        "missing": 20,
+        "completeness": 0.98,
+        "types": {"integral": 0.25, "fractional": 0.75, "boolean": 0.0, "string": 0.0},
+        "mean": 4.0,
+        "std": 1.5,
+        "min": -2.0,
+        "max": 8.0,
+    }
+    return Figures(**{**defaults, **changes})
 
 
 def calm(name: str = "carrier", **changes: Any) -> FeatureReport:
@@ -60,6 +78,7 @@ def calm(name: str = "carrier", **changes: Any) -> FeatureReport:
         "completeness": 1.0,
         "nan": 0,
         "types": {"string": 1.0},
+        "baseline": figures(types={"string": 1.0}, **dict.fromkeys(("mean", "std", "min", "max"))),
     }
     text |= {
         "distances": {"psi": 0.05, "ks": None, "l_infinity": 0.04},
@@ -140,6 +159,19 @@ def silence(window: int = 1, ended: bool = False, **changes: Any) -> WindowRepor
     )
 
 
+def signalled(name: str = "amount") -> SignalledFeature:
+    """The numbers of a drifted feature in a signal."""
+    return SignalledFeature(
+        name=name,
+        verdict="violation",
+        statistic="psi",
+        value=0.3,
+        limit=0.1,
+        window=figures(n=100, missing=10, completeness=0.9, mean=5.0),
+        baseline=figures(),
+    )
+
+
 def signal(number: int = 0, kind: str = "opened", **changes: Any) -> Signal:
     """Signal number ``number`` of model ``flights``, whose amount drifted."""
     defaults: dict[str, Any] = {
@@ -158,5 +190,6 @@ def signal(number: int = 0, kind: str = "opened", **changes: Any) -> Signal:
         "report": report().id,
         "features": ("amount",),
         "reasons": (violation(),),
+        "figures": (signalled(),),
     }
     return Signal(**{**defaults, **changes})

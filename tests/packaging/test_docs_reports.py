@@ -13,8 +13,10 @@ import pytest
 from detectors.report import (
     BinShift,
     FeatureReport,
+    Figures,
     Signal,
     SignalKind,
+    SignalledFeature,
     State,
     Verdict,
     Violation,
@@ -27,9 +29,11 @@ PAGE = ROOT / "docs" / "reports.md"
 SECTIONS: dict[str, type[msgspec.Struct]] = {
     "Window report": WindowReport,
     "Feature report": FeatureReport,
+    "Numbers of one side": Figures,
     "Violation": Violation,
     "Moved bin": BinShift,
     "Signal": Signal,
+    "Signalled feature": SignalledFeature,
 }
 
 

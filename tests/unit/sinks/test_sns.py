@@ -11,7 +11,7 @@ import pytest
 
 from detectors.report import Signal
 from sinks.sns import Sns, SnsDelivery, body, worst_first
-from stream.testing.reports import signal, violation
+from stream.testing.reports import signal, signalled, violation
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:retrain"
 MAX_BYTES = 256 * 1024
@@ -85,6 +85,28 @@ def test_a_signal_without_reasons_has_no_attributes_about_them() -> None:
         "episode",
         "dedupe_id",
     }
+
+
+def test_a_message_is_never_too_large_for_its_numbers_and_keeps_those_of_its_reasons() -> None:
+    names = [f"feature_{k:04d}" for k in range(1_500)]
+    worst = tuple(violation(name, value=9.0) for name in names[:3])
+    item = signal(
+        features=tuple(names), reasons=worst, figures=tuple(signalled(name) for name in names)
+    )
+    assert size(message(item)) < MAX_BYTES
+    sent = json.loads(message(item)["Message"])
+    assert (len(sent["reasons"]), sent["omitted"]) == (3, 0)
+    assert [figures["name"] for figures in sent["figures"]] == names[:3]
+    many = signal(
+        features=tuple(names),
+        reasons=tuple(violation(name) for name in names),
+        figures=tuple(signalled(name) for name in names),
+    )
+    assert size(message(many)) < MAX_BYTES
+    sent = json.loads(message(many)["Message"])
+    kept = {reason["feature"] for reason in sent["reasons"]}
+    assert {figures["name"] for figures in sent["figures"]} == kept
+    assert len(kept) + sent["omitted"] == 1_500
 
 
 def test_an_attribute_is_never_empty() -> None:

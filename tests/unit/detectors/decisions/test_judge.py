@@ -231,6 +231,94 @@ def test_a_signal_shows_the_ends_of_intervals_in_six_digits_only() -> None:
     }
 
 
+def test_signal_and_report_give_an_interval_the_same_label() -> None:
+    """Beside the values that the report names within an interval."""
+    generator = np.random.default_rng(5)
+    before = generator.lognormal(3, 1, 10_000)
+    spread = {
+        "plain": generator.normal(0, 1, 10_000),
+        "atoms": np.where(np.arange(10_000) % 5 == 0, 17.5, before),
+        "tenths": generator.integers(0, 1_000, 10_000) / 10,
+    }
+    base = baseline(spread)
+    moved = {name: np.asarray(values)[:2_000] * 1.5 + 0.1 for name, values in spread.items()}
+    span = WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1)
+    report = JUDGE.report(span, base, window(base.layout, moved), EpisodeState())
+    _, (signal,) = JUDGE.advance(EpisodeState(), report, base)
+    compared = 0
+    for violation, reason in zip(report.violations, signal.reasons, strict=True):
+        for full, public in zip(violation.moved, reason.moved, strict=True):
+            if full.label.startswith(("[", "(")):
+                assert public.label == full.label.partition(" without ")[0]
+                compared += 1
+    assert compared >= 10
+
+
+def test_a_report_has_the_numbers_of_the_baseline_beside_those_of_the_window() -> None:
+    data: dict[str, Values] = {
+        "x": [*range(100)] * 10 + [None] * 250,
+        "t": texts({"a": 900, "b": 350}),
+    }
+    base = baseline(data)
+    late: dict[str, Values] = {"x": [*range(50)] * 10, "t": texts({"a": 500})}
+    span = WindowSpan(model="delay", variant="A", start_ms=0, end_ms=1)
+    report = JUDGE.report(span, base, window(base.layout, late), EpisodeState())
+    x, t = (next(f for f in report.features if f.name == name) for name in ("x", "t"))
+    assert x.baseline is not None
+    assert (x.n, x.mean, x.min, x.max, x.completeness) == (500, 24.5, 0, 49, 1.0)
+    assert (x.baseline.n, x.baseline.missing, x.baseline.completeness) == (1_250, 250, 0.8)
+    assert (x.baseline.mean, x.baseline.min, x.baseline.max) == (49.5, 0, 99)
+    assert x.baseline.std == pytest.approx(np.std(np.arange(100)))
+    assert x.baseline.types["integral"] == 1.0
+    assert t.baseline is not None
+    assert (t.baseline.n, t.baseline.mean, t.baseline.types["string"]) == (1_250, None, 1.0)
+
+
+@pytest.mark.parametrize("expose_values", [False, True])
+def test_a_signal_has_the_numbers_of_its_features_but_no_extreme_value(
+    expose_values: bool,
+) -> None:
+    judge = Judge("flights", Rules(), expose_values=expose_values)
+    report = judged({**rows(2_000), "x": normal(3, 2_000, 4.0)}, judge=judge)
+    signal = signal_of({**rows(2_000), "x": normal(3, 2_000, 4.0)}, judge)
+    assert [figures.name for figures in signal.figures] == ["x"]
+    (figures,) = signal.figures
+    feature = next(feature for feature in report.features if feature.name == "x")
+    assert (figures.value, figures.limit, figures.statistic) == (
+        feature.value,
+        feature.limit,
+        "psi",
+    )
+    assert (figures.window.mean, figures.window.std) == (feature.mean, feature.std)
+    assert feature.baseline is not None
+    assert figures.baseline is not None
+    assert figures.baseline.mean == feature.baseline.mean
+    extremes = (figures.window.min, figures.window.max, figures.baseline.min, figures.baseline.max)
+    shown = (feature.min, feature.max, feature.baseline.min, feature.baseline.max)
+    assert extremes == (shown if expose_values else (None, None, None, None))
+
+
+def test_a_recovered_model_gives_the_numbers_of_the_window_in_which_it_recovered() -> None:
+    state = EpisodeState()
+    signals = []
+    for k, mean in enumerate((4.0, 0.0, 0.0, 0.0)):
+        span = WindowSpan(model="delay", variant="A", start_ms=k * 60_000, end_ms=(k + 1) * 60_000)
+        data = {**rows(2_000, k), "x": normal(k, 2_000, mean)}
+        report = JUDGE.report(span, BASE, window(BASE.layout, data), state)
+        state, new = JUDGE.advance(state, report, BASE)
+        signals += new
+    opened, recovered = signals
+    assert (opened.kind, recovered.kind) == ("opened", "recovered")
+    assert opened.figures[0].window.mean == pytest.approx(4.0, abs=0.2)
+    assert recovered.features == ("x",)
+    (now,) = recovered.figures
+    assert (now.name, now.verdict) == ("x", "ok")
+    assert now.window.mean == pytest.approx(0.0, abs=0.2)
+    assert now.value is not None
+    assert now.limit is not None
+    assert now.value < now.limit
+
+
 def test_a_signal_about_a_removed_feature_names_no_value() -> None:
     state, _ = JUDGE.advance(
         EpisodeState(), judged({**rows(2_000), "name": texts({"a secret": 2_000})}), BASE

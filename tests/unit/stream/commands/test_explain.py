@@ -18,7 +18,7 @@ from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.profiles.baseline import Constraint
-from detectors.report import FeatureReport, WindowReport
+from detectors.report import FeatureReport, Figures, WindowReport
 from stream.baselining.build import BuiltBaseline, write
 from stream.commands.explain import explain
 from stream.errors import DataError
@@ -88,7 +88,7 @@ def table_rows(page: str, columns: int) -> dict[str, list[str]]:
 def test_the_page_shows_limit_noise_and_the_counts_of_every_bin(folder: Path) -> None:
     _, page = explained(folder, line(report()), name="[/red]")
     assert table_rows(page, 6)["[bold]"][:4] == ["2500", "500", "0.6250", "0.5000"]
-    metrics = table_rows(page, 3)
+    metrics = {name: values[1:] for name, values in table_rows(page, 4).items()}
     names = ("limit", "noise floor", "configured limit", "psi", "completeness", "verdict")
     for name in names:
         recomputed, published = metrics[name]
@@ -97,6 +97,34 @@ def test_the_page_shows_limit_noise_and_the_counts_of_every_bin(folder: Path) ->
     assert metrics["deciding statistic"] == ["psi", "psi"]
     feature = next(feature for feature in report().features if feature.name == "[/red]")
     assert float(metrics["limit"][0]) == pytest.approx(feature.limit, rel=1e-9)
+
+
+def test_the_page_shows_the_baseline_beside_the_window(folder: Path) -> None:
+    _, page = explained(folder, line(report(mean=2.0)))
+    metrics = table_rows(page, 4)
+    x = normal(1, 4_000)
+    for name, value in (
+        ("n", 4_000),
+        ("missing", 0),
+        ("completeness", 1.0),
+        ("mean", np.mean(x)),
+        ("std", np.std(x)),
+        ("min", np.min(x)),
+        ("max", np.max(x)),
+    ):
+        baseline, recomputed, published = metrics[name]
+        assert float(baseline) == pytest.approx(value, rel=1e-9)
+        assert recomputed == published
+    assert float(metrics["mean"][1]) == pytest.approx(2.0, abs=0.2)
+    assert metrics["share written as fraction"][0] == "100 %"
+    assert metrics["psi"][0] == "", "the baseline has no distance from itself"
+
+
+def test_a_report_without_numbers_of_the_baseline_matches(folder: Path) -> None:
+    """Reports of 0.1.0 have none; the page shows those of the baseline."""
+    matches, page = explained(folder, line(changed(baseline=None)(report())))
+    assert matches, page
+    assert float(table_rows(page, 4)["n"][0]) == 4_000
 
 
 def changed(**fields: Any) -> Callable[[WindowReport], WindowReport]:
@@ -123,6 +151,9 @@ OTHER: dict[str, Any] = {
     "enabled": False,
     "types": {},
     "distances": {"psi": 9.0},
+    "baseline": Figures(
+        n=1, missing=0, completeness=1.0, types={}, mean=9.0, std=0.0, min=9.0, max=9.0
+    ),
 }
 
 
@@ -131,7 +162,7 @@ OTHER: dict[str, Any] = {
 )
 def test_a_change_of_any_metric_of_a_feature_is_detected(folder: Path, field: str) -> None:
     old = getattr(report().features[0], field)
-    value = OTHER.get(field, (old or 0) + 1 if not isinstance(old, str | dict) else None)
+    value = OTHER.get(field, (old or 0) + 1 if isinstance(old, int | float | None) else None)
     matches, page = explained(folder, line(changed(**{field: value})(report())))
     assert not matches, page
     assert page.endswith("recomputed values differ from the published ones\n")

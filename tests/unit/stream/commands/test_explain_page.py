@@ -87,8 +87,9 @@ def test_a_metric_is_in_one_line(tmp_path: Path) -> None:
     [row] = [line for line in lines if line.startswith("│ jensen_shannon")]
     feature = next(feature for feature in report().features if feature.name == "big")
     value = feature.distances["jensen_shannon"]
-    assert [cell.strip() for cell in row.split("│")[1:4]] == [
+    assert [cell.strip() for cell in row.split("│")[1:5]] == [
         "jensen_shannon",
+        "",
         f"{value:.10g}",
         f"{value:.10g}",
     ]

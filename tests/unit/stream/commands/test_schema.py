@@ -160,5 +160,5 @@ def test_a_struct_without_source_has_no_descriptions() -> None:
 
 def test_structs_are_found_in_unions_lists_mappings_and_tuples() -> None:
     names = {struct.__name__ for struct in structs_of(WindowReport)}
-    assert names == {"WindowReport", "FeatureReport", "Violation", "BinShift"}
+    assert names == {"WindowReport", "FeatureReport", "Figures", "Violation", "BinShift"}
     assert len(structs_of(Config)) == len(schema_of("config")["$defs"])

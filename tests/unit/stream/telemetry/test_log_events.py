@@ -43,11 +43,27 @@ def test_a_window_and_a_signal_are_one_event_each_without_values() -> None:
         "job": "sample",
         "kind": "opened",
         "id": signal().id,
+        "since": "2025-06-15T15:07:00+00:00",
         "features": ["amount"],
         "reasons": ["amount: baseline_drift_check"],
         "report": report().id,
     }
     assert "SECRET" not in json.dumps(events)
+
+
+def test_a_recovered_model_is_information_and_names_no_past_reason() -> None:
+    with capture_logs() as events:
+        Telemetry("sample").log_verdicts(
+            [signal(0, kind) for kind in ("opened", "worsened", "reminder", "recovered")]
+        )
+    levels = {event["kind"]: event["log_level"] for event in events}
+    assert levels == {
+        "opened": "warning",
+        "worsened": "warning",
+        "reminder": "warning",
+        "recovered": "info",
+    }
+    assert (events[-1]["features"], events[-1]["reasons"]) == (["amount"], [])
 
 
 def test_a_signal_of_many_features_names_the_first_ten() -> None:
