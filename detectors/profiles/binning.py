@@ -9,6 +9,7 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.profiles.layout import MAX_EDGES, Feature, InferredType, Role
+from detectors.profiles.reading import PLAIN, Reading
 
 GRID_BINS: Final = 128
 """The number of fine bins, at quantiles, of a numeric feature of many values."""
@@ -26,14 +27,27 @@ OWN_CELL_SHARE: Final = 0.05
 """The share from which on an atom also has a coarse cell of its own."""
 
 
-def text_feature(name: str, role: Role, counts: Mapping[str, int]) -> Feature:
+def text_feature(
+    name: str, role: Role, counts: Mapping[str, int], reading: Reading = PLAIN
+) -> Feature:
     """A text feature; its vocabulary is the most frequent values (ties by name), at most 1,000."""
     ordered = sorted(counts, key=lambda value: (-counts[value], value))[:MAX_WORDS]
-    return Feature(name=name, type="String", kind="text", role=role, vocabulary=tuple(ordered))
+    return Feature(
+        name=name,
+        type="String",
+        kind="text",
+        role=role,
+        vocabulary=tuple(ordered),
+        reading=reading,
+    )
 
 
 def codes_feature(
-    name: str, role: Role, kind: InferredType, counts: Mapping[float, int]
+    name: str,
+    role: Role,
+    kind: InferredType,
+    counts: Mapping[float, int],
+    reading: Reading = PLAIN,
 ) -> Feature:
     """A numeric feature of few distinct values, each with a bin and a cell of its own.
 
@@ -62,6 +76,7 @@ def codes_feature(
         scale=scale,
         low=values[0],
         high=values[-1],
+        reading=reading,
     )
 
 
@@ -82,6 +97,7 @@ def grid_feature(
     high: float,
     center: float,
     scale: float,
+    reading: Reading = PLAIN,
 ) -> Feature:
     """A numeric feature of many values: a grid at quantiles, atoms, and a ladder beyond each end.
 
@@ -113,6 +129,7 @@ def grid_feature(
         low=low,
         high=high,
         ladder=LADDER if below == above == LADDER else 0,
+        reading=reading,
     )
 
 

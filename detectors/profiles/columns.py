@@ -15,8 +15,13 @@ A finite number is *integral* or *fractional*. In a feature of integers the writ
 sign and digits alone are integral, ``7.0`` and ``1e3`` are fractional. In a feature of fractions
 the value decides: whole numbers are integral.
 
-Text in a **text** feature is a value as it stands, never trimmed; empty text is missing. Its
-written type follows the patterns of SageMaker Model Monitor (:func:`written_types`), see
+A text that is not a number is then looked up in the feature's *reading*
+(:mod:`detectors.profiles.reading`): a marker is missing, and in a feature of booleans the spellings
+of true and false are 1 and 0.
+
+Text in a **text** feature is a value without the blanks around it; empty text and the feature's
+markers are missing, see :mod:`detectors.profiles.vocabulary`. Its written
+type follows the patterns of SageMaker Model Monitor (:func:`written_types`), see
 ``docs/sagemaker-compatibility.md``.
 
 JSON cells: ``null`` and an absent key are missing; a string is read like text; ``true`` and
@@ -27,6 +32,7 @@ feature a number is its shortest text (``7``, ``7.0``).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -35,6 +41,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
+from detectors.profiles.reading import PLAIN, MarkedNumbers, Reading
 
 NUMBER: Final = (
     r"^[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"
@@ -77,20 +84,67 @@ class Texts(NamedTuple):
 Column = Numbers | Texts
 
 
-def numbers_from_text(array: pa.StringArray, integral: bool) -> Numbers:
+def numbers_from_text(array: pa.StringArray, integral: bool, reading: Reading = PLAIN) -> Numbers:
     """The numbers of texts, by the grammar above; null is missing, like empty text.
 
     ``integral``: the feature holds integers, so the written form decides integral or fractional.
+    ``reading``: the markers of the feature, and whether it holds booleans.
 
     >>> texts = pa.array(["7", " 7.0", "", "x", "true", "1e999"])
     >>> numbers_from_text(texts, integral=True).slots.tolist()
     [3, 4, 0, 2, 1, 4]
     """
-    return numbers_from_texts([array], [integral])[0]
+    return with_reading(numbers_from_texts([array], [integral])[0], array, reading)
+
+
+def with_reading(numbers: Numbers, texts: pa.StringArray | None, reading: Reading) -> Numbers:
+    """The numbers of a column, read with the markers and booleans of its feature.
+
+    ``texts`` are the cells as they were written, ``None`` if none of them is a text. The arrays of
+    ``numbers`` may be changed.
+    """
+    if reading == PLAIN:
+        return numbers
+    marked = _marked_numbers(reading)
+    values, slots = numbers.values, numbers.slots
+    if texts is not None and slots is not None:
+        rest = np.flatnonzero((slots == STRING) | (slots == BOOLEAN))
+        if len(rest):
+            missing, read = marked.of_texts(texts.take(pa.array(rest)))
+            slots[rest[missing]] = MISSING
+            number = ~np.isnan(read) & ~missing
+            slots[rest[number]], values[rest[number]] = INTEGRAL, read[number]
+    if marked.has_values:
+        return _without_markers(Numbers(values, slots, numbers.integral), marked)
+    return numbers
+
+
+def _without_markers(numbers: Numbers, marked: MarkedNumbers) -> Numbers:
+    """The numbers, missing where a number is a marker."""
+    hit = marked.of_values(numbers.values)
+    if numbers.slots is not None:
+        hit &= numbers.slots >= INTEGRAL
+    if not hit.any():
+        return numbers
+    values = np.where(hit, np.nan, numbers.values)
+    slots = numbers.slots
+    if slots is None:
+        slots = finite_slots(values, numbers.integral | (values == np.floor(values)))
+    return Numbers(values, np.where(hit, np.uint8(MISSING), slots), numbers.integral)
+
+
+def has_number_markers(reading: Reading) -> bool:
+    """Return whether a marker of a numeric feature is a number."""
+    return reading != PLAIN and _marked_numbers(reading).has_values
+
+
+@lru_cache(maxsize=4096)
+def _marked_numbers(reading: Reading) -> MarkedNumbers:
+    return MarkedNumbers(reading)
 
 
 def numbers_from_texts(arrays: Sequence[pa.StringArray], integral: Sequence[bool]) -> list[Numbers]:
-    """:func:`numbers_from_text` of several columns.
+    """:func:`numbers_from_text` of several columns, without markers and booleans.
 
     They are read together: for short columns, calls cost more than values.
     """
@@ -198,7 +252,7 @@ class _Bytes:
         return rows
 
 
-def numbers_from_array(array: pa.Array, integral: bool) -> Numbers:
+def numbers_from_array(array: pa.Array, integral: bool, reading: Reading = PLAIN) -> Numbers:
     """The numbers of an Arrow array of integers or floats; null is missing.
 
     >>> numbers_from_array(pa.array([7.0, None, 0.5]), integral=False).slots.tolist()
@@ -206,11 +260,11 @@ def numbers_from_array(array: pa.Array, integral: bool) -> Numbers:
     """
     values = array.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
     if not array.null_count:
-        return Numbers(values, None, integral)
+        return with_reading(Numbers(values, None, integral), None, reading)
     whole = np.isfinite(values) & (integral | (values == np.floor(values)))
     slots = np.where(whole, np.uint8(INTEGRAL), np.uint8(FRACTIONAL))
     slots[_mask(array.is_null())] = MISSING
-    return Numbers(values, slots, integral)
+    return with_reading(Numbers(values, slots, integral), None, reading)
 
 
 def written_types(array: pa.StringArray) -> NDArray[np.uint8]:

@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from detectors.profiles.columns import Column, Numbers, written_types
-from detectors.profiles.hashing import hashed_bin
+from detectors.profiles.columns import Column, Numbers
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
 from detectors.profiles.profile import MAX_NOVEL, Profile
 from detectors.profiles.small_groups import SmallGroups
+from detectors.profiles.vocabulary import VocabularyIndex
 
 SORT_FROM: Final = 256
 """Groups of at least this many rows are counted by sorting."""
@@ -43,8 +43,7 @@ class Fold:
             for layout in self.layouts
         ]
         self._words = [
-            [VocabularyIndex(feature.vocabulary) for feature in layout.features]
-            for layout in self.layouts
+            [VocabularyIndex(feature) for feature in layout.features] for layout in self.layouts
         ]
 
     def fold(
@@ -159,32 +158,6 @@ def _add_moments(profile: Profile, i: int, ordered: NDArray[np.float64]) -> None
     profile.low[i], profile.high[i] = ordered[0], ordered[-1]
 
 
-class VocabularyIndex:
-    """The vocabulary of a feature, prepared for look-ups."""
-
-    def __init__(self, vocabulary: Sequence[str]) -> None:
-        self._array = pa.array(vocabulary, pa.string())
-        self._types = written_types(self._array)
-
-    def look_up(
-        self, values: pa.StringArray
-    ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.bool_]]:
-        """Bin and written type of each value, and whether the vocabulary holds it.
-
-        Values outside of the vocabulary go to hashed bins.
-        """
-        index = pc.index_in(values, value_set=self._array)
-        if not index.null_count:
-            bins = index.to_numpy().astype(np.int64)
-            return bins, self._types[bins], np.ones(len(values), bool)
-        known = index.is_valid().to_numpy(zero_copy_only=False)
-        bins = index.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
-        types = self._types[bins] if len(self._types) else np.zeros(len(bins), np.uint8)
-        rest = values.filter(pa.array(~known))
-        bins[~known], types[~known] = len(self._array) + hashed_bin(rest), written_types(rest)
-        return bins, types, known
-
-
 def _count_texts(
     profile: Profile, i: int, column: pa.DictionaryArray, words: VocabularyIndex
 ) -> None:
@@ -194,11 +167,12 @@ def _count_texts(
     counts[first + MISSING] = column.null_count
     codes = column.indices.drop_null().to_numpy(zero_copy_only=False)
     occurrences = np.bincount(codes, minlength=len(column.dictionary))
-    bins, types, known = words.look_up(column.dictionary)
-    counts[layout.bins(i)] = np.bincount(bins, weights=occurrences, minlength=feature.bins)
+    bins, types, values, known = words.look_up(column.dictionary)
+    counted = np.bincount(bins, weights=occurrences, minlength=feature.bins)
+    counts[layout.bins(i)] = counted[: feature.bins]
     by_type = np.bincount(types, weights=occurrences, minlength=HEAD)
     counts[first : first + HEAD] += by_type.astype(np.int64)
     novel = np.flatnonzero(~known & (occurrences > 0))[:MAX_NOVEL]
     if len(novel):
-        names = column.dictionary.take(pa.array(novel)).to_pylist()
+        names = values.take(pa.array(novel)).to_pylist()
         profile.note_novel(feature.name, dict(zip(names, occurrences[novel].tolist(), strict=True)))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.errors import LayoutInvalid
+from detectors.profiles.reading import PLAIN, Reading
 
 MISSING: Final = 0
 BOOLEAN: Final = 1
@@ -48,6 +49,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     kept as sums around ``center``, Wasserstein is in units of ``scale``. ``low`` and ``high`` are
     the baseline's smallest and largest value; ``ladder`` is the number of bins beyond each of them.
     The share of the values in these bins is the outlier share.
+
+    ``reading`` is how cells are read; a feature of 0.1.0 has none, and takes texts as they stand.
     """
 
     name: str
@@ -62,6 +65,12 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     low: float = 0.0
     high: float = 0.0
     ladder: int = 0
+    reading: Reading | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def cell_reading(self) -> Reading:
+        """The reading of the cells, without markers and booleans for a feature of 0.1.0."""
+        return PLAIN if isinstance(self.reading, msgspec.UnsetType) else self.reading
 
     @property
     def numeric(self) -> bool:

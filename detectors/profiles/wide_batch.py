@@ -13,8 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from detectors.profiles.columns import Column, Numbers, Texts, finite_slots, read_texts
-from detectors.profiles.layout import MISSING
+from detectors.profiles.columns import (
+    Column,
+    Numbers,
+    Texts,
+    finite_slots,
+    has_number_markers,
+    read_texts,
+    with_reading,
+)
+from detectors.profiles.layout import BOOLEAN, MISSING, STRING
+from detectors.profiles.reading import Reading
 
 
 class WideBatch(Mapping[str, Column]):
@@ -84,14 +93,18 @@ def side_by_side(parts: Sequence[Mapping[str, Column]]) -> Mapping[str, Column]:
 
 
 def cut_numbers(
-    cells: pa.StringArray, numeric: NDArray[np.bool_], integral: NDArray[np.bool_], typed: bool
+    cells: pa.StringArray,
+    numeric: NDArray[np.bool_],
+    integral: NDArray[np.bool_],
+    typed: bool,
+    readings: Sequence[Reading] = (),
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
     """The numbers of the numeric columns of a table, from its ``cells``, row after row.
 
     They are read as by :func:`detectors.profiles.columns.numbers_from_text`. ``numeric`` and
-    ``integral`` have one entry per column. Returns values and slots, ``[numeric columns, rows]``,
-    and whether every cell fitted its column's type. With ``typed`` that is tried first: Arrow then
-    reads all cells in two calls.
+    ``integral`` have one entry per column, ``readings`` one per numeric column. Returns values and
+    slots, ``[numeric columns, rows]``, and whether every cell fitted its column's type. With
+    ``typed`` that is tried first: Arrow then reads all cells in two calls.
     """
     shape = len(cells) // len(numeric), len(numeric)
     filled = _lengths(cells).reshape(shape) > 0
@@ -102,24 +115,54 @@ def cut_numbers(
         except pa.ArrowInvalid:
             pass
         else:
-            return _typed(values[:, numeric].T, filled[:, numeric].T, integral[numeric])
+            matrix, slots = _typed(values[:, numeric].T, filled[:, numeric].T, integral[numeric])
+            return *_with_readings(matrix, slots, None, readings, integral[numeric]), True
     by_column = np.arange(len(cells)).reshape(shape).T[numeric]
     texts = cells.take(pa.array(by_column.ravel()))
     read, slots = read_texts(texts, np.repeat(integral[numeric], shape[0]))
-    return read.reshape(by_column.shape), slots.reshape(by_column.shape), False
+    values, slots = read.reshape(by_column.shape), slots.reshape(by_column.shape)
+    return *_with_readings(values, slots, texts, readings, integral[numeric]), False
+
+
+def _with_readings(
+    values: NDArray[np.float64],
+    slots: NDArray[np.uint8] | None,
+    texts: pa.StringArray | None,
+    readings: Sequence[Reading],
+    integral: NDArray[np.bool_],
+) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
+    """The numbers of columns, each read with the markers and booleans of its feature.
+
+    ``texts`` holds all cells, column after column.
+    """
+    rows = values.shape[1]
+    unread = None if slots is None else ((slots == STRING) | (slots == BOOLEAN)).any(axis=1)
+    for j, reading in enumerate(readings):
+        by_value = has_number_markers(reading)
+        if not by_value and (texts is None or unread is None or not unread[j]):
+            continue
+        column = Numbers(values[j], None if slots is None else slots[j], bool(integral[j]))
+        written = None if texts is None else texts.slice(j * rows, rows)
+        read = with_reading(column, written, reading)
+        values[j] = read.values
+        if read.slots is not None:
+            if slots is None:
+                slots = finite_slots(values, integral[:, None] | (values == np.floor(values)))
+            slots[j] = read.slots
+    return values, slots
 
 
 def _typed(
     values: NDArray[np.float64], filled: NDArray[np.bool_], integral: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
+) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
     """Values with NaN where a cell is empty, and slots if any cell is."""
     values = np.ascontiguousarray(values)
     if filled.all():
-        return values, None, True
+        return values, None
     values[~filled] = np.nan
     slots = finite_slots(values, integral[:, None] | (values == np.floor(values)))
     slots[~filled] = MISSING
-    return values, slots, True
+    return values, slots
 
 
 def _lengths(array: pa.StringArray) -> NDArray[np.int32]:

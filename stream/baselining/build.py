@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +20,7 @@ from detectors.profiles.fold import Fold
 from detectors.profiles.layout import Feature, Layout, Role
 from detectors.profiles.profile import Profile
 from stream.baselining import sagemaker_files
-from stream.baselining.column_scan import ColumnScan
+from stream.baselining.column_scan import Choice, ColumnScan
 from stream.baselining.constraints_file import load_constraints, read_constraints
 from stream.baselining.training_data import Progress, TrainingData
 from stream.errors import ColumnsUnknown, ConfigError
@@ -36,22 +37,38 @@ class BuiltBaseline(NamedTuple):
 
 
 def make(
-    chunks: Callable[[], Iterable[pa.Table]], predictions: Sequence[str] = ()
+    chunks: Callable[[], Iterable[pa.Table]],
+    predictions: Sequence[str] = (),
+    *,
+    text: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    missing: Sequence[str] | None = None,
 ) -> BuiltBaseline:
     """Make the baseline of the rows in ``chunks``, which are read twice.
 
-    ``predictions`` names the columns of the model's response. A column without any value gets no
-    bins; it stays in ``columns``, so that positions keep their meaning.
+    ``predictions`` names the columns of the model's response, ``text`` and ``numbers`` those whose
+    kind is not to be inferred. ``missing`` are the texts that count as missing, ``None`` for those
+    of :mod:`detectors.profiles.reading`; the baseline stores them, and events are read with them. A
+    column without any value gets no bins; it stays in ``columns``, so that positions keep their
+    meaning.
 
-    Raises ``BaselineInvalid`` if there are no rows, and :class:`~stream.errors.ColumnsUnknown` if
-    there is no column for a prediction.
+    Raises ``BaselineInvalid`` if there are no rows, if a column is in both ``text`` and
+    ``numbers``, or if one of ``numbers`` has no number; :class:`~stream.errors.ColumnsUnknown` if
+    there is no column of a name.
     """
-    scans = _scan(chunks())
+    both = sorted(set(text) & set(numbers))
+    if both:
+        raise BaselineInvalid("columns", f"both text and numbers: {', '.join(both)}")
+    scans = _scan(chunks(), lambda name: ColumnScan(_choice(name, text, numbers), missing))
     if not any(scan.rows for scan in scans.values()):
         raise BaselineInvalid("rows", "the training data has none")
-    unknown = [name for name in predictions if name not in scans]
-    if unknown:
-        raise ColumnsUnknown("training data", "predictions", unknown, list(scans))
+    for purpose, names in (("predictions", predictions), ("text", text), ("number", numbers)):
+        if unknown := [name for name in names if name not in scans]:
+            raise ColumnsUnknown("training data", purpose, unknown, list(scans))
+    if without := [name for name in numbers if not scans[name].finite]:
+        raise BaselineInvalid(
+            "columns", f"without a single number, but chosen as numbers: {', '.join(without)}"
+        )
     layout = _layout(scans, predictions)
     profile = Profile(layout)
     fold = Fold([layout])
@@ -64,14 +81,22 @@ def make(
     return BuiltBaseline(baseline, sagemaker_files.statistics(scans), written)
 
 
-def _scan(chunks: Iterable[pa.Table]) -> dict[str, ColumnScan]:
+def _choice(name: str, text: Sequence[str], numbers: Sequence[str]) -> Choice | None:
+    if name in text:
+        return "text"
+    return "number" if name in numbers else None
+
+
+def _scan(
+    chunks: Iterable[pa.Table], new_scan: Callable[[str], ColumnScan]
+) -> dict[str, ColumnScan]:
     """Scan all rows once; a column is missing in chunks that do not have it."""
     scans: dict[str, ColumnScan] = {}
     rows = 0
     for chunk in chunks:
         for name in chunk.column_names:
             if name not in scans:
-                scans[name] = ColumnScan()
+                scans[name] = new_scan(name)
                 scans[name].pad(rows)
             scans[name].add(_combined(chunk[name]))
         rows += chunk.num_rows
@@ -135,14 +160,18 @@ def make_from_files(
     header: bool = True,
     columns: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    text: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+    missing: Sequence[str] | None = None,
     progress: Progress = lambda _: None,
 ) -> BuiltBaseline:
-    """Make the baseline of a training file or folder.
+    """Make the baseline of a training file or folder, see :func:`make`.
 
     See :class:`stream.baselining.training_data.TrainingData` for what is read, and for the errors.
     """
     training = TrainingData(path, header, columns, exclude)
-    return make(lambda: training.chunks(progress), predictions)
+    chunks = partial(training.chunks, progress)
+    return make(chunks, predictions, text=text, numbers=numbers, missing=missing)
 
 
 def load_baseline(folder: Path) -> Baseline:
@@ -241,7 +270,9 @@ def _count(fold: Fold, layout: Layout, chunk: pa.Table) -> Profile:
 
 
 def _column(text: pa.StringArray, feature: Feature) -> Column:
-    return numbers_from_text(text, feature.type == "Integral") if feature.numeric else Texts(text)
+    if not feature.numeric:
+        return Texts(text)
+    return numbers_from_text(text, feature.type == "Integral", feature.cell_reading)
 
 
 def _combined(column: pa.ChunkedArray) -> pa.StringArray:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import sqrt
-from typing import Final
+from functools import cached_property
+from math import isfinite, sqrt
+from typing import Final, Literal
 
 import datasketches
 import numpy as np
@@ -31,6 +32,13 @@ from detectors.profiles.layout import (
     InferredType,
     Role,
 )
+from detectors.profiles.reading import BLANKS, Reading, spellings
+from stream.baselining.inferred_reading import (
+    NUMBER_SHARE,
+    hold_booleans,
+    number_markers,
+    text_markers,
+)
 
 KLL_K: Final = 2_048
 """The parameter k of the sketch, and the number of values up to which the sketch is exact."""
@@ -38,6 +46,9 @@ MAX_TRACKED: Final = 200_000
 """The largest number of different values that are counted exactly."""
 MAX_SAMPLED: Final = 65_536
 """The largest number of values in the sample that the bins are made from."""
+
+Choice = Literal["text", "number"]
+"""The kind of a column that the user has chosen."""
 
 
 class ColumnScan:
@@ -52,16 +63,23 @@ class ColumnScan:
     Numbers are recognised by the grammar of :mod:`detectors.profiles.columns`, so that a column
     gets the type with which its events will be counted. With the patterns of SageMaker, ``NaN``,
     ``.5`` and `` 7`` would make it a String.
+
+    ``choice`` is the kind that the user has chosen, ``None`` to infer it. ``markers`` are the
+    user's missing markers, ``None`` for those of the common writers.
     """
 
-    def __init__(self) -> None:
-        self.rows = self.missing = self.finite = 0
+    def __init__(self, choice: Choice | None = None, markers: Sequence[str] | None = None) -> None:
+        self.choice = choice
+        self.markers = markers
+        self.rows = self.empty = self.finite = 0
+        self._as_number = Reading(missing=number_markers(markers))
+        self._marked_numbers = 0
         self.types: Counter[int] = Counter()
         self.sketch = datasketches.kll_doubles_sketch(KLL_K)
         self.first: list[float] = []
         self.sample = np.empty(0)
         self.stride = 1
-        self.values: Counter[str] = Counter()
+        self.texts: Counter[str] = Counter()
         self.low = np.inf
         self.high = -np.inf
         self.sum = 0.0
@@ -71,26 +89,28 @@ class ColumnScan:
 
     def add(self, column: pa.StringArray) -> None:
         """Add a chunk of text."""
-        read = numbers_from_text(column, integral=True)
+        read = numbers_from_text(column, True, self._as_number)
         slots = read.slots if read.slots is not None else np.full(len(column), INTEGRAL, np.uint8)
+        present = pc.not_equal(pc.utf8_trim(column, characters=BLANKS), "").fill_null(False)
         self.rows += len(column)
-        self.missing += int((slots == MISSING).sum())
+        self.empty += len(column) - present.true_count
+        self._marked_numbers += int((slots == MISSING).sum()) - len(column) + present.true_count
         for slot, count in enumerate(np.bincount(slots)):
             if slot != MISSING and count:
                 self.types[slot] += int(count)
         self._add_numbers(read.values[(slots >= INTEGRAL) & np.isfinite(read.values)])
-        self._count_values(column.filter(pa.array(slots != MISSING)))
+        self._count_texts(column.filter(present))
 
-    def _count_values(self, present: pa.StringArray) -> None:
+    def _count_texts(self, present: pa.StringArray) -> None:
         for entry in pc.value_counts(present).to_pylist():
-            self.values[entry["values"]] += entry["counts"]
-        if len(self.values) > MAX_TRACKED:
-            self.values = Counter(dict(self.values.most_common(MAX_TRACKED // 2)))
+            self.texts[entry["values"]] += entry["counts"]
+        if len(self.texts) > MAX_TRACKED:
+            self.texts = Counter(dict(self.texts.most_common(MAX_TRACKED // 2)))
             self.dropped_values = True
 
     def pad(self, rows: int) -> None:
         """Count the rows that this column was absent from as missing, up to ``rows`` in all."""
-        self.missing += rows - self.rows
+        self.empty += rows - self.rows
         self.rows = rows
 
     def _add_numbers(self, values: Floats) -> None:
@@ -118,14 +138,56 @@ class ColumnScan:
     def type(self) -> InferredType:
         """The inferred type.
 
-        ``String`` if any text is not a number, else ``Fractional`` if any number is, else
-        ``Integral``; ``Unknown`` without values.
+        ``Fractional`` or ``Integral`` if at least :data:`NUMBER_SHARE` of the values are numbers,
+        else ``String``; ``Unknown`` without values.
         """
-        if not self.types:
-            return "Unknown"
-        if self.types[STRING] or self.types[BOOLEAN] or not self.finite:
-            return "String"
-        return "Fractional" if self.types[FRACTIONAL] else "Integral"
+        if self._is_numeric:
+            return "Fractional" if self.types[FRACTIONAL] else "Integral"
+        has_values = bool(self.types or self.choice == "text") and bool(self.values)
+        return "String" if has_values else "Unknown"
+
+    @property
+    def _is_numeric(self) -> bool:
+        if self.choice is not None or not self.finite:
+            return self.choice == "number" and self.finite > 0
+        numbers = self.types[INTEGRAL] + self.types[FRACTIONAL]
+        return numbers >= NUMBER_SHARE * self.types.total()
+
+    @property
+    def unreadable(self) -> int:
+        """Values of a numeric column that are not numbers; 0 in a text column."""
+        return self.types[STRING] + self.types[BOOLEAN] if self._is_numeric else 0
+
+    @property
+    def missing(self) -> int:
+        """Rows without a value, those with a missing marker among them."""
+        if self._is_numeric:
+            return self.empty + self._marked_numbers
+        if self.type == "Unknown":
+            return self.rows
+        return self.empty + self.texts.total() - self.values.total()
+
+    @cached_property
+    def reading(self) -> Reading:
+        """The missing markers of the column, and whether it holds booleans."""
+        if self._is_numeric:
+            numbers = {*self._counts_by_number()} if not self.dropped_values else set()
+            zero_or_one = bool(numbers) and numbers <= {0.0, 1.0}
+            return Reading(missing=number_markers(self.markers), booleans=zero_or_one)
+        missing = text_markers(self.markers, self.texts)
+        return Reading(missing, self.choice is None and hold_booleans(missing, self.texts))
+
+    @cached_property
+    def values(self) -> Counter[str]:
+        """The values of a text column with their counts, each in the spelling that it counts as."""
+        spelled = spellings(self.reading, ())
+        counts: Counter[str] = Counter()
+        for text, count in self.texts.items():
+            trimmed = text.strip(BLANKS)
+            value = spelled.get(trimmed, trimmed)
+            if value is not None:
+                counts[value] += count
+        return counts
 
     @property
     def mean(self) -> float:
@@ -148,10 +210,10 @@ class ColumnScan:
         if inferred == "Unknown":
             return None
         if inferred == "String":
-            return text_feature(name, role, self.values)
+            return text_feature(name, role, self.values, self.reading)
         counts = self._counts_by_number()
         if not self.dropped_values and len(counts) <= MAX_CODES:
-            return codes_feature(name, role, inferred, counts)
+            return codes_feature(name, role, inferred, counts, self.reading)
         atoms = {
             value: count / self.finite
             for value, count in counts.items()
@@ -167,6 +229,7 @@ class ColumnScan:
             high=self.high,
             center=self.mean,
             scale=self.std,
+            reading=self.reading,
         )
 
     def _counts_by_number(self) -> Counter[float]:
@@ -174,11 +237,12 @@ class ColumnScan:
 
         Of more than 10,000 values only the 1,000 most frequent ones are counted.
         """
-        is_short = len(self.values) <= 10_000
+        is_short = len(self.texts) <= 10_000
+        texts = dict(self.texts if is_short else self.texts.most_common(1_000))
+        read = numbers_from_text(pa.array(texts, pa.string()), True, self._as_number)
         counts: Counter[float] = Counter()
-        for text, count in self.values.items() if is_short else self.values.most_common(1_000):
-            value = float(text.strip(" \t")) if "(" not in text else float("nan")
-            if np.isfinite(value):
+        for value, count in zip(read.values.tolist(), texts.values(), strict=True):
+            if isfinite(value):
                 counts[value + 0.0] += count
         return counts
 

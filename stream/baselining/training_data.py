@@ -13,6 +13,7 @@ import pyarrow.parquet as parquet
 
 from detectors.profiles.columns import WHOLE
 from stream.errors import ColumnsUnknown, DataError
+from stream.formats.base import ColumnType
 from stream.formats.rows import Cell, MalformedRecord, cell_of, column_of, load_json
 
 CHUNK_ROWS = 65_536
@@ -26,6 +27,7 @@ SUFFIXES = {
     ".json": "jsonl",
 }
 
+RAW = ColumnType("raw")
 CAPTURED = "captureData"
 NOT_TRAINING_DATA = (
     f"holds captures of SageMaker (`{CAPTURED}`): requests to the deployed model, not the data that"
@@ -130,7 +132,7 @@ class TrainingData:
                 rows = [self._row(file, number, line) for number, line in chunk]
                 names = dict.fromkeys(name for row in rows for name in row)
                 cells = {name: [row.get(name) for row in rows] for name in names}
-                columns = {name: column_of(cells[name], "raw").values for name in names}
+                columns = {name: column_of(cells[name], RAW).values for name in names}
                 yield pa.table(columns)
 
     def _row(self, file: Path, number: int, line: bytes) -> dict[str, Cell]:

@@ -11,12 +11,20 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
 
+from detectors.profiles.reading import PLAIN, Reading
 from stream.events import DecodedRecords, RawBatch
 
-ColumnType = Literal["int", "float", "text", "raw"]
-"""The decoding of a column: by its feature's type, or ``raw``, as the text in the payload, while a
-layout is being learned.
-"""
+
+class ColumnType(NamedTuple):
+    """The decoding of a column.
+
+    ``kind`` is that of its feature, or ``raw``, as the text in the payload, while a layout is being
+    learned. ``reading`` holds the missing markers and the booleans of a numeric feature; those of a
+    text feature are looked up when its values are counted.
+    """
+
+    kind: Literal["int", "float", "text", "raw"]
+    reading: Reading = PLAIN
 
 
 class Schema(NamedTuple):

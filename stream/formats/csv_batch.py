@@ -21,6 +21,7 @@ from detectors.profiles.columns import (
     Texts,
     numbers_from_array,
     numbers_from_texts,
+    with_reading,
 )
 from detectors.profiles.layout import FRACTIONAL, MISSING, STRING
 from detectors.profiles.wide_batch import WideBatch, cut_numbers
@@ -121,8 +122,8 @@ class CsvTable:
 
     def __init__(self, names: Sequence[str], types: dict[str, ColumnType]) -> None:
         self._types = {name: types[name] for name in names}
-        self._numeric = frozenset(name for name in names if types[name] in ("int", "float"))
-        self._integers = frozenset(name for name in names if types[name] == "int")
+        self._numeric = frozenset(name for name in names if types[name].kind in ("int", "float"))
+        self._integers = frozenset(name for name in names if types[name].kind == "int")
         self._as_text: dict[str, int] = {}
         self._untyped_batches = 0
         self._options: dict[frozenset[str], pv.ConvertOptions] = {}
@@ -157,7 +158,8 @@ class CsvTable:
         integral = np.array([name in self._integers for name in names])
         self._untyped_batches = max(self._untyped_batches - 1, 0)
         typed = not self._untyped_batches and not (self._integers and _has_hex(data))
-        values, slots, fitted = cut_numbers(cells, numeric, integral, typed)
+        readings = [self._types[name].reading for name in names if name in self._numeric]
+        values, slots, fitted = cut_numbers(cells, numeric, integral, typed, readings)
         if typed and not fitted:
             self._untyped_batches = RETRY_AFTER
         numbers, texts = (np.array(names)[which].tolist() for which in (numeric, ~numeric))
@@ -177,20 +179,20 @@ class CsvTable:
     def _columns(self, table: pa.Table, as_text: frozenset[str]) -> dict[str, Column]:
         arrays = {name: _flat(table.column(j)) for j, name in enumerate(self._types)}
         columns: dict[str, Column] = {}
-        for name, kind in self._types.items():
+        for name, (kind, reading) in self._types.items():
             if kind in ("text", "raw"):
                 columns[name] = Texts(arrays[name])
             elif name not in as_text:
-                columns[name] = numbers_from_array(arrays[name], kind == "int")
+                columns[name] = numbers_from_array(arrays[name], kind == "int", reading)
         slow = [name for name in self._types if name in as_text]
         for name, numbers in zip(slow, self._from_text(slow, arrays), strict=True):
-            columns[name] = numbers
             self._remember(name, numbers)
+            columns[name] = with_reading(numbers, arrays[name], self._types[name].reading)
         return columns
 
     def _from_text(self, names: Sequence[str], arrays: dict[str, pa.StringArray]) -> list[Numbers]:
         return numbers_from_texts(
-            [arrays[name] for name in names], [self._types[name] == "int" for name in names]
+            [arrays[name] for name in names], [name in self._integers for name in names]
         )
 
     def _parse(
@@ -219,7 +221,8 @@ class CsvTable:
     def _convert(self, as_text: frozenset[str]) -> pv.ConvertOptions:
         if as_text not in self._options:
             kinds = {
-                name: "text" if name in as_text else kind for name, kind in self._types.items()
+                name: "text" if name in as_text else column.kind
+                for name, column in self._types.items()
             }
             self._options[as_text] = pv.ConvertOptions(
                 check_utf8=False,

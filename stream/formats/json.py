@@ -146,7 +146,7 @@ class JsonTable:
         self._columns = form.paths(schema)
         self._reader = PathReader(
             [paths.path(name) for name, paths in self._columns],
-            [LEAF_TYPES[schema.types[name]] for name, _ in self._columns],
+            [LEAF_TYPES[schema.types[name].kind] for name, _ in self._columns],
         )
 
     def read(

@@ -12,18 +12,16 @@ from typing import Any, Final
 
 import msgspec
 
-from stream.formats.base import ColumnType
-
 Path = tuple[str, ...]
 """Keys of nested objects, from the outermost on."""
 
-LEAF_TYPES: Final[dict[ColumnType, Any]] = {
+LEAF_TYPES: Final[Mapping[str, Any]] = {
     "int": int | float | None,
     "float": float | None,
     "text": str | None,
     "raw": str | None,
 }
-"""The usual type of a cell, by the type of its column."""
+"""The usual type of a cell, by the kind of its column."""
 
 
 def value_at(document: object, path: Sequence[str]) -> object:

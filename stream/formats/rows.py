@@ -16,8 +16,16 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
-from detectors.profiles.columns import Column, Numbers, Texts, numbers_from_array, numbers_from_text
+from detectors.profiles.columns import (
+    Column,
+    Numbers,
+    Texts,
+    numbers_from_array,
+    numbers_from_text,
+    with_reading,
+)
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING
+from detectors.profiles.reading import PLAIN, Reading
 from stream.formats.base import ColumnType
 from stream.formats.json_paths import (
     LEAF_TYPES,
@@ -63,7 +71,7 @@ class RowShape(NamedTuple):
     def reader(self, types: dict[str, ColumnType]) -> PathReader:
         """Return a reader of a payload that is one row, as an object."""
         paths = [unique_path(name, self.paths) for name in self.names]
-        return PathReader(paths, [LEAF_TYPES[types[name]] for name in self.names])
+        return PathReader(paths, [LEAF_TYPES[types[name].kind] for name in self.names])
 
 
 def width_mismatch(cells: int, width: int) -> str:
@@ -110,29 +118,29 @@ def columns_of_rows(
     }
 
 
-def column_of(cells: Sequence[Cell], kind: ColumnType) -> Column:
+def column_of(cells: Sequence[Cell], column: ColumnType) -> Column:
     """Return a column of cells by the grammar of :mod:`detectors.profiles.columns`.
 
     A cell is text, a number, a boolean, or ``None``.
     """
+    kind, reading = column
     types = set(map(type, cells)) - {type(None)}
     if kind in ("text", "raw"):
         strings = cells if types <= {str} and "" not in cells else [_string(cell) for cell in cells]
         return Texts(pa.array(strings, pa.string()))
     integral = kind == "int"
     if types <= {str}:
-        return numbers_from_text(pa.array(cells, pa.string()), integral)
+        return numbers_from_text(pa.array(cells, pa.string()), integral, reading)
     if types <= ({int} if integral else {int, float}):
         try:
-            return numbers_from_array(
-                pa.array(cells, pa.int64() if integral else pa.float64()), integral
-            )
+            array = pa.array(cells, pa.int64() if integral else pa.float64())
+            return numbers_from_array(array, integral, reading)
         except (pa.ArrowInvalid, OverflowError):
             pass
-    return _mixed_numbers(cells, integral)
+    return _mixed_numbers(cells, integral, reading)
 
 
-def _mixed_numbers(cells: Sequence[Cell], integral: bool) -> Numbers:
+def _mixed_numbers(cells: Sequence[Cell], integral: bool, reading: Reading) -> Numbers:
     values = np.array([_value(cell) for cell in cells], np.float64)
     slots = np.array([_slot(cell, integral) for cell in cells], np.uint8)
     texts = [k for k, cell in enumerate(cells) if isinstance(cell, str)]
@@ -140,7 +148,15 @@ def _mixed_numbers(cells: Sequence[Cell], integral: bool) -> Numbers:
         parsed = numbers_from_text(pa.array([cells[k] for k in texts], pa.string()), integral)
         values[texts] = parsed.values
         slots[texts] = MISSING if parsed.slots is None else parsed.slots
-    return Numbers(values, slots, integral)
+    numbers = Numbers(values, slots, integral)
+    return numbers if reading == PLAIN else with_reading(numbers, _texts(cells), reading)
+
+
+def _texts(cells: Sequence[Cell]) -> pa.StringArray:
+    """The cells that are texts or booleans, as they are written; null for all others."""
+    return pa.array(
+        [_string(cell) if isinstance(cell, (str, bool)) else None for cell in cells], pa.string()
+    )
 
 
 def _value(cell: Cell) -> float:

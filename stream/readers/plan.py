@@ -9,13 +9,6 @@ from detectors.profiles.layout import Feature, Layout
 from stream.baselining.columns import ModelColumns
 from stream.formats.base import ColumnType, DecodingPlan, Format, Schema
 
-_READ_AS: Mapping[str, ColumnType] = {
-    "Integral": "int",
-    "Fractional": "float",
-    "String": "text",
-    "Unknown": "text",
-}
-
 
 class ReadingPlan:
     """The plan for the records of all models.
@@ -56,8 +49,10 @@ def _types(columns: ModelColumns) -> dict[str, ColumnType]:
 def _type(layout: Layout, name: str) -> ColumnType:
     """Return the type as which a column is read: raw if the layout does not have it yet."""
     index = layout.index.get(name)
-    return "raw" if index is None else _read_as(layout.features[index])
+    return ColumnType("raw") if index is None else _read_as(layout.features[index])
 
 
 def _read_as(feature: Feature) -> ColumnType:
-    return _READ_AS[feature.type] if feature.numeric else "text"
+    if not feature.numeric:
+        return ColumnType("text")
+    return ColumnType("int" if feature.type == "Integral" else "float", feature.cell_reading)

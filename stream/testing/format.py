@@ -14,6 +14,7 @@ from detectors.profiles.fold import fold
 from detectors.profiles.layout import Feature, Layout
 from stream.events import DecodedRecords, RawBatch
 from stream.formats.base import (
+    ColumnType,
     DecodingPlan,
     Format,
     IdentityConfig,
@@ -29,7 +30,8 @@ TIME = "2025-06-15T15:06:40Z"
 """The event time of a good record."""
 TIME_MS = 1_750_000_000_000
 """The same, in milliseconds since 1970."""
-SCHEMA = Schema(("p",), ("x", "n", "t"), {"p": "float", "x": "float", "n": "int", "t": "text"})
+FLOAT, INT, TEXT = ColumnType("float"), ColumnType("int"), ColumnType("text")
+SCHEMA = Schema(("p",), ("x", "n", "t"), {"p": FLOAT, "x": FLOAT, "n": INT, "t": TEXT})
 """The columns of model ``m``: one output, and three inputs."""
 PLAN = DecodingPlan((SCHEMA,), {"m": 0})
 LAYOUT = Layout(
@@ -264,7 +266,7 @@ class FormatContract(ConfigurationContract):
         assert rejected == [(1, "time_missing")]
 
     def test_models_with_different_columns_share_a_stream(self, rig: FormatRig) -> None:
-        raw_types = Schema((), ("x", "n", "t"), {"x": "raw", "n": "float", "t": "text"})
+        raw_types = Schema((), ("x", "n", "t"), {"x": ColumnType("raw"), "n": FLOAT, "t": TEXT})
         plan = DecodingPlan((SCHEMA, raw_types), {"m": 0, "w": 1})
         batch = replace(raw_batch([rig.good()] * 4), keys=[b"m", b"w", b"u", b"w"])
         decoded = rig.format().open(identity(NameConfig(source="key")), plan).decode([batch])

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 from stream.cli import main
 from stream.config.load import parse
-from stream.formats.base import DecodingPlan, Schema
+from stream.formats.base import ColumnType, DecodingPlan, Schema
 from stream.testing.records import raw_batch
 from tests.support.paths import ROOT
 
@@ -88,7 +88,7 @@ def test_the_example_events_decode_with_the_configuration_of_the_readme(
         for line in re.findall(r"```json\n(.*)\n```", README + DEPLOYMENT)
         if ("captureData" in line) == (job == "delays")
     ]
-    schema = Schema(columns[:1], columns[1:], dict.fromkeys(columns, "text"))
+    schema = Schema(columns[:1], columns[1:], dict.fromkeys(columns, ColumnType("text")))
     decoder = config.format.open(config.identity, DecodingPlan((schema,), {job: 0}))
     decoded = decoder.decode([raw_batch([lines[0].encode()])])
     assert (len(lines), decoded.rejects, len(decoded.batches)) == (1, [], 1)

@@ -24,7 +24,12 @@ from stream.testing.records import raw_batch
 from tests.support.paths import SHARED
 
 CAPTURES = SHARED / "capture"
-KINDS: dict[str, ColumnType] = {"p": "float", "x": "float", "n": "int", "t": "text"}
+KINDS: dict[str, ColumnType] = {
+    "p": ColumnType("float"),
+    "x": ColumnType("float"),
+    "n": ColumnType("int"),
+    "t": ColumnType("text"),
+}
 SCHEMA = Schema(("p",), ("x", "n", "t"), KINDS)
 
 
@@ -259,7 +264,7 @@ def test_the_capture_file_of_the_churn_demo() -> None:
     inputs = tuple(f"f{k}" for k in range(69))
     decoded = decode(
         lines_of("churn_csv_capture.jsonl"),
-        schema=Schema(("p",), inputs, dict.fromkeys(("p", *inputs), "float")),
+        schema=Schema(("p",), inputs, dict.fromkeys(("p", *inputs), ColumnType("float"))),
     )
     assert not decoded.rejects
     assert [cells["p"] for _, cells in rows(decoded)][:2] == [
@@ -275,9 +280,9 @@ def test_the_capture_file_of_the_churn_demo() -> None:
 def test_the_adult_capture_file_with_several_rows_a_line() -> None:
     inputs = tuple(f"f{k}" for k in range(14))
     kinds: dict[str, ColumnType] = {
-        "predicted_label": "int",
-        "score": "float",
-        **dict.fromkeys(inputs, "int"),
+        "predicted_label": ColumnType("int"),
+        "score": ColumnType("float"),
+        **dict.fromkeys(inputs, ColumnType("int")),
     }
     schema = Schema(("predicted_label", "score"), inputs, kinds)
     decoded = decode(
@@ -299,7 +304,7 @@ def test_the_nested_json_capture_file_of_the_sdk() -> None:
     decoded = decode(
         lines_of("sdk_test_capture_json.jsonl"),
         form,
-        Schema(("p",), ("x",), {"p": "float", "x": "float"}),
+        Schema(("p",), ("x",), {"p": ColumnType("float"), "x": ColumnType("float")}),
     )
     assert [cells for record, cells in rows(decoded) if record == 0] == [
         {"p": 3.5, "x": 1.0},
@@ -311,10 +316,10 @@ def test_the_nested_json_capture_file_of_the_sdk() -> None:
 @fixtures
 def test_the_language_model_capture_file_by_dotted_paths() -> None:
     kinds: dict[str, ColumnType] = {
-        "generated_text": "text",
-        "parameters.temperature": "float",
-        "parameters.do_sample": "text",
-        "inputs": "text",
+        "generated_text": ColumnType("text"),
+        "parameters.temperature": ColumnType("float"),
+        "parameters.do_sample": ColumnType("text"),
+        "inputs": ColumnType("text"),
     }
     output, *inputs = kinds
     schema = Schema((output,), tuple(inputs), kinds)
@@ -330,7 +335,7 @@ def test_the_capture_template_of_the_sdk_has_no_readable_time() -> None:
     inputs = tuple(f"f{k}" for k in range(7))
     decoded = decode(
         lines_of("sdk_test_capture_csv_template.jsonl"),
-        schema=Schema(("p",), inputs, dict.fromkeys(("p", *inputs), "float")),
+        schema=Schema(("p",), inputs, dict.fromkeys(("p", *inputs), ColumnType("float"))),
     )
     assert {reject.reason for reject in decoded.rejects} == {"time_absurd"}
     assert len(decoded.rejects) == 44

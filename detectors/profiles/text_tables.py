@@ -1,0 +1,159 @@
+"""The text columns of small groups: the texts of all columns and layouts are looked up together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from detectors.arrays import Ints
+from detectors.profiles.columns import Column, Texts, written_types
+from detectors.profiles.hashing import hashed_bin
+from detectors.profiles.layout import HEAD, MISSING, Layout
+from detectors.profiles.profile import Profile
+from detectors.profiles.reading import BLANKS
+from detectors.profiles.row_selection import RowSelection
+from detectors.profiles.vocabulary import KnownTexts, known_texts, trims
+from detectors.profiles.wide_batch import WideBatch
+
+
+class TextTables:
+    """The text columns: one vocabulary for all, and slots of every (layout, column).
+
+    ``present`` is false where a layout has no feature for a column, ``known`` is the size of the
+    feature's vocabulary, ``trims`` whether blanks around a text do not matter there.
+    """
+
+    def __init__(self, layouts: Sequence[Layout], names: Sequence[str]) -> None:
+        self.names = list(names)
+        shape = len(layouts), len(names)
+        self.present = np.zeros(shape, bool)
+        self.starts = np.zeros(shape, np.int64)
+        self.known = np.zeros(shape, np.int64)
+        self.trims = np.zeros(shape, bool)
+        self.sizes = np.array([layout.size for layout in layouts], np.int64)
+        tables: list[tuple[int, KnownTexts]] = []
+        for m, layout in enumerate(layouts):
+            for j, name in enumerate(names):
+                if name in layout.index:
+                    i = layout.index[name]
+                    feature = layout.features[i]
+                    self.present[m, j] = True
+                    self.starts[m, j] = layout.starts[i]
+                    self.known[m, j] = len(feature.vocabulary)
+                    self.trims[m, j] = trims(feature)
+                    tables.append((m * len(names) + j, known_texts(feature)))
+        self._build(tables)
+
+    def _build(self, tables: Sequence[tuple[int, KnownTexts]]) -> None:
+        """Build the common list of texts, and sorted keys (table, text) that lead to bins."""
+        words = list(dict.fromkeys(text for _, known in tables for text in known.texts))
+        self.words = pa.array(words, pa.string())
+        self.word_types = written_types(self.words)
+        self.word_hash = hashed_bin(self.words)
+        number = {word: w for w, word in enumerate(words)}
+        keys = [t * len(words) + number[text] for t, known in tables for text in known.texts]
+        order = np.argsort(np.array(keys, np.int64))
+        empty = KnownTexts([], np.empty(0, np.int64), np.empty(0, np.uint8))
+        sources = [known for _, known in tables] or [empty]
+        self.keys = np.array(keys, np.int64)[order]
+        self.key_bins = np.concatenate([known.bins for known in sources])[order]
+        self.key_types = np.concatenate([known.types for known in sources])[order]
+
+    def slots(self, columns: Mapping[str, Column], groups: RowSelection) -> list[Ints]:
+        """Slots to count: the bin of every value, and the type of every cell.
+
+        Each is ``[columns, rows]``. A cell that does not count gets the slot after the last one.
+        """
+        if not self.names:
+            return []
+        self.text = _concatenate(columns, self.names, groups)
+        shape, layouts = (len(self.names), len(groups.rows)), groups.layout_of_row
+        table = (layouts * len(self.names) + np.arange(len(self.names))[:, None]).ravel()
+        bins, types = self._read(table)
+        start, nowhere = self.starts.T[:, layouts], self.sizes[layouts]
+        present = self.present.T[:, layouts]
+        types = types.reshape(shape)
+        has_value = present & (types != MISSING)
+        bin_slots = np.where(has_value, start + HEAD + bins.reshape(shape), nowhere)
+        return [bin_slots, np.where(present, start + types, nowhere)]
+
+    def _read(self, table: Ints) -> tuple[Ints, NDArray[np.uint8]]:
+        """The bin and the type of each cell; texts that are not known lose the blanks first."""
+        bins, types, self.unseen = self._look_up(self.text, table)
+        again = np.flatnonzero(self.unseen & self.trims.ravel()[table])
+        if len(again):
+            raw = self.text.take(pa.array(again))
+            trimmed = pc.utf8_trim(raw, characters=BLANKS)
+            changed = np.array(pc.not_equal(raw, trimmed))
+            again = again[changed]
+            if len(again):
+                trimmed = trimmed.filter(pa.array(changed))
+                bins[again], types[again], self.unseen[again] = self._look_up(trimmed, table[again])
+        return bins, types
+
+    def _look_up(
+        self, text: pa.StringArray, table: Ints
+    ) -> tuple[Ints, NDArray[np.uint8], NDArray[np.bool_]]:
+        """Bin and written type of each cell, and whether its feature does not know the text."""
+        index = pc.index_in(text, value_set=self.words).fill_null(-1)
+        word = index.to_numpy(zero_copy_only=False).astype(np.int64)
+        valid = text.is_valid().to_numpy(zero_copy_only=False)
+        hashed = np.zeros(len(text), np.int64)
+        types = np.full(len(text), MISSING, np.uint8)
+        named = word >= 0
+        hashed[named], types[named] = self.word_hash[word[named]], self.word_types[word[named]]
+        rest = np.flatnonzero(~named & valid)
+        if len(rest):
+            encoded = pc.dictionary_encode(text.take(pa.array(rest)))
+            codes = encoded.indices.to_numpy()
+            hashed[rest] = hashed_bin(encoded.dictionary)[codes]
+            types[rest] = written_types(encoded.dictionary)[codes]
+        bins = self.known.ravel()[table] + hashed
+        if not len(self.keys):
+            return bins, types, valid
+        keys = table * len(self.words) + word
+        nearest = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        known = (self.keys[nearest] == keys) & named
+        bins = np.where(known, self.key_bins[nearest], bins)
+        return bins, np.where(known, self.key_types[nearest], types), valid & ~known
+
+    def add_novel(self, profiles: Sequence[Profile], groups: RowSelection) -> None:
+        """Add the name of the first unseen value of each column and group to its profile.
+
+        Best effort: a profile keeps a bounded number of names.
+        """
+        if not self.names:
+            return
+        rows = len(groups.rows)
+        novel = np.flatnonzero(self.unseen)
+        if not len(novel):
+            return
+        group = np.searchsorted(groups.bounds, novel % rows, side="right") - 1
+        column = novel // rows
+        first = np.unique(group * len(self.names) + column, return_index=True)[1]
+        values = self.text.take(pa.array(novel[first])).to_pylist()
+        for g, j, value in zip(group[first].tolist(), column[first].tolist(), values, strict=True):
+            profiles[g].note_novel(self.names[j], {value: 1})
+
+
+def _concatenate(
+    columns: Mapping[str, Column], names: Sequence[str], groups: RowSelection
+) -> pa.StringArray:
+    """The texts of these columns, one column after the other, in the order of the groups."""
+    if (
+        isinstance(columns, WideBatch)
+        and groups.whole
+        and columns.texts == tuple(names)
+        and len(columns.words) == len(names) * len(groups.rows)
+    ):
+        return columns.words
+    arrays = [
+        column.values for column in map(columns.__getitem__, names) if isinstance(column, Texts)
+    ]
+    rows = pa.array(groups.rows)
+    arrays = [array.slice(0, len(rows)) if groups.whole else array.take(rows) for array in arrays]
+    return arrays[0] if len(arrays) == 1 else pa.concat_arrays(arrays)
