@@ -25,6 +25,14 @@ class LayoutMismatch(DetectorError):
         super().__init__(f"profiles of different layouts cannot be merged: {ours} and {theirs}")
 
 
+class ProfileInvalid(DetectorError):
+    """An encoded profile that is damaged: the ``reason``."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"profile: {reason}")
+
+
 class BaselineInvalid(DetectorError):
     """A baseline that cannot be used: the ``field`` that is wrong, and the ``reason``."""
 

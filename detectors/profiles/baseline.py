@@ -7,7 +7,7 @@ from hashlib import blake2b
 
 import msgspec
 
-from detectors.errors import BaselineInvalid
+from detectors.errors import BaselineInvalid, LayoutInvalid, LayoutMismatch, ProfileInvalid
 from detectors.profiles.layout import Feature, InferredType, Layout
 from detectors.profiles.profile import Profile
 
@@ -132,8 +132,12 @@ class Baseline:
             raise BaselineInvalid("file", f"not a baseline of this version ({error})") from error
         if wire.version != BASELINE_VERSION:
             raise BaselineInvalid("version", f"expected {BASELINE_VERSION}, found {wire.version}")
-        layout = Layout(wire.features)
-        baseline = cls(layout, Profile.decode(wire.profile, layout), wire.constraints, wire.columns)
+        try:
+            layout = Layout(wire.features)
+            profile = Profile.decode(wire.profile, layout)
+        except (LayoutInvalid, LayoutMismatch, ProfileInvalid) as error:
+            raise BaselineInvalid("file", f"damaged ({error})") from error
+        baseline = cls(layout, profile, wire.constraints, wire.columns)
         if baseline.checksum != wire.checksum:
             raise BaselineInvalid(
                 "checksum", f"expected {wire.checksum}, found {baseline.checksum}"

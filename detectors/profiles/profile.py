@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from detectors.errors import LayoutMismatch
+from detectors.errors import LayoutMismatch, ProfileInvalid
 from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, Layout
 
 MAX_NOVEL = 20
@@ -121,13 +121,14 @@ class Profile:
     def decode(cls, data: bytes, layout: Layout) -> Profile:
         """The profile that :meth:`encode` wrote.
 
-        Raises :class:`~detectors.errors.LayoutMismatch` if it belongs to another layout.
+        Raises :class:`~detectors.errors.LayoutMismatch` if it belongs to another layout, and
+        :class:`~detectors.errors.ProfileInvalid` if it is damaged.
         """
-        wire = msgspec.msgpack.decode(data, type=_Wire)
+        wire = _wire(data)
         if wire.fingerprint != layout.fingerprint:
             raise LayoutMismatch(layout.fingerprint, wire.fingerprint)
-        raw = _ZSTD.decompress(wire.body, decompressed_size=wire.size, asbytes=True)
         features = len(layout.features)
+        raw = _decompressed(wire, (layout.size + 4 * features) * 8)
         floats = np.frombuffer(raw, np.float64, features * 4, layout.size * 8).copy()
         profile = cls(layout)
         profile.rows = wire.rows
@@ -140,8 +141,32 @@ class Profile:
 
     @staticmethod
     def rows_of(data: bytes) -> int:
-        """The rows of an encoded profile of any layout."""
-        return msgspec.msgpack.decode(data, type=_Wire).rows
+        """The rows of an encoded profile of any layout.
+
+        Raises :class:`~detectors.errors.ProfileInvalid` if it is damaged.
+        """
+        return _wire(data).rows
 
 
 _ZSTD = pa.Codec("zstd", compression_level=1)
+
+
+def _wire(data: bytes) -> _Wire:
+    try:
+        wire = msgspec.msgpack.decode(data, type=_Wire)
+    except msgspec.MsgspecError as error:
+        raise ProfileInvalid(str(error)) from error
+    if wire.rows < 0:
+        raise ProfileInvalid(f"it has {wire.rows} rows")
+    return wire
+
+
+def _decompressed(wire: _Wire, size: int) -> bytes:
+    """The vectors, of the ``size`` that the layout requires: that in the data is not trusted."""
+    if wire.size != size:
+        raise ProfileInvalid(f"it has {wire.size} bytes, and its layout {size}")
+    try:
+        raw: bytes = _ZSTD.decompress(wire.body, decompressed_size=size, asbytes=True)
+    except (OSError, pa.ArrowException) as error:
+        raise ProfileInvalid("it cannot be decompressed") from error
+    return raw

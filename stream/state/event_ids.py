@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from stream.events import SeenIds
-from stream.state.sqlite_errors import translated_errors
+from stream.state.sqlite_errors import reported_damage, translated_errors
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS ids (
@@ -29,7 +31,9 @@ class SqliteIds:
         self._path = path
         self._db = db
         with translated_errors(path):
-            rows = db.execute("SELECT DISTINCT partition, slice_ms FROM ids").fetchall()
+            stored = db.execute("SELECT DISTINCT partition, slice_ms FROM ids").fetchall()
+        with reported_damage(path, "the list of event ids"):
+            rows = msgspec.convert(stored, list[tuple[str, int]])
         self._slices: dict[str, set[int]] = {}
         for partition, slice_ms in rows:
             self._slices.setdefault(partition, set()).add(slice_ms)
@@ -42,9 +46,11 @@ class SqliteIds:
 
     def of(self, partition: str) -> list[SeenIds]:
         with translated_errors(self._path):
-            rows = self._db.execute(
+            stored = self._db.execute(
                 "SELECT slice_ms, body FROM ids WHERE partition = ? ORDER BY rowid", (partition,)
             ).fetchall()
+        with reported_damage(self._path, "the list of event ids"):
+            rows = msgspec.convert(stored, list[tuple[int, bytes]])
         bodies: dict[int, list[bytes]] = {}
         for slice_ms, body in rows:
             if (partition, slice_ms) not in self._dropped:

@@ -23,7 +23,8 @@ class FileLock:
     def __init__(self, path: Path) -> None:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+            name = f"{os.path.realpath(path)}.lock"  # the same one by whichever links it is reached
+            self._file = os.open(name, os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
             raise StateUnwritable(str(path), error.strerror or str(error)) from error
         try:

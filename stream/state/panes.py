@@ -13,8 +13,7 @@ import msgspec
 from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
 from stream.aggregation.panes import PaneId
-from stream.errors import StateUnreadable
-from stream.state.sqlite_errors import RESTORE, translated_errors
+from stream.state.sqlite_errors import reported_damage, translated_errors
 
 CACHE_BYTES: Final = 64 << 20
 """The size of the cache, in addition to the panes that the next commit writes.
@@ -54,11 +53,8 @@ class SqlitePanes:
             row = self._db.execute(_SELECT, pane).fetchone()
         if row is None or pane.layout not in self._layouts:
             return None
-        try:
+        with reported_damage(self._path, f"a pane of model {pane.model!r}"):
             self._cache[pane] = Profile.decode(row[0], self._layouts[pane.layout])
-        except (msgspec.MsgspecError, ValueError) as error:
-            reason = f"a pane of model {pane.model!r} is damaged ({error})"
-            raise StateUnreadable(str(self._path), reason, RESTORE) from error
         return self._cache[pane]
 
     def put(self, pane: PaneId, profile: Profile) -> None:
@@ -72,7 +68,9 @@ class SqlitePanes:
     def ids(self) -> Iterable[PaneId]:
         with translated_errors(self._path):
             rows = self._db.execute("SELECT model, variant, layout, start_ms FROM panes").fetchall()
-        stored = {PaneId(*row): None for row in rows} | dict.fromkeys(self._changed)
+        with reported_damage(self._path, "the list of panes"):
+            panes = msgspec.convert(rows, list[PaneId])
+        stored = dict.fromkeys(panes) | dict.fromkeys(self._changed)
         return [
             pane
             for pane in stored
@@ -81,7 +79,7 @@ class SqlitePanes:
 
     def rows(self) -> int:
         """Return the rows in all panes of the file, counted from the panes."""
-        with translated_errors(self._path):
+        with translated_errors(self._path), reported_damage(self._path, "a pane"):
             return sum(
                 Profile.rows_of(body) for (body,) in self._db.execute("SELECT body FROM panes")
             )

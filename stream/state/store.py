@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -23,13 +24,11 @@ from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
 from stream.state.identity import StateIdentity
 from stream.state.panes import SqlitePanes
-from stream.state.sqlite_errors import translated_errors
+from stream.state.sqlite_errors import reported_damage, translated_errors
+from stream.state.state_file import APPLICATION_ID, create, guarded
 from stream.state.stored import StoredState, read_stored
 
 Outgoing = WindowReport | Signal | DeadLetters
-APPLICATION_ID: Final = 0x64726674
-"""Marks a database as a state of driftline: "drft"."""
-
 _SCHEMA: Final = (
     """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
@@ -78,11 +77,12 @@ class OutboxItem(msgspec.Struct, frozen=True, kw_only=True):
 class Store:
     """Owns the state file while it is open.
 
-    A lock next to the file refuses a second owner; with ``lock``, the caller holds it already. The
-    file is in WAL mode with ``synchronous=FULL``: a commit that returned survives a crash of the
-    process and of the machine, and one that did not return never happened.
+    A lock next to the file refuses a second owner; with ``lock``, the caller holds it already. A
+    lock on the file itself refuses one that comes by a hard link, or after the first was removed.
+    The file is in WAL mode with ``synchronous=FULL``: a commit that returned survives a crash of
+    the process and of the machine, and one that did not return never happened.
 
-    Raises ``StateLocked``, ``StateUnreadable`` (another program's database, damaged) and
+    Raises ``StateLocked``, ``StateUnreadable`` (another program's database, damaged, empty) and
     ``StateUnwritable`` (disk full: the transaction is rolled back and the file stays as it was).
     """
 
@@ -90,10 +90,12 @@ class Store:
         self.path = path
         self.written_bytes = 0
         self._lock = FileLock(path) if lock is None else None
+        self._guard = -1
         try:
-            # The file holds vocabularies, which are feature values: only its user may read it.
-            # SQLite gives the files it creates next to it the same permissions.
-            path.touch(0o600)
+            file = Path(os.path.realpath(path))
+            if not file.exists():
+                create(file)
+            self._guard = guarded(file)
             self._open()
         except OSError as error:
             self._unlock()
@@ -132,6 +134,9 @@ class Store:
         self._unlock()
 
     def _unlock(self) -> None:
+        if self._guard >= 0:  # after SQLite's own locks: closing any descriptor releases them
+            os.close(self._guard)
+            self._guard = -1
         if self._lock is not None:
             self._lock.close()
 
@@ -188,22 +193,23 @@ class Store:
     def outbox(self) -> list[OutboxItem]:
         """Return the items that at least one sink may not have delivered yet, oldest first."""
         now_ms = int(time.time() * 1000)
-        rows = self._db.execute(
-            "SELECT seq, kind, body, coalesce(at_ms, ?) FROM outbox ORDER BY seq", (now_ms,)
-        ).fetchall()
-        return [
-            OutboxItem(
-                seq=seq,
-                item=msgspec.msgpack.decode(body, type=_TYPES[kind]),
-                size=len(body),
-                at_ms=at_ms,
-            )
-            for seq, kind, body, at_ms in rows
-        ]
+        query = "SELECT seq, kind, body, coalesce(at_ms, ?) FROM outbox ORDER BY seq"
+        with translated_errors(self.path), reported_damage(self.path, "the outbox"):
+            return [
+                OutboxItem(
+                    seq=seq,
+                    item=msgspec.msgpack.decode(body, type=_TYPES[kind]),
+                    size=len(body),
+                    at_ms=int(at_ms),
+                )
+                for seq, kind, body, at_ms in self._db.execute(query, (now_ms,))
+            ]
 
     def cursors(self) -> dict[str, int]:
         """Return the cursor of each sink."""
-        return dict(self._db.execute("SELECT sink, seq FROM cursors").fetchall())
+        with translated_errors(self.path), reported_damage(self.path, "the list of cursors"):
+            rows = self._db.execute("SELECT sink, seq FROM cursors").fetchall()
+            return msgspec.convert(dict(rows), dict[str, int])
 
     def last_seq(self) -> int:
         """Return the highest number ever given; the cursor of a new sink starts there."""
@@ -212,8 +218,9 @@ class Store:
 
     def newest(self) -> list[WindowReport]:
         """Return the newest report of each model and variant."""
-        rows = self._db.execute("SELECT body FROM newest ORDER BY model, variant").fetchall()
-        return [msgspec.msgpack.decode(body, type=WindowReport) for (body,) in rows]
+        with translated_errors(self.path), reported_damage(self.path, "the newest reports"):
+            rows = self._db.execute("SELECT body FROM newest ORDER BY model, variant").fetchall()
+            return [msgspec.msgpack.decode(body, type=WindowReport) for (body,) in rows]
 
     def panes(self, layouts: Iterable[Layout]) -> SqlitePanes:
         """Open the panes of this store that have one of these layouts."""

@@ -10,13 +10,12 @@ from typing import Final
 import msgspec
 
 from detectors.decisions.limits import Limits
-from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Baseline
 from stream.aggregation.state import STATE_VERSION, JobState
 from stream.errors import StateUnreadable
 from stream.state.archive import Archive
 from stream.state.identity import StateIdentity
-from stream.state.sqlite_errors import RESTORE
+from stream.state.sqlite_errors import reported_damage
 
 OTHER_VERSION: Final = "Use the version of driftline that wrote it, or another state path"
 
@@ -43,14 +42,12 @@ def read_stored(db: sqlite3.Connection, path: Path) -> StoredState | None:
     bodies: dict[str, bytes] = dict(db.execute(query).fetchall())
     if "identity" not in bodies:
         return None
-    try:
+    with reported_damage(path, "its content"):
         identity = msgspec.msgpack.decode(bodies["identity"], type=StateIdentity)
         if identity.version != STATE_VERSION:
             reason = f"it has version {identity.version}, expected {STATE_VERSION}"
             raise StateUnreadable(str(path), reason, OTHER_VERSION)
         return _stored(identity, JobState.decode(bodies.get("state", b"")), Archive(db))
-    except (msgspec.MsgspecError, BaselineInvalid) as error:
-        raise StateUnreadable(str(path), f"damaged content ({error})", RESTORE) from error
 
 
 def _stored(identity: StateIdentity, state: JobState, archive: Archive) -> StoredState:

@@ -294,7 +294,7 @@ def test_a_damaged_pane_is_reported(store: Store) -> None:
 def test_damaged_content_is_refused(store: Store) -> None:
     store.commit(IDENTITY, state(), store.panes([LAYOUT]), [], {})
     second = damaged(store, "UPDATE meta SET body = x'c1' WHERE name = 'state'")
-    with pytest.raises(StateUnreadable, match="damaged content"):
+    with pytest.raises(StateUnreadable, match="its content is damaged"):
         second.load()
     second.close()
 
