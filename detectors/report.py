@@ -170,18 +170,21 @@ class FeatureReport(msgspec.Struct, frozen=True, kw_only=True):
 class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     """Metrics, violations and state of one model and variant in one window.
 
-    ``id`` is ``job/model/variant/start_ms/end_ms/baseline/revision``: one id never has two
-    contents. A report with the state "no data" covers a silence: ``end_ms`` is null in the report
-    of its start, and set in a second report, of its end. ``limits`` is the fingerprint of the
-    constraints, rules and change detectors that the window was judged with (empty in reports of
-    0.1.0, "-" where nothing was judged); ``rules`` holds the rules among them. ``profile`` holds
-    the window's encoded counts, from which ``driftline explain`` recomputes each number.
+    ``id`` is ``job/model/variant/start_ms/end_ms/baseline/revision``, and ``/generation`` after it
+    where there is one: an id never has two contents. A report with the state "no data" covers a
+    silence: ``end_ms`` is null in the report of its start, and set in a second report, of its end.
+    ``limits`` is the fingerprint of the constraints, rules and change detectors that the window was
+    judged with (empty in reports of 0.1.0, "-" where nothing was judged); ``rules`` holds the rules
+    among them. ``profile`` holds the window's encoded counts, from which ``driftline explain``
+    recomputes each number.
     """
 
     version: int
     """The version of this schema."""
     id: str
-    """``job/model/variant/start_ms/end_ms/baseline/revision``; one id never has two contents."""
+    """``job/model/variant/start_ms/end_ms/baseline/revision``, then ``/generation`` if there is
+    one; an id never has two contents.
+    """
     job: str
     """The job."""
     model: str
@@ -215,6 +218,10 @@ class WindowReport(msgspec.Struct, frozen=True, kw_only=True):
     profile: bytes = b""
     """The encoded counts, in base64 in JSON; ``driftline explain`` recomputes each number from
     them.
+    """
+    generation: str = ""
+    """When the job began anew, if it did after it had published reports (without its state, or with
+    ``--from-start``): a time in UTC. Empty for the first generation.
     """
 
 

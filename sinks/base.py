@@ -108,6 +108,14 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """
         return []
 
+    def has_reports_of(self, job: str) -> bool:
+        """Return whether the destination holds reports or signals of this job.
+
+        A job without a state asks before it begins, so that it gives no id a second content. By
+        default false, for destinations that keep nothing or cannot be read.
+        """
+        return False
+
     def open(self, job: str) -> Delivery:
         """Build the running half for ``job``.
 

@@ -55,6 +55,13 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
         """Return the folder."""
         return [f"folder {self.path}"]
 
+    def has_reports_of(self, job: str) -> bool:
+        """Return whether a file of the folder has a line of this job, or cannot be read."""
+        try:
+            return any(_names_job(file, job) for file in sorted(Path(self.path).glob("*.jsonl")))
+        except OSError:
+            return True
+
     def open(self, job: str) -> Delivery:
         """Build the running half; the folder is created with the first item."""
         return JsonlDelivery(Path(self.path))
@@ -81,6 +88,25 @@ class JsonlDelivery(Delivery):
 
     def close(self) -> None:
         """Do nothing: no file is kept open."""
+
+
+class _OfJob(msgspec.Struct):
+    job: str
+
+
+def _names_job(path: Path, job: str) -> bool:
+    """Return whether a line of the file is a report or signal of the job."""
+    name = msgspec.json.encode(job)
+    with path.open("rb") as file:
+        return any(name in line and _job_of(line) == job for line in file)
+
+
+def _job_of(line: bytes) -> str:
+    """The job of a line; empty for a line that a crash truncated."""
+    try:
+        return msgspec.json.decode(line, type=_OfJob).job
+    except msgspec.MsgspecError:
+        return ""
 
 
 def append(path: Path, data: bytes) -> None:

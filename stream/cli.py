@@ -33,14 +33,21 @@ class CommandGroup(click.Group):
         try:
             return super().invoke(ctx)
         except DriftlineError as error:
-            click.echo(f"driftline: {error}", err=True)
+            _complain(str(error))
             ctx.exit(error.exit_code)
         except DetectorError as error:
-            click.echo(f"driftline: {error}", err=True)
+            _complain(str(error))
             ctx.exit(2)
         except KeyboardInterrupt:
-            click.echo("driftline: interrupted", err=True)
+            _complain("interrupted")
             ctx.exit(INTERRUPTED)
+
+
+def _complain(text: str) -> None:
+    """Print a message on stderr, without characters from data that would control the terminal."""
+    from stream.commands.terminal_text import printable
+
+    click.echo(f"driftline: {printable(text)}", err=True)
 
 
 @click.group(cls=CommandGroup)
@@ -122,6 +129,14 @@ def baseline(
     help="If another service owns the job, wait and take over when it ends.",
 )
 @click.option(
+    "--from-start",
+    is_flag=True,
+    help=(
+        "Forget positions, counts and episodes, and read everything again that the source still"
+        " has. If reports exist, the new ones are another generation, with ids of their own."
+    ),
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
     default="info",
@@ -142,6 +157,7 @@ def run(
     config: Path,
     accept_change: bool,
     standby: bool,
+    from_start: bool,
     log_level: Literal["debug", "info", "warning", "error"],
     log: Literal["auto", "json", "console"],
 ) -> None:
@@ -151,6 +167,12 @@ def run(
     items that wait, commits their progress, and exits. A second signal ends it immediately; the
     next run then resumes from the last commit.
 
+    On SIGHUP it commits, reads the configuration again, and continues with it: changed limits
+    apply from the next report. If the new configuration cannot be used, the old one stays in force.
+
+    A record is read once, also one that is rejected. After a mistake in the configuration,
+    --from-start reads everything again; rejected records cannot be read again by themselves.
+
     It logs to stderr; NO_COLOR=1 switches colours off.
 
     \b
@@ -159,7 +181,7 @@ def run(
 
     \b
     Exit codes:
-      0  stopped, everything delivered
+      0  stopped, or read to the end of the source; everything delivered
       2  configuration or baseline cannot be used
       3  source cannot be read
       4  state belongs to another configuration
@@ -168,16 +190,33 @@ def run(
       7  state cannot be written
       8  HTTP server cannot listen
       9  stopped with undelivered items: the next run delivers them
+     10  source read to its end: no record was found
+     11  source read to its end: no record was accepted
+     12  source read to its end: no window was judged
     """
     from stream.baselining.configured import baselines_check
+    from stream.commands.usage import wrong_usage
     from stream.config.load import load
+    from stream.service.process import RunOptions
     from stream.service.process import run as run_service
+    from stream.state.earlier_default import with_earlier_state
     from stream.telemetry.log_setup import LogSetup, style_of
 
-    loaded = load(config, checks=[baselines_check])
-    sys.exit(
-        run_service(loaded, LogSetup(log_level, style_of(log), loaded.job), accept_change, standby)
-    )
+    def load_config() -> Config:
+        return with_earlier_state(load(config, checks=[baselines_check]))
+
+    loaded = load_config()
+    if from_start and standby:
+        raise wrong_usage("--from-start cannot be combined with --standby.")
+    if from_start and getattr(loaded.source, "start", "") == "latest":
+        message = "--from-start would read nothing again with `start: latest`: set `earliest`."
+        raise wrong_usage(message)
+    options = RunOptions(accept_change=accept_change, standby=standby, from_start=from_start)
+    logs = LogSetup(log_level, style_of(log), loaded.job)
+    ending = run_service(loaded, logs, options, load_config)
+    if ending.text:
+        _complain(ending.text)
+    sys.exit(ending.code)
 
 
 @main.command(short_help="Check a configuration; with --live its source and sinks too.")
@@ -210,9 +249,10 @@ def check(config: Path, live: bool) -> None:
     from stream.check.offline import summary, warnings
     from stream.config.environment import Environment
     from stream.config.load import load
+    from stream.state.earlier_default import with_earlier_state
 
     environment = Environment(needed=live)
-    loaded = load(config, environment, [baselines_check])
+    loaded = with_earlier_state(load(config, environment, [baselines_check]))
     for warning in warnings(loaded, environment):
         click.echo(f"warning: {warning}", err=True)
     for line in summary(loaded):

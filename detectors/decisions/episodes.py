@@ -146,8 +146,15 @@ def _open(
     separate: Sequence[JudgedWindow],
 ) -> tuple[EpisodeState, list[Signal]]:
     first_ms = min(window.start_ms for window in separate if set(window.features) & set(confirmed))
+    generation = [report.generation] if report.generation else []
     name = _hash(
-        report.job, report.model, report.variant, "episode", report.start_ms, report.baseline
+        report.job,
+        report.model,
+        report.variant,
+        "episode",
+        report.start_ms,
+        report.baseline,
+        *generation,
     )
     episode = Episode(
         id=name,

@@ -46,7 +46,8 @@ class Judge:
 
     Holds no state of its own. ``features`` and ``changes`` are by model. ``expose_values``: whether
     signals and summaries may name feature values; otherwise the names of bins that stand for one
-    value are replaced by ``value #k``.
+    value are replaced by ``value #k``. ``generation`` names the beginning of the job, if it is not
+    the first: it is part of all ids.
     """
 
     def __init__(
@@ -56,8 +57,10 @@ class Judge:
         features: Mapping[str, Mapping[str, FeatureRules]] | None = None,
         changes: Mapping[str, Sequence[Change]] | None = None,
         expose_values: bool = False,
+        generation: str = "",
     ) -> None:
         self.job = job
+        self.generation = generation
         self.rules = rules
         self.expose_values = expose_values
         self._features = features or {}
@@ -96,6 +99,7 @@ class Judge:
             rules={**rule_values(self.rules), "judged_features": _judged_features(window)},
             notes=span.notes,
             profile=profile.encode(),
+            generation=self.generation,
         )
 
     def silence(self, model: str, variant: str, start_ms: int, end_ms: int | None) -> WindowReport:
@@ -106,7 +110,7 @@ class Judge:
         revision = int(end_ms is not None)
         return WindowReport(
             version=REPORT_VERSION,
-            id=f"{self.job}/{model}/{variant}/{start_ms}/silence/-/{revision}",
+            id=self._id(f"{model}/{variant}/{start_ms}/silence/-/{revision}"),
             job=self.job,
             model=model,
             variant=variant,
@@ -118,12 +122,16 @@ class Judge:
             baseline="-",
             layout="-",
             limits="-",
+            generation=self.generation,
         )
 
     def report_id(self, span: WindowSpan, fingerprint: str) -> str:
-        """``job/model/variant/start_ms/end_ms/baseline/revision``."""
+        """``job/model/variant/start_ms/end_ms/baseline/revision``, and the generation if any."""
         window = f"{span.model}/{span.variant}/{span.start_ms}/{span.end_ms}"
-        return f"{self.job}/{window}/{fingerprint}/{span.revision}"
+        return self._id(f"{window}/{fingerprint}/{span.revision}")
+
+    def _id(self, name: str) -> str:
+        return f"{self.job}/{name}" + (f"/{self.generation}" if self.generation else "")
 
     def advance(
         self, state: EpisodeState, report: WindowReport, baseline: Baseline

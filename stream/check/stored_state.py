@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from detectors.phrases import counted
 from stream.check.findings import Finding, FindingLevel
 from stream.errors import StateIncompatible
 from stream.service.reconcile import ConfiguredJob, reconcile
+from stream.state.read_only import open_read_only
 from stream.state.sqlite_errors import translated_errors
 from stream.state.stored import StoredState, read_stored
 
@@ -22,7 +22,7 @@ def read_stored_file(path: Path) -> StoredState | None:
     """
     if not path.exists() or not path.stat().st_size:
         return None
-    with translated_errors(path), closing(sqlite3.connect(_address(path), uri=True)) as db:
+    with translated_errors(path), closing(open_read_only(path)) as db:
         return read_stored(db, path)
 
 
@@ -42,12 +42,3 @@ def ownership_finding(subject: str, stored: StoredState, configured: ConfiguredJ
     changed = ", ".join(change.model for change in plan.limits_changes)
     limits = f"; new limits apply from the next window: {changed}" if changed else ""
     return Finding(subject, f"{accepted} accepted so far{limits}")
-
-
-def _address(path: Path) -> str:
-    """The read-only address of a file.
-
-    A file without a write-ahead log has no writer; SQLite would create the log only to read it.
-    """
-    immutable = "" if Path(f"{path}-wal").exists() else "&immutable=1"
-    return f"{path.absolute().as_uri()}?mode=ro{immutable}"

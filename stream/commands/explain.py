@@ -28,6 +28,7 @@ from stream.config.artifact_paths import ArtifactPaths
 from stream.config.faults import unknown_name
 from stream.errors import DataError
 from stream.state.archive import read_baseline, read_limits
+from stream.state.earlier_default import earlier_state
 
 TYPES: Final = {"integral": "integer", "fractional": "fraction", "string": "text"}
 """Names of the written types of values on the page, if they differ from those in the report."""
@@ -53,8 +54,9 @@ def explain(
     """
     paths = ArtifactPaths(config) if config else None
     report = find_report(report_id, _report_files(paths, reports), progress)
-    baseline = _baseline(report, paths, folder)
-    limits = read_limits(paths.state, report.limits) if paths else None
+    state = earlier_state(paths.state, report.job) if paths else None
+    baseline = _baseline(report, paths, state, folder)
+    limits = read_limits(state, report.limits) if state else None
     published = _feature(report, feature)
     try:
         measures = measure(baseline, Profile.decode(report.profile, baseline.layout))
@@ -170,10 +172,12 @@ def _report_files(paths: ArtifactPaths | None, reports: Path | None) -> list[Pat
     ]
 
 
-def _baseline(report: WindowReport, paths: ArtifactPaths | None, folder: Path | None) -> Baseline:
+def _baseline(
+    report: WindowReport, paths: ArtifactPaths | None, state: Path | None, folder: Path | None
+) -> Baseline:
     folders = [folder, paths.baseline(report.model) if paths else None]
     candidates = [load_baseline(path) for path in folders if path]
-    if paths and (stored := read_baseline(paths.state, report.baseline)):
+    if state and (stored := read_baseline(state, report.baseline)):
         candidates.append(stored)
     for baseline in candidates:
         if report.baseline in (baseline.fingerprint, baseline.checksum):

@@ -8,6 +8,7 @@ import msgspec
 
 from stream.config.environment import Environment
 from stream.config.load import ConfigFile
+from stream.config.model import StateConfig, path_of_job
 from stream.errors import ConfigFault
 
 
@@ -20,12 +21,13 @@ class _Sink(msgspec.Struct, frozen=True):
 
 
 class _State(msgspec.Struct, frozen=True):
-    path: str = "driftline.sqlite"
+    path: str = StateConfig().path
 
 
 class _Keys(msgspec.Struct, frozen=True):
     """The keys that are read; all others may hold any value."""
 
+    job: str = ""
     models: dict[str, _Model] = {}
     sinks: list[_Sink] = []
     state: _State = _State()
@@ -60,7 +62,8 @@ class ArtifactPaths:
     @property
     def state(self) -> Path:
         """The file of the state."""
-        return self._path(self._keys.state.path, "state.path")
+        path = path_of_job(self._keys.state.path, StateConfig().path, self._keys.job)
+        return self._path(path, "state.path")
 
     def baseline(self, model: str) -> Path | None:
         """Return the folder of a model's baseline.

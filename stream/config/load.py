@@ -14,7 +14,14 @@ from stream.config.component_checks import component_faults
 from stream.config.consistency import key_faults
 from stream.config.document import YamlDocument, YamlInvalid
 from stream.config.environment import Environment
-from stream.config.model import Config, HttpConfig, TlsConfig
+from stream.config.model import (
+    Config,
+    DeadLetterConfig,
+    HttpConfig,
+    StateConfig,
+    TlsConfig,
+    path_of_job,
+)
 from stream.config.validation import type_faults
 from stream.errors import ConfigError, ConfigFault
 
@@ -111,7 +118,7 @@ def _converted(data: Any, folder: Path) -> tuple[Config | None, list[ConfigFault
 
 
 def _absolute(config: Config, folder: Path) -> Config:
-    """The configuration with absolute paths.
+    """The configuration with absolute paths, and with the default ones of its job.
 
     These are the paths of source, sinks, state, dead letters and certificates, and the folders of
     the baselines.
@@ -120,6 +127,8 @@ def _absolute(config: Config, folder: Path) -> Config:
     def below_folder(path: str) -> str:
         return path and str(folder / path)
 
+    state = path_of_job(config.state.path, StateConfig().path, config.job)
+    dead_letters = path_of_job(config.dead_letters.path, DeadLetterConfig().path, config.job)
     models = {
         name: model if model.learned else replace(model, baseline=str(folder / model.baseline))
         for name, model in config.models.items()
@@ -128,8 +137,8 @@ def _absolute(config: Config, folder: Path) -> Config:
         config,
         source=config.source.in_folder(folder),
         sinks=[sink.in_folder(folder) for sink in config.sinks],
-        state=replace(config.state, path=below_folder(config.state.path)),
-        dead_letters=replace(config.dead_letters, path=below_folder(config.dead_letters.path)),
+        state=replace(config.state, path=below_folder(state)),
+        dead_letters=replace(config.dead_letters, path=below_folder(dead_letters)),
         http=_with_tls(config.http, folder),
         models=models,
     )

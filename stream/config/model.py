@@ -60,8 +60,10 @@ class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 class StateConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where the state is kept: positions, open windows, episodes, undelivered items."""
 
-    path: str = "driftline.sqlite"
-    """The SQLite file; with ``s3`` it is the local copy of the object there."""
+    path: str = "driftline-JOB.sqlite"
+    """The SQLite file; with ``s3`` it is the local copy of the object there. The default is named
+    after the job.
+    """
     commit_interval: Duration = "1s"
     """The longest time between two commits, also when no window closes."""
     s3: S3Config | None = None
@@ -139,8 +141,8 @@ class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     Every such record is counted by its reason, also one that is left out here.
     """
 
-    path: str = "dead-letters.jsonl"
-    """The file that they are appended to."""
+    path: str = "dead-letters-JOB.jsonl"
+    """The file that they are appended to; the default is named after the job."""
     keep_payload: bool = False
     """Whether the payload is kept too, not only its hash."""
     most_per_s: Annotated[int, msgspec.Meta(ge=1)] = 1_000
@@ -151,6 +153,17 @@ class DeadLetterConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """The size in megabytes from which on the file is renamed to ``PATH.1`` and a new one begun."""
     old_files: Annotated[int, msgspec.Meta(ge=0, le=1_000)] = 3
     """The number of renamed files that are kept, up to ``PATH.3``; the oldest one is removed."""
+
+
+def path_of_job(path: str, default: str, job: str) -> str:
+    """Return a configured path; if it is the default, the one of this job.
+
+    >>> path_of_job("driftline-JOB.sqlite", "driftline-JOB.sqlite", "prices")
+    'driftline-prices.sqlite'
+    >>> path_of_job("/var/JOB", "driftline-JOB.sqlite", "prices")
+    '/var/JOB'
+    """
+    return path.replace("JOB", job) if path == default else path
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

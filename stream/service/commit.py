@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from detectors.durations import duration_ms
@@ -12,7 +12,7 @@ from stream.delivery.letter_limit import LetterLimit
 from stream.events import Output
 from stream.service.ownership import Ownership
 from stream.service.startup import RunningJob
-from stream.state.store import OutboxItem
+from stream.state.store import OutboxItem, Outgoing
 from stream.telemetry.metrics import Telemetry
 from stream.web.liveness import Liveness
 
@@ -20,21 +20,36 @@ COMMIT_FACTOR: Final = 40.0
 """The interval between commits is at least this many times the duration of a commit."""
 
 
+Watch = Callable[[Sequence[Outgoing]], None]
+"""Is called with the items of each commit, in the thread of the loop."""
+
+
+def ignore(_items: Sequence[Outgoing]) -> None:
+    """Do nothing with the items of a commit."""
+
+
 class Committer:
     """Collects outputs and commits them together with the state that produced them.
 
     Nothing leaves before its commit. A commit is due immediately when a window closed, a signal was
     raised or a baseline was installed; otherwise after the longer of ``commit_interval`` and 40
-    times the duration of the last commit, and in time for the owner's heartbeat.
+    times the duration of the last commit, and in time for the owner's heartbeat. ``watch`` is
+    called with the items of each commit.
     """
 
     def __init__(
-        self, running: RunningJob, ownership: Ownership, telemetry: Telemetry, liveness: Liveness
+        self,
+        running: RunningJob,
+        ownership: Ownership,
+        telemetry: Telemetry,
+        liveness: Liveness,
+        watch: Watch = ignore,
     ) -> None:
         self._running = running
         self._ownership = ownership
         self._telemetry = telemetry
         self._liveness = liveness
+        self._watch = watch
         self._interval_s = duration_ms(running.job.config.state.commit_interval) / 1000
         self._letters = LetterLimit(running.job.config.dead_letters.most_per_s)
         self._pending: list[Output] = []
@@ -126,6 +141,7 @@ class Committer:
         lag = reading.lag(positions)
         telemetry.commit(self._commit_s, job.store.written_bytes, state, lag)
         telemetry.log_verdicts(item.item for item in items)
+        self._watch([item.item for item in items])
         telemetry.latency.committed(item.item for item in items)
         telemetry.log_dropped(state, job.config.dead_letters.path)
         for route in self._running.routes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from detectors.decisions.judge import Judge
 from detectors.profiles.baseline import Baseline
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.state import JobState
@@ -19,6 +21,7 @@ from stream.config.timing import settings_of
 from stream.dedupe.index import DEDUPE_OFF, IdIndex
 from stream.event_time import JobSettings
 from stream.events import BaselineInstalled, Output, RemoveModel, ReplaceBaseline
+from stream.service.generation import begun_generation
 from stream.service.reconcile import (
     ConfiguredJob,
     LimitsChange,
@@ -26,6 +29,7 @@ from stream.service.reconcile import (
     judge_of,
     reconcile,
     replacements,
+    require_same_job,
 )
 from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
@@ -39,7 +43,8 @@ class Job(msgspec.Struct, kw_only=True):
 
     ``identity`` is the identity of the state in the next commit. ``pending`` are the outputs of the
     changes since the last run; they are delivered after the first commit. ``limits_changes`` are
-    the models that are judged by other limits than in the last run.
+    the models that are judged by other limits than in the last run. ``generation`` is the one of
+    its reports.
     """
 
     config: Config
@@ -50,6 +55,7 @@ class Job(msgspec.Struct, kw_only=True):
     ids: SqliteIds
     pending: list[Output]
     limits_changes: Sequence[LimitsChange]
+    generation: str = ""
 
     def install(self, model: str, baseline: Baseline) -> None:
         """Archive a learned baseline and its limits, which reports name from now on."""
@@ -60,10 +66,16 @@ class Job(msgspec.Struct, kw_only=True):
         self.identity = msgspec.structs.replace(self.identity, limits=in_force)
 
 
-def open_job(config: Config, accept_change: bool = False, lock: FileLock | None = None) -> Job:
+def open_job(
+    config: Config,
+    accept_change: bool = False,
+    lock: FileLock | None = None,
+    from_start: bool = False,
+) -> Job:
     """Open the store, and build the aggregator on the stored state.
 
-    ``lock`` is passed on to the store. Raises the errors of
+    ``lock`` is passed on to the store. With ``from_start``, the stored state is forgotten first
+    (:func:`stream.service.generation.begun_generation`). Raises the errors of
     :func:`stream.service.reconcile.reconcile`, of :class:`stream.state.store.Store` and of the
     baselines, after closing the store again.
     """
@@ -71,23 +83,31 @@ def open_job(config: Config, accept_change: bool = False, lock: FileLock | None 
     store = Store(Path(config.state.path), lock)
     try:
         stored = store.load()
+        if from_start and stored is not None:
+            require_same_job(stored.identity, config)
+            stored = None
         plan = reconcile(configured, stored, accept_change)
-        return _carry_out(plan, config, store, JobState() if stored is None else stored.state)
+        generation = begun_generation(config, store, time.time(), from_start)
+        state = JobState() if stored is None else stored.state
+        return _carry_out(plan, config, store, state, generation)
     except BaseException:
         store.close()
         raise
 
 
-def _carry_out(plan: Reconciliation, config: Config, store: Store, state: JobState) -> Job:
+def _carry_out(
+    plan: Reconciliation, config: Config, store: Store, state: JobState, generation: str
+) -> Job:
     replaced = replacements(plan.changes)
     store.keep([*plan.in_force.values(), *replaced.values()], plan.limits)
     panes = store.panes(baseline.layout for baseline in plan.in_force.values())
     ids = store.ids()
     state.ledger.rows_in_panes = panes.rows()
+    judge = judge_of(config, generation)
     pending = (
-        [] if plan.closing is None else _close_windows(plan, plan.closing, config, state, panes)
+        [] if plan.closing is None else _close_windows(plan, plan.closing, judge, state, panes)
     )
-    aggregator = _aggregator(plan, config, state, panes, ids)
+    aggregator = _aggregator(plan, config, judge, state, panes, ids)
     pending += _apply(plan.changes, aggregator)
     for baseline in replaced.values():
         panes.add_layout(baseline.layout)
@@ -100,17 +120,23 @@ def _carry_out(plan: Reconciliation, config: Config, store: Store, state: JobSta
         ids=ids,
         pending=pending,
         limits_changes=plan.limits_changes,
+        generation=generation,
     )
 
 
 def _aggregator(
-    plan: Reconciliation, config: Config, state: JobState, panes: SqlitePanes, ids: SqliteIds
+    plan: Reconciliation,
+    config: Config,
+    judge: Judge,
+    state: JobState,
+    panes: SqlitePanes,
+    ids: SqliteIds,
 ) -> Aggregator:
     """The aggregator that continues from the stored state."""
     return Aggregator(
         settings=settings_of(config),
         baselines=plan.in_force,
-        judge=judge_of(config),
+        judge=judge,
         state=state,
         panes=panes,
         learn=partial(_learn, config),
@@ -128,12 +154,12 @@ def _apply(
 
 
 def _close_windows(
-    plan: Reconciliation, settings: JobSettings, config: Config, state: JobState, panes: SqlitePanes
+    plan: Reconciliation, settings: JobSettings, judge: Judge, state: JobState, panes: SqlitePanes
 ) -> list[Output]:
     """Close the open windows, which had another length, as ``incomplete``."""
     counted = {name: base for name, base in plan.in_force.items() if name in state.models}
     return Aggregator(
-        settings=settings, baselines=counted, judge=judge_of(config), state=state, panes=panes
+        settings=settings, baselines=counted, judge=judge, state=state, panes=panes
     ).close_early()
 
 

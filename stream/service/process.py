@@ -1,37 +1,137 @@
-"""Runs the service as a process: sets up its log, and handles the signals that end it."""
+"""Runs the service as a process: sets up its log, and handles the signals that end or reload it."""
 
 from __future__ import annotations
 
+import gc
+import os
 import signal
+import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Final
 
+import msgspec
 import pyarrow as pa
+import structlog
 
+from detectors.errors import DetectorError
 from stream.config.model import Config
+from stream.errors import DriftlineError
+from stream.service.commit import Watch, ignore
+from stream.service.ending import Ending
 from stream.service.service import Service
 from stream.telemetry.log_setup import LogSetup
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-def run(config: Config, logs: LogSetup, accept_change: bool = False, standby: bool = False) -> int:
-    """Run a service until it ends or receives SIGTERM or SIGINT; returns the exit code.
+class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The options of a run: those of ``driftline run``, and a ``watch`` of the commits."""
 
-    A second signal ends the process immediately; the last commit is safe.
+    accept_change: bool = False
+    standby: bool = False
+    from_start: bool = False
+    watch: Watch = ignore
+
+
+def run(
+    config: Config,
+    logs: LogSetup,
+    options: RunOptions | None = None,
+    load: Callable[[], Config] | None = None,
+) -> Ending:
+    """Run a service until it ends or receives SIGTERM or SIGINT; returns its ending.
+
+    A second signal ends the process immediately; the last commit is safe. SIGHUP commits and begins
+    again with the configuration that ``load`` returns, or with the same one if that cannot be used.
     """
     logs.set_up()
     # Otherwise a signal that arrives while Arrow parses makes the parse fail.
     pa.enable_signal_handlers(False)
-    service = Service(config, accept_change, logs=logs, standby=standby)
+    return Process(config, logs, options or RunOptions(), load or (lambda: config)).run()
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
+
+class Process:
+    """The services that run one after the other in this process: another one after each reload."""
+
+    def __init__(
+        self, config: Config, logs: LogSetup, options: RunOptions, load: Callable[[], Config]
+    ) -> None:
+        self._config = config
+        self._logs = logs
+        self._options = options
+        self._load = load
+        self._stopping = self._reloading = False
+        self._service = self._new_service(config)
+        self._on_terminal = _on_terminal()
+
+    def run(self) -> Ending:
+        """Run until a service ends that is not to be reloaded."""
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGHUP, self._hang_up)
+        code = self._service.run()
+        while self._reloading and not self._stopping:
+            self._reloading = False
+            code = self._run_reloaded()
+        return Ending(code, self._service.ending.text)
+
+    def _run_reloaded(self) -> int:
+        """Run with the configuration as it is now; with the one before if that cannot be used."""
+        gc.unfreeze()  # the service before was marked as permanent
+        log = structlog.get_logger()
+        # What the first start was allowed to change or forget is done.
+        self._options = msgspec.structs.replace(
+            self._options, accept_change=False, from_start=False
+        )
+        service: Service | None = None
+        try:
+            reloaded = self._load()
+            service = self._service = self._new_service(reloaded)
+            code = service.run()
+        except (DriftlineError, DetectorError) as error:
+            if service is not None and service.begun:
+                raise
+            log.error("reload_refused", reason=str(error))
+            self._service = self._new_service(self._config)
+            return self._service.run()
+        self._config = reloaded
+        return code
+
+    def _new_service(self, config: Config) -> Service:
+        options = self._options
+        service = Service(
+            config,
+            options.accept_change,
+            logs=self._logs,
+            standby=options.standby,
+            watch=options.watch,
+            from_start=options.from_start,
+        )
+        if self._stopping:
+            service.stop()
+        return service
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self._stopping = True
         for number in STOP_SIGNALS:
             signal.signal(number, signal.SIG_DFL)
-        service.stop()
-        if service.opening:
+        self._service.stop()
+        if self._service.opening:
             raise SystemExit(0)
 
-    for number in STOP_SIGNALS:
-        signal.signal(number, stop)
-    return service.run()
+    def _hang_up(self, number: int, frame: FrameType | None) -> None:
+        """Reload; stop if the signal means that the terminal of the process is gone."""
+        if self._on_terminal and not _on_terminal():
+            self._stop(number, frame)
+            return
+        self._reloading = True
+        self._service.stop()
+
+
+def _on_terminal() -> bool:
+    """Whether stderr is a terminal that is connected."""
+    try:
+        return os.isatty(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return False

@@ -115,7 +115,7 @@ def replacements(changes: Iterable[ReplaceBaseline | RemoveModel]) -> dict[str, 
     }
 
 
-def judge_of(config: Config) -> Judge:
+def judge_of(config: Config, generation: str = "") -> Judge:
     """The judge with the rules, per-feature rules and change detectors of a configuration."""
     features = {name: model.features for name, model in config.models.items()}
     changes = {name: model.change_detectors for name, model in config.models.items()}
@@ -125,13 +125,19 @@ def judge_of(config: Config) -> Judge:
         features=features,
         changes=changes,
         expose_values=config.expose_values,
+        generation=generation,
     )
+
+
+def require_same_job(stored: StateIdentity, config: Config) -> None:
+    """Raise :class:`~stream.errors.StateIncompatible` for the state of another job."""
+    _require("job", stored.job, config.job, OTHER_JOB)
 
 
 def _refuse(configured: ConfiguredJob, stored: StateIdentity, accept_change: bool) -> None:
     config = configured.config
     settings = settings_of(configured.config)
-    _require("job", stored.job, config.job, OTHER_JOB)
+    require_same_job(stored, config)
     _require("source", stored.source, config.source.identity, OTHER_JOB)
     if accept_change:
         return

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 from detectors.durations import duration_ms
+from detectors.report import WindowReport
 from stream.config.model import Config
 from stream.readers.worker import serve as serve_reader
 from stream.readers.worker_handle import Serve
-from stream.service.commit import Committer
+from stream.service.commit import Committer, Watch, ignore
+from stream.service.ending import Ending, Tally
+from stream.service.job import Job
 from stream.service.loop import Loop
 from stream.service.ownership import Ownership
 from stream.service.startup import Startup
+from stream.state.store import Outgoing
 from stream.telemetry.log_setup import LogSetup
 from stream.telemetry.metrics import Telemetry
 from stream.web.liveness import Liveness
@@ -30,8 +34,9 @@ class Service:
     """Runs a job: owns its state, reads, counts, judges, and delivers the results.
 
     It reads in its own process or in several others (``readers``), and delivers in one thread per
-    sink. ``stop`` may be called from another thread or a signal handler: the loop then commits what
-    it has and ends. ``serve`` is the main function of a reader process.
+    sink. ``watch`` is called with the items of each commit. ``stop`` may be called from another
+    thread or a signal handler: the loop then commits what it has and ends. ``serve`` is the main
+    function of a reader process. With ``from_start`` the stored state is forgotten first.
     """
 
     def __init__(
@@ -42,8 +47,14 @@ class Service:
         logs: LogSetup | None = None,
         standby: bool = False,
         serve: Serve = serve_reader,
+        watch: Watch = ignore,
+        from_start: bool = False,
     ) -> None:
         self._clock = clock
+        self._config = config
+        self._watch = watch
+        self.begun = False
+        self.ending = Ending(0)
         self.telemetry = Telemetry(config.job)
         self._stop = threading.Event()
         self._ownership = Ownership(config, standby, self._stop, self.telemetry.log)
@@ -57,6 +68,7 @@ class Service:
             serve=serve,
             accept_change=accept_change,
             standby=standby,
+            from_start=from_start,
         )
 
     @property
@@ -76,14 +88,18 @@ class Service:
     def run(self) -> int:
         """Run until the source ends or :meth:`stop` is called; returns the exit code.
 
-        It is 9 if undelivered items remain.
+        It is 9 if undelivered items remain. Of a source that was read to its end it is that of
+        ``ending``, which also has a sentence for people.
         """
         with ExitStack() as cleanup:
             job = self._startup.own(cleanup)
             if job is None:
                 return 0
             running = self._startup.open(job, cleanup)
-            committer = Committer(running, self._ownership, self.telemetry, self._liveness)
+            tally = Tally(job.aggregator.state.ledger)
+            committer = Committer(
+                running, self._ownership, self.telemetry, self._liveness, self._watched_by(tally)
+            )
             loop = Loop(
                 running=running,
                 committer=committer,
@@ -92,8 +108,24 @@ class Service:
                 clock=self._clock,
             )
             self.telemetry.log.info("started", **self._startup.settings(), state=loop.progress)
+            self.begun = True
             loop.begin()
             loop.run(self._stop)
             delivered = committer.drain(DRAIN_S)
             self.telemetry.log.info("stopped", state=loop.progress)
-            return 0 if delivered else UNDELIVERED
+            if not self._stop.is_set():
+                self.ending = self._ending(tally, job)
+            return self.ending.code if delivered else UNDELIVERED
+
+    def _watched_by(self, tally: Tally) -> Watch:
+        def watch(items: Sequence[Outgoing]) -> None:
+            for item in items:
+                if isinstance(item, WindowReport):
+                    tally.report(item)
+            self._watch(items)
+
+        return watch
+
+    def _ending(self, tally: Tally, job: Job) -> Ending:
+        ledger = job.aggregator.state.ledger
+        return tally.ending(ledger, self._config.source.identity, self._config.state.path)

@@ -13,6 +13,7 @@ from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.delivery.routes import Route, routes_of
 from stream.errors import HttpUnavailable
+from stream.outcomes import ACCEPTED
 from stream.readers.base import Readers
 from stream.readers.in_process import InProcessReader
 from stream.readers.pool import ReaderPool
@@ -56,6 +57,7 @@ class Startup:
         *,
         accept_change: bool,
         standby: bool,
+        from_start: bool = False,
     ) -> None:
         self._config = config
         self._ownership = ownership
@@ -65,6 +67,7 @@ class Startup:
         self._serve = serve
         self._accept_change = accept_change
         self._standby = standby
+        self._from_start = from_start
         self._http: HttpServer | None = None
         self.opening = False
 
@@ -85,10 +88,11 @@ class Startup:
         self._liveness.reset()
         if self._http is None:
             self._serve_http(cleanup)
-        job = open_job(self._config, self._accept_change, lock)
+        job = open_job(self._config, self._accept_change, lock, self._from_start)
         cleanup.callback(job.store.close)
         self._telemetry.begin(job.aggregator.state)
         self._log_limits(job)
+        self._log_beginning(job)
         return job
 
     def open(self, job: Job, cleanup: ExitStack) -> RunningJob:
@@ -114,6 +118,7 @@ class Startup:
         times = settings_of(self._config)
         return {
             "http": "" if self._http is None else f"{self._http.address}/metrics",
+            "state_path": self._config.state.path,
             "window_ms": times.window_ms,
             "grace_ms": times.grace_ms,
             "idle_ms": times.idle_ms,
@@ -152,6 +157,17 @@ class Startup:
             self._telemetry.log.warning(
                 "limits_changed", model=change.model, before=change.before, after=change.after
             )
+
+    def _log_beginning(self, job: Job) -> None:
+        """Log a new generation, and a state in which all records were rejected."""
+        ledger = job.aggregator.state.ledger
+        log = self._telemetry.log
+        if job.generation and not ledger.partitions:
+            advice = "reports of an earlier run exist: the ids of this one end with the generation"
+            log.warning("generation_begun", generation=job.generation, advice=advice)
+        if ledger.lost() and not ledger.total(ACCEPTED):
+            advice = "they are not read again, unless the job begins anew with --from-start"
+            log.warning("none_accepted_before", outcomes=ledger.lost(), advice=advice)
 
     def _connect(self) -> Reading:
         self.opening = True

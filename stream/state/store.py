@@ -153,6 +153,29 @@ class Store:
         with translated_errors(self.path):
             return read_stored(self._db, self.path)
 
+    def generation(self) -> str | None:
+        """Return the generation of the reports; ``None`` before the job has begun.
+
+        It is empty for the first generation, and for a state of 0.1.0.
+        """
+        with translated_errors(self.path):
+            query = "SELECT name, body FROM meta WHERE name IN ('generation', 'identity')"
+            rows: dict[str, bytes] = dict(self._db.execute(query).fetchall())
+        if not rows:
+            return None
+        return bytes(rows.get("generation", b"")).decode(errors="replace")
+
+    def begin(self, generation: str) -> None:
+        """Forget positions, counts, episodes and event ids: the job begins as ``generation``.
+
+        Baselines and limits that reports name are kept, and so are the undelivered items.
+        """
+        with translated_errors(self.path), self._transaction() as db:
+            for table in ("meta", "panes", "newest", "ids"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608  # the names are constants
+            row = ("generation", generation.encode())
+            db.execute("INSERT INTO meta VALUES (?, ?)", row)
+
     def commit(
         self,
         identity: StateIdentity,

@@ -103,7 +103,9 @@ def test_the_lag_of_a_stopped_job_is_reported(
     with RunningService(tmp_path / "run", settings, kinesis.env) as service:
         service.until(lambda: service.accepted() >= 40)
         service.stop()
-    code, text = check_live(source, [], state={"path": str(tmp_path / "run" / "driftline.sqlite")})
+    code, text = check_live(
+        source, [], state={"path": str(tmp_path / "run" / "driftline-checked.sqlite")}
+    )
     assert code == 0, text
     assert re.search(r"position of this job: .* behind", text)
 

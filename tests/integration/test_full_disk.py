@@ -83,7 +83,7 @@ def test_a_file_size_limit_stops_the_service_before_the_state_is_damaged(
     def lift_limit() -> None:
         service.before = []
 
-    assert_stops_and_resumes(service, tmp_path / "driftline.sqlite", lift_limit)
+    assert_stops_and_resumes(service, tmp_path / "driftline-files.sqlite", lift_limit)
 
 
 def test_reports_and_dead_letters_wait_until_the_disk_has_space(
@@ -93,7 +93,10 @@ def test_reports_and_dead_letters_wait_until_the_disk_has_space(
     lines = [*lines_of(3), *[b"no record"] * 7]
     append(tmp_path, lines)
     (tmp_path / "reports").mkdir()
-    full = [tmp_path / "dead-letters.jsonl", tmp_path / "reports" / "reports-2025-06-15.jsonl"]
+    full = [
+        tmp_path / "dead-letters-files.jsonl",
+        tmp_path / "reports" / "reports-2025-06-15.jsonl",
+    ]
     for path in full:
         path.symlink_to("/dev/full")
     with RunningService(tmp_path, config(baseline)) as service:

@@ -125,7 +125,7 @@ def test_random_kills_lose_nothing_and_count_nothing_twice(
         assert service.metric("driftline_ledger_imbalance") == 0
         assert service.stop() == 0
     assert kills == KILLS
-    assert not (tmp_path / "run" / "dead-letters.jsonl").exists()
+    assert not (tmp_path / "run" / "dead-letters-killed.jsonl").exists()
     counts = {
         end: counted(load_baseline(baseline), report.profile)
         for (_, end), report in newest(service.reports()).items()

@@ -92,4 +92,4 @@ def test_kills_and_resharding_lose_nothing_and_count_nothing_twice(
     assert {end: report.rows for (_, end), report in newest(service.reports()).items()} == dict(
         expected
     )
-    assert not (tmp_path / "run" / "dead-letters.jsonl").exists()
+    assert not (tmp_path / "run" / "dead-letters-killed.jsonl").exists()

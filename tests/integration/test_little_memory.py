@@ -68,7 +68,7 @@ def rows(folder: Path) -> dict[int, int]:
 
 
 def letters(folder: Path) -> list[DeadLetter]:
-    path = folder / "dead-letters.jsonl"
+    path = folder / "dead-letters-files.jsonl"
     lines = path.read_bytes().splitlines() if path.exists() else []
     return [msgspec.json.decode(line, type=DeadLetter) for line in lines]
 

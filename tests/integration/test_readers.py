@@ -92,7 +92,7 @@ def test_killed_readers_and_services_lose_nothing_and_make_no_dead_letter(
             lambda: has_closed_all_but_the_last(running, 30_000) and running.accepted() > 0, 90
         )
         assert running.stop() == 0
-    assert not (tmp_path / "dead-letters.jsonl").exists()
+    assert not (tmp_path / "dead-letters-files.jsonl").exists()
     with RunningService(tmp_path, config(baseline)) as running:  # this run reads to the end
         assert running.wait() == 0, running.log
     assert rows(running) == expected(30_000)
@@ -127,7 +127,7 @@ def test_a_poison_record_becomes_one_dead_letter_and_everything_else_counts(
     started_s = time.monotonic()
     assert Service(parse(config(baseline), tmp_path), serve=poison.serve).run() == 0
     elapsed_s = time.monotonic() - started_s
-    letters = (tmp_path / "dead-letters.jsonl").read_text().splitlines()
+    letters = (tmp_path / "dead-letters-files.jsonl").read_text().splitlines()
     assert len(letters) == 1
     assert '"reason":"crashes_reader"' in letters[0]
     assert rows(RunningService(tmp_path, {})) == expected_without_the_poison_record()
@@ -157,7 +157,7 @@ def test_a_record_that_crashes_its_source_stops_the_service_until_it_is_removed(
         file.write(b" " * len(line))
     assert Service(settings, serve=poison.serve_unread).run() == 0
     assert rows(RunningService(tmp_path, {})) == expected_without_the_poison_record()
-    assert not (tmp_path / "dead-letters.jsonl").exists()
+    assert not (tmp_path / "dead-letters-files.jsonl").exists()
 
 
 @pytest.mark.slow
@@ -167,7 +167,7 @@ def test_a_source_that_crashes_on_large_batches_is_asked_for_small_ones(
     append(tmp_path, first_lines(9_000))
     assert Service(parse(config(baseline), tmp_path), serve=poison.serve_greedy).run() == 0
     assert rows(RunningService(tmp_path, {})) == expected(9_000)
-    assert not (tmp_path / "dead-letters.jsonl").exists()
+    assert not (tmp_path / "dead-letters-files.jsonl").exists()
 
 
 @pytest.mark.slow

@@ -22,6 +22,7 @@ from jsonschema import Draft202012Validator
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from stream.baselining.build import load_baseline
+from stream.service.ending import NOTHING_COUNTED, NOTHING_FOUND, NOTHING_JUDGED
 from tests.servers.service import RunningService, newest
 from tests.support import events, jobs
 from tests.support.jobs import MINUTE_MS, PER_S, PER_WINDOW, START_MS, letters, lines_of
@@ -62,10 +63,10 @@ def write(folder: Path, name: str, lines: list[bytes]) -> None:
         file.write(b"".join(line + b"\n" for line in lines))
 
 
-def run_to_end(folder: Path, settings: Mapping[str, Any]) -> RunningService:
-    """Run the service until it has read everything; return it."""
+def run_to_end(folder: Path, settings: Mapping[str, Any], code: int = 0) -> RunningService:
+    """Run the service until it has read everything and exits with ``code``; return it."""
     with RunningService(folder, settings) as service:
-        assert service.wait() == 0, service.log
+        assert service.wait() == code, service.log
     return service
 
 
@@ -161,7 +162,8 @@ def test_dead_letters_keep_the_payload_if_configured(baseline: Path, tmp_path: P
     write(tmp_path, "a.jsonl", [BAD["not_an_object"]])
     run_to_end(
         tmp_path,
-        config(baseline, dead_letters={"path": "dead-letters.jsonl", "keep_payload": True}),
+        config(baseline, dead_letters={"keep_payload": True}),
+        NOTHING_COUNTED,
     )
     assert [letter["payload"] for letter in letters(tmp_path)] == ["WzEsIDJd"]
 
@@ -214,6 +216,7 @@ def test_learned_columns_without_any_value_are_logged(baseline: Path, tmp_path: 
             time={"unit": "ms"},
             learn={"events": 500},
         ),
+        NOTHING_JUDGED,
     )
     [line] = [line for line in service.log.splitlines() if "columns_without_values" in line]
     logged = json.loads(line)
@@ -452,14 +455,14 @@ def test_dropped_records_are_logged_by_reason(baseline: Path, tmp_path: Path) ->
     service = run_to_end(tmp_path, config(baseline))
     dropped = [json.loads(line) for line in service.log.splitlines() if "records_dropped" in line]
     assert [line["by_reason"] for line in dropped] == [{"not_an_object": 1, "time_absurd": 2}]
-    assert dropped[0]["dead_letters"].endswith("dead-letters.jsonl")
+    assert dropped[0]["dead_letters"].endswith("dead-letters-files.jsonl")
     assert "1 not_an_object, 2 time_absurd" in service.log.splitlines()[-1]
 
 
 def test_a_folder_without_capture_files_is_logged(baseline: Path, tmp_path: Path) -> None:
     (tmp_path / "captures").mkdir()
     (tmp_path / "captures" / "a.json").write_text("{}")
-    assert '"event": "no_input_files"' in run_to_end(tmp_path, config(baseline)).log
+    assert '"event": "no_input_files"' in run_to_end(tmp_path, config(baseline), NOTHING_FOUND).log
 
 
 def test_reports_and_signals_are_valid_by_their_schemas(baseline: Path, tmp_path: Path) -> None:

@@ -298,7 +298,9 @@ def test_commands_that_need_no_server_run(
 ) -> None:
     """A run begins without a state: a state belongs to the folder that its source was read from."""
     folder = tmp_path / "job"
-    shutil.copytree(finished_quickstart, folder, ignore=shutil.ignore_patterns("driftline.sqlite*"))
+    shutil.copytree(
+        finished_quickstart, folder, ignore=shutil.ignore_patterns("driftline-*.sqlite*")
+    )
     own = [block for block in blocks_of(page) if block.language == "yaml"]
     if own:
         (folder / "config.yaml").write_text(configuration(own[0]))

@@ -75,6 +75,6 @@ def rows(service: RunningService) -> dict[int, int]:
 
 
 def letters(folder: Path) -> list[dict[str, Any]]:
-    """The dead letters of the job in ``folder``; empty without a file."""
-    path = folder / "dead-letters.jsonl"
+    """The dead letters of the job of :func:`config` in ``folder``; empty without a file."""
+    path = folder / "dead-letters-files.jsonl"
     return [json.loads(line) for line in path.read_bytes().splitlines()] if path.exists() else []

@@ -10,6 +10,7 @@ from stream.config.artifact_paths import ArtifactPaths
 from stream.errors import ConfigError
 
 CONFIG = """\
+job: flights
 source: {type: kafka, options: {sasl_plain_password: "${PASSWORD}"}}
 window: "${WINDOW}"
 a key of a later version: 1
@@ -42,7 +43,7 @@ def test_paths_are_relative_to_the_file_and_need_no_other_variables(
 ) -> None:
     paths = ArtifactPaths(file)
     assert paths.reports == [tmp_path / "reports"], "those that exist"
-    assert paths.state == tmp_path / "driftline.sqlite"
+    assert paths.state == tmp_path / "driftline-flights.sqlite"
     assert paths.baseline("a") == tmp_path / "baselines" / "a"
     assert {paths.baseline(name) for name in ("b", "d", "a removed model")} == {None}
 
@@ -52,7 +53,7 @@ def test_a_path_needs_its_own_variable(
 ) -> None:
     with pytest.raises(
         ConfigError,
-        match=r"config\.yaml:7: models\.c\.baseline: environment variable FOLDER is not set",
+        match=r"config\.yaml:8: models\.c\.baseline: environment variable FOLDER is not set",
     ):
         ArtifactPaths(file).baseline("c")
     (tmp_path / "c").mkdir()

@@ -58,7 +58,7 @@ def test_relative_paths_are_relative_to_the_folder_of_the_file(file: Path, tmp_p
     assert getattr(config.source, "path", None) == str(tmp_path / "captures")
     assert getattr(config.sinks[0], "path", None) == str(tmp_path / "reports")
     assert config.models["delay"].baseline == str(tmp_path / "baseline")
-    assert config.dead_letters.path == str(tmp_path / "dead-letters.jsonl")
+    assert config.dead_letters.path == str(tmp_path / f"dead-letters-{config.job}.jsonl")
     assert config.state.path == "/elsewhere/state"
 
 
