@@ -52,9 +52,10 @@ class RawBatch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     ``origin`` is the topic or the file name. ``positions[i]`` names record ``i`` in a dead letter.
     ``values[i]`` is ``None`` for a tombstone. ``keys`` and ``headers`` are empty where the source
     has none or the configuration needs none. ``arrival_ms[i]`` is the time at which the log took
-    the record (append time, file time), -1 if unknown. ``at_end``: the log ended at ``next`` when
-    it was read. ``ended``: the partition is closed and read to its end (a Kinesis shard that was
-    split or merged); its ``children`` continue there.
+    the record (append time, file time), -1 if unknown. ``arrival_measured``: the log measured it by
+    its own clock, so that neither a sender nor a copied file can state a wrong one. ``at_end``: the
+    log ended at ``next`` when it was read. ``ended``: the partition is closed and read to its end
+    (a Kinesis shard that was split or merged); its ``children`` continue there.
 
     It holds arrays, so two batches are equal only if they are the same object.
     """
@@ -68,6 +69,7 @@ class RawBatch(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     arrival_ms: NDArray[np.int64]
     keys: list[bytes | None] = []
     headers: list[list[tuple[str, bytes | None]]] = []
+    arrival_measured: bool = False
     at_end: bool = False
     ended: bool = False
     children: tuple[DiscoveredPartition, ...] = ()
@@ -139,10 +141,11 @@ class CoveredRange(msgspec.Struct, frozen=True, kw_only=True):
 
     ``read`` is the number of records. ``outcomes`` splits it into ``accepted``, ``too_late``,
     ``duplicate`` and the reasons of rejection; each is counted by itself, and together they must
-    add up to ``read``. ``bytes`` splits the length of the records in the same way. ``rows`` are the
-    rows of accepted records. ``dated`` records state their event time, and it is not ahead of their
-    arrival. ``arrival_ms`` is the time at which the log took the last record, ``None`` if there is
-    no record or the time is unknown.
+    add up to ``read``. ``bytes`` splits the length of the records in the same way. ``by_pane`` has
+    the accepted records and their bytes by the start of their pane: those of a pane that gets no
+    more events do not count as accepted. ``rows`` are the rows of accepted records. ``dated``
+    records state their event time, and it is not ahead of their arrival. ``arrival_ms`` is the time
+    at which the log took the last record, ``None`` if there is no record or the time is unknown.
     """
 
     partition: str
@@ -159,6 +162,7 @@ class CoveredRange(msgspec.Struct, frozen=True, kw_only=True):
     ended: bool = False
     children: tuple[DiscoveredPartition, ...] = ()
     bytes: dict[str, int] = {}
+    by_pane: dict[int, tuple[int, int]] = {}
 
 
 class Sample(NamedTuple):

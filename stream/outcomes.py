@@ -8,6 +8,7 @@ from typing import Final
 ACCEPTED: Final = "accepted"
 TOO_LATE: Final = "too_late"
 DUPLICATE: Final = "duplicate"
+LATE_AFTER_IDLE: Final = "late_after_idle"
 CRASHES_READER: Final = "crashes_reader"
 """The reason for a record that repeatedly crashed the process decoding it."""
 
@@ -54,12 +55,13 @@ ADVICE: Final[Mapping[str, str]] = {
         " a bug"
     ),
     TOO_LATE: (
-        "The event is older than `grace` and `lateness` allow: increase them if such delays are"
-        " expected"
+        "The event is older than `grace` and `lateness` allow, measured from the newest event read"
+        " before it from the same partition: increase them if such delays are expected"
     ),
-    "late_after_idle": (
-        "The event was late, and its partition had been quiet for longer than `idle`: increase"
-        " `idle`"
+    LATE_AFTER_IDLE: (
+        "The event came after the clock had closed its window, because there had been nothing to"
+        " read for longer than `idle`: if events come in portions, increase `idle` beyond the"
+        " pause between them; to count old files, read them with another `job` and state"
     ),
     DUPLICATE: "An event with the same id was already counted within `dedupe.horizon`",
 }

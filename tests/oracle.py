@@ -58,12 +58,15 @@ class Model(NamedTuple):
 
 
 class Clocking(NamedTuple):
-    """Pane length, grace, lateness, and the time by which an event may be ahead of its arrival."""
+    """Pane length, grace, lateness, the time by which an event may be ahead of its arrival, and the
+    clock, which stands in for an arrival that the log does not state or cannot have measured.
+    """
 
     pane_ms: int
     grace_ms: int
     lateness_ms: int
     tolerance_ms: int
+    clock_ms: int
 
 
 @dataclass
@@ -116,6 +119,9 @@ class Counted:
         self.lengths.setdefault(record.partition, Counter())[outcome] += len(record.value or b"")
 
 
+YEAR_2000_MS = 946_684_800_000
+
+
 class Rejected(Exception):
     """A record that is not counted; the message is the reason."""
 
@@ -141,7 +147,8 @@ def count(
     A record is too late if its pane's end plus grace and lateness is at or before the partition's
     mark, its highest event time so far. A record whose time is known advances the mark, even if it
     is rejected for its payload or for an unknown model. A record dated ahead of its arrival counts
-    at its arrival and does not advance the mark.
+    at its arrival, or at the mark if that is later, and does not advance the mark. If its arrival
+    is before 2000 or after the clock, it counts at the mark if it is dated ahead of the clock.
     """
     counted = Counted()
     read = read_capture if isinstance(form, Sagemaker) else read_json
@@ -153,8 +160,13 @@ def count(
             counted.note(record, str(reason))
             continue
         time_ms = event.time_ms
-        if 0 <= record.arrival_ms < time_ms - clocking.tolerance_ms:
-            time_ms = record.arrival_ms
+        mark = counted.marks.get(record.partition)
+        stated = YEAR_2000_MS <= record.arrival_ms <= clocking.clock_ms
+        latest_ms = record.arrival_ms if stated else clocking.clock_ms
+        if time_ms > latest_ms + clocking.tolerance_ms:
+            if mark is not None:
+                latest_ms = max(record.arrival_ms, mark) if stated else mark
+            time_ms = latest_ms
             counted.future = counted.future + 1
         else:
             counted.marks[record.partition] = max(
@@ -337,7 +349,7 @@ def utf8(text: str) -> str:
 def time_of(document: object, record: Record, time: TimeConfig, default: str) -> int:
     value = at(document, time.path or default)
     if value is None:
-        if time.missing == "arrival" and record.arrival_ms >= 0:
+        if time.missing == "arrival" and record.arrival_ms >= YEAR_2000_MS:
             return record.arrival_ms
         raise Rejected("time_missing")
     ms = iso_ms(value) if time.unit == "iso" else unit_ms(value, time.unit)

@@ -155,7 +155,7 @@ class Aggregator:
         ledger.future += partial.future
         ledger.unremembered += partial.unremembered
         for cover in partial.covers:
-            ledger.enter(cover)
+            ledger.enter(cover, [pane for pane in cover.by_pane if self._is_settled(pane)])
 
     def _advance_partitions(self, partial: Partial) -> list[Assign]:
         """Move the partitions of an accepted partial, and assign the children of those that ended.

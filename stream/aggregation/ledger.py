@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Final
 
 import msgspec
 
 from stream.events import CoveredRange
-from stream.outcomes import ACCEPTED
+from stream.outcomes import ACCEPTED, LATE_AFTER_IDLE
 
 EXPIRED: Final = "ended"
 """The name of the account of all partitions that the source no longer has."""
@@ -18,7 +19,7 @@ class Account(msgspec.Struct):
     """The records of one partition.
 
     ``read`` is their number, and ``outcomes`` splits it into ``accepted``, ``too_late``,
-    ``duplicate`` and the reasons of rejection.
+    ``late_after_idle``, ``duplicate`` and the reasons of rejection.
     """
 
     read: int = 0
@@ -58,13 +59,20 @@ class Ledger(msgspec.Struct):
     unremembered: int = 0
     rows_of_other_variants: int = 0
 
-    def enter(self, cover: CoveredRange) -> None:
-        """Add the records of one accepted range."""
+    def enter(self, cover: CoveredRange, settled: Collection[int] = ()) -> None:
+        """Add the records of one accepted range.
+
+        Records of the ``settled`` panes, which get no more events, are late after idle.
+        """
         account = self.partitions.setdefault(cover.partition, Account())
         account.read += cover.read
         self.rows_accepted += cover.rows
         _add(account.outcomes, cover.outcomes)
         _add(self.bytes, cover.bytes)
+        for pane_ms in settled:
+            records, length = cover.by_pane[pane_ms]
+            _move(account.outcomes, records)
+            _move(self.bytes, length)
 
     def close_account(self, partition: str) -> None:
         """Move the records of an expired partition to the account of all expired ones."""
@@ -89,7 +97,7 @@ class Ledger(msgspec.Struct):
         for account in self.partitions.values():
             lost.update(account.outcomes)
         lost.pop(ACCEPTED, None)
-        lost["late_after_idle"] = self.rows_late_after_idle + self.width_mismatches_late_after_idle
+        lost[LATE_AFTER_IDLE] = self.rows_late_after_idle + self.width_mismatches_late_after_idle
         return {reason: count for reason, count in sorted(lost.items()) if count}
 
     def total(self, outcome: str) -> int:
@@ -107,6 +115,11 @@ class Ledger(msgspec.Struct):
             self.rows_folded - self.rows_in_panes - self.rows_closed - self.rows_late_after_idle
         )
         return {name: difference for name, difference in differences.items() if difference}
+
+
+def _move(totals: dict[str, int], count: int) -> None:
+    """Move a count from the accepted records to those that are late after idle."""
+    _add(totals, {ACCEPTED: -count, LATE_AFTER_IDLE: count})
 
 
 def _add(totals: dict[str, int], counts: dict[str, int]) -> None:

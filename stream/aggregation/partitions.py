@@ -136,8 +136,13 @@ class Partitions:
         return (name for name, partition in self._state.partitions.items() if partition.ended)
 
     def watermark(self) -> int | None:
-        """Return the time up to which all events are expected to have arrived; it may fall."""
-        return watermark(self._state.partitions.values(), self._state.now_ms, self._settings)
+        """Return the time up to which all events are expected to have arrived; it may fall.
+
+        It does not follow the clock before the first event: there is no window to close, and the
+        first events are not late, however old they are.
+        """
+        now_ms = self._state.now_ms if self._state.keys else None
+        return watermark(self._state.partitions.values(), now_ms, self._settings)
 
     def retained_from(self, watermark_ms: int) -> int | None:
         """Return the time up to which panes get no more events; ``None`` if all must be kept."""

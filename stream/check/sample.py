@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Final
@@ -14,9 +15,12 @@ from detectors.phrases import counted
 from stream.check.findings import Finding, FindingLevel, format_duration, format_share
 from stream.check.setup import CheckContext
 from stream.config.model import Config
+from stream.event_time import JobSettings
 from stream.events import DecodedRecords, RawBatch
 from stream.outcomes import advice
+from stream.readers.arrival import Arrivals, bounded_arrivals
 from stream.readers.build import plan_of
+from stream.readers.lateness import ahead_of_arrival
 
 MAX_FAILED: Final = 0.5
 """A larger share of failures is a fault of the configuration; a smaller one is a warning."""
@@ -49,14 +53,16 @@ def decode(context: CheckContext, raws: Sequence[RawBatch]) -> RecordSample:
     config = context.config
     decoding = plan_of(config, context.baselines).decoding
     decoder = config.format.open(config.identity, decoding)
-    return sample_of(decoder.decode(raws), raws, context.times.tolerance_ms)
+    bounded, arrivals = bounded_arrivals(raws, int(time.time() * 1000))
+    return sample_of(decoder.decode(bounded), bounded, arrivals, context.times)
 
 
-def sample_of(decoded: DecodedRecords, raws: Sequence[RawBatch], tolerance_ms: int) -> RecordSample:
+def sample_of(
+    decoded: DecodedRecords, raws: Sequence[RawBatch], arrivals: Arrivals, settings: JobSettings
+) -> RecordSample:
     """Return the outcomes of decoded records."""
-    arrival_ms = np.concatenate([np.empty(0, np.int64), *(raw.arrival_ms for raw in raws)])
     has_time = decoded.time_ms >= 0
-    ahead = has_time & (arrival_ms >= 0) & (decoded.time_ms > arrival_ms + tolerance_ms)
+    ahead = ahead_of_arrival(decoded.time_ms, raws, {}, arrivals, settings)
     dated = has_time & ~ahead
     times: dict[str, list[Ints]] = {}
     start = 0

@@ -21,11 +21,13 @@ from stream.readers.lateness import RecordTimes
 class BatchOutcomes(NamedTuple):
     """The records of one raw batch, and their bytes, by outcome.
 
-    ``rows`` are the rows of accepted records. ``dated`` records state their event time.
+    ``by_pane`` has the accepted records and their bytes by pane. ``rows`` are the rows of accepted
+    records. ``dated`` records state their event time.
     """
 
     records: dict[str, int]
     bytes: dict[str, int]
+    by_pane: dict[int, tuple[int, int]]
     rows: int
     dated: int
 
@@ -57,18 +59,27 @@ def count_outcomes(
     records, so that the ledger can compare the two. Their bytes are the rest, so that no accepted
     record is inspected by itself.
     """
-    accepted, rows = _count_accepted(decoded, times.late | duplicate, bounds)
+    accepted, rows = _find_accepted(decoded, times.late | duplicate, bounds)
     dated = _count_between(times.dated, bounds)
-    counts: list[dict[str, int]] = [{ACCEPTED: count, TOO_LATE: 0} for count in accepted]
+    counts: list[dict[str, int]] = [
+        {ACCEPTED: count, TOO_LATE: 0} for count in _count_between(accepted, bounds)
+    ]
     lengths: list[dict[str, int]] = [{} for _ in raws]
     for outcome, records in _not_accepted(decoded, times, duplicate).items():
         for b, inside in _by_batch(records, bounds):
             counts[b][outcome] = len(inside)
             lengths[b][outcome] = sum(len(raws[b].values[k] or b"") for k in inside)
+    totals = [_with_accepted(raw, length) for raw, length in zip(raws, lengths, strict=True)]
     return [
         BatchOutcomes(
             records=counts[b],
-            bytes=_with_accepted(raw, lengths[b]),
+            bytes=totals[b],
+            by_pane=_accepted_by_pane(
+                raw,
+                accepted[bounds[b] : bounds[b + 1]],
+                times.pane_ms[bounds[b] : bounds[b + 1]],
+                totals[b].get(ACCEPTED, 0),
+            ),
             rows=rows[b],
             dated=dated[b],
         )
@@ -103,6 +114,7 @@ def covered_ranges(
             ended=raw.ended,
             children=raw.children,
             bytes=outcome.bytes,
+            by_pane=outcome.by_pane,
         )
         before = covers.get(raw.partition)
         covers[raw.partition] = cover if before is None else join_covers(before, cover)
@@ -143,6 +155,7 @@ def join_covers(before: CoveredRange, after: CoveredRange) -> CoveredRange:
         rows=before.rows + after.rows,
         arrival_ms=before.arrival_ms if after.arrival_ms is None else after.arrival_ms,
         bytes=dict(Counter(before.bytes) + Counter(after.bytes)),
+        by_pane=_add_panes(before.by_pane, after.by_pane),
     )
 
 
@@ -159,16 +172,48 @@ def count_width_mismatches(
     return [(key, pane_ms, mismatches) for (key, pane_ms), mismatches in totals.items()]
 
 
-def _count_accepted(
+def _find_accepted(
     decoded: DecodedRecords, uncounted: NDArray[np.bool_], bounds: Ints
-) -> tuple[list[int], list[int]]:
-    """Return the number of accepted records, and of their rows, in each raw batch."""
+) -> tuple[NDArray[np.bool_], list[int]]:
+    """Return a mask of the accepted records, and the number of their rows in each raw batch."""
     accepted, rows = np.zeros(len(uncounted), bool), np.zeros(len(bounds) - 1, np.int64)
     for batch in decoded.batches:
         counted = batch.record[~uncounted[batch.record]]
         accepted[counted] = True
         rows += np.diff(np.searchsorted(counted, bounds))
-    return _count_between(accepted, bounds), rows.tolist()
+    return accepted, rows.tolist()
+
+
+def _accepted_by_pane(
+    raw: RawBatch, accepted: NDArray[np.bool_], pane_ms: Ints, length: int
+) -> dict[int, tuple[int, int]]:
+    """Return the accepted records of a raw batch, and their bytes, by pane.
+
+    Most batches lie in one pane, which then has all ``length`` bytes: no record is inspected.
+    """
+    panes = pane_ms[accepted]
+    if not len(panes):
+        return {}
+    if (panes == panes[0]).all():
+        return {int(panes[0]): (len(panes), length)}
+    lengths = np.fromiter((len(value or b"") for value in raw.values), np.int64, len(raw.values))
+    starts, pane_of = np.unique(panes, return_inverse=True)
+    records = np.bincount(pane_of)
+    bytes_of = np.zeros(len(starts), np.int64)
+    np.add.at(bytes_of, pane_of, lengths[accepted])
+    return dict(
+        zip(starts.tolist(), zip(records.tolist(), bytes_of.tolist(), strict=True), strict=True)
+    )
+
+
+def _add_panes(
+    before: Mapping[int, tuple[int, int]], after: Mapping[int, tuple[int, int]]
+) -> dict[int, tuple[int, int]]:
+    total = dict(before)
+    for pane_ms, (records, length) in after.items():
+        records_before, length_before = total.get(pane_ms, (0, 0))
+        total[pane_ms] = records_before + records, length_before + length
+    return total
 
 
 def _count_between(flags: NDArray[np.bool_], bounds: Ints) -> list[int]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detectors.arrays import Ints
 from stream.event_time import JobSettings
 from stream.events import RawBatch
+from stream.readers.arrival import Arrivals
 
 NO_MARK: Final = -1
 """The running mark of a partition before its first dated record."""
@@ -24,10 +25,11 @@ class RecordTimes(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The panes of some records, and a mask of those that are too late; one entry per record.
 
     ``dated`` records state their event time, and it is not ahead of their arrival; only they move
-    the mark. ``ahead`` ones are dated more than the tolerance after their arrival, and count at
-    their arrival. ``pane_ms`` is the start of the pane (meaningless without a time). ``mark_ms`` is
-    the running mark of the record's partition at the record. ``late`` records are too late for
-    their pane. ``end_marks`` has the mark of the partition at the end of each raw batch.
+    the mark. ``ahead`` ones are dated more than the tolerance after their arrival; they count at
+    their arrival, or at the mark if that is later. ``pane_ms`` is the start of the pane
+    (meaningless without a time). ``mark_ms`` is the running mark of the record's partition at the
+    record. ``late`` records are too late for their pane. ``end_marks`` has the mark of the
+    partition at the end of each raw batch.
     """
 
     dated: NDArray[np.bool_]
@@ -44,19 +46,20 @@ def record_times(
     bounds: Ints,
     marks: Mapping[str, int | None],
     settings: JobSettings,
+    arrivals: Arrivals,
 ) -> RecordTimes:
     """Return the times of the records of some raw batches that follow each other.
 
     ``time_ms`` are their event times, negative where unknown; ``bounds`` are the bounds of the
-    batches among the records; ``marks`` are the marks of the partitions at the start.
+    batches among the records; ``marks`` are the marks of the partitions at the start; ``arrivals``
+    say which arrivals are believed, and the clock.
     """
-    arrival_ms = np.concatenate([raw.arrival_ms for raw in raws])
     known = time_ms >= 0
-    ahead = known & (arrival_ms >= 0) & (time_ms > arrival_ms + settings.tolerance_ms)
-    counted_ms = np.where(ahead, arrival_ms, time_ms)
+    ahead = ahead_of_arrival(time_ms, raws, marks, arrivals, settings)
     dated = known & ~ahead
-    pane_ms = pane_starts(counted_ms, settings)
     mark_ms, end_marks = _running_marks(np.where(dated, time_ms, NO_MARK), raws, bounds, marks)
+    counted_ms = _counted_ms(time_ms, ahead, mark_ms, raws, arrivals) if ahead.any() else time_ms
+    pane_ms = pane_starts(counted_ms, settings)
     late = too_late(pane_ms, mark_ms, settings) & (counted_ms >= 0)
     return RecordTimes(
         dated=dated,
@@ -66,6 +69,52 @@ def record_times(
         late=late,
         end_marks=end_marks,
     )
+
+
+def ahead_of_arrival(
+    time_ms: Ints,
+    raws: Sequence[RawBatch],
+    marks: Mapping[str, int | None],
+    arrivals: Arrivals,
+    settings: JobSettings,
+) -> NDArray[np.bool_]:
+    """Return a mask of events that are dated more than the tolerance after their arrival.
+
+    Where the log does not state the arrival, the clock takes its place, or the mark of the
+    partition if that is later: an event shortly after those read before is no surprise, even if
+    the clock was set back.
+    """
+    bounds_ms = [
+        np.where(stated, raw.arrival_ms, max(arrivals.limit_ms, marks.get(raw.partition) or 0))
+        for raw, stated in zip(raws, _split(arrivals.stated, raws), strict=True)
+    ]
+    bound_ms = np.concatenate([np.zeros(0, np.int64), *bounds_ms])
+    ahead: NDArray[np.bool_] = (time_ms >= 0) & (time_ms > bound_ms + settings.tolerance_ms)
+    return ahead
+
+
+def _counted_ms(
+    time_ms: Ints,
+    ahead: NDArray[np.bool_],
+    mark_ms: Ints,
+    raws: Sequence[RawBatch],
+    arrivals: Arrivals,
+) -> Ints:
+    """Return the time at which each record counts; those ``ahead`` do not count at their own.
+
+    They count at their arrival, or at the running mark of their partition if that is later: the log
+    took them after the event of that time, so they are never too late. If the log does not state
+    the arrival they count at the mark, so that the log decides and not the time of reading; by the
+    clock only if there is no mark yet.
+    """
+    arrival_ms = np.concatenate([raw.arrival_ms for raw in raws])
+    clock_ms = np.where(mark_ms == NO_MARK, arrivals.limit_ms, NO_MARK)
+    arrived_ms = np.where(arrivals.stated, arrival_ms, clock_ms)
+    return np.where(ahead, np.maximum(arrived_ms, mark_ms), time_ms)
+
+
+def _split(values: NDArray[np.bool_], raws: Sequence[RawBatch]) -> list[NDArray[np.bool_]]:
+    return np.split(values, np.cumsum([len(raw.values) for raw in raws])[:-1])
 
 
 def pane_starts(time_ms: Ints, settings: JobSettings) -> Ints:

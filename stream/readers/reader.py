@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
@@ -29,6 +29,7 @@ from stream.events import (
 )
 from stream.formats.base import Format, IdentityConfig
 from stream.outcomes import CRASHES_READER
+from stream.readers.arrival import ForwardClock, bounded_arrivals
 from stream.readers.covers import (
     count_outcomes,
     count_width_mismatches,
@@ -66,7 +67,8 @@ class Reader:
     their start. Lateness is decided here, record by record
     (:func:`stream.readers.lateness.record_times`). A time more than the tolerance after arrival is
     replaced by the arrival and does not advance the mark: the true time is unknown, and one wrong
-    date must not make all other events late.
+    date must not make all other events late. Where the log states no credible arrival, the clock
+    takes its place, which never goes back (:mod:`stream.readers.arrival`).
     """
 
     def __init__(
@@ -77,8 +79,10 @@ class Reader:
         settings: JobSettings,
         keep_payload: bool = False,
         dedupe: Dedupe | None = None,
+        clock: Callable[[], int] | None = None,
     ) -> None:
         self._reading = reading
+        self._clock = clock or ForwardClock()
         self._format = record_format
         self._identity = identity
         self._settings = settings
@@ -142,11 +146,17 @@ class Reader:
         """Return the partial of some raw batches that follow each other in their partitions."""
         if self._plan is None:
             raise RuntimeError("the reader has no plan yet: call use() first")
+        raws, arrivals = bounded_arrivals(raws, self._clock())
         decoded = self._decoder.decode(raws)
         bounds = record_bounds(raws)
         marks = {raw.partition: self._assigned[raw.partition].mark_ms for raw in raws}
         times = record_times(
-            time_ms=decoded.time_ms, raws=raws, bounds=bounds, marks=marks, settings=self._settings
+            time_ms=decoded.time_ms,
+            raws=raws,
+            bounds=bounds,
+            marks=marks,
+            settings=self._settings,
+            arrivals=arrivals,
         )
         dedupe = self._find_duplicates(decoded, times, bounds, raws)
         uncounted = times.late | dedupe.duplicate

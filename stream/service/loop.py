@@ -26,6 +26,10 @@ from stream.web.liveness import Liveness
 POLL_S: Final = 0.2
 TICK_S: Final = 0.5
 DISCOVER_S: Final = 2.0
+MARK_ADVICE: Final = (
+    "If the clock is right, earlier events of this partition are too late: remove the state, or use"
+    " another `job`, to count them"
+)
 
 
 class Loop:
@@ -66,7 +70,24 @@ class Loop:
         """Take the changes since the last run, assign the partitions, and discover new ones."""
         self._take(self._job.pending)
         self._assign(self._job.aggregator.resume())
+        self._report_marks()
         self._discover()
+
+    def _report_marks(self) -> None:
+        """Log partitions whose mark is ahead of the clock: no event before the mark is counted.
+
+        No record moves a mark that far; an earlier version may have committed it.
+        """
+        job = self._job.aggregator
+        latest_ms = int(self._clock() * 1000) + job.settings.tolerance_ms
+        for name, partition in job.state.partitions.items():
+            if partition.mark_ms is not None and partition.mark_ms > latest_ms:
+                self._telemetry.log.error(
+                    "mark_ahead_of_clock",
+                    partition=name,
+                    ahead_s=(partition.mark_ms - latest_ms) // 1000,
+                    advice=MARK_ADVICE,
+                )
 
     def run(self, stop: threading.Event) -> None:
         """Read and commit until ``stop`` is set or the source ends; then commit once more."""

@@ -15,6 +15,7 @@ from stream.aggregation.ledger import Ledger
 from stream.aggregation.state import JobState
 from stream.event_time import PartitionState
 from stream.events import ModelKey
+from stream.outcomes import LATE_AFTER_IDLE
 from stream.web.readiness import behind_s
 
 LEDGER_COUNTS: Final = (
@@ -120,14 +121,15 @@ class StateMetrics(Collector):
     def _rows(self, ledger: Ledger) -> Iterator[Metric]:
         rows = self._counter(
             "driftline_ledger_rows_total",
-            "Rows since the state was created: accepted, folded into profiles, closed in windows, "
-            "late_after_idle.",
+            "Rows since the state was created: accepted, folded into profiles, closed in windows; "
+            "late_after_idle ones are none of these.",
             "stage",
         )
-        rows.add_metric([self._job, "accepted"], ledger.rows_accepted)
-        rows.add_metric([self._job, "folded"], ledger.rows_folded)
+        late = ledger.rows_late_after_idle
+        rows.add_metric([self._job, "accepted"], ledger.rows_accepted - late)
+        rows.add_metric([self._job, "folded"], ledger.rows_folded - late)
         rows.add_metric([self._job, "closed"], ledger.rows_closed)
-        rows.add_metric([self._job, "late_after_idle"], ledger.rows_late_after_idle)
+        rows.add_metric([self._job, LATE_AFTER_IDLE], late)
         yield rows
         yield self._gauge(
             "driftline_rows_in_panes",

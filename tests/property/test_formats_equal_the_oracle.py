@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from detectors.profiles.profile import Profile
 from stream.baselining.columns import ModelColumns
@@ -35,14 +36,19 @@ BROAD = settings(
     max_examples=examples(EXAMPLES),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
-CLOCKING = oracle.Clocking(pane_ms=60_000, grace_ms=2_000, lateness_ms=120_000, tolerance_ms=60_000)
+ARRIVAL_MS = 1_750_000_250_000
+CLOCK_MS = ARRIVAL_MS + 30_000
+ARRIVALS = (ARRIVAL_MS, ARRIVAL_MS, -1, 0, CLOCK_MS + 86_400_000, ARRIVAL_MS - 3_600_000)
+"""The arrivals of records in turn: right, unknown, not a time, after the clock, and too early."""
+CLOCKING = oracle.Clocking(
+    pane_ms=60_000, grace_ms=2_000, lateness_ms=120_000, tolerance_ms=60_000, clock_ms=CLOCK_MS
+)
 SETTINGS = job_settings(
     every_ms=CLOCKING.pane_ms,
     grace_ms=CLOCKING.grace_ms,
     lateness_ms=CLOCKING.lateness_ms,
     tolerance_ms=CLOCKING.tolerance_ms,
 )
-ARRIVAL_MS = 1_750_000_250_000
 ORIGIN = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
 MODEL = oracle.Model(("p",), ("x", "n", "t"), events.layout)
 CAPTURES = [
@@ -65,18 +71,23 @@ def plan(form: Sagemaker | Json) -> ReadingPlan:
 
 def reader(form: Sagemaker | Json) -> Reader:
     """A reader at the start of the partition ``p``."""
-    started = Reader(NoSource(), form, ORIGIN, SETTINGS)
+    started = Reader(NoSource(), form, ORIGIN, SETTINGS, clock=lambda: CLOCK_MS)
     started.use(plan(form))
     started.assign([Assign(claim=1, partition="p", next=0, mark_ms=None)])
     return started
 
 
 def raw(values: Sequence[bytes | None], first: int = 0) -> RawBatch:
-    return raw_batch(values, first=first, arrival_ms=ARRIVAL_MS)
+    arrivals = np.array([arrival_of(first + k) for k in range(len(values))], np.int64)
+    return replace(raw_batch(values, first=first), arrival_ms=arrivals)
 
 
 def records(values: Sequence[bytes | None]) -> list[oracle.Record]:
-    return [oracle.Record("p", value, ARRIVAL_MS, "topic") for value in values]
+    return [oracle.Record("p", value, arrival_of(k), "topic") for k, value in enumerate(values)]
+
+
+def arrival_of(number: int) -> int:
+    return ARRIVALS[number % len(ARRIVALS)]
 
 
 def check(form: Sagemaker | Json, values: Sequence[bytes | None], started: Reader) -> None:

@@ -31,7 +31,7 @@ class LiveWorld(World):
         self.settings = replace(self.settings, lateness_ms=2 * idle_ms, idle_ms=idle_ms)
         self.reports_children.clear()
         self.resharding = self.random.choice((0.0, 0.02, 0.1))
-        self.now_ms = 100 * self.settings.every_ms
+        self.now_ms = 1_000 * self.settings.every_ms
         self.start_owner()
 
     def write_logs(self) -> Logs:
@@ -41,6 +41,23 @@ class LiveWorld(World):
         super().start_owner()
         for name, parents in self.logs.parents.items():
             self.owner.step(DiscoveredPartition(name, 0, parents))
+
+    def begin_with_old_records(self) -> None:
+        """Let the empty logs be idle for a long time, then fill them with records of long ago.
+
+        The copies of old files in a folder that was empty are such records.
+        """
+        for _ in range(10):
+            self.now_ms += self.settings.idle_ms // 3
+            self.work()
+        self.observed["empty starts"] += 1
+        now_ms = self.now_ms
+        self.now_ms = 10 * self.settings.every_ms
+        for name in self.logs.open * 5:
+            self.append(name)
+        self.now_ms = now_ms
+        while not schedules.at_end(self):
+            self.work()
 
     def live(self, steps: int) -> None:
         """Advance time and append records; each partition is busy and silent in turn."""
@@ -97,6 +114,8 @@ class LiveWorld(World):
 def run(seed: int) -> LiveWorld:
     """Run one schedule to its end."""
     world = LiveWorld(seed)
+    if world.random.random() < 0.3:
+        world.begin_with_old_records()
     for _ in range(world.random.randint(20, 60)):
         chance = world.random.random()
         if chance < 0.80:

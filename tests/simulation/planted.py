@@ -10,8 +10,9 @@ from msgspec.structs import replace
 from stream.aggregation import lineage, partitions
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.closing import WindowCloser
+from stream.aggregation.ledger import Ledger
 from stream.aggregation.partitions import Partitions
-from stream.event_time import JobSettings, PartitionState
+from stream.event_time import JobSettings, PartitionState, watermark
 from stream.events import Assign, CoveredRange, DiscoveredPartition, ModelKey, Output
 from tests.simulation import reading
 from tests.simulation.logs import Record, too_late
@@ -113,7 +114,13 @@ def accepts_old_owners(patch: Patch) -> None:
     patch.setattr(SharedStore, "allows", lambda self, epoch: True)
 
 
+def late_records_are_accepted(patch: Patch) -> None:
+    enter = Ledger.enter
+    patch.setattr(Ledger, "enter", lambda self, cover, settled=(): enter(self, cover))
+
+
 CHAOS: dict[str, Plant] = {
+    "records that are late after idle count as accepted": late_records_are_accepted,
     "a partial is accepted at any position": accepts_if(lambda cover, partition: True),
     "a partial is accepted by its claim instead of its position": accepts_if(
         lambda cover, partition: cover.claim == partition.claim
@@ -165,7 +172,15 @@ def quiet_over_a_pause(patch: Patch) -> None:
     patch.setattr(Partitions, "advance", advance_unbroken)
 
 
+def clock_before_the_first_event(patch: Patch) -> None:
+    def follow_clock(self: Partitions) -> int | None:
+        return watermark(self._state.partitions.values(), self._state.now_ms, self._settings)
+
+    patch.setattr(Partitions, "watermark", follow_clock)
+
+
 LIVE: dict[str, Plant] = {
+    "the watermark follows the clock before the first event": clock_before_the_first_event,
     "a partition is idle although it is not being read": idle_without_a_reader,
     "a partition stays idle over a restart": idle_over_a_restart,
     "reports from before and after a pause add up to idleness": quiet_over_a_pause,

@@ -52,6 +52,7 @@ def count(
     outcomes = Counter[str]()
     lengths = Counter[str]()
     panes: Panes = {}
+    by_pane: dict[int, tuple[int, int]] = {}
     mark_ms = assigned.mark_ms
     for record in records[assigned.next : stop]:
         if record.model is None:
@@ -62,6 +63,9 @@ def count(
             if not too_late(record, mark_ms, settings):
                 pane_ms = record.time_ms // settings.every_ms * settings.every_ms
                 panes.setdefault((record.model, pane_ms), [0] * 5)[record.value] += 1
+                if outcome == "accepted":
+                    accepted, length = by_pane.get(pane_ms, (0, 0))
+                    by_pane[pane_ms] = accepted + 1, length + record.length
         outcomes[outcome] += 1
         lengths[outcome] += record.length
     read = stop - assigned.next
@@ -77,6 +81,7 @@ def count(
         dated=read - outcomes["undecodable"],
         rows=outcomes["accepted"],
         bytes=dict(lengths),
+        by_pane=by_pane,
     )
     return cover, panes
 

@@ -99,7 +99,9 @@ def wrong_deliveries(world: World) -> str:
 
 
 def wrong_ledger(world: World) -> str:
-    """Each record was counted once, and so was each of its bytes."""
+    """Each record was counted once, and so was each of its bytes; a record has one row, so that
+    those that are late after idle are as many as their rows.
+    """
     ledger = world.owner.aggregator.state.ledger
     read = {name: account.read for name, account in ledger.partitions.items() if account.read}
     written = {name: len(records) for name, records in world.logs.records.items() if records}
@@ -108,6 +110,8 @@ def wrong_ledger(world: World) -> str:
     length = sum(record.length for records in world.logs.records.values() for record in records)
     if sum(ledger.bytes.values()) != length:
         return f"bytes read: {ledger.bytes}, written: {length}"
+    if ledger.total("late_after_idle") != ledger.rows_late_after_idle:
+        return f"late rows {ledger.rows_late_after_idle} differ from the late records"
     return ""
 
 

@@ -25,6 +25,7 @@ def test_no_live_traffic_is_lost_while_the_service_is_down_or_paused() -> None:
         seen += observations(world)
     for name in ("partitions idle", "pauses", "marks inherited"):
         assert seen[name] > SCHEDULES, name
+    assert seen["empty starts"] > SCHEDULES // 5
 
 
 @pytest.mark.parametrize("bug", LIVE)

@@ -267,7 +267,6 @@ class KafkaReading(Reading):
         if chunk is None and offset == position.offset and not at_end:
             return None
         records = position.unread(chunk or no_records())
-        timestamps_ms = np.array(records.timestamps, np.int64)
         return RawBatch(
             partition=self._partition(number),
             origin=self._topic,
@@ -275,7 +274,7 @@ class KafkaReading(Reading):
             next=following.position,
             positions=LazyPositions(position.topic_id, records.offsets),
             values=records.values,
-            arrival_ms=np.minimum(timestamps_ms, int(time.time() * 1000)),
+            arrival_ms=np.array(records.timestamps, np.int64),
             keys=records.keys,
             headers=records.headers,
             at_end=at_end,

@@ -83,6 +83,7 @@ def raw_batch(
         positions=[(record.sequence, k) for record in records for k in range(len(record.values))],
         values=[value for record in records for value in record.values],
         arrival_ms=np.repeat(arrival_ms, counts),
+        arrival_measured=True,
         keys=[key for record in records for key in record.keys],
         at_end=at_end,
         ended=ended,

@@ -89,6 +89,7 @@ class Job:
             claim=assign.claim,
             at_end=at_end,
             bytes={"accepted": 10 * len(times)},
+            by_pane={start: (pane.rows, 10 * pane.rows) for start, pane in profiles.items()},
         )
         self.assigned[partition] = Assign(
             claim=assign.claim, partition=partition, next=start + len(times), mark_ms=mark_ms

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from stream.errors import GapFound
 from stream.events import Assign, DiscoveredPartition, Gap, ReaderLost, Tick
@@ -93,6 +94,28 @@ def test_rows_of_closed_windows_after_a_long_idle_time_are_counted_as_late_after
     job.send([6, 7])
     ledger = job.state.ledger
     assert (ledger.rows_late_after_idle, ledger.imbalance()) == (2, {})
+    assert ledger.partitions["p"].outcomes == {"accepted": 1, "late_after_idle": 2}
+    assert ledger.bytes == {"accepted": 10, "late_after_idle": 20}
+
+
+def test_the_first_events_after_an_empty_start_are_not_late_however_old_they_are() -> None:
+    job = started(lateness_ms=0)
+    for now_ms in range(1_000, 5_001, 40):
+        assert job.report_end(now_ms) == []
+    assert job.state.watermark_ms is None
+    assert windows(job.send([6, 7, 31])) == [(0, 10, 0, 2)]
+    assert job.state.ledger.partitions["p"].outcomes == {"accepted": 3}
+
+
+def test_the_clock_closes_windows_of_events_that_moved_no_mark() -> None:
+    """Events dated ahead of their arrival count, but state no time."""
+    job = started(lateness_ms=0)
+    ahead = job.partial([5])
+    cover = replace(ahead.covers[0], mark_ms=None, dated=0, at_end=True)
+    job.step(Tick(1_000), replace(ahead, covers=(cover,)))
+    job.assigned["p"] = replace(job.assigned["p"], mark_ms=None)
+    outputs = [output for now_ms in range(1_020, 1_101, 20) for output in job.report_end(now_ms)]
+    assert windows(outputs) == [(0, 10, 0, 1)]
 
 
 def test_the_watermark_never_falls() -> None:
