@@ -62,10 +62,10 @@ class Baseline:
     """The layout, the profile of the training data, and the constraints that belong to them.
 
     ``columns`` lists every column of the training file in its order, which is the order of a
-    positional CSV: the endpoint's response first, then the request. Columns without a feature in
-    the layout (those without any value) are among them. The number of baseline rows of a feature is
-    the sum of its type slots, not ``profile.rows``: predictions that were learned later have rows
-    of their own.
+    positional CSV: the endpoint's response first, then the request. In a baseline of 0.1.0, columns
+    without a feature in the layout (those without any value) are among them. The number of baseline
+    rows of a feature is the sum of its type slots, not ``profile.rows``: predictions that were
+    learned later have rows of their own.
 
     ``fingerprint`` identifies layout, counts, sums and columns: windows of equal fingerprints are
     comparable. Constraints are limits and not part of it: they may change while the counts stay

@@ -42,6 +42,11 @@ def text_feature(
     )
 
 
+def empty_feature(name: str, role: Role, reading: Reading = PLAIN) -> Feature:
+    """A feature without a value in its baseline: every later value is an unseen text."""
+    return Feature(name=name, type="Unknown", kind="text", role=role, reading=reading)
+
+
 def codes_feature(
     name: str,
     role: Role,

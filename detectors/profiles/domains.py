@@ -13,6 +13,8 @@ from detectors.arrays import Ints
 from detectors.profiles.columns import NUMBER
 from detectors.profiles.hashing import hashed_bin
 from detectors.profiles.layout import HASHED_BINS, HEAD, Feature, Layout
+from detectors.profiles.reading import BLANKS
+from detectors.profiles.vocabulary import known_texts, trims
 
 MAX_ADDED_BINS: Final = HASHED_BINS // 4
 """The largest number of hashed bins that a domain may allow: each also allows other values."""
@@ -86,7 +88,9 @@ def _number_bins(feature: Feature, domain: Sequence[str]) -> Ints:
 
 
 def _text_bins(feature: Feature, domain: Sequence[str]) -> Ints:
-    """The bin of each text: that of the vocabulary, else its hashed bin."""
-    known = {value: k for k, value in enumerate(feature.vocabulary)}
-    hashed = len(known) + hashed_bin(pa.array(domain, pa.string()))
-    return np.array([known.get(v, int(h)) for v, h in zip(domain, hashed, strict=True)], np.int64)
+    """The bin of each text: that of its value, else its hashed bin; -1 for a missing marker."""
+    known = known_texts(feature)
+    bins = dict(zip(known.texts, known.bins.tolist(), strict=True))
+    texts = [text.strip(BLANKS) if trims(feature) else text for text in domain]
+    hashed = len(feature.vocabulary) + hashed_bin(pa.array(texts, pa.string()))
+    return np.array([bins.get(t, int(h)) for t, h in zip(texts, hashed, strict=True)], np.int64)

@@ -48,9 +48,8 @@ def make(
 
     ``predictions`` names the columns of the model's response, ``text`` and ``numbers`` those whose
     kind is not to be inferred. ``missing`` are the texts that count as missing, ``None`` for those
-    of :mod:`detectors.profiles.reading`; the baseline stores them, and events are read with them. A
-    column without any value gets no bins; it stays in ``columns``, so that positions keep their
-    meaning.
+    of :mod:`detectors.profiles.reading`; the baseline stores them, and events are read with them.
+    The type of a column without any value is ``Unknown``: a later value in it is a violation.
 
     Raises ``BaselineInvalid`` if there are no rows, if a column is in both ``text`` and
     ``numbers``, or if one of ``numbers`` has no number; :class:`~stream.errors.ColumnsUnknown` if
@@ -255,8 +254,7 @@ def _layout(scans: dict[str, ColumnScan], predictions: Sequence[str]) -> Layout:
     def role(name: str) -> Role:
         return "prediction" if name in predictions else "feature"
 
-    features = (scan.feature(name, role(name)) for name, scan in scans.items())
-    return Layout(tuple(feature for feature in features if feature is not None))
+    return Layout(tuple(scan.feature(name, role(name)) for name, scan in scans.items()))
 
 
 def _count(fold: Fold, layout: Layout, chunk: pa.Table) -> Profile:

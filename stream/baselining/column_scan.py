@@ -18,6 +18,7 @@ from detectors.profiles.binning import (
     ATOM_SHARE,
     MAX_CODES,
     codes_feature,
+    empty_feature,
     grid_feature,
     text_feature,
 )
@@ -204,11 +205,11 @@ class ColumnScan:
         offset = self.total / self.finite
         return float(np.sqrt(max(self.squares / self.finite - offset * offset, 0.0)))
 
-    def feature(self, name: str, role: Role) -> Feature | None:
-        """Return the bins of this column; ``None`` if it has no value at all."""
+    def feature(self, name: str, role: Role) -> Feature:
+        """Return the bins of this column; without a value it has those of unseen texts alone."""
         inferred = self.type
         if inferred == "Unknown":
-            return None
+            return empty_feature(name, role, self.reading)
         if inferred == "String":
             return text_feature(name, role, self.values, self.reading)
         counts = self._counts_by_number()

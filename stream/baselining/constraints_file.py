@@ -231,10 +231,11 @@ def _absent(positions: Mapping[str, int], layout: Layout, columns: Sequence[str]
 def _feature_faults(feature: _Feature, path: str, layout: Layout) -> Faults:
     """Requirements on one feature that the counts of its baseline cannot decide."""
     yield from _switch_faults(_overrides(feature, path))
+    is_empty = _counted_type(feature, layout) == "Unknown"
+    if is_empty and feature.inferred_type not in (None, "Unknown"):
+        expected = '"Unknown", since the training data have no value of it'
+        yield mismatch(f"{path}.inferred_type", expected, repr(feature.inferred_type))
     if feature.name not in layout.index:
-        if feature.inferred_type not in (None, "Unknown"):
-            expected = '"Unknown", since the training data have no value of it'
-            yield mismatch(f"{path}.inferred_type", expected, repr(feature.inferred_type))
         return
     counted = layout.features[layout.index[feature.name]]
     yield from _type_faults(feature, path, counted.type)
@@ -251,7 +252,11 @@ def _feature_faults(feature: _Feature, path: str, layout: Layout) -> Faults:
 def _type_faults(feature: _Feature, path: str, counted: InferredType) -> Faults:
     declared = feature.inferred_type
     numbers = ("Integral", "Fractional")
-    if declared in (None, counted) or (declared in numbers and counted in numbers):
+    if (
+        counted == "Unknown"
+        or declared in (None, counted)
+        or (declared in numbers and counted in numbers)
+    ):
         return
     noun = "numbers" if counted in numbers else "text"
     option = "number" if declared in numbers else "text"
@@ -337,9 +342,7 @@ def _overrides(feature: _Feature, path: str = "") -> dict[str, _Override]:
 
 
 def _constraint(feature: _Feature, layout: Layout) -> Constraint:
-    position = layout.index.get(feature.name)
-    counted = None if position is None else layout.features[position].type
-    declared = feature.inferred_type
+    counted, declared = _counted_type(feature, layout), feature.inferred_type
     return Constraint(
         feature.completeness,
         feature.num_constraints.is_non_negative,
@@ -358,6 +361,12 @@ def _domain(feature: _Feature) -> tuple[str, ...] | None:
     if domains is None:
         return None
     return tuple(str(value).lower() if isinstance(value, bool) else str(value) for value in domains)
+
+
+def _counted_type(feature: _Feature, layout: Layout) -> InferredType:
+    """The type in the layout; in a baseline of 0.1.0 a column without a value has no feature."""
+    position = layout.index.get(feature.name)
+    return "Unknown" if position is None else layout.features[position].type
 
 
 def _thresholds(monitoring: _Monitoring) -> Thresholds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -19,6 +20,7 @@ from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, STRING
 from detectors.profiles.profile import Profile
 from detectors.report import Violation
 from detectors.statistics.measures import measure
+from stream.baselining.build import make
 from stream.testing.baselines import Values, baseline, normal, texts, window
 
 WHOLE = np.random.default_rng(0).integers(0, 1_000, 10_000).astype(float)
@@ -457,3 +459,39 @@ def test_the_size_of_a_violation_is_that_of_its_check(
         description="",
     )
     assert size_of(violation) == size
+
+
+def empty_column(rows: int = 10_000) -> Baseline:
+    """A baseline with a column ``promo`` that has no value."""
+    columns = {"x": [str(k % 7) for k in range(rows)], "promo": [None] * rows}
+    arrays = {name: pa.array(values, pa.string()) for name, values in columns.items()}
+    return make(lambda: [pa.table(arrays)]).baseline
+
+
+def filled(values: int, rows: int = 1_000) -> Mapping[str, Column]:
+    texts = pa.array([*["SUMMER"] * values, *[None] * (rows - values)], pa.string())
+    return {
+        "x": Numbers((np.arange(rows) % 7).astype(np.float64), integral=True),
+        "promo": Texts(texts),
+    }
+
+
+@pytest.mark.parametrize(("values", "share"), [(1_000, 1.0), (300, 0.3), (20, 0.02)])
+def test_values_in_a_column_that_had_none_are_one_violation(values: int, share: float) -> None:
+    violation = only(violations(empty_column(), filled(values)))
+    assert (violation.feature, violation.check) == ("promo", "empty_column_check")
+    assert (violation.value, violation.limit, violation.n) == (share, 0.0, 1_000)
+    assert violation.overwhelming == (share > 0.05)
+    assert "SUMMER" not in violation.summary + violation.description
+
+
+def test_a_column_that_stays_empty_or_has_a_stray_value_is_no_violation() -> None:
+    assert violations(empty_column(), filled(0)) == []
+    assert violations(empty_column(), filled(1)) == []
+
+
+def test_a_domain_allows_values_of_a_column_that_had_none() -> None:
+    base = empty_column()
+    allowed = {**base.constraints.features, "promo": Constraint(domains=("SUMMER",))}
+    constrained = base.constrained(msgspec.structs.replace(base.constraints, features=allowed))
+    assert violations(constrained, filled(1_000)) == []

@@ -101,10 +101,12 @@ def test_a_column_has_the_narrowest_type_of_all_its_values(
     assert types(make(lambda: [table(x=values)])) == {"x": inferred_type}
 
 
-def test_a_column_without_values_keeps_its_position_and_has_no_bins(tmp_path: Path) -> None:
+def test_a_column_without_values_is_a_feature_that_knows_no_value(tmp_path: Path) -> None:
     built = make_from_files(csv_file(tmp_path / "t.csv", "a,b,c\n1,,2\n3,,4\n"))
     assert built.baseline.columns == ("a", "b", "c")
-    assert [feature.name for feature in built.baseline.layout.features] == ["a", "c"]
+    empty = built.baseline.layout.features[1]
+    assert (empty.name, empty.type, empty.vocabulary) == ("b", "Unknown", ())
+    assert int(built.baseline.profile.missing[1]) == 2
     assert statistics_of(built, "b") == {"name": "b", "inferred_type": "Unknown"}
 
 
@@ -537,4 +539,7 @@ def test_learning_the_outputs_leaves_known_columns_unchanged() -> None:
 def test_a_column_without_any_value_is_learned_as_unknown() -> None:
     learned = learn(None, [table(p=["1", "2"], a=[None, None])], ["p"], ["a"])
     assert learned.columns == ("p", "a")
-    assert [feature.name for feature in learned.layout.features] == ["p"]
+    assert {feature.name: feature.type for feature in learned.layout.features} == {
+        "p": "Integral",
+        "a": "Unknown",
+    }
