@@ -11,6 +11,7 @@ Duration = Annotated[
     str,
     msgspec.Meta(
         pattern=r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$",
+        max_length=20,
         description="a number and a unit: 500ms, 60s, 10m, 2h, 1d",
         extra={"expected": "a number and a unit: 500ms, 60s, 10m, 2h, 1d"},
     ),

@@ -104,6 +104,9 @@ def _pattern(path: str, pattern: str) -> Faults:
     except re.error as error:
         yield mismatch(path, "a regular expression", f"{pattern!r} ({error})")
         return
+    except (RecursionError, OverflowError):
+        yield mismatch(path, "a regular expression", "one that is nested too deeply or too large")
+        return
     if not groups:
         yield mismatch(path, "a regular expression with a group", repr(pattern))
 

@@ -12,6 +12,8 @@ from stream.errors import ConfigFault
 
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 TEXT_TAG: Final = "tag:yaml.org,2002:str"
+MAX_VALUES: Final = 100_000
+"""The largest number of values in a document, each alias counted like what it repeats."""
 
 
 class YamlInvalid(Exception):
@@ -48,7 +50,8 @@ class YamlDocument:
 
     Anchors, aliases and merge keys (``<<``) are supported; a value from an alias has the line of
     its anchor. Where a key is given twice, ``data`` has the last value. Raises
-    :class:`YamlInvalid` for a text that is not YAML or holds several documents.
+    :class:`YamlInvalid` for a text that is not YAML, holds several documents, or more than 100,000
+    values once its aliases are replaced.
 
     >>> document = YamlDocument("job: a\\nsinks:\\n  - {type: jsonl}\\njob: b\\n")
     >>> document.line("sinks[0].type"), document.line("sinks[0].path"), document.line("rules.k")
@@ -62,6 +65,8 @@ class YamlDocument:
         try:
             self._root = loader.get_single_node()
             self.duplicates = [] if self._root is None else _DuplicateKeys(self._root).faults
+            if self._root is not None:
+                _limit(self._root)
             self.data = None if self._root is None else loader.construct_document(self._root)
         except yaml.MarkedYAMLError as error:
             raise _invalid(error) from error
@@ -138,6 +143,19 @@ def _begins(path: str, name: str) -> bool:
 
 def _after(path: str, name: str) -> str:
     return path[len(name) :].removeprefix(".")
+
+
+def _limit(root: yaml.Node) -> None:
+    """Raise :class:`YamlInvalid` if aliases make a short text a huge document."""
+    if _size(root, {}) > MAX_VALUES:
+        raise YamlInvalid(0, f"it has more than {MAX_VALUES:,} values, aliases included")
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """The number of values in a node; each node is visited once, however often it is repeated."""
+    if id(node) not in known:
+        known[id(node)] = 1 + sum(_size(entry.value, known) for entry in _entries(node))
+    return known[id(node)]
 
 
 class _DuplicateKeys:

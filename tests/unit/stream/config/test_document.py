@@ -108,3 +108,19 @@ def test_a_text_that_is_not_yaml_is_refused_with_line_and_reason(
         YamlDocument(text)
     assert caught.value.line == line
     assert reason in caught.value.reason
+
+
+def doublings(count: int) -> str:
+    """A text of ``count`` lines whose aliases stand for two to that power values."""
+    lines = [f"m{k}: &m{k} [*m{k - 1}, *m{k - 1}]\n" for k in range(1, count)]
+    return "m0: &m0 [1]\n" + "".join(lines)
+
+
+def test_aliases_that_stand_for_too_many_values_are_refused_at_once() -> None:
+    """The whole document would have 2**60 values."""
+    with pytest.raises(YamlInvalid, match="more than 100,000 values, aliases included"):
+        YamlDocument(doublings(60))
+
+
+def test_aliases_of_ordinary_documents_are_replaced() -> None:
+    assert YamlDocument(doublings(3)).data["m2"] == [[[1], [1]], [[1], [1]]]

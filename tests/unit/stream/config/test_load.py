@@ -257,6 +257,13 @@ def test_a_misspelt_required_key_is_one_fault(file: Path) -> None:
         ("window: 1d\nevery: 1ms", "every", "at most 10000 times", "1ms"),
         ("window: 99999999999999999d", "window", "at most 366d", "99999999999999999d"),
         ("lateness: 400d", "lateness", "at most 366d", "400d"),
+        (f"window: {'9' * 5_000}s", "window", "at most 20 characters", "5001"),
+        (
+            f"variant: {{from: file, name: '{'(' * 2_000}a{')' * 2_000}'}}",
+            "variant.name",
+            "a regular expression",
+            "nested too deeply",
+        ),
         ("dead_letters: {path: ''}", "dead_letters.path", "the path of a file", "nothing"),
         ("dedupe: {horizon: 0s}", "dedupe.horizon", "above 0", "0s"),
         ("state: {s3: {bucket: ab}}", "state.s3.bucket", "3 or more characters", "2"),
