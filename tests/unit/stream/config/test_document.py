@@ -123,4 +123,5 @@ def test_aliases_that_stand_for_too_many_values_are_refused_at_once() -> None:
 
 
 def test_aliases_of_ordinary_documents_are_replaced() -> None:
-    assert YamlDocument(doublings(3)).data["m2"] == [[[1], [1]], [[1], [1]]]
+    m1 = [[1], [1]]
+    assert YamlDocument(doublings(3)).data == {"m0": [1], "m1": m1, "m2": [m1, m1]}
