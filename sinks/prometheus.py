@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from detectors.decisions.catalogue import CHECKS
 from detectors.faults import Fault
-from detectors.report import FeatureReport, Signal, State, WindowReport
+from detectors.report import FeatureReport, Figures, Signal, State, WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from sinks.base import Delivery, Published, Sink
 
@@ -28,10 +28,14 @@ ALWAYS_EXPORTED = "baseline_drift_check"
 """The check for which 0 violations are exported as well, so that an alert has a series."""
 WORST = 3
 """The number of worst features that are exported by rank."""
-OF_MODEL = 3
-"""Series per model and variant, except those by state, check and rank: rows, completeness, end."""
-OF_FEATURE = 3
-"""Series per feature: completeness, distance, limit."""
+OF_MODEL = 4
+"""Series per model and variant, except those by state, check and rank: rows, completeness, end,
+and the report of a window with violations.
+"""
+OF_FEATURE = 4
+"""Series per feature: completeness of window and baseline, distance, limit."""
+OF_BASELINE = frozenset(Figures.__struct_fields__)
+"""The metrics of a feature that the baseline has as well."""
 STATES = get_args(State)
 
 
@@ -40,11 +44,13 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
 
     The address is that of ``http`` in the configuration; ``docs/metrics.md`` lists the metrics. Per
     model and variant: rows, completeness, end of the window, state, violations by check, the
-    worst three features. Per feature: completeness, the deciding distance and its limit, and the
-    statistics that ``per_feature`` names. ``max_series`` caps the number of these series: models
-    come first, then features, in the order of distance over limit; ``driftline_series_left_out`` is
-    the number of series that did not fit. Labels hold names of models, features and checks, never
-    values of features.
+    worst three features, and the id of the report if the window has violations. Per feature:
+    completeness in the window and in the baseline, the deciding distance and its limit, and the
+    statistics that ``per_feature`` names, in the window and, where it has them, in the baseline. So
+    a number has eight series by default, a text four. ``max_series`` caps the number of these
+    series: models come first, then features, in the order of distance over limit;
+    ``driftline_series_left_out`` is the number of series that did not fit. Labels hold names of
+    models, features and checks, and ids of reports, never values of features.
 
     A repeat exports the same numbers again and changes nothing. After a restart the gauges are
     rebuilt from the state; ``driftline_signals_total`` counts the signals of this process.
@@ -55,7 +61,7 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
 
     max_series: int = 20_000
     """The highest number of series; the features furthest below their limit are left out first."""
-    per_feature: list[PerFeature] = []
+    per_feature: tuple[PerFeature, ...] = ("mean", "std")
     """Further metrics of each feature."""
 
     def check(self) -> list[Fault]:
@@ -77,7 +83,8 @@ class Prometheus(Sink, frozen=True, tag="prometheus"):
         of a feature is undefined.
         """
         of_model = OF_MODEL + len(STATES) + len(CHECKS) + min(WORST, features)
-        return of_model + features * (OF_FEATURE + len(self.per_feature))
+        of_feature = OF_FEATURE + sum(1 + (name in OF_BASELINE) for name in self.per_feature)
+        return of_model + features * of_feature
 
     def open(self, job: str) -> PrometheusDelivery:
         """Build the running half, a collector that the service registers."""
@@ -210,7 +217,7 @@ def _of_model(report: WindowReport) -> Iterator[_Series]:
 
 
 def _of_window(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
-    """Yield rows, mean completeness and end of the window."""
+    """Yield rows, mean completeness and end of the window, and the report of its violations."""
     yield _Series("window_rows", "Rows in the newest closed window.", key, report.rows)
     completeness = [
         feature.completeness for feature in report.features if feature.completeness is not None
@@ -225,6 +232,13 @@ def _of_window(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
         key,
         end_s,
     )
+    if report.violations:
+        yield _Series(
+            "window_violations_info",
+            "1 while the newest closed window has violations, with the id of its report.",
+            {**key, "report": report.id},
+            1.0,
+        )
 
 
 def _of_checks(report: WindowReport, key: dict[str, str]) -> Iterator[_Series]:
@@ -263,6 +277,7 @@ def _of_feature(
             feature.completeness,
         )
     yield from _of_drift(feature, {**key, "statistic": feature.deciding})
+    yield from _of_baseline(feature, key, extra)
     for name in extra:
         value = feature.distances.get(name) if name in DISTANCES else getattr(feature, name)
         if value is not None:
@@ -284,6 +299,21 @@ def _of_drift(feature: FeatureReport, key: dict[str, str]) -> Iterator[_Series]:
             feature.value,
         )
         yield _Series("feature_drift_limit", "Limit of the deciding distance.", key, feature.limit)
+
+
+def _of_baseline(
+    feature: FeatureReport, key: dict[str, str], extra: Sequence[str]
+) -> Iterator[_Series]:
+    """Yield the completeness of the baseline, and the further statistics that it has."""
+    for name in ("completeness", *(name for name in extra if name in OF_BASELINE)):
+        value = getattr(feature.baseline, name, None)
+        if value is not None:
+            yield _Series(
+                "feature_baseline",
+                "Completeness and further statistics of a feature in the baseline.",
+                {**key, "statistic": name},
+                value,
+            )
 
 
 def _worst(report: WindowReport) -> float:

@@ -43,7 +43,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
 
     ``features`` are those that still violate, ``ever`` all that did since it opened. ``sizes`` is
     the size that each violation had when it was signalled, by feature and check. ``last_signal_ms``
-    is the end of the window of the last signal, ``reasons`` are the violations that it named.
+    is the end of the window of the last signal, ``reasons`` are the violations that it named, and
+    ``report`` is the id of its report (empty in states of 0.1.0).
     """
 
     id: str
@@ -53,6 +54,17 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     ever: tuple[str, ...]
     reasons: tuple[Violation, ...]
     sizes: dict[str, float]
+    report: str = ""
+
+    @property
+    def worst_first(self) -> list[str]:
+        """The features that still violate, the largest violation first."""
+        worst = dict.fromkeys(self.features, 0.0)
+        for key, size in self.sizes.items():
+            feature = key.partition("\x1f")[0]
+            if feature in worst:
+                worst[feature] = max(worst[feature], size)
+        return sorted(worst, key=lambda name: (-worst[name], name))
 
 
 class EpisodeState(msgspec.Struct, frozen=True):
@@ -214,6 +226,7 @@ def _signal(
         features=features,
         ever=tuple(sorted({*episode.ever, *features})),
         reasons=reasons or episode.reasons,
+        report=report.id,
         sizes={**episode.sizes, **{_key(reason): size_of(reason) for reason in reasons}},
     )
     signalled = {**state.signalled, **dict.fromkeys(features, end_ms)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -11,6 +11,7 @@ from prometheus_client import Metric
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from detectors.decisions.episodes import Episode
 from stream.aggregation.ledger import Ledger
 from stream.aggregation.state import JobState
 from stream.event_time import PartitionState
@@ -36,6 +37,9 @@ LEDGER_COUNTS: Final = (
 )
 """Metric, field of the ledger, and help text of each count without labels."""
 
+MAX_NAMED: Final = 10
+"""The number of features of an episode that a label names."""
+
 
 class _Commit(msgspec.Struct, frozen=True, kw_only=True):
     """The part of one commit that a scrape exports.
@@ -48,7 +52,7 @@ class _Commit(msgspec.Struct, frozen=True, kw_only=True):
     partitions: dict[str, PartitionState]
     lag: dict[str, int | None]
     watermark_ms: int | None
-    episodes: dict[ModelKey, bool]
+    episodes: dict[ModelKey, Episode | None]
 
 
 class StateMetrics(Collector):
@@ -76,7 +80,7 @@ class StateMetrics(Collector):
             lag={name: lag.get(name, last_lag.get(name)) for name in state.partitions},
             watermark_ms=state.watermark_ms,
             episodes={
-                key: key_state.episodes.open is not None
+                key: key_state.episodes.open
                 for key, key_state in state.known()
                 if key_state.active_until_ms
                 is not None  # ``None``: the model is no longer monitored
@@ -202,14 +206,31 @@ class StateMetrics(Collector):
         )
 
     def _episodes(self, commit: _Commit) -> Iterator[Metric]:
-        family = GaugeMetricFamily(
+        """Yield whether each model has an open episode, since when, and what it is about."""
+        is_open = self._by_model(
             "driftline_episode_open",
             "1 while an episode of drift is open, from its first signal until it recovered.",
-            labels=["job", "model", "variant"],
         )
-        for key, is_open in commit.episodes.items():
-            family.add_metric([self._job, key.model, key.variant], float(is_open))
-        yield family
+        start = self._by_model(
+            "driftline_episode_start_timestamp_seconds",
+            "Start of the first window that violated, while an episode is open.",
+        )
+        info = self._by_model(
+            "driftline_episode_info",
+            "1 while an episode is open: its features, and the report of its last signal.",
+            "features",
+            "report",
+        )
+        for key, episode in commit.episodes.items():
+            labels = [self._job, key.model, key.variant]
+            is_open.add_metric(labels, float(episode is not None))
+            if episode is not None:
+                start.add_metric(labels, episode.first_violation_ms / 1000)
+                info.add_metric([*labels, _named(episode.worst_first), episode.report], 1.0)
+        yield from (is_open, start, info)
+
+    def _by_model(self, name: str, text: str, *labels: str) -> GaugeMetricFamily:
+        return GaugeMetricFamily(name, text, labels=["job", "model", "variant", *labels])
 
     def _counter(self, name: str, text: str, *labels: str) -> CounterMetricFamily:
         return CounterMetricFamily(name, text, labels=["job", *labels])
@@ -231,3 +252,9 @@ class StateMetrics(Collector):
 
 def _seconds(time_ms: int | None) -> float | None:
     return None if time_ms is None else time_ms / 1000
+
+
+def _named(features: Sequence[str]) -> str:
+    """The first features by name, and the number of the others."""
+    named = ", ".join(features[:MAX_NAMED])
+    return f"{named} and {len(features) - MAX_NAMED} more" if len(features) > MAX_NAMED else named

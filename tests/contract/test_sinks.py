@@ -54,7 +54,7 @@ class JsonlRig:
 
 class PrometheusRig:
     def sink(self) -> Prometheus:
-        return Prometheus(per_feature=["mean"])
+        return Prometheus(per_feature=("mean",))
 
     def arrived(self, delivery: PrometheusDelivery) -> list[str]:
         registry = CollectorRegistry()

@@ -42,7 +42,7 @@ class FullPage:
 
     def __init__(self, job: str = "sample") -> None:
         self.telemetry = Telemetry(job)
-        self.sink = Prometheus(per_feature=STATISTICS).open(job)
+        self.sink = Prometheus(per_feature=tuple(STATISTICS)).open(job)
         self.telemetry.register(self.sink)
         self._fill_telemetry()
         self._fill_sink()

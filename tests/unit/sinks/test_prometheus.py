@@ -23,10 +23,11 @@ from stream.testing.reports import (
     violation,
 )
 
-OF_MODEL = 13
-"""Series of a model: rows, completeness, end, six states, one check, three worst features."""
-OF_FEATURE = 3
-"""Series of a feature: completeness, distance, limit."""
+OF_MODEL = 14
+"""Series of a model: rows, completeness, end, six states, one check, three worst features, and the
+report of a window with violations."""
+OF_FEATURE = 8
+"""Series of a number: completeness, mean and deviation in window and baseline, distance, limit."""
 KEY = {"job": "sample", "model": "flights", "variant": "AllTraffic"}
 
 
@@ -83,7 +84,39 @@ def test_a_feature_exports_completeness_deciding_distance_and_limit() -> None:
     assert page.value("feature_completeness_ratio", feature="amount") == 0.9
     assert page.value("feature_drift_distance", feature="amount", statistic="psi") == 0.3
     assert page.value("feature_drift_limit", feature="amount", statistic="psi") == 0.1
-    assert not [line for line in page.series if line.startswith("driftline_feature_statistic")]
+
+
+def test_the_numbers_of_the_baseline_are_beside_those_of_the_window() -> None:
+    page = shown(report(features=(feature("amount"), calm("carrier"))))
+    assert page.value("feature_completeness_ratio", feature="amount") == 0.9
+    assert page.value("feature_baseline", feature="amount", statistic="completeness") == 0.98
+    for name, now, before in (("mean", 5.0, 4.0), ("std", 2.0, 1.5)):
+        assert page.value("feature_statistic", feature="amount", statistic=name) == now
+        assert page.value("feature_baseline", feature="amount", statistic=name) == before
+    text = [line for line in page.series if 'feature="carrier"' in line and "rank" not in line]
+    assert len(text) == 4, "a text has no mean and no deviation"
+    page = shown(report(), per_feature=("n", "max", "ks"))
+    assert page.value("feature_baseline", feature="amount", statistic="n") == 1_000
+    assert page.value("feature_baseline", feature="amount", statistic="max") == 8.0
+    assert page.value("feature_baseline", feature="amount", statistic="ks") is None
+    assert page.value("feature_baseline", feature="amount", statistic="mean") is None
+
+
+def test_a_report_of_0_1_0_exports_no_numbers_of_the_baseline() -> None:
+    page = shown(report(features=(feature(baseline=None),)))
+    assert page.value("feature_completeness_ratio", feature="amount") == 0.9
+    assert not [line for line in page.series if line.startswith("driftline_feature_baseline")]
+
+
+def test_only_a_window_with_violations_names_its_report() -> None:
+    page = shown(report())
+    assert page.value("window_violations_info", report=report().id) == 1
+    page.delivery.deliver([report(1)])
+    lines = [line for line in page.series if line.startswith("driftline_window_violations_info")]
+    assert len(lines) == 1, "the series is replaced"
+    assert f'report="{report(1).id}"' in lines[0]
+    page.delivery.deliver([report(2, violations=(), state="ok")])
+    assert not [line for line in page.series if line.startswith("driftline_window_violations_info")]
 
 
 def test_violations_are_counted_by_check_and_drift_is_always_exported() -> None:
@@ -160,7 +193,7 @@ def test_signals_are_counted_by_kind() -> None:
     }.items(),
 )
 def test_per_feature_adds_the_named_statistics(name: str, value: float) -> None:
-    page = shown(report(), per_feature=[name])
+    page = shown(report(), per_feature=(name,))
     assert page.value("feature_statistic", feature="amount", statistic=name) == value
 
 
@@ -168,7 +201,7 @@ def test_a_statistic_that_a_feature_does_not_have_is_not_exported() -> None:
     """A window of a model that is learning has no distances, and a scrape must not fail on it."""
     learning = calm("new", distances={}, value=None, limit=None, verdict="learning")
     page = shown(
-        report(features=(calm(), learning), state="learning"), per_feature=["mean", *DISTANCES]
+        report(features=(calm(), learning), state="learning"), per_feature=("mean", *DISTANCES)
     )
     lines = [line for line in page.series if line.startswith("driftline_feature_statistic")]
     assert len(lines) == 2
@@ -176,7 +209,7 @@ def test_a_statistic_that_a_feature_does_not_have_is_not_exported() -> None:
 
 
 def test_per_feature_accepts_every_distance_by_its_name() -> None:
-    names = ["mean", "outlier_share", *DISTANCES]
+    names = ("mean", "outlier_share", *DISTANCES)
     assert (
         msgspec.convert({"type": "prometheus", "per_feature": names}, type=Prometheus).per_feature
         == names
@@ -195,14 +228,15 @@ def features(count: int) -> tuple[FeatureReport, ...]:
 @pytest.mark.parametrize(
     ("count", "per_feature", "series"),
     [
-        (1, [], 18 + 1 + 3),
-        (2, ["mean"], 18 + 2 + 8),
-        (3, [], 18 + 3 + 9),
-        (20, ["n", "ks", "outlier_share"], 18 + 3 + 120),
+        (1, (), 19 + 1 + 4),
+        (2, ("mean",), 19 + 2 + 12),
+        (3, (), 19 + 3 + 12),
+        (20, ("n", "ks", "outlier_share"), 19 + 3 + 160),
+        (5, ("mean", "std"), 19 + 3 + 40),
     ],
 )
 def test_a_scrape_has_as_many_series_as_predicted_when_all_checks_have_violations(
-    count: int, per_feature: list[PerFeature], series: int
+    count: int, per_feature: tuple[PerFeature, ...], series: int
 ) -> None:
     everything = tuple(violation(check=check) for check in CHECKS)
     page = shown(report(features=features(count), violations=everything), per_feature=per_feature)
@@ -213,7 +247,7 @@ def test_the_cap_keeps_the_worst_features_and_counts_the_others() -> None:
     everything = shown(report(features=features(100)))
     assert everything.left_out == 0
     assert len(everything.gauges()) == OF_MODEL + 100 * OF_FEATURE
-    page = shown(report(features=features(100)), max_series=60)
+    page = shown(report(features=features(100)), max_series=140)
     assert len(page.gauges()) == OF_MODEL + 15 * OF_FEATURE
     assert page.left_out == 85 * OF_FEATURE
     names = [f"f{k:03d}" for k in range(100)]
@@ -250,7 +284,7 @@ def test_no_label_holds_a_value_of_a_feature() -> None:
     page = shown(
         report(violations=(moved,), notes=("SECRET",)),
         signal(reasons=(moved,)),
-        per_feature=["psi", "mean"],
+        per_feature=("psi", "mean"),
     )
     assert "SECRET" not in "\n".join(page.series)
 
@@ -261,6 +295,6 @@ def test_a_name_with_quotes_and_line_breaks_is_one_label() -> None:
     assert all(line.startswith("driftline_") for line in page.series)
 
 
-@pytest.mark.parametrize(("max_series", "faults"), [(22, 0), (21, 1), (20_000, 0)])
+@pytest.mark.parametrize(("max_series", "faults"), [(28, 0), (27, 1), (20_000, 0)])
 def test_check_requires_max_series_to_suffice_for_one_model(max_series: int, faults: int) -> None:
     assert len(Prometheus(max_series=max_series).check()) == faults

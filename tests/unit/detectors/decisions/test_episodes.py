@@ -379,3 +379,18 @@ def test_a_signal_has_the_first_violation_and_the_reasons() -> None:
     )
     assert [reason.feature for reason in signal.reasons] == ["a", "b"]
     assert (signal.report, signal.baseline) == ("j/m/v/3/0", "b")
+
+
+def test_an_open_episode_names_the_report_of_its_last_signal_and_its_worst_feature_first() -> None:
+    windows = [lettered(k, letters) for k, letters in enumerate(["AB", "ab", "ABC", "abc"])]
+    state, signals = run(windows)
+    assert [signal.kind for signal in signals] == ["opened", "worsened"]
+    assert state.open is not None
+    assert state.open.report == signals[-1].report == windows[2].id
+    large = msgspec.structs.replace(
+        windows[0],
+        violations=(violation("a", value=0.2), violation("b", value=0.9), violation("c")),
+    )
+    state, _ = run([large])
+    assert state.open is not None
+    assert state.open.worst_first == ["b", "c", "a"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry
 
 from detectors.decisions.episodes import EpisodeState
@@ -193,3 +194,29 @@ def test_an_episode_is_exported_for_monitored_models_until_it_recovers() -> None
     assert open_episodes() == {"new": 0, "drifted": 1, "removed": None}
     drifted.keys["drifted\x1fv"].episodes = EpisodeState()
     assert open_episodes() == {"new": 0, "drifted": 0, "removed": None}
+
+
+def test_an_open_episode_says_since_when_and_names_its_features_worst_first_and_its_report() -> (
+    None
+):
+    key = {"model": "flights", "variant": "AllTraffic"}
+    drifted = state()
+    drifted.keys["flights\x1fAllTraffic"] = KeyState(
+        active_until_ms=START_MS,
+        episodes=EpisodeState(
+            open=replace(
+                open_episode(),
+                features=tuple(f"f{k:02}" for k in range(12)),
+                report="the/report",
+                sizes={"f07\x1fa": 3.0, "f03\x1fa": 1.0, "f03\x1fb": 9.0, "gone\x1fa": 99.0},
+            )
+        ),
+    )
+    page = shown(drifted)
+    worst = "f03, f07, f00, f01, f02, f04, f05, f06, f08, f09 and 2 more"
+    assert page.value("episode_info", **key, features=worst, report="the/report") == 1
+    assert page.value("episode_start_timestamp_seconds", **key) == START_MS / 1000
+    drifted.keys["flights\x1fAllTraffic"].episodes = EpisodeState()
+    page = shown(drifted)
+    assert page.value("episode_start_timestamp_seconds", **key) is None
+    assert page.value("episode_info", **key, features=worst, report="the/report") is None
