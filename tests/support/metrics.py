@@ -97,6 +97,7 @@ def open_episode() -> Episode:
         ever=("amount",),
         reasons=(),
         sizes={},
+        report="sample/flights/AllTraffic/0/1/b0/0",
     )
 
 
