@@ -188,7 +188,7 @@ def run(
       5  state is in use, or another service has taken over
       6  gap in the source (on_gap: stop)
       7  state cannot be written
-      8  HTTP server cannot listen
+      8  HTTP server cannot listen, as its port is in use
       9  stopped with undelivered items: the next run delivers them
      10  source read to its end: no record was found
      11  source read to its end: no record was accepted

@@ -122,8 +122,10 @@ class HttpConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     host: str = "127.0.0.1"
     """The address to listen on."""
-    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] = 9108
-    """The port; 0: any that is free."""
+    port: Annotated[int, msgspec.Meta(ge=0, le=65535)] | None = None
+    """The port; 0: any that is free. Without it 9108, or the next free one up to 9117, with a
+    warning: two jobs of a machine run side by side.
+    """
     ready_behind: Duration = "60s"
     """``/readyz`` fails while a partition lags behind by more than this."""
     tls: TlsConfig | None = None

@@ -18,6 +18,7 @@ from stream.readers.base import Readers
 from stream.readers.in_process import InProcessReader
 from stream.readers.pool import ReaderPool
 from stream.readers.worker_handle import Serve
+from stream.service.http import DEFAULT_PORT, open_http
 from stream.service.job import Job, open_job
 from stream.service.ownership import Ownership
 from stream.sources.base import Reading
@@ -126,6 +127,25 @@ class Startup:
         }
 
     def _serve_http(self, cleanup: ExitStack) -> None:
+        """Open the server and start it.
+
+        A standby takes only the port of the owner: on the same machine it has to wait for it.
+        """
+        port = self._config.http.port
+        log = self._telemetry.log
+        if not self._standby or self._ownership.role == "owner":
+            server = open_http(port, self._http_server, log)
+        else:
+            try:
+                server = self._http_server(DEFAULT_PORT if port is None else port)
+            except HttpUnavailable as error:
+                log.warning("http_delayed", reason=str(error))
+                return
+        cleanup.callback(server.stop)
+        server.start()
+        self._http = server
+
+    def _http_server(self, port: int) -> HttpServer:
         http = self._config.http
         ownership = self._ownership
         liveness = self._liveness
@@ -133,24 +153,15 @@ class Startup:
             "/healthz": lambda: liveness.health(ownership.role),
             "/readyz": lambda: liveness.readiness(ownership.role, ownership.may_deliver()),
         }
-        try:
-            server = HttpServer(
-                self._telemetry.registry,
-                http.host,
-                http.port,
-                pages,
-                token=http.token,
-                certificate=None if http.tls is None else Path(http.tls.certificate),
-                key=None if http.tls is None else Path(http.tls.key),
-            )
-        except HttpUnavailable as error:
-            if not self._standby or ownership.role == "owner":
-                raise
-            self._telemetry.log.warning("http_delayed", reason=str(error))
-            return
-        cleanup.callback(server.stop)
-        server.start()
-        self._http = server
+        return HttpServer(
+            self._telemetry.registry,
+            http.host,
+            port,
+            pages,
+            token=http.token,
+            certificate=None if http.tls is None else Path(http.tls.certificate),
+            key=None if http.tls is None else Path(http.tls.key),
+        )
 
     def _log_limits(self, job: Job) -> None:
         for change in job.limits_changes:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 import yaml
 
 from detectors.report import WindowReport
+from stream.errors import HttpUnavailable
 from stream.service.ending import NOTHING_COUNTED, NOTHING_FOUND, NOTHING_JUDGED
 from tests.servers.service import RunningService, newest
 from tests.support import jobs
@@ -164,3 +167,34 @@ def test_hanging_up_reloads_limits_and_keeps_counting(baseline: Path, tmp_path: 
     assert (limits[0], limits[-1]) == (logged["before"], logged["after"])
     assert {report.rows for report in newest(service.reports()).values()} == {PER_WINDOW}
     assert service.log.count('"event": "started"') == 3
+
+
+def test_two_configurations_of_a_folder_run_side_by_side(baseline: Path, tmp_path: Path) -> None:
+    """Without any key that would separate them."""
+    jobs.append(tmp_path, lines_of(2))
+    follow = {"type": "jsonl", "path": ["a.jsonl", "b.jsonl", "c.jsonl"], "follow": True}
+    config = settings(baseline, source=follow, http={}, sinks=[], time={"path": "nowhere"})
+    with (
+        RunningService(tmp_path, {**config, "job": "one"}) as one,
+        RunningService(tmp_path, {**config, "job": "two"}, file="two.yaml") as two,
+    ):
+        for service in (one, two):
+            service.until(lambda: service.log.count('"records_dropped"') == 2)  # noqa: B023  # called here
+        assert (one.stop(), two.stop()) == (0, 0)
+    names = {path.name for path in tmp_path.iterdir()}
+    for job in ("one", "two"):
+        assert {f"driftline-{job}.sqlite", f"dead-letters-{job}.jsonl"} <= names
+    addresses = re.findall(r'"http": "http://127.0.0.1:(\d+)/metrics"', one.log)
+    assert len(set(addresses)) == 2
+    assert "http_port_taken" in one.log
+
+
+def test_a_configured_port_that_is_taken_has_a_code_of_its_own(
+    baseline: Path, tmp_path: Path
+) -> None:
+    jobs.append(tmp_path, lines_of(1))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        code, text, _ = run(tmp_path, settings(baseline, http={"port": port}))
+    assert code == HttpUnavailable.exit_code == 8
+    assert f"127.0.0.1:{port}" in text

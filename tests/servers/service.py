@@ -22,7 +22,7 @@ from tests.servers.base import LOOPBACK, free_port
 
 class RunningService:
     """``driftline run config.yaml`` in ``folder``, which holds its files. The ``with`` block kills
-    it.
+    it. ``file`` is the name of the configuration.
 
     ``before`` is a prefix of the command; with ``new_session`` the service leads a process group of
     its own.
@@ -35,6 +35,7 @@ class RunningService:
         environment: Mapping[str, str] | None = None,
         before: Sequence[str] = (),
         new_session: bool = False,
+        file: str = "config.yaml",
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -42,7 +43,7 @@ class RunningService:
         self.before = list(before)
         self._new_session = new_session
         self._environment = {**os.environ, **(environment or {})}
-        self.config = folder / "config.yaml"
+        self.config = folder / file
         self.config.write_text(yaml.safe_dump({"http": {"port": self.port}, **config}))
         self.process: subprocess.Popen[bytes] | None = None
 
