@@ -30,10 +30,13 @@ class PlainClient:
         self._topic = topic
         self._consumer = consumer
         self._refused: dict[int, int | None] = {}
+        self._sought: dict[int, int] = {}
         self._throttle = Throttle(LOG_AGAIN_S)
 
     def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
-        self._consumer.assign([self._partition(number) for number in partitions])
+        wanted = set(partitions)
+        self._consumer.assign([self._partition(number) for number in sorted(wanted)])
+        self._sought = {number: at for number, at in self._sought.items() if number in wanted}
         for number, offset in seeks.items():
             self.resume(number, offset)
 
@@ -43,8 +46,11 @@ class PlainClient:
     def resume(self, partition: int, offset: int) -> None:
         self._consumer.seek(self._partition(partition), offset)
         self._consumer.resume(self._partition(partition))
+        self._sought[partition] = offset
+        self._refused.pop(partition, None)
 
     def poll(self, timeout_s: float, max_records: int) -> FetchResult:
+        self._forget_sought()
         timeout_ms = int(timeout_s * 1000)
         records = self._checked(
             lambda: self._consumer.poll(timeout_ms=timeout_ms, max_records=max_records)
@@ -85,6 +91,16 @@ class PlainClient:
             headers=[record.headers for record in records],
         )
 
+    def _forget_sought(self) -> None:
+        """Forget the sought positions from which records were fetched before this poll.
+
+        A position that was only sought cannot be found truncated, since its leader epoch is still
+        unknown. Such an error was kept by the client from an earlier position of the partition.
+        """
+        for number, sought in list(self._sought.items()):
+            if self.position(number) not in (sought, None):
+                del self._sought[number]
+
     def _partition(self, number: int) -> Any:
         return kafka.TopicPartition(self._topic, number)
 
@@ -105,6 +121,7 @@ class PlainClient:
             self._refused |= {
                 partition.partition: None if end is None else end.offset
                 for partition, end in error.divergent_offsets.items()
+                if partition.partition not in self._sought
             }
         except kafka_errors.AuthorizationError as error:
             raise SourceUnavailable(self._name, [str(error)], PERMISSIONS_ADVICE) from error

@@ -179,10 +179,11 @@ class KafkaReading(Reading):
 
     def _pause(self, refused: Mapping[int, int | None]) -> None:
         """Stop reading partitions with a refused position, until the topic is observed."""
-        for number, valid_until in refused.items():
+        read = {number: until for number, until in refused.items() if number in self._positions}
+        for number, valid_until in read.items():
             self._client.pause(number)
             self._refused[number] = RefusedPosition(time.monotonic(), valid_until)
-        if refused:
+        if read:
             self._watch.request(topic=True)
 
     def _gaps(self) -> list[RawBatch | Gap]:
