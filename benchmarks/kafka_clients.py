@@ -9,7 +9,7 @@ import confluent_kafka
 import kafka
 
 from stream.events import Assign, RawBatch
-from stream.sources.kafka.confluent_client import librdkafka_settings
+from stream.sources.kafka.confluent_settings import librdkafka_settings
 from stream.sources.kafka.source import Kafka
 from tests.servers.kafka import KafkaBroker
 

@@ -14,7 +14,8 @@ from structlog.typing import EventDict
 from stream.errors import SourceUnavailable
 from stream.events import Assign
 from stream.sources.base import Reading
-from stream.sources.kafka.confluent_client import ConfluentClient, librdkafka_settings
+from stream.sources.kafka.confluent_client import ConfluentClient
+from stream.sources.kafka.confluent_settings import librdkafka_settings
 from stream.sources.kafka.source import Kafka
 from tests.integration.test_kafka_log import CLIENTS, ClientName
 from tests.servers.kafka import PASSWORD, USER, KafkaBroker

@@ -22,9 +22,10 @@ from kafka.record.util import calc_crc32c
 
 from stream.errors import SourceUnavailable
 from stream.sources.kafka.client import RecordColumns
-from stream.sources.kafka.columns_client import PartitionData
-from stream.sources.kafka.plain_client import PlainClient
+from stream.sources.kafka.columns_client import ColumnsClient, PartitionData
 
+LIMIT = 1 << 24
+"""The largest batch in bytes: more than any batch here."""
 PARTITION = kafka.TopicPartition("t", 0)
 CRC_AT = 17
 ATTRIBUTES_AT = 21
@@ -128,7 +129,10 @@ def take_all(
     kind: Any, data: bytes, aborted: list[Aborted], start: int, takes: list[int]
 ) -> tuple[list[Any], int]:
     """Return the rows of each step (``damaged`` for a failed one), and the next offset to fetch."""
-    settings = {"isolation_level": IsolationLevel.READ_COMMITTED, "aborted_transactions": aborted}
+    settings: dict[str, Any] = {"aborted_transactions": aborted}
+    settings["isolation_level"] = IsolationLevel.READ_COMMITTED
+    if kind is PartitionData:
+        settings["max_batch_bytes"] = LIMIT
     fetched = kind(start, PARTITION, MemoryRecords(data), **settings)
     steps: list[Any] = []
     for count in [*takes, *[1 << 30] * 3]:
@@ -187,7 +191,13 @@ def test_records_of_an_old_format_raise_an_error_with_advice() -> None:
     """Brokers before version 0.11 wrote such records, and newer brokers return them unchanged."""
     builder = LegacyRecordBatchBuilder(magic=1, compression_type=0, batch_size=1 << 10)
     builder.append(0, 1_000, None, b"old")
-    fetched = PartitionData(0, PARTITION, MemoryRecords(bytes(builder.build())))
-    consumer = SimpleNamespace(poll=lambda **_: fetched.take(1))
-    with pytest.raises(SourceUnavailable, match="client: plain"):
-        PlainClient("kafka", "t", consumer).poll(0.1, 1)
+    data = MemoryRecords(bytes(builder.build()))
+    fetched = PartitionData(0, PARTITION, data, max_batch_bytes=LIMIT)
+    consumer = SimpleNamespace(
+        poll=lambda **_: fetched.take(1),
+        assignment=lambda: {PARTITION},
+        position=lambda partition, timeout_ms: 40,
+        _fetcher=SimpleNamespace(),
+    )
+    with pytest.raises(SourceUnavailable, match=r"client: plain.*t-0 at offset 40"):
+        ColumnsClient("kafka", "t", consumer, LIMIT).poll(0.1, 1)

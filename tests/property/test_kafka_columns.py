@@ -52,7 +52,8 @@ def test_columns_are_what_the_client_reads(batch: Records, codec: int) -> None:
     many = batch * (1 + 80 // len(batch))
     data = build(many if codec % 2 else batch, codec)
     expected = list(DefaultRecordBatch(data))
-    columns = columns_of(DefaultRecordBatch(data))
+    columns, size = columns_of(DefaultRecordBatch(data), 1 << 20)
+    assert size > sum(len(value or b"") for value in columns.values)
     assert columns.offsets == [record.offset for record in expected]
     assert columns.timestamps == [record.timestamp for record in expected]
     assert columns.keys == [record.key for record in expected]
@@ -67,7 +68,7 @@ def test_a_truncated_batch_raises_and_is_never_read_past_its_end(
     whole = build(batch, 0)
     cut = data.draw(st.integers(HEADER_BYTES, len(whole) - 1))
     with pytest.raises(CorruptRecordError):
-        columns_of(DefaultRecordBatch(whole[:cut]))
+        columns_of(DefaultRecordBatch(whole[:cut]), 1 << 20)
 
 
 def read(

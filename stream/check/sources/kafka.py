@@ -21,7 +21,8 @@ from stream.check.setup import CheckContext
 from stream.errors import SourceUnavailable
 from stream.events import Assign, Position, RawBatch
 from stream.sources.base import Reading
-from stream.sources.kafka.confluent_client import ConfluentClient, librdkafka_settings
+from stream.sources.kafka.confluent_client import ConfluentClient
+from stream.sources.kafka.confluent_settings import librdkafka_settings
 from stream.sources.kafka.connection import connect
 from stream.sources.kafka.source import Kafka
 

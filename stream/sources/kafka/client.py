@@ -82,23 +82,35 @@ def concatenated(chunks: Sequence[RecordColumns]) -> RecordColumns:
     return columns
 
 
+class Unreadable(NamedTuple):
+    """Records at a position that a client cannot read, for this ``reason``.
+
+    The records after them begin at ``next_offset``, ``None`` if that is unknown.
+    """
+
+    reason: str
+    next_offset: int | None = None
+
+
 class FetchResult(NamedTuple):
     """The result of one poll.
 
     ``chunks`` are the records by partition. ``refused`` are the partitions with a position that the
     broker refused, with the offset up to which their log is still valid, ``None`` if that is
-    unknown.
+    unknown. ``unreadable`` are the partitions whose records after those in ``chunks`` cannot be
+    read; they must be paused before the next poll.
     """
 
     chunks: dict[int, RecordColumns]
     refused: dict[int, int | None]
+    unreadable: dict[int, Unreadable]
 
 
 class FetchClient(Protocol):
     """Fetches the partitions of one topic from given offsets. Used by one thread.
 
-    During an outage the client keeps retrying. Permanent errors (missing permissions, damaged
-    records) raise :class:`~stream.errors.SourceUnavailable` immediately.
+    During an outage the client keeps retrying. Permanent errors, such as missing permissions, raise
+    :class:`~stream.errors.SourceUnavailable` immediately.
     """
 
     def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
@@ -109,7 +121,7 @@ class FetchClient(Protocol):
         """
 
     def pause(self, partition: int) -> None:
-        """Stop fetching a partition whose position was refused."""
+        """Stop fetching a partition whose position was refused, or whose records are unreadable."""
 
     def resume(self, partition: int, offset: int) -> None:
         """Fetch a paused partition again, from ``offset`` on."""

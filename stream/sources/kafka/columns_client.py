@@ -6,34 +6,28 @@ tested versions only; a contract suite compares the results with those of the pl
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-import kafka
 from kafka import errors as kafka_errors
-from kafka.consumer.fetcher import Fetcher
 from kafka.protocol.consumer import IsolationLevel
 
 from stream.sources.kafka.client import RecordColumns, concatenated
+from stream.sources.kafka.guarded_records import NOT_OF_THE_DATA, GuardedRecords
 from stream.sources.kafka.plain_client import PlainClient
 from stream.sources.kafka.record_batch import columns_of
 
-TESTED_VERSIONS: Final = frozenset({"3.0.12"})
-"""The versions of kafka-python with internals that were tested."""
+BYTES_PER_RECORD: Final = 16 << 10
+"""The size from which a record counts as several, so that large ones do not fill the memory."""
 _UNLIMITED: Final = 1 << 62
-
-
-def is_supported() -> bool:
-    """Return whether the installed kafka-python is a tested version."""
-    return kafka.__version__ in TESTED_VERSIONS
 
 
 class ColumnsClient(PlainClient):
     """Fetches with a ``KafkaConsumer`` that returns record batches as columns."""
 
-    def __init__(self, name: str, topic: str, consumer: Any) -> None:
-        super().__init__(name, topic, consumer)
-        consumer._fetcher.PartitionRecords = PartitionData  # noqa: SLF001  # there is no public way
+    def _use_internals(self, max_batch_bytes: int) -> None:
+        self._replace_records(PartitionData, max_batch_bytes)
 
     def _chunk(self, records: Sequence[Any]) -> RecordColumns:
         if len(records) == 1:
@@ -43,22 +37,28 @@ class ColumnsClient(PlainClient):
 
 
 class CountedColumns(list[RecordColumns]):
-    """Chunks with the number of their records as length, by which the client limits a poll."""
+    """Chunks with the number of records for which they count, by which the client limits a poll."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counted = 0
 
     def __len__(self) -> int:
-        return sum(len(chunk.offsets) for chunk in self)
+        return self.counted
 
     def __bool__(self) -> bool:
         return any(True for _ in self)
 
 
-class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the client ships no types
+class PartitionData(GuardedRecords):
     """The fetched data of one partition; returns chunks instead of records."""
 
     fetch_offset: int
 
     def __init__(self, *args: Any, **settings: Any) -> None:
         self._rest: RecordColumns | None = None
+        self._size = 0
+        self._current: tuple[Any, Any] | None = None
         super().__init__(*args, **settings)
 
     def _maybe_skip_record(self, chunk: RecordColumns) -> bool:
@@ -72,23 +72,32 @@ class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clie
         return True
 
     def take(self, n: int | None = None) -> CountedColumns:
-        """Return at most ``n`` records; the remainder of a chunk comes next."""
-        self._maybe_raise_next_inline_exception()
+        """Return at most ``n`` records, of large ones fewer; the remainder of a chunk comes next.
+
+        Records before an error are returned before it is raised, as in the client.
+        """
         taken = CountedColumns()
-        room = n if n is not None else _UNLIMITED
         try:
-            while room and (chunk := self._next()) is not None:
-                if len(chunk.offsets) > room:
-                    self._rest, chunk = chunk.part(room), chunk.part(0, room)
-                    self.next_fetch_offset = chunk.offsets[-1] + 1
-                taken.append(chunk)
-                room -= len(chunk.offsets)
+            self._take(taken, n if n is not None else _UNLIMITED)
+        except NOT_OF_THE_DATA:
+            raise
         except Exception as error:
-            # As in the client: records before the fault are returned first.
+            unreadable = self._unreadable(error)
             if not taken:
-                raise
-            self._next_inline_exception = error
+                self.drain()
+                raise unreadable from error
+            self._next_inline_exception = unreadable
         return taken
+
+    def _take(self, taken: CountedColumns, limit: int) -> None:
+        self._maybe_raise_next_inline_exception()
+        while taken.counted < limit and (chunk := self._next()) is not None:
+            room = limit - taken.counted
+            if len(chunk.offsets) > room:
+                self._rest, chunk = chunk.part(room), chunk.part(0, room)
+                self.next_fetch_offset = chunk.offsets[-1] + 1
+            taken.append(chunk)
+            taken.counted += max(len(chunk.offsets), self._size // BYTES_PER_RECORD)
 
     def _next(self) -> RecordColumns | None:
         while True:
@@ -109,10 +118,11 @@ class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clie
     ) -> Iterator[RecordColumns]:
         batch = records.next_batch()
         while batch is not None:
+            self._current = batch, records
             self._check(tp, batch)
             self.leader_epoch = batch.leader_epoch
             if self._is_readable(batch):
-                chunk = columns_of(batch)
+                chunk, self._size = columns_of(batch, self._max_batch_bytes)
                 self.records_read += len(chunk.offsets)
                 self.bytes_read += batch.size_in_bytes
                 self.next_fetch_offset = batch.next_offset
@@ -121,6 +131,18 @@ class PartitionData(Fetcher.PartitionRecords):  # type: ignore[misc]  # the clie
                 self.next_fetch_offset = batch.next_offset
             batch = records.next_batch()
         self.drain()
+
+    def _next_batch_offset(self) -> int | None:
+        """Return where the next batch begins: in a damaged one its own header may be wrong."""
+        if self._current is None:
+            return None
+        batch, records = self._current
+        try:
+            following = records.next_batch()
+        except (kafka_errors.CorruptRecordError, struct.error):
+            following = None
+        offset = int(batch.next_offset if following is None else following.base_offset)
+        return offset if offset > self.next_fetch_offset else None
 
     def _check(self, tp: Any, batch: Any) -> None:
         if self.check_crcs and not batch.validate_crc():

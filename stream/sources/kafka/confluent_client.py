@@ -16,43 +16,17 @@ import structlog
 
 from sinks.throttle import Throttle
 from stream.errors import SourceUnavailable
-from stream.sources.kafka.client import PERMISSIONS_ADVICE, FetchResult, RecordColumns
+from stream.sources.kafka.client import (
+    PERMISSIONS_ADVICE,
+    FetchResult,
+    RecordColumns,
+    Unreadable,
+)
 from stream.sources.kafka.client_log import LOG_AGAIN_S, ClientLog
-from stream.sources.kafka.msk_iam import MSK_IAM, token
+from stream.sources.kafka.confluent_settings import OPTION_NAMES
 
 log = structlog.get_logger("driftline.kafka")
 
-OPTION_NAMES: Final = {
-    "security_protocol": "security.protocol",
-    "sasl_mechanism": "sasl.mechanism",
-    "sasl_plain_username": "sasl.username",
-    "sasl_plain_password": "sasl.password",
-    "ssl_cafile": "ssl.ca.location",
-    "ssl_certfile": "ssl.certificate.location",
-    "ssl_keyfile": "ssl.key.location",
-    "ssl_password": "ssl.key.password",
-    "ssl_check_hostname": "ssl.endpoint.identification.algorithm",
-    "client_id": "client.id",
-    "fetch_max_bytes": "fetch.max.bytes",
-    "fetch_max_wait_ms": "fetch.wait.max.ms",
-    "fetch_min_bytes": "fetch.min.bytes",
-    "max_partition_fetch_bytes": "max.partition.fetch.bytes",
-    "metadata_max_age_ms": "topic.metadata.refresh.interval.ms",
-    "reconnect_backoff_max_ms": "reconnect.backoff.max.ms",
-}
-"""Options of the source and their names in librdkafka."""
-SETTINGS: Final[Mapping[str, Any]] = {
-    "enable.auto.commit": False,
-    "auto.offset.reset": "error",
-    "isolation.level": "read_committed",
-    "check.crcs": True,
-    "fetch.queue.backoff.ms": 10,  # by default a full queue pauses for a second
-    "queued.max.messages.kbytes": 16384,  # bounds the queue whatever the number of partitions
-    "queued.min.messages": 20_000,
-    "reconnect.backoff.max.ms": 1000,
-    "allow.auto.create.topics": False,
-}
-"""Settings that differ from librdkafka's defaults, unless an option overrides them."""
 CONSUME_S: Final = 0.05
 """The longest time of a call that waits for more records: a longer one would delay few records."""
 RESPONSE_S: Final = 0.5
@@ -61,33 +35,25 @@ ADVICE: Final = (
     "Check source.bootstrap_servers, and security_protocol, sasl_... and ssl_... under"
     " source.options"
 )
+REFUSALS: Final = ("_AUTO_OFFSET_RESET", "_LOG_TRUNCATION", "OFFSET_OUT_OF_RANGE")
+"""Names of the errors of a position that the log does not have."""
+DAMAGES: Final = (
+    "_BAD_MSG",
+    "_BAD_COMPRESSION",
+    "_NOT_IMPLEMENTED",
+    "_PARTIAL",
+    "_UNDERFLOW",
+    "INVALID_MSG",
+    "INVALID_RECORD",
+    "UNSUPPORTED_COMPRESSION_TYPE",
+)
+"""Names of the errors of records that librdkafka, or the broker, cannot read."""
 TokenCallback = Callable[[str], tuple[str, float]]
 """Returns a token and its expiry, in seconds since the epoch, for a configuration."""
 
 _LIBRDKAFKA: Final = logging.getLogger("librdkafka")
 _LIBRDKAFKA_LOG: Final = ClientLog(lambda record: record.getMessage().partition(": ")[0])
 """The kind of a line is its first part: a keyword, the client and the thread."""
-
-
-def librdkafka_settings(
-    servers: Sequence[str], job: str, options: Mapping[str, Any], region: str
-) -> dict[str, Any]:
-    """Return the configuration of librdkafka for a source: our settings, then its options.
-
-    ``AWS_MSK_IAM`` becomes ``OAUTHBEARER`` with tokens that are signed here.
-
-    >>> settings = librdkafka_settings(["h:1"], "job", {"ssl_check_hostname": False}, "")
-    >>> settings["ssl.endpoint.identification.algorithm"]
-    'none'
-    """
-    translated = {OPTION_NAMES[name]: value for name, value in options.items()}
-    if "ssl_check_hostname" in options:
-        algorithm = "https" if options["ssl_check_hostname"] else "none"
-        translated[OPTION_NAMES["ssl_check_hostname"]] = algorithm
-    if options.get("sasl_mechanism") == MSK_IAM:
-        translated["sasl.mechanism"] = "OAUTHBEARER"
-        translated["oauth_cb"] = lambda _config: token(region)
-    return {"bootstrap.servers": ",".join(servers), "group.id": job, **SETTINGS, **translated}
 
 
 class ConfluentClient:
@@ -107,6 +73,9 @@ class ConfluentClient:
         self._permanent: set[str] = set()
         self._expected: dict[int, int] = {}
         self._closed = False
+        codes = confluent_kafka.KafkaError
+        self._refusals = {getattr(codes, name) for name in REFUSALS}
+        self._damages = {getattr(codes, name) for name in DAMAGES}
         self._consumer = self._open(settings)
 
     def reach(self, give_up_after_s: float) -> None:
@@ -150,18 +119,18 @@ class ConfluentClient:
             wait_s = min(CONSUME_S, max(deadline_s - time.monotonic(), 0.001))
             messages = self._consumer.consume(max_records, wait_s)
             faults = [message for message in messages if message.error() is not None]
+            refused, unreadable = self._classified(faults)
             if faults:
-                messages = [message for message in messages if message.error() is None]
-            refused = self._refused(faults)
-            chunks = self._chunks(messages)
-            if chunks or refused or time.monotonic() >= deadline_s:
-                return FetchResult(chunks, refused)
+                messages = _before_faults(messages, unreadable)
+            chunks = self._chunks(messages, unreadable)
+            if chunks or refused or unreadable or time.monotonic() >= deadline_s:
+                return FetchResult(chunks, refused, unreadable)
 
     def position(self, partition: int) -> int | None:
         if partition not in self._expected:
             return None
         (position,) = self._consumer.position([self._partition(partition)])
-        return int(position.offset) if position.offset >= 0 else None
+        return max(int(position.offset), self._expected[partition])  # negative before a record
 
     def commit(self, offsets: Mapping[int, int]) -> None:
         positions = [self._partition(number, offset) for number, offset in offsets.items()]
@@ -208,8 +177,10 @@ class ConfluentClient:
         if assigned:
             self._consumer.incremental_unassign([self._partition(number) for number in assigned])
 
-    def _chunks(self, messages: Sequence[Any]) -> dict[int, RecordColumns]:
-        """Return messages by partition, as columns.
+    def _chunks(
+        self, messages: Sequence[Any], unreadable: dict[int, Unreadable]
+    ) -> dict[int, RecordColumns]:
+        """Return messages by partition, as columns; note in ``unreadable`` where they end early.
 
         Messages that were fetched before a partition was assigned again are left out.
         """
@@ -221,27 +192,51 @@ class ConfluentClient:
             new = fetched
             if fetched[0].offset() < expected:
                 new = [message for message in fetched if message.offset() >= expected]
+            headers, fault = _headers(new, self._kafka.Message)
+            if fault:
+                unreadable[number] = Unreadable(fault)
+                new = new[: len(headers)]
             if new:
                 self._expected[number] = new[-1].offset() + 1
-                chunks[number] = _columns(new, self._kafka.Message)
+                chunks[number] = _columns(new, headers, self._kafka.Message)
         return chunks
 
-    def _refused(self, faults: Sequence[Any]) -> dict[int, int | None]:
-        """Return the partitions with a refused position; raise other permanent errors."""
+    def _classified(
+        self, faults: Sequence[Any]
+    ) -> tuple[dict[int, int | None], dict[int, Unreadable]]:
+        """Return the partitions with a refused position, and those with unreadable records.
+
+        Other permanent errors are raised, and those that nobody knows are logged with their place.
+        """
         codes = self._kafka.KafkaError
         refused: dict[int, int | None] = {}
+        unreadable: dict[int, Unreadable] = {}
         for message in faults:
-            code, text = message.error().code(), message.error().str()
-            if code in (codes._AUTO_OFFSET_RESET, codes.OFFSET_OUT_OF_RANGE):  # noqa: SLF001  # its public name
-                if message.partition() in self._expected:
-                    refused[message.partition()] = None
+            number, code = message.partition(), message.error().code()
+            if code in self._refusals:
+                if number in self._expected:
+                    refused[number] = None
             elif code in (codes.TOPIC_AUTHORIZATION_FAILED, codes.GROUP_AUTHORIZATION_FAILED):
+                text = str(message.error().str())
                 raise SourceUnavailable(self._name, [text], PERMISSIONS_ADVICE)
-            elif code == codes._BAD_MSG:  # noqa: SLF001  # a damaged record batch
-                raise SourceUnavailable(self._name, [f"CorruptRecordError: {text}"])
+            elif code in self._damages:
+                error = message.error()
+                unreadable.setdefault(number, Unreadable(f"{error.name()}: {error.str()}"))
             else:
-                self._on_error(message.error())
-        return refused
+                self._log_fault(message)
+        return refused, unreadable
+
+    def _log_fault(self, message: Any) -> None:
+        """Log an error of a partition whose effect is unknown: it may stop the partition."""
+        partition, name = f"{self._topic}-{message.partition()}", message.error().name()
+        if self._throttle.due((partition, name)):
+            log.warning(
+                "partition_error",
+                source=self._name,
+                partition=partition,
+                offset=message.offset(),
+                reason=f"{name}: {message.error().str()}",
+            )
 
     def _on_error(self, error: Any) -> None:
         """Log an error, at most twice a minute; permanent errors as warnings."""
@@ -306,7 +301,35 @@ def _by_partition(
     return groups
 
 
-def _columns(messages: Sequence[Any], message: Any) -> RecordColumns:
+def _before_faults(messages: Sequence[Any], unreadable: Mapping[int, Unreadable]) -> list[Any]:
+    """Return the messages, of a partition with unreadable records those before these.
+
+    librdkafka goes on behind a damaged batch: what it returns then must not hide the gap.
+    """
+    readable, stopped = [], set[int]()
+    for message in messages:
+        if message.error() is not None:
+            stopped |= {message.partition()} & unreadable.keys()
+        elif message.partition() not in stopped:
+            readable.append(message)
+    return readable
+
+
+def _headers(messages: Sequence[Any], message: Any) -> tuple[list[Any], str]:
+    """Return the headers of messages up to one that has none that can be read, and that fault.
+
+    The client cannot return a name that is not UTF-8: it raises an error, and must not be asked
+    again for the headers of that message.
+    """
+    headers: list[Any] = []
+    try:
+        headers.extend(map(message.headers, messages))
+    except (SystemError, UnicodeDecodeError) as error:
+        return headers, f"the name of a header is not UTF-8 ({error.__cause__ or error})"
+    return headers, ""
+
+
+def _columns(messages: Sequence[Any], headers: list[Any], message: Any) -> RecordColumns:
     """Return messages of one partition as columns.
 
     ``message`` is their class: mapping its methods over the messages is the fastest way. An empty
@@ -315,7 +338,6 @@ def _columns(messages: Sequence[Any], message: Any) -> RecordColumns:
     """
     first, last = messages[0].offset(), messages[-1].offset()
     consecutive = last - first + 1 == len(messages)
-    headers = list(map(message.headers, messages))
     return RecordColumns(
         offsets=list(range(first, last + 1) if consecutive else map(message.offset, messages)),
         timestamps=[timestamp_ms for _, timestamp_ms in map(message.timestamp, messages)],

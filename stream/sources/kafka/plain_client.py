@@ -1,8 +1,14 @@
-"""Fetches with kafka-python's public interface: one object per record."""
+"""Fetches with kafka-python: one object per record.
+
+Of versions that were tested an internal class is replaced, so that errors name their place and
+batches are bounded; other versions are used through the public interface alone.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 import kafka
@@ -11,12 +17,24 @@ from kafka import errors as kafka_errors
 
 from sinks.throttle import Throttle
 from stream.errors import SourceUnavailable
-from stream.sources.kafka.client import PERMISSIONS_ADVICE, FetchResult, RecordColumns
+from stream.sources.kafka.client import (
+    PERMISSIONS_ADVICE,
+    FetchResult,
+    RecordColumns,
+    Unreadable,
+)
 from stream.sources.kafka.client_log import LOG_AGAIN_S
+from stream.sources.kafka.guarded_records import (
+    GuardedRecords,
+    UnreadableRecordsError,
+    is_supported,
+)
 
 log = structlog.get_logger("driftline.kafka")
 
 CLOSE_TIMEOUT_MS: Final = 2000
+MOST_NAMED: Final = 10
+"""The most partitions that a message names."""
 
 
 class PlainClient:
@@ -25,13 +43,16 @@ class PlainClient:
     See :class:`stream.sources.kafka.client.FetchClient` for the contract.
     """
 
-    def __init__(self, name: str, topic: str, consumer: Any) -> None:
+    def __init__(self, name: str, topic: str, consumer: Any, max_batch_bytes: int) -> None:
         self._name = name
         self._topic = topic
         self._consumer = consumer
+        self._unreadable: dict[int, Unreadable] = {}
         self._refused: dict[int, int | None] = {}
         self._sought: dict[int, int] = {}
         self._throttle = Throttle(LOG_AGAIN_S)
+        if is_supported():
+            self._use_internals(max_batch_bytes)
 
     def assign(self, partitions: Iterable[int], seeks: Mapping[int, int]) -> None:
         wanted = set(partitions)
@@ -48,6 +69,7 @@ class PlainClient:
         self._consumer.resume(self._partition(partition))
         self._sought[partition] = offset
         self._refused.pop(partition, None)
+        self._unreadable.pop(partition, None)
 
     def poll(self, timeout_s: float, max_records: int) -> FetchResult:
         self._forget_sought()
@@ -61,7 +83,8 @@ class PlainClient:
             if fetched
         }
         refused, self._refused = self._refused, {}
-        return FetchResult(chunks, refused)
+        unreadable, self._unreadable = self._unreadable, {}
+        return FetchResult(chunks, refused, unreadable)
 
     def position(self, partition: int) -> int | None:
         offset = self._checked(
@@ -81,6 +104,14 @@ class PlainClient:
 
     def close(self) -> None:
         self._consumer.close(autocommit=False, timeout_ms=CLOSE_TIMEOUT_MS)
+
+    def _use_internals(self, max_batch_bytes: int) -> None:
+        """Replace internals of the client, of which this version was tested."""
+        self._replace_records(GuardedRecords, max_batch_bytes)
+
+    def _replace_records(self, kind: type[GuardedRecords], max_batch_bytes: int) -> None:
+        fetcher = self._consumer._fetcher  # noqa: SLF001  # there is no public way
+        fetcher.PartitionRecords = partial(kind, max_batch_bytes=max_batch_bytes)
 
     def _chunk(self, records: Sequence[Any]) -> RecordColumns:
         return RecordColumns(
@@ -123,10 +154,21 @@ class PlainClient:
                 for partition, end in error.divergent_offsets.items()
                 if partition.partition not in self._sought
             }
+        except UnreadableRecordsError as error:
+            self._unreadable[error.partition] = error.unreadable
         except kafka_errors.AuthorizationError as error:
             raise SourceUnavailable(self._name, [str(error)], PERMISSIONS_ADVICE) from error
-        except (kafka_errors.CorruptRecordError, kafka_errors.UnsupportedVersionError) as error:
-            raise SourceUnavailable(self._name, [str(error)]) from error
         except kafka_errors.RetriableError as error:  # the topic watch reports outages
             log.debug("fetch_failed", source=self._name, reason=str(error))
+        except kafka_errors.KafkaError as error:
+            raise SourceUnavailable(self._name, [f"{error} (reading {self._place()})"]) from error
         return None
+
+    def _place(self) -> str:
+        """Return where the client reads: its other errors name neither partition nor offset."""
+        positions = []
+        for partition in sorted(self._consumer.assignment())[:MOST_NAMED]:
+            with suppress(kafka_errors.KafkaError):
+                offset = self._consumer.position(partition, timeout_ms=0)
+                positions.append(f"{partition.topic}-{partition.partition} at offset {offset}")
+        return ", ".join(positions)

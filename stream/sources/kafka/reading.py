@@ -17,8 +17,16 @@ import numpy as np
 
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
-from stream.sources.kafka.client import FetchClient, LazyPositions, RecordColumns, no_records
+from stream.sources.kafka.client import (
+    FetchClient,
+    LazyPositions,
+    RecordColumns,
+    Unreadable,
+    no_records,
+)
 from stream.sources.kafka.positions import RefusedPosition, TopicPosition, VerifiedOffsets
+from stream.sources.kafka.rereading import TRIES, Rereading
+from stream.sources.kafka.stalls import STALLED_S, StallDetector
 from stream.sources.kafka.topic_watch import TopicObservation, TopicWatch
 
 FRESH_S: Final = 1.0
@@ -43,9 +51,10 @@ def is_at_end(observed: TopicObservation, number: int, position: TopicPosition) 
 class KafkaReading(Reading):
     """Reads a topic with a client that fetches and a watch that observes it.
 
-    See :class:`stream.sources.base.Reading` for the contract. ``resources`` are closed with the
-    reading. With ``from_start`` a partition is discovered at its first offset; without it, at its
-    last one, until partitions have been assigned.
+    See :class:`stream.sources.base.Reading` for the contract. ``rereading`` reads what the client
+    cannot; what that cannot read either is a gap. ``resources`` are closed with the reading. With
+    ``from_start`` a partition is discovered at its first offset; without it, at its last one, until
+    partitions have been assigned.
     """
 
     finished = False
@@ -55,15 +64,19 @@ class KafkaReading(Reading):
         topic: str,
         client: FetchClient,
         watch: TopicWatch,
+        rereading: Rereading,
         resources: ExitStack,
         from_start: bool,
     ) -> None:
         self._topic = topic
         self._client = client
         self._watch = watch
+        self._rereading = rereading
         self._resources = resources
         self._positions: dict[int, TopicPosition] = {}
         self._refused: dict[int, RefusedPosition] = {}
+        self._unreadable: dict[int, Unreadable] = {}
+        self._stalls = StallDetector()
         self._verified: dict[int, VerifiedOffsets] = {}
         self._from_start = from_start
 
@@ -93,6 +106,7 @@ class KafkaReading(Reading):
             position = self._parsed(assign.next)
             self._positions.pop(number, None)
             self._refused.pop(number, None)
+            self._unreadable.pop(number, None)
             self._verified[number] = self._verified_at(number, position)
             gap = None if observed is None else self._gap(number, position, observed, None)
             if gap is not None:
@@ -110,12 +124,13 @@ class KafkaReading(Reading):
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
         """Return new records; a gap is returned once, and its partition is then not read."""
         gaps = self._gaps()
-        chunks: dict[int, RecordColumns] = {}
-        if len(self._positions) == len(self._refused):
+        chunks = self._read_again(gaps, max_records)
+        if not chunks and self._positions.keys() <= self._paused():
             time.sleep(timeout_s)
-        else:
-            chunks, refused = self._client.poll(timeout_s, max_records)
+        elif not chunks:
+            chunks, refused, unreadable = self._client.poll(timeout_s, max_records)
             self._pause(refused)
+            self._pause_unreadable(unreadable | self._stalled())
         if len(chunks) < len(self._positions):
             self._watch.request()
         observed = self._watch.latest
@@ -186,6 +201,65 @@ class KafkaReading(Reading):
         if read:
             self._watch.request(topic=True)
 
+    def _paused(self) -> set[int]:
+        """Return the partitions that the client does not fetch."""
+        return self._refused.keys() | self._unreadable.keys()
+
+    def _pause_unreadable(self, unreadable: Mapping[int, Unreadable]) -> None:
+        """Stop fetching partitions with unreadable records, which the next poll reads again."""
+        for number, found in unreadable.items():
+            if number in self._positions:
+                self._client.pause(number)
+                self._unreadable[number] = found
+
+    def _stalled(self) -> dict[int, Unreadable]:
+        """Return the partitions from which the client returns nothing, although the log goes on.
+
+        librdkafka reports nothing about some damaged batches, and requests them again and again.
+        """
+        observed, now_s = self._watch.latest, time.monotonic()
+        offsets = {number: position.offset for number, position in self._positions.items()}
+        behind = {
+            number
+            for number, offset in offsets.items()
+            if number not in self._paused()
+            and now_s - observed.ends_s < FRESH_S
+            and offset < observed.ends.get(number, 0)
+        }
+        reason = f"the client returned no record for {STALLED_S:g} s, although the log goes on"
+        stalled = self._stalls.stalled(offsets, behind, now_s)
+        return dict.fromkeys(stalled, Unreadable(reason))
+
+    def _read_again(self, gaps: list[RawBatch | Gap], max_records: int) -> dict[int, RecordColumns]:
+        """Return the records that the client could not read; add a gap for those nobody can."""
+        chunks: dict[int, RecordColumns] = {}
+        for number, found in list(self._unreadable.items()):
+            offset = self._positions[number].offset
+            outcome = self._rereading.read(number, offset, found, max_records)
+            if outcome is None:
+                continue
+            del self._unreadable[number]
+            if isinstance(outcome, Unreadable):
+                gaps.append(self._unreadable_gap(number, outcome))
+                del self._positions[number]
+                self._client.assign(self._positions, {})
+                continue
+            self._client.resume(number, outcome.next_offset)
+            if outcome.chunk is not None:
+                chunks[number] = outcome.chunk
+        return chunks
+
+    def _unreadable_gap(self, number: int, found: Unreadable) -> Gap:
+        position = self._positions[number]
+        resume = found.next_offset or position.offset + 1
+        return Gap(
+            partition=self._partition(number),
+            expected=position.position,
+            resume=position._replace(offset=resume).position,
+            lost=resume - position.offset,
+            reason=f"offset {position.offset} is unreadable after {TRIES} tries: {found.reason}",
+        )
+
     def _gaps(self) -> list[RawBatch | Gap]:
         """Return the gaps of refused partitions and of a recreated topic, and stop reading them."""
         observed = self._watch.latest
@@ -200,6 +274,7 @@ class KafkaReading(Reading):
             if gap := self._gap(number, position, observed, refused.valid_until):
                 gaps.append(gap)
                 del self._positions[number]
+                self._unreadable.pop(number, None)
             else:  # the log has the position after all
                 self._client.resume(number, position.offset)
             del self._refused[number]
@@ -257,14 +332,14 @@ class KafkaReading(Reading):
         nothing to report.
         """
         position = self._positions[number]
-        is_refused = number in self._refused
+        is_paused = number in self._paused()
         offset = position.offset
-        if not is_refused:
+        if not is_paused:
             offset = max(offset, self._client.position(number) or 0)
         if chunk is not None:
             offset = max(offset, chunk.offsets[-1] + 1)
         self._positions[number] = following = position._replace(offset=offset)
-        at_end = not is_refused and is_at_end(observed, number, following)
+        at_end = not is_paused and is_at_end(observed, number, following)
         if chunk is None and offset == position.offset and not at_end:
             return None
         records = position.unread(chunk or no_records())

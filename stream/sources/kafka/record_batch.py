@@ -2,7 +2,8 @@
 
 A number is a zigzag varint: groups of seven bits, the lowest first. A record is its length, a byte
 of attributes, the deltas of its timestamp and its offset, its key and its value, each after its
-length (-1: none), and the headers. Source: the protocol of Apache Kafka, "Record".
+length (-1: none), and the headers. Names of headers should be UTF-8, but brokers take any bytes.
+Source: the protocol of Apache Kafka, "Record".
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Ints
 from stream.sources.kafka.client import Headers, RecordColumns, no_records
+from stream.sources.kafka.decompression import NONE, uncompressed
 
 FEW: Final = 80
 """The number of records below which calls of numpy cost more than decoding one by one."""
@@ -28,24 +30,34 @@ _NO_HEADERS: Final[Headers] = []
 Bytes = NDArray[np.uint8]
 
 
-def columns_of(batch: Any) -> RecordColumns:
-    """Return the records of a batch of format 2.
+def columns_of(batch: Any, max_bytes: int) -> tuple[RecordColumns, int]:
+    """Return the records of a batch of format 2, and their uncompressed size in bytes.
 
-    Raises ``CorruptRecordError`` if the lengths do not add up.
+    Raises ``CorruptRecordError`` if the lengths do not add up, and ``BatchTooLarge`` if the batch
+    holds more than ``max_bytes`` uncompressed.
     """
-    batch._maybe_uncompress()  # noqa: SLF001
-    buffer, count = bytes(batch._buffer), batch.records_count  # noqa: SLF001
+    buffer, at = content(batch, max_bytes)
+    count = batch.records_count
     decode = one_by_one if count < FEW else all_at_once
     base = (batch.base_offset, batch.first_timestamp)
     try:
-        columns, end = decode(buffer, batch._pos, count, base)  # noqa: SLF001
+        columns, end = decode(buffer, at, count, base)
     except (IndexError, ValueError) as error:
         raise kafka_errors.CorruptRecordError(f"invalid record structure: {error!r}") from error
     if end != len(buffer):
         raise kafka_errors.CorruptRecordError(f"{len(buffer) - end} bytes after the last record")
     if batch.timestamp_type == _LOG_APPEND_TIME:
-        return msgspec.structs.replace(columns, timestamps=[batch.max_timestamp] * count)
-    return columns
+        times = [batch.max_timestamp] * count
+        columns = msgspec.structs.replace(columns, timestamps=times)
+    return columns, len(buffer)
+
+
+def content(batch: Any, max_bytes: int) -> tuple[bytes, int]:
+    """Return the uncompressed records of a batch, and where the first one begins."""
+    buffer, at = batch._buffer, batch._pos  # noqa: SLF001
+    if batch.compression_type == NONE:
+        return uncompressed(NONE, bytes(buffer), max_bytes), at
+    return uncompressed(batch.compression_type, bytes(memoryview(buffer)[at:]), max_bytes), 0
 
 
 def one_by_one(
@@ -184,7 +196,8 @@ def _headers(buffer: bytes, at: int) -> tuple[Headers, int]:
         size, at = _number(buffer, at)
         if size < 0:
             raise ValueError("a header without a name")
-        name = buffer[at : at + size].decode()
+        # A name that is not UTF-8 is no name that a configuration can hold.
+        name = buffer[at : at + size].decode(errors="replace")
         value, at = _content(buffer, at + size)
         headers.append((name, value))
     return (headers or _NO_HEADERS), at

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from typing import Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 import kafka
 import msgspec
@@ -24,15 +24,14 @@ from stream.errors import SourceUnavailable
 from stream.sources.base import Reading, Source
 from stream.sources.kafka import msk_iam, security
 from stream.sources.kafka.client import FetchClient
-from stream.sources.kafka.columns_client import ColumnsClient, is_supported
-from stream.sources.kafka.confluent_client import (
-    OPTION_NAMES,
-    ConfluentClient,
-    librdkafka_settings,
-)
+from stream.sources.kafka.columns_client import ColumnsClient
+from stream.sources.kafka.confluent_client import ConfluentClient
+from stream.sources.kafka.confluent_settings import OPTION_NAMES, librdkafka_settings
 from stream.sources.kafka.connection import connect
+from stream.sources.kafka.guarded_records import TESTED_VERSIONS, is_supported
 from stream.sources.kafka.plain_client import PlainClient
 from stream.sources.kafka.reading import KafkaReading
+from stream.sources.kafka.rereading import Rereading
 from stream.sources.kafka.topic_watch import REQUEST_TIMEOUT_MS, TopicWatch
 
 log = structlog.get_logger("driftline.kafka")
@@ -64,6 +63,10 @@ CONSUMER_SETTINGS: Final[Mapping[str, Any]] = {
     "metadata_max_age_ms": 10_000,
 }
 """Settings of kafka-python's consumer, unless an option overrides them."""
+REREAD_GIVE_UP_S: Final = 1.0
+"""The time after which connecting a client that reads records again is interrupted."""
+MIN_BATCH_BYTES: Final = 1 << 20
+MAX_BATCH_BYTES: Final = 1 << 30
 
 
 class Kafka(Source, frozen=True, tag="kafka"):
@@ -86,6 +89,10 @@ class Kafka(Source, frozen=True, tag="kafka"):
     keep their names). With ``sasl_mechanism: AWS_MSK_IAM`` and ``security_protocol: SASL_SSL`` the
     credentials of the AWS environment are used (the extra ``driftline[msk]``); ``region`` is that
     of the cluster.
+
+    Records that a client cannot read are read again with the decoder of ``columns``, three times.
+    Those that it cannot read either (damaged, or a batch of more than ``max_batch_bytes``) are
+    passed over as a gap, which names partition, offsets and reason, unless ``on_gap`` is ``stop``.
 
     >>> source = Kafka(bootstrap_servers=["h:1"], topic="t", options={"sasl_mechansim": "PLAIN"})
     >>> source.check()[0].message
@@ -113,6 +120,11 @@ class Kafka(Source, frozen=True, tag="kafka"):
     region: str = ""
     """The AWS region of the cluster, for ``sasl_mechanism: AWS_MSK_IAM`` (``pip install
     'driftline[msk]'``).
+    """
+
+    max_batch_bytes: Annotated[int, msgspec.Meta(ge=MIN_BATCH_BYTES, le=MAX_BATCH_BYTES)] = 64 << 20
+    """The largest record batch, in bytes after decompression. A larger one is passed over as a gap
+    (``on_gap``). With ``client: fast`` at least ``fetch_max_bytes`` (50 MB).
     """
 
     @property
@@ -173,11 +185,14 @@ class Kafka(Source, frozen=True, tag="kafka"):
             watch.start()
             client = self._client(name, job)
             resources.callback(client.close)
+            rereading = Rereading(name, self.topic, lambda: self._reread_client(name))
+            resources.callback(rereading.close)
             from_start = self.start == "earliest"
             return KafkaReading(
                 topic=self.topic,
                 client=client,
                 watch=watch,
+                rereading=rereading,
                 resources=resources.pop_all(),
                 from_start=from_start,
             )
@@ -187,16 +202,30 @@ class Kafka(Source, frozen=True, tag="kafka"):
             return self._confluent_client(name, job)
         consumer = connect(name, self._consumer_builder(job), self.give_up_after_s)
         if self.client == "plain":
-            return PlainClient(name, self.topic, consumer)
+            return PlainClient(name, self.topic, consumer, self.max_batch_bytes)
         if is_supported():
-            return ColumnsClient(name, self.topic, consumer)
+            return ColumnsClient(name, self.topic, consumer, self.max_batch_bytes)
         log.warning(
             "client_fell_back_to_plain", source=name, kafka_python_version=kafka.__version__
         )
-        return PlainClient(name, self.topic, consumer)
+        return PlainClient(name, self.topic, consumer, self.max_batch_bytes)
+
+    def _reread_client(self, name: str) -> FetchClient:
+        """Return a client that decodes what others cannot.
+
+        Raises ``SourceUnavailable`` for a version of kafka-python whose internals were not tested.
+        """
+        if not is_supported():
+            cause = f"not tried with kafka-python {kafka.__version__}, which was not tested"
+            advice = f"Install kafka-python {', '.join(sorted(TESTED_VERSIONS))}"
+            raise SourceUnavailable(name, [cause], advice)
+        consumer = connect(name, self._consumer_builder(""), REREAD_GIVE_UP_S)
+        return ColumnsClient(name, self.topic, consumer, self.max_batch_bytes)
 
     def _confluent_client(self, name: str, job: str) -> ConfluentClient:
-        settings = librdkafka_settings(self.bootstrap_servers, job, self.options, self.region)
+        settings = librdkafka_settings(
+            self.bootstrap_servers, job, self.options, self.region, self.max_batch_bytes
+        )
         try:
             client = ConfluentClient(name, self.topic, settings)
         except ImportError as error:

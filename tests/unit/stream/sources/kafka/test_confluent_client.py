@@ -7,11 +7,8 @@ from structlog.testing import capture_logs
 
 from detectors.faults import Fault
 from stream.errors import SourceUnavailable
-from stream.sources.kafka.confluent_client import (
-    OPTION_NAMES,
-    ConfluentClient,
-    librdkafka_settings,
-)
+from stream.sources.kafka.confluent_client import ConfluentClient
+from stream.sources.kafka.confluent_settings import OPTION_NAMES, librdkafka_settings
 from stream.sources.kafka.source import Kafka
 
 

@@ -14,7 +14,7 @@ import pytest
 from detectors.faults import Fault
 from stream.errors import SourceUnavailable
 from stream.sources.kafka import msk_iam
-from stream.sources.kafka.confluent_client import librdkafka_settings
+from stream.sources.kafka.confluent_settings import librdkafka_settings
 from stream.sources.kafka.source import Kafka
 
 OPTIONS: dict[str, str | int | float | bool | list[str]] = {

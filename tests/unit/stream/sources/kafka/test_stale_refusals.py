@@ -14,6 +14,7 @@ from kafka import errors as kafka_errors
 from stream.events import Assign, Gap, RawBatch
 from stream.sources.kafka.plain_client import PlainClient
 from stream.sources.kafka.reading import KafkaReading
+from stream.sources.kafka.rereading import Rereading
 from stream.sources.kafka.topic_watch import TopicObservation
 
 FIRST, SECOND = kafka.TopicPartition("t", 0), kafka.TopicPartition("t", 1)
@@ -27,6 +28,7 @@ class Consumer:
     def __init__(self) -> None:
         self.offsets: dict[Any, int] = {}
         self.paused: set[Any] = set()
+        self._fetcher = SimpleNamespace()
         self._error: Exception | None = None
         self._raised_by = ""
 
@@ -98,8 +100,9 @@ class Job:
 
     def __init__(self, partitions: int = 1) -> None:
         self.consumer, self.watch = Consumer(), Watch()
-        client = PlainClient("kafka", "t", self.consumer)
-        self.reading = KafkaReading("t", client, self.watch, ExitStack(), True)  # type: ignore[arg-type]
+        client = PlainClient("kafka", "t", self.consumer, 1 << 20)
+        rereading = Rereading("kafka", "t", lambda: client)
+        self.reading = KafkaReading("t", client, self.watch, rereading, ExitStack(), True)  # type: ignore[arg-type]
         self.read: list[tuple[str, str, int]] = []
         self.gaps: list[Gap] = []
         for number in range(partitions):
