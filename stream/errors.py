@@ -240,21 +240,23 @@ class OwnershipLost(DriftlineError):
 class GapFound(DriftlineError):
     """A position that the log no longer has, under ``on_gap: stop``.
 
-    Records of ``partition`` from ``expected`` to ``resume`` are gone; ``lost`` is their number,
-    ``None`` if it is unknown.
+    Records of ``partition`` from ``expected`` to ``resume`` are gone, for this ``reason``; ``lost``
+    is their number, ``None`` if it is unknown.
     """
 
     exit_code = 6
 
-    def __init__(self, partition: str, expected: str, resume: str, lost: int | None) -> None:
+    def __init__(
+        self, partition: str, expected: str, resume: str, lost: int | None, reason: str
+    ) -> None:
         self.partition = partition
         self.expected = expected
         self.resume = resume
         self.lost = lost
         count = "an unknown number of" if lost is None else str(lost)
         super().__init__(
-            f"gap in {partition}: {count} records from {expected} to {resume} are gone. With"
-            " `on_gap: continue` the job continues without them"
+            f"gap in {partition}: {count} records from {expected} to {resume} are gone: {reason}."
+            " With `on_gap: continue` the job continues without them"
         )
 
 

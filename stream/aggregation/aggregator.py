@@ -249,7 +249,7 @@ class Aggregator:
         if not self._partitions.meets(gap):
             return []
         if self.settings.stop_on_gap:
-            raise GapFound(gap.partition, str(gap.expected), str(gap.resume), gap.lost)
+            raise GapFound(gap.partition, str(gap.expected), str(gap.resume), gap.lost, gap.reason)
         self.state.ledger.gaps += 1
         self.state.ledger.gap_records += gap.lost or 0
         return [self._partitions.skip(gap)]

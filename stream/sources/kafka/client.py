@@ -14,6 +14,8 @@ PERMISSIONS_ADVICE: Final = (
     " prints the command"
 )
 """Advice on missing permissions."""
+NOT_UTF_8: Final = "the name of a header is not UTF-8"
+"""The reason for records of which a client library cannot return the headers."""
 Headers = list[tuple[str, bytes | None]]
 
 

@@ -17,6 +17,7 @@ import structlog
 from sinks.throttle import Throttle
 from stream.errors import SourceUnavailable
 from stream.sources.kafka.client import (
+    NOT_UTF_8,
     PERMISSIONS_ADVICE,
     FetchResult,
     RecordColumns,
@@ -324,8 +325,8 @@ def _headers(messages: Sequence[Any], message: Any) -> tuple[list[Any], str]:
     headers: list[Any] = []
     try:
         headers.extend(map(message.headers, messages))
-    except (SystemError, UnicodeDecodeError) as error:
-        return headers, f"the name of a header is not UTF-8 ({error.__cause__ or error})"
+    except (SystemError, UnicodeDecodeError):
+        return headers, NOT_UTF_8
     return headers, ""
 
 

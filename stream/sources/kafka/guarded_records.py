@@ -14,7 +14,7 @@ from kafka.consumer.fetcher import Fetcher
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.memory_records import MemoryRecords
 
-from stream.sources.kafka.client import Unreadable
+from stream.sources.kafka.client import NOT_UTF_8, Unreadable
 from stream.sources.kafka.record_batch import content
 
 TESTED_VERSIONS: Final = frozenset({"3.0.12"})
@@ -69,7 +69,10 @@ class GuardedRecords(Fetcher.PartitionRecords):  # type: ignore[misc]  # the cli
         """Return the error that names partition, offset and reason."""
         if isinstance(error, UnreadableRecordsError):
             return error
-        unreadable = Unreadable(f"{type(error).__name__}: {error}", self._next_batch_offset())
+        # The text of the client would show bytes of the header.
+        in_header = isinstance(error.__context__, UnicodeDecodeError)
+        reason = NOT_UTF_8 if in_header else f"{type(error).__name__}: {error}"
+        unreadable = Unreadable(reason, self._next_batch_offset())
         return UnreadableRecordsError(self.topic_partition, self.next_fetch_offset, unreadable)
 
     def _next_batch_offset(self) -> int | None:
