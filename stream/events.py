@@ -89,10 +89,14 @@ class EventBatch(NamedTuple):
 
 
 class Rejection(NamedTuple):
-    """A record that cannot be counted: its index, and the ``reason`` for its dead letter."""
+    """A record that cannot be counted: its index, and the ``reason`` for its dead letter.
+
+    ``detail`` states the decisive fact, without a value of a feature.
+    """
 
     record: int
     reason: str
+    detail: str = ""
 
 
 class DecodedRecords(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -119,8 +123,9 @@ class DecodedRecords(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A record that was not counted: its position, the reason, its length in bytes, and a hash.
 
-    ``sha256`` is over the raw bytes (empty for a tombstone). ``payload`` (base64) is present only
-    with ``keep_payload: true``.
+    ``detail`` states the decisive fact, such as the number of columns, without a value of a
+    feature. ``sha256`` is over the raw bytes (empty for a tombstone). ``payload`` (base64) is
+    present only with ``keep_payload: true``.
     """
 
     partition: str
@@ -129,6 +134,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     length: int
     sha256: str
     payload: bytes | None = None
+    detail: str = ""
 
 
 class CoveredRange(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,12 @@ DUPLICATE: Final = "duplicate"
 LATE_AFTER_IDLE: Final = "late_after_idle"
 CRASHES_READER: Final = "crashes_reader"
 """The reason for a record that repeatedly crashed the process decoding it."""
+FAILS_DECODING: Final = "fails_decoding"
+"""The reason for a record on which the decoder or the count raised an error of its own."""
+SHADOW: Final = "shadow"
+"""The reason for a capture of shadow traffic."""
+WITHOUT_LETTER: Final = frozenset({SHADOW})
+"""Reasons that are no fault of a record, which therefore becomes no dead letter."""
 
 ADVICE: Final[Mapping[str, str]] = {
     "time_missing": (
@@ -18,16 +24,24 @@ ADVICE: Final[Mapping[str, str]] = {
         " or set `time.missing: arrival`"
     ),
     "time_absurd": (
-        "The time does not match `time.unit` (iso, s, ms, us, ns), or is before 1970-01-02 or after"
-        " 2099"
+        "The time does not match `time.unit` (iso, s, ms, us, ns), or is before 1971 or after 2099:"
+        " the detail of the dead letter names the likely unit"
     ),
     "unknown_model": (
         "The record names a model that is not under `models`: add it there, or correct `model`"
+    ),
+    "invalid_name": (
+        "The name of the model or variant has a control character, is not valid Unicode, or has"
+        " more than 256 characters: correct the producer, or `model` and `variant`"
     ),
     "not_an_object": "The record is JSON but not an object: check `format`",
     "undecodable": (
         "The record, or the payload in it, cannot be parsed: check that it is what `format` expects"
         " and is encoded in UTF-8"
+    ),
+    "several_objects": (
+        "The record holds several JSON objects, as Firehose joins them: write a line break after"
+        " each (Firehose: `AppendDelimiterToRecord`)"
     ),
     "wrong_type": (
         "A list or an object was found where a value was expected, or the other way round: check"
@@ -38,6 +52,10 @@ ADVICE: Final[Mapping[str, str]] = {
         " the endpoint"
     ),
     "unknown_encoding": "The payload is neither CSV nor JSON, nor BASE64 of one of these",
+    "header_row": (
+        "The first row of the payload repeats the names of the columns: set `header: true` under"
+        " `format`"
+    ),
     "row_count": (
         "The request and the response have different numbers of rows, or a payload has no rows"
     ),
@@ -50,6 +68,13 @@ ADVICE: Final[Mapping[str, str]] = {
         " with the columns of the baseline"
     ),
     "tombstone": "The record has no value, as is usual in compacted topics: no action is needed",
+    SHADOW: (
+        "The capture is of shadow traffic: no action is needed, or set `count_shadow: true` under"
+        " `format`"
+    ),
+    FAILS_DECODING: (
+        "driftline failed on this record with an error of its own: keep the record and report a bug"
+    ),
     CRASHES_READER: (
         "Reader processes repeatedly crashed while decoding this record: keep the record and report"
         " a bug"

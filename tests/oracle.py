@@ -6,13 +6,8 @@ is used. It returns the rejected raw records with their reasons, and the counts 
 
 from __future__ import annotations
 
-import base64
-import csv
-import io
-import json
 import math
 import re
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,8 +29,18 @@ from detectors.profiles.layout import (
 from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
-
-csv.field_size_limit(sys.maxsize)
+from tests.oracle_rows import (
+    Rejected,
+    at,
+    cell_of,
+    matches,
+    named,
+    number_of,
+    parsed,
+    plain_text,
+    rows_in,
+    utf8,
+)
 
 
 class Record(NamedTuple):
@@ -122,10 +127,6 @@ class Counted:
 YEAR_2000_MS = 946_684_800_000
 
 
-class Rejected(Exception):
-    """A record that is not counted; the message is the reason."""
-
-
 class Event(NamedTuple):
     """A record whose time is known. ``content()`` returns its ids and rows, or rejects it."""
 
@@ -198,26 +199,11 @@ def count(
 # --- cells ---------------------------------------------------------------------------------------
 
 
-def number_of(cell: object) -> float | None:
-    """The number in a cell of a numeric feature, or ``None``."""
-    if isinstance(cell, bool):
-        return None
-    if isinstance(cell, (int, float)):
-        try:
-            return float(cell)
-        except OverflowError:
-            return math.inf if cell > 0 else -math.inf
-    if not isinstance(cell, str):
-        return None
-    text = cell.strip(" \t")
-    if matches(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", text) or matches(r"[-+]?inf(inity)?", text):
-        return float(text)
-    return math.nan if matches(r"[-+]?nan(\([a-z0-9_]*\))?", text) else None
-
-
 def slots_of(cell: object, feature: Feature) -> list[int]:
-    """The slots that count a cell: always one of the eight types, and a bin if it is a value."""
-    if cell is None or cell == "":
+    """The slots that count a cell: always one of the eight types, and a bin if it is a value.
+
+    NaN, which pandas writes for missing text, is missing in a text feature."""
+    if cell is None or cell == "" or (not feature.numeric and cell != cell):
         return [MISSING]
     return number_slots(cell, feature) if feature.numeric else text_slots(cell, feature)
 
@@ -279,53 +265,18 @@ def hash_of(text: str) -> int:
     return ((total ^ (total >> 32)) * mix % modulus) >> 58
 
 
-def matches(pattern: str, text: str, flags: int = re.IGNORECASE) -> bool:
-    return re.fullmatch(pattern, text, flags | re.ASCII) is not None
-
-
 # --- records -------------------------------------------------------------------------------------
 
 
 def document_of(value: bytes | None) -> dict[str, object]:
     if value is None:
         raise Rejected("tombstone")
+    if value[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        raise Rejected("undecodable")  # UTF-16
     document = parsed(value.decode("utf-8", "surrogateescape"))
     if not isinstance(document, dict):
         raise Rejected("not_an_object")
     return document
-
-
-def parsed(text: str) -> object:
-    """RFC 8259: ``NaN`` and ``Infinity`` are not numbers.
-
-    Integers of more than 4,300 digits are infinite."""
-
-    def refuse(constant: str) -> None:
-        raise ValueError(constant)
-
-    def whole(digits: str) -> int | float:
-        return int(digits) if len(digits.lstrip("-")) <= 4300 else float(digits)
-
-    try:
-        return json.loads(text, parse_constant=refuse, parse_int=whole)
-    except (ValueError, RecursionError):
-        raise Rejected("undecodable") from None
-
-
-def at(document: object, path: str) -> object:
-    """The value at a dotted path; an empty path is the document itself."""
-    for part in path.split(".") if path else []:
-        if not isinstance(document, dict):
-            return None
-        document = document.get(part)
-    return document
-
-
-def named(row: dict[str, object], name: str, paths: Mapping[str, str]) -> object:
-    """A column of an object: at its path if it has one, else by its name, or its name as a path."""
-    if name in paths:
-        return at(row, paths[name])
-    return row[name] if name in row else at(row, name)
 
 
 def text_at(document: object, path: str) -> str | None:
@@ -338,14 +289,6 @@ def text_at(document: object, path: str) -> str | None:
     return utf8(value)
 
 
-def utf8(text: str) -> str:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise Rejected("undecodable") from None
-    return text
-
-
 def time_of(document: object, record: Record, time: TimeConfig, default: str) -> int:
     value = at(document, time.path or default)
     if value is None:
@@ -353,7 +296,7 @@ def time_of(document: object, record: Record, time: TimeConfig, default: str) ->
             return record.arrival_ms
         raise Rejected("time_missing")
     ms = iso_ms(value) if time.unit == "iso" else unit_ms(value, time.unit)
-    if ms is None or not 86_400_000 <= ms < 4_102_444_800_000:
+    if ms is None or not 31_536_000_000 <= ms < 4_102_444_800_000:
         raise Rejected("time_absurd")
     return ms
 
@@ -373,9 +316,11 @@ def unit_ms(value: object, unit: str) -> int | None:
         value = int(value)
     elif isinstance(value, str) and value == value.strip(" \t"):
         value = number_of(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return value * 1000 // ticks if isinstance(value, int) else math.floor(value * 1000 / ticks)
+    if isinstance(value, int):
+        return value * 1000 // ticks
+    return math.floor(value * 1000 / ticks) if math.isfinite(value * 1000) else None
 
 
 def name_of(where: NameConfig, document: object, record: Record) -> str | None:
@@ -390,25 +335,27 @@ def name_of(where: NameConfig, document: object, record: Record) -> str | None:
         name = at(document, where.name)
         return name if isinstance(name, str) else None
     value = record.key if where.source == "key" else dict(record.headers).get(where.name)
-    try:
-        return value.decode() if value is not None else None
-    except UnicodeDecodeError:
-        return None
+    return None if value is None else value.decode("utf-8", "surrogateescape")
 
 
 def model_of(
     document: object, record: Record, origin: IdentityConfig, models: Mapping[str, Model]
-) -> tuple[str, str] | None:
+) -> tuple[str, str] | str:
+    """Model and variant of a record, or the reason for which it is rejected."""
     model = name_of(origin.model, document, record)
     variant = name_of(origin.variant, document, record)
-    return None if model is None or variant is None or model not in models else (model, variant)
+    for name in (model or "", variant or ""):
+        odd = [c for c in name if ord(c) < 32 or 127 <= ord(c) < 160 or 0xD800 <= ord(c) < 0xE000]
+        if odd or len(name) > 256:
+            return "invalid_name"
+    return "unknown_model" if variant is None or model not in models else (str(model), variant)
 
 
-def unknown(time_ms: int) -> Event:
-    """An event of a model that is not monitored: rejected, but with a time."""
+def rejected(time_ms: int, reason: str) -> Event:
+    """An event that is rejected, but has a time."""
 
     def content() -> NoReturn:
-        raise Rejected("unknown_model")
+        raise Rejected(reason)
 
     return Event("", "", time_ms, content)
 
@@ -423,8 +370,8 @@ def read_json(
     document = document_of(record.value)
     time_ms = time_of(document, record, origin.time, "time")
     key = model_of(document, record, origin, models)
-    if key is None:
-        return unknown(time_ms)
+    if isinstance(key, str):
+        return rejected(time_ms, key)
     model, variant = key
 
     def content() -> tuple[tuple[str | None, str | None], list[dict[str, object]]]:
@@ -460,12 +407,6 @@ def json_cells(
     return {name: cell_of(named(row or {}, name, paths)) for name in names}
 
 
-def cell_of(value: object) -> object:
-    if isinstance(value, (list, dict)):
-        raise Rejected("wrong_type")
-    return utf8(value) if isinstance(value, str) else value
-
-
 # --- format sagemaker ----------------------------------------------------------------------------
 
 
@@ -476,9 +417,12 @@ def read_capture(
     document = document_of(record.value)
     ids = check_envelope(document)
     time_ms = time_of(document, record, origin.time, "eventMetadata.inferenceTime")
+    source = at(document, "eventMetadata.invocationSource")
+    if source == "ShadowExperiment" and not form.count_shadow:
+        return rejected(time_ms, "shadow")
     key = model_of(document, record, origin, models)
-    if key is None:
-        return unknown(time_ms)
+    if isinstance(key, str):
+        return rejected(time_ms, key)
     model, variant = key
     return Event(
         model, variant, time_ms, lambda: (ids, capture_rows(document, models[model], form))
@@ -520,89 +464,3 @@ def check_envelope(document: dict[str, object]) -> tuple[str | None, str | None]
     return text_at(document, "eventMetadata.eventId"), text_at(
         document, "eventMetadata.inferenceId"
     )
-
-
-def plain_text(payload: object) -> tuple[str, str]:
-    """The text of a payload, and whether it is CSV or JSON."""
-    text, encoding, content_type = (
-        at(payload, key) for key in ("data", "encoding", "observedContentType")
-    )
-    assert isinstance(text, str)
-    if encoding in ("CSV", "JSON"):
-        return text, str(encoding)
-    kind = content_type.lower() if isinstance(content_type, str) else ""
-    if encoding != "BASE64" or not ("json" in kind or "csv" in kind):
-        raise Rejected("unknown_encoding")
-    try:
-        return base64.b64decode(text, validate=True).decode(), "JSON" if "json" in kind else "CSV"
-    except ValueError:
-        raise Rejected("undecodable") from None
-
-
-def rows_in(
-    text: str, kind: str, names: Sequence[str], path: str, form: Sagemaker
-) -> list[dict[str, object]]:
-    """The rows of a side, each with its columns by name."""
-    if kind == "CSV":
-        rows = csv_rows(text, names, form.header)
-    else:
-        rows = [
-            row
-            for document in documents(text)
-            for row in json_rows(at(document, path), names, form.columns)
-        ]
-    if not rows:
-        raise Rejected("row_count")
-    return rows
-
-
-def csv_rows(text: str, names: Sequence[str], header: bool) -> list[dict[str, object]]:
-    """Rows as Python's csv module reads them; an empty line is a row with one empty cell."""
-    try:
-        lines = [line or [""] for line in csv.reader(io.StringIO(text, newline=""))] or [[""]]
-    except csv.Error:
-        raise Rejected("undecodable") from None
-    titles = lines.pop(0) if header else list(names)
-    for line in lines:
-        if len(line) != len(titles):
-            raise Rejected("too_few_columns" if len(line) < len(titles) else "too_many_columns")
-    rows = [dict(zip(titles, line, strict=True)) for line in lines]
-    return [{name: row.get(name) for name in names} for row in rows]
-
-
-def documents(text: str) -> list[object]:
-    """One JSON document, or one per line."""
-    try:
-        return [parsed(text)]
-    except Rejected:
-        lines = [line for line in text.split("\n") if line.strip(" \t\r")]
-        if len(lines) < 2:
-            raise
-        return [parsed(line) for line in lines]
-
-
-def json_rows(
-    payload: object, names: Sequence[str], paths: dict[str, str]
-) -> list[dict[str, object]]:
-    """Rows of a JSON payload.
-
-    A list of lists or objects has a row each. Any other list is one row, or a row for each entry if
-    the side has a single column."""
-    entries = payload if isinstance(payload, list) else [payload]
-    nested = [isinstance(entry, (list, dict)) for entry in entries]
-    if any(nested) and not all(nested):
-        raise Rejected("wrong_type")
-    if not any(nested):
-        entries = [[entry] for entry in entries] if len(names) == 1 else [entries]
-    if payload == []:
-        entries = []
-    return [json_row(entry, names, paths) for entry in entries]
-
-
-def json_row(entry: object, names: Sequence[str], paths: dict[str, str]) -> dict[str, object]:
-    if isinstance(entry, dict):
-        return {name: cell_of(named(entry, name, paths)) for name in names}
-    assert isinstance(entry, list)
-    if len(entry) != len(names):
-        raise Rejected("too_few_columns" if len(entry) < len(names) else "too_many_columns")
-    return {name: cell_of(cell) for name, cell in zip(names, entry, strict=True)}

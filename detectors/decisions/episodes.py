@@ -247,7 +247,7 @@ def _key(violation: Violation) -> str:
 
 
 def _sizes_of(sizes: Mapping[str, float], features: Container[str]) -> dict[str, float]:
-    return {key: size for key, size in sizes.items() if key.partition("\x1f")[0] in features}
+    return {key: size for key, size in sizes.items() if key.rpartition("\x1f")[0] in features}
 
 
 def _reasons(report: WindowReport, features: Iterable[str]) -> tuple[Violation, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from detectors.decisions.episodes import EpisodeState
@@ -12,7 +14,9 @@ from stream.outcomes import CRASHES_READER
 
 STATE_VERSION = 1
 
-KEY_SEPARATOR = "\x1f"
+_SEPARATOR: Final = "\x1f"
+_ESCAPE: Final = "\x1d"
+_ESCAPED_SEPARATOR: Final = "\x1d\x1e"
 
 
 class IncompleteSpan(msgspec.Struct, frozen=True, array_like=True):
@@ -86,11 +90,11 @@ class JobState(msgspec.Struct):
 
     def key_state(self, key: ModelKey) -> KeyState:
         """Return the state of a model and variant; it is created on first use."""
-        return self.keys.setdefault(KEY_SEPARATOR.join(key), KeyState())
+        return self.keys.setdefault(_joined(key), KeyState())
 
     def known(self) -> list[tuple[ModelKey, KeyState]]:
         """Return all models and variants that ever had events, with their states."""
-        return [(ModelKey(*name.split(KEY_SEPARATOR)), state) for name, state in self.keys.items()]
+        return [(_split(name), state) for name, state in self.keys.items()]
 
     def encode(self) -> bytes:
         """Return the state as MessagePack."""
@@ -105,3 +109,24 @@ class JobState(msgspec.Struct):
         state = msgspec.msgpack.decode(data, type=cls)
         state.ledger.rename_outcome("kills_reader", CRASHES_READER)  # its name in version 0.1.0
         return state
+
+
+def _joined(key: ModelKey) -> str:
+    """Return model and variant as one text, in which a separator of their own is escaped."""
+    return _SEPARATOR.join(
+        name.replace(_ESCAPE, _ESCAPE * 2).replace(_SEPARATOR, _ESCAPED_SEPARATOR) for name in key
+    )
+
+
+def _split(joined: str) -> ModelKey:
+    """Return the model and the variant of a joined text.
+
+    Version 0.1.0 escaped nothing; there everything after the first separator is the variant.
+    """
+    model, _, variant = joined.partition(_SEPARATOR)
+    return ModelKey(_unescaped(model), _unescaped(variant))
+
+
+def _unescaped(name: str) -> str:
+    parts = name.split(_ESCAPE * 2)
+    return _ESCAPE.join(part.replace(_ESCAPED_SEPARATOR, _SEPARATOR) for part in parts)

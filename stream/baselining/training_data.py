@@ -14,7 +14,10 @@ import pyarrow.parquet as parquet
 from detectors.profiles.columns import WHOLE
 from stream.errors import ColumnsUnknown, DataError
 from stream.formats.base import ColumnType
-from stream.formats.rows import Cell, MalformedRecord, cell_of, column_of, load_json
+from stream.formats.faults import MalformedRecord
+from stream.formats.json_rows import Cell, cell_of
+from stream.formats.json_text import load_json
+from stream.formats.rows import column_of
 
 CHUNK_ROWS = 65_536
 CHUNK_LINES = 8_192
@@ -144,7 +147,8 @@ class TrainingData:
                 self._refuse_captures(file)
             return dict(self._leaves(document, ""))
         except MalformedRecord as error:
-            reason = f"expected a JSON object of plain values, found {error.reason}"
+            found = f"{error.reason} ({error.detail})" if error.detail else error.reason
+            reason = f"expected a JSON object of plain values, found {found}"
             raise DataError(f"{file}:{number}", reason) from error
 
     def _leaves(self, document: dict[str, object], prefix: str) -> Iterator[tuple[str, Cell]]:

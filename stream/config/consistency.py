@@ -15,6 +15,7 @@ from detectors.statistics.catalogue import DISTANCES, deciding_statistics
 from stream.config.faults import mismatch, unknown_name
 from stream.errors import ConfigFault
 from stream.formats.base import NameConfig
+from stream.formats.names import LONGEST_NAME, name_problem
 
 if TYPE_CHECKING:
     from stream.config.model import Config, ModelConfig
@@ -96,6 +97,16 @@ def _origin(path: str, origin: NameConfig, config: Config) -> Faults:
         yield mismatch(f"{path}.name", f"a name, which `from: {origin.source}` needs", "nothing")
     elif origin.source == "file":
         yield from _pattern(f"{path}.name", origin.name)
+    elif origin.source == "const":
+        yield from _name(f"{path}.name", origin.name)
+
+
+def _name(path: str, name: str) -> Faults:
+    """The fault of a name of a model or variant that records could not have."""
+    problem = name_problem(name)
+    if problem:
+        expected = f"printable Unicode of at most {LONGEST_NAME} characters"
+        yield mismatch(path, expected, f"a name that {problem}")
 
 
 def _pattern(path: str, pattern: str) -> Faults:
@@ -116,6 +127,7 @@ def _models(config: Config) -> Faults:
     if config.model.source == "const" and name and name not in config.models:
         yield unknown_name("model.name", "model", name, sorted(config.models))
     for model, settings in config.models.items():
+        yield from _name("models", model)
         yield from _columns(f"models.{model}", settings)
 
 

@@ -251,4 +251,4 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     @property
     def identity(self) -> IdentityConfig:
         """Where model, variant and time of a record come from."""
-        return IdentityConfig(self.model, self.variant, self.time)
+        return IdentityConfig(self.model, self.variant, self.time, self.expose_values)

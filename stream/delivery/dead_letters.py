@@ -15,11 +15,11 @@ from stream.events import DeadLetter, DeadLetters
 class DeadLetterFile:
     """Appends one JSON line per dead letter.
 
-    A line holds partition, position, reason, length and sha256, and the payload if it was kept; a
-    line ``{"left_out": N}`` stands for N letters beyond the limit of a second. Delivery is at least
-    once: after a crash the letters of the last commit may be in the file twice, with the same
-    partition and position. The file is created with the first letter; a last line that a crash
-    truncated is terminated first.
+    A line holds partition, position, reason, length and sha256, the detail of the reason if there
+    is one, and the payload if it was kept; a line ``{"left_out": N}`` stands for N letters beyond
+    the limit of a second. Delivery is at least once: after a crash the letters of the last commit
+    may be in the file twice, with the same partition and position. The file is created with the
+    first letter; a last line that a crash truncated is terminated first.
 
     From ``most_bytes`` on the file is renamed to ``PATH.1`` and a new one begun. ``old_files`` of
     the renamed ones are kept.
@@ -75,6 +75,8 @@ def _line(letter: DeadLetter) -> bytes:
         "length": letter.length,
         "sha256": letter.sha256,
     }
+    if letter.detail:
+        fields["detail"] = letter.detail
     if letter.payload is not None:
         fields["payload"] = b64encode(letter.payload).decode()
     return msgspec.json.encode(fields) + b"\n"

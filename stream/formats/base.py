@@ -102,11 +102,15 @@ class TimeConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class IdentityConfig(NamedTuple):
-    """The origins of model, variant and time, which every format needs."""
+    """The origins of model, variant and time, which every format needs.
+
+    ``expose_names``: dead letters may show the names of unknown models.
+    """
 
     model: NameConfig
     variant: NameConfig
     time: TimeConfig
+    expose_names: bool = False
 
 
 class Format(

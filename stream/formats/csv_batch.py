@@ -6,6 +6,7 @@ which :mod:`stream.formats.rows` decodes one by one. Both ways give the same col
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -51,14 +52,16 @@ class JoinedPayloads(NamedTuple):
     unsafe: NDArray[np.int64]
 
 
-def join(payloads: Sequence[str], width: int) -> JoinedPayloads:
-    """Join the payloads of a table of ``width`` columns.
+def join(payloads: Sequence[str], names: Sequence[str]) -> JoinedPayloads:
+    """Join the payloads of a table of these columns.
 
     A newline at the end of a payload does not start another row. Unsafe are a quote that neither
     encloses a whole cell nor is half of an escaped one, a carriage return outside a line end, a
-    byte order mark at the start of a line (which may become the first one), and an empty line in a
-    table of more than one column (Arrow reads it as missing values).
+    byte order mark at the start of a line (which may become the first one), an empty line in a
+    table of more than one column (Arrow reads it as missing values), and a line that may repeat the
+    names of the columns.
     """
+    width = len(names)
     data = "\n".join([*payloads, ""]).encode()
     if b"\r" in data:
         payloads = [payload.replace("\r\n", "\n") for payload in payloads]
@@ -74,6 +77,8 @@ def join(payloads: Sequence[str], width: int) -> JoinedPayloads:
         ends = np.flatnonzero(letters == ord("\n"))
     quoted = b'"' in data
     lines = _unsafe_lines(data, letters, ends, width, quoted)
+    if width > 1 or rows is not None:
+        lines[_header_lines(data, ends, names)] = True
     unsafe = np.flatnonzero(lines)
     if rows is not None:
         unsafe = np.unique(np.repeat(np.arange(len(payloads)), rows)[unsafe])
@@ -96,6 +101,25 @@ def _unsafe_lines(
     if not data.isascii() and _BYTE_ORDER_MARK in data:
         starts = np.concatenate(([0], ends[:-1] + 1)).tolist()
         lines |= np.array([data.startswith(_BYTE_ORDER_MARK, start) for start in starts])
+    return lines
+
+
+def _header_lines(data: bytes, ends: NDArray[np.int64], names: Sequence[str]) -> list[int]:
+    """Return the lines that may repeat the names of the columns, in any order.
+
+    Each such line holds the longest name, which is rare in data: few lines are looked at.
+    """
+    longest = max((part for name in names for part in name.split('"')), key=len).encode()
+    if longest not in data:
+        return []
+    hits = [match.start() for match in re.finditer(re.escape(longest), data)]
+    candidates = np.unique(np.searchsorted(ends, hits)).tolist()
+    header = sorted(names)
+    lines: list[int] = []
+    for k in candidates:
+        line = data[ends[k - 1] + 1 if k else 0 : ends[k]].removeprefix(_BYTE_ORDER_MARK).decode()
+        if '"' in line or sorted(map(str.strip, line.split(","))) == header:
+            lines.append(k)
     return lines
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from itertools import chain
 from typing import NamedTuple
 
@@ -12,12 +13,11 @@ from numpy.typing import NDArray
 
 from stream.events import DecodedRecords, EventBatch, ModelKey, RawBatch, Rejection
 from stream.formats.base import DecodingPlan, IdentityConfig, NameConfig, TimeConfig
-from stream.formats.json_paths import value_at
-from stream.formats.rows import load_json
-from stream.formats.timestamps import MISSING_MS, event_times
+from stream.formats.faults import MalformedRecord, RecordFault, absent, visible
+from stream.formats.json_text import load_json
+from stream.formats.names import name_problem
+from stream.formats.timestamps import MISSING_MS, event_times, likely_unit
 
-DocumentOf = Callable[[int], object]
-"""Returns the parsed event of a record, by the record's index."""
 ModelNames = tuple[str | None, str | None]
 """The names of a record's model and variant, ``None`` where there is none."""
 
@@ -50,7 +50,7 @@ class _ModelFinder:
     """Finds the model of each record.
 
     A record has an unknown model if the name of its model or variant is missing, is not text, or is
-    not in the plan.
+    not in the plan. A name that state or metrics cannot hold is refused.
     """
 
     def __init__(self, identity: IdentityConfig, plan: DecodingPlan) -> None:
@@ -58,42 +58,61 @@ class _ModelFinder:
         self._models = plan.models
 
     def find(
-        self, records: Records, document_of: DocumentOf, wanted: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.int32], list[ModelKey]]:
-        """Return the index of each wanted record's model in the keys, -1 if unknown, and the keys.
+        self, records: Records, at_paths: Mapping[str, Sequence[object]]
+    ) -> tuple[NDArray[np.int32], list[ModelKey], dict[int, RecordFault]]:
+        """Return the index of each record's model in the keys, the keys, and faults of others.
 
-        ``document_of`` is called for wanted records only.
+        An index below 0 has a fault. ``at_paths`` are the values at the paths that names have.
         """
-        pairs = self._pairs(records, document_of, wanted)
+        pairs = self._pairs(records, at_paths)
         numbers: dict[ModelNames, int] = {}
         keys: list[ModelKey] = []
+        faults: dict[int, RecordFault] = {}
         for model, variant in dict.fromkeys(pairs):
-            if model is None or variant is None or model not in self._models:
-                numbers[model, variant] = -1
-            else:
+            fault = self._fault(model, variant)
+            if fault is None:
                 numbers[model, variant] = len(keys)
-                keys.append(ModelKey(model, variant))
+                keys.append(ModelKey(str(model), str(variant)))
+            else:
+                numbers[model, variant] = number = -1 - len(faults)
+                faults[number] = fault
         if len(numbers) == 1:
-            return np.full(len(wanted), next(iter(numbers.values())), np.int32), keys
-        return np.fromiter(map(numbers.__getitem__, pairs), np.int32, len(pairs)), keys
+            count = len(records.values)
+            return np.full(count, next(iter(numbers.values())), np.int32), keys, faults
+        return np.fromiter(map(numbers.__getitem__, pairs), np.int32, len(pairs)), keys, faults
+
+    def _fault(self, model: str | None, variant: str | None) -> RecordFault | None:
+        for what, name in (("model", model), ("variant", variant)):
+            problem = name_problem(name or "")
+            if problem:
+                return RecordFault("invalid_name", f"the {what} {problem}")
+        if model is None:
+            return RecordFault("unknown_model", f"no model: {_place(self._identity.model)}")
+        if variant is None:
+            return RecordFault("unknown_model", f"no variant: {_place(self._identity.variant)}")
+        if model in self._models:
+            return None
+        return RecordFault("unknown_model", f"the model is {self._shown(model)}")
+
+    def _shown(self, name: str) -> str:
+        """Return a name from a record, or its hash unless names may be shown."""
+        if self._identity.expose_names:
+            return visible(name)
+        return f"sha256:{sha256(name.encode()).hexdigest()[:12]}, of {len(name)} characters"
 
     def _pairs(
-        self, records: Records, document_of: DocumentOf, wanted: NDArray[np.bool_]
+        self, records: Records, at_paths: Mapping[str, Sequence[object]]
     ) -> Sequence[ModelNames]:
         """Return the names of each record; a single pair if it is that of all records."""
         model, variant = self._identity.model, self._identity.variant
         if model.source == variant.source == "const":
             return [(model.name, variant.name)]
-        models = self._names(model, records, document_of, wanted)
-        variants = self._names(variant, records, document_of, wanted)
+        models = self._names(model, records, at_paths)
+        variants = self._names(variant, records, at_paths)
         return list(zip(models, variants, strict=True))
 
     def _names(
-        self,
-        where: NameConfig,
-        records: Records,
-        document_of: DocumentOf,
-        wanted: NDArray[np.bool_],
+        self, where: NameConfig, records: Records, at_paths: Mapping[str, Sequence[object]]
     ) -> Sequence[str | None]:
         match where.source:
             case "const":
@@ -108,49 +127,63 @@ class _ModelFinder:
             case "header":
                 return [_text(value) for value in records.headers(where.name)]
             case "path":
-                path = where.name.split(".")
-                return [
-                    _name(value_at(document_of(i), path)) if is_wanted else None
-                    for i, is_wanted in enumerate(wanted.tolist())
-                ]
+                values = at_paths[where.name]
+                return [value if isinstance(value, str) else None for value in values]
 
 
 class IdentityResolver:
     """Finds the event time and the model of each record.
 
     ``time`` is the configured origin of the time, with the format's default path filled in.
+    ``paths`` are the dotted paths in a record at which names of models and variants are.
     """
 
     def __init__(self, identity: IdentityConfig, plan: DecodingPlan, time_path: str) -> None:
         time = identity.time
         self.time = TimeConfig(time.path or time_path, time.unit, time.missing)
+        names = (identity.model, identity.variant)
+        self.paths = [where.name for where in names if where.source == "path"]
         self._models = _ModelFinder(identity, plan)
         self._plan = plan
 
     def resolve(
-        self, records: Records, times: Sequence[object], rejects: dict[int, str]
+        self,
+        records: Records,
+        times: Sequence[object],
+        names: Sequence[Sequence[object]],
+        rejects: dict[int, RecordFault],
     ) -> IdentifiedRecords:
         """Return the times and the models of the records that are not rejected yet.
 
-        ``times`` are the values at the path of the time, ``None`` if there is none. Adds
-        ``time_missing``, ``time_absurd`` and ``unknown_model`` to ``rejects``.
+        ``times`` are the values at the path of the time, ``None`` if there is none; ``names`` are
+        those at ``paths``. Adds ``time_missing``, ``time_absurd``, ``invalid_name`` and
+        ``unknown_model`` to ``rejects``.
         """
         time_ms = event_times(times, self.time, records.arrival_ms)
         for i in np.flatnonzero(time_ms < 0).tolist():
-            rejects.setdefault(i, "time_missing" if time_ms[i] == MISSING_MS else "time_absurd")
+            if i not in rejects:
+                rejects[i] = self._time_fault(time_ms[i], times[i], records.values[i])
         wanted = np.ones(len(records.values), bool)
         wanted[list(rejects)] = False
-        model, keys = self._models.find(
-            records, lambda i: load_json(records.values[i] or b""), wanted
-        )
-        unknown = np.flatnonzero(wanted & (model < 0)).tolist()
-        rejects.update(dict.fromkeys(unknown, "unknown_model"))
+        at_paths = dict(zip(self.paths, names, strict=True))
+        model, keys, faults = self._models.find(records, at_paths)
+        for i in np.flatnonzero(wanted & (model < 0)).tolist():
+            rejects[i] = faults[int(model[i])]
         return IdentifiedRecords(
             time_ms=np.where(wanted, time_ms, -1),
-            model=np.where(wanted, model, -1),
+            model=np.where(wanted, np.maximum(model, -1), -1),
             keys=keys,
             schemas=np.array([self._plan.models[key.model] for key in keys], np.int64),
         )
+
+    def _time_fault(self, time_ms: int, time: object, value: bytes | None) -> RecordFault:
+        if time_ms != MISSING_MS:
+            return RecordFault("time_absurd", likely_unit(time, self.time.unit))
+        try:
+            document = load_json(value or b"")
+        except MalformedRecord:
+            return RecordFault("time_missing")
+        return RecordFault("time_missing", absent(document, self.time.path.split(".")))
 
 
 class IdentifiedRecords(NamedTuple):
@@ -164,7 +197,7 @@ class IdentifiedRecords(NamedTuple):
     keys: list[ModelKey]
     schemas: NDArray[np.int64]
 
-    def by_schema(self, rejects: Mapping[int, str]) -> list[tuple[int, NDArray[np.int64]]]:
+    def by_schema(self, rejects: Mapping[int, RecordFault]) -> list[tuple[int, NDArray[np.int64]]]:
         """Return the indices of the records of each schema that are not rejected."""
         if not self.keys:
             return []
@@ -175,7 +208,7 @@ class IdentifiedRecords(NamedTuple):
     def decoded(
         self,
         batches: list[EventBatch],
-        rejects: Mapping[int, str],
+        rejects: Mapping[int, RecordFault],
         event_ids: list[str | None],
         inference_ids: list[str | None],
     ) -> DecodedRecords:
@@ -185,7 +218,7 @@ class IdentifiedRecords(NamedTuple):
             model=self.model,
             keys=self.keys,
             batches=batches,
-            rejects=[Rejection(i, rejects[i]) for i in sorted(rejects)],
+            rejects=[Rejection(i, *rejects[i]) for i in sorted(rejects)],
             event_ids=event_ids,
             inference_ids=inference_ids,
         )
@@ -201,11 +234,13 @@ def _first_group(pattern: str, path: str) -> str | None:
 
 
 def _text(value: bytes | None) -> str | None:
-    try:
-        return None if value is None else value.decode()
-    except UnicodeDecodeError:
-        return None
+    return None if value is None else value.decode("utf-8", "surrogateescape")
 
 
-def _name(value: object) -> str | None:
-    return value if isinstance(value, str) else None
+def _place(where: NameConfig) -> str:
+    """Return where a name is expected."""
+    if where.source in ("path", "header"):
+        return f"no text at {where.source} {visible(where.name)}"
+    if where.source == "file":
+        return "the pattern does not match the file's path"
+    return f"the record has no {where.source}"

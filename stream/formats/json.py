@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from stream.events import DecodedRecords, EventBatch, RawBatch
 from stream.formats.base import Decoder, DecodingPlan, Format, IdentityConfig, Schema
+from stream.formats.faults import MalformedRecord, RecordFault, type_name, visible
 from stream.formats.identity import IdentityResolver, Records
 from stream.formats.json_paths import (
     LEAF_TYPES,
@@ -19,7 +20,9 @@ from stream.formats.json_paths import (
     unique_path,
     value_at,
 )
-from stream.formats.rows import Cell, MalformedRecord, cell_of, column_of, load_json, readable
+from stream.formats.json_rows import Cell, cell_of, readable
+from stream.formats.path_columns import PathColumns, load_object, read_all
+from stream.formats.rows import column_of
 
 
 class Json(Format, frozen=True, tag="json"):
@@ -85,11 +88,12 @@ class ColumnPaths(NamedTuple):
         return (*self.holder, *path) if path else ()
 
     def cell(self, document: object, name: str) -> Cell:
-        """Return the cell of a column; raises :class:`~stream.formats.rows.MalformedRecord`."""
+        """Return the cell of a column; raises :class:`~stream.formats.faults.MalformedRecord`."""
         row = value_at(document, self.holder)
         if row is not None and not isinstance(row, dict):
-            raise MalformedRecord("wrong_type")
-        return cell_of(find_column(row or {}, name, self.paths))
+            detail = f"{visible('.'.join(self.holder))} holds {type_name(row)}"
+            raise MalformedRecord("wrong_type", detail)
+        return cell_of(find_column(row or {}, name, self.paths), self.paths.get(name, name))
 
 
 class JsonDecoder:
@@ -97,44 +101,33 @@ class JsonDecoder:
 
     def __init__(self, form: Json, identity: IdentityConfig, plan: DecodingPlan) -> None:
         self._identity = IdentityResolver(identity, plan, form.time_path)
-        self._paths = [_parsed(p) for p in (self._identity.time.path, form.id, form.inference_id)]
-        self._present = [k for k, path in enumerate(self._paths) if path]
-        self._reader = PathReader(
-            [self._paths[k] for k in self._present], [Any] * len(self._present)
-        )
+        self._ids = (form.id, form.inference_id)
+        dotted = [self._identity.time.path, *self._ids, *self._identity.paths]
+        self._heads = PathColumns([_parsed(path) for path in dotted])
         self._tables = [JsonTable(s, schema, form) for s, schema in enumerate(plan.schemas)]
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
         """Decode the records; a rejected one has the first reason that applies.
 
-        ``tombstone``, ``undecodable``, ``not_an_object``, ``time_missing``, ``time_absurd``,
-        ``unknown_model``, then for the ids, the response and the features, in this order,
-        ``wrong_type`` (a list or an object in place of a value, or a value in place of an object)
-        or ``undecodable`` (text that is not UTF-8).
+        ``tombstone``, ``undecodable``, ``several_objects``, ``not_an_object``, ``time_missing``,
+        ``time_absurd``, ``invalid_name``, ``unknown_model``, then for the ids, the response and the
+        features, in this order, ``wrong_type`` (a list or an object in place of a value, or a value
+        in place of an object) or ``undecodable`` (text that is not UTF-8).
         """
         records = Records(raws)
-        rejects: dict[int, str] = {}
-        nothing = [None] * len(self._present)
-        heads = _read_all(records.values, self._reader, self._read_head, rejects, nothing)
-        columns: list[Sequence[Any]] = [[None] * len(heads)] * len(self._paths)
-        for k, column in zip(self._present, zip(*heads, strict=True), strict=bool(heads)):
-            columns[k] = column
-        times, event_ids, inference_ids = columns
-        identified = self._identity.resolve(records, times, rejects)
-        ids = [_ids(column, rejects) for column in (event_ids, inference_ids)]
+        rejects: dict[int, RecordFault] = {}
+        times, event_ids, inference_ids, *names = self._heads.read(records.values, rejects)
+        identified = self._identity.resolve(records, times, names, rejects)
+        ids = [
+            _ids(column, path, rejects)
+            for column, path in zip((event_ids, inference_ids), self._ids, strict=True)
+        ]
         batches = [
             batch
             for s, members in identified.by_schema(rejects)
             for batch in self._tables[s].read(members, records.values, rejects)
         ]
         return identified.decoded(batches, rejects, *ids)
-
-    def _read_head(self, value: bytes) -> Sequence[Any]:
-        """Read the time and the ids one by one."""
-        document = load_json(value)
-        if not isinstance(document, dict):
-            raise MalformedRecord("not_an_object")
-        return [value_at(document, self._paths[k]) for k in self._present]
 
 
 class JsonTable:
@@ -150,12 +143,15 @@ class JsonTable:
         )
 
     def read(
-        self, members: NDArray[np.int64], values: Sequence[bytes | None], rejects: dict[int, str]
+        self,
+        members: NDArray[np.int64],
+        values: Sequence[bytes | None],
+        rejects: dict[int, RecordFault],
     ) -> list[EventBatch]:
         """Return one batch of the ``members``, or none; adds to ``rejects``."""
-        refused: dict[int, str] = {}
+        refused: dict[int, RecordFault] = {}
         chosen = [values[i] for i in members.tolist()]
-        rows = _read_all(chosen, self._reader, self._read_cells, refused, ())
+        rows = read_all(chosen, self._reader, self._read_cells, refused, ())
         if refused:
             rejects.update({int(members[k]): reason for k, reason in refused.items()})
             rows = [row for k, row in enumerate(rows) if k not in refused]
@@ -169,53 +165,25 @@ class JsonTable:
 
     def _read_cells(self, value: bytes) -> Sequence[Cell]:
         """Read the cells of an event one by one."""
-        document = load_json(value)
+        document = load_object(value)
         return [paths.cell(document, name) for name, paths in self._columns]
 
 
-def _read_all(
-    values: Sequence[bytes | None],
-    reader: PathReader,
-    read_slowly: Callable[[bytes], Sequence[Any]],
-    rejects: dict[int, str],
-    nothing: Sequence[Any],
-) -> list[Sequence[Any]]:
-    """Return the values of each document, with ``read_slowly`` where the reader fails.
-
-    ``nothing`` replaces the values of a rejected document.
-    """
-    rows: list[Sequence[Any]] = []
-    for k, value in enumerate(values):
-        try:
-            rows.append(reader.read(value))
-        except (ValueError, TypeError, RecursionError):
-            try:
-                rows.append(read_slowly(value) if value is not None else _tombstone())
-            except MalformedRecord as problem:
-                rejects[k] = problem.reason
-                rows.append(nothing)
-    return rows
-
-
-def _tombstone() -> Sequence[Any]:
-    raise MalformedRecord("tombstone")
-
-
-def _ids(values: Sequence[Any], rejects: dict[int, str]) -> list[str | None]:
+def _ids(values: Sequence[Any], path: str, rejects: dict[int, RecordFault]) -> list[str | None]:
     ids: list[str | None] = []
     for i, value in enumerate(values):
         try:
-            ids.append(None if value is None or i in rejects else _id(value))
+            ids.append(None if value is None or i in rejects else _id(value, path))
         except MalformedRecord as problem:
-            rejects[i] = problem.reason
+            rejects[i] = problem.fault
             ids.append(None)
     return ids
 
 
-def _id(value: object) -> str:
+def _id(value: object, path: str) -> str:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise MalformedRecord("wrong_type")
-    return readable(str(value))
+        raise MalformedRecord("wrong_type", f"{visible(path)} holds {type_name(value)}")
+    return readable(str(value), path)
 
 
 def _column_paths(where: str | dict[str, str]) -> ColumnPaths:

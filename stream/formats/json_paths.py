@@ -48,6 +48,19 @@ def find_column(row: Mapping[str, object], name: str, paths: Mapping[str, str]) 
     return value_at(row, paths.get(name, name).split("."))
 
 
+def has_column(row: Mapping[str, object], name: str, paths: Mapping[str, str]) -> bool:
+    """Return whether :func:`find_column` finds a value or ``null`` for a column.
+
+    >>> has_column({"a": {"b": None}}, "a.b", {}), has_column({"a": 1}, "a.b", {})
+    (True, False)
+    """
+    if name in row and name not in paths:
+        return True
+    *outer, last = paths.get(name, name).split(".")
+    holder = value_at(row, outer)
+    return isinstance(holder, dict) and last in holder
+
+
 def unique_path(name: str, paths: Mapping[str, str]) -> Path:
     """Return the only path that :func:`find_column` would try; empty if there are two."""
     if name not in paths and "." in name:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
-import sys
+import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
-from typing import Final, NamedTuple, NoReturn, cast
+from typing import Final
 
-import msgspec
 import numpy as np
 import pyarrow as pa
 
@@ -27,85 +23,66 @@ from detectors.profiles.columns import (
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING
 from detectors.profiles.reading import PLAIN, Reading
 from stream.formats.base import ColumnType
-from stream.formats.json_paths import (
-    LEAF_TYPES,
-    Path,
-    PathReader,
-    find_column,
-    unique_path,
-    value_at,
-)
+from stream.formats.csv_rows import csv_rows
+from stream.formats.faults import MalformedRecord, visible
+from stream.formats.json_paths import LEAF_TYPES, PathReader, unique_path
+from stream.formats.json_rows import Cell, Row, RowShape, json_rows
+from stream.formats.json_text import BYTE_ORDER_MARK, load_documents
 
-Cell = str | int | float | None
-Row = Sequence[Cell]
-
-csv.field_size_limit(sys.maxsize)
-_LONGEST_INTEGER: Final = 4300
-"""The number of digits of the longest integer that Python parses; longer ones become floats."""
-
-TOO_NARROW: Final = "too_few_columns"
-TOO_WIDE: Final = "too_many_columns"
+_NO_TABLE: Final = re.compile("^[ \\t\\r\\n]*<|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Markup, as of an error page, or a control character."""
 
 
-class MalformedRecord(Exception):
-    """A record that cannot be decoded; ``reason`` is the reason in its dead letter."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
-
-
-class RowShape(NamedTuple):
-    """The content of one side of an event.
-
-    ``names`` are its columns, ``rows`` is the path of the rows in a JSON document, and ``paths``
-    are the dotted paths, in a row, of columns that are not under their own name. ``header``: the
-    first row of a CSV payload names the columns.
-    """
-
-    names: tuple[str, ...]
-    rows: Path
-    paths: dict[str, str]
-    header: bool
-
-    def reader(self, types: dict[str, ColumnType]) -> PathReader:
-        """Return a reader of a payload that is one row, as an object."""
-        paths = [unique_path(name, self.paths) for name in self.names]
-        return PathReader(paths, [LEAF_TYPES[types[name].kind] for name in self.names])
-
-
-def width_mismatch(cells: int, width: int) -> str:
-    """Return the reason for rejecting a row of ``cells`` instead of ``width``."""
-    return TOO_NARROW if cells < width else TOO_WIDE
-
-
-def decode_payload(text: str, encoding: str, content_type: str | None) -> tuple[str, str]:
+def decode_payload(
+    text: str, encoding: str, content_type: str | None, side: str
+) -> tuple[str, str]:
     """Return the payload as text, and its kind: ``CSV`` or ``JSON``.
 
-    The kind of base64 follows the content type. Raises :class:`MalformedRecord`:
-    ``unknown_encoding``, or ``undecodable``.
+    The kind of base64 is in its content type, or else is found from its text. Raises
+    :class:`~stream.formats.faults.MalformedRecord`: ``unknown_encoding``, or ``undecodable``.
     """
     if encoding in ("CSV", "JSON"):
         return text, encoding
-    kind = _kind(content_type or "") if encoding == "BASE64" else None
-    if kind is None:
-        raise MalformedRecord("unknown_encoding")
+    if encoding != "BASE64":
+        detail = f"the {side} has encoding {visible(encoding) or 'nothing'}"
+        raise MalformedRecord("unknown_encoding", detail)
+    stated = _stated_kind(content_type or "")
     try:
-        return b64decode(text, validate=True).decode(), kind
+        decoded = b64decode(text, validate=True).decode()
     except (Base64Error, ValueError) as error:
-        raise MalformedRecord("undecodable") from error
+        reason = "undecodable" if stated else "unknown_encoding"
+        raise MalformedRecord(reason, _unreadable(side, content_type)) from error
+    kind = stated or _kind_of(decoded)
+    if kind is None:
+        raise MalformedRecord("unknown_encoding", _unreadable(side, content_type))
+    return decoded, kind
 
 
-def rows_of(text: str, kind: str, shape: RowShape) -> list[Row]:
+def _unreadable(side: str, content_type: str | None) -> str:
+    known = visible(content_type or "") or "no content type"
+    return f"the {side} ({known}) is not BASE64 of JSON or CSV in UTF-8"
+
+
+def rows_of(text: str, kind: str, shape: RowShape) -> Sequence[Row]:
     """Return the rows of a payload, each with a cell for every column of the shape.
 
-    Raises :class:`MalformedRecord`: ``undecodable``, ``too_few_columns``, ``too_many_columns``,
-    ``wrong_type``, or ``row_count`` if there is no row.
+    Raises :class:`~stream.formats.faults.MalformedRecord`: ``undecodable``, ``header_row``,
+    ``too_few_columns``, ``too_many_columns``, ``wrong_type``, or ``row_count`` if there is no row.
     """
-    rows = _csv_rows(text, shape) if kind == "CSV" else _json_rows(text, shape)
+    rows: Sequence[Row]
+    if kind == "CSV":
+        rows = csv_rows(text, shape.names, shape.header, shape.side)
+    else:
+        rows = json_rows(text, shape)
     if not rows:
-        raise MalformedRecord("row_count")
+        raise MalformedRecord("row_count", f"the {shape.side} has no rows")
     return rows
+
+
+def payload_reader(shape: RowShape, types: dict[str, ColumnType]) -> PathReader:
+    """Return a reader of a JSON payload that is one row, as an object."""
+    paths = [unique_path(name, shape.paths) for name in shape.names]
+    return PathReader(paths, [LEAF_TYPES[types[name].kind] for name in shape.names])
 
 
 def columns_of_rows(
@@ -126,7 +103,8 @@ def column_of(cells: Sequence[Cell], column: ColumnType) -> Column:
     kind, reading = column
     types = set(map(type, cells)) - {type(None)}
     if kind in ("text", "raw"):
-        strings = cells if types <= {str} and "" not in cells else [_string(cell) for cell in cells]
+        usual = types <= {str} and "" not in cells
+        strings = cells if usual else [_string(cell, kind == "raw") for cell in cells]
         return Texts(pa.array(strings, pa.string()))
     integral = kind == "int"
     if types <= {str}:
@@ -177,126 +155,30 @@ def _slot(cell: Cell, integral: bool) -> int:
     return INTEGRAL if whole and math.isfinite(_value(cell)) else FRACTIONAL
 
 
-def _string(cell: Cell) -> str | None:
+def _string(cell: Cell, raw: bool = False) -> str | None:
+    """Return a cell as text; NaN, pandas' missing value, is missing where it is not ``raw``."""
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    return None if cell is None or cell == "" else str(cell)
+    if cell is None or cell == "":
+        return None
+    if cell != cell:
+        return "NaN" if raw else None
+    return str(cell)
 
 
-def _kind(content_type: str) -> str | None:
+def _stated_kind(content_type: str) -> str | None:
     if "json" in content_type.lower():
         return "JSON"
     return "CSV" if "csv" in content_type.lower() else None
 
 
-def _csv_rows(text: str, shape: RowShape) -> list[Row]:
-    try:
-        parsed = list(csv.reader(io.StringIO(text, newline="")))
-    except csv.Error as error:
-        raise MalformedRecord("undecodable") from error
-    rows: list[Row] = [row or [""] for row in parsed or [[]]]
-    width = len(rows[0]) if shape.header else len(shape.names)
-    wrong = next((len(row) for row in rows if len(row) != width), None)
-    if wrong is not None:
-        raise MalformedRecord(width_mismatch(wrong, width))
-    return _by_header(rows, shape.names) if shape.header else rows
-
-
-def _by_header(rows: list[Row], names: Sequence[str]) -> list[Row]:
-    index = {name: j for j, name in enumerate(rows[0])}
-    return [[row[index[name]] if name in index else None for name in names] for row in rows[1:]]
-
-
-def _json_rows(text: str, shape: RowShape) -> list[Row]:
-    return [
-        row
-        for document in _documents(text)
-        for row in _rows_at(value_at(document, shape.rows), shape)
-    ]
-
-
-def _documents(text: str) -> list[object]:
-    """Parse one document, or one per line."""
-    try:
-        return [load_json(text)]
-    except MalformedRecord:
-        lines = [line for line in text.split("\n") if line.strip(" \t\r")]
-        if len(lines) < 2:
-            raise
-        return [load_json(line) for line in lines]
-
-
-def _rows_at(value: object, shape: RowShape) -> list[Row]:
-    """Return the rows in a value: those of a list of lists or objects, else a single one.
-
-    For a side of one column, each entry of a list of plain values is a row.
-    """
-    if not isinstance(value, list):
-        return [_row(value if isinstance(value, dict) else [value], shape)]
-    nested = [isinstance(entry, (list, dict)) for entry in value]
-    if all(nested):
-        return [_row(entry, shape) for entry in value]
-    if any(nested):
-        raise MalformedRecord("wrong_type")
-    if len(shape.names) == 1:
-        return [[cell_of(cell)] for cell in value]
-    return [_row(value, shape)]
-
-
-def _row(entry: list[object] | dict[str, object], shape: RowShape) -> Row:
-    if isinstance(entry, dict):
-        cells = [find_column(entry, name, shape.paths) for name in shape.names]
-    else:
-        cells = entry
-        if len(cells) != len(shape.names):
-            raise MalformedRecord(width_mismatch(len(cells), len(shape.names)))
-    if _NUMERIC.issuperset(map(type, cells)):
-        return cast("Row", cells)
-    return [cell_of(cell) for cell in cells]
-
-
-def cell_of(value: object) -> Cell:
-    """Return a value of a JSON document as a cell; lists and objects are ``wrong_type``."""
-    if value is None or isinstance(value, (int, float)):
-        return value
-    if isinstance(value, str):
-        return readable(value)
-    raise MalformedRecord("wrong_type")
-
-
-def readable(text: str) -> str:
-    """Return the text if it can be encoded as UTF-8; lone surrogates are ``undecodable``."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        raise MalformedRecord("undecodable") from error
-    return text
-
-
-def load_json(text: str | bytes) -> object:
-    """Parse a JSON document by RFC 8259: no ``NaN``, no ``Infinity``.
-
-    The last value of a repeated key counts. Bytes that are not UTF-8 are an error only when the
-    text that contains them is used. Raises :class:`MalformedRecord` (``undecodable``).
-    """
-    try:
-        return _FAST_JSON.decode(text)
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        pass
-    try:
-        text = text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")
-        return json.loads(text, parse_constant=_refuse, parse_int=_integer)
-    except (ValueError, RecursionError) as error:
-        raise MalformedRecord("undecodable") from error
-
-
-def _integer(digits: str) -> int | float:
-    return int(digits) if len(digits.lstrip("-")) <= _LONGEST_INTEGER else float(digits)
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
-
-
-_NUMERIC: Final = frozenset((int, float, bool, type(None)))
-_FAST_JSON: Final = msgspec.json.Decoder()
+def _kind_of(text: str) -> str | None:
+    """Return the kind of text whose content type is no help: objects and lists are JSON."""
+    if text.lstrip(BYTE_ORDER_MARK + " \t\r\n").startswith(("{", "[")):
+        try:
+            load_documents(text)
+        except MalformedRecord:
+            pass
+        else:
+            return "JSON"
+    return None if _NO_TABLE.search(text) else "CSV"

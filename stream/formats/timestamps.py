@@ -15,13 +15,15 @@ from numpy.typing import NDArray
 
 from detectors.profiles.columns import NUMBER
 from stream.formats.base import TimeConfig
+from stream.formats.faults import type_name
 
-FIRST_MS: Final = 86_400_000
-"""Event times before 1970-01-02 are absurd."""
+FIRST_MS: Final = 31_536_000_000
+"""Event times before 1971 are absurd: a time of today in too coarse a unit would lie in 1970."""
 END_MS: Final = 4_102_444_800_000
 """Event times from 2100-01-01 on are absurd."""
 MISSING_MS: Final = -1
 ABSURD_MS: Final = -2
+_YEAR_2000_MS: Final = 946_684_800_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _STAMP: Final = b"dddd-dd-ddTdd:dd:ddZ\n"
 """The usual form of a time in ISO 8601, where ``d`` is a digit."""
@@ -133,11 +135,31 @@ def _from_number(unit: str) -> Callable[[object], int]:
             value = _parsed(value)
         if isinstance(value, int) and not isinstance(value, bool):
             return _in_range(value * 1000 // per_second)
-        if isinstance(value, float) and math.isfinite(value):
-            return _in_range(math.floor(value * 1000 / per_second))
+        if isinstance(value, float):
+            ms = value * 1000 / per_second
+            return _in_range(math.floor(ms)) if math.isfinite(ms) else ABSURD_MS
         return ABSURD_MS
 
     return read
+
+
+def likely_unit(value: object, unit: str) -> str:
+    """Return what a time that cannot be read in ``unit`` seems to be, without its value.
+
+    >>> likely_unit(1_750_000_000, "ms")
+    'a number that is a time of 2000 to 2099 in s: set `time.unit: s`'
+    """
+    if unit != "iso" and isinstance(value, str) and _from_iso(value) != ABSURD_MS:
+        return "ISO 8601 text: set `time.unit: iso`"
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        return type_name(value)
+    if isinstance(value, str) and not re.fullmatch(NUMBER, value):
+        return f"text of {len(value):,} characters that is no time"
+    fitting = [u for u in _UNITS_PER_SECOND if _from_number(u)(value) >= _YEAR_2000_MS]
+    if not fitting:
+        return "a number that is in no unit a time of 2000 to 2099"
+    [likely] = fitting
+    return f"a number that is a time of 2000 to 2099 in {likely}: set `time.unit: {likely}`"
 
 
 def _in_range(ms: int) -> int:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Ints
 from stream.events import CoveredRange, DecodedRecords, ModelKey, RawBatch, WidthMismatches
-from stream.formats.rows import TOO_NARROW, TOO_WIDE
+from stream.formats.csv_rows import TOO_NARROW, TOO_WIDE
 from stream.outcomes import ACCEPTED, CRASHES_READER, DUPLICATE, TOO_LATE
 from stream.readers.lateness import RecordTimes
 
@@ -164,7 +164,7 @@ def count_width_mismatches(
 ) -> list[tuple[ModelKey, int, WidthMismatches]]:
     """Count the records with a wrong number of columns that are not too late, by model and pane."""
     totals: dict[tuple[ModelKey, int], WidthMismatches] = {}
-    for record, reason in decoded.rejects:
+    for record, reason, _ in decoded.rejects:
         if reason in (TOO_NARROW, TOO_WIDE) and not times.late[record]:
             pane = decoded.keys[decoded.model[record]], int(times.pane_ms[record])
             mismatch = WidthMismatches(int(reason == TOO_NARROW), int(reason == TOO_WIDE))
@@ -227,7 +227,7 @@ def _not_accepted(
     """Return the records that are not accepted by outcome; a rejected one is not also too late."""
     reasons: dict[str, list[int]] = {}
     late = times.late.copy()
-    for record, reason in decoded.rejects:
+    for record, reason, _ in decoded.rejects:
         reasons.setdefault(reason, []).append(record)
         late[record] = False
     rejected = {reason: np.array(sorted(records)) for reason, records in reasons.items()}

@@ -28,7 +28,7 @@ from stream.events import (
     SeenIds,
 )
 from stream.formats.base import Format, IdentityConfig
-from stream.outcomes import CRASHES_READER
+from stream.outcomes import CRASHES_READER, WITHOUT_LETTER
 from stream.readers.arrival import ForwardClock, bounded_arrivals
 from stream.readers.covers import (
     count_outcomes,
@@ -39,6 +39,7 @@ from stream.readers.covers import (
     skipped_range,
 )
 from stream.readers.grouping import group_rows, merge_by_pane, samples_of, take_rows
+from stream.readers.isolation import decode_isolated, isolate, without_records
 from stream.readers.lateness import RecordTimes, record_times
 from stream.readers.plan import ReadingPlan
 from stream.sources.base import Reading
@@ -147,7 +148,7 @@ class Reader:
         if self._plan is None:
             raise RuntimeError("the reader has no plan yet: call use() first")
         raws, arrivals = bounded_arrivals(raws, self._clock())
-        decoded = self._decoder.decode(raws)
+        decoded = decode_isolated(self._decoder, raws)
         bounds = record_bounds(raws)
         marks = {raw.partition: self._assigned[raw.partition].mark_ms for raw in raws}
         times = record_times(
@@ -160,7 +161,8 @@ class Reader:
         )
         dedupe = self._find_duplicates(decoded, times, bounds, raws)
         uncounted = times.late | dedupe.duplicate
-        profiles, samples = self._count_rows(self._plan, decoded, times.pane_ms, uncounted)
+        profiles, samples, failed = self._count_rows(self._plan, decoded, times.pane_ms, uncounted)
+        decoded = without_records(decoded, failed)
         outcomes = count_outcomes(
             raws=raws, bounds=bounds, decoded=decoded, times=times, duplicate=dedupe.duplicate
         )
@@ -208,23 +210,25 @@ class Reader:
         decoded: DecodedRecords,
         pane_ms: Ints,
         uncounted: NDArray[np.bool_],
-    ) -> tuple[list[tuple[ModelKey, int, Profile]], list[Sample]]:
-        """Fold the rows of all records but the uncounted ones into profiles by model and pane."""
-        profiles: list[tuple[ModelKey, int, Profile]] = []
+    ) -> tuple[list[tuple[ModelKey, int, Profile]], list[Sample], dict[int, str]]:
+        """Count the rows of all records but the uncounted ones.
+
+        Returns profiles by model and pane, samples, and an error for each record on which counting
+        fails.
+        """
         samples: list[Sample] = []
-        for batch in decoded.batches:
-            groups = group_rows(batch, decoded.model, pane_ms, uncounted)
-            if not len(groups.rows):
-                continue
-            columns = batch.columns
-            if not groups.in_place:
-                columns = {name: take_rows(c, groups.rows) for name, c in columns.items()}
-            keys = [decoded.keys[m] for m in groups.model]
-            layouts = [plan.position[key.model] for key in keys]
-            folded = plan.folds[batch.schema].fold(columns, layouts, groups.bounds)
-            profiles += zip(keys, groups.pane_ms.tolist(), folded, strict=True)
-            samples += samples_of(plan, keys, groups.bounds, columns)
-        return merge_by_pane(profiles), samples
+
+        def count(start: int, stop: int) -> list[tuple[ModelKey, int, Profile]]:
+            left_out = uncounted
+            if stop - start < len(uncounted):
+                left_out = np.ones(len(uncounted), bool)
+                left_out[start:stop] = uncounted[start:stop]
+            profiles, sampled = _fold(plan, decoded, pane_ms, left_out)
+            samples.extend(sampled)
+            return profiles
+
+        parts, failed = isolate(len(uncounted), count)
+        return merge_by_pane([entry for _, part in parts for entry in part]), samples, failed
 
     def _move_marks(self, covers: Sequence[CoveredRange]) -> None:
         for cover in covers:
@@ -248,13 +252,14 @@ class Reader:
     def _dead_letters(
         self, raws: Sequence[RawBatch], bounds: Ints, rejects: Sequence[Rejection]
     ) -> list[DeadLetter]:
-        located = locate_records(np.array([r.record for r in rejects], np.int64), bounds)
+        faults = [reject for reject in rejects if reject.reason not in WITHOUT_LETTER]
+        located = locate_records(np.array([r.record for r in faults], np.int64), bounds)
         return [
-            self._dead_letter(raws[b], k, reject.reason)
-            for (b, k), reject in zip(located, rejects, strict=True)
+            self._dead_letter(raws[b], k, reject.reason, reject.detail)
+            for (b, k), reject in zip(located, faults, strict=True)
         ]
 
-    def _dead_letter(self, raw: RawBatch, k: int, reason: str) -> DeadLetter:
+    def _dead_letter(self, raw: RawBatch, k: int, reason: str, detail: str = "") -> DeadLetter:
         value = raw.values[k] or b""
         return DeadLetter(
             partition=raw.partition,
@@ -263,7 +268,29 @@ class Reader:
             length=len(value),
             sha256=sha256(value).hexdigest(),
             payload=value if self._keep_payload else None,
+            detail=detail,
         )
+
+
+def _fold(
+    plan: ReadingPlan, decoded: DecodedRecords, pane_ms: Ints, uncounted: NDArray[np.bool_]
+) -> tuple[list[tuple[ModelKey, int, Profile]], list[Sample]]:
+    """Fold the rows of all records but the uncounted ones into profiles by model and pane."""
+    profiles: list[tuple[ModelKey, int, Profile]] = []
+    samples: list[Sample] = []
+    for batch in decoded.batches:
+        groups = group_rows(batch, decoded.model, pane_ms, uncounted)
+        if not len(groups.rows):
+            continue
+        columns = batch.columns
+        if not groups.in_place:
+            columns = {name: take_rows(c, groups.rows) for name, c in columns.items()}
+        keys = [decoded.keys[m] for m in groups.model]
+        layouts = [plan.position[key.model] for key in keys]
+        folded = plan.folds[batch.schema].fold(columns, layouts, groups.bounds)
+        profiles += zip(keys, groups.pane_ms.tolist(), folded, strict=True)
+        samples += samples_of(plan, keys, groups.bounds, columns)
+    return profiles, samples
 
 
 def _have_rows(decoded: DecodedRecords) -> NDArray[np.bool_]:

@@ -241,7 +241,7 @@ class FormatContract(ConfigurationContract):
         by_key = identity(NameConfig(source="key"))
         decoded = rig.format().open(by_key, PLAN).decode([batch])
         rejected = [(reject.record, reject.reason) for reject in decoded.rejects]
-        assert rejected == [(i, "unknown_model") for i in (1, 2, 3)]
+        assert rejected == [(1, "unknown_model"), (2, "unknown_model"), (3, "invalid_name")]
         assert decoded.batches[0].record.tolist() == [0]
 
     @pytest.mark.parametrize(

@@ -45,6 +45,11 @@ def capture(
     }
 
 
+def shadow(document: dict[str, object]) -> dict[str, object]:
+    metadata = {"inferenceTime": TIME, "invocationSource": "ShadowExperiment"}
+    return {**document, "eventMetadata": metadata}
+
+
 def event(time: object = TIME, **cells: object) -> dict[str, object]:
     return {
         "time": time,
@@ -122,7 +127,14 @@ EXAMPLES = {
             ("too_few_columns", capture(response="0.5", request="[1.5]", encoding="JSON")),
             ("row_count", capture(request="1.5,7,a\n2.5,8,b")),
             ("row_count", capture(response="[]", request='[1.5,7,"a"]', encoding="JSON")),
-            ("wrong_type", capture(response='{"p": [1]}', request='[1.5,7,"a"]', encoding="JSON")),
+            (
+                "row_count",
+                capture(response='{"p": [1, 2]}', request='[1.5,7,"a"]', encoding="JSON"),
+            ),
+            (
+                "wrong_type",
+                capture(response='{"p": [[1]]}', request='[1.5,7,"a"]', encoding="JSON"),
+            ),
             ("wrong_type", capture(response="[1, [2]]", request='[1.5,7,"a"]', encoding="JSON")),
         ],
     ),
@@ -146,8 +158,11 @@ EVERYWHERE: list[tuple[str, bytes | None]] = [
     ("tombstone", None),
     ("undecodable", b""),
     ("undecodable", b"\xff"),
-    ("undecodable", b'{"time": NaN}'),
-    ("undecodable", b"{} {}"),
+    ("undecodable", b'{"time": nan}'),
+    ("undecodable", b"{} 5"),
+    ("undecodable", '{"time": 5}'.encode("utf-16")),
+    ("several_objects", b"{} {}"),
+    ("several_objects", b'{"a": {}}{"a": 1}\n'),
     ("not_an_object", b"[]"),
     ("not_an_object", b'"text"'),
     ("not_an_object", b"null"),

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pytest
 from prometheus_client.metrics_core import Metric
 
-from stream.formats.rows import TOO_NARROW, TOO_WIDE
+from stream.formats.csv_rows import TOO_NARROW, TOO_WIDE
 from stream.outcomes import ADVICE, CRASHES_READER
 from stream.telemetry.log_events import LATE
 from stream.telemetry.metrics import Telemetry

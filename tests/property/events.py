@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from typing import Any
 
 from hypothesis import strategies as st
@@ -150,10 +151,20 @@ def lines(width: int) -> st.SearchStrategy[str]:
     return st.one_of(row, row, row, st.lists(row, min_size=1, max_size=3).map("\n".join))
 
 
-def csv_payloads(width: int) -> st.SearchStrategy[str]:
+def headers(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
+    """A row that names the columns, or nearly does."""
+    titles = st.one_of(st.just(list(columns)), st.permutations(columns), st.just([*columns, "q"]))
+    style = st.sampled_from(["{}", "{}", '"{}"', " {}", "\ufeff{}"])
+    row = st.tuples(titles, style).map(lambda pair: ",".join(map(pair[1].format, pair[0])))
+    return row.map(lambda text: text + "\n")
+
+
+def csv_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
     """CSV text with various line endings and defects."""
+    width = len(columns)
+    start = st.one_of(st.just(""), st.just(""), st.just(""), st.just("\ufeff"), headers(columns))
     ended = st.tuples(
-        lines(width), st.sampled_from(["", "", "", "\n", "\n\n", "\r\n", "\r", '"', "\x00"])
+        start, lines(width), st.sampled_from(["", "", "", "\n", "\n\n", "\r\n", "\r", '"', "\x00"])
     ).map("".join)
     return st.one_of(ended, ended, ended, st.text(NASTY, max_size=6), st.text(max_size=6))
 
@@ -163,9 +174,11 @@ scalars: st.SearchStrategy[Any] = st.one_of(
     st.booleans(),
     st.integers(-5, 9),
     st.integers(),
-    st.floats(allow_nan=False, allow_infinity=False),
+    st.floats(),
     cells,
-    st.sampled_from([10**400, -(10**400), 2**53 + 1, 2**63, 7.0, -0.0, 1e308]),
+    st.sampled_from(
+        [10**400, -(10**400), 2**53 + 1, 2**63, 7.0, -0.0, 1e308, math.nan, math.inf, -math.inf]
+    ),
 )
 values = st.one_of(
     scalars,
@@ -183,8 +196,31 @@ def json_rows(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
     clean = st.fixed_dictionaries(dict.fromkeys(columns, scalars))
     by_position = st.lists(scalars, min_size=len(columns), max_size=len(columns))
     row = st.one_of(clean, by_name, by_position, st.lists(values, max_size=len(columns) + 1))
-    rows = st.one_of(row, row, st.lists(row, max_size=3), scalars)
-    return st.one_of(rows, rows, rows.map(lambda content: {"rows": content}))
+    rows = st.one_of(row, row, st.lists(row, max_size=3), scalars, tables(columns))
+    held = st.tuples(st.sampled_from(HOLDERS), rows).map(lambda pair: {pair[0]: pair[1]})
+    return st.one_of(rows, rows, rows.map(lambda content: {"rows": content}), held)
+
+
+HOLDERS = ["instances", "predictions", "dataframe_split", "inputs", "data", "features", "values"]
+
+
+def tables(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
+    """Several rows by column, as pandas and model servers write them; some of them ragged."""
+    short = st.lists(values, max_size=2)
+    by_column = st.fixed_dictionaries({}, optional=dict.fromkeys(columns, short))
+    labels = st.sampled_from(["0", "1", "a", "٣"])
+    by_label = st.fixed_dictionaries(
+        {}, optional=dict.fromkeys(columns, st.dictionaries(labels, scalars, max_size=2))
+    )
+    by_row = st.dictionaries(
+        labels, st.fixed_dictionaries({}, optional=dict.fromkeys(columns, scalars))
+    )
+    titles = st.one_of(st.permutations(columns), st.lists(st.sampled_from(["x", "p", 0, "q"])))
+    split = st.fixed_dictionaries(
+        {"columns": titles, "data": st.lists(st.lists(values, max_size=3), max_size=2)}
+    )
+    tensor = st.fixed_dictionaries({"name": st.sampled_from([*columns, "q"]), "data": short})
+    return st.one_of(by_column, by_column, by_label, by_row, split, st.lists(tensor, max_size=3))
 
 
 def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
@@ -194,8 +230,10 @@ def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
         json_rows(columns).map(lambda content: json.dumps(content, indent=1)),
     )
     broken = st.tuples(
-        document, st.sampled_from(["}", "\n", "\n\n ", "NaN", "\x00", "]", "\ud800"])
+        document, st.sampled_from(["}", "\n", "\n\n ", "NaN", "\x00", "]", "\ud800", "{}", "[1]"])
     ).map("".join)
+    marked = document.map(lambda text: "\ufeff" + text)
+    joined = st.lists(document, max_size=3).map("".join)
     odd = st.sampled_from(
         [
             "",
@@ -208,12 +246,13 @@ def json_payloads(columns: tuple[str, ...]) -> st.SearchStrategy[str]:
             '["\\ud800"]',
         ]
     )
-    return st.one_of(document, document, st.lists(document, max_size=3).map("\n".join), broken, odd)
+    several = st.lists(document, max_size=3).map("\n".join)
+    return st.one_of(document, document, document, several, broken, odd, marked, joined)
 
 
 def sides(columns: tuple[str, ...]) -> st.SearchStrategy[Any]:
     """A request or a response: data, encoding and content type in any combination."""
-    csv = csv_payloads(len(columns))
+    csv = csv_payloads(columns)
     documents = json_payloads(columns)
 
     def side(data: Any, encoding: Any, kind: Any) -> dict[str, Any]:
@@ -289,6 +328,8 @@ def captures(draw: st.DrawFn) -> bytes:
     metadata = {"eventId": draw(ids), "inferenceTime": draw(times)}
     if draw(st.booleans()):
         metadata["inferenceId"] = draw(ids)
+    if draw(st.integers(0, 9)) == 9:
+        metadata["invocationSource"] = draw(st.sampled_from(["ShadowExperiment", "x", None, []]))
     line: Any = {
         "captureData": {
             "endpointInput": draw(sides(names[1:])),
@@ -348,6 +389,14 @@ def near_misses(draw: st.DrawFn) -> list[bytes | None]:
     ]
     end = draw(st.sampled_from(["", "\n"]))
     payloads = [[text + end for text in texts] for texts in payloads]
+    if draw(st.integers(0, 4)) == 4:
+        k, style = (
+            draw(st.integers(0, count - 1)),
+            draw(st.sampled_from(["{}", '"{}"', "\u00a0{} "])),
+        )
+        titles = [draw(st.permutations(names[:1])), draw(st.permutations(names[1:]))]
+        for texts, of_side in zip(payloads, titles, strict=True):
+            texts[k] = ",".join(map(style.format, of_side)) + "\n" + texts[k]
     for _ in range(draw(st.integers(0, 2))):
         texts = draw(st.sampled_from(payloads))
         k = draw(st.integers(0, count - 1))
@@ -358,6 +407,8 @@ def near_misses(draw: st.DrawFn) -> list[bytes | None]:
                     "\n",
                     texts[k] + draw(st.sampled_from(ENDINGS)),
                     "\ufeff" + texts[k],
+                    ",".join(names[:1] if texts is payloads[0] else names[1:]) + "\n" + texts[k],
+                    "n,x,t\n" + texts[k],
                     "1,2",
                     texts[k] + "\n" + texts[k],
                 ]
@@ -436,16 +487,17 @@ def json_events(draw: st.DrawFn) -> bytes:
     return encoded(draw, event)
 
 
+JUNK = [b"", b"\xff", b"\x00", b'"', b"}", b"{", b"\xef\xbb\xbf", b"NaN", b"\n", b"{}"]
+
+
 def encoded(draw: st.DrawFn, document: Any) -> bytes:
     """The document as bytes, damaged in one of ten cases."""
     text = json.dumps(document, ensure_ascii=draw(st.booleans()))
     value = text.encode("utf-8", "surrogatepass")
     if draw(st.integers(0, 9)) < 9:
         return value
-    junk = draw(
-        st.sampled_from([b"", b"\xff", b"\x00", b'"', b"}", b"{", b"\xef\xbb\xbf", b"NaN", b"\n"])
-    )
-    start = draw(st.integers(0, len(value)))
+    junk = draw(st.sampled_from(JUNK))
+    start = draw(st.one_of(st.integers(0, len(value)), st.sampled_from([0, len(value)])))
     return value[:start] + junk + value[start + draw(st.integers(0, 2)) :]
 
 

@@ -55,7 +55,7 @@ CAPTURES = [
     Sagemaker(),
     Sagemaker(output_rows="rows", input_rows="rows"),
     Sagemaker(columns={"x": "n", "n": "other.n"}),
-    Sagemaker(header=True),
+    Sagemaker(header=True, count_shadow=True),
 ]
 JSONS = [
     Json(id="id"),

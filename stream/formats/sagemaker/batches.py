@@ -15,15 +15,10 @@ from detectors.profiles.wide_batch import side_by_side
 from stream.events import EventBatch
 from stream.formats.base import Schema
 from stream.formats.csv_batch import CsvTable, JoinedPayloads, join
-from stream.formats.rows import (
-    MalformedRecord,
-    Row,
-    RowShape,
-    columns_of_rows,
-    decode_payload,
-    rows_of,
-    width_mismatch,
-)
+from stream.formats.csv_rows import width_mismatch
+from stream.formats.faults import MalformedRecord, RecordFault
+from stream.formats.json_rows import Row, RowShape
+from stream.formats.rows import columns_of_rows, decode_payload, payload_reader, rows_of
 from stream.formats.sagemaker.envelope import ContentTypes, Event
 
 _CONTENT_TYPES: Final = ContentTypes()
@@ -58,14 +53,14 @@ class CaptureTable:
         self._sides = tuple(side for side, shape in enumerate(shapes) if shape.names)
         self._joinable = not any(shape.header for shape in shapes)
         self._tables = [CsvTable(shape.names, schema.types) for shape in shapes]
-        self._readers = [shape.reader(schema.types) for shape in shapes]
+        self._readers = [payload_reader(shape, schema.types) for shape in shapes]
 
     def read(
         self,
         members: NDArray[np.int64],
         events: Sequence[Event],
         values: Sequence[bytes | None],
-        rejects: dict[int, str],
+        rejects: dict[int, RecordFault],
     ) -> list[EventBatch]:
         """Return batches of the ``members``; adds to ``rejects``."""
         if not len(members):
@@ -84,7 +79,7 @@ class CaptureTable:
         members: NDArray[np.int64],
         events: Sequence[Event],
         values: Sequence[bytes | None],
-        rejects: dict[int, str],
+        rejects: dict[int, RecordFault],
     ) -> list[PayloadGroup]:
         """Group the records by their sides; those with CSV on all sides are one group."""
         group = self._uniform_group(members, events)
@@ -129,7 +124,7 @@ class CaptureTable:
         members: NDArray[np.int64],
         events: Sequence[Event],
         values: Sequence[bytes | None],
-        rejects: dict[int, str],
+        rejects: dict[int, RecordFault],
     ) -> list[PayloadGroup]:
         """Group records one by one, by their sides and by whether all of them are CSV."""
         entries: dict[tuple[bool, tuple[int, ...]], list[tuple[int, list[DecodedPayload]]]] = {}
@@ -137,7 +132,7 @@ class CaptureTable:
             try:
                 payloads = self._payloads(event, values[i])
             except MalformedRecord as problem:
-                rejects[i] = problem.reason
+                rejects[i] = problem.fault
                 continue
             only_csv = all(kind == "CSV" for _, kind in payloads.values())
             group = only_csv, tuple(payloads)
@@ -148,15 +143,16 @@ class CaptureTable:
         """Return the payloads of a record, by side; ``payload_missing`` if it has none."""
         payloads: dict[int, DecodedPayload] = {}
         for side in self._sides:
-            payload = _payload(event, side, value)
+            payload = _payload(event, side, value, self._shapes[side].side)
             if payload is not None:
                 payloads[side] = payload
         if not payloads:
-            raise MalformedRecord("payload_missing")
+            sides = " and no ".join(self._shapes[side].side for side in self._sides)
+            raise MalformedRecord("payload_missing", f"no {sides}")
         return payloads
 
     def _read_together(
-        self, group: PayloadGroup, batches: list[EventBatch], rejects: dict[int, str]
+        self, group: PayloadGroup, batches: list[EventBatch], rejects: dict[int, RecordFault]
     ) -> Sequence[int]:
         """Read a group at once; return the indices of the records to be read one by one."""
         joined = self._joined(group)
@@ -170,17 +166,15 @@ class CaptureTable:
         return unsafe
 
     def _joined(self, group: PayloadGroup) -> list[JoinedPayloads]:
-        widths = [len(self._shapes[side].names) for side in group.sides]
-        return [
-            join(payloads, width) for payloads, width in zip(group.payloads, widths, strict=True)
-        ]
+        names = [self._shapes[side].names for side in group.sides]
+        return [join(payloads, of) for payloads, of in zip(group.payloads, names, strict=True)]
 
     def _read_joined(
         self,
         group: PayloadGroup,
         joined: Sequence[JoinedPayloads],
         batches: list[EventBatch],
-        rejects: dict[int, str],
+        rejects: dict[int, RecordFault],
     ) -> bool:
         """Parse joined payloads into a batch; return false if the rows do not add up."""
         rows = joined[0].rows
@@ -196,7 +190,7 @@ class CaptureTable:
         if refused:
             rejected = np.unique(record[np.concatenate(refused)])
             for k in np.searchsorted(group.members, rejected).tolist():
-                rejects[int(group.members[k])] = self._width_reason(group, k)
+                rejects[int(group.members[k])] = self._width_fault(group, k)
             keep = ~np.isin(record, rejected)
             record = record[keep]
             columns = [_kept(part, keep) for part in parts]
@@ -204,35 +198,37 @@ class CaptureTable:
             batches.append(EventBatch(self._number, record, side_by_side(columns)))
         return True
 
-    def _width_reason(self, group: PayloadGroup, k: int) -> str:
-        """Return whether the first row with a wrong width is too narrow or too wide.
+    def _width_fault(self, group: PayloadGroup, k: int) -> RecordFault:
+        """Return the fault of the first row with a wrong width.
 
         The result is that of :func:`~stream.formats.rows.rows_of`, but found by counting commas.
         """
         for p, side in enumerate(group.sides):
             text = group.payloads[p][k]
-            width = len(self._shapes[side].names)
             if '"' in text:
-                return self._exact_reason(group, k)
-            counts = (line.count(",") + 1 for line in text.removesuffix("\n").split("\n"))
-            wrong = next((cells for cells in counts if cells != width), None)
-            if wrong is not None:
-                return width_mismatch(wrong, width)
-        return self._exact_reason(group, k)
+                break
+            width = len(self._shapes[side].names)
+            lines = text.removesuffix("\n").split("\n")
+            for number, line in enumerate(lines, 1):
+                cells = line.count(",") + 1
+                if cells != width:
+                    row = number if len(lines) > 1 else 0
+                    return width_mismatch(cells, width, self._shapes[side].side, row).fault
+        return self._exact_fault(group, k)
 
-    def _exact_reason(self, group: PayloadGroup, k: int) -> str:
+    def _exact_fault(self, group: PayloadGroup, k: int) -> RecordFault:
         try:
             self._rows(group, k)
         except MalformedRecord as problem:
-            return problem.reason
-        return "row_count"
+            return problem.fault
+        return RecordFault("row_count")
 
     def _read_one_by_one(
         self,
         group: PayloadGroup,
         indices: Sequence[int],
         batches: list[EventBatch],
-        rejects: dict[int, str],
+        rejects: dict[int, RecordFault],
     ) -> None:
         rows: list[Row] = []
         record: list[int] = []
@@ -241,7 +237,7 @@ class CaptureTable:
             try:
                 of_record = self._rows(group, k)
             except MalformedRecord as problem:
-                rejects[i] = problem.reason
+                rejects[i] = problem.fault
                 continue
             rows.extend(of_record)
             record.extend([i] * len(of_record))
@@ -250,7 +246,7 @@ class CaptureTable:
             columns = columns_of_rows(rows, names, self._schema.types)
             batches.append(EventBatch(self._number, np.array(record, np.int64), columns))
 
-    def _rows(self, group: PayloadGroup, k: int) -> list[Row]:
+    def _rows(self, group: PayloadGroup, k: int) -> Sequence[Row]:
         """Return the rows of a record, with the cells of all its sides."""
         kinds = group.kinds  # a comprehension: this runs for each record
         parts = [
@@ -258,17 +254,24 @@ class CaptureTable:
             for p, side in enumerate(group.sides)
         ]
         if len(set(map(len, parts))) != 1:
-            raise MalformedRecord("row_count")
+            counts = [
+                f"the {self._shapes[side].side} {len(part)}"
+                for side, part in zip(group.sides, parts, strict=True)
+            ]
+            raise MalformedRecord("row_count", f"rows: {', '.join(counts)}")
         if len(parts) == 1:
             return parts[0]
         return [[*chain(*rows)] for rows in zip(*parts, strict=True)]
 
-    def _side_rows(self, side: int, text: str, kind: str) -> list[Row]:
+    def _side_rows(self, side: int, text: str, kind: str) -> Sequence[Row]:
         if kind == "JSON" and not self._shapes[side].rows:
             try:
-                return [self._readers[side].read(text)]
+                row = self._readers[side].read(text)
             except (ValueError, RecursionError):
                 pass
+            else:
+                if any(cell is not None for cell in row):
+                    return [row]
         return rows_of(text, kind, self._shapes[side])
 
 
@@ -292,12 +295,12 @@ def _encoding(event: Event, side: int) -> str | None:
     return payload.encoding if payload else None
 
 
-def _payload(event: Event, side: int, value: bytes | None) -> DecodedPayload | None:
+def _payload(event: Event, side: int, value: bytes | None, named: str) -> DecodedPayload | None:
     payload = event.captureData.endpointInput if side else event.captureData.endpointOutput
     if payload is None:
         return None
     content_type = _CONTENT_TYPES.of(value, side) if payload.encoding == "BASE64" else None
-    return decode_payload(payload.data, payload.encoding, content_type)
+    return decode_payload(payload.data, payload.encoding, content_type, named)
 
 
 def _group(

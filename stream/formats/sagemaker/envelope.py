@@ -6,8 +6,10 @@ from typing import Final, Literal, cast
 
 import msgspec
 
+from stream.formats.faults import MalformedRecord, type_name, visible
 from stream.formats.json_paths import PathReader, value_at
-from stream.formats.rows import MalformedRecord, load_json, readable
+from stream.formats.json_rows import readable
+from stream.formats.json_text import load_json
 
 SIDES: Final = ("endpointOutput", "endpointInput")
 """The sides of an invocation; elsewhere a side is an index into these."""
@@ -33,11 +35,12 @@ class Capture(msgspec.Struct, frozen=True, gc=False):
 
 
 class Metadata(msgspec.Struct, frozen=True, gc=False):
-    """The ids and the time of an invocation."""
+    """The ids, the time and the source of an invocation."""
 
     eventId: str | None = None
     inferenceId: str | None = None
     inferenceTime: object = None
+    invocationSource: object = None
 
 
 class Event(msgspec.Struct, frozen=True, gc=False):
@@ -54,21 +57,22 @@ EMPTY_EVENT: Final = Event()
 def read_event(value: bytes | None) -> Event:
     """Decode the envelope of one capture line field by field.
 
-    Raises :class:`~stream.formats.rows.MalformedRecord`: ``tombstone``, ``undecodable``,
+    Raises :class:`~stream.formats.faults.MalformedRecord`: ``tombstone``, ``undecodable``,
     ``not_an_object``, ``wrong_type``.
     """
     if value is None:
         raise MalformedRecord("tombstone")
     document = load_json(value)
     if not isinstance(document, dict):
-        raise MalformedRecord("not_an_object")
+        raise MalformedRecord("not_an_object", f"the record is {type_name(document)}")
     capture, metadata = _object(document, "captureData"), _object(document, "eventMetadata")
     sides = [
         _payload(_object(capture, side)) if capture.get(side) is not None else None
         for side in SIDES
     ]
     event_id, inference_id = _string(metadata, "eventId"), _string(metadata, "inferenceId")
-    return Event(Capture(*sides), Metadata(event_id, inference_id, metadata.get("inferenceTime")))
+    time, source = metadata.get("inferenceTime"), metadata.get("invocationSource")
+    return Event(Capture(*sides), Metadata(event_id, inference_id, time, source))
 
 
 def _object(document: dict[str, object], name: str) -> dict[str, object]:
@@ -76,14 +80,14 @@ def _object(document: dict[str, object], name: str) -> dict[str, object]:
     if value is None:
         return {}
     if not isinstance(value, dict):
-        raise MalformedRecord("wrong_type")
+        raise MalformedRecord("wrong_type", f"{name} holds {type_name(value)}")
     return value
 
 
 def _payload(side: dict[str, object]) -> Payload:
     data = _string(side, "data")
     if data is None:
-        raise MalformedRecord("wrong_type")
+        raise MalformedRecord("wrong_type", f"no data: a side has {type_name(side)}")
     return Payload(data, cast("Encoding", _string(side, "encoding") or ""))
 
 
@@ -92,8 +96,8 @@ def _string(document: dict[str, object], name: str) -> str | None:
     if value is None:
         return None
     if not isinstance(value, str):
-        raise MalformedRecord("wrong_type")
-    return readable(value)
+        raise MalformedRecord("wrong_type", f"{visible(name)} holds {type_name(value)}")
+    return readable(value, name)
 
 
 class ContentTypes:

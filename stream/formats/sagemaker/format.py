@@ -3,8 +3,8 @@
 Data capture writes one JSON object per invocation. Each side of it (``endpointOutput``,
 ``endpointInput``) is a payload with an encoding of its own: ``CSV``, ``JSON`` or ``BASE64`` of
 either, in any mix, with one row or several. Of the envelope only ``captureData.*.data``,
-``encoding`` (and ``observedContentType`` for base64), ``eventMetadata.eventId``, ``inferenceId``
-and the event time are read; the rest of a line may be anything.
+``encoding`` (and ``observedContentType`` for base64), ``eventMetadata.eventId``, ``inferenceId``,
+``invocationSource`` and the event time are read; the rest of a line may be anything.
 
 If a record lacks a side (an endpoint may capture one of the two), its batch has no columns of that
 side. A side without columns in the schema is not decoded.
@@ -14,32 +14,46 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from typing import ClassVar
+from operator import attrgetter
+from typing import ClassVar, Final
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from stream.events import DecodedRecords, RawBatch
 from stream.formats.base import Decoder, DecodingPlan, Format, IdentityConfig
+from stream.formats.faults import MalformedRecord, RecordFault
 from stream.formats.identity import IdentityResolver, Records
-from stream.formats.json_paths import value_at
-from stream.formats.rows import MalformedRecord, RowShape, load_json
+from stream.formats.json_rows import RowShape
+from stream.formats.path_columns import PathColumns
 from stream.formats.sagemaker.batches import CaptureTable
-from stream.formats.sagemaker.envelope import EMPTY_EVENT, Event, read_event
+from stream.formats.sagemaker.envelope import EMPTY_EVENT, Event, Metadata, read_event
+from stream.outcomes import SHADOW
+
+SHADOW_SOURCE: Final = "ShadowExperiment"
+"""The ``invocationSource`` of a request that was copied to a shadow variant."""
+_INVOCATION_SOURCE: Final = attrgetter("invocationSource")
 
 
 class Sagemaker(Format, frozen=True, tag="sagemaker"):
     """Capture lines as SageMaker writes them.
 
     CSV payloads are read by position, the columns of a side in the schema's order. With ``header:
-    true`` the first row of every CSV payload names its columns; columns that it does not name are
-    missing.
+    true`` the first row of a CSV payload names its columns, and columns that it does not name are
+    missing; a payload without such a row is read by position.
 
     JSON payloads hold one document, or one per line; ``output_rows`` and ``input_rows`` are dotted
-    paths of the rows in a document (``instances``, ``predictions``; empty: the document itself).
-    There, a list of lists or objects holds one row each; a list of plain values is one row (or, for
-    a side of one column, one row each); an object is one row. Lists are read by position. In an
-    object a column is under its own name, or at a dotted path: ``columns`` maps names to paths
-    where they differ.
+    paths of the rows in a document. There, a list of lists or objects holds one row each; a list of
+    plain values is one row (or, for a side of one column, one row each); an object is one row, or
+    one for each place in the lists of its columns. Lists are read by position. In an object a
+    column is under its own name, or at a dotted path: ``columns`` maps names to paths where they
+    differ. Without a path the rows are also found at the usual keys of model servers, such as
+    ``instances`` and ``predictions``, and in the layouts of pandas' ``to_json``. ``NaN`` and
+    ``Infinity`` are read as such.
+
+    The kind of a BASE64 payload is in its content type; without one it is JSON if it parses as an
+    object or a list, else CSV.
     """
 
     time_path: ClassVar = "eventMetadata.inferenceTime"
@@ -55,8 +69,9 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
     columns: dict[str, str] = msgspec.field(default_factory=dict)
     """The dotted path of each column that is not under its own name in JSON objects."""
     header: bool = False
-    """Whether the first row of every CSV payload names its columns; else they are read by position.
-    """
+    """Whether the first row of a CSV payload names its columns; else they are read by position."""
+    count_shadow: bool = False
+    """Whether captures of shadow traffic (``invocationSource: ShadowExperiment``) are counted."""
 
     def named_columns(self) -> dict[str, Collection[str]]:
         """Return the columns with a path of their own."""
@@ -66,9 +81,10 @@ class Sagemaker(Format, frozen=True, tag="sagemaker"):
         """Return a decoder for the schemas of this plan."""
         return CaptureDecoder(self, identity, plan)
 
-    def shape(self, names: tuple[str, ...], rows: str) -> RowShape:
+    def shape(self, side: str, names: tuple[str, ...], rows: str) -> RowShape:
         """Return the shape of a side with these columns, whose rows are at the path ``rows``."""
-        return RowShape(names, tuple(rows.split(".")) if rows else (), self.columns, self.header)
+        path = tuple(rows.split(".")) if rows else ()
+        return RowShape(side, names, path, self.columns, self.header)
 
 
 class CaptureDecoder:
@@ -77,38 +93,51 @@ class CaptureDecoder:
     def __init__(self, form: Sagemaker, identity: IdentityConfig, plan: DecodingPlan) -> None:
         self._line = msgspec.json.Decoder(Event)
         self._identity = IdentityResolver(identity, plan, form.time_path)
+        self._time_in_envelope = self._identity.time.path == form.time_path
+        dotted = [] if self._time_in_envelope else [self._identity.time.path]
+        paths = [*dotted, *self._identity.paths]
+        self._others = PathColumns([tuple(path.split(".")) for path in paths]) if paths else None
+        self._count_shadow = form.count_shadow
         self._tables: list[CaptureTable] = []
         for number, schema in enumerate(plan.schemas):
-            outputs = form.shape(schema.outputs, form.output_rows)
-            inputs = form.shape(schema.inputs, form.input_rows)
+            outputs = form.shape("response", schema.outputs, form.output_rows)
+            inputs = form.shape("request", schema.inputs, form.input_rows)
             self._tables.append(CaptureTable(number, schema, (outputs, inputs)))
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
         """Decode the records; a rejected one has the first reason that applies.
 
-        ``tombstone``, ``undecodable``, ``not_an_object``, ``wrong_type`` (in the envelope),
-        ``time_missing``, ``time_absurd``, ``unknown_model``, ``payload_missing`` (no side that is
-        needed); then for the response and after it for the request ``unknown_encoding`` or
-        ``undecodable`` (base64); then likewise ``undecodable`` (JSON), ``wrong_type``,
-        ``too_few_columns`` or ``too_many_columns`` (of the first row with a wrong width),
-        ``row_count`` (no row); and last ``row_count`` if the sides differ.
+        ``tombstone``, ``undecodable``, ``several_objects``, ``not_an_object``, ``wrong_type`` (in
+        the envelope), ``time_missing``, ``time_absurd``, ``shadow``, ``invalid_name``,
+        ``unknown_model``, ``payload_missing`` (no side that is needed); then for the response and
+        after it for the request ``unknown_encoding`` or ``undecodable`` (base64); then likewise
+        ``undecodable`` (JSON), ``header_row``, ``wrong_type``, ``too_few_columns`` or
+        ``too_many_columns`` (of the first row with a wrong width), ``row_count`` (no row); and last
+        ``row_count`` if the sides differ.
         """
         records = Records(raws)
-        rejects: dict[int, str] = {}
+        rejects: dict[int, RecordFault] = {}
         events = self._events(records.values, rejects)
-        times = self._times(events, records, rejects)
-        identified = self._identity.resolve(records, times, rejects)
+        metadata = [event.eventMetadata for event in events]
+        others = self._others.read(records.values, rejects) if self._others else []
+        times = (
+            [m.inferenceTime for m in metadata] if self._time_in_envelope else list(others.pop(0))
+        )
+        identified = self._identity.resolve(records, times, others, rejects)
+        if not self._count_shadow:
+            _reject_shadows(metadata, identified.time_ms, rejects)
         batches = [
             batch
             for s, members in identified.by_schema(rejects)
             for batch in self._tables[s].read(members, events, records.values, rejects)
         ]
-        metadata = [event.eventMetadata for event in events]
         event_ids = [m.eventId for m in metadata]
         inference_ids = [m.inferenceId for m in metadata]
         return identified.decoded(batches, rejects, event_ids, inference_ids)
 
-    def _events(self, values: Sequence[bytes | None], rejects: dict[int, str]) -> list[Event]:
+    def _events(
+        self, values: Sequence[bytes | None], rejects: dict[int, RecordFault]
+    ) -> list[Event]:
         decode = self._line.decode
         with suppress(ValueError, TypeError, RecursionError):
             return [decode(value) for value in values]  # type: ignore[arg-type]  # a tombstone raises
@@ -121,18 +150,16 @@ class CaptureDecoder:
                 try:
                     add(read_event(value))
                 except MalformedRecord as problem:
-                    rejects[len(events)] = problem.reason
+                    rejects[len(events)] = problem.fault
                     add(EMPTY_EVENT)
         return events
 
-    def _times(
-        self, events: Sequence[Event], records: Records, rejects: dict[int, str]
-    ) -> list[object]:
-        """Return the value at the time's path of each record; ``None`` if there is none."""
-        if self._identity.time.path == Sagemaker.time_path:
-            return [event.eventMetadata.inferenceTime for event in events]
-        path = self._identity.time.path.split(".")
-        return [
-            None if i in rejects else value_at(load_json(value or b""), path)
-            for i, value in enumerate(records.values)
-        ]
+
+def _reject_shadows(
+    metadata: Sequence[Metadata], time_ms: NDArray[np.int64], rejects: dict[int, RecordFault]
+) -> None:
+    """Reject captures of shadow traffic whose time is known; an experiment is not production."""
+    if SHADOW_SOURCE in map(_INVOCATION_SOURCE, metadata):
+        for i, source in enumerate(map(_INVOCATION_SOURCE, metadata)):
+            if source == SHADOW_SOURCE and (i not in rejects or time_ms[i] >= 0):
+                rejects[i] = RecordFault(SHADOW)

@@ -91,7 +91,7 @@ def test_a_cell_is_read_the_same_alone_and_among_others(cell: str, integral: boo
     [
         cell
         for cell in CELLS
-        if not len(join([cell + ","], 2).unsafe) and not set(cell) & set(",\n")
+        if not len(join([cell + ","], ["a", "b"]).unsafe) and not set(cell) & set(",\n")
     ],
 )
 def test_the_typed_read_of_csv_agrees_with_the_grammar(

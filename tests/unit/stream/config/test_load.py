@@ -216,6 +216,19 @@ def test_a_wrong_name_is_reported_with_the_valid_ones(
     assert (fault.path, fault.valid) == (path, valid)
 
 
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [('"de\\x1flay"', "control character U+001F"), ("d" * 300, "300 characters of at most 256")],
+)
+def test_a_name_that_a_record_could_not_have_is_a_fault(
+    file: Path, name: str, problem: str
+) -> None:
+    text = BASE.replace("name: delay", f"name: {name}").replace("\n  delay:", f"\n  {name}:")
+    faults = error_of(file, text).faults
+    assert {fault.path for fault in faults} == {"models", "model.name"}
+    assert all(problem in fault.reason for fault in faults)
+
+
 def test_a_required_key_that_is_missing_has_the_line_of_its_parent(file: Path) -> None:
     faults = error_of(file, BASE.replace("baseline: baseline", "outputs: [a]")).faults
     assert [(fault.path, fault.line) for fault in faults] == [("models.delay.baseline", 6)]

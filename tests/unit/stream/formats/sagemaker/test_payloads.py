@@ -217,8 +217,11 @@ def test_sides_with_different_encodings_are_joined() -> None:
     [
         ("%%%", "text/csv", "undecodable"),
         ("/w==", "text/csv", "undecodable"),
-        ("MA==", "text/html", "unknown_encoding"),
-        ("MA==", None, "unknown_encoding"),
+        ("/w==", "text/html", "unknown_encoding"),
+        ("PGh0bWw+", "text/html", "unknown_encoding"),
+        ("AAEC", None, "unknown_encoding"),
+        ("MA==", "text/html", "too_few_columns"),
+        ("MA==", None, "too_few_columns"),
     ],
 )
 def test_base64_that_cannot_be_decoded_is_rejected(
