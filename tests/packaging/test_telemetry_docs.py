@@ -20,6 +20,7 @@ from tests.support.metrics import FullPage, state
 from tests.support.paths import ROOT
 
 METRICS = (ROOT / "docs" / "metrics.md").read_text()
+BOARDS = [f"grafana/dashboards/driftline-{name}.json" for name in ("models", "service")]
 EVENTS = (ROOT / "docs" / "log-events.md").read_text()
 REASONS = "## Why a record is not counted"
 CODE = re.compile(r"(`+) ?(.+?) ?\1(?!`)")
@@ -116,7 +117,7 @@ def test_the_page_and_the_code_give_the_same_advice_for_each_reason() -> None:
 
 @pytest.mark.parametrize(
     "file",
-    ["prometheus-rules.yml", "prometheus-rules.test.yml", "grafana/dashboards/driftline.json"],
+    ["prometheus-rules.yml", "prometheus-rules.test.yml", *BOARDS],
 )
 def test_board_and_alerts_use_metrics_that_exist(file: str) -> None:
     text = (ROOT / "deploy" / file).read_text()
@@ -132,7 +133,7 @@ def queries(file: Path) -> list[str]:
     return [line for line in lines if "driftline_" in line and not texts.match(line)]
 
 
-@pytest.mark.parametrize("file", ["prometheus-rules.yml", "grafana/dashboards/driftline.json"])
+@pytest.mark.parametrize("file", ["prometheus-rules.yml", *BOARDS])
 def test_counters_are_queried_by_rate_or_increase_and_gauges_are_not(file: str) -> None:
     """``signals_total`` is also compared with its past, to see the first signal of a series."""
     kinds = {name: page.kind.split()[0] for name, page in documented().items()}
