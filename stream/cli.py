@@ -67,50 +67,74 @@ def main() -> None:
 @click.argument("train", type=FILE_OR_FOLDER)
 @click.option("--out", required=True, type=FOLDER, help="Folder to write to.")
 @click.option(
-    "--predictions",
-    default="",
-    metavar="NAMES",
-    help="Columns that hold the model's response, separated by commas.",
+    "--predictions", multiple=True, metavar="NAMES", help="Columns that hold the model's response."
+)
+@click.option("--exclude", multiple=True, metavar="NAMES", help="Columns to leave out.")
+@click.option(
+    "--text", multiple=True, metavar="NAMES", help="Columns of text, such as codes of digits."
 )
 @click.option(
-    "--exclude", default="", metavar="NAMES", help="Columns to leave out, separated by commas."
+    "--number", multiple=True, metavar="NAMES", help="Columns of numbers, whatever else they hold."
 )
 @click.option(
-    "--columns", default="", metavar="NAMES", help="Names of the columns of a CSV, in order."
+    "--missing",
+    multiple=True,
+    metavar="LIST",
+    help=(
+        "Texts that stand for a missing value, in place of the usual ones (NA, NULL, #N/A and"
+        " others); '' for none but empty text."
+    ),
+)
+@click.option(
+    "--columns", multiple=True, metavar="NAMES", help="Names of the columns of a CSV, in order."
 )
 @click.option("--no-header", is_flag=True, help="The CSV has no header row.")
 @click.option("--force", is_flag=True, help="Replace a constraints.json that was edited.")
 def baseline(
     train: Path,
     out: Path,
-    predictions: str,
-    exclude: str,
-    columns: str,
+    predictions: tuple[str, ...],
+    exclude: tuple[str, ...],
+    text: tuple[str, ...],
+    number: tuple[str, ...],
+    missing: tuple[str, ...],
+    columns: tuple[str, ...],
     no_header: bool,
     force: bool,
 ) -> None:
     """Make a baseline from training data: CSV, Parquet or JSON lines; a file or a folder.
 
+    Prints what it understood of each column (fits: the share of the values that are of its type),
+    and warns of columns that are probably not what they look like.
+
     Writes statistics.json and constraints.json in the format of SageMaker Model Monitor, and
     baseline.msgpack with the exact counts. Edit constraints.json to change the requirements on a
     feature.
+
+    CSV and JSON lines may be compressed by gzip (.csv.gz). NAMES and LIST are separated by commas,
+    and each option may be repeated. An entry that holds a comma is given in double quotes:
+    --exclude '"a,b",c d'.
 
     \b
     Example:
       driftline baseline train.csv --out baseline/ --predictions prediction
     """
-    from stream.commands.baseline import BaselineOptions, make_baseline
+    from stream.commands.baseline import BaselineOptions, make_baseline, print_made
 
     options = BaselineOptions(
         out=out,
-        predictions=_names(predictions),
-        exclude=_names(exclude),
-        columns=_names(columns),
+        predictions=_names("--predictions", predictions),
+        exclude=_names("--exclude", exclude),
+        text=_names("--text", text),
+        numbers=_names("--number", number),
+        missing=_names("--missing", missing) if missing else None,
+        columns=_names("--columns", columns),
         header=not no_header,
         force=force,
     )
     with _progress() as bar:
-        click.echo(make_baseline(train, options, bar))
+        made = make_baseline(train, options, bar)
+    print_made(made, Console(), Console(stderr=True))
 
 
 @main.command(short_help="Run the service.")
@@ -365,8 +389,14 @@ def _progress() -> Progress:
     )
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+def _names(option: str, texts: tuple[str, ...]) -> tuple[str, ...]:
+    from stream.commands.name_lists import parse_names
+
+    try:
+        return parse_names(texts)
+    except ValueError as error:
+        context = click.get_current_context(silent=True)
+        raise click.BadParameter(str(error), ctx=context, param_hint=f"'{option}'") from error
 
 
 if __name__ == "__main__":

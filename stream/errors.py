@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
+
+from detectors.faults import did_you_mean
+
+LONGEST_LIST: Final = 20
+"""The largest number of valid names that a message shows."""
 
 
 class DriftlineError(Exception):
@@ -89,8 +95,8 @@ class DataError(DriftlineError):
 class ColumnsUnknown(DataError):
     """Column names that the training data does not have.
 
-    ``purpose`` is the option that names them (``exclude`` or ``predictions``), ``columns`` are the
-    missing ones, ``valid`` the existing ones.
+    ``purpose`` is the option that names them (``exclude``, ``predictions``, ``text`` or
+    ``number``), ``columns`` are the missing ones, ``valid`` the existing ones.
     """
 
     def __init__(
@@ -100,7 +106,12 @@ class ColumnsUnknown(DataError):
         self.columns = tuple(columns)
         self.valid = tuple(valid)
         names = ", ".join(map(repr, columns))
-        super().__init__(where, f"no column {names}; columns: {', '.join(valid)}")
+        hint = did_you_mean(columns[0], valid)
+        shown = ", ".join(map(repr, valid[:LONGEST_LIST]))
+        more = f" and {len(valid) - LONGEST_LIST} more" if len(valid) > LONGEST_LIST else ""
+        comma = any("," in name for name in valid)
+        advice = """. A name with a comma is given in double quotes: '"a,b"'""" if comma else ""
+        super().__init__(where, f"no column {names}{hint}; columns: {shown}{more}{advice}")
 
 
 class SourceUnavailable(DriftlineError):

@@ -29,11 +29,12 @@ FILES = ("statistics.json", "constraints.json", "baseline.msgpack")
 
 
 class BuiltBaseline(NamedTuple):
-    """A baseline, and the content of the two files that SageMaker Model Monitor writes."""
+    """A baseline, the content of the two files of SageMaker Model Monitor, and the scans."""
 
     baseline: Baseline
     statistics: dict[str, Any]
     constraints: dict[str, Any]
+    scans: dict[str, ColumnScan]
 
 
 def make(
@@ -77,7 +78,7 @@ def make(
     written = sagemaker_files.constraints(scans)
     constraints = read_constraints(written, layout, tuple(scans))
     baseline = Baseline(layout, profile, constraints, tuple(scans))
-    return BuiltBaseline(baseline, sagemaker_files.statistics(scans), written)
+    return BuiltBaseline(baseline, sagemaker_files.statistics(scans), written, scans)
 
 
 def _choice(name: str, text: Sequence[str], numbers: Sequence[str]) -> Choice | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -12,6 +13,15 @@ import pyarrow.csv as csv
 import pyarrow.parquet as parquet
 
 from detectors.profiles.columns import WHOLE
+from stream.baselining.training_files import (
+    check_encoding,
+    check_names,
+    is_unnamed,
+    kind_of,
+    open_csv,
+    open_lines,
+    training_files,
+)
 from stream.errors import ColumnsUnknown, DataError
 from stream.formats.base import ColumnType
 from stream.formats.faults import MalformedRecord
@@ -22,20 +32,24 @@ from stream.formats.rows import column_of
 CHUNK_ROWS = 65_536
 CHUNK_LINES = 8_192
 BLOCK_BYTES = 8 << 20
-SUFFIXES = {
-    ".csv": "csv",
-    ".parquet": "parquet",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-}
-
 RAW = ColumnType("raw")
 CAPTURED = "captureData"
 NOT_TRAINING_DATA = (
     f"holds captures of SageMaker (`{CAPTURED}`): requests to the deployed model, not the data that"
     " it was trained on. Give the training table itself, or write `baseline: learn` in the"
     " configuration: the first events then become the baseline"
+)
+
+IN_WORDS = {
+    "undecodable": "text that is no JSON in UTF-8",
+    "not_an_object": "another value; write one object a line (pandas: orient='records',"
+    " lines=True)",
+    "several_objects": "several objects; write one a line",
+}
+"""What a line holds that cannot be read, by the reason of the decoder."""
+UNNAMED = (
+    "left out: pandas (without `index=False`) and R (without `row.names=FALSE`) write such a row"
+    " index. If it is a column of the model, give a CSV names with --columns"
 )
 
 Progress = Callable[[int], None]
@@ -48,12 +62,14 @@ class TrainingData:
     Cells are the text in the file; null means missing. Numbers from Parquet and JSON
     become text of their type (a floating-point 7 is ``7.0``); fields of nested objects become
     columns named by their dotted path. A CSV without a header gets the names ``_c0``, ``_c1``, ...
-    unless ``columns`` are given.
+    unless ``columns`` are given. Blanks around the names in a header are left out, and so are
+    columns without a name: ``notes`` has a sentence on each. CSV and JSON lines may be compressed
+    by gzip.
 
     Raises :class:`~stream.errors.DataError` for a file that does not exist, is of no known kind or
-    cannot be read, a folder without a file, a column name given twice, a list in a cell, and
-    capture lines of SageMaker; :class:`~stream.errors.ColumnsUnknown` for a name in ``exclude``
-    that no file has.
+    cannot be read, is no regular file or in UTF-16, a folder without a file, a column name given
+    twice, a list in a cell, and capture lines of SageMaker;
+    :class:`~stream.errors.ColumnsUnknown` for a name in ``exclude`` that no file has.
     """
 
     def __init__(
@@ -67,7 +83,13 @@ class TrainingData:
         self._header = header
         self._columns = list(columns)
         self._exclude = set(exclude)
-        self.files = _files(path)
+        self.files = training_files(path)
+        self._notes: dict[str, None] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done to the names of columns, in sentences; complete once all rows are read."""
+        return tuple(self._notes)
 
     @property
     def size(self) -> int:
@@ -94,7 +116,7 @@ class TrainingData:
             raise ColumnsUnknown(str(self._path), "exclude", unknown, list(seen))
 
     def _read(self, file: Path) -> Iterator[pa.Table]:
-        kind = SUFFIXES[file.suffix.lower()]
+        kind = kind_of(file)
         try:
             if kind == "parquet":
                 for batch in parquet.ParquetFile(file).iter_batches(CHUNK_ROWS):
@@ -103,33 +125,53 @@ class TrainingData:
                 yield from self._read_lines(file)
             else:
                 yield from self._read_csv(file)
-        except (pa.ArrowException, OSError) as error:
-            reason = f"cannot be read as {kind}: {str(error).splitlines()[0]}"
+        except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+            cause = (str(error) or type(error).__name__).splitlines()[0]
+            reason = f"cannot be read as {kind}: {cause}"
             raise DataError(str(file), reason) from error
 
     def _read_csv(self, file: Path) -> Iterator[pa.Table]:
+        check_encoding(file)
         names = self._columns or self._names(file)
+        check_names(file, names)
+        # Columns without a name are numbered, so that they can be told apart while they are read.
+        read = [f"\0{k}" if is_unnamed(name) else name for k, name in enumerate(names)]
+        self._note_unnamed([k for k, name in enumerate(names, 1) if is_unnamed(name)])
         options = csv.ReadOptions(
-            column_names=names, skip_rows=int(self._header), block_size=BLOCK_BYTES
+            column_names=read, skip_rows=int(self._header), block_size=BLOCK_BYTES
         )
         convert = csv.ConvertOptions(
-            column_types=dict.fromkeys(names, pa.string()),
+            column_types=dict.fromkeys(read, pa.string()),
+            include_columns=[name for name in names if not is_unnamed(name)],
             null_values=[""],
             strings_can_be_null=True,
             quoted_strings_can_be_null=True,
         )
         parse = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=len(names) > 1)
-        for batch in csv.open_csv(file, options, parse, convert):
+        for batch in csv.open_csv(open_csv(file), options, parse, convert):
             yield pa.Table.from_batches([batch])
 
     def _names(self, file: Path) -> list[str]:
+        """The names in the header, without blanks around them: few writers mean them."""
         options = csv.ReadOptions(autogenerate_column_names=not self._header)
-        names = list(csv.open_csv(file, options).schema.names)
-        return names if self._header else [f"_c{k}" for k in range(len(names))]
+        names = list(csv.open_csv(open_csv(file), options).schema.names)
+        if not self._header:
+            return [f"_c{k}" for k in range(len(names))]
+        stripped = [name.strip() for name in names]
+        if stripped != names:
+            self._notes["blanks around names in the header were left out"] = None
+        return stripped
+
+    def _note_unnamed(self, positions: Sequence[int]) -> None:
+        if positions:
+            which = ("column " if len(positions) == 1 else "columns ") + ", ".join(
+                map(str, positions)
+            )
+            self._notes[f"{which} without a name: {UNNAMED}"] = None
 
     def _read_lines(self, file: Path) -> Iterator[pa.Table]:
         """Read JSON objects, one per line, as events are read: equal values become equal text."""
-        with file.open("rb") as lines:
+        with open_lines(file) as lines:
             numbered = ((number, line) for number, line in enumerate(lines, 1) if line.strip())
             while chunk := list(islice(numbered, CHUNK_LINES)):
                 rows = [self._row(file, number, line) for number, line in chunk]
@@ -147,7 +189,8 @@ class TrainingData:
                 self._refuse_captures(file)
             return dict(self._leaves(document, ""))
         except MalformedRecord as error:
-            found = f"{error.reason} ({error.detail})" if error.detail else error.reason
+            found = IN_WORDS.get(error.reason, error.reason)
+            found += f" ({error.detail})" if error.detail else ""
             reason = f"expected a JSON object of plain values, found {found}"
             raise DataError(f"{file}:{number}", reason) from error
 
@@ -171,10 +214,9 @@ class TrainingData:
         while any(pa.types.is_struct(field.type) for field in rows.schema):
             rows = rows.flatten()
         names = rows.column_names
-        if len(set(names)) < len(names):
-            repeated = ", ".join(sorted({name for name in names if names.count(name) > 1}))
-            raise DataError(str(file), f"has several columns {repeated}")
-        kept = [name for name in names if name not in self._exclude]
+        check_names(file, names)
+        self._note_unnamed([k for k, name in enumerate(names, 1) if is_unnamed(name)])
+        kept = [name for name in names if name not in self._exclude and not is_unnamed(name)]
         return pa.table({name: _as_text(file, name, rows[name]) for name in kept})
 
 
@@ -206,15 +248,3 @@ def _as_text(file: Path, name: str, column: pa.ChunkedArray) -> pa.StringArray:
     except pa.ArrowException as error:
         reason = f"expected plain values, found {column.type}; --exclude leaves the column out"
         raise DataError(f"{file}: column {name}", reason) from error
-
-
-def _files(path: Path) -> list[Path]:
-    if not path.exists():
-        raise DataError(str(path), "no such file or folder")
-    files = sorted(path.rglob("*")) if path.is_dir() else [path]
-    readable = [file for file in files if file.suffix.lower() in SUFFIXES]
-    if not readable:
-        kinds = f"CSV, Parquet or JSON lines ({', '.join(sorted(SUFFIXES))})"
-        actual = "a folder without such a file" if path.is_dir() else repr(path.suffix)
-        raise DataError(str(path), f"expected {kinds}, found {actual}")
-    return readable

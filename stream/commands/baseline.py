@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import msgspec
+from rich.console import Console
 from rich.progress import Progress
 
 from detectors.phrases import counted
-from stream.baselining.build import (
-    BuiltBaseline,
-    constraints_were_edited,
-    make_from_files,
-    write,
-)
+from stream.baselining.build import BuiltBaseline, constraints_were_edited, make, write
+from stream.baselining.column_warnings import column_warnings
 from stream.baselining.training_data import TrainingData
+from stream.commands.baseline_page import print_columns, warning_lines
 from stream.commands.usage import wrong_option
 from stream.errors import ColumnsUnknown
+
+PASSES: Final = 2
+"""The number of times that the training data are read."""
 
 
 class BaselineOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,13 +28,24 @@ class BaselineOptions(msgspec.Struct, frozen=True, kw_only=True):
     out: Path
     predictions: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+    missing: tuple[str, ...] | None = None
     columns: tuple[str, ...] = ()
     header: bool = True
     force: bool = False
 
 
-def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> str:
-    """Write the baseline of ``train``, and return a line about it.
+class MadeBaseline(msgspec.Struct, frozen=True):
+    """A baseline that was written: what was understood of its data, for :func:`print_made`."""
+
+    built: BuiltBaseline
+    notes: tuple[str, ...]
+    out: Path
+
+
+def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> MadeBaseline:
+    """Write the baseline of ``train``.
 
     Raises ``click.UsageError`` for an option that does not fit the data, and
     :class:`~stream.errors.DataError` for data that cannot be read.
@@ -40,28 +54,40 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
         advice = "choose another folder, or discard the edits with --force"
         message = f"{options.out / 'constraints.json'} was edited: {advice}"
         raise wrong_option("--out", message)
+    training = TrainingData(train, options.header, options.columns, options.exclude)
     try:
-        built = _built(train, options, progress)
+        built = _built(training, options, progress, f"reading {train.name} twice")
     except ColumnsUnknown as error:
         raise wrong_option(f"--{error.purpose}", str(error)) from error
     try:
         write(built, options.out)
     except OSError as error:
         raise wrong_option("--out", f"cannot write to {options.out}: {error.strerror}") from error
-    baseline = built.baseline
+    return MadeBaseline(built, training.notes, options.out)
+
+
+def print_made(made: MadeBaseline, console: Console, warnings: Console) -> None:
+    """Print the columns and a line about the baseline, and warnings to a console of their own."""
+    scans = made.built.scans
+    found = column_warnings(scans)
+    print_columns(scans, made.built.baseline, found, console)
+    for line in (*made.notes, *warning_lines(list(scans), found)):
+        warnings.print(f"warning: {line}", markup=False, highlight=False, soft_wrap=True)
+    baseline = made.built.baseline
     rows = counted(baseline.profile.rows, "row")
     features = counted(len(baseline.layout.features), "feature")
-    return f"{rows}, {features}, fingerprint {baseline.fingerprint}: {options.out}"
+    line = f"{rows}, {features}, fingerprint {baseline.fingerprint}: {made.out}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _built(train: Path, options: BaselineOptions, progress: Progress) -> BuiltBaseline:
-    size = 2 * TrainingData(train).size
-    task = progress.add_task(f"reading {train.name} twice", total=size)
-    return make_from_files(
-        train,
+def _built(
+    training: TrainingData, options: BaselineOptions, progress: Progress, title: str
+) -> BuiltBaseline:
+    task = progress.add_task(title, total=PASSES * training.size)
+    return make(
+        partial(training.chunks, partial(progress.advance, task)),
         options.predictions,
-        header=options.header,
-        columns=options.columns,
-        exclude=options.exclude,
-        progress=lambda count: progress.advance(task, count),
+        text=options.text,
+        numbers=options.numbers,
+        missing=options.missing,
     )

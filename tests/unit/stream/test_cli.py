@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from stream.baselining.build import load_baseline
 from stream.cli import main
 
 CONFIG = """\
@@ -206,8 +207,8 @@ def test_captures_are_refused_as_training_data(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "option", "message"),
     [
-        (("--exclude", "zz"), "--exclude", "no column 'zz'; columns: a, b"),
-        (("--predictions", "zz"), "--predictions", "no column 'zz'; columns: a, b"),
+        (("--exclude", "zz"), "--exclude", "no column 'zz'; columns: 'a', 'b'"),
+        (("--predictions", "zz"), "--predictions", "no column 'zz'; columns: 'a', 'b'"),
         (("--out", "train.csv/new"), "--out", "cannot write to"),
     ],
 )
@@ -246,10 +247,51 @@ def test_a_baseline_reports_rows_and_features_and_no_progress_without_a_terminal
 ) -> None:
     result = driftline("baseline", folder / "train.csv", "--out", folder / "new")
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout.startswith("500 rows, 2 features, fingerprint ")
+    heading, *rows, blank, last = result.stdout.splitlines()
+    assert heading.split() == ["column", "type", "fits", "missing", "distinct", "values"]
+    assert [row.split()[0] for row in rows] == ["a", "b"]
+    assert (blank, last.partition(", fingerprint ")[0]) == ("", "500 rows, 2 features")
     (folder / "constant.csv").write_text("a\n" + "1\n" * 20_000)
     result = driftline("baseline", folder / "constant.csv", "--out", folder / "new")
-    assert result.stdout.startswith("20,000 rows, 1 feature, fingerprint ")
+    assert "\n20,000 rows, 1 feature, fingerprint " in result.stdout
+
+
+def test_names_with_commas_and_blanks_can_be_given_to_every_option(folder: Path) -> None:
+    lines = ['a, b ,"c,d",e e,,zip', *(f"{k},{k % 7},x,NONE,{k},0{k % 5}" for k in range(60))]
+    (folder / "names.csv").write_text("\n".join(lines))
+    out = folder / "new"
+    arguments = ("--predictions", "b", "--exclude", "a", "--exclude", '"c,d"', "--text", "zip")
+    result = driftline(
+        "baseline", folder / "names.csv", "--out", out, *arguments, "--missing", "NONE,x"
+    )
+    assert result.exit_code == 0, result.output
+    made = load_baseline(out)
+    assert made.columns == ("b", "e e", "zip")
+    assert [feature.role for feature in made.layout.features] == ["prediction", *["feature"] * 2]
+    assert [feature.type for feature in made.layout.features] == ["Integral", "Unknown", "String"]
+    assert "warning: blanks around names in the header were left out" in result.stderr
+    assert "warning: column 5 without a name: left out" in result.stderr
+    assert "warning: 'e e': no value in the training data" in result.stderr
+    wrong = driftline("baseline", folder / "names.csv", "--out", out, "--exclude", "c,d")
+    assert wrong.exit_code == 2
+    assert "'c', 'd'" in wrong.stderr
+    assert "is given in double quotes" in " ".join(wrong.stderr.split())
+
+
+def test_a_wide_table_fits_the_terminal_and_shows_columns_with_a_warning_first(
+    folder: Path,
+) -> None:
+    names = [f"a_rather_long_name_of_column_{k}" for k in range(499)]
+    cells = ",".join(str(k % 2) for k in range(499))
+    rows = [f"{cells},{k}" for k in range(60)]
+    (folder / "wide.csv").write_text("\n".join([",".join([*names, "id"]), *rows]))
+    result = driftline("baseline", folder / "wide.csv", "--out", folder / "new")
+    assert result.exit_code == 0
+    table = result.stdout.split("\n\n")[0].splitlines()
+    assert len(table) == 1 + 40 + 1
+    assert all(len(line) <= 80 for line in table)
+    assert table[-2].startswith("id ")
+    assert table[-1] == "and 460 more columns, which are in statistics.json"
 
 
 def test_the_help_of_run_lists_logs_and_exit_codes() -> None:

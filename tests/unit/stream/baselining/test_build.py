@@ -283,9 +283,13 @@ def test_columns_without_a_header_are_named_and_can_be_excluded(tmp_path: Path) 
     [
         ("t.csv", "", "Empty CSV"),
         ("t.csv", "a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
-        ("t.csv", "a,a\n1,2\n", "has several columns a"),
-        ("t.jsonl", '{"a": 1}\nnope\n', "t.jsonl:2"),
-        ("t.jsonl", "[1]\n", "not_an_object"),
+        ("t.csv", "a,a\n1,2\n", "has several columns 'a': rename them"),
+        (
+            "t.jsonl",
+            '{"a": 1}\nnope\n',
+            "t.jsonl:2: expected a JSON object of plain values, found text",
+        ),
+        ("t.jsonl", "[1]\n", "found another value; write one object a line"),
         ("t.jsonl", '{"a": {"b": [1]}}\n', "a list in a.b"),
         ("t.parquet", "no", "cannot be read as parquet"),
         ("t.xlsx", "x", "expected CSV, Parquet or JSON lines (.csv, "),
@@ -347,10 +351,12 @@ def test_missing_files_and_empty_data_are_refused(tmp_path: Path) -> None:
 
 
 def test_columns_that_do_not_exist_are_refused_with_those_that_do(tmp_path: Path) -> None:
-    with pytest.raises(ColumnsUnknown, match="no column 'zz'; columns: a, b, c") as caught:
+    with pytest.raises(ColumnsUnknown, match="no column 'zz'; columns: 'a', 'b', 'c'") as caught:
         make_from_files(train(tmp_path), ["zz"])
     assert (caught.value.purpose, caught.value.valid) == ("predictions", ("a", "b", "c"))
-    with pytest.raises(ColumnsUnknown, match="no column 'yy', 'zz'; columns: a, b, c") as caught:
+    with pytest.raises(
+        ColumnsUnknown, match="no column 'yy', 'zz'; columns: 'a', 'b', 'c'"
+    ) as caught:
         make_from_files(train(tmp_path), exclude=["zz", "yy"])
     assert (caught.value.purpose, caught.value.columns) == ("exclude", ("yy", "zz"))
 

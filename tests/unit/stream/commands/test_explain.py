@@ -53,7 +53,7 @@ def report(rows: int = 1_000, mean: float = 0.4) -> WindowReport:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    write(BuiltBaseline(BASE, {}, {}), tmp_path / "b")
+    write(BuiltBaseline(BASE, {}, {}, {}), tmp_path / "b")
     (tmp_path / "b" / "constraints.json").unlink()
     return tmp_path
 

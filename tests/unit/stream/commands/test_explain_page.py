@@ -56,7 +56,7 @@ def page_of(
     folder: Path, name: str, published: WindowReport, width: int = 80, colours: bool = False
 ) -> list[str]:
     """The lines of the page."""
-    write(BuiltBaseline(BASE, {}, {}), folder / "b")
+    write(BuiltBaseline(BASE, {}, {}, {}), folder / "b")
     (folder / "b" / "constraints.json").unlink()
     (folder / "reports-1.jsonl").write_bytes(msgspec.json.encode(published) + b"\n")
     console = Console(

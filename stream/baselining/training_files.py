@@ -1,0 +1,100 @@
+"""The files of training data: which there are, of what kind, and what is wrong with their names."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Sequence
+from pathlib import Path
+from typing import IO, Final
+
+import pyarrow as pa
+
+from stream.errors import DataError
+
+SUFFIXES: Final = {
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+}
+COMPRESSED: Final = ".gz"
+"""The suffix of a compressed file, after that of its kind; Parquet is compressed by itself."""
+INDEX_NAME: Final = "__index_level_0__"
+"""The name of a column of Parquet that holds the row index of pandas."""
+UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+def kind_of(file: Path) -> str:
+    """The kind of a file by its suffix (``csv``, ``parquet``, ``jsonl``); empty for any other.
+
+    >>> kind_of(Path("train.CSV.gz")), kind_of(Path("train.xlsx")), kind_of(Path("t.parquet.gz"))
+    ('csv', '', '')
+    """
+    suffixes = [suffix.lower() for suffix in file.suffixes]
+    kind = SUFFIXES.get("".join(suffixes[-1:]), "")
+    if suffixes[-1:] == [COMPRESSED]:
+        kind = SUFFIXES.get("".join(suffixes[-2:-1]), "")
+        return "" if kind == "parquet" else kind
+    return kind
+
+
+def training_files(path: Path) -> list[Path]:
+    """The training file, or all of a folder in the order of their names.
+
+    Raises :class:`~stream.errors.DataError` if there is none, and for anything but a regular file,
+    such as a named pipe, which can be read only once.
+    """
+    if not path.exists():
+        raise DataError(str(path), "no such file or folder")
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    readable = [file for file in files if kind_of(file) and not file.is_dir()]
+    if not readable:
+        kinds = f"CSV, Parquet or JSON lines ({', '.join(sorted(SUFFIXES))}, or with {COMPRESSED})"
+        actual = "a folder without such a file" if path.is_dir() else repr(path.suffix)
+        raise DataError(str(path), f"expected {kinds}, found {actual}")
+    for file in readable:
+        if not file.is_file():
+            raise DataError(str(file), "is not a regular file: training data are read twice")
+    return readable
+
+
+def open_csv(file: Path) -> str | pa.CompressedInputStream:
+    """A CSV for Arrow, compressed or not."""
+    if file.suffix.lower() == COMPRESSED:
+        return pa.CompressedInputStream(pa.OSFile(str(file)), "gzip")
+    return str(file)
+
+
+def open_lines(file: Path) -> IO[bytes] | gzip.GzipFile:
+    """Open a file of JSON lines, compressed or not."""
+    if file.suffix.lower() == COMPRESSED:
+        return gzip.open(file, "rb")
+    return file.open("rb")
+
+
+def check_encoding(file: Path) -> None:
+    """Raise :class:`~stream.errors.DataError` for a text file in UTF-16, which Excel can write."""
+    with open_lines(file) as lines:
+        start = lines.read(2)
+    if start in UTF_16:
+        raise DataError(str(file), "is in UTF-16, expected UTF-8: save it as CSV UTF-8")
+
+
+def is_unnamed(name: str) -> bool:
+    """Return whether a column has no name of its own."""
+    return name in ("", INDEX_NAME)
+
+
+def check_names(file: Path, names: Sequence[str]) -> None:
+    """Raise :class:`~stream.errors.DataError` for a name given twice, and if there is none."""
+    named = [name for name in names if not is_unnamed(name)]
+    if not named:
+        advice = "give the names with --columns, or --no-header if the first row holds values"
+        raise DataError(str(file), f"no column has a name: {advice}")
+    repeated = sorted({name for name in named if named.count(name) > 1})
+    if repeated:
+        advice = "rename them in the file, or give a CSV names with --columns"
+        raise DataError(
+            str(file), f"has several columns {', '.join(map(repr, repeated))}: {advice}"
+        )
