@@ -15,6 +15,7 @@ from rich.text import Text
 from detectors.components import type_of
 from sinks.errors import ClientUnusable
 from stream.check.findings import Finding, fault_of
+from stream.check.http_port import port_finding
 from stream.check.setup import CheckContext, context_of
 from stream.check.sinks.jsonl import disk_finding
 from stream.check.stored_state import ownership_finding, read_stored_file
@@ -52,6 +53,7 @@ def examine(config: Config, on_start: Callable[[str], None] = lambda _: None) ->
         configured = ConfiguredJob(config=config, baselines=context.baselines)
         yield ownership_finding(state, stored, configured)
     yield disk_finding(f"disk of {state}", Path(config.state.path).parent)
+    yield port_finding(config.http, Path(config.state.path))
 
 
 def print_finding(finding: Finding, console: Console) -> None:

@@ -12,8 +12,10 @@ import numpy as np
 
 from detectors.arrays import Ints
 from detectors.phrases import counted
+from stream.check.columns import column_findings
 from stream.check.findings import Finding, FindingLevel, format_duration, format_share
 from stream.check.setup import CheckContext
+from stream.check.traffic import traffic_findings
 from stream.config.model import Config
 from stream.event_time import JobSettings
 from stream.events import DecodedRecords, RawBatch
@@ -31,7 +33,8 @@ class RecordSample(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     ``rejects`` counts the rejected ones by reason, ``models`` the others by model. ``ahead`` events
     are dated more than the tolerance after their arrival; ``times_ms`` has the event times
-    of the rest by partition, in the order of the log.
+    of the rest by partition, in the order of the log. ``raws`` and ``decoded`` are the records
+    themselves, before and after decoding.
     """
 
     read: int
@@ -39,6 +42,8 @@ class RecordSample(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     ahead: int
     models: Counter[str]
     times_ms: dict[str, Ints]
+    raws: Sequence[RawBatch]
+    decoded: DecodedRecords
 
     @property
     def newest_ms(self) -> dict[str, int]:
@@ -76,11 +81,13 @@ def sample_of(
         ahead=int(ahead.sum()),
         models=Counter(decoded.keys[k].model for k in decoded.model.tolist() if k >= 0),
         times_ms={partition: np.concatenate(parts) for partition, parts in times.items()},
+        raws=raws,
+        decoded=decoded,
     )
 
 
 def sample_findings(subject: str, sample: RecordSample, context: CheckContext) -> list[Finding]:
-    """Return findings about format, models and clocks; they hold no feature values."""
+    """Return findings about format, models, columns, clocks and traffic, without feature values."""
     if not sample.read:
         message = "no records to sample: format and time are unchecked"
         return [Finding(subject, message, "warning", "Check again when events have arrived")]
@@ -89,7 +96,9 @@ def sample_findings(subject: str, sample: RecordSample, context: CheckContext) -
         _rejected(subject, sample, context.config),
         *_unknown_models(subject, sample, models),
         _models(subject, sample, models),
+        *column_findings(subject, sample.raws, sample.decoded, context),
         *_ahead(subject, sample, context.times.tolerance_ms),
+        *traffic_findings(subject, sample.times_ms.values(), sample.models, context),
     ]
 
 

@@ -112,7 +112,8 @@ def _content_findings(subject: str, content: TopicContent, context: CheckContext
 
 def _read_topic(source: Kafka, context: CheckContext) -> TopicContent:
     """Read the first and the newest records of each partition."""
-    reading = replace(source, client="columns").open("")
+    # From the first offset whatever `start` says: ranges are those of the log.
+    reading = replace(source, client="columns", start="earliest").open("")
     try:
         starts = {partition.partition: partition.start for partition in reading.discover()}
         offsets = reading.lag(starts)

@@ -1,0 +1,40 @@
+"""Live check of the HTTP server's port: whether it can be listened on."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import closing
+from pathlib import Path
+
+from stream.check.findings import Finding
+from stream.config.model import HttpConfig
+from stream.errors import HttpUnavailable
+from stream.web.connections import listen
+
+
+def port_finding(http: HttpConfig, state: Path) -> Finding:
+    """Return whether the port is free; while the job runs, its own service uses it."""
+    subject = f"http {http.host}:{http.port}"
+    try:
+        with closing(listen(http.host, http.port)):
+            return Finding(subject, "the port is free")
+    except HttpUnavailable as error:
+        if is_running(state):
+            return Finding(subject, "in use, and this job is running")
+        return Finding(subject, "; ".join(error.causes), "fault", error.advice)
+
+
+def is_running(state: Path) -> bool:
+    """Return whether a service on this machine owns the state; changes nothing."""
+    try:
+        lock = os.open(f"{os.path.realpath(state)}.lock", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(lock)
+    return False
