@@ -13,7 +13,7 @@ from detectors.profiles.profile import Profile
 from detectors.statistics.measures import Measures, measure
 from stream.check.findings import Finding, format_share
 from stream.check.setup import CheckContext
-from stream.events import DecodedRecords, RawBatch
+from stream.events import DecodedRecords, ModelKey, RawBatch
 from stream.formats.faults import listed
 from stream.formats.json import Json
 from stream.readers.build import plan_of
@@ -48,7 +48,7 @@ def _profiles(context: CheckContext, decoded: DecodedRecords) -> dict[str, Profi
     """The counts of each model over the whole sample."""
     plan = plan_of(context.config, context.baselines)
     anytime = np.zeros(len(decoded.time_ms), np.int64)
-    counted_rows = []
+    counted_rows: list[tuple[ModelKey, int, Profile]] = []
     for batch in decoded.batches:
         groups = group_rows(batch, decoded.model, anytime, decoded.model < 0)
         if not len(groups.rows):
@@ -115,7 +115,7 @@ def _advice(raws: Sequence[RawBatch], names: Sequence[str], context: CheckContex
     if best:
         found = f"{holders[best]} of them are keys of {best!r}"
         return f"{found}: set `format: {{type: json, features: {best}}}`"
-    keys = listed(sorted({key for document in documents for key in document}), MOST_NAMES)
+    keys = listed(sorted({key for document in documents for key in document}))
     return f"The records have the keys {keys}: correct format.features, or the names in inputs"
 
 

@@ -10,19 +10,25 @@ from pathlib import Path
 from stream.check.findings import Finding
 from stream.config.model import HttpConfig
 from stream.errors import HttpUnavailable
+from stream.service.http import DEFAULT_PORT
 from stream.web.connections import listen
 
 
 def port_finding(http: HttpConfig, state: Path) -> Finding:
     """Return whether the port is free; while the job runs, its own service uses it."""
-    subject = f"http {http.host}:{http.port}"
+    port = DEFAULT_PORT if http.port is None else http.port
+    subject = f"http {http.host}:{port}"
     try:
-        with closing(listen(http.host, http.port)):
+        with closing(listen(http.host, port)):
             return Finding(subject, "the port is free")
     except HttpUnavailable as error:
+        causes = "; ".join(error.causes)
         if is_running(state):
-            return Finding(subject, "in use, and this job is running")
-        return Finding(subject, "; ".join(error.causes), "fault", error.advice)
+            return Finding(subject, f"{causes}; this job is running")
+        if http.port is None:
+            message = f"{causes}: driftline run takes the next free port"
+            return Finding(subject, message, "warning", "Set http.port")
+        return Finding(subject, causes, "fault", error.advice)
 
 
 def is_running(state: Path) -> bool:

@@ -21,7 +21,7 @@ from stream.check.sinks.prometheus import series_finding
 from tests.servers.kafka import PASSWORD, USER, KafkaBroker
 from tests.servers.moto import CREDENTIALS, MotoServer
 from tests.servers.service import RunningService
-from tests.support import events
+from tests.support import events, jobs
 
 
 def produce(kafka: KafkaBroker, topic: str, partition: int, count: int, start_ms: int) -> None:
@@ -398,3 +398,37 @@ def test_aws_out_of_reach_is_not_reported_as_wrong_credentials(
     assert code == 2
     assert "AWS does not respond (EndpointConnectionError)" in text
     assert "credentials" not in text
+
+
+def test_a_job_that_began_at_the_end_of_the_log_is_reported_as_healthy(
+    tmp_path: Path,
+    kafka: KafkaBroker,
+    make_topic: Callable[..., str],
+    check_live: Callable[..., tuple[int, str]],
+) -> None:
+    """Its first events were in the log before it began; it has read all that came later."""
+    topic = make_topic(1)
+    now_ms = int(time.time() * 1000)
+    produce(kafka, topic, 0, 50, now_ms - 30_000)
+    source = {
+        "type": "kafka",
+        "bootstrap_servers": [kafka.bootstrap],
+        "topic": topic,
+        "start": "latest",
+    }
+    state = {"path": str(tmp_path / "latest.sqlite")}
+    code, text = check_live(source, [], state=state)
+    assert code == 0, text
+    assert "0 % of 50 sampled records rejected" in text
+    with RunningService(
+        tmp_path / "job",
+        jobs.config(tmp_path / "baseline", job="checked", source=source, state=state),
+    ) as service:
+        service.until(lambda: service.ready().startswith("200"))
+        produce(kafka, topic, 0, 40, now_ms)
+        service.until(lambda: service.accepted() == 40)
+        assert service.stop() == 0
+    code, text = check_live(source, [], state=state)
+    assert code == 0, text
+    assert "position of this job: 0 offsets to read" in text
+    assert "0 % of 90 sampled records rejected" in text
