@@ -257,8 +257,9 @@ def check(config: Path, live: bool) -> None:
     fault. A configuration without sinks is a warning.
 
     With --live it also examines the source (permissions, retention, timestamps; from the newest
-    records: out-of-order delay, skew, undecodable records), disks and AWS accounts, counts the
-    Prometheus series, and estimates the CloudWatch bill.
+    records: columns and types against the baseline, out-of-order delay, skew, undecodable records,
+    rows of a window), disks, the HTTP port and AWS accounts, counts the Prometheus series, and
+    estimates the CloudWatch bill.
 
     \b
     Example:

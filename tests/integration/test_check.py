@@ -420,10 +420,8 @@ def test_a_job_that_began_at_the_end_of_the_log_is_reported_as_healthy(
     code, text = check_live(source, [], state=state)
     assert code == 0, text
     assert "0 % of 50 sampled records rejected" in text
-    with RunningService(
-        tmp_path / "job",
-        jobs.config(tmp_path / "baseline", job="checked", source=source, state=state),
-    ) as service:
+    job = jobs.config(tmp_path / "baseline", job="checked", source=source, state=state)
+    with RunningService(tmp_path / "job", job) as service:
         service.until(lambda: service.ready().startswith("200"))
         produce(kafka, topic, 0, 40, now_ms)
         service.until(lambda: service.accepted() == 40)
