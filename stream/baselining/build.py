@@ -140,12 +140,12 @@ def constraints_were_edited(folder: Path) -> bool:
 
 
 def _temporary_file(folder: Path, name: str, content: bytes) -> Path:
+    """A file that only its user can read: vocabularies are feature values."""
     number, path = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
     try:
         with os.fdopen(number, "wb") as file:
             file.write(content)
             file.flush()
-            os.fchmod(number, 0o644)
             os.fsync(number)
     except BaseException:
         Path(path).unlink()

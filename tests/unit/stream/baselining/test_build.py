@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from detectors.errors import BaselineInvalid
 from detectors.profiles.baseline import Constraint
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
 from stream.baselining.build import (
+    FILES,
     BuiltBaseline,
     constraints_were_edited,
     empty_baseline,
@@ -378,6 +380,12 @@ def test_a_written_baseline_is_loaded_unchanged(tmp_path: Path) -> None:
     }
     assert load_baseline(tmp_path / "baseline").fingerprint == built.baseline.fingerprint
     assert json.loads((tmp_path / "baseline" / "statistics.json").read_text()) == built.statistics
+
+
+def test_only_the_user_can_read_a_written_baseline(tmp_path: Path) -> None:
+    write(make(lambda: [pa.table({"x": ["a", "b"]})]), tmp_path)
+    modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == dict.fromkeys(FILES, 0o600)
 
 
 def test_a_disk_that_fills_up_leaves_the_folder_unchanged(
