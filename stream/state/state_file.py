@@ -19,8 +19,8 @@ SMALLEST_BYTES: Final = 512
 """The smallest database."""
 
 
-def create(file: Path) -> None:
-    """Create a state without a commit. A crash never leaves an empty file, which would be refused.
+def create(file: Path, schema: str) -> None:
+    """Create a state without a commit: with its tables, or after a crash not at all.
 
     The file holds vocabularies, which are feature values: only its user may read it. SQLite gives
     the files that it creates next to it the same permissions. Raises ``OSError``, and
@@ -31,6 +31,7 @@ def create(file: Path) -> None:
     new.touch(0o600)
     with translated_errors(file), closing(sqlite3.connect(new)) as db:
         db.execute(f"PRAGMA application_id={APPLICATION_ID}")
+        db.executescript(schema)
     for suffix in ("-wal", "-shm"):  # of a state that was removed without them
         Path(f"{file}{suffix}").unlink(missing_ok=True)
     new.replace(file)

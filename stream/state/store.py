@@ -94,7 +94,7 @@ class Store:
         try:
             file = Path(os.path.realpath(path))
             if not file.exists():
-                create(file)
+                create(file, _SCHEMA)
             self._guard = guarded(file)
             self._open()
         except OSError as error:
