@@ -32,6 +32,7 @@ MARKERS = {
     "kafka": "needs a real Apache Kafka broker",
     "moto": "needs moto's server (CloudWatch, SNS, SQS, S3)",
     "prometheus": "needs a real Prometheus",
+    "alertmanager": "needs a real Alertmanager",
     "linters": "needs docker-compose and hadolint",
     "kinesis": "needs kinesis-local (an emulator)",
     "microburst": "needs microburst (named AWS errors)",

