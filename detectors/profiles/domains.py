@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import numpy as np
@@ -16,11 +17,14 @@ from detectors.profiles.layout import HASHED_BINS, HEAD, Feature, Layout
 from detectors.profiles.reading import BLANKS
 from detectors.profiles.vocabulary import known_texts, trims
 
+REMEMBERED: Final = 4_096
+"""The number of domains whose bins are remembered: every window asks for them again."""
 MAX_ADDED_BINS: Final = HASHED_BINS // 4
 """The largest number of hashed bins that a domain may allow: each also allows other values."""
 
 
-def allowed_bins(layout: Layout, i: int, domain: Sequence[str]) -> Ints:
+@lru_cache(maxsize=REMEMBERED)
+def allowed_bins(layout: Layout, i: int, domain: tuple[str, ...]) -> Ints:
     """The slots of the bins of feature ``i`` that hold the values of a domain, each once.
 
     A value that the baseline does not have lies in a hashed bin, which holds one in 64 of all other
@@ -28,22 +32,29 @@ def allowed_bins(layout: Layout, i: int, domain: Sequence[str]) -> Ints:
 
     >>> from detectors.profiles.binning import text_feature
     >>> words = Layout((text_feature("t", "feature", {"a": 2, "b": 1}),))
-    >>> allowed_bins(words, 0, ["b", "new"]).tolist() == [HEAD + 1, HEAD + 2 + 18]
+    >>> allowed_bins(words, 0, ("b", "new")).tolist() == [HEAD + 1, HEAD + 2 + 18]
     True
     """
     feature = layout.features[i]
     bins = _number_bins(feature, domain) if feature.numeric else _text_bins(feature, domain)
     slots = int(layout.starts[i]) + HEAD + np.unique(bins[bins >= 0])
-    return np.intersect1d(slots, layout.lone_bins(i)) if feature.numeric else slots
+    allowed = np.intersect1d(slots, layout.lone_bins(i)) if feature.numeric else slots
+    allowed.flags.writeable = False
+    return allowed
 
 
-def added_bins(layout: Layout, i: int, domain: Sequence[str]) -> Ints:
+@lru_cache(maxsize=REMEMBERED)
+def known_bins(layout: Layout, i: int, domain: tuple[str, ...]) -> Ints:
+    """The slots of :func:`allowed_bins` that hold a single value, which the baseline has."""
+    return np.intersect1d(allowed_bins(layout, i, domain), layout.lone_bins(i))
+
+
+def added_bins(layout: Layout, i: int, domain: tuple[str, ...]) -> Ints:
     """The slots of :func:`allowed_bins` that are hashed bins; none for numbers."""
-    slots = allowed_bins(layout, i, domain)
-    return slots[:0] if layout.features[i].numeric else np.setdiff1d(slots, layout.lone_bins(i))
+    return np.setdiff1d(allowed_bins(layout, i, domain), layout.lone_bins(i))
 
 
-def domain_problem(feature: Feature, domain: Sequence[str]) -> str:
+def domain_problem(feature: Feature, domain: tuple[str, ...]) -> str:
     """Why the counts of a feature cannot decide about a domain; empty if they can.
 
     A value is named by its position, from 0.

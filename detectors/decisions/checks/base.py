@@ -14,7 +14,7 @@ from detectors.decisions.masking import is_value, public_label
 from detectors.decisions.rules import FeatureRules, Rules, Ruling, binomial_excess, rule
 from detectors.diagnosis.moved_bins import top_contributors
 from detectors.profiles.baseline import Baseline, Constraint
-from detectors.profiles.domains import allowed_bins
+from detectors.profiles.domains import known_bins
 from detectors.profiles.layout import BOOLEAN, MISSING, NEG_INF, STRING, Layout
 from detectors.profiles.profile import Profile
 from detectors.report import BinShift, Violation
@@ -136,8 +136,7 @@ class CheckedWindow:
         for i, constraint in enumerate(self.constraints):
             if constraint.domains is not None:
                 bins = self.layout.bins(i)
-                allowed = allowed_bins(self.layout, i, constraint.domains)
-                known = np.intersect1d(allowed, self.layout.lone_bins(i))
+                known = known_bins(self.layout, i, constraint.domains)
                 outside.append(np.setdiff1d(np.arange(bins.start, bins.stop), known))
         return outside
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
@@ -61,6 +60,6 @@ def _required(window: CheckedWindow) -> float:
     return required_share(thresholds.domain_content_threshold, window.rules.domain_match)
 
 
-def _inside(side: Profile, i: int, domain: Sequence[str]) -> int:
+def _inside(side: Profile, i: int, domain: tuple[str, ...]) -> int:
     """Values of feature ``i`` in the bins of the domain."""
     return int(side.counts[allowed_bins(side.layout, i, domain)].sum())

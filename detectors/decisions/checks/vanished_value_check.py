@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Floats, Ints
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
-from detectors.profiles.domains import allowed_bins
+from detectors.profiles.domains import known_bins
 from detectors.report import BinShift, Violation
 
 
@@ -59,8 +59,8 @@ class VanishedValueCheck(Check):
 
 def _known_bins(window: CheckedWindow, i: int) -> Ints:
     """The slots of single values of feature ``i``, without those that its domain excludes."""
-    bins, domain = window.layout.lone_bins(i), window.constraints[i].domains
-    return bins if domain is None else np.intersect1d(bins, allowed_bins(window.layout, i, domain))
+    domain = window.constraints[i].domains
+    return window.layout.lone_bins(i) if domain is None else known_bins(window.layout, i, domain)
 
 
 def _expected(window: CheckedWindow, i: int, bins: Ints) -> Floats:
