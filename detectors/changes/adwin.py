@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from detectors.changes.base import Change
+from detectors.changes.scale import WARM_UP, scale_of
+
+DEVIATIONS: Final = 1.5
+"""``unit`` in deviations of the series, where it is not set."""
 
 
 class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
@@ -16,17 +20,16 @@ class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
     ``delta`` is the confidence. The series is divided by ``unit`` first, since the bound allows for
     chance in proportion to the range of the values and assumes that this range is 1. After 40 calm
     windows a step of one unit is detected within about 35 windows, one of ten units within 5. A
-    step of any size needs at least 18 windows in all. For a mean ``unit`` is in baseline standard
-    deviations (the mean of n rows varies by about ``1 / sqrt(n)`` of them). ``clock`` is the number
-    of values between two tests (1 by default: a series has one value per window); ``grace_period``
-    values are needed first. Detects rises and falls.
+    step of any size needs at least 20 windows in all. Without ``unit`` it is 1.5 deviations of the
+    series' own values. ``clock`` is the number of values between two tests (1 by default: a series
+    has one value per window); ``grace_period`` values are needed first. Detects rises and falls.
 
     Source: Bifet and Gavalda, SDM 2007; computed by river.
     """
 
-    unit: Annotated[float, msgspec.Meta(gt=0)] = 0.1
+    unit: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """The divisor of the series: the change that counts as one unit (for a mean: in standard
-    deviations of the baseline).
+    deviations of the baseline). Without it 1.5 deviations of the series' own values.
     """
     delta: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.002
     """The highest chance of a false alarm that is accepted."""
@@ -39,9 +42,12 @@ class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
 
     def alarms(self, series: Sequence[float]) -> bool:
         """Whether ADWIN drops a part of the series at its last value."""
+        if len(series) < WARM_UP and self.unit is None:
+            return False
         # Imported here: river takes 74 MB that few jobs need.
         from river import drift
 
+        unit = self.unit or DEVIATIONS * scale_of(series, self.smallest).deviation
         detector = drift.ADWIN(
             delta=self.delta,
             clock=self.clock,
@@ -49,5 +55,5 @@ class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
             min_window_length=self.min_window_length,
         )
         for value in series:
-            detector.update(value / self.unit)
+            detector.update(value / unit)
         return bool(series) and bool(detector.drift_detected)

@@ -30,10 +30,10 @@ class Change(
     the name of the file, or of an entry point of ``driftline.change_detectors``, is its ``type``.
 
     ``series``: ``mean`` (in baseline standard deviations from the baseline's mean),
-    ``completeness``, or the name of a distance. The state is the series since the last alarm, at
-    most 1,000 values, and is replayed for each window: the verdict follows from the values alone,
-    and no detector is pickled. Windows in which the series has no value are left out, as are
-    windows without a verdict and revisions.
+    ``completeness``, or the name of a distance. The state is the series since the end of the last
+    change, at most 1,000 values, and is replayed for each window: the verdict follows from the
+    values alone, and no detector is pickled. Windows in which the series has no value are left out,
+    as are windows without a verdict and revisions.
     """
 
     feature: str
@@ -47,9 +47,17 @@ class Change(
     def key(self) -> str:
         """The name of the series in the state.
 
-        All detectors of one series share it; an alarm of one of them restarts it.
+        All detectors of one series share it; an alarm of one of them counts for all.
         """
         return f"{self.feature}/{self.series}"
+
+    @property
+    def smallest(self) -> float:
+        """The smallest deviation of the series that matters: 0.02 for a mean, else 0.002.
+
+        A completeness that was 1 in all windows has no deviation of its own.
+        """
+        return 0.02 if self.series == "mean" else 0.002
 
     def value(self, report: FeatureReport, baseline: Baseline) -> float | None:
         """The series' value in a window; ``None`` where it has none."""
@@ -65,9 +73,10 @@ class Change(
     def alarms(self, series: Sequence[float]) -> bool:
         """Return whether the last value of the series completes a change.
 
-        ``series`` holds the values since the last alarm, oldest first, the newest window last. All
-        are finite. Must be deterministic, must not change the series, and must return false for an
-        empty one. After an alarm the series restarts empty.
+        ``series`` holds the values since the end of the last change, oldest first, the newest
+        window last. All are finite. Must be deterministic, must not change the series, and must
+        return false for an empty one. After an alarm it is not asked until the values have
+        returned, and the series starts anew.
         """
         raise NotImplementedError
 

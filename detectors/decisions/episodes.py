@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
+from detectors.changes.level_change import LevelChange
 from detectors.decisions.catalogue import size_of
 from detectors.decisions.rules import Rules
 from detectors.report import (
@@ -44,7 +45,9 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     ``features`` are those that still violate, ``ever`` all that did since it opened. ``sizes`` is
     the size that each violation had when it was signalled, by feature and check. ``last_signal_ms``
     is the end of the window of the last signal, ``reasons`` are the violations that it named, and
-    ``report`` is the id of its report (empty in states of 0.1.0).
+    ``report`` is the id of its report (empty in states of 0.1.0). ``returned``: it had recovered
+    and came back within its cool-down. ``last_violation_ms`` is the end of the last window in which
+    one of its features violated (0 in states of 0.1.0).
     """
 
     id: str
@@ -55,6 +58,8 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     reasons: tuple[Violation, ...]
     sizes: dict[str, float]
     report: str = ""
+    returned: bool = False
+    last_violation_ms: int = 0
 
     @property
     def worst_first(self) -> list[str]:
@@ -71,13 +76,16 @@ class EpisodeState(msgspec.Struct, frozen=True):
     """The memory of the episodes of one model and variant.
 
     ``windows``: the recent ones. ``open``: the open episode. ``series``: the values of the change
-    detectors, by series. ``signalled``: the end of the window in which a feature was last
-    signalled, by feature, while its cool-down lasts.
+    detectors, by series, and ``changed``: the changes of series that last. ``signalled``: the end
+    of the window in which a feature was last signalled, by feature, while its cool-down lasts.
+    ``recovered``: the last episode that has recovered, while its cool-down lasts.
     """
 
     windows: tuple[JudgedWindow, ...] = ()
     open: Episode | None = None
     series: dict[str, tuple[float, ...]] = {}
+    changed: dict[str, LevelChange] = {}
+    recovered: Episode | None = None
     signalled: dict[str, int] = msgspec.field(name="told", default_factory=dict)
 
 
@@ -89,15 +97,19 @@ def advance(
     A feature is *confirmed* if it violates in this window and in at least ``k`` of the last ``of``
     windows that do not overlap, this one included; or if this window's evidence is overwhelming.
 
-    * The first confirmed feature **opens** an episode. A feature that was signalled within its
-      cool-down opens another one only if its evidence is overwhelming, so that a drift which comes
-      and goes is not signalled each time.
+    * The first confirmed feature **opens** an episode.
     * The episode **worsens** when a feature joins it (by the same rule), when one of its features
       breaks another check, or when a violation is more than twice as large as it was signalled. A
       window that overlaps the one signalled last does not count.
     * After a cool-down without a signal a **reminder** is sent.
     * A feature that has not violated in the last ``k`` windows that do not overlap has left the
       episode; when all have, it has **recovered**.
+    * A drift that comes and goes is one episode: a feature that is confirmed again within the
+      cool-down of ``recovered`` continues it without a signal, and it recovers for the second time
+      only after a cool-down without a violation. Only stronger evidence opens another episode: the
+      first that is overwhelming, another check, or a violation that is twice as large.
+
+    The cool-down is ``cooldown``, and at least as long as ``of`` windows.
 
     Each gives one signal, at most one per window. Only windows with the state ``ok`` or
     ``violations`` and revision 0 count; all others change nothing.
@@ -111,13 +123,20 @@ def advance(
     separate = _non_overlapping(windows, needed)
     if len(separate) == needed:
         windows = tuple(window for window in windows if window.start_ms >= separate[-1].start_ms)
+    cooldown_ms = _cooldown_ms(report, rules)
     signalled = {
         name: end_ms
         for name, end_ms in state.signalled.items()
-        if report.end_ms - end_ms < rules.cooldown_ms
+        if report.end_ms - end_ms < cooldown_ms
     }
-    state = msgspec.structs.replace(state, windows=windows, signalled=signalled)
+    recovered = state.recovered
+    if recovered is not None and report.end_ms - recovered.last_signal_ms >= cooldown_ms:
+        recovered = None
+    state = msgspec.structs.replace(
+        state, windows=windows, signalled=signalled, recovered=recovered
+    )
     confirmed = _confirmed(separate[: rules.of], report.violations, rules.k)
+    state = _continued_if_returned(state, report, confirmed)
     if state.open is not None:
         return _continue(state, state.open, report, confirmed, separate[: rules.k], rules)
     if not _worth_a_signal(state, report, confirmed):
@@ -143,6 +162,34 @@ def _confirmed(
         if violation.overwhelming or times >= k:
             confirmed.add(violation.feature)
     return tuple(sorted(confirmed))
+
+
+def _cooldown_ms(report: WindowReport, rules: Rules) -> int:
+    """The cool-down; of long windows ``of``, since a verdict of k of m takes as many."""
+    return max(rules.cooldown_ms, rules.of * (_end_ms(report) - report.start_ms))
+
+
+def _continued_if_returned(
+    state: EpisodeState, report: WindowReport, confirmed: Sequence[str]
+) -> EpisodeState:
+    """The state with the recovered episode open again if its features are back, not stronger."""
+    episode = state.recovered
+    if state.open is not None or episode is None:
+        return state
+    back = tuple(name for name in confirmed if name in episode.ever)
+    if not back or _is_stronger(episode, report, back):
+        return state
+    episode = msgspec.structs.replace(episode, features=back, returned=True)
+    return msgspec.structs.replace(state, open=episode, recovered=None)
+
+
+def _is_stronger(episode: Episode, report: WindowReport, features: Sequence[str]) -> bool:
+    """Return whether the evidence on these features is stronger than what was signalled."""
+    overwhelmed = {reason.feature for reason in episode.reasons if reason.overwhelming}
+    return _has_grown(episode, report, features) or any(
+        reason.overwhelming and reason.feature not in overwhelmed
+        for reason in _reasons(report, features)
+    )
 
 
 def _worth_a_signal(state: EpisodeState, report: WindowReport, features: Iterable[str]) -> set[str]:
@@ -175,7 +222,7 @@ def _open(
         features=(),
         ever=(),
         reasons=(),
-        sizes={},
+        sizes={} if state.recovered is None else state.recovered.sizes,
     )
     return _signal(state, episode, "opened", report, confirmed)
 
@@ -189,25 +236,51 @@ def _continue(
     rules: Rules,
 ) -> tuple[EpisodeState, list[Signal]]:
     """The open episode after another window; ``recent`` are the last ``k`` that do not overlap."""
-    staying = set(episode.features)
-    if len(recent) == rules.k:
-        staying &= {name for window in recent for name in window.features}
+    staying = _staying(episode, report, recent, rules)
     if not staying:
-        recovered = _signal_of("recovered", episode, report, episode.ever)
-        return msgspec.structs.replace(state, open=None), [recovered]
+        return _recover(state, episode, report)
     joined = _worth_a_signal(state, report, set(confirmed) - staying)
     features = tuple(sorted(staying | joined))
     episode = msgspec.structs.replace(
-        episode, features=tuple(sorted(staying)), sizes=_sizes_of(episode.sizes, staying)
+        episode,
+        features=tuple(sorted(staying)),
+        last_violation_ms=_last_violation_ms(episode, report),
     )
     still_confirmed = staying & set(confirmed)
     overlaps_last = report.start_ms < episode.last_signal_ms
     if not overlaps_last and (joined or _has_grown(episode, report, still_confirmed)):
         return _signal(state, episode, "worsened", report, features)
     silent_ms = _end_ms(report) - episode.last_signal_ms
-    if silent_ms >= rules.cooldown_ms and still_confirmed:
+    if silent_ms >= _cooldown_ms(report, rules) and still_confirmed:
         return _signal(state, episode, "reminder", report, features)
     return msgspec.structs.replace(state, open=episode), []
+
+
+def _staying(
+    episode: Episode, report: WindowReport, recent: Sequence[JudgedWindow], rules: Rules
+) -> set[str]:
+    """The features that are still in the episode; all, while one that returned may do so again."""
+    staying = set(episode.features)
+    if len(recent) == rules.k:
+        staying &= {name for window in recent for name in window.features}
+    clean_ms = _end_ms(report) - _last_violation_ms(episode, report)
+    if not staying and episode.returned and clean_ms < _cooldown_ms(report, rules):
+        return set(episode.features)
+    return staying
+
+
+def _last_violation_ms(episode: Episode, report: WindowReport) -> int:
+    violates = any(violation.feature in episode.features for violation in report.violations)
+    return _end_ms(report) if violates else episode.last_violation_ms
+
+
+def _recover(
+    state: EpisodeState, episode: Episode, report: WindowReport
+) -> tuple[EpisodeState, list[Signal]]:
+    """Close the episode; it is remembered for a cool-down, in case that it returns."""
+    signal = _signal_of("recovered", episode, report, episode.ever)
+    past = msgspec.structs.replace(episode, last_signal_ms=_end_ms(report), returned=False)
+    return msgspec.structs.replace(state, open=None, recovered=past), [signal]
 
 
 def _signal(
@@ -244,10 +317,6 @@ def _has_grown(episode: Episode, report: WindowReport, features: Iterable[str]) 
 
 def _key(violation: Violation) -> str:
     return f"{violation.feature}\x1f{violation.check}"
-
-
-def _sizes_of(sizes: Mapping[str, float], features: Container[str]) -> dict[str, float]:
-    return {key: size for key, size in sizes.items() if key.rpartition("\x1f")[0] in features}
 
 
 def _reasons(report: WindowReport, features: Iterable[str]) -> tuple[Violation, ...]:

@@ -1,4 +1,4 @@
-"""The series of change detectors: one value per window; an alarm restarts them."""
+"""The series of change detectors: one value per window, until a change is found."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import NamedTuple
 import msgspec
 
 from detectors.changes.base import MAX_VALUES, Change
+from detectors.changes.level_change import LevelChange, level_change
+from detectors.components import type_of
 from detectors.decisions.checks.change_check import NAME, ChangeCheck
 from detectors.decisions.episodes import EpisodeState
 from detectors.profiles.baseline import Baseline
@@ -42,19 +44,22 @@ class SeriesWatch:
         baseline: Baseline,
         state: EpisodeState,
     ) -> list[Violation]:
-        """Violations by the detectors that alarm at this window."""
-        violations = []
+        """Violations of the series that change at this window, or changed and have not returned.
+
+        One for each series, however many detectors watch it.
+        """
+        violations: dict[str, Violation] = {}
         for change, feature, value in self._observe(model, features, baseline):
-            series = (*state.series.get(change.key, ()), value)
-            violation = _CHECK.of_series(change, feature, series)
-            if violation is not None:
-                violations.append(violation)
-        return violations
+            found = _change_at(change, state, value)
+            if found is not None and found.holds(value) and change.key not in violations:
+                violations[change.key] = _CHECK.of_change(change, feature, found, value)
+        return list(violations.values())
 
     def extend(self, state: EpisodeState, report: WindowReport, baseline: Baseline) -> EpisodeState:
-        """The state with the window's values; a series with an alarm restarts empty.
+        """The state with the window's values.
 
-        Windows without a verdict, and revisions, add nothing.
+        While a change lasts its series has no values; when it ends the series starts anew. Windows
+        without a verdict, and revisions, add nothing.
         """
         if report.state not in ("ok", "violations") or report.revision:
             return state
@@ -63,13 +68,20 @@ class SeriesWatch:
             for violation in report.violations
             if violation.check == NAME
         }
-        series = dict(state.series)
-        for change, feature, value in self._observe(report.model, report.features, baseline):
-            if (feature.name, change.series) in alarmed:
-                series[change.key] = ()
-            else:
-                series[change.key] = (*state.series.get(change.key, ()), value)[-MAX_VALUES:]
-        return msgspec.structs.replace(state, series=series)
+        series, changed = dict(state.series), dict(state.changed)
+        for change, _, value in self._observe(report.model, report.features, baseline):
+            key = change.key
+            if key in state.changed:
+                _set(changed, key, state.changed[key].with_value(value))
+                continue
+            if key in changed:
+                continue
+            series[key] = (*state.series.get(key, ()), value)[-MAX_VALUES:]
+            if (change.feature, change.series) in alarmed:
+                found = _change_at(change, state, value)
+                if found is not None:
+                    series[key], changed[key] = (), found
+        return msgspec.structs.replace(state, series=series, changed=changed)
 
     def _observe(
         self, model: str, features: Sequence[FeatureReport], baseline: Baseline
@@ -85,3 +97,18 @@ class SeriesWatch:
             if feature is not None and value is not None and isfinite(value):
                 observations.append(Observation(change, feature, value))
         return observations
+
+
+def _change_at(change: Change, state: EpisodeState, value: float) -> LevelChange | None:
+    """The change that lasts, else the one that the detector finds at this value."""
+    if change.key in state.changed:
+        return state.changed[change.key]
+    series = (*state.series.get(change.key, ()), value)
+    return level_change(type_of(change), series) if change.alarms(series) else None
+
+
+def _set(changed: dict[str, LevelChange], key: str, change: LevelChange | None) -> None:
+    if change is None:
+        changed.pop(key, None)
+    else:
+        changed[key] = change

@@ -165,7 +165,9 @@ class WindowCloser:
             outputs += self._report_silence(key, max(starts) + self._settings.every_ms)
         for start in sorted(starts):
             self._drop(key, start)
-        state.episodes = msgspec.structs.replace(state.episodes, windows=(), series={})
+        state.episodes = msgspec.structs.replace(
+            state.episodes, windows=(), series={}, changed={}, recovered=None
+        )
         return outputs
 
     def _open_or_touched(self, key: ModelKey) -> list[int]:

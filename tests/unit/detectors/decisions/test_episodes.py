@@ -112,16 +112,48 @@ def test_the_policy_is_k_of_the_last_of_windows(k: int, of: int, expected: int |
     assert (opened[0] if opened else None) == expected
 
 
-def test_an_intermittent_drift_is_not_signalled_each_time() -> None:
-    """For an hour, two bad windows and two clean ones alternate: one signal per cool-down."""
-    assert kinds(["a", "a", "", ""] * 15) == [
-        (k, kind) for k in (1, 13, 25, 37, 49) for k, kind in ((k, "opened"), (k + 2, "recovered"))
+@pytest.mark.parametrize("bad", ["a", "A"])
+def test_a_drift_that_comes_and_goes_is_one_episode(bad: str) -> None:
+    """For an hour, two bad windows and two clean ones alternate, then all is clean."""
+    _, signals = run([lettered(k, x) for k, x in enumerate([bad, bad, "", ""] * 15 + [""] * 20)])
+    first = 1 if bad == "a" else 0
+    assert [(signal.start_ms // MINUTE, signal.kind) for signal in signals[:2]] == [
+        (first, "opened"),
+        (3, "recovered"),
+    ]
+    assert [signal.kind for signal in signals[2:]] == ["reminder"] * 4 + ["recovered"]
+    assert len({signal.episode for signal in signals}) == 1
+    assert signals[-1].end_ms == signals[-1].start_ms + MINUTE == 68 * MINUTE
+
+
+def test_an_episode_that_returned_recovers_after_a_clean_cool_down() -> None:
+    assert kinds(["A", "", "", "A", *[""] * 15]) == [
+        (0, "opened"),
+        (2, "recovered"),
+        (13, "recovered"),
     ]
 
 
-def test_overwhelming_evidence_and_other_features_open_another_episode_at_once() -> None:
+def test_stronger_evidence_and_other_features_open_another_episode_at_once() -> None:
     assert kinds(["a", "a", "", "", "A"]) == [(1, "opened"), (3, "recovered"), (4, "opened")]
     assert kinds(["a", "a", "", "", "b", "b"]) == [(1, "opened"), (3, "recovered"), (5, "opened")]
+    grown = ("a", "baseline_drift_check", 1.01, 0.1)
+    for second, kind in ((DRIFT, []), (grown, ["opened"]), (LOSS, ["opened"])):
+        windows = [checked(0, DRIFT), checked(1), checked(2), checked(3, second)]
+        assert [signal.kind for signal in run(windows)[1]] == ["opened", "recovered", *kind]
+
+
+def test_a_window_as_long_as_the_cool_down_is_not_signalled_each_time() -> None:
+    """The cool-down of 10 minutes is as long as three windows at least."""
+    windows = [report(k * 60, far="a", length=60) for k in range(13)]
+    signals = run(windows)[1]
+    assert [(signal.start_ms // (60 * MINUTE), signal.kind) for signal in signals] == [
+        (0, "opened"),
+        (3, "reminder"),
+        (6, "reminder"),
+        (9, "reminder"),
+        (12, "reminder"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -255,10 +287,12 @@ def test_a_single_violation_of_another_feature_does_not_keep_an_episode_open() -
 
 
 def test_the_next_drift_is_a_new_episode() -> None:
-    _, signals = run([report(0, far="a"), report(1), report(2), report(3, far="a")])
+    """After the cool-down, which begins when the first episode has recovered."""
+    clean = [report(k) for k in range(1, 13)]
+    _, signals = run([report(0, far="a"), *clean, report(13, far="a")])
     assert [signal.kind for signal in signals] == ["opened", "recovered", "opened"]
     assert signals[0].episode == signals[1].episode != signals[2].episode
-    assert signals[2].first_violation_ms == 3 * MINUTE
+    assert signals[2].first_violation_ms == 13 * MINUTE
 
 
 def test_no_episode_opens_on_a_feature_that_was_confirmed_before_it_recovered() -> None:
