@@ -10,7 +10,7 @@ import msgspec
 from detectors.changes.base import Change
 from detectors.changes.scale import WARM_UP, scale_of
 
-DEVIATIONS: Final = 1.5
+DEVIATIONS: Final = 1.0
 """``unit`` in deviations of the series, where it is not set."""
 
 
@@ -20,7 +20,7 @@ class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
     ``delta`` is the confidence. The series is divided by ``unit`` first, since the bound allows for
     chance in proportion to the range of the values and assumes that this range is 1. After 40 calm
     windows a step of one unit is detected within about 35 windows, one of ten units within 5. A
-    step of any size needs at least 20 windows in all. Without ``unit`` it is 1.5 deviations of the
+    step of any size needs at least 20 windows in all. Without ``unit`` it is the deviation of the
     series' own values. ``clock`` is the number of values between two tests (1 by default: a series
     has one value per window); ``grace_period`` values are needed first. Detects rises and falls.
 
@@ -29,7 +29,7 @@ class Adwin(Change, frozen=True, kw_only=True, tag="adwin"):
 
     unit: Annotated[float, msgspec.Meta(gt=0)] | None = None
     """The divisor of the series: the change that counts as one unit (for a mean: in standard
-    deviations of the baseline). Without it 1.5 deviations of the series' own values.
+    deviations of the baseline). Without it the deviation of the series' own values.
     """
     delta: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.002
     """The highest chance of a false alarm that is accepted."""

@@ -123,25 +123,26 @@ def advance(
     separate = _non_overlapping(windows, needed)
     if len(separate) == needed:
         windows = tuple(window for window in windows if window.start_ms >= separate[-1].start_ms)
-    cooldown_ms = _cooldown_ms(report, rules)
-    signalled = {
-        name: end_ms
-        for name, end_ms in state.signalled.items()
-        if report.end_ms - end_ms < cooldown_ms
-    }
-    recovered = state.recovered
-    if recovered is not None and report.end_ms - recovered.last_signal_ms >= cooldown_ms:
-        recovered = None
-    state = msgspec.structs.replace(
-        state, windows=windows, signalled=signalled, recovered=recovered
-    )
+    state = _forget_old(msgspec.structs.replace(state, windows=windows), report, rules)
     confirmed = _confirmed(separate[: rules.of], report.violations, rules.k)
     state = _continued_if_returned(state, report, confirmed)
     if state.open is not None:
         return _continue(state, state.open, report, confirmed, separate[: rules.k], rules)
-    if not _worth_a_signal(state, report, confirmed):
+    is_back = state.recovered is not None and not set(confirmed).isdisjoint(state.recovered.ever)
+    if not is_back and not _worth_a_signal(state, report, confirmed):
         return state, []
     return _open(state, report, confirmed, separate)
+
+
+def _forget_old(state: EpisodeState, report: WindowReport, rules: Rules) -> EpisodeState:
+    """The state without the signals and the recovered episode whose cool-down has ended."""
+    since_ms = _end_ms(report) - _cooldown_ms(report, rules)
+    past = state.recovered
+    return msgspec.structs.replace(
+        state,
+        signalled={name: end for name, end in state.signalled.items() if end > since_ms},
+        recovered=past if past is not None and past.last_signal_ms > since_ms else None,
+    )
 
 
 def _non_overlapping(windows: Sequence[JudgedWindow], count: int) -> list[JudgedWindow]:

@@ -68,7 +68,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     min_n: Count = 100
     """A window of fewer rows gets no verdict (``insufficient``)."""
     cooldown: Duration = "30m"
-    """An episode that continues sends no further signal for this long."""
+    """An episode that continues sends no further signal for this long, and for ``of`` windows at
+    least.
+    """
     overwhelming_alpha: Probability = 1e-9
     """The noise level that a single window must exceed to be enough for a signal."""
     overwhelming_n: Count = 500
