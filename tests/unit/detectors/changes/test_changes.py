@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 import numpy as np
 import pytest
 
+from detectors.arrays import Floats
 from detectors.changes.adwin import Adwin
 from detectors.changes.base import MAX_VALUES, Change
 from detectors.changes.page_hinkley import PageHinkley
@@ -144,7 +145,7 @@ def test_a_second_change_after_the_first_has_recovered_is_found() -> None:
     assert kinds == ["opened", "recovered", "opened"]
 
 
-CALM = {
+CALM: dict[str, Callable[[np.random.Generator], Floats]] = {
     "few rows": lambda rng: rng.normal(0.0, 0.1, 250),
     "many rows": lambda rng: rng.normal(0.0, 0.01, 250),
     "a far level": lambda rng: rng.normal(7.0, 0.5, 250),
@@ -168,13 +169,13 @@ def test_calm_series_of_any_kind_give_no_signal_with_the_default_settings(
     assert sum(opened.values()) <= 1, opened
 
 
-def signals_of(change: Change, values: Sequence[float]) -> int:
+def signals_of(change: Change, values: Floats) -> int:
     """The number of episodes that a series of means opens, without counting any rows."""
     watch, state, opened = SeriesWatch({"m": [change]}), EpisodeState(), 0
     center, scale = BASE.layout.features[0].center, BASE.layout.features[0].scale
     first = run(judge_of(), levels(0.0))[1][0]
-    for k, value in enumerate(values):
-        moved = msgspec.structs.replace(first.features[0], mean=center + scale * float(value))
+    for k, value in enumerate(values.tolist()):
+        moved = msgspec.structs.replace(first.features[0], mean=center + scale * value)
         violations = tuple(watch.violations("m", [moved], BASE, state))
         window_report = msgspec.structs.replace(
             first,
