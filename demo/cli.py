@@ -71,7 +71,8 @@ def play(options: argparse.Namespace, screen: Screen) -> int:
     incidents = FIVE if options.incidents == "all" else ()
     traffic = Traffic(replayed, model, incidents, folder.captures)
     replay = Replay(traffic, service, folder, port, screen)
-    screen.print(f"driftline run {folder.config}    metrics: http://127.0.0.1:{port}/metrics")
+    screen.print(f"driftline run {folder.config}", wrap=False)
+    screen.print(f"metrics: http://127.0.0.1:{port}/metrics", wrap=False)
     try:
         service.start()
         with screen:

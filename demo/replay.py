@@ -13,10 +13,10 @@ from demo.incidents import HOUR_MS
 from demo.model import Model
 from demo.run_folder import Folder
 from demo.scoring import Tally
-from demo.screen import Row, Screen, clock
+from demo.screen import Screen
 from demo.service import ServiceProcess, Subscription, driftline
 from demo.traffic import START_MS, WINDOW_MS, WINDOWS, Traffic
-from detectors.report import Signal, Violation, WindowReport
+from detectors.report import Signal, WindowReport
 
 LAG_WINDOWS = 8
 """The traffic waits for the service while it is more than this number of windows ahead."""
@@ -121,9 +121,8 @@ class Replay:
         if report.state == "violations" and not during_incident:
             self.violations_outside_incidents += 1
         rate = self._event_rate(report.rows)
-        self._screen.add_window(
-            Row(report, self.traffic.rmse(*span), rate, self._signals.get(end_ms, ""))
-        )
+        rmse = self.traffic.rmse(*span)
+        self._screen.add_window(report, rmse, rate, self._signals.get(end_ms, ""))
 
     def _event_rate(self, rows: int) -> float:
         """Events per second through the service, including ``rows`` just reported."""
@@ -135,18 +134,7 @@ class Replay:
     def _take(self, signal: Signal) -> None:
         judged = self.tally.judge(signal)
         self._signals[signal.end_ms] = signal.kind
-        recovered = signal.kind == "recovered"
-        lines = [] if recovered else [describe(reason) for reason in signal.reasons]
-        features = ", ".join(sorted({reason.feature for reason in signal.reasons}))
-        self._screen.print(
-            "\n".join(
-                [
-                    f"{clock(signal.end_ms)}  signal {signal.kind}: {features}  ({judged})",
-                    *(f"{'':11}{line}" for line in lines),
-                ]
-            ),
-            "green" if recovered else "bold red",
-        )
+        self._screen.print_signal(signal, judged)
         if retraining.is_needed_after(signal) and not self.handovers:
             self._reminder = signal
 
@@ -154,7 +142,7 @@ class Replay:
         """Announce, each once, the incidents that started or ended before this time."""
         for at_ms, text in self._announcements:
             if self._announced_ms <= at_ms < until_ms:
-                self._screen.print(f"{clock(START_MS + at_ms)}  {text}", "yellow")
+                self._screen.print_at(START_MS + at_ms, text, "yellow")
         self._announced_ms = max(self._announced_ms, until_ms)
 
     def _retrain(self, signal: Signal, window: int) -> None:
@@ -183,7 +171,7 @@ class Replay:
         self._print_step(at_ms, "new model deployed; monitoring continues with its new baseline")
 
     def _print_step(self, at_ms: int, text: str) -> None:
-        self._screen.print(f"{clock(START_MS + at_ms)}  {text}", "bold cyan")
+        self._screen.print_at(START_MS + at_ms, text, "bold cyan")
 
 
 def _announcements(traffic: Traffic) -> list[tuple[int, str]]:
@@ -197,19 +185,6 @@ def _announcements(traffic: Traffic) -> list[tuple[int, str]]:
         if incident.end_ms is not None
     ]
     return sorted(starts + ends)
-
-
-def describe(reason: Violation) -> str:
-    """A line about a violation: its statistic, the largest shift of a share, and the diagnosis if
-    there is one.
-    """
-    parts = [f"{reason.feature}: {reason.statistic} {reason.value:.2f}, limit {reason.limit:.2f}"]
-    largest = next(iter(reason.moved), None)
-    if largest and reason.check != "data_type_check":
-        parts.append(f"{largest.label}: {largest.before:.1%} -> {largest.after:.1%}")
-    if reason.diagnosis:
-        parts.append(reason.diagnosis)
-    return "; ".join(parts)
 
 
 def deploy(folder: Folder, number: int, port: int, flights: Flights, model: Model) -> None:

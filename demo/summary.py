@@ -24,8 +24,10 @@ def conclude(replay: Replay, screen: Screen, folder: Folder) -> int:
     incident led to a new model.
     """
     screen.print("")
-    for line in [*detected(replay), *errors(replay), *verdict(replay), *next_steps(replay, folder)]:
+    for line in [*detected(replay), *errors(replay), *verdict(replay)]:
         screen.print(line)
+    for line in next_steps(replay, folder):
+        screen.print(line, wrap=False)
     retrained = bool(replay.handovers) or not has_permanent(replay)
     return 0 if replay.tally.passed and retrained else 1
 
@@ -100,12 +102,14 @@ def next_steps(replay: Replay, folder: Folder) -> list[str]:
     lines = [
         "",
         f"Reports and signals: {folder.reports}",
-        f"Configuration:       {folder.config}    service log: {folder.log}",
+        f"Configuration:       {folder.config}",
+        f"Service log:         {folder.log}",
     ]
     if replay.tally.detections:
         last = list(replay.tally.detections.values())[-1]
         lines += [
-            "Next: recompute a published number from its counts,",
+            "Next: see the windows and their findings, and recompute a published number,",
+            f"      {program()} reports --config {folder.config}",
             (
                 f"      {program()} explain {last.signal.report} {last.incident.cause}"
                 f" --config {folder.config}"

@@ -5,23 +5,21 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from detectors.errors import DetectorError
+from stream.commands.options import FILE, FILE_OR_FOLDER, FOLDER, progress_bar
+from stream.commands.report_commands import explain, reports
 from stream.errors import DriftlineError
 
 if TYPE_CHECKING:
     from stream.config.model import Config
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FILE_OR_FOLDER = click.Path(exists=True, path_type=Path)
-EXISTING_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 INTERRUPTED = 128 + signal.SIGINT
 """The exit code after Ctrl-C, by the convention of shells."""
 
@@ -59,7 +57,8 @@ def main() -> None:
     driftline baseline train.csv --out baseline/   summarise the training data
     driftline check config.yaml --live             check configuration, source, sinks
     driftline run config.yaml                      run the service
-    driftline explain REPORT-ID FEATURE            recompute published metrics
+    driftline reports config.yaml                  list windows and findings
+    driftline explain --last --config config.yaml  recompute published metrics
     """
 
 
@@ -132,7 +131,7 @@ def baseline(
         header=not no_header,
         force=force,
     )
-    with _progress() as bar:
+    with progress_bar() as bar:
         made = make_baseline(train, options, bar)
     print_made(made, Console(), Console(stderr=True))
 
@@ -161,11 +160,14 @@ def baseline(
     ),
 )
 @click.option(
+    "--live",
+    is_flag=True,
+    help="Show the newest windows and all signals on stdout, as a table on a terminal.",
+)
+@click.option(
     "--log-level",
     type=click.Choice(["debug", "info", "warning", "error"]),
-    default="info",
-    show_default=True,
-    help="The lowest level that is logged.",
+    help="The lowest level that is logged: info, or warning with --live, unless it is given.",
 )
 @click.option(
     "--log",
@@ -182,7 +184,8 @@ def run(
     accept_change: bool,
     standby: bool,
     from_start: bool,
-    log_level: Literal["debug", "info", "warning", "error"],
+    live: bool,
+    log_level: Literal["debug", "info", "warning", "error"] | None,
     log: Literal["auto", "json", "console"],
 ) -> None:
     """Run the service until it is stopped (SIGTERM, Ctrl-C) or its source ends.
@@ -200,8 +203,9 @@ def run(
     It logs to stderr; NO_COLOR=1 switches colours off.
 
     \b
-    Example:
+    Examples:
       driftline run config.yaml
+      driftline run config.yaml --live
 
     \b
     Exit codes:
@@ -218,12 +222,16 @@ def run(
      11  source read to its end: no record was accepted
      12  source read to its end: no window was judged
     """
+    from msgspec import structs
+
     from stream.baselining.configured import baselines_check
+    from stream.commands.job_view import RunningJobView
     from stream.commands.usage import wrong_usage
     from stream.config.load import load
     from stream.service.process import RunOptions
     from stream.service.process import run as run_service
     from stream.state.earlier_default import with_earlier_state
+    from stream.telemetry.log_events import VERDICTS
     from stream.telemetry.log_setup import LogSetup, style_of
 
     def load_config() -> Config:
@@ -235,9 +243,16 @@ def run(
     if from_start and getattr(loaded.source, "start", "") == "latest":
         message = "--from-start would read nothing again with `start: latest`: set `earliest`."
         raise wrong_usage(message)
+    level = log_level or ("warning" if live else "info")
+    # A terminal shows windows and signals once.
+    is_shown = live and log_level is None and sys.stderr.isatty()
+    logs = LogSetup(level, style_of(log), loaded.job, VERDICTS if is_shown else ())
     options = RunOptions(accept_change=accept_change, standby=standby, from_start=from_start)
-    logs = LogSetup(log_level, style_of(log), loaded.job)
-    ending = run_service(loaded, logs, options, load_config)
+    with ExitStack() as cleanup:
+        if live:
+            view = cleanup.enter_context(RunningJobView(loaded.job, Console(highlight=False)))
+            options = structs.replace(options, watch=view.show)
+        ending = run_service(loaded, logs, options, load_config)
     if ending.text:
         _complain(ending.text)
     sys.exit(ending.code)
@@ -334,62 +349,6 @@ def schema(document: str, markdown: bool) -> None:
     click.echo(configuration_page(), nl=False)
 
 
-@main.command(short_help="Recompute the published metrics of a feature.")
-@click.argument("report-id")
-@click.argument("feature")
-@click.option(
-    "--config", type=FILE, help="Configuration of the job, which names the reports and baselines."
-)
-@click.option(
-    "--reports", type=FILE_OR_FOLDER, help="Folder or file with reports of the jsonl sink."
-)
-@click.option(
-    "--baseline",
-    "folder",
-    type=EXISTING_FOLDER,
-    help="Folder of the baseline that the report names.",
-)
-def explain(
-    report_id: str, feature: str, config: Path | None, reports: Path | None, folder: Path | None
-) -> None:
-    """Recompute the published metrics of one feature from the counts in its report.
-
-    REPORT-ID is the id of a report: in the log line of its window, or "report" in a signal. Shows
-    each metric with its formula, limit and noise floor, and the bins that moved.
-
-    \b
-    Example:
-      driftline explain REPORT-ID dep_delay --config config.yaml
-
-    \b
-    Exit codes:
-      0  all recomputed values match
-      1  a recomputed value differs from the published one
-      2  the report or its baseline cannot be found or read
-    """
-    from stream.commands.explain import explain as recompute
-
-    with _progress() as bar:
-        matches = recompute(
-            report_id=report_id,
-            feature=feature,
-            config=config,
-            reports=reports,
-            folder=folder,
-            console=Console(),
-            progress=bar,
-        )
-    sys.exit(0 if matches else 1)
-
-
-def _progress() -> Progress:
-    """A progress bar on a terminal that disappears at the end; nothing elsewhere."""
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn()
-    return Progress(
-        *columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()
-    )
-
-
 def _names(option: str, texts: tuple[str, ...]) -> tuple[str, ...]:
     from stream.commands.name_lists import parse_names
 
@@ -399,6 +358,9 @@ def _names(option: str, texts: tuple[str, ...]) -> tuple[str, ...]:
         context = click.get_current_context(silent=True)
         raise click.BadParameter(str(error), ctx=context, param_hint=f"'{option}'") from error
 
+
+main.add_command(reports)
+main.add_command(explain)
 
 if __name__ == "__main__":
     main()

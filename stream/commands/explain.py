@@ -23,7 +23,9 @@ from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.measures import measure
 from stream.baselining.build import load_baseline
 from stream.commands.explain_page import ExplainPage, RecomputedMetric
-from stream.commands.usage import wrong_option, wrong_usage
+from stream.commands.explain_target import find_target
+from stream.commands.report_files import ReportFiles
+from stream.commands.usage import wrong_option
 from stream.config.artifact_paths import ArtifactPaths
 from stream.config.faults import unknown_name
 from stream.errors import DataError
@@ -35,25 +37,28 @@ TYPES: Final = {"integral": "integer", "fractional": "fraction", "string": "text
 
 
 def explain(
-    report_id: str,
-    feature: str,
+    arguments: Sequence[str],
     config: Path | None,
     reports: Path | None,
     folder: Path | None,
     console: Console,
     progress: Progress | None = None,
+    *,
+    last: bool = False,
 ) -> bool:
     """Print each metric of a feature as recomputed and as published, and the bins that moved.
 
     Returns true if all of them match. The window is judged again with the limits that the report
     names, if the state keeps them; otherwise with the constraints of the baseline and the rules in
     the report. Verdicts of change detectors are excluded: they need the previous windows.
+    ``arguments`` and ``last`` name window and feature, as for
+    :func:`stream.commands.explain_target.find_target`.
 
     Raises ``click.UsageError`` for options that lead to no report, and
     :class:`~stream.errors.DataError` for a report or baseline that cannot be found or read.
     """
     paths = ArtifactPaths(config) if config else None
-    report = find_report(report_id, _report_files(paths, reports), progress)
+    report, feature = find_target(arguments, ReportFiles(paths, reports, progress), last=last)
     state = earlier_state(paths.state, report.job) if paths else None
     baseline = _baseline(report, paths, state, folder)
     limits = read_limits(state, report.limits) if state else None
@@ -63,7 +68,7 @@ def explain(
         recomputed = judged_again(report, baseline, limits)
     except (DetectorError, msgspec.MsgspecError, ValueError, OSError) as error:
         reason = f"its counts cannot be read, it is damaged ({type(error).__name__})"
-        raise DataError(f"report {report_id!r}", reason) from error
+        raise DataError(f"report {report.id!r}", reason) from error
     again = _feature(recomputed, feature)
     page = ExplainPage(console)
     page.head(report, feature, recomputed.rows)
@@ -124,52 +129,6 @@ def _shown_limits(report: WindowReport, baseline: Baseline) -> Limits:
     }
     rules = msgspec.convert(shown, Rules)
     return Limits(constraints=baseline.constraints, rules=rules, features=own)
-
-
-def find_report(
-    report_id: str, files: Sequence[Path], progress: Progress | None = None
-) -> WindowReport:
-    """Return the report with this id from files of the jsonl sink.
-
-    Lines that a crash has truncated are skipped. Raises :class:`~stream.errors.DataError` if there
-    is no such report.
-    """
-    quoted_id = msgspec.json.encode(report_id.encode(errors="replace").decode())
-    for line in _lines(files, progress):
-        if quoted_id in line:
-            try:
-                report = msgspec.json.decode(line, type=WindowReport)
-            except msgspec.MsgspecError:
-                continue
-            if report.id == report_id:
-                return report
-    searched = ", ".join(map(str, files)) or "no file"
-    raise DataError(f"report {report_id!r}", f"not found; searched {searched}")
-
-
-def _lines(files: Sequence[Path], progress: Progress | None) -> Iterator[bytes]:
-    size = sum(path.stat().st_size for path in files)
-    task = progress.add_task("searching reports", total=size) if progress else None
-    for path in files:
-        with path.open("rb") as file:
-            for line in file:
-                if progress and task is not None:
-                    progress.advance(task, len(line))
-                yield line
-
-
-def _report_files(paths: ArtifactPaths | None, reports: Path | None) -> list[Path]:
-    if reports is None and paths is None:
-        raise wrong_usage("Give --config, or --reports with the folder of the reports.")
-    sources = [*([reports] if reports else []), *(paths.reports if paths else [])]
-    if not sources:
-        message = "its jsonl sinks have written no reports: name their folder with --reports"
-        raise wrong_option("--config", message)
-    return [
-        file
-        for source in sources
-        for file in (sorted(source.glob("reports-*.jsonl")) if source.is_dir() else [source])
-    ]
 
 
 def _baseline(

@@ -21,6 +21,10 @@ DROPPED_EVERY_S: Final = 60.0
 """The time between two log events about dropped records, unless a new reason appears."""
 
 
+VERDICTS: Final = ("window_closed", "signal_raised")
+"""The events of :class:`VerdictLog`."""
+
+
 class VerdictLog:
     """Logs one event per report and signal, without feature values.
 

@@ -21,19 +21,20 @@ class LogSetup(msgspec.Struct, frozen=True):
 
     The style is JSON, or columns for a terminal. Warnings and errors of libraries are logged too,
     with the key ``logger``. Columns are coloured if stderr is a terminal that supports colours and
-    ``NO_COLOR`` is not set.
+    ``NO_COLOR`` is not set. Events named in ``hidden`` are left out.
     """
 
     level: LogLevel = "info"
     style: LogStyle = "json"
     job: str = ""
+    hidden: tuple[str, ...] = ()
 
     def set_up(self) -> None:
         """Set up structlog and the standard library's ``logging`` for this process."""
         stamp = structlog.processors.TimeStamper(
             fmt="iso" if self.style == "json" else SECONDS, utc=True
         )
-        shared: list[Processor] = [self._add_job, structlog.stdlib.add_log_level, stamp]
+        shared: list[Processor] = [self._hide, self._add_job, structlog.stdlib.add_log_level, stamp]
         self._set_up_structlog(shared)
         self._set_up_libraries(shared)
 
@@ -56,6 +57,11 @@ class LogSetup(msgspec.Struct, frozen=True):
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(formatter)
         logging.basicConfig(handlers=[handler], level=logging.WARNING)
+
+    def _hide(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        if event["event"] in self.hidden:
+            raise structlog.DropEvent
+        return event
 
     def _add_job(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
         return {"job": self.job, **event} if self.job else event

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from stream.service.ending import NOTHING_JUDGED
+
 CAPTURE = (
     '{"captureData":{"endpointInput":{"data":"%d","encoding":"CSV"},'
     '"endpointOutput":{"data":"1","encoding":"CSV"}},'
@@ -108,18 +110,57 @@ def test_a_service_logs_for_people_on_a_terminal_and_in_json_on_request(
     config: Path,
 ) -> None:
     code, sent = run_on_terminal(config.parent, "run", "config.yaml")
-    assert code == 0, sent
+    assert code == NOTHING_JUDGED, sent
     uncoloured = [re.sub(r"\x1b\[\d*m", "", line) for line in sent.splitlines()]
     assert sent.count("\x1b[") > 10
     assert any(
         re.search(r"^\S+Z \[info +\] started +job=short http=http://", line) for line in uncoloured
     )
     assert not any(line.startswith("{") for line in uncoloured)
+    forget_state(config)
     code, sent = run_on_terminal(config.parent, "run", "config.yaml", "--log", "json")
-    assert {json.loads(line)["job"] for line in sent.splitlines()} == {"short"}
+    *logged, ending = sent.splitlines()
+    assert {json.loads(line)["job"] for line in logged} == {"short"}
+    assert ending.startswith("driftline: nothing judged: 50 events accepted")
 
 
 def test_no_color_disables_colours(config: Path) -> None:
     code, sent = run_on_terminal(config.parent, "run", "config.yaml", NO_COLOR="1")
-    assert (code, sent.count("\x1b")) == (0, 0)
+    assert (code, sent.count("\x1b")) == (NOTHING_JUDGED, 0)
     assert "started" in sent
+
+
+def test_a_live_view_shows_windows_and_fits_the_terminal(config: Path) -> None:
+    code, sent = run_on_terminal(config.parent, "run", "config.yaml", "--live", COLUMNS="80")
+    assert code == NOTHING_JUDGED, sent
+    text = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", sent).replace("\r", "\n")
+    lines = [line for line in text.splitlines() if not line.startswith("driftline: ")]
+    assert max(map(len, lines)) <= 80
+    assert any(line.startswith("2026-11-25 07:01      50  learning") for line in lines)
+    assert "short: 1 window, 50 rows" in text
+    assert "window_closed" not in text, "it is shown, not logged"
+
+
+def test_a_live_view_keeps_the_log_that_was_asked_for(config: Path) -> None:
+    options = ("run", "config.yaml", "--live", "--log", "json", "--log-level", "info")
+    _, sent = run_on_terminal(config.parent, *options, COLUMNS="200")
+    text = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", sent)
+    for event in ("started", "window_closed", "stopped"):
+        assert f'"event": "{event}"' in text.replace("\r\n", " ").replace("  ", " ")
+    assert "2026-11-25 07:01" in text
+
+
+def test_a_live_view_is_lines_where_there_is_no_terminal(config: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "stream.cli", "run", "config.yaml", "--live"],
+        cwd=config.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "2026-11-25 07:01  50  learning\n"
+    assert '"event": "started"' not in done.stderr
+
+
+def forget_state(config: Path) -> None:
+    for path in config.parent.glob("driftline-*.sqlite*"):
+        path.unlink()

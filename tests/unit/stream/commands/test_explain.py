@@ -62,7 +62,7 @@ def explained(folder: Path, *lines: bytes, name: str = "x") -> tuple[bool, str]:
     """Return whether all values match, and the page, for a file of these lines."""
     (folder / "reports-1.jsonl").write_bytes(b"".join(line + b"\n" for line in lines))
     console = Console(file=io.StringIO(), width=200)
-    matches = explain(report().id, name, None, folder, folder / "b", console)
+    matches = explain([report().id, name], None, folder, folder / "b", console)
     assert isinstance(console.file, io.StringIO)
     return matches, console.file.getvalue()
 

@@ -65,7 +65,7 @@ def page_of(
         force_terminal=colours,
         color_system="standard" if colours else None,
     )
-    explain(published.id, name, None, folder, folder / "b", console)
+    explain([published.id, name], None, folder, folder / "b", console)
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue().splitlines()
 

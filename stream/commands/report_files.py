@@ -1,0 +1,158 @@
+"""The published reports and signals in the files of the jsonl sink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+from rich.progress import Progress
+
+from detectors.report import Signal, WindowReport
+from stream.commands.usage import wrong_option, wrong_usage
+from stream.config.artifact_paths import ArtifactPaths
+from stream.errors import DataError
+
+T = TypeVar("T")
+SIGNALS: Final = "signals.jsonl"
+
+
+class ReportHead(msgspec.Struct, frozen=True, kw_only=True):
+    """What identifies a report, and its violations, without its numbers."""
+
+    id: str
+    model: str
+    variant: str
+    start_ms: int
+    end_ms: int | None
+    revision: int
+    state: str
+    violations: tuple[msgspec.Raw, ...] = ()
+    generation: str = ""
+
+    @property
+    def window(self) -> tuple[object, ...]:
+        """The window or silence that all revisions and generations of the report are about."""
+        is_silence = self.state == "no data"
+        end_ms = None if is_silence else self.end_ms
+        return self.model, self.variant, self.start_ms, end_ms, is_silence
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """The order of reports: by time, then by generation and revision."""
+        end_ms = self.start_ms if self.end_ms is None else self.end_ms
+        return end_ms, self.start_ms, self.model, self.variant, self.generation, self.revision
+
+    def covers(self, time_ms: int) -> bool:
+        """Return whether the time lies in the window ``[start, end)``."""
+        return self.start_ms <= time_ms and (self.end_ms is None or time_ms < self.end_ms)
+
+
+class FoundReport(NamedTuple):
+    """The head of a report, and the place of its line."""
+
+    head: ReportHead
+    file: Path
+    offset: int
+
+
+class ReportFiles:
+    """The files of reports and signals that a configuration or ``--reports`` names.
+
+    Raises ``click.UsageError`` for options that lead to no file. Lines that a crash has truncated
+    are skipped.
+    """
+
+    def __init__(
+        self, paths: ArtifactPaths | None, reports: Path | None, progress: Progress | None = None
+    ) -> None:
+        self._progress = progress
+        sources = _sources(paths, reports)
+        self.files = [
+            file
+            for source in sources
+            for file in (sorted(source.glob("reports-*.jsonl")) if source.is_dir() else [source])
+        ]
+        folders = [source if source.is_dir() else source.parent for source in sources]
+        self._signals = [path for folder in folders if (path := folder / SIGNALS).is_file()]
+
+    @property
+    def searched(self) -> str:
+        """The names of the files, for messages."""
+        return ", ".join(map(str, self.files)) or "no file"
+
+    def report(self, report_id: str) -> WindowReport:
+        """Return the report with this id; raises :class:`~stream.errors.DataError` without one."""
+        quoted_id = msgspec.json.encode(report_id.encode(errors="replace").decode())
+        for _, _, line in self._lines(self.files):
+            if quoted_id in line:
+                report = _decoded(line, WindowReport)
+                if report is not None and report.id == report_id:
+                    return report
+        raise DataError(f"report {report_id!r}", f"not found; searched {self.searched}")
+
+    def newest(self) -> list[FoundReport]:
+        """Return the newest report of each window, in order of time."""
+        newest: dict[tuple[object, ...], FoundReport] = {}
+        for file, offset, line in self._lines(self.files):
+            head = _decoded(line, ReportHead)
+            if head is None:
+                continue
+            before = newest.get(head.window)
+            if before is None or _age(before.head) <= _age(head):
+                newest[head.window] = FoundReport(head, file, offset)
+        return sorted(newest.values(), key=lambda found: found.head.order)
+
+    def load(self, found: FoundReport) -> WindowReport:
+        """Return a report that was found before."""
+        with found.file.open("rb") as file:
+            file.seek(found.offset)
+            return msgspec.json.decode(file.readline(), type=WindowReport)
+
+    def signal(self, signal_id: str) -> Signal | None:
+        """Return the signal with this id, ``dedupe_id`` or, the newest one, this episode."""
+        found = None
+        for signal in self.signals():
+            if signal_id in (signal.id, signal.dedupe_id, signal.episode):
+                found = signal
+        return found
+
+    def signals(self) -> list[Signal]:
+        """Return all signals, in the order in which they were written."""
+        lines = (line for _, _, line in self._lines(self._signals))
+        return [signal for line in lines if (signal := _decoded(line, Signal)) is not None]
+
+    def _lines(self, files: Sequence[Path]) -> Iterator[tuple[Path, int, bytes]]:
+        size = sum(path.stat().st_size for path in files)
+        progress = self._progress
+        task = progress.add_task("searching reports", total=size) if progress else None
+        for path in files:
+            offset = 0
+            with path.open("rb") as file:
+                for line in file:
+                    if progress and task is not None:
+                        progress.advance(task, len(line))
+                    yield path, offset, line
+                    offset += len(line)
+
+
+def _age(head: ReportHead) -> tuple[str, int]:
+    return head.generation, head.revision
+
+
+def _decoded(line: bytes, type_: type[T]) -> T | None:
+    try:
+        return msgspec.json.decode(line, type=type_)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+
+
+def _sources(paths: ArtifactPaths | None, reports: Path | None) -> list[Path]:
+    if reports is None and paths is None:
+        raise wrong_usage("Give --config, or --reports with the folder of the reports.")
+    sources = [*([reports] if reports else []), *(paths.reports if paths else [])]
+    if not sources:
+        message = "its jsonl sinks have written no reports: name their folder with --reports"
+        raise wrong_option("--config", message)
+    return sources
