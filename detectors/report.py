@@ -12,7 +12,9 @@ import msgspec
 
 REPORT_VERSION = 1
 SIGNAL_VERSION = 1
-State = Literal["ok", "violations", "insufficient", "no data", "incomplete", "learning"]
+State = Literal[
+    "ok", "violations", "insufficient", "no data", "no inputs", "incomplete", "learning"
+]
 Verdict = Literal["ok", "violation", "insufficient", "disabled"]
 SignalKind = Literal["opened", "worsened", "reminder", "recovered"]
 

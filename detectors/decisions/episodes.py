@@ -112,9 +112,13 @@ def advance(
     The cool-down is ``cooldown``, and at least as long as ``of`` windows.
 
     Each gives one signal, at most one per window. Only windows with the state ``ok`` or
-    ``violations`` and revision 0 count; all others change nothing.
+    ``violations``, or ``no inputs`` with enough rows, and revision 0 count; all others change
+    nothing.
     """
-    if report.state not in ("ok", "violations") or report.revision or report.end_ms is None:
+    judged = report.state in ("ok", "violations") or (
+        report.state == "no inputs" and report.rows >= rules.min_n
+    )
+    if not judged or report.revision or report.end_ms is None:
         return state, []
     violating = tuple(sorted({violation.feature for violation in report.violations}))
     window = JudgedWindow(report.start_ms, report.end_ms, violating)

@@ -89,7 +89,7 @@ class Judge:
             start_ms=span.start_ms,
             end_ms=span.end_ms,
             revision=span.revision,
-            state=self._state(span, profile.rows, violates=bool(violations)),
+            state=self._state(span, window, violates=bool(violations)),
             rows=profile.rows,
             baseline=baseline.fingerprint,
             layout=profile.layout.fingerprint,
@@ -176,18 +176,20 @@ class Judge:
         """
         violations = violations_of(window)
         features = feature_reports(window.measures, window.rulings, _features_of(violations))
-        if span.revision == 0 and self._state(span, window.rows, violates=False) == "ok":
+        if span.revision == 0 and self._state(span, window, violates=False) == "ok":
             changed = self._series.violations(span.model, features, window.baseline, state)
             features = mark_violating(features, _features_of(changed))
             violations += changed
         return features, violations
 
-    def _state(self, span: WindowSpan, rows: int, *, violates: bool) -> State:
+    def _state(self, span: WindowSpan, window: CheckedWindow, *, violates: bool) -> State:
         if span.incomplete:
             return "incomplete"
         if span.learning:
             return "learning"
-        if rows + span.too_narrow + span.too_wide < self.rules.min_n:
+        if window.pair.window.without_inputs and not window.pair.baseline.without_inputs:
+            return "no inputs"
+        if window.rows + span.too_narrow + span.too_wide < self.rules.min_n:
             return "insufficient"
         return "violations" if violates else "ok"
 

@@ -54,6 +54,14 @@ class Profile:
         self.high: NDArray[np.float64] = np.full(features, -np.inf)
         self.novel: dict[str, dict[str, int]] = {}
 
+    @property
+    def without_inputs(self) -> bool:
+        """Whether there are rows and inputs, but no row has a value of any input."""
+        inputs = [i for i, f in enumerate(self.layout.features) if f.role != "prediction"]
+        if not inputs or not self.rows:
+            return False
+        return bool((self.counts[self.layout.starts[inputs] + MISSING] == self.rows).all())
+
     def merge(self, other: Profile) -> None:
         """Add ``other`` into this profile; ``other`` stays as it is.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection, Sequence
 from typing import Final
 
@@ -44,6 +44,11 @@ class RecordSample(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     times_ms: dict[str, Ints]
     raws: Sequence[RawBatch]
     decoded: DecodedRecords
+
+    def detail(self, reason: str) -> str:
+        """The detail of the last rejected record with this reason; empty if it has none."""
+        details = (reject.detail for reject in self.decoded.rejects if reject.reason == reason)
+        return deque(details, 1)[0] if self.rejects[reason] else ""
 
     @property
     def newest_ms(self) -> dict[str, int]:
@@ -120,7 +125,11 @@ def _rejected(subject: str, sample: RecordSample, config: Config) -> Finding:
     )
     if reasons.keys() & {"time_missing", "time_absurd"}:
         message += f" (time: {config.time.path or config.format.time_path}, {config.time.unit})"
-    return Finding(subject, message, _level(rejected, sample), advice(reasons))
+    what_to_do = advice(reasons)
+    detail = sample.detail(reasons.most_common(1)[0][0])
+    if detail:
+        what_to_do += f" (the last one: {detail})"
+    return Finding(subject, message, _level(rejected, sample), what_to_do)
 
 
 def _unknown_models(
@@ -135,6 +144,8 @@ def _unknown_models(
         " `model` or `variant`"
     )
     message = f"models: {share} of the sample belongs to no configured model"
+    if detail := sample.detail("unknown_model"):
+        message += f" ({detail})"
     return [Finding(subject, message, _level(count, sample), what_to_do)]
 
 

@@ -15,6 +15,7 @@ from stream.events import (
     Gap,
     Item,
     Output,
+    Partial,
     PartitionsExpired,
     Tick,
 )
@@ -117,6 +118,8 @@ class Loop:
 
     def _read(self) -> None:
         for item in self._readers.read(POLL_S):
+            if isinstance(item, Partial):
+                self._telemetry.partial(item)
             self._step(item)
 
     def _follow_clock(self) -> None:

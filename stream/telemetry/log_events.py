@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -12,10 +12,11 @@ from detectors.report import Signal, Violation, WindowReport
 from sinks.throttle import Throttle
 from stream.aggregation.ledger import Ledger
 from stream.aggregation.variants import OTHER
-from stream.outcomes import advice
+from stream.events import DeadLetter
+from stream.outcomes import WITHOUT_LETTER, advice
 
 LATE: Final = frozenset({"too_late", "late_after_idle", "duplicate"})
-"""Outcomes without a dead letter: late records, and duplicates."""
+"""Outcomes of records that came late or again."""
 MAX_NAMED: Final = 10
 DROPPED_EVERY_S: Final = 60.0
 """The time between two log events about dropped records, unless a new reason appears."""
@@ -35,9 +36,10 @@ class VerdictLog:
         self._log = log
 
     def window(self, report: WindowReport) -> None:
-        """Log a report: a warning if it has violations."""
+        """Log a report: a warning if it has violations, or no inputs."""
+        loud = report.state == "no inputs"
         self._log.log(
-            logging.WARNING if report.violations else logging.INFO,
+            logging.WARNING if report.violations or loud else logging.INFO,
             "window_closed",
             id=report.id,
             state=report.state,
@@ -71,6 +73,11 @@ class DroppedLog:
         self._log = log
         self._throttle = Throttle(DROPPED_EVERY_S, clock)
         self._logged: dict[str, int] = {}
+        self._details: dict[str, str] = {}
+
+    def note(self, letters: Iterable[DeadLetter]) -> None:
+        """Keep the latest detail of each reason, for the next event."""
+        self._details.update((letter.reason, letter.detail) for letter in letters if letter.detail)
 
     def begin(self, ledger: Ledger) -> None:
         """Start from this ledger: its dropped records were logged by an earlier process."""
@@ -79,6 +86,7 @@ class DroppedLog:
     def write(self, ledger: Ledger, dead_letters: str) -> None:
         """Log the number of records dropped since the last event, by reason.
 
+        The detail is that of the latest dead letter with the most frequent reason.
         ``dead_letters`` is the path of the file of dead letters.
         """
         total = ledger.lost()
@@ -90,8 +98,12 @@ class DroppedLog:
         if not by_reason or not self._throttle.due(frozenset(total)):
             return
         self._logged = total
-        path = {} if by_reason.keys() <= LATE else {"dead_letters": dead_letters}
-        self._log.warning("records_dropped", by_reason=by_reason, advice=advice(by_reason), **path)
+        more = {} if by_reason.keys() <= LATE | WITHOUT_LETTER else {"dead_letters": dead_letters}
+        detail = self._details.get(max(by_reason, key=by_reason.__getitem__))
+        if detail:
+            more["detail"] = detail
+        self._details.clear()
+        self._log.warning("records_dropped", by_reason=by_reason, advice=advice(by_reason), **more)
 
 
 class VariantLimitLog:

@@ -11,8 +11,9 @@ from prometheus_client.registry import Collector
 from detectors.report import Signal, WindowReport
 from sinks.courier import CourierCounts
 from stream.aggregation.state import JobState
-from stream.events import CoveredRange
+from stream.events import CoveredRange, Partial
 from stream.telemetry.courier_metrics import CourierMetrics
+from stream.telemetry.inputs_log import InputsLog
 from stream.telemetry.latency import Latency
 from stream.telemetry.log_events import DroppedLog, VariantLimitLog, VerdictLog
 from stream.telemetry.partition_changes import PartitionChangeLog
@@ -35,6 +36,7 @@ class Telemetry:
         self._verdicts = VerdictLog(self.log)
         self._dropped = DroppedLog(self.log)
         self._variant_limit = VariantLimitLog(self.log)
+        self._inputs = InputsLog(self.log)
         self._state = StateMetrics(job)
         self._couriers = CourierMetrics(job)
         self.register(self._state)
@@ -99,6 +101,11 @@ class Telemetry:
         self._batch_s.observe(seconds)
         self._read.inc(sum(cover.read for cover in covers))
         self._bytes.inc(sum(sum(cover.bytes.values()) for cover in covers))
+
+    def partial(self, partial: Partial) -> None:
+        """Log an error if a model turns out to have no inputs, and keep details of letters."""
+        self._inputs.note(partial.profiles)
+        self._dropped.note(partial.dead_letters)
 
     def reader_replaced(self, reason: str) -> None:
         """Record a replaced reader process.

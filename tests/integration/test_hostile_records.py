@@ -97,13 +97,33 @@ def test_hostile_names_times_and_depths_stop_nothing(tmp_path: Path, readers: in
     folder = tmp_path / "in"
     folder.mkdir()
     (folder / "a.jsonl").write_bytes(lines)
-    with RunningService(tmp_path, job(tmp_path, readers)) as service:
-        first = accepted(service)
-        assert 2 * GOOD <= first < 2 * GOOD + len(broken)
-        (folder / "b.jsonl").write_bytes(lines)
-        assert accepted(service) == 2 * first
+    service = RunningService(tmp_path, job(tmp_path, readers))
+    first = accepted(service)
+    assert 2 * GOOD <= first < 2 * GOOD + len(broken)
+    (folder / "b.jsonl").write_bytes(lines)
+    assert accepted(service) == 2 * first
     reasons = Counter(letter["reason"] for letter in letters(tmp_path))
     assert reasons["invalid_name"] >= 2 * 2 * 8
     assert reasons["time_absurd"] >= 2 * 12
     assert not reasons["fails_decoding"]
     assert not reasons["crashes_reader"]
+
+
+def test_a_wrong_path_of_features_is_told_at_once_and_in_the_windows(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    lines = [json.dumps(event(k)).encode() + b"\n" for k in range(GOOD)]
+    (tmp_path / "in" / "a.jsonl").write_bytes(b"".join(lines))
+    wrong = job(tmp_path, 1) | {"format": {"type": "json", "features": "featurs"}}
+    service = RunningService(tmp_path, wrong)
+    service.start("--log", "json")
+    service.wait()
+    told = list(map(json.loads, filter(is_event, service.log.splitlines())))
+    [missing] = [line for line in told if line["event"] == "inputs_missing"]
+    assert (missing["level"], missing["rows"]) == ("error", GOOD)
+    [window] = [line for line in told if line["event"] == "window_closed"]
+    assert (window["level"], window["state"]) == ("warning", "no inputs")
+    assert {report.state for report in service.reports()} == {"no inputs"}
+
+
+def is_event(line: str) -> bool:
+    return line.startswith("{")

@@ -143,6 +143,16 @@ def test_each_window_has_one_state(
     assert report.state == state
 
 
+@pytest.mark.parametrize("count", [30, 1_000])
+def test_a_window_without_any_input_says_so_whatever_its_size(count: int) -> None:
+    data: dict[str, Values] = dict.fromkeys(rows(1), [None] * count)
+    report = judged(data)
+    assert (report.state, report.rows) == ("no inputs", count)
+    assert judged({**data, "code": [40.0, *[None] * (count - 1)]}).state != "no inputs"
+    _, signals = JUDGE.advance(EpisodeState(), report, BASE)
+    assert [signal.kind for signal in signals] == (["opened"] if count == 1_000 else [])
+
+
 def test_an_empty_window_has_no_numbers_and_raises_no_error() -> None:
     report = judged(None)
     assert all(

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
+import pyarrow as pa
 from structlog.testing import CapturingLogger, capture_logs
 
+from detectors.profiles.columns import numbers_from_array
+from detectors.profiles.fold import fold
+from detectors.profiles.layout import Feature, Layout
+from detectors.profiles.profile import Profile
 from stream.aggregation.ledger import Account, Ledger
+from stream.events import DeadLetter, ModelKey
+from stream.telemetry.inputs_log import InputsLog
 from stream.telemetry.log_events import DroppedLog, VariantLimitLog
 from stream.telemetry.metrics import Telemetry
 from stream.testing.reports import report, signal, violation
@@ -83,8 +91,8 @@ class Dropped:
         self.now_s = 1_000.0
         self.ledger = Ledger({"t-0": Account(0, {"accepted": 100, **outcomes})})
         self._logger = CapturingLogger()
-        self._log = DroppedLog(self._logger, lambda: self.now_s)
-        self._log.begin(self.ledger)
+        self.log = DroppedLog(self._logger, lambda: self.now_s)
+        self.log.begin(self.ledger)
 
     def after(self, seconds: float, **outcomes: int) -> list[dict[str, object]]:
         """The events after these records were dropped."""
@@ -92,13 +100,60 @@ class Dropped:
         counts = self.ledger.partitions["t-0"].outcomes
         for reason, count in outcomes.items():
             counts[reason] = counts.get(reason, 0) + count
-        self._log.write(self.ledger, "dead.jsonl")
+        self.log.write(self.ledger, "dead.jsonl")
         calls = self._logger.calls
         self._logger.calls = []
         assert all(
             (call.method_name, call.args) == ("warning", ("records_dropped",)) for call in calls
         )
         return [call.kwargs for call in calls]
+
+
+def letter(reason: str, detail: str) -> DeadLetter:
+    return DeadLetter(
+        partition="t-0", position=7, reason=reason, length=3, sha256="", detail=detail
+    )
+
+
+def test_the_event_has_the_latest_detail_of_the_most_frequent_reason() -> None:
+    dropped = Dropped()
+    dropped.log.note([letter("wrong_type", "x holds a list of 2"), letter("row_count", "0 rows")])
+    dropped.log.note([letter("wrong_type", "y holds a list of 3"), letter("tombstone", "")])
+    [event] = dropped.after(0.1, wrong_type=2, row_count=1)
+    assert event["detail"] == "y holds a list of 3"
+    [event] = dropped.after(61.0, wrong_type=1)
+    assert "detail" not in event
+
+
+def profile_of(rows: Sequence[tuple[float | None, float | None]]) -> Profile:
+    """The profile of rows of a prediction ``p`` and an input ``x``."""
+    columns = {
+        name: numbers_from_array(pa.array(cells, pa.float64()), False)
+        for name, cells in zip(("p", "x"), zip(*rows, strict=True), strict=True)
+    }
+    prediction = Feature(
+        name="p", type="Fractional", kind="grid", role="prediction", edges=(0.0,), cells=(0, 1)
+    )
+    x = Feature(name="x", type="Fractional", kind="grid", edges=(0.0,), cells=(0, 1))
+    return fold(Layout((prediction, x)), columns)
+
+
+def test_a_model_without_any_input_is_an_error_once_after_enough_rows() -> None:
+    log = CapturingLogger()
+    watch = InputsLog(log)
+    partials: list[tuple[str, list[tuple[float | None, float | None]]]] = [
+        ("wrong", [(0.5, None)] * 15),
+        ("right", [(0.5, None)] * 19),
+        ("right", [(0.5, 1.0)]),
+        ("wrong", [(0.5, None)] * 5),
+        ("wrong", [(0.5, None)] * 99),
+        ("right", [(0.5, None)] * 99),
+    ]
+    for model, rows in partials:
+        watch.note([(ModelKey(model, "v"), 0, profile_of(rows))])
+    [call] = log.calls
+    assert (call.method_name, call.args) == ("error", ("inputs_missing",))
+    assert (call.kwargs["model"], call.kwargs["rows"]) == ("wrong", 20)
 
 
 def test_dropped_records_are_logged_once_a_minute_with_all_since_the_last_event() -> None:
