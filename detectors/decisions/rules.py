@@ -194,7 +194,7 @@ def _evidence(
         _of_statistics(statistics, measures.distances),
         _noise(measures, statistics, rules.alpha / judged),
         _noise(measures, statistics, rules.overwhelming_alpha / judged),
-        measures.n.tolist(),
+        measures.pair.n.tolist(),
         strict=True,
     )
     return [

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Final
 
 from detectors.decisions.catalogue import CHECKS
-from detectors.decisions.checks.base import CellKind, Check, CheckedWindow, Reported
+from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.report import Violation
 
 ORDERED: Final = sorted(
@@ -29,12 +29,10 @@ def violations_of(window: CheckedWindow) -> list[Violation]:
 
 def _of_feature(window: CheckedWindow, i: int) -> list[Violation]:
     violations: list[Violation] = []
-    explained: set[CellKind] = set()
     for checks in STAGES:
-        reported = Reported(tuple(violations), frozenset(explained))
+        reported = Reported(tuple(violations))
         for check in checks:
             violation = check.of_feature(window, i, reported)
             if violation is not None:
                 violations.append(violation)
-                explained |= {check.explains} if check.explains else set()
     return violations

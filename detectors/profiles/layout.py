@@ -84,7 +84,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def bin_cells(self) -> int:
-        """Number of coarse cells of the bins, without those for missing and unreadable values."""
+        """Number of coarse cells."""
         return max(self.cells) + 1 if self.numeric else self.bins
 
 
@@ -96,10 +96,11 @@ class Layout:
     string, integral, fractional, -inf, +inf, NaN, so that these add up to the rows; a finite number
     (or, in a text feature, any value) is counted in one bin as well.
 
-    ``cell_of[slot]`` is the coarse cell of a slot, or -1 for slots that belong to none (the written
-    types, which the bins count again). Feature ``i`` owns the cells
-    ``cell_starts[i]:cell_starts[i + 1]``: the cells of its bins, then one for missing values, then
-    one for unreadable ones (NaN, infinities, text in a numeric feature).
+    ``cell_of[slot]`` is the coarse cell of a slot, or -1 for slots that belong to none: all but
+    bins. Feature ``i`` owns the cells ``cell_starts[i]:cell_starts[i + 1]``, which hold its finite
+    numbers or its texts: missing and unreadable values (NaN, infinities, text in a numeric feature)
+    are in no cell. ``unseen[cell]`` is true for cells of values that the baseline does not know:
+    the hashed ones of a text feature, and ``other`` of a feature of codes.
 
     Two layouts are the same if their fingerprints are: a hash over every field of every feature, in
     order.
@@ -114,7 +115,7 @@ class Layout:
             _check(feature)
         self.features = features
         self.starts = _starts([HEAD + feature.bins + TAIL for feature in features])
-        self.cell_starts = _starts([feature.bin_cells + 2 for feature in features])
+        self.cell_starts = _starts([feature.bin_cells for feature in features])
         self._labels: dict[int, list[str]] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -147,10 +148,18 @@ class Layout:
             first = int(self.cell_starts[i])
             inside = np.array(feature.cells) if feature.numeric else np.arange(feature.bins)
             out[start + HEAD : stop - TAIL] = first + inside
-            out[start + MISSING] = first + feature.bin_cells
-            if feature.numeric:
-                unreadable = [start + BOOLEAN, start + STRING, start + NEG_INF, stop - 2, stop - 1]
-                out[unreadable] = first + feature.bin_cells + 1
+        return out
+
+    @cached_property
+    def unseen(self) -> NDArray[np.bool_]:
+        """Whether each coarse cell holds values that the baseline does not know."""
+        out = np.zeros(int(self.cell_starts[-1]), bool)
+        for i, feature in enumerate(self.features):
+            first, stop = int(self.cell_starts[i]), int(self.cell_starts[i + 1])
+            if not feature.numeric:
+                out[first + len(feature.vocabulary) : stop] = True
+            elif feature.kind == "codes":
+                out[stop - 1] = True
         return out
 
     def bins(self, i: int) -> slice:
@@ -189,13 +198,13 @@ class Layout:
     def cell_labels(self, i: int) -> Sequence[str]:
         """The name of each coarse cell of feature ``i``.
 
-        An interval, a value, ``missing`` or ``unreadable``. A value of a text feature that reads
-        like one of driftline's own names is in quotes, so that no two cells share a name.
+        An interval, a value, ``other`` or ``unseen #k``. A value of a text feature that reads like
+        one of driftline's own names is in quotes, so that no two cells share a name.
         """
         if i not in self._labels:
             feature = self.features[i]
-            inner = _interval_labels(feature) if feature.numeric else _text_labels(feature)
-            self._labels[i] = [*inner, "missing", "unreadable"]
+            labels = _interval_labels(feature) if feature.numeric else _text_labels(feature)
+            self._labels[i] = labels
         return self._labels[i]
 
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from detectors.errors import LayoutMismatch, ProfileInvalid
-from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, Layout
+from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, Layout
 
 MAX_NOVEL = 20
 """The largest number of names of unseen values that a profile keeps per feature."""
@@ -95,6 +95,14 @@ class Profile:
         out = Profile(self.layout)
         out.merge(self)
         return out
+
+    @property
+    def feature_rows(self) -> NDArray[np.int64]:
+        """Rows of each feature: the sum of its eight type slots."""
+        starts, ends = self.layout.starts[:-1], self.layout.starts[1:]
+        slots = [*(starts + slot for slot in range(HEAD)), ends - 2, ends - 1]
+        total: NDArray[np.int64] = np.sum([self.counts[slot] for slot in slots], axis=0)
+        return total
 
     @property
     def missing(self) -> NDArray[np.int64]:

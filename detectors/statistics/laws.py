@@ -51,12 +51,11 @@ def chi_squared_noise(pair: Pair, alpha: float, dof: Floats) -> Floats:
     return sampling_scale(pair) * upper_quantile(alpha, dof)
 
 
-def freedom_of_small_cells(pair: Pair) -> Floats:
-    """Degrees of freedom of a statistic that is summed over small cells too.
+def freedom_with_small_rests(pair: Pair) -> Floats:
+    """Degrees of freedom of a statistic that adds nothing to small cells.
 
-    The variance of a small cell is up to 1.9 times that of the chi-squared law
-    (``4 * E(sqrt(x) - sqrt(l))**2`` for a Poisson count x of mean l), so each counts as two degrees
-    of freedom. They replace the one cell that small cells are merged into elsewhere.
+    Only the rests that small cells are merged into can still be small. The variance of a small cell
+    is up to 1.9 times that of the chi-squared law (``4 * E(sqrt(x) - sqrt(l))**2`` for a Poisson
+    count x of mean l), so each counts as two degrees of freedom.
     """
-    merged = pair.merged_cells.merged
-    return pair.merged_cells.left - 1.0 + np.where(merged > 0, 2.0 * merged - 1.0, 0.0)
+    return pair.merged_cells.left - 1.0 + pair.merged_cells.small_rests

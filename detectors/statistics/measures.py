@@ -68,7 +68,12 @@ class Measures:
     @cached_property
     def n(self) -> Floats:
         """Rows of each feature."""
-        return self.pair.n
+        return self._window.feature_rows.astype(np.float64)
+
+    @cached_property
+    def baseline_rows(self) -> Floats:
+        """Rows of each feature in the baseline."""
+        return self.pair.baseline.feature_rows.astype(np.float64)
 
     @cached_property
     def missing(self) -> Ints:
@@ -115,7 +120,7 @@ class Measures:
     @cached_property
     def baseline_type_match(self) -> Floats:
         """:attr:`type_match` of the baseline."""
-        return _type_match(self.pair.baseline, self.pair.m)
+        return _type_match(self.pair.baseline, self.baseline_rows)
 
     @cached_property
     def finite(self) -> Ints:

@@ -72,7 +72,7 @@ def faulty(seed: int) -> dict[str, Values]:
 
 def violations(check: Check, window: CheckedWindow, *reported: Violation) -> list[Violation]:
     """All violations of a check, after earlier checks have reported something, or nothing."""
-    before = Reported(reported, frozenset())
+    before = Reported(reported)
     of_features = [check.of_feature(window, i, before) for i in window.checked_features()]
     return [violation for violation in (*of_features, check.of_columns(window)) if violation]
 

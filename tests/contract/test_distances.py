@@ -9,13 +9,10 @@ from __future__ import annotations
 import pytest
 
 from detectors.arrays import Floats
-from detectors.profiles.layout import HASHED_BINS
 from detectors.profiles.profile import Profile
 from detectors.statistics.catalogue import DISTANCES, deciding_statistics
 from detectors.statistics.distances.base import Distance
 from detectors.statistics.distances.chi_squared import ChiSquared
-from detectors.statistics.distances.l_infinity import LInfinity
-from detectors.statistics.distances.wasserstein import Wasserstein
 from stream.testing import distance as contract
 from stream.testing.baselines import normal, window
 from stream.testing.distance import LAYOUT, DistanceContract, drawn
@@ -28,14 +25,6 @@ class TestDistances(DistanceContract):
 
     def difference(self, distance: Distance, values: Floats) -> Floats:
         return 1.0 - values if isinstance(distance, ChiSquared) else values
-
-    def counts_missing(self, distance: Distance) -> bool:
-        """Missing values have no position on the axis of the Wasserstein distance."""
-        return not isinstance(distance, Wasserstein)
-
-    def least_for_unseen(self, distance: Distance) -> float:
-        """Unseen text is spread over the hashed bins, and L-infinity is the largest of them."""
-        return 1.0 / HASHED_BINS if isinstance(distance, LInfinity) else 0.5
 
 
 def values(name: str, after: Profile) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from functools import cached_property
-from typing import ClassVar, Final, Literal, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from detectors.decisions.rules import FeatureRules, Rules, Ruling, binomial_exce
 from detectors.diagnosis.moved_bins import top_contributors
 from detectors.profiles.baseline import Baseline, Constraint
 from detectors.profiles.domains import known_bins
-from detectors.profiles.layout import BOOLEAN, MISSING, NEG_INF, STRING, Layout
+from detectors.profiles.layout import Layout
 from detectors.profiles.profile import Profile
 from detectors.report import BinShift, Violation
 from detectors.statistics.distances import psi
@@ -28,8 +28,6 @@ OVERWHELMING_LOSS: Final = 0.05
 """Share of the rows that must be lost before a loss alone is enough for a signal."""
 
 _UNCONSTRAINED: Final = Constraint()
-
-CellKind = Literal["missing", "unreadable", "bin"]
 
 
 class Stage(IntEnum):
@@ -45,10 +43,9 @@ class Stage(IntEnum):
 
 
 class Reported(NamedTuple):
-    """The violations of a feature found by earlier stages, and the kinds of cells they explain."""
+    """The violations of a feature found by earlier stages."""
 
     violations: tuple[Violation, ...]
-    explained: frozenset[CellKind]
 
 
 class CheckedWindow:
@@ -107,14 +104,13 @@ class CheckedWindow:
         return psi.contributions(self.pair)
 
     @cached_property
-    def without_other_checks(self) -> CheckedWindow:
-        """The same window without the counts that other checks judge, on both of its sides.
+    def inside_domains(self) -> CheckedWindow:
+        """The same window with the values that the check for domains passes, on both of its sides.
 
-        These are missing and unreadable values and, in a feature with a domain, all values outside
-        of it and those that the baseline does not have. What those checks allow is no drift, and
-        what they report is reported once.
+        In a feature with a domain, these are the values in it that the baseline has. What that
+        check allows is no drift, and what it reports is reported once.
         """
-        slots = np.concatenate([_slots_of_cells(self.layout), *self._slots_outside_domains()])
+        slots = np.concatenate([np.empty(0, np.int64), *self._slots_outside_domains()])
         sides = self.pair.baseline, self.pair.window
         if not any(side.counts[slots].any() for side in sides):
             return self
@@ -159,7 +155,7 @@ class CheckedWindow:
         At the feature's level :attr:`alpha`, with that share estimated from the baseline's rows;
         see :func:`~detectors.decisions.rules.binomial_excess`.
         """
-        return binomial_excess(bad, n, allowed, float(self.pair.m[i]), self.alpha)
+        return binomial_excess(bad, n, allowed, float(self.measures.baseline_rows[i]), self.alpha)
 
     def overwhelming_loss(self, i: int, share: float, required: float) -> bool:
         """Return whether a share of good rows is so low that one window is enough for a signal.
@@ -177,18 +173,10 @@ class CheckedWindow:
                 (1.0 - share) * n,
                 n,
                 1.0 - required,
-                float(self.pair.m[i]),
+                float(self.measures.baseline_rows[i]),
                 self.rules.overwhelming_alpha / max(len(self.rulings), 1),
             )
         )
-
-    def main_cell(self, i: int) -> CellKind:
-        """The kind of the coarse cell that contributes most to the distance of feature ``i``."""
-        start, stop = self.layout.cell_starts[i : i + 2].tolist()
-        largest = int(np.argmax(self.contributions[start:stop]))
-        if largest == stop - start - 2:
-            return "missing"
-        return "unreadable" if largest == stop - start - 1 else "bin"
 
     def label(self, i: int, cell: int) -> str:
         """The name of coarse cell ``cell`` of feature ``i`` (from 0), for use in a summary.
@@ -210,15 +198,6 @@ class CheckedWindow:
         return self.constraints[i].evaluate and (own is None or own.enabled)
 
 
-def _slots_of_cells(layout: Layout) -> Ints:
-    """The slots of missing values, and in numeric features those of unreadable ones."""
-    starts, ends = layout.starts[:-1], layout.starts[1:]
-    numeric = np.array([feature.numeric for feature in layout.features], dtype=bool)
-    first, last = starts[numeric], ends[numeric]
-    unreadable = [first + BOOLEAN, first + STRING, first + NEG_INF, last - 2, last - 1]
-    return np.concatenate([starts + MISSING, *unreadable])
-
-
 def _cleared(side: Profile, slots: Ints) -> Profile:
     cleared = side.copy()
     cleared.counts[slots] = 0
@@ -233,11 +212,10 @@ class Check:
     check holds no state between windows, and must not change the window.
 
     It returns at most one violation per feature (:meth:`of_feature`) and at most one for all
-    columns together (:meth:`of_columns`). One cause is reported once: ``stage`` determines which
-    other checks of the same feature run first, and ``explains`` is the kind of cell that its
-    violation accounts for, so that a drift which lies mainly in that cell is not reported as well.
-    Checks of one stage do not receive each other's violations; ``position`` and then the name order
-    them in the report.
+    columns together (:meth:`of_columns`). One cause is reported once: missing values, unreadable
+    ones and those outside of a domain are no part of a drift, and ``stage`` determines which other
+    checks of the same feature run first. Checks of one stage do not receive each other's
+    violations; ``position`` and then the name order them in the report.
 
     Two rules hold for every check: no verdict below ``rules.min_n`` rows, and no violation for a
     share that sampling noise alone explains (:meth:`CheckedWindow.beyond_chance`).
@@ -245,7 +223,6 @@ class Check:
 
     stage: ClassVar[Stage] = Stage.VALUES
     position: ClassVar[int] = 100
-    explains: ClassVar[CellKind | None] = None
 
     def __init__(self, name: str) -> None:
         self.name = name

@@ -10,7 +10,6 @@ from detectors.arrays import Floats
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
 from detectors.diagnosis.cause import likely_cause
 from detectors.phrases import distinguishable
-from detectors.profiles.layout import HASHED_BINS
 from detectors.report import Violation
 from detectors.statistics.catalogue import DISTANCES
 
@@ -21,18 +20,18 @@ NOTICEABLE: Final = 0.01
 class BaselineDriftCheck(Check):
     """The deciding distance is above its limit, see :mod:`detectors.decisions.rules`.
 
-    Reported if it is above its limit without the counts that other checks judge, too: missing and
-    unreadable values, and values outside of a domain. What those checks allow is no drift, and what
-    they report is one violation. Named as in SageMaker Model Monitor.
+    Distances hold neither missing nor unreadable values. In a feature with a domain, the distance
+    must be above its limit without the values outside of it, too: what other checks allow is no
+    drift, and what they report is one violation. Named as in SageMaker Model Monitor.
     """
 
     stage: ClassVar[Stage] = Stage.DRIFT
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
-        """A violation if the ruling is one and no earlier violation explains it."""
-        if window.rulings[i].verdict != "violation" or window.main_cell(i) in reported.explained:
+        """A violation if the ruling is one, also without values outside of a domain."""
+        if window.rulings[i].verdict != "violation":
             return None
-        window = window.without_other_checks
+        window = window.inside_domains
         ruling = window.rulings[i]
         if ruling.verdict != "violation":
             return None
@@ -76,7 +75,7 @@ def _share_gaps(window: CheckedWindow, i: int) -> tuple[list[int], Floats]:
     if feature.numeric:
         return cells, gaps
     known = len(feature.vocabulary)
-    firsts = [*range(known + 1), known + HASHED_BINS, known + HASHED_BINS + 1]
+    firsts = list(range(known + 1))
     return firsts, np.add.reduceat(gaps, firsts)
 
 

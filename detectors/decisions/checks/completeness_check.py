@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.decisions.checks.base import CellKind, Check, CheckedWindow, Reported
+from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.phrases import percent
 from detectors.report import Violation
 
@@ -17,7 +17,6 @@ class CompletenessCheck(Check):
     """
 
     position: ClassVar[int] = 10
-    explains: ClassVar[CellKind | None] = "missing"
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if values were lost, but not all of them."""
@@ -26,8 +25,7 @@ class CompletenessCheck(Check):
         if required is None or share == 0.0 or not lost(window, i, required):
             return None
         least = max(required - window.rules.completeness_gap, 0.0)
-        missing = int(window.layout.cell_starts[i + 1]) - 2
-        before, after = float(window.pair.p[missing]), float(window.pair.q[missing])
+        before = float(window.pair.baseline.missing[i]) / float(window.measures.baseline_rows[i])
         return self.violation(
             window,
             i,
@@ -39,8 +37,9 @@ class CompletenessCheck(Check):
                 f"completeness {percent(share)}, at least {percent(least)} required"
                 f" (n = {int(window.measures.n[i]):,})"
             ),
-            diagnosis=f"nulls rose from {percent(before)} to {percent(after)}",
+            diagnosis=f"nulls rose from {percent(before)} to {percent(1.0 - share)}",
             overwhelming=window.overwhelming_loss(i, share, required),
+            moved=(),
         )
 
 

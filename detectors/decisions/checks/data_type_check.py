@@ -7,7 +7,7 @@ from typing import ClassVar, Final
 import msgspec
 import numpy as np
 
-from detectors.decisions.checks.base import CellKind, Check, CheckedWindow, Reported
+from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.decisions.rules import required_share
 from detectors.phrases import percent
 from detectors.profiles.layout import InferredType
@@ -33,7 +33,6 @@ class DataTypeCheck(Check):
     """
 
     position: ClassVar[int] = 30
-    explains: ClassVar[CellKind | None] = "unreadable"
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if values of other types are more than chance explains."""
@@ -64,6 +63,7 @@ class DataTypeCheck(Check):
             ),
             diagnosis=WRITTEN[_most_frequent_other(window, i)],
             overwhelming=window.overwhelming_loss(i, share, required),
+            moved=(),
         )
 
 

@@ -40,4 +40,5 @@ class EmptyColumnCheck(Check):
             ),
             diagnosis="a column without values is filled",
             overwhelming=window.overwhelming_loss(i, 1.0 - share, 1.0),
+            moved=(),
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from detectors.decisions.checks.base import CellKind, Check, CheckedWindow, Reported
+from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.decisions.checks.completeness_check import lost
 from detectors.decisions.checks.record_width import record_violation
 from detectors.report import Violation
@@ -18,7 +18,6 @@ class MissingColumnCheck(Check):
     """
 
     position: ClassVar[int] = 20
-    explains: ClassVar[CellKind | None] = "missing"
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
         """A violation if no row has a value."""
@@ -43,6 +42,7 @@ class MissingColumnCheck(Check):
             summary=f"column missing: no value in {int(window.measures.n[i]):,} rows",
             diagnosis="column missing",
             overwhelming=window.overwhelming_loss(i, 0.0, required),
+            moved=(),
         )
 
     def of_columns(self, window: CheckedWindow) -> Violation | None:

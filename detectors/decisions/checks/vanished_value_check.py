@@ -66,13 +66,13 @@ def _known_bins(window: CheckedWindow, i: int) -> Ints:
 def _expected(window: CheckedWindow, i: int, bins: Ints) -> Floats:
     """The occurrences expected in the window, by the baseline's share of each value."""
     before = window.pair.baseline.counts[bins]
-    expected: Floats = before / float(window.pair.m[i]) * float(window.measures.n[i])
+    expected: Floats = before / float(window.pair.m[i]) * float(window.pair.n[i])
     return expected
 
 
 def _vanished(window: CheckedWindow, i: int, bins: Ints, expected: Floats) -> NDArray[np.bool_]:
     """A mask of the values that are absent although they were expected, and not by chance."""
-    m, n = float(window.pair.m[i]), float(window.measures.n[i])
+    m, n = float(window.pair.m[i]), float(window.pair.n[i])
     before, after = window.pair.baseline.counts[bins], window.pair.window.counts[bins]
     level = np.log(window.rules.alpha / len(window.pair.after))
     beyond_chance = before * np.log(m / (n + m)) < level

@@ -26,19 +26,33 @@ AppliesTo = Literal["numbers", "text", "both"]
 
 
 class MergedCells(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """The coarse cells of each feature once those of small expected counts are merged into one.
+    """The cells that distances compare: coarse cells, those of small expected counts merged.
 
-    * ``kept``: ``bool[cells]``, the coarse cells that stay as they are.
-    * ``rest_before``, ``rest_after``: counts of the merged cell of each feature, 0 without one.
-    * ``left``: cells of each feature that are left, the merged one among them.
-    * ``merged``: cells with counts that went into the merged one.
+    The arrays have one entry per coarse cell, 0 for those that were merged; then the *rest* of each
+    feature, into which small cells of known values are merged; then the *unseen rest*, for small
+    cells of values that the baseline does not know. Known and unseen values are never merged.
+
+    * ``feature``: the feature of each cell.
+    * ``before``, ``after``: counts. A value that the baseline has once says as much about the
+      values that it does not have (Good 1953): such counts are taken as unseen ones, as far as that
+      makes both sides alike.
+    * ``filled``: whether a cell has counts.
+    * ``left``: filled cells of each feature; ``merged``: coarse cells with counts that went into
+      its rests; ``small_rests``: rests that still have a small expected count.
     """
 
-    kept: NDArray[np.bool_]
-    rest_before: Floats
-    rest_after: Floats
+    feature: Ints
+    before: Floats
+    after: Floats
+    filled: NDArray[np.bool_]
     left: Floats
     merged: Floats
+    small_rests: Floats
+
+    def total(self, cells: NDArray[Any]) -> Floats:
+        """The sum over the cells of each feature."""
+        total = np.bincount(self.feature, weights=cells, minlength=len(self.left))
+        return total.astype(np.float64)
 
 
 class Pair:
@@ -47,9 +61,10 @@ class Pair:
     Each form is computed once, when it is first used.
 
     *Coarse cells* (``p``, ``q``: shares; ``before``, ``after``: counts) are those of
-    :meth:`~detectors.profiles.layout.Layout.coarse`: the merged bins of a feature, then its missing
-    values, then its unreadable ones. ``m`` and ``n`` are the totals of each feature over its coarse
-    cells, which are all its rows. Shares are NaN where a side of the feature has no rows.
+    :meth:`~detectors.profiles.layout.Layout.coarse`: the merged bins of a feature. They hold its
+    finite numbers or its texts: missing and unreadable values are judged by checks of their own.
+    ``m`` and ``n`` are the totals of each feature over its coarse cells. Shares are NaN where a
+    side of the feature has no value.
     """
 
     def __init__(self, baseline: Profile, window: Profile) -> None:
@@ -79,12 +94,12 @@ class Pair:
 
     @cached_property
     def m(self) -> Floats:
-        """Baseline rows of each feature."""
+        """Baseline values of each feature, without missing and unreadable ones."""
         return self.total(self.before)
 
     @cached_property
     def n(self) -> Floats:
-        """Window rows of each feature."""
+        """Window values of each feature, without missing and unreadable ones."""
         return self.total(self.after)
 
     @cached_property
@@ -99,24 +114,37 @@ class Pair:
 
     @cached_property
     def merged_cells(self) -> MergedCells:
-        """The coarse cells, those with an expected count ``p * n * m / (n + m)`` under 5 merged.
+        """The cells that distances compare.
 
-        ``p`` is pooled over both sides: the expectation holds for the smaller of the two.
+        Cells with an expected count ``p * n * m / (n + m)`` under 5 are merged. ``p`` is pooled
+        over both sides: the expectation holds for the smaller of the two.
         """
-        both = self.before + self.after
+        return merged_cells(self)
+
+    @cached_property
+    def compared_p(self) -> Floats:
+        """Baseline shares of the merged cells."""
+        return self._compared(self.merged_cells.before, self.m)
+
+    @cached_property
+    def compared_q(self) -> Floats:
+        """Window shares of the merged cells."""
+        return self._compared(self.merged_cells.after, self.n)
+
+    @cached_property
+    def unseen_gain(self) -> Floats:
+        """The gain of the share of values that the baseline does not know; NaN without values."""
+        unseen = self.layout.unseen
+        moved = taken_as_unseen(self, np.ones(len(unseen), bool))
+        before = self.total(self.before * unseen) + moved
         with np.errstate(invalid="ignore", divide="ignore"):
-            weight = self.spread(self.m * self.n / (self.m + self.n) ** 2)
-        small = both * weight < SMALL_CELL
-        kept = (both > 0) & ~small
-        rest_before = self.total(self.before * small)
-        rest_after = self.total(self.after * small)
-        return MergedCells(
-            kept=kept,
-            rest_before=rest_before,
-            rest_after=rest_after,
-            left=self.total(kept) + (rest_before + rest_after > 0),
-            merged=self.total(small & (both > 0)),
-        )
+            gain: Floats = self.total(self.after * unseen) / self.n - before / self.m
+        return gain
+
+    def _compared(self, counts: Floats, total: Floats) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            shares: Floats = counts / total[self.merged_cells.feature]
+        return shares
 
     @cached_property
     def f(self) -> Floats:
@@ -137,7 +165,7 @@ class Pair:
             return np.empty(0)
         return np.add.reduceat(cells.astype(np.float64), self.starts)
 
-    def spread(self, features: Floats) -> Floats:
+    def spread(self, features: NDArray[Any]) -> NDArray[Any]:
         """The value of each feature, repeated for each of its coarse cells."""
         return np.repeat(features, self.widths)
 
@@ -152,8 +180,70 @@ class Pair:
         return np.array([feature.numeric for feature in self.layout.features], dtype=bool)
 
     def where_both(self, values: Floats) -> Floats:
-        """The values, with NaN for features that have no rows on one of the two sides."""
+        """The values, with NaN for features that have no value on one of the two sides."""
         return np.where((self.m > 0) & (self.n > 0), values, np.nan)
+
+
+def merged_cells(pair: Pair) -> MergedCells:
+    """Merge the coarse cells of small expected counts, see :class:`MergedCells`."""
+    features = len(pair.layout.features)
+    both = pair.before + pair.after
+    with np.errstate(invalid="ignore", divide="ignore"):
+        weight = pair.m * pair.n / (pair.m + pair.n) ** 2
+    small = both * pair.spread(weight) < SMALL_CELL
+    unseen = pair.layout.unseen
+    moved = taken_as_unseen(pair, small)
+    before = pair.before + _spread_over_unseen(pair, moved)
+    sides = []
+    for side, lost in ((before, moved), (pair.after, np.zeros(features))):
+        known_rest = pair.total(side * (small & ~unseen)) - lost
+        sides.append(
+            np.concatenate((side * ~small, known_rest, pair.total(side * (small & unseen))))
+        )
+    feature = np.concatenate((pair.spread(np.arange(features)), *[np.arange(features)] * 2))
+    filled = sides[0] + sides[1] > 0
+    is_rest = np.arange(len(filled)) >= len(both)
+    is_small = (sides[0] + sides[1]) * weight[feature] < SMALL_CELL
+    return MergedCells(
+        feature=feature,
+        before=sides[0],
+        after=sides[1],
+        filled=filled,
+        left=np.bincount(feature, filled, features).astype(np.float64),
+        merged=pair.total(small & (both > 0)),
+        small_rests=np.bincount(feature, filled & is_rest & is_small, features).astype(np.float64),
+    )
+
+
+def taken_as_unseen(pair: Pair, small: NDArray[np.bool_]) -> Floats:
+    """Baseline counts in ``small`` cells of each feature that are taken as counts of unseen values.
+
+    At most those of known values that the baseline has once, and as many as bring the share of
+    unseen values closest to that of the window. Where the vocabulary is cut, its rare values were
+    chosen among many by luck: of those, two standard errors, the part ``2 / sqrt(count)``.
+    """
+    if not len(pair.starts):
+        return np.empty(0)
+    unseen = pair.layout.unseen
+    known = np.where(unseen | (pair.before == 0), np.inf, pair.before)
+    before, after = pair.total(pair.before * unseen), pair.total(pair.after * unseen)
+    is_cut = pair.spread(before > 0)
+    lucky = small & np.isfinite(known) & ((known == 1) | is_cut)
+    part = np.minimum(2.0 / np.sqrt(np.where(lucky, pair.before, 1.0)), 1.0)
+    most = pair.total(np.where(lucky, pair.before * part, 0.0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        wanted = after / pair.n * pair.m - before
+    return np.clip(np.nan_to_num(wanted, posinf=0.0), 0.0, most)
+
+
+def _spread_over_unseen(pair: Pair, counts: Floats) -> Floats:
+    """Counts of each feature, spread over its unseen cells like the counts of the window."""
+    after = pair.after * pair.layout.unseen
+    total = pair.total(after)
+    spread: Floats = after * pair.spread(
+        np.where(total > 0, counts / np.where(total > 0, total, 1.0), 0.0)
+    )
+    return spread
 
 
 def of_counts(before: Mapping[Any, int], after: Mapping[Any, int]) -> Pair:

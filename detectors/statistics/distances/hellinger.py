@@ -9,15 +9,15 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.statistics.distances.base import AppliesTo, Distance, Pair, normal_shift
-from detectors.statistics.laws import chi_squared_noise, freedom_of_small_cells
+from detectors.statistics.laws import chi_squared_noise, freedom_with_small_rests
 
 
 class Hellinger(Distance):
-    """``sqrt(1 - sum(sqrt(p * q)))`` of each feature over its coarse cells: 0 to 1.
+    """``sqrt(1 - sum(sqrt(p * q)))`` of each feature over its merged cells: 0 to 1.
 
-    The cells for missing and for unreadable values are among them. Computed as
+    Missing and unreadable values are no part of it. Computed as
     ``sqrt(sum((sqrt(p) - sqrt(q))**2) / 2)``, which keeps small distances exact. Empty cells need
-    no floor. NaN without rows.
+    no floor. NaN without values.
 
     Trap: close to 1 for every extreme drift, so it does not separate large ones. Source: Hellinger
     1909.
@@ -29,23 +29,20 @@ class Hellinger(Distance):
 
     applies_to: ClassVar[AppliesTo] = "both"
     title: ClassVar[str] = "Hellinger"
-    formula: ClassVar[str] = (
-        "sqrt(1 - sum(sqrt(p * q))) over the bins, missing and unreadable values among them"
-    )
+    formula: ClassVar[str] = "sqrt(1 - sum(sqrt(p * q))) over the bins"
     decides: ClassVar[bool] = True
 
     def distances(self, pair: Pair) -> Floats:
-        """The distance over all coarse cells."""
-        gap = np.sqrt(pair.p) - np.sqrt(pair.q)
-        return pair.where_both(np.sqrt(pair.total(gap * gap) / 2.0))
+        """The distance over the merged cells."""
+        gap = np.sqrt(pair.compared_p) - np.sqrt(pair.compared_q)
+        return pair.where_both(np.sqrt(pair.merged_cells.total(gap * gap) / 2.0))
 
     def noise(self, pair: Pair, alpha: float) -> Floats:
         """``sqrt((1/n + 1/m) * quantile / 8)``: to second order its square is an eighth of PSI.
 
-        Small cells are not merged here, see
-        :func:`~detectors.statistics.laws.freedom_of_small_cells`.
+        Small rests vary more, see :func:`~detectors.statistics.laws.freedom_with_small_rests`.
         """
-        return np.sqrt(chi_squared_noise(pair, alpha, freedom_of_small_cells(pair)) / 8.0)
+        return np.sqrt(chi_squared_noise(pair, alpha, freedom_with_small_rests(pair)) / 8.0)
 
     def equivalent(self, gap: float) -> float:
         """``sqrt(1 - exp(-d**2 / 8))``, exact for two normal laws that are d deviations apart."""

@@ -16,9 +16,8 @@ from detectors.statistics.laws import sampling_scale
 class Ks(Distance):
     """``max |F - G|`` of each numeric feature, at the edges of its fine bins: 0 to 1.
 
-    F and G are over finite numbers. **Missing is a bin of its own**: the result is never below the
-    gap between the shares of missing values, nor below that of unreadable ones; if one side has no
-    number at all, it is that gap. NaN for text, and without rows.
+    F and G are over finite numbers: missing and unreadable values are no part of it. NaN for text,
+    and without numbers on a side.
 
     Trap: on bins it is low by at most the largest share of a single bin (under 1 % where the grid
     has 128 bins). Its p-value is not used: with many rows it rejects differences that do not
@@ -36,16 +35,13 @@ class Ks(Distance):
     decides: ClassVar[bool] = True
 
     def distances(self, pair: Pair) -> Floats:
-        """The largest gap between the distribution functions, or between the lost shares."""
+        """The largest gap between the distribution functions."""
         layout = pair.layout
         out = np.full(len(layout.features), np.nan)
         fine = fine_bins(layout)
         if len(fine.features):
             inside = np.maximum.reduceat(np.nan_to_num(np.abs(pair.f - pair.g)), fine.starts)
-            share_gaps = np.abs(pair.p - pair.q)
-            ends = layout.cell_starts[1:][fine.features]
-            lost = np.maximum(share_gaps[ends - 2], share_gaps[ends - 1])
-            out[fine.features] = np.maximum(inside, lost)
+            out[fine.features] = inside
         return pair.where_both(out)
 
     def noise(self, pair: Pair, alpha: float) -> Floats:

@@ -14,10 +14,11 @@ from detectors.statistics.laws import chi_squared_noise
 class Psi(Distance):
     """PSI of each feature: ``sum((q - p) * ln(q / p))`` over its coarse cells.
 
-    The cells for missing and for unreadable values are among them. Natural logarithm; 0 for equal
-    shares, no upper end. PSI has no value for an empty cell, and the result depends on how empty
+    Missing and unreadable values are no part of it. Natural logarithm; 0 for equal shares, no upper
+    end. PSI has no value for an empty cell, and the result depends on how empty
     cells are treated. Here all cells with an expected count ``p * n * m / (n + m)`` (p pooled over
-    both sides) under 5 are first merged into one, then **one half is added to each cell on both
+    both sides) under 5 are first merged (those of known values into one, those of unseen values
+    into another), then **one half is added to each cell on both
     sides**. Without drift, ``PSI / (1/n + 1/m)`` then follows the chi-squared law with B - 1
     degrees of freedom (B cells after merging), which is its noise. NaN without rows.
 
@@ -33,20 +34,15 @@ class Psi(Distance):
 
     applies_to: ClassVar[AppliesTo] = "both"
     title: ClassVar[str] = "PSI"
-    formula: ClassVar[str] = (
-        "sum((q - p) * ln(q / p)) over the bins, missing and unreadable values among them"
-    )
+    formula: ClassVar[str] = "sum((q - p) * ln(q / p)) over the bins"
     decides: ClassVar[bool] = True
 
     def distances(self, pair: Pair) -> Floats:
         """PSI over the merged cells, one half added to each."""
         cells = pair.merged_cells
-        m, n = pair.m + cells.left / 2.0, pair.n + cells.left / 2.0
-        terms = _term(pair.before, pair.after, pair.spread(m), pair.spread(n))
-        value = pair.total(np.where(cells.kept, terms, 0.0))
-        rest = _term(cells.rest_before, cells.rest_after, m, n)
-        has_rest = cells.rest_before + cells.rest_after > 0
-        return pair.where_both(value + np.where(has_rest, rest, 0.0))
+        m, n = (total + cells.left / 2.0 for total in (pair.m, pair.n))
+        terms = _term(cells.before, cells.after, m[cells.feature], n[cells.feature])
+        return pair.where_both(cells.total(np.where(cells.filled, terms, 0.0)))
 
     def noise(self, pair: Pair, alpha: float) -> Floats:
         """``(1/n + 1/m)`` times the chi-squared quantile with B - 1 degrees of freedom."""

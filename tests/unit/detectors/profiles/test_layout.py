@@ -30,28 +30,29 @@ def test_each_feature_owns_its_head_its_bins_and_its_tail() -> None:
     assert layout.bins(0) == slice(6, 10)
 
 
-def test_every_row_lies_in_exactly_one_coarse_cell() -> None:
+def test_every_value_lies_in_exactly_one_coarse_cell() -> None:
     layout = Layout((GRID, CODES, TEXT))
     counts = np.zeros(layout.size, np.int64)
     for i, feature in enumerate(layout.features):
-        start = int(layout.starts[i])
-        stop = int(layout.starts[i + 1])
         counts[layout.bins(i)] = 1
-        counts[start], counts[start + 3] = 10, feature.bins
-        counts[stop - 1] = 0 if feature.kind == "text" else 7
+        counts[int(layout.starts[i])], counts[int(layout.starts[i]) + 3] = 10, feature.bins
     cells = layout.coarse(counts)
-    rows = np.add.reduceat(cells, layout.cell_starts[:-1])
-    assert rows.tolist() == [4 + 10 + 7, 3 + 10 + 7, 4 + HASHED_BINS + 10]
-    assert cells[: GRID.bin_cells + 2].tolist() == [2, 1, 1, 10, 7]
-    assert cells[5:9].tolist() == [1, 2, 10, 7]
+    values = np.add.reduceat(cells, layout.cell_starts[:-1])
+    assert values.tolist() == [4, 3, 4 + HASHED_BINS]
+    assert cells[: GRID.bin_cells + CODES.bin_cells].tolist() == [2, 1, 1, 1, 2]
 
 
-def test_text_nan_and_infinities_in_a_numeric_feature_are_unreadable() -> None:
+def test_missing_and_unreadable_values_are_in_no_coarse_cell() -> None:
     layout = Layout((GRID,))
-    for slot in (1, 2, 5, layout.size - 2, layout.size - 1):
+    for slot in (0, 1, 2, 5, layout.size - 2, layout.size - 1):
         counts = np.zeros(layout.size, np.int64)
         counts[slot] = 3
-        assert layout.coarse(counts).tolist() == [0, 0, 0, 0, 3]
+        assert layout.coarse(counts).tolist() == [0, 0, 0]
+
+
+def test_the_cells_of_unknown_values_are_the_hashed_ones_and_other() -> None:
+    unseen = Layout((GRID, CODES, TEXT)).unseen.tolist()
+    assert unseen == [*[False] * 3, False, True, *[False] * 4, *[True] * HASHED_BINS]
 
 
 def test_labels_name_intervals_values_and_the_rest() -> None:
@@ -59,10 +60,8 @@ def test_labels_name_intervals_values_and_the_rest() -> None:
         "[-inf, 1)",
         "[1, 2)",
         "[2, inf)",
-        "missing",
-        "unreadable",
     ]
-    assert Layout((CODES,)).cell_labels(0) == ["5", "other", "missing", "unreadable"]
+    assert Layout((CODES,)).cell_labels(0) == ["5", "other"]
 
 
 def test_an_interval_names_the_values_in_it_that_have_cells_of_their_own() -> None:
@@ -71,8 +70,6 @@ def test_an_interval_names_the_values_in_it_that_have_cells_of_their_own() -> No
         "[0, 9) without 5",
         "5",
         "[9, inf)",
-        "missing",
-        "unreadable",
     ]
 
 

@@ -78,7 +78,7 @@ def test_quantiles_are_computed_for_an_array_and_nan_remains_nan() -> None:
     assert np.isnan(quantiles[1])
 
 
-def test_the_sampling_scale_needs_rows_on_both_sides() -> None:
+def test_the_sampling_scale_needs_values_on_both_sides() -> None:
     values: list[float | None] = [1.0, 2.0, None]
-    assert sampling_scale(pair(values, values * 4))[0] == pytest.approx(1 / 3 + 1 / 12, rel=1e-12)
+    assert sampling_scale(pair(values, values * 4))[0] == pytest.approx(1 / 2 + 1 / 8, rel=1e-12)
     assert np.isnan(sampling_scale(pair(values, []))[0])

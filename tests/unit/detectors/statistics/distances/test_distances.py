@@ -158,12 +158,10 @@ def test_a_value_below_the_baselines_smallest_counts_from_below() -> None:
     assert distance("wasserstein", pair([1.0, 3.0], [0.0, 2.0])) == pytest.approx(1.0)
 
 
-def test_numbers_that_are_all_missing_leave_the_gap_of_missing_values() -> None:
+def test_numbers_that_are_all_missing_have_no_distance() -> None:
     values: list[float | None] = [None] * 300
     all_missing = pair(normal(1, 300), values)
-    assert distance("ks", all_missing) == pytest.approx(1.0)
-    assert np.isnan(distance("wasserstein", all_missing))
-    assert distance("psi", all_missing) > 5
+    assert all(np.isnan(distance(name, all_missing)) for name in DISTANCES)
 
 
 def test_zeros_and_a_long_tail_move_where_quantile_edges_collapse() -> None:
