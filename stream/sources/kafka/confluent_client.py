@@ -28,8 +28,12 @@ from stream.sources.kafka.confluent_settings import OPTION_NAMES
 
 log = structlog.get_logger("driftline.kafka")
 
-CONSUME_S: Final = 0.05
-"""The longest time of a call that waits for more records: a longer one would delay few records."""
+CONSUME_S: Final = 0.02
+"""The longest time of a call that waits for more records.
+
+A call returns a full batch, or what there is after this time: so it delays all records of a topic
+that is slower. Half of it costs a tenth more processor time, since batches become smaller.
+"""
 RESPONSE_S: Final = 0.5
 """The time-out of a request to a broker that has not responded yet."""
 ADVICE: Final = (

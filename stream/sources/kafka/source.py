@@ -32,6 +32,7 @@ from stream.sources.kafka.guarded_records import TESTED_VERSIONS, is_supported
 from stream.sources.kafka.plain_client import PlainClient
 from stream.sources.kafka.reading import KafkaReading
 from stream.sources.kafka.rereading import Rereading
+from stream.sources.kafka.sockets import socket_settings
 from stream.sources.kafka.topic_watch import REQUEST_TIMEOUT_MS, TopicWatch
 
 log = structlog.get_logger("driftline.kafka")
@@ -239,6 +240,7 @@ class Kafka(Source, frozen=True, tag="kafka"):
             "group_id": job or None,
             "bootstrap_servers": self.bootstrap_servers,
             **CONSUMER_SETTINGS,
+            **socket_settings(self.options),
             **msk_iam.signed(self.options, self.region),
         }
         return lambda **more: kafka.KafkaConsumer(**settings, **more)
@@ -255,5 +257,6 @@ class Kafka(Source, frozen=True, tag="kafka"):
             "bootstrap_servers": self.bootstrap_servers,
             "reconnect_backoff_max_ms": RECONNECT_MAX_MS,
             "request_timeout_ms": REQUEST_TIMEOUT_MS,
+            **socket_settings(self.options),
         }
         return lambda **more: kafka.KafkaAdminClient(**settings, **more)

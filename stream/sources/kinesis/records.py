@@ -55,7 +55,8 @@ def user_records(key: str, data: bytes) -> UserRecords:
     >>> user_records("k", b"plain")
     UserRecords(keys=[b'k'], values=[b'plain'])
     """
-    return deaggregate(data) or UserRecords([key.encode()], [data])
+    # JSON can hold half of a surrogate pair: such a key is no name, which the format finds out.
+    return deaggregate(data) or UserRecords([key.encode(errors="surrogatepass")], [data])
 
 
 def raw_batch(

@@ -35,6 +35,15 @@ def test_user_records_are_returned_in_order_with_their_own_keys() -> None:
     assert values == [value for _, value in records]
 
 
+def test_a_partition_key_that_is_no_valid_unicode_is_passed_on() -> None:
+    """A response in JSON may hold half of a surrogate pair; the format rejects such a name."""
+    (key,), values = user_records("a\ud800", b"plain")
+    assert values == [b"plain"]
+    assert key is not None
+    with pytest.raises(UnicodeDecodeError):
+        key.decode()
+
+
 def test_data_that_only_resembles_aggregated_data_is_one_user_record() -> None:
     data = aggregated([("a", b"1"), ("b", b"2")])[:-1]
     assert user_records("outer", data) == UserRecords([b"outer"], [data])
