@@ -36,11 +36,13 @@ class DiscoveredPartition(NamedTuple):
 
     Reading begins at ``start``. A partition with ``parents`` continues where they end: it is read
     once all of them are read to their ends. Each parent is discovered as well, before or after it.
+    ``inside``: the log had, or may have had, records before ``start``, which are not read.
     """
 
     partition: str
     start: Position
     parents: tuple[str, ...] = ()
+    inside: bool = False
 
 
 # Records: from the source, through the format
@@ -150,7 +152,8 @@ class CoveredRange(msgspec.Struct, frozen=True, kw_only=True):
     add up to ``read``. ``bytes`` splits the length of the records in the same way. ``by_pane`` has
     the accepted records and their bytes by the start of their pane: those of a pane that gets no
     more events do not count as accepted. ``rows`` are the rows of accepted records. ``dated``
-    records state their event time, and it is not ahead of their arrival. ``arrival_ms`` is the time
+    records state their event time, and it is not ahead of their arrival; ``first_ms`` is the mark
+    at the first of them, ``None`` without any. ``arrival_ms`` is the time
     at which the log took the last record, ``None`` if there is no record or the time is unknown.
     """
 
@@ -164,6 +167,7 @@ class CoveredRange(msgspec.Struct, frozen=True, kw_only=True):
     outcomes: dict[str, int]
     dated: int
     rows: int
+    first_ms: int | None = None
     arrival_ms: int | None = None
     ended: bool = False
     children: tuple[DiscoveredPartition, ...] = ()

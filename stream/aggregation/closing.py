@@ -12,6 +12,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from detectors.report import WindowReport
 from stream.aggregation.panes import PaneId, PaneStore
+from stream.aggregation.partitions import began_inside
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import JobSettings, window_ends, window_panes
 from stream.events import ModelKey, Output, WidthMismatches
@@ -294,6 +295,11 @@ class WindowCloser:
             f"gap in {name}"
             for name, since_ms in self._state.open_gaps.items()
             if since_ms is None or since_ms < end_ms
+        }
+        reasons |= {
+            began_inside(name)
+            for name, began_ms in self._state.open_starts.items()
+            if began_ms is None or start_ms <= began_ms
         }
         return sorted(reasons)
 

@@ -69,11 +69,11 @@ def end(
 def expire(state: JobState, names: Collection[str]) -> None:
     """Forget ended partitions that the source no longer has.
 
-    A partition stays while a child waits for it or its gap is open. All children are known before:
-    they are added when their parents end, or are discovered long before these expire.
+    A partition stays while a child waits for it, or its gap or its start is open. All children are
+    known before: they are added when their parents end, or are discovered long before these expire.
     """
     parents = {parent for partition in state.partitions.values() for parent in partition.parents}
-    for name in set(names) - parents - set(state.open_gaps):
+    for name in set(names) - parents - set(state.open_gaps) - set(state.open_starts):
         if name in state.partitions and state.partitions[name].ended:
             del state.partitions[name]
             state.ledger.close_account(name)

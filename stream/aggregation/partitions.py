@@ -34,6 +34,8 @@ class Partitions:
         if discovered.partition in known:
             return []
         known[discovered.partition] = partition = await_parents(known, discovered)
+        if discovered.inside:
+            self._state.open_starts[discovered.partition] = self._state.now_ms
         if not partition.assignable:
             return []
         self._ids.hand_down(discovered.parents, discovered.partition)
@@ -99,6 +101,8 @@ class Partitions:
         self._state.partitions[name] = msgspec.structs.replace(moved, idle=idle)
         if name in self._state.open_gaps and (cover.dated or idle or cover.ended):
             self._close_gap(cover)
+        if name in self._state.open_starts and (cover.dated or idle or cover.ended):
+            self._close_start(cover)
         if cover.ended:
             return self._end(cover)
         self._ids.forget(name, cover.mark_ms)
@@ -106,6 +110,8 @@ class Partitions:
 
     def follow_clock(self, now_ms: int) -> None:
         """Update which partitions are idle at this time; the clock may have been set back."""
+        starts = self._state.open_starts
+        starts.update({name: now_ms for name, began_ms in starts.items() if began_ms is None})
         for name, partition in self._state.partitions.items():
             seen = msgspec.structs.replace(
                 partition,
@@ -202,6 +208,22 @@ class Partitions:
             since_ms = state.open_gaps.pop(cover.partition)
             state.spans.append(IncompleteSpan(since_ms, until_ms, f"gap in {cover.partition}"))
 
+    def _close_start(self, cover: CoveredRange) -> None:
+        """Note the event time before which records were not read, once it is known.
+
+        The records before the start are at most ``grace`` newer than the first time that is read.
+        They are also older than the moment at which the job began, which counts where the partition
+        was quiet for some time. In an idle partition they are older than the marks of the others.
+        """
+        state = self._state
+        found_ms = self._newest_other_mark(cover.partition)
+        if cover.first_ms is not None:
+            found_ms = cover.first_ms + self._settings.grace_ms
+        known_ms = [ms for ms in (found_ms, state.open_starts[cover.partition]) if ms is not None]
+        if known_ms and (found_ms is not None or cover.ended):
+            del state.open_starts[cover.partition]
+            state.spans.append(IncompleteSpan(None, min(known_ms), began_inside(cover.partition)))
+
     def _newest_other_mark(self, name: str) -> int | None:
         """Return the highest mark of the other partitions, if it is ahead of this one's."""
         own_ms = self._state.partitions[name].mark_ms
@@ -213,6 +235,11 @@ class Partitions:
             and (own_ms is None or partition.mark_ms > own_ms)
         ]
         return max(ahead, default=None)
+
+
+def began_inside(name: str) -> str:
+    """Return the reason why windows are incomplete that began before a partition was read."""
+    return f"{name} is read from a position inside its log"
 
 
 def _capped(time_ms: int | None, now_ms: int) -> int | None:

@@ -72,7 +72,10 @@ class JobState(msgspec.Struct):
     which the clock was further ahead than one tick may move it. All windows that end at or before
     ``closed_ms`` are closed. Panes that end at or before ``settled_ms`` get no more events.
     ``open_gaps`` are the partitions in which a gap was met and no later time has been read, each
-    with the value of ``closed_ms`` at that moment. ``spans`` are the gaps whose end is known.
+    with the value of ``closed_ms`` at that moment. ``open_starts`` are the partitions that are read
+    from a position inside their log and have not shown a time yet, each with the clock at the
+    first tick after it was discovered. ``spans`` are the gaps, and the
+    starts inside of logs, whose end is known.
     """
 
     version: int = STATE_VERSION
@@ -86,6 +89,7 @@ class JobState(msgspec.Struct):
     models: dict[str, ModelState] = {}
     keys: dict[str, KeyState] = {}
     open_gaps: dict[str, int | None] = {}
+    open_starts: dict[str, int | None] = {}
     spans: list[IncompleteSpan] = []
 
     def key_state(self, key: ModelKey) -> KeyState:

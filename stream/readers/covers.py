@@ -22,7 +22,8 @@ class BatchOutcomes(NamedTuple):
     """The records of one raw batch, and their bytes, by outcome.
 
     ``by_pane`` has the accepted records and their bytes by pane. ``rows`` are the rows of accepted
-    records. ``dated`` records state their event time.
+    records. ``dated`` records state their event time; ``first_ms`` is the mark at the first of
+    them.
     """
 
     records: dict[str, int]
@@ -30,6 +31,7 @@ class BatchOutcomes(NamedTuple):
     by_pane: dict[int, tuple[int, int]]
     rows: int
     dated: int
+    first_ms: int | None
 
 
 def record_bounds(raws: Sequence[RawBatch]) -> Ints:
@@ -82,6 +84,7 @@ def count_outcomes(
             ),
             rows=rows[b],
             dated=dated[b],
+            first_ms=_first_mark(times, int(bounds[b]), int(bounds[b + 1])),
         )
         for b, raw in enumerate(raws)
     ]
@@ -110,6 +113,7 @@ def covered_ranges(
             outcomes=outcome.records,
             dated=outcome.dated,
             rows=outcome.rows,
+            first_ms=outcome.first_ms,
             arrival_ms=_last_arrival(raw),
             ended=raw.ended,
             children=raw.children,
@@ -153,6 +157,7 @@ def join_covers(before: CoveredRange, after: CoveredRange) -> CoveredRange:
         outcomes=dict(Counter(before.outcomes) + Counter(after.outcomes)),
         dated=before.dated + after.dated,
         rows=before.rows + after.rows,
+        first_ms=after.first_ms if before.first_ms is None else before.first_ms,
         arrival_ms=before.arrival_ms if after.arrival_ms is None else after.arrival_ms,
         bytes=dict(Counter(before.bytes) + Counter(after.bytes)),
         by_pane=_add_panes(before.by_pane, after.by_pane),
@@ -170,6 +175,15 @@ def count_width_mismatches(
             mismatch = WidthMismatches(int(reason == TOO_NARROW), int(reason == TOO_WIDE))
             totals[pane] = totals.get(pane, WidthMismatches()).plus(mismatch)
     return [(key, pane_ms, mismatches) for (key, pane_ms), mismatches in totals.items()]
+
+
+def _first_mark(times: RecordTimes, start: int, stop: int) -> int | None:
+    """Return the mark at the first dated record of ``[start, stop)``; ``None`` without any.
+
+    In a partition without a mark before it, that is the time of this record.
+    """
+    dated = np.flatnonzero(times.dated[start:stop])
+    return int(times.mark_ms[start + dated[0]]) if len(dated) else None
 
 
 def _find_accepted(

@@ -38,6 +38,8 @@ class Record(NamedTuple):
 class Logs:
     """The partitions by name, parents before children.
 
+    ``before`` are records of partitions that are older than the position at which reading starts.
+
     A key belongs to one open partition; when that ends, to one of its children.
     """
 
@@ -45,6 +47,7 @@ class Logs:
         self.records: dict[str, list[Record]] = {f"p{k}": [] for k in range(roots)}
         self.parents: dict[str, tuple[str, ...]] = dict.fromkeys(self.records, ())
         self.children: dict[str, tuple[str, ...]] = {}
+        self.before: dict[str, list[Record]] = {}
         self.keys = {name: list(range(k, KEYS, roots)) for k, name in enumerate(self.records)}
         self._appended = dict.fromkeys(range(KEYS), 0)
 
@@ -65,6 +68,25 @@ class Logs:
             return self._replace(tuple(random.sample(candidates, 2)), 1)
         wide = [name for name in candidates if len(self.keys[name]) > 1]
         return self._replace((random.choice(wide),), 2) if wide else ()
+
+    def cut(self, random: Random) -> None:
+        """Let reading start inside some partitions, after a part of their records."""
+        for name, records in self.records.items():
+            if not self.parents[name] and random.random() < 0.3:
+                start = random.randint(0, len(records) // 4)
+                self.before[name], self.records[name] = records[:start], records[start:]
+
+    def incomplete_until(self, settings: JobSettings) -> dict[str, int]:
+        """Return the time before which records may lack, for each partition that was cut.
+
+        The first readable time and ``grace``; partitions without such a time are left out.
+        """
+        first = {
+            name: next((r.time_ms for r in self.records[name] if r.model is not None), None)
+            for name, records in self.before.items()
+            if records
+        }
+        return {name: ms + settings.grace_ms for name, ms in first.items() if ms is not None}
 
     def _replace(self, parents: tuple[str, ...], count: int) -> tuple[str, ...]:
         """End partitions, and distribute their keys over ``count`` children."""
@@ -132,6 +154,7 @@ def complete_logs(random: Random) -> Logs:
         now[name] += random.choice((0, 1, 3, 8, 8, 40 if random.random() < 0.1 else 2))
         record = _record(random, now[name])
         logs.append(name, random.choice(logs.keys[name]), record)
+    logs.cut(Random(sum(now.values())))
     return logs
 
 

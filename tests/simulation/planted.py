@@ -119,7 +119,25 @@ def late_records_are_accepted(patch: Patch) -> None:
     patch.setattr(Ledger, "enter", lambda self, cover, settled=(): enter(self, cover))
 
 
+def starts_are_complete(patch: Patch) -> None:
+    discover = Partitions.discover
+    patch.setattr(
+        Partitions, "discover", lambda self, found: discover(self, found._replace(inside=False))
+    )
+
+
+def starts_end_with_the_first_range(patch: Patch) -> None:
+    close = Partitions._close_start
+    patch.setattr(
+        Partitions,
+        "_close_start",
+        lambda self, cover: close(self, replace(cover, first_ms=cover.mark_ms)),
+    )
+
+
 CHAOS: dict[str, Plant] = {
+    "windows that began before a partition was read are complete": starts_are_complete,
+    "a start is settled by the size of the first range": starts_end_with_the_first_range,
     "records that are late after idle count as accepted": late_records_are_accepted,
     "a partial is accepted at any position": accepts_if(lambda cover, partition: True),
     "a partial is accepted by its claim instead of its position": accepts_if(

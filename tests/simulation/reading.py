@@ -54,11 +54,13 @@ def count(
     panes: Panes = {}
     by_pane: dict[int, tuple[int, int]] = {}
     mark_ms = assigned.mark_ms
+    first_ms: int | None = None
     for record in records[assigned.next : stop]:
         if record.model is None:
             outcome = "undecodable"
         else:
             mark_ms = record.time_ms if mark_ms is None else max(mark_ms, record.time_ms)
+            first_ms = mark_ms if first_ms is None else first_ms
             outcome = _outcome(record, mark_ms, settings)
             if not too_late(record, mark_ms, settings):
                 pane_ms = record.time_ms // settings.every_ms * settings.every_ms
@@ -79,6 +81,7 @@ def count(
         read=read,
         outcomes=dict(outcomes),
         dated=read - outcomes["undecodable"],
+        first_ms=first_ms,
         rows=outcomes["accepted"],
         bytes=dict(lengths),
         by_pane=by_pane,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from detectors.report import Signal, WindowReport
 from stream.events import EndOfInput
 from tests.simulation.owner import id_of
-from tests.simulation.world import World
+from tests.simulation.world import NEVER_MS, World
 
 
 def discover(world: World) -> None:
@@ -79,7 +79,11 @@ def at_end(world: World) -> bool:
 def verdict(world: World) -> str:
     """Return what is wrong with the outcome of a schedule; empty if it is correct."""
     return (
-        wrong_deliveries(world) or wrong_ledger(world) or wrong_order(world) or wrong_windows(world)
+        wrong_deliveries(world)
+        or wrong_ledger(world)
+        or wrong_order(world)
+        or wrong_windows(world)
+        or wrong_starts(world)
     )
 
 
@@ -117,7 +121,7 @@ def wrong_ledger(world: World) -> str:
 
 def wrong_order(world: World) -> str:
     """The records of a key were counted in the order of writing, across all partitions."""
-    last: Counter[int] = Counter()
+    last = Counter({r.key: r.number for records in world.logs.before.values() for r in records})
     for name, first, stop in world.owner.accepted:
         for record in world.logs.records[name][first:stop]:
             if record.number != last[record.key] + 1:
@@ -150,6 +154,24 @@ def wrong_windows(world: World) -> str:
     return "" if missing == late * panes else f"{missing} counts are missing, {late} rows were late"
 
 
+def wrong_starts(world: World) -> str:
+    """Exactly the windows that began before a partition was read are incomplete.
+
+    Only where no partition is idle, and each one that is read from inside has a readable time.
+    """
+    until = world.logs.incomplete_until(world.settings)
+    if not world.prompt or len(until) < sum(map(bool, world.logs.before.values())):
+        return ""
+    latest_ms = max(until.values(), default=-NEVER_MS)
+    delivered = world.sink.delivered.values()
+    windows = [item for item in delivered if isinstance(item, WindowReport)]
+    for item in windows:
+        is_late = item.start_ms > latest_ms
+        if item.state != "no data" and is_late == (item.state == "incomplete"):
+            return f"window {item.start_ms} is {item.state}, records may lack to {latest_ms}"
+    return ""
+
+
 def observations(world: World) -> Counter[str]:
     """Return the kinds of events in a schedule, and how often each happened."""
     ledger = world.owner.aggregator.state.ledger
@@ -169,6 +191,7 @@ def observations(world: World) -> Counter[str]:
             "rows late after idle": ledger.rows_late_after_idle,
             "revisions": len(revisions),
             "silences": len(silences),
+            "incomplete windows": sum(report.state == "incomplete" for report in reports),
             "signals": len(items) - len(reports),
         }
     )

@@ -41,6 +41,7 @@ def test_schedules_contain_every_kind_of_fault() -> None:
         "rows late after idle": 200,
         "revisions": 100,
         "silences": 400,
+        "incomplete windows": 200,
         "signals": 200,
     }
     assert {name: seen[name] for name, count in at_least.items() if seen[name] < count} == {}

@@ -69,7 +69,7 @@ class World:
         if self.prompt:
             for name, parents in self.logs.parents.items():
                 if not parents:
-                    self.owner.step(DiscoveredPartition(name, 0))
+                    self.discover(name)
 
     def new_reader(self) -> Reader:
         return Reader(self.logs, self.settings, self.random, self.reports_children)
@@ -80,7 +80,8 @@ class World:
 
     def discover(self, name: str) -> None:
         """Report a partition, as a source does."""
-        self.step(DiscoveredPartition(name, 0, self.logs.parents[name]))
+        inside = bool(self.logs.before.get(name))
+        self.step(DiscoveredPartition(name, 0, self.logs.parents[name], inside))
 
     def tick(self, passed_ms: int) -> None:
         """Advance the clock (or set it back), and let the owner read it."""

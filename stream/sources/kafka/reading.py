@@ -86,7 +86,9 @@ class KafkaReading(Reading):
         starts = observed.begins if self._from_start else observed.ends
         return [
             DiscoveredPartition(
-                partition=self._partition(number), start=(observed.topic_id, offset)
+                partition=self._partition(number),
+                start=(observed.topic_id, offset),
+                inside=offset > 0,
             )
             for number, offset in sorted(starts.items())
         ]

@@ -83,6 +83,7 @@ class ShardList:
                 partition=shard.name,
                 start=start,
                 parents=tuple(parent for parent in shard.parents if parent in shards),
+                inside=start != OLDEST,
             )
             for shard in shards.values()
         ]

@@ -88,6 +88,7 @@ class Job:
             mark_ms,
             claim=assign.claim,
             at_end=at_end,
+            first_ms=None if not times else max(times[0], assign.mark_ms or times[0]),
             bytes={"accepted": 10 * len(times)},
             by_pane={start: (pane.rows, 10 * pane.rows) for start, pane in profiles.items()},
         )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
 from stream.errors import GapFound
 from stream.events import Assign, DiscoveredPartition, Gap, ReaderLost, Tick
-from tests.unit.stream.aggregation.job import reports, silences, started, states, windows
+from tests.unit.stream.aggregation.job import Job, reports, silences, started, states, windows
 
 
 def test_a_discovered_partition_is_assigned_once_from_its_start() -> None:
@@ -188,6 +190,62 @@ def test_a_gap_stays_open_until_a_later_time_is_read() -> None:
     assert list(job.state.open_gaps) == ["p"]
     assert states(job.send([1_038, 1_051])) == ["incomplete"]
     assert job.state.open_gaps == {}
+
+
+def from_inside(**changes: Any) -> Job:
+    """A job that reads ``q`` from a position inside its log, and nothing else."""
+    job = started(**changes)
+    job.aggregator.state.partitions.clear()
+    job.step(DiscoveredPartition("q", 7, inside=True))
+    return job
+
+
+@pytest.mark.parametrize("times", [[[15, 25, 37, 48]], [[15], [25], [37], [48]]])
+def test_windows_that_began_before_the_first_time_read_are_incomplete(
+    times: list[list[int]],
+) -> None:
+    """However the records are divided into partials."""
+    job = from_inside()
+    outputs = [output for part in times for output in job.send(part, "q")]
+    assert [(report.start_ms, report.state) for report in reports(outputs)] == [
+        (10, "incomplete"),
+        (20, "ok"),
+        (30, "ok"),
+    ]
+
+
+def test_the_grace_counts_as_not_read() -> None:
+    """The lost records may be that much newer than the first one that is read."""
+    outputs = from_inside(grace_ms=7).send([15, 25, 37, 48], "q")
+    assert states(outputs) == ["incomplete", "incomplete", "ok"]
+
+
+def test_a_partition_that_was_quiet_at_the_start_has_lost_nothing_later() -> None:
+    job = from_inside()
+    job.step(Tick(1_000))
+    job.report_end(1_010, "q")
+    assert states(job.send([2_005, 2_012], "q")) == ["ok"]
+    assert job.state.open_starts == {}
+
+
+def test_a_start_without_a_time_ends_at_the_mark_of_the_others_once_it_is_idle() -> None:
+    job = from_inside()
+    job.step(DiscoveredPartition("r", 0), Tick(1_000))
+    job.send([5], "r")
+    job.send([], "q", at_end=True)
+    job.send([35], "r")
+    outputs = [*job.report_end(1_030, "q"), *job.report_end(1_060, "q")]
+    outputs += job.send([45, 52, 63], "r")
+    states_of = {report.start_ms: report.state for report in reports(outputs)}
+    assert (states_of[0], states_of[30], states_of[40]) == ("incomplete", "incomplete", "ok")
+
+
+def test_a_start_inside_survives_a_restart() -> None:
+    assert states(from_inside().restarted().send([15, 25], "q")) == ["incomplete"]
+
+
+def test_a_partition_that_is_read_from_its_beginning_has_whole_windows() -> None:
+    assert states(started().send([15, 25])) == ["ok"]
 
 
 def test_a_gap_that_is_reported_twice_is_counted_once() -> None:
