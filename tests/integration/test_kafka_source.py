@@ -266,6 +266,8 @@ def test_start_latest_skips_existing_records_and_earliest_does_not(
     kafka.produce(topic, records(numbered(0, 5)))
     late = open_source(kafka, topic, start="latest")
     early = open_source(kafka, topic)
+    assert [partition.inside for partition in late.discover()] == [True]
+    assert [partition.inside for partition in early.discover()] == [False]
     begin(late)
     begin(early)
     kafka.produce(topic, records(numbered(5, 8)))
