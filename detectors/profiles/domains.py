@@ -32,7 +32,7 @@ def allowed_bins(layout: Layout, i: int, domain: tuple[str, ...]) -> Ints:
 
     >>> from detectors.profiles.binning import text_feature
     >>> words = Layout((text_feature("t", "feature", {"a": 2, "b": 1}),))
-    >>> allowed_bins(words, 0, ("b", "new")).tolist() == [HEAD + 1, HEAD + 2 + 18]
+    >>> allowed_bins(words, 0, ("b", "new")).tolist() == [HEAD + 1, HEAD + 2 + 59]
     True
     """
     feature = layout.features[i]
