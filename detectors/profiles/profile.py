@@ -170,7 +170,7 @@ _ZSTD = pa.Codec("zstd", compression_level=1)
 def _wire(data: bytes) -> _Wire:
     try:
         wire = msgspec.msgpack.decode(data, type=_Wire)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise ProfileInvalid(str(error)) from error
     if wire.rows < 0:
         raise ProfileInvalid(f"it has {wire.rows} rows")

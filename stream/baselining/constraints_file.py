@@ -95,8 +95,9 @@ def load_constraints(path: Path, layout: Layout, columns: Sequence[str]) -> Cons
     Raises :class:`~stream.errors.ConfigError` with all faults of the file.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        return read_constraints(json.loads(text, object_pairs_hook=_object), layout, columns)
+        data = json.loads(path.read_text(encoding="utf-8-sig"), object_pairs_hook=_object)
+        json.dumps(data, ensure_ascii=False).encode()  # fails on half of a surrogate pair
+        return read_constraints(data, layout, columns)
     except OSError as error:
         reason = f"cannot be read: {error.strerror or error}"
     except RecursionError:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 import pytest
 
+from detectors.errors import DetectorError
 from detectors.profiles.baseline import Constraint, Constraints
 from stream.baselining.build import BuiltBaseline, load_baseline, make, write
 from stream.baselining.constraints_file import read_constraints
@@ -332,3 +334,75 @@ def test_a_byte_order_mark_before_the_constraints_is_no_fault(tmp_path: Path) ->
     path = tmp_path / "constraints.json"
     path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
     assert load_baseline(tmp_path).constraints == BUILT.baseline.constraints
+
+
+JUNK: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1e308,
+    float("nan"),
+    10**400,
+    "",
+    "Disabled",
+    [],
+    {},
+    [None],
+    [[]],
+    {"": 1},
+    "Integral",
+    "a" * 5_000,
+    [1.5, "x", False],
+]
+
+
+def places(data: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value in a document."""
+    if not isinstance(data, dict | list):
+        return [path]
+    keys = data if isinstance(data, dict) else range(len(data))
+    inner = [place for key in keys for place in places(data[key], (*path, key))]
+    return [path, *inner] if path else inner
+
+
+def value_at(data: Any, path: tuple[Any, ...]) -> Any:
+    for key in path:
+        data = data[key]
+    return data
+
+
+def test_whatever_stands_at_a_place_is_obeyed_or_a_fault() -> None:
+    outcomes = {"obeyed": 0, "refused": 0}
+    for path in places(BUILT.constraints):
+        for junk in JUNK:
+            data = json.loads(json.dumps(BUILT.constraints))
+            value_at(data, path[:-1])[path[-1]] = junk
+            try:
+                read_constraints(data, BUILT.baseline.layout, BUILT.baseline.columns)
+                outcomes["obeyed"] += 1
+            except ConfigError:
+                outcomes["refused"] += 1
+    assert min(outcomes.values()) > 50, outcomes
+
+
+def test_half_of_a_surrogate_pair_is_refused(tmp_path: Path) -> None:
+    write(BUILT, tmp_path)
+    path = tmp_path / "constraints.json"
+    path.write_text(path.read_text().replace('"x"', '"\\ud800"'))
+    with pytest.raises(ConfigError, match="not JSON"):
+        load_baseline(tmp_path)
+
+
+def test_a_damaged_baseline_is_told_and_no_traceback(tmp_path: Path) -> None:
+    write(BUILT, tmp_path)
+    path = tmp_path / "baseline.msgpack"
+    content = path.read_bytes()
+    random = Random(7)
+    for _ in range(500):
+        damaged = bytearray(content)
+        damaged[random.randrange(400)] = random.randrange(128, 256)
+        path.write_bytes(damaged)
+        if damaged != content:
+            with pytest.raises(DetectorError):
+                load_baseline(tmp_path)
