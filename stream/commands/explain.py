@@ -58,7 +58,8 @@ def explain(
     :class:`~stream.errors.DataError` for a report or baseline that cannot be found or read.
     """
     paths = ArtifactPaths(config) if config else None
-    report, feature = find_target(arguments, ReportFiles(paths, reports, progress), last=last)
+    files = ReportFiles(paths, reports, progress)
+    report, feature = find_target(arguments, files, last=last)
     state = earlier_state(paths.state, report.job) if paths else None
     baseline = _baseline(report, paths, state, folder)
     limits = read_limits(state, report.limits) if state else None
@@ -71,7 +72,7 @@ def explain(
         raise DataError(f"report {report.id!r}", reason) from error
     again = _feature(recomputed, feature)
     page = ExplainPage(console)
-    page.head(report, feature, recomputed.rows)
+    page.head(report, feature, recomputed.rows, files.since_ms(report))
     if limits is None and report.limits:
         page.limits_missing(report.limits)
     metrics = list(_metrics(again, _comparable(published, again, report)))

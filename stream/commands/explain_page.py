@@ -15,6 +15,7 @@ from detectors.report import Violation, WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
+from stream.commands.window_text import time_text
 
 MAX_BINS: Final = 25
 LABELS: Final = {
@@ -72,13 +73,18 @@ class ExplainPage:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def head(self, report: WindowReport, feature: str, rows: int) -> None:
-        """Print the feature and its window; ``rows`` is the number of rows counted.
+    def head(
+        self, report: WindowReport, feature: str, rows: int, since_ms: int | None = None
+    ) -> None:
+        """Print the feature, its window, and since when the model drifts, if it does.
 
+        ``rows`` is the number of rows counted.
         The id is not wrapped, so that it can be copied.
         """
         self._console.print(Text(report.id, "bold"), soft_wrap=True)
         self._line(f"{feature}, in a window of {report.rows:,} rows; window state: {report.state}")
+        if since_ms is not None:
+            self._line(f"{report.model} drifts since {time_text(since_ms)} (UTC)")
         if rows != report.rows:
             self._line(f"the counts hold {rows:,} rows", DIFFERS)
 

@@ -123,6 +123,25 @@ class ReportFiles:
         lines = (line for _, _, line in self._lines(self._signals))
         return [signal for line in lines if (signal := _decoded(line, Signal)) is not None]
 
+    def since_ms(self, report: WindowReport) -> int | None:
+        """Return since when the model drifted in a window, ``None`` if no signal was about it.
+
+        That is the start of the first violating window of the episode that was open.
+        """
+        since: dict[str, int] = {}
+        for signal in self.signals():
+            if (signal.job, signal.model, signal.variant, signal.baseline) != (
+                report.job,
+                report.model,
+                report.variant,
+                report.baseline,
+            ):
+                continue
+            since[signal.episode] = signal.first_violation_ms
+            if signal.kind == "recovered" and report.start_ms >= signal.start_ms:
+                del since[signal.episode]
+        return max((first for first in since.values() if first <= report.start_ms), default=None)
+
     def _lines(self, files: Sequence[Path]) -> Iterator[tuple[Path, int, bytes]]:
         size = sum(path.stat().st_size for path in files)
         progress = self._progress

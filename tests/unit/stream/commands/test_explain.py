@@ -18,11 +18,12 @@ from detectors.decisions.episodes import EpisodeState
 from detectors.decisions.judge import Judge, WindowSpan
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.profiles.baseline import Constraint
-from detectors.report import FeatureReport, Figures, WindowReport
+from detectors.report import FeatureReport, Figures, SignalKind, WindowReport
 from stream.baselining.build import BuiltBaseline, write
 from stream.commands.explain import explain
 from stream.errors import DataError
 from stream.testing.baselines import Values, baseline, normal, texts, window
+from stream.testing.reports import signal
 
 BASE = baseline(
     {
@@ -118,6 +119,40 @@ def test_the_page_shows_the_baseline_beside_the_window(folder: Path) -> None:
     assert float(metrics["mean"][1]) == pytest.approx(2.0, abs=0.2)
     assert metrics["share written as fraction"][0] == "100 %"
     assert metrics["psi"][0] == "", "the baseline has no distance from itself"
+
+
+def episode_signal(kind: SignalKind, start_ms: int, **changes: Any) -> bytes:
+    """A line of a signal about the model of the report; its episode began a minute before 0."""
+    about = {"job": "j", "model": "m", "variant": "v", "baseline": BASE.fingerprint}
+    times = {"start_ms": start_ms, "end_ms": start_ms + 60_000, "first_violation_ms": -60_000}
+    return msgspec.json.encode(signal(kind=kind, **{**about, **times, "episode": "e", **changes}))
+
+
+@pytest.mark.parametrize(
+    ("signals", "since"),
+    [
+        ([], None),
+        ([episode_signal("opened", -60_000)], "1969-12-31 23:59"),
+        ([episode_signal("opened", 0)], "1969-12-31 23:59"),
+        (
+            [episode_signal("opened", -60_000), episode_signal("recovered", 120_000)],
+            "1969-12-31 23:59",
+        ),
+        ([episode_signal("opened", -60_000), episode_signal("recovered", 0)], None),
+        ([episode_signal("opened", 60_000, first_violation_ms=60_000)], None),
+        ([episode_signal("opened", -60_000, model="other")], None),
+        ([episode_signal("opened", -60_000, variant="other")], None),
+        ([episode_signal("opened", -60_000, baseline="of before")], None),
+        ([b"{truncated", episode_signal("opened", -60_000)], "1969-12-31 23:59"),
+    ],
+)  # fmt: skip
+def test_the_page_says_since_when_the_model_drifts(
+    folder: Path, signals: list[bytes], since: str | None
+) -> None:
+    (folder / "signals.jsonl").write_bytes(b"".join(line + b"\n" for line in signals))
+    _, page = explained(folder, line(report()))
+    shown = [text for text in page.splitlines() if "since" in text]
+    assert shown == ([f"m drifts since {since} (UTC)"] if since else [])
 
 
 def test_a_report_without_numbers_of_the_baseline_matches(folder: Path) -> None:
