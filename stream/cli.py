@@ -3,49 +3,20 @@
 from __future__ import annotations
 
 import json
-import signal
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 from rich.console import Console
 
-from detectors.errors import DetectorError
+from stream.commands.command_group import CommandGroup, complain, keep_secret, without_secrets
 from stream.commands.options import FILE, FILE_OR_FOLDER, FOLDER, progress_bar
 from stream.commands.report_commands import explain, reports
-from stream.errors import DriftlineError
 
 if TYPE_CHECKING:
     from stream.config.model import Config
-
-INTERRUPTED = 128 + signal.SIGINT
-"""The exit code after Ctrl-C, by the convention of shells."""
-
-
-class CommandGroup(click.Group):
-    """A group of commands that end with a message and an exit code for known errors."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except DriftlineError as error:
-            _complain(str(error))
-            ctx.exit(error.exit_code)
-        except DetectorError as error:
-            _complain(str(error))
-            ctx.exit(2)
-        except KeyboardInterrupt:
-            _complain("interrupted")
-            ctx.exit(INTERRUPTED)
-
-
-def _complain(text: str) -> None:
-    """Print a message on stderr, without characters from data that would control the terminal."""
-    from stream.commands.terminal_text import printable
-
-    click.echo(f"driftline: {printable(text)}", err=True)
 
 
 @click.group(cls=CommandGroup)
@@ -227,6 +198,7 @@ def run(
     from stream.baselining.configured import baselines_check
     from stream.commands.job_view import RunningJobView
     from stream.commands.usage import wrong_usage
+    from stream.config.environment import Environment
     from stream.config.load import load
     from stream.service.process import RunOptions
     from stream.service.process import run as run_service
@@ -235,7 +207,9 @@ def run(
     from stream.telemetry.log_setup import LogSetup, style_of
 
     def load_config() -> Config:
-        return with_earlier_state(load(config, checks=[baselines_check]))
+        environment = Environment()
+        keep_secret(environment)
+        return with_earlier_state(load(config, environment, [baselines_check]))
 
     loaded = load_config()
     if from_start and standby:
@@ -254,7 +228,7 @@ def run(
             options = structs.replace(options, watch=view.show)
         ending = run_service(loaded, logs, options, load_config)
     if ending.text:
-        _complain(ending.text)
+        complain(ending.text)
     sys.exit(ending.code)
 
 
@@ -292,9 +266,10 @@ def check(config: Path, live: bool) -> None:
     from stream.state.earlier_default import with_earlier_state
 
     environment = Environment(needed=live)
+    keep_secret(environment)
     loaded = with_earlier_state(load(config, environment, [baselines_check]))
     for warning in warnings(loaded, environment):
-        click.echo(f"warning: {warning}", err=True)
+        complain(warning, "warning")
     for line in summary(loaded):
         click.echo(line)
     unset = ", ".join(environment.names)
@@ -319,7 +294,7 @@ def _check_live(config: Config) -> None:
     try:
         for finding in examine(config, show):
             status.stop()
-            print_finding(finding, console)
+            print_finding(finding, console, without_secrets)
             faults += finding.level == "fault"
     finally:
         status.stop()

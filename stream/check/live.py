@@ -25,6 +25,7 @@ from stream.errors import DriftlineError, SourceUnavailable
 from stream.service.reconcile import ConfiguredJob
 from stream.state.stored import StoredState
 from stream.telemetry.log_setup import LogSetup, style_of
+from stream.telemetry.terminal_text import printable
 
 LiveCheck = Callable[[Any, CheckContext], Sequence[Finding]]
 """Examines a source or sink without changing anything. May raise ``SourceUnavailable``,
@@ -56,13 +57,20 @@ def examine(config: Config, on_start: Callable[[str], None] = lambda _: None) ->
     yield port_finding(config.http, Path(config.state.path))
 
 
-def print_finding(finding: Finding, console: Console) -> None:
-    """Print a line, and below it the advice; lines are never wrapped."""
+def print_finding(
+    finding: Finding, console: Console, shown: Callable[[str], str] = lambda text: text
+) -> None:
+    """Print a line, and below it the advice; lines are never wrapped.
+
+    ``shown`` returns the text of the finding without secrets.
+    """
+    text = printable(shown(f"{finding.subject}: {finding.message}"))
     line = Text(f"{finding.level:<8}", style=COLOURS[finding.level])
-    line.append(f" {finding.subject}: {finding.message}", style="default")
+    line.append(f" {text}", style="default")
     console.print(line, soft_wrap=True, highlight=False)
     if finding.advice:
-        console.print(Text(f"{'':<8} -> {finding.advice}"), soft_wrap=True, highlight=False)
+        advice = printable(shown(finding.advice))
+        console.print(Text(f"{'':<8} -> {advice}"), soft_wrap=True, highlight=False)
 
 
 def _stored(config: Config) -> tuple[StoredState | None, list[Finding]]:

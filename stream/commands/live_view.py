@@ -16,8 +16,8 @@ from rich.table import Table
 from rich.text import Text
 
 from detectors.report import Signal, WindowReport
-from stream.commands.terminal_text import printable
 from stream.commands.window_text import findings_text, time_text, violation_text, worst_first
+from stream.telemetry.terminal_text import printable
 
 ROWS: Final = 12
 GAP: Final = 2

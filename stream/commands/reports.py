@@ -14,9 +14,9 @@ from rich.text import Text
 from detectors.phrases import counted
 from detectors.report import WindowReport
 from stream.commands.report_files import FoundReport, ReportFiles
-from stream.commands.terminal_text import printable
 from stream.commands.window_text import findings_text, span_text
 from stream.config.artifact_paths import ArtifactPaths
+from stream.telemetry.terminal_text import printable
 
 GAP: Final = 2
 LEAST_FINDINGS: Final = 16

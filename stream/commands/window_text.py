@@ -9,7 +9,7 @@ from typing import Final
 from detectors.decisions.catalogue import size_of
 from detectors.phrases import distinguishable
 from detectors.report import FeatureReport, Violation, WindowReport
-from stream.commands.terminal_text import printable
+from stream.telemetry.terminal_text import printable
 
 NAMED: Final = 3
 """The number of features of a window that are named at most."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from stream.config.component_checks import component_faults
 from stream.config.consistency import key_faults
 from stream.config.document import YamlDocument, YamlInvalid
 from stream.config.environment import Environment
+from stream.config.faults import key_path
 from stream.config.model import (
     Config,
     DeadLetterConfig,
@@ -106,7 +107,7 @@ def parse(
 
 def _converted(data: Any, folder: Path) -> tuple[Config | None, list[ConfigFault]]:
     """The configuration, or the faults of its types."""
-    faults = list(type_faults(inspect.type_info(Config), data))
+    faults = [*_nul_faults(data), *type_faults(inspect.type_info(Config), data)]
     if faults:
         return None, faults
     try:
@@ -115,6 +116,20 @@ def _converted(data: Any, folder: Path) -> tuple[Config | None, list[ConfigFault
         reason, _, path = str(error).partition(" - at ")
         fault = ConfigFault(path=path.strip("`").removeprefix("$."), reason=reason)
         return None, [fault]
+
+
+def _nul_faults(value: Any, path: str = "") -> Iterator[ConfigFault]:
+    """The texts that hold the character NUL, which ends paths, names and addresses."""
+    if isinstance(value, dict):
+        for key, item in value.items():
+            if isinstance(key, str):
+                yield from _nul_faults(key, path)
+            yield from _nul_faults(item, key_path(path, key))
+    elif isinstance(value, list):
+        for position, item in enumerate(value):
+            yield from _nul_faults(item, f"{path}[{position}]")
+    elif isinstance(value, str) and "\0" in value:
+        yield ConfigFault(path=path, reason="holds the character NUL (\\0), which no text may hold")
 
 
 def _absolute(config: Config, folder: Path) -> Config:

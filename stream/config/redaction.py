@@ -41,13 +41,14 @@ class Redaction:
             fault = replace(fault, reason=reason, found=shown)
         return replace(
             fault,
-            reason=self._of_text(fault.reason),
-            expected=self._of_text(fault.expected),
-            found=self._of_text(fault.found),
-            valid=tuple(map(self._of_text, fault.valid)),
+            reason=self.text(fault.reason),
+            expected=self.text(fault.expected),
+            found=self.text(fault.found),
+            valid=tuple(map(self.text, fault.valid)),
         )
 
-    def _of_text(self, text: str) -> str:
+    def text(self, text: str) -> str:
+        """Return the text without secrets."""
         if not self._shown:
             return text
         longest_first = sorted(self._shown, key=len, reverse=True)

@@ -26,7 +26,7 @@ class Ending(NamedTuple):
     text: str = ""
 
 
-class Tally:
+class RunTally:
     """Counts what a run adds to the ledger of its job, and the states of the windows it reports."""
 
     def __init__(self, ledger: Ledger) -> None:

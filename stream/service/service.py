@@ -13,7 +13,7 @@ from stream.config.model import Config
 from stream.readers.worker import serve as serve_reader
 from stream.readers.worker_handle import Serve
 from stream.service.commit import Committer, Watch, ignore
-from stream.service.ending import Ending, Tally
+from stream.service.ending import Ending, RunTally
 from stream.service.job import Job
 from stream.service.loop import Loop
 from stream.service.ownership import Ownership
@@ -96,7 +96,7 @@ class Service:
             if job is None:
                 return 0
             running = self._startup.open(job, cleanup)
-            tally = Tally(job.aggregator.state.ledger)
+            tally = RunTally(job.aggregator.state.ledger)
             committer = Committer(
                 running, self._ownership, self.telemetry, self._liveness, self._watched_by(tally)
             )
@@ -117,7 +117,7 @@ class Service:
                 self.ending = self._ending(tally, job)
             return self.ending.code if delivered else UNDELIVERED
 
-    def _watched_by(self, tally: Tally) -> Watch:
+    def _watched_by(self, tally: RunTally) -> Watch:
         def watch(items: Sequence[Outgoing]) -> None:
             for item in items:
                 if isinstance(item, WindowReport):
@@ -126,6 +126,6 @@ class Service:
 
         return watch
 
-    def _ending(self, tally: Tally, job: Job) -> Ending:
+    def _ending(self, tally: RunTally, job: Job) -> Ending:
         ledger = job.aggregator.state.ledger
         return tally.ending(ledger, self._config.source.identity, self._config.state.path)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -299,3 +301,59 @@ def test_the_help_of_run_lists_logs_and_exit_codes() -> None:
     assert "--log [auto|json|console]" in text
     assert "NO_COLOR" in text
     assert "  9  stopped with undelivered items" in text
+
+
+@pytest.mark.programs
+@pytest.mark.parametrize("arguments", [["schema"], ["--help"], ["check", "config.yaml"]])
+def test_a_full_disk_below_the_output_is_told_without_a_traceback(
+    folder: Path, arguments: list[str]
+) -> None:
+    command = [sys.executable, "-m", "stream.cli", *arguments]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=folder, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last == "driftline: the output cannot be written: No space left on device"
+    assert "Traceback" not in done.stderr
+
+
+def test_escapes_in_a_configuration_never_reach_the_terminal(folder: Path) -> None:
+    evil = '"so\\e[31murce\\x9b": 1\n'
+    (folder / "config.yaml").write_text(CONFIG + evil)
+    result = driftline("check", folder / "config.yaml")
+    assert result.exit_code == 2
+    assert r"so\x1b[31murce\x9b: unknown key" in result.stderr
+    assert not set("\x1b\x9b") & set(result.output)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ('state: {path: "a\\0b"}', "state.path"),
+        ('dead_letters: {path: "\\0"}', "dead_letters.path"),
+        ('sinks: [{type: jsonl, path: "re\\0ports"}]', "sinks[0].path"),
+        ('models: {prices: {baseline: "ba\\0se"}}', "models.prices.baseline"),
+        ('models: {"pr\\0ices": {baseline: base}}', "models"),
+    ],
+)
+def test_a_text_with_the_character_nul_is_a_fault(folder: Path, text: str, path: str) -> None:
+    key = text.partition(":")[0]
+    lines = CONFIG.replace("BASELINE", "base").splitlines(keepends=True)
+    kept = [line for line in lines if not line.startswith(f"{key}:")]
+    (folder / "config.yaml").write_text("".join(kept) + text + "\n")
+    result = driftline("check", folder / "config.yaml")
+    assert result.exit_code == 2, result.output
+    assert f"{path}: holds the character NUL" in result.stderr
+
+
+def test_the_content_of_a_secret_file_is_in_no_finding_of_a_live_check(folder: Path) -> None:
+    """A client repeats the settings that it does not accept."""
+    (folder / "secret").write_text("hush-hush-1234\n")
+    changed = CONFIG.replace("BASELINE", "base").replace(
+        'sasl_plain_password: "${PASSWORD}"', 'ssl_cafile: "${file:secret}", security_protocol: SSL'
+    )
+    (folder / "config.yaml").write_text(changed.replace("topic: t,", "topic: t, client: fast,"))
+    result = driftline("check", folder / "config.yaml", "--live")
+    assert result.exit_code == 2
+    assert "hush-hush-1234" not in result.output
+    assert "${file:secret}" in result.output
