@@ -135,7 +135,8 @@ class Loop:
 
     def _check_readiness(self) -> None:
         partitions = self._job.aggregator.state.partitions
-        changed = self._liveness.check(partitions, int(self._clock() * 1000), self._full)
+        now_ms, trouble = int(self._clock() * 1000), self._reading.trouble
+        changed = self._liveness.check(partitions, now_ms, self._full, trouble)
         if changed is not None:
             is_ready = changed.status == HTTPStatus.OK
             self._telemetry.log.info("ready" if is_ready else "not_ready", state=changed.text)

@@ -87,6 +87,14 @@ class Reading(Protocol):
     def finished(self) -> bool:
         """True when a bounded source is read to its end; always false for a log that may grow."""
 
+    @property
+    def trouble(self) -> str:
+        """The reason for which the source does not respond now; empty if it does.
+
+        Part of the readiness, where a partition is silent. By default none is known.
+        """
+        return ""
+
     def expired(self, ended: Collection[str]) -> list[str]:
         """Return the ended partitions that the source does not have any more.
 

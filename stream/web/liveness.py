@@ -47,9 +47,13 @@ class Liveness:
         self._beat_s = float("inf")
 
     def check(
-        self, partitions: Mapping[str, PartitionState], now_ms: int, full: Sequence[str]
+        self,
+        partitions: Mapping[str, PartitionState],
+        now_ms: int,
+        full: Sequence[str],
+        trouble: str = "",
     ) -> Readiness | None:
-        """Check the partitions and the sinks that are ``full``.
+        """Check the partitions and the sinks that are ``full``; ``trouble`` is that of the source.
 
         Returns the readiness if its status differs from that of the check before.
         """
@@ -64,6 +68,7 @@ class Liveness:
             full=full,
             limit_s=self._limit_s,
             silent_s=silent_s,
+            trouble=trouble,
         )
         return self._checked if self._checked.status != before.status else None
 

@@ -67,15 +67,19 @@ def readiness(
     full: Sequence[str],
     limit_s: float,
     silent_s: Mapping[str, float] | None = None,
+    trouble: str = "",
 ) -> Readiness:
     """Return the readiness: an owner is ready if it has caught up; a standby is always ready.
 
-    ``full`` names the sinks that pause reading.
+    ``full`` names the sinks that pause reading. ``trouble`` is the reason, if one is known, for
+    which the source does not respond.
 
     >>> readiness("owner", {"p": PartitionState(1, 0, arrival_ms=0)}, 100_000, [], 60)
     Readiness(status=503, text='behind: p by 100 s')
     >>> readiness("owner", {"p": PartitionState(1, 0)}, 100_000, [], 60, {"p": 90.0})
     Readiness(status=503, text='silent: p for 90 s')
+    >>> readiness("owner", {"p": PartitionState(1, 0)}, 0, [], 60, {"p": 90.0}, "ECONNREFUSED")
+    Readiness(status=503, text='silent: p for 90 s (ECONNREFUSED)')
     >>> readiness("standby", {}, 0, [], 60)
     Readiness(status=200, text='standby')
     """
@@ -84,13 +88,14 @@ def readiness(
     if full:
         return Readiness(503, f"paused: {', '.join(full)}")
     late_s = {name: behind_s(partition, now_ms) for name, partition in partitions.items()}
-    for text, seconds in (
-        ("silent: {} for {:.0f} s", silent_s or {}),
-        ("behind: {} by {:.0f} s", late_s),
+    cause = f" ({trouble})" if trouble else ""
+    for text, seconds, reason in (
+        ("silent: {} for {:.0f} s", silent_s or {}, cause),
+        ("behind: {} by {:.0f} s", late_s, ""),
     ):
         worst_s, name = max(((value, name) for name, value in seconds.items()), default=(0.0, ""))
         if worst_s > limit_s:
-            return Readiness(503, text.format(name, worst_s))
+            return Readiness(503, text.format(name, worst_s) + reason)
     return Readiness(200, "owner")
 
 

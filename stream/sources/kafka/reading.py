@@ -80,6 +80,12 @@ class KafkaReading(Reading):
         self._verified: dict[int, VerifiedOffsets] = {}
         self._from_start = from_start
 
+    @property
+    def trouble(self) -> str:
+        """Why the topic cannot be observed, or why records cannot be read; else empty."""
+        unreadable = [f"{self._partition(n)}: {f.reason}" for n, f in self._unreadable.items()]
+        return self._watch.failure or ", ".join(unreadable)
+
     def discover(self) -> list[DiscoveredPartition]:
         """Return all partitions of the latest observation."""
         observed = self._watch.latest

@@ -46,7 +46,7 @@ class TopicWatch:
     """Observes a topic with a client and a thread of its own.
 
     Neither a long request nor an unreachable broker delays the thread that reads. ``admin`` is a
-    ``KafkaAdminClient``.
+    ``KafkaAdminClient``. ``failure`` is why the last observation failed, empty if it did not.
     """
 
     def __init__(self, name: str, topic: str, admin: Any) -> None:
@@ -58,6 +58,7 @@ class TopicWatch:
         self._observed = threading.Condition()
         self._topic_requested = True
         self._stopped = False
+        self.failure = ""
         self._failing_since_s: float | None = None
         self._thread = threading.Thread(target=self._run, name=f"kafka-watch-{topic}", daemon=True)
 
@@ -115,12 +116,13 @@ class TopicWatch:
             time.sleep(MIN_PAUSE_S)
 
     def _report_failure(self, error: Exception) -> None:
+        self.failure = str(error) or type(error).__name__
         if self._failing_since_s is None and not self._stopped:
             self._failing_since_s = time.monotonic()
-            reason = str(error) or type(error).__name__
-            log.warning("source_unreachable", source=self._name, reason=reason)
+            log.warning("source_unreachable", source=self._name, reason=self.failure)
 
     def _report_success(self) -> None:
+        self.failure = ""
         if self._failing_since_s is not None:
             after_s = round(time.monotonic() - self._failing_since_s, 1)
             self._failing_since_s = None
