@@ -58,7 +58,7 @@ def make(
     """
     both = sorted(set(text) & set(numbers))
     if both:
-        raise BaselineInvalid("columns", f"both text and numbers: {', '.join(both)}")
+        raise BaselineInvalid("columns", f"both text and numbers: {', '.join(map(repr, both))}")
     scans = _scan(chunks(), lambda name: ColumnScan(_choice(name, text, numbers), missing))
     if not any(scan.rows for scan in scans.values()):
         raise BaselineInvalid("rows", "the training data has none")
@@ -67,7 +67,8 @@ def make(
             raise ColumnsUnknown("training data", purpose, unknown, list(scans))
     if without := [name for name in numbers if not scans[name].finite]:
         raise BaselineInvalid(
-            "columns", f"without a single number, but chosen as numbers: {', '.join(without)}"
+            "columns",
+            f"without a single number, but chosen as numbers: {', '.join(map(repr, without))}",
         )
     layout = _layout(scans, predictions)
     profile = Profile(layout)

@@ -47,6 +47,7 @@ IN_WORDS = {
     "several_objects": "several objects; write one a line",
 }
 """What a line holds that cannot be read, by the reason of the decoder."""
+NO_SEPARATOR = "does not separate columns; write the file with commas"
 UNNAMED = (
     "left out: pandas (without `index=False`) and R (without `row.names=FALSE`) write such a row"
     " index. If it is a column of the model, give a CSV names with --columns"
@@ -127,7 +128,8 @@ class TrainingData:
                 yield from self._read_csv(file)
         except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
             cause = (str(error) or type(error).__name__).splitlines()[0]
-            reason = f"cannot be read as {kind}: {cause}"
+            advice = ". Save it as CSV UTF-8" if "invalid UTF8" in cause else ""
+            reason = f"cannot be read as {kind}: {cause}{advice}"
             raise DataError(str(file), reason) from error
 
     def _read_csv(self, file: Path) -> Iterator[pa.Table]:
@@ -158,6 +160,9 @@ class TrainingData:
         if not self._header:
             return [f"_c{k}" for k in range(len(names))]
         stripped = [name.strip() for name in names]
+        if len(names) == 1 and (other := set(";\t|") & set(names[0])):
+            name = f"'{names[0].strip()[:40]}'"
+            self._notes[f"the only column is named {name}: {other.pop()!r} {NO_SEPARATOR}"] = None
         if stripped != names:
             self._notes["blanks around names in the header were left out"] = None
         return stripped

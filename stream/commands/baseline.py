@@ -10,6 +10,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+from detectors.errors import BaselineInvalid
 from detectors.phrases import counted
 from stream.baselining.build import BuiltBaseline, constraints_were_edited, make, write
 from stream.baselining.column_warnings import column_warnings
@@ -59,6 +60,10 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
         built = _built(training, options, progress, f"reading {train.name} twice")
     except ColumnsUnknown as error:
         raise wrong_option(f"--{error.purpose}", str(error)) from error
+    except BaselineInvalid as error:
+        if error.field != "columns":
+            raise
+        raise wrong_option("--number", f"columns {error.reason}") from error
     try:
         write(built, options.out)
     except OSError as error:

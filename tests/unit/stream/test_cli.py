@@ -211,12 +211,16 @@ def test_captures_are_refused_as_training_data(folder: Path) -> None:
     [
         (("--exclude", "zz"), "--exclude", "no column 'zz'; columns: 'a', 'b'"),
         (("--predictions", "zz"), "--predictions", "no column 'zz'; columns: 'a', 'b'"),
+        (("--text", "zz"), "--text", "no column 'zz'; columns: 'a', 'b'"),
+        (("--number", "zz"), "--number", "no column 'zz'; columns: 'a', 'b'"),
+        (("--number", "a", "--text", "a"), "--number", "columns both text and numbers: 'a'"),
+        (("--exclude", '"a'), "--exclude", "is given in double quotes"),
         (("--out", "train.csv/new"), "--out", "cannot write to"),
     ],
 )
 def test_options_that_do_not_fit_the_data_are_usage_errors(
     folder: Path,
-    arguments: tuple[str, str],
+    arguments: tuple[str, ...],
     option: str,
     message: str,
     monkeypatch: pytest.MonkeyPatch,

@@ -435,6 +435,7 @@ def test_edits_of_the_constraints_are_detected(tmp_path: Path) -> None:
     assert not constraints_were_edited(edited(tmp_path, {}))
     assert not constraints_were_edited(tmp_path / "nowhere")
     assert constraints_were_edited(edited(tmp_path, {"completeness": 0.25}))
+    assert constraints_were_edited(edited(tmp_path, {"completness": 1.0})), "a misspelt edit, too"
 
 
 def test_numbers_in_a_domain_become_their_text(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ def test_the_kind_of_a_column_can_be_chosen() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"text": ["x"], "numbers": ["x"]}, "both text and numbers: x"),
-        ({"numbers": ["x"]}, "without a single number, but chosen as numbers: x"),
+        ({"text": ["x"], "numbers": ["x"]}, "both text and numbers: 'x'"),
+        ({"numbers": ["x"]}, "without a single number, but chosen as numbers: 'x'"),
     ],
 )
 def test_a_choice_that_cannot_be_kept_is_an_error(

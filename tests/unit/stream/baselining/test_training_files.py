@@ -57,6 +57,14 @@ def test_columns_without_a_name_are_left_out_and_told(tmp_path: Path) -> None:
     assert named.baseline.columns == ("row", "a", "b", "c"), "names can be given"
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_another_separator_than_the_comma_is_told(tmp_path: Path, separator: str) -> None:
+    rows = ROWS.replace(",", separator)
+    (note,) = notes_of(written(tmp_path / "t.csv", f"a{separator}b\n{rows}"))
+    assert note.startswith("the only column is named ")
+    assert "write the file with commas" in note
+
+
 def test_the_row_index_in_parquet_is_left_out_and_told(tmp_path: Path) -> None:
     parquet.write_table(
         pa.table({"x": [1, 2], "__index_level_0__": [7, 9]}), tmp_path / "t.parquet"
@@ -98,6 +106,7 @@ def test_a_byte_order_mark_and_compression_make_no_difference(tmp_path: Path, su
     ("name", "content", "reason"),
     [
         ("t.csv", "a,b\n1,2\n".encode("utf-16"), "is in UTF-16, expected UTF-8"),
+        ("t.csv", "a\nM\u00fcnchen\n".encode("latin-1"), "Save it as CSV UTF-8"),
         ("t.csv.gz", b"no gzip", "t.csv.gz"),
         ("t.jsonl.gz", gzip.compress(b"{}\n" * 1_000, mtime=0)[:-9], "cannot be read as jsonl"),
         ("t.csv.gz", gzip.compress(b"a\n1\n" * 100_000, mtime=0)[:-9], "cannot be read as csv"),
