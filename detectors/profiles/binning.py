@@ -8,8 +8,10 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats
+from detectors.profiles.deviation import mean_and_deviation
 from detectors.profiles.layout import MAX_EDGES, Feature, InferredType, Role
 from detectors.profiles.reading import PLAIN, Reading
+from detectors.profiles.single_values import Interval, intervals, rounded_ends
 
 GRID_BINS: Final = 128
 """The number of fine bins, at quantiles, of a numeric feature of many values."""
@@ -59,17 +61,10 @@ def codes_feature(
     All gaps between the values share the cell ``other``. ``counts`` must hold 1 to 32 values.
     """
     values = sorted(counts)
-    edges: list[float] = []
-    cells: list[int] = []
-    for k, value in enumerate(values):
-        edges += [value, float(np.nextafter(value, np.inf))]
-        cells += [len(values), k]
-    cells.append(len(values))
-    edges, cells = _without_empty(edges, cells)
+    edges, cells, singles = _codes_bins(intervals(values, kind))
     array = np.array(values)
     weights = np.array([counts[value] for value in values], dtype=float)
-    center = float((array * weights).sum() / weights.sum())
-    scale = float(np.sqrt(((array - center) ** 2 * weights).sum() / weights.sum()))
+    center, scale = mean_and_deviation(array, weights)
     return Feature(
         name=name,
         type=kind,
@@ -82,14 +77,29 @@ def codes_feature(
         low=values[0],
         high=values[-1],
         reading=reading,
+        singles=tuple(singles),
     )
 
 
-def _without_empty(edges: list[float], cells: list[int]) -> tuple[list[float], list[int]]:
-    """Drop the empty gap between two values that are neighbours as floating-point numbers."""
-    keep = [k for k in range(len(edges)) if k == 0 or edges[k] > edges[k - 1]]
-    kept_cells = [cells[0], *(cells[k + 1] for k in keep)]
-    return [edges[k] for k in keep], kept_cells
+def _codes_bins(
+    single: Sequence[Interval],
+) -> tuple[list[float], list[int], list[tuple[int, float]]]:
+    """Edges, coarse cells and values of the bins of codes; gaps between codes are the last cell."""
+    edges: list[float] = []
+    cells: list[int] = [len(single)]
+    singles: list[tuple[int, float]] = []
+    for k, (start, value, stop) in enumerate(single):
+        if edges and edges[-1] == start:
+            cells.pop()
+        else:
+            edges.append(start)
+        singles.append((len(edges), value))
+        cells += [k, len(single)]
+        edges.append(stop)
+    if edges[-1] == np.inf:
+        edges.pop()
+        cells.pop()
+    return edges, cells, singles
 
 
 def grid_feature(
@@ -113,15 +123,22 @@ def grid_feature(
     """
     most_frequent = sorted(atoms.items(), key=lambda item: -item[1])
     atoms = dict(most_frequent[: (MAX_EDGES - 2 * LADDER - 40) // 3])
-    inner = _inner_edges(quantiles, atoms, low, high)
+    known = np.unique([*quantiles, *atoms, low, high])
+    lone = intervals(sorted(atoms), kind, known)
+    starts, top = rounded_ends(known)
+    bottom = lone[0].start if low in atoms else float(starts[0])
+    top = lone[-1].stop if high in atoms else top
     step = high / 64.0 - low / 64.0
-    top = float(np.nextafter(high, np.inf))
     with np.errstate(over="ignore"):
         rungs = step * (2.0 ** np.arange(LADDER) - 1.0)
-        edges = np.unique(np.concatenate((low - rungs, inner, top + rungs)))
+        inner = _inner_edges(quantiles, known, starts, lone)
+        inner = inner[(inner > bottom) & (inner < top)]
+        outer = bottom - rungs, inner, top + rungs
+        edges = np.unique(np.concatenate(outer))
     edges = edges[np.isfinite(edges)]
-    cells = _coarse(edges, np.asarray(quantiles, dtype=float), atoms)
-    below, above = int((edges <= low).sum()), int((edges >= top).sum())
+    singles = _single_bins(edges, lone)
+    cells = _coarse(edges, np.asarray(quantiles, dtype=float), atoms, dict(singles))
+    below, above = int((edges <= bottom).sum()), int((edges >= top).sum())
     return Feature(
         name=name,
         type=kind,
@@ -135,27 +152,46 @@ def grid_feature(
         high=high,
         ladder=LADDER if below == above == LADDER else 0,
         reading=reading,
+        singles=singles,
     )
 
 
 def _inner_edges(
-    quantiles: Sequence[float], atoms: Mapping[float, float], low: float, high: float
+    quantiles: Sequence[float], known: Floats, starts: Floats, lone: Sequence[Interval]
 ) -> Floats:
-    """Edges between the smallest and the largest value: quantiles, and both ends of each atom."""
-    free = MAX_EDGES - 2 * LADDER - 2 * len(atoms) - 2
+    """Edges at quantiles outside of the atoms, and both ends of each atom.
+
+    ``starts`` are the smallest numbers that ``known`` ones may be rounded to: an edge at a quantile
+    lies there, so that a value and its rounded form share a bin.
+    """
+    free = MAX_EDGES - 2 * LADDER - 2 * len(lone) - 2
     ranks = np.linspace(0, len(quantiles) - 1, min(GRID_BINS, free) + 1).round().astype(int)
-    grid = np.unique(np.asarray(quantiles, dtype=float)[ranks])
-    lone = np.array([edge for value in atoms for edge in (value, np.nextafter(value, np.inf))])
-    edges = np.unique(np.concatenate((grid, lone)))
-    return edges[(edges > low) & (edges <= high)]
+    values = np.unique(np.asarray(quantiles, dtype=float)[ranks])
+    grid = starts[np.searchsorted(known, values[values < known[-1]])]
+    for start, _, stop in lone:
+        grid = grid[(grid <= start) | (grid >= stop)]
+    ends = [edge for start, _, stop in lone for edge in (start, stop)]
+    return np.unique(np.concatenate((grid, ends)))
 
 
-def _coarse(edges: Floats, quantiles: Floats, atoms: Mapping[float, float]) -> tuple[int, ...]:
+def _single_bins(edges: Floats, lone: Sequence[Interval]) -> tuple[tuple[int, float], ...]:
+    """The bins that hold exactly one of these intervals, with its value."""
+    bounds = np.append(edges, np.inf)
+    found = []
+    for start, value, stop in lone:
+        k = int(np.searchsorted(bounds, start))
+        if bounds[k] == start and k + 1 < len(bounds) and bounds[k + 1] == stop:
+            found.append((k + 1, value))
+    return tuple(found)
+
+
+def _coarse(
+    edges: Floats, quantiles: Floats, atoms: Mapping[float, float], singles: Mapping[int, float]
+) -> tuple[int, ...]:
     """The coarse cell of each bin: frequent atoms alone, all others by the rank of their middle.
 
     Cells are numbered in the order of their first bin.
     """
-    own = {value for value, share in atoms.items() if share >= OWN_CELL_SHARE}
     ordered = np.sort(quantiles)
     uppers = np.append(edges, np.inf)
     lowers = np.concatenate(([-np.inf], edges))
@@ -163,8 +199,10 @@ def _coarse(edges: Floats, quantiles: Floats, atoms: Mapping[float, float]) -> t
     shares = rank_sums / 2.0 / max(len(ordered), 1)
     deciles = np.minimum((shares * COARSE_CELLS).astype(int), COARSE_CELLS - 1)
     cells = [
-        ("atom", low) if low in own and up == np.nextafter(low, np.inf) else ("decile", decile)
-        for low, up, decile in zip(lowers.tolist(), uppers.tolist(), deciles.tolist(), strict=True)
+        ("atom", singles[b])
+        if b in singles and atoms[singles[b]] >= OWN_CELL_SHARE
+        else ("decile", decile)
+        for b, decile in enumerate(deciles.tolist())
     ]
     numbers: dict[tuple[str, float], int] = {}
     return tuple(numbers.setdefault(cell, len(numbers)) for cell in cells)

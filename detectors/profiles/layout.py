@@ -38,9 +38,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The bins of one feature.
 
     A numeric feature (``grid``, ``codes``) has ``len(edges) + 1`` bins: bin ``b`` holds
-    ``edges[b-1] <= x < edges[b]``, the first and the last are open. A value with a bin of its own
-    (an atom, a code) is the interval from the value to the next representable number. ``cells[b]``
-    names the coarse cell that bin ``b`` belongs to; cells are numbered from 0 without holes.
+    ``edges[b-1] <= x < edges[b]``, the first and the last are open. ``cells[b]`` names the coarse
+    cell that bin ``b`` belongs to; cells are numbered from 0 without holes.
 
     A ``text`` feature has a bin for each entry of ``vocabulary`` and then 64 hashed bins for all
     other values; there every bin is a cell.
@@ -49,6 +48,10 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     kept as sums around ``center``, Wasserstein is in units of ``scale``. ``low`` and ``high`` are
     the baseline's smallest and largest value; ``ladder`` is the number of bins beyond each of them.
     The share of the values in these bins is the outlier share.
+
+    ``singles`` are the bins of single values, with the value of each. Such a bin reaches as far as
+    rounding may move its value (:mod:`detectors.profiles.single_values`). A feature of 0.1.0 does
+    not list them: there such a bin ends at the next representable number.
 
     ``reading`` is how cells are read; a feature of 0.1.0 has none, and takes texts as they stand.
     """
@@ -66,6 +69,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     high: float = 0.0
     ladder: int = 0
     reading: Reading | msgspec.UnsetType = msgspec.UNSET
+    singles: tuple[tuple[int, float], ...] | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def cell_reading(self) -> Reading:
@@ -76,6 +80,15 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def numeric(self) -> bool:
         """True for ``grid`` and ``codes``."""
         return self.kind != "text"
+
+    @property
+    def single_values(self) -> dict[int, float]:
+        """The values of the bins of a numeric feature that hold a single value, by bin."""
+        if not isinstance(self.singles, msgspec.UnsetType):
+            return dict(self.singles)
+        edges = np.asarray(self.edges)
+        adjacent = np.nextafter(edges[:-1], np.inf) == edges[1:]
+        return {k + 1: self.edges[k] for k in np.flatnonzero(adjacent).tolist()}
 
     @property
     def bins(self) -> int:
@@ -172,15 +185,14 @@ class Layout:
         first = int(self.starts[i]) + HEAD
         if not feature.numeric:
             return first + np.arange(len(feature.vocabulary))
-        edges = np.asarray(feature.edges)
-        return first + 1 + np.flatnonzero(_adjacent(edges))
+        return first + np.array(sorted(feature.single_values), np.int64)
 
     def bin_label(self, i: int, slot: int) -> str:
         """The name of a bin of :meth:`lone_bins`: its value."""
         feature = self.features[i]
         position = slot - int(self.starts[i]) - HEAD
         if feature.numeric:
-            return _edge_texts(np.asarray(feature.edges))[position - 1]
+            return _Ends(feature).values[position]
         return _quoted(feature.vocabulary[position])
 
     def coarse(self, counts: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -220,7 +232,7 @@ def _check(feature: Feature) -> None:
             raise LayoutInvalid("vocabulary has a value twice", name=feature.name)
         return
     edges = np.asarray(feature.edges)
-    rising = np.all(np.isfinite(edges)) and np.all(np.diff(edges) > 0)
+    rising = np.all(np.isfinite(edges)) and np.all(edges[1:] > edges[:-1])
     if not 0 < len(edges) <= MAX_EDGES or not rising:
         reason = f"edges must be 1 to {MAX_EDGES} rising finite numbers"
         raise LayoutInvalid(reason, name=feature.name)
@@ -243,17 +255,13 @@ def _quoted(value: str) -> str:
 
 def _interval_labels(feature: Feature) -> list[str]:
     """One label per cell, see :func:`_interval_label`."""
-    edges = np.asarray(feature.edges)
     cells = np.asarray(feature.cells)
-    texts = _edge_texts(edges)
-    lone = [False, *_adjacent(edges).tolist(), False]
+    ends = _Ends(feature)
     members = (np.flatnonzero(cells == cell).tolist() for cell in range(feature.bin_cells))
-    return [_interval_label(bins, texts, lone, feature.kind) for bins in members]
+    return [_interval_label(bins, ends, feature.kind) for bins in members]
 
 
-def _interval_label(
-    bins: Sequence[int], texts: Sequence[str], lone: Sequence[bool], kind: Kind
-) -> str:
+def _interval_label(bins: Sequence[int], ends: _Ends, kind: Kind) -> str:
     """A single value, an interval, or ``other`` codes.
 
     An interval names the values in it that have cells of their own (``without``), and shows at its
@@ -263,40 +271,60 @@ def _interval_label(
     holes = sorted(set(range(first, last)) - set(bins))
     if holes and kind == "codes":
         return "other"
-    if first == last and lone[first]:
-        return texts[first - 1]
-    interval = f"{_lower_end(first, texts, lone)}, {_upper_end(last, texts, lone)}"
-    without = ", ".join(texts[hole - 1] for hole in holes)
+    if first == last and first in ends.values:
+        return ends.values[first]
+    without = ", ".join(ends.values.get(hole, ends.start(hole)) for hole in holes)
+    interval = f"{ends.lower(first)}, {ends.upper(last)}"
     return f"{interval} without {without}" if without else interval
 
 
-def _lower_end(first: int, texts: Sequence[str], lone: Sequence[bool]) -> str:
-    if first == 0:
-        return "[-inf"
-    return f"({texts[first - 2]}" if lone[first - 1] else f"[{texts[first - 1]}"
+class _Ends:
+    """The texts of the ends of the bins of a numeric feature, and of its single values by bin.
 
-
-def _upper_end(last: int, texts: Sequence[str], lone: Sequence[bool]) -> str:
-    if last == len(texts):
-        return "inf)"
-    return f"{texts[last - 1]}]" if lone[last] else f"{texts[last]})"
-
-
-def _adjacent(edges: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """For each edge but the last, whether the bin above it holds a single representable number."""
-    return np.asarray(np.nextafter(edges[:-1], np.inf) == edges[1:])
-
-
-def _edge_texts(edges: NDArray[np.float64]) -> list[str]:
-    """Each edge in six digits, or in as many more as make all edges different.
-
-    With more than six digits the whole part of each is shown, up to 15 digits. The upper end of a
-    single value may read like that value.
+    A number has six digits, or as many more as make all different.
     """
-    lone = _adjacent(edges)
-    apart = edges[~np.concatenate(([False], lone)) | np.concatenate((lone, [False]))].tolist()
-    whole = len(f"{np.abs(edges).max():.0f}")
+
+    def __init__(self, feature: Feature) -> None:
+        self._bins = feature.bins
+        singles = feature.single_values
+        plain = {
+            b: feature.edges[b - 1]
+            for b in range(1, feature.bins)
+            if b not in singles and b - 1 not in singles
+        }
+        texts = _texts([*singles.values(), *plain.values()])
+        self.values = dict(zip(singles, texts, strict=False))
+        self._edges = dict(zip(plain, texts[len(singles) :], strict=True))
+
+    def start(self, b: int) -> str:
+        """The number at which bin ``b`` starts: its edge, or the value that it borders on."""
+        if b in self.values:
+            return self.values[b]
+        return self.values[b - 1] if b - 1 in self.values else self._edges[b]
+
+    def lower(self, first: int) -> str:
+        """The lower end of an interval that begins with bin ``first``."""
+        if first == 0:
+            return "[-inf"
+        before = self.values.get(first - 1)
+        return f"[{self.start(first)}" if before is None else f"({before}"
+
+    def upper(self, last: int) -> str:
+        """The upper end of an interval that ends with bin ``last``."""
+        if last == self._bins - 1:
+            return "inf)"
+        return f"{self.values[last]}]" if last in self.values else f"{self.start(last + 1)})"
+
+
+def _texts(numbers: Sequence[float]) -> list[str]:
+    """Each number in six digits, or in as many more as make all of them different.
+
+    With more than six digits the whole part of each is shown, up to 15 digits.
+    """
+    different = len(set(numbers))
+    whole = len(f"{max(map(abs, numbers), default=0.0):.0f}")
     for digits in (6, *range(min(max(whole, 7), 15), 16)):
-        if len({f"{edge:.{digits}g}" for edge in apart}) == len(apart):
-            return [f"{edge:.{digits}g}" for edge in edges.tolist()]
-    return [repr(edge) for edge in edges.tolist()]
+        texts = [f"{number:.{digits}g}" for number in numbers]
+        if len(set(texts)) == different:
+            return texts
+    return [repr(number) for number in numbers]

@@ -45,6 +45,8 @@ KLL_K: Final = 2_048
 """The parameter k of the sketch, and the number of values up to which the sketch is exact."""
 MAX_TRACKED: Final = 200_000
 """The largest number of different values that are counted exactly."""
+LARGEST_EXACT: Final = 2.0**53
+"""The largest number up to which all whole numbers are different as floating-point numbers."""
 MAX_SAMPLED: Final = 65_536
 """The largest number of values in the sample that the bins are made from."""
 
@@ -140,7 +142,8 @@ class ColumnScan:
         """The inferred type.
 
         ``Fractional`` or ``Integral`` if at least :data:`NUMBER_SHARE` of the values are numbers,
-        else ``String``; ``Unknown`` without values.
+        else ``String``; ``Unknown`` without values. Up to 32 different whole numbers, of which one
+        is beyond ``2**53``, are ``String``: as numbers, two of them may be the same.
         """
         if self._is_numeric:
             return "Fractional" if self.types[FRACTIONAL] else "Integral"
@@ -152,7 +155,13 @@ class ColumnScan:
         if self.choice is not None or not self.finite:
             return self.choice == "number" and self.finite > 0
         numbers = self.types[INTEGRAL] + self.types[FRACTIONAL]
-        return numbers >= NUMBER_SHARE * self.types.total()
+        return numbers >= NUMBER_SHARE * self.types.total() and not self._holds_large_codes
+
+    @property
+    def _holds_large_codes(self) -> bool:
+        """Whether few whole numbers are so large that two of them may be one as a number."""
+        is_large = max(-self.low, self.high) >= LARGEST_EXACT
+        return is_large and not self.types[FRACTIONAL] and len(self.texts) <= MAX_CODES
 
     @property
     def unreadable(self) -> int:

@@ -135,3 +135,11 @@ def test_blanks_around_words_do_not_matter() -> None:
         "Private",
         "State-gov",
     )
+
+
+def test_few_whole_numbers_beyond_two_to_the_53_are_counted_by_their_text() -> None:
+    neighbours = ["9007199254740992", "9007199254740993", "7"] * 5
+    assert only_feature(built(neighbours)).vocabulary == tuple(sorted(neighbours[:3]))
+    assert only_feature(built(["9007199254740991", "7"] * 5)).type == "Integral"
+    assert only_feature(built([str(2**53 + k) for k in range(40)])).type == "Integral"
+    assert only_feature(built(neighbours, numbers=["x"])).type == "Integral"
