@@ -35,13 +35,25 @@ HERE = Path(__file__).parent
 EVENTS = 100_000
 PEER_ROWS = 5_000
 PEERS = {"w": "whylogs", "e": "evidently", "r": "river"}
-OURS = ("f", "d", "json", "bad", "models10", "models100", "models1000", "wide200", "wide5000")
+OURS = (
+    "f",
+    "d",
+    "json",
+    "plain",
+    "bad",
+    "models10",
+    "models100",
+    "models1000",
+    "wide200",
+    "wide5000",
+)
 RATIOS = {
     "d/f": 0.7,
     "d/w": 4.0,
     "d/e": 25.0,
     "d/r": None,
-    "json/d": None,
+    "json/d": 0.45,
+    "plain/d": 0.55,
     "bad/d": 0.5,
     "models10/d": 0.5,
     "models100/d": 0.25,
@@ -60,6 +72,7 @@ def prepare(folder: Path) -> None:
     sets = {
         "d": (events.capture_lines(standard), 0, 20),
         "json": (events.capture_lines(standard, as_json=True), 0, 20),
+        "plain": (events.json_lines(standard), 0, 20),
         "bad": (events.capture_lines(events.spoil(standard, 0.01)), 0, 20),
         **{f"models{m}": (events.capture_lines(standard), m, 20) for m in (10, 100, 1_000)},
         **{

@@ -23,6 +23,7 @@ from detectors.profiles.profile import Profile
 from stream.baselining.columns import ModelColumns
 from stream.events import Assign, ModelKey, RawBatch
 from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
+from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
@@ -72,9 +73,10 @@ def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     data = _load(folder, name)
     models = sorted({key.decode() for key in data.models} or {"m"})
     layouts = _layouts(_baselines(folder, data.width), len(models))
-    form = Sagemaker()
+    plain = name == "plain"
+    form = Json(id="id") if plain else Sagemaker()
     source = NameConfig(source="key") if data.models else NameConfig(name="m")
-    origin = IdentityConfig(source, NameConfig(name="v"), TimeConfig("eventMetadata.inferenceTime"))
+    origin = IdentityConfig(source, NameConfig(name="v"), TimeConfig(unit="ms" if plain else "iso"))
     reader = Reader(NoSource(), form, origin, SETTINGS)
     named = {
         name: ModelColumns(*_columns(layout), layout)

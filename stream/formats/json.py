@@ -14,6 +14,7 @@ from stream.formats.faults import MalformedRecord, RecordFault, type_name, visib
 from stream.formats.identity import IdentityResolver, Records
 from stream.formats.json_paths import (
     LEAF_TYPES,
+    Documents,
     Path,
     PathReader,
     find_column,
@@ -21,8 +22,8 @@ from stream.formats.json_paths import (
     value_at,
 )
 from stream.formats.json_rows import Cell, cell_of, readable
-from stream.formats.path_columns import PathColumns, load_object, read_all
-from stream.formats.rows import column_of
+from stream.formats.path_columns import PathColumns, load_object
+from stream.formats.rows import columns_of_rows, typed_column
 
 
 class Json(Format, frozen=True, tag="json"):
@@ -102,9 +103,14 @@ class JsonDecoder:
     def __init__(self, form: Json, identity: IdentityConfig, plan: DecodingPlan) -> None:
         self._identity = IdentityResolver(identity, plan, form.time_path)
         self._ids = (form.id, form.inference_id)
-        dotted = [self._identity.time.path, *self._ids, *self._identity.paths]
-        self._heads = PathColumns([_parsed(path) for path in dotted])
         self._tables = [JsonTable(s, schema, form) for s, schema in enumerate(plan.schemas)]
+        dotted = [self._identity.time.path, *self._ids, *self._identity.paths]
+        alone = self._tables[0] if len(self._tables) == 1 else None
+        self._heads = PathColumns(
+            [_parsed(path) for path in dotted],
+            alone.paths if alone else (),
+            alone.leaf_types if alone else (),
+        )
 
     def decode(self, raws: Sequence[RawBatch]) -> DecodedRecords:
         """Decode the records; a rejected one has the first reason that applies.
@@ -116,60 +122,96 @@ class JsonDecoder:
         """
         records = Records(raws)
         rejects: dict[int, RecordFault] = {}
-        times, event_ids, inference_ids, *names = self._heads.read(records.values, rejects)
+        values = records.values
+        documents = self._heads.decode(values)
+        times, event_ids, inference_ids, *names = self._heads.columns(documents, values, rejects)
         identified = self._identity.resolve(records, times, names, rejects)
         ids = [
             _ids(column, path, rejects)
             for column, path in zip((event_ids, inference_ids), self._ids, strict=True)
         ]
-        batches = [
-            batch
-            for s, members in identified.by_schema(rejects)
-            for batch in self._tables[s].read(members, records.values, rejects)
-        ]
+        batches: list[EventBatch] = []
+        for s, members in identified.by_schema(rejects):
+            table = self._tables[s]
+            chosen = values if len(members) == len(values) else [values[i] for i in members]
+            first = self._heads.others_at
+            if first is None:
+                read = table.decode(chosen)
+            else:
+                read = documents if chosen is values else documents.take(members.tolist())
+            batches += table.read(members, chosen, read, rejects, first or 0)
         return identified.decoded(batches, rejects, *ids)
 
 
 class JsonTable:
-    """Builds batches from the events of one schema."""
+    """Builds batches from the events of one schema.
+
+    ``paths`` are the paths of its columns, and ``leaf_types`` the usual types of their values.
+    """
 
     def __init__(self, number: int, schema: Schema, form: Json) -> None:
         self._number = number
         self._types = schema.types
         self._columns = form.paths(schema)
-        self._reader = PathReader(
-            [paths.path(name) for name, paths in self._columns],
-            [LEAF_TYPES[schema.types[name].kind] for name, _ in self._columns],
-        )
+        self.paths = [paths.path(name) for name, paths in self._columns]
+        self.leaf_types = [LEAF_TYPES[schema.types[name].kind] for name, _ in self._columns]
+        self._reader = PathReader(self.paths, self.leaf_types)
+
+    def decode(self, values: Sequence[bytes | None]) -> Documents:
+        """Decode events by the types of the columns."""
+        return self._reader.read(values)
 
     def read(
         self,
         members: NDArray[np.int64],
         values: Sequence[bytes | None],
+        documents: Documents,
+        rejects: dict[int, RecordFault],
+        first: int,
+    ) -> list[EventBatch]:
+        """Return the batches of the ``members``: the decoded ones, and those read one by one.
+
+        ``values`` and ``documents`` are theirs; the path of column ``k`` is path ``first + k`` of
+        the documents. Adds to ``rejects``.
+        """
+        failed = documents.failed
+        batches = self._read_one_by_one(members[failed], [values[k] for k in failed], rejects)
+        if failed:
+            decoded = np.delete(np.arange(len(members)), failed)
+            members, documents = members[decoded], documents.take(decoded.tolist())
+        if len(members):
+            columns = {
+                name: typed_column(documents.values(first + k), self._types[name])
+                for k, (name, _) in enumerate(self._columns)
+            }
+            batches.append(EventBatch(self._number, members, columns))
+        return batches
+
+    def _read_one_by_one(
+        self,
+        members: NDArray[np.int64],
+        values: Sequence[bytes | None],
         rejects: dict[int, RecordFault],
     ) -> list[EventBatch]:
-        """Return one batch of the ``members``, or none; adds to ``rejects``."""
-        refused: dict[int, RecordFault] = {}
-        chosen = [values[i] for i in members.tolist()]
-        rows = read_all(chosen, self._reader, self._read_cells, refused, ())
-        if refused:
-            rejects.update({int(members[k]): reason for k, reason in refused.items()})
-            rows = [row for k, row in enumerate(rows) if k not in refused]
-            members = np.delete(members, list(refused))
+        rows: list[Sequence[Cell]] = []
+        kept: list[int] = []
+        for i, value in zip(members.tolist(), values, strict=True):
+            try:
+                document = load_object(value or b"")
+                rows.append([paths.cell(document, name) for name, paths in self._columns])
+            except MalformedRecord as problem:
+                rejects[i] = problem.fault
+            else:
+                kept.append(i)
         if not rows:
             return []
-        names = [name for name, _ in self._columns]
-        by_column = zip(names, zip(*rows, strict=True), strict=True)
-        columns = {name: column_of(cells, self._types[name]) for name, cells in by_column}
-        return [EventBatch(self._number, members, columns)]
-
-    def _read_cells(self, value: bytes) -> Sequence[Cell]:
-        """Read the cells of an event one by one."""
-        document = load_object(value)
-        return [paths.cell(document, name) for name, paths in self._columns]
+        columns = columns_of_rows(rows, [name for name, _ in self._columns], self._types)
+        return [EventBatch(self._number, np.array(kept, np.int64), columns)]
 
 
 def _ids(values: Sequence[Any], path: str, rejects: dict[int, RecordFault]) -> list[str | None]:
+    if _are_readable(values):
+        return list(values)
     ids: list[str | None] = []
     for i, value in enumerate(values):
         try:
@@ -178,6 +220,17 @@ def _ids(values: Sequence[Any], path: str, rejects: dict[int, RecordFault]) -> l
             rejects[i] = problem.fault
             ids.append(None)
     return ids
+
+
+def _are_readable(values: Sequence[Any]) -> bool:
+    """Return whether all values are absent, or text that can be encoded."""
+    if not set(map(type, values)) <= {str, type(None)}:
+        return False
+    try:
+        "".join(filter(None, values)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _id(value: object, path: str) -> str:

@@ -6,9 +6,10 @@ them up in a decoded document.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -69,32 +70,71 @@ def unique_path(name: str, paths: Mapping[str, str]) -> Path:
 
 
 class PathReader:
-    """Reads the values at some paths of a document, in the order of the paths.
+    """Reads the values at some paths of documents, by a type that is made for these paths.
 
-    Where no type can be made (a path inside another one, a path twice, an empty path) every read
-    fails.
+    Where no type can be made (a path inside another one, a path twice, an empty path) it is not
+    ``usable``, and every read fails.
     """
 
     def __init__(self, paths: Sequence[Path], types: Sequence[Any]) -> None:
         tree: dict[str, Any] = {}
-        self._width = len(paths)
-        self._decoder: msgspec.json.Decoder[Any] | None = None
         fits = [_insert(tree, path, kind) for path, kind in zip(paths, types, strict=True)]
-        if paths and all(fits):
+        self.usable = bool(paths) and all(fits)
+        if self.usable:
             struct, attributes = _struct(tree)
-            self._decoder = msgspec.json.Decoder(struct)
-            self._values = attrgetter(*(attributes[path] for path in paths))
+            self._decode = msgspec.json.Decoder(struct).decode
+            self._nothing = struct()
+            self._getters = [attrgetter(attributes[path]) for path in paths]
 
-    def read(self, value: bytes | str | None) -> Sequence[Any]:
-        """Return the values, ``None`` where there is none.
+    def read(self, values: Sequence[bytes | str | None]) -> Documents:
+        """Decode documents; those fail that are no object, or have a value of another type."""
+        if not self.usable:
+            return Documents([], list(range(len(values))), [])
+        decode = self._decode
+        with suppress(ValueError, TypeError, RecursionError):
+            return Documents([decode(value) for value in values], [], self._getters)  # type: ignore[arg-type]  # a tombstone raises
+        decoded: list[Any] = []
+        failed: list[int] = []
+        for k, value in enumerate(values):
+            try:
+                decoded.append(decode(value))  # type: ignore[arg-type]
+            except (ValueError, TypeError, RecursionError):
+                failed.append(k)
+                decoded.append(self._nothing)
+        return Documents(decoded, failed, self._getters)
 
-        Raises ``ValueError``, ``TypeError`` or ``RecursionError`` if the document is not an object,
-        or a value is not of its type. The error does not name the fault.
-        """
-        if self._decoder is None:
-            raise ValueError("no type for these paths")
-        values: Any = self._values(self._decoder.decode(value))  # type: ignore[arg-type]
-        return values if self._width > 1 else (values,)
+
+class Documents(NamedTuple):
+    """Decoded documents, and the indices of those that could not be decoded.
+
+    ``getters`` has a function for each path of the reader; none if all documents failed for lack of
+    a type.
+    """
+
+    decoded: list[Any]
+    failed: list[int]
+    getters: Sequence[Callable[[Any], Any]]
+
+    def values(self, k: int) -> list[Any]:
+        """Return the value of each document at path ``k``, ``None`` where there is none."""
+        return list(map(self.getters[k], self.decoded))
+
+    def empty(self) -> list[int]:
+        """Return the indices of the documents without any value, those that failed included."""
+        if any(None not in map(getter, self.decoded) for getter in self.getters):
+            return []
+        return [
+            k
+            for k, document in enumerate(self.decoded)
+            if all(getter(document) is None for getter in self.getters)
+        ]
+
+    def take(self, indices: Sequence[int]) -> Documents:
+        """Return some of the documents, in the order of the indices."""
+        known = set(self.failed)
+        failed = [k for k, i in enumerate(indices) if i in known] if known else []
+        decoded = [self.decoded[i] for i in indices] if self.decoded else []
+        return Documents(decoded, failed, self.getters)
 
 
 def _insert(tree: dict[str, Any], path: Path, kind: Any) -> bool:

@@ -2,58 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from stream.formats.faults import MalformedRecord, RecordFault, type_name
-from stream.formats.json_paths import Path, PathReader, value_at
+from stream.formats.json_paths import Documents, Path, PathReader, value_at
 from stream.formats.json_text import load_json
 
 
 class PathColumns:
-    """The values at some paths, one column for each path; an empty path has no values."""
+    """The values at some paths, one column for each path; an empty path has no values.
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    ``others`` are further paths with the types of their values, which are decoded with the same
+    documents; :attr:`others_at` is the index of the first one in the documents, ``None`` where they
+    cannot be decoded together.
+    """
+
+    def __init__(
+        self, paths: Sequence[Path], others: Sequence[Path] = (), types: Sequence[Any] = ()
+    ) -> None:
         self._paths = paths
         self._present = [path for path in dict.fromkeys(paths) if path]
-        self._reader = PathReader(self._present, [Any] * len(self._present))
+        kinds = [Any] * len(self._present)
+        together = PathReader([*self._present, *others], [*kinds, *types])
+        self.others_at = len(self._present) if others and together.usable else None
+        self._reader = together if together.usable else PathReader(self._present, kinds)
 
-    def read(
-        self, values: Sequence[bytes | None], rejects: dict[int, RecordFault]
-    ) -> list[Sequence[Any]]:
-        """Return the columns, with ``None`` where a record has no value; adds to ``rejects``."""
-        nothing = [None] * len(self._present)
-        rows = read_all(values, self._reader, self._read_slowly, rejects, nothing)
-        columns = dict(zip(self._present, zip(*rows, strict=True), strict=bool(rows)))
-        return [columns.get(path, [None] * len(values)) for path in self._paths]
+    def decode(self, values: Sequence[bytes | None]) -> Documents:
+        """Decode records."""
+        return self._reader.read(values)
 
-    def _read_slowly(self, value: bytes) -> Sequence[Any]:
-        document = load_object(value)
-        return [value_at(document, path) for path in self._present]
+    def columns(
+        self,
+        documents: Documents,
+        values: Sequence[bytes | None],
+        rejects: dict[int, RecordFault],
+    ) -> list[list[Any]]:
+        """Return the columns of decoded records, with ``None`` where a record has no value.
 
-
-def read_all(
-    values: Sequence[bytes | None],
-    reader: PathReader,
-    read_slowly: Callable[[bytes], Sequence[Any]],
-    rejects: dict[int, RecordFault],
-    nothing: Sequence[Any],
-) -> list[Sequence[Any]]:
-    """Return the values of each document, with ``read_slowly`` where the reader fails.
-
-    ``nothing`` replaces the values of a rejected document.
-    """
-    rows: list[Sequence[Any]] = []
-    for k, value in enumerate(values):
-        try:
-            rows.append(reader.read(value))
-        except (ValueError, TypeError, RecursionError):
+        ``values`` are the records; those that failed are read one by one. Adds to ``rejects``.
+        """
+        columns: dict[Path, list[Any]] = {(): [None] * len(values)}
+        for k, path in enumerate(self._present):
+            known = bool(documents.getters)
+            columns[path] = documents.values(k) if known else [None] * len(values)
+        for i in documents.failed:
             try:
-                rows.append(read_slowly(value) if value is not None else _tombstone())
+                document = _load(values[i])
             except MalformedRecord as problem:
-                rejects.setdefault(k, problem.fault)
-                rows.append(nothing)
-    return rows
+                rejects.setdefault(i, problem.fault)
+                continue
+            for path in self._present:
+                columns[path][i] = value_at(document, path)
+        return [columns[path] for path in self._paths]
+
+
+def _load(value: bytes | None) -> dict[str, object]:
+    if value is None:
+        raise MalformedRecord("tombstone")
+    return load_object(value)
 
 
 def load_object(value: bytes) -> dict[str, object]:
@@ -62,7 +69,3 @@ def load_object(value: bytes) -> dict[str, object]:
     if not isinstance(document, dict):
         raise MalformedRecord("not_an_object", f"the record is {type_name(document)}")
     return document
-
-
-def _tombstone() -> Sequence[Any]:
-    raise MalformedRecord("tombstone")

@@ -7,7 +7,7 @@ import re
 from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -93,6 +93,26 @@ def columns_of_rows(
         name: column_of(cells, types[name])
         for name, cells in zip(names, zip(*rows, strict=True), strict=True)
     }
+
+
+def typed_column(cells: Sequence[Any], column: ColumnType) -> Column:
+    """Return a column of cells that have the type of the column in ``LEAF_TYPES``.
+
+    It equals that of :func:`column_of`, which is slower.
+    """
+    kind, reading = column
+    if kind == "float":
+        values = np.fromiter(cells, np.float64, len(cells))
+        if np.isnan(values).any():  # of a missing value: documents with NaN are not of this type
+            return numbers_from_array(pa.array(cells, pa.float64()), False, reading)
+        return with_reading(Numbers(values, None, False), None, reading)
+    if kind == "int":
+        values = np.array(cells)
+        if values.dtype == np.int64:
+            return with_reading(Numbers(values.astype(np.float64), None, True), None, reading)
+    elif "" not in cells:
+        return Texts(pa.array(cells, pa.string()))
+    return column_of(cells, column)
 
 
 def column_of(cells: Sequence[Cell], column: ColumnType) -> Column:

@@ -17,8 +17,15 @@ from stream.formats.base import Schema
 from stream.formats.csv_batch import CsvTable, JoinedPayloads, join
 from stream.formats.csv_rows import width_mismatch
 from stream.formats.faults import MalformedRecord, RecordFault
+from stream.formats.json_paths import Documents
 from stream.formats.json_rows import Row, RowShape
-from stream.formats.rows import columns_of_rows, decode_payload, payload_reader, rows_of
+from stream.formats.rows import (
+    columns_of_rows,
+    decode_payload,
+    payload_reader,
+    rows_of,
+    typed_column,
+)
 from stream.formats.sagemaker.envelope import ContentTypes, Event
 
 _CONTENT_TYPES: Final = ContentTypes()
@@ -69,7 +76,9 @@ class CaptureTable:
         batches: list[EventBatch] = []
         for group in self._groups(members, chosen, values, rejects):
             remaining: Sequence[int] = range(len(group.members))
-            if self._joinable and group.kinds is None:
+            if group.kinds is not None:
+                remaining = self._read_objects(group, group.kinds, batches)
+            elif self._joinable:
                 remaining = self._read_together(group, batches, rejects)
             self._read_one_by_one(group, remaining, batches, rejects)
         return batches
@@ -150,6 +159,35 @@ class CaptureTable:
             sides = " and no ".join(self._shapes[side].side for side in self._sides)
             raise MalformedRecord("payload_missing", f"no {sides}")
         return payloads
+
+    def _read_objects(
+        self, group: PayloadGroup, kinds: list[list[str]], batches: list[EventBatch]
+    ) -> Sequence[int]:
+        """Read the records whose sides are JSON objects of one row; return all others."""
+        others: set[int] = set()
+        sides: list[Documents] = []
+        for p, side in enumerate(group.sides):
+            if self._shapes[side].rows or not self._readers[side].usable:
+                return range(len(group.members))
+            documents = self._readers[side].read(group.payloads[p])
+            others.update(documents.failed)
+            if kinds[p].count("JSON") != len(kinds[p]):
+                others.update(k for k, kind in enumerate(kinds[p]) if kind != "JSON")
+            others.update(documents.empty())
+            sides.append(documents)
+        members = group.members
+        if others:
+            chosen = [k for k in range(len(members)) if k not in others]
+            members = members[chosen]
+            sides = [documents.take(chosen) for documents in sides]
+        if len(members):
+            columns = {
+                name: typed_column(documents.values(k), self._schema.types[name])
+                for side, documents in zip(group.sides, sides, strict=True)
+                for k, name in enumerate(self._shapes[side].names)
+            }
+            batches.append(EventBatch(self._number, members, columns))
+        return sorted(others)
 
     def _read_together(
         self, group: PayloadGroup, batches: list[EventBatch], rejects: dict[int, RecordFault]
@@ -250,7 +288,7 @@ class CaptureTable:
         """Return the rows of a record, with the cells of all its sides."""
         kinds = group.kinds  # a comprehension: this runs for each record
         parts = [
-            self._side_rows(side, group.payloads[p][k], kinds[p][k] if kinds else "CSV")
+            rows_of(group.payloads[p][k], kinds[p][k] if kinds else "CSV", self._shapes[side])
             for p, side in enumerate(group.sides)
         ]
         if len(set(map(len, parts))) != 1:
@@ -262,17 +300,6 @@ class CaptureTable:
         if len(parts) == 1:
             return parts[0]
         return [[*chain(*rows)] for rows in zip(*parts, strict=True)]
-
-    def _side_rows(self, side: int, text: str, kind: str) -> Sequence[Row]:
-        if kind == "JSON" and not self._shapes[side].rows:
-            try:
-                row = self._readers[side].read(text)
-            except (ValueError, RecursionError):
-                pass
-            else:
-                if any(cell is not None for cell in row):
-                    return [row]
-        return rows_of(text, kind, self._shapes[side])
 
 
 def _kept(part: ParsedSide, keep: NDArray[np.bool_]) -> dict[str, Column]:

@@ -109,8 +109,9 @@ class ContentTypes:
 
     def of(self, value: bytes | None, side: int) -> str | None:
         """Return the content type of one side; ``None`` if there is none."""
-        try:
-            content_type = self._reader.read(value)[side]
-        except (ValueError, RecursionError):
+        documents = self._reader.read([value])
+        if documents.failed:
             content_type = value_at(load_json(value or b""), self._paths[side])
+        else:
+            [content_type] = documents.values(side)
         return content_type if isinstance(content_type, str) else None

@@ -119,10 +119,11 @@ class CaptureDecoder:
         rejects: dict[int, RecordFault] = {}
         events = self._events(records.values, rejects)
         metadata = [event.eventMetadata for event in events]
-        others = self._others.read(records.values, rejects) if self._others else []
-        times = (
-            [m.inferenceTime for m in metadata] if self._time_in_envelope else list(others.pop(0))
-        )
+        others: list[list[object]] = []
+        if self._others:
+            documents = self._others.decode(records.values)
+            others = self._others.columns(documents, records.values, rejects)
+        times = [m.inferenceTime for m in metadata] if self._time_in_envelope else others.pop(0)
         identified = self._identity.resolve(records, times, others, rejects)
         if not self._count_shadow:
             _reject_shadows(metadata, identified.time_ms, rejects)
