@@ -65,8 +65,9 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     value: float
     """Its value in the window."""
     limit: float
-    """The limit that the value was compared with; for checks of shares the constraint, from which
-    tolerance and sampling noise are still subtracted: ``summary`` has the effective limit.
+    """The limit that the value was compared with, tolerances included. For checks of shares, what
+    chance explains is allowed on top. For ``change_check`` the value halfway between the levels
+    before and after the change.
     """
     n: int
     """The number of rows behind the value."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
+from detectors.decisions.checks.negative_values import explain_drift
 from detectors.diagnosis.cause import likely_cause
 from detectors.phrases import distinguishable
 from detectors.report import Violation
@@ -22,7 +23,8 @@ class BaselineDriftCheck(Check):
 
     Distances hold neither missing nor unreadable values. In a feature with a domain, the distance
     must be above its limit without the values outside of it, too: what other checks allow is no
-    drift, and what they report is one violation. Named as in SageMaker Model Monitor.
+    drift, and what they report is one violation. A drift that consists mainly of negative values is
+    left to ``non_negative_check``. Named as in SageMaker Model Monitor.
     """
 
     stage: ClassVar[Stage] = Stage.DRIFT
@@ -33,7 +35,7 @@ class BaselineDriftCheck(Check):
             return None
         window = window.inside_domains
         ruling = window.rulings[i]
-        if ruling.verdict != "violation":
+        if ruling.verdict != "violation" or explain_drift(window, i):
             return None
         title = DISTANCES[ruling.statistic].title
         value, limit = distinguishable(ruling.value, ruling.limit)

@@ -24,14 +24,14 @@ class CompletenessCheck(Check):
         required = window.constraints[i].completeness
         if required is None or share == 0.0 or not lost(window, i, required):
             return None
-        least = max(required - window.rules.completeness_gap, 0.0)
+        least = least_completeness(window, required)
         before = float(window.pair.baseline.missing[i]) / float(window.measures.baseline_rows[i])
         return self.violation(
             window,
             i,
             statistic="completeness",
             value=share,
-            limit=required,
+            limit=least,
             description=f"Value: {share!r} does not meet the constraint requirement! ",
             summary=(
                 f"completeness {percent(share)}, at least {percent(least)} required"
@@ -50,3 +50,8 @@ def lost(window: CheckedWindow, i: int, required: float) -> bool:
     if required - share <= window.rules.completeness_gap:
         return False
     return window.beyond_chance(i, float(measures.missing[i]), float(measures.n[i]), 1.0 - required)
+
+
+def least_completeness(window: CheckedWindow, required: float) -> float:
+    """The completeness that applies: the required one less the gap that is tolerated."""
+    return max(required - window.rules.completeness_gap, 0.0)

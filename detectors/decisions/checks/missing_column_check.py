@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
-from detectors.decisions.checks.completeness_check import lost
+from detectors.decisions.checks.completeness_check import least_completeness, lost
 from detectors.decisions.checks.record_width import record_violation
 from detectors.report import Violation
 
@@ -33,7 +33,7 @@ class MissingColumnCheck(Check):
             i,
             statistic="completeness",
             value=0.0,
-            limit=required,
+            limit=least_completeness(window, required),
             description=(
                 "The column has no value in any row. There are missing columns in current dataset."
                 f" Number of columns in current dataset: {total - empty}, Number of columns in"

@@ -94,7 +94,7 @@ def test_a_window_like_the_baseline_has_no_violations() -> None:
 def test_a_null_burst_is_one_violation_and_not_one_for_each_distance() -> None:
     violation = only(violations(NUMBERS, {"x": with_missing(normal(2, 600).tolist(), 400)}))
     assert (violation.feature, violation.check) == ("x", "completeness_check")
-    assert (violation.value, violation.limit, violation.n) == (0.6, 1.0, 1_000)
+    assert (violation.value, violation.limit, violation.n) == (0.6, 0.99, 1_000)
     assert violation.description == "Value: 0.6 does not meet the constraint requirement! "
     assert violation.summary == "completeness 60 %, at least 99 % required (n = 1,000)"
     assert violation.diagnosis == "nulls rose from 0 % to 40 %"
@@ -319,9 +319,25 @@ def test_a_drift_below_zero_is_reported_once() -> None:
         {"x": np.random.default_rng(1).uniform(0.0, 100.0, 10_000)},
         {"x": Constraint(1.0, non_negative=True)},
     )
-    assert (
-        only(violations(non_negative, {"x": np.full(1_000, -40.0)})).check == "baseline_drift_check"
-    )
+    violation = only(violations(non_negative, {"x": np.full(1_000, -40.0)}))
+    assert (violation.check, violation.value) == ("non_negative_check", 1.0)
+    assert violation.overwhelming
+    mirrored = -np.random.default_rng(2).gamma(2.0, 10.0, 1_000)
+    assert only(violations(non_negative, {"x": mirrored})).check == "non_negative_check"
+
+
+def test_a_few_negative_values_beside_another_drift_are_not_its_cause() -> None:
+    amounts = np.random.default_rng(1).uniform(0.0, 100.0, 10_000)
+    non_negative = baseline({"x": amounts}, {"x": Constraint(1.0, non_negative=True)})
+    squeezed = np.concatenate((amounts[:950] / 3.0, np.full(50, -1.0)))
+    assert only(violations(non_negative, {"x": squeezed})).check == "baseline_drift_check"
+
+
+def test_values_just_below_zero_count_as_negative() -> None:
+    amounts = np.random.default_rng(1).uniform(0.01, 100.0, 10_000)
+    non_negative = baseline({"x": amounts}, {"x": Constraint(1.0, non_negative=True)})
+    mixed = np.concatenate((amounts[:950], np.full(50, -1.0)))
+    assert only(violations(non_negative, {"x": mixed})).check == "non_negative_check"
 
 
 def test_a_small_loss_is_not_overwhelming_however_certain() -> None:
