@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 
 import msgspec
 
@@ -19,6 +19,18 @@ if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
 Published = WindowReport | Signal
+
+
+class ConfiguredNames(NamedTuple):
+    """The names of a configuration that a sink may use at its destination.
+
+    ``models`` holds the names of the features of each model; ``variant`` is empty if it comes from
+    the data.
+    """
+
+    job: str
+    models: Mapping[str, Sequence[str]]
+    variant: str = ""
 
 
 class Delivery:
@@ -89,15 +101,10 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Return all faults of the settings that can be found without network access."""
         return []
 
-    def replaced_names(
-        self,
-        job: str,  # for subclasses
-        models: Mapping[str, Sequence[str]],
-    ) -> list[tuple[str, str]]:
+    def replaced_names(self, names: ConfiguredNames) -> list[tuple[str, str]]:  # for subclasses
         """Return pairs of a name that the destination does not accept, and the one used instead.
 
-        ``models`` holds the names of the features of each model. ``driftline check`` warns of each
-        pair. By default none: every name is accepted.
+        ``driftline check`` warns of each pair. By default none: every name is accepted.
         """
         return []
 

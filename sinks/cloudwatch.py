@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any, ClassVar, Final
@@ -16,7 +16,7 @@ from detectors.faults import Fault
 from detectors.report import FeatureReport, WindowReport
 from sinks.aws.client import call, client, url_faults
 from sinks.aws.metric_names import LONGEST_NAME, LONGEST_VALUE, accepted, is_accepted, metric_name
-from sinks.base import Delivery, Published, Sink
+from sinks.base import ConfiguredNames, Delivery, Published, Sink
 from sinks.errors import SinkRejected
 
 log = structlog.get_logger("driftline.sink")
@@ -92,12 +92,14 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
             faults.append(Fault("resolution_s", message))
         return faults + url_faults(self.endpoint_url)
 
-    def replaced_names(
-        self, job: str, models: Mapping[str, Sequence[str]]
-    ) -> list[tuple[str, str]]:
+    def replaced_names(self, names: ConfiguredNames) -> list[tuple[str, str]]:
         """Return the names that CloudWatch does not accept, and the names that stand for them."""
-        dimensions = [*([] if self.endpoint else models), *([] if self.schedule else [job])]
-        features = dict.fromkeys(name for names in models.values() for name in names)
+        dimensions = [
+            *([] if self.endpoint else names.models),
+            *([] if self.schedule else [names.job]),
+            *([names.variant] if names.variant else []),
+        ]
+        features = dict.fromkeys(name for of_model in names.models.values() for name in of_model)
         pairs = [(name, accepted(name, LONGEST_VALUE)) for name in dimensions]
         # The longest prefix leaves the least room for the name of the feature.
         pairs += [(name, metric_name(DRIFT, name).removeprefix(DRIFT)) for name in features]

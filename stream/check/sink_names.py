@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from detectors.components import type_of
+from sinks.base import ConfiguredNames
 from stream.baselining.columns import columns_by_model
 from stream.baselining.configured import configured_baselines
 from stream.config.model import Config
@@ -16,14 +17,16 @@ MAX_SHOWN: Final = 60
 
 
 def name_warnings(config: Config) -> Iterator[str]:
-    """Yield a line for each sink that replaces names of the job, its models or their features.
+    """Yield a line for each sink that replaces names of job, models, features or variant.
 
     Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
     columns = columns_by_model(config, configured_baselines(config))
-    names = {model: [*known.outputs, *known.inputs] for model, known in columns.items()}
+    models = {model: [*known.outputs, *known.inputs] for model, known in columns.items()}
+    variant = config.variant.name if config.variant.source == "const" else ""
+    names = ConfiguredNames(config.job, models, variant)
     for position, sink in enumerate(config.sinks):
-        if pairs := sink.replaced_names(config.job, names):
+        if pairs := sink.replaced_names(names):
             shown = [f"{_shown(name)} becomes {_shown(other)}" for name, other in pairs[:MAX_NAMED]]
             if len(pairs) > MAX_NAMED:
                 shown.append(f"and {len(pairs) - MAX_NAMED:,} more")

@@ -158,3 +158,8 @@ class TestSinks(SinkContract):
         """Signals must not be dropped, since others act on them; gauges may drop their oldest."""
         sink = rig.sink()
         assert sink.lossless == (Signal in sink.takes and not isinstance(sink, Prometheus))
+
+
+@pytest.mark.parametrize("sink", [Cloudwatch, Jsonl, Prometheus, Sns])
+def test_the_description_of_a_sink_says_what_a_repeat_does(sink: type[Sink]) -> None:
+    assert "A repeat" in (sink.__doc__ or "")

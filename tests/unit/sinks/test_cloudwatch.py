@@ -13,6 +13,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from detectors.report import WindowReport
+from sinks.base import ConfiguredNames
 from sinks.cloudwatch import MAX_DATA, Cloudwatch, batches
 from sinks.errors import SinkRejected, SinkRetry
 from stream.testing.reports import MINUTE_MS, START_MS, calm, feature, report, signal, silence
@@ -232,15 +233,22 @@ def test_different_names_never_become_one_metric() -> None:
 
 def test_the_sink_says_which_names_it_replaces() -> None:
     models = {"prices": ["area", "größe"], "flüge": ["area", "x" * 240]}
-    pairs = dict(Cloudwatch().replaced_names("job", models))
-    assert list(pairs) == ["flüge", "größe", "x" * 240]
+    pairs = dict(Cloudwatch().replaced_names(ConfiguredNames("job", models, "größer")))
+    assert list(pairs) == ["flüge", "größer", "größe", "x" * 240]
     sent = Wire(Cloudwatch(region="us-east-1"))
-    sent.delivery.deliver([report(model="flüge", features=(calm("größe"), calm("x" * 240)))])
+    features = (calm("größe"), calm("x" * 240))
+    sent.delivery.deliver([report(model="flüge", variant="größer", features=features)])
     assert sent.data[0]["Dimensions"][0]["Value"] == pairs["flüge"]
+    assert sent.data[0]["Dimensions"][2]["Value"] == pairs["größer"]
     assert sent.names[1::2] == [
         f"feature_baseline_drift_{pairs[name]}" for name in ("größe", "x" * 240)
     ]
-    assert Cloudwatch(endpoint="e", schedule="s").replaced_names("jöb", {"ö": ["area"]}) == []
+    assert (
+        Cloudwatch(endpoint="e", schedule="s").replaced_names(
+            ConfiguredNames("jöb", {"ö": ["area"]})
+        )
+        == []
+    )
 
 
 def test_a_feature_without_numbers_has_no_statistic_set() -> None:

@@ -151,6 +151,8 @@ def test_a_check_names_what_cloudwatch_cannot_hold_and_what_it_becomes(
         "warning: sinks[1]: cloudwatch cannot hold these names: 'größe' becomes 'gr__e~"
     )
     assert "; and 3 more; rename them" in result.stderr
+    config.write_text(config.read_text() + "variant: {from: const, name: grün}\n")
+    assert "these names: 'grün' becomes 'gr_n~" in driftline("check", config).stderr
     assert "fits" not in result.stderr
 
 
