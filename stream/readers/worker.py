@@ -132,7 +132,8 @@ class _Loop:
             self._send(GapMessage(gap))
         if not raws:
             return
-        self._send(Decoding([(raw.partition, raw.first) for raw in raws if raw.values]))
+        firsts = {raw.partition: raw.first for raw in reversed(raws) if raw.values}
+        self._send(Decoding(list(firsts.items())))
         started_s = time.monotonic()
         for partial in self._reader.count(raws):
             self._unacknowledged += 1

@@ -150,6 +150,7 @@ class Loop:
         self._discovered_s = time.monotonic()
         aggregator = self._job.aggregator
         discovered = self._reading.discover()
+        self._telemetry.unreadable(self._reading.unreadable())
         self._take([output for item in discovered for output in aggregator.step(item)])
         partitions = aggregator.state.partitions
         ended = [name for name, partition in partitions.items() if partition.ended]

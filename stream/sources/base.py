@@ -69,12 +69,12 @@ class Reading(Protocol):
         """
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        """Return new records of the assigned partitions: at most one batch of each, in any order.
+        """Return new records of the assigned partitions, in any order of these.
 
         Waits at most ``timeout_s`` for the first record, and returns at most ``max_records``
         records in all; a source whose records contain others may exceed that by one such record.
         Each batch begins where the previous one of its partition ended, or at the assigned
-        position.
+        position. A partition has several batches only if their origins differ, as those of files.
 
         A batch without records may advance ``next`` (control records, compaction), or report that
         the partition is at its end. Every call reports ``at_end`` for each partition that is at its
@@ -101,6 +101,13 @@ class Reading(Protocol):
         It must never discover them again. By default none: partitions of most sources never end.
         """
         return []
+
+    def unreadable(self) -> int:
+        """Return the number of inputs that exist but cannot be read, and are passed over.
+
+        Files without permission, for example. By default none.
+        """
+        return 0
 
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Publish the committed positions for other tools, if the source can store them.

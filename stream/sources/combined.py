@@ -60,6 +60,10 @@ class CombinedReading(Reading):
             self._readings[name].finished for name in self._assigned
         )
 
+    def unreadable(self) -> int:
+        """Return the inputs that all readings pass over."""
+        return sum(reading.unreadable() for reading in self._readings.values())
+
     def publish_positions(self, positions: Mapping[str, Position]) -> None:
         """Pass the positions on to all readings."""
         for reading in self._readings.values():

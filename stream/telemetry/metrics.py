@@ -55,6 +55,9 @@ class Telemetry:
             "Time since the source last responded for the partition that is silent longest.",
         )
         self._paused = self._gauge("reading_paused", "1 while a full sink pauses reading.")
+        self._unreadable = self._gauge(
+            "source_unreadable", "Files of the source that cannot be read and are passed over."
+        )
         self._replaced = Counter(
             "driftline_readers_replaced_total",
             "Reader processes that ended or were killed, and were replaced.",
@@ -95,6 +98,10 @@ class Telemetry:
         """Record an iteration of the loop, and the longest time since any partition responded."""
         self._iteration.set_to_current_time()
         self._silent.set(silent_s)
+
+    def unreadable(self, inputs: int) -> None:
+        """Export the number of inputs that the source passes over."""
+        self._unreadable.set(inputs)
 
     def batch(self, seconds: float, covers: Sequence[CoveredRange]) -> None:
         """Record one poll that was decoded and counted, and the ranges that it covers."""

@@ -54,7 +54,7 @@ def assign_all(reading: Reading) -> dict[str, Position]:
 def read(
     reading: Reading, count: int, max_records: int = 1000, timeout_s: float = 20.0
 ) -> list[RawBatch]:
-    """Poll until ``count`` records are read; at most one batch a partition and call."""
+    """Poll until ``count`` records are read; batches of one partition and call are consecutive."""
     batches: list[RawBatch] = []
     deadline = time.monotonic() + timeout_s
     while sum(len(batch.values) for batch in batches) < count:
@@ -62,10 +62,19 @@ def read(
         polled = reading.poll(0.2, max_records)
         new = batches_in(polled)
         assert len(new) == len(polled), polled
-        assert len({batch.partition for batch in new}) == len(new)
+        assert_consecutive(new)
         assert sum(len(batch.values) for batch in new) <= max_records
         batches += new
     return batches
+
+
+def assert_consecutive(batches: list[RawBatch]) -> None:
+    """Check that batches of one partition follow each other, and differ in their origin."""
+    latest: dict[str, RawBatch] = {}
+    for batch in batches:
+        before = latest.get(batch.partition)
+        assert before is None or (before.next == batch.first and before.origin != batch.origin)
+        latest[batch.partition] = batch
 
 
 def batches_in(results: list[RawBatch | Gap]) -> list[RawBatch]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import Final
@@ -49,17 +48,17 @@ def _first_records(source: Jsonl, job: str) -> list[RawBatch]:
 
 def _files(path: str, follow: bool) -> Finding:
     order = FileOrder(Path(path))
-    order.refresh(0.0)
-    files = [order.root / name for name in order.listed]
+    order.refresh(at_once=True)
+    files = [Path(order.path(name)) for name in order.listed]
+    if order.unreadable:
+        name, reason = next(iter(order.unreadable.items()))
+        message = f"{counted(len(order.unreadable), 'file')} cannot be read, first {name}: {reason}"
+        return Finding(path, message, "fault", "Give read permission, or remove the file")
     if not files and follow:
         return Finding(path, "no file yet")
     if not files:
         advice = "Nothing would be read: set follow, or correct source.path"
         return Finding(path, "no file", "fault", advice)
-    unreadable = [file.name for file in files if not os.access(file, os.R_OK)]
-    if unreadable:
-        message = f"{counted(len(unreadable), 'file')} cannot be read, first {unreadable[0]}"
-        return Finding(path, message, "fault", "Give the service read permission")
     age_ms = (time.time() - max(file.stat().st_mtime for file in files)) * 1000
     age = format_duration(max(age_ms, 0))
     return Finding(path, f"{counted(len(files), 'file')}, the newest changed {age} ago")

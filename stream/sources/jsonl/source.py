@@ -4,8 +4,10 @@ If a path contains a date (``.../2025/06/15/09/20-48-871-0b7b.jsonl``, as in cap
 ordered by the part from the date on, so that the files of several endpoints in one folder are read
 in order of time.
 
-A position is ``(file name, byte offset)``, the name relative to the folder. Blank lines are
-skipped. See :mod:`stream.sources.jsonl.reading` for gaps.
+A position is the file's name relative to the folder, and the offset of the next line in its
+uncompressed content; behind the name it remembers what was read, so that files are recognised
+(:mod:`stream.sources.jsonl.position`). Blank lines and byte order marks are skipped. See
+:mod:`stream.sources.jsonl.reading` for files that are renamed or replaced, and for gaps.
 """
 
 from __future__ import annotations
@@ -27,19 +29,21 @@ log = structlog.get_logger("driftline.jsonl")
 
 
 class Jsonl(Source, frozen=True, tag="jsonl"):
-    """Reads ``path``: a file of any name, or a folder of ``*.jsonl`` files with its subfolders.
+    """Reads ``path``: a file of any name, or a folder of ``*.jsonl`` and ``*.jsonl.gz`` files.
 
-    A list of paths makes each of them a partition. With ``follow: true`` reading never ends: lines
-    and files that are added later are read too. ``arrival_ms`` is the time of the file's last
-    change. Raises ``SourceUnavailable`` if a path does not exist.
+    The subfolders of a folder are read too. A list of paths makes each of them a partition. With
+    ``follow: true`` reading never ends: lines and files that are added later are read too.
+    ``arrival_ms`` is the time of the file's last change. Raises ``SourceUnavailable`` if a path
+    does not exist.
     """
 
     record_fields: ClassVar = frozenset({"file"})
     default_grace: ClassVar = "5m"
 
     path: str | list[str]
-    """A file of any name, or a folder of ``*.jsonl`` files, also in folders below it; or a list of
-    these, each of which is a partition.
+    """A file of any name, or a folder of ``*.jsonl`` and ``*.jsonl.gz`` files, also in folders
+    below it; or a list of these, each of which is a partition. Files whose name ends in ``.gz`` are
+    decompressed.
     """
     follow: bool = False
     """Whether lines and files that are added later are read too; otherwise the job ends with the
@@ -81,6 +85,6 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
             cause = error.strerror or str(error)
             raise SourceUnavailable(f"jsonl {path}", [cause], advice) from error
         reading = JsonlReading(path, self.follow)
-        if not reading.names.listed:
+        if not reading.order.listed:
             log.warning("no_input_files", path=path, follow=self.follow)
         return reading

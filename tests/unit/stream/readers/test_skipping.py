@@ -7,7 +7,7 @@ from pathlib import Path
 
 from stream.baselining.build import load_baseline
 from stream.config.load import parse
-from stream.events import Assign
+from stream.events import Assign, Position
 from stream.readers.build import plan_of, reader_of
 from tests.support.jobs import config, learn, lines_of
 
@@ -23,11 +23,12 @@ def test_a_repeated_order_to_skip_skips_no_second_record(tmp_path: Path) -> None
     reader.assign(
         [Assign(claim=1, partition=discovered.partition, next=discovered.start, mark_ms=None)]
     )
-    poison = (discovered.partition, ("a.jsonl", len(lines[0]) + 1))
+    poison: list[tuple[str, Position]] = []
     outcomes = []
     for _ in lines:
-        reader.read_carefully(1, [poison])
+        reader.read_carefully(1, poison)
         _, raws = reader.poll(0.0)
+        poison = poison or [(raw.partition, raw.next) for raw in raws]
         covers = [cover for partial in reader.count(raws) for cover in partial.covers]
         outcomes += [+Counter(cover.outcomes) for cover in covers]
     assert outcomes == [{"accepted": 1}, {"crashes_reader": 1}, {"accepted": 1}]
