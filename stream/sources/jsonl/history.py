@@ -193,7 +193,7 @@ class History:
         known = self._files.get(now.inode)
         if known is not None and known.offset == now.size:
             return
-        if known is None and now.compressed:
+        if known is None and now.compressed and not self._complete:
             self._lose(name, properties)
             return
         if known is None and now.inode == before.inode and now.size > before.size:

@@ -26,7 +26,6 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from msgspec.structs import replace
 
 from stream.events import Assign, DiscoveredPartition, Gap, Position, RawBatch
 from stream.sources.base import Reading
@@ -151,10 +150,10 @@ class JsonlReading(Reading):
                     return [result]
                 self._held = result
                 break
-            self._reported = result.next
             if batches and result.at_end:
-                batches[-1] = replace(batches[-1], next=result.next, at_end=True)
+                self.finished = False  # the next poll reports the end
                 break
+            self._reported = result.next
             batches.append(result)
             max_records -= len(result.values)
             if result.at_end:
@@ -316,7 +315,8 @@ class JsonlReading(Reading):
             self._history.forget(properties.st_ino)
             return
         log.info("file_renamed", partition=self._partition, file=here.name, read=read.offset)
-        self._go(Place(here.name, read), self._back)
+        same = ReadFile(properties.st_ino, read.offset, read.fingerprint)
+        self._go(Place(here.name, same), self._back)
 
     def _check_place(self, here: Place) -> Gap | None:
         """Check at once that the assigned position still exists."""
