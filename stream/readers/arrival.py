@@ -24,7 +24,7 @@ class ForwardClock:
     When the host's clock is set back, the time passes on at the pace of the monotonic clock until
     the wall clock has caught up. When the host was suspended, the wall clock is ahead and counts.
 
-    >>> readings = iter([1_000.0, 400.0])
+    >>> readings = iter([1_000.0, 400.0, 400.0])
     >>> clock = ForwardClock(lambda: next(readings))
     >>> clock() <= clock()
     True

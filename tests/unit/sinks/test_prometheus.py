@@ -23,10 +23,11 @@ from stream.testing.reports import (
     violation,
 )
 
-OF_MODEL = 14
-"""Series of a model: rows, completeness, end, six states, one check, three worst features, and the
+STATES = len(get_args(State))
+OF_MODEL = 8 + STATES
+"""Series of a model: rows, completeness, end, its states, one check, three worst features, and the
 report of a window with violations."""
-MOST = 4 + 6 + len(CHECKS)
+MOST = 4 + STATES + len(CHECKS)
 """Series of a model if all checks have violations, without those of the worst features."""
 OF_FEATURE = 8
 """Series of a number: completeness, mean and deviation in window and baseline, distance, limit."""
