@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from detectors.diagnosis.category_values import category_values
 from detectors.diagnosis.frozen import frozen
 from detectors.diagnosis.unit_change import unit_change
@@ -15,4 +17,6 @@ def likely_cause(pair: Pair, i: int) -> str:
     value.
     """
     others = unit_change if pair.layout.features[i].numeric else category_values
-    return frozen(pair, i) or others(pair, i)
+    # A number beyond the largest float fits no conversion.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return frozen(pair, i) or others(pair, i)

@@ -153,8 +153,10 @@ def _count_numbers(
 
 
 def _add_moments(profile: Profile, i: int, ordered: NDArray[np.float64]) -> None:
-    offsets = ordered - profile.layout.features[i].center
-    profile.sums[i] = offsets.sum(), offsets @ offsets
+    # Sums beyond the largest float are infinite, or NaN where they have both signs.
+    with np.errstate(over="ignore", invalid="ignore"):
+        offsets = ordered - profile.layout.features[i].center
+        profile.sums[i] = offsets.sum(), offsets @ offsets
     profile.low[i], profile.high[i] = ordered[0], ordered[-1]
 
 

@@ -185,9 +185,9 @@ class _NumberTables:
         if not self.names:
             return
         starts = groups.bounds[:-1]
-        offsets = np.where(self.finite, self.values - groups.by_row(self.centers), 0.0)
         # Sums beyond the largest float are infinite, as in the sums of a sorted column.
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
+            offsets = np.where(self.finite, self.values - groups.by_row(self.centers), 0.0)
             sums = np.add.reduceat(offsets, starts, axis=1)
             squares = np.add.reduceat(offsets * offsets, starts, axis=1)
         low = np.minimum.reduceat(np.where(self.finite, self.values, np.inf), starts, axis=1)

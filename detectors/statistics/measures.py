@@ -129,22 +129,25 @@ class Measures:
 
     @cached_property
     def mean(self) -> Floats:
-        """Mean of the finite numbers."""
-        return self._centers + _ratio(self._window.sums[:, 0], self.finite)
+        """Mean of the finite numbers, within their extremes; NaN where their sum is too large."""
+        with np.errstate(invalid="ignore", over="ignore"):
+            mean = self._centers + _ratio(self._window.sums[:, 0], self.finite)
+        return np.where(np.isfinite(mean), np.clip(mean, self.low, self.high), np.nan)
 
     @cached_property
     def sum(self) -> Floats:
         """Sum of the finite numbers."""
-        total = self._window.sums[:, 0] + self.finite * self._centers
+        with np.errstate(invalid="ignore", over="ignore"):
+            total = self._window.sums[:, 0] + self.finite * self._centers
         return np.where(self.finite > 0, total, np.nan)
 
     @cached_property
     def std(self) -> Floats:
-        """Population standard deviation of the finite numbers."""
+        """Population standard deviation of the finite numbers, 0 where all are equal."""
         offset = _ratio(self._window.sums[:, 0], self.finite)
         with np.errstate(invalid="ignore", over="ignore"):
             variance = _ratio(self._window.sums[:, 1], self.finite) - offset * offset
-        return np.sqrt(np.maximum(variance, 0.0))
+        return np.where(self.low == self.high, 0.0, np.sqrt(np.maximum(variance, 0.0)))
 
     @cached_property
     def low(self) -> Floats:

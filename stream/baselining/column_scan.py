@@ -23,6 +23,7 @@ from detectors.profiles.binning import (
     text_feature,
 )
 from detectors.profiles.columns import numbers_from_text
+from detectors.profiles.deviation import mean_and_deviation
 from detectors.profiles.layout import (
     BOOLEAN,
     FRACTIONAL,
@@ -119,16 +120,17 @@ class ColumnScan:
     def _add_numbers(self, values: Floats) -> None:
         if not len(values):
             return
-        self.shift = float(values.mean()) if self.shift is None else self.shift
         self.sketch.update(np.ascontiguousarray(values))
         self.first += values[: KLL_K - len(self.first)].tolist()
         self._add_to_sample(values)
         self.finite += len(values)
         self.low = min(self.low, float(values.min()))
         self.high = max(self.high, float(values.max()))
-        self.sum += float(values.sum())
-        self.total += float((values - self.shift).sum())
-        with np.errstate(over="ignore"):
+        # Beyond the largest float sums are infinite, or NaN where they have both signs.
+        with np.errstate(over="ignore", invalid="ignore"):
+            self.shift = float(values.mean()) if self.shift is None else self.shift
+            self.sum += float(values.sum())
+            self.total += float((values - self.shift).sum())
             self.squares += float(((values - self.shift) ** 2).sum())
 
     def _add_to_sample(self, values: Floats) -> None:
@@ -201,18 +203,30 @@ class ColumnScan:
 
     @property
     def mean(self) -> float:
-        """The mean of the finite numbers; NaN without any."""
-        return self.sum / self.finite if self.finite else float("nan")
+        """The mean of the finite numbers, within their extremes; NaN without any.
+
+        That of the sample where the sum is beyond the largest float.
+        """
+        if not self.finite:
+            return float("nan")
+        if isfinite(self.sum):
+            return min(max(self.sum / self.finite, self.low), self.high)
+        return mean_and_deviation(self.sample, np.ones(len(self.sample)))[0]
 
     @property
     def std(self) -> float:
-        """The population standard deviation of the finite numbers; NaN without any."""
-        if not self.finite:
-            return float("nan")
+        """The population standard deviation of the finite numbers; NaN without any.
+
+        0 where all are equal; that of the sample where the squares are beyond the largest float.
+        """
+        if not self.finite or self.low == self.high:
+            return 0.0 if self.finite else float("nan")
+        offset = self.total / self.finite
+        if not isfinite(self.squares / self.finite - offset * offset):
+            return mean_and_deviation(self.sample, np.ones(len(self.sample)))[1]
         if len(self.first) == self.finite:
             return _running_std(self.first)
-        offset = self.total / self.finite
-        return float(np.sqrt(max(self.squares / self.finite - offset * offset, 0.0)))
+        return sqrt(max(self.squares / self.finite - offset * offset, 0.0))
 
     def feature(self, name: str, role: Role) -> Feature:
         """Return the bins of this column; without a value it has those of unseen texts alone."""

@@ -48,12 +48,13 @@ class Wasserstein(Distance):
         gap = pair.f - pair.g
         left = np.concatenate(([0.0], gap[:-1]))
         left[fine.starts] = 0.0
-        area = np.add.reduceat(_trapezoid(left, gap) * _bin_widths(pair, fine), fine.starts)
         scale = np.array([layout.features[i].scale for i in fine.features])
-        with np.errstate(invalid="ignore", divide="ignore"):
+        # Areas beyond the largest float are infinite or NaN, and have no value.
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            area = np.add.reduceat(_trapezoid(left, gap) * _bin_widths(pair, fine), fine.starts)
             shift = np.abs(_means(pair.baseline, fine) - _means(pair.window, fine))
             out[fine.features] = np.where(scale > 0, np.maximum(area, shift) / scale, np.nan)
-        return pair.where_both(out)
+        return pair.where_both(np.where(np.isfinite(out), out, np.nan))
 
     def noise(self, pair: Pair, alpha: float) -> Floats:
         """``J * sqrt(1/n + 1/m) * (sqrt(2 / pi) + sqrt(2 ln(1 / alpha)))``.
@@ -81,8 +82,10 @@ def _bridge_areas(pair: Pair) -> Floats:
     for k, i in enumerate(fine.features.tolist()):
         feature = layout.features[i]
         inside = bridge[fine.starts[k] : fine.starts[k] + fine.widths[k] - 1]
-        area = float((inside[:-1] * np.diff(np.array(feature.edges))).sum())
-        out[i] = area / feature.scale if feature.scale > 0 else np.nan
+        if feature.scale > 0:
+            with np.errstate(invalid="ignore", over="ignore"):
+                widths = np.diff(np.array(feature.edges)) / feature.scale
+                out[i] = float((inside[:-1] * widths).sum())
     return out
 
 
