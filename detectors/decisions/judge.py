@@ -15,6 +15,7 @@ from detectors.decisions.masking import masked, without_extremes
 from detectors.decisions.rules import FeatureRules, Rules, rule, rule_values
 from detectors.decisions.series import SeriesWatch
 from detectors.decisions.violations import violations_of
+from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.profile import Profile
 from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Violation, WindowReport
@@ -97,7 +98,7 @@ class Judge:
             features=features,
             violations=tuple(violations),
             rules={**rule_values(self.rules), "judged_features": _judged_features(window)},
-            notes=span.notes,
+            notes=(*span.notes, *self._notes(span, window)),
             profile=profile.encode(),
             generation=self.generation,
         )
@@ -181,6 +182,13 @@ class Judge:
             features = mark_violating(features, _features_of(changed))
             violations += changed
         return features, violations
+
+    def _notes(self, span: WindowSpan, window: CheckedWindow) -> list[str]:
+        """The decisive figure of a window without a verdict: how many rows it lacks."""
+        if self._state(span, window, violates=False) != "insufficient":
+            return []
+        rows = window.rows + span.too_narrow + span.too_wide
+        return [f"{counted(rows, 'row')}, fewer than the {self.rules.min_n:,} of rules.min_n"]
 
     def _state(self, span: WindowSpan, window: CheckedWindow, *, violates: bool) -> State:
         if span.incomplete:

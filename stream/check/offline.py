@@ -8,6 +8,8 @@ from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines, without_constraints
 from stream.check.findings import format_duration
+from stream.check.limit_effects import limit_warnings
+from stream.check.model_columns import column_warnings
 from stream.check.sink_names import name_warnings
 from stream.config.environment import Environment
 from stream.config.model import Config
@@ -35,7 +37,8 @@ def summary(config: Config) -> list[str]:
 def warnings(config: Config, environment: Environment) -> list[str]:
     """Return warnings about possible mistakes.
 
-    Unset variables, missing constraints, no sinks, names that sinks replace.
+    Unset variables, missing constraints, no sinks, names that sinks replace, predictions without a
+    baseline, models that learn first, limits without an effect.
 
     Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
@@ -46,7 +49,9 @@ def warnings(config: Config, environment: Environment) -> list[str]:
     ]
     lost = [f"{key}: {path} {NO_CONSTRAINTS}" for key, path in without_constraints(config).items()]
     sinks = [*name_warnings(config)] if config.sinks else [f"sinks: {NO_SINKS}"]
-    return [*unset, *lost, *sinks]
+    baselines = configured_baselines(config)
+    columns = column_warnings(config, baselines)
+    return [*unset, *lost, *sinks, *columns, *limit_warnings(config, baselines)]
 
 
 def _described(baseline: Baseline) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -45,6 +45,10 @@ SYMBOLS: Final = (
 BINS: Final = (
     "PSI adds half a count to each bin on both sides, and merges bins of fewer than 5 expected"
     " counts into one; the last column is without that merging. ks and wasserstein use finer bins."
+)
+NOISE_DECIDES: Final = (
+    "The noise floor decides: the configured limit is below it, and has no effect in a window and"
+    " with a baseline of these sizes."
 )
 DIFFERS: Final = "red"
 
@@ -112,6 +116,8 @@ class ExplainPage:
             table.add_row(*map(_visible, cells), *mark, style=style)
         self._console.print(table)
         self._formulas([metric.name for metric in shown])
+        if _noise_decides({metric.name: metric.recomputed for metric in shown}):
+            self._line(NOISE_DECIDES)
 
     def violation(self, published: Violation, recomputed: Violation | None, matches: bool) -> None:
         """Print a violation and its likely cause; ``recomputed`` is the one from the counts."""
@@ -176,6 +182,11 @@ class ExplainPage:
 
     def _indented(self, text: str, style: str = "") -> None:
         self._console.print(Padding(Text(_visible(text), style), (0, 0, 0, 2)))
+
+
+def _noise_decides(values: Mapping[str, object]) -> bool:
+    noise, asked = values.get("noise"), values.get("asked_limit")
+    return isinstance(noise, float) and isinstance(asked, float) and noise > asked
 
 
 def _compared(violation: Violation) -> str:

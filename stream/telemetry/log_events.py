@@ -46,6 +46,7 @@ class VerdictLog:
             rows=report.rows,
             violations=len(report.violations),
             failed_checks=_checks(report.violations),
+            **({"notes": list(report.notes)} if report.notes else {}),
         )
 
     def signal(self, signal: Signal) -> None:

@@ -159,6 +159,7 @@ def test_an_empty_window_has_no_numbers_and_raises_no_error() -> None:
         feature.completeness is None and feature.value is None for feature in report.features
     )
     assert {feature.verdict for feature in report.features} == {"insufficient"}
+    assert report.notes == ("0 rows, fewer than the 100 of rules.min_n",)
     assert b"NaN" not in msgspec.json.encode(report)
 
 

@@ -100,6 +100,15 @@ def test_the_page_shows_limit_noise_and_the_counts_of_every_bin(folder: Path) ->
     assert float(metrics["limit"][0]) == pytest.approx(feature.limit, rel=1e-9)
 
 
+@pytest.mark.parametrize(("rows", "decides"), [(200, True), (1_000, False)])
+def test_the_page_says_where_the_configured_limit_has_no_effect(
+    folder: Path, rows: int, decides: bool
+) -> None:
+    """The chi-squared noise of two bins is about 15 / rows; the configured limit is 0.063."""
+    _, page = explained(folder, line(report(rows)), name="code")
+    assert ("The noise floor decides" in page) == decides
+
+
 def test_the_page_shows_the_baseline_beside_the_window(folder: Path) -> None:
     _, page = explained(folder, line(report(mean=2.0)))
     metrics = table_rows(page, 4)

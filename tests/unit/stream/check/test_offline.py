@@ -1,0 +1,102 @@
+"""Warnings of the offline check about what a configuration will not do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from stream.check.offline import warnings
+from stream.config.environment import Environment
+from stream.config.load import parse
+from tests.support.jobs import config, learn_from
+
+
+def warned(folder: Path, outputs: tuple[str, ...] = ("price",), **changes: Any) -> list[str]:
+    """The warnings of a job whose baseline has 2,000 rows of ``area``, ``rooms`` and ``price``."""
+    rng = np.random.default_rng(1)
+    cells = {
+        "area": rng.normal(50.0, 10.0, 2_000).astype(str).tolist(),
+        "rooms": rng.integers(1, 6, 2_000).astype(str).tolist(),
+        "price": rng.normal(300.0, 30.0, 2_000).astype(str).tolist(),
+    }
+    kept = cells if outputs else {name: cells[name] for name in ("area", "rooms")}
+    model = {"baseline": str(learn_from(kept, outputs, folder)), **changes.pop("model", {})}
+    data = config("", models={"m": model}, **changes)
+    return warnings(parse(data, folder), Environment())
+
+
+def test_an_ordinary_configuration_has_no_warning(tmp_path: Path) -> None:
+    assert warned(tmp_path) == []
+
+
+@pytest.mark.parametrize("limit", [0.3, 1.0])
+def test_a_limit_above_the_noise_of_the_smallest_window_is_no_warning(
+    tmp_path: Path, limit: float
+) -> None:
+    assert warned(tmp_path, rules={"limit": limit, "min_n": 1_000}) == []
+
+
+def test_a_limit_below_the_noise_of_small_windows_names_the_rows_that_it_needs(
+    tmp_path: Path,
+) -> None:
+    (warning,) = warned(tmp_path, model={"features": {"area": {"limit": 0.05}}})
+    assert warning.startswith(
+        "models.m.features.area.limit: 0.05 has no effect in windows of fewer than about 1,000 rows"
+    )
+
+
+def test_a_limit_below_the_noise_of_the_baseline_has_no_effect_at_all(tmp_path: Path) -> None:
+    """PSI of two samples exceeds 9 / 2,000 by chance, however large the other sample is."""
+    (warning,) = warned(tmp_path, rules={"limit": 0.001})
+    assert "rules.limit" in warning
+    assert "0.001 has no effect: the noise floor is 0.01" in warning
+    assert "in windows of any size" in warning
+
+
+def test_a_feature_with_a_limit_of_its_own_is_warned_about_by_itself(tmp_path: Path) -> None:
+    found = warned(
+        tmp_path, rules={"limit": 0.001}, model={"features": {"area": {"limit": 0.0001}}}
+    )
+    assert [text.partition(":")[0] for text in found] == [
+        "models.m.features.area.limit",
+        "rules.limit (feature 'price' of model m)",
+    ]
+
+
+def test_a_disabled_feature_has_no_limit_to_warn_about(tmp_path: Path) -> None:
+    off = {"features": {"area": {"limit": 0.001, "enabled": False}}}
+    assert warned(tmp_path, model=off) == []
+
+
+def test_predictions_that_are_in_no_baseline_are_told(tmp_path: Path) -> None:
+    (warning,) = warned(tmp_path, outputs=())
+    assert "models.m: predictions are not monitored" in warning
+    assert "outputs" in warning
+
+
+@pytest.mark.parametrize(("prediction", "told"), [("", 0), ("answer.price", 1)])
+def test_plain_events_have_predictions_only_where_a_path_leads_to_them(
+    tmp_path: Path, prediction: str, told: int
+) -> None:
+    plain = {"type": "json", "prediction": prediction}
+    assert len(warned(tmp_path, outputs=(), format=plain)) == told
+
+
+def test_a_model_whose_predictions_are_learned_is_told_how_long_it_is_silent(
+    tmp_path: Path,
+) -> None:
+    columns = {"outputs": ["price"], "inputs": ["area", "rooms"]}
+    (warning,) = warned(tmp_path, outputs=(), model=columns, learn={"events": 700})
+    assert warning.startswith(
+        "models.m: the baseline of price is learned from the first 700 rows; until then no window"
+    )
+
+
+def test_a_model_whose_whole_baseline_is_learned_is_told_too(tmp_path: Path) -> None:
+    model = {"baseline": "learn", "outputs": ["price"], "inputs": ["area"]}
+    data = config("", models={"m": model})
+    (warning,) = warnings(parse(data, tmp_path), Environment())
+    assert warning.startswith("models.m: the baseline is learned from the first 5,000 rows")
