@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import ExitStack
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -31,6 +32,10 @@ def main() -> None:
     driftline reports config.yaml                  list windows and findings
     driftline explain --last --config config.yaml  recompute published metrics
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A character that the terminal's encoding lacks must not end a command.
+            stream.reconfigure(errors="backslashreplace")
 
 
 @main.command(short_help="Make a baseline from training data.")

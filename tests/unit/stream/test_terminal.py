@@ -84,6 +84,20 @@ def test_a_progress_bar_is_removed_when_a_command_fails(tmp_path: Path) -> None:
     assert "━" not in rest
 
 
+def test_a_character_that_the_terminal_lacks_does_not_end_a_command(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("gr\u00f6\u00dfe,\u4ef7\u683c\n1,x\n2,y\n", encoding="utf-8")
+    command = [sys.executable, "-m", "stream.cli", "baseline", "t.csv", "--out", "b"]
+    for encoding in ("ascii", "latin-1"):
+        done = subprocess.run(
+            command,
+            cwd=tmp_path,
+            capture_output=True,
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+        )
+        assert done.returncode == 0, done.stderr
+        assert b"\\u4ef7\\u683c" in done.stdout
+
+
 def test_ctrl_c_ends_a_command_without_a_traceback_and_without_files(tmp_path: Path) -> None:
     # Reading this takes longer than it takes to interrupt it.
     (tmp_path / "t.jsonl").write_bytes(b'{"a": 1, "b": "x"}\n' * 2_000_000)
