@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -88,13 +90,17 @@ class ColumnPaths(NamedTuple):
         path = unique_path(name, self.paths)
         return (*self.holder, *path) if path else ()
 
-    def cell(self, document: object, name: str) -> Cell:
-        """Return the cell of a column; raises :class:`~stream.formats.faults.MalformedRecord`."""
+    def cells(self, document: object, names: Sequence[str]) -> list[Cell]:
+        """Return the cells of columns; raises :class:`~stream.formats.faults.MalformedRecord`."""
         row = value_at(document, self.holder)
         if row is not None and not isinstance(row, dict):
             detail = f"{visible('.'.join(self.holder))} holds {type_name(row)}"
             raise MalformedRecord("wrong_type", detail)
-        return cell_of(find_column(row or {}, name, self.paths), self.paths.get(name, name))
+        values = [find_column(row or {}, name, self.paths) for name in names]
+        return [
+            cell_of(value, self.paths.get(name, name))
+            for name, value in zip(names, values, strict=True)
+        ]
 
 
 class JsonDecoder:
@@ -123,8 +129,8 @@ class JsonDecoder:
         records = Records(raws)
         rejects: dict[int, RecordFault] = {}
         values = records.values
-        documents = self._heads.decode(values)
-        times, event_ids, inference_ids, *names = self._heads.columns(documents, values, rejects)
+        documents = self._heads.decode(values, rejects)
+        times, event_ids, inference_ids, *names = self._heads.columns(documents, len(values))
         identified = self._identity.resolve(records, times, names, rejects)
         ids = [
             _ids(column, path, rejects)
@@ -153,6 +159,10 @@ class JsonTable:
         self._number = number
         self._types = schema.types
         self._columns = form.paths(schema)
+        self._sides = [
+            (paths, [name for name, _ in columns])
+            for paths, columns in groupby(self._columns, key=itemgetter(1))
+        ]
         self.paths = [paths.path(name) for name, paths in self._columns]
         self.leaf_types = [LEAF_TYPES[schema.types[name].kind] for name, _ in self._columns]
         self._reader = PathReader(self.paths, self.leaf_types)
@@ -175,7 +185,10 @@ class JsonTable:
         the documents. Adds to ``rejects``.
         """
         failed = documents.failed
-        batches = self._read_one_by_one(members[failed], [values[k] for k in failed], rejects)
+        loaded = [documents.loaded.get(k) for k in failed]
+        batches = self._read_one_by_one(
+            members[failed], [values[k] for k in failed], loaded, rejects
+        )
         if failed:
             decoded = np.delete(np.arange(len(members)), failed)
             members, documents = members[decoded], documents.take(decoded.tolist())
@@ -191,14 +204,15 @@ class JsonTable:
         self,
         members: NDArray[np.int64],
         values: Sequence[bytes | None],
+        loaded: Sequence[dict[str, object] | None],
         rejects: dict[int, RecordFault],
     ) -> list[EventBatch]:
         rows: list[Sequence[Cell]] = []
         kept: list[int] = []
-        for i, value in zip(members.tolist(), values, strict=True):
+        for i, value, known in zip(members.tolist(), values, loaded, strict=True):
             try:
-                document = load_object(value or b"")
-                rows.append([paths.cell(document, name) for name, paths in self._columns])
+                document = load_object(value or b"") if known is None else known
+                rows.append([*chain.from_iterable(p.cells(document, n) for p, n in self._sides)])
             except MalformedRecord as problem:
                 rejects[i] = problem.fault
             else:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -108,12 +109,13 @@ class Documents(NamedTuple):
     """Decoded documents, and the indices of those that could not be decoded.
 
     ``getters`` has a function for each path of the reader; none if all documents failed for lack of
-    a type.
+    a type. ``loaded`` are documents that failed, parsed in full, by index.
     """
 
     decoded: list[Any]
     failed: list[int]
     getters: Sequence[Callable[[Any], Any]]
+    loaded: Mapping[int, dict[str, object]] = MappingProxyType({})
 
     def values(self, k: int) -> list[Any]:
         """Return the value of each document at path ``k``, ``None`` where there is none."""
@@ -134,7 +136,8 @@ class Documents(NamedTuple):
         known = set(self.failed)
         failed = [k for k, i in enumerate(indices) if i in known] if known else []
         decoded = [self.decoded[i] for i in indices] if self.decoded else []
-        return Documents(decoded, failed, self.getters)
+        loaded = {k: self.loaded[indices[k]] for k in failed if indices[k] in self.loaded}
+        return Documents(decoded, failed, self.getters, loaded)
 
 
 def _insert(tree: dict[str, Any], path: Path, kind: Any) -> bool:

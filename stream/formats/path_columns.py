@@ -28,31 +28,23 @@ class PathColumns:
         self.others_at = len(self._present) if others and together.usable else None
         self._reader = together if together.usable else PathReader(self._present, kinds)
 
-    def decode(self, values: Sequence[bytes | None]) -> Documents:
-        """Decode records."""
-        return self._reader.read(values)
-
-    def columns(
-        self,
-        documents: Documents,
-        values: Sequence[bytes | None],
-        rejects: dict[int, RecordFault],
-    ) -> list[list[Any]]:
-        """Return the columns of decoded records, with ``None`` where a record has no value.
-
-        ``values`` are the records; those that failed are read one by one. Adds to ``rejects``.
-        """
-        columns: dict[Path, list[Any]] = {(): [None] * len(values)}
-        for k, path in enumerate(self._present):
-            known = bool(documents.getters)
-            columns[path] = documents.values(k) if known else [None] * len(values)
+    def decode(self, values: Sequence[bytes | None], rejects: dict[int, RecordFault]) -> Documents:
+        """Decode records; those of another type are parsed in full. Adds to ``rejects``."""
+        documents = self._reader.read(values)
+        loaded: dict[int, dict[str, object]] = {}
         for i in documents.failed:
             try:
-                document = _load(values[i])
+                loaded[i] = _load(values[i])
             except MalformedRecord as problem:
                 rejects.setdefault(i, problem.fault)
-                continue
-            for path in self._present:
+        return documents._replace(loaded=loaded)
+
+    def columns(self, documents: Documents, count: int) -> list[list[Any]]:
+        """Return the columns of ``count`` records, ``None`` where a record has no value."""
+        columns: dict[Path, list[Any]] = {(): [None] * count}
+        for k, path in enumerate(self._present):
+            columns[path] = documents.values(k) if documents.getters else [None] * count
+            for i, document in documents.loaded.items():
                 columns[path][i] = value_at(document, path)
         return [columns[path] for path in self._paths]
 

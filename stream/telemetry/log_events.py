@@ -68,7 +68,10 @@ class VerdictLog:
 
 
 class DroppedLog:
-    """Logs a warning about dropped records: immediately for a new reason, else once a minute."""
+    """Logs a warning about dropped records: immediately for a new reason, else once a minute.
+
+    It is no warning if the only reason is that of shadow traffic.
+    """
 
     def __init__(self, log: Any, clock: Callable[[], float] = time.monotonic) -> None:
         self._log = log
@@ -104,7 +107,13 @@ class DroppedLog:
         if detail:
             more["detail"] = detail
         self._details.clear()
-        self._log.warning("records_dropped", by_reason=by_reason, advice=advice(by_reason), **more)
+        self._log.log(
+            logging.WARNING if by_reason.keys() - WITHOUT_LETTER else logging.INFO,
+            "records_dropped",
+            by_reason=by_reason,
+            advice=advice(by_reason),
+            **more,
+        )
 
 
 class VariantLimitLog:

@@ -121,8 +121,8 @@ class CaptureDecoder:
         metadata = [event.eventMetadata for event in events]
         others: list[list[object]] = []
         if self._others:
-            documents = self._others.decode(records.values)
-            others = self._others.columns(documents, records.values, rejects)
+            documents = self._others.decode(records.values, rejects)
+            others = self._others.columns(documents, len(records.values))
         times = [m.inferenceTime for m in metadata] if self._time_in_envelope else others.pop(0)
         identified = self._identity.resolve(records, times, others, rejects)
         if not self._count_shadow:

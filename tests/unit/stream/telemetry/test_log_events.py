@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -104,7 +105,8 @@ class Dropped:
         calls = self._logger.calls
         self._logger.calls = []
         assert all(
-            (call.method_name, call.args) == ("warning", ("records_dropped",)) for call in calls
+            (call.method_name, call.args) == ("log", (logging.WARNING, "records_dropped"))
+            for call in calls
         )
         return [call.kwargs for call in calls]
 
@@ -123,6 +125,15 @@ def test_the_event_has_the_latest_detail_of_the_most_frequent_reason() -> None:
     assert event["detail"] == "y holds a list of 3"
     [event] = dropped.after(61.0, wrong_type=1)
     assert "detail" not in event
+
+
+def test_shadow_traffic_is_no_warning() -> None:
+    log = CapturingLogger()
+    dropped = DroppedLog(log, lambda: 0.0)
+    dropped.write(Ledger({"t-0": Account(0, {"shadow": 3})}), "dead.jsonl")
+    dropped.write(Ledger({"t-0": Account(0, {"shadow": 4, "tombstone": 1})}), "dead.jsonl")
+    assert [call.args[0] for call in log.calls] == [logging.INFO, logging.WARNING]
+    assert "dead_letters" not in log.calls[0].kwargs
 
 
 def profile_of(rows: Sequence[tuple[float | None, float | None]]) -> Profile:
