@@ -12,6 +12,7 @@ from demo.run_folder import Folder
 from demo.scoring import Detection
 from demo.screen import Screen
 from demo.traffic import LENGTH_MS, WINDOWS
+from stream.commands.window_text import time_text
 
 BEFORE_MS = 4 * HOUR_MS
 MINUTE_MS = 60_000
@@ -111,12 +112,17 @@ def next_steps(replay: Replay, folder: Folder) -> list[str]:
             "Next: see the windows and their findings, and recompute a published number,",
             f"      {program()} reports --config {folder.config}",
             (
-                f"      {program()} explain {last.signal.report} {last.incident.cause}"
-                f" --config {folder.config}"
+                f"      {program()} explain {last.signal.model} {_start(last)}"
+                f" {last.incident.cause} --config {folder.config}"
             ),
             "      then do the same with your own training file and captures: see README.md.",
         ]
     return lines
+
+
+def _start(detection: Detection) -> str:
+    """The start of the window that detected an incident, as ``driftline explain`` reads it."""
+    return time_text(detection.signal.start_ms).replace(" ", "T")
 
 
 def program() -> str:

@@ -57,8 +57,9 @@ class Jsonl(Sink, frozen=True, tag="jsonl"):
 
     def has_reports_of(self, job: str) -> bool:
         """Return whether a file of the folder has a line of this job, or cannot be read."""
+        files = sorted(Path(self.path).glob("*.jsonl"))
         try:
-            return any(_names_job(file, job) for file in sorted(Path(self.path).glob("*.jsonl")))
+            return any(_names_job(file, job) for file in files if file.is_file())
         except OSError:
             return True
 

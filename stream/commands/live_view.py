@@ -102,17 +102,18 @@ class LiveView:
 
     def print_at(self, time_ms: int, lines: Sequence[str], style: str = "") -> None:
         """Print permanent lines beside a time; a terminal wraps them in a column of their own."""
-        if not self.console.is_terminal:
-            indent = " " * (self._clock_width + GAP)
-            text = f"\n{indent}".join(lines)
-            self.print(f"{self._clock(time_ms):<{self._clock_width}}{' ' * GAP}{text}", style)
-            return
         grid = Table.grid(padding=(0, GAP, 0, 0))
         grid.add_column(width=self._clock_width, no_wrap=True)
         grid.add_column(overflow="fold")
         grid.add_row(Text(self._clock(time_ms), style), Text("\n".join(lines), style))
         self._shown.append(grid)
-        self.console.print(grid)
+        if self.console.is_terminal:
+            self.console.print(grid)
+            return
+        indent = " " * (self._clock_width + GAP)
+        text = f"\n{indent}".join(lines)
+        text = f"{self._clock(time_ms):<{self._clock_width}}{' ' * GAP}{text}"
+        self.console.print(Text(text), soft_wrap=True)
 
     def print_signal(self, signal: Signal, note: str = "") -> None:
         """Print a signal with its reasons, the worst feature first."""

@@ -73,6 +73,7 @@ class ReportFiles:
             file
             for source in sources
             for file in (sorted(source.glob("reports-*.jsonl")) if source.is_dir() else [source])
+            if file.is_file()
         ]
         folders = [source if source.is_dir() else source.parent for source in sources]
         self._signals = [path for folder in folders if (path := folder / SIGNALS).is_file()]

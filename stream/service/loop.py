@@ -192,7 +192,8 @@ class Loop:
             fingerprint=baseline.fingerprint,
             features=features,
         )
-        empty = [name for name in baseline.columns if name not in baseline.layout.index]
+        known = {feature.name for feature in baseline.layout.features if feature.type != "Unknown"}
+        empty = [name for name in baseline.columns if name not in known]
         if empty:
             advice = "check their paths in `format`"
             log.error("columns_without_values", model=model, columns=empty, advice=advice)

@@ -48,7 +48,7 @@ def baseline(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "baseline", "train.csv", "--out", "baseline", "--predictions", "score", folder=folder
     )
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("5,000 rows, 20 features")
+    assert "5,000 rows, 20 features" in result.stdout
     return folder / "baseline"
 
 

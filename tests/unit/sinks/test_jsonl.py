@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import msgspec
@@ -109,3 +110,19 @@ def test_lines_written_to_one_file_are_not_repeated_while_another_fails(tmp_path
 @pytest.mark.parametrize(("path", "resolved"), [("a", "/jobs/a"), ("/b", "/b"), ("", "")])
 def test_a_relative_path_is_resolved_below_a_folder(path: str, resolved: str) -> None:
     assert Jsonl(path=path).in_folder(Path("/jobs")) == Jsonl(path=resolved)
+
+
+def test_a_job_is_found_by_its_own_lines_in_regular_files_only(tmp_path: Path) -> None:
+    sink = Jsonl(path=str(tmp_path))
+    assert not Jsonl(path=str(tmp_path / "nowhere")).has_reports_of("flights")
+    other = msgspec.structs.replace(report(), job="other", model="flights")
+    (tmp_path / "reports-2026-01-01.jsonl").write_bytes(
+        msgspec.json.encode(other) + b'\n{"job":"flights"'
+    )
+    os.mkfifo(tmp_path / "reports-2026-01-02.jsonl")
+    (tmp_path / "reports-2026-01-03.jsonl").symlink_to("/dev/zero")
+    assert sink.has_reports_of("other")
+    assert not sink.has_reports_of("flights")
+    told = msgspec.structs.replace(signal(), job="flights")
+    (tmp_path / "signals.jsonl").write_bytes(msgspec.json.encode(told) + b"\n")
+    assert sink.has_reports_of("flights")
