@@ -101,7 +101,7 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         """Return all faults of the settings that can be found without network access."""
         return []
 
-    def replaced_names(self, names: ConfiguredNames) -> list[tuple[str, str]]:  # for subclasses
+    def replaced_names(self, names: ConfiguredNames) -> list[tuple[str, str]]:
         """Return pairs of a name that the destination does not accept, and the one used instead.
 
         ``driftline check`` warns of each pair. By default none: every name is accepted.

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from detectors.faults import Fault
-from detectors.report import Signal, Violation
+from detectors.report import Signal, SignalledFeature, Violation
 from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 
@@ -134,11 +134,12 @@ def _ratio(reason: Violation) -> float:
 
 
 def body(signal: Signal) -> str:
-    """Return the signal as JSON with ``omitted``, the number of reasons that did not fit."""
-    reasons = list(signal.reasons)
+    """Return the signal as JSON with ``omitted``, the number of reasons that did not fit.
+
+    The numbers of features that no reason is about are the first to be left out.
+    """
+    reasons, figures = list(signal.reasons), list(signal.figures)
     while True:
-        named = {reason.feature for reason in reasons}
-        figures = [feature for feature in signal.figures if feature.name in named]
         fields = {
             **msgspec.to_builtins(signal),
             "reasons": msgspec.to_builtins(reasons),
@@ -146,6 +147,17 @@ def body(signal: Signal) -> str:
             "omitted": len(signal.reasons) - len(reasons),
         }
         text = msgspec.json.encode(fields)
-        if len(text) <= MAX_BYTES or not reasons:
+        if len(text) <= MAX_BYTES or not (reasons or figures):
             return text.decode()
-        reasons = worst_first(signal.reasons)[: len(reasons) * MAX_BYTES // (len(text) + 1)]
+        if not _without_reason(figures, reasons):
+            reasons = worst_first(signal.reasons)[: len(reasons) * MAX_BYTES // (len(text) + 1)]
+        others = _without_reason(figures, reasons)
+        figures = [feature for feature in figures if feature.name not in others]
+
+
+def _without_reason(
+    figures: Sequence[SignalledFeature], reasons: Sequence[Violation]
+) -> frozenset[str]:
+    """The names of the features that no reason is about."""
+    named = {reason.feature for reason in reasons}
+    return frozenset(feature.name for feature in figures if feature.name not in named)

@@ -109,6 +109,13 @@ def test_a_message_is_never_too_large_for_its_numbers_and_keeps_those_of_its_rea
     assert len(kept) + sent["omitted"] == 1_500
 
 
+def test_a_message_that_fits_has_all_numbers_also_of_features_without_a_reason() -> None:
+    """A recovered signal names features that are not among the reasons of the signal before."""
+    item = signal(kind="recovered", features=("amount", "other"), reasons=())
+    item = msgspec.structs.replace(item, figures=(signalled("amount"), signalled("other")))
+    assert msgspec.json.decode(message(item)["Message"], type=Signal) == item
+
+
 def test_an_attribute_is_never_empty() -> None:
     assert "variant" not in attributes(signal(variant=""))
 
