@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -96,3 +97,23 @@ def test_with_on_gap_stop_the_service_ends_and_says_where_and_why(
     assert f"gap in {topic}-0: 1 records from" in end
     assert "offset 0 is unreadable after 3 tries" in end
     assert f"more than {LIMIT} bytes uncompressed (source.max_batch_bytes)" in end
+
+
+def test_the_live_check_reads_its_sample_across_a_poison_record(
+    kafka: KafkaBroker, make_topic: MakeTopic, check_live: Callable[..., tuple[int, str]]
+) -> None:
+    """The poison record lies among the newest 200, which are the sample."""
+    topic = make_topic()
+    now_ms = int(time.time() * 1000) - 60_000
+    lines = events.capture_lines(events.values(150, 3), start_ms=now_ms, events_a_second=10)
+    kafka.produce(topic, [(0, None, line, (), now_ms) for line in lines[:50]])
+    produce_large(kafka, topic, "zstd", 12)
+    kafka.produce(topic, [(0, None, line, (), now_ms) for line in lines[50:]])
+    source = {
+        "type": "kafka",
+        "bootstrap_servers": [kafka.bootstrap],
+        "topic": topic,
+        "max_batch_bytes": LIMIT,
+    }
+    _, output = check_live(source, [])
+    assert "0 % of 150 sampled records rejected" in output, output

@@ -19,7 +19,7 @@ from stream.check.kafka_topic import TopicPermissions, acl, config_findings, per
 from stream.check.sample import decode, sample_findings
 from stream.check.setup import CheckContext
 from stream.errors import SourceUnavailable
-from stream.events import Assign, Position, RawBatch
+from stream.events import Assign, Gap, Position, RawBatch
 from stream.sources.base import Reading
 from stream.sources.kafka.confluent_client import ConfluentClient
 from stream.sources.kafka.confluent_settings import librdkafka_settings
@@ -252,25 +252,31 @@ def _tail(start: Position, offsets: int) -> Position:
 
 
 def _read(reading: Reading, positions: Mapping[str, Position], count: int) -> list[RawBatch]:
-    """Read at least ``count`` records of each partition from its position on.
+    """Read at least ``count`` records of each partition from its position on, across gaps.
 
     Fewer if a partition ends, or if they do not arrive within ten seconds.
     """
+    _assign(reading, positions)
+    batches: dict[str, list[RawBatch]] = {name: [] for name in positions}
+    deadline = time.monotonic() + READ_S
+    unread = list(positions)
+    while unread and time.monotonic() < deadline:
+        for found in reading.poll(0.2, count * len(unread)):
+            if isinstance(found, Gap):
+                _assign(reading, {found.partition: found.resume})
+            elif found.partition in unread:
+                batches[found.partition].append(found)
+        unread = [name for name in unread if not _is_enough(batches[name], count)]
+    return [raw for taken in batches.values() for raw in taken if raw.values]
+
+
+def _assign(reading: Reading, positions: Mapping[str, Position]) -> None:
     reading.assign(
         [
             Assign(claim=1, partition=name, next=position, mark_ms=None)
             for name, position in positions.items()
         ]
     )
-    batches: dict[str, list[RawBatch]] = {name: [] for name in positions}
-    deadline = time.monotonic() + READ_S
-    unread = list(positions)
-    while unread and time.monotonic() < deadline:
-        for raw in reading.poll(0.2, count * len(unread)):
-            if isinstance(raw, RawBatch) and raw.partition in unread:
-                batches[raw.partition].append(raw)
-        unread = [name for name in unread if not _is_enough(batches[name], count)]
-    return [raw for taken in batches.values() for raw in taken if raw.values]
 
 
 def _is_enough(taken: Sequence[RawBatch], count: int) -> bool:
