@@ -201,3 +201,18 @@ def test_records_of_an_old_format_raise_an_error_with_advice() -> None:
     )
     with pytest.raises(SourceUnavailable, match=r"client: plain.*t-0 at offset 40"):
         ColumnsClient("kafka", "t", consumer, LIMIT).poll(0.1, 1)
+
+
+def test_a_poll_returns_fewer_of_large_records() -> None:
+    """A record of a megabyte counts as 64 of 16 KiB, whether its batch is compressed or not."""
+    for codec in (0, 4):
+        value = b"x" * (1 << 20)
+        batches = [batch(base, -1, codec, [(0, None, value, [])]) for base in range(40)]
+        fetched = PartitionData(
+            0, PARTITION, MemoryRecords(b"".join(batches)), max_batch_bytes=LIMIT
+        )
+        first = fetched.take(640)
+        assert sum(len(chunk.offsets) for chunk in first) == 10
+        assert len(first) >= 640  # the client asks for no more in this poll
+        assert fetched.next_fetch_offset == 10
+        assert sum(len(chunk.offsets) for chunk in fetched.take(1 << 30)) == 30
