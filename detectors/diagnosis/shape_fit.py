@@ -37,7 +37,7 @@ class Linear(NamedTuple):
     offset: float
 
 
-class Side(NamedTuple):
+class CountedNumbers(NamedTuple):
     """The finite numbers of one feature in the baseline or in the window.
 
     ``at`` are the edges of the fine bins, and ``below`` is the share of the numbers below each.
@@ -145,7 +145,7 @@ class ShapeFit:
         return fits
 
 
-def _side(profile: Profile, i: int) -> Side:
+def _side(profile: Profile, i: int) -> CountedNumbers:
     layout = profile.layout
     start = int(layout.starts[i])
     counts: Ints = profile.counts[layout.bins(i)]
@@ -154,7 +154,7 @@ def _side(profile: Profile, i: int) -> Side:
     fractional = int(profile.counts[start + FRACTIONAL])
     offset = float(profile.sums[i, 0]) / max(n, 1)
     variance = float(profile.sums[i, 1]) / max(n, 1) - offset * offset
-    return Side(
+    return CountedNumbers(
         n=n,
         low=float(profile.low[i]),
         high=float(profile.high[i]),
