@@ -50,7 +50,16 @@ def on_files(tmp_path: Path, **changes: Any) -> RunningService:
     source = {"type": "jsonl", "path": "captures", "follow": True}
     config = jobs.config(jobs.learn(tmp_path), **{"source": source, "window": "5s", **changes})
     (tmp_path / "run" / "captures").mkdir(parents=True)
-    return RunningService(tmp_path / "run", config)
+    return RunningService(tmp_path / "run", config, shifted_clock(tmp_path))
+
+
+def shifted_clock(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process whose clock is ahead by the seconds in the file ``shift``."""
+    (tmp_path / "shift").write_text("0")
+    (tmp_path / "clock").mkdir()
+    (tmp_path / "clock" / "sitecustomize.py").write_text(CLOCK)
+    path = os.pathsep.join([str(tmp_path / "clock"), os.environ.get("PYTHONPATH", "")])
+    return {"PYTHONPATH": path, "SHIFTED_CLOCK": str(tmp_path / "shift")}
 
 
 def put(service: RunningService, name: str, body: list[bytes], mtime_ms: int = 0) -> None:
@@ -105,19 +114,28 @@ def test_the_first_files_after_an_empty_start_are_not_late(tmp_path: Path) -> No
         assert service.accepted() == 300
 
 
+def test_a_mark_that_is_ahead_of_the_clock_is_told_at_the_start(tmp_path: Path) -> None:
+    """It was committed while the clocks of the sender and of the service were both ahead."""
+    year_ahead_ms = now_ms() + 365 * 24 * HOUR_MS
+    with on_files(tmp_path) as service:
+        (tmp_path / "shift").write_text(str(365 * 24 * 3600 + 60))
+        put(service, "a.jsonl", lines(50, year_ahead_ms), mtime_ms=year_ahead_ms)
+        service.until(lambda: service.accepted() == 50)
+        assert "mark_ahead_of_clock" not in service.log
+        assert service.stop() == 0
+        (tmp_path / "shift").write_text("0")
+        service.start()
+        service.until(lambda: "mark_ahead_of_clock" in service.log)
+
+
 def on_kafka(
     kafka: KafkaBroker, topic: str, tmp_path: Path, readers: int = 1
 ) -> tuple[RunningService, Path]:
     """A service on a topic, and the file with the shift of its clock in seconds."""
     source = {"type": "kafka", "bootstrap_servers": [kafka.bootstrap], "topic": topic}
     config = jobs.config(jobs.learn(tmp_path), source=source, readers=readers, window="5s")
-    shift = tmp_path / "shift"
-    shift.write_text("0")
-    (tmp_path / "clock").mkdir()
-    (tmp_path / "clock" / "sitecustomize.py").write_text(CLOCK)
-    path = os.pathsep.join([str(tmp_path / "clock"), os.environ.get("PYTHONPATH", "")])
-    environment = {"PYTHONPATH": path, "SHIFTED_CLOCK": str(shift)}
-    return RunningService(tmp_path / "run", config, environment), shift
+    environment = shifted_clock(tmp_path)
+    return RunningService(tmp_path / "run", config, environment), tmp_path / "shift"
 
 
 @pytest.mark.kafka

@@ -220,6 +220,22 @@ def test_files_created_in_an_empty_folder_are_not_a_gap(
         assert [gap for _, new_gaps, _ in listings for gap in new_gaps] == []
 
 
+def test_files_that_are_copied_into_an_empty_folder_in_any_order_are_read_in_theirs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_at_each_poll(monkeypatch)
+    reading, _ = begin(tmp_path, follow=True)
+    drain(reading)
+    read: list[bytes | None] = []
+    for name in ("c", "a", "b"):
+        (tmp_path / f"{name}.jsonl").write_bytes(name.encode() + b"\n")
+        read += drain(reading)[0]
+    assert read == []
+    for _ in range(3):
+        read += drain(reading)[0]
+    assert read == [b"a", b"b", b"c"]
+
+
 def test_relative_paths_are_resolved_below_a_folder_and_keep_their_form() -> None:
     folder = Path("/jobs")
     assert Jsonl(path="a", follow=True).in_folder(folder) == Jsonl(path="/jobs/a", follow=True)
