@@ -203,21 +203,28 @@ def _accepted_by_pane(
 ) -> dict[int, tuple[int, int]]:
     """Return the accepted records of a raw batch, and their bytes, by pane.
 
-    Most batches lie in one pane, which then has all ``length`` bytes: no record is inspected.
+    No record of the largest pane is inspected: it has the rest of the ``length`` bytes.
     """
     panes = pane_ms[accepted]
     if not len(panes):
         return {}
     if (panes == panes[0]).all():
         return {int(panes[0]): (len(panes), length)}
-    lengths = np.fromiter((len(value or b"") for value in raw.values), np.int64, len(raw.values))
-    starts, pane_of = np.unique(panes, return_inverse=True)
-    records = np.bincount(pane_of)
-    bytes_of = np.zeros(len(starts), np.int64)
-    np.add.at(bytes_of, pane_of, lengths[accepted])
-    return dict(
-        zip(starts.tolist(), zip(records.tolist(), bytes_of.tolist(), strict=True), strict=True)
-    )
+    values = raw.values if accepted.all() else [raw.values[k] for k in np.flatnonzero(accepted)]
+    order = np.arange(len(panes))
+    if (np.diff(panes) < 0).any():
+        order = np.argsort(panes, kind="stable")
+        values = [values[k] for k in order.tolist()]
+    cuts = [0, *(np.flatnonzero(np.diff(panes[order])) + 1).tolist(), len(panes)]
+    ranges = sorted(pairwise(cuts), key=lambda bounds: bounds[1] - bounds[0])
+    by_pane: dict[int, tuple[int, int]] = {}
+    for start, stop in ranges[:-1]:
+        size = sum(map(len, filter(None, values[start:stop])))
+        by_pane[int(panes[order[start]])] = stop - start, size
+        length -= size
+    start, stop = ranges[-1]
+    by_pane[int(panes[order[start]])] = stop - start, length
+    return by_pane
 
 
 def _add_panes(

@@ -145,3 +145,12 @@ def test_a_skipped_range_ends_its_partition_if_nothing_follows_it() -> None:
     cover = skipped_range(raw_batch([b"x"], ended=True, children=(child,)), claim=3, mark_ms=70)
     assert (cover.ended, cover.children) == (True, (child,))
     assert (cover.claim, cover.mark_ms, cover.dated, cover.rows) == (3, 70, 0, 0)
+
+
+def test_accepted_records_and_their_bytes_are_split_by_pane() -> None:
+    minute = 60_000
+    values = [line("a", 11), line("b", 10, 9), line("a", 10), b"no json", line("c", 11, 2)]
+    [cover] = started().fold([raw_batch(values)]).covers
+    first = 1_750_000_200_000  # 2025-06-15T15:10:00Z
+    assert cover.by_pane == {first: (1, LENGTH + 9), first + minute: (2, 2 * LENGTH + 2)}
+    assert cover.outcomes["duplicate"] == 1
