@@ -5,8 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import Final
 
@@ -23,6 +22,8 @@ from stream.service.service import Service
 from stream.telemetry.log_setup import LogSetup
 
 STOP_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+OUTPUTS: Final = (1, 2)
+"""The descriptors of stdout and stderr."""
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +64,7 @@ class Process:
         self._load = load
         self._stopping = self._reloading = False
         self._service = self._new_service(config)
-        self._on_terminal = _on_terminal()
+        self._terminals = _terminals()
 
     def run(self) -> Ending:
         """Run until a service ends that is not to be reloaded."""
@@ -122,16 +123,23 @@ class Process:
 
     def _hang_up(self, number: int, frame: FrameType | None) -> None:
         """Reload; stop if the signal means that the terminal of the process is gone."""
-        if self._on_terminal and not _on_terminal():
+        gone = self._terminals - _terminals()
+        if gone:
+            _discard(gone)
             self._stop(number, frame)
             return
         self._reloading = True
         self._service.stop()
 
 
-def _on_terminal() -> bool:
-    """Whether stderr is a terminal that is connected."""
-    try:
-        return os.isatty(sys.stderr.fileno())
-    except (OSError, ValueError):
-        return False
+def _terminals() -> set[int]:
+    """The descriptors of stdout and stderr that are connected terminals."""
+    return {number for number in OUTPUTS if os.isatty(number)}
+
+
+def _discard(outputs: Iterable[int]) -> None:
+    """Discard what is written to these descriptors: a write to a terminal that is gone fails."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    for number in outputs:
+        os.dup2(null, number)
+    os.close(null)

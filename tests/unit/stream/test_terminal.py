@@ -178,3 +178,28 @@ def test_a_live_view_is_lines_where_there_is_no_terminal(config: Path) -> None:
 def forget_state(config: Path) -> None:
     for path in config.parent.glob("driftline-*.sqlite*"):
         path.unlink()
+
+
+def test_a_service_whose_terminal_is_closed_commits_and_ends(config: Path) -> None:
+    """A hang-up otherwise means: read the configuration again."""
+    content = yaml.safe_load(config.read_text())
+    content["source"]["follow"] = True
+    config.write_text(yaml.safe_dump(content))
+    controller, terminal_side = pty.openpty()
+
+    service = [sys.executable, "-m", "stream.cli", "run", "config.yaml", "--log", "json"]
+    command = ["setsid", "--ctty", *service]  # otherwise no signal follows the hang-up
+    with subprocess.Popen(
+        command,
+        cwd=config.parent,
+        stdin=terminal_side,
+        stdout=terminal_side,
+        stderr=terminal_side,
+    ) as process:
+        os.close(terminal_side)
+        sent = b""
+        while b"partitions_found" not in sent and (chunk := _read_chunk(controller)):
+            sent += chunk
+        os.close(controller)
+        assert process.wait(30) == 0
+    assert (config.parent / "driftline-short.sqlite").exists()
