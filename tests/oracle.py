@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple, NoReturn
 
+import msgspec
+
 from detectors.profiles.layout import (
     BOOLEAN,
     FRACTIONAL,
@@ -93,9 +95,10 @@ class Pane:
         """Count a row; a feature that the row does not have is missing."""
         self.rows += 1
         for i, feature in enumerate(self.layout.features):
-            for slot in slots_of(row.get(feature.name), feature):
+            cell = read_as(row.get(feature.name), feature)
+            for slot in slots_of(cell, feature):
                 self.counts[int(self.layout.starts[i]) + slot] += 1
-            number = number_of(row.get(feature.name)) if feature.numeric else None
+            number = number_of(cell) if feature.numeric else None
             if number is not None and math.isfinite(number):
                 self.numbers[i].append(number)
 
@@ -206,6 +209,35 @@ def slots_of(cell: object, feature: Feature) -> list[int]:
     if cell is None or cell == "" or (not feature.numeric and cell != cell):
         return [MISSING]
     return number_slots(cell, feature) if feature.numeric else text_slots(cell, feature)
+
+
+TRUTH = {"true": True, "True": True, "TRUE": True, "1": True, "1.0": True}
+TRUTH |= {"false": False, "False": False, "FALSE": False, "0": False, "0.0": False}
+
+
+def is_same(marker: float | None, number: float | None) -> bool:
+    """Whether a marker is this number; NaN is NaN."""
+    if marker is None or number is None:
+        return False
+    return marker == number or (math.isnan(marker) and math.isnan(number))
+
+
+def read_as(cell: object, feature: Feature) -> object:
+    """The cell as the feature's reading has it: ``None`` for a missing marker, blanks removed.
+
+    Booleans are ``true`` and ``false`` in a text feature, 1 and 0 in a numeric one. A feature of
+    0.1.0 has no reading."""
+    if isinstance(feature.reading, msgspec.UnsetType) or cell is None:
+        return cell
+    text = (cell if isinstance(cell, str) else word_of(cell)).strip(" \t\r\n")
+    markers = [marker.strip(" \t\r\n") for marker in feature.reading.missing]
+    if feature.numeric and number_of(cell) is not None:
+        return None if any(is_same(number_of(m), number_of(cell)) for m in markers) else cell
+    if text in ("", *markers):
+        return None
+    if feature.reading.booleans and text in TRUTH:
+        return int(TRUTH[text]) if feature.numeric else word_of(TRUTH[text])
+    return cell if feature.numeric else text
 
 
 def number_slots(cell: object, feature: Feature) -> list[int]:

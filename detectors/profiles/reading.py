@@ -97,6 +97,13 @@ class MarkedNumbers:
         return bool(len(self._values))
 
 
+def hold_blanks(texts: pa.StringArray) -> bool:
+    """Return whether any of the bytes behind these texts is a blank: most columns have none."""
+    data = texts.buffers()[2]
+    letters = data.to_pybytes() if data is not None else b""
+    return any(blank in letters for blank in BLANKS.encode())
+
+
 def spellings(reading: Reading, vocabulary: Iterable[str]) -> dict[str, str | None]:
     """The value that each known text of a text feature stands for, ``None`` for missing.
 

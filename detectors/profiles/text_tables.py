@@ -14,7 +14,7 @@ from detectors.profiles.columns import Column, Texts, written_types
 from detectors.profiles.hashing import hashed_bin
 from detectors.profiles.layout import HEAD, MISSING, Layout
 from detectors.profiles.profile import Profile
-from detectors.profiles.reading import BLANKS
+from detectors.profiles.reading import BLANKS, hold_blanks
 from detectors.profiles.row_selection import RowSelection
 from detectors.profiles.vocabulary import KnownTexts, known_texts, trims
 from detectors.profiles.wide_batch import WideBatch
@@ -85,7 +85,7 @@ class TextTables:
         """The bin and the type of each cell; texts that are not known lose the blanks first."""
         bins, types, self.unseen = self._look_up(self.text, table)
         again = np.flatnonzero(self.unseen & self.trims.ravel()[table])
-        if len(again):
+        if len(again) and hold_blanks(self.text):
             raw = self.text.take(pa.array(again))
             trimmed = pc.utf8_trim(raw, characters=BLANKS)
             changed = np.array(pc.not_equal(raw, trimmed))

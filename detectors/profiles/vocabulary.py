@@ -14,7 +14,7 @@ from detectors.arrays import Ints
 from detectors.profiles.columns import written_types
 from detectors.profiles.hashing import hashed_bin
 from detectors.profiles.layout import Feature
-from detectors.profiles.reading import BLANKS, spellings
+from detectors.profiles.reading import BLANKS, hold_blanks, spellings
 
 NO_BIN = -1
 """The bin of a text that counts as missing."""
@@ -74,7 +74,7 @@ class VocabularyIndex:
         The bin of a missing marker is the one after the last. Unknown values go to hashed bins.
         """
         index = pc.index_in(values, value_set=self._texts)
-        if index.null_count and self._trims:
+        if index.null_count and self._trims and hold_blanks(values):
             values = pc.utf8_trim(values, characters=BLANKS)
             index = pc.index_in(values, value_set=self._texts)
         if not index.null_count:

@@ -8,8 +8,10 @@ import math
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from detectors.profiles.layout import Feature, Layout
+from detectors.profiles.reading import Reading
 
 NASTY = [
     '"',
@@ -81,6 +83,11 @@ NUMBERS = [
     "null",
     "NULL",
     "N/A",
+    "NA",
+    "TRUE",
+    "False",
+    "-999",
+    "-999.0",
 ]
 SPACED = [
     " 7",
@@ -138,6 +145,14 @@ layout = Layout(
         Feature(name="t", type="String", kind="text", vocabulary=("a", "DE", "7", "true")),
     )
 )
+READINGS = {
+    "p": Reading(missing=("NA", "N/A", "-")),
+    "x": Reading(missing=("null", "-999", "nan"), booleans=True),
+    "n": Reading(missing=("abc", " NA ")),
+    "t": Reading(missing=("N/A", "b"), booleans=True),
+}
+read_layout = Layout(tuple(replace(f, reading=READINGS[f.name]) for f in layout.features))
+"""The same bins, read with missing markers and booleans."""
 
 
 def lines(width: int) -> st.SearchStrategy[str]:

@@ -51,6 +51,8 @@ SETTINGS = job_settings(
 )
 ORIGIN = IdentityConfig(NameConfig(name="m"), NameConfig(name="v"), TimeConfig())
 MODEL = oracle.Model(("p",), ("x", "n", "t"), events.layout)
+READ = oracle.Model(("p",), ("x", "n", "t"), events.read_layout)
+"""The same model with a baseline that stores missing markers and booleans."""
 CAPTURES = [
     Sagemaker(),
     Sagemaker(output_rows="rows", input_rows="rows"),
@@ -65,14 +67,14 @@ JSONS = [
 ]
 
 
-def plan(form: Sagemaker | Json) -> ReadingPlan:
-    return ReadingPlan({"m": ModelColumns(MODEL.outputs, MODEL.inputs, MODEL.layout)}, form)
+def plan(form: Sagemaker | Json, model: oracle.Model = MODEL) -> ReadingPlan:
+    return ReadingPlan({"m": ModelColumns(model.outputs, model.inputs, model.layout)}, form)
 
 
-def reader(form: Sagemaker | Json) -> Reader:
+def reader(form: Sagemaker | Json, model: oracle.Model = MODEL) -> Reader:
     """A reader at the start of the partition ``p``."""
     started = Reader(NoSource(), form, ORIGIN, SETTINGS, clock=lambda: CLOCK_MS)
-    started.use(plan(form))
+    started.use(plan(form, model))
     started.assign([Assign(claim=1, partition="p", next=0, mark_ms=None)])
     return started
 
@@ -90,11 +92,16 @@ def arrival_of(number: int) -> int:
     return ARRIVALS[number % len(ARRIVALS)]
 
 
-def check(form: Sagemaker | Json, values: Sequence[bytes | None], started: Reader) -> None:
+def check(
+    form: Sagemaker | Json,
+    values: Sequence[bytes | None],
+    started: Reader,
+    model: oracle.Model = MODEL,
+) -> None:
     """Check that the reader counts records at the start of a partition as the oracle does."""
     started.assign([Assign(claim=1, partition="p", next=0, mark_ms=None)])
     partial = started.fold([raw(values)])
-    expected = oracle.count(records(values), {"m": MODEL}, form, ORIGIN, CLOCKING)
+    expected = oracle.count(records(values), {"m": model}, form, ORIGIN, CLOCKING)
     rejected = {letter.position: letter.reason for letter in partial.dead_letters}
     assert rejected == expected.rejected
     [cover] = partial.covers
@@ -143,7 +150,8 @@ def check_numbers(profile: Profile, pane: oracle.Pane) -> None:
 def test_capture_lines_of_every_kind_are_counted_as_the_oracle_counts(
     form: Sagemaker, values: list[bytes | None]
 ) -> None:
-    check(form, values, reader(form))
+    for model in (MODEL, READ):
+        check(form, values, reader(form, model), model)
 
 
 @pytest.mark.parametrize("many_columns", [1, 1000], ids=["cut into cells", "typed by Arrow"])
@@ -154,15 +162,17 @@ def test_a_defective_cell_affects_no_other_record_and_no_later_batch(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("stream.formats.csv_batch.MANY_COLUMNS", many_columns)
-        started = reader(Sagemaker())
-        for batch in values:
-            check(Sagemaker(), batch, started)
+        for model in (MODEL, READ):
+            started = reader(Sagemaker(), model)
+            for batch in values:
+                check(Sagemaker(), batch, started, model)
 
 
 @BROAD
 @given(values=events.json_near_misses())
 def test_json_payloads_are_counted_as_the_oracle_counts(values: list[bytes | None]) -> None:
-    check(Sagemaker(), values, reader(Sagemaker()))
+    for model in (MODEL, READ):
+        check(Sagemaker(), values, reader(Sagemaker(), model), model)
 
 
 @pytest.mark.parametrize("form", JSONS)
@@ -171,7 +181,8 @@ def test_json_payloads_are_counted_as_the_oracle_counts(values: list[bytes | Non
 def test_json_events_of_every_kind_are_counted_as_the_oracle_counts(
     form: Json, values: list[bytes | None]
 ) -> None:
-    check(form, values, reader(form))
+    for model in (MODEL, READ):
+        check(form, values, reader(form, model), model)
 
 
 @pytest.mark.parametrize("form", [CAPTURES[0], JSONS[1]])
