@@ -162,6 +162,11 @@ class ExplainPage:
         self._console.print("", table)
         self._line(BINS)
 
+    def new_values(self, names: Iterable[str]) -> None:
+        """Print values that the baseline does not know, as far as the counts keep their names."""
+        if named := sorted(names):
+            self._line(f"values that the baseline does not know: {', '.join(map(repr, named))}")
+
     def verdict(self, matches: bool) -> None:
         """Print whether everything matches what was published."""
         if matches:

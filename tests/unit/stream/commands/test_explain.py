@@ -80,6 +80,17 @@ def test_a_published_report_matches_its_recomputation(folder: Path, name: str, r
     assert page.endswith("all recomputed values match\n")
 
 
+def test_the_page_names_values_that_the_baseline_does_not_know(folder: Path) -> None:
+    data: dict[str, Values] = {"[/red]": texts({"b": 600, "SUMMER": 300, "\x1b[2J": 100})}
+    span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=60_000)
+    judge = Judge("j", Rules(), OWN)
+    filled = judge.report(span, BASE, window(BASE.layout, data), EpisodeState())
+    _, page = explained(folder, line(filled), name="[/red]")
+    assert "values that the baseline does not know: '\\x1b[2J', 'SUMMER'" in page
+    _, page = explained(folder, line(report()), name="[/red]")
+    assert "does not know" not in page
+
+
 def table_rows(page: str, columns: int) -> dict[str, list[str]]:
     """The rows of the table with this number of columns, by their first cell."""
     rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in page.splitlines()]
