@@ -434,20 +434,20 @@ def test_a_loss_of_values_lists_no_bins() -> None:
 
 
 def wide(features: int) -> float:
-    """The shortest of three times, in seconds, to judge a window of many features."""
+    """The shortest of three processor times, in seconds, to judge a window of many features."""
     rng = np.random.default_rng(0)
     base = baseline({f"x{k}": rng.normal(size=300) for k in range(features)})
     profile = window(base.layout, {f"x{k}": rng.normal(size=300) for k in range(features)})
     times_s = []
     for k in range(3):
-        start_s = time.perf_counter()
+        start_s = time.thread_time()
         JUDGE.report(
             WindowSpan(model="delay", variant="A", start_ms=k, end_ms=k + 1),
             base,
             profile,
             EpisodeState(),
         )
-        times_s.append(time.perf_counter() - start_s)
+        times_s.append(time.thread_time() - start_s)
     return min(times_s)
 
 
