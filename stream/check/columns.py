@@ -14,8 +14,9 @@ from detectors.statistics.measures import Measures, measure
 from stream.check.findings import Finding, format_share
 from stream.check.setup import CheckContext
 from stream.events import DecodedRecords, ModelKey, RawBatch
-from stream.formats.faults import listed
-from stream.formats.json import Json
+from stream.formats.base import Schema
+from stream.formats.faults import MalformedRecord, listed
+from stream.formats.json import ColumnPaths, Json
 from stream.readers.build import plan_of
 from stream.readers.grouping import group_rows, merge_by_pane, take_rows
 
@@ -67,7 +68,7 @@ def _of_model(
     features = measures.layout.features
     if not features:
         return
-    had_values = measures.pair.m > measures.pair.baseline.missing
+    had_values = measures.baseline_rows > measures.pair.baseline.missing
     lost = (measures.present == 0) & had_values
     rows = counted(int(measures.n.max()), "row")
     names = [feature.name for feature, is_lost in zip(features, lost, strict=True) if is_lost]
@@ -82,6 +83,38 @@ def _of_model(
     else:
         yield Finding(subject, f"columns: {counted(len(features), 'column')} have values in {rows}")
     yield from _types(subject, measures)
+    yield from _quoted(subject, measures, raws, context)
+
+
+def _quoted(
+    subject: str, measures: Measures, raws: Sequence[RawBatch], context: CheckContext
+) -> Iterator[Finding]:
+    """Warn about numbers that are sent as JSON text, which are counted as numbers."""
+    form = context.config.format
+    if not isinstance(form, Json):
+        return
+    numbers = {
+        feature.name: feature.role for feature in measures.layout.features if feature.numeric
+    }
+    outputs = tuple(name for name, role in numbers.items() if role == "prediction")
+    inputs = tuple(name for name, role in numbers.items() if role == "feature")
+    documents = _documents(raws)
+    names = [
+        name
+        for name, paths in form.paths(Schema(outputs, inputs, {}))
+        if any(isinstance(_cell(paths, document, name), str) for document in documents)
+    ]
+    if names:
+        message = f"columns: numbers that are sent as JSON text: {listed(names)}"
+        advice = "They are counted as numbers: whoever sends them should write them without quotes"
+        yield Finding(subject, message, "warning", advice)
+
+
+def _cell(paths: ColumnPaths, document: object, name: str) -> object:
+    try:
+        return paths.cells(document, [name])[0]
+    except MalformedRecord:
+        return None
 
 
 def _types(subject: str, measures: Measures) -> Iterator[Finding]:
@@ -99,12 +132,7 @@ def _types(subject: str, measures: Measures) -> Iterator[Finding]:
 
 def _advice(raws: Sequence[RawBatch], names: Sequence[str], context: CheckContext) -> str:
     """The setting that would find the columns, or the keys that there are."""
-    documents = [
-        document
-        for raw in raws
-        for value in raw.values[:SEARCHED]
-        if isinstance(document := _document(value), dict)
-    ][:SEARCHED]
+    documents = _documents(raws)
     if not isinstance(context.config.format, Json) or not documents:
         return "Compare the names in outputs and inputs with the payload"
     holders: dict[str, int] = {}
@@ -117,6 +145,14 @@ def _advice(raws: Sequence[RawBatch], names: Sequence[str], context: CheckContex
         return f"{found}: set `format: {{type: json, features: {best}}}`"
     keys = listed(sorted({key for document in documents for key in document}))
     return f"The records have the keys {keys}: correct format.features, or the names in inputs"
+
+
+def _documents(raws: Sequence[RawBatch]) -> list[dict[str, Any]]:
+    """A few records that are JSON objects."""
+    values = [value for raw in raws for value in raw.values[:SEARCHED]]
+    return [document for value in values if isinstance(document := _document(value), dict)][
+        :SEARCHED
+    ]
 
 
 def _document(value: bytes | None) -> Any:

@@ -102,6 +102,13 @@ def test_a_column_of_another_type_is_named(tmp_path: Path, check_live: Check) ->
     assert "about 7" not in text
 
 
+def test_numbers_that_are_sent_as_json_text_are_named(tmp_path: Path, check_live: Check) -> None:
+    write(tmp_path, [{**row, "age": str(row.get("age", 7))} for row in rows()])
+    code, text = check_live(SOURCE, [], **settings())
+    assert code == 0, text
+    assert "numbers that are sent as JSON text: age\n" in text
+
+
 @pytest.mark.parametrize(("apart_ms", "warned"), [(50, False), (2_000, True)])
 def test_traffic_too_small_for_a_verdict_is_told_with_a_window_that_would_do(
     apart_ms: int, warned: bool, tmp_path: Path, check_live: Check
