@@ -10,7 +10,7 @@ import numpy as np
 from detectors.arrays import Floats
 from detectors.profiles.deviation import mean_and_deviation
 from detectors.profiles.layout import MAX_EDGES, Feature, InferredType, Role
-from detectors.profiles.reading import PLAIN, Reading
+from detectors.profiles.reading import PLAIN, CellReading
 from detectors.profiles.single_values import Interval, intervals, rounded_ends
 
 GRID_BINS: Final = 128
@@ -30,7 +30,7 @@ OWN_CELL_SHARE: Final = 0.05
 
 
 def text_feature(
-    name: str, role: Role, counts: Mapping[str, int], reading: Reading = PLAIN
+    name: str, role: Role, counts: Mapping[str, int], reading: CellReading = PLAIN
 ) -> Feature:
     """A text feature; its vocabulary is the most frequent values (ties by name), at most 1,000."""
     ordered = sorted(counts, key=lambda value: (-counts[value], value))[:MAX_WORDS]
@@ -44,7 +44,7 @@ def text_feature(
     )
 
 
-def empty_feature(name: str, role: Role, reading: Reading = PLAIN) -> Feature:
+def empty_feature(name: str, role: Role, reading: CellReading = PLAIN) -> Feature:
     """A feature without a value in its baseline: every later value is an unseen text."""
     return Feature(name=name, type="Unknown", kind="text", role=role, reading=reading)
 
@@ -54,7 +54,7 @@ def codes_feature(
     role: Role,
     kind: InferredType,
     counts: Mapping[float, int],
-    reading: Reading = PLAIN,
+    reading: CellReading = PLAIN,
 ) -> Feature:
     """A numeric feature of few distinct values, each with a bin and a cell of its own.
 
@@ -112,7 +112,7 @@ def grid_feature(
     high: float,
     center: float,
     scale: float,
-    reading: Reading = PLAIN,
+    reading: CellReading = PLAIN,
 ) -> Feature:
     """A numeric feature of many values: a grid at quantiles, atoms, and a ladder beyond each end.
 

@@ -41,7 +41,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING, STRING
-from detectors.profiles.reading import PLAIN, MarkedNumbers, Reading
+from detectors.profiles.reading import PLAIN, CellReading, MarkedNumbers
 
 NUMBER: Final = (
     r"^[-+]?(([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?"
@@ -84,7 +84,9 @@ class Texts(NamedTuple):
 Column = Numbers | Texts
 
 
-def numbers_from_text(array: pa.StringArray, integral: bool, reading: Reading = PLAIN) -> Numbers:
+def numbers_from_text(
+    array: pa.StringArray, integral: bool, reading: CellReading = PLAIN
+) -> Numbers:
     """The numbers of texts, by the grammar above; null is missing, like empty text.
 
     ``integral``: the feature holds integers, so the written form decides integral or fractional.
@@ -97,7 +99,7 @@ def numbers_from_text(array: pa.StringArray, integral: bool, reading: Reading = 
     return with_reading(numbers_from_texts([array], [integral])[0], array, reading)
 
 
-def with_reading(numbers: Numbers, texts: pa.StringArray | None, reading: Reading) -> Numbers:
+def with_reading(numbers: Numbers, texts: pa.StringArray | None, reading: CellReading) -> Numbers:
     """The numbers of a column, read with the markers and booleans of its feature.
 
     ``texts`` are the cells as they were written, ``None`` if none of them is a text. The arrays of
@@ -133,13 +135,13 @@ def _without_markers(numbers: Numbers, marked: MarkedNumbers) -> Numbers:
     return Numbers(values, np.where(hit, np.uint8(MISSING), slots), numbers.integral)
 
 
-def has_number_markers(reading: Reading) -> bool:
+def has_number_markers(reading: CellReading) -> bool:
     """Return whether a marker of a numeric feature is a number."""
     return reading != PLAIN and _marked_numbers(reading).has_values
 
 
 @lru_cache(maxsize=4096)
-def _marked_numbers(reading: Reading) -> MarkedNumbers:
+def _marked_numbers(reading: CellReading) -> MarkedNumbers:
     return MarkedNumbers(reading)
 
 
@@ -252,7 +254,7 @@ class _Bytes:
         return rows
 
 
-def numbers_from_array(array: pa.Array, integral: bool, reading: Reading = PLAIN) -> Numbers:
+def numbers_from_array(array: pa.Array, integral: bool, reading: CellReading = PLAIN) -> Numbers:
     """The numbers of an Arrow array of integers or floats; null is missing.
 
     >>> numbers_from_array(pa.array([7.0, None, 0.5]), integral=False).slots.tolist()

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.errors import LayoutInvalid
-from detectors.profiles.reading import PLAIN, Reading
+from detectors.profiles.reading import PLAIN, CellReading
 
 MISSING: Final = 0
 BOOLEAN: Final = 1
@@ -68,11 +68,11 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     low: float = 0.0
     high: float = 0.0
     ladder: int = 0
-    reading: Reading | msgspec.UnsetType = msgspec.UNSET
+    reading: CellReading | msgspec.UnsetType = msgspec.UNSET
     singles: tuple[tuple[int, float], ...] | msgspec.UnsetType = msgspec.UNSET
 
     @property
-    def cell_reading(self) -> Reading:
+    def cell_reading(self) -> CellReading:
         """The reading of the cells, without markers and booleans for a feature of 0.1.0."""
         return PLAIN if isinstance(self.reading, msgspec.UnsetType) else self.reading
 

@@ -49,7 +49,7 @@ FALSE: Final = ("false", "False", "FALSE", "0", "0.0")
 """The spellings of false in a boolean feature; the first one is its name."""
 
 
-class Reading(msgspec.Struct, frozen=True):
+class CellReading(msgspec.Struct, frozen=True):
     """The reading of one feature.
 
     ``missing`` holds the texts that count as missing, besides empty text; in a numeric feature a
@@ -62,14 +62,14 @@ class Reading(msgspec.Struct, frozen=True):
     booleans: bool = False
 
 
-PLAIN: Final = Reading()
+PLAIN: Final = CellReading()
 """A reading without markers and booleans."""
 
 
 class MarkedNumbers:
     """The reading of the cells of a numeric feature that are not plain numbers."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: CellReading) -> None:
         values = [_number(marker) for marker in reading.missing]
         self._values = np.array([value for value in values if value is not None])
         self._markers = pa.array(["", *map(_trimmed, reading.missing)], pa.string())
@@ -104,10 +104,10 @@ def hold_blanks(texts: pa.StringArray) -> bool:
     return any(blank in letters for blank in BLANKS.encode())
 
 
-def spellings(reading: Reading, vocabulary: Iterable[str]) -> dict[str, str | None]:
+def spellings(reading: CellReading, vocabulary: Iterable[str]) -> dict[str, str | None]:
     """The value that each known text of a text feature stands for, ``None`` for missing.
 
-    >>> spellings(Reading(missing=("NA",)), ["a"])
+    >>> spellings(CellReading(missing=("NA",)), ["a"])
     {'': None, 'NA': None, 'a': 'a'}
     """
     known: dict[str, str | None] = dict.fromkeys(("", *map(_trimmed, reading.missing)))

@@ -23,7 +23,7 @@ from detectors.profiles.columns import (
     with_reading,
 )
 from detectors.profiles.layout import BOOLEAN, MISSING, STRING
-from detectors.profiles.reading import Reading
+from detectors.profiles.reading import CellReading
 
 
 class WideBatch(Mapping[str, Column]):
@@ -97,7 +97,7 @@ def cut_numbers(
     numeric: NDArray[np.bool_],
     integral: NDArray[np.bool_],
     typed: bool,
-    readings: Sequence[Reading] = (),
+    readings: Sequence[CellReading] = (),
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None, bool]:
     """The numbers of the numeric columns of a table, from its ``cells``, row after row.
 
@@ -128,7 +128,7 @@ def _with_readings(
     values: NDArray[np.float64],
     slots: NDArray[np.uint8] | None,
     texts: pa.StringArray | None,
-    readings: Sequence[Reading],
+    readings: Sequence[CellReading],
     integral: NDArray[np.bool_],
 ) -> tuple[NDArray[np.float64], NDArray[np.uint8] | None]:
     """The numbers of columns, each read with the markers and booleans of its feature.

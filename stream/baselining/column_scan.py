@@ -34,7 +34,7 @@ from detectors.profiles.layout import (
     InferredType,
     Role,
 )
-from detectors.profiles.reading import BLANKS, Reading, spellings
+from detectors.profiles.reading import BLANKS, CellReading, spellings
 from stream.baselining.inferred_reading import (
     NUMBER_SHARE,
     hold_booleans,
@@ -76,7 +76,7 @@ class ColumnScan:
         self.choice = choice
         self.markers = markers
         self.rows = self.empty = self.finite = 0
-        self._as_number = Reading(missing=number_markers(markers))
+        self._as_number = CellReading(missing=number_markers(markers))
         self._marked_numbers = 0
         self.types: Counter[int] = Counter()
         self.sketch = datasketches.kll_doubles_sketch(KLL_K)
@@ -180,14 +180,14 @@ class ColumnScan:
         return self.empty + self.texts.total() - self.values.total()
 
     @cached_property
-    def reading(self) -> Reading:
+    def reading(self) -> CellReading:
         """The missing markers of the column, and whether it holds booleans."""
         if self._is_numeric:
             numbers = {*self._counts_by_number()} if not self.dropped_values else set()
             zero_or_one = bool(numbers) and numbers <= {0.0, 1.0}
-            return Reading(missing=number_markers(self.markers), booleans=zero_or_one)
+            return CellReading(missing=number_markers(self.markers), booleans=zero_or_one)
         missing = text_markers(self.markers, self.texts)
-        return Reading(missing, self.choice is None and hold_booleans(missing, self.texts))
+        return CellReading(missing, self.choice is None and hold_booleans(missing, self.texts))
 
     @cached_property
     def values(self) -> Counter[str]:

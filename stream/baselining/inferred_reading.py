@@ -12,7 +12,7 @@ from detectors.profiles.reading import (
     NUMBER_MARKERS,
     TEXT_MARKERS,
     TRUE,
-    Reading,
+    CellReading,
     spellings,
 )
 
@@ -46,6 +46,6 @@ def text_markers(markers: Sequence[str] | None, texts: Iterable[str]) -> tuple[s
 
 def hold_booleans(missing: Sequence[str], texts: Mapping[str, int]) -> bool:
     """Return whether all values of a text column are spellings of booleans, some of them words."""
-    absent = spellings(Reading(tuple(missing)), ())
+    absent = spellings(CellReading(tuple(missing)), ())
     values = {text.strip(BLANKS) for text in texts} - set(absent)
     return values <= {*TRUE, *FALSE} and any(value[0].isalpha() for value in values)

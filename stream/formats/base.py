@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import msgspec
 
-from detectors.profiles.reading import PLAIN, Reading
+from detectors.profiles.reading import PLAIN, CellReading
 from stream.events import DecodedRecords, RawBatch
 
 
@@ -24,7 +24,7 @@ class ColumnType(NamedTuple):
     """
 
     kind: Literal["int", "float", "text", "raw"]
-    reading: Reading = PLAIN
+    reading: CellReading = PLAIN
 
 
 class Schema(NamedTuple):

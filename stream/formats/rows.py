@@ -21,7 +21,7 @@ from detectors.profiles.columns import (
     with_reading,
 )
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, MISSING
-from detectors.profiles.reading import PLAIN, Reading
+from detectors.profiles.reading import PLAIN, CellReading
 from stream.formats.base import ColumnType
 from stream.formats.csv_rows import csv_rows
 from stream.formats.faults import MalformedRecord, visible
@@ -138,7 +138,7 @@ def column_of(cells: Sequence[Cell], column: ColumnType) -> Column:
     return _mixed_numbers(cells, integral, reading)
 
 
-def _mixed_numbers(cells: Sequence[Cell], integral: bool, reading: Reading) -> Numbers:
+def _mixed_numbers(cells: Sequence[Cell], integral: bool, reading: CellReading) -> Numbers:
     values = np.array([_value(cell) for cell in cells], np.float64)
     slots = np.array([_slot(cell, integral) for cell in cells], np.uint8)
     texts = [k for k, cell in enumerate(cells) if isinstance(cell, str)]

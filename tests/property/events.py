@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from detectors.profiles.layout import Feature, Layout
-from detectors.profiles.reading import Reading
+from detectors.profiles.reading import CellReading
 
 NASTY = [
     '"',
@@ -146,10 +146,10 @@ layout = Layout(
     )
 )
 READINGS = {
-    "p": Reading(missing=("NA", "N/A", "-")),
-    "x": Reading(missing=("null", "-999", "nan"), booleans=True),
-    "n": Reading(missing=("abc", " NA ")),
-    "t": Reading(missing=("N/A", "b"), booleans=True),
+    "p": CellReading(missing=("NA", "N/A", "-")),
+    "x": CellReading(missing=("null", "-999", "nan"), booleans=True),
+    "n": CellReading(missing=("abc", " NA ")),
+    "t": CellReading(missing=("N/A", "b"), booleans=True),
 }
 read_layout = Layout(tuple(replace(f, reading=READINGS[f.name]) for f in layout.features))
 """The same bins, read with missing markers and booleans."""
