@@ -10,7 +10,7 @@ from zipfile import ZipFile
 import pytest
 
 from driftline_command import PACKAGES
-from tests.packaging.wheels import build_wheel, clean_environment, installed
+from tests.packaging.wheels import build_editable, build_wheel, clean_environment, installed
 from tests.support.paths import ROOT
 
 
@@ -37,6 +37,20 @@ def test_the_installed_wheel_has_the_command(wheel: Path, tmp_path: Path) -> Non
         cwd=tmp_path,
     )
     assert "explain" in result.stdout
+
+
+def test_the_command_of_a_checkout_works_inside_and_outside_of_it(tmp_path: Path) -> None:
+    """As ``make`` installs it: ``pip install --editable``."""
+    programs = installed(tmp_path, [build_editable(ROOT, tmp_path)])
+    for folder in (ROOT, tmp_path):
+        done = subprocess.run(
+            [programs / "driftline", "--version"],
+            capture_output=True,
+            text=True,
+            cwd=folder,
+            env=clean_environment(),
+        )
+        assert done.returncode == 0, done.stderr
 
 
 def test_modules_of_the_user_hide_none_of_the_program(wheel: Path, tmp_path: Path) -> None:

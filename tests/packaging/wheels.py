@@ -19,6 +19,15 @@ def build_wheel(source: Path, folder: Path) -> Path:
     return wheel
 
 
+def build_editable(source: Path, folder: Path) -> Path:
+    """The wheel by which ``pip install --editable`` installs ``source``, in ``folder``."""
+    build = "import sys, hatchling.build; hatchling.build.build_editable(sys.argv[1])"
+    command = [sys.executable, "-c", build, str(folder)]
+    subprocess.run(command, check=True, capture_output=True, cwd=source)
+    [wheel] = folder.glob("*.whl")
+    return wheel
+
+
 def installed(folder: Path, wheels: Sequence[Path]) -> Path:
     """The folder of programs of a new environment below ``folder`` with these wheels.
 
