@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -41,13 +41,14 @@ from stream.state.store import Store
 class Job(msgspec.Struct, kw_only=True):
     """An open job.
 
-    ``identity`` is the identity of the state in the next commit. ``pending`` are the outputs of the
-    changes since the last run; they are delivered after the first commit. ``limits_changes`` are
-    the models that are judged by other limits than in the last run. ``generation`` is the one of
-    its reports.
+    ``configured`` are the baselines of the configuration, as they were read. ``identity`` is the
+    identity of the state in the next commit. ``pending`` are the outputs of the changes since the
+    last run; they are delivered after the first commit. ``limits_changes`` are the models that are
+    judged by other limits than in the last run. ``generation`` is the one of its reports.
     """
 
     config: Config
+    configured: Mapping[str, Baseline]
     identity: StateIdentity
     store: Store
     aggregator: Aggregator
@@ -71,15 +72,19 @@ def open_job(
     accept_change: bool = False,
     lock: FileLock | None = None,
     from_start: bool = False,
+    baselines: Mapping[str, Baseline] | None = None,
 ) -> Job:
     """Open the store, and build the aggregator on the stored state.
 
+    ``baselines`` are those of the configuration; without them they are read from their folders.
     ``lock`` is passed on to the store. With ``from_start``, the stored state is forgotten first
     (:func:`stream.service.generation.begun_generation`). Raises the errors of
     :func:`stream.service.reconcile.reconcile`, of :class:`stream.state.store.Store` and of the
     baselines, after closing the store again.
     """
-    configured = ConfiguredJob(config=config, baselines=configured_baselines(config))
+    if baselines is None:
+        baselines = configured_baselines(config)
+    configured = ConfiguredJob(config=config, baselines=baselines)
     store = Store(Path(config.state.path), lock)
     try:
         stored = store.load()
@@ -89,15 +94,16 @@ def open_job(
         plan = reconcile(configured, stored, accept_change)
         generation = begun_generation(config, store, time.time(), from_start)
         state = JobState() if stored is None else stored.state
-        return _carry_out(plan, config, store, state, generation)
+        return _carry_out(plan, configured, store, state, generation)
     except BaseException:
         store.close()
         raise
 
 
 def _carry_out(
-    plan: Reconciliation, config: Config, store: Store, state: JobState, generation: str
+    plan: Reconciliation, configured: ConfiguredJob, store: Store, state: JobState, generation: str
 ) -> Job:
+    config = configured.config
     replaced = replacements(plan.changes)
     store.keep([*plan.in_force.values(), *replaced.values()], plan.limits)
     panes = store.panes(baseline.layout for baseline in plan.in_force.values())
@@ -113,6 +119,7 @@ def _carry_out(
         panes.add_layout(baseline.layout)
     return Job(
         config=config,
+        configured=configured.baselines,
         identity=plan.identity,
         store=store,
         aggregator=aggregator,

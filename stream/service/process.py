@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import FrameType
 from typing import Final
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import structlog
 
 from detectors.errors import DetectorError
+from detectors.profiles.baseline import Baseline
 from stream.config.model import Config
 from stream.errors import DriftlineError
 from stream.service.commit import Watch, ignore
@@ -78,7 +79,11 @@ class Process:
         return Ending(code, self._service.ending.text)
 
     def _run_reloaded(self) -> int:
-        """Run with the configuration as it is now; with the one before if that cannot be used."""
+        """Run with the configuration as it is now; with the one before if that cannot be used.
+
+        The one before includes its baselines and constraints, whose files may be the fault.
+        """
+        baselines = self._service.baselines
         gc.unfreeze()  # the service before was marked as permanent
         log = structlog.get_logger()
         # What the first start was allowed to change or forget is done.
@@ -94,12 +99,14 @@ class Process:
             if service is not None and service.begun:
                 raise
             log.error("reload_refused", reason=str(error))
-            self._service = self._new_service(self._config)
+            self._service = self._new_service(self._config, baselines)
             return self._service.run()
         self._config = reloaded
         return code
 
-    def _new_service(self, config: Config) -> Service:
+    def _new_service(
+        self, config: Config, baselines: Mapping[str, Baseline] | None = None
+    ) -> Service:
         options = self._options
         service = Service(
             config,
@@ -108,6 +115,7 @@ class Process:
             standby=options.standby,
             watch=options.watch,
             from_start=options.from_start,
+            baselines=baselines,
         )
         if self._stopping:
             service.stop()

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 from detectors.durations import duration_ms
+from detectors.profiles.baseline import Baseline
 from detectors.report import WindowReport
 from stream.config.model import Config
 from stream.readers.worker import serve as serve_reader
@@ -37,6 +38,7 @@ class Service:
     sink. ``watch`` is called with the items of each commit. ``stop`` may be called from another
     thread or a signal handler: the loop then commits what it has and ends. ``serve`` is the main
     function of a reader process. With ``from_start`` the stored state is forgotten first.
+    ``baselines`` are those of the configuration; without them they are read from their folders.
     """
 
     def __init__(
@@ -49,8 +51,10 @@ class Service:
         serve: Serve = serve_reader,
         watch: Watch = ignore,
         from_start: bool = False,
+        baselines: Mapping[str, Baseline] | None = None,
     ) -> None:
         self._clock = clock
+        self.baselines = baselines
         self._config = config
         self._watch = watch
         self.begun = False
@@ -69,6 +73,7 @@ class Service:
             accept_change=accept_change,
             standby=standby,
             from_start=from_start,
+            baselines=baselines,
         )
 
     @property
@@ -95,6 +100,7 @@ class Service:
             job = self._startup.own(cleanup)
             if job is None:
                 return 0
+            self.baselines = job.configured
             running = self._startup.open(job, cleanup)
             tally = RunTally(job.aggregator.state.ledger)
             committer = Committer(

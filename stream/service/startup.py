@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from detectors.profiles.baseline import Baseline
 from stream.config.model import Config
 from stream.config.timing import settings_of
 from stream.delivery.routes import Route, routes_of
@@ -59,6 +61,7 @@ class Startup:
         accept_change: bool,
         standby: bool,
         from_start: bool = False,
+        baselines: Mapping[str, Baseline] | None = None,
     ) -> None:
         self._config = config
         self._ownership = ownership
@@ -69,6 +72,7 @@ class Startup:
         self._accept_change = accept_change
         self._standby = standby
         self._from_start = from_start
+        self._baselines = baselines
         self._http: HttpServer | None = None
         self.opening = False
 
@@ -89,7 +93,7 @@ class Startup:
         self._liveness.reset()
         if self._http is None:
             self._serve_http(cleanup)
-        job = open_job(self._config, self._accept_change, lock, self._from_start)
+        job = open_job(self._config, self._accept_change, lock, self._from_start, self._baselines)
         cleanup.callback(job.store.close)
         self._telemetry.begin(job.aggregator.state)
         self._log_limits(job)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import socket
 from pathlib import Path
@@ -167,6 +168,29 @@ def test_hanging_up_reloads_limits_and_keeps_counting(baseline: Path, tmp_path: 
     assert (limits[0], limits[-1]) == (logged["before"], logged["after"])
     assert {report.rows for report in newest(service.reports()).values()} == {PER_WINDOW}
     assert service.log.count('"event": "started"') == 3
+
+
+def test_constraints_that_cannot_be_obeyed_are_refused_while_counting_goes_on(
+    baseline: Path, tmp_path: Path
+) -> None:
+    """The service keeps the constraints that it has, although their file is wrong now."""
+    folder = Path(shutil.copytree(baseline, tmp_path / "baseline"))
+    follow = {"type": "jsonl", "path": ["a.jsonl", "b.jsonl", "c.jsonl"], "follow": True}
+    config = settings(folder, source=follow, idle="1h")
+    lines = lines_of(6)
+    with RunningService(tmp_path, config) as service:
+        jobs.append(tmp_path, lines[: 2 * PER_WINDOW])
+        service.until(lambda: "window_closed" in service.log)
+        (folder / "constraints.json").write_text('{"featurs": []}')
+        for times in (1, 2):
+            service.process.send_signal(signal.SIGHUP)  # type: ignore[union-attr]
+            service.until(lambda: service.log.count('"reload_refused"') == times)  # noqa: B023  # called here
+            service.until(lambda: service.log.count('"started"') == 1 + times)  # noqa: B023  # called here
+        jobs.append(tmp_path, lines[2 * PER_WINDOW :], 2 * PER_WINDOW)
+        service.until(lambda: len(newest(service.reports())) >= 5)
+        assert service.stop() == 0
+    assert {report.rows for report in newest(service.reports()).values()} == {PER_WINDOW}
+    assert len({report.limits for report in service.reports()}) == 1
 
 
 def test_two_configurations_of_a_folder_run_side_by_side(baseline: Path, tmp_path: Path) -> None:
