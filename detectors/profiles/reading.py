@@ -43,9 +43,15 @@ NUMBER_MARKERS: Final = (*_ABBREVIATIONS, *_SIGNS, *_EXCEL, "None", "none", "-",
 """The missing markers of a numeric feature, unless the user lists others."""
 TEXT_MARKERS: Final = (*_ABBREVIATIONS, *_SIGNS, *_EXCEL, "NaN", "nan", "-NaN", "-nan")
 """The missing markers of a text feature, unless the user lists others."""
-TRUE: Final = ("true", "True", "TRUE", "1", "1.0")
+TRUE_WORDS: Final = ("true", "True", "TRUE")
+FALSE_WORDS: Final = ("false", "False", "FALSE")
+YES: Final = ("t", "T", "yes", "Yes", "YES", "y", "Y", "on", "On", "ON")
+"""Other spellings of true: those of PostgreSQL, R, YAML and spreadsheets."""
+NO: Final = ("f", "F", "no", "No", "NO", "n", "N", "off", "Off", "OFF")
+"""Other spellings of false."""
+TRUE: Final = (*TRUE_WORDS, "1", "1.0", *YES)
 """The spellings of true in a boolean feature; the first one is its name."""
-FALSE: Final = ("false", "False", "FALSE", "0", "0.0")
+FALSE: Final = (*FALSE_WORDS, "0", "0.0", *NO)
 """The spellings of false in a boolean feature; the first one is its name."""
 
 
@@ -110,9 +116,10 @@ def spellings(reading: CellReading, vocabulary: Iterable[str]) -> dict[str, str 
     >>> spellings(CellReading(missing=("NA",)), ["a"])
     {'': None, 'NA': None, 'a': 'a'}
     """
-    known: dict[str, str | None] = dict.fromkeys(("", *map(_trimmed, reading.missing)))
+    known: dict[str, str | None] = {}
     if reading.booleans:
         known |= {text: names[0] for names in (TRUE, FALSE) for text in names}
+    known |= dict.fromkeys(("", *map(_trimmed, reading.missing)))
     known |= {value: value for value in vocabulary}
     return known
 

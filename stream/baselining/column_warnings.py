@@ -10,7 +10,7 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 from detectors.phrases import percent
-from detectors.profiles.columns import NUMBER
+from detectors.profiles.columns import NUMBER, WHOLE
 from detectors.profiles.layout import BOOLEAN, FRACTIONAL, INTEGRAL, STRING
 from detectors.profiles.reading import BLANKS, NUMBER_MARKERS
 from stream.baselining.column_scan import ColumnScan
@@ -191,6 +191,8 @@ def _markers(name: str, scan: ColumnScan) -> ColumnWarning | None:
 def _plain(value: str) -> str:
     """A value without what writers spell differently."""
     if _is_number(value) and not LEADING_ZERO.match(value):
+        if re.match(WHOLE, value):
+            return f"{int(value)}.0" if len(value) < 17 else value.removeprefix("+")
         return repr(float(value)) if "(" not in value else value
     return " ".join(unicodedata.normalize("NFKC", value).casefold().split())
 

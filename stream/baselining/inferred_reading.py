@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from detectors.profiles.reading import (
     BLANKS,
     FALSE,
+    FALSE_WORDS,
+    NO,
     NUMBER_MARKERS,
     TEXT_MARKERS,
     TRUE,
+    TRUE_WORDS,
+    YES,
     CellReading,
     spellings,
 )
@@ -44,8 +48,20 @@ def text_markers(markers: Sequence[str] | None, texts: Iterable[str]) -> tuple[s
     return tuple(marker for marker in TEXT_MARKERS if not (is_code and marker == "NA"))
 
 
-def hold_booleans(missing: Sequence[str], texts: Mapping[str, int]) -> bool:
-    """Return whether all values of a text column are spellings of booleans, some of them words."""
+def hold_booleans(missing: Sequence[str], texts: Iterable[str]) -> bool:
+    """Return whether a text column with these values has booleans among them.
+
+    It has if its values are ``true`` or ``false`` and numbers that stand for them, or are other
+    spellings of both, such as ``yes`` and ``no``; and also if both ``true`` and ``false`` are
+    beside values that are no spelling of either, such as ``unknown``.
+
+    >>> hold_booleans((), ["True"]), hold_booleans((), ["F", "T"]), hold_booleans((), ["F", "M"])
+    (True, True, False)
+    """
     absent = spellings(CellReading(tuple(missing)), ())
     values = {text.strip(BLANKS) for text in texts} - set(absent)
-    return values <= {*TRUE, *FALSE} and any(value[0].isalpha() for value in values)
+    spelled = values & {*TRUE, *FALSE}
+    words = spelled & {*TRUE_WORDS, *FALSE_WORDS}
+    if values == spelled:
+        return bool(words) or bool(spelled & set(YES) and spelled & set(NO))
+    return spelled == words and bool(words & set(TRUE_WORDS)) and bool(words & set(FALSE_WORDS))

@@ -14,6 +14,7 @@ import pyarrow.parquet as parquet
 
 from detectors.profiles.columns import WHOLE
 from stream.baselining.training_files import (
+    blank_lines,
     check_encoding,
     check_names,
     is_unnamed,
@@ -47,7 +48,14 @@ IN_WORDS = {
     "several_objects": "several objects; write one a line",
 }
 """What a line holds that cannot be read, by the reason of the decoder."""
-NO_SEPARATOR = "does not separate columns; write the file with commas"
+NO_SEPARATOR = (
+    "does not separate columns; write the file with commas, and numbers with a decimal point"
+)
+AS_UTF_8 = "Save it as CSV UTF-8"
+SEPARATOR_LINE = (
+    "begins with `sep=`, a line for Excel that is no row of the table: remove it, and write the"
+    " file with commas"
+)
 UNNAMED = (
     "left out: pandas (without `index=False`) and R (without `row.names=FALSE`) write such a row"
     " index. If it is a column of the model, give a CSV names with --columns"
@@ -86,11 +94,17 @@ class TrainingData:
         self._exclude = set(exclude)
         self.files = training_files(path)
         self._notes: dict[str, None] = {}
+        self._separator = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What was done to the names of columns, in sentences; complete once all rows are read."""
         return tuple(self._notes)
+
+    @property
+    def hint(self) -> str:
+        """What an error of the columns should add: the sign that separates them is no comma."""
+        return f". {self._separator[0].upper()}{self._separator[1:]}" if self._separator else ""
 
     @property
     def size(self) -> int:
@@ -126,9 +140,12 @@ class TrainingData:
                 yield from self._read_lines(file)
             else:
                 yield from self._read_csv(file)
+        except UnicodeDecodeError as error:
+            reason = f"cannot be read as {kind}: the header is not UTF-8. {AS_UTF_8}"
+            raise DataError(str(file), reason) from error
         except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
             cause = (str(error) or type(error).__name__).splitlines()[0]
-            advice = ". Save it as CSV UTF-8" if "invalid UTF8" in cause else ""
+            advice = f". {AS_UTF_8}" if "invalid UTF8" in cause else self.hint
             reason = f"cannot be read as {kind}: {cause}{advice}"
             raise DataError(str(file), reason) from error
 
@@ -140,7 +157,10 @@ class TrainingData:
         read = [f"\0{k}" if is_unnamed(name) else name for k, name in enumerate(names)]
         self._note_unnamed([k for k, name in enumerate(names, 1) if is_unnamed(name)])
         options = csv.ReadOptions(
-            column_names=read, skip_rows=int(self._header), block_size=BLOCK_BYTES
+            column_names=read,
+            skip_rows=blank_lines(file) if self._header else 0,
+            skip_rows_after_names=int(self._header),
+            block_size=BLOCK_BYTES,
         )
         convert = csv.ConvertOptions(
             column_types=dict.fromkeys(read, pa.string()),
@@ -156,13 +176,18 @@ class TrainingData:
     def _names(self, file: Path) -> list[str]:
         """The names in the header, without blanks around them: few writers mean them."""
         options = csv.ReadOptions(autogenerate_column_names=not self._header)
-        names = list(csv.open_csv(open_csv(file), options).schema.names)
+        # Rows of another width are told where the rows are read.
+        parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=lambda _: "skip")
+        names = list(csv.open_csv(open_csv(file), options, parse).schema.names)
         if not self._header:
             return [f"_c{k}" for k in range(len(names))]
         stripped = [name.strip() for name in names]
+        if stripped[0].startswith("sep=") and not any(stripped[1:]):
+            raise DataError(str(file), SEPARATOR_LINE)
         if len(names) == 1 and (other := set(";\t|") & set(names[0])):
-            name = f"'{names[0].strip()[:40]}'"
-            self._notes[f"the only column is named {name}: {other.pop()!r} {NO_SEPARATOR}"] = None
+            name = repr(names[0].strip()[:40])
+            self._separator = f"the only column is named {name}: {min(other)!r} {NO_SEPARATOR}"
+            self._notes[self._separator] = None
         if stripped != names:
             self._notes["blanks around names in the header were left out"] = None
         return stripped

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import IO, Final
 
@@ -71,6 +72,12 @@ def open_lines(file: Path) -> IO[bytes] | gzip.GzipFile:
     if file.suffix.lower() == COMPRESSED:
         return gzip.open(file, "rb")
     return file.open("rb")
+
+
+def blank_lines(file: Path) -> int:
+    """The number of empty lines at the front of a text file, before its header."""
+    with open_lines(file) as lines:
+        return sum(1 for _ in takewhile(lambda line: not line.strip(b"\r\n"), lines))
 
 
 def check_encoding(file: Path) -> None:

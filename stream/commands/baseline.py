@@ -59,7 +59,7 @@ def make_baseline(train: Path, options: BaselineOptions, progress: Progress) -> 
     try:
         built = _built(training, options, progress, f"reading {train.name} twice")
     except ColumnsUnknown as error:
-        raise wrong_option(f"--{error.purpose}", str(error)) from error
+        raise wrong_option(f"--{error.purpose}", f"{error}{training.hint}") from error
     except BaselineInvalid as error:
         if error.field != "columns":
             raise

@@ -6,6 +6,7 @@ them up in a decoded document.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from operator import attrgetter
@@ -24,6 +25,10 @@ LEAF_TYPES: Final[Mapping[str, Any]] = {
     "raw": str | None,
 }
 """The usual type of a cell, by the kind of its column."""
+
+
+_ESCAPED: Final = re.compile('["\\\\\x00-\x1f\ud800-\udfff]')
+"""What JSON escapes in a key, and half of a surrogate pair: no field of a type has such a name."""
 
 
 def value_at(document: object, path: Sequence[str]) -> object:
@@ -73,8 +78,8 @@ def unique_path(name: str, paths: Mapping[str, str]) -> Path:
 class PathReader:
     """Reads the values at some paths of documents, by a type that is made for these paths.
 
-    Where no type can be made (a path inside another one, a path twice, an empty path) it is not
-    ``usable``, and every read fails.
+    Where no type can be made (a path inside another one, a path twice, an empty path, a key with a
+    quote, a backslash or a control character) it is not ``usable``, and every read fails.
     """
 
     def __init__(self, paths: Sequence[Path], types: Sequence[Any]) -> None:
@@ -146,7 +151,7 @@ def _insert(tree: dict[str, Any], path: Path, kind: Any) -> bool:
         tree = tree.setdefault(key, {})
         if not isinstance(tree, dict):
             return False
-    if not path or path[-1] in tree:
+    if not path or path[-1] in tree or any(map(_ESCAPED.search, path)):
         return False
     tree[path[-1]] = kind
     return True

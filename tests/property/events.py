@@ -86,6 +86,8 @@ NUMBERS = [
     "NA",
     "TRUE",
     "False",
+    "Yes",
+    "f",
     "-999",
     "-999.0",
 ]

@@ -103,6 +103,7 @@ def test_a_column_that_is_not_what_it_looks_like_is_told_with_what_to_do(
         column(lambda k: str(CHANCE.randrange(20_000))),
         column(lambda k: ["0", "00501", "10001"][k % 3] if k % 3 == 0 else "x"),
         column(lambda k: f"10.0.{k % 9}.{k % 7}"),
+        column(lambda k: str(9_007_199_254_740_993 + k % 5)),
     ],
 )
 def test_ordinary_columns_have_no_warning(cells: Cells) -> None:

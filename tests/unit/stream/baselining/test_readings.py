@@ -12,6 +12,7 @@ from detectors.errors import BaselineInvalid
 from detectors.profiles.layout import BOOLEAN, MISSING, STRING, Feature
 from detectors.profiles.profile import Profile
 from detectors.profiles.reading import NUMBER_MARKERS, TEXT_MARKERS
+from detectors.profiles.vocabulary import known_texts
 from stream.baselining.build import BuiltBaseline, make
 from stream.errors import ColumnsUnknown
 
@@ -128,6 +129,40 @@ def test_spellings_of_booleans_are_two_values(values: tuple[str, str]) -> None:
     assert only_feature(made).reading.booleans  # type: ignore[union-attr]
     assert slot(made.baseline.profile, BOOLEAN) == 20
     assert made.constraints["features"][0]["string_constraints"] == {"domains": ["false", "true"]}
+
+
+@pytest.mark.parametrize(
+    "values", [("t", "f"), ("T", "F"), ("yes", "no"), ("Y", "N"), ("ON", "OFF"), ("TRUE", "F")]
+)
+def test_other_spellings_of_booleans_are_two_values_if_both_occur(
+    values: tuple[str, str],
+) -> None:
+    assert only_feature(built([*values, ""] * 10)).vocabulary == ("false", "true")
+    assert only_feature(built([*values], text=["x"])).vocabulary == tuple(sorted(values))
+
+
+@pytest.mark.parametrize(
+    "values", [("F", "M"), ("F",), ("NO", "SE"), ("Y", "N", "?"), ("on", "standby"), ("0", "A")]
+)
+def test_words_that_may_be_other_values_stay_as_they_are(values: tuple[str, ...]) -> None:
+    feature = only_feature(built([*values] * 10))
+    assert feature.vocabulary == tuple(sorted(values))
+    assert not feature.cell_reading.booleans
+
+
+def test_true_and_false_beside_other_words_are_the_booleans_of_json() -> None:
+    feature = only_feature(built(["True", "False", "Unknown"] * 10))
+    assert feature.vocabulary == ("Unknown", "false", "true")
+    known = known_texts(feature)
+    bins = dict(zip(known.texts, known.bins.tolist(), strict=True))
+    assert (bins["true"], bins["False"], bins["Unknown"]) == (2, 1, 0)
+    assert not only_feature(built(["True", "Unknown"] * 10)).cell_reading.booleans
+
+
+def test_a_marker_of_the_user_is_missing_though_it_spells_a_boolean() -> None:
+    made = built(["True", "False", "N"] * 10, missing=["N"])
+    assert only_feature(made).vocabulary == ("false", "true")
+    assert slot(made.baseline.profile, MISSING) == 10
 
 
 def test_blanks_around_words_do_not_matter() -> None:

@@ -65,6 +65,37 @@ def test_another_separator_than_the_comma_is_told(tmp_path: Path, separator: str
     assert "write the file with commas" in note
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "|"])
+def test_decimal_commas_and_another_separator_are_told_with_the_fault(
+    tmp_path: Path, separator: str
+) -> None:
+    path = written(tmp_path / "t.csv", f"a{separator}b\n" + f"1,5{separator}2,5\n" * 9)
+    with pytest.raises(DataError, match="does not separate columns; write the file with commas"):
+        make_from_files(path)
+
+
+@pytest.mark.parametrize("line", ["sep=,", "sep=;", "sep=\t"])
+def test_the_separator_line_of_excel_is_told(tmp_path: Path, line: str) -> None:
+    path = written(tmp_path / "t.csv", f"{line}\na,b\n{ROWS}")
+    with pytest.raises(DataError, match="`sep=`, a line for Excel"):
+        make_from_files(path)
+
+
+def test_a_header_in_latin_1_is_told(tmp_path: Path) -> None:
+    path = written(tmp_path / "t.csv", f"größe,b\n{ROWS}".encode("latin-1"))
+    with pytest.raises(DataError, match="the header is not UTF-8. Save it as CSV UTF-8"):
+        make_from_files(path)
+
+
+@pytest.mark.parametrize(
+    "header", ["\n\na,b\n", "\r\na,b\r\n", '"a\n(EUR)",b\n', '\ufeff"a\r\n(EUR)","b\n"\n']
+)
+def test_the_header_is_no_row_wherever_its_lines_break(tmp_path: Path, header: str) -> None:
+    made = make_from_files(written(tmp_path / "t.csv", header + ROWS))
+    assert made.baseline.profile.rows == 50
+    assert [feature.type for feature in made.baseline.layout.features] == ["Integral"] * 2
+
+
 def test_the_row_index_in_parquet_is_left_out_and_told(tmp_path: Path) -> None:
     parquet.write_table(
         pa.table({"x": [1, 2], "__index_level_0__": [7, 9]}), tmp_path / "t.parquet"
