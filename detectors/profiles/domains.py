@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from detectors.arrays import Ints
 from detectors.profiles.columns import NUMBER
-from detectors.profiles.hashing import hashed_bin
+from detectors.profiles.hashing import hashed, hashed_bin
 from detectors.profiles.layout import HASHED_BINS, HEAD, Feature, Layout
 from detectors.profiles.reading import BLANKS
 from detectors.profiles.vocabulary import known_texts, trims
@@ -103,5 +103,5 @@ def _text_bins(feature: Feature, domain: Sequence[str]) -> Ints:
     known = known_texts(feature)
     bins = dict(zip(known.texts, known.bins.tolist(), strict=True))
     texts = [text.strip(BLANKS) if trims(feature) else text for text in domain]
-    hashed = len(feature.vocabulary) + hashed_bin(pa.array(texts, pa.string()))
-    return np.array([bins.get(t, int(h)) for t, h in zip(texts, hashed, strict=True)], np.int64)
+    others = (len(feature.vocabulary) + hashed_bin(hashed(pa.array(texts, pa.string())))).tolist()
+    return np.array([bins.get(t, other) for t, other in zip(texts, others, strict=True)], np.int64)

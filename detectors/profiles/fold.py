@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from detectors.profiles.columns import Column, Numbers
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, NEG_INF, Layout
-from detectors.profiles.profile import MAX_NOVEL, Profile
+from detectors.profiles.novel import sample
+from detectors.profiles.profile import Profile
 from detectors.profiles.small_groups import SmallGroups
 from detectors.profiles.vocabulary import VocabularyIndex
 
@@ -174,7 +175,7 @@ def _count_texts(
     counts[layout.bins(i)] = counted[: feature.bins]
     by_type = np.bincount(types, weights=occurrences, minlength=HEAD)
     counts[first : first + HEAD] += by_type.astype(np.int64)
-    novel = np.flatnonzero(~known & (occurrences > 0))[:MAX_NOVEL]
+    novel = np.flatnonzero(~known & (occurrences > 0))
     if len(novel):
-        names = values.take(pa.array(novel)).to_pylist()
-        profile.note_novel(feature.name, dict(zip(names, occurrences[novel].tolist(), strict=True)))
+        unseen = values.take(pa.array(novel))
+        profile.add_sample(feature.name, sample(unseen, occurrences[novel]))

@@ -41,10 +41,10 @@ def hashed(values: pa.StringArray) -> NDArray[np.uint64]:
     return mixed
 
 
-def hashed_bin(values: pa.StringArray) -> NDArray[np.int64]:
-    """The hashed bin (0 to 63) of each string: the top six bits of its hash.
+def hashed_bin(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The hashed bin (0 to 63) of each hash: its top six bits.
 
-    >>> hashed_bin(pa.array(["", "a", "b"])).tolist()
+    >>> hashed_bin(hashed(pa.array(["", "a", "b"]))).tolist()
     [0, 55, 17]
     """
-    return (hashed(values) >> _SHIFT).astype(np.int64)
+    return (hashes >> _SHIFT).astype(np.int64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 import numpy as np
 import pyarrow as pa
@@ -9,11 +11,7 @@ from numpy.typing import NDArray
 
 from detectors.errors import LayoutMismatch, ProfileInvalid
 from detectors.profiles.layout import FRACTIONAL, HEAD, INTEGRAL, MISSING, Layout
-
-MAX_NOVEL = 20
-"""The largest number of names of unseen values that a profile keeps per feature."""
-MAX_NAME = 200
-"""The largest number of characters of such a name: values may be long, and reports hold names."""
+from detectors.profiles.novel import Sample, counted, merged
 
 
 class _Wire(msgspec.Struct, frozen=True, array_like=True):
@@ -35,14 +33,14 @@ class Profile:
       numbers.
     * ``low``, ``high``: ``float64[features]``: smallest and largest finite number;
       ``+inf``/``-inf`` where there is none.
-    * ``novel``: names of some values outside the vocabulary, with counts. Best effort and bounded:
-      not part of the profile's identity, and not used for any number.
+    * ``samples``: of each feature with values outside the vocabulary, up to 20 of them by name
+      (:mod:`detectors.profiles.novel`). Not used for any number.
 
     Two profiles of one layout merge by addition: integers exactly, in any order; floating-point
     sums up to rounding. An empty profile is the neutral element.
     """
 
-    __slots__ = ("counts", "high", "layout", "low", "novel", "rows", "sums")
+    __slots__ = ("counts", "high", "layout", "low", "rows", "samples", "sums")
 
     def __init__(self, layout: Layout) -> None:
         features = len(layout.features)
@@ -52,7 +50,7 @@ class Profile:
         self.sums: NDArray[np.float64] = np.zeros((features, 2))
         self.low: NDArray[np.float64] = np.full(features, np.inf)
         self.high: NDArray[np.float64] = np.full(features, -np.inf)
-        self.novel: dict[str, dict[str, int]] = {}
+        self.samples: dict[str, Sample] = {}
 
     @property
     def without_inputs(self) -> bool:
@@ -76,19 +74,28 @@ class Profile:
             self.sums += other.sums
         np.minimum(self.low, other.low, out=self.low)
         np.maximum(self.high, other.high, out=self.high)
-        for name, counts in other.novel.items():
-            self.note_novel(name, counts)
+        for name, sampled in other.samples.items():
+            self.add_sample(name, sampled)
 
-    def note_novel(self, name: str, counts: dict[str, int]) -> None:
-        """Add names of unseen values of feature ``name``, with their counts.
+    def add_sample(self, name: str, sampled: Sample) -> None:
+        """Add a sample of unseen values of feature ``name``."""
+        self.samples[name] = merged(self.samples.get(name, []), sampled)
 
-        At most ``MAX_NOVEL`` names, and at most ``MAX_NAME`` characters of each.
+    @property
+    def novel(self) -> dict[str, dict[str, int]]:
+        """Names of values outside the vocabulary, with their counts, by feature.
+
+        All of them up to 20, else a sample of 20; long names are cut. Both sorted by name.
         """
-        known = self.novel.setdefault(name, {})
-        for value, count in counts.items():
-            short = value if len(value) <= MAX_NAME else value[: MAX_NAME - 1] + "…"
-            if short in known or len(known) < MAX_NOVEL:
-                known[short] = known.get(short, 0) + count
+        return {
+            name: {value: count for _, value, count in sorted(self.samples[name], key=_by_name)}
+            for name in sorted(self.samples)
+        }
+
+    def note_novel(self, name: str, counts: Mapping[str, int]) -> None:
+        """Add counted values of feature ``name``, none of them in its vocabulary."""
+        if counts:
+            self.add_sample(name, counted(counts))
 
     def copy(self) -> Profile:
         """An independent profile with the same content."""
@@ -152,7 +159,8 @@ class Profile:
         profile.sums = floats[: features * 2].reshape(features, 2)
         profile.low = floats[features * 2 : features * 3].copy()
         profile.high = floats[features * 3 :].copy()
-        profile.novel = wire.novel
+        for name, counts in wire.novel.items():
+            profile.note_novel(name, counts)
         return profile
 
     @staticmethod
@@ -162,6 +170,10 @@ class Profile:
         Raises :class:`~detectors.errors.ProfileInvalid` if it is damaged.
         """
         return _wire(data).rows
+
+
+def _by_name(entry: tuple[int, str, int]) -> str:
+    return entry[1]
 
 
 _ZSTD = pa.Codec("zstd", compression_level=1)

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Ints
 from detectors.profiles.columns import Column, Texts, written_types
-from detectors.profiles.hashing import hashed_bin
+from detectors.profiles.hashing import hashed, hashed_bin
 from detectors.profiles.layout import HEAD, MISSING, Layout
+from detectors.profiles.novel import samples
 from detectors.profiles.profile import Profile
 from detectors.profiles.reading import BLANKS, hold_blanks
 from detectors.profiles.row_selection import RowSelection
@@ -53,7 +54,7 @@ class TextTables:
         words = list(dict.fromkeys(text for _, known in tables for text in known.texts))
         self.words = pa.array(words, pa.string())
         self.word_types = written_types(self.words)
-        self.word_hash = hashed_bin(self.words)
+        self.word_hash = hashed(self.words)
         number = {word: w for w, word in enumerate(words)}
         keys = [t * len(words) + number[text] for t, known in tables for text in known.texts]
         order = np.argsort(np.array(keys, np.int64))
@@ -83,7 +84,7 @@ class TextTables:
 
     def _read(self, table: Ints) -> tuple[Ints, NDArray[np.uint8]]:
         """The bin and the type of each cell; texts that are not known lose the blanks first."""
-        bins, types, self.unseen = self._look_up(self.text, table)
+        bins, types, self.unseen, self.hashes = self._look_up(self.text, table)
         again = np.flatnonzero(self.unseen & self.trims.ravel()[table])
         if len(again) and hold_blanks(self.text):
             raw = self.text.take(pa.array(again))
@@ -92,52 +93,61 @@ class TextTables:
             again = again[changed]
             if len(again):
                 trimmed = trimmed.filter(pa.array(changed))
-                bins[again], types[again], self.unseen[again] = self._look_up(trimmed, table[again])
+                found = self._look_up(trimmed, table[again])
+                bins[again], types[again], self.unseen[again], self.hashes[again] = found
         return bins, types
 
     def _look_up(
         self, text: pa.StringArray, table: Ints
-    ) -> tuple[Ints, NDArray[np.uint8], NDArray[np.bool_]]:
-        """Bin and written type of each cell, and whether its feature does not know the text."""
+    ) -> tuple[Ints, NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint64]]:
+        """Bin and written type of each cell, whether its feature does not know the text, its hash.
+
+        A cell without a text has the hash 0.
+        """
         index = pc.index_in(text, value_set=self.words).fill_null(-1)
         word = index.to_numpy(zero_copy_only=False).astype(np.int64)
         valid = text.is_valid().to_numpy(zero_copy_only=False)
-        hashed = np.zeros(len(text), np.int64)
+        hashes = np.zeros(len(text), np.uint64)
         types = np.full(len(text), MISSING, np.uint8)
         named = word >= 0
-        hashed[named], types[named] = self.word_hash[word[named]], self.word_types[word[named]]
+        hashes[named], types[named] = self.word_hash[word[named]], self.word_types[word[named]]
         rest = np.flatnonzero(~named & valid)
         if len(rest):
             encoded = pc.dictionary_encode(text.take(pa.array(rest)))
             codes = encoded.indices.to_numpy()
-            hashed[rest] = hashed_bin(encoded.dictionary)[codes]
+            hashes[rest] = hashed(encoded.dictionary)[codes]
             types[rest] = written_types(encoded.dictionary)[codes]
-        bins = self.known.ravel()[table] + hashed
+        bins = self.known.ravel()[table] + hashed_bin(hashes)
         if not len(self.keys):
-            return bins, types, valid
+            return bins, types, valid, hashes
         keys = table * len(self.words) + word
         nearest = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
         known = (self.keys[nearest] == keys) & named
         bins = np.where(known, self.key_bins[nearest], bins)
-        return bins, np.where(known, self.key_types[nearest], types), valid & ~known
+        return bins, np.where(known, self.key_types[nearest], types), valid & ~known, hashes
 
     def add_novel(self, profiles: Sequence[Profile], groups: RowSelection) -> None:
-        """Add the name of the first unseen value of each column and group to its profile.
-
-        Best effort: a profile keeps a bounded number of names.
-        """
-        if not self.names:
-            return
-        rows = len(groups.rows)
-        novel = np.flatnonzero(self.unseen)
+        """Add names of the unseen values of each column and group to its profile."""
+        novel = np.flatnonzero(self.unseen) if self.names else np.empty(0, np.int64)
+        column, row = np.divmod(novel, len(groups.rows))
+        present = self.present[groups.layout_of_row[row], column]
+        novel, column, row = novel[present], column[present], row[present]
         if not len(novel):
             return
-        group = np.searchsorted(groups.bounds, novel % rows, side="right") - 1
-        column = novel // rows
-        first = np.unique(group * len(self.names) + column, return_index=True)[1]
-        values = self.text.take(pa.array(novel[first])).to_pylist()
-        for g, j, value in zip(group[first].tolist(), column[first].tolist(), values, strict=True):
-            profiles[g].note_novel(self.names[j], {value: 1})
+        group = np.searchsorted(groups.bounds, row, side="right") - 1
+        trims = self.trims[groups.layout_of_row[row], column]
+        texts = _trimmed(self.text.take(pa.array(novel)), trims)
+        places = group * len(self.names) + column
+        for place, sampled in samples(places, texts, self.hashes[novel]).items():
+            g, j = divmod(place, len(self.names))
+            profiles[g].add_sample(self.names[j], sampled)
+
+
+def _trimmed(texts: pa.StringArray, where: NDArray[np.bool_]) -> pa.StringArray:
+    """The texts, without the blanks around them where these do not matter."""
+    if not hold_blanks(texts):
+        return texts
+    return pc.if_else(pa.array(where), pc.utf8_trim(texts, characters=BLANKS), texts)
 
 
 def _concatenate(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Ints
 from detectors.profiles.columns import written_types
-from detectors.profiles.hashing import hashed_bin
+from detectors.profiles.hashing import hashed, hashed_bin
 from detectors.profiles.layout import Feature
 from detectors.profiles.reading import BLANKS, hold_blanks, spellings
 
@@ -85,5 +85,6 @@ class VocabularyIndex:
         at = index.drop_null().to_numpy()
         bins[known], types[known] = self._bins[at], self._types[at]
         rest = values.filter(pa.array(~known))
-        bins[~known], types[~known] = self._first_hashed + hashed_bin(rest), written_types(rest)
+        bins[~known] = self._first_hashed + hashed_bin(hashed(rest))
+        types[~known] = written_types(rest)
         return bins, types, values, known

@@ -75,7 +75,7 @@ def make(
     fold = Fold([layout])
     for chunk in chunks():
         profile.merge(_count(fold, layout, chunk))
-    profile.novel.clear()
+    profile.samples.clear()
     written = sagemaker_files.constraints(scans)
     constraints = read_constraints(written, layout, tuple(scans))
     baseline = Baseline(layout, profile, constraints, tuple(scans))

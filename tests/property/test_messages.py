@@ -92,7 +92,8 @@ def profiles(draw: st.DrawFn) -> tuple[ModelKey, int, Profile]:
     profile.low[:] = draw(st.lists(floats, min_size=features, max_size=features))
     profile.high[:] = draw(st.lists(floats, min_size=features, max_size=features))
     values = st.dictionaries(texts, counts, max_size=3)
-    profile.novel = draw(st.dictionaries(st.sampled_from(["x", "y"]), values, max_size=2))
+    for name, unseen in draw(st.dictionaries(st.sampled_from(["x", "y"]), values)).items():
+        profile.note_novel(name, unseen)
     return key, draw(integers), profile
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from detectors.profiles.columns import Column, Numbers, Texts
 from detectors.profiles.fold import Fold, fold
-from detectors.profiles.hashing import BASE, MIX, hashed_bin
+from detectors.profiles.hashing import BASE, MIX, hashed, hashed_bin
 from detectors.profiles.layout import (
     BOOLEAN,
     FRACTIONAL,
@@ -166,7 +166,7 @@ def test_a_profile_survives_encoding_and_splitting() -> None:
 
 def test_the_hash_of_unseen_values_is_its_formula_for_any_bytes() -> None:
     words = ["", "a", "b", "ab", "ba", "Grüße", "x" * 300, "\x00", "日本"]
-    assert hashed_bin(pa.array(words)).tolist() == [plain_hash(word) for word in words]
-    assert hashed_bin(pa.array(words).slice(2, 3)).tolist() == [
+    assert hashed_bin(hashed(pa.array(words))).tolist() == [plain_hash(word) for word in words]
+    assert hashed_bin(hashed(pa.array(words).slice(2, 3))).tolist() == [
         plain_hash(word) for word in words[2:5]
     ]

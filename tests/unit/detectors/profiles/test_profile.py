@@ -10,7 +10,8 @@ import pytest
 
 from detectors.errors import LayoutMismatch
 from detectors.profiles.layout import Layout
-from detectors.profiles.profile import MAX_NAME, MAX_NOVEL, Profile
+from detectors.profiles.novel import MAX_NAME, MAX_NOVEL
+from detectors.profiles.profile import Profile
 from stream.testing.baselines import feature, normal, texts, window
 
 LAYOUT = Layout((feature("x", normal(1, 500)), feature("t", texts({"a": 5, "b": 3}))))
