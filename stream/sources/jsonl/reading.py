@@ -108,12 +108,17 @@ class JsonlReading(Reading):
         """Do nothing: a file starts at its first line in any case."""
 
     def poll(self, timeout_s: float, max_records: int) -> list[RawBatch | Gap]:
-        """Return lines, with a batch for each file; while following, wait for the first of them."""
+        """Return lines, with a batch for each file; while following, wait for the first of them.
+
+        A batch that moves the position without a line is returned too: the next one continues it.
+        """
         deadline_s = time.monotonic() + timeout_s
         while self._here is not None or self._held is not None:
             results = self._read_files(max_records)
             left_s = deadline_s - time.monotonic()
-            is_new = any(isinstance(result, Gap) or result.values for result in results)
+            is_new = any(
+                isinstance(result, Gap) or result.next != result.first for result in results
+            )
             if is_new or self.finished or left_s <= 0:
                 return results
             time.sleep(min(RETRY_S, left_s))

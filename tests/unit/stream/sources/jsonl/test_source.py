@@ -236,6 +236,20 @@ def test_files_that_are_copied_into_an_empty_folder_in_any_order_are_read_in_the
     assert read == [b"a", b"b", b"c"]
 
 
+def test_a_position_that_moves_without_a_line_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list_at_each_poll(monkeypatch)
+    (tmp_path / "a.jsonl").write_bytes(b"a\n")
+    reading, _ = begin(tmp_path, follow=True)
+    _, _, at = drain(reading)
+    (tmp_path / "b.jsonl").touch()
+    [batch] = reading.poll(0.2, 100)
+    assert isinstance(batch, RawBatch)
+    assert batch.first == at
+    assert name_of(batch.next) == "b.jsonl:0"
+
+
 def test_relative_paths_are_resolved_below_a_folder_and_keep_their_form() -> None:
     folder = Path("/jobs")
     assert Jsonl(path="a", follow=True).in_folder(folder) == Jsonl(path="/jobs/a", follow=True)
