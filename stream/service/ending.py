@@ -38,9 +38,12 @@ class RunTally:
         """Count a report."""
         if report.state != "no data":
             self._states[report.state] += 1
-        self._judged |= report.state != "learning" and (
-            bool(report.violations)
-            or any(feature.verdict in ("ok", "violation") for feature in report.features)
+        self._judged |= report.state in ("ok", "violations", "no inputs") or (
+            report.state == "incomplete"
+            and (
+                bool(report.violations)
+                or any(feature.verdict in ("ok", "violation") for feature in report.features)
+            )
         )
 
     def ending(self, ledger: Ledger, source: str, state: str) -> Ending:
