@@ -19,9 +19,22 @@ from detectors.report import Signal, WindowReport
 Position = int | tuple[str, int]
 """A position in the log of a partition: an offset, or a tuple (name, offset).
 
-The name is that of a file, the id of a Kafka topic, or a sequence number of Kinesis.
+The name is that of a file, the id of a Kafka topic, or a sequence number of Kinesis. Behind a NUL
+in it a source may keep what it needs to continue.
 Only the source knows the order of positions; all other components compare them for equality.
 """
+
+
+def position_text(position: Position) -> str:
+    r"""Return a position as messages show it, without what a source keeps behind a NUL.
+
+    >>> position_text(7), position_text(("a.jsonl\0[]", 90))
+    ('7', "('a.jsonl', 90)")
+    """
+    if isinstance(position, int):
+        return str(position)
+    name, _, _ = position[0].partition("\0")
+    return str((name, position[1]))
 
 
 class ModelKey(NamedTuple):

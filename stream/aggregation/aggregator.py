@@ -36,6 +36,7 @@ from stream.events import (
     Sample,
     Tick,
     WidthMismatches,
+    position_text,
 )
 
 MAX_STEP_MS = 60_000
@@ -249,7 +250,8 @@ class Aggregator:
         if not self._partitions.meets(gap):
             return []
         if self.settings.stop_on_gap:
-            raise GapFound(gap.partition, str(gap.expected), str(gap.resume), gap.lost, gap.reason)
+            expected, resume = position_text(gap.expected), position_text(gap.resume)
+            raise GapFound(gap.partition, expected, resume, gap.lost, gap.reason)
         self.state.ledger.gaps += 1
         self.state.ledger.gap_records += gap.lost or 0
         return [self._partitions.skip(gap)]

@@ -114,7 +114,8 @@ def _counted_ms(
 
 
 def _split(values: NDArray[np.bool_], raws: Sequence[RawBatch]) -> list[NDArray[np.bool_]]:
-    return np.split(values, np.cumsum([len(raw.values) for raw in raws])[:-1])
+    ends = np.cumsum([len(raw.values) for raw in raws], dtype=np.int64).tolist()
+    return [values[end - len(raw.values) : end] for raw, end in zip(raws, ends, strict=True)]
 
 
 def pane_starts(time_ms: Ints, settings: JobSettings) -> Ints:

@@ -13,7 +13,7 @@ from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
 from stream.config.model import Config
 from stream.errors import SourceUnavailable
-from stream.events import Assign, Gap, Partial, ReaderLost
+from stream.events import Assign, Gap, Partial, ReaderLost, position_text
 from stream.readers.base import OnCounted
 from stream.readers.messages import (
     Decoding,
@@ -279,7 +279,8 @@ class ReaderPool:
             self._search.crashed_decoding(reader.decoding)
         elif not reader.hung and (unreadable := self._search.crashed_fetching(reader.fetching)):
             causes = [
-                f"readers crash whenever they fetch the next record of {partition}, at {position}"
+                f"readers crash whenever they fetch the next record of {partition},"
+                f" at {position_text(position)}"
                 for partition, position in unreadable
             ]
             raise SourceUnavailable(self._source, causes, UNREADABLE)

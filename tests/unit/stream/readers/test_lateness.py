@@ -101,3 +101,7 @@ def test_the_first_event_without_arrival_that_is_ahead_counts_by_the_clock() -> 
 def test_events_that_continue_the_log_are_not_ahead_of_a_clock_that_was_set_back() -> None:
     times = times_of(("p", [136, 138, 139]), mark_ms=135, clock_ms=20)
     assert (times.ahead.tolist(), times.end_marks) == ([False, False, True], [138])
+
+
+def test_no_records_have_no_times() -> None:
+    assert times_of().late.tolist() == []
