@@ -48,8 +48,8 @@ ADVICE: Final[Mapping[str, str]] = {
         " the paths under `format`"
     ),
     "payload_missing": (
-        "The capture contains neither a request nor a response: check the data capture settings of"
-        " the endpoint"
+        "The record contains neither a request nor a response: check the data capture settings of"
+        " the endpoint, or `format` if the record is no capture"
     ),
     "unknown_encoding": "The payload is neither CSV nor JSON, nor BASE64 of one of these",
     "header_row": (

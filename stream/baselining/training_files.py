@@ -93,6 +93,14 @@ def is_unnamed(name: str) -> bool:
     return name in ("", INDEX_NAME)
 
 
+def _is_number(name: str) -> bool:
+    try:
+        float(name)
+    except ValueError:
+        return False
+    return True
+
+
 def check_names(file: Path, names: Sequence[str]) -> None:
     """Raise :class:`~stream.errors.DataError` for a name given twice, and if there is none."""
     named = [name for name in names if not is_unnamed(name)]
@@ -102,6 +110,8 @@ def check_names(file: Path, names: Sequence[str]) -> None:
     repeated = sorted({name for name in named if named.count(name) > 1})
     if repeated:
         advice = "rename them in the file, or give a CSV names with --columns"
+        if all(map(_is_number, repeated)):
+            advice = "add --no-header if the first row holds values; --columns gives names"
         raise DataError(
             str(file), f"has several columns {', '.join(map(repr, repeated))}: {advice}"
         )

@@ -65,7 +65,8 @@ def disorder_finding(subject: str, measured: Disorder, times: JobSettings) -> Fi
     count = len(measured.delay_ms)
     if not count:
         message = "out-of-order delay: unknown, no event in the sample has a time"
-        return Finding(subject, message, "warning", "Check again when events have arrived")
+        advice = "Check again when events have arrived, or are no longer rejected"
+        return Finding(subject, message, "warning", advice)
     p99_ms = float(np.quantile(measured.delay_ms, 0.99, method="higher"))
     max_ms = float(measured.delay_ms.max())
     message = (

@@ -20,7 +20,7 @@ def port_finding(http: HttpConfig, state: Path) -> Finding:
     subject = f"http {http.host}:{port}"
     try:
         with closing(listen(http.host, port)):
-            return Finding(subject, "the port is free")
+            return Finding(subject, "the port is free" if port else "any free port")
     except HttpUnavailable as error:
         causes = "; ".join(error.causes)
         if is_running(state):

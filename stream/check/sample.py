@@ -97,10 +97,12 @@ def sample_findings(subject: str, sample: RecordSample, context: CheckContext) -
         message = "no records to sample: format and time are unchecked"
         return [Finding(subject, message, "warning", "Check again when events have arrived")]
     models = list(context.config.models)
+    # Where no record belongs to a model, the rejected ones are the cause: no model is missing.
+    seen = [_models(subject, sample, models)] if sample.models else []
     return [
         _rejected(subject, sample, context.config),
         *_unknown_models(subject, sample, models),
-        _models(subject, sample, models),
+        *seen,
         *column_findings(subject, sample.raws, sample.decoded, context),
         *_ahead(subject, sample, context.times.tolerance_ms),
         *traffic_findings(subject, sample.times_ms.values(), sample.models, context),

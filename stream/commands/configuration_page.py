@@ -160,7 +160,7 @@ def _scalar(value: dict[str, Any]) -> str:
         "maximum": "<=",
         "exclusiveMaximum": "<",
     }
-    bounds = [f"{sign} {value[limit]:g}" for limit, sign in limits.items() if limit in value]
+    bounds = [f"{sign} {value[limit]:.10g}" for limit, sign in limits.items() if limit in value]
     return " ".join([names[value["type"]], ", ".join(bounds)]).strip()
 
 

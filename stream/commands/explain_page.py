@@ -46,6 +46,7 @@ BINS: Final = (
     "PSI adds half a count to each bin on both sides, and merges bins of fewer than 5 expected"
     " counts into one; the last column is without that merging. ks and wasserstein use finer bins."
 )
+NO_VALUES: Final = "No row of the window has a value in a bin: there are no shares to compare."
 NOISE_DECIDES: Final = (
     "The noise floor decides: the configured limit is below it, and has no effect in a window and"
     " with a baseline of these sizes."
@@ -143,6 +144,10 @@ class ExplainPage:
         """
         starts = pair.layout.cell_starts
         first, stop = int(starts[feature]), int(starts[feature + 1])
+        if not pair.after[first:stop].any():
+            self._console.print()
+            self._line(NO_VALUES)
+            return
         contributions = psi.contributions(pair)[first:stop]
         labels = pair.layout.cell_labels(feature)
         table = Table("bin (largest change first)")

@@ -63,7 +63,7 @@ def list_reports(
     left_out = f", the last {len(shown):,} shown" if len(shown) < len(found) else ""
     console.print(Text(f"{counted(len(found), 'window')}{of_model}{left_out}; times are UTC"))
     if shown:
-        advice = "`driftline explain MODEL TIME FEATURE` or `--last` recomputes the numbers of one"
+        advice = "`driftline explain` recomputes the numbers of a window: MODEL TIME, or --last"
         console.print(Text(advice), soft_wrap=True)
 
 

@@ -286,6 +286,7 @@ def test_columns_without_a_header_are_named_and_can_be_excluded(tmp_path: Path) 
         ("t.csv", "", "Empty CSV"),
         ("t.csv", "a,b\n1,2\n3\n", "Expected 2 columns, got 1"),
         ("t.csv", "a,a\n1,2\n", "has several columns 'a': rename them"),
+        ("t.csv", "7,7\n1,2\n", "has several columns '7': add --no-header"),
         (
             "t.jsonl",
             '{"a": 1}\nnope\n',

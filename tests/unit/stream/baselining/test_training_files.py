@@ -138,6 +138,7 @@ def test_a_byte_order_mark_and_compression_make_no_difference(tmp_path: Path, su
     [
         ("t.csv", "a,b\n1,2\n".encode("utf-16"), "is in UTF-16, expected UTF-8"),
         ("t.csv", "a\nM\u00fcnchen\n".encode("latin-1"), "Save it as CSV UTF-8"),
+        ("t.csv", "Gr\u00f6\u00dfe\n1\n".encode("latin-1"), "Save it as CSV UTF-8"),
         ("t.csv.gz", b"no gzip", "t.csv.gz"),
         ("t.jsonl.gz", gzip.compress(b"{}\n" * 1_000, mtime=0)[:-9], "cannot be read as jsonl"),
         ("t.csv.gz", gzip.compress(b"a\n1\n" * 100_000, mtime=0)[:-9], "cannot be read as csv"),

@@ -91,6 +91,16 @@ def test_the_page_names_values_that_the_baseline_does_not_know(folder: Path) -> 
     assert "does not know" not in page
 
 
+def test_a_window_without_a_value_has_no_shares_to_compare(folder: Path) -> None:
+    data: dict[str, Values] = {"x": np.full(500, np.nan), "code": [1.0] * 500}
+    span = WindowSpan(model="m", variant="v", start_ms=0, end_ms=60_000)
+    empty = Judge("j", Rules(), OWN).report(span, BASE, window(BASE.layout, data), EpisodeState())
+    matches, page = explained(folder, line(empty), name="x")
+    assert matches
+    assert "no shares to compare" in page
+    assert "part" not in page
+
+
 def table_rows(page: str, columns: int) -> dict[str, list[str]]:
     """The rows of the table with this number of columns, by their first cell."""
     rows = [[cell.strip() for cell in row.split("│")[1:-1]] for row in page.splitlines()]
