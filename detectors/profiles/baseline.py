@@ -129,7 +129,7 @@ class Baseline:
         try:
             wire = msgspec.msgpack.decode(data, type=_Wire)
         except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-            raise BaselineInvalid("file", f"not a baseline of this version ({error})") from error
+            raise BaselineInvalid("file", f"damaged, or no baseline ({error})") from error
         if wire.version != BASELINE_VERSION:
             raise BaselineInvalid("version", f"expected {BASELINE_VERSION}, found {wire.version}")
         try:

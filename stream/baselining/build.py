@@ -182,11 +182,13 @@ def load_baseline(folder: Path) -> Baseline:
     ``BaselineInvalid`` if that file is missing or damaged, and
     :class:`~stream.errors.ConfigError` with all faults of ``constraints.json``.
     """
+    file, advice = str(folder / FILES[2]), "make it with `driftline baseline TRAIN --out FOLDER`"
     try:
         baseline = Baseline.decode((folder / FILES[2]).read_bytes())
     except OSError as error:
-        advice = "make it with `driftline baseline TRAIN --out FOLDER`"
-        raise BaselineInvalid(str(folder / FILES[2]), f"{error.strerror}; {advice}") from error
+        raise BaselineInvalid(file, f"{error.strerror}; {advice}") from error
+    except BaselineInvalid as error:
+        raise BaselineInvalid(file, f"{error.field}: {error.reason}; {advice}") from error
     path = folder / FILES[1]
     if not path.exists():
         return baseline
