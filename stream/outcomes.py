@@ -91,12 +91,23 @@ ADVICE: Final[Mapping[str, str]] = {
     DUPLICATE: "An event with the same id was already counted within `dedupe.horizon`",
 }
 """The meaning of each reason, and advice."""
+EXPECTED: Final = frozenset({DUPLICATE, SHADOW, "tombstone"})
+"""Reasons that need no action."""
+
+
+def foremost(counts: Mapping[str, int]) -> str:
+    """Return the most frequent reason of those that need an action; else the most frequent one.
+
+    >>> foremost({"duplicate": 8, "undecodable": 5}), foremost({"duplicate": 8}), foremost({})
+    ('undecodable', 'duplicate', '')
+    """
+    return max(counts, key=lambda reason: (reason not in EXPECTED, counts[reason]), default="")
 
 
 def advice(counts: Mapping[str, int]) -> str:
-    """Return the advice for the most frequent of these reasons; empty if there is none.
+    """Return the advice for the foremost of these reasons; empty if there is none.
 
     >>> advice({"duplicate": 3, "tombstone": 5})
     'The record has no value, as is usual in compacted topics: no action is needed'
     """
-    return ADVICE.get(max(counts, key=counts.__getitem__, default=""), "")
+    return ADVICE.get(foremost(counts), "")

@@ -19,7 +19,7 @@ from stream.check.traffic import traffic_findings
 from stream.config.model import Config
 from stream.event_time import JobSettings
 from stream.events import DecodedRecords, RawBatch
-from stream.outcomes import advice
+from stream.outcomes import advice, foremost
 from stream.readers.arrival import Arrivals, bounded_arrivals
 from stream.readers.build import plan_of
 from stream.readers.lateness import ahead_of_arrival
@@ -128,7 +128,7 @@ def _rejected(subject: str, sample: RecordSample, config: Config) -> Finding:
     if reasons.keys() & {"time_missing", "time_absurd"}:
         message += f" (time: {config.time.path or config.format.time_path}, {config.time.unit})"
     what_to_do = advice(reasons)
-    detail = sample.detail(reasons.most_common(1)[0][0])
+    detail = sample.detail(foremost(reasons))
     if detail:
         what_to_do += f" (the last one: {detail})"
     return Finding(subject, message, _level(rejected, sample), what_to_do)

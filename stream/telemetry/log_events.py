@@ -13,7 +13,7 @@ from sinks.throttle import Throttle
 from stream.aggregation.ledger import Ledger
 from stream.aggregation.variants import OTHER
 from stream.events import DeadLetter
-from stream.outcomes import WITHOUT_LETTER, advice
+from stream.outcomes import WITHOUT_LETTER, advice, foremost
 
 LATE: Final = frozenset({"too_late", "late_after_idle", "duplicate"})
 """Outcomes of records that came late or again."""
@@ -90,7 +90,7 @@ class DroppedLog:
     def write(self, ledger: Ledger, dead_letters: str) -> None:
         """Log the number of records dropped since the last event, by reason.
 
-        The detail is that of the latest dead letter with the most frequent reason.
+        The detail is that of the latest dead letter with the foremost reason.
         ``dead_letters`` is the path of the file of dead letters.
         """
         total = ledger.lost()
@@ -103,7 +103,7 @@ class DroppedLog:
             return
         self._logged = total
         more = {} if by_reason.keys() <= LATE | WITHOUT_LETTER else {"dead_letters": dead_letters}
-        detail = self._details.get(max(by_reason, key=by_reason.__getitem__))
+        detail = self._details.get(foremost(by_reason))
         if detail:
             more["detail"] = detail
         self._details.clear()

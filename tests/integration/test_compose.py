@@ -112,6 +112,6 @@ def test_an_alert_about_the_first_incident_is_delivered_within_two_minutes(
         assert lines[0].startswith("firing DriftlineEpisode: delays drifts since "), lines
         assert "dep_delay" in lines[0]
         [signal] = [signal for signal in service.signals() if signal.kind == "opened"]
-        assert f"driftline explain {signal.report} FEATURE" in lines[0]
+        assert f"driftline explain {signal.report} --config CONFIG" in lines[0]
         assert "dep_delay" in signal.features
         assert all(line.startswith("firing DriftlineEpisode") for line in lines), lines
