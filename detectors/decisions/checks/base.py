@@ -16,7 +16,6 @@ from detectors.diagnosis.moved_bins import top_contributors
 from detectors.profiles.baseline import Baseline, Constraint
 from detectors.profiles.domains import known_bins
 from detectors.profiles.layout import Layout
-from detectors.profiles.profile import Profile
 from detectors.report import BinShift, Violation
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
@@ -107,14 +106,19 @@ class CheckedWindow:
     def inside_domains(self) -> CheckedWindow:
         """The same window with the values that the check for domains passes, on both of its sides.
 
-        In a feature with a domain, these are the values in it that the baseline has. What that
-        check allows is no drift, and what it reports is reported once.
+        In a feature with a domain, these are the values in it that the baseline has. All others
+        are taken for those that the window has too few of: a value that is spelled anew is one
+        fault and not two. What that check allows is no drift, and what it reports is reported once.
         """
-        slots = np.concatenate([np.empty(0, np.int64), *self._slots_outside_domains()])
-        sides = self.pair.baseline, self.pair.window
-        if not any(side.counts[slots].any() for side in sides):
+        domains = self._domains()
+        slots = np.concatenate([np.empty(0, np.int64), *(outside for _, outside in domains)])
+        baseline, window = (side.copy() for side in (self.pair.baseline, self.pair.window))
+        if not any(side.counts[slots].any() for side in (baseline, window)):
             return self
-        measures = Measures(*(_cleared(side, slots) for side in sides))
+        for known, outside in domains:
+            baseline.counts[outside] = 0
+            _attribute(baseline.counts, window.counts, known, outside)
+        measures = Measures(baseline, window)
         constraints = self.baseline.constraints
         return CheckedWindow(
             baseline=self.baseline,
@@ -126,15 +130,15 @@ class CheckedWindow:
             expose_values=self.expose_values,
         )
 
-    def _slots_outside_domains(self) -> list[Ints]:
-        """Of each feature with a domain, the slots of all bins but those of its known values."""
-        outside = []
+    def _domains(self) -> list[tuple[Ints, Ints]]:
+        """Of each feature with a domain, the slots of its known values and those of all others."""
+        domains = []
         for i, constraint in enumerate(self.constraints):
             if constraint.domains is not None:
                 bins = self.layout.bins(i)
                 known = known_bins(self.layout, i, constraint.domains)
-                outside.append(np.setdiff1d(np.arange(bins.start, bins.stop), known))
-        return outside
+                domains.append((known, np.setdiff1d(np.arange(bins.start, bins.stop), known)))
+        return domains
 
     def checked_features(self) -> list[int]:
         """Positions of the features whose checks are on and that have at least ``min_n`` rows."""
@@ -198,10 +202,21 @@ class CheckedWindow:
         return self.constraints[i].evaluate and (own is None or own.enabled)
 
 
-def _cleared(side: Profile, slots: Ints) -> Profile:
-    cleared = side.copy()
-    cleared.counts[slots] = 0
-    return cleared
+def _attribute(baseline: Ints, window: Ints, known: Ints, outside: Ints) -> None:
+    """Move the ``outside`` counts of a window to ``known`` slots, where it has too few values.
+
+    Too few are less than the baseline's shares of all its values. Each of these slots gets the same
+    part of what it lacks.
+    """
+    moved = int(window[outside].sum())
+    window[outside] = 0
+    total = baseline[known].sum()
+    if not moved or not total:
+        return
+    expected = baseline[known] / total * (window[known].sum() + moved)
+    lacking = np.maximum(expected - window[known], 0.0)
+    upto = np.rint(np.cumsum(lacking) * (moved / lacking.sum())).astype(np.int64)
+    window[known] += np.diff(upto, prepend=0).astype(window.dtype)
 
 
 class Check:

@@ -22,15 +22,16 @@ class BaselineDriftCheck(Check):
     """The deciding distance is above its limit, see :mod:`detectors.decisions.rules`.
 
     Distances hold neither missing nor unreadable values. In a feature with a domain, the distance
-    must be above its limit without the values outside of it, too: what other checks allow is no
-    drift, and what they report is one violation. A drift that consists mainly of negative values is
-    left to ``non_negative_check``. Named as in SageMaker Model Monitor.
+    must be above its limit, too, when the values outside of it are taken for those that are fewer
+    than in the baseline: what other checks allow is no drift, and what they report is one
+    violation. A drift that consists mainly of negative values is left to ``non_negative_check``. Named
+    as in SageMaker Model Monitor.
     """
 
     stage: ClassVar[Stage] = Stage.DRIFT
 
     def of_feature(self, window: CheckedWindow, i: int, reported: Reported) -> Violation | None:
-        """A violation if the ruling is one, also without values outside of a domain."""
+        """A violation if the ruling is one, also with values outside of a domain explained."""
         if window.rulings[i].verdict != "violation":
             return None
         window = window.inside_domains

@@ -121,6 +121,29 @@ def test_a_value_that_is_added_to_the_domain_is_allowed_from_then_on() -> None:
     ]
 
 
+@pytest.mark.parametrize("word", ["a", "b", "c"])
+def test_a_value_of_the_domain_that_is_spelled_anew_is_one_violation(word: str) -> None:
+    data = words({w if w != word else "new": n for w, n in {"a": 500, "b": 300, "c": 200}.items()})
+    strict = baseline(WORDS, {"t": Constraint(domains=DOMAIN)})
+    assert names(strict, data) == ["categorical_values_check"]
+    loose = Thresholds(domain_content_threshold=0.4)
+    assert names(baseline(WORDS, {"t": Constraint(domains=DOMAIN)}, loose), data) == []
+    assert names(baseline(WORDS, {"t": Constraint(domains=(*DOMAIN, "new"))}), data) == []
+
+
+def test_a_code_that_is_replaced_by_another_is_one_violation() -> None:
+    base = baseline(CODES, {"x": Constraint(domains=("1", "2", "3"))})
+    assert names(base, {"x": np.repeat([7.0, 2.0, 3.0], [500, 300, 200])}) == [
+        "categorical_values_check"
+    ]
+
+
+def test_more_drift_than_new_words_explain_is_a_violation_of_its_own() -> None:
+    base = baseline(WORDS, {"t": Constraint(domains=DOMAIN)})
+    found = names(base, words({"a": 1_000, "b": 3_000, "c": 5_000, "new": 1_000}))
+    assert sorted(found) == ["baseline_drift_check", "categorical_values_check"]
+
+
 def test_one_in_64_new_values_shares_the_hash_of_an_added_one() -> None:
     base = baseline(WORDS)
     allowed = added_bins(base.layout, 0, (*DOMAIN, "added"))
