@@ -187,6 +187,8 @@ class ColumnScan:
             zero_or_one = bool(numbers) and numbers <= {0.0, 1.0}
             return CellReading(missing=number_markers(self.markers), booleans=zero_or_one)
         missing = text_markers(self.markers, self.texts)
+        if not self.types and self.choice != "text":  # nothing but markers, those of numbers too
+            missing = tuple(dict.fromkeys((*missing, *number_markers(self.markers))))
         return CellReading(missing, self.choice is None and hold_booleans(missing, self.texts))
 
     @cached_property

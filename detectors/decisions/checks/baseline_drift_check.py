@@ -24,8 +24,8 @@ class BaselineDriftCheck(Check):
     Distances hold neither missing nor unreadable values. In a feature with a domain, the distance
     must be above its limit, too, when the values outside of it are taken for those that are fewer
     than in the baseline: what other checks allow is no drift, and what they report is one
-    violation. A drift that consists mainly of negative values is left to ``non_negative_check``. Named
-    as in SageMaker Model Monitor.
+    violation. A drift that consists mainly of negative values is left to ``non_negative_check``.
+    Named as in SageMaker Model Monitor.
     """
 
     stage: ClassVar[Stage] = Stage.DRIFT

@@ -133,9 +133,8 @@ def test_a_value_of_the_domain_that_is_spelled_anew_is_one_violation(word: str) 
 
 def test_a_code_that_is_replaced_by_another_is_one_violation() -> None:
     base = baseline(CODES, {"x": Constraint(domains=("1", "2", "3"))})
-    assert names(base, {"x": np.repeat([7.0, 2.0, 3.0], [500, 300, 200])}) == [
-        "categorical_values_check"
-    ]
+    codes = np.repeat([7.0, 2.0, 3.0], [500, 300, 200])
+    assert names(base, {"x": codes}) == ["categorical_values_check"]
 
 
 def test_more_drift_than_new_words_explain_is_a_violation_of_its_own() -> None:

@@ -118,8 +118,12 @@ def test_the_code_of_namibia_is_a_value_among_codes_of_countries() -> None:
     assert slot(made.baseline.profile, MISSING) == 10
 
 
-def test_a_column_of_markers_has_no_value() -> None:
-    assert built(["NA", "", None]).statistics["features"][0]["inferred_type"] == "Unknown"
+@pytest.mark.parametrize("marker", ["NA", *NUMBER_MARKERS])
+def test_a_column_of_markers_has_no_value_and_reads_them_as_missing(marker: str) -> None:
+    made = built([marker, "", None])
+    assert made.statistics["features"][0]["inferred_type"] == "Unknown"
+    assert marker in only_feature(made).cell_reading.missing
+    assert slot(made.baseline.profile, MISSING) == 3
 
 
 @pytest.mark.parametrize("values", [("True", "False"), ("TRUE", "FALSE"), ("true", "False")])
