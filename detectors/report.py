@@ -27,7 +27,7 @@ class BinShift(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     label: str
-    """The bin or value; masked in signals unless ``expose_values`` is set."""
+    """The bin or value, or new values; masked in signals unless ``expose_values`` is set."""
     before: float
     """Its share in the baseline."""
     after: float

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from detectors.arrays import Floats
+from detectors.diagnosis.new_values import new_value_labels
 from detectors.report import BinShift
 from detectors.statistics.distances.base import Pair
 
@@ -19,13 +20,14 @@ def top_contributors(pair: Pair, i: int, contributions: Floats) -> tuple[BinShif
 
     ``contributions`` holds the part that each cell of the layout adds, see
     :func:`detectors.statistics.distances.psi.contributions`. Cells that add nothing are left out.
+    A cell of new values is labelled with those that the window names.
     """
     start, stop = int(pair.layout.cell_starts[i]), int(pair.layout.cell_starts[i + 1])
-    labels = pair.layout.cell_labels(i)
+    labels, named = pair.layout.cell_labels(i), new_value_labels(pair.window, i)
     largest = np.argsort(-contributions[start:stop], kind="stable")[:MAX_BINS]
     return tuple(
         BinShift(
-            label=labels[k],
+            label=named.get(k, labels[k]),
             before=float(pair.p[start + k]),
             after=float(pair.q[start + k]),
             before_count=int(pair.before[start + k]),

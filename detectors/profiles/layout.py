@@ -26,6 +26,8 @@ TAIL: Final = 2
 """Slots after the bins of a feature: +inf, NaN."""
 HASHED_BINS: Final = 64
 """The number of bins into which values outside a text feature's vocabulary are hashed."""
+NEW: Final = "new: "
+"""The beginning of the label of a hashed bin whose values are named."""
 MAX_EDGES: Final = 255
 """The largest number of edges of a numeric feature: eight steps of a search find the bin."""
 
@@ -248,7 +250,7 @@ def _text_labels(feature: Feature) -> list[str]:
 
 def _quoted(value: str) -> str:
     """The value, in quotes if it reads like the name of another cell."""
-    if value in ("missing", "unreadable", "") or value.startswith(("unseen #", '"')):
+    if value in ("missing", "unreadable", "") or value.startswith(("unseen #", NEW, '"')):
         return f'"{value}"'
     return value
 

@@ -81,7 +81,7 @@ def explain(
     matches &= limits is None or recomputed.rules == report.rules
     matches &= _violations(page, _by_check(report, feature), _by_check(recomputed, feature))
     page.bins(measures.pair, baseline.layout.index[feature])
-    page.new_values(measures.pair.window.novel.get(feature, {}))
+    page.new_values(measures.pair.window, baseline.layout.index[feature])
     page.verdict(matches)
     return matches
 

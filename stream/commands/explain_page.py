@@ -11,6 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from detectors.diagnosis.new_values import new_value_labels
+from detectors.profiles.profile import Profile
 from detectors.report import Violation, WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
@@ -149,7 +151,7 @@ class ExplainPage:
             self._line(NO_VALUES)
             return
         contributions = psi.contributions(pair)[first:stop]
-        labels = pair.layout.cell_labels(feature)
+        labels, named = pair.layout.cell_labels(feature), new_value_labels(pair.window, feature)
         table = Table("bin (largest change first)")
         for name in ("before", "after", "share\nbefore", "share\nafter", "part\nof PSI"):
             table.add_column(name, justify="right", no_wrap=True)
@@ -157,7 +159,7 @@ class ExplainPage:
             cell = first + k
             if pair.before[cell] + pair.after[cell]:
                 table.add_row(
-                    Text(_visible(labels[k]), overflow="fold"),
+                    Text(_visible(named.get(k, labels[k])), overflow="fold"),
                     str(pair.before[cell]),
                     str(pair.after[cell]),
                     f"{pair.p[cell]:.4f}",
@@ -167,10 +169,16 @@ class ExplainPage:
         self._console.print("", table)
         self._line(BINS)
 
-    def new_values(self, names: Iterable[str]) -> None:
-        """Print values that the baseline does not know, as far as the counts keep their names."""
-        if named := sorted(names):
-            self._line(f"values that the baseline does not know: {', '.join(map(repr, named))}")
+    def new_values(self, window: Profile, feature: int) -> None:
+        """Print the values that the baseline does not know, as far as the counts name them."""
+        named = window.novel.get(window.layout.features[feature].name, {})
+        if not named:
+            return
+        unseen = window.layout.unseen[slice(*window.layout.cell_starts[feature : feature + 2])]
+        rows = int(window.counts[window.layout.bins(feature)][unseen].sum())
+        others = " and others" if rows > sum(named.values()) else ""
+        names = ", ".join(map(repr, named))
+        self._line(f"values that the baseline does not know: {names}{others}")
 
     def verdict(self, matches: bool) -> None:
         """Print whether everything matches what was published."""

@@ -13,6 +13,7 @@ from detectors.arrays import Floats, Ints
 from detectors.decisions.masking import is_value, public_label
 from detectors.decisions.rules import FeatureRules, Rules, Ruling, binomial_excess, rule
 from detectors.diagnosis.moved_bins import top_contributors
+from detectors.diagnosis.new_values import new_values_in_words
 from detectors.profiles.baseline import Baseline, Constraint
 from detectors.profiles.domains import known_bins
 from detectors.profiles.layout import Layout
@@ -192,6 +193,15 @@ class CheckedWindow:
             return public
         label = self.layout.cell_labels(i)[cell]
         return f"'{label}'" if is_value(public) else label
+
+    def new_values(self, i: int, allowed: Ints | None = None) -> str:
+        """The new values of feature ``i`` that are known by name, in quotes, for use in a summary.
+
+        The most frequent ones, without those in the ``allowed`` slots. Empty if there are none,
+        and without ``expose_values``.
+        """
+        side = self.pair.window
+        return new_values_in_words(side, i, allowed) if self.expose_values else ""
 
     def top_contributors(self, i: int) -> tuple[BinShift, ...]:
         """The bins of feature ``i`` that moved most, largest contribution first."""

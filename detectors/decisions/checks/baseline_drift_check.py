@@ -16,6 +16,8 @@ from detectors.statistics.catalogue import DISTANCES
 
 NOTICEABLE: Final = 0.01
 """The share that a bin must gain to be named."""
+NEW_VALUES: Final = "new values"
+"""The name of all hashed bins of a text feature together."""
 
 
 class BaselineDriftCheck(Check):
@@ -63,7 +65,8 @@ def _shift(window: CheckedWindow, i: int) -> str:
     if gaps[gained] < NOTICEABLE:
         return ""
     source, target = (_in_words(window, i, cells[k]) for k in (lost, gained))
-    return f"values moved from {source} to {target}"
+    names = window.new_values(i) if target == NEW_VALUES else ""
+    return f"values moved from {source} to {target}" + (f": {names}" if names else "")
 
 
 def _share_gaps(window: CheckedWindow, i: int) -> tuple[list[int], Floats]:
@@ -85,5 +88,5 @@ def _share_gaps(window: CheckedWindow, i: int) -> tuple[list[int], Floats]:
 def _in_words(window: CheckedWindow, i: int, cell: int) -> str:
     label = window.label(i, cell)
     if label.startswith("unseen #"):
-        return "new values"
+        return NEW_VALUES
     return "values not in the baseline" if label == "other" else label

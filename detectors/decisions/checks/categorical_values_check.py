@@ -38,6 +38,7 @@ class CategoricalValuesCheck(Check):
         return self._violation(window, i, share, required)
 
     def _violation(self, window: CheckedWindow, i: int, share: float, required: float) -> Violation:
+        names = _new_values(window, i)
         return self.violation(
             window,
             i,
@@ -48,6 +49,7 @@ class CategoricalValuesCheck(Check):
             summary=(
                 f"{percent(share)} of the values are in the domain, at least {percent(required)}"
                 f" required (n = {int(window.measures.n[i]):,})"
+                + (f"; new values: {names}" if names else "")
             ),
             diagnosis="new category values",
             overwhelming=window.overwhelming_loss(i, share, required),
@@ -58,6 +60,14 @@ def _required(window: CheckedWindow) -> float:
     """The share that is asked for."""
     thresholds = window.baseline.constraints.thresholds
     return required_share(thresholds.domain_content_threshold, window.rules.domain_match)
+
+
+def _new_values(window: CheckedWindow, i: int) -> str:
+    """The new values outside of the domain in words; empty if they may not be named."""
+    domain = window.constraints[i].domains
+    if domain is None or window.layout.features[i].numeric:
+        return ""
+    return window.new_values(i, allowed_bins(window.layout, i, domain))
 
 
 def _inside(side: Profile, i: int, domain: tuple[str, ...]) -> int:

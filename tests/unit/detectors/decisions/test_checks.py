@@ -222,6 +222,33 @@ def test_drift_into_new_values_sums_up_their_hashed_bins() -> None:
     assert drift.diagnosis == "new category values rose from 0 % to 20 %"
 
 
+def test_a_summary_names_the_most_frequent_new_values_if_they_may_be_exposed() -> None:
+    known = {"a": 300, "b": 300, "c": 185, "d": 15}
+    few = {"t": texts({**known, "winter": 120, "it's \x1b[2J": 80})}
+    many = {"t": texts({**known, **{f"new {k}": 2 for k in range(100)}})}
+    closed = only(violations(WORDS, few))
+    assert closed.summary.endswith(": values moved from value #0 to new values")
+    exposed = only(violations(WORDS, few, expose_values=True))
+    assert exposed.summary.endswith(
+        """: values moved from 'a' to new values: 'winter', "it's \\x1b[2J\""""
+    )
+    some = only(violations(WORDS, many, expose_values=True)).summary
+    assert re.search(r"to new values: 'new \d+', 'new \d+', 'new \d+' and others$", some)
+
+
+def test_new_values_outside_of_a_domain_are_named_if_they_may_be_exposed() -> None:
+    known = {"a": 500, "b": 300, "c": 150}
+    closed = baseline(
+        {"t": texts({"a": 5_000, "b": 3_000, "c": 1_850, "d": 150})},
+        {"t": Constraint(1.0, domains=("a", "b", "allowed"))},
+    )
+    strange = {"t": texts({**known, "allowed": 30, "winter": 20})}
+    for exposed, end in ((False, "(n = 1,000)"), (True, "(n = 1,000); new values: 'winter'")):
+        violation = violations(closed, strange, expose_values=exposed)[0]
+        assert violation.check == "categorical_values_check"
+        assert violation.summary.endswith(end)
+
+
 CLOSED = baseline(
     {"t": texts({"a": 5_000, "b": 3_000, "c": 1_850, "d": 150})},
     {"t": Constraint(1.0, domains=("a", "b", "c", "d"))},

@@ -225,6 +225,33 @@ def test_a_signal_names_no_value_unless_values_may_be_exposed() -> None:
     assert any(label.startswith("[") for label in moved_labels(closed, "atom"))
 
 
+def test_a_report_names_new_values_and_a_signal_only_if_it_may() -> None:
+    data = {**rows(2_000), "name": texts({"Ms Miller": 1_000, "Mr \x07 Winter": 700, "b": 300})}
+    report = judged(data)
+    (violation,) = (v for v in report.violations if v.check == "baseline_drift_check")
+    named = {shift.label: shift.after_count for shift in violation.moved}
+    assert (named["new: 'Mr \\x07 Winter'"], named["new: 'b'"]) == (700, 300)
+    exposed = signal_of(data, Judge("flights", Rules(), expose_values=True))
+    assert moved_labels(exposed, "name") == [shift.label for shift in violation.moved]
+    closed = signal_of(data)
+    counts = {s.label: s.after_count for reason in closed.reasons for s in reason.moved}
+    # "b" is in the hashed bin 17, by the formula of the hash
+    assert counts["unseen #17"] == 300
+    assert "Winter" not in msgspec.json.encode(closed).decode()
+
+
+def test_a_signal_masks_the_new_values_that_a_report_was_allowed_to_name() -> None:
+    exposing = Judge("flights", Rules(), expose_values=True)
+    data = {**rows(2_000), "name": texts({"[private]": 500, "b": 1_000, "a": 500})}
+    report = judged(data, judge=exposing)
+    (drift,) = (v for v in report.violations if v.check == "baseline_drift_check")
+    assert drift.summary.endswith("to new values: 'b', 'a'")
+    _, (signal,) = JUDGE.advance(EpisodeState(), report, BASE)
+    (reason,) = (r for r in signal.reasons if r.check == "baseline_drift_check")
+    assert reason.summary.endswith("to new values: unseen #17, unseen #55")
+    assert {"unseen #17", "unseen #55"} <= set(moved_labels(signal, "name"))
+
+
 def test_a_signal_shows_the_ends_of_intervals_in_six_digits_only() -> None:
     numbers = baseline({"x": np.arange(491_700_000_000.0, 491_700_010_000.0)})
     report = JUDGE.report(

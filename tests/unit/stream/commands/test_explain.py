@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,9 +87,15 @@ def test_the_page_names_values_that_the_baseline_does_not_know(folder: Path) -> 
     judge = Judge("j", Rules(), OWN)
     filled = judge.report(span, BASE, window(BASE.layout, data), EpisodeState())
     _, page = explained(folder, line(filled), name="[/red]")
-    assert "values that the baseline does not know: '\\x1b[2J', 'SUMMER'" in page
+    assert "values that the baseline does not know: '\\x1b[2J', 'SUMMER'\n" in page
+    assert "│ new: 'SUMMER'" in page
     _, page = explained(folder, line(report()), name="[/red]")
     assert "does not know" not in page
+    data["[/red]"] = texts({"b": 600, **{f"new {k}": 1 for k in range(400)}})
+    filled = judge.report(span, BASE, window(BASE.layout, data), EpisodeState())
+    _, page = explained(folder, line(filled), name="[/red]")
+    (names,) = re.findall(r"does not know: ('new .*?) and others", page.replace("\n", " "))
+    assert len(names.split(", ")) == 20
 
 
 def test_a_window_without_a_value_has_no_shares_to_compare(folder: Path) -> None:
