@@ -20,6 +20,8 @@ from stream.check.findings import (
 from stream.event_time import JobSettings
 from stream.readers.lateness import after_grace, pane_starts, too_late
 
+ENOUGH: Final = 100
+"""The number of events that a lower grace can be advised from."""
 MAX_LATE: Final = 0.01
 """A larger share of late events is worth a warning; a larger share of lost events is a fault."""
 
@@ -81,7 +83,7 @@ def disorder_finding(subject: str, measured: Disorder, times: JobSettings) -> Fi
     if measured.late > MAX_LATE * count:
         advice = f"Their windows are reported twice: raise grace to {round_up(p99_ms)}"
         return Finding(subject, message, "warning", advice)
-    return Finding(subject, message, "ok", _lower_grace(p99_ms, times))
+    return Finding(subject, message, "ok", _lower_grace(p99_ms, times) if count >= ENOUGH else "")
 
 
 def _lower_grace(p99_ms: float, times: JobSettings) -> str:

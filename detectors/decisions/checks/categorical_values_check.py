@@ -51,9 +51,18 @@ class CategoricalValuesCheck(Check):
                 f" required (n = {int(window.measures.n[i]):,})"
                 + (f"; new values: {names}" if names else "")
             ),
-            diagnosis="new category values",
+            diagnosis=_diagnosis(window, i, 1.0 - share),
             overwhelming=window.overwhelming_loss(i, share, required),
         )
+
+
+def _diagnosis(window: CheckedWindow, i: int, outside: float) -> str:
+    """Values are new unless the baseline has half as many outside the domain: its share there."""
+    domain = window.constraints[i].domains or ()
+    baseline = window.pair.baseline
+    present = int(baseline.counts[baseline.layout.bins(i)].sum())
+    before = 1.0 - _inside(baseline, i, domain) / present if present else 0.0
+    return "values outside the domain" if before > outside / 2 else "new category values"
 
 
 def _required(window: CheckedWindow) -> float:

@@ -268,6 +268,13 @@ def test_domains_are_checked_only_where_they_are_configured() -> None:
     assert violation.diagnosis == "new category values"
 
 
+def test_values_that_only_the_domain_excludes_are_not_called_new() -> None:
+    words = baseline({"t": texts({"a": 5_000, "b": 5_000})}, {"t": Constraint(1.0, domains=("a",))})
+    violation = only(violations(words, {"t": texts({"a": 500, "b": 500})}))
+    assert violation.check == "categorical_values_check"
+    assert violation.diagnosis == "values outside the domain"
+
+
 def test_a_rare_value_that_vanishes_is_reported_although_its_psi_is_small() -> None:
     # d has 1 % of the baseline: 40 of 4,000 are expected
     words = baseline({"t": texts({"a": 5_000, "b": 3_000, "c": 1_900, "d": 100})})
