@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
 from typing import Final
 
@@ -87,7 +87,7 @@ def _text(text: str | bytes) -> str:
     if isinstance(text, bytes):
         if text.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
             raise MalformedRecord("undecodable", "written in UTF-16")
-        text = text.removeprefix(BOM_UTF8).decode("utf-8", "surrogateescape")
+        text = text.decode("utf-8", "surrogateescape")
     return text.removeprefix(BYTE_ORDER_MARK)
 
 
