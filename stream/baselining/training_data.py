@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -17,6 +18,7 @@ from stream.baselining.training_files import (
     blank_lines,
     check_encoding,
     check_names,
+    first_line,
     is_unnamed,
     kind_of,
     open_csv,
@@ -26,7 +28,7 @@ from stream.baselining.training_files import (
 from stream.errors import ColumnsUnknown, DataError
 from stream.formats.base import ColumnType
 from stream.formats.faults import MalformedRecord
-from stream.formats.json_rows import Cell, cell_of
+from stream.formats.json_rows import Cell, cell_of, readable
 from stream.formats.json_text import load_json
 from stream.formats.rows import column_of
 
@@ -42,7 +44,7 @@ NOT_TRAINING_DATA = (
 )
 
 IN_WORDS = {
-    "undecodable": "text that is no JSON in UTF-8",
+    "undecodable": "text that is no JSON in UTF-8; write one object a line, and nothing else",
     "not_an_object": "another value; write one object a line (pandas: orient='records',"
     " lines=True)",
     "several_objects": "several objects; write one a line",
@@ -176,21 +178,28 @@ class TrainingData:
     def _names(self, file: Path) -> list[str]:
         """The names in the header, without blanks around them: few writers mean them."""
         options = csv.ReadOptions(autogenerate_column_names=not self._header)
-        # Rows of another width are told where the rows are read.
-        parse = csv.ParseOptions(newlines_in_values=True, invalid_row_handler=lambda _: "skip")
-        names = list(csv.open_csv(open_csv(file), options, parse).schema.names)
+        parse = csv.ParseOptions(newlines_in_values=True)
+        first = first_line(file)
+        if self._header and re.fullmatch("sep=.?", first):
+            raise DataError(str(file), SEPARATOR_LINE)
+        try:
+            names = list(csv.open_csv(open_csv(file), options, parse).schema.names)
+        except pa.ArrowInvalid:  # a row is of another width, as with decimal commas
+            self._note_separator(first.split(","))
+            raise
         if not self._header:
             return [f"_c{k}" for k in range(len(names))]
         stripped = [name.strip() for name in names]
-        if stripped[0].startswith("sep=") and not any(stripped[1:]):
-            raise DataError(str(file), SEPARATOR_LINE)
+        self._note_separator(names)
+        if stripped != names:
+            self._notes["blanks around names in the header were left out"] = None
+        return stripped
+
+    def _note_separator(self, names: Sequence[str]) -> None:
         if len(names) == 1 and (other := set(";\t|") & set(names[0])):
             name = repr(names[0].strip()[:40])
             self._separator = f"the only column is named {name}: {min(other)!r} {NO_SEPARATOR}"
             self._notes[self._separator] = None
-        if stripped != names:
-            self._notes["blanks around names in the header were left out"] = None
-        return stripped
 
     def _note_unnamed(self, positions: Sequence[int]) -> None:
         if positions:
@@ -226,7 +235,7 @@ class TrainingData:
 
     def _leaves(self, document: dict[str, object], prefix: str) -> Iterator[tuple[str, Cell]]:
         for key, value in document.items():
-            name = f"{prefix}{key}"
+            name = f"{prefix}{key}" if key.isascii() else readable(f"{prefix}{key}", "a name")
             if isinstance(value, dict) and name not in self._exclude:
                 yield from self._leaves(value, f"{name}.")
             elif isinstance(value, list) and name not in self._exclude:

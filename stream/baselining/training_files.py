@@ -23,7 +23,14 @@ COMPRESSED: Final = ".gz"
 """The suffix of a compressed file, after that of its kind; Parquet is compressed by itself."""
 INDEX_NAME: Final = "__index_level_0__"
 """The name of a column of Parquet that holds the row index of pandas."""
-UTF_16: Final = (b"\xff\xfe", b"\xfe\xff")
+NO_TEXT: Final = {
+    b"\xff\xfe": "is in UTF-16, expected UTF-8: save it as CSV UTF-8",
+    b"\xfe\xff": "is in UTF-16, expected UTF-8: save it as CSV UTF-8",
+    b"\x1f\x8b": "is compressed by gzip: give its name the suffix .gz",
+    b"PK\x03\x04": "is a zip archive, as workbooks of Excel are: save the table as CSV UTF-8",
+    b"PAR1": "is Parquet: give its name the suffix .parquet",
+}
+"""What a file is that should be text, by its first bytes."""
 
 
 def kind_of(file: Path) -> str:
@@ -80,12 +87,20 @@ def blank_lines(file: Path) -> int:
         return sum(1 for _ in takewhile(lambda line: not line.strip(b"\r\n"), lines))
 
 
-def check_encoding(file: Path) -> None:
-    """Raise :class:`~stream.errors.DataError` for a text file in UTF-16, which Excel can write."""
+def first_line(file: Path) -> str:
+    """The first line of a text file that is not empty; empty if there is none."""
     with open_lines(file) as lines:
-        start = lines.read(2)
-    if start in UTF_16:
-        raise DataError(str(file), "is in UTF-16, expected UTF-8: save it as CSV UTF-8")
+        line = next((line for line in lines if line.strip()), b"")
+    return line.decode("utf-8", "replace").removeprefix("\ufeff").strip()
+
+
+def check_encoding(file: Path) -> None:
+    """Raise :class:`~stream.errors.DataError` for a CSV in UTF-16, and for what is no text."""
+    with open_lines(file) as lines:
+        start = lines.read(4)
+    for sign, fault in NO_TEXT.items():
+        if start.startswith(sign):
+            raise DataError(str(file), fault)
 
 
 def is_unnamed(name: str) -> bool:

@@ -81,6 +81,42 @@ def test_the_separator_line_of_excel_is_told(tmp_path: Path, line: str) -> None:
         make_from_files(path)
 
 
+@pytest.mark.parametrize(
+    ("start", "fault"),
+    [
+        (b"\x1f\x8b\x08\x00", "compressed by gzip: give its name the suffix .gz"),
+        (b"PK\x03\x04", "a zip archive, as workbooks of Excel are"),
+        (b"PAR1", "is Parquet: give its name the suffix .parquet"),
+        (b"\xff\xfea\x00", "UTF-16"),
+    ],
+)
+def test_a_file_that_is_no_text_is_told(tmp_path: Path, start: bytes, fault: str) -> None:
+    path = written(tmp_path / "t.csv", start + bytes(range(256)))
+    with pytest.raises(DataError, match=fault):
+        make_from_files(path)
+
+
+def test_the_words_PK_and_PAR_may_begin_a_header(tmp_path: Path) -> None:
+    assert names_of(written(tmp_path / "t.csv", f"PK,PAR\n{ROWS}")) == ("PK", "PAR")
+
+
+@pytest.mark.parametrize("row", [b"1,2,3\n", b"\xf6,2,3\n", b"\xf6,2\n"])
+def test_rows_that_cannot_be_read_leave_nothing_else_on_the_terminal(
+    tmp_path: Path, row: bytes, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = written(tmp_path / "t.csv", b"a,b\n" + row + ROWS.encode())
+    with pytest.raises(DataError, match="cannot be read as csv"):
+        make_from_files(path)
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", [b"gr\xf6\xdfe", rb"c\ud800"])
+def test_a_name_that_is_no_text_is_told_with_its_line(tmp_path: Path, name: bytes) -> None:
+    path = written(tmp_path / "t.jsonl", b'{"a": 1}\n{"' + name + b'": 1}\n')
+    with pytest.raises(DataError, match=r"t.jsonl:2: .*a name is not valid Unicode"):
+        make_from_files(path)
+
+
 def test_a_header_in_latin_1_is_told(tmp_path: Path) -> None:
     path = written(tmp_path / "t.csv", f"größe,b\n{ROWS}".encode("latin-1"))
     with pytest.raises(DataError, match="the header is not UTF-8. Save it as CSV UTF-8"):
