@@ -219,18 +219,19 @@ def taken_as_unseen(pair: Pair, small: NDArray[np.bool_]) -> Floats:
     """Baseline counts in ``small`` cells of each feature that are taken as counts of unseen values.
 
     At most those of known values that the baseline has once, and as many as bring the share of
-    unseen values closest to that of the window. Where the vocabulary is cut, its rare values were
-    chosen among many by luck: of those, two standard errors, the part ``2 / sqrt(count)``.
+    unseen values closest to that of the window. Where the vocabulary is cut, its rarest values were
+    chosen among others by luck: then those of the two lowest counts in it. By the estimate of Good
+    and Turing, all values of more than ``r`` rows have as many rows in other data as those of more
+    than ``r + 1`` have in the baseline.
     """
     if not len(pair.starts):
         return np.empty(0)
     unseen = pair.layout.unseen
     known = np.where(unseen | (pair.before == 0), np.inf, pair.before)
     before, after = pair.total(pair.before * unseen), pair.total(pair.after * unseen)
-    is_cut = pair.spread(before > 0)
-    lucky = small & np.isfinite(known) & ((known == 1) | is_cut)
-    part = np.minimum(2.0 / np.sqrt(np.where(lucky, pair.before, 1.0)), 1.0)
-    most = pair.total(np.where(lucky, pair.before * part, 0.0))
+    rarest = np.where(before > 0, np.minimum.reduceat(known, pair.starts), 0.0)
+    lucky = small & np.isfinite(known) & (known <= pair.spread(rarest) + 1.0)
+    most = pair.total(np.where(lucky, pair.before, 0.0))
     with np.errstate(invalid="ignore", divide="ignore"):
         wanted = after / pair.n * pair.m - before
     return np.clip(np.nan_to_num(wanted, posinf=0.0), 0.0, most)

@@ -48,10 +48,35 @@ def test_identifiers_that_recur_and_are_all_replaced_have_drifted(rows: int) -> 
     assert verdict(before, drawn(2, 10_000, rows, "other"), "psi") == "violation"
 
 
+@pytest.mark.parametrize(("values", "trained"), [(1_500, 20_000), (5_000, 10_000), (9_000, 10_000)])
+def test_a_replaced_column_of_more_values_than_the_vocabulary_holds_has_drifted(
+    values: int, trained: int
+) -> None:
+    before = drawn(1, values, trained)
+    for rows in (300, 1_000, 10_000):
+        assert verdict(before, drawn(2, values, rows, "other"), "psi") == "violation"
+
+
+@pytest.mark.parametrize("rows", [300, 1_000])
+def test_a_column_half_of_which_is_replaced_has_drifted_although_its_vocabulary_is_cut(
+    rows: int,
+) -> None:
+    before = drawn(1, 1_500, 20_000)
+    after = [*drawn(2, 1_500, rows // 2), *drawn(3, 1_500, rows // 2, "other")]
+    assert verdict(before, after, "psi") == "violation"
+
+
 @pytest.mark.parametrize("statistic", TEXT_STATISTICS)
 @pytest.mark.parametrize(
     ("values", "trained"),
-    [(1_000, 500), (1_000, 2_000), (50_000, 2_000), (50_000, 20_000), (10_000, 30_000)],
+    [
+        (1_000, 500),
+        (1_000, 2_000),
+        (50_000, 2_000),
+        (50_000, 20_000),
+        (10_000, 30_000),
+        (1_500, 20_000),
+    ],
 )
 def test_an_open_vocabulary_is_calm(values: int, trained: int, statistic: str) -> None:
     for seed in range(3):
