@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from itertools import permutations
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -94,6 +95,20 @@ def test_only_the_beginning_of_a_very_long_value_is_kept() -> None:
     twice = profile.copy()
     twice.merge(profile)
     assert twice.novel["t"] == {"x" * (MAX_NAME - 1) + "…": 4, "y" * MAX_NAME: 2}
+
+
+def test_names_that_an_older_version_stored_are_read_in_any_order_and_bounded() -> None:
+    names = {f"new {k}": 1 + k for k in range(30)}
+    decoded = []
+    for stored in (names, dict(reversed(names.items()))):
+        wire = msgspec.msgpack.decode(PARTS[0].encode())
+        assert wire[-1] == {}
+        wire[-1] = {"t": stored}
+        decoded.append(Profile.decode(msgspec.msgpack.encode(wire), LAYOUT))
+    first, second = decoded
+    assert first.encode() == second.encode()
+    assert len(first.novel["t"]) == MAX_NOVEL
+    assert first.novel["t"].items() <= names.items()
 
 
 def test_sums_beyond_the_largest_float_raise_no_warning() -> None:
