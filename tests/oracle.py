@@ -212,8 +212,12 @@ def slots_of(cell: object, feature: Feature) -> list[int]:
 
 
 TRUTH = {"true": True, "True": True, "TRUE": True, "1": True, "1.0": True}
-TRUTH |= dict.fromkeys(["t", "T", "yes", "Yes", "YES", "y", "Y", "on", "On", "ON"], True)
-TRUTH |= dict.fromkeys(["f", "F", "no", "No", "NO", "n", "N", "off", "Off", "OFF"], False)
+TRUTH |= dict.fromkeys(
+    ["t", "T", "yes", "Yes", "YES", "y", "Y", "on", "On", "ON", "WAHR", "VRAI", "VERO"], True
+)
+TRUTH |= dict.fromkeys(
+    ["f", "F", "no", "No", "NO", "n", "N", "off", "Off", "OFF", "FALSCH", "FAUX", "FALSO"], False
+)
 TRUTH |= {"false": False, "False": False, "FALSE": False, "0": False, "0.0": False}
 
 

@@ -38,6 +38,13 @@ _EXCEL: Final = (
     "#REF!",
     "#NUM!",
     "#NAME?",
+    "#NV",
+    "#N/D",
+    "#N/B",
+    "#WERT!",
+    "#BEZUG!",
+    "#ZAHL!",
+    "#VALEUR!",
 )
 NUMBER_MARKERS: Final = (*_ABBREVIATIONS, *_SIGNS, *_EXCEL, "None", "none", "-", "--", "?", ".")
 """The missing markers of a numeric feature, unless the user lists others."""
@@ -45,9 +52,9 @@ TEXT_MARKERS: Final = (*_ABBREVIATIONS, *_SIGNS, *_EXCEL, "NaN", "nan", "-NaN", 
 """The missing markers of a text feature, unless the user lists others."""
 TRUE_WORDS: Final = ("true", "True", "TRUE")
 FALSE_WORDS: Final = ("false", "False", "FALSE")
-YES: Final = ("t", "T", "yes", "Yes", "YES", "y", "Y", "on", "On", "ON")
-"""Other spellings of true: those of PostgreSQL, R, YAML and spreadsheets."""
-NO: Final = ("f", "F", "no", "No", "NO", "n", "N", "off", "Off", "OFF")
+YES: Final = ("t", "T", "yes", "Yes", "YES", "y", "Y", "on", "On", "ON", "WAHR", "VRAI", "VERO")
+"""Other spellings of true: those of PostgreSQL, R, YAML, and spreadsheets in other languages."""
+NO: Final = ("f", "F", "no", "No", "NO", "n", "N", "off", "Off", "OFF", "FALSCH", "FAUX", "FALSO")
 """Other spellings of false."""
 TRUE: Final = (*TRUE_WORDS, "1", "1.0", *YES)
 """The spellings of true in a boolean feature; the first one is its name."""

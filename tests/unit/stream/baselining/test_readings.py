@@ -136,7 +136,16 @@ def test_spellings_of_booleans_are_two_values(values: tuple[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [("t", "f"), ("T", "F"), ("yes", "no"), ("Y", "N"), ("ON", "OFF"), ("TRUE", "F")]
+    "values",
+    [
+        ("t", "f"),
+        ("T", "F"),
+        ("yes", "no"),
+        ("Y", "N"),
+        ("ON", "OFF"),
+        ("TRUE", "F"),
+        ("WAHR", "FALSCH"),
+    ],
 )
 def test_other_spellings_of_booleans_are_two_values_if_both_occur(
     values: tuple[str, str],
