@@ -269,7 +269,8 @@ def text_slots(cell: object, feature: Feature) -> list[int]:
     if text in feature.vocabulary:
         bin_of = feature.vocabulary.index(text)
     else:
-        bin_of = len(feature.vocabulary) + hash_of(text)
+        is_rare = hash_of(text) >> 32 in rare_keys(feature)
+        bin_of = len(feature.vocabulary) + (64 if is_rare else hash_of(text) >> 58)
     return [written_type(text), HEAD + bin_of]
 
 
@@ -292,7 +293,9 @@ def written_type(text: str) -> int:
 
 
 def hash_of(text: str) -> int:
-    """The bin of an unseen value: a polynomial over its bytes, mixed, the top six of 64 bits."""
+    """The 64-bit hash of a value that is not in the vocabulary: a polynomial over its bytes, mixed.
+
+    Its upper 32 bits tell whether it is a rare value, its upper six are its bin if it is none."""
     base = 0x9E3779B97F4A7C15
     mix = 0xBF58476D1CE4E5B9
     modulus = 2**64
@@ -300,7 +303,15 @@ def hash_of(text: str) -> int:
         sum((byte + 1) * pow(base, j + 1, modulus) for j, byte in enumerate(text.encode()))
         % modulus
     )
-    return ((total ^ (total >> 32)) * mix % modulus) >> 58
+    return (total ^ (total >> 32)) * mix % modulus
+
+
+def rare_keys(feature: Feature) -> set[int]:
+    """The upper halves of the hashes of the rare values: 4 bytes each, the lowest byte first."""
+    if isinstance(feature.rare, msgspec.UnsetType):
+        return set()
+    keys = feature.rare.keys
+    return {int.from_bytes(keys[k : k + 4], "little") for k in range(0, len(keys), 4)}
 
 
 # --- records -------------------------------------------------------------------------------------

@@ -22,12 +22,14 @@ CHANCE: Final = 1e-4
 def category_values(pair: Pair, i: int) -> str:
     """The change of the vocabulary of text feature ``i``: new values, else vanished ones.
 
-    Only what chance does not explain: a value of 2 % is absent from many windows of 100 rows.
+    Only what chance does not explain: a value of 2 % is absent from many windows of 100 rows. The
+    share of new values before is the share that the baseline leads one to expect.
     """
     start = int(pair.layout.cell_starts[i])
     known = slice(start, start + len(pair.layout.features[i].vocabulary))
     hashed = slice(known.stop, known.stop + HASHED_BINS)
-    before, after = float(pair.p[hashed].sum()), float(pair.q[hashed].sum())
+    after = float(pair.q[hashed].sum())
+    before = after - float(pair.unseen_gain[i])
     if after - before > NOTICEABLE + _chance_gain(pair, i, after):
         return f"new category values rose from {percent(before)} to {percent(after)}"
     return "a known value has vanished" if _has_vanished(pair, i, known) else ""

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from detectors.arrays import Ints
 from detectors.profiles.columns import NUMBER
-from detectors.profiles.hashing import hashed, hashed_bin
+from detectors.profiles.hashing import bins_beyond
 from detectors.profiles.layout import HASHED_BINS, HEAD, Feature, Layout
 from detectors.profiles.reading import BLANKS
 from detectors.profiles.vocabulary import known_texts, trims
@@ -28,7 +28,8 @@ def allowed_bins(layout: Layout, i: int, domain: tuple[str, ...]) -> Ints:
     """The slots of the bins of feature ``i`` that hold the values of a domain, each once.
 
     A value that the baseline does not have lies in a hashed bin, which holds one in 64 of all other
-    new values too. Numbers without a bin of their own are left out.
+    new values too. A rare value allows all rare ones, which share a bin. Numbers without a bin of
+    their own are left out.
 
     >>> from detectors.profiles.binning import text_feature
     >>> words = Layout((text_feature("t", "feature", {"a": 2, "b": 1}),))
@@ -50,7 +51,7 @@ def known_bins(layout: Layout, i: int, domain: tuple[str, ...]) -> Ints:
 
 
 def added_bins(layout: Layout, i: int, domain: tuple[str, ...]) -> Ints:
-    """The slots of :func:`allowed_bins` that are hashed bins; none for numbers."""
+    """The slots of :func:`allowed_bins` that hold several values; none for numbers."""
     return np.setdiff1d(allowed_bins(layout, i, domain), layout.lone_bins(i))
 
 
@@ -99,9 +100,9 @@ def _number_bins(feature: Feature, domain: Sequence[str]) -> Ints:
 
 
 def _text_bins(feature: Feature, domain: Sequence[str]) -> Ints:
-    """The bin of each text: that of its value, else its hashed bin; -1 for a missing marker."""
+    """The bin of each text: its own, that of rare values, a hashed one; -1 for a missing marker."""
     known = known_texts(feature)
     bins = dict(zip(known.texts, known.bins.tolist(), strict=True))
     texts = [text.strip(BLANKS) if trims(feature) else text for text in domain]
-    others = (len(feature.vocabulary) + hashed_bin(hashed(pa.array(texts, pa.string())))).tolist()
+    others = bins_beyond(feature, pa.array(texts, pa.string())).tolist()
     return np.array([bins.get(t, other) for t, other in zip(texts, others, strict=True)], np.int64)

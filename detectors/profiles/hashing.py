@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from detectors.profiles.layout import HASHED_BINS
+from detectors.profiles.layout import HASHED_BINS, Feature
 
 BASE: Final = 0x9E3779B97F4A7C15
 MIX: Final = 0xBF58476D1CE4E5B9
@@ -48,3 +49,15 @@ def hashed_bin(hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
     [0, 55, 17]
     """
     return (hashes >> _SHIFT).astype(np.int64)
+
+
+def bins_beyond(feature: Feature, values: pa.StringArray) -> NDArray[np.int64]:
+    """The bin of each value that the vocabulary of a text feature does not have.
+
+    The bin of rare values for those, else a hashed bin. ``values`` must have no nulls.
+    """
+    hashes = hashed(values)
+    bins = len(feature.vocabulary) + hashed_bin(hashes)
+    if not isinstance(feature.rare, msgspec.UnsetType):
+        bins[feature.rare.hold(hashes)] = len(feature.vocabulary) + HASHED_BINS
+    return bins

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.errors import LayoutInvalid
+from detectors.profiles.rare_values import RareValues
 from detectors.profiles.reading import PLAIN, CellReading
 
 MISSING: Final = 0
@@ -28,6 +29,8 @@ HASHED_BINS: Final = 64
 """The number of bins into which values outside a text feature's vocabulary are hashed."""
 NEW: Final = "new: "
 """The beginning of the label of a hashed bin whose values are named."""
+RARE_LABEL: Final = "rare values"
+"""The name of the cell of the rare values of a text feature."""
 MAX_EDGES: Final = 255
 """The largest number of edges of a numeric feature: eight steps of a search find the bin."""
 
@@ -44,7 +47,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     cell that bin ``b`` belongs to; cells are numbered from 0 without holes.
 
     A ``text`` feature has a bin for each entry of ``vocabulary`` and then 64 hashed bins for all
-    other values; there every bin is a cell.
+    other values; there every bin is a cell. With ``rare``, the values that the baseline knows
+    beyond the vocabulary share the bin after the hashed ones.
 
     ``center`` and ``scale`` are the baseline's mean and population standard deviation: moments are
     kept as sums around ``center``, Wasserstein is in units of ``scale``. ``low`` and ``high`` are
@@ -72,6 +76,7 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ladder: int = 0
     reading: CellReading | msgspec.UnsetType = msgspec.UNSET
     singles: tuple[tuple[int, float], ...] | msgspec.UnsetType = msgspec.UNSET
+    rare: RareValues | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def cell_reading(self) -> CellReading:
@@ -95,7 +100,14 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     @property
     def bins(self) -> int:
         """Number of bins, without the head and the tail."""
-        return len(self.edges) + 1 if self.numeric else len(self.vocabulary) + HASHED_BINS
+        if self.numeric:
+            return len(self.edges) + 1
+        return len(self.vocabulary) + HASHED_BINS + (self.rare is not msgspec.UNSET)
+
+    @property
+    def rare_bin(self) -> int | None:
+        """The bin of the rare values of a text feature, ``None`` without any."""
+        return None if self.rare is msgspec.UNSET else len(self.vocabulary) + HASHED_BINS
 
     @property
     def bin_cells(self) -> int:
@@ -172,10 +184,29 @@ class Layout:
         for i, feature in enumerate(self.features):
             first, stop = int(self.cell_starts[i]), int(self.cell_starts[i + 1])
             if not feature.numeric:
-                out[first + len(feature.vocabulary) : stop] = True
+                hashed = first + len(feature.vocabulary)
+                out[hashed : hashed + HASHED_BINS] = True
             elif feature.kind == "codes":
                 out[stop - 1] = True
         return out
+
+    @cached_property
+    def rare(self) -> NDArray[np.bool_]:
+        """Whether each coarse cell holds the rare values of a text feature, many in one cell."""
+        out = np.zeros(int(self.cell_starts[-1]), bool)
+        for i, feature in enumerate(self.features):
+            if feature.rare_bin is not None:
+                out[int(self.cell_starts[i]) + feature.rare_bin] = True
+        return out
+
+    @cached_property
+    def rare_new_share(self) -> NDArray[np.float64]:
+        """``new_share`` of the rare values of each feature, 0 without any."""
+        shares = [
+            0.0 if isinstance(feature.rare, msgspec.UnsetType) else feature.rare.new_share
+            for feature in self.features
+        ]
+        return np.array(shares, np.float64)
 
     def bins(self, i: int) -> slice:
         """The slots of the bins of feature ``i``."""
@@ -212,8 +243,9 @@ class Layout:
     def cell_labels(self, i: int) -> Sequence[str]:
         """The name of each coarse cell of feature ``i``.
 
-        An interval, a value, ``other`` or ``unseen #k``. A value of a text feature that reads like
-        one of driftline's own names is in quotes, so that no two cells share a name.
+        An interval, a value, ``other``, ``unseen #k`` or ``rare values``. A value of a text feature
+        that reads like one of driftline's own names is in quotes, so that no two cells share a
+        name.
         """
         if i not in self._labels:
             feature = self.features[i]
@@ -232,6 +264,8 @@ def _check(feature: Feature) -> None:
     if not feature.numeric:
         if len(set(feature.vocabulary)) != len(feature.vocabulary):
             raise LayoutInvalid("vocabulary has a value twice", name=feature.name)
+        if not isinstance(feature.rare, msgspec.UnsetType) and feature.rare.problem:
+            raise LayoutInvalid(feature.rare.problem, name=feature.name)
         return
     edges = np.asarray(feature.edges)
     rising = np.all(np.isfinite(edges)) and np.all(edges[1:] > edges[:-1])
@@ -245,12 +279,15 @@ def _check(feature: Feature) -> None:
 
 
 def _text_labels(feature: Feature) -> list[str]:
-    return [*map(_quoted, feature.vocabulary), *(f"unseen #{k}" for k in range(HASHED_BINS))]
+    hashed = (f"unseen #{k}" for k in range(HASHED_BINS))
+    rare = [] if feature.rare_bin is None else [RARE_LABEL]
+    return [*map(_quoted, feature.vocabulary), *hashed, *rare]
 
 
 def _quoted(value: str) -> str:
     """The value, in quotes if it reads like the name of another cell."""
-    if value in ("missing", "unreadable", "") or value.startswith(("unseen #", NEW, '"')):
+    names = ("missing", "unreadable", RARE_LABEL, "")
+    if value in names or value.startswith(("unseen #", NEW, '"')):
         return f'"{value}"'
     return value
 

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from detectors.arrays import Ints
 from detectors.profiles.columns import Column, Texts, written_types
 from detectors.profiles.hashing import hashed, hashed_bin
-from detectors.profiles.layout import HEAD, MISSING, Layout
+from detectors.profiles.layout import HASHED_BINS, HEAD, MISSING, Layout
 from detectors.profiles.novel import samples
 from detectors.profiles.profile import Profile
+from detectors.profiles.rare_values import KEY_BITS, RareValues, keys_of
 from detectors.profiles.reading import BLANKS, hold_blanks
 from detectors.profiles.row_selection import RowSelection
 from detectors.profiles.vocabulary import KnownTexts, known_texts, trims
@@ -25,7 +26,8 @@ class TextTables:
     """The text columns: one vocabulary for all, and slots of every (layout, column).
 
     ``present`` is false where a layout has no feature for a column, ``known`` is the size of the
-    feature's vocabulary, ``trims`` whether blanks around a text do not matter there.
+    feature's vocabulary, ``trims`` whether blanks around a text do not matter there. ``rare`` holds
+    a key (table, value) for each rare value.
     """
 
     def __init__(self, layouts: Sequence[Layout], names: Sequence[str]) -> None:
@@ -48,6 +50,7 @@ class TextTables:
                     self.trims[m, j] = trims(feature)
                     tables.append((m * len(names) + j, known_texts(feature)))
         self._build(tables)
+        self.rare = _rare_keys(layouts, names)
 
     def _build(self, tables: Sequence[tuple[int, KnownTexts]]) -> None:
         """Build the common list of texts, and sorted keys (table, text) that lead to bins."""
@@ -95,14 +98,26 @@ class TextTables:
                 trimmed = trimmed.filter(pa.array(changed))
                 found = self._look_up(trimmed, table[again])
                 bins[again], types[again], self.unseen[again], self.hashes[again] = found
+        self._move_rare(bins, table)
         return bins, types
+
+    def _move_rare(self, bins: Ints, table: Ints) -> None:
+        """Move the rare values among the unseen ones to their bin, the one after the hashed."""
+        if not len(self.rare):
+            return
+        unseen = np.flatnonzero(self.unseen)
+        keys = _table_keys(table[unseen], self.hashes[unseen])
+        nearest = np.minimum(np.searchsorted(self.rare, keys), len(self.rare) - 1)
+        rare = unseen[self.rare[nearest] == keys]
+        bins[rare] = self.known.ravel()[table[rare]] + HASHED_BINS
+        self.unseen[rare] = False
 
     def _look_up(
         self, text: pa.StringArray, table: Ints
     ) -> tuple[Ints, NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint64]]:
         """Bin and written type of each cell, whether its feature does not know the text, its hash.
 
-        A cell without a text has the hash 0.
+        A rare value is unseen here. A cell without a text has the hash 0.
         """
         index = pc.index_in(text, value_set=self.words).fill_null(-1)
         word = index.to_numpy(zero_copy_only=False).astype(np.int64)
@@ -148,6 +163,23 @@ def _trimmed(texts: pa.StringArray, where: NDArray[np.bool_]) -> pa.StringArray:
     if not hold_blanks(texts):
         return texts
     return pc.if_else(pa.array(where), pc.utf8_trim(texts, characters=BLANKS), texts)
+
+
+def _rare_keys(layouts: Sequence[Layout], names: Sequence[str]) -> NDArray[np.uint64]:
+    """The key (table, value) of each rare value of these columns, rising."""
+    keys = [np.empty(0, np.uint64)]
+    for m, layout in enumerate(layouts):
+        for j, name in enumerate(names):
+            rare = layout.features[layout.index[name]].rare if name in layout.index else None
+            if isinstance(rare, RareValues):
+                table = np.uint64(m * len(names) + j) << np.uint64(KEY_BITS)
+                keys.append(table | np.frombuffer(rare.keys, "<u4"))
+    return np.concatenate(keys)
+
+
+def _table_keys(table: Ints, hashes: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """The key (table, value) of values from their hashes."""
+    return (table.astype(np.uint64) << np.uint64(KEY_BITS)) | keys_of(hashes)
 
 
 def _concatenate(

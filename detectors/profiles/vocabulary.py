@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Ints
 from detectors.profiles.columns import written_types
-from detectors.profiles.hashing import hashed, hashed_bin
+from detectors.profiles.hashing import bins_beyond
 from detectors.profiles.layout import Feature
 from detectors.profiles.reading import BLANKS, hold_blanks, spellings
 
@@ -63,7 +63,7 @@ class VocabularyIndex:
         # A marker has the bin after the last one.
         self._bins = np.where(known.bins == NO_BIN, feature.bins, known.bins)
         self._types = known.types
-        self._first_hashed = len(feature.vocabulary)
+        self._feature = feature
         self._trims = trims(feature)
 
     def look_up(
@@ -71,7 +71,8 @@ class VocabularyIndex:
     ) -> tuple[Ints, NDArray[np.uint8], pa.StringArray, NDArray[np.bool_]]:
         """Bin and written type of each value, the values without blanks, and which are known.
 
-        The bin of a missing marker is the one after the last. Unknown values go to hashed bins.
+        The bin of a missing marker is the one after the last. Unknown values go to hashed bins;
+        rare values are known.
         """
         index = pc.index_in(values, value_set=self._texts)
         if index.null_count and self._trims and hold_blanks(values):
@@ -85,6 +86,7 @@ class VocabularyIndex:
         at = index.drop_null().to_numpy()
         bins[known], types[known] = self._bins[at], self._types[at]
         rest = values.filter(pa.array(~known))
-        bins[~known] = self._first_hashed + hashed_bin(hashed(rest))
-        types[~known] = written_types(rest)
+        bins[~known], types[~known] = bins_beyond(self._feature, rest), written_types(rest)
+        if self._feature.rare_bin is not None:
+            known |= bins == self._feature.rare_bin
         return bins, types, values, known

@@ -8,8 +8,10 @@ import math
 from typing import Any
 
 from hypothesis import strategies as st
+from msgspec import UNSET
 from msgspec.structs import replace
 
+from detectors.profiles.binning import rare_values
 from detectors.profiles.layout import Feature, Layout
 from detectors.profiles.reading import CellReading
 
@@ -153,8 +155,13 @@ READINGS = {
     "n": CellReading(missing=("abc", " NA ")),
     "t": CellReading(missing=("N/A", "b"), booleans=True),
 }
-read_layout = Layout(tuple(replace(f, reading=READINGS[f.name]) for f in layout.features))
-"""The same bins, read with missing markers and booleans."""
+RARE = {"t": rare_values([(value, 2) for value in ("- 7", "1e5", "7.0", "a b", "NA")])}
+read_layout = Layout(
+    tuple(
+        replace(f, reading=READINGS[f.name], rare=RARE.get(f.name, UNSET)) for f in layout.features
+    )
+)
+"""The same bins, read with missing markers and booleans; the text has rare values."""
 
 
 def lines(width: int) -> st.SearchStrategy[str]:

@@ -72,7 +72,7 @@ def _shift(window: CheckedWindow, i: int) -> str:
 def _share_gaps(window: CheckedWindow, i: int) -> tuple[list[int], Floats]:
     """Cells of feature ``i`` (from 0), and the rise of the share of each.
 
-    The hashed bins of a text feature count as one cell, the first of them.
+    The hashed bins of a text feature count as one cell, the first of them. So do its rare values.
     """
     start, stop = window.layout.cell_starts[i : i + 2].tolist()
     gaps = window.pair.q[start:stop] - window.pair.p[start:stop]
@@ -81,7 +81,7 @@ def _share_gaps(window: CheckedWindow, i: int) -> tuple[list[int], Floats]:
     if feature.numeric:
         return cells, gaps
     known = len(feature.vocabulary)
-    firsts = list(range(known + 1))
+    firsts = list(range(known + 1)) + ([] if feature.rare_bin is None else [feature.rare_bin])
     return firsts, np.add.reduceat(gaps, firsts)
 
 

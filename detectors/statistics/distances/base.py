@@ -29,8 +29,9 @@ class MergedCells(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """The cells that distances compare: coarse cells, those of small expected counts merged.
 
     The arrays have one entry per coarse cell, 0 for those that were merged; then the *rest* of each
-    feature, into which small cells of known values are merged; then the *unseen rest*, for small
-    cells of values that the baseline does not know. Known and unseen values are never merged.
+    feature, into which small cells of known values and all rare values are merged; then the *unseen
+    rest*, for small cells of values that the baseline does not know. Known and unseen values are
+    never merged.
 
     * ``feature``: the feature of each cell.
     * ``before``, ``after``: counts. A value that the baseline has once says as much about the
@@ -190,7 +191,7 @@ def merged_cells(pair: Pair) -> MergedCells:
     both = pair.before + pair.after
     with np.errstate(invalid="ignore", divide="ignore"):
         weight = pair.m * pair.n / (pair.m + pair.n) ** 2
-    small = both * pair.spread(weight) < SMALL_CELL
+    small = (both * pair.spread(weight) < SMALL_CELL) | pair.layout.rare
     unseen = pair.layout.unseen
     moved = taken_as_unseen(pair, small)
     before = pair.before + _spread_over_unseen(pair, moved)
@@ -219,7 +220,8 @@ def taken_as_unseen(pair: Pair, small: NDArray[np.bool_]) -> Floats:
     """Baseline counts in ``small`` cells of each feature that are taken as counts of unseen values.
 
     At most those of known values that the baseline has once, and as many as bring the share of
-    unseen values closest to that of the window. Where the vocabulary is cut, its rarest values were
+    unseen values closest to that of the window. Of rare values, a part that their filter states.
+    Where the vocabulary is cut and there is no filter of the other values, its rarest values were
     chosen among others by luck: then those of the two lowest counts in it. By the estimate of Good
     and Turing, all values of more than ``r`` rows have as many rows in other data as those of more
     than ``r + 1`` have in the baseline.
@@ -227,11 +229,14 @@ def taken_as_unseen(pair: Pair, small: NDArray[np.bool_]) -> Floats:
     if not len(pair.starts):
         return np.empty(0)
     unseen = pair.layout.unseen
-    known = np.where(unseen | (pair.before == 0), np.inf, pair.before)
+    rare = pair.layout.rare
+    known = np.where(unseen | rare | (pair.before == 0), np.inf, pair.before)
     before, after = pair.total(pair.before * unseen), pair.total(pair.after * unseen)
-    rarest = np.where(before > 0, np.minimum.reduceat(known, pair.starts), 0.0)
+    is_cut = (before > 0) & (pair.total(rare) == 0)
+    rarest = np.where(is_cut, np.minimum.reduceat(known, pair.starts), 0.0)
     lucky = small & np.isfinite(known) & (known <= pair.spread(rarest) + 1.0)
     most = pair.total(np.where(lucky, pair.before, 0.0))
+    most += pair.total(pair.before * rare) * pair.layout.rare_new_share
     with np.errstate(invalid="ignore", divide="ignore"):
         wanted = after / pair.n * pair.m - before
     return np.clip(np.nan_to_num(wanted, posinf=0.0), 0.0, most)

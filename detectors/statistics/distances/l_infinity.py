@@ -12,7 +12,7 @@ from detectors.statistics.laws import sampling_scale
 
 
 class LInfinity(Distance):
-    """``max |p - q|`` of each text feature over its known values, and all unseen ones as one.
+    """``max |p - q|`` of each text feature over its vocabulary, and all unseen values as one.
 
     The *Simple* form of SageMaker Model Monitor, see ``docs/sagemaker-compatibility.md``, on real
     counts; the *Robust* form subtracts ``1.8 * sqrt((n + m) / (n * m))`` from it. Here the limit is
@@ -35,14 +35,14 @@ class LInfinity(Distance):
         """The largest gap between two shares."""
         if not len(pair.starts):
             return np.empty(0)
-        unseen = pair.layout.unseen
-        gaps = np.where(unseen, 0.0, np.nan_to_num(np.abs(pair.p - pair.q)))
+        several = pair.layout.unseen | pair.layout.rare
+        gaps = np.where(several, 0.0, np.nan_to_num(np.abs(pair.p - pair.q)))
         gap = np.maximum(np.maximum.reduceat(gaps, pair.starts), np.abs(pair.unseen_gain))
         return pair.where_both(np.where(pair.numeric, np.nan, gap))
 
     def noise(self, pair: Pair, alpha: float) -> Floats:
         """``sqrt((1/n + 1/m) * ln(2 B / alpha) / 2)``: ``alpha`` is shared among the B cells."""
-        cells = np.maximum(pair.total(~pair.layout.unseen), 1.0) + 1.0
+        cells = np.maximum(pair.total(~pair.layout.unseen & ~pair.layout.rare), 1.0) + 1.0
         noise = np.sqrt(sampling_scale(pair) * np.log(2.0 * cells / alpha) / 2.0)
         return np.where(pair.numeric, np.nan, noise)
 

@@ -8,7 +8,9 @@ from bisect import bisect_right
 import numpy as np
 import pyarrow as pa
 import pytest
+from msgspec import UNSET
 
+from detectors.profiles.binning import rare_values
 from detectors.profiles.columns import Column, Numbers, Texts
 from detectors.profiles.fold import Fold, fold
 from detectors.profiles.hashing import BASE, MIX, hashed, hashed_bin
@@ -26,6 +28,7 @@ from detectors.profiles.layout import (
 from detectors.profiles.profile import Profile
 
 WORDS = [f"w{k}" for k in range(12)]
+RARE = ["w7", "w9", "w10"]
 
 
 def layout(seed: int) -> Layout:
@@ -45,7 +48,13 @@ def layout(seed: int) -> Layout:
             )
         )
     features.append(
-        Feature(name="t", type="String", kind="text", vocabulary=tuple(WORDS[seed : seed + 6]))
+        Feature(
+            name="t",
+            type="String",
+            kind="text",
+            vocabulary=tuple(WORDS[seed : seed + 6]),
+            rare=rare_values([(word, 2) for word in RARE]) if seed else UNSET,
+        )
     )
     features.append(Feature(name="absent", type="String", kind="text", vocabulary=("x",)))
     return Layout(tuple(features))
@@ -74,7 +83,7 @@ def plain_hash(word: str) -> int:
         sum((byte + 1) * pow(BASE, j + 1, modulus) for j, byte in enumerate(word.encode()))
         % modulus
     )
-    return ((total ^ (total >> 32)) * MIX % modulus) >> 58
+    return (total ^ (total >> 32)) * MIX % modulus
 
 
 def plain_number(x: float, slot: int | None, edges: tuple[float, ...], bins: int) -> list[int]:
@@ -102,10 +111,11 @@ def counts_by_loops(layout: Layout, data: dict[str, Column], start: int, stop: i
                 hits = plain_number(float(column.values[row]), slot, feature.edges, feature.bins)
             else:
                 word = column.values[row].as_py()
+                bin_of_word = len(feature.vocabulary) + (plain_hash(word or "") >> 58)
+                if word in RARE and feature.rare_bin is not None:
+                    bin_of_word = len(feature.vocabulary) + 64
                 if word in feature.vocabulary:
                     bin_of_word = feature.vocabulary.index(word)
-                else:
-                    bin_of_word = len(feature.vocabulary) + plain_hash(word or "")
                 hits = [MISSING] if word is None else [STRING, HEAD + bin_of_word]
             for hit in hits:
                 counts[first + hit] += 1
@@ -166,7 +176,9 @@ def test_a_profile_survives_encoding_and_splitting() -> None:
 
 def test_the_hash_of_unseen_values_is_its_formula_for_any_bytes() -> None:
     words = ["", "a", "b", "ab", "ba", "Grüße", "x" * 300, "\x00", "日本"]
-    assert hashed_bin(hashed(pa.array(words))).tolist() == [plain_hash(word) for word in words]
+    assert hashed_bin(hashed(pa.array(words))).tolist() == [
+        plain_hash(word) >> 58 for word in words
+    ]
     assert hashed_bin(hashed(pa.array(words).slice(2, 3))).tolist() == [
-        plain_hash(word) for word in words[2:5]
+        plain_hash(word) >> 58 for word in words[2:5]
     ]
