@@ -14,6 +14,8 @@ from detectors.statistics.laws import sampling_scale
 class LInfinity(Distance):
     """``max |p - q|`` of each text feature over its vocabulary, and all unseen values as one.
 
+    Known values beyond the vocabulary are too rare to be the largest, and are left out.
+
     The *Simple* form of SageMaker Model Monitor, see ``docs/sagemaker-compatibility.md``, on real
     counts; the *Robust* form subtracts ``1.8 * sqrt((n + m) / (n * m))`` from it. Here the limit is
     at least the sampling noise instead. NaN for numbers, and without rows.

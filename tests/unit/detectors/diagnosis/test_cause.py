@@ -152,6 +152,17 @@ def test_a_rare_value_that_a_small_window_lacks_has_not_vanished() -> None:
     assert cause(before, texts({"a": 80, "b": 20})) == ""
 
 
+def test_new_values_that_the_baseline_leads_one_to_expect_are_not_the_cause() -> None:
+    """A fifth of the rows are values that occur once, so that a fifth of new values is usual."""
+    before = texts({"a": 5_000, "b": 3_000, **{f"once {k}": 1 for k in range(2_000)}})
+    usual = {f"new {k}": 1 for k in range(195)}
+    assert cause(before, texts({"a": 105, "b": 700, **usual})) == ""
+    new = {f"new {k}": 1 for k in range(600)}
+    assert cause(before, texts({"a": 250, "b": 150, **new})) == (
+        "new category values rose from 20 % to 60 %"
+    )
+
+
 def test_a_few_new_values_by_chance_are_not_the_cause() -> None:
     before = texts({**{f"w{k}": 12 for k in range(1_000)}, **{f"x{k}": 1 for k in range(500)}})
     after = texts({"w0": 94, **{f"x{k}": 1 for k in range(6)}})

@@ -41,11 +41,39 @@ def test_a_column_whose_values_are_all_replaced_has_drifted(
     assert verdict(before, drawn(3, values, rows), statistic) == "ok"
 
 
-@pytest.mark.parametrize("rows", [1_000, 10_000])
+@pytest.mark.parametrize("rows", [500, 1_000, 10_000])
+@pytest.mark.parametrize("statistic", TEXT_STATISTICS)
+@pytest.mark.parametrize(
+    ("values", "times"), [(1_100, 9), (3_000, 3), (5_000, 2), (10_000, 3), (20_000, 2)]
+)
+def test_a_replaced_column_of_more_values_than_the_vocabulary_holds_has_drifted(
+    values: int, times: int, statistic: str, rows: int
+) -> None:
+    before = [f"known {k}" for k in range(values)] * times
+    assert verdict(before, drawn(2, values, rows, "other"), statistic) == "violation"
+    assert verdict(before, drawn(3, values, rows), statistic) == "ok"
+
+
+@pytest.mark.parametrize("rows", [500, 1_000, 10_000])
 def test_identifiers_that_recur_and_are_all_replaced_have_drifted(rows: int) -> None:
-    """The vocabulary holds 1,000 of the 10,000 identifiers."""
+    """The vocabulary holds 1,000 of the 10,000 identifiers; a twentieth of the values is new."""
     before = drawn(1, 10_000, 30_000)
-    assert verdict(before, drawn(2, 10_000, rows, "other"), "psi") == "violation"
+    for statistic in TEXT_STATISTICS:
+        assert verdict(before, drawn(2, 10_000, rows, "other"), statistic) == "violation"
+        assert verdict(before, drawn(3, 10_000, rows), statistic) == "ok"
+
+
+def test_a_twentieth_of_replaced_values_beyond_the_vocabulary_has_drifted_in_many_rows() -> None:
+    before = [f"known {k}" for k in range(5_000)] * 4
+    after = [*drawn(3, 5_000, 19_000), *drawn(4, 5_000, 1_000, "other")]
+    assert verdict(before, after, "psi") == "violation"
+
+
+def test_values_beyond_the_filter_are_no_drift() -> None:
+    """The filter holds 65,536 of 75,000 values; the others count as values that are new."""
+    before = [f"known {k}" for k in range(75_000)] * 2
+    for rows in (500, 10_000):
+        assert verdict(before, drawn(3, 75_000, rows), "psi") == "ok"
 
 
 @pytest.mark.parametrize(("values", "trained"), [(1_500, 20_000), (5_000, 10_000), (9_000, 10_000)])
@@ -101,6 +129,20 @@ def test_rare_known_values_and_unseen_ones_are_merged_into_two_cells() -> None:
     assert cells.left[0] == 3
     assert cells.before[rests].tolist() == [300, 0]
     assert cells.after[rests].tolist() == [0, 30]
+
+
+def test_rare_values_are_in_the_cell_of_small_known_ones() -> None:
+    often = {f"often {k}": 100 for k in range(1_000)}
+    rare = {f"rare {k}": 2 for k in range(500)}
+    sides = of_counts(often | rare, often | {"rare 7": 300, "new": 400})
+    rest, unseen_rest = (
+        sides.merged_cells.before[-2:].tolist(),
+        sides.merged_cells.after[-2:].tolist(),
+    )
+    taken = 2 * np.sqrt(2 * 500)  # two standard errors of no value that occurs once
+    assert rest == [pytest.approx(1_000 - taken), 0.0]
+    assert unseen_rest == [300, 0], "the new value has a cell of its own"
+    assert sides.merged_cells.before.sum() == pytest.approx(101_000)
 
 
 def test_values_seen_once_count_as_unseen_as_far_as_the_window_has_unseen_ones() -> None:

@@ -191,3 +191,13 @@ def test_few_whole_numbers_beyond_two_to_the_53_are_counted_by_their_text() -> N
     assert only_feature(built(["9007199254740991", "7"] * 5)).type == "Integral"
     assert only_feature(built([str(2**53 + k) for k in range(40)])).type == "Integral"
     assert only_feature(built(neighbours, numbers=["x"])).type == "Integral"
+
+
+def test_a_baseline_knows_the_values_beyond_its_vocabulary() -> None:
+    made = built([f" value {k % 1_500} " for k in range(3_000)])
+    feature, profile = only_feature(made), made.baseline.profile
+    bins = profile.counts[profile.layout.bins(0)]
+    assert (len(feature.vocabulary), int(bins[-1]), int(bins[1_000:-1].sum())) == (1_000, 1_000, 0)
+    assert profile.novel == {}
+    once = built([f"value {k}" for k in range(1_500)])
+    assert only_feature(once).rare_bin is None
