@@ -153,13 +153,13 @@ def test_a_rare_value_that_a_small_window_lacks_has_not_vanished() -> None:
 
 
 def test_new_values_that_the_baseline_leads_one_to_expect_are_not_the_cause() -> None:
-    """A fifth of the rows are values that occur once, so that a fifth of new values is usual."""
-    before = texts({"a": 5_000, "b": 3_000, **{f"once {k}": 1 for k in range(2_000)}})
-    usual = {f"new {k}": 1 for k in range(195)}
-    assert cause(before, texts({"a": 105, "b": 700, **usual})) == ""
+    """A quarter of the rows are values that occur once, so a quarter of new values is usual."""
+    before = texts({"a": 1_700, "b": 1_000, **{f"once {k}": 1 for k in range(900)}})
+    usual = {f"new {k}": 1 for k in range(245)}
+    assert cause(before, texts({"a": 105, "b": 650, **usual})) == ""
     new = {f"new {k}": 1 for k in range(600)}
     assert cause(before, texts({"a": 250, "b": 150, **new})) == (
-        "new category values rose from 20 % to 60 %"
+        "new category values rose from 25 % to 60 %"
     )
 
 
