@@ -8,14 +8,14 @@ import numpy as np
 
 from detectors.statistics.distances.base import Pair
 
-USUAL: Final = 0.5
+USUAL: Final = 0.8
 """The share of the baseline from which on a single value is a usual sight."""
 
 
 def frozen(pair: Pair, i: int) -> str:
     """``frozen: a single value`` if only the baseline of feature ``i`` varies; else empty.
 
-    Empty too for a value that at least half of the baseline has: on a dry day the rain is 0 all
+    Empty too for a value that most of the baseline has: on a dry day the rain is 0 all
     day. A text outside of the vocabulary is never called frozen, since many share a bin.
     """
     single = _single_number(pair, i) if pair.layout.features[i].numeric else _single_word(pair, i)
@@ -39,7 +39,7 @@ def _known(pair: Pair, i: int) -> slice:
 
 
 def _is_usual(pair: Pair, i: int) -> bool:
-    """Whether at least half of the baseline lies in the single bin that the window fills."""
+    """Whether most of the baseline lies in the single bin that the window fills."""
     bins = pair.layout.bins(i)
     filled = pair.window.counts[bins] > 0
     before = pair.baseline.counts[bins]

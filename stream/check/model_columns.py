@@ -10,7 +10,7 @@ from stream.config.model import Config
 from stream.formats.json import Json
 
 
-def column_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterator[str]:
+def model_warnings(config: Config, baselines: Mapping[str, Baseline]) -> Iterator[str]:
     """Yield a line for each model without predictions, and for each that still learns columns."""
     for name, columns in columns_by_model(config, baselines).items():
         if config.models[name].learned or columns.unlearned:

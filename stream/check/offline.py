@@ -9,7 +9,7 @@ from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines, without_constraints
 from stream.check.findings import format_duration
 from stream.check.limit_effects import limit_warnings
-from stream.check.model_columns import column_warnings
+from stream.check.model_columns import model_warnings
 from stream.check.sink_names import name_warnings
 from stream.config.environment import Environment
 from stream.config.model import Config
@@ -50,7 +50,7 @@ def warnings(config: Config, environment: Environment) -> list[str]:
     lost = [f"{key}: {path} {NO_CONSTRAINTS}" for key, path in without_constraints(config).items()]
     sinks = [*name_warnings(config)] if config.sinks else [f"sinks: {NO_SINKS}"]
     baselines = configured_baselines(config)
-    columns = column_warnings(config, baselines)
+    columns = model_warnings(config, baselines)
     return [*unset, *lost, *sinks, *columns, *limit_warnings(config, baselines)]
 
 

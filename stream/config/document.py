@@ -12,6 +12,8 @@ from stream.errors import ConfigFault
 
 MERGE_TAG: Final = "tag:yaml.org,2002:merge"
 TEXT_TAG: Final = "tag:yaml.org,2002:str"
+LONGEST_NUMBER: Final = 4_300
+"""The largest number of digits that Python converts."""
 MAX_VALUES: Final = 100_000
 """The largest number of values in a document, each alias counted like what it repeats."""
 
@@ -34,6 +36,8 @@ class _Loader(yaml.SafeLoader):
         except (ValueError, KeyError) as error:
             reason = f"{error} is no value of the type {node.tag.rpartition(':')[2]}"
             problem = reason if isinstance(error, KeyError) else str(error)
+            if len(node.value) > LONGEST_NUMBER:
+                problem = f"a number of more than {LONGEST_NUMBER:,} digits"
             raise yaml.constructor.ConstructorError(None, None, problem, node.start_mark) from error
 
 

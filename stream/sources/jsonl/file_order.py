@@ -148,7 +148,7 @@ class FileOrder:
         except FileNotFoundError:
             return
         except OSError as error:
-            self.unreadable[printable(folder or ".")] = error.strerror or str(error)
+            self.unreadable[printable_name(folder or ".")] = error.strerror or str(error)
             return
         for entry in entries:
             name = f"{folder}/{entry.name}" if folder else entry.name
@@ -156,22 +156,22 @@ class FileOrder:
                 yield from self._walk(name)
             elif entry.name.endswith(_SUFFIXES):
                 if fault := _fault(entry, name):
-                    self.unreadable[printable(name)] = fault
+                    self.unreadable[printable_name(name)] = fault
                 else:
                     yield name
 
     def _readable(self, files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
         for name, path in files.items():
             if self._files.get(name) != path and (fault := _path_fault(self.root / path)):
-                self.unreadable[printable(path)] = fault
+                self.unreadable[printable_name(path)] = fault
             else:
                 yield name, path
 
 
-def printable(name: str) -> str:
+def printable_name(name: str) -> str:
     r"""Return a name without characters that cannot be written.
 
-    >>> printable("m\udcff.jsonl")
+    >>> printable_name("m\udcff.jsonl")
     'm\\xff.jsonl'
     """
     return os.fsencode(name).decode("utf-8", "backslashreplace")

@@ -142,6 +142,13 @@ def test_a_word_that_is_written_in_every_row_is_frozen_and_not_vanished() -> Non
     assert cause(BEFORE, texts({"b": 1_000})) == "frozen: a single value"
 
 
+@pytest.mark.parametrize("on", [400, 490, 510, 700])
+def test_a_flag_that_sticks_is_frozen_whichever_of_its_values_is_the_more_frequent(on: int) -> None:
+    before = texts({"on": on, "off": 1_000 - on})
+    assert cause(before, texts({"on": 1_000})) == "frozen: a single value"
+    assert cause(before, texts({"off": 1_000})) == "frozen: a single value"
+
+
 def test_rows_that_are_all_new_are_new_and_not_frozen() -> None:
     """Words outside of the vocabulary share bins: that they are one word is not certain."""
     assert cause(BEFORE, texts({"z": 1_000})) == "new category values rose from 0 % to 100 %"

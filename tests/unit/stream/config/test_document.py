@@ -99,6 +99,7 @@ def test_a_key_may_replace_a_merged_one_and_differ_in_type() -> None:
         ("a: 1\nb: !!bool maybe\n", 2, "'maybe' is no value of the type bool"),
         ("a: 1\nb: 'open\nc: 2\n", 2, "found unexpected end of stream"),
         ("[" * 5_000, 0, "nested too deeply"),
+        (f"a: 1\nb: {'1' * 5_000}\n", 2, "a number of more than 4,300 digits"),
     ],
 )
 def test_a_text_that_is_not_yaml_is_refused_with_line_and_reason(
