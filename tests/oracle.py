@@ -231,8 +231,8 @@ def is_same(marker: float | None, number: float | None) -> bool:
 def read_as(cell: object, feature: Feature) -> object:
     """The cell as the feature's reading has it: ``None`` for a missing marker, blanks removed.
 
-    Booleans are ``true`` and ``false`` in a text feature, 1 and 0 in a numeric one. A feature of
-    0.1.0 has no reading."""
+    Booleans are 1 and 0 in a numeric feature. In a text feature they are ``true`` and ``false`` if
+    its vocabulary has the one that is meant. A feature of 0.1.0 has no reading."""
     if isinstance(feature.reading, msgspec.UnsetType) or cell is None:
         return cell
     text = (cell if isinstance(cell, str) else word_of(cell)).strip(" \t\r\n")
@@ -241,9 +241,10 @@ def read_as(cell: object, feature: Feature) -> object:
         return None if any(is_same(number_of(m), number_of(cell)) for m in markers) else cell
     if text in ("", *markers):
         return None
-    if feature.reading.booleans and text in TRUTH:
-        return int(TRUTH[text]) if feature.numeric else word_of(TRUTH[text])
-    return cell if feature.numeric else text
+    if feature.numeric:
+        return int(TRUTH[text]) if feature.reading.booleans and text in TRUTH else cell
+    meant = word_of(TRUTH[text]) if feature.reading.booleans and text in TRUTH else text
+    return meant if meant in feature.vocabulary else text
 
 
 def number_slots(cell: object, feature: Feature) -> list[int]:
