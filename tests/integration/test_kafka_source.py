@@ -423,6 +423,8 @@ def test_a_wrong_password_is_an_error_at_once_and_never_logged(
     mechanism: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """The broker states the refusal on about one connection in four, and closes the others without
+    a reason: on a busy machine five attempts of four seconds may see none."""
     caplog.set_level(logging.DEBUG)
     began = time.monotonic()
     topic = make_topic()
@@ -434,9 +436,9 @@ def test_a_wrong_password_is_an_error_at_once_and_never_logged(
         ) as raised,
     ):
         open_source(
-            kafka, topic, bootstrap=kafka.sasl_bootstrap, options=options, give_up_after="30s"
+            kafka, topic, bootstrap=kafka.sasl_bootstrap, options=options, give_up_after="2m"
         )
-    assert time.monotonic() - began < 20.0  # not the thirty seconds of retries
+    assert time.monotonic() - began < 60.0  # not the two minutes of retries
     assert str(raised.value).count("SaslAuthenticationFailed") == 1
     assert "not-the-password" not in f"{raised.value}{lines}{caplog.text}"
 
