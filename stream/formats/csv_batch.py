@@ -107,8 +107,15 @@ def _unsafe_lines(
 def _header_lines(data: bytes, ends: NDArray[np.int64], names: Sequence[str]) -> list[int]:
     """Return the lines that may repeat the names of the columns, in any order.
 
-    Each such line holds the longest name, which is rare in data: few lines are looked at.
+    Each such line begins like one of the names and holds the longest one, which is rare in data:
+    few lines are looked at.
     """
+    letters = np.frombuffer(data, np.uint8)
+    starts = np.concatenate(([0], ends + 1))[: len(ends)]
+    begins = np.zeros(256, bool)
+    begins[[*b' \t",', _BYTE_ORDER_MARK[0], *(name.encode()[0] for name in names if name)]] = True
+    if not begins[letters[starts]].any():
+        return []
     longest = max((part for name in names for part in name.split('"')), key=len).encode()
     if longest not in data:
         return []
