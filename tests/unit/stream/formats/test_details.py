@@ -86,7 +86,7 @@ JSON_DETAILS = [
     (b'"secret"', "not_an_object", "the record is text"),
     (b"null", "not_an_object", "the record is null"),
     (b"", "undecodable", "it is empty"),
-    (b'{"x": 1,}', "undecodable", "Expecting property name enclosed in double quotes"),
+    (b'{"x" 1}', "undecodable", "Expecting ':' delimiter"),
     ({"ts": 1, "p": 2}, "time_missing", "no time: the record has ts, p"),
     ({str(k): 0 for k in range(20)}, "time_missing", "0, 1, 2, 3, 4, 5, 6, 7 and 12 others"),
     ({"k" * 100: 0}, "time_missing", f"the record has {'k' * 40}..."),
