@@ -47,3 +47,12 @@ def distinguishable(value: float, limit: float) -> tuple[str, str]:
         if texts[0] != texts[1] or value == limit:
             break
     return texts
+
+
+def escaped(text: str) -> str:
+    r"""Text with the characters that do not print as their codes: they could control a terminal.
+
+    >>> escaped("a\x1b[2J\n")
+    'a\\x1b[2J\\n'
+    """
+    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from detectors.phrases import percent
+from detectors.phrases import escaped, percent
 from detectors.profiles.reading import BLANKS
 from stream.baselining.column_scan import ColumnScan
 
@@ -52,7 +52,7 @@ def shown(text: str) -> str:
     >>> shown("a\x1b[2J"), shown("x" * 30)
     ('a\\x1b[2J', 'xxxxxxxxxxxxxxxxxxxxxxx…')
     """
-    safe = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    safe = escaped(text)
     return safe if len(safe) <= LONGEST_VALUE else f"{safe[: LONGEST_VALUE - 1]}…"
 
 

@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from detectors.diagnosis.new_values import new_value_labels
+from detectors.phrases import escaped
 from detectors.profiles.profile import Profile
 from detectors.report import Violation, WindowReport
 from detectors.statistics.catalogue import DISTANCES
@@ -116,7 +117,7 @@ class ExplainPage:
             baseline = "" if metric.baseline is None else _value(metric.baseline, metric.is_share)
             texts = [_value(value, metric.is_share) for value in values]
             cells = [_label(metric.name), baseline, *texts]
-            table.add_row(*map(_visible, cells), *mark, style=style)
+            table.add_row(*map(escaped, cells), *mark, style=style)
         self._console.print(table)
         self._formulas([metric.name for metric in shown])
         if _noise_decides({metric.name: metric.recomputed for metric in shown}):
@@ -159,7 +160,7 @@ class ExplainPage:
             cell = first + k
             if pair.before[cell] + pair.after[cell]:
                 table.add_row(
-                    Text(_visible(named.get(k, labels[k])), overflow="fold"),
+                    Text(escaped(named.get(k, labels[k])), overflow="fold"),
                     str(pair.before[cell]),
                     str(pair.after[cell]),
                     f"{pair.p[cell]:.4f}",
@@ -196,10 +197,10 @@ class ExplainPage:
         self._console.print(Text(f"\n{SYMBOLS}"), table)
 
     def _line(self, text: str, style: str = "") -> None:
-        self._console.print(Text(_visible(text), style))
+        self._console.print(Text(escaped(text), style))
 
     def _indented(self, text: str, style: str = "") -> None:
-        self._console.print(Padding(Text(_visible(text), style), (0, 0, 0, 2)))
+        self._console.print(Padding(Text(escaped(text), style), (0, 0, 0, 2)))
 
 
 def _noise_decides(values: Mapping[str, object]) -> bool:
@@ -224,7 +225,3 @@ def _value(value: object, is_share: bool) -> str:
     if is_share and isinstance(value, float):
         return f"{100 * value:.10g} %"
     return f"{value:.10g}" if isinstance(value, float) else str(value)
-
-
-def _visible(text: str) -> str:
-    return "".join(char if char.isprintable() else repr(char)[1:-1] for char in text)

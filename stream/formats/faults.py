@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from detectors.phrases import escaped
+
 MOST_NAMES: Final = 8
 """The number of names that a detail lists at most."""
 LONGEST_NAME: Final = 40
@@ -58,7 +60,7 @@ def visible(name: str) -> str:
     ('a\\\\n', 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...')
     """
     cut = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
+    return escaped(cut)
 
 
 def type_name(value: object) -> str:

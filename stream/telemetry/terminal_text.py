@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from detectors.phrases import escaped
+
 
 def printable(text: str) -> str:
     """Return text with the characters that could control a terminal escaped, except line breaks.
@@ -9,6 +11,4 @@ def printable(text: str) -> str:
     >>> printable("a\\x1b[2Jb")
     'a\\\\x1b[2Jb'
     """
-    return "".join(
-        char if char.isprintable() or char == "\n" else repr(char)[1:-1] for char in text
-    )
+    return "\n".join(map(escaped, text.split("\n")))
