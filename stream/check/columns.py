@@ -29,6 +29,8 @@ DEEPEST: Final = 5
 SEARCHED: Final = 20
 """The number of records in which columns are searched."""
 
+Documents = list[dict[str, Any]]
+
 
 def column_findings(
     subject: str, raws: Sequence[RawBatch], decoded: DecodedRecords, context: CheckContext
@@ -39,9 +41,10 @@ def column_findings(
     the request, else a warning. They hold names, but no values.
     """
     findings: list[Finding] = []
+    documents = _documents(raws)
     for model, profile in sorted(_profiles(context, decoded).items()):
         measures = measure(context.baselines[model], profile)
-        findings += _of_model(f"{subject}, model {model}", measures, raws, context)
+        findings += _of_model(f"{subject}, model {model}", measures, documents, context)
     return findings
 
 
@@ -63,7 +66,7 @@ def _profiles(context: CheckContext, decoded: DecodedRecords) -> dict[str, Profi
 
 
 def _of_model(
-    subject: str, measures: Measures, raws: Sequence[RawBatch], context: CheckContext
+    subject: str, measures: Measures, documents: Documents, context: CheckContext
 ) -> Iterator[Finding]:
     features = measures.layout.features
     if not features:
@@ -75,7 +78,7 @@ def _of_model(
     requested = [feature.name for feature in features if feature.role == "feature"]
     if requested and set(requested) <= set(names):
         message = f"columns: none of {counted(len(requested), 'feature')} has a value in {rows}"
-        yield Finding(subject, message, "fault", _advice(raws, requested, context))
+        yield Finding(subject, message, "fault", _advice(documents, requested, context))
     elif names:
         message = f"columns: no value in {rows}: {listed(names)}"
         advice = "Correct the paths under format, or the names in outputs and inputs"
@@ -83,11 +86,11 @@ def _of_model(
     else:
         yield Finding(subject, f"columns: {counted(len(features), 'column')} have values in {rows}")
     yield from _types(subject, measures)
-    yield from _quoted(subject, measures, raws, context)
+    yield from _quoted(subject, measures, documents, context)
 
 
 def _quoted(
-    subject: str, measures: Measures, raws: Sequence[RawBatch], context: CheckContext
+    subject: str, measures: Measures, documents: Documents, context: CheckContext
 ) -> Iterator[Finding]:
     """Warn about numbers that are sent as JSON text, which are counted as numbers."""
     form = context.config.format
@@ -98,7 +101,6 @@ def _quoted(
     }
     outputs = tuple(name for name, role in numbers.items() if role == "prediction")
     inputs = tuple(name for name, role in numbers.items() if role == "feature")
-    documents = _documents(raws)
     names = [
         name
         for name, paths in form.paths(Schema(outputs, inputs, {}))
@@ -130,9 +132,8 @@ def _types(subject: str, measures: Measures) -> Iterator[Finding]:
         yield Finding(subject, message, "warning", advice)
 
 
-def _advice(raws: Sequence[RawBatch], names: Sequence[str], context: CheckContext) -> str:
+def _advice(documents: Documents, names: Sequence[str], context: CheckContext) -> str:
     """The setting that would find the columns, or the keys that there are."""
-    documents = _documents(raws)
     if not isinstance(context.config.format, Json) or not documents:
         return "Compare the names in outputs and inputs with the payload"
     holders: dict[str, int] = {}
@@ -147,7 +148,7 @@ def _advice(raws: Sequence[RawBatch], names: Sequence[str], context: CheckContex
     return f"The records have the keys {keys}: correct format.features, or the names in inputs"
 
 
-def _documents(raws: Sequence[RawBatch]) -> list[dict[str, Any]]:
+def _documents(raws: Sequence[RawBatch]) -> Documents:
     """A few records that are JSON objects."""
     values = [value for raw in raws for value in raw.values[:SEARCHED]]
     return [document for value in values if isinstance(document := _document(value), dict)][
