@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import msgspec
 
 from detectors.faults import Fault
-from detectors.report import Signal, SignalledFeature, Violation
+from detectors.report import Signal, SignalledFeature
+from detectors.violation import Violation
 from sinks.aws.client import call, client, url_faults
 from sinks.base import Delivery, Published, Sink
 

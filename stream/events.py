@@ -230,7 +230,8 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     them. ``samples`` are raw rows of models that are still being learned. ``future`` counts the
     records dated too far ahead, which count at their arrival. ``seen`` are ids
     to remember, so that the same events are not counted again; ``unremembered`` is the number of
-    ids for which there was no room.
+    ids for which there was no room. ``predictions`` are those that may wait for labels: an encoded
+    :class:`stream.labels.rows.Predictions`, empty without any.
     """
 
     covers: tuple[CoveredRange, ...]
@@ -242,6 +243,7 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     width_mismatches: list[tuple[ModelKey, int, WidthMismatches]] = []
     seen: list[SeenIds] = []
     unremembered: int = 0
+    predictions: bytes = b""
 
 
 # Items: everything else that the aggregator takes

@@ -6,7 +6,7 @@ from typing import Final
 
 from detectors.components import find
 from detectors.decisions.checks.base import Check
-from detectors.report import Violation
+from detectors.violation import Violation
 
 _CLASSES = find("detectors.decisions.checks", Check, "driftline.checks")
 CHECKS: Final[dict[str, Check]] = {name: _CLASSES[name](name) for name in sorted(_CLASSES)}

@@ -18,9 +18,9 @@ from detectors.report import (
     Signal,
     SignalKind,
     SignalledFeature,
-    Violation,
     WindowReport,
 )
+from detectors.violation import Violation
 
 MAX_WINDOWS: Final = 5_000
 """The largest number of judged windows that are remembered.

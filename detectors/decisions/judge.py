@@ -18,8 +18,9 @@ from detectors.decisions.violations import violations_of
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline, Constraints
 from detectors.profiles.profile import Profile
-from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, Violation, WindowReport
+from detectors.report import REPORT_VERSION, FeatureReport, Signal, State, WindowReport
 from detectors.statistics.measures import measure
+from detectors.violation import Violation
 
 
 class WindowSpan(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,8 @@ import msgspec
 from detectors.diagnosis.new_values import new_value_labels, new_values, quoted
 from detectors.profiles.layout import HEAD, Layout
 from detectors.profiles.profile import Profile
-from detectors.report import Figures, Signal, Violation, WindowReport
+from detectors.report import Figures, Signal, WindowReport
+from detectors.violation import Violation
 
 _VALUE: Final = "value #"
 

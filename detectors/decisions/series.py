@@ -14,7 +14,8 @@ from detectors.components import type_of
 from detectors.decisions.checks.change_check import NAME, ChangeCheck
 from detectors.decisions.episodes import EpisodeState
 from detectors.profiles.baseline import Baseline
-from detectors.report import FeatureReport, Violation, WindowReport
+from detectors.report import FeatureReport, WindowReport
+from detectors.violation import Violation
 
 _CHECK = ChangeCheck(NAME)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from detectors.decisions.catalogue import CHECKS
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
-from detectors.report import Violation
+from detectors.violation import Violation
 
 ORDERED: Final = sorted(
     CHECKS.values(), key=lambda check: (check.stage, check.position, check.name)

@@ -8,8 +8,8 @@ import numpy as np
 
 from detectors.arrays import Floats
 from detectors.diagnosis.new_values import new_value_labels
-from detectors.report import BinShift
 from detectors.statistics.distances.base import Pair
+from detectors.violation import BinShift
 
 MAX_BINS: Final = 5
 """The largest number of bins that a violation lists."""

@@ -18,9 +18,10 @@ from detectors.decisions.rules import FeatureRules, Rules
 from detectors.errors import DetectorError
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from detectors.report import FeatureReport, Violation, WindowReport
+from detectors.report import FeatureReport, WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.measures import measure
+from detectors.violation import Violation
 from stream.baselining.build import load_baseline
 from stream.commands.explain_page import ExplainPage, RecomputedMetric
 from stream.commands.explain_target import find_target

@@ -14,10 +14,11 @@ from rich.text import Text
 from detectors.diagnosis.new_values import new_value_labels
 from detectors.phrases import escaped
 from detectors.profiles.profile import Profile
-from detectors.report import Violation, WindowReport
+from detectors.report import WindowReport
 from detectors.statistics.catalogue import DISTANCES
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
+from detectors.violation import Violation
 from stream.commands.window_text import time_text
 
 MAX_BINS: Final = 25

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from typing import Final
 
-from detectors.report import Violation, WindowReport
+from detectors.report import WindowReport
+from detectors.violation import Violation
 from stream.commands.report_files import FoundReport, ReportFiles
 from stream.commands.usage import wrong_option, wrong_usage
 from stream.commands.window_text import span_text, worst_first

@@ -8,7 +8,8 @@ from typing import Final
 
 from detectors.decisions.catalogue import size_of
 from detectors.phrases import distinguishable
-from detectors.report import FeatureReport, Violation, WindowReport
+from detectors.report import FeatureReport, WindowReport
+from detectors.violation import Violation
 from stream.telemetry.terminal_text import printable
 
 NAMED: Final = 3

@@ -14,10 +14,12 @@ from detectors.components import find
 from detectors.decisions.rules import FeatureRules, Rules
 from detectors.durations import Duration, duration_ms
 from detectors.faults import Fault
+from detectors.quality.config import QualityConfig
 from sinks.aws.client import url_faults
 from sinks.base import Sink
 from stream.dedupe.filter import Dedupe
 from stream.formats.base import Format, IdentityConfig, NameConfig, TimeConfig
+from stream.labels.base import LabelFormat
 from stream.sources.base import Source
 
 
@@ -31,11 +33,13 @@ if TYPE_CHECKING:
     AnyFormat = Format
     AnySink = Sink
     AnyChange = Change
+    AnyLabelFormat = LabelFormat
 else:
     AnySource = _any_of("stream.sources", Source, "driftline.sources")
     AnyFormat = _any_of("stream.formats", Format, "driftline.formats")
     AnySink = _any_of("sinks", Sink, "driftline.sinks")
     AnyChange = _any_of("detectors.changes", Change, "driftline.change_detectors")
+    AnyLabelFormat = _any_of("stream.labels.formats", LabelFormat, "driftline.label_formats")
 
 
 class S3Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -95,10 +99,34 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     change_detectors: list[AnyChange] = []
     """Detectors of abrupt changes in a series with one number per window."""
 
+    quality: QualityConfig | None = None
+    """How the quality of the model is measured once labels are there; it needs ``labels``."""
+
     @property
     def learned(self) -> bool:
         """True if the first events become the baseline."""
         return self.baseline == "learn"
+
+
+class LabelsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the labels come from, and how each finds its prediction."""
+
+    source: AnySource
+    """Where the labels come from."""
+    format: AnyLabelFormat
+    """How a label is written."""
+    join: Literal["inference_id", "event_id"] | None = None
+    """The id of the event that a label names; without it the ``inference_id`` where an event has
+    one, else its ``event_id``.
+    """
+    horizon: Duration = "30d"
+    """How long a prediction waits for its label, by the time of the labels; ``1s`` to ``366d``."""
+    duplicates: Literal["first", "last", "reject"] = "last"
+    """Which of several labels of one prediction counts; with ``reject``, none of labels that
+    contradict each other. They are counted in any case.
+    """
+    sample: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+    """The share of the predictions that wait for a label, chosen by a hash of their ids."""
 
 
 class LearnConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -223,6 +251,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Whether the job continues or stops if the log no longer has the records to read next."""
     dedupe: Dedupe | None = None
     """How an event that is sent again is recognised; without it every record is counted."""
+    labels: LabelsConfig | None = None
+    """Where the labels come from; the models that use them have ``quality``."""
     learn: LearnConfig = LearnConfig()
     """How a baseline is learned."""
     rules: Rules = Rules()

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from detectors.report import Signal, Violation, WindowReport
+from detectors.report import Signal, WindowReport
+from detectors.violation import Violation
 from sinks.throttle import Throttle
 from stream.aggregation.ledger import Ledger
 from stream.aggregation.variants import OTHER

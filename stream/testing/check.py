@@ -13,8 +13,8 @@ from detectors.decisions.checks.base import COLUMNS, Check, CheckedWindow, Repor
 from detectors.decisions.rules import Rules, rule
 from detectors.profiles.baseline import Constraint
 from detectors.profiles.profile import Profile
-from detectors.report import Violation
 from detectors.statistics.measures import measure
+from detectors.violation import Violation
 from stream.testing.baselines import Values, baseline, texts, window
 
 SECRETS = ("Ms Miller", "[private]", "unseen disease")

@@ -7,14 +7,13 @@ from typing import Any
 from detectors.report import (
     REPORT_VERSION,
     SIGNAL_VERSION,
-    BinShift,
     FeatureReport,
     Figures,
     Signal,
     SignalledFeature,
-    Violation,
     WindowReport,
 )
+from detectors.violation import BinShift, Violation
 
 START_MS = 1_750_000_020_000
 MINUTE_MS = 60_000

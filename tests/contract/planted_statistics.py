@@ -16,9 +16,9 @@ from detectors.changes.base import Change
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.decisions.checks.baseline_drift_check import BaselineDriftCheck
 from detectors.decisions.checks.missing_column_check import MissingColumnCheck
-from detectors.report import Violation
 from detectors.statistics.distances.base import Pair
 from detectors.statistics.distances.psi import Psi
+from detectors.violation import Violation
 from stream.testing.change_detector import ChangeDetectorContract
 from stream.testing.check import CheckContract
 from stream.testing.distance import DistanceContract

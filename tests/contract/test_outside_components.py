@@ -52,7 +52,7 @@ class TotalVariation(Distance):
 '''
 CHECK = '''
 from detectors.decisions.checks.base import COLUMNS, Check, Stage
-from detectors.report import Violation
+from detectors.violation import Violation
 
 
 class Outliers(Check):

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from detectors.report import Signal, Violation, WindowReport
+from detectors.report import Signal, WindowReport
+from detectors.violation import Violation
 from sinks.cloudwatch import Cloudwatch
 from sinks.courier import Courier
 from sinks.errors import SinkRejected, SinkRetry

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 
 from detectors.report import (
-    BinShift,
     FeatureReport,
     Figures,
     Signal,
@@ -19,9 +18,9 @@ from detectors.report import (
     SignalledFeature,
     State,
     Verdict,
-    Violation,
     WindowReport,
 )
+from detectors.violation import BinShift, Violation
 from tests.packaging.pages import blocks_of
 from tests.support.paths import ROOT
 

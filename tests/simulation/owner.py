@@ -14,7 +14,8 @@ from detectors.decisions.judge import WindowSpan
 from detectors.decisions.rules import Rules
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
-from detectors.report import Signal, State, Violation, WindowReport
+from detectors.report import Signal, State, WindowReport
+from detectors.violation import Violation
 from stream.aggregation.aggregator import Aggregator
 from stream.aggregation.panes import PaneId
 from stream.aggregation.state import JobState

@@ -17,10 +17,10 @@ from detectors.diagnosis.new_values import new_values_in_words
 from detectors.profiles.baseline import Baseline, Constraint
 from detectors.profiles.domains import known_bins
 from detectors.profiles.layout import Layout
-from detectors.report import BinShift, Violation
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
 from detectors.statistics.measures import Measures
+from detectors.violation import BinShift, Violation
 
 COLUMNS: Final = "(columns)"
 """The value of ``Violation.feature`` for a violation of all columns together."""

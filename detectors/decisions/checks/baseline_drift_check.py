@@ -11,8 +11,8 @@ from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stag
 from detectors.decisions.checks.negative_values import explain_drift
 from detectors.diagnosis.cause import likely_cause
 from detectors.phrases import distinguishable
-from detectors.report import Violation
 from detectors.statistics.catalogue import DISTANCES
+from detectors.violation import Violation
 
 NOTICEABLE: Final = 0.01
 """The share that a bin must gain to be named."""

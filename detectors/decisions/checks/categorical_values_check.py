@@ -9,7 +9,7 @@ from detectors.decisions.rules import required_share
 from detectors.phrases import percent
 from detectors.profiles.domains import allowed_bins
 from detectors.profiles.profile import Profile
-from detectors.report import Violation
+from detectors.violation import Violation
 
 
 class CategoricalValuesCheck(Check):

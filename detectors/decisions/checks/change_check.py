@@ -8,7 +8,8 @@ from detectors.changes.base import Change
 from detectors.changes.level_change import LevelChange
 from detectors.decisions.checks.base import Check, Stage
 from detectors.phrases import number
-from detectors.report import FeatureReport, Violation
+from detectors.report import FeatureReport
+from detectors.violation import Violation
 
 NAME: Final = "change_check"
 

@@ -11,8 +11,8 @@ from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.decisions.rules import required_share
 from detectors.phrases import percent
 from detectors.profiles.layout import InferredType
-from detectors.report import Violation
 from detectors.statistics.measures import FITTING
+from detectors.violation import Violation
 
 WRITTEN: Final = {
     "integral": "values are written as whole numbers",

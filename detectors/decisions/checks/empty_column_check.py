@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.phrases import percent
-from detectors.report import Violation
+from detectors.violation import Violation
 
 
 class EmptyColumnCheck(Check):

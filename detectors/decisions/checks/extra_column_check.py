@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from detectors.decisions.checks.base import Check, CheckedWindow
 from detectors.decisions.checks.record_width import record_violation
-from detectors.report import Violation
+from detectors.violation import Violation
 
 
 class ExtraColumnCheck(Check):

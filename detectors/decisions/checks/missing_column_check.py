@@ -7,7 +7,7 @@ from typing import ClassVar
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported
 from detectors.decisions.checks.completeness_check import least_completeness, lost
 from detectors.decisions.checks.record_width import record_violation
-from detectors.report import Violation
+from detectors.violation import Violation
 
 
 class MissingColumnCheck(Check):

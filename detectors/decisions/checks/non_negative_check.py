@@ -8,7 +8,7 @@ from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stag
 from detectors.decisions.checks.negative_values import negative_share, too_many_negative
 from detectors.diagnosis.cause import likely_cause
 from detectors.phrases import percent
-from detectors.report import Violation
+from detectors.violation import Violation
 
 
 class NonNegativeCheck(Check):

@@ -6,7 +6,7 @@ from typing import Final
 
 from detectors.decisions.checks.base import COLUMNS, Check, CheckedWindow
 from detectors.phrases import percent
-from detectors.report import Violation
+from detectors.violation import Violation
 
 OVERWHELMING_SHARE: Final = 0.5
 """A larger share of records with a wrong number of columns is enough for a signal."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detectors.arrays import Floats, Ints
 from detectors.decisions.checks.base import Check, CheckedWindow, Reported, Stage
 from detectors.profiles.domains import known_bins
-from detectors.report import BinShift, Violation
+from detectors.violation import BinShift, Violation
 
 
 class VanishedValueCheck(Check):

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from demo.incidents import HOUR_MS, Incident
 from demo.retraining import is_needed_after
 from demo.scoring import Tally
-from detectors.report import Signal, SignalKind, Violation
+from detectors.report import Signal, SignalKind
+from detectors.violation import Violation
 
 START_MS = 1_000 * HOUR_MS
 

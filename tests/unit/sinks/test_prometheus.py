@@ -9,8 +9,9 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
 from detectors.decisions.catalogue import CHECKS
-from detectors.report import BinShift, FeatureReport, State
+from detectors.report import FeatureReport, State
 from detectors.statistics.catalogue import DISTANCES
+from detectors.violation import BinShift
 from sinks.prometheus import PerFeature, Prometheus, PrometheusDelivery
 from stream.testing.reports import (
     MINUTE_MS,

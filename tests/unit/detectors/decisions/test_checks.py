@@ -18,8 +18,8 @@ from detectors.profiles.baseline import Baseline, Constraint, Thresholds
 from detectors.profiles.columns import Column, Numbers, Texts
 from detectors.profiles.layout import FRACTIONAL, INTEGRAL, MISSING, STRING
 from detectors.profiles.profile import Profile
-from detectors.report import Violation
 from detectors.statistics.measures import measure
+from detectors.violation import Violation
 from stream.baselining.build import make
 from stream.testing.baselines import Values, baseline, normal, texts, window
 

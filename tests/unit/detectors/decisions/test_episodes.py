@@ -7,7 +7,8 @@ import pytest
 
 from detectors.decisions.episodes import EpisodeState, advance
 from detectors.decisions.rules import Rules
-from detectors.report import Signal, State, Violation, WindowReport
+from detectors.report import Signal, State, WindowReport
+from detectors.violation import Violation
 
 MINUTE = 60_000
 RULES = Rules(k=2, of=3, cooldown="10m")

@@ -14,8 +14,8 @@ from detectors.profiles.baseline import Baseline, Constraint, Thresholds
 from detectors.profiles.columns import Column, Numbers
 from detectors.profiles.domains import added_bins
 from detectors.profiles.layout import FRACTIONAL, HASHED_BINS, INTEGRAL, STRING
-from detectors.report import Violation
 from detectors.statistics.measures import measure
+from detectors.violation import Violation
 from stream.testing.baselines import Values, baseline, normal, texts, window
 
 WORDS: Mapping[str, Values] = {"t": texts({"a": 50_000, "b": 30_000, "c": 20_000})}

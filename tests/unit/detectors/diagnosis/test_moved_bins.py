@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from detectors.diagnosis.moved_bins import MAX_BINS, top_contributors
-from detectors.report import BinShift
 from detectors.statistics.distances import psi
 from detectors.statistics.distances.base import Pair
+from detectors.violation import BinShift
 from stream.testing.baselines import normal, pair, texts
 
 

@@ -1,0 +1,69 @@
+"""A violated constraint, as reports and signals publish it."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class BinShift(msgspec.Struct, frozen=True, kw_only=True):
+    """One bin or value with a changed share.
+
+    ``before`` and ``after`` are its shares in baseline and window, with their counts;
+    ``contribution`` is the part that it adds to PSI.
+    """
+
+    label: str
+    """The bin or value, or new values; masked in signals unless ``expose_values`` is set."""
+    before: float
+    """Its share in the baseline."""
+    after: float
+    """Its share in the window."""
+    before_count: int
+    """Its count in the baseline."""
+    after_count: int
+    """Its count in the window."""
+    contribution: float
+    """The part that it adds to PSI."""
+
+
+class Violation(msgspec.Struct, frozen=True, kw_only=True):
+    """One constraint that a window violates.
+
+    ``feature`` is ``(columns)`` where all columns together are meant. ``check`` is the name of a
+    check: ``data_type_check``, ``completeness_check``, ``baseline_drift_check``,
+    ``missing_column_check``, ``extra_column_check`` or ``categorical_values_check`` of SageMaker
+    Model Monitor; ``vanished_value_check``, ``non_negative_check`` or ``change_check`` of
+    driftline; or one of another distribution. ``value`` of ``statistic`` is compared with
+    ``limit``; ``n`` is the number of rows that it was computed from.
+
+    ``description`` is the sentence of SageMaker Model Monitor, for the checks that it has.
+    ``summary`` is one sentence for people, numbers first; it names feature values only if
+    ``expose_values`` is set. ``diagnosis`` is the likely cause, empty if none fits. ``moved`` lists
+    the bins that changed most. ``overwhelming``: this one window is enough for a signal.
+    """
+
+    feature: str
+    """The feature; ``(columns)`` for a check of all columns together."""
+    check: str
+    """The name of the check."""
+    statistic: str
+    """The statistic that was compared."""
+    value: float
+    """Its value in the window."""
+    limit: float
+    """The limit that the value was compared with, tolerances included. For checks of shares, what
+    chance explains is allowed on top. For ``change_check`` the value halfway between the levels
+    before and after the change.
+    """
+    n: int
+    """The number of rows behind the value."""
+    description: str
+    """The violation in a sentence, in the words of SageMaker Model Monitor for its checks."""
+    summary: str = ""
+    """The violation in a sentence for people, numbers first."""
+    overwhelming: bool = False
+    """Whether this one window is enough for a signal."""
+    diagnosis: str = ""
+    """The likely cause; empty if none is known."""
+    moved: tuple[BinShift, ...] = ()
+    """The bins or values that moved most."""

@@ -1,0 +1,118 @@
+"""Predictions and labels as rows of fixed size, as they travel and as the state keeps them."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from stream.events import DeadLetter, DiscoveredPartition, ModelKey, Position
+
+PREDICTION: Final = np.dtype(
+    [
+        ("id", "<u8"),
+        ("time_ms", "<i8"),
+        ("key", "<u2"),
+        ("row", "<u2"),
+        ("rows", "<u2"),
+        ("code", "<i2"),
+        ("value", "<f8"),
+    ]
+)
+"""One predicted row.
+
+``id`` is the hash of the event's id, ``time_ms`` the start of its pane. ``key`` is an index of a
+model and variant. Row ``row`` of the ``rows`` of its event. Classification: ``code`` is the
+predicted class (binary: 1 positive, 0 negative; multiclass: an index of class names) and ``value``
+the probability, NaN without one. Regression: ``value`` is the predicted number.
+"""
+LABEL: Final = np.dtype(
+    [
+        ("id", "<u8"),
+        ("time_ms", "<i8"),
+        ("sequence", "<u8"),
+        ("partition", "<u2"),
+        ("row", "<u2"),
+        ("rows", "<u2"),
+        ("code", "<i2"),
+        ("value", "<f8"),
+    ]
+)
+"""One label of one row.
+
+``time_ms`` is the mark of the label's partition after reading it, ``sequence`` the number of the
+record in its partition, from 0. ``code`` is an index of texts for a label that is a text, -1 for
+one that is the number ``value``.
+"""
+MOST_ROWS: Final = 65_535
+"""The largest number of rows of an event that can wait for labels."""
+NUMBER: Final = -1
+"""The ``code`` of a label that is a number."""
+
+Rows = NDArray[np.void]
+"""An array of :data:`PREDICTION` or :data:`LABEL` rows."""
+
+
+def class_name(value: float | str | bool) -> str:
+    """Return the name of a class, the same for all spellings of one number.
+
+    >>> class_name("1.0"), class_name(1), class_name(True), class_name(" fraud ")
+    ('1', '1', 'true', 'fraud')
+    """
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        text = value.strip()
+        try:
+            number = float(text)
+        except ValueError:
+            return text
+        if "_" in text:
+            return text
+        value = number
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
+
+
+class Predictions(msgspec.Struct, frozen=True, kw_only=True):
+    """The predictions of a partial that may wait for labels.
+
+    ``rows`` are :data:`PREDICTION` rows in bytes, whose ``key`` is an index into ``keys`` and whose
+    ``code``, of a multiclass problem, is one into ``classes``. The rows of one event follow each
+    other. ``untaken`` counts the events that cannot wait, by reason: ``without_id``,
+    ``unusable_prediction``, ``unknown_class``, ``too_many_rows``, ``not_sampled``.
+    """
+
+    keys: tuple[ModelKey, ...] = ()
+    classes: tuple[str, ...] = ()
+    rows: bytes = b""
+    untaken: dict[str, int] = {}
+
+
+class LabelRange(msgspec.Struct, frozen=True, kw_only=True):
+    """The range ``[first, next)`` of one partition of the label log, and what it holds.
+
+    ``read`` is the number of records. ``rows`` are :data:`LABEL` rows in bytes whose ``partition``
+    is 0 and whose ``sequence`` counts the records of this range from 0; a ``code`` is an index into
+    ``texts``. The rows of one label follow each other. ``positions`` has the position of each
+    record. ``rejected`` counts the records that are no label, by reason, and those that are not in
+    the sample (``not_sampled``). ``mark_ms`` is the highest time of a label in the partition up to
+    ``next``, ``None`` before the first time.
+    """
+
+    partition: str
+    claim: int
+    first: Position
+    next: Position
+    mark_ms: int | None
+    at_end: bool
+    read: int
+    rows: bytes
+    texts: tuple[str, ...]
+    positions: list[Position]
+    rejected: dict[str, int]
+    letters: list[DeadLetter] = []
+    arrival_ms: int | None = None
+    ended: bool = False
+    children: tuple[DiscoveredPartition, ...] = ()
