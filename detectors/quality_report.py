@@ -111,12 +111,21 @@ class QualityReport(msgspec.Struct, frozen=True, kw_only=True):
     """Those that have one."""
     coverage: float | None
     """The share of the predictions that have a label; null without predictions."""
+    labels_until_ms: int | None = None
+    """The time of labels up to which all are expected to be counted (the watermark of the labels);
+    null before the first label.
+    """
     label_delay_s: dict[str, float] = {}
     """Quantiles of the delay between prediction and label, in seconds: ``p50`` and ``p95``."""
     metrics: tuple[MetricReport, ...] = ()
     """All metrics."""
     confusion_matrix: dict[str, dict[str, int]] = {}
     """The counts by true class and predicted class; empty for regression."""
+    counts: bytes = b""
+    """The counts of the labelled rows, from which the metrics are computed, as MessagePack (see
+    :meth:`detectors.quality.counts.QualityCounts.encode`): those of windows that do not overlap can
+    be added. Base64 in JSON; empty without labels.
+    """
     per_class: dict[str, dict[str, float | None]] = {}
     """Metrics of each class of a multiclass problem."""
     estimates: EstimateSection | None = None
