@@ -8,6 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.quality.classes import class_name as class_name  # noqa: PLC0414  # used with rows
 from stream.events import DeadLetter, DiscoveredPartition, ModelKey, Position
 
 PREDICTION: Final = np.dtype(
@@ -26,7 +27,7 @@ PREDICTION: Final = np.dtype(
 ``id`` is the hash of the event's id, ``time_ms`` the start of its pane. ``key`` is an index of a
 model and variant. Row ``row`` of the ``rows`` of its event. Classification: ``code`` is the
 predicted class (binary: 1 positive, 0 negative; multiclass: an index of class names) and ``value``
-the probability, NaN without one. Regression: ``value`` is the predicted number.
+the probability, NaN without one. Regression: ``code`` is 0 and ``value`` the predicted number.
 """
 LABEL: Final = np.dtype(
     [
@@ -53,26 +54,6 @@ NUMBER: Final = -1
 
 Rows = NDArray[np.void]
 """An array of :data:`PREDICTION` or :data:`LABEL` rows."""
-
-
-def class_name(value: float | str | bool) -> str:
-    """Return the name of a class, the same for all spellings of one number.
-
-    >>> class_name("1.0"), class_name(1), class_name(True), class_name(" fraud ")
-    ('1', '1', 'true', 'fraud')
-    """
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        text = value.strip()
-        try:
-            number = float(text)
-        except ValueError:
-            return text
-        if "_" in text:
-            return text
-        value = number
-    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 class Predictions(msgspec.Struct, frozen=True, kw_only=True):
