@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from detectors.durations import Duration
+from detectors.quality.error_detectors import AnyErrorDetector
 
 Problem = Literal["binary", "multiclass", "regression"]
 """The kinds of problems that have metrics."""
@@ -32,15 +33,6 @@ class JudgeAt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The share of the predictions that have a label."""
     after: Duration = "0s"
     """The event time that has passed since the end of the window."""
-
-
-class ErrorDetector(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A detector of changes in the error of single predictions, in the order of their labels."""
-
-    type: Literal["adwin", "ddm", "eddm", "hddm_a", "hddm_w", "kswin", "page_hinkley"]
-    """The detector, of the library river."""
-    parameters: dict[str, float | int] = {}
-    """Its parameters, by the names that river gives them; the others have river's defaults."""
 
 
 class QualityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,5 +72,5 @@ class QualityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """How often a judged window that got more labels is reported again."""
     estimate: Literal["cbpe", "dle"] | None = None
     """How the quality is estimated before labels are there; it needs a ``baseline``."""
-    error_detectors: list[ErrorDetector] = []
+    error_detectors: list[AnyErrorDetector] = []
     """Detectors of changes in the error of single predictions, in the order of their labels."""

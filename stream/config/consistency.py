@@ -11,6 +11,7 @@ from detectors.changes.base import series_fits
 from detectors.durations import LONGEST, duration_ms
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Feature
+from detectors.quality.error_detectors import error_detector_faults
 from detectors.statistics.catalogue import DISTANCES, deciding_statistics
 from stream.config.faults import mismatch, unknown_name
 from stream.errors import ConfigFault
@@ -36,6 +37,7 @@ def key_faults(config: Config) -> list[ConfigFault]:
         *_origin("model", config.model, config),
         *_origin("variant", config.variant, config),
         *_models(config),
+        *_error_detectors(config),
         *_rules(config),
         *_dedupe(config),
         *_destinations(config),
@@ -227,6 +229,15 @@ def _change_detectors(
             feature = _feature(baseline, detector.feature)
             series = ("mean", "completeness", *DISTANCES)
             yield from _fit(f"{path}.series", detector.series, feature, series)
+
+
+def _error_detectors(config: Config) -> Faults:
+    for name, model in config.models.items():
+        if model.quality is not None:
+            detectors = model.quality.error_detectors
+            for fault in error_detector_faults(detectors, model.quality.problem):
+                path = f"models.{name}.quality.error_detectors{fault.key}"
+                yield ConfigFault(path=path, reason=fault.message)
 
 
 def _format_columns(config: Config, columns: Mapping[str, Sequence[str]]) -> Faults:
