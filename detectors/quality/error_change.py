@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
-Direction = Literal["rise", "fall", "unknown"]
 
-
-class ErrorChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A change that an error detector has found in the stream of errors.
+class ErrorChange(msgspec.Struct, frozen=True):
+    """A change that a detector found in the errors of single predictions.
 
     ``before`` and ``after`` are mean errors (for classes the share of wrong predictions) of the
     ``rows_before`` and ``rows_after`` rows on both sides of the point, among the latest rows, that
@@ -19,19 +15,19 @@ class ErrorChange(msgspec.Struct, frozen=True, kw_only=True):
 
     detector: str
     """The type of the detector, such as ``adwin``."""
-    index: int
-    """The row of the batch at which the change was detected, from 0."""
-    row: int
-    """The number of rows of the stream up to this one, itself included."""
-    direction: Direction
-    """Whether the error has risen or fallen; ``unknown`` without a level before, or if they are
-    equal.
-    """
-    before: float | None
-    """The mean error before the change; null if no row precedes it."""
-    after: float
-    """The mean error since."""
-    rows_before: int
-    """The rows behind ``before``, since the previous change."""
-    rows_after: int
+    rising: bool
+    """Whether the error rose; false if no level before the change is known."""
+    rows: int
+    """The labelled rows that the detector has seen since its previous change."""
+    before: float | None = None
+    """The mean error before the change; null if it is not known."""
+    after: float | None = None
+    """The mean error since the change; null if it is not known."""
+    rows_before: int = 0
+    """The rows behind ``before``."""
+    rows_after: int = 0
     """The rows behind ``after``: the change began about that many rows ago."""
+    row: int = 0
+    """All rows of the stream up to the one at which the change was detected, itself included."""
+    index: int = 0
+    """The position of that row in the batch, from 0."""

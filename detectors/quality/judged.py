@@ -40,18 +40,3 @@ class JudgedQuality(NamedTuple):
     classes: tuple[str, ...] = ()
     confusion: Mapping[str, Mapping[str, int]] = {}
     fingerprint: str = "-"
-
-
-class ErrorChange(NamedTuple):
-    """A change that a detector found in the errors of single predictions.
-
-    ``before`` and ``after`` are the mean errors on both sides of it, ``None`` where the detector
-    does not know them; ``rising`` says whether the error rose. ``rows`` is the number of labelled
-    rows that the detector had seen since it was last reset.
-    """
-
-    detector: str
-    rising: bool
-    rows: int
-    before: float | None = None
-    after: float | None = None
