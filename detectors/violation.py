@@ -33,7 +33,9 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     check: ``data_type_check``, ``completeness_check``, ``baseline_drift_check``,
     ``missing_column_check``, ``extra_column_check`` or ``categorical_values_check`` of SageMaker
     Model Monitor; ``vanished_value_check``, ``non_negative_check`` or ``change_check`` of
-    driftline; or one of another distribution. ``value`` of ``statistic`` is compared with
+    driftline; or one of another distribution. About the quality of a model it is
+    ``model_quality_check``, whose ``feature`` is the metric, or ``error_change_check``, whose
+    ``feature`` is ``(errors)``. ``value`` of ``statistic`` is compared with
     ``limit``; ``n`` is the number of rows that it was computed from.
 
     ``description`` is the sentence of SageMaker Model Monitor, for the checks that it has.
@@ -43,7 +45,9 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     feature: str
-    """The feature; ``(columns)`` for a check of all columns together."""
+    """The feature; ``(columns)`` for a check of all columns together; for the quality of a model
+    the metric, or ``(errors)``.
+    """
     check: str
     """The name of the check."""
     statistic: str
@@ -53,7 +57,7 @@ class Violation(msgspec.Struct, frozen=True, kw_only=True):
     limit: float
     """The limit that the value was compared with, tolerances included. For checks of shares, what
     chance explains is allowed on top. For ``change_check`` the value halfway between the levels
-    before and after the change.
+    before and after the change. For ``error_change_check`` the mean error before the change.
     """
     n: int
     """The number of rows behind the value."""

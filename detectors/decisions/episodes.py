@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -29,6 +29,27 @@ Three windows of an hour that slide by five seconds span 1,441.
 """
 GROWTH: Final = 2.0
 """The factor by which a violation must have grown since it was signalled, to be signalled again."""
+
+
+class Judged(Protocol):
+    """What an episode needs of the report on a judged window, whatever was judged in it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def job(self) -> str: ...
+    @property
+    def model(self) -> str: ...
+    @property
+    def variant(self) -> str: ...
+    @property
+    def start_ms(self) -> int: ...
+    @property
+    def end_ms(self) -> int | None: ...
+    @property
+    def baseline(self) -> str: ...
+    @property
+    def violations(self) -> tuple[Violation, ...]: ...
 
 
 class JudgedWindow(msgspec.Struct, frozen=True, array_like=True):
@@ -92,7 +113,28 @@ class EpisodeState(msgspec.Struct, frozen=True):
 def advance(
     state: EpisodeState, report: WindowReport, rules: Rules
 ) -> tuple[EpisodeState, list[Signal]]:
-    """The state after a newly closed window, and the signal that the window raises, if any.
+    """The state after the report on the data of a newly closed window, and the signal it raises.
+
+    See :func:`after_window`. Only windows with the state ``ok`` or ``violations``, or ``no inputs``
+    with enough rows, and revision 0 count; all others change nothing.
+    """
+    judged = report.state in ("ok", "violations") or (
+        report.state == "no inputs" and report.rows >= rules.min_n
+    )
+    if not judged or report.revision or report.end_ms is None:
+        return state, []
+    generation = [report.generation] if report.generation else []
+    origin = ("episode", report.start_ms, report.baseline, *generation)
+    state, signals = after_window(state, report, rules, origin)
+    return state, [_with_figures(signal, report) for signal in signals]
+
+
+def after_window(
+    state: EpisodeState, report: Judged, rules: Rules, origin: Sequence[object]
+) -> tuple[EpisodeState, list[Signal]]:
+    """The state after a judged window that is newer than all before, and the signal it raises.
+
+    ``origin`` tells an episode that this window opens from every other one of the model.
 
     A feature is *confirmed* if it violates in this window and in at least ``k`` of the last ``of``
     windows that do not overlap, this one included; or if this window's evidence is overwhelming.
@@ -109,19 +151,11 @@ def advance(
       only after a cool-down without a violation. Only stronger evidence opens another episode: the
       first that is overwhelming, another check, or a violation that is twice as large.
 
-    The cool-down is ``cooldown``, and at least as long as ``of`` windows.
-
-    Each gives one signal, at most one per window. Only windows with the state ``ok`` or
-    ``violations``, or ``no inputs`` with enough rows, and revision 0 count; all others change
-    nothing.
+    The cool-down is ``cooldown``, and at least as long as ``of`` windows. Each gives one signal, at
+    most one per window.
     """
-    judged = report.state in ("ok", "violations") or (
-        report.state == "no inputs" and report.rows >= rules.min_n
-    )
-    if not judged or report.revision or report.end_ms is None:
-        return state, []
     violating = tuple(sorted({violation.feature for violation in report.violations}))
-    window = JudgedWindow(report.start_ms, report.end_ms, violating)
+    window = JudgedWindow(report.start_ms, _end_ms(report), violating)
     windows = (*state.windows, window)[-MAX_WINDOWS:]
     needed = max(rules.of, rules.k)
     separate = _non_overlapping(windows, needed)
@@ -135,10 +169,10 @@ def advance(
     is_back = state.recovered is not None and not set(confirmed).isdisjoint(state.recovered.ever)
     if not is_back and not _worth_a_signal(state, report, confirmed):
         return state, []
-    return _open(state, report, confirmed, separate)
+    return _open(state, report, confirmed, separate, origin)
 
 
-def _forget_old(state: EpisodeState, report: WindowReport, rules: Rules) -> EpisodeState:
+def _forget_old(state: EpisodeState, report: Judged, rules: Rules) -> EpisodeState:
     """The state without the signals and the recovered episode whose cool-down has ended."""
     since_ms = _end_ms(report) - _cooldown_ms(report, rules)
     past = state.recovered
@@ -169,13 +203,13 @@ def _confirmed(
     return tuple(sorted(confirmed))
 
 
-def _cooldown_ms(report: WindowReport, rules: Rules) -> int:
+def _cooldown_ms(report: Judged, rules: Rules) -> int:
     """The cool-down; of long windows ``of``, since a verdict of k of m takes as many."""
     return max(rules.cooldown_ms, rules.of * (_end_ms(report) - report.start_ms))
 
 
 def _continued_if_returned(
-    state: EpisodeState, report: WindowReport, confirmed: Sequence[str]
+    state: EpisodeState, report: Judged, confirmed: Sequence[str]
 ) -> EpisodeState:
     """The state with the recovered episode open again if its features are back, not stronger."""
     episode = state.recovered
@@ -188,7 +222,7 @@ def _continued_if_returned(
     return msgspec.structs.replace(state, open=episode, recovered=None)
 
 
-def _is_stronger(episode: Episode, report: WindowReport, features: Sequence[str]) -> bool:
+def _is_stronger(episode: Episode, report: Judged, features: Sequence[str]) -> bool:
     """Return whether the evidence on these features is stronger than what was signalled."""
     overwhelmed = {reason.feature for reason in episode.reasons if reason.overwhelming}
     return _has_grown(episode, report, features) or any(
@@ -197,7 +231,7 @@ def _is_stronger(episode: Episode, report: WindowReport, features: Sequence[str]
     )
 
 
-def _worth_a_signal(state: EpisodeState, report: WindowReport, features: Iterable[str]) -> set[str]:
+def _worth_a_signal(state: EpisodeState, report: Judged, features: Iterable[str]) -> set[str]:
     """The features that may be signalled: outside of their cool-down, or overwhelming now."""
     overwhelming = {violation.feature for violation in report.violations if violation.overwhelming}
     return {name for name in features if name in overwhelming or name not in state.signalled}
@@ -205,23 +239,14 @@ def _worth_a_signal(state: EpisodeState, report: WindowReport, features: Iterabl
 
 def _open(
     state: EpisodeState,
-    report: WindowReport,
+    report: Judged,
     confirmed: tuple[str, ...],
     separate: Sequence[JudgedWindow],
+    origin: Sequence[object],
 ) -> tuple[EpisodeState, list[Signal]]:
     first_ms = min(window.start_ms for window in separate if set(window.features) & set(confirmed))
-    generation = [report.generation] if report.generation else []
-    name = _hash(
-        report.job,
-        report.model,
-        report.variant,
-        "episode",
-        report.start_ms,
-        report.baseline,
-        *generation,
-    )
     episode = Episode(
-        id=name,
+        id=_hash(report.job, report.model, report.variant, *origin),
         first_violation_ms=first_ms,
         last_signal_ms=0,
         features=(),
@@ -235,7 +260,7 @@ def _open(
 def _continue(
     state: EpisodeState,
     episode: Episode,
-    report: WindowReport,
+    report: Judged,
     confirmed: tuple[str, ...],
     recent: Sequence[JudgedWindow],
     rules: Rules,
@@ -262,7 +287,7 @@ def _continue(
 
 
 def _staying(
-    episode: Episode, report: WindowReport, recent: Sequence[JudgedWindow], rules: Rules
+    episode: Episode, report: Judged, recent: Sequence[JudgedWindow], rules: Rules
 ) -> set[str]:
     """The features that are still in the episode; all, while one that returned may do so again."""
     staying = set(episode.features)
@@ -274,13 +299,13 @@ def _staying(
     return staying
 
 
-def _last_violation_ms(episode: Episode, report: WindowReport) -> int:
+def _last_violation_ms(episode: Episode, report: Judged) -> int:
     violates = any(violation.feature in episode.features for violation in report.violations)
     return _end_ms(report) if violates else episode.last_violation_ms
 
 
 def _recover(
-    state: EpisodeState, episode: Episode, report: WindowReport
+    state: EpisodeState, episode: Episode, report: Judged
 ) -> tuple[EpisodeState, list[Signal]]:
     """Close the episode; it is remembered for a cool-down, in case that it returns."""
     signal = _signal_of("recovered", episode, report, episode.ever)
@@ -292,7 +317,7 @@ def _signal(
     state: EpisodeState,
     episode: Episode,
     kind: SignalKind,
-    report: WindowReport,
+    report: Judged,
     features: tuple[str, ...],
 ) -> tuple[EpisodeState, list[Signal]]:
     """Signal the episode with ``features``, and note in the state what was signalled and when."""
@@ -312,7 +337,7 @@ def _signal(
     return state, [_signal_of(kind, episode, report, features)]
 
 
-def _has_grown(episode: Episode, report: WindowReport, features: Iterable[str]) -> bool:
+def _has_grown(episode: Episode, report: Judged, features: Iterable[str]) -> bool:
     """Return whether a violation of these features is new, or much larger than when signalled."""
     return any(
         size_of(reason) > GROWTH * episode.sizes.get(_key(reason), 0.0)
@@ -324,13 +349,13 @@ def _key(violation: Violation) -> str:
     return f"{violation.feature}\x1f{violation.check}"
 
 
-def _reasons(report: WindowReport, features: Iterable[str]) -> tuple[Violation, ...]:
+def _reasons(report: Judged, features: Iterable[str]) -> tuple[Violation, ...]:
     wanted = set(features)
     return tuple(violation for violation in report.violations if violation.feature in wanted)
 
 
 def _signal_of(
-    kind: SignalKind, episode: Episode, report: WindowReport, features: tuple[str, ...]
+    kind: SignalKind, episode: Episode, report: Judged, features: tuple[str, ...]
 ) -> Signal:
     end_ms = _end_ms(report)
     name = _hash(report.job, report.model, report.variant, episode.id, kind, end_ms)
@@ -350,10 +375,13 @@ def _signal_of(
         report=report.id,
         features=features,
         reasons=episode.reasons,
-        figures=tuple(
-            _signalled(feature) for feature in report.features if feature.name in features
-        ),
     )
+
+
+def _with_figures(signal: Signal, report: WindowReport) -> Signal:
+    """The signal with the numbers of its features in the window and in the baseline."""
+    named = (feature for feature in report.features if feature.name in signal.features)
+    return msgspec.structs.replace(signal, figures=tuple(map(_signalled, named)))
 
 
 def _signalled(feature: FeatureReport) -> SignalledFeature:
@@ -369,7 +397,7 @@ def _signalled(feature: FeatureReport) -> SignalledFeature:
     )
 
 
-def _end_ms(report: WindowReport) -> int:
+def _end_ms(report: Judged) -> int:
     return report.end_ms or 0
 
 

@@ -1,0 +1,213 @@
+"""Compares the metrics of a window with their limits: a value may miss its limit by chance."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Final
+
+from detectors.phrases import number, percent
+from detectors.quality.base import Metric
+from detectors.quality.error_change import ErrorChange
+from detectors.quality.judged import MetricRule
+from detectors.quality_report import MetricReport, MetricVerdict
+from detectors.violation import Violation
+
+QUALITY_CHECK: Final = "model_quality_check"
+"""The check of a metric against its limit."""
+ERROR_CHECK: Final = "error_change_check"
+"""The check of the stream of errors of single predictions."""
+ERRORS: Final = "(errors)"
+"""The value of ``Violation.feature`` for the stream of errors."""
+TOO_LOW: Final = "LessThanThreshold"
+TOO_HIGH: Final = "GreaterThanThreshold"
+
+
+def metric_report(metric: Metric, rule: MetricRule, unjudged: MetricVerdict | None) -> MetricReport:
+    """The metric with its limit and its verdict.
+
+    ``unjudged`` is the verdict where the window as a whole has none, ``None`` where it is judged.
+    Of two limits the one is reported that is nearer to being violated.
+    """
+    limit, operator = _limit(rule, metric.value)
+    return MetricReport(
+        name=metric.name,
+        value=metric.value,
+        low=metric.low,
+        high=metric.high,
+        standard_deviation=metric.standard_error,
+        n=metric.n,
+        baseline=rule.baseline,
+        limit=limit,
+        comparison_operator=operator,
+        verdict=_verdict(metric, rule, unjudged),
+        reason=metric.reason,
+    )
+
+
+def is_judged(rule: MetricRule) -> bool:
+    """Return whether a value of the metric can be a violation."""
+    return rule.judged and (rule.low is not None or rule.high is not None)
+
+
+def is_beyond(metric: Metric, rule: MetricRule) -> bool:
+    """Return whether the metric is beyond its limit by more than its sampling error.
+
+    That is: its whole confidence interval is beyond the limit. Where the interval is unknown, the
+    value alone is compared. A value on the limit is not beyond it, and an undefined one never is.
+
+    >>> f1 = Metric("f1", 0.78, low=0.75, high=0.81, standard_error=0.01, n=900)
+    >>> is_beyond(f1, MetricRule("f1", low=0.8)), is_beyond(f1, MetricRule("f1", low=0.82))
+    (False, True)
+    """
+    if metric.value is None or not isfinite(metric.value):
+        return False
+    low = metric.value if metric.low is None else metric.low
+    high = metric.value if metric.high is None else metric.high
+    too_low = rule.low is not None and high < rule.low
+    return too_low or (rule.high is not None and low > rule.high)
+
+
+def _verdict(metric: Metric, rule: MetricRule, unjudged: MetricVerdict | None) -> MetricVerdict:
+    if not is_judged(rule):
+        return "not judged"
+    if unjudged is not None:
+        return unjudged
+    if metric.value is None or not isfinite(metric.value):
+        return "undefined"
+    return "violation" if is_beyond(metric, rule) else "ok"
+
+
+def _limit(rule: MetricRule, value: float | None) -> tuple[float | None, str]:
+    """The limit that is nearer to being violated, and the operator that violates it."""
+    if rule.low is None and rule.high is None:
+        return None, ""
+    if rule.low is None:
+        return rule.high, TOO_HIGH
+    if rule.high is None or value is None or value - rule.low <= rule.high - value:
+        return rule.low, TOO_LOW
+    return rule.high, TOO_HIGH
+
+
+def metric_violation(
+    metric: MetricReport, confidence: float, coverage: float | None, overwhelming: bool
+) -> Violation:
+    """The violation of a metric whose verdict is one.
+
+    ``confidence`` is that of its interval, ``coverage`` the share of the predictions with a label.
+    """
+    value, limit = metric.value or 0.0, metric.limit or 0.0
+    return Violation(
+        feature=metric.name,
+        check=QUALITY_CHECK,
+        statistic=metric.name,
+        value=value,
+        limit=limit,
+        n=metric.n,
+        description=_description(metric, value, limit),
+        summary=_summary(metric, confidence, coverage),
+        overwhelming=overwhelming,
+    )
+
+
+def _description(metric: MetricReport, value: float, limit: float) -> str:
+    """The violation in the words of SageMaker Model Monitor, with numbers as Java writes them."""
+    error = metric.standard_deviation
+    deviation = "NaN" if error is None else java_number(error)
+    return (
+        f"Metric {metric.name} with {java_number(value)} +/- {deviation} was"
+        f" {metric.comparison_operator} '{java_number(limit)}'"
+    )
+
+
+def java_number(value: float) -> str:
+    """A finite number as Java writes a double: an exponent below 0.001 and from 10 million on.
+
+    >>> java_number(0.515453080147537), java_number(8.080858763541535e-4), java_number(12345678.0)
+    ('0.515453080147537', '8.080858763541535E-4', '1.2345678E7')
+    >>> java_number(-3), java_number(1e-10), java_number(0.0), java_number(1e16)
+    ('-3.0', '1.0E-10', '0.0', '1.0E16')
+    """
+    text = repr(float(value))
+    if value == 0 or 1e-3 <= abs(value) < 1e7:
+        return text
+    sign, digits, exponent = _scientific(text)
+    return f"{sign}{digits[0]}.{digits[1:] or '0'}E{exponent}"
+
+
+def _scientific(text: str) -> tuple[str, str, int]:
+    """The sign of a number, its digits without zeros at their ends, and its decimal exponent."""
+    sign = "-" if text.startswith("-") else ""
+    mantissa, _, power = text.lstrip("-").partition("e")
+    whole, _, fraction = mantissa.partition(".")
+    exponent = int(power or 0) + len(whole) - 1
+    digits = (whole + fraction).lstrip("0")
+    exponent -= len(whole + fraction) - len(digits)
+    return sign, digits.rstrip("0"), exponent
+
+
+def _summary(metric: MetricReport, confidence: float, coverage: float | None) -> str:
+    """The violation for people: value, interval, limit, baseline, and the coverage of the labels.
+
+    The numbers have three digits, or as many as it takes to tell them from the limit.
+    """
+    numbers = [metric.value, metric.low, metric.high]
+    digits = _digits(metric.limit or 0.0, [value for value in numbers if value is not None])
+    value, limit = (number(each or 0.0, digits) for each in (metric.value, metric.limit))
+    parts = [
+        f"{metric.name} {value} {_interval(metric, confidence, digits)}",
+        f"limit {limit} {'or more' if metric.comparison_operator == TOO_LOW else 'or less'}",
+    ]
+    if metric.baseline is not None:
+        parts.append(f"baseline {number(metric.baseline, digits)}")
+    if coverage is not None:
+        parts.append(f"labels for {percent(coverage)} of the predictions")
+    return ", ".join(parts)
+
+
+def _interval(metric: MetricReport, confidence: float, digits: int) -> str:
+    if metric.low is None or metric.high is None:
+        return "(sampling error unknown)"
+    low, high = number(metric.low, digits), number(metric.high, digits)
+    return f"({percent(confidence)} interval {low} to {high})"
+
+
+def _digits(limit: float, values: Sequence[float]) -> int:
+    """The digits, at least three, that tell each of the values from the limit."""
+    for digits in range(3, 18):
+        text = number(limit, digits)
+        if all(number(value, digits) != text or value == limit for value in values):
+            break
+    return digits
+
+
+def change_violations(changes: Sequence[ErrorChange]) -> list[Violation]:
+    """One violation for each detector that found a rise of the error, its last one.
+
+    A detector decides over many rows by itself, so that one window with a rise is enough for a
+    signal. A fall of the error is none. A rising change has both levels.
+    """
+    last = {change.detector: change for change in changes if change.rising}
+    return [_change_violation(change) for change in last.values()]
+
+
+def _change_violation(change: ErrorChange) -> Violation:
+    before, after = change.before or 0.0, change.after or 0.0
+    digits = _digits(before, [after])
+    return Violation(
+        feature=ERRORS,
+        check=ERROR_CHECK,
+        statistic=change.detector,
+        value=after,
+        limit=before,
+        n=change.rows_after,
+        description=(
+            f"The mean error of single predictions has risen from {before!r} to {after!r}"
+            f" ({change.detector}, row {change.row} in the order of the labels)."
+        ),
+        summary=(
+            f"mean error {number(after, digits)} of the last {change.rows_after:,} labelled rows,"
+            f" {number(before, digits)} of the {change.rows_before:,} before ({change.detector})"
+        ),
+        overwhelming=True,
+    )
