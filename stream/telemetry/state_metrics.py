@@ -17,6 +17,7 @@ from stream.aggregation.state import JobState
 from stream.event_time import PartitionState
 from stream.events import ModelKey
 from stream.outcomes import LATE_AFTER_IDLE
+from stream.telemetry.label_metrics import LabelsCommit, label_metrics
 from stream.web.readiness import behind_s
 
 LEDGER_COUNTS: Final = (
@@ -53,10 +54,11 @@ class _Commit(msgspec.Struct, frozen=True, kw_only=True):
     lag: dict[str, int | None]
     watermark_ms: int | None
     episodes: dict[ModelKey, Episode | None]
+    labels: LabelsCommit | None
 
 
 class StateMetrics(Collector):
-    """Exports the last commit: the ledger, the watermark, each partition, and open episodes.
+    """Exports the last commit: both ledgers, the watermark, each partition, and open episodes.
 
     The counts belong to the state, so a restarted process continues them. A crash never makes them
     fall, since only committed counts are exported. Before the first commit, and by a standby,
@@ -70,8 +72,13 @@ class StateMetrics(Collector):
         self._job = job
         self._commit: _Commit | None = None
 
-    def committed(self, state: JobState, lag: Mapping[str, int]) -> None:
-        """Set the state to export. A partition without a known ``lag`` keeps the last one."""
+    def committed(
+        self, state: JobState, lag: Mapping[str, int], labels: LabelsCommit | None = None
+    ) -> None:
+        """Set the state to export. A partition without a known ``lag`` keeps the last one.
+
+        ``labels`` is ``None`` for a job that reads no labels.
+        """
         last_lag = self._commit.lag if self._commit else {}
         self._commit = _Commit(
             at_s=time.time(),
@@ -85,6 +92,7 @@ class StateMetrics(Collector):
                 if key_state.active_until_ms
                 is not None  # ``None``: the model is no longer monitored
             },
+            labels=labels,
         )
 
     def collect(self) -> Iterator[Metric]:
@@ -101,6 +109,8 @@ class StateMetrics(Collector):
         yield from self._partitions(commit, live)
         yield from self._delays(commit, live)
         yield from self._episodes(commit)
+        if commit.labels is not None:
+            yield from label_metrics(self._job, commit.labels)
 
     def _records(self, ledger: Ledger) -> Iterator[Metric]:
         records = self._counter(

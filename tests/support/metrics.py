@@ -11,10 +11,12 @@ from detectors.decisions.episodes import Episode, EpisodeState
 from sinks.base import Published
 from sinks.courier import CourierCounts
 from sinks.prometheus import Prometheus
+from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.ledger import Account, Ledger
 from stream.aggregation.state import JobState, KeyState
 from stream.event_time import PartitionState
 from stream.events import CoveredRange
+from stream.telemetry.label_metrics import LabelsCommit
 from stream.telemetry.metrics import Telemetry
 from stream.testing.reports import START_MS, calm, feature, report, signal, silence, violation
 
@@ -55,7 +57,7 @@ class FullPage:
         telemetry = self.telemetry
         telemetry.iteration(1.5)
         telemetry.batch(0.01, [covered_range()])
-        telemetry.commit(0.02, 1_000, state(), {"t-0": 7})
+        telemetry.commit(0.02, 1_000, state(), {"t-0": 7}, labels())
         counts = CourierCounts(delivered=1, retried=2, rejected=3, dropped=4, waiting=5, busy_s=0.5)
         telemetry.sinks({"sns": counts}, paused=False)
         telemetry.reader_replaced("killed")
@@ -129,6 +131,37 @@ def state() -> JobState:
         ledger=ledger,
         keys={"flights\x1fAllTraffic": KeyState(active_until_ms=START_MS, episodes=opened)},
     )
+
+
+def labels() -> LabelsCommit:
+    """A label ledger whose laws hold and whose counts are above 0, and a partition of labels."""
+    ledger = LabelLedger(
+        read={"l-0": 16},
+        labels={
+            "matched": 5,
+            "duplicate": 4,
+            "conflicting": 3,
+            "waiting": 2,
+            "expired": 1,
+            "json": 1,
+        },
+        predictions={"taken": 12, "labelled": 5, "waiting": 4, "expired": 3},
+        untaken={"without_id": 2},
+        rows_taken=12,
+        rows_in_panes=7,
+        rows_closed=5,
+        rows_labelled=5,
+        labelled_in_panes=3,
+        labelled_closed=2,
+        gaps=1,
+        gap_records=30,
+        ranges_dropped=2,
+    )
+    partitions = {
+        "l-0": PartitionState(1, 16, START_MS, arrival_ms=START_MS),
+        "l-1": PartitionState(1, 3, START_MS, ended=True),
+    }
+    return LabelsCommit.of(time.time(), ledger, partitions, {"l-0": 9}, START_MS - 1_000)
 
 
 def verdicts() -> list[Published]:
