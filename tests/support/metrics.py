@@ -57,7 +57,7 @@ class FullPage:
         telemetry = self.telemetry
         telemetry.iteration(1.5)
         telemetry.batch(0.01, [covered_range()])
-        telemetry.commit(0.02, 1_000, state(), {"t-0": 7}, labels())
+        telemetry.commit(0.02, 1_000, state(), {"t-0": 7}, labels_commit())
         counts = CourierCounts(delivered=1, retried=2, rejected=3, dropped=4, waiting=5, busy_s=0.5)
         telemetry.sinks({"sns": counts}, paused=False)
         telemetry.reader_replaced("killed")
@@ -133,7 +133,7 @@ def state() -> JobState:
     )
 
 
-def labels() -> LabelsCommit:
+def labels_commit() -> LabelsCommit:
     """A label ledger whose laws hold and whose counts are above 0, and a partition of labels."""
     ledger = LabelLedger(
         read={"l-0": 16},
