@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -18,7 +20,7 @@ PARTITIONS = {
     "l-1": PartitionState(1, 3, None),
     "l-2": PartitionState(1, 3, 5_000, ended=True),
 }
-BALANCED = {
+BALANCED: dict[str, Any] = {
     "read": {"l-0": 20, "l-1": 3},
     "labels": {"matched": 9, "duplicate": 4, "conflicting": 3, "waiting": 2, "text": 5},
     "predictions": {"taken": 30, "labelled": 9, "waiting": 20, "expired": 1},
@@ -39,16 +41,9 @@ class Page:
         return self.registry.get_sample_value(f"driftline_{name}", {"job": "sample", **labels})
 
 
-def shown(watermark_ms: int | None = None, **ledger: object) -> Page:
-    fields: dict[str, object] = {**BALANCED, **ledger}
-    commit = LabelsCommit.of(
-        NOW_S,
-        LabelLedger(**fields),  # type: ignore[arg-type]  # fields by name
-        PARTITIONS,
-        {"l-0": 7},
-        watermark_ms,
-    )
-    return Page(commit)
+def shown(watermark_ms: int | None = None, **ledger: Any) -> Page:
+    counted = LabelLedger(**{**BALANCED, **ledger})
+    return Page(LabelsCommit.of(NOW_S, counted, PARTITIONS, {"l-0": 7}, watermark_ms))
 
 
 def test_a_job_without_labels_exports_nothing_about_them() -> None:
@@ -91,7 +86,7 @@ def test_an_outcome_of_predictions_that_has_not_happened_is_zero() -> None:
     ],
 )
 def test_the_imbalance_adds_up_the_differences_of_all_laws(
-    ledger: dict[str, object], imbalance: int
+    ledger: dict[str, Any], imbalance: int
 ) -> None:
     assert shown(**ledger).value("label_ledger_imbalance") == imbalance
 
