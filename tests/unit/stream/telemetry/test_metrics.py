@@ -77,6 +77,12 @@ def test_monotonic_metrics_are_counters_in_both_exposition_formats(format_: str)
         f"driftline_{name}_total"
         for name in (
             "ledger_records",
+            "labels_read",
+            "label_gaps",
+            "label_gap_records_lost",
+            "label_ranges_dropped",
+            "predictions_taken",
+            "predictions_untaken",
             "other_variants_rows",
             "dead_letters_left_out",
             "ledger_bytes",
