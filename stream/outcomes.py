@@ -67,6 +67,24 @@ ADVICE: Final[Mapping[str, str]] = {
         "The payload has more columns than the model: compare it with `outputs` and `inputs`, or"
         " with the columns of the baseline"
     ),
+    "id_missing": (
+        "The label has no id of its event, or an empty one: correct `labels.format.id`, or the"
+        " producer"
+    ),
+    "id_invalid": "The id of the label is neither text nor a whole number: correct the producer",
+    "id_too_long": (
+        "The id of the label is longer than 1,024 bytes: check that `labels.format.id` is the path"
+        " of an id"
+    ),
+    "label_missing": (
+        "The record has an id but no label: correct `labels.format.label`, or send the record when"
+        " the label is known"
+    ),
+    "label_invalid": (
+        "The label is NaN, infinite, an object, a list in a list, or too long a text: send a"
+        " number, a text, true or false, or a list with one of these for each row of the event"
+    ),
+    "too_many_rows": "The record has labels for more than 65,535 rows: send smaller requests",
     "tombstone": "The record has no value, as is usual in compacted topics: no action is needed",
     SHADOW: (
         "The capture is of shadow traffic: no action is needed, or set `count_shadow: true` under"

@@ -21,8 +21,9 @@ class DecodedLabels(NamedTuple):
 
     ``record`` is the index of each label's record, rising. ``ids`` are the ids of the events that
     the labels belong to. ``values`` holds one value for an event of one row, and a list with one
-    value for each row of an event of several. ``times_ms`` is the time that a label states, -1
-    where it states none. Each record is either in ``record`` or in ``rejects``, once.
+    value for each row of an event of several, as :func:`stream.labels.values.label_of` returns
+    them: numbers are finite, and a text is no number. ``times_ms`` is the time that a label states,
+    -1 where it states none. Each record is either in ``record`` or in ``rejects``, once.
     """
 
     record: list[int]

@@ -43,14 +43,18 @@ LABEL: Final = np.dtype(
 )
 """One label of one row.
 
-``time_ms`` is the mark of the label's partition after reading it, ``sequence`` the number of the
-record in its partition, from 0. ``code`` is an index of texts for a label that is a text, -1 for
-one that is the number ``value``.
+``time_ms`` is the mark of the label's partition after reading it, :data:`UNKNOWN_MS` before the
+first mark; ``sequence`` is the number of the record in its partition, from 0. ``code`` is an index
+of texts for a label that is a text, -1 for one that is the number ``value``.
 """
 MOST_ROWS: Final = 65_535
 """The largest number of rows of an event that can wait for labels."""
 NUMBER: Final = -1
 """The ``code`` of a label that is a number."""
+MOST_TEXTS: Final = 32_767
+"""The largest number of different texts of a :class:`LabelRange`."""
+UNKNOWN_MS: Final = -(1 << 62)
+"""The ``time_ms`` of a label that was read before its partition had a mark."""
 
 Rows = NDArray[np.void]
 """An array of :data:`PREDICTION` or :data:`LABEL` rows."""

@@ -8,6 +8,7 @@ from detectors.profiles.baseline import Baseline
 from stream.baselining.columns import columns_by_model
 from stream.config.model import Config
 from stream.config.timing import settings_of
+from stream.readers.label_reader import LabelReader, LabelReading
 from stream.readers.plan import ReadingPlan
 from stream.readers.reader import Reader
 from stream.sources.base import Reading
@@ -23,6 +24,18 @@ def reader_of(config: Config, reading: Reading) -> Reader:
         keep_payload=config.dead_letters.keep_payload,
         dedupe=config.dedupe,
     )
+
+
+def label_reader_of(config: Config, reading: Reading) -> LabelReader:
+    """Return a reader of the open source of the labels, which must be configured."""
+    if config.labels is None:
+        raise ValueError("the configuration has no labels")
+    rules = LabelReading(
+        sample=config.labels.sample,
+        dates_records=config.labels.source.dates_records,
+        keep_payload=config.dead_letters.keep_payload,
+    )
+    return LabelReader(reading, config.labels.format, settings_of(config), rules)
 
 
 def plan_of(config: Config, baselines: Mapping[str, Baseline]) -> ReadingPlan:

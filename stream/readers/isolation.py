@@ -59,9 +59,9 @@ def decode_isolated(decoder: Decoder, raws: Sequence[RawBatch]) -> DecodedRecord
     records = sum(len(raw.values) for raw in raws)
     parts, failed = isolate(
         records,
-        lambda start, stop: decoder.decode(_cut(raws, start, stop)),
+        lambda start, stop: decoder.decode(cut(raws, start, stop)),
         lambda record: sum(
-            len(v or b"") for raw in _cut(raws, record, record + 1) for v in raw.values
+            len(v or b"") for raw in cut(raws, record, record + 1) for v in raw.values
         ),
     )
     if not failed and len(parts) == 1:
@@ -78,7 +78,7 @@ def without_records(decoded: DecodedRecords, failed: dict[int, str]) -> DecodedR
     return msgspec.structs.replace(decoded, batches=batches, rejects=sorted(rejects))
 
 
-def _cut(raws: Sequence[RawBatch], start: int, stop: int) -> list[RawBatch]:
+def cut(raws: Sequence[RawBatch], start: int, stop: int) -> list[RawBatch]:
     """Return the records from ``start`` to ``stop`` of some raw batches."""
     cut: list[RawBatch] = []
     for raw in raws:

@@ -57,7 +57,7 @@ def record_times(
     known = time_ms >= 0
     ahead = ahead_of_arrival(time_ms, raws, marks, arrivals, settings)
     dated = known & ~ahead
-    mark_ms, end_marks = _running_marks(np.where(dated, time_ms, NO_MARK), raws, bounds, marks)
+    mark_ms, end_marks = running_marks(np.where(dated, time_ms, NO_MARK), raws, bounds, marks)
     counted_ms = _counted_ms(time_ms, ahead, mark_ms, raws, arrivals) if ahead.any() else time_ms
     pane_ms = pane_starts(counted_ms, settings)
     late = too_late(pane_ms, mark_ms, settings) & (counted_ms >= 0)
@@ -156,10 +156,13 @@ def after_grace(pane_ms: Ints, mark_ms: Ints, settings: JobSettings) -> NDArray[
     return late
 
 
-def _running_marks(
+def running_marks(
     dated_ms: Ints, raws: Sequence[RawBatch], bounds: Ints, marks: Mapping[str, int | None]
 ) -> tuple[Ints, list[int | None]]:
-    """Return the running mark at each record, and the mark at the end of each raw batch."""
+    """Return the running mark at each record, and the mark at the end of each raw batch.
+
+    ``dated_ms`` are the times that move the mark, :data:`NO_MARK` for records that do not.
+    """
     running = np.full(len(dated_ms), NO_MARK, np.int64)
     latest = {name: NO_MARK if mark_ms is None else mark_ms for name, mark_ms in marks.items()}
     end_marks: list[int | None] = []

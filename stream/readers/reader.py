@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -41,6 +40,7 @@ from stream.readers.covers import (
 from stream.readers.grouping import group_rows, merge_by_pane, samples_of, take_rows
 from stream.readers.isolation import decode_isolated, isolate, without_records
 from stream.readers.lateness import RecordTimes, record_times
+from stream.readers.letters import dead_letter
 from stream.readers.plan import ReadingPlan
 from stream.sources.base import Reading
 
@@ -260,16 +260,7 @@ class Reader:
         ]
 
     def _dead_letter(self, raw: RawBatch, k: int, reason: str, detail: str = "") -> DeadLetter:
-        value = raw.values[k] or b""
-        return DeadLetter(
-            partition=raw.partition,
-            position=raw.positions[k],
-            reason=reason,
-            length=len(value),
-            sha256=sha256(value).hexdigest(),
-            payload=value if self._keep_payload else None,
-            detail=detail,
-        )
+        return dead_letter(raw, k, reason, detail, self._keep_payload)
 
 
 def _fold(

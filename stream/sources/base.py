@@ -140,6 +140,8 @@ class Source(
     """The fields of a record, in addition to its value, that may name its model and variant:
     ``topic``, ``key``, ``header`` or ``file``.
     """
+    dates_records: ClassVar[bool] = True
+    """True if the arrival of a record is its own, false if all records of a file share one."""
     default_grace: ClassVar[str] = "2s"
     """The default of ``grace``: the usual out-of-order delay of this source."""
 

@@ -9,6 +9,7 @@ kind                contract
 ==================  ==============================================================
 source              :class:`stream.testing.source.SourceContract`
 format              :class:`stream.testing.format.FormatContract`
+label format        :class:`stream.testing.label_format.LabelFormatContract`
 sink                :class:`stream.testing.sink.SinkContract`
 distance            :class:`stream.testing.distance.DistanceContract`
 change detector     :class:`stream.testing.change_detector.ChangeDetectorContract`
@@ -25,5 +26,8 @@ except ImportError as error:
         "stream.testing needs pytest. Install it with: pip install 'driftline[testing]'"
     ) from error
 
-_SUITES = ("change_detector", "check", "configuration", "distance", "format", "sink", "source")
+_SUITES = (
+    *("change_detector", "check", "configuration", "distance", "format", "label_format", "sink"),
+    "source",
+)
 pytest.register_assert_rewrite(*(f"{__name__}.{suite}" for suite in _SUITES))

@@ -38,6 +38,7 @@ class Jsonl(Source, frozen=True, tag="jsonl"):
     """
 
     record_fields: ClassVar = frozenset({"file"})
+    dates_records: ClassVar = False
     default_grace: ClassVar = "5m"
 
     path: str | list[str]
