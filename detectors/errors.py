@@ -33,6 +33,14 @@ class ProfileInvalid(DetectorError):
         super().__init__(f"profile: {reason}")
 
 
+class ErrorStateInvalid(DetectorError):
+    """A state of error detectors that cannot be continued: the ``reason``."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"state of error detectors: {reason}")
+
+
 class BaselineInvalid(DetectorError):
     """A baseline that cannot be used: the ``field`` that is wrong, and the ``reason``."""
 
