@@ -66,6 +66,15 @@ class Delivery:
         Called once after a start, before the first delivery. Does nothing by default.
         """
 
+    def needs(self, item: Published) -> bool:
+        """Return whether a delivered item must be delivered again after a restart.
+
+        For a sink that collects items before it sends what they amount to: as long as it needs an
+        item, that one and all later ones stay in the outbox. Asked in the thread of the courier,
+        after deliveries. False by default.
+        """
+        return False
+
     def collector(self) -> Collector | None:
         """Return the collector of the sink's metrics, which the service exports with its own.
 

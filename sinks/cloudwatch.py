@@ -2,36 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from math import isfinite
 from typing import Any, ClassVar, Final
 
-import msgspec
 import structlog
 
 from detectors.faults import Fault
 from detectors.report import FeatureReport, WindowReport
-from sinks.aws.client import call, client, url_faults
-from sinks.aws.metric_names import LONGEST_NAME, LONGEST_VALUE, accepted, is_accepted, metric_name
+from sinks.aws.client import client, url_faults
+from sinks.aws.metric_data import Puts
+from sinks.aws.metric_names import (
+    LONGEST_VALUE,
+    accepted,
+    dimension_faults,
+    dimensions,
+    metric_name,
+    namespace_faults,
+)
 from sinks.base import ConfiguredNames, Delivery, Published, Sink
 from sinks.errors import SinkRejected
 
 log = structlog.get_logger("driftline.sink")
-MAX_DATA = 1_000
-MAX_BYTES = 900_000
-"""CloudWatch accepts 1 MB a call, which includes the other parameters of the request."""
-LARGEST = 2.0**360
-MAX_REFUSED = 100
-"""The number of refused calls of a window after which the data of further refused calls are left
-out together. One refused datum among 1,000 takes eleven refused calls to find.
-"""
-MAX_REFUSED_AT_FIRST = 15
-"""The same while no call of the window was accepted: then each eighth of its data was refused, as
-when CloudWatch does not accept the time of the window.
-"""
 DATA: Final = "feature_data_"
 NON_NULL: Final = "feature_non_null_"
 DRIFT: Final = "feature_baseline_drift_"
@@ -82,11 +75,8 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
 
     def check(self) -> list[Fault]:
         """Check the namespace, the dimensions, the resolution and the address."""
-        faults = [*_namespace_faults(self.namespace)]
-        for key, value in (("endpoint", self.endpoint), ("schedule", self.schedule)):
-            if value and not is_accepted(value, LONGEST_VALUE):
-                expected = f"at most {LONGEST_VALUE:,} printable ASCII characters"
-                faults.append(Fault(key, f"CloudWatch accepts {expected}, found {value!r}"))
+        faults = _namespace_faults(self.namespace)
+        faults += dimension_faults(self.endpoint, self.schedule)
         if self.resolution_s not in (1, 60):
             message = f"CloudWatch accepts 1 or 60, found {self.resolution_s}"
             faults.append(Fault("resolution_s", message))
@@ -110,42 +100,6 @@ class Cloudwatch(Sink, frozen=True, tag="cloudwatch"):
         return CloudwatchDelivery(self, job, client("cloudwatch", self.region, self.endpoint_url))
 
 
-class _Window(msgspec.Struct):
-    """A window whose data are being put: its id, and the calls that CloudWatch has not answered.
-
-    ``accepted`` and ``refused`` count answered calls, ``left_out`` counts data; ``reason`` is that
-    of the last refusal.
-    """
-
-    id: str
-    calls: list[list[dict[str, Any]]]
-    left_out: int
-    accepted: int = 0
-    refused: int = 0
-    reason: str = ""
-
-    @property
-    def may_split(self) -> bool:
-        """Whether the data of a refused call are put again in smaller calls."""
-        return self.refused < (MAX_REFUSED if self.accepted else MAX_REFUSED_AT_FIRST)
-
-    def was_accepted(self) -> None:
-        """Take the first call from the list."""
-        del self.calls[0]
-        self.accepted += 1
-
-    def was_refused(self, reason: str) -> None:
-        """Replace the first call by its halves, which are put last; or leave its data out."""
-        data = self.calls.pop(0)
-        self.refused += 1
-        self.reason = reason
-        if len(data) == 1 or not self.may_split:
-            self.left_out += len(data)
-        else:
-            middle = len(data) // 2
-            self.calls += [data[:middle], data[middle:]]
-
-
 class CloudwatchDelivery(Delivery):
     """The running half; ``aws`` is a CloudWatch client."""
 
@@ -153,7 +107,7 @@ class CloudwatchDelivery(Delivery):
         self._sink = sink
         self._job = job
         self._aws = aws
-        self._window = _Window("", [], 0)
+        self._window = Puts("", [])
         """The last window: a retry continues with its calls that have no answer yet."""
         self.left_out = 0
         """Metrics of delivered windows that CloudWatch does not accept."""
@@ -165,23 +119,14 @@ class CloudwatchDelivery(Delivery):
                 self._put(k, item)
 
     def _put(self, index: int, report: WindowReport) -> None:
-        window = self._window
-        if window.id != report.id:
-            data, left_out = self.data(report)
-            window = self._window = _Window(report.id, list(batches(data)), left_out)
-        while window.calls:
-            arguments = {"Namespace": self._sink.namespace, "MetricData": window.calls[0]}
-            try:
-                call(self._aws.put_metric_data, "ResponseMetadata", index, arguments)
-            except SinkRejected as error:
-                window.was_refused(error.reason)
-            else:
-                window.was_accepted()
-        self._settle(index, window)
+        if self._window.id != report.id:
+            self._window = Puts.of(report.id, self.data(report))
+        self._window.put(self._aws, self._sink.namespace, index)
+        self._settle(index, self._window)
 
-    def _settle(self, index: int, window: _Window) -> None:
+    def _settle(self, index: int, window: Puts) -> None:
         """Count what was left out of an answered window; reject it if all of it was refused."""
-        self._window = _Window("", [], 0)
+        self._window = Puts("", [])
         if window.refused and not window.accepted:
             raise SinkRejected(index, window.reason)
         self.left_out += window.left_out
@@ -194,35 +139,23 @@ class CloudwatchDelivery(Delivery):
                 reason=window.reason or "values that are not finite or beyond 2**360",
             )
 
-    def data(self, report: WindowReport) -> tuple[list[dict[str, Any]], int]:
-        """Return the data of a window, and the number of metrics that were left out.
-
-        CloudWatch cannot hold a value that is not finite or is beyond 2**360.
-        """
+    def data(self, report: WindowReport) -> list[dict[str, Any]]:
+        """Return the data of a window, also those that CloudWatch cannot hold."""
         common = self._common(report)
-        metrics = [
+        return [
             {**common, **metric} for feature in report.features for metric in metrics_of(feature)
         ]
-        data = [datum for datum in metrics if _can_be_held(datum)]
-        return data, len(metrics) - len(data)
 
     def close(self) -> None:
         """Close the client's connections."""
         self._aws.close()
 
     def _common(self, report: WindowReport) -> dict[str, Any]:
-        names = {
-            "Endpoint": self._sink.endpoint or report.model,
-            "MonitoringSchedule": self._sink.schedule or self._job,
-        }
-        if report.variant != "AllTraffic":
-            names["Variant"] = report.variant
+        endpoint = self._sink.endpoint or report.model
+        schedule = self._sink.schedule or self._job
         return {
             "Timestamp": datetime.fromtimestamp((report.end_ms or 0) / 1000, UTC),
-            "Dimensions": [
-                {"Name": name, "Value": accepted(value, LONGEST_VALUE)}
-                for name, value in names.items()
-            ],
+            "Dimensions": dimensions(endpoint, schedule, report.variant),
             "StorageResolution": self._sink.resolution_s,
         }
 
@@ -247,22 +180,6 @@ def metrics_of(feature: FeatureReport) -> Iterator[dict[str, Any]]:
             yield {"MetricName": metric_name(prefix, feature.name), "Value": value}
 
 
-def batches(data: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Split data into calls of at most 1,000 data and less than 1 MB, in any protocol of AWS."""
-    batch: list[dict[str, Any]] = []
-    size = 0
-    for datum in data:
-        length = 2 * len(json.dumps(datum, default=str)) + 200
-        if batch and (len(batch) == MAX_DATA or size + length > MAX_BYTES):
-            yield batch
-            batch = []
-            size = 0
-        batch.append(datum)
-        size += length
-    if batch:
-        yield batch
-
-
 def _has_metrics(report: WindowReport) -> bool:
     return (
         not report.revision
@@ -271,24 +188,9 @@ def _has_metrics(report: WindowReport) -> bool:
     )
 
 
-def _can_be_held(datum: dict[str, Any]) -> bool:
-    values = datum["StatisticValues"].values() if "StatisticValues" in datum else [datum["Value"]]
-    return all(map(_fits, values))
-
-
-def _fits(value: float) -> bool:
-    return isfinite(value) and abs(value) <= LARGEST and (value == 0 or abs(value) >= 1 / LARGEST)
-
-
-def _namespace_faults(namespace: str) -> Iterator[Fault]:
-    if not namespace:
-        yield Fault("namespace", "a name is required")
-    elif namespace.startswith(("AWS/", ":")):
-        yield Fault("namespace", f"{namespace!r} is reserved for AWS")
-    elif MODEL_MONITOR.match(namespace):
+def _namespace_faults(namespace: str) -> list[Fault]:
+    if MODEL_MONITOR.match(namespace):
         reason = "SageMaker Model Monitor puts the same metrics there, once an hour, and its alarms"
         advice = "on Sum would add up all windows of an hour: remove the key, or name another one"
-        yield Fault("namespace", f"{namespace!r}: {reason} {advice}")
-    elif not is_accepted(namespace, LONGEST_NAME):
-        expected = f"at most {LONGEST_NAME} printable ASCII characters"
-        yield Fault("namespace", f"CloudWatch accepts {expected}, found {namespace!r}")
+        return [Fault("namespace", f"{namespace!r}: {reason} {advice}")]
+    return namespace_faults(namespace)

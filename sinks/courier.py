@@ -40,6 +40,7 @@ class Deliverer(Protocol[Item_contra]):
     @property
     def left_out(self) -> int: ...
     def deliver(self, items: Sequence[Item_contra]) -> None: ...
+    def needs(self, item: Item_contra) -> bool: ...
     def close(self) -> None: ...
 
 
@@ -104,7 +105,9 @@ class Courier(Generic[Item]):
     ``SinkRejected`` leaves one item out.
 
     ``cursor`` is the number of the last item that is settled: delivered, rejected or dropped. The
-    service commits it, so after a crash delivery resumes after it: delivery is at least once.
+    service commits it, so after a crash delivery resumes after it: delivery is at least once. While
+    the sink still needs a delivered item, ``cursor`` stays before it, so that it is delivered again
+    after a restart.
     ``may_deliver`` is called before each attempt; while it returns false, everything waits.
     ``observer`` receives attempts and deliveries.
     """
@@ -134,6 +137,8 @@ class Courier(Generic[Item]):
         self._waiting = self._bytes = 0
         self._changed = threading.Condition()
         self._cursor = cursor
+        self._needed: deque[tuple[int, Item]] = deque()
+        """Delivered items that the sink needed when they were settled, oldest first."""
         self._delivered = self._retried = self._rejected = self._dropped = 0
         self._busy_s = 0.0
         self._stopping = False
@@ -174,8 +179,9 @@ class Courier(Generic[Item]):
 
     @property
     def cursor(self) -> int:
-        """The number of the last item that is settled."""
-        return self._cursor
+        """The number of the last item that need not be delivered again."""
+        with self._changed:
+            return self._needed[0][0] - 1 if self._needed else self._cursor
 
     @property
     def counts(self) -> CourierCounts:
@@ -301,12 +307,16 @@ class Courier(Generic[Item]):
         """
         delivered: list[Item] = []
         with self._changed:
+            while self._needed and not self._delivery.needs(self._needed[0][1]):
+                self._needed.popleft()
             while self._queue and self._queue[0].number <= last:
                 number, item = self._pop()
                 if item is not None and rejected and number == last:
                     self._rejected += 1
                 elif item is not None:
                     delivered.append(item)
+                    if self._delivery.needs(item):
+                        self._needed.append((number, item))
             self._delivered += len(delivered)
             self._cursor = max(self._cursor, last)
             self._progress_s = time.monotonic()

@@ -6,6 +6,8 @@ import re
 from hashlib import blake2b
 from typing import Final
 
+from detectors.faults import Fault
+
 LONGEST_NAME: Final = 255
 """The longest name of a metric, in characters."""
 LONGEST_VALUE: Final = 1_024
@@ -51,3 +53,41 @@ def metric_name(prefix: str, feature: str) -> str:
     if is_accepted(prefix + feature, LONGEST_NAME):
         return prefix + feature
     return prefix + accepted(feature, LONGEST_NAME - len(prefix))
+
+
+def dimensions(endpoint: str, schedule: str, variant: str) -> list[dict[str, str]]:
+    """Return the dimensions of a metric: those of SageMaker Model Monitor.
+
+    A variant other than ``AllTraffic`` is added.
+
+    >>> [entry["Value"] for entry in dimensions("flights", "hourly", "AllTraffic")]
+    ['flights', 'hourly']
+    """
+    names = {"Endpoint": endpoint, "MonitoringSchedule": schedule}
+    if variant != "AllTraffic":
+        names["Variant"] = variant
+    return [
+        {"Name": name, "Value": accepted(value, LONGEST_VALUE)} for name, value in names.items()
+    ]
+
+
+def namespace_faults(namespace: str) -> list[Fault]:
+    """Return the fault of a namespace that CloudWatch does not accept."""
+    if not namespace:
+        return [Fault("namespace", "a name is required")]
+    if namespace.startswith(("AWS/", ":")):
+        return [Fault("namespace", f"{namespace!r} is reserved for AWS")]
+    if not is_accepted(namespace, LONGEST_NAME):
+        expected = f"at most {LONGEST_NAME} printable ASCII characters"
+        return [Fault("namespace", f"CloudWatch accepts {expected}, found {namespace!r}")]
+    return []
+
+
+def dimension_faults(endpoint: str, schedule: str) -> list[Fault]:
+    """Return the faults of the keys of dimensions; empty values are defaults, and accepted."""
+    expected = f"at most {LONGEST_VALUE:,} printable ASCII characters"
+    return [
+        Fault(key, f"CloudWatch accepts {expected}, found {value!r}")
+        for key, value in (("endpoint", endpoint), ("schedule", schedule))
+        if value and not is_accepted(value, LONGEST_VALUE)
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 from typing import Final
 
-from sinks.cloudwatch import MAX_DATA
+from sinks.aws.metric_data import MAX_DATA
 
 METRIC_TIERS: Final = ((10_000, 0.30), (240_000, 0.10), (750_000, 0.05), (float("inf"), 0.02))
 """The number of custom metrics in each tier, and the price of one in dollars per month."""

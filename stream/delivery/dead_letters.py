@@ -41,6 +41,10 @@ class DeadLetterFile:
         self._rotate()
         append(self.path, b"".join(lines))
 
+    def needs(self, item: DeadLetters) -> bool:
+        """Return false: what is written need not be delivered again."""
+        return False
+
     def close(self) -> None:
         """Do nothing: the file is opened for each call."""
 

@@ -13,8 +13,9 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from detectors.report import WindowReport
+from sinks.aws.metric_data import MAX_DATA, batches
 from sinks.base import ConfiguredNames
-from sinks.cloudwatch import MAX_DATA, Cloudwatch, batches
+from sinks.cloudwatch import Cloudwatch
 from sinks.errors import SinkRejected, SinkRetry
 from stream.testing.reports import MINUTE_MS, START_MS, calm, feature, report, signal, silence
 

@@ -34,6 +34,11 @@ class Recorder:
         self.gate.set()
         self.entered = threading.Event()
         self.closed = 0
+        self.needed: set[str] = set()
+        """The items that must be delivered again after a restart."""
+
+    def needs(self, item: str) -> bool:
+        return item in self.needed
 
     def deliver(self, items: Sequence[str]) -> None:
         self.calls.append(list(items))
@@ -134,6 +139,40 @@ def test_the_cursor_does_not_move_while_no_item_is_accepted(make: Make) -> None:
     sink.gate.set()
     assert courier.drain(10)
     assert courier.cursor == 44
+
+
+def test_the_cursor_stays_before_the_first_item_that_the_sink_still_needs(make: Make) -> None:
+    sink = Recorder()
+    sink.needed = {"item 3", "item 5"}
+    courier = make(sink)
+    courier.start()
+    courier.offer(numbered(1, 6))
+    assert courier.drain(10)
+    assert (courier.cursor, courier.counts.waiting) == (2, 0)
+    sink.needed = {"item 5"}
+    courier.offer([(7, None)])
+    assert courier.drain(10)
+    assert courier.cursor == 4
+    sink.needed = set()
+    courier.offer(numbered(8, 8))
+    assert courier.drain(10)
+    assert courier.cursor == 8
+    assert sink.received == [*texts(1, 6), "item 8"], "what is needed is not delivered twice"
+
+
+def test_a_needed_item_is_delivered_again_after_a_restart_with_all_later_ones(make: Make) -> None:
+    sink = Recorder()
+    sink.needed = {"item 3"}
+    first = make(sink)
+    first.start()
+    first.offer(numbered(1, 6))
+    assert first.drain(10)
+    again = Recorder()
+    second = make(again, cursor=first.cursor)
+    second.offer([entry for entry in numbered(1, 6) if entry[0] > second.cursor])
+    second.start()
+    assert second.drain(10)
+    assert again.received == texts(3, 6)
 
 
 def test_an_item_that_the_sink_does_not_take_only_moves_the_cursor(make: Make) -> None:
