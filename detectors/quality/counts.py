@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
@@ -15,9 +15,9 @@ class QualityCounts:
 
     ``cells`` and ``counts`` are a sparse vector of integers: sorted distinct cells, and a count
     other than 0 for each. The meaning of a cell is that of its problem. ``sums`` are exact sums of
-    doubles by name, as integers in units of ``2**-1074``: the result does not depend on the order
-    of the rows, and what was added can be taken away. ``custom`` holds the encoded state of each
-    custom metric.
+    doubles by name, as integers in units of ``2**-1074``, or ``2**-2148`` for squares: the result
+    does not depend on the order of the rows, and what was added can be taken away. ``custom`` holds
+    the encoded state of each custom metric.
     """
 
     def __init__(
@@ -32,44 +32,81 @@ class QualityCounts:
         self.sums = dict(sums or {})
         self.custom = dict(custom or {})
 
+    @classmethod
+    def total(cls, parts: Sequence[QualityCounts]) -> QualityCounts:
+        """Return the sum of all parts, without custom metrics: these need their classes."""
+        if not parts:
+            return cls()
+        cells, counts = added(
+            np.concatenate([part.cells for part in parts]),
+            np.concatenate([part.counts for part in parts]),
+        )
+        sums: dict[str, int] = {}
+        for part in parts:
+            for name, value in part.sums.items():
+                sums[name] = sums.get(name, 0) + value
+        return cls(cells, counts, {name: sums[name] for name in sorted(sums) if sums[name]})
+
     def plus(self, other: QualityCounts) -> QualityCounts:
         """Return the sum of both, without custom metrics: these need their classes."""
-        cells = np.concatenate([self.cells, other.cells])
-        counts = np.concatenate([self.counts, other.counts])
-        distinct, inverse = np.unique(cells, return_inverse=True)
-        total = np.zeros(len(distinct), np.int64)
-        np.add.at(total, inverse, counts)
-        kept = total != 0
-        sums = dict(self.sums)
-        for name, value in other.sums.items():
-            sums[name] = sums.get(name, 0) + value
-        return QualityCounts(
-            distinct[kept], total[kept], {name: value for name, value in sums.items() if value}
-        )
+        return QualityCounts.total([self, other])
 
     def encode(self) -> bytes:
-        """Return the counts as MessagePack."""
-        sums = {name: _bytes_of(value) for name, value in self.sums.items()}
-        return msgspec.msgpack.encode(
-            (self.cells.tobytes(), self.counts.tobytes(), sums, self.custom)
-        )
+        """Return the counts as MessagePack; equal counts give equal bytes.
+
+        Cells are written as differences to the one before, and sums without the zero bytes at
+        their end, so that counts of a few rows take a few bytes a cell.
+        """
+        steps = np.diff(self.cells, prepend=0).tolist()
+        sums = {name: _written(self.sums[name]) for name in sorted(self.sums)}
+        custom = {name: self.custom[name] for name in sorted(self.custom)}
+        return msgspec.msgpack.encode((steps, self.counts.tolist(), sums, custom))
 
     @classmethod
     def decode(cls, data: bytes) -> QualityCounts:
         """Return the counts that :meth:`encode` wrote.
 
-        Raises ``msgspec.ValidationError`` if ``data`` is nothing of the kind.
+        Raises ``msgspec.ValidationError`` or ``msgspec.DecodeError`` if ``data`` is nothing of the
+        kind.
         """
-        cells, counts, sums, custom = msgspec.msgpack.decode(
-            data, type=tuple[bytes, bytes, dict[str, bytes], dict[str, bytes]]
-        )
+        steps, counts, sums, custom = _DECODER.decode(data)
+        if len(steps) != len(counts):
+            raise msgspec.ValidationError("counts of quality: cells and counts differ in length")
         return cls(
-            np.frombuffer(cells, np.int64),
-            np.frombuffer(counts, np.int64),
-            {name: int.from_bytes(value, "little", signed=True) for name, value in sums.items()},
+            np.cumsum(np.array(steps, np.int64)),
+            np.array(counts, np.int64),
+            {name: _read(*value) for name, value in sums.items()},
             custom,
         )
 
 
-def _bytes_of(value: int) -> bytes:
-    return value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+_DECODER = msgspec.msgpack.Decoder(
+    tuple[list[int], list[int], dict[str, tuple[int, bytes]], dict[str, bytes]]
+)
+
+
+def added(keys: Ints, counts: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct keys in order and the sum of the counts of each, without zeros.
+
+    >>> added(np.array([7, 3, 7, 5]), np.array([1, 2, 1, 0]))
+    (array([3, 7]), array([2, 2]))
+    """
+    if not len(keys):
+        return keys, counts
+    order = np.argsort(keys, kind="stable")
+    ordered = keys[order]
+    first = np.flatnonzero(np.diff(ordered, prepend=ordered[0] - 1))
+    total = np.add.reduceat(counts[order], first)
+    kept = total != 0
+    return ordered[first][kept], total[kept]
+
+
+def _written(value: int) -> tuple[int, bytes]:
+    """Return the number of zero bytes at the low end of an integer, and the rest."""
+    zeros = ((value & -value).bit_length() - 1) // 8 if value else 0
+    rest = value >> (8 * zeros)
+    return zeros, rest.to_bytes(rest.bit_length() // 8 + 1, "little", signed=True)
+
+
+def _read(zeros: int, rest: bytes) -> int:
+    return int.from_bytes(rest, "little", signed=True) << (8 * zeros)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from detectors.arrays import Floats, Ints
 
 
@@ -26,3 +29,13 @@ class LabelledRows(NamedTuple):
     label: Floats
     weight: Ints
     delay_ms: Ints
+
+    def where(self, kept: NDArray[np.bool_]) -> LabelledRows:
+        """Return the rows for which ``kept`` is true."""
+        return LabelledRows(
+            self.prediction[kept],
+            self.probability[kept],
+            self.label[kept],
+            self.weight[kept],
+            self.delay_ms[kept],
+        )
