@@ -9,7 +9,7 @@ from detectors.quality.base import Metric
 from detectors.quality.laws import normal_quantile, student_quantile
 
 
-class Interval(NamedTuple):
+class SamplingInterval(NamedTuple):
     """The ends of a confidence interval, and the standard error; ``None`` where unknown."""
 
     low: float | None
@@ -17,7 +17,7 @@ class Interval(NamedTuple):
     standard_error: float | None
 
 
-UNKNOWN = Interval(None, None, None)
+UNKNOWN = SamplingInterval(None, None, None)
 
 
 def wilson(share: float, n: float, confidence: float) -> tuple[float, float]:
@@ -40,14 +40,14 @@ def wilson(share: float, n: float, confidence: float) -> tuple[float, float]:
     return low, high
 
 
-def of_share(share: float, n: int, confidence: float) -> Interval:
+def of_share(share: float, n: int, confidence: float) -> SamplingInterval:
     """Return the interval of a share of ``n > 0`` independent rows: Wilson's."""
-    return Interval(*wilson(share, n, confidence), sqrt(share * (1 - share) / n))
+    return SamplingInterval(*wilson(share, n, confidence), sqrt(share * (1 - share) / n))
 
 
 def of_bounded(
     value: float, variance: float | None, n: int, confidence: float, error: float = 0.0
-) -> Interval:
+) -> SamplingInterval:
     """Return the interval of a metric from 0 to 1 with a known sampling variance.
 
     Wilson's interval for the effective number of rows, ``value (1 - value) / variance``: that many
@@ -60,10 +60,10 @@ def of_bounded(
         return UNKNOWN
     effective = value * (1 - value) / variance if variance > 0 else 0.0
     low, high = wilson(value, effective if effective > 0 else n, confidence)
-    return Interval(max(0.0, low - error), min(1.0, high + error), sqrt(max(variance, 0.0)))
+    return SamplingInterval(max(0.0, low - error), min(1.0, high + error), sqrt(max(variance, 0.0)))
 
 
-def of_mean(mean: float, mean_square: float, n: int, confidence: float) -> Interval:
+def of_mean(mean: float, mean_square: float, n: int, confidence: float) -> SamplingInterval:
     """Return the interval of a mean of ``n`` values, from the mean of their squares.
 
     ``mean +- t sqrt((mean_square - mean^2) / (n - 1))`` with Student's t for ``n - 1`` degrees of
@@ -74,17 +74,17 @@ def of_mean(mean: float, mean_square: float, n: int, confidence: float) -> Inter
     return of_variance(mean, variance, n, confidence)
 
 
-def of_variance(value: float, variance: float, n: int, confidence: float) -> Interval:
+def of_variance(value: float, variance: float, n: int, confidence: float) -> SamplingInterval:
     """Return ``value +- t sqrt(variance)``; unknown for fewer than two rows."""
     if n < 2 or not isfinite(variance) or not isfinite(value):
         return UNKNOWN
     error = sqrt(variance)
     half = student_quantile(confidence, n - 1) * error
-    return Interval(value - half, value + half, error)
+    return SamplingInterval(value - half, value + half, error)
 
 
 def defined(
-    name: str, value: float, interval: Interval, n: int, larger_is: str = "better"
+    name: str, value: float, interval: SamplingInterval, n: int, larger_is: str = "better"
 ) -> Metric:
     """Return a metric with its interval."""
     low, high, error = interval

@@ -11,7 +11,7 @@ from detectors.arrays import Floats, Ints
 from detectors.quality.base import Metric
 from detectors.quality.cells import OUTSIDE, RELIABLE, RELIABLE_P, CellTable, Entries, entries
 from detectors.quality.exact_sum import exact_square_sums, exact_sums, float_of
-from detectors.quality.intervals import Interval, defined, of_mean, undefined
+from detectors.quality.intervals import SamplingInterval, defined, of_mean, undefined
 from detectors.quality.laws import normal_quantile
 
 TENTHS: Final = 10
@@ -102,5 +102,5 @@ def _calibration_error(table: CellTable, n: int, confidence: float) -> Metric:
     error = float(np.sqrt((spread**2).sum()))
     half = normal_quantile(confidence) * error
     bias = float(np.sqrt(2 / np.pi) * spread.sum())
-    interval = Interval(max(0.0, value - bias - half), min(1.0, value + half), error)
+    interval = SamplingInterval(max(0.0, value - bias - half), min(1.0, value + half), error)
     return defined("calibration_error", value, interval, n, "worse")

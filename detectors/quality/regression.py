@@ -25,7 +25,7 @@ from detectors.quality.custom import CustomMetrics
 from detectors.quality.exact_sum import exact_square_sums, exact_sums, float_of, ratio
 from detectors.quality.intervals import (
     UNKNOWN,
-    Interval,
+    SamplingInterval,
     defined,
     of_mean,
     of_variance,
@@ -145,11 +145,13 @@ def _moment_metrics(sums: Mapping[str, int], n: int, confidence: float) -> Itera
     yield defined("bias", mean["error"], of_mean(mean["error"], mse, n, confidence), n, "neither")
 
 
-def _root(of_mse: Interval, rmse: float) -> Interval:
+def _root(of_mse: SamplingInterval, rmse: float) -> SamplingInterval:
     low, high, error = of_mse
     if low is None or high is None or error is None:
         return UNKNOWN
-    return Interval(sqrt(max(low, 0.0)), sqrt(high), error / (2 * rmse) if rmse > 0 else 0.0)
+    return SamplingInterval(
+        sqrt(max(low, 0.0)), sqrt(high), error / (2 * rmse) if rmse > 0 else 0.0
+    )
 
 
 def _r2(sums: Mapping[str, int], mean: Mapping[str, float], n: int, confidence: float) -> Metric:
@@ -169,7 +171,7 @@ def _r2(sums: Mapping[str, int], mean: Mapping[str, float], n: int, confidence: 
 
 def _r2_interval(
     value: float, variance: float, mean: Mapping[str, float], n: int, confidence: float
-) -> Interval:
+) -> SamplingInterval:
     """Return the interval of R2 by the delta method.
 
     With ``u`` the squared difference of a label from the mean label, s its mean and
