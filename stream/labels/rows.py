@@ -43,7 +43,7 @@ LABEL: Final = np.dtype(
 )
 """One label of one row.
 
-``time_ms`` is the mark of the label's partition after reading it, :data:`UNKNOWN_MS` before the
+``time_ms`` is the mark of the label's partition after reading it, :data:`UNTIMED_MS` before the
 first mark; ``sequence`` is the number of the record in its partition, from 0. ``code`` is an index
 of texts for a label that is a text, -1 for one that is the number ``value``.
 """
@@ -53,11 +53,17 @@ NUMBER: Final = -1
 """The ``code`` of a label that is a number."""
 MOST_TEXTS: Final = 32_767
 """The largest number of different texts of a :class:`LabelRange`."""
-UNKNOWN_MS: Final = -(1 << 62)
-"""The ``time_ms`` of a label that was read before its partition had a mark."""
+UNTIMED_MS: Final = -(1 << 62)
+"""The ``time_ms`` of a label without a time, plus a number of a slice of event time."""
+_UNTIMED_BELOW: Final = -(1 << 61)
 
 Rows = NDArray[np.void]
 """An array of :data:`PREDICTION` or :data:`LABEL` rows."""
+
+
+def is_untimed(time_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return a mask of the labels without a time."""
+    return time_ms < _UNTIMED_BELOW
 
 
 class Predictions(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from detectors.arrays import Floats, Ints
 from stream.labels.base import LabelValue
-from stream.labels.rows import LABEL, MOST_TEXTS, NUMBER, UNKNOWN_MS, Rows
+from stream.labels.rows import LABEL, MOST_TEXTS, NUMBER, UNTIMED_MS, Rows
 from stream.readers.lateness import NO_MARK
 
 
@@ -64,7 +64,7 @@ def label_rows(ids: NDArray[np.uint64], records: Ints, marks: Ints, columns: Lab
     rows = np.zeros(int(rows_kept.sum()), LABEL)
     rows["id"] = np.repeat(ids[kept], lengths)
     rows["sequence"] = np.repeat(records[kept], lengths)
-    rows["time_ms"] = np.repeat(np.where(marks == NO_MARK, UNKNOWN_MS, marks)[kept], lengths)
+    rows["time_ms"] = np.repeat(np.where(marks == NO_MARK, UNTIMED_MS, marks)[kept], lengths)
     rows["rows"] = np.repeat(lengths, lengths)
     rows["row"] = np.arange(len(rows)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     rows["code"] = columns.codes[rows_kept]

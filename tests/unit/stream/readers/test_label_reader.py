@@ -16,7 +16,7 @@ from stream.formats.base import TimeConfig
 from stream.labels.base import DecodedLabels, LabelFormat
 from stream.labels.formats.ground_truth import GroundTruth
 from stream.labels.formats.json import Json
-from stream.labels.rows import LABEL, NUMBER, UNKNOWN_MS, LabelRange, Rows
+from stream.labels.rows import LABEL, NUMBER, UNTIMED_MS, LabelRange, Rows
 from stream.labels.sampling import sampled
 from stream.outcomes import ADVICE
 from stream.readers.label_reader import LabelReader, LabelReading
@@ -125,7 +125,7 @@ def test_the_mark_is_the_highest_stated_time() -> None:
     stated = [None if time is None else NOW_MS - 60_000 + time for time in times]
     of_range = read([label("a", time=time) for time in stated], form=DATED)
     base = NOW_MS - 60_000
-    expected = [UNKNOWN_MS, base + 1_000, base + 1_000, base + 2_000, base + 2_000]
+    expected = [UNTIMED_MS, base + 1_000, base + 1_000, base + 2_000, base + 2_000]
     assert rows_of(of_range)["time_ms"].tolist() == expected
     assert of_range.mark_ms == base + 2_000
 
@@ -136,7 +136,7 @@ def test_a_label_without_a_time_has_the_time_at_which_the_log_took_it() -> None:
     assert of_range.arrival_ms == NOW_MS
 
 
-@pytest.mark.parametrize(("mark_ms", "time_ms"), [(None, UNKNOWN_MS), (NOW_MS - 9, NOW_MS - 9)])
+@pytest.mark.parametrize(("mark_ms", "time_ms"), [(None, UNTIMED_MS), (NOW_MS - 9, NOW_MS - 9)])
 def test_the_time_of_a_file_says_nothing_about_its_labels(
     mark_ms: int | None, time_ms: int
 ) -> None:
