@@ -213,7 +213,8 @@ class Aggregator:
     def _advance_watermark(self) -> list[Output]:
         """Move the watermark, which never falls; close windows and settle panes up to it."""
         state = self.state
-        watermark_ms = self._partitions.watermark()
+        # Before the first event there is no window to close, and the first events are not late.
+        watermark_ms = self._partitions.watermark(follow_clock=bool(state.keys))
         if watermark_ms is None:
             return []
         if state.watermark_ms is not None and watermark_ms <= state.watermark_ms:

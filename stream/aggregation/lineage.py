@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, MutableMapping
 
 import msgspec
 
-from stream.aggregation.state import JobState
+from stream.aggregation.state import LogState
 from stream.event_time import PartitionState
 from stream.events import CoveredRange, DiscoveredPartition
 
@@ -66,7 +66,7 @@ def end(
     return {name: parents for name, parents in children.items() if partitions[name].assignable}
 
 
-def expire(state: JobState, names: Collection[str]) -> None:
+def expire(state: LogState, names: Collection[str]) -> None:
     """Forget ended partitions that the source no longer has.
 
     A partition stays while a child waits for it, or its gap or its start is open. All children are

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from stream.aggregation.lineage import await_parents, end, expire
-from stream.aggregation.state import IncompleteSpan, JobState
+from stream.aggregation.state import IncompleteSpan, LogState
 from stream.dedupe.index import RememberedIds
 from stream.event_time import JobSettings, PartitionState, is_idle, retained_from, watermark
 from stream.events import Assign, CoveredRange, DiscoveredPartition, Gap, Position
@@ -19,11 +19,11 @@ from stream.events import Assign, CoveredRange, DiscoveredPartition, Gap, Positi
 class Partitions:
     """Positions, claims, marks, idleness, lineage and gaps of a job's partitions.
 
-    The part of the aggregator that deals with partitions; it shares the aggregator's state and
-    keeps none of its own. ``ids`` are the ids of accepted events, which children inherit.
+    The part of the aggregator that deals with the partitions of one log; it shares the log's state
+    and keeps none of its own. ``ids`` are the ids of accepted events, which children inherit.
     """
 
-    def __init__(self, settings: JobSettings, state: JobState, ids: RememberedIds) -> None:
+    def __init__(self, settings: JobSettings, state: LogState, ids: RememberedIds) -> None:
         self._settings = settings
         self._state = state
         self._ids = ids
@@ -141,13 +141,13 @@ class Partitions:
         """Return the names of the partitions that have been read to their end."""
         return (name for name, partition in self._state.partitions.items() if partition.ended)
 
-    def watermark(self) -> int | None:
-        """Return the time up to which all events are expected to have arrived; it may fall.
+    def watermark(self, follow_clock: bool) -> int | None:
+        """Return the time up to which all records are expected to have arrived; it may fall.
 
-        It does not follow the clock before the first event: there is no window to close, and the
-        first events are not late, however old they are.
+        While all partitions are idle it follows the clock if ``follow_clock`` is set, else it is
+        ``None``.
         """
-        now_ms = self._state.now_ms if self._state.keys else None
+        now_ms = self._state.now_ms if follow_clock else None
         return watermark(self._state.partitions.values(), now_ms, self._settings)
 
     def retained_from(self, watermark_ms: int) -> int | None:

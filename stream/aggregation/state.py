@@ -7,9 +7,13 @@ from typing import Final
 import msgspec
 
 from detectors.decisions.episodes import EpisodeState
+from detectors.quality.judged import ErrorChange
+from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.ledger import Ledger
 from stream.event_time import PartitionState
 from stream.events import ModelKey, WidthMismatches
+from stream.labels.join import SliceCounts
+from stream.labels.store import Slice
 from stream.outcomes import CRASHES_READER
 
 STATE_VERSION = 1
@@ -65,40 +69,82 @@ class ModelState(msgspec.Struct):
     incomplete_before_ms: int | None = msgspec.field(name="cut_ms", default=None)
 
 
-class JobState(msgspec.Struct):
-    """The state of a job: its partitions, watermark, ledger, models, and gaps.
+class LogState(msgspec.Struct):
+    """The state of one log: its partitions, what was read, and the gaps.
 
-    ``now_ms`` is the clock as of the last tick, and ``clock_jumps`` counts the consecutive ticks at
-    which the clock was further ahead than one tick may move it. All windows that end at or before
-    ``closed_ms`` are closed. Panes that end at or before ``settled_ms`` get no more events.
-    ``open_gaps`` are the partitions in which a gap was met and no later time has been read, each
-    with the value of ``closed_ms`` at that moment. ``open_starts`` are the partitions that are read
-    from a position inside their log and have not shown a time yet, each with the clock at the
-    first tick after it was discovered. ``spans`` are the gaps, and the
-    starts inside of logs, whose end is known.
+    ``now_ms`` is the clock as of the last tick. All windows that end at or before ``closed_ms`` are
+    closed. ``open_gaps`` are the partitions in which a gap was met and no later time has been read,
+    each with the value of ``closed_ms`` at that moment. ``open_starts`` are the partitions that are
+    read from a position inside their log and have not shown a time yet, each with the clock at the
+    first tick after it was discovered. ``spans`` are the gaps, and the starts inside of logs, whose
+    end is known.
     """
 
-    version: int = STATE_VERSION
     partitions: dict[str, PartitionState] = msgspec.field(name="places", default_factory=dict)
     now_ms: int | None = None
-    clock_jumps: int = msgspec.field(name="hurried", default=0)
-    watermark_ms: int | None = None
     closed_ms: int | None = None
-    settled_ms: int | None = None
     ledger: Ledger = msgspec.field(default_factory=Ledger)
-    models: dict[str, ModelState] = {}
-    keys: dict[str, KeyState] = {}
     open_gaps: dict[str, int | None] = {}
     open_starts: dict[str, int | None] = {}
     spans: list[IncompleteSpan] = []
 
+
+class LabelState(msgspec.Struct):
+    """The state of the labels of a job, except the rows and panes.
+
+    * ``log``: the log of the labels. ``untimed`` are its partitions whose labels state no time.
+    * ``keys``: the model and variant of each key of a prediction, and whether it was removed.
+    * ``classes``: the texts and class names by code. ``partitions``: the names of partitions by
+      number, and ``sequences``: the number of records read of each.
+    * ``slices``: the events of each slice of the store.
+    * ``watermark_ms``: no label before it is expected. ``finished_ms``: the windows that end at or
+      before it are final. ``first_mark_ms``: the watermark of the events when it was first known.
+    * ``touched``: the ends of windows to report again, ``episodes`` and ``error_streams`` by model
+      and variant. ``changes``: changes of the error that no report has told yet.
+    * ``revised_ms``: the clock and the label watermark of the last revisions, by model.
+    """
+
+    log: LogState = msgspec.field(default_factory=LogState)
+    untimed: set[str] = set()
+    keys: list[tuple[str, str, bool]] = []
+    classes: list[str] = []
+    partitions: list[str] = []
+    sequences: dict[str, int] = {}
+    slices: dict[Slice, SliceCounts] = {}
+    watermark_ms: int | None = None
+    finished_ms: int | None = None
+    first_mark_ms: int | None = None
+    touched: dict[str, set[int]] = {}
+    episodes: dict[str, EpisodeState] = {}
+    error_streams: dict[str, bytes] = {}
+    changes: dict[str, list[ErrorChange]] = {}
+    revised_ms: dict[str, tuple[int, int]] = {}
+    ledger: LabelLedger = msgspec.field(default_factory=LabelLedger)
+
+
+class JobState(LogState):
+    """The state of a job: its log, watermark, models, and labels.
+
+    ``clock_jumps`` counts the consecutive ticks at which the clock was further ahead than one tick
+    may move it. Panes that end at or before ``settled_ms`` get no more events. ``labels`` is
+    ``None`` for a job that never had a source of labels.
+    """
+
+    version: int = STATE_VERSION
+    clock_jumps: int = msgspec.field(name="hurried", default=0)
+    watermark_ms: int | None = None
+    settled_ms: int | None = None
+    models: dict[str, ModelState] = {}
+    keys: dict[str, KeyState] = {}
+    labels: LabelState | None = None
+
     def key_state(self, key: ModelKey) -> KeyState:
         """Return the state of a model and variant; it is created on first use."""
-        return self.keys.setdefault(_joined(key), KeyState())
+        return self.keys.setdefault(joined(key), KeyState())
 
     def known(self) -> list[tuple[ModelKey, KeyState]]:
         """Return all models and variants that ever had events, with their states."""
-        return [(_split(name), state) for name, state in self.keys.items()]
+        return [(split(name), state) for name, state in self.keys.items()]
 
     def encode(self) -> bytes:
         """Return the state as MessagePack."""
@@ -115,19 +161,19 @@ class JobState(msgspec.Struct):
         return state
 
 
-def _joined(key: ModelKey) -> str:
+def joined(key: ModelKey) -> str:
     """Return model and variant as one text, in which a separator of their own is escaped."""
     return _SEPARATOR.join(
         name.replace(_ESCAPE, _ESCAPE * 2).replace(_SEPARATOR, _ESCAPED_SEPARATOR) for name in key
     )
 
 
-def _split(joined: str) -> ModelKey:
+def split(text: str) -> ModelKey:
     """Return the model and the variant of a joined text.
 
     Version 0.1.0 escaped nothing; there everything after the first separator is the variant.
     """
-    model, _, variant = joined.partition(_SEPARATOR)
+    model, _, variant = text.partition(_SEPARATOR)
     return ModelKey(_unescaped(model), _unescaped(variant))
 
 

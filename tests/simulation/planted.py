@@ -191,7 +191,7 @@ def quiet_over_a_pause(patch: Patch) -> None:
 
 
 def clock_before_the_first_event(patch: Patch) -> None:
-    def follow_clock(self: Partitions) -> int | None:
+    def follow_clock(self: Partitions, follow_clock: bool) -> int | None:
         return watermark(self._state.partitions.values(), self._state.now_ms, self._settings)
 
     patch.setattr(Partitions, "watermark", follow_clock)
