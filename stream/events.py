@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.columns import Column
 from detectors.profiles.profile import Profile
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 
 # Names and positions
@@ -298,6 +299,12 @@ class PartitionsExpired(NamedTuple):
     partitions: tuple[str, ...]
 
 
+class OfLabels(NamedTuple):
+    """An item about a partition of the label log."""
+
+    item: DiscoveredPartition | Gap | PartitionsExpired
+
+
 class EndOfInput(NamedTuple):
     """The end of a bounded source: all windows are closed."""
 
@@ -311,6 +318,7 @@ Item = (
     | ReplaceBaseline
     | RemoveModel
     | PartitionsExpired
+    | OfLabels
     | EndOfInput
 )
 
@@ -322,6 +330,7 @@ class Assign(msgspec.Struct, frozen=True, kw_only=True):
     """An order to read a partition from ``next`` on, under a new claim.
 
     ``mark_ms`` is the partition's mark at that position, ``seen`` the ids remembered there.
+    ``of_labels``: the partition is one of the label log.
     """
 
     claim: int
@@ -329,6 +338,7 @@ class Assign(msgspec.Struct, frozen=True, kw_only=True):
     next: Position
     mark_ms: int | None
     seen: tuple[SeenIds, ...] = ()
+    of_labels: bool = False
 
 
 class DeadLetters(NamedTuple):
@@ -345,4 +355,4 @@ class BaselineInstalled(NamedTuple):
     baseline: Baseline
 
 
-Output = Assign | WindowReport | Signal | DeadLetters | BaselineInstalled
+Output = Assign | WindowReport | QualityReport | Signal | DeadLetters | BaselineInstalled

@@ -30,8 +30,7 @@ class QualityPane(msgspec.Struct, kw_only=True, eq=False):
     ``predictions`` is the number of rows that wait or waited for a label, ``labelled`` that of
     those that have one, with their ``counts``. ``predicted`` are counts of all predictions, for
     estimates. ``revision`` is that of the last report on the window that ends with this pane, -1
-    before the first. ``judged``: that window was judged. ``touched``: it, or a longer window over
-    this pane, has changed since.
+    before the first. ``judged``: that window was judged. ``drifted``: its data had drifted.
     """
 
     predictions: int = 0
@@ -40,7 +39,7 @@ class QualityPane(msgspec.Struct, kw_only=True, eq=False):
     predicted: QualityCounts = msgspec.field(default_factory=QualityCounts)
     revision: int = -1
     judged: bool = False
-    touched: bool = False
+    drifted: bool = False
 
 
 class QualityPanes(Protocol):
@@ -57,6 +56,3 @@ class QualityPanes(Protocol):
 
     def starting_before(self, time_ms: int) -> Iterable[QualityPaneId]:
         """Return the panes that start before a time, in order of their starts."""
-
-    def unfinished(self) -> Iterable[QualityPaneId]:
-        """Return the panes that are touched or were never reported, in any order."""
