@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from detectors.decisions.episodes import EpisodeState
-from detectors.quality.judged import ErrorChange
+from detectors.quality.error_change import ErrorChange
 from stream.aggregation.label_ledger import LabelLedger
 from stream.aggregation.ledger import Ledger
 from stream.event_time import PartitionState

@@ -1,0 +1,93 @@
+"""Turns joined rows into labelled ones, and adds them to their quality panes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from detectors.arrays import Floats, Ints
+from detectors.quality.counts import QualityCounts
+from detectors.quality.rows import LabelledRows
+from stream.aggregation.quality_model import QualityModel
+from stream.labels.join import JoinChange
+from stream.labels.rows import Rows
+
+PaneKey = tuple[int, int]
+"""The key of a model and variant, and the start of a pane."""
+
+
+def pane_counts(
+    change: JoinChange, values: Floats, models: Mapping[int, QualityModel]
+) -> Iterator[tuple[PaneKey, QualityCounts, int]]:
+    """Yield the counts of each pane that a change touches, and its number of rows with a label.
+
+    ``values`` has the meaning of each label, ``models`` the model of each key.
+    """
+    keys = change.predictions["key"]
+    for key in np.unique(keys).tolist():
+        of_key = np.flatnonzero(keys == key)
+        rows = labelled_rows(change, values, of_key, models[key])
+        starts, group = np.unique(change.predictions["time_ms"][of_key], return_inverse=True)
+        counts = models[key].judged.problem.tally(rows, group, len(starts))
+        added = np.zeros(len(starts), np.int64)
+        np.add.at(added, group, rows.weight)
+        for start, content, labelled in zip(starts.tolist(), counts, added.tolist(), strict=True):
+            yield (key, start), content, labelled
+
+
+def labelled_rows(
+    change: JoinChange, values: Floats, chosen: Ints, model: QualityModel
+) -> LabelledRows:
+    """Return some rows of a change as columns."""
+    predictions, labels = change.predictions[chosen], change.labels[chosen]
+    return LabelledRows(
+        prediction=_predicted(predictions, model),
+        probability=predictions["value"].copy(),
+        label=values[chosen],
+        weight=change.weight[chosen],
+        delay_ms=np.maximum(labels["time_ms"] - predictions["time_ms"], 0),
+    )
+
+
+def predicted_rows(predictions: Rows, model: QualityModel) -> LabelledRows:
+    """Return predictions without labels as columns, for estimates."""
+    nothing = np.zeros(len(predictions))
+    return LabelledRows(
+        prediction=_predicted(predictions, model),
+        probability=predictions["value"].copy(),
+        label=nothing,
+        weight=np.ones(len(predictions), np.int64),
+        delay_ms=nothing.astype(np.int64),
+    )
+
+
+def new_errors(
+    change: JoinChange, values: Floats, models: Mapping[int, QualityModel]
+) -> Iterator[tuple[int, Floats]]:
+    """Yield for each key the errors of the rows that got their first label, in order of the log.
+
+    0 or 1 for classes, the absolute error for regression. A label that replaces another one is no
+    new row.
+    """
+    lost = change.predictions["id"][change.weight < 0]
+    order = np.lexsort(
+        (change.labels["row"], change.labels["sequence"], change.labels["partition"])
+    )
+    fresh = (change.weight > 0) & ~np.isin(change.predictions["id"], lost)
+    chosen = order[fresh[order]]
+    keys = change.predictions["key"][chosen]
+    for key in np.unique(keys).tolist():
+        of_key = chosen[keys == key]
+        error = np.abs(_predicted(change.predictions[of_key], models[key]) - values[of_key])
+        yield key, error if _is_regression(models[key]) else (error > 0).astype(np.float64)
+
+
+def _is_regression(model: QualityModel) -> bool:
+    return model.meaning.problem == "regression"
+
+
+def _predicted(predictions: Rows, model: QualityModel) -> Floats:
+    if _is_regression(model):
+        return predictions["value"].copy()
+    return predictions["code"].astype(np.float64)

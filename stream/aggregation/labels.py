@@ -1,0 +1,346 @@
+"""Labels of a job: joins them with predictions, and keeps the quality of the predictions' windows.
+
+No thread, no clock and no I/O: the result depends on the state and the items alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+import numpy as np
+
+from detectors.arrays import Ints
+from detectors.decisions.quality_judge import QualityJudge
+from detectors.quality.error_stream import ErrorStream
+from detectors.report import WindowReport
+from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, add
+from stream.aggregation.label_log import LabelLog, set_untimed, untimed_number
+from stream.aggregation.labelled_rows import new_errors, pane_counts, predicted_rows
+from stream.aggregation.quality_model import LabelSettings, QualityModel
+from stream.aggregation.quality_panes import QualityPane, QualityPaneId, QualityPanes
+from stream.aggregation.quality_windows import QualityWindows
+from stream.aggregation.state import JobState, LabelState, joined
+from stream.aggregation.variants import NamedVariants
+from stream.event_time import JobSettings
+from stream.events import (
+    Assign,
+    DeadLetter,
+    DeadLetters,
+    DiscoveredPartition,
+    Gap,
+    ModelKey,
+    OfLabels,
+    Output,
+)
+from stream.labels.classes import ClassTable, LabelledModel, LabelMeaning
+from stream.labels.join import OUTCOMES, Join, JoinChange
+from stream.labels.rows import PREDICTION, LabelRange, Predictions, Rows
+from stream.labels.store import JoinStore
+
+MOST_KEYS = 65_000
+"""The largest number of models and variants whose predictions can wait."""
+DRIFT = "baseline_drift_check"
+REMOVED = LabelledModel(problem="regression", removed=True)
+
+
+class Labels:
+    """The part of the aggregator that deals with labels; it shares the job's state.
+
+    ``models`` are those whose quality is measured, by name. ``store`` and ``panes`` hold rows and
+    counts; a commit writes them together with the state.
+    """
+
+    def __init__(
+        self,
+        settings: JobSettings,
+        labels: LabelSettings,
+        models: Mapping[str, QualityModel],
+        judge: QualityJudge,
+        state: JobState,
+        variants: NamedVariants,
+        store: JoinStore,
+        panes: QualityPanes,
+    ) -> None:
+        self._job = state
+        self._state = state.labels = state.labels or LabelState()
+        self._settings = settings
+        self._slice_ms = labels.slice_ms
+        self._rule = labels.rule
+        self._models = models
+        self._panes = panes
+        self._variants = variants
+        self._table = ClassTable(self._state.classes)
+        self._meanings: list[LabelledModel] = []
+        self._keys: dict[ModelKey, int] = {}
+        for number, (model, variant, removed) in enumerate(self._state.keys):
+            self._set_key(number, ModelKey(model, variant), removed)
+        self.log = LabelLog(settings, self._state, self._table)
+        self._join = Join(
+            self._rule,
+            self._slice_ms,
+            store,
+            LabelMeaning(self._meanings, self._table),
+            self._state.slices,
+        )
+        self._windows = QualityWindows(
+            settings, state, self._state, models, judge, panes, self._rule.horizon_ms
+        )
+
+    def step(self, item: LabelRange | OfLabels) -> list[Output]:
+        """Process one item of the label log."""
+        if isinstance(item, LabelRange):
+            return self._take_labels(item)
+        of = item.item
+        if isinstance(of, DiscoveredPartition):
+            return [*self.log.discover(of)]
+        if isinstance(of, Gap):
+            return [*self.log.skip(of)]
+        self.log.expire(of.partitions)
+        return []
+
+    def resume(self) -> list[Assign]:
+        """Assign all partitions from the committed positions, after a start."""
+        return self.log.assign_all()
+
+    def take_predictions(self, data: bytes) -> None:
+        """Let the predictions of an accepted partial wait for labels; some have theirs already."""
+        predictions = msgspec.msgpack.decode(data, type=Predictions)
+        ledger = self._state.ledger
+        add(ledger.untaken, predictions.untaken)
+        rows = self._with_job_numbers(predictions)
+        rows = self._without_settled(rows)
+        if not len(rows):
+            return
+        events = int((rows["row"] == 0).sum())
+        add(ledger.predictions, {TAKEN: events, WAITING: events})
+        ledger.rows_taken += len(rows)
+        self._count_predictions(rows)
+        self._apply(self._join.take_predictions(rows))
+
+    def close(self, reports: Sequence[Output]) -> None:
+        """Note which closed windows have drifted data."""
+        for report in reports:
+            if isinstance(report, WindowReport) and report.end_ms is not None:
+                drifted = any(violation.check == DRIFT for violation in report.violations)
+                if drifted and report.model in self._models:
+                    key = ModelKey(report.model, report.variant)
+                    self._windows.mark_drifted(key, report.end_ms)
+
+    def advance(self) -> list[Output]:
+        """Follow the watermarks: finish windows, and remove rows that nothing can match."""
+        self.log.advance_watermark(self._job.watermark_ms)
+        outputs = self._windows.finish()
+        self._expire()
+        return outputs
+
+    def tick(self, now_ms: int) -> list[Output]:
+        """Follow the clock: report windows that are due."""
+        self.log.follow_clock(now_ms)
+        return [*self.advance(), *self._windows.report_touched(now_ms)]
+
+    def end(self) -> list[Output]:
+        """Report all windows that changed, at the end of the input."""
+        now_ms = self._state.log.now_ms or 0
+        return [*self.advance(), *self._windows.report_touched(now_ms, everything=True)]
+
+    def remove(self, model: str) -> None:
+        """Stop joining the predictions of a model, and forget the quality of its windows."""
+        for number, (name, variant, _) in enumerate(self._state.keys):
+            if name == model:
+                self._state.keys[number] = (name, variant, True)
+                self._set_key(number, ModelKey(name, variant), removed=True)
+        self._windows.drop_model(model)
+
+    def begin_anew(self) -> list[Output]:
+        """Finish all windows, because panes had another length; nothing waits any more."""
+        outputs = self._windows.drop_all()
+        for kind in ("predictions", "labels"):
+            self._note_expired(kind, self._join.expire(kind, 1 << 61))
+        return outputs
+
+    def _set_key(self, number: int, key: ModelKey, removed: bool) -> None:
+        removed = removed or key.model not in self._models
+        meaning = REMOVED if removed else self._models[key.model].meaning
+        if number < len(self._meanings):
+            self._meanings[number] = meaning
+            if self._keys.get(key) == number:
+                del self._keys[key]
+        else:
+            self._meanings.append(meaning)
+        if not removed:
+            self._keys[key] = number
+
+    def _number(self, key: ModelKey) -> int:
+        """Return the number of a model and variant, which is given on first use."""
+        key = self._variants.named(key)
+        if key not in self._keys and len(self._state.keys) < MOST_KEYS:
+            self._state.keys.append((key.model, key.variant, False))
+            self._set_key(len(self._state.keys) - 1, key, removed=False)
+        return self._keys.get(key, MOST_KEYS)
+
+    def _with_job_numbers(self, predictions: Predictions) -> Rows:
+        """Return the rows with the numbers of the job: keys and codes of classes."""
+        rows = np.frombuffer(predictions.rows, PREDICTION).copy()
+        keys = np.array([self._number(key) for key in predictions.keys], np.int64)
+        if not len(rows):
+            return rows
+        rows["key"] = keys[rows["key"]]
+        many = np.array([self._is_multiclass(key) for key in predictions.keys], bool)
+        of_classes = many[np.frombuffer(predictions.rows, PREDICTION)["key"]]
+        if of_classes.any():
+            codes = np.array([self._table.code(name) for name in predictions.classes], np.int64)
+            rows["code"][of_classes] = codes[rows["code"][of_classes]]
+        return self._without(rows, rows["key"] == MOST_KEYS, "too_many_variants")
+
+    def _is_multiclass(self, key: ModelKey) -> bool:
+        model = self._models.get(key.model)
+        return model is not None and model.meaning.problem == "multiclass"
+
+    def _without_settled(self, rows: Rows) -> Rows:
+        """Return the rows of panes that may still change: the windows of others are final."""
+        settled = self._job.settled_ms
+        if settled is None:
+            return rows
+        late = rows["time_ms"] + self._settings.every_ms <= settled
+        return self._without(rows, late, "late_after_idle")
+
+    def _without(self, rows: Rows, left_out: Ints, reason: str) -> Rows:
+        if left_out.any():
+            events = int((rows["row"][left_out] == 0).sum())
+            add(self._state.ledger.untaken, {reason: events})
+            return rows[~left_out]
+        return rows
+
+    def _count_predictions(self, rows: Rows) -> None:
+        """Count the predicted rows of each pane, for coverage and estimates."""
+        for key in np.unique(rows["key"]).tolist():
+            of_key = rows[rows["key"] == key]
+            starts, group, counts = np.unique(
+                of_key["time_ms"], return_inverse=True, return_counts=True
+            )
+            name = self._key(key)
+            model = self._models[name.model]
+            for start, count in zip(starts.tolist(), counts.tolist(), strict=True):
+                pane = self._pane(name, start)
+                pane.predictions += count
+                self._put(name, start, pane)
+            self._state.ledger.rows_in_panes += len(of_key)
+            if model.estimator is None:
+                continue
+            columns = predicted_rows(of_key, model)
+            tallies = model.estimator.tally_predictions(columns, group, len(starts))
+            for start, tally in zip(starts.tolist(), tallies, strict=True):
+                pane = self._pane(name, start)
+                pane.predicted = pane.predicted.plus(tally)
+                self._put(name, start, pane)
+
+    def _take_labels(self, labels: LabelRange) -> list[Output]:
+        rows, assigns = self.log.accept(labels)
+        outputs: list[Output] = [*assigns]
+        if rows is None:
+            return outputs
+        letters = list(labels.letters)
+        if len(rows):
+            set_untimed(rows, untimed_number(self._job.watermark_ms, self._slice_ms))
+            change = self._join.take_labels(rows)
+            letters += [
+                _letter(labels, rows, row, OUTCOMES[outcome]) for row, outcome in change.rejected
+            ]
+            self._apply(change)
+        if letters:
+            outputs.append(DeadLetters(tuple(letters)))
+        return [*outputs, *self.advance()]
+
+    def _apply(self, change: JoinChange) -> None:
+        """Add what a change of the join means: to the ledger, the panes and the error streams."""
+        ledger = self._state.ledger
+        add(ledger.labels, change.outcomes)
+        add(ledger.predictions, {LABELLED: change.labelled, WAITING: -change.labelled})
+        if not len(change.predictions):
+            return
+        ledger.rows_labelled += int(change.weight.sum())
+        values = LabelMeaning(self._meanings, self._table).values(change.predictions, change.labels)
+        models = {key: self._models[self._key(key).model] for key in self._live(change)}
+        for (key, start), counts, labelled in pane_counts(change, values, models):
+            name = self._key(key)
+            pane = self._pane(name, start)
+            pane.counts = models[key].judged.problem.merge([pane.counts, counts])
+            pane.labelled += labelled
+            ledger.labelled_in_panes += labelled
+            self._put(name, start, pane)
+        for key, errors in new_errors(change, values, models):
+            self._watch_errors(self._key(key), errors)
+
+    def _live(self, change: JoinChange) -> list[int]:
+        return [int(key) for key in np.unique(change.predictions["key"])]
+
+    def _watch_errors(self, key: ModelKey, errors: Sequence[float]) -> None:
+        detectors = self._models[key.model].judged.config.error_detectors
+        if not detectors:
+            return
+        name = joined(key)
+        stream = ErrorStream(detectors, self._state.error_streams.get(name))
+        changes = stream.update(np.asarray(errors))
+        self._state.error_streams[name] = stream.state()
+        if changes:
+            self._state.changes.setdefault(name, []).extend(changes)
+
+    def _expire(self) -> None:
+        """Remove the slices that nothing can match any more, and count what never matched.
+
+        A label is kept for as long as another label of its prediction may come, since the two must
+        be compared.
+        """
+        known_ms, settled_ms = self._state.watermark_ms, self._job.settled_ms
+        if known_ms is None:
+            return
+        rule = self._rule
+        self._note_expired(
+            "predictions", self._join.expire("predictions", known_ms - rule.horizon_ms)
+        )
+        if settled_ms is None:
+            return
+        before_ms = min(
+            settled_ms - self._settings.every_ms - rule.early_ms,
+            known_ms - rule.horizon_ms - rule.early_ms,
+        )
+        self._note_expired("labels", self._join.expire("labels", before_ms))
+        self._expire_untimed()
+
+    def _expire_untimed(self) -> None:
+        events_ms, first_ms = self._job.watermark_ms, self._state.first_mark_ms
+        if events_ms is None or first_ms is None:
+            return
+        passed_ms = events_ms - self._rule.horizon_ms - self._rule.early_ms
+        number = passed_ms // self._slice_ms if passed_ms > first_ms else 0
+        self._note_expired("labels", self._join.expire_untimed(max(number, 0)))
+
+    def _note_expired(self, kind: str, events: int) -> None:
+        counts = self._state.ledger.labels if kind == "labels" else self._state.ledger.predictions
+        if events:
+            add(counts, {WAITING: -events, EXPIRED: events})
+
+    def _key(self, number: int) -> ModelKey:
+        model, variant, _ = self._state.keys[number]
+        return ModelKey(model, variant)
+
+    def _pane(self, key: ModelKey, start_ms: int) -> QualityPane:
+        return self._panes.get(QualityPaneId(*key, start_ms)) or QualityPane()
+
+    def _put(self, key: ModelKey, start_ms: int, pane: QualityPane) -> None:
+        self._panes.put(QualityPaneId(*key, start_ms), pane)
+        self._windows.touch(key, start_ms)
+
+
+def _letter(labels: LabelRange, rows: Rows, row: int, reason: str) -> DeadLetter:
+    """Return the dead letter of a label that does not fit its prediction."""
+    first = int(rows["sequence"].min())
+    return DeadLetter(
+        partition=labels.partition,
+        position=labels.positions[int(rows["sequence"][row]) - first],
+        reason=reason,
+        length=0,
+        sha256="",
+        detail="the label does not fit the prediction with its id",
+    )

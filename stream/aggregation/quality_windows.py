@@ -1,0 +1,270 @@
+"""Quality windows: sums their panes, reports them as labels come, and finishes them.
+
+A window is reported first when the data window closes, as ``awaiting labels``; it is judged once
+enough of its labels are there, reported again while labels come, and final at the horizon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from detectors.decisions.episodes import EpisodeState
+from detectors.decisions.quality_judge import QualityJudge, QualitySpan
+from detectors.quality.counts import QualityCounts
+from detectors.quality_report import EstimateSection
+from stream.aggregation.quality_model import QualityModel
+from stream.aggregation.quality_panes import QualityPane, QualityPaneId, QualityPanes
+from stream.aggregation.state import JobState, LabelState, joined, split
+from stream.event_time import JobSettings, window_ends, window_panes
+from stream.events import ModelKey, Output
+
+UNRELIABLE: Final = "the data of this window has drifted: what the estimate assumes no longer holds"
+
+
+class QualityWindows:
+    """The part of the aggregator that deals with quality windows; it shares the job's state.
+
+    ``models`` are those whose quality is measured, by name.
+    """
+
+    def __init__(
+        self,
+        settings: JobSettings,
+        state: JobState,
+        labels: LabelState,
+        models: Mapping[str, QualityModel],
+        judge: QualityJudge,
+        panes: QualityPanes,
+        horizon_ms: int,
+    ) -> None:
+        self._settings = settings
+        self._state = state
+        self._labels = labels
+        self._models = models
+        self._judge = judge
+        self._panes = panes
+        self._horizon_ms = horizon_ms
+        self._fresh = {split(name): set(ends) for name, ends in labels.touched.items()}
+
+    def touch(self, key: ModelKey, pane_ms: int) -> None:
+        """Note that a pane has changed: its windows are to be reported again."""
+        ends = set(window_ends(pane_ms, self._settings))
+        self._labels.touched.setdefault(joined(key), set()).update(ends)
+        self._fresh.setdefault(key, set()).update(ends)
+
+    def mark_drifted(self, key: ModelKey, end_ms: int) -> None:
+        """Note that the data of a window has drifted, so that estimates are not reliable."""
+        pane = self._last_pane(key, end_ms)
+        content = self._panes.get(pane)
+        if content is not None:
+            content.drifted = True
+            self._panes.put(pane, content)
+
+    def report_touched(self, now_ms: int, everything: bool = False) -> list[Output]:
+        """Report the closed windows that changed, as far as they are due.
+
+        Those that are due are: windows without a report, windows that may be judged for the first
+        time, and, every ``revise_every`` or with ``everything``, all others.
+        """
+        outputs: list[Output] = []
+        fresh, self._fresh = self._fresh, {}
+        for name, ends in sorted(self._labels.touched.items()):
+            key = split(name)
+            if key.model not in self._models:
+                continue
+            revise = everything or self._revision_is_due(key, now_ms)
+            closed = {end for end in ends if self._is_closed(end)}
+            examined = closed if revise else closed & fresh.get(key, set())
+            self._fresh[key] = fresh.get(key, set()) - examined
+            for end in sorted(examined):
+                outputs += self._report_if_due(key, end, revise)
+        self._labels.touched = {name: ends for name, ends in self._labels.touched.items() if ends}
+        self._note_revisions(now_ms)
+        return outputs
+
+    def finish(self) -> list[Output]:
+        """Report the windows as final whose labels are all known, and drop their panes."""
+        bound = self._final_bound()
+        labels = self._labels
+        if bound is None or (labels.finished_ms is not None and bound <= labels.finished_ms):
+            return []
+        outputs: list[Output] = []
+        for key, end in sorted(self._ending_by(bound), key=lambda due: (due[1], due[0])):
+            outputs += self._report(key, end, judge=True, final=True)
+        for pane in list(self._panes.starting_before(bound - self._settings.window_ms + 1)):
+            self._drop(pane)
+        labels.finished_ms = bound
+        return outputs
+
+    def drop_model(self, model: str) -> None:
+        """Drop all panes of a model; its windows are not reported any more."""
+        for pane in list(self._panes.starting_before(1 << 62)):
+            if pane.model == model:
+                self._drop(pane)
+        for name in [name for name in self._labels.touched if split(name).model == model]:
+            del self._labels.touched[name]
+        self._fresh = {key: ends for key, ends in self._fresh.items() if key.model != model}
+
+    def drop_all(self) -> list[Output]:
+        """Report all windows with predictions as final and drop them: panes had another length."""
+        outputs: list[Output] = []
+        for key, end in sorted(self._ending_by(1 << 62), key=lambda due: (due[1], due[0])):
+            if key.model in self._models:
+                outputs += self._report(key, end, judge=True, final=True)
+        for pane in list(self._panes.starting_before(1 << 62)):
+            self._drop(pane)
+        self._labels.touched.clear()
+        self._fresh.clear()
+        return outputs
+
+    def _is_closed(self, end_ms: int) -> bool:
+        closed = self._state.closed_ms
+        return closed is not None and end_ms <= closed
+
+    def _final_bound(self) -> int | None:
+        """Return the time up to which windows can no longer change."""
+        known_ms, settled_ms = self._labels.watermark_ms, self._state.settled_ms
+        if known_ms is None or settled_ms is None:
+            return None
+        bound = min(known_ms - self._horizon_ms, settled_ms)
+        return bound // self._settings.every_ms * self._settings.every_ms
+
+    def _ending_by(self, bound: int) -> Iterable[tuple[ModelKey, int]]:
+        """Return the windows with predictions that end by a time and are not final yet."""
+        after = self._labels.finished_ms
+        due = {
+            (pane.key, end)
+            for pane in self._panes.starting_before(bound)
+            if pane.model in self._models
+            for end in window_ends(pane.start_ms, self._settings)
+            if end <= bound and (after is None or end > after)
+        }
+        return {(key, end) for key, end in due if self._predictions(key, end)}
+
+    def _report_if_due(self, key: ModelKey, end_ms: int, revise: bool) -> list[Output]:
+        last = self._panes.get(self._last_pane(key, end_ms))
+        first = last is None or last.revision < 0
+        judge = (last is not None and last.judged) or self._may_judge(key, end_ms)
+        if not (first or revise or (judge and last is not None and not last.judged)):
+            return []
+        if not self._predictions(key, end_ms):
+            self._labels.touched[joined(key)].discard(end_ms)
+            return []
+        return self._report(key, end_ms, judge=judge, final=False)
+
+    def _may_judge(self, key: ModelKey, end_ms: int) -> bool:
+        model = self._models[key.model]
+        now_ms = self._state.watermark_ms
+        if now_ms is None or now_ms < end_ms + model.judge_after_ms:
+            return False
+        total, labelled = self._totals(key, end_ms)
+        return labelled >= model.judged.config.judge_at.coverage * total and labelled > 0
+
+    def _report(self, key: ModelKey, end_ms: int, judge: bool, final: bool) -> list[Output]:
+        """Report a window; its first verdict moves the episodes, which may raise signals."""
+        name, pane_id = joined(key), self._last_pane(key, end_ms)
+        pane = self._panes.get(pane_id) or QualityPane()
+        predictions, labelled = self._totals(key, end_ms)
+        first_verdict = judge and not pane.judged
+        span = QualitySpan(
+            model=key.model,
+            variant=key.variant,
+            start_ms=end_ms - self._settings.window_ms,
+            end_ms=end_ms,
+            revision=pane.revision + 1,
+            predictions=predictions,
+            labelled=labelled,
+            judge=judge,
+            final=final,
+            labels_until_ms=self._labels.watermark_ms,
+            notes=self._notes(end_ms),
+            estimates=None if judge else self._estimates(key, end_ms, pane),
+            changes=tuple(self._labels.changes.pop(name, ())) if first_verdict else (),
+        )
+        report = self._judge.report(span, self._counts(key, end_ms), self._names(key.model))
+        pane.revision += 1
+        pane.judged |= judge
+        self._panes.put(pane_id, pane)
+        self._labels.touched.get(name, set()).discard(end_ms)
+        if not first_verdict:
+            return [report]
+        episodes = self._labels.episodes.get(name, EpisodeState())
+        self._labels.episodes[name], signals = self._judge.advance(episodes, report)
+        return [report, *signals]
+
+    def _estimates(self, key: ModelKey, end_ms: int, last: QualityPane) -> EstimateSection | None:
+        model = self._models[key.model]
+        if model.estimator is None:
+            return None
+        total = QualityCounts()
+        for pane in self._of_window(key, end_ms):
+            total = total.plus(pane.predicted)
+        section = model.estimator.estimate(total, self._judge.confidence(key.model))
+        if not last.drifted:
+            return section
+        return EstimateSection(
+            method=section.method, metrics=section.metrics, reliable=False, warning=UNRELIABLE
+        )
+
+    def _notes(self, end_ms: int) -> tuple[str, ...]:
+        """Return the reasons why labels of a window may be missing."""
+        log = self._labels.log
+        start_ms = end_ms - self._settings.window_ms
+        reasons = {f"labels were lost: gap in {name}" for name in log.open_gaps}
+        reasons |= {
+            f"labels were lost: {span.reason}"
+            for span in log.spans
+            if span.to_ms is None or span.to_ms >= start_ms
+        }
+        return tuple(sorted(reasons))
+
+    def _names(self, model: str) -> list[str] | tuple[str, ...]:
+        meaning = self._models[model].meaning
+        if meaning.problem == "binary":
+            return (meaning.negative, meaning.positive)
+        return self._labels.classes
+
+    def _counts(self, key: ModelKey, end_ms: int) -> QualityCounts:
+        parts = [pane.counts for pane in self._of_window(key, end_ms)]
+        return self._models[key.model].judged.problem.merge(parts)
+
+    def _totals(self, key: ModelKey, end_ms: int) -> tuple[int, int]:
+        """Return the predicted rows of a window, and those with a label."""
+        panes = self._of_window(key, end_ms)
+        return sum(pane.predictions for pane in panes), sum(pane.labelled for pane in panes)
+
+    def _predictions(self, key: ModelKey, end_ms: int) -> int:
+        return self._totals(key, end_ms)[0]
+
+    def _of_window(self, key: ModelKey, end_ms: int) -> list[QualityPane]:
+        panes = [
+            self._panes.get(QualityPaneId(*key, start))
+            for start in window_panes(end_ms, self._settings)
+        ]
+        return [pane for pane in panes if pane is not None]
+
+    def _last_pane(self, key: ModelKey, end_ms: int) -> QualityPaneId:
+        return QualityPaneId(*key, end_ms - self._settings.every_ms)
+
+    def _drop(self, pane: QualityPaneId) -> None:
+        content = self._panes.get(pane)
+        if content is not None:
+            ledger = self._labels.ledger
+            ledger.rows_in_panes -= content.predictions
+            ledger.rows_closed += content.predictions
+            ledger.labelled_in_panes -= content.labelled
+            ledger.labelled_closed += content.labelled
+            self._panes.drop(pane)
+
+    def _revision_is_due(self, key: ModelKey, now_ms: int) -> bool:
+        """Return whether ``revise_every`` has passed, by the clock or by the time of the labels."""
+        every = self._models[key.model].revise_every_ms
+        clock_ms, mark_ms = self._labels.revised_ms.get(key.model, (now_ms, 0))
+        return now_ms - clock_ms >= every or (self._labels.watermark_ms or 0) - mark_ms >= every
+
+    def _note_revisions(self, now_ms: int) -> None:
+        for model in self._models:
+            key = ModelKey(model, "")
+            if model not in self._labels.revised_ms or self._revision_is_due(key, now_ms):
+                self._labels.revised_ms[model] = (now_ms, self._labels.watermark_ms or 0)
