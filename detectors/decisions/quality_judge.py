@@ -187,6 +187,10 @@ class QualityJudge:
         )
         return msgspec.structs.replace(signal, quality=evidence)
 
+    def confidence(self, model: str) -> float:
+        """The confidence of the intervals of a model: ``1 - alpha / judged metrics``."""
+        return self._confidence(self.models[model])
+
     def _confidence(self, quality: JudgedQuality) -> float:
         """The confidence of the intervals: ``1 - alpha / judged metrics``."""
         return 1.0 - self.rules.alpha / _judged_metrics(quality)

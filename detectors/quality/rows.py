@@ -18,7 +18,8 @@ class LabelledRows(NamedTuple):
       (multiclass), NaN where there is none.
     * ``label``: the true number; for classes the code of the class.
     * ``weight``: 1 for a row that counts, -1 for one that is withdrawn because its label changed.
-    * ``delay_ms``: the time of the label minus the start of the prediction's pane.
+    * ``delay_ms``: the time of the label minus the start of the prediction's pane, -1 if it is not
+      known.
 
     The codes of a binary problem are 1 (positive) and 0 (negative). Those of a multiclass problem
     stand for names that the caller keeps.

@@ -11,6 +11,7 @@ from detectors.decisions.judge import Judge
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.profile import Profile
 from stream.aggregation.closing import WindowCloser
+from stream.aggregation.labels import LabelParts, Labels
 from stream.aggregation.panes import PaneId, PaneStore
 from stream.aggregation.partitions import Partitions
 from stream.aggregation.state import JobState, ModelState
@@ -27,6 +28,7 @@ from stream.events import (
     Gap,
     Item,
     ModelKey,
+    OfLabels,
     Output,
     Partial,
     PartitionsExpired,
@@ -38,6 +40,7 @@ from stream.events import (
     WidthMismatches,
     position_text,
 )
+from stream.labels.rows import LabelRange
 
 MAX_STEP_MS = 60_000
 """The furthest that one tick moves the clock; after a longer pause, several ticks catch up."""
@@ -60,7 +63,8 @@ class Aggregator:
     ``state`` and the panes hold everything between two items; a commit writes both together with
     the outputs. ``baselines`` are the ones in force, by model. A model in ``learning`` gets its
     baseline from ``learn`` once there are enough samples. ``ids`` are the ids of accepted events,
-    if duplicates are to be found.
+    if duplicates are to be found. ``labels`` are the parts of a job whose predictions are joined
+    with labels.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Aggregator:
         learn: Learn | None = None,
         learning: Sequence[str] = (),
         ids: RememberedIds = DEDUPE_OFF,
+        labels: LabelParts | None = None,
     ) -> None:
         self.settings = settings
         self.state = state
@@ -85,11 +90,12 @@ class Aggregator:
         self._windows = WindowCloser(
             settings=settings, judge=judge, state=state, panes=panes, baselines=self.baselines
         )
+        self._labels = None if labels is None else Labels(settings, labels, state, self._variants)
         for name, baseline in self.baselines.items():
             model = state.models.setdefault(name, ModelState(baseline.fingerprint))
             model.learning |= name in learning
 
-    def step(self, item: Item) -> list[Output]:  # noqa: PLR0911  # one return per kind of item
+    def step(self, item: Item | LabelRange) -> list[Output]:  # noqa: PLR0911  # one for each kind
         """Process one item; returns the outputs to deliver once the state is committed.
 
         Raises ``GapFound``, and the errors of ``learn``.
@@ -99,21 +105,30 @@ class Aggregator:
                 return self._take_partial(item)
             case Tick():
                 return self._take_tick(item)
-            case DiscoveredPartition():
-                return [*self._partitions.discover(item)]
-            case ReaderLost():
-                return [*self._partitions.assign_again(item.partitions)]
+            case DiscoveredPartition() | ReaderLost() | PartitionsExpired():
+                return self._take_partitions(item)
             case Gap():
                 return self._take_gap(item)
             case ReplaceBaseline():
                 return self._install(item.model, item.baseline, item.learning)
             case RemoveModel():
                 return self._remove(item.model)
+            case LabelRange() | OfLabels():
+                return [] if self._labels is None else self._labels.step(item)
+            case EndOfInput():
+                return self._end()
+
+    def _take_partitions(
+        self, item: DiscoveredPartition | ReaderLost | PartitionsExpired
+    ) -> list[Output]:
+        match item:
+            case DiscoveredPartition():
+                return [*self._partitions.discover(item)]
+            case ReaderLost():
+                return [*self._partitions.assign_again(item.partitions)]
             case PartitionsExpired():
                 self._partitions.expire(item.partitions)
                 return []
-            case EndOfInput():
-                return [*self._windows.close_all(), *self._windows.revisions()]
 
     def resume(self) -> list[Assign]:
         """Assign all partitions from the committed positions, after a start.
@@ -122,11 +137,13 @@ class Aggregator:
         the next tick.
         """
         self.state.now_ms = None
-        return self._partitions.assign_all()
+        assigns = self._partitions.assign_all()
+        return assigns if self._labels is None else [*assigns, *self._labels.resume()]
 
     def close_early(self) -> list[Output]:
         """Close all open windows early, because the window length has changed."""
-        return [output for model in self.baselines for output in self._windows.close_early(model)]
+        outputs = [out for model in self.baselines for out in self._windows.close_early(model)]
+        return outputs if self._labels is None else [*outputs, *self._labels.begin_anew()]
 
     def _take_partial(self, partial: Partial) -> list[Output]:
         if not self._is_acceptable(partial):
@@ -138,6 +155,8 @@ class Aggregator:
             self._merge(key, pane_ms, profile)
         for key, pane_ms, mismatches in partial.width_mismatches:
             self._add_width_mismatches(key, pane_ms, mismatches)
+        if partial.predictions and self._labels is not None:
+            self._labels.take_predictions(partial.predictions)
         outputs: list[Output] = []
         if partial.dead_letters:
             outputs.append(DeadLetters(tuple(partial.dead_letters)))
@@ -225,12 +244,24 @@ class Aggregator:
         keep_from = self._partitions.retained_from(watermark_ms)
         if keep_from is not None:
             outputs += self._windows.settle(min(keep_from, watermark_ms))
+        if self._labels is not None:
+            self._labels.close(outputs)
+            outputs += self._labels.advance()
         return outputs
 
     def _take_tick(self, tick: Tick) -> list[Output]:
         now_ms = self.state.now_ms = self._bounded_clock(tick.now_ms)
         self._partitions.follow_clock(now_ms)
-        return [*self._advance_watermark(), *self._windows.revisions()]
+        outputs = [*self._advance_watermark(), *self._windows.revisions()]
+        return outputs if self._labels is None else [*outputs, *self._labels.tick(now_ms)]
+
+    def _end(self) -> list[Output]:
+        """Close all windows, at the end of the input."""
+        outputs = [*self._windows.close_all(), *self._windows.revisions()]
+        if self._labels is None:
+            return outputs
+        self._labels.close(outputs)
+        return [*outputs, *self._labels.end()]
 
     def _bounded_clock(self, now_ms: int) -> int:
         """Return the time to continue with after a reading of the clock.
@@ -288,4 +319,6 @@ class Aggregator:
         outputs = self._windows.close_early(name)
         del self.baselines[name]
         self._windows.forget(name)
+        if self._labels is not None:
+            self._labels.remove(name)
         return outputs

@@ -11,7 +11,7 @@ from detectors.quality.counts import QualityCounts
 from detectors.quality.rows import LabelledRows
 from stream.aggregation.quality_model import QualityModel
 from stream.labels.join import JoinChange
-from stream.labels.rows import Rows
+from stream.labels.rows import Rows, is_untimed
 
 PaneKey = tuple[int, int]
 """The key of a model and variant, and the start of a pane."""
@@ -46,7 +46,7 @@ def labelled_rows(
         probability=predictions["value"].copy(),
         label=values[chosen],
         weight=change.weight[chosen],
-        delay_ms=np.maximum(labels["time_ms"] - predictions["time_ms"], 0),
+        delay_ms=_delays(predictions, labels),
     )
 
 
@@ -91,3 +91,9 @@ def _predicted(predictions: Rows, model: QualityModel) -> Floats:
     if _is_regression(model):
         return predictions["value"].copy()
     return predictions["code"].astype(np.float64)
+
+
+def _delays(predictions: Rows, labels: Rows) -> Ints:
+    """Return the delay of each label, 0 for one dated before its prediction, -1 without a time."""
+    delay = np.maximum(labels["time_ms"] - predictions["time_ms"], 0)
+    return np.where(is_untimed(labels["time_ms"]), -1, delay)

@@ -6,13 +6,15 @@ No thread, no clock and no I/O: the result depends on the state and the items al
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-
-from detectors.arrays import Ints
-from detectors.decisions.quality_judge import QualityJudge
 from detectors.quality.error_stream import ErrorStream
+from numpy.typing import NDArray
+
+from detectors.arrays import Floats
+from detectors.decisions.quality_judge import QualityJudge
 from detectors.report import WindowReport
 from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, add
 from stream.aggregation.label_log import LabelLog, set_untimed, untimed_number
@@ -38,37 +40,39 @@ from stream.labels.join import OUTCOMES, Join, JoinChange
 from stream.labels.rows import PREDICTION, LabelRange, Predictions, Rows
 from stream.labels.store import JoinStore
 
-MOST_KEYS = 65_000
+MOST_KEYS: Final = 65_000
 """The largest number of models and variants whose predictions can wait."""
-DRIFT = "baseline_drift_check"
-REMOVED = LabelledModel(problem="regression", removed=True)
+DRIFT: Final = "baseline_drift_check"
+REMOVED: Final = LabelledModel(problem="regression", removed=True)
 
 
-class Labels:
-    """The part of the aggregator that deals with labels; it shares the job's state.
+class LabelParts(NamedTuple):
+    """What a job with labels has: the rule of its join, its models, and its stores.
 
     ``models`` are those whose quality is measured, by name. ``store`` and ``panes`` hold rows and
     counts; a commit writes them together with the state.
     """
 
+    settings: LabelSettings
+    models: Mapping[str, QualityModel]
+    judge: QualityJudge
+    store: JoinStore
+    panes: QualityPanes
+
+
+class Labels:
+    """The part of the aggregator that deals with labels; it shares the job's state."""
+
     def __init__(
-        self,
-        settings: JobSettings,
-        labels: LabelSettings,
-        models: Mapping[str, QualityModel],
-        judge: QualityJudge,
-        state: JobState,
-        variants: NamedVariants,
-        store: JoinStore,
-        panes: QualityPanes,
+        self, settings: JobSettings, parts: LabelParts, state: JobState, variants: NamedVariants
     ) -> None:
         self._job = state
         self._state = state.labels = state.labels or LabelState()
         self._settings = settings
-        self._slice_ms = labels.slice_ms
-        self._rule = labels.rule
-        self._models = models
-        self._panes = panes
+        self._slice_ms = parts.settings.slice_ms
+        self._rule = parts.settings.rule
+        self._models = parts.models
+        self._panes = parts.panes
         self._variants = variants
         self._table = ClassTable(self._state.classes)
         self._meanings: list[LabelledModel] = []
@@ -79,12 +83,18 @@ class Labels:
         self._join = Join(
             self._rule,
             self._slice_ms,
-            store,
+            parts.store,
             LabelMeaning(self._meanings, self._table),
             self._state.slices,
         )
         self._windows = QualityWindows(
-            settings, state, self._state, models, judge, panes, self._rule.horizon_ms
+            settings,
+            state,
+            self._state,
+            parts.models,
+            parts.judge,
+            parts.panes,
+            self._rule.horizon_ms,
         )
 
     def step(self, item: LabelRange | OfLabels) -> list[Output]:
@@ -205,7 +215,7 @@ class Labels:
         late = rows["time_ms"] + self._settings.every_ms <= settled
         return self._without(rows, late, "late_after_idle")
 
-    def _without(self, rows: Rows, left_out: Ints, reason: str) -> Rows:
+    def _without(self, rows: Rows, left_out: NDArray[np.bool_], reason: str) -> Rows:
         if left_out.any():
             events = int((rows["row"][left_out] == 0).sum())
             add(self._state.ledger.untaken, {reason: events})
@@ -245,7 +255,8 @@ class Labels:
             set_untimed(rows, untimed_number(self._job.watermark_ms, self._slice_ms))
             change = self._join.take_labels(rows)
             letters += [
-                _letter(labels, rows, row, OUTCOMES[outcome]) for row, outcome in change.rejected
+                self._letter(labels, rows[row], OUTCOMES[outcome])
+                for row, outcome in change.rejected
             ]
             self._apply(change)
         if letters:
@@ -275,13 +286,13 @@ class Labels:
     def _live(self, change: JoinChange) -> list[int]:
         return [int(key) for key in np.unique(change.predictions["key"])]
 
-    def _watch_errors(self, key: ModelKey, errors: Sequence[float]) -> None:
+    def _watch_errors(self, key: ModelKey, errors: Floats) -> None:
         detectors = self._models[key.model].judged.config.error_detectors
         if not detectors:
             return
         name = joined(key)
         stream = ErrorStream(detectors, self._state.error_streams.get(name))
-        changes = stream.update(np.asarray(errors))
+        changes = stream.update(errors)
         self._state.error_streams[name] = stream.state()
         if changes:
             self._state.changes.setdefault(name, []).extend(changes)
@@ -332,15 +343,14 @@ class Labels:
         self._panes.put(QualityPaneId(*key, start_ms), pane)
         self._windows.touch(key, start_ms)
 
-
-def _letter(labels: LabelRange, rows: Rows, row: int, reason: str) -> DeadLetter:
-    """Return the dead letter of a label that does not fit its prediction."""
-    first = int(rows["sequence"].min())
-    return DeadLetter(
-        partition=labels.partition,
-        position=labels.positions[int(rows["sequence"][row]) - first],
-        reason=reason,
-        length=0,
-        sha256="",
-        detail="the label does not fit the prediction with its id",
-    )
+    def _letter(self, labels: LabelRange, row: np.void, reason: str) -> DeadLetter:
+        """Return the dead letter of a label that does not fit its prediction."""
+        first = self._state.sequences[labels.partition] - labels.read
+        return DeadLetter(
+            partition=labels.partition,
+            position=labels.positions[int(row["sequence"]) - first],
+            reason=reason,
+            length=0,
+            sha256="",
+            detail="the label does not fit the prediction with its id",
+        )

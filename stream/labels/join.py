@@ -80,7 +80,7 @@ class Join:
     def take_predictions(self, rows: Rows) -> JoinChange:
         """Add predictions; those whose labels came before get them now."""
         ids = np.unique(rows["id"])
-        since_ms = int(rows["time_ms"].min(initial=UNTIMED_MS)) - self._rule.early_ms
+        since_ms = int(rows["time_ms"].min()) - self._rule.early_ms
         slices = [
             slice_
             for slice_ in self._slices("labels")

@@ -130,9 +130,10 @@ def _reasons(predictions: Rows, labels: Rows, pairs: _Pairs, record: Ints, fits:
     reason[reason > 0] += LENGTH_DIFFERS
     reason[left["rows"] != right["rows"]] = LENGTH_DIFFERS
     if (right["rows"] > 1).any():
-        whole = record[pairs.label] * (int(left["key"].max()) + 1) + left["key"]
-        distinct, group = np.unique(whole, return_inverse=True)
-        worst = np.zeros(len(distinct), np.int64)
+        event = left["key"].astype(np.int64) << 16 | left["rows"]
+        whole = np.stack([record[pairs.label], event])
+        distinct, group = np.unique(whole, axis=1, return_inverse=True)
+        worst = np.zeros(distinct.shape[1], np.int64)
         np.maximum.at(worst, group, reason)
         reason = worst[group]
     return reason
@@ -188,7 +189,7 @@ def _set_outcomes(
 ) -> None:
     """Set the outcome of the label of each pair; a better outcome replaces a worse one."""
     refused = reason > 0
-    outcome[pairs.label[refused]] = reason[refused]
+    np.maximum.at(outcome, pairs.label[refused], reason[refused])
     counts = label[valid.prediction]
     same = (counts != NO_LABEL) & (signature[valid.label] == signature[counts])
     outcome[valid.label[~same]] = CONFLICTING
