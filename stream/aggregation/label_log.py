@@ -5,7 +5,7 @@ No clock and no I/O: everything follows from the job's state and the arguments.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
@@ -23,7 +23,7 @@ from stream.events import (
     Gap,
     position_text,
 )
-from stream.labels.classes import ClassTable
+from stream.labels.classes import UNKNOWN, ClassTable
 from stream.labels.rows import LABEL, NUMBER, UNTIMED_MS, LabelRange, Rows
 
 
@@ -73,9 +73,9 @@ class LabelLog:
         if not self._partitions.expects(cover):
             self._state.ledger.ranges_dropped += 1
             return None, _of_labels(self._partitions.refuse([cover]))
-        rows = self._numbered(labels)
         add(self._state.ledger.read, {labels.partition: labels.read})
         add(self._state.ledger.labels, labels.rejected)
+        rows = self._numbered(labels)
         if len(rows) and labels.mark_ms is None:
             self._state.untimed.add(labels.partition)
         children = self._partitions.advance(cover)
@@ -117,11 +117,18 @@ class LabelLog:
         state.sequences[labels.partition] = before + labels.read
         rows["partition"] = state.partitions.index(labels.partition)
         rows["sequence"] += np.uint64(before)
-        texts = rows["code"] != NUMBER
-        if texts.any():
-            codes = np.array([self._table.code(text) for text in labels.texts], np.int64)
-            rows["code"][texts] = codes[rows["code"][texts]]
-        return rows
+        return self._with_codes(rows, labels.texts)
+
+    def _with_codes(self, rows: Rows, texts: Sequence[str]) -> Rows:
+        """Return the rows with the codes of the job; labels with a text too many are rejected."""
+        of_text = rows["code"] != NUMBER
+        if not of_text.any():
+            return rows
+        codes = np.array([self._table.code(text) for text in texts], np.int64)
+        rows["code"][of_text] = codes[rows["code"][of_text]]
+        refused = np.unique(rows["sequence"][of_text & (rows["code"] == UNKNOWN)])
+        add(self._state.ledger.labels, {"too_many_classes": len(refused)} if len(refused) else {})
+        return rows[~np.isin(rows["sequence"], refused)]
 
 
 def untimed_number(watermark_ms: int | None, slice_ms: int) -> int:

@@ -10,11 +10,11 @@ from typing import Final, NamedTuple
 
 import msgspec
 import numpy as np
-from detectors.quality.error_stream import ErrorStream
 from numpy.typing import NDArray
 
 from detectors.arrays import Floats
 from detectors.decisions.quality_judge import QualityJudge
+from detectors.quality.error_stream import ErrorStream
 from detectors.report import WindowReport
 from stream.aggregation.label_ledger import EXPIRED, LABELLED, TAKEN, WAITING, add
 from stream.aggregation.label_log import LabelLog, set_untimed, untimed_number

@@ -20,7 +20,8 @@ REASONS: Final = ("row_count", "wrong_label_type", "unknown_class", "model_remov
 """The reasons for which a label does not fit its prediction, by number."""
 MOST_CLASSES: Final = 32_000
 """The largest number of distinct texts and classes of a job."""
-_UNKNOWN: Final = -1
+UNKNOWN: Final = -1
+"""The code of a class that is not known, or for which there is no room."""
 
 
 class LabelledModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,14 +52,14 @@ class ClassTable:
         if known is not None:
             return known
         if len(self.names) >= MOST_CLASSES:
-            return _UNKNOWN
+            return UNKNOWN
         self._codes[name] = len(self.names)
         self.names.append(name)
         return len(self.names) - 1
 
     def known(self, name: str) -> int:
         """Return the code of a name, -1 if it was never added."""
-        return self._codes.get(name, _UNKNOWN)
+        return self._codes.get(name, UNKNOWN)
 
 
 class LabelMeaning:
@@ -95,7 +96,7 @@ class LabelMeaning:
         codes = (
             self._binary(model, labels) if model.problem == "binary" else self._many(model, labels)
         )
-        return codes.astype(np.float64), np.where(codes == _UNKNOWN, UNKNOWN_CLASS, 0)
+        return codes.astype(np.float64), np.where(codes == UNKNOWN, UNKNOWN_CLASS, 0)
 
     def _binary(self, model: LabelledModel, labels: Rows) -> Ints:
         return self._by_name(labels, {model.negative: 0, model.positive: 1})
@@ -117,7 +118,7 @@ class LabelMeaning:
                 for entry in distinct.tolist()
             ]
             of_name = [
-                self._table.code(name) if codes is None else codes.get(name, _UNKNOWN)
+                self._table.code(name) if codes is None else codes.get(name, UNKNOWN)
                 for name in names
             ]
             result[mask] = np.array(of_name, np.int64)[inverse]
