@@ -11,8 +11,10 @@ from stream.sources.base import Source
 
 
 def component_faults(config: Config) -> list[ConfigFault]:
-    """Return the faults from ``check()`` of the source, of each sink and of the state in S3."""
+    """Return the faults from ``check()`` of both sources, of each sink and of the state in S3."""
     faults = list(_checked("source", config.source))
+    if config.labels is not None:
+        faults += _checked("labels.source", config.labels.source)
     for position, sink in enumerate(config.sinks):
         faults += _checked(f"sinks[{position}]", sink)
     if config.state.s3 is not None:

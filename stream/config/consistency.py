@@ -14,6 +14,7 @@ from detectors.profiles.layout import Feature
 from detectors.quality.error_detectors import error_detector_faults
 from detectors.statistics.catalogue import DISTANCES, deciding_statistics
 from stream.config.faults import mismatch, unknown_name
+from stream.config.label_keys import label_faults, quality_columns
 from stream.errors import ConfigFault
 from stream.formats.base import NameConfig
 from stream.formats.names import LONGEST_NAME, name_problem
@@ -40,6 +41,7 @@ def key_faults(config: Config) -> list[ConfigFault]:
         *_error_detectors(config),
         *_rules(config),
         *_dedupe(config),
+        *label_faults(config),
         *_destinations(config),
         *_files(config),
         *_takeover(config),
@@ -57,6 +59,8 @@ def baseline_faults(
     for name in baselines:
         faults += _feature_rules(config, name, columns[name], baselines[name])
         faults += _change_detectors(config, name, columns[name], baselines[name])
+        faults += quality_columns(config, name, columns[name])
+        faults += _quality_numbers(config, name, baselines[name])
     if baselines.keys() == config.models.keys():
         faults += _format_columns(config, columns)
     return faults
@@ -238,6 +242,19 @@ def _error_detectors(config: Config) -> Faults:
             for fault in error_detector_faults(detectors, model.quality.problem):
                 path = f"models.{name}.quality.error_detectors{fault.key}"
                 yield ConfigFault(path=path, reason=fault.message)
+
+
+def _quality_numbers(config: Config, model: str, baseline: Baseline) -> Faults:
+    """The faults of columns of text where the quality of a model needs numbers."""
+    quality = config.models[model].quality
+    if quality is None:
+        return
+    keys = ["probability", *(["prediction"] if quality.problem == "regression" else [])]
+    for key in keys:
+        feature = _feature(baseline, getattr(quality, key))
+        if feature is not None and not feature.numeric:
+            found = f"{feature.name!r}, a column of text"
+            yield mismatch(f"models.{model}.quality.{key}", "a column of numbers", found)
 
 
 def _format_columns(config: Config, columns: Mapping[str, Sequence[str]]) -> Faults:

@@ -19,6 +19,7 @@ from stream.config.model import (
     Config,
     DeadLetterConfig,
     HttpConfig,
+    LabelsConfig,
     StateConfig,
     TlsConfig,
     path_of_job,
@@ -135,8 +136,8 @@ def _nul_faults(value: Any, path: str = "") -> Iterator[ConfigFault]:
 def _absolute(config: Config, folder: Path) -> Config:
     """The configuration with absolute paths, and with the default ones of its job.
 
-    These are the paths of source, sinks, state, dead letters and certificates, and the folders of
-    the baselines.
+    These are the paths of both sources, sinks, state, dead letters and certificates, and the
+    folders of the baselines.
     """
 
     def below_folder(path: str) -> str:
@@ -151,12 +152,18 @@ def _absolute(config: Config, folder: Path) -> Config:
     return replace(
         config,
         source=config.source.in_folder(folder),
+        labels=_with_source(config.labels, folder),
         sinks=[sink.in_folder(folder) for sink in config.sinks],
         state=replace(config.state, path=below_folder(state)),
         dead_letters=replace(config.dead_letters, path=below_folder(dead_letters)),
         http=_with_tls(config.http, folder),
         models=models,
     )
+
+
+def _with_source(labels: LabelsConfig | None, folder: Path) -> LabelsConfig | None:
+    """The settings with the paths of the source of the labels below ``folder``."""
+    return labels and replace(labels, source=labels.source.in_folder(folder))
 
 
 def _with_tls(http: HttpConfig, folder: Path) -> HttpConfig:
