@@ -1,4 +1,4 @@
-"""The contract of a sink, which delivers window reports and signals.
+"""The contract of a sink, which delivers reports and signals.
 
 A sink is one file, whose name is its ``type`` in the configuration. It has two halves: a
 :class:`Sink`, its configuration, and a :class:`Delivery`, which that configuration opens.
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, Self
 import msgspec
 
 from detectors.faults import Fault
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 
 if TYPE_CHECKING:
     from prometheus_client.registry import Collector
 
-Published = WindowReport | Signal
+Published = WindowReport | Signal | QualityReport
 
 
 class ConfiguredNames(NamedTuple):
@@ -66,6 +67,14 @@ class Delivery:
         Called once after a start, before the first delivery. Does nothing by default.
         """
 
+    def rebuild_quality(self, newest: Sequence[QualityReport]) -> None:
+        """Restore what the sink kept in memory of the quality of each model and variant.
+
+        ``newest`` has the newest report of all, and the newest one that was judged, of each model
+        and variant; that is one report where they are the same. Called once after
+        :meth:`rebuild`. Does nothing by default.
+        """
+
     def needs(self, item: Published) -> bool:
         """Return whether a delivered item must be delivered again after a restart.
 
@@ -91,11 +100,12 @@ class Sink(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     The fields of a subclass are the keys in the configuration file, its docstring describes them in
     the JSON schema, and ``tag`` is its ``type``. ``takes`` lists the types of items that the sink
-    delivers; it receives no others. If items of a ``lossless`` sink cannot be delivered for long,
-    reading pauses and nothing is lost; any other sink drops its oldest items and counts them.
+    delivers; it receives no others: reports on the quality of a model only if it names them. If
+    items of a ``lossless`` sink cannot be delivered for long, reading pauses and nothing is lost;
+    any other sink drops its oldest items and counts them.
     """
 
-    takes: ClassVar[tuple[type[WindowReport | Signal], ...]] = (WindowReport, Signal)
+    takes: ClassVar[tuple[type[Published], ...]] = (WindowReport, Signal)
     lossless: ClassVar[bool] = True
 
     def in_folder(self, folder: Path) -> Self:

@@ -1,4 +1,4 @@
-"""Sink ``jsonl``: appends window reports and signals to files, one JSON object per line."""
+"""Sink ``jsonl``: appends reports and signals to files, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from io import RawIOBase
 from itertools import groupby
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 import msgspec
 
 from detectors.faults import Fault
-from detectors.report import WindowReport
+from detectors.quality_report import QualityReport
+from detectors.report import Signal, WindowReport
 from sinks.base import Delivery, Published, Sink
 from sinks.errors import SinkRetry
 
@@ -25,16 +26,19 @@ DISK_PAUSE_S = 5.0
 class Jsonl(Sink, frozen=True, tag="jsonl"):
     """Appends reports and signals to files in the folder ``path``.
 
-    Reports go to ``reports-YYYY-MM-DD.jsonl``, by the day (UTC) of a window's end, signals to
+    Reports go to ``reports-YYYY-MM-DD.jsonl``, by the day (UTC) of a window's end, those on the
+    quality of a model to ``quality-YYYY-MM-DD.jsonl``, by the same day, signals to
     ``signals.jsonl``. Each line is one JSON object; the counts of a report are base64 in
-    ``profile``. Lines are handed to the operating system before the cursor moves (without fsync:
-    they survive a crash of the process, not a power failure). A line that a crash or a full disk
-    truncated is terminated before the next one, and is the only kind of line that is not valid
-    JSON. New files can be read by the user of the service alone.
+    ``profile`` or ``counts``. Lines are handed to the operating system before the cursor moves
+    (without fsync: they survive a crash of the process, not a power failure). A line that a crash
+    or a full disk truncated is terminated before the next one, and is the only kind of line that is
+    not valid JSON. New files can be read by the user of the service alone.
 
     A repeat after a crash appends the same item again: readers keep one line for each ``id``. A
     full disk is retried, and a partial write is undone.
     """
+
+    takes: ClassVar = (WindowReport, Signal, QualityReport)
 
     path: str
     """The folder that reports and signals are appended to, in files by day."""
@@ -143,7 +147,8 @@ def torn(file: RawIOBase) -> bool:
 
 
 def _file_of(item: Published) -> str:
-    if not isinstance(item, WindowReport):
+    if isinstance(item, Signal):
         return "signals.jsonl"
     time_ms = item.start_ms if item.end_ms is None else item.end_ms
-    return f"reports-{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d}.jsonl"
+    name = "reports" if isinstance(item, WindowReport) else "quality"
+    return f"{name}-{datetime.fromtimestamp(time_ms / 1000, UTC):%Y-%m-%d}.jsonl"

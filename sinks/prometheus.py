@@ -111,7 +111,7 @@ class PrometheusDelivery(Delivery, Collector):
             for item in items:
                 if isinstance(item, WindowReport):
                     self._keep(item)
-                else:
+                elif isinstance(item, Signal):
                     self._count(item)
 
     def rebuild(self, newest: Sequence[WindowReport]) -> None:

@@ -10,9 +10,11 @@ from typing import Any, ClassVar
 import msgspec
 
 from detectors.faults import Fault
+from detectors.quality_report import QualityEvidence
 from detectors.report import Signal, SignalledFeature
 from detectors.violation import Violation
 from sinks.aws.client import call, client, url_faults
+from sinks.aws.signal_text import quality_text
 from sinks.base import Delivery, Published, Sink
 
 MAX_BYTES = 250_000
@@ -34,6 +36,9 @@ class Sns(Sink, frozen=True, tag="sns"):
     largest ratio between value and limit) ``feature`` and ``check``. A FIFO topic gets the model as
     message group and ``dedupe_id`` as deduplication id. If the message exceeds 250 KB, the worst
     reasons are kept, with the figures of their features; ``omitted`` is the number of the others.
+    A signal about the quality of a model says so in its subject, and has ``text``: its metrics,
+    intervals, limits, baselines, coverage and confusion matrices as lines for people. Confusion
+    matrices that do not fit are left out.
 
     A repeat after a crash publishes the same message with the same ``dedupe_id`` again. A FIFO
     topic drops a repeat within five minutes; subscribers of other topics must drop it themselves.
@@ -83,7 +88,7 @@ class SnsDelivery(Delivery):
         model = FORBIDDEN.sub("_", signal.model)
         arguments = {
             "TopicArn": self._topic,
-            "Subject": f"driftline: {model} {signal.kind}"[:MAX_SUBJECT],
+            "Subject": _subject(model, signal),
             "Message": body(signal),
             "MessageAttributes": attributes(signal),
         }
@@ -97,6 +102,12 @@ class SnsDelivery(Delivery):
     def close(self) -> None:
         """Close the client's connections."""
         self._aws.close()
+
+
+def _subject(model: str, signal: Signal) -> str:
+    """The subject: the end of a long name is left out, and not what happened."""
+    what = f"{'quality ' if signal.quality else ''}{signal.kind}"
+    return f"driftline: {model[: MAX_SUBJECT - len('driftline:  ') - len(what)]} {what}"
 
 
 def attributes(signal: Signal) -> dict[str, dict[str, str]]:
@@ -137,23 +148,39 @@ def _ratio(reason: Violation) -> float:
 def body(signal: Signal) -> str:
     """Return the signal as JSON with ``omitted``, the number of reasons that did not fit.
 
-    The numbers of features that no reason is about are the first to be left out.
+    The confusion matrices, and then the numbers of features that no reason is about, are the first
+    to be left out.
     """
     reasons, figures = list(signal.reasons), list(signal.figures)
-    while True:
-        fields = {
-            **msgspec.to_builtins(signal),
-            "reasons": msgspec.to_builtins(reasons),
-            "figures": msgspec.to_builtins(figures),
-            "omitted": len(signal.reasons) - len(reasons),
-        }
-        text = msgspec.json.encode(fields)
-        if len(text) <= MAX_BYTES or not (reasons or figures):
-            return text.decode()
+    text = _encoded(signal, reasons, figures)
+    if len(text) > MAX_BYTES and signal.quality is not None:
+        signal = msgspec.structs.replace(signal, quality=_without_matrices(signal.quality))
+        text = _encoded(signal, reasons, figures)
+    while len(text) > MAX_BYTES and (reasons or figures):
         if not _without_reason(figures, reasons):
             reasons = worst_first(signal.reasons)[: len(reasons) * MAX_BYTES // (len(text) + 1)]
         others = _without_reason(figures, reasons)
         figures = [feature for feature in figures if feature.name not in others]
+        text = _encoded(signal, reasons, figures)
+    return text.decode()
+
+
+def _encoded(
+    signal: Signal, reasons: Sequence[Violation], figures: Sequence[SignalledFeature]
+) -> bytes:
+    """The signal with these reasons and figures; ``text`` comes first, where people see it."""
+    fields = {
+        **({} if signal.quality is None else {"text": quality_text(signal, signal.quality)}),
+        **msgspec.to_builtins(signal),
+        "reasons": msgspec.to_builtins(reasons),
+        "figures": msgspec.to_builtins(figures),
+        "omitted": len(signal.reasons) - len(reasons),
+    }
+    return msgspec.json.encode(fields)
+
+
+def _without_matrices(quality: QualityEvidence) -> QualityEvidence:
+    return msgspec.structs.replace(quality, confusion_before={}, confusion_after={})
 
 
 def _without_reason(

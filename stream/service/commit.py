@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from detectors.durations import duration_ms
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from stream.delivery.letter_limit import LetterLimit
 from stream.events import Output
@@ -31,8 +32,8 @@ def ignore(_items: Sequence[Outgoing]) -> None:
 class Committer:
     """Collects outputs and commits them together with the state that produced them.
 
-    Nothing leaves before its commit. A commit is due immediately when a window closed, a signal was
-    raised or a baseline was installed; otherwise after the longer of ``commit_interval`` and 40
+    Nothing leaves before its commit. A commit is due immediately when a report was made, a signal
+    was raised or a baseline was installed; otherwise after the longer of ``commit_interval`` and 40
     times the duration of the last commit, and in time for the owner's heartbeat. ``watch`` is
     called with the items of each commit.
     """
@@ -62,7 +63,7 @@ class Committer:
         self._telemetry.letters_left_out(left_out)
         self._pending += kept
         self._urgent |= urgent or any(
-            isinstance(output, WindowReport | Signal) for output in outputs
+            isinstance(output, WindowReport | Signal | QualityReport) for output in outputs
         )
 
     def commit_if_due(self) -> None:

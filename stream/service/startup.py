@@ -209,9 +209,12 @@ class Startup:
         undelivered = job.store.outbox()
         models = job.aggregator.baselines
         newest = [report for report in job.store.newest() if report.model in models]
+        measured = {name for name, model in job.config.models.items() if model.quality}
+        quality = [report for report in job.store.newest_quality() if report.model in measured]
         for route in routes:
             if route.delivery is not None:
                 route.delivery.rebuild(newest)
+                route.delivery.rebuild_quality(quality)
                 collector = route.delivery.collector()
                 if collector is not None:
                     self._telemetry.register(collector)

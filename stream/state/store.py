@@ -15,6 +15,7 @@ import msgspec
 from detectors.decisions.limits import Limits
 from detectors.profiles.baseline import Baseline
 from detectors.profiles.layout import Layout
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from stream.aggregation.state import JobState
 from stream.errors import StateUnreadable, StateUnwritable
@@ -28,7 +29,7 @@ from stream.state.sqlite_errors import reported_damage, translated_errors
 from stream.state.state_file import APPLICATION_ID, create, guarded
 from stream.state.stored import StoredState, read_stored
 
-Outgoing = WindowReport | Signal | DeadLetters
+Outgoing = WindowReport | Signal | QualityReport | DeadLetters
 _SCHEMA: Final = (
     """
 CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
@@ -39,6 +40,10 @@ CREATE TABLE IF NOT EXISTS panes (
 CREATE TABLE IF NOT EXISTS newest (
     model TEXT, variant TEXT, start_ms INTEGER, revision INTEGER, body BLOB NOT NULL,
     PRIMARY KEY (model, variant)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS newest_quality (
+    model TEXT, variant TEXT, judged INTEGER, start_ms INTEGER, revision INTEGER,
+    body BLOB NOT NULL, PRIMARY KEY (model, variant, judged)
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS outbox (
     seq INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, body BLOB NOT NULL, at_ms INTEGER
@@ -53,9 +58,16 @@ INSERT INTO newest VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, variant) DO UPDATE
     SET start_ms = excluded.start_ms, revision = excluded.revision, body = excluded.body
     WHERE (excluded.start_ms, excluded.revision) >= (newest.start_ms, newest.revision)
 """
+_NEWEST_QUALITY: Final = """
+INSERT INTO newest_quality VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (model, variant, judged) DO UPDATE
+    SET start_ms = excluded.start_ms, revision = excluded.revision, body = excluded.body
+    WHERE (excluded.start_ms, excluded.revision)
+        >= (newest_quality.start_ms, newest_quality.revision)
+"""
 _TYPES: Final[dict[str, type[Outgoing]]] = {
     "report": WindowReport,
     "signal": Signal,
+    "quality": QualityReport,
     "dead": DeadLetters,
 }
 _KIND_OF: Final = {type_: kind for kind, type_ in _TYPES.items()}
@@ -171,7 +183,7 @@ class Store:
         Baselines and limits that reports name are kept, and so are the undelivered items.
         """
         with translated_errors(self.path), self._transaction() as db:
-            for table in ("meta", "panes", "newest", "ids"):
+            for table in ("meta", "panes", "newest", "newest_quality", "ids"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608  # the names are constants
             row = ("generation", generation.encode())
             db.execute("INSERT INTO meta VALUES (?, ?)", row)
@@ -245,6 +257,17 @@ class Store:
             rows = self._db.execute("SELECT body FROM newest ORDER BY model, variant").fetchall()
             return [msgspec.msgpack.decode(body, type=WindowReport) for (body,) in rows]
 
+    def newest_quality(self) -> list[QualityReport]:
+        """Return the newest quality report of each model and variant, and the newest judged one.
+
+        In order of model, variant and window; a report that is both is returned once.
+        """
+        query = "SELECT body FROM newest_quality ORDER BY model, variant, start_ms, revision"
+        with translated_errors(self.path), reported_damage(self.path, "the newest quality reports"):
+            rows = self._db.execute(query).fetchall()
+            reports = [msgspec.msgpack.decode(body, type=QualityReport) for (body,) in rows]
+        return list({report.id: report for report in reports}.values())
+
     def panes(self, layouts: Iterable[Layout]) -> SqlitePanes:
         """Open the panes of this store that have one of these layouts."""
         return SqlitePanes(self.path, self._db, layouts)
@@ -277,7 +300,16 @@ def _put(db: sqlite3.Connection, item: Outgoing, now_ms: int) -> OutboxItem:
     seq = db.execute(query, (_KIND_OF[type(item)], body, now_ms)).lastrowid
     if isinstance(item, WindowReport):
         db.execute(_NEWEST, (item.model, item.variant, item.start_ms, item.revision, body))
+    elif isinstance(item, QualityReport):
+        _put_newest_quality(db, item, body)
     return OutboxItem(seq=int(seq or 0), item=item, size=len(body), at_ms=now_ms)
+
+
+def _put_newest_quality(db: sqlite3.Connection, report: QualityReport, body: bytes) -> None:
+    """Keep a report if it is the newest of all, or the newest that was judged."""
+    key = (report.model, report.variant)
+    for judged in (0, 1) if report.state != "awaiting labels" else (0,):
+        db.execute(_NEWEST_QUALITY, (*key, judged, report.start_ms, report.revision, body))
 
 
 def _trim_outbox(

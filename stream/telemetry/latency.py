@@ -89,8 +89,8 @@ class Latency:
 
 
 def _end_ms(item: object) -> int | None:
-    """Return the end of the item's window; ``None`` if the item is not a first verdict."""
-    if isinstance(item, Signal):
+    """Return the end of the item's window; ``None`` if the item is no first verdict on its data."""
+    if isinstance(item, Signal) and item.quality is None:
         return item.end_ms
     if isinstance(item, WindowReport) and not item.revision and item.state != "no data":
         return item.end_ms

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from detectors.violation import Violation
 from sinks.throttle import Throttle
@@ -23,7 +24,7 @@ DROPPED_EVERY_S: Final = 60.0
 """The time between two log events about dropped records, unless a new reason appears."""
 
 
-VERDICTS: Final = ("window_closed", "signal_raised")
+VERDICTS: Final = ("window_closed", "signal_raised", "quality_judged")
 """The events of :class:`VerdictLog`."""
 
 
@@ -45,6 +46,26 @@ class VerdictLog:
             id=report.id,
             state=report.state,
             rows=report.rows,
+            violations=len(report.violations),
+            failed_checks=_checks(report.violations),
+            **({"notes": list(report.notes)} if report.notes else {}),
+        )
+
+    def quality(self, report: QualityReport) -> None:
+        """Log a report on the quality of a model that was judged: a warning if it has violations.
+
+        A report that awaits labels has no verdict, and is not logged.
+        """
+        if report.state == "awaiting labels":
+            return
+        self._log.log(
+            logging.WARNING if report.violations else logging.INFO,
+            "quality_judged",
+            id=report.id,
+            state=report.state,
+            final=report.final,
+            labelled=report.labelled,
+            coverage=report.coverage,
             violations=len(report.violations),
             failed_checks=_checks(report.violations),
             **({"notes": list(report.notes)} if report.notes else {}),

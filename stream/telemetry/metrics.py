@@ -8,6 +8,7 @@ import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from sinks.courier import CourierCounts
 from stream.aggregation.state import JobState
@@ -140,13 +141,15 @@ class Telemetry:
         self._partitions.write(state.partitions)
 
     def log_verdicts(self, items: Iterable[object]) -> None:
-        """Log the reports and signals of a commit, and count the reports."""
+        """Log the reports and signals of a commit, and count the reports on windows of data."""
         for item in items:
             if isinstance(item, WindowReport):
                 self._windows.labels(self._job, item.state).inc()
                 self._verdicts.window(item)
             elif isinstance(item, Signal):
                 self._verdicts.signal(item)
+            elif isinstance(item, QualityReport):
+                self._verdicts.quality(item)
 
     def log_dropped(self, state: JobState, dead_letters: str) -> None:
         """Log dropped records, and rows of variants beyond the limit.

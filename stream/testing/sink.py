@@ -9,11 +9,13 @@ import msgspec
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from sinks.base import Delivery, Published, Sink
 from sinks.courier import Courier
 from sinks.errors import SinkRetry
 from stream.testing.configuration import ConfigurationContract, faults_without_network
+from stream.testing.quality_reports import awaiting, quality_report, quality_signal
 from stream.testing.reports import report, signal, silence
 
 ITEMS: tuple[Published, ...] = (
@@ -24,8 +26,13 @@ ITEMS: tuple[Published, ...] = (
     silence(2),
     silence(2, ended=True),
     signal(0, "recovered"),
+    awaiting(0),
+    quality_report(0),
+    quality_signal(1),
+    quality_report(0, 2, final=True),
 )
-"""Reports and signals of three windows: a revision, a silence and its end, an episode."""
+"""Reports and signals of three windows: a revision, a silence and its end, an episode, and the
+quality of the first one as its labels come."""
 
 OpenSink = Callable[[Sink], Delivery]
 
@@ -113,7 +120,7 @@ class SinkContract(ConfigurationContract):
     def test_it_takes_reports_or_signals_and_nothing_else(self, rig: SinkRig) -> None:
         takes = set(rig.sink().takes)
         assert takes
-        assert takes <= {WindowReport, Signal}
+        assert takes <= {WindowReport, Signal, QualityReport}
 
     def test_its_destinations_are_names(self, rig: SinkRig) -> None:
         """Equal configurations have equal destinations, so that two of them are noticed."""
@@ -124,6 +131,7 @@ class SinkContract(ConfigurationContract):
     def test_items_arrive_on_the_other_side(self, rig: SinkRig, opened: OpenSink) -> None:
         delivery = opened(rig.sink())
         delivery.rebuild([])
+        delivery.rebuild_quality([])
         before = rig.arrived(delivery)
         delivery.deliver(taken(rig.sink()))
         assert set(rig.arrived(delivery)) > set(before)
@@ -183,6 +191,7 @@ class SinkContract(ConfigurationContract):
         once = rig.arrived(first)
         restarted = opened(rig.sink())
         restarted.rebuild([silence(2, ended=True)])
+        restarted.rebuild_quality([quality_report(0, 2, final=True)])
         restarted.deliver(items)
         assert rig.arrived(restarted) == once
 

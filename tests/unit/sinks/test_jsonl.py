@@ -9,9 +9,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from sinks.errors import SinkRetry
 from sinks.jsonl import Jsonl
+from stream.testing.quality_reports import quality_report, quality_signal
 from stream.testing.reports import MINUTE_MS, report, signal, silence
 
 DAY_MS = 86_400_000
@@ -126,3 +128,14 @@ def test_a_job_is_found_by_its_own_lines_in_regular_files_only(tmp_path: Path) -
     told = msgspec.structs.replace(signal(), job="flights")
     (tmp_path / "signals.jsonl").write_bytes(msgspec.json.encode(told) + b"\n")
     assert sink.has_reports_of("flights")
+
+
+def test_quality_is_filed_by_the_day_of_the_predictions_and_not_of_the_labels(
+    tmp_path: Path,
+) -> None:
+    late = quality_report(end_ms=1_750_000_080_000, labels_until_ms=1_752_000_000_000)
+    Jsonl(path=str(tmp_path)).open("sample").deliver([late, report(), quality_signal()])
+    line = (tmp_path / "quality-2025-06-15.jsonl").read_bytes()
+    assert msgspec.json.decode(line, type=QualityReport) == late
+    names = {"quality-2025-06-15.jsonl", "reports-2025-06-15.jsonl", "signals.jsonl"}
+    assert {file.name for file in tmp_path.iterdir()} == names

@@ -11,6 +11,7 @@ import pytest
 
 from detectors.report import Signal
 from sinks.sns import Sns, SnsDelivery, body, worst_first
+from stream.testing.quality_reports import quality_signal
 from stream.testing.reports import signal, signalled, violation
 
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:retrain"
@@ -192,3 +193,37 @@ def test_the_limit_counts_bytes_and_not_characters() -> None:
 def test_check_names_the_faulty_key(arn: str, region: str, key: str) -> None:
     faults = Sns(topic_arn=arn, region=region).check()
     assert [fault.key for fault in faults] == ([key] if key else [])
+
+
+def test_a_quality_signal_has_a_text_for_people() -> None:
+    sent = message(quality_signal())
+    assert sent["Subject"] == "driftline: flights quality opened"
+    assert json.loads(sent["Message"])["text"].splitlines() == [
+        "flights quality opened: accuracy",
+        "accuracy 0.8 (99.9 % interval 0.75 to 0.85), limit 0.9 or more, baseline 0.9",
+        "100 rows of the window with a label, 80 % of its rows",
+        "predicted classes by true class, baseline -> window",
+        "positive (500 -> 50 rows): positive 90 % -> 80 %, negative 10 % -> 20 %",
+        "negative (500 -> 50 rows): positive 10 % -> 20 %, negative 90 % -> 80 %",
+    ]
+    recovered = json.loads(body(quality_signal(kind="recovered")))["text"]
+    assert recovered.splitlines()[1].startswith("100 rows")
+
+
+def test_the_end_of_a_long_name_is_left_out_of_the_subject_and_not_what_happened() -> None:
+    subject = message(quality_signal(model="m" * 200))["Subject"]
+    assert subject.endswith("m quality opened")
+    assert len(subject) == 99
+
+
+def test_confusion_matrices_that_do_not_fit_are_left_out_and_no_reason_is() -> None:
+    names = [f"class #{k}" for k in range(300)]
+    large = {true: dict.fromkeys(names, 1) for true in names}
+    item = quality_signal()
+    assert item.quality is not None
+    evidence = msgspec.structs.replace(item.quality, confusion_after=large)
+    sent = message(msgspec.structs.replace(item, quality=evidence))
+    published = json.loads(sent["Message"])
+    assert size(sent) < MAX_BYTES
+    assert published["quality"]["confusion_after"] == {}
+    assert (published["omitted"], len(published["reasons"])) == (0, 1)

@@ -14,6 +14,7 @@ import msgspec
 import pytest
 
 from detectors.profiles.profile import Profile
+from detectors.quality_report import QualityReport
 from detectors.report import Signal, WindowReport
 from stream.aggregation.panes import PaneId
 from stream.aggregation.state import JobState, ModelState
@@ -24,6 +25,7 @@ from stream.state.file_lock import FileLock
 from stream.state.identity import StateIdentity
 from stream.state.store import Store, is_state
 from stream.testing.baselines import baseline, normal, window
+from stream.testing.quality_reports import awaiting, quality_report
 from stream.testing.reports import report, signal
 from tests.support.paths import ROOT
 
@@ -391,3 +393,34 @@ def test_the_note_of_a_lock_is_replaced_in_one_step(
     lock.note = "me"
     assert lock.note == "me"
     lock.close()
+
+
+def test_the_newest_quality_is_that_of_all_windows_and_that_of_the_judged_ones(
+    store: Store, path: Path
+) -> None:
+    """Labels come late: the newest window awaits them, while an earlier one has a verdict."""
+    outputs = [quality_report(1), awaiting(2), quality_report(1, 2), quality_report(0, 5)]
+    store.commit(IDENTITY, state(), store.panes([LAYOUT]), outputs, {"a": 0})
+    assert [item.item for item in store.outbox()] == outputs
+    assert store.newest_quality() == [quality_report(1, 2), awaiting(2)]
+    store.commit(IDENTITY, state(), store.panes([LAYOUT]), [quality_report(2)], {"a": 0})
+    assert store.newest_quality() == [quality_report(2)]
+    store.close()
+    again = Store(path)
+    assert again.newest_quality() == [quality_report(2)]
+    again.begin("second")
+    assert again.newest_quality() == []
+    again.close()
+
+
+def test_a_sink_that_takes_no_quality_does_not_hold_it_back(store: Store) -> None:
+    takes: dict[str, tuple[type, ...]] = {
+        "files": (WindowReport, Signal, QualityReport),
+        "other": (WindowReport, Signal),
+    }
+    panes = store.panes([LAYOUT])
+    (item,) = store.commit(
+        IDENTITY, state(), panes, [quality_report()], {"files": 0, "other": 0}, takes
+    )
+    store.commit(IDENTITY, state(), panes, [], {"files": item.seq, "other": 0}, takes)
+    assert store.outbox() == []

@@ -18,6 +18,7 @@ from stream.events import DeadLetter, ModelKey
 from stream.telemetry.inputs_log import InputsLog
 from stream.telemetry.log_events import DroppedLog, VariantLimitLog
 from stream.telemetry.metrics import Telemetry
+from stream.testing.quality_reports import awaiting, quality_report
 from stream.testing.reports import report, signal, violation
 
 
@@ -58,6 +59,28 @@ def test_a_window_and_a_signal_are_one_event_each_without_values() -> None:
         "report": report().id,
     }
     assert "SECRET" not in json.dumps(events)
+
+
+def test_quality_is_logged_once_it_is_judged() -> None:
+    telemetry = Telemetry("sample")
+    calm = quality_report(1, state="ok", violations=(), notes=(), final=True)
+    with capture_logs() as events:
+        telemetry.log_verdicts([awaiting(), quality_report(), calm])
+    violated, well = events
+    assert violated == {
+        "event": "quality_judged",
+        "log_level": "warning",
+        "job": "sample",
+        "id": quality_report().id,
+        "state": "violations",
+        "final": False,
+        "labelled": 100,
+        "coverage": 0.8,
+        "violations": 1,
+        "failed_checks": ["accuracy: model_quality_check"],
+        "notes": ["20 % of the predictions have no label yet, and need not be like the others"],
+    }
+    assert (well["log_level"], well["final"], well["state"]) == ("info", True, "ok")
 
 
 def test_a_recovered_model_is_information_and_names_no_past_reason() -> None:
