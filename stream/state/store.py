@@ -24,6 +24,9 @@ from stream.state import archive, event_ids
 from stream.state.event_ids import SqliteIds
 from stream.state.file_lock import FileLock
 from stream.state.identity import StateIdentity
+from stream.state.labels import join_store, quality_panes, waiting_slice
+from stream.state.labels.join_store import JoinSizes, SqliteJoinStore
+from stream.state.labels.quality_panes import SqliteQualityPanes
 from stream.state.panes import SqlitePanes
 from stream.state.sqlite_errors import reported_damage, translated_errors
 from stream.state.state_file import APPLICATION_ID, create, guarded
@@ -52,6 +55,8 @@ CREATE TABLE IF NOT EXISTS cursors (sink TEXT PRIMARY KEY, seq INTEGER NOT NULL)
 """
     + archive.SCHEMA
     + event_ids.SCHEMA
+    + waiting_slice.SCHEMA
+    + quality_panes.SCHEMA
 )
 _NEWEST: Final = """
 INSERT INTO newest VALUES (?, ?, ?, ?, ?) ON CONFLICT (model, variant) DO UPDATE
@@ -178,13 +183,14 @@ class Store:
         return bytes(rows.get("generation", b"")).decode(errors="replace")
 
     def begin(self, generation: str) -> None:
-        """Forget positions, counts, episodes and event ids: the job begins as ``generation``.
+        """Forget positions, counts, episodes, event ids and labels: it begins as ``generation``.
 
         Baselines and limits that reports name are kept, and so are the undelivered items.
         """
         with translated_errors(self.path), self._transaction() as db:
-            for table in ("meta", "panes", "newest", "newest_quality", "ids"):
+            for table in ("meta", "panes", "newest", "newest_quality", "ids", "quality_panes"):
                 db.execute(f"DELETE FROM {table}")  # noqa: S608  # the names are constants
+            join_store.clear(db)
             row = ("generation", generation.encode())
             db.execute("INSERT INTO meta VALUES (?, ?)", row)
 
@@ -197,6 +203,8 @@ class Store:
         cursors: Mapping[str, int],
         takes: Mapping[str, tuple[type[Outgoing], ...]] | None = None,
         ids: SqliteIds | None = None,
+        joins: SqliteJoinStore | None = None,
+        quality: SqliteQualityPanes | None = None,
     ) -> list[OutboxItem]:
         """Write everything in one transaction; returns the outgoing items with their numbers.
 
@@ -204,7 +212,7 @@ class Store:
         sink takes all). An item leaves the outbox once the cursors of all sinks that take it have
         passed it.
         """
-        parts: list[SqlitePanes | SqliteIds] = [panes] if ids is None else [panes, ids]
+        parts = [part for part in (panes, ids, joins, quality) if part is not None]
         with translated_errors(self.path), self._transaction() as db:
             encoded = state.encode()
             rows = [("identity", msgspec.msgpack.encode(identity)), ("state", encoded)]
@@ -275,6 +283,14 @@ class Store:
     def ids(self) -> SqliteIds:
         """Open the event ids that this store remembers."""
         return SqliteIds(self.path, self._db)
+
+    def joins(self, sizes: JoinSizes | None = None) -> SqliteJoinStore:
+        """Open the predictions and labels that wait for each other."""
+        return SqliteJoinStore(self.path, self._db, sizes)
+
+    def quality_panes(self) -> SqliteQualityPanes:
+        """Open the quality panes of this store."""
+        return SqliteQualityPanes(self.path, self._db)
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:

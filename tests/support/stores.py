@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import copy
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from detectors.profiles.profile import Profile
 from stream.aggregation.panes import PaneId
+from stream.aggregation.quality_panes import QualityPane, QualityPaneId
 from stream.events import SeenIds
+from stream.labels.rows import LABEL, PREDICTION, Rows
+from stream.labels.store import Slice
 
 
 class MemoryPanes:
@@ -49,3 +56,49 @@ class MemoryIds:
 
     def slices(self, partition: str) -> Iterable[int]:
         return list(self._ids.get(partition, {}))
+
+
+class MemoryJoinStore:
+    """Waiting rows in a list for each slice."""
+
+    def __init__(self) -> None:
+        self._rows: dict[Slice, list[np.void]] = {}
+
+    def slices(self) -> Sequence[Slice]:
+        return list(self._rows)
+
+    def find(self, slice_: Slice, ids: NDArray[np.uint64]) -> Rows:
+        wanted = set(ids.tolist())
+        found = [row for row in self._rows.get(slice_, []) if int(row["id"]) in wanted]
+        type_ = PREDICTION if slice_.kind == "predictions" else LABEL
+        return np.array(sorted(found, key=lambda row: int(row["id"])), type_)
+
+    def add(self, slice_: Slice, rows: Rows) -> None:
+        if len(rows):
+            self._rows.setdefault(slice_, []).extend(rows.copy())
+
+    def drop(self, slice_: Slice) -> None:
+        self._rows.pop(slice_, None)
+
+
+class MemoryQualityPanes:
+    """Quality panes in a dictionary; a pane that was changed but not put stays as it was."""
+
+    def __init__(self) -> None:
+        self._panes: dict[QualityPaneId, QualityPane] = {}
+
+    def get(self, pane: QualityPaneId) -> QualityPane | None:
+        return copy.deepcopy(self._panes.get(pane))
+
+    def put(self, pane: QualityPaneId, content: QualityPane) -> None:
+        self._panes[pane] = copy.deepcopy(content)
+
+    def drop(self, pane: QualityPaneId) -> None:
+        self._panes.pop(pane, None)
+
+    def starting_before(self, time_ms: int) -> Iterable[QualityPaneId]:
+        panes = [pane for pane in self._panes if pane.start_ms < time_ms]
+        return sorted(panes, key=lambda pane: (pane.start_ms, pane))
+
+    def unfinished(self) -> Iterable[QualityPaneId]:
+        return [pane for pane, c in self._panes.items() if c.touched or c.revision < 0]

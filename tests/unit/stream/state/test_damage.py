@@ -10,16 +10,22 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
+from detectors.quality.counts import QualityCounts
 from stream.aggregation.panes import PaneId
+from stream.aggregation.quality_panes import QualityPane, QualityPaneId
 from stream.aggregation.state import JobState, ModelState
 from stream.errors import StateLocked, StateUnreadable, StateUnwritable
 from stream.events import DeadLetter, DeadLetters, Output, SeenIds
+from stream.labels.store import Slice
 from stream.state.identity import StateIdentity
+from stream.state.labels.join_store import JoinSizes
 from stream.state.store import Store
 from stream.testing.baselines import baseline, normal, window
 from stream.testing.reports import report, signal
+from tests.support.waiting import DAY_MS, random_ids, waiting
 
 BASE = baseline({"x": normal(1, 2_000)})
 LAYOUT = BASE.layout
@@ -31,6 +37,9 @@ IDENTITY = StateIdentity(
     every_ms=60_000,
     configured={"m": BASE.fingerprint},
 )
+DAY, NEXT_DAY = (Slice("predictions", start_ms, DAY_MS) for start_ms in (0, DAY_MS))
+WAITING_IDS = np.sort(random_ids(np.random.default_rng(1), 300))
+QUALITY_PANE = QualityPaneId("m", "v", 60_000)
 LETTER = DeadLetter(partition="p", position=7, reason="undecodable", length=3, sha256="aa")
 COLUMNS = [
     ("meta", "body"),
@@ -45,6 +54,21 @@ COLUMNS = [
     ("baselines", "body"),
     ("ids", "body"),
     ("ids", "slice_ms"),
+    ("waiting_slices", "number"),
+    ("waiting_slices", "kind"),
+    ("waiting_slices", "start_ms"),
+    ("waiting_slices", "length_ms"),
+    ("waiting_new", "number"),
+    ("waiting_new", "body"),
+    ("waiting_runs", "number"),
+    ("waiting_runs", "slice"),
+    ("waiting_runs", "row_count"),
+    ("waiting_runs", "firsts"),
+    ("waiting_runs", "filter"),
+    ("waiting_1", "block"),
+    ("waiting_1", "body"),
+    ("quality_panes", "start_ms"),
+    ("quality_panes", "body"),
 ]
 """The columns that hold something to decode."""
 
@@ -59,9 +83,16 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         panes.put(PANE, window(LAYOUT, {"x": normal(3, 500)}))
         ids = store.ids()
         ids.add(SeenIds("p", 0, bytes(16)))
+        joins = store.joins(JoinSizes(run_rows=200))
+        joins.add(DAY, waiting(DAY, WAITING_IDS))
+        joins.add(NEXT_DAY, waiting(NEXT_DAY, WAITING_IDS[:20]))
+        quality = store.quality_panes()
+        quality.put(QUALITY_PANE, QualityPane(counts=QualityCounts(np.arange(2), np.ones(2, int))))
         state = JobState(models={"m": ModelState(BASE.fingerprint)})
         outputs: list[Output] = [report(), signal(), DeadLetters((LETTER,))]
-        store.commit(IDENTITY, state, panes, outputs, {"sink": 0}, ids=ids)
+        store.commit(
+            IDENTITY, state, panes, outputs, {"sink": 0}, ids=ids, joins=joins, quality=quality
+        )
     with closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return path.read_bytes()
@@ -81,6 +112,12 @@ def read_everything(path: Path) -> None:
             panes.get(pane)
         ids = store.ids()
         ids.of("p")
+        joins = store.joins()
+        for slice_ in joins.slices():
+            joins.find(slice_, WAITING_IDS)
+        quality = store.quality_panes()
+        for quality_pane in (*quality.unfinished(), *quality.starting_before(1 << 60)):
+            quality.get(quality_pane)
 
 
 def assert_told(path: Path) -> None:
@@ -216,3 +253,30 @@ def test_a_second_owner_is_refused_by_whichever_name_it_comes(tmp_path: Path) ->
         Path(f"{path}.lock").unlink()
         assert second_owner(path) == "5"
     assert second_owner(path) == "0"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "DELETE FROM waiting_1 WHERE block = (SELECT max(block) FROM waiting_1)",
+        "UPDATE waiting_1 SET body = substr(body, 29)",
+        "UPDATE waiting_1 SET body = substr(body, 1, length(body) - 28)",
+        "UPDATE waiting_1 SET body = zeroblob(length(body))",
+        "DROP TABLE waiting_1",
+        "DELETE FROM waiting_slices WHERE number = 1",
+        "DELETE FROM waiting_slices WHERE number = 2",
+        "UPDATE waiting_new SET body = substr(body, 2)",
+        "UPDATE waiting_runs SET row_count = row_count + 1",
+        "UPDATE waiting_runs SET firsts = substr(firsts, 9)",
+        "UPDATE waiting_runs SET filter = x''",
+    ],
+)
+def test_waiting_rows_that_do_not_fit_together_are_told(
+    change: str, whole: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "job.sqlite"
+    path.write_bytes(whole)
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute(change)
+    with pytest.raises(StateUnreadable):
+        read_everything(path)
