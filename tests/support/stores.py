@@ -99,6 +99,3 @@ class MemoryQualityPanes:
     def starting_before(self, time_ms: int) -> Iterable[QualityPaneId]:
         panes = [pane for pane in self._panes if pane.start_ms < time_ms]
         return sorted(panes, key=lambda pane: (pane.start_ms, pane))
-
-    def unfinished(self) -> Iterable[QualityPaneId]:
-        return [pane for pane, c in self._panes.items() if c.touched or c.revision < 0]

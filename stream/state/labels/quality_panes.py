@@ -17,12 +17,10 @@ from stream.state.sqlite_errors import reported_damage, translated_errors
 
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS quality_panes (
-    model TEXT, variant TEXT, start_ms INTEGER, revision INTEGER NOT NULL,
-    touched INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY (model, variant, start_ms)
+    model TEXT, variant TEXT, start_ms INTEGER, body BLOB NOT NULL,
+    PRIMARY KEY (model, variant, start_ms)
 );
 CREATE INDEX IF NOT EXISTS quality_panes_by_start ON quality_panes (start_ms, model, variant);
-CREATE INDEX IF NOT EXISTS quality_panes_unfinished ON quality_panes (model, variant, start_ms)
-    WHERE touched OR revision < 0;
 """
 CACHE_BYTES: Final = 64 << 20
 """The size of the cache, in addition to the panes that the next commit writes."""
@@ -35,9 +33,6 @@ _NUMBER_BYTES: Final = 100
 _SELECT: Final = "SELECT body FROM quality_panes WHERE model = ? AND variant = ? AND start_ms = ?"
 _DELETE: Final = "DELETE FROM quality_panes WHERE model = ? AND variant = ? AND start_ms = ?"
 _BEFORE: Final = "SELECT model, variant, start_ms FROM quality_panes WHERE start_ms < ?"
-_UNFINISHED: Final = (
-    "SELECT model, variant, start_ms FROM quality_panes WHERE touched OR revision < 0"
-)
 
 
 class _Stored(msgspec.Struct, array_like=True):
@@ -49,7 +44,7 @@ class _Stored(msgspec.Struct, array_like=True):
     predicted: bytes
     revision: int
     judged: bool
-    touched: bool
+    drifted: bool
 
 
 class SqliteQualityPanes:
@@ -89,40 +84,26 @@ class SqliteQualityPanes:
         self._changed[pane] = None
 
     def starting_before(self, time_ms: int) -> Iterable[QualityPaneId]:
-        stored = self._stored(_BEFORE, (time_ms,))
-        changed = [
-            pane
-            for pane, content in self._changed.items()
-            if content is not None and pane.start_ms < time_ms
-        ]
-        return sorted([*stored, *changed], key=lambda pane: (pane.start_ms, pane))
-
-    def unfinished(self) -> Iterable[QualityPaneId]:
-        changed = [
-            pane
-            for pane, content in self._changed.items()
-            if content is not None and (content.touched or content.revision < 0)
-        ]
-        return [*self._stored(_UNFINISHED, ()), *changed]
-
-    def _stored(self, query: str, values: tuple[int, ...]) -> list[QualityPaneId]:
-        """The panes of a query that have not changed since the last commit."""
         with translated_errors(self._path):
-            rows = self._db.execute(query, values).fetchall()
+            rows = self._db.execute(_BEFORE, (time_ms,)).fetchall()
         with reported_damage(self._path, "the list of quality panes"):
-            panes = msgspec.convert(rows, list[QualityPaneId])
-        return [pane for pane in panes if pane not in self._changed]
+            stored = msgspec.convert(rows, list[QualityPaneId])
+        panes = [pane for pane in stored if pane not in self._changed]
+        for pane, content in self._changed.items():
+            if content is not None and pane.start_ms < time_ms:
+                panes.append(pane)
+        return sorted(panes, key=lambda pane: (pane.start_ms, pane))
 
     def write(self, db: sqlite3.Connection) -> int:
         """Write the changes, inside the store's transaction; returns the number of bytes."""
         dropped = [pane for pane, content in self._changed.items() if content is None]
         kept = [
-            (*pane, content.revision, content.touched, _encoded(content))
+            (*pane, _encoded(content))
             for pane, content in self._changed.items()
             if content is not None
         ]
         db.executemany(_DELETE, dropped)
-        db.executemany("REPLACE INTO quality_panes VALUES (?, ?, ?, ?, ?, ?)", kept)
+        db.executemany("REPLACE INTO quality_panes VALUES (?, ?, ?, ?)", kept)
         return sum(len(row[-1]) for row in kept)
 
     def written(self) -> None:
@@ -153,7 +134,7 @@ def _encoded(pane: QualityPane) -> bytes:
         pane.predicted.encode(),
         pane.revision,
         pane.judged,
-        pane.touched,
+        pane.drifted,
     )
     return zlib.compress(msgspec.msgpack.encode(stored), _FAST)
 
@@ -167,7 +148,7 @@ def _decoded(body: bytes) -> QualityPane:
         predicted=QualityCounts.decode(stored.predicted),
         revision=stored.revision,
         judged=stored.judged,
-        touched=stored.touched,
+        drifted=stored.drifted,
     )
 
 
