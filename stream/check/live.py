@@ -1,4 +1,4 @@
-"""The live check of a job: of its source, its sinks and its state."""
+"""The live check of a job: of its source, its sinks, its labels and its state."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from detectors.components import type_of
 from sinks.errors import ClientUnusable
 from stream.check.findings import Finding, fault_of
 from stream.check.http_port import port_finding
+from stream.check.labels import live_label_findings
 from stream.check.setup import CheckContext, context_of
 from stream.check.sinks.jsonl import disk_finding
 from stream.check.stored_state import ownership_finding, read_stored_file
@@ -34,7 +35,7 @@ COLOURS: Final = {"ok": "green", "warning": "yellow", "fault": "red"}
 
 
 def examine(config: Config, on_start: Callable[[str], None] = lambda _: None) -> Iterator[Finding]:
-    """Yield the findings about source, sinks and state; a component out of reach is a fault.
+    """Yield the findings about source, sinks, labels and state; what is out of reach is a fault.
 
     ``on_start`` is called with the name of each component before it is checked. Raises as
     ``driftline run`` does for baselines.
@@ -49,6 +50,9 @@ def examine(config: Config, on_start: Callable[[str], None] = lambda _: None) ->
     for folder, component in components:
         on_start(type_of(component))
         yield from _findings(folder, component, context)
+    if config.labels is not None:
+        on_start("labels")
+        yield from live_label_findings(context)
     yield from state_findings
     if stored is not None:
         configured = ConfiguredJob(config=config, baselines=context.baselines)

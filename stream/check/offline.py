@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
+from detectors.components import type_of
 from detectors.phrases import counted
 from detectors.profiles.baseline import Baseline
 from stream.baselining.configured import configured_baselines, without_constraints
@@ -24,14 +26,18 @@ NO_CONSTRAINTS: Final = (
 
 
 def summary(config: Config) -> list[str]:
-    """Return a line for each model and one about windows.
+    """Return a line for each model and its quality, one about labels and one about windows.
 
     Raises ``ConfigError`` as ``driftline run`` does if a baseline cannot be used.
     """
     baselines = configured_baselines(config)
     models = [f"model {name}: {_described(baseline)}" for name, baseline in baselines.items()]
     grace = format_duration(config.grace_ms)
-    return [*models, f"windows of {config.window}, reported {grace} (grace) after their end"]
+    return [
+        *models,
+        *_labels(config),
+        f"windows of {config.window}, reported {grace} (grace) after their end",
+    ]
 
 
 def warnings(config: Config, environment: Environment) -> list[str]:
@@ -52,6 +58,24 @@ def warnings(config: Config, environment: Environment) -> list[str]:
     baselines = configured_baselines(config)
     columns = model_warnings(config, baselines)
     return [*unset, *lost, *sinks, *columns, *limit_warnings(config, baselines)]
+
+
+def _labels(config: Config) -> Iterator[str]:
+    """Yield what is measured of each model, and where its labels come from."""
+    if config.labels is None:
+        return
+    for name, model in config.models.items():
+        quality = model.quality
+        if quality is not None:
+            answer = quality.prediction or f"{quality.probability} above {quality.threshold:g}"
+            yield f"model {name}: quality of a {quality.problem} problem, answer in {answer}"
+    labels = config.labels
+    join = labels.join or "inference_id, else event_id"
+    share = "" if labels.sample == 1 else f", a sample of {labels.sample:.3g}"
+    yield (
+        f"labels from {labels.source.identity} as {type_of(labels.format)}, by {join};"
+        f" predictions wait {labels.horizon} (horizon){share}"
+    )
 
 
 def _described(baseline: Baseline) -> str:

@@ -132,6 +132,23 @@ def _read_topic(source: Kafka, context: CheckContext) -> TopicContent:
     return TopicContent(ranges, newest, stored, lag)
 
 
+def newest_records(source: Kafka, job: str, count: int) -> list[RawBatch]:  # noqa: ARG001  # no group
+    """Return the newest records of each partition: ``count``, and the rest of their batches.
+
+    ``job`` is not named to the broker, as in :func:`live_check`. Raises ``SourceUnavailable`` if
+    the broker cannot be reached, or has no such topic.
+    """
+    reading = replace(source, client="columns", start="earliest").open("")
+    try:
+        starts = {partition.partition: partition.start for partition in reading.discover()}
+        offsets = reading.lag(starts)
+        filled = {name: starts[name] for name, found in offsets.items() if found}
+        tails = {name: _tail(start, offsets[name], count) for name, start in filled.items()}
+        return _read(reading, tails, count)
+    finally:
+        reading.close()
+
+
 def _stored_positions(context: CheckContext, partitions: Collection[str]) -> dict[str, Position]:
     if context.stored is None:
         return {}
@@ -246,9 +263,9 @@ def _value(entry: Any) -> str:
     return str(entry["value"] if isinstance(entry, Mapping) else entry)
 
 
-def _tail(start: Position, offsets: int) -> Position:
-    """The position from which on there are at most as many offsets as are sampled."""
-    return (start[0], start[1] + max(offsets - SAMPLED, 0)) if isinstance(start, tuple) else start
+def _tail(start: Position, offsets: int, count: int = SAMPLED) -> Position:
+    """The position from which on there are at most ``count`` offsets."""
+    return (start[0], start[1] + max(offsets - count, 0)) if isinstance(start, tuple) else start
 
 
 def _read(reading: Reading, positions: Mapping[str, Position], count: int) -> list[RawBatch]:

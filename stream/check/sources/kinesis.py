@@ -47,8 +47,7 @@ def live_check(source: Kinesis, context: CheckContext) -> list[Finding]:
     reading = replace(source, fan_out=None).open(context.config.job)
     try:
         shards = reading.discover()
-        parents = {name for shard in shards for name in shard.parents}
-        open_shards = [shard.partition for shard in shards if shard.partition not in parents]
+        open_shards = _open_shards(shards)
         newest = _newest(reading, open_shards)
         position = _position_findings(subject, reading, _stored_positions(context, shards))
     finally:
@@ -67,17 +66,34 @@ def live_check(source: Kinesis, context: CheckContext) -> list[Finding]:
     ]
 
 
-def _newest(reading: Reading, shards: Sequence[str]) -> NewestRecords:
+def newest_records(source: Kinesis, job: str, count: int) -> list[RawBatch]:
+    """Return the newest records of each open shard: at least ``count``, if they are there.
+
+    Raises ``SourceUnavailable`` as ``driftline run`` does.
+    """
+    reading = replace(source, fan_out=None).open(job)
+    try:
+        return _newest(reading, _open_shards(reading.discover()), count).raws
+    finally:
+        reading.close()
+
+
+def _open_shards(shards: Sequence[DiscoveredPartition]) -> list[str]:
+    parents = {name for shard in shards for name in shard.parents}
+    return [shard.partition for shard in shards if shard.partition not in parents]
+
+
+def _newest(reading: Reading, shards: Sequence[str], count: int = SAMPLED) -> NewestRecords:
     for back_ms in BACK_MS:
         since = ("AT_TIMESTAMP", int(time.time() * 1000) - back_ms)
-        newest = _read_to_end(reading, dict.fromkeys(shards, since))
+        newest = _read_to_end(reading, dict.fromkeys(shards, since), count)
         if newest.raws or newest.unread:
             break
     return newest
 
 
-def _read_to_end(reading: Reading, positions: Mapping[str, Position]) -> NewestRecords:
-    """Read each shard to its end and keep its last records, at least ``SAMPLED`` if there are."""
+def _read_to_end(reading: Reading, positions: Mapping[str, Position], count: int) -> NewestRecords:
+    """Read each shard to its end and keep its last records, at least ``count`` if there are."""
     reading.assign(
         [
             Assign(claim=1, partition=name, next=position, mark_ms=None)
@@ -88,18 +104,18 @@ def _read_to_end(reading: Reading, positions: Mapping[str, Position]) -> NewestR
     unread = set(positions)
     deadline = time.monotonic() + READ_S
     while unread and time.monotonic() < deadline:
-        for raw in reading.poll(0.2, SAMPLED):
+        for raw in reading.poll(0.2, count):
             if isinstance(raw, RawBatch):
-                _keep(batches[raw.partition], raw)
+                _keep(batches[raw.partition], raw, count)
             if isinstance(raw, Gap) or raw.at_end or raw.ended:
                 unread.discard(raw.partition)
     return NewestRecords([raw for kept in batches.values() for raw in kept], sorted(unread))
 
 
-def _keep(kept: deque[RawBatch], raw: RawBatch) -> None:
+def _keep(kept: deque[RawBatch], raw: RawBatch, count: int) -> None:
     if raw.values:
         kept.append(raw)
-    while len(kept) > 1 and sum(len(raw.values) for raw in kept) - len(kept[0].values) >= SAMPLED:
+    while len(kept) > 1 and sum(len(raw.values) for raw in kept) - len(kept[0].values) >= count:
         kept.popleft()
 
 
