@@ -38,6 +38,7 @@ PEERS = {"w": "whylogs", "e": "evidently", "r": "river"}
 OURS = (
     "f",
     "d",
+    "labels",
     "json",
     "plain",
     "bad",
@@ -52,6 +53,7 @@ RATIOS = {
     "d/w": 4.0,
     "d/e": 25.0,
     "d/r": None,
+    "labels/d": 0.9,
     "json/d": 0.45,
     "plain/d": 0.55,
     "bad/d": 0.5,

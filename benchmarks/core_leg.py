@@ -26,6 +26,7 @@ from stream.formats.base import IdentityConfig, NameConfig, TimeConfig
 from stream.formats.json import Json
 from stream.formats.sagemaker.format import Sagemaker
 from stream.readers.plan import ReadingPlan
+from stream.readers.prediction_rules import PredictionColumns, PredictionRules
 from stream.readers.reader import Reader
 from stream.testing.records import raw_batch
 from tests.support import events
@@ -34,6 +35,9 @@ from tests.support.records import NoSource, job_settings
 ARRIVAL_MS = 4_000_000_000_000
 ARROW = {"int": pa.int64(), "float": pa.float64(), "text": pa.string()}
 SETTINGS = job_settings(lateness_ms=600_000)
+EVENTS_OF = {"f": "d", "labels": "d"}
+"""The legs that have the events of another one."""
+SCORE = PredictionColumns(problem="binary", probability="score", positive="1", negative="0")
 
 
 class Batch(msgspec.Struct):
@@ -68,9 +72,9 @@ def floor_leg(folder: Path) -> Callable[[], int]:
 
 def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
     """A leg from bytes to merged counts, with everything on: envelope, guards, marks, lateness,
-    panes, dead letters, moments.
+    panes, dead letters, moments. In the leg ``labels`` all predictions wait for labels, too.
     """
-    data = _load(folder, name)
+    data = _load(folder, EVENTS_OF.get(name, name))
     models = sorted({key.decode() for key in data.models} or {"m"})
     layouts = _layouts(_baselines(folder, data.width), len(models))
     plain = name == "plain"
@@ -82,7 +86,8 @@ def driftline_leg(folder: Path, name: str) -> Callable[[], int]:
         name: ModelColumns(*_columns(layout), layout)
         for name, layout in zip(models, layouts, strict=True)
     }
-    reader.use(ReadingPlan(named, form))
+    waiting = PredictionRules(dict.fromkeys(models, SCORE), None, 1.0)
+    reader.use(ReadingPlan(named, form, waiting if name == "labels" else None))
     raws = _raw_batches(data, reader.max_records)
 
     def run() -> int:
@@ -157,7 +162,7 @@ def main() -> None:
     start = time.perf_counter()
     count = run()
     seconds = time.perf_counter() - start
-    cells = count * _load(folder, "d" if name == "f" else name).width
+    cells = count * _load(folder, EVENTS_OF.get(name, name)).width
     print(json.dumps({"events": count, "cells": cells, "seconds": seconds}))
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, NamedTuple
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from detectors.arrays import Ints
@@ -163,4 +164,5 @@ def hashes_of(ids: Sequence[str | None]) -> tuple[NDArray[np.uint64], NDArray[np
     except UnicodeEncodeError:  # half a surrogate pair, which JSON can contain
         raw = [None if id_ is None else id_.encode("utf-8", "surrogatepass") for id_ in ids]
         column = pa.array(raw, pa.binary()).view(pa.string())
-    return hashed(column.fill_null("")), np.fromiter(map(bool, ids), bool, len(ids))
+    filled = column.fill_null("")
+    return hashed(filled), pc.binary_length(filled).to_numpy() > 0

@@ -8,6 +8,7 @@ from detectors.profiles.fold import Fold
 from detectors.profiles.layout import Feature, Layout
 from stream.baselining.columns import ModelColumns
 from stream.formats.base import ColumnType, DecodingPlan, Format, Schema
+from stream.readers.prediction_rules import PredictionRules
 
 
 class ReadingPlan:
@@ -16,10 +17,17 @@ class ReadingPlan:
     ``decoding`` has the distinct schemas of the models, for the format. ``folds`` has one
     :class:`~detectors.profiles.fold.Fold` for each schema, and ``position[model]`` is the index of
     the model's layout in the fold of its schema. ``fingerprints`` are those of the layouts.
+    ``predictions`` says which predictions wait for labels, ``None`` if none do.
     """
 
-    def __init__(self, models: Mapping[str, ModelColumns], record_format: Format) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, ModelColumns],
+        record_format: Format,
+        predictions: PredictionRules | None = None,
+    ) -> None:
         self.models = dict(models)
+        self.predictions = predictions
         self.fingerprints = {name: columns.layout.fingerprint for name, columns in models.items()}
         schemas: list[Schema] = []
         members: list[list[str]] = []

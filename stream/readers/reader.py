@@ -42,6 +42,7 @@ from stream.readers.isolation import decode_isolated, isolate, without_records
 from stream.readers.lateness import RecordTimes, record_times
 from stream.readers.letters import dead_letter
 from stream.readers.plan import ReadingPlan
+from stream.readers.predictions import PredictionCollector
 from stream.sources.base import Reading
 
 CELLS_PER_BATCH: Final = 400_000
@@ -59,6 +60,18 @@ class _Assigned(NamedTuple):
     claim: int
     mark_ms: int | None
     filter: DuplicateFilter | None
+
+
+class _CountedRows(NamedTuple):
+    """The counts of some records: profiles by model and pane, samples, and encoded predictions.
+
+    ``failed`` has an error for each record on which counting fails.
+    """
+
+    profiles: list[tuple[ModelKey, int, Profile]]
+    samples: list[Sample]
+    predictions: bytes
+    failed: dict[int, str]
 
 
 class Reader:
@@ -161,8 +174,8 @@ class Reader:
         )
         dedupe = self._find_duplicates(decoded, times, bounds, raws)
         uncounted = times.late | dedupe.duplicate
-        profiles, samples, failed = self._count_rows(self._plan, decoded, times.pane_ms, uncounted)
-        decoded = without_records(decoded, failed)
+        counted = self._count_rows(self._plan, decoded, times.pane_ms, uncounted)
+        decoded = without_records(decoded, counted.failed)
         outcomes = count_outcomes(
             raws=raws, bounds=bounds, decoded=decoded, times=times, duplicate=dedupe.duplicate
         )
@@ -172,13 +185,14 @@ class Reader:
         return Partial(
             covers=covers,
             layouts=self._plan.fingerprints,
-            profiles=profiles,
+            profiles=counted.profiles,
             dead_letters=self._dead_letters(raws, bounds, decoded.rejects),
-            samples=samples,
+            samples=counted.samples,
             future=int(times.ahead.sum()),
             width_mismatches=count_width_mismatches(decoded, times),
             seen=dedupe.new_ids,
             unremembered=dedupe.unremembered,
+            predictions=counted.predictions,
         )
 
     def _find_duplicates(
@@ -210,13 +224,10 @@ class Reader:
         decoded: DecodedRecords,
         pane_ms: Ints,
         uncounted: NDArray[np.bool_],
-    ) -> tuple[list[tuple[ModelKey, int, Profile]], list[Sample], dict[int, str]]:
-        """Count the rows of all records but the uncounted ones.
-
-        Returns profiles by model and pane, samples, and an error for each record on which counting
-        fails.
-        """
+    ) -> _CountedRows:
+        """Count the rows of all records but the uncounted ones."""
         samples: list[Sample] = []
+        collector = PredictionCollector(plan.predictions, decoded) if plan.predictions else None
 
         def count(start: int, stop: int) -> list[tuple[ModelKey, int, Profile]]:
             left_out = uncounted
@@ -224,11 +235,18 @@ class Reader:
                 left_out = np.ones(len(uncounted), bool)
                 left_out[start:stop] = uncounted[start:stop]
             profiles, sampled = _fold(plan, decoded, pane_ms, left_out)
+            if collector:
+                collector.add(pane_ms, left_out)
             samples.extend(sampled)
             return profiles
 
         parts, failed = isolate(len(uncounted), count)
-        return merge_by_pane([entry for _, part in parts for entry in part]), samples, failed
+        return _CountedRows(
+            merge_by_pane([entry for _, part in parts for entry in part]),
+            samples,
+            collector.encode() if collector else b"",
+            failed,
+        )
 
     def _move_marks(self, covers: Sequence[CoveredRange]) -> None:
         for cover in covers:
